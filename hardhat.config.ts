@@ -1,0 +1,27 @@
+import { fileURLToPath } from "node:url";
+import ignition from "@nomicfoundation/hardhat-ignition-viem";
+import mocha from "@nomicfoundation/hardhat-mocha";
+import networkHelpers from "@nomicfoundation/hardhat-network-helpers";
+import viem from "@nomicfoundation/hardhat-viem";
+import viemAssertions from "@nomicfoundation/hardhat-viem-assertions";
+import { defineConfig } from "hardhat/config";
+
+export default defineConfig({
+  plugins: [viem, ignition, mocha, networkHelpers, viemAssertions],
+  solidity: {
+    version: "0.8.37",
+    // solc from npm: nothing is downloaded at build time.
+    path: fileURLToPath(import.meta.resolve("solc/soljson.js")),
+    settings: { optimizer: { enabled: true, runs: 10_000 }, evmVersion: "cancun" },
+  },
+  networks: {
+    default: { type: "edr-simulated", chainType: "op" },
+    // The embedded chain: an OP-stack simulation with a block every 2 s.
+    embedded: {
+      type: "edr-simulated",
+      chainType: "op",
+      chainId: 31337,
+      mining: { auto: false, interval: 2000 },
+    },
+  },
+});
