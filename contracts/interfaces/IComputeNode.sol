@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {NodeSpec, Resources} from "../libraries/Types.sol";
+import {IBatch} from "./IBatch.sol";
+
+/// @title Registry of compute nodes
+/// @notice Nodes hold no ETH: each act is an EIP-712 message signed by the node's key and relayed by anyone.
+/// Ids are dense from 1, so that a node is one bit of a heartbeat slot.
+interface IComputeNode is IBatch {
+    enum NodeStatus {
+        None,
+        Online,
+        Offline,
+        Maintenance
+    }
+
+    /// @notice How the bits of a heartbeat slot are written.
+    /// @dev Bitmap: bit `nodeId - 1`, little-endian within the byte, is 1 when the node was present.
+    /// Absentees: the ids that were absent, each a big-endian uint32, ascending; all others up to `nodeCount` were present.
+    enum HeartbeatEncoding {
+        Bitmap,
+        Absentees
+    }
+
+    /// @notice Signed by `key`. The key is the node's identity and also its wallet when `wallet` is zero.
+    struct Registration {
+        address key;
+        address wallet;
+        NodeSpec spec;
+        uint64 pricePerSecond;
+        string gpuName;
+        bytes32[] gpuUuids;
+        uint64 deadline;
+    }
+
+    /// @notice Signed by the node's key.
+    struct SpecUpdate {
+        uint32 nodeId;
+        NodeSpec spec;
+        uint64 pricePerSecond;
+        string gpuName;
+        uint256 nonce;
+        uint64 deadline;
+    }
+
+    /// @notice Signed by the node's key. A node may say Online, Offline (leaving) and Maintenance of itself.
+    struct StatusChange {
+        uint32 nodeId;
+        NodeStatus status;
+        uint256 nonce;
+        uint64 deadline;
+    }
+
+    /// @notice Signed by the wallet bound now, or by the node's key while none is bound.
+    struct WalletChange {
+        uint32 nodeId;
+        address wallet;
+        uint256 nonce;
+        uint64 deadline;
+    }
+
+    event NodeRegistered(
+        uint32 indexed nodeId,
+        address indexed key,
+        address indexed wallet,
+        NodeSpec spec,
+        uint64 pricePerSecond,
+        string gpuName,
+        bytes32[] gpuUuids
+    );
+    event NodeSpecUpdated(uint32 indexed nodeId, NodeSpec spec, uint64 pricePerSecond, string gpuName);
+    event NodeStatusChanged(uint32 indexed nodeId, NodeStatus status);
+    event NodeWalletSet(uint32 indexed nodeId, address indexed wallet);
+
+    /// @notice The presence of nodes 1 to `nodeCount` in a slot. The bits stand in this log only; the contract keeps
+    /// a hash of them in a ring of slots.
+    event HeartbeatsCommitted(uint64 indexed slot, HeartbeatEncoding encoding, uint32 nodeCount, bytes bits);
+    event HeartbeatCommitterSet(address indexed account, bool allowed);
+
+    error NodeUnknown(uint32 nodeId);
+    error NodeKeyTaken(address key, uint32 nodeId);
+    error NodeGpuTaken(bytes32 gpuUuid, uint32 nodeId);
+    error NodeSpecInvalid();
+    error NodeStatusInvalid(uint32 nodeId, NodeStatus from, NodeStatus to);
+    error NodeBusy(uint32 nodeId);
+    error NodeCapacityExceeded(uint32 nodeId, Resources wanted, Resources free);
+    error NodeNotAccepting(uint32 nodeId, NodeStatus status);
+    error HeartbeatSlotOver(uint64 slot, uint64 earliest, uint64 latest);
+    error HeartbeatSlotCommitted(uint64 slot);
+    error HeartbeatBitsInvalid(uint256 length, uint32 nodeCount);
+    error CallerNotCommitter(address caller);
+    error CallerNotDocker(address caller);
+
+    /// @notice Registers nodes; a key registers once.
+    function registerBatch(Registration[] calldata registrations, bytes[] calldata signatures) external;
+
+    /// @notice Changes spec and price. What is reserved stays reserved: a spec smaller than that is refused.
+    function updateSpecBatch(SpecUpdate[] calldata updates, bytes[] calldata signatures) external;
+
+    function setStatusBatch(StatusChange[] calldata changes, bytes[] calldata signatures) external;
+
+    function setWalletBatch(WalletChange[] calldata changes, bytes[] calldata signatures) external;
+
+    /// @notice Marks nodes that stopped answering Offline. Committers only.
+    function markOffline(uint32[] calldata nodeIds) external;
+
+    /// @notice Records a whole slot in one transaction. Committers only; each slot once, in a window after it ended.
+    function commitHeartbeats(
+        uint64 slot,
+        HeartbeatEncoding encoding,
+        uint32 nodeCount,
+        bytes calldata bits
+    ) external;
+
+    /// @notice Takes capacity for an assignment. DockerContract only; reverts with the reason when it can't.
+    /// @return pricePerSecond The node's price, in token units (1e-18) a second.
+    function reserve(uint32 nodeId, Resources calldata wanted) external returns (uint64 pricePerSecond);
+
+    /// @notice Gives capacity back. DockerContract only.
+    function release(uint32 nodeId, Resources calldata amount) external;
+
+    function nodeCount() external view returns (uint32);
+    function nodeIdOf(address key) external view returns (uint32);
+    function keyOf(uint32 nodeId) external view returns (address);
+    function statusOf(uint32 nodeId) external view returns (NodeStatus);
+    function specOf(uint32 nodeId) external view returns (NodeSpec memory spec, uint64 pricePerSecond);
+    function freeOf(uint32 nodeId) external view returns (Resources memory);
+    function walletOf(uint32 nodeId) external view returns (address);
+
+    /// @notice Where money for a node goes: its bound wallet, or else its own address.
+    function payoutOf(uint32 nodeId) external view returns (address);
+
+    /// @notice Where money for an account goes: an account that is a node's key resolves to that node's wallet.
+    function payoutOfAccount(address account) external view returns (address);
+
+    /// @notice Length of a heartbeat slot in seconds; slot `s` covers [s × length, (s + 1) × length).
+    function slotSeconds() external view returns (uint64);
+
+    /// @notice Hash of what was committed for a slot that is still in the ring, or zero.
+    function heartbeatHash(uint64 slot) external view returns (bytes32);
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {LeaseRef, Resources} from "../libraries/Types.sol";
+import {IBatch} from "./IBatch.sol";
+
+/// @title Images, workspaces and their assignments to nodes
+/// @notice A workspace's spec is published in an event and kept as a hash: calls that need it pass it again.
+/// Each (workspace, replica) has a lease number that only grows; a report under an older lease changes nothing.
+interface IDockerContract is IBatch {
+    /// @notice What losing a node means: Available may overlap for a while, Exclusive never runs twice.
+    enum Policy {
+        Available,
+        Exclusive
+    }
+
+    enum AssignmentState {
+        None,
+        Assigned,
+        Ready,
+        Running,
+        Stopped,
+        Failed,
+        Deleted,
+        Released
+    }
+
+    /// @notice What the owner wants of an assignment.
+    enum Desired {
+        Hold,
+        Run,
+        Stop,
+        Delete
+    }
+
+    enum ReleaseReason {
+        Deleted,
+        Lost,
+        Unfunded,
+        Expired,
+        Replaced
+    }
+
+    struct WorkspaceSpec {
+        /// @dev sha256 digest of the image manifest.
+        bytes32 image;
+        Policy policy;
+        /// @dev Seconds without a sight of the chain or its market after which a node must stop by itself.
+        uint24 graceSeconds;
+        /// @dev Highest price of one replica, token units (1e-18) a second.
+        uint64 maxPricePerSecond;
+        /// @dev Zero: any.
+        bytes8 gpuModel;
+        uint24 minVramMib;
+        uint8 minComputeCapability;
+        /// @dev Zero: any.
+        bytes2 region;
+        /// @dev What one replica reserves.
+        Resources resources;
+        /// @dev Unix time after which anyone may release it; zero: never.
+        uint40 expiresAt;
+        /// @dev keccak256 of the configuration document that is published beside the spec.
+        bytes32 configHash;
+    }
+
+    struct Assign {
+        uint64 workspaceId;
+        uint16 replica;
+        uint32 nodeId;
+        /// @dev Order the start at once: the node starts as soon as the image is there.
+        bool start;
+        WorkspaceSpec spec;
+    }
+
+    /// @notice Signed by the node's key.
+    struct Report {
+        uint64 workspaceId;
+        uint16 replica;
+        uint32 lease;
+        bytes8 fence;
+        AssignmentState state;
+        /// @dev Running: up to 16 mapped ports, big-endian uint16 each, in the order of the spec. Failed: an ASCII reason.
+        bytes32 detail;
+        /// @dev Grows with each report of a lease.
+        uint32 sequence;
+        uint64 deadline;
+    }
+
+    struct Assignment {
+        uint32 nodeId;
+        uint32 lease;
+        bytes8 fence;
+        AssignmentState state;
+        Desired desired;
+        uint32 sequence;
+        uint40 lostAt;
+    }
+
+    event ImageRegistered(
+        bytes32 indexed digest, address indexed owner, uint64 sizeBytes, bytes32 chunkRoot, string ref
+    );
+    event WorkspacePublished(
+        uint64 indexed workspaceId,
+        address indexed owner,
+        bytes32 indexed image,
+        uint64 authorizationId,
+        uint16 replicas,
+        WorkspaceSpec spec,
+        string config
+    );
+    event ReplicasSet(uint64 indexed workspaceId, uint16 replicas);
+    event WorkspaceClosed(uint64 indexed workspaceId);
+
+    /// @param fence First 8 bytes of a hash over the parent block, the spec, the workspace, the replica, the lease and
+    /// the node: a lease number reissued on another fork has another fence.
+    event Assigned(
+        uint64 indexed workspaceId,
+        uint32 indexed nodeId,
+        uint16 replica,
+        uint32 lease,
+        bytes8 fence,
+        uint64 pricePerSecond,
+        bool start
+    );
+    event StartRequested(uint64 indexed workspaceId, uint32 indexed nodeId, uint16 replica, uint32 lease);
+    event StopRequested(uint64 indexed workspaceId, uint32 indexed nodeId, uint16 replica, uint32 lease);
+    event DeleteRequested(uint64 indexed workspaceId, uint32 indexed nodeId, uint16 replica, uint32 lease);
+    event StateChanged(
+        uint64 indexed workspaceId,
+        uint32 indexed nodeId,
+        uint16 replica,
+        uint32 lease,
+        AssignmentState state,
+        uint32 sequence,
+        bytes32 detail
+    );
+
+    /// @notice An exclusive lease whose node is lost; it can be released from `releasableAt` on.
+    event LeaseLost(
+        uint64 indexed workspaceId, uint32 indexed nodeId, uint16 replica, uint32 lease, uint40 releasableAt
+    );
+
+    /// @notice The lease is over and its capacity free.
+    event Released(
+        uint64 indexed workspaceId, uint32 indexed nodeId, uint16 replica, uint32 lease, ReleaseReason reason
+    );
+    event KeeperSet(address indexed account, bool allowed);
+
+    error ImageInvalid();
+    error ImageTaken(bytes32 digest, address owner);
+    error WorkspaceUnknown(uint64 workspaceId);
+    error WorkspaceNotOpen(uint64 workspaceId);
+    error WorkspaceExpired(uint64 workspaceId, uint40 expiresAt);
+    error WorkspaceSpecMismatch(uint64 workspaceId, bytes32 expected, bytes32 actual);
+    error WorkspaceSpecInvalid();
+    error CallerNotAuthorized(address caller, uint64 workspaceId);
+    error CallerNotKeeper(address caller);
+    error ReplicaOutOfRange(uint64 workspaceId, uint16 replica, uint16 replicas);
+    error ReplicaAssigned(uint64 workspaceId, uint16 replica, uint32 nodeId, uint32 lease);
+    error NodeUnfit(uint32 nodeId, bytes32 dimension);
+    error PriceAboveLimit(uint32 nodeId, uint64 price, uint64 limit);
+    error LeaseStale(uint64 workspaceId, uint16 replica, uint32 lease, uint32 current);
+    error FenceMismatch(bytes8 given, bytes8 current);
+    error SequenceStale(uint32 given, uint32 last);
+    error TransitionIllegal(AssignmentState from, AssignmentState to);
+    error DesiredIllegal(Desired from, Desired to);
+    error NotReleasable(uint64 workspaceId, uint16 replica, uint32 lease, uint40 releasableAt);
+
+    function registerImage(bytes32 digest, uint64 sizeBytes, bytes32 chunkRoot, string calldata ref) external;
+
+    /// @notice Publishes a workspace of `owner`, called by the owner or the delegate of `authorizationId`.
+    /// @param config The configuration document (JSON): image reference, command, environment, ports, health path.
+    function publish(
+        address owner,
+        uint64 authorizationId,
+        uint16 replicas,
+        WorkspaceSpec calldata spec,
+        string calldata config
+    ) external returns (uint64 workspaceId);
+
+    /// @notice Owner or delegate.
+    function setReplicas(uint64 workspaceId, uint16 replicas) external;
+
+    /// @notice No further assignment; the owner or delegate, or anyone once it has expired.
+    function closeWorkspace(uint64 workspaceId) external;
+
+    /// @notice Assigns replicas to nodes: checks the spec's hash, the node's status, hardware, free capacity and price,
+    /// reserves the capacity and opens the escrow lease. Owner, delegate or keeper.
+    function assign(Assign[] calldata items) external;
+
+    /// @notice Owner, delegate or keeper, as the next two.
+    function requestStart(LeaseRef[] calldata leases) external;
+    function requestStop(LeaseRef[] calldata leases) external;
+    function requestDelete(LeaseRef[] calldata leases) external;
+
+    /// @notice Nodes' signed reports, relayed by anyone. Deleted frees the capacity and closes the escrow lease.
+    function reportBatch(Report[] calldata reports, bytes[] calldata signatures) external;
+
+    /// @notice Ends leases of lost nodes. Keepers only. Available: at once. Exclusive: the first call marks the lease
+    /// lost, and a call after grace and clock margin releases it; a report of the node in between clears the mark.
+    function releaseLost(LeaseRef[] calldata leases, WorkspaceSpec[] calldata specs) external;
+
+    /// @notice Ends leases whose escrow lease is closed for lack of funds, or whose workspace expired. Anyone.
+    function releaseEnded(LeaseRef[] calldata leases, WorkspaceSpec[] calldata specs) external;
+
+    function workspaceCount() external view returns (uint64);
+    function workspaceOf(uint64 workspaceId)
+        external
+        view
+        returns (address owner, uint64 authorizationId, uint16 replicas, bool open, bytes32 specHash);
+    function assignmentOf(uint64 workspaceId, uint16 replica) external view returns (Assignment memory);
+
+    /// @notice Seconds added to an exclusive workspace's grace before its lease can be released.
+    function clockMarginSeconds() external view returns (uint40);
+}

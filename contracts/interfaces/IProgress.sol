@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IBatch} from "./IBatch.sol";
+
+/// @title How far each workspace has been distributed to each node
+interface IProgress is IBatch {
+    enum Milestone {
+        None,
+        Accepted,
+        Downloading,
+        Downloaded,
+        Verified
+    }
+
+    /// @notice Signed by the node's key; the milestone of a lease only rises, so a repeat is refused.
+    struct ProgressReport {
+        uint64 workspaceId;
+        uint16 replica;
+        uint32 lease;
+        bytes8 fence;
+        Milestone milestone;
+        uint64 deadline;
+    }
+
+    event ProgressReported(
+        uint64 indexed workspaceId, uint32 indexed nodeId, uint16 replica, uint32 lease, Milestone milestone
+    );
+
+    error ProgressLeaseStale(uint64 workspaceId, uint16 replica, uint32 lease, uint32 current);
+    error ProgressFenceMismatch(bytes8 given, bytes8 current);
+    error ProgressNotRising(Milestone given, Milestone current);
+
+    function reportBatch(ProgressReport[] calldata reports, bytes[] calldata signatures) external;
+
+    function milestoneOf(uint64 workspaceId, uint16 replica)
+        external
+        view
+        returns (uint32 lease, Milestone milestone);
+}
