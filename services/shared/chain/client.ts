@@ -1,0 +1,66 @@
+import { type Chain, createPublicClient, defineChain, fallback, http, type PublicClient } from "viem";
+import { FatalError, messageOf } from "../errors.ts";
+import type { Deployment } from "./deployment.ts";
+
+export type ChainClient = PublicClient;
+
+/** The chain as viem knows it: only its id matters here, everything else is asked of the endpoints. */
+export function chainOf(chainId: number): Chain {
+  return defineChain({
+    id: chainId,
+    name: `OP-stack chain ${chainId}`,
+    nativeCurrency: { name: "Ether", symbol: "ETH", decimals: 18 },
+    rpcUrls: { default: { http: [] } },
+  });
+}
+
+/** Several endpoints behind one transport: a faulty one is left for the next, each call is tried three times. */
+export function chainTransport(rpcUrls: string[]) {
+  return fallback(
+    rpcUrls.map((url) => http(url, { timeout: 10_000, retryCount: 2, retryDelay: 150 })),
+    { retryCount: 1 },
+  );
+}
+
+export function createChainClient(options: { rpcUrls: string[]; chainId: number }): ChainClient {
+  return createPublicClient({
+    chain: chainOf(options.chainId),
+    transport: chainTransport(options.rpcUrls),
+    pollingInterval: 500,
+    cacheTime: 0,
+  });
+}
+
+/**
+ * Checks at start that the chain answers and is the one the deployment is on.
+ *
+ * @throws FatalError `chain_unreachable`, `chain_mismatch` or `contract_missing`.
+ */
+export async function requireChain(client: ChainClient, deployment: Deployment): Promise<void> {
+  let chainId: number;
+  try {
+    chainId = await client.getChainId();
+  } catch (error) {
+    throw new FatalError(`The chain does not answer: ${messageOf(error).split("\n")[0]}`, {
+      code: "chain_unreachable",
+      hint: "Check CHAIN_RPC_URLS and that the endpoint is up.",
+      cause: error,
+    });
+  }
+  if (chainId !== deployment.chainId) {
+    throw new FatalError(
+      `The endpoint serves chain ${chainId}; the deployment is on ${deployment.chainId}.`,
+      {
+        code: "chain_mismatch",
+        hint: "Point CHAIN_RPC_URLS or DEPLOYMENT_FILE to the same chain.",
+      },
+    );
+  }
+  const code = await client.getCode({ address: deployment.contracts.ComputeNode });
+  if (code === undefined) {
+    throw new FatalError(`There is no contract at ${deployment.contracts.ComputeNode}.`, {
+      code: "contract_missing",
+      hint: "The chain was started afresh or the deployment is of another one: deploy again.",
+    });
+  }
+}

@@ -1,0 +1,74 @@
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+import { FatalError, messageOf } from "../errors.ts";
+
+const address = z
+  .string()
+  .regex(/^0x[0-9a-fA-F]{40}$/)
+  .transform((value) => value as `0x${string}`);
+
+/** What a deployment wrote: where the contracts are and the periods they were deployed with. */
+const deploymentSchema = z.object({
+  chainId: z.number().int().positive(),
+  /** First block that can hold an event of the market. */
+  startBlock: z.coerce.bigint(),
+  contracts: z.object({
+    AccessManager: address,
+    ComputeNode: address,
+    DockerContract: address,
+    Progress: address,
+    Measure: address,
+    Escrow: address,
+    Pomc: address,
+    Token: address,
+  }),
+  /** Periods in seconds. */
+  parameters: z.object({
+    slotSeconds: z.number().int().positive(),
+    epochSeconds: z.number().int().positive(),
+    activationDelay: z.number().int().nonnegative(),
+    /** Unix time at which epoch 1 begins. */
+    genesis: z.number().int().positive(),
+    measureWindowSeconds: z.number().int().positive(),
+    measureTtlSeconds: z.number().int().positive(),
+    clockMarginSeconds: z.number().int().nonnegative(),
+    /** Token units (1e-18) granted at most for one epoch. */
+    emissionPerEpoch: z.coerce.bigint(),
+  }),
+});
+
+export type Deployment = z.infer<typeof deploymentSchema>;
+export type ContractName = keyof Deployment["contracts"];
+
+/** @throws FatalError `deployment_invalid`, naming what is wrong. */
+export function parseDeployment(value: unknown): Deployment {
+  const parsed = deploymentSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new FatalError(`The deployment is not valid:\n${z.prettifyError(parsed.error)}`, {
+    code: "deployment_invalid",
+    hint: "Write it anew with `npm run deploy`.",
+  });
+}
+
+/** @throws FatalError `deployment_missing` or `deployment_invalid`. */
+export function readDeployment(path: string): Deployment {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    throw new FatalError(`The deployment file ${path} cannot be read: ${messageOf(error)}.`, {
+      code: "deployment_missing",
+      hint: "Set DEPLOYMENT_FILE to the file that the deployment wrote.",
+      cause: error,
+    });
+  }
+  try {
+    return parseDeployment(JSON.parse(text));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new FatalError(`The deployment file ${path} is not JSON.`, {
+      code: "deployment_invalid",
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,159 @@
+import type { Address } from "viem";
+import type { ContractName, Deployment } from "./deployment.ts";
+
+const resources = [
+  { name: "gpus", type: "uint8" },
+  { name: "cpuMilli", type: "uint24" },
+  { name: "memoryMib", type: "uint24" },
+  { name: "diskGib", type: "uint16" },
+  { name: "ports", type: "uint16" },
+] as const;
+
+const nodeSpec = [
+  { name: "gpuModel", type: "bytes8" },
+  { name: "vramMib", type: "uint24" },
+  { name: "computeCapability", type: "uint8" },
+  { name: "region", type: "bytes2" },
+  { name: "total", type: "Resources" },
+] as const;
+
+/** EIP-712 types of every signed message, as the contracts hash them. */
+export const registrationTypes = {
+  Registration: [
+    { name: "key", type: "address" },
+    { name: "wallet", type: "address" },
+    { name: "spec", type: "NodeSpec" },
+    { name: "pricePerSecond", type: "uint64" },
+    { name: "gpuName", type: "string" },
+    { name: "gpuUuids", type: "bytes32[]" },
+    { name: "deadline", type: "uint64" },
+  ],
+  NodeSpec: nodeSpec,
+  Resources: resources,
+} as const;
+
+export const specUpdateTypes = {
+  SpecUpdate: [
+    { name: "nodeId", type: "uint32" },
+    { name: "spec", type: "NodeSpec" },
+    { name: "pricePerSecond", type: "uint64" },
+    { name: "gpuName", type: "string" },
+    { name: "nonce", type: "uint256" },
+    { name: "deadline", type: "uint64" },
+  ],
+  NodeSpec: nodeSpec,
+  Resources: resources,
+} as const;
+
+export const statusChangeTypes = {
+  StatusChange: [
+    { name: "nodeId", type: "uint32" },
+    { name: "status", type: "uint8" },
+    { name: "nonce", type: "uint256" },
+    { name: "deadline", type: "uint64" },
+  ],
+} as const;
+
+export const walletChangeTypes = {
+  WalletChange: [
+    { name: "nodeId", type: "uint32" },
+    { name: "wallet", type: "address" },
+    { name: "nonce", type: "uint256" },
+    { name: "deadline", type: "uint64" },
+  ],
+} as const;
+
+export const reportTypes = {
+  Report: [
+    { name: "workspaceId", type: "uint64" },
+    { name: "replica", type: "uint16" },
+    { name: "lease", type: "uint32" },
+    { name: "fence", type: "bytes8" },
+    { name: "state", type: "uint8" },
+    { name: "detail", type: "bytes32" },
+    { name: "sequence", type: "uint32" },
+    { name: "deadline", type: "uint64" },
+  ],
+} as const;
+
+export const progressReportTypes = {
+  ProgressReport: [
+    { name: "workspaceId", type: "uint64" },
+    { name: "replica", type: "uint16" },
+    { name: "lease", type: "uint32" },
+    { name: "fence", type: "bytes8" },
+    { name: "milestone", type: "uint8" },
+    { name: "deadline", type: "uint64" },
+  ],
+} as const;
+
+export const measurerRegistrationTypes = {
+  MeasurerRegistration: [
+    { name: "key", type: "address" },
+    { name: "wallet", type: "address" },
+    { name: "region", type: "bytes2" },
+    { name: "deadline", type: "uint64" },
+  ],
+} as const;
+
+export const revealTypes = {
+  Reveal: [
+    { name: "roundId", type: "uint64" },
+    { name: "measurerId", type: "uint32" },
+    { name: "port", type: "uint16" },
+    { name: "salt", type: "bytes32" },
+    { name: "result", type: "Measurement" },
+    { name: "deadline", type: "uint64" },
+  ],
+  Measurement: [
+    { name: "downMbps", type: "uint32" },
+    { name: "upMbps", type: "uint32" },
+    { name: "latencyTenthMs", type: "uint32" },
+    { name: "portsReachable", type: "uint16" },
+    { name: "diskFreeGib", type: "uint32" },
+    { name: "diskWriteMibps", type: "uint32" },
+  ],
+} as const;
+
+export const authorizationTypes = {
+  Authorization: [
+    { name: "owner", type: "address" },
+    { name: "delegate", type: "address" },
+    { name: "maxRate", type: "uint64" },
+    { name: "total", type: "uint128" },
+    { name: "scope", type: "bytes32" },
+    { name: "expiry", type: "uint40" },
+    { name: "nonce", type: "uint256" },
+  ],
+} as const;
+
+/** Signed by a node or measurer key to open a session with match or a tunnel to the gateway; never sent to the chain. */
+export const sessionTypes = {
+  Session: [
+    { name: "key", type: "address" },
+    { name: "role", type: "string" },
+    { name: "audience", type: "string" },
+    { name: "challenge", type: "bytes32" },
+    { name: "time", type: "uint64" },
+  ],
+} as const;
+
+/** The EIP-712 domain of a contract of this deployment. */
+export function domainOf(deployment: Deployment, contract: ContractName) {
+  return {
+    name: `ngpu ${contract}`,
+    version: "1",
+    chainId: deployment.chainId,
+    verifyingContract: deployment.contracts[contract] as Address,
+  } as const;
+}
+
+/** The EIP-712 domain of sessions and tunnels: bound to the market by its node registry. */
+export function sessionDomainOf(deployment: Deployment) {
+  return {
+    name: "ngpu session",
+    version: "1",
+    chainId: deployment.chainId,
+    verifyingContract: deployment.contracts.ComputeNode as Address,
+  } as const;
+}

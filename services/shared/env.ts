@@ -1,0 +1,92 @@
+import { z } from "zod";
+import { FatalError } from "./errors.ts";
+
+/**
+ * Reads a service's settings from the environment, once, reporting every fault at once.
+ * An empty variable counts as unset, so that `NAME=` in an env file means the default.
+ *
+ * @param shape One zod schema for each variable; `.describe()` says what it means.
+ * @throws FatalError `env_invalid`, naming each variable that is missing or wrong.
+ */
+export function readEnv<Shape extends z.ZodRawShape>(
+  shape: Shape,
+  source: Record<string, string | undefined> = process.env,
+): z.infer<z.ZodObject<Shape>> {
+  const given: Record<string, string> = {};
+  for (const name of Object.keys(shape)) {
+    const value = source[name];
+    if (value !== undefined && value !== "") given[name] = value;
+  }
+  const parsed = z.object(shape).safeParse(given);
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map((issue) => {
+    const name = String(issue.path[0]);
+    const meaning = (shape[name] as z.ZodType | undefined)?.description;
+    const fault = name in given ? issue.message : "is not set";
+    return `  ${name} ${fault}${meaning === undefined ? "" : ` (${meaning})`}`;
+  });
+  throw new FatalError(`The environment is not complete:\n${[...new Set(faults)].join("\n")}`, {
+    code: "env_invalid",
+    hint: "Set these variables; .env.example lists every one with its meaning.",
+    details: { variables: Object.keys(shape).filter((name) => faults.some((f) => f.includes(` ${name} `))) },
+  });
+}
+
+/** Schemas of values that several services read. */
+export const envTypes = {
+  url: () => z.url(),
+  urls: () =>
+    z
+      .string()
+      .transform((list) => list.split(",").map((item) => item.trim()))
+      .pipe(z.array(z.url()).min(1)),
+  port: () => z.coerce.number().int().min(0).max(65535),
+  privateKey: () =>
+    z
+      .string()
+      .regex(/^0x[0-9a-fA-F]{64}$/, "is not a private key (0x and 64 hexadecimal digits)")
+      .transform((v) => v as `0x${string}`),
+  address: () =>
+    z
+      .string()
+      .regex(/^0x[0-9a-fA-F]{40}$/, "is not an address (0x and 40 hexadecimal digits)")
+      .transform((v) => v as `0x${string}`),
+  seconds: () => z.coerce.number().positive(),
+  logLevel: () => z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]),
+};
+
+/** Variables of every service. */
+export const commonEnv = {
+  LOG_LEVEL: envTypes.logLevel().default("info").describe("Least severe log level that is written"),
+  HOST: z.string().default("127.0.0.1").describe("Address the service listens on"),
+  PORT: envTypes.port().default(0).describe("Port the service listens on; 0 picks a free one"),
+};
+
+/** Variables of every service that follows or writes the chain. */
+export const chainEnv = {
+  CHAIN_RPC_URLS: envTypes.urls().describe("JSON-RPC endpoints of the OP-stack chain, comma-separated"),
+  DEPLOYMENT_FILE: z
+    .string()
+    .default(".ngpu/deployment.json")
+    .describe("File with the chain id, the start block and the contracts' addresses"),
+};
+
+export const databaseEnv = {
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, "is not a postgres:// URL")
+    .describe("Postgres, with the role of this service"),
+};
+
+export const redisEnv = {
+  REDIS_URL: z
+    .string()
+    .regex(/^rediss?:\/\//, "is not a redis:// URL")
+    .describe("Redis, which holds queues and no fact"),
+};
+
+export const signerEnv = {
+  SIGNER_KEY: envTypes
+    .privateKey()
+    .describe("Private key of the account this service sends transactions from"),
+};

@@ -1,0 +1,89 @@
+import { messageOf, NgpuError } from "./errors.ts";
+import { createLogger, type Logger } from "./logger.ts";
+
+/** What a service gets to run with. */
+export type ServiceContext = {
+  logger: Logger;
+  /** Aborted when the service must stop. */
+  signal: AbortSignal;
+  /** Registers what to undo at the end; run in reverse order. */
+  onStop(name: string, undo: () => Promise<void> | void): void;
+  /** Stops the whole process because `error` cannot be got over. */
+  fail(error: unknown): void;
+};
+
+export type ServiceOptions = {
+  name: string;
+  logLevel: string;
+  /** Milliseconds between the order to stop and the forced end. */
+  stopDeadline?: number;
+};
+
+/**
+ * Runs a service until SIGTERM, SIGINT, the loss of its parent, or a fatal error; then drains what it registered and exits.
+ * Exit code 0 after an ordered stop, 1 after a fault.
+ */
+export async function runService(
+  options: ServiceOptions,
+  main: (context: ServiceContext) => Promise<void>,
+): Promise<void> {
+  const logger = createLogger(options.name, options.logLevel);
+  const abort = new AbortController();
+  const undos: { name: string; undo: () => Promise<void> | void }[] = [];
+  let exitCode = 0;
+  const ended = Promise.withResolvers<void>();
+  const stop = (reason: string) => {
+    if (abort.signal.aborted) return;
+    logger.info({ event: "service_stopping", reason });
+    abort.abort(new Error(`${options.name} is stopping: ${reason}`));
+    ended.resolve();
+  };
+  const fail = (error: unknown) => {
+    exitCode = 1;
+    logger.error({ event: "service_failed", error });
+    stop("fault");
+  };
+  process.once("SIGTERM", () => stop("SIGTERM"));
+  process.once("SIGINT", () => stop("SIGINT"));
+  process.on("uncaughtException", fail);
+  process.on("unhandledRejection", fail);
+  try {
+    await main({ logger, signal: abort.signal, fail, onStop: (name, undo) => undos.push({ name, undo }) });
+    logger.info({ event: "service_started" });
+    await ended.promise;
+  } catch (error) {
+    fail(error);
+  }
+  const deadline = setTimeout(() => {
+    logger.error({ event: "service_stop_forced", waitedMs: options.stopDeadline ?? 10_000 });
+    process.exit(1);
+  }, options.stopDeadline ?? 10_000);
+  deadline.unref();
+  for (const { name, undo } of undos.reverse()) {
+    try {
+      await undo();
+    } catch (error) {
+      logger.warn({ event: "service_stop_step_failed", step: name, error });
+    }
+  }
+  logger.info({ event: "service_stopped" });
+  process.exit(exitCode);
+}
+
+/** The one clear message of a start-up fault, with what to do about it. */
+export function explain(error: unknown): string {
+  const hint = error instanceof NgpuError && error.hint !== undefined ? `\n${error.hint}` : "";
+  return `${messageOf(error)}${hint}`;
+}
+
+/**
+ * Runs the start of a program that reads its environment; a fault there is one message on stderr and exit code 1.
+ */
+export async function start(program: () => Promise<void>): Promise<void> {
+  try {
+    await program();
+  } catch (error) {
+    process.stderr.write(`${explain(error)}\n`);
+    process.exit(1);
+  }
+}

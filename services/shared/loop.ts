@@ -1,0 +1,67 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { isRetryable } from "./errors.ts";
+import type { Logger } from "./logger.ts";
+
+export type LoopOptions = {
+  name: string;
+  logger: Logger;
+  signal: AbortSignal;
+  /** Milliseconds between rounds when nothing wakes the loop. */
+  interval: number;
+};
+
+export type Loop = {
+  /** Runs a round as soon as the present one is over. */
+  wake(): void;
+  /** Resolves when the loop has ended. */
+  done: Promise<void>;
+};
+
+/**
+ * Runs `round` again and again, at each wake and at the latest every `interval`, never two at once.
+ * A round that throws is logged and tried again after a growing pause of at most 10 s.
+ */
+export function startLoop(options: LoopOptions, round: (signal: AbortSignal) => Promise<void>): Loop {
+  let woken = true;
+  let bell = Promise.withResolvers<void>();
+  const wake = () => {
+    woken = true;
+    bell.resolve();
+  };
+  const run = async () => {
+    let faults = 0;
+    while (!options.signal.aborted) {
+      woken = false;
+      bell = Promise.withResolvers<void>();
+      let pause = options.interval;
+      try {
+        await round(options.signal);
+        faults = 0;
+      } catch (error) {
+        if (options.signal.aborted) return;
+        faults += 1;
+        pause = Math.min(10_000, 100 * 2 ** faults);
+        options.logger.warn({
+          event: "loop_round_failed",
+          loop: options.name,
+          error,
+          faults,
+          retryable: isRetryable(error),
+        });
+        await rest(pause, options.signal);
+        continue;
+      }
+      if (!woken) await Promise.race([bell.promise, rest(pause, options.signal)]);
+    }
+  };
+  return { wake, done: run() };
+}
+
+/** A pause that ends early, without a fault, when the signal is aborted. */
+export async function rest(milliseconds: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(milliseconds, undefined, { signal, ref: false });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
