@@ -1,0 +1,50 @@
+import type { Deployment } from "../shared/chain/deployment.ts";
+
+/** The periods of the deployment that epochs rest on, in seconds. */
+export type Periods = Pick<Deployment["parameters"], "genesis" | "epochSeconds" | "slotSeconds">;
+
+export type EpochWindow = {
+  number: number;
+  startsAt: number;
+  endsAt: number;
+  /** First second whose blocks no longer count: heartbeats of the last slot are posted in the two slots after it. */
+  settledAt: number;
+};
+
+/** Epoch n covers [genesis + (n − 1) × length, genesis + n × length). */
+export function windowOf(number: number, periods: Periods): EpochWindow {
+  const startsAt = periods.genesis + (number - 1) * periods.epochSeconds;
+  const endsAt = startsAt + periods.epochSeconds;
+  return { number, startsAt, endsAt, settledAt: endsAt + 2 * periods.slotSeconds };
+}
+
+export type EpochDecision =
+  | { type: "wait"; until: number }
+  /** Close every epoch from `from` to `to`, then post the last one. */
+  | { type: "close"; from: number; to: number };
+
+/**
+ * Which epochs to close now.
+ *
+ * @param chainTime Unix time of the newest block that can be relied on (safe head).
+ * @param closed Number of the last epoch that was closed, 0 for none.
+ */
+export function decideEpoch(chainTime: number, closed: number, periods: Periods): EpochDecision {
+  const next = windowOf(closed + 1, periods);
+  if (chainTime < next.settledAt) return { type: "wait", until: next.settledAt };
+  const lag = 2 * periods.slotSeconds;
+  const last = Math.floor((chainTime - lag - periods.genesis) / periods.epochSeconds);
+  return { type: "close", from: closed + 1, to: last };
+}
+
+/** Grants of an epoch on top of what was granted before. */
+export function addShares(
+  before: ReadonlyMap<string, bigint>,
+  shares: readonly { account: string; amount: bigint }[],
+): Map<string, bigint> {
+  const after = new Map(before);
+  for (const { account, amount } of shares) {
+    if (amount > 0n) after.set(account, (after.get(account) ?? 0n) + amount);
+  }
+  return after;
+}

@@ -1,0 +1,32 @@
+import { type Hex, keccak256, stringToHex } from "viem";
+import { toJson } from "../shared/json.ts";
+import type { NodeShare } from "./score.ts";
+import type { Leaf } from "./tree.ts";
+
+/** Everything an epoch's root rests on; its hash is posted beside the root. */
+export type EpochDocument = {
+  number: number;
+  /** Unix seconds, the first in the epoch and the first after it. */
+  startsAt: number;
+  endsAt: number;
+  /** The last block whose state counts. */
+  asOf: { block: bigint; hash: string };
+  emission: bigint;
+  shares: NodeShare[];
+  /** Everything granted to each account up to and with this epoch. */
+  leaves: Leaf[];
+};
+
+/** keccak256 of the document as JSON with sorted keys and decimal amounts. */
+export function hashDocument(document: EpochDocument): Hex {
+  return keccak256(stringToHex(canonical(JSON.parse(toJson(document)))));
+}
+
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (value !== null && typeof value === "object") {
+    const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+    return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${canonical(field)}`).join(",")}}`;
+  }
+  return JSON.stringify(value);
+}
