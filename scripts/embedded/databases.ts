@@ -1,0 +1,44 @@
+import pg from "pg";
+
+/** The URL of another database of the same cluster. */
+export function databaseUrl(url: string, name: string): string {
+  const other = new URL(url);
+  other.pathname = `/${encodeURIComponent(name)}`;
+  return other.href;
+}
+
+/**
+ * Makes a database, empty or as a copy of a template that nobody is connected to.
+ *
+ * @param url any other database of the cluster, usually the maintenance one
+ * @returns the new database's URL
+ * @throws pg's DatabaseError, such as 42P04 when the name is taken
+ */
+export async function createDatabase(url: string, name: string, template?: string): Promise<string> {
+  const copy = template === undefined ? "" : ` template ${pg.escapeIdentifier(template)}`;
+  await query(url, `create database ${pg.escapeIdentifier(name)}${copy}`);
+  return databaseUrl(url, name);
+}
+
+/** Drops a database if it exists, ending its sessions. */
+export async function dropDatabase(url: string, name: string): Promise<void> {
+  await query(url, `drop database if exists ${pg.escapeIdentifier(name)} with (force)`);
+}
+
+/** True when the cluster answers a query; throws what keeps it from answering. */
+export async function answers(url: string): Promise<boolean> {
+  const rows = await query(url, "select 1 as one");
+  return rows.length === 1;
+}
+
+async function query(url: string, sql: string): Promise<unknown[]> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000 });
+  // A session that the server ends is reported here and by the query; the query's report is the one that is thrown.
+  client.on("error", () => undefined);
+  await client.connect();
+  try {
+    return (await client.query(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,130 @@
+import { chmodSync, chownSync, readFileSync, statSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import { FatalError } from "../../services/shared/errors.ts";
+import { runToEnd } from "./command.ts";
+import { findProgram, systemPath } from "./install.ts";
+import { errorCode } from "./leftovers.ts";
+
+/** Wraps a command so that it runs as the user whom Postgres runs as. */
+export type RunAs = {
+  /** Who owns the cluster; undefined: this process's own user. */
+  owner: { uid: number; gid: number } | undefined;
+  wrap: (command: string, args: readonly string[]) => { command: string; args: string[] };
+};
+
+/** The system user that Postgres runs as when ngpu runs as root, which Postgres refuses. */
+const USER = "ngpu";
+// A clone under /root lies behind a folder that only root may enter. The first of these capabilities that root has
+// here lets Postgres walk through to its own folder; the first is enough, some containers have only the second.
+const PASSAGE = [
+  { name: "dac_read_search", bit: 2n },
+  { name: "dac_override", bit: 1n },
+];
+
+/**
+ * Finds out how Postgres can run here: as ourselves, or, for root, as a system user without any privilege except,
+ * where the folders need it, passage.
+ *
+ * @param binaries the executables
+ * @param homeDir the existing folder that holds the cluster
+ * @throws FatalError `postgres_user` when root cannot become another user here
+ */
+export async function postgresUser(binaries: readonly string[], homeDir: string): Promise<RunAs> {
+  if (process.getuid?.() !== 0)
+    return { owner: undefined, wrap: (command, args) => ({ command, args: [...args] }) };
+  const setpriv = findProgram("setpriv");
+  if (setpriv === undefined) {
+    throw new FatalError("Postgres refuses to run as root, and setpriv is not installed.", {
+      code: "postgres_user",
+      hint: "Install util-linux, or start as an ordinary user.",
+    });
+  }
+  const home = statSync(homeDir);
+  // A cluster that an ordinary user made stays that user's.
+  const owner = home.uid === 0 ? await systemUser() : { uid: home.uid, gid: home.gid };
+  chownSync(homeDir, owner.uid, owner.gid);
+  for (const binary of binaries) chmodSync(binary, statSync(binary).mode | 0o555);
+  const runAs = (capability?: string): RunAs => ({
+    owner,
+    wrap: (command, args) => ({
+      command: setpriv,
+      args: [...privileges(owner, capability), command, ...args],
+    }),
+  });
+  for (const capability of [undefined, ...heldPassage()]) {
+    if (await canWork(runAs(capability), [...binaries, homeDir])) return runAs(capability);
+  }
+  throw new FatalError(
+    `User ${USER} (${owner.uid}) cannot enter ${homeDir}, and Postgres refuses to run as root.`,
+    {
+      code: "postgres_user",
+      hint: "Move the checkout to a folder that everyone may enter, or start as an ordinary user.",
+    },
+  );
+}
+
+function privileges(owner: { uid: number; gid: number }, capability: string | undefined): string[] {
+  const only = capability === undefined ? "-all" : `-all,+${capability}`;
+  return [
+    `--reuid=${owner.uid}`,
+    `--regid=${owner.gid}`,
+    "--clear-groups",
+    "--no-new-privs",
+    `--bounding-set=${only}`,
+    `--inh-caps=${only}`,
+    ...(capability === undefined ? [] : [`--ambient-caps=${only}`]),
+  ];
+}
+
+function heldPassage(): string[] {
+  const status = readFileSync("/proc/self/status", "utf8");
+  const held = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? "0"}`);
+  return PASSAGE.filter(({ bit }) => ((held >> bit) & 1n) === 1n).map(({ name }) => name);
+}
+
+/** True when the user can reach all these paths; asked of the system itself, which knows of ACLs and mounts. */
+async function canWork(runAs: RunAs, paths: readonly string[]): Promise<boolean> {
+  const checks = paths.flatMap((path) => ["-x", path, "-a"]).slice(0, -1);
+  const { command, args } = runAs.wrap("test", checks);
+  return (await runToEnd(command, args, { env: { PATH: systemPath() }, cwd: "/" })).code === 0;
+}
+
+async function systemUser(): Promise<{ uid: number; gid: number }> {
+  const existing = lookUp(USER);
+  if (existing !== undefined) return existing;
+  const flags = ["--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"];
+  const made = await addUser([...flags, "--shell", "/usr/sbin/nologin", USER]);
+  // Two first starts at once: the other one may hold the lock on the list of users, or have been quicker.
+  for (let tries = 0; tries < 50; tries++) {
+    const user = lookUp(USER);
+    if (user !== undefined) return user;
+    if (made.code !== 0) await addUser([...flags, "--shell", "/usr/sbin/nologin", USER]);
+    await delay(100);
+  }
+  const nobody = lookUp("nobody");
+  if (nobody !== undefined) return nobody;
+  throw new FatalError(
+    `Postgres refuses to run as root, and user ${USER} could not be added: ${made.output.trim()}`,
+    {
+      code: "postgres_user",
+      hint: `Add a system user named ${USER}, or start as an ordinary user.`,
+    },
+  );
+}
+
+async function addUser(args: readonly string[]): Promise<{ code: number | null; output: string }> {
+  try {
+    return await runToEnd("useradd", args, { env: { PATH: systemPath() } });
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return { code: 127, output: "useradd is not installed" };
+    throw error;
+  }
+}
+
+function lookUp(user: string): { uid: number; gid: number } | undefined {
+  const line = readFileSync("/etc/passwd", "utf8")
+    .split("\n")
+    .find((entry) => entry.startsWith(`${user}:`));
+  const [, , uid, gid] = line?.split(":") ?? [];
+  return uid === undefined || gid === undefined ? undefined : { uid: Number(uid), gid: Number(gid) };
+}

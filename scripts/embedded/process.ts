@@ -1,0 +1,180 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { FatalError } from "../../services/shared/errors.ts";
+import { processStamp } from "../lock.mjs";
+import { forgetProcess, recordProcess, signalGroup, stopLeftover } from "./leftovers.ts";
+
+export type ProcessOptions = {
+  /** Names the log file, the record and the error messages. */
+  name: string;
+  command: string;
+  args: readonly string[];
+  /** Folder of all state, usually `.ngpu`. */
+  stateDir: string;
+  cwd?: string;
+  /** The whole environment of the child. Default: this process's own. */
+  env?: NodeJS.ProcessEnv;
+  /** Asked again and again until true. A throw counts as "not yet", and is the cause of a missed deadline. */
+  ready: (signal: AbortSignal) => Promise<boolean>;
+  /** How long it may take to become ready, in ms. Default 30,000. */
+  readyDeadlineMs?: number;
+  /** What asks it to end. Default SIGTERM. */
+  stopSignal?: NodeJS.Signals;
+  /** How long it may take to end before SIGKILL, in ms. Default 10,000. */
+  stopDeadlineMs?: number;
+  /** Gives up the start. */
+  signal?: AbortSignal;
+};
+
+export type Exit = { code: number | null; signal: NodeJS.Signals | null };
+
+export type RunningProcess = {
+  pid: number;
+  logFile: string;
+  /** Settles when the process ends, asked or not. */
+  exited: Promise<Exit>;
+  /** Ends the whole group: the stop signal, then SIGKILL after the deadline. Repeating it does no harm. */
+  stop: () => Promise<void>;
+};
+
+const READY_POLL_MS = 100;
+const LOG_TAIL_LINES = 15;
+
+// One list for the whole process, because one exit hook serves all: what is still in it when this process ends by an
+// uncaught error is told to stop.
+const running = new Map<number, NodeJS.Signals>();
+process.on("exit", () => {
+  for (const [pid, signal] of running) signalGroup(pid, signal);
+});
+
+/**
+ * Starts a process in a group of its own (Ctrl-C in the terminal does not reach it), its output in
+ * `<stateDir>/logs/<name>.log`, and waits until it is ready.
+ *
+ * @throws FatalError `process_failed` with the log's last lines when it ends early or misses the deadline; the
+ *   signal's reason when aborted. In each case nothing of it is left running.
+ */
+export async function startProcess(options: ProcessOptions): Promise<RunningProcess> {
+  options.signal?.throwIfAborted();
+  await stopLeftover(options.stateDir, options.name);
+  const logFile = openLog(options);
+  const child = spawnGroup(options, logFile.fd);
+  const exited = exitOf(child);
+  closeSync(logFile.fd);
+  const pid = child.pid;
+  if (pid === undefined) throw await spawnFailure(options, child);
+  const stop = stopper(options, pid, exited);
+  try {
+    await untilReady(options, exited, logFile.path);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { pid, logFile: logFile.path, exited, stop };
+}
+
+function openLog({ stateDir, name }: ProcessOptions): { path: string; fd: number } {
+  const dir = join(stateDir, "logs");
+  mkdirSync(dir, { recursive: true });
+  const path = join(dir, `${name}.log`);
+  return { path, fd: openSync(path, "w", 0o600) };
+}
+
+function spawnGroup(options: ProcessOptions, log: number): ChildProcess {
+  const { name, stateDir, stopSignal = "SIGTERM" } = options;
+  const child = spawn(options.command, options.args, {
+    detached: true,
+    stdio: ["ignore", log, log],
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.env === undefined ? {} : { env: options.env }),
+  });
+  if (child.pid !== undefined) {
+    running.set(child.pid, stopSignal);
+    const stamp = processStamp(child.pid);
+    // No stamp: it has ended already, and there is nothing to clean up after.
+    if (stamp !== undefined) recordProcess(stateDir, name, { pid: child.pid, stamp, stopSignal });
+  }
+  return child;
+}
+
+function exitOf(child: ChildProcess): Promise<Exit> {
+  return new Promise((resolve) => {
+    child.once("exit", (code, signal) => resolve({ code, signal }));
+  });
+}
+
+function spawnFailure(options: ProcessOptions, child: ChildProcess): Promise<FatalError> {
+  return new Promise((resolve) => {
+    child.once("error", (cause) =>
+      resolve(
+        new FatalError(`${options.name}: cannot run ${options.command}: ${cause.message}`, {
+          code: "process_failed",
+          cause,
+        }),
+      ),
+    );
+  });
+}
+
+async function untilReady(options: ProcessOptions, exited: Promise<Exit>, logFile: string): Promise<void> {
+  const { name, readyDeadlineMs = 30_000 } = options;
+  const deadline = AbortSignal.timeout(readyDeadlineMs);
+  const signal = AbortSignal.any([deadline, ...(options.signal ? [options.signal] : [])]);
+  const end = exited.then((exit) => exit);
+  const aborted = new Promise<"aborted">((resolve) => {
+    signal.addEventListener("abort", () => resolve("aborted"), { once: true });
+  });
+  let lastFault: unknown;
+  for (;;) {
+    const asked = options.ready(signal).catch((error: unknown) => {
+      lastFault = error;
+      return false;
+    });
+    const answer = await Promise.race([asked, end, aborted]);
+    if (answer === true) return;
+    const next = answer === false ? await Promise.race([delay(READY_POLL_MS), end, aborted]) : answer;
+    if (next === "aborted") {
+      options.signal?.throwIfAborted();
+      throw failure(`${name} was not ready within ${readyDeadlineMs / 1000} s`, logFile, lastFault);
+    }
+    if (next !== undefined) throw failure(`${name} ended early (${describe(next)})`, logFile);
+  }
+}
+
+function failure(what: string, logFile: string, cause?: unknown): FatalError {
+  const tail = logTail(logFile);
+  const log = tail === "" ? `Its log ${logFile} is empty.` : `The end of ${logFile}:\n${tail}`;
+  return new FatalError(`${what}. ${log}`, { code: "process_failed", cause });
+}
+
+/** The last lines of a log, indented, for an error message. */
+function logTail(path: string): string {
+  const lines = readFileSync(path, "utf8").trimEnd().split("\n").slice(-LOG_TAIL_LINES);
+  return lines.join("\n").trim() === "" ? "" : lines.map((line) => `  ${line}`).join("\n");
+}
+
+function describe({ code, signal }: Exit): string {
+  return signal === null ? `exit code ${code}` : `killed by ${signal}`;
+}
+
+function stopper(options: ProcessOptions, pid: number, exited: Promise<Exit>): () => Promise<void> {
+  const { name, stateDir, stopSignal = "SIGTERM", stopDeadlineMs = 10_000 } = options;
+  exited.then(() => {
+    // Whatever the leader leaves in its group ends with it.
+    signalGroup(pid, "SIGKILL");
+    running.delete(pid);
+  });
+  let stopping: Promise<void> | undefined;
+  return () => {
+    stopping ??= (async () => {
+      if (running.has(pid)) signalGroup(pid, stopSignal);
+      const kill = setTimeout(() => signalGroup(pid, "SIGKILL"), stopDeadlineMs);
+      await exited;
+      clearTimeout(kill);
+      forgetProcess(stateDir, name);
+    })();
+    return stopping;
+  };
+}

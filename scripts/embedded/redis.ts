@@ -1,0 +1,79 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Redis } from "ioredis";
+import { ensureProgram, type Say } from "./install.ts";
+import { choosePort } from "./ports.ts";
+import { type RunningProcess, startProcess } from "./process.ts";
+
+export type RedisOptions = {
+  stateDir: string;
+  say: Say;
+  port?: number | undefined;
+  /** What the user sets to choose the port, for the error message. Default `--redis-port`. */
+  portOption?: string;
+  signal?: AbortSignal;
+};
+
+export type RunningRedis = { url: string; port: number; process: RunningProcess; stop: () => Promise<void> };
+
+/**
+ * Starts the system's redis-server on 127.0.0.1 with a random password, and installs it first where it may. It keeps
+ * nothing: Redis holds no fact.
+ *
+ * @throws FatalError `port_in_use`, `program_missing`, `install_failed` or `process_failed`
+ */
+export async function startRedis(options: RedisOptions): Promise<RunningRedis> {
+  const { say, stateDir } = options;
+  const cancel = options.signal ? { signal: options.signal } : {};
+  const port = await choosePort({ option: options.portOption ?? "--redis-port", port: options.port });
+  const command = await ensureProgram({
+    program: "redis-server",
+    packages: ["redis-server"],
+    say,
+    ...cancel,
+  });
+  const homeDir = join(stateDir, "redis");
+  mkdirSync(homeDir, { recursive: true, mode: 0o700 });
+  const password = randomBytes(24).toString("hex");
+  const url = `redis://:${password}@127.0.0.1:${port}`;
+  // In a file of our own, not on the command line, which every user of the machine may read.
+  const configFile = join(homeDir, "redis.conf");
+  writeFileSync(configFile, configuration(port, password), { mode: 0o600 });
+  const child = await startProcess({
+    name: "redis",
+    command,
+    args: [configFile],
+    stateDir,
+    cwd: homeDir,
+    ready: () => answers(url),
+    ...cancel,
+  });
+  return { url, port, process: child, stop: child.stop };
+}
+
+function configuration(port: number, password: string): string {
+  const lines = [
+    "bind 127.0.0.1",
+    `port ${port}`,
+    `requirepass ${password}`,
+    "daemonize no",
+    "appendonly no",
+    'save ""',
+    // What the queues require: a full Redis refuses writes instead of losing jobs.
+    "maxmemory-policy noeviction",
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+async function answers(url: string): Promise<boolean> {
+  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null, connectTimeout: 2000 });
+  // The same fault is thrown by connect(), where it is read.
+  redis.on("error", () => undefined);
+  try {
+    await redis.connect();
+    return (await redis.ping()) === "PONG";
+  } finally {
+    redis.disconnect();
+  }
+}
