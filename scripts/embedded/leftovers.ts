@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { FatalError } from "../../services/shared/errors.ts";
+import { FatalError, messageOf } from "../../services/shared/errors.ts";
 import { processStamp, tryLock } from "../lock.mjs";
 
 /** A process that was started, as written down for whoever comes after a kill -9. */
@@ -19,10 +19,11 @@ const LEFTOVER_DEADLINE_MS = 10_000;
  * Takes the state folder for this process and ends what an earlier, killed one left running.
  *
  * @returns the names of the leftovers that were stopped, and `release`, to be called once all is stopped
- * @throws FatalError `state_in_use` when another process works in the folder
+ * @throws FatalError `state_in_use` when another process works in the folder, `state_unusable` when it cannot be
+ *   written to
  */
 export async function openState(stateDir: string): Promise<{ stopped: string[]; release: () => void }> {
-  const lock = tryLock(join(stateDir, "run", "owner.lock"));
+  const lock = lockState(stateDir);
   if (lock.release === undefined) {
     throw new FatalError(
       `ngpu already runs from this folder (process ${lock.holder}, state in ${stateDir}).`,
@@ -35,6 +36,18 @@ export async function openState(stateDir: string): Promise<{ stopped: string[]; 
   const names = recordNames(stateDir);
   const ended = await Promise.all(names.map((name) => stopLeftover(stateDir, name)));
   return { stopped: names.filter((_, i) => ended[i]), release: lock.release };
+}
+
+function lockState(stateDir: string): ReturnType<typeof tryLock> {
+  try {
+    return tryLock(join(stateDir, "run", "owner.lock"));
+  } catch (cause) {
+    throw new FatalError(`${stateDir} cannot be written to: ${messageOf(cause)}`, {
+      code: "state_unusable",
+      hint: "Start as the user who started here before, or move the folder away.",
+      cause,
+    });
+  }
 }
 
 /** Ends the recorded process of this name if it still runs, with its whole group. True when it did run. */

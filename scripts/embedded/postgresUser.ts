@@ -72,7 +72,8 @@ function privileges(owner: { uid: number; gid: number }, capability: string | un
     "--no-new-privs",
     `--bounding-set=${only}`,
     `--inh-caps=${only}`,
-    ...(capability === undefined ? [] : [`--ambient-caps=${only}`]),
+    // Without this bit access(2) leaves the capability out, and Postgres asks it about its own executable.
+    ...(capability === undefined ? [] : [`--ambient-caps=${only}`, "--securebits=+no_setuid_fixup"]),
   ];
 }
 
