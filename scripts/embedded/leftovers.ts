@@ -10,10 +10,9 @@ export type ProcessRecord = {
   /** Start time of the pid, see processStamp. */
   stamp: string;
   stopSignal: NodeJS.Signals;
+  /** How long it may take to end before SIGKILL, in ms. */
+  stopDeadlineMs: number;
 };
-
-/** How long a leftover may take to stop by itself, in ms. */
-const LEFTOVER_DEADLINE_MS = 10_000;
 
 /**
  * Takes the state folder for this process and ends what an earlier, killed one left running.
@@ -58,7 +57,7 @@ export async function stopLeftover(stateDir: string, name: string): Promise<bool
   const found = runs();
   if (found) {
     signalGroup(record.pid, record.stopSignal);
-    const deadline = Date.now() + LEFTOVER_DEADLINE_MS;
+    const deadline = Date.now() + record.stopDeadlineMs;
     while (runs() && Date.now() < deadline) await delay(50);
     if (runs()) signalGroup(record.pid, "SIGKILL");
     while (runs()) await delay(20);

@@ -39,6 +39,7 @@ export type RunningProcess = {
   stop: () => Promise<void>;
 };
 
+const STOP_DEADLINE_MS = 10_000;
 const READY_POLL_MS = 100;
 const LOG_TAIL_LINES = 15;
 
@@ -83,7 +84,7 @@ function openLog({ stateDir, name }: ProcessOptions): { path: string; fd: number
 }
 
 function spawnGroup(options: ProcessOptions, log: number): ChildProcess {
-  const { name, stateDir, stopSignal = "SIGTERM" } = options;
+  const { name, stateDir, stopSignal = "SIGTERM", stopDeadlineMs = STOP_DEADLINE_MS } = options;
   const child = spawn(options.command, options.args, {
     detached: true,
     stdio: ["ignore", log, log],
@@ -94,7 +95,8 @@ function spawnGroup(options: ProcessOptions, log: number): ChildProcess {
     running.set(child.pid, stopSignal);
     const stamp = processStamp(child.pid);
     // No stamp: it has ended already, and there is nothing to clean up after.
-    if (stamp !== undefined) recordProcess(stateDir, name, { pid: child.pid, stamp, stopSignal });
+    if (stamp !== undefined)
+      recordProcess(stateDir, name, { pid: child.pid, stamp, stopSignal, stopDeadlineMs });
   }
   return child;
 }
@@ -160,7 +162,7 @@ function describe({ code, signal }: Exit): string {
 }
 
 function stopper(options: ProcessOptions, pid: number, exited: Promise<Exit>): () => Promise<void> {
-  const { name, stateDir, stopSignal = "SIGTERM", stopDeadlineMs = 10_000 } = options;
+  const { name, stateDir, stopSignal = "SIGTERM", stopDeadlineMs = STOP_DEADLINE_MS } = options;
   exited.then(() => {
     // Whatever the leader leaves in its group ends with it.
     signalGroup(pid, "SIGKILL");

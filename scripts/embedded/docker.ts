@@ -1,0 +1,73 @@
+import { existsSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import { FatalError } from "../../services/shared/errors.ts";
+import { runToEnd } from "./command.ts";
+import { type RunningDocker, startDaemon } from "./dockerDaemon.ts";
+import { askEngine, engineSocket, unusable } from "./dockerEngine.ts";
+import { ensureProgram, findProgram, type Say, systemPath } from "./install.ts";
+
+export type DockerOptions = {
+  stateDir: string;
+  say: Say;
+  /** Which engine to use, as in DOCKER_HOST. Default: that variable, else the usual socket. */
+  dockerHost?: string | undefined;
+  signal?: AbortSignal;
+};
+
+const START_DEADLINE_MS = 60_000;
+
+/**
+ * Finds the machine's Docker engine, or starts one: through systemd where that runs, else as a process of ours with
+ * its data in `<stateDir>/docker`. Installs it first where it may. Pulls no image.
+ *
+ * @throws FatalError `docker_host`, `docker_forbidden`, `docker_silent`, `docker_stopped`, `program_missing`,
+ *   `install_failed` or `process_failed`
+ */
+export async function startDocker(options: DockerOptions): Promise<RunningDocker> {
+  const dockerHost = options.dockerHost ?? process.env.DOCKER_HOST;
+  const socketPath = engineSocket(dockerHost);
+  const answer = await askEngine(socketPath);
+  if (answer.kind === "answers") {
+    return { socketPath, version: answer.version, startedByUs: false, stop: async () => {} };
+  }
+  if (answer.kind !== "absent") throw unusable(answer, socketPath);
+  if (dockerHost !== undefined && dockerHost !== "") {
+    throw new FatalError(`No Docker engine listens at ${socketPath}, where DOCKER_HOST points.`, {
+      code: "docker_stopped",
+      hint: "Start that engine, or unset DOCKER_HOST.",
+    });
+  }
+  const dockerd = await ensureEngine(options);
+  return existsSync("/run/systemd/system") ? startUnit(socketPath) : startDaemon(dockerd, options);
+}
+
+async function ensureEngine({ say, signal }: DockerOptions): Promise<string> {
+  if (process.getuid?.() !== 0 && findProgram("dockerd") !== undefined) {
+    throw new FatalError("The Docker engine is installed but does not run.", {
+      code: "docker_stopped",
+      hint: "Run: sudo systemctl start docker (or: sudo service docker start), then start again.",
+    });
+  }
+  const cancel = signal ? { signal } : {};
+  return ensureProgram({ program: "dockerd", packages: ["docker.io", "iptables"], say, ...cancel });
+}
+
+async function startUnit(socketPath: string): Promise<RunningDocker> {
+  const env = { ...process.env, PATH: systemPath() };
+  const started = await runToEnd("systemctl", ["start", "docker.service"], { env });
+  const deadline = Date.now() + START_DEADLINE_MS;
+  while (started.code === 0 && Date.now() < deadline) {
+    const answer = await askEngine(socketPath);
+    if (answer.kind === "answers") {
+      const stop = async () => {
+        await runToEnd("systemctl", ["stop", "docker.socket", "docker.service"], { env });
+      };
+      return { socketPath, version: answer.version, startedByUs: true, stop };
+    }
+    await delay(200);
+  }
+  throw new FatalError(`systemd could not start the Docker engine: ${started.output.trim()}`, {
+    code: "docker_stopped",
+    hint: "Look at: journalctl -u docker",
+  });
+}

@@ -1,0 +1,98 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { FatalError } from "../../services/shared/errors.ts";
+import { runToEnd } from "./command.ts";
+import { askEngine } from "./dockerEngine.ts";
+import { systemPath } from "./install.ts";
+import { startProcess } from "./process.ts";
+
+export type DaemonOptions = {
+  stateDir: string;
+  /** What differs from the machine's own settings, in the words of /etc/docker/daemon.json. */
+  settings?: Record<string, unknown>;
+  signal?: AbortSignal;
+};
+
+export type RunningDocker = {
+  socketPath: string;
+  version: string;
+  /** False for an engine that was there before; `stop` leaves it alone. */
+  startedByUs: boolean;
+  stop: () => Promise<void>;
+};
+
+const MACHINE_SETTINGS = "/etc/docker/daemon.json";
+const START_DEADLINE_MS = 60_000;
+
+/**
+ * Starts a Docker engine as a process of ours, with its data in `<stateDir>/docker`. Stopping it stops its containers.
+ *
+ * @throws FatalError `process_failed`, or `docker_stopped` when the machine's settings cannot be read
+ */
+export async function startDaemon(dockerd: string, options: DaemonOptions): Promise<RunningDocker> {
+  const { runDir, dataRoot, configFile, socketPath } = configure(options);
+  let version = "";
+  const child = await startProcess({
+    name: "docker",
+    command: dockerd,
+    args: ["--config-file", configFile],
+    stateDir: options.stateDir,
+    env: { ...process.env, PATH: systemPath() },
+    ready: async () => {
+      const answer = await askEngine(socketPath);
+      if (answer.kind === "answers") version = answer.version;
+      return answer.kind === "answers";
+    },
+    readyDeadlineMs: START_DEADLINE_MS,
+    // It stops its containers first, and waits 15 s for each that does not listen.
+    stopDeadlineMs: 30_000,
+    ...(options.signal ? { signal: options.signal } : {}),
+  });
+  const stop = async () => {
+    await child.stop();
+    // A killed predecessor leaves its data folder mounted onto itself; nothing is mounted after an ordinary stop.
+    await runToEnd("umount", ["--quiet", dataRoot], { env: { PATH: systemPath() } });
+    rmSync(runDir, { recursive: true, force: true });
+  };
+  return { socketPath, version, startedByUs: true, stop };
+}
+
+function configure({ stateDir, settings }: DaemonOptions) {
+  mkdirSync(stateDir, { recursive: true });
+  const id = createHash("sha256").update(realpathSync(stateDir)).digest("hex").slice(0, 12);
+  // Under /run, because a socket's path has an end at about 100 characters and a checkout's has none.
+  const runDir = `/run/ngpu-${id}`;
+  mkdirSync(runDir, { recursive: true, mode: 0o700 });
+  const socketPath = join(runDir, "docker.sock");
+  const configFile = join(runDir, "daemon.json");
+  const dataRoot = join(realpathSync(stateDir), "docker");
+  const pidfile = join(runDir, "docker.pid");
+  // A killed engine leaves it, and the next one would not start; one that still runs is ended by startProcess.
+  rmSync(pidfile, { force: true });
+  const all = {
+    ...machineSettings(),
+    hosts: [`unix://${socketPath}`],
+    "data-root": dataRoot,
+    "exec-root": join(runDir, "exec"),
+    pidfile,
+    "live-restore": false,
+    ...settings,
+  };
+  writeFileSync(configFile, JSON.stringify(all), { mode: 0o600 });
+  return { runDir, dataRoot, configFile, socketPath };
+}
+
+/** What the machine's owner set for engines here, such as a GPU runtime. */
+function machineSettings(): Record<string, unknown> {
+  if (!existsSync(MACHINE_SETTINGS)) return {};
+  try {
+    return JSON.parse(readFileSync(MACHINE_SETTINGS, "utf8")) as Record<string, unknown>;
+  } catch (cause) {
+    throw new FatalError(`${MACHINE_SETTINGS} is not JSON.`, {
+      code: "docker_stopped",
+      hint: "Mend it.",
+      cause,
+    });
+  }
+}

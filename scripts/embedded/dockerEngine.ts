@@ -1,0 +1,59 @@
+import Docker from "dockerode";
+import { FatalError, messageOf } from "../../services/shared/errors.ts";
+import { errorCode } from "./leftovers.ts";
+
+/** What asking an engine for its version came to. */
+export type EngineAnswer =
+  | { kind: "answers"; version: string }
+  /** Nothing listens on the socket. */
+  | { kind: "absent" }
+  | { kind: "forbidden" }
+  | { kind: "silent"; reason: string };
+
+const DEFAULT_SOCKET = "/var/run/docker.sock";
+// Asking is what starts an engine that systemd keeps behind its socket, and that takes a while.
+const ANSWER_DEADLINE_MS = 10_000;
+
+/**
+ * The socket of the engine that this machine's user means: DOCKER_HOST, else the usual one.
+ *
+ * @throws FatalError `docker_host` when DOCKER_HOST is no local socket
+ */
+export function engineSocket(dockerHost: string | undefined): string {
+  if (dockerHost === undefined || dockerHost === "") return DEFAULT_SOCKET;
+  if (dockerHost.startsWith("unix:///")) return dockerHost.slice("unix://".length);
+  throw new FatalError(`DOCKER_HOST is ${dockerHost}, and this market runs its containers on this machine.`, {
+    code: "docker_host",
+    hint: "Unset DOCKER_HOST, or set it to unix:// and the full path of a local engine's socket.",
+  });
+}
+
+/** Asks the engine on a socket for its version; one that says nothing within 10 s counts as silent. */
+export async function askEngine(socketPath: string): Promise<EngineAnswer> {
+  try {
+    const { Version } = await new Docker({ socketPath, timeout: ANSWER_DEADLINE_MS }).version();
+    return { kind: "answers", version: Version };
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === "ENOENT" || code === "ECONNREFUSED") return { kind: "absent" };
+    if (code === "EACCES" || code === "EPERM") return { kind: "forbidden" };
+    return { kind: "silent", reason: code === "ECONNRESET" ? "no answer within 10 s" : messageOf(error) };
+  }
+}
+
+/** The error for an engine that is there and cannot be used. */
+export function unusable(
+  answer: { kind: "forbidden" } | { kind: "silent"; reason: string },
+  socketPath: string,
+) {
+  if (answer.kind === "forbidden") {
+    return new FatalError(`This user may not use the Docker engine at ${socketPath}.`, {
+      code: "docker_forbidden",
+      hint: "Run: sudo usermod -aG docker $USER, log in again and start again; or start as root.",
+    });
+  }
+  return new FatalError(`The Docker engine at ${socketPath} does not answer: ${answer.reason}.`, {
+    code: "docker_silent",
+    hint: "Restart it (sudo systemctl restart docker) and see that docker version answers, then start again.",
+  });
+}
