@@ -1,0 +1,86 @@
+import { createHash, randomBytes } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import pg from "pg";
+import { createDatabase, databaseUrl, dropDatabase } from "../../scripts/embedded/databases.ts";
+import { startPostgres } from "../../scripts/embedded/postgres.ts";
+import { migrate } from "../../services/shared/db/migrate.ts";
+import { rootDir, stopAtEnd, testStateDir } from "./parts.ts";
+
+export type TestDatabase = {
+  name: string;
+  /** As the superuser. */
+  url: string;
+  drop: () => Promise<void>;
+};
+
+// Any number will do, as long as all test runs on a cluster use the same.
+const TEMPLATE_LOCK = 7_999;
+
+let cluster: Promise<string> | undefined;
+let template: Promise<string> | undefined;
+
+/**
+ * The maintenance database of a real Postgres, as the superuser: of TEST_DATABASE_URL, or of a cluster that is
+ * started for this mocha run alone.
+ */
+export function testCluster(): Promise<string> {
+  cluster ??= openCluster();
+  return cluster;
+}
+
+/** Makes a database for one suite, with all migrations run: a copy of a template, so it takes a few milliseconds. */
+export async function createTestDatabase(): Promise<TestDatabase> {
+  const url = await testCluster();
+  template ??= makeTemplate(url);
+  return makeDatabase(url, await template);
+}
+
+/** Makes a database for one suite, without any table. */
+export async function createEmptyDatabase(): Promise<TestDatabase> {
+  return makeDatabase(await testCluster());
+}
+
+async function openCluster(): Promise<string> {
+  const given = process.env.TEST_DATABASE_URL;
+  if (given !== undefined && given !== "") return given;
+  const postgres = await startPostgres({ stateDir: await testStateDir(), durable: false });
+  stopAtEnd(postgres.stop);
+  return postgres.url;
+}
+
+async function makeDatabase(url: string, from?: string): Promise<TestDatabase> {
+  const name = `test_${randomBytes(6).toString("hex")}`;
+  return { name, url: await createDatabase(url, name, from), drop: () => dropDatabase(url, name) };
+}
+
+/** Named after what the migrations say, so that a cluster that outlives the run gets a new one when they change. */
+async function makeTemplate(url: string): Promise<string> {
+  const name = `template_${migrationsHash()}`;
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query("select pg_advisory_lock($1)", [TEMPLATE_LOCK]);
+    const { rowCount } = await client.query("select from pg_database where datname = $1", [name]);
+    if (rowCount === 0) {
+      // Under another name until it is complete.
+      const draft = `${name}_draft`;
+      await dropDatabase(url, draft);
+      await createDatabase(url, draft);
+      await migrate(databaseUrl(url, draft));
+      await client.query(
+        `alter database ${pg.escapeIdentifier(draft)} rename to ${pg.escapeIdentifier(name)}`,
+      );
+    }
+  } finally {
+    await client.end();
+  }
+  return name;
+}
+
+function migrationsHash(): string {
+  const dir = join(rootDir, "services/shared/db/migrations");
+  const hash = createHash("sha256");
+  for (const file of readdirSync(dir).sort()) hash.update(file).update(readFileSync(join(dir, file)));
+  return hash.digest("hex").slice(0, 12);
+}
