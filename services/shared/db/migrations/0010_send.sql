@@ -1,0 +1,45 @@
+-- Up Migration
+-- Nonces and signed transactions. A transaction is stored before it is sent: after a crash the same bytes are sent again.
+
+create table app.signer (
+  address text primary key,
+  -- Block 0: tells a chain that was started afresh from the one the nonces belong to.
+  genesis_hash text not null,
+  next_nonce bigint not null
+);
+
+create table app.transaction (
+  id bigint generated always as identity primary key,
+  signer text not null references app.signer,
+  nonce bigint not null,
+  kind text not null,
+  -- A repeated send with the same key is the first one; cleared when the first one came to nothing.
+  dedupe_key text unique,
+  to_address text not null,
+  data text not null,
+  gas numeric(78,0) not null,
+  max_fee numeric(78,0) not null,
+  max_priority_fee numeric(78,0) not null,
+  -- Newest first: a stuck transaction is signed again with a higher fee under the same nonce.
+  hashes text[] not null,
+  raw text not null,
+  signed_at timestamptz not null default now(),
+  signed_block bigint not null,
+  -- sent: stored, maybe broadcast; mined: has a receipt; failed: its nonce went to a transaction that is not ours
+  status text not null default 'sent' check (status in ('sent', 'mined', 'failed')),
+  hash text,
+  block_number bigint,
+  reverted boolean,
+  -- The block is finalized: no reorg brings it back.
+  final boolean not null default false,
+  created_at timestamptz not null default now(),
+  unique (signer, nonce)
+);
+
+create index transaction_sent on app.transaction (signer, nonce) where status = 'sent';
+create index transaction_not_final on app.transaction (signer, nonce) where status = 'mined' and not final;
+
+grant select, insert, update on app.signer, app.transaction to
+  ngpu_match, ngpu_workspace, ngpu_dispense, ngpu_pomc, ngpu_api;
+
+-- Down Migration
