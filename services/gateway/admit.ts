@@ -1,0 +1,93 @@
+import type { IncomingHttpHeaders } from "node:http";
+import { type Hex, isAddressEqual, recoverTypedDataAddress } from "viem";
+import { z } from "zod";
+import type { Deployment } from "../shared/chain/deployment.ts";
+import { sessionDomainOf, sessionTypes } from "../shared/chain/typedData.ts";
+import type { Queryable } from "../shared/db/pool.ts";
+import { InputError } from "../shared/errors.ts";
+import { findNodeId, takeChallenge } from "./store.ts";
+
+/** How far a node's clock may be from ours, in seconds. */
+const clockTolerance = 60;
+
+const hex = (bytes: number) =>
+  z
+    .string()
+    .regex(new RegExp(`^0x[0-9a-fA-F]{${2 * bytes}}$`), `is not ${bytes} bytes of hex`)
+    .transform((value) => value as Hex);
+
+const handshake = z.object({
+  "x-ngpu-key": hex(20),
+  "x-ngpu-time": z.string().regex(/^\d{1,15}$/, "is not a time in Unix seconds"),
+  "x-ngpu-challenge": hex(32),
+  "x-ngpu-signature": hex(65),
+});
+
+export type AdmitDependencies = {
+  db: Queryable;
+  deployment: Deployment;
+  /** The URL that the node must have signed for. */
+  audience: string;
+  now: () => Date;
+};
+
+/**
+ * Checks who wants to open a tunnel: a registered node's key, signed for this gateway, now, and not once before.
+ *
+ * @returns The node's id.
+ * @throws InputError `handshake_invalid`, `time_stale`, `signature_invalid`, `node_unknown` or `challenge_used`.
+ */
+export async function admit(deps: AdmitDependencies, headers: IncomingHttpHeaders): Promise<number> {
+  const parsed = handshake.safeParse(headers);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw refusal(400, "handshake_invalid", `The header ${String(issue?.path[0])} ${issue?.message}.`);
+  }
+  const { "x-ngpu-key": key, "x-ngpu-challenge": challenge, "x-ngpu-signature": signature } = parsed.data;
+  const time = Number(parsed.data["x-ngpu-time"]);
+  const now = deps.now();
+  if (Math.abs(now.getTime() / 1000 - time) > clockTolerance) {
+    throw refusal(401, "time_stale", "The node's clock and the gateway's differ by more than a minute.");
+  }
+  if (!(await isSignedBy(deps, { key, time, challenge, signature }))) {
+    throw refusal(401, "signature_invalid", "The signature is not that of the key for this gateway.");
+  }
+  const nodeId = await findNodeId(deps.db, key);
+  if (nodeId === undefined) {
+    throw refusal(403, "node_unknown", `No node is registered with the key ${key}.`);
+  }
+  const validUntil = new Date(now.getTime() + 2 * clockTolerance * 1000);
+  if (!(await takeChallenge(deps.db, challenge, validUntil))) {
+    throw refusal(401, "challenge_used", "A tunnel was opened with this challenge before.");
+  }
+  return nodeId;
+}
+
+async function isSignedBy(
+  deps: AdmitDependencies,
+  signed: { key: Hex; time: number; challenge: Hex; signature: Hex },
+): Promise<boolean> {
+  try {
+    const signer = await recoverTypedDataAddress({
+      domain: sessionDomainOf(deps.deployment),
+      types: sessionTypes,
+      primaryType: "Session",
+      message: {
+        key: signed.key,
+        role: "tunnel",
+        audience: deps.audience,
+        challenge: signed.challenge,
+        time: BigInt(signed.time),
+      },
+      signature: signed.signature,
+    });
+    return isAddressEqual(signer, signed.key);
+  } catch {
+    // 65 bytes that are no point of the curve: nobody's signature.
+    return false;
+  }
+}
+
+function refusal(status: number, code: string, message: string): InputError {
+  return new InputError(message, { status, code });
+}

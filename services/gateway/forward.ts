@@ -1,0 +1,139 @@
+import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
+import { type ClientHttp2Session, type ClientHttp2Stream, constants } from "node:http2";
+import { pipeline } from "node:stream/promises";
+import type { Fault, Replica } from "./decide.ts";
+
+export type Timeouts = {
+  /** Milliseconds until the container's answer begins. */
+  answer: number;
+  /** Milliseconds without a byte in either direction, once it has begun. */
+  idle: number;
+};
+
+export type Outgoing = {
+  replica: Replica;
+  path: string;
+  request: IncomingMessage;
+  /** The request's whole body; undefined when it is too long to hold and is streamed. */
+  body: Buffer | undefined;
+  response: ServerResponse;
+  timeouts: Timeouts;
+};
+
+/** `left`: whoever asked is gone. `answered`: the container's answer went out whole; `cut`: a part of it. */
+export type Outcome = { end: "answered" | "cut" | "left" } | { end: "fault"; fault: Fault; reason: string };
+
+/** Headers between two neighbours, and the secret between apiServer and this gateway. */
+const hopHeaders = new Set([
+  "authorization",
+  "connection",
+  "host",
+  "http2-settings",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "expect",
+]);
+
+/** What a node says itself, in place of a container, when the request did not reach one. */
+const undelivered = new Set(["lease_unknown", "container_unreachable"]);
+
+/** Sends one request to one replica and passes its answer on as it comes. Never throws. */
+export async function forward(session: ClientHttp2Session, outgoing: Outgoing): Promise<Outcome> {
+  const { request, response, replica, body } = outgoing;
+  let stream: ClientHttp2Stream;
+  try {
+    stream = session.request(
+      {
+        ":method": request.method ?? "GET",
+        ":authority": `ws-${replica.workspaceId}`,
+        ":path": `/w/${replica.workspaceId}/${replica.replica}/${replica.lease}${outgoing.path}`,
+        ...passedOn(request.headers),
+      },
+      { endStream: body?.length === 0 },
+    );
+  } catch (error) {
+    return { end: "fault", fault: "not_delivered", reason: reasonOf(error) };
+  }
+  const leave = () => stream.close(constants.NGHTTP2_CANCEL);
+  response.once("close", leave);
+  try {
+    const answer = awaitAnswer(stream, outgoing.timeouts.answer);
+    if (body === undefined) request.pipe(stream);
+    else if (body.length > 0) stream.end(body);
+    const outcome = await answer;
+    if (response.destroyed) return { end: "left" };
+    return outcome.end === "begun" ? await passAnswer(stream, outcome.headers, outgoing) : outcome;
+  } finally {
+    response.off("close", leave);
+    request.unpipe(stream);
+    if (!stream.closed) stream.close(constants.NGHTTP2_CANCEL);
+  }
+}
+
+type Begun = { end: "begun"; headers: OutgoingHttpHeaders };
+
+async function awaitAnswer(stream: ClientHttp2Stream, deadline: number): Promise<Begun | Outcome> {
+  const settled = Promise.withResolvers<Begun | Outcome>();
+  const fail = (fault: Fault, reason: string) => settled.resolve({ end: "fault", fault, reason });
+  const timer = setTimeout(() => fail("timeout", `no answer within ${deadline} ms`), deadline);
+  stream.once("response", (headers) => settled.resolve({ end: "begun", headers }));
+  stream.on("error", (error) => fail(faultOf(stream), reasonOf(error)));
+  stream.once("close", () => fail(faultOf(stream), "closed without an answer"));
+  const outcome = await settled.promise;
+  clearTimeout(timer);
+  return outcome;
+}
+
+/** A stream that never left, or that the node's HTTP/2 refused, was not seen by the container. */
+function faultOf(stream: ClientHttp2Stream): Fault {
+  return stream.pending || stream.rstCode === constants.NGHTTP2_REFUSED_STREAM ? "not_delivered" : "broken";
+}
+
+async function passAnswer(
+  stream: ClientHttp2Stream,
+  headers: OutgoingHttpHeaders,
+  { replica, response, timeouts }: Outgoing,
+): Promise<Outcome> {
+  const nodeFault = headers["x-ngpu-error"];
+  if (nodeFault !== undefined) {
+    const fault = undelivered.has(String(nodeFault)) ? "not_delivered" : "broken";
+    return { end: "fault", fault, reason: String(nodeFault) };
+  }
+  // The answer is the container's: our own app's headers do not belong on it.
+  for (const name of response.getHeaderNames()) response.removeHeader(name);
+  response.writeHead(Number(headers[":status"]), {
+    ...passedOn(headers),
+    "x-ngpu-node-id": String(replica.nodeId),
+    "x-ngpu-replica": String(replica.replica),
+    "x-ngpu-lease": String(replica.lease),
+  });
+  response.flushHeaders();
+  stream.setTimeout(timeouts.idle, () => stream.destroy(new Error(`no byte for ${timeouts.idle} ms`)));
+  try {
+    await pipeline(stream, response);
+    return { end: "answered" };
+  } catch {
+    // Whoever asked sees the cut: the pipeline destroyed the response.
+    return { end: stream.rstCode === constants.NGHTTP2_CANCEL ? "left" : "cut" };
+  }
+}
+
+function passedOn(headers: IncomingHttpHeaders | OutgoingHttpHeaders): OutgoingHttpHeaders {
+  const named = String(headers.connection ?? "").toLowerCase();
+  const dropped = new Set(named.split(",").map((name) => name.trim()));
+  return Object.fromEntries(
+    Object.entries(headers).filter(
+      ([name]) => !name.startsWith(":") && !hopHeaders.has(name) && !dropped.has(name),
+    ),
+  );
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : String(error);
+}

@@ -1,0 +1,98 @@
+import { Gauge, Histogram } from "prom-client";
+import { readDeployment } from "../shared/chain/deployment.ts";
+import { chainChannel, listenForChanges } from "../shared/db/listen.ts";
+import { createPool, requireSchema } from "../shared/db/pool.ts";
+import { createApp, errorHandler, listen } from "../shared/http.ts";
+import type { ServiceContext } from "../shared/lifecycle.ts";
+import { startLoop } from "../shared/loop.ts";
+import { createRegistry } from "../shared/metrics.ts";
+import { admit } from "./admit.ts";
+import type { Replica } from "./decide.ts";
+import type { GatewayEnv } from "./env.ts";
+import type { Timeouts } from "./forward.ts";
+import { createLoads } from "./loads.ts";
+import { createRouteHandler } from "./route.ts";
+import { findRunningReplicas, reconcileTunnels } from "./store.ts";
+import { createTunnels } from "./tunnels.ts";
+
+/** A task may think for long; a node that died meanwhile is noticed by its pings. */
+const defaultTimeouts: Timeouts = { answer: 600_000, idle: 120_000 };
+
+/** Starts the gateway: tunnels from nodes on one side, requests of apiServer on the other. */
+export async function startGateway(
+  context: ServiceContext,
+  env: GatewayEnv,
+  timeouts: Timeouts = defaultTimeouts,
+): Promise<{ url: string }> {
+  const { logger, signal } = context;
+  const deployment = readDeployment(env.DEPLOYMENT_FILE);
+  const db = createPool({ url: env.DATABASE_URL, name: "gateway" });
+  context.onStop("database", () => db.end());
+  await requireSchema(db);
+
+  const registry = createRegistry("gateway");
+  const metrics = createGatewayMetrics(registry);
+  const loads = createLoads();
+  let replicas = new Map<string, Replica[]>();
+  let loadedAt: Date | undefined;
+
+  const view = startLoop({ name: "replicas", logger, signal, interval: 3_000 }, async () => {
+    const found = await findRunningReplicas(db);
+    replicas = Map.groupBy(found, (replica) => replica.workspaceId);
+    loadedAt = new Date();
+    loads.keepOnly(found);
+  });
+  const tunnels = createTunnels({
+    logger,
+    admit: (headers) => admit({ db, deployment, audience: env.PUBLIC_URL, now: () => new Date() }, headers),
+    onChange: () => rows.wake(),
+  });
+  const rows = startLoop({ name: "tunnel_rows", logger, signal, interval: 15_000 }, async () => {
+    metrics.tunnels.set(tunnels.all().length);
+    await reconcileTunnels(db, { instance: env.INSTANCE, url: env.PUBLIC_URL }, tunnels.all());
+  });
+  startLoop({ name: "tunnel_pings", logger, signal, interval: 10_000 }, () => tunnels.ping());
+  listenForChanges({ url: env.DATABASE_URL, channels: [chainChannel], logger, signal, onNotice: view.wake });
+
+  const app = createApp({
+    registry,
+    health: () => ({ ok: loadedAt !== undefined, details: { tunnels: tunnels.all().length, loadedAt } }),
+  });
+  const handleRoute = createRouteHandler({
+    token: env.GATEWAY_TOKEN,
+    replicasOf: (workspaceId) => replicas.get(workspaceId) ?? [],
+    sessionOf: (nodeId) => tunnels.find(nodeId)?.session,
+    loads,
+    logger,
+    timeouts,
+    onEnd: (outcome, seconds) => metrics.requests.observe({ outcome }, seconds),
+  });
+  app.use("/v1/route", handleRoute);
+  app.use(errorHandler(logger));
+  const { server, url } = await listen(app, { host: env.HOST, port: env.PORT }, context);
+  server.on("upgrade", (request, socket, head) => void tunnels.accept(request, socket, head));
+  context.onStop("tunnels", async () => {
+    await tunnels.closeAll();
+    await rows.done;
+    await reconcileTunnels(db, { instance: env.INSTANCE, url: env.PUBLIC_URL }, []);
+  });
+  logger.info({ event: "gateway_listening", url });
+  return { url };
+}
+
+function createGatewayMetrics(registry: ReturnType<typeof createRegistry>) {
+  return {
+    tunnels: new Gauge({
+      name: "ngpu_gateway_tunnels",
+      help: "Nodes that hold a tunnel here",
+      registers: [registry],
+    }),
+    requests: new Histogram({
+      name: "ngpu_gateway_request_seconds",
+      help: "Requests to workspaces by how they ended",
+      labelNames: ["outcome"],
+      buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600],
+      registers: [registry],
+    }),
+  };
+}

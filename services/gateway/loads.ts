@@ -1,0 +1,41 @@
+import type { Replica } from "./decide.ts";
+
+type Entry = { outstanding: number; lastUsed: number };
+
+/** How busy each replica is with requests of this gateway. */
+export type Loads = {
+  of(replica: Replica): Entry;
+  /** Counts a request until the function it gives is called. */
+  begin(replica: Replica): () => void;
+  /** Forgets replicas that are no more and have nothing under way. */
+  keepOnly(replicas: Replica[]): void;
+};
+
+const unused: Entry = { outstanding: 0, lastUsed: 0 };
+const nameOf = (replica: Replica) =>
+  `${replica.workspaceId}/${replica.replica}/${replica.lease}/${replica.nodeId}`;
+
+export function createLoads(): Loads {
+  const entries = new Map<string, Entry>();
+  let turn = 0;
+  return {
+    of: (replica) => entries.get(nameOf(replica)) ?? unused,
+    begin: (replica) => {
+      const name = nameOf(replica);
+      const entry = entries.get(name) ?? { outstanding: 0, lastUsed: 0 };
+      turn += 1;
+      entry.outstanding += 1;
+      entry.lastUsed = turn;
+      entries.set(name, entry);
+      return () => {
+        entry.outstanding -= 1;
+      };
+    },
+    keepOnly: (replicas) => {
+      const kept = new Set(replicas.map(nameOf));
+      for (const [name, entry] of entries) {
+        if (entry.outstanding === 0 && !kept.has(name)) entries.delete(name);
+      }
+    },
+  };
+}

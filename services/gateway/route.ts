@@ -1,0 +1,121 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import type { ClientHttp2Session } from "node:http2";
+import { buffer } from "node:stream/consumers";
+import type { RequestHandler, Response } from "express";
+import { InputError, RetryableError } from "../shared/errors.ts";
+import type { Logger } from "../shared/logger.ts";
+import { mayTryNext, parseRoute, type Replica, rankReplicas } from "./decide.ts";
+import { forward, type Outcome, type Timeouts } from "./forward.ts";
+import type { Loads } from "./loads.ts";
+
+export type RouteDependencies = {
+  token: string;
+  /** The running replicas of a workspace. */
+  replicasOf: (workspaceId: string) => Replica[];
+  /** The node's live tunnel. */
+  sessionOf: (nodeId: number) => ClientHttp2Session | undefined;
+  loads: Loads;
+  logger: Logger;
+  timeouts: Timeouts;
+  onEnd: (outcome: string, seconds: number) => void;
+};
+
+/** Bodies up to this length are held, so that another replica can be tried. */
+const heldBytes = 1 << 20;
+
+/** `<any method> /<workspaceId>/<path>`: passes a request to the best running replica. Mounted at /v1/route. */
+export function createRouteHandler(deps: RouteDependencies): RequestHandler {
+  return async (request, response) => {
+    requireToken(request, deps.token);
+    const route = parseRoute(request.url);
+    if (route === undefined) {
+      throw new InputError("Not a route to a workspace.", {
+        code: "route_invalid",
+        hint: "Ask for /v1/route/<workspaceId>/<path> without dot segments.",
+      });
+    }
+    const started = performance.now();
+    const outcome = await tryReplicas(deps, request, response, route);
+    const name = outcome === undefined ? "no_replica" : outcome.end === "fault" ? outcome.fault : outcome.end;
+    deps.onEnd(name, (performance.now() - started) / 1000);
+    if (outcome === undefined) throw noReplica(deps, route.workspaceId);
+    if (outcome.end === "fault") throw faultError(outcome, route.workspaceId);
+  };
+}
+
+async function tryReplicas(
+  deps: RouteDependencies,
+  request: IncomingMessage,
+  response: Response,
+  route: { workspaceId: string; path: string },
+): Promise<Outcome | undefined> {
+  const body = await holdBody(request);
+  const tried = new Set<Replica>();
+  let last: Outcome | undefined;
+  for (;;) {
+    const untried = deps.replicasOf(route.workspaceId).filter((replica) => !tried.has(replica));
+    const [replica] = rankReplicas(untried, (one) => ({
+      live: deps.sessionOf(one.nodeId) !== undefined,
+      ...deps.loads.of(one),
+    }));
+    const session = replica && deps.sessionOf(replica.nodeId);
+    if (replica === undefined || session === undefined) return last;
+    tried.add(replica);
+    const done = deps.loads.begin(replica);
+    try {
+      last = await forward(session, { ...route, replica, request, body, response, timeouts: deps.timeouts });
+    } finally {
+      done();
+    }
+    if (last.end !== "fault") return last;
+    deps.logger.warn({ event: "replica_failed", ...replica, fault: last.fault, reason: last.reason });
+    const facts = { fault: last.fault, method: request.method ?? "GET", bodyHeld: body !== undefined };
+    if (!mayTryNext(facts)) return last;
+  }
+}
+
+async function holdBody(request: IncomingMessage): Promise<Buffer | undefined> {
+  if (request.headers["transfer-encoding"] !== undefined) return undefined;
+  if (Number(request.headers["content-length"] ?? 0) > heldBytes) return undefined;
+  return buffer(request);
+}
+
+function requireToken(request: IncomingMessage, token: string): void {
+  const given = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1] ?? "";
+  const digest = (text: string) => createHash("sha256").update(text).digest();
+  if (timingSafeEqual(digest(given), digest(token))) return;
+  throw new InputError("The gateway's token is missing or wrong.", { code: "token_invalid", status: 401 });
+}
+
+function noReplica(deps: RouteDependencies, workspaceId: string): RetryableError {
+  const running = deps.replicasOf(workspaceId).length;
+  return new RetryableError(
+    running === 0
+      ? `No replica of workspace ${workspaceId} is running.`
+      : `No node that runs workspace ${workspaceId} is connected.`,
+    { code: "no_replica", hint: "Try again in a few seconds.", details: { workspaceId, running } },
+  );
+}
+
+function faultError(outcome: Extract<Outcome, { end: "fault" }>, workspaceId: string): Error {
+  const details = { workspaceId, reason: outcome.reason };
+  if (outcome.fault === "not_delivered") {
+    return new RetryableError(`No replica of workspace ${workspaceId} took the request.`, {
+      code: "no_replica",
+      hint: "Try again in a few seconds.",
+      details,
+    });
+  }
+  return outcome.fault === "timeout"
+    ? new InputError("The workspace did not answer in time.", {
+        code: "replica_timeout",
+        status: 504,
+        details,
+      })
+    : new InputError("The workspace's node broke off before it answered.", {
+        code: "replica_broken",
+        status: 502,
+        details,
+      });
+}

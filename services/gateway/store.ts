@@ -1,0 +1,68 @@
+import type { Queryable } from "../shared/db/pool.ts";
+import type { Replica } from "./decide.ts";
+
+/** Every replica that runs now under the highest lease of its number, and is not ordered to stop. */
+export async function findRunningReplicas(db: Queryable): Promise<Replica[]> {
+  const found = await db.query<{
+    workspace_id: string;
+    replica: number | bigint;
+    lease: number | bigint;
+    node_id: number | bigint;
+  }>(`
+    select workspace_id::text, replica, lease, node_id
+    from chain.assignment as held
+    where state = 'running' and release_reason is null and desired not in ('stop', 'delete')
+      and not exists (
+        select from chain.assignment as newer
+        where newer.workspace_id = held.workspace_id and newer.replica = held.replica
+          and newer.lease > held.lease
+      )`);
+  return found.rows.map((row) => ({
+    workspaceId: row.workspace_id,
+    replica: Number(row.replica),
+    lease: Number(row.lease),
+    nodeId: Number(row.node_id),
+  }));
+}
+
+/** The id of the registered node with this key, or undefined. */
+export async function findNodeId(db: Queryable, key: string): Promise<number | undefined> {
+  const found = await db.query<{ node_id: number | bigint }>(
+    "select node_id from chain.node where key = $1 and status <> 'none'",
+    [key.toLowerCase()],
+  );
+  const row = found.rows[0];
+  return row === undefined ? undefined : Number(row.node_id);
+}
+
+/** Takes a challenge for good. False when it was taken before, here or at another instance. */
+export async function takeChallenge(db: Queryable, challenge: string, validUntil: Date): Promise<boolean> {
+  const taken = await db.query(
+    "insert into app.tunnel_challenge (challenge, valid_until) values ($1, $2) on conflict do nothing",
+    [challenge.toLowerCase(), validUntil],
+  );
+  return taken.rowCount === 1;
+}
+
+/**
+ * Makes the instance's rows those of the tunnels that are open now, and drops challenges that no longer count.
+ */
+export async function reconcileTunnels(
+  db: Queryable,
+  self: { instance: string; url: string },
+  open: { nodeId: number; connectedAt: Date }[],
+): Promise<void> {
+  const nodeIds = open.map((tunnel) => tunnel.nodeId);
+  await db.query("delete from app.tunnel where instance = $1 and node_id <> all($2::bigint[])", [
+    self.instance,
+    nodeIds,
+  ]);
+  await db.query(
+    `insert into app.tunnel (node_id, instance, url, connected_at)
+     select node_id, $3, $4, connected_at from unnest($1::bigint[], $2::timestamptz[]) as held (node_id, connected_at)
+     on conflict (node_id, instance)
+     do update set url = excluded.url, connected_at = excluded.connected_at, seen_at = now()`,
+    [nodeIds, open.map((tunnel) => tunnel.connectedAt), self.instance, self.url],
+  );
+  await db.query("delete from app.tunnel_challenge where valid_until < now()");
+}

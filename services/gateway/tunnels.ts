@@ -1,0 +1,170 @@
+import { once } from "node:events";
+import type { IncomingMessage } from "node:http";
+import { type ClientHttp2Session, connect } from "node:http2";
+import { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { InputError, messageOf } from "../shared/errors.ts";
+import { toJson } from "../shared/json.ts";
+import type { Logger } from "../shared/logger.ts";
+
+export type Tunnel = { nodeId: number; session: ClientHttp2Session; connectedAt: Date };
+
+export type TunnelDependencies = {
+  /** Gives the node's id, or throws an InputError. */
+  admit: (headers: IncomingMessage["headers"]) => Promise<number>;
+  logger: Logger;
+  /** Called whenever a tunnel opened or closed. */
+  onChange: () => void;
+};
+
+export type Tunnels = {
+  /** The node's newest tunnel, when it is up. */
+  find(nodeId: number): Tunnel | undefined;
+  all(): Tunnel[];
+  /** Answers an upgrade request; never throws. */
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>;
+  /** Asks every node for a sign of life and drops those that give none. */
+  ping(): Promise<void>;
+  /** Lets what is under way end, within a deadline. */
+  closeAll(): Promise<void>;
+};
+
+export const tunnelPath = "/v1/tunnel";
+export const tunnelProtocol = "ngpu-tunnel";
+
+const pingDeadline = 10_000;
+const settingsDeadline = 10_000;
+/** What a replaced tunnel's requests get to end. */
+const retireDeadline = 30_000;
+const stopDeadline = 3_000;
+
+/** Tunnels that nodes opened: on each the gateway is the HTTP/2 client, the node the server. */
+export function createTunnels(deps: TunnelDependencies): Tunnels {
+  const tunnels = new Map<number, Tunnel>();
+  const sessions = new Set<ClientHttp2Session>();
+
+  const drop = (tunnel: Tunnel) => {
+    sessions.delete(tunnel.session);
+    // A tunnel that was replaced must not take its successor with it.
+    if (tunnels.get(tunnel.nodeId) !== tunnel) return;
+    tunnels.delete(tunnel.nodeId);
+    deps.logger.info({ event: "tunnel_closed", nodeId: tunnel.nodeId });
+    deps.onChange();
+  };
+
+  const open = async (nodeId: number, socket: Duplex) => {
+    const session = startSession(nodeId, socket, deps.logger);
+    sessions.add(session);
+    const tunnel: Tunnel = { nodeId, session, connectedAt: new Date() };
+    session.once("close", () => drop(tunnel));
+    // Its settings are the first thing an HTTP/2 server says: before them the node may be anything.
+    await once(session, "remoteSettings", { signal: AbortSignal.timeout(settingsDeadline) }).catch(
+      (error: unknown) => {
+        session.destroy();
+        throw error;
+      },
+    );
+    if (session.destroyed) return;
+    const replaced = tunnels.get(nodeId);
+    tunnels.set(nodeId, tunnel);
+    if (replaced !== undefined) void retire(replaced.session, retireDeadline);
+    deps.logger.info({ event: "tunnel_opened", nodeId, replaced: replaced !== undefined });
+    deps.onChange();
+  };
+
+  return {
+    find: (nodeId) => {
+      const tunnel = tunnels.get(nodeId);
+      return tunnel === undefined || tunnel.session.closed || tunnel.session.destroyed ? undefined : tunnel;
+    },
+    all: () => [...tunnels.values()],
+    accept: async (request, socket, head) => {
+      // Until HTTP/2 owns the socket, a peer that leaves must not end the process.
+      socket.on("error", () => socket.destroy());
+      try {
+        requireTunnelRequest(request);
+        const nodeId = await deps.admit(request.headers);
+        if (socket.destroyed) return;
+        socket.write(
+          `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${tunnelProtocol}\r\n\r\n`,
+        );
+        if (head.length > 0) socket.unshift(head);
+        await open(nodeId, socket);
+      } catch (error) {
+        deps.logger.warn({ event: "tunnel_refused", reason: messageOf(error) });
+        refuse(socket, error);
+      }
+    },
+    ping: async () => {
+      await Promise.all([...sessions].map(pingOrDestroy));
+    },
+    closeAll: async () => {
+      const closed = [...sessions].map((session) => retire(session, stopDeadline));
+      await Promise.all(closed);
+    },
+  };
+}
+
+function startSession(nodeId: number, socket: Duplex, logger: Logger): ClientHttp2Session {
+  if (socket instanceof Socket) {
+    socket.setTimeout(0);
+    socket.setNoDelay(true);
+  }
+  const session = connect(`http://node-${nodeId}`, {
+    createConnection: () => socket,
+    settings: { enablePush: false, initialWindowSize: 1 << 20 },
+  });
+  session.on("error", (error) => logger.debug({ event: "tunnel_broken", nodeId, error }));
+  session.once("connect", () => session.setLocalWindowSize(8 << 20));
+  return session;
+}
+
+/** No new request; those under way may end, within a deadline. */
+async function retire(session: ClientHttp2Session, milliseconds: number): Promise<void> {
+  if (session.destroyed) return;
+  const closed = Promise.withResolvers<void>();
+  session.once("close", closed.resolve);
+  session.close();
+  const deadline = setTimeout(() => session.destroy(), milliseconds);
+  deadline.unref();
+  await closed.promise;
+  clearTimeout(deadline);
+}
+
+async function pingOrDestroy(session: ClientHttp2Session): Promise<void> {
+  if (session.destroyed) return;
+  const answered = Promise.withResolvers<void>();
+  const deadline = setTimeout(() => {
+    session.destroy();
+    answered.resolve();
+  }, pingDeadline);
+  session.once("close", answered.resolve);
+  if (!session.ping((error) => (error === null ? answered.resolve() : session.destroy()))) session.destroy();
+  await answered.promise;
+  session.off("close", answered.resolve);
+  clearTimeout(deadline);
+}
+
+function requireTunnelRequest(request: IncomingMessage): void {
+  const path = request.url?.split("?")[0];
+  if (path === tunnelPath && request.method === "GET") {
+    if (request.headers.upgrade?.toLowerCase() === tunnelProtocol) return;
+  }
+  throw new InputError(`Only GET ${tunnelPath} with Upgrade: ${tunnelProtocol} is upgraded here.`, {
+    code: "upgrade_unknown",
+    status: 404,
+  });
+}
+
+function refuse(socket: Duplex, error: unknown): void {
+  if (socket.destroyed) return;
+  const known = error instanceof InputError;
+  const status = known ? error.status : 503;
+  const code = known ? error.code : "gateway_unavailable";
+  const message = known ? error.message : "The tunnel cannot be opened now; try again.";
+  const body = toJson({ error: { code, message } });
+  socket.end(
+    `HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Type: application/json\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nx-ngpu-error: ${code}\r\n\r\n${body}`,
+  );
+}
