@@ -1,0 +1,86 @@
+import { type Base, baseLayer } from "./base.ts";
+import { type Blob, putBytes } from "./blobs.ts";
+import type { Digest } from "./digest.ts";
+import { tagManifests } from "./index-file.ts";
+import { configOf, manifestOf } from "./manifest.ts";
+import { putLayer } from "./tar.ts";
+import { findWorkspaces, type Workspace, workspaceEntries } from "./workspace.ts";
+
+export type BuiltImage = {
+  /** The workspace's name, `chat`. */
+  reference: string;
+  /** Where the distribution server offers it, `ngpu/chat`: pull `<host>/<repository>@<digest>`. */
+  repository: string;
+  /** The manifest's digest: the name that the chain keeps. */
+  digest: Digest;
+  /** Bytes a node downloads: the config and the layers as compressed. */
+  sizeBytes: number;
+  layers: Blob[];
+  /** The TCP port that the server inside listens on. */
+  port: number;
+};
+
+export type BuildProgress =
+  | { step: "base"; cached: boolean; sizeBytes: number; ms: number }
+  | { step: "image"; reference: string; digest: Digest; sizeBytes: number; ms: number };
+
+/**
+ * Builds an image from every workspace folder, without a registry, and tags each `latest` in the store.
+ * A second build of the same files gives the same digests and packs no base again.
+ *
+ * @param options.repoRoot the checkout, with its node_modules
+ * @param options.storeDir where blobs and the index live; made when absent
+ * @throws ImageError with what to do, when a part is missing or damaged.
+ */
+export async function buildAll(options: {
+  repoRoot: string;
+  storeDir: string;
+  onProgress?: (progress: BuildProgress) => void;
+  signal?: AbortSignal;
+}): Promise<BuiltImage[]> {
+  const { repoRoot, storeDir, onProgress = () => {}, signal } = options;
+  const workspaces = await findWorkspaces(repoRoot);
+  let started = performance.now();
+  const base = await baseLayer({ repoRoot, storeDir, ...(signal && { signal }) });
+  onProgress({ step: "base", cached: !base.built, sizeBytes: base.layer.sizeBytes, ms: since(started) });
+  const images: BuiltImage[] = [];
+  for (const workspace of workspaces) {
+    signal?.throwIfAborted();
+    started = performance.now();
+    const image = await buildImage({ repoRoot, storeDir, workspace, base });
+    const { reference, digest, sizeBytes } = image;
+    onProgress({ step: "image", reference, digest, sizeBytes, ms: since(started) });
+    images.push(image);
+  }
+  const tag = "latest";
+  await tagManifests(
+    storeDir,
+    images.map(({ repository, digest }) => ({ repository, tag, digest })),
+  );
+  return images;
+}
+
+async function buildImage(options: {
+  repoRoot: string;
+  storeDir: string;
+  workspace: Workspace;
+  base: Base;
+}): Promise<BuiltImage> {
+  const { repoRoot, storeDir, workspace, base } = options;
+  const app = await putLayer({ storeDir, entries: await workspaceEntries(repoRoot, workspace) });
+  const config = await putBytes(storeDir, configOf(workspace, base, app));
+  const manifest = await putBytes(storeDir, manifestOf(config, [base.layer, app]));
+  const layers = [base.layer, app].map(({ digest, sizeBytes }) => ({ digest, sizeBytes }));
+  return {
+    reference: workspace.name,
+    repository: `ngpu/${workspace.name}`,
+    digest: manifest.digest,
+    sizeBytes: config.sizeBytes + layers.reduce((sum, layer) => sum + layer.sizeBytes, 0),
+    layers,
+    port: workspace.port,
+  };
+}
+
+function since(started: number): number {
+  return Math.round(performance.now() - started);
+}

@@ -1,0 +1,96 @@
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { createReadStream } from "node:fs";
+import { posix } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { createGzip } from "node:zlib";
+import { type Pack, pack } from "tar-stream";
+import { type Blob, putBlob } from "./blobs.ts";
+import type { Digest } from "./digest.ts";
+
+/** One thing in a layer. Paths are absolute; owner 0 unless said. */
+export type Entry =
+  | { kind: "directory"; path: string; mode: number; owner?: number }
+  | { kind: "bytes"; path: string; mode: number; bytes: Buffer }
+  | { kind: "file"; path: string; mode: number; from: string; sizeBytes: number };
+
+export type Layer = Blob & {
+  /** sha256 of the tar before compression, as the image config names it. */
+  diffId: Digest;
+};
+
+/**
+ * Level 1: measured on the node binary (127 MB, 2 cores), 1.0 s and 49.9 MB, against 2.2 s and 45.7 MB at level 6.
+ * The layer mostly travels inside one machine or one data centre, so the second saved at the first start is worth more.
+ */
+const gzipLevel = 1;
+
+/** Tars, compresses and stores a layer. The same entries give the same bytes: sorted, no times, no owners' names. */
+export async function putLayer(options: {
+  storeDir: string;
+  entries: readonly Entry[];
+  signal?: AbortSignal;
+}): Promise<Layer> {
+  const { storeDir, entries, signal } = options;
+  const diff = createHash("sha256");
+  async function* metered() {
+    for await (const chunk of tarBytes(entries)) {
+      diff.update(chunk);
+      yield chunk;
+    }
+  }
+  const store = (source: AsyncIterable<Uint8Array>) =>
+    putBlob({ storeDir, source, ...(signal && { signal }) });
+  const blob = await pipeline(metered, createGzip({ level: gzipLevel, chunkSize: 1 << 18 }), store, {
+    signal,
+  });
+  return { ...blob, diffId: `sha256:${diff.digest("hex")}` };
+}
+
+/** The tar of these entries and of every directory above them. */
+export async function* tarBytes(entries: readonly Entry[]): AsyncGenerator<Buffer> {
+  const archive = pack();
+  const packing = packAll(archive, withParents(entries));
+  packing.catch((error: Error) => archive.destroy(error));
+  for await (const chunk of archive) yield chunk as Buffer;
+  await packing;
+}
+
+async function packAll(archive: Pack, entries: readonly Entry[]): Promise<void> {
+  for (const entry of entries) await packOne(archive, entry);
+  archive.finalize();
+}
+
+async function packOne(archive: Pack, entry: Entry): Promise<void> {
+  const owner = entry.kind === "directory" ? (entry.owner ?? 0) : 0;
+  const header = {
+    name: entry.path.slice(1) + (entry.kind === "directory" ? "/" : ""),
+    mode: entry.mode,
+    uid: owner,
+    gid: owner,
+    mtime: new Date(0),
+  };
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const done = (error?: Error | null) => (error ? reject(error) : resolve());
+  if (entry.kind === "directory") archive.entry({ ...header, type: "directory" }, done);
+  else if (entry.kind === "bytes") archive.entry({ ...header, size: entry.bytes.length }, entry.bytes, done);
+  else {
+    const sink = archive.entry({ ...header, size: entry.sizeBytes }, done);
+    for await (const chunk of createReadStream(entry.from, { highWaterMark: 1 << 18 })) {
+      if (!sink.write(chunk)) await once(sink, "drain");
+    }
+    sink.end(null);
+  }
+  await promise;
+}
+
+/** Adds the directories nobody named, and sorts by path, so that a directory comes before what is in it. */
+export function withParents(entries: readonly Entry[]): Entry[] {
+  const byPath = new Map<string, Entry>(entries.map((entry) => [entry.path, entry]));
+  for (const { path } of entries) {
+    for (let dir = posix.dirname(path); dir !== "/"; dir = posix.dirname(dir)) {
+      if (!byPath.has(dir)) byPath.set(dir, { kind: "directory", path: dir, mode: 0o755 });
+    }
+  }
+  return [...byPath.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+}

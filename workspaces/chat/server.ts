@@ -1,0 +1,8 @@
+import { runUntilSignal } from "../shared/serve.ts";
+import { chatHandler } from "./app.ts";
+import { chatConfig } from "./env.ts";
+import { loadModel, modelId } from "./text.ts";
+
+const { port, ...limits } = chatConfig(process.env);
+const created = Math.floor(Date.now() / 1000);
+await runUntilSignal("chat", chatHandler({ ...loadModel(), ...limits, modelId, created }), port);

@@ -1,0 +1,119 @@
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { abortOnClose, RequestError, sendJson } from "../shared/http.ts";
+import { log } from "../shared/log.ts";
+import { measureDisk } from "./disk.ts";
+import type { ProbeConfig } from "./env.ts";
+import { sendBytes, takeBytes } from "./transfer.ts";
+
+type Route = (request: IncomingMessage, response: ServerResponse, query: URLSearchParams) => Promise<void>;
+
+/**
+ * The probe's endpoints. Everything but /healthz asks for `Authorization: Bearer <PROBE_TOKEN>`; transfers and disk
+ * tests are bounded in number, bytes and time, so that a stranger with the token cannot fill the machine.
+ */
+export function probeHandler(config: ProbeConfig): RequestListener {
+  const routes = routesOf(config);
+  return (request, response) => {
+    const started = performance.now();
+    const url = new URL(request.url ?? "/", "http://probe");
+    // Past this the socket goes, whatever the other side does; a response to write would find no one in time.
+    const deadline = setTimeout(() => request.socket.destroy(), config.maxMs);
+    answer(config, routes, request, response, url)
+      .catch((error: Error) => fail(request, response, url.pathname, error))
+      .finally(() => {
+        clearTimeout(deadline);
+        const duration = Math.round(performance.now() - started);
+        if (url.pathname !== "/healthz")
+          log("request", { path: url.pathname, status: response.statusCode, duration });
+      });
+  };
+}
+
+async function answer(
+  config: ProbeConfig,
+  routes: Record<string, Route>,
+  request: IncomingMessage,
+  response: ServerResponse,
+  url: URL,
+): Promise<void> {
+  if (url.pathname === "/healthz" && request.method === "GET") return sendJson(response, 200, { ok: true });
+  if (!isAuthorized(request, config.token)) {
+    throw new RequestError(401, "unauthorized", "Send the probe's token as Authorization: Bearer.");
+  }
+  const name = `${request.method} ${url.pathname}`;
+  const route = Object.hasOwn(routes, name) ? routes[name] : undefined;
+  if (!route) throw new RequestError(404, "not_found", `There is no ${name} here.`);
+  await route(request, response, url.searchParams);
+}
+
+function routesOf(config: ProbeConfig): Record<string, Route> {
+  const { maxBytes, maxDiskMib, dataDir, secret } = config;
+  const transfers = gate(config.maxTransfers);
+  const disk = gate(1);
+  return {
+    "GET /challenge": async (_request, response, query) => {
+      const nonce = query.get("nonce") ?? "";
+      if (!/^[\x21-\x7e]{1,256}$/.test(nonce)) {
+        throw new RequestError(400, "invalid_nonce", "nonce must be 1 to 256 printable characters.", "nonce");
+      }
+      sendJson(response, 200, { nonce, hmac: createHmac("sha256", secret).update(nonce).digest("hex") });
+    },
+    "GET /download": async (_request, response, query) => {
+      const bytes = wholeNumber(query, "bytes", maxBytes);
+      await transfers(() => sendBytes(response, bytes, abortOnClose(response)));
+    },
+    "POST /upload": async (request, response) => {
+      const taken = await transfers(() => takeBytes(request, maxBytes));
+      sendJson(response, 200, taken);
+    },
+    "POST /disk": async (request, response, query) => {
+      const mib = wholeNumber(query, "mib", maxDiskMib);
+      request.resume();
+      const signal = abortOnClose(response);
+      sendJson(response, 200, await disk(() => measureDisk({ dir: dataDir, mib, signal })));
+    },
+  };
+}
+
+/** Compares digests, which have one length, so the time tells nothing of the token or its length. */
+function isAuthorized(request: IncomingMessage, token: string): boolean {
+  const given = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1] ?? "";
+  const hash = (text: string) => createHash("sha256").update(text).digest();
+  return timingSafeEqual(hash(given), hash(token));
+}
+
+function wholeNumber(query: URLSearchParams, name: string, max: number): number {
+  const text = query.get(name) ?? "";
+  const value = Number(text);
+  if (/^\d{1,15}$/.test(text) && value >= 1 && value <= max) return value;
+  throw new RequestError(400, "out_of_bounds", `${name} must be a whole number from 1 to ${max}.`, name);
+}
+
+/** Lets so many run at once and refuses the rest: a queued measurement would measure the queue. */
+function gate(places: number) {
+  let taken = 0;
+  return async <T>(work: () => Promise<T>): Promise<T> => {
+    if (taken >= places)
+      throw new RequestError(503, "busy", "Other measurements are running. Try again shortly.");
+    taken += 1;
+    try {
+      return await work();
+    } finally {
+      taken -= 1;
+    }
+  };
+}
+
+function fail(request: IncomingMessage, response: ServerResponse, path: string, error: Error): void {
+  const known = error instanceof RequestError;
+  if (!known && !response.destroyed) log("failed", { path, error: error.message });
+  if (response.headersSent || response.destroyed) return void response.destroy();
+  if (known && error.status === 503) response.setHeader("Retry-After", "1");
+  // An unread body would be taken for the next request.
+  if (!request.complete) response.setHeader("Connection", "close");
+  const code = known ? error.code : "internal";
+  sendJson(response, known ? error.status : 500, {
+    error: { code, message: known ? error.message : "The probe failed." },
+  });
+}

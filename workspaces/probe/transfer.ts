@@ -1,0 +1,64 @@
+import { createCipheriv, createHash, randomBytes } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { finished } from "node:stream/promises";
+import { RequestError, writePiece } from "../shared/http.ts";
+
+const pieceBytes = 256 * 1024;
+
+/**
+ * Endless bytes that no link compresses: AES in counter mode over zeros, several GB/s where the processor has AES.
+ * The same seed gives the same bytes.
+ */
+export function pseudoRandom(seed: Uint8Array) {
+  const key = createHash("sha256").update(seed).digest();
+  const cipher = createCipheriv("aes-256-ctr", key, Buffer.alloc(16));
+  const zeros = Buffer.alloc(pieceBytes);
+  return (bytes: number): Buffer => {
+    const piece = bytes <= pieceBytes ? zeros.subarray(0, bytes) : Buffer.alloc(bytes);
+    return cipher.update(piece);
+  };
+}
+
+/** Streams exactly `bytes` bytes as fast as the other side takes them. */
+export async function sendBytes(response: ServerResponse, bytes: number, signal: AbortSignal): Promise<void> {
+  const next = pseudoRandom(randomBytes(32));
+  response.writeHead(200, {
+    "Content-Type": "application/octet-stream",
+    "Content-Length": bytes,
+    "Cache-Control": "no-store, no-transform",
+  });
+  for (let left = bytes; left > 0; left -= Math.min(left, pieceBytes)) {
+    await writePiece(response, next(Math.min(left, pieceBytes)), signal);
+  }
+  response.end();
+  // Until the system has the last byte the transfer holds its place and its deadline.
+  await finished(response, { signal });
+}
+
+export type Taken = {
+  bytes: number;
+  /** From the first byte to the last, in milliseconds. */
+  durationMs: number;
+  sha256: string;
+};
+
+/**
+ * Counts a request's body.
+ *
+ * @throws RequestError 413 past the limit.
+ */
+export async function takeBytes(request: IncomingMessage, limit: number): Promise<Taken> {
+  const tooLong = new RequestError(413, "too_many_bytes", `An upload may have at most ${limit} bytes.`);
+  if (Number(request.headers["content-length"] ?? 0) > limit) throw tooLong;
+  const hash = createHash("sha256");
+  let bytes = 0;
+  let started: number | undefined;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    started ??= performance.now();
+    bytes += chunk.byteLength;
+    if (bytes > limit) throw tooLong;
+    hash.update(chunk);
+  }
+  const durationMs = started === undefined ? 0 : Math.round((performance.now() - started) * 1000) / 1000;
+  return { bytes, durationMs, sha256: hash.digest("hex") };
+}

@@ -1,0 +1,78 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+
+/** A request refused with an HTTP status. Each server turns it into its own error shape. */
+export class RequestError extends Error {
+  override readonly name = "RequestError";
+  readonly status: number;
+  readonly code: string;
+  /** The body field at fault, if one is. */
+  readonly field: string | null;
+
+  constructor(status: number, code: string, message: string, field: string | null = null) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.field = field;
+  }
+}
+
+export function sendJson(response: ServerResponse, status: number, body: unknown): void {
+  const text = JSON.stringify(body);
+  response.writeHead(status, {
+    "Content-Type": "application/json",
+    "Content-Length": Buffer.byteLength(text),
+  });
+  response.end(text);
+}
+
+/**
+ * Reads a request's whole body as JSON.
+ *
+ * @param limit the most bytes taken
+ * @throws RequestError 413 when it is longer, 400 when it is no JSON.
+ */
+export async function readJson(request: IncomingMessage, limit: number): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const tooLong = new RequestError(413, "body_too_large", `The body may have at most ${limit} bytes.`);
+  if (Number(request.headers["content-length"] ?? 0) > limit) throw tooLong;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.byteLength;
+    if (size > limit) throw tooLong;
+    chunks.push(chunk);
+  }
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString("utf8"));
+  } catch {
+    throw new RequestError(400, "invalid_json", "The body is not valid JSON.");
+  }
+}
+
+/** Aborts when the other side closes before the response is finished. */
+export function abortOnClose(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  response.once("close", () => {
+    if (!response.writableFinished) gone.abort(new Error("the client went away"));
+  });
+  return gone.signal;
+}
+
+/** Writes one piece and waits while the client is slower than we are. Throws when the signal aborts. */
+export async function writePiece(
+  response: ServerResponse,
+  piece: string | Uint8Array,
+  signal: AbortSignal,
+): Promise<void> {
+  signal.throwIfAborted();
+  if (response.write(piece)) return;
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const aborted = () => reject(signal.reason);
+  response.once("drain", resolve);
+  signal.addEventListener("abort", aborted, { once: true });
+  try {
+    await promise;
+  } finally {
+    response.off("drain", resolve);
+    signal.removeEventListener("abort", aborted);
+  }
+}

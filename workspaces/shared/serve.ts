@@ -1,0 +1,46 @@
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { log } from "./log.ts";
+
+export type Serving = { server: Server; port: number };
+
+/** Listens on all addresses of the container; port 0 takes a free one. */
+export async function listen(handler: RequestListener, port: number, host = "0.0.0.0"): Promise<Serving> {
+  const server = createServer(
+    { headersTimeout: 10_000, requestTimeout: 120_000, keepAliveTimeout: 5_000 },
+    handler,
+  );
+  server.maxHeadersCount = 64;
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once("error", reject);
+  server.listen(port, host, resolve);
+  await promise;
+  server.off("error", reject);
+  return { server, port: (server.address() as AddressInfo).port };
+}
+
+/**
+ * Stops taking connections, lets what is in flight finish, and cuts it at the deadline.
+ *
+ * @param graceMs kept under the 10 s that Docker waits between SIGTERM and SIGKILL
+ */
+export async function drain(server: Server, graceMs: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.close(() => resolve());
+  const deadline = setTimeout(() => server.closeAllConnections(), graceMs);
+  await promise;
+  clearTimeout(deadline);
+}
+
+/** Runs a container's server until SIGTERM or SIGINT. As process 1 it must handle them: nothing else would. */
+export async function runUntilSignal(name: string, handler: RequestListener, port: number): Promise<void> {
+  const serving = await listen(handler, port);
+  log("listening", { name, port: serving.port });
+  const { promise, resolve } = Promise.withResolvers<string>();
+  process.once("SIGTERM", resolve);
+  process.once("SIGINT", resolve);
+  const signal = await promise;
+  log("stopping", { name, signal });
+  await drain(serving.server, 8_000);
+  log("stopped", { name });
+}
