@@ -1,0 +1,34 @@
+import type { Client } from "pg";
+import type { Deployment } from "../../services/shared/chain/deployment.ts";
+import type { Keys } from "./keys.ts";
+import type { StartOptions } from "./options.ts";
+import type { Reporter } from "./reporter.ts";
+
+/** What every step of the journey has at hand. */
+export type Market = {
+  rootDir: string;
+  stateDir: string;
+  options: StartOptions;
+  reporter: Reporter;
+  signal: AbortSignal;
+  keys: Keys;
+  chain: { rpcUrls: string[]; embedded: boolean };
+  /** Read-only eyes on what the services wrote. */
+  database: Client;
+  adminUrl: string;
+  redisUrl: string;
+  dockerSocket: string;
+  deployment: Deployment;
+  deploymentFile: string;
+  logLevel: string;
+  /** Registers what to stop at the end; stopped in reverse order. */
+  onStop(name: string, stop: () => Promise<void>): void;
+  /** Called when a program of the market ends; before the market is stopping that is a fault. */
+  onExit(name: string, how: string | number | null): void;
+};
+
+/** Images of the market, as built on this machine and served by dispense. */
+export type MarketImages = {
+  chat: { reference: string; digest: string; sizeBytes: number; chunkRoot: string };
+  probe: { reference: string; digest: string; sizeBytes: number; chunkRoot: string };
+};

@@ -1,0 +1,98 @@
+import { Gauge } from "prom-client";
+import { privateKeyToAccount } from "viem/accounts";
+import { createChainClient, requireChain } from "../shared/chain/client.ts";
+import { readDeployment } from "../shared/chain/deployment.ts";
+import { createSender, type Sender } from "../shared/chain/send.ts";
+import { holdLeadership } from "../shared/db/leader.ts";
+import { chainChannel, listenForChanges } from "../shared/db/listen.ts";
+import { createPool, type Database, requireSchema } from "../shared/db/pool.ts";
+import { createApp, listen } from "../shared/http.ts";
+import { runService, start } from "../shared/lifecycle.ts";
+import type { Logger } from "../shared/logger.ts";
+import { type Loop, startLoop } from "../shared/loop.ts";
+import { createRegistry } from "../shared/metrics.ts";
+import { closeEpochs } from "./close.ts";
+import { readPomcEnv } from "./env.ts";
+import { epochToPost } from "./store.ts";
+
+await start(async () => {
+  const env = readPomcEnv();
+  const deployment = readDeployment(env.DEPLOYMENT_FILE);
+  await runService({ name: "pomc", logLevel: env.LOG_LEVEL }, async (context) => {
+    const { logger, signal } = context;
+    const pool = createPool({ url: env.DATABASE_URL, name: "pomc" });
+    context.onStop("postgres", () => pool.end());
+    await requireSchema(pool);
+    const client = createChainClient({ rpcUrls: env.CHAIN_RPC_URLS, chainId: deployment.chainId });
+    await requireChain(client, deployment);
+    const account = privateKeyToAccount(env.SIGNER_KEY);
+    const sender = await createSender({ pool, client, account, deployment, logger, signal });
+
+    const registry = createRegistry("pomc");
+    const posted = new Gauge({
+      name: "pomc_epoch_posted",
+      help: "Number of the last epoch posted here",
+      registers: [registry],
+    });
+    const leading = new Gauge({
+      name: "pomc_leading",
+      help: "1 while this instance closes epochs",
+      registers: [registry],
+    });
+    let loop: Loop | undefined;
+    listenForChanges({
+      url: env.DATABASE_URL,
+      channels: [chainChannel],
+      logger,
+      signal,
+      onNotice: () => loop?.wake(),
+    });
+    const led = holdLeadership({
+      url: env.DATABASE_URL,
+      leadership: "pomc",
+      logger,
+      signal,
+      lead: async (leaderSignal) => {
+        leading.set(1);
+        loop = startLoop({ name: "epochs", logger, signal: leaderSignal, interval: 2_000 }, async () => {
+          await closeEpochs({ database: pool, deployment, logger, signal: leaderSignal });
+          const number = await postEpoch({ pool, sender, logger });
+          if (number !== undefined) posted.set(number);
+        });
+        await loop.done;
+        leading.set(0);
+      },
+    });
+    context.onStop("leadership", () => led);
+    await listen(
+      createApp({ registry, health: () => ({ ok: true }) }),
+      { host: env.HOST, port: env.PORT },
+      context,
+    );
+  });
+});
+
+/** Posts the newest closed epoch if it grants anything new; sent once however often it is asked. */
+async function postEpoch(options: {
+  pool: Database;
+  sender: Sender;
+  logger: Logger;
+}): Promise<number | undefined> {
+  const epoch = await epochToPost(options.pool);
+  if (epoch === null) return undefined;
+  const { hash } = await options.sender.send({
+    kind: "pomc.postEpoch",
+    contract: "Pomc",
+    functionName: "postEpoch",
+    args: [epoch.number, epoch.root, epoch.total, epoch.dataHash],
+    dedupeKey: `epoch:${epoch.number}:${epoch.root}`,
+  });
+  options.logger.info({
+    event: "epoch_posted",
+    epoch: epoch.number,
+    root: epoch.root,
+    total: epoch.total,
+    txHash: hash,
+  });
+  return Number(epoch.number);
+}

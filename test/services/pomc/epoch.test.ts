@@ -1,0 +1,86 @@
+import { StandardMerkleTree } from "@openzeppelin/merkle-tree";
+import { expect } from "chai";
+import { addShares, decideEpoch, windowOf } from "../../../services/pomc/decide.ts";
+import { type EpochDocument, hashDocument } from "../../../services/pomc/document.ts";
+import { buildTree } from "../../../services/pomc/tree.ts";
+
+const periods = { genesis: 1_000, epochSeconds: 100, slotSeconds: 10 };
+const alice = "0x00000000000000000000000000000000000000a1";
+const bob = "0x00000000000000000000000000000000000000b0";
+
+describe("closing epochs", () => {
+  it("covers time without gap or overlap", () => {
+    expect(windowOf(1, periods)).to.deep.equal({
+      number: 1,
+      startsAt: 1_000,
+      endsAt: 1_100,
+      settledAt: 1_120,
+    });
+    expect(windowOf(2, periods).startsAt).to.equal(windowOf(1, periods).endsAt);
+  });
+
+  it("waits until the last slot's heartbeats can have been posted", () => {
+    expect(decideEpoch(1_119, 0, periods)).to.deep.equal({ type: "wait", until: 1_120 });
+    expect(decideEpoch(1_120, 0, periods)).to.deep.equal({ type: "close", from: 1, to: 1 });
+  });
+
+  it("catches up on every epoch that passed while it was away", () => {
+    expect(decideEpoch(1_420, 1, periods)).to.deep.equal({ type: "close", from: 2, to: 4 });
+    expect(decideEpoch(1_419, 1, periods)).to.deep.equal({ type: "close", from: 2, to: 3 });
+  });
+
+  it("adds shares to what was granted before and forgets nobody", () => {
+    const after = addShares(new Map([[alice, 5n]]), [
+      { account: bob, amount: 7n },
+      { account: bob, amount: 1n },
+      { account: alice, amount: 0n },
+    ]);
+    expect([...after]).to.deep.equal([
+      [alice, 5n],
+      [bob, 8n],
+    ]);
+  });
+});
+
+describe("the reward tree", () => {
+  it("proves each account's cumulative amount and no other", () => {
+    const { root, leaves } = buildTree([
+      { account: bob, cumulative: 8n },
+      { account: alice, cumulative: 5n },
+    ]);
+    for (const leaf of leaves) {
+      const value = [leaf.account, leaf.cumulative.toString()];
+      expect(StandardMerkleTree.verify(root, ["address", "uint256"], value, leaf.proof)).to.equal(true);
+      const more = [leaf.account, (leaf.cumulative + 1n).toString()];
+      expect(StandardMerkleTree.verify(root, ["address", "uint256"], more, leaf.proof)).to.equal(false);
+    }
+  });
+
+  it("has the same root whatever order accounts come in", () => {
+    const leaves = [alice, bob].map((account, index) => ({ account, cumulative: BigInt(index + 1) }));
+    expect(buildTree(leaves).root).to.equal(buildTree([...leaves].reverse()).root);
+  });
+});
+
+describe("the epoch document", () => {
+  const document: EpochDocument = {
+    number: 1,
+    startsAt: 1,
+    endsAt: 2,
+    asOf: { block: 3n, hash: "0xabc" },
+    emission: 10n,
+    shares: [{ nodeId: 1, account: alice, units: 2n, weight: 4n, amount: 10n }],
+    leaves: [{ account: alice, cumulative: 10n }],
+  };
+
+  it("hashes the same however its fields are ordered", () => {
+    const { number, ...others } = document;
+    expect(hashDocument({ ...others, number })).to.equal(hashDocument(document));
+  });
+
+  it("hashes differently when any figure differs", () => {
+    expect(hashDocument({ ...document, asOf: { block: 4n, hash: "0xabc" } })).to.not.equal(
+      hashDocument(document),
+    );
+  });
+});

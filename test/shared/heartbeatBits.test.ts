@@ -1,0 +1,40 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { decodeHeartbeats, encodeHeartbeats } from "../../services/shared/chain/heartbeatBits.ts";
+
+const fleet = fc.integer({ min: 1, max: 500 }).chain((nodeCount) =>
+  fc.record({
+    nodeCount: fc.constant(nodeCount),
+    present: fc.uniqueArray(fc.integer({ min: 1, max: nodeCount }), { maxLength: nodeCount }),
+  }),
+);
+
+describe("heartbeat bits", () => {
+  it("come back as they were written", () => {
+    fc.assert(
+      fc.property(fleet, ({ nodeCount, present }) => {
+        const decoded = decodeHeartbeats(encodeHeartbeats(nodeCount, new Set(present)));
+        expect([...decoded].sort((a, b) => a - b)).to.deep.equal([...present].sort((a, b) => a - b));
+      }),
+    );
+  });
+
+  it("are written in the shorter encoding", () => {
+    const all = new Set(Array.from({ length: 1_000 }, (_, index) => index + 1));
+    expect(encodeHeartbeats(1_000, all)).to.deep.equal({
+      encoding: "absentees",
+      nodeCount: 1_000,
+      bits: "0x",
+    });
+    expect(encodeHeartbeats(1_000, new Set([1]))).to.include({ encoding: "bitmap" });
+  });
+
+  it("of a wrong length are refused", () => {
+    expect(() => decodeHeartbeats({ encoding: "bitmap", nodeCount: 9, bits: "0xff" })).to.throw(
+      "1 bytes are no bitmap",
+    );
+    expect(() => decodeHeartbeats({ encoding: "absentees", nodeCount: 9, bits: "0xffff" })).to.throw(
+      "no absentees",
+    );
+  });
+});
