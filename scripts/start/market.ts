@@ -1,5 +1,5 @@
-import type { Client } from "pg";
 import type { Deployment } from "../../services/shared/chain/deployment.ts";
+import type { Database } from "../../services/shared/db/pool.ts";
 import type { Keys } from "./keys.ts";
 import type { StartOptions } from "./options.ts";
 import type { Reporter } from "./reporter.ts";
@@ -14,7 +14,7 @@ export type Market = {
   keys: Keys;
   chain: { rpcUrls: string[]; embedded: boolean };
   /** Read-only eyes on what the services wrote. */
-  database: Client;
+  database: Database;
   adminUrl: string;
   redisUrl: string;
   dockerSocket: string;

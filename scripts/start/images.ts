@@ -1,0 +1,34 @@
+import { join } from "node:path";
+import { buildAll } from "../../services/dispense/images/build.ts";
+import { chunkRoot } from "../../services/dispense/images/chunks.ts";
+import { FatalError } from "../../services/shared/errors.ts";
+import type { MarketImages } from "./market.ts";
+
+/** Builds the market's own images into the store that dispense serves; nothing is downloaded. */
+export async function buildImages(options: {
+  rootDir: string;
+  stateDir: string;
+  registry: string;
+  signal: AbortSignal;
+  progress: (detail: string) => void;
+}): Promise<MarketImages> {
+  const storeDir = join(options.stateDir, "images");
+  const built = await buildAll({
+    repoRoot: options.rootDir,
+    storeDir,
+    signal: options.signal,
+    onProgress: (progress) => options.progress(progress.step === "base" ? "base layer" : progress.reference),
+  });
+  const imageOf = async (name: string) => {
+    const image = built.find((candidate) => candidate.reference === name);
+    if (image === undefined)
+      throw new FatalError(`The image ${name} was not built.`, { code: "image_missing" });
+    return {
+      reference: `${options.registry}/${image.repository}`,
+      digest: image.digest,
+      sizeBytes: image.sizeBytes,
+      chunkRoot: (await chunkRoot({ storeDir, digest: image.digest })).root,
+    };
+  };
+  return { chat: await imageOf("chat"), probe: await imageOf("probe") };
+}

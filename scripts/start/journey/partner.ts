@@ -1,0 +1,128 @@
+import { randomBytes } from "node:crypto";
+import { createWalletClient, parseEther, parseSignature } from "viem";
+import { createSiweMessage } from "viem/siwe";
+import { chainOf, chainTransport, createChainClient } from "../../../services/shared/chain/client.ts";
+import { tokenAbi } from "../../../services/shared/chain/generated/abi.ts";
+import { authorizationTypes, domainOf } from "../../../services/shared/chain/typedData.ts";
+import type { Market } from "../market.ts";
+import type { Api } from "./api.ts";
+
+const deposit = parseEther("1000");
+
+export type Partner = { api: Api; apiKey: string; authorizationId: string };
+
+/** A partner signs in with its wallet, deposits by permit and signs what the API may spend for it. */
+export async function joinPartner(market: Market, api: Api): Promise<Partner> {
+  await giveTokens(market);
+  const { apiKey } = await signIn(market, api);
+  const own = api.withKey(apiKey);
+  await depositByPermit(market, own);
+  const authorizationId = await authorizeApi(market, own);
+  return { api: own, apiKey, authorizationId };
+}
+
+/** On a market of one's own, the treasury gives the partner its first tokens. */
+async function giveTokens(market: Market): Promise<void> {
+  const { chainId, contracts } = market.deployment;
+  const client = createChainClient({ rpcUrls: market.chain.rpcUrls, chainId });
+  const partner = market.keys.partner.account.address;
+  const held = await client.readContract({
+    address: contracts.Token,
+    abi: tokenAbi,
+    functionName: "balanceOf",
+    args: [partner],
+  });
+  if (held >= deposit) return;
+  const treasury = createWalletClient({
+    account: market.keys.treasury.account,
+    chain: chainOf(chainId),
+    transport: chainTransport(market.chain.rpcUrls),
+  });
+  const hash = await treasury.writeContract({
+    address: contracts.Token,
+    abi: tokenAbi,
+    functionName: "transfer",
+    args: [partner, deposit - held],
+  });
+  await client.waitForTransactionReceipt({ hash });
+}
+
+async function signIn(market: Market, api: Api): Promise<{ apiKey: string }> {
+  const account = market.keys.partner.account;
+  const { nonce } = await api.post<{ nonce: string }>("/v1/auth/nonce", {});
+  const message = createSiweMessage({
+    address: account.address,
+    chainId: market.deployment.chainId,
+    domain: new URL(api.url).host,
+    uri: api.url,
+    nonce,
+    version: "1",
+    statement: "Sign in to ngpu.",
+  });
+  const signature = await account.signMessage({ message });
+  return api.post<{ apiKey: string }>("/v1/accounts", { message, signature });
+}
+
+async function depositByPermit(market: Market, api: Api): Promise<void> {
+  const account = market.keys.partner.account;
+  const { chainId, contracts } = market.deployment;
+  const client = createChainClient({ rpcUrls: market.chain.rpcUrls, chainId });
+  const nonce = await client.readContract({
+    address: contracts.Token,
+    abi: tokenAbi,
+    functionName: "nonces",
+    args: [account.address],
+  });
+  const deadline = BigInt(Math.floor(Date.now() / 1000) + 3_600);
+  const signature = await account.signTypedData({
+    domain: { name: "ngpu", version: "1", chainId, verifyingContract: contracts.Token },
+    types: {
+      Permit: [
+        { name: "owner", type: "address" },
+        { name: "spender", type: "address" },
+        { name: "value", type: "uint256" },
+        { name: "nonce", type: "uint256" },
+        { name: "deadline", type: "uint256" },
+      ],
+    },
+    primaryType: "Permit",
+    message: { owner: account.address, spender: contracts.Escrow, value: deposit, nonce, deadline },
+  });
+  const { v, r, s } = parseSignature(signature);
+  await api.post("/v1/deposits", {
+    amount: deposit.toString(),
+    deadline: deadline.toString(),
+    v: Number(v),
+    r,
+    s,
+  });
+}
+
+async function authorizeApi(market: Market, api: Api): Promise<string> {
+  const account = market.keys.partner.account;
+  const authorization = {
+    owner: account.address,
+    delegate: market.keys.api.account.address,
+    maxRate: parseEther("0.001"),
+    total: parseEther("500"),
+    scope: `0x${"0".repeat(64)}` as const,
+    expiry: Math.floor(Date.now() / 1000) + 30 * 86_400,
+    nonce: BigInt(`0x${randomBytes(16).toString("hex")}`),
+  };
+  const signature = await account.signTypedData({
+    domain: domainOf(market.deployment, "Escrow"),
+    types: authorizationTypes,
+    primaryType: "Authorization",
+    message: authorization,
+  });
+  const answer = await api.post<{ authorizationId: string }>("/v1/authorizations", {
+    authorization: {
+      ...authorization,
+      maxRate: authorization.maxRate.toString(),
+      total: authorization.total.toString(),
+      nonce: authorization.nonce.toString(),
+    },
+    signature,
+  });
+  return answer.authorizationId;
+}
