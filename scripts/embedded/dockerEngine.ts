@@ -29,15 +29,18 @@ export function engineSocket(dockerHost: string | undefined): string {
 }
 
 /** Asks the engine on a socket for its version; one that says nothing within 10 s counts as silent. */
-export async function askEngine(socketPath: string): Promise<EngineAnswer> {
+export async function askEngine(socketPath: string, deadlineMs = ANSWER_DEADLINE_MS): Promise<EngineAnswer> {
   try {
-    const { Version } = await new Docker({ socketPath, timeout: ANSWER_DEADLINE_MS }).version();
+    const { Version } = await new Docker({ socketPath, timeout: deadlineMs }).version();
     return { kind: "answers", version: Version };
   } catch (error) {
     const code = errorCode(error);
     if (code === "ENOENT" || code === "ECONNREFUSED") return { kind: "absent" };
     if (code === "EACCES" || code === "EPERM") return { kind: "forbidden" };
-    return { kind: "silent", reason: code === "ECONNRESET" ? "no answer within 10 s" : messageOf(error) };
+    return {
+      kind: "silent",
+      reason: code === "ECONNRESET" ? `no answer within ${deadlineMs / 1000} s` : messageOf(error),
+    };
   }
 }
 

@@ -1,0 +1,74 @@
+import { execFileSync } from "node:child_process";
+import { Readable } from "node:stream";
+import { expect } from "chai";
+import Docker from "dockerode";
+import { startDocker } from "../../scripts/embedded/docker.ts";
+import { startDaemon } from "../../scripts/embedded/dockerDaemon.ts";
+import { findProgram } from "../../scripts/embedded/install.ts";
+import { openState } from "../../scripts/embedded/leftovers.ts";
+import { gone, temporaryDir } from "../embedded/setup.ts";
+
+// An engine beside the machine's own must leave the machine's bridge and firewall alone.
+const aside = { bridge: "none", iptables: false, "ip-masq": false, "ip-forward": false };
+
+describe("the machine's engine", () => {
+  it("is used, and left running", async () => {
+    using dir = temporaryDir();
+    const engine = await startDocker({ stateDir: dir.path, say: () => undefined });
+    await engine.stop();
+    const { Version } = await new Docker({ socketPath: engine.socketPath }).version();
+    expect(engine.startedByUs).to.equal(false);
+    expect(Version).to.equal(engine.version);
+  });
+});
+
+describe("an engine of our own", () => {
+  before(function () {
+    // Only root may run one.
+    if (process.getuid?.() !== 0) this.skip();
+  });
+
+  it("stops with its containers and leaves nothing running or mounted", async () => {
+    using dir = temporaryDir();
+    const { release } = await openState(dir.path);
+    const engine = await startDaemon(findProgram("dockerd") ?? "dockerd", {
+      stateDir: dir.path,
+      settings: aside,
+    });
+    const docker = new Docker({ socketPath: engine.socketPath });
+    const container = await sleeper(docker);
+    const { State } = await container.inspect();
+    await engine.stop();
+    release();
+    const mounts = execFileSync("cat", ["/proc/self/mounts"], { encoding: "utf8" });
+    expect(State.Running).to.equal(true);
+    expect(await gone(State.Pid)).to.equal(true);
+    expect(mounts).not.to.include(dir.path);
+  }).timeout(60_000);
+});
+
+/** A running container of an image made of this machine's own sleep. */
+async function sleeper(docker: Docker): Promise<Docker.Container> {
+  const sleep = findProgram("sleep") ?? "/bin/sleep";
+  const libraries = execFileSync("ldd", [sleep], { encoding: "utf8" }).match(/\/\S+/g) ?? [];
+  const tar = execFileSync("tar", ["-chf", "-", sleep, ...libraries], {
+    maxBuffer: 1e8,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  await docker
+    .importImage(Readable.from([tar]), { repo: "ngpu-test-sleeper" })
+    .then(
+      (answer) =>
+        new Promise((resolve, reject) =>
+          docker.modem.followProgress(answer, (error) => (error ? reject(error) : resolve(undefined))),
+        ),
+    );
+  const container = await docker.createContainer({
+    Image: "ngpu-test-sleeper",
+    Cmd: [sleep, "600"],
+    StopTimeout: 1,
+    HostConfig: { NetworkMode: "none" },
+  });
+  await container.start();
+  return container;
+}

@@ -1,0 +1,56 @@
+import { createServer, type Server } from "node:net";
+import { join } from "node:path";
+import { expect } from "chai";
+import { startDocker } from "../../scripts/embedded/docker.ts";
+import { askEngine, unusable } from "../../scripts/embedded/dockerEngine.ts";
+import { FatalError } from "../../services/shared/errors.ts";
+import { temporaryDir } from "./setup.ts";
+
+const say = () => undefined;
+
+async function faultOf(stateDir: string, dockerHost: string): Promise<unknown> {
+  return startDocker({ stateDir, say, dockerHost }).catch((error: unknown) => error);
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve) => server.listen(path, resolve));
+}
+
+describe("Docker engine", () => {
+  it("refuses one on another machine", async () => {
+    using dir = temporaryDir();
+    const error = await faultOf(dir.path, "tcp://10.0.0.1:2375");
+    expect(error).to.be.instanceOf(FatalError).with.property("code", "docker_host");
+  });
+
+  it("is not started in place of the one that DOCKER_HOST names", async () => {
+    using dir = temporaryDir();
+    const error = await faultOf(dir.path, `unix://${dir.path}/none.sock`);
+    expect(error).to.be.instanceOf(FatalError).with.property("code", "docker_stopped");
+  });
+
+  it("counts as silent when it takes the call and says nothing", async () => {
+    using dir = temporaryDir();
+    const path = join(dir.path, "silent.sock");
+    const server = createServer();
+    await listen(server, path);
+    const answer = await askEngine(path, 300);
+    server.close();
+    expect(answer).to.deep.equal({ kind: "silent", reason: "no answer within 0.3 s" });
+    expect(unusable({ kind: "silent", reason: "no answer" }, path))
+      .to.have.property("hint")
+      .that.includes("Restart it");
+  });
+
+  it("counts as silent when what answers is no Docker engine", async () => {
+    using dir = temporaryDir();
+    const path = join(dir.path, "other.sock");
+    const server = createServer((socket) =>
+      socket.end("HTTP/1.1 500 Broken\r\ncontent-length: 6\r\n\r\nbroken"),
+    );
+    await listen(server, path);
+    const answer = await askEngine(path);
+    server.close();
+    expect(answer.kind).to.equal("silent");
+  });
+});

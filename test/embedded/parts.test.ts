@@ -1,0 +1,124 @@
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { expect } from "chai";
+import { Redis } from "ioredis";
+import { startChain } from "../../scripts/embedded/chain.ts";
+import { findProgram } from "../../scripts/embedded/install.ts";
+import { choosePort } from "../../scripts/embedded/ports.ts";
+import { startRedis } from "../../scripts/embedded/redis.ts";
+import { FatalError } from "../../services/shared/errors.ts";
+import { rootDir } from "../support/parts.ts";
+import { gone, temporaryDir } from "./setup.ts";
+
+async function rpc(url: string, method: string, params: unknown[] = []): Promise<unknown> {
+  const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params });
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body,
+  });
+  return ((await response.json()) as { result: unknown }).result;
+}
+
+describe("embedded chain", () => {
+  it("is an OP-stack chain that makes a block every 2 s, and leaves nothing running", async () => {
+    using dir = temporaryDir();
+    const chain = await startChain({ rootDir, stateDir: dir.path });
+    const id = await rpc(chain.url, "eth_chainId");
+    // The predeploy at which OP-stack chains keep their L1 fees.
+    const code = await rpc(chain.url, "eth_getCode", [
+      "0x420000000000000000000000000000000000000F",
+      "latest",
+    ]);
+    const first = Number(await rpc(chain.url, "eth_blockNumber"));
+    const deadline = Date.now() + 8_000;
+    while (Number(await rpc(chain.url, "eth_blockNumber")) < first + 2 && Date.now() < deadline)
+      await delay(50);
+    const blocks = [first + 1, first + 2].map((n) =>
+      rpc(chain.url, "eth_getBlockByNumber", [`0x${n.toString(16)}`, false]),
+    );
+    const [one, two] = (await Promise.all(blocks)) as { timestamp: string }[];
+    await chain.stop();
+    expect(id).to.equal("0x7a69");
+    expect(code).to.match(/^0x[0-9a-f]{10,}/);
+    expect(Number(two?.timestamp) - Number(one?.timestamp)).to.equal(2);
+    expect(await gone(chain.process.pid)).to.equal(true);
+  });
+});
+
+/** What Redis answers to a client that gives no password. */
+async function ping(port: number): Promise<string> {
+  const socket = connect(port, "127.0.0.1");
+  socket.write("PING\r\n");
+  const [answer] = await once(socket, "data");
+  socket.destroy();
+  return String(answer);
+}
+
+describe("embedded Redis", () => {
+  it("asks for the password, keeps every job and nothing on disk, and leaves nothing running", async () => {
+    using dir = temporaryDir();
+    const {
+      url,
+      port,
+      process: server,
+      stop,
+    } = await startRedis({ stateDir: dir.path, say: () => undefined });
+    const redis = new Redis(url);
+    const policy = await redis.config("GET", "maxmemory-policy");
+    const disk = [await redis.config("GET", "save"), await redis.config("GET", "appendonly")];
+    redis.disconnect();
+    const refusal = await ping(port);
+    await stop();
+    expect(policy).to.deep.equal(["maxmemory-policy", "noeviction"]);
+    expect(disk).to.deep.equal([
+      ["save", ""],
+      ["appendonly", "no"],
+    ]);
+    expect(refusal).to.match(/^-NOAUTH/);
+    expect(await gone(server.pid)).to.equal(true);
+  });
+});
+
+describe("ports", () => {
+  it("picks a free one when none is asked for", async () => {
+    expect(await choosePort({ option: "--api-port" })).to.be.within(1024, 65535);
+  });
+
+  it("gives the one asked for, again and again while it is free", async () => {
+    const port = await choosePort({ option: "--api-port" });
+    expect(await choosePort({ option: "--api-port", port })).to.equal(port);
+    expect(await choosePort({ option: "--api-port", port })).to.equal(port);
+  });
+
+  it("names the option when the port is in use", async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = server.address();
+    const port = typeof address === "object" && address !== null ? address.port : 0;
+    const error = await choosePort({ option: "--api-port", port }).catch((thrown: unknown) => thrown);
+    await new Promise((resolve) => server.close(resolve));
+    expect(error).to.be.instanceOf(FatalError).with.property("message", `Port ${port} is in use.`);
+    expect(error).to.have.property("hint").that.includes("--api-port");
+  });
+
+  it("refuses what is no port", async () => {
+    const error = await choosePort({ option: "--api-port", port: 70_000 }).catch((thrown: unknown) => thrown);
+    expect(error).to.be.instanceOf(FatalError).with.property("code", "port_forbidden");
+  });
+});
+
+describe("programs", () => {
+  it("are found where the system keeps them, whatever the PATH", () => {
+    const before = process.env.PATH;
+    process.env.PATH = join(rootDir, "nowhere");
+    try {
+      expect(findProgram("sh")).to.match(/\/sh$/);
+      expect(findProgram("no-such-program")).to.equal(undefined);
+    } finally {
+      process.env.PATH = before;
+    }
+  });
+});

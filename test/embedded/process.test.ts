@@ -1,0 +1,155 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "chai";
+import { openState, recordProcess } from "../../scripts/embedded/leftovers.ts";
+import { startProcess } from "../../scripts/embedded/process.ts";
+import { processStamp } from "../../scripts/lock.mjs";
+import { rootDir } from "../support/parts.ts";
+import { gone, temporaryDir } from "./setup.ts";
+
+/** Options for a Node program given as text. */
+function program(stateDir: string, text: string) {
+  return {
+    name: "program",
+    command: process.execPath,
+    args: ["-e", text],
+    stateDir,
+    ready: async () => readFileSync(join(stateDir, "logs/program.log"), "utf8").includes("up"),
+  };
+}
+
+const steady = "process.stdout.write('up '); setInterval(() => {}, 1000)";
+const deaf = `process.on("SIGTERM", () => {}); ${steady}`;
+
+async function thrownBy(work: Promise<unknown>): Promise<Error> {
+  const outcome = await work.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  expect(outcome).to.be.instanceOf(Error);
+  return outcome as Error;
+}
+
+describe("process supervisor", () => {
+  it("waits until the process is ready, and ends it", async () => {
+    using dir = temporaryDir();
+    const running = await startProcess(program(dir.path, steady));
+    expect(processStamp(running.pid)).to.be.a("string");
+    await Promise.all([running.stop(), running.stop()]);
+    expect(await running.exited).to.deep.equal({ code: null, signal: "SIGTERM" });
+    expect(readdirSync(join(dir.path, "run"))).to.deep.equal([]);
+  });
+
+  it("kills a process that does not listen to the stop signal", async () => {
+    using dir = temporaryDir();
+    const running = await startProcess({ ...program(dir.path, deaf), stopDeadlineMs: 100 });
+    await running.stop();
+    expect((await running.exited).signal).to.equal("SIGKILL");
+  });
+
+  it("ends grandchildren that stay behind", async () => {
+    using dir = temporaryDir();
+    const pidFile = join(dir.path, "grandchild");
+    const text = `
+      const { pid } = require("child_process").spawn(process.execPath, ["-e", ${JSON.stringify(deaf)}]);
+      require("fs").writeFileSync(${JSON.stringify(pidFile)}, String(pid));
+      ${steady}`;
+    const running = await startProcess(program(dir.path, text));
+    await running.stop();
+    expect(await gone(Number(readFileSync(pidFile, "utf8")))).to.equal(true);
+  });
+
+  it("says how the log ends when the process ends early", async () => {
+    using dir = temporaryDir();
+    const error = await thrownBy(
+      startProcess(program(dir.path, "console.error('no such disk'); process.exit(7)")),
+    );
+    expect(error.message).to.match(
+      /^program ended early \(exit code 7\)\..*program\.log:\n {2}no such disk$/s,
+    );
+  });
+
+  it("names a command that does not exist", async () => {
+    using dir = temporaryDir();
+    const options = { ...program(dir.path, ""), command: "/nowhere/at-all" };
+    expect((await thrownBy(startProcess(options))).message).to.include("cannot run /nowhere/at-all");
+  });
+
+  it("leaves nothing running when the deadline for being ready is missed", async () => {
+    using dir = temporaryDir();
+    const text = `require("fs").writeFileSync(${JSON.stringify(join(dir.path, "pid"))}, String(process.pid)); ${steady}`;
+    const never = async () => false;
+    const error = await thrownBy(
+      startProcess({ ...program(dir.path, text), ready: never, readyDeadlineMs: 400 }),
+    );
+    expect(error.message).to.include("program was not ready within 0.4 s");
+    expect(processStamp(Number(readFileSync(join(dir.path, "pid"), "utf8")))).to.equal(undefined);
+  });
+
+  it("gives up when told to, and leaves nothing running", async () => {
+    using dir = temporaryDir();
+    const abort = new AbortController();
+    const ready = async () => {
+      abort.abort(new Error("changed my mind"));
+      return false;
+    };
+    const start = startProcess({ ...program(dir.path, steady), ready, signal: abort.signal });
+    expect((await thrownBy(start)).message).to.equal("changed my mind");
+    expect(readdirSync(join(dir.path, "run"))).to.deep.equal([]);
+  });
+});
+
+describe("state folder", () => {
+  it("is refused to a second process while the first one lives", async () => {
+    using dir = temporaryDir();
+    const { release } = await openState(dir.path);
+    const error = await thrownBy(openState(dir.path));
+    expect(error.message).to.include(`already runs from this folder (process ${process.pid},`);
+    release();
+    (await openState(dir.path)).release();
+  });
+
+  it("is freed of what a killed owner left running", async () => {
+    using dir = temporaryDir();
+    const owner = join(dir.path, "owner.ts");
+    writeFileSync(
+      owner,
+      `import { openState } from ${JSON.stringify(join(rootDir, "scripts/embedded/leftovers.ts"))};
+       import { startProcess } from ${JSON.stringify(join(rootDir, "scripts/embedded/process.ts"))};
+       const stateDir = ${JSON.stringify(dir.path)};
+       await openState(stateDir);
+       const ready = async () => true;
+       const args = ["-e", ${JSON.stringify(steady)}];
+       const { pid } = await startProcess({ name: "part", command: process.execPath, args, stateDir, ready });
+       process.stdout.write(String(pid));
+       setInterval(() => {}, 1000);`,
+    );
+    const child = spawn(process.execPath, [owner], { stdio: ["ignore", "pipe", "inherit"] });
+    const [output] = await once(child.stdout, "data");
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    const pid = Number(String(output));
+    expect(processStamp(pid)).to.be.a("string");
+    const { stopped, release } = await openState(dir.path);
+    release();
+    expect(stopped).to.deep.equal(["part"]);
+    expect(processStamp(pid)).to.equal(undefined);
+    expect(existsSync(join(dir.path, "run/part.json"))).to.equal(false);
+  });
+
+  it("does not touch a process that got the pid of a recorded one", async () => {
+    using dir = temporaryDir();
+    const stranger = spawn(process.execPath, ["-e", steady], { detached: true });
+    await once(stranger.stdout, "data");
+    const record = { stamp: "another life", stopSignal: "SIGKILL", stopDeadlineMs: 1 } as const;
+    recordProcess(dir.path, "part", { ...record, pid: stranger.pid ?? 0 });
+    const { stopped, release } = await openState(dir.path);
+    release();
+    expect(stopped).to.deep.equal([]);
+    expect(processStamp(stranger.pid ?? 0)).to.be.a("string");
+    stranger.kill("SIGKILL");
+    await once(stranger, "exit");
+  });
+});
