@@ -22,4 +22,7 @@ interface IBatch {
 
     /// @notice The message was accepted before.
     error NonceUsed(address signer, uint256 nonce);
+
+    /// @notice A field that names one of a few values names none of them.
+    error ValueUnknown(uint256 value, uint256 highest);
 }

@@ -77,25 +77,34 @@ interface IComputeNode is IBatch {
     /// a hash of them in a ring of slots.
     event HeartbeatsCommitted(uint64 indexed slot, HeartbeatEncoding encoding, uint32 nodeCount, bytes bits);
     event HeartbeatCommitterSet(address indexed account, bool allowed);
+    event DockerSet(address indexed docker);
 
     error NodeUnknown(uint32 nodeId);
     error NodeKeyTaken(address key, uint32 nodeId);
     error NodeGpuTaken(bytes32 gpuUuid, uint32 nodeId);
     error NodeSpecInvalid();
     error NodeStatusInvalid(uint32 nodeId, NodeStatus from, NodeStatus to);
-    error NodeBusy(uint32 nodeId);
     error NodeCapacityExceeded(uint32 nodeId, Resources wanted, Resources free);
     error NodeNotAccepting(uint32 nodeId, NodeStatus status);
+    error HeartbeatWindowInvalid(uint64 slotSeconds, uint64 windowSlots, uint64 ringSlots);
+    error HeartbeatNodesUnknown(uint32 nodeCount, uint32 registered);
     error HeartbeatSlotOver(uint64 slot, uint64 earliest, uint64 latest);
     error HeartbeatSlotCommitted(uint64 slot);
     error HeartbeatBitsInvalid(uint256 length, uint32 nodeCount);
     error CallerNotCommitter(address caller);
     error CallerNotDocker(address caller);
 
-    /// @notice Registers nodes; a key registers once.
+    /// @notice Lets `account` commit heartbeats and mark nodes offline, or stops it. Restricted.
+    function setHeartbeatCommitter(address account, bool allowed) external;
+
+    /// @notice Sets the contract that may reserve and release capacity. Restricted.
+    function setDocker(address docker) external;
+
+    /// @notice Registers nodes; a key registers once. `gpuUuids` names as many GPUs as `spec.total.gpus` counts.
     function registerBatch(Registration[] calldata registrations, bytes[] calldata signatures) external;
 
-    /// @notice Changes spec and price. What is reserved stays reserved: a spec smaller than that is refused.
+    /// @notice Changes spec and price. What is reserved stays reserved: a spec smaller than that is refused, and so are
+    /// more GPUs than registered.
     function updateSpecBatch(SpecUpdate[] calldata updates, bytes[] calldata signatures) external;
 
     function setStatusBatch(StatusChange[] calldata changes, bytes[] calldata signatures) external;
@@ -120,6 +129,8 @@ interface IComputeNode is IBatch {
     /// @notice Gives capacity back. DockerContract only.
     function release(uint32 nodeId, Resources calldata amount) external;
 
+    function isHeartbeatCommitter(address account) external view returns (bool);
+    function isNonceUsed(address signer, uint256 nonce) external view returns (bool);
     function nodeCount() external view returns (uint32);
     function nodeIdOf(address key) external view returns (uint32);
     function keyOf(uint32 nodeId) external view returns (address);
@@ -137,6 +148,10 @@ interface IComputeNode is IBatch {
     /// @notice Length of a heartbeat slot in seconds; slot `s` covers [s × length, (s + 1) × length).
     function slotSeconds() external view returns (uint64);
 
-    /// @notice Hash of what was committed for a slot that is still in the ring, or zero.
+    /// @notice How many slots back a commitment may reach.
+    function heartbeatWindowSlots() external view returns (uint64);
+
+    /// @notice First 192 bits (the rest zero) of keccak256(abi.encode(slot, encoding, nodeCount, keccak256(bits))) of what
+    /// was committed for a slot that is still in the ring, or zero.
     function heartbeatHash(uint64 slot) external view returns (bytes32);
 }

@@ -153,6 +153,8 @@ interface IDockerContract is IBatch {
     error WorkspaceExpired(uint64 workspaceId, uint40 expiresAt);
     error WorkspaceSpecMismatch(uint64 workspaceId, bytes32 expected, bytes32 actual);
     error WorkspaceSpecInvalid();
+    error WorkspaceConfigMismatch(bytes32 expected, bytes32 actual);
+    error WorkspaceNotExpired(uint64 workspaceId, uint40 expiresAt);
     error CallerNotAuthorized(address caller, uint64 workspaceId);
     error CallerNotKeeper(address caller);
     error ReplicaOutOfRange(uint64 workspaceId, uint16 replica, uint16 replicas);
@@ -160,12 +162,18 @@ interface IDockerContract is IBatch {
     error NodeUnfit(uint32 nodeId, bytes32 dimension);
     error PriceAboveLimit(uint32 nodeId, uint64 price, uint64 limit);
     error LeaseStale(uint64 workspaceId, uint16 replica, uint32 lease, uint32 current);
+    error LeaseOver(uint64 workspaceId, uint16 replica, uint32 lease);
     error FenceMismatch(bytes8 given, bytes8 current);
     error SequenceStale(uint32 given, uint32 last);
     error TransitionIllegal(AssignmentState from, AssignmentState to);
     error DesiredIllegal(Desired from, Desired to);
     error NotReleasable(uint64 workspaceId, uint16 replica, uint32 lease, uint40 releasableAt);
 
+    /// @notice Lets `account` assign, order and release for any workspace within what its owner signed for, or stops it.
+    /// Restricted.
+    function setKeeper(address account, bool allowed) external;
+
+    /// @notice Records an image once. The chain keeps who did; the rest stands in the log only.
     function registerImage(bytes32 digest, uint64 sizeBytes, bytes32 chunkRoot, string calldata ref) external;
 
     /// @notice Publishes a workspace of `owner`, called by the owner or the delegate of `authorizationId`.
@@ -181,8 +189,11 @@ interface IDockerContract is IBatch {
     /// @notice Owner or delegate.
     function setReplicas(uint64 workspaceId, uint16 replicas) external;
 
-    /// @notice No further assignment; the owner or delegate, or anyone once it has expired.
+    /// @notice No further assignment. Owner or delegate.
     function closeWorkspace(uint64 workspaceId) external;
+
+    /// @notice The same by anyone once the workspace has expired.
+    function closeExpired(uint64 workspaceId, WorkspaceSpec calldata spec) external;
 
     /// @notice Assigns replicas to nodes: checks the spec's hash, the node's status, hardware, free capacity and price,
     /// reserves the capacity and opens the escrow lease. Owner, delegate or keeper.
@@ -196,14 +207,22 @@ interface IDockerContract is IBatch {
     /// @notice Nodes' signed reports, relayed by anyone. Deleted frees the capacity and closes the escrow lease.
     function reportBatch(Report[] calldata reports, bytes[] calldata signatures) external;
 
-    /// @notice Ends leases of lost nodes. Keepers only. Available: at once. Exclusive: the first call marks the lease
-    /// lost, and a call after grace and clock margin releases it; a report of the node in between clears the mark.
+    /// @notice Ends leases of lost nodes (reason Lost) and of replicas that failed (reason Replaced). Keepers only.
+    /// Available: at once. Exclusive: the first call marks the lease lost, and a call after grace and clock margin
+    /// releases it; a report of the node in between clears the mark.
     function releaseLost(LeaseRef[] calldata leases, WorkspaceSpec[] calldata specs) external;
 
-    /// @notice Ends leases whose escrow lease is closed for lack of funds, or whose workspace expired. Anyone.
+    /// @notice Ends leases whose escrow lease is closed for lack of funds, or whose workspace expired. Anyone. An unfunded
+    /// exclusive lease is marked lost first and released after grace and clock margin, as by `releaseLost`.
     function releaseEnded(LeaseRef[] calldata leases, WorkspaceSpec[] calldata specs) external;
 
+    function isKeeper(address account) external view returns (bool);
+
+    /// @notice Who registered an image; zero when nobody did.
+    function imageOwnerOf(bytes32 digest) external view returns (address);
     function workspaceCount() external view returns (uint64);
+
+    /// @notice `specHash` is the first 176 bits (the rest zero) of keccak256(abi.encode(spec)).
     function workspaceOf(uint64 workspaceId)
         external
         view

@@ -64,6 +64,7 @@ interface IEscrow is IBatch {
         uint64 indexed workspaceId, uint32 indexed nodeId, uint16 replica, uint32 lease, CloseReason reason
     );
     event Collected(uint32 indexed nodeId, address indexed to, uint128 amount);
+    event DockerSet(address indexed docker);
 
     error EscrowAmountZero();
     error EscrowBalanceTooLow(address account, uint128 wanted, uint128 available);
@@ -75,13 +76,20 @@ interface IEscrow is IBatch {
     error AuthorizationOwnerMismatch(uint64 authorizationId, address owner);
     error LeaseUnknown(uint64 workspaceId, uint16 replica, uint32 lease);
     error LeaseNotOpen(uint64 workspaceId, uint16 replica, uint32 lease);
+    error LeaseIsOpen(uint64 workspaceId, uint16 replica, uint32 lease);
+    error AuthorizationSpent(uint64 authorizationId, uint64 wanted, uint128 remaining);
+    error CallerNotSpender(address caller, uint64 authorizationId);
     error CallerNotDockerContract(address caller);
     error CallerNotOwner(address caller, address owner);
+
+    /// @notice Sets the contract that may open, run and close leases. Restricted.
+    function setDocker(address docker) external;
 
     /// @notice Takes `amount` tokens from the caller for `account`.
     function deposit(address account, uint128 amount) external;
 
-    /// @notice The same with an ERC-2612 permit of `from`, relayed by anyone; the tokens come from `from`.
+    /// @notice Takes `amount` tokens from `from`, for `from`, with an ERC-2612 permit relayed by anyone. Where the permit
+    /// was used already, only `from` itself may go on with the allowance it left.
     function depositWithPermit(
         address from,
         uint128 amount,
@@ -103,8 +111,13 @@ interface IEscrow is IBatch {
     function revoke(uint64 authorizationId) external;
 
     /// @notice DockerContract only, as the next two. Reserves `rate` in the authorization; the clock rests until started.
+    /// What the account has free, and what the authorization has left, must pay for at least one second.
     function open(uint64 authorizationId, LeaseRef calldata ref, uint32 nodeId, uint64 rate, bytes32 image) external;
+
+    /// @notice Starts or rests the lease's clock; settles before it rests. Does nothing where the lease is closed.
     function setClock(LeaseRef calldata ref, bool running) external;
+
+    /// @notice Settles and closes. Does nothing where the lease is closed.
     function close(LeaseRef calldata ref) external;
 
     /// @notice Settles leases up to now. Anyone.
@@ -113,10 +126,46 @@ interface IEscrow is IBatch {
     /// @notice Pays each node's earnings to its bound wallet, or else its own address. Anyone.
     function collect(uint32[] calldata nodeIds) external;
 
+    /// @notice What the account holds, with what its running leases owe and nobody settled yet.
     function balanceOf(address account) external view returns (uint128);
+
+    /// @notice What the account holds beyond what its running leases owe up to now.
+    function withdrawableOf(address account) external view returns (uint128);
+    function isNonceUsed(address signer, uint256 nonce) external view returns (bool);
+
+    /// @notice An authorization; its owner is zero where there is none. `remaining` is what is left of its total,
+    /// `rateInUse` the sum of the rates of its open leases.
+    function authorizationOf(uint64 authorizationId)
+        external
+        view
+        returns (
+            address owner,
+            address delegate,
+            uint64 maxRate,
+            uint128 remaining,
+            uint64 rateInUse,
+            bytes32 scope,
+            uint40 expiry,
+            bool revoked
+        );
+
+    /// @notice The latest lease of a replica.
+    function leaseOf(uint64 workspaceId, uint16 replica)
+        external
+        view
+        returns (
+            uint32 lease,
+            uint64 authorizationId,
+            uint32 nodeId,
+            uint64 rate,
+            uint40 settledAt,
+            bool isOpen,
+            bool isRunning
+        );
     function earnedBy(uint32 nodeId) external view returns (uint128);
     function isOpen(LeaseRef calldata ref) external view returns (bool);
 
     /// @notice Reverts unless `caller` is the owner, or the delegate of an authorization of the owner valid now for the image.
+    /// @param image Zero: the scope was checked before.
     function requireSpender(uint64 authorizationId, address owner, address caller, bytes32 image) external view;
 }

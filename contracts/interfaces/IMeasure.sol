@@ -62,6 +62,11 @@ interface IMeasure is IBatch {
     error MeasureRoundUnknown(uint64 roundId);
     error MeasureRoundClosed(uint64 roundId, uint40 closesAt);
     error MeasureRoundOpen(uint64 roundId, uint40 closesAt);
+    error MeasureRoundNotOpen(uint64 roundId, uint40 opensAt);
+    error MeasureRoundFinalized(uint64 roundId);
+    error MeasureCommitLate(uint64 roundId, uint40 opensAt);
+    error MeasureCommitmentTaken(uint64 roundId, bytes32 commitment);
+    error MeasureQuorumInvalid(uint8 quorum, uint256 limit);
     error MeasureCommitmentUnknown(uint64 roundId, bytes32 commitment);
     error MeasureCommitmentFull(uint64 roundId, uint256 limit);
     error MeasureOwnNode(uint32 measurerId, uint32 nodeId);
@@ -69,12 +74,17 @@ interface IMeasure is IBatch {
     error MeasureQuorumMissing(uint64 roundId, uint8 submissions, uint8 quorum);
     error CallerNotMeasureKeeper(address caller);
 
+    /// @notice Lets `account` request rounds and commit draws, or stops it. Restricted.
+    function setMeasureKeeper(address account, bool allowed) external;
+
+    /// @notice Registers measurement nodes; a key registers once. Money goes to `wallet`, or to the key where that is zero.
     function registerMeasurerBatch(
         MeasurerRegistration[] calldata registrations,
         bytes[] calldata signatures
     ) external;
 
-    /// @notice Opens a round for each node. Keepers only.
+    /// @notice Announces a round for each node: it opens `leadSeconds` from now, so that the draw is bound before, and closes
+    /// `windowSeconds` later. Keepers only.
     function request(uint32[] calldata nodeIds) external;
 
     /// @notice Binds the draw of each round before it opens to anyone. Keepers only.
@@ -83,10 +93,29 @@ interface IMeasure is IBatch {
     /// @notice Reveals draws with the measurers' signed results. Relayed by anyone.
     function revealBatch(Reveal[] calldata reveals, bytes[] calldata signatures) external;
 
-    /// @notice Publishes the median of a round that has its quorum, or is over. Anyone.
+    /// @notice Publishes the median of a round that has its quorum and either every committed result, or is over. Anyone.
+    /// The lower one of two middle values is the median.
     function finalize(uint64[] calldata roundIds) external;
 
+    function isMeasureKeeper(address account) external view returns (bool);
     function quorum() external view returns (uint8);
+    function leadSeconds() external view returns (uint40);
+    function windowSeconds() external view returns (uint40);
+
+    /// @notice How long a median holds after it is published.
+    function ttlSeconds() external view returns (uint40);
+    function measurerOf(uint32 measurerId) external view returns (address key, address wallet, bytes2 region);
+    function roundOf(uint64 roundId)
+        external
+        view
+        returns (
+            uint32 nodeId,
+            uint40 opensAt,
+            uint40 closesAt,
+            uint8 commitments,
+            uint8 submissions,
+            bool finalized
+        );
     function measurerIdOf(address key) external view returns (uint32);
     function latestOf(uint32 nodeId) external view returns (Measurement memory median, uint40 expiresAt);
 }

@@ -9,6 +9,7 @@ interface IPomc {
     /// @param dataHash keccak256 of the canonical epoch document, from which anyone recomputes the root.
     event EpochPosted(uint64 indexed number, bytes32 root, uint128 total, bytes32 dataHash, uint40 activatesAt);
     event EpochDisabled(uint64 indexed number);
+    event PosterSet(address indexed poster);
     event Claimed(
         address indexed account, address indexed to, uint64 indexed number, uint128 amount, uint128 cumulative
     );
@@ -21,27 +22,39 @@ interface IPomc {
     error EpochNotActive(uint64 number, uint40 activatesAt);
     error EpochIsDisabled(uint64 number);
     error EpochIsActive(uint64 number, uint40 activatesAt);
+    error EpochLengthInvalid(uint40 epochSeconds);
+    error ClaimTotalExceeded(uint64 number, uint256 claimed, uint128 total);
     error ClaimProofInvalid(address account, uint128 cumulative);
     error CallerNotPoster(address caller);
 
-    /// @notice Poster only. `number` must rise, its time must be over, and `total` must stay within the schedule.
+    /// @notice Sets who may post. Restricted.
+    function setPoster(address poster) external;
+
+    /// @notice Poster only. `number` must rise over the last one that is not disabled, its time must be over, and `total` must
+    /// not fall and must stay within the schedule.
     function postEpoch(uint64 number, bytes32 root, uint128 total, bytes32 dataHash) external;
 
-    /// @notice Guardian only, before the epoch activates.
+    /// @notice Disables an epoch before it activates, and every epoch posted after it, for they build on it. A corrected
+    /// one may then be posted under the same number or a later one. Restricted (guardian).
     function disableEpoch(uint64 number) external;
 
-    /// @notice Pays what `account` has not had yet; a repeat pays 0. Anyone may call; the money goes to the account, or
+    /// @notice From an active epoch among the latest: pays what `account` has not had yet; a repeat pays 0. Anyone may call; the money goes to the account, or
     /// to the bound wallet where the account is a node's key.
     /// @return amount What was paid.
     function claim(uint64 number, address account, uint128 cumulative, bytes32[] calldata proof)
         external
         returns (uint128 amount);
 
+    function poster() external view returns (address);
     function claimedOf(address account) external view returns (uint128);
+
+    /// @notice An epoch that was posted and is still among the latest; all zero otherwise. `activatesAt` of a disabled one is zero.
     function epochOf(uint64 number)
         external
         view
         returns (bytes32 root, uint128 total, uint40 activatesAt, bool disabled);
+
+    /// @notice Number of the last epoch that is not disabled; right after one was disabled, the number before it.
     function lastEpoch() external view returns (uint64);
 
     /// @notice Epoch n covers [genesis + (n − 1) × length, genesis + n × length), n from 1.

@@ -29,6 +29,7 @@ interface IProgress is IBatch {
 
     error ProgressLeaseStale(uint64 workspaceId, uint16 replica, uint32 lease, uint32 current);
     error ProgressFenceMismatch(bytes8 given, bytes8 current);
+    error ProgressLeaseOver(uint64 workspaceId, uint16 replica, uint32 lease);
     error ProgressNotRising(Milestone given, Milestone current);
 
     function reportBatch(ProgressReport[] calldata reports, bytes[] calldata signatures) external;

@@ -11,6 +11,17 @@ interface IToken is IERC20, IERC20Permit {
     error TokenCapExceeded(uint256 supply, uint256 cap);
     error CallerNotMinter(address caller);
 
-    function mint(address to, uint256 amount) external;
+    /// @notice Sets who may mint. Restricted.
+    function setMinter(address minter) external;
+
+    /// @notice Minter only.
+    /// @return minted Everything minted since genesis, by any minter.
+    function mint(address to, uint256 amount) external returns (uint256 minted);
+
+    /// @notice Highest supply there will ever be.
     function cap() external view returns (uint256);
+    function minter() external view returns (address);
+
+    /// @notice Everything minted since genesis, without the genesis supply.
+    function minted() external view returns (uint256);
 }

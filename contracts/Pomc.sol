@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+import {IComputeNode} from "./interfaces/IComputeNode.sol";
+import {IPomc} from "./interfaces/IPomc.sol";
+import {IToken} from "./interfaces/IToken.sol";
+
+/// @notice See IPomc.
+contract Pomc is IPomc, AccessManaged {
+    // | root 256 |
+    // | lap 24 | activatesAt 40 | totalBefore 96 | total 96 |
+    struct Epoch {
+        bytes32 root;
+        uint96 total;
+        /// @dev Total of the last valid epoch before: what disabling this one goes back to.
+        uint96 totalBefore;
+        /// @dev The highest time there is marks a disabled epoch.
+        uint40 activatesAt;
+        /// @dev number / RING: which of the numbers that share the entry it is.
+        uint24 lap;
+    }
+
+    struct Settings {
+        uint40 genesis;
+        uint40 epochSeconds;
+        uint40 activationDelay;
+        uint96 emissionPerEpoch;
+    }
+
+    /// @dev Claims prove against the latest epochs only, so entries are reused.
+    uint64 private constant RING = 128;
+    uint40 private constant DISABLED = type(uint40).max;
+
+    IToken private immutable _token;
+    IComputeNode private immutable _computeNode;
+    uint40 private immutable _genesis;
+    uint40 private immutable _epochSeconds;
+    uint40 private immutable _activationDelay;
+    uint96 private immutable _emissionPerEpoch;
+    /// @dev What other minters had minted before this contract.
+    uint256 private immutable _mintedBefore;
+
+    Epoch[RING] private _ring;
+    mapping(address account => uint128) private _claimed;
+    address private _poster;
+
+    // | - 96 | lastTotal 96 | last 64 |
+    uint64 private _last;
+    uint96 private _lastTotal;
+
+    constructor(address authority_, IToken token, IComputeNode computeNode, Settings memory settings)
+        AccessManaged(authority_)
+    {
+        if (settings.epochSeconds == 0) revert EpochLengthInvalid(settings.epochSeconds);
+        _token = token;
+        _computeNode = computeNode;
+        // Zero: epochs count from the deployment.
+        _genesis = settings.genesis == 0 ? uint40(block.timestamp) : settings.genesis;
+        _epochSeconds = settings.epochSeconds;
+        _activationDelay = settings.activationDelay;
+        _emissionPerEpoch = settings.emissionPerEpoch;
+        _mintedBefore = token.minted();
+    }
+
+    /// @inheritdoc IPomc
+    function setPoster(address poster_) external restricted {
+        _poster = poster_;
+        emit PosterSet(poster_);
+    }
+
+    /// @inheritdoc IPomc
+    function postEpoch(uint64 number, bytes32 root, uint128 total, bytes32 dataHash) external {
+        if (msg.sender != _poster) revert CallerNotPoster(msg.sender);
+        (uint64 last, uint96 lastTotal) = (_last, _lastTotal);
+        if (number <= last) revert EpochNotRising(number, last);
+        uint256 endsAt = _genesis + uint256(number) * _epochSeconds;
+        if (block.timestamp < endsAt) revert EpochNotOver(number, endsAt, block.timestamp);
+        if (total < lastTotal) revert EpochTotalFalls(total, lastTotal);
+        uint128 limit = _scheduleUpTo(number);
+        if (total > limit) revert EpochScheduleExceeded(total, limit);
+
+        uint40 activatesAt = uint40(block.timestamp) + _activationDelay;
+        // The limit has 96 bits. An epoch that is over has a number below 2^31 as long as epochs last a second and
+        // genesis is in this century, so its lap has 24.
+        _ring[number % RING] = Epoch({
+            root: root,
+            total: uint96(total),
+            totalBefore: lastTotal,
+            activatesAt: activatesAt,
+            lap: uint24(number / RING)
+        });
+        (_last, _lastTotal) = (number, uint96(total));
+        emit EpochPosted(number, root, total, dataHash, activatesAt);
+    }
+
+    /// @inheritdoc IPomc
+    function disableEpoch(uint64 number) external restricted {
+        Epoch storage epoch = _epochAt(number);
+        if (epoch.activatesAt == DISABLED) revert EpochIsDisabled(number);
+        if (block.timestamp >= epoch.activatesAt) revert EpochIsActive(number, epoch.activatesAt);
+        // Only epochs after the last number were disabled, so this one is not after it.
+        uint64 last = _last;
+        (_last, _lastTotal) = (number - 1, epoch.totalBefore);
+        // Entries hold RING numbers at most; older ones of this range were replaced.
+        for (uint64 i = number; i <= last && i < number + RING; ++i) {
+            Epoch storage later = _ring[i % RING];
+            if (later.lap != i / RING || later.activatesAt == 0 || later.activatesAt == DISABLED) continue;
+            later.activatesAt = DISABLED;
+            emit EpochDisabled(i);
+        }
+    }
+
+    /// @inheritdoc IPomc
+    function claim(uint64 number, address account, uint128 cumulative, bytes32[] calldata proof)
+        external
+        returns (uint128 amount)
+    {
+        Epoch storage epoch = _epochAt(number);
+        (uint40 activatesAt, uint96 total) = (epoch.activatesAt, epoch.total);
+        if (activatesAt == DISABLED) revert EpochIsDisabled(number);
+        if (block.timestamp < activatesAt) revert EpochNotActive(number, activatesAt);
+        bytes32 leaf = keccak256(bytes.concat(keccak256(abi.encode(account, uint256(cumulative)))));
+        if (!MerkleProof.verifyCalldata(proof, epoch.root, leaf)) revert ClaimProofInvalid(account, cumulative);
+        uint128 before = _claimed[account];
+        if (cumulative <= before) return 0;
+        amount = cumulative - before;
+
+        _claimed[account] = cumulative;
+        address to = _computeNode.payoutOfAccount(account);
+        emit Claimed(account, to, number, amount, cumulative);
+        uint256 claimed = _token.mint(to, amount) - _mintedBefore;
+        if (claimed > total) revert ClaimTotalExceeded(number, claimed, total);
+    }
+
+    /// @inheritdoc IPomc
+    function poster() external view returns (address) {
+        return _poster;
+    }
+
+    /// @inheritdoc IPomc
+    function claimedOf(address account) external view returns (uint128) {
+        return _claimed[account];
+    }
+
+    /// @inheritdoc IPomc
+    function epochOf(uint64 number)
+        external
+        view
+        returns (bytes32 root, uint128 total, uint40 activatesAt, bool disabled)
+    {
+        Epoch storage epoch = _ring[number % RING];
+        if (epoch.lap != number / RING || epoch.activatesAt == 0) return (0, 0, 0, false);
+        disabled = epoch.activatesAt == DISABLED;
+        return (epoch.root, epoch.total, disabled ? 0 : epoch.activatesAt, disabled);
+    }
+
+    /// @inheritdoc IPomc
+    function lastEpoch() external view returns (uint64) {
+        return _last;
+    }
+
+    /// @inheritdoc IPomc
+    function genesis() external view returns (uint40) {
+        return _genesis;
+    }
+
+    /// @inheritdoc IPomc
+    function epochSeconds() external view returns (uint40) {
+        return _epochSeconds;
+    }
+
+    /// @inheritdoc IPomc
+    function activationDelay() external view returns (uint40) {
+        return _activationDelay;
+    }
+
+    /// @inheritdoc IPomc
+    function emissionPerEpoch() external view returns (uint128) {
+        return _emissionPerEpoch;
+    }
+
+    function _epochAt(uint64 number) private view returns (Epoch storage epoch) {
+        epoch = _ring[number % RING];
+        if (epoch.lap != number / RING || epoch.activatesAt == 0) revert EpochUnknown(number);
+    }
+
+    /// @dev Everything that may be granted up to an epoch, cut to what an entry holds; far above the token's cap.
+    function _scheduleUpTo(uint64 number) private view returns (uint128) {
+        uint256 limit = uint256(number) * _emissionPerEpoch;
+        return limit > type(uint96).max ? type(uint96).max : uint128(limit);
+    }
+}

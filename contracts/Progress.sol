@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {SignedBatch} from "./SignedBatch.sol";
+import {IComputeNode} from "./interfaces/IComputeNode.sol";
+import {IDockerContract} from "./interfaces/IDockerContract.sol";
+import {IProgress} from "./interfaces/IProgress.sol";
+import {AssignmentStates} from "./libraries/AssignmentStates.sol";
+import {ProgressLanes} from "./libraries/ProgressLanes.sol";
+
+/// @notice See IProgress.
+contract Progress is IProgress, SignedBatch {
+    using AssignmentStates for IDockerContract.AssignmentState;
+    using ProgressLanes for mapping(uint256 => uint256);
+
+    bytes32 private constant PROGRESS_REPORT_TYPEHASH = keccak256(
+        "ProgressReport(uint64 workspaceId,uint16 replica,uint32 lease,bytes8 fence,uint8 milestone,uint64 deadline)"
+    );
+
+    IComputeNode private immutable _computeNode;
+    IDockerContract private immutable _docker;
+
+    mapping(uint256 word => uint256 lanes) private _lanes;
+
+    constructor(IComputeNode computeNode, IDockerContract docker) EIP712("ngpu Progress", "1") {
+        _computeNode = computeNode;
+        _docker = docker;
+    }
+
+    /// @inheritdoc IProgress
+    function reportBatch(ProgressReport[] calldata reports, bytes[] calldata signatures) external {
+        uint256 items = _checkLengths(reports.length, signatures.length);
+        for (uint256 i; i < items; ++i) {
+            _settleItem(i, _report(reports[i], signatures[i]));
+        }
+    }
+
+    /// @inheritdoc IProgress
+    function milestoneOf(uint64 workspaceId, uint16 replica)
+        external
+        view
+        returns (uint32 lease, Milestone milestone)
+    {
+        return _lanes.read(workspaceId, replica);
+    }
+
+    function _report(ProgressReport calldata report, bytes calldata signature)
+        private
+        returns (bytes memory refusal)
+    {
+        uint256 raw;
+        assembly ("memory-safe") {
+            raw := calldataload(add(report, 0x80))
+        }
+        refusal = _checkEnum(raw, uint256(type(Milestone).max));
+        if (refusal.length != 0) return refusal;
+        uint32 nodeId;
+        (nodeId, refusal) = _checkLease(report);
+        if (refusal.length != 0) return refusal;
+        (uint32 lease, Milestone milestone) = _lanes.read(report.workspaceId, report.replica);
+        if (lease != report.lease) milestone = Milestone.None;
+        if (report.milestone <= milestone) {
+            return abi.encodeWithSelector(ProgressNotRising.selector, report.milestone, milestone);
+        }
+        refusal = _checkSigned(
+            _computeNode.keyOf(nodeId),
+            report.deadline,
+            keccak256(abi.encode(PROGRESS_REPORT_TYPEHASH, report)),
+            signature
+        );
+        if (refusal.length != 0) return refusal;
+
+        _lanes.write(report.workspaceId, report.replica, report.lease, report.milestone);
+        emit ProgressReported(report.workspaceId, nodeId, report.replica, report.lease, report.milestone);
+    }
+
+    function _checkLease(ProgressReport calldata report)
+        private
+        view
+        returns (uint32 nodeId, bytes memory refusal)
+    {
+        IDockerContract.Assignment memory assignment = _docker.assignmentOf(report.workspaceId, report.replica);
+        nodeId = assignment.nodeId;
+        if (report.lease != assignment.lease) {
+            refusal = abi.encodeWithSelector(
+                ProgressLeaseStale.selector, report.workspaceId, report.replica, report.lease, assignment.lease
+            );
+        } else if (!assignment.state.isLive()) {
+            refusal = abi.encodeWithSelector(
+                ProgressLeaseOver.selector, report.workspaceId, report.replica, report.lease
+            );
+        } else if (report.fence != assignment.fence) {
+            refusal = abi.encodeWithSelector(ProgressFenceMismatch.selector, report.fence, assignment.fence);
+        }
+    }
+}

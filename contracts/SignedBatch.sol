@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {IBatch} from "./interfaces/IBatch.sol";
+import {Signatures} from "./libraries/Signatures.sol";
+
+/// @title Batches of signed messages
+/// @notice An item is a private function that returns why it is refused, encoded as the custom error, or nothing.
+abstract contract SignedBatch is IBatch, EIP712 {
+    /// @dev Items in one call: bounds every loop over a batch.
+    uint256 internal constant MAX_ITEMS = 512;
+
+    /// @dev Used nonces of a signer, 256 to a word: several relayers deliver in any order.
+    mapping(address signer => mapping(uint256 word => uint256 bits)) private _nonces;
+
+    function _checkLength(uint256 items) internal pure returns (uint256) {
+        if (items > MAX_ITEMS) revert BatchTooLong(items, MAX_ITEMS);
+        return items;
+    }
+
+    function _checkLengths(uint256 items, uint256 others) internal pure returns (uint256) {
+        if (items != others) revert BatchLengthMismatch(items, others);
+        return _checkLength(items);
+    }
+
+    function _settleItem(uint256 index, bytes memory refusal) internal {
+        if (refusal.length != 0) emit ItemRefused(index, refusal);
+    }
+
+    function _checkSigned(address signer, uint256 deadline, bytes32 structHash, bytes calldata signature)
+        internal
+        view
+        returns (bytes memory refusal)
+    {
+        if (block.timestamp > deadline) {
+            return abi.encodeWithSelector(SignatureExpired.selector, deadline, block.timestamp);
+        }
+        if (!Signatures.isSignedBy(_hashTypedDataV4(structHash), signer, signature)) {
+            return abi.encodeWithSelector(SignatureInvalid.selector, signer);
+        }
+    }
+
+    function _checkSignedOnce(
+        address signer,
+        uint256 nonce,
+        uint256 deadline,
+        bytes32 structHash,
+        bytes calldata signature
+    ) internal view returns (bytes memory refusal) {
+        if (_isNonceUsed(signer, nonce)) return abi.encodeWithSelector(NonceUsed.selector, signer, nonce);
+        return _checkSigned(signer, deadline, structHash, signature);
+    }
+
+    function _useNonce(address signer, uint256 nonce) internal {
+        _nonces[signer][nonce >> 8] |= 1 << (nonce & 0xff);
+    }
+
+    function _isNonceUsed(address signer, uint256 nonce) internal view returns (bool) {
+        return _nonces[signer][nonce >> 8] & (1 << (nonce & 0xff)) != 0;
+    }
+
+    /// @dev A value outside its enum would revert the whole batch when it is decoded, so raw words are looked at first.
+    function _checkEnum(uint256 value, uint256 highest) internal pure returns (bytes memory refusal) {
+        if (value > highest) return abi.encodeWithSelector(ValueUnknown.selector, value, highest);
+    }
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IDockerContract} from "../interfaces/IDockerContract.sol";
+
+/// @title The states of an assignment and what may be ordered of it
+/// @dev What the node may report. R: only while Run is ordered; D: only once Delete is ordered, for a node cannot free
+/// itself of a lease; y: always. The rest is illegal. Rest includes any report of the state it is in.
+///
+/// | from \ to | Ready | Running | Stopped | Failed | Deleted |
+/// |-----------|-------|---------|---------|--------|---------|
+/// | Assigned  | y     | R       | y       | y      | D       |
+/// | Ready     |       | R       | y       | y      | D       |
+/// | Running   |       |         | y       | y      | D       |
+/// | Stopped   | y     | R       |         | y      | D       |
+/// | Failed    | y     | R       | y       |        | D       |
+///
+/// None becomes Assigned by `assign`; any of the five becomes Released by `releaseLost` and `releaseEnded`; from Deleted
+/// and Released the replica becomes Assigned again, under the next lease number.
+///
+/// What may be ordered.
+///
+/// | from \ to | Run | Stop | Delete |
+/// |-----------|-----|------|--------|
+/// | Hold      | y   |      | y      |
+/// | Run       |     | y    | y      |
+/// | Stop      | y   |      | y      |
+/// | Delete    |     |      |        |
+library AssignmentStates {
+    /// @notice Whether the assignment holds capacity.
+    function isLive(IDockerContract.AssignmentState state) internal pure returns (bool) {
+        return state >= IDockerContract.AssignmentState.Assigned && state <= IDockerContract.AssignmentState.Failed;
+    }
+
+    function mayReport(
+        IDockerContract.AssignmentState from,
+        IDockerContract.AssignmentState to,
+        IDockerContract.Desired desired
+    ) internal pure returns (bool) {
+        if (!isLive(from) || from == to) return false;
+        if (to == IDockerContract.AssignmentState.Ready) {
+            return from != IDockerContract.AssignmentState.Running;
+        }
+        if (to == IDockerContract.AssignmentState.Running) return desired == IDockerContract.Desired.Run;
+        if (to == IDockerContract.AssignmentState.Deleted) return desired == IDockerContract.Desired.Delete;
+        return to == IDockerContract.AssignmentState.Stopped || to == IDockerContract.AssignmentState.Failed;
+    }
+
+    function mayOrder(IDockerContract.Desired from, IDockerContract.Desired to) internal pure returns (bool) {
+        if (from == IDockerContract.Desired.Delete) return false;
+        if (to == IDockerContract.Desired.Delete) return true;
+        if (to == IDockerContract.Desired.Run) return from != IDockerContract.Desired.Run;
+        return to == IDockerContract.Desired.Stop && from == IDockerContract.Desired.Run;
+    }
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IComputeNode} from "../interfaces/IComputeNode.sol";
+import {NodeSpec} from "./Types.sol";
+
+/// @title EIP-712 struct hashes of what nodes sign for ComputeNode
+library NodeMessages {
+    bytes32 private constant RESOURCES_TYPEHASH =
+        keccak256("Resources(uint8 gpus,uint24 cpuMilli,uint24 memoryMib,uint16 diskGib,uint16 ports)");
+
+    bytes32 private constant NODE_SPEC_TYPEHASH = keccak256(
+        "NodeSpec(bytes8 gpuModel,uint24 vramMib,uint8 computeCapability,bytes2 region,Resources total)"
+        "Resources(uint8 gpus,uint24 cpuMilli,uint24 memoryMib,uint16 diskGib,uint16 ports)"
+    );
+
+    bytes32 private constant REGISTRATION_TYPEHASH = keccak256(
+        "Registration(address key,address wallet,NodeSpec spec,uint64 pricePerSecond,string gpuName,"
+        "bytes32[] gpuUuids,uint64 deadline)"
+        "NodeSpec(bytes8 gpuModel,uint24 vramMib,uint8 computeCapability,bytes2 region,Resources total)"
+        "Resources(uint8 gpus,uint24 cpuMilli,uint24 memoryMib,uint16 diskGib,uint16 ports)"
+    );
+
+    bytes32 private constant SPEC_UPDATE_TYPEHASH = keccak256(
+        "SpecUpdate(uint32 nodeId,NodeSpec spec,uint64 pricePerSecond,string gpuName,uint256 nonce,uint64 deadline)"
+        "NodeSpec(bytes8 gpuModel,uint24 vramMib,uint8 computeCapability,bytes2 region,Resources total)"
+        "Resources(uint8 gpus,uint24 cpuMilli,uint24 memoryMib,uint16 diskGib,uint16 ports)"
+    );
+
+    bytes32 private constant STATUS_CHANGE_TYPEHASH =
+        keccak256("StatusChange(uint32 nodeId,uint8 status,uint256 nonce,uint64 deadline)");
+
+    bytes32 private constant WALLET_CHANGE_TYPEHASH =
+        keccak256("WalletChange(uint32 nodeId,address wallet,uint256 nonce,uint64 deadline)");
+
+    function hash(IComputeNode.Registration calldata message) internal pure returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                REGISTRATION_TYPEHASH,
+                message.key,
+                message.wallet,
+                hash(message.spec),
+                message.pricePerSecond,
+                keccak256(bytes(message.gpuName)),
+                keccak256(abi.encodePacked(message.gpuUuids)),
+                message.deadline
+            )
+        );
+    }
+
+    function hash(IComputeNode.SpecUpdate calldata message) internal pure returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                SPEC_UPDATE_TYPEHASH,
+                message.nodeId,
+                hash(message.spec),
+                message.pricePerSecond,
+                keccak256(bytes(message.gpuName)),
+                message.nonce,
+                message.deadline
+            )
+        );
+    }
+
+    function hash(IComputeNode.StatusChange calldata message) internal pure returns (bytes32) {
+        return keccak256(abi.encode(STATUS_CHANGE_TYPEHASH, message));
+    }
+
+    function hash(IComputeNode.WalletChange calldata message) internal pure returns (bytes32) {
+        return keccak256(abi.encode(WALLET_CHANGE_TYPEHASH, message));
+    }
+
+    function hash(NodeSpec calldata spec) internal pure returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                NODE_SPEC_TYPEHASH,
+                spec.gpuModel,
+                spec.vramMib,
+                spec.computeCapability,
+                spec.region,
+                keccak256(abi.encode(RESOURCES_TYPEHASH, spec.total))
+            )
+        );
+    }
+}
