@@ -1,0 +1,134 @@
+import { type Hex, hexToBytes } from "viem";
+import { RetryableError } from "../errors.ts";
+import { type BloomBits, bloomBits, mayContain } from "./bloom.ts";
+import type { BlockRef } from "./reconcile.ts";
+import { type ChainLog, type Header, type LogFilter, type RpcClient, readHeader, readLogs } from "./rpc.ts";
+
+/** A block with the logs that were asked for, in order of their index. `timestamp` is in Unix seconds. */
+export type FollowedBlock = BlockRef & { parentHash: Hex; timestamp: bigint; logs: ChainLog[] };
+
+type Source = LogFilter & { client: RpcClient };
+
+// Requests under way at once.
+const concurrency = 24;
+
+/** Blocks from `first` to `head`, their logs asked by hash: an endpoint that does not know a block says so. */
+export async function blocksByHash(source: Source, first: bigint, head: Header): Promise<FollowedBlock[]> {
+  const below = await headersOf(source, first, head.number - 1n);
+  return inParallel([...below, head], async (header) => {
+    const logs = await readLogs(source.client, source, { blockHash: header.hash });
+    return blockOf(header, accepted(source, logs, new Map([[header.number, header]])));
+  });
+}
+
+/**
+ * Blocks `first` to `last` with all their headers. A block whose bloom names what is wanted, but of which the range
+ * had no log, is asked again by its hash, so that a lagging or truncating endpoint cannot hide one.
+ */
+export async function blocksByRange(source: Source, first: bigint, last: bigint): Promise<FollowedBlock[]> {
+  const [headers, answer] = await Promise.all([
+    headersOf(source, first, last),
+    readLogs(source.client, source, { fromBlock: first, toBlock: last }),
+  ]);
+  const byNumber = new Map(headers.map((header) => [header.number, header]));
+  const logs = groupByBlock(accepted(source, answer, byNumber));
+  const wanted = bloomOf(source);
+  return inParallel(headers, async (header) => {
+    const found = logs.get(header.number);
+    if (found !== undefined || !wanted(header)) return blockOf(header, found ?? []);
+    const again = await readLogs(source.client, source, { blockHash: header.hash });
+    return blockOf(header, accepted(source, again, new Map([[header.number, header]])));
+  });
+}
+
+/**
+ * Of blocks `first` to `last` those with logs, and the last one. That the chain was the same one all the while is
+ * checked at both ends: the block before is still `tip`, and the last one is the same before and after.
+ */
+export async function loggedBlocksByRange(
+  source: Source,
+  first: bigint,
+  last: bigint,
+  tip: BlockRef | null,
+): Promise<FollowedBlock[]> {
+  const end = await readHeader(source.client, last);
+  const answer = await readLogs(source.client, source, { fromBlock: first, toBlock: last });
+  const numbers = [...new Set(answer.map((log) => log.blockNumber))].filter((number) => number !== last);
+  const headers = await inParallel(numbers.sort(ascending), (number) => readHeader(source.client, number));
+  const after = await readHeader(source.client, last);
+  const before = tip === null ? null : await readHeader(source.client, tip.number);
+  if (after.hash !== end.hash || before?.hash !== tip?.hash) {
+    throw new RetryableError("The chain changed while it was read.", { code: "rpc_unlinked" });
+  }
+  const all = [...headers, end];
+  const logs = groupByBlock(accepted(source, answer, new Map(all.map((header) => [header.number, header]))));
+  return all.map((header) => blockOf(header, logs.get(header.number) ?? []));
+}
+
+async function headersOf(source: Source, first: bigint, last: bigint): Promise<Header[]> {
+  const numbers: bigint[] = [];
+  for (let number = first; number <= last; number++) numbers.push(number);
+  return inParallel(numbers, (number) => readHeader(source.client, number));
+}
+
+/** The wanted ones of the logs, each once. @throws RetryableError when one is not of the block that is at its number. */
+function accepted(source: Source, logs: ChainLog[], headers: ReadonlyMap<bigint, Header>): ChainLog[] {
+  const wanted = new Set(source.addresses.map((address) => address.toLowerCase()));
+  const kept = new Map<string, ChainLog>();
+  for (const log of logs) {
+    if (headers.get(log.blockNumber)?.hash !== log.blockHash) {
+      throw new RetryableError("A log is not of the block that stands at its number.", {
+        code: "rpc_log_mismatch",
+        details: { blockNumber: log.blockNumber, blockHash: log.blockHash },
+      });
+    }
+    if (wanted.has(log.address)) kept.set(`${log.blockNumber}/${log.logIndex}`, log);
+  }
+  return [...kept.values()];
+}
+
+function groupByBlock(logs: ChainLog[]): Map<bigint, ChainLog[]> {
+  return Map.groupBy(logs, (log) => log.blockNumber);
+}
+
+function blockOf({ number, hash, parentHash, timestamp }: Header, logs: ChainLog[]): FollowedBlock {
+  return { number, hash, parentHash, timestamp, logs: logs.sort((a, b) => a.logIndex - b.logIndex) };
+}
+
+/** Whether a header's bloom may hold one of the addresses and, at each place that is bound, one of the topics. */
+function bloomOf(source: LogFilter): (header: Header) => boolean {
+  const places: BloomBits[][] = [
+    source.addresses.map(bloomBits),
+    ...(source.topics ?? []).flatMap((topic) => (topic === null ? [] : [[topic].flat().map(bloomBits)])),
+  ];
+  return (header) => {
+    const bloom = hexToBytes(header.logsBloom);
+    return places.every((place) => place.some((bits) => mayContain(bloom, bits)));
+  };
+}
+
+function ascending(a: bigint, b: bigint): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Maps in order, a bounded number at a time; the first fault stops it. */
+async function inParallel<Item, Result>(
+  items: readonly Item[],
+  map: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
+  const results = new Array<Result>(items.length);
+  let next = 0;
+  const work = async () => {
+    while (next < items.length) {
+      const index = next++;
+      try {
+        results[index] = await map(items[index] as Item);
+      } catch (error) {
+        next = items.length;
+        throw error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(concurrency, items.length) }, work));
+  return results;
+}

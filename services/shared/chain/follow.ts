@@ -1,0 +1,223 @@
+import type { Address, Hex } from "viem";
+import { messageOf, RetryableError } from "../errors.ts";
+import type { Logger } from "../logger.ts";
+import { rest } from "../loop.ts";
+import { blocksByHash, blocksByRange, type FollowedBlock, loggedBlocksByRange } from "./blocks.ts";
+import { type BlockRef, reconcile, type Verdict } from "./reconcile.ts";
+import { type Header, type RpcClient, readHeader, translateRpcFault } from "./rpc.ts";
+
+// How to use it:
+//
+//   for await (const step of follow({ client, addresses, from, cursor, signal, logger })) {
+//     if (step.type === "reorg") await forgetAbove(step.ancestor);  // null: forget every block
+//     else await store(step.blocks);                               // rows and cursor in one transaction
+//   }
+//
+// Asking for the next step tells that the last one is stored. A consumer that throws, or is killed, starts `follow`
+// anew: it goes on from what `cursor` gives. Blocks come without gaps in number and each one's parent is the one
+// before it (with `headers: "logged"`, blocks far behind the head come only when they have logs, plus one at the end of each stretch).
+
+export type FollowStep =
+  /** The next blocks; `head` is the newest that the endpoint speaks of. */
+  | { type: "blocks"; blocks: FollowedBlock[]; head: BlockRef }
+  /** Every block above `ancestor` (null: every block there is) is void; the new ones come next. */
+  | { type: "reorg"; ancestor: BlockRef | null; depth: bigint };
+
+/** What the consumer has stored. */
+export type Cursor = {
+  /** The newest stored blocks, ascending; empty at the first start. A few hundred serve most reorgs. */
+  recent(): Promise<BlockRef[]>;
+  /** Stored blocks below a number, the newest of them, ascending. Left out: what is older is not known any more. */
+  older?(below: bigint): Promise<BlockRef[]>;
+};
+
+export type FollowOptions = {
+  client: RpcClient;
+  addresses: readonly Address[];
+  /** As eth_getLogs takes them; null or left out: any. */
+  topics?: readonly (Hex | Hex[] | null)[];
+  /** The first block. */
+  from: bigint;
+  cursor: Cursor;
+  signal: AbortSignal;
+  logger: Logger;
+  /** Blocks to stay behind the endpoint's head. Default 0. */
+  confirmations?: bigint;
+  /** `logged`: a long way is gone without the headers of blocks that have no logs. Default `all`. */
+  headers?: "all" | "logged";
+  /** Milliseconds between looks at the head. Default 300. */
+  interval?: number;
+  /** Most blocks in one step. Default 2,000. */
+  maxRange?: bigint;
+  /** Told of each fault by its code, and of the endpoint's head at each look. */
+  onFault?: (code: string) => void;
+  onHead?: (head: Header) => void;
+};
+
+type State = {
+  kept: BlockRef[];
+  range: bigint;
+  /** Looks in a row that said the same about a chain shorter than ours. */
+  shorterLooks: number;
+};
+
+// Below this distance to the head logs are asked by block hash, where an endpoint that lags cannot pass for an empty block.
+const near = 32n;
+// A chain that is shorter and other than ours may be an endpoint that was left behind on an old fork: look again.
+const shorterLooks = 3;
+const keptMost = 4_096;
+const longestPause = 5_000;
+
+/**
+ * Follows the chain from the stored cursor until the signal is aborted.
+ *
+ * @throws FatalError when the endpoint cannot serve what is needed; passing faults are logged, counted and got over.
+ */
+export async function* follow(options: FollowOptions): AsyncGenerator<FollowStep, void> {
+  const { signal, interval = 300, maxRange = 2_000n } = options;
+  const state: State = {
+    kept: await options.cursor.recent(),
+    range: maxRange < 500n ? maxRange : 500n,
+    shorterLooks: 0,
+  };
+  let faults = 0;
+  while (!signal.aborted) {
+    let step: FollowStep | undefined;
+    try {
+      step = await look(options, state);
+      faults = 0;
+    } catch (error) {
+      if (signal.aborted) return;
+      faults += 1;
+      noteFault(options, error, faults);
+      await rest(Math.min(longestPause, interval * 2 ** Math.min(faults - 1, 10)), signal);
+      continue;
+    }
+    if (step === undefined) {
+      await rest(interval, signal);
+      continue;
+    }
+    yield step;
+    remember(state, step);
+  }
+}
+
+/** One look at the chain: what is to be stored next, or undefined when there is nothing. */
+async function look(options: FollowOptions, state: State): Promise<FollowStep | undefined> {
+  const head = await readHead(options);
+  if (head === undefined || head.number < options.from) return undefined;
+  const verdict = await settle(options, state, head);
+  if (verdict.type === "same" || verdict.type === "behind") {
+    state.shorterLooks = 0;
+    return undefined;
+  }
+  if (verdict.type !== "extend" && verdict.shorter && ++state.shorterLooks < shorterLooks) return undefined;
+  state.shorterLooks = 0;
+  if (verdict.type === "extend") return extend(options, state, verdict.tip, head);
+  if (verdict.type === "reorg") return { type: "reorg", ancestor: verdict.ancestor, depth: verdict.depth };
+  const tip = state.kept.at(-1) ?? verdict.oldest;
+  return { type: "reorg", ancestor: null, depth: tip.number - options.from + 1n };
+}
+
+async function readHead(options: FollowOptions): Promise<Header | undefined> {
+  const latest = await readHeader(options.client, "latest");
+  options.onHead?.(latest);
+  const { confirmations = 0n } = options;
+  if (confirmations === 0n) return latest;
+  return latest.number < confirmations
+    ? undefined
+    : readHeader(options.client, latest.number - confirmations);
+}
+
+/** Asks the endpoint, and the cursor for older blocks, until it is known how our chain and the endpoint's meet. */
+async function settle(
+  options: FollowOptions,
+  state: State,
+  head: Header,
+): Promise<Exclude<Verdict, { type: "ask" }>> {
+  const answers = new Map<bigint, Hex>([[head.number - 1n, head.parentHash]]);
+  for (;;) {
+    const verdict = reconcile({ kept: state.kept, head, answers });
+    if (verdict.type === "ask") {
+      const header = await readHeader(options.client, verdict.number);
+      answers.set(verdict.number, header.hash);
+      continue;
+    }
+    if (verdict.type !== "deeper") return verdict;
+    const older = (await options.cursor.older?.(verdict.oldest.number)) ?? [];
+    if (older.length === 0) return verdict;
+    state.kept = [...older, ...state.kept];
+  }
+}
+
+async function extend(
+  options: FollowOptions,
+  state: State,
+  tip: BlockRef | null,
+  head: Header,
+): Promise<FollowStep | undefined> {
+  const first = tip === null ? options.from : tip.number + 1n;
+  const distance = head.number - first;
+  const blocks =
+    distance < near
+      ? await blocksByHash(options, first, head)
+      : await stretch(options, state, { tip, first, last: head.number - near });
+  // The chain changed between two questions: the next look finds out how.
+  if (!links(tip, blocks, options.headers)) {
+    throw new RetryableError("The endpoint's blocks do not follow each other.", { code: "rpc_unlinked" });
+  }
+  return { type: "blocks", blocks, head: { number: head.number, hash: head.hash } };
+}
+
+/** Blocks of a range whose size follows what the endpoint bears. */
+async function stretch(
+  options: FollowOptions,
+  state: State,
+  { tip, first, last }: { tip: BlockRef | null; first: bigint; last: bigint },
+): Promise<FollowedBlock[]> {
+  const end = first + state.range - 1n;
+  const to = end < last ? end : last;
+  try {
+    const read = options.headers === "logged" ? loggedBlocksByRange : blocksByRange;
+    const blocks = await read(options, first, to, tip);
+    const { maxRange = 2_000n } = options;
+    state.range = state.range * 2n > maxRange ? maxRange : state.range * 2n;
+    return blocks;
+  } catch (error) {
+    // Whatever the fault, fewer blocks are easier; no code tells "range too large" the same way everywhere.
+    if (state.range > 1n) state.range /= 2n;
+    throw error;
+  }
+}
+
+function links(tip: BlockRef | null, blocks: FollowedBlock[], headers: FollowOptions["headers"]): boolean {
+  let parent = tip;
+  for (const block of blocks) {
+    const adjacent = parent !== null && parent.number + 1n === block.number;
+    if (adjacent ? block.parentHash !== parent?.hash : headers !== "logged" && parent !== null) return false;
+    parent = block;
+  }
+  return true;
+}
+
+function remember(state: State, step: FollowStep): void {
+  if (step.type === "blocks") {
+    state.kept.push(...step.blocks.map(({ number, hash }) => ({ number, hash })));
+    if (state.kept.length > 2 * keptMost) state.kept = state.kept.slice(-keptMost);
+    return;
+  }
+  const { ancestor } = step;
+  state.kept = ancestor === null ? [] : state.kept.filter((block) => block.number <= ancestor.number);
+}
+
+function noteFault(options: FollowOptions, error: unknown, faults: number): void {
+  const fault = translateRpcFault(error);
+  options.onFault?.(fault.code);
+  if (!fault.retryable) throw fault;
+  options.logger.warn({
+    event: "chain_fault",
+    code: fault.code,
+    reason: messageOf(fault.cause ?? fault),
+    faults,
+  });
+}

@@ -1,0 +1,159 @@
+import {
+  type Address,
+  BaseError,
+  type Hex,
+  HttpRequestError,
+  hexToBigInt,
+  hexToNumber,
+  InvalidParamsRpcError,
+  LimitExceededRpcError,
+  MethodNotFoundRpcError,
+  MethodNotSupportedRpcError,
+  numberToHex,
+  TimeoutError,
+} from "viem";
+import { FatalError, NgpuError, RetryableError } from "../errors.ts";
+import type { ChainClient } from "./client.ts";
+import type { BlockRef } from "./reconcile.ts";
+
+export type Header = BlockRef & {
+  parentHash: Hex;
+  /** Unix seconds. */
+  timestamp: bigint;
+  logsBloom: Hex;
+};
+
+/** A log as the chain holds it; address and hashes in lower case. */
+export type ChainLog = {
+  address: Address;
+  topics: [Hex, ...Hex[]];
+  data: Hex;
+  blockNumber: bigint;
+  blockHash: Hex;
+  transactionHash: Hex;
+  logIndex: number;
+};
+
+/** Which logs are wanted: of these contracts, and of these topics (null: any) where they are given. */
+export type LogFilter = { addresses: readonly Address[]; topics?: readonly (Hex | Hex[] | null)[] };
+
+export type BlockTag = "latest" | "safe" | "finalized";
+
+/** The part of viem's client that is used: anything that speaks JSON-RPC will do. */
+export type RpcClient = Pick<ChainClient, "request">;
+
+/** @throws RetryableError, also when the endpoint does not know the block or its answer is cut short. */
+export async function readHeader(client: RpcClient, at: bigint | BlockTag): Promise<Header> {
+  const block: unknown = await call(() =>
+    client.request({
+      method: "eth_getBlockByNumber",
+      params: [typeof at === "bigint" ? numberToHex(at) : at, false],
+    }),
+  );
+  if (block === null) {
+    throw new RetryableError(`The endpoint has no block ${at}.`, { code: "rpc_block_missing" });
+  }
+  return whole(() => {
+    const fields = block as Record<string, unknown>;
+    return {
+      number: hexToBigInt(hexOf(fields.number)),
+      hash: hashOf(fields.hash),
+      parentHash: hashOf(fields.parentHash),
+      timestamp: hexToBigInt(hexOf(fields.timestamp)),
+      logsBloom: hexOf(fields.logsBloom),
+    };
+  });
+}
+
+/** The logs of one block, named by its hash so that no other block's can be meant, or of a range of numbers. */
+export async function readLogs(
+  client: RpcClient,
+  filter: LogFilter,
+  where: { blockHash: Hex } | { fromBlock: bigint; toBlock: bigint },
+): Promise<ChainLog[]> {
+  const range =
+    "blockHash" in where
+      ? { blockHash: where.blockHash }
+      : { fromBlock: numberToHex(where.fromBlock), toBlock: numberToHex(where.toBlock) };
+  const answer: unknown = await call(() =>
+    client.request({
+      method: "eth_getLogs",
+      params: [{ address: [...filter.addresses], topics: [...(filter.topics ?? [])], ...range }],
+    }),
+  );
+  return whole(() => {
+    if (!Array.isArray(answer)) throw new TypeError("not a list of logs");
+    return answer.map(logOf);
+  });
+}
+
+function logOf(raw: Record<string, unknown>): ChainLog {
+  if (raw.removed === true) throw new TypeError("a removed log");
+  const topics = (raw.topics as unknown[]).map(hashOf);
+  const [first, ...rest] = topics;
+  if (first === undefined) throw new TypeError("a log without topics");
+  return {
+    address: hexOf(raw.address).toLowerCase() as Address,
+    topics: [first, ...rest],
+    data: hexOf(raw.data),
+    blockNumber: hexToBigInt(hexOf(raw.blockNumber)),
+    blockHash: hashOf(raw.blockHash),
+    transactionHash: hashOf(raw.transactionHash),
+    logIndex: hexToNumber(hexOf(raw.logIndex)),
+  };
+}
+
+function hexOf(value: unknown): Hex {
+  if (typeof value !== "string" || !value.startsWith("0x")) throw new TypeError("not hexadecimal");
+  return value as Hex;
+}
+
+function hashOf(value: unknown): Hex {
+  const hash = hexOf(value);
+  if (hash.length !== 66) throw new TypeError("not 32 bytes");
+  return hash.toLowerCase() as Hex;
+}
+
+/** An answer that lacks a part, or has one of the wrong kind, was cut short: asking again may help. */
+function whole<Result>(read: () => Result): Result {
+  try {
+    return read();
+  } catch (error) {
+    throw new RetryableError("The endpoint's answer is not whole.", { code: "rpc_malformed", cause: error });
+  }
+}
+
+async function call<Result>(request: () => Promise<Result>): Promise<Result> {
+  try {
+    return await request();
+  } catch (error) {
+    throw translateRpcFault(error);
+  }
+}
+
+/** Translates a fault of an endpoint once, at the edge; the code says its kind. */
+export function translateRpcFault(error: unknown): NgpuError {
+  if (error instanceof NgpuError) return error;
+  const is = (type: new (...args: never[]) => Error) =>
+    error instanceof type || (error instanceof BaseError && error.walk((e) => e instanceof type) !== null);
+  if (is(MethodNotFoundRpcError) || is(MethodNotSupportedRpcError)) {
+    return new FatalError("The endpoint does not serve a method that following the chain needs.", {
+      code: "rpc_method_missing",
+      hint: "Use an endpoint that serves eth_getLogs and eth_getBlockByNumber.",
+      cause: error,
+    });
+  }
+  const status =
+    error instanceof BaseError
+      ? (error.walk((e) => e instanceof HttpRequestError) as HttpRequestError | null)?.status
+      : undefined;
+  const code =
+    is(LimitExceededRpcError) || is(InvalidParamsRpcError) || status === 413
+      ? "rpc_limit"
+      : status === 429
+        ? "rpc_rate_limited"
+        : is(TimeoutError)
+          ? "rpc_timeout"
+          : "rpc_failed";
+  return new RetryableError("The chain's endpoint did not answer.", { code, cause: error });
+}
