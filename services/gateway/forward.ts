@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { type ClientHttp2Session, type ClientHttp2Stream, constants } from "node:http2";
 import { pipeline } from "node:stream/promises";
@@ -116,11 +117,17 @@ async function passAnswer(
   response.flushHeaders();
   stream.setTimeout(timeouts.idle, () => stream.destroy(new Error(`no byte for ${timeouts.idle} ms`)));
   try {
-    await pipeline(stream, response);
+    await pipeline(stream, response, { end: false });
+    // A stream that the node cancelled ends like one that is complete; only its code tells them apart.
+    if (!stream.closed) await once(stream, "close");
+    if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) throw new Error(`cancelled: ${stream.rstCode}`);
+    response.end();
     return { end: "answered" };
   } catch {
-    // Whoever asked sees the cut: the pipeline destroyed the response.
-    return { end: stream.rstCode === constants.NGHTTP2_CANCEL ? "left" : "cut" };
+    const end = response.destroyed ? "left" : "cut";
+    // Whoever asked must not take a part for the whole.
+    response.destroy();
+    return { end };
   }
 }
 

@@ -116,6 +116,8 @@ function startSession(nodeId: number, socket: Duplex, logger: Logger): ClientHtt
   });
   session.on("error", (error) => logger.debug({ event: "tunnel_broken", nodeId, error }));
   session.once("connect", () => session.setLocalWindowSize(8 << 20));
+  // Sockets of an HTTP server stay half open: without this a node that left would be noticed only by its pings.
+  socket.once("end", () => session.destroy(new Error("the node closed its tunnel")));
   return session;
 }
 
@@ -125,7 +127,7 @@ async function retire(session: ClientHttp2Session, milliseconds: number): Promis
   const closed = Promise.withResolvers<void>();
   session.once("close", closed.resolve);
   session.close();
-  const deadline = setTimeout(() => session.destroy(), milliseconds);
+  const deadline = setTimeout(() => session.destroy(new Error("the tunnel's time is over")), milliseconds);
   deadline.unref();
   await closed.promise;
   clearTimeout(deadline);
@@ -134,12 +136,11 @@ async function retire(session: ClientHttp2Session, milliseconds: number): Promis
 async function pingOrDestroy(session: ClientHttp2Session): Promise<void> {
   if (session.destroyed) return;
   const answered = Promise.withResolvers<void>();
-  const deadline = setTimeout(() => {
-    session.destroy();
-    answered.resolve();
-  }, pingDeadline);
+  // With an error, so that an answer under way is seen to be cut.
+  const giveUp = () => session.destroy(new Error("the node does not answer pings"));
+  const deadline = setTimeout(giveUp, pingDeadline);
   session.once("close", answered.resolve);
-  if (!session.ping((error) => (error === null ? answered.resolve() : session.destroy()))) session.destroy();
+  if (!session.ping((error) => (error === null ? answered.resolve() : giveUp()))) giveUp();
   await answered.promise;
   session.off("close", answered.resolve);
   clearTimeout(deadline);

@@ -1,0 +1,85 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+import type { Timeouts } from "../../../services/gateway/forward.ts";
+import { startGateway } from "../../../services/gateway/gateway.ts";
+import { parseDeployment } from "../../../services/shared/chain/deployment.ts";
+import { createTestDatabase } from "../../support/postgres.ts";
+import { createChainTables, insertRow } from "../support/chainTables.ts";
+import { asRole, createTestContext, eventually } from "../support/context.ts";
+import { deploymentDocument } from "../support/deployment.ts";
+import { askForTunnel, goodHandshake, handshakeHeaders, type NodeServer, newAccount } from "./node.ts";
+
+export const token = "a-token-of-more-than-thirty-two-characters";
+export const audience = "http://gateway.test";
+
+/** A gateway on a real Postgres, with helpers to be a node and to be apiServer. */
+export async function setup(options: { timeouts?: Timeouts } = {}) {
+  const database = await createTestDatabase();
+  const db = new pg.Pool({ connectionString: database.url, max: 4 });
+  await createChainTables(db);
+  const folder = mkdtempSync(join(tmpdir(), "ngpu-gateway-"));
+  const file = join(folder, "deployment.json");
+  writeFileSync(file, JSON.stringify(deploymentDocument));
+  const deployment = parseDeployment(deploymentDocument);
+  const context = createTestContext("gateway");
+  const env = {
+    LOG_LEVEL: "silent" as const,
+    HOST: "127.0.0.1",
+    PORT: 0,
+    DATABASE_URL: asRole(database.url, "ngpu_gateway"),
+    DEPLOYMENT_FILE: file,
+    PUBLIC_URL: audience,
+    GATEWAY_TOKEN: token,
+    INSTANCE: "gateway-test",
+  };
+  const { url } = await startGateway(context, env, options.timeouts);
+
+  const addNode = async (nodeId: number) => {
+    const account = newAccount();
+    await insertRow(db, "chain.node", { node_id: nodeId, key: account.address.toLowerCase() });
+    return account;
+  };
+  const connectNode = async (account: ReturnType<typeof newAccount>, serve: NodeServer) => {
+    const headers = await handshakeHeaders(deployment, goodHandshake(account, audience));
+    const tunnel = await askForTunnel(url, headers, serve);
+    if ("status" in tunnel) throw new Error(`refused: ${tunnel.code}`);
+    return tunnel;
+  };
+  return {
+    db,
+    url,
+    deployment,
+    addNode,
+    connectNode,
+    /** A registered node with a tunnel, whose row the gateway has written. */
+    addConnectedNode: async (nodeId: number, serve: NodeServer) => {
+      const tunnel = await connectNode(await addNode(nodeId), serve);
+      await eventually(`tunnel of node ${nodeId}`, async () => {
+        const found = await db.query("select from app.tunnel where node_id = $1", [nodeId]);
+        return found.rowCount === 1;
+      });
+      return tunnel;
+    },
+    /** Puts leases on the chain and tells, as autoExport does. */
+    setAssignments: async (rows: Record<string, unknown>[]) => {
+      await db.query("delete from chain.assignment");
+      for (const row of rows) await insertRow(db, "chain.assignment", { state: "running", ...row });
+      await db.query(`notify chain_changed, '{"block":"2","tables":["assignment"]}'`);
+    },
+    route: (path: string, init: RequestInit = {}) =>
+      fetch(`${url}/v1/route${path}`, {
+        ...init,
+        headers: { authorization: `Bearer ${token}`, ...init.headers },
+      }),
+    stop: async () => {
+      await context.stop();
+      await db.end();
+      await database.drop();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+export type Setup = Awaited<ReturnType<typeof setup>>;

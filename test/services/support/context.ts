@@ -1,0 +1,53 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { ServiceContext } from "../../../services/shared/lifecycle.ts";
+import { createLogger } from "../../../services/shared/logger.ts";
+
+export type TestContext = ServiceContext & {
+  /** Ends the service as runService would. */
+  stop: () => Promise<void>;
+  failures: unknown[];
+};
+
+/** What runService gives a service, for a service that runs inside the test. TEST_LOG_LEVEL shows its log. */
+export function createTestContext(name: string): TestContext {
+  const abort = new AbortController();
+  const undos: (() => Promise<void> | void)[] = [];
+  const failures: unknown[] = [];
+  return {
+    logger: createLogger(name, process.env.TEST_LOG_LEVEL ?? "silent"),
+    signal: abort.signal,
+    onStop: (_name, undo) => undos.push(undo),
+    fail: (error) => failures.push(error),
+    failures,
+    stop: async () => {
+      abort.abort(new Error("the test is over"));
+      for (const undo of undos.splice(0).reverse()) await undo();
+    },
+  };
+}
+
+/**
+ * Asks again and again until there is an answer other than undefined or false.
+ *
+ * @throws Error that names what was waited for, after `deadline` milliseconds.
+ */
+export async function eventually<Value>(
+  what: string,
+  ask: () => Promise<Value | undefined | false> | Value | undefined | false,
+  deadline = 10_000,
+): Promise<Value> {
+  const end = Date.now() + deadline;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined && answer !== false) return answer;
+    if (Date.now() > end) throw new Error(`Waited ${deadline} ms in vain: ${what}.`);
+    await delay(25);
+  }
+}
+
+/** A database's URL with a service's role instead of the superuser's rights. */
+export function asRole(url: string, role: string): string {
+  const limited = new URL(url);
+  limited.searchParams.set("options", `-c role=${role}`);
+  return limited.href;
+}
