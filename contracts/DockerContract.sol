@@ -303,7 +303,7 @@ contract DockerContract is IDockerContract, SignedBatch, AccessManaged {
         );
         LeaseRef memory ref = LeaseRef(report.workspaceId, report.replica, report.lease);
         if (report.state == AssignmentState.Running) {
-            _escrow.setClock(ref, true);
+            if (current.state != AssignmentState.Running) _escrow.setClock(ref, true);
         } else if (report.state == AssignmentState.Deleted) {
             _free(ref, current.nodeId, ReleaseReason.Deleted);
         } else if (current.state == AssignmentState.Running) {

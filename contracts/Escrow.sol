@@ -277,13 +277,13 @@ contract Escrow is IEscrow, SignedBatch, AccessManaged {
             uint32 nodeId,
             uint64 rate,
             uint40 settledAt,
-            bool isOpen_,
-            bool isRunning
+            bool opened,
+            bool running
         )
     {
         Leases.Lease storage last = _leases[Leases.keyOf(workspaceId, replica)];
         (lease, authorizationId, nodeId, rate) = (last.number, last.authorizationId, last.nodeId, last.rate);
-        (settledAt, isOpen_, isRunning) = (last.settledAt, last.isOpen, last.isRunning);
+        (settledAt, opened, running) = (last.settledAt, last.isOpen, last.isRunning);
     }
 
     /// @inheritdoc IEscrow

@@ -201,12 +201,18 @@ contract Measure is IMeasure, SignedBatch, AccessManaged {
     function roundOf(uint64 roundId)
         external
         view
-        returns (uint32, uint40, uint40, uint8, uint8, bool)
+        returns (
+            uint32 nodeId,
+            uint40 opensAt,
+            uint40 closesAt,
+            uint8 commitments,
+            uint8 submissions,
+            bool finalized
+        )
     {
         Round memory round = _rounds[roundId];
-        return (
-            round.nodeId, round.opensAt, round.closesAt, round.commitments, round.submissions, round.finalized
-        );
+        (nodeId, opensAt, closesAt) = (round.nodeId, round.opensAt, round.closesAt);
+        (commitments, submissions, finalized) = (round.commitments, round.submissions, round.finalized);
     }
 
     /// @inheritdoc IMeasure

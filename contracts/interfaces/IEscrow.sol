@@ -159,8 +159,8 @@ interface IEscrow is IBatch {
             uint32 nodeId,
             uint64 rate,
             uint40 settledAt,
-            bool isOpen,
-            bool isRunning
+            bool opened,
+            bool running
         );
     function earnedBy(uint32 nodeId) external view returns (uint128);
     function isOpen(LeaseRef calldata ref) external view returns (bool);

@@ -5,15 +5,16 @@ import {IDockerContract} from "../interfaces/IDockerContract.sol";
 
 /// @title The states of an assignment and what may be ordered of it
 /// @dev What the node may report. R: only while Run is ordered; D: only once Delete is ordered, for a node cannot free
-/// itself of a lease; y: always. The rest is illegal. Rest includes any report of the state it is in.
+/// itself of a lease; y: always. The rest is illegal. A repeat of a state brings its detail up to date (mapped ports), and
+/// clears the mark of a lost lease as any report does.
 ///
 /// | from \ to | Ready | Running | Stopped | Failed | Deleted |
 /// |-----------|-------|---------|---------|--------|---------|
 /// | Assigned  | y     | R       | y       | y      | D       |
-/// | Ready     |       | R       | y       | y      | D       |
-/// | Running   |       |         | y       | y      | D       |
-/// | Stopped   | y     | R       |         | y      | D       |
-/// | Failed    | y     | R       | y       |        | D       |
+/// | Ready     | y     | R       | y       | y      | D       |
+/// | Running   |       | R       | y       | y      | D       |
+/// | Stopped   | y     | R       | y       | y      | D       |
+/// | Failed    | y     | R       | y       | y      | D       |
 ///
 /// None becomes Assigned by `assign`; any of the five becomes Released by `releaseLost` and `releaseEnded`; from Deleted
 /// and Released the replica becomes Assigned again, under the next lease number.
@@ -37,7 +38,7 @@ library AssignmentStates {
         IDockerContract.AssignmentState to,
         IDockerContract.Desired desired
     ) internal pure returns (bool) {
-        if (!isLive(from) || from == to) return false;
+        if (!isLive(from)) return false;
         if (to == IDockerContract.AssignmentState.Ready) {
             return from != IDockerContract.AssignmentState.Running;
         }

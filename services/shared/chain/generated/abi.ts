@@ -5277,32 +5277,32 @@ export const measureAbi = [
     "outputs": [
       {
         "internalType": "uint32",
-        "name": "",
+        "name": "nodeId",
         "type": "uint32"
       },
       {
         "internalType": "uint40",
-        "name": "",
+        "name": "opensAt",
         "type": "uint40"
       },
       {
         "internalType": "uint40",
-        "name": "",
+        "name": "closesAt",
         "type": "uint40"
       },
       {
         "internalType": "uint8",
-        "name": "",
+        "name": "commitments",
         "type": "uint8"
       },
       {
         "internalType": "uint8",
-        "name": "",
+        "name": "submissions",
         "type": "uint8"
       },
       {
         "internalType": "bool",
-        "name": "",
+        "name": "finalized",
         "type": "bool"
       }
     ],
@@ -6572,12 +6572,12 @@ export const escrowAbi = [
       },
       {
         "internalType": "bool",
-        "name": "isOpen_",
+        "name": "opened",
         "type": "bool"
       },
       {
         "internalType": "bool",
-        "name": "isRunning",
+        "name": "running",
         "type": "bool"
       }
     ],

@@ -1,0 +1,87 @@
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type {} from "@nomicfoundation/hardhat-ignition-viem";
+import type { NetworkConnection } from "hardhat/types/network";
+import type { Address } from "viem";
+import { pomcAbi } from "../../services/shared/chain/generated/abi.ts";
+import { FatalError } from "../../services/shared/errors.ts";
+import { ngpuModule } from "./Ngpu.ts";
+import { type NgpuParametersInput, parseParameters } from "./parameters.ts";
+
+const contractNames = [
+  "AccessManager",
+  "ComputeNode",
+  "DockerContract",
+  "Progress",
+  "Measure",
+  "Escrow",
+  "Pomc",
+  "Token",
+] as const;
+
+/** Where the contracts are and what they were deployed with. */
+export type NgpuDeployment = {
+  chainId: number;
+  /** First block that can hold an event of the market. */
+  startBlock: bigint;
+  contracts: Record<(typeof contractNames)[number], Address>;
+  /** With `genesis` as the contract has it. */
+  parameters: ReturnType<typeof parseParameters>;
+};
+
+/**
+ * Deploys the market with Hardhat Ignition, or goes on where a deployment stopped; where all is deployed it only reads.
+ * The first account of the connection deploys.
+ *
+ * @param pollMs How often to look for a new block.
+ * @param journal Folder of Ignition's deployments and the deployment's id in it; none on a simulated network.
+ * @param reset Forget the journal: the chain is a new one.
+ * @throws FatalError `parameters_invalid` or `journal_of_another_chain`.
+ */
+export async function deployNgpu(options: {
+  connection: NetworkConnection<"op">;
+  parameters: NgpuParametersInput;
+  pollMs?: number;
+  journal?: { folder: string; id: string };
+  reset?: boolean;
+}): Promise<NgpuDeployment> {
+  const { connection, journal } = options;
+  const parameters = parseParameters(options.parameters);
+  const journalFile = journal && join(journal.folder, "deployments", journal.id, "journal.jsonl");
+  if (options.reset && journalFile) rmSync(join(journalFile, ".."), { recursive: true, force: true });
+  const client = await connection.viem.getPublicClient();
+  const [chainId, head] = await Promise.all([client.getChainId(), client.getBlockNumber()]);
+  const deployed: Record<string, { address: Address }> = await connection.ignition.deploy(
+    ngpuModule(parameters),
+    {
+      config: { requiredConfirmations: 1, blockPollingInterval: options.pollMs ?? 250 },
+      ...(journal ? { deploymentId: journal.id } : {}),
+    },
+  );
+  const contracts = Object.fromEntries(
+    contractNames.map((name) => [name, deployed[name]?.address]),
+  ) as NgpuDeployment["contracts"];
+  if ((await client.getCode({ address: contracts.Pomc })) === undefined) {
+    throw new FatalError(`Chain ${chainId} does not hold the contracts that were deployed to it.`, {
+      code: "journal_of_another_chain",
+      hint: "If it is a new chain under that id, deploy with --reset.",
+    });
+  }
+  const genesis = await client.readContract({
+    address: contracts.Pomc,
+    abi: pomcAbi,
+    functionName: "genesis",
+  });
+  const startBlock = journalFile ? firstBlockOf(journalFile) : head + 1n;
+  return { chainId, startBlock, contracts, parameters: { ...parameters, genesis } };
+}
+
+/** The block of the deployment's first transaction, as Ignition's journal has it: the same on every run. */
+function firstBlockOf(journalFile: string): bigint {
+  if (!existsSync(journalFile)) throw new Error(`Ignition left no journal at ${journalFile}.`);
+  const blocks = readFileSync(journalFile, "utf8")
+    .split("\n")
+    .filter((line) => line.includes('"TRANSACTION_CONFIRM"'))
+    .map((line) => (JSON.parse(line) as { receipt: { blockNumber: number } }).receipt.blockNumber);
+  return BigInt(Math.min(...blocks));
+}

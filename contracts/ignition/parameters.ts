@@ -1,0 +1,55 @@
+import { z } from "zod";
+import { FatalError } from "../../services/shared/errors.ts";
+
+const address = z
+  .string()
+  .regex(/^0x[0-9a-fA-F]{40}$/, "is not an address (0x and 40 hexadecimal digits)")
+  .transform((value) => value as `0x${string}`);
+const seconds = z.number().int().positive();
+const amount = z.coerce.bigint().nonnegative();
+
+/** What a deployment is made with. Durations are seconds, amounts token units (1e-18). */
+const parametersSchema = z.strictObject({
+  /** Heads the AccessManager beside the deployer; default: the deployer alone. */
+  admin: address.optional(),
+  /** Holds the genesis supply. */
+  treasury: address,
+  /** May disable epochs before they activate. */
+  guardian: address,
+  /** Sets committers, keepers and the poster; default: the admin alone. */
+  operations: address.optional(),
+  committers: z.array(address),
+  keepers: z.array(address),
+  measureKeepers: z.array(address),
+  poster: address,
+  slotSeconds: seconds,
+  /** How far back a heartbeat slot may be committed; at most 4096 slots. */
+  heartbeatWindowSeconds: seconds.default(86_400),
+  clockMarginSeconds: z.number().int().nonnegative(),
+  /** Results a measurement needs, of distinct measurers. */
+  quorum: z.number().int().min(1).max(8),
+  /** Between the request of a measurement and its opening, for the draw to be committed. */
+  measureLeadSeconds: seconds.default(12),
+  measureWindowSeconds: seconds,
+  measureTtlSeconds: seconds,
+  /** Unix time at which epoch 1 begins; default: the deployment. */
+  genesis: z.number().int().nonnegative().default(0),
+  epochSeconds: seconds,
+  activationDelay: z.number().int().nonnegative(),
+  emissionPerEpoch: amount,
+  cap: amount,
+  genesisSupply: amount,
+});
+
+export type NgpuParameters = z.infer<typeof parametersSchema>;
+export type NgpuParametersInput = z.input<typeof parametersSchema>;
+
+/** @throws FatalError `parameters_invalid`, naming each fault. */
+export function parseParameters(value: unknown): NgpuParameters {
+  const parsed = parametersSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new FatalError(`The deployment parameters are not valid:\n${z.prettifyError(parsed.error)}`, {
+    code: "parameters_invalid",
+    hint: "contracts/ignition/parameters.ts says what each one means.",
+  });
+}
