@@ -21,10 +21,11 @@ export function connectRedis(url: string): Redis {
 
 /**
  * Puts a job in a queue; the job's id is made of the ids it carries, so a second one waiting for the same thing is dropped.
+ * The queue's name stands in front because BullMQ refuses an id that is a whole number.
  */
 export async function enqueue(queue: Queue, ids: Record<string, string>): Promise<void> {
   await queue.add(queue.name, ids, {
-    jobId: Object.values(ids).join("-"),
+    jobId: [queue.name, ...Object.values(ids)].join("-"),
     removeOnComplete: true,
     removeOnFail: true,
     attempts: 5,

@@ -1,0 +1,119 @@
+import type { Sender } from "../shared/chain/send.ts";
+import type { Database } from "../shared/db/pool.ts";
+import { NgpuError } from "../shared/errors.ts";
+import type { Logger } from "../shared/logger.ts";
+import { stoppedReplicas } from "../shared/orders.ts";
+import { loadSpecs, unknownWorkspace } from "../shared/workspaceSpecs.ts";
+import {
+  type AssignBatch,
+  type Refusal,
+  returnBatch,
+  secondsSincePublished,
+  settleBatch,
+  takeBatch,
+} from "./batches.ts";
+import type { DispenseMetrics } from "./metrics.ts";
+
+export type AssignDeps = {
+  pool: Database;
+  sender: Pick<Sender, "send">;
+  logger: Logger;
+  metrics: DispenseMetrics;
+  /** Placements in one transaction at most. */
+  batchSize: number;
+  /** Has a refused replica looked at again. */
+  askAgain: (workspaceId: bigint) => Promise<void>;
+};
+
+/** Sends answered placements to the chain until there are none. */
+export async function assignAnswered(deps: AssignDeps, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const batch = await takeBatch(deps.pool, deps.batchSize);
+    if (batch === null) return;
+    await assignBatch(deps, batch);
+  }
+}
+
+/** What the chain made of a batch; null when it refused the call as a whole. */
+type Sent = { hash: string; blockNumber: bigint; firstLeases: ReadonlySet<string> };
+
+async function assignBatch(deps: AssignDeps, batch: AssignBatch): Promise<void> {
+  let sent: Sent | null = null;
+  const refusals = new Map<string, Refusal>();
+  try {
+    const result = await sendBatch(deps, batch);
+    sent = result.sent;
+    for (const { index, error } of result.refusals) {
+      const item = batch.items[index];
+      if (item !== undefined) refusals.set(item.requestId, { error: error.name, text: error.text });
+    }
+  } catch (error) {
+    const refusal = refusalOf(error);
+    if (refusal === null) {
+      await returnBatch(deps.pool, batch.batchId);
+      throw error;
+    }
+    for (const { requestId } of batch.items) refusals.set(requestId, refusal);
+  }
+  await settleBatch(deps.pool, batch, sent, refusals);
+  await tell(deps, batch, sent, refusals);
+}
+
+async function sendBatch({ pool, sender }: AssignDeps, { batchId, items }: AssignBatch) {
+  const ids = [...new Set(items.map((item) => item.workspaceId))];
+  const specs = await loadSpecs(pool, ids);
+  const stopped = new Map<bigint, ReadonlySet<number>>();
+  for (const id of ids) stopped.set(id, await stoppedReplicas(pool, id));
+  const args = items.map(({ workspaceId, replica, nodeId }) => {
+    const spec = specs.get(workspaceId);
+    if (spec === undefined) throw unknownWorkspace(workspaceId);
+    // A stop that the owner ordered outlives the lease it was ordered for.
+    return { workspaceId, replica, nodeId, start: stopped.get(workspaceId)?.has(replica) !== true, spec };
+  });
+  const { hash, receipt, events, refusals } = await sender.send({
+    kind: "dispense.assign",
+    contract: "DockerContract",
+    functionName: "assign",
+    args: [args],
+    dedupeKey: `assign:${batchId}`,
+  });
+  const firstLeases = new Set<string>();
+  for (const event of events) {
+    if (event.eventName !== "Assigned" || event.args.lease !== 1) continue;
+    firstLeases.add(`${event.args.workspaceId}/${event.args.replica}`);
+  }
+  return { sent: { hash, blockNumber: receipt.blockNumber, firstLeases }, refusals };
+}
+
+/** The refusal of a whole call, or null for a fault that passes. */
+function refusalOf(error: unknown): Refusal | null {
+  if (!(error instanceof NgpuError)) return null;
+  if (error.code === "chain_refused") return { error: String(error.details.error), text: error.message };
+  return error.code === "workspace_unknown" ? { error: "WorkspaceUnknown", text: error.message } : null;
+}
+
+async function tell(
+  { pool, logger, metrics, askAgain }: AssignDeps,
+  { items }: AssignBatch,
+  sent: Sent | null,
+  refusals: ReadonlyMap<string, Refusal>,
+): Promise<void> {
+  const ages = await secondsSincePublished(pool, [...new Set(items.map((item) => item.workspaceId))]);
+  const again = new Set<bigint>();
+  for (const { requestId, workspaceId, replica, nodeId } of items) {
+    const fields = { requestId, workspaceId, replica, nodeId };
+    const refusal = refusals.get(requestId);
+    metrics.placements.inc({ outcome: refusal === undefined ? "assigned" : "refused" });
+    if (refusal !== undefined) {
+      logger.warn({ event: "placement_refused", ...fields, refusal: refusal.text });
+      again.add(workspaceId);
+      continue;
+    }
+    logger.info({ event: "placement_assigned", ...fields, hash: sent?.hash });
+    const age = ages.get(workspaceId);
+    if (age !== undefined && sent?.firstLeases.has(`${workspaceId}/${replica}`)) {
+      metrics.publishToAssigned.observe(age);
+    }
+  }
+  for (const workspaceId of again) await askAgain(workspaceId);
+}

@@ -1,0 +1,134 @@
+import { type Database, type Queryable, transaction } from "../shared/db/pool.ts";
+
+export type AssignItem = { requestId: string; workspaceId: bigint; replica: number; nodeId: number };
+
+/** Answered placements that go to the chain together, in this order. */
+export type AssignBatch = { batchId: string; items: AssignItem[] };
+
+/** How an item went; `error` is the name of the contract's error. */
+export type Refusal = { error: string; text: string };
+
+// Longer than a send waits for its receipt: afterwards any instance may take the batch up.
+const claimSeconds = 150;
+
+/**
+ * Takes the next batch on: one that an instance left behind, or else a new one of answered placements. The same placement
+ * never stands in two batches.
+ */
+export function takeBatch(pool: Database, limit: number): Promise<AssignBatch | null> {
+  return transaction(pool, async (db) => {
+    const left = await db.query<{ batch_id: string }>(
+      `update app.assign_batch set claimed_until = now() + make_interval(secs => $1)
+       where batch_id = (
+         select batch_id from app.assign_batch where settled_at is null and claimed_until <= now()
+         order by created_at limit 1 for update skip locked)
+       returning batch_id`,
+      [claimSeconds],
+    );
+    const batchId = left.rows[0]?.batch_id ?? (await newBatch(db, limit));
+    return batchId === null ? null : { batchId, items: await loadItems(db, batchId) };
+  });
+}
+
+async function newBatch(db: Queryable, limit: number): Promise<string | null> {
+  const answered = await db.query<{ request_id: string }>(
+    `select request_id from app.placement as placement
+     where status = 'answered' and node_id is not null
+       and not exists (select from app.assign_item as item where item.request_id = placement.request_id)
+     order by answered_at limit $1 for update skip locked`,
+    [limit],
+  );
+  if (answered.rows.length === 0) return null;
+  const made = await db.query<{ batch_id: string }>(
+    `with batch as (
+       insert into app.assign_batch (batch_id, claimed_until)
+       values (gen_random_uuid(), now() + make_interval(secs => $2)) returning batch_id)
+     insert into app.assign_item (request_id, batch_id, position)
+     select request_id, batch.batch_id, position - 1
+     from batch, unnest($1::uuid[]) with ordinality as item (request_id, position)
+     returning batch_id`,
+    [answered.rows.map((row) => row.request_id), claimSeconds],
+  );
+  return made.rows[0]?.batch_id ?? null;
+}
+
+async function loadItems(db: Queryable, batchId: string): Promise<AssignItem[]> {
+  const found = await db.query<{
+    request_id: string;
+    workspace_id: bigint;
+    replica: number;
+    node_id: number;
+  }>(
+    `select request_id, workspace_id::int8, replica, node_id
+     from app.assign_item join app.placement using (request_id)
+     where batch_id = $1 order by position`,
+    [batchId],
+  );
+  return found.rows.map((row) => ({
+    requestId: row.request_id,
+    workspaceId: row.workspace_id,
+    replica: row.replica,
+    nodeId: row.node_id,
+  }));
+}
+
+/** Records how each item of a batch went: `used` with the transaction, or `refused` with the reason. */
+export function settleBatch(
+  pool: Database,
+  batch: AssignBatch,
+  sent: { hash: string; blockNumber: bigint } | null,
+  refusals: ReadonlyMap<string, Refusal>,
+): Promise<void> {
+  const refused = batch.items.flatMap(({ requestId }) => {
+    const refusal = refusals.get(requestId);
+    return refusal === undefined ? [] : [{ requestId, ...refusal }];
+  });
+  return transaction(pool, async (db) => {
+    await db.query(
+      "update app.assign_batch set settled_at = now(), tx_hash = $2, block_number = $3 where batch_id = $1",
+      [batch.batchId, sent?.hash ?? null, sent?.blockNumber ?? null],
+    );
+    await db.query(
+      `update app.assign_item as item set refused_with = refused.error
+       from unnest($1::uuid[], $2::text[]) as refused (request_id, error)
+       where item.request_id = refused.request_id`,
+      [refused.map((item) => item.requestId), refused.map((item) => item.error)],
+    );
+    await db.query(
+      `update app.placement as placement
+       set status = case when refused.text is null then 'used' else 'refused' end,
+         assign_tx = $2, refusal = refused.text
+       from app.assign_item as item
+       left join unnest($3::uuid[], $4::text[]) as refused (request_id, text) using (request_id)
+       where item.batch_id = $1 and placement.request_id = item.request_id and placement.status = 'answered'`,
+      [
+        batch.batchId,
+        sent?.hash ?? null,
+        refused.map((item) => item.requestId),
+        refused.map((item) => item.text),
+      ],
+    );
+  });
+}
+
+/** Gives a batch back that met a passing fault, so that it is sent again, under the same name. */
+export async function returnBatch(db: Queryable, batchId: string): Promise<void> {
+  await db.query(
+    "update app.assign_batch set claimed_until = now() where batch_id = $1 and settled_at is null",
+    [batchId],
+  );
+}
+
+/** Seconds since a workspace's publication, by the database's clock. */
+export async function secondsSincePublished(
+  db: Queryable,
+  workspaceIds: bigint[],
+): Promise<Map<bigint, number>> {
+  const found = await db.query<{ workspace_id: bigint; seconds: number }>(
+    `select workspace_id::int8, extract(epoch from now() - block.time)::float8 as seconds
+     from chain.workspace as workspace join chain.block as block on block.number = workspace.published_block
+     where workspace_id = any($1)`,
+    [workspaceIds],
+  );
+  return new Map(found.rows.map((row) => [row.workspace_id, row.seconds]));
+}

@@ -1,0 +1,98 @@
+/** A placement request as app.placement keeps it. */
+export type Placement = {
+  status: "asked" | "answered" | "impossible" | "used" | "refused";
+  /** Unix seconds of its last change. */
+  at: number;
+  /** Block whose state the answer rests on; null before the answer. */
+  blockNumber: bigint | null;
+  /** Block of the assignment, once it is on the chain. */
+  assignedBlock: bigint | null;
+};
+
+/** A node that a replica should not go to again for a while. */
+export type Avoided = { nodeId: number; at: number; cause: "refused" | "replaced" };
+
+/** A replica that no lease holds. */
+export type MissingReplica = {
+  replica: number;
+  /** The newest request for this replica, null when there was none. */
+  last: Placement | null;
+  /** Refused requests within `limits.triesWindow`. */
+  tries: number;
+  avoided: Avoided[];
+};
+
+export type PlacementLimits = {
+  /** Replicas of one workspace that are being distributed at once; the rest follow in waves. */
+  wave: number;
+  /** Refusals in a row before a pause. */
+  tries: number;
+  /** Seconds within which refusals count towards `tries`. */
+  triesWindow: number;
+  /** Seconds before an impossible request, or one with too many refusals, is asked again without a change of the fleet. */
+  pause: number;
+  /** Seconds for which a node whose assignment the chain refused is left out. */
+  avoidRefused: number;
+  /** Seconds for which a node that failed to get a replica running is left out. */
+  avoidReplaced: number;
+};
+
+export type PlacementFacts = {
+  /** Unix seconds, of the same clock as the times in `missing`. */
+  now: number;
+  /** False once the workspace is closed or has expired. */
+  open: boolean;
+  /** Newest exported block. */
+  head: bigint;
+  /** Newest block at which a node changed or capacity became free. */
+  fleetChanged: bigint;
+  /** Ascending. */
+  missing: MissingReplica[];
+  /** Replicas whose lease still waits for its image. */
+  distributing: number;
+  limits: PlacementLimits;
+};
+
+export type PlacementStep = { type: "ask"; replica: number; excluded: number[] };
+
+/** Which replicas to ask nodes for now. One under way is left alone, one that came to nothing is asked again within limits. */
+export function decidePlacements(facts: PlacementFacts): PlacementStep[] {
+  if (!facts.open) return [];
+  const underWay = facts.missing.filter((replica) => isUnderWay(replica, facts.head)).length;
+  const room = Math.max(0, facts.limits.wave - facts.distributing - underWay);
+  return facts.missing
+    .filter((replica) => !isUnderWay(replica, facts.head) && mayAsk(replica, facts))
+    .slice(0, room)
+    .map(({ replica, avoided }) => ({ type: "ask", replica, excluded: excludedNodes(avoided, facts) }));
+}
+
+/** Asked for, answered, or assigned in a block that is not exported yet. */
+function isUnderWay({ last }: MissingReplica, head: bigint): boolean {
+  if (last === null) return false;
+  if (last.status === "asked" || last.status === "answered") return true;
+  return last.status === "used" && (last.assignedBlock === null || last.assignedBlock > head);
+}
+
+function mayAsk({ last, tries }: MissingReplica, { now, fleetChanged, limits }: PlacementFacts): boolean {
+  if (last === null || last.status === "used") return true;
+  const rested = now - last.at >= limits.pause;
+  if (last.status === "refused") return tries < limits.tries || rested;
+  // Impossible: at the same state of the fleet the answer is the same, but that avoided nodes return with time.
+  return rested || (last.blockNumber !== null && fleetChanged > last.blockNumber);
+}
+
+function excludedNodes(avoided: Avoided[], { now, limits }: PlacementFacts): number[] {
+  const nodes = avoided
+    .filter(({ at, cause }) => now - at < (cause === "refused" ? limits.avoidRefused : limits.avoidReplaced))
+    .map(({ nodeId }) => nodeId);
+  return [...new Set(nodes)].sort((a, b) => a - b);
+}
+
+/** Errors of an assignment that speak of the node rather than of the workspace, its owner or its funds. */
+export const nodeFaults: readonly string[] = [
+  "NodeCapacityExceeded",
+  "NodeUnfit",
+  "PriceAboveLimit",
+  "NodeNotAccepting",
+  "NodeUnknown",
+];

@@ -1,0 +1,34 @@
+import type { Database } from "../shared/db/pool.ts";
+import type { Logger } from "../shared/logger.ts";
+import { decidePlacements, type PlacementLimits } from "./decide.ts";
+import type { DispenseMetrics } from "./metrics.ts";
+import { askPlacement, loadPlacementFacts } from "./store.ts";
+
+export type HandleDeps = {
+  pool: Database;
+  logger: Logger;
+  metrics: DispenseMetrics;
+  limits: PlacementLimits;
+  /** Puts a request in the queue that match serves. */
+  askMatch: (requestId: string) => Promise<void>;
+};
+
+/**
+ * Makes the handler of the `dispense` queue: asks match for a node for each replica without one. Safe to run twice and on several
+ * instances at once.
+ */
+export function createHandler(deps: HandleDeps): (ids: Record<string, string>) => Promise<void> {
+  const { pool, logger, metrics, limits, askMatch } = deps;
+  return async (ids) => {
+    const workspaceId = BigInt(ids.workspaceId ?? "");
+    const facts = await loadPlacementFacts(pool, workspaceId, limits);
+    if (facts === null) return;
+    for (const { replica, excluded } of decidePlacements(facts)) {
+      const requestId = await askPlacement(pool, { workspaceId, replica, excluded });
+      if (requestId === null) continue;
+      metrics.placements.inc({ outcome: "asked" });
+      logger.info({ event: "placement_asked", requestId, workspaceId, replica, excluded });
+      await askMatch(requestId);
+    }
+  };
+}

@@ -1,0 +1,45 @@
+import type { Queryable } from "../shared/db/pool.ts";
+import type { Logger } from "../shared/logger.ts";
+import type { DispenseMetrics } from "./metrics.ts";
+import { answeredSince, unanswered, unplaced } from "./store.ts";
+
+export type SweepDeps = {
+  pool: Queryable;
+  logger: Logger;
+  metrics: DispenseMetrics;
+  /** Seconds after which a request without an answer counts as stuck. */
+  askDeadline: number;
+  askMatch: (requestId: string) => Promise<void>;
+  /** Has a workspace's missing replicas looked at again. */
+  askAgain: (workspaceId: bigint) => Promise<void>;
+};
+
+/**
+ * Makes the round that rebuilds every queue from Postgres: a job that is still there is left alone, one that a lost Redis forgot
+ * is put back.
+ */
+export function createSweep(deps: SweepDeps): () => Promise<void> {
+  const { pool, logger, metrics, askDeadline } = deps;
+  let told = new Set<string>();
+  let seen: string | null = null;
+  return async () => {
+    const stuck = new Set<string>();
+    for (const { requestId, seconds, ...place } of await unanswered(pool)) {
+      await deps.askMatch(requestId);
+      if (seconds <= askDeadline) continue;
+      stuck.add(requestId);
+      if (told.has(requestId)) continue;
+      logger.warn({ event: "placement_stuck", requestId, ...place, seconds });
+      metrics.stuck.inc();
+    }
+    told = stuck;
+    for (const workspaceId of await unplaced(pool)) await deps.askAgain(workspaceId);
+    const { answers, cursor } = await answeredSince(pool, seen);
+    seen = cursor;
+    for (const { requestId, status, workspaceId, replica, refusals } of answers) {
+      metrics.placements.inc({ outcome: status });
+      if (status === "answered") continue;
+      logger.warn({ event: "placement_impossible", requestId, workspaceId, replica, refusals });
+    }
+  };
+}

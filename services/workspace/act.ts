@@ -1,0 +1,121 @@
+import type { Sender } from "../shared/chain/send.ts";
+import type { WorkspaceSpec } from "../shared/chain/workspaceSpec.ts";
+import type { Database } from "../shared/db/pool.ts";
+import type { Logger } from "../shared/logger.ts";
+import { sendSteps } from "../shared/steps.ts";
+import { loadSpec } from "../shared/workspaceSpecs.ts";
+import { type LeaseStepType, type Step, stepKey } from "./decide.ts";
+
+export type ActDeps = {
+  pool: Database;
+  sender: Pick<Sender, "send">;
+  logger: Logger;
+  /** Puts the workspace in dispense's queue. */
+  askDispense: (workspaceId: bigint) => Promise<void>;
+};
+
+export type StepResult = { type: Step["type"]; refusal: string | null };
+
+// Leases in one transaction; well below what a block's gas takes.
+const batchSize = 50;
+// What frees something comes first.
+const order: LeaseStepType[] = ["settle", "release", "stop", "delete", "start"];
+
+/**
+ * Does the steps. One that another instance has under way is left to it.
+ *
+ * @param head Newest exported block when the steps were decided.
+ * @returns How each step that was done here went.
+ * @throws RetryableError when the chain or Postgres does not answer; what was done before stays done.
+ */
+export async function act(
+  deps: ActDeps,
+  workspaceId: bigint,
+  head: bigint,
+  steps: Step[],
+): Promise<StepResult[]> {
+  const results: StepResult[] = [];
+  if (steps.some((step) => step.type === "close")) {
+    results.push(...(await closeExpired(deps, workspaceId, head)));
+  }
+  for (const type of order) {
+    const leases = steps.flatMap((step) => (step.type === type ? [step] : []));
+    for (let start = 0; start < leases.length; start += batchSize) {
+      const batch = leases.slice(start, start + batchSize);
+      results.push(...(await orderLeases(deps, workspaceId, head, type, batch)));
+    }
+  }
+  if (steps.some((step) => step.type === "place")) {
+    await deps.askDispense(workspaceId);
+    results.push({ type: "place", refusal: null });
+  }
+  return results;
+}
+
+async function closeExpired(deps: ActDeps, workspaceId: bigint, head: bigint): Promise<StepResult[]> {
+  const key = stepKey(workspaceId, { type: "close" });
+  const sent = await sendSteps(
+    deps.pool,
+    { head, items: [{ key, workspaceId }] },
+    async (_items, dedupeKey) =>
+      deps.sender.send({
+        kind: "workspace.close",
+        contract: "DockerContract",
+        functionName: "closeExpired",
+        args: [workspaceId, await loadSpec(deps.pool, workspaceId)],
+        dedupeKey,
+      }),
+  );
+  return sent.map(({ refusal }) => noted(deps, { workspaceId, type: "close" as const }, refusal));
+}
+
+type LeaseStep = Extract<Step, { type: LeaseStepType }>;
+
+async function orderLeases(
+  deps: ActDeps,
+  workspaceId: bigint,
+  head: bigint,
+  type: LeaseStepType,
+  steps: LeaseStep[],
+): Promise<StepResult[]> {
+  const items = steps.map((step) => ({ step, workspaceId, key: stepKey(workspaceId, step) }));
+  const spec = type === "release" ? await loadSpec(deps.pool, workspaceId) : undefined;
+  const sent = await sendSteps(deps.pool, { head, items }, (free, dedupeKey) => {
+    const leases = free.map(({ step: { replica, lease } }) => ({ workspaceId, replica, lease }));
+    return sendOrder(deps.sender, type, leases, spec, dedupeKey);
+  });
+  return sent.map(({ item, refusal }) => noted(deps, { workspaceId, ...item.step }, refusal));
+}
+
+type LeaseRef = { workspaceId: bigint; replica: number; lease: number };
+const orders = { start: "requestStart", stop: "requestStop", delete: "requestDelete" } as const;
+
+function sendOrder(
+  sender: Pick<Sender, "send">,
+  type: LeaseStepType,
+  leases: LeaseRef[],
+  spec: WorkspaceSpec | undefined,
+  dedupeKey: string,
+) {
+  const kind = `workspace.${type}`;
+  if (type === "settle") {
+    return sender.send({ kind, contract: "Escrow", functionName: "settle", args: [leases], dedupeKey });
+  }
+  if (type === "release") {
+    const specs = spec === undefined ? [] : leases.map(() => spec);
+    const functionName = "releaseEnded";
+    return sender.send({ kind, contract: "DockerContract", functionName, args: [leases, specs], dedupeKey });
+  }
+  const functionName = orders[type];
+  return sender.send({ kind, contract: "DockerContract", functionName, args: [leases], dedupeKey });
+}
+
+function noted(
+  { logger }: ActDeps,
+  step: { workspaceId: bigint; type: Step["type"] },
+  refusal: string | null,
+): StepResult {
+  if (refusal === null) logger.info({ event: "workspace_step_done", ...step });
+  else logger.warn({ event: "workspace_step_refused", ...step, refusal });
+  return { type: step.type, refusal };
+}

@@ -1,0 +1,140 @@
+import type { AssignmentState, Desired } from "../shared/chain/names.ts";
+
+/** A lease that is held: assigned to a node and not released. */
+export type HeldLease = {
+  replica: number;
+  lease: number;
+  state: AssignmentState;
+  desired: Desired;
+  /** Unix seconds of the block that brought the present state and wish. */
+  since: number;
+  /** A lost exclusive lease cannot be released before this (Unix seconds); null: at once. */
+  releasableAt: number | null;
+  /** False once escrow closed the lease, for lack of funds or of an authorization. */
+  funded: boolean;
+  /** The escrow clock runs and something has been owed since it was last settled. */
+  owing: boolean;
+};
+
+/** What pays for the workspace, in token units (1e-18). */
+export type Funds = {
+  /** What the owner deposited less what was withdrawn and settled; what is owed is not yet taken off. */
+  balance: bigint;
+  /** Owed now by all running leases of the owner. */
+  owedByOwner: bigint;
+  /** What the authorization still allows; null when the owner published without one. */
+  left: bigint | null;
+  /** Owed now by the running leases under this authorization. */
+  owedByAuthorization: bigint;
+  /** Unix seconds after which the authorization is over; null without one. */
+  expiry: number | null;
+};
+
+/** Everything known of one workspace at one block. */
+export type Facts = {
+  workspaceId: bigint;
+  /** Unix seconds of the newest exported block: what the contracts will compare with, give or take a block. */
+  now: number;
+  open: boolean;
+  replicas: number;
+  /** Unix seconds, 0 for never. */
+  expiresAt: number;
+  leases: HeldLease[];
+  /** Replicas below `replicas` that no lease holds, with the time since which that is so. */
+  missing: { replica: number; since: number }[];
+  /** Replicas whose owner ordered a stop and no start after it. */
+  stopped: ReadonlySet<number>;
+  funds: Funds;
+  /** Keys (`stepKey`) of steps that were sent and whose effect is not visible yet, or that wait before another try. */
+  underWay: ReadonlySet<string>;
+};
+
+export type LeaseStepType = "start" | "stop" | "delete" | "release" | "settle";
+
+/** One thing to do; every one of them is safe to repeat. */
+export type Step =
+  /** Hand the workspace to dispense: replicas have no lease. */
+  | { type: "place" }
+  /** End the publication of an expired workspace. */
+  | { type: "close" }
+  | { type: LeaseStepType; replica: number; lease: number };
+
+/** The identity of a step: the same for every instance and every try. */
+export function stepKey(workspaceId: bigint, step: Step): string {
+  const place = `${step.type}:${workspaceId}`;
+  return "lease" in step ? `${place}/${step.replica}/${step.lease}` : place;
+}
+
+/**
+ * What brings the workspace one step closer to what its owner wants. Nothing to do is an empty list.
+ * A start is ordered once the image is on the node (dispense orders it at assignment already, so this serves leases that
+ * were assigned at rest); a stop that the owner ordered outlives the lease it was ordered for.
+ */
+export function decide(facts: Facts): Step[] {
+  const steps: Step[] = [];
+  if (facts.open && isExpired(facts)) steps.push({ type: "close" });
+  for (const lease of facts.leases) {
+    const { replica, lease: number } = lease;
+    if (lease.owing && lease.funded && debtIsDue(facts)) {
+      steps.push({ type: "settle", replica, lease: number });
+    }
+    const type = leaseStep(facts, lease);
+    if (type !== undefined) steps.push({ type, replica, lease: number });
+  }
+  if (facts.open && !isExpired(facts) && facts.missing.length > 0) steps.push({ type: "place" });
+  return steps.filter((step) => !facts.underWay.has(stepKey(facts.workspaceId, step)));
+}
+
+function leaseStep(facts: Facts, lease: HeldLease): Exclude<LeaseStepType, "settle"> | undefined {
+  if (!lease.funded || isExpired(facts)) return isReleasable(facts, lease) ? "release" : undefined;
+  if (lease.desired === "delete") return undefined;
+  if (!facts.open || lease.replica >= facts.replicas) return "delete";
+  const wanted = facts.stopped.has(lease.replica) ? "stop" : "run";
+  if (wanted === "stop" && lease.desired === "run") return "stop";
+  if (wanted === "run" && lease.desired === "hold" && lease.state === "ready") return "start";
+  return undefined;
+}
+
+function isReleasable({ now }: Facts, { releasableAt }: HeldLease): boolean {
+  return releasableAt === null || now >= releasableAt;
+}
+
+function isExpired(facts: Facts): boolean {
+  return facts.expiresAt !== 0 && facts.now > facts.expiresAt;
+}
+
+/** Settled lazily, debts are only ever collected when somebody asks: it is time when they reach what is there to pay them. */
+function debtIsDue({ funds, now }: Facts): boolean {
+  if (funds.owedByOwner >= funds.balance) return true;
+  if (funds.left !== null && funds.owedByAuthorization >= funds.left) return true;
+  return funds.expiry !== null && now >= funds.expiry;
+}
+
+/** Seconds that each phase of a replica may last before it counts as stuck. */
+export type Deadlines = Record<"place" | "distribute" | "start" | "stop" | "delete" | "release", number>;
+
+export type StuckStep = { name: keyof Deadlines; replica: number; lease: number | null; seconds: number };
+
+/** Phases that have lasted longer than their deadline, by name. */
+export function findStuck(facts: Facts, deadlines: Deadlines): StuckStep[] {
+  const waiting: StuckStep[] = [];
+  if (facts.open && !isExpired(facts)) {
+    for (const { replica, since } of facts.missing)
+      waiting.push({ name: "place", replica, lease: null, seconds: facts.now - since });
+  }
+  for (const lease of facts.leases) {
+    const name = phaseOf(facts, lease);
+    if (name === undefined) continue;
+    waiting.push({ name, replica: lease.replica, lease: lease.lease, seconds: facts.now - lease.since });
+  }
+  return waiting.filter((step) => step.seconds > deadlines[step.name]);
+}
+
+function phaseOf(facts: Facts, lease: HeldLease): keyof Deadlines | undefined {
+  const { state, desired } = lease;
+  if (!lease.funded || isExpired(facts)) return isReleasable(facts, lease) ? "release" : undefined;
+  if (desired === "delete") return "delete";
+  if (desired === "stop") return state === "running" ? "stop" : undefined;
+  if (state === "assigned") return "distribute";
+  return desired === "run" && state !== "running" ? "start" : undefined;
+}

@@ -1,0 +1,55 @@
+import type { Queryable } from "../shared/db/pool.ts";
+
+/**
+ * Workspaces that are not as their owners want them, or that run on funds that are used up: what there may be something to
+ * do for, or to wait for. Those that are settled, nearly all of them, are left out.
+ */
+export async function findDue(db: Queryable): Promise<bigint[]> {
+  const found = await db.query<{ workspace_id: bigint }>(`
+    with clock as (
+      select floor(extract(epoch from block.time))::int8 as now
+      from chain.head as head join chain.block as block on block.number = head.number
+      where head.tier = 'unsafe'
+    ),
+    held as (
+      select workspace_id, replica, lease, state, desired from chain.assignment
+      where release_reason is null and state not in ('none', 'deleted', 'released')
+    ),
+    running as (
+      select lease.workspace_id, workspace.owner, lease.authorization_id,
+        greatest(0, clock.now - lease.clock_since) * lease.rate as owed
+      from chain.lease as lease join chain.workspace as workspace using (workspace_id) cross join clock
+      where lease.running and not lease.closed
+    ),
+    spent_owner as (
+      select owner from running left join chain.escrow_account as account on account.account = running.owner
+      group by owner, account.account, deposited, withdrawn, settled
+      having sum(owed) > 0 and sum(owed) >= coalesce(deposited - withdrawn - settled, 0)
+    ),
+    spent_authorization as (
+      select authorization_id
+      from running join chain.spending_authorization as spending using (authorization_id) cross join clock
+      group by authorization_id, spending.total, spending.expiry, clock.now
+      having sum(owed) > 0 and (clock.now >= spending.expiry or sum(owed) >= spending.total - (
+        select coalesce(sum(settled), 0) from chain.lease as lease
+        where lease.authorization_id = running.authorization_id))
+    )
+    select workspace_id::int8 from chain.workspace cross join clock
+    where status = 'open' and (
+      (expires_at > 0 and expires_at < clock.now)
+      or (select count(*) from held
+          where held.workspace_id = workspace.workspace_id and held.replica < workspace.replicas) < workspace.replicas)
+    union
+    select held.workspace_id::int8 from held
+      join chain.workspace as workspace using (workspace_id)
+      left join chain.lease as lease using (workspace_id, replica, lease)
+      cross join clock
+    where workspace.status <> 'open' or held.replica >= workspace.replicas or coalesce(lease.closed, false)
+      or (workspace.expires_at > 0 and workspace.expires_at < clock.now)
+      or not ((held.desired = 'run' and held.state = 'running') or (held.desired = 'stop' and held.state = 'stopped'))
+    union
+    select workspace_id::int8 from running
+    where owed > 0 and (owner in (select owner from spent_owner)
+      or authorization_id in (select authorization_id from spent_authorization))`);
+  return found.rows.map((row) => row.workspace_id);
+}

@@ -1,0 +1,141 @@
+import type { AssignmentState, Desired } from "../shared/chain/names.ts";
+import { type Database, type Queryable, transaction } from "../shared/db/pool.ts";
+import { stoppedReplicas } from "../shared/orders.ts";
+import { underWaySteps } from "../shared/steps.ts";
+import type { Facts, Funds, HeldLease } from "./decide.ts";
+
+/** Facts with the block they were read at. */
+export type LoadedFacts = { facts: Facts; head: bigint };
+
+type WorkspaceRow = {
+  open: boolean;
+  replicas: number;
+  expires_at: number;
+  owner: string;
+  authorization_id: bigint;
+  head: bigint;
+  now: number;
+};
+
+/** Everything decide() needs of one workspace, at one moment; null when the chain does not know it. */
+export function loadFacts(db: Database, workspaceId: bigint): Promise<LoadedFacts | null> {
+  return transaction(db, async (connection) => {
+    await connection.query("set transaction isolation level repeatable read, read only");
+    const workspace = await loadWorkspace(connection, workspaceId);
+    if (workspace === undefined) return null;
+    const { head, now, open, replicas, expires_at: expiresAt } = workspace;
+    return {
+      head,
+      facts: {
+        workspaceId,
+        now,
+        open,
+        replicas,
+        expiresAt,
+        leases: await loadLeases(connection, workspaceId, now),
+        missing: await loadMissing(connection, workspaceId),
+        stopped: await stoppedReplicas(connection, workspaceId),
+        funds: await loadFunds(connection, workspace),
+        underWay: await underWaySteps(connection, workspaceId, head),
+      },
+    };
+  });
+}
+
+async function loadWorkspace(db: Queryable, workspaceId: bigint): Promise<WorkspaceRow | undefined> {
+  const found = await db.query<WorkspaceRow>(
+    `select workspace.status = 'open' as open, replicas::int4, expires_at::float8, owner, authorization_id::int8,
+       head.number::int8 as head, floor(extract(epoch from block.time))::float8 as now
+     from chain.workspace as workspace
+     cross join chain.head as head
+     join chain.block as block on block.number = head.number
+     where workspace.workspace_id = $1::int8 and head.tier = 'unsafe'`,
+    [workspaceId],
+  );
+  return found.rows[0];
+}
+
+async function loadLeases(db: Queryable, workspaceId: bigint, now: number): Promise<HeldLease[]> {
+  const found = await db.query<{
+    replica: number;
+    lease: number;
+    state: AssignmentState;
+    desired: Desired;
+    since: number;
+    releasable_at: number | null;
+    funded: boolean;
+    owing: boolean;
+  }>(
+    `select assignment.replica::int4, assignment.lease::float8, assignment.state, assignment.desired,
+       floor(extract(epoch from block.time))::float8 as since,
+       assignment.lost_until::float8 as releasable_at,
+       coalesce(not lease.closed, true) as funded,
+       coalesce(lease.running and not lease.closed and lease.clock_since < $2, false) as owing
+     from chain.assignment as assignment
+     join chain.block as block on block.number = assignment.block_number
+     left join chain.lease as lease using (workspace_id, replica, lease)
+     where assignment.workspace_id = $1::int8 and assignment.release_reason is null
+       and assignment.state not in ('none', 'deleted', 'released')
+     order by assignment.replica, assignment.lease`,
+    [workspaceId, now],
+  );
+  return found.rows.map(({ releasable_at: releasableAt, ...lease }) => ({ ...lease, releasableAt }));
+}
+
+async function loadMissing(db: Queryable, workspaceId: bigint): Promise<Facts["missing"]> {
+  const found = await db.query<{ replica: number; since: number }>(
+    `select replica::int4,
+       floor(extract(epoch from greatest(
+         published.time,
+         (select max(block.time) from chain.assignment as past join chain.block as block on block.number = past.block_number
+          where past.workspace_id = $1::int8 and past.replica = wanted.replica)
+       )))::float8 as since
+     from chain.workspace as workspace
+     join chain.block as published on published.number = workspace.published_block
+     cross join lateral generate_series(0, workspace.replicas::int4 - 1) as wanted (replica)
+     where workspace.workspace_id = $1::int8 and not exists (
+       select from chain.assignment as held
+       where held.workspace_id = $1::int8 and held.replica = wanted.replica and held.release_reason is null
+         and held.state not in ('none', 'deleted', 'released')
+     )
+     order by wanted.replica`,
+    [workspaceId],
+  );
+  return found.rows;
+}
+
+async function loadFunds(db: Queryable, workspace: WorkspaceRow): Promise<Funds> {
+  const { owner, authorization_id: authorizationId, now } = workspace;
+  const found = await db.query<{
+    balance: bigint;
+    owed_by_owner: bigint;
+    owed_by_authorization: bigint;
+    left: bigint | null;
+    expiry: number | null;
+  }>(
+    `with running as (
+       select lease.authorization_id, greatest(0, $3::int8 - lease.clock_since) * lease.rate as owed
+       from chain.lease as lease join chain.workspace as workspace using (workspace_id)
+       where workspace.owner = $1 and lease.running and not lease.closed
+     )
+     select
+       coalesce((select deposited - withdrawn - settled from chain.escrow_account where account = $1), 0)::numeric as balance,
+       coalesce((select sum(owed) from running), 0)::numeric as owed_by_owner,
+       coalesce((select sum(owed) from running where authorization_id = $2), 0)::numeric as owed_by_authorization,
+       spending.total - coalesce(
+         (select sum(settled) from chain.lease where authorization_id = $2), 0)::numeric as left,
+       spending.expiry::float8
+     from (select 1) as one
+     left join chain.spending_authorization as spending on spending.authorization_id = $2`,
+    [owner, authorizationId, now],
+  );
+  const row = found.rows[0];
+  if (row === undefined) throw new TypeError("a select without a from clause gave no row");
+  return {
+    balance: row.balance,
+    owedByOwner: row.owed_by_owner,
+    left: row.left,
+    owedByAuthorization: row.owed_by_authorization,
+    expiry: row.expiry,
+  };
+}

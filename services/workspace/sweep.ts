@@ -1,0 +1,33 @@
+import type { Queryable } from "../shared/db/pool.ts";
+import type { Logger } from "../shared/logger.ts";
+import { type Loop, startLoop } from "../shared/loop.ts";
+import { forgetOldSteps } from "../shared/steps.ts";
+import { findDue } from "./due.ts";
+
+export type SweepDeps = {
+  pool: Queryable;
+  logger: Logger;
+  signal: AbortSignal;
+  /** Milliseconds. */
+  interval: number;
+  enqueue: (workspaceId: bigint) => Promise<void>;
+};
+
+const hourMs = 3_600_000;
+
+/**
+ * Queues each workspace that is not settled, from Postgres alone: what a lost Redis or a missed notification forgot is
+ * queued again within `interval`.
+ */
+export function startSweep(deps: SweepDeps): Loop {
+  let forgotAt = 0;
+  return startLoop({ name: "workspace sweep", ...deps }, async (signal) => {
+    for (const workspaceId of await findDue(deps.pool)) {
+      if (signal.aborted) return;
+      await deps.enqueue(workspaceId);
+    }
+    if (Date.now() - forgotAt < hourMs) return;
+    forgotAt = Date.now();
+    await forgetOldSteps(deps.pool);
+  });
+}

@@ -1,0 +1,97 @@
+import { expect } from "chai";
+import { stringToHex } from "viem";
+import {
+  decideReplacement,
+  type LeaseProgress,
+  type ProgressDeadlines,
+} from "../../../services/dispense/progress.ts";
+
+const deadlines: ProgressDeadlines = {
+  accept: 60,
+  stall: 100,
+  download: 1_000,
+  ready: 70,
+  start: 80,
+  retry: 20,
+  delete: 90,
+};
+
+const start = 10_000;
+
+/** What becomes of a lease assigned at `start`, so many seconds later. */
+function late(seconds: number, given: Partial<LeaseProgress>) {
+  const lease: LeaseProgress = {
+    workspaceId: 1n,
+    replica: 0,
+    lease: 1,
+    nodeId: 1,
+    state: "assigned",
+    desired: "run",
+    detail: null,
+    milestone: "none",
+    assignedAt: start,
+    changedAt: start,
+    milestoneAt: null,
+    liveAt: null,
+    releasableAt: null,
+    ...given,
+  };
+  return decideReplacement(lease, start + seconds, deadlines);
+}
+
+describe("dispense: when a lease goes to another node", () => {
+  it("gives a node time to accept", () => {
+    expect(late(60, {})).to.equal(null);
+    expect(late(61, {})).to.deep.equal({ action: "delete", reason: "not accepted within 60 s" });
+  });
+
+  it("waits while a download shows progress, live or by milestone, up to a limit", () => {
+    const reason = "no progress of the download within 100 s";
+    expect(late(101, { milestone: "accepted", milestoneAt: start })).to.deep.include({ reason });
+    expect(late(101, { milestone: "downloading", milestoneAt: start + 1 })).to.equal(null);
+    expect(late(900, { milestone: "downloading", milestoneAt: start, liveAt: start + 850 })).to.equal(null);
+    expect(
+      late(1_001, { milestone: "downloading", milestoneAt: start, liveAt: start + 1_000 }),
+    ).to.deep.equal({
+      action: "delete",
+      reason: "not downloaded within 1000 s",
+    });
+  });
+
+  it("wants Ready soon after the image is verified, and Running soon after Ready", () => {
+    expect(late(570, { milestone: "verified", milestoneAt: start + 500 })).to.equal(null);
+    expect(late(571, { milestone: "verified", milestoneAt: start + 500 })).to.deep.include({
+      reason: "not ready within 70 s",
+    });
+    expect(late(580, { state: "ready", changedAt: start + 500 })).to.equal(null);
+    expect(late(581, { state: "ready", changedAt: start + 500 })).to.deep.include({
+      reason: "not running within 80 s",
+    });
+  });
+
+  it("leaves what rests, runs or is stopped", () => {
+    expect(late(9_999, { state: "ready", desired: "hold" })).to.equal(null);
+    expect(late(9_999, { state: "running" })).to.equal(null);
+    expect(late(9_999, { state: "stopped", desired: "stop" })).to.equal(null);
+  });
+
+  it("takes a failed lease away with the node's reason, after the node's own further try", () => {
+    const detail = stringToHex("exit code 1", { size: 32 });
+    expect(late(20, { state: "failed", detail })).to.equal(null);
+    expect(late(21, { state: "failed", detail })).to.deep.equal({
+      action: "release",
+      reason: "the node reported a failure: exit code 1",
+    });
+    expect(late(21, { state: "failed" })).to.deep.include({
+      reason: "the node reported a failure: no reason given",
+    });
+  });
+
+  it("takes a lease away that is not deleted in time, a lost exclusive one only after its grace", () => {
+    expect(late(90, { desired: "delete" })).to.equal(null);
+    const release = { action: "release", reason: "not deleted within 90 s" };
+    expect(late(91, { desired: "delete" })).to.deep.equal(release);
+    expect(late(91, { desired: "delete", releasableAt: start + 92 })).to.equal(null);
+    expect(late(92, { desired: "delete", releasableAt: start + 92 })).to.deep.equal(release);
+  });
+});

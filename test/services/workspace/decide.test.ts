@@ -1,0 +1,235 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import {
+  type Deadlines,
+  decide,
+  type Facts,
+  findStuck,
+  type HeldLease,
+  type Step,
+  stepKey,
+} from "../../../services/workspace/decide.ts";
+
+const funds: Facts["funds"] = {
+  balance: 1_000n,
+  owedByOwner: 0n,
+  left: 1_000n,
+  owedByAuthorization: 0n,
+  expiry: null,
+};
+
+function facts(given: Partial<Facts> = {}): Facts {
+  return {
+    workspaceId: 7n,
+    now: 1_000,
+    open: true,
+    replicas: 1,
+    expiresAt: 0,
+    leases: [],
+    missing: [],
+    stopped: new Set(),
+    funds,
+    underWay: new Set(),
+    ...given,
+  };
+}
+
+function lease(given: Partial<HeldLease> = {}): HeldLease {
+  return {
+    replica: 0,
+    lease: 1,
+    state: "running",
+    desired: "run",
+    since: 900,
+    releasableAt: null,
+    funded: true,
+    owing: true,
+    ...given,
+  };
+}
+
+const step = (type: Exclude<Step["type"], "place" | "close">) => ({ type, replica: 0, lease: 1 });
+
+describe("workspace: what to do next", () => {
+  it("asks for a node when a replica has none", () => {
+    expect(decide(facts({ missing: [{ replica: 0, since: 900 }] }))).to.deep.equal([{ type: "place" }]);
+  });
+
+  it("leaves a running workspace alone", () => {
+    expect(decide(facts({ leases: [lease()] }))).to.deep.equal([]);
+  });
+
+  it("starts a lease at rest once the image is ready", () => {
+    const resting = lease({ desired: "hold", state: "assigned" });
+    expect(decide(facts({ leases: [resting] }))).to.deep.equal([]);
+    expect(decide(facts({ leases: [{ ...resting, state: "ready" }] }))).to.deep.equal([step("start")]);
+  });
+
+  it("keeps stopped what its owner stopped, on the next node too", () => {
+    const stopped = new Set([0]);
+    const ready = lease({ desired: "hold", state: "ready" });
+    expect(decide(facts({ leases: [ready], stopped }))).to.deep.equal([]);
+    const started = lease({ desired: "run", state: "ready" });
+    expect(decide(facts({ leases: [started], stopped }))).to.deep.equal([step("stop")]);
+  });
+
+  it("deletes replicas beyond the wanted number, and all of a closed workspace", () => {
+    expect(decide(facts({ replicas: 0, leases: [lease()] }))).to.deep.equal([step("delete")]);
+    expect(decide(facts({ open: false, leases: [lease()] }))).to.deep.equal([step("delete")]);
+    const asked = lease({ desired: "delete" });
+    expect(decide(facts({ open: false, leases: [asked] }))).to.deep.equal([]);
+  });
+
+  it("closes an expired workspace and releases its leases", () => {
+    const expired = facts({ expiresAt: 999, leases: [lease()], missing: [{ replica: 1, since: 1 }] });
+    expect(decide(expired)).to.deep.equal([{ type: "close" }, step("release")]);
+    expect(decide(facts({ expiresAt: 1_000, leases: [lease()] }))).to.deep.equal([]);
+  });
+
+  it("releases an unfunded lease, a lost exclusive one only after its time", () => {
+    expect(decide(facts({ leases: [lease({ funded: false })] }))).to.deep.equal([step("release")]);
+    const lost = lease({ funded: false, releasableAt: 1_001 });
+    expect(decide(facts({ leases: [lost] }))).to.deep.equal([]);
+    expect(decide(facts({ now: 1_001, leases: [lost] }))).to.deep.equal([step("release")]);
+  });
+
+  it("settles when what is owed reaches what is there", () => {
+    const due = (given: Partial<Facts["funds"]>) =>
+      decide(facts({ leases: [lease()], funds: { ...funds, ...given } }));
+    expect(due({ owedByOwner: 999n })).to.deep.equal([]);
+    expect(due({ owedByOwner: 1_000n })).to.deep.equal([step("settle")]);
+    expect(due({ owedByAuthorization: 1_000n })).to.deep.equal([step("settle")]);
+    expect(due({ left: null, owedByAuthorization: 5_000n })).to.deep.equal([]);
+    expect(due({ expiry: 1_000 })).to.deep.equal([step("settle")]);
+  });
+
+  it("does not send what is under way", () => {
+    const key = stepKey(7n, step("delete"));
+    expect(decide(facts({ open: false, leases: [lease()], underWay: new Set([key]) }))).to.deep.equal([]);
+  });
+
+  it("has nothing left to do once its steps took effect", () => {
+    fc.assert(
+      fc.property(anyFacts(), (given) => {
+        let current = given;
+        // Settling may close a lease, which is then released, and its replica placed again: at most three rounds.
+        for (let round = 0; round < 4; round++) current = apply(current, decide(current));
+        expect(decide(current)).to.deep.equal([]);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("gives each lease at most one order beside the settlement, and no order to a lease that is to be deleted", () => {
+    fc.assert(
+      fc.property(anyFacts(), (given) => {
+        const steps = decide(given).flatMap((one) => ("lease" in one && one.type !== "settle" ? [one] : []));
+        expect(new Set(steps.map((one) => `${one.replica}/${one.lease}`)).size).to.equal(steps.length);
+        for (const one of steps) {
+          const target = given.leases.find((held) => held.replica === one.replica);
+          if (target?.desired === "delete") expect(one.type).to.equal("release");
+        }
+      }),
+    );
+  });
+});
+
+describe("workspace: stuck steps", () => {
+  const deadlines: Deadlines = { place: 60, distribute: 60, start: 60, stop: 60, delete: 60, release: 60 };
+
+  it("names each phase that is over its deadline", () => {
+    const since = 939;
+    const found = findStuck(
+      facts({
+        replicas: 6,
+        missing: [{ replica: 0, since }],
+        leases: [
+          lease({ replica: 1, since, state: "assigned" }),
+          lease({ replica: 2, since, state: "ready" }),
+          lease({ replica: 3, since, desired: "stop" }),
+          lease({ replica: 4, since, desired: "delete" }),
+          lease({ replica: 5, since, funded: false }),
+        ],
+      }),
+      deadlines,
+    );
+    const names = ["place", "distribute", "start", "stop", "delete", "release"];
+    expect(found.map(({ name }) => name)).to.deep.equal(names);
+    expect(found[0]).to.deep.equal({ name: "place", replica: 0, lease: null, seconds: 61 });
+  });
+
+  it("says nothing before the deadline, of a running replica or of a stopped one", () => {
+    const young = lease({ since: 940, state: "assigned" });
+    const stopped = lease({ since: 0, state: "stopped", desired: "stop" });
+    expect(findStuck(facts({ leases: [young, lease({ since: 0 }), stopped] }), deadlines)).to.deep.equal([]);
+  });
+});
+
+function anyFacts(): fc.Arbitrary<Facts> {
+  const anyLease = fc.record({
+    state: fc.constantFrom("assigned", "ready", "running", "stopped", "failed"),
+    desired: fc.constantFrom("hold", "run", "stop", "delete"),
+    since: fc.nat(1_000),
+    releasableAt: fc.option(fc.integer({ min: 900, max: 1_100 })),
+    funded: fc.boolean(),
+    owing: fc.boolean(),
+  });
+  const amount = fc.bigInt({ min: 0n, max: 20n });
+  return fc
+    .record({
+      open: fc.boolean(),
+      replicas: fc.nat(4),
+      expiresAt: fc.constantFrom(0, 999, 2_000),
+      held: fc.array(fc.option(anyLease), { maxLength: 5 }),
+      stopped: fc.uniqueArray(fc.nat(4)),
+      funds: fc.record({
+        balance: amount,
+        owedByOwner: amount,
+        left: fc.option(amount),
+        owedByAuthorization: amount,
+        expiry: fc.constantFrom(null, 999, 2_000),
+      }),
+    })
+    .map(({ held, stopped, ...given }) => {
+      const leases = held.flatMap((one, replica) =>
+        one === null ? [] : [{ ...one, replica, lease: 1 } as HeldLease],
+      );
+      return withMissing(facts({ ...given, leases, stopped: new Set(stopped) }));
+    });
+}
+
+function withMissing(given: Facts): Facts {
+  const held = new Set(given.leases.map(({ replica }) => replica));
+  const all = Array.from({ length: given.replicas }, (_, replica) => ({ replica, since: given.now }));
+  return { ...given, missing: all.filter(({ replica }) => !held.has(replica)) };
+}
+
+/** What the chain makes of the steps, as the contracts define them. */
+function apply(given: Facts, steps: Step[]): Facts {
+  const orders = { start: "run", stop: "stop", delete: "delete" } as const;
+  let next = given;
+  for (const one of steps) {
+    if (one.type === "close") next = { ...next, open: false };
+    else if (one.type === "place") {
+      const fresh = next.missing.map(({ replica }) =>
+        lease({
+          replica,
+          lease: 2,
+          state: "assigned",
+          owing: false,
+          desired: next.stopped.has(replica) ? "hold" : "run",
+        }),
+      );
+      next = withMissing({ ...next, leases: [...next.leases, ...fresh] });
+    } else {
+      const leases = next.leases.flatMap((held) => {
+        if (held.replica !== one.replica) return [held];
+        if (one.type === "release") return [];
+        if (one.type === "settle") return [{ ...held, owing: false, funded: next.funds.balance > 10n }];
+        return [{ ...held, desired: orders[one.type] }];
+      });
+      next = withMissing({ ...next, leases });
+    }
+  }
+  return next;
+}
