@@ -131,8 +131,7 @@ function isSpent(facts: Facts, lease: Assignment): boolean {
 function watch(facts: Facts, subject: Subject, plan: Runnable, container: Container): Action[] {
   const { lease } = subject;
   const health = facts.health.get(container.id);
-  const [containerPort = 0] = plan.config.ports;
-  const port = container.ports[containerPort];
+  const port = container.servedPort;
   const interval = health?.everOk ? limits.healthInterval : limits.firstHealthInterval;
   const due = health === undefined || facts.now - health.checkedAt >= interval;
   const check: Action[] =

@@ -3,7 +3,7 @@ import type { Policy } from "../services/shared/chain/names.ts";
 import type { WorkspaceConfig } from "../services/shared/workspaceConfig.ts";
 import type { OutboxStatus } from "./journal/outbox.ts";
 import type { Run } from "./journal/runs.ts";
-import type { Assignment, LeaseKey, LeaseRef } from "./leases.ts";
+import type { Assignment, LeaseRef } from "./leases.ts";
 
 /** How to run a workspace, or why it cannot be run. */
 export type Plan =
@@ -32,6 +32,8 @@ export type Container = LeaseRef & {
   finishedAt: number;
   /** Host port by container port. */
   ports: Record<number, number>;
+  /** Host port of the container's first port, which serves tasks. */
+  servedPort: number | undefined;
   gpuUuids: string[];
 };
 
@@ -86,5 +88,3 @@ export type Action =
   | { type: "progress"; lease: Assignment; milestone: number };
 
 export type StopReason = "no_lease" | "ordered" | "deleted" | "out_of_sight" | "on_hold" | "failed";
-
-export type { LeaseKey };

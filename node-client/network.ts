@@ -5,6 +5,7 @@ import { type Deployment, parseDeployment } from "../services/shared/chain/deplo
 import { FatalError, messageOf, RetryableError } from "../services/shared/errors.ts";
 import { toJson } from "../services/shared/json.ts";
 import type { Logger } from "../services/shared/logger.ts";
+import { rest } from "../services/shared/loop.ts";
 
 const networkSchema = z.object({
   chainId: z.number().int().positive(),
@@ -18,6 +19,8 @@ const networkSchema = z.object({
 
 /** What the market tells of itself: where its chain, its match instances and its gateways are. */
 export type Network = z.infer<typeof networkSchema>;
+
+const watchInterval = 60_000;
 
 /**
  * Asks the API for the market's addresses.
@@ -102,7 +105,44 @@ function recall(path: string, api: string): Network | undefined {
   return kept.api === api ? parseNetwork(kept.network, path) : undefined;
 }
 
+/**
+ * Asks now and then whether addresses have changed and puts them into `network`. Other contracts than before end the client: it
+ * starts anew with a journal of their own.
+ */
+export async function watchNetwork(options: {
+  api: string;
+  dir: string;
+  network: Network;
+  logger: Logger;
+  signal: AbortSignal;
+  fail: (error: unknown) => void;
+}): Promise<void> {
+  const { network, logger, signal } = options;
+  while (!signal.aborted) {
+    await rest(watchInterval, signal);
+    if (signal.aborted) return;
+    try {
+      const told = await fetchNetwork(options.api, signal);
+      if (!sameMarket(told.deployment, network.deployment)) {
+        options.fail(
+          new FatalError("The market was deployed anew.", {
+            code: "market_changed",
+            hint: "Start the client again: it joins the new one.",
+          }),
+        );
+        return;
+      }
+      network.matchUrls = told.matchUrls;
+      network.gatewayUrls = told.gatewayUrls;
+      network.probeImage = told.probeImage;
+      remember(join(options.dir, "network.json"), options.api, told);
+    } catch (error) {
+      if (!signal.aborted) logger.warn({ event: "network_unknown", reason: messageOf(error) });
+    }
+  }
+}
+
 /** True when both describe the same contracts on the same chain. */
-export function sameMarket(a: Deployment, b: Deployment): boolean {
+function sameMarket(a: Deployment, b: Deployment): boolean {
   return a.chainId === b.chainId && toJson(a.contracts).toLowerCase() === toJson(b.contracts).toLowerCase();
 }

@@ -4,7 +4,6 @@ import type { ChainClient } from "../services/shared/chain/client.ts";
 import type { Deployment } from "../services/shared/chain/deployment.ts";
 import { computeNodeAbi } from "../services/shared/chain/generated/abi.ts";
 import { codeOf, nodeStatuses } from "../services/shared/chain/names.ts";
-import type { Logger } from "../services/shared/logger.ts";
 import type { Journal } from "./journal/open.ts";
 import { lastBySubject, type OutboxItem } from "./journal/outbox.ts";
 import { deadline, type Outbox } from "./outbox.ts";
@@ -20,7 +19,8 @@ type Dependencies = {
   outbox: Outbox;
   offer: Offer;
   gpus: Gpu[];
-  logger: Logger;
+  /** Called when the registry does not have the node. */
+  noteAbsent: () => Promise<void>;
 };
 
 const retryRefused = 30_000;
@@ -48,6 +48,7 @@ export async function keepRegistered(deps: Dependencies): Promise<number | undef
   const { client, deployment, offer } = deps;
   const nodeId = await nodeIdOf(deps);
   if (nodeId === 0) {
+    await deps.noteAbsent();
     await register(deps);
     return undefined;
   }

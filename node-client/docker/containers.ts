@@ -86,6 +86,7 @@ export async function ensureNetwork(engine: Engine): Promise<string> {
 
 function containerOf(info: Docker.ContainerInspectInfo): Container {
   const { Labels: labels } = info.Config;
+  const ports = portsOf(info);
   return {
     id: info.Id,
     workspaceId: BigInt(labels["ngpu.workspace"] ?? 0),
@@ -96,7 +97,8 @@ function containerOf(info: Docker.ContainerInspectInfo): Container {
     exitCode: info.State.ExitCode,
     startedAt: timeOf(info.State.StartedAt),
     finishedAt: timeOf(info.State.FinishedAt),
-    ports: portsOf(info),
+    ports,
+    servedPort: ports[Number(labels["ngpu.port"])],
     gpuUuids: (labels["ngpu.gpus"] ?? "").split(",").filter((uuid) => uuid !== ""),
   };
 }

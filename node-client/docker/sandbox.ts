@@ -68,6 +68,7 @@ export function workspaceContainer(
       "ngpu.replica": String(lease.replica),
       "ngpu.lease": String(lease.lease),
       "ngpu.fence": lease.fence,
+      "ngpu.port": String(plan.config.ports[0]),
       "ngpu.gpus": gpuUuids.join(","),
     },
     HostConfig: {

@@ -86,3 +86,8 @@ export function pruneLogs(journal: Journal, head: bigint, live: ReadonlySet<bigi
     if (BigInt(Number(row.last)) < head - keptLogBlocks && !live.has(BigInt(subject))) drop.run(subject);
   }
 }
+
+/** Forgets all that was seen of the chain. */
+export function forgetChain(journal: Journal): void {
+  journal.exec("delete from block; delete from log; delete from workspace;");
+}

@@ -31,7 +31,7 @@ create table if not exists run (
   lease text primary key, run_order text not null, starts integer not null, last_start integer not null) strict;
 create table if not exists probe (
   round_id text primary key, port integer not null, token text not null, image text not null,
-  closes_at integer not null, answered integer not null default 0) strict;
+  closes_at integer not null) strict;
 `;
 const version = 1;
 
