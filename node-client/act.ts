@@ -1,0 +1,203 @@
+import type { Deployment } from "../services/shared/chain/deployment.ts";
+import { assignmentStates, codeOf, milestones } from "../services/shared/chain/names.ts";
+import type { RpcClient } from "../services/shared/chain/rpc.ts";
+import type { Logger } from "../services/shared/logger.ts";
+import {
+  createContainer,
+  ensureNetwork,
+  removeContainer,
+  startContainer,
+  stopContainer,
+} from "./docker/containers.ts";
+import { type Engine, statusOf } from "./docker/engine.ts";
+import { findImage, type PullProgress } from "./docker/images.ts";
+import { workspaceContainer } from "./docker/sandbox.ts";
+import { download } from "./download.ts";
+import type { Action, Plan } from "./facts.ts";
+import type { Journal } from "./journal/open.ts";
+import { takeSequence } from "./journal/outbox.ts";
+import { forgetRun, noteRun } from "./journal/runs.ts";
+import { putPublication, readPublications } from "./journal/workspaces.ts";
+import type { Memory } from "./knowledge.ts";
+import { type Assignment, fencedKey } from "./leases.ts";
+import { deadline, type Outbox } from "./outbox.ts";
+import { planOf, readPublication } from "./plans.ts";
+
+export type ActDependencies = {
+  engine: Engine;
+  dataDir: string;
+  client: RpcClient;
+  deployment: Deployment;
+  journal: Journal;
+  memory: Memory;
+  outbox: Outbox;
+  logger: Logger;
+  signal: AbortSignal;
+  onProgress: (lease: Assignment, progress: PullProgress) => void;
+};
+
+type Of<Type extends Action["type"]> = Extract<Action, { type: Type }>;
+
+/** What an action is about: two actions about the same thing never run at once. */
+export function subjectOf(action: Action): string {
+  switch (action.type) {
+    case "learn":
+      return `learn ${action.workspaceId}`;
+    case "inspect":
+    case "pull":
+      return `image ${action.reference}`;
+    case "create":
+    case "start":
+      return `container ${fencedKey(action.lease)}`;
+    case "stop":
+    case "remove":
+      return `container ${action.key}`;
+    case "check":
+      return `health ${action.containerId}`;
+    case "report":
+    case "progress":
+      return `${action.type} ${fencedKey(action.lease)}`;
+  }
+}
+
+/** Does one action. @throws NgpuError when the engine or the chain's endpoint fails; it is decided again then. */
+export async function act(deps: ActDependencies, action: Action): Promise<void> {
+  const { engine, journal, memory, logger } = deps;
+  switch (action.type) {
+    case "learn":
+      return learn(deps, action);
+    case "inspect": {
+      const image = await findImage(engine, action.reference);
+      memory.images.set(
+        action.reference,
+        image
+          ? { type: "present" }
+          : { type: "absent", failures: 0, retryAt: 0, reason: undefined, hopeless: false },
+      );
+      return;
+    }
+    case "pull":
+      return pull(deps, action);
+    case "create":
+      return create(deps, action);
+    case "start":
+      return start(deps, action);
+    case "stop":
+      // Ended by us, not by a crash: forgotten before, so that a kill in between cannot count it as one.
+      forgetRun(journal, action.key);
+      await stopContainer(engine, action.containerId);
+      logger.info({ event: "container_stopped", lease: action.key, reason: action.reason });
+      return;
+    case "remove":
+      await removeContainer(engine, action.containerId);
+      logger.info({ event: "container_removed", lease: action.key });
+      return;
+    case "check":
+      return check(deps, action);
+    case "report":
+      return report(deps, action);
+    case "progress":
+      return sayProgress(deps, action.lease, action.milestone);
+  }
+}
+
+async function learn(deps: ActDependencies, { workspaceId }: Of<"learn">): Promise<void> {
+  const head = await deps.client.request({ method: "eth_blockNumber" });
+  const publication = await readPublication(deps.client, deps.deployment, {
+    workspaceId,
+    assignedBlock: BigInt(head),
+  });
+  putPublication(deps.journal, publication);
+}
+
+async function pull(deps: ActDependencies, action: Of<"pull">): Promise<void> {
+  const { memory } = deps;
+  const { lease, reference, sizeBytes } = action;
+  const stages: Promise<void>[] = [];
+  const state = await download(
+    deps,
+    { reference, sizeBytes, before: memory.images.get(reference) },
+    {
+      onStage: (stage) => stages.push(sayProgress(deps, lease, codeOf(milestones, stage))),
+      onProgress: (progress) => deps.onProgress(lease, progress),
+    },
+  );
+  await Promise.all(stages);
+  memory.images.set(reference, state);
+}
+
+async function create(deps: ActDependencies, { lease, gpuUuids }: Of<"create">): Promise<void> {
+  const { engine, memory, logger } = deps;
+  const plan = runnable(deps.journal, lease);
+  const image = await findImage(engine, plan.reference);
+  if (image === undefined) {
+    memory.images.delete(plan.reference);
+    return;
+  }
+  const network = await ensureNetwork(engine);
+  const options = workspaceContainer(engine, { lease, plan, gpuUuids, imageUser: image.user, network });
+  const containerId = await createContainer(engine, options);
+  logger.info({ event: "container_created", lease: fencedKey(lease), containerId });
+}
+
+async function start(deps: ActDependencies, { lease, containerId, starts }: Of<"start">): Promise<void> {
+  const { engine, journal, memory, logger } = deps;
+  const key = fencedKey(lease);
+  noteRun(journal, key, { order: lease.order, starts, lastStart: Date.now() });
+  memory.health.delete(containerId);
+  try {
+    await startContainer(engine, containerId);
+  } catch (error) {
+    // A container whose network or image went away under it cannot be started any more: the next one can.
+    if (statusOf(error) === 404) await removeContainer(engine, containerId);
+    throw error;
+  }
+  logger.info({ event: "container_started", lease: key, containerId, starts });
+}
+
+async function check({ memory }: ActDependencies, { containerId, port, path }: Of<"check">): Promise<void> {
+  let ok = false;
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(5_000) });
+    await response.body?.cancel();
+    ok = response.ok;
+  } catch {
+    // Not listening yet, or not any more: that is the answer.
+  }
+  const everOk = ok || (memory.health.get(containerId)?.everOk ?? false);
+  memory.health.set(containerId, { ok, everOk, checkedAt: Date.now() });
+}
+
+async function report(deps: ActDependencies, { lease, state, detail }: Of<"report">): Promise<void> {
+  const subject = fencedKey(lease);
+  const { workspaceId, replica, lease: number, fence } = lease;
+  await deps.outbox.submit(
+    "report",
+    {
+      workspaceId,
+      replica,
+      lease: number,
+      fence,
+      state: codeOf(assignmentStates, state),
+      detail,
+      sequence: takeSequence(deps.journal, subject, lease.sequence),
+      deadline: deadline(),
+    },
+    subject,
+  );
+  deps.logger.info({ event: "lease_reported", lease: subject, state });
+}
+
+async function sayProgress(deps: ActDependencies, lease: Assignment, milestone: number): Promise<void> {
+  if (lease.milestone >= milestone) return;
+  const { workspaceId, replica, lease: number, fence } = lease;
+  const message = { workspaceId, replica, lease: number, fence, milestone, deadline: deadline() };
+  await deps.outbox.submit("progress", message, fencedKey(lease));
+}
+
+function runnable(journal: Journal, lease: Assignment): Extract<Plan, { type: "runnable" }> {
+  const publication = readPublications(journal).find((item) => item.workspaceId === lease.workspaceId);
+  const plan = publication === undefined ? undefined : planOf(publication);
+  if (plan?.type !== "runnable") throw new Error(`Workspace ${lease.workspaceId} was forgotten.`);
+  return plan;
+}

@@ -1,0 +1,167 @@
+import type { Action, Container, Facts, Plan, StopReason } from "./facts.ts";
+import { type Assignment, fencedKey } from "./leases.ts";
+import { freeGpus, portsDetail, reasonDetail, wantProgress, wantReport } from "./reporting.ts";
+
+/** Times in milliseconds. */
+export const limits = {
+  /** Starts under one order to run before the lease is reported as failed. */
+  maxStarts: 5,
+  /** A container that ran this long is fresh again. */
+  steadyRun: 600_000,
+  /** Longest pause between a crash and the next start. */
+  maxBackoff: 60_000,
+  /** What a container gets from its start to the first 2xx of its health path. */
+  startTimeout: 900_000,
+  healthInterval: 10_000,
+  firstHealthInterval: 500,
+};
+
+type Runnable = Extract<Plan, { type: "runnable" }>;
+
+/**
+ * Compares what the chain wants of this node with what the engine runs. Pure and level-triggered: it never depends on
+ * which event came last, so running it again after a kill goes on where things stand.
+ */
+export function decide(facts: Facts): Action[] {
+  const live = new Map(
+    facts.assignments.filter((lease) => !lease.ended).map((lease) => [fencedKey(lease), lease]),
+  );
+  const actions: Action[] = [];
+  const own = new Map<string, Container>();
+  for (const container of facts.containers) {
+    const key = fencedKey(container);
+    if (live.has(key) && !own.has(key)) own.set(key, container);
+    else actions.push(...retire(container, "no_lease"));
+  }
+  const takenGpus = new Set(facts.containers.flatMap((container) => container.gpuUuids));
+  for (const [key, lease] of live) {
+    actions.push(...forLease(facts, { key, lease, container: own.get(key), takenGpus }));
+  }
+  return actions;
+}
+
+type Subject = { key: string; lease: Assignment; container: Container | undefined; takenGpus: Set<string> };
+
+function forLease(facts: Facts, subject: Subject): Action[] {
+  const { lease, container } = subject;
+  if (lease.desired === "delete") {
+    return container ? retire(container, "deleted") : wantReport(facts, lease, "deleted");
+  }
+  const plan = facts.plans.get(lease.workspaceId);
+  if (plan === undefined) return [{ type: "learn", workspaceId: lease.workspaceId }];
+  if (plan.type === "unrunnable") return fail(facts, subject, plan.reason);
+  switch (lease.desired) {
+    case "stop":
+      return container?.status === "running"
+        ? [stop(container, "ordered")]
+        : wantReport(facts, lease, "stopped");
+    case "hold":
+      return container?.status === "running"
+        ? [stop(container, "on_hold")]
+        : withImage(facts, subject, plan, () => []);
+    case "run":
+      return run(facts, subject, plan);
+  }
+}
+
+function run(facts: Facts, subject: Subject, plan: Runnable): Action[] {
+  const { lease, container } = subject;
+  const outOfSight = facts.now - facts.lastSight >= plan.graceSeconds * 1000;
+  if (plan.policy === "exclusive" && outOfSight) {
+    return container?.status === "running" ? [stop(container, "out_of_sight")] : [];
+  }
+  if (container?.status === "running") return watch(facts, subject, plan, container);
+  return withImage(facts, subject, plan, () => {
+    if (container === undefined) return create(facts, subject, plan);
+    return container.status === "removing" ? [] : startAgain(facts, lease, container);
+  });
+}
+
+/** Has the image brought here first; says that it is there. */
+function withImage(facts: Facts, subject: Subject, plan: Runnable, then: () => Action[]): Action[] {
+  const { lease } = subject;
+  const image = facts.images.get(plan.reference);
+  if (image === undefined) return [{ type: "inspect", reference: plan.reference }];
+  if (image.type === "present") {
+    const ready = lease.state === "assigned" ? wantReport(facts, lease, "ready") : [];
+    return [...wantProgress(facts, lease, "verified"), ...ready, ...then()];
+  }
+  if (image.hopeless) return fail(facts, subject, image.reason ?? "image_unavailable");
+  const accepted = wantProgress(facts, lease, "accepted");
+  if (facts.now < image.retryAt) return accepted;
+  return [...accepted, { type: "pull", lease, reference: plan.reference, sizeBytes: plan.sizeBytes }];
+}
+
+function create(facts: Facts, { lease, takenGpus }: Subject, plan: Runnable): Action[] {
+  if (isSpent(facts, lease)) return wantReport(facts, lease, "failed", reasonDetail("start_failed"));
+  const free = freeGpus(facts.gpuUuids, takenGpus, plan.gpus);
+  // The GPUs are reserved for us on the chain: whoever has them now is on the way out.
+  if (free === undefined) return [];
+  for (const uuid of free) takenGpus.add(uuid);
+  return [{ type: "create", lease, gpuUuids: free }];
+}
+
+function startAgain(facts: Facts, lease: Assignment, container: Container): Action[] {
+  const starts = startsOf(facts, lease, container);
+  if (starts === 0) return [{ type: "start", lease, containerId: container.id, starts: 1 }];
+  if (starts >= limits.maxStarts) {
+    const reason = container.status === "created" ? "start_failed" : `exit_${container.exitCode}`;
+    return wantReport(facts, lease, "failed", reasonDetail(reason));
+  }
+  const last = Math.max(container.finishedAt, facts.runs.get(fencedKey(lease))?.lastStart ?? 0);
+  const backoff = Math.min(limits.maxBackoff, 1_000 * 2 ** (starts - 1));
+  if (facts.now < last + backoff) return [];
+  return [{ type: "start", lease, containerId: container.id, starts: starts + 1 }];
+}
+
+/** Starts so far under the present order; a container that ran steadily before it ended begins anew. */
+function startsOf(facts: Facts, lease: Assignment, container: Container): number {
+  const run = facts.runs.get(fencedKey(lease));
+  if (run === undefined || run.order !== lease.order) return 0;
+  return container.finishedAt - container.startedAt >= limits.steadyRun
+    ? Math.min(run.starts, 1)
+    : run.starts;
+}
+
+function isSpent(facts: Facts, lease: Assignment): boolean {
+  const run = facts.runs.get(fencedKey(lease));
+  return run !== undefined && run.order === lease.order && run.starts >= limits.maxStarts;
+}
+
+function watch(facts: Facts, subject: Subject, plan: Runnable, container: Container): Action[] {
+  const { lease } = subject;
+  const health = facts.health.get(container.id);
+  const port = container.servedPort;
+  const interval = health?.everOk ? limits.healthInterval : limits.firstHealthInterval;
+  const due = health === undefined || facts.now - health.checkedAt >= interval;
+  const check: Action[] =
+    due && port !== undefined
+      ? [{ type: "check", containerId: container.id, port, path: plan.config.health }]
+      : [];
+  if (health?.everOk) {
+    return [
+      ...check,
+      ...wantReport(facts, lease, "running", portsDetail(plan.config.ports, container.ports)),
+    ];
+  }
+  const waited = facts.now - container.startedAt;
+  if (health !== undefined && waited > limits.startTimeout) return fail(facts, subject, "health_timeout");
+  return check;
+}
+
+/** Stops what runs and says why it cannot go on; a new order to run starts afresh. */
+function fail(facts: Facts, { lease, container }: Subject, reason: string): Action[] {
+  if (container?.status === "running") return [stop(container, "failed")];
+  return wantReport(facts, lease, "failed", reasonDetail(reason));
+}
+
+/** Stops, then removes: one step at a time, each decided anew. */
+function retire(container: Container, reason: StopReason): Action[] {
+  if (container.status === "removing") return [];
+  if (container.status === "running") return [stop(container, reason)];
+  return [{ type: "remove", containerId: container.id, key: fencedKey(container) }];
+}
+
+function stop(container: Container, reason: StopReason): Action {
+  return { type: "stop", containerId: container.id, key: fencedKey(container), reason };
+}

@@ -1,0 +1,134 @@
+import type Docker from "dockerode";
+import type { Hex } from "viem";
+import type { Container } from "../facts.ts";
+import { calling, type Engine, tolerating } from "./engine.ts";
+
+/** Every container of this node that belongs to a workspace, running or not. */
+export async function listContainers(engine: Engine): Promise<Container[]> {
+  const found = await inspectLabelled(engine, ["ngpu.workspace"]);
+  return found.map(containerOf);
+}
+
+/** Every container of this node with these labels, as the engine describes it. */
+export async function inspectLabelled(
+  engine: Engine,
+  labels: string[],
+): Promise<Docker.ContainerInspectInfo[]> {
+  const { docker } = engine;
+  const label = [`ngpu.market=${engine.market}`, `ngpu.node=${engine.node}`, ...labels];
+  const list = await calling(docker, () => docker.listContainers({ all: true, filters: { label } }));
+  const found = await Promise.all(
+    list.map(({ Id }) =>
+      // It may be gone since it was listed.
+      tolerating([404], undefined, () => calling(docker, () => docker.getContainer(Id).inspect())),
+    ),
+  );
+  return found.filter((info) => info !== undefined);
+}
+
+/** Makes a container and gives its id; one that is there under this name already is taken for it. */
+export async function createContainer(
+  engine: Engine,
+  options: Docker.ContainerCreateOptions,
+): Promise<string> {
+  const { docker } = engine;
+  const made = await tolerating([409], undefined, () =>
+    calling(docker, () => docker.createContainer(options)),
+  );
+  if (made !== undefined) return made.id;
+  return (await calling(docker, () => docker.getContainer(options.name ?? "").inspect())).Id;
+}
+
+/** Starts it; one that runs already is started. */
+export async function startContainer(engine: Engine, id: string): Promise<void> {
+  await tolerating([304], undefined, () =>
+    calling(engine.docker, () => engine.docker.getContainer(id).start()),
+  );
+}
+
+/** SIGTERM, then SIGKILL after so many seconds; one that is stopped or gone is stopped. */
+export async function stopContainer(engine: Engine, id: string, seconds = 10): Promise<void> {
+  await tolerating([304, 404], undefined, () =>
+    calling(engine.docker, () => engine.docker.getContainer(id).stop({ t: seconds })),
+  );
+}
+
+/** Removes it with its volumes; one that is gone, or on its way out, is removed. */
+export async function removeContainer(engine: Engine, id: string): Promise<void> {
+  await tolerating([404, 409], undefined, () =>
+    calling(engine.docker, () => engine.docker.getContainer(id).remove({ v: true, force: true })),
+  );
+}
+
+/**
+ * The network of workspaces: containers on it do not reach each other.
+ *
+ * @returns Its name.
+ */
+export async function ensureNetwork(engine: Engine): Promise<string> {
+  const name = `ngpu-${engine.market}`;
+  const { docker } = engine;
+  const known = await calling(docker, () => docker.listNetworks({ filters: { name: [name] } }));
+  if (known.some((network) => network.Name === name)) return name;
+  await tolerating([409], undefined, () =>
+    calling(docker, () =>
+      docker.createNetwork({
+        Name: name,
+        Driver: "bridge",
+        CheckDuplicate: true,
+        Options: { "com.docker.network.bridge.enable_icc": "false" },
+        Labels: { "ngpu.market": engine.market },
+      }),
+    ),
+  );
+  return name;
+}
+
+function containerOf(info: Docker.ContainerInspectInfo): Container {
+  const { Labels: labels } = info.Config;
+  const ports = portsOf(info);
+  return {
+    id: info.Id,
+    workspaceId: BigInt(labels["ngpu.workspace"] ?? 0),
+    replica: Number(labels["ngpu.replica"]),
+    lease: Number(labels["ngpu.lease"]),
+    fence: (labels["ngpu.fence"] ?? "0x") as Hex,
+    status: statusOfState(info.State),
+    exitCode: info.State.ExitCode,
+    startedAt: timeOf(info.State.StartedAt),
+    finishedAt: timeOf(info.State.FinishedAt),
+    ports,
+    servedPort: ports[Number(labels["ngpu.port"])],
+    gpuUuids: (labels["ngpu.gpus"] ?? "").split(",").filter((uuid) => uuid !== ""),
+  };
+}
+
+function statusOfState(state: Docker.ContainerInspectInfo["State"]): Container["status"] {
+  switch (state.Status) {
+    case "created":
+      return "created";
+    case "removing":
+      return "removing";
+    case "exited":
+    case "dead":
+      return "exited";
+    // Paused and restarting ones hold what a running one holds.
+    default:
+      return "running";
+  }
+}
+
+/** Host port by container port. */
+export function portsOf(info: Docker.ContainerInspectInfo): Record<number, number> {
+  const mapped = Object.entries(info.NetworkSettings.Ports ?? {}).flatMap(([name, bindings]) => {
+    const port = Number(bindings?.[0]?.HostPort);
+    return Number.isInteger(port) && port > 0 ? [[Number.parseInt(name, 10), port] as const] : [];
+  });
+  return Object.fromEntries(mapped);
+}
+
+/** Milliseconds; 0 for the engine's year 1, which means never. */
+function timeOf(text: string): number {
+  const time = Date.parse(text);
+  return Number.isFinite(time) && time > 0 ? time : 0;
+}

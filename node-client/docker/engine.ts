@@ -1,0 +1,97 @@
+import Docker from "dockerode";
+import { FatalError, NgpuError, RetryableError } from "../../services/shared/errors.ts";
+
+/** The engine, and whose containers on it are ours: other nodes may share it. */
+export type Engine = {
+  docker: Docker;
+  /** First 8 hex digits of the node registry's address. */
+  market: string;
+  /** Address of the node's key, lower case. */
+  node: string;
+};
+
+export type EngineFacts = {
+  version: string;
+  /** Where images and volumes lie. */
+  dataDir: string;
+  /** Containers can be given NVIDIA GPUs. */
+  hasNvidia: boolean;
+};
+
+export function openEngine(options: { socket: string; market: string; node: string }): Engine {
+  return {
+    docker: new Docker({ socketPath: options.socket }),
+    market: options.market,
+    node: options.node.toLowerCase(),
+  };
+}
+
+/** @throws RetryableError `engine_unreachable` when the engine does not answer. */
+export async function engineFacts(docker: Docker): Promise<EngineFacts> {
+  const info = (await calling(docker, () => docker.info())) as {
+    ServerVersion: string;
+    DockerRootDir: string;
+    Runtimes?: Record<string, unknown>;
+  };
+  return {
+    version: info.ServerVersion,
+    dataDir: info.DockerRootDir,
+    hasNvidia: Object.hasOwn(info.Runtimes ?? {}, "nvidia"),
+  };
+}
+
+/** The HTTP status of an engine's refusal. */
+export function statusOf(error: unknown): number | undefined {
+  const fault = error instanceof NgpuError ? error.cause : error;
+  return (fault as { statusCode?: number } | undefined)?.statusCode;
+}
+
+/**
+ * Calls the engine and translates its faults once.
+ *
+ * @throws RetryableError `engine_unreachable` or `engine_failed`, FatalError `engine_refused` when it says that the call is wrong.
+ */
+export async function calling<T>(docker: Docker, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw translate(docker, error);
+  }
+}
+
+function translate(docker: Docker, error: unknown): NgpuError {
+  if (error instanceof NgpuError) return error;
+  const { code, statusCode, message, json } = error as NodeJS.ErrnoException & {
+    statusCode?: number;
+    json?: { message?: string };
+  };
+  if (statusCode === undefined) {
+    const { socketPath = "the Docker engine" } = docker.modem as { socketPath?: string };
+    return new RetryableError(`The Docker engine at ${socketPath} does not answer (${code ?? message}).`, {
+      code: "engine_unreachable",
+      hint:
+        code === "EACCES"
+          ? "Let this user use it (group docker), or run as root."
+          : "Start it (systemctl start docker), or set NODE_DOCKER_SOCKET to its socket.",
+      cause: error,
+    });
+  }
+  const said = json?.message ?? message;
+  const options = { code: statusCode < 500 ? "engine_refused" : "engine_failed", cause: error };
+  const text = `The Docker engine refuses (${statusCode}): ${said}`;
+  return statusCode < 500 ? new FatalError(text, options) : new RetryableError(text, options);
+}
+
+/** What a call gives, or `otherwise` when the engine answers with one of these statuses. */
+export async function tolerating<T, U>(
+  statuses: number[],
+  otherwise: U,
+  call: () => Promise<T>,
+): Promise<T | U> {
+  try {
+    return await call();
+  } catch (error) {
+    if (statuses.includes(statusOf(error) ?? 0)) return otherwise;
+    throw error;
+  }
+}

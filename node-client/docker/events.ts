@@ -1,0 +1,28 @@
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { messageOf } from "../../services/shared/errors.ts";
+import type { Logger } from "../../services/shared/logger.ts";
+import { rest } from "../../services/shared/loop.ts";
+import { calling, type Engine } from "./engine.ts";
+
+/** Calls `onEvent` at each change of one of our containers. A hint only: whoever acts on it looks for himself. */
+export async function watchEngine(
+  engine: Engine,
+  options: { signal: AbortSignal; logger: Logger; onEvent: () => void },
+): Promise<void> {
+  const { signal, logger, onEvent } = options;
+  const filters = { type: ["container" as const], label: [`ngpu.node=${engine.node}`] };
+  while (!signal.aborted) {
+    try {
+      const stream = (await calling(engine.docker, () => engine.docker.getEvents({ filters }))) as Readable;
+      const abort = () => stream.destroy();
+      signal.addEventListener("abort", abort, { once: true });
+      onEvent();
+      for await (const _line of createInterface({ input: stream })) onEvent();
+      signal.removeEventListener("abort", abort);
+    } catch (error) {
+      if (!signal.aborted) logger.debug({ event: "engine_events_broken", reason: messageOf(error) });
+    }
+    await rest(1_000, signal);
+  }
+}

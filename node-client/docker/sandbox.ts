@@ -1,0 +1,90 @@
+import type Docker from "dockerode";
+import type { Plan } from "../facts.ts";
+import type { Assignment } from "../leases.ts";
+import type { Engine } from "./engine.ts";
+
+type Runnable = Extract<Plan, { type: "runnable" }>;
+
+/** An image that would run as root runs as nobody: nothing a workspace does needs root, and a flaw in it gains less. */
+const nobody = "65534:65534";
+const mebibyte = 2 ** 20;
+
+/** `ngpu-<market>-<workspaceId>-<replica>-<lease>-<fence>`: the engine refuses a second one of the same name. */
+export function containerName(engine: Engine, lease: Assignment): string {
+  const { workspaceId, replica, lease: number, fence } = lease;
+  return `ngpu-${engine.market}-${workspaceId}-${replica}-${number}-${fence.slice(2)}`;
+}
+
+/** What every container of ours lives under: no privilege, no capability, a read-only root, bounded resources. */
+export function sandbox(limits: { memoryMib: number; cpuMilli: number; pids: number; tmpMib: number }) {
+  return {
+    Privileged: false,
+    CapDrop: ["ALL"],
+    SecurityOpt: ["no-new-privileges"],
+    ReadonlyRootfs: true,
+    Tmpfs: { "/tmp": `rw,nosuid,nodev,mode=1777,size=${limits.tmpMib}m` },
+    Memory: limits.memoryMib * mebibyte,
+    MemorySwap: limits.memoryMib * mebibyte,
+    NanoCpus: limits.cpuMilli * 1_000_000,
+    PidsLimit: limits.pids,
+    Init: true,
+    // Starting again is ours to decide: an engine that does it by itself would run a lease that is over.
+    RestartPolicy: { Name: "no" },
+    LogConfig: { Type: "json-file", Config: { "max-size": "10m", "max-file": "3" } },
+  } satisfies Docker.HostConfig;
+}
+
+/** The user an image is run as. */
+export function userOf(imageUser: string | undefined): string {
+  const [user = ""] = (imageUser ?? "").split(":");
+  return user === "" || user === "root" || /^0+$/.test(user) ? nobody : (imageUser ?? nobody);
+}
+
+/** The engine's description of a workspace's container. */
+export function workspaceContainer(
+  engine: Engine,
+  options: {
+    lease: Assignment;
+    plan: Runnable;
+    gpuUuids: string[];
+    imageUser: string | undefined;
+    network: string;
+  },
+): Docker.ContainerCreateOptions {
+  const { lease, plan, gpuUuids } = options;
+  const ports = plan.config.ports.map((port) => `${port}/tcp`);
+  return {
+    name: containerName(engine, lease),
+    Image: plan.reference,
+    User: userOf(options.imageUser),
+    Env: Object.entries({ HOME: "/tmp", ...plan.config.env }).map(([name, value]) => `${name}=${value}`),
+    ...(plan.config.command && { Cmd: plan.config.command }),
+    ExposedPorts: Object.fromEntries(ports.map((port) => [port, {}])),
+    StopTimeout: 10,
+    Labels: {
+      "ngpu.market": engine.market,
+      "ngpu.node": engine.node,
+      "ngpu.workspace": String(lease.workspaceId),
+      "ngpu.replica": String(lease.replica),
+      "ngpu.lease": String(lease.lease),
+      "ngpu.fence": lease.fence,
+      "ngpu.port": String(plan.config.ports[0]),
+      "ngpu.gpus": gpuUuids.join(","),
+    },
+    HostConfig: {
+      ...sandbox({
+        memoryMib: plan.memoryMib,
+        cpuMilli: plan.cpuMilli,
+        pids: 4096,
+        tmpMib: Math.max(16, Math.floor(plan.memoryMib / 2)),
+      }),
+      NetworkMode: options.network,
+      ShmSize: Math.max(64, Math.floor(plan.memoryMib / 4)) * mebibyte,
+      // The tunnel reaches these; nothing outside the machine does.
+      PortBindings: Object.fromEntries(ports.map((port) => [port, [{ HostIp: "127.0.0.1", HostPort: "" }]])),
+      ...(gpuUuids.length > 0 && {
+        DeviceRequests: [{ Driver: "nvidia", DeviceIDs: gpuUuids, Capabilities: [["gpu"]] }],
+      }),
+    },
+  };
+}

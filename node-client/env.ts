@@ -1,0 +1,87 @@
+import { parse, resolve } from "node:path";
+import { z } from "zod";
+import { commonEnv, envTypes, readEnv } from "../services/shared/env.ts";
+
+const count = (max: number) => z.coerce.number().int().min(0).max(max).optional();
+const region = () =>
+  z
+    .string()
+    .regex(/^[A-Z]{2}$/, "is not an ISO 3166-1 alpha-2 code such as DE")
+    .optional();
+const folder = () =>
+  z.string().transform((path, context) => {
+    const full = resolve(path);
+    if (full !== parse(full).root) return full;
+    context.addIssue({ code: "custom", message: "must not be the root of the file system" });
+    return z.NEVER;
+  });
+const api = {
+  NGPU_API: envTypes.url().describe("Address of the market's API; /v1/network there tells the rest"),
+};
+
+/** Variables of the compute node. */
+const nodeVariables = {
+  ...commonEnv,
+  ...api,
+  NODE_DIR: folder().default(resolve(".ngpu/node")).describe("Folder of the node's key and journal"),
+  NODE_WALLET: envTypes
+    .address()
+    .optional()
+    .describe("Wallet that rewards go to; the node's own address if unset"),
+  NODE_HOST: z
+    .string()
+    .max(255)
+    .optional()
+    .describe("Name or address under which this machine's ports are reached; what match sees if unset"),
+  NODE_REGION: region().describe("Country of the machine, two letters"),
+  NODE_PRICE: z
+    .string()
+    .regex(/^\d{1,19}$/, "is not a whole number of token units")
+    .transform(BigInt)
+    .default(100_000_000_000_000n)
+    .describe("Price of a replica, token units (1e-18) a second; the default is 0.36 tokens an hour"),
+  NODE_DOCKER_SOCKET: z.string().default("/var/run/docker.sock").describe("Socket of the Docker engine"),
+  NODE_STOP_CONTAINERS: z
+    .enum(["0", "1"])
+    .default("0")
+    .transform((value) => value === "1")
+    .describe("1: stop and remove the node's containers when the client is stopped"),
+  NODE_LIMIT_GPUS: count(255).describe("Most GPUs to offer; 0 joins without, whatever nvidia-smi says"),
+  NODE_LIMIT_CPU_MILLI: count(2 ** 24 - 1).describe("Most thousandths of a CPU core to offer"),
+  NODE_LIMIT_MEMORY_MIB: count(2 ** 24 - 1).describe("Most memory to offer, MiB"),
+  NODE_LIMIT_DISK_GIB: count(65_535).describe("Most disk to offer, GiB"),
+  NODE_LIMIT_PORTS: z.coerce.number().int().min(0).max(65_535).default(64).describe("Ports to offer"),
+};
+
+/** Variables of a measurement node. */
+const measurerVariables = {
+  ...commonEnv,
+  ...api,
+  MEASURER_DIR: folder()
+    .default(resolve(".ngpu/measurer"))
+    .describe("Folder of the measurer's key and journal"),
+  MEASURER_WALLET: envTypes
+    .address()
+    .optional()
+    .describe("Wallet that rewards go to; the measurer's own address if unset"),
+  MEASURER_REGION: region().describe("Country of the machine, two letters"),
+};
+
+export type NodeEnv = z.infer<z.ZodObject<typeof nodeVariables>>;
+export type MeasurerEnv = z.infer<z.ZodObject<typeof measurerVariables>>;
+
+/** @throws FatalError `env_invalid`, naming every variable at fault. */
+export function readNodeEnv(): NodeEnv {
+  return readEnv(nodeVariables);
+}
+
+/** The variables of commands that only look at this machine: no market is needed. */
+export function readLocalEnv(): Omit<NodeEnv, "NGPU_API"> {
+  const { NGPU_API: _api, ...local } = nodeVariables;
+  return readEnv(local);
+}
+
+/** @throws FatalError `env_invalid`, naming every variable at fault. */
+export function readMeasurerEnv(): MeasurerEnv {
+  return readEnv(measurerVariables);
+}

@@ -1,0 +1,48 @@
+import { type Address, decodeEventLog, getAbiItem, type Hex, numberToHex, pad, toEventSelector } from "viem";
+import type { Deployment } from "../services/shared/chain/deployment.ts";
+import {
+  dockerContractAbi,
+  escrowAbi,
+  measureAbi,
+  progressAbi,
+} from "../services/shared/chain/generated/abi.ts";
+
+/** A log as the chain gave it and the journal keeps it. */
+export type StoredLog = {
+  address: Address;
+  topics: [Hex, ...Hex[]];
+  data: Hex;
+  blockNumber: bigint;
+  blockHash: Hex;
+  logIndex: number;
+};
+
+/** Events that concern one node: in each its id is the second indexed argument. */
+const followed = [
+  getAbiItem({ abi: dockerContractAbi, name: "Assigned" }),
+  getAbiItem({ abi: dockerContractAbi, name: "StartRequested" }),
+  getAbiItem({ abi: dockerContractAbi, name: "StopRequested" }),
+  getAbiItem({ abi: dockerContractAbi, name: "DeleteRequested" }),
+  getAbiItem({ abi: dockerContractAbi, name: "StateChanged" }),
+  getAbiItem({ abi: dockerContractAbi, name: "LeaseLost" }),
+  getAbiItem({ abi: dockerContractAbi, name: "Released" }),
+  getAbiItem({ abi: escrowAbi, name: "LeaseClosed" }),
+  getAbiItem({ abi: progressAbi, name: "ProgressReported" }),
+  getAbiItem({ abi: measureAbi, name: "MeasureRequested" }),
+] as const;
+
+/** Which logs a node follows. */
+export function nodeLogFilter(deployment: Deployment, nodeId: number) {
+  const { DockerContract, Escrow, Progress, Measure } = deployment.contracts;
+  const topics: (Hex | Hex[] | null)[] = [
+    followed.map((event) => toEventSelector(event)),
+    null,
+    pad(numberToHex(nodeId), { size: 32 }),
+  ];
+  return { addresses: [DockerContract, Escrow, Progress, Measure], topics };
+}
+
+/** The event of a followed log, typed. */
+export function decodeLog(log: StoredLog) {
+  return decodeEventLog({ abi: followed, topics: log.topics, data: log.data });
+}

@@ -1,0 +1,63 @@
+import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
+import { FatalError, messageOf } from "../services/shared/errors.ts";
+
+/**
+ * The key that is this machine's identity, from `<dir>/<name>.key`; made once, readable by its owner alone.
+ *
+ * @throws FatalError `identity_unusable` when the file cannot be read or written, or others can read it.
+ */
+export function openIdentity(dir: string, name: "node" | "measurer"): PrivateKeyAccount {
+  const path = join(dir, `${name}.key`);
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    return read(path) ?? create(path);
+  } catch (error) {
+    if (error instanceof FatalError) throw error;
+    throw new FatalError(`The key file ${path} cannot be used: ${messageOf(error)}.`, {
+      code: "identity_unusable",
+      hint: "Choose a folder that this user may write, or give it to this user.",
+      cause: error,
+    });
+  }
+}
+
+function read(path: string): PrivateKeyAccount | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8").trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+  if ((statSync(path).mode & 0o077) !== 0) {
+    throw new FatalError(`Others may read the key file ${path}.`, {
+      code: "identity_unusable",
+      hint: `Type: chmod 600 ${path}`,
+    });
+  }
+  if (!/^0x[0-9a-f]{64}$/.test(text)) {
+    throw new FatalError(`The key file ${path} does not hold a private key.`, {
+      code: "identity_unusable",
+      hint: "Restore it from a backup, or remove it to join as a new node.",
+    });
+  }
+  return privateKeyToAccount(text as `0x${string}`);
+}
+
+/** Links a finished file into place, so that a kill leaves either no key or a whole one, and the first of two writers wins. */
+function create(path: string): PrivateKeyAccount | never {
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, `${generatePrivateKey()}\n`, { mode: 0o600, flush: true });
+  try {
+    linkSync(draft, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  } finally {
+    rmSync(draft);
+  }
+  const account = read(path);
+  if (account === undefined) throw new Error("it was removed as it was written");
+  return account;
+}

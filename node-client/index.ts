@@ -1,0 +1,221 @@
+import { join } from "node:path";
+import { createChainClient, requireChain } from "../services/shared/chain/client.ts";
+import { NgpuError } from "../services/shared/errors.ts";
+import { createApp, listen as listenHttp } from "../services/shared/http.ts";
+import { runService, type ServiceContext } from "../services/shared/lifecycle.ts";
+import { startLoop } from "../services/shared/loop.ts";
+import { engineFacts, openEngine } from "./docker/engine.ts";
+import { watchEngine } from "./docker/events.ts";
+import type { NodeEnv } from "./env.ts";
+import { sendHeartbeats } from "./heartbeat.ts";
+import { openIdentity } from "./identity.ts";
+import { keptBlocksOf } from "./journal/chain.ts";
+import { type Journal, openJournalOf } from "./journal/open.ts";
+import { dropProbe, putProbe } from "./journal/probes.ts";
+import { createMemory } from "./knowledge.ts";
+import { createMembership } from "./membership.ts";
+import { nodeMetrics } from "./metrics.ts";
+import { learnNetwork, type Network, watchNetwork } from "./network.ts";
+import { createOutbox } from "./outbox.ts";
+import { probeHardware } from "./probe/hardware.ts";
+import { createReconciler } from "./reconcile.ts";
+import { keepRegistered } from "./registration.ts";
+import { createRounds } from "./rounds.ts";
+import { startSession } from "./session.ts";
+import { createSight } from "./sight.ts";
+import { offerOf } from "./spec.ts";
+import { createTunnels } from "./tunnels.ts";
+import { version } from "./version.ts";
+
+/** What SIGTERM gets: containers that are to be stopped have 10 s of their own. */
+const stopDeadline = 18_000;
+
+/** Runs the compute node until it is stopped. */
+export async function runNode(env: NodeEnv): Promise<void> {
+  await runService({ name: "node", logLevel: env.LOG_LEVEL, stopDeadline }, (context) =>
+    startNode(context, env),
+  );
+}
+
+async function startNode(context: ServiceContext, env: NodeEnv): Promise<void> {
+  const { logger, signal } = context;
+  const account = openIdentity(env.NODE_DIR, "node");
+  const network = await learnNetwork({ api: env.NGPU_API, dir: env.NODE_DIR, logger, signal });
+  const { deployment } = network;
+  const journal = openJournal(context, env, network);
+  const engine = openEngine({
+    socket: env.NODE_DOCKER_SOCKET,
+    market: deployment.contracts.ComputeNode.slice(2, 10).toLowerCase(),
+    node: account.address,
+  });
+  const facts = await engineFacts(engine.docker);
+  const hardware = await probeHardware(facts.dataDir, env);
+  const gpuUuids = hardware.gpus.map((gpu) => gpu.uuid);
+  if (gpuUuids.length > 0 && !facts.hasNvidia) logger.warn({ event: "engine_without_nvidia_runtime" });
+  const client = createChainClient(network);
+  await requireChainUnlessKnown(context, client, network, journal);
+
+  const metrics = nodeMetrics();
+  const sight = createSight(journal);
+  const wake = { registration: () => {}, work: () => {} };
+  const membership = createMembership({
+    client,
+    deployment,
+    journal,
+    logger,
+    signal,
+    fail: context.fail,
+    onChange: () => wake.work(),
+    onSight: sight.note,
+  });
+  let heartbeatSeconds = deployment.parameters.slotSeconds / 2;
+  const session = startSession({
+    role: "node",
+    account,
+    deployment,
+    urls: () => network.matchUrls,
+    version,
+    host: env.NODE_HOST,
+    logger,
+    signal,
+    onMessage: (message) => {
+      sight.note();
+      if (message.type === "welcome") {
+        heartbeatSeconds = message.heartbeatSeconds;
+        outbox.resend();
+        wake.registration();
+      } else if (message.type === "relayed") outbox.take(message);
+      else if (message.type === "probe") putProbe(journal, message);
+      else if (message.type === "probeDone") dropProbe(journal, message.roundId);
+      wake.work();
+    },
+  });
+  const outbox = createOutbox({
+    journal,
+    account,
+    deployment,
+    send: session.send,
+    logger,
+    onSettled: () => wake.registration(),
+  });
+  const reconciler = createReconciler({
+    engine,
+    dataDir: facts.dataDir,
+    client,
+    deployment,
+    journal,
+    memory: createMemory(),
+    outbox,
+    logger,
+    signal,
+    gpuUuids,
+    view: membership.view,
+    lastSight: sight.last,
+    onDone: () => wake.work(),
+    onAction: metrics.countAction,
+    onProgress: ({ workspaceId, replica, lease }, progress) =>
+      session.send({ type: "live", workspaceId, replica, lease, ...progress }),
+  });
+  const tunnels = createTunnels({
+    account,
+    deployment,
+    portOf: (lease) => reconciler.running().get(lease),
+    logger,
+    signal,
+  });
+  const rounds = createRounds({
+    engine,
+    journal,
+    logger,
+    signal,
+    send: session.send,
+    probeImage: () => network.probeImage ?? undefined,
+    rounds: () => membership.view().rounds,
+  });
+  const offer = offerOf(hardware, { region: env.NODE_REGION, price: env.NODE_PRICE });
+  const registration = startLoop({ name: "registration", logger, signal, interval: 10_000 }, async () => {
+    outbox.resend();
+    const id = await keepRegistered({
+      client,
+      deployment,
+      account,
+      wallet: env.NODE_WALLET,
+      journal,
+      outbox,
+      offer,
+      gpus: hardware.gpus,
+      noteAbsent: membership.noteAbsent,
+    });
+    if (id === undefined) return;
+    membership.join(id);
+    tunnels.keep(network.gatewayUrls);
+  });
+  wake.registration = registration.wake;
+  const work = startLoop({ name: "reconcile", logger, signal, interval: 2_000 }, async () => {
+    if (!membership.isCurrent()) return;
+    await reconciler.round();
+    await rounds();
+  });
+  wake.work = work.wake;
+
+  const background = [
+    session.done,
+    registration.done,
+    work.done,
+    watchNetwork({ api: env.NGPU_API, dir: env.NODE_DIR, network, logger, signal, fail: context.fail }),
+    watchEngine(engine, { signal, logger, onEvent: work.wake }),
+    sendHeartbeats({
+      session,
+      slotSeconds: deployment.parameters.slotSeconds,
+      everySeconds: () => heartbeatSeconds,
+      dataDir: facts.dataDir,
+      running: () => reconciler.running().keys(),
+      signal,
+      logger,
+    }),
+  ];
+  context.onStop("journal", () => journal.close());
+  context.onStop("loops", async () => {
+    await Promise.all([...background, membership.done(), tunnels.done()]);
+    await reconciler.idle();
+    if (env.NODE_STOP_CONTAINERS) await reconciler.stopAll();
+  });
+  const state = () => ({
+    nodeId: membership.nodeId() ?? null,
+    address: account.address,
+    session: session.isOpen(),
+    tunnels: tunnels.open(),
+    current: membership.isCurrent(),
+    running: [...reconciler.running().keys()],
+    lastSight: sight.last(),
+  });
+  metrics.watch(state);
+  const app = createApp({ registry: metrics.registry, health: () => ({ ok: true, details: state() }) });
+  await listenHttp(app, { host: env.HOST, port: env.PORT }, context);
+}
+
+/** The journal of this market, alone. */
+function openJournal(context: ServiceContext, env: NodeEnv, { deployment }: Network): Journal {
+  const { chainId, contracts } = deployment;
+  return openJournalOf(
+    join(env.NODE_DIR, "journal.sqlite"),
+    `${chainId}/${contracts.ComputeNode.toLowerCase()}`,
+    (to) => context.logger.warn({ event: "journal_of_another_market", movedTo: to }),
+  );
+}
+
+/** A node that knows the chain already starts without it: what runs here must be watched all the more. */
+async function requireChainUnlessKnown(
+  { logger }: ServiceContext,
+  client: Parameters<typeof requireChain>[0],
+  { deployment }: Network,
+  journal: Journal,
+): Promise<void> {
+  try {
+    await requireChain(client, deployment);
+  } catch (error) {
+    const isAway = error instanceof NgpuError && error.code === "chain_unreachable";
+    if (!isAway || keptBlocksOf(journal).length === 0) throw error;
+    logger.warn({ event: "chain_unreachable", error });
+  }
+}

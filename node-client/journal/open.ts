@@ -1,0 +1,116 @@
+import { mkdirSync, renameSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { FatalError, messageOf } from "../../services/shared/errors.ts";
+
+/** The client's own memory on disk: what it has seen of the chain, what it has signed, what it has started. */
+export type Journal = DatabaseSync;
+
+const schema = `
+create table if not exists fact (name text primary key, value text not null) strict;
+-- The newest blocks seen, for finding the common ancestor after a reorg.
+create table if not exists block (
+  number integer primary key, hash text not null, parent_hash text not null, time integer not null) strict;
+-- Logs that concern this node, as the chain gave them.
+create table if not exists log (
+  block_number integer not null, log_index integer not null, block_hash text not null, address text not null,
+  topics text not null, data text not null, primary key (block_number, log_index)) strict;
+-- Spec and configuration of workspaces assigned here.
+create table if not exists workspace (
+  workspace_id text primary key, block_number integer not null, spec text not null, config text not null,
+  size_bytes text) strict;
+-- Signed messages on their way to the chain; id is the digest without 0x.
+create table if not exists outbox (
+  id text primary key, kind text not null, message text not null, signature text not null, subject text not null,
+  status text not null, reason text, deadline integer not null, created_at integer not null,
+  settled_at integer) strict;
+create index if not exists outbox_subject on outbox (subject, created_at);
+create table if not exists sequence (lease text primary key, last integer not null) strict;
+-- Starts of a lease's container under one order to run, counted before each is tried.
+create table if not exists run (
+  lease text primary key, run_order text not null, starts integer not null, last_start integer not null) strict;
+create table if not exists probe (
+  round_id text primary key, port integer not null, token text not null, image text not null,
+  closes_at integer not null) strict;
+`;
+const version = 1;
+
+/**
+ * Opens the journal and holds it alone: a second client on the same folder is refused. A kill of the holder frees it.
+ *
+ * @throws FatalError `journal_in_use` or `journal_unusable`.
+ */
+export function openJournal(path: string): Journal {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const journal = new DatabaseSync(path, { timeout: 2_000 });
+    journal.exec("pragma locking_mode = exclusive; pragma journal_mode = wal; pragma synchronous = full;");
+    journal.exec(`begin exclusive; ${schema} commit;`);
+    const found = journal.prepare("pragma user_version").get()?.user_version;
+    if (found !== 0 && found !== version) {
+      throw new FatalError(`The journal ${path} has version ${found}; this client knows ${version}.`, {
+        code: "journal_unusable",
+        hint: "Run the client release that wrote it, or move the file away to follow the chain anew.",
+      });
+    }
+    journal.exec(`pragma user_version = ${version}`);
+    return journal;
+  } catch (error) {
+    if (error instanceof FatalError) throw error;
+    const busy = (error as { errcode?: number }).errcode === 5;
+    throw new FatalError(
+      busy
+        ? `Another client runs on ${dirname(path)}.`
+        : `The journal ${path} cannot be used: ${messageOf(error)}.`,
+      busy
+        ? { code: "journal_in_use", hint: "Stop it, or give this one a folder of its own.", cause: error }
+        : { code: "journal_unusable", hint: "Check the folder's permissions and free space.", cause: error },
+    );
+  }
+}
+
+/** Runs `work` so that all of its writes happen or none. */
+export function atomically<T>(journal: Journal, work: () => T): T {
+  journal.exec("begin immediate");
+  try {
+    const result = work();
+    journal.exec("commit");
+    return result;
+  } catch (error) {
+    journal.exec("rollback");
+    throw error;
+  }
+}
+
+export function readFact(journal: Journal, name: string): string | undefined {
+  const row = journal.prepare("select value from fact where name = ?").get(name);
+  return row === undefined ? undefined : String(row.value);
+}
+
+export function writeFact(journal: Journal, name: string, value: string): void {
+  journal
+    .prepare("insert into fact values (?, ?) on conflict (name) do update set value = excluded.value")
+    .run(name, value);
+}
+
+/**
+ * Opens the journal of one market. A journal of another market, or of a chain that was started afresh, is moved aside.
+ *
+ * @param market What names the market and its chain, genesis included.
+ */
+export function openJournalOf(path: string, market: string, onMoved: (to: string) => void): Journal {
+  const journal = openJournal(path);
+  const known = readFact(journal, "market");
+  if (known === market) return journal;
+  if (known === undefined) {
+    writeFact(journal, "market", market);
+    return journal;
+  }
+  journal.close();
+  const aside = `${path}.${Date.now()}`;
+  renameSync(path, aside);
+  onMoved(aside);
+  const fresh = openJournal(path);
+  writeFact(fresh, "market", market);
+  return fresh;
+}

@@ -1,0 +1,35 @@
+import type { Journal } from "./open.ts";
+
+/** Starts of one lease's container under one order to run. */
+export type Run = {
+  order: string;
+  starts: number;
+  /** Milliseconds. */
+  lastStart: number;
+};
+
+/** By fenced lease. */
+export function readRuns(journal: Journal): Map<string, Run> {
+  const rows = journal.prepare("select * from run").all();
+  return new Map(
+    rows.map((row) => [
+      String(row.lease),
+      { order: String(row.run_order), starts: Number(row.starts), lastStart: Number(row.last_start) },
+    ]),
+  );
+}
+
+/** Counts a start before it is tried, so that a kill in between never makes the count too low. */
+export function noteRun(journal: Journal, lease: string, run: Run): void {
+  journal
+    .prepare(
+      `insert into run values (?, ?, ?, ?) on conflict (lease) do update
+       set run_order = excluded.run_order, starts = excluded.starts, last_start = excluded.last_start`,
+    )
+    .run(lease, run.order, run.starts, run.lastStart);
+}
+
+/** Forgets the starts of a container that we stop ourselves: it has not crashed. */
+export function forgetRun(journal: Journal, lease: string): void {
+  journal.prepare("delete from run where lease = ?").run(lease);
+}

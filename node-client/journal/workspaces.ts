@@ -1,0 +1,33 @@
+import { z } from "zod";
+import { toJson } from "../../services/shared/json.ts";
+import type { Publication } from "../plans.ts";
+import type { Journal } from "./open.ts";
+
+const spec = z.object({
+  image: z.custom<`0x${string}`>((value) => typeof value === "string"),
+  policy: z.number(),
+  graceSeconds: z.number(),
+  resources: z.object({ gpus: z.number(), cpuMilli: z.number(), memoryMib: z.number() }),
+  configHash: z.custom<`0x${string}`>((value) => typeof value === "string"),
+});
+
+/** Keeps a workspace's publication; a reorg below its block drops it. */
+export function putPublication(journal: Journal, publication: Publication): void {
+  const { workspaceId, blockNumber, config, sizeBytes } = publication;
+  journal
+    .prepare("insert or replace into workspace values (?, ?, ?, ?, ?)")
+    .run(String(workspaceId), blockNumber, toJson(publication.spec), config, sizeBytes?.toString() ?? null);
+}
+
+export function readPublications(journal: Journal): Publication[] {
+  return journal
+    .prepare("select * from workspace")
+    .all()
+    .map((row) => ({
+      workspaceId: BigInt(String(row.workspace_id)),
+      blockNumber: BigInt(Number(row.block_number)),
+      spec: spec.parse(JSON.parse(String(row.spec))),
+      config: String(row.config),
+      sizeBytes: row.size_bytes === null ? undefined : BigInt(String(row.size_bytes)),
+    }));
+}

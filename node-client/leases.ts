@@ -1,0 +1,36 @@
+import type { Hex } from "viem";
+import type { AssignmentState, Desired } from "../services/shared/chain/names.ts";
+
+/** One replica's tenancy of a node. */
+export type LeaseRef = { workspaceId: bigint; replica: number; lease: number };
+
+/** `workspaceId/replica/lease`, as heartbeats and tunnels name a lease. */
+export type LeaseKey = string;
+
+export function leaseKey(ref: LeaseRef): LeaseKey {
+  return `${ref.workspaceId}/${ref.replica}/${ref.lease}`;
+}
+
+/** The lease with its fence: what tells it from a lease of the same number on another fork. */
+export function fencedKey(ref: LeaseRef & { fence: Hex }): string {
+  return `${leaseKey(ref)}/${ref.fence}`;
+}
+
+/** An assignment of this node, as its events on the present chain tell it. */
+export type Assignment = LeaseRef & {
+  fence: Hex;
+  assignedBlock: bigint;
+  assignedBlockHash: Hex;
+  desired: Desired;
+  /** Names the last order to run: crashes are counted anew under a new one. */
+  order: string;
+  /** What the chain has of our reports. */
+  state: AssignmentState;
+  detail: Hex;
+  sequence: number;
+  milestone: number;
+  /** Marked lost; a report clears it. */
+  lost: boolean;
+  /** Released, or no longer paid for. */
+  ended: boolean;
+};

@@ -1,0 +1,40 @@
+import { Counter, Gauge, type Registry } from "prom-client";
+import { createRegistry } from "../services/shared/metrics.ts";
+
+type State = { session: boolean; tunnels: number; running: readonly string[]; lastSight: number };
+
+/** The node's own figures beside those of its process. */
+export function nodeMetrics(): {
+  registry: Registry;
+  countAction: (action: string, outcome: string) => void;
+  watch: (state: () => State) => void;
+} {
+  const registry = createRegistry("node");
+  const actions = new Counter({
+    name: "ngpu_node_actions_total",
+    help: "Steps towards what the chain wants, by kind and outcome",
+    labelNames: ["action", "outcome"] as const,
+    registers: [registry],
+  });
+  return {
+    registry,
+    countAction: (action, outcome) => actions.inc({ action, outcome }),
+    watch: (state) => {
+      const gauge = (name: string, help: string, read: (state: State) => number) =>
+        new Gauge({
+          name: `ngpu_node_${name}`,
+          help,
+          registers: [registry],
+          collect() {
+            this.set(read(state()));
+          },
+        });
+      gauge("session_open", "1 while a session with match is open", (now) => (now.session ? 1 : 0));
+      gauge("tunnels_open", "Tunnels to gateways that are open", (now) => now.tunnels);
+      gauge("containers_running", "Leases whose container runs", (now) => now.running.length);
+      gauge("sight_age_seconds", "Seconds since the chain or match was seen", (now) =>
+        now.lastSight === 0 ? Number.NaN : (Date.now() - now.lastSight) / 1000,
+      );
+    },
+  };
+}

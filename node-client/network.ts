@@ -1,0 +1,148 @@
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { type Deployment, parseDeployment } from "../services/shared/chain/deployment.ts";
+import { FatalError, messageOf, RetryableError } from "../services/shared/errors.ts";
+import { toJson } from "../services/shared/json.ts";
+import type { Logger } from "../services/shared/logger.ts";
+import { rest } from "../services/shared/loop.ts";
+
+const networkSchema = z.object({
+  chainId: z.number().int().positive(),
+  rpcUrls: z.array(z.url()).min(1),
+  deployment: z.unknown().transform((value) => parseDeployment(value)),
+  matchUrls: z.array(z.url()).min(1),
+  gatewayUrls: z.array(z.url()),
+  /** `reference@sha256:…` of the image that measurements run; no other is run for them. */
+  probeImage: z.string().nullish(),
+});
+
+/** What the market tells of itself: where its chain, its match instances and its gateways are. */
+export type Network = z.infer<typeof networkSchema>;
+
+const watchInterval = 60_000;
+
+/**
+ * Asks the API for the market's addresses.
+ *
+ * @throws RetryableError `api_unreachable` when it does not answer, FatalError `network_invalid` when the answer is no
+ * description of a market.
+ */
+export async function fetchNetwork(api: string, signal?: AbortSignal): Promise<Network> {
+  const url = new URL("v1/network", api.endsWith("/") ? api : `${api}/`);
+  const limit = AbortSignal.timeout(5_000);
+  let body: unknown;
+  try {
+    const response = await fetch(url, { signal: signal ? AbortSignal.any([signal, limit]) : limit });
+    if (!response.ok) throw new Error(`it answers ${response.status}`);
+    body = await response.json();
+  } catch (error) {
+    throw new RetryableError(`The market's API at ${url.href} does not answer: ${messageOf(error)}.`, {
+      code: "api_unreachable",
+      hint: "Check NGPU_API and that the market is up.",
+      cause: error,
+    });
+  }
+  return parseNetwork(body, url.href);
+}
+
+function parseNetwork(body: unknown, source: string): Network {
+  const parsed = networkSchema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  throw new FatalError(`${source} does not describe a market:\n${z.prettifyError(parsed.error)}`, {
+    code: "network_invalid",
+    hint: "Check that NGPU_API is the address of an ngpu API of this version.",
+  });
+}
+
+/**
+ * The market's addresses as the API tells them now, or as it told them last: a node that was set up once goes on
+ * following the chain while the API is down.
+ *
+ * @param tries How often the API is asked, a second apart, when nothing is remembered.
+ * @throws RetryableError `api_unreachable` when the API does not answer and never did.
+ */
+export async function learnNetwork(options: {
+  api: string;
+  dir: string;
+  logger: Logger;
+  signal: AbortSignal;
+  tries?: number;
+}): Promise<Network> {
+  const path = join(options.dir, "network.json");
+  for (let left = options.tries ?? 10; ; left -= 1) {
+    try {
+      const network = await fetchNetwork(options.api, options.signal);
+      remember(path, options.api, network);
+      return network;
+    } catch (error) {
+      if (!(error instanceof RetryableError) || options.signal.aborted) throw error;
+      const known = recall(path, options.api);
+      if (known !== undefined) {
+        options.logger.warn({ event: "network_from_memory", path, error });
+        return known;
+      }
+      if (left <= 1) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+    }
+  }
+}
+
+function remember(path: string, api: string, network: Network): void {
+  writeFileSync(`${path}.new`, toJson({ api, network }, 2), { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+}
+
+function recall(path: string, api: string): Network | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+  const kept = z.object({ api: z.string(), network: z.unknown() }).parse(JSON.parse(text));
+  return kept.api === api ? parseNetwork(kept.network, path) : undefined;
+}
+
+/**
+ * Asks now and then whether addresses have changed and puts them into `network`. Other contracts than before end the client: it
+ * starts anew with a journal of their own.
+ */
+export async function watchNetwork(options: {
+  api: string;
+  dir: string;
+  network: Network;
+  logger: Logger;
+  signal: AbortSignal;
+  fail: (error: unknown) => void;
+}): Promise<void> {
+  const { network, logger, signal } = options;
+  while (!signal.aborted) {
+    await rest(watchInterval, signal);
+    if (signal.aborted) return;
+    try {
+      const told = await fetchNetwork(options.api, signal);
+      if (!sameMarket(told.deployment, network.deployment)) {
+        options.fail(
+          new FatalError("The market was deployed anew.", {
+            code: "market_changed",
+            hint: "Start the client again: it joins the new one.",
+          }),
+        );
+        return;
+      }
+      network.matchUrls = told.matchUrls;
+      network.gatewayUrls = told.gatewayUrls;
+      network.probeImage = told.probeImage;
+      remember(join(options.dir, "network.json"), options.api, told);
+    } catch (error) {
+      if (!signal.aborted) logger.warn({ event: "network_unknown", reason: messageOf(error) });
+    }
+  }
+}
+
+/** True when both describe the same contracts on the same chain. */
+function sameMarket(a: Deployment, b: Deployment): boolean {
+  return a.chainId === b.chainId && toJson(a.contracts).toLowerCase() === toJson(b.contracts).toLowerCase();
+}

@@ -1,0 +1,71 @@
+import type { LocalAccount } from "viem";
+import type { Deployment } from "../services/shared/chain/deployment.ts";
+import { type RelayKind, type RelayMessage, relayDigest, signRelay } from "../services/shared/chain/relay.ts";
+import type { Logger } from "../services/shared/logger.ts";
+import type { ClientMessage, ServerMessage } from "../services/shared/wire.ts";
+import type { Journal } from "./journal/open.ts";
+import { expireOutbox, type OutboxItem, openOutbox, putOutbox, settleOutbox } from "./journal/outbox.ts";
+
+/** Signed messages on their way to the chain through match. */
+export type Outbox = {
+  /** Signs a message, stores it and sends it; from then on the same bytes are sent until it is settled. */
+  submit<Kind extends RelayKind>(kind: Kind, message: RelayMessage<Kind>, subject: string): Promise<string>;
+  /** Sends all that is not settled: at each new session, and now and then. */
+  resend(): void;
+  /** Takes match's answer. */
+  take(answer: Extract<ServerMessage, { type: "relayed" }>): void;
+};
+
+/** Seconds that a signature is good for. */
+export const messageLife = 600;
+
+export function createOutbox(deps: {
+  journal: Journal;
+  account: LocalAccount;
+  deployment: Deployment;
+  send: (message: ClientMessage) => boolean;
+  logger: Logger;
+  onSettled?: (id: string) => void;
+}): Outbox {
+  const { journal, account, deployment, logger } = deps;
+  const dispatch = ({
+    id,
+    kind,
+    message,
+    signature,
+  }: Pick<OutboxItem, "id" | "kind" | "message" | "signature">) =>
+    deps.send({ type: "relay", id, kind, message, signature });
+  return {
+    submit: async (kind, message, subject) => {
+      const id = relayDigest(deployment, kind, message).slice(2);
+      const signature = await signRelay(account, deployment, kind, message);
+      putOutbox(journal, {
+        id,
+        kind,
+        message,
+        signature,
+        subject,
+        deadline: message.deadline,
+        now: Date.now(),
+      });
+      logger.info({ event: "message_signed", kind, subject, id });
+      dispatch({ id, kind, message, signature });
+      return id;
+    },
+    resend: () => {
+      expireOutbox(journal, Date.now());
+      for (const item of openOutbox(journal)) if (!dispatch(item)) return;
+    },
+    take: ({ id, status, reason, txHash }) => {
+      settleOutbox(journal, id, { status, reason, now: Date.now() });
+      if (status === "refused") logger.warn({ event: "message_refused", id, reason });
+      else logger.debug({ event: `message_${status}`, id, txHash });
+      if (status !== "queued") deps.onSettled?.(id);
+    },
+  };
+}
+
+/** The Unix time until which a message signed now is good. */
+export function deadline(): bigint {
+  return BigInt(Math.floor(Date.now() / 1000) + messageLife);
+}

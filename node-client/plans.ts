@@ -1,0 +1,123 @@
+import {
+  decodeEventLog,
+  getAbiItem,
+  type Hex,
+  keccak256,
+  numberToHex,
+  pad,
+  toBytes,
+  toEventSelector,
+} from "viem";
+import type { Deployment } from "../services/shared/chain/deployment.ts";
+import { dockerContractAbi } from "../services/shared/chain/generated/abi.ts";
+import { policies } from "../services/shared/chain/names.ts";
+import { type ChainLog, type RpcClient, readLogs } from "../services/shared/chain/rpc.ts";
+import { RetryableError } from "../services/shared/errors.ts";
+import { workspaceConfig } from "../services/shared/workspaceConfig.ts";
+import type { Plan } from "./facts.ts";
+import type { Assignment } from "./leases.ts";
+
+const published = getAbiItem({ abi: dockerContractAbi, name: "WorkspacePublished" });
+const imageRegistered = getAbiItem({ abi: dockerContractAbi, name: "ImageRegistered" });
+
+/** A workspace as its publication tells it; what the journal keeps. */
+export type Publication = {
+  workspaceId: bigint;
+  blockNumber: bigint;
+  spec: {
+    image: Hex;
+    policy: number;
+    graceSeconds: number;
+    resources: { gpus: number; cpuMilli: number; memoryMib: number };
+    configHash: Hex;
+  };
+  config: string;
+  sizeBytes: bigint | undefined;
+};
+
+/** How to run a published workspace. Pure. */
+export function planOf({ spec, config, sizeBytes }: Publication): Plan {
+  if (keccak256(toBytes(config)) !== spec.configHash)
+    return { type: "unrunnable", reason: "config_mismatch" };
+  const parsed = parseConfig(config);
+  if (parsed === undefined) return { type: "unrunnable", reason: "config_invalid" };
+  return {
+    type: "runnable",
+    reference: `${parsed.image}@sha256:${spec.image.slice(2)}`,
+    policy: policies[spec.policy] ?? "exclusive",
+    graceSeconds: spec.graceSeconds,
+    gpus: spec.resources.gpus,
+    cpuMilli: spec.resources.cpuMilli,
+    memoryMib: spec.resources.memoryMib,
+    config: parsed,
+    sizeBytes,
+  };
+}
+
+function parseConfig(text: string) {
+  try {
+    return workspaceConfig.parse(JSON.parse(text));
+  } catch {
+    // Published by a stranger: whatever is wrong with it, it cannot be run, and the lease is told so.
+    return undefined;
+  }
+}
+
+/**
+ * Reads a workspace's publication from the chain, looking back from the block that assigned it here.
+ *
+ * @throws RetryableError `publication_missing` when the endpoint does not have it, or an endpoint's fault.
+ */
+export async function readPublication(
+  client: RpcClient,
+  deployment: Deployment,
+  assignment: Pick<Assignment, "workspaceId" | "assignedBlock">,
+): Promise<Publication> {
+  const topics = [toEventSelector(published), pad(numberToHex(assignment.workspaceId), { size: 32 })];
+  const log = await findBack(client, deployment, topics, assignment.assignedBlock);
+  if (log === undefined) {
+    throw new RetryableError(`The chain's endpoint does not show workspace ${assignment.workspaceId}.`, {
+      code: "publication_missing",
+    });
+  }
+  const { args } = decodeEventLog({ abi: [published], topics: log.topics, data: log.data });
+  return {
+    workspaceId: args.workspaceId,
+    blockNumber: log.blockNumber,
+    spec: args.spec,
+    config: args.config,
+    sizeBytes: await readSize(client, deployment, args.spec.image, assignment.assignedBlock),
+  };
+}
+
+/** The image's compressed size; undefined when it was not registered: only the space check and the percentage want it. */
+async function readSize(client: RpcClient, deployment: Deployment, image: Hex, until: bigint) {
+  const log = await findBack(client, deployment, [toEventSelector(imageRegistered), image], until);
+  if (log === undefined) return undefined;
+  return decodeEventLog({ abi: [imageRegistered], topics: log.topics, data: log.data }).args.sizeBytes;
+}
+
+/** The newest such log at or below a block; in ranges that shrink where the endpoint does not bear them. */
+async function findBack(
+  client: RpcClient,
+  deployment: Deployment,
+  topics: Hex[],
+  until: bigint,
+): Promise<ChainLog | undefined> {
+  const { startBlock, contracts } = deployment;
+  let span = 5_000n;
+  for (let last = until; last >= startBlock; ) {
+    const first = last - span + 1n > startBlock ? last - span + 1n : startBlock;
+    try {
+      const filter = { addresses: [contracts.DockerContract], topics };
+      const logs = await readLogs(client, filter, { fromBlock: first, toBlock: last });
+      if (logs.length > 0) return logs.at(-1);
+      last = first - 1n;
+      span = span < 500_000n ? span * 2n : span;
+    } catch (error) {
+      if (span <= 100n) throw error;
+      span /= 10n;
+    }
+  }
+  return undefined;
+}

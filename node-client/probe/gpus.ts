@@ -1,0 +1,76 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { z } from "zod";
+import { FatalError, messageOf } from "../../services/shared/errors.ts";
+
+const run = promisify(execFile);
+
+/** One GPU as its driver describes it. */
+export type Gpu = {
+  name: string;
+  uuid: string;
+  memoryMib: number;
+  /** CUDA compute capability times ten. */
+  computeCapability: number;
+};
+
+const row = z.tuple([
+  z.string().min(1),
+  z.string().regex(/^GPU-[0-9a-fA-F-]{8,}$/, "is not a GPU's UUID"),
+  z.string().regex(/^\d+$/, "is not a number of MiB").transform(Number),
+  z
+    .string()
+    .regex(/^\d{1,2}\.\d$/, "is not a compute capability")
+    .transform((text) => Math.round(Number(text) * 10)),
+]);
+const query = ["--query-gpu=name,uuid,memory.total,compute_cap", "--format=csv,noheader,nounits"];
+
+/**
+ * The GPUs of this machine through `nvidia-smi`; none where it is not installed.
+ *
+ * @throws FatalError `gpu_probe_failed` when it is there and fails, or prints what cannot be understood.
+ */
+export async function probeGpus(): Promise<Gpu[]> {
+  let text: string;
+  try {
+    text = (await run("nvidia-smi", query, { timeout: 20_000 })).stdout;
+  } catch (error) {
+    const fault = error as NodeJS.ErrnoException & { stdout?: string; stderr?: string };
+    if (fault.code === "ENOENT") return [];
+    const said = `${fault.stdout ?? ""}${fault.stderr ?? ""}`.trim().split("\n")[0] || messageOf(error);
+    throw probeFault(`nvidia-smi fails: ${said}`, error);
+  }
+  return parseGpus(text);
+}
+
+/** @throws FatalError `gpu_probe_failed`, quoting the line at fault. */
+export function parseGpus(text: string): Gpu[] {
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  if (lines[0]?.startsWith("No devices were found")) return [];
+  return lines.map((line) => {
+    const parsed = row.safeParse(line.split(",").map((cell) => cell.trim()));
+    if (!parsed.success) {
+      throw probeFault(`nvidia-smi printed a line that is not understood: "${line.trim()}"`, parsed.error);
+    }
+    const [name, uuid, memoryMib, computeCapability] = parsed.data;
+    return { name, uuid, memoryMib, computeCapability };
+  });
+}
+
+/**
+ * A node offers GPUs of one kind: the largest group of equal ones, by memory in all.
+ */
+export function offeredGpus(gpus: Gpu[], limit = gpus.length): Gpu[] {
+  const groups = Map.groupBy(gpus, (gpu) => `${gpu.name}/${gpu.memoryMib}/${gpu.computeCapability}`);
+  const memory = (group: Gpu[]) => group.reduce((sum, gpu) => sum + gpu.memoryMib, 0);
+  const [largest = []] = [...groups.values()].sort((a, b) => memory(b) - memory(a));
+  return [...largest].sort((a, b) => a.uuid.localeCompare(b.uuid)).slice(0, limit);
+}
+
+function probeFault(message: string, cause: unknown): FatalError {
+  return new FatalError(message, {
+    code: "gpu_probe_failed",
+    hint: "Repair the NVIDIA driver, or set NODE_LIMIT_GPUS=0 to join without GPUs.",
+    cause,
+  });
+}

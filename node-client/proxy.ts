@@ -1,0 +1,92 @@
+import { type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders, request } from "node:http";
+import { constants, type ServerHttp2Stream } from "node:http2";
+import type { LeaseKey } from "./leases.ts";
+
+/** Headers that are between two neighbours only. */
+const hopHeaders = new Set([
+  "connection",
+  "expect",
+  "host",
+  "http2-settings",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  // Ours to say, not the container's.
+  "x-ngpu-error",
+]);
+const leasePath = /^\/w\/(\d{1,20})\/(\d{1,5})\/(\d{1,10})(\/.*)?$/s;
+
+/**
+ * Serves one request of the gateway: passes it to the container of the lease that its path names, streaming both ways.
+ *
+ * @param portOf The host port of a running lease's container.
+ */
+export function proxyStream(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders & { ":path"?: string | undefined; ":method"?: string | undefined },
+  portOf: (lease: LeaseKey) => number | undefined,
+): void {
+  stream.on("error", () => stream.destroy());
+  const path = headers[":path"] ?? "/";
+  if (path === "/healthz") {
+    answer(stream, 200, undefined);
+    return;
+  }
+  const match = leasePath.exec(path);
+  const port = match === null ? undefined : portOf(`${match[1]}/${match[2]}/${match[3]}`);
+  if (match === null || port === undefined) {
+    answer(stream, 404, "lease_unknown");
+    return;
+  }
+  const upstream = request({
+    host: "127.0.0.1",
+    port,
+    method: headers[":method"] ?? "GET",
+    path: match[4] ?? "/",
+    headers: { ...passedOn(headers), host: `127.0.0.1:${port}` },
+    agent: false,
+  });
+  stream.once("close", () => upstream.destroy());
+  upstream.once("error", () => {
+    if (!stream.headersSent) answer(stream, 502, "container_unreachable");
+    else stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  });
+  upstream.once("response", (response) => passAnswer(stream, response));
+  stream.pipe(upstream);
+}
+
+function passAnswer(stream: ServerHttp2Stream, response: IncomingMessage): void {
+  if (stream.destroyed) {
+    response.destroy();
+    return;
+  }
+  stream.respond({ ":status": response.statusCode ?? 502, ...passedOn(response.headers) });
+  // A container that dies in mid-answer must not look like one that ended it.
+  response.once("error", () => stream.close(constants.NGHTTP2_INTERNAL_ERROR));
+  response.pipe(stream);
+}
+
+function answer(stream: ServerHttp2Stream, status: number, error: string | undefined): void {
+  if (stream.destroyed || stream.headersSent) return;
+  stream.respond({ ":status": status, ...(error !== undefined && { "x-ngpu-error": error }) });
+  stream.end();
+}
+
+function passedOn(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
+  const named = new Set(
+    (headers.connection ?? "")
+      .toLowerCase()
+      .split(",")
+      .map((name) => name.trim()),
+  );
+  return Object.fromEntries(
+    Object.entries(headers).filter(
+      ([name]) => !name.startsWith(":") && !hopHeaders.has(name) && !named.has(name),
+    ),
+  );
+}

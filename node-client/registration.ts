@@ -1,0 +1,96 @@
+import { randomBytes } from "node:crypto";
+import { bytesToBigInt, type LocalAccount, zeroAddress } from "viem";
+import type { ChainClient } from "../services/shared/chain/client.ts";
+import type { Deployment } from "../services/shared/chain/deployment.ts";
+import { computeNodeAbi } from "../services/shared/chain/generated/abi.ts";
+import { codeOf, nodeStatuses } from "../services/shared/chain/names.ts";
+import type { Journal } from "./journal/open.ts";
+import { lastBySubject, type OutboxItem } from "./journal/outbox.ts";
+import { deadline, type Outbox } from "./outbox.ts";
+import type { Gpu } from "./probe/gpus.ts";
+import { gpuIdOf, type Offer, offerDiffers } from "./spec.ts";
+
+type Dependencies = {
+  client: ChainClient;
+  deployment: Deployment;
+  account: LocalAccount;
+  wallet: `0x${string}` | undefined;
+  journal: Journal;
+  outbox: Outbox;
+  offer: Offer;
+  gpus: Gpu[];
+  /** Called when the registry does not have the node. */
+  noteAbsent: () => Promise<void>;
+};
+
+const retryRefused = 30_000;
+
+/** The node's id on the present chain, or 0. */
+export async function nodeIdOf({
+  client,
+  deployment,
+  account,
+}: Pick<Dependencies, "client" | "deployment" | "account">) {
+  return client.readContract({
+    address: deployment.contracts.ComputeNode,
+    abi: computeNodeAbi,
+    functionName: "nodeIdOf",
+    args: [account.address],
+  });
+}
+
+/**
+ * Brings the registry's entry towards what this machine offers: registers, corrects the spec, comes back online.
+ *
+ * @returns The node's id, or undefined while it is not registered.
+ */
+export async function keepRegistered(deps: Dependencies): Promise<number | undefined> {
+  const { client, deployment, offer } = deps;
+  const nodeId = await nodeIdOf(deps);
+  if (nodeId === 0) {
+    await deps.noteAbsent();
+    await register(deps);
+    return undefined;
+  }
+  const contract = { address: deployment.contracts.ComputeNode, abi: computeNodeAbi } as const;
+  const [[spec, pricePerSecond], status] = await Promise.all([
+    client.readContract({ ...contract, functionName: "specOf", args: [nodeId] }),
+    client.readContract({ ...contract, functionName: "statusOf", args: [nodeId] }),
+  ]);
+  if (offerDiffers({ spec, pricePerSecond }, offer) && mayAsk(deps, "updateSpec")) {
+    const message = { nodeId, ...offer, nonce: nonce(), deadline: deadline() };
+    await deps.outbox.submit("updateSpec", message, "updateSpec");
+  }
+  if (status === codeOf(nodeStatuses, "offline") && mayAsk(deps, "setStatus")) {
+    const message = { nodeId, status: codeOf(nodeStatuses, "online"), nonce: nonce(), deadline: deadline() };
+    await deps.outbox.submit("setStatus", message, "setStatus");
+  }
+  return nodeId;
+}
+
+async function register(deps: Dependencies): Promise<void> {
+  if (!mayAsk(deps, "register")) return;
+  const { offer, account, gpus } = deps;
+  const message = {
+    key: account.address,
+    wallet: deps.wallet ?? zeroAddress,
+    spec: offer.spec,
+    pricePerSecond: offer.pricePerSecond,
+    gpuName: offer.gpuName,
+    gpuUuids: gpus.map((gpu) => gpuIdOf(gpu.uuid)),
+    deadline: deadline(),
+  };
+  await deps.outbox.submit("register", message, "register");
+}
+
+/** Not while one is on its way, and not at once after a refusal or a confirmation that the endpoint does not show yet. */
+function mayAsk({ journal }: Dependencies, kind: "register" | "updateSpec" | "setStatus"): boolean {
+  const last: OutboxItem | undefined = lastBySubject(journal, kind).get(kind);
+  if (last === undefined || last.status === "expired") return true;
+  if (last.status === "waiting" || last.status === "queued") return false;
+  return Date.now() - (last.settledAt ?? last.createdAt) > retryRefused;
+}
+
+function nonce(): bigint {
+  return bytesToBigInt(randomBytes(32));
+}

@@ -1,0 +1,73 @@
+import { bytesToHex, type Hex, stringToHex } from "viem";
+import { assignmentStates, codeOf, type Milestone, milestones } from "../services/shared/chain/names.ts";
+import type { Action, Facts, Said } from "./facts.ts";
+import { type Assignment, fencedKey } from "./leases.ts";
+
+/** Milliseconds. */
+const retryRefused = 20_000;
+/** How long the chain may take to show a message that match confirmed. */
+const awaitConfirmed = 60_000;
+const noDetail = `0x${"00".repeat(32)}` as Hex;
+
+type ReportState = Extract<Action, { type: "report" }>["state"];
+
+/** A report, unless the chain has it already or it is on its way. */
+export function wantReport(facts: Facts, lease: Assignment, state: ReportState, detail = noDetail): Action[] {
+  const stands = lease.state === state;
+  if (stands && !lease.lost && (state !== "running" || lease.detail === detail)) return [];
+  const said = facts.reports.get(fencedKey(lease));
+  if (said?.state === codeOf(assignmentStates, state) && said.detail === detail) {
+    if (isOnItsWay(said, facts.now)) return [];
+    // The chain knows the state and does not want the new detail.
+    if (stands && !lease.lost && said.status === "refused") return [];
+  }
+  return [{ type: "report", lease, state, detail }];
+}
+
+/** A milestone, unless it or a later one is on the chain or on its way. */
+export function wantProgress(facts: Facts, lease: Assignment, name: Milestone): Action[] {
+  const milestone = codeOf(milestones, name);
+  if (lease.milestone >= milestone) return [];
+  const said = facts.progress.get(fencedKey(lease));
+  if (said !== undefined && said.milestone >= milestone && isOnItsWay(said, facts.now)) return [];
+  return [{ type: "progress", lease, milestone }];
+}
+
+function isOnItsWay(said: Said, now: number): boolean {
+  switch (said.status) {
+    case "waiting":
+    case "queued":
+      return true;
+    case "confirmed":
+      return now - (said.settledAt ?? said.at) < awaitConfirmed;
+    case "refused":
+      return now - (said.settledAt ?? said.at) < retryRefused;
+    case "expired":
+      return false;
+  }
+}
+
+/** Up to 16 mapped ports, big-endian uint16 each, in the order of the configuration. */
+export function portsDetail(ports: number[], mapped: Record<number, number>): Hex {
+  const bytes = new Uint8Array(32);
+  const view = new DataView(bytes.buffer);
+  ports.slice(0, 16).forEach((port, place) => {
+    view.setUint16(2 * place, mapped[port] ?? 0);
+  });
+  return bytesToHex(bytes);
+}
+
+/** A reason of at most 32 ASCII characters. */
+export function reasonDetail(reason: string): Hex {
+  return stringToHex(reason.replace(/[^\x20-\x7e]/g, "?").slice(0, 32), { size: 32 });
+}
+
+/** So many GPUs that nobody has, or undefined when there are too few. */
+export function freeGpus(
+  offered: readonly string[],
+  taken: ReadonlySet<string>,
+  wanted: number,
+): string[] | undefined {
+  const free = offered.filter((uuid) => !taken.has(uuid)).slice(0, wanted);
+  return free.length < wanted ? undefined : free;
+}

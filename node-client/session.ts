@@ -1,0 +1,193 @@
+import { once } from "node:events";
+import type { Hex, LocalAccount } from "viem";
+import { WebSocket } from "ws";
+import type { Deployment } from "../services/shared/chain/deployment.ts";
+import { sessionDomainOf, sessionTypes } from "../services/shared/chain/typedData.ts";
+import { FatalError, messageOf, RetryableError } from "../services/shared/errors.ts";
+import { toJson } from "../services/shared/json.ts";
+import type { Logger } from "../services/shared/logger.ts";
+import { rest } from "../services/shared/loop.ts";
+import { type ClientMessage, type ServerMessage, serverMessage } from "../services/shared/wire.ts";
+
+export type Welcome = Extract<ServerMessage, { type: "welcome" }>;
+
+export type SessionOptions = {
+  role: "node" | "measurer";
+  account: LocalAccount;
+  deployment: Deployment;
+  /** The match instances as the market tells them now. */
+  urls: () => readonly string[];
+  version: string;
+  /** Where this machine's ports are reached; what match sees when left out. */
+  host: string | undefined;
+  logger: Logger;
+  signal: AbortSignal;
+  /** Called with every message after the first welcome of a connection, that welcome included. */
+  onMessage: (message: ServerMessage) => void;
+};
+
+export type Session = {
+  /** Sends at once; false when there is no session now. */
+  send(message: ClientMessage): boolean;
+  isOpen(): boolean;
+  /** Resolves when the signal was aborted and the socket is closed. */
+  done: Promise<void>;
+};
+
+const answerDeadline = 10_000;
+const pingInterval = 15_000;
+const longestPause = 15_000;
+
+/** Holds a session with any one match instance: when it ends, the next instance is tried, after a growing pause. */
+export function startSession(options: SessionOptions): Session {
+  const { logger, signal } = options;
+  let socket: WebSocket | undefined;
+  const isOpen = () => socket !== undefined && socket.readyState === WebSocket.OPEN;
+  const run = async () => {
+    for (let turn = 0, faults = 0; !signal.aborted; turn += 1) {
+      const urls = options.urls();
+      const url = urls[turn % urls.length] ?? "";
+      try {
+        await hold(options, url, (open) => {
+          socket = open;
+          faults = 0;
+        });
+        logger.info({ event: "session_closed", url });
+      } catch (error) {
+        if (!signal.aborted) logger.warn({ event: "session_failed", url, reason: messageOf(error) });
+      }
+      socket = undefined;
+      faults += 1;
+      // Nodes that lose an instance together must not come back together.
+      const pause = Math.min(longestPause, 250 * 2 ** faults) * (0.5 + Math.random() / 2);
+      await rest(pause, signal);
+    }
+  };
+  return {
+    isOpen,
+    send: (message) => {
+      if (socket === undefined || !isOpen()) return false;
+      socket.send(toJson(message));
+      return true;
+    },
+    done: run(),
+  };
+}
+
+/** Opens one session and stays until it ends. */
+async function hold(
+  options: SessionOptions,
+  url: string,
+  onOpen: (socket: WebSocket) => void,
+): Promise<void> {
+  const { signal, logger } = options;
+  const socket = new WebSocket(sessionUrl(url), { handshakeTimeout: answerDeadline, maxPayload: 1 << 20 });
+  const close = () => socket.terminate();
+  signal.addEventListener("abort", close, { once: true });
+  const ended = Promise.withResolvers<void>();
+  socket.on("error", (error) =>
+    ended.reject(new RetryableError(messageOf(error), { code: "session_broken", cause: error })),
+  );
+  socket.on("close", () => ended.resolve());
+  let state: "challenged" | "greeted" | "open" = "challenged";
+  const deadline = setTimeout(() => socket.terminate(), answerDeadline);
+  socket.on("message", (data) => {
+    const message = parse(String(data), logger);
+    if (message === undefined) return;
+    if (message.type === "error") {
+      ended.reject(
+        new RetryableError(`match says ${message.code}: ${message.message}`, { code: "session_refused" }),
+      );
+    } else if (message.type === "challenge" && state === "challenged") {
+      state = "greeted";
+      greet(options, url, message).then((hello) => socket.send(toJson(hello)), ended.reject);
+    } else if (message.type === "welcome" || state === "open") {
+      if (state !== "open") {
+        state = "open";
+        clearTimeout(deadline);
+        logger.info({ event: "session_opened", url });
+        onOpen(socket);
+      }
+      options.onMessage(message);
+    }
+  });
+  const pulse = keepAlive(socket);
+  try {
+    await ended.promise;
+  } finally {
+    clearTimeout(deadline);
+    clearInterval(pulse);
+    signal.removeEventListener("abort", close);
+    if (socket.readyState !== WebSocket.CLOSED) {
+      const closed = once(socket, "close");
+      socket.terminate();
+      await closed;
+    }
+  }
+}
+
+/** Pings, and cuts a connection whose other end has silently gone. */
+function keepAlive(socket: WebSocket): NodeJS.Timeout {
+  let answered = true;
+  socket.on("pong", () => {
+    answered = true;
+  });
+  return setInterval(() => {
+    if (socket.readyState !== WebSocket.OPEN) return;
+    if (!answered) socket.terminate();
+    else socket.ping();
+    answered = false;
+  }, pingInterval);
+}
+
+async function greet(
+  { account, deployment, role, version, host }: SessionOptions,
+  url: string,
+  challenge: Extract<ServerMessage, { type: "challenge" }>,
+): Promise<ClientMessage> {
+  // A signature for another audience would let this instance open a session elsewhere in our name.
+  if (new URL(challenge.audience).href !== new URL(url).href) {
+    throw new FatalError(`The instance at ${url} asks for a signature for ${challenge.audience}.`, {
+      code: "audience_mismatch",
+    });
+  }
+  const time = BigInt(Math.floor(Date.now() / 1000));
+  const signature: Hex = await account.signTypedData({
+    domain: sessionDomainOf(deployment),
+    types: sessionTypes,
+    primaryType: "Session",
+    message: {
+      key: account.address,
+      role,
+      audience: challenge.audience,
+      challenge: challenge.challenge,
+      time,
+    },
+  });
+  return {
+    type: "hello",
+    role,
+    key: account.address,
+    time,
+    signature,
+    version,
+    ...(host !== undefined && { host }),
+  };
+}
+
+function parse(text: string, logger: Logger): ServerMessage | undefined {
+  try {
+    return serverMessage.parse(JSON.parse(text));
+  } catch (error) {
+    // A newer match may say what this release does not know.
+    logger.warn({ event: "session_message_unknown", reason: messageOf(error).slice(0, 300) });
+    return undefined;
+  }
+}
+
+function sessionUrl(url: string): string {
+  const full = new URL(url);
+  if (!full.pathname.endsWith("/v1/session"))
+    full.pathname = `${full.pathname.replace(/\/$/, "")}/v1/session`;
+  return full.href;
+}

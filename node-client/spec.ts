@@ -1,0 +1,59 @@
+import { type Hex, keccak256, stringToHex, toBytes } from "viem";
+import type { RelayMessage } from "../services/shared/chain/relay.ts";
+import type { Hardware } from "./probe/hardware.ts";
+
+type NodeSpec = RelayMessage<"register">["spec"];
+
+/** What the chain holds of a node's hardware and price. */
+export type Offer = { spec: NodeSpec; pricePerSecond: bigint; gpuName: string };
+
+/** The offer of a machine: its hardware in the shape that the node registry keeps. */
+export function offerOf(hardware: Hardware, options: { region: string | undefined; price: bigint }): Offer {
+  const [gpu] = hardware.gpus;
+  return {
+    gpuName: gpu?.name ?? "",
+    pricePerSecond: options.price,
+    spec: {
+      gpuModel: gpu === undefined ? "0x0000000000000000" : gpuModelOf(gpu.name),
+      vramMib: gpu?.memoryMib ?? 0,
+      computeCapability: gpu?.computeCapability ?? 0,
+      region: options.region === undefined ? "0x0000" : stringToHex(options.region),
+      total: {
+        gpus: hardware.gpus.length,
+        cpuMilli: hardware.cpuMilli,
+        memoryMib: hardware.memoryMib,
+        diskGib: hardware.diskGib,
+        ports: hardware.ports,
+      },
+    },
+  };
+}
+
+/** First 8 bytes of the hash of a GPU's name. */
+export function gpuModelOf(name: string): Hex {
+  return keccak256(toBytes(name)).slice(0, 18) as Hex;
+}
+
+/** What the chain knows a GPU by, so that one GPU belongs to one node. */
+export function gpuIdOf(uuid: string): Hex {
+  return keccak256(toBytes(uuid));
+}
+
+/**
+ * True when the chain should be told anew. Free disk moves with every download, so a tenth more or less of it is the same offer.
+ */
+export function offerDiffers(onChain: Omit<Offer, "gpuName">, probed: Offer): boolean {
+  const [a, b] = [onChain.spec, probed.spec];
+  return (
+    onChain.pricePerSecond !== probed.pricePerSecond ||
+    a.gpuModel !== b.gpuModel ||
+    a.vramMib !== b.vramMib ||
+    a.computeCapability !== b.computeCapability ||
+    a.region !== b.region ||
+    a.total.gpus !== b.total.gpus ||
+    a.total.cpuMilli !== b.total.cpuMilli ||
+    a.total.ports !== b.total.ports ||
+    Math.abs(a.total.memoryMib - b.total.memoryMib) > a.total.memoryMib / 100 ||
+    Math.abs(a.total.diskGib - b.total.diskGib) > a.total.diskGib / 10
+  );
+}

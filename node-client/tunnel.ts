@@ -1,0 +1,140 @@
+import { randomBytes } from "node:crypto";
+import { request as httpRequest } from "node:http";
+import { performServerHandshake, type ServerHttp2Session } from "node:http2";
+import { request as httpsRequest } from "node:https";
+import { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { bytesToHex, type LocalAccount } from "viem";
+import type { Deployment } from "../services/shared/chain/deployment.ts";
+import { sessionDomainOf, sessionTypes } from "../services/shared/chain/typedData.ts";
+import { messageOf, RetryableError } from "../services/shared/errors.ts";
+import type { Logger } from "../services/shared/logger.ts";
+import { rest } from "../services/shared/loop.ts";
+import type { LeaseKey } from "./leases.ts";
+import { proxyStream } from "./proxy.ts";
+
+export type TunnelOptions = {
+  /** The gateway's public URL, as the market tells it. */
+  url: string;
+  account: LocalAccount;
+  deployment: Deployment;
+  portOf: (lease: LeaseKey) => number | undefined;
+  logger: Logger;
+  signal: AbortSignal;
+  /** Told when the tunnel opens and closes. */
+  onChange?: (isOpen: boolean) => void;
+};
+
+const handshakeDeadline = 10_000;
+const pingInterval = 15_000;
+const longestPause = 15_000;
+
+/** Keeps a tunnel to one gateway open until the signal is aborted. */
+export async function keepTunnel(options: TunnelOptions): Promise<void> {
+  const { url, logger, signal } = options;
+  for (let faults = 0; !signal.aborted; ) {
+    try {
+      const socket = await openTunnel(options);
+      faults = 0;
+      logger.info({ event: "tunnel_opened", url });
+      options.onChange?.(true);
+      await serve(options, socket);
+      logger.info({ event: "tunnel_closed", url });
+    } catch (error) {
+      if (!signal.aborted) logger.warn({ event: "tunnel_failed", url, reason: messageOf(error) });
+    }
+    options.onChange?.(false);
+    faults += 1;
+    await rest(Math.min(longestPause, 250 * 2 ** faults) * (0.5 + Math.random() / 2), signal);
+  }
+}
+
+/** Asks the gateway to turn a connection around. @throws RetryableError with the gateway's refusal. */
+async function openTunnel(options: TunnelOptions): Promise<Duplex> {
+  const { url, signal } = options;
+  const headers = await handshakeHeaders(options);
+  const target = new URL(url);
+  target.pathname = `${target.pathname.replace(/\/$/, "")}/v1/tunnel`;
+  const opened = Promise.withResolvers<Duplex>();
+  const request = (target.protocol === "https:" ? httpsRequest : httpRequest)(target, {
+    headers: { connection: "Upgrade", upgrade: "ngpu-tunnel", ...headers },
+    timeout: handshakeDeadline,
+    agent: false,
+    signal,
+  });
+  const fail = (said: string, cause?: unknown) =>
+    opened.reject(
+      new RetryableError(`The gateway refuses the tunnel: ${said}`, { code: "tunnel_refused", cause }),
+    );
+  request.once("timeout", () => request.destroy(new Error("no answer in time")));
+  request.once("error", (error) => fail(messageOf(error), error));
+  request.once("response", (response) => {
+    response.resume();
+    fail(`${response.statusCode} ${response.headers["x-ngpu-error"] ?? ""}`.trim());
+  });
+  request.once("upgrade", (_response, socket, head) => {
+    request.setTimeout(0);
+    if (head.length > 0) socket.unshift(head);
+    opened.resolve(socket);
+  });
+  request.end();
+  return opened.promise;
+}
+
+async function handshakeHeaders({
+  account,
+  deployment,
+  url,
+}: TunnelOptions): Promise<Record<string, string>> {
+  const challenge = bytesToHex(randomBytes(32));
+  const time = BigInt(Math.floor(Date.now() / 1000));
+  const signature = await account.signTypedData({
+    domain: sessionDomainOf(deployment),
+    types: sessionTypes,
+    primaryType: "Session",
+    message: { key: account.address, role: "tunnel", audience: url, challenge, time },
+  });
+  return {
+    "x-ngpu-key": account.address,
+    "x-ngpu-time": time.toString(),
+    "x-ngpu-challenge": challenge,
+    "x-ngpu-signature": signature,
+  };
+}
+
+/** Speaks HTTP/2 as the server on the reversed connection until it ends. */
+async function serve({ portOf, signal, logger, url }: TunnelOptions, socket: Duplex): Promise<void> {
+  if (socket instanceof Socket) {
+    socket.setTimeout(0);
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, pingInterval);
+  }
+  const session: ServerHttp2Session = performServerHandshake(socket, {
+    settings: { maxConcurrentStreams: 1000, initialWindowSize: 1 << 20 },
+  });
+  session.on("error", (error) => logger.debug({ event: "tunnel_broken", url, reason: messageOf(error) }));
+  session.on("stream", (stream, headers) => proxyStream(stream, headers, portOf));
+  session.setLocalWindowSize(8 << 20);
+  const pulse = setInterval(() => pingOrDestroy(session), pingInterval);
+  const close = () => session.close();
+  const cut = () => setTimeout(() => session.destroy(), 3_000).unref();
+  signal.addEventListener("abort", close, { once: true });
+  signal.addEventListener("abort", cut, { once: true });
+  try {
+    await new Promise<void>((resolve) => {
+      session.once("close", resolve);
+    });
+  } finally {
+    clearInterval(pulse);
+    signal.removeEventListener("abort", close);
+    signal.removeEventListener("abort", cut);
+    socket.destroy();
+  }
+}
+
+/** A gateway that is gone without a word is found out by a ping that is not answered. */
+function pingOrDestroy(session: ServerHttp2Session): void {
+  if (session.destroyed) return;
+  const deadline = setTimeout(() => session.destroy(), pingInterval - 1_000);
+  if (!session.ping(() => clearTimeout(deadline))) clearTimeout(deadline);
+}

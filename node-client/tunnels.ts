@@ -1,0 +1,38 @@
+import { keepTunnel, type TunnelOptions } from "./tunnel.ts";
+
+export type Tunnels = {
+  /** Opens a tunnel to each of these gateways and closes those to others. */
+  keep(urls: readonly string[]): void;
+  /** How many are open now. */
+  open(): number;
+  /** Resolves when all have ended, after the signal was aborted. */
+  done(): Promise<unknown>;
+};
+
+/** Tunnels to all gateways of the market. */
+export function createTunnels(options: Omit<TunnelOptions, "url" | "onChange">): Tunnels {
+  const kept = new Map<string, { abort: AbortController; ended: Promise<void> }>();
+  const open = new Set<string>();
+  return {
+    open: () => open.size,
+    keep: (urls) => {
+      for (const [url, { abort }] of kept) {
+        if (urls.includes(url)) continue;
+        abort.abort();
+        kept.delete(url);
+      }
+      for (const url of urls) {
+        if (kept.has(url)) continue;
+        const abort = new AbortController();
+        const ended = keepTunnel({
+          ...options,
+          url,
+          signal: AbortSignal.any([options.signal, abort.signal]),
+          onChange: (isOpen) => (isOpen ? open.add(url) : open.delete(url)),
+        });
+        kept.set(url, { abort, ended });
+      }
+    },
+    done: () => Promise.all([...kept.values()].map(({ ended }) => ended)),
+  };
+}
