@@ -1,5 +1,5 @@
 import { type ErrorRequestHandler, type Request, type Response, Router } from "express";
-import type { Logger } from "pino";
+import type { Logger } from "../shared/logger.ts";
 import { blobSize } from "./images/blobs.ts";
 import { type Digest, hexOf, isDigest } from "./images/digest.ts";
 import { readIndex, type StoreIndex } from "./images/index-file.ts";
@@ -107,7 +107,7 @@ function send(deps: Deps, response: Response, digest: Digest, type: string): Pro
     const range = response.req.headers.range;
     const facts = { digest, status: response.statusCode, duration: Math.round(performance.now() - started) };
     deps.logger?.debug({
-      event: error ? "registry.aborted" : "registry.served",
+      event: error ? "registry_aborted" : "registry_served",
       ...facts,
       ...(range && { range }),
     });
@@ -128,7 +128,7 @@ function onError({ logger }: Deps): ErrorRequestHandler {
     const status = error.status ?? 500;
     if (status === 416) return refuse(response, 416, "RANGE_INVALID", "the range lies outside the blob");
     if (status < 500) return refuse(response, status, "NAME_INVALID", "the request's path is not valid");
-    logger?.error({ event: "registry.failed", error });
+    logger?.error({ event: "registry_failed", error });
     refuse(response, 500, "UNKNOWN", "the image store cannot be read");
   };
 }

@@ -3,6 +3,8 @@ import { chatHandler } from "./app.ts";
 import { chatConfig } from "./env.ts";
 import { loadModel, modelId } from "./text.ts";
 
-const { port, ...limits } = chatConfig(process.env);
-const created = Math.floor(Date.now() / 1000);
-await runUntilSignal("chat", chatHandler({ ...loadModel(), ...limits, modelId, created }), port);
+await runUntilSignal("chat", () => {
+  const { port, ...limits } = chatConfig(process.env);
+  const created = Math.floor(Date.now() / 1000);
+  return { port, handler: chatHandler({ ...loadModel(), ...limits, modelId, created }) };
+});

@@ -3,6 +3,8 @@ import { probeHandler } from "./app.ts";
 import { removeLeftovers } from "./disk.ts";
 import { probeConfig } from "./env.ts";
 
-const config = probeConfig(process.env);
-await removeLeftovers(config.dataDir);
-await runUntilSignal("probe", probeHandler(config), config.port);
+await runUntilSignal("probe", async () => {
+  const config = probeConfig(process.env);
+  await removeLeftovers(config.dataDir);
+  return { port: config.port, handler: probeHandler(config) };
+});

@@ -27,20 +27,39 @@ export async function listen(handler: RequestListener, port: number, host = "0.0
 export async function drain(server: Server, graceMs: number): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   server.close(() => resolve());
+  // A connection kept alive would otherwise idle on after its last reply.
+  const idle = setInterval(() => server.closeIdleConnections(), 100);
   const deadline = setTimeout(() => server.closeAllConnections(), graceMs);
   await promise;
+  clearInterval(idle);
   clearTimeout(deadline);
 }
 
-/** Runs a container's server until SIGTERM or SIGINT. As process 1 it must handle them: nothing else would. */
-export async function runUntilSignal(name: string, handler: RequestListener, port: number): Promise<void> {
-  const serving = await listen(handler, port);
-  log("listening", { name, port: serving.port });
-  const { promise, resolve } = Promise.withResolvers<string>();
+/**
+ * Runs a container's server until SIGTERM or SIGINT. As process 1 it must handle them: nothing else would.
+ * What keeps it from starting is one line on standard error, and exit status 1.
+ */
+export async function runUntilSignal(
+  name: string,
+  setup: () =>
+    | { handler: RequestListener; port: number }
+    | Promise<{ handler: RequestListener; port: number }>,
+): Promise<void> {
+  const { promise: asked, resolve } = Promise.withResolvers<string>();
   process.once("SIGTERM", resolve);
   process.once("SIGINT", resolve);
-  const signal = await promise;
-  log("stopping", { name, signal });
-  await drain(serving.server, 8_000);
-  log("stopped", { name });
+  try {
+    const { handler, port } = await setup();
+    const serving = await listen(handler, port);
+    log("listening", { name, port: serving.port });
+    log("stopping", { name, signal: await asked });
+    await drain(serving.server, 8_000);
+    log("stopped", { name });
+  } catch (error) {
+    process.stderr.write(`${name}: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  } finally {
+    process.off("SIGTERM", resolve);
+    process.off("SIGINT", resolve);
+  }
 }

@@ -4,9 +4,9 @@ import { readFile, realpath, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { z } from "zod";
+import { FatalError } from "../../shared/errors.ts";
 import { verifiedSize } from "./blobs.ts";
 import { type Digest, digestOfFile, isDigest } from "./digest.ts";
-import { ImageError } from "./errors.ts";
 import { writeAtomically } from "./index-file.ts";
 import { type Entry, type Layer, putLayer } from "./tar.ts";
 
@@ -28,7 +28,7 @@ export const nobody = 65534;
  * The layer under every workspace: the Node binary of the npm package `node`, the shared libraries it loads as this
  * machine's loader finds them, and the few files under /etc that name users and hosts. Kept in the store by content.
  *
- * @throws ImageError `base_missing` or `library_missing`.
+ * @throws FatalError `base_missing` or `library_missing`.
  */
 export async function baseLayer(options: {
   repoRoot: string;
@@ -54,10 +54,10 @@ export function parseLdd(output: string): string[] {
   for (const line of output.split("\n").map((text) => text.trim())) {
     const missing = /^(\S+) => not found/.exec(line);
     if (missing) {
-      throw new ImageError(
-        "library_missing",
-        `The Node binary needs ${missing[1]}, which this machine lacks. Install the package that holds it.`,
-      );
+      throw new FatalError(`The Node binary needs ${missing[1]}, which this machine lacks.`, {
+        code: "library_missing",
+        hint: "Install the system package that holds it.",
+      });
     }
     const found = /^(?:\S+ => )?(\/\S+) \(0x[0-9a-f]+\)$/.exec(line);
     if (found?.[1]) paths.push(found[1]);
@@ -67,19 +67,27 @@ export function parseLdd(output: string): string[] {
 
 async function librariesOf(binary: string): Promise<string[]> {
   if (!(await exists(binary))) {
-    throw new ImageError("base_missing", `There is no Node binary at ${binary}. Run npm install first.`);
+    throw new FatalError(`There is no Node binary at ${binary}.`, {
+      code: "base_missing",
+      hint: "Run npm install first.",
+    });
   }
   // A bare environment: an LD_LIBRARY_PATH or LD_PRELOAD of this shell is not the image's.
   const options = { env: { PATH: "/usr/bin:/bin", LC_ALL: "C" } };
   const { stdout } = await promisify(execFile)("ldd", [binary], options).catch((cause: Error) => {
-    throw new ImageError("base_missing", `ldd cannot read ${binary}; images are built on Linux with glibc.`, {
+    throw new FatalError(`ldd cannot read ${binary}.`, {
+      code: "base_missing",
+      hint: "Images are built on Linux with glibc.",
       cause,
     });
   });
   const linked = parseLdd(stdout);
   const libc = linked.find((path) => /\/libc\.so\.6$/.test(path));
   if (!libc)
-    throw new ImageError("base_missing", `${binary} does not load glibc; images are built on glibc.`);
+    throw new FatalError(`${binary} does not load glibc.`, {
+      code: "base_missing",
+      hint: "Images are built on Linux with glibc.",
+    });
   // glibc opens these by name when it looks up hosts and users; ldd cannot see them.
   const opened = ["libnss_files.so.2", "libnss_dns.so.2", "libresolv.so.2"].map((name) =>
     join(dirname(libc), name),

@@ -1,10 +1,10 @@
 import { createHash, randomUUID } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { mkdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { FatalError } from "../../shared/errors.ts";
 import { type Digest, digestOf, digestOfFile, hexOf } from "./digest.ts";
-import { ImageError } from "./errors.ts";
 
 export type Blob = { digest: Digest; sizeBytes: number };
 
@@ -16,7 +16,7 @@ export function blobPath(storeDir: string, digest: Digest): string {
  * Writes a stream into the store under its sha256. The bytes are read back from disk and hashed again before the
  * name exists, so a blob that carries a digest's name had that content when it got the name.
  *
- * @throws ImageError `digest_mismatch` when the disk holds something else, or `expected` is given and differs.
+ * @throws FatalError `digest_mismatch` when the disk holds something else, or `expected` is given and differs.
  */
 export async function putBlob(options: {
   storeDir: string;
@@ -50,6 +50,20 @@ export async function putBlob(options: {
   }
 }
 
+/** Removes what writers that were killed left half-written; what is younger than an hour may still be written to. */
+export async function removeAbandoned(storeDir: string, now: number): Promise<void> {
+  const dir = join(storeDir, "blobs");
+  await mkdir(dir, { recursive: true });
+  for (const name of await readdir(dir)) {
+    if (!name.startsWith("incoming-")) continue;
+    const found = await stat(join(dir, name)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return undefined;
+      throw error;
+    });
+    if (found && now - found.mtimeMs > 3_600_000) await rm(join(dir, name), { force: true });
+  }
+}
+
 /** Stores small bytes (a config, a manifest). */
 export function putBytes(storeDir: string, bytes: Buffer): Promise<Blob> {
   return putBlob({ storeDir, source: [bytes], expected: digestOf(bytes) });
@@ -75,21 +89,27 @@ export async function blobSize(storeDir: string, digest: Digest): Promise<number
 /**
  * A small blob's bytes, checked against the digest.
  *
- * @throws ImageError `blob_missing` or `digest_mismatch`.
+ * @throws FatalError `blob_missing` or `digest_mismatch`.
  */
 export async function readBlob(storeDir: string, digest: Digest): Promise<Buffer> {
   const bytes = await readFile(blobPath(storeDir, digest)).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== "ENOENT") throw cause;
-    throw new ImageError("blob_missing", `The image store at ${storeDir} has no blob ${digest}.`, { cause });
+    throw new FatalError("The image store lacks a blob.", {
+      code: "blob_missing",
+      hint: "Delete the image store and build again.",
+      details: { storeDir, digest },
+      cause,
+    });
   });
   const found = digestOf(bytes);
   if (found !== digest) throw mismatch(digest, found);
   return bytes;
 }
 
-function mismatch(wanted: Digest, found: Digest): ImageError {
-  return new ImageError(
-    "digest_mismatch",
-    `A blob should be ${wanted} but its bytes are ${found}. Delete the image store and build again.`,
-  );
+function mismatch(wanted: Digest, found: Digest): FatalError {
+  return new FatalError(`A blob should be ${wanted} but its bytes are ${found}.`, {
+    code: "digest_mismatch",
+    hint: "Delete the image store and build again.",
+    details: { wanted, found },
+  });
 }

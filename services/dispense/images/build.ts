@@ -1,9 +1,9 @@
 import { type Base, baseLayer } from "./base.ts";
-import { type Blob, putBytes } from "./blobs.ts";
+import { type Blob, putBytes, removeAbandoned } from "./blobs.ts";
 import type { Digest } from "./digest.ts";
 import { tagManifests } from "./index-file.ts";
 import { configOf, manifestOf } from "./manifest.ts";
-import { putLayer } from "./tar.ts";
+import { type Entry, putLayer } from "./tar.ts";
 import { findWorkspaces, type Workspace, workspaceEntries } from "./workspace.ts";
 
 export type BuiltImage = {
@@ -30,7 +30,7 @@ export type BuildProgress =
  *
  * @param options.repoRoot the checkout, with its node_modules
  * @param options.storeDir where blobs and the index live; made when absent
- * @throws ImageError with what to do, when a part is missing or damaged.
+ * @throws FatalError when a part is missing or damaged.
  */
 export async function buildAll(options: {
   repoRoot: string;
@@ -40,14 +40,21 @@ export async function buildAll(options: {
 }): Promise<BuiltImage[]> {
   const { repoRoot, storeDir, onProgress = () => {}, signal } = options;
   const workspaces = await findWorkspaces(repoRoot);
+  // Read before the base is packed, so that a fault in them shows at once.
+  const sources = await Promise.all(
+    workspaces.map(async (workspace) => ({
+      workspace,
+      entries: await workspaceEntries(repoRoot, workspace),
+    })),
+  );
+  await removeAbandoned(storeDir, Date.now());
   let started = performance.now();
   const base = await baseLayer({ repoRoot, storeDir, ...(signal && { signal }) });
   onProgress({ step: "base", cached: !base.built, sizeBytes: base.layer.sizeBytes, ms: since(started) });
   const images: BuiltImage[] = [];
-  for (const workspace of workspaces) {
-    signal?.throwIfAborted();
+  for (const source of sources) {
     started = performance.now();
-    const image = await buildImage({ repoRoot, storeDir, workspace, base });
+    const image = await buildImage({ storeDir, base, ...source, ...(signal && { signal }) });
     const { reference, digest, sizeBytes } = image;
     onProgress({ step: "image", reference, digest, sizeBytes, ms: since(started) });
     images.push(image);
@@ -61,13 +68,14 @@ export async function buildAll(options: {
 }
 
 async function buildImage(options: {
-  repoRoot: string;
   storeDir: string;
-  workspace: Workspace;
   base: Base;
+  workspace: Workspace;
+  entries: readonly Entry[];
+  signal?: AbortSignal;
 }): Promise<BuiltImage> {
-  const { repoRoot, storeDir, workspace, base } = options;
-  const app = await putLayer({ storeDir, entries: await workspaceEntries(repoRoot, workspace) });
+  const { storeDir, base, workspace, entries, signal } = options;
+  const app = await putLayer({ storeDir, entries, ...(signal && { signal }) });
   const config = await putBytes(storeDir, configOf(workspace, base, app));
   const manifest = await putBytes(storeDir, manifestOf(config, [base.layer, app]));
   const layers = [base.layer, app].map(({ digest, sizeBytes }) => ({ digest, sizeBytes }));

@@ -23,7 +23,7 @@ export type ChunkRoot = {
  * `keccak256(keccak256(abi.encode(uint32 index, bytes32 sha256)))` and the tree is OpenZeppelin's sorted-pair keccak256
  * tree, so a contract checks one chunk with `MerkleProof.verify`.
  *
- * @throws ImageError when the manifest is missing, damaged, or not one of ours.
+ * @throws FatalError when the manifest is missing, damaged, or not one of ours.
  */
 export async function chunkRoot(options: {
   storeDir: string;

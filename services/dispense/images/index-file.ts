@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { FatalError } from "../../shared/errors.ts";
 import { type Digest, isDigest } from "./digest.ts";
-import { ImageError } from "./errors.ts";
 
 const digest = z.custom<Digest>(isDigest, "not a sha256 digest");
 
@@ -32,7 +32,7 @@ function indexPath(storeDir: string): string {
 /**
  * The store's index; an absent file is an empty index.
  *
- * @throws ImageError `store_invalid` when the file is not one of ours.
+ * @throws FatalError `store_invalid` when the file is not one of ours.
  */
 export async function readIndex(storeDir: string): Promise<StoreIndex> {
   const text = await readFile(indexPath(storeDir), "utf8").catch((error: NodeJS.ErrnoException) => {
@@ -43,11 +43,11 @@ export async function readIndex(storeDir: string): Promise<StoreIndex> {
   try {
     return schema.parse(JSON.parse(text));
   } catch (cause) {
-    throw new ImageError(
-      "store_invalid",
-      `${indexPath(storeDir)} is not an image index. Delete ${storeDir} and build again.`,
-      { cause },
-    );
+    throw new FatalError(`${indexPath(storeDir)} is not an image index.`, {
+      code: "store_invalid",
+      hint: `Delete ${storeDir} and build again.`,
+      cause,
+    });
   }
 }
 

@@ -1,8 +1,8 @@
 import { z } from "zod";
+import { FatalError } from "../../shared/errors.ts";
 import { type Base, nobody } from "./base.ts";
 import { readBlob } from "./blobs.ts";
 import { type Digest, isDigest } from "./digest.ts";
-import { ImageError } from "./errors.ts";
 import type { Layer } from "./tar.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -75,14 +75,14 @@ export type Manifest = z.infer<typeof manifestSchema>;
 /**
  * A manifest of ours, read from the store.
  *
- * @throws ImageError `blob_missing`, `digest_mismatch`, or `store_invalid` when the blob is no manifest.
+ * @throws FatalError `blob_missing`, `digest_mismatch`, or `store_invalid` when the blob is no manifest.
  */
 export async function readManifest(storeDir: string, digest: Digest): Promise<Manifest> {
   const bytes = await readBlob(storeDir, digest);
   try {
     return manifestSchema.parse(JSON.parse(bytes.toString("utf8")));
   } catch (cause) {
-    throw new ImageError("store_invalid", `The blob ${digest} is not an image manifest.`, { cause });
+    throw new FatalError(`The blob ${digest} is not an image manifest.`, { code: "store_invalid", cause });
   }
 }
 

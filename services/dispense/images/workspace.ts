@@ -1,8 +1,8 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { FatalError } from "../../shared/errors.ts";
 import { nobody } from "./base.ts";
-import { ImageError } from "./errors.ts";
 import type { Entry } from "./tar.ts";
 
 const segment = /^[a-z0-9]+(?:[._-][a-z0-9]+)*$/;
@@ -25,7 +25,7 @@ export type Workspace = z.infer<typeof schema> & { name: string };
 /**
  * Every workspace under `<repoRoot>/workspaces`, by name.
  *
- * @throws ImageError `workspace_invalid` when an image.json does not parse.
+ * @throws FatalError `workspace_invalid` when an image.json does not parse.
  */
 export async function findWorkspaces(repoRoot: string): Promise<Workspace[]> {
   const root = join(repoRoot, "workspaces");
@@ -48,7 +48,7 @@ async function readWorkspace(root: string, name: string): Promise<Workspace | un
     return workspace;
   } catch (cause) {
     const reason = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message;
-    throw new ImageError("workspace_invalid", `${path}: ${reason}`, { cause });
+    throw new FatalError(`${path}: ${reason}`, { code: "workspace_invalid", cause });
   }
 }
 
@@ -79,10 +79,10 @@ async function filesUnder(from: string, to: string): Promise<Entry[]> {
     if (item.isDirectory()) found.push(...(await filesUnder(source, path)));
     else if (item.isFile()) found.push({ kind: "bytes", path, mode: 0o644, bytes: await readFile(source) });
     else
-      throw new ImageError(
-        "workspace_invalid",
-        `${source} is neither a file nor a folder; images take no links.`,
-      );
+      throw new FatalError(`${source} is neither a file nor a folder.`, {
+        code: "workspace_invalid",
+        hint: "Images take no links; put the file itself there.",
+      });
   }
   return found;
 }
