@@ -1,0 +1,202 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { bytesToHex, encodeAbiParameters, type Hex, keccak256, parseEventLogs } from "viem";
+import { computeNodeAbi } from "../../services/shared/chain/generated/abi.ts";
+import { encodeHeartbeats } from "../../services/shared/chain/heartbeatBits.ts";
+import { noteGas, printGas } from "./support/gas.ts";
+import { loadMarket } from "./support/market.ts";
+import { addNodes, nodeSpec } from "./support/nodes.ts";
+import { expectRevert } from "./support/refusals.ts";
+
+const encoding = { bitmap: 0, absentees: 1 } as const;
+type Resources = typeof nodeSpec.total;
+const lanes = ["gpus", "cpuMilli", "memoryMib", "diskGib", "ports"] as const;
+
+describe("ComputeNode: capacity", () => {
+  it("keeps reserved + free = spec in every lane, and refuses what does not fit", async () => {
+    const market = await loadMarket();
+    const { computeNode, people } = market;
+    await addNodes(market, ["a"]);
+    await computeNode.write.setDocker([people.keeper]);
+    const amount = fc.record({
+      gpus: fc.constantFrom(0, 1),
+      cpuMilli: fc.integer({ min: 0, max: 20_000 }),
+      memoryMib: fc.integer({ min: 0, max: 150_000 }),
+      diskGib: fc.integer({ min: 0, max: 1_100 }),
+      ports: fc.integer({ min: 0, max: 40 }),
+    });
+    const held: Resources[] = [];
+    const free = { ...nodeSpec.total };
+    const step = async ({ give, wanted }: { give: boolean; wanted: Resources }) => {
+      const back = give ? held.pop() : undefined;
+      if (back !== undefined) {
+        await computeNode.write.release([1, back], { account: people.keeper });
+        for (const lane of lanes) free[lane] += back[lane];
+      } else if (lanes.every((lane) => wanted[lane] <= free[lane])) {
+        await computeNode.write.reserve([1, wanted], { account: people.keeper });
+        held.push(wanted);
+        for (const lane of lanes) free[lane] -= wanted[lane];
+      } else {
+        const call = computeNode.write.reserve([1, wanted], { account: people.keeper });
+        await expectRevert(call, "NodeCapacityExceeded", { wanted, free });
+      }
+      expect(await computeNode.read.freeOf([1])).to.deep.equal(free);
+    };
+    await fc.assert(fc.asyncProperty(fc.record({ give: fc.boolean(), wanted: amount }), step), {
+      numRuns: 60,
+      verbose: true,
+    });
+  });
+
+  it("reserves on online nodes only, for DockerContract only", async () => {
+    const market = await loadMarket();
+    const { computeNode, people } = market;
+    await addNodes(market, ["a"]);
+    const call = () => computeNode.write.reserve([1, nodeSpec.total], { account: people.keeper });
+    await expectRevert(call(), "CallerNotDocker", { caller: people.keeper });
+    await expectRevert(
+      computeNode.write.release([1, nodeSpec.total], { account: people.keeper }),
+      "CallerNotDocker",
+    );
+    await computeNode.write.setDocker([people.keeper]);
+    await computeNode.write.markOffline([[1]], { account: people.committer });
+    await expectRevert(call(), "NodeNotAccepting", { nodeId: 1, status: 2 });
+  });
+});
+
+describe("ComputeNode: heartbeats", () => {
+  after(printGas);
+
+  /** The last slot that is over. */
+  async function lastSlot(market: Awaited<ReturnType<typeof loadMarket>>): Promise<bigint> {
+    return BigInt(Math.floor((await market.time.latest()) / 60) - 1);
+  }
+
+  it("records a slot once, in its log and as a hash", async () => {
+    const market = await loadMarket();
+    const { computeNode, people, mined } = market;
+    await addNodes(market, ["a", "b", "c"]);
+    const slot = await lastSlot(market);
+    const bits: Hex = "0x05";
+    const commit = () =>
+      computeNode.write.commitHeartbeats([slot, encoding.bitmap, 3, bits], { account: people.committer });
+    const receipt = await mined(commit());
+    const [log] = parseEventLogs({
+      abi: computeNodeAbi,
+      eventName: "HeartbeatsCommitted",
+      logs: receipt.logs,
+    });
+    expect(log?.args).to.deep.equal({ slot, encoding: encoding.bitmap, nodeCount: 3, bits });
+    const digest = keccak256(
+      encodeAbiParameters(
+        [{ type: "uint64" }, { type: "uint8" }, { type: "uint32" }, { type: "bytes32" }],
+        [slot, encoding.bitmap, 3, keccak256(bits)],
+      ),
+    );
+    const kept = `${digest.slice(0, 50)}${"0".repeat(16)}`;
+    expect(await computeNode.read.heartbeatHash([slot])).to.equal(kept);
+    expect(await computeNode.read.heartbeatHash([slot + 4096n])).to.equal(`0x${"0".repeat(64)}`);
+    await expectRevert(commit(), "HeartbeatSlotCommitted", { slot });
+  });
+
+  it("reuses the ring's slot after 4096 slots", async () => {
+    const market = await loadMarket();
+    const { computeNode, people, time } = market;
+    const slot = await lastSlot(market);
+    const commit = (number: bigint) =>
+      computeNode.write.commitHeartbeats([number, encoding.bitmap, 0, "0x"], { account: people.committer });
+    await commit(slot);
+    await time.increase(4096 * 60);
+    await commit(slot + 4096n);
+    expect(await computeNode.read.heartbeatHash([slot])).to.equal(`0x${"0".repeat(64)}`);
+    expect(await computeNode.read.heartbeatHash([slot + 4096n])).to.not.equal(`0x${"0".repeat(64)}`);
+  });
+
+  it("takes slots that are over, inside the window", async () => {
+    const market = await loadMarket();
+    const { computeNode, people, time } = market;
+    await time.increaseTo(Math.ceil((await time.latest()) / 60) * 60 + 5);
+    const last = await lastSlot(market);
+    const commit = (slot: bigint) =>
+      computeNode.write.commitHeartbeats([slot, encoding.bitmap, 0, "0x"], { account: people.committer });
+    const bounds = { earliest: last - 59n, latest: last };
+    await expectRevert(commit(last + 1n), "HeartbeatSlotOver", { slot: last + 1n, ...bounds });
+    await expectRevert(commit(last - 60n), "HeartbeatSlotOver", { slot: last - 60n, ...bounds });
+    await commit(last - 59n);
+    await commit(last);
+  });
+
+  it("refuses bits that are not those of the nodes there are", async () => {
+    const market = await loadMarket();
+    const { computeNode, people } = market;
+    await addNodes(market, ["a", "b", "c"]);
+    const slot = await lastSlot(market);
+    const commit = (kind: 0 | 1, count: number, bits: Hex) =>
+      computeNode.write.commitHeartbeats([slot, kind, count, bits], { account: people.committer });
+    const invalid = "HeartbeatBitsInvalid";
+    await expectRevert(commit(encoding.bitmap, 3, "0x"), invalid, { length: 0n, nodeCount: 3 });
+    await expectRevert(commit(encoding.bitmap, 3, "0x0700"), invalid, { length: 2n, nodeCount: 3 });
+    await expectRevert(commit(encoding.bitmap, 3, "0x08"), invalid, { length: 1n, nodeCount: 3 });
+    await expectRevert(commit(encoding.absentees, 3, "0x000001"), invalid);
+    await expectRevert(commit(encoding.absentees, 0, "0x00000001"), invalid);
+    await expectRevert(commit(encoding.bitmap, 4, "0x0f"), "HeartbeatNodesUnknown", {
+      nodeCount: 4,
+      registered: 3,
+    });
+    await expectRevert(
+      computeNode.write.commitHeartbeats([slot, encoding.bitmap, 3, "0x07"]),
+      "CallerNotCommitter",
+    );
+  });
+
+  it("costs a few gas a node for 10,000 nodes, 2% of them absent", async () => {
+    const market = await loadMarket();
+    const { computeNode, people, connection, client, mined } = market;
+    const count = 10_000;
+    // 10,000 registrations would take minutes: the counter is set where it is stored.
+    const registered = await storageOfCount(market);
+    await connection.provider.request({
+      method: "hardhat_setStorageAt",
+      params: [computeNode.address, registered.slot, registered.with(count)],
+    });
+    expect(await computeNode.read.nodeCount()).to.equal(count);
+    const present = new Set(Array.from({ length: count }, (_, place) => place + 1));
+    for (let id = 25; id <= count; id += 50) present.delete(id);
+    const { bits } = encodeHeartbeats(count, present);
+    const commit = async (slot: bigint) =>
+      mined(
+        computeNode.write.commitHeartbeats([slot, encoding.absentees, count, bits], {
+          account: people.committer,
+        }),
+      );
+    const slot = await lastSlot(market);
+    await commit(slot);
+    await market.time.increase(4096 * 60);
+    const receipt = await commit(slot + 4096n);
+    const perNode = Number(receipt.gasUsed) / count;
+    noteGas(`heartbeat-10k-2: ${perNode.toFixed(2)} a node, in all`, receipt);
+    const full = bytesToHex(new Uint8Array(count / 8).fill(0xff));
+    await client.getBlockNumber();
+    const bitmap = await mined(
+      computeNode.write.commitHeartbeats([slot + 4095n, encoding.bitmap, count, full], {
+        account: people.committer,
+      }),
+    );
+    noteGas(`the same as a bitmap: ${(Number(bitmap.gasUsed) / count).toFixed(2)} a node, in all`, bitmap);
+    expect(perNode).to.be.lessThan(5.5);
+  });
+});
+
+/** The storage slot that holds the node count above the docker's address. */
+async function storageOfCount(market: Awaited<ReturnType<typeof loadMarket>>) {
+  const { client, computeNode, docker } = market;
+  const needle = docker.address.slice(2).toLowerCase();
+  for (let place = 4_096n; place < 4_120n; place++) {
+    const slot = `0x${place.toString(16)}` as Hex;
+    const value = (await client.getStorageAt({ address: computeNode.address, slot })) ?? "0x";
+    if (!value.endsWith(needle)) continue;
+    const set = (count: number) => `0x${count.toString(16).padStart(24, "0")}${needle}` as Hex;
+    return { slot, with: set };
+  }
+  throw new Error("The node count is not where it was.");
+}

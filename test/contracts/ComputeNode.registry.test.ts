@@ -1,0 +1,281 @@
+import { expect } from "chai";
+import { type Hex, hexToBigInt, keccak256, parseEventLogs } from "viem";
+import { computeNodeAbi } from "../../services/shared/chain/generated/abi.ts";
+import {
+  domainOf,
+  specUpdateTypes,
+  statusChangeTypes,
+  walletChangeTypes,
+} from "../../services/shared/chain/typedData.ts";
+import { noteGas, printGas } from "./support/gas.ts";
+import { keyOf, later, loadMarket, type MarketFixture } from "./support/market.ts";
+import { addNodes, nodeSpec, registrationOf, signRegistration } from "./support/nodes.ts";
+import { expectRefused, expectRevert, refusalsOf, zeroAddress } from "./support/refusals.ts";
+
+const status = { none: 0, online: 1, offline: 2, maintenance: 3 } as const;
+
+async function register(market: MarketFixture, name: string, changes = {}, signer = keyOf(name)) {
+  const message = { ...registrationOf(keyOf(name)), ...changes };
+  const signature = await signRegistration(market, signer, message);
+  return market.mined(market.computeNode.write.registerBatch([[message], [signature]]));
+}
+
+async function setStatus(
+  market: MarketFixture,
+  name: string,
+  change: { nodeId: number; status: number; nonce: bigint; deadline?: bigint },
+  domain: object = domainOf(market.deployment, "ComputeNode"),
+) {
+  const message = { deadline: later, ...change };
+  const signature = await keyOf(name).signTypedData({
+    domain,
+    types: statusChangeTypes,
+    primaryType: "StatusChange",
+    message,
+  });
+  return market.mined(market.computeNode.write.setStatusBatch([[message], [signature]]));
+}
+
+async function setWallet(market: MarketFixture, signer: string, wallet: Hex, nonce = 0n) {
+  const message = { nodeId: 1, wallet, nonce, deadline: later };
+  const signature = await keyOf(signer).signTypedData({
+    domain: domainOf(market.deployment, "ComputeNode"),
+    types: walletChangeTypes,
+    primaryType: "WalletChange",
+    message,
+  });
+  return market.mined(market.computeNode.write.setWalletBatch([[message], [signature]]));
+}
+
+describe("ComputeNode: registry", () => {
+  after(printGas);
+
+  it("registers nodes under dense ids, relayed by anyone", async () => {
+    const market = await loadMarket();
+    const nodes = await addNodes(market, ["a", "b", "c"]);
+    expect(nodes.map(({ id }) => id)).to.deep.equal([1, 2, 3]);
+    const { computeNode } = market;
+    expect(await computeNode.read.nodeCount()).to.equal(3);
+    expect(await computeNode.read.keyOf([2])).to.equal(keyOf("b").address);
+    expect(await computeNode.read.nodeIdOf([keyOf("b").address])).to.equal(2);
+    expect(await computeNode.read.statusOf([2])).to.equal(status.online);
+    expect(await computeNode.read.specOf([2])).to.deep.equal([nodeSpec, 1_000n]);
+    expect(await computeNode.read.freeOf([2])).to.deep.equal(nodeSpec.total);
+  });
+
+  it("registers 50 nodes in one batch", async () => {
+    const market = await loadMarket();
+    const keys = Array.from({ length: 50 }, (_, place) => keyOf(`batch ${place}`));
+    const messages = keys.map((key) => ({ ...registrationOf(key), wallet: keyOf("wallet").address }));
+    const signatures = await Promise.all(
+      keys.map((key, place) => signRegistration(market, key, messages[place] ?? registrationOf(key))),
+    );
+    const receipt = await market.mined(market.computeNode.write.registerBatch([messages, signatures]));
+    expect(await market.computeNode.read.nodeCount()).to.equal(50);
+    expect(Number(noteGas("register-50, a node with one GPU", receipt, 50))).to.be.lessThan(120_000);
+  });
+
+  it("refuses a key or a GPU that is registered, and goes on with the rest", async () => {
+    const market = await loadMarket();
+    await addNodes(market, ["a"]);
+    expectRefused(await register(market, "a"), "NodeKeyTaken", { key: keyOf("a").address, nodeId: 1 });
+    const taken = keccak256(keyOf("a").address);
+    const stolen = { ...registrationOf(keyOf("thief")), gpuUuids: [taken] };
+    const honest = registrationOf(keyOf("honest"));
+    const signatures = [
+      await signRegistration(market, keyOf("thief"), stolen),
+      await signRegistration(market, keyOf("honest"), honest),
+    ];
+    const receipt = await market.mined(
+      market.computeNode.write.registerBatch([[stolen, honest], signatures]),
+    );
+    expect(refusalsOf(receipt)).to.deep.equal([
+      { index: 0, name: "NodeGpuTaken", args: { gpuUuid: taken, nodeId: 1 } },
+    ]);
+    expect(await market.computeNode.read.nodeIdOf([honest.key])).to.equal(2);
+  });
+
+  it("refuses a GPU named twice and leaves none of the list taken", async () => {
+    const market = await loadMarket();
+    const [one, two] = [keccak256("0x01"), keccak256("0x02")];
+    const spec = { ...nodeSpec, total: { ...nodeSpec.total, gpus: 3 } };
+    const twice = await register(market, "a", { spec, gpuUuids: [one, two, one] });
+    expectRefused(twice, "NodeGpuTaken", { gpuUuid: one });
+    expect(await market.computeNode.read.nodeCount()).to.equal(0);
+    const pair = { spec: { ...nodeSpec, total: { ...nodeSpec.total, gpus: 2 } }, gpuUuids: [one, two] };
+    expect(refusalsOf(await register(market, "b", pair))).to.deep.equal([]);
+  });
+
+  it("refuses a spec whose GPUs are not named, a wrong signer and a late message", async () => {
+    const market = await loadMarket();
+    expectRefused(await register(market, "a", { gpuUuids: [] }), "NodeSpecInvalid");
+    expectRefused(await register(market, "a", {}, keyOf("b")), "SignatureInvalid", {
+      signer: keyOf("a").address,
+    });
+    const deadline = BigInt(await market.time.latest()) - 1n;
+    expectRefused(await register(market, "a", { deadline }), "SignatureExpired", { deadline });
+  });
+
+  it("refuses lists of different lengths and batches that are too long", async () => {
+    const { computeNode, people } = await loadMarket();
+    const message = registrationOf(keyOf("a"));
+    await expectRevert(computeNode.write.registerBatch([[message], []]), "BatchLengthMismatch", {
+      items: 1n,
+      signatures: 0n,
+    });
+    const many = Array.from({ length: 513 }, () => 1);
+    await expectRevert(computeNode.write.markOffline([many], { account: people.committer }), "BatchTooLong", {
+      items: 513n,
+      limit: 512n,
+    });
+  });
+
+  it("accepts a signed message once, for this chain and this contract only", async () => {
+    const market = await loadMarket();
+    await addNodes(market, ["a"]);
+    const change = { nodeId: 1, status: status.maintenance, nonce: 7n };
+    const domain = domainOf(market.deployment, "ComputeNode");
+    const signer = keyOf("a").address;
+    for (const wrong of [
+      { ...domain, chainId: 10 },
+      { ...domain, verifyingContract: market.docker.address },
+      { ...domain, name: "ngpu DockerContract" },
+      { ...domain, version: "2" },
+    ]) {
+      expectRefused(await setStatus(market, "a", change, wrong), "SignatureInvalid", { signer });
+    }
+    expect(refusalsOf(await setStatus(market, "a", change))).to.deep.equal([]);
+    expectRefused(await setStatus(market, "a", change), "NonceUsed", { signer, nonce: 7n });
+  });
+
+  it("takes messages of one key in any order", async () => {
+    const market = await loadMarket();
+    await addNodes(market, ["a"]);
+    for (const [nonce, wanted] of [
+      [300n, status.maintenance],
+      [2n, status.offline],
+      [257n, status.online],
+    ] as const) {
+      await setStatus(market, "a", { nodeId: 1, status: wanted, nonce });
+      expect(await market.computeNode.read.statusOf([1])).to.equal(wanted);
+    }
+  });
+
+  it("refuses the malleable twin of a signature", async () => {
+    const market = await loadMarket();
+    const message = registrationOf(keyOf("a"));
+    const signature = await signRegistration(market, keyOf("a"), message);
+    const order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
+    const s = order - hexToBigInt(`0x${signature.slice(66, 130)}`);
+    const v = signature.endsWith("1b") ? "1c" : "1b";
+    const twin = `${signature.slice(0, 66)}${s.toString(16).padStart(64, "0")}${v}` as Hex;
+    const receipt = await market.mined(market.computeNode.write.registerBatch([[message], [twin]]));
+    expectRefused(receipt, "SignatureInvalid", { signer: message.key });
+  });
+
+  it("changes status only as the table has it", async () => {
+    const market = await loadMarket();
+    await addNodes(market, ["a"]);
+    let nonce = 0n;
+    for (const from of [status.online, status.offline, status.maintenance]) {
+      for (const to of [status.none, status.online, status.offline, status.maintenance]) {
+        const current = await market.computeNode.read.statusOf([1]);
+        if (current !== from) await setStatus(market, "a", { nodeId: 1, status: from, nonce: nonce++ });
+        const receipt = await setStatus(market, "a", { nodeId: 1, status: to, nonce: nonce++ });
+        if (to === status.none || to === from) {
+          expectRefused(receipt, "NodeStatusInvalid", { nodeId: 1, from, to });
+        } else {
+          expect(refusalsOf(receipt)).to.deep.equal([]);
+          expect(await market.computeNode.read.statusOf([1])).to.equal(to);
+        }
+      }
+    }
+  });
+
+  it("refuses a status that does not exist without touching the rest of the batch", async () => {
+    const market = await loadMarket();
+    await addNodes(market, ["a"]);
+    const bad = await setStatus(market, "a", { nodeId: 1, status: 9, nonce: 0n });
+    expectRefused(bad, "ValueUnknown", { value: 9n, highest: 3n });
+    expectRefused(await setStatus(market, "a", { nodeId: 5, status: 1, nonce: 0n }), "NodeUnknown", {
+      nodeId: 5,
+    });
+  });
+
+  it("lets committers, and nobody else, mark online nodes offline", async () => {
+    const market = await loadMarket();
+    const { computeNode, people, mined } = market;
+    await addNodes(market, ["a", "b"]);
+    await expectRevert(computeNode.write.markOffline([[1]]), "CallerNotCommitter", {
+      caller: people.deployer,
+    });
+    const receipt = await mined(computeNode.write.markOffline([[1, 1, 2]], { account: people.committer }));
+    expect(refusalsOf(receipt)).to.deep.equal([
+      {
+        index: 1,
+        name: "NodeStatusInvalid",
+        args: { nodeId: 1, from: status.offline, to: status.offline },
+      },
+    ]);
+    const changed = parseEventLogs({
+      abi: computeNodeAbi,
+      eventName: "NodeStatusChanged",
+      logs: receipt.logs,
+    });
+    expect(changed.map(({ args }) => args.nodeId)).to.deep.equal([1, 2]);
+  });
+
+  it("pays the node's key until a wallet is bound, which then alone moves on", async () => {
+    const market = await loadMarket();
+    const { computeNode } = market;
+    await addNodes(market, ["a"]);
+    const [key, wallet, next] = [keyOf("a").address, keyOf("wallet").address, keyOf("next").address];
+    expect(await computeNode.read.payoutOf([1])).to.equal(key);
+    expectRefused(await setWallet(market, "wallet", wallet), "SignatureInvalid", { signer: key });
+    await setWallet(market, "a", wallet);
+    expect(await computeNode.read.payoutOf([1])).to.equal(wallet);
+    expect(await computeNode.read.payoutOfAccount([key])).to.equal(wallet);
+    expectRefused(await setWallet(market, "a", next, 1n), "SignatureInvalid", { signer: wallet });
+    await setWallet(market, "wallet", next);
+    expect(await computeNode.read.walletOf([1])).to.equal(next);
+    await setWallet(market, "next", zeroAddress);
+    expect(await computeNode.read.payoutOfAccount([key])).to.equal(key);
+    expect(await computeNode.read.payoutOfAccount([next])).to.equal(next);
+  });
+
+  it("updates spec and price, but not to less than is reserved nor to more GPUs than registered", async () => {
+    const market = await loadMarket();
+    const { computeNode, people, mined } = market;
+    await addNodes(market, ["a"]);
+    await computeNode.write.setDocker([people.keeper]);
+    const reserved = { gpus: 1, cpuMilli: 4_000, memoryMib: 1_024, diskGib: 10, ports: 2 };
+    await computeNode.write.reserve([1, reserved], { account: people.keeper });
+    const update = async (total: object, nonce: bigint) => {
+      const message = {
+        nodeId: 1,
+        spec: { ...nodeSpec, total: { ...nodeSpec.total, ...total } },
+        pricePerSecond: 5n,
+        gpuName: "other",
+        nonce,
+        deadline: later,
+      };
+      const signature = await keyOf("a").signTypedData({
+        domain: domainOf(market.deployment, "ComputeNode"),
+        types: specUpdateTypes,
+        primaryType: "SpecUpdate",
+        message,
+      });
+      return mined(computeNode.write.updateSpecBatch([[message], [signature]]));
+    };
+    expectRefused(await update({ gpus: 2 }, 0n), "NodeSpecInvalid");
+    expectRefused(await update({ cpuMilli: 3_999 }, 0n), "NodeCapacityExceeded", {
+      nodeId: 1,
+      wanted: reserved,
+    });
+    expect(refusalsOf(await update({ cpuMilli: 4_000 }, 0n))).to.deep.equal([]);
+    expect((await computeNode.read.freeOf([1])).cpuMilli).to.equal(0);
+    expect((await computeNode.read.specOf([1]))[1]).to.equal(5n);
+    await computeNode.write.release([1, reserved], { account: people.keeper });
+    expect((await computeNode.read.freeOf([1])).cpuMilli).to.equal(4_000);
+  });
+});

@@ -1,0 +1,94 @@
+import { getAddress, getContract, keccak256, parseEther, type TransactionReceipt, toBytes } from "viem";
+import { type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
+import { deployNgpu } from "../../../contracts/ignition/deploy.ts";
+import {
+  computeNodeAbi,
+  dockerContractAbi,
+  escrowAbi,
+  measureAbi,
+  pomcAbi,
+  progressAbi,
+  tokenAbi,
+} from "../../../services/shared/chain/generated/abi.ts";
+import { opChain } from "./chain.ts";
+
+export type MarketFixture = Awaited<ReturnType<typeof marketFixture>>;
+
+/** A key that is the same in every run; it signs without having an account on the chain. */
+export function keyOf(name: string): PrivateKeyAccount {
+  return privateKeyToAccount(keccak256(toBytes(`ngpu test ${name}`)));
+}
+
+const periods = {
+  slotSeconds: 60,
+  heartbeatWindowSeconds: 3_600,
+  epochSeconds: 3_600,
+  activationDelay: 600,
+  measureLeadSeconds: 10,
+  measureWindowSeconds: 300,
+  measureTtlSeconds: 86_400,
+  clockMarginSeconds: 120,
+};
+
+/** Every contract deployed as a real deployment does it, and someone in each role. */
+export async function marketFixture() {
+  const connection = await opChain();
+  const wallets = await connection.viem.getWalletClients();
+  const accounts = wallets.map((wallet) => getAddress(wallet.account.address));
+  const [deployer, treasury, keeper, committer, poster, guardian, owner, delegate, outsider] = accounts as [
+    `0x${string}`,
+    ...`0x${string}`[],
+  ] &
+    Record<number, `0x${string}`>;
+  if (!(treasury && keeper && committer && poster && guardian && owner && delegate && outsider)) {
+    throw new Error("The simulated chain has too few accounts.");
+  }
+  const people = { deployer, treasury, keeper, committer, poster, guardian, owner, delegate, outsider };
+  const deployment = await deployNgpu({
+    connection,
+    pollMs: 5,
+    parameters: {
+      ...periods,
+      treasury,
+      guardian,
+      committers: [committer],
+      keepers: [keeper],
+      measureKeepers: [keeper],
+      poster,
+      quorum: 1,
+      emissionPerEpoch: parseEther("1000"),
+      cap: parseEther("1000000"),
+      genesisSupply: parseEther("100000"),
+    },
+  });
+  const client = await connection.viem.getPublicClient();
+  const wallet = wallets[0];
+  if (wallet === undefined) throw new Error("The simulated chain has no accounts.");
+  const use = <const Abi>(abi: Abi, name: keyof typeof deployment.contracts) => ({
+    address: deployment.contracts[name],
+    abi,
+    client: { public: client, wallet },
+  });
+  const contracts = {
+    computeNode: getContract(use(computeNodeAbi, "ComputeNode")),
+    docker: getContract(use(dockerContractAbi, "DockerContract")),
+    progress: getContract(use(progressAbi, "Progress")),
+    measure: getContract(use(measureAbi, "Measure")),
+    escrow: getContract(use(escrowAbi, "Escrow")),
+    pomc: getContract(use(pomcAbi, "Pomc")),
+    token: getContract(use(tokenAbi, "Token")),
+  };
+  const mined = async (hash: Promise<`0x${string}`>): Promise<TransactionReceipt> =>
+    client.waitForTransactionReceipt({ hash: await hash });
+  const { time } = connection.networkHelpers;
+  return { connection, client, deployment, people, mined, time, ...contracts };
+}
+
+/** A deadline that no test reaches. */
+export const later = 2n ** 63n;
+
+/** The fixture, from its snapshot after the first time. */
+export async function loadMarket(): Promise<MarketFixture> {
+  const { networkHelpers } = await opChain();
+  return networkHelpers.loadFixture(marketFixture);
+}

@@ -1,0 +1,70 @@
+import { type Hex, keccak256, parseEventLogs, toBytes } from "viem";
+import type { PrivateKeyAccount } from "viem/accounts";
+import { computeNodeAbi } from "../../../services/shared/chain/generated/abi.ts";
+import { domainOf, registrationTypes } from "../../../services/shared/chain/typedData.ts";
+import { keyOf, later, type MarketFixture } from "./market.ts";
+import { zeroAddress } from "./refusals.ts";
+
+/** First 8 bytes of the hash of a GPU's name. */
+export function modelOf(name: string): Hex {
+  return keccak256(toBytes(name)).slice(0, 18) as Hex;
+}
+
+export const gpuName = "NVIDIA H200";
+
+export const nodeSpec = {
+  gpuModel: modelOf(gpuName),
+  vramMib: 143_771,
+  computeCapability: 90,
+  region: "0x4445" as Hex,
+  total: { gpus: 1, cpuMilli: 16_000, memoryMib: 131_072, diskGib: 1_000, ports: 32 },
+};
+
+export type Registration = ReturnType<typeof registrationOf>;
+
+export function registrationOf(key: PrivateKeyAccount) {
+  return {
+    key: key.address,
+    wallet: zeroAddress as Hex,
+    spec: nodeSpec,
+    pricePerSecond: 1_000n,
+    gpuName,
+    gpuUuids: [keccak256(key.address)],
+    deadline: later,
+  };
+}
+
+export function signRegistration(
+  market: MarketFixture,
+  signer: PrivateKeyAccount,
+  message: Registration,
+): Promise<Hex> {
+  return signer.signTypedData({
+    domain: domainOf(market.deployment, "ComputeNode"),
+    types: registrationTypes,
+    primaryType: "Registration",
+    message,
+  });
+}
+
+export type Node = { id: number; key: PrivateKeyAccount };
+
+/** Registers nodes and reads their ids from the log. */
+export async function addNodes(
+  market: MarketFixture,
+  names: string[],
+  overrides: Partial<Registration> = {},
+): Promise<Node[]> {
+  const keys = names.map(keyOf);
+  const messages = keys.map((key) => ({ ...registrationOf(key), ...overrides }));
+  const signatures = await Promise.all(
+    messages.map((message, place) => signRegistration(market, keys[place] as PrivateKeyAccount, message)),
+  );
+  const receipt = await market.mined(market.computeNode.write.registerBatch([messages, signatures]));
+  const logs = parseEventLogs({ abi: computeNodeAbi, eventName: "NodeRegistered", logs: receipt.logs });
+  return keys.map((key) => {
+    const log = logs.find(({ args }) => args.key === key.address);
+    if (log === undefined) throw new Error(`${key.address} was not registered.`);
+    return { id: log.args.nodeId, key };
+  });
+}
