@@ -4,7 +4,7 @@ import type { Logger } from "../logger.ts";
 import { rest } from "../loop.ts";
 import { blocksByHash, blocksByRange, type FollowedBlock, loggedBlocksByRange } from "./blocks.ts";
 import { type BlockRef, reconcile, type Verdict } from "./reconcile.ts";
-import { type Header, type RpcClient, readHeader, translateRpcFault } from "./rpc.ts";
+import { type Header, type RpcClient, readHeader } from "./rpc.ts";
 
 // How to use it:
 //
@@ -210,14 +210,10 @@ function remember(state: State, step: FollowStep): void {
   state.kept = ancestor === null ? [] : state.kept.filter((block) => block.number <= ancestor.number);
 }
 
+/** Faults of the endpoint are got over; anything else, such as one of the consumer's cursor, is not ours. */
 function noteFault(options: FollowOptions, error: unknown, faults: number): void {
-  const fault = translateRpcFault(error);
-  options.onFault?.(fault.code);
-  if (!fault.retryable) throw fault;
-  options.logger.warn({
-    event: "chain_fault",
-    code: fault.code,
-    reason: messageOf(fault.cause ?? fault),
-    faults,
-  });
+  if (!(error instanceof RetryableError)) throw error;
+  const { code, cause } = error;
+  options.onFault?.(code);
+  options.logger.warn({ event: "chain_fault", code, reason: messageOf(cause ?? error), faults });
 }

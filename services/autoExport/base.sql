@@ -1,0 +1,51 @@
+-- Made by autoExport in its schema before the event tables. Names are found by the search path, so that the
+-- same statements can build a second copy elsewhere and compare.
+
+-- What the rows were read from and by which definitions: when either differs, all of it is built anew.
+create table origin (
+  chain_id bigint not null,
+  start_block bigint not null,
+  start_hash text not null,
+  contracts jsonb not null,
+  definitions text not null
+);
+
+create table block (
+  number bigint primary key,
+  hash text not null,
+  parent_hash text not null,
+  time timestamptz not null
+);
+create index on block (time);
+
+-- The unsafe head is the cursor: the last block whose rows are here.
+create table head (
+  tier text primary key check (tier in ('unsafe', 'safe', 'finalized')),
+  number bigint not null,
+  hash text not null
+);
+
+-- How final the records of a block are. Bound to its table here, whatever the caller's search path.
+create function tier(block_number bigint) returns text language sql stable parallel safe
+begin atomic
+  select case
+    when block_number <= (select number from head where head.tier = 'finalized') then 'finalized'
+    when block_number <= (select number from head where head.tier = 'safe') then 'safe'
+    else 'unsafe'
+  end;
+end;
+
+-- An address, null when it is zero.
+create function account(address text) returns text language sql immutable parallel safe
+return nullif(address, '0x0000000000000000000000000000000000000000');
+
+-- Two letters; null when zero; any other bytes as they are, since nobody forbids them.
+create function region(code text) returns text language sql immutable parallel safe
+return case
+  when code = '0x0000' then null
+  when code ~ '^0x(4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a]){2}$' then convert_from(decode(substr(code, 3), 'hex'), 'UTF8')
+  else code
+end;
+
+-- Patches one after the other: a later one's fields win.
+create aggregate fold(jsonb) (sfunc = jsonb_concat, stype = jsonb, initcond = '{}');

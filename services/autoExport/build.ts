@@ -1,0 +1,70 @@
+import pg from "pg";
+import type { Queryable } from "../shared/db/pool.ts";
+import type { Origin } from "./decide.ts";
+import type { Definitions } from "./definitions.ts";
+
+/** Drops everything this role made in a schema: tables with their views, functions, aggregates. */
+const dropAll = `do $$
+declare
+  target record;
+begin
+  for target in
+    select c.oid::regclass as name from pg_class c
+    where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p')
+  loop
+    execute format('drop table if exists %s cascade', target.name);
+  end loop;
+  for target in
+    select p.oid::regprocedure as name, p.prokind from pg_proc p where p.pronamespace = current_schema()::regnamespace
+  loop
+    execute format('drop %s if exists %s cascade', case target.prokind when 'a' then 'aggregate' else 'function' end, target.name);
+  end loop;
+end
+$$`;
+
+/**
+ * Makes every table, view and function anew in the schema that comes first in the connection's search path; inside a
+ * transaction, so that readers see the old rows or none.
+ *
+ * @param reader Role that may read all of it; none when left out.
+ */
+export async function buildSchema(
+  db: Queryable,
+  definitions: Definitions,
+  origin: Origin,
+  reader?: string,
+): Promise<void> {
+  await db.query(dropAll);
+  for (const statement of definitions.ddl) await db.query(statement);
+  for (const { name } of definitions.projections) await createView(db, name);
+  if (reader !== undefined) await grantRead(db, reader);
+  await db.query(
+    "insert into origin (chain_id, start_block, start_hash, contracts, definitions) values ($1, $2, $3, $4, $5)",
+    [
+      origin.chainId,
+      origin.startBlock,
+      origin.startHash,
+      JSON.stringify(origin.contracts),
+      origin.definitions,
+    ],
+  );
+}
+
+/** The present versions of a projection, `valid_from` being the block of its last change. */
+async function createView(db: Queryable, name: string): Promise<void> {
+  const { rows } = await db.query<{ column: string }>(
+    `select quote_ident(attname) as column from pg_attribute
+     where attrelid = $1::regclass and attnum > 0 and attname not in ('valid_from', 'valid_to') order by attnum`,
+    [`${name}_history`],
+  );
+  const columns = rows.map(({ column }) => column).join(", ");
+  await db.query(
+    `create view ${name} as select ${columns}, valid_from as block_number from ${name}_history where valid_to is null`,
+  );
+}
+
+async function grantRead(db: Queryable, reader: string): Promise<void> {
+  const { rows } = await db.query<{ schema: string }>("select quote_ident(current_schema()) as schema");
+  const role = pg.escapeIdentifier(reader);
+  await db.query(`grant select on all tables in schema ${rows[0]?.schema} to ${role}`);
+}

@@ -1,0 +1,55 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Abi } from "viem";
+import { abis } from "../shared/chain/abis.ts";
+import { enums } from "./enums.ts";
+import { applyStatement, type Projection, readProjections, sourcesOf } from "./projection.ts";
+import { type EventTable, eventTableDdl, eventTables } from "./schema.ts";
+
+/** Everything that decides which tables there are and what stands in them. */
+export type Definitions = {
+  tables: EventTable[];
+  projections: (Projection & { sources: string[]; apply: string })[];
+  /** Statements that create all but the projections' views, in order. */
+  ddl: string[];
+  /** Differs whenever a rebuild would give other tables or rows. */
+  hash: string;
+};
+
+const folder = import.meta.dirname;
+
+/**
+ * Derives the schema from the contracts' ABIs and the projections' files.
+ *
+ * @throws FatalError `projection_invalid`
+ */
+export function loadDefinitions(
+  contracts: Record<string, Abi> = abis,
+  projectionFolder: string = join(folder, "projections"),
+): Definitions {
+  const tables = eventTables(contracts);
+  const projections = readProjections(projectionFolder).map((projection) => ({
+    ...projection,
+    sources: sourcesOf(projection, tables),
+    apply: applyStatement(projection),
+  }));
+  const base = readFileSync(join(folder, "base.sql"), "utf8");
+  const ddl = [base, ...eventTableDdl(tables), ...projections.flatMap(projectionDdl)];
+  const hash = createHash("sha256")
+    .update(JSON.stringify([ddl, projections.map(({ apply }) => apply), enums]))
+    .digest("hex");
+  return { tables, projections, ddl, hash };
+}
+
+/** A projection's own statements, and the indexes that applying and reverting need. */
+function projectionDdl({ name, key, ddl }: Projection): string[] {
+  const table = `${name}_history`;
+  const keys = key.map((column) => `"${column}"`).join(", ");
+  return [
+    ddl,
+    `create index on ${table} (${keys}) where valid_to is null`,
+    `create index on ${table} (valid_from)`,
+    `create index on ${table} (valid_to) where valid_to is not null`,
+  ];
+}

@@ -1,0 +1,28 @@
+import {
+  assignmentStates,
+  closeReasons,
+  desiredStates,
+  heartbeatEncodings,
+  milestones,
+  nodeStatuses,
+  policies,
+  releaseReasons,
+} from "../shared/chain/names.ts";
+
+/** Names of enum values by the enum's name in Solidity. */
+export const enums: Record<string, readonly string[]> = {
+  NodeStatus: nodeStatuses,
+  HeartbeatEncoding: heartbeatEncodings,
+  Policy: policies,
+  AssignmentState: assignmentStates,
+  Desired: desiredStates,
+  ReleaseReason: releaseReasons,
+  Milestone: milestones,
+  CloseReason: closeReasons,
+};
+
+/** @param internalType As the compiler writes it, `enum IComputeNode.NodeStatus`. */
+export function enumNames(internalType: string | undefined): readonly string[] | undefined {
+  const match = /^enum (?:.*\.)?(\w+)$/.exec(internalType ?? "");
+  return match === null ? undefined : enums[match[1] as string];
+}

@@ -1,0 +1,15 @@
+import { z } from "zod";
+import { chainEnv, commonEnv, databaseEnv, readEnv } from "../shared/env.ts";
+
+export const autoExportEnv = {
+  ...commonEnv,
+  ...chainEnv,
+  ...databaseEnv,
+  BLOCK_SECONDS: z.coerce
+    .number()
+    .positive()
+    .default(2)
+    .describe("Seconds between blocks of the chain; health is judged by it"),
+};
+
+export const readAutoExportEnv = () => readEnv(autoExportEnv);

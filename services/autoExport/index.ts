@@ -1,0 +1,34 @@
+import { createChainClient, requireChain } from "../shared/chain/client.ts";
+import { readDeployment } from "../shared/chain/deployment.ts";
+import { createPool, requireSchema } from "../shared/db/pool.ts";
+import { createApp, listen } from "../shared/http.ts";
+import { runService, start } from "../shared/lifecycle.ts";
+import { createRegistry } from "../shared/metrics.ts";
+import { judgeHealth } from "./decide.ts";
+import { loadDefinitions } from "./definitions.ts";
+import { readAutoExportEnv } from "./env.ts";
+import { exportChain } from "./lead.ts";
+import { createWatch } from "./metrics.ts";
+
+await start(async () => {
+  const env = readAutoExportEnv();
+  const deployment = readDeployment(env.DEPLOYMENT_FILE);
+  const definitions = loadDefinitions();
+  await runService({ name: "autoExport", logLevel: env.LOG_LEVEL }, async (context) => {
+    const { logger, signal } = context;
+    const pool = createPool({ url: env.DATABASE_URL, name: "autoExport", max: 2 });
+    context.onStop("postgres", () => pool.end());
+    await requireSchema(pool);
+    const client = createChainClient({ rpcUrls: env.CHAIN_RPC_URLS, chainId: deployment.chainId });
+    await requireChain(client, deployment);
+    const registry = createRegistry("autoExport");
+    const watch = createWatch(registry);
+    const health = () =>
+      judgeHealth({ ...watch.facts(), now: Date.now() / 1_000, blockSeconds: env.BLOCK_SECONDS });
+    await listen(createApp({ registry, health }), { host: env.HOST, port: env.PORT }, context);
+    const ended = exportChain({ pool, client, deployment, definitions, watch, logger, signal }).catch(
+      context.fail,
+    );
+    context.onStop("export", () => ended);
+  });
+});

@@ -1,0 +1,192 @@
+import type { ChainClient } from "../shared/chain/client.ts";
+import type { Deployment } from "../shared/chain/deployment.ts";
+import { type FollowOptions, type FollowStep, follow } from "../shared/chain/follow.ts";
+import { type RpcClient, readHeader } from "../shared/chain/rpc.ts";
+import { leaderships } from "../shared/db/leader.ts";
+import { type Connection, type Database, translateDatabaseFault } from "../shared/db/pool.ts";
+import { isRetryable, RetryableError } from "../shared/errors.ts";
+import type { Logger } from "../shared/logger.ts";
+import { rest, startLoop } from "../shared/loop.ts";
+import { buildSchema } from "./build.ts";
+import { type Origin, planSchema } from "./decide.ts";
+import { indexEvents, rowsOf } from "./decode.ts";
+import type { Definitions } from "./definitions.ts";
+import { followHeads } from "./heads.ts";
+import type { Watch } from "./metrics.ts";
+import { inTransaction, readBlocks, readOrigin, revertBlocks, saveBlocks } from "./store.ts";
+
+export type ExportParts = {
+  pool: Database;
+  client: RpcClient | ChainClient;
+  deployment: Pick<Deployment, "chainId" | "startBlock" | "contracts">;
+  definitions: Definitions;
+  watch: Watch;
+  logger: Logger;
+  signal: AbortSignal;
+  /** Passed on to `follow`. */
+  following?: Pick<FollowOptions, "interval" | "maxRange">;
+};
+
+const schema = "chain";
+const reader = "ngpu_reader";
+const retryPause = 1_000;
+const headsInterval = 1_000;
+const recentBlocks = 1_024;
+
+/**
+ * Exports the chain whenever no other instance does, until the signal is aborted. The lock and every write are on one
+ * connection: when that breaks, or the process dies, lock and open transaction go together, and another may go on.
+ *
+ * @throws FatalError and whatever else trying again cannot get over.
+ */
+export async function exportChain(parts: ExportParts): Promise<void> {
+  while (!parts.signal.aborted) {
+    try {
+      await competeOnce(parts);
+    } catch (error) {
+      if (parts.signal.aborted) return;
+      if (!isRetryable(error)) throw error;
+      parts.logger.warn({ event: "export_interrupted", error });
+    }
+    await rest(retryPause, parts.signal);
+  }
+}
+
+async function competeOnce(parts: ExportParts): Promise<void> {
+  const lost = new AbortController();
+  let connection: Connection | undefined;
+  try {
+    connection = await parts.pool.connect();
+    connection.on("error", (error) => lost.abort(error));
+    connection.on("end", () => lost.abort());
+    // A peer that vanished without a word frees the lock within seconds, not hours.
+    await connection.query(
+      `set search_path to ${schema}; set tcp_keepalives_idle to 2; set tcp_keepalives_interval to 1; set tcp_keepalives_count to 2`,
+    );
+    if (!(await takeLock(connection, parts.signal))) return;
+    parts.logger.info({ event: "export_leading" });
+    await lead({ ...parts, signal: AbortSignal.any([parts.signal, lost.signal]) }, connection);
+    lost.signal.throwIfAborted();
+  } catch (error) {
+    throw lost.signal.aborted
+      ? new RetryableError("The connection to Postgres broke.", {
+          code: "database_unreachable",
+          cause: error,
+        })
+      : translateDatabaseFault(error);
+  } finally {
+    // Not back into the pool: with the connection goes the lock.
+    connection?.release(true);
+  }
+}
+
+async function takeLock(connection: Connection, signal: AbortSignal): Promise<boolean> {
+  while (!signal.aborted) {
+    const { rows } = await connection.query<{ held: boolean }>("select pg_try_advisory_lock($1) as held", [
+      leaderships.autoExport,
+    ]);
+    if (rows[0]?.held === true) return true;
+    await rest(retryPause, signal);
+  }
+  return false;
+}
+
+/** Until the signal is aborted, or the chain's first block turns out to be another one. */
+async function lead(parts: ExportParts, db: Connection): Promise<void> {
+  const { client, definitions, deployment, logger, watch } = parts;
+  await prepare(parts, db);
+  const ended = new AbortController();
+  const signal = AbortSignal.any([parts.signal, ended.signal]);
+  const exclusively = takeTurns();
+  const heads = startLoop({ name: "heads", logger, signal, interval: headsInterval }, () =>
+    followHeads(client, db, exclusively),
+  );
+  const find = indexEvents(definitions.tables, deployment.contracts);
+  const steps = follow({
+    ...parts.following,
+    client,
+    addresses: exportedAddresses(parts),
+    from: deployment.startBlock,
+    cursor: {
+      recent: () => exclusively(() => readBlocks(db, null, recentBlocks)),
+      older: (below) => exclusively(() => readBlocks(db, below, recentBlocks)),
+    },
+    signal,
+    logger,
+    onFault: watch.sawFault,
+    onHead: watch.sawHead,
+  });
+  watch.led(true);
+  try {
+    for await (const step of steps) {
+      watch.stored(step, await exclusively(() => store(step)));
+      heads.wake();
+      if (step.type === "reorg" && step.ancestor === null) return;
+    }
+  } finally {
+    watch.led(false);
+    ended.abort();
+    await heads.done;
+  }
+
+  async function store(step: FollowStep): Promise<number> {
+    const since = performance.now();
+    if (step.type === "reorg") {
+      await revertBlocks(db, definitions, step.ancestor);
+      const { ancestor, depth } = step;
+      const duration = performance.now() - since;
+      logger.warn({ event: "chain_reorg", ancestor: ancestor?.number ?? null, depth, duration });
+      return 0;
+    }
+    const rows = rowsOf(step.blocks, find);
+    await saveBlocks(db, definitions, step.blocks, rows);
+    const events = [...rows.values()].reduce((sum, list) => sum + list.length, 0);
+    const block = step.blocks.at(-1)?.number;
+    const duration = performance.now() - since;
+    logger.debug({ event: "blocks_stored", block, blocks: step.blocks.length, events, duration });
+    return events;
+  }
+}
+
+/** Keeps, builds or rebuilds the schema, by what the stored rows were read from. */
+async function prepare(
+  { client, definitions, deployment, logger }: ExportParts,
+  db: Connection,
+): Promise<void> {
+  const start = await readHeader(client, deployment.startBlock);
+  const wanted: Origin = {
+    chainId: deployment.chainId,
+    startBlock: deployment.startBlock,
+    startHash: start.hash,
+    contracts: lowerCase(deployment.contracts),
+    definitions: definitions.hash,
+  };
+  const plan = planSchema(await readOrigin(db, schema), wanted);
+  if (plan.type === "keep") return;
+  const since = performance.now();
+  await inTransaction(db, () => buildSchema(db, definitions, wanted, reader));
+  const duration = performance.now() - since;
+  if (plan.type === "build") logger.info({ event: "schema_built", duration });
+  else logger.warn({ event: "schema_rebuilt", reasons: plan.reasons, duration });
+}
+
+function exportedAddresses({ definitions, deployment }: ExportParts) {
+  const names = new Set(definitions.tables.map(({ contract }) => contract));
+  return Object.entries(deployment.contracts)
+    .filter(([name]) => names.has(name))
+    .map(([, address]) => address);
+}
+
+function lowerCase(contracts: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(contracts).map(([name, at]) => [name, at.toLowerCase()]));
+}
+
+/** One at a time, in the order of asking: transactions of several tasks on one connection must not mix. */
+function takeTurns(): <Result>(work: () => Promise<Result>) => Promise<Result> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const turn = last.then(work);
+    last = turn.catch(() => undefined);
+    return turn;
+  };
+}

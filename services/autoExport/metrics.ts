@@ -1,0 +1,85 @@
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { FollowedBlock } from "../shared/chain/blocks.ts";
+import type { FollowStep } from "../shared/chain/follow.ts";
+import type { Header } from "../shared/chain/rpc.ts";
+import type { HealthFacts } from "./decide.ts";
+
+/** What is seen while exporting: for /metrics, and the facts that /healthz is judged by. */
+export type Watch = {
+  facts: () => Pick<HealthFacts, "leading" | "head" | "tip">;
+  led: (leading: boolean) => void;
+  sawHead: (head: Header) => void;
+  sawFault: (code: string) => void;
+  stored: (step: FollowStep, events: number) => void;
+};
+
+export function createWatch(registry: Registry): Watch {
+  const registers = [registry];
+  const leading = new Gauge({ name: "export_leading", help: "1 while this instance writes", registers });
+  const headNumber = new Gauge({
+    name: "export_head",
+    help: "Number of the endpoint's newest block",
+    registers,
+  });
+  const tipNumber = new Gauge({ name: "export_tip", help: "Number of the last block stored", registers });
+  const lag = new Gauge({
+    name: "export_lag_blocks",
+    help: "Blocks between the head and what is stored",
+    registers,
+  });
+  const age = new Gauge({
+    name: "export_tip_age_seconds",
+    help: "Age of the last block when it was stored",
+    registers,
+  });
+  const events = new Counter({ name: "export_events_total", help: "Events stored", registers });
+  const reorgs = new Histogram({
+    name: "export_reorg_depth",
+    help: "Blocks that reorgs made void",
+    buckets: [1, 2, 5, 10, 50, 100, 500, 1_000],
+    registers,
+  });
+  const faults = new Counter({
+    name: "export_rpc_faults_total",
+    help: "Faults of the chain's endpoints",
+    labelNames: ["code"],
+    registers,
+  });
+  const seen: Pick<HealthFacts, "leading" | "head" | "tip"> = {
+    leading: false,
+    head: undefined,
+    tip: undefined,
+  };
+  const setLag = () => {
+    if (seen.head !== undefined && seen.tip !== undefined) lag.set(Number(seen.head.number - seen.tip));
+  };
+  const setTip = (tip: bigint) => {
+    seen.tip = tip;
+    tipNumber.set(Number(tip));
+    setLag();
+  };
+  return {
+    facts: () => ({ ...seen }),
+    led: (is) => {
+      seen.leading = is;
+      leading.set(is ? 1 : 0);
+    },
+    sawHead: ({ number, timestamp }) => {
+      seen.head = { number, timestamp, seenAt: Date.now() / 1_000 };
+      headNumber.set(Number(number));
+      setLag();
+    },
+    sawFault: (code) => faults.inc({ code }),
+    stored: (step, count) => {
+      if (step.type === "reorg") {
+        reorgs.observe(Number(step.depth));
+        setTip(step.ancestor?.number ?? 0n);
+        return;
+      }
+      events.inc(count);
+      const last = step.blocks.at(-1) as FollowedBlock;
+      age.set(Date.now() / 1_000 - Number(last.timestamp));
+      setTip(last.number);
+    },
+  };
+}

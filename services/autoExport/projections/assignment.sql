@@ -1,0 +1,52 @@
+-- key: workspace_id, replica, lease
+create table assignment_history (
+  workspace_id bigint not null,
+  replica integer not null,
+  lease integer not null,
+  node_id integer not null,
+  fence text not null,
+  state text not null,
+  desired text not null,
+  price_per_second numeric(78,0) not null,
+  sequence bigint not null,
+  detail text,
+  assigned_block bigint not null,
+  assigned_block_hash text not null,
+  lost_until bigint,
+  release_reason text,
+  valid_from bigint not null,
+  valid_to bigint,
+  primary key (workspace_id, replica, lease, valid_from)
+);
+create index on assignment_history (node_id) where valid_to is null;
+
+-- on Assigned
+select workspace_id, replica, lease, block_number, log_index, jsonb_build_object(
+  'node_id', node_id, 'fence', fence, 'state', 'assigned', 'desired', case when start then 'run' else 'hold' end,
+  'price_per_second', price_per_second, 'sequence', 0,
+  'assigned_block', block_number, 'assigned_block_hash', block_hash) as patch
+from event
+
+-- on StartRequested
+select workspace_id, replica, lease, block_number, log_index, jsonb_build_object('desired', 'run') from event
+
+-- on StopRequested
+select workspace_id, replica, lease, block_number, log_index, jsonb_build_object('desired', 'stop') from event
+
+-- on DeleteRequested
+select workspace_id, replica, lease, block_number, log_index, jsonb_build_object('desired', 'delete') from event
+
+-- on StateChanged
+-- a report of the node takes back that it was lost
+select workspace_id, replica, lease, block_number, log_index, jsonb_build_object(
+  'state', state, 'sequence', sequence, 'detail', detail, 'lost_until', null)
+from event
+
+-- on LeaseLost
+select workspace_id, replica, lease, block_number, log_index, jsonb_build_object('lost_until', releasable_at)
+from event
+
+-- on Released
+select workspace_id, replica, lease, block_number, log_index, jsonb_build_object(
+  'state', 'released', 'release_reason', reason, 'lost_until', null)
+from event

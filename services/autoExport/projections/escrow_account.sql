@@ -1,0 +1,27 @@
+-- key: account
+-- sums: deposited, withdrawn, settled
+create table escrow_account_history (
+  account text not null,
+  deposited numeric(78,0) not null,
+  withdrawn numeric(78,0) not null,
+  settled numeric(78,0) not null,
+  valid_from bigint not null,
+  valid_to bigint,
+  primary key (account, valid_from)
+);
+-- whose money a lease spends
+create index on event_lease_opened (workspace_id, replica, lease);
+create index on event_authorized (authorization_id);
+
+-- on Deposited
+select account, block_number, log_index, '{}'::jsonb as patch, amount as deposited, 0 as withdrawn, 0 as settled
+from event
+
+-- on Withdrawn
+select account, block_number, log_index, '{}'::jsonb, 0, amount, 0 from event
+
+-- on Settled
+select authorized.owner, event.block_number, event.log_index, '{}'::jsonb, 0, 0, event.amount
+from event
+join event_lease_opened as opened using (workspace_id, replica, lease)
+join event_authorized as authorized using (authorization_id)

@@ -1,0 +1,15 @@
+-- key: slot
+create table heartbeat_slot_history (
+  slot bigint not null,
+  encoding text not null,
+  node_count integer not null,
+  bits text not null,
+  valid_from bigint not null,
+  valid_to bigint,
+  primary key (slot, valid_from)
+);
+
+-- on HeartbeatsCommitted
+select slot, block_number, log_index, jsonb_build_object(
+  'encoding', encoding, 'node_count', node_count, 'bits', bits) as patch
+from event

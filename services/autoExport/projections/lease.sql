@@ -1,0 +1,40 @@
+-- key: workspace_id, replica, lease
+-- sums: settled
+create table lease_history (
+  workspace_id bigint not null,
+  replica integer not null,
+  lease integer not null,
+  node_id integer not null,
+  authorization_id bigint not null,
+  rate numeric(78,0) not null,
+  running boolean not null,
+  clock_since bigint,
+  settled numeric(78,0) not null,
+  closed boolean not null,
+  close_reason text,
+  valid_from bigint not null,
+  valid_to bigint,
+  primary key (workspace_id, replica, lease, valid_from)
+);
+create index on lease_history (authorization_id) where valid_to is null;
+
+-- on LeaseOpened
+select workspace_id, replica, lease, block_number, log_index, jsonb_build_object(
+  'node_id', node_id, 'authorization_id', authorization_id, 'rate', rate,
+  'running', false, 'closed', false) as patch, 0 as settled
+from event
+
+-- on LeaseClockSet
+select workspace_id, replica, lease, block_number, log_index, jsonb_build_object(
+  'running', running, 'clock_since', since), 0
+from event
+
+-- on Settled
+select workspace_id, replica, lease, block_number, log_index, jsonb_build_object(
+  'clock_since', settled_at), amount
+from event
+
+-- on LeaseClosed
+select workspace_id, replica, lease, block_number, log_index, jsonb_build_object(
+  'running', false, 'closed', true, 'close_reason', reason), 0
+from event

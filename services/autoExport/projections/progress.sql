@@ -1,0 +1,16 @@
+-- key: workspace_id, replica, lease
+create table progress_history (
+  workspace_id bigint not null,
+  replica integer not null,
+  lease integer not null,
+  node_id integer not null,
+  milestone text not null,
+  valid_from bigint not null,
+  valid_to bigint,
+  primary key (workspace_id, replica, lease, valid_from)
+);
+
+-- on ProgressReported
+select workspace_id, replica, lease, block_number, log_index, jsonb_build_object(
+  'node_id', node_id, 'milestone', milestone) as patch
+from event

@@ -1,0 +1,24 @@
+-- key: authorization_id
+create table spending_authorization_history (
+  authorization_id bigint not null,
+  owner text not null,
+  delegate text not null,
+  max_rate numeric(78,0) not null,
+  total numeric(78,0) not null,
+  scope text not null,
+  expiry bigint not null,
+  revoked boolean not null,
+  valid_from bigint not null,
+  valid_to bigint,
+  primary key (authorization_id, valid_from)
+);
+create index on spending_authorization_history (owner);
+
+-- on Authorized
+select authorization_id, block_number, log_index, jsonb_build_object(
+  'owner', owner, 'delegate', delegate, 'max_rate', max_rate, 'total', total, 'scope', scope,
+  'expiry', expiry, 'revoked', false) as patch
+from event
+
+-- on AuthorizationRevoked
+select authorization_id, block_number, log_index, jsonb_build_object('revoked', true) from event

@@ -1,0 +1,48 @@
+-- key: workspace_id
+create table workspace_history (
+  workspace_id bigint not null,
+  owner text not null,
+  authorization_id bigint not null,
+  image text not null,
+  replicas integer not null,
+  policy text not null,
+  grace_seconds integer not null,
+  max_price_per_second numeric(78,0) not null,
+  gpu_model text not null,
+  min_vram_mib integer not null,
+  min_compute_capability integer not null,
+  region text,
+  gpus integer not null,
+  cpu_milli integer not null,
+  memory_mib integer not null,
+  disk_gib integer not null,
+  ports integer not null,
+  expires_at bigint not null,
+  config_hash text not null,
+  config text not null,
+  status text not null,
+  published_block bigint not null,
+  published_tx text not null,
+  valid_from bigint not null,
+  valid_to bigint,
+  primary key (workspace_id, valid_from)
+);
+create index on workspace_history (owner);
+
+-- on WorkspacePublished
+select workspace_id, block_number, log_index, jsonb_build_object(
+  'owner', owner, 'authorization_id', authorization_id, 'image', image, 'replicas', replicas,
+  'policy', spec_policy, 'grace_seconds', spec_grace_seconds, 'max_price_per_second', spec_max_price_per_second,
+  'gpu_model', spec_gpu_model, 'min_vram_mib', spec_min_vram_mib,
+  'min_compute_capability', spec_min_compute_capability, 'region', region(spec_region),
+  'gpus', spec_resources_gpus, 'cpu_milli', spec_resources_cpu_milli, 'memory_mib', spec_resources_memory_mib,
+  'disk_gib', spec_resources_disk_gib, 'ports', spec_resources_ports, 'expires_at', spec_expires_at,
+  'config_hash', spec_config_hash, 'config', config, 'status', 'open',
+  'published_block', block_number, 'published_tx', tx_hash) as patch
+from event
+
+-- on ReplicasSet
+select workspace_id, block_number, log_index, jsonb_build_object('replicas', replicas) from event
+
+-- on WorkspaceClosed
+select workspace_id, block_number, log_index, jsonb_build_object('status', 'closed') from event

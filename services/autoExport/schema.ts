@@ -1,0 +1,74 @@
+import type { Abi, AbiEvent, Hex } from "viem";
+import { toEventSelector } from "viem";
+import { argumentName, type Column, columnsOf, snakeCase } from "./columns.ts";
+
+/** An event of a contract and the table its logs go to. */
+export type EventTable = {
+  /** Without the schema: `event_node_registered`. */
+  table: string;
+  event: string;
+  contract: string;
+  /** Whether the table holds the event of several contracts and so has a column `contract`. */
+  shared: boolean;
+  selector: Hex;
+  /** With every argument named. */
+  abi: AbiEvent;
+  columns: Column[];
+};
+
+/** What every event table begins with. */
+export const commonColumns = [
+  ["block_number", "bigint"],
+  ["block_hash", "text"],
+  ["block_time", "timestamptz"],
+  ["tx_hash", "text"],
+  ["log_index", "integer"],
+] as const;
+
+const reserved = new Set<string>([...commonColumns.map(([name]) => name), "contract"]);
+
+/**
+ * The table of every event in the ABIs. An event that several contracts declare alike has one table, with a column
+ * that names the contract; where they differ, each contract has its own, named after both.
+ */
+export function eventTables(abis: Record<string, Abi>): EventTable[] {
+  const declared = Object.entries(abis).flatMap(([contract, abi]) =>
+    abi
+      .filter((item) => item.type === "event" && item.anonymous !== true)
+      .map((event) => ({ contract, event })),
+  ) as { contract: string; event: AbiEvent }[];
+  const byName = Map.groupBy(declared, ({ event }) => event.name);
+  return declared.map(({ contract, event }) => {
+    const namesakes = byName.get(event.name) ?? [];
+    const alike = new Set(namesakes.map((other) => signatureOf(other.event))).size === 1;
+    const name = alike ? event.name : contract + event.name;
+    const inputs = event.inputs.map((input, index) => ({ ...input, name: argumentName(input, index) }));
+    return {
+      table: `event_${snakeCase(name)}`,
+      event: name,
+      contract,
+      shared: alike && namesakes.length > 1,
+      selector: toEventSelector(event),
+      abi: { ...event, inputs },
+      columns: columnsOf(inputs, reserved),
+    };
+  });
+}
+
+/** The statements that create the event tables, each once. */
+export function eventTableDdl(tables: readonly EventTable[]): string[] {
+  const once = new Map(tables.map((table) => [table.table, table]));
+  return [...once.values()].map(({ table, columns, shared }) => {
+    const all = [
+      ...commonColumns,
+      ...(shared ? [["contract", "text"] as const] : []),
+      ...columns.map(({ name, type }) => [name, type] as const),
+    ];
+    const lines = all.map(([name, type]) => `  "${name}" ${type} not null`);
+    return `create table ${table} (\n${lines.join(",\n")},\n  primary key (block_number, log_index)\n)`;
+  });
+}
+
+function signatureOf(event: AbiEvent): string {
+  return JSON.stringify(event.inputs.map(({ name, type, indexed }) => [name, type, indexed]));
+}
