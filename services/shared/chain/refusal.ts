@@ -41,7 +41,7 @@ export function refusal(
 ): FatalError {
   return new FatalError(`The contract refused ${kind}: ${reason.text}`, {
     code: "chain_refused",
-    details: { error: reason.name, args: reason.args, ...details },
+    details: { error: reason.name, args: reason.args, text: reason.text, ...details },
   });
 }
 

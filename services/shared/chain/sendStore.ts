@@ -4,6 +4,7 @@ import { type Connection, type Database, type Queryable, transaction } from "../
 /** A row of app.transaction. */
 export type StoredTransaction = {
   id: bigint;
+  signer: string;
   nonce: bigint;
   kind: string;
   to_address: Hex;
@@ -31,7 +32,7 @@ export type Unsigned = {
 export type Signed = { hash: Hex; raw: Hex };
 
 const columns =
-  "id, nonce, kind, to_address, data, gas, max_fee, max_priority_fee, hashes, raw, signed_at, signed_block, status, hash";
+  "id, signer, nonce, kind, to_address, data, gas, max_fee, max_priority_fee, hashes, raw, signed_at, signed_block, status, hash";
 
 /** Makes the signer known, or raises its next nonce to what the chain has already seen of it. Returns its genesis. */
 export async function ensureSigner(

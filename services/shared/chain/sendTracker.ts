@@ -75,9 +75,7 @@ export function createTracker(options: TrackerOptions): Tracker {
   const collect = async (row: store.StoredTransaction, chainNonce: bigint) => {
     const mined = await receiptOf(client, row.hashes);
     if (mined !== undefined) {
-      const { receipt, hash } = mined;
-      const reverted = receipt.status === "reverted";
-      await store.markMined(pool, row.id, { hash, blockNumber: receipt.blockNumber, reverted });
+      await markMined(pool, row.id, mined);
       settle(row.id, (waiter) => waiter.resolve(mined));
       return;
     }
@@ -96,19 +94,28 @@ export function createTracker(options: TrackerOptions): Tracker {
     );
   };
 
-  // Rows that another process sharing the account has seen mined.
+  // Rows that another process has settled, and rows of another account whose process may be gone: anyone may broadcast
+  // the bytes that it stored.
   const settleFromStore = async () => {
     for (const row of await store.byIds(pool, [...waiters.keys()])) {
-      if (row.status === "sent") continue;
-      const mined = row.hash === null ? undefined : await receiptOf(client, [row.hash]);
-      if (mined !== undefined) settle(row.id, (waiter) => waiter.resolve(mined));
       if (row.status === "failed") {
-        settle(row.id, (waiter) =>
-          waiter.reject(new RetryableError(`Nonce ${row.nonce} was taken.`, { code: "nonce_taken" })),
-        );
+        const error = new RetryableError(`Nonce ${row.nonce} was taken.`, { code: "nonce_taken" });
+        settle(row.id, (waiter) => waiter.reject(error));
+        continue;
       }
+      if (row.status === "sent" && row.signer === address) continue;
+      const mined = await receiptOf(client, row.hashes);
+      if (mined === undefined) {
+        if (row.status === "sent" && isDue(row)) await broadcast(row);
+        continue;
+      }
+      if (row.status === "sent") await markMined(pool, row.id, mined);
+      settle(row.id, (waiter) => waiter.resolve(mined));
     }
   };
+
+  const isDue = (row: store.StoredTransaction) =>
+    Date.now() - (lastBroadcast.get(row.id) ?? row.signed_at.getTime()) > rebroadcastMs;
 
   const round = async () => {
     const rows = await store.outstanding(pool, address);
@@ -125,8 +132,7 @@ export function createTracker(options: TrackerOptions): Tracker {
       (row) => collect(row, counted),
     );
     for (const row of [...returned, ...rows].filter(({ nonce }) => nonce >= counted)) {
-      const last = lastBroadcast.get(row.id) ?? 0;
-      if (Date.now() - last > rebroadcastMs) await broadcast(row);
+      if (isDue(row)) await broadcast(row);
     }
     const first = rows.find((row) => row.nonce >= counted);
     if (first !== undefined) await unstick(options, first, broadcast);
@@ -180,6 +186,11 @@ export function createTracker(options: TrackerOptions): Tracker {
       }
     },
   };
+}
+
+function markMined(pool: Database, id: bigint, { hash, receipt }: Mined): Promise<void> {
+  const reverted = receipt.status === "reverted";
+  return store.markMined(pool, id, { hash, blockNumber: receipt.blockNumber, reverted });
 }
 
 function tooSlow(row: store.StoredTransaction, timeoutMs: number): RetryableError {

@@ -1,0 +1,137 @@
+import type { Deployment } from "../shared/chain/deployment.ts";
+import { encodeHeartbeats } from "../shared/chain/heartbeatBits.ts";
+import { codeOf, heartbeatEncodings } from "../shared/chain/names.ts";
+import type { Sender } from "../shared/chain/send.ts";
+import { holdLeadership } from "../shared/db/leader.ts";
+import type { Database } from "../shared/db/pool.ts";
+import { FatalError } from "../shared/errors.ts";
+import type { ServiceContext } from "../shared/lifecycle.ts";
+import { startLoop } from "../shared/loop.ts";
+import type { MatchMetrics } from "./metrics.ts";
+import type { Presence } from "./presence.ts";
+import type { Session } from "./sessions.ts";
+
+/** Slots that ended so long ago are not posted any more. */
+const lookBack = 5n;
+
+export type HeartbeatOptions = {
+  context: ServiceContext;
+  databaseUrl: string;
+  pool: Database;
+  deployment: Deployment;
+  sender: Sender;
+  presence: Presence;
+  metrics: MatchMetrics;
+};
+
+/** Takes a node's heartbeat: its bit for the slot, and the acknowledgement once it is shared. */
+export function takeHeartbeat(
+  { presence, deployment, context }: Pick<HeartbeatOptions, "presence" | "deployment" | "context">,
+  session: Session,
+  heartbeat: { slot: bigint; cpuLoad: number; freeDiskGib: number; running: string[] },
+): void {
+  session.cpuLoad = heartbeat.cpuLoad;
+  session.freeDiskGib = heartbeat.freeDiskGib;
+  session.running = heartbeat.running;
+  if (session.subjectId === null) return;
+  const now = slotAt(Date.now(), deployment);
+  const apart = heartbeat.slot - now;
+  // One slot either way for clocks that differ; anything else would be a claim about the past or the future.
+  if (apart < -1n || apart > 1n) return;
+  // Not awaited: while Redis is away, what else the node says goes on.
+  presence.mark(heartbeat.slot, session.subjectId).then(
+    () => session.send({ type: "ack", slot: heartbeat.slot }),
+    (error) => context.logger.warn({ event: "heartbeat_not_shared", id: session.subjectId, error }),
+  );
+}
+
+export function slotAt(milliseconds: number, deployment: Deployment): bigint {
+  return BigInt(Math.floor(milliseconds / 1_000 / deployment.parameters.slotSeconds));
+}
+
+/** Keeps the shared bits whole, and as the leader posts each slot that has ended, once. */
+export function startHeartbeats(options: HeartbeatOptions): void {
+  const { context, presence, deployment, pool, databaseUrl } = options;
+  const { logger, signal } = context;
+  const slotMs = deployment.parameters.slotSeconds * 1_000;
+  const startedAt = Date.now();
+  const interval = Math.min(1_000, slotMs / 8);
+  startLoop({ name: "presence", logger, signal, interval }, async () => {
+    const now = slotAt(Date.now(), deployment);
+    const posted = await postedSlots(pool, now - lookBack);
+    for (const slot of presence.slots()) {
+      if (posted.has(slot) || slot < now - lookBack) presence.forget(slot);
+      else if (slot < now) await presence.repeat(slot);
+    }
+  });
+  const lead = async (leading: AbortSignal) => {
+    const done = new Set<bigint>();
+    const loop = startLoop({ name: "heartbeats", logger, signal: leading, interval }, async () => {
+      // A quarter of a slot for late bits and for every instance to repeat its own.
+      const over = slotAt(Date.now() - Math.min(3_000, slotMs / 4), deployment) - 1n;
+      const posted = await postedSlots(pool, over - lookBack);
+      for (let slot = over - lookBack; slot <= over; slot += 1n) {
+        if (done.has(slot) || posted.has(slot)) continue;
+        const bits = await bitsOf(options, slot, startedAt);
+        if (bits === undefined || (await post(options, slot, bits))) done.add(slot);
+      }
+    });
+    await loop.done;
+  };
+  void holdLeadership({ url: databaseUrl, leadership: "heartbeats", logger, signal, lead });
+}
+
+async function postedSlots(pool: Database, from: bigint): Promise<Set<bigint>> {
+  const { rows } = await pool.query<{ slot: bigint }>(
+    "select slot::numeric as slot from chain.heartbeat_slot where slot >= $1",
+    [from],
+  );
+  return new Set(rows.map((row) => row.slot));
+}
+
+/** What to post for a slot; undefined when there is nothing that could be said of it. */
+async function bitsOf(
+  { presence, pool, deployment }: HeartbeatOptions,
+  slot: bigint,
+  startedAt: number,
+): Promise<ReturnType<typeof encodeHeartbeats> | undefined> {
+  const present = await presence.read(slot);
+  const begin = slot * BigInt(deployment.parameters.slotSeconds);
+  // Silence counts against nodes only where we were there to hear them.
+  if (present.size === 0 && BigInt(startedAt) > begin * 1_000n) return undefined;
+  const { rows } = await pool.query<{ count: number | null }>(
+    `select max(n.node_id)::int as count from chain.node n
+     join chain.block b on b.number = n.registered_block where b.time <= to_timestamp($1::bigint)`,
+    [begin],
+  );
+  let nodeCount = rows[0]?.count ?? 0;
+  for (const nodeId of present) nodeCount = Math.max(nodeCount, nodeId);
+  return nodeCount === 0 ? undefined : encodeHeartbeats(nodeCount, present);
+}
+
+/** True when the slot needs no further try. */
+async function post(
+  { sender, context, metrics }: HeartbeatOptions,
+  slot: bigint,
+  bits: ReturnType<typeof encodeHeartbeats>,
+): Promise<boolean> {
+  try {
+    const { hash } = await sender.send({
+      kind: "heartbeats",
+      contract: "ComputeNode",
+      functionName: "commitHeartbeats",
+      args: [slot, codeOf(heartbeatEncodings, bits.encoding), bits.nodeCount, bits.bits],
+      dedupeKey: `heartbeats:${slot}`,
+    });
+    metrics.slots.inc();
+    context.logger.info({ event: "heartbeats_posted", slot, encoding: bits.encoding, hash });
+    return true;
+  } catch (error) {
+    if (!(error instanceof FatalError) || error.code !== "chain_refused") throw error;
+    if (error.details.error === "HeartbeatSlotCommitted") return true;
+    // A chain whose newest block is a little behind calls the slot unfinished; a slot that is too old stays refused
+    // until it is no longer looked at.
+    context.logger.debug({ event: "heartbeats_refused", slot, error });
+    return false;
+  }
+}

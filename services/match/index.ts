@@ -1,0 +1,46 @@
+import { createServer } from "node:http";
+import { privateKeyToAccount } from "viem/accounts";
+import { createChainClient, requireChain } from "../shared/chain/client.ts";
+import { type Deployment, readDeployment } from "../shared/chain/deployment.ts";
+import { createSender } from "../shared/chain/send.ts";
+import { appChannel, chainChannel, listenForChanges } from "../shared/db/listen.ts";
+import { createPool, requireSchema } from "../shared/db/pool.ts";
+import { createApp, listen } from "../shared/http.ts";
+import { runService, type ServiceContext, start } from "../shared/lifecycle.ts";
+import { createRegistry } from "../shared/metrics.ts";
+import { connectRedis } from "../shared/queue.ts";
+import { type MatchEnv, readMatchEnv } from "./env.ts";
+import { startMatch } from "./match.ts";
+
+await start(async () => {
+  const env = readMatchEnv();
+  const deployment = readDeployment(env.DEPLOYMENT_FILE);
+  await runService({ name: "match", logLevel: env.LOG_LEVEL }, (context) => main(context, env, deployment));
+});
+
+async function main(context: ServiceContext, env: MatchEnv, deployment: Deployment): Promise<void> {
+  const { logger, signal } = context;
+  const client = createChainClient({ rpcUrls: env.CHAIN_RPC_URLS, chainId: deployment.chainId });
+  await requireChain(client, deployment);
+  const pool = createPool({ url: env.DATABASE_URL, name: "match", max: 20 });
+  context.onStop("postgres", () => pool.end());
+  await requireSchema(pool);
+  const redis = connectRedis(env.REDIS_URL);
+  redis.on("error", (error) => logger.warn({ event: "redis_fault", error }));
+  context.onStop("redis", () => redis.disconnect());
+  const account = privateKeyToAccount(env.SIGNER_KEY);
+  const sender = await createSender({ pool, client, account, deployment, logger, signal });
+  const registry = createRegistry("match");
+  const health = async () => {
+    await pool.query("select 1");
+    return { ok: redis.status === "ready", details: { redis: redis.status, instance: env.INSTANCE } };
+  };
+  const server = createServer(createApp({ health, registry }));
+  const match = await startMatch({ context, env, deployment, pool, redis, sender, registry, server });
+  listenForChanges({
+    ...{ url: env.DATABASE_URL, channels: [chainChannel, appChannel], logger, signal },
+    onNotice: match.notice,
+  });
+  const { url } = await listen(server, { host: env.HOST, port: env.PORT }, context);
+  logger.info({ event: "match_listening", url, instance: env.INSTANCE, address: sender.address });
+}

@@ -1,0 +1,46 @@
+import { Counter, Gauge, type Registry } from "prom-client";
+
+export type MatchMetrics = ReturnType<typeof createMatchMetrics>;
+
+/** What match counts. */
+export function createMatchMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    sessions: new Gauge({
+      name: "match_sessions",
+      help: "Open sessions of this instance",
+      labelNames: ["role"] as const,
+      registers,
+    }),
+    messages: new Counter({
+      name: "match_messages_total",
+      help: "Messages from nodes and measurers",
+      labelNames: ["type"] as const,
+      registers,
+    }),
+    closed: new Counter({
+      name: "match_sessions_refused_total",
+      help: "Sessions closed by us, by the reason told",
+      labelNames: ["code"] as const,
+      registers,
+    }),
+    relayed: new Counter({
+      name: "match_relayed_total",
+      help: "Signed messages brought to the chain",
+      labelNames: ["kind", "outcome"] as const,
+      registers,
+    }),
+    answers: new Counter({
+      name: "match_placements_total",
+      help: "Placement requests answered",
+      labelNames: ["outcome"] as const,
+      registers,
+    }),
+    slots: new Counter({ name: "match_slots_posted_total", help: "Heartbeat slots posted", registers }),
+    suspicion: new Gauge({
+      name: "match_outage_suspected",
+      help: "1 while too much capacity is missing at once for anything to be reassigned",
+      registers,
+    }),
+  };
+}

@@ -1,0 +1,4 @@
+import type { Strategy } from "../fleet.ts";
+
+/** The lowest price a second. */
+export const cheapest: Strategy = (node) => node.pricePerSecond;
