@@ -1,23 +1,17 @@
-import { join } from "node:path";
-import { createChainClient, requireChain } from "../services/shared/chain/client.ts";
-import { NgpuError } from "../services/shared/errors.ts";
 import { createApp, listen as listenHttp } from "../services/shared/http.ts";
 import { runService, type ServiceContext } from "../services/shared/lifecycle.ts";
+import { createLogger } from "../services/shared/logger.ts";
 import { startLoop } from "../services/shared/loop.ts";
-import { engineFacts, openEngine } from "./docker/engine.ts";
 import { watchEngine } from "./docker/events.ts";
 import type { NodeEnv } from "./env.ts";
 import { sendHeartbeats } from "./heartbeat.ts";
-import { openIdentity } from "./identity.ts";
-import { keptBlocksOf } from "./journal/chain.ts";
-import { type Journal, openJournalOf } from "./journal/open.ts";
 import { dropProbe, putProbe } from "./journal/probes.ts";
 import { createMemory } from "./knowledge.ts";
 import { createMembership } from "./membership.ts";
 import { nodeMetrics } from "./metrics.ts";
-import { learnNetwork, type Network, watchNetwork } from "./network.ts";
+import { watchNetwork } from "./network.ts";
 import { createOutbox } from "./outbox.ts";
-import { probeHardware } from "./probe/hardware.ts";
+import { type Prepared, prepareNode } from "./prepare.ts";
 import { createReconciler } from "./reconcile.ts";
 import { keepRegistered } from "./registration.ts";
 import { createRounds } from "./rounds.ts";
@@ -30,31 +24,18 @@ import { version } from "./version.ts";
 /** What SIGTERM gets: containers that are to be stopped have 10 s of their own. */
 const stopDeadline = 18_000;
 
-/** Runs the compute node until it is stopped. */
+/** Runs the compute node until it is stopped. @throws NgpuError when it cannot be started. */
 export async function runNode(env: NodeEnv): Promise<void> {
+  const prepared = await prepareNode(env, createLogger("node", env.LOG_LEVEL));
   await runService({ name: "node", logLevel: env.LOG_LEVEL, stopDeadline }, (context) =>
-    startNode(context, env),
+    startNode(context, env, prepared),
   );
 }
 
-async function startNode(context: ServiceContext, env: NodeEnv): Promise<void> {
+async function startNode(context: ServiceContext, env: NodeEnv, prepared: Prepared): Promise<void> {
   const { logger, signal } = context;
-  const account = openIdentity(env.NODE_DIR, "node");
-  const network = await learnNetwork({ api: env.NGPU_API, dir: env.NODE_DIR, logger, signal });
+  const { account, network, journal, engine, dataDir, hardware, client } = prepared;
   const { deployment } = network;
-  const journal = openJournal(context, env, network);
-  const engine = openEngine({
-    socket: env.NODE_DOCKER_SOCKET,
-    market: deployment.contracts.ComputeNode.slice(2, 10).toLowerCase(),
-    node: account.address,
-  });
-  const facts = await engineFacts(engine.docker);
-  const hardware = await probeHardware(facts.dataDir, env);
-  const gpuUuids = hardware.gpus.map((gpu) => gpu.uuid);
-  if (gpuUuids.length > 0 && !facts.hasNvidia) logger.warn({ event: "engine_without_nvidia_runtime" });
-  const client = createChainClient(network);
-  await requireChainUnlessKnown(context, client, network, journal);
-
   const metrics = nodeMetrics();
   const sight = createSight(journal);
   const wake = { registration: () => {}, work: () => {} };
@@ -100,7 +81,7 @@ async function startNode(context: ServiceContext, env: NodeEnv): Promise<void> {
   });
   const reconciler = createReconciler({
     engine,
-    dataDir: facts.dataDir,
+    dataDir,
     client,
     deployment,
     journal,
@@ -108,7 +89,7 @@ async function startNode(context: ServiceContext, env: NodeEnv): Promise<void> {
     outbox,
     logger,
     signal,
-    gpuUuids,
+    gpuUuids: hardware.gpus.map((gpu) => gpu.uuid),
     view: membership.view,
     lastSight: sight.last,
     onDone: () => wake.work(),
@@ -152,23 +133,28 @@ async function startNode(context: ServiceContext, env: NodeEnv): Promise<void> {
   });
   wake.registration = registration.wake;
   const work = startLoop({ name: "reconcile", logger, signal, interval: 2_000 }, async () => {
-    if (!membership.isCurrent()) return;
-    await reconciler.round();
-    await rounds();
+    if (membership.isCurrent()) await reconciler.round();
   });
-  wake.work = work.wake;
+  const probes = startLoop({ name: "probes", logger, signal, interval: 1_000 }, async () => {
+    if (membership.isCurrent()) await rounds();
+  });
+  wake.work = () => {
+    work.wake();
+    probes.wake();
+  };
 
   const background = [
     session.done,
     registration.done,
     work.done,
+    probes.done,
     watchNetwork({ api: env.NGPU_API, dir: env.NODE_DIR, network, logger, signal, fail: context.fail }),
-    watchEngine(engine, { signal, logger, onEvent: work.wake }),
+    watchEngine(engine, { signal, logger, onEvent: () => wake.work() }),
     sendHeartbeats({
       session,
       slotSeconds: deployment.parameters.slotSeconds,
       everySeconds: () => heartbeatSeconds,
-      dataDir: facts.dataDir,
+      dataDir,
       running: () => reconciler.running().keys(),
       signal,
       logger,
@@ -192,30 +178,4 @@ async function startNode(context: ServiceContext, env: NodeEnv): Promise<void> {
   metrics.watch(state);
   const app = createApp({ registry: metrics.registry, health: () => ({ ok: true, details: state() }) });
   await listenHttp(app, { host: env.HOST, port: env.PORT }, context);
-}
-
-/** The journal of this market, alone. */
-function openJournal(context: ServiceContext, env: NodeEnv, { deployment }: Network): Journal {
-  const { chainId, contracts } = deployment;
-  return openJournalOf(
-    join(env.NODE_DIR, "journal.sqlite"),
-    `${chainId}/${contracts.ComputeNode.toLowerCase()}`,
-    (to) => context.logger.warn({ event: "journal_of_another_market", movedTo: to }),
-  );
-}
-
-/** A node that knows the chain already starts without it: what runs here must be watched all the more. */
-async function requireChainUnlessKnown(
-  { logger }: ServiceContext,
-  client: Parameters<typeof requireChain>[0],
-  { deployment }: Network,
-  journal: Journal,
-): Promise<void> {
-  try {
-    await requireChain(client, deployment);
-  } catch (error) {
-    const isAway = error instanceof NgpuError && error.code === "chain_unreachable";
-    if (!isAway || keptBlocksOf(journal).length === 0) throw error;
-    logger.warn({ event: "chain_unreachable", error });
-  }
 }

@@ -66,17 +66,16 @@ export async function learnNetwork(options: {
   api: string;
   dir: string;
   logger: Logger;
-  signal: AbortSignal;
   tries?: number;
 }): Promise<Network> {
   const path = join(options.dir, "network.json");
   for (let left = options.tries ?? 10; ; left -= 1) {
     try {
-      const network = await fetchNetwork(options.api, options.signal);
+      const network = await fetchNetwork(options.api);
       remember(path, options.api, network);
       return network;
     } catch (error) {
-      if (!(error instanceof RetryableError) || options.signal.aborted) throw error;
+      if (!(error instanceof RetryableError)) throw error;
       const known = recall(path, options.api);
       if (known !== undefined) {
         options.logger.warn({ event: "network_from_memory", path, error });

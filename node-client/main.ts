@@ -1,0 +1,63 @@
+import { Command } from "commander";
+import { toJson } from "../services/shared/json.ts";
+import { start } from "../services/shared/lifecycle.ts";
+import { engineFacts, openEngine } from "./docker/engine.ts";
+import { readLocalEnv, readMeasurerEnv, readNodeEnv } from "./env.ts";
+import { openIdentity } from "./identity.ts";
+import { runNode } from "./index.ts";
+import { runMeasurer } from "./measure/index.ts";
+import { type Hardware, probeHardware } from "./probe/hardware.ts";
+import { version } from "./version.ts";
+
+const program = new Command("ngpu-node")
+  .description("Joins this machine to an ngpu market. Settings come from the environment.")
+  .version(version);
+
+program
+  .command("run")
+  .description("run the compute node")
+  .action(() => runNode(readNodeEnv()));
+
+program
+  .command("measure")
+  .description("run a measurement node")
+  .action(() => runMeasurer(readMeasurerEnv()));
+
+program
+  .command("identity")
+  .description("print the address of this node's key, made now if there is none")
+  .action(() => {
+    process.stdout.write(`${openIdentity(readLocalEnv().NODE_DIR, "node").address}\n`);
+  });
+
+program
+  .command("probe")
+  .description("print the hardware that this machine would offer")
+  .option("--json", "as JSON")
+  .action(async ({ json }: { json?: true }) => {
+    const hardware = await probe();
+    process.stdout.write(`${json ? toJson(hardware, 2) : describe(hardware)}\n`);
+  });
+
+await start(async () => {
+  await program.parseAsync();
+});
+
+async function probe(): Promise<Hardware & { dataDir: string }> {
+  const env = readLocalEnv();
+  const engine = openEngine({ socket: env.NODE_DOCKER_SOCKET, market: "", node: "" });
+  const { dataDir } = await engineFacts(engine.docker);
+  return { dataDir, ...(await probeHardware(dataDir, env)) };
+}
+
+function describe({ gpus, cpuMilli, memoryMib, diskGib, ports }: Hardware): string {
+  const [gpu] = gpus;
+  const kind = gpu === undefined ? "none" : `${gpus.length} × ${gpu.name}, ${gpu.memoryMib} MiB each`;
+  return [
+    `GPUs    ${kind}`,
+    `CPU     ${cpuMilli / 1000} cores`,
+    `Memory  ${memoryMib} MiB`,
+    `Disk    ${diskGib} GiB`,
+    `Ports   ${ports}`,
+  ].join("\n");
+}

@@ -1,0 +1,171 @@
+import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { Agent, type ClientRequest, type IncomingMessage, request } from "node:http";
+import { text } from "node:stream/consumers";
+import { z } from "zod";
+import type { RelayMessage } from "../../services/shared/chain/relay.ts";
+import { FatalError, messageOf, RetryableError } from "../../services/shared/errors.ts";
+
+export type Measurement = RelayMessage<"reveal">["result"];
+
+export type MeasureOptions = {
+  /** Where the probe's port is mapped. */
+  url: string;
+  token: string;
+  signal: AbortSignal;
+  /** What one transfer takes at most. */
+  limits?: { milliseconds: number; bytes: number; diskMib: number };
+};
+
+const defaults = { milliseconds: 3_000, bytes: 256 * 2 ** 20, diskMib: 64 };
+const latencySamples = 9;
+const piece = randomBytes(256 * 1024);
+const highest = 2 ** 32 - 1;
+
+type Probe = { agent: Agent; url: string; token: string; signal: AbortSignal };
+
+/**
+ * Measures a node through its probe container: proves that the mapped port leads to it, then times it.
+ *
+ * @throws FatalError `probe_false` when whoever answers does not know the token; RetryableError `probe_unreachable` or
+ * `probe_failed`.
+ */
+export async function measureProbe(options: MeasureOptions): Promise<Measurement> {
+  const { milliseconds, bytes, diskMib } = options.limits ?? defaults;
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const probe: Probe = { agent, ...options };
+  try {
+    await challenge(probe);
+    const latency = await medianLatency(probe);
+    const down = await download(probe, { milliseconds, bytes });
+    const up = await upload(probe, { milliseconds, bytes });
+    const disk = await writeDisk(probe, diskMib);
+    return {
+      downMbps: megabits(down),
+      upMbps: megabits(up),
+      latencyTenthMs: bounded(latency * 10),
+      portsReachable: 1,
+      diskFreeGib: Math.floor(disk.freeBytes / 2 ** 30),
+      diskWriteMibps: bounded(disk.writeMibps),
+    };
+  } finally {
+    agent.destroy();
+  }
+}
+
+/** Only the container that match's token was given to can answer. */
+async function challenge(probe: Probe): Promise<void> {
+  const nonce = randomBytes(32).toString("hex");
+  const answer = await answerOf(await open(probe, "GET", `/challenge?nonce=${nonce}`));
+  const said = Buffer.from(z.object({ hmac: z.string() }).parse(JSON.parse(answer)).hmac, "hex");
+  const expected = createHmac("sha256", probe.token).update(nonce).digest();
+  if (said.length === expected.length && timingSafeEqual(said, expected)) return;
+  throw new FatalError("What answers at the node's port is not the probe that match ordered.", {
+    code: "probe_false",
+  });
+}
+
+async function medianLatency(probe: Probe): Promise<number> {
+  const samples: number[] = [];
+  for (let i = 0; i < latencySamples; i += 1) {
+    const started = performance.now();
+    await answerOf(await open(probe, "GET", "/healthz"));
+    samples.push(performance.now() - started);
+  }
+  samples.sort((a, b) => a - b);
+  return samples[Math.floor(latencySamples / 2)] ?? 0;
+}
+
+type Transfer = { bytes: number; milliseconds: number };
+
+/** From the first byte until the bytes or the time are used up. */
+async function download(probe: Probe, limit: Transfer): Promise<Transfer> {
+  const response = await open(probe, "GET", `/download?bytes=${limit.bytes}`);
+  const started = performance.now();
+  let bytes = 0;
+  let milliseconds = 0;
+  for await (const chunk of response) {
+    bytes += (chunk as Buffer).byteLength;
+    milliseconds = performance.now() - started;
+    if (milliseconds >= limit.milliseconds) break;
+  }
+  return { bytes, milliseconds };
+}
+
+/** What the probe says it took, over the time until it said so. */
+async function upload(probe: Probe, limit: Transfer): Promise<Transfer> {
+  const started = performance.now();
+  const response = await open(probe, "POST", "/upload", async (outgoing) => {
+    let sent = 0;
+    while (sent < limit.bytes && performance.now() - started < limit.milliseconds) {
+      sent += piece.byteLength;
+      if (!outgoing.write(piece)) await drained(outgoing);
+    }
+  });
+  const { bytes } = z.object({ bytes: z.number() }).parse(JSON.parse(await answerOf(response)));
+  return { bytes, milliseconds: performance.now() - started };
+}
+
+async function writeDisk(probe: Probe, mib: number): Promise<{ freeBytes: number; writeMibps: number }> {
+  const answer = await answerOf(await open(probe, "POST", `/disk?mib=${mib}`));
+  return z.object({ freeBytes: z.number(), writeMibps: z.number() }).parse(JSON.parse(answer));
+}
+
+/** Sends a request and gives the answer once it begins. */
+async function open(
+  { agent, url, token, signal }: Probe,
+  method: string,
+  path: string,
+  send?: (outgoing: ClientRequest) => Promise<void>,
+): Promise<IncomingMessage> {
+  const outgoing = request(new URL(path, url), {
+    method,
+    agent,
+    signal,
+    headers: { authorization: `Bearer ${token}` },
+  });
+  const begun = Promise.withResolvers<IncomingMessage>();
+  outgoing.once("response", begun.resolve);
+  outgoing.on("error", begun.reject);
+  try {
+    const sending = send?.(outgoing) ?? Promise.resolve();
+    await Promise.race([sending, begun.promise]);
+    outgoing.end();
+    return await begun.promise;
+  } catch (error) {
+    throw new RetryableError(`The probe does not answer at ${url}: ${messageOf(error)}`, {
+      code: "probe_unreachable",
+      cause: error,
+    });
+  }
+}
+
+async function answerOf(response: IncomingMessage): Promise<string> {
+  const body = await text(response);
+  if (response.statusCode === 200) return body;
+  throw new RetryableError(`The probe answers ${response.statusCode}: ${body.slice(0, 200)}`, {
+    code: "probe_failed",
+  });
+}
+
+/** Resolves when more may be written, or when nothing can be any more. */
+function drained(outgoing: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      outgoing.off("drain", done);
+      outgoing.off("close", done);
+      resolve();
+    };
+    outgoing.on("drain", done);
+    outgoing.on("close", done);
+    if (outgoing.destroyed) done();
+  });
+}
+
+function megabits({ bytes, milliseconds }: Transfer): number {
+  return bounded((bytes * 8) / 1000 / Math.max(milliseconds, 0.001));
+}
+
+/** A whole number that the contract takes; what was measured at all is at least 1. */
+function bounded(value: number): number {
+  return Math.min(highest, Math.max(1, Math.round(value)));
+}
