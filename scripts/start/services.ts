@@ -86,10 +86,12 @@ export async function startServices(
       PROBE_IMAGE: given.probeImage,
     },
   };
-  const names = Object.keys(own) as ServiceName[];
-  const results = await Promise.allSettled(
-    names.map((name) => startService(market, name, own[name], given.ports[name], given.databases[name])),
-  );
+  const startOne = (name: ServiceName) =>
+    startService(market, name, own[name], given.ports[name], given.databases[name]);
+  // The others read what autoExport builds.
+  await startOne("autoExport");
+  const others = (Object.keys(own) as ServiceName[]).filter((name) => name !== "autoExport");
+  const results = await Promise.allSettled(others.map(startOne));
   const fault = results.find((result) => result.status === "rejected");
   if (fault !== undefined) throw fault.reason;
 }

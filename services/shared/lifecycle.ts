@@ -58,7 +58,6 @@ export async function runService(
     logger.error({ event: "service_stop_forced", waitedMs: options.stopDeadline ?? 10_000 });
     process.exit(1);
   }, options.stopDeadline ?? 10_000);
-  deadline.unref();
   for (const { name, undo } of undos.reverse()) {
     try {
       await undo();
