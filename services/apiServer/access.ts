@@ -1,0 +1,63 @@
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import type { RequestHandler, Response } from "express";
+import type { Address } from "viem";
+import type { Queryable } from "../shared/db/pool.ts";
+import { InputError } from "../shared/errors.ts";
+import { findKey, markKeyUsed } from "./store/keys.ts";
+
+/** Who calls, as its API key tells. */
+export type Partner = { wallet: Address; keyId: string };
+
+const keyPattern = /^ngpu_([0-9a-f]{16})_([0-9a-f]{64})$/;
+
+/** A new API key. The text is shown once; only the id and the hash of its secret are kept. */
+export function createKey(): { id: string; text: string; secretHash: Buffer } {
+  const id = randomBytes(8).toString("hex");
+  const secret = randomBytes(32).toString("hex");
+  return { id, text: `ngpu_${id}_${secret}`, secretHash: hashSecret(secret) };
+}
+
+const hashSecret = (secret: string) => createHash("sha256").update(secret, "hex").digest();
+
+/** Finds out whose key came with the request; a wrong key is told by requirePartner, after the rate limit. */
+export function identify(db: Queryable): RequestHandler {
+  return async (request, response, next) => {
+    const text = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? "")?.[1];
+    const partner = text === undefined ? undefined : await partnerOf(db, text);
+    response.locals.partner = partner;
+    response.locals.keyGiven = request.headers.authorization !== undefined;
+    next();
+  };
+}
+
+async function partnerOf(db: Queryable, text: string): Promise<Partner | undefined> {
+  const [, id, secret] = keyPattern.exec(text) ?? [];
+  if (id === undefined || secret === undefined) return undefined;
+  const key = await findKey(db, id);
+  // An unknown id costs the same comparison as a wrong secret.
+  const expected = key?.secretHash ?? Buffer.alloc(32);
+  if (!timingSafeEqual(hashSecret(secret), expected) || key === undefined) return undefined;
+  await markKeyUsed(db, id);
+  return { wallet: key.wallet, keyId: id };
+}
+
+export function partnerIn(response: Response): Partner | undefined {
+  return response.locals.partner as Partner | undefined;
+}
+
+/** @throws InputError `key_missing` or `key_invalid` (401). */
+export function requirePartner(response: Response): Partner {
+  const partner = partnerIn(response);
+  if (partner !== undefined) return partner;
+  throw response.locals.keyGiven === true
+    ? new InputError("The API key is not valid.", {
+        code: "key_invalid",
+        status: 401,
+        hint: "It may have been revoked; sign in again with POST /v1/accounts.",
+      })
+    : new InputError("This needs an API key.", {
+        code: "key_missing",
+        status: 401,
+        hint: "Send it as `Authorization: Bearer ngpu_…`; POST /v1/accounts gives one.",
+      });
+}

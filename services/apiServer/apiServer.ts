@@ -1,0 +1,97 @@
+import { Histogram } from "prom-client";
+import { privateKeyToAccount } from "viem/accounts";
+import { createChainClient, requireChain } from "../shared/chain/client.ts";
+import { readDeployment } from "../shared/chain/deployment.ts";
+import { createSender } from "../shared/chain/send.ts";
+import { createPool, type Database, requireSchema } from "../shared/db/pool.ts";
+import { listen } from "../shared/http.ts";
+import type { ServiceContext } from "../shared/lifecycle.ts";
+import { startLoop } from "../shared/loop.ts";
+import { createRegistry } from "../shared/metrics.ts";
+import { createApiApp } from "./app.ts";
+import { createCallLog } from "./calls.ts";
+import type { ApiDeps } from "./deps.ts";
+import type { ApiEnv } from "./env.ts";
+import { createGateway } from "./gatewayClient.ts";
+import { connectCounters, createLimits, defaultLimits, type Limits } from "./limits.ts";
+import { createWriter } from "./onchain.ts";
+import { sweepTasks } from "./store/tasks.ts";
+import { holdRunnerLock } from "./taskLock.ts";
+import { createTaskRunner } from "./taskRunner.ts";
+
+/** Starts the partner API. */
+export async function startApiServer(
+  context: ServiceContext,
+  env: ApiEnv,
+  limits: Limits = defaultLimits,
+): Promise<{ url: string }> {
+  const { logger, signal } = context;
+  const deployment = readDeployment(env.DEPLOYMENT_FILE);
+  const db = createPool({ url: env.DATABASE_URL, name: "apiServer" });
+  context.onStop("database", () => db.end());
+  await requireSchema(db);
+  const chain = createChainClient({ rpcUrls: env.CHAIN_RPC_URLS, chainId: deployment.chainId });
+  await requireChain(chain, deployment);
+  const redis = await connectCounters(env.REDIS_URL, context);
+  const account = privateKeyToAccount(env.SIGNER_KEY);
+  const sender = await createSender({ pool: db, client: chain, account, deployment, logger, signal });
+  const gateway = createGateway({ url: env.GATEWAY_URL, token: env.GATEWAY_TOKEN });
+  context.onStop("gateway", () => gateway.close());
+  const runner = await holdRunnerLock(env.DATABASE_URL, context);
+  const tasks = createTaskRunner({ db, gateway, runner, logger, signal });
+  context.onStop("tasks", () => tasks.settled());
+
+  const registry = createRegistry("apiServer");
+  const calls = createCallLog({ db, logger, onEnd: callHistogram(registry) });
+  context.onStop("calls", () => calls.flush());
+  const sweep = startLoop({ name: "task_sweep", logger, signal, interval: 30_000 }, async () => {
+    const swept = await sweepTasks(db, runner);
+    if (swept > 0) logger.warn({ event: "tasks_swept", swept });
+  });
+  context.onStop("task sweep", () => sweep.done);
+
+  const deps: ApiDeps = {
+    db,
+    writer: createWriter({ sender, db, signal }),
+    delegate: account.address,
+    chain,
+    deployment,
+    publicUrl: env.PUBLIC_URL,
+    network: {
+      rpcUrls: env.PUBLIC_RPC_URLS,
+      matchUrls: env.MATCH_URLS,
+      gatewayUrls: env.GATEWAY_URLS,
+      probeImage: env.PROBE_IMAGE,
+    },
+    gateway,
+    tasks,
+    logger,
+  };
+  const health = async () => ({ ok: await answers(db), details: { delegate: account.address } });
+  const app = createApiApp(deps, { registry, health, calls, limits: createLimits(redis, limits) });
+  const { url } = await listen(app, { host: env.HOST, port: env.PORT }, context);
+  logger.info({ event: "api_listening", url });
+  return { url };
+}
+
+async function answers(db: Database): Promise<boolean> {
+  try {
+    await db.query("select 1");
+    return true;
+  } catch {
+    // The health check says so; the pool says why where it matters.
+    return false;
+  }
+}
+
+function callHistogram(registry: ReturnType<typeof createRegistry>) {
+  const histogram = new Histogram({
+    name: "ngpu_api_call_seconds",
+    help: "Calls of the API by route and status",
+    labelNames: ["route", "status"],
+    buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60],
+    registers: [registry],
+  });
+  return (route: string, status: number, seconds: number) =>
+    histogram.observe({ route, status: String(status) }, seconds);
+}

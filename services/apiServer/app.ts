@@ -1,0 +1,86 @@
+import express, { type Express } from "express";
+import type { Registry } from "prom-client";
+import { InputError } from "../shared/errors.ts";
+import { createApp, errorHandler, type Health } from "../shared/http.ts";
+import { identify } from "./access.ts";
+import type { CallLog } from "./calls.ts";
+import type { ApiDeps } from "./deps.ts";
+import { docsRouter } from "./docsPage.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { createLimits } from "./limits.ts";
+import { openAiErrorHandler } from "./openAiErrors.ts";
+import { openApiDocument } from "./openapi.ts";
+import { accountRoutes } from "./routes/account.ts";
+import { authRoutes } from "./routes/auth.ts";
+import { chatRoutes } from "./routes/chat.ts";
+import { escrowRoutes } from "./routes/escrow.ts";
+import { imageRoutes } from "./routes/images.ts";
+import { keyRoutes } from "./routes/keys.ts";
+import { marketRoutes } from "./routes/market.ts";
+import { orderRoutes } from "./routes/orders.ts";
+import { publishRoutes } from "./routes/publish.ts";
+import { rewardRoutes } from "./routes/rewards.ts";
+import { taskRoutes } from "./routes/tasks.ts";
+import { workspaceRoutes } from "./routes/workspaces.ts";
+
+/** Every endpoint, in the order of the documentation. */
+export function endpointsOf(deps: ApiDeps): Endpoint[] {
+  return [
+    ...authRoutes(deps),
+    ...keyRoutes(deps),
+    ...accountRoutes(deps),
+    ...escrowRoutes(deps),
+    ...imageRoutes(deps),
+    ...publishRoutes(deps),
+    ...workspaceRoutes(deps),
+    ...orderRoutes(deps),
+    ...taskRoutes(deps),
+    ...chatRoutes(deps),
+    ...marketRoutes(deps),
+    ...rewardRoutes(deps),
+  ];
+}
+
+/** The API's express app. */
+export function createApiApp(
+  deps: ApiDeps,
+  parts: {
+    registry: Registry;
+    health: () => Promise<Health>;
+    calls: CallLog;
+    limits: ReturnType<typeof createLimits>;
+  },
+): Express {
+  const app = createApp(parts);
+  const endpoints = endpointsOf(deps);
+  const document = openApiDocument(endpoints, deps.publicUrl);
+  app.get("/openapi.json", (_request, response) => {
+    response.json(document);
+  });
+  app.use("/docs", docsRouter());
+  app.use("/v1", parts.calls.record, identify(deps.db));
+  for (const one of endpoints) {
+    app[one.method](
+      one.path,
+      (_request, response, next) => {
+        response.locals.route = one.path;
+        response.locals.openAiErrors = one.openAiErrors === true;
+        next();
+      },
+      one.access === "auth" ? parts.limits.signIn : parts.limits.general,
+      // Inputs of tasks may be pictures; everything else is small.
+      express.json({ limit: one.path === "/v1/tasks" || one.openAiErrors === true ? "16mb" : "256kb" }),
+      one.handler,
+    );
+  }
+  app.use((request) => {
+    throw new InputError(`There is no ${request.method} ${request.path}.`, {
+      code: "route_unknown",
+      status: 404,
+      hint: "GET /docs shows what there is.",
+    });
+  });
+  app.use(openAiErrorHandler(deps.logger));
+  app.use(errorHandler(deps.logger));
+  return app;
+}

@@ -1,0 +1,26 @@
+import type { Address } from "viem";
+import type { ChainClient } from "../shared/chain/client.ts";
+import type { Deployment } from "../shared/chain/deployment.ts";
+import type { Database } from "../shared/db/pool.ts";
+import type { Logger } from "../shared/logger.ts";
+import type { Gateway } from "./gatewayClient.ts";
+import type { Writer } from "./onchain.ts";
+import type { TaskRunner } from "./taskRunner.ts";
+
+/** What the routes work with. */
+export type ApiDeps = {
+  db: Database;
+  writer: Writer;
+  /** The account this API sends transactions from: what partners authorize. */
+  delegate: Address;
+  /** For what only the chain knows: permit nonces, contract wallets' signatures. */
+  chain: ChainClient;
+  deployment: Deployment;
+  publicUrl: string;
+  network: { rpcUrls: string[]; matchUrls: string[]; gatewayUrls: string[]; probeImage: string };
+  gateway: Gateway;
+  tasks: TaskRunner;
+  logger: Logger;
+};
+
+export const apiVersion = "1";

@@ -1,0 +1,88 @@
+import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
+import { request as httpsRequest, Agent as SecureAgent } from "node:https";
+import { json } from "node:stream/consumers";
+import { z } from "zod";
+import { InputError, type NgpuError, RetryableError } from "../shared/errors.ts";
+
+export type GatewayRequest = {
+  workspaceId: string;
+  method: string;
+  /** Path in the container, checked against dot segments. */
+  path: string;
+  headers: Record<string, string>;
+  body: Buffer | undefined;
+  signal: AbortSignal;
+};
+
+/** A container's answer, its body unread. */
+export type GatewayAnswer = { message: IncomingMessage; nodeId: number; replica: number; lease: number };
+
+export type Gateway = {
+  /** @throws InputError or RetryableError with the gateway's code: `no_replica`, `replica_timeout`, `replica_broken`, … */
+  call(request: GatewayRequest): Promise<GatewayAnswer>;
+  close(): void;
+};
+
+const fault = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
+
+export function createGateway(options: { url: string; token: string }): Gateway {
+  const base = new URL(options.url);
+  const secure = base.protocol === "https:";
+  const agent = secure ? new SecureAgent({ keepAlive: true }) : new Agent({ keepAlive: true });
+  const ask = secure ? httpsRequest : httpRequest;
+  return {
+    call: async (request) => {
+      const answered = Promise.withResolvers<IncomingMessage>();
+      const outgoing = ask({
+        agent,
+        host: base.hostname,
+        port: base.port,
+        method: request.method,
+        path: `${base.pathname.replace(/\/$/, "")}/v1/route/${request.workspaceId}${request.path}`,
+        headers: {
+          ...request.headers,
+          ...(request.body === undefined ? {} : { "content-length": String(request.body.length) }),
+          authorization: `Bearer ${options.token}`,
+        },
+        signal: request.signal,
+      });
+      outgoing.once("response", answered.resolve);
+      outgoing.once("error", answered.reject);
+      outgoing.end(request.body);
+      const message = await answered.promise.catch((error: unknown) => {
+        throw request.signal.aborted ? request.signal.reason : unreachable(error);
+      });
+      const nodeId = message.headers["x-ngpu-node-id"];
+      // Only a container's answer says which node it came from.
+      if (nodeId === undefined) throw await faultOf(message);
+      return {
+        message,
+        nodeId: Number(nodeId),
+        replica: Number(message.headers["x-ngpu-replica"]),
+        lease: Number(message.headers["x-ngpu-lease"]),
+      };
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+async function faultOf(message: IncomingMessage): Promise<NgpuError> {
+  const parsed = fault.safeParse(await json(message).catch(() => undefined));
+  const status = message.statusCode ?? 502;
+  const { code, message: text } = parsed.data?.error ?? {
+    code: "gateway_unreachable",
+    message: `The gateway answered ${status}.`,
+  };
+  if (status === 503) {
+    return new RetryableError(text, { code, hint: "Try again in a few seconds." });
+  }
+  return new InputError(text, { code, status: status === 504 ? 504 : 502 });
+}
+
+function unreachable(cause: unknown): RetryableError {
+  return new RetryableError("The gateway does not answer.", {
+    code: "gateway_unreachable",
+    hint: "Try again in a few seconds.",
+    cause,
+  });
+}

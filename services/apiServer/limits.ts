@@ -1,0 +1,86 @@
+import type { RequestHandler } from "express";
+import { ipKeyGenerator, rateLimit } from "express-rate-limit";
+import { Redis } from "ioredis";
+import { RedisStore } from "rate-limit-redis";
+import { FatalError, InputError } from "../shared/errors.ts";
+import type { ServiceContext } from "../shared/lifecycle.ts";
+import { partnerIn } from "./access.ts";
+
+/** Calls a minute. */
+export type Limits = { perKey: number; perAddress: number; signIn: number };
+
+export const defaultLimits: Limits = { perKey: 600, perAddress: 300, signIn: 30 };
+
+/**
+ * A connection for counting: a call never waits for a Redis that is away.
+ *
+ * @throws FatalError `redis_unreachable`
+ */
+export async function connectCounters(url: string, context: ServiceContext): Promise<Redis> {
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    commandTimeout: 1_000,
+    connectTimeout: 5_000,
+    retryStrategy: (times) => Math.min(5_000, 100 * 2 ** times),
+  });
+  let isUp = false;
+  redis.on("ready", () => {
+    isUp = true;
+  });
+  redis.on("error", (error) => {
+    if (isUp) context.logger.warn({ event: "redis_away", error });
+    isUp = false;
+  });
+  try {
+    await redis.connect();
+  } catch (error) {
+    redis.disconnect();
+    throw new FatalError("Redis does not answer.", {
+      code: "redis_unreachable",
+      hint: "Check REDIS_URL and that the server is up.",
+      cause: error,
+    });
+  }
+  context.onStop("redis", () => redis.disconnect());
+  return redis;
+}
+
+/** Counts calls by API key, or by address where there is none. */
+export function createLimits(
+  redis: Redis,
+  limits: Limits,
+): { general: RequestHandler; signIn: RequestHandler } {
+  const limiter = (name: string, limit: (hasKey: boolean) => number) =>
+    rateLimit({
+      windowMs: 60_000,
+      limit: (_request, response) => limit(partnerIn(response) !== undefined),
+      keyGenerator: (request, response) => {
+        const partner = partnerIn(response);
+        return partner === undefined ? `ip:${ipKeyGenerator(request.ip ?? "")}` : `key:${partner.keyId}`;
+      },
+      standardHeaders: "draft-8",
+      legacyHeaders: false,
+      identifier: name,
+      // Without Redis calls go through uncounted: it holds no fact, and its loss stops nobody.
+      passOnStoreError: true,
+      store: new RedisStore({
+        prefix: `ngpu:rate:${name}:`,
+        sendCommand: (command, ...args) => redis.call(command, ...args) as Promise<string | number>,
+      }),
+      handler: (_request, _response, next, options) =>
+        next(
+          new InputError("Too many calls.", {
+            code: "rate_limited",
+            status: 429,
+            hint: "Wait as long as the retry-after header says.",
+            details: { perMinute: options.limit },
+          }),
+        ),
+    });
+  return {
+    general: limiter("all", (hasKey) => (hasKey ? limits.perKey : limits.perAddress)),
+    signIn: limiter("sign-in", () => limits.signIn),
+  };
+}

@@ -1,0 +1,77 @@
+import { authorizationBalance, isUsable, type LeaseFacts, refundable } from "../decide.ts";
+import type { ApiDeps } from "../deps.ts";
+import { type Endpoint, endpoint } from "../endpoint.ts";
+import { accountAnswer } from "../schemas/accounts.ts";
+import {
+  type AuthorizationRow,
+  currentTime,
+  findAccount,
+  listAuthorizations,
+  listLeases,
+} from "../store/escrow.ts";
+
+const anyImage = /^0x0{64}$/;
+
+export function accountRoutes({ db, delegate }: ApiDeps): Endpoint[] {
+  return [
+    endpoint(
+      {
+        method: "get",
+        path: "/v1/account",
+        tag: "Accounts",
+        summary: "Show the deposit, what is owed, what is refundable, and the authorizations",
+        access: "partner",
+        answer: accountAnswer,
+      },
+      async ({ partner: { wallet } }) => {
+        const [now, account, authorizations, leases] = await Promise.all([
+          currentTime(db),
+          findAccount(db, wallet),
+          listAuthorizations(db, wallet),
+          listLeases(db, wallet),
+        ]);
+        const entries = authorizations.map((row) => authorizationEntry(row, leases, { now, delegate }));
+        const allOwed = entries.reduce((sum, entry) => sum + BigInt(entry.owed), 0n);
+        const balance = refundable(account, allOwed);
+        return {
+          wallet,
+          deposited: String(account.deposited),
+          withdrawn: String(account.withdrawn),
+          settled: String(account.settled),
+          owed: String(balance.owed),
+          refundable: String(balance.refundable),
+          asOf: now,
+          tier: account.tier,
+          authorizations: entries,
+        };
+      },
+    ),
+  ];
+}
+
+function authorizationEntry(
+  row: AuthorizationRow,
+  leases: LeaseFacts[],
+  { now, delegate }: { now: number; delegate: string },
+) {
+  const own = leases.filter((lease) => lease.authorizationId === row.id);
+  const balance = authorizationBalance(
+    { id: row.id, total: row.total, expiry: row.expiry, leases: own },
+    now,
+  );
+  return {
+    id: row.id,
+    delegate: row.delegate,
+    maxRate: String(row.max_rate),
+    rateInUse: String(balance.rateInUse),
+    total: String(row.total),
+    spent: String(balance.spent),
+    owed: String(balance.owed),
+    left: String(balance.left),
+    scope: anyImage.test(row.scope) ? null : row.scope,
+    expiry: row.expiry,
+    revoked: row.revoked,
+    usable: isUsable(row, { now, delegate }),
+    tier: row.tier,
+  };
+}

@@ -1,0 +1,107 @@
+import { isAddressEqual, recoverMessageAddress } from "viem";
+import { generateSiweNonce, parseSiweMessage, type SiweMessage, validateSiweMessage } from "viem/siwe";
+import { InputError } from "../../shared/errors.ts";
+import { createKey } from "../access.ts";
+import type { ApiDeps } from "../deps.ts";
+import { type Endpoint, endpoint } from "../endpoint.ts";
+import { nonceAnswer, signIn, signInAnswer } from "../schemas/accounts.ts";
+import { insertNonce, openAccount } from "../store/keys.ts";
+
+/** How long a nonce waits for its sign-in. */
+const nonceSeconds = 600;
+
+export function authRoutes(deps: ApiDeps): Endpoint[] {
+  const { host: domain, origin } = new URL(deps.publicUrl);
+  const { chainId } = deps.deployment;
+  return [
+    endpoint(
+      {
+        method: "post",
+        path: "/v1/auth/nonce",
+        tag: "Accounts",
+        summary: "Begin a sign-in",
+        description:
+          "Gives what to put into an EIP-4361 message. A nonce serves one sign-in, for ten minutes.",
+        access: "auth",
+        answer: nonceAnswer,
+      },
+      async () => {
+        const nonce = generateSiweNonce();
+        const expiresAt = new Date(Date.now() + nonceSeconds * 1000);
+        await insertNonce(deps.db, nonce, expiresAt);
+        return { nonce, domain, uri: origin, chainId, expiresAt: expiresAt.toISOString() };
+      },
+    ),
+    endpoint(
+      {
+        method: "post",
+        path: "/v1/accounts",
+        tag: "Accounts",
+        summary: "Sign in with a wallet and get an API key",
+        description:
+          "Opens the wallet's account when it has none. The key is shown once; a further sign-in gives a further key.",
+        access: "auth",
+        body: signIn,
+        status: 201,
+        answer: signInAnswer,
+      },
+      async ({ body }) => {
+        const parsed = parseSiweMessage(body.message);
+        const { address, nonce } = requireSignIn(parsed, { domain, chainId });
+        if (!(await isSignedBy(deps, address, body.message, body.signature))) {
+          throw refusal("signature_invalid", "The signature is not that of the message's address.");
+        }
+        const wallet = address.toLowerCase();
+        const key = createKey();
+        const opened = await openAccount(deps.db, nonce, { ...key, wallet, name: body.keyName });
+        if (!opened) {
+          throw refusal(
+            "nonce_invalid",
+            "The nonce is unknown, used or over.",
+            "Ask POST /v1/auth/nonce for a new one.",
+          );
+        }
+        return { wallet, keyId: key.id, apiKey: key.text };
+      },
+    ),
+  ];
+}
+
+function requireSignIn(
+  message: ReturnType<typeof parseSiweMessage>,
+  expected: { domain: string; chainId: number },
+): { address: SiweMessage["address"]; nonce: string } {
+  const { address, nonce } = message;
+  if (address === undefined || nonce === undefined || message.version !== "1") {
+    throw new InputError("The message is not a sign-in with Ethereum (EIP-4361).", { code: "siwe_invalid" });
+  }
+  if (message.chainId !== expected.chainId) {
+    throw refusal("siwe_chain", `The message is for chain ${message.chainId}, this is ${expected.chainId}.`);
+  }
+  if (message.domain !== expected.domain) {
+    throw refusal("siwe_domain", `The message is for ${message.domain}, this is ${expected.domain}.`);
+  }
+  if (!validateSiweMessage({ message, address, domain: expected.domain, nonce, time: new Date() })) {
+    throw refusal("siwe_time", "The message is over, or not yet good.");
+  }
+  return { address, nonce };
+}
+
+async function isSignedBy(
+  deps: ApiDeps,
+  address: `0x${string}`,
+  message: string,
+  signature: `0x${string}`,
+): Promise<boolean> {
+  try {
+    if (isAddressEqual(await recoverMessageAddress({ message, signature }), address)) return true;
+  } catch {
+    // No signature of an ordinary account; a contract may still accept it.
+  }
+  const code = await deps.chain.getCode({ address });
+  return code !== undefined && deps.chain.verifyMessage({ address, message, signature });
+}
+
+function refusal(code: string, message: string, hint?: string): InputError {
+  return new InputError(message, { code, status: 401, ...(hint === undefined ? {} : { hint }) });
+}

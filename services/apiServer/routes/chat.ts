@@ -1,0 +1,152 @@
+import { randomUUID } from "node:crypto";
+import type { Response } from "express";
+import { InputError } from "../../shared/errors.ts";
+import { innerModel, parseModel } from "../decide.ts";
+import type { ApiDeps } from "../deps.ts";
+import { type Endpoint, endpoint } from "../endpoint.ts";
+import type { GatewayAnswer } from "../gatewayClient.ts";
+import { chatAnswer, chatRequest, modelList } from "../schemas/tasks.ts";
+import {
+  findWorkspace,
+  findWorkspaceByName,
+  listReplicas,
+  listWorkspaces,
+  type WorkspaceRow,
+} from "../store/workspaces.ts";
+import { noAnswer, type TaskWork, taskFault } from "../taskRunner.ts";
+import { createTranscript } from "../transcript.ts";
+
+export function chatRoutes(deps: ApiDeps): Endpoint[] {
+  return [
+    endpoint(
+      {
+        method: "post",
+        path: "/v1/chat/completions",
+        tag: "OpenAI-shaped",
+        summary: "Chat with a workspace",
+        description:
+          "As OpenAI's endpoint of that name; `stream: true` streams server-sent events as they come.",
+        access: "partner",
+        body: chatRequest,
+        answer: chatAnswer,
+        streams: { contentType: "text/event-stream", description: "With `stream: true`" },
+        openAiErrors: true,
+      },
+      async ({ partner, body, response, left }) => {
+        const workspace = await requireModel(deps, partner.wallet, body.model);
+        const work: TaskWork = {
+          id: randomUUID(),
+          wallet: partner.wallet,
+          keyId: partner.keyId,
+          workspaceId: workspace.id,
+          kind: "chat",
+          method: "POST",
+          path: "/v1/chat/completions",
+          input: { ...body, model: innerModel(body.model) },
+          idempotencyKey: undefined,
+        };
+        await deps.tasks.begin(work);
+        response.setHeader("x-ngpu-task-id", work.id);
+        await passChat(deps, work, response, left);
+        return undefined;
+      },
+    ),
+    endpoint(
+      {
+        method: "get",
+        path: "/v1/models",
+        tag: "OpenAI-shaped",
+        summary: "List your running workspaces as models",
+        access: "partner",
+        answer: modelList,
+        openAiErrors: true,
+      },
+      async ({ partner }) => {
+        const workspaces = await listWorkspaces(deps.db, partner.wallet, 200, undefined);
+        const replicas = await listReplicas(
+          deps.db,
+          workspaces.map((workspace) => workspace.id),
+        );
+        const running = new Set(
+          replicas
+            .filter((one) => one.state === "running" && one.release_reason === null)
+            .map((one) => one.workspace_id),
+        );
+        return {
+          object: "list" as const,
+          data: workspaces
+            .filter((workspace) => running.has(workspace.id) && workspace.status === "open")
+            .map((workspace) => ({
+              id: `ws-${workspace.id}`,
+              object: "model" as const,
+              created: Math.floor(workspace.published_at ?? 0),
+              owned_by: partner.wallet,
+              name: workspace.name,
+            })),
+        };
+      },
+    ),
+  ];
+}
+
+async function requireModel(deps: ApiDeps, wallet: string, model: string): Promise<WorkspaceRow> {
+  const meant = parseModel(model);
+  const found =
+    meant !== undefined && "id" in meant
+      ? await findWorkspace(deps.db, wallet, meant.id)
+      : meant && (await findWorkspaceByName(deps.db, wallet, meant.name));
+  if (found !== undefined) return found;
+  throw new InputError(`You have no workspace ${model}.`, {
+    code: "model_not_found",
+    status: 404,
+    hint: "GET /v1/models lists those that run.",
+  });
+}
+
+/** Passes the container's answer on as it comes, and keeps what it said. */
+async function passChat(deps: ApiDeps, work: TaskWork, response: Response, left: AbortSignal): Promise<void> {
+  const started = performance.now();
+  let served: GatewayAnswer | undefined;
+  try {
+    served = await deps.tasks.open(work, left);
+    const { message } = served;
+    const httpStatus = message.statusCode ?? 502;
+    const contentType = String(message.headers["content-type"] ?? "application/json");
+    response.status(httpStatus).setHeader("content-type", contentType);
+    response.setHeader("x-ngpu-node-id", String(served.nodeId));
+    // Proxies on the way must not hold the stream back.
+    response.setHeader("cache-control", "no-cache, no-transform");
+    response.setHeader("x-accel-buffering", "no");
+    response.flushHeaders();
+    const transcript = createTranscript(contentType);
+    for await (const part of message as AsyncIterable<Buffer>) {
+      transcript.add(part);
+      if (!response.write(part)) await drained(response, left);
+    }
+    const isGood = httpStatus >= 200 && httpStatus < 300;
+    await deps.tasks.end(work, started, {
+      status: isGood ? "succeeded" : "failed",
+      served,
+      httpStatus,
+      result: transcript.result(),
+      error: isGood
+        ? undefined
+        : { code: "container_refused", message: `The container answered ${httpStatus}.` },
+    });
+    response.end();
+  } catch (error) {
+    const fault = taskFault(error, left, new AbortController().signal);
+    await deps.tasks.end(work, started, { ...noAnswer(fault), served });
+    if (!response.headersSent) throw fault;
+    // A cut stream must look cut.
+    response.destroy();
+  }
+}
+
+async function drained(response: Response, left: AbortSignal): Promise<void> {
+  const ready = Promise.withResolvers<void>();
+  response.once("drain", ready.resolve);
+  left.addEventListener("abort", () => ready.resolve(), { once: true });
+  await ready.promise;
+  left.throwIfAborted();
+}

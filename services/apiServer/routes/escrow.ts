@@ -1,0 +1,204 @@
+import { randomBytes } from "node:crypto";
+import {
+  type Hex,
+  hashTypedData,
+  isAddressEqual,
+  recoverTypedDataAddress,
+  type TypedDataParameter,
+} from "viem";
+import { tokenAbi } from "../../shared/chain/generated/abi.ts";
+import { authorizationTypes, domainOf } from "../../shared/chain/typedData.ts";
+import { InputError } from "../../shared/errors.ts";
+import type { ApiDeps } from "../deps.ts";
+import { type Endpoint, endpoint } from "../endpoint.ts";
+import {
+  authorizationAnswer,
+  depositAnswer,
+  newAuthorization,
+  newDeposit,
+  permitQuery,
+  typedDataAnswer,
+  typedDataQuery,
+} from "../schemas/accounts.ts";
+import { currentTime } from "../store/escrow.ts";
+
+const day = 86_400;
+const units = 10n ** 18n;
+
+const permitTypes = {
+  Permit: [
+    { name: "owner", type: "address" },
+    { name: "spender", type: "address" },
+    { name: "value", type: "uint256" },
+    { name: "nonce", type: "uint256" },
+    { name: "deadline", type: "uint256" },
+  ],
+} as const;
+
+export function escrowRoutes(deps: ApiDeps): Endpoint[] {
+  return [authorizationTypedData(deps), authorize(deps), permitTypedData(deps), deposit(deps)];
+}
+
+const authorizationTypedData = (deps: ApiDeps) =>
+  endpoint(
+    {
+      method: "get",
+      path: "/v1/authorizations/typed-data",
+      tag: "Payments",
+      summary: "Get the exact authorization to sign",
+      description:
+        "EIP-712 typed data of Escrow.Authorization, with this API as the delegate and a fresh nonce.",
+      access: "partner",
+      query: typedDataQuery,
+      answer: typedDataAnswer,
+    },
+    async ({ partner, query }) => ({
+      typedData: typedData(domainOf(deps.deployment, "Escrow"), authorizationTypes, "Authorization", {
+        owner: partner.wallet,
+        delegate: deps.delegate,
+        maxRate: String(query.maxRate ?? units / 1000n),
+        total: String(query.total ?? 500n * units),
+        scope: query.scope ?? `0x${"0".repeat(64)}`,
+        expiry: query.expiry ?? (await currentTime(deps.db)) + 30 * day,
+        nonce: BigInt(`0x${randomBytes(16).toString("hex")}`).toString(),
+      }),
+    }),
+  );
+
+const authorize = (deps: ApiDeps) =>
+  endpoint(
+    {
+      method: "post",
+      path: "/v1/authorizations",
+      tag: "Payments",
+      summary: "Hand in a signed authorization",
+      description:
+        "Relayed to Escrow.authorize; this API pays the gas. Sending the same one again changes nothing.",
+      access: "partner",
+      body: newAuthorization,
+      status: 201,
+      answer: authorizationAnswer,
+    },
+    async ({ partner, body: { authorization, signature } }) => {
+      requireOwn(partner.wallet, authorization.owner);
+      if (!isAddressEqual(authorization.delegate, deps.delegate)) {
+        throw new InputError("The authorization is for another delegate.", {
+          code: "delegate_mismatch",
+          hint: "GET /v1/authorizations/typed-data gives one for this API.",
+          details: { delegate: deps.delegate },
+        });
+      }
+      const data = {
+        domain: domainOf(deps.deployment, "Escrow"),
+        types: authorizationTypes,
+        primaryType: "Authorization",
+        message: authorization,
+      } as const;
+      const signer = await recoverTypedDataAddress({ ...data, signature }).catch(() => undefined);
+      const isContract =
+        signer === undefined || !isAddressEqual(signer, authorization.owner)
+          ? (await deps.chain.getCode({ address: authorization.owner })) !== undefined
+          : false;
+      // What a contract wallet accepts, the chain itself finds out.
+      if (!isContract && (signer === undefined || !isAddressEqual(signer, authorization.owner))) {
+        throw new InputError("The signature is not that of the authorization's owner.", {
+          code: "signature_invalid",
+        });
+      }
+      const { hash, events } = await deps.writer.write({
+        kind: "api.authorize",
+        contract: "Escrow",
+        functionName: "authorize",
+        args: [authorization, signature],
+        dedupeKey: `authorize:${hashTypedData(data)}`,
+      });
+      const event = events.find((one) => one.eventName === "Authorized");
+      if (event === undefined) throw new Error(`The transaction ${hash} authorized nothing.`);
+      return { authorizationId: String(event.args.authorizationId), txHash: hash, tier: "unsafe" as const };
+    },
+  );
+
+const permitTypedData = (deps: ApiDeps) =>
+  endpoint(
+    {
+      method: "get",
+      path: "/v1/deposits/typed-data",
+      tag: "Payments",
+      summary: "Get the exact permit to sign for a deposit",
+      description: "EIP-712 typed data of the token's ERC-2612 permit for the escrow.",
+      access: "partner",
+      query: permitQuery,
+      answer: typedDataAnswer,
+    },
+    async ({ partner, query }) => {
+      const { chainId, contracts } = deps.deployment;
+      const nonce = await deps.chain.readContract({
+        address: contracts.Token,
+        abi: tokenAbi,
+        functionName: "nonces",
+        args: [partner.wallet],
+      });
+      const domain = { name: "ngpu", version: "1", chainId, verifyingContract: contracts.Token };
+      return {
+        typedData: typedData(domain, permitTypes, "Permit", {
+          owner: partner.wallet,
+          spender: contracts.Escrow,
+          value: String(query.amount),
+          nonce: String(nonce),
+          deadline: String(query.deadline ?? (await currentTime(deps.db)) + 3_600),
+        }),
+      };
+    },
+  );
+
+const deposit = (deps: ApiDeps) =>
+  endpoint(
+    {
+      method: "post",
+      path: "/v1/deposits",
+      tag: "Payments",
+      summary: "Deposit tokens by a signed permit",
+      description:
+        "Relayed to Escrow.depositWithPermit; the tokens come from your wallet, this API pays the gas.",
+      access: "partner",
+      body: newDeposit,
+      status: 201,
+      answer: depositAnswer,
+    },
+    async ({ partner, body }) => {
+      const { hash } = await deps.writer.write({
+        kind: "api.deposit",
+        contract: "Escrow",
+        functionName: "depositWithPermit",
+        args: [partner.wallet, body.amount, body.deadline, body.v, body.r, body.s],
+        dedupeKey: `deposit:${partner.wallet}:${body.r}${body.s.slice(2)}`,
+      });
+      return { amount: String(body.amount), txHash: hash, tier: "unsafe" as const };
+    },
+  );
+
+function requireOwn(wallet: string, owner: Hex): void {
+  if (wallet === owner) return;
+  throw new InputError("The authorization is of another wallet.", {
+    code: "owner_mismatch",
+    status: 403,
+    details: { wallet, owner },
+  });
+}
+
+/** With the domain's own type, as eth_signTypedData_v4 wants it. */
+function typedData(
+  domain: Record<string, unknown>,
+  types: Record<string, readonly TypedDataParameter[]>,
+  primaryType: string,
+  message: Record<string, unknown>,
+) {
+  const EIP712Domain = [
+    { name: "name", type: "string" },
+    { name: "version", type: "string" },
+    { name: "chainId", type: "uint256" },
+    { name: "verifyingContract", type: "address" },
+  ];
+  const own = Object.fromEntries(Object.entries(types).map(([name, fields]) => [name, [...fields]]));
+  return { domain, types: { EIP712Domain, ...own }, primaryType, message };
+}

@@ -1,0 +1,80 @@
+import { z } from "zod";
+import { InputError } from "../../shared/errors.ts";
+import type { ApiDeps } from "../deps.ts";
+import { type Endpoint, endpoint, Reply } from "../endpoint.ts";
+import { imageAnswer, imageList, newImage } from "../schemas/workspaces.ts";
+import { findImage, listImages } from "../store/workspaces.ts";
+
+const imagePage = z.object({
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  after: z
+    .string()
+    .regex(/^0x[0-9a-f]{64}$/)
+    .optional(),
+});
+
+export function imageRoutes(deps: ApiDeps): Endpoint[] {
+  return [
+    endpoint(
+      {
+        method: "post",
+        path: "/v1/images",
+        tag: "Workspaces",
+        summary: "Register an image on the chain",
+        description: "Needed once for a digest, by anyone. An image that is registered already answers 200.",
+        access: "partner",
+        body: newImage,
+        status: 201,
+        answer: imageAnswer,
+      },
+      async ({ body }) => {
+        const known = await findImage(deps.db, body.digest);
+        if (known !== undefined) return alreadyThere(known.digest, known.reference);
+        try {
+          const { hash } = await deps.writer.write({
+            kind: "api.registerImage",
+            contract: "DockerContract",
+            functionName: "registerImage",
+            args: [body.digest, body.sizeBytes, body.chunkRoot, body.reference],
+            dedupeKey: `image:${body.digest}`,
+          });
+          return { digest: body.digest, reference: body.reference, txHash: hash };
+        } catch (error) {
+          // Registered by somebody else a moment ago.
+          const taken = error instanceof InputError && error.details.error === "ImageTaken";
+          if (taken) return alreadyThere(body.digest, body.reference);
+          throw error;
+        }
+      },
+    ),
+    endpoint(
+      {
+        method: "get",
+        path: "/v1/images",
+        tag: "Workspaces",
+        summary: "List registered images",
+        access: "partner",
+        query: imagePage,
+        answer: imageList,
+      },
+      async ({ query }) => {
+        const rows = await listImages(deps.db, query.limit, query.after ?? "");
+        return {
+          images: rows.map((row) => ({
+            digest: row.digest,
+            owner: row.owner,
+            sizeBytes: String(row.size_bytes),
+            chunkRoot: row.chunk_root,
+            reference: row.reference,
+            tier: row.tier,
+          })),
+          next: rows.length === query.limit ? (rows.at(-1)?.digest ?? null) : null,
+        };
+      },
+    ),
+  ];
+}
+
+function alreadyThere(digest: string, reference: string) {
+  return new Reply(200, { digest, reference, txHash: null });
+}

@@ -1,0 +1,185 @@
+import { z } from "zod";
+import { decodeHeartbeats } from "../../shared/chain/heartbeatBits.ts";
+import { InputError } from "../../shared/errors.ts";
+import { type ApiDeps, apiVersion } from "../deps.ts";
+import { type Endpoint, endpoint } from "../endpoint.ts";
+import { nodeIdText, page, workspaceIdText } from "../schemas/common.ts";
+import { measurementEntry, networkAnswer, nodeAnswer, nodeList } from "../schemas/market.ts";
+import {
+  findMeasurement,
+  findNode,
+  findSession,
+  lastMeasurement,
+  listNodes,
+  listSlots,
+  type MeasurementRow,
+  type NodeRow,
+} from "../store/market.ts";
+
+/** Newest heartbeat slots that a node's uptime is told over. */
+const uptimeSlots = 1_440;
+
+export function marketRoutes(deps: ApiDeps): Endpoint[] {
+  return [network(deps), nodes(deps), node(deps), measurement(deps)];
+}
+
+const network = (deps: ApiDeps) =>
+  endpoint(
+    {
+      method: "get",
+      path: "/v1/network",
+      tag: "Market",
+      summary: "What a node client needs to join",
+      access: "public",
+      answer: networkAnswer,
+    },
+    async () => ({
+      chainId: deps.deployment.chainId,
+      ...deps.network,
+      deployment: deps.deployment,
+      apiVersion,
+    }),
+  );
+
+const nodes = ({ db }: ApiDeps) =>
+  endpoint(
+    {
+      method: "get",
+      path: "/v1/nodes",
+      tag: "Market",
+      summary: "List compute nodes",
+      access: "public",
+      query: page,
+      answer: nodeList,
+    },
+    async ({ query }) => {
+      const rows = await listNodes(db, query.limit, query.after ?? "0");
+      const last = rows.at(-1);
+      return {
+        nodes: rows.map(nodeHead),
+        next: rows.length === query.limit && last !== undefined ? String(last.id) : null,
+      };
+    },
+  );
+
+const node = ({ db }: ApiDeps) =>
+  endpoint(
+    {
+      method: "get",
+      path: "/v1/nodes/:id",
+      tag: "Market",
+      summary: "Show a compute node",
+      access: "public",
+      params: z.object({ id: nodeIdText }),
+      answer: nodeAnswer,
+    },
+    async ({ params }) => {
+      const id = Number(params.id);
+      const row = await findNode(db, id);
+      if (row === undefined) {
+        throw new InputError(`There is no node ${id}.`, { code: "node_unknown", status: 404 });
+      }
+      const [measured, session, slots] = await Promise.all([
+        lastMeasurement(db, id),
+        findSession(db, id),
+        listSlots(db, row.registered_block, uptimeSlots),
+      ]);
+      const counted = slots.filter((slot) => slot.nodeCount >= id);
+      const present = counted.filter((slot) => decodeHeartbeats(slot).has(id)).length;
+      return {
+        ...nodeHead(row),
+        registeredBlock: row.registered_block,
+        measurement: measured === undefined ? null : measurementOf(measured),
+        uptime: {
+          slots: counted.length,
+          present,
+          share: counted.length === 0 ? null : present / counted.length,
+        },
+        session:
+          session === undefined
+            ? null
+            : {
+                instance: session.instance,
+                connectedAt: session.connected_at.toISOString(),
+                lastSeenAt: session.last_seen_at.toISOString(),
+                cpuLoad: session.cpu_load,
+                freeDiskGib: session.free_disk_gib,
+                running: session.running.length,
+              },
+      };
+    },
+  );
+
+const measurement = ({ db }: ApiDeps) =>
+  endpoint(
+    {
+      method: "get",
+      path: "/v1/measurements/:id",
+      tag: "Market",
+      summary: "Show a measurement round",
+      access: "public",
+      params: z.object({ id: workspaceIdText.meta({ description: "Round id" }) }),
+      answer: measurementEntry,
+    },
+    async ({ params }) => {
+      const row = await findMeasurement(db, params.id);
+      if (row !== undefined) return measurementOf(row);
+      throw new InputError(`There is no measurement ${params.id}.`, {
+        code: "measurement_unknown",
+        status: 404,
+      });
+    },
+  );
+
+function nodeHead(row: NodeRow) {
+  return {
+    id: row.id,
+    key: row.key,
+    wallet: row.wallet,
+    status: row.status,
+    region: row.region,
+    gpu: {
+      name: row.gpu_name === "" ? null : row.gpu_name,
+      model: row.gpu_count === 0 ? null : row.gpu_model,
+      count: row.gpu_count,
+      vramMib: row.vram_mib,
+      computeCapability: row.compute_capability / 10,
+    },
+    total: {
+      gpus: row.gpu_count,
+      cpu: row.cpu_milli / 1000,
+      memoryMib: row.memory_mib,
+      diskGib: row.disk_gib,
+      ports: row.ports,
+    },
+    free: {
+      gpus: row.gpu_count - row.used_gpus,
+      cpu: (row.cpu_milli - row.used_cpu_milli) / 1000,
+      memoryMib: row.memory_mib - row.used_memory_mib,
+      diskGib: row.disk_gib - row.used_disk_gib,
+      ports: row.ports - row.used_ports,
+    },
+    pricePerSecond: String(row.price_per_second),
+    connected: row.connected,
+    tier: row.tier,
+  };
+}
+
+function measurementOf(row: MeasurementRow) {
+  return {
+    id: row.id,
+    nodeId: row.node_id,
+    status: row.status,
+    opensAt: row.opens_at,
+    closesAt: row.closes_at,
+    submissions: row.submissions,
+    downMbps: row.down_mbps,
+    upMbps: row.up_mbps,
+    latencyMs: row.latency_tenth_ms === null ? null : row.latency_tenth_ms / 10,
+    portsReachable: row.ports_reachable,
+    diskFreeGib: row.disk_free_gib,
+    diskWriteMibps: row.disk_write_mibps,
+    expiresAt: row.expires_at,
+    tier: row.tier,
+  };
+}

@@ -1,0 +1,102 @@
+import { z } from "zod";
+import { InputError } from "../../shared/errors.ts";
+import type { ApiDeps } from "../deps.ts";
+import { type Endpoint, endpoint } from "../endpoint.ts";
+import { workspaceIdText } from "../schemas/common.ts";
+import { orderAnswer } from "../schemas/workspaces.ts";
+import { listReplicas } from "../store/workspaces.ts";
+import { requireWorkspace } from "./workspaces.ts";
+
+type Order = "requestStart" | "requestStop" | "requestDelete";
+type Lease = { replica: number; lease: number };
+
+const params = z.object({ id: workspaceIdText });
+
+export function orderRoutes(deps: ApiDeps): Endpoint[] {
+  const order = (name: "start" | "stop", functionName: Order, summary: string) =>
+    endpoint(
+      {
+        method: "post",
+        path: `/v1/workspaces/:id/${name}`,
+        tag: "Workspaces",
+        summary,
+        access: "partner",
+        params,
+        answer: orderAnswer,
+      },
+      async ({ partner, params }) => {
+        await requireWorkspace(deps.db, partner.wallet, params.id);
+        const leases = await heldLeases(deps, params.id);
+        if (leases.length > 0)
+          return { id: params.id, ...(await send(deps, params.id, functionName, leases)) };
+        throw new InputError("No replica of the workspace has a node yet.", {
+          code: "nothing_assigned",
+          status: 409,
+          hint: "A workspace starts by itself once it has one.",
+        });
+      },
+    );
+  return [
+    order("start", "requestStart", "Start every replica that was stopped"),
+    order("stop", "requestStop", "Stop every replica; it keeps its node"),
+    endpoint(
+      {
+        method: "delete",
+        path: "/v1/workspaces/:id",
+        tag: "Workspaces",
+        summary: "Close a workspace and delete its replicas",
+        description: "No further replica is assigned, the nodes delete theirs, and the leases end.",
+        access: "partner",
+        params,
+        answer: orderAnswer,
+      },
+      async ({ partner, params }) => {
+        const workspace = await requireWorkspace(deps.db, partner.wallet, params.id);
+        const closed = workspace.status === "open" ? await close(deps, params.id) : null;
+        const leases = await heldLeases(deps, params.id);
+        if (leases.length === 0) return { id: params.id, txHash: closed, leases: [], refusals: [] };
+        return { id: params.id, ...(await send(deps, params.id, "requestDelete", leases)) };
+      },
+    ),
+  ];
+}
+
+async function close(deps: ApiDeps, id: string): Promise<string | null> {
+  try {
+    const { hash } = await deps.writer.write({
+      kind: "api.closeWorkspace",
+      contract: "DockerContract",
+      functionName: "closeWorkspace",
+      args: [BigInt(id)],
+      dedupeKey: `close:${id}`,
+    });
+    return hash;
+  } catch (error) {
+    if (error instanceof InputError && error.details.error === "WorkspaceNotOpen") return null;
+    throw error;
+  }
+}
+
+async function heldLeases(deps: ApiDeps, id: string): Promise<Lease[]> {
+  const rows = await listReplicas(deps.db, [id]);
+  return rows.filter((row) => row.release_reason === null).map(({ replica, lease }) => ({ replica, lease }));
+}
+
+async function send(deps: ApiDeps, id: string, functionName: Order, leases: Lease[]) {
+  const refs = leases.map((lease) => ({ workspaceId: BigInt(id), ...lease }));
+  const { hash, refusals } = await deps.writer.write({
+    kind: `api.${functionName}`,
+    contract: "DockerContract",
+    functionName,
+    args: [refs],
+  });
+  const refused = new Map(refusals.map(({ index, error }) => [index, error.text]));
+  return {
+    txHash: hash,
+    leases: leases.filter((_lease, place) => !refused.has(place)),
+    refusals: leases.flatMap((lease, place) => {
+      const reason = refused.get(place);
+      return reason === undefined ? [] : [{ ...lease, reason }];
+    }),
+  };
+}

@@ -1,0 +1,151 @@
+import { randomUUID } from "node:crypto";
+import { z } from "zod";
+import { InputError, type NgpuError, RetryableError } from "../../shared/errors.ts";
+import { rest } from "../../shared/loop.ts";
+import type { ApiDeps } from "../deps.ts";
+import { type Endpoint, endpoint, idempotencyHeader, Reply } from "../endpoint.ts";
+import { dedupeKeyOf } from "../onchain.ts";
+import { newTask, taskAnswer, taskList, taskPage } from "../schemas/tasks.ts";
+import { findTask, findTaskByKey, listTasks, type TaskRow } from "../store/tasks.ts";
+import type { TaskWork } from "../taskRunner.ts";
+import { requireWorkspace } from "./workspaces.ts";
+
+export function taskRoutes(deps: ApiDeps): Endpoint[] {
+  return [runTask(deps), showTask(deps), showTasks(deps)];
+}
+
+const runTask = (deps: ApiDeps) =>
+  endpoint(
+    {
+      method: "post",
+      path: "/v1/tasks",
+      tag: "Tasks",
+      summary: "Run a task on a workspace",
+      description:
+        "Sends the input to the best running replica and answers with what the container answered. With `wait: false` it answers 202 at once; GET /v1/tasks/{id} tells the rest.",
+      access: "partner",
+      headers: idempotencyHeader,
+      body: newTask,
+      answer: taskAnswer,
+    },
+    async ({ partner, body, headers, response, left }) => {
+      await requireWorkspace(deps.db, partner.wallet, body.workspaceId);
+      const idempotencyKey = await dedupeKeyOf(deps.db, partner.wallet, "task", {
+        key: headers["idempotency-key"],
+        body,
+      });
+      const work: TaskWork = {
+        id: randomUUID(),
+        wallet: partner.wallet,
+        keyId: partner.keyId,
+        workspaceId: body.workspaceId,
+        kind: "task",
+        method: body.method,
+        path: body.path,
+        input: body.method === "GET" ? undefined : body.input,
+        idempotencyKey,
+      };
+      if (!(await deps.tasks.begin(work))) return repeated(deps, work, body.wait, left);
+      if (!body.wait) {
+        deps.tasks.runBehind(work);
+        return new Reply(202, taskOf(await requireTask(deps, partner.wallet, work.id)));
+      }
+      // With a key somebody may come back for the result; without one it would be for nobody.
+      const ending = idempotencyKey === undefined ? left : new AbortController().signal;
+      const fault = await deps.tasks.run(work, ending);
+      if (fault !== undefined) throw withTask(fault, work.id);
+      const task = await requireTask(deps, partner.wallet, work.id);
+      if (task.node_id !== null) response.setHeader("x-ngpu-node-id", String(task.node_id));
+      return taskOf(task);
+    },
+  );
+
+const showTask = (deps: ApiDeps) =>
+  endpoint(
+    {
+      method: "get",
+      path: "/v1/tasks/:id",
+      tag: "Tasks",
+      summary: "Show a task",
+      access: "partner",
+      params: z.object({ id: z.uuid() }),
+      answer: taskAnswer,
+    },
+    async ({ partner, params }) => taskOf(await requireTask(deps, partner.wallet, params.id)),
+  );
+
+const showTasks = (deps: ApiDeps) =>
+  endpoint(
+    {
+      method: "get",
+      path: "/v1/tasks",
+      tag: "Tasks",
+      summary: "List your tasks, newest first",
+      access: "partner",
+      query: taskPage,
+      answer: taskList,
+    },
+    async ({ partner, query }) => {
+      const { limit, after, workspaceId } = query;
+      const rows = await listTasks(deps.db, partner.wallet, { limit, after, workspaceId });
+      return {
+        tasks: rows.map((row) => {
+          const { result: _none, ...head } = taskOf(row);
+          return head;
+        }),
+        next: rows.length === limit ? (rows.at(-1)?.id ?? null) : null,
+      };
+    },
+  );
+
+/** The task that the same Idempotency-Key began before; waits for its end where asked to. */
+async function repeated(deps: ApiDeps, work: TaskWork, wait: boolean, left: AbortSignal) {
+  for (;;) {
+    const task = await findTaskByKey(deps.db, work.wallet, work.idempotencyKey ?? "");
+    if (task === undefined) {
+      throw new RetryableError("The task with this Idempotency-Key has just come to nothing.", {
+        code: "task_gone",
+        hint: "Send the request again.",
+      });
+    }
+    const isOver = task.status === "succeeded" || task.status === "failed";
+    if (isOver) return taskOf(task);
+    if (!wait || left.aborted) return new Reply(202, taskOf(task));
+    await rest(200, left);
+  }
+}
+
+async function requireTask({ db }: ApiDeps, wallet: string, id: string): Promise<TaskRow> {
+  const task = await findTask(db, wallet, id);
+  if (task !== undefined) return task;
+  throw new InputError(`You have no task ${id}.`, { code: "task_unknown", status: 404 });
+}
+
+/** The same fault, with the id that the task is kept under. */
+function withTask(fault: NgpuError, taskId: string): NgpuError {
+  const options = {
+    code: fault.code,
+    ...(fault.hint === undefined ? {} : { hint: fault.hint }),
+    details: { ...fault.details, taskId },
+    cause: fault,
+  };
+  if (fault.retryable) return new RetryableError(fault.message, options);
+  const status = fault instanceof InputError ? fault.status : 502;
+  return new InputError(fault.message, { ...options, status });
+}
+
+export function taskOf(row: TaskRow) {
+  return {
+    id: row.id,
+    status: row.status,
+    workspaceId: row.workspace_id,
+    kind: row.kind,
+    nodeId: row.node_id,
+    ms: row.duration_ms,
+    httpStatus: row.http_status,
+    result: row.result ?? null,
+    error: row.error_code === null ? null : { code: row.error_code, message: row.error_message ?? "" },
+    createdAt: row.created_at.toISOString(),
+    finishedAt: row.finished_at?.toISOString() ?? null,
+  };
+}

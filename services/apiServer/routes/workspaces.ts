@@ -1,0 +1,73 @@
+import { z } from "zod";
+import { InputError } from "../../shared/errors.ts";
+import type { ApiDeps } from "../deps.ts";
+import { type Endpoint, endpoint } from "../endpoint.ts";
+import { page, workspaceIdText } from "../schemas/common.ts";
+import { workspaceAnswer, workspaceList } from "../schemas/workspaces.ts";
+import { currentTime } from "../store/escrow.ts";
+import {
+  findWorkspace,
+  listPlacements,
+  listReplicas,
+  listWorkspaces,
+  type WorkspaceRow,
+} from "../store/workspaces.ts";
+import { entryOf, workspaceOf } from "../workspaceView.ts";
+
+export function workspaceRoutes({ db }: ApiDeps): Endpoint[] {
+  return [
+    endpoint(
+      {
+        method: "get",
+        path: "/v1/workspaces",
+        tag: "Workspaces",
+        summary: "List your workspaces, newest first",
+        access: "partner",
+        query: page,
+        answer: workspaceList,
+      },
+      async ({ partner, query }) => {
+        const rows = await listWorkspaces(db, partner.wallet, query.limit, query.after);
+        const [now, replicas] = await Promise.all([
+          currentTime(db),
+          listReplicas(
+            db,
+            rows.map((row) => row.id),
+          ),
+        ]);
+        const own = (row: WorkspaceRow) => replicas.filter((replica) => replica.workspace_id === row.id);
+        return {
+          workspaces: rows.map((row) => entryOf(row, own(row), now)),
+          next: rows.length === query.limit ? (rows.at(-1)?.id ?? null) : null,
+        };
+      },
+    ),
+    endpoint(
+      {
+        method: "get",
+        path: "/v1/workspaces/:id",
+        tag: "Workspaces",
+        summary: "Show a workspace with its replicas and where they run",
+        access: "partner",
+        params: z.object({ id: workspaceIdText }),
+        answer: workspaceAnswer,
+      },
+      async ({ partner, params }) => {
+        const row = await requireWorkspace(db, partner.wallet, params.id);
+        const [now, replicas, placements] = await Promise.all([
+          currentTime(db),
+          listReplicas(db, [row.id]),
+          listPlacements(db, row.id),
+        ]);
+        return workspaceOf(row, replicas, placements, now);
+      },
+    ),
+  ];
+}
+
+/** @throws InputError `workspace_unknown` (404), for another's workspace too. */
+export async function requireWorkspace(db: ApiDeps["db"], wallet: string, id: string): Promise<WorkspaceRow> {
+  const row = await findWorkspace(db, wallet, id);
+  if (row !== undefined) return row;
+  throw new InputError(`You have no workspace ${id}.`, { code: "workspace_unknown", status: 404 });
+}

@@ -1,0 +1,126 @@
+import { z } from "zod";
+import { address, amount, hexBytes, isoTime, signature, tier, txHash, uint, unixTime } from "./common.ts";
+
+export const nonceAnswer = z.object({
+  nonce: z.string().meta({ description: "For one sign-in" }),
+  domain: z.string().meta({ description: "What the message's domain must be" }),
+  uri: z.string(),
+  chainId: z.number().int(),
+  expiresAt: isoTime,
+});
+
+export const signIn = z.strictObject({
+  message: z.string().max(4_000).meta({ description: "The EIP-4361 message, exactly as signed" }),
+  signature,
+  keyName: z
+    .string()
+    .min(1)
+    .max(100)
+    .default("default")
+    .meta({ description: "What the key is called in lists" }),
+});
+
+export const signInAnswer = z.object({
+  wallet: z.string(),
+  keyId: z.string(),
+  apiKey: z.string().meta({ description: "Shown this once: only its hash is kept" }),
+});
+
+export const keyEntry = z.object({
+  id: z.string(),
+  name: z.string(),
+  createdAt: isoTime,
+  lastUsedAt: isoTime.nullable().meta({ description: "To the minute" }),
+});
+export const keyList = z.object({ keys: z.array(keyEntry) });
+export const newKey = z.strictObject({ name: z.string().min(1).max(100) });
+export const newKeyAnswer = z.object({ id: z.string(), name: z.string(), apiKey: z.string() });
+
+export const authorizationEntry = z.object({
+  id: z.string(),
+  delegate: z.string(),
+  maxRate: amount("Highest rate over all open leases, token units a second"),
+  rateInUse: amount("Rate of the leases open now"),
+  total: amount("What may be spent in all, token units"),
+  spent: amount("Settled so far"),
+  owed: amount("Owed now by running leases, not settled yet"),
+  left: amount("What can still be spent: total − spent − owed"),
+  scope: z.string().nullable().meta({ description: "The one image digest it is for; null: any" }),
+  expiry: unixTime,
+  revoked: z.boolean(),
+  usable: z.boolean().meta({ description: "Whether this API can publish with it now" }),
+  tier,
+});
+
+export const accountAnswer = z.object({
+  wallet: z.string(),
+  deposited: amount("Everything paid in, token units"),
+  withdrawn: amount("Everything taken out"),
+  settled: amount("Paid to nodes for leases"),
+  owed: amount("Owed now by running leases, not settled yet"),
+  refundable: amount("What could be taken out now: deposited − withdrawn − settled − owed"),
+  asOf: unixTime,
+  tier: tier.nullable().meta({ description: "Tier of the deposits; null: none yet" }),
+  authorizations: z.array(authorizationEntry),
+});
+
+export const authorizationMessage = z.strictObject({
+  owner: address,
+  delegate: address,
+  maxRate: uint(64, "Highest rate, token units a second"),
+  total: uint(128, "What may be spent in all, token units"),
+  scope: hexBytes(32, "The one image digest it is for; zero: any"),
+  expiry: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(2 ** 40 - 1)
+    .meta({ description: "Unix time in seconds" }),
+  nonce: uint(256, "Any number not used before"),
+});
+
+export const newAuthorization = z.strictObject({ authorization: authorizationMessage, signature });
+export const authorizationAnswer = z.object({ authorizationId: z.string(), txHash, tier });
+
+export const typedDataQuery = z.object({
+  maxRate: uint(64, "Highest rate, token units a second").optional(),
+  total: uint(128, "What may be spent in all, token units").optional(),
+  expiry: z.coerce
+    .number()
+    .int()
+    .positive()
+    .max(2 ** 40 - 1)
+    .optional()
+    .meta({ description: "Unix time; in 30 days when left out" }),
+  scope: hexBytes(32, "The one image digest; any when left out").optional(),
+});
+
+export const permitQuery = z.object({
+  amount: uint(128, "Token units to deposit"),
+  deadline: z.coerce
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .meta({ description: "Unix time; in an hour when left out" }),
+});
+
+export const typedDataAnswer = z.object({
+  typedData: z
+    .object({
+      domain: z.record(z.string(), z.unknown()),
+      types: z.record(z.string(), z.array(z.object({ name: z.string(), type: z.string() }))),
+      primaryType: z.string(),
+      message: z.record(z.string(), z.unknown()),
+    })
+    .meta({ description: "As eth_signTypedData_v4 takes it" }),
+});
+
+export const newDeposit = z.strictObject({
+  amount: uint(128, "Token units to deposit"),
+  deadline: uint(256, "The permit's deadline, Unix time"),
+  v: z.number().int().min(0).max(255),
+  r: hexBytes(32, "Of the permit's signature"),
+  s: hexBytes(32, "Of the permit's signature"),
+});
+export const depositAnswer = z.object({ amount: amount("Token units"), txHash, tier });

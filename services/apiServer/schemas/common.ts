@@ -1,0 +1,90 @@
+import { type Address, type Hex, isAddress } from "viem";
+import { z } from "zod";
+import "zod-openapi";
+
+/** A decimal string of an unsigned number of so many bits; JSON numbers cannot hold it. */
+export const uint = (bits: number, description: string) =>
+  z
+    .string()
+    .regex(/^\d{1,78}$/, "is not a decimal string of digits")
+    .refine((text) => BigInt(text) < 1n << BigInt(bits), `does not fit ${bits} bits`)
+    .transform((text) => BigInt(text))
+    .meta({ description, example: "1000000000000000000" });
+
+/** Token units in an answer. */
+export const amount = (description: string) =>
+  z.string().regex(/^\d+$/).meta({ description, example: "1000000000000000000" });
+
+export const address = z
+  .string()
+  .refine((text) => isAddress(text, { strict: false }), "is not an address")
+  .transform((text) => text.toLowerCase() as Address)
+  .meta({ description: "Address, 0x and 40 hexadecimal digits" });
+
+export const hexBytes = (length: number, description: string) =>
+  z
+    .string()
+    .regex(new RegExp(`^0x[0-9a-fA-F]{${2 * length}}$`), `is not ${length} bytes of hex`)
+    .transform((text) => text.toLowerCase() as Hex)
+    .meta({ description });
+
+export const signature = z
+  .string()
+  .regex(/^0x([0-9a-fA-F]{2}){65,4096}$/, "is not a signature")
+  .transform((text) => text as Hex)
+  .meta({ description: "Signature, hex" });
+
+export const workspaceIdText = z
+  .string()
+  .regex(/^\d{1,20}$/, "is not a workspace id")
+  .meta({ description: "Workspace id", example: "1" });
+
+export const nodeIdText = z
+  .string()
+  .regex(/^\d{1,10}$/, "is not a node id")
+  .meta({ description: "Node id", example: "1" });
+
+export const txHash = z.string().meta({ description: "Transaction hash" });
+export const unixTime = z
+  .number()
+  .int()
+  .meta({ description: "Unix time in seconds", example: 1_800_000_000 });
+export const isoTime = z
+  .string()
+  .meta({ description: "Time, ISO 8601", example: "2030-01-01T00:00:00.000Z" });
+
+export const tier = z.enum(["unsafe", "safe", "finalized"]).meta({
+  id: "Tier",
+  description: "How final the record is: the OP-stack head that has reached its block",
+});
+
+export const page = z.object({
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(200)
+    .default(50)
+    .meta({ description: "Most entries of an answer" }),
+  after: z
+    .string()
+    .regex(/^\d{1,20}$/)
+    .optional()
+    .meta({ description: "Continue after this id (the `next` of the answer before)" }),
+});
+
+export const nextPage = z
+  .string()
+  .nullable()
+  .meta({ description: "What to pass as `after` for the next page; null: this was the last" });
+
+export const errorBody = z
+  .object({
+    error: z.object({
+      code: z.string().meta({ description: "Stable name, for programs" }),
+      message: z.string(),
+      hint: z.string().optional().meta({ description: "What to do about it" }),
+      details: z.record(z.string(), z.unknown()).optional(),
+    }),
+  })
+  .meta({ id: "Error" });

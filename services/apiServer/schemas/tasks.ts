@@ -1,0 +1,89 @@
+import { z } from "zod";
+import { isoTime, nextPage, workspaceIdText } from "./common.ts";
+
+/** A path in the container that means there what it means here. */
+export const containerPath = z
+  .string()
+  .max(2_000)
+  .regex(/^\/[\x21\x22\x24-\x7e]*$/, "is not a path of visible ASCII characters that begins with /")
+  .refine((text) => {
+    const [pathname = ""] = text.split("?");
+    const segments = pathname.replaceAll(/%2e/gi, ".").split(/\/|\\|%2f|%5c/i);
+    return !segments.includes(".") && !segments.includes("..");
+  }, "has dot segments");
+
+export const newTask = z
+  .strictObject({
+    workspaceId: workspaceIdText,
+    path: containerPath.default("/"),
+    method: z.enum(["GET", "POST", "PUT", "PATCH", "DELETE"]).default("POST"),
+    input: z.unknown().meta({ description: "Sent as the JSON body; left out with GET" }),
+    wait: z.boolean().default(true).meta({ description: "false: answer at once with 202 and run behind" }),
+  })
+  .meta({ id: "NewTask" });
+
+export const taskStatuses = ["queued", "running", "succeeded", "failed"] as const;
+
+export const taskAnswer = z
+  .object({
+    id: z.string(),
+    status: z.enum(taskStatuses),
+    workspaceId: z.string(),
+    kind: z.enum(["task", "chat"]),
+    nodeId: z.number().int().nullable(),
+    ms: z.number().int().nullable().meta({ description: "From start to end" }),
+    httpStatus: z.number().int().nullable().meta({ description: "What the container answered" }),
+    result: z.unknown().meta({
+      description: "The container's answer: JSON, or text, or { base64, contentType }",
+    }),
+    error: z.object({ code: z.string(), message: z.string() }).nullable(),
+    createdAt: isoTime,
+    finishedAt: isoTime.nullable(),
+  })
+  .meta({ id: "Task" });
+
+export const taskList = z.object({
+  tasks: z.array(taskAnswer.omit({ result: true })),
+  next: nextPage,
+});
+
+export const taskPage = z.object({
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  after: z.uuid().optional().meta({ description: "Continue after this task" }),
+  workspaceId: workspaceIdText.optional(),
+});
+
+export const chatRequest = z
+  .looseObject({
+    model: z.string().min(1).max(300).meta({
+      description:
+        "A workspace: its id, `ws-<id>` or name; `<workspace>/<model>` passes `<model>` on to the container",
+    }),
+    messages: z.array(z.looseObject({ role: z.string() })).min(1),
+    stream: z.boolean().optional(),
+  })
+  .meta({ id: "ChatRequest", description: "As OpenAI's; everything else in it is passed on" });
+
+export const chatAnswer = z.looseObject({}).meta({ description: "The container's answer" });
+export const modelList = z.object({
+  object: z.literal("list"),
+  data: z.array(
+    z.object({
+      id: z.string(),
+      object: z.literal("model"),
+      created: z.number().int(),
+      owned_by: z.string(),
+      name: z.string().nullable(),
+    }),
+  ),
+});
+export const openAiError = z
+  .object({
+    error: z.object({
+      message: z.string(),
+      type: z.string(),
+      param: z.string().nullable(),
+      code: z.string().nullable(),
+    }),
+  })
+  .meta({ id: "OpenAiError" });

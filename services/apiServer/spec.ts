@@ -1,0 +1,61 @@
+import { type Hex, keccak256, stringToHex } from "viem";
+import { codeOf, policies } from "../shared/chain/names.ts";
+import { regionBytes, type WorkspaceSpec } from "../shared/chain/workspaceSpec.ts";
+import { InputError } from "../shared/errors.ts";
+import { workspaceConfig } from "../shared/workspaceConfig.ts";
+import type { NewWorkspace } from "./schemas/workspaces.ts";
+
+/**
+ * What DockerContract.publish takes, from a partner's words.
+ *
+ * @throws InputError `expired` when expiresAt has passed.
+ */
+export function publication(wish: NewWorkspace, now: number): { spec: WorkspaceSpec; config: string } {
+  const [reference = "", digest = ""] = wish.image.split("@sha256:");
+  const config = JSON.stringify(
+    workspaceConfig.parse({
+      image: reference,
+      ...(wish.command === undefined ? {} : { command: wish.command }),
+      env: wish.env,
+      ports: wish.ports,
+      health: wish.health,
+    }),
+  );
+  const expiresAt = wish.expiresAt === undefined ? 0 : Math.floor(Date.parse(wish.expiresAt) / 1000);
+  if (expiresAt !== 0 && expiresAt <= now) {
+    throw new InputError("expiresAt has passed.", {
+      code: "expired",
+      details: { expiresAt: wish.expiresAt },
+    });
+  }
+  const { gpu } = wish;
+  return {
+    config,
+    spec: {
+      image: `0x${digest}`,
+      policy: codeOf(policies, wish.policy),
+      graceSeconds: wish.graceSeconds,
+      maxPricePerSecond: wish.maxPricePerSecond,
+      gpuModel: gpuModelBytes(gpu?.model),
+      minVramMib: Math.round((gpu?.minVramGib ?? 0) * 1024),
+      minComputeCapability: Math.round(Number(gpu?.minComputeCapability ?? 0) * 10),
+      region: regionBytes(wish.region ?? null),
+      resources: {
+        gpus: gpu?.count ?? 0,
+        cpuMilli: Math.round(wish.cpu * 1000),
+        memoryMib: wish.memoryMib,
+        diskGib: wish.diskGib,
+        ports: wish.ports.length,
+      },
+      expiresAt,
+      configHash: keccak256(stringToHex(config)),
+    },
+  };
+}
+
+/** The 8 bytes that stand for a GPU's model on the chain: of its name's hash, or given as hex; zero for any. */
+export function gpuModelBytes(model: string | undefined): Hex {
+  if (model === undefined) return "0x0000000000000000";
+  if (/^0x[0-9a-fA-F]{16}$/.test(model)) return model.toLowerCase() as Hex;
+  return keccak256(stringToHex(model)).slice(0, 18) as Hex;
+}

@@ -1,0 +1,45 @@
+import type { Queryable } from "../../shared/db/pool.ts";
+
+export type CallRecord = {
+  id: string;
+  wallet: string | undefined;
+  keyId: string | undefined;
+  method: string;
+  route: string;
+  status: number;
+  nodeId: number | undefined;
+  durationMs: number;
+};
+
+export async function insertCall(db: Queryable, call: CallRecord): Promise<void> {
+  await db.query(
+    `insert into app.call (id, wallet, key_id, method, route, status, node_id, duration_ms)
+     values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+    [
+      ...[call.id, call.wallet ?? null, call.keyId ?? null, call.method, call.route, call.status],
+      ...[call.nodeId ?? null, call.durationMs],
+    ],
+  );
+}
+
+/**
+ * Binds an Idempotency-Key to a request.
+ *
+ * @returns False when the partner has used the key for another request.
+ */
+export async function bindIdempotencyKey(
+  db: Queryable,
+  wallet: string,
+  key: string,
+  requestHash: string,
+): Promise<boolean> {
+  await db.query(
+    "insert into app.idempotency_key (wallet, key, request_hash) values ($1, $2, $3) on conflict do nothing",
+    [wallet, key, requestHash],
+  );
+  const { rows } = await db.query<{ request_hash: string }>(
+    "select request_hash from app.idempotency_key where wallet = $1 and key = $2",
+    [wallet, key],
+  );
+  return rows[0]?.request_hash === requestHash;
+}

@@ -1,0 +1,129 @@
+import type { Hex } from "viem";
+import type { HeartbeatBits } from "../../shared/chain/heartbeatBits.ts";
+import type { NodeStatus } from "../../shared/chain/names.ts";
+import type { Queryable } from "../../shared/db/pool.ts";
+import type { Tier } from "./escrow.ts";
+
+export type NodeRow = {
+  id: number;
+  key: string;
+  wallet: string | null;
+  gpu_model: string | null;
+  gpu_name: string | null;
+  gpu_count: number;
+  vram_mib: number;
+  compute_capability: number;
+  cpu_milli: number;
+  memory_mib: number;
+  disk_gib: number;
+  ports: number;
+  region: string | null;
+  price_per_second: bigint;
+  status: NodeStatus;
+  registered_block: string;
+  connected: boolean;
+  used_gpus: number;
+  used_cpu_milli: number;
+  used_memory_mib: number;
+  used_disk_gib: number;
+  used_ports: number;
+  tier: Tier;
+};
+
+const nodeSelect = `
+  select node.node_id::float8 as id, node.key, node.wallet, node.gpu_model, node.gpu_name, node.gpu_count::int4 as gpu_count,
+    node.vram_mib::int4 as vram_mib, node.compute_capability::int4 as compute_capability, node.cpu_milli::int4 as cpu_milli,
+    node.memory_mib::int4 as memory_mib, node.disk_gib::int4 as disk_gib, node.ports::int4 as ports, node.region,
+    node.price_per_second, node.status, node.registered_block::text, chain.tier(node.block_number) as tier,
+    exists (select from app.tunnel where tunnel.node_id = node.node_id and seen_at > now() - interval '1 minute')
+      as connected,
+    used.*
+  from chain.node as node
+  cross join lateral (
+    select coalesce(sum(workspace.gpus), 0)::float8 as used_gpus,
+      coalesce(sum(workspace.cpu_milli), 0)::float8 as used_cpu_milli,
+      coalesce(sum(workspace.memory_mib), 0)::float8 as used_memory_mib,
+      coalesce(sum(workspace.disk_gib), 0)::float8 as used_disk_gib,
+      coalesce(sum(workspace.ports), 0)::float8 as used_ports
+    from chain.assignment join chain.workspace as workspace using (workspace_id)
+    where assignment.node_id = node.node_id and assignment.release_reason is null) as used`;
+
+export async function findNode(db: Queryable, id: number): Promise<NodeRow | undefined> {
+  const { rows } = await db.query<NodeRow>(`${nodeSelect} where node.node_id = $1`, [id]);
+  return rows[0];
+}
+
+export async function listNodes(db: Queryable, limit: number, after: string): Promise<NodeRow[]> {
+  const { rows } = await db.query<NodeRow>(
+    `${nodeSelect} where node.node_id > $1 order by node.node_id limit $2`,
+    [after, limit],
+  );
+  return rows;
+}
+
+export type MeasurementRow = {
+  id: string;
+  node_id: number;
+  status: "requested" | "committed" | "submitted" | "finalized";
+  opens_at: number;
+  closes_at: number;
+  submissions: number;
+  down_mbps: number | null;
+  up_mbps: number | null;
+  latency_tenth_ms: number | null;
+  ports_reachable: number | null;
+  disk_free_gib: number | null;
+  disk_write_mibps: number | null;
+  expires_at: number | null;
+  tier: Tier;
+};
+
+const measurementSelect = `
+  select round_id::text as id, node_id::float8 as node_id, status, opens_at::float8 as opens_at,
+    closes_at::float8 as closes_at, coalesce(submissions, 0)::int4 as submissions, down_mbps::float8 as down_mbps,
+    up_mbps::float8 as up_mbps, latency_tenth_ms::float8 as latency_tenth_ms,
+    ports_reachable::int4 as ports_reachable, disk_free_gib::float8 as disk_free_gib,
+    disk_write_mibps::float8 as disk_write_mibps, expires_at::float8 as expires_at, chain.tier(block_number) as tier
+  from chain.measurement`;
+
+export async function findMeasurement(db: Queryable, id: string): Promise<MeasurementRow | undefined> {
+  const { rows } = await db.query<MeasurementRow>(`${measurementSelect} where round_id = $1::numeric`, [id]);
+  return rows[0];
+}
+
+/** The node's last finalized measurement. */
+export async function lastMeasurement(db: Queryable, nodeId: number): Promise<MeasurementRow | undefined> {
+  const { rows } = await db.query<MeasurementRow>(
+    `${measurementSelect} where node_id = $1 and status = 'finalized' order by round_id desc limit 1`,
+    [nodeId],
+  );
+  return rows[0];
+}
+
+/** The newest heartbeat slots since the node's registration, newest first. */
+export async function listSlots(db: Queryable, since: string, limit: number): Promise<HeartbeatBits[]> {
+  const { rows } = await db.query<{ encoding: HeartbeatBits["encoding"]; node_count: number; bits: Hex }>(
+    `select encoding, node_count::int4 as node_count, bits from chain.heartbeat_slot
+     where block_number >= $1 order by slot desc limit $2`,
+    [since, limit],
+  );
+  return rows.map((row) => ({ encoding: row.encoding, nodeCount: row.node_count, bits: row.bits }));
+}
+
+export type SessionRow = {
+  instance: string;
+  connected_at: Date;
+  last_seen_at: Date;
+  cpu_load: number | null;
+  free_disk_gib: number | null;
+  running: string[];
+};
+
+export async function findSession(db: Queryable, nodeId: number): Promise<SessionRow | undefined> {
+  const { rows } = await db.query<SessionRow>(
+    `select instance, connected_at, last_seen_at, cpu_load, free_disk_gib, running
+     from app.session where role = 'node' and subject_id = $1`,
+    [nodeId],
+  );
+  return rows[0];
+}

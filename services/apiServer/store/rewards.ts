@@ -1,0 +1,69 @@
+import type { Queryable } from "../../shared/db/pool.ts";
+import type { Tier } from "./escrow.ts";
+
+export type EpochRow = {
+  number: string;
+  root: string;
+  total: bigint;
+  data_hash: string;
+  activates_at: number;
+  disabled: boolean;
+  tier: Tier;
+};
+
+const epochColumns = `epoch.number::text as number, epoch.root, epoch.total, epoch.data_hash,
+  epoch.activates_at::float8 as activates_at, epoch.disabled, chain.tier(epoch.block_number) as tier`;
+
+/** Posted epochs, newest first, those before `before`. */
+export async function listEpochs(
+  db: Queryable,
+  limit: number,
+  before: string | undefined,
+): Promise<EpochRow[]> {
+  const { rows } = await db.query<EpochRow>(
+    `select ${epochColumns} from chain.epoch as epoch where $1::numeric is null or epoch.number < $1::numeric
+     order by epoch.number desc limit $2`,
+    [before ?? null, limit],
+  );
+  return rows;
+}
+
+export async function findEpoch(
+  db: Queryable,
+  number: string,
+): Promise<(EpochRow & { document: unknown }) | undefined> {
+  const { rows } = await db.query<EpochRow & { document: unknown }>(
+    `select ${epochColumns}, kept.document from chain.epoch as epoch
+     left join app.epoch as kept on kept.number = epoch.number and kept.data_hash = epoch.data_hash
+     where epoch.number = $1::numeric`,
+    [number],
+  );
+  return rows[0];
+}
+
+export type LeafRow = {
+  epoch: string;
+  cumulative: bigint;
+  proof: string[];
+  activates_at: number;
+};
+
+/** The account's leaves in posted epochs that nobody disabled, newest first. */
+export async function listLeaves(db: Queryable, account: string, limit: number): Promise<LeafRow[]> {
+  const { rows } = await db.query<LeafRow>(
+    `select epoch.number::text as epoch, leaf.cumulative, leaf.proof, epoch.activates_at::float8 as activates_at
+     from app.epoch_leaf as leaf
+     join app.epoch as kept on kept.number = leaf.number
+     join chain.epoch as epoch on epoch.number = leaf.number and epoch.root = kept.root
+     where leaf.account = $1 and not epoch.disabled order by leaf.number desc limit $2`,
+    [account, limit],
+  );
+  return rows;
+}
+
+export async function claimedBy(db: Queryable, account: string): Promise<bigint> {
+  const { rows } = await db.query<{ claimed: bigint }>("select claimed from chain.claim where account = $1", [
+    account,
+  ]);
+  return rows[0]?.claimed ?? 0n;
+}

@@ -1,0 +1,138 @@
+import type { Queryable } from "../../shared/db/pool.ts";
+import { toJson } from "../../shared/json.ts";
+
+export type TaskRow = {
+  id: string;
+  wallet: string;
+  workspace_id: string;
+  kind: "task" | "chat";
+  status: "queued" | "running" | "succeeded" | "failed";
+  node_id: number | null;
+  http_status: number | null;
+  result: unknown;
+  error_code: string | null;
+  error_message: string | null;
+  created_at: Date;
+  finished_at: Date | null;
+  duration_ms: number | null;
+};
+
+const heads = `id, wallet, workspace_id::text, kind, status, node_id::float8 as node_id, http_status, error_code, error_message,
+  created_at, finished_at, duration_ms`;
+
+export type NewTask = {
+  id: string;
+  wallet: string;
+  keyId: string;
+  workspaceId: string;
+  kind: "task" | "chat";
+  method: string;
+  path: string;
+  input: unknown;
+  runner: bigint;
+  idempotencyKey: string | undefined;
+};
+
+/** Stores a task as queued. False when the partner's Idempotency-Key has one already. */
+export async function insertTask(db: Queryable, task: NewTask): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `insert into app.task (id, wallet, key_id, workspace_id, kind, method, path, input, runner, idempotency_key)
+     values ($1, $2, $3, $4::numeric, $5, $6, $7, $8, $9, $10) on conflict (wallet, idempotency_key) do nothing`,
+    [
+      ...[task.id, task.wallet, task.keyId, task.workspaceId, task.kind, task.method, task.path],
+      ...[task.input === undefined ? null : toJson(task.input), task.runner, task.idempotencyKey ?? null],
+    ],
+  );
+  return rowCount === 1;
+}
+
+export async function markTaskRunning(db: Queryable, id: string): Promise<void> {
+  await db.query(
+    "update app.task set status = 'running', started_at = now() where id = $1 and status = 'queued'",
+    [id],
+  );
+}
+
+export type TaskEnd = {
+  status: "succeeded" | "failed";
+  served: { nodeId: number; replica: number; lease: number } | undefined;
+  httpStatus: number | undefined;
+  result: unknown;
+  error: { code: string; message: string } | undefined;
+  durationMs: number;
+};
+
+/** Writes how a task ended; the first end stands. */
+export async function endTask(db: Queryable, id: string, end: TaskEnd): Promise<void> {
+  await db.query(
+    `update app.task set status = $2, node_id = $3, replica = $4, lease = $5, http_status = $6, result = $7,
+       error_code = $8, error_message = $9, finished_at = now(), duration_ms = $10
+     where id = $1 and status in ('queued', 'running')`,
+    [
+      ...[id, end.status, end.served?.nodeId ?? null, end.served?.replica ?? null, end.served?.lease ?? null],
+      ...[end.httpStatus ?? null, end.result === undefined ? null : toJson(end.result)],
+      ...[end.error?.code ?? null, end.error?.message ?? null, end.durationMs],
+    ],
+  );
+}
+
+export async function findTask(db: Queryable, wallet: string, id: string): Promise<TaskRow | undefined> {
+  const { rows } = await db.query<TaskRow>(
+    `select ${heads}, result from app.task where wallet = $1 and id = $2`,
+    [wallet, id],
+  );
+  return rows[0];
+}
+
+export async function findTaskByKey(
+  db: Queryable,
+  wallet: string,
+  idempotencyKey: string,
+): Promise<TaskRow | undefined> {
+  const { rows } = await db.query<TaskRow>(
+    `select ${heads}, result from app.task where wallet = $1 and idempotency_key = $2`,
+    [wallet, idempotencyKey],
+  );
+  return rows[0];
+}
+
+/** The wallet's tasks, newest first, those before `after`; without their results. */
+export async function listTasks(
+  db: Queryable,
+  wallet: string,
+  filter: { limit: number; after: string | undefined; workspaceId: string | undefined },
+): Promise<TaskRow[]> {
+  const { rows } = await db.query<TaskRow>(
+    `select ${heads}, null as result from app.task
+     where wallet = $1 and ($2::numeric is null or workspace_id = $2::numeric)
+       and ($3::uuid is null or (created_at, id) < (select created_at, id from app.task where id = $3 and wallet = $1))
+     order by created_at desc, id desc limit $4`,
+    [wallet, filter.workspaceId ?? null, filter.after ?? null, filter.limit],
+  );
+  return rows;
+}
+
+/**
+ * Ends the tasks of processes that are gone: a process holds the advisory lock of its number as long as it lives.
+ *
+ * @returns How many there were.
+ */
+export async function sweepTasks(db: Queryable, self: bigint): Promise<number> {
+  const open = await db.query<{ runner: bigint }>(
+    "select distinct runner from app.task where status in ('queued', 'running') and runner <> $1",
+    [self],
+  );
+  let swept = 0;
+  for (const { runner } of open.rows) {
+    // The lock is asked for inside the update, so that it is freed with it and whoever is alive keeps its tasks.
+    const { rowCount } = await db.query(
+      `with gone as materialized (select pg_try_advisory_xact_lock($1) as gone)
+       update app.task set status = 'failed', finished_at = now(), error_code = 'interrupted',
+         error_message = 'The server that ran this task stopped before it ended.'
+       from gone where gone.gone and runner = $1 and status in ('queued', 'running')`,
+      [runner],
+    );
+    swept += rowCount ?? 0;
+  }
+  return swept;
+}
