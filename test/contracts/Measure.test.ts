@@ -4,6 +4,7 @@ import { measureAbi } from "../../services/shared/chain/generated/abi.ts";
 import { domainOf, measurerRegistrationTypes, revealTypes } from "../../services/shared/chain/typedData.ts";
 import { noteGas, printGas } from "./support/gas.ts";
 import { keyOf, later, type MarketFixture } from "./support/market.ts";
+import { bindWallet } from "./support/nodes.ts";
 import { expectRefused, expectRevert, refusalsOf, zeroAddress } from "./support/refusals.ts";
 import { loadPartner } from "./support/workspaces.ts";
 
@@ -163,13 +164,16 @@ describe("Measure", () => {
     const market = await loadPartner();
     const { nodes } = market;
     await addMeasurer(market, "node one");
-    await addMeasurer(market, "its wallet is the node", nodes.first.key.address);
+    await addMeasurer(market, "paid to the node", nodes.first.key.address);
+    await addMeasurer(market, "paid to its wallet", keyOf("wallet").address);
+    await bindWallet(market, nodes.first, keyOf("wallet").address);
     const { roundId, opensAt } = await request(market);
-    await commit(market, roundId, 1, 2);
+    await commit(market, roundId, 1, 2, 3);
     await market.time.increaseTo(opensAt);
     for (const [name, measurerId] of [
       ["node one", 1],
-      ["its wallet is the node", 2],
+      ["paid to the node", 2],
+      ["paid to its wallet", 3],
     ] as const) {
       const receipt = await reveal(market, name, roundId, measurerId);
       expectRefused(receipt, "MeasureOwnNode", { measurerId, nodeId: 1 });

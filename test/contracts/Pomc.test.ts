@@ -2,10 +2,9 @@ import { StandardMerkleTree } from "@openzeppelin/merkle-tree";
 import { expect } from "chai";
 import { type Hex, keccak256, parseEther, parseEventLogs } from "viem";
 import { pomcAbi } from "../../services/shared/chain/generated/abi.ts";
-import { domainOf, walletChangeTypes } from "../../services/shared/chain/typedData.ts";
 import { noteGas, printGas } from "./support/gas.ts";
-import { keyOf, later, loadMarket, type MarketFixture } from "./support/market.ts";
-import { addNodes } from "./support/nodes.ts";
+import { keyOf, loadMarket, type MarketFixture } from "./support/market.ts";
+import { addNodes, bindWallet } from "./support/nodes.ts";
 import { expectRevert } from "./support/refusals.ts";
 
 const dataHash = keccak256("0xda");
@@ -201,16 +200,10 @@ describe("Pomc: claims", () => {
 
   it("pays a node's key to its bound wallet", async () => {
     const market = await loadMarket();
-    await addNodes(market, ["a"]);
+    const [node] = await addNodes(market, ["a"]);
+    if (node === undefined) throw new Error("The node was not registered.");
     const [key, wallet] = [keyOf("a").address, keyOf("wallet").address];
-    const message = { nodeId: 1, wallet, nonce: 0n, deadline: later };
-    const signature = await keyOf("a").signTypedData({
-      domain: domainOf(market.deployment, "ComputeNode"),
-      types: walletChangeTypes,
-      primaryType: "WalletChange",
-      message,
-    });
-    await market.computeNode.write.setWalletBatch([[message], [signature]]);
+    await bindWallet(market, node, wallet);
     const { activatesAt } = await post(market, 1, [[key, 7n]]);
     await market.time.increaseTo(activatesAt);
     await market.pomc.write.claim([1n, key, 7n, []]);
