@@ -151,7 +151,7 @@ describe("ComputeNode: heartbeats", () => {
 
   it("costs a few gas a node for 10,000 nodes, 2% of them absent", async () => {
     const market = await loadMarket();
-    const { computeNode, people, connection, client, mined } = market;
+    const { computeNode, people, connection, mined } = market;
     const count = 10_000;
     // 10,000 registrations would take minutes: the counter is set where it is stored.
     const registered = await storageOfCount(market);
@@ -176,7 +176,6 @@ describe("ComputeNode: heartbeats", () => {
     const perNode = Number(receipt.gasUsed) / count;
     noteGas(`heartbeat-10k-2: ${perNode.toFixed(2)} a node, in all`, receipt);
     const full = bytesToHex(new Uint8Array(count / 8).fill(0xff));
-    await client.getBlockNumber();
     const bitmap = await mined(
       computeNode.write.commitHeartbeats([slot + 4095n, encoding.bitmap, count, full], {
         account: people.committer,

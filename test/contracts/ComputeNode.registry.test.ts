@@ -243,6 +243,19 @@ describe("ComputeNode: registry", () => {
     expect(await computeNode.read.payoutOfAccount([next])).to.equal(next);
   });
 
+  it("moves a wallet once for each signed message", async () => {
+    const market = await loadMarket();
+    await addNodes(market, ["a"]);
+    await setWallet(market, "a", keyOf("wallet").address);
+    await setWallet(market, "wallet", zeroAddress);
+    expectRefused(await setWallet(market, "a", keyOf("wallet").address), "NonceUsed", {
+      signer: keyOf("a").address,
+      nonce: 0n,
+    });
+    expect(await market.computeNode.read.isNonceUsed([keyOf("a").address, 0n])).to.equal(true);
+    expect(await market.computeNode.read.isNonceUsed([keyOf("a").address, 1n])).to.equal(false);
+  });
+
   it("updates spec and price, but not to less than is reserved nor to more GPUs than registered", async () => {
     const market = await loadMarket();
     const { computeNode, people, mined } = market;
@@ -273,6 +286,7 @@ describe("ComputeNode: registry", () => {
       wanted: reserved,
     });
     expect(refusalsOf(await update({ cpuMilli: 4_000 }, 0n))).to.deep.equal([]);
+    expectRefused(await update({ cpuMilli: 4_000 }, 0n), "NonceUsed", { nonce: 0n });
     expect((await computeNode.read.freeOf([1])).cpuMilli).to.equal(0);
     expect((await computeNode.read.specOf([1]))[1]).to.equal(5n);
     await computeNode.write.release([1, reserved], { account: people.keeper });

@@ -1,7 +1,7 @@
 import { type Hex, keccak256, parseEventLogs, toBytes } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
 import { computeNodeAbi } from "../../../services/shared/chain/generated/abi.ts";
-import { domainOf, registrationTypes } from "../../../services/shared/chain/typedData.ts";
+import { domainOf, registrationTypes, walletChangeTypes } from "../../../services/shared/chain/typedData.ts";
 import { keyOf, later, type MarketFixture } from "./market.ts";
 import { zeroAddress } from "./refusals.ts";
 
@@ -67,4 +67,16 @@ export async function addNodes(
     if (log === undefined) throw new Error(`${key.address} was not registered.`);
     return { id: log.args.nodeId, key };
   });
+}
+
+/** Binds a wallet to a node that has none. */
+export async function bindWallet(market: MarketFixture, node: Node, wallet: Hex): Promise<void> {
+  const message = { nodeId: node.id, wallet, nonce: 0n, deadline: later };
+  const signature = await node.key.signTypedData({
+    domain: domainOf(market.deployment, "ComputeNode"),
+    types: walletChangeTypes,
+    primaryType: "WalletChange",
+    message,
+  });
+  await market.computeNode.write.setWalletBatch([[message], [signature]]);
 }

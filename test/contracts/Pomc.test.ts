@@ -1,0 +1,245 @@
+import { StandardMerkleTree } from "@openzeppelin/merkle-tree";
+import { expect } from "chai";
+import { type Hex, keccak256, parseEther, parseEventLogs } from "viem";
+import { pomcAbi } from "../../services/shared/chain/generated/abi.ts";
+import { noteGas, printGas } from "./support/gas.ts";
+import { keyOf, loadMarket, type MarketFixture } from "./support/market.ts";
+import { addNodes, bindWallet } from "./support/nodes.ts";
+import { expectRevert } from "./support/refusals.ts";
+
+const dataHash = keccak256("0xda");
+type Share = [Hex, bigint];
+
+function treeOf(shares: Share[]) {
+  const tree = StandardMerkleTree.of(
+    shares.map(([account, cumulative]): [string, string] => [account, cumulative.toString()]),
+    ["address", "uint256"],
+  );
+  const total = shares.reduce((sum, [, cumulative]) => sum + cumulative, 0n);
+  return {
+    root: tree.root as Hex,
+    total,
+    proof: (account: Hex) => tree.getProof(shares.findIndex(([own]) => own === account)) as Hex[],
+  };
+}
+
+/** Waits until epoch `number` is over. */
+async function endOf(market: MarketFixture, number: number): Promise<void> {
+  const { genesis, epochSeconds } = market.deployment.parameters;
+  const end = genesis + number * epochSeconds;
+  if ((await market.time.latest()) < end) await market.time.increaseTo(end);
+}
+
+async function post(market: MarketFixture, number: number, shares: Share[]) {
+  await endOf(market, number);
+  const tree = treeOf(shares);
+  const receipt = await market.mined(
+    market.pomc.write.postEpoch([BigInt(number), tree.root, tree.total, dataHash], {
+      account: market.people.poster,
+    }),
+  );
+  return { ...tree, receipt, activatesAt: (await market.time.latest()) + 600 };
+}
+
+describe("Pomc: epochs", () => {
+  after(printGas);
+  const account = keyOf("rewarded").address;
+
+  it("takes a root from its poster once the epoch is over, and activates it after the delay", async () => {
+    const market = await loadMarket();
+    const { pomc, people } = market;
+    const { root, total } = treeOf([[account, 10n]]);
+    const call = (caller: Hex) => pomc.write.postEpoch([1n, root, total, dataHash], { account: caller });
+    await expectRevert(call(people.outsider), "CallerNotPoster", { caller: people.outsider });
+    await expectRevert(call(people.poster), "EpochNotOver", { number: 1n });
+    const { activatesAt } = await post(market, 1, [[account, 10n]]);
+    expect(await pomc.read.epochOf([1n])).to.deep.equal([root, 10n, activatesAt, false]);
+    expect(await pomc.read.lastEpoch()).to.equal(1n);
+    await expectRevert(pomc.write.claim([1n, account, 10n, []]), "EpochNotActive", { activatesAt });
+    await market.time.increaseTo(activatesAt);
+    await pomc.write.claim([1n, account, 10n, []]);
+  });
+
+  it("refuses numbers that do not rise, totals that fall and totals beyond the schedule", async () => {
+    const market = await loadMarket();
+    const { pomc, people } = market;
+    await post(market, 2, [[account, parseEther("1500")]]);
+    await endOf(market, 4);
+    const call = (number: bigint, total: bigint) =>
+      pomc.write.postEpoch([number, dataHash, total, dataHash], { account: people.poster });
+    await expectRevert(call(2n, parseEther("1500")), "EpochNotRising", { number: 2n, last: 2n });
+    await expectRevert(call(3n, parseEther("1499")), "EpochTotalFalls", { last: parseEther("1500") });
+    await expectRevert(call(3n, parseEther("3000") + 1n), "EpochScheduleExceeded", {
+      total: parseEther("3000") + 1n,
+      limit: parseEther("3000"),
+    });
+    await call(3n, parseEther("3000"));
+  });
+
+  it("lets the guardian disable an epoch and those after it until they activate, and a corrected one be posted", async () => {
+    const market = await loadMarket();
+    const { pomc, people, mined } = market;
+    const guardian = { account: people.guardian };
+    const first = await post(market, 1, [[account, 10n]]);
+    await market.time.increaseTo(first.activatesAt);
+    await post(market, 2, [[account, parseEther("2000")]]);
+    // Posted at once after a stall, so that both are still to activate.
+    await market.connection.networkHelpers.mine();
+    const { root } = treeOf([[account, parseEther("2500")]]);
+    await endOf(market, 3);
+    await expectRevert(pomc.write.disableEpoch([2n], guardian), "EpochIsActive", { number: 2n });
+    await pomc.write.postEpoch([3n, root, parseEther("2500"), dataHash], { account: people.poster });
+    await expectRevert(
+      pomc.write.disableEpoch([3n], { account: people.outsider }),
+      "AccessManagedUnauthorized",
+    );
+    const receipt = await mined(pomc.write.disableEpoch([3n], guardian));
+    const logs = parseEventLogs({ abi: pomcAbi, logs: receipt.logs, eventName: "EpochDisabled" });
+    expect(logs.map(({ args }) => args.number)).to.deep.equal([3n]);
+    expect(await pomc.read.lastEpoch()).to.equal(2n);
+    await expectRevert(pomc.write.disableEpoch([3n], guardian), "EpochIsDisabled", { number: 3n });
+    await expectRevert(pomc.write.disableEpoch([9n], guardian), "EpochUnknown", { number: 9n });
+    await market.time.increase(1_000);
+    await expectRevert(pomc.write.claim([3n, account, parseEther("2500"), []]), "EpochIsDisabled");
+    const corrected = await post(market, 3, [[account, parseEther("2100")]]);
+    await market.time.increaseTo(corrected.activatesAt);
+    await pomc.write.claim([3n, account, parseEther("2100"), []]);
+    expect(await market.token.read.balanceOf([account])).to.equal(parseEther("2100"));
+  });
+
+  it("disables with an epoch every pending one that builds on it", async () => {
+    const market = await loadMarket();
+    const { pomc, people, mined } = market;
+    await endOf(market, 5);
+    for (const number of [2n, 3n, 5n]) {
+      await pomc.write.postEpoch([number, dataHash, number * 100n, dataHash], { account: people.poster });
+    }
+    const receipt = await mined(pomc.write.disableEpoch([3n], { account: people.guardian }));
+    const logs = parseEventLogs({ abi: pomcAbi, logs: receipt.logs, eventName: "EpochDisabled" });
+    expect(logs.map(({ args }) => args.number)).to.deep.equal([3n, 5n]);
+    expect(await pomc.read.lastEpoch()).to.equal(2n);
+    expect((await pomc.read.epochOf([2n]))[3]).to.equal(false);
+    await pomc.write.postEpoch([4n, dataHash, 200n, dataHash], { account: people.poster });
+    expect(await pomc.read.lastEpoch()).to.equal(4n);
+  });
+
+  it("reuses an epoch's entry after 128 epochs", async () => {
+    const market = await loadMarket();
+    const { pomc } = market;
+    await post(market, 1, [[account, 10n]]);
+    const again = await post(market, 129, [[account, 20n]]);
+    noteGas("post-epoch, an entry reused", again.receipt);
+    expect((await pomc.read.epochOf([1n]))[2]).to.equal(0);
+    await expectRevert(pomc.write.claim([1n, account, 10n, []]), "EpochUnknown", { number: 1n });
+    expect(Number(again.receipt.gasUsed)).to.be.lessThan(50_000);
+  });
+});
+
+describe("Pomc: claims", () => {
+  after(printGas);
+  const [one, two] = [keyOf("claimer one").address, keyOf("claimer two").address];
+
+  it("pays cumulative grants by anyone's call, and nothing twice", async () => {
+    const market = await loadMarket();
+    const { pomc, token, people } = market;
+    const first = await post(market, 1, [
+      [one, 100n],
+      [two, 50n],
+    ]);
+    await market.time.increaseTo(first.activatesAt);
+    const call = (number: bigint, account: Hex, cumulative: bigint, proof: Hex[]) =>
+      pomc.write.claim([number, account, cumulative, proof], { account: people.outsider });
+    await call(1n, one, 100n, first.proof(one));
+    await call(1n, one, 100n, first.proof(one));
+    expect(await token.read.balanceOf([one])).to.equal(100n);
+    const second = await post(market, 2, [
+      [one, 170n],
+      [two, 50n],
+    ]);
+    await market.time.increaseTo(second.activatesAt);
+    await call(2n, one, 170n, second.proof(one));
+    expect(await token.read.balanceOf([one])).to.equal(170n);
+    await call(2n, two, 50n, second.proof(two));
+    expect(await token.read.minted()).to.equal(220n);
+    expect(await pomc.read.claimedOf([two])).to.equal(50n);
+  });
+
+  it("refuses a proof of another account, amount or root", async () => {
+    const market = await loadMarket();
+    const { pomc } = market;
+    const { proof, activatesAt } = await post(market, 1, [
+      [one, 100n],
+      [two, 50n],
+    ]);
+    await market.time.increaseTo(activatesAt);
+    await expectRevert(pomc.write.claim([1n, one, 101n, proof(one)]), "ClaimProofInvalid", {
+      account: one,
+      cumulative: 101n,
+    });
+    await expectRevert(pomc.write.claim([1n, two, 100n, proof(one)]), "ClaimProofInvalid");
+    await expectRevert(pomc.write.claim([2n, one, 100n, proof(one)]), "EpochUnknown", { number: 2n });
+  });
+
+  it("never pays more than the total of the root it pays from", async () => {
+    const market = await loadMarket();
+    const { pomc, people } = market;
+    await endOf(market, 1);
+    const tree = treeOf([
+      [one, 100n],
+      [two, 50n],
+    ]);
+    await pomc.write.postEpoch([1n, tree.root, 149n, dataHash], { account: people.poster });
+    await market.time.increase(600);
+    await pomc.write.claim([1n, one, 100n, tree.proof(one)]);
+    await expectRevert(pomc.write.claim([1n, two, 50n, tree.proof(two)]), "ClaimTotalExceeded", {
+      number: 1n,
+      claimed: 150n,
+      total: 149n,
+    });
+  });
+
+  it("pays a node's key to its bound wallet", async () => {
+    const market = await loadMarket();
+    const [node] = await addNodes(market, ["a"]);
+    if (node === undefined) throw new Error("The node was not registered.");
+    const [key, wallet] = [keyOf("a").address, keyOf("wallet").address];
+    await bindWallet(market, node, wallet);
+    const { activatesAt } = await post(market, 1, [[key, 7n]]);
+    await market.time.increaseTo(activatesAt);
+    await market.pomc.write.claim([1n, key, 7n, []]);
+    expect(await market.token.read.balanceOf([wallet])).to.equal(7n);
+  });
+
+  it("costs what a claim of a 131,072-leaf tree costs", async () => {
+    const market = await loadMarket();
+    const { pomc, people, mined, token } = market;
+    // A proof of 17 nodes, without the other leaves: they are what the proof's nodes stand for.
+    const siblings = Array.from({ length: 17 }, (_, depth) =>
+      keccak256(`0x${(depth + 1).toString(16).padStart(2, "0")}`),
+    );
+    const rootOf = (account: Hex, cumulative: bigint) =>
+      siblings.reduce<Hex>(
+        (node, sibling) => {
+          const [low, high] = node < sibling ? [node, sibling] : [sibling, node];
+          return keccak256(`${low}${high.slice(2)}`);
+        },
+        StandardMerkleTree.of([[account, cumulative.toString()]], ["address", "uint256"]).root as Hex,
+      );
+    const claim = async (number: number, cumulative: bigint) => {
+      await endOf(market, number);
+      const root = rootOf(people.owner, cumulative);
+      await pomc.write.postEpoch([BigInt(number), root, cumulative, dataHash], { account: people.poster });
+      await market.time.increase(600);
+      return mined(
+        pomc.write.claim([BigInt(number), people.owner, cumulative, siblings], { account: people.owner }),
+      );
+    };
+    noteGas("claim-fresh (17-deep proof)", await claim(1, parseEther("10")));
+    noteGas("claim-repeat, more granted", await claim(2, parseEther("20")));
+    const again = await mined(
+      pomc.write.claim([2n, people.owner, parseEther("20"), siblings], { account: people.owner }),
+    );
+    noteGas("a claim of nothing more", again);
+    expect(await token.read.balanceOf([people.owner])).to.equal(parseEther("20"));
+  });
+});

@@ -1,0 +1,56 @@
+import { expect } from "chai";
+import { parseParameters } from "../../contracts/ignition/parameters.ts";
+import { parseDeployment } from "../../services/shared/chain/deployment.ts";
+import { toJson } from "../../services/shared/json.ts";
+import { loadMarket } from "./support/market.ts";
+import { expectRevert } from "./support/refusals.ts";
+
+describe("Deployment", () => {
+  it("is what the services read, with the genesis that the contract has", async () => {
+    const { deployment, pomc } = await loadMarket();
+    const read = parseDeployment(JSON.parse(toJson(deployment)));
+    expect(read.contracts).to.deep.equal(deployment.contracts);
+    expect(read.parameters.genesis).to.equal(await pomc.read.genesis());
+  });
+
+  it("fits every contract in the 24,576 bytes that a chain takes", async () => {
+    const { deployment, client } = await loadMarket();
+    for (const [name, address] of Object.entries(deployment.contracts)) {
+      const code = await client.getCode({ address });
+      expect(((code?.length ?? 2) - 2) / 2, name).to.be.within(1, 24_576);
+    }
+  });
+
+  it("wires the contracts to each other and names those who call them often", async () => {
+    const { computeNode, docker, measure, pomc, token, people } = await loadMarket();
+    expect(await token.read.minter()).to.equal(pomc.address);
+    expect(await pomc.read.poster()).to.equal(people.poster);
+    expect(await computeNode.read.isHeartbeatCommitter([people.committer])).to.equal(true);
+    expect(await docker.read.isKeeper([people.keeper])).to.equal(true);
+    expect(await measure.read.isMeasureKeeper([people.keeper])).to.equal(true);
+    expect(await docker.read.isKeeper([people.outsider])).to.equal(false);
+  });
+
+  it("leaves every restricted function closed to outsiders", async () => {
+    const { computeNode, docker, escrow, measure, pomc, token, people } = await loadMarket();
+    const account = { account: people.outsider };
+    const calls = [
+      computeNode.write.setHeartbeatCommitter([people.outsider, true], account),
+      computeNode.write.setDocker([people.outsider], account),
+      docker.write.setKeeper([people.outsider, true], account),
+      escrow.write.setDocker([people.outsider], account),
+      measure.write.setMeasureKeeper([people.outsider, true], account),
+      pomc.write.setPoster([people.outsider], account),
+      pomc.write.disableEpoch([1n], account),
+      token.write.setMinter([people.outsider], account),
+    ];
+    for (const call of calls) {
+      await expectRevert(call, "AccessManagedUnauthorized", { caller: people.outsider });
+    }
+  });
+
+  it("refuses parameters that are missing, wrong or unknown, naming each", () => {
+    const parse = () => parseParameters({ slotSeconds: 0, sloth: 1 });
+    for (const name of ["slotSeconds", "treasury", "sloth"]) expect(parse).to.throw(name);
+  });
+});
