@@ -9,7 +9,7 @@ import type { Logger } from "../shared/logger.ts";
 import { rest, startLoop } from "../shared/loop.ts";
 import { buildSchema } from "./build.ts";
 import { type Origin, planSchema } from "./decide.ts";
-import { indexEvents, rowsOf } from "./decode.ts";
+import { addressesOf, indexEvents, rowsOf } from "./decode.ts";
 import type { Definitions } from "./definitions.ts";
 import { followHeads } from "./heads.ts";
 import type { Watch } from "./metrics.ts";
@@ -105,7 +105,7 @@ async function lead(parts: ExportParts, db: Connection): Promise<void> {
   const steps = follow({
     ...parts.following,
     client,
-    addresses: exportedAddresses(parts),
+    addresses: addressesOf(definitions.tables, deployment.contracts),
     from: deployment.startBlock,
     cursor: {
       recent: () => exclusively(() => readBlocks(db, null, recentBlocks)),
@@ -168,13 +168,6 @@ async function prepare(
   const duration = performance.now() - since;
   if (plan.type === "build") logger.info({ event: "schema_built", duration });
   else logger.warn({ event: "schema_rebuilt", reasons: plan.reasons, duration });
-}
-
-function exportedAddresses({ definitions, deployment }: ExportParts) {
-  const names = new Set(definitions.tables.map(({ contract }) => contract));
-  return Object.entries(deployment.contracts)
-    .filter(([name]) => names.has(name))
-    .map(([, address]) => address);
 }
 
 function lowerCase(contracts: Record<string, string>): Record<string, string> {
