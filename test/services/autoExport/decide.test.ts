@@ -1,5 +1,11 @@
 import { expect } from "chai";
-import { chooseHead, judgeHealth, type Origin, planSchema } from "../../../services/autoExport/decide.ts";
+import {
+  chooseHead,
+  judgeHealth,
+  type Origin,
+  planSchema,
+  type Role,
+} from "../../../services/autoExport/decide.ts";
 
 const origin: Origin = {
   chainId: 10,
@@ -54,7 +60,7 @@ describe("how far a tier reaches", () => {
 describe("health", () => {
   const now = 1_000;
   const facts = {
-    leading: true,
+    role: "leader" as Role,
     now,
     blockSeconds: 2,
     head: { number: 100n, timestamp: 999n, seenAt: now },
@@ -66,18 +72,19 @@ describe("health", () => {
   });
 
   it("is good for an instance that waits to take over", () => {
-    expect(judgeHealth({ ...facts, leading: false, head: undefined, tip: undefined })).to.deep.include({
+    expect(judgeHealth({ ...facts, role: "standby", head: undefined, tip: undefined })).to.deep.include({
       ok: true,
     });
   });
 
-  it("is bad, and says why, before the first block, behind the head, on an old head and without an answer", () => {
+  it("is bad, and says why, before anything is stored, behind the head, on an old head and without an answer", () => {
     const fault = (change: Partial<typeof facts>) => {
       const health = judgeHealth({ ...facts, ...change });
       expect(health.ok).to.equal(false);
       return health.details?.fault;
     };
-    expect(fault({ tip: undefined as never })).to.equal("no block yet");
+    expect(fault({ role: "starting" })).to.equal("nothing is stored yet");
+    expect(fault({ tip: undefined as never })).to.equal("nothing is stored yet");
     expect(fault({ tip: 84n })).to.equal("behind the chain's head");
     expect(fault({ head: { ...facts.head, timestamp: 900n } })).to.equal("the chain's head is old");
     expect(fault({ head: { ...facts.head, seenAt: 900 } })).to.equal("the chain does not answer");

@@ -111,15 +111,15 @@ describe("autoExport", function () {
     const first = exporter(database, chain.client);
     await untilStored(db, chain);
     const second = exporter(database, chain.client);
-    const waiting = () => second.watch.facts().leading === false;
+    await until("the second waits", async () => second.watch.facts().role === "standby");
     chain.mine([registered(2)]);
     await untilStored(db, chain);
-    expect(waiting()).to.equal(true);
+    expect(second.watch.facts().role).to.equal("standby");
     expect(judgeHealth({ ...second.watch.facts(), now: 0, blockSeconds: 2 }).ok).to.equal(true);
     await first.stop();
     chain.mine([registered(3)]);
     await until("the second stores blocks", async () => (await tipOf(db))?.hash === chain.head().hash, 5_000);
-    expect(second.watch.facts().leading).to.equal(true);
+    expect(second.watch.facts().role).to.equal("leader");
     const { rows } = await db.query("select array_agg(number order by number) as numbers from chain.block");
     expect(rows[0].numbers.map(BigInt)).to.deep.equal([1n, 2n, 3n]);
   });
@@ -161,7 +161,7 @@ describe("autoExport", function () {
     async function exportOnce(options = {}) {
       events.length = 0;
       const one = exporter(database, chain.client, { logger, ...options });
-      await until("it leads", async () => one.watch.facts().leading);
+      await until("it leads", async () => one.watch.facts().role === "leader");
       await untilStored(db, chain);
       await one.stop();
     }
