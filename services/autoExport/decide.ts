@@ -53,8 +53,11 @@ export function chooseHead({ stored, claimed, tip, tipHashThere }: HeadFacts): B
   return stored === undefined || stored.number < reached.number ? reached : null;
 }
 
+/** `starting`: not connected, or what is stored is not known to be of this chain yet. */
+export type Role = "starting" | "standby" | "leader";
+
 export type HealthFacts = {
-  leading: boolean;
+  role: Role;
   /** Unix seconds. */
   now: number;
   blockSeconds: number;
@@ -70,10 +73,11 @@ const behindAfter = 15n;
 
 /** An instance that waits to take over is healthy; the one that leads must see a fresh head and keep up with it. */
 export function judgeHealth(facts: HealthFacts): Health {
-  if (!facts.leading) return { ok: true, details: { role: "standby" } };
-  const { head, tip, now, blockSeconds } = facts;
-  if (head === undefined || tip === undefined)
-    return { ok: false, details: { role: "leader", fault: "no block yet" } };
+  const { role, head, tip, now, blockSeconds } = facts;
+  if (role === "standby") return { ok: true, details: { role } };
+  if (role === "starting" || head === undefined || tip === undefined) {
+    return { ok: false, details: { role, fault: "nothing is stored yet" } };
+  }
   const limit = staleAfter * blockSeconds;
   const age = now - Number(head.timestamp);
   const lag = head.number - tip;
@@ -86,7 +90,7 @@ export function judgeHealth(facts: HealthFacts): Health {
           ? "behind the chain's head"
           : undefined;
   const details = {
-    role: "leader",
+    role,
     head: head.number,
     tip,
     lag,

@@ -23,6 +23,15 @@ export function indexEvents(
   return (log) => byKey.get(`${log.address}${log.topics[0]}`);
 }
 
+/** Where the contracts are that the tables' events come from. */
+export function addressesOf(
+  tables: readonly EventTable[],
+  contracts: Readonly<Record<string, Address>>,
+): Address[] {
+  const names = new Set(tables.map(({ contract }) => contract));
+  return Object.entries(contracts).flatMap(([name, address]) => (names.has(name) ? [address] : []));
+}
+
 /** The rows of all known events in the blocks. @throws FatalError `event_undecodable` when the ABI is not the contract's. */
 export function rowsOf(blocks: readonly FollowedBlock[], find: EventIndex): EventRows {
   const rows: EventRows = new Map();

@@ -9,7 +9,7 @@ import type { Logger } from "../shared/logger.ts";
 import { rest, startLoop } from "../shared/loop.ts";
 import { buildSchema } from "./build.ts";
 import { type Origin, planSchema } from "./decide.ts";
-import { indexEvents, rowsOf } from "./decode.ts";
+import { addressesOf, indexEvents, rowsOf } from "./decode.ts";
 import type { Definitions } from "./definitions.ts";
 import { followHeads } from "./heads.ts";
 import type { Watch } from "./metrics.ts";
@@ -63,7 +63,7 @@ async function competeOnce(parts: ExportParts): Promise<void> {
     await connection.query(
       `set search_path to ${schema}; set tcp_keepalives_idle to 2; set tcp_keepalives_interval to 1; set tcp_keepalives_count to 2`,
     );
-    if (!(await takeLock(connection, parts.signal))) return;
+    if (!(await takeLock(connection, parts))) return;
     parts.logger.info({ event: "export_leading" });
     await lead({ ...parts, signal: AbortSignal.any([parts.signal, lost.signal]) }, connection);
     lost.signal.throwIfAborted();
@@ -75,17 +75,23 @@ async function competeOnce(parts: ExportParts): Promise<void> {
         })
       : translateDatabaseFault(error);
   } finally {
+    parts.watch.became("starting");
     // Not back into the pool: with the connection goes the lock.
     connection?.release(true);
   }
 }
 
-async function takeLock(connection: Connection, signal: AbortSignal): Promise<boolean> {
+/** False when the signal was aborted first. */
+async function takeLock(connection: Connection, { signal, watch }: ExportParts): Promise<boolean> {
   while (!signal.aborted) {
     const { rows } = await connection.query<{ held: boolean }>("select pg_try_advisory_lock($1) as held", [
       leaderships.autoExport,
     ]);
-    if (rows[0]?.held === true) return true;
+    if (rows[0]?.held === true) {
+      watch.became("starting");
+      return true;
+    }
+    watch.became("standby");
     await rest(retryPause, signal);
   }
   return false;
@@ -105,7 +111,7 @@ async function lead(parts: ExportParts, db: Connection): Promise<void> {
   const steps = follow({
     ...parts.following,
     client,
-    addresses: exportedAddresses(parts),
+    addresses: addressesOf(definitions.tables, deployment.contracts),
     from: deployment.startBlock,
     cursor: {
       recent: () => exclusively(() => readBlocks(db, null, recentBlocks)),
@@ -116,7 +122,7 @@ async function lead(parts: ExportParts, db: Connection): Promise<void> {
     onFault: watch.sawFault,
     onHead: watch.sawHead,
   });
-  watch.led(true);
+  watch.became("leader");
   try {
     for await (const step of steps) {
       watch.stored(step, await exclusively(() => store(step)));
@@ -124,7 +130,7 @@ async function lead(parts: ExportParts, db: Connection): Promise<void> {
       if (step.type === "reorg" && step.ancestor === null) return;
     }
   } finally {
-    watch.led(false);
+    watch.became("starting");
     ended.abort();
     await heads.done;
   }
@@ -168,13 +174,6 @@ async function prepare(
   const duration = performance.now() - since;
   if (plan.type === "build") logger.info({ event: "schema_built", duration });
   else logger.warn({ event: "schema_rebuilt", reasons: plan.reasons, duration });
-}
-
-function exportedAddresses({ definitions, deployment }: ExportParts) {
-  const names = new Set(definitions.tables.map(({ contract }) => contract));
-  return Object.entries(deployment.contracts)
-    .filter(([name]) => names.has(name))
-    .map(([, address]) => address);
 }
 
 function lowerCase(contracts: Record<string, string>): Record<string, string> {

@@ -2,12 +2,12 @@ import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { FollowedBlock } from "../shared/chain/blocks.ts";
 import type { FollowStep } from "../shared/chain/follow.ts";
 import type { Header } from "../shared/chain/rpc.ts";
-import type { HealthFacts } from "./decide.ts";
+import type { HealthFacts, Role } from "./decide.ts";
 
 /** What is seen while exporting: for /metrics, and the facts that /healthz is judged by. */
 export type Watch = {
-  facts: () => Pick<HealthFacts, "leading" | "head" | "tip">;
-  led: (leading: boolean) => void;
+  facts: () => Pick<HealthFacts, "role" | "head" | "tip">;
+  became: (role: Role) => void;
   sawHead: (head: Header) => void;
   sawFault: (code: string) => void;
   stored: (step: FollowStep, events: number) => void;
@@ -45,8 +45,8 @@ export function createWatch(registry: Registry): Watch {
     labelNames: ["code"],
     registers,
   });
-  const seen: Pick<HealthFacts, "leading" | "head" | "tip"> = {
-    leading: false,
+  const seen: Pick<HealthFacts, "role" | "head" | "tip"> = {
+    role: "starting",
     head: undefined,
     tip: undefined,
   };
@@ -60,9 +60,9 @@ export function createWatch(registry: Registry): Watch {
   };
   return {
     facts: () => ({ ...seen }),
-    led: (is) => {
-      seen.leading = is;
-      leading.set(is ? 1 : 0);
+    became: (role) => {
+      seen.role = role;
+      leading.set(role === "leader" ? 1 : 0);
     },
     sawHead: ({ number, timestamp }) => {
       seen.head = { number, timestamp, seenAt: Date.now() / 1_000 };

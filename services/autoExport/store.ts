@@ -43,12 +43,13 @@ export async function inTransaction<Result>(db: Queryable, work: () => Promise<R
   }
 }
 
-/** Stores the next blocks with their events, brings the projections up to them and tells listeners, all at once. */
+/** Stores the next blocks with their events, brings the projections up to them and, unless silent, tells listeners. */
 export async function saveBlocks(
   db: Queryable,
   definitions: Definitions,
   blocks: readonly FollowedBlock[],
   rows: EventRows,
+  { silent = false } = {},
 ): Promise<void> {
   const first = blocks[0];
   const last = blocks.at(-1);
@@ -63,7 +64,7 @@ export async function saveBlocks(
     const touched = definitions.projections.filter(({ sources }) => sources.some((table) => rows.has(table)));
     for (const { apply } of touched) await db.query(apply, [first.number, last.number]);
     await writeHead(db, "unsafe", last);
-    await announce(db, last.number, [...rows.keys(), ...touched.map(({ name }) => name)]);
+    if (!silent) await announce(db, last.number, [...rows.keys(), ...touched.map(({ name }) => name)]);
   });
 }
 

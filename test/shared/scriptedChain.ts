@@ -50,13 +50,18 @@ export function eventLog(
   contract: AbiName,
   event: string,
   args: Record<string, unknown>,
-  address?: Address,
+  address: Address = testContracts[contract],
 ): ScriptedLog {
   const abi = getAbiItem({ abi: abis[contract], name: event as never }) as unknown as AbiEvent;
+  return encodeEvent(address, abi, args);
+}
+
+/** A log of any event at any address. */
+export function encodeEvent(address: Address, abi: AbiEvent, args: Record<string, unknown>): ScriptedLog {
   const open = abi.inputs.filter((input) => input.indexed !== true);
   return {
-    address: address ?? testContracts[contract],
-    topics: encodeEventTopics({ abi: [abi], eventName: event, args } as never) as Hex[],
+    address,
+    topics: encodeEventTopics({ abi: [abi], eventName: abi.name, args } as never) as Hex[],
     data: encodeAbiParameters(
       open,
       open.map((input) => args[input.name as string]),

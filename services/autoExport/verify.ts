@@ -1,0 +1,147 @@
+import pg from "pg";
+import { createChainClient } from "../shared/chain/client.ts";
+import { readDeployment } from "../shared/chain/deployment.ts";
+import { follow } from "../shared/chain/follow.ts";
+import { type Connection, createPool, type Queryable } from "../shared/db/pool.ts";
+import { chainEnv, commonEnv, databaseEnv, readEnv } from "../shared/env.ts";
+import { FatalError } from "../shared/errors.ts";
+import { start } from "../shared/lifecycle.ts";
+import { createLogger } from "../shared/logger.ts";
+import { buildSchema } from "./build.ts";
+import { addressesOf, indexEvents, rowsOf } from "./decode.ts";
+import { type Definitions, loadDefinitions } from "./definitions.ts";
+import type { ExportParts } from "./lead.ts";
+import { readOrigin, readTip, saveBlocks } from "./store.ts";
+
+/** A table's rows up to a block, as a count and a hash, in the schema and in its rebuilt copy. */
+export type Comparison = { table: string; rows: bigint; stored: string; rebuilt: string };
+
+/**
+ * Rebuilds everything up to the stored tip in a schema of its own and compares every table's rows, while the
+ * exporter may go on. The copy is dropped afterwards.
+ *
+ * @param db A connection whose role may create schemas and read the stored one.
+ * @throws FatalError `nothing_stored`
+ */
+export async function compareWithRebuild(
+  parts: Pick<ExportParts, "client" | "deployment" | "definitions" | "logger" | "signal" | "following">,
+  db: Connection,
+  schema = "chain",
+): Promise<{ block: bigint; tables: Comparison[] }> {
+  const { definitions } = parts;
+  const copy = `${schema}_rebuilt`;
+  await db.query(`set statement_timeout to 0; set search_path to ${pg.escapeIdentifier(schema)}`);
+  const origin = await readOrigin(db, schema);
+  const tip = origin === undefined ? undefined : await readTip(db);
+  if (origin === undefined || tip === undefined) {
+    throw new FatalError(`Schema ${schema} holds no block yet.`, {
+      code: "nothing_stored",
+      hint: "Start autoExport first.",
+    });
+  }
+  await db.query(`drop schema if exists ${pg.escapeIdentifier(copy)} cascade`);
+  await db.query(`create schema ${pg.escapeIdentifier(copy)}`);
+  try {
+    await db.query(`set search_path to ${pg.escapeIdentifier(copy)}`);
+    await buildSchema(db, definitions, origin);
+    await replay(parts, db, tip.number);
+    const tables: Comparison[] = [];
+    for (const table of tablesOf(definitions)) {
+      const stored = await hashTable(db, schema, table, tip.number);
+      const rebuilt = await hashTable(db, copy, table, tip.number);
+      tables.push({ table, rows: stored.rows, stored: stored.hash, rebuilt: rebuilt.hash });
+    }
+    return { block: tip.number, tables };
+  } finally {
+    await db.query(`drop schema if exists ${pg.escapeIdentifier(copy)} cascade`);
+  }
+}
+
+/** Every table whose rows follow from the chain. */
+export function tablesOf(definitions: Definitions): string[] {
+  const events = new Set(definitions.tables.map(({ table }) => table));
+  return ["block", ...events, ...definitions.projections.map(({ name }) => `${name}_history`)];
+}
+
+async function replay(
+  { client, deployment, definitions, logger, signal, following }: Parameters<typeof compareWithRebuild>[0],
+  db: Queryable,
+  last: bigint,
+): Promise<void> {
+  const find = indexEvents(definitions.tables, deployment.contracts);
+  const steps = follow({
+    ...following,
+    client,
+    addresses: addressesOf(definitions.tables, deployment.contracts),
+    from: deployment.startBlock,
+    cursor: { recent: async () => [] },
+    signal,
+    logger,
+  });
+  for await (const step of steps) {
+    if (step.type === "reorg") {
+      throw new FatalError("The chain was reorganized while it was replayed.", {
+        code: "chain_changed",
+        hint: "Run it again.",
+      });
+    }
+    const blocks = step.blocks.filter(({ number }) => number <= last);
+    await saveBlocks(db, definitions, blocks, rowsOf(blocks, find), { silent: true });
+    if ((step.blocks.at(-1)?.number ?? 0n) >= last) return;
+  }
+  signal.throwIfAborted();
+}
+
+/** Rows as text in the order of their text; versions as they were at the block. */
+async function hashTable(
+  db: Queryable,
+  schema: string,
+  table: string,
+  last: bigint,
+): Promise<{ rows: bigint; hash: string }> {
+  const name = `${pg.escapeIdentifier(schema)}.${table}`;
+  const number = table === "block" ? "number" : "block_number";
+  const source = table.endsWith("_history")
+    ? `select to_jsonb(v) || jsonb_build_object('valid_to', case when v.valid_to <= $1 then v.valid_to end) as row
+       from ${name} as v where v.valid_from <= $1`
+    : `select to_jsonb(e) as row from ${name} as e where e.${number} <= $1`;
+  const { rows } = await db.query<{ rows: bigint; hash: string | null }>(
+    `select count(*) as rows, md5(string_agg(md5(row::text), '' order by row::text)) as hash from (${source}) as t`,
+    [last],
+  );
+  return { rows: rows[0]?.rows ?? 0n, hash: rows[0]?.hash ?? "" };
+}
+
+async function main(): Promise<void> {
+  const env = readEnv({
+    ...chainEnv,
+    LOG_LEVEL: commonEnv.LOG_LEVEL,
+    DATABASE_ADMIN_URL: databaseEnv.DATABASE_URL.describe("Postgres, with a role that may create schemas"),
+  });
+  const deployment = readDeployment(env.DEPLOYMENT_FILE);
+  const pool = createPool({ url: env.DATABASE_ADMIN_URL, name: "export verify", max: 1 });
+  const db = await pool.connect();
+  const { block, tables } = await compareWithRebuild(
+    {
+      client: createChainClient({ rpcUrls: env.CHAIN_RPC_URLS, chainId: deployment.chainId }),
+      deployment,
+      definitions: loadDefinitions(),
+      logger: createLogger("verify", env.LOG_LEVEL),
+      signal: new AbortController().signal,
+    },
+    db,
+  );
+  db.release();
+  await pool.end();
+  for (const { table, rows, stored, rebuilt } of tables) {
+    const verdict = stored === rebuilt ? "same" : "DIFFERS";
+    process.stdout.write(`${verdict}\t${table}\t${rows} rows\t${stored}\t${rebuilt}\n`);
+  }
+  const differing = tables.filter(({ stored, rebuilt }) => stored !== rebuilt);
+  process.stdout.write(
+    `Up to block ${block}: ${tables.length - differing.length} same, ${differing.length} differ\n`,
+  );
+  if (differing.length > 0) process.exitCode = 1;
+}
+
+if (import.meta.main) await start(main);

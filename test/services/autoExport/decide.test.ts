@@ -1,0 +1,92 @@
+import { expect } from "chai";
+import {
+  chooseHead,
+  judgeHealth,
+  type Origin,
+  planSchema,
+  type Role,
+} from "../../../services/autoExport/decide.ts";
+
+const origin: Origin = {
+  chainId: 10,
+  startBlock: 5n,
+  startHash: "0xaa",
+  contracts: { Pomc: "0x01", Escrow: "0x02" },
+  definitions: "d1",
+};
+
+describe("what to do with the rows that are there", () => {
+  it("builds where there are none and keeps those of the same origin", () => {
+    expect(planSchema(undefined, origin)).to.deep.equal({ type: "build" });
+    const reordered = { ...origin, contracts: { Escrow: "0x02", Pomc: "0x01" } };
+    expect(planSchema(reordered, origin)).to.deep.equal({ type: "keep" });
+  });
+
+  it("rebuilds, and says why, when chain, start, contracts or definitions are others", () => {
+    const cases: [Partial<Origin>, string][] = [
+      [{ chainId: 11 }, "chain"],
+      [{ startHash: "0xbb" }, "start block"],
+      [{ startBlock: 6n }, "start block"],
+      [{ contracts: { Pomc: "0x03", Escrow: "0x02" } }, "contracts"],
+      [{ definitions: "d2" }, "definitions"],
+    ];
+    for (const [change, reason] of cases) {
+      expect(planSchema({ ...origin, ...change }, origin)).to.deep.equal({
+        type: "rebuild",
+        reasons: [reason],
+      });
+    }
+  });
+});
+
+describe("how far a tier reaches", () => {
+  const tip = { number: 10n, hash: "0x10" as const };
+  const at = (number: bigint) => ({ number, hash: `0x${number}` as const });
+
+  it("follows the endpoint's head, and ends at our last block", () => {
+    expect(chooseHead({ stored: undefined, claimed: at(7n), tip, tipHashThere: "" })).to.deep.equal(at(7n));
+    expect(chooseHead({ stored: at(7n), claimed: at(12n), tip, tipHashThere: "0x10" })).to.deep.equal(tip);
+  });
+
+  it("says nothing of our last block when the endpoint has another one there", () => {
+    expect(chooseHead({ stored: at(7n), claimed: at(12n), tip, tipHashThere: "0xff" })).to.equal(null);
+  });
+
+  it("does not go back with an endpoint that lags", () => {
+    expect(chooseHead({ stored: at(7n), claimed: at(6n), tip, tipHashThere: "" })).to.equal(null);
+  });
+});
+
+describe("health", () => {
+  const now = 1_000;
+  const facts = {
+    role: "leader" as Role,
+    now,
+    blockSeconds: 2,
+    head: { number: 100n, timestamp: 999n, seenAt: now },
+    tip: 100n,
+  };
+
+  it("is good while the head is fresh and stored", () => {
+    expect(judgeHealth(facts)).to.deep.include({ ok: true });
+  });
+
+  it("is good for an instance that waits to take over", () => {
+    expect(judgeHealth({ ...facts, role: "standby", head: undefined, tip: undefined })).to.deep.include({
+      ok: true,
+    });
+  });
+
+  it("is bad, and says why, before anything is stored, behind the head, on an old head and without an answer", () => {
+    const fault = (change: Partial<typeof facts>) => {
+      const health = judgeHealth({ ...facts, ...change });
+      expect(health.ok).to.equal(false);
+      return health.details?.fault;
+    };
+    expect(fault({ role: "starting" })).to.equal("nothing is stored yet");
+    expect(fault({ tip: undefined as never })).to.equal("nothing is stored yet");
+    expect(fault({ tip: 84n })).to.equal("behind the chain's head");
+    expect(fault({ head: { ...facts.head, timestamp: 900n } })).to.equal("the chain's head is old");
+    expect(fault({ head: { ...facts.head, seenAt: 900 } })).to.equal("the chain does not answer");
+  });
+});

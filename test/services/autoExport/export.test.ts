@@ -1,0 +1,230 @@
+import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import pg from "pg";
+import { type Hex, numberToHex, pad, parseAbi } from "viem";
+import { judgeHealth } from "../../../services/autoExport/decide.ts";
+import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
+import { abis } from "../../../services/shared/chain/abis.ts";
+import { createScriptedChain, encodeEvent, eventLog, testContracts } from "../../shared/scriptedChain.ts";
+import { spec } from "./market.ts";
+import { deployment, setup, startExporter, tipOf, until, untilStored, urlAs } from "./setup.ts";
+
+const account = (value: number): Hex => pad(numberToHex(value), { size: 20 });
+const registered = (nodeId: number) =>
+  eventLog("ComputeNode", "NodeRegistered", {
+    nodeId,
+    key: account(nodeId),
+    wallet: account(0),
+    spec: spec(nodeId),
+    pricePerSecond: 1n,
+    gpuName: "",
+    gpuUuids: [],
+  });
+
+describe("autoExport", function () {
+  this.timeout(60_000);
+  const undos: (() => Promise<void> | void)[] = [];
+
+  afterEach(async () => {
+    for (const undo of undos.splice(0).reverse()) await undo();
+  });
+
+  async function market() {
+    const made = await setup();
+    undos.push(made.drop);
+    return made;
+  }
+
+  function exporter(...args: Parameters<typeof startExporter>) {
+    const started = startExporter(...args);
+    undos.push(started.stop);
+    return started;
+  }
+
+  it("tells of a change once its rows can be read, with the block and the tables", async () => {
+    const { database, db } = await market();
+    const chain = createScriptedChain();
+    chain.mine([]);
+    exporter(database, chain.client);
+    await untilStored(db, chain);
+    const listener = new pg.Client({ connectionString: urlAs(database, "ngpu_match") });
+    await listener.connect();
+    undos.push(() => listener.end());
+    const heard: { block: string; tables: string[]; nodes: number | null }[] = [];
+    listener.on("notification", async ({ payload }) => {
+      const { rowCount } = await listener.query("select from chain.node");
+      heard.push({ ...JSON.parse(payload ?? ""), nodes: rowCount });
+    });
+    await listener.query("listen chain_changed");
+    chain.mine([registered(1)]);
+    await until("the notice is heard", async () => heard.length > 0);
+    expect(heard[0]).to.deep.equal({ block: "2", tables: ["event_node_registered", "node"], nodes: 1 });
+  });
+
+  it("lets services read everything and write nothing", async () => {
+    const { database, db } = await market();
+    const chain = createScriptedChain();
+    chain.mine([registered(1)]);
+    exporter(database, chain.client);
+    await untilStored(db, chain);
+    const service = new pg.Client({ connectionString: urlAs(database, "ngpu_match") });
+    await service.connect();
+    undos.push(() => service.end());
+    const { rows } = await service.query("select node_id, chain.tier(block_number) as tier from chain.node");
+    expect(rows).to.deep.equal([{ node_id: 1, tier: "unsafe" }]);
+    for (const write of [
+      "delete from chain.block",
+      "update chain.node_history set node_id = 2",
+      "update chain.node set node_id = 2",
+      "insert into chain.head values ('safe', 1, '0x')",
+      "create table chain.mine (id int)",
+      "drop table chain.block",
+    ]) {
+      const refusal = await service.query(write).catch((error: unknown) => error);
+      expect(refusal, write).to.be.instanceOf(pg.DatabaseError);
+      expect((refusal as pg.DatabaseError).code, write).to.equal("42501");
+    }
+  });
+
+  it("says how final a record is", async () => {
+    const { database, db } = await market();
+    const chain = createScriptedChain();
+    chain.mine(...Array.from({ length: 20 }, (_, index) => [registered(index + 1)]));
+    exporter(database, chain.client);
+    await untilStored(db, chain);
+    const of = async (tier: string) =>
+      (await db.query(`select max(number) as number from chain.block where chain.tier(number) = $1`, [tier]))
+        .rows[0].number;
+    await until("the tiers are those of the chain", async () => (await of("finalized")) === 12n);
+    expect(await of("safe")).to.equal(16n);
+    expect(await of("unsafe")).to.equal(20n);
+    chain.mine([], []);
+    await until("the tiers go on", async () => (await of("finalized")) === 14n && (await of("safe")) === 18n);
+  });
+
+  it("has one writer; another instance takes over within five seconds of its death, without a gap", async () => {
+    const { database, db } = await market();
+    const chain = createScriptedChain();
+    chain.mine([registered(1)]);
+    const first = exporter(database, chain.client);
+    await untilStored(db, chain);
+    const second = exporter(database, chain.client);
+    await until("the second waits", async () => second.watch.facts().role === "standby");
+    chain.mine([registered(2)]);
+    await untilStored(db, chain);
+    expect(second.watch.facts().role).to.equal("standby");
+    expect(judgeHealth({ ...second.watch.facts(), now: 0, blockSeconds: 2 }).ok).to.equal(true);
+    await first.stop();
+    chain.mine([registered(3)]);
+    await until("the second stores blocks", async () => (await tipOf(db))?.hash === chain.head().hash, 5_000);
+    expect(second.watch.facts().role).to.equal("leader");
+    const { rows } = await db.query("select array_agg(number order by number) as numbers from chain.block");
+    expect(rows[0].numbers.map(BigInt)).to.deep.equal([1n, 2n, 3n]);
+  });
+
+  it("goes on by itself when its connections break", async () => {
+    const { database, db } = await market();
+    const chain = createScriptedChain();
+    chain.mine([registered(1)]);
+    exporter(database, chain.client);
+    await untilStored(db, chain);
+    await db.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'autoExport'",
+    );
+    chain.mine([registered(2)]);
+    await untilStored(db, chain);
+    const { rows } = await db.query("select count(*) as nodes from chain.node");
+    expect(rows).to.deep.equal([{ nodes: 2n }]);
+  });
+
+  it("keeps its rows over a restart and builds them anew for another deployment", async () => {
+    const { database, db } = await market();
+    const chain = createScriptedChain();
+    chain.mine([registered(1)], [registered(2)]);
+    const events: string[] = [];
+    const note = (fields: { event: string }) => void events.push(fields.event);
+    const logger = { debug: () => undefined, info: note, warn: note, error: note };
+    await exportOnce();
+    expect(events).to.include("schema_built");
+    await exportOnce();
+    expect(events).to.not.include("schema_built").and.not.include("schema_rebuilt");
+    // The same chain with other contracts: what the old ones said is no longer of the market.
+    const moved = { ...testContracts, ComputeNode: account(0xfeed) };
+    chain.mine([{ ...registered(9), address: moved.ComputeNode }]);
+    await exportOnce({ deployment: { ...deployment, contracts: moved } });
+    expect(events).to.include("schema_rebuilt");
+    const { rows } = await db.query("select node_id from chain.node");
+    expect(rows).to.deep.equal([{ node_id: 9 }]);
+
+    async function exportOnce(options = {}) {
+      events.length = 0;
+      const one = exporter(database, chain.client, { logger, ...options });
+      await until("it leads", async () => one.watch.facts().role === "leader");
+      await untilStored(db, chain);
+      await one.stop();
+    }
+  });
+
+  it("begins anew when the chain does", async () => {
+    const { database, db } = await market();
+    const chain = createScriptedChain();
+    chain.mine([registered(1)], [registered(2)]);
+    exporter(database, chain.client);
+    await untilStored(db, chain);
+    chain.rewind(2);
+    chain.mine([registered(7)], [], []);
+    await untilStored(db, chain);
+    const { rows } = await db.query("select node_id, registered_block from chain.node");
+    expect(rows).to.deep.equal([{ node_id: 7, registered_block: 1n }]);
+    const start = chain.blocks()[1]?.hash;
+    await until("the origin is the new first block", async () => {
+      const { rows } = await db.query("select start_hash from chain.origin");
+      return rows[0]?.start_hash === start;
+    });
+  });
+
+  it("needs only the ABI for a new event and one SQL file for a new projection", async () => {
+    const { database, db } = await market();
+    const folder = mkdtempSync(join(tmpdir(), "projections-"));
+    undos.push(() => rmSync(folder, { recursive: true }));
+    const own = join(import.meta.dirname, "../../../services/autoExport/projections");
+    for (const file of readdirSync(own)) copyFileSync(join(own, file), join(folder, file));
+    writeFileSync(
+      join(folder, "pause.sql"),
+      `-- key: contract_address
+create table pause_history (
+  contract_address text not null,
+  reason text not null,
+  valid_from bigint not null,
+  valid_to bigint,
+  primary key (contract_address, valid_from)
+);
+
+-- on Paused
+select who, block_number, log_index, jsonb_build_object('reason', reason) as patch from event
+`,
+    );
+    const added = parseAbi(["event Paused(address indexed who, string reason)"]);
+    const definitions = loadDefinitions({ ...abis, Pomc: [...abis.Pomc, ...added] }, folder);
+    const chain = createScriptedChain();
+    chain.mine([encodeEvent(testContracts.Pomc, added[0], { who: account(5), reason: "upgrade" })]);
+    exporter(database, chain.client, { definitions });
+    await untilStored(db, chain);
+    const event = await db.query("select who, reason, block_number from chain.event_paused");
+    expect(event.rows).to.deep.equal([{ who: account(5), reason: "upgrade", block_number: 1n }]);
+    const projection = await db.query("select * from chain.pause");
+    expect(projection.rows).to.deep.equal([
+      { contract_address: account(5), reason: "upgrade", block_number: 1n },
+    ]);
+  });
+
+  it("stops with a clear message when a contract's events are not those of the ABI", async () => {
+    const { database } = await market();
+    const chain = createScriptedChain();
+    chain.mine([{ ...registered(1), data: "0x01" }]);
+    const fault = await exporter(database, chain.client).ended;
+    expect(fault).to.have.property("code", "event_undecodable");
+  });
+});

@@ -1,0 +1,118 @@
+import { Registry } from "prom-client";
+import { type Definitions, loadDefinitions } from "../../../services/autoExport/definitions.ts";
+import { type ExportParts, exportChain } from "../../../services/autoExport/lead.ts";
+import { createWatch } from "../../../services/autoExport/metrics.ts";
+import { tablesOf } from "../../../services/autoExport/verify.ts";
+import type { Deployment } from "../../../services/shared/chain/deployment.ts";
+import type { BlockRef } from "../../../services/shared/chain/reconcile.ts";
+import { createPool, type Database } from "../../../services/shared/db/pool.ts";
+import { type ScriptedChain, testContracts } from "../../shared/scriptedChain.ts";
+import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
+
+export const silent = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
+
+export const deployment: Pick<Deployment, "chainId" | "startBlock" | "contracts"> = {
+  chainId: 31337,
+  startBlock: 1n,
+  contracts: testContracts,
+};
+
+/** The database as one of the services sees it. */
+export function urlAs(database: TestDatabase, role: string): string {
+  const url = new URL(database.url);
+  url.searchParams.set("options", `-c role=${role}`);
+  return url.href;
+}
+
+export type Exporter = {
+  stop: () => Promise<void>;
+  ended: Promise<unknown>;
+  watch: ReturnType<typeof createWatch>;
+};
+
+/** Starts an instance of the exporter, as its own role. */
+export function startExporter(
+  database: TestDatabase,
+  client: ExportParts["client"],
+  options: Partial<ExportParts> = {},
+): Exporter {
+  const abort = new AbortController();
+  const pool = createPool({ url: urlAs(database, "ngpu_autoexport"), name: "autoExport", max: 2 });
+  const watch = createWatch(new Registry());
+  const ended = exportChain({
+    pool,
+    client,
+    deployment,
+    definitions: loadDefinitions(),
+    watch,
+    logger: silent,
+    signal: abort.signal,
+    following: { interval: 2 },
+    ...options,
+  }).catch((error: unknown) => error);
+  const stop = async () => {
+    if (abort.signal.aborted) return;
+    abort.abort();
+    await ended;
+    await pool.end();
+  };
+  return { stop, ended, watch };
+}
+
+/** A migrated database with a superuser's pool that finds schema chain. */
+export async function setup(): Promise<{ database: TestDatabase; db: Database; drop: () => Promise<void> }> {
+  const database = await createTestDatabase();
+  const url = new URL(database.url);
+  url.searchParams.set("options", "-c search_path=chain");
+  const db = createPool({ url: url.href, name: "test", max: 2 });
+  return {
+    database,
+    db,
+    drop: async () => {
+      await db.end();
+      await database.drop();
+    },
+  };
+}
+
+/** Waits until a condition holds. */
+export async function until(what: string, holds: () => Promise<boolean>, deadline = 10_000): Promise<void> {
+  const end = Date.now() + deadline;
+  while (!(await holds())) {
+    if (Date.now() > end) throw new Error(`Not within ${deadline} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** The last block stored, undefined before there is a schema. */
+export async function tipOf(db: Database): Promise<BlockRef | undefined> {
+  const { rows: found } = await db.query("select to_regclass('chain.head') is not null as there");
+  if (found[0].there !== true) return undefined;
+  const { rows } = await db.query<BlockRef>("select number, hash from chain.head where tier = 'unsafe'");
+  return rows[0];
+}
+
+export async function untilStored(db: Database, chain: ScriptedChain): Promise<void> {
+  await until(
+    "the chain's head is stored",
+    async () => (await tipOf(db))?.hash === chain.head().hash,
+    20_000,
+  );
+}
+
+/** Every row of every table that follows from the chain, as text. */
+export async function dump(db: Database, definitions: Definitions = loadDefinitions()) {
+  const tables: Record<string, string[]> = {};
+  for (const table of tablesOf(definitions)) {
+    const { rows } = await db.query<{ row: string }>(
+      `select to_jsonb(t)::text as row from chain.${table} as t order by 1`,
+    );
+    tables[table] = rows.map(({ row }) => row);
+  }
+  return tables;
+}
