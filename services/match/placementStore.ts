@@ -157,8 +157,8 @@ export async function countPending(db: Queryable, asked: AskedPlacement): Promis
     `select count(*) as count from app.placement p
      where p.workspace_id = $1 and p.replica <> $2 and p.status in ('answered', 'used')
        and p.answered_at > now() - interval '60 seconds'
-       and not exists (select from chain.assignment_history a
-         where a.workspace_id = p.workspace_id and a.replica = p.replica and a.valid_from > p.block_number)`,
+       and not exists (select from chain.assignment a
+         where a.workspace_id = p.workspace_id and a.replica = p.replica and a.assigned_block > p.block_number)`,
     [asked.workspace_id, asked.replica],
   );
   return Number(rows[0]?.count ?? 0n);

@@ -1,4 +1,4 @@
-import { type Abi, decodeErrorResult, type Hex, toFunctionSelector } from "viem";
+import { type Abi, AbiErrorSignatureNotFoundError, decodeErrorResult, type Hex } from "viem";
 import {
   computeNodeAbi,
   dockerContractAbi,
@@ -30,22 +30,29 @@ export type ChainReason = { name: string; args: Record<string, unknown>; text: s
 const errors = Object.values(abis as Record<AbiName, Abi>)
   .flat()
   .filter((item) => item.type === "error");
-const known = new Set(errors.map((item) => toFunctionSelector(item as never)));
 
 /** Decodes the data of a revert, or of an ItemRefused event. Never throws: an unknown error keeps its selector. */
 export function decodeReason(data: Hex): ChainReason {
-  const selector = data.slice(0, 10) as Hex;
-  // 0x08c379a0: Error(string), 0x4e487b71: Panic(uint256)
-  if (!known.has(selector) && selector !== "0x08c379a0" && selector !== "0x4e487b71") {
-    const name = data === "0x" ? "Unexplained" : `Unknown_${selector}`;
-    return { name, args: {}, text: data === "0x" ? "refused without a reason" : name };
+  if (data.length < 10) return { name: "Unexplained", args: {}, text: "refused without a reason" };
+  const decoded = decode(data);
+  if (decoded === undefined) {
+    const name = `Unknown_${data.slice(0, 10)}`;
+    return { name, args: {}, text: name };
   }
-  const decoded = decodeErrorResult({ abi: errors, data });
   const inputs = decoded.abiItem.type === "error" ? decoded.abiItem.inputs : [];
   const values = (decoded.args ?? []) as readonly unknown[];
   const args = Object.fromEntries(inputs.map((input, place) => [input.name || `${place}`, values[place]]));
   const list = Object.entries(args).map(([name, value]) => `${name} ${plain(value)}`);
   return { name: decoded.errorName, args, text: `${decoded.errorName}(${list.join(", ")})` };
+}
+
+function decode(data: Hex) {
+  try {
+    return decodeErrorResult({ abi: errors, data });
+  } catch (error) {
+    if (error instanceof AbiErrorSignatureNotFoundError) return undefined;
+    throw error;
+  }
 }
 
 function plain(value: unknown): string {

@@ -11,7 +11,7 @@ import * as store from "./sendStore.ts";
 /** Broadcast again after so long without being mined: an endpoint may have dropped it. */
 const rebroadcastMs = 10_000;
 /** A nonce that the chain has counted, with no receipt of ours after so long, went to somebody else's transaction. */
-const missingMs = 15_000;
+const missingMs = 8_000;
 
 /** How often it is asked which blocks are final, in ms. */
 const finalityMs = 10_000;
@@ -125,13 +125,13 @@ export function createTracker(options: TrackerOptions): Tracker {
     const returned = mayReturn ? await store.reopen(pool, address, counted) : [];
     for (const row of returned) {
       logger.warn({ event: "transaction_reorged", kind: row.kind, nonce: row.nonce });
-      lastBroadcast.delete(row.id);
+      await broadcast(row);
     }
     await inGroups(
       rows.filter((row) => row.nonce < counted),
       (row) => collect(row, counted),
     );
-    for (const row of [...returned, ...rows].filter(({ nonce }) => nonce >= counted)) {
+    for (const row of rows.filter(({ nonce }) => nonce >= counted)) {
       if (isDue(row)) await broadcast(row);
     }
     const first = rows.find((row) => row.nonce >= counted);

@@ -1,0 +1,73 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createTestClient, http, parseEther } from "viem";
+import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
+import { startChain } from "../../scripts/embedded/chain.ts";
+import { runToEnd } from "../../scripts/embedded/command.ts";
+import { type ChainClient, createChainClient } from "../../services/shared/chain/client.ts";
+import { type Deployment, parseDeployment } from "../../services/shared/chain/deployment.ts";
+import { rootDir, stopAtEnd, testStateDir } from "./parts.ts";
+
+export type TestMarket = {
+  rpcUrl: string;
+  client: ChainClient;
+  deployment: Deployment;
+  deploymentFile: string;
+  /** Committer, keeper, measure keeper and poster; holds the genesis supply too. */
+  keeper: PrivateKeyAccount;
+};
+
+/** Periods that tests can wait for, in seconds. */
+const periods = {
+  slotSeconds: 4,
+  epochSeconds: 20,
+  activationDelay: 2,
+  measureLeadSeconds: 6,
+  measureWindowSeconds: 20,
+  measureTtlSeconds: 600,
+  clockMarginSeconds: 1,
+};
+
+/**
+ * A fresh OP-stack simulation, a block a second, with the contracts of this checkout deployed on it; stopped at the end of
+ * the mocha run.
+ */
+export async function startTestMarket(): Promise<TestMarket> {
+  const stateDir = await testStateDir();
+  const chain = await startChain({ rootDir, stateDir });
+  stopAtEnd(chain.stop);
+  const [deployerKey, keeperKey] = [generatePrivateKey(), generatePrivateKey()];
+  const deployer = privateKeyToAccount(deployerKey);
+  const keeper = privateKeyToAccount(keeperKey);
+  await fund(chain.url, [deployer.address, keeper.address]);
+  await createTestClient({ mode: "hardhat", transport: http(chain.url) }).setIntervalMining({ interval: 1 });
+  const { address } = keeper;
+  const parametersFile = join(stateDir, "parameters.json");
+  const deploymentFile = join(stateDir, `deployment-${chain.port}.json`);
+  writeFileSync(
+    parametersFile,
+    JSON.stringify({
+      ...periods,
+      ...{ treasury: address, guardian: address, operations: address, poster: address },
+      ...{ committers: [address], keepers: [address], measureKeepers: [address], quorum: 1 },
+      emissionPerEpoch: "1000",
+      cap: parseEther("1000000000").toString(),
+      genesisSupply: parseEther("1000000").toString(),
+    }),
+  );
+  const deploy = [join(rootDir, "scripts/deploy.ts"), "--rpc-url", chain.url, "--parameters", parametersFile];
+  const { code, output } = await runToEnd(process.execPath, [...deploy, "--out", deploymentFile, "--reset"], {
+    cwd: rootDir,
+    env: { ...process.env, DEPLOYER_KEY: deployerKey },
+  });
+  if (code !== 0) throw new Error(`The contracts could not be deployed:\n${output}`);
+  const deployment = parseDeployment(JSON.parse(readFileSync(deploymentFile, "utf8")));
+  const client = createChainClient({ rpcUrls: [chain.url], chainId: deployment.chainId });
+  return { rpcUrl: chain.url, client, deployment, deploymentFile, keeper };
+}
+
+/** Gives accounts ETH by decree. */
+export async function fund(rpcUrl: string, addresses: `0x${string}`[]): Promise<void> {
+  const test = createTestClient({ mode: "hardhat", transport: http(rpcUrl) });
+  for (const address of addresses) await test.setBalance({ address, value: parseEther("100") });
+}
