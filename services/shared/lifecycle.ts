@@ -54,7 +54,7 @@ export async function runService(
   } catch (error) {
     fail(error);
   }
-  const deadline = setTimeout(() => {
+  setTimeout(() => {
     logger.error({ event: "service_stop_forced", waitedMs: options.stopDeadline ?? 10_000 });
     process.exit(1);
   }, options.stopDeadline ?? 10_000);

@@ -7,19 +7,16 @@ import type { JourneyResult } from "../result.ts";
 import { waitFor } from "../wait.ts";
 import type { Api } from "./api.ts";
 
-type EpochRow = { number: bigint; root: string; total: bigint; activates_at: bigint };
+type EpochRow = { number: bigint; root: string; total: bigint };
 
 /** Waits for the first epoch whose root grants the operator's wallet something. */
-export async function awaitEpoch(
-  market: Market,
-  wallet: string,
-): Promise<JourneyResult["epoch"] & { activatesAt: number }> {
+export async function awaitEpoch(market: Market, wallet: string): Promise<JourneyResult["epoch"]> {
   const { epochSeconds, slotSeconds } = market.deployment.parameters;
   const row = await waitFor(
     "an epoch that rewards the operator",
     async () => {
       const { rows } = await market.database.query<EpochRow>(
-        `select epoch.number, epoch.root, epoch.total, epoch.activates_at
+        `select epoch.number, epoch.root, epoch.total
            from chain.epoch epoch join app.epoch_leaf leaf using (number)
           where leaf.account = $1 and not epoch.disabled order by epoch.number desc limit 1`,
         [wallet.toLowerCase()],
@@ -32,11 +29,10 @@ export async function awaitEpoch(
     number: Number(row.number),
     root: row.root,
     total: String(row.total),
-    activatesAt: Number(row.activates_at),
   };
 }
 
-type RewardAnswer = { account: string; epoch: string; cumulative: string; proof: Hex[] };
+type RewardAnswer = { epoch: string; cumulative: string; proof: Hex[]; active: boolean; claimable: string };
 
 /** The operator's wallet claims by itself, with the proof the API hands to anyone, and its balance is read before and after. */
 export async function claimReward(
@@ -62,9 +58,8 @@ export async function claimReward(
   const reward = await waitFor(
     "an active root",
     async () => {
-      const answer = await api.get<RewardAnswer & { activatesAt: number }>(`/v1/rewards/${account.address}`);
-      const head = await client.getBlock();
-      return Number(head.timestamp) > answer.activatesAt ? answer : undefined;
+      const answer = await api.get<RewardAnswer>(`/v1/rewards/${account.address}`);
+      return answer.active && answer.claimable !== "0" ? answer : undefined;
     },
     { signal: market.signal, seconds: market.deployment.parameters.activationDelay + 60, everyMs: 500 },
   );

@@ -112,7 +112,7 @@ export async function runTask(market: Market, api: Api, workspaceId: string): Pr
     workspaceId,
     path: "/v1/chat/completions",
     input: {
-      model: "chat",
+      model: "ngpu-ngram-1",
       messages: [{ role: "user", content: "What does a compute node do?" }],
       max_tokens: 40,
       seed: 7,

@@ -5,8 +5,7 @@ import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import { address, page } from "../schemas/common.ts";
 import { epochAnswer, epochList, rewardAnswer } from "../schemas/market.ts";
-import { currentTime } from "../store/escrow.ts";
-import { claimedBy, type EpochRow, findEpoch, listEpochs, listLeaves } from "../store/rewards.ts";
+import { chainTime, claimedBy, type EpochRow, findEpoch, listEpochs, listLeaves } from "../store/rewards.ts";
 
 /** More epochs than can be posted within an activation delay that anyone would choose. */
 const leavesLookedAt = 100;
@@ -64,7 +63,7 @@ export function rewardRoutes({ db }: ApiDeps): Endpoint[] {
       async ({ params }) => {
         const account = params.address;
         const [now, leaves, claimed] = await Promise.all([
-          currentTime(db),
+          chainTime(db),
           listLeaves(db, account, leavesLookedAt),
           claimedBy(db, account),
         ]);

@@ -48,6 +48,15 @@ export type LeafRow = {
   activates_at: number;
 };
 
+/** Unix seconds of the newest block: what Pomc measures activation by. 0 before there is one. */
+export async function chainTime(db: Queryable): Promise<number> {
+  const { rows } = await db.query<{ time: number }>(
+    `select extract(epoch from block.time)::float8 as time
+     from chain.head join chain.block using (number) where head.tier = 'unsafe'`,
+  );
+  return rows[0]?.time ?? 0;
+}
+
 /** The account's leaves in posted epochs that nobody disabled, newest first. */
 export async function listLeaves(db: Queryable, account: string, limit: number): Promise<LeafRow[]> {
   const { rows } = await db.query<LeafRow>(
