@@ -83,7 +83,7 @@ export type AssignmentRow = {
 };
 
 /** A workspace's leases as exported, oldest first. */
-export async function leasesOf({ pool }: TestMarket, workspaceId: bigint): Promise<AssignmentRow[]> {
+async function leasesOf({ pool }: TestMarket, workspaceId: bigint): Promise<AssignmentRow[]> {
   const { rows } = await pool.query<AssignmentRow>(
     `select replica, lease, node_id, state, desired, release_reason
      from chain.assignment where workspace_id = $1 order by lease, replica`,
