@@ -1,6 +1,6 @@
 import { type Database, type Queryable, transaction } from "../shared/db/pool.ts";
 
-export type AssignItem = { requestId: string; workspaceId: bigint; replica: number; nodeId: number };
+type AssignItem = { requestId: string; workspaceId: bigint; replica: number; nodeId: number };
 
 /** Answered placements that go to the chain together, in this order. */
 export type AssignBatch = { batchId: string; items: AssignItem[] };

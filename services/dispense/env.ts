@@ -6,43 +6,45 @@ import type { ProgressDeadlines } from "./progress.ts";
 const seconds = (value: number, what: string) => envTypes.seconds().default(value).describe(what);
 const count = (value: number, what: string) => z.coerce.number().int().min(1).default(value).describe(what);
 
+const shape = {
+  ...commonEnv,
+  ...chainEnv,
+  ...databaseEnv,
+  ...redisEnv,
+  ...signerEnv,
+  IMAGE_STORE: z.string().describe("Folder of the market's own images, served at /v2/"),
+  SWEEP_SECONDS: seconds(3, "Seconds between looks at what is under way"),
+  CONCURRENCY: count(16, "Workspaces worked on at once"),
+  ASSIGN_BATCH: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(50)
+    .default(50)
+    .describe("Assignments in one transaction at most"),
+  WAVE: count(64, "Replicas of one workspace that are distributed at once"),
+  PLACEMENT_TRIES: count(5, "Refused assignments of a replica in a row before a pause"),
+  PLACEMENT_PAUSE: seconds(30, "Seconds before an impossible placement is asked again"),
+  ASK_DEADLINE: seconds(15, "Seconds after which a placement without an answer counts as stuck"),
+  AVOID_REFUSED: seconds(30, "Seconds for which a node that the chain refused is left out"),
+  AVOID_REPLACED: seconds(600, "Seconds for which a node that failed with a replica is left out"),
+  DEADLINE_ACCEPT: seconds(60, "Seconds that a node has to accept a lease"),
+  DEADLINE_STALL: seconds(180, "Seconds that a download may go without progress"),
+  DEADLINE_DOWNLOAD: seconds(3600, "Seconds that a download may take"),
+  DEADLINE_READY: seconds(120, "Seconds from the verified image to Ready"),
+  DEADLINE_START: seconds(120, "Seconds that a start may take"),
+  DEADLINE_RETRY: seconds(20, "Seconds that a node has to recover from a failure by itself"),
+  DEADLINE_DELETE: seconds(120, "Seconds that a node has to delete"),
+};
+
+export type DispenseSettings = ReturnType<typeof readDispenseEnv>;
+
 /** Settings of dispense, read once at its start. */
-export function dispenseEnv() {
-  return readEnv({
-    ...commonEnv,
-    ...chainEnv,
-    ...databaseEnv,
-    ...redisEnv,
-    ...signerEnv,
-    IMAGE_STORE: z.string().describe("Folder of the market's own images, served at /v2/"),
-    SWEEP_SECONDS: seconds(3, "Seconds between looks at what is under way"),
-    CONCURRENCY: count(16, "Workspaces worked on at once"),
-    ASSIGN_BATCH: z.coerce
-      .number()
-      .int()
-      .min(1)
-      .max(50)
-      .default(50)
-      .describe("Assignments in one transaction at most"),
-    WAVE: count(64, "Replicas of one workspace that are distributed at once"),
-    PLACEMENT_TRIES: count(5, "Refused assignments of a replica in a row before a pause"),
-    PLACEMENT_PAUSE: seconds(30, "Seconds before an impossible placement is asked again"),
-    ASK_DEADLINE: seconds(15, "Seconds after which a placement without an answer counts as stuck"),
-    AVOID_REFUSED: seconds(30, "Seconds for which a node that the chain refused is left out"),
-    AVOID_REPLACED: seconds(600, "Seconds for which a node that failed with a replica is left out"),
-    DEADLINE_ACCEPT: seconds(60, "Seconds that a node has to accept a lease"),
-    DEADLINE_STALL: seconds(180, "Seconds that a download may go without progress"),
-    DEADLINE_DOWNLOAD: seconds(3600, "Seconds that a download may take"),
-    DEADLINE_READY: seconds(120, "Seconds from the verified image to Ready"),
-    DEADLINE_START: seconds(120, "Seconds that a start may take"),
-    DEADLINE_RETRY: seconds(20, "Seconds that a node has to recover from a failure by itself"),
-    DEADLINE_DELETE: seconds(120, "Seconds that a node has to delete"),
-  });
+export function readDispenseEnv(source?: Record<string, string | undefined>) {
+  return readEnv(shape, source);
 }
 
-type Settings = ReturnType<typeof dispenseEnv>;
-
-export function limitsOf(settings: Settings): PlacementLimits {
+export function limitsOf(settings: DispenseSettings): PlacementLimits {
   return {
     wave: settings.WAVE,
     tries: settings.PLACEMENT_TRIES,
@@ -53,7 +55,7 @@ export function limitsOf(settings: Settings): PlacementLimits {
   };
 }
 
-export function deadlinesOf(settings: Settings): ProgressDeadlines {
+export function deadlinesOf(settings: DispenseSettings): ProgressDeadlines {
   return {
     accept: settings.DEADLINE_ACCEPT,
     stall: settings.DEADLINE_STALL,

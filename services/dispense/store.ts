@@ -157,13 +157,13 @@ export async function unanswered(
   return found.rows;
 }
 
-/** Open workspaces with a replica that has no lease and whose requests so far came to nothing. */
+/** Open workspaces with a replica that has no lease and no request under way, but had one before. */
 export async function unplaced(db: Queryable): Promise<bigint[]> {
   const found = await db.query<{ workspace_id: bigint }>(
     `select distinct placement.workspace_id::int8
      from app.placement as placement
      join chain.workspace as workspace on workspace.workspace_id = placement.workspace_id::int8
-     where placement.status in ('impossible', 'refused') and workspace.status = 'open'
+     where placement.status in ('impossible', 'refused', 'used') and workspace.status = 'open'
        and placement.replica < workspace.replicas
        and not exists (
          select from chain.assignment as held

@@ -6,7 +6,7 @@ export type HeldLease = {
   lease: number;
   state: AssignmentState;
   desired: Desired;
-  /** Unix seconds of the block that brought the present state and wish. */
+  /** Unix seconds of the block that brought the present state and wish, or closed the lease in escrow. */
   since: number;
   /** A lost exclusive lease cannot be released before this (Unix seconds); null: at once. */
   releasableAt: number | null;
@@ -125,7 +125,8 @@ export function findStuck(facts: Facts, deadlines: Deadlines): StuckStep[] {
   for (const lease of facts.leases) {
     const name = phaseOf(facts, lease);
     if (name === undefined) continue;
-    waiting.push({ name, replica: lease.replica, lease: lease.lease, seconds: facts.now - lease.since });
+    const since = isExpired(facts) ? Math.max(lease.since, facts.expiresAt) : lease.since;
+    waiting.push({ name, replica: lease.replica, lease: lease.lease, seconds: facts.now - since });
   }
   return waiting.filter((step) => step.seconds > deadlines[step.name]);
 }

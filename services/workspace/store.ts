@@ -67,13 +67,14 @@ async function loadLeases(db: Queryable, workspaceId: bigint, now: number): Prom
     owing: boolean;
   }>(
     `select assignment.replica::int4, assignment.lease::float8, assignment.state, assignment.desired,
-       floor(extract(epoch from block.time))::float8 as since,
+       floor(extract(epoch from greatest(block.time, case when lease.closed then closing.time end)))::float8 as since,
        assignment.lost_until::float8 as releasable_at,
        coalesce(not lease.closed, true) as funded,
        coalesce(lease.running and not lease.closed and lease.clock_since < $2, false) as owing
      from chain.assignment as assignment
      join chain.block as block on block.number = assignment.block_number
      left join chain.lease as lease using (workspace_id, replica, lease)
+     left join chain.block as closing on closing.number = lease.block_number
      where assignment.workspace_id = $1::int8 and assignment.release_reason is null
        and assignment.state not in ('none', 'deleted', 'released')
      order by assignment.replica, assignment.lease`,
@@ -86,12 +87,12 @@ async function loadMissing(db: Queryable, workspaceId: bigint): Promise<Facts["m
   const found = await db.query<{ replica: number; since: number }>(
     `select replica::int4,
        floor(extract(epoch from greatest(
-         published.time,
+         changed.time,
          (select max(block.time) from chain.assignment as past join chain.block as block on block.number = past.block_number
           where past.workspace_id = $1::int8 and past.replica = wanted.replica)
        )))::float8 as since
      from chain.workspace as workspace
-     join chain.block as published on published.number = workspace.published_block
+     join chain.block as changed on changed.number = workspace.block_number
      cross join lateral generate_series(0, workspace.replicas::int4 - 1) as wanted (replica)
      where workspace.workspace_id = $1::int8 and not exists (
        select from chain.assignment as held

@@ -1,0 +1,108 @@
+import type { Queue } from "bullmq";
+import type { Registry } from "prom-client";
+import { privateKeyToAccount } from "viem/accounts";
+import { createChainClient, requireChain } from "../shared/chain/client.ts";
+import { readDeployment } from "../shared/chain/deployment.ts";
+import { createSender, type Sender } from "../shared/chain/send.ts";
+import { appChannel, chainChannel, listenForChanges } from "../shared/db/listen.ts";
+import { createPool, type Database, requireSchema } from "../shared/db/pool.ts";
+import { createApp, errorHandler, listen } from "../shared/http.ts";
+import type { ServiceContext } from "../shared/lifecycle.ts";
+import { type Loop, startLoop } from "../shared/loop.ts";
+import { createRegistry } from "../shared/metrics.ts";
+import { connectRedis, enqueue, openQueue, queues, serveQueue } from "../shared/queue.ts";
+import { assignAnswered } from "./assign.ts";
+import { type DispenseSettings, deadlinesOf, limitsOf } from "./env.ts";
+import { followProgress } from "./follow.ts";
+import { createHandler } from "./handle.ts";
+import { createMetrics } from "./metrics.ts";
+import { registryRouter } from "./registry.ts";
+import { createSweep } from "./sweep.ts";
+
+// Transactions of assignments that are under way at once: one is made ready while another is mined.
+const assigners = 3;
+
+/** Starts dispense: serves its queue and the image registry, assigns what match answered, follows what is on its way. */
+export async function startDispense(
+  settings: DispenseSettings,
+  context: ServiceContext,
+): Promise<{ url: string }> {
+  const { logger, signal } = context;
+  const deployment = readDeployment(settings.DEPLOYMENT_FILE);
+  const client = createChainClient({ rpcUrls: settings.CHAIN_RPC_URLS, chainId: deployment.chainId });
+  const pool = createPool({ url: settings.DATABASE_URL, name: "dispense", max: settings.CONCURRENCY + 8 });
+  context.onStop("postgres", () => pool.end());
+  await requireSchema(pool);
+  await requireChain(client, deployment);
+  const account = privateKeyToAccount(settings.SIGNER_KEY);
+  const sender = await createSender({ pool, client, account, deployment, logger, signal });
+  const redis = connectRedis(settings.REDIS_URL);
+  context.onStop("redis", () => redis.disconnect());
+  const registry = createRegistry("dispense");
+  const dispenseQueue = openQueue(queues.dispense, redis, context);
+  const placementQueue = openQueue(queues.placement, redis, context);
+  const work = startWork({ settings, context, pool, sender, registry, dispenseQueue, placementQueue });
+  serveQueue(queues.dispense, redis, context, work.handle, settings.CONCURRENCY);
+  listenForChanges({
+    url: settings.DATABASE_URL,
+    channels: [chainChannel, appChannel],
+    logger,
+    signal,
+    onNotice: (channel, payload) => {
+      if (channel === appChannel && payload !== undefined && payload !== "placement") return;
+      for (const loop of channel === appChannel ? work.onAnswer : work.onBlock) loop.wake();
+    },
+  });
+  const health = async () => {
+    await pool.query("select 1");
+    return { ok: redis.status === "ready", details: { redis: redis.status } };
+  };
+  const app = createApp({ health, registry });
+  app.use(registryRouter({ storeDir: settings.IMAGE_STORE, logger }));
+  app.use(errorHandler(logger));
+  return listen(app, { host: settings.HOST, port: settings.PORT }, context);
+}
+
+type WorkDeps = {
+  settings: DispenseSettings;
+  context: ServiceContext;
+  pool: Database;
+  sender: Sender;
+  registry: Registry;
+  dispenseQueue: Queue;
+  placementQueue: Queue;
+};
+
+/** Starts the loops; each runs by itself every SWEEP_SECONDS, and sooner when woken. */
+function startWork({ settings, context, pool, sender, registry, ...queue }: WorkDeps) {
+  const { logger, signal } = context;
+  const metrics = createMetrics(registry);
+  const askMatch = (requestId: string) => enqueue(queue.placementQueue, { requestId });
+  const askAgain = (workspaceId: bigint) =>
+    enqueue(queue.dispenseQueue, { workspaceId: String(workspaceId) });
+  const batchSize = settings.ASSIGN_BATCH;
+  const loop = (name: string, round: (signal: AbortSignal) => Promise<void>): Loop => {
+    const started = startLoop({ name, logger, signal, interval: settings.SWEEP_SECONDS * 1000 }, round);
+    context.onStop(name, () => started.done);
+    return started;
+  };
+  const assignDeps = { pool, sender, logger, metrics, batchSize, askAgain };
+  const onAnswer = Array.from({ length: assigners }, (_, place) =>
+    loop(`assign ${place + 1}`, (ended) => assignAnswered(assignDeps, ended)),
+  );
+  const sweep = createSweep({
+    pool,
+    logger,
+    metrics,
+    askDeadline: settings.ASK_DEADLINE,
+    askMatch,
+    askAgain,
+  });
+  const deadlines = deadlinesOf(settings);
+  const onBlock = [
+    loop("sweep", sweep),
+    loop("follow", () => followProgress({ pool, sender, logger, metrics, deadlines, batchSize })),
+  ];
+  const handle = createHandler({ pool, logger, metrics, limits: limitsOf(settings), askMatch });
+  return { handle, onAnswer, onBlock };
+}

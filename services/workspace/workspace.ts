@@ -1,0 +1,64 @@
+import { privateKeyToAccount } from "viem/accounts";
+import { createChainClient, requireChain } from "../shared/chain/client.ts";
+import { readDeployment } from "../shared/chain/deployment.ts";
+import { createSender } from "../shared/chain/send.ts";
+import { chainChannel, listenForChanges } from "../shared/db/listen.ts";
+import { createPool, requireSchema } from "../shared/db/pool.ts";
+import { createApp, listen } from "../shared/http.ts";
+import type { ServiceContext } from "../shared/lifecycle.ts";
+import { createRegistry } from "../shared/metrics.ts";
+import { connectRedis, enqueue, openQueue, queues, serveQueue } from "../shared/queue.ts";
+import { deadlinesOf, type WorkspaceSettings } from "./env.ts";
+import { createHandler } from "./handle.ts";
+import { createMetrics } from "./metrics.ts";
+import { startSweep } from "./sweep.ts";
+
+/** Starts workspace: serves its queue, and sweeps over all workspaces every few seconds. */
+export async function startWorkspace(
+  settings: WorkspaceSettings,
+  context: ServiceContext,
+): Promise<{ url: string }> {
+  const { logger, signal } = context;
+  const deployment = readDeployment(settings.DEPLOYMENT_FILE);
+  const client = createChainClient({ rpcUrls: settings.CHAIN_RPC_URLS, chainId: deployment.chainId });
+  const pool = createPool({ url: settings.DATABASE_URL, name: "workspace", max: settings.CONCURRENCY + 4 });
+  context.onStop("postgres", () => pool.end());
+  await requireSchema(pool);
+  await requireChain(client, deployment);
+  const redis = connectRedis(settings.REDIS_URL);
+  context.onStop("redis", () => redis.disconnect());
+  const account = privateKeyToAccount(settings.SIGNER_KEY);
+  const sender = await createSender({ pool, client, account, deployment, logger, signal });
+  const registry = createRegistry("workspace");
+  const workspaceQueue = openQueue(queues.workspace, redis, context);
+  const dispenseQueue = openQueue(queues.dispense, redis, context);
+  const handle = createHandler({
+    pool,
+    sender,
+    logger,
+    metrics: createMetrics(registry),
+    deadlines: deadlinesOf(settings),
+    askDispense: (workspaceId) => enqueue(dispenseQueue, { workspaceId: String(workspaceId) }),
+  });
+  serveQueue(queues.workspace, redis, context, handle, settings.CONCURRENCY);
+  const sweep = startSweep({
+    pool,
+    logger,
+    signal,
+    interval: settings.SWEEP_SECONDS * 1000,
+    enqueue: (workspaceId) => enqueue(workspaceQueue, { workspaceId: String(workspaceId) }),
+  });
+  context.onStop("sweep", () => sweep.done);
+  listenForChanges({
+    url: settings.DATABASE_URL,
+    channels: [chainChannel],
+    logger,
+    signal,
+    onNotice: () => sweep.wake(),
+  });
+  const health = async () => {
+    await pool.query("select 1");
+    return { ok: redis.status === "ready", details: { redis: redis.status } };
+  };
+  return listen(createApp({ health, registry }), { host: settings.HOST, port: settings.PORT }, context);
+}

@@ -1,0 +1,247 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Queue } from "bullmq";
+import { expect } from "chai";
+import type { Redis } from "ioredis";
+import { takeBatch } from "../../../services/dispense/batches.ts";
+import { startDispense } from "../../../services/dispense/dispense.ts";
+import { readDispenseEnv } from "../../../services/dispense/env.ts";
+import { toJson } from "../../../services/shared/json.ts";
+import { connectRedis, enqueue } from "../../../services/shared/queue.ts";
+import { testStateDir } from "../../support/parts.ts";
+import { createTestContext, eventually, type TestContext } from "../support/context.ts";
+import { addNode, fund, lose, orders, progress, publish, report } from "../workspace/acts.ts";
+import { privateKeyOf } from "../workspace/chain.ts";
+import { openMarket, type TestMarket, untilLease } from "../workspace/market.ts";
+import { answerPlacements, type Choose } from "./match.ts";
+
+describe("dispense, on a chain with Postgres and Redis", function () {
+  this.timeout(60_000);
+  let market: TestMarket;
+  let redis: Redis;
+  let dispenseQueue: Queue;
+  let authorizationId: bigint;
+  let urls: string[];
+  let services: TestContext[];
+  let stopMatch: (() => Promise<void>) | undefined;
+  let nodes: { big: number; other: number; small: number };
+
+  before(async () => {
+    market = await openMarket();
+    authorizationId = await fund(market.chain, 1_000_000n);
+    nodes = {
+      big: await addNode(market.chain, "big", 40),
+      other: await addNode(market.chain, "other", 40),
+      small: await addNode(market.chain, "small", 1),
+    };
+    await market.exported();
+    redis = connectRedis(market.redisUrl);
+    dispenseQueue = new Queue("dispense", { connection: redis });
+    services = [createTestContext("dispense"), createTestContext("dispense")];
+    urls = [];
+    for (const context of services) urls.push((await startDispense(await settings(market), context)).url);
+  });
+
+  afterEach(async () => {
+    await stopMatch?.();
+    stopMatch = undefined;
+  });
+
+  after(async () => {
+    await Promise.all(services.map((service) => service.stop()));
+    await dispenseQueue.close();
+    redis.disconnect();
+    await market.stop();
+  });
+
+  const matchBy = (choose: Choose) => {
+    stopMatch = answerPlacements(market, redis, choose);
+  };
+
+  /** Publishes and hands over, as workspace does. */
+  const published = async (replicas = 1) => {
+    const workspace = await publish(market.chain, { authorizationId, replicas });
+    await market.exported();
+    await handOver(workspace.workspaceId);
+    return workspace;
+  };
+
+  const handOver = (workspaceId: bigint) => enqueue(dispenseQueue, { workspaceId: String(workspaceId) });
+  const lease = (workspaceId: bigint, replica = 0, number = 1) => ({ workspaceId, replica, lease: number });
+
+  it("assigns each replica once, started, though two instances work on it", async () => {
+    matchBy(() => nodes.big);
+    const { workspaceId } = await published(5);
+    for (const replica of [0, 1, 2, 3, 4]) {
+      await untilLease(market, lease(workspaceId, replica), { node_id: nodes.big, desired: "run" });
+    }
+    await eventually("placements used", async () => (await placementsOf(workspaceId)).every(isUsed));
+    expect(await placementsOf(workspaceId)).to.have.length(5);
+    const { rows } = await market.pool.query("select from chain.event_item_refused");
+    expect(rows).to.have.length(0);
+    const texts = await Promise.all(urls.map(async (url) => (await fetch(`${url}/metrics`)).text()));
+    expect(texts.join()).to.match(/ngpu_publish_to_assigned_seconds_count\{[^}]*\} [1-5]\b/);
+  });
+
+  it("tries another node when the chain refuses one, and keeps the reason", async () => {
+    matchBy(({ excluded }) => (excluded.includes(nodes.small) ? nodes.other : nodes.small));
+    const { workspaceId } = await published(2);
+    await eventually("both replicas assigned", async () => {
+      const used = (await placementsOf(workspaceId)).filter(isUsed);
+      return used.length === 2;
+    });
+    const placements = await placementsOf(workspaceId);
+    const refused = placements.filter(({ status }) => status === "refused");
+    expect(refused).to.have.length(1);
+    expect(refused[0]?.refusal).to.match(/^NodeCapacityExceeded\(/);
+    expect(refused[0]?.node_id).to.equal(nodes.small);
+    const last = placements.at(-1);
+    expect(last).to.deep.include({ status: "used", node_id: nodes.other, excluded: [nodes.small] });
+  });
+
+  it("keeps an impossible placement and asks again when the fleet changes", async () => {
+    let found: number | null = null;
+    matchBy(() => found);
+    const { workspaceId } = await published();
+    await eventually("impossible", async () =>
+      (await placementsOf(workspaceId)).some(({ status }) => status === "impossible"),
+    );
+    found = nodes.big;
+    await addNode(market.chain, "late", 1);
+    await untilLease(market, lease(workspaceId), { node_id: nodes.big });
+    const statuses = (await placementsOf(workspaceId)).map(({ status }) => status);
+    expect(statuses[0]).to.equal("impossible");
+  });
+
+  it("assigns at rest what its owner stopped", async () => {
+    matchBy(() => nodes.big);
+    const { workspaceId, spec } = await published();
+    await untilLease(market, lease(workspaceId), { desired: "run" });
+    await report(market.chain, "big", lease(workspaceId), "running");
+    await orders.stop(market.chain, lease(workspaceId));
+    await lose(market.chain, lease(workspaceId), spec);
+    await market.exported();
+    await handOver(workspaceId);
+    await untilLease(market, lease(workspaceId, 0, 2), { desired: "hold" });
+  });
+
+  it("gives a failed replica to another node, with the node's reason kept", async () => {
+    matchBy(({ excluded }) => (excluded.includes(nodes.big) ? nodes.other : nodes.big));
+    const { workspaceId } = await published();
+    await untilLease(market, lease(workspaceId), { node_id: nodes.big });
+    await report(market.chain, "big", lease(workspaceId), "failed", "image is broken");
+    await market.chain.pass(30);
+    await untilLease(market, lease(workspaceId), { state: "released", release_reason: "replaced" });
+    await handOver(workspaceId);
+    await untilLease(market, lease(workspaceId, 0, 2), { node_id: nodes.other });
+    expect(await replacementsOf(workspaceId)).to.deep.equal([
+      { lease: 1n, node_id: BigInt(nodes.big), reason: "the node reported a failure: image is broken" },
+    ]);
+  });
+
+  it("takes a download without progress from the node, first by asking, then by force", async () => {
+    matchBy(({ excluded }) => (excluded.includes(nodes.big) ? nodes.other : nodes.big));
+    const { workspaceId } = await published();
+    await untilLease(market, lease(workspaceId), { node_id: nodes.big });
+    await progress(market.chain, "big", lease(workspaceId), "downloading");
+    await market.chain.pass(200);
+    await untilLease(market, lease(workspaceId), { desired: "delete" });
+    await market.chain.pass(200);
+    await untilLease(market, lease(workspaceId), { state: "released", release_reason: "lost" });
+    await handOver(workspaceId);
+    await untilLease(market, lease(workspaceId, 0, 2), { node_id: nodes.other });
+    const [replacement] = await replacementsOf(workspaceId);
+    expect(replacement?.reason).to.equal("no progress of the download within 180 s");
+  });
+
+  it("puts every job back after Redis lost everything half way", async () => {
+    // Nobody answers yet: the request waits in the queue.
+    const { workspaceId } = await published();
+    await eventually("asked", async () => (await placementsOf(workspaceId)).length === 1);
+    await redis.flushdb();
+    matchBy(() => nodes.big);
+    await untilLease(market, lease(workspaceId), { node_id: nodes.big });
+    expect(await placementsOf(workspaceId)).to.have.length(1);
+  });
+
+  it("asks again by itself for what was refused before Redis lost everything", async () => {
+    let refused = 0;
+    matchBy(() => {
+      refused += 1;
+      return null;
+    });
+    const { workspaceId } = await published();
+    await eventually("impossible", () => refused > 0);
+    await stopMatch?.();
+    await redis.flushdb();
+    matchBy(() => nodes.big);
+    await addNode(market.chain, "later", 1);
+    await untilLease(market, lease(workspaceId), { node_id: nodes.big });
+  });
+
+  it("finishes a batch that another instance left behind", async () => {
+    await Promise.all(services.map((service) => service.stop()));
+    const workspace = await publish(market.chain, { authorizationId });
+    await market.exported();
+    const { workspaceId } = workspace;
+    await market.pool.query(
+      `insert into app.placement (request_id, workspace_id, replica, status, node_id, answered_at)
+       values (gen_random_uuid(), $1, 0, 'answered', $2, now())`,
+      [workspaceId, nodes.big],
+    );
+    // As a process does that is killed before it sends; what the stop above left half done is taken first.
+    const taken = async () =>
+      (await takeBatch(market.pool, 10))?.items.some((item) => item.workspaceId === workspaceId);
+    await eventually("the batch with the placement", taken);
+    await market.pool.query("update app.assign_batch set claimed_until = now() where settled_at is null");
+    services = [createTestContext("dispense")];
+    for (const context of services) urls = [(await startDispense(await settings(market), context)).url];
+    await untilLease(market, lease(workspaceId), { node_id: nodes.big });
+    await eventually("used", async () => (await placementsOf(workspaceId)).every(isUsed));
+  });
+
+  it("serves the image registry and its own health", async () => {
+    const registry = await fetch(`${urls[0]}/v2/`);
+    expect(registry.status).to.equal(200);
+    expect(registry.headers.get("docker-distribution-api-version")).to.equal("registry/2.0");
+    expect((await fetch(`${urls[0]}/healthz`)).status).to.equal(200);
+  });
+
+  type PlacementRow = { status: string; node_id: number; excluded: number[]; refusal: string | null };
+
+  async function placementsOf(workspaceId: bigint): Promise<PlacementRow[]> {
+    const { rows } = await market.pool.query<PlacementRow>(
+      "select status, node_id, excluded, refusal from app.placement where workspace_id = $1 order by asked_at",
+      [workspaceId],
+    );
+    return rows;
+  }
+
+  async function replacementsOf(workspaceId: bigint) {
+    const { rows } = await market.pool.query<{ lease: bigint; node_id: bigint; reason: string }>(
+      "select lease, node_id, reason from app.replacement where workspace_id = $1 order by lease",
+      [workspaceId],
+    );
+    return rows;
+  }
+});
+
+function isUsed({ status }: { status: string }): boolean {
+  return status === "used";
+}
+
+async function settings(market: TestMarket) {
+  const folder = join(await testStateDir(), "dispense");
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, "deployment.json");
+  writeFileSync(file, toJson(market.chain.deployment));
+  return readDispenseEnv({
+    CHAIN_RPC_URLS: market.chain.url,
+    DEPLOYMENT_FILE: file,
+    DATABASE_URL: market.urlAs("ngpu_dispense"),
+    REDIS_URL: market.redisUrl,
+    SIGNER_KEY: privateKeyOf("dispense"),
+    IMAGE_STORE: folder,
+    SWEEP_SECONDS: "0.2",
+  });
+}

@@ -1,0 +1,159 @@
+import { join } from "node:path";
+import type {} from "@nomicfoundation/hardhat-ignition-viem";
+import { createHardhatRuntimeEnvironment } from "hardhat/hre";
+import type { HttpNetworkUserConfig } from "hardhat/types/config";
+import {
+  type Address,
+  createWalletClient,
+  type Hex,
+  keccak256,
+  parseEther,
+  type TransactionReceipt,
+  toBytes,
+} from "viem";
+import { mnemonicToAccount, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
+import { deployNgpu } from "../../../contracts/ignition/deploy.ts";
+import hardhatConfig from "../../../hardhat.config.ts";
+import { startChain } from "../../../scripts/embedded/chain.ts";
+import {
+  type ChainClient,
+  chainOf,
+  chainTransport,
+  createChainClient,
+} from "../../../services/shared/chain/client.ts";
+import {
+  type ContractName,
+  type Deployment,
+  parseDeployment,
+} from "../../../services/shared/chain/deployment.ts";
+import { toJson } from "../../../services/shared/json.ts";
+import { rootDir, stopAtEnd, testStateDir } from "../../support/parts.ts";
+
+/** Accounts that have ETH on the embedded chain. */
+const people = ["deployer", "treasury", "workspace", "dispense", "owner", "relayer", "match"] as const;
+type Person = (typeof people)[number];
+
+const phrase = "test test test test test test test test test test test junk";
+/** The private key of one of the people. */
+export function privateKeyOf(person: Person): Hex {
+  const { privateKey } = mnemonicToAccount(phrase, { addressIndex: people.indexOf(person) }).getHdKey();
+  if (privateKey === null) throw new Error(`${person} has no key.`);
+  return `0x${Buffer.from(privateKey).toString("hex")}`;
+}
+
+/** The accounts of the market's own people. */
+export const accounts = Object.fromEntries(
+  people.map((person) => [person, privateKeyToAccount(privateKeyOf(person))]),
+) as Record<Person, PrivateKeyAccount>;
+
+/** A key that is the same in every run; it has no ETH. */
+export function nodeKey(name: string): PrivateKeyAccount {
+  return privateKeyToAccount(keccak256(toBytes(`ngpu test node ${name}`)));
+}
+
+/** A chain with the market's contracts, as one suite finds it: nothing registered, nothing published. */
+export type TestChain = {
+  url: string;
+  client: ChainClient;
+  deployment: Deployment;
+  /** Sends a call to a contract and waits for its receipt. */
+  call: (person: Person, contract: ContractName, data: Hex) => Promise<TransactionReceipt>;
+  /** Lets seconds pass on the chain, and a block with them. */
+  pass: (seconds: number) => Promise<void>;
+};
+
+type SharedChain = { chain: TestChain; snapshot: Hex };
+let shared: Promise<SharedChain> | undefined;
+
+/** The OP-stack simulation with every contract deployed, a block for each transaction; set back for each suite. */
+export async function freshChain(): Promise<TestChain> {
+  shared ??= startSharedChain();
+  const { chain, snapshot } = await shared;
+  await rpc(chain.url, "evm_revert", [snapshot]);
+  shared = Promise.resolve({ chain, snapshot: (await rpc(chain.url, "evm_snapshot", [])) as Hex });
+  return chain;
+}
+
+async function startSharedChain(): Promise<SharedChain> {
+  const stateDir = await testStateDir();
+  const { url, stop } = await startChain({ rootDir, stateDir });
+  stopAtEnd(stop);
+  await rpc(url, "evm_setIntervalMining", [0]);
+  await rpc(url, "evm_setAutomine", [true]);
+  const deployment = parseDeployment(JSON.parse(toJson(await deploy(url, join(stateDir, "ignition")))));
+  const client = createChainClient({ rpcUrls: [url], chainId: deployment.chainId });
+  const call: TestChain["call"] = async (person, contract, data) => {
+    const to = deployment.contracts[contract];
+    const hash = await walletOf(url, deployment.chainId, person).sendTransaction({ to, data });
+    const receipt = await client.waitForTransactionReceipt({ hash, pollingInterval: 20 });
+    if (receipt.status === "reverted") throw new Error(`A call of ${contract} was reverted.`);
+    return receipt;
+  };
+  const pass = async (seconds: number) => {
+    await rpc(url, "evm_increaseTime", [seconds]);
+    await rpc(url, "evm_mine", []);
+  };
+  const chain: TestChain = { url, client, deployment, call, pass };
+  return { chain, snapshot: (await rpc(url, "evm_snapshot", [])) as Hex };
+}
+
+function walletOf(url: string, chainId: number, person: Person) {
+  return createWalletClient({
+    account: accounts[person],
+    chain: chainOf(chainId),
+    transport: chainTransport([url]),
+  });
+}
+
+async function deploy(url: string, journalFolder: string) {
+  const target: HttpNetworkUserConfig = {
+    type: "http",
+    chainType: "op",
+    url,
+    accounts: [privateKeyOf("deployer")],
+  };
+  const hre = await createHardhatRuntimeEnvironment(
+    { ...hardhatConfig, networks: { target }, paths: { ignition: journalFolder } },
+    {},
+    rootDir,
+  );
+  await hre.tasks.getTask("build").run({ quiet: true });
+  const connection = await hre.network.create({ network: "target", chainType: "op" });
+  const address = (person: Person): Address => accounts[person].address;
+  const deployed = await deployNgpu({
+    connection,
+    pollMs: 10,
+    journal: { folder: journalFolder, id: "test" },
+    parameters: {
+      treasury: address("treasury"),
+      guardian: address("deployer"),
+      committers: [],
+      keepers: [address("workspace"), address("dispense"), address("match")],
+      measureKeepers: [],
+      poster: address("deployer"),
+      quorum: 1,
+      slotSeconds: 60,
+      measureWindowSeconds: 300,
+      measureTtlSeconds: 86_400,
+      clockMarginSeconds: 5,
+      epochSeconds: 3_600,
+      activationDelay: 60,
+      emissionPerEpoch: parseEther("1000"),
+      cap: parseEther("1000000"),
+      genesisSupply: parseEther("1000"),
+    },
+  });
+  await connection.close();
+  return deployed;
+}
+
+async function rpc(url: string, method: string, params: unknown[]): Promise<unknown> {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
+  });
+  const answer = (await response.json()) as { result?: unknown; error?: { message: string } };
+  if (answer.error !== undefined) throw new Error(`${method}: ${answer.error.message}`);
+  return answer.result;
+}

@@ -1,0 +1,228 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Queue } from "bullmq";
+import { expect } from "chai";
+import type { Redis } from "ioredis";
+import { toJson } from "../../../services/shared/json.ts";
+import { connectRedis } from "../../../services/shared/queue.ts";
+import { readWorkspaceEnv } from "../../../services/workspace/env.ts";
+import { startWorkspace } from "../../../services/workspace/workspace.ts";
+import { testStateDir } from "../../support/parts.ts";
+import { createTestContext, eventually, type TestContext } from "../support/context.ts";
+import {
+  addNode,
+  assign,
+  fund,
+  lose,
+  orders,
+  type Published,
+  progress,
+  publish,
+  report,
+  setKeeper,
+} from "./acts.ts";
+import { accounts, privateKeyOf } from "./chain.ts";
+import { openMarket, type TestMarket, untilLease } from "./market.ts";
+
+describe("workspace, on a chain with Postgres and Redis", function () {
+  this.timeout(60_000);
+  let market: TestMarket;
+  let services: TestContext[];
+  let urls: string[];
+  let redis: Redis;
+  let dispenseQueue: Queue;
+  let authorizationId: bigint;
+  let nodeId: number;
+
+  before(async () => {
+    market = await openMarket();
+    authorizationId = await fund(market.chain, 1_000_000n);
+    nodeId = await addNode(market.chain, "one", 40);
+    await market.exported();
+    redis = connectRedis(market.redisUrl);
+    dispenseQueue = new Queue("dispense", { connection: redis });
+    // Two instances from the start: nothing may be done twice.
+    services = [createTestContext("workspace"), createTestContext("workspace")];
+    urls = [];
+    for (const context of services) urls.push((await startWorkspace(await settings(market), context)).url);
+  });
+
+  after(async () => {
+    await Promise.all(services.map((service) => service.stop()));
+    await dispenseQueue.close();
+    redis.disconnect();
+    await market.stop();
+  });
+
+  const published = (given: { replicas?: number; expiresAt?: number } = {}) =>
+    publish(market.chain, { authorizationId, ...given });
+
+  const runningLease = async (workspace: Published, replica = 0) => {
+    const ref = await assign(market.chain, workspace, { replica, nodeId, start: true });
+    await report(market.chain, "one", ref, "running");
+    return ref;
+  };
+
+  /** Passes once every workspace that is not settled has been looked at, twice over. */
+  const sweptTwice = async () => {
+    for (let round = 0; round < 2; round++) {
+      const { workspaceId } = await published();
+      await askedFor(workspaceId);
+    }
+  };
+
+  const askedFor = (workspaceId: bigint) =>
+    eventually(`job of workspace ${workspaceId} for dispense`, async () =>
+      dispenseQueue.getJob(`dispense-${workspaceId}`),
+    );
+
+  it("hands a published workspace to dispense, and again after Redis lost everything", async () => {
+    const { workspaceId } = await published();
+    await askedFor(workspaceId);
+    await redis.flushdb();
+    await askedFor(workspaceId);
+  });
+
+  it("starts a lease that was assigned at rest, once its image is ready", async () => {
+    const workspace = await published();
+    const ref = await assign(market.chain, workspace, { nodeId, start: false });
+    await progress(market.chain, "one", ref, "verified");
+    await untilLease(market, ref, { state: "assigned", desired: "hold" });
+    await report(market.chain, "one", ref, "ready");
+    await untilLease(market, ref, { state: "ready", desired: "run" });
+  });
+
+  it("keeps stopped what its owner stopped, on the next node too, until the owner starts it", async () => {
+    const workspace = await published();
+    const first = await runningLease(workspace);
+    await orders.stop(market.chain, first);
+    await lose(market.chain, first, workspace.spec);
+    const next = await assign(market.chain, workspace, { nodeId, start: false });
+    await report(market.chain, "one", next, "ready");
+    await untilLease(market, next, { state: "ready" });
+    await sweptTwice();
+    await untilLease(market, next, { state: "ready", desired: "hold" });
+    await orders.start(market.chain, next);
+    await untilLease(market, next, { desired: "run" });
+  });
+
+  it("stops what was started on the next node before the owner's stop was seen", async () => {
+    const workspace = await published();
+    const first = await runningLease(workspace);
+    await orders.stop(market.chain, first);
+    await lose(market.chain, first, workspace.spec);
+    const next = await assign(market.chain, workspace, { nodeId, start: true });
+    await untilLease(market, next, { desired: "stop" });
+  });
+
+  it("starts a replica that was scaled away while stopped, and back", async () => {
+    const workspace = await published({ replicas: 2 });
+    const ref = await runningLease(workspace, 1);
+    await orders.stop(market.chain, ref);
+    await report(market.chain, "one", ref, "stopped");
+    await orders.scale(market.chain, workspace.workspaceId, 1);
+    await untilLease(market, ref, { desired: "delete" });
+    await report(market.chain, "one", ref, "deleted");
+    await orders.scale(market.chain, workspace.workspaceId, 2);
+    const next = await assign(market.chain, workspace, { replica: 1, nodeId, start: false });
+    await report(market.chain, "one", next, "ready");
+    await untilLease(market, next, { desired: "run" });
+  });
+
+  it("deletes replicas beyond the wanted number and leaves the others", async () => {
+    const workspace = await published({ replicas: 2 });
+    const kept = await runningLease(workspace, 0);
+    const surplus = await runningLease(workspace, 1);
+    await orders.scale(market.chain, workspace.workspaceId, 1);
+    await untilLease(market, surplus, { desired: "delete" });
+    await untilLease(market, kept, { desired: "run", release_reason: null });
+  });
+
+  it("deletes all replicas of a closed workspace in one transaction, sent once by two instances", async () => {
+    const workspace = await published({ replicas: 3 });
+    const refs = [];
+    for (const replica of [0, 1, 2]) refs.push(await runningLease(workspace, replica));
+    const before = await sentFor("workspace.delete");
+    await orders.close(market.chain, workspace.workspaceId);
+    for (const ref of refs) await untilLease(market, ref, { desired: "delete" });
+    await sweptTwice();
+    expect(await sentFor("workspace.delete")).to.equal(before + 1n);
+    const { rows } = await market.pool.query("select from chain.event_item_refused");
+    expect(rows).to.have.length(0);
+  });
+
+  it("closes an expired workspace and releases its leases", async () => {
+    const { timestamp } = await market.chain.client.getBlock();
+    const workspace = await published({ expiresAt: Number(timestamp) + 300 });
+    const ref = await runningLease(workspace);
+    await market.chain.pass(400);
+    await untilLease(market, ref, { state: "released", release_reason: "expired" });
+    await eventually("closed", async () => (await statusOf(workspace.workspaceId)) === "closed");
+  });
+
+  it("tries a refused step again, and keeps the reason until it is done", async () => {
+    const workspace = await published();
+    const ref = await runningLease(workspace);
+    await market.exported();
+    await setKeeper(market.chain, accounts.workspace.address, false);
+    await orders.close(market.chain, workspace.workspaceId);
+    const key = `delete:${workspace.workspaceId}/0/1`;
+    const step = () =>
+      market.pool.query<{ refusal: string | null; attempt: number }>(
+        "select refusal, attempt from app.step where key = $1",
+        [key],
+      );
+    await eventually("refusal", async () => (await step()).rows[0]?.refusal?.includes("CallerNotAuthorized"));
+    await setKeeper(market.chain, accounts.workspace.address, true);
+    await untilLease(market, ref, { desired: "delete" });
+    await eventually("step done", async () => (await step()).rows[0]?.refusal === null);
+    expect((await step()).rows[0]?.attempt).to.be.greaterThan(1);
+  });
+
+  it("counts a replica that gets no node in time as stuck", async () => {
+    await published();
+    await market.chain.pass(200);
+    await eventually("stuck step in the metrics", async () => {
+      const text = await (await fetch(`${urls[0]}/metrics`)).text();
+      return /ngpu_workspace_step_stuck_total\{step="place"[^}]*\} [1-9]/.test(text);
+    });
+  });
+
+  it("settles what its funds no longer cover, and releases it", async () => {
+    const workspace = await published();
+    const ref = await runningLease(workspace);
+    await market.exported();
+    await market.chain.pass(999_000);
+    await market.chain.pass(1_500);
+    await untilLease(market, ref, { state: "released", release_reason: "unfunded" });
+  });
+
+  async function sentFor(kind: string): Promise<bigint> {
+    const { rows } = await market.pool.query<{ count: bigint }>(
+      "select count(*) from app.transaction where kind = $1",
+      [kind],
+    );
+    return rows[0]?.count ?? 0n;
+  }
+
+  async function statusOf(workspaceId: bigint): Promise<string | undefined> {
+    const { rows } = await market.pool.query<{ status: string }>(
+      "select status from chain.workspace where workspace_id = $1",
+      [workspaceId],
+    );
+    return rows[0]?.status;
+  }
+});
+
+async function settings(market: TestMarket) {
+  const file = join(await testStateDir(), "deployment.json");
+  writeFileSync(file, toJson(market.chain.deployment));
+  return readWorkspaceEnv({
+    CHAIN_RPC_URLS: market.chain.url,
+    DEPLOYMENT_FILE: file,
+    DATABASE_URL: market.urlAs("ngpu_workspace"),
+    REDIS_URL: market.redisUrl,
+    SIGNER_KEY: privateKeyOf("workspace"),
+    SWEEP_SECONDS: "0.2",
+  });
+}
