@@ -34,6 +34,7 @@ function handOver(script, args) {
   // Ctrl-C stays something that only the terminal gives.
   process.on("SIGINT", () => child.kill("SIGTERM"));
   for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  if (process.env.npm_lifecycle_event !== undefined) whenOrphaned(() => child.kill("SIGTERM"));
   child.once("error", (error) => fail(new InstallError(`Cannot run Node 24 in ${bin}: ${error.message}`)));
   child.once("exit", (code, signal) => {
     if (signal === null) process.exit(code);
@@ -42,6 +43,17 @@ function handOver(script, args) {
     process.kill(process.pid, signal);
     setTimeout(() => process.exit(128 + constants.signals[signal]), 1000);
   });
+}
+
+/** npm runs scripts in a shell, and a signal that ends npm or the shell does not reach us. */
+function whenOrphaned(stop) {
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    stop();
+  }, 500);
+  watch.unref();
 }
 
 function fail(error) {

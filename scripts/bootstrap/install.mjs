@@ -1,6 +1,6 @@
 // Installs the packages, with the one Node that all of them accept.
 import { execFileSync } from "node:child_process";
-import { lstatSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, sep } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { tryLock } from "../lock.mjs";
@@ -20,16 +20,12 @@ export async function ensureInstalled(root) {
     if (isInstalled(root)) return;
     refuseWhileRunning(root);
     const node = await findNode(root);
+    rmSync(join(root, "node_modules"), { recursive: true, force: true });
+    // Not `npm ci`: it fails where the registry lacks a package for some other machine, which nothing here needs.
     // All kinds of packages whatever NODE_ENV says, and the install scripts that package.json allows: two packages
     // put their binaries in place by them.
-    const args = [
-      "ci",
-      "--include=dev",
-      "--include=optional",
-      "--ignore-scripts=false",
-      "--no-audit",
-      "--no-fund",
-    ];
+    const kinds = ["--include=dev", "--include=optional", "--ignore-scripts=false"];
+    const args = ["install", "--no-save", ...kinds, "--no-audit", "--no-fund"];
     await runNpm({ what: "the npm packages", node, args, cwd: root });
     verify(root);
     writeStamp(root);
@@ -38,7 +34,7 @@ export async function ensureInstalled(root) {
   }
 }
 
-/** A linked node_modules belongs to another checkout, whose packages `npm ci` would delete. */
+/** A linked node_modules belongs to another checkout, whose packages are not ours to delete. */
 function refuseUnsafe(root) {
   const link = lstatSync(join(root, "node_modules"), { throwIfNoEntry: false })?.isSymbolicLink();
   if (!link) return;

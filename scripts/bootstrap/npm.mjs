@@ -6,9 +6,6 @@ import { delimiter, dirname, join } from "node:path";
 /** An error whose message is all that the user needs. */
 export class InstallError extends Error {}
 
-const UNREACHABLE =
-  /code (ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT)/;
-
 /**
  * Runs npm under a given Node, and says so in one line.
  *
@@ -18,15 +15,31 @@ export async function runNpm({ what, node, args, cwd }) {
   const npm = findNpm();
   const began = performance.now();
   process.stderr.write(`Installing ${what} ...`);
-  const { code, output } = await run(node, [npm, ...args], cwd, dirname(npm));
+  // Without its registry npm tries for minutes; told so, it takes what it has stored or fails at once.
+  const fault = await registryFault(node, npm, cwd);
+  const offline = fault === undefined ? [] : ["--offline"];
+  const { code, output } = await run(node, [npm, ...args, ...offline], cwd, dirname(npm));
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   process.stderr.write(code === 0 ? ` ${seconds} s\n` : ` failed after ${seconds} s\n`);
   if (code === 0) return;
+  if (fault !== undefined) throw new InstallError(`Could not install ${what}: ${fault}`);
   process.stderr.write(output);
-  const reason = UNREACHABLE.test(output)
-    ? "npm cannot reach its registry. Check the network (and `npm config get registry`), then try again."
-    : "See what npm says above, then try again.";
-  throw new InstallError(`Could not install ${what}: ${reason}`);
+  throw new InstallError(`Could not install ${what}: see what npm says above, then try again.`);
+}
+
+/** What keeps npm from its registry, undefined when nothing does. */
+async function registryFault(node, npm, cwd) {
+  const brief = ["--prefer-online", "--fetch-retries=0", "--fetch-timeout=10000"];
+  const { code, output } = await run(node, [npm, "view", "node", "version", ...brief], cwd, dirname(npm));
+  if (code === 0) return undefined;
+  const registry = await run(
+    node,
+    [npm, "config", "get", "registry", "--loglevel=silent"],
+    cwd,
+    dirname(npm),
+  );
+  const reason = /^npm error code (\S+)/m.exec(output)?.[1] ?? "no answer";
+  return `npm cannot reach its registry ${registry.output.trim()} (${reason}). Check the network and try again.`;
 }
 
 function run(node, args, cwd, npmDir) {
