@@ -1,8 +1,9 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import type { FollowedBlock } from "../../services/shared/chain/blocks.ts";
-import { type FollowOptions, type FollowStep, follow } from "../../services/shared/chain/follow.ts";
+import { type FollowOptions, follow } from "../../services/shared/chain/follow.ts";
 import type { BlockRef } from "../../services/shared/chain/reconcile.ts";
+import type { FollowStep } from "../../services/shared/chain/steps.ts";
 import { FatalError } from "../../services/shared/errors.ts";
 import {
   createScriptedChain,
@@ -145,6 +146,18 @@ describe("following the chain", () => {
     const consumer = createConsumer(chain);
     await consumer.run(consumer.upToDate);
     expect(held(consumer.stored())).to.deep.equal(expected(chain));
+  });
+
+  it("hands a busy stretch over in steps of bounded size", async () => {
+    const chain = createScriptedChain();
+    const busy = Array.from({ length: 900 }, (_, index) => log(index));
+    chain.mine(...Array.from({ length: 30 }, () => busy));
+    const consumer = createConsumer(chain);
+    await consumer.run(consumer.upToDate);
+    const sizes = consumer.steps.map((step) =>
+      step.type === "blocks" ? step.blocks.reduce((sum, { logs }) => sum + logs.length, 0) : 0,
+    );
+    expect(sizes).to.deep.equal([9_900, 9_900, 7_200]);
   });
 
   it("forgets all when not even the first block is on the chain any more", async () => {
