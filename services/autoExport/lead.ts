@@ -1,7 +1,8 @@
 import type { ChainClient } from "../shared/chain/client.ts";
 import type { Deployment } from "../shared/chain/deployment.ts";
-import { type FollowOptions, type FollowStep, follow } from "../shared/chain/follow.ts";
+import { type FollowOptions, follow } from "../shared/chain/follow.ts";
 import { type RpcClient, readHeader } from "../shared/chain/rpc.ts";
+import type { FollowStep } from "../shared/chain/steps.ts";
 import { leaderships } from "../shared/db/leader.ts";
 import { type Connection, type Database, translateDatabaseFault } from "../shared/db/pool.ts";
 import { isRetryable, RetryableError } from "../shared/errors.ts";

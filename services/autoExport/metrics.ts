@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { FollowedBlock } from "../shared/chain/blocks.ts";
-import type { FollowStep } from "../shared/chain/follow.ts";
 import type { Header } from "../shared/chain/rpc.ts";
+import type { FollowStep } from "../shared/chain/steps.ts";
 import type { HealthFacts, Role } from "./decide.ts";
 
 /** What is seen while exporting: for /metrics, and the facts that /healthz is judged by. */

@@ -1,8 +1,9 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import type { FollowedBlock } from "../../services/shared/chain/blocks.ts";
-import { type FollowOptions, type FollowStep, follow } from "../../services/shared/chain/follow.ts";
+import { type FollowOptions, follow } from "../../services/shared/chain/follow.ts";
 import type { BlockRef } from "../../services/shared/chain/reconcile.ts";
+import type { FollowStep } from "../../services/shared/chain/steps.ts";
 import { FatalError } from "../../services/shared/errors.ts";
 import {
   createScriptedChain,
@@ -147,6 +148,43 @@ describe("following the chain", () => {
     expect(held(consumer.stored())).to.deep.equal(expected(chain));
   });
 
+  it("takes no log of a fork that the endpoint has left", async () => {
+    const chain = createScriptedChain(randomFrom(1));
+    const filled = (base: number) => Array.from({ length: 150 }, (_, index) => [log(base + index)]);
+    chain.mine(...filled(0));
+    chain.rewind(150);
+    chain.mine(...filled(1_000));
+    chain.misbehave({ otherFork: 0.5 });
+    const consumer = createConsumer(chain, { maxRange: 10n });
+    await consumer.run(consumer.upToDate);
+    expect(held(consumer.stored())).to.deep.equal(expected(chain));
+  });
+
+  it("takes no block that does not follow the one before it", async () => {
+    const chain = createScriptedChain(randomFrom(1));
+    chain.mine(...Array.from({ length: 20 }, (_, index) => [log(index)]));
+    chain.rewind(15);
+    chain.mine(...Array.from({ length: 20 }, (_, index) => [log(1_000 + index)]));
+    chain.misbehave({ lag: 0.2 });
+    const faults: string[] = [];
+    const consumer = createConsumer(chain, { onFault: (code) => faults.push(code) });
+    await consumer.run(consumer.upToDate);
+    expect(faults).to.include("rpc_unlinked");
+    expect(held(consumer.stored())).to.deep.equal(expected(chain));
+  });
+
+  it("hands a busy stretch over in steps of bounded size", async () => {
+    const chain = createScriptedChain();
+    const busy = Array.from({ length: 900 }, (_, index) => log(index));
+    chain.mine(...Array.from({ length: 30 }, () => busy));
+    const consumer = createConsumer(chain);
+    await consumer.run(consumer.upToDate);
+    const sizes = consumer.steps.map((step) =>
+      step.type === "blocks" ? step.blocks.reduce((sum, { logs }) => sum + logs.length, 0) : 0,
+    );
+    expect(sizes).to.deep.equal([9_900, 9_900, 7_200]);
+  });
+
   it("forgets all when not even the first block is on the chain any more", async () => {
     const chain = createScriptedChain();
     chain.mine([log(1)], [log(2)]);
@@ -214,6 +252,7 @@ describe("following the chain", () => {
       }),
     },
     { weight: 2, arbitrary: fc.record({ type: fc.constant("faults" as const), faults: someFaults }) },
+    { weight: 2, arbitrary: fc.record({ type: fc.constant("catchUp" as const) }) },
     {
       weight: 2,
       arbitrary: fc.record({ type: fc.constant("kill" as const), after: fc.integer({ min: 0, max: 3 }) }),
@@ -237,7 +276,17 @@ describe("following the chain", () => {
                 ? []
                 : Array.from({ length: Math.floor(random() * 3) }, () => log(Math.floor(random() * 1e6))),
             );
+          const catchUp = async () => {
+            chain.misbehave({});
+            const missing = Number((consumer.stored().at(-1)?.number ?? 0n) - chain.head().number);
+            chain.mine(...contents(Math.max(0, missing) + 1, false));
+            await consumer.run(consumer.upToDate);
+          };
           for (const action of acts) {
+            if (action.type === "catchUp") {
+              await catchUp();
+              continue;
+            }
             if (action.type === "mine") chain.mine(...contents(action.count, false));
             if (action.type === "faults") chain.misbehave({ ...action.faults, ...bearable[headers] });
             if (action.type === "reorg") {
@@ -252,10 +301,7 @@ describe("following the chain", () => {
               () => left-- <= 0,
             );
           }
-          chain.misbehave({});
-          const missing = Number((consumer.stored().at(-1)?.number ?? 0n) - chain.head().number);
-          chain.mine(...contents(Math.max(0, missing) + 1, false));
-          await consumer.run(consumer.upToDate);
+          await catchUp();
           const wanted = expected(chain);
           const got = held(consumer.stored());
           if (headers === "all") expect(got).to.deep.equal(wanted);

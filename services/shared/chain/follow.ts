@@ -5,6 +5,7 @@ import { rest } from "../loop.ts";
 import { blocksByHash, blocksByRange, type FollowedBlock, loggedBlocksByRange } from "./blocks.ts";
 import { type BlockRef, reconcile, type Verdict } from "./reconcile.ts";
 import { type Header, type RpcClient, readHeader } from "./rpc.ts";
+import { type FollowStep, links, mostLogs, portions } from "./steps.ts";
 
 // How to use it:
 //
@@ -16,12 +17,6 @@ import { type Header, type RpcClient, readHeader } from "./rpc.ts";
 // Asking for the next step tells that the last one is stored. A consumer that throws, or is killed, starts `follow`
 // anew: it goes on from what `cursor` gives. Blocks come without gaps in number and each one's parent is the one
 // before it (with `headers: "logged"`, blocks far behind the head come only when they have logs, plus one at the end of each stretch).
-
-export type FollowStep =
-  /** The next blocks; `head` is the newest that the endpoint speaks of. */
-  | { type: "blocks"; blocks: FollowedBlock[]; head: BlockRef }
-  /** Every block above `ancestor` (null: every block there is) is void; the new ones come next. */
-  | { type: "reorg"; ancestor: BlockRef | null; depth: bigint };
 
 /** What the consumer has stored. */
 export type Cursor = {
@@ -43,7 +38,10 @@ export type FollowOptions = {
   logger: Logger;
   /** Blocks to stay behind the endpoint's head. Default 0. */
   confirmations?: bigint;
-  /** `logged`: a long way is gone without the headers of blocks that have no logs. Default `all`. */
+  /**
+   * `logged`: a long way is gone without the headers of blocks that have no logs, taking the endpoint at its word that
+   * they have none. Default `all`, which compares each block's bloom.
+   */
   headers?: "all" | "logged";
   /** Milliseconds between looks at the head. Default 300. */
   interval?: number;
@@ -66,6 +64,7 @@ const near = 32n;
 // A chain that is shorter and other than ours may be an endpoint that was left behind on an old fork: look again.
 const shorterLooks = 3;
 const keptMost = 4_096;
+const mostBlocks = 2_000n;
 const longestPause = 5_000;
 
 /**
@@ -74,10 +73,10 @@ const longestPause = 5_000;
  * @throws FatalError when the endpoint cannot serve what is needed; passing faults are logged, counted and got over.
  */
 export async function* follow(options: FollowOptions): AsyncGenerator<FollowStep, void> {
-  const { signal, interval = 300, maxRange = 2_000n } = options;
+  const { signal, interval = 300, maxRange = mostBlocks } = options;
   const state: State = {
     kept: await options.cursor.recent(),
-    range: maxRange < 500n ? maxRange : 500n,
+    range: smaller(maxRange, 500n),
     shorterLooks: 0,
   };
   let faults = 0;
@@ -97,8 +96,11 @@ export async function* follow(options: FollowOptions): AsyncGenerator<FollowStep
       await rest(interval, signal);
       continue;
     }
-    yield step;
-    remember(state, step);
+    for (const part of portions(step)) {
+      yield part;
+      remember(state, part);
+      if (signal.aborted) return;
+    }
   }
 }
 
@@ -163,7 +165,7 @@ async function extend(
       ? await blocksByHash(options, first, head)
       : await stretch(options, state, { tip, first, last: head.number - near });
   // The chain changed between two questions: the next look finds out how.
-  if (!links(tip, blocks, options.headers)) {
+  if (!links(tip, blocks, options.headers === "logged")) {
     throw new RetryableError("The endpoint's blocks do not follow each other.", { code: "rpc_unlinked" });
   }
   return { type: "blocks", blocks, head: { number: head.number, hash: head.hash } };
@@ -175,29 +177,19 @@ async function stretch(
   state: State,
   { tip, first, last }: { tip: BlockRef | null; first: bigint; last: bigint },
 ): Promise<FollowedBlock[]> {
-  const end = first + state.range - 1n;
-  const to = end < last ? end : last;
+  const to = smaller(first + state.range - 1n, last);
   try {
     const read = options.headers === "logged" ? loggedBlocksByRange : blocksByRange;
     const blocks = await read(options, first, to, tip);
-    const { maxRange = 2_000n } = options;
-    state.range = state.range * 2n > maxRange ? maxRange : state.range * 2n;
+    const logs = blocks.reduce((sum, block) => sum + block.logs.length, 0);
+    if (logs > mostLogs) state.range = atLeastOne(state.range / 2n);
+    else if (logs < mostLogs / 2) state.range = smaller(options.maxRange ?? mostBlocks, state.range * 2n);
     return blocks;
   } catch (error) {
     // Whatever the fault, fewer blocks are easier; no code tells "range too large" the same way everywhere.
-    if (state.range > 1n) state.range /= 2n;
+    state.range = atLeastOne(state.range / 2n);
     throw error;
   }
-}
-
-function links(tip: BlockRef | null, blocks: FollowedBlock[], headers: FollowOptions["headers"]): boolean {
-  let parent = tip;
-  for (const block of blocks) {
-    const adjacent = parent !== null && parent.number + 1n === block.number;
-    if (adjacent ? block.parentHash !== parent?.hash : headers !== "logged" && parent !== null) return false;
-    parent = block;
-  }
-  return true;
 }
 
 function remember(state: State, step: FollowStep): void {
@@ -216,4 +208,12 @@ function noteFault(options: FollowOptions, error: unknown, faults: number): void
   const { code, cause } = error;
   options.onFault?.(code);
   options.logger.warn({ event: "chain_fault", code, reason: messageOf(cause ?? error), faults });
+}
+
+function smaller(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}
+
+function atLeastOne(value: bigint): bigint {
+  return value < 1n ? 1n : value;
 }

@@ -132,7 +132,7 @@ async function call<Result>(request: () => Promise<Result>): Promise<Result> {
 }
 
 /** Translates a fault of an endpoint once, at the edge; the code says its kind. */
-export function translateRpcFault(error: unknown): NgpuError {
+function translateRpcFault(error: unknown): NgpuError {
   if (error instanceof NgpuError) return error;
   const is = (type: new (...args: never[]) => Error) =>
     error instanceof type || (error instanceof BaseError && error.walk((e) => e instanceof type) !== null);
