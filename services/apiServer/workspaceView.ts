@@ -1,4 +1,4 @@
-import type { AssignmentState, releaseReasons } from "../shared/chain/names.ts";
+import type { releaseReasons } from "../shared/chain/names.ts";
 import { workspaceConfig } from "../shared/workspaceConfig.ts";
 import { failureText, mappedPorts, workspaceStatus } from "./decide.ts";
 import type { PlacementRow, ReplicaRow, WorkspaceRow } from "./store/workspaces.ts";
@@ -107,15 +107,15 @@ function leaseOf(row: ReplicaRow | undefined) {
     milestone: row.milestone,
     percent: row.percent,
     pricePerSecond: String(row.price_per_second),
-    failure: row.state === ("failed" satisfies AssignmentState) ? failureText(row.detail) : null,
+    failure: row.state === "failed" && row.detail !== null ? failureText(row.detail) : null,
     tier: row.tier,
   };
 }
 
 function endpointsOf(row: ReplicaRow, containerPorts: number[]) {
-  const { host } = row;
-  if (row.state !== "running" || row.release_reason !== null || host === null) return [];
-  return mappedPorts(row.detail, containerPorts).map((mapped) => ({ ...mapped, host }));
+  const { host, detail } = row;
+  if (row.state !== "running" || row.release_reason !== null || host === null || detail === null) return [];
+  return mappedPorts(detail, containerPorts).map((mapped) => ({ ...mapped, host }));
 }
 
 /** The config as published; null when its publisher wrote something else there. */

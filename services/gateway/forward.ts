@@ -41,8 +41,8 @@ const hopHeaders = new Set([
   "expect",
 ]);
 
-/** What a node says itself, in place of a container, when the request did not reach one. */
-const undelivered = new Set(["lease_unknown", "container_unreachable"]);
+/** What a node says itself, in place of a container, when it surely did not pass the request to one. */
+const undelivered = new Set(["lease_unknown"]);
 
 /** Sends one request to one replica and passes its answer on as it comes. Never throws. */
 export async function forward(session: ClientHttp2Session, outgoing: Outgoing): Promise<Outcome> {

@@ -6,7 +6,7 @@ import "zod-openapi";
 export const uint = (bits: number, description: string) =>
   z
     .string()
-    .regex(/^\d{1,78}$/, "is not a decimal string of digits")
+    .regex(/^\d{1,78}$/, { error: "is not a decimal string of digits", abort: true })
     .refine((text) => BigInt(text) < 1n << BigInt(bits), `does not fit ${bits} bits`)
     .transform((text) => BigInt(text))
     .meta({ description, example: "1000000000000000000" });

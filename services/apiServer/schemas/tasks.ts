@@ -17,7 +17,7 @@ export const newTask = z
     workspaceId: workspaceIdText,
     path: containerPath.default("/"),
     method: z.enum(["GET", "POST", "PUT", "PATCH", "DELETE"]).default("POST"),
-    input: z.unknown().meta({ description: "Sent as the JSON body; left out with GET" }),
+    input: z.unknown().optional().meta({ description: "Sent as the JSON body; left out with GET" }),
     wait: z.boolean().default(true).meta({ description: "false: answer at once with 202 and run behind" }),
   })
   .meta({ id: "NewTask" });

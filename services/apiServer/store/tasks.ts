@@ -62,11 +62,12 @@ export type TaskEnd = {
   durationMs: number;
 };
 
-/** Writes how a task ended; the first end stands. */
+/** Writes how a task ended; the first end stands. One that no container saw gives its Idempotency-Key back. */
 export async function endTask(db: Queryable, id: string, end: TaskEnd): Promise<void> {
   await db.query(
     `update app.task set status = $2, node_id = $3, replica = $4, lease = $5, http_status = $6, result = $7,
-       error_code = $8, error_message = $9, finished_at = now(), duration_ms = $10
+       error_code = $8, error_message = $9, finished_at = now(), duration_ms = $10,
+       idempotency_key = case when $8 = 'no_replica' then null else idempotency_key end
      where id = $1 and status in ('queued', 'running')`,
     [
       ...[id, end.status, end.served?.nodeId ?? null, end.served?.replica ?? null, end.served?.lease ?? null],

@@ -129,7 +129,8 @@ export type ReplicaRow = {
   state: AssignmentState;
   desired: Desired;
   price_per_second: bigint;
-  detail: string;
+  /** Of the last report; null before one. */
+  detail: string | null;
   release_reason: string | null;
   milestone: Milestone | null;
   percent: number | null;

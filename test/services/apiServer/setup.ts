@@ -1,0 +1,113 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import getPort from "get-port";
+import { startApiServer } from "../../../services/apiServer/apiServer.ts";
+import { defaultLimits, type Limits } from "../../../services/apiServer/limits.ts";
+import { startGateway } from "../../../services/gateway/gateway.ts";
+import { toJson } from "../../../services/shared/json.ts";
+import {
+  askForTunnel,
+  goodHandshake,
+  handshakeHeaders,
+  type NodeServer,
+  type OpenTunnel,
+} from "../gateway/node.ts";
+import { createTestContext, eventually } from "../support/context.ts";
+import { addNode } from "../workspace/acts.ts";
+import { accounts, nodeKey, privateKeyOf } from "../workspace/chain.ts";
+import { openMarket, type TestMarket } from "../workspace/market.ts";
+import { createClient } from "./client.ts";
+
+const token = "a-token-of-more-than-thirty-two-characters";
+export const probeImage = `registry.test/probe@sha256:${"0".repeat(64)}`;
+/** The account that the API sends from; nobody else in the tests does. */
+export const apiAccount = accounts.workspace;
+
+export type ApiMarket = Awaited<ReturnType<typeof setup>>;
+
+/** The API and a gateway on a real chain, exported to a real Postgres, with a real Redis. */
+export async function setup(options: { limits?: Partial<Limits> } = {}) {
+  const market = await openMarket();
+  const folder = mkdtempSync(join(tmpdir(), "ngpu-api-"));
+  const file = join(folder, "deployment.json");
+  writeFileSync(file, toJson(market.chain.deployment));
+  const gatewayContext = createTestContext("gateway");
+  const gatewayUrl = `http://127.0.0.1:${await getPort()}`;
+  await startGateway(gatewayContext, {
+    LOG_LEVEL: "silent",
+    HOST: "127.0.0.1",
+    PORT: Number(new URL(gatewayUrl).port),
+    DATABASE_URL: market.urlAs("ngpu_gateway"),
+    DEPLOYMENT_FILE: file,
+    PUBLIC_URL: gatewayUrl,
+    GATEWAY_TOKEN: token,
+    INSTANCE: "gateway-test",
+  });
+  const port = await getPort();
+  const url = `http://127.0.0.1:${port}`;
+  const env = {
+    LOG_LEVEL: "silent" as const,
+    HOST: "127.0.0.1",
+    PORT: port,
+    CHAIN_RPC_URLS: [market.chain.url],
+    DEPLOYMENT_FILE: file,
+    DATABASE_URL: market.urlAs("ngpu_api"),
+    REDIS_URL: market.redisUrl,
+    SIGNER_KEY: privateKeyOf("workspace"),
+    PUBLIC_URL: url,
+    GATEWAY_URL: gatewayUrl,
+    GATEWAY_TOKEN: token,
+    GATEWAY_URLS: [gatewayUrl],
+    MATCH_URLS: ["ws://127.0.0.1:9"],
+    PUBLIC_RPC_URLS: [market.chain.url],
+    PROBE_IMAGE: probeImage,
+  };
+  const start = async () => {
+    const context = createTestContext("apiServer");
+    await startApiServer(context, env, { ...defaultLimits, ...options.limits });
+    return context;
+  };
+  let api = await start();
+  const tunnels: OpenTunnel[] = [];
+  return {
+    market,
+    url,
+    client: createClient(url),
+    chain: market.chain,
+    db: market.pool,
+    /** Stops the API and starts another with the same settings. */
+    restart: async () => {
+      await api.stop();
+      api = await start();
+    },
+    /** A registered node that serves requests as the function does. */
+    addServingNode: (name: string, serve: NodeServer) =>
+      addServingNode(market, { name, serve, gatewayUrl, tunnels }),
+    stop: async () => {
+      for (const tunnel of tunnels) tunnel.close();
+      await api.stop();
+      await gatewayContext.stop();
+      await market.stop();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+async function addServingNode(
+  market: TestMarket,
+  given: { name: string; serve: NodeServer; gatewayUrl: string; tunnels: OpenTunnel[] },
+): Promise<number> {
+  const nodeId = await addNode(market.chain, given.name);
+  await market.exported();
+  const handshake = goodHandshake(nodeKey(given.name), given.gatewayUrl);
+  const headers = await handshakeHeaders(market.chain.deployment, handshake);
+  const tunnel = await askForTunnel(given.gatewayUrl, headers, given.serve);
+  if ("status" in tunnel) throw new Error(`The gateway refused the tunnel: ${tunnel.code}`);
+  given.tunnels.push(tunnel);
+  await eventually("the tunnel's row", async () => {
+    const found = await market.pool.query("select from app.tunnel where node_id = $1", [nodeId]);
+    return found.rowCount === 1;
+  });
+  return nodeId;
+}

@@ -1,0 +1,278 @@
+import { expect } from "chai";
+import { parseEther } from "viem";
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
+import { echo } from "../gateway/node.ts";
+import { report } from "../workspace/acts.ts";
+import type { Client } from "./client.ts";
+import { signIn } from "./client.ts";
+import { authorize, deposit, image, join, runWorkspace, signTyped, wish } from "./partner.ts";
+import { type ApiMarket, apiAccount, setup } from "./setup.ts";
+
+const newAccount = () => privateKeyToAccount(generatePrivateKey());
+type Account = {
+  deposited: string;
+  owed: string;
+  refundable: string;
+  authorizations: Record<string, unknown>[];
+};
+type Fault = { error: { code: string; details: Record<string, unknown> } };
+
+describe("apiServer: money and workspaces on a real chain", () => {
+  let api: ApiMarket;
+  let account: ReturnType<typeof newAccount>;
+  let partner: Client;
+  let authorizationId: string;
+  let nodeId: number;
+  before(async function () {
+    this.timeout(120_000);
+    api = await setup();
+    account = newAccount();
+    ({ partner, authorizationId } = await join(api, account));
+    nodeId = await api.addServingNode("one", echo("one"));
+  });
+  after(() => api.stop());
+
+  it("shows what was deposited and authorized, at once after it was mined", async () => {
+    const { body } = await partner.get<Account>("/v1/account");
+    expect(body).to.include({
+      deposited: parseEther("10").toString(),
+      refundable: parseEther("10").toString(),
+    });
+    expect(body.authorizations[0]).to.include({
+      id: authorizationId,
+      delegate: apiAccount.address.toLowerCase(),
+      usable: true,
+      spent: "0",
+      left: parseEther("500").toString(),
+      scope: null,
+    });
+    expect(body.authorizations[0]?.tier).to.be.oneOf(["unsafe", "safe", "finalized"]);
+  });
+
+  it("relays the same authorization once", async () => {
+    const { body: given } = await partner.get<Parameters<typeof signTyped>[1]>(
+      "/v1/authorizations/typed-data",
+    );
+    const signature = await signTyped(account, given);
+    const request = { authorization: given.typedData.message, signature };
+    const first = await partner.post<{ authorizationId: string }>("/v1/authorizations", request);
+    const second = await partner.post<{ authorizationId: string }>("/v1/authorizations", request);
+    expect(first.status).to.equal(201);
+    expect(second.body).to.deep.equal(first.body);
+  });
+
+  it("refuses an authorization of another wallet, for another delegate, or signed by another", async () => {
+    const { body: given } = await partner.get<Parameters<typeof signTyped>[1]>(
+      "/v1/authorizations/typed-data",
+    );
+    const authorization = given.typedData.message;
+    const signature = await signTyped(newAccount(), given);
+    const forged = await partner.post<Fault>("/v1/authorizations", { authorization, signature });
+    expect([forged.status, forged.body.error.code]).to.deep.equal([400, "signature_invalid"]);
+    const other = await partner.post<Fault>("/v1/authorizations", {
+      authorization: { ...authorization, owner: newAccount().address },
+      signature,
+    });
+    expect([other.status, other.body.error.code]).to.deep.equal([403, "owner_mismatch"]);
+    const away = await partner.post<Fault>("/v1/authorizations", {
+      authorization: { ...authorization, delegate: newAccount().address },
+      signature,
+    });
+    expect(away.body.error.code).to.equal("delegate_mismatch");
+  });
+
+  it("says why the chain refused a deposit", async () => {
+    const answer = (await deposit(partner, account, parseEther("1000000"))) as {
+      status: number;
+      body: unknown;
+    };
+    expect(answer.status).to.equal(409);
+    expect(answer.body).to.have.nested.property("error.details.error", "ERC20InsufficientBalance");
+  });
+
+  it("publishes once for one Idempotency-Key, and refuses the key for another request", async () => {
+    const headers = { "idempotency-key": "publish-1" };
+    const first = await partner.post<{ id: string; txHash: string }>("/v1/workspaces", wish, headers);
+    expect(first.status).to.equal(201);
+    const second = await partner.post("/v1/workspaces", wish, headers);
+    expect(second.body).to.deep.equal(first.body);
+    const { rows } = await api.db.query(
+      "select count(*)::int4 as count from chain.workspace where owner = $1",
+      [account.address.toLowerCase()],
+    );
+    expect(rows[0]).to.deep.equal({ count: 1 });
+    const other = await partner.post<Fault>("/v1/workspaces", { ...wish, cpu: 1 }, headers);
+    expect([other.status, other.body.error.code]).to.deep.equal([409, "idempotency_mismatch"]);
+  });
+
+  it("publishes what was asked for, in the contract's units", async () => {
+    const { body } = await partner.post<{ id: string }>("/v1/workspaces", {
+      ...wish,
+      name: "exact",
+      command: ["serve", "--port", "8080"],
+      env: { MODE: "fast" },
+      ports: [8080, 9090],
+      replicas: 2,
+      policy: "exclusive",
+      graceSeconds: 90,
+      gpu: { model: "NVIDIA H100 80GB HBM3", count: 1, minVramGib: 79.5, minComputeCapability: "9.0" },
+      region: "DE",
+      expiresAt: "2100-01-01T00:00:00Z",
+    });
+    const { rows } = await api.db.query("select * from chain.workspace where workspace_id = $1", [body.id]);
+    expect(rows[0]).to.deep.include({
+      owner: account.address.toLowerCase(),
+      image: `0x${"ab".repeat(32)}`,
+      replicas: 2,
+      policy: "exclusive",
+      grace_seconds: 90,
+      max_price_per_second: 1_000_000n,
+      min_vram_mib: 81_408,
+      min_compute_capability: 90,
+      region: "DE",
+      gpus: 1,
+      cpu_milli: 500,
+      memory_mib: 256,
+      ports: 2,
+      expires_at: 4_102_444_800n,
+    });
+    expect(JSON.parse(String(rows[0]?.config))).to.deep.equal({
+      image: "registry.test/chat",
+      command: ["serve", "--port", "8080"],
+      env: { MODE: "fast" },
+      ports: [8080, 9090],
+      health: "/healthz",
+    });
+    const shown = await partner.get(`/v1/workspaces/${body.id}`);
+    expect(shown.body).to.deep.include({ name: "exact", image, status: "pending", cpu: 0.5, region: "DE" });
+  });
+
+  it("names the faulty field of a wish", async () => {
+    const cases = [
+      [{ image: "chat:latest" }, "image"],
+      [{ cpu: 0.0001 }, "cpu"],
+      [{ maxPricePerSecond: "0.5" }, "maxPricePerSecond"],
+      [{ replicas: 0 }, "replicas"],
+      [{ secret: "x" }, ""],
+    ] as const;
+    for (const [wrong, field] of cases) {
+      const { status, body } = await partner.post<Fault>("/v1/workspaces", { ...wish, ...wrong });
+      expect(status).to.equal(400);
+      expect(body.error.details.faults).to.have.nested.property("[0].path", field);
+    }
+    const past = await partner.post<Fault>("/v1/workspaces", { ...wish, expiresAt: "2020-01-01T00:00:00Z" });
+    expect(past.body.error.code).to.equal("expired");
+  });
+
+  it("publishes nothing for a partner that authorized nothing, nor under another's authorization", async () => {
+    const poor = await signIn(api.client, newAccount());
+    const none = await poor.post<Fault>("/v1/workspaces", wish);
+    expect([none.status, none.body.error.code]).to.deep.equal([409, "authorization_missing"]);
+    const stolen = await poor.post<Fault>("/v1/workspaces", { ...wish, authorizationId });
+    expect([stolen.status, stolen.body.error.code]).to.deep.equal([409, "chain_refused"]);
+    expect(stolen.body.error.details.error).to.equal("AuthorizationOwnerMismatch");
+  });
+
+  it("shows a running replica with node, lease, mapped port and what it owes", async () => {
+    const running = await runWorkspace(api, partner, { name: "one", nodeId, ports: [32_100] });
+    const { body } = await partner.get<{ status: string; replicaList: Record<string, unknown>[] }>(
+      `/v1/workspaces/${running.id}`,
+    );
+    expect(body.status).to.equal("running");
+    expect(body.replicaList[0]).to.deep.include({
+      lease: 1,
+      state: "running",
+      desired: "run",
+      pricePerSecond: "1000",
+    });
+    expect(body.replicaList[0]?.node).to.deep.equal({ id: nodeId, region: "DE", gpuName: null });
+    // No session tells the node's address yet.
+    expect(body.replicaList[0]?.endpoints).to.deep.equal([]);
+    await api.db.query(
+      `insert into app.session (key, session_id, role, subject_id, instance, host, version)
+       values ('0x1', gen_random_uuid(), 'node', $1, 'match-1', '203.0.113.7', '1')`,
+      [nodeId],
+    );
+    const located = await partner.get<{ replicaList: Record<string, unknown>[] }>(
+      `/v1/workspaces/${running.id}`,
+    );
+    expect(located.body.replicaList[0]?.endpoints).to.deep.equal([
+      { containerPort: 8080, host: "203.0.113.7", port: 32_100 },
+    ]);
+    await api.chain.pass(100);
+    await api.market.exported();
+    const { body: after } = await partner.get<Account>("/v1/account");
+    expect(Number(after.owed)).to.be.greaterThanOrEqual(100_000);
+    expect(BigInt(after.owed) + BigInt(after.refundable)).to.equal(parseEther("10"));
+  });
+
+  it("stops, starts and deletes a workspace, only for its owner", async () => {
+    const running = await runWorkspace(api, partner, { name: "one", nodeId });
+    const other = await signIn(api.client, newAccount());
+    for (const path of ["start", "stop"]) {
+      expect((await other.post(`/v1/workspaces/${running.id}/${path}`)).status).to.equal(404);
+    }
+    expect((await other.delete(`/v1/workspaces/${running.id}`)).status).to.equal(404);
+    expect((await other.get(`/v1/workspaces/${running.id}`)).status).to.equal(404);
+
+    const stopped = await partner.post(`/v1/workspaces/${running.id}/stop`);
+    expect(stopped.body).to.deep.include({ leases: [{ replica: 0, lease: 1 }], refusals: [] });
+    const desired = async () =>
+      (await api.db.query("select desired from chain.assignment where workspace_id = $1", [running.id]))
+        .rows[0];
+    expect(await desired()).to.deep.equal({ desired: "stop" });
+    await report(api.chain, "one", running, "stopped");
+    await api.market.exported();
+    expect((await partner.get(`/v1/workspaces/${running.id}`)).body.status).to.equal("stopped");
+    await partner.post(`/v1/workspaces/${running.id}/start`);
+    expect(await desired()).to.deep.equal({ desired: "run" });
+
+    const deleted = await partner.delete(`/v1/workspaces/${running.id}`);
+    expect(deleted.status).to.equal(200);
+    expect(await desired()).to.deep.equal({ desired: "delete" });
+    expect((await partner.get(`/v1/workspaces/${running.id}`)).body.status).to.equal("closed");
+    expect((await partner.delete(`/v1/workspaces/${running.id}`)).status).to.equal(200);
+  });
+
+  it("tells that there is nothing to start before a node has it", async () => {
+    const { body } = await partner.post<{ id: string }>("/v1/workspaces", wish);
+    const answer = await partner.post<Fault>(`/v1/workspaces/${body.id}/start`);
+    expect([answer.status, answer.body.error.code]).to.deep.equal([409, "nothing_assigned"]);
+  });
+
+  it("registers an image once, and lists workspaces page by page", async () => {
+    const request = {
+      digest: `sha256:${"cd".repeat(32)}`,
+      sizeBytes: 1_000,
+      reference: "registry.test/chat",
+    };
+    expect((await partner.post("/v1/images", request)).status).to.equal(201);
+    expect((await partner.post("/v1/images", request)).status).to.equal(200);
+    const { body } = await partner.get<{ images: { digest: string }[] }>("/v1/images");
+    expect(body.images.map((one) => one.digest)).to.deep.equal([`0x${"cd".repeat(32)}`]);
+
+    const all = await partner.get<{ workspaces: { id: string }[] }>("/v1/workspaces");
+    const ids: string[] = [];
+    let next: string | null = "";
+    while (next !== null) {
+      const page: { body: { workspaces: { id: string }[]; next: string | null } } = await partner.get(
+        `/v1/workspaces?limit=2${next === "" ? "" : `&after=${next}`}`,
+      );
+      ids.push(...page.body.workspaces.map((one) => one.id));
+      next = page.body.next;
+    }
+    expect(ids).to.deep.equal(all.body.workspaces.map((one) => one.id));
+    expect(ids.length).to.be.greaterThan(3);
+  });
+
+  it("uses only what the authorization's image allows", async () => {
+    const scoped = newAccount();
+    const { partner: other } = await join(api, scoped);
+    const { body } = await authorize(other, scoped, `?scope=0x${"11".repeat(32)}`);
+    const answer = await other.post<Fault>("/v1/workspaces", {
+      ...wish,
+      authorizationId: body.authorizationId,
+    });
+    expect(answer.body.error.details.error).to.equal("AuthorizationScopeMismatch");
+  });
+});
