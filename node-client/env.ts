@@ -20,7 +20,7 @@ const api = {
 };
 
 /** Variables of the compute node. */
-const nodeVariables = {
+export const nodeVariables = {
   ...commonEnv,
   ...api,
   NODE_DIR: folder().default(resolve(".ngpu/node")).describe("Folder of the node's key and journal"),
@@ -54,7 +54,7 @@ const nodeVariables = {
 };
 
 /** Variables of a measurement node. */
-const measurerVariables = {
+export const measurerVariables = {
   ...commonEnv,
   ...api,
   MEASURER_DIR: folder()

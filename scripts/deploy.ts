@@ -5,31 +5,29 @@ import { Command } from "commander";
 import { createHardhatRuntimeEnvironment } from "hardhat/hre";
 import { deployNgpu } from "../contracts/ignition/deploy.ts";
 import hardhatConfig from "../hardhat.config.ts";
-import { envTypes, readEnv } from "../services/shared/env.ts";
 import { FatalError, messageOf, NgpuError } from "../services/shared/errors.ts";
 import { toJson } from "../services/shared/json.ts";
+import { readDeployerKey } from "./deployEnv.ts";
 
 const root = join(import.meta.dirname, "..");
-const journalFolder = join(root, ".ngpu/ignition");
 
-type Options = { rpcUrl: string; parameters: string; out: string; reset: boolean };
+type Options = { rpcUrl: string; parameters: string; out: string; journal: string; reset: boolean };
 
 const command = new Command("deploy")
-  .description("Deploys the market's contracts; DEPLOYER_KEY is the private key of the account that pays.")
+  .description("Deploys the market's contracts; DEPLOYER_KEY or DEPLOYER_KEYSTORE is who pays.")
   .requiredOption("--rpc-url <url>", "JSON-RPC endpoint of the chain")
   .requiredOption("--parameters <file>", "JSON file of contracts/ignition/parameters.ts")
   .requiredOption("--out <file>", "where to write addresses, start block and parameters")
+  .option("--journal <folder>", "where Ignition keeps what it has done", join(root, ".ngpu/ignition"))
   .option("--reset", "forget what was deployed to this chain id: the chain is a new one", false);
 
-async function run({ rpcUrl, parameters, out, reset }: Options): Promise<void> {
-  const { DEPLOYER_KEY } = readEnv({
-    DEPLOYER_KEY: envTypes.privateKey().describe("Private key of the account that deploys and pays"),
-  });
+async function run({ rpcUrl, parameters, out, journal, reset }: Options): Promise<void> {
+  const deployerKey = await readDeployerKey();
   const hre = await createHardhatRuntimeEnvironment(
     {
       ...hardhatConfig,
-      networks: { target: { type: "http", chainType: "op", url: rpcUrl, accounts: [DEPLOYER_KEY] } },
-      paths: { ignition: journalFolder },
+      networks: { target: { type: "http", chainType: "op", url: rpcUrl, accounts: [deployerKey] } },
+      paths: { ignition: journal },
     },
     {},
     root,
@@ -40,7 +38,7 @@ async function run({ rpcUrl, parameters, out, reset }: Options): Promise<void> {
   const deployment = await deployNgpu({
     connection,
     parameters: readJson(parameters) as never,
-    journal: { folder: journalFolder, id: `chain-${Number(chainId)}` },
+    journal: { folder: journal, id: `chain-${Number(chainId)}` },
     reset,
   });
   await connection.close();

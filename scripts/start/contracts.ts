@@ -78,6 +78,7 @@ export async function deployContracts(
       ...["--rpc-url", chain.rpcUrls[0] ?? ""],
       ...["--parameters", parameters],
       ...["--out", file],
+      ...["--journal", join(stateDir, "ignition")],
       ...(chain.embedded ? ["--reset"] : []),
     ],
     rootDir,

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { envTypes, readEnv } from "../../services/shared/env.ts";
 
 /** What `npm start` reads; everything left out is embedded. */
-export const startEnv = {
+export const startVariables = {
   CHAIN_RPC_URLS: envTypes
     .urls()
     .optional()
@@ -28,5 +28,5 @@ export const startEnv = {
     .describe("Least severe log level that services write to .ngpu/logs"),
 };
 
-export const readStartEnv = () => readEnv(startEnv);
+export const readStartEnv = () => readEnv(startVariables);
 export type StartEnv = ReturnType<typeof readStartEnv>;

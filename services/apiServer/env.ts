@@ -6,27 +6,28 @@ const socketUrls = z
   .transform((list) => list.split(",").map((item) => item.trim()))
   .pipe(z.array(z.url({ protocol: /^wss?$/ })).min(1));
 
-/** apiServer's settings. */
-export const readApiEnv = () =>
-  readEnv({
-    ...commonEnv,
-    ...chainEnv,
-    ...databaseEnv,
-    ...redisEnv,
-    ...signerEnv,
-    PUBLIC_URL: envTypes.url().describe("URL at which partners call the API; also what they sign in to"),
-    GATEWAY_URL: envTypes.url().describe("URL at which apiServer reaches the gateway"),
-    GATEWAY_TOKEN: z
-      .string()
-      .min(32, "is shorter than 32 characters")
-      .describe("Secret shown to the gateway; the same for both"),
-    GATEWAY_URLS: envTypes.urls().describe("URLs at which nodes open tunnels, comma-separated"),
-    MATCH_URLS: socketUrls.describe("WebSocket URLs at which nodes open sessions, comma-separated"),
-    PUBLIC_RPC_URLS: envTypes.urls().describe("JSON-RPC endpoints that nodes may use, comma-separated"),
-    PROBE_IMAGE: z
-      .string()
-      .regex(/^.+@sha256:[0-9a-f]{64}$/, "is not a reference with a digest")
-      .describe("Image that nodes run when they are measured: reference@sha256:digest"),
-  });
+/** Variables of apiServer. */
+export const apiServerVariables = {
+  ...commonEnv,
+  ...chainEnv,
+  ...databaseEnv,
+  ...redisEnv,
+  ...signerEnv,
+  PUBLIC_URL: envTypes.url().describe("URL at which partners call the API; also what they sign in to"),
+  GATEWAY_URL: envTypes.url().describe("URL at which apiServer reaches the gateway"),
+  GATEWAY_TOKEN: z
+    .string()
+    .min(32, "is shorter than 32 characters")
+    .describe("Secret shown to the gateway; the same for both"),
+  GATEWAY_URLS: envTypes.urls().describe("URLs at which nodes open tunnels, comma-separated"),
+  MATCH_URLS: socketUrls.describe("WebSocket URLs at which nodes open sessions, comma-separated"),
+  PUBLIC_RPC_URLS: envTypes.urls().describe("JSON-RPC endpoints that nodes may use, comma-separated"),
+  PROBE_IMAGE: z
+    .string()
+    .regex(/^.+@sha256:[0-9a-f]{64}$/, "is not a reference with a digest")
+    .describe("Image that nodes run when they are measured: reference@sha256:digest"),
+};
+
+export const readApiEnv = () => readEnv(apiServerVariables);
 
 export type ApiEnv = ReturnType<typeof readApiEnv>;

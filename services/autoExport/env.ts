@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { chainEnv, commonEnv, databaseEnv, readEnv } from "../shared/env.ts";
 
-export const autoExportEnv = {
+/** Variables of autoExport. */
+export const autoExportVariables = {
   ...commonEnv,
   ...chainEnv,
   ...databaseEnv,
@@ -12,4 +13,4 @@ export const autoExportEnv = {
     .describe("Seconds between blocks of the chain; health is judged by it"),
 };
 
-export const readAutoExportEnv = () => readEnv(autoExportEnv);
+export const readAutoExportEnv = () => readEnv(autoExportVariables);

@@ -6,7 +6,8 @@ import type { ProgressDeadlines } from "./progress.ts";
 const seconds = (value: number, what: string) => envTypes.seconds().default(value).describe(what);
 const count = (value: number, what: string) => z.coerce.number().int().min(1).default(value).describe(what);
 
-const shape = {
+/** Variables of dispense. */
+export const dispenseVariables = {
   ...commonEnv,
   ...chainEnv,
   ...databaseEnv,
@@ -41,7 +42,7 @@ export type DispenseSettings = ReturnType<typeof readDispenseEnv>;
 
 /** Settings of dispense, read once at its start. */
 export function readDispenseEnv(source?: Record<string, string | undefined>) {
-  return readEnv(shape, source);
+  return readEnv(dispenseVariables, source);
 }
 
 export function limitsOf(settings: DispenseSettings): PlacementLimits {

@@ -1,18 +1,19 @@
 import { z } from "zod";
 import { chainEnv, commonEnv, databaseEnv, envTypes, readEnv } from "../shared/env.ts";
 
-/** The gateway's settings. */
-export const readGatewayEnv = () =>
-  readEnv({
-    ...commonEnv,
-    ...databaseEnv,
-    DEPLOYMENT_FILE: chainEnv.DEPLOYMENT_FILE,
-    PUBLIC_URL: envTypes.url().describe("URL at which nodes open tunnels; also what they sign for"),
-    GATEWAY_TOKEN: z
-      .string()
-      .min(32, "is shorter than 32 characters")
-      .describe("Secret that apiServer shows the gateway; the same for both"),
-    INSTANCE: z.string().min(1).max(100).default("gateway-1").describe("Name of this gateway among several"),
-  });
+/** Variables of the gateway. */
+export const gatewayVariables = {
+  ...commonEnv,
+  ...databaseEnv,
+  DEPLOYMENT_FILE: chainEnv.DEPLOYMENT_FILE,
+  PUBLIC_URL: envTypes.url().describe("URL at which nodes open tunnels; also what they sign for"),
+  GATEWAY_TOKEN: z
+    .string()
+    .min(32, "is shorter than 32 characters")
+    .describe("Secret that apiServer shows the gateway; the same for both"),
+  INSTANCE: z.string().min(1).max(100).default("gateway-1").describe("Name of this gateway among several"),
+};
+
+export const readGatewayEnv = () => readEnv(gatewayVariables);
 
 export type GatewayEnv = ReturnType<typeof readGatewayEnv>;

@@ -1,5 +1,6 @@
 import { chainEnv, commonEnv, databaseEnv, readEnv, signerEnv } from "../shared/env.ts";
 
-export const pomcEnv = { ...commonEnv, ...chainEnv, ...databaseEnv, ...signerEnv };
+/** Variables of pomc. */
+export const pomcVariables = { ...commonEnv, ...chainEnv, ...databaseEnv, ...signerEnv };
 
-export const readPomcEnv = () => readEnv(pomcEnv);
+export const readPomcEnv = () => readEnv(pomcVariables);

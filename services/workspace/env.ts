@@ -5,7 +5,8 @@ import type { Deadlines } from "./decide.ts";
 const deadline = (seconds: number, what: string) =>
   envTypes.seconds().default(seconds).describe(`Seconds after which ${what} counts as stuck`);
 
-const shape = {
+/** Variables of workspace. */
+export const workspaceVariables = {
   ...commonEnv,
   ...chainEnv,
   ...databaseEnv,
@@ -25,7 +26,7 @@ export type WorkspaceSettings = ReturnType<typeof readWorkspaceEnv>;
 
 /** Settings of workspace, read once at its start. */
 export function readWorkspaceEnv(source?: Record<string, string | undefined>) {
-  return readEnv(shape, source);
+  return readEnv(workspaceVariables, source);
 }
 
 export function deadlinesOf(settings: WorkspaceSettings): Deadlines {

@@ -1,0 +1,55 @@
+import { readFileSync } from "node:fs";
+import { Wallet } from "ethers";
+import type { Hex } from "viem";
+import { z } from "zod";
+import { envTypes, readEnv } from "../services/shared/env.ts";
+import { FatalError, messageOf } from "../services/shared/errors.ts";
+
+/** Variables of the deployment: the key in clear, or an encrypted keystore with the file that holds its password. */
+export const deployVariables = {
+  DEPLOYER_KEY: envTypes.privateKey().optional().describe("Private key of the account that deploys and pays"),
+  DEPLOYER_KEYSTORE: z
+    .string()
+    .optional()
+    .describe("Encrypted keystore (JSON) of that account, instead of its key"),
+  DEPLOYER_PASSWORD_FILE: z.string().optional().describe("File with the keystore's password"),
+};
+
+/**
+ * The deployer's private key.
+ *
+ * @throws FatalError `deployer_missing`, `keystore_unreadable` or `keystore_locked`.
+ */
+export async function readDeployerKey(): Promise<Hex> {
+  const env = readEnv(deployVariables);
+  if (env.DEPLOYER_KEY !== undefined) return env.DEPLOYER_KEY;
+  if (env.DEPLOYER_KEYSTORE === undefined || env.DEPLOYER_PASSWORD_FILE === undefined) {
+    throw new FatalError("It is not told who deploys.", {
+      code: "deployer_missing",
+      hint: "Set DEPLOYER_KEYSTORE and DEPLOYER_PASSWORD_FILE, or DEPLOYER_KEY.",
+    });
+  }
+  const keystore = readText(env.DEPLOYER_KEYSTORE);
+  const password = readText(env.DEPLOYER_PASSWORD_FILE).replace(/\r?\n$/, "");
+  try {
+    const wallet = await Wallet.fromEncryptedJson(keystore, password);
+    return wallet.privateKey as Hex;
+  } catch (error) {
+    throw new FatalError(`The keystore ${env.DEPLOYER_KEYSTORE} cannot be opened: ${messageOf(error)}`, {
+      code: "keystore_locked",
+      hint: "Check that the password file holds this keystore's password.",
+      cause: error,
+    });
+  }
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new FatalError(`${path} cannot be read: ${messageOf(error)}`, {
+      code: "keystore_unreadable",
+      cause: error,
+    });
+  }
+}
