@@ -1,15 +1,18 @@
 import { z } from "zod";
 import { chainEnv, commonEnv, databaseEnv, readEnv } from "../shared/env.ts";
 
-export const autoExportEnv = {
-  ...commonEnv,
-  ...chainEnv,
-  ...databaseEnv,
-  BLOCK_SECONDS: z.coerce
-    .number()
-    .positive()
-    .default(2)
-    .describe("Seconds between blocks of the chain; health is judged by it"),
-};
-
-export const readAutoExportEnv = () => readEnv(autoExportEnv);
+/** autoExport's settings. */
+export const readAutoExportEnv = (source?: Record<string, string | undefined>) =>
+  readEnv(
+    {
+      ...commonEnv,
+      ...chainEnv,
+      ...databaseEnv,
+      BLOCK_SECONDS: z.coerce
+        .number()
+        .positive()
+        .default(2)
+        .describe("Seconds between blocks of the chain; health is judged by it"),
+    },
+    source,
+  );
