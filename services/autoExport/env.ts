@@ -13,4 +13,5 @@ export const autoExportVariables = {
     .describe("Seconds between blocks of the chain; health is judged by it"),
 };
 
-export const readAutoExportEnv = () => readEnv(autoExportVariables);
+export const readAutoExportEnv = (source?: Record<string, string | undefined>) =>
+  readEnv(autoExportVariables, source);

@@ -17,7 +17,7 @@ export type EventTable = {
 };
 
 /** What every event table begins with. */
-export const commonColumns = [
+const commonColumns = [
   ["block_number", "bigint"],
   ["block_hash", "text"],
   ["block_time", "timestamptz"],

@@ -19,7 +19,7 @@ import { type FollowStep, links, mostLogs, portions } from "./steps.ts";
 // before it (with `headers: "logged"`, blocks far behind the head come only when they have logs, plus one at the end of each stretch).
 
 /** What the consumer has stored. */
-export type Cursor = {
+type Cursor = {
   /** The newest stored blocks, ascending; empty at the first start. A few hundred serve most reorgs. */
   recent(): Promise<BlockRef[]>;
   /** Stored blocks below a number, the newest of them, ascending. Left out: what is older is not known any more. */

@@ -17,7 +17,7 @@ import { computeNodeAbi, dockerContractAbi, tokenAbi } from "../../../services/s
 import { domainOf, registrationTypes } from "../../../services/shared/chain/typedData.ts";
 import { toJson } from "../../../services/shared/json.ts";
 import { rootDir, testStateDir } from "../../support/parts.ts";
-import { spec } from "./market.ts";
+import { spec } from "./fixtures.ts";
 import { setup, silent, until, urlAs } from "./setup.ts";
 
 // Hardhat's first account, which has ETH on every simulated chain.
@@ -159,6 +159,11 @@ describe("autoExport on the OP-stack simulation", function () {
     ]) {
       expect(metrics).to.match(new RegExp(`^${name}`, "m"));
     }
+  });
+
+  it("ends in order when it is told to", async () => {
+    await service.process.stop();
+    expect(await service.process.exited).to.deep.equal({ code: 0, signal: null });
   });
 
   async function write(

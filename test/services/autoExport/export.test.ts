@@ -8,7 +8,7 @@ import { judgeHealth } from "../../../services/autoExport/decide.ts";
 import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { abis } from "../../../services/shared/chain/abis.ts";
 import { createScriptedChain, encodeEvent, eventLog, testContracts } from "../../shared/scriptedChain.ts";
-import { spec } from "./market.ts";
+import { spec } from "./fixtures.ts";
 import { deployment, setup, startExporter, tipOf, until, untilStored, urlAs } from "./setup.ts";
 
 const account = (value: number): Hex => pad(numberToHex(value), { size: 20 });

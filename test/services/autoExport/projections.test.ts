@@ -6,7 +6,7 @@ import {
   type ScriptedLog,
   testContracts,
 } from "../../shared/scriptedChain.ts";
-import { measurement, spec, workspaceSpec } from "./market.ts";
+import { measurement, spec, workspaceSpec } from "./fixtures.ts";
 import { type Exporter, setup, startExporter, untilStored } from "./setup.ts";
 
 const word = (value: number, size = 32): Hex => pad(numberToHex(value), { size });
