@@ -36,11 +36,12 @@ async function main(context: ServiceContext, env: MatchEnv, deployment: Deployme
     return { ok: redis.status === "ready", details: { redis: redis.status, instance: env.INSTANCE } };
   };
   const server = createServer(createApp({ health, registry }));
+  // Before the sessions, so that these are closed first when the service stops.
+  const { url } = await listen(server, { host: env.HOST, port: env.PORT }, context);
   const match = await startMatch({ context, env, deployment, pool, redis, sender, registry, server });
   listenForChanges({
     ...{ url: env.DATABASE_URL, channels: [chainChannel, appChannel], logger, signal },
     onNotice: match.notice,
   });
-  const { url } = await listen(server, { host: env.HOST, port: env.PORT }, context);
   logger.info({ event: "match_listening", url, instance: env.INSTANCE, address: sender.address });
 }

@@ -8,6 +8,7 @@ import type { ServiceContext } from "../shared/lifecycle.ts";
 import { type Loop, startLoop } from "../shared/loop.ts";
 import { chance, drawRound, needsRound } from "./draw.ts";
 import * as store from "./measureStore.ts";
+import { readHead } from "./placementStore.ts";
 
 export type MeasureOptions = {
   context: ServiceContext;
@@ -31,7 +32,8 @@ export function startMeasure(options: MeasureOptions): { wake(): void } {
   const lead = async (signal: AbortSignal) => {
     const tried = new Map<string, number>();
     loop = startLoop({ name: "measure", logger: context.logger, signal, interval: 1_000 }, async () => {
-      const now = Math.floor(Date.now() / 1_000);
+      // The contract's windows go by the chain's clock.
+      const now = (await readHead(options.pool)).time;
       for (const [key, at] of tried) if (Date.now() - at > exportPatienceMs) tried.delete(key);
       await requestRounds(options, tried, now);
       await drawRounds(options, now);

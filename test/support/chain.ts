@@ -15,6 +15,7 @@ export type TestMarket = {
   deploymentFile: string;
   /** Committer, keeper, measure keeper and poster; holds the genesis supply too. */
   keeper: PrivateKeyAccount;
+  keeperKey: `0x${string}`;
 };
 
 /** Periods that tests can wait for, in seconds. */
@@ -63,7 +64,7 @@ export async function startTestMarket(): Promise<TestMarket> {
   if (code !== 0) throw new Error(`The contracts could not be deployed:\n${output}`);
   const deployment = parseDeployment(JSON.parse(readFileSync(deploymentFile, "utf8")));
   const client = createChainClient({ rpcUrls: [chain.url], chainId: deployment.chainId });
-  return { rpcUrl: chain.url, client, deployment, deploymentFile, keeper };
+  return { rpcUrl: chain.url, client, deployment, deploymentFile, keeper, keeperKey };
 }
 
 /** Gives accounts ETH by decree. */

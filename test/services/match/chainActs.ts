@@ -1,0 +1,104 @@
+import { type Hex, keccak256, parseEther, parseEventLogs, stringToHex, toHex } from "viem";
+import type { PrivateKeyAccount } from "viem/accounts";
+import { dockerContractAbi, escrowAbi } from "../../../services/shared/chain/generated/abi.ts";
+import type { Sender } from "../../../services/shared/chain/send.ts";
+import { authorizationTypes, domainOf } from "../../../services/shared/chain/typedData.ts";
+import type { WorkspaceSpec } from "../../../services/shared/chain/workspaceSpec.ts";
+import type { TestMarket } from "../../support/chain.ts";
+
+export type ChainActs = ReturnType<typeof createChainActs>;
+
+/** What a partner does on the chain, with the keeper's tokens. */
+export function createChainActs(options: {
+  market: TestMarket;
+  keeper: Sender;
+  partner: Sender;
+  account: PrivateKeyAccount;
+}) {
+  const { market, keeper, partner, account } = options;
+  const { deployment } = market;
+  let authorization: Promise<bigint> | undefined;
+
+  const authorize = async (): Promise<bigint> => {
+    await keeper.send({
+      ...{ kind: "test", contract: "Token", functionName: "approve" },
+      args: [deployment.contracts.Escrow, parseEther("1000")],
+    } as const);
+    await keeper.send({
+      ...{ kind: "test", contract: "Escrow", functionName: "deposit" },
+      args: [account.address, parseEther("1000")],
+    } as const);
+    const message = {
+      owner: account.address,
+      delegate: keeper.address,
+      maxRate: 10n ** 18n,
+      total: parseEther("900"),
+      scope: toHex(0, { size: 32 }),
+      expiry: 4_000_000_000,
+      nonce: 1n,
+    };
+    const signature = await account.signTypedData({
+      domain: domainOf(deployment, "Escrow"),
+      types: authorizationTypes,
+      primaryType: "Authorization",
+      message,
+    });
+    const { receipt } = await keeper.send({
+      ...{ kind: "test", contract: "Escrow", functionName: "authorize" },
+      args: [message, signature],
+    } as const);
+    const [event] = parseEventLogs({ abi: escrowAbi, eventName: "Authorized", logs: receipt.logs });
+    if (event === undefined) throw new Error("Nothing was authorized.");
+    return event.args.authorizationId;
+  };
+
+  return {
+    /** Publishes a workspace that any node fits unless `given` says otherwise. */
+    async publish(given: Partial<WorkspaceSpec> = {}): Promise<{ id: bigint; spec: WorkspaceSpec }> {
+      authorization ??= authorize();
+      const spec = specOf(given);
+      const { receipt } = await partner.send({
+        ...{ kind: "test", contract: "DockerContract", functionName: "publish" },
+        args: [account.address, await authorization, 8, spec, config],
+      } as const);
+      const [event] = parseEventLogs({
+        abi: dockerContractAbi,
+        eventName: "WorkspacePublished",
+        logs: receipt.logs,
+      });
+      if (event === undefined) throw new Error("Nothing was published.");
+      return { id: event.args.workspaceId, spec };
+    },
+
+    async assign(
+      workspace: { id: bigint; spec: WorkspaceSpec },
+      replica: number,
+      nodeId: number,
+    ): Promise<void> {
+      const { refusals } = await keeper.send({
+        ...{ kind: "test", contract: "DockerContract", functionName: "assign" },
+        args: [[{ workspaceId: workspace.id, replica, nodeId, start: true, spec: workspace.spec }]],
+      } as const);
+      if (refusals.length > 0) throw new Error(`The assignment was refused: ${refusals[0]?.error.text}`);
+    },
+  };
+}
+
+const config = JSON.stringify({ image: "example/image", ports: [8080] });
+
+function specOf(given: Partial<WorkspaceSpec>): WorkspaceSpec {
+  return {
+    image: keccak256(stringToHex("image")) as Hex,
+    policy: 0,
+    graceSeconds: 1,
+    maxPricePerSecond: 1_000n,
+    gpuModel: "0x0000000000000000",
+    minVramMib: 0,
+    minComputeCapability: 0,
+    region: "0x0000",
+    resources: { gpus: 0, cpuMilli: 500, memoryMib: 256, diskGib: 1, ports: 1 },
+    expiresAt: 0,
+    configHash: keccak256(stringToHex(config)),
+    ...given,
+  };
+}

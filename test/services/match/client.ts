@@ -1,0 +1,177 @@
+import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Hex } from "viem";
+import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
+import { WebSocket } from "ws";
+import type { Deployment } from "../../../services/shared/chain/deployment.ts";
+import { type RelayKind, type RelayMessage, signRelay } from "../../../services/shared/chain/relay.ts";
+import { sessionDomainOf, sessionTypes } from "../../../services/shared/chain/typedData.ts";
+import { toJson } from "../../../services/shared/json.ts";
+import { type ServerMessage, serverMessage } from "../../../services/shared/wire.ts";
+
+type Said<Type extends ServerMessage["type"]> = Extract<ServerMessage, { type: Type }>;
+
+/** A node or a measurer at the other end of a session, as bare as a test needs it. */
+export type Peer = {
+  account: PrivateKeyAccount;
+  key: Hex;
+  received: ServerMessage[];
+  /** Resolves with the close code. */
+  closed: Promise<number>;
+  sendRaw(text: string): void;
+  send(message: Record<string, unknown>): void;
+  relay<Kind extends RelayKind>(id: string, kind: Kind, message: RelayMessage<Kind>): Promise<void>;
+  /** Waits for a message that was not waited for before. */
+  next<Type extends ServerMessage["type"]>(
+    type: Type,
+    holds?: (message: Said<Type>) => boolean,
+    deadline?: number,
+  ): Promise<Said<Type>>;
+  /** Beats once a second until it is closed. */
+  beat(slotSeconds: number): void;
+  /** As if the machine went away. */
+  vanish(): void;
+};
+
+type Overrides = { time?: bigint; signer?: PrivateKeyAccount; host?: string };
+
+/** Opens a session up to the hello; what comes back is for the test to see. */
+export async function connect(
+  url: string,
+  deployment: Deployment,
+  role: "node" | "measurer",
+  account = privateKeyToAccount(generatePrivateKey()),
+  overrides: Overrides = {},
+): Promise<Peer> {
+  const socket = new WebSocket(`${url}/v1/session`);
+  const peer = peerOf(socket, deployment, account);
+  await once(socket, "open");
+  const challenge = await peer.next("challenge");
+  const time = overrides.time ?? BigInt(Math.floor(Date.now() / 1_000));
+  const signature = await (overrides.signer ?? account).signTypedData({
+    domain: sessionDomainOf(deployment),
+    types: sessionTypes,
+    primaryType: "Session",
+    message: {
+      key: account.address,
+      role,
+      audience: challenge.audience,
+      challenge: challenge.challenge as Hex,
+      time,
+    },
+  });
+  const host = overrides.host === undefined ? {} : { host: overrides.host };
+  peer.send({ type: "hello", role, key: account.address, time, signature, version: "test", ...host });
+  return peer;
+}
+
+function peerOf(socket: WebSocket, deployment: Deployment, account: PrivateKeyAccount): Peer {
+  const received: ServerMessage[] = [];
+  const seen = new Set<ServerMessage>();
+  const closed = new Promise<number>((resolve) => socket.on("close", resolve));
+  socket.on("message", (data) => received.push(serverMessage.parse(JSON.parse(String(data)))));
+  // A refused session ends in an error event as well; tests look at `closed`.
+  socket.on("error", () => undefined);
+  const send = (message: Record<string, unknown>) => socket.send(toJson(message));
+  return {
+    account,
+    key: account.address.toLowerCase() as Hex,
+    received,
+    closed,
+    send,
+    sendRaw: (text) => socket.send(text),
+    async relay(id, kind, message) {
+      send({
+        type: "relay",
+        id,
+        kind,
+        message,
+        signature: await signRelay(account, deployment, kind, message),
+      });
+    },
+    async next(type, holds = () => true, deadline = 15_000) {
+      const end = Date.now() + deadline;
+      for (;;) {
+        const found = received.find(
+          (message): message is Said<typeof type> =>
+            message.type === type && !seen.has(message) && holds(message as Said<typeof type>),
+        );
+        if (found !== undefined) {
+          seen.add(found);
+          return found;
+        }
+        if (Date.now() > end) throw new Error(`No ${type} came; there were ${toJson(received)}`);
+        await delay(20);
+      }
+    },
+    beat(slotSeconds) {
+      const timer = setInterval(() => {
+        if (socket.readyState !== WebSocket.OPEN) return;
+        const slot = BigInt(Math.floor(Date.now() / 1_000 / slotSeconds));
+        send({ type: "heartbeat", slot, cpuLoad: 0.5, freeDiskGib: 10, running: [] });
+      }, 700);
+      socket.on("close", () => clearInterval(timer));
+    },
+    vanish: () => socket.terminate(),
+  };
+}
+
+let uuids = 0n;
+
+/** A registration for the peer's own key; each GPU gets a uuid nobody has. */
+export function registration(
+  peer: Peer,
+  given: Partial<RelayMessage<"register">> = {},
+): RelayMessage<"register"> {
+  const gpus = given.spec?.total.gpus ?? 0;
+  return {
+    key: peer.account.address,
+    wallet: "0x0000000000000000000000000000000000000000",
+    spec: {
+      gpuModel: "0x0000000000000000",
+      vramMib: 0,
+      computeCapability: 0,
+      region: "0x4445",
+      total: { gpus, cpuMilli: 8_000, memoryMib: 16_384, diskGib: 100, ports: 16 },
+    },
+    pricePerSecond: 10n,
+    gpuName: "",
+    gpuUuids: Array.from({ length: gpus }, () => `0x${(++uuids).toString(16).padStart(64, "0")}` as Hex),
+    deadline: soon(),
+    ...given,
+  };
+}
+
+/** Unix seconds, ten minutes ahead. */
+export function soon(): bigint {
+  return BigInt(Math.floor(Date.now() / 1_000)) + 600n;
+}
+
+/** Connects, registers and waits until the chain knows the node. */
+export async function joinNode(
+  url: string,
+  deployment: Deployment,
+  given: Partial<RelayMessage<"register">> = {},
+): Promise<{ peer: Peer; nodeId: number }> {
+  const peer = await connect(url, deployment, "node");
+  await peer.next("welcome");
+  await peer.relay("register", "register", registration(peer, given));
+  const { id } = await peer.next("welcome", (message) => message.id !== null);
+  return { peer, nodeId: Number(id) };
+}
+
+export async function joinMeasurer(
+  url: string,
+  deployment: Deployment,
+): Promise<{ peer: Peer; measurerId: number }> {
+  const peer = await connect(url, deployment, "measurer");
+  await peer.next("welcome");
+  await peer.relay("register", "registerMeasurer", {
+    key: peer.account.address,
+    wallet: "0x0000000000000000000000000000000000000000",
+    region: "0x4445",
+    deadline: soon(),
+  });
+  const { id } = await peer.next("welcome", (message) => message.id !== null);
+  return { peer, measurerId: Number(id) };
+}

@@ -1,0 +1,86 @@
+import { expect } from "chai";
+import { Redis } from "ioredis";
+import type { Deployment } from "../../../services/shared/chain/deployment.ts";
+import { decodeHeartbeats } from "../../../services/shared/chain/heartbeatBits.ts";
+import type { heartbeatEncodings } from "../../../services/shared/chain/names.ts";
+import { eventually } from "../support/context.ts";
+import { joinNode } from "./client.ts";
+import { type Match, setupMatch, type TestMatch } from "./setup.ts";
+
+describe("match: heartbeats", function () {
+  this.timeout(120_000);
+  let test: TestMatch;
+  let instances: Match[];
+  let deployment: Deployment;
+  let redis: Redis;
+
+  before(async () => {
+    test = await setupMatch();
+    redis = new Redis(test.redisUrl);
+    instances = [await test.startMatch("match-a"), await test.startMatch("match-b")];
+    ({ deployment } = test.market);
+  });
+
+  after(async () => {
+    redis.disconnect();
+    await test.stop();
+  });
+
+  const slotNow = () => BigInt(Math.floor(Date.now() / 1_000 / deployment.parameters.slotSeconds));
+  const posted = async (slot: bigint) => {
+    const { rows } = await test.db.query<{
+      encoding: (typeof heartbeatEncodings)[number];
+      node_count: number;
+      bits: `0x${string}`;
+    }>("select encoding, node_count, bits from chain.heartbeat_slot where slot = $1", [slot]);
+    const [row] = rows;
+    if (row === undefined) return undefined;
+    return [...decodeHeartbeats({ encoding: row.encoding, nodeCount: row.node_count, bits: row.bits })];
+  };
+  const events = async (slot: bigint) =>
+    (await test.db.query("select from chain.event_heartbeats_committed where slot = $1", [slot])).rowCount;
+
+  it("posts each slot once with the bits of nodes on all instances, though Redis forgets them", async () => {
+    const [a, b] = instances;
+    if (a === undefined || b === undefined) throw new Error("Two instances were started.");
+    const joined = [
+      await joinNode(a.url, deployment),
+      await joinNode(b.url, deployment),
+      await joinNode(a.url, deployment),
+    ];
+    const [one, two, silent] = joined.map(({ nodeId }) => nodeId);
+    for (const { peer } of joined.slice(0, 2)) peer.beat(deployment.parameters.slotSeconds);
+    await joined[0]?.peer.next("ack");
+    const first = slotNow() + 1n;
+    // In each of the slots watched, and after one of them has ended.
+    for (let slot = first; slot < first + 3n; slot += 1n) {
+      await eventually(`slot ${slot} is under way`, () => slotNow() === slot, 20_000);
+      await joined[0]?.peer.next("ack", (ack) => ack.slot === slot);
+      await joined[1]?.peer.next("ack", (ack) => ack.slot === slot);
+      await redis.flushdb();
+    }
+    for (let slot = first; slot < first + 3n; slot += 1n) {
+      const present = await eventually(`slot ${slot} is posted`, () => posted(slot), 30_000);
+      expect(present).to.include.members([one, two]);
+      expect(present).to.not.include(silent);
+      expect(await events(slot)).to.equal(1);
+    }
+  });
+
+  it("goes on when the instance that posted is killed, and posts no slot twice", async () => {
+    const [a, b] = instances;
+    if (a === undefined || b === undefined) throw new Error("Two instances were started.");
+    const { peer, nodeId } = await joinNode(b.url, deployment);
+    peer.beat(deployment.parameters.slotSeconds);
+    await peer.next("ack");
+    await a.kill();
+    const slot = slotNow() + 1n;
+    const present = await eventually(`slot ${slot} is posted`, () => posted(slot), 40_000);
+    expect(present).to.include(nodeId);
+    await b.kill();
+    const { rows } = await test.db.query(
+      "select slot from chain.event_heartbeats_committed group by slot having count(*) > 1",
+    );
+    expect(rows).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,203 @@
+import { randomUUID } from "node:crypto";
+import { Queue } from "bullmq";
+import { expect } from "chai";
+import type { Deployment } from "../../../services/shared/chain/deployment.ts";
+import { connectRedis, enqueue, queues } from "../../../services/shared/queue.ts";
+import { eventually } from "../support/context.ts";
+import { joinNode } from "./client.ts";
+import { type Match, setupMatch, type TestMatch } from "./setup.ts";
+
+describe("match: placement and failover", function () {
+  this.timeout(180_000);
+  let test: TestMatch;
+  let match: Match;
+  let deployment: Deployment;
+  let nodes: Awaited<ReturnType<typeof joinNode>>[];
+  const redises: { disconnect(): void }[] = [];
+
+  before(async () => {
+    test = await setupMatch();
+    match = await test.startMatch("match-a", { LOSS_SECONDS: "2" });
+    ({ deployment } = test.market);
+    nodes = await Promise.all(
+      Array.from({ length: 7 }, (_, index) =>
+        joinNode(match.url, deployment, { pricePerSecond: BigInt(10 + index) }),
+      ),
+    );
+  });
+
+  after(async () => {
+    for (const redis of redises) redis.disconnect();
+    await test.stop();
+  });
+
+  const exported = (id: bigint) =>
+    eventually(`workspace ${id} is exported`, async () => {
+      const { rowCount } = await test.db.query("select from chain.workspace where workspace_id = $1", [id]);
+      return rowCount === 1;
+    });
+  const ask = async (workspaceId: bigint, replica: number, excluded: number[] = []) => {
+    const requestId = randomUUID();
+    await test.db.query(
+      "insert into app.placement (request_id, workspace_id, replica, excluded) values ($1, $2, $3, $4)",
+      [requestId, workspaceId, replica, excluded],
+    );
+    return requestId;
+  };
+  const answer = (requestId: string) =>
+    eventually("the request is answered", async () => {
+      const { rows } = await test.db.query("select * from app.placement where request_id = $1", [requestId]);
+      return rows[0]?.status === "asked" ? undefined : rows[0];
+    });
+  const priceOf = async (nodeId: number) => {
+    const { rows } = await test.db.query("select price_per_second from chain.node where node_id = $1", [
+      nodeId,
+    ]);
+    return rows[0].price_per_second as bigint;
+  };
+  const assignment = async (workspaceId: bigint) => {
+    const { rows } = await test.db.query(
+      "select node_id, state, release_reason, lost_until from chain.assignment where workspace_id = $1",
+      [workspaceId],
+    );
+    return rows[0];
+  };
+
+  it("answers from the queue with node, block, ranking and refusals", async () => {
+    const workspace = await test.chain.publish({ maxPricePerSecond: 14n });
+    await exported(workspace.id);
+    const requestId = await ask(workspace.id, 0);
+    const redis = connectRedis(test.redisUrl);
+    redises.push(redis);
+    const queue = new Queue(queues.placement, { connection: redis });
+    await enqueue(queue, { requestId });
+    const row = await answer(requestId);
+    await queue.close();
+    expect(row).to.include({ status: "answered", place: 0 });
+    expect(await priceOf(row.node_id)).to.equal(10n);
+    expect(row.ranking.map((one: { score: string }) => one.score)).to.deep.equal([
+      "10",
+      "11",
+      "12",
+      "13",
+      "14",
+    ]);
+    expect(row.refusals).to.deep.equal({ counts: { price: 2 }, nearest: null });
+    const { rows } = await test.db.query("select hash from chain.block where number = $1", [
+      row.block_number,
+    ]);
+    expect(rows[0].hash).to.equal(row.block_hash);
+  });
+
+  it("answers what no queue tells of, leaving out what was tried and what is pending", async () => {
+    const workspace = await test.chain.publish();
+    await exported(workspace.id);
+    const first = await answer(await ask(workspace.id, 0));
+    const second = await answer(await ask(workspace.id, 1));
+    expect(second.place).to.equal(1);
+    expect(second.node_id).to.not.equal(first.node_id);
+    const third = await answer(await ask(workspace.id, 2, [first.node_id, second.node_id]));
+    expect([first.node_id, second.node_id]).to.not.include(third.node_id);
+  });
+
+  it("refuses the impossible at once, with the nearest miss", async () => {
+    const workspace = await test.chain.publish({ maxPricePerSecond: 9n });
+    await exported(workspace.id);
+    const row = await answer(await ask(workspace.id, 0));
+    expect(row.status).to.equal("impossible");
+    expect(row.refusals.counts).to.deep.equal({ price: 7 });
+    expect(row.refusals.nearest.misses).to.deep.equal([
+      { dimension: "price", wanted: "9", has: "10", shortfall: 0.1 },
+    ]);
+  });
+
+  it("releases the leases of a node that went away, and leaves those of the others", async () => {
+    const [lost, kept] = [await test.chain.publish(), await test.chain.publish()];
+    const [first, second] = nodes;
+    if (first === undefined || second === undefined) throw new Error("Nodes have joined.");
+    await test.chain.assign(lost, 0, first.nodeId);
+    await test.chain.assign(kept, 0, second.nodeId);
+    await eventually("both are exported", async () => {
+      return (await assignment(kept.id)) !== undefined && (await assignment(lost.id)) !== undefined;
+    });
+    const since = Date.now();
+    first.peer.vanish();
+    await eventually(
+      "it is released",
+      async () => (await assignment(lost.id))?.release_reason === "lost",
+      30_000,
+    );
+    expect(Date.now() - since).to.be.lessThan(15_000);
+    expect(await assignment(kept.id)).to.include({ release_reason: null });
+    await eventually(
+      "the node is marked offline",
+      async () => {
+        const { rows } = await test.db.query("select status from chain.node where node_id = $1", [
+          first.nodeId,
+        ]);
+        return rows[0].status === "offline";
+      },
+      30_000,
+    );
+  });
+
+  it("marks an exclusive lease lost and releases it only after grace and margin", async () => {
+    const workspace = await test.chain.publish({ policy: 1, graceSeconds: 4 });
+    const node = nodes[2];
+    if (node === undefined) throw new Error("Nodes have joined.");
+    await test.chain.assign(workspace, 0, node.nodeId);
+    await eventually("it is exported", async () => (await assignment(workspace.id)) !== undefined);
+    node.peer.vanish();
+    const marked = await eventually(
+      "it is marked",
+      async () => {
+        const row = await assignment(workspace.id);
+        return row?.lost_until === null ? undefined : row;
+      },
+      30_000,
+    );
+    expect(marked?.release_reason).to.equal(null);
+    await eventually(
+      "it is released",
+      async () => (await assignment(workspace.id))?.release_reason === "lost",
+      30_000,
+    );
+    const { rows } = await test.db.query(
+      "select extract(epoch from block_time)::int as time from chain.event_released where workspace_id = $1",
+      [workspace.id],
+    );
+    expect(rows[0].time).to.be.at.least(Number(marked?.lost_until));
+  });
+
+  it("reassigns nothing while too many are gone at once, and says so", async () => {
+    await eventually(
+      "the earlier losses are settled",
+      async () => {
+        const { rows } = await test.db.query(
+          "select count(*)::int as count from chain.node where status = 'online'",
+        );
+        return rows[0].count === 5;
+      },
+      30_000,
+    );
+    const workspace = await test.chain.publish();
+    const [, , , one, two] = nodes;
+    if (one === undefined || two === undefined) throw new Error("Nodes have joined.");
+    await test.chain.assign(workspace, 0, one.nodeId);
+    one.peer.vanish();
+    two.peer.vanish();
+    await eventually(
+      "an outage is suspected",
+      async () => {
+        const metrics = await (await fetch(`${match.httpUrl}/metrics`)).text();
+        return metrics.includes('match_outage_suspected{service="match"} 1');
+      },
+      30_000,
+    );
+    // As long as a release took above, and the slots after which a node is marked offline.
+    await new Promise((resolve) => setTimeout(resolve, 15_000));
+    expect(await assignment(workspace.id)).to.include({ release_reason: null });
+    const { rows } = await test.db.query("select status from chain.node where node_id = $1", [one.nodeId]);
+    expect(rows[0].status).to.equal("online");
+  });
+});

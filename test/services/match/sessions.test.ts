@@ -1,0 +1,218 @@
+import { expect } from "chai";
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
+import { WebSocket } from "ws";
+import type { Deployment } from "../../../services/shared/chain/deployment.ts";
+import { eventually } from "../support/context.ts";
+import { connect, joinNode, type Peer, registration, soon } from "./client.ts";
+import { type Match, setupMatch, type TestMatch } from "./setup.ts";
+
+describe("match: sessions and the messages they relay", function () {
+  this.timeout(120_000);
+  let test: TestMatch;
+  let match: Match;
+  let deployment: Deployment;
+
+  before(async () => {
+    test = await setupMatch();
+    match = await test.startMatch("match-a");
+    ({ deployment } = test.market);
+  });
+
+  after(async () => {
+    await test.stop();
+  });
+
+  const node = () => connect(match.url, deployment, "node");
+  const opened = async () => {
+    const peer = await node();
+    await peer.next("welcome");
+    return peer;
+  };
+  const refusal = async (peer: Peer) => {
+    const { code } = await peer.next("error");
+    await peer.closed;
+    return code;
+  };
+  const relayRow = async (reason: string) => {
+    const { rows } = await test.db.query("select status, reason from app.relay where reason like $1", [
+      reason,
+    ]);
+    return rows;
+  };
+
+  it("registers a node on the chain and welcomes it again with its id", async () => {
+    const peer = await node();
+    expect(await peer.next("welcome")).to.include({ id: null });
+    await peer.relay("one", "register", registration(peer));
+    expect(await peer.next("relayed")).to.include({ id: "one", status: "queued" });
+    const confirmed = await peer.next("relayed");
+    expect(confirmed).to.include({ id: "one", status: "confirmed" });
+    expect(confirmed.txHash).to.match(/^0x[0-9a-f]{64}$/);
+    const { id } = await peer.next("welcome");
+    const { rows } = await test.db.query("select key, status from chain.node where node_id = $1", [id]);
+    expect(rows).to.deep.equal([{ key: peer.key, status: "online" }]);
+    const sessions = await test.db.query("select subject_id, instance from app.session where key = $1", [
+      peer.key,
+    ]);
+    expect(sessions.rows).to.deep.equal([{ subject_id: id, instance: "match-a" }]);
+    peer.vanish();
+    await eventually("the session's row is gone", async () => {
+      const { rowCount } = await test.db.query("select from app.session where key = $1", [peer.key]);
+      return rowCount === 0;
+    });
+  });
+
+  it("answers a message that it has had before with what became of it", async () => {
+    const { peer } = await joinNode(match.url, deployment);
+    const message = registration(peer, { deadline: soon() + 1n });
+    await peer.relay("again", "register", message);
+    const refused = await peer.next("relayed", ({ status }) => status === "refused");
+    expect(refused.reason).to.match(/^NodeKeyTaken\(key 0x/);
+    await peer.relay("more", "register", message);
+    const repeated = await peer.next("relayed", ({ id }) => id === "more");
+    expect(repeated).to.include({ status: "refused", reason: refused.reason });
+    expect(await relayRow("NodeKeyTaken%")).to.have.length(1);
+  });
+
+  it("relays in order and says of each message whether the chain took it", async () => {
+    const { peer, nodeId } = await joinNode(match.url, deployment);
+    const statuses = [3, 1, 1, 3, 2];
+    for (const [index, status] of statuses.entries()) {
+      await peer.relay(`${index}`, "setStatus", { nodeId, status, nonce: BigInt(index), deadline: soon() });
+    }
+    const outcomes = await Promise.all(
+      statuses.map((_status, index) =>
+        peer.next("relayed", (one) => one.id === `${index}` && one.status !== "queued", 30_000),
+      ),
+    );
+    expect(outcomes.map((one) => one.status)).to.deep.equal([
+      ...["confirmed", "confirmed", "refused", "confirmed", "confirmed"],
+    ]);
+    expect(outcomes[2]?.reason).to.match(/^NodeStatusInvalid/);
+    await eventually("the last one stands", async () => {
+      const { rows } = await test.db.query("select status from chain.node where node_id = $1", [nodeId]);
+      return rows[0]?.status === "offline";
+    });
+  });
+
+  it("takes nothing that somebody else signed, or that is over", async () => {
+    const peer = await opened();
+    const other = await opened();
+    await peer.relay("late", "register", registration(peer, { deadline: 5n }));
+    expect((await peer.next("relayed")).reason).to.match(/^SignatureExpired\(deadline 5, /);
+    await peer.relay("strange", "register", registration(other));
+    expect((await peer.next("relayed")).reason).to.match(/^SignatureInvalid/);
+    await other.relay("forged", "setStatus", { nodeId: 1, status: 2, nonce: 1n, deadline: soon() });
+    await other.next("relayed", ({ status }) => status === "queued");
+    expect((await other.next("relayed", ({ status }) => status === "refused")).reason).to.match(
+      /^SignatureInvalid/,
+    );
+  });
+
+  it("lets nobody in who does not hold the key", async () => {
+    const stranger = privateKeyToAccount(generatePrivateKey());
+    const account = privateKeyToAccount(generatePrivateKey());
+    const forged = await connect(match.url, deployment, "node", account, { signer: stranger });
+    expect(await refusal(forged)).to.equal("signature_invalid");
+    const old = await connect(match.url, deployment, "node", account, {
+      time: BigInt(Math.floor(Date.now() / 1_000)) - 90n,
+    });
+    expect(await refusal(old)).to.equal("clock_off");
+    const odd = await connect(match.url, deployment, "node", account, { host: "a b/c" });
+    expect(await refusal(odd)).to.equal("host_invalid");
+  });
+
+  it("closes with a typed reason what sends anything else than the messages of the wire", async () => {
+    const cases: [string, string][] = [
+      ["{", "message_invalid"],
+      ['{"type":"dance"}', "message_invalid"],
+      [
+        '{"type":"heartbeat","slot":"1","cpuLoad":0,"freeDiskGib":0,"running":[],"extra":1}',
+        "message_invalid",
+      ],
+      ['{"type":"measureFailed","roundId":"1","reason":"x"}', "message_unexpected"],
+      ['{"type":"relay","id":"1","kind":"reveal","message":{},"signature":"0x"}', "kind_not_allowed"],
+      ['{"type":"relay","id":"1","kind":"register","message":{},"signature":"0x"}', "message_invalid"],
+    ];
+    for (const [text, code] of cases) {
+      const peer = await opened();
+      peer.sendRaw(text);
+      expect(await refusal(peer), text).to.equal(code);
+    }
+    const metrics = await (await fetch(`${match.httpUrl}/metrics`)).text();
+    expect(metrics).to.match(/match_sessions_refused_total\{code="message_invalid",service="match"\} [4-9]/);
+  });
+
+  it("closes a session that floods it, and one that says too much at once", async () => {
+    const flood = await opened();
+    for (let count = 0; count < 1_000; count += 1) {
+      flood.send({ type: "heartbeat", slot: 1n, cpuLoad: 0, freeDiskGib: 0, running: [] });
+    }
+    expect(await refusal(flood)).to.equal("rate_exceeded");
+    const large = await opened();
+    large.sendRaw(JSON.stringify({ type: "x".repeat(300_000) }));
+    expect(await large.closed).to.equal(1009);
+  });
+
+  it("keeps one session for a key: the newest, on whichever instance", async () => {
+    const account = privateKeyToAccount(generatePrivateKey());
+    const first = await connect(match.url, deployment, "node", account);
+    await first.next("welcome");
+    const second = await connect(match.url, deployment, "node", account);
+    await second.next("welcome");
+    expect(await refusal(first)).to.equal("session_replaced");
+    const other = await test.startMatch("match-b");
+    const third = await connect(other.url, deployment, "node", account);
+    await third.next("welcome");
+    expect(await refusal(second)).to.equal("session_replaced");
+    const { rows } = await test.db.query("select instance from app.session where key = $1", [
+      account.address.toLowerCase(),
+    ]);
+    expect(rows).to.deep.equal([{ instance: "match-b" }]);
+    await other.process.stop();
+    expect(await third.closed).to.equal(1012);
+    const left = await test.db.query("select from app.session where instance = 'match-b'");
+    expect(left.rowCount).to.equal(0);
+  });
+
+  it("answers nothing but sessions on its WebSocket", async () => {
+    const socket = new WebSocket(`${match.url}/v1/other`);
+    const error = await new Promise<Error>((resolve) => socket.on("error", resolve));
+    expect(error.message).to.include("404");
+  });
+
+  it("loses no message and sends none twice when it is killed between accepting and sending", async () => {
+    const joined = await Promise.all(Array.from({ length: 5 }, () => joinNode(match.url, deployment)));
+    for (const { peer, nodeId } of joined) {
+      for (const [index, status] of [3, 1, 3, 1, 2].entries()) {
+        await peer.relay(`${index}`, "setStatus", { nodeId, status, nonce: BigInt(index), deadline: soon() });
+      }
+    }
+    await Promise.all(joined.map(({ peer }) => peer.next("relayed", ({ id }) => id === "4")));
+    await match.kill();
+    match = await test.startMatch("match-a");
+    const ids = joined.map(({ nodeId }) => nodeId);
+    await eventually(
+      "all are offline",
+      async () => {
+        const { rows } = await test.db.query("select status from chain.node where node_id = any($1)", [ids]);
+        return rows.every((row) => row.status === "offline");
+      },
+      60_000,
+    );
+    const { rows } = await test.db.query(
+      "select count(*)::int as count from chain.event_node_status_changed where node_id = any($1)",
+      [ids],
+    );
+    expect(rows[0].count).to.equal(25);
+    await eventually("all are settled", async () => {
+      const { rowCount } = await test.db.query("select from app.relay where status in ('queued', 'sent')");
+      return rowCount === 0;
+    });
+    const refused = await test.db.query(
+      "select from app.relay where kind = 'setStatus' and status <> 'confirmed' and signer = any($1)",
+      [joined.map(({ peer }) => peer.key)],
+    );
+    expect(refused.rowCount).to.equal(0);
+  });
+});

@@ -1,0 +1,131 @@
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { privateKeyToAccount } from "viem/accounts";
+import { type RunningProcess, startProcess } from "../../../scripts/embedded/process.ts";
+import { createSender, type Sender } from "../../../services/shared/chain/send.ts";
+import { createPool, type Database } from "../../../services/shared/db/pool.ts";
+import { fund, startTestMarket, type TestMarket } from "../../support/chain.ts";
+import { rootDir, testStateDir } from "../../support/parts.ts";
+import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
+import { createTestRedis } from "../../support/redis.ts";
+import { asRole, createTestContext, type TestContext } from "../support/context.ts";
+import { type ChainActs, createChainActs } from "./chainActs.ts";
+
+export const probeImage = `example/probe@sha256:${"a".repeat(64)}`;
+// Any key will do: it is given ETH by decree and made keeper of nothing else.
+const partnerKey = `0x${"11".repeat(32)}` as const;
+
+export type Match = {
+  url: string;
+  httpUrl: string;
+  process: RunningProcess;
+  kill: () => Promise<void>;
+};
+
+export type TestMatch = {
+  market: TestMarket;
+  database: TestDatabase;
+  db: Database;
+  redisUrl: string;
+  context: TestContext;
+  /** Sends as the keeper that match sends as, too. */
+  keeper: Sender;
+  /** What partners do on the chain. */
+  chain: ChainActs;
+  /** Starts an instance of match as a process of its own, with Postgres as its role sees it. */
+  startMatch: (instance: string, env?: Record<string, string>) => Promise<Match>;
+  stop: () => Promise<void>;
+};
+
+/** A real market as far as match needs one: chain with contracts, Postgres with autoExport, Redis. */
+export async function setupMatch(): Promise<TestMatch> {
+  const market = await startTestMarket();
+  const database = await createTestDatabase();
+  const redisUrl = await createTestRedis();
+  const db = createPool({ url: database.url, name: "test" });
+  const context = createTestContext("test");
+  const { logger, signal } = context;
+  const shared = {
+    pool: db,
+    client: market.client,
+    deployment: market.deployment,
+    logger,
+    signal,
+    pollMs: 100,
+  };
+  const keeper = await createSender({ ...shared, account: market.keeper });
+  const partner = privateKeyToAccount(partnerKey);
+  await fund(market.rpcUrl, [partner.address]);
+  const partnerSender = await createSender({ ...shared, account: partner });
+  const chain = createChainActs({ market, keeper, partner: partnerSender, account: partner });
+  const running: RunningProcess[] = [];
+  const start = async (name: string, program: string, env: Record<string, string>, port: number) => {
+    const process_ = await startProcess({
+      name,
+      command: process.execPath,
+      args: [join(rootDir, program)],
+      stateDir: await testStateDir(),
+      cwd: rootDir,
+      env: { PATH: process.env.PATH ?? "", ...baseEnv(market), ...env, PORT: String(port) },
+      ready: async (stop) => (await fetch(`http://127.0.0.1:${port}/healthz`, { signal: stop })).ok,
+      readyDeadlineMs: 60_000,
+    });
+    running.push(process_);
+    return process_;
+  };
+  const exporter = asRole(database.url, "ngpu_autoexport");
+  await start("autoExport", "services/autoExport/index.ts", { DATABASE_URL: exporter }, await freePort());
+  return {
+    ...{ market, database, db, redisUrl, context, keeper, chain },
+    async startMatch(instance, env = {}) {
+      const port = await freePort();
+      const url = `ws://127.0.0.1:${port}`;
+      const match = await start(
+        instance,
+        "services/match/index.ts",
+        {
+          DATABASE_URL: asRole(database.url, "ngpu_match"),
+          REDIS_URL: redisUrl,
+          SIGNER_KEY: market.keeperKey,
+          PUBLIC_URL: url,
+          PROBE_IMAGE: probeImage,
+          INSTANCE: instance,
+          ...env,
+        },
+        port,
+      );
+      const kill = async () => {
+        process.kill(match.pid, "SIGKILL");
+        await match.exited;
+      };
+      return { url, httpUrl: `http://127.0.0.1:${port}`, process: match, kill };
+    },
+    async stop() {
+      for (const one of running.reverse()) await one.stop();
+      await context.stop();
+      await db.end();
+      await database.drop();
+    },
+  };
+}
+
+function baseEnv(market: TestMarket): Record<string, string> {
+  return {
+    LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? "info",
+    HOST: "127.0.0.1",
+    CHAIN_RPC_URLS: market.rpcUrl,
+    DEPLOYMENT_FILE: market.deploymentFile,
+    BLOCK_SECONDS: "1",
+  };
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+}
