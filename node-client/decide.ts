@@ -1,6 +1,6 @@
 import type { Action, Container, Facts, Plan, StopReason } from "./facts.ts";
 import { type Assignment, fencedKey } from "./leases.ts";
-import { freeGpus, portsDetail, reasonDetail, wantProgress, wantReport } from "./reporting.ts";
+import { freeGpus, isSpokenOf, portsDetail, reasonDetail, wantProgress, wantReport } from "./reporting.ts";
 
 /** Times in milliseconds. */
 export const limits = {
@@ -83,8 +83,15 @@ function withImage(facts: Facts, subject: Subject, plan: Runnable, then: () => A
   const image = facts.images.get(plan.reference);
   if (image === undefined) return [{ type: "inspect", reference: plan.reference }];
   if (image.type === "present") {
-    const ready = lease.state === "assigned" ? wantReport(facts, lease, "ready") : [];
-    return [...wantProgress(facts, lease, "verified"), ...ready, ...then()];
+    const next = then();
+    const isReady = lease.state === "assigned" || (lease.state === "failed" && lease.desired === "hold");
+    // The first word about a lease, or none: said after a later one it would take that back.
+    const ready = isReady && !isSpokenOf(facts, lease) && !next.some(({ type }) => type === "report");
+    return [
+      ...wantProgress(facts, lease, "verified"),
+      ...(ready ? wantReport(facts, lease, "ready") : []),
+      ...next,
+    ];
   }
   if (image.hopeless) return fail(facts, subject, image.reason ?? "image_unavailable");
   const accepted = wantProgress(facts, lease, "accepted");

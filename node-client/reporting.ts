@@ -24,6 +24,12 @@ export function wantReport(facts: Facts, lease: Assignment, state: ReportState, 
   return [{ type: "report", lease, state, detail }];
 }
 
+/** Whether a report of the lease is on its way. */
+export function isSpokenOf(facts: Facts, lease: Assignment): boolean {
+  const said = facts.reports.get(fencedKey(lease));
+  return said !== undefined && isOnItsWay(said, facts.now);
+}
+
 /** A milestone, unless it or a later one is on the chain or on its way. */
 export function wantProgress(facts: Facts, lease: Assignment, name: Milestone): Action[] {
   const milestone = codeOf(milestones, name);

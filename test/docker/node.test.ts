@@ -1,0 +1,184 @@
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { expect } from "chai";
+import Docker from "dockerode";
+import { generatePrivateKey } from "viem/accounts";
+import type { Assignment } from "../../node-client/leases.ts";
+import { type AgentOrder, encode } from "./node/agent.ts";
+import { engineRecord, openRegistry, removeMarket } from "./node/market.ts";
+
+type Outcome = {
+  steps: number;
+  running: [string, number][];
+  said: { kind: string; message: { state: number } }[];
+};
+
+const docker = new Docker();
+const noDetail = `0x${"00".repeat(32)}` as const;
+
+describe("a node on a real engine", function () {
+  this.timeout(180_000);
+  let registry: Awaited<ReturnType<typeof openRegistry>>;
+  let market: string;
+  let order: AgentOrder;
+
+  before(async () => {
+    registry = await openRegistry();
+  });
+  after(() => registry.stop());
+  beforeEach(() => {
+    market = randomBytes(4).toString("hex");
+    order = {
+      dir: mkdtempSync(join(tmpdir(), "ngpu-node-")),
+      market,
+      key: generatePrivateKey(),
+      publication: registry.publicationOf("chat"),
+      assignments: [assignment({})],
+      killAt: 0,
+      unseenFor: 0,
+    };
+  });
+  afterEach(async () => {
+    await removeMarket(market);
+    rmSync(order.dir, { recursive: true });
+  });
+
+  const containers = () =>
+    docker.listContainers({ all: true, filters: { label: [`ngpu.market=${market}`] } });
+
+  it("starts the container of a lease once, however often it is killed on the way", async () => {
+    const since = Date.now();
+    const kills = await killAtEveryStep(order);
+    const outcome = await agent(order);
+    const record = await engineRecord(market, since);
+    expect(kills).to.be.greaterThan(6);
+    expect(outcome?.running.map(([lease]) => lease)).to.deep.equal(["1/0/1"]);
+    expect(await containers()).to.have.length(1);
+    expect([record.create, record.start, record.die]).to.deep.equal([1, 1, undefined]);
+    expect(reportsOf(outcome)).to.deep.equal(["ready", "running"]);
+  });
+
+  it("removes the container of a lease that is gone, however often it is killed on the way", async () => {
+    await agent(order);
+    const gone = { ...order, assignments: [assignment({ ended: true })] };
+    await killAtEveryStep(gone);
+    const outcome = await agent(gone);
+    expect(outcome?.running).to.deep.equal([]);
+    expect(await containers()).to.deep.equal([]);
+  });
+
+  it("takes the same lease number on another fork for another lease", async () => {
+    await agent(order);
+    const [before] = await containers();
+    await agent({ ...order, assignments: [assignment({ fence: "0xbbbbbbbbbbbbbbbb" })] });
+    const after = await containers();
+    expect(after).to.have.length(1);
+    expect(after[0]?.Id).not.to.equal(before?.Id);
+    expect(after[0]?.Labels["ngpu.fence"]).to.equal("0xbbbbbbbbbbbbbbbb");
+  });
+
+  it("stops an exclusive lease that has been out of sight for its grace, and starts it again in sight", async () => {
+    const exclusive = {
+      ...order,
+      publication: registry.publicationOf("chat", { policy: 1, graceSeconds: 30 }),
+    };
+    await agent(exclusive);
+    const away = await agent({ ...exclusive, unseenFor: 31 });
+    const [stopped] = await containers();
+    const back = await agent(exclusive);
+    expect(away?.running).to.deep.equal([]);
+    expect(stopped?.State).to.equal("exited");
+    expect(back?.running.map(([lease]) => lease)).to.deep.equal(["1/0/1"]);
+  });
+
+  it("starts a container that crashes a few times, then reports it as failed", async () => {
+    const command = ["/usr/local/bin/node", "-e", "process.exit(7)"];
+    const publication = registry.publicationOf("chat", { config: { command } });
+    const outcome = await agentUntil({ ...order, publication }, (said) => said.includes("failed"));
+    const [container] = await containers();
+    expect(container?.State).to.equal("exited");
+    expect(outcome.filter((state) => state === "failed")).to.have.length(1);
+  });
+
+  it("gives the container no privilege, and no more than the lease reserves", async () => {
+    await agent(order);
+    const [listed] = await containers();
+    const { HostConfig, Config } = await docker.getContainer(listed?.Id ?? "").inspect();
+    expect(HostConfig).to.include({
+      Privileged: false,
+      ReadonlyRootfs: true,
+      Memory: 256 * 2 ** 20,
+      MemorySwap: 256 * 2 ** 20,
+      NanoCpus: 1_000_000_000,
+      PidsLimit: 4096,
+      Init: true,
+    });
+    expect(HostConfig.CapDrop).to.deep.equal(["ALL"]);
+    expect(HostConfig.SecurityOpt).to.deep.equal(["no-new-privileges"]);
+    expect(HostConfig.RestartPolicy?.Name).to.equal("no");
+    expect(HostConfig.PortBindings["8080/tcp"][0].HostIp).to.equal("127.0.0.1");
+    expect(Config.User).to.equal("65534:65534");
+  });
+});
+
+function assignment(change: Partial<Assignment>): Assignment {
+  return {
+    workspaceId: 1n,
+    replica: 0,
+    lease: 1,
+    fence: "0xaaaaaaaaaaaaaaaa",
+    assignedBlock: 1n,
+    assignedBlockHash: `0x${"11".repeat(32)}`,
+    desired: "run",
+    order: "first",
+    state: "assigned",
+    detail: noDetail,
+    sequence: 0,
+    milestone: 0,
+    lost: false,
+    ended: false,
+    ...change,
+  };
+}
+
+/** Runs the agent again and again, each life one step longer than the last, until one comes through. Gives the number of kills. */
+async function killAtEveryStep(order: AgentOrder): Promise<number> {
+  for (let kills = 0; ; kills += 1) {
+    if ((await agent({ ...order, killAt: kills + 1 })) !== undefined) return kills;
+    if (kills > 40) throw new Error("the agent does not get on");
+  }
+}
+
+/** Runs one life of the agent; undefined when it was killed. */
+async function agent(order: AgentOrder): Promise<Outcome | undefined> {
+  const path = join(import.meta.dirname, "node/agent.ts");
+  const child = spawn(process.execPath, [path, encode(order)], { stdio: ["ignore", "pipe", "pipe"] });
+  const [out, fault, [, signal]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, "exit"),
+  ]);
+  if (signal === "SIGKILL") return undefined;
+  if (out === "") throw new Error(fault);
+  return JSON.parse(out) as Outcome;
+}
+
+async function agentUntil(order: AgentOrder, done: (reports: string[]) => boolean): Promise<string[]> {
+  for (let lives = 0; lives < 20; lives += 1) {
+    const reports = reportsOf(await agent(order));
+    if (done(reports)) return reports;
+  }
+  throw new Error("the agent never said it");
+}
+
+function reportsOf(outcome: Outcome | undefined): string[] {
+  const names = ["none", "assigned", "ready", "running", "stopped", "failed"];
+  return (outcome?.said ?? [])
+    .filter(({ kind }) => kind === "report")
+    .map(({ message }) => names[message.state] ?? "?");
+}

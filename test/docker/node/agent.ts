@@ -1,0 +1,81 @@
+// A node client without a chain: the real reconciler on the real engine and journal, with a view that the test gives, that kills
+// itself without warning at a step. Run as a program: agent.ts <json>.
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { privateKeyToAccount } from "viem/accounts";
+import { openEngine } from "../../../node-client/docker/engine.ts";
+import { openJournal } from "../../../node-client/journal/open.ts";
+import { openOutbox } from "../../../node-client/journal/outbox.ts";
+import { putPublication } from "../../../node-client/journal/workspaces.ts";
+import { createMemory } from "../../../node-client/knowledge.ts";
+import type { Assignment } from "../../../node-client/leases.ts";
+import { createOutbox } from "../../../node-client/outbox.ts";
+import type { Publication } from "../../../node-client/plans.ts";
+import { createReconciler } from "../../../node-client/reconcile.ts";
+import { createChainClient } from "../../../services/shared/chain/client.ts";
+import { parseDeployment } from "../../../services/shared/chain/deployment.ts";
+import { createLogger } from "../../../services/shared/logger.ts";
+import { deploymentDocument } from "../../services/support/deployment.ts";
+
+export type AgentOrder = {
+  dir: string;
+  market: string;
+  key: `0x${string}`;
+  publication: Publication;
+  assignments: Assignment[];
+  /** Die at the n-th beginning or end of an action, from 1; 0: live. */
+  killAt: number;
+  /** Seconds since the chain or match was seen. */
+  unseenFor: number;
+};
+
+/** BigInts travel as "123n". */
+export const encode = (value: unknown) =>
+  JSON.stringify(value, (_name, item) => (typeof item === "bigint" ? `${item}n` : item));
+const decode = (text: string) =>
+  JSON.parse(text, (_name, item) =>
+    typeof item === "string" && /^\d+n$/.test(item) ? BigInt(item.slice(0, -1)) : item,
+  );
+
+async function run(order: AgentOrder): Promise<void> {
+  const deployment = parseDeployment(deploymentDocument);
+  const account = privateKeyToAccount(order.key);
+  const journal = openJournal(join(order.dir, "journal.sqlite"));
+  putPublication(journal, order.publication);
+  const logger = createLogger("agent", "silent");
+  const engine = openEngine({ socket: "/var/run/docker.sock", market: order.market, node: account.address });
+  let steps = 0;
+  let lastStep = Date.now();
+  const reconciler = createReconciler({
+    engine,
+    dataDir: "/",
+    client: createChainClient({ rpcUrls: ["http://127.0.0.1:9"], chainId: deployment.chainId }),
+    deployment,
+    journal,
+    memory: createMemory(),
+    outbox: createOutbox({ journal, account, deployment, send: () => false, logger }),
+    logger,
+    signal: new AbortController().signal,
+    gpuUuids: [],
+    view: () => ({ assignments: order.assignments, rounds: new Map() }),
+    lastSight: () => Date.now() - order.unseenFor * 1000,
+    onDone: () => {},
+    onProgress: () => {},
+    onAction: (action) => {
+      if (action === "check") return;
+      steps += 1;
+      lastStep = Date.now();
+      if (steps === order.killAt) process.kill(process.pid, "SIGKILL");
+    },
+  });
+  while (Date.now() - lastStep < 2_500) {
+    await reconciler.round();
+    await reconciler.idle();
+    await delay(100);
+  }
+  const said = openOutbox(journal).map(({ kind, message }) => ({ kind, message }));
+  process.stdout.write(`${encode({ steps, running: [...reconciler.running()], said })}\n`);
+  journal.close();
+}
+
+if (process.argv[1] === import.meta.filename) await run(decode(process.argv[2] ?? "{}") as AgentOrder);

@@ -1,0 +1,90 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Docker from "dockerode";
+import express from "express";
+import { keccak256, toBytes } from "viem";
+import type { Publication } from "../../../node-client/plans.ts";
+import { type BuiltImage, buildAll } from "../../../services/dispense/images/build.ts";
+import { registryRouter } from "../../../services/dispense/registry.ts";
+
+const repoRoot = join(import.meta.dirname, "../../..");
+
+/** Our images, served as a node pulls them. */
+export async function openRegistry() {
+  const storeDir = mkdtempSync(join(tmpdir(), "ngpu-store-"));
+  const images = await buildAll({ repoRoot, storeDir });
+  const server = await new Promise<Server>((resolve) => {
+    const listening = express()
+      .use(registryRouter({ storeDir }))
+      .listen(0, "127.0.0.1", () => resolve(listening));
+  });
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const find = (name: string): BuiltImage => {
+    const image = images.find((item) => item.reference === name);
+    if (image === undefined) throw new Error(`no image ${name}`);
+    return image;
+  };
+  return {
+    host,
+    /** `name@sha256:…` */
+    referenceOf: (name: string) => `${host}/${find(name).repository}@${find(name).digest}`,
+    /** What a partner would have published. */
+    publicationOf: (
+      name: string,
+      options: { policy?: number; graceSeconds?: number; config?: object } = {},
+    ) => {
+      const { repository, digest, sizeBytes } = find(name);
+      const config = JSON.stringify({ image: `${host}/${repository}`, ports: [8080], ...options.config });
+      return {
+        workspaceId: 1n,
+        blockNumber: 1n,
+        spec: {
+          image: digest.replace("sha256:", "0x") as `0x${string}`,
+          policy: options.policy ?? 0,
+          graceSeconds: options.graceSeconds ?? 60,
+          resources: { gpus: 0, cpuMilli: 1000, memoryMib: 256 },
+          configHash: keccak256(toBytes(config)),
+        },
+        config,
+        sizeBytes: BigInt(sizeBytes),
+      } satisfies Publication;
+    },
+    stop: () => {
+      server.closeAllConnections();
+      server.close();
+      rmSync(storeDir, { recursive: true });
+    },
+  };
+}
+
+/** Removes what a test's node left on the engine. */
+export async function removeMarket(market: string): Promise<void> {
+  const docker = new Docker();
+  const label = [`ngpu.market=${market}`];
+  for (const { Id } of await docker.listContainers({ all: true, filters: { label } })) {
+    await docker.getContainer(Id).remove({ force: true, v: true });
+  }
+  for (const { Id } of await docker.listNetworks({ filters: { label } }))
+    await docker.getNetwork(Id).remove();
+}
+
+/** How often the engine did each thing to containers of a node since a time, in the engine's own record. */
+export async function engineRecord(market: string, since: number): Promise<Record<string, number>> {
+  const docker = new Docker();
+  const stream = await docker.getEvents({
+    since: Math.floor(since / 1000),
+    until: Math.floor(Date.now() / 1000) + 1,
+    filters: { type: ["container"], label: [`ngpu.market=${market}`] },
+  });
+  let text = "";
+  for await (const chunk of stream) text += String(chunk);
+  const counts: Record<string, number> = {};
+  for (const line of text.split("\n").filter((item) => item !== "")) {
+    const { Action } = JSON.parse(line) as { Action: string };
+    counts[Action] = (counts[Action] ?? 0) + 1;
+  }
+  return counts;
+}
