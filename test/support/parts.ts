@@ -1,21 +1,17 @@
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { openState } from "../../scripts/embedded/leftovers.ts";
-import { processStamp } from "../../scripts/lock.mjs";
+import { openTestState } from "../../scripts/test/state.ts";
 
 /** The checkout. */
 export const rootDir = join(import.meta.dirname, "../..");
 
-const testDir = join(rootDir, ".ngpu/test");
 const stops: (() => Promise<void>)[] = [];
 let opened: Promise<string> | undefined;
 
 /**
- * The folder for the state of the parts that this mocha run starts, removed at its end. Folders of runs that were
- * killed are cleaned up, and what they left running is stopped.
+ * The folder for the state of the parts that this mocha run starts, removed at its end.
  */
 export function testStateDir(): Promise<string> {
-  opened ??= openTestState();
+  opened ??= openOnce();
   return opened;
 }
 
@@ -29,19 +25,8 @@ export async function stopParts(): Promise<void> {
   for (const stop of stops.splice(0).reverse()) await stop();
 }
 
-async function openTestState(): Promise<string> {
-  mkdirSync(testDir, { recursive: true });
-  for (const pid of readdirSync(testDir)) {
-    if (processStamp(Number(pid)) !== undefined) continue;
-    const killed = join(testDir, pid);
-    (await openState(killed)).release();
-    rmSync(killed, { recursive: true, force: true });
-  }
-  const stateDir = join(testDir, String(process.pid));
-  const { release } = await openState(stateDir);
-  stopAtEnd(async () => {
-    release();
-    rmSync(stateDir, { recursive: true, force: true });
-  });
+async function openOnce(): Promise<string> {
+  const { stateDir, release } = await openTestState(rootDir);
+  stopAtEnd(async () => release());
   return stateDir;
 }
