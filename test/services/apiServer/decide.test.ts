@@ -137,9 +137,11 @@ describe("apiServer: small decisions", () => {
   });
 
   it("keeps the same words of a stream however its bytes are cut", () => {
-    const events = [{ delta: { content: "grüß " } }, { delta: { content: "dich" } }, { delta: {}, finish_reason: "stop" }].map(
-      (choice) => `data: ${JSON.stringify({ choices: [choice] })}\r\n\r\n`,
-    );
+    const events = [
+      { delta: { content: "grüß " } },
+      { delta: { content: "dich" } },
+      { delta: {}, finish_reason: "stop" },
+    ].map((choice) => `data: ${JSON.stringify({ choices: [choice] })}\r\n\r\n`);
     const stream = Buffer.from(`${events.join("")}data: [DONE]\n\n`);
     fc.assert(
       fc.property(fc.array(fc.nat(stream.length), { maxLength: 20 }), (cuts) => {
