@@ -105,7 +105,7 @@ describe("apiServer: tasks and chat", () => {
     expect(rows[0]).to.include({
       status: "succeeded",
       node_id: BigInt(nodeId),
-      lease: 1,
+      lease: 1n,
       duration_ms: body.ms,
     });
     const shown = await partner.get<Task>(`/v1/tasks/${body.id}`);

@@ -6,7 +6,7 @@ import type { Timeouts } from "../../../services/gateway/forward.ts";
 import { startGateway } from "../../../services/gateway/gateway.ts";
 import { parseDeployment } from "../../../services/shared/chain/deployment.ts";
 import { createTestDatabase } from "../../support/postgres.ts";
-import { createChainTables, insertRow } from "../support/chainTables.ts";
+import { createChainTables, insertAssignment, insertNode } from "../support/chainTables.ts";
 import { asRole, createTestContext, eventually } from "../support/context.ts";
 import { deploymentDocument } from "../support/deployment.ts";
 import { askForTunnel, goodHandshake, handshakeHeaders, type NodeServer, newAccount } from "./node.ts";
@@ -38,7 +38,7 @@ export async function setup(options: { timeouts?: Timeouts } = {}) {
 
   const addNode = async (nodeId: number) => {
     const account = newAccount();
-    await insertRow(db, "chain.node", { node_id: nodeId, key: account.address.toLowerCase() });
+    await insertNode(db, { node_id: nodeId, key: account.address.toLowerCase() });
     return account;
   };
   const connectNode = async (account: ReturnType<typeof newAccount>, serve: NodeServer) => {
@@ -64,8 +64,8 @@ export async function setup(options: { timeouts?: Timeouts } = {}) {
     },
     /** Puts leases on the chain and tells, as autoExport does. */
     setAssignments: async (rows: Record<string, unknown>[]) => {
-      await db.query("delete from chain.assignment");
-      for (const row of rows) await insertRow(db, "chain.assignment", { state: "running", ...row });
+      await db.query("delete from chain.assignment_history");
+      for (const row of rows) await insertAssignment(db, { state: "running", ...row });
       await db.query(`notify chain_changed, '{"block":"2","tables":["assignment"]}'`);
     },
     route: (path: string, init: RequestInit = {}) =>

@@ -1,0 +1,162 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import {
+  authorizationBalance,
+  failureText,
+  innerModel,
+  mappedPorts,
+  parseModel,
+  type ReplicaFacts,
+  refundable,
+  rewardOf,
+  workspaceStatus,
+} from "../../../services/apiServer/decide.ts";
+import { gpuModelBytes } from "../../../services/apiServer/spec.ts";
+import { createTranscript } from "../../../services/apiServer/transcript.ts";
+
+const lease = {
+  authorizationId: "1",
+  rate: 10n,
+  running: true,
+  closed: false,
+  clockSince: 100,
+  settled: 50n,
+};
+
+describe("apiServer: money", () => {
+  it("counts a running lease by the clock, up to the expiry and the total", () => {
+    const facts = { id: "1", total: 10_000n, expiry: 200, leases: [lease] };
+    expect(authorizationBalance(facts, 150)).to.deep.equal({
+      id: "1",
+      spent: 50n,
+      owed: 500n,
+      left: 9_450n,
+      rateInUse: 10n,
+    });
+    expect(authorizationBalance(facts, 900).owed).to.equal(1_000n);
+    expect(authorizationBalance({ ...facts, total: 300n }, 900)).to.include({ owed: 250n, left: 0n });
+  });
+
+  it("counts nothing for a lease that rests, is closed, or starts later", () => {
+    for (const other of [{ running: false }, { running: false, closed: true }, { clockSince: 500 }]) {
+      const facts = { id: "1", total: 10_000n, expiry: 900, leases: [{ ...lease, ...other }] };
+      expect(authorizationBalance(facts, 400).owed).to.equal(0n);
+    }
+  });
+
+  it("never makes money: what is refundable, owed, settled and withdrawn is the deposit", () => {
+    const units = fc.bigInt({ min: 0n, max: 10n ** 24n });
+    fc.assert(
+      fc.property(units, units, units, units, (deposit, part, other, owed) => {
+        const withdrawn = part % (deposit + 1n);
+        const settled = other % (deposit - withdrawn + 1n);
+        const balance = refundable({ deposited: deposit, withdrawn, settled }, owed);
+        expect(balance.refundable + balance.owed + settled + withdrawn).to.equal(deposit);
+        expect(balance.refundable >= 0n).to.equal(true);
+      }),
+    );
+  });
+});
+
+describe("apiServer: the status of a workspace", () => {
+  const held: ReplicaFacts = { state: "assigned", desired: "run", held: true, milestone: null };
+  const cases: [string, ReplicaFacts[], string][] = [
+    ["no lease", [], "pending"],
+    ["a released lease", [{ ...held, state: "released", held: false }], "pending"],
+    ["an assigned one", [held], "distributing"],
+    ["an assigned one whose image is there", [{ ...held, milestone: "verified" }], "starting"],
+    ["a ready one", [{ ...held, state: "ready" }], "starting"],
+    ["one of two running", [held, { ...held, state: "running" }], "running"],
+    ["one that was stopped", [{ ...held, state: "stopped", desired: "stop" }], "stopped"],
+    ["one that failed", [{ ...held, state: "failed", milestone: "verified" }], "failed"],
+  ];
+  for (const [what, replicas, status] of cases) {
+    it(`is ${status} with ${what}`, () => {
+      expect(workspaceStatus({ status: "open", expiresAt: 0, now: 10, replicas })).to.equal(status);
+    });
+  }
+
+  it("is closed or expired whatever runs", () => {
+    const running = [{ ...held, state: "running" as const }];
+    expect(workspaceStatus({ status: "closed", expiresAt: 0, now: 10, replicas: running })).to.equal(
+      "closed",
+    );
+    expect(workspaceStatus({ status: "open", expiresAt: 10, now: 10, replicas: running })).to.equal(
+      "expired",
+    );
+  });
+});
+
+describe("apiServer: small decisions", () => {
+  it("reads mapped ports and reasons out of a report's bytes", () => {
+    const detail = `0x7d640bb8${"0".repeat(56)}`;
+    expect(mappedPorts(detail, [8080, 9090, 7070])).to.deep.equal([
+      { containerPort: 8080, port: 32_100 },
+      { containerPort: 9090, port: 3_000 },
+    ]);
+    const reason = Buffer.from("image_missing".padEnd(32, "\0")).toString("hex");
+    expect(failureText(`0x${reason}`)).to.equal("image_missing");
+  });
+
+  it("reads a workspace out of a model's name", () => {
+    expect(parseModel("7")).to.deep.equal({ id: "7" });
+    expect(parseModel("ws-7/llama3")).to.deep.equal({ id: "7" });
+    expect(parseModel("chat")).to.deep.equal({ name: "chat" });
+    expect(parseModel("/x")).to.equal(undefined);
+    expect(innerModel("chat/org/llama3")).to.equal("org/llama3");
+    expect(innerModel("chat")).to.equal("chat");
+  });
+
+  it("names a GPU's model by 8 bytes of its name's hash", () => {
+    expect(gpuModelBytes(undefined)).to.equal("0x0000000000000000");
+    expect(gpuModelBytes("NVIDIA H100 80GB HBM3")).to.match(/^0x[0-9a-f]{16}$/);
+    expect(gpuModelBytes("0xABCDEF0123456789")).to.equal("0xabcdef0123456789");
+  });
+
+  it("claims by the newest active root only", () => {
+    const leaf = (epoch: string, cumulative: bigint, activatesAt: number) => ({
+      epoch,
+      cumulative,
+      activatesAt,
+      proof: [],
+    });
+    const leaves = [leaf("3", 30n, 300), leaf("2", 20n, 200), leaf("1", 10n, 100)];
+    expect(rewardOf(leaves, 5n, 250)).to.deep.include({
+      epoch: "2",
+      claimable: 15n,
+      pending: 10n,
+      active: true,
+    });
+    expect(rewardOf(leaves, 25n, 350)).to.deep.include({ epoch: "3", claimable: 5n, pending: 0n });
+    expect(rewardOf(leaves, 0n, 50)).to.deep.include({
+      epoch: "3",
+      claimable: 0n,
+      pending: 30n,
+      active: false,
+    });
+  });
+
+  it("keeps the same words of a stream however its bytes are cut", () => {
+    const events = [
+      { delta: { content: "grüß " } },
+      { delta: { content: "dich" } },
+      { delta: {}, finish_reason: "stop" },
+    ].map((choice) => `data: ${JSON.stringify({ choices: [choice] })}\r\n\r\n`);
+    const stream = Buffer.from(`${events.join("")}data: [DONE]\n\n`);
+    fc.assert(
+      fc.property(fc.array(fc.nat(stream.length), { maxLength: 20 }), (cuts) => {
+        const transcript = createTranscript("text/event-stream; charset=utf-8");
+        let from = 0;
+        for (const to of [...cuts.sort((a, b) => a - b), stream.length]) {
+          transcript.add(stream.subarray(from, to));
+          from = to;
+        }
+        expect(transcript.result()).to.deep.equal({
+          streamed: true,
+          content: "grüß dich",
+          finishReason: "stop",
+        });
+      }),
+    );
+  });
+});

@@ -1,0 +1,177 @@
+import { expect } from "chai";
+import { parseDeployment } from "../../../services/shared/chain/deployment.ts";
+import { toJson } from "../../../services/shared/json.ts";
+import { echo } from "../gateway/node.ts";
+import { addNode } from "../workspace/acts.ts";
+import { type ApiMarket, probeImage, setup } from "./setup.ts";
+
+type Node = { id: number; connected: boolean; total: unknown; free: Record<string, number>; region: string };
+
+describe("apiServer: what anyone may read", () => {
+  let api: ApiMarket;
+  before(async function () {
+    this.timeout(90_000);
+    api = await setup();
+  });
+  after(() => api.stop());
+
+  it("tells a node all it needs to join", async () => {
+    const { body } = await api.client.get("/v1/network");
+    expect(body).to.include({ chainId: 31337, probeImage, apiVersion: "1" });
+    expect(body.rpcUrls).to.deep.equal([api.chain.url]);
+    expect(body.matchUrls).to.deep.equal(["ws://127.0.0.1:9"]);
+    expect(parseDeployment(body.deployment)).to.deep.equal(api.chain.deployment);
+  });
+
+  it("lists nodes with what they have and what is free, page by page", async () => {
+    await addNode(api.chain, "first", 2);
+    await api.addServingNode("second", echo("second"));
+    await api.market.exported();
+    const { body } = await api.client.get<{ nodes: Node[]; next: string | null }>("/v1/nodes?limit=1");
+    expect(body.nodes).to.have.lengthOf(1);
+    expect(body.nodes[0]).to.deep.include({
+      id: 1,
+      connected: false,
+      region: "DE",
+      total: { gpus: 0, cpu: 2, memoryMib: 2_048, diskGib: 20, ports: 2 },
+    });
+    expect(body.nodes[0]?.free).to.deep.equal(body.nodes[0]?.total);
+    const rest = await api.client.get<{ nodes: Node[]; next: string | null }>(`/v1/nodes?after=${body.next}`);
+    expect(rest.body.nodes.map((node) => [node.id, node.connected])).to.deep.equal([[2, true]]);
+    expect(rest.body.next).to.equal(null);
+  });
+
+  it("shows a node with its measurement, session and uptime by slots", async () => {
+    await api.db.query(
+      `insert into chain.heartbeat_slot_history (slot, encoding, node_count, bits, valid_from)
+       select slot, 'bitmap', 2, case when slot = 2 then '0x02' else '0x03' end, 1000000 from generate_series(1, 4) as slot`,
+    );
+    await api.db.query(
+      `insert into chain.measurement_history (round_id, node_id, status, commitments, opens_at, closes_at, submissions, down_mbps,
+         up_mbps, latency_tenth_ms, ports_reachable, disk_free_gib, disk_write_mibps, expires_at, valid_from)
+       values (5, 1, 'finalized', '{}', 100, 200, 1, 900, 400, 125, 1, 50, 300, 3600, 1)`,
+    );
+    const { body } = await api.client.get<Record<string, unknown>>("/v1/nodes/1");
+    expect(body.uptime).to.deep.equal({ slots: 4, present: 3, share: 0.75 });
+    expect(body.measurement).to.include({ id: "5", downMbps: 900, latencyMs: 12.5, portsReachable: 1 });
+    expect(body.session).to.equal(null);
+    const round = await api.client.get("/v1/measurements/5");
+    expect(round.body).to.deep.equal(body.measurement);
+    expect((await api.client.get("/v1/measurements/6")).status).to.equal(404);
+  });
+
+  it("hands out the proof of the newest active epoch, and says what is still to come", async () => {
+    const account = `0x${"a1".repeat(20)}`;
+    const insert = async (number: number, cumulative: bigint, activatesAt: number, disabled = false) => {
+      const root = `0x${String(number).repeat(64)}`;
+      await api.db.query(
+        `insert into app.epoch (number, root, total, data_hash, document) values ($1, $2, $3, $2, '{"epoch":1}')`,
+        [number, root, cumulative],
+      );
+      await api.db.query(
+        "insert into app.epoch_leaf (number, account, cumulative, proof) values ($1, $2, $3, $4)",
+        [number, account, cumulative, toJson([root])],
+      );
+      await api.db.query(
+        `insert into chain.epoch_history (number, root, total, data_hash, activates_at, disabled, valid_from)
+         values ($1, $2, $3, $2, $4, $5, 1)`,
+        [number, root, cumulative, activatesAt, disabled],
+      );
+    };
+    const now = Math.floor(Date.now() / 1000);
+    await insert(1, 100n, now - 50);
+    await insert(2, 250n, now + 1_000_000);
+    await insert(3, 900n, now - 10, true);
+    await api.db.query("insert into chain.claim_history (account, claimed, valid_from) values ($1, 30, 1)", [
+      account,
+    ]);
+    const { body } = await api.client.get(`/v1/rewards/0x${"A1".repeat(20)}`);
+    expect(body).to.deep.equal({
+      account,
+      epoch: "1",
+      cumulative: "100",
+      proof: [`0x${"1".repeat(64)}`],
+      activatesAt: now - 50,
+      active: true,
+      claimed: "30",
+      claimable: "70",
+      pending: "150",
+    });
+    const nobody = await api.client.get(`/v1/rewards/0x${"b2".repeat(20)}`);
+    expect(nobody.body).to.deep.include({ epoch: null, cumulative: "0", proof: [], claimable: "0" });
+    const epochs = await api.client.get<{ epochs: { number: string }[] }>("/v1/epochs");
+    expect(epochs.body.epochs.map((epoch) => epoch.number)).to.deep.equal(["3", "2", "1"]);
+    expect((await api.client.get("/v1/epochs/1")).body).to.deep.include({
+      document: { epoch: 1 },
+      total: "100",
+    });
+    expect((await api.client.get("/v1/rewards/0x12")).status).to.equal(400);
+  });
+
+  it("describes every endpoint in OpenAPI 3.1, with the limits that it enforces", async () => {
+    const { body } = await api.client.get<{
+      openapi: string;
+      paths: Record<string, Record<string, { security: unknown[]; requestBody?: unknown }>>;
+      components: {
+        schemas: Record<string, { properties: Record<string, Record<string, unknown>>; required: string[] }>;
+      };
+    }>("/openapi.json");
+    expect(body.openapi).to.equal("3.1.0");
+    expect(Object.keys(body.paths)).to.include.members([
+      "/v1/auth/nonce",
+      "/v1/accounts",
+      "/v1/keys/{id}",
+      "/v1/authorizations/typed-data",
+      "/v1/deposits",
+      "/v1/images",
+      "/v1/workspaces/{id}/stop",
+      "/v1/tasks/{id}",
+      "/v1/chat/completions",
+      "/v1/models",
+      "/v1/network",
+      "/v1/rewards/{address}",
+    ]);
+    expect(body.paths["/v1/workspaces"]?.post?.security).to.deep.equal([{ apiKey: [] }]);
+    expect(body.paths["/v1/network"]?.get?.security).to.deep.equal([]);
+    const wish = body.components.schemas.NewWorkspace;
+    expect(wish?.properties.replicas).to.include({ type: "integer", minimum: 1, maximum: 1_000, default: 1 });
+    expect(wish?.required).to.include.members([
+      "image",
+      "ports",
+      "cpu",
+      "memoryMib",
+      "diskGib",
+      "maxPricePerSecond",
+    ]);
+    expect(wish?.required).not.to.include("policy");
+  });
+
+  it("serves a documentation page that needs nothing from elsewhere", async () => {
+    const answer = await api.client.raw("/docs");
+    const page = await answer.text();
+    expect(answer.headers.get("content-security-policy")).to.include("script-src 'self'");
+    const sources = [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map((found) => String(found[1]));
+    expect(sources).to.have.lengthOf(3);
+    for (const source of sources) {
+      const asset = await api.client.raw(source);
+      expect(asset.status, source).to.equal(200);
+      expect((await asset.text()).length).to.be.greaterThan(50);
+    }
+  });
+
+  it("answers health, metrics and what it does not know", async () => {
+    expect((await api.client.get("/healthz")).body).to.deep.include({ ok: true });
+    const metrics = await (await api.client.raw("/metrics")).text();
+    expect(metrics).to.match(
+      /ngpu_api_call_seconds_count\{service="apiServer",route="\/v1\/network",status="200"\} 1/,
+    );
+    const unknown = await api.client.get("/v1/nothing");
+    expect([unknown.status, unknown.body]).to.have.nested.property("[1].error.code", "route_unknown");
+    const broken = await api.client.raw("/v1/auth/nonce", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: "{",
+    });
+    expect(broken.status).to.equal(400);
+  });
+});
