@@ -20,6 +20,10 @@ describe("sending transactions", function () {
     market = await startTestMarket();
   });
 
+  after(async () => {
+    await market.stop();
+  });
+
   beforeEach(async () => {
     database = await createTestDatabase();
     pool = createPool({ url: database.url, name: "test" });

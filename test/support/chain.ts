@@ -16,6 +16,8 @@ export type TestMarket = {
   /** Committer, keeper, measure keeper and poster; holds the genesis supply too. */
   keeper: PrivateKeyAccount;
   keeperKey: `0x${string}`;
+  /** Ends the chain before the run does. */
+  stop: () => Promise<void>;
 };
 
 /** Periods that tests can wait for, in seconds. */
@@ -64,7 +66,7 @@ export async function startTestMarket(): Promise<TestMarket> {
   if (code !== 0) throw new Error(`The contracts could not be deployed:\n${output}`);
   const deployment = parseDeployment(JSON.parse(readFileSync(deploymentFile, "utf8")));
   const client = createChainClient({ rpcUrls: [chain.url], chainId: deployment.chainId });
-  return { rpcUrl: chain.url, client, deployment, deploymentFile, keeper, keeperKey };
+  return { rpcUrl: chain.url, client, deployment, deploymentFile, keeper, keeperKey, stop: chain.stop };
 }
 
 /** Gives accounts ETH by decree. */

@@ -105,6 +105,7 @@ export async function setupMatch(): Promise<TestMatch> {
       await context.stop();
       await db.end();
       await database.drop();
+      await market.stop();
     },
   };
 }
