@@ -15,10 +15,15 @@ export async function watchEngine(
   while (!signal.aborted) {
     try {
       const stream = (await calling(engine.docker, () => engine.docker.getEvents({ filters }))) as Readable;
-      const abort = () => stream.destroy();
+      const lines = createInterface({ input: stream });
+      const abort = () => {
+        // A stream that is only destroyed leaves whoever waits for its next line waiting for ever.
+        lines.close();
+        stream.destroy();
+      };
       signal.addEventListener("abort", abort, { once: true });
       onEvent();
-      for await (const _line of createInterface({ input: stream })) onEvent();
+      for await (const _line of lines) onEvent();
       signal.removeEventListener("abort", abort);
     } catch (error) {
       if (!signal.aborted) logger.debug({ event: "engine_events_broken", reason: messageOf(error) });
