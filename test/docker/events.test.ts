@@ -1,11 +1,16 @@
 import { expect } from "chai";
 import { openEngine } from "../../node-client/docker/engine.ts";
 import { watchEngine } from "../../node-client/docker/events.ts";
+import { engineSocket } from "../../scripts/embedded/dockerEngine.ts";
 import { createLogger } from "../../services/shared/logger.ts";
 
 describe("watching the engine", () => {
   it("ends when the node stops, though no event comes", async () => {
-    const engine = openEngine({ socket: "/var/run/docker.sock", market: "00000000", node: "nobody" });
+    const engine = openEngine({
+      socket: engineSocket(process.env.DOCKER_HOST),
+      market: "00000000",
+      node: "nobody",
+    });
     const abort = new AbortController();
     const connected = Promise.withResolvers<void>();
     const watch = watchEngine(engine, {

@@ -12,6 +12,7 @@ import type { Assignment } from "../../../node-client/leases.ts";
 import { createOutbox } from "../../../node-client/outbox.ts";
 import type { Publication } from "../../../node-client/plans.ts";
 import { createReconciler } from "../../../node-client/reconcile.ts";
+import { engineSocket } from "../../../scripts/embedded/dockerEngine.ts";
 import { createChainClient } from "../../../services/shared/chain/client.ts";
 import { parseDeployment } from "../../../services/shared/chain/deployment.ts";
 import { createLogger } from "../../../services/shared/logger.ts";
@@ -43,7 +44,11 @@ async function run(order: AgentOrder): Promise<void> {
   const journal = openJournal(join(order.dir, "journal.sqlite"));
   putPublication(journal, order.publication);
   const logger = createLogger("agent", "silent");
-  const engine = openEngine({ socket: "/var/run/docker.sock", market: order.market, node: account.address });
+  const engine = openEngine({
+    socket: engineSocket(process.env.DOCKER_HOST),
+    market: order.market,
+    node: account.address,
+  });
   let steps = 0;
   let lastStep = Date.now();
   const reconciler = createReconciler({
