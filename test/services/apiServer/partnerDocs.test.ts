@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { encodeFunctionData, parseEther } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
@@ -115,15 +116,14 @@ describe("partner-docs", function () {
 
   it("runs the example that publishes, asks and deletes", async () => {
     const wallet = await newWallet("example.key");
-    const examples = join(rootDir, "partner-docs/examples");
     const joined = await run(process.execPath, [
-      join(examples, "join.ts"),
+      fileURLToPath(import.meta.resolve("../../../partner-docs/examples/join.ts")),
       ...["--api", api.url, "--wallet", wallet, "--deposit", "2"],
     ]);
     expect(joined.errors).to.equal("");
     const key = /NGPU_KEY=(\S+)/.exec(joined.output)?.[1] ?? "";
     const example = await run(process.execPath, [
-      join(examples, "run.ts"),
+      fileURLToPath(import.meta.resolve("../../../partner-docs/examples/run.ts")),
       ...["--api", api.url, "--key", key, "--image", image],
     ]);
     expect(`${example.code} ${example.errors}`).to.equal("0 ");
