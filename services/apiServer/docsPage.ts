@@ -1,4 +1,3 @@
-import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import express, { type Router } from "express";
@@ -25,7 +24,7 @@ const script = `window.ui = SwaggerUIBundle({ url: "/openapi.json", dom_id: "#ap
 
 /** The API's documentation, with everything it needs served from here. */
 export function docsRouter(): Router {
-  const found = createRequire(fileURLToPath(import.meta.url)).resolve("swagger-ui-dist/package.json");
+  const found = fileURLToPath(import.meta.resolve("swagger-ui-dist/package.json"));
   const router = express.Router();
   router.use(
     helmet.contentSecurityPolicy({

@@ -74,25 +74,32 @@ export const wish = {
   maxPricePerSecond: "1000000",
 };
 
-/** Publishes a workspace and brings it to run on a node, as match, dispense and the node would. */
+type Place = { name: string; nodeId: number; ports?: number[] };
+
+/** Publishes a workspace and brings it to run on a node. */
 export async function runWorkspace(
   api: ApiMarket,
   partner: Client,
-  on: { name: string; nodeId: number; ports?: number[]; wish?: Record<string, unknown> },
+  on: Place & { wish?: Record<string, unknown> },
 ): Promise<LeaseRef & { id: string }> {
   const { body, status } = await partner.post<{ id: string }>("/v1/workspaces", { ...wish, ...on.wish });
   if (status !== 201) throw new Error(`Not published: ${JSON.stringify(body)}`);
+  return { ...(await bringUp(api, body.id, on)), id: body.id };
+}
+
+/** Does what match, dispense and the node would: assigns a published workspace and reports that it runs. */
+export async function bringUp(api: ApiMarket, id: string, on: Place): Promise<LeaseRef> {
   const { rows } = await api.db.query<WorkspaceSpecRow>(
     `select ${workspaceSpecColumns} from chain.workspace where workspace_id = $1`,
-    [body.id],
+    [id],
   );
   const [row] = rows;
-  if (row === undefined) throw new Error(`Workspace ${body.id} is not exported.`);
-  const workspace = { workspaceId: BigInt(body.id), spec: workspaceSpecOf(row) };
+  if (row === undefined) throw new Error(`Workspace ${id} is not exported.`);
+  const workspace = { workspaceId: BigInt(id), spec: workspaceSpecOf(row) };
   const ref = await assign(api.chain, workspace, { nodeId: on.nodeId, start: true });
   await report(api.chain, on.name, ref, "ready");
   const detail = Buffer.from((on.ports ?? [8000]).flatMap((port) => [port >> 8, port & 255]));
   await report(api.chain, on.name, ref, "running", detail.toString("latin1"));
   await api.market.exported();
-  return { ...ref, id: body.id };
+  return ref;
 }
