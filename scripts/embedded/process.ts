@@ -54,7 +54,7 @@ process.on("exit", () => {
 
 /**
  * Starts a process in a group of its own (Ctrl-C in the terminal does not reach it), its output in
- * `<stateDir>/logs/<name>.log`, and waits until it is ready.
+ * `<stateDir>/logs/<name>.log`, and waits until it is ready. A second one of the same name is called `<name>-2`.
  *
  * @throws FatalError `process_failed` with the log's last lines when it ends early or misses the deadline; the
  *   signal's reason when aborted. In each case nothing of it is left running.
@@ -75,7 +75,6 @@ export async function startProcess(asked: ProcessOptions): Promise<RunningProces
   }
 }
 
-/** A second process of a name that this process runs already gets another: `chain-2`. */
 function freeName({ stateDir, name }: ProcessOptions): string {
   for (let n = 2, free = name; ; n++) {
     if (!names.has(join(stateDir, free))) return free;
@@ -199,7 +198,7 @@ function stopper(options: ProcessOptions, pid: number, exited: Promise<Exit>): (
       const kill = setTimeout(() => signalGroup(pid, "SIGKILL"), stopDeadlineMs);
       await exited;
       clearTimeout(kill);
-      forgetProcess(stateDir, name);
+      forgetProcess(stateDir, name, pid);
     })();
     return stopping;
   };
