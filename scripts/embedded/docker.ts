@@ -1,8 +1,9 @@
-import { existsSync } from "node:fs";
+import { existsSync, globSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { FatalError } from "../../services/shared/errors.ts";
 import { runToEnd } from "./command.ts";
-import { type RunningDocker, startDaemon } from "./dockerDaemon.ts";
+import { daemonDir, type RunningDocker, startDaemon } from "./dockerDaemon.ts";
 import { askEngine, engineSocket, unusable } from "./dockerEngine.ts";
 import { ensureProgram, findProgram, type Say, systemPath } from "./install.ts";
 
@@ -20,8 +21,8 @@ const START_DEADLINE_MS = 60_000;
  * Finds the machine's Docker engine, or starts one: through systemd where that runs, else as a process of ours with
  * its data in `<stateDir>/docker`. Installs it first where it may. Pulls no image.
  *
- * @throws FatalError `docker_host`, `docker_forbidden`, `docker_silent`, `docker_stopped`, `program_missing`,
- *   `install_failed` or `process_failed`
+ * @throws FatalError `docker_host`, `docker_forbidden`, `docker_silent`, `docker_stopped`, `docker_elsewhere`,
+ *   `program_missing`, `install_failed` or `process_failed`
  */
 export async function startDocker(options: DockerOptions): Promise<RunningDocker> {
   const dockerHost = options.dockerHost ?? process.env.DOCKER_HOST;
@@ -38,7 +39,21 @@ export async function startDocker(options: DockerOptions): Promise<RunningDocker
     });
   }
   const dockerd = await ensureEngine(options);
-  return existsSync("/run/systemd/system") ? startUnit(socketPath) : startDaemon(dockerd, options);
+  if (existsSync("/run/systemd/system")) return startUnit(socketPath);
+  await refuseSecondEngine(options.stateDir);
+  return startDaemon(dockerd, options);
+}
+
+/** Two engines on one machine fight over its bridge and firewall: the one that another checkout started stays alone. */
+async function refuseSecondEngine(stateDir: string): Promise<void> {
+  const own = join(daemonDir(stateDir), "docker.sock");
+  for (const socket of globSync("/run/ngpu-*/docker.sock").filter((path) => path !== own)) {
+    if ((await askEngine(socket)).kind !== "answers") continue;
+    throw new FatalError(`Another checkout runs a Docker engine at ${socket}, and a machine bears one.`, {
+      code: "docker_elsewhere",
+      hint: `Stop that market first, or set DOCKER_HOST=unix://${socket} to use its engine while it runs.`,
+    });
+  }
 }
 
 async function ensureEngine({ say, signal }: DockerOptions): Promise<string> {

@@ -9,8 +9,6 @@ import { startProcess } from "./process.ts";
 
 export type DaemonOptions = {
   stateDir: string;
-  /** What differs from the machine's own settings, in the words of /etc/docker/daemon.json. */
-  settings?: Record<string, unknown>;
   signal?: AbortSignal;
 };
 
@@ -58,11 +56,15 @@ export async function startDaemon(dockerd: string, options: DaemonOptions): Prom
   return { socketPath, version, startedByUs: true, stop };
 }
 
-function configure({ stateDir, settings }: DaemonOptions) {
+/** Where the socket of a state folder's engine is: under /run, for a socket's path ends at about 100 characters. */
+export function daemonDir(stateDir: string): string {
   mkdirSync(stateDir, { recursive: true });
   const id = createHash("sha256").update(realpathSync(stateDir)).digest("hex").slice(0, 12);
-  // Under /run, because a socket's path has an end at about 100 characters and a checkout's has none.
-  const runDir = `/run/ngpu-${id}`;
+  return `/run/ngpu-${id}`;
+}
+
+function configure({ stateDir }: DaemonOptions) {
+  const runDir = daemonDir(stateDir);
   mkdirSync(runDir, { recursive: true, mode: 0o700 });
   const socketPath = join(runDir, "docker.sock");
   const configFile = join(runDir, "daemon.json");
@@ -77,7 +79,6 @@ function configure({ stateDir, settings }: DaemonOptions) {
     "exec-root": join(runDir, "exec"),
     pidfile,
     "live-restore": false,
-    ...settings,
   };
   writeFileSync(configFile, JSON.stringify(all), { mode: 0o600 });
   return { runDir, dataRoot, configFile, socketPath };

@@ -62,7 +62,7 @@ export async function stopLeftover(stateDir: string, name: string): Promise<bool
     if (runs()) signalGroup(record.pid, "SIGKILL");
     while (runs()) await delay(20);
   }
-  forgetProcess(stateDir, name);
+  forgetProcess(stateDir, name, record.pid);
   return found;
 }
 
@@ -72,9 +72,9 @@ export function recordProcess(stateDir: string, name: string, record: ProcessRec
   writeFileSync(recordPath(stateDir, name), JSON.stringify(record), { mode: 0o600 });
 }
 
-/** Strikes a process that has ended off the records. */
-export function forgetProcess(stateDir: string, name: string): void {
-  rmSync(recordPath(stateDir, name), { force: true });
+/** Strikes a process that has ended off the records; a successor's record of the same name stays. */
+export function forgetProcess(stateDir: string, name: string, pid: number): void {
+  if (readRecord(stateDir, name)?.pid === pid) rmSync(recordPath(stateDir, name), { force: true });
 }
 
 /** Signals a process group; false when none of it is left. */

@@ -46,20 +46,43 @@ const LOG_TAIL_LINES = 15;
 // One list for the whole process, because one exit hook serves all: what is still in it when this process ends by an
 // uncaught error is told to stop.
 const running = new Map<number, NodeJS.Signals>();
+// The names in use, for the same reason: what has a name in use is ours, and no leftover.
+const names = new Set<string>();
 process.on("exit", () => {
   for (const [pid, signal] of running) signalGroup(pid, signal);
 });
 
 /**
  * Starts a process in a group of its own (Ctrl-C in the terminal does not reach it), its output in
- * `<stateDir>/logs/<name>.log`, and waits until it is ready.
+ * `<stateDir>/logs/<name>.log`, and waits until it is ready. A second one of the same name is called `<name>-2`.
  *
  * @throws FatalError `process_failed` with the log's last lines when it ends early or misses the deadline; the
  *   signal's reason when aborted. In each case nothing of it is left running.
  */
-export async function startProcess(options: ProcessOptions): Promise<RunningProcess> {
-  options.signal?.throwIfAborted();
-  await stopLeftover(options.stateDir, options.name);
+export async function startProcess(asked: ProcessOptions): Promise<RunningProcess> {
+  asked.signal?.throwIfAborted();
+  const options = { ...asked, name: freeName(asked) };
+  const key = join(options.stateDir, options.name);
+  names.add(key);
+  try {
+    await stopLeftover(options.stateDir, options.name);
+    const started = await launch(options);
+    started.exited.then(() => names.delete(key));
+    return started;
+  } catch (error) {
+    names.delete(key);
+    throw error;
+  }
+}
+
+function freeName({ stateDir, name }: ProcessOptions): string {
+  for (let n = 2, free = name; ; n++) {
+    if (!names.has(join(stateDir, free))) return free;
+    free = `${name}-${n}`;
+  }
+}
+
+async function launch(options: ProcessOptions): Promise<RunningProcess> {
   const logFile = openLog(options);
   const child = spawnGroup(options, logFile.fd);
   const exited = exitOf(child);
@@ -175,7 +198,7 @@ function stopper(options: ProcessOptions, pid: number, exited: Promise<Exit>): (
       const kill = setTimeout(() => signalGroup(pid, "SIGKILL"), stopDeadlineMs);
       await exited;
       clearTimeout(kill);
-      forgetProcess(stateDir, name);
+      forgetProcess(stateDir, name, pid);
     })();
     return stopping;
   };

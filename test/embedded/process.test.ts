@@ -42,6 +42,16 @@ describe("process supervisor", () => {
     expect(readdirSync(join(dir.path, "run"))).to.deep.equal([]);
   });
 
+  it("gives a second process of the same name a log and a record of its own", async () => {
+    using dir = temporaryDir();
+    const first = await startProcess(program(dir.path, steady));
+    const second = await startProcess({ ...program(dir.path, steady), ready: async () => true });
+    expect(readdirSync(join(dir.path, "run")).sort()).to.deep.equal(["program-2.json", "program.json"]);
+    expect(second.logFile).to.equal(join(dir.path, "logs/program-2.log"));
+    expect(processStamp(first.pid)).to.be.a("string");
+    await Promise.all([first.stop(), second.stop()]);
+  });
+
   it("kills a process that does not listen to the stop signal", async () => {
     using dir = temporaryDir();
     const running = await startProcess({ ...program(dir.path, deaf), stopDeadlineMs: 100 });
