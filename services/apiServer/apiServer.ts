@@ -38,8 +38,8 @@ export async function startApiServer(
   const gateway = createGateway({ url: env.GATEWAY_URL, token: env.GATEWAY_TOKEN });
   context.onStop("gateway", () => gateway.close());
   const runner = await holdRunnerLock(env.DATABASE_URL, context);
-  const tasks = createTaskRunner({ db, gateway, runner, logger, signal });
-  context.onStop("tasks", () => tasks.settled());
+  const tasks = createTaskRunner({ db, gateway, runner, logger });
+  context.onStop("tasks", () => tasks.stop());
 
   const registry = createRegistry("apiServer");
   const calls = createCallLog({ db, logger, onEnd: callHistogram(registry) });

@@ -68,6 +68,7 @@ export function createApiApp(
         next();
       },
       one.access === "auth" ? parts.limits.signIn : parts.limits.general,
+      ...(one.writes === true ? [parts.limits.writes] : []),
       // Inputs of tasks may be pictures; everything else is small.
       express.json({ limit: one.path === "/v1/tasks" || one.openAiErrors === true ? "16mb" : "256kb" }),
       one.handler,

@@ -35,6 +35,8 @@ export type EndpointFacts = Shapes & {
   summary: string;
   description?: string;
   access: Access;
+  /** Sends a transaction that this server pays for. */
+  writes?: boolean;
   /** Status of an answer that went well; 200 when left out. */
   status?: number;
   answer: z.ZodType;

@@ -4,12 +4,18 @@ import { Redis } from "ioredis";
 import { RedisStore } from "rate-limit-redis";
 import { FatalError, InputError } from "../shared/errors.ts";
 import type { ServiceContext } from "../shared/lifecycle.ts";
-import { partnerIn } from "./access.ts";
+import { type Partner, partnerIn } from "./access.ts";
 
 /** Calls a minute. */
-export type Limits = { perKey: number; perAddress: number; signIn: number };
+export type Limits = {
+  perKey: number;
+  perAddress: number;
+  signIn: number;
+  /** Transactions that this server pays for, by wallet. */
+  writes: number;
+};
 
-export const defaultLimits: Limits = { perKey: 600, perAddress: 300, signIn: 30 };
+export const defaultLimits: Limits = { perKey: 600, perAddress: 300, signIn: 30, writes: 60 };
 
 /**
  * A connection for counting: a call never waits for a Redis that is away.
@@ -51,14 +57,16 @@ export async function connectCounters(url: string, context: ServiceContext): Pro
 export function createLimits(
   redis: Redis,
   limits: Limits,
-): { general: RequestHandler; signIn: RequestHandler } {
-  const limiter = (name: string, limit: (hasKey: boolean) => number) =>
+): { general: RequestHandler; signIn: RequestHandler; writes: RequestHandler } {
+  const byKey = (partner: Partner) => `key:${partner.keyId}`;
+  const byWallet = (partner: Partner) => `wallet:${partner.wallet}`;
+  const limiter = (name: string, limit: (hasKey: boolean) => number, nameOf = byKey) =>
     rateLimit({
       windowMs: 60_000,
       limit: (_request, response) => limit(partnerIn(response) !== undefined),
       keyGenerator: (request, response) => {
         const partner = partnerIn(response);
-        return partner === undefined ? `ip:${ipKeyGenerator(request.ip ?? "")}` : `key:${partner.keyId}`;
+        return partner === undefined ? `ip:${ipKeyGenerator(request.ip ?? "")}` : nameOf(partner);
       },
       standardHeaders: "draft-8",
       legacyHeaders: false,
@@ -82,5 +90,6 @@ export function createLimits(
   return {
     general: limiter("all", (hasKey) => (hasKey ? limits.perKey : limits.perAddress)),
     signIn: limiter("sign-in", () => limits.signIn),
+    writes: limiter("writes", () => limits.writes, byWallet),
   };
 }

@@ -9,6 +9,8 @@ import { endTask, insertTask, markTaskRunning, type NewTask, type TaskEnd } from
 export const keptBytes = 8 << 20;
 /** Tasks run behind at once; the rest wait in order. */
 const behindAtOnce = 32;
+/** Milliseconds that running tasks get to end when the server stops. */
+const stopDeadline = 3_000;
 
 export type TaskWork = Omit<NewTask, "runner">;
 
@@ -23,8 +25,12 @@ export type TaskRunner = {
   open(work: TaskWork, signal: AbortSignal): Promise<GatewayAnswer>;
   /** Records an end; `started` is performance.now() at the start. */
   end(work: TaskWork, started: number, end: Omit<TaskEnd, "durationMs">): Promise<void>;
-  /** Resolves when nothing is under way. */
-  settled(): Promise<void>;
+  /** Counts work of a caller's own among what `stop` waits for. */
+  watch<Result>(work: Promise<Result>): Promise<Result>;
+  /** Names what kept a task from its answer, for the partner and the record. */
+  faultOf(error: unknown, left: AbortSignal): NgpuError;
+  /** Lets what is under way end, within a deadline, then cuts it; all of it is recorded when this resolves. */
+  stop(): Promise<void>;
 };
 
 export function createTaskRunner(deps: {
@@ -33,8 +39,8 @@ export function createTaskRunner(deps: {
   /** The advisory lock that this process holds. */
   runner: bigint;
   logger: Logger;
-  signal: AbortSignal;
 }): TaskRunner {
+  const stopping = new AbortController();
   const underWay = new Set<Promise<unknown>>();
   const waiting: (() => void)[] = [];
   let running = 0;
@@ -52,7 +58,7 @@ export function createTaskRunner(deps: {
         accept: "*/*",
         ...(body === undefined ? {} : { "content-type": "application/json" }),
       },
-      signal: AbortSignal.any([signal, deps.signal]),
+      signal: AbortSignal.any([signal, stopping.signal]),
     });
   };
 
@@ -77,7 +83,7 @@ export function createTaskRunner(deps: {
       });
       return undefined;
     } catch (error) {
-      const fault = taskFault(error, signal, deps.signal);
+      const fault = taskFault(error, signal, stopping.signal);
       await end(work, started, noAnswer(fault));
       return fault;
     }
@@ -88,11 +94,16 @@ export function createTaskRunner(deps: {
     void work.finally(() => underWay.delete(work));
   };
 
+  const watch = <Result>(work: Promise<Result>) => {
+    track(work.catch(() => undefined));
+    return work;
+  };
+
   const runInTurn = async (work: TaskWork) => {
     if (running >= behindAtOnce) await new Promise<void>((resolve) => waiting.push(resolve));
     running += 1;
     try {
-      await run(work, deps.signal);
+      await run(work, stopping.signal);
     } catch (error) {
       deps.logger.warn({ event: "task_not_recorded", taskId: work.id, error });
     } finally {
@@ -103,16 +114,16 @@ export function createTaskRunner(deps: {
 
   return {
     begin: (work) => insertTask(deps.db, { ...work, runner: deps.runner }),
-    run: (work, signal) => {
-      const running = run(work, signal);
-      track(running.catch(() => undefined));
-      return running;
-    },
+    run: (work, signal) => watch(run(work, signal)),
     runBehind: (work) => track(runInTurn(work)),
     open,
     end,
-    settled: async () => {
+    watch,
+    faultOf: (error, left) => taskFault(error, left, stopping.signal),
+    stop: async () => {
+      const deadline = setTimeout(() => stopping.abort(new Error("the server stops")), stopDeadline);
       await Promise.allSettled(underWay);
+      clearTimeout(deadline);
     },
   };
 }
@@ -128,8 +139,7 @@ export function noAnswer(fault: NgpuError): Omit<TaskEnd, "durationMs"> {
   };
 }
 
-/** Names what kept a task from its answer. */
-export function taskFault(error: unknown, left: AbortSignal, stopping: AbortSignal): NgpuError {
+function taskFault(error: unknown, left: AbortSignal, stopping: AbortSignal): NgpuError {
   if (stopping.aborted)
     return new TaskFault("The server stopped before the task ended.", "interrupted", true);
   if (left.aborted) return new TaskFault("Whoever asked left before the answer.", "client_left", false);

@@ -13,7 +13,7 @@ import {
   listWorkspaces,
   type WorkspaceRow,
 } from "../store/workspaces.ts";
-import { noAnswer, type TaskWork, taskFault } from "../taskRunner.ts";
+import { noAnswer, type TaskWork } from "../taskRunner.ts";
 import { createTranscript } from "../transcript.ts";
 
 export function chatRoutes(deps: ApiDeps): Endpoint[] {
@@ -47,7 +47,7 @@ export function chatRoutes(deps: ApiDeps): Endpoint[] {
         };
         await deps.tasks.begin(work);
         response.setHeader("x-ngpu-task-id", work.id);
-        await passChat(deps, work, response, left);
+        await deps.tasks.watch(passChat(deps, work, response, left));
         return undefined;
       },
     ),
@@ -135,7 +135,7 @@ async function passChat(deps: ApiDeps, work: TaskWork, response: Response, left:
     });
     response.end();
   } catch (error) {
-    const fault = taskFault(error, left, new AbortController().signal);
+    const fault = deps.tasks.faultOf(error, left);
     await deps.tasks.end(work, started, { ...noAnswer(fault), served });
     if (!response.headersSent) throw fault;
     // A cut stream must look cut.

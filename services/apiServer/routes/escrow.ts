@@ -70,6 +70,7 @@ const authorize = (deps: ApiDeps) =>
     {
       method: "post",
       path: "/v1/authorizations",
+      writes: true,
       tag: "Payments",
       summary: "Hand in a signed authorization",
       description:
@@ -156,6 +157,7 @@ const deposit = (deps: ApiDeps) =>
     {
       method: "post",
       path: "/v1/deposits",
+      writes: true,
       tag: "Payments",
       summary: "Deposit tokens by a signed permit",
       description:

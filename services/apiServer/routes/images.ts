@@ -19,6 +19,7 @@ export function imageRoutes(deps: ApiDeps): Endpoint[] {
       {
         method: "post",
         path: "/v1/images",
+        writes: true,
         tag: "Workspaces",
         summary: "Register an image on the chain",
         description: "Needed once for a digest, by anyone. An image that is registered already answers 200.",

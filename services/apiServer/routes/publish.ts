@@ -14,6 +14,7 @@ export function publishRoutes(deps: ApiDeps): Endpoint[] {
       {
         method: "post",
         path: "/v1/workspaces",
+        writes: true,
         tag: "Workspaces",
         summary: "Publish a workspace",
         description:

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
+import { createKey } from "../../../services/apiServer/access.ts";
 import { eventually } from "../support/context.ts";
 import { signedMessage, signIn } from "./client.ts";
 import { type ApiMarket, setup } from "./setup.ts";
@@ -112,7 +113,7 @@ describe("apiServer: limits", () => {
   let api: ApiMarket;
   before(async function () {
     this.timeout(90_000);
-    api = await setup({ limits: { signIn: 3, perKey: 4 } });
+    api = await setup({ limits: { signIn: 3, perKey: 4, writes: 2 } });
   });
   after(() => api.stop());
 
@@ -126,5 +127,21 @@ describe("apiServer: limits", () => {
     const statuses: number[] = [];
     for (let times = 0; times < 6; times++) statuses.push((await partner.get("/v1/keys")).status);
     expect(statuses).to.deep.equal([200, 200, 200, 200, 429, 429]);
+  });
+
+  it("counts what it pays gas for by wallet, whatever the key", async () => {
+    // The limit of sign-ins is used up: the keys come from the database.
+    const wallet = newAccount().address.toLowerCase();
+    await api.db.query("insert into app.account (wallet) values ($1)", [wallet]);
+    const statuses: number[] = [];
+    for (let times = 0; times < 3; times++) {
+      const key = createKey();
+      await api.db.query(
+        "insert into app.api_key (id, wallet, name, secret_hash) values ($1, $2, 'test', $3)",
+        [key.id, wallet, key.secretHash],
+      );
+      statuses.push((await api.client.withKey(key.text).post("/v1/images", {})).status);
+    }
+    expect(statuses).to.deep.equal([400, 400, 429]);
   });
 });

@@ -286,6 +286,27 @@ describe("apiServer: tasks and chat", () => {
     expect(body.data[0]).to.include({ id: `ws-${workspaceId}`, name: "chat" });
   });
 
+  it("lets a running task end when the server stops, and names one that does not", async () => {
+    hold();
+    const begin = async () =>
+      (await partner.post<Task>("/v1/tasks", { workspaceId, path: "/slow", wait: false })).body.id;
+    const before = state.asked.length;
+    const ending = await begin();
+    await eventually("the container is asked", () => state.asked.length > before);
+    const stopped = api.restart();
+    release();
+    await stopped;
+    const statusOf = async (id: string) => (await partner.get<Task>(`/v1/tasks/${id}`)).body;
+    expect(await statusOf(ending)).to.include({ status: "succeeded" });
+
+    hold();
+    const endless = await begin();
+    await api.restart();
+    expect(await statusOf(endless)).to.deep.include({ status: "failed" });
+    expect((await statusOf(endless)).error?.code).to.equal("interrupted");
+    release();
+  });
+
   it("ends the tasks of a process that is gone, and leaves those of one that lives", async () => {
     const insert = async (runner: string) => {
       const { rows } = await api.db.query<{ id: string }>(
