@@ -15,6 +15,8 @@ export type TestRun = {
   command: readonly string[];
   /** What the tests need from the environment. */
   env: (context: StageContext) => Promise<Record<string, string>>;
+  /** True keeps what the tests print to themselves. */
+  silent?: boolean;
 };
 
 export const mocha = ["mocha/bin/mocha.js", "--forbid-only", "--reporter", "./scripts/test/reporter.ts"];
@@ -43,7 +45,7 @@ export async function runTests(run: TestRun, context: StageContext): Promise<Out
   const child = spawn(process.execPath, [join("node_modules", program), ...args, ...files], {
     cwd: context.rootDir,
     env: { ...process.env, ...env, [reportVariable]: reportFile },
-    stdio: ["ignore", "inherit", "inherit"],
+    stdio: run.silent ? "ignore" : ["ignore", "inherit", "inherit"],
     // A group of its own, so that whatever a test leaves behind can be ended with it.
     detached: true,
   });

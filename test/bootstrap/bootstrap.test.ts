@@ -1,0 +1,147 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "chai";
+import { tryLock } from "../../scripts/lock.mjs";
+import { temporaryDir } from "../embedded/setup.ts";
+import { rootDir } from "../support/parts.ts";
+
+type End = { code: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string };
+
+const unreachable = { npm_config_registry: "http://127.0.0.1:9", npm_config_fetch_retries: "0" };
+
+/** A checkout that has the bootstrap, one script and, unless told otherwise, all its packages (none but Node). */
+function checkout(path: string, { script = "", installed = true } = {}): void {
+  mkdirSync(join(path, "scripts"), { recursive: true });
+  for (const part of ["bootstrap.mjs", "bootstrap", "lock.mjs"]) {
+    cpSync(join(rootDir, "scripts", part), join(path, "scripts", part), { recursive: true });
+  }
+  writeFileSync(join(path, "scripts/script.ts"), script);
+  const project = { name: "checkout", version: "1.0.0", type: "module" };
+  writeFileSync(
+    join(path, "package.json"),
+    JSON.stringify({ ...project, dependencies: { node: process.versions.node } }),
+  );
+  const packages = { "": project, ...(installed ? {} : { "node_modules/absent": { version: "1.0.0" } }) };
+  writeFileSync(
+    join(path, "package-lock.json"),
+    JSON.stringify({ ...project, lockfileVersion: 3, packages }),
+  );
+  mkdirSync(join(path, "node_modules/.bin"), { recursive: true });
+  symlinkSync(process.execPath, join(path, "node_modules/.bin/node"));
+}
+
+function start(path: string, args: string[] = [], env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, ["scripts/bootstrap.mjs", "scripts/script.ts", ...args], {
+    cwd: path,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  const end = once(child, "close").then(([code, signal]): End => ({ code, signal, stdout, stderr }));
+  return { child, end };
+}
+
+const waiting = `
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(name, () => { process.stdout.write(name); setTimeout(() => process.exit(5), 100); });
+  }
+  process.stdout.write("up ");
+  setInterval(() => {}, 1000);`;
+
+describe("bootstrap", () => {
+  it("runs the script with its arguments, the packages' programs first on its PATH", async () => {
+    using dir = temporaryDir();
+    const script =
+      "process.stdout.write(JSON.stringify([process.argv.slice(2), process.env.PATH?.split(':')[0]]))";
+    checkout(dir.path, { script });
+    const { code, stdout } = await start(dir.path, ["--once", "a b"]).end;
+    expect(code).to.equal(0);
+    expect(JSON.parse(stdout)).to.deep.equal([["--once", "a b"], join(dir.path, "node_modules/.bin")]);
+  });
+
+  it("ends with the script's exit code", async () => {
+    using dir = temporaryDir();
+    checkout(dir.path, { script: "process.exit(42)" });
+    expect((await start(dir.path).end).code).to.equal(42);
+  });
+
+  it("ends by the signal that ended the script", async () => {
+    using dir = temporaryDir();
+    checkout(dir.path, { script: "process.kill(process.pid, 'SIGKILL')" });
+    expect((await start(dir.path).end).signal).to.equal("SIGKILL");
+  });
+
+  for (const [sent, received] of [
+    ["SIGTERM", "SIGTERM"],
+    ["SIGHUP", "SIGHUP"],
+    ["SIGINT", "SIGTERM"],
+  ] as const) {
+    it(`passes ${sent} on as ${received} and waits for the script to end`, async () => {
+      using dir = temporaryDir();
+      checkout(dir.path, { script: waiting });
+      const { child, end } = start(dir.path);
+      await once(child.stdout, "data");
+      child.kill(sent);
+      const { code, stdout } = await end;
+      expect({ code, stdout }).to.deep.equal({ code: 5, stdout: `up ${received}` });
+    });
+  }
+
+  it("says in one line that the registry is away", async () => {
+    using dir = temporaryDir();
+    checkout(dir.path, { installed: false });
+    const cache = { npm_config_cache: join(dir.path, "cache") };
+    const { code, stderr } = await start(dir.path, [], { ...unreachable, ...cache }).end;
+    expect(code).to.equal(1);
+    expect(stderr).to.match(
+      /^Installing the npm packages \.\.\. failed after [\d.]+ s\nCould not install .*http:\/\/127\.0\.0\.1:9.*\n$/,
+    );
+  });
+
+  it("does not touch a node_modules that is another checkout's", async () => {
+    using dir = temporaryDir();
+    const [mine, other] = [join(dir.path, "mine"), join(dir.path, "other")];
+    checkout(other);
+    checkout(mine, { installed: false });
+    rmSync(join(mine, "node_modules"), { recursive: true });
+    symlinkSync(join(other, "node_modules"), join(mine, "node_modules"));
+    const { code, stderr } = await start(mine, [], unreachable).end;
+    expect(code).to.equal(1);
+    expect(stderr).to.include("node_modules is a symbolic link");
+    expect(existsSync(join(other, "node_modules/.bin/node"))).to.equal(true);
+  });
+
+  it("does not replace the packages under a market that runs", async () => {
+    using dir = temporaryDir();
+    checkout(dir.path, { installed: false });
+    const lock = tryLock(join(dir.path, ".ngpu/run/owner.lock"));
+    const { code, stderr } = await start(dir.path, [], unreachable).end;
+    lock.release?.();
+    expect(code).to.equal(1);
+    expect(stderr).to.include(`Stop it first: kill -INT ${process.pid}`);
+    expect(existsSync(join(dir.path, "node_modules/.bin/node"))).to.equal(true);
+  });
+
+  it("waits for another install of the same packages", async () => {
+    using dir = temporaryDir();
+    checkout(dir.path, { script: "process.stdout.write('ran')", installed: false });
+    const lock = tryLock(join(dir.path, ".ngpu/install.lock"));
+    const { child, end } = start(dir.path, [], unreachable);
+    await once(child.stderr, "data");
+    // The other one is through: what was missing is there.
+    mkdirSync(join(dir.path, "node_modules/absent"));
+    writeFileSync(join(dir.path, "node_modules/absent/package.json"), '{ "version": "1.0.0" }');
+    lock.release?.();
+    const { code, stdout, stderr } = await end;
+    expect({ code, stdout }).to.deep.equal({ code: 0, stdout: "ran" });
+    expect(stderr).to.equal(`Waiting for process ${process.pid}, which installs the npm packages\n`);
+  });
+});
