@@ -5,7 +5,7 @@ import getPort from "get-port";
 import pg from "pg";
 import type { Address } from "viem";
 import { startGateway } from "../../services/gateway/gateway.ts";
-import { createChainTables, insertRow } from "../services/support/chainTables.ts";
+import { createChainTables, insertAssignment, insertNode } from "../services/support/chainTables.ts";
 import { asRole, createTestContext } from "../services/support/context.ts";
 import { deploymentDocument } from "../services/support/deployment.ts";
 import { createTestDatabase } from "../support/postgres.ts";
@@ -35,10 +35,9 @@ export async function openGateway() {
   });
   return {
     url,
-    addNode: (nodeId: number, key: Address) =>
-      insertRow(db, "chain.node", { node_id: nodeId, key: key.toLowerCase() }),
+    addNode: (nodeId: number, key: Address) => insertNode(db, { node_id: nodeId, key: key.toLowerCase() }),
     addReplica: async (row: Record<string, unknown>) => {
-      await insertRow(db, "chain.assignment", { state: "running", ...row });
+      await insertAssignment(db, { state: "running", ...row });
       await db.query(`notify chain_changed, '{"block":"2","tables":["assignment"]}'`);
     },
     route: (path: string, init: RequestInit = {}) =>
