@@ -1,0 +1,131 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { fencedKey } from "../../node-client/leases.ts";
+import { World } from "./world.ts";
+
+const names = [
+  "Assigned",
+  "AssignedHeld",
+  "StartRequested",
+  "StopRequested",
+  "DeleteRequested",
+  "Released",
+  "LeaseClosed",
+];
+
+const step = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant("event"),
+      name: fc.constantFrom(...names),
+      workspace: fc.integer({ min: 1, max: 3 }),
+    }),
+  },
+  { weight: 6, arbitrary: fc.record({ do: fc.constant("round"), most: fc.integer({ min: 0, max: 4 }) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("kill", "relay", "wait", "crash", "prune") }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("reorg"), depth: fc.integer({ min: 1, max: 6 }) }) },
+);
+
+type Step = { do: string; name?: string; workspace?: number; most?: number; depth?: number };
+
+function take(world: World, { do: act, name = "", workspace = 1, most = 0, depth = 0 }: Step): void {
+  if (act === "event") world.event(name, BigInt(workspace));
+  else if (act === "round") world.round(most);
+  else if (act === "kill") world.kill();
+  else if (act === "relay") world.relay();
+  else if (act === "wait") world.lastSight = world.now += 5_000;
+  else if (act === "crash") world.crash();
+  else if (act === "prune") world.prune();
+  else world.reorg(depth);
+}
+
+/** Whatever happens: one container a lease at most, and none is started without its lease. */
+function checkAlways(world: World, before: { started: number; live: Set<string> }): void {
+  const keys = world.containers.map(fencedKey);
+  expect(new Set(keys).size, "a container a lease").to.equal(keys.length);
+  for (const key of world.started.slice(before.started)) {
+    expect(before.live.has(key), `started ${key} without a lease`).to.equal(true);
+  }
+  const gpus = world.containers.flatMap((container) => container.gpuUuids);
+  expect(new Set(gpus).size, "a container a GPU").to.equal(gpus.length);
+}
+
+describe("a node's decisions", () => {
+  it("never give a lease two containers, nor a container without a lease, in any order of events, kills and reorgs", () => {
+    fc.assert(
+      fc.property(
+        fc.array(step, { maxLength: 60, size: "max" }),
+        fc.constantFrom("available" as const, "exclusive" as const),
+        fc.integer({ min: 0, max: 1 }),
+        (steps, policy, gpus) => {
+          const world = new World({ policy, gpus });
+          for (const item of steps) {
+            const before = { started: world.started.length, live: new Set(world.live.map(fencedKey)) };
+            take(world, item);
+            checkAlways(world, before);
+          }
+        },
+      ),
+      { numRuns: 400 },
+    );
+  }).timeout(120_000);
+
+  it("end where the chain wants the node, whatever happened on the way", () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40, size: "max" }), (steps) => {
+        const world = new World({ policy: "available" });
+        for (const item of steps) take(world, item);
+        world.settle();
+        const running = world.containers.filter((item) => item.status === "running").map(fencedKey);
+        const live = new Set(world.live.map(fencedKey));
+        // A lease whose container crashed too often is reported as failed and rests.
+        const wanted = world.live.filter((lease) => lease.desired === "run" && lease.state !== "failed");
+        expect(running.sort()).to.deep.equal(wanted.map(fencedKey).sort());
+        expect(world.containers.every((item) => live.has(fencedKey(item)))).to.equal(true);
+        for (const lease of wanted) expect(lease.state).to.equal("running");
+        expect(world.live.some((lease) => lease.desired === "delete")).to.equal(false);
+      }),
+      { numRuns: 300 },
+    );
+  }).timeout(120_000);
+
+  it("stop an exclusive lease at the end of its grace, and an available one never", () => {
+    for (const [policy, status] of [
+      ["exclusive", "exited"],
+      ["available", "running"],
+    ] as const) {
+      const world = new World({ policy });
+      world.event("Assigned", 1n);
+      world.settle();
+      world.now += 60_000;
+      world.round();
+      expect(world.containers.map((item) => item.status)).to.deep.equal([status]);
+    }
+  });
+
+  it("report a container that keeps crashing as failed, and try again under a new order", () => {
+    const world = new World({ policy: "available" });
+    world.event("Assigned", 1n);
+    for (let i = 0; i < 40; i += 1) {
+      world.lastSight = world.now += 61_000;
+      world.round();
+      world.relay();
+      world.crash();
+    }
+    expect(world.started).to.have.length(5);
+    expect(world.live[0]?.state).to.equal("failed");
+    world.event("StopRequested", 1n);
+    world.settle();
+    world.event("StartRequested", 1n);
+    world.settle();
+    expect(world.live[0]?.state).to.equal("running");
+  });
+
+  it("say once what is on its way", () => {
+    const world = new World({ policy: "available" });
+    world.event("AssignedHeld", 1n);
+    for (let i = 0; i < 5; i += 1) world.round();
+    expect(world.round()).to.equal(0);
+  });
+});

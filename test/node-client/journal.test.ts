@@ -1,0 +1,192 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
+import { openIdentity } from "../../node-client/identity.ts";
+import { appendBlocks, keptBlocksOf, logsOf, undoBlocks } from "../../node-client/journal/chain.ts";
+import { type Journal, openJournal, openJournalOf } from "../../node-client/journal/open.ts";
+import {
+  expireOutbox,
+  lastBySubject,
+  openOutbox,
+  settleOutbox,
+  takeSequence,
+} from "../../node-client/journal/outbox.ts";
+import { createOutbox } from "../../node-client/outbox.ts";
+import { viewOf } from "../../node-client/view.ts";
+import { parseDeployment } from "../../services/shared/chain/deployment.ts";
+import { recoverRelay } from "../../services/shared/chain/relay.ts";
+import { createLogger } from "../../services/shared/logger.ts";
+import type { ClientMessage } from "../../services/shared/wire.ts";
+import { deploymentDocument } from "../services/support/deployment.ts";
+import { hashOf, logOf } from "./chain.ts";
+
+const deployment = parseDeployment(deploymentDocument);
+const lease = { workspaceId: 4n, nodeId: 7, replica: 0, lease: 1 };
+
+describe("the journal", () => {
+  let dir: string;
+  let journal: Journal;
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), "ngpu-journal-"));
+    journal = openJournal(join(dir, "journal.sqlite"));
+  });
+  afterEach(() => {
+    if (journal.isOpen) journal.close();
+    rmSync(dir, { recursive: true });
+  });
+  const reopen = () => {
+    journal.close();
+    journal = openJournal(join(dir, "journal.sqlite"));
+  };
+  const block = (number: bigint, fork: string) => ({
+    number,
+    hash: hashOf(number, fork),
+    parentHash: hashOf(number - 1n, fork),
+    timestamp: number * 2n,
+  });
+  const assigned = (number: bigint, fork: string) =>
+    logOf(
+      "Assigned",
+      { ...lease, fence: hashOf(fork).slice(0, 18), pricePerSecond: 3n, start: true },
+      { blockNumber: number, blockHash: hashOf(number, fork), logIndex: 2 },
+    );
+
+  it("keeps blocks and logs over a restart", () => {
+    appendBlocks(journal, [block(1n, "a"), block(2n, "a")], [assigned(2n, "a")]);
+    reopen();
+    expect(keptBlocksOf(journal).map(({ number }) => number)).to.deep.equal([1n, 2n]);
+    expect(viewOf(logsOf(journal)).assignments[0]).to.include({ workspaceId: 4n, lease: 1, desired: "run" });
+  });
+
+  it("gives the lease of the new fork after a reorg, with its own fence", () => {
+    appendBlocks(journal, [block(1n, "a"), block(2n, "a")], [assigned(2n, "a")]);
+    const before = viewOf(logsOf(journal)).assignments[0];
+    undoBlocks(journal, 1n);
+    expect(viewOf(logsOf(journal)).assignments).to.deep.equal([]);
+    appendBlocks(journal, [block(2n, "b"), block(3n, "b")], [assigned(3n, "b")]);
+    const after = viewOf(logsOf(journal)).assignments[0];
+    expect(after?.lease).to.equal(before?.lease);
+    expect(after?.fence).not.to.equal(before?.fence);
+    expect(after?.assignedBlockHash).to.equal(hashOf(3n, "b"));
+  });
+
+  it("takes the same blocks twice as once", () => {
+    for (let i = 0; i < 2; i += 1) appendBlocks(journal, [block(2n, "a")], [assigned(2n, "a")]);
+    expect(logsOf(journal)).to.have.length(1);
+  });
+
+  it("ends a lease that is no longer paid for", () => {
+    const closed = logOf(
+      "LeaseClosed",
+      { ...lease, reason: 1 },
+      { blockNumber: 3n, blockHash: hashOf(3), logIndex: 0 },
+    );
+    expect(viewOf([assigned(2n, "a"), closed]).assignments[0]?.ended).to.equal(true);
+  });
+
+  it("never gives a sequence number twice, and always one above the chain's", () => {
+    expect([takeSequence(journal, "a", 0), takeSequence(journal, "a", 0)]).to.deep.equal([1, 2]);
+    reopen();
+    expect([
+      takeSequence(journal, "a", 9),
+      takeSequence(journal, "a", 0),
+      takeSequence(journal, "b", 0),
+    ]).to.deep.equal([10, 11, 1]);
+  });
+
+  it("refuses a second client on the same folder, in words that help", () => {
+    const script = `import { openJournal } from ${JSON.stringify(join(import.meta.dirname, "../../node-client/journal/open.ts"))};
+      try { openJournal(${JSON.stringify(join(dir, "journal.sqlite"))}); } catch (error) { process.stdout.write(error.code); }`;
+    const { stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
+      encoding: "utf8",
+    });
+    expect(stdout).to.equal("journal_in_use");
+  });
+
+  it("moves the journal of another market aside", () => {
+    journal.close();
+    const path = join(dir, "journal.sqlite");
+    const moved: string[] = [];
+    openJournalOf(path, "market one", (to) => moved.push(to)).close();
+    openJournalOf(path, "market one", (to) => moved.push(to)).close();
+    expect(moved).to.have.length(0);
+    journal = openJournalOf(path, "market two", (to) => moved.push(to));
+    expect(moved).to.have.length(1);
+    expect(readdirSync(dir).length).to.be.greaterThan(1);
+    expect(keptBlocksOf(journal)).to.deep.equal([]);
+  });
+
+  describe("as an outbox", () => {
+    const account = privateKeyToAccount(generatePrivateKey());
+    let sent: ClientMessage[];
+    let online: boolean;
+    const open = () =>
+      createOutbox({
+        journal,
+        account,
+        deployment,
+        logger: createLogger("test", "silent"),
+        send: (message) => {
+          if (online) sent.push(message);
+          return online;
+        },
+      });
+    const change = (deadline = BigInt(Math.floor(Date.now() / 1000) + 60)) => ({
+      nodeId: 7,
+      status: 1,
+      nonce: 123n,
+      deadline,
+    });
+    beforeEach(() => {
+      sent = [];
+      online = true;
+    });
+
+    it("sends the same bytes again after a restart, until they are settled", async () => {
+      online = false;
+      const id = await open().submit("setStatus", change(), "setStatus");
+      reopen();
+      online = true;
+      const outbox = open();
+      outbox.resend();
+      outbox.resend();
+      const [first, second] = sent;
+      expect(first).to.deep.equal(second);
+      if (first?.type !== "relay") throw new Error("nothing was relayed");
+      expect(await recoverRelay(deployment, "setStatus", first.message as never, first.signature)).to.equal(
+        account.address,
+      );
+      outbox.take({ type: "relayed", id, status: "queued" });
+      outbox.resend();
+      expect(sent).to.have.length(3);
+      outbox.take({ type: "relayed", id, status: "confirmed" });
+      outbox.resend();
+      expect(sent).to.have.length(3);
+    });
+
+    it("gives up what has expired or was refused, and says why", async () => {
+      const id = await open().submit("setStatus", change(), "one");
+      settleOutbox(journal, id, { status: "refused", reason: "NonceUsed", now: Date.now() });
+      await open().submit("setStatus", change(1n), "two");
+      expireOutbox(journal, Date.now());
+      expect(openOutbox(journal)).to.deep.equal([]);
+      const last = lastBySubject(journal, "setStatus");
+      expect(last.get("one")).to.include({ status: "refused", reason: "NonceUsed" });
+      expect(last.get("two")?.status).to.equal("expired");
+    });
+  });
+});
+
+describe("a node's identity", () => {
+  it("is made once, and read by its owner alone", () => {
+    const dir = mkdtempSync(join(tmpdir(), "ngpu-key-"));
+    const first = openIdentity(dir, "node").address;
+    expect(openIdentity(dir, "node").address).to.equal(first);
+    expect(statSync(join(dir, "node.key")).mode & 0o777).to.equal(0o600);
+    expect(openIdentity(dir, "measurer").address).not.to.equal(first);
+    rmSync(dir, { recursive: true });
+  });
+});
