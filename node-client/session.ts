@@ -9,8 +9,6 @@ import type { Logger } from "../services/shared/logger.ts";
 import { rest } from "../services/shared/loop.ts";
 import { type ClientMessage, type ServerMessage, serverMessage } from "../services/shared/wire.ts";
 
-export type Welcome = Extract<ServerMessage, { type: "welcome" }>;
-
 export type SessionOptions = {
   role: "node" | "measurer";
   account: LocalAccount;

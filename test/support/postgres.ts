@@ -36,11 +36,6 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   return makeDatabase(url, await template);
 }
 
-/** Makes a database for one suite, without any table. */
-export async function createEmptyDatabase(): Promise<TestDatabase> {
-  return makeDatabase(await testCluster());
-}
-
 async function openCluster(): Promise<string> {
   const given = process.env.TEST_DATABASE_URL;
   if (given !== undefined && given !== "") return given;

@@ -1,13 +1,5 @@
-import {
-  type ContractFunctionArgs,
-  encodeAbiParameters,
-  getAbiItem,
-  type Hex,
-  keccak256,
-  pad,
-  stringToHex,
-} from "viem";
-import { dockerContractAbi } from "./generated/abi.ts";
+import { type ContractFunctionArgs, type Hex, pad, stringToHex } from "viem";
+import type { dockerContractAbi } from "./generated/abi.ts";
 import { codeOf, type Policy, policies } from "./names.ts";
 
 /** DockerContract's WorkspaceSpec as calls take it. */
@@ -65,10 +57,4 @@ export function workspaceSpecOf(row: WorkspaceSpecRow): WorkspaceSpec {
 export function regionBytes(region: string | null): Hex {
   if (region === null || region === "") return "0x0000";
   return region.startsWith("0x") ? (region as Hex) : stringToHex(region, { size: 2 });
-}
-
-/** keccak256(abi.encode(spec)), what the contract keeps. */
-export function hashWorkspaceSpec(spec: WorkspaceSpec): Hex {
-  const parameter = getAbiItem({ abi: dockerContractAbi, name: "publish" }).inputs[3];
-  return keccak256(encodeAbiParameters([parameter], [spec]));
 }
