@@ -112,10 +112,10 @@ export function parseModel(model: string): { id: string } | { name: string } | u
   return head === "" ? undefined : { name: head };
 }
 
-/** What the container is told as its model: what stands after the workspace, or all of it. */
-export function innerModel(model: string): string {
+/** What the container is told as its model: what stands after the workspace; nothing, when it is to use its own. */
+export function innerModel(model: string): string | undefined {
   const slash = model.indexOf("/");
-  return slash === -1 ? model : model.slice(slash + 1);
+  return slash === -1 ? undefined : model.slice(slash + 1);
 }
 
 export type LeafFacts = { epoch: string; cumulative: bigint; proof: string[]; activatesAt: number };

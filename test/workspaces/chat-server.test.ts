@@ -42,6 +42,12 @@ describe("chat server", function () {
   });
   after(() => server.close());
 
+  it("answers with its own model when none is named", async () => {
+    const response = await ask({ messages: question, max_tokens: 3 });
+    expect(response.status).to.equal(200);
+    expect(await jsonOf<Completion>(response)).to.include({ model: modelId });
+  });
+
   it("answers one completion with its usage", async () => {
     const response = await ask({ model: modelId, messages: question, seed: 4, max_tokens: 12 });
     expect(response.status).to.equal(200);
@@ -105,7 +111,7 @@ describe("chat server", function () {
   const refusals: [string, unknown, number, string | null][] = [
     ["a body that is no JSON", "{", 400, null],
     ["a body that is no object", [], 400, null],
-    ["a missing model", { messages: question }, 400, "model"],
+    ["a model that is no name", { model: 7, messages: question }, 400, "model"],
     ["another model", { model: "gpt", messages: question }, 404, "model"],
     ["no messages", { model: modelId, messages: [] }, 400, "messages"],
     ["an unknown role", { model: modelId, messages: [{ role: "x", content: "" }] }, 400, "messages[0].role"],

@@ -30,8 +30,8 @@ const unsupported = ["tools", "functions", "logprobs", "top_logprobs", "audio", 
  */
 export function parseCompletion(body: unknown, model: string): CompletionRequest {
   if (!isFields(body)) throw invalid("The body must be a JSON object.", null);
-  if (typeof body.model !== "string") throw invalid("model must be a string.", "model");
-  if (body.model !== model) {
+  if (isSet(body.model) && typeof body.model !== "string") throw invalid("model must be a string.", "model");
+  if (isSet(body.model) && body.model !== model) {
     throw new RequestError(404, "model_not_found", `The model is ${model}; there is no other here.`, "model");
   }
   for (const field of unsupported) {

@@ -57,7 +57,7 @@ export const chatRequest = z
   .looseObject({
     model: z.string().min(1).max(300).meta({
       description:
-        "A workspace: its id, `ws-<id>` or name; `<workspace>/<model>` passes `<model>` on to the container",
+        "A workspace: its id, `ws-<id>` or name; left out for the container, which uses its own; `<workspace>/<model>` passes `<model>` on to it",
     }),
     messages: z.array(z.looseObject({ role: z.string() })).min(1),
     stream: z.boolean().optional(),

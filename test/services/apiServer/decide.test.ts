@@ -104,7 +104,7 @@ describe("apiServer: small decisions", () => {
     expect(parseModel("chat")).to.deep.equal({ name: "chat" });
     expect(parseModel("/x")).to.equal(undefined);
     expect(innerModel("chat/org/llama3")).to.equal("org/llama3");
-    expect(innerModel("chat")).to.equal("chat");
+    expect(innerModel("chat")).to.equal(undefined);
   });
 
   it("names a GPU's model by 8 bytes of its name's hash", () => {
