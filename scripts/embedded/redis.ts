@@ -62,6 +62,8 @@ function configuration(port: number, password: string): string {
     'save ""',
     // What the queues require: a full Redis refuses writes instead of losing jobs.
     "maxmemory-policy noeviction",
+    // The market needs one; test suites take one each.
+    "databases 256",
   ];
   return `${lines.join("\n")}\n`;
 }

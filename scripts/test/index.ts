@@ -6,7 +6,7 @@ import { explain } from "../../services/shared/lifecycle.ts";
 import { createTestParts } from "./parts.ts";
 import type { Outcome, Stage, StageContext } from "./stage.ts";
 import { stages } from "./stages.ts";
-import { openTestState } from "./state.ts";
+import { openTestState, sweepTestState } from "./state.ts";
 
 type Options = { quick: boolean; only?: string };
 
@@ -43,6 +43,8 @@ async function main(): Promise<number> {
   } finally {
     await parts.stop();
     release();
+    // A test process that had to be killed may have left parts of its own.
+    await sweepTestState(rootDir);
   }
 }
 

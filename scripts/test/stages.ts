@@ -12,22 +12,26 @@ export const stages: Stage[] = [
   tests("contracts", false, {
     files: ["test/contracts/**/*.test.ts"],
     command: hardhat,
+    processes: "together",
     env: async () => ({}),
   }),
   tests("services", false, {
     files: ["test/**/*.test.ts"],
     not: ["contracts", "docker", "e2e", "chaos", "bench"].map((folder) => `test/${folder}/**`),
     command: mocha,
+    processes: "apart",
     env: ({ parts }) => parts.databases(),
   }),
   tests("docker", true, {
     files: ["test/docker/**/*.test.ts"],
     command: mocha,
+    processes: "together",
     env: async ({ parts }) => ({ ...(await parts.databases()), ...(await parts.docker()) }),
   }),
   tests("e2e", true, {
     files: ["test/e2e/**/*.test.ts"],
     command: mocha,
+    processes: "together",
     env: ({ parts }) => parts.docker(),
   }),
 ];

@@ -5,19 +5,13 @@ import { openState } from "../embedded/leftovers.ts";
 import { processStamp } from "../lock.mjs";
 
 /**
- * Opens a state folder for this test run alone. Folders of runs that were killed are cleaned up, and what they left
- * running is stopped.
+ * Opens a state folder for this test run alone, after sweepTestState.
  *
  * @returns the folder, and `release`, which removes it, to be called once all is stopped
  */
 export async function openTestState(rootDir: string): Promise<{ stateDir: string; release: () => void }> {
-  const testDir = join(rootDir, ".ngpu/test");
-  mkdirSync(testDir, { recursive: true });
-  for (const pid of readdirSync(testDir)) {
-    if (processStamp(Number(pid)) !== undefined) continue;
-    await remove(join(testDir, pid));
-  }
-  const stateDir = join(testDir, String(process.pid));
+  await sweepTestState(rootDir);
+  const stateDir = join(testDirOf(rootDir), String(process.pid));
   const { release } = await openState(stateDir);
   return {
     stateDir,
@@ -26,6 +20,19 @@ export async function openTestState(rootDir: string): Promise<{ stateDir: string
       rmSync(stateDir, { recursive: true, force: true });
     },
   };
+}
+
+/** Removes the folders of test runs that were killed, and stops what they left running. */
+export async function sweepTestState(rootDir: string): Promise<void> {
+  const testDir = testDirOf(rootDir);
+  mkdirSync(testDir, { recursive: true });
+  for (const pid of readdirSync(testDir)) {
+    if (processStamp(Number(pid)) === undefined) await remove(join(testDir, pid));
+  }
+}
+
+function testDirOf(rootDir: string): string {
+  return join(rootDir, ".ngpu/test");
 }
 
 async function remove(killed: string): Promise<void> {

@@ -9,13 +9,16 @@ import { rootDir } from "../support/parts.ts";
 const nothing = { databases: async () => ({}), docker: async () => ({}), stop: async () => undefined };
 
 /** Runs test files given by name and content. */
-async function outcomeOf(files: Record<string, string>, quick = false): Promise<Outcome> {
+async function outcomeOf(
+  files: Record<string, string>,
+  { quick = false, processes = "together" as "together" | "apart" } = {},
+): Promise<Outcome> {
   using dir = temporaryDir();
   mkdirSync(join(dir.path, "test"));
   for (const folder of ["node_modules", "scripts"])
     symlinkSync(join(rootDir, folder), join(dir.path, folder));
   for (const [name, text] of Object.entries(files)) writeFileSync(join(dir.path, "test", name), text);
-  const run = { files: ["test/*.test.ts"], command: mocha, env: async () => ({}), silent: true };
+  const run = { files: ["test/*.test.ts"], command: mocha, env: async () => ({}), processes, silent: true };
   const signal = new AbortController().signal;
   return await runTests(run, { rootDir: dir.path, stateDir: dir.path, quick, parts: nothing, signal });
 }
@@ -29,7 +32,11 @@ describe("test runner", () => {
       "a.test.ts": pass + fail,
       "b.test.ts": `${pass} it.skip("later", () => undefined);`,
     });
-    expect(outcome).to.deep.equal({ passed: 2, failed: 1, note: "2 passed, 1 failed, 1 skipped" });
+    expect(outcome).to.deep.equal({
+      passed: 2,
+      failed: 1,
+      note: "2 passed, 1 failed, 1 skipped\n    the run: 1 failed",
+    });
   });
 
   it("says so when there is nothing to run", async () => {
@@ -37,20 +44,29 @@ describe("test runner", () => {
   });
 
   it("leaves out slow files when it must be quick", async () => {
-    const { passed } = await outcomeOf({ "a.test.ts": pass, "b.slow.test.ts": pass }, true);
+    const { passed } = await outcomeOf({ "a.test.ts": pass, "b.slow.test.ts": pass }, { quick: true });
     expect(passed).to.equal(1);
   });
 
   it("counts a file that cannot be read as a failure", async () => {
     const outcome = await outcomeOf({ "a.test.ts": 'import "./not-there.ts";' });
-    expect(outcome).to.deep.equal({ passed: 0, failed: 1, note: "ended before the tests did (exit code 1)" });
+    const note = "0 passed, 1 failed\n    the run ended before its tests did: exit code 1";
+    expect(outcome).to.deep.equal({ passed: 0, failed: 1, note });
   });
 
-  it("counts a process that breaks beside its tests as a failure", async () => {
-    const outcome = await outcomeOf({
-      "a.test.ts": `${pass} process.on("exit", () => { process.exitCode = 3; });`,
-    });
-    expect(outcome).to.deep.equal({ passed: 1, failed: 1, note: "1 passed, 0 failed; exit code 3" });
+  it("counts a process that breaks after its tests as a failure", async () => {
+    const breaking = "after(() => { setTimeout(() => process.kill(process.pid, 'SIGKILL'), 100); });";
+    const outcome = await outcomeOf({ "a.test.ts": pass + breaking });
+    const note = "1 passed, 1 failed\n    the run ended after its tests: killed by SIGKILL";
+    expect(outcome).to.deep.equal({ passed: 1, failed: 1, note });
+  });
+
+  it("runs files apart, each in a process of its own, and names those that fail", async () => {
+    const once = 'if (globalThis.process.env.SEEN) throw new Error("seen"); process.env.SEEN = "1";';
+    const files = { "a.test.ts": once + pass, "b.test.ts": once + pass + fail, "c.test.ts": once + pass };
+    const outcome = await outcomeOf(files, { processes: "apart" });
+    const note = "3 passed, 1 failed\n    test/b.test.ts: 1 failed";
+    expect(outcome).to.deep.equal({ passed: 3, failed: 1, note });
   });
 
   it("counts a hook that fails", async () => {

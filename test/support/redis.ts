@@ -2,22 +2,24 @@ import { Redis } from "ioredis";
 import { startRedis } from "../../scripts/embedded/redis.ts";
 import { stopAtEnd, testStateDir } from "./parts.ts";
 
-const DATABASES = 16;
+const COUNTER = "ngpu:test:databases";
 
 let server: Promise<string> | undefined;
-let given = 0;
 
 /**
  * The URL of an empty database of a real Redis for one suite: of TEST_REDIS_URL, or of a server that is started for
- * this mocha run alone. There are 16; suites run one after the other, so that a suite gets one that nobody uses.
+ * this mocha run alone. Database 0 counts the others, so that suites in several processes get different ones.
  */
 export async function createTestRedis(): Promise<string> {
   server ??= openServer();
   const url = new URL(await server);
-  url.pathname = `/${given++ % DATABASES}`;
   const redis = new Redis(url.href, { maxRetriesPerRequest: 1 });
   try {
+    const [, databases = "16"] = (await redis.config("GET", "databases")) as string[];
+    const number = 1 + ((await redis.incr(COUNTER)) % (Number(databases) - 1));
+    await redis.select(number);
     await redis.flushdb();
+    url.pathname = `/${number}`;
   } finally {
     redis.disconnect();
   }

@@ -1,0 +1,97 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { signalGroup } from "../embedded/leftovers.ts";
+import { readReport, reportVariable, type TestReport } from "./report.ts";
+
+export type ProcessRun = {
+  rootDir: string;
+  /** Where the counts and the output go, without their endings; no two runs may have the same. */
+  scratch: string;
+  /** The program below node_modules, and its arguments. */
+  command: readonly string[];
+  env: Record<string, string>;
+  /** True shows the output at once, false gives it back at the end. */
+  live: boolean;
+  signal: AbortSignal;
+};
+
+export type ProcessOutcome = {
+  /** Undefined when the process ended before its tests did. */
+  report: TestReport | undefined;
+  /** How the process ended when it did not end well. */
+  fault: string | undefined;
+  output: string;
+};
+
+// How long a run may take, how long it may go on once all its tests are through, and how long it has to stop when told
+// to, in ms.
+const DEADLINE_MS = 20 * 60_000;
+const LINGER_MS = 15_000;
+const STOP_MS = 30_000;
+
+/** Runs tests in a process of their own, which ends in any case, and what it leaves in its group with it. */
+export async function runProcess({
+  rootDir,
+  scratch,
+  command,
+  env,
+  live,
+  signal,
+}: ProcessRun): Promise<ProcessOutcome> {
+  const [reportFile, outputFile] = [`${scratch}.json`, `${scratch}.log`];
+  const output = openSync(outputFile, "w");
+  const [program = "", ...args] = command;
+  const child = spawn(process.execPath, [join("node_modules", program), ...args], {
+    cwd: rootDir,
+    env: { ...process.env, ...env, [reportVariable]: reportFile },
+    stdio: live ? ["ignore", "inherit", "inherit"] : ["ignore", output, output],
+    detached: true,
+  });
+  closeSync(output);
+  const ending = await untilEnd(child, reportFile, signal);
+  const report = readReport(reportFile);
+  const good =
+    report?.failed === 0 ? ending === "exit code 0" : report !== undefined && /^exit code [1-9]/.test(ending);
+  return { report, fault: good ? undefined : ending, output: readFileSync(outputFile, "utf8") };
+}
+
+/** Waits for the end, brings it about when it is time, and says how it came. */
+async function untilEnd(child: ChildProcess, reportFile: string, signal: AbortSignal): Promise<string> {
+  const pid = child.pid;
+  if (pid === undefined) {
+    const [error] = await once(child, "error");
+    return String(error);
+  }
+  const exit = once(child, "exit").then(([code, by]) =>
+    by === null ? `exit code ${code}` : `killed by ${by}`,
+  );
+  const done = new AbortController();
+  const reason = await Promise.race([exit, overdue(reportFile, AbortSignal.any([signal, done.signal]))]);
+  done.abort();
+  signalGroup(pid, "SIGTERM");
+  const timer = setTimeout(() => signalGroup(pid, "SIGKILL"), STOP_MS);
+  await exit;
+  clearTimeout(timer);
+  // Whatever the tests leave in the group ends with it.
+  signalGroup(pid, "SIGKILL");
+  return reason;
+}
+
+/** Settles when the process should not go on any longer, with the reason. */
+async function overdue(reportFile: string, signal: AbortSignal): Promise<string> {
+  const deadline = Date.now() + DEADLINE_MS;
+  try {
+    while (!existsSync(reportFile)) {
+      if (Date.now() > deadline) return `not through after ${DEADLINE_MS / 60_000} minutes`;
+      await delay(200, undefined, { signal });
+    }
+    await delay(LINGER_MS, undefined, { signal });
+    return "the tests left something open, so that their process did not end";
+  } catch (error) {
+    if (signal.aborted) return "stopped";
+    throw error;
+  }
+}
