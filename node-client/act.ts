@@ -134,8 +134,8 @@ async function create(deps: ActDependencies, { lease, gpuUuids }: Of<"create">):
     memory.images.delete(plan.reference);
     return;
   }
-  const network = await ensureNetwork(engine);
-  const options = workspaceContainer(engine, { lease, plan, gpuUuids, imageUser: image.user, network });
+  await ensureNetwork(engine);
+  const options = workspaceContainer(engine, { lease, plan, gpuUuids, imageUser: image.user });
   const containerId = await createContainer(engine, options);
   logger.info({ event: "container_created", lease: fencedKey(lease), containerId });
 }

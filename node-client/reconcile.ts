@@ -1,7 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ActDependencies, act, subjectOf } from "./act.ts";
 import { decide } from "./decide.ts";
-import { inspectLabelled, listContainers, removeContainer, stopContainer } from "./docker/containers.ts";
+import {
+  inspectLabelled,
+  listContainers,
+  removeContainer,
+  removeNetwork,
+  stopContainer,
+} from "./docker/containers.ts";
 import type { Action } from "./facts.ts";
 import { forgetStale, gatherFacts } from "./knowledge.ts";
 import { fencedKey, type LeaseKey, leaseKey } from "./leases.ts";
@@ -96,6 +102,7 @@ export function createReconciler(deps: ReconcileDependencies): Reconciler {
           await removeContainer(engine, Id);
         }),
       );
+      await removeNetwork(engine);
     },
   };
 }

@@ -60,28 +60,31 @@ export async function removeContainer(engine: Engine, id: string): Promise<void>
   );
 }
 
-/**
- * The network of workspaces: containers on it do not reach each other.
- *
- * @returns Its name.
- */
-export async function ensureNetwork(engine: Engine): Promise<string> {
-  const name = `ngpu-${engine.market}`;
+/** One network for the workspaces of every market on the engine: an engine has addresses for a few dozen networks only. */
+export const networkName = "ngpu";
+
+/** Makes the network of workspaces: containers on it do not reach each other. */
+export async function ensureNetwork(engine: Engine): Promise<void> {
   const { docker } = engine;
-  const known = await calling(docker, () => docker.listNetworks({ filters: { name: [name] } }));
-  if (known.some((network) => network.Name === name)) return name;
+  const known = await calling(docker, () => docker.listNetworks({ filters: { name: [networkName] } }));
+  if (known.some((network) => network.Name === networkName)) return;
   await tolerating([409], undefined, () =>
     calling(docker, () =>
       docker.createNetwork({
-        Name: name,
+        Name: networkName,
         Driver: "bridge",
         CheckDuplicate: true,
         Options: { "com.docker.network.bridge.enable_icc": "false" },
-        Labels: { "ngpu.market": engine.market },
       }),
     ),
   );
-  return name;
+}
+
+/** Removes the network of workspaces, unless a container is on it. */
+export async function removeNetwork(engine: Engine): Promise<void> {
+  await tolerating([403, 404, 409], undefined, () =>
+    calling(engine.docker, () => engine.docker.getNetwork(networkName).remove()),
+  );
 }
 
 function containerOf(info: Docker.ContainerInspectInfo): Container {

@@ -1,6 +1,7 @@
 import type Docker from "dockerode";
 import type { Plan } from "../facts.ts";
 import type { Assignment } from "../leases.ts";
+import { networkName } from "./containers.ts";
 import type { Engine } from "./engine.ts";
 
 type Runnable = Extract<Plan, { type: "runnable" }>;
@@ -48,7 +49,6 @@ export function workspaceContainer(
     plan: Runnable;
     gpuUuids: string[];
     imageUser: string | undefined;
-    network: string;
   },
 ): Docker.ContainerCreateOptions {
   const { lease, plan, gpuUuids } = options;
@@ -78,7 +78,7 @@ export function workspaceContainer(
         pids: 4096,
         tmpMib: Math.max(16, Math.floor(plan.memoryMib / 2)),
       }),
-      NetworkMode: options.network,
+      NetworkMode: networkName,
       ShmSize: Math.max(64, Math.floor(plan.memoryMib / 4)) * mebibyte,
       // The tunnel reaches these; nothing outside the machine does.
       PortBindings: Object.fromEntries(ports.map((port) => [port, [{ HostIp: "127.0.0.1", HostPort: "" }]])),

@@ -26,7 +26,7 @@ const row = z.tuple([
 const query = ["--query-gpu=name,uuid,memory.total,compute_cap", "--format=csv,noheader,nounits"];
 
 /**
- * The GPUs of this machine through `nvidia-smi`; none where it is not installed.
+ * The GPUs of this machine through `nvidia-smi`; none where this user finds none to run.
  *
  * @throws FatalError `gpu_probe_failed` when it is there and fails, or prints what cannot be understood.
  */
@@ -36,7 +36,8 @@ export async function probeGpus(): Promise<Gpu[]> {
     text = (await run("nvidia-smi", query, { timeout: 20_000 })).stdout;
   } catch (error) {
     const fault = error as NodeJS.ErrnoException & { stdout?: string; stderr?: string };
-    if (fault.code === "ENOENT") return [];
+    // EACCES: a folder on PATH that this user may not read hides whether there is one.
+    if (fault.code === "ENOENT" || fault.code === "EACCES") return [];
     const said = `${fault.stdout ?? ""}${fault.stderr ?? ""}`.trim().split("\n")[0] || messageOf(error);
     throw probeFault(`nvidia-smi fails: ${said}`, error);
   }

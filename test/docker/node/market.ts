@@ -67,8 +67,6 @@ export async function removeMarket(market: string): Promise<void> {
   for (const { Id } of await docker.listContainers({ all: true, filters: { label } })) {
     await docker.getContainer(Id).remove({ force: true, v: true });
   }
-  for (const { Id } of await docker.listNetworks({ filters: { label } }))
-    await docker.getNetwork(Id).remove();
 }
 
 /** How often the engine did each thing to containers of a node since a time, in the engine's own record. */
