@@ -18,6 +18,11 @@ export async function checkRooms({ rootDir }: StageContext): Promise<Outcome> {
   return verdict({ ok: faults.length === 0, output: faults.join("\n") });
 }
 
+/** Checks that .env.example lists today's variables. */
+export async function checkEnvExample({ rootDir, signal }: StageContext): Promise<Outcome> {
+  return verdict(await run(process.execPath, ["scripts/envExample.ts", "--check"], { cwd: rootDir, signal }));
+}
+
 /** Checks that the typed ABI is the one of today's contracts; writes it anew when it is not. */
 export async function checkGenerated({ rootDir, signal }: StageContext): Promise<Outcome> {
   const before = contentOf(rootDir);

@@ -1,4 +1,4 @@
-import { checkGenerated, checkRooms, programCheck } from "./checks.ts";
+import { checkEnvExample, checkGenerated, checkRooms, programCheck } from "./checks.ts";
 import type { Stage, StageContext } from "./stage.ts";
 import { hardhat, mocha, runTests, type TestRun } from "./tests.ts";
 
@@ -8,6 +8,7 @@ export const stages: Stage[] = [
   check("types", programCheck("tsc", ["-p", "."])),
   check("unused", programCheck("knip")),
   check("rooms", checkRooms),
+  check("environment", checkEnvExample),
   check("generated", checkGenerated),
   tests("contracts", false, {
     files: ["test/contracts/**/*.test.ts"],
