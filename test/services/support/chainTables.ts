@@ -38,7 +38,7 @@ const lease = {
 };
 
 const node = {
-  wallet: null,
+  wallet: null as string | null,
   gpu_model: "0x0000000000000000",
   gpu_name: "",
   gpu_count: 0,
@@ -64,7 +64,7 @@ export const insertNode = (db: pg.Pool, row: Partial<typeof node> & { node_id: n
 export const insertAssignment = (db: pg.Pool, row: Record<string, unknown>) =>
   insertRow(db, "chain.assignment_history", { ...lease, ...row });
 
-async function insertRow(db: pg.Pool, table: string, row: Record<string, unknown>): Promise<void> {
+export async function insertRow(db: pg.Pool, table: string, row: Record<string, unknown>): Promise<void> {
   const names = Object.keys(row);
   const places = names.map((_name, index) => `$${index + 1}`);
   await db.query(

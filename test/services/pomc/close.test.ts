@@ -1,0 +1,157 @@
+import { expect } from "chai";
+import type pg from "pg";
+import { closeEpochs } from "../../../services/pomc/close.ts";
+import { windowOf } from "../../../services/pomc/decide.ts";
+import { epochToPost } from "../../../services/pomc/store.ts";
+import { parseDeployment } from "../../../services/shared/chain/deployment.ts";
+import { encodeHeartbeats } from "../../../services/shared/chain/heartbeatBits.ts";
+import { createPool } from "../../../services/shared/db/pool.ts";
+import { createTestDatabase } from "../../support/postgres.ts";
+import { createChainTables, insertNode, insertRow } from "../support/chainTables.ts";
+import { asRole, createTestContext } from "../support/context.ts";
+import { deploymentDocument } from "../support/deployment.ts";
+
+const deployment = parseDeployment(deploymentDocument);
+const { slotSeconds, emissionPerEpoch, genesis } = deployment.parameters;
+const key = (n: number) => `0x${n.toString(16).padStart(40, "0")}`;
+const hash = (n: number) => `0x${n.toString(16).padStart(64, "0")}`;
+const first = windowOf(1, deployment.parameters);
+
+type Chain = pg.Pool;
+
+/** Block n stands 2 n seconds after genesis. */
+async function addBlocks(chain: Chain, from: number, to: number, tier = "safe"): Promise<void> {
+  for (let number = from; number <= to; number++) {
+    await insertRow(chain, "chain.block", {
+      number,
+      hash: hash(number),
+      parent_hash: hash(number - 1),
+      time: new Date((genesis + 2 * number) * 1000),
+    });
+  }
+  await chain.query(
+    "insert into chain.head values ($1, $2, $3) on conflict (tier) do update set number = $2, hash = $3",
+    [tier, to, hash(to)],
+  );
+}
+
+const blockAt = (time: number) => Math.floor((time - genesis) / 2);
+
+async function addSlots(chain: Chain, epoch: number, present: number[], nodeCount: number): Promise<void> {
+  const window = windowOf(epoch, deployment.parameters);
+  for (let slot = Math.ceil(window.startsAt / slotSeconds); slot * slotSeconds < window.endsAt; slot++) {
+    const { encoding, bits } = encodeHeartbeats(nodeCount, new Set(present));
+    const valid_from = blockAt((slot + 1) * slotSeconds);
+    await insertRow(chain, "chain.heartbeat_slot_history", {
+      slot,
+      encoding,
+      node_count: nodeCount,
+      bits,
+      valid_from,
+    });
+  }
+}
+
+async function addMeasurement(chain: Chain, roundId: number, nodeId: number, valid_from = 2): Promise<void> {
+  await insertRow(chain, "chain.measurement_history", {
+    round_id: roundId,
+    node_id: nodeId,
+    status: "finalized",
+    commitments: [],
+    opens_at: genesis,
+    closes_at: genesis + 60,
+    submissions: 1,
+    down_mbps: 100,
+    up_mbps: 100,
+    latency_tenth_ms: 10,
+    ports_reachable: 1,
+    disk_free_gib: 10,
+    disk_write_mibps: 10,
+    expires_at: genesis + 3_600,
+    valid_from,
+  });
+}
+
+async function setup() {
+  const database = await createTestDatabase();
+  const chain = createPool({ url: database.url, name: "test" });
+  await createChainTables(chain);
+  const pool = createPool({ url: asRole(database.url, "ngpu_pomc"), name: "pomc" });
+  const { logger, signal } = createTestContext("pomc");
+  return {
+    chain,
+    pool,
+    close: () => closeEpochs({ database: pool, deployment, logger, signal }),
+    stop: async () => {
+      await Promise.all([chain.end(), pool.end()]);
+      await database.drop();
+    },
+  };
+}
+
+describe("closing an epoch from the exported chain", () => {
+  let market: Awaited<ReturnType<typeof setup>>;
+
+  beforeEach(async () => {
+    market = await setup();
+    await insertNode(market.chain, { node_id: 1, key: key(1), wallet: null });
+    await addMeasurement(market.chain, 1, 1);
+    await addSlots(market.chain, 1, [1], 1);
+  });
+  afterEach(() => market.stop());
+
+  it("waits until the settlement is over by the safe head", async () => {
+    await addBlocks(market.chain, 1, blockAt(first.settledAt) - 1);
+    await addBlocks(market.chain, blockAt(first.settledAt), blockAt(first.settledAt) + 5, "unsafe");
+    expect(await market.close()).to.equal(0);
+  });
+
+  it("grants the emission to a node that was measured and present, once however often it runs", async () => {
+    await addBlocks(market.chain, 1, blockAt(first.settledAt));
+    expect(await market.close()).to.equal(1);
+    expect(await market.close()).to.equal(0);
+    const { rows } = await market.pool.query("select account, cumulative from app.epoch_leaf");
+    expect(rows).to.deep.equal([{ account: key(1), cumulative: emissionPerEpoch }]);
+    expect(await epochToPost(market.pool)).to.include({ number: 1n, total: emissionPerEpoch });
+  });
+
+  it("counts nothing that reached the chain after the epoch's last block", async () => {
+    await insertNode(market.chain, { node_id: 2, key: key(2), wallet: null });
+    await addMeasurement(market.chain, 2, 2, blockAt(first.settledAt));
+    await addBlocks(market.chain, 1, blockAt(first.settledAt) + 3);
+    await market.close();
+    const { rows } = await market.pool.query("select account from app.epoch_leaf");
+    expect(rows).to.deep.equal([{ account: key(1) }]);
+  });
+
+  it("pays the wallet that was bound at the epoch's last block", async () => {
+    const asOf = blockAt(first.settledAt) - 1;
+    await market.chain.query("update chain.node_history set valid_to = $1", [asOf]);
+    await insertNode(market.chain, { node_id: 1, key: key(1), wallet: key(9), valid_from: asOf });
+    await addBlocks(market.chain, 1, blockAt(first.settledAt));
+    await market.close();
+    const { rows } = await market.pool.query("select account from app.epoch_leaf");
+    expect(rows).to.deep.equal([{ account: key(9) }]);
+  });
+
+  it("catches up on several epochs, adds them up, and computes the same again from the chain", async () => {
+    await addSlots(market.chain, 2, [1], 1);
+    await addBlocks(market.chain, 1, blockAt(windowOf(3, deployment.parameters).settledAt));
+    expect(await market.close()).to.equal(3);
+    const read = async () =>
+      (await market.pool.query("select number, root, total, data_hash from app.epoch order by number")).rows;
+    const before = await read();
+    // Nobody was present in the third, so it grants nothing.
+    expect(before.map((epoch) => epoch.total)).to.deep.equal([1n, 2n, 2n].map((n) => n * emissionPerEpoch));
+    await market.chain.query("delete from app.epoch");
+    await market.close();
+    expect(await read()).to.deep.equal(before);
+  });
+
+  it("posts nothing while nothing was granted", async () => {
+    await market.chain.query("delete from chain.measurement_history");
+    await addBlocks(market.chain, 1, blockAt(first.settledAt));
+    expect(await market.close()).to.equal(1);
+    expect(await epochToPost(market.pool)).to.equal(null);
+  });
+});
