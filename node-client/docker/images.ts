@@ -49,11 +49,16 @@ export async function pullImage(
 ): Promise<void> {
   const { docker } = engine;
   const stream = (await calling(docker, () => docker.pull(reference))) as Readable;
-  const abort = () => stream.destroy();
+  const lines = createInterface({ input: stream });
+  const abort = () => {
+    // A stream that is only destroyed leaves whoever waits for its next line waiting for ever.
+    lines.close();
+    stream.destroy();
+  };
   options.signal.addEventListener("abort", abort, { once: true });
   const meter = createMeter(Number(options.sizeBytes ?? 0n), Date.now());
   try {
-    for await (const text of createInterface({ input: stream })) {
+    for await (const text of lines) {
       const event = line.safeParse(JSON.parse(text));
       if (!event.success) continue;
       if (event.data.error !== undefined) throw pullFault(reference, event.data.error, undefined);

@@ -58,6 +58,6 @@ export async function runTask(options: {
   } finally {
     signal.removeEventListener("abort", stop);
     clearTimeout(kill);
-    forgetProcess(stateDir, name);
+    forgetProcess(stateDir, name, pid);
   }
 }
