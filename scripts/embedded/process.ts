@@ -45,12 +45,20 @@ const LOG_TAIL_LINES = 15;
 
 // One list for the whole process, because one exit hook serves all: what is still in it when this process ends by an
 // uncaught error is told to stop.
-const running = new Map<number, NodeJS.Signals>();
+const running = new Map<number, { name: string; stopSignal: NodeJS.Signals }>();
 // The names in use, for the same reason: what has a name in use is ours, and no leftover.
 const names = new Set<string>();
 process.on("exit", () => {
-  for (const [pid, signal] of running) signalGroup(pid, signal);
+  for (const [pid, { stopSignal }] of running) signalGroup(pid, stopSignal);
 });
+
+/**
+ * Kills what this process started and still runs, for a user who will not wait; `stop` then comes to its end at once. A
+ * Docker engine is left to its own stop: killed, it would leave its containers behind.
+ */
+export function killRunning(): void {
+  for (const [pid, { name }] of running) if (name !== "docker") signalGroup(pid, "SIGKILL");
+}
 
 /**
  * Starts a process in a group of its own (Ctrl-C in the terminal does not reach it), its output in
@@ -115,7 +123,7 @@ function spawnGroup(options: ProcessOptions, log: number): ChildProcess {
     ...(options.env === undefined ? {} : { env: options.env }),
   });
   if (child.pid !== undefined) {
-    running.set(child.pid, stopSignal);
+    running.set(child.pid, { name, stopSignal });
     const stamp = processStamp(child.pid);
     // No stamp: it has ended already, and there is nothing to clean up after.
     if (stamp !== undefined)

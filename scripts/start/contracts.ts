@@ -1,110 +1,91 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createTestClient, createWalletClient, formatEther, http, parseEther, publicActions } from "viem";
-import { chainOf, chainTransport, createChainClient } from "../../services/shared/chain/client.ts";
+import { type Address, parseEther } from "viem";
+import { createChainClient } from "../../services/shared/chain/client.ts";
 import { type Deployment, parseDeployment } from "../../services/shared/chain/deployment.ts";
 import { FatalError } from "../../services/shared/errors.ts";
 import { toJson } from "../../services/shared/json.ts";
-import { runToEnd } from "../embedded/command.ts";
 import type { Holder, Keys } from "./keys.ts";
 import type { Market } from "./market.ts";
+import { choosePeriods, type Periods } from "./periods.ts";
+import type { Progress } from "./reporter.ts";
+import { runTask } from "./task.ts";
+import { unlessAborted } from "./wait.ts";
 
-type Chain = Market["chain"];
+type Context = Pick<Market, "rootDir" | "stateDir" | "options" | "keys" | "chain" | "signal">;
 
-/** Who sends transactions and so needs gas. Nodes and measurers never do. */
-const gasPayers: Holder[] = ["match", "workspace", "dispense", "pomc", "api", "operator", "partner"];
+/** What is kept of the deployments to one chain. */
+type Paths = { journal: string; record: string; parameters: string; out: string };
 
-/** Gives every sender gas: by decree on the embedded chain, from the deployer on any other. */
-export async function fundSenders(chain: Chain, keys: Keys): Promise<void> {
-  const client = createChainClient({ rpcUrls: chain.rpcUrls, chainId: await chainIdOf(chain) });
-  if (chain.embedded) {
-    const test = createTestClient({ mode: "hardhat", transport: http(chain.rpcUrls[0]) }).extend(
-      publicActions,
-    );
-    const everyone: Holder[] = [...gasPayers, "deployer", "treasury", "guardian"];
-    for (const holder of everyone) {
-      await test.setBalance({ address: keys[holder].account.address, value: parseEther("1000") });
-    }
-    return;
-  }
-  const deployer = keys.deployer.account;
-  const enough = parseEther("0.005");
-  const wallet = createWalletClient({
-    account: deployer,
-    chain: chainOf(await client.getChainId()),
-    transport: chainTransport(chain.rpcUrls),
-  });
-  for (const holder of gasPayers) {
-    const { address } = keys[holder].account;
-    if ((await client.getBalance({ address })) >= enough) continue;
-    const own = await client.getBalance({ address: deployer.address });
-    if (own < 2n * enough) {
-      throw new FatalError(
-        `The deployer ${deployer.address} has ${formatEther(own)} ETH left, too little to fund ${holder}.`,
-        {
-          code: "deployer_unfunded",
-          hint: "Send it ETH on this chain, then start again.",
-        },
-      );
-    }
-    const hash = await wallet.sendTransaction({ to: address, value: 2n * enough });
-    await client.waitForTransactionReceipt({ hash });
-  }
-}
-
-/** The chain's own id, asked of its endpoint. */
-export async function chainIdOf(chain: Chain): Promise<number> {
-  // Any id serves to ask for the real one.
-  return createChainClient({ rpcUrls: chain.rpcUrls, chainId: 1 }).getChainId();
-}
-
-/** Compiles what changed and deploys with Hardhat Ignition; on a chain that has the contracts already, only reads them. */
+/**
+ * Compiles what changed and deploys with Hardhat Ignition; on a chain that has the contracts already, only reads them.
+ *
+ * @throws FatalError `contracts_failed`, `chain_restarted` or `periods_fixed`.
+ */
 export async function deployContracts(
-  market: Pick<Market, "rootDir" | "stateDir" | "keys" | "chain">,
-  say: (detail: string) => void,
+  context: Context,
+  progress: Progress,
 ): Promise<{ deployment: Deployment; file: string }> {
-  const { rootDir, stateDir, keys, chain } = market;
-  say("compiling");
+  const { rootDir, chain } = context;
+  const paths = pathsOf(context);
+  const deployed = chain.embedded ? undefined : await deployedBefore(context, paths);
+  const periods = choosePeriods({
+    isEmbedded: chain.embedded,
+    asked: context.options.periods,
+    deployed: deployed ? readPeriods(paths.parameters) : undefined,
+  });
+  progress("compiling");
   const hardhat = join(rootDir, "node_modules/hardhat/dist/src/cli.js");
-  await mustRun("The contracts do not compile", [hardhat, "build", "--quiet"], rootDir, {});
-  say("deploying");
-  const parameters = join(stateDir, "deployment-parameters.json");
-  const file = join(stateDir, "deployment.json");
-  writeFileSync(parameters, toJson(parametersOf(keys, chain), 2));
-  await mustRun(
-    "The contracts could not be deployed",
-    [
-      join(rootDir, "scripts/deploy.ts"),
-      ...["--rpc-url", chain.rpcUrls[0] ?? ""],
-      ...["--parameters", parameters],
-      ...["--out", file],
-      ...["--journal", join(stateDir, "ignition")],
-      ...(chain.embedded ? ["--reset"] : []),
-    ],
-    rootDir,
-    { DEPLOYER_KEY: keys.deployer.key },
-  );
-  return { deployment: parseDeployment(JSON.parse(readFileSync(file, "utf8"))), file };
+  await mustRun(context, "compile", "The contracts do not compile", [hardhat, "build", "--quiet"]);
+  progress(deployed ? "reading the deployment" : "deploying");
+  mkdirSync(paths.journal, { recursive: true });
+  // What is deployed was deployed with what the file says.
+  if (!deployed) writeFileSync(paths.parameters, toJson(parametersOf(context.keys, periods), 2));
+  await mustRun(context, "deploy", "The contracts could not be deployed", [
+    join(rootDir, "scripts/deploy.ts"),
+    ...["--rpc-url", chain.rpcUrls[0] ?? ""],
+    ...["--parameters", paths.parameters],
+    ...["--out", paths.out],
+    ...["--journal", paths.journal],
+    ...(chain.embedded ? ["--reset"] : []),
+  ]);
+  return { deployment: parseDeployment(JSON.parse(readFileSync(paths.out, "utf8"))), file: paths.out };
 }
 
-/** Periods are seconds where the chain is embedded, so that a journey takes minutes; else the real ones. */
-function parametersOf(keys: Keys, chain: Chain) {
+/** The embedded chain has a journal of its own: another chain may go by the same id. */
+function pathsOf({ stateDir, chain }: Context): Paths {
+  const journal = join(stateDir, chain.embedded ? "ignition-embedded" : "ignition");
+  return {
+    journal,
+    record: join(journal, "deployments", `chain-${chain.chainId}`),
+    parameters: join(journal, `parameters-${chain.chainId}.json`),
+    out: join(stateDir, "deployment.json"),
+  };
+}
+
+/** True when the chain holds what the journal says; a chain that was started afresh under its old id does not. */
+async function deployedBefore({ chain, signal }: Context, { record }: Paths): Promise<boolean> {
+  const addressesFile = join(record, "deployed_addresses.json");
+  if (!existsSync(addressesFile)) return false;
+  const [address] = Object.values(JSON.parse(readFileSync(addressesFile, "utf8")) as Record<string, Address>);
+  if (address === undefined) return false;
+  const code = await unlessAborted(signal, createChainClient(chain).getCode({ address }));
+  if (code !== undefined) return true;
+  throw new FatalError(
+    `Chain ${chain.chainId} does not hold the contracts that were deployed to it from here.`,
+    {
+      code: "chain_restarted",
+      hint: `If it was started afresh, remove ${record} and give it an empty database; else point CHAIN_RPC_URLS to the former chain.`,
+    },
+  );
+}
+
+function readPeriods(file: string): Partial<Periods> | undefined {
+  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Partial<Periods>) : undefined;
+}
+
+function parametersOf(keys: Keys, periods: Periods) {
   const address = (holder: Holder) => keys[holder].account.address;
-  const periods = chain.embedded
-    ? {
-        slotSeconds: 4,
-        epochSeconds: 20,
-        activationDelay: 4,
-        measureWindowSeconds: 30,
-        measureTtlSeconds: 3_600,
-      }
-    : {
-        slotSeconds: 60,
-        epochSeconds: 3_600,
-        activationDelay: 1_800,
-        measureWindowSeconds: 300,
-        measureTtlSeconds: 86_400,
-      };
   return {
     ...periods,
     clockMarginSeconds: 120,
@@ -121,16 +102,10 @@ function parametersOf(keys: Keys, chain: Chain) {
   };
 }
 
-async function mustRun(
-  what: string,
-  args: string[],
-  cwd: string,
-  env: Record<string, string>,
-): Promise<void> {
-  const result = await runToEnd(process.execPath, args, {
-    cwd,
-    env: { ...process.env, NO_COLOR: "1", ...env },
-  });
-  if (result.code === 0) return;
-  throw new FatalError(`${what}:\n${result.output.trim()}`, { code: "contracts_failed" });
+async function mustRun(context: Context, name: string, what: string, args: string[]): Promise<void> {
+  const { rootDir, stateDir, signal, keys } = context;
+  const env = { ...process.env, NO_COLOR: "1", DEPLOYER_KEY: keys.deployer.key };
+  const { code, output } = await runTask({ name, args, cwd: rootDir, env, stateDir, signal });
+  if (code === 0) return;
+  throw new FatalError(`${what}:\n${output.trim()}`, { code: "contracts_failed" });
 }

@@ -1,9 +1,8 @@
-import { randomBytes } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import pg from "pg";
 import { migrate } from "../../services/shared/db/migrate.ts";
 import { createDatabase, databaseUrl, dropDatabase } from "../embedded/databases.ts";
-
-const databaseName = "ngpu";
+import type { MarketChain } from "./market.ts";
 
 /** Database role of each service that has one. */
 export const databaseRoles = {
@@ -18,38 +17,54 @@ export const databaseRoles = {
 
 export type DatabaseUrls = { admin: string; services: Record<keyof typeof databaseRoles, string> };
 
+type Choice = {
+  postgres: { adminUrl: string; embedded: boolean };
+  chain: MarketChain;
+  stateDir: string;
+  /** Passwords of the services' roles are made of it: the same at each start, so that a start shuts nobody out. */
+  secret: string;
+};
+
 /**
- * Brings the database of the market up to date and lets each service in with a password of this run.
+ * Brings the database of the market up to date and lets each service in.
  *
- * @param afresh True where the chain was started anew: what the database says of the old one means nothing any more.
+ * The embedded chain starts afresh, and what a database says of the former one means nothing any more: it has a database
+ * of its own that is dropped and made anew. A lasting chain keeps its database: the one configured, or one of the
+ * embedded Postgres named after the chain.
  */
-export async function prepareDatabase(options: {
-  adminUrl: string;
-  embedded: boolean;
-  afresh: boolean;
-}): Promise<{ urls: DatabaseUrls; begunAnew: boolean }> {
-  let admin = options.adminUrl;
+export async function prepareDatabase(choice: Choice): Promise<{ urls: DatabaseUrls; begunAnew: boolean }> {
+  const { adminUrl } = choice.postgres;
+  const name = databaseName(choice);
+  let admin = adminUrl;
   let begunAnew = false;
-  if (options.embedded) {
-    begunAnew = options.afresh && (await databaseExists(options.adminUrl));
-    if (options.afresh) await dropDatabase(options.adminUrl, databaseName);
-    if (options.afresh || !(await databaseExists(options.adminUrl)))
-      await createDatabase(options.adminUrl, databaseName);
-    admin = databaseUrl(options.adminUrl, databaseName);
+  if (name !== undefined) {
+    const exists = await databaseExists(adminUrl, name);
+    begunAnew = exists && choice.chain.embedded;
+    if (begunAnew) await dropDatabase(adminUrl, name);
+    if (begunAnew || !exists) await createDatabase(adminUrl, name);
+    admin = databaseUrl(adminUrl, name);
   }
   await migrate(admin);
-  return { urls: { admin, services: await letServicesIn(admin) }, begunAnew };
+  return { urls: { admin, services: await letServicesIn(admin, choice.secret) }, begunAnew };
 }
 
-async function databaseExists(adminUrl: string): Promise<boolean> {
-  const rows = await run(adminUrl, "select 1 from pg_database where datname = $1", [databaseName]);
+/** Undefined: the very one that was configured. */
+function databaseName({ postgres, chain, stateDir }: Choice): string | undefined {
+  if (!chain.embedded) return postgres.embedded ? `ngpu_chain_${chain.chainId}` : undefined;
+  if (postgres.embedded) return "ngpu";
+  // Others may use the same server for a market of theirs.
+  return `ngpu_embedded_${createHash("sha256").update(stateDir).digest("hex").slice(0, 8)}`;
+}
+
+async function databaseExists(adminUrl: string, name: string): Promise<boolean> {
+  const rows = await run(adminUrl, "select 1 from pg_database where datname = $1", [name]);
   return rows.length > 0;
 }
 
-async function letServicesIn(adminUrl: string): Promise<DatabaseUrls["services"]> {
+async function letServicesIn(adminUrl: string, secret: string): Promise<DatabaseUrls["services"]> {
   const urls = new Map<string, string>();
   for (const [service, role] of Object.entries(databaseRoles)) {
-    const password = randomBytes(24).toString("hex");
+    const password = createHmac("sha256", secret).update(role).digest("hex");
     await run(
       adminUrl,
       `alter role ${pg.escapeIdentifier(role)} login password ${pg.escapeLiteral(password)}`,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { envTypes, readEnv } from "../../services/shared/env.ts";
+import { FatalError } from "../../services/shared/errors.ts";
 
 /** What `npm start` reads; everything left out is embedded. */
 export const startVariables = {
@@ -13,12 +14,14 @@ export const startVariables = {
     .describe("Funded account on that chain that deploys the contracts and funds the services"),
   DATABASE_ADMIN_URL: z
     .string()
-    .regex(/^postgres(ql)?:\/\//, "is not a postgres:// URL")
+    .regex(/^postgres(ql)?:\/\/./, "is not a postgres:// URL")
+    .refine((url) => URL.canParse(url), "is not a postgres:// URL")
     .optional()
     .describe("Postgres, with a role that may create roles and schemas; unset: the embedded Postgres"),
   REDIS_URL: z
     .string()
-    .regex(/^rediss?:\/\//, "is not a redis:// URL")
+    .regex(/^rediss?:\/\/./, "is not a redis:// URL")
+    .refine((url) => URL.canParse(url), "is not a redis:// URL")
     .optional()
     .describe("Redis; unset: the system's redis-server on a free port"),
   DOCKER_HOST: z.string().optional().describe("Docker engine (unix:// socket); unset: the system's own"),
@@ -28,5 +31,18 @@ export const startVariables = {
     .describe("Least severe log level that services write to .ngpu/logs"),
 };
 
-export const readStartEnv = () => readEnv(startVariables);
 export type StartEnv = ReturnType<typeof readStartEnv>;
+
+/**
+ * @throws FatalError `env_invalid`, naming every variable at fault.
+ */
+export function readStartEnv() {
+  const env = readEnv(startVariables);
+  if (env.CHAIN_RPC_URLS !== undefined && env.DEPLOYER_KEY === undefined) {
+    throw new FatalError("CHAIN_RPC_URLS is set, DEPLOYER_KEY is not.", {
+      code: "env_invalid",
+      hint: "Set DEPLOYER_KEY to an account with ETH on that chain, or unset CHAIN_RPC_URLS for the embedded chain.",
+    });
+  }
+  return env;
+}

@@ -1,80 +1,108 @@
 // `npm start`: the whole market on this machine. See README.md.
 import { join } from "node:path";
-import { FatalError } from "../../services/shared/errors.ts";
+import { FatalError, messageOf } from "../../services/shared/errors.ts";
 import { toJson } from "../../services/shared/json.ts";
 import { explain } from "../../services/shared/lifecycle.ts";
 import { openState } from "../embedded/leftovers.ts";
+import { killRunning } from "../embedded/process.ts";
 import { readStartEnv } from "./env.ts";
-import { readOptions } from "./options.ts";
+import { type Interrupts, watchInterrupts } from "./interrupts.ts";
+import { readOptions, type StartOptions } from "./options.ts";
 import { panel } from "./panel.ts";
-import { createReporter, StepFailure } from "./reporter.ts";
+import { createReporter, type Reporter, StepFailure, stopStep } from "./reporter.ts";
 import type { JourneyFailure } from "./result.ts";
 import { runMarket } from "./run.ts";
 import { createStopStack } from "./stack.ts";
 
 const rootDir = join(import.meta.dirname, "../..");
+const argv = process.argv.slice(2);
+const json = argv.includes("--json");
+const out = json ? process.stderr : process.stdout;
+
+type StopStack = ReturnType<typeof createStopStack>;
 
 async function main(): Promise<number> {
-  const options = readOptions(process.argv.slice(2), rootDir);
-  const reporter = createReporter(options.json ? process.stderr : process.stdout);
-  const abort = new AbortController();
-  const stack = createStopStack(reporter.say);
-  const interrupted = Promise.withResolvers<void>();
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(name, () => {
-      if (!abort.signal.aborted) reporter.say(`${name}: stopping everything.`);
-      abort.abort(new FatalError(`Stopped by ${name}.`, { code: "interrupted" }));
-      interrupted.resolve();
-    });
+  let interrupts: Interrupts | undefined;
+  const reporter = createReporter(out, () => interrupts?.signal);
+  interrupts = watchInterrupts({ say: reporter.say, kill: killRunning });
+  stopWithoutReader(interrupts);
+  const stack = createStopStack();
+  try {
+    const options = await reporter.check("options", async () => readOptions(argv, rootDir));
+    if (options === undefined) return 0;
+    return await run(options, { reporter, interrupts, stack });
+  } catch (error) {
+    const faults = await stopAll(stack, reporter);
+    const failure = failureOf(error, interrupts.signal, reporter.timings);
+    reporter.say([`${failure.failedStep}: ${failure.error}`, ...faults].join("\n"));
+    if (json) process.stdout.write(`${toJson(failure)}\n`);
+    return 1;
   }
+}
+
+async function run(
+  options: StartOptions,
+  { reporter, interrupts, stack }: { reporter: Reporter; interrupts: Interrupts; stack: StopStack },
+): Promise<number> {
+  const env = await reporter.check("environment", async () => readStartEnv());
+  const state = await reporter.check("state", () => openState(options.stateDir));
+  stack.push("state", async () => state.release());
+  if (state.stopped.length > 0)
+    reporter.say(`Stopped what a killed run had left: ${state.stopped.join(", ")}.`);
   let stopping = false;
   const onExit = (program: string, how: string | number | null) => {
-    if (stopping) return;
+    if (stopping || interrupts.signal.aborted) return;
     const fault = new FatalError(`${program} ended by itself (${how}).`, {
       code: "program_ended",
       hint: `Its log is ${join(options.stateDir, "logs", `${program}.log`)}.`,
     });
-    reporter.say(explain(fault));
-    abort.abort(fault);
-    interrupted.reject(fault);
+    interrupts.fail(fault);
   };
-  interrupted.promise.catch(() => undefined);
-  let exitCode = 0;
-  try {
-    const state = await openState(options.stateDir);
-    stack.push("state", async () => state.release());
-    if (state.stopped.length > 0)
-      reporter.say(`Stopped what a killed run had left: ${state.stopped.join(", ")}.`);
-    const journey = await runMarket({
-      ...{ rootDir, options, reporter, onExit },
-      env: readStartEnv(),
-      signal: abort.signal,
-      onStop: stack.push,
-    });
-    if (!options.once) {
-      reporter.say(panel({ ...journey, stateDir: options.stateDir }));
-      await interrupted.promise;
-    }
-    stopping = true;
-    await stack.stopAll();
-    if (options.json) process.stdout.write(`${toJson(journey.result)}\n`);
-  } catch (error) {
-    stopping = true;
-    exitCode = 1;
-    await stack.stopAll();
-    const failure = failureOf(error, abort.signal, reporter.timings);
-    reporter.say(`${failure.failedStep}: ${failure.error}`);
-    if (options.json) process.stdout.write(`${toJson(failure)}\n`);
+  const journey = await runMarket({
+    ...{ rootDir, options, env, reporter, onExit, onStop: stack.push },
+    signal: interrupts.signal,
+  });
+  if (!options.once) {
+    reporter.say(panel({ ...journey, stateDir: options.stateDir }));
+    if (json) process.stdout.write(`${toJson(journey.result)}\n`);
+    await interrupts.ended;
   }
-  return exitCode;
+  stopping = true;
+  const faults = await stopAll(stack, reporter);
+  if (faults.length > 0)
+    throw new StepFailure(stopStep, new FatalError(faults.join("\n"), { code: "stop_failed" }));
+  if (json && options.once) process.stdout.write(`${toJson(journey.result)}\n`);
+  return 0;
+}
+
+/** Stops what was started, shown as a step of its own; gives what did not stop cleanly. */
+async function stopAll(stack: StopStack, reporter: Reporter): Promise<string[]> {
+  if (stack.isEmpty()) return [];
+  return reporter.step(
+    stopStep,
+    "Everything stopped",
+    (progress) => stack.stopAll(progress),
+    (faults) => (faults.length === 0 ? "" : `${faults.length} not cleanly`),
+  );
 }
 
 /** The step that failed and the deepest thing worth saying about it. */
 function failureOf(error: unknown, signal: AbortSignal, steps: JourneyFailure["steps"]): JourneyFailure {
-  const step = error instanceof StepFailure ? error.step : "start";
+  const failedStep = error instanceof StepFailure ? error.step : "start";
   // What made the whole market stop says more than the step it interrupted.
   const cause = signal.aborted ? signal.reason : error instanceof StepFailure ? error.cause : error;
-  return { ok: false, failedStep: step, error: explain(cause), steps };
+  return { ok: false, failedStep, error: explain(cause), steps };
+}
+
+/** A terminal that is closed, or `| head`, leaves nobody to read: that ends the market like Ctrl-C. */
+function stopWithoutReader(interrupts: Interrupts): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error) => {
+      interrupts.fail(
+        new FatalError(`Nobody reads the output: ${messageOf(error)}`, { code: "output_closed" }),
+      );
+    });
+  }
 }
 
 process.exit(await main());

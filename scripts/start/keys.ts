@@ -1,7 +1,10 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Hex } from "viem";
 import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
+import { z } from "zod";
+import { FatalError } from "../../services/shared/errors.ts";
 
 /** Everyone who signs on this machine. Services send transactions; operator, measurer and partner own wallets. */
 const holders = [
@@ -21,26 +24,58 @@ const holders = [
 export type Holder = (typeof holders)[number];
 export type Keys = Record<Holder, { key: Hex; account: PrivateKeyAccount }>;
 
+const key = z
+  .string()
+  .regex(/^0x[0-9a-f]{64}$/)
+  .transform((value) => value as Hex);
+const storedSchema = z.object({
+  ...(Object.fromEntries(holders.map((holder) => [holder, key.optional()])) as Record<
+    Holder,
+    z.ZodOptional<typeof key>
+  >),
+  databaseSecret: z.string().min(32).optional(),
+});
+
 /**
- * The keys of this machine's market, made at random the first time and kept in `<stateDir>/keys.json` (0600).
+ * The keys of this machine's market, made at random the first time and kept in `<stateDir>/keys.json` (0600), and the
+ * secret that its database passwords are made of.
  *
  * @param deployerKey Used instead of a random one, for a chain that is not embedded.
+ * @throws FatalError `keys_unreadable`
  */
-export function loadKeys(stateDir: string, deployerKey: Hex | undefined): Keys {
+export function loadKeys(
+  stateDir: string,
+  deployerKey: Hex | undefined,
+): { keys: Keys; databaseSecret: string } {
   const path = join(stateDir, "keys.json");
-  const stored = existsSync(path)
-    ? (JSON.parse(readFileSync(path, "utf8")) as Partial<Record<Holder, Hex>>)
-    : {};
-  const keys = Object.fromEntries(
+  const stored = readStored(path);
+  const made = Object.fromEntries(
     holders.map((holder) => [holder, stored[holder] ?? generatePrivateKey()]),
   ) as Record<Holder, Hex>;
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  writeFileSync(path, `${JSON.stringify(keys, null, 2)}\n`, { mode: 0o600 });
+  const databaseSecret = stored.databaseSecret ?? randomBytes(32).toString("hex");
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  // Under another name until it is whole: what these keys own is lost with them.
+  writeFileSync(`${path}.new`, `${JSON.stringify({ ...made, databaseSecret }, null, 2)}\n`, { mode: 0o600 });
+  renameSync(`${path}.new`, path);
   const used = {
-    ...keys,
+    ...made,
     ...(deployerKey === undefined ? {} : { deployer: deployerKey, treasury: deployerKey }),
   };
-  return Object.fromEntries(
+  const keys = Object.fromEntries(
     holders.map((holder) => [holder, { key: used[holder], account: privateKeyToAccount(used[holder]) }]),
   ) as Keys;
+  return { keys, databaseSecret };
+}
+
+function readStored(path: string): z.infer<typeof storedSchema> {
+  if (!existsSync(path)) return {};
+  try {
+    return storedSchema.parse(JSON.parse(readFileSync(path, "utf8")));
+  } catch (cause) {
+    throw new FatalError(`${path} does not hold the keys of a market.`, {
+      code: "keys_unreadable",
+      hint: "Put back the file as it was, or move it away: new keys are made, and what the old ones own stays theirs.",
+      cause,
+    });
+  }
 }

@@ -4,18 +4,21 @@ import type { Keys } from "./keys.ts";
 import type { StartOptions } from "./options.ts";
 import type { Reporter } from "./reporter.ts";
 
+/** The chain that the market is on. */
+export type MarketChain = { rpcUrls: string[]; chainId: number; embedded: boolean };
+
 /** What every step of the journey has at hand. */
 export type Market = {
   rootDir: string;
   stateDir: string;
+  logsDir: string;
   options: StartOptions;
   reporter: Reporter;
   signal: AbortSignal;
   keys: Keys;
-  chain: { rpcUrls: string[]; embedded: boolean };
+  chain: MarketChain;
   /** Read-only eyes on what the services wrote. */
   database: Database;
-  adminUrl: string;
   redisUrl: string;
   dockerSocket: string;
   deployment: Deployment;

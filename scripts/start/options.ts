@@ -1,4 +1,38 @@
-import { Command, InvalidArgumentError } from "commander";
+import { resolve } from "node:path";
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { FatalError } from "../../services/shared/errors.ts";
+
+/** Ports that can be chosen, by the option that does. */
+const portOptions = {
+  apiPort: ["--api-port", "port of the API; default 8080, or a free one when that is taken"],
+  chainPort: ["--chain-port", "port of the embedded chain; default any free one"],
+  postgresPort: ["--postgres-port", "port of the embedded Postgres; default any free one"],
+  redisPort: ["--redis-port", "port of the embedded Redis; default any free one"],
+  matchPort: ["--match-port", "port nodes hold their sessions on; default any free one"],
+  gatewayPort: ["--gateway-port", "port nodes open their tunnels on; default any free one"],
+  registryPort: ["--registry-port", "port images are pulled from; default any free one"],
+} as const;
+
+/** Periods that can be chosen, by the option that does. */
+export const periodOptions = {
+  slotSeconds: ["--slot-seconds", "seconds of a heartbeat slot; default 60, embedded 4"],
+  epochSeconds: ["--epoch-seconds", "seconds of a reward epoch; default 3600, embedded 20"],
+  activationDelay: ["--activation-seconds", "seconds before a root can be claimed; default 1800, embedded 4"],
+  measureLeadSeconds: [
+    "--measure-lead-seconds",
+    "seconds before a measurement opens; default 30, embedded 6",
+  ],
+  measureWindowSeconds: [
+    "--measure-window-seconds",
+    "seconds in which a measurement is made; default 300, embedded 30",
+  ],
+  measureTtlSeconds: [
+    "--measure-ttl-seconds",
+    "seconds for which a measurement is good; default 86400, embedded 3600",
+  ],
+} as const;
+
+export type PeriodName = keyof typeof periodOptions;
 
 export type StartOptions = {
   /** Run the journey, stop everything, exit. */
@@ -7,17 +41,40 @@ export type StartOptions = {
   json: boolean;
   stateDir: string;
   host: string;
-  apiPort: number | undefined;
-  chainPort: number | undefined;
-  postgresPort: number | undefined;
-  redisPort: number | undefined;
-  matchPort: number | undefined;
-  gatewayPort: number | undefined;
-  registryPort: number | undefined;
-};
+  /** What was asked for; the rest have defaults that depend on the chain. */
+  periods: Partial<Record<PeriodName, number>>;
+} & Record<keyof typeof portOptions, number | undefined>;
 
-/** Reads the command line of `npm start --`; a wrong option ends the process with one message and exit code 1. */
-export function readOptions(argv: string[], rootDir: string): StartOptions {
+/**
+ * Reads the command line of `npm start --`.
+ *
+ * @returns undefined when help was asked for and printed.
+ * @throws FatalError `options_invalid`, saying which option is wrong.
+ */
+export function readOptions(argv: string[], rootDir: string): StartOptions | undefined {
+  const command = describe(rootDir);
+  try {
+    command.parse(argv, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return undefined;
+    throw invalid(error.message.replace(/^error: /, ""));
+  }
+  const { once, json, host, stateDir } = command.opts<StartOptions>();
+  const ports = pick(command, portOptions);
+  refuseSamePort(ports);
+  const periods = Object.fromEntries(
+    Object.entries(pick(command, periodOptions)).filter(([, chosen]) => chosen !== undefined),
+  );
+  // npm runs scripts in the checkout; a relative folder is meant from where the user stands.
+  return {
+    ...{ once, json, host, periods },
+    stateDir: resolve(process.env.INIT_CWD ?? process.cwd(), stateDir),
+    ...ports,
+  };
+}
+
+function describe(rootDir: string): Command {
   const command = new Command("npm start --")
     .description(
       "Runs the whole market on this machine: chain, Postgres, Redis, services, a node, a partner, a claim.",
@@ -26,22 +83,62 @@ export function readOptions(argv: string[], rootDir: string): StartOptions {
     .option("--json", "print one JSON object as the last line on stdout", false)
     .option("--state-dir <folder>", "where state, logs and keys live", `${rootDir}/.ngpu`)
     .option("--host <address>", "address the API listens on", "127.0.0.1")
-    .option("--api-port <port>", "port of the API; default 8080, or a free one when that is taken", port)
-    .option("--chain-port <port>", "port of the embedded chain; default any free one", port)
-    .option("--postgres-port <port>", "port of the embedded Postgres; default any free one", port)
-    .option("--redis-port <port>", "port of the embedded Redis; default any free one", port)
-    .option("--match-port <port>", "port nodes hold their sessions on; default any free one", port)
-    .option("--gateway-port <port>", "port nodes open their tunnels on; default any free one", port)
-    .option("--registry-port <port>", "port images are pulled from; default any free one", port)
     .allowExcessArguments(false)
-    .showHelpAfterError("Run `npm start -- --help` for all options.");
-  return command.parse(argv, { from: "user" }).opts<StartOptions>();
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined });
+  for (const [option, meaning] of Object.values(portOptions))
+    command.option(`${option} <port>`, meaning, port);
+  for (const [option, meaning] of Object.values(periodOptions)) {
+    command.option(`${option} <seconds>`, `${meaning} (fixed by the deployment)`, seconds);
+  }
+  return command;
+}
+
+/** The values of a table's options, by their names in the table. */
+function pick<Name extends string>(
+  command: Command,
+  table: Record<Name, readonly [string, string]>,
+): Record<Name, number | undefined> {
+  const given = command.opts<Record<string, number | undefined>>();
+  const camel = (flag: string) =>
+    flag.slice(2).replace(/-([a-z])/g, (_match, letter: string) => letter.toUpperCase());
+  const values = Object.entries<readonly [string, string]>(table).map(([name, [flag]]) => [
+    name,
+    given[camel(flag)],
+  ]);
+  return Object.fromEntries(values) as Record<Name, number | undefined>;
+}
+
+function refuseSamePort(ports: Record<string, number | undefined>): void {
+  const seen = new Map<number, string>();
+  for (const [name, [option]] of Object.entries(portOptions)) {
+    const value = ports[name];
+    if (value === undefined) continue;
+    const other = seen.get(value);
+    if (other !== undefined) throw invalid(`${other} and ${option} are both ${value}.`);
+    seen.set(value, option);
+  }
+}
+
+function invalid(message: string): FatalError {
+  return new FatalError(message, {
+    code: "options_invalid",
+    hint: "Run `npm start -- --help` for all options.",
+  });
 }
 
 function port(value: string): number {
   const number = Number(value);
-  if (!Number.isInteger(number) || number < 1 || number > 65535) {
+  if (!/^\d+$/.test(value) || number < 1 || number > 65535) {
     throw new InvalidArgumentError("A port is a whole number from 1 to 65535.");
+  }
+  return number;
+}
+
+function seconds(value: string): number {
+  const number = Number(value);
+  if (!/^\d+$/.test(value) || number < 2 || number > 31_536_000) {
+    throw new InvalidArgumentError("A period is a whole number of seconds, 2 at least.");
   }
   return number;
 }

@@ -1,5 +1,5 @@
+import type { Addresses } from "./ports.ts";
 import type { JourneyResult } from "./result.ts";
-import type { Addresses } from "./services.ts";
 
 /** What the market shows when it is up: addresses, the partner's key (this once), and two commands that work as pasted. */
 export function panel(options: {

@@ -13,72 +13,109 @@ export class StepFailure extends Error {
   }
 }
 
+/** Tells what a step is doing or waiting for. */
+export type Progress = (detail: string) => void;
+
 export type Reporter = {
   /** Runs one step and shows it as a line with its time; a throw becomes a StepFailure that names it. */
   step<Result>(
     name: string,
     title: string,
-    work: (progress: (detail: string) => void) => Promise<Result>,
+    work: (progress: Progress) => Promise<Result>,
     tell?: (result: Result) => string,
   ): Promise<Result>;
+  /** Runs what is worth no line while it goes well; a throw becomes a StepFailure that names it. */
+  check<Result>(name: string, work: () => Promise<Result>): Promise<Result>;
   say(line: string): void;
   timings: StepTiming[];
 };
 
 const clearLine = "\r\u001b[2K";
+const redrawMs = 250;
+/** Without a terminal, a long step tells every so often what it waits for. */
+const retellMs = 15_000;
+
+type UnderWay = { title: string; started: number; detail: string };
 
 /**
- * Shows steps as lines. On a terminal the step under way is shown too, with what it is doing.
+ * Shows steps as lines. On a terminal the steps under way are shown too, with what they are doing.
  *
  * @param out Where the lines go: stdout, or stderr when stdout belongs to JSON.
+ * @param signal No step begins after it; what it breaks off is shown as stopped, not as failed.
  */
-export function createReporter(out: NodeJS.WriteStream): Reporter {
+export function createReporter(out: NodeJS.WriteStream, signal: () => AbortSignal | undefined): Reporter {
   const timings: StepTiming[] = [];
-  const live = out.isTTY === true;
-  const underWay = new Map<string, { started: number; detail: string }>();
-  const colour = (style: "green" | "red" | "dim", text: string) => (live ? styleText(style, text) : text);
+  const live = out.isTTY === true && process.env.TERM !== "dumb";
+  const underWay = new Set<UnderWay>();
+  const colour = (style: "green" | "red" | "dim", text: string) =>
+    text === "" ? "" : styleText(style, text, { stream: out });
   const say = (line: string) => {
     out.write(`${live ? clearLine : ""}${line}\n`);
   };
   const draw = () => {
-    const parts = [...underWay].map(([title, { started, detail }]) => `${title} ${since(started)} ${detail}`);
-    out.write(`${clearLine}${colour("dim", `… ${parts.join(" · ")}`.slice(0, (out.columns ?? 80) - 1))}`);
+    const parts = [...underWay].map(({ title, started, detail }) =>
+      `${title} ${since(started)} ${detail}`.trimEnd(),
+    );
+    const text = cut(`… ${parts.join(" · ")}`, (out.columns || 80) - 1);
+    out.write(`${clearLine}${colour("dim", text)}`);
+  };
+  const retell = () => {
+    for (const { title, started, detail } of underWay) {
+      if (performance.now() - started >= retellMs - redrawMs) say(lineOf("…", title, started, detail));
+    }
   };
   let timer: NodeJS.Timeout | undefined;
   const show = () => {
-    if (!live) return;
-    if (underWay.size > 0) timer ??= setInterval(draw, 250);
+    if (underWay.size > 0) timer ??= setInterval(live ? draw : retell, live ? redrawMs : retellMs).unref();
     else {
       clearInterval(timer);
       timer = undefined;
     }
   };
-  const line = (mark: string, title: string, started: number, told: string) =>
-    say(`${mark} ${title.padEnd(46)} ${since(started).padStart(8)}  ${colour("dim", told)}`.trimEnd());
+  const lineOf = (mark: string, title: string, started: number, told: string) =>
+    `${mark} ${title.padEnd(46)} ${since(started).padStart(8)}  ${colour("dim", told)}`.trimEnd();
 
   return {
     timings,
     say,
+    check: async (name, work) => {
+      try {
+        return await work();
+      } catch (error) {
+        throw error instanceof StepFailure ? error : new StepFailure(name, error);
+      }
+    },
     async step(name, title, work, tell) {
-      const entry = { started: performance.now(), detail: "" };
-      underWay.set(title, entry);
+      const entry: UnderWay = { title, started: performance.now(), detail: "" };
+      const progress = (detail: string) => {
+        entry.detail = detail;
+      };
+      underWay.add(entry);
       show();
       try {
-        const result = await work((detail) => {
-          entry.detail = detail;
-        });
+        if (name !== stopStep) signal()?.throwIfAborted();
+        const result = await work(progress);
         timings.push({ name, ms: Math.round(performance.now() - entry.started) });
-        line(colour("green", "✓"), title, entry.started, tell === undefined ? "" : tell(result));
+        say(lineOf(colour("green", "✓"), title, entry.started, tell?.(result) ?? ""));
         return result;
       } catch (error) {
-        line(colour("red", "✗"), title, entry.started, "");
+        const stopped = signal()?.aborted === true;
+        say(lineOf(stopped ? "–" : colour("red", "✗"), title, entry.started, stopped ? "stopped" : ""));
         throw error instanceof StepFailure ? error : new StepFailure(name, error);
       } finally {
-        underWay.delete(title);
+        underWay.delete(entry);
         show();
       }
     },
   };
+}
+
+/** The step that stops everything: the only one that runs after an interruption. */
+export const stopStep = "stop";
+
+function cut(text: string, columns: number): string {
+  const letters = [...text];
+  return letters.length <= columns ? text : `${letters.slice(0, Math.max(1, columns - 1)).join("")}…`;
 }
 
 function since(started: number): string {

@@ -1,17 +1,20 @@
+import { join } from "node:path";
 import { createPool } from "../../services/shared/db/pool.ts";
-import { FatalError } from "../../services/shared/errors.ts";
-import { removeContainers } from "./containers.ts";
-import { deployContracts, fundSenders } from "./contracts.ts";
+import { forgetImages, removeContainers } from "./containers.ts";
+import { deployContracts } from "./contracts.ts";
 import { prepareDatabase } from "./database.ts";
 import type { StartEnv } from "./env.ts";
+import { fundSenders } from "./funds.ts";
 import { buildImages } from "./images.ts";
 import { type Journey, walk } from "./journey/index.ts";
 import { loadKeys } from "./keys.ts";
-import type { Market } from "./market.ts";
+import type { Market, MarketImages } from "./market.ts";
 import type { StartOptions } from "./options.ts";
-import { startParts } from "./parts.ts";
+import { type Parts, startParts } from "./parts.ts";
+import { type Addresses, addressesOf, choosePorts, type Ports } from "./ports.ts";
 import type { Reporter } from "./reporter.ts";
-import { type Addresses, addressesOf, choosePorts, startServices } from "./services.ts";
+import { startServices } from "./services.ts";
+import { allOrNothing } from "./together.ts";
 
 export type RunContext = {
   rootDir: string;
@@ -26,25 +29,56 @@ export type RunContext = {
 /** Brings the whole market up and walks the journey; what is started is registered with `onStop`. */
 export async function runMarket(context: RunContext): Promise<Journey & { addresses: Addresses }> {
   const { rootDir, options, env, reporter, signal, onStop } = context;
-  const { stateDir } = options;
-  if (env.CHAIN_RPC_URLS !== undefined && env.DEPLOYER_KEY === undefined) {
-    throw new FatalError("CHAIN_RPC_URLS is set, DEPLOYER_KEY is not.", {
-      code: "env_invalid",
-      hint: "Set DEPLOYER_KEY to an account with ETH on that chain, or unset CHAIN_RPC_URLS for the embedded chain.",
-    });
-  }
-  const parts = await startParts({ ...options, rootDir }, env, reporter, signal, onStop);
-  const keys = loadKeys(stateDir, parts.chain.embedded ? undefined : env.DEPLOYER_KEY);
-  const ports = await choosePorts(options);
+  const ports = await reporter.check("ports", () => choosePorts(options));
   const addresses = addressesOf(ports, options.host);
+  const { keys, databaseSecret } = await reporter.check("keys", async () =>
+    loadKeys(options.stateDir, env.CHAIN_RPC_URLS === undefined ? undefined : env.DEPLOYER_KEY),
+  );
+  const parts = await startParts({ options: { ...options, rootDir }, env, reporter, signal, onStop });
+  const prepared = await prepare({ ...context, parts, keys, databaseSecret, addresses });
 
-  const [deployed, images, prepared] = await allOrNothing([
+  const database = createPool({ url: prepared.urls.admin, name: "ngpu-start", max: 4 });
+  onStop("database", () => database.end());
+  const market: Market = {
+    ...{ rootDir, options, reporter, signal, keys, database, onStop },
+    stateDir: options.stateDir,
+    logsDir: join(options.stateDir, "logs"),
+    onExit: context.onExit,
+    chain: parts.chain,
+    redisUrl: parts.redis.url,
+    dockerSocket: parts.docker.socketPath,
+    deployment: prepared.deployment,
+    deploymentFile: prepared.file,
+    logLevel: env.LOG_LEVEL,
+  };
+  await reporter.check("containers", () => ownContainers(market, addresses));
+  await bringUp(market, { ports, addresses, prepared });
+  return { ...(await walk(market, addresses, prepared.images)), addresses };
+}
+
+type Prepared = Awaited<ReturnType<typeof prepareDatabase>> &
+  Awaited<ReturnType<typeof deployContracts>> & { images: MarketImages };
+
+/** Contracts, images and database do not wait for each other. */
+async function prepare(
+  context: RunContext & {
+    parts: Parts;
+    keys: Market["keys"];
+    databaseSecret: string;
+    addresses: Addresses;
+  },
+): Promise<Prepared> {
+  const { rootDir, options, reporter, signal, parts, keys } = context;
+  const { stateDir } = options;
+  const { chain, postgres } = parts;
+  const { registry } = context.addresses;
+  const [deployed, images, database] = await allOrNothing([
     reporter.step(
       "contracts",
       "Contracts deployed (Hardhat Ignition)",
       async (progress) => {
-        await fundSenders(parts.chain, keys);
-        return deployContracts({ rootDir, stateDir, keys, chain: parts.chain }, progress);
+        await fundSenders({ chain, keys, signal, progress });
+        return deployContracts({ rootDir, stateDir, options, keys, chain, signal }, progress);
       },
       ({ deployment }) =>
         `${Object.keys(deployment.contracts).length} contracts on chain ${deployment.chainId}`,
@@ -52,58 +86,54 @@ export async function runMarket(context: RunContext): Promise<Journey & { addres
     reporter.step(
       "images",
       "Workspace images built",
-      (progress) => buildImages({ rootDir, stateDir, registry: addresses.registry, signal, progress }),
+      (progress) => buildImages({ rootDir, stateDir, registry, signal, progress }),
       (built) => `chat ${megabytes(built.chat.sizeBytes)}, probe ${megabytes(built.probe.sizeBytes)}`,
     ),
     reporter.step(
       "database",
       "Database schema and roles",
-      () => prepareDatabase({ ...parts.postgres, afresh: parts.chain.embedded }),
+      () => prepareDatabase({ postgres, chain, stateDir, secret: context.databaseSecret }),
       ({ begunAnew }) => (begunAnew ? "begun anew, because the embedded chain starts afresh" : ""),
     ),
   ]);
+  return { ...deployed, ...database, images };
+}
 
-  const database = createPool({ url: prepared.urls.admin, name: "ngpu-start", max: 4 });
-  onStop("database", () => database.end());
-  const market: Market = {
-    ...{ rootDir, stateDir, options, reporter, signal, keys, database, onStop },
-    onExit: context.onExit,
-    chain: parts.chain,
-    adminUrl: prepared.urls.admin,
-    redisUrl: parts.redis.url,
-    dockerSocket: parts.docker.socketPath,
-    deployment: deployed.deployment,
-    deploymentFile: deployed.file,
-    logLevel: env.LOG_LEVEL,
-  };
-  const leftover = await removeContainers(market.dockerSocket, market.deployment);
-  if (leftover > 0) reporter.say(`Removed ${leftover} containers that a killed run had left.`);
-  onStop("containers", async () => {
-    await removeContainers(market.dockerSocket, market.deployment);
+/** Clears away what a killed run left on the engine, and sees to it that this run leaves nothing. */
+async function ownContainers(market: Market, { registry }: Addresses): Promise<void> {
+  const { dockerSocket, deployment, reporter } = market;
+  const leftover = await removeContainers(dockerSocket, deployment);
+  if (leftover > 0) {
+    reporter.say(
+      `Removed ${leftover} ${leftover === 1 ? "container" : "containers"} that a killed run had left.`,
+    );
+  }
+  market.onStop("containers", async () => {
+    await removeContainers(dockerSocket, deployment);
+    await forgetImages(dockerSocket, registry);
   });
-  await reporter.step(
+}
+
+async function bringUp(
+  market: Market,
+  given: { ports: Ports; addresses: Addresses; prepared: Prepared },
+): Promise<void> {
+  const { ports, addresses, prepared } = given;
+  const { probe } = prepared.images;
+  await market.reporter.step(
     "services",
     "Services, each its own process",
-    () =>
-      startServices(market, {
+    (progress) =>
+      startServices(market, progress, {
         ports,
         addresses,
         databases: prepared.urls.services,
-        probeImage: `${images.probe.reference}@${images.probe.digest}`,
+        probeImage: `${probe.reference}@${probe.digest}`,
       }),
     () => Object.keys(ports).join(", "),
   );
-  return { ...(await walk(market, addresses, images)), addresses };
 }
 
 function megabytes(bytes: number): string {
   return `${Math.round(bytes / 1e6)} MB`;
-}
-
-/** Like Promise.all, but waits for all to end before it throws, so that nothing goes on behind a failure. */
-async function allOrNothing<Work extends readonly Promise<unknown>[]>(
-  work: readonly [...Work],
-): Promise<{ [Index in keyof Work]: Awaited<Work[Index]> }> {
-  await Promise.allSettled(work);
-  return (await Promise.all(work)) as { [Index in keyof Work]: Awaited<Work[Index]> };
 }

@@ -1,45 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import getPort from "get-port";
-import { choosePort } from "../embedded/ports.ts";
 import { startProcess } from "../embedded/process.ts";
 import type { DatabaseUrls, databaseRoles } from "./database.ts";
 import type { Holder, Keys } from "./keys.ts";
 import type { Market } from "./market.ts";
-
-/** Where everything that listens can be reached. */
-export type Addresses = { api: string; match: string; gateway: string; registry: string };
-
-/** Ports are chosen before anything starts, because the services are told each other's addresses. */
-export type Ports = Record<
-  "autoExport" | "match" | "workspace" | "dispense" | "pomc" | "apiServer" | "gateway",
-  number
->;
-
-export async function choosePorts(options: Market["options"]): Promise<Ports> {
-  const free = () => getPort({ host: "127.0.0.1" });
-  return {
-    apiServer:
-      options.apiPort === undefined
-        ? await getPort({ host: options.host, port: 8080 })
-        : await choosePort({ option: "--api-port", port: options.apiPort }),
-    match: await choosePort({ option: "--match-port", port: options.matchPort }),
-    gateway: await choosePort({ option: "--gateway-port", port: options.gatewayPort }),
-    dispense: await choosePort({ option: "--registry-port", port: options.registryPort }),
-    autoExport: await free(),
-    workspace: await free(),
-    pomc: await free(),
-  };
-}
-
-export function addressesOf(ports: Ports, host: string): Addresses {
-  return {
-    api: `http://${host === "0.0.0.0" ? "127.0.0.1" : host}:${ports.apiServer}`,
-    match: `ws://127.0.0.1:${ports.match}`,
-    gateway: `http://127.0.0.1:${ports.gateway}`,
-    registry: `127.0.0.1:${ports.dispense}`,
-  };
-}
+import { type Addresses, type Ports, reachable } from "./ports.ts";
+import type { Progress } from "./reporter.ts";
+import { allOrNothing } from "./together.ts";
 
 type ServiceName = keyof typeof databaseRoles;
 
@@ -64,6 +31,7 @@ export function baseEnvironment(market: Pick<Market, "logLevel">): Record<string
 /** Starts every service as a process of its own and waits until each says it is healthy. */
 export async function startServices(
   market: Market,
+  progress: Progress,
   given: { ports: Ports; addresses: Addresses; databases: DatabaseUrls["services"]; probeImage: string },
 ): Promise<void> {
   const gatewayToken = randomBytes(32).toString("hex");
@@ -89,11 +57,17 @@ export async function startServices(
   const startOne = (name: ServiceName) =>
     startService(market, name, own[name], given.ports[name], given.databases[name]);
   // The others read what autoExport builds.
+  progress("waiting for autoExport");
   await startOne("autoExport");
-  const others = (Object.keys(own) as ServiceName[]).filter((name) => name !== "autoExport");
-  const results = await Promise.allSettled(others.map(startOne));
-  const fault = results.find((result) => result.status === "rejected");
-  if (fault !== undefined) throw fault.reason;
+  const awaited = new Set((Object.keys(own) as ServiceName[]).filter((name) => name !== "autoExport"));
+  progress(`waiting for ${[...awaited].join(", ")}`);
+  await allOrNothing(
+    [...awaited].map(async (name) => {
+      await startOne(name);
+      awaited.delete(name);
+      progress(`waiting for ${[...awaited].join(", ")}`);
+    }),
+  );
 }
 
 async function startService(
@@ -114,7 +88,7 @@ async function startService(
     ...signerOf(market.keys, name),
     ...own,
   };
-  const host = env.HOST === "0.0.0.0" ? "127.0.0.1" : env.HOST;
+  const host = reachable(env.HOST);
   await startProgram(market, {
     name,
     entry: `services/${name}/index.ts`,

@@ -1,23 +1,36 @@
+import { messageOf } from "../../services/shared/errors.ts";
+
+type Entry = { name: string; stop: () => Promise<void> };
+
 /** Things to stop, stopped last first; a second call waits for the first. */
-export function createStopStack(tell: (line: string) => void) {
-  const entries: { name: string; stop: () => Promise<void> }[] = [];
-  let stopping: Promise<void> | undefined;
-  const run = async () => {
+export function createStopStack() {
+  const entries: Entry[] = [];
+  let stopping: Promise<string[]> | undefined;
+  const run = async (progress: (name: string) => void) => {
+    const faults: string[] = [];
     for (let entry = entries.pop(); entry !== undefined; entry = entries.pop()) {
+      progress(entry.name);
       try {
         await entry.stop();
       } catch (error) {
-        tell(`${entry.name} did not stop cleanly: ${error instanceof Error ? error.message : String(error)}`);
+        faults.push(`${entry.name} did not stop cleanly: ${messageOf(error)}`);
       }
     }
+    return faults;
   };
   return {
     push: (name: string, stop: () => Promise<void>) => {
       entries.push({ name, stop });
     },
-    stopAll: () => {
-      stopping ??= run();
+    /**
+     * Stops everything; what cannot be stopped does not keep the rest from being stopped.
+     *
+     * @returns What did not stop cleanly, a line each.
+     */
+    stopAll: (progress: (name: string) => void) => {
+      stopping ??= run(progress);
       return stopping;
     },
+    isEmpty: () => entries.length === 0,
   };
 }

@@ -10,7 +10,7 @@ import { createApp, errorHandler, listen } from "../shared/http.ts";
 import type { ServiceContext } from "../shared/lifecycle.ts";
 import { type Loop, startLoop } from "../shared/loop.ts";
 import { createRegistry } from "../shared/metrics.ts";
-import { connectRedis, enqueue, openQueue, queues, serveQueue } from "../shared/queue.ts";
+import { connectRedis, enqueue, openQueue, queues, requireRedis, serveQueue } from "../shared/queue.ts";
 import { assignAnswered } from "./assign.ts";
 import { type DispenseSettings, deadlinesOf, limitsOf } from "./env.ts";
 import { followProgress } from "./follow.ts";
@@ -36,6 +36,7 @@ export async function startDispense(
   await requireChain(client, deployment);
   const account = privateKeyToAccount(settings.SIGNER_KEY);
   const sender = await createSender({ pool, client, account, deployment, logger, signal });
+  await requireRedis(settings.REDIS_URL);
   const redis = connectRedis(settings.REDIS_URL);
   context.onStop("redis", () => redis.disconnect());
   const registry = createRegistry("dispense");

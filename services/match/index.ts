@@ -8,7 +8,7 @@ import { createPool, requireSchema } from "../shared/db/pool.ts";
 import { createApp, listen } from "../shared/http.ts";
 import { runService, type ServiceContext, start } from "../shared/lifecycle.ts";
 import { createRegistry } from "../shared/metrics.ts";
-import { connectRedis } from "../shared/queue.ts";
+import { connectRedis, requireRedis } from "../shared/queue.ts";
 import { type MatchEnv, readMatchEnv } from "./env.ts";
 import { startMatch } from "./match.ts";
 
@@ -25,6 +25,7 @@ async function main(context: ServiceContext, env: MatchEnv, deployment: Deployme
   const pool = createPool({ url: env.DATABASE_URL, name: "match", max: 20 });
   context.onStop("postgres", () => pool.end());
   await requireSchema(pool);
+  await requireRedis(env.REDIS_URL);
   const redis = connectRedis(env.REDIS_URL);
   redis.on("error", (error) => logger.warn({ event: "redis_fault", error }));
   context.onStop("redis", () => redis.disconnect());

@@ -20,8 +20,9 @@ export type ServiceOptions = {
 };
 
 /**
- * Runs a service until SIGTERM, SIGINT, the loss of its parent, or a fatal error; then drains what it registered and exits.
- * Exit code 0 after an ordered stop, 1 after a fault.
+ * Runs a service until SIGTERM, SIGINT or a fatal error; then drains what it registered and exits.
+ * Exit code 0 after an ordered stop, 1 after a fault. A fault of the start is one plain message on stderr, a later one
+ * is logged.
  */
 export async function runService(
   options: ServiceOptions,
@@ -38,9 +39,12 @@ export async function runService(
     abort.abort(new Error(`${options.name} is stopping: ${reason}`));
     ended.resolve();
   };
+  let started = false;
   const fail = (error: unknown) => {
     exitCode = 1;
-    logger.error({ event: "service_failed", error });
+    // What is none of ours has a stack worth keeping.
+    if (started || !(error instanceof NgpuError)) logger.error({ event: "service_failed", error });
+    if (!started && !abort.signal.aborted) process.stderr.write(`${explain(error)}\n`);
     stop("fault");
   };
   process.once("SIGTERM", () => stop("SIGTERM"));
@@ -49,10 +53,12 @@ export async function runService(
   process.on("unhandledRejection", fail);
   try {
     await main({ logger, signal: abort.signal, fail, onStop: (name, undo) => undos.push({ name, undo }) });
+    started = true;
     logger.info({ event: "service_started" });
     await ended.promise;
   } catch (error) {
-    fail(error);
+    // A start that was broken off by the order to stop has no fault.
+    if (!abort.signal.aborted) fail(error);
   }
   setTimeout(() => {
     logger.error({ event: "service_stop_forced", waitedMs: options.stopDeadline ?? 10_000 });

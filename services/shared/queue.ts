@@ -1,5 +1,6 @@
 import { type Job, Queue, Worker } from "bullmq";
 import { Redis } from "ioredis";
+import { FatalError, messageOf } from "./errors.ts";
 import type { ServiceContext } from "./lifecycle.ts";
 
 /** Every queue of the market. A job carries ids only and is safe to run twice. */
@@ -17,6 +18,33 @@ export type QueueName = (typeof queues)[keyof typeof queues];
 /** A connection that BullMQ may block on; it keeps trying while Redis is away. */
 export function connectRedis(url: string): Redis {
   return new Redis(url, { maxRetriesPerRequest: null, enableReadyCheck: true });
+}
+
+/**
+ * Checks at start that Redis answers; later it may go away and come back.
+ *
+ * @throws FatalError `redis_unreachable`
+ */
+export async function requireRedis(url: string): Promise<void> {
+  const once = { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 };
+  const redis = new Redis(url, { ...once, connectTimeout: 5_000, commandTimeout: 5_000 });
+  // The last of these says more than what connect() throws.
+  let fault: unknown;
+  redis.on("error", (error) => {
+    fault = error;
+  });
+  try {
+    await redis.connect();
+    await redis.ping();
+  } catch (error) {
+    throw new FatalError(`Redis does not answer: ${messageOf(fault ?? error)}.`, {
+      code: "redis_unreachable",
+      hint: "Check REDIS_URL and that the server is up.",
+      cause: error,
+    });
+  } finally {
+    redis.disconnect();
+  }
 }
 
 /**

@@ -7,7 +7,7 @@ import { createPool, requireSchema } from "../shared/db/pool.ts";
 import { createApp, listen } from "../shared/http.ts";
 import type { ServiceContext } from "../shared/lifecycle.ts";
 import { createRegistry } from "../shared/metrics.ts";
-import { connectRedis, enqueue, openQueue, queues, serveQueue } from "../shared/queue.ts";
+import { connectRedis, enqueue, openQueue, queues, requireRedis, serveQueue } from "../shared/queue.ts";
 import { deadlinesOf, type WorkspaceSettings } from "./env.ts";
 import { createHandler } from "./handle.ts";
 import { createMetrics } from "./metrics.ts";
@@ -25,6 +25,7 @@ export async function startWorkspace(
   context.onStop("postgres", () => pool.end());
   await requireSchema(pool);
   await requireChain(client, deployment);
+  await requireRedis(settings.REDIS_URL);
   const redis = connectRedis(settings.REDIS_URL);
   context.onStop("redis", () => redis.disconnect());
   const account = privateKeyToAccount(settings.SIGNER_KEY);

@@ -1,22 +1,28 @@
-import { FatalError } from "../../../services/shared/errors.ts";
+import { FatalError, messageOf } from "../../../services/shared/errors.ts";
 
 /** The partner API as a partner calls it. */
 export type Api = {
   url: string;
   get<Answer>(path: string): Promise<Answer>;
   post<Answer>(path: string, body: unknown, headers?: Record<string, string>): Promise<Answer>;
+  delete<Answer>(path: string): Promise<Answer>;
   withKey(apiKey: string): Api;
 };
 
-export function createApi(url: string, apiKey?: string): Api {
+/** A write waits for the chain, at most so long. */
+const deadlineMs = 180_000;
+
+/** @param signal Breaks off every call. */
+export function createApi(url: string, signal: AbortSignal, apiKey?: string): Api {
   const call = async <Answer>(
     method: string,
     path: string,
     body?: unknown,
     headers?: Record<string, string>,
   ) => {
-    const response = await fetch(`${url}${path}`, {
+    const { status, text } = await exchange(`${url}${path}`, {
       method,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]),
       headers: {
         ...(body === undefined ? {} : { "content-type": "application/json" }),
         ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
@@ -24,11 +30,10 @@ export function createApi(url: string, apiKey?: string): Api {
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    const text = await response.text();
-    if (!response.ok) {
-      throw new FatalError(`${method} ${path} answered ${response.status}: ${text.slice(0, 500)}`, {
+    if (status < 200 || status > 299) {
+      throw new FatalError(`${method} ${path} answered ${status}: ${text.slice(0, 500)}`, {
         code: "api_refused",
-        details: { status: response.status },
+        details: { status },
       });
     }
     return JSON.parse(text) as Answer;
@@ -37,6 +42,20 @@ export function createApi(url: string, apiKey?: string): Api {
     url,
     get: (path) => call("GET", path),
     post: (path, body, headers) => call("POST", path, body, headers),
-    withKey: (key) => createApi(url, key),
+    delete: (path) => call("DELETE", path),
+    withKey: (key) => createApi(url, signal, key),
   };
+}
+
+async function exchange(url: string, request: RequestInit): Promise<{ status: number; text: string }> {
+  try {
+    const response = await fetch(url, request);
+    return { status: response.status, text: await response.text() };
+  } catch (error) {
+    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+    throw new FatalError(`${request.method} ${url} was not answered: ${messageOf(cause)}`, {
+      code: "api_unreachable",
+      cause: error,
+    });
+  }
 }

@@ -1,10 +1,12 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import getPort from "get-port";
-import { RetryableError } from "../../../services/shared/errors.ts";
+import { FatalError } from "../../../services/shared/errors.ts";
 import type { Market } from "../market.ts";
+import type { Addresses } from "../ports.ts";
+import type { Progress } from "../reporter.ts";
 import type { JourneyResult } from "../result.ts";
-import { type Addresses, baseEnvironment, startProgram } from "../services.ts";
+import { baseEnvironment, startProgram } from "../services.ts";
 import { waitFor } from "../wait.ts";
 
 type NodeRow = {
@@ -16,44 +18,40 @@ type NodeRow = {
   memory_mib: number;
 };
 
+type Client = { name: "node" | "measurer"; command: "run" | "measure"; env: Record<string, string> };
+
 /** This machine joins as a compute node, by the client that operators run; ends once the chain knows it. */
 export async function joinNode(
   market: Market,
   addresses: Addresses,
+  progress: Progress,
 ): Promise<JourneyResult["node"] & { told: string }> {
-  const dir = join(market.stateDir, "node");
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const port = await getPort({ host: "127.0.0.1" });
-  const wallet = market.keys.operator.account.address;
-  await startProgram(market, {
+  const health = await startClient(market, progress, {
     name: "node",
-    entry: "node-client/main.ts",
-    args: ["run"],
+    command: "run",
     env: {
-      ...baseEnvironment(market),
-      HOST: "127.0.0.1",
-      PORT: String(port),
       NGPU_API: addresses.api,
-      NODE_DIR: dir,
-      NODE_WALLET: wallet,
+      NODE_DIR: folder(market, "node"),
+      NODE_WALLET: market.keys.operator.account.address,
       NODE_HOST: "127.0.0.1",
       NODE_PRICE: "1000000000000",
       NODE_DOCKER_SOCKET: market.dockerSocket,
       NODE_STOP_CONTAINERS: "1",
     },
-    healthUrl: `http://127.0.0.1:${port}/healthz`,
   });
   const row = await waitFor(
     "the node's registration on the chain",
     async () => {
+      const { address, session } = await health();
       const { rows } = await market.database.query<NodeRow>(
         `select node_id, key, gpu_count, gpu_name, cpu_milli, memory_mib
-           from chain.node where wallet = $1 and status = 'online' order by node_id desc limit 1`,
-        [wallet.toLowerCase()],
+           from chain.node where key = $1 and wallet = $2 and status = 'online'`,
+        [address.toLowerCase(), market.keys.operator.account.address.toLowerCase()],
       );
-      return rows[0];
+      // A chain that lasts shows it online from an earlier start, too.
+      return session ? rows[0] : undefined;
     },
-    { signal: market.signal, seconds: 60 },
+    { signal: market.signal, logsDir: market.logsDir, progress, seconds: 120 },
   );
   const gpus = row.gpu_count === 0 ? "no GPU" : `${row.gpu_count} × ${row.gpu_name}`;
   return {
@@ -64,36 +62,68 @@ export async function joinNode(
 }
 
 /** A measurement node joins with a wallet of its own, because nobody measures their own node. */
-export async function joinMeasurer(market: Market, addresses: Addresses): Promise<number> {
-  const dir = join(market.stateDir, "measurer");
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const port = await getPort({ host: "127.0.0.1" });
-  const wallet = market.keys.measurer.account.address;
-  await startProgram(market, {
+export async function joinMeasurer(
+  market: Market,
+  addresses: Addresses,
+  progress: Progress,
+): Promise<number> {
+  const health = await startClient(market, progress, {
     name: "measurer",
-    entry: "node-client/main.ts",
-    args: ["measure"],
+    command: "measure",
     env: {
-      ...baseEnvironment(market),
-      HOST: "127.0.0.1",
-      PORT: String(port),
       NGPU_API: addresses.api,
-      MEASURER_DIR: dir,
-      MEASURER_WALLET: wallet,
+      MEASURER_DIR: folder(market, "measurer"),
+      MEASURER_WALLET: market.keys.measurer.account.address,
     },
-    healthUrl: `http://127.0.0.1:${port}/healthz`,
   });
   return waitFor(
     "the measurement node's registration on the chain",
     async () => {
+      const { address, session } = await health();
       const { rows } = await market.database.query<{ measurer_id: number }>(
-        "select measurer_id from chain.measurer where wallet = $1 order by measurer_id desc limit 1",
-        [wallet.toLowerCase()],
+        "select measurer_id from chain.measurer where key = $1",
+        [address.toLowerCase()],
       );
-      return rows[0] === undefined ? undefined : Number(rows[0].measurer_id);
+      return session && rows[0] !== undefined ? Number(rows[0].measurer_id) : undefined;
     },
-    { signal: market.signal, seconds: 60 },
+    { signal: market.signal, logsDir: market.logsDir, progress, seconds: 120 },
   );
+}
+
+/** The client's folder, with its key. What it remembers of an embedded chain that is no more would only mislead it. */
+function folder(market: Market, name: string): string {
+  const dir = join(market.stateDir, name);
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  if (market.chain.embedded) {
+    for (const file of readdirSync(dir).filter((one) => one.startsWith("journal.sqlite"))) {
+      rmSync(join(dir, file));
+    }
+  }
+  return dir;
+}
+
+type ClientHealth = { address: string; session: boolean };
+
+/** Starts the node client as an operator would; gives a way to ask how it is. */
+async function startClient(
+  market: Market,
+  progress: Progress,
+  client: Client,
+): Promise<() => Promise<ClientHealth>> {
+  const port = await getPort({ host: "127.0.0.1" });
+  const healthUrl = `http://127.0.0.1:${port}/healthz`;
+  progress(`starting the ${client.name} client`);
+  await startProgram(market, {
+    name: client.name,
+    entry: "node-client/main.ts",
+    args: [client.command],
+    env: { ...baseEnvironment(market), HOST: "127.0.0.1", PORT: String(port), ...client.env },
+    healthUrl,
+  });
+  return async () => {
+    const response = await fetch(healthUrl, { signal: market.signal });
+    return ((await response.json()) as { details: ClientHealth }).details;
+  };
 }
 
 type MeasurementRow = {
@@ -104,26 +134,38 @@ type MeasurementRow = {
   disk_free_gib: number;
 };
 
-/** Waits for the first finalized measurement of the node. */
+/** Waits for a finalized measurement of the node that is still good. */
 export async function measureNode(
   market: Market,
   nodeId: number,
+  progress: Progress,
 ): Promise<JourneyResult["measurement"] & { diskFreeGib: number }> {
+  const { measureWindowSeconds } = market.deployment.parameters;
   const row = await waitFor(
     "a finalized measurement",
     async () => {
       const { rows } = await market.database.query<MeasurementRow>(
         `select round_id, down_mbps, up_mbps, ports_reachable, disk_free_gib
-           from chain.measurement where node_id = $1 and status = 'finalized' and submissions > 0
+           from chain.measurement
+          where node_id = $1 and status = 'finalized' and submissions > 0
+            and expires_at > extract(epoch from now())
           order by round_id desc limit 1`,
         [nodeId],
       );
       return rows[0];
     },
-    { signal: market.signal, seconds: 150 },
+    {
+      ...{ signal: market.signal, logsDir: market.logsDir, progress },
+      // A round that comes to nothing is followed by another.
+      seconds: 90 + 3 * measureWindowSeconds,
+      seeing: () => roundSeen(market, nodeId),
+    },
   );
   if (row.ports_reachable < 1) {
-    throw new RetryableError("The measurement node reached no mapped port.", { code: "port_unreachable" });
+    throw new FatalError("The measurement node reached no mapped port of this machine.", {
+      code: "port_unreachable",
+      hint: `The logs of node and measurer stand in ${market.logsDir}.`,
+    });
   }
   return {
     id: String(row.round_id),
@@ -132,4 +174,17 @@ export async function measureNode(
     portsReachable: Number(row.ports_reachable),
     diskFreeGib: Number(row.disk_free_gib),
   };
+}
+
+async function roundSeen(market: Market, nodeId: number): Promise<string> {
+  const { rows } = await market.database.query<{ round_id: bigint; status: string; drawn: string | null }>(
+    `select m.round_id, m.status, d.status || coalesce(' (' || d.failure || ')', '') as drawn
+       from chain.measurement m left join app.measure_round d using (round_id)
+      where m.node_id = $1 order by m.round_id desc limit 1`,
+    [nodeId],
+  );
+  const [round] = rows;
+  return round === undefined
+    ? "no round requested yet"
+    : `round ${round.round_id} ${round.status}, ${round.drawn ?? "not drawn yet"}`;
 }

@@ -5,6 +5,8 @@ import { chainOf, chainTransport, createChainClient } from "../../../services/sh
 import { tokenAbi } from "../../../services/shared/chain/generated/abi.ts";
 import { authorizationTypes, domainOf } from "../../../services/shared/chain/typedData.ts";
 import type { Market } from "../market.ts";
+import type { Progress } from "../reporter.ts";
+import { unlessAborted } from "../wait.ts";
 import type { Api } from "./api.ts";
 
 const deposit = parseEther("1000");
@@ -12,11 +14,15 @@ const deposit = parseEther("1000");
 export type Partner = { api: Api; apiKey: string; authorizationId: string };
 
 /** A partner signs in with its wallet, deposits by permit and signs what the API may spend for it. */
-export async function joinPartner(market: Market, api: Api): Promise<Partner> {
+export async function joinPartner(market: Market, api: Api, progress: Progress): Promise<Partner> {
+  progress("getting its first tokens");
   await giveTokens(market);
+  progress("signing in");
   const { apiKey } = await signIn(market, api);
   const own = api.withKey(apiKey);
+  progress("depositing");
   await depositByPermit(market, own);
+  progress("authorizing");
   const authorizationId = await authorizeApi(market, own);
   return { api: own, apiKey, authorizationId };
 }
@@ -24,7 +30,7 @@ export async function joinPartner(market: Market, api: Api): Promise<Partner> {
 /** On a market of one's own, the treasury gives the partner its first tokens. */
 async function giveTokens(market: Market): Promise<void> {
   const { chainId, contracts } = market.deployment;
-  const client = createChainClient({ rpcUrls: market.chain.rpcUrls, chainId });
+  const client = createChainClient(market.chain);
   const partner = market.keys.partner.account.address;
   const held = await client.readContract({
     address: contracts.Token,
@@ -44,7 +50,7 @@ async function giveTokens(market: Market): Promise<void> {
     functionName: "transfer",
     args: [partner, deposit - held],
   });
-  await client.waitForTransactionReceipt({ hash });
+  await unlessAborted(market.signal, client.waitForTransactionReceipt({ hash }));
 }
 
 async function signIn(market: Market, api: Api): Promise<{ apiKey: string }> {
@@ -66,7 +72,7 @@ async function signIn(market: Market, api: Api): Promise<{ apiKey: string }> {
 async function depositByPermit(market: Market, api: Api): Promise<void> {
   const account = market.keys.partner.account;
   const { chainId, contracts } = market.deployment;
-  const client = createChainClient({ rpcUrls: market.chain.rpcUrls, chainId });
+  const client = createChainClient(market.chain);
   const nonce = await client.readContract({
     address: contracts.Token,
     abi: tokenAbi,

@@ -3,75 +3,98 @@ import { chainOf, chainTransport, createChainClient } from "../../../services/sh
 import { pomcAbi, tokenAbi } from "../../../services/shared/chain/generated/abi.ts";
 import { FatalError } from "../../../services/shared/errors.ts";
 import type { Market } from "../market.ts";
+import type { Progress } from "../reporter.ts";
 import type { JourneyResult } from "../result.ts";
-import { waitFor } from "../wait.ts";
+import { unlessAborted, waitFor } from "../wait.ts";
 import type { Api } from "./api.ts";
+
+/** On a chain that lasts, the safe head trails by as long as its batches take to reach the layer below. */
+const safeLagSeconds = 1_800;
 
 type EpochRow = { number: bigint; root: string; total: bigint };
 
-/** Waits for the first epoch whose root grants the operator's wallet something. */
-export async function awaitEpoch(market: Market, wallet: string): Promise<JourneyResult["epoch"]> {
-  const { epochSeconds, slotSeconds } = market.deployment.parameters;
+const epochColumns = "epoch.number, epoch.root, epoch.total";
+
+/** Waits for an epoch whose root grants the operator's wallet more than it has claimed. */
+export async function awaitEpoch(
+  market: Market,
+  wallet: string,
+  progress: Progress,
+): Promise<JourneyResult["epoch"]> {
+  const { epochSeconds, slotSeconds, genesis } = market.deployment.parameters;
   const row = await waitFor(
     "an epoch that rewards the operator",
     async () => {
       const { rows } = await market.database.query<EpochRow>(
-        `select epoch.number, epoch.root, epoch.total
+        `select ${epochColumns}
            from chain.epoch epoch join app.epoch_leaf leaf using (number)
-          where leaf.account = $1 and not epoch.disabled order by epoch.number desc limit 1`,
+          where leaf.account = $1 and not epoch.disabled
+            and leaf.cumulative > coalesce((select claimed from chain.claim where account = $1), 0)
+          order by epoch.number desc limit 1`,
         [wallet.toLowerCase()],
       );
       return rows[0];
     },
-    { signal: market.signal, seconds: 3 * epochSeconds + 10 * slotSeconds + 60 },
+    {
+      ...{ signal: market.signal, logsDir: market.logsDir, progress },
+      seconds: 3 * epochSeconds + 10 * slotSeconds + (market.chain.embedded ? 60 : safeLagSeconds),
+      seeing: async () => {
+        const elapsed = Math.floor(Date.now() / 1000) - genesis;
+        const left = epochSeconds - (elapsed % epochSeconds);
+        return `epoch ${Math.floor(elapsed / epochSeconds) + 1} ends in ${left} s`;
+      },
+    },
   );
-  return {
-    number: Number(row.number),
-    root: row.root,
-    total: String(row.total),
-  };
+  return epochOf(row);
+}
+
+/** An epoch as the chain's export has it. */
+export async function readEpoch(market: Market, number: bigint): Promise<JourneyResult["epoch"]> {
+  const { rows } = await market.database.query<EpochRow>(
+    `select ${epochColumns} from chain.epoch epoch where number = $1`,
+    [number],
+  );
+  const [row] = rows;
+  if (row === undefined) throw new FatalError(`Epoch ${number} is not exported.`, { code: "epoch_missing" });
+  return epochOf(row);
+}
+
+function epochOf(row: EpochRow): JourneyResult["epoch"] {
+  return { number: Number(row.number), root: row.root, total: String(row.total) };
 }
 
 type RewardAnswer = { epoch: string; cumulative: string; proof: Hex[]; active: boolean; claimable: string };
 
+export type Claim = JourneyResult["claim"] & { balance: string; epoch: bigint };
+
 /** The operator's wallet claims by itself, with the proof the API hands to anyone, and its balance is read before and after. */
-export async function claimReward(
-  market: Market,
-  api: Api,
-): Promise<JourneyResult["claim"] & { balance: string }> {
+export async function claimReward(market: Market, api: Api, progress: Progress): Promise<Claim> {
+  const { signal } = market;
   const account = market.keys.operator.account;
   const { chainId, contracts } = market.deployment;
-  const client = createChainClient({ rpcUrls: market.chain.rpcUrls, chainId });
+  const client = createChainClient(market.chain);
   const wallet = createWalletClient({
     account,
     chain: chainOf(chainId),
     transport: chainTransport(market.chain.rpcUrls),
   });
-  const balance = () =>
-    client.readContract({
-      address: contracts.Token,
-      abi: tokenAbi,
-      functionName: "balanceOf",
-      args: [account.address],
-    });
-  const before = await balance();
-  const reward = await waitFor(
-    "an active root",
-    async () => {
-      const answer = await api.get<RewardAnswer>(`/v1/rewards/${account.address}`);
-      return answer.active && answer.claimable !== "0" ? answer : undefined;
-    },
-    { signal: market.signal, seconds: market.deployment.parameters.activationDelay + 60, everyMs: 500 },
-  );
+  const token = { address: contracts.Token, abi: tokenAbi } as const;
+  const balanceAt = (blockNumber: bigint) =>
+    client.readContract({ ...token, functionName: "balanceOf", args: [account.address], blockNumber });
+  const reward = await activeReward(market, api, progress);
+  progress("claiming");
   const hash = await wallet.writeContract({
     address: contracts.Pomc,
     abi: pomcAbi,
     functionName: "claim",
     args: [BigInt(reward.epoch), account.address, BigInt(reward.cumulative), reward.proof],
   });
-  const receipt = await client.waitForTransactionReceipt({ hash });
+  const receipt = await unlessAborted(signal, client.waitForTransactionReceipt({ hash }));
   const claimed = parseEventLogs({ abi: pomcAbi, eventName: "Claimed", logs: receipt.logs })[0];
-  const after = await balance();
+  const [before, after] = await Promise.all([
+    balanceAt(receipt.blockNumber - 1n),
+    balanceAt(receipt.blockNumber),
+  ]);
   if (claimed === undefined || claimed.args.amount === 0n || after - before !== claimed.args.amount) {
     throw new FatalError(`The claim ${hash} did not raise the wallet's balance by what it paid.`, {
       code: "claim_failed",
@@ -79,9 +102,26 @@ export async function claimReward(
     });
   }
   return {
-    wallet: account.address,
+    wallet: claimed.args.to,
     amount: claimed.args.amount.toString(),
     txHash: receipt.transactionHash,
     balance: formatEther(after),
+    epoch: claimed.args.number,
   };
+}
+
+function activeReward(market: Market, api: Api, progress: Progress): Promise<RewardAnswer> {
+  const { address } = market.keys.operator.account;
+  return waitFor(
+    "the root to become active",
+    async () => {
+      const answer = await api.get<RewardAnswer>(`/v1/rewards/${address}`);
+      return answer.active && answer.claimable !== "0" ? answer : undefined;
+    },
+    {
+      ...{ signal: market.signal, logsDir: market.logsDir, progress },
+      seconds: market.deployment.parameters.activationDelay + 60,
+      everyMs: 500,
+    },
+  );
 }

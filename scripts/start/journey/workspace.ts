@@ -1,22 +1,31 @@
 import Docker from "dockerode";
+import { FatalError } from "../../../services/shared/errors.ts";
+import { marketLabel } from "../containers.ts";
 import type { Market, MarketImages } from "../market.ts";
+import type { Progress } from "../reporter.ts";
 import type { JourneyResult } from "../result.ts";
 import { waitFor } from "../wait.ts";
-import type { Api } from "./api.ts";
 import type { Partner } from "./partner.ts";
 
-/** The partner registers the image and publishes a workspace of it over HTTP. */
+/**
+ * The partner registers the image and publishes a workspace of it over HTTP.
+ *
+ * @returns The workspace's id as the chain has it.
+ */
 export async function publishWorkspace(
   market: Market,
   partner: Partner,
   image: MarketImages["chat"],
+  progress: Progress,
 ): Promise<string> {
+  progress("registering the image");
   await partner.api.post("/v1/images", {
     digest: image.digest,
     sizeBytes: image.sizeBytes,
     chunkRoot: image.chunkRoot,
     reference: image.reference,
   });
+  progress("publishing");
   const published = await partner.api.post<{ id: string }>(
     "/v1/workspaces",
     {
@@ -33,7 +42,22 @@ export async function publishWorkspace(
     },
     { "idempotency-key": `start-${market.deployment.startBlock}-${Date.now()}` },
   );
-  return published.id;
+  return waitFor(
+    "the workspace on the chain",
+    async () => {
+      const { rows } = await market.database.query<{ workspace_id: bigint }>(
+        "select workspace_id from chain.workspace where workspace_id = $1 and owner = $2 and image = $3",
+        [published.id, market.keys.partner.account.address.toLowerCase(), chainDigest(image.digest)],
+      );
+      return rows[0] === undefined ? undefined : String(rows[0].workspace_id);
+    },
+    { signal: market.signal, logsDir: market.logsDir, progress, seconds: 60 },
+  );
+}
+
+/** A digest as the chain holds it. */
+function chainDigest(digest: string): string {
+  return digest.replace(/^sha256:/, "0x");
 }
 
 type AssignmentRow = {
@@ -56,25 +80,23 @@ const order = ["assigned", "ready", "running"];
 export async function awaitState(
   market: Market,
   workspaceId: string,
-  reached: (row: AssignmentRow) => boolean,
-  what: string,
+  wanted: { what: string; reached: (row: AssignmentRow) => boolean; progress: Progress },
 ): Promise<AssignmentRow> {
   const read = async () =>
     (await market.database.query<AssignmentRow>(currentAssignment, [workspaceId])).rows[0];
   return waitFor(
-    what,
+    wanted.what,
     async () => {
       const row = await read();
-      return row !== undefined && reached(row) ? row : undefined;
+      return row !== undefined && wanted.reached(row) ? row : undefined;
     },
     {
-      signal: market.signal,
-      seconds: 180,
-      why: async () => {
+      ...{ signal: market.signal, logsDir: market.logsDir, progress: wanted.progress, seconds: 180 },
+      seeing: async () => {
         const row = await read();
         return row === undefined
-          ? "No node is assigned yet."
-          : `The lease is ${row.state}, its image ${row.milestone ?? "not begun"}.`;
+          ? "no node assigned yet"
+          : `the lease is ${row.state}, its image ${row.milestone ?? "not begun"}`;
       },
     },
   );
@@ -85,30 +107,58 @@ export function isAtLeast(row: AssignmentRow, state: string): boolean {
   return order.indexOf(row.state) >= order.indexOf(state);
 }
 
-/** What Docker says of the container that runs the lease. */
+/**
+ * What Docker says of the container that runs the lease.
+ *
+ * @throws FatalError `container_missing`, or `container_image` when it runs another image than the chain's workspace names.
+ */
 export async function inspectContainer(
   market: Market,
   lease: { workspaceId: string; replica: number; lease: number },
 ): Promise<{ containerId: string; image: string }> {
   const docker = new Docker({ socketPath: market.dockerSocket });
-  const labels = [
+  const label = [
     `ngpu.workspace=${lease.workspaceId}`,
     `ngpu.replica=${lease.replica}`,
     `ngpu.lease=${lease.lease}`,
-    `ngpu.market=${market.deployment.contracts.ComputeNode.slice(2, 10).toLowerCase()}`,
+    `ngpu.market=${marketLabel(market.deployment)}`,
   ];
-  const [found] = await docker.listContainers({ filters: { label: labels } });
-  if (found === undefined) throw new Error(`Docker knows no container labelled ${labels.join(", ")}.`);
+  const [found] = await docker.listContainers({ filters: { label } });
+  if (found === undefined) {
+    throw new FatalError(`Docker knows no running container labelled ${label.join(", ")}.`, {
+      code: "container_missing",
+      hint: `The node's log is ${market.logsDir}/node.log.`,
+    });
+  }
   const inspected = await docker.getContainer(found.Id).inspect();
   const image = await docker.getImage(inspected.Image).inspect();
-  return { containerId: inspected.Id, image: image.RepoDigests?.[0] ?? inspected.Config.Image };
+  const { rows } = await market.database.query<{ image: string }>(
+    "select image from chain.workspace where workspace_id = $1",
+    [lease.workspaceId],
+  );
+  const digest = rows[0]?.image.replace(/^0x/, "@sha256:") ?? "none";
+  // The engine may know the same image under the names of other registries; the container's own comes first.
+  const [repository = ""] = inspected.Config.Image.split("@");
+  const names = (image.RepoDigests ?? []).filter((name) => name.endsWith(digest));
+  const name = names.find((one) => one.startsWith(`${repository}@`)) ?? names[0];
+  if (name === undefined) {
+    throw new FatalError(`Container ${found.Id} does not run the image of workspace ${lease.workspaceId}.`, {
+      code: "container_image",
+      details: { wanted: digest, found: image.RepoDigests },
+    });
+  }
+  return { containerId: inspected.Id, image: name };
 }
 
-type TaskAnswer = { id: string; status: string; nodeId: number; ms: number; result: unknown };
+type TaskRow = { status: string; node_id: number; duration_ms: number; result: unknown };
 
 /** The partner asks the workspace a question and gets the container's answer. */
-export async function runTask(market: Market, api: Api, workspaceId: string): Promise<JourneyResult["task"]> {
-  const answer = await api.post<TaskAnswer>("/v1/tasks", {
+export async function runTask(
+  market: Market,
+  { api }: Partner,
+  workspaceId: string,
+): Promise<JourneyResult["task"]> {
+  const answer = await api.post<{ id: string }>("/v1/tasks", {
     workspaceId,
     path: "/v1/chat/completions",
     input: {
@@ -118,17 +168,54 @@ export async function runTask(market: Market, api: Api, workspaceId: string): Pr
       seed: 7,
     },
   });
-  const { rows } = await market.database.query<{
-    status: string;
-    node_id: number;
-    duration_ms: number;
-    result: unknown;
-  }>("select status, node_id, duration_ms, result from app.task where id = $1", [answer.id]);
+  const { rows } = await market.database.query<TaskRow>(
+    "select status, node_id, duration_ms, result from app.task where id = $1 and workspace_id = $2",
+    [answer.id, workspaceId],
+  );
   const row = rows[0];
   if (row === undefined || row.status !== "succeeded") {
-    throw new Error(
+    throw new FatalError(
       `Task ${answer.id} is ${row?.status ?? "not recorded"}: ${JSON.stringify(answer).slice(0, 300)}`,
+      { code: "task_failed" },
     );
   }
   return { id: answer.id, nodeId: Number(row.node_id), ms: Number(row.duration_ms), result: row.result };
+}
+
+type OpenRow = { workspace_id: bigint };
+
+/**
+ * Closes the workspaces that earlier starts of this market left open on a chain that lasts: their replicas would fill
+ * this machine, at the partner's cost.
+ *
+ * @returns How many there were.
+ */
+export async function closeOpenWorkspaces(market: Market, { api }: Partner): Promise<number> {
+  const { rows } = await market.database.query<OpenRow>(
+    `select workspace_id from chain.workspace where owner = $1 and status = 'open' order by workspace_id`,
+    [market.keys.partner.account.address.toLowerCase()],
+  );
+  for (const { workspace_id } of rows) await api.delete(`/v1/workspaces/${workspace_id}`);
+  return rows.length;
+}
+
+/** Closes the workspace and waits until its leases have ended on the chain, so that nobody is charged for them any more. */
+export async function endWorkspace(
+  market: Market,
+  { api }: Partner,
+  workspaceId: string,
+  signal: AbortSignal,
+): Promise<void> {
+  await api.delete(`/v1/workspaces/${workspaceId}`);
+  await waitFor(
+    "the end of the workspace's leases",
+    async () => {
+      const { rows } = await market.database.query<{ held: number }>(
+        `select count(*)::int as held from chain.assignment where workspace_id = $1 and release_reason is null`,
+        [workspaceId],
+      );
+      return rows[0]?.held === 0 ? true : undefined;
+    },
+    { signal, logsDir: market.logsDir, progress: () => undefined, seconds: 60 },
+  );
 }

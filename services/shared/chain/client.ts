@@ -37,16 +37,7 @@ export function createChainClient(options: { rpcUrls: string[]; chainId: number 
  * @throws FatalError `chain_unreachable`, `chain_mismatch` or `contract_missing`.
  */
 export async function requireChain(client: ChainClient, deployment: Deployment): Promise<void> {
-  let chainId: number;
-  try {
-    chainId = await client.getChainId();
-  } catch (error) {
-    throw new FatalError(`The chain does not answer: ${messageOf(error).split("\n")[0]}`, {
-      code: "chain_unreachable",
-      hint: "Check CHAIN_RPC_URLS and that the endpoint is up.",
-      cause: error,
-    });
-  }
+  const chainId = await askAtStart(() => client.getChainId());
   if (chainId !== deployment.chainId) {
     throw new FatalError(
       `The endpoint serves chain ${chainId}; the deployment is on ${deployment.chainId}.`,
@@ -56,11 +47,32 @@ export async function requireChain(client: ChainClient, deployment: Deployment):
       },
     );
   }
-  const code = await client.getCode({ address: deployment.contracts.ComputeNode });
+  const code = await askAtStart(() => client.getCode({ address: deployment.contracts.ComputeNode }));
   if (code === undefined) {
     throw new FatalError(`There is no contract at ${deployment.contracts.ComputeNode}.`, {
       code: "contract_missing",
       hint: "The chain was started afresh or the deployment is of another one: deploy again.",
     });
+  }
+}
+
+/** The transport tries again and again, which takes a minute with an endpoint that is silent; a start does not wait so long. */
+const startPatienceMs = 15_000;
+
+async function askAtStart<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+  const patience = AbortSignal.timeout(startPatienceMs);
+  const silence = Promise.withResolvers<never>();
+  const give = () => silence.reject(new Error(`no answer within ${startPatienceMs / 1000} s`));
+  patience.addEventListener("abort", give, { once: true });
+  try {
+    return await Promise.race([ask(), silence.promise]);
+  } catch (error) {
+    throw new FatalError(`The chain does not answer: ${messageOf(error).split("\n")[0]}`, {
+      code: "chain_unreachable",
+      hint: "Check CHAIN_RPC_URLS and that the endpoint is up.",
+      cause: error,
+    });
+  } finally {
+    patience.removeEventListener("abort", give);
   }
 }

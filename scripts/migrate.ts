@@ -1,0 +1,16 @@
+// Brings the database of services that run on their own up to date; `npm start` does it by itself.
+import { z } from "zod";
+import { migrate } from "../services/shared/db/migrate.ts";
+import { readEnv } from "../services/shared/env.ts";
+import { start } from "../services/shared/lifecycle.ts";
+
+await start(async () => {
+  const env = readEnv({
+    DATABASE_ADMIN_URL: z
+      .string()
+      .regex(/^postgres(ql)?:\/\//, "is not a postgres:// URL")
+      .describe("Postgres, with a role that may create roles and schemas"),
+  });
+  const ran = await migrate(env.DATABASE_ADMIN_URL);
+  process.stdout.write(ran.length === 0 ? "The database is up to date.\n" : `Migrated: ${ran.join(", ")}.\n`);
+});

@@ -1,0 +1,116 @@
+// Looks at the parts that the user configured before anything leans on them, so that a wrong address is one message
+// within seconds and not a service that cannot start.
+import { Redis } from "ioredis";
+import pg from "pg";
+import { FatalError, messageOf } from "../../services/shared/errors.ts";
+
+const deadlineMs = 10_000;
+
+/**
+ * Asks every endpoint for its chain.
+ *
+ * @returns The chain's id, the same at each.
+ * @throws FatalError `chain_unreachable` or `chain_mismatch`.
+ */
+export async function checkChain(rpcUrls: string[], signal: AbortSignal): Promise<number> {
+  const ids = await Promise.all(rpcUrls.map((url) => askChainId(url, signal)));
+  const [first = 0] = ids;
+  if (ids.some((id) => id !== first)) {
+    const each = rpcUrls.map((url, index) => `${new URL(url).host} serves ${ids[index]}`).join(", ");
+    throw new FatalError(`CHAIN_RPC_URLS names endpoints of different chains: ${each}.`, {
+      code: "chain_mismatch",
+      hint: "Leave in it the endpoints of one chain.",
+    });
+  }
+  return first;
+}
+
+async function askChainId(url: string, signal: AbortSignal): Promise<number> {
+  let answer: unknown;
+  try {
+    const response = await fetch(url, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "eth_chainId", params: [] }),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]),
+    });
+    answer = await response.json();
+  } catch (error) {
+    signal.throwIfAborted();
+    throw unreachable(url, rootMessage(error), error);
+  }
+  const result = (answer as { result?: unknown } | null)?.result;
+  if (typeof result === "string" && /^0x[0-9a-f]{1,12}$/i.test(result)) return Number(result);
+  throw unreachable(url, `it answered ${JSON.stringify(answer)?.slice(0, 120)}`);
+}
+
+function unreachable(url: string, why: string, cause?: unknown): FatalError {
+  return new FatalError(`${new URL(url).host} does not answer as a chain's JSON-RPC endpoint: ${why}.`, {
+    code: "chain_unreachable",
+    hint: "Check CHAIN_RPC_URLS and that the endpoint is up, or unset it for the embedded chain.",
+    cause,
+  });
+}
+
+/** @throws FatalError `database_unreachable` or `database_refused`. */
+export async function checkPostgres(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: deadlineMs });
+  // The same fault is thrown by connect or query, where it is read.
+  client.on("error", () => undefined);
+  const host = new URL(url).host;
+  try {
+    await client.connect();
+    await client.query("select 1");
+  } catch (error) {
+    // A Postgres that refuses says so with a code of five letters or digits; without one, none was reached.
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    if (/^(28|3D)/.test(code) && code.length === 5) {
+      throw new FatalError(
+        `Postgres at ${host} lets nobody in with DATABASE_ADMIN_URL: ${messageOf(error)}.`,
+        {
+          code: "database_refused",
+          hint: "Check the user, the password and the database in DATABASE_ADMIN_URL.",
+          cause: error,
+        },
+      );
+    }
+    throw new FatalError(`Postgres at ${host} does not answer: ${rootMessage(error)}.`, {
+      code: "database_unreachable",
+      hint: "Check DATABASE_ADMIN_URL and that the server is up, or unset it for the embedded Postgres.",
+      cause: error,
+    });
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** @throws FatalError `redis_unreachable`. */
+export async function checkRedis(url: string): Promise<void> {
+  const options = { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 };
+  const redis = new Redis(url, { ...options, connectTimeout: deadlineMs, commandTimeout: deadlineMs });
+  let fault: unknown;
+  redis.on("error", (error) => {
+    fault = error;
+  });
+  try {
+    await redis.connect();
+    await redis.ping();
+  } catch (error) {
+    throw new FatalError(`Redis at ${new URL(url).host} does not answer: ${rootMessage(fault ?? error)}.`, {
+      code: "redis_unreachable",
+      hint: "Check REDIS_URL and that the server is up, or unset it for a Redis of this market's own.",
+      cause: error,
+    });
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/** The message of what lies at the bottom: `fetch failed` and the like say nothing by themselves. */
+function rootMessage(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return rootMessage(error.errors[0]);
+  if (error instanceof Error && error.name === "TimeoutError")
+    return `no answer within ${deadlineMs / 1000} s`;
+  if (error instanceof Error && error.cause instanceof Error) return rootMessage(error.cause);
+  return messageOf(error).replace(/\.$/, "");
+}

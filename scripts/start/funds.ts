@@ -1,0 +1,64 @@
+import { createTestClient, createWalletClient, formatEther, http, parseEther } from "viem";
+import { chainOf, chainTransport, createChainClient } from "../../services/shared/chain/client.ts";
+import { FatalError } from "../../services/shared/errors.ts";
+import type { Holder, Keys } from "./keys.ts";
+import type { MarketChain } from "./market.ts";
+import type { Progress } from "./reporter.ts";
+import { unlessAborted } from "./wait.ts";
+
+/** Who sends transactions and so needs gas. Nodes and measurers never do. */
+const gasPayers: Holder[] = ["match", "workspace", "dispense", "pomc", "api", "operator", "partner"];
+
+/** A sender with less gets twice as much. */
+const enough = parseEther("0.005");
+/** What the deployment takes at most on an OP-stack chain at ordinary fees. */
+const deploymentCost = parseEther("0.01");
+
+type Funding = { chain: MarketChain; keys: Keys; signal: AbortSignal; progress: Progress };
+
+/**
+ * Gives every sender gas: by decree on the embedded chain, from the deployer on any other.
+ *
+ * @throws FatalError `deployer_unfunded`, before anything is sent, saying how much the deployer lacks.
+ */
+export async function fundSenders(funding: Funding): Promise<void> {
+  funding.progress("funding the senders");
+  if (funding.chain.embedded) await fundByDecree(funding);
+  else await fundFromDeployer(funding);
+}
+
+async function fundByDecree({ chain, keys }: Funding): Promise<void> {
+  const test = createTestClient({ mode: "hardhat", transport: http(chain.rpcUrls[0]) });
+  const everyone: Holder[] = [...gasPayers, "deployer", "treasury", "guardian"];
+  for (const holder of everyone) {
+    await test.setBalance({ address: keys[holder].account.address, value: parseEther("1000") });
+  }
+}
+
+async function fundFromDeployer({ chain, keys, signal, progress }: Funding): Promise<void> {
+  const client = createChainClient(chain);
+  const deployer = keys.deployer.account;
+  const balanceOf = (holder: Holder) =>
+    unlessAborted(signal, client.getBalance({ address: keys[holder].account.address }));
+  const poor: Holder[] = [];
+  for (const holder of gasPayers) if ((await balanceOf(holder)) < enough) poor.push(holder);
+  const needed = BigInt(poor.length) * 2n * enough + deploymentCost;
+  const own = await balanceOf("deployer");
+  if (own < needed) {
+    throw new FatalError(
+      `The deployer ${deployer.address} has ${formatEther(own)} ETH on chain ${chain.chainId}; ${formatEther(needed)} are needed to deploy and to give ${poor.length} senders gas.`,
+      { code: "deployer_unfunded", hint: "Send it ETH on this chain, then start again." },
+    );
+  }
+  const wallet = createWalletClient({
+    account: deployer,
+    chain: chainOf(chain.chainId),
+    transport: chainTransport(chain.rpcUrls),
+  });
+  for (const holder of poor) {
+    progress(`funding ${holder}`);
+    const { address } = keys[holder].account;
+    const hash = await wallet.sendTransaction({ to: address, value: 2n * enough });
+    await unlessAborted(signal, client.waitForTransactionReceipt({ hash }));
+  }
+}

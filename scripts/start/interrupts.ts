@@ -1,0 +1,44 @@
+import { FatalError } from "../../services/shared/errors.ts";
+
+export type Interrupts = {
+  /** Aborted by the first signal, or by `fail`. */
+  signal: AbortSignal;
+  /** Resolves when a signal came, rejects with what `fail` was given. */
+  ended: Promise<void>;
+  /** Stops the market because of a fault. */
+  fail(fault: FatalError): void;
+};
+
+/**
+ * Turns signals into one end: the first asks everything to stop, a second Ctrl-C kills what is slow about it, a third
+ * does not wait any longer. Only SIGINT counts up: npm and the bootstrap pass the others on more than once.
+ */
+export function watchInterrupts(options: { say: (line: string) => void; kill: () => void }): Interrupts {
+  const abort = new AbortController();
+  const ended = Promise.withResolvers<void>();
+  ended.promise.catch(() => undefined);
+  let typed = 0;
+  const stop = (name: string) => {
+    if (!abort.signal.aborted) {
+      options.say(`${name}: stopping everything. Ctrl-C again kills what is slow about it.`);
+      abort.abort(new FatalError(`Stopped by ${name}.`, { code: "interrupted" }));
+    }
+    ended.resolve();
+  };
+  process.on("SIGINT", () => {
+    typed += 1;
+    if (typed === 2) options.say("Killing what still runs.");
+    if (typed >= 2) options.kill();
+    if (typed >= 3) process.exit(130);
+    stop("Ctrl-C");
+  });
+  for (const name of ["SIGTERM", "SIGHUP"] as const) process.on(name, () => stop(name));
+  return {
+    signal: abort.signal,
+    ended: ended.promise,
+    fail: (fault) => {
+      abort.abort(fault);
+      ended.reject(fault);
+    },
+  };
+}

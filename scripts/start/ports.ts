@@ -1,0 +1,87 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { isIPv6 } from "node:net";
+import { join } from "node:path";
+import getPort, { portNumbers } from "get-port";
+import { FatalError, messageOf } from "../../services/shared/errors.ts";
+import { choosePort } from "../embedded/ports.ts";
+import type { StartOptions } from "./options.ts";
+
+/** Where everything that listens can be reached. */
+export type Addresses = { api: string; match: string; gateway: string; registry: string };
+
+const services = ["apiServer", "match", "gateway", "dispense", "autoExport", "workspace", "pomc"] as const;
+
+/** Ports are chosen before anything starts, because the services are told each other's addresses. */
+export type Ports = Record<(typeof services)[number], number>;
+
+/** Below those that outgoing connections take: one of these may not be free any more when the service comes to it. */
+const range = { first: 20_000, last: 29_999 };
+
+/**
+ * Chooses a port for every service: the one asked for, else the one of the last start from this folder, else a free one.
+ *
+ * @throws FatalError `port_in_use`, `port_forbidden` or `host_invalid`.
+ */
+export async function choosePorts(options: StartOptions): Promise<Ports> {
+  const file = join(options.stateDir, "ports.json");
+  const last = readLast(file);
+  const free = (service: keyof Ports, host = "127.0.0.1") => {
+    const start = range.first + Math.floor(Math.random() * (range.last - range.first));
+    const candidates = portNumbers(start, range.last);
+    const remembered = last[service];
+    return getPort({ host, port: remembered === undefined ? candidates : [remembered, ...candidates] });
+  };
+  const chosen = (service: keyof Ports, option: string, port: number | undefined) =>
+    port === undefined ? free(service) : choosePort({ option, port });
+  const ports: Ports = {
+    apiServer: await apiPort(options),
+    match: await chosen("match", "--match-port", options.matchPort),
+    gateway: await chosen("gateway", "--gateway-port", options.gatewayPort),
+    dispense: await chosen("dispense", "--registry-port", options.registryPort),
+    autoExport: await free("autoExport"),
+    workspace: await free("workspace"),
+    pomc: await free("pomc"),
+  };
+  mkdirSync(options.stateDir, { recursive: true });
+  writeFileSync(file, JSON.stringify(ports));
+  return ports;
+}
+
+async function apiPort({ host, apiPort: port }: StartOptions): Promise<number> {
+  try {
+    if (port === undefined) return await getPort({ host, port: 8080 });
+  } catch (error) {
+    throw new FatalError(`This machine cannot listen on ${host}: ${messageOf(error)}`, {
+      code: "host_invalid",
+      hint: "Give --host an address of this machine, such as 127.0.0.1 or 0.0.0.0.",
+      cause: error,
+    });
+  }
+  return choosePort({ option: "--api-port", port });
+}
+
+function readLast(file: string): Partial<Ports> {
+  if (!existsSync(file)) return {};
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as Partial<Ports>;
+  } catch (error) {
+    // Cut off by a kill: other ports will do.
+    if (error instanceof SyntaxError) return {};
+    throw error;
+  }
+}
+
+export function addressesOf(ports: Ports, host: string): Addresses {
+  return {
+    api: `http://${reachable(host)}:${ports.apiServer}`,
+    match: `ws://127.0.0.1:${ports.match}`,
+    gateway: `http://127.0.0.1:${ports.gateway}`,
+    registry: `127.0.0.1:${ports.dispense}`,
+  };
+}
+
+/** How this machine itself reaches what listens on `host`, as it stands in a URL. */
+export function reachable(host: string): string {
+  if (host === "0.0.0.0" || host === "::") return "127.0.0.1";
+  return isIPv6(host) ? `[${host}]` : host;
+}

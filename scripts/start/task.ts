@@ -1,0 +1,63 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { forgetProcess, recordProcess, signalGroup } from "../embedded/leftovers.ts";
+import { processStamp } from "../lock.mjs";
+
+const stopDeadlineMs = 10_000;
+
+/**
+ * Runs a program of this checkout to its end, in a group of its own and on record: Ctrl-C in the terminal reaches it
+ * only through `signal`, and what a killed start leaves of it is ended by the next one.
+ *
+ * @returns its exit code (null when a signal ended it) and its output, stdout and stderr together
+ * @throws the signal's reason, once nothing of it is left
+ */
+export async function runTask(options: {
+  name: string;
+  args: string[];
+  cwd: string;
+  env: NodeJS.ProcessEnv;
+  stateDir: string;
+  signal: AbortSignal;
+}): Promise<{ code: number | null; output: string }> {
+  const { name, stateDir, signal } = options;
+  signal.throwIfAborted();
+  const child = spawn(process.execPath, options.args, {
+    cwd: options.cwd,
+    env: options.env,
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const closed = once(child, "close");
+  const pid = child.pid;
+  if (pid === undefined) {
+    throw await closed.then(
+      () => new Error(`${name} did not start.`),
+      (fault: unknown) => fault,
+    );
+  }
+  const stamp = processStamp(pid);
+  if (stamp !== undefined)
+    recordProcess(stateDir, name, { pid, stamp, stopSignal: "SIGTERM", stopDeadlineMs });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (chunk: string) => {
+      output += chunk;
+    });
+  }
+  let kill: NodeJS.Timeout | undefined;
+  const stop = () => {
+    signalGroup(pid, "SIGTERM");
+    kill = setTimeout(() => signalGroup(pid, "SIGKILL"), stopDeadlineMs);
+  };
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    const [code] = (await closed) as [number | null];
+    signal.throwIfAborted();
+    return { code, output };
+  } finally {
+    signal.removeEventListener("abort", stop);
+    clearTimeout(kill);
+    forgetProcess(stateDir, name, pid);
+  }
+}

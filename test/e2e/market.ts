@@ -1,0 +1,195 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import Docker from "dockerode";
+import { signalGroup } from "../../scripts/embedded/leftovers.ts";
+import { parseDeployment } from "../../services/shared/chain/deployment.ts";
+import { rootDir } from "../support/parts.ts";
+
+export type Ended = { code: number | null; signal: NodeJS.Signals | null };
+
+/** A running `npm start`, as a user's terminal would have it: in a process group of its own. */
+export type Start = {
+  pid: number;
+  stdout: () => string;
+  stderr: () => string;
+  ended: Promise<Ended>;
+  /** Resolves when stdout or stderr has this; rejects when the process ends first. */
+  saw: (text: string) => Promise<void>;
+  /** What Ctrl-C does: SIGINT to the whole group. */
+  interrupt: () => void;
+  /** Pid of the program itself, below npm, the shell and the bootstrap. */
+  program: () => number;
+};
+
+const started: ChildProcess[] = [];
+
+/** Runs `npm start -- <args>` with the test's own environment and what is given on top of it. */
+export function npmStart(args: string[], env: Record<string, string> = {}): Start {
+  const child = spawn("npm", ["start", "--", ...args], {
+    cwd: rootDir,
+    env: { ...inherited(), ...env },
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  started.push(child);
+  const { pid } = child;
+  if (pid === undefined) throw new Error("npm cannot be run.");
+  const output = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].setEncoding("utf8").on("data", (chunk: string) => {
+      output[name] += chunk;
+    });
+  }
+  const ended = once(child, "close").then(([code, signal]): Ended => ({ code, signal }));
+  const saw = async (text: string) => {
+    let over: Ended | undefined;
+    void ended.then((end) => {
+      over = end;
+    });
+    while (!output.stdout.includes(text) && !output.stderr.includes(text)) {
+      if (over !== undefined) {
+        throw new Error(`npm start ended (${JSON.stringify(over)}) before it said ${JSON.stringify(text)}:
+${output.stdout}
+${output.stderr}`);
+      }
+      await delay(50);
+    }
+  };
+  return {
+    pid,
+    ended,
+    saw,
+    stdout: () => output.stdout,
+    stderr: () => output.stderr,
+    interrupt: () => signalGroup(pid, "SIGINT"),
+    program: () => programOf(pid),
+  };
+}
+
+/** Kills what a failed test left running. */
+export async function endStarted(): Promise<void> {
+  for (const child of started.splice(0)) {
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) continue;
+    const closed = once(child, "close");
+    signalGroup(child.pid, "SIGTERM");
+    await closed;
+  }
+}
+
+/** A folder for the state of one market; what fails leaves its logs to be looked at. */
+export function stateDir(): string {
+  return mkdtempSync(join(tmpdir(), "ngpu-e2e-"));
+}
+
+export function removeDir(dir: string): void {
+  rmSync(dir, { recursive: true, force: true });
+}
+
+/** Without what would configure a market, or is npm's own of the outer run. */
+function inherited(): NodeJS.ProcessEnv {
+  const configured = [
+    "CHAIN_RPC_URLS",
+    "DEPLOYER_KEY",
+    "DATABASE_ADMIN_URL",
+    "REDIS_URL",
+    "INIT_CWD",
+    "NO_COLOR",
+  ];
+  return Object.fromEntries(
+    Object.entries(process.env).filter(
+      ([name]) => !configured.includes(name) && !/^npm_/i.test(name) && !name.startsWith("TEST_"),
+    ),
+  );
+}
+
+type Process = { pid: number; group: number; command: string; text: string };
+
+/** Every process of this machine but this one, with all that may name a folder: command line, folder, environment. */
+function processes(): Process[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .flatMap((pid) => {
+      try {
+        const read = (file: string) => readFileSync(`/proc/${pid}/${file}`, "utf8").replaceAll("\0", " ");
+        const stat = read("stat");
+        const [state, , group] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+        if (state === "Z") return [];
+        const command = read("cmdline");
+        return [{ pid: Number(pid), group: Number(group), command, text: `${command} ${read("environ")}` }];
+      } catch {
+        // It has ended meanwhile, or belongs to the kernel.
+        return [];
+      }
+    });
+}
+
+/** Command lines of processes that have to do with this folder. */
+export function processesOf(dir: string): string[] {
+  return processes()
+    .filter(({ text }) => text.includes(dir))
+    .map(({ pid, command }) => `${pid} ${command}`);
+}
+
+function programOf(group: number): number {
+  const found = processes().find(
+    (one) => one.group === group && /^\S*node \S*scripts\/start\/index\.ts/.test(one.command),
+  );
+  if (found === undefined) throw new Error(`There is no start program in group ${group}.`);
+  return found.pid;
+}
+
+/** Containers and networks of the market in this folder, running or not. */
+export async function engineObjects(dir: string): Promise<string[]> {
+  const docker = new Docker({ socketPath: engineSocket() });
+  const { contracts } = parseDeployment(JSON.parse(readFileSync(join(dir, "deployment.json"), "utf8")));
+  const filters = { label: [`ngpu.market=${contracts.ComputeNode.slice(2, 10).toLowerCase()}`] };
+  const containers = await docker.listContainers({ all: true, filters });
+  const networks = await docker.listNetworks({ filters });
+  return [
+    ...containers.map(({ Names, State }) => `${Names.join()} ${State}`),
+    ...networks.map(({ Name }) => Name),
+  ];
+}
+
+export function engineSocket(): string {
+  const host = process.env.DOCKER_HOST;
+  return host?.startsWith("unix://") ? host.slice("unix://".length) : "/var/run/docker.sock";
+}
+
+/** True when somebody listens there. */
+export async function isOpen(port: number): Promise<boolean> {
+  const socket = connect({ host: "127.0.0.1", port });
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch {
+    // Refused: nobody does.
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** Ports that the market in this folder was told to use. */
+export function portsOf(dir: string): number[] {
+  return Object.values(JSON.parse(readFileSync(join(dir, "ports.json"), "utf8")) as Record<string, number>);
+}
+
+/** What is left of the market in this folder; empty when it has gone without a trace but its folder. */
+export async function leftovers(dir: string): Promise<string[]> {
+  const open = await Promise.all(
+    portsOf(dir).map(async (port) => ((await isOpen(port)) ? [`port ${port} is open`] : [])),
+  );
+  const records = readdirSync(join(dir, "run"));
+  return [...processesOf(dir), ...(await engineObjects(dir)), ...open.flat(), ...records];
+}
+
+/** The last line of a text, parsed. */
+export function lastLine(text: string): unknown {
+  return JSON.parse(text.trimEnd().split("\n").at(-1) ?? "");
+}

@@ -1,0 +1,177 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
+import { type AddressInfo, createServer } from "node:net";
+import { join } from "node:path";
+import { json } from "node:stream/consumers";
+import { expect } from "chai";
+import pg from "pg";
+import { generatePrivateKey } from "viem/accounts";
+import { runToEnd } from "../../scripts/embedded/command.ts";
+import { newestMigration } from "../../services/shared/db/migrate.ts";
+import { deploymentDocument } from "../services/support/deployment.ts";
+import { rootDir } from "../support/parts.ts";
+import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import { createTestRedis } from "../support/redis.ts";
+import { processesOf, removeDir, stateDir } from "./market.ts";
+
+const services = ["autoExport", "match", "workspace", "dispense", "pomc", "gateway", "apiServer"] as const;
+type Service = (typeof services)[number];
+
+const nowhere = "127.0.0.1:1";
+const image = `127.0.0.1:5000/ngpu/probe@sha256:${"0".repeat(64)}`;
+const token = "t".repeat(64);
+
+/** Needed by all but the gateway. */
+const followers = ["autoExport", "match", "workspace", "dispense", "pomc", "apiServer"] as const;
+const queued = ["match", "workspace", "dispense", "apiServer"] as const;
+
+/** An endpoint that answers what a start asks, as the deployment's chain would. */
+const endpoint = createHttpServer(async (request, response) => {
+  const { id, method } = (await json(request)) as { id: number; method: string };
+  const answers: Record<string, string> = { eth_chainId: "0x7a69", eth_getCode: "0x01" };
+  response.setHeader("content-type", "application/json");
+  response.end(JSON.stringify({ jsonrpc: "2.0", id, result: answers[method] ?? null }));
+});
+
+describe("a service started alone", function () {
+  this.timeout(60_000);
+  const dir = stateDir();
+  const deploymentFile = join(dir, "deployment.json");
+  let database: TestDatabase;
+  let redisUrl: string;
+  let chainUrl: string;
+
+  before(async () => {
+    endpoint.listen(0, "127.0.0.1");
+    chainUrl = `http://127.0.0.1:${(endpoint.address() as AddressInfo).port}`;
+    database = await createTestDatabase();
+    redisUrl = await createTestRedis();
+    mkdirSync(join(dir, "images"));
+    writeFileSync(deploymentFile, JSON.stringify(deploymentDocument));
+  });
+  after(async () => {
+    endpoint.close();
+    await database.drop();
+    removeDir(dir);
+  });
+
+  /** Everything that any of them reads. */
+  const complete = (over: Record<string, string> = {}): Record<string, string> => ({
+    CHAIN_RPC_URLS: chainUrl,
+    DEPLOYMENT_FILE: deploymentFile,
+    DATABASE_URL: database.url,
+    REDIS_URL: redisUrl,
+    SIGNER_KEY: generatePrivateKey(),
+    PUBLIC_URL: "http://127.0.0.1:8080",
+    GATEWAY_URL: "http://127.0.0.1:8081",
+    GATEWAY_URLS: "http://127.0.0.1:8081",
+    GATEWAY_TOKEN: token,
+    MATCH_URLS: "ws://127.0.0.1:8082",
+    PUBLIC_RPC_URLS: "http://127.0.0.1:8545",
+    PROBE_IMAGE: image,
+    IMAGE_STORE: join(dir, "images"),
+    LOG_LEVEL: "silent",
+    ...over,
+  });
+
+  /** The one message of a start that is refused, at the latest after 20 s. */
+  const refusal = async (service: Service, env: Record<string, string>): Promise<string> => {
+    const began = performance.now();
+    const entry = join(rootDir, "services", service, "index.ts");
+    const { PATH = "" } = process.env;
+    const { code, output } = await runToEnd(process.execPath, [entry], {
+      cwd: rootDir,
+      env: { PATH, ...env },
+    });
+    expect(code, output).to.equal(1);
+    expect(performance.now() - began).to.be.lessThan(20_000);
+    expect(output).not.to.match(/\n\s+at /);
+    expect(processesOf(dir)).to.deep.equal([]);
+    return output;
+  };
+  const each = async (
+    names: readonly Service[],
+    env: Record<string, string>,
+    check: (said: string, service: Service) => void,
+  ) => {
+    for (const service of names) check(await refusal(service, env), service);
+  };
+
+  it("names every variable that it lacks", () =>
+    each(services, { LOG_LEVEL: "loud" }, (said, service) => {
+      expect(said, service).to.match(/^The environment is not complete:\n/);
+      expect(said).to.match(/^ {2}DATABASE_URL is not set \(.+\)$/m);
+      expect(said).to.match(/^ {2}LOG_LEVEL /m);
+      if (service !== "gateway") expect(said).to.match(/^ {2}CHAIN_RPC_URLS is not set/m);
+      expect(said).to.include(".env.example");
+    }));
+
+  it("says that there is no deployment", () =>
+    each(services, complete({ DEPLOYMENT_FILE: join(dir, "none.json") }), (said) => {
+      expect(said).to.include("none.json cannot be read").and.to.include("Set DEPLOYMENT_FILE");
+    }));
+
+  it("says that the chain does not answer", () =>
+    each(followers, complete({ CHAIN_RPC_URLS: `http://${nowhere}` }), (said, service) => {
+      expect(said, service).to.include("The chain does not answer").and.to.include("Check CHAIN_RPC_URLS");
+    }));
+
+  it("does not wait long for a chain that accepts and stays silent", async () => {
+    const silent = createServer().listen(0, "127.0.0.1");
+    const { port } = silent.address() as AddressInfo;
+    const said = await refusal("pomc", complete({ CHAIN_RPC_URLS: `http://127.0.0.1:${port}` }));
+    silent.close();
+    expect(said).to.include("The chain does not answer: no answer within 15 s");
+  });
+
+  it("says that Postgres does not answer", () =>
+    each(services, complete({ DATABASE_URL: `postgres://ngpu:secret@${nowhere}/ngpu` }), (said, service) => {
+      expect(said, service).to.include("Postgres does not answer").and.to.include("Check DATABASE_URL");
+      expect(said).not.to.include("secret");
+    }));
+
+  it("says that Redis does not answer", () =>
+    each(queued, complete({ REDIS_URL: `redis://${nowhere}` }), (said, service) => {
+      expect(said, service).to.include("Redis does not answer").and.to.include("Check REDIS_URL");
+    }));
+
+  it("says that Postgres does not let it in", async () => {
+    const url = new URL(database.url);
+    url.password = "wrong";
+    const said = await refusal("gateway", complete({ DATABASE_URL: url.href }));
+    expect(said).to.include("password authentication failed").and.to.include("in DATABASE_URL");
+  });
+
+  it("says which command brings an older database up to date, and that command does", async () => {
+    const older = await createTestDatabase();
+    const client = new pg.Client({ connectionString: older.url });
+    await client.connect();
+    // The table's schema stays as it is: what the last migration makes, it must be able to make again.
+    const { rows } = await client.query<{ name: string }>(
+      "delete from app.migration where id = (select max(id) from app.migration) returning name",
+    );
+    await client.end();
+    expect(rows[0]?.name).to.equal(newestMigration());
+    const said = await refusal("gateway", complete({ DATABASE_URL: older.url }));
+    await older.drop();
+    expect(said).to.match(/The database schema is \S+; this version needs /);
+    expect(said).to.include(newestMigration());
+    const command = /Run `(.+)` with DATABASE_ADMIN_URL/.exec(said)?.[1] ?? "";
+    const empty = await createTestDatabase();
+    const env = { ...process.env, DATABASE_ADMIN_URL: empty.url };
+    const migrated = await runToEnd("bash", ["-c", command], { cwd: rootDir, env });
+    await empty.drop();
+    expect(migrated).to.deep.equal({ code: 0, output: "The database is up to date.\n" });
+  });
+
+  it("says that a database is newer than it", async () => {
+    const newer = await createTestDatabase();
+    const client = new pg.Client({ connectionString: newer.url });
+    await client.connect();
+    await client.query("insert into app.migration (name, run_on) values ('9999_later', now())");
+    await client.end();
+    const said = await refusal("gateway", complete({ DATABASE_URL: newer.url }));
+    await newer.drop();
+    expect(said).to.include("The database schema is 9999_later").and.to.include("Start the version that");
+  });
+});

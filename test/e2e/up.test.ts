@@ -1,0 +1,123 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { expect } from "chai";
+import Docker from "dockerode";
+import { signalGroup } from "../../scripts/embedded/leftovers.ts";
+import {
+  endStarted,
+  engineObjects,
+  engineSocket,
+  leftovers,
+  npmStart,
+  processesOf,
+  removeDir,
+  type Start,
+  stateDir,
+} from "./market.ts";
+
+const run = promisify(execFile);
+const up = "ngpu is up";
+
+/** A command of the panel as it is pasted: from its `curl` to the end of its last line. */
+function commandIn(panel: string, path: string): string {
+  const lines = panel.split("\n");
+  const first = lines.findIndex((line) => line.startsWith("curl ") && line.includes(path));
+  const last = lines.findIndex((line, index) => index >= first && !line.endsWith("\\"));
+  return lines.slice(first, last + 1).join("\n");
+}
+
+async function paste(command: string): Promise<string> {
+  return (await run("bash", ["-c", command])).stdout;
+}
+
+async function runningContainers(): Promise<number> {
+  const docker = new Docker({ socketPath: engineSocket() });
+  return (await docker.listContainers({ filters: { label: ["ngpu.workspace"] } })).length;
+}
+
+describe("npm start", function () {
+  this.timeout(300_000);
+  const dir = stateDir();
+  let start: Start;
+
+  const startAgain = async (text = up) => {
+    start = npmStart(["--state-dir", dir]);
+    await start.saw(text);
+  };
+  afterEach(function () {
+    if (this.currentTest?.state === "failed") process.stderr.write(`${start.stdout()}\n${start.stderr()}\n`);
+  });
+  after(async () => {
+    await endStarted();
+    removeDir(dir);
+  });
+
+  it("ends in a panel and stays up", async () => {
+    await startAgain();
+    expect(start.stdout()).to.match(/Partner key +\S+ +\(shown this once\)/);
+    expect(await runningContainers()).to.be.greaterThan(0);
+  });
+
+  it("prints a command that streams a chat when pasted", async () => {
+    const answer = await paste(commandIn(start.stdout(), "/v1/chat/completions"));
+    const events = answer.trim().split("\n\n");
+    expect(events.at(-1)).to.equal("data: [DONE]");
+    const pieces = events
+      .slice(0, -1)
+      .map((event) => JSON.parse(event.replace(/^data: /, "")) as Record<string, unknown>);
+    expect(pieces.length).to.be.greaterThan(1);
+    for (const piece of pieces) expect(piece.object).to.equal("chat.completion.chunk");
+  });
+
+  it("prints a command that shows the account when pasted", async () => {
+    const account = JSON.parse(await paste(commandIn(start.stdout(), "/v1/account"))) as {
+      wallet: string;
+      refundable: string;
+    };
+    expect(account.wallet).to.match(/^0x[0-9a-f]{40}$/);
+    expect(BigInt(account.refundable) > 0n).to.equal(true);
+  });
+
+  it("serves its docs page and its description", async () => {
+    const url = /API docs +(\S+)/.exec(start.stdout())?.[1] ?? "";
+    const page = await fetch(url);
+    expect(page.status).to.equal(200);
+    expect(page.headers.get("content-type")).to.include("text/html");
+    const description = await fetch(new URL("/openapi.json", url));
+    expect(((await description.json()) as { openapi: string }).openapi).to.match(/^3\./);
+  });
+
+  it("stops everything on Ctrl-C within 30 s and exits 0", async () => {
+    const began = performance.now();
+    start.interrupt();
+    expect(await start.ended).to.deep.equal({ code: 0, signal: null });
+    expect(performance.now() - began).to.be.lessThan(30_000);
+    expect(await leftovers(dir)).to.deep.equal([]);
+  });
+
+  it("comes up again from the same folder and says that the database began anew", async () => {
+    await startAgain();
+    expect(start.stdout()).to.include("begun anew, because the embedded chain starts afresh");
+  });
+
+  it("leaves its parts behind when the program alone is killed, and the next start ends them first", async () => {
+    process.kill(start.program(), "SIGKILL");
+    await start.ended;
+    expect(processesOf(dir).length).to.be.greaterThan(8);
+    expect((await engineObjects(dir)).length).to.be.greaterThan(0);
+    await startAgain("nodeListen starts the container");
+    expect(start.stdout()).to.match(/Stopped what a killed run had left: .*match/);
+    expect(start.stdout()).to.match(/Removed \d+ containers? that a killed run had left/);
+  });
+
+  it("does so too when everything of the terminal is killed at once", async () => {
+    signalGroup(start.pid, "SIGKILL");
+    await start.ended;
+    expect(processesOf(dir).length).to.be.greaterThan(8);
+    await startAgain();
+    expect(start.stdout()).to.match(/Stopped what a killed run had left/);
+    start.interrupt();
+    expect((await start.ended).code).to.equal(0);
+    expect(await leftovers(dir)).to.deep.equal([]);
+  });
+});
