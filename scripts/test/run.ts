@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { signalGroup } from "../embedded/leftovers.ts";
@@ -8,7 +8,7 @@ import { readReport, reportVariable, type TestReport } from "./report.ts";
 
 export type ProcessRun = {
   rootDir: string;
-  /** Where the counts and the output go, without their endings; no two runs may have the same. */
+  /** Where the counts and the output go, without their endings; two runs at once need different ones. */
   scratch: string;
   /** The program below node_modules, and its arguments. */
   command: readonly string[];
@@ -42,6 +42,8 @@ export async function runProcess({
   signal,
 }: ProcessRun): Promise<ProcessOutcome> {
   const [reportFile, outputFile] = [`${scratch}.json`, `${scratch}.log`];
+  // That of an earlier stage would count for this one.
+  rmSync(reportFile, { force: true });
   const output = openSync(outputFile, "w");
   const [program = "", ...args] = command;
   const child = spawn(process.execPath, [join("node_modules", program), ...args], {

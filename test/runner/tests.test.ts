@@ -11,7 +11,7 @@ const nothing = { databases: async () => ({}), docker: async () => ({}), stop: a
 /** Runs test files given by name and content. */
 async function outcomeOf(
   files: Record<string, string>,
-  { quick = false, processes = "together" as "together" | "apart" } = {},
+  { quick = false, processes = "together" as "together" | "apart", stateDir = "" } = {},
 ): Promise<Outcome> {
   using dir = temporaryDir();
   mkdirSync(join(dir.path, "test"));
@@ -20,7 +20,13 @@ async function outcomeOf(
   for (const [name, text] of Object.entries(files)) writeFileSync(join(dir.path, "test", name), text);
   const run = { files: ["test/*.test.ts"], command: mocha, env: async () => ({}), processes, silent: true };
   const signal = new AbortController().signal;
-  return await runTests(run, { rootDir: dir.path, stateDir: dir.path, quick, parts: nothing, signal });
+  return await runTests(run, {
+    rootDir: dir.path,
+    stateDir: stateDir || dir.path,
+    quick,
+    parts: nothing,
+    signal,
+  });
 }
 
 const pass = 'it("holds", () => undefined);';
@@ -67,6 +73,13 @@ describe("test runner", () => {
     const outcome = await outcomeOf(files, { processes: "apart" });
     const note = "3 passed, 1 failed\n    test/b.test.ts: 1 failed";
     expect(outcome).to.deep.equal({ passed: 3, failed: 1, note });
+  });
+
+  it("does not take the counts of an earlier run for its own", async () => {
+    using dir = temporaryDir();
+    writeFileSync(join(dir.path, "run-0.json"), JSON.stringify({ passed: 9, failed: 0, skipped: 0 }));
+    const outcome = await outcomeOf({ "a.test.ts": 'import "./not-there.ts";' }, { stateDir: dir.path });
+    expect(outcome).to.include({ passed: 0, failed: 1 });
   });
 
   it("counts a hook that fails", async () => {
