@@ -17,7 +17,7 @@ export type ProcessOptions = {
   /** The whole environment of the child. Default: this process's own. */
   env?: NodeJS.ProcessEnv;
   /** Asked again and again until true. A throw counts as "not yet", and is the cause of a missed deadline. */
-  ready: (signal: AbortSignal) => Promise<boolean>;
+  ready: (signal: AbortSignal, pid: number) => Promise<boolean>;
   /** How long it may take to become ready, in ms. Default 30,000. */
   readyDeadlineMs?: number;
   /** What asks it to end. Default SIGTERM. */
@@ -99,7 +99,7 @@ async function launch(options: ProcessOptions): Promise<RunningProcess> {
   if (pid === undefined) throw await spawnFailure(options, child);
   const stop = stopper(options, pid, exited);
   try {
-    await untilReady(options, exited, logFile.path);
+    await untilReady(options, pid, exited, logFile.path);
   } catch (error) {
     await stop();
     throw error;
@@ -151,7 +151,12 @@ function spawnFailure(options: ProcessOptions, child: ChildProcess): Promise<Fat
   });
 }
 
-async function untilReady(options: ProcessOptions, exited: Promise<Exit>, logFile: string): Promise<void> {
+async function untilReady(
+  options: ProcessOptions,
+  pid: number,
+  exited: Promise<Exit>,
+  logFile: string,
+): Promise<void> {
   const { name, readyDeadlineMs = 30_000 } = options;
   const deadline = AbortSignal.timeout(readyDeadlineMs);
   const signal = AbortSignal.any([deadline, ...(options.signal ? [options.signal] : [])]);
@@ -161,7 +166,7 @@ async function untilReady(options: ProcessOptions, exited: Promise<Exit>, logFil
   });
   let lastFault: unknown;
   for (;;) {
-    const asked = options.ready(signal).catch((error: unknown) => {
+    const asked = options.ready(signal, pid).catch((error: unknown) => {
       lastFault = error;
       return false;
     });

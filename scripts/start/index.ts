@@ -58,10 +58,17 @@ async function run(
     });
     interrupts.fail(fault);
   };
-  const journey = await runMarket({
-    ...{ rootDir, options, env, reporter, onExit, onStop: stack.push },
-    signal: interrupts.signal,
-  });
+  let journey: Awaited<ReturnType<typeof runMarket>>;
+  try {
+    journey = await runMarket({
+      ...{ rootDir, options, env, reporter, onExit, onStop: stack.push },
+      signal: interrupts.signal,
+    });
+  } catch (error) {
+    // What ends from here on is being stopped, and not the reason.
+    stopping = true;
+    throw error;
+  }
   if (!options.once) {
     reporter.say(panel({ ...journey, stateDir: options.stateDir }));
     if (json) process.stdout.write(`${toJson(journey.result)}\n`);

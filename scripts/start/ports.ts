@@ -1,5 +1,6 @@
+import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { isIPv6 } from "node:net";
+import { createServer, isIPv6 } from "node:net";
 import { join } from "node:path";
 import getPort, { portNumbers } from "get-port";
 import { FatalError, messageOf } from "../../services/shared/errors.ts";
@@ -45,6 +46,25 @@ export async function choosePorts(options: StartOptions): Promise<Ports> {
   mkdirSync(options.stateDir, { recursive: true });
   writeFileSync(file, JSON.stringify(ports));
   return ports;
+}
+
+/**
+ * Keeps the chosen ports from everybody else, another start above all, until the services are about to listen on them.
+ *
+ * @returns What lets go of them.
+ */
+export async function holdPorts(ports: Ports, host: string): Promise<() => Promise<void>> {
+  const holders = await Promise.all(
+    services.map(async (service) => {
+      const server = createServer((socket) => socket.destroy());
+      server.listen({ port: ports[service], host: service === "apiServer" ? host : "127.0.0.1" });
+      await once(server, "listening");
+      return server;
+    }),
+  );
+  return async () => {
+    await Promise.all(holders.map((server) => new Promise((resolve) => server.close(resolve))));
+  };
 }
 
 async function apiPort({ host, apiPort: port }: StartOptions): Promise<number> {

@@ -11,7 +11,7 @@ import { loadKeys } from "./keys.ts";
 import type { Market, MarketImages } from "./market.ts";
 import type { StartOptions } from "./options.ts";
 import { type Parts, startParts } from "./parts.ts";
-import { type Addresses, addressesOf, choosePorts, type Ports } from "./ports.ts";
+import { type Addresses, addressesOf, choosePorts, holdPorts, type Ports } from "./ports.ts";
 import type { Reporter } from "./reporter.ts";
 import { startServices } from "./services.ts";
 import { allOrNothing } from "./together.ts";
@@ -29,7 +29,11 @@ export type RunContext = {
 /** Brings the whole market up and walks the journey; what is started is registered with `onStop`. */
 export async function runMarket(context: RunContext): Promise<Journey & { addresses: Addresses }> {
   const { rootDir, options, env, reporter, signal, onStop } = context;
-  const ports = await reporter.check("ports", () => choosePorts(options));
+  const { ports, letGo } = await reporter.check("ports", async () => {
+    const chosen = await choosePorts(options);
+    return { ports: chosen, letGo: await holdPorts(chosen, options.host) };
+  });
+  onStop("ports", letGo);
   const addresses = addressesOf(ports, options.host);
   const { keys, databaseSecret } = await reporter.check("keys", async () =>
     loadKeys(options.stateDir, env.CHAIN_RPC_URLS === undefined ? undefined : env.DEPLOYER_KEY),
@@ -52,6 +56,7 @@ export async function runMarket(context: RunContext): Promise<Journey & { addres
     logLevel: env.LOG_LEVEL,
   };
   await reporter.check("containers", () => ownContainers(market, addresses));
+  await letGo();
   await bringUp(market, { ports, addresses, prepared });
   return { ...(await walk(market, addresses, prepared.images)), addresses };
 }

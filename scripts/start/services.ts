@@ -115,7 +115,11 @@ export async function startProgram(
     cwd: market.rootDir,
     stateDir: market.stateDir,
     env: program.env,
-    ready: async (signal) => (await fetch(program.healthUrl, { signal })).ok,
+    ready: async (signal, pid) => {
+      const response = await fetch(program.healthUrl, { signal });
+      // Somebody else's program may have taken the port in the meantime, and answer in place of ours.
+      return response.ok && ((await response.json()) as { pid?: number }).pid === pid;
+    },
     readyDeadlineMs: 60_000,
     stopDeadlineMs: 20_000,
     signal: market.signal,

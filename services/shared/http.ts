@@ -9,7 +9,7 @@ import { toJson } from "./json.ts";
 import type { ServiceContext } from "./lifecycle.ts";
 import type { Logger } from "./logger.ts";
 
-/** What /healthz answers with: 200 when ok, else 503. */
+/** What /healthz answers with, beside the process's number: 200 when ok, else 503. */
 export type Health = { ok: boolean; details?: Record<string, unknown> };
 
 /** An express app with the headers, JSON limits and endpoints that every service has: /healthz and /metrics. */
@@ -25,7 +25,7 @@ export function createApp(options: { health: () => Promise<Health> | Health; reg
     response
       .status(health.ok ? 200 : 503)
       .type("json")
-      .send(toJson(health));
+      .send(toJson({ ...health, pid: process.pid }));
   });
   app.get("/metrics", async (_request, response) => {
     response.type(options.registry.contentType).send(await options.registry.metrics());
