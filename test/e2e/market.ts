@@ -30,7 +30,16 @@ const started: ChildProcess[] = [];
 
 /** Runs `npm start -- <args>` with the test's own environment and what is given on top of it. */
 export function npmStart(args: string[], env: Record<string, string> = {}): Start {
-  const child = spawn("npm", ["start", "--", ...args], {
+  return run("npm", ["start", "--", ...args], env);
+}
+
+/** What npm's script runs, without npm: the shell that npm puts between ends by SIGINT itself, and hides the exit code. */
+export function bareStart(args: string[], env: Record<string, string> = {}): Start {
+  return run("node", ["scripts/bootstrap.mjs", "scripts/start/index.ts", ...args], env);
+}
+
+function run(command: string, args: string[], env: Record<string, string>): Start {
+  const child = spawn(command, args, {
     cwd: rootDir,
     env: { ...inherited(), ...env },
     detached: true,
@@ -38,7 +47,7 @@ export function npmStart(args: string[], env: Record<string, string> = {}): Star
   });
   started.push(child);
   const { pid } = child;
-  if (pid === undefined) throw new Error("npm cannot be run.");
+  if (pid === undefined) throw new Error(`${command} cannot be run.`);
   const output = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {
     child[name].setEncoding("utf8").on("data", (chunk: string) => {
@@ -143,26 +152,38 @@ function programOf(group: number): number {
   return found.pid;
 }
 
-/** Containers and networks of the market in this folder, running or not. */
-export async function engineObjects(dir: string): Promise<string[]> {
-  const docker = new Docker({ socketPath: engineSocket() });
-  const { contracts } = parseDeployment(JSON.parse(readFileSync(join(dir, "deployment.json"), "utf8")));
-  const filters = { label: [`ngpu.market=${contracts.ComputeNode.slice(2, 10).toLowerCase()}`] };
-  const containers = await docker.listContainers({ all: true, filters });
-  const networks = await docker.listNetworks({ filters });
-  return [
-    ...containers.map(({ Names, State }) => `${Names.join()} ${State}`),
-    ...networks.map(({ Name }) => Name),
-  ];
+/** Ids of the containers of the market in this folder, running or not. */
+export async function containersOf(dir: string): Promise<string[]> {
+  const { docker, filters } = engineOf(dir);
+  return (await docker.listContainers({ all: true, filters })).map(({ Id }) => Id);
 }
 
-export function engineSocket(): string {
+async function networksOf(dir: string): Promise<string[]> {
+  const { docker, filters } = engineOf(dir);
+  return (await docker.listNetworks({ filters })).map(({ Name }) => Name);
+}
+
+/** Names by which the engine still knows images of the market's own registry. */
+async function imagesOf(dir: string): Promise<string[]> {
+  const { docker } = engineOf(dir);
+  const images = await docker.listImages();
+  const registry = `127.0.0.1:${ports(dir).dispense}/`;
+  return images.flatMap(({ RepoDigests }) => RepoDigests ?? []).filter((name) => name.startsWith(registry));
+}
+
+function engineOf(dir: string) {
+  const { contracts } = parseDeployment(JSON.parse(readFileSync(join(dir, "deployment.json"), "utf8")));
+  const filters = { label: [`ngpu.market=${contracts.ComputeNode.slice(2, 10).toLowerCase()}`] };
+  return { docker: new Docker({ socketPath: engineSocket() }), filters };
+}
+
+function engineSocket(): string {
   const host = process.env.DOCKER_HOST;
   return host?.startsWith("unix://") ? host.slice("unix://".length) : "/var/run/docker.sock";
 }
 
 /** True when somebody listens there. */
-export async function isOpen(port: number): Promise<boolean> {
+async function isOpen(port: number): Promise<boolean> {
   const socket = connect({ host: "127.0.0.1", port });
   try {
     await once(socket, "connect");
@@ -176,17 +197,18 @@ export async function isOpen(port: number): Promise<boolean> {
 }
 
 /** Ports that the market in this folder was told to use. */
-export function portsOf(dir: string): number[] {
-  return Object.values(JSON.parse(readFileSync(join(dir, "ports.json"), "utf8")) as Record<string, number>);
+function ports(dir: string): Record<string, number> {
+  return JSON.parse(readFileSync(join(dir, "ports.json"), "utf8")) as Record<string, number>;
 }
 
 /** What is left of the market in this folder; empty when it has gone without a trace but its folder. */
 export async function leftovers(dir: string): Promise<string[]> {
   const open = await Promise.all(
-    portsOf(dir).map(async (port) => ((await isOpen(port)) ? [`port ${port} is open`] : [])),
+    Object.values(ports(dir)).map(async (port) => ((await isOpen(port)) ? [`port ${port} is open`] : [])),
   );
   const records = readdirSync(join(dir, "run"));
-  return [...processesOf(dir), ...(await engineObjects(dir)), ...open.flat(), ...records];
+  const engine = await Promise.all([containersOf(dir), networksOf(dir), imagesOf(dir)]);
+  return [...processesOf(dir), ...engine.flat(), ...open.flat(), ...records];
 }
 
 /** The last line of a text, parsed. */

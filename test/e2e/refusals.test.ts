@@ -5,17 +5,10 @@ import { type AddressInfo, createServer as createSocketServer } from "node:net";
 import { join } from "node:path";
 import { expect } from "chai";
 import { generatePrivateKey } from "viem/accounts";
-import { z } from "zod";
 import { openState } from "../../scripts/embedded/leftovers.ts";
 import { testCluster } from "../support/postgres.ts";
 import { endStarted, lastLine, npmStart, processesOf, removeDir, stateDir } from "./market.ts";
-
-const failureSchema = z.strictObject({
-  ok: z.literal(false),
-  failedStep: z.string(),
-  error: z.string(),
-  steps: z.array(z.strictObject({ name: z.string(), ms: z.number() })),
-});
+import { failureSchema } from "./result.ts";
 
 const key = generatePrivateKey();
 const nowhere = "127.0.0.1:1";

@@ -37,3 +37,11 @@ export const journeySteps = [
   ...["node", "measurer", "measurement", "partner", "publish", "assign", "distribute", "run", "task"],
   ...["epoch", "claim", "balance", "stop"],
 ];
+
+/** The last line of a run that failed. */
+export const failureSchema = z.strictObject({
+  ok: z.literal(false),
+  failedStep: z.string(),
+  error: z.string(),
+  steps: z.array(z.strictObject({ name: z.string(), ms: z.number() })),
+});

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
@@ -42,7 +43,7 @@ describe("a service started alone", function () {
   let chainUrl: string;
 
   before(async () => {
-    endpoint.listen(0, "127.0.0.1");
+    await once(endpoint.listen(0, "127.0.0.1"), "listening");
     chainUrl = `http://127.0.0.1:${(endpoint.address() as AddressInfo).port}`;
     database = await createTestDatabase();
     redisUrl = await createTestRedis();
@@ -118,6 +119,7 @@ describe("a service started alone", function () {
 
   it("does not wait long for a chain that accepts and stays silent", async () => {
     const silent = createServer().listen(0, "127.0.0.1");
+    await once(silent, "listening");
     const { port } = silent.address() as AddressInfo;
     const said = await refusal("pomc", complete({ CHAIN_RPC_URLS: `http://127.0.0.1:${port}` }));
     silent.close();
