@@ -5,6 +5,7 @@ import { createChainClient } from "../../services/shared/chain/client.ts";
 import { type Deployment, parseDeployment } from "../../services/shared/chain/deployment.ts";
 import { FatalError } from "../../services/shared/errors.ts";
 import { toJson } from "../../services/shared/json.ts";
+import { fundSenders } from "./funds.ts";
 import type { Holder, Keys } from "./keys.ts";
 import type { Market } from "./market.ts";
 import { choosePeriods, type Periods } from "./periods.ts";
@@ -18,9 +19,10 @@ type Context = Pick<Market, "rootDir" | "stateDir" | "options" | "keys" | "chain
 type Paths = { journal: string; record: string; parameters: string; out: string };
 
 /**
- * Compiles what changed and deploys with Hardhat Ignition; on a chain that has the contracts already, only reads them.
+ * Gives the senders gas, compiles what changed and deploys with Hardhat Ignition; on a chain that has the contracts
+ * already, only reads them.
  *
- * @throws FatalError `contracts_failed`, `chain_restarted` or `periods_fixed`.
+ * @throws FatalError `contracts_failed`, `chain_restarted`, `periods_fixed` or `deployer_unfunded`.
  */
 export async function deployContracts(
   context: Context,
@@ -34,6 +36,7 @@ export async function deployContracts(
     asked: context.options.periods,
     deployed: deployed ? readPeriods(paths.parameters) : undefined,
   });
+  await fundSenders({ chain, keys: context.keys, signal: context.signal, progress, deploys: !deployed });
   progress("compiling");
   const hardhat = join(rootDir, "node_modules/hardhat/dist/src/cli.js");
   await mustRun(context, "compile", "The contracts do not compile", [hardhat, "build", "--quiet"]);

@@ -14,7 +14,14 @@ const enough = parseEther("0.005");
 /** What the deployment takes at most on an OP-stack chain at ordinary fees. */
 const deploymentCost = parseEther("0.01");
 
-type Funding = { chain: MarketChain; keys: Keys; signal: AbortSignal; progress: Progress };
+type Funding = {
+  chain: MarketChain;
+  keys: Keys;
+  signal: AbortSignal;
+  progress: Progress;
+  /** The deployer has the deployment to pay, too. */
+  deploys: boolean;
+};
 
 /**
  * Gives every sender gas: by decree on the embedded chain, from the deployer on any other.
@@ -35,18 +42,18 @@ async function fundByDecree({ chain, keys }: Funding): Promise<void> {
   }
 }
 
-async function fundFromDeployer({ chain, keys, signal, progress }: Funding): Promise<void> {
+async function fundFromDeployer({ chain, keys, signal, progress, deploys }: Funding): Promise<void> {
   const client = createChainClient(chain);
   const deployer = keys.deployer.account;
   const balanceOf = (holder: Holder) =>
     unlessAborted(signal, client.getBalance({ address: keys[holder].account.address }));
   const poor: Holder[] = [];
   for (const holder of gasPayers) if ((await balanceOf(holder)) < enough) poor.push(holder);
-  const needed = BigInt(poor.length) * 2n * enough + deploymentCost;
+  const needed = BigInt(poor.length) * 2n * enough + (deploys ? deploymentCost : 0n);
   const own = await balanceOf("deployer");
   if (own < needed) {
     throw new FatalError(
-      `The deployer ${deployer.address} has ${formatEther(own)} ETH on chain ${chain.chainId}; ${formatEther(needed)} are needed to deploy and to give ${poor.length} senders gas.`,
+      `The deployer ${deployer.address} has ${formatEther(own)} ETH on chain ${chain.chainId}; ${formatEther(needed)} are needed${deploys ? " to deploy and" : ""} to give ${poor.length} senders gas.`,
       { code: "deployer_unfunded", hint: "Send it ETH on this chain, then start again." },
     );
   }

@@ -72,8 +72,12 @@ export function createReporter(out: NodeJS.WriteStream, signal: () => AbortSigna
       timer = undefined;
     }
   };
-  const lineOf = (mark: string, title: string, started: number, told: string) =>
-    `${mark} ${title.padEnd(46)} ${since(started).padStart(8)}  ${colour("dim", told)}`.trimEnd();
+  const lineOf = (mark: string, title: string, started: number, told: string) => {
+    // In a narrow terminal columns would only wrap.
+    const wide = !live || (out.columns || 80) >= 80;
+    const head = wide ? `${title.padEnd(46)} ${since(started).padStart(8)} ` : `${title}, ${since(started)} `;
+    return `${mark} ${head} ${colour("dim", told)}`.trimEnd();
+  };
 
   return {
     timings,

@@ -4,7 +4,6 @@ import { forgetImages, removeContainers } from "./containers.ts";
 import { deployContracts } from "./contracts.ts";
 import { prepareDatabase } from "./database.ts";
 import type { StartEnv } from "./env.ts";
-import { fundSenders } from "./funds.ts";
 import { buildImages } from "./images.ts";
 import { type Journey, walk } from "./journey/index.ts";
 import { loadKeys } from "./keys.ts";
@@ -81,10 +80,7 @@ async function prepare(
     reporter.step(
       "contracts",
       "Contracts deployed (Hardhat Ignition)",
-      async (progress) => {
-        await fundSenders({ chain, keys, signal, progress });
-        return deployContracts({ rootDir, stateDir, options, keys, chain, signal }, progress);
-      },
+      (progress) => deployContracts({ rootDir, stateDir, options, keys, chain, signal }, progress),
       ({ deployment }) =>
         `${Object.keys(deployment.contracts).length} contracts on chain ${deployment.chainId}`,
     ),

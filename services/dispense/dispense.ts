@@ -33,10 +33,10 @@ export async function startDispense(
   const pool = createPool({ url: settings.DATABASE_URL, name: "dispense", max: settings.CONCURRENCY + 8 });
   context.onStop("postgres", () => pool.end());
   await requireSchema(pool);
+  await requireRedis(settings.REDIS_URL);
   await requireChain(client, deployment);
   const account = privateKeyToAccount(settings.SIGNER_KEY);
   const sender = await createSender({ pool, client, account, deployment, logger, signal });
-  await requireRedis(settings.REDIS_URL);
   const redis = connectRedis(settings.REDIS_URL);
   context.onStop("redis", () => redis.disconnect());
   const registry = createRegistry("dispense");

@@ -24,8 +24,8 @@ export async function startWorkspace(
   const pool = createPool({ url: settings.DATABASE_URL, name: "workspace", max: settings.CONCURRENCY + 4 });
   context.onStop("postgres", () => pool.end());
   await requireSchema(pool);
-  await requireChain(client, deployment);
   await requireRedis(settings.REDIS_URL);
+  await requireChain(client, deployment);
   const redis = connectRedis(settings.REDIS_URL);
   context.onStop("redis", () => redis.disconnect());
   const account = privateKeyToAccount(settings.SIGNER_KEY);
