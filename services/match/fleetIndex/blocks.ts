@@ -65,7 +65,7 @@ export function refreshBlock({ rows, minima, counts }: Blocks, block: number): v
   const first = block * blockSize * nodeStride;
   const end = first + (counts[block] as number) * nodeStride;
   for (let row = first; row < end; row += nodeStride) {
-    const bucket = bucketOf(rows[row + gpuColumn] as number);
+    const bucket = bucketOf(-(rows[row + gpuColumn] as number));
     for (let column = 0; column < scoreCount; column += 1) {
       const at = start + column * bucketCount + bucket;
       const score = rows[row + column] as number;

@@ -4,10 +4,7 @@ import { candidateOf, orderFor, type Ranked, rankedOf, seedOf, wantsImageFirst }
 import { createBlocks } from "./blocks.ts";
 import { claimSlot, classKey, createClass, type NodeClass, refreshInClass, vacateSlot } from "./classes.ts";
 import { blockSize, idColumn, nodeStride, scoreColumn, writeNode } from "./layout.ts";
-import { createSearch } from "./search.ts";
-
-/** An image on so few nodes that looking at each of them is cheaper than searching. */
-const fewHolders = 256;
+import { type Choice, createSearch } from "./search.ts";
 
 /** A node of the index: its own copy, since reservations change it. */
 type Entry = Omit<FleetNode, "free" | "workspaces"> & {
@@ -41,7 +38,8 @@ export function createFleetIndex(nodes: Iterable<FleetNode> = []): FleetIndex {
   const classes = new Map<string, NodeClass>();
   let classList: NodeClass[] = [];
   const byWorkspace = new Map<bigint, Map<number, number>>();
-  const byImage = new Map<string, Set<number>>();
+  const byImage = new Map<string, Map<NodeClass, Set<Entry>>>();
+  const nowhere = new Map<NodeClass, Set<Entry>>();
   const search = createSearch();
   const none = new Set<number>();
 
@@ -60,14 +58,25 @@ export function createFleetIndex(nodes: Iterable<FleetNode> = []): FleetIndex {
     entry.group = group;
     entry.slot = claimSlot(blocks, group, Number(entry.pricePerSecond), moved);
     rewrite(entry);
+    for (const image of entry.images) {
+      const holders = byImage.get(image) ?? new Map<NodeClass, Set<Entry>>();
+      byImage.set(image, holders.set(group, (holders.get(group) ?? new Set()).add(entry)));
+    }
   };
   const rewrite = (entry: Entry) => {
     if (entry.group === null) return;
     writeNode(blocks.rows, entry.slot * nodeStride, entry);
     refreshInClass(blocks, entry.group, Math.floor(entry.slot / blockSize));
   };
-  const displace = ({ group, slot, key }: Entry) => {
+  const displace = (entry: Entry) => {
+    const { group, slot, key } = entry;
     if (group === null) return;
+    for (const image of entry.images) {
+      const holders = byImage.get(image);
+      const own = holders?.get(group);
+      if (own?.delete(entry) && own.size === 0) holders?.delete(group);
+      if (holders?.size === 0) byImage.delete(image);
+    }
     vacateSlot(blocks, group, slot, moved);
     if (group.blocks.length > 0) return;
     classes.delete(key);
@@ -75,11 +84,6 @@ export function createFleetIndex(nodes: Iterable<FleetNode> = []): FleetIndex {
   };
   const note = (entry: Entry, by: 1 | -1) => {
     for (const id of entry.workspaces) count(byWorkspace, id, entry.nodeId, by);
-    for (const image of entry.images) {
-      const holders = byImage.get(image) ?? new Set();
-      if (by === 1) byImage.set(image, holders.add(entry.nodeId));
-      else if (holders.delete(entry.nodeId) && holders.size === 0) byImage.delete(image);
-    }
   };
   const known = (nodeId: number) => {
     const entry = entries.get(nodeId);
@@ -122,36 +126,24 @@ export function createFleetIndex(nodes: Iterable<FleetNode> = []): FleetIndex {
   ) => {
     const seed = seedOf(request.workspaceId);
     const column = scoreColumn(strategy.score);
-    const holders = byImage.get(request.image) ?? none;
-    const exact = request.maxPricePerSecond;
-    const admissible = (id: number) =>
+    const holders = byImage.get(request.image) ?? nowhere;
+    const admits = (id: number) =>
       own?.has(id) !== true &&
       !passed.has(id) &&
       !request.excluded.includes(id) &&
       // The row's price is rounded to 53 bits; only the exact one decides.
-      known(id).pricePerSecond <= exact;
-    const admits = {
-      any: admissible,
-      image: (id: number) => holders.has(id) && admissible(id),
-    };
-    const through = (measured: boolean, which: keyof typeof admits) =>
-      search(classList, blocks, { request, column, seed, measured, admits: admits[which] });
+      known(id).pricePerSecond <= request.maxPricePerSecond;
+    const through = (choice: Choice, measured: boolean) =>
+      search(choice, blocks, { request, column, seed, measured, admits });
     const imageOnly = request.imageAffinity === "require";
     const imageFirst = imageOnly || wantsImageFirst(request, strategy);
-    if (imageFirst && holders.size > fewHolders) {
-      return (
-        through(true, "image") ||
-        (imageOnly ? 0 : through(true, "any")) ||
-        through(false, "image") ||
-        (imageOnly ? 0 : through(false, "any"))
-      );
-    }
-    if (!imageFirst) return through(true, "any") || through(false, "any");
-    const skipped = own === undefined ? passed : new Set([...passed, ...own.keys()]);
-    const near = bestAmong(holders, request, strategy, skipped);
-    // Nothing beats a measured node with the image; a measured one without it beats an unmeasured one with it.
-    if (imageOnly || (near !== undefined && known(near).measured)) return near ?? 0;
-    return through(true, "any") || near || through(false, "any");
+    if (!imageFirst) return through(classList, true) || through(classList, false);
+    return (
+      through(holders, true) ||
+      (imageOnly ? 0 : through(classList, true)) ||
+      through(holders, false) ||
+      (imageOnly ? 0 : through(classList, false))
+    );
   };
   const bestPassing = (
     request: PlacementRequest,
@@ -177,14 +169,14 @@ export function createFleetIndex(nodes: Iterable<FleetNode> = []): FleetIndex {
       };
       if (old !== undefined) note(old, -1);
       note(entry, 1);
-      entries.set(entry.nodeId, entry);
       const stays = old?.group && entry.status === "online" && old.key === entry.key;
-      if (old !== undefined && stays && old.pricePerSecond === entry.pricePerSecond) {
-        entry.group = old.group;
-        entry.slot = old.slot;
-        rewrite(entry);
+      if (old !== undefined && stays && samePlace(old, entry)) {
+        const { group, slot } = old;
+        Object.assign(old, entry, { group, slot });
+        rewrite(old);
         return;
       }
+      entries.set(entry.nodeId, entry);
       if (old !== undefined) displace(old);
       place(entry);
     },
@@ -228,6 +220,16 @@ export function createFleetIndex(nodes: Iterable<FleetNode> = []): FleetIndex {
   };
   for (const node of nodes) index.put(node);
   return index;
+}
+
+/** Whether both lie at one place among the blocks and the holders of images. */
+function samePlace(one: FleetNode, other: FleetNode): boolean {
+  const { images } = one;
+  return (
+    one.pricePerSecond === other.pricePerSecond &&
+    images.size === other.images.size &&
+    [...images].every((image) => other.images.has(image))
+  );
 }
 
 function count(of: Map<bigint, Map<number, number>>, id: bigint, nodeId: number, by: 1 | -1): void {

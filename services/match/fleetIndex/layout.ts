@@ -6,7 +6,7 @@ import { strategies } from "../strategies/all.ts";
  * theirs. "At least" is written as "at most" by its negative, so that every column is a minimum and one comparison with the
  * request's limit tells whether any node below can have enough.
  *
- *   node:            score (one a column of scores) | limited columns | free GPUs | node id
+ *   node:            score (one a column of scores) | limited columns | node id
  *   block and class: score × GPU bucket             | limited columns
  *
  * A score's minimum is kept for each bucket of free GPUs: the cheapest node with 8 free GPUs is found though thousands of
@@ -21,12 +21,23 @@ const scores = [...new Set([strategies.cheapest, ...Object.values(strategies)].m
 /** Column of a strategy's scores. The first one is the price, by which the nodes of a class lie in blocks. */
 export const scoreColumn = (score: (node: FleetNode) => number): number => scores.indexOf(score);
 
-const limited = ["cpuMilli", "memoryMib", "diskGib", "ports", "uptime", "down", "up", "latency"] as const;
+const limited = [
+  "gpus",
+  "cpuMilli",
+  "memoryMib",
+  "diskGib",
+  "ports",
+  "uptime",
+  "down",
+  "up",
+  "latency",
+] as const;
 
 export const scoreCount = scores.length;
 export const limitCount = limited.length;
-export const gpuColumn = scoreCount + limitCount;
-export const idColumn = gpuColumn + 1;
+/** Free GPUs, negative as all that is limited from below. */
+export const gpuColumn = scoreCount;
+export const idColumn = scoreCount + limitCount;
 export const nodeStride = idColumn + 1;
 
 /** A node with so many free GPUs is in the last bucket whose floor it reaches. */
@@ -44,6 +55,7 @@ export function writeNode(rows: Float64Array, start: number, node: FleetNode): v
   for (let column = 0; column < scoreCount; column += 1) rows[start + column] = scores[column]?.(node) ?? 0;
   const { free } = node;
   let at = start + scoreCount;
+  rows[at++] = -free.gpus;
   rows[at++] = -free.cpuMilli;
   rows[at++] = -free.memoryMib;
   rows[at++] = -free.diskGib;
@@ -52,19 +64,19 @@ export function writeNode(rows: Float64Array, start: number, node: FleetNode): v
   rows[at++] = -node.downMbps;
   rows[at++] = -node.upMbps;
   rows[at++] = node.latencyTenthMs ?? Number.POSITIVE_INFINITY;
-  rows[at++] = free.gpus;
   rows[at] = node.nodeId;
 }
 
 /** What the limited columns may be at most, in their order. */
 export function writeLimits(limits: Float64Array, request: PlacementRequest): void {
   const { wanted } = request;
-  limits[0] = -wanted.cpuMilli;
-  limits[1] = -wanted.memoryMib;
-  limits[2] = -wanted.diskGib;
-  limits[3] = -wanted.ports;
-  limits[4] = -request.minUptimePermille;
-  limits[5] = -request.minDownMbps;
-  limits[6] = -request.minUpMbps;
-  limits[7] = request.maxLatencyTenthMs ?? Number.POSITIVE_INFINITY;
+  limits[0] = -wanted.gpus;
+  limits[1] = -wanted.cpuMilli;
+  limits[2] = -wanted.memoryMib;
+  limits[3] = -wanted.diskGib;
+  limits[4] = -wanted.ports;
+  limits[5] = -request.minUptimePermille;
+  limits[6] = -request.minDownMbps;
+  limits[7] = -request.minUpMbps;
+  limits[8] = request.maxLatencyTenthMs ?? Number.POSITIVE_INFINITY;
 }
