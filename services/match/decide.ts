@@ -1,8 +1,6 @@
 import type { Fleet, FleetNode, PlacementRequest, Strategy } from "./fleet.ts";
-import { type Dimension, type Miss, missesOf, without } from "./misses.ts";
-
-/** A node that fits, with what it was ranked by. */
-export type Ranked = { nodeId: number; replicas: number; measured: boolean; score: bigint };
+import { type Dimension, firstMiss, type Miss, missesOf, without } from "./misses.ts";
+import { candidateOf, orderFor, type Ranked, rankedOf, seedOf } from "./order.ts";
 
 /** Refused nodes by the first dimension that refused them: the counts add up to all nodes that do not fit. */
 export type Refusals = Partial<Record<Dimension, number>>;
@@ -15,29 +13,63 @@ export type Decision =
   | { type: "impossible"; refusals: Refusals; nearest: Nearest | null };
 
 /** How many candidates an answer names: the next ones are tried when the chain refuses the first. */
-const rankingLength = 16;
+export const rankingLength = 16;
 
 /**
- * Chooses the node for a replica. It rests on the state of the chain at one block and on the request alone, so anyone can
- * do it again.
- *
- * Of the nodes that fit, those with fewer replicas of the workspace come first, then measured ones, then the strategy's
- * score; equals are ordered by a hash of workspace and node, so that workspaces do not all run to the same node.
+ * Chooses the node for a replica by trying all. It rests on the state of the chain at one block and on the request alone,
+ * so anyone can do it again. The index (fleetIndex/) gives the same answers faster; this is what they are checked against.
  */
 export function decide(fleet: Fleet, request: PlacementRequest, strategy: Strategy): Decision {
   const nodes = new Map(fleet.nodes.map((node) => [node.nodeId, node]));
   for (let place = 0; place < request.place; place += 1) {
-    const before = rank([...nodes.values()], request, strategy)[0];
+    const before = rankAll(nodes.values(), request, strategy)[0];
     const node = before === undefined ? undefined : nodes.get(before.nodeId);
     if (node === undefined) break;
     nodes.set(node.nodeId, taken(node, request));
   }
-  const all = [...nodes.values()];
-  const ranking = rank(all, request, strategy).slice(0, rankingLength);
-  const { refusals, nearest } = account(all, request);
+  const ranking = rankAll(nodes.values(), request, strategy).slice(0, rankingLength);
+  return concluded(ranking, nodes.values(), request);
+}
+
+/** The decision that a ranking and the fleet it was made of amount to. */
+export function concluded(
+  ranking: Ranked[],
+  nodes: Iterable<FleetNode>,
+  request: PlacementRequest,
+): Decision {
   const first = ranking[0];
-  if (first === undefined) return { type: "impossible", refusals, nearest };
-  return { type: "placed", nodeId: first.nodeId, ranking, refusals };
+  if (first !== undefined) {
+    return { type: "placed", nodeId: first.nodeId, ranking, refusals: countRefusals(nodes, request) };
+  }
+  const all = [...nodes];
+  return { type: "impossible", refusals: countRefusals(all, request), nearest: nearestOf(all, request) };
+}
+
+/** The best node by one pass over all, undefined when none fits. */
+export function bestByScan(
+  nodes: Iterable<FleetNode>,
+  request: PlacementRequest,
+  strategy: Strategy,
+): Ranked | undefined {
+  const seed = seedOf(request.workspaceId);
+  const order = orderFor(request, strategy);
+  let best: ReturnType<typeof candidateOf> | undefined;
+  for (const node of nodes) {
+    if (firstMiss(node, request) !== null) continue;
+    const candidate = candidateOf(node, request, strategy, seed);
+    if (best === undefined || order(candidate, best) < 0) best = candidate;
+  }
+  return best === undefined ? undefined : rankedOf(best);
+}
+
+/** Every node that fits, best first. */
+export function rankAll(nodes: Iterable<FleetNode>, request: PlacementRequest, strategy: Strategy): Ranked[] {
+  const seed = seedOf(request.workspaceId);
+  const candidates = [];
+  for (const node of nodes) {
+    if (firstMiss(node, request) === null) candidates.push(candidateOf(node, request, strategy, seed));
+  }
+  return candidates.sort(orderFor(request, strategy)).map(rankedOf);
 }
 
 function taken(node: FleetNode, request: PlacementRequest): FleetNode {
@@ -48,53 +80,34 @@ function taken(node: FleetNode, request: PlacementRequest): FleetNode {
   };
 }
 
-function rank(nodes: readonly FleetNode[], request: PlacementRequest, strategy: Strategy): Ranked[] {
-  return nodes
-    .filter((node) => missesOf(node, request).length === 0)
-    .map((node) => ({
-      nodeId: node.nodeId,
-      replicas: node.workspaces.filter((id) => id === request.workspaceId).length,
-      measured: node.measured,
-      score: strategy(node, request),
-      tie: tieOf(request.workspaceId, node.nodeId),
-    }))
-    .sort(
-      (a, b) =>
-        a.replicas - b.replicas ||
-        Number(b.measured) - Number(a.measured) ||
-        (a.score < b.score ? -1 : a.score > b.score ? 1 : 0) ||
-        a.tie - b.tie ||
-        a.nodeId - b.nodeId,
-    )
-    .map(({ nodeId, replicas, measured, score }) => ({ nodeId, replicas, measured, score }));
+export function countRefusals(nodes: Iterable<FleetNode>, request: PlacementRequest): Refusals {
+  const refusals: Refusals = {};
+  for (const node of nodes) {
+    const miss = firstMiss(node, request);
+    if (miss !== null) refusals[miss] = (refusals[miss] ?? 0) + 1;
+  }
+  return refusals;
 }
 
-function account(
-  nodes: readonly FleetNode[],
-  request: PlacementRequest,
-): { refusals: Refusals; nearest: Nearest | null } {
-  const refusals: Refusals = {};
+/** Fewer misses first, then the smaller sum of shortfalls, each at most 1, then the lower id. */
+function nearestOf(nodes: Iterable<FleetNode>, request: PlacementRequest): Nearest | null {
   let nearest: (Nearest & { distance: number }) | null = null;
+  for (const { nodeId, misses } of refusedOf(nodes, request)) {
+    const distance = misses.length * 100 + misses.reduce((sum, miss) => sum + miss.shortfall, 0);
+    if (
+      nearest === null ||
+      distance < nearest.distance ||
+      (distance === nearest.distance && nodeId < nearest.nodeId)
+    ) {
+      nearest = { nodeId, misses, distance };
+    }
+  }
+  return nearest === null ? null : { nodeId: nearest.nodeId, misses: nearest.misses };
+}
+
+function* refusedOf(nodes: Iterable<FleetNode>, request: PlacementRequest): Iterable<Nearest> {
   for (const node of nodes) {
     const misses = missesOf(node, request);
-    const [first] = misses;
-    if (first === undefined) continue;
-    refusals[first.dimension] = (refusals[first.dimension] ?? 0) + 1;
-    // Fewer misses first, then the smaller sum of shortfalls, each at most 1.
-    const distance = misses.length * 100 + misses.reduce((sum, miss) => sum + miss.shortfall, 0);
-    if (nearest === null || distance < nearest.distance) nearest = { nodeId: node.nodeId, misses, distance };
+    if (misses.length > 0) yield { nodeId: node.nodeId, misses };
   }
-  return {
-    refusals,
-    nearest: nearest === null ? null : { nodeId: nearest.nodeId, misses: nearest.misses },
-  };
-}
-
-/** A 32-bit FNV-1a hash of both numbers in decimal. */
-function tieOf(workspaceId: bigint, nodeId: number): number {
-  let hash = 0x811c9dc5;
-  for (const character of `${workspaceId}:${nodeId}`) {
-    hash = Math.imul(hash ^ character.charCodeAt(0), 0x01000193);
-  }
-  return hash >>> 0;
 }

@@ -9,9 +9,9 @@ import { holdLeadership } from "../shared/db/leader.ts";
 import type { Database } from "../shared/db/pool.ts";
 import type { ServiceContext } from "../shared/lifecycle.ts";
 import { type Loop, startLoop } from "../shared/loop.ts";
+import { readHead } from "./fleetStore.ts";
 import { decideLosses, type HeldLease, type WatchedNode } from "./loss.ts";
 import type { MatchMetrics } from "./metrics.ts";
-import { readHead } from "./placementStore.ts";
 import { fresh } from "./sessionStore.ts";
 
 /** A node absent for so many slots is marked offline on the chain. */

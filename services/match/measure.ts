@@ -7,8 +7,8 @@ import { FatalError } from "../shared/errors.ts";
 import type { ServiceContext } from "../shared/lifecycle.ts";
 import { type Loop, startLoop } from "../shared/loop.ts";
 import { chance, drawRound, needsRound } from "./draw.ts";
+import { readHead } from "./fleetStore.ts";
 import * as store from "./measureStore.ts";
-import { readHead } from "./placementStore.ts";
 
 export type MeasureOptions = {
   context: ServiceContext;

@@ -9,6 +9,11 @@ export const dimensions = [
   "computeCapability",
   "region",
   ...capacityDimensions,
+  "uptimePermille",
+  "downMbps",
+  "upMbps",
+  "latencyTenthMs",
+  "image",
   "price",
 ] as const;
 
@@ -17,35 +22,69 @@ export type Dimension = (typeof dimensions)[number];
 /** What was wanted and what the node has, as text; `shortfall` is 0 to 1 of what was wanted, 1 for what is no amount. */
 export type Miss = { dimension: Dimension; wanted: string; has: string; shortfall: number };
 
+type Check = (node: FleetNode, request: PlacementRequest) => Omit<Miss, "dimension"> | null;
+
+const other = (wanted: string, has: string) => ({ wanted, has, shortfall: 1 });
+const short = (wanted: number, has: number) =>
+  has < wanted ? { wanted: `${wanted}`, has: `${has}`, shortfall: 1 - has / wanted } : null;
+const shortOf =
+  (dimension: keyof Capacity): Check =>
+  (node, request) =>
+    short(request.wanted[dimension], node.free[dimension]);
+
+/** One check a dimension: null when the node has what is wanted. */
+const checks: Record<Dimension, Check> = {
+  excluded: (node, request) =>
+    request.excluded.includes(node.nodeId) ? other("another node", `node ${node.nodeId}`) : null,
+  status: (node) => (node.status === "online" ? null : other("online", node.status)),
+  gpuModel: (node, { gpuModel }) =>
+    gpuModel === null || gpuModel === node.gpuModel ? null : other(gpuModel, node.gpuModel ?? "none"),
+  vramMib: (node, request) => short(request.minVramMib, node.vramMib),
+  computeCapability: (node, request) => short(request.minComputeCapability, node.computeCapability),
+  region: (node, { region }) =>
+    region === null || region === node.region ? null : other(region, node.region ?? "not told"),
+  gpus: shortOf("gpus"),
+  cpuMilli: shortOf("cpuMilli"),
+  memoryMib: shortOf("memoryMib"),
+  diskGib: shortOf("diskGib"),
+  ports: shortOf("ports"),
+  uptimePermille: (node, request) => short(request.minUptimePermille, node.uptimePermille),
+  downMbps: (node, request) => short(request.minDownMbps, node.downMbps),
+  upMbps: (node, request) => short(request.minUpMbps, node.upMbps),
+  latencyTenthMs: (node, request) => tooFar(node.latencyTenthMs, request.maxLatencyTenthMs),
+  image: (node, { image, imageAffinity }) =>
+    imageAffinity !== "require" || node.images.has(image) ? null : other(image, "not there"),
+  price: tooDear,
+};
+
+const inOrder = dimensions.map((dimension) => [dimension, checks[dimension]] as const);
+
 /** Everything that keeps the node from taking the replica; empty when it fits. */
 export function missesOf(node: FleetNode, request: PlacementRequest): Miss[] {
   const misses: Miss[] = [];
-  const other = (dimension: Dimension, wanted: string, has: string) =>
-    misses.push({ dimension, wanted, has, shortfall: 1 });
-  const short = (dimension: Dimension, wanted: number, has: number) => {
-    if (has < wanted)
-      misses.push({ dimension, wanted: `${wanted}`, has: `${has}`, shortfall: 1 - has / wanted });
-  };
-  if (request.excluded.includes(node.nodeId)) other("excluded", "another node", `node ${node.nodeId}`);
-  if (node.status !== "online") other("status", "online", node.status);
-  if (request.gpuModel !== null && request.gpuModel !== node.gpuModel) {
-    other("gpuModel", request.gpuModel, node.gpuModel ?? "none");
+  for (const [dimension, check] of inOrder) {
+    const miss = check(node, request);
+    if (miss !== null) misses.push({ dimension, ...miss });
   }
-  short("vramMib", request.minVramMib, node.vramMib);
-  short("computeCapability", request.minComputeCapability, node.computeCapability);
-  if (request.region !== null && request.region !== node.region) {
-    other("region", request.region, node.region ?? "not told");
-  }
-  for (const dimension of capacityDimensions)
-    short(dimension, request.wanted[dimension], node.free[dimension]);
-  if (node.pricePerSecond > request.maxPricePerSecond) misses.push(tooDear(node, request));
   return misses;
 }
 
-function tooDear(node: FleetNode, request: PlacementRequest): Miss {
+/** The first of `missesOf`; null when the node fits. */
+export function firstMiss(node: FleetNode, request: PlacementRequest): Dimension | null {
+  for (const [dimension, check] of inOrder) if (check(node, request) !== null) return dimension;
+  return null;
+}
+
+function tooFar(has: number | null, wanted: number | null): Omit<Miss, "dimension"> | null {
+  if (wanted === null || (has !== null && has <= wanted)) return null;
+  if (has === null) return other(`${wanted}`, "not measured");
+  return { wanted: `${wanted}`, has: `${has}`, shortfall: 1 - wanted / has };
+}
+
+function tooDear(node: FleetNode, request: PlacementRequest): Omit<Miss, "dimension"> | null {
   const over = node.pricePerSecond - request.maxPricePerSecond;
+  if (over <= 0n) return null;
   return {
-    dimension: "price",
     wanted: request.maxPricePerSecond.toString(),
     has: node.pricePerSecond.toString(),
     // In millionths first: a Number of token units would lose digits.

@@ -1,11 +1,12 @@
 import type { Redis } from "ioredis";
 import type { Counter } from "prom-client";
-import { type Database, transaction } from "../shared/db/pool.ts";
+import { type Connection, type Database, transaction } from "../shared/db/pool.ts";
 import type { ServiceContext } from "../shared/lifecycle.ts";
 import { type Loop, startLoop } from "../shared/loop.ts";
 import { queues, serveQueue } from "../shared/queue.ts";
-import { type Decision, decide } from "./decide.ts";
-import type { Fleet } from "./fleet.ts";
+import type { Decision } from "./decide.ts";
+import { decideByIndex } from "./decideByIndex.ts";
+import { createFleetSync, type IndexedFleet } from "./fleetSync.ts";
 import * as store from "./placementStore.ts";
 import { defaultStrategy, strategies } from "./strategies/all.ts";
 
@@ -19,18 +20,12 @@ export type PlacementOptions = {
 
 /** Serves the queue `placement`, and answers from Postgres what a lost queue forgot. */
 export function startPlacement({ context, pool, redis, answers }: PlacementOptions): Loop {
-  let fleet: Fleet | undefined;
-  const fleetNow = async () => {
-    const head = await store.readHead(pool);
-    if (fleet?.block.hash !== head.hash) fleet = await store.readFleet(pool);
-    return fleet;
-  };
+  const fleetNow = createFleetSync(pool);
   const answer = async (requestId: string) => {
-    const state = await fleetNow();
-    const outcome = await answerRequest(pool, requestId, state);
+    const outcome = await answerRequest(pool, requestId, fleetNow);
     if (outcome === undefined) return;
     answers.inc({ outcome: outcome.type });
-    context.logger.info({ event: "placement_answered", requestId, ...outcome, block: state.block.number });
+    context.logger.info({ event: "placement_answered", requestId, ...outcome });
   };
   serveQueue(queues.placement, redis, context, async ({ requestId }) => {
     if (requestId !== undefined) await answer(requestId);
@@ -43,23 +38,40 @@ export function startPlacement({ context, pool, redis, answers }: PlacementOptio
   );
 }
 
+type Outcome = { type: string; workspaceId: bigint; nodeId: number | undefined; block: bigint };
+
 /** Answers one request in one transaction; undefined when another instance did. */
 async function answerRequest(
   pool: Database,
   requestId: string,
-  state: Fleet,
-): Promise<{ type: string; workspaceId: bigint; nodeId: number | undefined } | undefined> {
+  fleetNow: () => Promise<IndexedFleet>,
+): Promise<Outcome | undefined> {
   return transaction(pool, async (db) => {
     const asked = await store.takeAsked(db, requestId);
     if (asked === undefined) return undefined;
     const wanted = await store.readWanted(db, asked);
-    const place = await store.countPending(db, asked);
+    const { block, index, place } = await fleetAndPlace(db, asked, fleetNow);
     const decision: Decision =
       wanted === undefined
         ? { type: "impossible", refusals: {}, nearest: null }
-        : decide(state, { ...wanted, place }, strategies[defaultStrategy]);
-    await store.writeAnswer(db, { requestId, block: state.block, place, decision });
+        : decideByIndex(index, { ...wanted, place }, strategies[defaultStrategy]);
+    await store.writeAnswer(db, { requestId, block, place, decision });
     const nodeId = decision.type === "placed" ? decision.nodeId : undefined;
-    return { type: decision.type, workspaceId: asked.workspace_id, nodeId };
+    return { type: decision.type, workspaceId: asked.workspace_id, nodeId, block: block.number };
   });
+}
+
+/** The fleet, and how many answers for the workspace its block does not show yet. */
+async function fleetAndPlace(
+  db: Connection,
+  asked: store.AskedPlacement,
+  fleetNow: () => Promise<IndexedFleet>,
+): Promise<IndexedFleet & { place: number }> {
+  for (;;) {
+    const fleet = await fleetNow();
+    const place = await store.countPending(db, asked, fleet.block);
+    // The index goes on with the chain: the count is good for the block that it is at now, or it is made again.
+    const now = await fleetNow();
+    if (now.block.hash === fleet.block.hash) return { ...now, place };
+  }
 }

@@ -1,93 +1,8 @@
-import type { NodeStatus } from "../shared/chain/names.ts";
-import { type Connection, type Database, type Queryable, transaction } from "../shared/db/pool.ts";
-import { RetryableError } from "../shared/errors.ts";
+import type { Connection, Database, Queryable } from "../shared/db/pool.ts";
 import { toJson } from "../shared/json.ts";
 import type { Decision } from "./decide.ts";
-import type { Capacity, Fleet, FleetNode, PlacementRequest } from "./fleet.ts";
-import { without } from "./misses.ts";
-
-/** The newest exported block. */
-export async function readHead(db: Queryable): Promise<Fleet["block"]> {
-  const { rows } = await db.query<{ number: bigint; hash: string; time: number }>(
-    `select h.number::bigint as number, h.hash, extract(epoch from b.time)::int as time
-     from chain.head h join chain.block b on b.number = h.number where h.tier = 'unsafe'`,
-  );
-  if (rows[0] === undefined) {
-    throw new RetryableError("No block has been exported yet.", { code: "export_not_started" });
-  }
-  return rows[0];
-}
-
-type NodeRow = Capacity & {
-  node_id: number;
-  status: NodeStatus;
-  gpu_model: string | null;
-  vram_mib: number;
-  compute_capability: number;
-  region: string | null;
-  price: bigint;
-};
-type HeldRow = Capacity & { node_id: number; workspace_id: bigint; image: string; has_image: boolean };
-
-const resourceColumns = (gpus: string) =>
-  `${gpus}::int as gpus, cpu_milli::int as "cpuMilli", memory_mib::int as "memoryMib", ` +
-  `disk_gib::int as "diskGib", ports::int as ports`;
-
-/** The whole fleet at the newest exported block, in one snapshot. */
-export function readFleet(pool: Database): Promise<Fleet> {
-  return transaction(pool, async (db) => {
-    await db.query("set transaction isolation level repeatable read, read only");
-    const block = await readHead(db);
-    const nodes = await db.query<NodeRow>(
-      `select node_id::int, status, gpu_model, vram_mib::int, compute_capability::int, region,
-         price_per_second::numeric as price, ${resourceColumns("gpu_count")}
-       from chain.node order by node_id`,
-    );
-    const held = await db.query<HeldRow>(
-      `select a.node_id::int, a.workspace_id::numeric, w.image, a.state in ('ready', 'running', 'stopped') as has_image,
-         ${resourceColumns("gpus")}
-       from chain.assignment a join chain.workspace w using (workspace_id)
-       where a.release_reason is null order by a.workspace_id, a.replica`,
-    );
-    const measured = await db.query<{ node_id: number }>(
-      `select distinct node_id::int from chain.measurement
-       where status = 'finalized' and submissions > 0 and expires_at > $1`,
-      [block.time],
-    );
-    return {
-      block,
-      nodes: assemble(nodes.rows, held.rows, new Set(measured.rows.map((row) => row.node_id))),
-    };
-  });
-}
-
-function assemble(rows: NodeRow[], held: HeldRow[], measured: Set<number>): FleetNode[] {
-  const byNode = Map.groupBy(held, (row) => row.node_id);
-  return rows.map((row) => {
-    const { gpus, cpuMilli, memoryMib, diskGib, ports } = row;
-    const total = { gpus, cpuMilli, memoryMib, diskGib, ports };
-    const own = byNode.get(row.node_id) ?? [];
-    return {
-      nodeId: row.node_id,
-      status: row.status,
-      gpuModel: told(row.gpu_model),
-      vramMib: row.vram_mib,
-      computeCapability: row.compute_capability,
-      region: told(row.region),
-      total,
-      free: own.reduce(without, total),
-      pricePerSecond: row.price,
-      measured: measured.has(row.node_id),
-      images: new Set(own.filter((lease) => lease.has_image).map((lease) => lease.image)),
-      workspaces: own.map((lease) => lease.workspace_id),
-    };
-  });
-}
-
-/** Null for what is empty or all zeros. */
-function told(value: string | null): string | null {
-  return value === null || value === "" || /^0x0*$/.test(value) ? null : value;
-}
+import { type Capacity, type FleetBlock, type PlacementRequest, unasked } from "./fleet.ts";
+import { resourceColumns, told } from "./fleetStore.ts";
 
 export type AskedPlacement = {
   request_id: string;
@@ -139,6 +54,7 @@ export async function readWanted(
   if (row === undefined) return undefined;
   const { gpus, cpuMilli, memoryMib, diskGib, ports } = row;
   return {
+    ...unasked,
     workspaceId: asked.workspace_id,
     excluded: asked.excluded,
     image: row.image,
@@ -151,15 +67,16 @@ export async function readWanted(
   };
 }
 
-/** Answers for other replicas of the workspace that the chain does not show yet: they take their capacity first. */
-export async function countPending(db: Queryable, asked: AskedPlacement): Promise<number> {
+/** Answers for other replicas of the workspace that the block does not show yet: they take their capacity first. */
+export async function countPending(db: Queryable, asked: AskedPlacement, block: FleetBlock): Promise<number> {
   const { rows } = await db.query<{ count: bigint }>(
     `select count(*) as count from app.placement p
      where p.workspace_id = $1 and p.replica <> $2 and p.status in ('answered', 'used')
        and p.answered_at > now() - interval '60 seconds'
        and not exists (select from chain.assignment a
-         where a.workspace_id = p.workspace_id and a.replica = p.replica and a.assigned_block > p.block_number)`,
-    [asked.workspace_id, asked.replica],
+         where a.workspace_id = p.workspace_id and a.replica = p.replica and a.assigned_block > p.block_number
+           and a.assigned_block <= $3)`,
+    [asked.workspace_id, asked.replica, block.number],
   );
   return Number(rows[0]?.count ?? 0n);
 }
@@ -167,7 +84,7 @@ export async function countPending(db: Queryable, asked: AskedPlacement): Promis
 /** Writes the answer and tells dispense. */
 export async function writeAnswer(
   db: Connection,
-  answer: { requestId: string; block: Fleet["block"]; place: number; decision: Decision },
+  answer: { requestId: string; block: FleetBlock; place: number; decision: Decision },
 ): Promise<void> {
   const { decision, block } = answer;
   const placed = decision.type === "placed";

@@ -2,9 +2,10 @@ import { bestFit } from "./bestFit.ts";
 import { cheapest } from "./cheapest.ts";
 import { leastUsed } from "./leastUsed.ts";
 import { locality } from "./locality.ts";
+import { mostReliable } from "./mostReliable.ts";
 
 /** Every strategy by its name. */
-export const strategies = { cheapest, leastUsed, bestFit, locality };
+export const strategies = { cheapest, mostReliable, leastUsed, bestFit, locality };
 
 export type StrategyName = keyof typeof strategies;
 

@@ -1,10 +1,14 @@
 import { capacityDimensions, type Strategy } from "../fleet.ts";
 
 /** The node whose scarcest resource is the least used, in millionths: load is spread over the fleet. */
-export const leastUsed: Strategy = (node) => {
-  const used = capacityDimensions.map((dimension) => {
-    const total = node.total[dimension];
-    return total === 0 ? 0 : Math.round(((total - node.free[dimension]) * 1_000_000) / total);
-  });
-  return BigInt(Math.max(...used));
+export const leastUsed: Strategy = {
+  score: ({ total, free }) => {
+    let most = 0;
+    for (const dimension of capacityDimensions) {
+      const all = total[dimension];
+      if (all === 0) continue;
+      most = Math.max(most, Math.round(((all - free[dimension]) * 1_000_000) / all));
+    }
+    return most;
+  },
 };

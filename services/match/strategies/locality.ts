@@ -1,5 +1,5 @@
 import type { Strategy } from "../fleet.ts";
+import { cheapest } from "./cheapest.ts";
 
 /** Nodes that have the image already come first, then the lowest price. */
-export const locality: Strategy = (node, { image }) =>
-  (node.images.has(image) ? 0n : 1n << 64n) + node.pricePerSecond;
+export const locality: Strategy = { score: cheapest.score, imageFirst: true };

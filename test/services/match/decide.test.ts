@@ -7,63 +7,10 @@ import {
   type FleetNode,
   type PlacementRequest,
   type Strategy,
+  unasked,
 } from "../../../services/match/fleet.ts";
 import { strategies } from "../../../services/match/strategies/all.ts";
-
-const models = ["0x1111111111111111", "0x2222222222222222", null];
-const regions = ["DE", "US", null];
-
-const capacity = (most: number) =>
-  fc.record({
-    gpus: fc.integer({ min: 0, max: Math.ceil(most / 10) }),
-    cpuMilli: fc.integer({ min: 0, max: most * 100 }),
-    memoryMib: fc.integer({ min: 0, max: most * 100 }),
-    diskGib: fc.integer({ min: 0, max: most }),
-    ports: fc.integer({ min: 0, max: most }),
-  });
-
-const node = fc
-  .record({
-    status: fc.constantFrom("online", "online", "online", "offline", "maintenance"),
-    gpuModel: fc.constantFrom(...models),
-    vramMib: fc.constantFrom(0, 24_576, 81_920),
-    computeCapability: fc.constantFrom(0, 80, 90),
-    region: fc.constantFrom(...regions),
-    total: capacity(40),
-    used: fc.double({ min: 0, max: 1, noNaN: true }),
-    pricePerSecond: fc.bigInt({ min: 0n, max: 12n }),
-    measured: fc.boolean(),
-    images: fc.constantFrom(new Set<string>(), new Set(["0xaa"])),
-    workspaces: fc.constantFrom([], [1n], [1n, 2n]),
-  })
-  .map(({ used, ...rest }) => ({
-    ...rest,
-    free: Object.fromEntries(
-      capacityDimensions.map((dimension) => [dimension, Math.floor(rest.total[dimension] * (1 - used))]),
-    ) as FleetNode["free"],
-  }));
-
-const fleets = fc.array(node, { maxLength: 40 }).map(
-  (nodes): Fleet => ({
-    block: { number: 7n, hash: "0x07", time: 1_000 },
-    nodes: nodes.map((one, index) => ({ ...one, nodeId: index + 1 }) as FleetNode),
-  }),
-);
-
-const requests: fc.Arbitrary<PlacementRequest> = fc.record({
-  workspaceId: fc.constantFrom(1n, 2n, 3n),
-  place: fc.integer({ min: 0, max: 4 }),
-  excluded: fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 5 }),
-  image: fc.constantFrom("0xaa", "0xbb"),
-  gpuModel: fc.constantFrom(null, null, ...models),
-  minVramMib: fc.constantFrom(0, 0, 24_576, 81_920),
-  minComputeCapability: fc.constantFrom(0, 0, 80),
-  region: fc.constantFrom(null, null, ...regions),
-  wanted: capacity(15),
-  maxPricePerSecond: fc.bigInt({ min: 0n, max: 12n }),
-});
-
-const anyStrategy = fc.constantFrom(...Object.values(strategies));
+import { anyStrategy, fleets, requests } from "./arbitraries.ts";
 
 /** The rule said once more, without the code under test: who fits at all. */
 function fits(one: FleetNode, request: PlacementRequest): boolean {
@@ -75,6 +22,12 @@ function fits(one: FleetNode, request: PlacementRequest): boolean {
     one.computeCapability >= request.minComputeCapability &&
     (request.region === null || request.region === one.region) &&
     capacityDimensions.every((dimension) => one.free[dimension] >= request.wanted[dimension]) &&
+    one.uptimePermille >= request.minUptimePermille &&
+    one.downMbps >= request.minDownMbps &&
+    one.upMbps >= request.minUpMbps &&
+    (request.maxLatencyTenthMs === null ||
+      (one.latencyTenthMs !== null && one.latencyTenthMs <= request.maxLatencyTenthMs)) &&
+    (request.imageAffinity !== "require" || one.images.has(request.image)) &&
     one.pricePerSecond <= request.maxPricePerSecond
   );
 }
@@ -83,10 +36,16 @@ function fits(one: FleetNode, request: PlacementRequest): boolean {
 function bruteForce(nodes: FleetNode[], request: PlacementRequest, strategy: Strategy): number | undefined {
   const replicas = (one: FleetNode) => one.workspaces.filter((id) => id === request.workspaceId).length;
   const beats = (a: FleetNode, b: FleetNode): boolean | "tie" => {
-    if (replicas(a) !== replicas(b)) return replicas(a) < replicas(b);
+    if (replicas(a) !== replicas(b)) return replicas(a) < replicas(b) === (request.replicas === "spread");
     if (a.measured !== b.measured) return a.measured;
-    const [first, second] = [strategy(a, request), strategy(b, request)];
-    return first === second ? "tie" : first < second;
+    if (strategy.imageFirst === true || request.imageAffinity === "prefer") {
+      const [first, second] = [a.images.has(request.image), b.images.has(request.image)];
+      if (first !== second) return first;
+    }
+    const [first, second] = [strategy.score(a), strategy.score(b)];
+    if (first !== second) return first < second;
+    const [one, other] = [Number(a.pricePerSecond), Number(b.pricePerSecond)];
+    return one === other ? "tie" : one < other;
   };
   const fitting = nodes.filter((one) => fits(one, request));
   const best = fitting.filter((one) => fitting.every((other) => beats(other, one) !== true));
@@ -189,6 +148,18 @@ describe("match: choosing a node", () => {
     expect(decide(fleet, ask(), strategies.cheapest)).to.include({ nodeId: 1 });
   });
 
+  it("packs replicas together where that is asked for", () => {
+    const fleet = fleetOf(machine(1, { pricePerSecond: 1n }), machine(2, { workspaces: [1n] }));
+    expect(decide(fleet, ask({ replicas: "pack" }), strategies.cheapest)).to.include({ nodeId: 2 });
+    expect(decide(fleet, ask(), strategies.cheapest)).to.include({ nodeId: 1 });
+  });
+
+  it("takes the node that missed the fewest heartbeats, the cheaper one among equals", () => {
+    const fleet = fleetOf(machine(1, { uptimePermille: 980, pricePerSecond: 1n }), machine(2), machine(3));
+    const dear = fleetOf(...fleet.nodes, machine(4, { pricePerSecond: 9n }));
+    expect(decide(dear, ask(), strategies.mostReliable)).to.include({ nodeId: 4 });
+  });
+
   it("packs by best fit and spreads by least used", () => {
     const small = machine(1, { free: { gpus: 1, cpuMilli: 2_000, memoryMib: 2_000, diskGib: 20, ports: 2 } });
     const large = machine(2);
@@ -206,13 +177,14 @@ function machine(nodeId: number, given: Partial<FleetNode> = {}): FleetNode {
   return {
     ...{ nodeId, status: "online", gpuModel: "0x1111111111111111", vramMib: 81_920, computeCapability: 90 },
     ...{ region: null, total, free: total, pricePerSecond: 10n, measured: true, images: new Set() },
-    workspaces: [],
+    ...{ downMbps: 500, upMbps: 500, latencyTenthMs: 100, uptimePermille: 1_000, workspaces: [] },
     ...given,
   };
 }
 
 function ask(given: Partial<PlacementRequest> = {}): PlacementRequest {
   return {
+    ...unasked,
     ...{ workspaceId: 1n, place: 0, excluded: [], image: "0xaa", gpuModel: null, minVramMib: 0 },
     ...{ minComputeCapability: 0, region: null, maxPricePerSecond: 1_000n },
     wanted: { gpus: 1, cpuMilli: 1_000, memoryMib: 1_000, diskGib: 10, ports: 1 },

@@ -1,11 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { Queue } from "bullmq";
 import { expect } from "chai";
+import type { FleetIndex } from "../../../services/match/fleetIndex/fleetIndex.ts";
+import { createFleetSync } from "../../../services/match/fleetSync.ts";
 import type { Deployment } from "../../../services/shared/chain/deployment.ts";
 import { connectRedis, enqueue, queues } from "../../../services/shared/queue.ts";
 import { eventually } from "../support/context.ts";
 import { joinNode } from "./client.ts";
 import { type Match, setupMatch, type TestMatch } from "./setup.ts";
+
+/** The nodes without where the index keeps them. */
+const plain = (index: FleetIndex) =>
+  [...index.nodes()].map((node) => ({ ...node, slot: 0, group: null })).sort((a, b) => a.nodeId - b.nodeId);
 
 describe("match: placement and failover", function () {
   this.timeout(180_000);
@@ -63,6 +69,29 @@ describe("match: placement and failover", function () {
     return rows[0];
   };
 
+  it("follows the chain by what changed, to the fleet that a reading of everything gives", async () => {
+    const followed: string[] = [];
+    const follow = createFleetSync(test.db, ({ type }) => followed.push(type));
+    await follow();
+    const workspace = await test.chain.publish();
+    const node = nodes[6];
+    if (node === undefined) throw new Error("Nodes have joined.");
+    await test.chain.assign(workspace, 0, node.nodeId);
+    const byChanges = await eventually("the assignment is followed", async () => {
+      const { index } = await follow();
+      return index.get(node.nodeId)?.workspaces.includes(workspace.id) ? index : undefined;
+    });
+    expect(followed[0]).to.equal("whole");
+    expect(followed.slice(1)).to.include("changed").and.not.include("whole");
+    await eventually("both are at one block", async () => {
+      const [kept, fresh] = [await follow(), await createFleetSync(test.db)()];
+      if (kept.block.hash !== fresh.block.hash) return false;
+      expect(plain(kept.index)).to.deep.equal(plain(fresh.index));
+      return true;
+    });
+    expect(byChanges.size).to.equal(nodes.length);
+  });
+
   it("answers from the queue with node, block, ranking and refusals", async () => {
     const workspace = await test.chain.publish({ maxPricePerSecond: 14n });
     await exported(workspace.id);
@@ -75,13 +104,7 @@ describe("match: placement and failover", function () {
     await queue.close();
     expect(row).to.include({ status: "answered", place: 0 });
     expect(await priceOf(row.node_id)).to.equal(10n);
-    expect(row.ranking.map((one: { score: string }) => one.score)).to.deep.equal([
-      "10",
-      "11",
-      "12",
-      "13",
-      "14",
-    ]);
+    expect(row.ranking.map((one: { score: number }) => one.score)).to.deep.equal([10, 11, 12, 13, 14]);
     expect(row.refusals).to.deep.equal({ counts: { price: 2 }, nearest: null });
     const { rows } = await test.db.query("select hash from chain.block where number = $1", [
       row.block_number,

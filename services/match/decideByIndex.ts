@@ -1,0 +1,20 @@
+import { concluded, type Decision, rankingLength } from "./decide.ts";
+import type { PlacementRequest, Strategy } from "./fleet.ts";
+import type { FleetIndex } from "./fleetIndex/fleetIndex.ts";
+
+/** What `decide` decides, by an index over the same fleet; the index is left as it was. */
+export function decideByIndex(index: FleetIndex, request: PlacementRequest, strategy: Strategy): Decision {
+  const reserved: number[] = [];
+  try {
+    while (reserved.length < request.place) {
+      const before = index.best(request, strategy);
+      if (before === undefined) break;
+      index.reserve(before, request);
+      reserved.push(before);
+    }
+    const ranking = index.rank(request, strategy, rankingLength);
+    return concluded(ranking, index.nodes(), request);
+  } finally {
+    for (const nodeId of reserved.reverse()) index.release(nodeId, request);
+  }
+}

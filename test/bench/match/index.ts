@@ -1,0 +1,101 @@
+import { Command, InvalidArgumentError } from "commander";
+import { stopParts } from "../../support/parts.ts";
+import { createTestDatabase } from "../../support/postgres.ts";
+import { type EngineResult, type MarketResult, runMarket } from "./market.ts";
+import { runPostgres } from "./postgres.ts";
+
+/*
+ * How fast nodes are chosen: by the index, by brute force and by Postgres, over the same fleets and the same mix of requests
+ * (docs/benchmarks.md). Every answer of brute force is compared with the index's; a difference ends the run.
+ */
+
+type Row = {
+  engine: string;
+  placementsPerSecond: number;
+  p50Us: number;
+  p99Us: number;
+  answers: number;
+  refused: number;
+};
+type Report = {
+  nodes: number;
+  seed: number;
+  rows: Row[];
+  /** Placements committed on the chain a second: not measured here, and never mixed with the others. */
+  durablePerSecond: null;
+  timesBruteForce: number;
+  steadyPerSecond: number;
+  depletion: number;
+  updates: number;
+  quartileShares: number[];
+};
+
+const whole = (text: string) => {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1)
+    throw new InvalidArgumentError("It is a whole number from 1 on.");
+  return number;
+};
+
+const options = new Command("bench match")
+  .option("--json", "one line of JSON for each size of fleet")
+  .option("--nodes <list>", "sizes of fleets", "1000,10000,100000")
+  .option("--seed <number>", "of fleet, requests and changes", whole, 20_261)
+  .option("--seconds <number>", "at full depletion, and of Postgres", whole, 4)
+  .parse()
+  .opts<{ json?: true; nodes: string; seed: number; seconds: number }>();
+
+/** Answers a second over all of a mix, refusals included: each is a decision about one replica. */
+function rowOf(engine: string, { latency, refused }: EngineResult): Row {
+  const perSecond = (latency.count * 1_000_000) / latency.sum;
+  return {
+    engine,
+    placementsPerSecond: Math.round(perSecond * 10) / 10,
+    p50Us: latency.at(0.5),
+    p99Us: latency.at(0.99),
+    answers: latency.count,
+    refused,
+  };
+}
+
+function reportOf(nodes: number, market: MarketResult, postgres: EngineResult): Report {
+  const { index, bruteForce, shares } = market;
+  const rows = [rowOf("ngpu", index), rowOf("brute-force", bruteForce), rowOf("postgres", postgres)];
+  const [own, scan] = rows;
+  return {
+    ...{ nodes, seed: options.seed, rows, durablePerSecond: null },
+    timesBruteForce: Math.round((own?.placementsPerSecond ?? 0) / (scan?.placementsPerSecond ?? 1)),
+    steadyPerSecond: Math.round(index.steadyPerSecond),
+    depletion: Math.round(index.depletion * 1_000) / 1_000,
+    updates: index.updates,
+    quartileShares: shares,
+  };
+}
+
+function show(report: Report): void {
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify(report)}\n`);
+    return;
+  }
+  process.stdout.write(`\n${report.nodes} nodes, seed ${report.seed}\n`);
+  for (const { engine, placementsPerSecond, p50Us, p99Us } of report.rows) {
+    process.stdout.write(
+      `  ${engine.padEnd(12)}${placementsPerSecond.toFixed(1).padStart(10)}/s  p50 ${p50Us} µs  p99 ${p99Us} µs\n`,
+    );
+  }
+}
+
+try {
+  const database = await createTestDatabase();
+  for (const nodes of options.nodes.split(",").map(whole)) {
+    const market = runMarket({
+      ...{ nodes, seed: options.seed, churnPerSecond: 1_000, depletion: 0.95 },
+      steadySeconds: options.seconds,
+    });
+    const postgres = await runPostgres(database.url, market.states, options.seconds);
+    show(reportOf(nodes, market, postgres));
+  }
+  await database.drop();
+} finally {
+  await stopParts();
+}

@@ -1,0 +1,98 @@
+import { type FleetNode, type PlacementRequest, unasked } from "../../../services/match/fleet.ts";
+import { firstMiss } from "../../../services/match/misses.ts";
+import { type StrategyName, strategies } from "../../../services/match/strategies/all.ts";
+import { drawImage, gpus, priceOf, regions } from "./fleet.ts";
+import type { Random } from "./random.ts";
+
+export type Asked = { request: PlacementRequest; strategy: StrategyName; replicas: number };
+
+/** Requests in four equal parts by the share of the empty fleet that fits them, and those that nothing fits. */
+export type Pool = {
+  quartiles: Asked[][];
+  impossible: Asked[];
+  /** The largest share of nodes that fits a request of each quartile. */
+  shares: number[];
+};
+
+const poolSize = 4_000;
+const sampleSize = 2_000;
+
+/** Draws the pool; shares are estimated over a sample of the fleet. */
+export function drawPool(random: Random, fleet: readonly FleetNode[]): Pool {
+  const sample = Array.from({ length: Math.min(sampleSize, fleet.length) }, () => random.pick(fleet));
+  const shareOf = (asked: Asked) =>
+    sample.filter((node) => firstMiss(node, asked.request) === null).length / sample.length;
+  const drawn: { asked: Asked; share: number }[] = [];
+  for (let id = 1n; drawn.length < poolSize; id += 1n) {
+    const asked = drawAsked(random, id);
+    const share = shareOf(asked);
+    if (share > 0) drawn.push({ asked, share });
+  }
+  drawn.sort((a, b) => a.share - b.share);
+  const quarter = poolSize / 4;
+  const parts = [0, 1, 2, 3].map((part) => drawn.slice(part * quarter, (part + 1) * quarter));
+  const impossible = Array.from({ length: 200 }, (_, index) =>
+    spoil(random, drawAsked(random, BigInt(index))),
+  );
+  return {
+    quartiles: parts.map((part) => part.map(({ asked }) => asked)),
+    impossible,
+    shares: parts.map((part) => part.at(-1)?.share ?? 0),
+  };
+}
+
+/** The next request of the mix: 5% impossible, the rest from each quartile equally. */
+export function drawFromPool(random: Random, pool: Pool, workspaceId: bigint): Asked {
+  const asked = random.pick(random.chance(0.05) ? pool.impossible : random.pick(pool.quartiles));
+  return { ...asked, request: { ...asked.request, workspaceId } };
+}
+
+function drawAsked(random: Random, workspaceId: bigint): Asked {
+  const gpu = random.weighted(gpus);
+  const kind = random.pick(["model", "memory", "memory", "any"] as const);
+  const count = random.pick([1, 1, 1, 1, 2, 2, 4, 8]);
+  const limit = random.chance(0.5) ? gpu.price * count * (0.9 + 1.6 * random.next()) : 100;
+  const request: PlacementRequest = {
+    ...unasked,
+    workspaceId,
+    place: 0,
+    excluded: [],
+    image: drawImage(random),
+    imageAffinity: random.chance(0.1) ? "prefer" : random.chance(0.03) ? "require" : "none",
+    replicas: random.chance(0.8) ? "spread" : "pack",
+    gpuModel: kind === "model" ? gpu.model : null,
+    minVramMib: kind === "memory" ? random.pick([8, 16, 22, 40, 78]) * 1_024 : 0,
+    minComputeCapability: kind === "memory" ? random.pick([0, 75, 80, 86, 89]) : 0,
+    region: random.chance(0.25) ? random.weighted(regions).code : null,
+    wanted: {
+      gpus: count,
+      cpuMilli: count * random.pick([2, 4, 8]) * 1_000,
+      memoryMib: count * random.pick([8, 16, 32]) * 1_024,
+      diskGib: count * random.pick([20, 50, 200]),
+      ports: random.pick([1, 2, 5]),
+    },
+    minDownMbps: random.chance(0.3) ? random.pick([100, 500, 1_000]) : 0,
+    minUpMbps: random.chance(0.1) ? 100 : 0,
+    minUptimePermille: random.chance(0.3) ? random.pick([950, 990, 999]) : 0,
+    maxLatencyTenthMs: random.chance(0.15) ? random.pick([200, 500, 1_000]) : null,
+    maxPricePerSecond: priceOf(limit),
+  };
+  const strategy = random.pick(Object.keys(strategies) as StrategyName[]);
+  return { request, strategy, replicas: 1 + random.under(8) };
+}
+
+/** Asks for what no machine has, in one of several ways, some of which only a look at many nodes shows. */
+function spoil(random: Random, asked: Asked): Asked {
+  const { request } = asked;
+  const spoilt = random.pick<Partial<PlacementRequest>>([
+    { gpuModel: "NVIDIA GeForce GTX 1080" },
+    { minVramMib: 400_000 },
+    { wanted: { ...request.wanted, gpus: 9 } },
+    { region: "AQ" },
+    { maxPricePerSecond: priceOf(0.01) },
+    { gpuModel: "NVIDIA H200", maxPricePerSecond: priceOf(1.5) },
+    { minDownMbps: 20_000 },
+    { image: "image-unknown", imageAffinity: "require" },
+  ]);
+  return { ...asked, replicas: 1, request: { ...request, ...spoilt } };
+}
