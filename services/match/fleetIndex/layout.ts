@@ -36,7 +36,7 @@ const limited = [
 export const scoreCount = scores.length;
 export const limitCount = limited.length;
 /** Free GPUs, negative as all that is limited from below. */
-export const gpuColumn = scoreCount;
+export const gpuColumn = scores.length;
 export const idColumn = scoreCount + limitCount;
 export const nodeStride = idColumn + 1;
 
