@@ -30,16 +30,7 @@ const started: ChildProcess[] = [];
 
 /** Runs `npm start -- <args>` with the test's own environment and what is given on top of it. */
 export function npmStart(args: string[], env: Record<string, string> = {}): Start {
-  return run("npm", ["start", "--", ...args], env);
-}
-
-/** What npm's script runs, without npm: the shell that npm puts between ends by SIGINT itself, and hides the exit code. */
-export function bareStart(args: string[], env: Record<string, string> = {}): Start {
-  return run("node", ["scripts/bootstrap.mjs", "scripts/start/index.ts", ...args], env);
-}
-
-function run(command: string, args: string[], env: Record<string, string>): Start {
-  const child = spawn(command, args, {
+  const child = spawn("npm", ["start", "--", ...args], {
     cwd: rootDir,
     env: { ...inherited(), ...env },
     detached: true,
@@ -47,7 +38,7 @@ function run(command: string, args: string[], env: Record<string, string>): Star
   });
   started.push(child);
   const { pid } = child;
-  if (pid === undefined) throw new Error(`${command} cannot be run.`);
+  if (pid === undefined) throw new Error("npm cannot be run.");
   const output = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {
     child[name].setEncoding("utf8").on("data", (chunk: string) => {

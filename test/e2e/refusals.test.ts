@@ -216,4 +216,17 @@ describe("npm start with bad input", function () {
       expect(error).to.include("keys.json does not hold the keys");
     });
   });
+
+  it("stops at once on Ctrl-C in the middle of a step, and names that step", async () => {
+    const start = npmStart(["--json", "--state-dir", dir]);
+    await start.saw("✓ Database schema and roles");
+    const began = performance.now();
+    start.interrupt();
+    expect((await start.ended).code).to.equal(1);
+    expect(performance.now() - began).to.be.lessThan(10_000);
+    const { failedStep, error } = failureSchema.parse(lastLine(start.stdout()));
+    expect(failedStep).to.equal("contracts");
+    expect(error).to.equal("Stopped by Ctrl-C.");
+    expect(processesOf(dir)).to.deep.equal([]);
+  });
 });

@@ -3,7 +3,6 @@ import { promisify } from "node:util";
 import { expect } from "chai";
 import { signalGroup } from "../../scripts/embedded/leftovers.ts";
 import {
-  bareStart,
   containersOf,
   endStarted,
   leftovers,
@@ -34,8 +33,8 @@ describe("npm start", function () {
   const dir = stateDir();
   let start: Start;
 
-  const startAgain = async (text = up, run = npmStart) => {
-    start = run(["--state-dir", dir]);
+  const startAgain = async (text = up) => {
+    start = npmStart(["--state-dir", dir]);
     await start.saw(text);
   };
   afterEach(function () {
@@ -47,7 +46,7 @@ describe("npm start", function () {
   });
 
   it("ends in a panel and stays up", async () => {
-    await startAgain(up, bareStart);
+    await startAgain();
     expect(start.stdout()).to.match(/Partner key +\S+ +\(shown this once\)/);
     expect(await containersOf(dir)).to.have.length(1);
   });
@@ -103,14 +102,13 @@ describe("npm start", function () {
     await startAgain("This machine joins as a compute node");
     expect(start.stdout()).to.match(/Stopped what a killed run had left: .*match/);
     expect(await containersOf(dir)).not.to.include.members(before);
-    await start.saw("nodeListen starts the container");
   });
 
   it("does so too when everything of the terminal is killed at once", async () => {
     signalGroup(start.pid, "SIGKILL");
     await start.ended;
     expect(processesOf(dir).length).to.be.greaterThan(8);
-    await startAgain(up, bareStart);
+    await startAgain();
     expect(start.stdout()).to.match(/Stopped what a killed run had left/);
     start.interrupt();
     expect((await start.ended).code).to.equal(0);
