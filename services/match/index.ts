@@ -32,14 +32,20 @@ async function main(context: ServiceContext, env: MatchEnv, deployment: Deployme
   const account = privateKeyToAccount(env.SIGNER_KEY);
   const sender = await createSender({ pool, client, account, deployment, logger, signal });
   const registry = createRegistry("match");
+  // The server listens before sessions are served: until then a node would be told that there is no such path.
+  let serving = false;
   const health = async () => {
     await pool.query("select 1");
-    return { ok: redis.status === "ready", details: { redis: redis.status, instance: env.INSTANCE } };
+    return {
+      ok: serving && redis.status === "ready",
+      details: { redis: redis.status, instance: env.INSTANCE },
+    };
   };
   const server = createServer(createApp({ health, registry }));
   // Before the sessions, so that these are closed first when the service stops.
   const { url } = await listen(server, { host: env.HOST, port: env.PORT }, context);
   const match = await startMatch({ context, env, deployment, pool, redis, sender, registry, server });
+  serving = true;
   listenForChanges({
     ...{ url: env.DATABASE_URL, channels: [chainChannel, appChannel], logger, signal },
     onNotice: match.notice,

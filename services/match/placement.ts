@@ -49,8 +49,7 @@ async function answerRequest(
   return transaction(pool, async (db) => {
     const asked = await store.takeAsked(db, requestId);
     if (asked === undefined) return undefined;
-    const wanted = await store.readWanted(db, asked);
-    const { block, index, place } = await fleetAndPlace(db, asked, fleetNow);
+    const { block, index, place, wanted } = await factsFor(db, asked, fleetNow);
     const decision: Decision =
       wanted === undefined
         ? { type: "impossible", refusals: {}, nearest: null }
@@ -61,17 +60,20 @@ async function answerRequest(
   });
 }
 
-/** The fleet, and how many answers for the workspace its block does not show yet. */
-async function fleetAndPlace(
+type Facts = IndexedFleet & { place: number; wanted: Awaited<ReturnType<typeof store.readWanted>> };
+
+/** The fleet, what is wanted at its block, and how many answers for the workspace the block does not show yet. */
+async function factsFor(
   db: Connection,
   asked: store.AskedPlacement,
   fleetNow: () => Promise<IndexedFleet>,
-): Promise<IndexedFleet & { place: number }> {
+): Promise<Facts> {
   for (;;) {
-    const fleet = await fleetNow();
-    const place = await store.countPending(db, asked, fleet.block);
-    // The index goes on with the chain: the count is good for the block that it is at now, or it is made again.
+    const { block } = await fleetNow();
+    const wanted = await store.readWanted(db, asked, block);
+    const place = await store.countPending(db, asked, block);
+    // The index goes on with the chain: all this is good for the block that it is at now, or it is read again.
     const now = await fleetNow();
-    if (now.block.hash === fleet.block.hash) return { ...now, place };
+    if (now.block.hash === block.hash) return { ...now, place, wanted };
   }
 }

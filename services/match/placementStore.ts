@@ -30,10 +30,11 @@ export async function takeAsked(db: Connection, requestId: string): Promise<Aske
   return asked;
 }
 
-/** What the workspace's spec asks for; undefined when it is not open. */
+/** What the workspace's spec asks for; undefined when it was not open at the block. */
 export async function readWanted(
   db: Queryable,
-  asked: AskedPlacement,
+  asked: Pick<AskedPlacement, "workspace_id" | "excluded">,
+  block: FleetBlock,
 ): Promise<Omit<PlacementRequest, "place"> | undefined> {
   const { rows } = await db.query<
     Capacity & {
@@ -47,8 +48,9 @@ export async function readWanted(
   >(
     `select image, gpu_model, min_vram_mib::int as vram, min_compute_capability::int as capability, region,
        max_price_per_second::numeric as price, ${resourceColumns("gpus")}
-     from chain.workspace where workspace_id = $1 and status = 'open'`,
-    [asked.workspace_id],
+     from chain.workspace_history where workspace_id = $1 and status = 'open'
+       and valid_from <= $2 and (valid_to is null or valid_to > $2)`,
+    [asked.workspace_id, block.number],
   );
   const row = rows[0];
   if (row === undefined) return undefined;

@@ -37,13 +37,17 @@ const whole = (text: string) => {
   return number;
 };
 
-const options = new Command("bench match")
-  .option("--json", "one line of JSON for each size of fleet")
-  .option("--nodes <list>", "sizes of fleets", "1000,10000,100000")
-  .option("--seed <number>", "of fleet, requests and changes", whole, 20_261)
-  .option("--seconds <number>", "at full depletion, and of Postgres", whole, 4)
-  .parse()
-  .opts<{ json?: true; nodes: string; seed: number; seconds: number }>();
+type Options = { json?: true; nodes: string; seed: number; seconds: number };
+
+function readOptions(args: string[]): Options {
+  return new Command("npm run bench -- match")
+    .option("--json", "one line of JSON for each size of fleet")
+    .option("--nodes <list>", "sizes of fleets", "1000,10000,100000")
+    .option("--seed <number>", "of fleet, requests and changes", whole, 20_261)
+    .option("--seconds <number>", "at full depletion, and of Postgres", whole, 4)
+    .parse(args, { from: "user" })
+    .opts<Options>();
+}
 
 /** Answers a second over all of a mix, refusals included: each is a decision about one replica. */
 function rowOf(engine: string, { latency, refused }: EngineResult): Row {
@@ -58,12 +62,12 @@ function rowOf(engine: string, { latency, refused }: EngineResult): Row {
   };
 }
 
-function reportOf(nodes: number, market: MarketResult, postgres: EngineResult): Report {
+function reportOf(nodes: number, seed: number, market: MarketResult, postgres: EngineResult): Report {
   const { index, bruteForce, shares } = market;
   const rows = [rowOf("ngpu", index), rowOf("brute-force", bruteForce), rowOf("postgres", postgres)];
   const [own, scan] = rows;
   return {
-    ...{ nodes, seed: options.seed, rows, durablePerSecond: null },
+    ...{ nodes, seed, rows, durablePerSecond: null },
     timesBruteForce: Math.round((own?.placementsPerSecond ?? 0) / (scan?.placementsPerSecond ?? 1)),
     steadyPerSecond: Math.round(index.steadyPerSecond),
     depletion: Math.round(index.depletion * 1_000) / 1_000,
@@ -72,8 +76,8 @@ function reportOf(nodes: number, market: MarketResult, postgres: EngineResult): 
   };
 }
 
-function show(report: Report): void {
-  if (options.json) {
+function show(report: Report, json: boolean): void {
+  if (json) {
     process.stdout.write(`${JSON.stringify(report)}\n`);
     return;
   }
@@ -85,17 +89,24 @@ function show(report: Report): void {
   }
 }
 
-try {
-  const database = await createTestDatabase();
-  for (const nodes of options.nodes.split(",").map(whole)) {
-    const market = runMarket({
-      ...{ nodes, seed: options.seed, churnPerSecond: 1_000, depletion: 0.95 },
-      steadySeconds: options.seconds,
-    });
-    const postgres = await runPostgres(database.url, market.states, options.seconds);
-    show(reportOf(nodes, market, postgres));
+/** Runs the benchmark for each size of fleet and prints what came out. */
+export async function run(args: string[]): Promise<void> {
+  const { json = false, nodes: sizes, seed, seconds } = readOptions(args);
+  try {
+    const database = await createTestDatabase();
+    for (const nodes of sizes.split(",").map(whole)) {
+      const market = runMarket({
+        nodes,
+        seed,
+        churnPerSecond: 1_000,
+        depletion: 0.95,
+        steadySeconds: seconds,
+      });
+      const postgres = await runPostgres(database.url, market.states, seconds);
+      show(reportOf(nodes, seed, market, postgres), json);
+    }
+    await database.drop();
+  } finally {
+    await stopParts();
   }
-  await database.drop();
-} finally {
-  await stopParts();
 }

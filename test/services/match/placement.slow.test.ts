@@ -1,13 +1,29 @@
+import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { Queue } from "bullmq";
 import { expect } from "chai";
 import type { FleetIndex } from "../../../services/match/fleetIndex/fleetIndex.ts";
 import { createFleetSync } from "../../../services/match/fleetSync.ts";
+import { replayPlacement } from "../../../services/match/replay.ts";
 import type { Deployment } from "../../../services/shared/chain/deployment.ts";
 import { connectRedis, enqueue, queues } from "../../../services/shared/queue.ts";
+import { rootDir } from "../../support/parts.ts";
 import { eventually } from "../support/context.ts";
 import { joinNode } from "./client.ts";
 import { type Match, setupMatch, type TestMatch } from "./setup.ts";
+
+/** Runs the command line as its user would. */
+async function runCli(args: string[]): Promise<{ code: number | null; stdout: string }> {
+  const running = spawn(process.execPath, [join(rootDir, "scripts/cli/index.ts"), ...args], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const stdout = text(running.stdout);
+  const [code] = (await once(running, "exit")) as [number | null];
+  return { code, stdout: await stdout };
+}
 
 /** The nodes without where the index keeps them. */
 const plain = (index: FleetIndex) =>
@@ -121,6 +137,26 @@ describe("match: placement and failover", function () {
     expect(second.node_id).to.not.equal(first.node_id);
     const third = await answer(await ask(workspace.id, 2, [first.node_id, second.node_id]));
     expect([first.node_id, second.node_id]).to.not.include(third.node_id);
+  });
+
+  it("lets anyone recompute its answers from the chain alone, and shows one that was tampered with", async () => {
+    const { rows } = await test.db.query<{ request_id: string }>(
+      "select request_id from app.placement where status = 'answered' order by answered_at",
+    );
+    expect(rows.length).to.be.greaterThan(2);
+    for (const { request_id: id } of rows) {
+      expect(await replayPlacement(test.db, id)).to.include({ same: true });
+    }
+    const id = rows[0]?.request_id ?? "";
+    const verify = () => runCli(["verify", "placement", id, "--database-url", test.database.url]);
+    const honest = await verify();
+    expect(honest.stdout).to.match(/^Same: /);
+    expect(honest.code).to.equal(0);
+    await test.db.query("update app.placement set node_id = node_id + 1 where request_id = $1", [id]);
+    const tampered = await verify();
+    expect(tampered.stdout).to.match(/^Different: /);
+    expect(tampered.code).to.equal(2);
+    await test.db.query("update app.placement set node_id = node_id - 1 where request_id = $1", [id]);
   });
 
   it("refuses the impossible at once, with the nearest miss", async () => {
