@@ -45,7 +45,7 @@ export async function startTestMarket(): Promise<TestMarket> {
   await fund(chain.url, [deployer.address, keeper.address]);
   await createTestClient({ mode: "hardhat", transport: http(chain.url) }).setIntervalMining({ interval: 1 });
   const { address } = keeper;
-  const parametersFile = join(stateDir, "parameters.json");
+  const parametersFile = join(stateDir, `parameters-${chain.port}.json`);
   const deploymentFile = join(stateDir, `deployment-${chain.port}.json`);
   writeFileSync(
     parametersFile,
@@ -58,8 +58,11 @@ export async function startTestMarket(): Promise<TestMarket> {
       genesisSupply: parseEther("1000000").toString(),
     }),
   );
-  const deploy = [join(rootDir, "scripts/deploy.ts"), "--rpc-url", chain.url, "--parameters", parametersFile];
-  const { code, output } = await runToEnd(process.execPath, [...deploy, "--out", deploymentFile, "--reset"], {
+  const files = ["--parameters", parametersFile, "--out", deploymentFile];
+  // A journal of its own: other suites deploy to chains with the same id at the same time.
+  const journal = ["--journal", join(stateDir, `ignition-${chain.port}`), "--reset"];
+  const deploy = [join(rootDir, "scripts/deploy.ts"), "--rpc-url", chain.url, ...files, ...journal];
+  const { code, output } = await runToEnd(process.execPath, deploy, {
     cwd: rootDir,
     env: { ...process.env, DEPLOYER_KEY: deployerKey },
   });
