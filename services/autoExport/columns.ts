@@ -1,6 +1,7 @@
 import type { AbiParameter } from "viem";
 import { FatalError } from "../shared/errors.ts";
 import { enumNames } from "./enums.ts";
+import { readAddress, readBoolean, readBytes, readSigned, readUnsigned, type WordReader } from "./words.ts";
 
 /** A column of an event table and how its value is read from the event's decoded arguments. */
 export type Column = {
@@ -9,6 +10,10 @@ export type Column = {
   type: string;
   /** The value as JSON that Postgres reads the type from. */
   read: (args: Record<string, unknown>) => unknown;
+  /** Whether the value is a topic of the log rather than a part of its data. */
+  indexed: boolean;
+  /** Reads the same value, as text, out of its word; undefined when it is of varying length or a list. */
+  readWord: WordReader | undefined;
 };
 
 /** `totalCpuMilli` → `total_cpu_milli`, `EIP712DomainChanged` → `eip712_domain_changed`. */
@@ -35,8 +40,16 @@ export function columnsOf(
         read: (args) => column.read(args[key] as Record<string, unknown>),
       }));
     }
-    const { type, write } = codecOf(parameter);
-    return [{ name: reserved.has(name) ? `${name}_` : name, type, read: (args) => write(args[key]) }];
+    const { type, write, readWord } = codecOf(parameter);
+    return [
+      {
+        name: reserved.has(name) ? `${name}_` : name,
+        type,
+        read: (args) => write(args[key]),
+        indexed: "indexed" in parameter && parameter.indexed === true,
+        readWord,
+      },
+    ];
   });
 }
 
@@ -45,11 +58,11 @@ export function argumentName(parameter: AbiParameter, index: number): string {
   return parameter.name === undefined || parameter.name === "" ? `arg${index}` : parameter.name;
 }
 
-type Codec = { type: string; write: (value: unknown) => unknown };
+type Codec = { type: string; write: (value: unknown) => unknown; readWord?: WordReader };
 
 function codecOf(parameter: AbiParameter): Codec {
   // Only the hash of an indexed string, bytes, array or struct stands in the log.
-  if (isHashed(parameter)) return { type: "text", write: lowerCase };
+  if (isHashed(parameter)) return { type: "text", write: lowerCase, readWord: readBytes(32) };
   const array = /^(.*)\[\d*\]$/.exec(parameter.type);
   if (array !== null) {
     const item = { ...parameter, type: array[1] as string, indexed: false };
@@ -58,11 +71,24 @@ function codecOf(parameter: AbiParameter): Codec {
     return { type: `${type}[]`, write: (value) => (value as unknown[]).map(write) };
   }
   const names = enumNames(parameter.internalType);
-  if (names !== undefined) return { type: "text", write: (value) => nameOf(names, Number(value)) };
+  if (names !== undefined) {
+    return {
+      type: "text",
+      write: (value) => nameOf(names, Number(value)),
+      readWord: (hex, at) => nameOf(names, Number(readUnsigned(hex, at))),
+    };
+  }
   const integer = /^(u?)int(\d+)$/.exec(parameter.type);
-  if (integer !== null) return { type: integerType(integer[1] === "u", Number(integer[2])), write: String };
-  if (parameter.type === "bool") return { type: "boolean", write: (value) => value };
+  if (integer !== null) {
+    const unsigned = integer[1] === "u";
+    const type = integerType(unsigned, Number(integer[2]));
+    return { type, write: String, readWord: unsigned ? readUnsigned : readSigned };
+  }
+  if (parameter.type === "bool") return { type: "boolean", write: (value) => value, readWord: readBoolean };
   if (parameter.type === "string") return { type: "text", write: (value) => storable(value as string) };
+  if (parameter.type === "address") return { type: "text", write: lowerCase, readWord: readAddress };
+  const bytes = /^bytes(\d+)$/.exec(parameter.type);
+  if (bytes !== null) return { type: "text", write: lowerCase, readWord: readBytes(Number(bytes[1])) };
   return { type: "text", write: lowerCase };
 }
 

@@ -1,4 +1,4 @@
-import { createChainClient, requireChain } from "../shared/chain/client.ts";
+import { createFollowClient, requireChain } from "../shared/chain/client.ts";
 import { readDeployment } from "../shared/chain/deployment.ts";
 import { createPool, requireSchema } from "../shared/db/pool.ts";
 import { createApp, listen } from "../shared/http.ts";
@@ -19,7 +19,7 @@ await start(async () => {
     const pool = createPool({ url: env.DATABASE_URL, name: "autoExport", max: 2 });
     context.onStop("postgres", () => pool.end());
     await requireSchema(pool);
-    const client = createChainClient({ rpcUrls: env.CHAIN_RPC_URLS, chainId: deployment.chainId });
+    const client = createFollowClient({ rpcUrls: env.CHAIN_RPC_URLS, chainId: deployment.chainId });
     await requireChain(client, deployment);
     const registry = createRegistry("autoExport");
     const watch = createWatch(registry);

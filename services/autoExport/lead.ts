@@ -1,4 +1,3 @@
-import type { ChainClient } from "../shared/chain/client.ts";
 import type { Deployment } from "../shared/chain/deployment.ts";
 import { type FollowOptions, follow } from "../shared/chain/follow.ts";
 import { type RpcClient, readHeader } from "../shared/chain/rpc.ts";
@@ -10,7 +9,7 @@ import type { Logger } from "../shared/logger.ts";
 import { rest, startLoop } from "../shared/loop.ts";
 import { buildSchema } from "./build.ts";
 import { type Origin, planSchema } from "./decide.ts";
-import { addressesOf, indexEvents, rowsOf } from "./decode.ts";
+import { addressesOf, type EventRows, indexEvents, rowsOf } from "./decode.ts";
 import type { Definitions } from "./definitions.ts";
 import { followHeads } from "./heads.ts";
 import type { Watch } from "./metrics.ts";
@@ -18,7 +17,7 @@ import { inTransaction, readBlocks, readOrigin, revertBlocks, saveBlocks } from 
 
 export type ExportParts = {
   pool: Database;
-  client: RpcClient | ChainClient;
+  client: RpcClient;
   deployment: Pick<Deployment, "chainId" | "startBlock" | "contracts">;
   definitions: Definitions;
   watch: Watch;
@@ -60,9 +59,10 @@ async function competeOnce(parts: ExportParts): Promise<void> {
     connection = await parts.pool.connect();
     connection.on("error", (error) => lost.abort(error));
     connection.on("end", () => lost.abort());
-    // A peer that vanished without a word frees the lock within seconds, not hours.
+    // A peer that vanished without a word frees the lock within seconds, not hours. What Postgres forgets in a crash
+    // is read from the chain again, since rows and cursor are one transaction: it need not wait for the disk.
     await connection.query(
-      `set search_path to ${schema}; set tcp_keepalives_idle to 2; set tcp_keepalives_interval to 1; set tcp_keepalives_count to 2`,
+      `set search_path to ${schema}; set synchronous_commit to off; set tcp_keepalives_idle to 2; set tcp_keepalives_interval to 1; set tcp_keepalives_count to 2`,
     );
     if (!(await takeLock(connection, parts))) return;
     parts.logger.info({ event: "export_leading" });
@@ -124,19 +124,28 @@ async function lead(parts: ExportParts, db: Connection): Promise<void> {
     onHead: watch.sawHead,
   });
   watch.became("leader");
+  // While one step is stored the next is read and decoded: `follow` knows by itself what it has given out.
+  let storing: Promise<void> = Promise.resolve();
   try {
     for await (const step of steps) {
-      watch.stored(step, await exclusively(() => store(step)));
-      heads.wake();
-      if (step.type === "reorg" && step.ancestor === null) return;
+      const rows = step.type === "blocks" ? rowsOf(step.blocks, find) : new Map();
+      await storing;
+      storing = exclusively(() => store(step, rows)).then((events) => {
+        watch.stored(step, events);
+        heads.wake();
+      });
+      storing.catch(() => ended.abort());
+      if (step.type === "reorg" && step.ancestor === null) break;
     }
+    await storing;
   } finally {
     watch.became("starting");
     ended.abort();
+    await Promise.allSettled([storing]);
     await heads.done;
   }
 
-  async function store(step: FollowStep): Promise<number> {
+  async function store(step: FollowStep, rows: EventRows): Promise<number> {
     const since = performance.now();
     if (step.type === "reorg") {
       await revertBlocks(db, definitions, step.ancestor);
@@ -145,9 +154,8 @@ async function lead(parts: ExportParts, db: Connection): Promise<void> {
       logger.warn({ event: "chain_reorg", ancestor: ancestor?.number ?? null, depth, duration });
       return 0;
     }
-    const rows = rowsOf(step.blocks, find);
     await saveBlocks(db, definitions, step.blocks, rows);
-    const events = [...rows.values()].reduce((sum, list) => sum + list.length, 0);
+    const events = [...rows.values()].reduce((sum, { count }) => sum + count, 0);
     const block = step.blocks.at(-1)?.number;
     const duration = performance.now() - since;
     logger.debug({ event: "blocks_stored", block, blocks: step.blocks.length, events, duration });

@@ -14,6 +14,8 @@ export type EventTable = {
   /** With every argument named. */
   abi: AbiEvent;
   columns: Column[];
+  /** Whether every column can be read out of its word. */
+  words: boolean;
 };
 
 /** What every event table begins with. */
@@ -43,6 +45,7 @@ export function eventTables(abis: Record<string, Abi>): EventTable[] {
     const alike = new Set(namesakes.map((other) => signatureOf(other.event))).size === 1;
     const name = alike ? event.name : contract + event.name;
     const inputs = event.inputs.map((input, index) => ({ ...input, name: argumentName(input, index) }));
+    const columns = columnsOf(inputs, reserved);
     return {
       table: `event_${snakeCase(name)}`,
       event: name,
@@ -50,7 +53,8 @@ export function eventTables(abis: Record<string, Abi>): EventTable[] {
       shared: alike && namesakes.length > 1,
       selector: toEventSelector(event),
       abi: { ...event, inputs },
-      columns: columnsOf(inputs, reserved),
+      columns,
+      words: columns.every(({ readWord }) => readWord !== undefined),
     };
   });
 }

@@ -2,8 +2,9 @@ import pg from "pg";
 import type { FollowedBlock } from "../shared/chain/blocks.ts";
 import type { BlockRef } from "../shared/chain/reconcile.ts";
 import { chainChannel } from "../shared/db/listen.ts";
-import type { Queryable } from "../shared/db/pool.ts";
+import type { Connection, Queryable } from "../shared/db/pool.ts";
 import { toJson } from "../shared/json.ts";
+import { copyRows } from "./copy.ts";
 import type { Origin } from "./decide.ts";
 import { type EventRows, timeOf } from "./decode.ts";
 import type { Definitions } from "./definitions.ts";
@@ -45,7 +46,7 @@ export async function inTransaction<Result>(db: Queryable, work: () => Promise<R
 
 /** Stores the next blocks with their events, brings the projections up to them and, unless silent, tells listeners. */
 export async function saveBlocks(
-  db: Queryable,
+  db: Connection,
   definitions: Definitions,
   blocks: readonly FollowedBlock[],
   rows: EventRows,
@@ -56,11 +57,7 @@ export async function saveBlocks(
   if (first === undefined || last === undefined) return;
   await inTransaction(db, async () => {
     await insertBlocks(db, blocks);
-    for (const [table, list] of rows) {
-      await db.query(`insert into ${table} select * from json_populate_recordset(null::${table}, $1::json)`, [
-        toJson(list),
-      ]);
-    }
+    for (const [table, { lines }] of rows) await copyRows(db, table, lines);
     const touched = definitions.projections.filter(({ sources }) => sources.some((table) => rows.has(table)));
     for (const { apply } of touched) await db.query(apply, [first.number, last.number]);
     await writeHead(db, "unsafe", last);
@@ -136,16 +133,11 @@ export async function readOrigin(db: Queryable, schema: string): Promise<Origin 
       };
 }
 
-async function insertBlocks(db: Queryable, blocks: readonly FollowedBlock[]): Promise<void> {
-  await db.query(
-    "insert into block select * from unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[])",
-    [
-      blocks.map((block) => block.number),
-      blocks.map((block) => block.hash),
-      blocks.map((block) => block.parentHash),
-      blocks.map((block) => timeOf(block.timestamp)),
-    ],
+async function insertBlocks(db: Connection, blocks: readonly FollowedBlock[]): Promise<void> {
+  const lines = blocks.map(
+    ({ number, hash, parentHash, timestamp }) => `${number}\t${hash}\t${parentHash}\t${timeOf(timestamp)}\n`,
   );
+  await copyRows(db, "block", lines.join(""));
 }
 
 /** Postgres delivers it when the transaction commits, so listeners find the rows. */

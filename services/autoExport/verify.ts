@@ -1,5 +1,5 @@
 import pg from "pg";
-import { createChainClient } from "../shared/chain/client.ts";
+import { createFollowClient } from "../shared/chain/client.ts";
 import { readDeployment } from "../shared/chain/deployment.ts";
 import { follow } from "../shared/chain/follow.ts";
 import { type Connection, createPool, type Queryable } from "../shared/db/pool.ts";
@@ -65,7 +65,7 @@ export function tablesOf(definitions: Definitions): string[] {
 
 async function replay(
   { client, deployment, definitions, logger, signal, following }: Parameters<typeof compareWithRebuild>[0],
-  db: Queryable,
+  db: Connection,
   last: bigint,
 ): Promise<void> {
   const find = indexEvents(definitions.tables, deployment.contracts);
@@ -123,7 +123,7 @@ async function main(): Promise<void> {
   const db = await pool.connect();
   const { block, tables } = await compareWithRebuild(
     {
-      client: createChainClient({ rpcUrls: env.CHAIN_RPC_URLS, chainId: deployment.chainId }),
+      client: createFollowClient({ rpcUrls: env.CHAIN_RPC_URLS, chainId: deployment.chainId }),
       deployment,
       definitions: loadDefinitions(),
       logger: createLogger("verify", env.LOG_LEVEL),

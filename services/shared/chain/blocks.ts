@@ -11,6 +11,8 @@ type Source = LogFilter & { client: RpcClient };
 
 // Requests under way at once.
 const concurrency = 24;
+// Headers asked for in one HTTP request.
+const batchSize = 50;
 
 /** Blocks from `first` to `head`, their logs asked by hash: an endpoint that does not know a block says so. */
 export async function blocksByHash(source: Source, first: bigint, head: Header): Promise<FollowedBlock[]> {
@@ -65,10 +67,23 @@ export async function loggedBlocksByRange(
   return all.map((header) => blockOf(header, logs.get(header.number) ?? []));
 }
 
-async function headersOf(source: Source, first: bigint, last: bigint): Promise<Header[]> {
+async function headersOf({ client }: Source, first: bigint, last: bigint): Promise<Header[]> {
   const numbers: bigint[] = [];
   for (let number = first; number <= last; number++) numbers.push(number);
-  return inParallel(numbers, (number) => readHeader(source.client, number));
+  const { batched } = client;
+  if (batched === undefined || numbers.length < 2) {
+    return inParallel(numbers, (number) => readHeader(client, number));
+  }
+  const parts = Array.from({ length: Math.ceil(numbers.length / batchSize) }, (_, index) =>
+    numbers.slice(index * batchSize, (index + 1) * batchSize),
+  );
+  const headers = await inParallel(parts, (part) =>
+    Promise.all(part.map((number) => readHeader(batched, number))).catch(() =>
+      // Not every endpoint takes batches.
+      inParallel(part, (number) => readHeader(client, number)),
+    ),
+  );
+  return headers.flat();
 }
 
 /** The wanted ones of the logs, each once. @throws RetryableError when one is not of the block that is at its number. */

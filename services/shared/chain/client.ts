@@ -15,19 +15,31 @@ export function chainOf(chainId: number): Chain {
 }
 
 /** Several endpoints behind one transport: a faulty one is left for the next, each call is tried three times. */
-export function chainTransport(rpcUrls: string[]) {
+export function chainTransport(rpcUrls: string[], batch = false) {
   return fallback(
-    rpcUrls.map((url) => http(url, { timeout: 10_000, retryCount: 2, retryDelay: 150 })),
+    rpcUrls.map((url) => http(url, { timeout: 10_000, retryCount: 2, retryDelay: 150, batch })),
     { retryCount: 1 },
   );
 }
 
-export function createChainClient(options: { rpcUrls: string[]; chainId: number }): ChainClient {
+export function createChainClient(options: {
+  rpcUrls: string[];
+  chainId: number;
+  /** Whether questions asked at once go out as one. Default false. */
+  batch?: boolean;
+}): ChainClient {
   return createPublicClient({
     chain: chainOf(options.chainId),
-    transport: chainTransport(options.rpcUrls),
+    transport: chainTransport(options.rpcUrls, options.batch),
     pollingInterval: 500,
     cacheTime: 0,
+  });
+}
+
+/** A client for following the chain over long stretches: it can ask for many headers at once. */
+export function createFollowClient(options: { rpcUrls: string[]; chainId: number }) {
+  return Object.assign(createChainClient(options), {
+    batched: createChainClient({ ...options, batch: true }),
   });
 }
 

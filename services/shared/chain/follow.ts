@@ -47,6 +47,8 @@ export type FollowOptions = {
   interval?: number;
   /** Most blocks in one step. Default 2,000. */
   maxRange?: bigint;
+  /** Steps of a long way that are read while an earlier one is stored. Default 2; none without all headers. */
+  ahead?: number;
   /** Told of each fault by its code, and of the endpoint's head at each look. */
   onFault?: (code: string) => void;
   onHead?: (head: Header) => void;
@@ -55,6 +57,8 @@ export type FollowOptions = {
 type State = {
   kept: BlockRef[];
   range: bigint;
+  /** Stretches of the way to the head that are being read, in order. */
+  ahead: { first: bigint; to: bigint; blocks: Promise<FollowedBlock[]> }[];
   /** Looks in a row that said the same about a chain shorter than ours. */
   shorterLooks: number;
 };
@@ -65,6 +69,8 @@ const near = 32n;
 const shorterLooks = 3;
 const keptMost = 4_096;
 const mostBlocks = 2_000n;
+// Blocks in the first step of a long way, before it is known how many logs they have.
+const firstRange = 64n;
 const longestPause = 5_000;
 
 /**
@@ -76,7 +82,8 @@ export async function* follow(options: FollowOptions): AsyncGenerator<FollowStep
   const { signal, interval = 300, maxRange = mostBlocks } = options;
   const state: State = {
     kept: await options.cursor.recent(),
-    range: smaller(maxRange, 500n),
+    range: smaller(maxRange, firstRange),
+    ahead: [],
     shorterLooks: 0,
   };
   let faults = 0;
@@ -166,21 +173,21 @@ async function extend(
       : await stretch(options, state, { tip, first, last: head.number - near });
   // The chain changed between two questions: the next look finds out how.
   if (!links(tip, blocks, options.headers === "logged")) {
+    state.ahead = [];
     throw new RetryableError("The endpoint's blocks do not follow each other.", { code: "rpc_unlinked" });
   }
   return { type: "blocks", blocks, head: { number: head.number, hash: head.hash } };
 }
 
-/** Blocks of a range whose size follows what the endpoint bears. */
+/** Blocks of a range whose size follows what the endpoint bears; the next ones are asked for meanwhile. */
 async function stretch(
   options: FollowOptions,
   state: State,
-  { tip, first, last }: { tip: BlockRef | null; first: bigint; last: bigint },
+  way: { tip: BlockRef | null; first: bigint; last: bigint },
 ): Promise<FollowedBlock[]> {
-  const to = smaller(first + state.range - 1n, last);
+  askAhead(options, state, way);
   try {
-    const read = options.headers === "logged" ? loggedBlocksByRange : blocksByRange;
-    const blocks = await read(options, first, to, tip);
+    const blocks = (await state.ahead.shift()?.blocks) ?? [];
     const logs = blocks.reduce((sum, block) => sum + block.logs.length, 0);
     if (logs > mostLogs) state.range = atLeastOne(state.range / 2n);
     else if (logs < mostLogs / 2) state.range = smaller(options.maxRange ?? mostBlocks, state.range * 2n);
@@ -188,7 +195,27 @@ async function stretch(
   } catch (error) {
     // Whatever the fault, fewer blocks are easier; no code tells "range too large" the same way everywhere.
     state.range = atLeastOne(state.range / 2n);
+    state.ahead = [];
     throw error;
+  }
+}
+
+function askAhead(
+  options: FollowOptions,
+  state: State,
+  { tip, first, last }: { tip: BlockRef | null; first: bigint; last: bigint },
+): void {
+  const logged = options.headers === "logged";
+  // Read for another way: before a reorg, or for blocks that have been read otherwise since.
+  if (state.ahead[0]?.first !== first || (state.ahead.at(-1)?.to ?? 0n) > last) state.ahead = [];
+  while (state.ahead.length <= (logged ? 0 : (options.ahead ?? 2))) {
+    const from = (state.ahead.at(-1)?.to ?? first - 1n) + 1n;
+    if (from > last) return;
+    const to = smaller(from + state.range - 1n, last);
+    const blocks = logged ? loggedBlocksByRange(options, from, to, tip) : blocksByRange(options, from, to);
+    // Its fault is met when its turn comes, if it comes.
+    blocks.catch(() => undefined);
+    state.ahead.push({ first: from, to, blocks });
   }
 }
 
@@ -199,6 +226,7 @@ function remember(state: State, step: FollowStep): void {
     return;
   }
   const { ancestor } = step;
+  state.ahead = [];
   state.kept = ancestor === null ? [] : state.kept.filter((block) => block.number <= ancestor.number);
 }
 

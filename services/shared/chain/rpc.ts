@@ -39,11 +39,16 @@ export type LogFilter = { addresses: readonly Address[]; topics?: readonly (Hex 
 
 export type BlockTag = "latest" | "safe" | "finalized";
 
+type Requester = Pick<ChainClient, "request">;
+
 /** The part of viem's client that is used: anything that speaks JSON-RPC will do. */
-export type RpcClient = Pick<ChainClient, "request">;
+export type RpcClient = Requester & {
+  /** A way to ask that puts small questions which are asked at once into one HTTP request. */
+  batched?: Requester;
+};
 
 /** @throws RetryableError, also when the endpoint does not know the block or its answer is cut short. */
-export async function readHeader(client: RpcClient, at: bigint | BlockTag): Promise<Header> {
+export async function readHeader(client: Requester, at: bigint | BlockTag): Promise<Header> {
   const block: unknown = await call(() =>
     client.request({
       method: "eth_getBlockByNumber",
