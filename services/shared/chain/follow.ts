@@ -2,10 +2,11 @@ import type { Address, Hex } from "viem";
 import { messageOf, RetryableError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { rest } from "../loop.ts";
-import { blocksByHash, blocksByRange, type FollowedBlock, loggedBlocksByRange } from "./blocks.ts";
+import { blocksByHash } from "./blocks.ts";
 import { type BlockRef, reconcile, type Verdict } from "./reconcile.ts";
 import { type Header, type RpcClient, readHeader } from "./rpc.ts";
-import { type FollowStep, links, mostLogs, portions } from "./steps.ts";
+import { type FollowStep, links, portions } from "./steps.ts";
+import { startWay, stretch, type Way } from "./stretch.ts";
 
 // How to use it:
 //
@@ -56,9 +57,7 @@ export type FollowOptions = {
 
 type State = {
   kept: BlockRef[];
-  range: bigint;
-  /** Stretches of the way to the head that are being read, in order. */
-  ahead: { first: bigint; to: bigint; blocks: Promise<FollowedBlock[]> }[];
+  way: Way;
   /** Looks in a row that said the same about a chain shorter than ours. */
   shorterLooks: number;
 };
@@ -68,9 +67,6 @@ const near = 32n;
 // A chain that is shorter and other than ours may be an endpoint that was left behind on an old fork: look again.
 const shorterLooks = 3;
 const keptMost = 4_096;
-const mostBlocks = 2_000n;
-// Blocks in the first step of a long way, before it is known how many logs they have.
-const firstRange = 64n;
 const longestPause = 5_000;
 
 /**
@@ -79,11 +75,10 @@ const longestPause = 5_000;
  * @throws FatalError when the endpoint cannot serve what is needed; passing faults are logged, counted and got over.
  */
 export async function* follow(options: FollowOptions): AsyncGenerator<FollowStep, void> {
-  const { signal, interval = 300, maxRange = mostBlocks } = options;
+  const { signal, interval = 300 } = options;
   const state: State = {
     kept: await options.cursor.recent(),
-    range: smaller(maxRange, firstRange),
-    ahead: [],
+    way: startWay(options),
     shorterLooks: 0,
   };
   let faults = 0;
@@ -170,53 +165,13 @@ async function extend(
   const blocks =
     distance < near
       ? await blocksByHash(options, first, head)
-      : await stretch(options, state, { tip, first, last: head.number - near });
+      : await stretch(options, state.way, { tip, first, last: head.number - near });
   // The chain changed between two questions: the next look finds out how.
   if (!links(tip, blocks, options.headers === "logged")) {
-    state.ahead = [];
+    state.way.ahead = [];
     throw new RetryableError("The endpoint's blocks do not follow each other.", { code: "rpc_unlinked" });
   }
   return { type: "blocks", blocks, head: { number: head.number, hash: head.hash } };
-}
-
-/** Blocks of a range whose size follows what the endpoint bears; the next ones are asked for meanwhile. */
-async function stretch(
-  options: FollowOptions,
-  state: State,
-  way: { tip: BlockRef | null; first: bigint; last: bigint },
-): Promise<FollowedBlock[]> {
-  askAhead(options, state, way);
-  try {
-    const blocks = (await state.ahead.shift()?.blocks) ?? [];
-    const logs = blocks.reduce((sum, block) => sum + block.logs.length, 0);
-    if (logs > mostLogs) state.range = atLeastOne(state.range / 2n);
-    else if (logs < mostLogs / 2) state.range = smaller(options.maxRange ?? mostBlocks, state.range * 2n);
-    return blocks;
-  } catch (error) {
-    // Whatever the fault, fewer blocks are easier; no code tells "range too large" the same way everywhere.
-    state.range = atLeastOne(state.range / 2n);
-    state.ahead = [];
-    throw error;
-  }
-}
-
-function askAhead(
-  options: FollowOptions,
-  state: State,
-  { tip, first, last }: { tip: BlockRef | null; first: bigint; last: bigint },
-): void {
-  const logged = options.headers === "logged";
-  // Read for another way: before a reorg, or for blocks that have been read otherwise since.
-  if (state.ahead[0]?.first !== first || (state.ahead.at(-1)?.to ?? 0n) > last) state.ahead = [];
-  while (state.ahead.length <= (logged ? 0 : (options.ahead ?? 2))) {
-    const from = (state.ahead.at(-1)?.to ?? first - 1n) + 1n;
-    if (from > last) return;
-    const to = smaller(from + state.range - 1n, last);
-    const blocks = logged ? loggedBlocksByRange(options, from, to, tip) : blocksByRange(options, from, to);
-    // Its fault is met when its turn comes, if it comes.
-    blocks.catch(() => undefined);
-    state.ahead.push({ first: from, to, blocks });
-  }
 }
 
 function remember(state: State, step: FollowStep): void {
@@ -226,7 +181,7 @@ function remember(state: State, step: FollowStep): void {
     return;
   }
   const { ancestor } = step;
-  state.ahead = [];
+  state.way.ahead = [];
   state.kept = ancestor === null ? [] : state.kept.filter((block) => block.number <= ancestor.number);
 }
 
@@ -236,12 +191,4 @@ function noteFault(options: FollowOptions, error: unknown, faults: number): void
   const { code, cause } = error;
   options.onFault?.(code);
   options.logger.warn({ event: "chain_fault", code, reason: messageOf(cause ?? error), faults });
-}
-
-function smaller(a: bigint, b: bigint): bigint {
-  return a < b ? a : b;
-}
-
-function atLeastOne(value: bigint): bigint {
-  return value < 1n ? 1n : value;
 }

@@ -1,0 +1,40 @@
+import { Registry } from "prom-client";
+import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
+import { exportChain } from "../../../services/autoExport/lead.ts";
+import { createWatch } from "../../../services/autoExport/metrics.ts";
+import { abis } from "../../../services/shared/chain/abis.ts";
+import { createFollowClient } from "../../../services/shared/chain/client.ts";
+import { createPool } from "../../../services/shared/db/pool.ts";
+import { createLogger } from "../../../services/shared/logger.ts";
+import { readTask, reportRun } from "./run.ts";
+
+// A process of its own, so that memory is the exporter's alone: exports up to the last block, then says how long.
+const task = readTask();
+const abort = new AbortController();
+const watch = createWatch(new Registry());
+const since = performance.now();
+const pool = createPool({ url: task.databaseUrl, name: "autoExport", max: 2 });
+let ended = since;
+await exportChain({
+  pool,
+  client: createFollowClient({ rpcUrls: [task.rpcUrl], chainId: task.chainId }),
+  deployment: {
+    chainId: task.chainId,
+    startBlock: BigInt(task.startBlock),
+    contracts: Object.fromEntries(Object.keys(abis).map((name) => [name, task.address])) as never,
+  },
+  definitions: task.mode === "events" ? loadDefinitions(abis, task.emptyFolder) : loadDefinitions(),
+  watch: {
+    ...watch,
+    stored(step, events) {
+      watch.stored(step, events);
+      if (step.type !== "blocks" || (step.blocks.at(-1)?.number ?? 0n) < BigInt(task.last)) return;
+      ended = performance.now();
+      abort.abort();
+    },
+  },
+  logger: createLogger("autoExport", "warn"),
+  signal: abort.signal,
+});
+await pool.end();
+reportRun({ milliseconds: ended - since, peakMib: Math.round(process.resourceUsage().maxRSS / 1024) });

@@ -1,0 +1,67 @@
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { runToEnd } from "../../../scripts/embedded/command.ts";
+import { FatalError } from "../../../services/shared/errors.ts";
+import { peerTables } from "./tables.ts";
+
+const anvil = { "@foundry-rs/anvil": "1.7.1" };
+const sqd = {
+  "@subsquid/evm-abi": "0.3.1",
+  "@subsquid/evm-processor": "1.27.3",
+  "@subsquid/typeorm-store": "1.5.1",
+  pg: "8.23.1",
+  typeorm: "0.3.31",
+};
+
+const ponder = { hono: "4.13.19", ponder: "0.16.10", viem: "2.57.1" };
+
+/** Installs anvil. @returns its folder */
+export function installAnvil(folder: string): Promise<string> {
+  return install(join(folder, "anvil"), anvil);
+}
+
+/** Installs SQD with our program for it. @returns its folder */
+export async function installSqd(folder: string): Promise<string> {
+  const at = await install(join(folder, "sqd"), sqd);
+  mkdirSync(join(at, "lib/model"), { recursive: true });
+  copyFileSync(join(import.meta.dirname, "peers/sqdModel.cjs"), join(at, "lib/model/index.js"));
+  copyFileSync(join(import.meta.dirname, "peers/sqd.cjs"), join(at, "main.cjs"));
+  writeFileSync(join(at, "tables.json"), JSON.stringify(peerTables()));
+  return at;
+}
+
+/** Installs ponder with our program for it. @returns its folder */
+export async function installPonder(folder: string): Promise<string> {
+  const at = await install(join(folder, "ponder"), ponder);
+  const from = join(import.meta.dirname, "peers");
+  mkdirSync(join(at, "src/api"), { recursive: true });
+  copyFileSync(join(from, "ponder.config.mjs"), join(at, "ponder.config.ts"));
+  copyFileSync(join(from, "ponder.index.mjs"), join(at, "src/index.ts"));
+  copyFileSync(join(from, "ponder.api.mjs"), join(at, "src/api/index.ts"));
+  copyFileSync(join(from, "ponder.run.mjs"), join(at, "main.mjs"));
+  const tables = peerTables();
+  const names = tables.map(({ table }) => `export const ${table} = tableOf("${table}");\n`);
+  const schema = readFileSync(join(from, "ponder.schema.mjs"), "utf8");
+  writeFileSync(join(at, "ponder.schema.ts"), schema + names.join(""));
+  writeFileSync(join(at, "tables.json"), JSON.stringify(tables));
+  writeFileSync(join(at, "abi.json"), JSON.stringify(tables.map(({ abi }) => abi)));
+  return at;
+}
+
+/** Installs exact versions in a folder of their own, once. @throws FatalError `peer_unavailable` */
+async function install(folder: string, dependencies: Record<string, string>): Promise<string> {
+  const manifest = JSON.stringify({ private: true, dependencies }, null, 2);
+  const done = join(folder, "installed.json");
+  if (existsSync(done) && readFileSync(done, "utf8") === manifest) return folder;
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "package.json"), manifest);
+  const args = ["install", "--ignore-scripts", "--no-audit", "--no-fund"];
+  const { code, output } = await runToEnd("npm", args, { cwd: folder });
+  if (code !== 0) {
+    throw new FatalError(`npm could not install ${Object.keys(dependencies).join(", ")}:\n${output.trim()}`, {
+      code: "peer_unavailable",
+    });
+  }
+  writeFileSync(done, manifest);
+  return folder;
+}
