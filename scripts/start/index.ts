@@ -26,6 +26,7 @@ async function main(): Promise<number> {
   const reporter = createReporter(out, () => interrupts?.signal);
   interrupts = watchInterrupts({ say: reporter.say, kill: killRunning });
   stopWithoutReader(interrupts);
+  stopOnMistake(interrupts);
   const stack = createStopStack();
   try {
     const options = await reporter.check("options", async () => readOptions(argv, rootDir));
@@ -110,6 +111,16 @@ function stopWithoutReader(interrupts: Interrupts): void {
       );
     });
   }
+}
+
+/** A mistake of ours that nobody awaits still stops everything in order. */
+function stopOnMistake(interrupts: Interrupts): void {
+  const fail = (error: unknown) => {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    interrupts.fail(new FatalError(text, { code: "unexpected", cause: error }));
+  };
+  process.on("uncaughtException", fail);
+  process.on("unhandledRejection", fail);
 }
 
 process.exit(await main());

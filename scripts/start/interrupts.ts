@@ -18,10 +18,11 @@ export function watchInterrupts(options: { say: (line: string) => void; kill: ()
   const ended = Promise.withResolvers<void>();
   ended.promise.catch(() => undefined);
   let typed = 0;
-  const stop = (name: string) => {
+  // Not named: the bootstrap passes Ctrl-C on as SIGTERM, which may well come before the terminal's own SIGINT.
+  const stop = () => {
     if (!abort.signal.aborted) {
-      options.say(`${name}: stopping everything. Ctrl-C again kills what is slow about it.`);
-      abort.abort(new FatalError(`Stopped by ${name}.`, { code: "interrupted" }));
+      options.say("Stopping everything. Ctrl-C again kills what is slow about it.");
+      abort.abort(new FatalError("Interrupted.", { code: "interrupted" }));
     }
     ended.resolve();
   };
@@ -30,9 +31,9 @@ export function watchInterrupts(options: { say: (line: string) => void; kill: ()
     if (typed === 2) options.say("Killing what still runs.");
     if (typed >= 2) options.kill();
     if (typed >= 3) process.exit(130);
-    stop("Ctrl-C");
+    stop();
   });
-  for (const name of ["SIGTERM", "SIGHUP"] as const) process.on(name, () => stop(name));
+  for (const name of ["SIGTERM", "SIGHUP"] as const) process.on(name, stop);
   return {
     signal: abort.signal,
     ended: ended.promise,

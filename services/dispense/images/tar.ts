@@ -76,8 +76,11 @@ async function packOne(archive: Pack, entry: Entry): Promise<void> {
   else if (entry.kind === "bytes") archive.entry({ ...header, size: entry.bytes.length }, entry.bytes, done);
   else {
     const sink = archive.entry({ ...header, size: entry.sizeBytes }, done);
+    // It is destroyed with the archive when nobody reads on, and would end the process if nobody listened to that.
+    sink.once("error", reject);
+    promise.catch(() => undefined);
     for await (const chunk of createReadStream(entry.from, { highWaterMark: 1 << 18 })) {
-      if (!sink.write(chunk)) await once(sink, "drain");
+      if (!sink.write(chunk)) await Promise.race([once(sink, "drain"), promise]);
     }
     sink.end(null);
   }
