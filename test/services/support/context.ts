@@ -34,7 +34,7 @@ export function createTestContext(name: string): TestContext {
 export async function eventually<Value>(
   what: string,
   ask: () => Promise<Value | undefined | false> | Value | undefined | false,
-  deadline = 10_000,
+  deadline = 40_000,
 ): Promise<Value> {
   const end = Date.now() + deadline;
   for (;;) {
