@@ -12,7 +12,7 @@ export default defineConfig({
     version: "0.8.37",
     // solc from npm: nothing is downloaded at build time.
     path: fileURLToPath(import.meta.resolve("solc/soljson.js")),
-    settings: { optimizer: { enabled: true, runs: 10_000 }, evmVersion: "cancun" },
+    settings: { optimizer: { enabled: true, runs: 10_000 }, viaIR: true, evmVersion: "cancun" },
   },
   networks: {
     default: { type: "edr-simulated", chainType: "op" },

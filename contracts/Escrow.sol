@@ -307,6 +307,13 @@ contract Escrow is IEscrow, SignedBatch, AccessManaged {
         _checkValid(grant, authorizationId, image);
     }
 
+    /// @inheritdoc IEscrow
+    function maySpend(uint64 authorizationId, address caller) external view returns (bool) {
+        Grant storage grant = _grants[authorizationId];
+        if (caller == grant.owner) return true;
+        return caller == grant.delegate && !grant.revoked && block.timestamp <= grant.expiry;
+    }
+
     function _deposit(address account, address from, uint128 amount) private {
         if (amount == 0) revert EscrowAmountZero();
         _accounts[account].balance += amount;

@@ -2,24 +2,26 @@
 pragma solidity 0.8.37;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
-import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
-import {IComputeNode} from "./interfaces/IComputeNode.sol";
 import {IPomc} from "./interfaces/IPomc.sol";
 import {IToken} from "./interfaces/IToken.sol";
+import {ClaimTree} from "./libraries/ClaimTree.sol";
 
 /// @notice See IPomc.
+/// @dev The token is ours: it calls back nobody and returns true or reverts.
 contract Pomc is IPomc, AccessManaged {
-    // | root 256 |
-    // | lap 24 | activatesAt 40 | totalBefore 96 | total 96 |
+    // | - 24 | isFunded 8 | lap 24 | activatesAt 40 | root 160 |: all that a claim reads
+    // | - 64 | totalBefore 96 | total 96 |
     struct Epoch {
-        bytes32 root;
-        uint96 total;
-        /// @dev Total of the last valid epoch before: what disabling this one goes back to.
-        uint96 totalBefore;
+        bytes20 root;
         /// @dev The highest time there is marks a disabled epoch.
         uint40 activatesAt;
         /// @dev number / RING: which of the numbers that share the entry it is.
         uint24 lap;
+        /// @dev Whether its total was minted.
+        bool isFunded;
+        uint96 total;
+        /// @dev Total of the last valid epoch before: what disabling this one goes back to.
+        uint96 totalBefore;
     }
 
     struct Settings {
@@ -34,34 +36,34 @@ contract Pomc is IPomc, AccessManaged {
     uint40 private constant DISABLED = type(uint40).max;
 
     IToken private immutable _token;
-    IComputeNode private immutable _computeNode;
     uint40 private immutable _genesis;
     uint40 private immutable _epochSeconds;
     uint40 private immutable _activationDelay;
     uint96 private immutable _emissionPerEpoch;
-    /// @dev What other minters had minted before this contract.
-    uint256 private immutable _mintedBefore;
+    uint256 private constant MAX_GRANTS = 512;
 
     Epoch[RING] private _ring;
-    mapping(address account => uint128) private _claimed;
+    mapping(address account => uint256) private _claimed;
+
+    // | funded 96 | poster 160 |
     address private _poster;
+    /// @dev Everything minted here: the highest total of an epoch that was claimed from.
+    uint96 private _funded;
 
     // | - 96 | lastTotal 96 | last 64 |
     uint64 private _last;
     uint96 private _lastTotal;
 
-    constructor(address authority_, IToken token, IComputeNode computeNode, Settings memory settings)
+    constructor(address authority_, IToken token, Settings memory settings)
         AccessManaged(authority_)
     {
         if (settings.epochSeconds == 0) revert EpochLengthInvalid(settings.epochSeconds);
         _token = token;
-        _computeNode = computeNode;
         // Zero: epochs count from the deployment.
         _genesis = settings.genesis == 0 ? uint40(block.timestamp) : settings.genesis;
         _epochSeconds = settings.epochSeconds;
         _activationDelay = settings.activationDelay;
         _emissionPerEpoch = settings.emissionPerEpoch;
-        _mintedBefore = token.minted();
     }
 
     /// @inheritdoc IPomc
@@ -71,9 +73,10 @@ contract Pomc is IPomc, AccessManaged {
     }
 
     /// @inheritdoc IPomc
-    function postEpoch(uint64 number, bytes32 root, uint128 total, bytes32 dataHash) external {
+    function postEpoch(uint64 number, bytes20 root, uint128 total, bytes32 dataHash) external {
         if (msg.sender != _poster) revert CallerNotPoster(msg.sender);
         (uint64 last, uint96 lastTotal) = (_last, _lastTotal);
+        if (root == 0) revert EpochRootZero();
         if (number <= last) revert EpochNotRising(number, last);
         uint256 endsAt = _genesis + uint256(number) * _epochSeconds;
         if (block.timestamp < endsAt) revert EpochNotOver(number, endsAt, block.timestamp);
@@ -86,10 +89,11 @@ contract Pomc is IPomc, AccessManaged {
         // genesis is in this century, so its lap has 24.
         _ring[number % RING] = Epoch({
             root: root,
-            total: uint96(total),
-            totalBefore: lastTotal,
             activatesAt: activatesAt,
-            lap: uint24(number / RING)
+            lap: uint24(number / RING),
+            isFunded: false,
+            total: uint96(total),
+            totalBefore: lastTotal
         });
         (_last, _lastTotal) = (number, uint96(total));
         emit EpochPosted(number, root, total, dataHash, activatesAt);
@@ -113,25 +117,42 @@ contract Pomc is IPomc, AccessManaged {
     }
 
     /// @inheritdoc IPomc
-    function claim(uint64 number, address account, uint128 cumulative, bytes32[] calldata proof)
+    function claim(uint64 number, address account, uint96 cumulative, bytes calldata proof)
         external
-        returns (uint128 amount)
+        returns (uint256 amount)
     {
-        Epoch storage epoch = _epochAt(number);
-        (uint40 activatesAt, uint96 total) = (epoch.activatesAt, epoch.total);
-        if (activatesAt == DISABLED) revert EpochIsDisabled(number);
-        if (block.timestamp < activatesAt) revert EpochNotActive(number, activatesAt);
-        bytes32 leaf = keccak256(bytes.concat(keccak256(abi.encode(account, uint256(cumulative)))));
-        if (!MerkleProof.verifyCalldata(proof, epoch.root, leaf)) revert ClaimProofInvalid(account, cumulative);
-        uint128 before = _claimed[account];
-        if (cumulative <= before) return 0;
-        amount = cumulative - before;
+        bytes32 grant = bytes32(bytes20(account)) | bytes32(uint256(cumulative));
+        if (_fundedRootOf(number) != ClaimTree.rootOf(ClaimTree.leafOf(grant), proof)) {
+            revert ClaimProofInvalid(account, cumulative);
+        }
+        amount = _take(account, cumulative);
+        if (amount == 0) return 0;
+        emit Claimed(account, number, amount, cumulative);
+        _token.transfer(account, amount);
+    }
 
-        _claimed[account] = cumulative;
-        address to = _computeNode.payoutOfAccount(account);
-        emit Claimed(account, to, number, amount, cumulative);
-        uint256 claimed = _token.mint(to, amount) - _mintedBefore;
-        if (claimed > total) revert ClaimTotalExceeded(number, claimed, total);
+    /// @inheritdoc IPomc
+    function claimMany(uint64 number, bytes32[] calldata grants, bytes calldata proof, bytes calldata flags)
+        external
+    {
+        if (grants.length > MAX_GRANTS) revert ClaimTooLong(grants.length, MAX_GRANTS);
+        if (_fundedRootOf(number) != ClaimTree.rootOfMany(grants, proof, flags)) revert ClaimManyProofInvalid();
+        bytes32[] memory paid = new bytes32[](grants.length);
+        uint256 count;
+        for (uint256 i; i < grants.length; ++i) {
+            bytes32 grant = grants[i];
+            address account = address(bytes20(grant));
+            // The cast cuts the account.
+            uint256 amount = _take(account, uint96(uint256(grant)));
+            if (amount == 0) continue;
+            paid[count++] = grant;
+            _token.transfer(account, amount);
+        }
+        // Shortens the list to what was paid.
+        assembly ("memory-safe") {
+            mstore(paid, count)
+        }
+        emit ClaimedMany(number, paid);
     }
 
     /// @inheritdoc IPomc
@@ -140,7 +161,7 @@ contract Pomc is IPomc, AccessManaged {
     }
 
     /// @inheritdoc IPomc
-    function claimedOf(address account) external view returns (uint128) {
+    function claimedOf(address account) external view returns (uint256) {
         return _claimed[account];
     }
 
@@ -148,7 +169,7 @@ contract Pomc is IPomc, AccessManaged {
     function epochOf(uint64 number)
         external
         view
-        returns (bytes32 root, uint128 total, uint40 activatesAt, bool disabled)
+        returns (bytes20 root, uint128 total, uint40 activatesAt, bool disabled)
     {
         Epoch storage epoch = _ring[number % RING];
         if (epoch.lap != number / RING || epoch.activatesAt == 0) return (0, 0, 0, false);
@@ -179,6 +200,32 @@ contract Pomc is IPomc, AccessManaged {
     /// @inheritdoc IPomc
     function emissionPerEpoch() external view returns (uint128) {
         return _emissionPerEpoch;
+    }
+
+    /// @dev The root of an active epoch. The first claim from it mints what earlier epochs had not.
+    function _fundedRootOf(uint64 number) private returns (bytes20 root) {
+        Epoch storage epoch = _epochAt(number);
+        uint40 activatesAt = epoch.activatesAt;
+        if (activatesAt == DISABLED) revert EpochIsDisabled(number);
+        if (block.timestamp < activatesAt) revert EpochNotActive(number, activatesAt);
+        root = epoch.root;
+        if (epoch.isFunded) return root;
+        epoch.isFunded = true;
+        (uint96 total, uint96 funded) = (epoch.total, _funded);
+        if (total <= funded) return root;
+        _funded = total;
+        _token.mint(address(this), total - funded);
+    }
+
+    /// @dev What a cumulative grant is worth to its account now: nothing when it is repeated.
+    function _take(address account, uint256 cumulative) private returns (uint256 amount) {
+        uint256 before = _claimed[account];
+        if (cumulative <= before) return 0;
+        _claimed[account] = cumulative;
+        // Just compared.
+        unchecked {
+            return cumulative - before;
+        }
     }
 
     function _epochAt(uint64 number) private view returns (Epoch storage epoch) {

@@ -6,17 +6,17 @@ import {SignedBatch} from "./SignedBatch.sol";
 import {IComputeNode} from "./interfaces/IComputeNode.sol";
 import {IDockerContract} from "./interfaces/IDockerContract.sol";
 import {IProgress} from "./interfaces/IProgress.sol";
-import {AssignmentStates} from "./libraries/AssignmentStates.sol";
 import {ProgressLanes} from "./libraries/ProgressLanes.sol";
+import {StructHash} from "./libraries/StructHash.sol";
 
 /// @notice See IProgress.
 contract Progress is IProgress, SignedBatch {
-    using AssignmentStates for IDockerContract.AssignmentState;
     using ProgressLanes for mapping(uint256 => uint256);
 
     bytes32 private constant PROGRESS_REPORT_TYPEHASH = keccak256(
         "ProgressReport(uint64 workspaceId,uint16 replica,uint32 lease,bytes8 fence,uint8 milestone,uint64 deadline)"
     );
+    uint256 private constant PROGRESS_REPORT_WORDS = 6;
 
     IComputeNode private immutable _computeNode;
     IDockerContract private immutable _docker;
@@ -66,7 +66,7 @@ contract Progress is IProgress, SignedBatch {
         refusal = _checkSigned(
             _computeNode.keyOf(nodeId),
             report.deadline,
-            keccak256(abi.encode(PROGRESS_REPORT_TYPEHASH, report)),
+            _hashOfReport(report),
             signature
         );
         if (refusal.length != 0) return refusal;
@@ -80,18 +80,28 @@ contract Progress is IProgress, SignedBatch {
         view
         returns (uint32 nodeId, bytes memory refusal)
     {
-        IDockerContract.Assignment memory assignment = _docker.assignmentOf(report.workspaceId, report.replica);
-        nodeId = assignment.nodeId;
-        if (report.lease != assignment.lease) {
+        uint32 lease;
+        bytes8 fence;
+        bool isLive;
+        (nodeId, lease, fence, isLive) = _docker.tenancyOf(report.workspaceId, report.replica);
+        if (report.lease != lease) {
             refusal = abi.encodeWithSelector(
-                ProgressLeaseStale.selector, report.workspaceId, report.replica, report.lease, assignment.lease
+                ProgressLeaseStale.selector, report.workspaceId, report.replica, report.lease, lease
             );
-        } else if (!assignment.state.isLive()) {
+        } else if (!isLive) {
             refusal = abi.encodeWithSelector(
                 ProgressLeaseOver.selector, report.workspaceId, report.replica, report.lease
             );
-        } else if (report.fence != assignment.fence) {
-            refusal = abi.encodeWithSelector(ProgressFenceMismatch.selector, report.fence, assignment.fence);
+        } else if (report.fence != fence) {
+            refusal = abi.encodeWithSelector(ProgressFenceMismatch.selector, report.fence, fence);
         }
+    }
+
+    function _hashOfReport(ProgressReport calldata report) private pure returns (bytes32) {
+        uint256 offset;
+        assembly ("memory-safe") {
+            offset := report
+        }
+        return StructHash.ofWords(PROGRESS_REPORT_TYPEHASH, offset, PROGRESS_REPORT_WORDS);
     }
 }

@@ -45,7 +45,6 @@ function deployContracts(m: Builder, parameters: NgpuParameters) {
   const Pomc = m.contract("Pomc", [
     AccessManager,
     Token,
-    ComputeNode,
     {
       genesis: parameters.genesis,
       epochSeconds: parameters.epochSeconds,

@@ -17,7 +17,9 @@ interface IComputeNode is IBatch {
 
     /// @notice How the bits of a heartbeat slot are written.
     /// @dev Bitmap: bit `nodeId - 1`, little-endian within the byte, is 1 when the node was present.
-    /// Absentees: the ids that were absent, each a big-endian uint32, ascending; all others up to `nodeCount` were present.
+    /// Absentees: the ids that were absent, ascending, each as its distance from the one before (the first from 0) in LEB128:
+    /// seven bits a byte, the lowest first, the top bit set where more follow. All others up to `nodeCount` were present; an id
+    /// beyond it means nothing.
     enum HeartbeatEncoding {
         Bitmap,
         Absentees
@@ -60,6 +62,17 @@ interface IComputeNode is IBatch {
         uint64 deadline;
     }
 
+    /// @notice What an assignment asks of a node; zero fields ask nothing.
+    struct Demand {
+        /// @dev Packed, see ResourceMath.
+        uint88 resources;
+        bytes8 gpuModel;
+        uint24 minVramMib;
+        uint8 minComputeCapability;
+        bytes2 region;
+        uint64 maxPricePerSecond;
+    }
+
     event NodeRegistered(
         uint32 indexed nodeId,
         address indexed key,
@@ -86,6 +99,10 @@ interface IComputeNode is IBatch {
     error NodeStatusInvalid(uint32 nodeId, NodeStatus from, NodeStatus to);
     error NodeCapacityExceeded(uint32 nodeId, Resources wanted, Resources free);
     error NodeNotAccepting(uint32 nodeId, NodeStatus status);
+
+    /// @param dimension The first one that does not fit, as ASCII.
+    error NodeUnfit(uint32 nodeId, bytes32 dimension);
+    error PriceAboveLimit(uint32 nodeId, uint64 price, uint64 limit);
     error HeartbeatWindowInvalid(uint64 slotSeconds, uint64 windowSlots, uint64 ringSlots);
     error HeartbeatNodesUnknown(uint32 nodeCount, uint32 registered);
     error HeartbeatSlotOver(uint64 slot, uint64 earliest, uint64 latest);
@@ -122,12 +139,13 @@ interface IComputeNode is IBatch {
         bytes calldata bits
     ) external;
 
-    /// @notice Takes capacity for an assignment. DockerContract only; reverts with the reason when it can't.
+    /// @notice Takes capacity for an assignment. DockerContract only; reverts with the reason when the node's status,
+    /// hardware, price or free capacity does not allow it.
     /// @return pricePerSecond The node's price, in token units (1e-18) a second.
-    function reserve(uint32 nodeId, Resources calldata wanted) external returns (uint64 pricePerSecond);
+    function reserve(uint32 nodeId, Demand calldata demand) external returns (uint64 pricePerSecond);
 
-    /// @notice Gives capacity back. DockerContract only.
-    function release(uint32 nodeId, Resources calldata amount) external;
+    /// @notice Gives capacity back, packed as in ResourceMath. DockerContract only.
+    function release(uint32 nodeId, uint88 resources) external;
 
     function isHeartbeatCommitter(address account) external view returns (bool);
     function isNonceUsed(address signer, uint256 nonce) external view returns (bool);
@@ -141,9 +159,6 @@ interface IComputeNode is IBatch {
 
     /// @notice Where money for a node goes: its bound wallet, or else its own address.
     function payoutOf(uint32 nodeId) external view returns (address);
-
-    /// @notice Where money for an account goes: an account that is a node's key resolves to that node's wallet.
-    function payoutOfAccount(address account) external view returns (address);
 
     /// @notice Length of a heartbeat slot in seconds; slot `s` covers [s × length, (s + 1) × length).
     function slotSeconds() external view returns (uint64);

@@ -63,6 +63,15 @@ interface IDockerContract is IBatch {
         bytes32 configHash;
     }
 
+    /// @notice What `publish` takes.
+    struct Publication {
+        address owner;
+        uint64 authorizationId;
+        uint16 replicas;
+        WorkspaceSpec spec;
+        string config;
+    }
+
     struct Assign {
         uint64 workspaceId;
         uint16 replica;
@@ -82,7 +91,7 @@ interface IDockerContract is IBatch {
         /// @dev Running: up to 16 mapped ports, big-endian uint16 each, in the order of the spec. Failed: an ASCII reason.
         bytes32 detail;
         /// @dev Grows with each report of a lease.
-        uint32 sequence;
+        uint24 sequence;
         uint64 deadline;
     }
 
@@ -92,7 +101,8 @@ interface IDockerContract is IBatch {
         bytes8 fence;
         AssignmentState state;
         Desired desired;
-        uint32 sequence;
+        uint24 sequence;
+        /// @dev When an exclusive lease was marked lost; zero when it is not.
         uint40 lostAt;
     }
 
@@ -131,7 +141,7 @@ interface IDockerContract is IBatch {
         uint16 replica,
         uint32 lease,
         AssignmentState state,
-        uint32 sequence,
+        uint24 sequence,
         bytes32 detail
     );
 
@@ -151,7 +161,7 @@ interface IDockerContract is IBatch {
     error WorkspaceUnknown(uint64 workspaceId);
     error WorkspaceNotOpen(uint64 workspaceId);
     error WorkspaceExpired(uint64 workspaceId, uint40 expiresAt);
-    error WorkspaceSpecMismatch(uint64 workspaceId, bytes32 expected, bytes32 actual);
+    error WorkspaceSpecMismatch(uint64 workspaceId, bytes21 expected, bytes21 actual);
     error WorkspaceSpecInvalid();
     error WorkspaceConfigMismatch(bytes32 expected, bytes32 actual);
     error WorkspaceNotExpired(uint64 workspaceId, uint40 expiresAt);
@@ -159,12 +169,10 @@ interface IDockerContract is IBatch {
     error CallerNotKeeper(address caller);
     error ReplicaOutOfRange(uint64 workspaceId, uint16 replica, uint16 replicas);
     error ReplicaAssigned(uint64 workspaceId, uint16 replica, uint32 nodeId, uint32 lease);
-    error NodeUnfit(uint32 nodeId, bytes32 dimension);
-    error PriceAboveLimit(uint32 nodeId, uint64 price, uint64 limit);
     error LeaseStale(uint64 workspaceId, uint16 replica, uint32 lease, uint32 current);
     error LeaseOver(uint64 workspaceId, uint16 replica, uint32 lease);
     error FenceMismatch(bytes8 given, bytes8 current);
-    error SequenceStale(uint32 given, uint32 last);
+    error SequenceStale(uint24 given, uint24 last);
     error TransitionIllegal(AssignmentState from, AssignmentState to);
     error DesiredIllegal(Desired from, Desired to);
     error NotReleasable(uint64 workspaceId, uint16 replica, uint32 lease, uint40 releasableAt);
@@ -185,6 +193,9 @@ interface IDockerContract is IBatch {
         WorkspaceSpec calldata spec,
         string calldata config
     ) external returns (uint64 workspaceId);
+
+    /// @notice Publishes several workspaces; one that is refused leaves the others.
+    function publishBatch(Publication[] calldata publications) external;
 
     /// @notice Owner or delegate.
     function setReplicas(uint64 workspaceId, uint16 replicas) external;
@@ -222,12 +233,18 @@ interface IDockerContract is IBatch {
     function imageOwnerOf(bytes32 digest) external view returns (address);
     function workspaceCount() external view returns (uint64);
 
-    /// @notice `specHash` is the first 176 bits (the rest zero) of keccak256(abi.encode(spec)).
+    /// @notice The owner is the authorization's. `specHash` is the first 168 bits of keccak256(abi.encode(spec)).
     function workspaceOf(uint64 workspaceId)
         external
         view
-        returns (address owner, uint64 authorizationId, uint16 replicas, bool open, bytes32 specHash);
+        returns (uint64 authorizationId, uint16 replicas, bool open, bytes21 specHash);
     function assignmentOf(uint64 workspaceId, uint16 replica) external view returns (Assignment memory);
+
+    /// @notice Who holds a replica, for contracts that check what a node says of its lease.
+    function tenancyOf(uint64 workspaceId, uint16 replica)
+        external
+        view
+        returns (uint32 nodeId, uint32 lease, bytes8 fence, bool isLive);
 
     /// @notice Seconds added to an exclusive workspace's grace before its lease can be released.
     function clockMarginSeconds() external view returns (uint40);

@@ -166,6 +166,8 @@ interface IEscrow is IBatch {
     function isOpen(LeaseRef calldata ref) external view returns (bool);
 
     /// @notice Reverts unless `caller` is the owner, or the delegate of an authorization of the owner valid now for the image.
-    /// @param image Zero: the scope was checked before.
     function requireSpender(uint64 authorizationId, address owner, address caller, bytes32 image) external view;
+
+    /// @notice Whether `caller` owns the authorization, or is its delegate while it is valid, whatever its scope.
+    function maySpend(uint64 authorizationId, address caller) external view returns (bool);
 }

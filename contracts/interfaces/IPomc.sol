@@ -2,29 +2,34 @@
 pragma solidity 0.8.37;
 
 /// @title Reward epochs and claims
-/// @notice Each epoch posts one cumulative Merkle root. Leaves are OpenZeppelin standard leaves of (address account,
-/// uint256 cumulative); internal nodes are keccak256 of the sorted pair.
+/// @notice Each epoch posts one cumulative Merkle root (see ClaimTree). Anyone may bring a proof; the money goes to the
+/// account that the root grants it to. What an epoch grants is minted when it is first claimed from, so that no more is ever
+/// paid than an active epoch granted.
 interface IPomc {
     /// @param total Everything ever granted up to this epoch, token units (1e-18).
     /// @param dataHash keccak256 of the canonical epoch document, from which anyone recomputes the root.
-    event EpochPosted(uint64 indexed number, bytes32 root, uint128 total, bytes32 dataHash, uint40 activatesAt);
+    event EpochPosted(uint64 indexed number, bytes20 root, uint128 total, bytes32 dataHash, uint40 activatesAt);
     event EpochDisabled(uint64 indexed number);
     event PosterSet(address indexed poster);
-    event Claimed(
-        address indexed account, address indexed to, uint64 indexed number, uint128 amount, uint128 cumulative
-    );
+    event Claimed(address indexed account, uint64 indexed number, uint256 amount, uint256 cumulative);
+
+    /// @notice What `claimMany` paid: | account 160 | cumulative 96 | each, without those that had nothing new. The amounts stand in the
+    /// token's transfers.
+    event ClaimedMany(uint64 indexed number, bytes32[] grants);
 
     error EpochNotOver(uint64 number, uint256 endsAt, uint256 time);
     error EpochNotRising(uint64 number, uint64 last);
     error EpochTotalFalls(uint128 total, uint128 last);
     error EpochScheduleExceeded(uint128 total, uint128 limit);
+    error EpochRootZero();
     error EpochUnknown(uint64 number);
     error EpochNotActive(uint64 number, uint40 activatesAt);
     error EpochIsDisabled(uint64 number);
     error EpochIsActive(uint64 number, uint40 activatesAt);
     error EpochLengthInvalid(uint40 epochSeconds);
-    error ClaimTotalExceeded(uint64 number, uint256 claimed, uint128 total);
-    error ClaimProofInvalid(address account, uint128 cumulative);
+    error ClaimProofInvalid(address account, uint96 cumulative);
+    error ClaimManyProofInvalid();
+    error ClaimTooLong(uint256 grants, uint256 limit);
     error CallerNotPoster(address caller);
 
     /// @notice Sets who may post. Restricted.
@@ -32,27 +37,33 @@ interface IPomc {
 
     /// @notice Poster only. `number` must rise over the last one that is not disabled, its time must be over, and `total` must
     /// not fall and must stay within the schedule.
-    function postEpoch(uint64 number, bytes32 root, uint128 total, bytes32 dataHash) external;
+    function postEpoch(uint64 number, bytes20 root, uint128 total, bytes32 dataHash) external;
 
     /// @notice Disables an epoch before it activates, and every epoch posted after it, for they build on it. A corrected
     /// one may then be posted under the same number or a later one. Restricted (guardian).
     function disableEpoch(uint64 number) external;
 
-    /// @notice From an active epoch among the latest: pays what `account` has not had yet; a repeat pays 0. Anyone may call; the money goes to the account, or
-    /// to the bound wallet where the account is a node's key.
+    /// @notice From an active epoch among the latest: pays `account` what it has not had yet; a repeat pays 0. Anyone.
+    /// @param proof The leaf's siblings, lowest first, 20 bytes each.
     /// @return amount What was paid.
-    function claim(uint64 number, address account, uint128 cumulative, bytes32[] calldata proof)
+    function claim(uint64 number, address account, uint96 cumulative, bytes calldata proof)
         external
-        returns (uint128 amount);
+        returns (uint256 amount);
+
+    /// @notice The same for many accounts with one proof. Anyone.
+    /// @param grants | account 160 | cumulative 96 | each, in the order of the tree.
+    /// @param proof The nodes that the grants do not give, 20 bytes each, in the order they are used.
+    /// @param flags One bit a step, see ClaimTree.
+    function claimMany(uint64 number, bytes32[] calldata grants, bytes calldata proof, bytes calldata flags) external;
 
     function poster() external view returns (address);
-    function claimedOf(address account) external view returns (uint128);
+    function claimedOf(address account) external view returns (uint256);
 
     /// @notice An epoch that was posted and is still among the latest; all zero otherwise. `activatesAt` of a disabled one is zero.
     function epochOf(uint64 number)
         external
         view
-        returns (bytes32 root, uint128 total, uint40 activatesAt, bool disabled);
+        returns (bytes20 root, uint128 total, uint40 activatesAt, bool disabled);
 
     /// @notice Number of the last epoch that is not disabled; right after one was disabled, the number before it.
     function lastEpoch() external view returns (uint64);

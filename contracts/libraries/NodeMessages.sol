@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IComputeNode} from "../interfaces/IComputeNode.sol";
+import {StructHash} from "./StructHash.sol";
 import {NodeSpec} from "./Types.sol";
 
 /// @title EIP-712 struct hashes of what nodes sign for ComputeNode
@@ -63,11 +64,19 @@ library NodeMessages {
     }
 
     function hash(IComputeNode.StatusChange calldata message) internal pure returns (bytes32) {
-        return keccak256(abi.encode(STATUS_CHANGE_TYPEHASH, message));
+        uint256 offset;
+        assembly ("memory-safe") {
+            offset := message
+        }
+        return StructHash.ofWords(STATUS_CHANGE_TYPEHASH, offset, 4);
     }
 
     function hash(IComputeNode.WalletChange calldata message) internal pure returns (bytes32) {
-        return keccak256(abi.encode(WALLET_CHANGE_TYPEHASH, message));
+        uint256 offset;
+        assembly ("memory-safe") {
+            offset := message
+        }
+        return StructHash.ofWords(WALLET_CHANGE_TYPEHASH, offset, 4);
     }
 
     function hash(NodeSpec calldata spec) internal pure returns (bytes32) {

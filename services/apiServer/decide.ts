@@ -118,7 +118,7 @@ export function innerModel(model: string): string | undefined {
   return slash === -1 ? undefined : model.slice(slash + 1);
 }
 
-export type LeafFacts = { epoch: string; cumulative: bigint; proof: string[]; activatesAt: number };
+export type LeafFacts = { epoch: string; cumulative: bigint; proof: string; activatesAt: number };
 
 /** What an account can claim at `now`: by the newest active root that has it, or by the newest one to come. */
 export function rewardOf(leaves: LeafFacts[], claimed: bigint, now: number) {
@@ -128,7 +128,7 @@ export function rewardOf(leaves: LeafFacts[], claimed: bigint, now: number) {
   return {
     epoch: chosen?.epoch ?? null,
     cumulative: chosen?.cumulative ?? 0n,
-    proof: chosen?.proof ?? [],
+    proof: chosen?.proof ?? "0x",
     activatesAt: chosen?.activatesAt ?? null,
     active: active !== undefined,
     claimable: atLeastZero((active?.cumulative ?? 0n) - claimed),

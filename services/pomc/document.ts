@@ -1,7 +1,7 @@
 import { type Hex, keccak256, stringToHex } from "viem";
+import type { Leaf } from "../shared/chain/claimTree.ts";
 import { toJson } from "../shared/json.ts";
 import type { NodeShare } from "./score.ts";
-import type { Leaf } from "./tree.ts";
 
 /** Everything an epoch's root rests on; its hash is posted beside the root. */
 export type EpochDocument = {

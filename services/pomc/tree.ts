@@ -1,18 +1,15 @@
-import { StandardMerkleTree } from "@openzeppelin/merkle-tree";
 import type { Hex } from "viem";
+import { claimTreeOf, type Leaf } from "../shared/chain/claimTree.ts";
 
-export type Leaf = { account: string; cumulative: bigint };
-export type ProvenLeaf = Leaf & { proof: Hex[] };
+/** A leaf and its siblings, lowest first, 20 bytes each in one string. */
+export type ProvenLeaf = Leaf & { proof: Hex };
 
-/** The cumulative tree that Pomc checks claims against: OpenZeppelin standard leaves of (address, uint256). */
+/** The tree over an epoch's accounts, whatever order they come in. */
 export function buildTree(leaves: Leaf[]): { root: Hex; leaves: ProvenLeaf[] } {
   const sorted = [...leaves].sort((a, b) => (a.account < b.account ? -1 : 1));
-  const tree = StandardMerkleTree.of(
-    sorted.map((leaf): [string, string] => [leaf.account, leaf.cumulative.toString()]),
-    ["address", "uint256"],
-  );
+  const tree = claimTreeOf(sorted);
   return {
-    root: tree.root as Hex,
-    leaves: sorted.map((leaf, index) => ({ ...leaf, proof: tree.getProof(index) as Hex[] })),
+    root: tree.root,
+    leaves: sorted.map((leaf, index) => ({ ...leaf, proof: tree.proofOf(index) })),
   };
 }

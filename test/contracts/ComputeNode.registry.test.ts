@@ -9,7 +9,14 @@ import {
 } from "../../services/shared/chain/typedData.ts";
 import { noteGas, printGas } from "./support/gas.ts";
 import { keyOf, later, loadMarket, type MarketFixture } from "./support/market.ts";
-import { addNodes, nodeSpec, registrationOf, signRegistration } from "./support/nodes.ts";
+import {
+  addNodes,
+  demandOf,
+  nodeSpec,
+  packResources,
+  registrationOf,
+  signRegistration,
+} from "./support/nodes.ts";
 import { expectRefused, expectRevert, refusalsOf, zeroAddress } from "./support/refusals.ts";
 
 const status = { none: 0, online: 1, offline: 2, maintenance: 3 } as const;
@@ -234,13 +241,11 @@ describe("ComputeNode: registry", () => {
     expectRefused(await setWallet(market, "wallet", wallet), "SignatureInvalid", { signer: key });
     await setWallet(market, "a", wallet);
     expect(await computeNode.read.payoutOf([1])).to.equal(wallet);
-    expect(await computeNode.read.payoutOfAccount([key])).to.equal(wallet);
     expectRefused(await setWallet(market, "a", next, 1n), "SignatureInvalid", { signer: wallet });
     await setWallet(market, "wallet", next);
     expect(await computeNode.read.walletOf([1])).to.equal(next);
     await setWallet(market, "next", zeroAddress);
-    expect(await computeNode.read.payoutOfAccount([key])).to.equal(key);
-    expect(await computeNode.read.payoutOfAccount([next])).to.equal(next);
+    expect(await computeNode.read.payoutOf([1])).to.equal(key);
   });
 
   it("moves a wallet once for each signed message", async () => {
@@ -262,7 +267,7 @@ describe("ComputeNode: registry", () => {
     await addNodes(market, ["a"]);
     await computeNode.write.setDocker([people.keeper]);
     const reserved = { gpus: 1, cpuMilli: 4_000, memoryMib: 1_024, diskGib: 10, ports: 2 };
-    await computeNode.write.reserve([1, reserved], { account: people.keeper });
+    await computeNode.write.reserve([1, demandOf(reserved)], { account: people.keeper });
     const update = async (total: object, nonce: bigint) => {
       const message = {
         nodeId: 1,
@@ -289,7 +294,7 @@ describe("ComputeNode: registry", () => {
     expectRefused(await update({ cpuMilli: 4_000 }, 0n), "NonceUsed", { nonce: 0n });
     expect((await computeNode.read.freeOf([1])).cpuMilli).to.equal(0);
     expect((await computeNode.read.specOf([1]))[1]).to.equal(5n);
-    await computeNode.write.release([1, reserved], { account: people.keeper });
+    await computeNode.write.release([1, packResources(reserved)], { account: people.keeper });
     expect((await computeNode.read.freeOf([1])).cpuMilli).to.equal(4_000);
   });
 });

@@ -27,6 +27,9 @@ describe("heartbeat bits", () => {
       bits: "0x",
     });
     expect(encodeHeartbeats(1_000, new Set([1]))).to.include({ encoding: "bitmap" });
+    for (const absent of [3, 4, 1_000]) all.delete(absent);
+    // 3, then 1 further, then 996 further: 0x64 + 7 × 128.
+    expect(encodeHeartbeats(1_000, all).bits).to.equal("0x0301e407");
   });
 
   it("of a wrong length are refused", () => {

@@ -63,7 +63,7 @@ function epochOf(row: EpochRow): JourneyResult["epoch"] {
   return { number: Number(row.number), root: row.root, total: String(row.total) };
 }
 
-type RewardAnswer = { epoch: string; cumulative: string; proof: Hex[]; active: boolean; claimable: string };
+type RewardAnswer = { epoch: string; cumulative: string; proof: Hex; active: boolean; claimable: string };
 
 export type Claim = JourneyResult["claim"] & { balance: string; epoch: bigint };
 

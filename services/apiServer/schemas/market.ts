@@ -107,7 +107,7 @@ export const rewardAnswer = z
       .nullable()
       .meta({ description: "The newest active epoch with a leaf for it, else the newest posted" }),
     cumulative: amount("Everything granted up to that epoch: what the claim takes"),
-    proof: z.array(z.string()),
+    proof: z.string(),
     activatesAt: unixTime.nullable(),
     active: z.boolean(),
     claimed: amount("What it has had"),

@@ -44,7 +44,7 @@ export async function findEpoch(
 export type LeafRow = {
   epoch: string;
   cumulative: bigint;
-  proof: string[];
+  proof: string;
   activates_at: number;
 };
 

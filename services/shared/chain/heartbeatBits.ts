@@ -9,15 +9,17 @@ export type HeartbeatBits = {
   bits: Hex;
 };
 
-/** The shorter of the two encodings: a bit for each node, or four bytes for each absentee. */
+/** The shorter of the two encodings: a bit for each node, or a byte or more for the distance from each absentee to the next. */
 export function encodeHeartbeats(nodeCount: number, present: ReadonlySet<number>): HeartbeatBits {
-  const absentees: number[] = [];
-  for (let id = 1; id <= nodeCount; id++) if (!present.has(id)) absentees.push(id);
-  if (absentees.length * 4 < Math.ceil(nodeCount / 8)) {
-    const bytes = new Uint8Array(absentees.length * 4);
-    const view = new DataView(bytes.buffer);
-    for (const [index, id] of absentees.entries()) view.setUint32(index * 4, id);
-    return { encoding: "absentees", nodeCount, bits: bytesToHex(bytes) };
+  const distances: number[] = [];
+  let last = 0;
+  for (let id = 1; id <= nodeCount; id++) {
+    if (present.has(id)) continue;
+    pushLeb128(distances, id - last);
+    last = id;
+  }
+  if (distances.length < Math.ceil(nodeCount / 8)) {
+    return { encoding: "absentees", nodeCount, bits: bytesToHex(Uint8Array.from(distances)) };
   }
   const bytes = new Uint8Array(Math.ceil(nodeCount / 8));
   for (const id of present) {
@@ -43,11 +45,25 @@ export function decodeHeartbeats({ encoding, nodeCount, bits }: HeartbeatBits): 
     }
     return present;
   }
-  if (bytes.length % 4 !== 0) throw misfit(encoding, nodeCount, bytes.length);
+  if ((bytes.at(-1) ?? 0) >= 0x80) throw misfit(encoding, nodeCount, bytes.length);
   for (let id = 1; id <= nodeCount; id++) present.add(id);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let place = 0; place < bytes.length; place += 4) present.delete(view.getUint32(place));
+  let id = 0;
+  let scale = 1;
+  for (const byte of bytes) {
+    id += (byte % 0x80) * scale;
+    scale *= 0x80;
+    if (byte >= 0x80) continue;
+    present.delete(id);
+    scale = 1;
+  }
   return present;
+}
+
+/** Seven bits a byte, the lowest first; the top bit says that more follow. */
+function pushLeb128(bytes: number[], value: number): void {
+  let rest = value;
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) + 0x80);
+  bytes.push(rest);
 }
 
 function misfit(encoding: string, nodeCount: number, length: number): InputError {

@@ -106,7 +106,7 @@ export const relayKinds = {
       ...leaseFields,
       state: small(8),
       detail: bytes(32),
-      sequence: small(32),
+      sequence: small(24),
       deadline: big(64),
     }),
   },

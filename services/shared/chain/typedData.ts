@@ -71,7 +71,7 @@ export const reportTypes = {
     { name: "fence", type: "bytes8" },
     { name: "state", type: "uint8" },
     { name: "detail", type: "bytes32" },
-    { name: "sequence", type: "uint32" },
+    { name: "sequence", type: "uint24" },
     { name: "deadline", type: "uint64" },
   ],
 } as const;

@@ -20,6 +20,28 @@ export const nodeSpec = {
   total: { gpus: 1, cpuMilli: 16_000, memoryMib: 131_072, diskGib: 1_000, ports: 32 },
 };
 
+/** Resources in 88 bits, as ResourceMath packs them. */
+export function packResources(amount: typeof nodeSpec.total): bigint {
+  const lanes = [amount.cpuMilli, amount.memoryMib, amount.diskGib, amount.ports];
+  const bits = [24n, 24n, 16n, 16n];
+  return lanes.reduce(
+    (packed, lane, place) => (packed << (bits[place] ?? 0n)) | BigInt(lane),
+    BigInt(amount.gpus),
+  );
+}
+
+/** Asks a node for resources at any price. */
+export function demandOf(amount: typeof nodeSpec.total) {
+  return {
+    resources: packResources(amount),
+    gpuModel: "0x0000000000000000" as Hex,
+    minVramMib: 0,
+    minComputeCapability: 0,
+    region: "0x0000" as Hex,
+    maxPricePerSecond: 2n ** 64n - 1n,
+  };
+}
+
 export type Registration = ReturnType<typeof registrationOf>;
 
 export function registrationOf(key: PrivateKeyAccount) {

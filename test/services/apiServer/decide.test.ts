@@ -118,7 +118,7 @@ describe("apiServer: small decisions", () => {
       epoch,
       cumulative,
       activatesAt,
-      proof: [],
+      proof: "0x",
     });
     const leaves = [leaf("3", 30n, 300), leaf("2", 20n, 200), leaf("1", 10n, 100)];
     expect(rewardOf(leaves, 5n, 250)).to.deep.include({

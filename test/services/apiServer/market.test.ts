@@ -90,7 +90,7 @@ describe("apiServer: what anyone may read", () => {
       account,
       epoch: "1",
       cumulative: "100",
-      proof: [`0x${"1".repeat(64)}`],
+      proof: `0x${"1".repeat(40)}`,
       activatesAt: now - 50,
       active: true,
       claimed: "30",
@@ -98,7 +98,7 @@ describe("apiServer: what anyone may read", () => {
       pending: "150",
     });
     const nobody = await api.client.get(`/v1/rewards/0x${"b2".repeat(20)}`);
-    expect(nobody.body).to.deep.include({ epoch: null, cumulative: "0", proof: [], claimable: "0" });
+    expect(nobody.body).to.deep.include({ epoch: null, cumulative: "0", proof: "0x", claimable: "0" });
     const epochs = await api.client.get<{ epochs: { number: string }[] }>("/v1/epochs");
     expect(epochs.body.epochs.map((epoch) => epoch.number)).to.deep.equal(["3", "2", "1"]);
     expect((await api.client.get("/v1/epochs/1")).body).to.deep.include({

@@ -359,6 +359,22 @@ export const computeNodeAbi = [
         "internalType": "uint32",
         "name": "nodeId",
         "type": "uint32"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "dimension",
+        "type": "bytes32"
+      }
+    ],
+    "name": "NodeUnfit",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
       }
     ],
     "name": "NodeUnknown",
@@ -378,6 +394,27 @@ export const computeNodeAbi = [
       }
     ],
     "name": "NonceUsed",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      },
+      {
+        "internalType": "uint64",
+        "name": "price",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint64",
+        "name": "limit",
+        "type": "uint64"
+      }
+    ],
+    "name": "PriceAboveLimit",
     "type": "error"
   },
   {
@@ -1065,25 +1102,6 @@ export const computeNodeAbi = [
   {
     "inputs": [
       {
-        "internalType": "address",
-        "name": "account",
-        "type": "address"
-      }
-    ],
-    "name": "payoutOfAccount",
-    "outputs": [
-      {
-        "internalType": "address",
-        "name": "",
-        "type": "address"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
         "components": [
           {
             "internalType": "address",
@@ -1198,36 +1216,9 @@ export const computeNodeAbi = [
         "type": "uint32"
       },
       {
-        "components": [
-          {
-            "internalType": "uint8",
-            "name": "gpus",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint24",
-            "name": "cpuMilli",
-            "type": "uint24"
-          },
-          {
-            "internalType": "uint24",
-            "name": "memoryMib",
-            "type": "uint24"
-          },
-          {
-            "internalType": "uint16",
-            "name": "diskGib",
-            "type": "uint16"
-          },
-          {
-            "internalType": "uint16",
-            "name": "ports",
-            "type": "uint16"
-          }
-        ],
-        "internalType": "struct Resources",
-        "name": "amount",
-        "type": "tuple"
+        "internalType": "uint88",
+        "name": "resources",
+        "type": "uint88"
       }
     ],
     "name": "release",
@@ -1245,33 +1236,38 @@ export const computeNodeAbi = [
       {
         "components": [
           {
+            "internalType": "uint88",
+            "name": "resources",
+            "type": "uint88"
+          },
+          {
+            "internalType": "bytes8",
+            "name": "gpuModel",
+            "type": "bytes8"
+          },
+          {
+            "internalType": "uint24",
+            "name": "minVramMib",
+            "type": "uint24"
+          },
+          {
             "internalType": "uint8",
-            "name": "gpus",
+            "name": "minComputeCapability",
             "type": "uint8"
           },
           {
-            "internalType": "uint24",
-            "name": "cpuMilli",
-            "type": "uint24"
+            "internalType": "bytes2",
+            "name": "region",
+            "type": "bytes2"
           },
           {
-            "internalType": "uint24",
-            "name": "memoryMib",
-            "type": "uint24"
-          },
-          {
-            "internalType": "uint16",
-            "name": "diskGib",
-            "type": "uint16"
-          },
-          {
-            "internalType": "uint16",
-            "name": "ports",
-            "type": "uint16"
+            "internalType": "uint64",
+            "name": "maxPricePerSecond",
+            "type": "uint64"
           }
         ],
-        "internalType": "struct Resources",
-        "name": "wanted",
+        "internalType": "struct IComputeNode.Demand",
+        "name": "demand",
         "type": "tuple"
       }
     ],
@@ -1877,22 +1873,6 @@ export const dockerContractAbi = [
   {
     "inputs": [
       {
-        "internalType": "uint32",
-        "name": "nodeId",
-        "type": "uint32"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "dimension",
-        "type": "bytes32"
-      }
-    ],
-    "name": "NodeUnfit",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
         "internalType": "address",
         "name": "signer",
         "type": "address"
@@ -1930,27 +1910,6 @@ export const dockerContractAbi = [
       }
     ],
     "name": "NotReleasable",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint32",
-        "name": "nodeId",
-        "type": "uint32"
-      },
-      {
-        "internalType": "uint64",
-        "name": "price",
-        "type": "uint64"
-      },
-      {
-        "internalType": "uint64",
-        "name": "limit",
-        "type": "uint64"
-      }
-    ],
-    "name": "PriceAboveLimit",
     "type": "error"
   },
   {
@@ -2003,14 +1962,14 @@ export const dockerContractAbi = [
   {
     "inputs": [
       {
-        "internalType": "uint32",
+        "internalType": "uint24",
         "name": "given",
-        "type": "uint32"
+        "type": "uint24"
       },
       {
-        "internalType": "uint32",
+        "internalType": "uint24",
         "name": "last",
-        "type": "uint32"
+        "type": "uint24"
       }
     ],
     "name": "SequenceStale",
@@ -2158,14 +2117,14 @@ export const dockerContractAbi = [
         "type": "uint64"
       },
       {
-        "internalType": "bytes32",
+        "internalType": "bytes21",
         "name": "expected",
-        "type": "bytes32"
+        "type": "bytes21"
       },
       {
-        "internalType": "bytes32",
+        "internalType": "bytes21",
         "name": "actual",
-        "type": "bytes32"
+        "type": "bytes21"
       }
     ],
     "name": "WorkspaceSpecMismatch",
@@ -2515,9 +2474,9 @@ export const dockerContractAbi = [
       },
       {
         "indexed": false,
-        "internalType": "uint32",
+        "internalType": "uint24",
         "name": "sequence",
-        "type": "uint32"
+        "type": "uint24"
       },
       {
         "indexed": false,
@@ -2873,9 +2832,9 @@ export const dockerContractAbi = [
             "type": "uint8"
           },
           {
-            "internalType": "uint32",
+            "internalType": "uint24",
             "name": "sequence",
-            "type": "uint32"
+            "type": "uint24"
           },
           {
             "internalType": "uint40",
@@ -3252,6 +3211,130 @@ export const dockerContractAbi = [
   {
     "inputs": [
       {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "owner",
+            "type": "address"
+          },
+          {
+            "internalType": "uint64",
+            "name": "authorizationId",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint16",
+            "name": "replicas",
+            "type": "uint16"
+          },
+          {
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "image",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum IDockerContract.Policy",
+                "name": "policy",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint24",
+                "name": "graceSeconds",
+                "type": "uint24"
+              },
+              {
+                "internalType": "uint64",
+                "name": "maxPricePerSecond",
+                "type": "uint64"
+              },
+              {
+                "internalType": "bytes8",
+                "name": "gpuModel",
+                "type": "bytes8"
+              },
+              {
+                "internalType": "uint24",
+                "name": "minVramMib",
+                "type": "uint24"
+              },
+              {
+                "internalType": "uint8",
+                "name": "minComputeCapability",
+                "type": "uint8"
+              },
+              {
+                "internalType": "bytes2",
+                "name": "region",
+                "type": "bytes2"
+              },
+              {
+                "components": [
+                  {
+                    "internalType": "uint8",
+                    "name": "gpus",
+                    "type": "uint8"
+                  },
+                  {
+                    "internalType": "uint24",
+                    "name": "cpuMilli",
+                    "type": "uint24"
+                  },
+                  {
+                    "internalType": "uint24",
+                    "name": "memoryMib",
+                    "type": "uint24"
+                  },
+                  {
+                    "internalType": "uint16",
+                    "name": "diskGib",
+                    "type": "uint16"
+                  },
+                  {
+                    "internalType": "uint16",
+                    "name": "ports",
+                    "type": "uint16"
+                  }
+                ],
+                "internalType": "struct Resources",
+                "name": "resources",
+                "type": "tuple"
+              },
+              {
+                "internalType": "uint40",
+                "name": "expiresAt",
+                "type": "uint40"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "configHash",
+                "type": "bytes32"
+              }
+            ],
+            "internalType": "struct IDockerContract.WorkspaceSpec",
+            "name": "spec",
+            "type": "tuple"
+          },
+          {
+            "internalType": "string",
+            "name": "config",
+            "type": "string"
+          }
+        ],
+        "internalType": "struct IDockerContract.Publication[]",
+        "name": "publications",
+        "type": "tuple[]"
+      }
+    ],
+    "name": "publishBatch",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "bytes32",
         "name": "digest",
         "type": "bytes32"
@@ -3550,9 +3633,9 @@ export const dockerContractAbi = [
             "type": "bytes32"
           },
           {
-            "internalType": "uint32",
+            "internalType": "uint24",
             "name": "sequence",
-            "type": "uint32"
+            "type": "uint24"
           },
           {
             "internalType": "uint64",
@@ -3715,6 +3798,45 @@ export const dockerContractAbi = [
     "type": "function"
   },
   {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "workspaceId",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint16",
+        "name": "replica",
+        "type": "uint16"
+      }
+    ],
+    "name": "tenancyOf",
+    "outputs": [
+      {
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      },
+      {
+        "internalType": "uint32",
+        "name": "lease",
+        "type": "uint32"
+      },
+      {
+        "internalType": "bytes8",
+        "name": "fence",
+        "type": "bytes8"
+      },
+      {
+        "internalType": "bool",
+        "name": "isLive",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
     "inputs": [],
     "name": "workspaceCount",
     "outputs": [
@@ -3738,11 +3860,6 @@ export const dockerContractAbi = [
     "name": "workspaceOf",
     "outputs": [
       {
-        "internalType": "address",
-        "name": "owner",
-        "type": "address"
-      },
-      {
         "internalType": "uint64",
         "name": "authorizationId",
         "type": "uint64"
@@ -3758,9 +3875,9 @@ export const dockerContractAbi = [
         "type": "bool"
       },
       {
-        "internalType": "bytes32",
+        "internalType": "bytes21",
         "name": "specHash",
-        "type": "bytes32"
+        "type": "bytes21"
       }
     ],
     "stateMutability": "view",
@@ -6592,6 +6709,30 @@ export const escrowAbi = [
         "type": "uint64"
       },
       {
+        "internalType": "address",
+        "name": "caller",
+        "type": "address"
+      }
+    ],
+    "name": "maySpend",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "authorizationId",
+        "type": "uint64"
+      },
+      {
         "components": [
           {
             "internalType": "uint64",
@@ -6819,11 +6960,6 @@ export const pomcAbi = [
         "type": "address"
       },
       {
-        "internalType": "contract IComputeNode",
-        "name": "computeNode",
-        "type": "address"
-      },
-      {
         "components": [
           {
             "internalType": "uint40",
@@ -6904,6 +7040,11 @@ export const pomcAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "ClaimManyProofInvalid",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "address",
@@ -6911,9 +7052,9 @@ export const pomcAbi = [
         "type": "address"
       },
       {
-        "internalType": "uint128",
+        "internalType": "uint96",
         "name": "cumulative",
-        "type": "uint128"
+        "type": "uint96"
       }
     ],
     "name": "ClaimProofInvalid",
@@ -6922,22 +7063,17 @@ export const pomcAbi = [
   {
     "inputs": [
       {
-        "internalType": "uint64",
-        "name": "number",
-        "type": "uint64"
-      },
-      {
         "internalType": "uint256",
-        "name": "claimed",
+        "name": "grants",
         "type": "uint256"
       },
       {
-        "internalType": "uint128",
-        "name": "total",
-        "type": "uint128"
+        "internalType": "uint256",
+        "name": "limit",
+        "type": "uint256"
       }
     ],
-    "name": "ClaimTotalExceeded",
+    "name": "ClaimTooLong",
     "type": "error"
   },
   {
@@ -7032,6 +7168,11 @@ export const pomcAbi = [
     "type": "error"
   },
   {
+    "inputs": [],
+    "name": "EpochRootZero",
+    "type": "error"
+  },
+  {
     "inputs": [
       {
         "internalType": "uint128",
@@ -7098,10 +7239,29 @@ export const pomcAbi = [
       },
       {
         "indexed": true,
-        "internalType": "address",
-        "name": "to",
-        "type": "address"
+        "internalType": "uint64",
+        "name": "number",
+        "type": "uint64"
       },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "cumulative",
+        "type": "uint256"
+      }
+    ],
+    "name": "Claimed",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
       {
         "indexed": true,
         "internalType": "uint64",
@@ -7110,18 +7270,12 @@ export const pomcAbi = [
       },
       {
         "indexed": false,
-        "internalType": "uint128",
-        "name": "amount",
-        "type": "uint128"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint128",
-        "name": "cumulative",
-        "type": "uint128"
+        "internalType": "bytes32[]",
+        "name": "grants",
+        "type": "bytes32[]"
       }
     ],
-    "name": "Claimed",
+    "name": "ClaimedMany",
     "type": "event"
   },
   {
@@ -7148,9 +7302,9 @@ export const pomcAbi = [
       },
       {
         "indexed": false,
-        "internalType": "bytes32",
+        "internalType": "bytes20",
         "name": "root",
-        "type": "bytes32"
+        "type": "bytes20"
       },
       {
         "indexed": false,
@@ -7226,24 +7380,52 @@ export const pomcAbi = [
         "type": "address"
       },
       {
-        "internalType": "uint128",
+        "internalType": "uint96",
         "name": "cumulative",
-        "type": "uint128"
+        "type": "uint96"
       },
       {
-        "internalType": "bytes32[]",
+        "internalType": "bytes",
         "name": "proof",
-        "type": "bytes32[]"
+        "type": "bytes"
       }
     ],
     "name": "claim",
     "outputs": [
       {
-        "internalType": "uint128",
+        "internalType": "uint256",
         "name": "amount",
-        "type": "uint128"
+        "type": "uint256"
       }
     ],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "number",
+        "type": "uint64"
+      },
+      {
+        "internalType": "bytes32[]",
+        "name": "grants",
+        "type": "bytes32[]"
+      },
+      {
+        "internalType": "bytes",
+        "name": "proof",
+        "type": "bytes"
+      },
+      {
+        "internalType": "bytes",
+        "name": "flags",
+        "type": "bytes"
+      }
+    ],
+    "name": "claimMany",
+    "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
   },
@@ -7258,9 +7440,9 @@ export const pomcAbi = [
     "name": "claimedOf",
     "outputs": [
       {
-        "internalType": "uint128",
+        "internalType": "uint256",
         "name": "",
-        "type": "uint128"
+        "type": "uint256"
       }
     ],
     "stateMutability": "view",
@@ -7303,9 +7485,9 @@ export const pomcAbi = [
     "name": "epochOf",
     "outputs": [
       {
-        "internalType": "bytes32",
+        "internalType": "bytes20",
         "name": "root",
-        "type": "bytes32"
+        "type": "bytes20"
       },
       {
         "internalType": "uint128",
@@ -7386,9 +7568,9 @@ export const pomcAbi = [
         "type": "uint64"
       },
       {
-        "internalType": "bytes32",
+        "internalType": "bytes20",
         "name": "root",
-        "type": "bytes32"
+        "type": "bytes20"
       },
       {
         "internalType": "uint128",

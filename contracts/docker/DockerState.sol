@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {SignedBatch} from "../SignedBatch.sol";
+import {IComputeNode} from "../interfaces/IComputeNode.sol";
+import {IDockerContract} from "../interfaces/IDockerContract.sol";
+import {IEscrow} from "../interfaces/IEscrow.sol";
+import {AssignmentStates} from "../libraries/AssignmentStates.sol";
+import {Assignments} from "../libraries/Assignments.sol";
+import {Leases} from "../libraries/Leases.sol";
+import {LeaseRef} from "../libraries/Types.sol";
+
+/// @title What every part of DockerContract rests on: its books and the checks they share
+/// @dev ComputeNode and Escrow.open, setClock and close call nobody outside, so nothing re-enters.
+abstract contract DockerState is IDockerContract, SignedBatch, AccessManaged {
+    using Assignments for Assignments.Assignment;
+    using AssignmentStates for AssignmentState;
+
+    // | isOpen 8 | replicas 16 | authorizationId 64 | specHash 168 |
+    struct Workspace {
+        /// @dev Two specs with one hash could only come from the owner, at 2^84 hashes, and would gain it nothing.
+        bytes21 specHash;
+        uint64 authorizationId;
+        uint16 replicas;
+        bool isOpen;
+    }
+
+    IComputeNode internal immutable _computeNode;
+    IEscrow internal immutable _escrow;
+
+    mapping(uint64 workspaceId => Workspace) internal _workspaces;
+    mapping(uint256 replicaKey => Assignments.Assignment) internal _assignments;
+    mapping(uint256 replicaKey => Assignments.LostMark) internal _lostMarks;
+    mapping(address account => bool) internal _keepers;
+
+    constructor(address authority_, IComputeNode computeNode, IEscrow escrow)
+        EIP712("ngpu DockerContract", "1")
+        AccessManaged(authority_)
+    {
+        _computeNode = computeNode;
+        _escrow = escrow;
+    }
+
+    /// @inheritdoc IDockerContract
+    function setKeeper(address account, bool allowed) external restricted {
+        _keepers[account] = allowed;
+        emit KeeperSet(account, allowed);
+    }
+
+    /// @inheritdoc IDockerContract
+    function isKeeper(address account) external view returns (bool) {
+        return _keepers[account];
+    }
+
+    /// @inheritdoc IDockerContract
+    function assignmentOf(uint64 workspaceId, uint16 replica) external view returns (Assignment memory) {
+        uint256 key = Leases.keyOf(workspaceId, replica);
+        Assignments.Assignment memory assignment = _assignments[key];
+        return Assignment({
+            nodeId: assignment.nodeId,
+            lease: assignment.lease,
+            fence: assignment.fence,
+            state: assignment.state,
+            desired: assignment.desired,
+            sequence: assignment.sequence,
+            lostAt: assignment.lostAtOf(_lostMarks[key])
+        });
+    }
+
+    /// @inheritdoc IDockerContract
+    function tenancyOf(uint64 workspaceId, uint16 replica)
+        external
+        view
+        returns (uint32 nodeId, uint32 lease, bytes8 fence, bool isLive)
+    {
+        Assignments.Assignment memory assignment = _assignments[Leases.keyOf(workspaceId, replica)];
+        (nodeId, lease, fence) = (assignment.nodeId, assignment.lease, assignment.fence);
+        isLive = assignment.state.isLive();
+    }
+
+    /// @dev Gives back what a lease held that is over.
+    function _free(LeaseRef memory ref, Assignments.Assignment memory assignment, ReleaseReason reason) internal {
+        _computeNode.release(assignment.nodeId, assignment.resources);
+        _escrow.close(ref);
+        emit Released(ref.workspaceId, assignment.nodeId, ref.replica, ref.lease, reason);
+    }
+
+    function _assignmentOf(LeaseRef calldata ref) internal view returns (Assignments.Assignment storage) {
+        return _assignments[Leases.keyOf(ref.workspaceId, ref.replica)];
+    }
+
+    /// @dev Keepers act for all; others for themselves or under the workspace's own authorization.
+    function _mayAct(Workspace memory workspace, bool isKeeper_) internal view returns (bool) {
+        return isKeeper_ || _escrow.maySpend(workspace.authorizationId, msg.sender);
+    }
+
+    function _checkLive(LeaseRef calldata ref, Assignments.Assignment memory assignment)
+        internal
+        pure
+        returns (bytes memory refusal)
+    {
+        if (ref.lease != assignment.lease) {
+            return abi.encodeWithSelector(
+                LeaseStale.selector, ref.workspaceId, ref.replica, ref.lease, assignment.lease
+            );
+        }
+        if (!assignment.state.isLive()) {
+            return abi.encodeWithSelector(LeaseOver.selector, ref.workspaceId, ref.replica, ref.lease);
+        }
+    }
+
+    function _checkSpec(uint64 workspaceId, Workspace memory workspace, WorkspaceSpec calldata spec)
+        internal
+        pure
+        returns (bytes memory refusal)
+    {
+        bytes21 expected = workspace.specHash;
+        if (expected == 0) return abi.encodeWithSelector(WorkspaceUnknown.selector, workspaceId);
+        bytes21 actual = _hashOf(spec);
+        if (actual != expected) {
+            return abi.encodeWithSelector(WorkspaceSpecMismatch.selector, workspaceId, expected, actual);
+        }
+    }
+
+    function _isExpired(WorkspaceSpec calldata spec) internal view returns (bool) {
+        return spec.expiresAt != 0 && block.timestamp > spec.expiresAt;
+    }
+
+    function _hashOf(WorkspaceSpec calldata spec) internal pure returns (bytes21) {
+        return bytes21(keccak256(abi.encode(spec)));
+    }
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IComputeNode} from "../interfaces/IComputeNode.sol";
+import {IDockerContract} from "../interfaces/IDockerContract.sol";
+import {AssignmentStates} from "../libraries/AssignmentStates.sol";
+import {Assignments} from "../libraries/Assignments.sol";
+import {Leases} from "../libraries/Leases.sol";
+import {ResourceMath} from "../libraries/ResourceMath.sol";
+import {LeaseRef, Resources} from "../libraries/Types.sol";
+import {DockerState} from "./DockerState.sol";
+
+/// @title Assigning replicas to nodes and ordering what they do
+abstract contract Placement is DockerState {
+    using AssignmentStates for *;
+    using ResourceMath for Resources;
+
+    /// @inheritdoc IDockerContract
+    function assign(Assign[] calldata items) external {
+        uint256 count = _checkLength(items.length);
+        bool isKeeper_ = _keepers[msg.sender];
+        for (uint256 i; i < count; ++i) {
+            _settleItem(i, _assign(items[i], isKeeper_));
+        }
+    }
+
+    /// @inheritdoc IDockerContract
+    function requestStart(LeaseRef[] calldata leases) external {
+        _orderAll(leases, Desired.Run);
+    }
+
+    /// @inheritdoc IDockerContract
+    function requestStop(LeaseRef[] calldata leases) external {
+        _orderAll(leases, Desired.Stop);
+    }
+
+    /// @inheritdoc IDockerContract
+    function requestDelete(LeaseRef[] calldata leases) external {
+        _orderAll(leases, Desired.Delete);
+    }
+
+    /// @dev All is checked before anything is taken.
+    function _assign(Assign calldata item, bool isKeeper_) private returns (bytes memory refusal) {
+        Workspace memory workspace = _workspaces[item.workspaceId];
+        refusal = _checkWorkspace(item, workspace, isKeeper_);
+        if (refusal.length != 0) return refusal;
+        Assignments.Assignment memory assignment = _assignments[Leases.keyOf(item.workspaceId, item.replica)];
+        if (assignment.state.isLive()) {
+            return abi.encodeWithSelector(
+                ReplicaAssigned.selector, item.workspaceId, item.replica, assignment.nodeId, assignment.lease
+            );
+        }
+        assignment.nodeId = item.nodeId;
+        assignment.lease += 1;
+        assignment.fence = _fenceOf(item, workspace.specHash, assignment.lease);
+        assignment.resources = item.spec.resources.pack();
+        assignment.sequence = 0;
+        assignment.state = AssignmentState.Assigned;
+        assignment.desired = item.start ? Desired.Run : Desired.Hold;
+        return _take(item, workspace.authorizationId, assignment);
+    }
+
+    /// @dev What is taken of the node when the escrow refuses is given back.
+    function _take(Assign calldata item, uint64 authorizationId, Assignments.Assignment memory assignment)
+        private
+        returns (bytes memory refusal)
+    {
+        uint64 price;
+        try _computeNode.reserve(item.nodeId, _demandOf(item.spec, assignment.resources)) returns (
+            uint64 price_
+        ) {
+            price = price_;
+        } catch (bytes memory reason) {
+            return reason;
+        }
+        LeaseRef memory ref = LeaseRef(item.workspaceId, item.replica, assignment.lease);
+        try _escrow.open(authorizationId, ref, item.nodeId, price, item.spec.image) {}
+        catch (bytes memory reason) {
+            _computeNode.release(item.nodeId, assignment.resources);
+            return reason;
+        }
+        _assignments[Leases.keyOf(item.workspaceId, item.replica)] = assignment;
+        emit Assigned(
+            item.workspaceId, item.nodeId, item.replica, assignment.lease, assignment.fence, price, item.start
+        );
+    }
+
+    function _orderAll(LeaseRef[] calldata leases, Desired desired) private {
+        uint256 items = _checkLength(leases.length);
+        bool isKeeper_ = _keepers[msg.sender];
+        for (uint256 i; i < items; ++i) {
+            _settleItem(i, _order(leases[i], desired, isKeeper_));
+        }
+    }
+
+    function _order(LeaseRef calldata ref, Desired desired, bool isKeeper_)
+        private
+        returns (bytes memory refusal)
+    {
+        if (!_mayAct(_workspaces[ref.workspaceId], isKeeper_)) {
+            return abi.encodeWithSelector(CallerNotAuthorized.selector, msg.sender, ref.workspaceId);
+        }
+        Assignments.Assignment storage assignment = _assignmentOf(ref);
+        refusal = _checkLive(ref, assignment);
+        if (refusal.length != 0) return refusal;
+        if (!assignment.desired.mayOrder(desired)) {
+            return abi.encodeWithSelector(DesiredIllegal.selector, assignment.desired, desired);
+        }
+
+        assignment.desired = desired;
+        uint32 nodeId = assignment.nodeId;
+        if (desired == Desired.Run) {
+            emit StartRequested(ref.workspaceId, nodeId, ref.replica, ref.lease);
+        } else if (desired == Desired.Stop) {
+            emit StopRequested(ref.workspaceId, nodeId, ref.replica, ref.lease);
+        } else {
+            emit DeleteRequested(ref.workspaceId, nodeId, ref.replica, ref.lease);
+        }
+    }
+
+    function _checkWorkspace(Assign calldata item, Workspace memory workspace, bool isKeeper_)
+        private
+        view
+        returns (bytes memory refusal)
+    {
+        refusal = _checkSpec(item.workspaceId, workspace, item.spec);
+        if (refusal.length != 0) return refusal;
+        if (!_mayAct(workspace, isKeeper_)) {
+            return abi.encodeWithSelector(CallerNotAuthorized.selector, msg.sender, item.workspaceId);
+        }
+        if (!workspace.isOpen) return abi.encodeWithSelector(WorkspaceNotOpen.selector, item.workspaceId);
+        if (_isExpired(item.spec)) {
+            return abi.encodeWithSelector(WorkspaceExpired.selector, item.workspaceId, item.spec.expiresAt);
+        }
+        if (item.replica >= workspace.replicas) {
+            return abi.encodeWithSelector(
+                ReplicaOutOfRange.selector, item.workspaceId, item.replica, workspace.replicas
+            );
+        }
+    }
+
+    function _demandOf(WorkspaceSpec calldata spec, uint88 resources)
+        private
+        pure
+        returns (IComputeNode.Demand memory)
+    {
+        return IComputeNode.Demand({
+            resources: resources,
+            gpuModel: spec.gpuModel,
+            minVramMib: spec.minVramMib,
+            minComputeCapability: spec.minComputeCapability,
+            region: spec.region,
+            maxPricePerSecond: spec.maxPricePerSecond
+        });
+    }
+
+    function _fenceOf(Assign calldata item, bytes21 specHash, uint32 lease) private view returns (bytes8) {
+        return bytes8(
+            keccak256(
+                abi.encode(
+                    blockhash(block.number - 1),
+                    specHash,
+                    item.workspaceId,
+                    item.replica,
+                    lease,
+                    item.nodeId
+                )
+            )
+        );
+    }
+}

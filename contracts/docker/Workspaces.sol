@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IDockerContract} from "../interfaces/IDockerContract.sol";
+import {DockerState} from "./DockerState.sol";
+
+/// @title Images and workspaces: what partners publish
+abstract contract Workspaces is DockerState {
+    mapping(bytes32 digest => address owner) private _images;
+    uint64 private _workspaceCount;
+
+    /// @inheritdoc IDockerContract
+    function registerImage(bytes32 digest, uint64 sizeBytes, bytes32 chunkRoot, string calldata ref) external {
+        if (digest == 0 || sizeBytes == 0) revert ImageInvalid();
+        if (_images[digest] != address(0)) revert ImageTaken(digest, _images[digest]);
+        _images[digest] = msg.sender;
+        emit ImageRegistered(digest, msg.sender, sizeBytes, chunkRoot, ref);
+    }
+
+    /// @inheritdoc IDockerContract
+    function publish(
+        address owner,
+        uint64 authorizationId,
+        uint16 replicas,
+        WorkspaceSpec calldata spec,
+        string calldata config
+    ) external returns (uint64 workspaceId) {
+        _revertIf(_publish(owner, authorizationId, replicas, spec, config));
+        return _workspaceCount;
+    }
+
+    /// @inheritdoc IDockerContract
+    function publishBatch(Publication[] calldata publications) external {
+        uint256 items = _checkLength(publications.length);
+        for (uint256 i; i < items; ++i) {
+            Publication calldata item = publications[i];
+            _settleItem(
+                i, _publish(item.owner, item.authorizationId, item.replicas, item.spec, item.config)
+            );
+        }
+    }
+
+    /// @inheritdoc IDockerContract
+    function setReplicas(uint64 workspaceId, uint16 replicas) external {
+        _openWorkspaceOfCaller(workspaceId).replicas = replicas;
+        emit ReplicasSet(workspaceId, replicas);
+    }
+
+    /// @inheritdoc IDockerContract
+    function closeWorkspace(uint64 workspaceId) external {
+        _openWorkspaceOfCaller(workspaceId).isOpen = false;
+        emit WorkspaceClosed(workspaceId);
+    }
+
+    /// @inheritdoc IDockerContract
+    function closeExpired(uint64 workspaceId, WorkspaceSpec calldata spec) external {
+        Workspace storage workspace = _workspaces[workspaceId];
+        _revertIf(_checkSpec(workspaceId, workspace, spec));
+        if (!workspace.isOpen) revert WorkspaceNotOpen(workspaceId);
+        if (!_isExpired(spec)) revert WorkspaceNotExpired(workspaceId, spec.expiresAt);
+        workspace.isOpen = false;
+        emit WorkspaceClosed(workspaceId);
+    }
+
+    /// @inheritdoc IDockerContract
+    function imageOwnerOf(bytes32 digest) external view returns (address) {
+        return _images[digest];
+    }
+
+    /// @inheritdoc IDockerContract
+    function workspaceCount() external view returns (uint64) {
+        return _workspaceCount;
+    }
+
+    /// @inheritdoc IDockerContract
+    function workspaceOf(uint64 workspaceId)
+        external
+        view
+        returns (uint64 authorizationId, uint16 replicas, bool open, bytes21 specHash)
+    {
+        Workspace storage workspace = _workspaces[workspaceId];
+        (authorizationId, replicas) = (workspace.authorizationId, workspace.replicas);
+        (open, specHash) = (workspace.isOpen, workspace.specHash);
+    }
+
+    function _publish(
+        address owner,
+        uint64 authorizationId,
+        uint16 replicas,
+        WorkspaceSpec calldata spec,
+        string calldata config
+    ) private returns (bytes memory refusal) {
+        if (spec.image == 0 || replicas == 0 || _isExpired(spec)) {
+            return abi.encodeWithSelector(WorkspaceSpecInvalid.selector);
+        }
+        bytes32 configHash = keccak256(bytes(config));
+        if (spec.configHash != configHash) {
+            return abi.encodeWithSelector(WorkspaceConfigMismatch.selector, spec.configHash, configHash);
+        }
+        try _escrow.requireSpender(authorizationId, owner, msg.sender, spec.image) {}
+        catch (bytes memory reason) {
+            return reason;
+        }
+        uint64 workspaceId = ++_workspaceCount;
+        _workspaces[workspaceId] = Workspace({
+            specHash: _hashOf(spec),
+            authorizationId: authorizationId,
+            replicas: replicas,
+            isOpen: true
+        });
+        emit WorkspacePublished(workspaceId, owner, spec.image, authorizationId, replicas, spec, config);
+    }
+
+    function _openWorkspaceOfCaller(uint64 workspaceId) private view returns (Workspace storage workspace) {
+        workspace = _workspaces[workspaceId];
+        if (workspace.specHash == 0) revert WorkspaceUnknown(workspaceId);
+        if (!workspace.isOpen) revert WorkspaceNotOpen(workspaceId);
+        if (!_mayAct(workspace, false)) revert CallerNotAuthorized(msg.sender, workspaceId);
+    }
+
+    function _revertIf(bytes memory refusal) private pure {
+        if (refusal.length == 0) return;
+        assembly ("memory-safe") {
+            revert(add(refusal, 0x20), mload(refusal))
+        }
+    }
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IComputeNode} from "../interfaces/IComputeNode.sol";
+import {HeartbeatRing} from "../libraries/HeartbeatRing.sol";
+import {NodeState} from "./NodeState.sol";
+
+/// @title Which nodes were present, a slot for all of them in one transaction
+abstract contract Heartbeats is NodeState {
+    using HeartbeatRing for HeartbeatRing.Ring;
+
+    /// @dev A distance of 32 bits takes five bytes of seven.
+    uint256 private constant MAX_DISTANCE_BYTES = 5;
+
+    uint64 private immutable _slotSeconds;
+    uint64 private immutable _windowSlots;
+
+    HeartbeatRing.Ring private _ring;
+
+    /// @param windowSlots How many slots back a commitment may reach; at most the ring's length.
+    constructor(uint64 slotSeconds_, uint64 windowSlots) {
+        if (slotSeconds_ == 0 || windowSlots == 0 || windowSlots > HeartbeatRing.SLOTS) {
+            revert HeartbeatWindowInvalid(slotSeconds_, windowSlots, HeartbeatRing.SLOTS);
+        }
+        _slotSeconds = slotSeconds_;
+        _windowSlots = windowSlots;
+    }
+
+    /// @inheritdoc IComputeNode
+    function commitHeartbeats(uint64 slot, HeartbeatEncoding encoding, uint32 nodeCount_, bytes calldata bits)
+        external
+        onlyCommitter
+    {
+        // Slots that are over: all before the present one. The cast holds for any time that fits in 64 bits.
+        uint64 present = uint64(block.timestamp) / _slotSeconds;
+        uint64 earliest = present > _windowSlots ? present - _windowSlots : 0;
+        if (slot >= present || slot < earliest) revert HeartbeatSlotOver(slot, earliest, present - 1);
+        if (nodeCount_ > _nodeCount) revert HeartbeatNodesUnknown(nodeCount_, _nodeCount);
+        if (!_isWellFormed(encoding, nodeCount_, bits)) revert HeartbeatBitsInvalid(bits.length, nodeCount_);
+        if (_ring.digestOf(slot) != 0) revert HeartbeatSlotCommitted(slot);
+        _ring.record(slot, keccak256(abi.encode(slot, encoding, nodeCount_, keccak256(bits))));
+        emit HeartbeatsCommitted(slot, encoding, nodeCount_, bits);
+    }
+
+    /// @inheritdoc IComputeNode
+    function slotSeconds() external view returns (uint64) {
+        return _slotSeconds;
+    }
+
+    /// @inheritdoc IComputeNode
+    function heartbeatWindowSlots() external view returns (uint64) {
+        return _windowSlots;
+    }
+
+    /// @inheritdoc IComputeNode
+    function heartbeatHash(uint64 slot) external view returns (bytes32) {
+        return _ring.digestOf(slot);
+    }
+
+    /// @dev Checks length and padding, and that the last distance ends; the distances are left to those who read the log.
+    function _isWellFormed(HeartbeatEncoding encoding, uint32 nodeCount_, bytes calldata bits)
+        private
+        pure
+        returns (bool)
+    {
+        uint256 length = bits.length;
+        if (encoding == HeartbeatEncoding.Absentees) {
+            if (length > MAX_DISTANCE_BYTES * nodeCount_) return false;
+            return length == 0 || uint8(bits[length - 1]) < 0x80;
+        }
+        if (length != (uint256(nodeCount_) + 7) / 8) return false;
+        return nodeCount_ % 8 == 0 || uint8(bits[length - 1]) >> (nodeCount_ % 8) == 0;
+    }
+}
