@@ -1,0 +1,68 @@
+import type { Hex } from "viem";
+import { encodeHeartbeats } from "../../../../services/shared/chain/heartbeatBits.ts";
+import { codeOf, heartbeatEncodings } from "../../../../services/shared/chain/names.ts";
+import type { MarketFixture } from "../../../contracts/support/market.ts";
+import { type Cost, costOf } from "../meter.ts";
+
+const RING_SLOTS = 4096;
+
+/** A slot for 10,000 and 100,000 nodes, at 0%, 2% and 20% absent, in the entry of an older slot. */
+export async function heartbeatActs(market: MarketFixture): Promise<Record<string, Cost>> {
+  const costs: Record<string, Cost> = {};
+  for (const [name, count] of [
+    ["10k", 10_000],
+    ["100k", 100_000],
+  ] as const) {
+    await setNodeCount(market, count);
+    for (const percent of [0, 2, 20])
+      costs[`heartbeat-${name}-${percent}`] = await commit(market, count, percent);
+  }
+  return costs;
+}
+
+async function commit(market: MarketFixture, count: number, percentAbsent: number): Promise<Cost> {
+  const { encoding, bits } = encodeHeartbeats(count, presentOf(count, percentAbsent));
+  const { slotSeconds } = market.deployment.parameters;
+  const call = async (): Promise<Hex> => {
+    const slot = BigInt(Math.floor((await market.time.latest()) / slotSeconds)) - 1n;
+    return market.computeNode.write.commitHeartbeats(
+      [slot, codeOf(heartbeatEncodings, encoding), count, bits],
+      { account: market.people.committer },
+    );
+  };
+  await call();
+  await market.time.increase(RING_SLOTS * slotSeconds);
+  const cost = await costOf(market, [call()], count);
+  await market.time.increase(2 * slotSeconds);
+  return cost;
+}
+
+/** Who is present: absentees are spread by a fixed generator, not evenly. */
+function presentOf(count: number, percentAbsent: number): Set<number> {
+  const present = new Set<number>();
+  let state = 1;
+  for (let id = 1; id <= count; id++) {
+    // Numerical Recipes' linear congruential generator.
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    if (state / 2 ** 32 >= percentAbsent / 100) present.add(id);
+  }
+  return present;
+}
+
+/** So many registrations would take hours: the counter is set where it is stored, above the docker's address. */
+async function setNodeCount(market: MarketFixture, count: number): Promise<void> {
+  const { client, computeNode, docker, connection } = market;
+  const needle = docker.address.slice(2).toLowerCase();
+  for (let place = 0; place < RING_SLOTS + 32; place++) {
+    const slot = `0x${place.toString(16)}` as Hex;
+    const value = (await client.getStorageAt({ address: computeNode.address, slot })) ?? "0x";
+    if (!value.endsWith(needle)) continue;
+    const word = `0x${count.toString(16).padStart(24, "0")}${needle}`;
+    await connection.provider.request({
+      method: "hardhat_setStorageAt",
+      params: [computeNode.address, slot, word],
+    });
+    if ((await computeNode.read.nodeCount()) === count) return;
+  }
+  throw new Error("The node count is not where it was looked for.");
+}
