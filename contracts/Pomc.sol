@@ -122,12 +122,12 @@ contract Pomc is IPomc, AccessManaged {
         returns (uint256 amount)
     {
         bytes32 grant = bytes32(bytes20(account)) | bytes32(uint256(cumulative));
-        if (_fundedRootOf(number) != ClaimTree.rootOf(ClaimTree.leafOf(grant), proof)) {
+        if (_fundedRootOf(number) != ClaimTree.rootOf(grant, proof)) {
             revert ClaimProofInvalid(account, cumulative);
         }
         amount = _take(account, cumulative);
         if (amount == 0) return 0;
-        emit Claimed(account, number, amount, cumulative);
+        emit Claimed(account, amount, cumulative);
         _token.transfer(account, amount);
     }
 
@@ -205,11 +205,11 @@ contract Pomc is IPomc, AccessManaged {
     /// @dev The root of an active epoch. The first claim from it mints what earlier epochs had not.
     function _fundedRootOf(uint64 number) private returns (bytes20 root) {
         Epoch storage epoch = _epochAt(number);
-        uint40 activatesAt = epoch.activatesAt;
+        (uint40 activatesAt, bool isFunded) = (epoch.activatesAt, epoch.isFunded);
+        root = epoch.root;
         if (activatesAt == DISABLED) revert EpochIsDisabled(number);
         if (block.timestamp < activatesAt) revert EpochNotActive(number, activatesAt);
-        root = epoch.root;
-        if (epoch.isFunded) return root;
+        if (isFunded) return root;
         epoch.isFunded = true;
         (uint96 total, uint96 funded) = (epoch.total, _funded);
         if (total <= funded) return root;

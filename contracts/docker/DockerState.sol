@@ -15,7 +15,7 @@ import {LeaseRef} from "../libraries/Types.sol";
 /// @title What every part of DockerContract rests on: its books and the checks they share
 /// @dev ComputeNode and Escrow.open, setClock and close call nobody outside, so nothing re-enters.
 abstract contract DockerState is IDockerContract, SignedBatch, AccessManaged {
-    using Assignments for Assignments.Assignment;
+    using Assignments for *;
     using AssignmentStates for AssignmentState;
 
     // | isOpen 8 | replicas 16 | authorizationId 64 | specHash 168 |
@@ -31,7 +31,7 @@ abstract contract DockerState is IDockerContract, SignedBatch, AccessManaged {
     IEscrow internal immutable _escrow;
 
     mapping(uint64 workspaceId => Workspace) internal _workspaces;
-    mapping(uint256 replicaKey => Assignments.Assignment) internal _assignments;
+    mapping(uint256 replicaKey => uint256 packed) internal _assignments;
     mapping(uint256 replicaKey => Assignments.LostMark) internal _lostMarks;
     mapping(address account => bool) internal _keepers;
 
@@ -57,7 +57,7 @@ abstract contract DockerState is IDockerContract, SignedBatch, AccessManaged {
     /// @inheritdoc IDockerContract
     function assignmentOf(uint64 workspaceId, uint16 replica) external view returns (Assignment memory) {
         uint256 key = Leases.keyOf(workspaceId, replica);
-        Assignments.Assignment memory assignment = _assignments[key];
+        Assignments.Assignment memory assignment = _assignments[key].unpack();
         return Assignment({
             nodeId: assignment.nodeId,
             lease: assignment.lease,
@@ -75,7 +75,7 @@ abstract contract DockerState is IDockerContract, SignedBatch, AccessManaged {
         view
         returns (uint32 nodeId, uint32 lease, bytes8 fence, bool isLive)
     {
-        Assignments.Assignment memory assignment = _assignments[Leases.keyOf(workspaceId, replica)];
+        Assignments.Assignment memory assignment = _assignments[Leases.keyOf(workspaceId, replica)].unpack();
         (nodeId, lease, fence) = (assignment.nodeId, assignment.lease, assignment.fence);
         isLive = assignment.state.isLive();
     }
@@ -87,8 +87,12 @@ abstract contract DockerState is IDockerContract, SignedBatch, AccessManaged {
         emit Released(ref.workspaceId, assignment.nodeId, ref.replica, ref.lease, reason);
     }
 
-    function _assignmentOf(LeaseRef calldata ref) internal view returns (Assignments.Assignment storage) {
-        return _assignments[Leases.keyOf(ref.workspaceId, ref.replica)];
+    function _assignmentOf(LeaseRef calldata ref) internal view returns (Assignments.Assignment memory) {
+        return _assignments[Leases.keyOf(ref.workspaceId, ref.replica)].unpack();
+    }
+
+    function _setAssignment(LeaseRef calldata ref, Assignments.Assignment memory assignment) internal {
+        _assignments[Leases.keyOf(ref.workspaceId, ref.replica)] = assignment.pack();
     }
 
     /// @dev Keepers act for all; others for themselves or under the workspace's own authorization.

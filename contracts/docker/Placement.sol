@@ -12,6 +12,7 @@ import {DockerState} from "./DockerState.sol";
 
 /// @title Assigning replicas to nodes and ordering what they do
 abstract contract Placement is DockerState {
+    using Assignments for *;
     using AssignmentStates for *;
     using ResourceMath for Resources;
 
@@ -44,7 +45,8 @@ abstract contract Placement is DockerState {
         Workspace memory workspace = _workspaces[item.workspaceId];
         refusal = _checkWorkspace(item, workspace, isKeeper_);
         if (refusal.length != 0) return refusal;
-        Assignments.Assignment memory assignment = _assignments[Leases.keyOf(item.workspaceId, item.replica)];
+        uint256 key = Leases.keyOf(item.workspaceId, item.replica);
+        Assignments.Assignment memory assignment = _assignments[key].unpack();
         if (assignment.state.isLive()) {
             return abi.encodeWithSelector(
                 ReplicaAssigned.selector, item.workspaceId, item.replica, assignment.nodeId, assignment.lease
@@ -79,7 +81,7 @@ abstract contract Placement is DockerState {
             _computeNode.release(item.nodeId, assignment.resources);
             return reason;
         }
-        _assignments[Leases.keyOf(item.workspaceId, item.replica)] = assignment;
+        _assignments[Leases.keyOf(item.workspaceId, item.replica)] = assignment.pack();
         emit Assigned(
             item.workspaceId, item.nodeId, item.replica, assignment.lease, assignment.fence, price, item.start
         );
@@ -100,7 +102,7 @@ abstract contract Placement is DockerState {
         if (!_mayAct(_workspaces[ref.workspaceId], isKeeper_)) {
             return abi.encodeWithSelector(CallerNotAuthorized.selector, msg.sender, ref.workspaceId);
         }
-        Assignments.Assignment storage assignment = _assignmentOf(ref);
+        Assignments.Assignment memory assignment = _assignmentOf(ref);
         refusal = _checkLive(ref, assignment);
         if (refusal.length != 0) return refusal;
         if (!assignment.desired.mayOrder(desired)) {
@@ -108,6 +110,7 @@ abstract contract Placement is DockerState {
         }
 
         assignment.desired = desired;
+        _setAssignment(ref, assignment);
         uint32 nodeId = assignment.nodeId;
         if (desired == Desired.Run) {
             emit StartRequested(ref.workspaceId, nodeId, ref.replica, ref.lease);

@@ -9,7 +9,7 @@ import {DockerState} from "./DockerState.sol";
 
 /// @title Ending leases without their node
 abstract contract Releases is DockerState {
-    using Assignments for Assignments.Assignment;
+    using Assignments for *;
 
     uint40 private immutable _clockMarginSeconds;
 
@@ -73,7 +73,7 @@ abstract contract Releases is DockerState {
     {
         if (spec.policy == Policy.Exclusive) {
             uint256 key = Leases.keyOf(ref.workspaceId, ref.replica);
-            Assignments.Assignment memory assignment = _assignments[key];
+            Assignments.Assignment memory assignment = _assignments[key].unpack();
             uint40 time = uint40(block.timestamp);
             uint40 lostAt = assignment.lostAtOf(_lostMarks[key]);
             uint40 releasableAt = (lostAt == 0 ? time : lostAt) + spec.graceSeconds + _clockMarginSeconds;
@@ -92,8 +92,9 @@ abstract contract Releases is DockerState {
     }
 
     function _release(LeaseRef calldata ref, ReleaseReason reason) private {
-        Assignments.Assignment storage assignment = _assignmentOf(ref);
+        Assignments.Assignment memory assignment = _assignmentOf(ref);
         assignment.state = AssignmentState.Released;
+        _setAssignment(ref, assignment);
         _free(ref, assignment, reason);
     }
 

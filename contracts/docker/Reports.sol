@@ -11,6 +11,7 @@ import {DockerState} from "./DockerState.sol";
 
 /// @title What nodes report of their leases
 abstract contract Reports is DockerState {
+    using Assignments for *;
     using AssignmentStates for AssignmentState;
 
     bytes32 private constant REPORT_TYPEHASH = keccak256(
@@ -29,7 +30,7 @@ abstract contract Reports is DockerState {
 
     function _report(Report calldata report, bytes calldata signature) private returns (bytes memory refusal) {
         uint256 key = Leases.keyOf(report.workspaceId, report.replica);
-        Assignments.Assignment memory assignment = _assignments[key];
+        Assignments.Assignment memory assignment = _assignments[key].unpack();
         refusal = _checkReport(report, assignment);
         if (refusal.length != 0) return refusal;
         refusal = _checkSigned(
@@ -39,7 +40,7 @@ abstract contract Reports is DockerState {
 
         AssignmentState from = assignment.state;
         (assignment.state, assignment.sequence) = (report.state, report.sequence);
-        _assignments[key] = assignment;
+        _assignments[key] = assignment.pack();
         emit StateChanged(
             report.workspaceId,
             assignment.nodeId,

@@ -11,7 +11,7 @@ interface IPomc {
     event EpochPosted(uint64 indexed number, bytes20 root, uint128 total, bytes32 dataHash, uint40 activatesAt);
     event EpochDisabled(uint64 indexed number);
     event PosterSet(address indexed poster);
-    event Claimed(address indexed account, uint64 indexed number, uint256 amount, uint256 cumulative);
+    event Claimed(address indexed account, uint256 amount, uint256 cumulative);
 
     /// @notice What `claimMany` paid: | account 160 | cumulative 96 | each, without those that had nothing new. The amounts stand in the
     /// token's transfers.

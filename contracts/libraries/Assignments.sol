@@ -3,9 +3,9 @@ pragma solidity 0.8.37;
 
 import {IDockerContract} from "../interfaces/IDockerContract.sol";
 
-/// @title What the chain keeps of a replica's assignment: one slot
+/// @title What the chain keeps of a replica's assignment: one slot, read and written whole
 library Assignments {
-    // | desired 8 | state 8 | sequence 24 | resources 88 | lease 32 | nodeId 32 | fence 64 |
+    // | fence 64 | nodeId 32 | lease 32 | resources 88 | sequence 24 | state 8 | desired 8 |, high to low
     struct Assignment {
         bytes8 fence;
         uint32 nodeId;
@@ -24,6 +24,26 @@ library Assignments {
         uint32 lease;
         uint24 sequence;
         uint40 lostAt;
+    }
+
+    /// @dev Solidity writes a packed struct field by field, each a read and a write of the slot; this is one write.
+    function pack(Assignment memory assignment) internal pure returns (uint256) {
+        return (uint256(uint64(assignment.fence)) << 192) | (uint256(assignment.nodeId) << 160)
+            | (uint256(assignment.lease) << 128) | (uint256(assignment.resources) << 40)
+            | (uint256(assignment.sequence) << 16) | (uint256(assignment.state) << 8) | uint256(assignment.desired);
+    }
+
+    function unpack(uint256 packed) internal pure returns (Assignment memory) {
+        // Each cast cuts exactly its field; only values of the enums were packed.
+        return Assignment({
+            fence: bytes8(uint64(packed >> 192)),
+            nodeId: uint32(packed >> 160),
+            lease: uint32(packed >> 128),
+            resources: uint88(packed >> 40),
+            sequence: uint24(packed >> 16),
+            state: IDockerContract.AssignmentState(uint8(packed >> 8)),
+            desired: IDockerContract.Desired(uint8(packed))
+        });
     }
 
     /// @notice When the lease was marked lost, or zero.

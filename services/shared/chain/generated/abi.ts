@@ -7238,12 +7238,6 @@ export const pomcAbi = [
         "type": "address"
       },
       {
-        "indexed": true,
-        "internalType": "uint64",
-        "name": "number",
-        "type": "uint64"
-      },
-      {
         "indexed": false,
         "internalType": "uint256",
         "name": "amount",
