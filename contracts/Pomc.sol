@@ -127,7 +127,7 @@ contract Pomc is IPomc, AccessManaged {
         }
         amount = _take(account, cumulative);
         if (amount == 0) return 0;
-        emit Claimed(account, amount, cumulative);
+        emit Claimed(account, cumulative);
         _token.transfer(account, amount);
     }
 
@@ -137,20 +137,27 @@ contract Pomc is IPomc, AccessManaged {
     {
         if (grants.length > MAX_GRANTS) revert ClaimTooLong(grants.length, MAX_GRANTS);
         if (_fundedRootOf(number) != ClaimTree.rootOfMany(grants, proof, flags)) revert ClaimManyProofInvalid();
-        bytes32[] memory paid = new bytes32[](grants.length);
+        bytes memory paid = new bytes(grants.length * 0x20);
         uint256 count;
-        for (uint256 i; i < grants.length; ++i) {
-            bytes32 grant = grants[i];
-            address account = address(bytes20(grant));
-            // The cast cuts the account.
-            uint256 amount = _take(account, uint96(uint256(grant)));
-            if (amount == 0) continue;
-            paid[count++] = grant;
-            _token.transfer(account, amount);
+        // The index stays below MAX_GRANTS.
+        unchecked {
+            for (uint256 i; i < grants.length; ++i) {
+                bytes32 grant = grants[i];
+                address account = address(bytes20(grant));
+                // The cast cuts the account.
+                uint256 amount = _take(account, uint96(uint256(grant)));
+                if (amount == 0) continue;
+                // Within the bytes, for they are as many as the grants'.
+                assembly ("memory-safe") {
+                    count := add(count, 1)
+                    mstore(add(paid, shl(5, count)), grant)
+                }
+                _token.transfer(account, amount);
+            }
         }
-        // Shortens the list to what was paid.
+        // Cuts them to what was paid.
         assembly ("memory-safe") {
-            mstore(paid, count)
+            mstore(paid, shl(5, count))
         }
         emit ClaimedMany(number, paid);
     }
@@ -204,11 +211,17 @@ contract Pomc is IPomc, AccessManaged {
 
     /// @dev The root of an active epoch. The first claim from it mints what earlier epochs had not.
     function _fundedRootOf(uint64 number) private returns (bytes20 root) {
-        Epoch storage epoch = _epochAt(number);
-        (uint40 activatesAt, bool isFunded) = (epoch.activatesAt, epoch.isFunded);
-        root = epoch.root;
-        if (activatesAt == DISABLED) revert EpochIsDisabled(number);
-        if (block.timestamp < activatesAt) revert EpochNotActive(number, activatesAt);
+        Epoch storage epoch = _ring[number % RING];
+        // All of one slot, read at once.
+        (bytes20 root_, uint40 activatesAt, uint24 lap, bool isFunded) =
+            (epoch.root, epoch.activatesAt, epoch.lap, epoch.isFunded);
+        if (lap != number / RING || activatesAt == 0) revert EpochUnknown(number);
+        // No time reaches that of a disabled one.
+        if (block.timestamp < activatesAt) {
+            if (activatesAt == DISABLED) revert EpochIsDisabled(number);
+            revert EpochNotActive(number, activatesAt);
+        }
+        root = root_;
         if (isFunded) return root;
         epoch.isFunded = true;
         (uint96 total, uint96 funded) = (epoch.total, _funded);

@@ -11,11 +11,13 @@ interface IPomc {
     event EpochPosted(uint64 indexed number, bytes20 root, uint128 total, bytes32 dataHash, uint40 activatesAt);
     event EpochDisabled(uint64 indexed number);
     event PosterSet(address indexed poster);
-    event Claimed(address indexed account, uint256 amount, uint256 cumulative);
 
-    /// @notice What `claimMany` paid: | account 160 | cumulative 96 | each, without those that had nothing new. The amounts stand in the
-    /// token's transfers.
-    event ClaimedMany(uint64 indexed number, bytes32[] grants);
+    /// @notice An account has had everything it was granted up to `cumulative`; what that paid is the token's transfer beside it.
+    event Claimed(address indexed account, uint256 cumulative);
+
+    /// @notice The same for many: | account 160 | cumulative 96 | each, one after the other, without those
+    /// that had nothing new.
+    event ClaimedMany(uint64 indexed number, bytes grants);
 
     error EpochNotOver(uint64 number, uint256 endsAt, uint256 time);
     error EpochNotRising(uint64 number, uint64 last);

@@ -206,7 +206,7 @@ describe("Pomc: claims", () => {
       const { grants, proof, flags } = tree.manyOf(places);
       const receipt = await mined(pomc.write.claimMany([1n, grants, proof, flags]));
       const logs = parseEventLogs({ abi: pomcAbi, eventName: "ClaimedMany", logs: receipt.logs });
-      expect(logs[0]?.args.grants).to.not.include(tree.grants[4]);
+      expect(logs[0]?.args.grants).to.not.include((tree.grants[4] as Hex).slice(2));
       for (const place of places) {
         expect(await token.read.balanceOf([accounts[place] as Hex])).to.equal(BigInt(place + 1));
       }

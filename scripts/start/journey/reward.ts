@@ -95,18 +95,19 @@ export async function claimReward(market: Market, api: Api, progress: Progress):
     balanceAt(receipt.blockNumber - 1n),
     balanceAt(receipt.blockNumber),
   ]);
-  if (claimed === undefined || claimed.args.amount === 0n || after - before !== claimed.args.amount) {
-    throw new FatalError(`The claim ${hash} did not raise the wallet's balance by what it paid.`, {
+  const paid = after - before;
+  if (claimed === undefined || paid === 0n || paid !== BigInt(reward.claimable)) {
+    throw new FatalError(`The claim ${hash} did not raise the wallet's balance by what it was due.`, {
       code: "claim_failed",
-      details: { before, after, paid: claimed?.args.amount ?? null },
+      details: { before, after, due: reward.claimable },
     });
   }
   return {
-    wallet: claimed.args.to,
-    amount: claimed.args.amount.toString(),
+    wallet: account.address,
+    amount: paid.toString(),
     txHash: receipt.transactionHash,
     balance: formatEther(after),
-    epoch: claimed.args.number,
+    epoch: BigInt(reward.epoch),
   };
 }
 

@@ -11,6 +11,7 @@ create table claim_history (
 select account, block_number, log_index, jsonb_build_object('claimed', cumulative) as patch from event
 
 -- on ClaimedMany
-select '0x' || substr(item, 3, 40), block_number, log_index,
-  jsonb_build_object('claimed', ('0x' || substr(item, 43))::numeric)
-from event, unnest(grants) as item
+-- a grant is 20 bytes of account and 12 of the cumulative amount
+select '0x' || substr(grants, 3 + place, 40), block_number, log_index,
+  jsonb_build_object('claimed', ('0x' || substr(grants, 43 + place, 24))::numeric)
+from event, generate_series(0, length(grants) - 66, 64) as place

@@ -1,4 +1,4 @@
-import type { Address, Hex } from "viem";
+import { type Address, concat, type Hex, toHex } from "viem";
 import { eventLog, type ScriptedLog } from "../../shared/scriptedChain.ts";
 import { measurement, spec, word, workspaceSpec } from "./fixtures.ts";
 
@@ -285,5 +285,7 @@ const rewardActs: Act = (state, upTo) => {
   const to = account(upTo(4));
   const cumulative = BigInt(state.claimed[to] ?? 0) + BigInt(upTo(1e6));
   state.claimed[to] = cumulative.toString();
-  return [eventLog("Pomc", "Claimed", { account: to, to, number, amount: 1n, cumulative })];
+  if (upTo(2) === 0) return [eventLog("Pomc", "Claimed", { account: to, cumulative })];
+  const grants = concat([to, toHex(cumulative, { size: 12 })]);
+  return [eventLog("Pomc", "ClaimedMany", { number, grants })];
 };

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { type Hex, numberToHex, pad } from "viem";
+import { concat, type Hex, numberToHex, pad, toHex } from "viem";
 import {
   createScriptedChain,
   eventLog,
@@ -329,8 +329,9 @@ describe("projections", function () {
   it("show images, measurers, progress, heartbeats, epochs and claims", async () => {
     const image = { digest: word(1), owner: alice, sizeBytes: 10n, chunkRoot: word(2), ref: "host/name" };
     const epoch = { number: 1n, root: word(3), total: 100n, dataHash: word(4), activatesAt: 50 };
-    const claim = (amount: bigint, cumulative: bigint) =>
-      eventLog("Pomc", "Claimed", { account: alice, to: bob, number: 1n, amount, cumulative });
+    const claim = (cumulative: bigint) => eventLog("Pomc", "Claimed", { account: alice, cumulative });
+    const grantOf = (account: Hex, cumulative: bigint) => concat([account, toHex(cumulative, { size: 12 })]);
+    const grants = concat([grantOf(alice, 50n), grantOf(bob, 7n)]);
     await mined(
       [
         eventLog("DockerContract", "ImageRegistered", image),
@@ -348,8 +349,8 @@ describe("projections", function () {
           bits: "0xABcd",
         }),
         eventLog("Pomc", "EpochPosted", epoch),
-        claim(30n, 30n),
-        claim(20n, 50n),
+        claim(30n),
+        eventLog("Pomc", "ClaimedMany", { number: 1n, grants }),
       ],
       [eventLog("Pomc", "EpochDisabled", { number: 1n })],
     );
@@ -378,7 +379,12 @@ describe("projections", function () {
       activates_at: 50n,
       disabled: true,
     });
-    expect(await row("select account, claimed from claim")).to.deep.equal({ account: alice, claimed: 50n });
+    for (const [account, claimed] of [
+      [alice, 50n],
+      [bob, 7n],
+    ] as const) {
+      expect(await row(`select claimed from claim where account = '${account}'`)).to.deep.equal({ claimed });
+    }
   });
 
   it("take back what a reorg made void, and open again what it had ended", async () => {

@@ -7240,12 +7240,6 @@ export const pomcAbi = [
       {
         "indexed": false,
         "internalType": "uint256",
-        "name": "amount",
-        "type": "uint256"
-      },
-      {
-        "indexed": false,
-        "internalType": "uint256",
         "name": "cumulative",
         "type": "uint256"
       }
@@ -7264,9 +7258,9 @@ export const pomcAbi = [
       },
       {
         "indexed": false,
-        "internalType": "bytes32[]",
+        "internalType": "bytes",
         "name": "grants",
-        "type": "bytes32[]"
+        "type": "bytes"
       }
     ],
     "name": "ClaimedMany",
