@@ -91,13 +91,7 @@ function daily(index: number, upTo: (limit: number) => number, claimed: Map<numb
   }
   const cumulative = (claimed.get(person) ?? 0n) + amount;
   claimed.set(person, cumulative);
-  return encode("Pomc", "Claimed", {
-    account: account(person),
-    to: account(person),
-    number: index,
-    amount,
-    cumulative,
-  });
+  return encode("Pomc", "Claimed", { account: account(person), cumulative });
 }
 
 function leaseOf(number: number) {

@@ -63,14 +63,14 @@ describe("apiServer: what anyone may read", () => {
   it("hands out the proof of the newest active epoch, and says what is still to come", async () => {
     const account = `0x${"a1".repeat(20)}`;
     const insert = async (number: number, cumulative: bigint, activatesAt: number, disabled = false) => {
-      const root = `0x${String(number).repeat(64)}`;
+      const root = `0x${String(number).repeat(40)}`;
       await api.db.query(
         `insert into app.epoch (number, root, total, data_hash, document) values ($1, $2, $3, $2, '{"epoch":1}')`,
         [number, root, cumulative],
       );
       await api.db.query(
         "insert into app.epoch_leaf (number, account, cumulative, proof) values ($1, $2, $3, $4)",
-        [number, account, cumulative, toJson([root])],
+        [number, account, cumulative, toJson(root)],
       );
       await api.db.query(
         `insert into chain.epoch_history (number, root, total, data_hash, activates_at, disabled, valid_from)

@@ -274,7 +274,7 @@ const rewardActs: Act = (state, upTo) => {
     return [
       eventLog("Pomc", "EpochPosted", {
         number: state.epochs,
-        root: word(upTo(1e9)),
+        root: toHex(upTo(1e9), { size: 20 }),
         total: state.epochs * 10n ** 24n,
         dataHash: word(upTo(1e9)),
         activatesAt: 1_700_000_000,

@@ -328,7 +328,13 @@ describe("projections", function () {
 
   it("show images, measurers, progress, heartbeats, epochs and claims", async () => {
     const image = { digest: word(1), owner: alice, sizeBytes: 10n, chunkRoot: word(2), ref: "host/name" };
-    const epoch = { number: 1n, root: word(3), total: 100n, dataHash: word(4), activatesAt: 50 };
+    const epoch = {
+      number: 1n,
+      root: toHex(3, { size: 20 }),
+      total: 100n,
+      dataHash: word(4),
+      activatesAt: 50,
+    };
     const claim = (cumulative: bigint) => eventLog("Pomc", "Claimed", { account: alice, cumulative });
     const grantOf = (account: Hex, cumulative: bigint) => concat([account, toHex(cumulative, { size: 12 })]);
     const grants = concat([grantOf(alice, 50n), grantOf(bob, 7n)]);
