@@ -78,7 +78,7 @@ function daily(index: number, upTo: (limit: number) => number, claimed: Map<numb
     return encode("DockerContract", "StateChanged", {
       ...lease,
       state: 1 + upTo(4),
-      sequence: index,
+      sequence: index % 2 ** 24,
       detail,
     });
   }

@@ -184,7 +184,7 @@ const leaseActs: Act = (state, upTo) => {
       eventLog("DockerContract", "StateChanged", {
         ...ref,
         state: 2 + upTo(4),
-        sequence: 4_294_967_295,
+        sequence: 16_777_215,
         detail: word(8080),
       }),
     ],
