@@ -1,4 +1,5 @@
 import pg from "pg";
+import { errorCode } from "./leftovers.ts";
 
 /** The URL of another database of the same cluster. */
 export function databaseUrl(url: string, name: string): string {
@@ -20,9 +21,20 @@ export async function createDatabase(url: string, name: string, template?: strin
   return databaseUrl(url, name);
 }
 
-/** Drops a database if it exists, ending its sessions. */
+const OBJECT_IN_USE = "55006";
+
+/**
+ * Drops a database if it exists. Sessions that are about to end may do so, which Postgres waits for some seconds: to be
+ * thrown out would reach their programs as an error. Those that stay are ended.
+ */
 export async function dropDatabase(url: string, name: string): Promise<void> {
-  await query(url, `drop database if exists ${pg.escapeIdentifier(name)} with (force)`);
+  const drop = `drop database if exists ${pg.escapeIdentifier(name)}`;
+  try {
+    await query(url, drop);
+  } catch (error) {
+    if (errorCode(error) !== OBJECT_IN_USE) throw error;
+    await query(url, `${drop} with (force)`);
+  }
 }
 
 /** True when the cluster answers a query; throws what keeps it from answering. */

@@ -124,7 +124,7 @@ export class World {
         sequence: current.sequence + 1,
         detail: said.detail,
       });
-      if (state === "deleted") this.put("Released", { ...ref, reason: 0 });
+      if (state === "deleted") this.putBeside("Released", { ...ref, reason: 0 });
     }
     for (const [key, said] of this.progress) {
       if (said.status !== "waiting") continue;
@@ -252,7 +252,16 @@ export class World {
 
   private put(name: string, args: Record<string, unknown>): void {
     this.height += 1n;
-    const place = { blockNumber: this.height, blockHash: hashOf(this.fork, this.height), logIndex: 0 };
+    this.add(name, args, 0);
+  }
+
+  /** An event of the newest block's transaction: a reorg takes it along with the one before it. */
+  private putBeside(name: string, args: Record<string, unknown>): void {
+    this.add(name, args, 1);
+  }
+
+  private add(name: string, args: Record<string, unknown>, logIndex: number): void {
+    const place = { blockNumber: this.height, blockHash: hashOf(this.fork, this.height), logIndex };
     this.logs.push(logOf(name, args, place));
   }
 

@@ -41,6 +41,8 @@ async function listenOnce(options: Parameters<typeof listenForChanges>[0]): Prom
   const stop = () => void client.end();
   try {
     await client.connect();
+    // Stopped while it connected: a listener added now would never be called.
+    if (options.signal.aborted) return;
     options.signal.addEventListener("abort", stop, { once: true });
     for (const channel of options.channels) await client.query(`listen ${pg.escapeIdentifier(channel)}`);
     for (const channel of options.channels) options.onNotice(channel, undefined);
