@@ -1,6 +1,8 @@
 import { z } from "zod";
 
 const hash = z.string().regex(/^0x[0-9a-f]{64}$/);
+/** Nodes of the claim tree are 160 bits wide. */
+const treeRoot = z.string().regex(/^0x[0-9a-f]{40}$/);
 const address = z.string().regex(/^0x[0-9a-fA-F]{40}$/);
 const count = z.number().int().positive();
 const amount = z.string().regex(/^[1-9]\d*$/);
@@ -28,7 +30,7 @@ export const journeySchema = z.strictObject({
       usage: z.object({ completion_tokens: count }),
     }),
   }),
-  epoch: z.strictObject({ number: count, root: hash, total: amount }),
+  epoch: z.strictObject({ number: count, root: treeRoot, total: amount }),
   claim: z.strictObject({ wallet: address, amount, txHash: hash }),
 });
 
