@@ -1,24 +1,10 @@
 import { type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders, request } from "node:http";
 import { constants, type ServerHttp2Stream } from "node:http2";
+import { hopHeaders } from "../services/shared/hopHeaders.ts";
 import type { LeaseKey } from "./leases.ts";
 
-/** Headers that are between two neighbours only. */
-const hopHeaders = new Set([
-  "connection",
-  "expect",
-  "host",
-  "http2-settings",
-  "keep-alive",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-  // Ours to say, not the container's.
-  "x-ngpu-error",
-]);
+/** What is not passed on. `x-ngpu-error` is ours to say, not the container's. */
+const keptBack = new Set([...hopHeaders, "x-ngpu-error"]);
 const leasePath = /^\/w\/(\d{1,20})\/(\d{1,5})\/(\d{1,10})(\/.*)?$/s;
 
 /**
@@ -86,7 +72,7 @@ function passedOn(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
   );
   return Object.fromEntries(
     Object.entries(headers).filter(
-      ([name]) => !name.startsWith(":") && !hopHeaders.has(name) && !named.has(name),
+      ([name]) => !name.startsWith(":") && !keptBack.has(name) && !named.has(name),
     ),
   );
 }

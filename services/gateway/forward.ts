@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { type ClientHttp2Session, type ClientHttp2Stream, constants } from "node:http2";
 import { pipeline } from "node:stream/promises";
+import { hopHeaders } from "../shared/hopHeaders.ts";
 import type { Fault, Replica } from "./decide.ts";
 
 export type Timeouts = {
@@ -24,22 +25,8 @@ export type Outgoing = {
 /** `left`: whoever asked is gone. `answered`: the container's answer went out whole; `cut`: a part of it. */
 export type Outcome = { end: "answered" | "cut" | "left" } | { end: "fault"; fault: Fault; reason: string };
 
-/** Headers between two neighbours, and the secret between apiServer and this gateway. */
-const hopHeaders = new Set([
-  "authorization",
-  "connection",
-  "host",
-  "http2-settings",
-  "keep-alive",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-  "expect",
-]);
+/** What is not passed on: `authorization` holds the secret between apiServer and this gateway. */
+const keptBack = new Set([...hopHeaders, "authorization"]);
 
 /** What a node says itself, in place of a container, when it surely did not pass the request to one. */
 const undelivered = new Set(["lease_unknown"]);
@@ -136,7 +123,7 @@ function passedOn(headers: IncomingHttpHeaders | OutgoingHttpHeaders): OutgoingH
   const dropped = new Set(named.split(",").map((name) => name.trim()));
   return Object.fromEntries(
     Object.entries(headers).filter(
-      ([name]) => !name.startsWith(":") && !hopHeaders.has(name) && !dropped.has(name),
+      ([name]) => !name.startsWith(":") && !keptBack.has(name) && !dropped.has(name),
     ),
   );
 }
