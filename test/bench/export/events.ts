@@ -1,8 +1,6 @@
 import { type AbiEvent, type Address, getAbiItem, type Hex, numberToHex, pad, toEventSelector } from "viem";
 import { type AbiName, abis } from "../../../services/shared/chain/abis.ts";
-
-/** A log as the emitter is told to write it. */
-export type EncodedLog = { topics: Hex[]; data: Hex };
+import type { EncodedLog } from "../../support/emitter.ts";
 
 type Values = Record<string, bigint | number | boolean | Hex>;
 type Shape = { selector: Hex; indexed: string[]; open: string[] };

@@ -3,11 +3,10 @@ import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { startPostgres } from "../../../scripts/embedded/postgres.ts";
 import { FatalError } from "../../../services/shared/errors.ts";
-import { start } from "../../../services/shared/lifecycle.ts";
 import { startFilledChain } from "./chain.ts";
 import { type Contender, contenders, type Outcome, runOnce } from "./contenders.ts";
 import { emitter } from "./events.ts";
-import { installAnvil, installPonder, installSqd } from "./peers.ts";
+import { installPonder, installSqd } from "./peers.ts";
 import { countRows, differences } from "./rows.ts";
 
 type Options = { events: number; runs: number; peers: boolean; json?: true };
@@ -18,13 +17,13 @@ const perBlock = 100;
 const chainId = 31_337;
 
 /** `npm run bench -- export`: events a second into Postgres, of ngpu, SQD and ponder, and what the machine can do at most. */
-async function main(): Promise<void> {
+export async function run(args: string[]): Promise<void> {
   const command = new Command("bench export")
     .option("--events <count>", `events, ${perBlock} a block`, wholeNumber, 100_000)
     .option("--runs <count>", "runs of each, interleaved; their median counts", wholeNumber, 5)
     .option("--no-peers", "ngpu and the limit alone")
     .option("--json", "the result as JSON")
-    .parse();
+    .parse(args, { from: "user" });
   const options = command.opts<Options>();
   const result = await measure(options);
   process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : table(result));
@@ -35,7 +34,6 @@ async function measure({ events, runs, peers }: Options): Promise<Result> {
   const stateDir = join(folder, "export");
   const emptyFolder = join(stateDir, "no-projections");
   mkdirSync(emptyFolder, { recursive: true });
-  const anvil = await installAnvil(folder);
   const all = contenders(
     peers ? { sqd: await installSqd(folder), ponder: await installPonder(folder) } : undefined,
   );
@@ -44,7 +42,7 @@ async function measure({ events, runs, peers }: Options): Promise<Result> {
   try {
     const postgres = await startPostgres({ stateDir });
     undos.push(postgres.stop);
-    const chain = await startFilledChain({ folder: anvil, stateDir, events, blocks });
+    const chain = await startFilledChain({ stateDir, events, blocks });
     undos.push(chain.stop);
     const { url, startBlock, last } = chain;
     const task = {
@@ -56,7 +54,7 @@ async function measure({ events, runs, peers }: Options): Promise<Result> {
       emptyFolder,
     };
     const outcomes = new Map<Contender, Outcome[]>(all.map((contender) => [contender, []]));
-    for (let run = 0; run < runs; run++) {
+    for (let round = 0; round < runs; round++) {
       for (const [contender, list] of outcomes) list.push(await runOnce(contender, postgres.url, task));
     }
     requireSameRows(outcomes, events);
@@ -124,5 +122,3 @@ function wholeNumber(text: string): number {
   if (Number.isSafeInteger(value) && value > 0) return value;
   throw new InvalidArgumentError("It must be a whole number above 0.");
 }
-
-await start(main);

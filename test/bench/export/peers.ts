@@ -4,7 +4,6 @@ import { runToEnd } from "../../../scripts/embedded/command.ts";
 import { FatalError } from "../../../services/shared/errors.ts";
 import { peerTables } from "./tables.ts";
 
-const anvil = { "@foundry-rs/anvil": "1.7.1" };
 const sqd = {
   "@subsquid/evm-abi": "0.3.1",
   "@subsquid/evm-processor": "1.27.3",
@@ -14,11 +13,6 @@ const sqd = {
 };
 
 const ponder = { hono: "4.13.19", ponder: "0.16.10", viem: "2.57.1" };
-
-/** Installs anvil. @returns its folder */
-export function installAnvil(folder: string): Promise<string> {
-  return install(join(folder, "anvil"), anvil);
-}
 
 /** Installs SQD with our program for it. @returns its folder */
 export async function installSqd(folder: string): Promise<string> {

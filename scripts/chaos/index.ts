@@ -1,0 +1,55 @@
+import { randomInt } from "node:crypto";
+import { join } from "node:path";
+import { Command, InvalidArgumentError } from "commander";
+import { start } from "../../services/shared/lifecycle.ts";
+import { createBar } from "./bar.ts";
+import type { Subject } from "./subject.ts";
+
+/* `npm run chaos -- <subject>`: kills a part of the market at random moments while all else misbehaves, then counts what was lost. */
+
+const subjects: Record<string, { module: string; kills: number; description: string }> = {};
+
+type Options = { kills: number; seed: number; json?: true };
+
+const program = new Command("npm run chaos --").showHelpAfterError();
+for (const [name, { module, kills, description }] of Object.entries(subjects)) {
+  program
+    .command(name)
+    .description(description)
+    .option("--kills <count>", "kills", wholeNumber, kills)
+    .option("--seed <number>", "what decides all that is drawn (default: a new one)", wholeNumber)
+    .option("--json", "the result as JSON")
+    .action((options: Options) =>
+      tryOut(name, module, { ...options, seed: options.seed ?? randomInt(2 ** 31) }),
+    );
+}
+
+await start(async () => {
+  await program.parseAsync();
+  // What a killed process leaves behind must not keep this one from ending.
+  process.exit();
+});
+
+async function tryOut(name: string, module: string, { kills, seed, json }: Options): Promise<void> {
+  const abort = new AbortController();
+  process.once("SIGINT", () => abort.abort(new Error("Interrupted.")));
+  const bar = createBar(kills);
+  process.stderr.write(`chaos ${name}: ${kills} kills, --seed ${seed}\n`);
+  const { run } = (await import(join(import.meta.dirname, "../..", module))) as Subject;
+  try {
+    const { ok, figures, text } = await run({ kills, seed, signal: abort.signal, progress: bar.show });
+    bar.clear();
+    const result = { subject: name, ok, kills, seed, ...figures };
+    const plain = (_key: string, value: unknown) => (typeof value === "bigint" ? String(value) : value);
+    process.stdout.write(json ? `${JSON.stringify(result, plain)}\n` : `${text}\n`);
+    if (!ok) process.exitCode = 1;
+  } finally {
+    bar.clear();
+  }
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw new InvalidArgumentError("It must be a whole number.");
+}

@@ -1,0 +1,41 @@
+import { fileURLToPath } from "node:url";
+import { choosePort } from "../../scripts/embedded/ports.ts";
+import { startProcess } from "../../scripts/embedded/process.ts";
+
+export type Anvil = {
+  url: string;
+  /** @throws Error with what anvil answered instead */
+  rpc: <Result = unknown>(method: string, params?: unknown[]) => Promise<Result>;
+  stop: () => Promise<void>;
+};
+
+/** Starts anvil, which mines only when it is told to. */
+export async function startAnvil(options: { stateDir: string; args?: string[] }): Promise<Anvil> {
+  const port = await choosePort({ option: "--anvil-port" });
+  const url = `http://127.0.0.1:${port}`;
+  const quiet = ["--silent", "--no-cors", "--no-request-size-limit", "--no-mining"];
+  const limits = ["--gas-limit", "1000000000", "--base-fee", "0"];
+  const program = fileURLToPath(import.meta.resolve("@foundry-rs/anvil/bin.mjs"));
+  const ask = async <Result>(method: string, params: unknown[] = []) =>
+    (await rpc(url, method, params)) as Result;
+  const child = await startProcess({
+    name: "anvil",
+    command: process.execPath,
+    args: [program, "--port", `${port}`, ...quiet, ...limits, ...(options.args ?? [])],
+    stateDir: options.stateDir,
+    ready: async () => (await ask("eth_chainId")) !== undefined,
+  });
+  return { url, rpc: ask, stop: child.stop };
+}
+
+/** One question to a JSON-RPC endpoint. @throws Error with what it answered instead */
+export async function rpc(url: string, method: string, params: unknown[]): Promise<unknown> {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
+  });
+  const answer = (await response.json()) as { result?: unknown; error?: { message: string } };
+  if (answer.error !== undefined) throw new Error(`${method}: ${answer.error.message}`);
+  return answer.result;
+}
