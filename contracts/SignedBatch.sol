@@ -28,7 +28,8 @@ abstract contract SignedBatch is IBatch, EIP712 {
         if (refusal.length != 0) emit ItemRefused(index, refusal);
     }
 
-    function _checkSigned(address signer, uint256 deadline, bytes32 structHash, bytes calldata signature)
+    /// @dev Of a message that a node's or measurer's key signs.
+    function _checkSigned(address key, uint256 deadline, bytes32 structHash, bytes calldata signature)
         internal
         view
         returns (bytes memory refusal)
@@ -36,20 +37,37 @@ abstract contract SignedBatch is IBatch, EIP712 {
         if (block.timestamp > deadline) {
             return abi.encodeWithSelector(SignatureExpired.selector, deadline, block.timestamp);
         }
-        if (!Signatures.isSignedBy(_hashTypedDataV4(structHash), signer, signature)) {
-            return abi.encodeWithSelector(SignatureInvalid.selector, signer);
+        if (!Signatures.isSignedByKey(_hashTypedDataV4(structHash), key, signature)) {
+            return abi.encodeWithSelector(SignatureInvalid.selector, key);
         }
     }
 
     function _checkSignedOnce(
-        address signer,
+        address key,
         uint256 nonce,
         uint256 deadline,
         bytes32 structHash,
         bytes calldata signature
     ) internal view returns (bytes memory refusal) {
-        if (_isNonceUsed(signer, nonce)) return abi.encodeWithSelector(NonceUsed.selector, signer, nonce);
-        return _checkSigned(signer, deadline, structHash, signature);
+        if (_isNonceUsed(key, nonce)) return abi.encodeWithSelector(NonceUsed.selector, key, nonce);
+        return _checkSigned(key, deadline, structHash, signature);
+    }
+
+    /// @dev Of a message that a wallet signs, which may be a contract.
+    function _checkSignedOnceByWallet(
+        address wallet,
+        uint256 nonce,
+        uint256 deadline,
+        bytes32 structHash,
+        bytes calldata signature
+    ) internal view returns (bytes memory refusal) {
+        if (_isNonceUsed(wallet, nonce)) return abi.encodeWithSelector(NonceUsed.selector, wallet, nonce);
+        if (block.timestamp > deadline) {
+            return abi.encodeWithSelector(SignatureExpired.selector, deadline, block.timestamp);
+        }
+        if (!Signatures.isSignedBy(_hashTypedDataV4(structHash), wallet, signature)) {
+            return abi.encodeWithSelector(SignatureInvalid.selector, wallet);
+        }
     }
 
     function _useNonce(address signer, uint256 nonce) internal {

@@ -17,6 +17,10 @@ interface IBatch {
     /// @notice The signature is not that of `signer`.
     error SignatureInvalid(address signer);
 
+    /// @notice The wallet of an item is a contract and must be asked; the call needs more gas for that. Reverts the whole call,
+    /// so that nobody can make an item be refused for want of gas.
+    error SignatureGasTooLow(uint256 gas, uint256 needed);
+
     /// @notice The message was signed for an earlier time.
     error SignatureExpired(uint256 deadline, uint256 time);
 

@@ -114,7 +114,7 @@ abstract contract NodeChanges is Registration {
         address signer = _terms[nodeId].wallet;
         if (signer == address(0)) signer = _heads[nodeId].key;
         if (signer == address(0)) return abi.encodeWithSelector(NodeUnknown.selector, nodeId);
-        refusal = _checkSignedOnce(signer, message.nonce, message.deadline, message.hash(), signature);
+        refusal = _checkSignedOnceByWallet(signer, message.nonce, message.deadline, message.hash(), signature);
         if (refusal.length != 0) return refusal;
 
         _useNonce(signer, message.nonce);

@@ -1,0 +1,105 @@
+import { SimpleMerkleTree } from "@openzeppelin/merkle-tree";
+import {
+  type Address,
+  concatHex,
+  encodeAbiParameters,
+  type Hex,
+  keccak256,
+  type LocalAccount,
+  recoverTypedDataAddress,
+} from "viem";
+import type { Deployment } from "./deployment.ts";
+import { domainOf } from "./typedData.ts";
+
+/**
+ * match's word that it heard nodes in a slot. Whoever acknowledges heartbeats signs one root for many nodes (all that it
+ * acknowledged in a second), so that a signature costs little; each node keeps the root, the signature and its own proof, and
+ * with them anyone can have ComputeNode set a bit that was not committed (`disputeHeartbeats`).
+ */
+
+/** EIP-712 type of what is signed, in the domain of ComputeNode. */
+export const heartbeatReceiptTypes = {
+  HeartbeatReceipt: [
+    { name: "slot", type: "uint64" },
+    { name: "root", type: "bytes32" },
+  ],
+} as const;
+
+/** What was signed, by an account that is a heartbeat committer of ComputeNode. */
+export type HeartbeatReceipt = { slot: bigint; root: Hex; signature: Hex };
+
+/** What a node holds: the receipt and the siblings of its leaf, lowest first. */
+export type NodeReceipt = HeartbeatReceipt & { nodeId: number; proof: Hex[] };
+
+/** keccak256(keccak256(abi.encode(uint32 nodeId))): hashed twice, so that no inner node passes for a leaf. */
+export function heartbeatLeafOf(nodeId: number): Hex {
+  return keccak256(keccak256(encodeAbiParameters([{ type: "uint32" }], [nodeId])));
+}
+
+/**
+ * The tree over the nodes acknowledged together: pairs sorted before they are hashed, as OpenZeppelin's MerkleProof has it.
+ *
+ * @param nodeIds At least one, each once.
+ * @throws RangeError for no node, or one that is there twice.
+ */
+export function heartbeatTreeOf(nodeIds: readonly number[]): { root: Hex; proofOf(nodeId: number): Hex[] } {
+  if (nodeIds.length === 0) throw new RangeError("A receipt names at least one node.");
+  const placeOf = new Map(nodeIds.map((nodeId, place) => [nodeId, place]));
+  if (placeOf.size !== nodeIds.length) throw new RangeError("A receipt names each node once.");
+  const tree = SimpleMerkleTree.of(nodeIds.map(heartbeatLeafOf), { sortLeaves: false });
+  return {
+    root: tree.root as Hex,
+    proofOf(nodeId) {
+      const place = placeOf.get(nodeId);
+      if (place === undefined) throw new RangeError(`Node ${nodeId} is not in the receipt.`);
+      return tree.getProof(place) as Hex[];
+    },
+  };
+}
+
+/** Signs the nodes acknowledged together in a slot, with the key of a heartbeat committer. */
+export async function signHeartbeats(
+  account: LocalAccount,
+  deployment: Deployment,
+  slot: bigint,
+  nodeIds: readonly number[],
+): Promise<HeartbeatReceipt & { proofOf(nodeId: number): Hex[] }> {
+  const { root, proofOf } = heartbeatTreeOf(nodeIds);
+  const signature = await account.signTypedData(typedDataOf(deployment, { slot, root }));
+  return { slot, root, signature, proofOf };
+}
+
+/** The root that a proof leads to. */
+export function heartbeatRootOf(nodeId: number, proof: readonly Hex[]): Hex {
+  return proof.reduce<Hex>((node, sibling) => {
+    const [first, second] = node < sibling ? [node, sibling] : [sibling, node];
+    return keccak256(concatHex([first, second]));
+  }, heartbeatLeafOf(nodeId));
+}
+
+/**
+ * Who signed a node's receipt; ask ComputeNode's `isHeartbeatCommitter` whether that one may. Undefined when the proof does not
+ * lead to the root or there is no such signature: then the receipt proves nothing.
+ */
+export async function receiptSignerOf(
+  deployment: Deployment,
+  receipt: NodeReceipt,
+): Promise<Address | undefined> {
+  const { slot, root, signature, nodeId, proof } = receipt;
+  if (heartbeatRootOf(nodeId, proof) !== root.toLowerCase()) return undefined;
+  try {
+    return await recoverTypedDataAddress({ ...typedDataOf(deployment, { slot, root }), signature });
+  } catch {
+    // Not a signature at all.
+    return undefined;
+  }
+}
+
+function typedDataOf(deployment: Deployment, message: Pick<HeartbeatReceipt, "slot" | "root">) {
+  return {
+    domain: domainOf(deployment, "ComputeNode"),
+    types: heartbeatReceiptTypes,
+    primaryType: "HeartbeatReceipt",
+    message,
+  } as const;
+}
