@@ -1,16 +1,6 @@
-import {
-  blockSize,
-  bucketCount,
-  bucketOf,
-  gpuColumn,
-  limitCount,
-  limitStart,
-  minimaStride,
-  nodeStride,
-  scoreCount,
-} from "./layout.ts";
+import { blockSize, blockStride, limitCount, limitsAt, minimaStride, scoreCount } from "./layout.ts";
 
-/** Rows of nodes in blocks, and the minima of each block. A slot is a block's number × `blockSize` + a place in it. */
+/** Columns of nodes in blocks, and the minima of each block. */
 export type Blocks = {
   rows: Float64Array;
   minima: Float64Array;
@@ -23,7 +13,7 @@ export type Blocks = {
 export function createBlocks(): Blocks {
   const capacity = 16;
   return {
-    rows: new Float64Array(capacity * blockSize * nodeStride),
+    rows: new Float64Array(capacity * blockStride),
     minima: new Float64Array(capacity * minimaStride),
     counts: new Int32Array(capacity),
     freed: [],
@@ -37,7 +27,7 @@ export function takeBlock(blocks: Blocks): number {
   if (freed !== undefined) return freed;
   if (blocks.used === blocks.counts.length) {
     const capacity = blocks.used * 2;
-    blocks.rows = grown(blocks.rows, capacity * blockSize * nodeStride);
+    blocks.rows = grown(blocks.rows, capacity * blockStride);
     blocks.minima = grown(blocks.minima, capacity * minimaStride);
     const counts = new Int32Array(capacity);
     counts.set(blocks.counts);
@@ -52,36 +42,64 @@ export function freeBlock(blocks: Blocks, block: number): void {
   blocks.freed.push(block);
 }
 
-function grown(from: Float64Array, length: number): Float64Array {
+/** A longer copy; what is new holds `fill`. */
+export function grown(from: Float64Array, length: number, fill = 0): Float64Array {
   const to = new Float64Array(length);
   to.set(from);
+  if (fill !== 0) to.fill(fill, from.length);
   return to;
 }
 
-/** Computes the minima of a block anew from the rows of its nodes. */
+/** Computes the minima of a block anew from its columns. */
 export function refreshBlock({ rows, minima, counts }: Blocks, block: number): void {
-  const start = block * minimaStride;
-  minima.fill(Number.POSITIVE_INFINITY, start, start + minimaStride);
-  const first = block * blockSize * nodeStride;
-  const end = first + (counts[block] as number) * nodeStride;
-  for (let row = first; row < end; row += nodeStride) {
-    const bucket = bucketOf(-(rows[row + gpuColumn] as number));
-    for (let column = 0; column < scoreCount; column += 1) {
-      const at = start + column * bucketCount + bucket;
-      const score = rows[row + column] as number;
-      if (score < (minima[at] as number)) minima[at] = score;
-    }
-    for (let column = 0; column < limitCount; column += 1) {
-      const at = start + limitStart + column;
-      const value = rows[row + scoreCount + column] as number;
-      if (value < (minima[at] as number)) minima[at] = value;
-    }
-  }
-  // A node with more free GPUs counts for every lower bucket as well.
+  const first = block * blockStride;
+  const count = counts[block] as number;
+  let to = block * minimaStride;
   for (let column = 0; column < scoreCount; column += 1) {
-    const top = start + column * bucketCount;
-    for (let at = top + bucketCount - 2; at >= top; at -= 1) {
-      if ((minima[at + 1] as number) < (minima[at] as number)) minima[at] = minima[at + 1] as number;
+    const start = first + column * blockSize;
+    let [score, price] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+    for (let place = 0; place < count; place += 1) {
+      const own = rows[start + place] as number;
+      if (own > score) continue;
+      const ownPrice = rows[first + place] as number;
+      if (own < score || ownPrice < price) price = ownPrice;
+      score = own;
     }
+    minima[to] = score;
+    minima[to + 1] = price;
+    to += 2;
+  }
+  for (let column = 0; column < limitCount; column += 1) {
+    const start = first + (scoreCount + column) * blockSize;
+    let least = Number.POSITIVE_INFINITY;
+    for (let place = 0; place < count; place += 1) {
+      const own = rows[start + place] as number;
+      if (own < least) least = own;
+    }
+    minima[to] = least;
+    to += 1;
+  }
+}
+
+/** Puts the columns of one slot into another. */
+export function copySlot(rows: Float64Array, from: number, to: number): void {
+  for (let column = 0; column < blockStride; column += blockSize) {
+    rows[to + column] = rows[from + column] as number;
+  }
+}
+
+/** Brings the minima at `to` to the least of both: of score and price together, of each limited column alone. */
+export function mergeMinima(into: Float64Array, to: number, from: Float64Array, at: number): void {
+  for (let column = 0; column < limitsAt; column += 2) {
+    const score = from[at + column] as number;
+    const price = from[at + column + 1] as number;
+    const known = into[to + column] as number;
+    if (score > known || (score === known && price >= (into[to + column + 1] as number))) continue;
+    into[to + column] = score;
+    into[to + column + 1] = price;
+  }
+  for (let column = limitsAt; column < minimaStride; column += 1) {
+    const own = from[at + column] as number;
+    if (own < (into[to + column] as number)) into[to + column] = own;
   }
 }

@@ -1,132 +1,93 @@
-import type { FleetNode } from "../fleet.ts";
-import { type Blocks, freeBlock, refreshBlock, takeBlock } from "./blocks.ts";
-import { blockSize, minimaStride, nodeStride } from "./layout.ts";
+import type { FleetNode, PlacementRequest } from "../fleet.ts";
 
-/** Nodes that are alike in what never changes by a reservation; their blocks lie in the order of the price. */
-export type NodeClass = {
-  gpuModel: string | null;
-  vramMib: number;
-  computeCapability: number;
-  region: string | null;
-  measured: boolean;
-  blocks: number[];
-  /** The lowest price that belongs in each of the blocks. */
-  lows: number[];
-  minima: Float64Array;
+/** Nodes that are alike in all that a reservation never changes, but price and measurements. */
+export type NodeClass = Pick<
+  FleetNode,
+  "status" | "gpuModel" | "vramMib" | "computeCapability" | "region" | "measured"
+> & { key: string; number: number; size: number };
+
+/** The classes of a fleet by number, and those of online nodes by what requests name. */
+export type Classes = {
+  all: NodeClass[];
+  byKey: Map<string, NodeClass>;
+  vramMib: Float64Array;
+  computeCapability: Float64Array;
+  /** Numbers of the classes of online nodes, by model and region or by any; made anew when a class comes or goes. */
+  kinds: Map<string | null, Map<string | null, Kind>>;
+  freed: number[];
 };
 
-export function classKey(node: FleetNode): string {
-  const { gpuModel, vramMib, computeCapability, region, measured } = node;
-  return `${gpuModel}|${vramMib}|${computeCapability}|${region}|${measured}`;
-}
+/** Numbers of classes, those of measured and of unmeasured nodes. */
+export type Kind = { measured: Int32Array; unmeasured: Int32Array };
 
-export function createClass(node: FleetNode): NodeClass {
-  const { gpuModel, vramMib, computeCapability, region, measured } = node;
+export function createClasses(): Classes {
   return {
-    ...{ gpuModel, vramMib, computeCapability, region, measured },
-    blocks: [],
-    lows: [],
-    minima: new Float64Array(minimaStride).fill(Number.POSITIVE_INFINITY),
+    ...{ all: [], byKey: new Map(), kinds: new Map(), freed: [] },
+    ...{ vramMib: new Float64Array(64), computeCapability: new Float64Array(64) },
   };
 }
 
-/** Told of each node that lies at another slot than before. */
-export type Moved = (slot: number) => void;
-
-/** A free slot for a node of that price; makes room by parting a full block in two. */
-export function claimSlot(blocks: Blocks, group: NodeClass, price: number, moved: Moved): number {
-  if (group.blocks.length === 0) {
-    group.blocks.push(takeBlock(blocks));
-    group.lows.push(Number.NEGATIVE_INFINITY);
-  }
-  let at = placeOf(group, price);
-  if (blocks.counts[group.blocks[at] as number] === blockSize) {
-    part(blocks, group, at, moved);
-    at = placeOf(group, price);
-  }
-  const block = group.blocks[at] as number;
-  const count = blocks.counts[block] as number;
-  blocks.counts[block] = count + 1;
-  return block * blockSize + count;
+export function classKey(node: FleetNode): string {
+  const { status, gpuModel, vramMib, computeCapability, region, measured } = node;
+  return `${status}|${gpuModel}|${vramMib}|${computeCapability}|${region}|${measured}`;
 }
 
-/** Empties a slot; the block's last node takes it. */
-export function vacateSlot(blocks: Blocks, group: NodeClass, slot: number, moved: Moved): void {
-  const block = Math.floor(slot / blockSize);
-  const last = (blocks.counts[block] as number) - 1;
-  blocks.counts[block] = last;
-  const from = block * blockSize + last;
-  if (from !== slot) {
-    blocks.rows.copyWithin(slot * nodeStride, from * nodeStride, (from + 1) * nodeStride);
-    moved(slot);
+/** The class of a node, a new one when it is the first of its kind. */
+export function classOf(classes: Classes, key: string, node: FleetNode): NodeClass {
+  const known = classes.byKey.get(key);
+  if (known !== undefined) return known;
+  const { status, gpuModel, vramMib, computeCapability, region, measured } = node;
+  const number = classes.freed.pop() ?? classes.all.length;
+  const fresh = {
+    ...{ key, number, size: 0 },
+    ...{ status, gpuModel, vramMib, computeCapability, region, measured },
+  };
+  classes.all[number] = fresh;
+  classes.byKey.set(key, fresh);
+  if (number >= classes.vramMib.length) {
+    classes.vramMib = doubled(classes.vramMib);
+    classes.computeCapability = doubled(classes.computeCapability);
   }
-  if (last > 0) refreshInClass(blocks, group, block);
-  else dropBlock(blocks, group, block);
+  classes.vramMib[number] = vramMib;
+  classes.computeCapability[number] = computeCapability;
+  classes.kinds.clear();
+  return fresh;
 }
 
-function dropBlock(blocks: Blocks, group: NodeClass, block: number): void {
-  const at = group.blocks.indexOf(block);
-  group.blocks.splice(at, 1);
-  group.lows.splice(at, 1);
-  if (group.lows.length > 0) group.lows[0] = Number.NEGATIVE_INFINITY;
-  freeBlock(blocks, block);
-  for (let column = 0; column < minimaStride; column += 1) lower(blocks, group, column);
+/** Forgets a class that has no node any more. */
+export function dropClass(classes: Classes, { key, number }: NodeClass): void {
+  classes.byKey.delete(key);
+  classes.freed.push(number);
+  classes.kinds.clear();
 }
 
-const before = new Float64Array(minimaStride);
-
-/** Brings the minima of a block and of its class up to date. */
-export function refreshInClass(blocks: Blocks, group: NodeClass, block: number): void {
-  const start = block * minimaStride;
-  for (let column = 0; column < minimaStride; column += 1) {
-    before[column] = blocks.minima[start + column] as number;
+/** The classes of online nodes of a request's model and region. */
+export function kindOf(classes: Classes, { gpuModel, region }: PlacementRequest): Kind {
+  let byRegion = classes.kinds.get(gpuModel);
+  if (byRegion === undefined) {
+    byRegion = new Map();
+    classes.kinds.set(gpuModel, byRegion);
   }
-  refreshBlock(blocks, block);
-  const { minima } = group;
-  for (let column = 0; column < minimaStride; column += 1) {
-    const now = blocks.minima[start + column] as number;
-    if (now <= (minima[column] as number)) minima[column] = now;
-    else if (before[column] === minima[column]) lower(blocks, group, column);
+  let kind = byRegion.get(region);
+  if (kind === undefined) {
+    const own = [...classes.byKey.values()].filter(
+      (one) =>
+        one.status === "online" &&
+        (gpuModel === null || one.gpuModel === gpuModel) &&
+        (region === null || one.region === region),
+    );
+    const numbers = (measured: boolean) =>
+      Int32Array.from(own.filter((one) => one.measured === measured).map((one) => one.number));
+    kind = { measured: numbers(true), unmeasured: numbers(false) };
+    // What nobody has is not kept: requests may name any number of such models and regions.
+    if (own.length > 0) byRegion.set(region, kind);
+    else if (byRegion.size === 0) classes.kinds.delete(gpuModel);
   }
+  return kind;
 }
 
-function lower(blocks: Blocks, group: NodeClass, column: number): void {
-  let least = Number.POSITIVE_INFINITY;
-  for (const block of group.blocks) {
-    least = Math.min(least, blocks.minima[block * minimaStride + column] as number);
-  }
-  group.minima[column] = least;
-}
-
-/** The last block whose lowest price is at most this one. */
-function placeOf(group: NodeClass, price: number): number {
-  let low = 0;
-  let high = group.lows.length - 1;
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if ((group.lows[middle] as number) <= price) low = middle;
-    else high = middle - 1;
-  }
-  return low;
-}
-
-function part(blocks: Blocks, group: NodeClass, at: number, moved: Moved): void {
-  const full = group.blocks[at] as number;
-  const fresh = takeBlock(blocks);
-  const start = full * blockSize * nodeStride;
-  const rows = Array.from({ length: blockSize }, (_, place) =>
-    blocks.rows.slice(start + place * nodeStride, start + (place + 1) * nodeStride),
-  ).sort((a, b) => (a[0] as number) - (b[0] as number));
-  const half = blockSize / 2;
-  for (const [place, row] of rows.entries()) {
-    const slot = place < half ? full * blockSize + place : fresh * blockSize + place - half;
-    blocks.rows.set(row, slot * nodeStride);
-    moved(slot);
-  }
-  blocks.counts[full] = half;
-  blocks.counts[fresh] = half;
-  group.blocks.splice(at + 1, 0, fresh);
-  group.lows.splice(at + 1, 0, rows[half]?.[0] as number);
-  refreshBlock(blocks, full);
-  refreshBlock(blocks, fresh);
+function doubled(from: Float64Array): Float64Array {
+  const to = new Float64Array(from.length * 2);
+  to.set(from);
+  return to;
 }

@@ -1,18 +1,17 @@
 import type { Capacity, FleetNode, PlacementRequest, Strategy } from "../fleet.ts";
 import { firstMiss } from "../misses.ts";
 import { candidateOf, orderFor, type Ranked, rankedOf, seedOf, wantsImageFirst } from "../order.ts";
-import { createBlocks } from "./blocks.ts";
-import { claimSlot, classKey, createClass, type NodeClass, refreshInClass, vacateSlot } from "./classes.ts";
-import { blockSize, idColumn, nodeStride, scoreColumn, writeNode } from "./layout.ts";
-import { type Choice, createSearch } from "./search.ts";
+import { claimSlot, createCells, growCells, refreshCell, vacateSlot } from "./cells.ts";
+import { classKey, classOf, createClasses, dropClass, type NodeClass } from "./classes.ts";
+import { addHolder, type Images, removeHolder } from "./images.ts";
+import { blockSize, bucketCount, bucketOf, idColumn, scoreColumn, slotStart, writeNode } from "./layout.ts";
+import { createSearch, type Places } from "./search.ts";
 
 /** A node of the index: its own copy, since reservations change it. */
 type Entry = Omit<FleetNode, "free" | "workspaces"> & {
   free: Capacity;
   workspaces: bigint[];
-  key: string;
-  group: NodeClass | null;
-  slot: number;
+  group: NodeClass;
 };
 
 export type FleetIndex = {
@@ -33,60 +32,61 @@ export type FleetIndex = {
 
 /** An index over a fleet that answers what trying every node answers, and follows single changes of nodes at once. */
 export function createFleetIndex(nodes: Iterable<FleetNode> = []): FleetIndex {
-  const entries = new Map<number, Entry>();
-  const blocks = createBlocks();
-  const classes = new Map<string, NodeClass>();
-  let classList: NodeClass[] = [];
+  // Ids are dense: the contract counts them.
+  const entries: (Entry | undefined)[] = [];
+  const places: Places = { cells: new Int32Array(64), slots: new Int32Array(64) };
+  let size = 0;
+  const classes = createClasses();
+  const cells = createCells();
   const byWorkspace = new Map<bigint, Map<number, number>>();
-  const byImage = new Map<string, Map<NodeClass, Set<Entry>>>();
-  const nowhere = new Map<NodeClass, Set<Entry>>();
-  const search = createSearch();
+  const images: Images = new Map();
+  const search = createSearch(classes, cells, places);
   const none = new Set<number>();
 
   const moved = (slot: number) => {
-    const entry = entries.get(blocks.rows[slot * nodeStride + idColumn] as number);
-    if (entry !== undefined) entry.slot = slot;
+    places.slots[cells.blocks.rows[slotStart(slot) + idColumn * blockSize] as number] = slot;
   };
   const place = (entry: Entry) => {
-    if (entry.status !== "online") return;
-    let group = classes.get(entry.key);
-    if (group === undefined) {
-      group = createClass(entry);
-      classes.set(entry.key, group);
-      classList.push(group);
-    }
-    entry.group = group;
-    entry.slot = claimSlot(blocks, group, Number(entry.pricePerSecond), moved);
+    const cell = entry.group.number * bucketCount + bucketOf(entry.free.gpus);
+    places.cells[entry.nodeId] = cell;
+    places.slots[entry.nodeId] = claimSlot(cells, cell, Number(entry.pricePerSecond), moved);
     rewrite(entry);
-    for (const image of entry.images) {
-      const holders = byImage.get(image) ?? new Map<NodeClass, Set<Entry>>();
-      byImage.set(image, holders.set(group, (holders.get(group) ?? new Set()).add(entry)));
-    }
   };
-  const rewrite = (entry: Entry) => {
-    if (entry.group === null) return;
-    writeNode(blocks.rows, entry.slot * nodeStride, entry);
-    refreshInClass(blocks, entry.group, Math.floor(entry.slot / blockSize));
+  const rewrite = ({ nodeId }: Entry) => {
+    const slot = places.slots[nodeId] as number;
+    writeNode(cells.blocks.rows, slot, entries[nodeId] as Entry);
+    refreshCell(cells, places.cells[nodeId] as number, Math.floor(slot / blockSize));
   };
-  const displace = (entry: Entry) => {
-    const { group, slot, key } = entry;
-    if (group === null) return;
-    for (const image of entry.images) {
-      const holders = byImage.get(image);
-      const own = holders?.get(group);
-      if (own?.delete(entry) && own.size === 0) holders?.delete(group);
-      if (holders?.size === 0) byImage.delete(image);
+  const displace = ({ nodeId }: Entry) => {
+    vacateSlot(cells, places.cells[nodeId] as number, places.slots[nodeId] as number, moved);
+  };
+  const join = (entry: Entry) => {
+    const { nodeId } = entry;
+    size += 1;
+    entry.group.size += 1;
+    entries[nodeId] = entry;
+    if (nodeId >= places.cells.length) {
+      places.cells = longer(places.cells, nodeId);
+      places.slots = longer(places.slots, nodeId);
     }
-    vacateSlot(blocks, group, slot, moved);
-    if (group.blocks.length > 0) return;
-    classes.delete(key);
-    classList = classList.filter((one) => one !== group);
+    growCells(cells, classes.all.length);
+    place(entry);
+    for (const image of entry.images) addHolder(images, image, nodeId, size);
+  };
+  const leave = (entry: Entry) => {
+    const { nodeId, group } = entry;
+    for (const image of entry.images) removeHolder(images, image, nodeId, size);
+    displace(entry);
+    entries[nodeId] = undefined;
+    size -= 1;
+    group.size -= 1;
+    if (group.size === 0) dropClass(classes, group);
   };
   const note = (entry: Entry, by: 1 | -1) => {
     for (const id of entry.workspaces) count(byWorkspace, id, entry.nodeId, by);
   };
   const known = (nodeId: number) => {
-    const entry = entries.get(nodeId);
+    const entry = entries[nodeId];
     if (entry === undefined) throw new RangeError(`The index has no node ${nodeId}.`);
     return entry;
   };
@@ -97,7 +97,11 @@ export function createFleetIndex(nodes: Iterable<FleetNode> = []): FleetIndex {
     free.memoryMib -= sign * wanted.memoryMib;
     free.diskGib -= sign * wanted.diskGib;
     free.ports -= sign * wanted.ports;
-    rewrite(entry);
+    if (bucketOf(free.gpus) === (places.cells[entry.nodeId] as number) % bucketCount) rewrite(entry);
+    else {
+      displace(entry);
+      place(entry);
+    }
   };
 
   /** The best of a few nodes by looking at each. */
@@ -110,40 +114,37 @@ export function createFleetIndex(nodes: Iterable<FleetNode> = []): FleetIndex {
     const [seed, order] = [seedOf(request.workspaceId), orderFor(request, strategy)];
     let best: ReturnType<typeof candidateOf> | undefined;
     for (const id of ids) {
-      const entry = entries.get(id);
+      const entry = entries[id];
       if (entry === undefined || passed.has(id) || firstMiss(entry, request) !== null) continue;
       const candidate = candidateOf(entry, request, strategy, seed);
       if (best === undefined || order(candidate, best) < 0) best = candidate;
     }
     return best?.nodeId;
   };
-  /** The best of the nodes without a replica of the workspace. */
+  /** The best of the nodes without a replica of the workspace; 0 when none fits. */
   const bestWithout = (
     request: PlacementRequest,
     strategy: Strategy,
     own: Map<number, number> | undefined,
     passed: Set<number>,
-  ) => {
-    const seed = seedOf(request.workspaceId);
-    const column = scoreColumn(strategy.score);
-    const holders = byImage.get(request.image) ?? nowhere;
+  ): number => {
     const admits = (id: number) =>
       own?.has(id) !== true &&
       !passed.has(id) &&
       !request.excluded.includes(id) &&
-      // The row's price is rounded to 53 bits; only the exact one decides.
+      // The column's price is rounded to 53 bits; only the exact one decides.
       known(id).pricePerSecond <= request.maxPricePerSecond;
-    const through = (choice: Choice, measured: boolean) =>
-      search(choice, blocks, { request, column, seed, measured, admits });
+    const column = scoreColumn(strategy.score);
+    search.begin({ request, column, seed: seedOf(request.workspaceId), admits });
     const imageOnly = request.imageAffinity === "require";
-    const imageFirst = imageOnly || wantsImageFirst(request, strategy);
-    if (!imageFirst) return through(classList, true) || through(classList, false);
-    return (
-      through(holders, true) ||
-      (imageOnly ? 0 : through(classList, true)) ||
-      through(holders, false) ||
-      (imageOnly ? 0 : through(classList, false))
-    );
+    const holders = imageOnly || wantsImageFirst(request, strategy) ? images.get(request.image) : undefined;
+    for (const measured of [true, false]) {
+      const found =
+        (holders === undefined ? 0 : search.amongHolders(holders, measured)) ||
+        (imageOnly ? 0 : search.among(measured));
+      if (found !== 0) return found;
+    }
+    return 0;
   };
   const bestPassing = (
     request: PlacementRequest,
@@ -158,34 +159,31 @@ export function createFleetIndex(nodes: Iterable<FleetNode> = []): FleetIndex {
 
   const index: FleetIndex = {
     put(node) {
-      const old = entries.get(node.nodeId);
+      const old = entries[node.nodeId];
+      const group = classOf(classes, classKey(node), node);
       const entry: Entry = {
         ...node,
         free: { ...node.free },
         workspaces: [...node.workspaces],
-        key: classKey(node),
-        group: null,
-        slot: -1,
+        group,
       };
       if (old !== undefined) note(old, -1);
       note(entry, 1);
-      const stays = old?.group && entry.status === "online" && old.key === entry.key;
-      if (old !== undefined && stays && samePlace(old, entry)) {
-        const { group, slot } = old;
-        Object.assign(old, entry, { group, slot });
+      if (old !== undefined && samePlace(old, entry)) {
+        Object.assign(old, entry);
         rewrite(old);
         return;
       }
-      entries.set(entry.nodeId, entry);
-      if (old !== undefined) displace(old);
-      place(entry);
+      if (old !== undefined) leave(old);
+      // The class may have gone with its last node.
+      entry.group = classOf(classes, group.key, node);
+      join(entry);
     },
     remove(nodeId) {
-      const entry = entries.get(nodeId);
+      const entry = entries[nodeId];
       if (entry === undefined) return;
-      entries.delete(nodeId);
       note(entry, -1);
-      displace(entry);
+      leave(entry);
     },
     reserve(nodeId, { workspaceId, wanted }) {
       const entry = known(nodeId);
@@ -212,24 +210,33 @@ export function createFleetIndex(nodes: Iterable<FleetNode> = []): FleetIndex {
       }
       return ranking;
     },
-    get: (nodeId) => entries.get(nodeId),
-    nodes: () => entries.values(),
+    get: (nodeId) => entries[nodeId],
+    *nodes() {
+      for (const entry of entries) if (entry !== undefined) yield entry;
+    },
     get size() {
-      return entries.size;
+      return size;
     },
   };
   for (const node of nodes) index.put(node);
   return index;
 }
 
-/** Whether both lie at one place among the blocks and the holders of images. */
-function samePlace(one: FleetNode, other: FleetNode): boolean {
-  const { images } = one;
+/** Whether both lie in one cell, at one place among the prices there, and hold the same images. */
+function samePlace(one: Entry, other: Entry): boolean {
   return (
+    one.group === other.group &&
+    bucketOf(one.free.gpus) === bucketOf(other.free.gpus) &&
     one.pricePerSecond === other.pricePerSecond &&
-    images.size === other.images.size &&
-    [...images].every((image) => other.images.has(image))
+    one.images.size === other.images.size &&
+    [...one.images].every((image) => other.images.has(image))
   );
+}
+
+function longer(from: Int32Array, index: number): Int32Array {
+  const to = new Int32Array(Math.max(index + 1, 2 * from.length));
+  to.set(from);
+  return to;
 }
 
 function count(of: Map<bigint, Map<number, number>>, id: bigint, nodeId: number, by: 1 | -1): void {

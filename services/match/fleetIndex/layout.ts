@@ -2,69 +2,68 @@ import type { FleetNode, PlacementRequest } from "../fleet.ts";
 import { strategies } from "../strategies/all.ts";
 
 /*
- * A node is a row of doubles, a block of up to `blockSize` nodes and a class of blocks each have a row of minima over
- * theirs. "At least" is written as "at most" by its negative, so that every column is a minimum and one comparison with the
- * request's limit tells whether any node below can have enough.
+ * Nodes lie in blocks of up to `blockSize`. A block keeps one column after the other, so that a search reads the scores of its
+ * nodes at one stretch and the rest only of nodes that might win. "At least" is written as "at most" by its negative: every
+ * column is a minimum, and one comparison with the request's limit tells whether any node below can have enough.
  *
- *   node:            score (one a column of scores) | limited columns | node id
- *   block and class: score × GPU bucket             | limited columns
+ *   column:  score (one a strategy; the first is the price) | limited columns | node id
+ *   minima:  of each score the least with the least price at it | the least of each limited column
  *
- * A score's minimum is kept for each bucket of free GPUs: the cheapest node with 8 free GPUs is found though thousands of
- * cheaper ones are full.
+ * Blocks and cells (classes.ts) have minima in the same order.
  */
 
-/** Nodes in a block. 16, 32 and 64 were measured (docs/benchmarks.md). */
+/** Nodes in a block (docs/benchmarks.md says what was measured). */
 export const blockSize = 32;
 
 const scores = [...new Set([strategies.cheapest, ...Object.values(strategies)].map(({ score }) => score))];
 
-/** Column of a strategy's scores. The first one is the price, by which the nodes of a class lie in blocks. */
+/** Column of a strategy's scores. The first one is the price, by which the nodes of a cell lie in blocks. */
 export const scoreColumn = (score: (node: FleetNode) => number): number => scores.indexOf(score);
 
-const limited = [
-  "gpus",
-  "cpuMilli",
-  "memoryMib",
-  "diskGib",
-  "ports",
-  "uptime",
-  "down",
-  "up",
-  "latency",
-] as const;
+/** The dimensions of the limited columns, in the order in which refusals are counted. */
+export const limited = [
+  ...(["gpus", "cpuMilli", "memoryMib", "diskGib", "ports"] as const),
+  ...(["uptimePermille", "downMbps", "upMbps", "latencyTenthMs"] as const),
+];
 
 export const scoreCount = scores.length;
 export const limitCount = limited.length;
-/** Free GPUs, negative as all that is limited from below. */
-export const gpuColumn = scores.length;
 export const idColumn = scoreCount + limitCount;
-export const nodeStride = idColumn + 1;
+export const blockStride = (idColumn + 1) * blockSize;
+/** Score and price of each strategy, then the limited columns. */
+export const limitsAt = 2 * scoreCount;
+export const minimaStride = limitsAt + limitCount;
 
-/** A node with so many free GPUs is in the last bucket whose floor it reaches. */
+/** Free GPUs from which on a node is in a bucket. */
 const bucketFloors = [0, 1, 2, 4, 8, 16] as const;
 export const bucketCount = bucketFloors.length;
-export const limitStart = scoreCount * bucketCount;
-export const minimaStride = limitStart + limitCount;
 
 export function bucketOf(gpus: number): number {
   return gpus < 1 ? 0 : Math.min(bucketCount - 1, 32 - Math.clz32(gpus));
 }
 
-/** Writes the node's row at `start`. */
-export function writeNode(rows: Float64Array, start: number, node: FleetNode): void {
-  for (let column = 0; column < scoreCount; column += 1) rows[start + column] = scores[column]?.(node) ?? 0;
+/** Where the first column of a slot lies; the others follow `blockSize` apart. A slot is block × `blockSize` + place. */
+export const slotStart = (slot: number): number =>
+  Math.floor(slot / blockSize) * blockStride + (slot % blockSize);
+
+/** Writes a node's columns at its slot. */
+export function writeNode(rows: Float64Array, slot: number, node: FleetNode): void {
+  let at = slotStart(slot);
+  for (const score of scores) {
+    rows[at] = score(node);
+    at += blockSize;
+  }
   const { free } = node;
-  let at = start + scoreCount;
-  rows[at++] = -free.gpus;
-  rows[at++] = -free.cpuMilli;
-  rows[at++] = -free.memoryMib;
-  rows[at++] = -free.diskGib;
-  rows[at++] = -free.ports;
-  rows[at++] = -node.uptimePermille;
-  rows[at++] = -node.downMbps;
-  rows[at++] = -node.upMbps;
-  rows[at++] = node.latencyTenthMs ?? Number.POSITIVE_INFINITY;
-  rows[at] = node.nodeId;
+  rows[at] = -free.gpus;
+  rows[at + blockSize] = -free.cpuMilli;
+  rows[at + 2 * blockSize] = -free.memoryMib;
+  rows[at + 3 * blockSize] = -free.diskGib;
+  rows[at + 4 * blockSize] = -free.ports;
+  rows[at + 5 * blockSize] = -node.uptimePermille;
+  rows[at + 6 * blockSize] = -node.downMbps;
+  rows[at + 7 * blockSize] = -node.upMbps;
+  rows[at + 8 * blockSize] = node.latencyTenthMs ?? Number.POSITIVE_INFINITY;
+  rows[at + 9 * blockSize] = node.nodeId;
 }
 
 /** What the limited columns may be at most, in their order. */

@@ -1,0 +1,223 @@
+import {
+  type Blocks,
+  copySlot,
+  createBlocks,
+  freeBlock,
+  grown,
+  mergeMinima,
+  refreshBlock,
+  takeBlock,
+} from "./blocks.ts";
+import {
+  blockSize,
+  blockStride,
+  bucketCount,
+  limitsAt,
+  minimaStride,
+  scoreCount,
+  slotStart,
+} from "./layout.ts";
+
+/**
+ * Cells: the nodes of one class (classes.ts) with so many free GPUs, `bucketCount` of them a class. A full node lies in
+ * a cell that no request for GPUs looks at. The blocks of a cell lie in the order of the price.
+ */
+export type Cells = {
+  blocks: Blocks;
+  /** Minima of each cell; infinite when it is empty. */
+  minima: Float64Array;
+  /** By strategy, the least score and price of a cell and those of its class with more free GPUs: a search runs along them. */
+  scores: Float64Array[];
+  prices: Float64Array[];
+  /** Blocks of each cell, and the lowest price that belongs in each of them. */
+  lists: number[][];
+  lows: number[][];
+  sizes: Int32Array;
+};
+
+/** Told of each node that lies at another slot than before. */
+export type Moved = (slot: number) => void;
+
+export function createCells(): Cells {
+  const none = () => Array.from({ length: scoreCount }, () => new Float64Array(0));
+  return {
+    ...{ blocks: createBlocks(), minima: new Float64Array(0), scores: none(), prices: none() },
+    ...{ lists: [], lows: [], sizes: new Int32Array(0) },
+  };
+}
+
+/** Makes room for the cells of `classes` classes. */
+export function growCells(cells: Cells, classes: number): void {
+  const wanted = classes * bucketCount;
+  if (wanted <= cells.lists.length) return;
+  const length = Math.max(wanted, 2 * cells.lists.length);
+  const endless = Number.POSITIVE_INFINITY;
+  cells.minima = grown(cells.minima, length * minimaStride, endless);
+  cells.scores = cells.scores.map((column) => grown(column, length, endless));
+  cells.prices = cells.prices.map((column) => grown(column, length, endless));
+  const sizes = new Int32Array(length);
+  sizes.set(cells.sizes);
+  cells.sizes = sizes;
+  while (cells.lists.length < length) {
+    cells.lists.push([]);
+    cells.lows.push([]);
+  }
+}
+
+/** A free slot for a node of that price; makes room by parting a full block in two. */
+export function claimSlot(cells: Cells, cell: number, price: number, moved: Moved): number {
+  const { blocks } = cells;
+  const list = cells.lists[cell] as number[];
+  if (list.length === 0) {
+    list.push(takeBlock(blocks));
+    cells.lows[cell]?.push(Number.NEGATIVE_INFINITY);
+  }
+  let at = placeOf(cells.lows[cell] as number[], price);
+  if (blocks.counts[list[at] as number] === blockSize) {
+    part(cells, cell, at, moved);
+    at = placeOf(cells.lows[cell] as number[], price);
+  }
+  const block = list[at] as number;
+  const count = blocks.counts[block] as number;
+  blocks.counts[block] = count + 1;
+  cells.sizes[cell] = (cells.sizes[cell] as number) + 1;
+  return block * blockSize + count;
+}
+
+/** Empties a slot; the block's last node takes it. */
+export function vacateSlot(cells: Cells, cell: number, slot: number, moved: Moved): void {
+  const { blocks } = cells;
+  const block = Math.floor(slot / blockSize);
+  const last = (blocks.counts[block] as number) - 1;
+  blocks.counts[block] = last;
+  cells.sizes[cell] = (cells.sizes[cell] as number) - 1;
+  const from = block * blockSize + last;
+  if (from !== slot) {
+    copySlot(blocks.rows, slotStart(from), slotStart(slot));
+    moved(slot);
+  }
+  if (last > 0) refreshCell(cells, cell, block);
+  else dropBlock(cells, cell, block);
+}
+
+function dropBlock(cells: Cells, cell: number, block: number): void {
+  const list = cells.lists[cell] as number[];
+  const lows = cells.lows[cell] as number[];
+  const at = list.indexOf(block);
+  list.splice(at, 1);
+  lows.splice(at, 1);
+  if (lows.length > 0) lows[0] = Number.NEGATIVE_INFINITY;
+  freeBlock(cells.blocks, block);
+  for (let column = 0; column < limitsAt; column += 2) gatherScore(cells, cell, column);
+  for (let column = limitsAt; column < minimaStride; column += 1) gatherLimit(cells, cell, column);
+  show(cells, cell);
+}
+
+const before = new Float64Array(minimaStride);
+
+/** Brings the minima of a block and of its cell up to date. */
+export function refreshCell(cells: Cells, cell: number, block: number): void {
+  const { blocks, minima } = cells;
+  const start = block * minimaStride;
+  for (let column = 0; column < minimaStride; column += 1) {
+    before[column] = blocks.minima[start + column] as number;
+  }
+  refreshBlock(blocks, block);
+  const of = cell * minimaStride;
+  mergeMinima(minima, of, blocks.minima, start);
+  // A minimum that only this block may have held is sought anew among all blocks of the cell.
+  for (let column = 0; column < limitsAt; column += 2) {
+    const held = before[column] === minima[of + column] && before[column + 1] === minima[of + column + 1];
+    const rose =
+      (blocks.minima[start + column] as number) > (before[column] as number) ||
+      (blocks.minima[start + column + 1] as number) > (before[column + 1] as number);
+    if (held && rose) gatherScore(cells, cell, column);
+  }
+  for (let column = limitsAt; column < minimaStride; column += 1) {
+    const rose = (blocks.minima[start + column] as number) > (before[column] as number);
+    if (rose && before[column] === minima[of + column]) gatherLimit(cells, cell, column);
+  }
+  show(cells, cell);
+}
+
+function gatherScore({ blocks, minima, lists }: Cells, cell: number, column: number): void {
+  let [score, price] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+  for (const block of lists[cell] as number[]) {
+    const own = blocks.minima[block * minimaStride + column] as number;
+    const ownPrice = blocks.minima[block * minimaStride + column + 1] as number;
+    if (own > score || (own === score && ownPrice >= price)) continue;
+    score = own;
+    price = ownPrice;
+  }
+  minima[cell * minimaStride + column] = score;
+  minima[cell * minimaStride + column + 1] = price;
+}
+
+function gatherLimit({ blocks, minima, lists }: Cells, cell: number, column: number): void {
+  let least = Number.POSITIVE_INFINITY;
+  for (const block of lists[cell] as number[]) {
+    const own = blocks.minima[block * minimaStride + column] as number;
+    if (own < least) least = own;
+  }
+  minima[cell * minimaStride + column] = least;
+}
+
+/** Tells a cell's least scores to it and to the cells of its class with fewer free GPUs. */
+function show({ scores, prices, minima }: Cells, cell: number): void {
+  const lowest = cell - (cell % bucketCount);
+  for (let column = 0; column < scoreCount; column += 1) {
+    const [ownScores, ownPrices] = [scores[column] as Float64Array, prices[column] as Float64Array];
+    const top = cell % bucketCount === bucketCount - 1;
+    let score = top ? Number.POSITIVE_INFINITY : (ownScores[cell + 1] as number);
+    let price = top ? Number.POSITIVE_INFINITY : (ownPrices[cell + 1] as number);
+    for (let one = cell; one >= lowest; one -= 1) {
+      const at = one * minimaStride + 2 * column;
+      const own = minima[at] as number;
+      const ownPrice = minima[at + 1] as number;
+      if (own < score || (own === score && ownPrice < price)) {
+        score = own;
+        price = ownPrice;
+      }
+      ownScores[one] = score;
+      ownPrices[one] = price;
+    }
+  }
+}
+
+/** The last block whose lowest price is at most this one. */
+function placeOf(lows: number[], price: number): number {
+  let low = 0;
+  let high = lows.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if ((lows[middle] as number) <= price) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+/** Parts a full block: its dearer half goes to a new one. */
+function part({ blocks, lists, lows }: Cells, cell: number, at: number, moved: Moved): void {
+  const full = lists[cell]?.[at] as number;
+  const fresh = takeBlock(blocks);
+  const start = full * blockStride;
+  const old = blocks.rows.slice(start, start + blockStride);
+  const places = Array.from({ length: blockSize }, (_, place) => place).sort(
+    (a, b) => (old[a] as number) - (old[b] as number),
+  );
+  const half = blockSize / 2;
+  for (const [rank, place] of places.entries()) {
+    const slot = rank < half ? full * blockSize + rank : fresh * blockSize + rank - half;
+    const to = slotStart(slot);
+    for (let column = 0; column < blockStride; column += blockSize) {
+      blocks.rows[to + column] = old[place + column] as number;
+    }
+    moved(slot);
+  }
+  blocks.counts[full] = half;
+  blocks.counts[fresh] = half;
+  lists[cell]?.splice(at + 1, 0, fresh);
+  lows[cell]?.splice(at + 1, 0, old[places[half] as number] as number);
+  refreshBlock(blocks, full);
+  refreshBlock(blocks, fresh);
+}
