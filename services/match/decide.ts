@@ -28,21 +28,10 @@ export function decide(fleet: Fleet, request: PlacementRequest, strategy: Strate
     nodes.set(node.nodeId, taken(node, request));
   }
   const ranking = rankAll(nodes.values(), request, strategy).slice(0, rankingLength);
-  return concluded(ranking, nodes.values(), request);
-}
-
-/** The decision that a ranking and the fleet it was made of amount to. */
-export function concluded(
-  ranking: Ranked[],
-  nodes: Iterable<FleetNode>,
-  request: PlacementRequest,
-): Decision {
+  const refusals = countRefusals(nodes.values(), request);
   const first = ranking[0];
-  if (first !== undefined) {
-    return { type: "placed", nodeId: first.nodeId, ranking, refusals: countRefusals(nodes, request) };
-  }
-  const all = [...nodes];
-  return { type: "impossible", refusals: countRefusals(all, request), nearest: nearestOf(all, request) };
+  if (first !== undefined) return { type: "placed", nodeId: first.nodeId, ranking, refusals };
+  return { type: "impossible", refusals, nearest: nearestOf(nodes.values(), request) };
 }
 
 /** The best node by one pass over all, undefined when none fits. */
@@ -89,11 +78,16 @@ export function countRefusals(nodes: Iterable<FleetNode>, request: PlacementRequ
   return refusals;
 }
 
-/** Fewer misses first, then the smaller sum of shortfalls, each at most 1, then the lower id. */
-function nearestOf(nodes: Iterable<FleetNode>, request: PlacementRequest): Nearest | null {
+/** How far a node is from fitting: fewer misses first, then the smaller sum of shortfalls. */
+export function distanceOf(misses: readonly Miss[]): number {
+  return misses.length * 100 + misses.reduce((sum, miss) => sum + miss.shortfall, 0);
+}
+
+/** The refused node at the least distance, of equals the one with the lower id. */
+export function nearestOf(nodes: Iterable<FleetNode>, request: PlacementRequest): Nearest | null {
   let nearest: (Nearest & { distance: number }) | null = null;
   for (const { nodeId, misses } of refusedOf(nodes, request)) {
-    const distance = misses.length * 100 + misses.reduce((sum, miss) => sum + miss.shortfall, 0);
+    const distance = distanceOf(misses);
     if (
       nearest === null ||
       distance < nearest.distance ||

@@ -1,4 +1,4 @@
-import { concluded, type Decision, rankingLength } from "./decide.ts";
+import { type Decision, rankingLength } from "./decide.ts";
 import type { PlacementRequest, Strategy } from "./fleet.ts";
 import type { FleetIndex } from "./fleetIndex/fleetIndex.ts";
 
@@ -13,7 +13,10 @@ export function decideByIndex(index: FleetIndex, request: PlacementRequest, stra
       reserved.push(before);
     }
     const ranking = index.rank(request, strategy, rankingLength);
-    return concluded(ranking, index.nodes(), request);
+    const refusals = index.refusals(request);
+    const first = ranking[0];
+    if (first !== undefined) return { type: "placed", nodeId: first.nodeId, ranking, refusals };
+    return { type: "impossible", refusals, nearest: index.nearest(request) };
   } finally {
     for (const nodeId of reserved.reverse()) index.release(nodeId, request);
   }

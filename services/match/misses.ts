@@ -22,7 +22,12 @@ export type Dimension = (typeof dimensions)[number];
 /** What was wanted and what the node has, as text; `shortfall` is 0 to 1 of what was wanted, 1 for what is no amount. */
 export type Miss = { dimension: Dimension; wanted: string; has: string; shortfall: number };
 
-type Check = (node: FleetNode, request: PlacementRequest) => Omit<Miss, "dimension"> | null;
+type Check<Facts = FleetNode> = (node: Facts, request: PlacementRequest) => Omit<Miss, "dimension"> | null;
+
+const kindDimensions = ["status", "gpuModel", "vramMib", "computeCapability", "region"] as const;
+
+/** What of a node no reservation, price or measurement changes. */
+type Kind = Pick<FleetNode, (typeof kindDimensions)[number]>;
 
 const other = (wanted: string, has: string) => ({ wanted, has, shortfall: 1 });
 const short = (wanted: number, has: number) =>
@@ -32,10 +37,7 @@ const shortOf =
   (node, request) =>
     short(request.wanted[dimension], node.free[dimension]);
 
-/** One check a dimension: null when the node has what is wanted. */
-const checks: Record<Dimension, Check> = {
-  excluded: (node, request) =>
-    request.excluded.includes(node.nodeId) ? other("another node", `node ${node.nodeId}`) : null,
+const kindChecks: Record<keyof Kind, Check<Kind>> = {
   status: (node) => (node.status === "online" ? null : other("online", node.status)),
   gpuModel: (node, { gpuModel }) =>
     gpuModel === null || gpuModel === node.gpuModel ? null : other(gpuModel, node.gpuModel ?? "none"),
@@ -43,6 +45,13 @@ const checks: Record<Dimension, Check> = {
   computeCapability: (node, request) => short(request.minComputeCapability, node.computeCapability),
   region: (node, { region }) =>
     region === null || region === node.region ? null : other(region, node.region ?? "not told"),
+};
+
+/** One check a dimension: null when the node has what is wanted. */
+const checks: Record<Dimension, Check> = {
+  excluded: (node, request) =>
+    request.excluded.includes(node.nodeId) ? other("another node", `node ${node.nodeId}`) : null,
+  ...kindChecks,
   gpus: shortOf("gpus"),
   cpuMilli: shortOf("cpuMilli"),
   memoryMib: shortOf("memoryMib"),
@@ -54,7 +63,7 @@ const checks: Record<Dimension, Check> = {
   latencyTenthMs: (node, request) => tooFar(node.latencyTenthMs, request.maxLatencyTenthMs),
   image: (node, { image, imageAffinity }) =>
     imageAffinity !== "require" || node.images.has(image) ? null : other(image, "not there"),
-  price: tooDear,
+  price: priceMiss,
 };
 
 const inOrder = dimensions.map((dimension) => [dimension, checks[dimension]] as const);
@@ -64,6 +73,16 @@ export function missesOf(node: FleetNode, request: PlacementRequest): Miss[] {
   const misses: Miss[] = [];
   for (const [dimension, check] of inOrder) {
     const miss = check(node, request);
+    if (miss !== null) misses.push({ dimension, ...miss });
+  }
+  return misses;
+}
+
+/** Those of `missesOf` that all nodes of the same kind share. */
+export function kindMissesOf(kind: Kind, request: PlacementRequest): Miss[] {
+  const misses: Miss[] = [];
+  for (const dimension of kindDimensions) {
+    const miss = kindChecks[dimension](kind, request);
     if (miss !== null) misses.push({ dimension, ...miss });
   }
   return misses;
@@ -81,7 +100,8 @@ function tooFar(has: number | null, wanted: number | null): Omit<Miss, "dimensio
   return { wanted: `${wanted}`, has: `${has}`, shortfall: 1 - wanted / has };
 }
 
-function tooDear(node: FleetNode, request: PlacementRequest): Omit<Miss, "dimension"> | null {
+/** What keeps a node from being cheap enough; null when it is. */
+export function priceMiss(node: FleetNode, request: PlacementRequest): Omit<Miss, "dimension"> | null {
   const over = node.pricePerSecond - request.maxPricePerSecond;
   if (over <= 0n) return null;
   return {

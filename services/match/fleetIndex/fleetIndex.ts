@@ -1,3 +1,4 @@
+import type { Nearest, Refusals } from "../decide.ts";
 import type { Capacity, FleetNode, PlacementRequest, Strategy } from "../fleet.ts";
 import { firstMiss } from "../misses.ts";
 import { candidateOf, orderFor, type Ranked, rankedOf, seedOf, wantsImageFirst } from "../order.ts";
@@ -5,6 +6,8 @@ import { claimSlot, createCells, growCells, refreshCell, vacateSlot } from "./ce
 import { classKey, classOf, createClasses, dropClass, type NodeClass } from "./classes.ts";
 import { addHolder, type Images, removeHolder } from "./images.ts";
 import { blockSize, bucketCount, bucketOf, idColumn, scoreColumn, slotStart, writeNode } from "./layout.ts";
+import { createNearest } from "./nearest.ts";
+import { createRefusals } from "./refusals.ts";
 import { createSearch, type Places } from "./search.ts";
 
 /** A node of the index: its own copy, since reservations change it. */
@@ -25,6 +28,10 @@ export type FleetIndex = {
   best(request: PlacementRequest, strategy: Strategy): number | undefined;
   /** The first `length` of the nodes that fit, as `decide` ranks them. */
   rank(request: PlacementRequest, strategy: Strategy, length: number): Ranked[];
+  /** Refused nodes by the first dimension that refuses them, each once, as `countRefusals` counts them. */
+  refusals(request: PlacementRequest): Refusals;
+  /** The refused node that lacks the least; null when none is refused. */
+  nearest(request: PlacementRequest): Nearest | null;
   get(nodeId: number): FleetNode | undefined;
   nodes(): Iterable<FleetNode>;
   readonly size: number;
@@ -41,6 +48,7 @@ export function createFleetIndex(nodes: Iterable<FleetNode> = []): FleetIndex {
   const byWorkspace = new Map<bigint, Map<number, number>>();
   const images: Images = new Map();
   const search = createSearch(classes, cells, places);
+  const indexed = { classes, cells, get: (nodeId: number) => entries[nodeId] };
   const none = new Set<number>();
 
   const moved = (slot: number) => {
@@ -210,6 +218,8 @@ export function createFleetIndex(nodes: Iterable<FleetNode> = []): FleetIndex {
       }
       return ranking;
     },
+    refusals: createRefusals(indexed),
+    nearest: createNearest(indexed),
     get: (nodeId) => entries[nodeId],
     *nodes() {
       for (const entry of entries) if (entry !== undefined) yield entry;

@@ -1,10 +1,10 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { bestByScan, decide } from "../../../services/match/decide.ts";
+import { bestByScan, countRefusals, decide, nearestOf } from "../../../services/match/decide.ts";
 import { decideByIndex } from "../../../services/match/decideByIndex.ts";
 import type { FleetNode, PlacementRequest, Strategy } from "../../../services/match/fleet.ts";
 import { createFleetIndex, type FleetIndex } from "../../../services/match/fleetIndex/fleetIndex.ts";
-import { without } from "../../../services/match/misses.ts";
+import { firstMiss, without } from "../../../services/match/misses.ts";
 import { anyStrategy, changedNode, fleetNodes, requests } from "./arbitraries.ts";
 
 type Step =
@@ -73,7 +73,7 @@ function giveBack(plain: Plain, index: FleetIndex, held: Held[], which: number):
 }
 
 /** Runs a history on a fleet and compares each choice with that of brute force. */
-function live(nodes: FleetNode[], history: Step[]): void {
+function live(nodes: FleetNode[], history: Step[]): [FleetIndex, Plain] {
   const plain: Plain = new Map(nodes.map((node) => [node.nodeId, node]));
   const index = createFleetIndex(nodes);
   let held: Held[] = [];
@@ -96,6 +96,7 @@ function live(nodes: FleetNode[], history: Step[]): void {
     }
   }
   expect(index.size).to.equal(plain.size);
+  return [index, plain];
 }
 
 describe("match: the index over the fleet", () => {
@@ -111,7 +112,10 @@ describe("match: the index over the fleet", () => {
   });
 
   it("chooses as brute force does after any history of updates, reservations and releases", () => {
-    fc.assert(fc.property(fleetNodes(120), steps, live), { numRuns: 300 });
+    const property = fc.property(fleetNodes(120), steps, (nodes, history) => {
+      live(nodes, history);
+    });
+    fc.assert(property, { numRuns: 300 });
   });
 
   it("chooses so when nodes are so alike that they fill many blocks, and empty them again", () => {
@@ -125,6 +129,21 @@ describe("match: the index over the fleet", () => {
         live(nodes, emptied ? [...history, ...removals, ...history] : history);
       }),
       { numRuns: 150 },
+    );
+  });
+
+  it("accounts for every refused node and names the nearest miss as brute force does, after any history", () => {
+    fc.assert(
+      fc.property(fleetNodes(120), steps, requests, (nodes, history, request) => {
+        const [index, plain] = live(nodes, history);
+        const refusals = index.refusals(request);
+        expect(refusals).to.deep.equal(countRefusals(plain.values(), request));
+        const fitting = [...plain.values()].filter((node) => firstMiss(node, request) === null).length;
+        const refused = Object.values(refusals).reduce((sum, count) => sum + count, 0);
+        expect(refused + fitting).to.equal(plain.size);
+        expect(index.nearest(request)).to.deep.equal(nearestOf(plain.values(), request));
+      }),
+      { numRuns: 300 },
     );
   });
 
