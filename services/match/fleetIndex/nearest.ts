@@ -16,6 +16,7 @@ import {
 import type { IndexedNodes } from "./refusals.ts";
 
 const latencyColumn = limited.indexOf("latencyTenthMs");
+const roughly = 2e-6;
 
 /**
  * Finds the refused node that lacks the least, as `nearestOf` of decide.ts does. A cell is entered only if its minima allow a node
@@ -59,12 +60,15 @@ export function createNearest({
     }
     const nodeId = rows[at + idColumn * blockSize] as number;
     if (misses * 100 + sum > least || excluded.has(nodeId)) return;
+    const price = rows[at] as number;
+    // Misses are compared by millionths of the price; a rough figure rules most nodes out before.
+    if (price > highest && (misses + 1) * 100 + sum + 1 - highest / price - roughly > least) return;
     const node = get(nodeId) as FleetNode;
     if (request.imageAffinity === "require" && !node.images.has(request.image)) {
       misses += 1;
       sum += 1;
     }
-    if ((rows[at] as number) >= highest) {
+    if (price >= highest) {
       const dear = priceMiss(node, request);
       if (dear !== null) {
         misses += 1;
