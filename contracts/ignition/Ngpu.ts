@@ -30,7 +30,17 @@ function deployContracts(m: Builder, parameters: NgpuParameters) {
     parameters.genesisSupply,
   ]);
   const windowSlots = Math.min(4096, Math.max(1, Math.floor(heartbeatWindowSeconds / slotSeconds)));
-  const ComputeNode = m.contract("ComputeNode", [AccessManager, slotSeconds, windowSlots]);
+  const ComputeNode = m.contract("ComputeNode", [
+    AccessManager,
+    {
+      slotSeconds,
+      windowSlots,
+      daySeconds: parameters.daySeconds,
+      uptimeDelay: parameters.uptimeDelay,
+      registrationLimit: parameters.registrationLimit,
+      registrationSeconds: parameters.registrationSeconds,
+    },
+  ]);
   const Escrow = m.contract("Escrow", [AccessManager, Token, ComputeNode]);
   const Measure = m.contract("Measure", [
     AccessManager,
@@ -66,6 +76,8 @@ function deployContracts(m: Builder, parameters: NgpuParameters) {
 function wire(m: Builder, contracts: Contracts, parameters: NgpuParameters): void {
   const { ComputeNode, DockerContract, Escrow, Measure, Pomc, Token } = contracts;
   m.call(ComputeNode, "setDocker", [DockerContract]);
+  m.call(ComputeNode, "setMeasure", [Measure]);
+  m.call(ComputeNode, "setUptimePoster", [parameters.poster, true]);
   m.call(Escrow, "setDocker", [DockerContract]);
   m.call(Token, "setMinter", [Pomc]);
   m.call(Pomc, "setPoster", [parameters.poster]);

@@ -23,8 +23,15 @@ const parametersSchema = z.strictObject({
   measureKeepers: z.array(address),
   poster: address,
   slotSeconds: seconds,
-  /** How far back a heartbeat slot may be committed; at most 4096 slots. */
-  heartbeatWindowSeconds: seconds.default(86_400),
+  /** How far back a heartbeat slot may be committed, disputed and challenged; at most 4096 slots. */
+  heartbeatWindowSeconds: seconds.default(3_600),
+  /** Length of the days that uptime roots are committed for; a multiple of a slot's. */
+  daySeconds: seconds.default(86_400),
+  /** How long an uptime root waits, in which the guardian may disable it. */
+  uptimeDelay: z.number().int().nonnegative().default(3_600),
+  /** How many nodes a wallet takes in a period. */
+  registrationLimit: z.number().int().positive().default(100),
+  registrationSeconds: seconds.default(86_400),
   clockMarginSeconds: z.number().int().nonnegative(),
   /** Results a measurement needs, of distinct measurers. */
   quorum: z.number().int().min(1).max(8),

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {NodeSpec, Resources} from "../libraries/Types.sol";
+import {UptimeTree} from "../libraries/UptimeTree.sol";
 import {IBatch} from "./IBatch.sol";
 
 /// @title Registry of compute nodes
@@ -23,6 +24,20 @@ interface IComputeNode is IBatch {
     enum HeartbeatEncoding {
         Bitmap,
         Absentees
+    }
+
+    /// @notice What is fixed with the deployment; durations are seconds.
+    struct Settings {
+        uint64 slotSeconds;
+        /// @dev How many slots back a slot may be committed and put right; at most the ring's length.
+        uint64 windowSlots;
+        /// @dev Length of the days that uptime roots are committed for; a multiple of a slot's.
+        uint64 daySeconds;
+        /// @dev How long a committed uptime root waits, in which it can be disabled.
+        uint40 uptimeDelay;
+        /// @dev How many nodes a wallet takes in a period.
+        uint32 registrationLimit;
+        uint40 registrationSeconds;
     }
 
     /// @notice Signed by `key`. The key is the node's identity and also its wallet when `wallet` is zero.
@@ -54,12 +69,22 @@ interface IComputeNode is IBatch {
         uint64 deadline;
     }
 
-    /// @notice Signed by the wallet bound now, or by the node's key while none is bound.
+    /// @notice Signed by the wallet bound now, which may be a contract (ERC-1271), or by the node's key while none is bound.
     struct WalletChange {
         uint32 nodeId;
         address wallet;
         uint256 nonce;
         uint64 deadline;
+    }
+
+    /// @notice A heartbeat that was acknowledged: a committer signed `HeartbeatReceipt(uint64 slot,bytes32 root)`, and the root's tree
+    /// holds the node.
+    struct HeartbeatDispute {
+        uint64 slot;
+        uint32 nodeId;
+        bytes32 root;
+        /// @dev Siblings of the leaf keccak256(keccak256(abi.encode(nodeId))), lowest first, pairs sorted.
+        bytes32[] proof;
     }
 
     /// @notice What an assignment asks of a node; zero fields ask nothing.
@@ -91,6 +116,17 @@ interface IComputeNode is IBatch {
     event HeartbeatsCommitted(uint64 indexed slot, HeartbeatEncoding encoding, uint32 nodeCount, bytes bits);
     event HeartbeatCommitterSet(address indexed account, bool allowed);
     event DockerSet(address indexed docker);
+    event MeasureSet(address indexed measure);
+
+    /// @notice The node was acknowledged in the slot: its bit is set, whatever was or will be committed.
+    event HeartbeatDisputed(uint64 indexed slot, uint32 indexed nodeId);
+
+    /// @notice Measurers found the node absent: its bits from `firstSlot` to `lastSlot` are clear, whatever was or will be committed
+    /// or disputed.
+    event PresenceChallenged(uint32 indexed nodeId, uint64 firstSlot, uint64 lastSlot);
+    event UptimeCommitted(uint64 indexed day, bytes32 root, uint40 activeAt);
+    event UptimeDisabled(uint64 indexed day, bytes32 root);
+    event UptimePosterSet(address indexed account, bool allowed);
 
     error NodeUnknown(uint32 nodeId);
     error NodeKeyTaken(address key, uint32 nodeId);
@@ -108,6 +144,26 @@ interface IComputeNode is IBatch {
     error HeartbeatSlotOver(uint64 slot, uint64 earliest, uint64 latest);
     error HeartbeatSlotCommitted(uint64 slot);
     error HeartbeatBitsInvalid(uint256 length, uint32 nodeCount);
+    error HeartbeatDisputedAlready(uint64 slot, uint32 nodeId);
+    error HeartbeatChallenged(uint64 slot, uint32 nodeId);
+
+    /// @notice The proof does not lead from the node to the receipt's root.
+    error HeartbeatReceiptUnproven(uint32 nodeId, bytes32 root);
+
+    /// @notice The receipt was not signed by a heartbeat committer.
+    error HeartbeatReceiptUnsigned(address signer);
+
+    /// @notice The wallet took as many nodes as it may for now.
+    error OperatorRateExceeded(address operator, uint32 limit, uint256 nextAt);
+    error RegistrationRateInvalid(uint32 limit, uint40 period);
+    error UptimeDayInvalid(uint64 daySeconds, uint64 slotSeconds);
+    error UptimeRootZero(uint64 day);
+    error UptimeDayOpen(uint64 day, uint256 settledAt);
+    error UptimeCommittedAlready(uint64 day, bytes32 root);
+    error UptimeUnknown(uint64 day);
+    error UptimeActive(uint64 day, uint40 activeAt);
+    error CallerNotUptimePoster(address caller);
+    error CallerNotMeasure(address caller);
     error CallerNotCommitter(address caller);
     error CallerNotDocker(address caller);
 
@@ -117,7 +173,14 @@ interface IComputeNode is IBatch {
     /// @notice Sets the contract that may reserve and release capacity. Restricted.
     function setDocker(address docker) external;
 
-    /// @notice Registers nodes; a key registers once. `gpuUuids` names as many GPUs as `spec.total.gpus` counts.
+    /// @notice Sets the contract that may challenge presence. Restricted.
+    function setMeasure(address measure) external;
+
+    /// @notice Lets `account` commit uptime roots, or stops it. Restricted.
+    function setUptimePoster(address account, bool allowed) external;
+
+    /// @notice Registers nodes; a key registers once. `gpuUuids` names as many GPUs as `spec.total.gpus` counts. A wallet takes
+    /// only so many nodes in a period.
     function registerBatch(Registration[] calldata registrations, bytes[] calldata signatures) external;
 
     /// @notice Changes spec and price. What is reserved stays reserved: a spec smaller than that is refused, and so are
@@ -126,6 +189,7 @@ interface IComputeNode is IBatch {
 
     function setStatusBatch(StatusChange[] calldata changes, bytes[] calldata signatures) external;
 
+    /// @notice Binds nodes to other wallets, which counts as a registration there; to the zero address binds to none.
     function setWalletBatch(WalletChange[] calldata changes, bytes[] calldata signatures) external;
 
     /// @notice Marks nodes that stopped answering Offline. Committers only.
@@ -138,6 +202,22 @@ interface IComputeNode is IBatch {
         uint32 nodeCount,
         bytes calldata bits
     ) external;
+
+    /// @notice Sets bits of nodes that a committer acknowledged, each once. Anyone, while the slot can still be committed; not where
+    /// the node's presence was challenged.
+    function disputeHeartbeats(HeartbeatDispute[] calldata disputes, bytes[] calldata signatures) external;
+
+    /// @notice Clears the bits of a node that measurers found absent, for good. Measure only; slots that cannot be committed any
+    /// more are left as they are.
+    /// @return isCleared Whether any slot was left.
+    function challengePresence(uint32 nodeId, uint64 firstSlot, uint64 lastSlot) external returns (bool isCleared);
+
+    /// @notice Commits the root over the uptime of a day (UptimeTree) once nothing of that day can change any more. Uptime posters
+    /// only; each day once, unless it is disabled.
+    function commitUptime(uint64 day, bytes32 root) external;
+
+    /// @notice Takes back a root that is not active yet. Restricted.
+    function disableUptime(uint64 day) external;
 
     /// @notice Takes capacity for an assignment. DockerContract only; reverts with the reason when the node's status,
     /// hardware, price or free capacity does not allow it.
@@ -159,6 +239,34 @@ interface IComputeNode is IBatch {
 
     /// @notice Where money for a node goes: its bound wallet, or else its own address.
     function payoutOf(uint32 nodeId) external view returns (address);
+
+    /// @notice Who answers for an account: the wallet bound to it where it is a node's key, else itself.
+    function operatorOf(address account) external view returns (address);
+
+    /// @notice How many nodes a wallet takes in a period of seconds.
+    function registrationRate() external view returns (uint32 limit, uint40 period);
+
+    /// @notice What was put right of a node's bit.
+    function correctionOf(uint64 slot, uint32 nodeId) external view returns (bool isDisputed, bool isChallenged);
+    function isUptimePoster(address account) external view returns (bool);
+
+    /// @notice Length of a day in seconds; day `d` covers [d × length, (d + 1) × length).
+    function daySeconds() external view returns (uint64);
+
+    /// @notice How long a committed root waits before it is active, in seconds.
+    function uptimeDelay() external view returns (uint40);
+
+    /// @notice What was committed for a day, active or not; zero when nothing was or it was disabled.
+    function uptimeOf(uint64 day) external view returns (bytes32 root, uint40 activeAt);
+
+    /// @notice The root of a day, or zero while it is not active.
+    function uptimeRootOf(uint64 day) external view returns (bytes32);
+
+    /// @notice Whether an active root holds this uptime of a node.
+    function isUptimeProven(UptimeTree.NodeUptime calldata uptime, bytes32[] calldata proof)
+        external
+        view
+        returns (bool);
 
     /// @notice Length of a heartbeat slot in seconds; slot `s` covers [s × length, (s + 1) × length).
     function slotSeconds() external view returns (uint64);

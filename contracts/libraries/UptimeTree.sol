@@ -14,7 +14,7 @@ library UptimeTree {
         uint32 nodeId;
         /// @dev Slots in which it was present: committed or disputed, and not challenged.
         uint32 presentSlots;
-        /// @dev Slots of the day in which it was registered.
+        /// @dev Slots of the day that the chain has a word of for this node: committed with it among the nodes, or disputed.
         uint32 totalSlots;
     }
 

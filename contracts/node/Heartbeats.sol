@@ -31,10 +31,8 @@ abstract contract Heartbeats is NodeState {
         external
         onlyCommitter
     {
-        // Slots that are over: all before the present one. The cast holds for any time that fits in 64 bits.
-        uint64 present = uint64(block.timestamp) / _slotSeconds;
-        uint64 earliest = present > _windowSlots ? present - _windowSlots : 0;
-        if (slot >= present || slot < earliest) revert HeartbeatSlotOver(slot, earliest, present - 1);
+        (uint64 earliest, uint64 latest) = _openSlots();
+        if (slot < earliest || slot > latest) revert HeartbeatSlotOver(slot, earliest, latest);
         if (nodeCount_ > _nodeCount) revert HeartbeatNodesUnknown(nodeCount_, _nodeCount);
         if (!_isWellFormed(encoding, nodeCount_, bits)) revert HeartbeatBitsInvalid(bits.length, nodeCount_);
         if (_ring.digestOf(slot) != 0) revert HeartbeatSlotCommitted(slot);
@@ -43,18 +41,25 @@ abstract contract Heartbeats is NodeState {
     }
 
     /// @inheritdoc IComputeNode
-    function slotSeconds() external view returns (uint64) {
+    function slotSeconds() public view returns (uint64) {
         return _slotSeconds;
     }
 
     /// @inheritdoc IComputeNode
-    function heartbeatWindowSlots() external view returns (uint64) {
+    function heartbeatWindowSlots() public view returns (uint64) {
         return _windowSlots;
     }
 
     /// @inheritdoc IComputeNode
     function heartbeatHash(uint64 slot) external view returns (bytes32) {
         return _ring.digestOf(slot);
+    }
+
+    /// @dev The slots that can still be committed and put right: those that are over, all before the present one, as far back as the
+    /// window reaches. The cast holds for any time that fits in 64 bits, and the present slot is not the first one ever.
+    function _openSlots() internal view returns (uint64 earliest, uint64 latest) {
+        uint64 present = uint64(block.timestamp) / _slotSeconds;
+        return (present > _windowSlots ? present - _windowSlots : 0, present - 1);
     }
 
     /// @dev Checks length and padding, and that the last distance ends; the distances are left to those who read the log.

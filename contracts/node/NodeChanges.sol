@@ -111,11 +111,19 @@ abstract contract NodeChanges is Registration {
         returns (bytes memory refusal)
     {
         uint32 nodeId = message.nodeId;
-        address signer = _terms[nodeId].wallet;
+        address bound = _terms[nodeId].wallet;
+        address signer = bound;
         if (signer == address(0)) signer = _heads[nodeId].key;
         if (signer == address(0)) return abi.encodeWithSelector(NodeUnknown.selector, nodeId);
         refusal = _checkSignedOnceByWallet(signer, message.nonce, message.deadline, message.hash(), signature);
         if (refusal.length != 0) return refusal;
+        // A node that stays with its wallet is not a new one of its operator.
+        if (message.wallet != bound) {
+            uint256 rate;
+            (refusal, rate) = _rateWithOneMore(message.wallet);
+            if (refusal.length != 0) return refusal;
+            _setRate(message.wallet, rate);
+        }
 
         _useNonce(signer, message.nonce);
         _terms[nodeId].wallet = message.wallet;

@@ -6,10 +6,10 @@ import {NodeMessages} from "../libraries/NodeMessages.sol";
 import {NodeRecords} from "../libraries/NodeRecords.sol";
 import {ResourceMath} from "../libraries/ResourceMath.sol";
 import {NodeSpec, Resources} from "../libraries/Types.sol";
-import {NodeState} from "./NodeState.sol";
+import {Operators} from "./Operators.sol";
 
 /// @title How nodes come in
-abstract contract Registration is NodeState {
+abstract contract Registration is Operators {
     using NodeMessages for *;
     using ResourceMath for Resources;
 
@@ -34,10 +34,14 @@ abstract contract Registration is NodeState {
         }
         refusal = _checkSigned(message.key, message.deadline, message.hash(), signature);
         if (refusal.length != 0) return refusal;
+        uint256 rate;
+        (refusal, rate) = _rateWithOneMore(message.wallet);
+        if (refusal.length != 0) return refusal;
         nodeId = _nodeCount + 1;
         refusal = _claimGpus(nodeId, message.gpuUuids);
         if (refusal.length != 0) return refusal;
 
+        _setRate(message.wallet, rate);
         _nodeCount = nodeId;
         uint88 total = message.spec.total.pack();
         _heads[nodeId] = NodeRecords.Head({key: message.key, status: NodeStatus.Online, free: total});

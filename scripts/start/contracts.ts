@@ -91,6 +91,8 @@ function parametersOf(keys: Keys, periods: Periods) {
   const address = (holder: Holder) => keys[holder].account.address;
   return {
     ...periods,
+    // The contract takes whole slots.
+    daySeconds: Math.ceil(periods.daySeconds / periods.slotSeconds) * periods.slotSeconds,
     clockMarginSeconds: 120,
     quorum: 1,
     emissionPerEpoch: parseEther("1000"),

@@ -18,6 +18,15 @@ export const periodOptions = {
   slotSeconds: ["--slot-seconds", "seconds of a heartbeat slot; default 60, embedded 4"],
   epochSeconds: ["--epoch-seconds", "seconds of a reward epoch; default 3600, embedded 20"],
   activationDelay: ["--activation-seconds", "seconds before a root can be claimed; default 1800, embedded 4"],
+  heartbeatWindowSeconds: [
+    "--heartbeat-window-seconds",
+    "seconds in which heartbeats can be committed and put right; default 3600, embedded 60",
+  ],
+  daySeconds: [
+    "--day-seconds",
+    "seconds of a day of uptime, a multiple of a slot; default 86400, embedded 120",
+  ],
+  uptimeDelay: ["--uptime-seconds", "seconds before a day's uptime counts; default 3600, embedded 4"],
   measureLeadSeconds: [
     "--measure-lead-seconds",
     "seconds before a measurement opens; default 30, embedded 6",

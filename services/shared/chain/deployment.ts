@@ -25,6 +25,11 @@ const deploymentSchema = z.object({
   /** Periods in seconds. */
   parameters: z.object({
     slotSeconds: z.number().int().positive(),
+    /** For so long after its end a slot can be committed, disputed and challenged. */
+    heartbeatWindowSeconds: z.number().int().positive(),
+    /** Length of the days that uptime roots are committed for. */
+    daySeconds: z.number().int().positive(),
+    uptimeDelay: z.number().int().nonnegative(),
     epochSeconds: z.number().int().positive(),
     activationDelay: z.number().int().nonnegative(),
     /** Unix time at which epoch 1 begins. */

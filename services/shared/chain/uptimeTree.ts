@@ -14,7 +14,7 @@ export type NodeUptime = {
   nodeId: number;
   /** Slots in which it was present: committed or disputed, and not challenged. */
   presentSlots: number;
-  /** Slots of the day in which it was registered. */
+  /** Slots of the day that the chain has a word of for this node: committed with it among the nodes, or disputed. */
   totalSlots: number;
 };
 

@@ -22,6 +22,10 @@ export function keyOf(name: string): PrivateKeyAccount {
 const periods = {
   slotSeconds: 60,
   heartbeatWindowSeconds: 3_600,
+  daySeconds: 86_400,
+  uptimeDelay: 600,
+  registrationLimit: 60,
+  registrationSeconds: 3_600,
   epochSeconds: 3_600,
   activationDelay: 600,
   measureLeadSeconds: 10,

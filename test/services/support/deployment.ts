@@ -16,6 +16,9 @@ export const deploymentDocument = {
   },
   parameters: {
     slotSeconds: 10,
+    heartbeatWindowSeconds: 600,
+    daySeconds: 3_600,
+    uptimeDelay: 60,
     epochSeconds: 60,
     activationDelay: 2,
     genesis: 1_700_000_000,

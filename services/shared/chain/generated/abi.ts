@@ -9,14 +9,41 @@ export const computeNodeAbi = [
         "type": "address"
       },
       {
-        "internalType": "uint64",
-        "name": "slotSeconds_",
-        "type": "uint64"
-      },
-      {
-        "internalType": "uint64",
-        "name": "windowSlots",
-        "type": "uint64"
+        "components": [
+          {
+            "internalType": "uint64",
+            "name": "slotSeconds",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "windowSlots",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "daySeconds",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint40",
+            "name": "uptimeDelay",
+            "type": "uint40"
+          },
+          {
+            "internalType": "uint32",
+            "name": "registrationLimit",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint40",
+            "name": "registrationSeconds",
+            "type": "uint40"
+          }
+        ],
+        "internalType": "struct IComputeNode.Settings",
+        "name": "settings",
+        "type": "tuple"
       }
     ],
     "stateMutability": "nonpayable",
@@ -117,6 +144,28 @@ export const computeNodeAbi = [
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "caller",
+        "type": "address"
+      }
+    ],
+    "name": "CallerNotMeasure",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "caller",
+        "type": "address"
+      }
+    ],
+    "name": "CallerNotUptimePoster",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "uint256",
         "name": "length",
         "type": "uint256"
@@ -133,6 +182,38 @@ export const computeNodeAbi = [
   {
     "inputs": [
       {
+        "internalType": "uint64",
+        "name": "slot",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      }
+    ],
+    "name": "HeartbeatChallenged",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "slot",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      }
+    ],
+    "name": "HeartbeatDisputedAlready",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "uint32",
         "name": "nodeCount",
         "type": "uint32"
@@ -144,6 +225,33 @@ export const computeNodeAbi = [
       }
     ],
     "name": "HeartbeatNodesUnknown",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "root",
+        "type": "bytes32"
+      }
+    ],
+    "name": "HeartbeatReceiptUnproven",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "signer",
+        "type": "address"
+      }
+    ],
+    "name": "HeartbeatReceiptUnsigned",
     "type": "error"
   },
   {
@@ -399,6 +507,27 @@ export const computeNodeAbi = [
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "operator",
+        "type": "address"
+      },
+      {
+        "internalType": "uint32",
+        "name": "limit",
+        "type": "uint32"
+      },
+      {
+        "internalType": "uint256",
+        "name": "nextAt",
+        "type": "uint256"
+      }
+    ],
+    "name": "OperatorRateExceeded",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "uint32",
         "name": "nodeId",
         "type": "uint32"
@@ -415,6 +544,22 @@ export const computeNodeAbi = [
       }
     ],
     "name": "PriceAboveLimit",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32",
+        "name": "limit",
+        "type": "uint32"
+      },
+      {
+        "internalType": "uint40",
+        "name": "period",
+        "type": "uint40"
+      }
+    ],
+    "name": "RegistrationRateInvalid",
     "type": "error"
   },
   {
@@ -469,6 +614,92 @@ export const computeNodeAbi = [
       }
     ],
     "name": "StringTooLong",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "day",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint40",
+        "name": "activeAt",
+        "type": "uint40"
+      }
+    ],
+    "name": "UptimeActive",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "day",
+        "type": "uint64"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "root",
+        "type": "bytes32"
+      }
+    ],
+    "name": "UptimeCommittedAlready",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "daySeconds",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint64",
+        "name": "slotSeconds",
+        "type": "uint64"
+      }
+    ],
+    "name": "UptimeDayInvalid",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "day",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint256",
+        "name": "settledAt",
+        "type": "uint256"
+      }
+    ],
+    "name": "UptimeDayOpen",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "day",
+        "type": "uint64"
+      }
+    ],
+    "name": "UptimeRootZero",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "day",
+        "type": "uint64"
+      }
+    ],
+    "name": "UptimeUnknown",
     "type": "error"
   },
   {
@@ -548,6 +779,25 @@ export const computeNodeAbi = [
         "type": "uint64"
       },
       {
+        "indexed": true,
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      }
+    ],
+    "name": "HeartbeatDisputed",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "uint64",
+        "name": "slot",
+        "type": "uint64"
+      },
+      {
         "indexed": false,
         "internalType": "enum IComputeNode.HeartbeatEncoding",
         "name": "encoding",
@@ -586,6 +836,19 @@ export const computeNodeAbi = [
       }
     ],
     "name": "ItemRefused",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "measure",
+        "type": "address"
+      }
+    ],
+    "name": "MeasureSet",
     "type": "event"
   },
   {
@@ -815,6 +1078,94 @@ export const computeNodeAbi = [
     "type": "event"
   },
   {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "firstSlot",
+        "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "lastSlot",
+        "type": "uint64"
+      }
+    ],
+    "name": "PresenceChallenged",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "uint64",
+        "name": "day",
+        "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "bytes32",
+        "name": "root",
+        "type": "bytes32"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint40",
+        "name": "activeAt",
+        "type": "uint40"
+      }
+    ],
+    "name": "UptimeCommitted",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "uint64",
+        "name": "day",
+        "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "bytes32",
+        "name": "root",
+        "type": "bytes32"
+      }
+    ],
+    "name": "UptimeDisabled",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "bool",
+        "name": "allowed",
+        "type": "bool"
+      }
+    ],
+    "name": "UptimePosterSet",
+    "type": "event"
+  },
+  {
     "inputs": [],
     "name": "authority",
     "outputs": [
@@ -825,6 +1176,35 @@ export const computeNodeAbi = [
       }
     ],
     "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      },
+      {
+        "internalType": "uint64",
+        "name": "firstSlot",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint64",
+        "name": "lastSlot",
+        "type": "uint64"
+      }
+    ],
+    "name": "challengePresence",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "isCleared",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "nonpayable",
     "type": "function"
   },
   {
@@ -851,6 +1231,119 @@ export const computeNodeAbi = [
       }
     ],
     "name": "commitHeartbeats",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "day",
+        "type": "uint64"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "root",
+        "type": "bytes32"
+      }
+    ],
+    "name": "commitUptime",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "slot",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      }
+    ],
+    "name": "correctionOf",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "isDisputed",
+        "type": "bool"
+      },
+      {
+        "internalType": "bool",
+        "name": "isChallenged",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "daySeconds",
+    "outputs": [
+      {
+        "internalType": "uint64",
+        "name": "",
+        "type": "uint64"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "day",
+        "type": "uint64"
+      }
+    ],
+    "name": "disableUptime",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "uint64",
+            "name": "slot",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint32",
+            "name": "nodeId",
+            "type": "uint32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "root",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "proof",
+            "type": "bytes32[]"
+          }
+        ],
+        "internalType": "struct IComputeNode.HeartbeatDispute[]",
+        "name": "disputes",
+        "type": "tuple[]"
+      },
+      {
+        "internalType": "bytes[]",
+        "name": "signatures",
+        "type": "bytes[]"
+      }
+    ],
+    "name": "disputeHeartbeats",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
@@ -1035,6 +1528,71 @@ export const computeNodeAbi = [
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "isUptimePoster",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "uint64",
+            "name": "day",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint32",
+            "name": "nodeId",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "presentSlots",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "totalSlots",
+            "type": "uint32"
+          }
+        ],
+        "internalType": "struct UptimeTree.NodeUptime",
+        "name": "uptime",
+        "type": "tuple"
+      },
+      {
+        "internalType": "bytes32[]",
+        "name": "proof",
+        "type": "bytes32[]"
+      }
+    ],
+    "name": "isUptimeProven",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "uint32",
         "name": "nodeId",
         "type": "uint32"
@@ -1091,6 +1649,25 @@ export const computeNodeAbi = [
         "internalType": "uint32",
         "name": "",
         "type": "uint32"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "operatorOf",
+    "outputs": [
+      {
+        "internalType": "address",
+        "name": "",
+        "type": "address"
       }
     ],
     "stateMutability": "view",
@@ -1225,6 +1802,24 @@ export const computeNodeAbi = [
     "type": "function"
   },
   {
+    "inputs": [],
+    "name": "registrationRate",
+    "outputs": [
+      {
+        "internalType": "uint32",
+        "name": "limit",
+        "type": "uint32"
+      },
+      {
+        "internalType": "uint40",
+        "name": "period",
+        "type": "uint40"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
     "inputs": [
       {
         "internalType": "uint32",
@@ -1345,6 +1940,19 @@ export const computeNodeAbi = [
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "measure",
+        "type": "address"
+      }
+    ],
+    "name": "setMeasure",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
         "components": [
           {
             "internalType": "uint32",
@@ -1378,6 +1986,24 @@ export const computeNodeAbi = [
       }
     ],
     "name": "setStatusBatch",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "internalType": "bool",
+        "name": "allowed",
+        "type": "bool"
+      }
+    ],
+    "name": "setUptimePoster",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
@@ -1634,6 +2260,62 @@ export const computeNodeAbi = [
     "name": "updateSpecBatch",
     "outputs": [],
     "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "uptimeDelay",
+    "outputs": [
+      {
+        "internalType": "uint40",
+        "name": "",
+        "type": "uint40"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "day",
+        "type": "uint64"
+      }
+    ],
+    "name": "uptimeOf",
+    "outputs": [
+      {
+        "internalType": "bytes32",
+        "name": "root",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint40",
+        "name": "activeAt",
+        "type": "uint40"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "day",
+        "type": "uint64"
+      }
+    ],
+    "name": "uptimeRootOf",
+    "outputs": [
+      {
+        "internalType": "bytes32",
+        "name": "",
+        "type": "bytes32"
+      }
+    ],
+    "stateMutability": "view",
     "type": "function"
   },
   {

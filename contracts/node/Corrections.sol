@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+import {IComputeNode} from "../interfaces/IComputeNode.sol";
+import {NodeMessages} from "../libraries/NodeMessages.sol";
+import {SlotSets} from "../libraries/SlotSets.sol";
+import {Heartbeats} from "./Heartbeats.sol";
+
+/// @title What is put right of the bits that a committer committed
+/// @notice A node was present in a slot when its bit was committed or disputed, and the slot was not challenged. This holds in
+/// whatever order the three come, so that a challenge has the last word: measurers of several operators looked for the node
+/// themselves, where a receipt is one committer's word, as the bit is.
+abstract contract Corrections is Heartbeats {
+    using NodeMessages for *;
+    using SlotSets for SlotSets.Set;
+
+    mapping(uint32 nodeId => SlotSets.Set) private _disputed;
+    mapping(uint32 nodeId => SlotSets.Set) private _challenged;
+    address private _measure;
+
+    /// @inheritdoc IComputeNode
+    function setMeasure(address measure) external restricted {
+        _measure = measure;
+        emit MeasureSet(measure);
+    }
+
+    /// @inheritdoc IComputeNode
+    function disputeHeartbeats(HeartbeatDispute[] calldata disputes, bytes[] calldata signatures) external {
+        uint256 items = _checkLengths(disputes.length, signatures.length);
+        for (uint256 i; i < items; ++i) {
+            _settleItem(i, _dispute(disputes[i], signatures[i]));
+        }
+    }
+
+    /// @inheritdoc IComputeNode
+    function challengePresence(uint32 nodeId, uint64 firstSlot, uint64 lastSlot) external returns (bool isCleared) {
+        if (msg.sender != _measure) revert CallerNotMeasure(msg.sender);
+        (uint64 earliest, uint64 latest) = _openSlots();
+        if (firstSlot < earliest) firstSlot = earliest;
+        if (lastSlot > latest) lastSlot = latest;
+        if (firstSlot > lastSlot) return false;
+        _challenged[nodeId].addRange(firstSlot, lastSlot);
+        emit PresenceChallenged(nodeId, firstSlot, lastSlot);
+        return true;
+    }
+
+    /// @inheritdoc IComputeNode
+    function correctionOf(uint64 slot, uint32 nodeId) external view returns (bool isDisputed, bool isChallenged) {
+        return (_disputed[nodeId].has(slot), _challenged[nodeId].has(slot));
+    }
+
+    function _dispute(HeartbeatDispute calldata dispute, bytes calldata signature)
+        private
+        returns (bytes memory refusal)
+    {
+        (uint64 slot, uint32 nodeId) = (dispute.slot, dispute.nodeId);
+        (uint64 earliest, uint64 latest) = _openSlots();
+        if (slot < earliest || slot > latest) {
+            return abi.encodeWithSelector(HeartbeatSlotOver.selector, slot, earliest, latest);
+        }
+        if (_heads[nodeId].key == address(0)) return abi.encodeWithSelector(NodeUnknown.selector, nodeId);
+        if (_challenged[nodeId].has(slot)) {
+            return abi.encodeWithSelector(HeartbeatChallenged.selector, slot, nodeId);
+        }
+        if (_disputed[nodeId].has(slot)) {
+            return abi.encodeWithSelector(HeartbeatDisputedAlready.selector, slot, nodeId);
+        }
+        bytes32 leaf = keccak256(bytes.concat(keccak256(abi.encode(nodeId))));
+        if (!MerkleProof.verifyCalldata(dispute.proof, dispute.root, leaf)) {
+            return abi.encodeWithSelector(HeartbeatReceiptUnproven.selector, nodeId, dispute.root);
+        }
+        bytes32 digest = _hashTypedDataV4(NodeMessages.hashReceipt(slot, dispute.root));
+        (address signer, ECDSA.RecoverError fault,) = ECDSA.tryRecoverCalldata(digest, signature);
+        if (fault != ECDSA.RecoverError.NoError || !_committers[signer]) {
+            return abi.encodeWithSelector(HeartbeatReceiptUnsigned.selector, signer);
+        }
+
+        _disputed[nodeId].add(slot);
+        emit HeartbeatDisputed(slot, nodeId);
+    }
+}

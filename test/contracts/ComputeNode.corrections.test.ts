@@ -1,0 +1,162 @@
+import { expect } from "chai";
+import { type Hex, keccak256, parseEventLogs, toBytes } from "viem";
+import { computeNodeAbi } from "../../services/shared/chain/generated/abi.ts";
+import { heartbeatTreeOf, signHeartbeats } from "../../services/shared/chain/heartbeatReceipt.ts";
+import { keyOf, loadMarket, type MarketFixture } from "./support/market.ts";
+import { addNodes } from "./support/nodes.ts";
+import { expectRefused, expectRevert, refusalsOf } from "./support/refusals.ts";
+
+const committer = keyOf("receipts");
+
+/** Nodes 1 to 3, a committer whose key signs receipts, and the keeper in the place of Measure. */
+async function loadNodes() {
+  const market = await loadMarket();
+  await addNodes(market, ["node one", "node two", "node three"]);
+  await market.computeNode.write.setHeartbeatCommitter([committer.address, true]);
+  await market.computeNode.write.setMeasure([market.people.keeper]);
+  const slot = BigInt(Math.floor((await market.time.latest()) / 60)) - 1n;
+  return { ...market, slot };
+}
+
+async function disputeOf(market: MarketFixture, slot: bigint, nodeId: number, signer = committer) {
+  const { proofOf, root, signature } = await signHeartbeats(signer, market.deployment, slot, [1, 2, 3]);
+  return { dispute: { slot, nodeId, root, proof: proofOf(nodeId) }, signature };
+}
+
+type Dispute = Awaited<ReturnType<typeof disputeOf>>;
+
+function send(market: MarketFixture, ...disputes: Dispute[]) {
+  return market.mined(
+    market.computeNode.write.disputeHeartbeats([
+      disputes.map(({ dispute }) => dispute),
+      disputes.map(({ signature }) => signature),
+    ]),
+  );
+}
+
+function challenge(market: MarketFixture, nodeId: number, first: bigint, last: bigint) {
+  const account = market.people.keeper;
+  return market.mined(market.computeNode.write.challengePresence([nodeId, first, last], { account }));
+}
+
+describe("ComputeNode: what is put right of heartbeats", () => {
+  it("sets the bit of a node that a committer acknowledged, once, relayed by anyone", async () => {
+    const market = await loadNodes();
+    const { slot } = market;
+    const two = await disputeOf(market, slot, 2);
+    const receipt = await send(market, two, await disputeOf(market, slot, 3), two);
+    const logs = parseEventLogs({ abi: computeNodeAbi, eventName: "HeartbeatDisputed", logs: receipt.logs });
+    expect(logs.map(({ args }) => args)).to.deep.equal([
+      { slot, nodeId: 2 },
+      { slot, nodeId: 3 },
+    ]);
+    expect(refusalsOf(receipt)).to.deep.equal([
+      { index: 2, name: "HeartbeatDisputedAlready", args: { slot, nodeId: 2 } },
+    ]);
+    expect(await market.computeNode.read.correctionOf([slot, 2])).to.deep.equal([true, false]);
+    expect(await market.computeNode.read.correctionOf([slot, 1])).to.deep.equal([false, false]);
+  });
+
+  it("refuses receipts of other slots, nodes and markets, and of those who are no committers", async () => {
+    const market = await loadNodes();
+    const { slot } = market;
+    const good = await disputeOf(market, slot, 2);
+    const elsewhere = { ...market, deployment: { ...market.deployment, chainId: 1 } };
+    const stranger = keyOf("stranger");
+    const root = keccak256(toBytes("another root"));
+    const refused = async (dispute: Dispute) => refusalsOf(await send(market, dispute))[0]?.name;
+    const before = { ...good, dispute: { ...good.dispute, slot: slot - 1n } };
+    expect(await refused(before)).to.equal("HeartbeatReceiptUnsigned");
+    expect(await refused(await disputeOf(elsewhere, slot, 2))).to.equal("HeartbeatReceiptUnsigned");
+    expect(await refused({ ...good, signature: "0x1234" })).to.equal("HeartbeatReceiptUnsigned");
+    expect(await refused({ ...good, dispute: { ...good.dispute, nodeId: 1 } })).to.equal(
+      "HeartbeatReceiptUnproven",
+    );
+    expect(await refused({ ...good, dispute: { ...good.dispute, root } })).to.equal(
+      "HeartbeatReceiptUnproven",
+    );
+    expectRefused(
+      await send(market, await disputeOf(market, slot, 2, stranger)),
+      "HeartbeatReceiptUnsigned",
+      {
+        signer: stranger.address,
+      },
+    );
+    const { proofOf, ...ghost } = await signHeartbeats(committer, market.deployment, slot, [1, 9]);
+    const unknown = {
+      dispute: { slot, nodeId: 9, root: ghost.root, proof: proofOf(9) },
+      signature: ghost.signature,
+    };
+    expectRefused(await send(market, unknown), "NodeUnknown", { nodeId: 9 });
+    await market.computeNode.write.setHeartbeatCommitter([committer.address, false]);
+    expect(await refused(good)).to.equal("HeartbeatReceiptUnsigned");
+  });
+
+  it("takes an inner node of the tree for no leaf", async () => {
+    const market = await loadNodes();
+    const { root, proofOf } = heartbeatTreeOf([1, 2, 3]);
+    const signed = await disputeOf(market, market.slot, 1);
+    const cut = { ...signed, dispute: { ...signed.dispute, root, proof: proofOf(1).slice(1) as Hex[] } };
+    expectRefused(await send(market, cut), "HeartbeatReceiptUnproven");
+  });
+
+  it("is closed for slots that are not over, or so old that they cannot be committed", async () => {
+    const market = await loadNodes();
+    const { slot } = market;
+    expectRefused(await send(market, await disputeOf(market, slot + 2n, 1)), "HeartbeatSlotOver", {
+      slot: slot + 2n,
+      latest: slot,
+    });
+    const old = await disputeOf(market, slot, 1);
+    await market.time.increase(62 * 60);
+    expectRefused(await send(market, old), "HeartbeatSlotOver", { slot });
+  });
+
+  it("lets Measure alone clear slots, and only those that are still open", async () => {
+    const market = await loadNodes();
+    const { slot } = market;
+    await expectRevert(
+      market.computeNode.write.challengePresence([1, slot, slot], { account: market.people.outsider }),
+      "CallerNotMeasure",
+      { caller: market.people.outsider },
+    );
+    const receipt = await challenge(market, 1, slot - 500n, slot + 500n);
+    const [log] = parseEventLogs({
+      abi: computeNodeAbi,
+      eventName: "PresenceChallenged",
+      logs: receipt.logs,
+    });
+    expect(log?.args).to.deep.equal({ nodeId: 1, firstSlot: slot - 59n, lastSlot: slot });
+    const read = async (at: bigint) => (await market.computeNode.read.correctionOf([at, 1]))[1];
+    expect(await Promise.all([slot - 60n, slot - 59n, slot - 1n, slot, slot + 1n].map(read))).to.deep.equal([
+      ...[false, true, true, true, false],
+    ]);
+    expect((await challenge(market, 1, slot - 500n, slot - 400n)).logs).to.have.length(0);
+    expect((await challenge(market, 1, slot, slot - 1n)).logs).to.have.length(0);
+  });
+
+  it("gives a challenge the last word over a dispute, whichever comes first", async () => {
+    const market = await loadNodes();
+    const { slot } = market;
+    await send(market, await disputeOf(market, slot, 1));
+    await challenge(market, 1, slot, slot);
+    expect(await market.computeNode.read.correctionOf([slot, 1])).to.deep.equal([true, true]);
+    await challenge(market, 2, slot, slot);
+    expectRefused(await send(market, await disputeOf(market, slot, 2)), "HeartbeatChallenged", {
+      slot,
+      nodeId: 2,
+    });
+  });
+
+  it("clears every slot of a range across the words that hold them", async () => {
+    const market = await loadNodes();
+    // To where the window spans the end of a word of 256 slots.
+    const border = (market.slot / 256n + 1n) * 256n;
+    await market.time.increaseTo(Number(border + 20n) * 60 + 1);
+    await challenge(market, 3, border - 7n, border + 5n);
+    for (let at = border - 9n; at <= border + 8n; at += 1n) {
+      const [, isChallenged] = await market.computeNode.read.correctionOf([at, 3]);
+      expect(isChallenged, String(at)).to.equal(at >= border - 7n && at <= border + 5n);
+    }
+  });
+});

@@ -1,0 +1,84 @@
+import { expect } from "chai";
+import type { Address, Hex } from "viem";
+import { domainOf, walletChangeTypes } from "../../services/shared/chain/typedData.ts";
+import { keyOf, later, loadMarket, type MarketFixture } from "./support/market.ts";
+import { addNodes, type Node } from "./support/nodes.ts";
+import { expectRefused, expectRevert, refusalsOf } from "./support/refusals.ts";
+import { makeWallet, walletCode } from "./support/wallets.ts";
+
+const owner = keyOf("wallet owner");
+const next = keyOf("next wallet").address;
+
+function signMove(market: MarketFixture, message: { nodeId: number; wallet: Address; nonce: bigint }) {
+  return owner.signTypedData({
+    domain: domainOf(market.deployment, "ComputeNode"),
+    types: walletChangeTypes,
+    primaryType: "WalletChange",
+    message: { ...message, deadline: later },
+  });
+}
+
+/** A node bound to a wallet of this code, and its signed move to the next one. */
+async function boundTo(market: MarketFixture, name: string, code: Hex) {
+  const wallet = await makeWallet(market, code);
+  const [node] = await addNodes(market, [name], { wallet });
+  const message = { nodeId: (node as Node).id, wallet: next, nonce: 0n };
+  const signature = await signMove(market, message);
+  return { wallet, message: { ...message, deadline: later }, signature };
+}
+
+describe("Wallets that are contracts", () => {
+  it("move their nodes with what they call their signature, once", async () => {
+    const market = await loadMarket();
+    const { wallet, message, signature } = await boundTo(market, "node one", walletCode.of(owner.address));
+    const move = () => market.mined(market.computeNode.write.setWalletBatch([[message], [signature]]));
+    expect(refusalsOf(await move())).to.deep.equal([]);
+    expect(await market.computeNode.read.walletOf([1])).to.equal(next);
+    expect(await market.computeNode.read.isNonceUsed([wallet, 0n])).to.equal(true);
+    expectRefused(await move(), "SignatureInvalid", { signer: next });
+  });
+
+  it("refuse what others signed", async () => {
+    const market = await loadMarket();
+    const { wallet, message } = await boundTo(market, "node one", walletCode.of(owner.address));
+    const signature = await signMove(market, { ...message, nonce: 1n });
+    const receipt = await market.mined(market.computeNode.write.setWalletBatch([[message], [signature]]));
+    expectRefused(receipt, "SignatureInvalid", { signer: wallet });
+  });
+
+  for (const name of ["greedy", "reverting", "bomb", "short", "silent"] as const) {
+    it(`do not stop a batch when they are ${name}, nor cost it more than their bound`, async () => {
+      const market = await loadMarket();
+      const bad = await boundTo(market, "node one", walletCode[name]);
+      const good = await boundTo(market, "node two", walletCode.of(owner.address));
+      const receipt = await market.mined(
+        market.computeNode.write.setWalletBatch([
+          [bad.message, good.message],
+          [bad.signature, good.signature],
+        ]),
+      );
+      expectRefused(receipt, "SignatureInvalid", { signer: bad.wallet });
+      expect(await market.computeNode.read.walletOf([2])).to.equal(next);
+      expect(receipt.gasUsed < 350_000n, String(receipt.gasUsed)).to.equal(true);
+    });
+  }
+
+  it("are never refused for want of gas: the whole call reverts, or they have what they need", async () => {
+    const market = await loadMarket();
+    const { message, signature } = await boundTo(market, "node one", walletCode.slow as Hex);
+    const { networkHelpers } = market.connection;
+    const write = market.computeNode.write.setWalletBatch;
+    await expectRevert(write([[message], [signature]], { gas: 120_000n }), "SignatureGasTooLow");
+    const outcomes = new Set<string>();
+    for (let gas = 60_000n; gas <= 300_000n; gas += 4_000n) {
+      const snapshot = await networkHelpers.takeSnapshot();
+      // Sent without asking first whether it would succeed.
+      const hash = await write([[message], [signature]], { gas }).catch(() => undefined);
+      const receipt = hash && (await market.client.getTransactionReceipt({ hash }));
+      if (receipt?.status !== "success") outcomes.add("reverted");
+      else outcomes.add(refusalsOf(receipt).length === 0 ? "moved" : "refused");
+      await snapshot.restore();
+    }
+    expect([...outcomes].sort()).to.deep.equal(["moved", "reverted"]);
+  });
+});
