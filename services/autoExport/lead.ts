@@ -13,7 +13,7 @@ import { addressesOf, type EventRows, indexEvents, rowsOf } from "./decode.ts";
 import type { Definitions } from "./definitions.ts";
 import { followHeads } from "./heads.ts";
 import type { Watch } from "./metrics.ts";
-import { inTransaction, readBlocks, readOrigin, revertBlocks, saveBlocks } from "./store.ts";
+import { inTransaction, prepareWriter, readBlocks, readOrigin, revertBlocks, saveBlocks } from "./store.ts";
 
 export type ExportParts = {
   pool: Database;
@@ -102,6 +102,7 @@ async function takeLock(connection: Connection, { signal, watch }: ExportParts):
 async function lead(parts: ExportParts, db: Connection): Promise<void> {
   const { client, definitions, deployment, logger, watch } = parts;
   await prepare(parts, db);
+  await prepareWriter(db, definitions);
   const ended = new AbortController();
   const signal = AbortSignal.any([parts.signal, ended.signal]);
   const exclusively = takeTurns();

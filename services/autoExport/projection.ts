@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { FatalError } from "../shared/errors.ts";
-import { snakeCase } from "./columns.ts";
 import type { EventTable } from "./schema.ts";
 
 /**
@@ -15,6 +14,8 @@ export type Projection = {
   key: string[];
   sums: string[];
   ddl: string;
+  /** Of `<name>_history`, in order. */
+  columns: { name: string; type: string }[];
   changes: { event: string; select: string }[];
 };
 
@@ -30,13 +31,32 @@ export function parseProjection(name: string, text: string): Projection {
   const fault = (what: string) =>
     new FatalError(`Projection ${name}.sql ${what}.`, { code: "projection_invalid" });
   if (key.length === 0) throw fault("has no line `-- key: …`");
-  if (!head.includes(`create table ${name}_history`)) throw fault(`does not create ${name}_history`);
+  const columns = columnsOf(head, `${name}_history`);
+  if (columns === undefined) throw fault(`does not create ${name}_history`);
   if (sections.length === 0) throw fault("has no section `-- on …`");
+  const sums = listed("sums");
+  const missing = [...key, ...sums, "valid_from", "valid_to"].filter(
+    (wanted) => !columns.some((column) => column.name === wanted),
+  );
+  if (missing.length > 0) throw fault(`has no column ${missing.join(", ")}`);
   const changes = sections.map((section) => {
     const end = section.indexOf("\n");
     return { event: section.slice(0, end), select: section.slice(end).trim() };
   });
-  return { name, key, sums: listed("sums"), ddl: head.trim(), changes };
+  return { name, key, sums, ddl: head.trim(), columns, changes };
+}
+
+/** The columns that a `create table` statement lists; undefined when there is none for the table. */
+function columnsOf(ddl: string, table: string): Projection["columns"] | undefined {
+  const body = new RegExp(`create table ${table} \\(([\\s\\S]*?)\\);`).exec(ddl)?.[1];
+  return body
+    ?.split(/,(?![^(]*\))/)
+    .map((line) => /^\s*(\w+) ([^\s(]+(?:\([\d, ]+\))?(?:\[\])?)/.exec(line))
+    .flatMap((match) =>
+      match === null || match[1] === "primary"
+        ? []
+        : [{ name: match[1] as string, type: match[2] as string }],
+    );
 }
 
 /** Every projection in a folder, by name. */
@@ -56,51 +76,4 @@ export function sourcesOf(projection: Projection, tables: readonly EventTable[])
       code: "projection_invalid",
     });
   });
-}
-
-/**
- * The statement that applies the events of blocks $1 to $2, whole blocks after all that were applied before: folds each
- * key's changes in order, keeps the last state of each block as a version, and ends the version that was present.
- */
-export function applyStatement({ name, key, sums, changes }: Projection): string {
-  const keys = key.map(quote);
-  const list = keys.join(", ");
-  const columns = [...keys, "block_number", "log_index", "patch", ...sums.map(quote)].join(", ");
-  const same = (left: string, right: string) => keys.map((k) => `${left}.${k} = ${right}.${k}`).join(" and ");
-  const window = `partition by ${list} order by block_number, log_index`;
-  const total = (sum: string) => `'${sum}', coalesce(base.${quote(sum)}, 0) + version.${quote(sum)}`;
-  const fields = [
-    ...key.map((k) => `'${k}', version.${quote(k)}`),
-    ...sums.map(total),
-    "'valid_from', version.block_number",
-    "'valid_to', version.valid_to",
-  ].join(", ");
-  const selects = changes.map(
-    ({ event, select }) =>
-      `select * from (with event as (select * from event_${snakeCase(event)} ` +
-      `where block_number between $1::bigint and $2::bigint)\n${select}\n) as change`,
-  );
-  return `with change (${columns}) as materialized (
-${selects.join("\nunion all\n")}
-), state as (
-  select ${list}, block_number, log_index, fold(patch) over up_to_here as patch
-    ${sums.map((sum) => `, sum(${quote(sum)}) over up_to_here as ${quote(sum)}`).join("")}
-  from change window up_to_here as (${window})
-), last as (
-  select distinct on (${list}, block_number) * from state order by ${list}, block_number, log_index desc
-), version as materialized (
-  select *, lead(block_number) over (partition by ${list} order by block_number) as valid_to from last
-), ended as (
-  update ${name}_history as present set valid_to = first.block_number
-  from (select ${list}, min(block_number) as block_number from version group by ${list}) as first
-  where ${same("present", "first")} and present.valid_to is null
-)
-insert into ${name}_history
-select result.* from version
-left join ${name}_history as base on ${same("base", "version")} and base.valid_to is null
-cross join lateral jsonb_populate_record(base, version.patch || jsonb_build_object(${fields})) as result`;
-}
-
-function quote(name: string): string {
-  return `"${name}"`;
 }

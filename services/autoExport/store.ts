@@ -4,7 +4,7 @@ import type { BlockRef } from "../shared/chain/reconcile.ts";
 import { chainChannel } from "../shared/db/listen.ts";
 import type { Connection, Queryable } from "../shared/db/pool.ts";
 import { toJson } from "../shared/json.ts";
-import { copyRows } from "./copy.ts";
+import { copyInto, runTogether, type Statement } from "./copy.ts";
 import type { Origin } from "./decide.ts";
 import { type EventRows, timeOf } from "./decode.ts";
 import type { Definitions } from "./definitions.ts";
@@ -44,7 +44,23 @@ export async function inTransaction<Result>(db: Queryable, work: () => Promise<R
   }
 }
 
-/** Stores the next blocks with their events, brings the projections up to them and, unless silent, tells listeners. */
+/**
+ * Readies a connection for writing; the schema comes first in its search path and is built. Every table is reached by an
+ * index that fits, so plans are made once and do not depend on statistics, which lag behind a backfill.
+ */
+export async function prepareWriter(db: Connection, { projections }: Definitions): Promise<void> {
+  await db.query("set jit to off; set enable_seqscan to off; set plan_cache_mode to force_generic_plan");
+  await db.query("deallocate all");
+  for (const { name, apply } of projections)
+    await db.query(`prepare apply_${name} (bigint, bigint) as ${apply}`);
+}
+
+/**
+ * Stores the next blocks with their events, brings the projections up to them and, unless silent, tells listeners:
+ * one transaction, one round trip.
+ *
+ * @param db Readied by `prepareWriter`.
+ */
 export async function saveBlocks(
   db: Connection,
   definitions: Definitions,
@@ -55,14 +71,16 @@ export async function saveBlocks(
   const first = blocks[0];
   const last = blocks.at(-1);
   if (first === undefined || last === undefined) return;
-  await inTransaction(db, async () => {
-    await insertBlocks(db, blocks);
-    for (const [table, { lines }] of rows) await copyRows(db, table, lines);
-    const touched = definitions.projections.filter(({ sources }) => sources.some((table) => rows.has(table)));
-    for (const { apply } of touched) await db.query(apply, [first.number, last.number]);
-    await writeHead(db, "unsafe", last);
-    if (!silent) await announce(db, last.number, [...rows.keys(), ...touched.map(({ name }) => name)]);
-  });
+  const touched = definitions.projections.filter(({ sources }) => sources.some((table) => rows.has(table)));
+  const tables = [...rows.keys(), ...touched.map(({ name }) => name)];
+  const statements: Statement[] = [
+    copyInto("block", blocks.map(blockLine).join("")),
+    ...Array.from(rows, ([table, { lines }]) => copyInto(table, lines)),
+    ...touched.map(({ name }) => ({ text: `execute apply_${name} (${first.number}, ${last.number})` })),
+    { text: headStatement("unsafe", last) },
+  ];
+  if (!silent) statements.push({ text: announcement(last.number, tables) });
+  await runTogether(db, statements);
 }
 
 /** Takes back every block above `ancestor` (null: all): rows go, versions that they ended are present again. */
@@ -78,10 +96,9 @@ export async function revertBlocks(
       const { rowCount } = await db.query(`delete from ${table} where block_number > $1`, [last]);
       if (rowCount !== 0) touched.push(table);
     }
-    for (const { name } of definitions.projections) {
-      const gone = await db.query(`delete from ${name}_history where valid_from > $1`, [last]);
-      const back = await db.query(`update ${name}_history set valid_to = null where valid_to > $1`, [last]);
-      if (gone.rowCount !== 0 || back.rowCount !== 0) touched.push(name);
+    for (const { name, revert } of definitions.projections) {
+      const { rows } = await db.query<{ gone: bigint }>(revert, [last]);
+      if (rows[0]?.gone !== 0n) touched.push(name);
     }
     await db.query("delete from block where number > $1", [last]);
     if (ancestor === null) await db.query("delete from head");
@@ -89,16 +106,17 @@ export async function revertBlocks(
       const { number, hash } = ancestor;
       await db.query("update head set number = $1, hash = $2 where number > $1", [number, hash]);
     }
-    await announce(db, last, touched);
+    await db.query(announcement(last, touched));
   });
 }
 
-export async function writeHead(db: Queryable, tier: Tier, { number, hash }: BlockRef): Promise<void> {
-  await db.query(
-    `insert into head (tier, number, hash) values ($1, $2, $3)
-     on conflict (tier) do update set number = excluded.number, hash = excluded.hash`,
-    [tier, number, hash],
-  );
+export async function writeHead(db: Queryable, tier: Tier, block: BlockRef): Promise<void> {
+  await db.query(headStatement(tier, block));
+}
+
+function headStatement(tier: Tier, { number, hash }: BlockRef): string {
+  return `insert into head (tier, number, hash) values ('${tier}', ${number}, ${pg.escapeLiteral(hash)})
+    on conflict (tier) do update set number = excluded.number, hash = excluded.hash`;
 }
 
 /** Whether this very block is stored. */
@@ -133,14 +151,11 @@ export async function readOrigin(db: Queryable, schema: string): Promise<Origin 
       };
 }
 
-async function insertBlocks(db: Connection, blocks: readonly FollowedBlock[]): Promise<void> {
-  const lines = blocks.map(
-    ({ number, hash, parentHash, timestamp }) => `${number}\t${hash}\t${parentHash}\t${timeOf(timestamp)}\n`,
-  );
-  await copyRows(db, "block", lines.join(""));
+function blockLine({ number, hash, parentHash, timestamp }: FollowedBlock): string {
+  return `${number}\t${hash}\t${parentHash}\t${timeOf(timestamp)}\n`;
 }
 
 /** Postgres delivers it when the transaction commits, so listeners find the rows. */
-async function announce(db: Queryable, block: bigint, tables: string[]): Promise<void> {
-  await db.query("select pg_notify($1, $2)", [chainChannel, toJson({ block, tables })]);
+function announcement(block: bigint, tables: string[]): string {
+  return `select pg_notify('${chainChannel}', ${pg.escapeLiteral(toJson({ block, tables }))})`;
 }

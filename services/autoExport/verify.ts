@@ -11,7 +11,7 @@ import { buildSchema } from "./build.ts";
 import { addressesOf, indexEvents, rowsOf } from "./decode.ts";
 import { type Definitions, loadDefinitions } from "./definitions.ts";
 import type { ExportParts } from "./lead.ts";
-import { readOrigin, readTip, saveBlocks } from "./store.ts";
+import { prepareWriter, readOrigin, readTip, saveBlocks } from "./store.ts";
 
 /** A table's rows up to a block, as a count and a hash, in the schema and in its rebuilt copy. */
 export type Comparison = { table: string; rows: bigint; stored: string; rebuilt: string };
@@ -44,6 +44,7 @@ export async function compareWithRebuild(
   try {
     await db.query(`set search_path to ${pg.escapeIdentifier(copy)}`);
     await buildSchema(db, definitions, origin);
+    await prepareWriter(db, definitions);
     await replay(parts, db, tip.number);
     const tables: Comparison[] = [];
     for (const table of tablesOf(definitions)) {
