@@ -122,10 +122,20 @@ abstract contract DockerState is IDockerContract, SignedBatch, AccessManaged {
     {
         bytes21 expected = workspace.specHash;
         if (expected == 0) return abi.encodeWithSelector(WorkspaceUnknown.selector, workspaceId);
+        refusal = _checkPolicy(spec);
+        if (refusal.length != 0) return refusal;
         bytes21 actual = _hashOf(spec);
         if (actual != expected) {
             return abi.encodeWithSelector(WorkspaceSpecMismatch.selector, workspaceId, expected, actual);
         }
+    }
+
+    function _checkPolicy(WorkspaceSpec calldata spec) internal pure returns (bytes memory refusal) {
+        uint256 raw;
+        assembly ("memory-safe") {
+            raw := calldataload(add(spec, 0x20))
+        }
+        return _checkEnum(raw, uint256(type(Policy).max));
     }
 
     function _isExpired(WorkspaceSpec calldata spec) internal view returns (bool) {

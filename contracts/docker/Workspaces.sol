@@ -93,6 +93,8 @@ abstract contract Workspaces is DockerState {
         if (spec.image == 0 || replicas == 0 || _isExpired(spec)) {
             return abi.encodeWithSelector(WorkspaceSpecInvalid.selector);
         }
+        refusal = _checkPolicy(spec);
+        if (refusal.length != 0) return refusal;
         bytes32 configHash = keccak256(bytes(config));
         if (spec.configHash != configHash) {
             return abi.encodeWithSelector(WorkspaceConfigMismatch.selector, spec.configHash, configHash);

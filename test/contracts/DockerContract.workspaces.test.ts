@@ -137,6 +137,23 @@ describe("DockerContract: workspaces and assignments", () => {
     expect((await market.docker.read.assignmentOf([workspaceId, 1])).nodeId).to.equal(2);
   });
 
+  it("refuses a policy that is none as an item, not the batch", async () => {
+    const market = await loadPartner();
+    const { workspaceId, spec } = await publish(market);
+    const item = { workspaceId, replica: 0, nodeId: 1, start: true, spec };
+    const receipt = await assign(market, [{ ...item, spec: { ...spec, policy: 7 } }, item]);
+    expectRefused(receipt, "ValueUnknown", { value: 7n, highest: 1n });
+    expect((await market.docker.read.assignmentOf([workspaceId, 0])).state).to.equal(state.assigned);
+    const publication = { owner: partner.address, authorizationId: 1n, replicas: 1, spec, config };
+    const published = await market.mined(
+      market.docker.write.publishBatch([[{ ...publication, spec: { ...spec, policy: 2 } }, publication]], {
+        account: market.people.delegate,
+      }),
+    );
+    expectRefused(published, "ValueUnknown", { value: 2n, highest: 1n });
+    expect(await market.docker.read.workspaceCount()).to.equal(workspaceId + 1n);
+  });
+
   it("is assigned by a delegate while its authorization holds", async () => {
     const market = await loadPartner();
     const { escrow, people } = market;
