@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {IEscrow} from "./interfaces/IEscrow.sol";
 import {IPomc} from "./interfaces/IPomc.sol";
 import {IToken} from "./interfaces/IToken.sol";
 import {ClaimTree} from "./libraries/ClaimTree.sol";
+import {Receipts} from "./pomc/Receipts.sol";
 
-/// @notice See IPomc.
+/// @notice See IPomc. Task receipts stand in pomc/.
 /// @dev The token is ours: it calls back nobody and returns true or reverts.
-contract Pomc is IPomc, AccessManaged {
+contract Pomc is Receipts {
     // | - 24 | isFunded 8 | lap 24 | activatesAt 40 | root 160 |: all that a claim reads
     // | - 64 | totalBefore 96 | total 96 |
     struct Epoch {
@@ -45,17 +46,14 @@ contract Pomc is IPomc, AccessManaged {
     Epoch[RING] private _ring;
     mapping(address account => uint256) private _claimed;
 
-    // | funded 96 | poster 160 |
-    address private _poster;
+    // | lastTotal 96 | last 64 | funded 96 |
     /// @dev Everything minted here: the highest total of an epoch that was claimed from.
     uint96 private _funded;
-
-    // | - 96 | lastTotal 96 | last 64 |
     uint64 private _last;
     uint96 private _lastTotal;
 
-    constructor(address authority_, IToken token, Settings memory settings)
-        AccessManaged(authority_)
+    constructor(address authority_, IToken token, IEscrow escrow, Settings memory settings)
+        Receipts(authority_, escrow)
     {
         if (settings.epochSeconds == 0) revert EpochLengthInvalid(settings.epochSeconds);
         _token = token;
@@ -67,14 +65,7 @@ contract Pomc is IPomc, AccessManaged {
     }
 
     /// @inheritdoc IPomc
-    function setPoster(address poster_) external restricted {
-        _poster = poster_;
-        emit PosterSet(poster_);
-    }
-
-    /// @inheritdoc IPomc
-    function postEpoch(uint64 number, bytes20 root, uint128 total, bytes32 dataHash) external {
-        if (msg.sender != _poster) revert CallerNotPoster(msg.sender);
+    function postEpoch(uint64 number, bytes20 root, uint128 total, bytes32 dataHash) external onlyPoster {
         (uint64 last, uint96 lastTotal) = (_last, _lastTotal);
         if (root == 0) revert EpochRootZero();
         if (number <= last) revert EpochNotRising(number, last);
@@ -160,11 +151,6 @@ contract Pomc is IPomc, AccessManaged {
             mstore(paid, shl(5, count))
         }
         emit ClaimedMany(number, paid);
-    }
-
-    /// @inheritdoc IPomc
-    function poster() external view returns (address) {
-        return _poster;
     }
 
     /// @inheritdoc IPomc

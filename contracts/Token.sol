@@ -46,6 +46,11 @@ contract Token is IToken, ERC20Permit, AccessManaged {
     }
 
     /// @inheritdoc IToken
+    function burn(uint256 amount) external {
+        _burn(msg.sender, amount);
+    }
+
+    /// @inheritdoc IToken
     function cap() external view returns (uint256) {
         return _cap;
     }

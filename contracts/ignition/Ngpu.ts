@@ -41,7 +41,7 @@ function deployContracts(m: Builder, parameters: NgpuParameters) {
       registrationSeconds: parameters.registrationSeconds,
     },
   ]);
-  const Escrow = m.contract("Escrow", [AccessManager, Token, ComputeNode]);
+  const Escrow = m.contract("Escrow", [AccessManager, Token, ComputeNode, parameters.feeBasisPoints]);
   const Measure = m.contract("Measure", [
     AccessManager,
     ComputeNode,
@@ -55,6 +55,7 @@ function deployContracts(m: Builder, parameters: NgpuParameters) {
   const Pomc = m.contract("Pomc", [
     AccessManager,
     Token,
+    Escrow,
     {
       genesis: parameters.genesis,
       epochSeconds: parameters.epochSeconds,

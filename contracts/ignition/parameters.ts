@@ -44,6 +44,8 @@ const parametersSchema = z.strictObject({
   epochSeconds: seconds,
   activationDelay: z.number().int().nonnegative(),
   emissionPerEpoch: amount,
+  /** What is burned of every payout to a node, in hundredths of a percent. */
+  feeBasisPoints: z.number().int().min(0).max(1_000).default(100),
   cap: amount,
   genesisSupply: amount,
 });

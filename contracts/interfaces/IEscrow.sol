@@ -2,11 +2,12 @@
 pragma solidity 0.8.37;
 
 import {LeaseRef} from "../libraries/Types.sol";
+import {UptimeTree} from "../libraries/UptimeTree.sol";
 import {IBatch} from "./IBatch.sol";
 
 /// @title Partners' deposits and per-second leases
 /// @notice Settled lazily: owed = rate × (now − settledAt). Anyone may settle; a settlement that the account or the
-/// authorization cannot cover closes the lease.
+/// authorization cannot cover closes the lease. What nodes earned of a day is held until its downtime can be refunded no more.
 interface IEscrow is IBatch {
     enum CloseReason {
         Ended,
@@ -63,7 +64,22 @@ interface IEscrow is IBatch {
     event LeaseClosed(
         uint64 indexed workspaceId, uint32 indexed nodeId, uint16 replica, uint32 lease, CloseReason reason
     );
-    event Collected(uint32 indexed nodeId, address indexed to, uint128 amount);
+
+    /// @param amount What `to` was paid.
+    /// @param fee What was burned beside it.
+    event Collected(uint32 indexed nodeId, address indexed to, uint128 amount, uint128 fee);
+
+    /// @notice `owner` has back what a lease was paid for `downSeconds` of a day, or what there was of it.
+    event Refunded(
+        uint64 indexed workspaceId,
+        uint32 indexed nodeId,
+        uint16 replica,
+        uint32 lease,
+        address indexed owner,
+        uint64 day,
+        uint32 downSeconds,
+        uint128 amount
+    );
     event DockerSet(address indexed docker);
 
     error EscrowAmountZero();
@@ -81,6 +97,12 @@ interface IEscrow is IBatch {
     error CallerNotSpender(address caller, uint64 authorizationId);
     error CallerNotDockerContract(address caller);
     error CallerNotOwner(address caller, address owner);
+    error FeeInvalid(uint16 basisPoints, uint16 limit);
+    error RefundNotYesterday(uint64 day, uint256 today);
+    error UptimeRootUnknown(uint64 day);
+    error DowntimeProofInvalid(uint64 day, uint64 workspaceId, uint16 replica, uint32 lease);
+    error DowntimeRefunded(uint64 day, uint64 workspaceId, uint16 replica, uint32 lease);
+    error RefundUnfunded(uint32 nodeId, uint64 day);
 
     /// @notice Sets the contract that may open, run and close leases. Restricted.
     function setDocker(address docker) external;
@@ -123,8 +145,15 @@ interface IEscrow is IBatch {
     /// @notice Settles leases up to now. Anyone.
     function settle(LeaseRef[] calldata leases) external;
 
-    /// @notice Pays each node's earnings to its bound wallet, or else its own address. Anyone.
+    /// @notice Pays what each node's earnings have matured, less the fee, to its bound wallet, or else its own address. A day's
+    /// earnings mature when the next day is over, for until then its downtime is refunded. The fee is burned. Anyone.
     function collect(uint32[] calldata nodeIds) external;
+
+    /// @notice Pays rate × downSeconds of yesterday back to the owner of the authorization, from what the node earned that day,
+    /// once a lease and day. Pays what there is where that is less, and never more than the day at the lease's rate. Anyone.
+    /// @param items Leaves of yesterday's uptime tree (ComputeNode.uptimeRootOf).
+    /// @param proofs Each leaf's siblings, lowest first.
+    function refundDowntime(UptimeTree.LeaseDowntime[] calldata items, bytes32[][] calldata proofs) external;
 
     /// @notice What the account holds, with what its running leases owe and nobody settled yet.
     function balanceOf(address account) external view returns (uint128);
@@ -162,7 +191,18 @@ interface IEscrow is IBatch {
             bool opened,
             bool running
         );
+
+    /// @notice What a node earned and has not collected, with what is held and the fee.
     function earnedBy(uint32 nodeId) external view returns (uint128);
+
+    /// @notice What `collect` would pay now, and what it would burn.
+    function collectableBy(uint32 nodeId) external view returns (uint128 amount, uint128 fee);
+
+    /// @notice Everything a node ever earned, and an account ever paid, without what was refunded.
+    function totalEarnedBy(uint32 nodeId) external view returns (uint256);
+    function totalSpentBy(address account) external view returns (uint256);
+    function isRefunded(uint64 day, LeaseRef calldata ref) external view returns (bool);
+    function feeBasisPoints() external view returns (uint16);
     function isOpen(LeaseRef calldata ref) external view returns (bool);
 
     /// @notice Reverts unless `caller` is the owner, or the delegate of an authorization of the owner valid now for the image.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-/// @title Reward epochs and claims
+/// @title Reward epochs, claims and task receipts
 /// @notice Each epoch posts one cumulative Merkle root (see ClaimTree). Anyone may bring a proof; the money goes to the
 /// account that the root grants it to. What an epoch grants is minted when it is first claimed from, so that no more is ever
 /// paid than an active epoch granted.
@@ -19,6 +19,19 @@ interface IPomc {
     /// that had nothing new.
     event ClaimedMany(uint64 indexed number, bytes grants);
 
+    /// @notice A batch of receipts for tasks that were served. The root stands in the contract, the totals in this log.
+    /// @param root Of the receipts' tree, 32-byte nodes, the smaller of two first.
+    /// @param nodeTotals What each node's tasks cost: | - 128 | nodeId 32 | amount 96 | each.
+    /// @param payerTotals What each payer's tasks cost: | account 160 | amount 96 | each.
+    event ReceiptsCommitted(
+        uint64 indexed number, bytes32 root, uint256 total, bytes32[] nodeTotals, bytes32[] payerTotals
+    );
+
+    error ReceiptsRootZero();
+    error ReceiptsTooMany(uint256 totals, uint256 limit);
+    error ReceiptsUnbalanced(uint256 nodesTotal, uint256 payersTotal);
+    error ReceiptsAboveEarned(uint32 nodeId, uint256 receipts, uint256 earned);
+    error ReceiptsAboveSpent(address account, uint256 receipts, uint256 spent);
     error EpochNotOver(uint64 number, uint256 endsAt, uint256 time);
     error EpochNotRising(uint64 number, uint64 last);
     error EpochTotalFalls(uint128 total, uint128 last);
@@ -57,6 +70,23 @@ interface IPomc {
     /// @param proof The nodes that the grants do not give, 20 bytes each, in the order they are used.
     /// @param flags One bit a step, see ClaimTree.
     function claimMany(uint64 number, bytes32[] calldata grants, bytes calldata proof, bytes calldata flags) external;
+
+    /// @notice Records a batch of task receipts. Poster only. What both lists come to must be the same; all receipts of a node
+    /// together must not pass what it earned of the escrow, nor those of a payer what it spent there.
+    /// @return number Of the batch, from 1.
+    function commitReceipts(bytes32 root, bytes32[] calldata nodeTotals, bytes32[] calldata payerTotals)
+        external
+        returns (uint64 number);
+
+    /// @notice Root of a batch of receipts; zero where there is none.
+    function receiptsRootOf(uint64 number) external view returns (bytes32);
+
+    /// @notice Number of the last batch of receipts.
+    function lastReceipts() external view returns (uint64);
+
+    /// @notice What all receipts of a node, or of a payer, come to.
+    function receiptsOfNode(uint32 nodeId) external view returns (uint256);
+    function receiptsOfPayer(address account) external view returns (uint256);
 
     function poster() external view returns (address);
     function claimedOf(address account) external view returns (uint256);

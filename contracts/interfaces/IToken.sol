@@ -18,6 +18,9 @@ interface IToken is IERC20, IERC20Permit {
     /// @return minted Everything minted since genesis, by any minter.
     function mint(address to, uint256 amount) external returns (uint256 minted);
 
+    /// @notice Destroys `amount` of the caller's tokens.
+    function burn(uint256 amount) external;
+
     /// @notice Highest supply there will ever be.
     function cap() external view returns (uint256);
     function minter() external view returns (address);

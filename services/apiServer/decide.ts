@@ -45,10 +45,10 @@ export function isUsable(
 
 /** What an account could take out now. A debt above the balance is not owed: the settlement closes the lease instead. */
 export function refundable(
-  account: { deposited: bigint; withdrawn: bigint; settled: bigint },
+  account: { deposited: bigint; withdrawn: bigint; settled: bigint; refunded: bigint },
   owed: bigint,
 ): { owed: bigint; refundable: bigint } {
-  const balance = atLeastZero(account.deposited - account.withdrawn - account.settled);
+  const balance = atLeastZero(account.deposited + account.refunded - account.withdrawn - account.settled);
   const due = smaller(owed, balance);
   return { owed: due, refundable: balance - due };
 }

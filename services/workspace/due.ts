@@ -23,8 +23,8 @@ export async function findDue(db: Queryable): Promise<bigint[]> {
     ),
     spent_owner as (
       select owner from running left join chain.escrow_account as account on account.account = running.owner
-      group by owner, account.account, deposited, withdrawn, settled
-      having sum(owed) > 0 and sum(owed) >= coalesce(deposited - withdrawn - settled, 0)
+      group by owner, account.account, deposited, refunded, withdrawn, settled
+      having sum(owed) > 0 and sum(owed) >= coalesce(deposited + refunded - withdrawn - settled, 0)
     ),
     spent_authorization as (
       select authorization_id

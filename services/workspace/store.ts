@@ -120,7 +120,7 @@ async function loadFunds(db: Queryable, workspace: WorkspaceRow): Promise<Funds>
        where workspace.owner = $1 and lease.running and not lease.closed
      )
      select
-       coalesce((select deposited - withdrawn - settled from chain.escrow_account where account = $1), 0)::numeric as balance,
+       coalesce((select deposited + refunded - withdrawn - settled from chain.escrow_account where account = $1), 0)::numeric as balance,
        coalesce((select sum(owed) from running), 0)::numeric as owed_by_owner,
        coalesce((select sum(owed) from running where authorization_id = $2), 0)::numeric as owed_by_authorization,
        spending.total - coalesce(

@@ -29,6 +29,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     amount: fc.bigInt({ min: 1n, max: 300_000n }),
   }),
   fc.record({ type: fc.constant("wait" as const), seconds: fc.integer({ min: 1, max: 120 }) }),
+  fc.record({ type: fc.constant("wait" as const), seconds: fc.constantFrom(20_000, 86_400, 200_000) }),
   fc.record({ type: fc.constantFrom("settle" as const, "collect" as const) }),
   ...["assign", "run", "run", "stop", "delete", "lose"].map((type) =>
     fc.record({
@@ -122,7 +123,8 @@ async function checkBooks(market: Setting, books: Books): Promise<void> {
   const earned = (await escrow.read.earnedBy([1])) + (await escrow.read.earnedBy([2]));
   const paid =
     (await token.read.balanceOf([nodes.first.key.address])) +
-    (await token.read.balanceOf([nodes.second.key.address]));
+    (await token.read.balanceOf([nodes.second.key.address])) +
+    (await burned(market));
   expect(books.deposited - books.withdrawn).to.equal(balance + earned + paid);
   expect(await token.read.balanceOf([escrow.address])).to.equal(balance + earned);
   const now = BigInt(await time.latest());
@@ -141,6 +143,11 @@ async function checkBooks(market: Setting, books: Books): Promise<void> {
     const grant = await escrow.read.authorizationOf([id]);
     expect(grant[4]).to.equal(inUse.get(id) ?? 0n);
   }
+}
+
+/** What fees took out of the supply; nothing is minted here. */
+async function burned({ token, deployment }: Setting): Promise<bigint> {
+  return deployment.parameters.genesisSupply - (await token.read.totalSupply());
 }
 
 async function checkCapacity(market: PartnerFixture & Setting): Promise<void> {

@@ -38,6 +38,7 @@ export function accountRoutes({ db, delegate }: ApiDeps): Endpoint[] {
           deposited: String(account.deposited),
           withdrawn: String(account.withdrawn),
           settled: String(account.settled),
+          refunded: String(account.refunded),
           owed: String(balance.owed),
           refundable: String(balance.refundable),
           asOf: now,

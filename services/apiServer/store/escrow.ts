@@ -13,15 +13,21 @@ export async function currentTime(db: Queryable): Promise<number> {
   return rows[0]?.now ?? Math.floor(Date.now() / 1000);
 }
 
-export type AccountRow = { deposited: bigint; withdrawn: bigint; settled: bigint; tier: Tier | null };
+export type AccountRow = {
+  deposited: bigint;
+  withdrawn: bigint;
+  settled: bigint;
+  refunded: bigint;
+  tier: Tier | null;
+};
 
 export async function findAccount(db: Queryable, wallet: string): Promise<AccountRow> {
   const { rows } = await db.query<AccountRow>(
-    `select deposited, withdrawn, settled, chain.tier(block_number) as tier
+    `select deposited, withdrawn, settled, refunded, chain.tier(block_number) as tier
      from chain.escrow_account where account = $1`,
     [wallet],
   );
-  return rows[0] ?? { deposited: 0n, withdrawn: 0n, settled: 0n, tier: null };
+  return rows[0] ?? { deposited: 0n, withdrawn: 0n, settled: 0n, refunded: 0n, tier: null };
 }
 
 export type AuthorizationRow = {

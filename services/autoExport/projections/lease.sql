@@ -1,5 +1,5 @@
 -- key: workspace_id, replica, lease
--- sums: settled
+-- sums: settled, refunded
 create table lease_history (
   workspace_id bigint not null,
   replica integer not null,
@@ -10,6 +10,7 @@ create table lease_history (
   running boolean not null,
   clock_since bigint,
   settled numeric(78,0) not null,
+  refunded numeric(78,0) not null,
   closed boolean not null,
   close_reason text,
   valid_from bigint not null,
@@ -21,20 +22,23 @@ create index on lease_history (authorization_id) where valid_to is null;
 -- on LeaseOpened
 select workspace_id, replica, lease, block_number, log_index, jsonb_build_object(
   'node_id', node_id, 'authorization_id', authorization_id, 'rate', rate,
-  'running', false, 'closed', false) as patch, 0 as settled
+  'running', false, 'closed', false) as patch, 0 as settled, 0 as refunded
 from event
 
 -- on LeaseClockSet
 select workspace_id, replica, lease, block_number, log_index, jsonb_build_object(
-  'running', running, 'clock_since', since), 0
+  'running', running, 'clock_since', since), 0, 0
 from event
 
 -- on Settled
 select workspace_id, replica, lease, block_number, log_index, jsonb_build_object(
-  'clock_since', settled_at), amount
+  'clock_since', settled_at), amount, 0
 from event
 
 -- on LeaseClosed
 select workspace_id, replica, lease, block_number, log_index, jsonb_build_object(
-  'running', false, 'closed', true, 'close_reason', reason), 0
+  'running', false, 'closed', true, 'close_reason', reason), 0, 0
 from event
+
+-- on Refunded
+select workspace_id, replica, lease, block_number, log_index, '{}'::jsonb, 0, amount from event

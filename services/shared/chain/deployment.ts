@@ -39,6 +39,8 @@ const deploymentSchema = z.object({
     clockMarginSeconds: z.number().int().nonnegative(),
     /** Token units (1e-18) granted at most for one epoch. */
     emissionPerEpoch: z.coerce.bigint(),
+    /** What is burned of every payout to a node, in hundredths of a percent. */
+    feeBasisPoints: z.number().int().nonnegative(),
   }),
 });
 

@@ -44,14 +44,15 @@ describe("apiServer: money", () => {
     }
   });
 
-  it("never makes money: what is refundable, owed, settled and withdrawn is the deposit", () => {
+  it("never makes money: what is refundable, owed, settled and withdrawn is the deposit and what was refunded", () => {
     const units = fc.bigInt({ min: 0n, max: 10n ** 24n });
     fc.assert(
-      fc.property(units, units, units, units, (deposit, part, other, owed) => {
-        const withdrawn = part % (deposit + 1n);
-        const settled = other % (deposit - withdrawn + 1n);
-        const balance = refundable({ deposited: deposit, withdrawn, settled }, owed);
-        expect(balance.refundable + balance.owed + settled + withdrawn).to.equal(deposit);
+      fc.property(units, units, units, units, units, (deposited, part, other, back, owed) => {
+        const settled = part % (deposited + 1n);
+        const refunded = back % (settled + 1n);
+        const withdrawn = other % (deposited - settled + refunded + 1n);
+        const balance = refundable({ deposited, withdrawn, settled, refunded }, owed);
+        expect(balance.refundable + balance.owed + settled + withdrawn).to.equal(deposited + refunded);
         expect(balance.refundable >= 0n).to.equal(true);
       }),
     );

@@ -9,6 +9,7 @@ type Market = {
   nodes: number;
   workspaces: bigint;
   authorizations: bigint;
+  receipts: bigint;
   measurers: number;
   rounds: bigint;
   slots: bigint;
@@ -43,6 +44,7 @@ function empty(): Market {
     nodes: 0,
     workspaces: 0n,
     authorizations: 0n,
+    receipts: 0n,
     measurers: 0,
     rounds: 0n,
     slots: 0n,
@@ -201,7 +203,28 @@ const leaseActs: Act = (state, upTo) => {
         milestone: 1 + upTo(4),
       }),
     ],
-    () => [eventLog("Escrow", "Collected", { nodeId, to: account(1), amount: 3n })],
+    () => [eventLog("Escrow", "Collected", { nodeId, to: account(1), amount: 3n, fee: 1n })],
+    () => [
+      eventLog("Escrow", "Refunded", {
+        ...ref,
+        owner: account(upTo(4)),
+        day: 20_000n,
+        downSeconds: upTo(86_400),
+        amount: BigInt(upTo(1e9)),
+      }),
+    ],
+    () => {
+      state.receipts += 1n;
+      return [
+        eventLog("Pomc", "ReceiptsCommitted", {
+          number: state.receipts,
+          root: word(upTo(1e9)),
+          total: BigInt(upTo(1e9)),
+          nodeTotals: [word(nodeId), word(2)],
+          payerTotals: [],
+        }),
+      ];
+    },
     () => {
       chosen.open = false;
       return [

@@ -229,7 +229,9 @@ describe("projections", function () {
     expect(await at(4)).to.deep.equal({ state: "running", desired: "run" });
   });
 
-  it("add up deposits, withdrawals, what leases paid and what nodes earned", async () => {
+  it("add up deposits, withdrawals, what leases paid and got back, and what nodes earned", async () => {
+    const refunded = (amount: bigint) =>
+      eventLog("Escrow", "Refunded", { ...ref, owner: alice, day: 9n, downSeconds: 60, amount });
     const large = 2n ** 128n - 1n;
     const deposited = (amount: bigint) =>
       eventLog("Escrow", "Deposited", { account: alice, from: bob, amount });
@@ -240,21 +242,37 @@ describe("projections", function () {
         settled(5n, 30),
         eventLog("Escrow", "Withdrawn", { account: alice, to: bob, amount: 2n }),
       ],
-      [eventLog("Escrow", "Collected", { nodeId: 1, to: bob, amount: 7n })],
+      [eventLog("Escrow", "Collected", { nodeId: 1, to: bob, amount: 6n, fee: 1n }), refunded(2n)],
+      [refunded(1n)],
     );
     expect(await rows("select * from escrow_account")).to.deep.equal([
-      { account: alice, deposited: 2n * large, withdrawn: 2n, settled: 12n, block_number: 2n },
+      { account: alice, deposited: 2n * large, withdrawn: 2n, settled: 12n, refunded: 3n, block_number: 4n },
     ]);
-    expect(await row("select earned, collected from node_earning")).to.deep.equal({
-      earned: 12n,
-      collected: 7n,
+    expect(await row("select * from node_earning")).to.deep.equal({
+      ...{ node_id: 1, earned: 12n, refunded: 3n, collected: 6n, burned: 1n, block_number: 4n },
     });
+    expect(await row("select settled, refunded from lease")).to.deep.equal({ settled: 12n, refunded: 3n });
     expect(await row("select settled from escrow_account_history where valid_from = 1")).to.deep.equal({
       settled: 3n,
     });
     expect(await row("select total, revoked from spending_authorization")).to.deep.equal({
       total: large,
       revoked: false,
+    });
+  });
+
+  it("hold the root of a batch of task receipts, and its totals as they were logged", async () => {
+    await mined([
+      eventLog("Pomc", "ReceiptsCommitted", {
+        ...{ number: 1n, root: word(5), total: 9n, nodeTotals: [word(6)], payerTotals: [word(7), word(8)] },
+      }),
+    ]);
+    expect(await rows("select * from receipt_batch")).to.deep.equal([
+      { number: 1n, root: word(5), total: 9n, block_number: 1n },
+    ]);
+    expect(await row("select node_totals, payer_totals from event_receipts_committed")).to.deep.equal({
+      node_totals: [word(6)],
+      payer_totals: [word(7), word(8)],
     });
   });
 

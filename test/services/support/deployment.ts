@@ -26,5 +26,6 @@ export const deploymentDocument = {
     measureTtlSeconds: 3600,
     clockMarginSeconds: 5,
     emissionPerEpoch: "1000000000000000000000",
+    feeBasisPoints: 100,
   },
 };

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {SignedBatch} from "../SignedBatch.sol";
+import {IComputeNode} from "../interfaces/IComputeNode.sol";
+import {IEscrow} from "../interfaces/IEscrow.sol";
+import {IToken} from "../interfaces/IToken.sol";
+import {Accounts} from "../libraries/Accounts.sol";
+import {Leases} from "../libraries/Leases.sol";
+
+/// @title The books of the escrow, read by every part of it
+/// @dev The token is ours: it calls back nobody, takes no fee and returns true or reverts.
+abstract contract EscrowState is IEscrow, SignedBatch, AccessManaged {
+    // | - 32 | maxRate 64 | owner 160 |
+    // | - 96 | delegate 160 |
+    // | scoped 8 | revoked 8 | expiry 40 | rateInUse 64 | remaining 128 |
+    // | scope 256 |
+    struct Grant {
+        address owner;
+        uint64 maxRate;
+        address delegate;
+        uint128 remaining;
+        uint64 rateInUse;
+        uint40 expiry;
+        bool revoked;
+        bool scoped;
+        bytes32 scope;
+    }
+
+    IToken internal immutable _token;
+    IComputeNode internal immutable _computeNode;
+    /// @dev Of ComputeNode's days, by which earnings are held and downtime is refunded.
+    uint64 internal immutable _daySeconds;
+
+    mapping(address account => Accounts.Account) internal _accounts;
+    mapping(uint64 authorizationId => Grant) internal _grants;
+    mapping(uint256 replicaKey => Leases.Lease) internal _leases;
+    /// @dev See Earnings.
+    mapping(uint32 nodeId => uint256 lanes) internal _earnings;
+
+    // | - 32 | grantCount 64 | docker 160 |
+    address internal _docker;
+    uint64 internal _grantCount;
+
+    modifier onlyDocker() {
+        if (msg.sender != _docker) revert CallerNotDockerContract(msg.sender);
+        _;
+    }
+
+    constructor(address authority_, IToken token, IComputeNode computeNode)
+        EIP712("ngpu Escrow", "1")
+        AccessManaged(authority_)
+    {
+        _token = token;
+        _computeNode = computeNode;
+        _daySeconds = computeNode.daySeconds();
+    }
+
+    /// @inheritdoc IEscrow
+    function setDocker(address docker) external restricted {
+        _docker = docker;
+        emit DockerSet(docker);
+    }
+
+    /// @inheritdoc IEscrow
+    function isNonceUsed(address signer, uint256 nonce) external view returns (bool) {
+        return _isNonceUsed(signer, nonce);
+    }
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {IEscrow} from "../interfaces/IEscrow.sol";
+import {IToken} from "../interfaces/IToken.sol";
+import {Earnings} from "../libraries/Earnings.sol";
+import {Settlement} from "./Settlement.sol";
+
+/// @title What nodes earned: paid out once it has matured, less the fee
+abstract contract Payouts is Settlement {
+    using Earnings for uint256;
+    using SafeERC20 for IToken;
+
+    uint256 private constant BASIS_POINTS = 10_000;
+    /// @dev A fee above a tenth is a mistake.
+    uint16 private constant MAX_FEE = 1_000;
+
+    uint16 private immutable _feeBasisPoints;
+
+    /// @dev Modulo 2^96, as what matured (see Earnings).
+    mapping(uint32 nodeId => uint96) private _collected;
+
+    constructor(uint16 feeBasisPoints_) {
+        if (feeBasisPoints_ > MAX_FEE) revert FeeInvalid(feeBasisPoints_, MAX_FEE);
+        _feeBasisPoints = feeBasisPoints_;
+    }
+
+    /// @inheritdoc IEscrow
+    function collect(uint32[] calldata nodeIds) external {
+        uint256 items = _checkLength(nodeIds.length);
+        uint256 fees;
+        for (uint256 i; i < items; ++i) {
+            uint32 nodeId = nodeIds[i];
+            uint96 matured = _lanesOf(nodeId).matured;
+            uint256 amount = _since(_collected[nodeId], matured);
+            if (amount == 0) continue;
+            _collected[nodeId] = matured;
+            uint256 fee = _feeOf(amount);
+            fees += fee;
+            amount -= fee;
+            address to = _computeNode.payoutOf(nodeId);
+            // Both are parts of what has 96 bits.
+            emit Collected(nodeId, to, uint128(amount), uint128(fee));
+            _token.safeTransfer(to, amount);
+        }
+        if (fees != 0) _token.burn(fees);
+    }
+
+    /// @inheritdoc IEscrow
+    function earnedBy(uint32 nodeId) external view returns (uint128) {
+        Earnings.Lanes memory lanes = _lanesOf(nodeId);
+        return _since(_collected[nodeId], lanes.matured) + lanes.yesterday + lanes.today;
+    }
+
+    /// @inheritdoc IEscrow
+    function collectableBy(uint32 nodeId) external view returns (uint128 amount, uint128 fee) {
+        uint256 matured = _since(_collected[nodeId], _lanesOf(nodeId).matured);
+        fee = uint128(_feeOf(matured));
+        amount = uint128(matured) - fee;
+    }
+
+    /// @inheritdoc IEscrow
+    function totalEarnedBy(uint32 nodeId) external view returns (uint256) {
+        Earnings.Lanes memory lanes = _lanesOf(nodeId);
+        return uint256(lanes.matured) + lanes.yesterday + lanes.today;
+    }
+
+    /// @inheritdoc IEscrow
+    function feeBasisPoints() external view returns (uint16) {
+        return _feeBasisPoints;
+    }
+
+    function _lanesOf(uint32 nodeId) internal view returns (Earnings.Lanes memory) {
+        return _earnings[nodeId].asOf(block.timestamp / _daySeconds);
+    }
+
+    /// @dev Rounded up: however small the parts are in which earnings are collected, no less than the whole fee is burned.
+    function _feeOf(uint256 amount) private view returns (uint256) {
+        return (amount * _feeBasisPoints + BASIS_POINTS - 1) / BASIS_POINTS;
+    }
+
+    /// @dev Modulo 2^96 on purpose, see Earnings.
+    function _since(uint96 collected, uint96 matured) private pure returns (uint128) {
+        unchecked {
+            return matured - collected;
+        }
+    }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {IEscrow} from "../interfaces/IEscrow.sol";
+import {IPomc} from "../interfaces/IPomc.sol";
+
+/// @title What tasks cost, a root for many of them, never above what the escrow was paid
+abstract contract Receipts is IPomc, AccessManaged {
+    uint256 private constant MAX_TOTALS = 512;
+
+    IEscrow private immutable _escrow;
+
+    mapping(uint64 number => bytes32) private _roots;
+    mapping(uint32 nodeId => uint256) private _nodeReceipts;
+    mapping(address account => uint256) private _payerReceipts;
+
+    // | - 32 | lastReceipts 64 | poster 160 |
+    address private _poster;
+    uint64 private _lastReceipts;
+
+    modifier onlyPoster() {
+        if (msg.sender != _poster) revert CallerNotPoster(msg.sender);
+        _;
+    }
+
+    constructor(address authority_, IEscrow escrow) AccessManaged(authority_) {
+        _escrow = escrow;
+    }
+
+    /// @inheritdoc IPomc
+    function setPoster(address poster_) external restricted {
+        _poster = poster_;
+        emit PosterSet(poster_);
+    }
+
+    /// @inheritdoc IPomc
+    function commitReceipts(bytes32 root, bytes32[] calldata nodeTotals, bytes32[] calldata payerTotals)
+        external
+        onlyPoster
+        returns (uint64 number)
+    {
+        if (root == 0) revert ReceiptsRootZero();
+        uint256 total = _addNodes(nodeTotals);
+        uint256 paid = _addPayers(payerTotals);
+        if (total != paid) revert ReceiptsUnbalanced(total, paid);
+        number = ++_lastReceipts;
+        _roots[number] = root;
+        emit ReceiptsCommitted(number, root, total, nodeTotals, payerTotals);
+    }
+
+    /// @inheritdoc IPomc
+    function receiptsRootOf(uint64 number) external view returns (bytes32) {
+        return _roots[number];
+    }
+
+    /// @inheritdoc IPomc
+    function lastReceipts() external view returns (uint64) {
+        return _lastReceipts;
+    }
+
+    /// @inheritdoc IPomc
+    function receiptsOfNode(uint32 nodeId) external view returns (uint256) {
+        return _nodeReceipts[nodeId];
+    }
+
+    /// @inheritdoc IPomc
+    function receiptsOfPayer(address account) external view returns (uint256) {
+        return _payerReceipts[account];
+    }
+
+    /// @inheritdoc IPomc
+    function poster() external view returns (address) {
+        return _poster;
+    }
+
+    function _addNodes(bytes32[] calldata totals) private returns (uint256 total) {
+        uint256 count = _checkLength(totals.length);
+        for (uint256 i; i < count; ++i) {
+            // Each cast cuts exactly its field.
+            (uint32 nodeId, uint96 amount) = (uint32(uint256(totals[i]) >> 96), uint96(uint256(totals[i])));
+            uint256 receipts = _nodeReceipts[nodeId] + amount;
+            uint256 earned = _escrow.totalEarnedBy(nodeId);
+            if (receipts > earned) revert ReceiptsAboveEarned(nodeId, receipts, earned);
+            _nodeReceipts[nodeId] = receipts;
+            total += amount;
+        }
+    }
+
+    function _addPayers(bytes32[] calldata totals) private returns (uint256 total) {
+        uint256 count = _checkLength(totals.length);
+        for (uint256 i; i < count; ++i) {
+            (address account, uint96 amount) = (address(bytes20(totals[i])), uint96(uint256(totals[i])));
+            uint256 receipts = _payerReceipts[account] + amount;
+            uint256 spent = _escrow.totalSpentBy(account);
+            if (receipts > spent) revert ReceiptsAboveSpent(account, receipts, spent);
+            _payerReceipts[account] = receipts;
+            total += amount;
+        }
+    }
+
+    function _checkLength(uint256 totals) private pure returns (uint256) {
+        if (totals > MAX_TOTALS) revert ReceiptsTooMany(totals, MAX_TOTALS);
+        return totals;
+    }
+}

@@ -1,0 +1,73 @@
+import { expect } from "chai";
+import { concatHex, type Hex, keccak256, parseEventLogs, toHex } from "viem";
+import { pomcAbi } from "../../services/shared/chain/generated/abi.ts";
+import { expectRevert, zeroHash } from "./support/refusals.ts";
+import { loadPartner, type PartnerFixture, partner, place, report, state } from "./support/workspaces.ts";
+
+const root = keccak256("0x4e");
+const ofNode = (nodeId: number, amount: bigint): Hex => toHex((BigInt(nodeId) << 96n) | amount, { size: 32 });
+const ofPayer = (account: Hex, amount: bigint): Hex =>
+  concatHex([account, toHex(amount, { size: 12 })]).toLowerCase() as Hex;
+
+/** Node 1 was paid by the partner. */
+async function paid() {
+  const market = await loadPartner();
+  const placed = await place(market);
+  await report(market, placed, state.running, 1);
+  await market.time.increase(99);
+  await report(market, placed, state.stopped, 2);
+  const earned = await market.escrow.read.totalEarnedBy([1]);
+  expect(await market.escrow.read.totalSpentBy([partner.address])).to.equal(earned);
+  return { market, earned };
+}
+
+const commit = ({ pomc, people }: PartnerFixture, nodes: Hex[], payers: Hex[], account = people.poster) =>
+  pomc.write.commitReceipts([root, nodes, payers], { account });
+
+describe("Pomc: task receipts", () => {
+  it("are recorded as a root with its totals, up to what the escrow was paid", async () => {
+    const { market, earned } = await paid();
+    const { pomc, mined } = market;
+    const [nodes, payers] = [[ofNode(1, earned - 7n)], [ofPayer(partner.address, earned - 7n)]];
+    const receipt = await mined(commit(market, nodes, payers));
+    const [event] = parseEventLogs({ abi: pomcAbi, eventName: "ReceiptsCommitted", logs: receipt.logs });
+    expect(event?.args).to.deep.equal({
+      ...{ number: 1n, root, total: earned - 7n, nodeTotals: nodes, payerTotals: payers },
+    });
+    expect(await pomc.read.receiptsRootOf([1n])).to.equal(root);
+    expect(await pomc.read.receiptsRootOf([2n])).to.equal(zeroHash);
+    await commit(market, [ofNode(1, 7n)], [ofPayer(partner.address, 3n), ofPayer(partner.address, 4n)]);
+    expect(await pomc.read.lastReceipts()).to.equal(2n);
+    expect(await pomc.read.receiptsOfNode([1])).to.equal(earned);
+    expect(await pomc.read.receiptsOfPayer([partner.address])).to.equal(earned);
+    const above = { receipts: earned + 1n };
+    await expectRevert(commit(market, [ofNode(1, 1n)], []), "ReceiptsAboveEarned", {
+      ...{ nodeId: 1, earned, ...above },
+    });
+    await expectRevert(commit(market, [], [ofPayer(partner.address, 1n)]), "ReceiptsAboveSpent", {
+      ...{ account: partner.address, spent: earned, ...above },
+    });
+  });
+
+  it("are refused from others, without a root, out of balance, for nobody's money and too many", async () => {
+    const { market, earned } = await paid();
+    const { pomc, people } = market;
+    const outsider = { caller: people.outsider };
+    await expectRevert(commit(market, [], [], people.outsider), "CallerNotPoster", outsider);
+    await expectRevert(
+      pomc.write.commitReceipts([zeroHash, [], []], { account: people.poster }),
+      "ReceiptsRootZero",
+    );
+    await expectRevert(
+      commit(market, [ofNode(1, 5n)], [ofPayer(partner.address, 6n)]),
+      "ReceiptsUnbalanced",
+      { nodesTotal: 5n, payersTotal: 6n },
+    );
+    await expectRevert(commit(market, [ofNode(2, 1n)], []), "ReceiptsAboveEarned", { nodeId: 2, earned: 0n });
+    await expectRevert(commit(market, [ofNode(1, 1n)], [ofPayer(people.owner, 1n)]), "ReceiptsAboveSpent");
+    const many = Array(513).fill(ofNode(1, 0n));
+    await expectRevert(commit(market, many, []), "ReceiptsTooMany", { totals: 513n, limit: 512n });
+    expect(await pomc.read.receiptsOfNode([1])).to.equal(0n);
+    expect(earned > 0n).to.equal(true);
+  });
+});
