@@ -20,7 +20,7 @@ export function applyStatement(projection: Projection): string {
   return `with change (${[...key, "block_number", "log_index", "patch", ...sums].map(quote).join(", ")}) as (
 ${selects.join("\nunion all\n")}
 ), state as (
-  select ${typed.map((value) => `${value} as ${value.split("::")[0]}`).join(", ")}, block_number,
+  select ${typed.map((value) => `${value} as ${value.split("::")[0]}`).join(", ")}, block_number, log_index,
     lead(block_number) over up_to_here as next_block, fold(patch) over up_to_here as patch
     ${sums.map((sum) => `, sum(${quote(sum)}) over up_to_here as ${quote(sum)}`).join("")}
   from change window up_to_here as (partition by ${typed.join(", ")} order by block_number, log_index)
@@ -33,8 +33,8 @@ ${selects.join("\nunion all\n")}
   from (select block_number, (${newest(projection, "first")}) as place from first) as first
   where present.ctid = first.place returning present.*
 )
-insert into ${name}_history (${columns.map((column) => quote(column.name)).join(", ")})
-select ${columns.map((column) => versionValue(projection, column)).join(",\n  ")}
+insert into ${name}_history (${columns.map((column) => quote(column.name)).join(", ")}, log_index)
+select ${columns.map((column) => versionValue(projection, column)).join(",\n  ")}, version.log_index
 from version left join ended as base on ${same(projection, "base", "version")}`;
 }
 

@@ -2,6 +2,7 @@ import pg from "pg";
 import type { Queryable } from "../shared/db/pool.ts";
 import type { Origin } from "./decide.ts";
 import type { Definitions } from "./definitions.ts";
+import { ownColumns } from "./views.ts";
 
 /** Drops everything this role made in a schema: tables with their views, functions, aggregates. */
 const dropAll = `do $$
@@ -36,7 +37,9 @@ export async function buildSchema(
 ): Promise<void> {
   await db.query(dropAll);
   for (const statement of definitions.ddl) await db.query(statement);
-  for (const { name } of definitions.projections) await createView(db, name);
+  for (const { sql, of } of definitions.views) {
+    await db.query(of === undefined ? sql : sql.replace(ownColumns, await columnsOf(db, of)));
+  }
   if (reader !== undefined) await grantRead(db, reader);
   await db.query(
     "insert into origin (chain_id, start_block, start_hash, contracts, definitions) values ($1, $2, $3, $4, $5)",
@@ -50,17 +53,14 @@ export async function buildSchema(
   );
 }
 
-/** The present versions of a projection, `valid_from` being the block of its last change. */
-async function createView(db: Queryable, name: string): Promise<void> {
-  const { rows } = await db.query<{ column: string }>(
-    `select quote_ident(attname) as column from pg_attribute
-     where attrelid = $1::regclass and attnum > 0 and attname not in ('valid_from', 'valid_to') order by attnum`,
-    [`${name}_history`],
+/** A projection's columns without the place of its versions. */
+async function columnsOf(db: Queryable, projection: string): Promise<string> {
+  const { rows } = await db.query<{ columns: string }>(
+    `select string_agg(quote_ident(attname), ', ' order by attnum) as columns from pg_attribute
+     where attrelid = $1::regclass and attnum > 0 and attname not in ('valid_from', 'valid_to', 'log_index')`,
+    [`${projection}_history`],
   );
-  const columns = rows.map(({ column }) => column).join(", ");
-  await db.query(
-    `create view ${name} as select ${columns}, valid_from as block_number from ${name}_history where valid_to is null`,
-  );
+  return rows[0]?.columns ?? "";
 }
 
 async function grantRead(db: Queryable, reader: string): Promise<void> {

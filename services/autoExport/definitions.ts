@@ -7,13 +7,16 @@ import { applyStatement, revertStatement } from "./apply.ts";
 import { enums } from "./enums.ts";
 import { type Projection, readProjections, sourcesOf } from "./projection.ts";
 import { type EventTable, eventTableDdl, eventTables } from "./schema.ts";
+import { type ViewStatement, viewDdl } from "./views.ts";
 
 /** Everything that decides which tables there are and what stands in them. */
 export type Definitions = {
   tables: EventTable[];
   projections: (Projection & { sources: string[]; apply: string; revert: string })[];
-  /** Statements that create all but the projections' views, in order. */
+  /** Statements that create all tables, in order. */
   ddl: string[];
+  /** Statements that create what is read beside them, after those. */
+  views: ViewStatement[];
   /** Differs whenever a rebuild would give other tables or rows. */
   hash: string;
 };
@@ -38,18 +41,23 @@ export function loadDefinitions(
   }));
   const base = readFileSync(join(folder, "base.sql"), "utf8");
   const ddl = [base, ...eventTableDdl(tables), ...projections.flatMap(projectionDdl)];
+  const views = viewDdl(
+    tables,
+    projections.map(({ name }) => name),
+  );
   const hash = createHash("sha256")
-    .update(JSON.stringify([ddl, projections.map(({ apply }) => apply), enums]))
+    .update(JSON.stringify([ddl, views, projections.map(({ apply }) => apply), enums]))
     .digest("hex");
-  return { tables, projections, ddl, hash };
+  return { tables, projections, ddl, views, hash };
 }
 
-/** A projection's own statements, and the indexes that readers of the present and reverting need. */
+/** A projection's own statements, the place of each version's last change, and the indexes that readers and reverting need. */
 function projectionDdl({ name, key, ddl }: Projection): string[] {
   const table = `${name}_history`;
   const keys = key.map((column) => `"${column}"`).join(", ");
   return [
     ddl,
+    `alter table ${table} add column log_index integer not null default 0`,
     `create index on ${table} (${keys}) where valid_to is null`,
     // Versions come in the order of blocks: a summary of each few pages finds a reorg's, at next to no cost.
     `create index on ${table} using brin (valid_from) with (pages_per_range = 16, autosummarize = on)`,

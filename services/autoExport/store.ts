@@ -79,7 +79,7 @@ export async function saveBlocks(
     ...touched.map(({ name }) => ({ text: `execute apply_${name} (${first.number}, ${last.number})` })),
     { text: headStatement("unsafe", last) },
   ];
-  if (!silent) statements.push({ text: announcement(last.number, tables) });
+  if (!silent) statements.push({ text: announcement(last, tables) });
   await runTogether(db, statements);
 }
 
@@ -106,7 +106,7 @@ export async function revertBlocks(
       const { number, hash } = ancestor;
       await db.query("update head set number = $1, hash = $2 where number > $1", [number, hash]);
     }
-    await db.query(announcement(last, touched));
+    await db.query(announcement(ancestor ?? { number: -1n, hash: "0x" }, touched));
   });
 }
 
@@ -156,6 +156,7 @@ function blockLine({ number, hash, parentHash, timestamp }: FollowedBlock): stri
 }
 
 /** Postgres delivers it when the transaction commits, so listeners find the rows. */
-function announcement(block: bigint, tables: string[]): string {
-  return `select pg_notify('${chainChannel}', ${pg.escapeLiteral(toJson({ block, tables }))})`;
+function announcement({ number, hash }: BlockRef, tables: string[]): string {
+  const payload = toJson({ block: number, hash, tables });
+  return `select pg_notify('${chainChannel}', ${pg.escapeLiteral(payload)})`;
 }

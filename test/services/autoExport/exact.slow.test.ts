@@ -1,108 +1,48 @@
+import { randomInt } from "node:crypto";
 import { expect } from "chai";
 import fc from "fast-check";
 import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { compareWithRebuild } from "../../../services/autoExport/verify.ts";
-import { transaction } from "../../../services/shared/db/pool.ts";
-import { createScriptedChain, type Faults, randomFrom } from "../../shared/scriptedChain.ts";
+import { type Database, transaction } from "../../../services/shared/db/pool.ts";
+import { createScriptedChain, randomFrom, type ScriptedChain } from "../../shared/scriptedChain.ts";
 import { createMarket } from "./market.ts";
-import { deployment, dump, setup, silent, startExporter, tipOf, until, untilStored } from "./setup.ts";
-
-const someFaults: fc.Arbitrary<Faults> = fc.record(
-  {
-    timeout: fc.constant(0.05),
-    busy: fc.constant(0.05),
-    broken: fc.constant(0.05),
-    nullBlock: fc.constant(0.05),
-    cut: fc.constant(0.1),
-    otherFork: fc.constant(0.3),
-    hidden: fc.constant(0.3),
-    lag: fc.constant(0.2),
-    rangeLimit: fc.constantFrom(5n, 20n),
-  },
-  { requiredKeys: [] },
-);
-
-const act = fc.oneof(
-  // It gets to the head, so that a reorg that comes next takes rows away.
-  fc.record({ type: fc.constant("catchUp" as const) }),
-  fc.record({ type: fc.constant("mine" as const), blocks: fc.integer({ min: 1, max: 40 }) }),
-  fc.record({
-    type: fc.constant("reorg" as const),
-    depth: fc.integer({ min: 1, max: 60 }),
-    blocks: fc.integer({ min: 0, max: 60 }),
-    empty: fc.boolean(),
-  }),
-  fc.record({ type: fc.constant("faults" as const), faults: someFaults }),
-  // How far it gets before it is killed, in requests: in the middle of a backfill, of a reorg, or of nothing.
-  fc.record({ type: fc.constant("kill" as const), after: fc.integer({ min: 1, max: 60 }) }),
-);
+import { anyActs, createScenario, nothingMet } from "./scenario.ts";
+import { deployment, dump, setup, silent, startExporter, untilStored } from "./setup.ts";
 
 describe("the exported rows", function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
 
-  it("are those of a fresh replay after any reorgs, faults and kills", async () => {
+  it("are those of a fresh replay after any reorgs, faults and kills, at the head and at every block before", async () => {
+    const seed = Number(process.env.TEST_SEED ?? randomInt(2 ** 31));
+    process.stdout.write(`    TEST_SEED=${seed}\n`);
+    const met = nothingMet();
     await fc.assert(
-      fc.asyncProperty(fc.array(act, { minLength: 2, maxLength: 8 }), fc.nat(), async (acts, seed) => {
-        const random = randomFrom(seed);
-        const chain = createScriptedChain(random);
-        const market = createMarket(random);
-        const mine = (blocks: number, empty = false) => {
-          for (let count = 0; count < blocks; count++) {
-            const { logs, settle } = market.next(chain.head().hash, empty ? 0 : Math.floor(random() * 6));
-            chain.mine(logs);
-            settle(chain.head().hash);
-          }
-        };
-        mine(20);
-        const ours = await setup();
-        const fresh = await setup();
-        const starting = () =>
-          startExporter(ours.database, chain.client, { following: { interval: 2, maxRange: 30n } });
-        let exporter = starting();
-        const catchUp = async () => {
-          chain.misbehave({});
-          const stored = (await tipOf(ours.db))?.number ?? 0n;
-          mine(Math.max(0, Number(stored - chain.head().number)) + 1);
-          await untilStored(ours.db, chain);
-        };
+      fc.asyncProperty(anyActs, fc.nat(), fc.nat(), async (acts, chainSeed, anyBlock) => {
+        const { chain, ours, play, catchUp, stop, drop } = await createScenario(chainSeed, met);
         try {
-          for (const step of acts) {
-            const before = chain.requests();
-            if (step.type === "mine") mine(step.blocks);
-            if (step.type === "faults") chain.misbehave(step.faults);
-            if (step.type === "reorg") {
-              chain.rewind(step.depth);
-              mine(step.blocks, step.empty);
-            }
-            if (step.type === "catchUp") {
-              await catchUp();
-              continue;
-            }
-            const after = step.type === "kill" ? step.after : 30;
-            await until("requests", async () => chain.requests() > before + after);
-            if (step.type === "kill") {
-              await kill(ours.db);
-              await exporter.stop();
-              exporter = starting();
-            }
-          }
+          for (const step of acts) await play(step);
           await catchUp();
-          const replay = startExporter(fresh.database, chain.client, { following: { interval: 2 } });
-          try {
-            await untilStored(fresh.db, chain);
-          } finally {
-            await replay.stop();
-          }
-          const rows = await dump(ours.db);
-          expect(rows).to.deep.equal(await dump(fresh.db));
+          await stop();
+          const rows = await replayed(chain, dump);
+          requireSame(await dump(ours.db), rows);
           expect(rows.block?.length).to.equal(chain.blocks().length - 1);
+          // The chain as it was at some block before, and what our rows say of that time.
+          const height = chain.blocks().length - 1;
+          chain.rewind(anyBlock % height);
+          const past = chain.head().number;
+          expect(await statesAt(ours.db, past)).to.deep.equal(
+            await replayed(chain, (db) => statesAt(db, past)),
+          );
         } finally {
-          await exporter.stop();
-          await ours.drop();
-          await fresh.drop();
+          await drop();
         }
       }),
-      { numRuns: 8, endOnFailure: true },
+      { numRuns: 4, endOnFailure: true, seed },
+    );
+    const { depths, ...kinds } = met;
+    for (const [kind, times] of Object.entries(kinds)) expect(times, kind).to.be.greaterThan(0);
+    expect(depths.filter((depth) => depth >= 500n).length, "reorgs of 500 blocks and more").to.be.greaterThan(
+      3,
     );
   });
 
@@ -154,9 +94,43 @@ describe("the exported rows", function () {
   });
 });
 
-/** Cuts the exporter's connection wherever it is, as the death of its process would. */
-async function kill(db: Awaited<ReturnType<typeof setup>>["db"]): Promise<void> {
-  await db.query(
-    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'autoExport' and datname = current_database()",
-  );
+/** Names the first rows that only one side has: whole tables would say too much. */
+function requireSame(held: Record<string, string[]>, wanted: Record<string, string[]>): void {
+  for (const table of Object.keys({ ...held, ...wanted })) {
+    const [ours, theirs] = [held[table] ?? [], wanted[table] ?? []];
+    const lacking = (rows: string[], others: Set<string>) =>
+      rows.filter((row) => !others.has(row)).slice(0, 5);
+    const difference = { more: lacking(ours, new Set(theirs)), less: lacking(theirs, new Set(ours)) };
+    expect(difference, table).to.deep.equal({ more: [], less: [] });
+    expect(ours.length, table).to.equal(theirs.length);
+  }
+}
+
+/** What is read after a fresh export of the whole chain. */
+async function replayed<Result>(
+  chain: ScriptedChain,
+  read: (db: Database) => Promise<Result>,
+): Promise<Result> {
+  const fresh = await setup();
+  const exporter = startExporter(fresh.database, chain.client);
+  try {
+    await untilStored(fresh.db, chain);
+    return await read(fresh.db);
+  } finally {
+    await exporter.stop();
+    await fresh.drop();
+  }
+}
+
+/** Every projection as of a block, by the query that the documentation gives. */
+async function statesAt(db: Database, block: bigint): Promise<Record<string, string[]>> {
+  const states: Record<string, string[]> = {};
+  for (const { name } of loadDefinitions().projections) {
+    const { rows } = await db.query<{ row: string }>(
+      `select (to_jsonb(t) - 'valid_to')::text as row from chain.${name}_at($1) as t order by 1`,
+      [block],
+    );
+    states[name] = rows.map(({ row }) => row);
+  }
+  return states;
 }

@@ -60,7 +60,12 @@ describe("autoExport", function () {
     await listener.query("listen chain_changed");
     chain.mine([registered(1)]);
     await until("the notice is heard", async () => heard.length > 0);
-    expect(heard[0]).to.deep.equal({ block: "2", tables: ["event_node_registered", "node"], nodes: 1 });
+    expect(heard[0]).to.deep.equal({
+      block: "2",
+      hash: chain.head().hash,
+      tables: ["event_node_registered", "node"],
+      nodes: 1,
+    });
   });
 
   it("lets services read everything and write nothing", async () => {
@@ -69,22 +74,36 @@ describe("autoExport", function () {
     chain.mine([registered(1)]);
     exporter(database, chain.client);
     await untilStored(db, chain);
-    const service = new pg.Client({ connectionString: urlAs(database, "ngpu_match") });
-    await service.connect();
-    undos.push(() => service.end());
-    const { rows } = await service.query("select node_id, chain.tier(block_number) as tier from chain.node");
-    expect(rows).to.deep.equal([{ node_id: 1, tier: "unsafe" }]);
-    for (const write of [
-      "delete from chain.block",
+    const { rows: tables } = await db.query<{ name: string }>(
+      "select oid::regclass::text as name from pg_class where relnamespace = 'chain'::regnamespace and relkind in ('r', 'v')",
+    );
+    const { rows: roles } = await db.query<{ name: string }>(
+      "select rolname as name from pg_roles where rolname like 'ngpu\\_%' and rolname <> 'ngpu_autoexport'",
+    );
+    expect(roles.map(({ name }) => name)).to.include.members(["ngpu_match", "ngpu_api", "ngpu_pomc"]);
+    const writes = [
+      ...tables.map(({ name }) => `delete from chain.${name}`),
       "update chain.node_history set node_id = 2",
       "update chain.node set node_id = 2",
       "insert into chain.head values ('safe', 1, '0x')",
+      "truncate chain.block",
       "create table chain.mine (id int)",
+      "alter table chain.block add column mine int",
       "drop table chain.block",
-    ]) {
-      const refusal = await service.query(write).catch((error: unknown) => error);
-      expect(refusal, write).to.be.instanceOf(pg.DatabaseError);
-      expect((refusal as pg.DatabaseError).code, write).to.equal("42501");
+      "drop function chain.tier(bigint)",
+    ];
+    for (const { name: role } of roles) {
+      const service = new pg.Client({ connectionString: urlAs(database, role) });
+      await service.connect();
+      undos.push(() => service.end());
+      const { rows } = await service.query("select node_id, tier from chain.node_tiered");
+      expect(rows, role).to.deep.equal([{ node_id: 1, tier: "unsafe" }]);
+      for (const { name } of tables) await service.query(`select from chain.${name} limit 1`);
+      for (const write of writes) {
+        const refusal = await service.query(write).catch((error: unknown) => error);
+        expect(refusal, `${role}: ${write}`).to.be.instanceOf(pg.DatabaseError);
+        expect((refusal as pg.DatabaseError).code, `${role}: ${write}`).to.equal("42501");
+      }
     }
   });
 

@@ -1,0 +1,79 @@
+import type { EventTable } from "./schema.ts";
+
+/** Stands in the statements where the columns of a projection are to be listed that are its own. */
+export const ownColumns = ":columns";
+
+/** Creates a view or function; `of` is the projection whose columns it lists, if it does. */
+export type ViewStatement = { sql: string; of?: string };
+
+/**
+ * The statements, after those of all tables, that create what is read beside them: the present, how final rows are, the
+ * past, and what changed since a block.
+ *
+ * @param projections Their names.
+ */
+export function viewDdl(tables: readonly EventTable[], projections: readonly string[]): ViewStatement[] {
+  const events = [...new Set(tables.map(({ table }) => table))];
+  return [
+    ...events.map((table) => ({ sql: tieredEvent(table) })),
+    ...projections.flatMap((name) => [
+      { sql: present(name), of: name },
+      { sql: tieredProjection(name), of: name },
+      { sql: stateAt(name) },
+    ]),
+    { sql: changedSince(events, projections) },
+  ];
+}
+
+/** The present versions, `valid_from` being the block of the last change. */
+function present(name: string): string {
+  return `create view ${name} as select ${ownColumns}, valid_from as block_number from ${name}_history where valid_to is null`;
+}
+
+// The heads are looked up once a query, not once a row.
+const tierOf = (number: string) => `case
+    when ${number} <= (select number from head where head.tier = 'finalized') then 'finalized'
+    when ${number} <= (select number from head where head.tier = 'safe') then 'safe'
+    else 'unsafe'
+  end as tier`;
+
+function tieredEvent(table: string): string {
+  return `create view ${table}_tiered as select row.*, ${tierOf("block_number")} from ${table} as row`;
+}
+
+function tieredProjection(name: string): string {
+  const ofBlock = (column: string) => `(select block.${column} from block where block.number = valid_from)`;
+  return `create view ${name}_tiered as
+  select ${ownColumns}, valid_from as block_number, ${ofBlock("hash")} as block_hash, ${ofBlock("time")} as block_time, log_index,
+    ${tierOf("valid_from")}
+  from ${name}_history where valid_to is null`;
+}
+
+function stateAt(name: string): string {
+  return `create function ${name}_at(at_block bigint) returns setof ${name}_history language sql stable parallel safe
+begin atomic
+  select * from ${name}_history where valid_from <= at_block and (valid_to is null or valid_to > at_block);
+end`;
+}
+
+/**
+ * For a reader who knew the rows as of a block: the last block now, and the tables that changed since. When that block is not
+ * on the chain any more, any of them may have.
+ */
+function changedSince(events: readonly string[], projections: readonly string[]): string {
+  const changed = [
+    ...events.map((table) => [table, `select from ${table} where block_number > known_block`]),
+    // A version ends only where the next one begins.
+    ...projections.map((name) => [name, `select from ${name}_history where valid_from > known_block`]),
+  ].map(([name, rows]) => `select '${name}' as name where (select lost from since) or exists (${rows})`);
+  return `create function changed_since(known_block bigint, known_hash text)
+returns table (block bigint, hash text, tables text[]) language sql stable
+begin atomic
+  with since as (
+    select not exists (select from block where number = known_block and block.hash = known_hash) as lost
+  ), changed as (
+    ${changed.join("\n    union all ")}
+  )
+  select head.number, head.hash, array(select name from changed order by name) from head where tier = 'unsafe';
+end`;
+}

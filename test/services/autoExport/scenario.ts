@@ -1,0 +1,210 @@
+import fc from "fast-check";
+import {
+  createScriptedChain,
+  eventLog,
+  type Faults,
+  randomFrom,
+  type ScriptedLog,
+} from "../../shared/scriptedChain.ts";
+import { spec, word } from "./fixtures.ts";
+import { createMarket } from "./market.ts";
+import { setup, silent, startExporter, tipOf, until, untilStored } from "./setup.ts";
+
+const someFaults: fc.Arbitrary<Faults> = fc.record(
+  {
+    timeout: fc.constant(0.05),
+    busy: fc.constant(0.05),
+    broken: fc.constant(0.05),
+    nullBlock: fc.constant(0.05),
+    cut: fc.constant(0.1),
+    otherFork: fc.constant(0.3),
+    hidden: fc.constant(0.3),
+    lag: fc.constant(0.2),
+    rangeLimit: fc.constantFrom(5n, 20n),
+  },
+  { requiredKeys: [] },
+);
+
+const act = <Type extends string, Fields>(
+  type: Type,
+  fields: { [Key in keyof Fields]: fc.Arbitrary<Fields[Key]> },
+) => fc.record({ type: fc.constant(type), ...fields }) as fc.Arbitrary<{ type: Type } & Fields>;
+const count = (min: number, max: number) => fc.integer({ min, max });
+
+/** What a follower of the chain can meet, each with the blocks it takes. */
+const kinds = {
+  deepReorg: act("deepReorg", { depth: count(500, 1_000), blocks: count(1, 60) }),
+  reorgInBackfill: act("reorgInBackfill", {
+    ahead: count(200, 400),
+    depth: count(100, 300),
+    blocks: count(1, 60),
+  }),
+  reorgOfReorg: act("reorgOfReorg", { depth: count(5, 60), blocks: count(5, 60), second: count(1, 120) }),
+  emptyReplacement: act("emptyReplacement", { depth: count(1, 60), blocks: count(0, 70) }),
+  otherOrder: act("otherOrder", { logs: count(2, 6) }),
+};
+
+const others = fc.oneof(
+  // It gets to the head, so that a reorg that comes next takes rows away.
+  act("catchUp", {}),
+  act("mine", { blocks: count(1, 40) }),
+  act("reorg", { depth: count(1, 60), blocks: count(0, 60) }),
+  act("faults", { faults: someFaults }),
+  // How far it gets before it is killed, in requests: in the middle of a backfill, of a reorg, or of nothing.
+  act("kill", { after: count(1, 60) }),
+);
+
+/** Every kind of reorg at least once, among other acts, in any order. */
+export const anyActs = fc
+  .tuple(fc.tuple(...Object.values(kinds)), fc.array(others, { minLength: 2, maxLength: 8 }))
+  .chain(([reorgs, rest]) =>
+    fc.shuffledSubarray([...reorgs, ...rest], { minLength: reorgs.length + rest.length }),
+  );
+
+export type Act = typeof anyActs extends fc.Arbitrary<(infer One)[]> ? One : never;
+
+/** What happened in a scenario: how deep the reorgs were that took stored rows, and how often each kind was met. */
+export type Met = Record<keyof typeof kinds, number> & { depths: bigint[] };
+
+export const nothingMet = (): Met => ({
+  deepReorg: 0,
+  reorgInBackfill: 0,
+  reorgOfReorg: 0,
+  emptyReplacement: 0,
+  otherOrder: 0,
+  depths: [],
+});
+
+/** A chain of a market, and an exporter that follows it, kills included, while acts are played. */
+export async function createScenario(seed: number, met: Met) {
+  const random = randomFrom(seed);
+  const chain = createScriptedChain(random);
+  const market = createMarket(random);
+  const ours = await setup();
+  const logger = {
+    ...silent,
+    warn: (fields: { event: string; depth?: bigint }) => {
+      if (fields.event === "chain_reorg") met.depths.push(fields.depth ?? 0n);
+    },
+  };
+  const starting = () =>
+    startExporter(ours.database, chain.client, { following: { interval: 2, maxRange: 30n }, logger });
+  const mine = (blocks: number, most = 6) => {
+    for (let block = 0; block < blocks; block++) {
+      const { logs, settle } = market.next(chain.head().hash, Math.floor(random() * most));
+      chain.mine(logs);
+      settle(chain.head().hash);
+    }
+  };
+  const mineLogs = (logs: ScriptedLog[]) => {
+    const { settle } = market.next(chain.head().hash, 0);
+    chain.mine(logs);
+    settle(chain.head().hash);
+  };
+  mine(20);
+  let exporter = starting();
+  const tip = async () => (await tipOf(ours.db))?.number ?? 0n;
+  const catchUp = async () => {
+    chain.misbehave({});
+    mine(Math.max(0, Number((await tip()) - chain.head().number)) + 1);
+    await untilStored(ours.db, chain);
+  };
+  const requests = (more: number) => {
+    const enough = chain.requests() + more;
+    return until("requests", async () => chain.requests() > enough);
+  };
+  const kill = async () => {
+    // Its connection ends wherever it is, as with the death of its process.
+    await ours.db.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'autoExport' and datname = current_database()",
+    );
+    await exporter.stop();
+    exporter = starting();
+  };
+
+  const play: { [Type in Act["type"]]: (step: Extract<Act, { type: Type }>) => Promise<void> } = {
+    catchUp,
+    mine: async ({ blocks }) => mine(blocks),
+    faults: async ({ faults }) => chain.misbehave(faults),
+    kill: async ({ after }) => {
+      await requests(after);
+      await kill();
+    },
+    reorg: async ({ depth, blocks }) => {
+      chain.rewind(depth);
+      mine(blocks);
+    },
+    deepReorg: async ({ depth, blocks }) => {
+      mine(Math.max(0, depth + 1 - Number(chain.head().number)), 2);
+      await catchUp();
+      chain.rewind(depth);
+      mine(blocks);
+      // Our blocks are void only once there is more than a shorter chain to tell.
+      await catchUp();
+      met.deepReorg += 1;
+    },
+    reorgInBackfill: async ({ ahead, depth, blocks }) => {
+      await catchUp();
+      mine(ahead, 2);
+      await requests(10);
+      const behind = (await tip()) < chain.head().number;
+      chain.rewind(depth);
+      mine(blocks);
+      if (behind) met.reorgInBackfill += 1;
+    },
+    reorgOfReorg: async ({ depth, blocks, second }) => {
+      await catchUp();
+      chain.rewind(depth);
+      mine(blocks);
+      await requests(second);
+      // Into the blocks of the first one, or below them.
+      chain.rewind(Math.min(blocks, 1 + second));
+      mine(blocks);
+      met.reorgOfReorg += 1;
+    },
+    emptyReplacement: async ({ depth, blocks }) => {
+      await catchUp();
+      chain.rewind(depth);
+      mine(blocks, 0);
+      met.emptyReplacement += 1;
+    },
+    otherOrder: async ({ logs }) => {
+      const priced = Array.from({ length: logs }, (_, index) => repriced(BigInt(index)));
+      mineLogs([registered]);
+      mineLogs(priced);
+      await catchUp();
+      chain.rewind(2);
+      mineLogs(priced.toReversed());
+      met.otherOrder += 1;
+    },
+  };
+
+  return {
+    chain,
+    ours,
+    mine,
+    catchUp,
+    play: async (step: Act) => {
+      await (play[step.type] as (step: Act) => Promise<void>)(step);
+      await requests(5);
+    },
+    stop: () => exporter.stop(),
+    drop: async () => {
+      await exporter.stop();
+      await ours.drop();
+    },
+  };
+}
+
+const nodeId = 9_000;
+const registered = eventLog("ComputeNode", "NodeRegistered", {
+  nodeId,
+  key: word(nodeId, 20),
+  wallet: word(0, 20),
+  spec: spec(1),
+  pricePerSecond: 1n,
+  gpuName: "",
+  gpuUuids: [],
+});
+const repriced = (pricePerSecond: bigint) =>
+  eventLog("ComputeNode", "NodeSpecUpdated", { nodeId, spec: spec(1), pricePerSecond, gpuName: "" });
