@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {Pauses} from "./Pauses.sol";
 import {SignedBatch} from "./SignedBatch.sol";
 import {IComputeNode} from "./interfaces/IComputeNode.sol";
 import {IMeasure} from "./interfaces/IMeasure.sol";
 import {Measurements} from "./libraries/Measurements.sol";
 
 /// @notice See IMeasure.
-contract Measure is IMeasure, SignedBatch, AccessManaged {
+contract Measure is IMeasure, SignedBatch, Pauses {
     using Measurements for *;
 
     // | - 80 | region 16 | key 160 |
@@ -66,6 +66,10 @@ contract Measure is IMeasure, SignedBatch, AccessManaged {
     /// @dev Draws in one round: bounds the loops over its results.
     uint256 private constant MAX_COMMITMENTS = 8;
 
+    // | - 128 | roundCount 64 | measurerCount 32 | paused 32 |: see Pauses
+    uint32 private _measurerCount;
+    uint64 private _roundCount;
+
     IComputeNode private immutable _computeNode;
     uint8 private immutable _quorum;
     uint40 private immutable _leadSeconds;
@@ -81,10 +85,6 @@ contract Measure is IMeasure, SignedBatch, AccessManaged {
     mapping(uint32 nodeId => Latest) private _latest;
     mapping(address account => bool) private _keepers;
 
-    // | - 160 | roundCount 64 | measurerCount 32 |
-    uint32 private _measurerCount;
-    uint64 private _roundCount;
-
     modifier onlyKeeper() {
         if (!_keepers[msg.sender]) revert CallerNotMeasureKeeper(msg.sender);
         _;
@@ -92,7 +92,7 @@ contract Measure is IMeasure, SignedBatch, AccessManaged {
 
     constructor(address authority_, IComputeNode computeNode, Settings memory settings)
         EIP712("ngpu Measure", "1")
-        AccessManaged(authority_)
+        Pauses(authority_)
     {
         if (settings.quorum == 0 || settings.quorum > MAX_COMMITMENTS) {
             revert MeasureQuorumInvalid(settings.quorum, MAX_COMMITMENTS);
@@ -113,6 +113,7 @@ contract Measure is IMeasure, SignedBatch, AccessManaged {
     /// @inheritdoc IMeasure
     function registerMeasurerBatch(MeasurerRegistration[] calldata registrations, bytes[] calldata signatures)
         external
+        pausable
     {
         uint256 items = _checkLengths(registrations.length, signatures.length);
         for (uint256 i; i < items; ++i) {
@@ -121,7 +122,7 @@ contract Measure is IMeasure, SignedBatch, AccessManaged {
     }
 
     /// @inheritdoc IMeasure
-    function request(uint32[] calldata nodeIds) external onlyKeeper {
+    function request(uint32[] calldata nodeIds) external pausable onlyKeeper {
         uint256 items = _checkLength(nodeIds.length);
         uint40 opensAt = uint40(block.timestamp) + _leadSeconds;
         for (uint256 i; i < items; ++i) {
@@ -138,7 +139,7 @@ contract Measure is IMeasure, SignedBatch, AccessManaged {
     }
 
     /// @inheritdoc IMeasure
-    function commitBatch(Commit[] calldata commits) external onlyKeeper {
+    function commitBatch(Commit[] calldata commits) external pausable onlyKeeper {
         uint256 items = _checkLength(commits.length);
         for (uint256 i; i < items; ++i) {
             _settleItem(i, _commit(commits[i].roundId, commits[i].commitment));
@@ -146,7 +147,7 @@ contract Measure is IMeasure, SignedBatch, AccessManaged {
     }
 
     /// @inheritdoc IMeasure
-    function revealBatch(Reveal[] calldata reveals, bytes[] calldata signatures) external {
+    function revealBatch(Reveal[] calldata reveals, bytes[] calldata signatures) external pausable {
         uint256 items = _checkLengths(reveals.length, signatures.length);
         for (uint256 i; i < items; ++i) {
             _settleItem(i, _reveal(reveals[i], signatures[i]));
@@ -154,7 +155,7 @@ contract Measure is IMeasure, SignedBatch, AccessManaged {
     }
 
     /// @inheritdoc IMeasure
-    function finalize(uint64[] calldata roundIds) external {
+    function finalize(uint64[] calldata roundIds) external pausable {
         uint256 items = _checkLength(roundIds.length);
         for (uint256 i; i < items; ++i) {
             _settleItem(i, _finalize(roundIds[i]));
@@ -219,6 +220,16 @@ contract Measure is IMeasure, SignedBatch, AccessManaged {
     function latestOf(uint32 nodeId) external view returns (Measurement memory median, uint40 expiresAt) {
         Latest storage latest = _latest[nodeId];
         return (latest.median.unpack(), latest.expiresAt);
+    }
+
+    /// @inheritdoc Pauses
+    function _bitOf(bytes4 selector) internal pure override returns (uint256) {
+        if (selector == IMeasure.registerMeasurerBatch.selector) return 0;
+        if (selector == IMeasure.request.selector) return 1;
+        if (selector == IMeasure.commitBatch.selector) return 2;
+        if (selector == IMeasure.revealBatch.selector) return 3;
+        if (selector == IMeasure.finalize.selector) return 4;
+        return NONE;
     }
 
     function _register(MeasurerRegistration calldata message, bytes calldata signature)

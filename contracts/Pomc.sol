@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Pauses} from "./Pauses.sol";
 import {IEscrow} from "./interfaces/IEscrow.sol";
 import {IPomc} from "./interfaces/IPomc.sol";
 import {IToken} from "./interfaces/IToken.sol";
@@ -10,7 +11,7 @@ import {Receipts} from "./pomc/Receipts.sol";
 /// @notice See IPomc. Task receipts stand in pomc/.
 /// @dev The token is ours: it calls back nobody and returns true or reverts.
 contract Pomc is Receipts {
-    // | - 24 | isFunded 8 | lap 24 | activatesAt 40 | root 160 |: all that a claim reads
+    // | - 24 | isOpen 8 | lap 24 | activatesAt 40 | root 160 |: all that a claim reads
     // | - 64 | totalBefore 96 | total 96 |
     struct Epoch {
         bytes20 root;
@@ -18,8 +19,8 @@ contract Pomc is Receipts {
         uint40 activatesAt;
         /// @dev number / RING: which of the numbers that share the entry it is.
         uint24 lap;
-        /// @dev Whether its total was minted.
-        bool isFunded;
+        /// @dev Whether its total was minted and nothing was paused since: a claim then looks no further.
+        bool isOpen;
         uint96 total;
         /// @dev Total of the last valid epoch before: what disabling this one goes back to.
         uint96 totalBefore;
@@ -65,7 +66,7 @@ contract Pomc is Receipts {
     }
 
     /// @inheritdoc IPomc
-    function postEpoch(uint64 number, bytes20 root, uint128 total, bytes32 dataHash) external onlyPoster {
+    function postEpoch(uint64 number, bytes20 root, uint128 total, bytes32 dataHash) external pausable onlyPoster {
         (uint64 last, uint96 lastTotal) = (_last, _lastTotal);
         if (root == 0) revert EpochRootZero();
         if (number <= last) revert EpochNotRising(number, last);
@@ -82,7 +83,7 @@ contract Pomc is Receipts {
             root: root,
             activatesAt: activatesAt,
             lap: uint24(number / RING),
-            isFunded: false,
+            isOpen: false,
             total: uint96(total),
             totalBefore: lastTotal
         });
@@ -113,7 +114,7 @@ contract Pomc is Receipts {
         returns (uint256 amount)
     {
         bytes32 grant = bytes32(bytes20(account)) | bytes32(uint256(cumulative));
-        if (_fundedRootOf(number) != ClaimTree.rootOf(grant, proof)) {
+        if (_openRootOf(number) != ClaimTree.rootOf(grant, proof)) {
             revert ClaimProofInvalid(account, cumulative);
         }
         amount = _take(account, cumulative);
@@ -127,7 +128,7 @@ contract Pomc is Receipts {
         external
     {
         if (grants.length > MAX_GRANTS) revert ClaimTooLong(grants.length, MAX_GRANTS);
-        if (_fundedRootOf(number) != ClaimTree.rootOfMany(grants, proof, flags)) revert ClaimManyProofInvalid();
+        if (_openRootOf(number) != ClaimTree.rootOfMany(grants, proof, flags)) revert ClaimManyProofInvalid();
         bytes memory paid = new bytes(grants.length * 0x20);
         uint256 count;
         // The index stays below MAX_GRANTS.
@@ -195,12 +196,28 @@ contract Pomc is Receipts {
         return _emissionPerEpoch;
     }
 
+    /// @inheritdoc Pauses
+    function _bitOf(bytes4 selector) internal pure override returns (uint256) {
+        if (selector == IPomc.postEpoch.selector) return 0;
+        if (selector == IPomc.commitReceipts.selector) return 1;
+        if (selector == IPomc.claim.selector) return FIRST_EXIT;
+        if (selector == IPomc.claimMany.selector) return FIRST_EXIT + 1;
+        return NONE;
+    }
+
+    /// @dev Claims read their epoch's slot and no other, so that is where they are stopped.
+    function _afterPause() internal override {
+        for (uint256 i; i < RING; ++i) {
+            if (_ring[i].isOpen) _ring[i].isOpen = false;
+        }
+    }
+
     /// @dev The root of an active epoch. The first claim from it mints what earlier epochs had not.
-    function _fundedRootOf(uint64 number) private returns (bytes20 root) {
+    function _openRootOf(uint64 number) private returns (bytes20 root) {
         Epoch storage epoch = _ring[number % RING];
         // All of one slot, read at once.
-        (bytes20 root_, uint40 activatesAt, uint24 lap, bool isFunded) =
-            (epoch.root, epoch.activatesAt, epoch.lap, epoch.isFunded);
+        (bytes20 root_, uint40 activatesAt, uint24 lap, bool isOpen) =
+            (epoch.root, epoch.activatesAt, epoch.lap, epoch.isOpen);
         if (lap != number / RING || activatesAt == 0) revert EpochUnknown(number);
         // No time reaches that of a disabled one.
         if (block.timestamp < activatesAt) {
@@ -208,10 +225,14 @@ contract Pomc is Receipts {
             revert EpochNotActive(number, activatesAt);
         }
         root = root_;
-        if (isFunded) return root;
-        epoch.isFunded = true;
+        if (!isOpen) _open(epoch);
+    }
+
+    function _open(Epoch storage epoch) private {
+        _requireRunning();
+        if (_isNothingPaused()) epoch.isOpen = true;
         (uint96 total, uint96 funded) = (epoch.total, _funded);
-        if (total <= funded) return root;
+        if (total <= funded) return;
         _funded = total;
         _token.mint(address(this), total - funded);
     }

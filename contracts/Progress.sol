@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {Pauses} from "./Pauses.sol";
 import {SignedBatch} from "./SignedBatch.sol";
 import {IComputeNode} from "./interfaces/IComputeNode.sol";
 import {IDockerContract} from "./interfaces/IDockerContract.sol";
@@ -10,7 +11,7 @@ import {ProgressLanes} from "./libraries/ProgressLanes.sol";
 import {StructHash} from "./libraries/StructHash.sol";
 
 /// @notice See IProgress.
-contract Progress is IProgress, SignedBatch {
+contract Progress is IProgress, SignedBatch, Pauses {
     using ProgressLanes for mapping(uint256 => uint256);
 
     bytes32 private constant PROGRESS_REPORT_TYPEHASH = keccak256(
@@ -23,13 +24,16 @@ contract Progress is IProgress, SignedBatch {
 
     mapping(uint256 word => uint256 lanes) private _lanes;
 
-    constructor(IComputeNode computeNode, IDockerContract docker) EIP712("ngpu Progress", "1") {
+    constructor(address authority_, IComputeNode computeNode, IDockerContract docker)
+        EIP712("ngpu Progress", "1")
+        Pauses(authority_)
+    {
         _computeNode = computeNode;
         _docker = docker;
     }
 
     /// @inheritdoc IProgress
-    function reportBatch(ProgressReport[] calldata reports, bytes[] calldata signatures) external {
+    function reportBatch(ProgressReport[] calldata reports, bytes[] calldata signatures) external pausable {
         uint256 items = _checkLengths(reports.length, signatures.length);
         for (uint256 i; i < items; ++i) {
             _settleItem(i, _report(reports[i], signatures[i]));
@@ -43,6 +47,12 @@ contract Progress is IProgress, SignedBatch {
         returns (uint32 lease, Milestone milestone)
     {
         return _lanes.read(workspaceId, replica);
+    }
+
+    /// @inheritdoc Pauses
+    function _bitOf(bytes4 selector) internal pure override returns (uint256) {
+        if (selector == IProgress.reportBatch.selector) return 0;
+        return NONE;
     }
 
     function _report(ProgressReport calldata report, bytes calldata signature)

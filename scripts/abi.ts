@@ -3,7 +3,17 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const root = join(import.meta.dirname, "..");
-const contracts = ["ComputeNode", "DockerContract", "Progress", "Measure", "Escrow", "Pomc", "Token"];
+const contracts = [
+  "ComputeNode",
+  "DockerContract",
+  "Progress",
+  "Measure",
+  "Escrow",
+  "Pomc",
+  "Token",
+  "Manager",
+  "Pauses",
+];
 
 /** The implementation's artifact, or its interface's. */
 function artifactOf(name: string): { abi: unknown[] } {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {Pauses} from "../Pauses.sol";
 import {SignedBatch} from "../SignedBatch.sol";
 import {IComputeNode} from "../interfaces/IComputeNode.sol";
 import {IDockerContract} from "../interfaces/IDockerContract.sol";
@@ -14,7 +14,7 @@ import {LeaseRef} from "../libraries/Types.sol";
 
 /// @title What every part of DockerContract rests on: its books and the checks they share
 /// @dev ComputeNode and Escrow.open, setClock and close call nobody outside, so nothing re-enters.
-abstract contract DockerState is IDockerContract, SignedBatch, AccessManaged {
+abstract contract DockerState is IDockerContract, SignedBatch, Pauses {
     using Assignments for *;
     using AssignmentStates for AssignmentState;
 
@@ -27,6 +27,9 @@ abstract contract DockerState is IDockerContract, SignedBatch, AccessManaged {
         bool isOpen;
     }
 
+    // | - 160 | workspaceCount 64 | paused 32 |: see Pauses
+    uint64 internal _workspaceCount;
+
     IComputeNode internal immutable _computeNode;
     IEscrow internal immutable _escrow;
 
@@ -37,7 +40,7 @@ abstract contract DockerState is IDockerContract, SignedBatch, AccessManaged {
 
     constructor(address authority_, IComputeNode computeNode, IEscrow escrow)
         EIP712("ngpu DockerContract", "1")
-        AccessManaged(authority_)
+        Pauses(authority_)
     {
         _computeNode = computeNode;
         _escrow = escrow;
@@ -78,6 +81,22 @@ abstract contract DockerState is IDockerContract, SignedBatch, AccessManaged {
         Assignments.Assignment memory assignment = _assignments[Leases.keyOf(workspaceId, replica)].unpack();
         (nodeId, lease, fence) = (assignment.nodeId, assignment.lease, assignment.fence);
         isLive = assignment.state.isLive();
+    }
+
+    /// @inheritdoc Pauses
+    function _bitOf(bytes4 selector) internal pure override returns (uint256) {
+        if (selector == IDockerContract.registerImage.selector) return 0;
+        if (selector == IDockerContract.publish.selector) return 1;
+        if (selector == IDockerContract.publishBatch.selector) return 2;
+        if (selector == IDockerContract.setReplicas.selector) return 3;
+        if (selector == IDockerContract.assign.selector) return 4;
+        if (selector == IDockerContract.requestStart.selector) return 5;
+        if (selector == IDockerContract.releaseLost.selector) return 6;
+        if (selector == IDockerContract.requestStop.selector) return FIRST_EXIT;
+        if (selector == IDockerContract.requestDelete.selector) return FIRST_EXIT + 1;
+        if (selector == IDockerContract.reportBatch.selector) return FIRST_EXIT + 2;
+        if (selector == IDockerContract.releaseEnded.selector) return FIRST_EXIT + 3;
+        return NONE;
     }
 
     /// @dev Gives back what a lease held that is over.

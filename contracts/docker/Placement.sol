@@ -17,7 +17,7 @@ abstract contract Placement is DockerState {
     using ResourceMath for Resources;
 
     /// @inheritdoc IDockerContract
-    function assign(Assign[] calldata items) external {
+    function assign(Assign[] calldata items) external pausable {
         uint256 count = _checkLength(items.length);
         bool isKeeper_ = _keepers[msg.sender];
         for (uint256 i; i < count; ++i) {
@@ -26,17 +26,17 @@ abstract contract Placement is DockerState {
     }
 
     /// @inheritdoc IDockerContract
-    function requestStart(LeaseRef[] calldata leases) external {
+    function requestStart(LeaseRef[] calldata leases) external pausable {
         _orderAll(leases, Desired.Run);
     }
 
     /// @inheritdoc IDockerContract
-    function requestStop(LeaseRef[] calldata leases) external {
+    function requestStop(LeaseRef[] calldata leases) external pausable {
         _orderAll(leases, Desired.Stop);
     }
 
     /// @inheritdoc IDockerContract
-    function requestDelete(LeaseRef[] calldata leases) external {
+    function requestDelete(LeaseRef[] calldata leases) external pausable {
         _orderAll(leases, Desired.Delete);
     }
 

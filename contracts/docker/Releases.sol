@@ -18,7 +18,7 @@ abstract contract Releases is DockerState {
     }
 
     /// @inheritdoc IDockerContract
-    function releaseLost(LeaseRef[] calldata leases, WorkspaceSpec[] calldata specs) external {
+    function releaseLost(LeaseRef[] calldata leases, WorkspaceSpec[] calldata specs) external pausable {
         if (!_keepers[msg.sender]) revert CallerNotKeeper(msg.sender);
         uint256 items = _checkLengths(leases.length, specs.length);
         for (uint256 i; i < items; ++i) {
@@ -27,7 +27,7 @@ abstract contract Releases is DockerState {
     }
 
     /// @inheritdoc IDockerContract
-    function releaseEnded(LeaseRef[] calldata leases, WorkspaceSpec[] calldata specs) external {
+    function releaseEnded(LeaseRef[] calldata leases, WorkspaceSpec[] calldata specs) external pausable {
         uint256 items = _checkLengths(leases.length, specs.length);
         for (uint256 i; i < items; ++i) {
             _settleItem(i, _releaseEnded(leases[i], specs[i]));

@@ -21,7 +21,7 @@ abstract contract Reports is DockerState {
     uint256 private constant REPORT_WORDS = 8;
 
     /// @inheritdoc IDockerContract
-    function reportBatch(Report[] calldata reports, bytes[] calldata signatures) external {
+    function reportBatch(Report[] calldata reports, bytes[] calldata signatures) external pausable {
         uint256 items = _checkLengths(reports.length, signatures.length);
         for (uint256 i; i < items; ++i) {
             _settleItem(i, _report(reports[i], signatures[i]));

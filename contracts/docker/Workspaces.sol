@@ -7,10 +7,9 @@ import {DockerState} from "./DockerState.sol";
 /// @title Images and workspaces: what partners publish
 abstract contract Workspaces is DockerState {
     mapping(bytes32 digest => address owner) private _images;
-    uint64 private _workspaceCount;
 
     /// @inheritdoc IDockerContract
-    function registerImage(bytes32 digest, uint64 sizeBytes, bytes32 chunkRoot, string calldata ref) external {
+    function registerImage(bytes32 digest, uint64 sizeBytes, bytes32 chunkRoot, string calldata ref) external pausable {
         if (digest == 0 || sizeBytes == 0) revert ImageInvalid();
         if (_images[digest] != address(0)) revert ImageTaken(digest, _images[digest]);
         _images[digest] = msg.sender;
@@ -24,13 +23,13 @@ abstract contract Workspaces is DockerState {
         uint16 replicas,
         WorkspaceSpec calldata spec,
         string calldata config
-    ) external returns (uint64 workspaceId) {
+    ) external pausable returns (uint64 workspaceId) {
         _revertIf(_publish(owner, authorizationId, replicas, spec, config));
         return _workspaceCount;
     }
 
     /// @inheritdoc IDockerContract
-    function publishBatch(Publication[] calldata publications) external {
+    function publishBatch(Publication[] calldata publications) external pausable {
         uint256 items = _checkLength(publications.length);
         for (uint256 i; i < items; ++i) {
             Publication calldata item = publications[i];
@@ -41,7 +40,7 @@ abstract contract Workspaces is DockerState {
     }
 
     /// @inheritdoc IDockerContract
-    function setReplicas(uint64 workspaceId, uint16 replicas) external {
+    function setReplicas(uint64 workspaceId, uint16 replicas) external pausable {
         _openWorkspaceOfCaller(workspaceId).replicas = replicas;
         emit ReplicasSet(workspaceId, replicas);
     }

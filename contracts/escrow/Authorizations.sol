@@ -15,6 +15,7 @@ abstract contract Authorizations is EscrowState {
     /// @inheritdoc IEscrow
     function authorize(Authorization calldata authorization, bytes calldata signature)
         external
+        pausable
         returns (uint64 authorizationId)
     {
         (address owner, uint256 nonce, uint40 expiry) =

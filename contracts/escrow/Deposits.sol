@@ -13,7 +13,7 @@ abstract contract Deposits is EscrowState {
     using SafeERC20 for IToken;
 
     /// @inheritdoc IEscrow
-    function deposit(address account, uint128 amount) external {
+    function deposit(address account, uint128 amount) external pausable {
         _deposit(account, msg.sender, amount);
     }
 
@@ -25,7 +25,7 @@ abstract contract Deposits is EscrowState {
         uint8 v,
         bytes32 r,
         bytes32 s
-    ) external {
+    ) external pausable {
         // Anyone may bring the permit to the token first; that must not hand others the use of the allowance it leaves.
         if (msg.sender != from) {
             _token.permit(from, address(this), amount, deadline, v, r, s);
@@ -36,7 +36,7 @@ abstract contract Deposits is EscrowState {
     }
 
     /// @inheritdoc IEscrow
-    function withdraw(uint128 amount, address to) external {
+    function withdraw(uint128 amount, address to) external pausable {
         if (amount == 0) revert EscrowAmountZero();
         Accounts.Account storage account = _accounts[msg.sender];
         uint128 free = account.free(block.timestamp);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {Pauses} from "../Pauses.sol";
 import {SignedBatch} from "../SignedBatch.sol";
 import {IComputeNode} from "../interfaces/IComputeNode.sol";
 import {IEscrow} from "../interfaces/IEscrow.sol";
@@ -12,7 +12,11 @@ import {Leases} from "../libraries/Leases.sol";
 
 /// @title The books of the escrow, read by every part of it
 /// @dev The token is ours: it calls back nobody, takes no fee and returns true or reverts.
-abstract contract EscrowState is IEscrow, SignedBatch, AccessManaged {
+abstract contract EscrowState is IEscrow, SignedBatch, Pauses {
+    // | grantCount 64 | docker 160 | paused 32 |: see Pauses
+    address internal _docker;
+    uint64 internal _grantCount;
+
     // | - 32 | maxRate 64 | owner 160 |
     // | - 96 | delegate 160 |
     // | scoped 8 | revoked 8 | expiry 40 | rateInUse 64 | remaining 128 |
@@ -40,10 +44,6 @@ abstract contract EscrowState is IEscrow, SignedBatch, AccessManaged {
     /// @dev See Earnings.
     mapping(uint32 nodeId => uint256 lanes) internal _earnings;
 
-    // | - 32 | grantCount 64 | docker 160 |
-    address internal _docker;
-    uint64 internal _grantCount;
-
     modifier onlyDocker() {
         if (msg.sender != _docker) revert CallerNotDockerContract(msg.sender);
         _;
@@ -51,7 +51,7 @@ abstract contract EscrowState is IEscrow, SignedBatch, AccessManaged {
 
     constructor(address authority_, IToken token, IComputeNode computeNode)
         EIP712("ngpu Escrow", "1")
-        AccessManaged(authority_)
+        Pauses(authority_)
     {
         _token = token;
         _computeNode = computeNode;
@@ -67,5 +67,17 @@ abstract contract EscrowState is IEscrow, SignedBatch, AccessManaged {
     /// @inheritdoc IEscrow
     function isNonceUsed(address signer, uint256 nonce) external view returns (bool) {
         return _isNonceUsed(signer, nonce);
+    }
+
+    /// @inheritdoc Pauses
+    function _bitOf(bytes4 selector) internal pure override returns (uint256) {
+        if (selector == IEscrow.deposit.selector) return 0;
+        if (selector == IEscrow.depositWithPermit.selector) return 1;
+        if (selector == IEscrow.authorize.selector) return 2;
+        if (selector == IEscrow.withdraw.selector) return FIRST_EXIT;
+        if (selector == IEscrow.settle.selector) return FIRST_EXIT + 1;
+        if (selector == IEscrow.collect.selector) return FIRST_EXIT + 2;
+        if (selector == IEscrow.refundDowntime.selector) return FIRST_EXIT + 3;
+        return NONE;
     }
 }

@@ -27,7 +27,7 @@ abstract contract Payouts is Settlement {
     }
 
     /// @inheritdoc IEscrow
-    function collect(uint32[] calldata nodeIds) external {
+    function collect(uint32[] calldata nodeIds) external pausable {
         uint256 items = _checkLength(nodeIds.length);
         uint256 fees;
         for (uint256 i; i < items; ++i) {

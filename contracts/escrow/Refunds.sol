@@ -21,7 +21,10 @@ abstract contract Refunds is Payouts {
     DayMarks.Marks private _refunded;
 
     /// @inheritdoc IEscrow
-    function refundDowntime(UptimeTree.LeaseDowntime[] calldata items, bytes32[][] calldata proofs) external {
+    function refundDowntime(UptimeTree.LeaseDowntime[] calldata items, bytes32[][] calldata proofs)
+        external
+        pausable
+    {
         uint256 count = _checkLengths(items.length, proofs.length);
         for (uint256 i; i < count; ++i) {
             _settleItem(i, _refund(items[i], proofs[i]));

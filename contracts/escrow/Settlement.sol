@@ -64,7 +64,7 @@ abstract contract Settlement is Authorizations {
     }
 
     /// @inheritdoc IEscrow
-    function settle(LeaseRef[] calldata leases) external {
+    function settle(LeaseRef[] calldata leases) external pausable {
         uint256 items = _checkLength(leases.length);
         for (uint256 i; i < items; ++i) {
             LeaseRef calldata ref = leases[i];

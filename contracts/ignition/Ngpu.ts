@@ -69,7 +69,7 @@ function deployContracts(m: Builder, parameters: NgpuParameters) {
     Escrow,
     parameters.clockMarginSeconds,
   ]);
-  const Progress = m.contract("Progress", [ComputeNode, DockerContract]);
+  const Progress = m.contract("Progress", [AccessManager, ComputeNode, DockerContract]);
   return { AccessManager, ComputeNode, DockerContract, Progress, Measure, Escrow, Pomc, Token };
 }
 
@@ -95,7 +95,9 @@ function wire(m: Builder, contracts: Contracts, parameters: NgpuParameters): voi
 
 function giveRoles(m: Builder, contracts: Contracts, parameters: NgpuParameters): void {
   const { AccessManager } = contracts;
-  const holders = { operations: parameters.operations ?? parameters.admin, guardian: parameters.guardian };
+  const { admin, operations: operator = admin, guardian, unpauser = admin } = parameters;
+  const holders = { operations: operator, guardian, unpauser };
+  const delays = { operations: 0, guardian: 0, unpauser: parameters.unpauseDelaySeconds };
   for (const role of roles) {
     m.call(AccessManager, "labelRole", [role.id, role.label], { id: `label_${role.label}` });
     for (const [name, signatures] of Object.entries(role.may)) {
@@ -111,7 +113,9 @@ function giveRoles(m: Builder, contracts: Contracts, parameters: NgpuParameters)
     }
     const holder = holders[role.label];
     if (holder !== undefined) {
-      m.call(AccessManager, "grantRole", [role.id, holder, 0], { id: `grant_${role.label}` });
+      m.call(AccessManager, "grantRole", [role.id, holder, delays[role.label]], {
+        id: `grant_${role.label}`,
+      });
     }
   }
   // Functions and their roles are set in one block in any order, so the deployer may call them with or without the role.

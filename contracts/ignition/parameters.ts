@@ -14,8 +14,11 @@ const parametersSchema = z.strictObject({
   admin: address.optional(),
   /** Holds the genesis supply. */
   treasury: address,
-  /** May disable epochs before they activate. */
+  /** May stop functions, and disable epochs before they activate. */
   guardian: address,
+  /** Lets functions that were stopped run again, this long after saying so; default: the admin. */
+  unpauser: address.optional(),
+  unpauseDelaySeconds: z.number().int().nonnegative().default(86_400),
   /** Sets committers, keepers and the poster; default: the admin alone. */
   operations: address.optional(),
   committers: z.array(address),

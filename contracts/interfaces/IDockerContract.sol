@@ -3,11 +3,12 @@ pragma solidity 0.8.37;
 
 import {LeaseRef, Resources} from "../libraries/Types.sol";
 import {IBatch} from "./IBatch.sol";
+import {IPauses} from "./IPauses.sol";
 
 /// @title Images, workspaces and their assignments to nodes
 /// @notice A workspace's spec is published in an event and kept as a hash: calls that need it pass it again.
 /// Each (workspace, replica) has a lease number that only grows; a report under an older lease changes nothing.
-interface IDockerContract is IBatch {
+interface IDockerContract is IBatch, IPauses {
     /// @notice What losing a node means: Available may overlap for a while, Exclusive never runs twice.
     enum Policy {
         Available,

@@ -4,11 +4,12 @@ pragma solidity 0.8.37;
 import {LeaseRef} from "../libraries/Types.sol";
 import {UptimeTree} from "../libraries/UptimeTree.sol";
 import {IBatch} from "./IBatch.sol";
+import {IPauses} from "./IPauses.sol";
 
 /// @title Partners' deposits and per-second leases
 /// @notice Settled lazily: owed = rate × (now − settledAt). Anyone may settle; a settlement that the account or the
 /// authorization cannot cover closes the lease. What nodes earned of a day is held until its downtime can be refunded no more.
-interface IEscrow is IBatch {
+interface IEscrow is IBatch, IPauses {
     enum CloseReason {
         Ended,
         Overdrawn,

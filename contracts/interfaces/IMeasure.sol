@@ -2,11 +2,12 @@
 pragma solidity 0.8.37;
 
 import {IBatch} from "./IBatch.sol";
+import {IPauses} from "./IPauses.sol";
 
 /// @title Measurement nodes, who measures whom, and the results
 /// @notice A round announces only its window. Who measures and at which port is committed as a hash beforehand and
 /// revealed with the result.
-interface IMeasure is IBatch {
+interface IMeasure is IBatch, IPauses {
     /// @notice Signed by `key`.
     struct MeasurerRegistration {
         address key;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {IPauses} from "./IPauses.sol";
+
 /// @title Reward epochs, claims and task receipts
 /// @notice Each epoch posts one cumulative Merkle root (see ClaimTree). Anyone may bring a proof; the money goes to the
 /// account that the root grants it to. What an epoch grants is minted when it is first claimed from, so that no more is ever
 /// paid than an active epoch granted.
-interface IPomc {
+interface IPomc is IPauses {
     /// @param total Everything ever granted up to this epoch, token units (1e-18).
     /// @param dataHash keccak256 of the canonical epoch document, from which anyone recomputes the root.
     event EpochPosted(uint64 indexed number, bytes20 root, uint128 total, bytes32 dataHash, uint40 activatesAt);

@@ -2,9 +2,10 @@
 pragma solidity 0.8.37;
 
 import {IBatch} from "./IBatch.sol";
+import {IPauses} from "./IPauses.sol";
 
 /// @title How far each workspace has been distributed to each node
-interface IProgress is IBatch {
+interface IProgress is IBatch, IPauses {
     enum Milestone {
         None,
         Accepted,

@@ -27,7 +27,7 @@ abstract contract Corrections is Heartbeats {
     }
 
     /// @inheritdoc IComputeNode
-    function disputeHeartbeats(HeartbeatDispute[] calldata disputes, bytes[] calldata signatures) external {
+    function disputeHeartbeats(HeartbeatDispute[] calldata disputes, bytes[] calldata signatures) external pausable {
         uint256 items = _checkLengths(disputes.length, signatures.length);
         for (uint256 i; i < items; ++i) {
             _settleItem(i, _dispute(disputes[i], signatures[i]));

@@ -29,6 +29,7 @@ abstract contract Heartbeats is NodeState {
     /// @inheritdoc IComputeNode
     function commitHeartbeats(uint64 slot, HeartbeatEncoding encoding, uint32 nodeCount_, bytes calldata bits)
         external
+        pausable
         onlyCommitter
     {
         (uint64 earliest, uint64 latest) = _openSlots();

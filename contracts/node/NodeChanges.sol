@@ -16,7 +16,7 @@ abstract contract NodeChanges is Registration {
     using ResourceMath for uint88;
 
     /// @inheritdoc IComputeNode
-    function updateSpecBatch(SpecUpdate[] calldata updates, bytes[] calldata signatures) external {
+    function updateSpecBatch(SpecUpdate[] calldata updates, bytes[] calldata signatures) external pausable {
         uint256 items = _checkLengths(updates.length, signatures.length);
         for (uint256 i; i < items; ++i) {
             _settleItem(i, _updateSpec(updates[i], signatures[i]));
@@ -24,7 +24,7 @@ abstract contract NodeChanges is Registration {
     }
 
     /// @inheritdoc IComputeNode
-    function setStatusBatch(StatusChange[] calldata changes, bytes[] calldata signatures) external {
+    function setStatusBatch(StatusChange[] calldata changes, bytes[] calldata signatures) external pausable {
         uint256 items = _checkLengths(changes.length, signatures.length);
         for (uint256 i; i < items; ++i) {
             _settleItem(i, _setStatus(changes[i], signatures[i]));
@@ -32,7 +32,7 @@ abstract contract NodeChanges is Registration {
     }
 
     /// @inheritdoc IComputeNode
-    function setWalletBatch(WalletChange[] calldata changes, bytes[] calldata signatures) external {
+    function setWalletBatch(WalletChange[] calldata changes, bytes[] calldata signatures) external pausable {
         uint256 items = _checkLengths(changes.length, signatures.length);
         for (uint256 i; i < items; ++i) {
             _settleItem(i, _setWallet(changes[i], signatures[i]));
@@ -40,7 +40,7 @@ abstract contract NodeChanges is Registration {
     }
 
     /// @inheritdoc IComputeNode
-    function markOffline(uint32[] calldata nodeIds) external onlyCommitter {
+    function markOffline(uint32[] calldata nodeIds) external pausable onlyCommitter {
         uint256 items = _checkLength(nodeIds.length);
         for (uint256 i; i < items; ++i) {
             uint32 nodeId = nodeIds[i];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {Pauses} from "../Pauses.sol";
 import {SignedBatch} from "../SignedBatch.sol";
 import {IComputeNode} from "../interfaces/IComputeNode.sol";
 import {NodeRecords} from "../libraries/NodeRecords.sol";
@@ -10,24 +10,24 @@ import {ResourceMath} from "../libraries/ResourceMath.sol";
 import {NodeSpec, Resources} from "../libraries/Types.sol";
 
 /// @title The books of nodes, read by every part of ComputeNode
-abstract contract NodeState is IComputeNode, SignedBatch, AccessManaged {
+abstract contract NodeState is IComputeNode, SignedBatch, Pauses {
     using ResourceMath for uint88;
+
+    // | - 32 | nodeCount 32 | docker 160 | paused 32 |: see Pauses
+    address internal _docker;
+    uint32 internal _nodeCount;
 
     mapping(uint32 nodeId => NodeRecords.Head) internal _heads;
     mapping(uint32 nodeId => NodeRecords.Terms) internal _terms;
     mapping(address key => NodeRecords.Hardware) internal _hardware;
     mapping(address account => bool) internal _committers;
 
-    // | - 64 | nodeCount 32 | docker 160 |
-    address internal _docker;
-    uint32 internal _nodeCount;
-
     modifier onlyCommitter() {
         if (!_committers[msg.sender]) revert CallerNotCommitter(msg.sender);
         _;
     }
 
-    constructor(address authority_) EIP712("ngpu ComputeNode", "1") AccessManaged(authority_) {}
+    constructor(address authority_) EIP712("ngpu ComputeNode", "1") Pauses(authority_) {}
 
     /// @inheritdoc IComputeNode
     function setHeartbeatCommitter(address account, bool allowed) external restricted {
@@ -92,5 +92,18 @@ abstract contract NodeState is IComputeNode, SignedBatch, AccessManaged {
     function payoutOf(uint32 nodeId) external view returns (address) {
         address wallet = _terms[nodeId].wallet;
         return wallet == address(0) ? _heads[nodeId].key : wallet;
+    }
+
+    /// @inheritdoc Pauses
+    function _bitOf(bytes4 selector) internal pure override returns (uint256) {
+        if (selector == IComputeNode.registerBatch.selector) return 0;
+        if (selector == IComputeNode.updateSpecBatch.selector) return 1;
+        if (selector == IComputeNode.markOffline.selector) return 2;
+        if (selector == IComputeNode.commitHeartbeats.selector) return 3;
+        if (selector == IComputeNode.disputeHeartbeats.selector) return 4;
+        if (selector == IComputeNode.commitUptime.selector) return 5;
+        if (selector == IComputeNode.setStatusBatch.selector) return FIRST_EXIT;
+        if (selector == IComputeNode.setWalletBatch.selector) return FIRST_EXIT + 1;
+        return NONE;
     }
 }

@@ -16,7 +16,7 @@ abstract contract Registration is Operators {
     mapping(bytes32 gpuUuid => uint32 nodeId) private _gpuNodes;
 
     /// @inheritdoc IComputeNode
-    function registerBatch(Registration[] calldata registrations, bytes[] calldata signatures) external {
+    function registerBatch(Registration[] calldata registrations, bytes[] calldata signatures) external pausable {
         uint256 items = _checkLengths(registrations.length, signatures.length);
         for (uint256 i; i < items; ++i) {
             _settleItem(i, _register(registrations[i], signatures[i]));

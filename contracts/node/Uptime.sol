@@ -36,7 +36,7 @@ abstract contract Uptime is Heartbeats {
     }
 
     /// @inheritdoc IComputeNode
-    function commitUptime(uint64 day, bytes32 root) external {
+    function commitUptime(uint64 day, bytes32 root) external pausable {
         if (!_posters[msg.sender]) revert CallerNotUptimePoster(msg.sender);
         if (root == 0) revert UptimeRootZero(day);
         // Beyond 2^64 days nothing is over; the sum stays far below 256 bits.

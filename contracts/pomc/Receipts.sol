@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {Pauses} from "../Pauses.sol";
 import {IEscrow} from "../interfaces/IEscrow.sol";
 import {IPomc} from "../interfaces/IPomc.sol";
 
 /// @title What tasks cost, a root for many of them, never above what the escrow was paid
-abstract contract Receipts is IPomc, AccessManaged {
+abstract contract Receipts is IPomc, Pauses {
+    // | lastReceipts 64 | poster 160 | paused 32 |: see Pauses
+    address private _poster;
+    uint64 private _lastReceipts;
+
     uint256 private constant MAX_TOTALS = 512;
 
     IEscrow private immutable _escrow;
@@ -15,16 +19,12 @@ abstract contract Receipts is IPomc, AccessManaged {
     mapping(uint32 nodeId => uint256) private _nodeReceipts;
     mapping(address account => uint256) private _payerReceipts;
 
-    // | - 32 | lastReceipts 64 | poster 160 |
-    address private _poster;
-    uint64 private _lastReceipts;
-
     modifier onlyPoster() {
         if (msg.sender != _poster) revert CallerNotPoster(msg.sender);
         _;
     }
 
-    constructor(address authority_, IEscrow escrow) AccessManaged(authority_) {
+    constructor(address authority_, IEscrow escrow) Pauses(authority_) {
         _escrow = escrow;
     }
 
@@ -37,6 +37,7 @@ abstract contract Receipts is IPomc, AccessManaged {
     /// @inheritdoc IPomc
     function commitReceipts(bytes32 root, bytes32[] calldata nodeTotals, bytes32[] calldata payerTotals)
         external
+        pausable
         onlyPoster
         returns (uint64 number)
     {

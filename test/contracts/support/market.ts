@@ -5,7 +5,9 @@ import {
   computeNodeAbi,
   dockerContractAbi,
   escrowAbi,
+  managerAbi,
   measureAbi,
+  pausesAbi,
   pomcAbi,
   progressAbi,
   tokenAbi,
@@ -39,15 +41,23 @@ export async function marketFixture() {
   const connection = await opChain();
   const wallets = await connection.viem.getWalletClients();
   const accounts = wallets.map((wallet) => getAddress(wallet.account.address));
-  const [deployer, treasury, keeper, committer, poster, guardian, owner, delegate, outsider] = accounts as [
-    `0x${string}`,
-    ...`0x${string}`[],
-  ] &
-    Record<number, `0x${string}`>;
-  if (!(treasury && keeper && committer && poster && guardian && owner && delegate && outsider)) {
+  const [deployer, treasury, keeper, committer, poster, guardian, owner, delegate, outsider, unpauser] =
+    accounts as [`0x${string}`, ...`0x${string}`[]] & Record<number, `0x${string}`>;
+  if (!(treasury && keeper && committer && poster && guardian && owner && delegate && outsider && unpauser)) {
     throw new Error("The simulated chain has too few accounts.");
   }
-  const people = { deployer, treasury, keeper, committer, poster, guardian, owner, delegate, outsider };
+  const people = {
+    deployer,
+    treasury,
+    keeper,
+    committer,
+    poster,
+    guardian,
+    owner,
+    delegate,
+    outsider,
+    unpauser,
+  };
   const deployment = await deployNgpu({
     connection,
     pollMs: 5,
@@ -55,6 +65,8 @@ export async function marketFixture() {
       ...periods,
       treasury,
       guardian,
+      unpauser,
+      unpauseDelaySeconds: 3_600,
       committers: [committer],
       keepers: [keeper],
       measureKeepers: [keeper],
@@ -81,11 +93,13 @@ export async function marketFixture() {
     escrow: getContract(use(escrowAbi, "Escrow")),
     pomc: getContract(use(pomcAbi, "Pomc")),
     token: getContract(use(tokenAbi, "Token")),
+    manager: getContract(use(managerAbi, "AccessManager")),
   };
+  const pausesOf = (name: keyof typeof deployment.contracts) => getContract(use(pausesAbi, name));
   const mined = async (hash: Promise<`0x${string}`>): Promise<TransactionReceipt> =>
     client.waitForTransactionReceipt({ hash: await hash });
   const { time } = connection.networkHelpers;
-  return { connection, client, deployment, people, mined, time, ...contracts };
+  return { connection, client, deployment, people, mined, time, pausesOf, ...contracts };
 }
 
 /** A deadline that no test reaches. */

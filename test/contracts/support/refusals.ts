@@ -8,11 +8,11 @@ import {
   type TransactionReceipt,
 } from "viem";
 import { abis } from "../../../services/shared/chain/abis.ts";
-import { computeNodeAbi } from "../../../services/shared/chain/generated/abi.ts";
+import { computeNodeAbi, managerAbi } from "../../../services/shared/chain/generated/abi.ts";
 import { revertDataOf } from "../../../services/shared/chain/refusal.ts";
 
 // One contract passes on the error of another, so a reason is looked up among the errors of all.
-const errors = Object.values(abis as Record<string, Abi>)
+const errors = Object.values({ ...abis, managerAbi } as Record<string, Abi>)
   .flat()
   .filter((item) => item.type === "error");
 

@@ -55,8 +55,9 @@ async function setNodeCount(market: MarketFixture, count: number): Promise<void>
   for (let place = 0; place < RING_SLOTS + 32; place++) {
     const slot = `0x${place.toString(16)}` as Hex;
     const value = (await client.getStorageAt({ address: computeNode.address, slot })) ?? "0x";
-    if (!value.endsWith(needle)) continue;
-    const word = `0x${count.toString(16).padStart(24, "0")}${needle}`;
+    // | nodeCount 32 | docker 160 | paused 32 |
+    if (value.slice(-48, -8) !== needle) continue;
+    const word = `0x${`${count.toString(16)}${needle}${"0".repeat(8)}`.padStart(64, "0")}`;
     await connection.provider.request({
       method: "hardhat_setStorageAt",
       params: [computeNode.address, slot, word],

@@ -1,0 +1,191 @@
+import { expect } from "chai";
+import { type Abi, encodeFunctionData, type Hex, toFunctionSelector } from "viem";
+import { abis, decodeReason } from "../../services/shared/chain/abis.ts";
+import { claimTreeOf } from "../../services/shared/chain/claimTree.ts";
+import { escrowAbi } from "../../services/shared/chain/generated/abi.ts";
+import { revertDataOf } from "../../services/shared/chain/refusal.ts";
+import { keyOf, loadMarket, type MarketFixture } from "./support/market.ts";
+import { expectRevert, zeroAddress, zeroHash } from "./support/refusals.ts";
+import { deposit } from "./support/workspaces.ts";
+
+const pausing = ["ComputeNode", "DockerContract", "Progress", "Measure", "Escrow", "Pomc"] as const;
+type Pausing = (typeof pausing)[number];
+
+/** What the guardian can never stop, and why. Whatever else changes something can be paused. */
+const neverPaused: Partial<Record<Pausing | "every", string[]>> = {
+  // Roles act through them, and the manager may change.
+  every: ["pause", "unpause", "setAuthority"],
+  // Contracts call them; they stop with the calls that lead there.
+  ComputeNode: [
+    ...["setHeartbeatCommitter", "setUptimePoster", "disableUptime", "setDocker", "setMeasure"],
+    ...["reserve", "release", "challengePresence"],
+  ],
+  // An owner may always end what it began.
+  DockerContract: ["setKeeper", "closeWorkspace", "closeExpired"],
+  Escrow: ["setDocker", "open", "setClock", "close", "revoke"],
+  Measure: ["setMeasureKeeper"],
+  Pomc: ["setPoster", "disableEpoch"],
+};
+/** As IPauses.Pausability has it. */
+const exit = 2;
+const week = 7 * 86_400;
+
+function selectorOf(name: Pausing, functionName: string): Hex {
+  const item = (abis[name] as Abi).find((entry) => entry.type === "function" && entry.name === functionName);
+  if (item?.type !== "function") throw new Error(`${name} has no function ${functionName}.`);
+  return toFunctionSelector(item);
+}
+
+/** Whether a call is stopped as paused. Zeros decode to empty lists and zero values of any type. */
+async function isStopped(market: MarketFixture, to: Hex, selector: Hex): Promise<boolean> {
+  const data = `${selector}${"0".repeat(64 * 40)}` as Hex;
+  const fault = await market.client.call({ to, data, account: market.people.outsider }).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (fault === undefined) return false;
+  const reason = decodeReason(revertDataOf(fault) ?? "0x");
+  if (reason.name !== "FunctionPaused") return false;
+  expect(reason.args).to.deep.equal({ selector });
+  return true;
+}
+
+describe("Pauses", () => {
+  for (const name of pausing) {
+    it(`of ${name}: each function can be stopped, alone, but for those that must go on`, async () => {
+      const market = await loadMarket();
+      const { people } = market;
+      const contract = market.pausesOf(name);
+      const changing = (abis[name] as Abi).flatMap((item) =>
+        item.type === "function" && item.stateMutability === "nonpayable" ? [item.name] : [],
+      );
+      const never = [...(neverPaused.every ?? []), ...(neverPaused[name] ?? [])];
+      expect(changing).to.include.members(never);
+      for (const functionName of never) {
+        expect(await contract.read.pausabilityOf([selectorOf(name, functionName)]), functionName).to.equal(0);
+      }
+      const selectors = changing
+        .filter((item) => !never.includes(item))
+        .map((item) => selectorOf(name, item));
+
+      const before = await market.connection.networkHelpers.takeSnapshot();
+      for (const paused of selectors) {
+        await contract.write.pause([[paused]], { account: people.guardian });
+        for (const selector of selectors) {
+          expect(await contract.read.isPaused([selector])).to.equal(selector === paused);
+          // A claim looks at its epoch first; "stops claims" tells of it.
+          if (name === "Pomc" && (await contract.read.pausabilityOf([selector])) === exit) continue;
+          expect(await isStopped(market, contract.address, selector), `${selector} while ${paused}`).to.equal(
+            selector === paused,
+          );
+        }
+        await before.restore();
+      }
+    });
+  }
+
+  it("are the guardian's to make at once, and the unpauser's to end after the delay", async () => {
+    const market = await loadMarket();
+    const { escrow, people, time } = market;
+    const selectors = [selectorOf("Escrow", "deposit"), selectorOf("Escrow", "settle")];
+    for (const caller of [people.outsider, people.unpauser, people.poster, people.keeper]) {
+      await expectRevert(escrow.write.pause([selectors], { account: caller }), "AccessManagedUnauthorized", {
+        caller,
+      });
+    }
+    await escrow.write.pause([selectors], { account: people.guardian });
+    for (const caller of [people.outsider, people.guardian]) {
+      await expectRevert(
+        escrow.write.unpause([selectors], { account: caller }),
+        "AccessManagedUnauthorized",
+        {
+          caller,
+        },
+      );
+    }
+    const account = people.unpauser;
+    const data = encodeFunctionData({ abi: escrowAbi, functionName: "unpause", args: [selectors] });
+    await expectRevert(escrow.write.unpause([selectors], { account }), "AccessManagerNotScheduled");
+    await market.manager.write.schedule([escrow.address, data, 0], { account });
+    await expectRevert(escrow.write.unpause([selectors], { account }), "AccessManagerNotReady");
+    await time.increase(market.deployment.parameters.unpauseDelaySeconds);
+    await escrow.write.unpause([selectors], { account });
+    for (const selector of selectors) expect(await escrow.read.isPaused([selector])).to.equal(false);
+    await deposit(market, people.owner, 1n);
+  });
+
+  it("of exits end by themselves after a week, and leave them a week at least; those of entries do not end", async () => {
+    const market = await loadMarket();
+    const { escrow, people, time } = market;
+    const [entry, withdrawal] = [selectorOf("Escrow", "deposit"), selectorOf("Escrow", "withdraw")];
+    await deposit(market, people.owner, 10n);
+    const guardian = { account: people.guardian };
+    await escrow.write.pause([[entry, withdrawal]], guardian);
+    const pausedAt = await time.latest();
+    const withdraw = () => escrow.write.withdraw([1n, people.owner], { account: people.owner });
+    await expectRevert(withdraw(), "FunctionPaused", { selector: withdrawal });
+    await time.increaseTo(pausedAt + week - 2);
+    // A pause of what is paused does not make it longer.
+    await escrow.write.pause([[withdrawal]], guardian);
+    await time.increaseTo(pausedAt + week);
+    await withdraw();
+    expect(await escrow.read.isPaused([withdrawal])).to.equal(false);
+    await expectRevert(escrow.write.pause([[withdrawal]], guardian), "ExitPausedLately", {
+      selector: withdrawal,
+      pausableAt: BigInt(pausedAt + 2 * week),
+    });
+    await time.increaseTo(pausedAt + 2 * week - 2);
+    await withdraw();
+    await time.increaseTo(pausedAt + 2 * week);
+    expect(await escrow.read.isPaused([entry])).to.equal(true);
+    await escrow.write.pause([[withdrawal]], guardian);
+    await expectRevert(withdraw(), "FunctionPaused", { selector: withdrawal });
+  });
+
+  it("refuse what cannot be paused, and take nothing of the rest", async () => {
+    const { escrow, people } = await loadMarket();
+    const [known, unknown] = [selectorOf("Escrow", "deposit"), selectorOf("Escrow", "revoke")];
+    const guardian = { account: people.guardian };
+    await expectRevert(escrow.write.pause([[known, unknown]], guardian), "FunctionNotPausable", {
+      selector: unknown,
+    });
+    await expectRevert(escrow.read.isPaused([unknown]), "FunctionNotPausable", { selector: unknown });
+    expect(await escrow.read.isPaused([known])).to.equal(false);
+  });
+
+  it("stop claims from every epoch, each way of claiming alone, and open them again", async () => {
+    const market = await loadMarket();
+    const { pomc, people, time, deployment } = market;
+    const shares = [1n, 2n, 3n].map((cumulative, place) => ({
+      account: keyOf(`paid ${place}`).address as Hex,
+      cumulative,
+    }));
+    const tree = claimTreeOf(shares);
+    const { genesis, epochSeconds, activationDelay } = deployment.parameters;
+    for (const number of [1, 2]) {
+      await time.increaseTo(genesis + number * epochSeconds);
+      await pomc.write.postEpoch([BigInt(number), tree.root, 6n, zeroHash], { account: people.poster });
+    }
+    await time.increase(activationDelay);
+    const claim = (number: bigint, place: number) => {
+      const share = shares[place];
+      if (share === undefined) throw new Error("There is no such share.");
+      return pomc.write.claim([number, share.account, share.cumulative, tree.proofOf(place)]);
+    };
+    const many = tree.manyOf([0, 1, 2]);
+    const claimMany = () => pomc.write.claimMany([1n, many.grants, many.proof, many.flags]);
+    // Epoch 1 is open before the pause, epoch 2 is not.
+    await claim(1n, 0);
+    const [one, all] = [selectorOf("Pomc", "claim"), selectorOf("Pomc", "claimMany")];
+    await pomc.write.pause([[one]], { account: people.guardian });
+    const pausedAt = await time.latest();
+    for (const number of [1n, 2n]) await expectRevert(claim(number, 1), "FunctionPaused", { selector: one });
+    await claimMany();
+    for (const number of [1n, 2n]) await expectRevert(claim(number, 1), "FunctionPaused", { selector: one });
+    await pomc.write.pause([[all]], { account: people.guardian });
+    await expectRevert(claimMany(), "FunctionPaused", { selector: all });
+    await time.increaseTo(pausedAt + week);
+    for (const number of [1n, 2n]) await claim(number, 1);
+    expect(await market.token.read.balanceOf([shares[2]?.account ?? zeroAddress])).to.equal(3n);
+  });
+});
