@@ -19,6 +19,7 @@ import { keyRoutes } from "./routes/keys.ts";
 import { marketRoutes } from "./routes/market.ts";
 import { orderRoutes } from "./routes/orders.ts";
 import { publishRoutes } from "./routes/publish.ts";
+import { receiptRoutes } from "./routes/receipts.ts";
 import { rewardRoutes } from "./routes/rewards.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { workspaceRoutes } from "./routes/workspaces.ts";
@@ -35,6 +36,7 @@ export function endpointsOf(deps: ApiDeps): Endpoint[] {
     ...workspaceRoutes(deps),
     ...orderRoutes(deps),
     ...taskRoutes(deps),
+    ...receiptRoutes(deps),
     ...chatRoutes(deps),
     ...marketRoutes(deps),
     ...rewardRoutes(deps),

@@ -1,6 +1,6 @@
 import { type Hex, keccak256, stringToHex } from "viem";
 import type { Leaf } from "../shared/chain/claimTree.ts";
-import { toJson } from "../shared/json.ts";
+import { canonicalJson } from "../shared/json.ts";
 import type { NodeShare } from "./score.ts";
 
 /** Everything an epoch's root rests on; its hash is posted beside the root. */
@@ -19,14 +19,5 @@ export type EpochDocument = {
 
 /** keccak256 of the document as JSON with sorted keys and decimal amounts. */
 export function hashDocument(document: EpochDocument): Hex {
-  return keccak256(stringToHex(canonical(JSON.parse(toJson(document)))));
-}
-
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
-  if (value !== null && typeof value === "object") {
-    const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-    return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${canonical(field)}`).join(",")}}`;
-  }
-  return JSON.stringify(value);
+  return keccak256(stringToHex(canonicalJson(document)));
 }

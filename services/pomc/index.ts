@@ -13,6 +13,7 @@ import { type Loop, startLoop } from "../shared/loop.ts";
 import { createRegistry } from "../shared/metrics.ts";
 import { closeEpochs } from "./close.ts";
 import { readPomcEnv } from "./env.ts";
+import { receiptRound } from "./receipts/commit.ts";
 import { epochToPost } from "./store.ts";
 
 await start(async () => {
@@ -59,7 +60,12 @@ await start(async () => {
           const number = await postEpoch({ pool, sender, logger });
           if (number !== undefined) posted.set(number);
         });
-        await loop.done;
+        const every = deployment.parameters.epochSeconds;
+        const receipts = startLoop(
+          { name: "receipts", logger, signal: leaderSignal, interval: 2_000 },
+          receiptRound({ pool, sender, logger, every }),
+        );
+        await Promise.all([loop.done, receipts.done]);
         leading.set(0);
       },
     });

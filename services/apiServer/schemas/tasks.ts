@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isoTime, nextPage, workspaceIdText } from "./common.ts";
+import { amount, isoTime, nextPage, tier, txHash, workspaceIdText } from "./common.ts";
 
 /** A path in the container that means there what it means here. */
 export const containerPath = z
@@ -52,6 +52,34 @@ export const taskPage = z.object({
   after: z.uuid().optional().meta({ description: "Continue after this task" }),
   workspaceId: workspaceIdText.optional(),
 });
+
+export const receiptAnswer = z
+  .object({
+    taskId: z.string(),
+    receipt: z
+      .object({
+        taskHash: z.string().meta({ description: "keccak256 of the task's id" }),
+        payer: z.string(),
+        nodeId: z.number().int(),
+        workspaceId: z.string(),
+        replica: z.number().int(),
+        lease: z.number().int(),
+        finishedAt: z.string().meta({ description: "Unix time in milliseconds" }),
+        durationMs: z.number().int(),
+        succeeded: z.boolean(),
+        amount: amount("What the task cost: its lease's rate for as long as it took, token units"),
+        resultHash: z.string().meta({
+          description: "keccak256 of { result, taskId } as JSON with sorted fields and no space",
+        }),
+      })
+      .meta({ description: "The fields of the leaf, in their order" }),
+    batch: z.string().meta({ description: "Number of the batch: Pomc.receiptsRootOf" }),
+    root: z.string(),
+    proof: z.array(z.string()).meta({ description: "The leaf's siblings, lowest first" }),
+    txHash,
+    tier,
+  })
+  .meta({ id: "Receipt" });
 
 export const chatRequest = z
   .looseObject({

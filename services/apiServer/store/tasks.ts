@@ -1,3 +1,4 @@
+import { resultHashOf } from "../../shared/chain/receiptTree.ts";
 import type { Queryable } from "../../shared/db/pool.ts";
 import { toJson } from "../../shared/json.ts";
 
@@ -66,13 +67,13 @@ export type TaskEnd = {
 export async function endTask(db: Queryable, id: string, end: TaskEnd): Promise<void> {
   await db.query(
     `update app.task set status = $2, node_id = $3, replica = $4, lease = $5, http_status = $6, result = $7,
-       error_code = $8, error_message = $9, finished_at = now(), duration_ms = $10,
+       error_code = $8, error_message = $9, finished_at = now(), duration_ms = $10, result_hash = $11,
        idempotency_key = case when $8 = 'no_replica' then null else idempotency_key end
      where id = $1 and status in ('queued', 'running')`,
     [
       ...[id, end.status, end.served?.nodeId ?? null, end.served?.replica ?? null, end.served?.lease ?? null],
       ...[end.httpStatus ?? null, end.result === undefined ? null : toJson(end.result)],
-      ...[end.error?.code ?? null, end.error?.message ?? null, end.durationMs],
+      ...[end.error?.code ?? null, end.error?.message ?? null, end.durationMs, resultHashOf(id, end.result)],
     ],
   );
 }

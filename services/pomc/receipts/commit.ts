@@ -1,0 +1,66 @@
+import type { Sender } from "../../shared/chain/send.ts";
+import type { Database } from "../../shared/db/pool.ts";
+import { NgpuError } from "../../shared/errors.ts";
+import type { Logger } from "../../shared/logger.ts";
+import { makeBatch } from "./decide.ts";
+import {
+  type BatchToCommit,
+  batchToCommit,
+  dropBatch,
+  isBatchDue,
+  leasesToSettle,
+  paidFor,
+  saveBatch,
+  servedTasks,
+} from "./store.ts";
+
+type Deps = { pool: Database; sender: Sender; logger: Logger /** Seconds between batches. */; every: number };
+
+/**
+ * A round that commits the receipts of tasks, a batch at a time. The leases that served them are settled first, so that
+ * what the tasks cost has been paid. A batch that the contract refuses, since a refund came between, is made anew.
+ */
+export function receiptRound(deps: Deps): () => Promise<void> {
+  const { pool } = deps;
+  // A settlement shows in the safe head's rows only minutes later, so they do not say whether one is needed again.
+  let settledAt = Number.NEGATIVE_INFINITY;
+  return async () => {
+    const waiting = await batchToCommit(pool);
+    if (waiting !== null) return commit(deps, waiting);
+    if (!(await isBatchDue(pool, deps.every))) return;
+    if (performance.now() - settledAt >= deps.every * 1_000 && (await settle(deps))) {
+      settledAt = performance.now();
+    }
+    const tasks = await servedTasks(pool);
+    const batch = makeBatch(tasks, await paidFor(pool, tasks));
+    if (batch === undefined) return;
+    await saveBatch(pool, batch);
+    await commit(deps, batch);
+  };
+}
+
+/** Gives whether there was anything to settle. */
+async function settle({ pool, sender }: Deps): Promise<boolean> {
+  const leases = await leasesToSettle(pool);
+  if (leases.length === 0) return false;
+  await sender.send({ kind: "pomc.settle", contract: "Escrow", functionName: "settle", args: [leases] });
+  return true;
+}
+
+async function commit({ pool, sender, logger }: Deps, batch: BatchToCommit): Promise<void> {
+  const { root, nodeTotals, payerTotals } = batch;
+  try {
+    const { hash } = await sender.send({
+      kind: "pomc.commitReceipts",
+      contract: "Pomc",
+      functionName: "commitReceipts",
+      args: [root, nodeTotals, payerTotals],
+      dedupeKey: `receipts:${root}`,
+    });
+    logger.info({ event: "receipts_committed", root, nodes: nodeTotals.length, txHash: hash });
+  } catch (error) {
+    if (!(error instanceof NgpuError) || error.code !== "chain_refused") throw error;
+    logger.warn({ event: "receipts_refused", root, error });
+    await dropBatch(pool, root);
+  }
+}
