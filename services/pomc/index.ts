@@ -63,7 +63,7 @@ await start(async () => {
         const every = deployment.parameters.epochSeconds;
         const receipts = startLoop(
           { name: "receipts", logger, signal: leaderSignal, interval: 2_000 },
-          receiptRound({ pool, sender, logger, every }),
+          receiptRound({ pool, sender, logger, every, patience: 2 * every }),
         );
         await Promise.all([loop.done, receipts.done]);
         leading.set(0);

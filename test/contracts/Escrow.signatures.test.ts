@@ -22,7 +22,13 @@ function compactOf(signature: Hex): Hex {
   return `${r}${toHex(BigInt(s) | (BigInt(yParity) << 255n), { size: 32 }).slice(2)}`;
 }
 
-const authorize = (market: MarketFixture, message: Message, signature: Hex, account?: Address, gas?: bigint) =>
+const authorize = (
+  market: MarketFixture,
+  message: Message,
+  signature: Hex,
+  account?: Address,
+  gas?: bigint,
+) =>
   market.escrow.write.authorize([message, signature], {
     ...(account === undefined ? {} : { account }),
     ...(gas === undefined ? {} : { gas }),
@@ -64,11 +70,9 @@ describe("Escrow: signatures", () => {
     }
     const expiry = await market.time.latest();
     const late = { ...message, expiry };
-    await expectRevert(
-      authorize(market, late, await signAuthorization(market, late)),
-      "SignatureExpired",
-      { deadline: BigInt(expiry) },
-    );
+    await expectRevert(authorize(market, late, await signAuthorization(market, late)), "SignatureExpired", {
+      deadline: BigInt(expiry),
+    });
     await authorize(market, message, good);
   });
 
@@ -136,7 +140,12 @@ describe("Escrow: signatures", () => {
     const market = await loadMarket();
     const { token, escrow, people, deployment, time } = market;
     await token.write.transfer([partner.address, 1_000n], { account: people.treasury });
-    const domain = { name: "ngpu", version: "1", chainId: deployment.chainId, verifyingContract: token.address };
+    const domain = {
+      name: "ngpu",
+      version: "1",
+      chainId: deployment.chainId,
+      verifyingContract: token.address,
+    };
     const types = {
       Permit: ["owner", "spender", "value", "nonce", "deadline"].map((name, index) => {
         return { name, type: index < 2 ? "address" : "uint256" };
@@ -164,10 +173,7 @@ describe("Escrow: signatures", () => {
     await refuse(pay(await sign({ message: { nonce: 1n } })));
     await refuse(pay(good, 301n));
     const now = BigInt(await time.latest());
-    await expectRevert(
-      pay(await sign({ message: { deadline: now } }), 300n, now),
-      "ERC2612ExpiredSignature",
-    );
+    await expectRevert(pay(await sign({ message: { deadline: now } }), 300n, now), "ERC2612ExpiredSignature");
     const other = { ...good, v: good.v === 27 ? 28 : 27, s: toHex(order - BigInt(good.s), { size: 32 }) };
     await expectRevert(pay(other), "ECDSAInvalidSignatureS");
     await pay(good);

@@ -43,7 +43,10 @@ describe("Token", () => {
     );
     await token.write.mint([people.outsider, rest], { account: people.keeper });
     expect(await token.read.totalSupply()).to.equal(await token.read.cap());
-    await expectRevert(token.write.mint([people.outsider, 1n], { account: people.keeper }), "TokenCapExceeded");
+    await expectRevert(
+      token.write.mint([people.outsider, 1n], { account: people.keeper }),
+      "TokenCapExceeded",
+    );
   });
 
   it("keeps minted as it is when its holder burns, and no more than it has", async () => {

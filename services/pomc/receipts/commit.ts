@@ -14,7 +14,15 @@ import {
   servedTasks,
 } from "./store.ts";
 
-type Deps = { pool: Database; sender: Sender; logger: Logger /** Seconds between batches. */; every: number };
+type Deps = {
+  pool: Database;
+  sender: Sender;
+  logger: Logger;
+  /** Seconds between batches. */
+  every: number;
+  /** Seconds for which a task waits until its lease is settled. */
+  patience: number;
+};
 
 /**
  * A round that commits the receipts of tasks, a batch at a time. The leases that served them are settled first, so that
@@ -31,7 +39,7 @@ export function receiptRound(deps: Deps): () => Promise<void> {
     if (performance.now() - settledAt >= deps.every * 1_000 && (await settle(deps))) {
       settledAt = performance.now();
     }
-    const tasks = await servedTasks(pool);
+    const tasks = await servedTasks(pool, deps.patience);
     const batch = makeBatch(tasks, await paidFor(pool, tasks));
     if (batch === undefined) return;
     await saveBatch(pool, batch);

@@ -9,6 +9,8 @@ export type ServedTask = Omit<Receipt, "taskHash" | "amount"> & {
   id: string;
   /** What the lease costs, token units (1e-18) a second. */
   rate: bigint;
+  /** Whether its lease still runs and is to be settled first, should less have been paid than the task cost. */
+  waits: boolean;
 };
 
 /** What was paid and no receipt stands for yet, token units: by lease (`workspace/replica/lease`), payer and node. */
@@ -35,10 +37,10 @@ export const leaseKey = (ref: { workspaceId: bigint; replica: number; lease: num
 
 /**
  * A batch of receipts for tasks in the order given. A task costs its lease's rate for as long as it took, but all tasks
- * of a lease, a payer or a node together no more than was paid: those that come later then cost less. Stops before a task that
- * would take the batch beyond what Pomc takes at once.
+ * of a lease, a payer or a node together no more than was paid: those that come later then cost less, or wait. Stops before a
+ * task that would take the batch beyond what Pomc takes at once.
  *
- * @returns undefined for no tasks.
+ * @returns undefined when no task gets its receipt.
  */
 export function makeBatch(tasks: readonly ServedTask[], paid: Paid): Batch | undefined {
   const leases = new Map(paid.leases);
@@ -47,11 +49,13 @@ export function makeBatch(tasks: readonly ServedTask[], paid: Paid): Batch | und
   const nodeTotals = new Map<number, bigint>();
   const payerTotals = new Map<Hex, bigint>();
   const receipts: (Receipt & { taskId: string })[] = [];
-  for (const { id, rate, ...task } of tasks) {
+  for (const { id, rate, waits, ...task } of tasks) {
     if (!fits(nodeTotals, task.nodeId) || !fits(payerTotals, task.payer)) break;
     const key = leaseKey(task);
     const left = [leases.get(key), payers.get(task.payer), nodes.get(task.nodeId)].map((sum) => sum ?? 0n);
-    const amount = least((rate * BigInt(task.durationMs)) / 1_000n, ...left);
+    const cost = (rate * BigInt(task.durationMs)) / 1_000n;
+    const amount = least(cost, ...left);
+    if (waits && amount < cost) continue;
     add(leases, key, -amount);
     add(payers, task.payer, -amount);
     add(nodes, task.nodeId, -amount);

@@ -38,7 +38,7 @@ const served = `
   ),
   served as (
     select task.id, task.status, task.finished_at, task.duration_ms, task.result_hash, lease.workspace_id, lease.replica,
-           lease.lease, lease.node_id, lease.rate, lease.running, lease.closed, lease.clock_since, spending.owner
+           lease.lease, lease.node_id, lease.rate, lease.running and not lease.closed as running, spending.owner
       from safe
       join app.task on task.finished_at <= safe.time and task.node_id is not null and task.result_hash is not null
       join chain.lease_history as lease on lease.workspace_id = task.workspace_id and lease.replica = task.replica
@@ -48,19 +48,22 @@ const served = `
      where not exists (select from app.receipt where receipt.task_id = task.id)
   )`;
 
-/** Running leases that served tasks which they were not settled for since: what to settle before there are receipts. */
+/** Running leases that served tasks which have no receipts: what to settle before they do. */
 export async function leasesToSettle(database: Database): Promise<LeaseRef[]> {
   const { rows } = await database.query<{ workspace_id: bigint; replica: number; lease: number }>(
     `${served}
      select workspace_id::numeric, replica::float8, lease::float8 from served
-      where running and not closed and to_timestamp(clock_since) < finished_at
-      group by workspace_id, replica, lease limit 500`,
+      where running group by workspace_id, replica, lease limit 500`,
   );
   return rows.map((row) => ({ workspaceId: row.workspace_id, replica: row.replica, lease: row.lease }));
 }
 
-/** Tasks that can have receipts, oldest first: their leases are settled beyond them. */
-export async function servedTasks(database: Database): Promise<ServedTask[]> {
+/**
+ * Tasks without receipts, oldest first.
+ *
+ * @param patience Seconds for which a task waits until its lease is settled.
+ */
+export async function servedTasks(database: Database, patience: number): Promise<ServedTask[]> {
   const { rows } = await database.query<{
     id: string;
     status: string;
@@ -73,13 +76,14 @@ export async function servedTasks(database: Database): Promise<ServedTask[]> {
     node_id: number;
     rate: bigint;
     owner: Hex;
+    waits: boolean;
   }>(
     `${served}
      select id, status, floor(extract(epoch from finished_at) * 1000)::float8 as finished_at, duration_ms::float8,
-            result_hash, workspace_id::numeric, replica::float8, lease::float8, node_id::float8, rate, owner
-       from served where closed or not running or to_timestamp(clock_since) >= finished_at
-      order by served.finished_at, id limit $1`,
-    [tasksAtOnce],
+            result_hash, workspace_id::numeric, replica::float8, lease::float8, node_id::float8, rate, owner,
+            running and served.finished_at > now() - make_interval(secs => $2) as waits
+       from served order by served.finished_at, id limit $1`,
+    [tasksAtOnce, patience],
   );
   return rows.map((row) => ({
     id: row.id,
@@ -93,6 +97,7 @@ export async function servedTasks(database: Database): Promise<ServedTask[]> {
     succeeded: row.status === "succeeded",
     resultHash: row.result_hash,
     rate: row.rate,
+    waits: row.waits,
   }));
 }
 

@@ -15,6 +15,7 @@ const task = fc
     rate: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
     durationMs: fc.nat({ max: 10_000_000 }),
     succeeded: fc.boolean(),
+    waits: fc.boolean(),
   })
   .map(
     ({ payer, replica, ...others }): ServedTask => ({
@@ -56,7 +57,10 @@ describe("task receipts", () => {
         paid,
         (tasks, left) => {
           const batch = makeBatch(tasks, left);
-          if (batch === undefined) throw new Error("There were tasks.");
+          if (batch === undefined) {
+            expect(tasks.every(({ waits }) => waits)).to.equal(true);
+            return;
+          }
           const { receipts } = batch;
           const spent = (of: (receipt: (typeof receipts)[number]) => unknown, key: unknown) =>
             receipts
@@ -92,12 +96,35 @@ describe("task receipts", () => {
       { length: 600 },
       (_, index): ServedTask => ({
         ...{ id: `${index}`, payer: payerOf(0), workspaceId: 1n, replica: 0, lease: 1, nodeId: index + 1 },
-        ...{ finishedAt: 1n, durationMs: 1_000, succeeded: true, resultHash: keccak256("0x"), rate: 1n },
+        ...{
+          finishedAt: 1n,
+          durationMs: 1_000,
+          succeeded: true,
+          resultHash: keccak256("0x"),
+          rate: 1n,
+          waits: false,
+        },
       }),
     );
     const nothing = { leases: new Map(), payers: new Map(), nodes: new Map() };
     expect(makeBatch(tasks, nothing)?.receipts.length).to.equal(512);
     expect(makeBatch([], nothing)).to.equal(undefined);
+  });
+
+  it("wait while their lease runs and less was paid than they cost, and come in a later batch", () => {
+    const cost = { durationMs: 5_000, rate: 2n };
+    const one: ServedTask = {
+      ...{ id: "one", payer: payerOf(0), workspaceId: 1n, replica: 0, lease: 1, nodeId: 1, waits: true },
+      ...{ finishedAt: 1n, succeeded: true, resultHash: keccak256("0x"), ...cost },
+    };
+    const left = (amount: bigint) => ({
+      leases: new Map([[leaseKey(one), amount]]),
+      payers: new Map([[one.payer, 100n]]),
+      nodes: new Map([[1, 100n]]),
+    });
+    expect(makeBatch([one], left(9n))).to.equal(undefined);
+    expect(makeBatch([one], left(10n))?.total).to.equal(10n);
+    expect(makeBatch([{ ...one, waits: false }], left(9n))?.total).to.equal(9n);
   });
 
   it("hash a result with its task, however its fields are ordered", () => {
