@@ -1,5 +1,7 @@
 import { Command, Option } from "commander";
 import { start } from "../../services/shared/lifecycle.ts";
+import { strategyTexts } from "../../services/shared/placement/wishes.ts";
+import { explainPlacement } from "./explain.ts";
 import { verifyPlacement } from "./verifyPlacement.ts";
 import { verifyReceipt } from "./verifyReceipt.ts";
 
@@ -26,6 +28,37 @@ verify
   .option("--rpc-url <url>", "the chain to ask; what the API names when left out")
   .option("--json", "print one JSON object", false)
   .action(verifyReceipt);
+
+program
+  .command("explain")
+  .description("says where a workspace could go now, and why not elsewhere")
+  .argument("[file]", "JSON as POST /v1/workspaces takes it, - for stdin; the options when left out")
+  .option(
+    "--api <url>",
+    "the partner API; NGPU_API when left out",
+    process.env.NGPU_API ?? "http://127.0.0.1:8080",
+  )
+  .option("--gpus <count>", "GPUs of one replica")
+  .option("--gpu-model <name>", "as the driver prints it")
+  .option("--vram-gib <gib>", "least memory of one GPU")
+  .option("--capability <version>", "least CUDA compute capability, such as 9.0")
+  .option("--cpu <cores>", "cores of one replica", "1")
+  .option("--memory-mib <mib>", "memory of one replica", "1024")
+  .option("--disk-gib <gib>", "disk of one replica", "1")
+  .option("--ports <count>", "ports of one replica", "1")
+  .option("--region <code>", "two capital letters, ISO 3166-1")
+  .option("--max-price <units>", "highest price, token units a second", "18446744073709551615")
+  .option("--replicas <count>", "how many copies", "1")
+  .option("--image <reference>", "reference@sha256:…")
+  .option("--image-affinity <kind>", "any, prefer or require nodes that have the image")
+  .option("--strategy <name>", Object.keys(strategyTexts).join(", "))
+  .option("--pack", "replicas come together instead of keeping apart")
+  .option("--latency-ms <ms>", "highest measured latency")
+  .option("--down-mbps <mbps>", "least measured download bandwidth")
+  .option("--up-mbps <mbps>", "least measured upload bandwidth")
+  .option("--uptime-percent <percent>", "least share of heartbeat slots it was present in")
+  .option("--json", "print the API's answer", false)
+  .action(explainPlacement);
 
 await start(async () => {
   await program.parseAsync();

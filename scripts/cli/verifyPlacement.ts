@@ -3,6 +3,7 @@ import { createPool } from "../../services/shared/db/pool.ts";
 import { databaseEnv, readEnv } from "../../services/shared/env.ts";
 import { InputError } from "../../services/shared/errors.ts";
 import { toJson } from "../../services/shared/json.ts";
+import { defaultStrategy } from "../../services/shared/placement/wishes.ts";
 
 type Options = { databaseUrl?: string; json: boolean };
 
@@ -38,6 +39,7 @@ function inWords(replay: Replay): string {
     verdict,
     `Workspace ${workspaceId}, replica ${replica}, at block ${block.number} ${block.hash}, place ${place}, ` +
       `excluded: ${excluded.length === 0 ? "none" : excluded.join(", ")}.`,
+    `Strategy ${replay.wishes.strategy ?? defaultStrategy}; wishes: ${toJson(replay.wishes)}.`,
     "Ranking as recomputed:",
     ...recomputed.ranking.map((ranked, index) => `  ${index + 1}. ${toJson(ranked)}`),
     `Refused: ${toJson(recomputed.refusals)}`,

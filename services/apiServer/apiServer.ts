@@ -14,6 +14,7 @@ import type { ApiDeps } from "./deps.ts";
 import type { ApiEnv } from "./env.ts";
 import { createGateway } from "./gatewayClient.ts";
 import { connectCounters, createLimits, defaultLimits, type Limits } from "./limits.ts";
+import { createMatchClient } from "./matchClient.ts";
 import { createWriter } from "./onchain.ts";
 import { sweepTasks } from "./store/tasks.ts";
 import { holdRunnerLock } from "./taskLock.ts";
@@ -64,6 +65,7 @@ export async function startApiServer(
       probeImage: env.PROBE_IMAGE,
     },
     gateway,
+    match: createMatchClient(env.MATCH_URLS),
     tasks,
     logger,
   };

@@ -17,6 +17,7 @@ import { escrowRoutes } from "./routes/escrow.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { marketRoutes } from "./routes/market.ts";
+import { matchRoutes } from "./routes/match.ts";
 import { orderRoutes } from "./routes/orders.ts";
 import { publishRoutes } from "./routes/publish.ts";
 import { receiptRoutes } from "./routes/receipts.ts";
@@ -39,6 +40,7 @@ export function endpointsOf(deps: ApiDeps): Endpoint[] {
     ...receiptRoutes(deps),
     ...chatRoutes(deps),
     ...marketRoutes(deps),
+    ...matchRoutes(deps),
     ...rewardRoutes(deps),
   ];
 }

@@ -4,6 +4,7 @@ import type { Deployment } from "../shared/chain/deployment.ts";
 import type { Database } from "../shared/db/pool.ts";
 import type { Logger } from "../shared/logger.ts";
 import type { Gateway } from "./gatewayClient.ts";
+import type { MatchClient } from "./matchClient.ts";
 import type { Writer } from "./onchain.ts";
 import type { TaskRunner } from "./taskRunner.ts";
 
@@ -19,6 +20,7 @@ export type ApiDeps = {
   publicUrl: string;
   network: { rpcUrls: string[]; matchUrls: string[]; gatewayUrls: string[]; probeImage: string };
   gateway: Gateway;
+  match: MatchClient;
   tasks: TaskRunner;
   logger: Logger;
 };

@@ -2,6 +2,7 @@ import { type Hex, keccak256, stringToHex } from "viem";
 import { codeOf, policies } from "../shared/chain/names.ts";
 import { regionBytes, type WorkspaceSpec } from "../shared/chain/workspaceSpec.ts";
 import { InputError } from "../shared/errors.ts";
+import type { PlacementQuestion } from "../shared/placement/question.ts";
 import { workspaceConfig } from "../shared/workspaceConfig.ts";
 import type { NewWorkspace } from "./schemas/workspaces.ts";
 
@@ -19,6 +20,7 @@ export function publication(wish: NewWorkspace, now: number): { spec: WorkspaceS
       env: wish.env,
       ports: wish.ports,
       health: wish.health,
+      ...(wish.placement === undefined ? {} : { placement: wish.placement }),
     }),
   );
   const expiresAt = wish.expiresAt === undefined ? 0 : Math.floor(Date.parse(wish.expiresAt) / 1000);
@@ -50,6 +52,21 @@ export function publication(wish: NewWorkspace, now: number): { spec: WorkspaceS
       expiresAt,
       configHash: keccak256(stringToHex(config)),
     },
+  };
+}
+
+/** What match is asked about a publication. */
+export function questionOf(spec: WorkspaceSpec, wish: NewWorkspace): PlacementQuestion {
+  return {
+    image: spec.image,
+    replicas: wish.replicas,
+    gpuModel: /^0x0+$/.test(spec.gpuModel) ? null : (spec.gpuModel as string),
+    minVramMib: spec.minVramMib,
+    minComputeCapability: spec.minComputeCapability,
+    region: wish.region ?? null,
+    wanted: spec.resources,
+    maxPricePerSecond: spec.maxPricePerSecond.toString(),
+    wishes: wish.placement ?? {},
   };
 }
 

@@ -68,16 +68,6 @@ export type PlacementRequest = {
   maxPricePerSecond: bigint;
 };
 
-/** What a request that says nothing of it asks for. */
-export const unasked = {
-  imageAffinity: "none",
-  replicas: "spread",
-  minDownMbps: 0,
-  minUpMbps: 0,
-  minUptimePermille: 0,
-  maxLatencyTenthMs: null,
-} as const satisfies Partial<PlacementRequest>;
-
 export type Strategy = {
   /** Lower is better; never NaN. Pure, and of the node alone, so that an index can keep nodes in its order. */
   score: (node: FleetNode) => number;

@@ -10,6 +10,8 @@ import { runService, type ServiceContext, start } from "../shared/lifecycle.ts";
 import { createRegistry } from "../shared/metrics.ts";
 import { connectRedis, requireRedis } from "../shared/queue.ts";
 import { type MatchEnv, readMatchEnv } from "./env.ts";
+import { serveExplain } from "./explainRoute.ts";
+import { createFleetSync } from "./fleetSync.ts";
 import { startMatch } from "./match.ts";
 
 await start(async () => {
@@ -41,10 +43,23 @@ async function main(context: ServiceContext, env: MatchEnv, deployment: Deployme
       details: { redis: redis.status, instance: env.INSTANCE },
     };
   };
-  const server = createServer(createApp({ health, registry }));
+  const fleetNow = createFleetSync(pool);
+  const app = createApp({ health, registry });
+  serveExplain(app, fleetNow, logger);
+  const server = createServer(app);
   // Before the sessions, so that these are closed first when the service stops.
   const { url } = await listen(server, { host: env.HOST, port: env.PORT }, context);
-  const match = await startMatch({ context, env, deployment, pool, redis, sender, registry, server });
+  const match = await startMatch({
+    context,
+    env,
+    deployment,
+    pool,
+    redis,
+    sender,
+    registry,
+    server,
+    fleetNow,
+  });
   serving = true;
   listenForChanges({
     ...{ url: env.DATABASE_URL, channels: [chainChannel, appChannel], logger, signal },

@@ -9,6 +9,7 @@ import { InputError } from "../shared/errors.ts";
 import type { ServiceContext } from "../shared/lifecycle.ts";
 import type { MatchEnv } from "./env.ts";
 import { startFailover } from "./failover.ts";
+import type { IndexedFleet } from "./fleetSync.ts";
 import { startHeartbeats, takeHeartbeat } from "./heartbeats.ts";
 import { hearAboutRound, startInstruct } from "./instruct.ts";
 import { startMeasure } from "./measure.ts";
@@ -32,13 +33,14 @@ export type MatchOptions = {
   sender: Sender;
   registry: Registry;
   server: Server;
+  fleetNow: () => Promise<IndexedFleet>;
 };
 
 /** Wires the parts of match. `notice` is to be called with every notification from Postgres. */
 export async function startMatch(
   options: MatchOptions,
 ): Promise<{ notice: (channel: string, payload: string | undefined) => void }> {
-  const { context, env, deployment, pool, redis, sender, server } = options;
+  const { context, env, deployment, pool, redis, sender, server, fleetNow } = options;
   const metrics = createMatchMetrics(options.registry);
   const databaseUrl = env.DATABASE_URL;
   // Several heartbeats a slot, so that one that gets lost costs nothing.
@@ -70,7 +72,7 @@ export async function startMatch(
   context.onStop("sessions", () => sessions.stop());
   const roster = startRoster({ context, pool, sessions, metrics, heartbeatSeconds });
   const instruct = startInstruct({ context, pool, sessions, probeImage: env.PROBE_IMAGE });
-  const placement = startPlacement({ context, pool, redis, answers: metrics.answers });
+  const placement = startPlacement({ context, pool, redis, answers: metrics.answers, fleetNow });
   startHeartbeats({ ...shared, presence });
   const measure = startMeasure({ ...shared, ports: env.PROBE_PORTS });
   const failover = startFailover({

@@ -6,9 +6,9 @@ import { type Loop, startLoop } from "../shared/loop.ts";
 import { queues, serveQueue } from "../shared/queue.ts";
 import type { Decision } from "./decide.ts";
 import { decideByIndex } from "./decideByIndex.ts";
-import { createFleetSync, type IndexedFleet } from "./fleetSync.ts";
+import type { IndexedFleet } from "./fleetSync.ts";
 import * as store from "./placementStore.ts";
-import { defaultStrategy, strategies } from "./strategies/all.ts";
+import { strategyOf } from "./wishes.ts";
 
 export type PlacementOptions = {
   context: ServiceContext;
@@ -16,11 +16,11 @@ export type PlacementOptions = {
   redis: Redis;
   /** Counts answers by their outcome. */
   answers: Counter<"outcome">;
+  fleetNow: () => Promise<IndexedFleet>;
 };
 
 /** Serves the queue `placement`, and answers from Postgres what a lost queue forgot. */
-export function startPlacement({ context, pool, redis, answers }: PlacementOptions): Loop {
-  const fleetNow = createFleetSync(pool);
+export function startPlacement({ context, pool, redis, answers, fleetNow }: PlacementOptions): Loop {
   const answer = async (requestId: string) => {
     const outcome = await answerRequest(pool, requestId, fleetNow);
     if (outcome === undefined) return;
@@ -53,14 +53,14 @@ async function answerRequest(
     const decision: Decision =
       wanted === undefined
         ? { type: "impossible", refusals: {}, nearest: null }
-        : decideByIndex(index, { ...wanted, place }, strategies[defaultStrategy]);
+        : decideByIndex(index, { ...wanted.request, place }, strategyOf(wanted.wishes));
     await store.writeAnswer(db, { requestId, block, place, decision });
     const nodeId = decision.type === "placed" ? decision.nodeId : undefined;
     return { type: decision.type, workspaceId: asked.workspace_id, nodeId, block: block.number };
   });
 }
 
-type Facts = IndexedFleet & { place: number; wanted: Awaited<ReturnType<typeof store.readWanted>> };
+type Facts = IndexedFleet & { place: number; wanted: store.Wanted | undefined };
 
 /** The fleet, what is wanted at its block, and how many answers for the workspace the block does not show yet. */
 async function factsFor(

@@ -1,8 +1,10 @@
 import type { Connection, Database, Queryable } from "../shared/db/pool.ts";
 import { toJson } from "../shared/json.ts";
+import type { PlacementWishes } from "../shared/placement/wishes.ts";
 import type { Decision } from "./decide.ts";
-import { type Capacity, type FleetBlock, type PlacementRequest, unasked } from "./fleet.ts";
+import type { Capacity, FleetBlock, PlacementRequest } from "./fleet.ts";
 import { resourceColumns, told } from "./fleetStore.ts";
+import { requestOf, wishesIn } from "./wishes.ts";
 
 export type AskedPlacement = {
   request_id: string;
@@ -30,12 +32,15 @@ export async function takeAsked(db: Connection, requestId: string): Promise<Aske
   return asked;
 }
 
-/** What the workspace's spec asks for; undefined when it was not open at the block. */
+/** What a workspace asks for, by its spec and its wishes. */
+export type Wanted = { request: Omit<PlacementRequest, "place">; wishes: PlacementWishes };
+
+/** What the workspace asked for at the block; undefined when it was not open then. */
 export async function readWanted(
   db: Queryable,
   asked: Pick<AskedPlacement, "workspace_id" | "excluded">,
   block: FleetBlock,
-): Promise<Omit<PlacementRequest, "place"> | undefined> {
+): Promise<Wanted | undefined> {
   const { rows } = await db.query<
     Capacity & {
       image: string;
@@ -44,10 +49,11 @@ export async function readWanted(
       capability: number;
       region: string | null;
       price: bigint;
+      config: string;
     }
   >(
     `select image, gpu_model, min_vram_mib::int as vram, min_compute_capability::int as capability, region,
-       max_price_per_second::numeric as price, ${resourceColumns("gpus")}
+       max_price_per_second::numeric as price, config, ${resourceColumns("gpus")}
      from chain.workspace_history where workspace_id = $1 and status = 'open'
        and valid_from <= $2 and (valid_to is null or valid_to > $2)`,
     [asked.workspace_id, block.number],
@@ -55,8 +61,9 @@ export async function readWanted(
   const row = rows[0];
   if (row === undefined) return undefined;
   const { gpus, cpuMilli, memoryMib, diskGib, ports } = row;
-  return {
-    ...unasked,
+  const wishes = wishesIn(row.config);
+  const request = {
+    ...requestOf(wishes),
     workspaceId: asked.workspace_id,
     excluded: asked.excluded,
     image: row.image,
@@ -67,6 +74,7 @@ export async function readWanted(
     wanted: { gpus, cpuMilli, memoryMib, diskGib, ports },
     maxPricePerSecond: row.price,
   };
+  return { request, wishes };
 }
 
 /** Answers for other replicas of the workspace that the block does not show yet: they take their capacity first. */

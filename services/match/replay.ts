@@ -1,11 +1,12 @@
 import { type Database, transaction } from "../shared/db/pool.ts";
 import { InputError } from "../shared/errors.ts";
 import { toJson } from "../shared/json.ts";
+import type { PlacementWishes } from "../shared/placement/wishes.ts";
 import { type Decision, decide } from "./decide.ts";
 import type { FleetBlock, PlacementRequest } from "./fleet.ts";
 import { readBlock, readNodes, readUptimes } from "./fleetStore.ts";
 import { readWanted } from "./placementStore.ts";
-import { defaultStrategy, strategies } from "./strategies/all.ts";
+import { strategyOf } from "./wishes.ts";
 
 /** What was answered, as far as it can be recomputed. */
 type Answer = { nodeId: number | null; ranking: unknown[]; refusals: unknown };
@@ -18,6 +19,8 @@ export type Replay = {
   /** Answers for the workspace that went before, and nodes that were left out. */
   place: number;
   excluded: number[];
+  /** What the workspace wishes of its nodes, as it was published. */
+  wishes: PlacementWishes;
   same: boolean;
   /** Which parts of the answer differ. */
   different: (keyof Answer)[];
@@ -71,8 +74,8 @@ export function replayPlacement(pool: Database, requestId: string): Promise<Repl
         ? { type: "impossible", refusals: {}, nearest: null }
         : decide(
             { block, nodes },
-            { ...wanted, place } satisfies PlacementRequest,
-            strategies[defaultStrategy],
+            { ...wanted.request, place } satisfies PlacementRequest,
+            strategyOf(wanted.wishes),
           );
     const answered = { nodeId: row.node_id, ranking: row.ranking ?? [], refusals: row.refusals };
     const recomputed = answerOf(decision);
@@ -81,7 +84,8 @@ export function replayPlacement(pool: Database, requestId: string): Promise<Repl
     );
     return {
       ...{ requestId, block, workspaceId: row.workspace_id, replica: row.replica, place },
-      ...{ excluded: row.excluded, same: different.length === 0, different, answered, recomputed },
+      ...{ excluded: row.excluded, wishes: wanted?.wishes ?? {} },
+      ...{ same: different.length === 0, different, answered, recomputed },
     };
   });
 }

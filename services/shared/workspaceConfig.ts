@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { placementWishes } from "./placement/wishes.ts";
 
 /**
  * The configuration document published beside a workspace's spec (DockerContract.publish, `config`): how to run the image.
@@ -18,6 +19,8 @@ export const workspaceConfig = z.strictObject({
     .string()
     .regex(/^\/[^\s]*$/)
     .default("/healthz"),
+  /** What it wishes of its nodes beyond the spec; nothing when left out. */
+  placement: placementWishes.optional(),
 });
 
 export type WorkspaceConfig = z.output<typeof workspaceConfig>;

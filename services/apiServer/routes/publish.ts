@@ -1,10 +1,12 @@
 import { InputError } from "../../shared/errors.ts";
+import type { PlacementExplanation, PlacementQuestion } from "../../shared/placement/question.ts";
 import { isUsable } from "../decide.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint, idempotencyHeader } from "../endpoint.ts";
 import { dedupeKeyOf } from "../onchain.ts";
 import { newWorkspace, publishAnswer } from "../schemas/workspaces.ts";
-import { publication } from "../spec.ts";
+import { publication, questionOf } from "../spec.ts";
+import { wasSent } from "../store/calls.ts";
 import { currentTime, listAuthorizations } from "../store/escrow.ts";
 import { nameWorkspace } from "../store/workspaces.ts";
 
@@ -32,6 +34,7 @@ export function publishRoutes(deps: ApiDeps): Endpoint[] {
           body,
         });
         const { spec, config } = publication(body, await currentTime(deps.db));
+        if (!body.waitForNodes) await requirePossible(deps, questionOf(spec, body), dedupeKey);
         const authorizationId = body.authorizationId ?? (await newestUsable(deps, wallet));
         const { hash, events } = await deps.writer.write({
           kind: "api.publish",
@@ -48,6 +51,34 @@ export function publishRoutes(deps: ApiDeps): Endpoint[] {
       },
     ),
   ];
+}
+
+/**
+ * Refuses what no node of the market could ever take as it is now, with the nearest miss. A repeat of what was published passes,
+ * and so does everything while match does not answer: the workspace waits for a node then.
+ *
+ * @throws InputError `placement_impossible` (409).
+ */
+async function requirePossible(
+  { db, match, logger }: ApiDeps,
+  question: PlacementQuestion,
+  dedupeKey: string | undefined,
+): Promise<void> {
+  let explanation: PlacementExplanation;
+  try {
+    explanation = await match.explain(question);
+  } catch (error) {
+    logger.warn({ event: "publication_unchecked", error });
+    return;
+  }
+  if (explanation.possible) return;
+  if (dedupeKey !== undefined && (await wasSent(db, dedupeKey))) return;
+  throw new InputError(`No node could take this workspace. ${explanation.words.join(" ")}`, {
+    code: "placement_impossible",
+    status: 409,
+    hint: "Ask for less, or set waitForNodes to publish it and wait for nodes to come.",
+    details: explanation,
+  });
 }
 
 /** @throws InputError `authorization_missing` (409). */

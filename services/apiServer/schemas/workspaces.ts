@@ -85,6 +85,7 @@ export const newWorkspace = z
       description: "Ports the container listens on; the first one serves tasks",
     }),
     health: workspaceConfig.shape.health,
+    placement: workspaceConfig.shape.placement.meta({ description: "What else its nodes must have" }),
     replicas: z.number().int().min(1).max(1_000).default(1),
     policy: z.enum(policies).default("available").meta({
       description: "available: failover within seconds, two may overlap; exclusive: never two at once",
@@ -108,6 +109,10 @@ export const newWorkspace = z
       .datetime({ offset: true })
       .optional()
       .meta({ description: "When it ends by itself; never when left out" }),
+    waitForNodes: z
+      .boolean()
+      .default(false)
+      .meta({ description: "Publish it though no node of the market could take it as they are now" }),
   })
   .meta({ id: "NewWorkspace" });
 

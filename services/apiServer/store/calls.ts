@@ -43,3 +43,9 @@ export async function bindIdempotencyKey(
   );
   return rows[0]?.request_hash === requestHash;
 }
+
+/** Whether a transaction was sent under this key before, by whichever request. */
+export async function wasSent(db: Queryable, dedupeKey: string): Promise<boolean> {
+  const { rowCount } = await db.query("select from app.transaction where dedupe_key = $1", [dedupeKey]);
+  return rowCount === 1;
+}

@@ -1,13 +1,16 @@
+import type { StrategyName } from "../../shared/placement/wishes.ts";
+import type { Strategy } from "../fleet.ts";
 import { bestFit } from "./bestFit.ts";
 import { cheapest } from "./cheapest.ts";
 import { leastUsed } from "./leastUsed.ts";
 import { locality } from "./locality.ts";
 import { mostReliable } from "./mostReliable.ts";
 
-/** Every strategy by its name. */
-export const strategies = { cheapest, mostReliable, leastUsed, bestFit, locality };
-
-export type StrategyName = keyof typeof strategies;
-
-/** What a workspace that names none gets. */
-export const defaultStrategy: StrategyName = "cheapest";
+/** The strategies that services/shared/placement/wishes.ts names, each in a file of its own. */
+export const strategies = {
+  cheapest,
+  mostReliable,
+  leastUsed,
+  bestFit,
+  locality,
+} satisfies Record<StrategyName, Strategy>;

@@ -1,7 +1,7 @@
 import type pg from "pg";
 import type { FleetNode } from "../../../services/match/fleet.ts";
-import type { StrategyName } from "../../../services/match/strategies/all.ts";
 import { createPool, type Database } from "../../../services/shared/db/pool.ts";
+import type { StrategyName } from "../../../services/shared/placement/wishes.ts";
 import { createLatency } from "./latency.ts";
 import type { EngineResult } from "./market.ts";
 import type { Asked } from "./requests.ts";

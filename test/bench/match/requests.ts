@@ -1,6 +1,8 @@
-import { type FleetNode, type PlacementRequest, unasked } from "../../../services/match/fleet.ts";
+import type { FleetNode, PlacementRequest } from "../../../services/match/fleet.ts";
 import { firstMiss } from "../../../services/match/misses.ts";
-import { type StrategyName, strategies } from "../../../services/match/strategies/all.ts";
+import { strategies } from "../../../services/match/strategies/all.ts";
+import { requestOf } from "../../../services/match/wishes.ts";
+import type { StrategyName } from "../../../services/shared/placement/wishes.ts";
 import { drawImage, gpus, priceOf, regions } from "./fleet.ts";
 import type { Random } from "./random.ts";
 
@@ -53,7 +55,7 @@ function drawAsked(random: Random, workspaceId: bigint): Asked {
   const count = random.pick([1, 1, 1, 1, 2, 2, 4, 8]);
   const limit = random.chance(0.5) ? gpu.price * count * (0.9 + 1.6 * random.next()) : 100;
   const request: PlacementRequest = {
-    ...unasked,
+    ...requestOf({}),
     workspaceId,
     place: 0,
     excluded: [],

@@ -9,6 +9,7 @@ import { encodeFunctionData, parseEther } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { tokenAbi } from "../../../services/shared/chain/generated/abi.ts";
 import { rest } from "../../../services/shared/loop.ts";
+import { placementWishes, strategyTexts } from "../../../services/shared/placement/wishes.ts";
 import { rootDir } from "../../support/parts.ts";
 import type { NodeServer } from "../gateway/node.ts";
 import { bringUp, image } from "./partner.ts";
@@ -43,7 +44,7 @@ describe("partner-docs", function () {
   const over = new AbortController();
   let bringing: Promise<void>;
   before(async () => {
-    api = await setup({ limits: { signIn: 1_000, perKey: 100_000 } });
+    api = await setup({ limits: { signIn: 1_000, perKey: 100_000 }, explains: true });
     folder = mkdtempSync(join(tmpdir(), "ngpu-docs-"));
     const nodeId = await api.addServingNode("docs", chat);
     bringing = bringAllUp(api, nodeId, over.signal);
@@ -70,6 +71,13 @@ describe("partner-docs", function () {
   };
 
   for (const file of ["en.md", "zh.md"]) {
+    it(`${file}: names every strategy and every wish`, () => {
+      const words = readFileSync(join(rootDir, "partner-docs", file), "utf8");
+      for (const name of [...Object.keys(strategyTexts), ...Object.keys(placementWishes.shape)]) {
+        expect(words).to.include(`\`${name}\``);
+      }
+    });
+
     it(`${file}: every command works as written, from a wallet to a deleted workspace`, async () => {
       const wallet = await newWallet(`${file}.key`);
       const script = blocksOf(file)

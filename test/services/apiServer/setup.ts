@@ -1,10 +1,18 @@
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import getPort from "get-port";
+import { pino } from "pino";
+import { Registry } from "prom-client";
 import { startApiServer } from "../../../services/apiServer/apiServer.ts";
 import { defaultLimits, type Limits } from "../../../services/apiServer/limits.ts";
 import { startGateway } from "../../../services/gateway/gateway.ts";
+import { serveExplain } from "../../../services/match/explainRoute.ts";
+import { createFleetSync } from "../../../services/match/fleetSync.ts";
+import type { Database } from "../../../services/shared/db/pool.ts";
+import { createApp } from "../../../services/shared/http.ts";
 import { toJson } from "../../../services/shared/json.ts";
 import {
   askForTunnel,
@@ -27,7 +35,7 @@ export const apiAccount = accounts.workspace;
 export type ApiMarket = Awaited<ReturnType<typeof setup>>;
 
 /** The API and a gateway on a real chain, exported to a real Postgres, with a real Redis. */
-export async function setup(options: { limits?: Partial<Limits> } = {}) {
+export async function setup(options: { limits?: Partial<Limits>; explains?: boolean } = {}) {
   const market = await openMarket();
   const folder = mkdtempSync(join(tmpdir(), "ngpu-api-"));
   const file = join(folder, "deployment.json");
@@ -44,6 +52,7 @@ export async function setup(options: { limits?: Partial<Limits> } = {}) {
     GATEWAY_TOKEN: token,
     INSTANCE: "gateway-test",
   });
+  const explainer = options.explains === true ? await startExplainer(market.pool) : undefined;
   const port = await getPort();
   const url = `http://127.0.0.1:${port}`;
   const env = {
@@ -59,7 +68,7 @@ export async function setup(options: { limits?: Partial<Limits> } = {}) {
     GATEWAY_URL: gatewayUrl,
     GATEWAY_TOKEN: token,
     GATEWAY_URLS: [gatewayUrl],
-    MATCH_URLS: ["ws://127.0.0.1:9"],
+    MATCH_URLS: ["ws://127.0.0.1:9", ...(explainer === undefined ? [] : [explainer.url])],
     PUBLIC_RPC_URLS: [market.chain.url],
     PROBE_IMAGE: probeImage,
   };
@@ -87,9 +96,25 @@ export async function setup(options: { limits?: Partial<Limits> } = {}) {
     stop: async () => {
       for (const tunnel of tunnels) tunnel.close();
       await api.stop();
+      explainer?.stop();
       await gatewayContext.stop();
       await market.stop();
       rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+/** What of match answers the API's questions about placements, without the rest of it. */
+async function startExplainer(db: Database): Promise<{ url: string; stop: () => void }> {
+  const app = createApp({ health: () => ({ ok: true }), registry: new Registry() });
+  serveExplain(app, createFleetSync(db), pino({ level: "silent" }));
+  const server = app.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    stop: () => {
+      server.close();
+      server.closeAllConnections();
     },
   };
 }

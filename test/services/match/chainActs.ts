@@ -4,6 +4,7 @@ import { dockerContractAbi, escrowAbi } from "../../../services/shared/chain/gen
 import type { Sender } from "../../../services/shared/chain/send.ts";
 import { authorizationTypes, domainOf } from "../../../services/shared/chain/typedData.ts";
 import type { WorkspaceSpec } from "../../../services/shared/chain/workspaceSpec.ts";
+import type { PlacementWishes } from "../../../services/shared/placement/wishes.ts";
 import type { TestMarket } from "../../support/chain.ts";
 
 export type ChainActs = ReturnType<typeof createChainActs>;
@@ -54,9 +55,13 @@ export function createChainActs(options: {
 
   return {
     /** Publishes a workspace that any node fits unless `given` says otherwise. */
-    async publish(given: Partial<WorkspaceSpec> = {}): Promise<{ id: bigint; spec: WorkspaceSpec }> {
+    async publish(
+      given: Partial<WorkspaceSpec> = {},
+      placement?: PlacementWishes,
+    ): Promise<{ id: bigint; spec: WorkspaceSpec }> {
       authorization ??= authorize();
-      const spec = specOf(given);
+      const config = configWith(placement);
+      const spec = { ...specOf(given), configHash: keccak256(stringToHex(config)) };
       const { receipt } = await partner.send({
         ...{ kind: "test", contract: "DockerContract", functionName: "publish" },
         args: [account.address, await authorization, 8, spec, config],
@@ -84,9 +89,10 @@ export function createChainActs(options: {
   };
 }
 
-const config = JSON.stringify({ image: "example/image", ports: [8080] });
+const configWith = (placement?: PlacementWishes) =>
+  JSON.stringify({ image: "example/image", ports: [8080], placement });
 
-function specOf(given: Partial<WorkspaceSpec>): WorkspaceSpec {
+function specOf(given: Partial<WorkspaceSpec>): Omit<WorkspaceSpec, "configHash"> {
   return {
     image: keccak256(stringToHex("image")) as Hex,
     policy: 0,
@@ -98,7 +104,6 @@ function specOf(given: Partial<WorkspaceSpec>): WorkspaceSpec {
     region: "0x0000",
     resources: { gpus: 0, cpuMilli: 500, memoryMib: 256, diskGib: 1, ports: 1 },
     expiresAt: 0,
-    configHash: keccak256(stringToHex(config)),
     ...given,
   };
 }

@@ -7,9 +7,9 @@ import {
   type FleetNode,
   type PlacementRequest,
   type Strategy,
-  unasked,
 } from "../../../services/match/fleet.ts";
 import { strategies } from "../../../services/match/strategies/all.ts";
+import { requestOf } from "../../../services/match/wishes.ts";
 import { anyStrategy, fleets, requests } from "./arbitraries.ts";
 
 /** The rule said once more, without the code under test: who fits at all. */
@@ -184,7 +184,7 @@ function machine(nodeId: number, given: Partial<FleetNode> = {}): FleetNode {
 
 function ask(given: Partial<PlacementRequest> = {}): PlacementRequest {
   return {
-    ...unasked,
+    ...requestOf({}),
     ...{ workspaceId: 1n, place: 0, excluded: [], image: "0xaa", gpuModel: null, minVramMib: 0 },
     ...{ minComputeCapability: 0, region: null, maxPricePerSecond: 1_000n },
     wanted: { gpus: 1, cpuMilli: 1_000, memoryMib: 1_000, diskGib: 10, ports: 1 },

@@ -159,6 +159,48 @@ describe("match: placement and failover", function () {
     await test.db.query("update app.placement set node_id = node_id - 1 where request_id = $1", [id]);
   });
 
+  it("follows the wishes in a workspace's configuration, and so does who recomputes them", async () => {
+    const workspace = await test.chain.publish({ maxPricePerSecond: 14n }, { strategy: "leastUsed" });
+    await exported(workspace.id);
+    const id = await ask(workspace.id, 0);
+    const row = await answer(id);
+    expect(row.ranking[0].score).to.equal(0);
+    expect(await replayPlacement(test.db, id)).to.deep.include({
+      same: true,
+      wishes: { strategy: "leastUsed" },
+    });
+    const measured = await test.chain.publish({}, { minDownMbps: 1 });
+    await exported(measured.id);
+    const refused = await ask(measured.id, 0);
+    expect((await answer(refused)).refusals.counts).to.deep.equal({ downMbps: 7 });
+    expect(await replayPlacement(test.db, refused)).to.include({ same: true });
+    const { stdout } = await runCli(["verify", "placement", id, "--database-url", test.database.url]);
+    expect(stdout).to.include("Strategy leastUsed");
+  });
+
+  it("answers questions over HTTP from the same fleet", async () => {
+    const question = {
+      ...{
+        image: `0x${"0".repeat(64)}`,
+        replicas: 1,
+        gpuModel: null,
+        minVramMib: 0,
+        minComputeCapability: 0,
+      },
+      ...{ region: null, maxPricePerSecond: "12", wishes: {} },
+      wanted: { gpus: 0, cpuMilli: 1, memoryMib: 1, diskGib: 1, ports: 1 },
+    };
+    const post = (body: unknown) =>
+      fetch(`${match.httpUrl}/v1/explain`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(body),
+      });
+    const answer = await post(question);
+    expect(await answer.json()).to.deep.include({ nodes: 7, fitting: 3, refused: { price: 4 } });
+    expect((await post({ ...question, region: 7 })).status).to.equal(400);
+  });
+
   it("refuses the impossible at once, with the nearest miss", async () => {
     const workspace = await test.chain.publish({ maxPricePerSecond: 9n });
     await exported(workspace.id);

@@ -1,0 +1,47 @@
+import { RetryableError } from "../shared/errors.ts";
+import { toJson } from "../shared/json.ts";
+import {
+  type PlacementExplanation,
+  type PlacementQuestion,
+  placementExplanation,
+} from "../shared/placement/question.ts";
+
+export type MatchClient = {
+  /** @throws RetryableError `match_unreachable` when no match answers. */
+  explain(question: PlacementQuestion): Promise<PlacementExplanation>;
+};
+
+const deadlineMs = 5_000;
+
+/** Asks match over HTTP at the addresses where nodes open their sessions, one after the other. */
+export function createMatchClient(urls: readonly string[]): MatchClient {
+  return {
+    explain: async (question) => {
+      let cause: unknown;
+      for (const url of urls) {
+        try {
+          return await ask(url, question);
+        } catch (error) {
+          cause = error;
+        }
+      }
+      throw new RetryableError("match does not answer.", {
+        code: "match_unreachable",
+        hint: "Try again in a few seconds.",
+        cause,
+      });
+    },
+  };
+}
+
+async function ask(url: string, question: PlacementQuestion): Promise<PlacementExplanation> {
+  const address = new URL("/v1/explain", url.replace(/^ws/, "http"));
+  const response = await fetch(address, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: toJson(question),
+    signal: AbortSignal.timeout(deadlineMs),
+  });
+  if (!response.ok) throw new Error(`${address} answered ${response.status}: ${await response.text()}`);
+  return placementExplanation.parse(await response.json());
+}
