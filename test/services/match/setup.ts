@@ -38,8 +38,8 @@ export type TestMatch = {
 };
 
 /** A real market as far as match needs one: chain with contracts, Postgres with autoExport, Redis. */
-export async function setupMatch(): Promise<TestMatch> {
-  const market = await startTestMarket();
+export async function setupMatch(periods?: Parameters<typeof startTestMarket>[0]): Promise<TestMatch> {
+  const market = await startTestMarket(periods);
   const database = await createTestDatabase();
   const redisUrl = await createTestRedis();
   const db = createPool({ url: database.url, name: "test" });
