@@ -1,5 +1,7 @@
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { TestMatch } from "../../services/match/setup.ts";
+import { testStateDir } from "../../support/parts.ts";
 import type { drawsOf } from "./random.ts";
 
 type Instance = {
@@ -9,6 +11,9 @@ type Instance = {
   url: string | null;
   crashes: number;
 };
+
+/** With fewer running nothing would be under way that a kill could disturb. */
+const fewest = 3;
 
 /** Shorter pauses than in a market, so that a trial sees many of each. */
 const dispenseEnv = { SWEEP_SECONDS: "0.5", PLACEMENT_PAUSE: "3", AVOID_REFUSED: "3", AVOID_REPLACED: "5" };
@@ -24,7 +29,10 @@ export function createInstances(test: TestMatch, draws: ReturnType<typeof drawsO
       const match = await test.startMatch(instance.name, { LOSS_SECONDS: "4" });
       instance.url = match.url;
       follow(instance, match.process);
-    } else follow(instance, await test.startService("dispense", instance.name, dispenseEnv));
+      return;
+    }
+    const env = { ...dispenseEnv, IMAGE_STORE: join(await testStateDir(), "images") };
+    follow(instance, await test.startService("dispense", instance.name, env));
   };
   const begin = (instance: Instance) => {
     const started = bring(instance).finally(() => starting.delete(started));
@@ -39,9 +47,10 @@ export function createInstances(test: TestMatch, draws: ReturnType<typeof drawsO
     startAll: async () => {
       await Promise.all(instances.map(begin));
     },
-    /** Kills a running instance without warning, and has it start again after a while. Names it; null when none runs. */
+    /** Kills a running instance without warning, and has it start again after a while. Names it; null while too few run. */
     killOne(): string | null {
       const running = instances.filter(({ pid }) => pid !== null);
+      if (running.length < fewest) return null;
       const instance = running[draws.below(running.length)];
       if (instance === undefined || instance.pid === null) return null;
       const pid = instance.pid;
