@@ -358,7 +358,9 @@ describe("match: placement and failover", function () {
       },
       30_000,
     );
-    const health = await (await fetch(`${match.httpUrl}/healthz`)).json();
+    const health = (await (await fetch(`${match.httpUrl}/healthz`)).json()) as {
+      details: { outageSuspected: { missing: number } };
+    };
     expect(health.details.outageSuspected).to.include({ missing: 2 });
     // As long as a release took above, and the slots after which a node is marked offline.
     await new Promise((resolve) => setTimeout(resolve, 15_000));
