@@ -3,6 +3,7 @@ import type { Hex, PrivateKeyAccount } from "viem";
 import { type Session, startSession } from "../../../node-client/session.ts";
 import { type AssignmentState, assignmentStates, codeOf } from "../../../services/shared/chain/names.ts";
 import { signRelay } from "../../../services/shared/chain/relay.ts";
+import { createLogger } from "../../../services/shared/logger.ts";
 import { rest } from "../../../services/shared/loop.ts";
 import { nodeKey } from "../../bench/sessions/keys.ts";
 import { registerNodes } from "../../bench/sessions/register.ts";
@@ -42,7 +43,8 @@ export async function startNodes(
     const account = nodeKey(seed, place);
     const session = startSession({
       ...{ role: "node", account, deployment, urls, version: "chaos", host: undefined, signal },
-      logger: test.context.logger,
+      // That an instance is gone is what the trial is about.
+      logger: createLogger("nodes", "silent"),
       onMessage: () => undefined,
     });
     nodes.set(account.address.toLowerCase(), { account, session });
