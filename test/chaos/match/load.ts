@@ -19,7 +19,11 @@ export function createLoad(test: TestMatch, draws: ReturnType<typeof drawsOf>, r
     const replicas = 1 + draws.below(4);
     wanted += replicas;
     const policy = draws.below(2);
-    const { id, spec } = await test.chain.publish({ policy, graceSeconds: 1, resources }, undefined, replicas);
+    const { id, spec } = await test.chain.publish(
+      { policy, graceSeconds: 1, resources },
+      undefined,
+      replicas,
+    );
     open.push({ id, spec, replicas });
     counts.published += 1;
   };
