@@ -7,13 +7,7 @@ import type { Subject } from "./subject.ts";
 
 /* `npm run chaos -- <subject>`: kills a part of the market at random moments while all else misbehaves, then counts what was lost. */
 
-const subjects: Record<string, { module: string; kills: number; description: string }> = {
-  match: {
-    module: "test/chaos/match/index.ts",
-    kills: 500,
-    description: "kills instances of match and dispense while workspaces come and go",
-  },
-};
+const subjects: Record<string, { module: string; kills: number; description: string }> = {};
 
 type Options = { kills: number; seed: number; json?: true };
 

@@ -15,6 +15,7 @@ import { closeEpochs } from "./close.ts";
 import { readPomcEnv } from "./env.ts";
 import { receiptRound } from "./receipts/commit.ts";
 import { epochToPost } from "./store.ts";
+import { uptimeRound } from "./uptime/round.ts";
 
 await start(async () => {
   const env = readPomcEnv();
@@ -65,7 +66,10 @@ await start(async () => {
           { name: "receipts", logger, signal: leaderSignal, interval: 2_000 },
           receiptRound({ pool, sender, logger, every, patience: 2 * every }),
         );
-        await Promise.all([loop.done, receipts.done]);
+        const uptime = startLoop({ name: "uptime", logger, signal: leaderSignal, interval: 2_000 }, () =>
+          uptimeRound({ pool, sender, deployment, logger }),
+        );
+        await Promise.all([loop.done, receipts.done, uptime.done]);
         leading.set(0);
       },
     });

@@ -1,7 +1,8 @@
 import { authorizationBalance, isUsable, type LeaseFacts, refundable } from "../decide.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
-import { accountAnswer } from "../schemas/accounts.ts";
+import { accountAnswer, historyAnswer } from "../schemas/accounts.ts";
+import { page } from "../schemas/common.ts";
 import {
   type AuthorizationRow,
   currentTime,
@@ -9,6 +10,7 @@ import {
   listAuthorizations,
   listLeases,
 } from "../store/escrow.ts";
+import { type HistoryRow, listHistory } from "../store/history.ts";
 
 const anyImage = /^0x0{64}$/;
 
@@ -47,7 +49,43 @@ export function accountRoutes({ db, delegate }: ApiDeps): Endpoint[] {
         };
       },
     ),
+    endpoint(
+      {
+        method: "get",
+        path: "/v1/account/history",
+        tag: "Accounts",
+        summary: "List what changed the balance, newest first",
+        description:
+          "Deposits, withdrawals, what leases were paid, and refunds for time in which a node was down: these come by themselves on the day after.",
+        access: "partner",
+        query: page,
+        answer: historyAnswer,
+      },
+      async ({ partner: { wallet }, query: { limit, after } }) => {
+        const rows = await listHistory(db, wallet, limit, after);
+        return {
+          changes: rows.map(changeOf),
+          next: rows.length === limit ? (rows.at(-1)?.id ?? null) : null,
+        };
+      },
+    ),
   ];
+}
+
+function changeOf(row: HistoryRow) {
+  return {
+    kind: row.kind,
+    amount: String(row.amount),
+    workspaceId: row.workspace_id,
+    replica: row.replica,
+    lease: row.lease,
+    nodeId: row.node_id,
+    day: row.day,
+    downSeconds: row.down_seconds,
+    at: row.at.toISOString(),
+    txHash: row.tx_hash,
+    tier: row.tier,
+  };
 }
 
 function authorizationEntry(

@@ -1,5 +1,16 @@
 import { z } from "zod";
-import { address, amount, hexBytes, isoTime, signature, tier, txHash, uint, unixTime } from "./common.ts";
+import {
+  address,
+  amount,
+  hexBytes,
+  isoTime,
+  nextPage,
+  signature,
+  tier,
+  txHash,
+  uint,
+  unixTime,
+} from "./common.ts";
 
 export const nonceAnswer = z.object({
   nonce: z.string().meta({ description: "For one sign-in" }),
@@ -63,6 +74,27 @@ export const accountAnswer = z.object({
   asOf: unixTime,
   tier: tier.nullable().meta({ description: "Tier of the deposits; null: none yet" }),
   authorizations: z.array(authorizationEntry),
+});
+
+export const historyAnswer = z.object({
+  changes: z.array(
+    z
+      .object({
+        kind: z.enum(["deposit", "withdrawal", "settlement", "refund"]),
+        amount: amount("Token units; deposits and refunds raise the balance, the others lower it"),
+        workspaceId: z.string().nullable(),
+        replica: z.number().int().nullable(),
+        lease: z.number().int().nullable(),
+        nodeId: z.number().int().nullable().meta({ description: "Which node was paid, or was down" }),
+        day: z.string().nullable().meta({ description: "Of a refund: Unix time / length of a day" }),
+        downSeconds: z.number().int().nullable().meta({ description: "Of a refund" }),
+        at: isoTime,
+        txHash,
+        tier,
+      })
+      .meta({ id: "BalanceChange" }),
+  ),
+  next: nextPage,
 });
 
 export const authorizationMessage = z.strictObject({

@@ -13,6 +13,10 @@ create table escrow_account_history (
 -- whose money a lease spends
 create index on event_lease_opened (workspace_id, replica, lease);
 create index on event_authorized (authorization_id);
+-- what changed an account's balance
+create index on event_authorized (owner);
+create index on event_lease_opened (authorization_id);
+create index on event_settled (workspace_id, replica, lease);
 
 -- on Deposited
 select account, block_number, log_index, '{}'::jsonb as patch, amount as deposited, 0 as withdrawn, 0 as settled,

@@ -8,6 +8,7 @@ import { createSender } from "../../../services/shared/chain/send.ts";
 import { createPool } from "../../../services/shared/db/pool.ts";
 import { rootDir } from "../../support/parts.ts";
 import { echo } from "../gateway/node.ts";
+import { insertRow } from "../support/chainTables.ts";
 import { eventually } from "../support/context.ts";
 import { accounts } from "../workspace/chain.ts";
 import { type Client, signIn } from "./client.ts";
@@ -100,6 +101,41 @@ describe("apiServer: receipts of tasks", function () {
       holds: false,
       checks: { task: true, result: true, status: true, proof: false },
     });
+  });
+
+  it("stand beside a history of the balance, refunds among it", async () => {
+    const { rows } = await api.db.query<{ number: bigint; hash: string }>(
+      "select number, hash from chain.head where tier = 'unsafe'",
+    );
+    await insertRow(api.db, "chain.event_refunded", {
+      ...{
+        block_number: rows[0]?.number,
+        block_hash: rows[0]?.hash,
+        block_time: new Date(),
+        tx_hash: "0x07",
+      },
+      ...{ log_index: 9_999, workspace_id: workspaceId, node_id: nodeId, replica: 0, lease: 1 },
+      ...{ owner: wallet.address.toLowerCase(), day: 20_000, down_seconds: 60, amount: 60_000 },
+    });
+    type Change = { kind: string; amount: string; downSeconds: number | null };
+    const { body } = await partner.get<{ changes: Change[]; next: string | null }>(
+      "/v1/account/history?limit=2",
+    );
+    expect(body.changes[0]).to.deep.include({
+      kind: "refund",
+      amount: "60000",
+      downSeconds: 60,
+      day: "20000",
+    });
+    expect(body.changes[1]).to.deep.include({ kind: "settlement", workspaceId, replica: 0, lease: 1 });
+    const kinds: string[] = [];
+    for (let { next } = body; next !== null; ) {
+      const page = await partner.get<typeof body>(`/v1/account/history?limit=2&after=${next}`);
+      kinds.push(...page.body.changes.map(({ kind }) => kind));
+      next = page.body.next;
+    }
+    expect(kinds.at(-1)).to.equal("deposit");
+    expect(kinds).to.not.include("refund");
   });
 
   it("are shown to the task's owner alone", async () => {

@@ -1,0 +1,83 @@
+import { keccak256, stringToHex } from "viem";
+import type { Deployment } from "../../shared/chain/deployment.ts";
+import type { Sender } from "../../shared/chain/send.ts";
+import { uptimeTreeOf } from "../../shared/chain/uptimeTree.ts";
+import type { Database } from "../../shared/db/pool.ts";
+import { toJson } from "../../shared/json.ts";
+import type { Logger } from "../../shared/logger.ts";
+import { lastBlockBefore, safeTime } from "../store.ts";
+import { uptimeLeaves } from "./decide.ts";
+import {
+  dayFacts,
+  dayToPost,
+  firstBlockTime,
+  lastDay,
+  markRefused,
+  type ProvenDowntime,
+  refundsDue,
+  saveDay,
+} from "./store.ts";
+
+type Deps = { pool: Database; sender: Sender; deployment: Deployment; logger: Logger };
+
+/**
+ * Closes days of which nothing can change any more, posts the newest one's root, and brings the refunds of the day whose
+ * root counts, so that partners have them without acting.
+ */
+export async function uptimeRound(deps: Deps): Promise<void> {
+  await closeDays(deps);
+  await postDay(deps);
+  await bringRefunds(deps);
+}
+
+async function closeDays({ pool, deployment, logger }: Deps): Promise<void> {
+  const { daySeconds, heartbeatWindowSeconds } = deployment.parameters;
+  const [time, begin, last] = [await safeTime(pool), await firstBlockTime(pool), await lastDay(pool)];
+  if (time === null || begin === null) return;
+  const newest = BigInt(Math.floor((time - heartbeatWindowSeconds) / daySeconds)) - 1n;
+  const oldest = last === null ? BigInt(Math.floor(begin / daySeconds)) : last + 1n;
+  for (let day = oldest; day <= newest; day += 1n) {
+    const asOf = await lastBlockBefore(pool, (Number(day) + 1) * daySeconds + heartbeatWindowSeconds);
+    if (asOf === null) return;
+    const leaves = uptimeLeaves(await dayFacts(pool, day, asOf, deployment.parameters));
+    const tree = leaves.length === 0 ? undefined : uptimeTreeOf(leaves);
+    const downtime = leaves.flatMap((leaf, index): ProvenDowntime[] => {
+      if (leaf.kind === "node" || tree === undefined) return [];
+      const { kind: _, ...item } = leaf;
+      return [{ ...item, proof: tree.proofOf(index) }];
+    });
+    await saveDay(pool, { day, root: tree?.root ?? null, asOf, downtime });
+    logger.info({ event: "uptime_day_closed", day, leaves: leaves.length, refunds: downtime.length });
+  }
+}
+
+async function postDay({ pool, sender, logger }: Deps): Promise<void> {
+  const due = await dayToPost(pool);
+  if (due === null) return;
+  const { hash } = await sender.send({
+    kind: "pomc.commitUptime",
+    contract: "ComputeNode",
+    functionName: "commitUptime",
+    args: [due.day, due.root],
+    dedupeKey: `uptime:${due.day}:${due.root}`,
+  });
+  logger.info({ event: "uptime_posted", day: due.day, root: due.root, txHash: hash });
+}
+
+async function bringRefunds({ pool, sender, deployment, logger }: Deps): Promise<void> {
+  const due = await refundsDue(pool, deployment.parameters.daySeconds);
+  if (due.length === 0) return;
+  const items = due.map(({ proof: _, ...item }) => item);
+  const { hash, refusals } = await sender.send({
+    kind: "pomc.refundDowntime",
+    contract: "Escrow",
+    functionName: "refundDowntime",
+    args: [items, due.map(({ proof }) => proof)],
+    dedupeKey: `refunds:${keccak256(stringToHex(toJson(items)))}`,
+  });
+  for (const { index, error } of refusals) {
+    const item = items[index];
+    if (item !== undefined) await markRefused(pool, item, error.name);
+  }
+  logger.info({ event: "refunds_brought", refunds: items.length, refused: refusals.length, txHash: hash });
+}

@@ -1,0 +1,200 @@
+import type { Hex } from "viem";
+import type { HeartbeatBits } from "../../shared/chain/heartbeatBits.ts";
+import type { LeaseDowntime } from "../../shared/chain/uptimeTree.ts";
+import { type Database, transaction } from "../../shared/db/pool.ts";
+import type { BlockRef } from "../store.ts";
+import type { DayFacts } from "./decide.ts";
+
+/** Refunds in one transaction. */
+const refundsAtOnce = 100;
+
+export type ProvenDowntime = LeaseDowntime & { proof: Hex[] };
+
+/** The last day closed here, or null. */
+export async function lastDay(database: Database): Promise<bigint | null> {
+  const { rows } = await database.query<{ day: bigint | null }>("select max(day) as day from app.uptime_day");
+  return rows[0]?.day ?? null;
+}
+
+/** Unix time of the first block exported, or null before there is one. */
+export async function firstBlockTime(database: Database): Promise<number | null> {
+  const { rows } = await database.query<{ time: number | null }>(
+    "select extract(epoch from min(time))::float8 as time from chain.block",
+  );
+  return rows[0]?.time ?? null;
+}
+
+/** What the chain says of a day as of a block. */
+export async function dayFacts(
+  database: Database,
+  day: bigint,
+  asOf: BlockRef,
+  periods: { daySeconds: number; slotSeconds: number },
+): Promise<DayFacts> {
+  const [begin, end] = [Number(day) * periods.daySeconds, (Number(day) + 1) * periods.daySeconds];
+  const slots = [Math.ceil(begin / periods.slotSeconds), Math.ceil(end / periods.slotSeconds)];
+  const { rows: bits } = await database.query<{
+    slot: number;
+    encoding: HeartbeatBits["encoding"];
+    node_count: number;
+    bits: Hex;
+  }>(
+    `select slot::float8, encoding, node_count::float8, bits from chain.heartbeat_slot_history
+      where slot >= $2 and slot < $3 and valid_from <= $1 and (valid_to is null or valid_to > $1)`,
+    [asOf.block, ...slots],
+  );
+  const { rows: disputes } = await database.query<{ slot: number; node_id: number }>(
+    `select slot::float8, node_id::float8 from chain.event_heartbeat_disputed
+      where block_number <= $1 and slot >= $2 and slot < $3`,
+    [asOf.block, ...slots],
+  );
+  const { rows: challenges } = await database.query<{ node_id: number; first: number; last: number }>(
+    `select node_id::float8, first_slot::float8 as first, last_slot::float8 as last from chain.event_presence_challenged
+      where block_number <= $1 and last_slot >= $2 and first_slot < $3`,
+    [asOf.block, ...slots],
+  );
+  return {
+    day,
+    daySeconds: periods.daySeconds,
+    slotSeconds: periods.slotSeconds,
+    slots: bits.map(({ slot, encoding, node_count, bits: text }) => {
+      return { slot, encoding, nodeCount: node_count, bits: text };
+    }),
+    disputes: disputes.map(({ slot, node_id }) => ({ slot, nodeId: node_id })),
+    challenges: challenges.map(({ node_id, first, last }) => ({
+      ...{ nodeId: node_id, firstSlot: first, lastSlot: last },
+    })),
+    runs: await runsIn(database, { begin, end, asOf }),
+  };
+}
+
+// A version of a lease in which it runs is a time for which it was paid, up to its authorization's expiry.
+async function runsIn(
+  database: Database,
+  { begin, end, asOf }: { begin: number; end: number; asOf: BlockRef },
+): Promise<DayFacts["runs"]> {
+  const { rows } = await database.query<{
+    workspace_id: bigint;
+    replica: number;
+    lease: number;
+    node_id: number;
+    authorization_id: bigint;
+    rate: bigint;
+    since: number;
+    until: number;
+  }>(
+    `select lease.workspace_id::numeric, lease.replica::float8, lease.lease::float8, lease.node_id::float8,
+            lease.authorization_id::numeric, lease.rate,
+            greatest($2, extract(epoch from began.time))::float8 as since,
+            least($3, extract(epoch from ended.time), spending.expiry)::float8 as until
+       from chain.lease_history as lease
+       join chain.block as began on began.number = lease.valid_from
+       left join chain.block as ended on ended.number = lease.valid_to and lease.valid_to <= $1
+       join chain.event_authorized as spending using (authorization_id)
+      where lease.running and not lease.closed and lease.valid_from <= $1
+        and began.time < to_timestamp($3) and (ended.time is null or ended.time > to_timestamp($2))
+        and spending.expiry > $2`,
+    [asOf.block, begin, end],
+  );
+  return rows.map((row) => ({
+    workspaceId: row.workspace_id,
+    replica: row.replica,
+    lease: row.lease,
+    nodeId: row.node_id,
+    authorizationId: row.authorization_id,
+    rate: row.rate,
+    from: row.since,
+    to: row.until,
+  }));
+}
+
+/** Stores a closed day with the leases to refund, before its root is posted. Safe to run twice. */
+export async function saveDay(
+  database: Database,
+  closed: { day: bigint; root: Hex | null; asOf: BlockRef; downtime: ProvenDowntime[] },
+): Promise<void> {
+  const { day, root, asOf, downtime } = closed;
+  await transaction(database, async (connection) => {
+    const inserted = await connection.query(
+      `insert into app.uptime_day (day, root, as_of_block, as_of_hash) values ($1, $2, $3, $4)
+       on conflict (day) do nothing`,
+      [day, root, asOf.block, asOf.hash],
+    );
+    if (inserted.rowCount === 0) return;
+    for (const item of downtime) {
+      await connection.query(
+        `insert into app.downtime (day, workspace_id, replica, lease, node_id, authorization_id, rate, down_seconds, proof)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+        [
+          ...[day, item.workspaceId, item.replica, item.lease, item.nodeId, item.authorizationId],
+          ...[item.rate, item.downSeconds, item.proof],
+        ],
+      );
+    }
+  });
+}
+
+/** The newest closed day whose root the chain does not have, if there is one. */
+export async function dayToPost(database: Database): Promise<{ day: bigint; root: Hex } | null> {
+  const { rows } = await database.query<{ day: bigint; root: Hex }>(
+    `select day, root from app.uptime_day
+      where day = (select max(day) from app.uptime_day) and root is not null
+        and not exists (select from chain.event_uptime_committed as posted where posted.day = uptime_day.day)`,
+  );
+  return rows[0] ?? null;
+}
+
+/** Leases whose refund nobody has brought, of the day before the present one, once its root counts. */
+export async function refundsDue(database: Database, daySeconds: number): Promise<ProvenDowntime[]> {
+  const { rows } = await database.query<{
+    day: bigint;
+    workspace_id: bigint;
+    replica: number;
+    lease: number;
+    node_id: number;
+    authorization_id: bigint;
+    rate: bigint;
+    down_seconds: number;
+    proof: Hex[];
+  }>(
+    `with clock as (
+       select extract(epoch from block.time)::int8 as now
+         from chain.head join chain.block using (number) where head.tier = 'unsafe'
+     )
+     select item.day, item.workspace_id, item.replica::float8, item.lease::float8, item.node_id::float8,
+            item.authorization_id, item.rate, item.down_seconds::float8, item.proof
+       from clock
+       join app.uptime_day as closed on closed.day = clock.now / $1 - 1
+       join chain.event_uptime_committed as posted on posted.day = closed.day and posted.root = closed.root
+        and posted.active_at <= clock.now
+       join app.downtime as item on item.day = closed.day and item.refused_with is null
+      where not exists (
+        select from chain.event_refunded as refunded
+         where refunded.day = item.day and refunded.workspace_id = item.workspace_id
+           and refunded.replica = item.replica and refunded.lease = item.lease)
+        and not exists (select from chain.event_uptime_disabled as disabled
+          where disabled.day = posted.day and disabled.block_number > posted.block_number)
+      order by item.workspace_id, item.replica, item.lease limit $2`,
+    [daySeconds, refundsAtOnce],
+  );
+  return rows.map((row) => ({
+    day: row.day,
+    workspaceId: row.workspace_id,
+    replica: row.replica,
+    lease: row.lease,
+    nodeId: row.node_id,
+    authorizationId: row.authorization_id,
+    rate: row.rate,
+    downSeconds: row.down_seconds,
+    proof: row.proof,
+  }));
+}
+
+/** Keeps that the contract refused a refund, so that it is not brought again. */
+export async function markRefused(database: Database, item: LeaseDowntime, error: string): Promise<void> {
+  await database.query(
+    `update app.downtime set refused_with = $5
+      where day = $1 and workspace_id = $2 and replica = $3 and lease = $4`,
+    [item.day, item.workspaceId, item.replica, item.lease, error],
+  );
+}
