@@ -12,6 +12,7 @@ import { nodeMetrics } from "./metrics.ts";
 import { watchNetwork } from "./network.ts";
 import { createOutbox } from "./outbox.ts";
 import { type Prepared, prepareNode } from "./prepare.ts";
+import { createReceipts } from "./receipts.ts";
 import { createReconciler } from "./reconcile.ts";
 import { keepRegistered } from "./registration.ts";
 import { createRounds } from "./rounds.ts";
@@ -66,9 +67,10 @@ async function startNode(context: ServiceContext, env: NodeEnv, prepared: Prepar
         outbox.resend();
         wake.registration();
       } else if (message.type === "relayed") outbox.take(message);
+      else if (message.type === "ack") receipts.take(message).catch(context.fail);
       else if (message.type === "probe") putProbe(journal, message);
       else if (message.type === "probeDone") dropProbe(journal, message.roundId);
-      wake.work();
+      if (message.type !== "ack") wake.work();
     },
   });
   const outbox = createOutbox({
@@ -78,6 +80,10 @@ async function startNode(context: ServiceContext, env: NodeEnv, prepared: Prepar
     send: session.send,
     logger,
     onSettled: () => wake.registration(),
+  });
+  const receipts = createReceipts({
+    ...{ client, deployment, journal, outbox, logger },
+    nodeId: membership.nodeId,
   });
   const reconciler = createReconciler({
     engine,
@@ -138,6 +144,11 @@ async function startNode(context: ServiceContext, env: NodeEnv, prepared: Prepar
   const probes = startLoop({ name: "probes", logger, signal, interval: 1_000 }, async () => {
     if (membership.isCurrent()) await rounds();
   });
+  // A few slots at a time: the chain's endpoints serve many nodes.
+  const receiptsEvery = Math.min(300_000, 5_000 * deployment.parameters.slotSeconds);
+  const disputes = startLoop({ name: "receipts", logger, signal, interval: receiptsEvery }, () =>
+    receipts.check(Date.now()),
+  );
   wake.work = () => {
     work.wake();
     probes.wake();
@@ -148,6 +159,7 @@ async function startNode(context: ServiceContext, env: NodeEnv, prepared: Prepar
     registration.done,
     work.done,
     probes.done,
+    disputes.done,
     watchNetwork({ api: env.NGPU_API, dir: env.NODE_DIR, network, logger, signal, fail: context.fail }),
     watchEngine(engine, { signal, logger, onEvent: () => wake.work() }),
     sendHeartbeats({

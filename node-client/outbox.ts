@@ -1,4 +1,4 @@
-import type { LocalAccount } from "viem";
+import type { Hex, LocalAccount } from "viem";
 import type { Deployment } from "../services/shared/chain/deployment.ts";
 import { type RelayKind, type RelayMessage, relayDigest, signRelay } from "../services/shared/chain/relay.ts";
 import type { Logger } from "../services/shared/logger.ts";
@@ -10,6 +10,13 @@ import { expireOutbox, type OutboxItem, openOutbox, putOutbox, settleOutbox } fr
 export type Outbox = {
   /** Signs a message, stores it and sends it; from then on the same bytes are sent until it is settled. */
   submit<Kind extends RelayKind>(kind: Kind, message: RelayMessage<Kind>, subject: string): Promise<string>;
+  /** The same for a message that another has signed. */
+  forward<Kind extends RelayKind>(
+    kind: Kind,
+    message: RelayMessage<Kind>,
+    signature: Hex,
+    subject: string,
+  ): Promise<string>;
   /** Sends all that is not settled: at each new session, and now and then. */
   resend(): void;
   /** Takes match's answer. */
@@ -35,23 +42,32 @@ export function createOutbox(deps: {
     signature,
   }: Pick<OutboxItem, "id" | "kind" | "message" | "signature">) =>
     deps.send({ type: "relay", id, kind, message, signature });
+  const put = <Kind extends RelayKind>(
+    kind: Kind,
+    message: RelayMessage<Kind>,
+    signature: Hex,
+    subject: string,
+  ) => {
+    const id = relayDigest(deployment, kind, message).slice(2);
+    putOutbox(journal, {
+      id,
+      kind,
+      message,
+      signature,
+      subject,
+      deadline: message.deadline,
+      now: Date.now(),
+    });
+    dispatch({ id, kind, message, signature });
+    return id;
+  };
   return {
     submit: async (kind, message, subject) => {
-      const id = relayDigest(deployment, kind, message).slice(2);
-      const signature = await signRelay(account, deployment, kind, message);
-      putOutbox(journal, {
-        id,
-        kind,
-        message,
-        signature,
-        subject,
-        deadline: message.deadline,
-        now: Date.now(),
-      });
+      const id = put(kind, message, await signRelay(account, deployment, kind, message), subject);
       logger.info({ event: "message_signed", kind, subject, id });
-      dispatch({ id, kind, message, signature });
       return id;
     },
+    forward: async (kind, message, signature, subject) => put(kind, message, signature, subject),
     resend: () => {
       expireOutbox(journal, Date.now());
       for (const item of openOutbox(journal)) if (!dispatch(item)) return;

@@ -33,7 +33,9 @@ export type Session = {
 };
 
 const answerDeadline = 10_000;
-const pingInterval = 15_000;
+/** Acknowledgements come every few seconds. Sooner gone than match takes us for lost, in ms. */
+const quietLimit = 4_500;
+const silenceLimit = 7_500;
 const longestPause = 15_000;
 
 /** Holds a session with any one match instance: when it ends, the next instance is tried, after a growing pause. */
@@ -124,18 +126,21 @@ async function hold(
   }
 }
 
-/** Pings, and cuts a connection whose other end has silently gone. */
+/** Pings a match that has been quiet, and cuts a connection whose other end has silently gone. */
 function keepAlive(socket: WebSocket): NodeJS.Timeout {
-  let answered = true;
-  socket.on("pong", () => {
-    answered = true;
-  });
+  let heardAt = Date.now();
+  const hear = () => {
+    heardAt = Date.now();
+  };
+  socket.on("message", hear);
+  socket.on("ping", hear);
+  socket.on("pong", hear);
   return setInterval(() => {
     if (socket.readyState !== WebSocket.OPEN) return;
-    if (!answered) socket.terminate();
-    else socket.ping();
-    answered = false;
-  }, pingInterval);
+    const quiet = Date.now() - heardAt;
+    if (quiet > silenceLimit) socket.terminate();
+    else if (quiet > quietLimit) socket.ping();
+  }, 1_000);
 }
 
 async function greet(

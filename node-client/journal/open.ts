@@ -29,6 +29,10 @@ create table if not exists sequence (lease text primary key, last integer not nu
 -- Starts of a lease's container under one order to run, counted before each is tried.
 create table if not exists run (
   lease text primary key, run_order text not null, starts integer not null, last_start integer not null) strict;
+-- Acknowledged heartbeats, one a slot, for as long as a slot that was committed without them can be disputed.
+create table if not exists receipt (
+  slot integer primary key, node_id integer not null, root text not null, signature text not null, proof text not null,
+  state text not null) strict;
 create table if not exists probe (
   round_id text primary key, port integer not null, token text not null, image text not null,
   closes_at integer not null) strict;

@@ -7,7 +7,13 @@ import type { Subject } from "./subject.ts";
 
 /* `npm run chaos -- <subject>`: kills a part of the market at random moments while all else misbehaves, then counts what was lost. */
 
-const subjects: Record<string, { module: string; kills: number; description: string }> = {};
+const subjects: Record<string, { module: string; kills: number; description: string }> = {
+  match: {
+    module: "test/chaos/match/index.ts",
+    kills: 500,
+    description: "kills instances of match and dispense while workspaces come and go",
+  },
+};
 
 type Options = { kills: number; seed: number; json?: true };
 

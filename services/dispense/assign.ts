@@ -21,6 +21,8 @@ export type AssignDeps = {
   metrics: DispenseMetrics;
   /** Placements in one transaction at most. */
   batchSize: number;
+  /** Images brought to one node at once at most. */
+  perNode: number;
   /** Has a refused replica looked at again. */
   askAgain: (workspaceId: bigint) => Promise<void>;
 };
@@ -28,7 +30,7 @@ export type AssignDeps = {
 /** Sends answered placements to the chain until there are none. */
 export async function assignAnswered(deps: AssignDeps, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    const batch = await takeBatch(deps.pool, deps.batchSize);
+    const batch = await takeBatch(deps.pool, deps.batchSize, deps.perNode);
     if (batch === null) return;
     await assignBatch(deps, batch);
   }

@@ -1,4 +1,5 @@
 import { type Database, type Queryable, transaction } from "../shared/db/pool.ts";
+import { departing, mustBring, transfers } from "./transfers.ts";
 
 type AssignItem = { requestId: string; workspaceId: bigint; replica: number; nodeId: number };
 
@@ -15,7 +16,11 @@ const claimSeconds = 150;
  * Takes the next batch on: one that an instance left behind, or else a new one of answered placements. The same placement
  * never stands in two batches.
  */
-export function takeBatch(pool: Database, limit: number): Promise<AssignBatch | null> {
+export function takeBatch(
+  pool: Database,
+  limit: number,
+  perNode = Number.MAX_SAFE_INTEGER,
+): Promise<AssignBatch | null> {
   return transaction(pool, async (db) => {
     const left = await db.query<{ batch_id: string }>(
       `update app.assign_batch set claimed_until = now() + make_interval(secs => $1)
@@ -25,18 +30,33 @@ export function takeBatch(pool: Database, limit: number): Promise<AssignBatch | 
        returning batch_id`,
       [claimSeconds],
     );
-    const batchId = left.rows[0]?.batch_id ?? (await newBatch(db, limit));
+    const batchId = left.rows[0]?.batch_id ?? (await newBatch(db, limit, perNode));
     return batchId === null ? null : { batchId, items: await loadItems(db, batchId) };
   });
 }
 
-async function newBatch(db: Queryable, limit: number): Promise<string | null> {
+async function newBatch(db: Queryable, limit: number, perNode: number): Promise<string | null> {
+  // A placement whose node is busy stays answered until one of the node's transfers is over.
   const answered = await db.query<{ request_id: string }>(
     `select request_id from app.placement as placement
      where status = 'answered' and node_id is not null
        and not exists (select from app.assign_item as item where item.request_id = placement.request_id)
+       and request_id in (
+         select request_id from (
+           select request_id, node_id, brings,
+             count(*) filter (where brings) over (partition by node_id order by answered_at, request_id) as turn
+           from (
+             select waiting.*, ${mustBring("waiting")} as brings from app.placement as waiting
+             where waiting.status = 'answered' and waiting.node_id is not null
+           ) as waiting
+         ) as ranked
+         left join (
+           select node_id, count(*) as busy
+           from (select node_id from (${transfers}) as t union all (${departing})) as under_way group by node_id
+         ) as load using (node_id)
+         where not brings or turn + coalesce(load.busy, 0) <= $2)
      order by answered_at limit $1 for update skip locked`,
-    [limit],
+    [limit, perNode],
   );
   if (answered.rows.length === 0) return null;
   const made = await db.query<{ batch_id: string }>(

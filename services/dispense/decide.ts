@@ -25,6 +25,8 @@ export type MissingReplica = {
 export type PlacementLimits = {
   /** Replicas of one workspace that are being distributed at once; the rest follow in waves. */
   wave: number;
+  /** Leases that bring images from one source at once. */
+  source: number;
   /** Refusals in a row before a pause. */
   tries: number;
   /** Seconds within which refusals count towards `tries`. */
@@ -50,6 +52,8 @@ export type PlacementFacts = {
   missing: MissingReplica[];
   /** Replicas whose lease still waits for its image. */
   distributing: number;
+  /** Leases of all workspaces that bring an image from the same source now. */
+  fromSource: number;
   limits: PlacementLimits;
 };
 
@@ -59,7 +63,8 @@ export type PlacementStep = { type: "ask"; replica: number; excluded: number[] }
 export function decidePlacements(facts: PlacementFacts): PlacementStep[] {
   if (!facts.open) return [];
   const underWay = facts.missing.filter((replica) => isUnderWay(replica, facts.head)).length;
-  const room = Math.max(0, facts.limits.wave - facts.distributing - underWay);
+  const { wave, source } = facts.limits;
+  const room = Math.max(0, Math.min(wave - facts.distributing, source - facts.fromSource) - underWay);
   return facts.missing
     .filter((replica) => !isUnderWay(replica, facts.head) && mayAsk(replica, facts))
     .slice(0, room)

@@ -87,7 +87,7 @@ function startWork({ settings, context, pool, sender, registry, ...queue }: Work
     context.onStop(name, () => started.done);
     return started;
   };
-  const assignDeps = { pool, sender, logger, metrics, batchSize, askAgain };
+  const assignDeps = { pool, sender, logger, metrics, batchSize, perNode: settings.NODE_TRANSFERS, askAgain };
   const onAnswer = Array.from({ length: assigners }, (_, place) =>
     loop(`assign ${place + 1}`, (ended) => assignAnswered(assignDeps, ended)),
   );

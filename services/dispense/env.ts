@@ -24,6 +24,8 @@ export const dispenseVariables = {
     .default(50)
     .describe("Assignments in one transaction at most"),
   WAVE: count(64, "Replicas of one workspace that are distributed at once"),
+  NODE_TRANSFERS: count(4, "Images brought to one node at once; further leases wait"),
+  SOURCE_TRANSFERS: count(512, "Images brought from one registry at once; further replicas follow in waves"),
   PLACEMENT_TRIES: count(5, "Refused assignments of a replica in a row before a pause"),
   PLACEMENT_PAUSE: seconds(30, "Seconds before an impossible placement is asked again"),
   ASK_DEADLINE: seconds(15, "Seconds after which a placement without an answer counts as stuck"),
@@ -48,6 +50,7 @@ export function readDispenseEnv(source?: Record<string, string | undefined>) {
 export function limitsOf(settings: DispenseSettings): PlacementLimits {
   return {
     wave: settings.WAVE,
+    source: settings.SOURCE_TRANSFERS,
     tries: settings.PLACEMENT_TRIES,
     triesWindow: 10 * settings.PLACEMENT_PAUSE,
     pause: settings.PLACEMENT_PAUSE,

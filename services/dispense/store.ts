@@ -7,6 +7,7 @@ import {
   type PlacementFacts,
   type PlacementLimits,
 } from "./decide.ts";
+import { sourceOf, transfers } from "./transfers.ts";
 
 const held = "release_reason is null and state not in ('none', 'deleted', 'released')";
 
@@ -16,6 +17,7 @@ type WorkspaceRow = {
   head: bigint;
   fleet_changed: bigint;
   distributing: number;
+  from_source: number;
 };
 
 /** Everything decidePlacements() needs of one workspace, at one moment; null when the chain does not know it. */
@@ -31,7 +33,8 @@ export function loadPlacementFacts(
     if (workspace === undefined) return null;
     const { now, open, head, distributing } = workspace;
     const missing = await loadMissing(connection, workspaceId, limits);
-    return { now, open, head, distributing, fleetChanged: workspace.fleet_changed, missing, limits };
+    const { fleet_changed: fleetChanged, from_source: fromSource } = workspace;
+    return { now, open, head, distributing, fromSource, fleetChanged, missing, limits };
   });
 }
 
@@ -48,7 +51,9 @@ const workspaceQuery = `
       (select max(block_number) from chain.event_measure_finalized),
       (select max(block_number) from chain.event_released)), 0)::int8 as fleet_changed,
     (select count(*) from chain.assignment
-     where workspace_id = $1::int8 and state = 'assigned' and release_reason is null)::int4 as distributing
+     where workspace_id = $1::int8 and state = 'assigned' and release_reason is null)::int4 as distributing,
+    (select count(*) from (${transfers}) as transfer
+     where transfer.source = ${sourceOf("workspace")})::int4 as from_source
   from chain.workspace as workspace
   cross join chain.head as head
   join chain.block as block on block.number = head.number

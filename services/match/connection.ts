@@ -1,5 +1,6 @@
 import type { WebSocket } from "ws";
 import { InputError } from "../shared/errors.ts";
+import { createWheel } from "./wheel.ts";
 
 /** What one peer may ask of us. */
 export const limits = {
@@ -8,9 +9,10 @@ export const limits = {
   rate: 50,
   burst: 300,
   helloMs: 10_000,
-  pingMs: 2_000,
+  /** After so long without a word a peer is pinged, in ms. */
+  pingMs: 4_500,
   /** Without a word for so long the peer is gone, in ms. */
-  silenceMs: 5_000,
+  silenceMs: 6_500,
 };
 
 /** Messages that wait to be handled before we stop reading, and how few make us read on. */
@@ -50,18 +52,53 @@ export function readInOrder(
   });
 }
 
-/** Pings the peer, tells of each sign of life, and cuts the connection when there is none. */
-export function watchLife(ws: WebSocket, onLife: () => void): void {
-  let heard = Date.now();
-  const alive = () => {
-    heard = Date.now();
-    onLife();
+/** One connection as the watch over it sees it. */
+export type Line = {
+  ws: WebSocket;
+  /** When something was last heard, in ms. */
+  heardAt: number;
+  /** It was cut because it no longer answered. */
+  silent: boolean;
+};
+
+export type Lines = {
+  /** Watches a connection until it is closed: pings it when it is quiet, and cuts it when there is no answer. */
+  watch(ws: WebSocket): Line;
+  stop(): void;
+};
+
+/** Watches any number of connections with one timer. */
+export function watchLines(): Lines {
+  const tickMs = 250;
+  const wheel = createWheel<Line>({ tickMs, ticks: 64, now: Date.now() }, (line, now) => {
+    const { ws } = line;
+    if (ws.readyState === ws.CLOSED) return;
+    const quiet = now - line.heardAt;
+    // What we do not read we cannot hear.
+    if (ws.isPaused || quiet < limits.pingMs) {
+      wheel.add(line, ws.isPaused ? tickMs : limits.pingMs - quiet);
+    } else if (quiet < limits.silenceMs) {
+      if (ws.readyState === ws.OPEN) ws.ping();
+      wheel.add(line, limits.silenceMs - quiet);
+    } else {
+      line.silent = true;
+      ws.terminate();
+    }
+  });
+  const timer = setInterval(() => wheel.turn(Date.now()), tickMs);
+  timer.unref();
+  return {
+    watch(ws) {
+      const line: Line = { ws, heardAt: Date.now(), silent: false };
+      const hear = () => {
+        line.heardAt = Date.now();
+      };
+      ws.on("message", hear);
+      ws.on("pong", hear);
+      ws.on("ping", hear);
+      wheel.add(line, limits.pingMs);
+      return line;
+    },
+    stop: () => clearInterval(timer),
   };
-  ws.on("message", alive);
-  ws.on("pong", alive);
-  const pinger = setInterval(() => {
-    if (Date.now() - heard > limits.silenceMs && !ws.isPaused) return ws.terminate();
-    if (ws.readyState === ws.OPEN) ws.ping();
-  }, limits.pingMs);
-  ws.on("close", () => clearInterval(pinger));
 }

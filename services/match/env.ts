@@ -47,6 +47,12 @@ export const matchVariables = {
     .max(1)
     .default(0.2)
     .describe("Share of the capacity online that may vanish at once before nothing is reassigned"),
+  LOSS_FLOOR: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(1)
+    .describe("So many nodes may vanish at once whatever their share, as long as any node is left"),
 };
 
 export const readMatchEnv = (source?: Record<string, string | undefined>) => readEnv(matchVariables, source);

@@ -9,17 +9,23 @@ import { holdLeadership } from "../shared/db/leader.ts";
 import type { Database } from "../shared/db/pool.ts";
 import type { ServiceContext } from "../shared/lifecycle.ts";
 import { type Loop, startLoop } from "../shared/loop.ts";
+import { buryInstances, findUnseen, hasPeers, readAbsences, type Signal } from "./absenceStore.ts";
 import { readHead } from "./fleetStore.ts";
-import { decideLosses, type HeldLease, type WatchedNode } from "./loss.ts";
+import { decideLosses, type HeldLease, type Online } from "./loss.ts";
+import { heldLeases, readAway, readOnline } from "./lossStore.ts";
 import type { MatchMetrics } from "./metrics.ts";
-import { fresh } from "./sessionStore.ts";
 
 /** A node absent for so many slots is marked offline on the chain. */
 const offlineSlots = 3;
-/** A new leader gives everyone so long to come back before it counts anyone as absent, in ms. */
-const settleMs = 10_000;
+/** After a time without any instance nodes get so long to come back: longer than the longest pause between their tries. */
+const returnMs = 20_000;
+/** A new leader waits so long before it acts, in ms: what the one before it did has to be seen. */
+const settleMs = 2_000;
 /** A lease is not named again for so long, in ms: its release has to be exported first. */
 const patienceMs = 10_000;
+/** What looks at all nodes is done so often, in ms. */
+const countMs = 5_000;
+const sweepMs = 15_000;
 
 export type FailoverOptions = {
   context: ServiceContext;
@@ -28,96 +34,125 @@ export type FailoverOptions = {
   deployment: Deployment;
   sender: Sender;
   metrics: MatchMetrics;
+  instance: string;
   lossSeconds: number;
   lossShare: number;
+  lossFloor: number;
 };
 
+/** So much is missing at once that nothing is reassigned. */
+export type Outage = { since: string; missing: number; share: number };
+
 /** Leads the watch over nodes that stop answering. */
-export function startFailover(options: FailoverOptions): { wake(): void } {
-  const { context, databaseUrl } = options;
+export function startFailover(options: FailoverOptions): { wake(): void; outage(): Outage | null } {
+  const { context, databaseUrl, pool, instance } = options;
   let loop: Loop | undefined;
+  let watch: Watch | undefined;
   const lead = async (signal: AbortSignal) => {
-    const watch: Watch = { since: Date.now(), absentSince: new Map(), tried: new Map(), suspicious: false };
+    const quiet = (await hasPeers(pool, instance)) ? settleMs : returnMs;
+    watch = { actsFrom: Date.now() + quiet, tried: new Map(), outage: null };
+    const kept = watch;
     loop = startLoop({ name: "failover", logger: context.logger, signal, interval: 1_000 }, () =>
-      look(options, watch),
+      look(options, kept),
     );
     await loop.done;
     loop = undefined;
+    watch = undefined;
   };
   void holdLeadership({
     ...{ url: databaseUrl, leadership: "failover", logger: context.logger, signal: context.signal },
     lead,
   });
-  return { wake: () => loop?.wake() };
+  return { wake: () => loop?.wake(), outage: () => watch?.outage ?? null };
 }
 
 type Watch = {
-  since: number;
-  absentSince: Map<number, number>;
+  actsFrom: number;
   tried: Map<string, number>;
-  suspicious: boolean;
+  outage: Outage | null;
+  online?: { value: Online; at: number };
+  sweptAt?: number;
 };
 
 async function look(options: FailoverOptions, watch: Watch): Promise<void> {
-  const { pool, context, metrics, deployment } = options;
+  const { pool, metrics, deployment } = options;
   const now = Date.now();
-  const nodes = await watchedNodes(pool, watch, now);
-  if (now - watch.since < settleMs) return;
-  const head = await readHead(pool);
+  const buried = await buryInstances(pool);
+  if (buried > 0) options.context.logger.warn({ event: "instance_died", sessions: buried });
+  if (now < watch.actsFrom) return;
+  if (now - (watch.sweptAt ?? 0) >= sweepMs) {
+    await findUnseen(pool);
+    watch.sweptAt = now;
+  }
+  const away = await readAway(pool, await readAbsences(pool));
+  for (const signal of ["session", "probe", "heartbeat"] as const) {
+    metrics.away.set({ signal }, away.filter((node) => node.signal === signal).length);
+  }
+  const lossMs = options.lossSeconds * 1_000;
+  const lost = away.filter((node) => node.awayMs >= lossMs);
+  if (lost.length === 0) return note(options, watch, null);
+  if (watch.online === undefined || now - watch.online.at >= countMs) {
+    watch.online = { value: await readOnline(pool), at: now };
+  }
   const decision = decideLosses({
-    now,
-    chainTime: head.time,
-    nodes,
-    leases: await heldLeases(pool, [...watch.absentSince.keys()]),
+    chainTime: (await readHead(pool)).time,
+    away: lost,
+    online: watch.online.value,
+    leases: await heldLeases(
+      pool,
+      lost.map((node) => node.nodeId),
+    ),
     limits: {
-      lossMs: options.lossSeconds * 1_000,
+      lossMs,
       share: options.lossShare,
+      floor: options.lossFloor,
       offlineMs: offlineSlots * deployment.parameters.slotSeconds * 1_000,
     },
   });
-  const suspicious = decision.type === "suspect";
-  metrics.suspicion.set(suspicious ? 1 : 0);
-  if (suspicious && !watch.suspicious) context.logger.error({ event: "outage_suspected", ...decision });
-  if (!suspicious && watch.suspicious) context.logger.info({ event: "outage_over" });
-  watch.suspicious = suspicious;
+  note(options, watch, decision.type === "suspect" ? decision : null);
   if (decision.type === "suspect") return;
   for (const [key, at] of watch.tried) if (now - at > patienceMs) watch.tried.delete(key);
-  await releaseLeases(options, watch, decision.release);
+  await releaseLeases(
+    options,
+    watch,
+    decision.release,
+    new Map(lost.map((node) => [node.nodeId, node.signal])),
+  );
   await markOffline(options, watch, decision.offline);
 }
 
-async function watchedNodes(pool: Database, watch: Watch, now: number): Promise<WatchedNode[]> {
-  const { rows } = await pool.query<Omit<WatchedNode, "absentSince"> & { present: boolean }>(
-    `select n.node_id::int as "nodeId", n.status, n.gpu_count::int as gpus, n.cpu_milli::int as "cpuMilli",
-       exists (select from chain.measurement m where m.node_id = n.node_id and m.status = 'finalized'
-         and m.submissions > 0 and m.expires_at > extract(epoch from now())) as proven,
-       exists (select from app.session s where s.role = 'node' and s.subject_id = n.node_id and ${fresh}) as present
-     from chain.node n`,
-  );
-  const nodes = rows.map(({ present, ...node }) => {
-    if (present) watch.absentSince.delete(node.nodeId);
-    else if (!watch.absentSince.has(node.nodeId)) watch.absentSince.set(node.nodeId, now);
-    return { ...node, absentSince: watch.absentSince.get(node.nodeId) ?? null };
-  });
-  const known = new Set(nodes.map((node) => node.nodeId));
-  for (const id of watch.absentSince.keys()) if (!known.has(id)) watch.absentSince.delete(id);
-  return nodes;
+/** Raises the alert and takes it back: in the log, the metric and /healthz. */
+function note(
+  { metrics, context }: FailoverOptions,
+  watch: Watch,
+  suspicion: { missing: number[]; share: number } | null,
+): void {
+  metrics.suspicion.set(suspicion === null ? 0 : 1);
+  if (suspicion === null) {
+    if (watch.outage !== null) context.logger.info({ event: "outage_over" });
+    watch.outage = null;
+    return;
+  }
+  const { missing, share } = suspicion;
+  if (watch.outage === null) {
+    context.logger.error({
+      event: "outage_suspected",
+      nodes: missing.slice(0, 100),
+      missing: missing.length,
+      share,
+    });
+  }
+  const since = watch.outage?.since ?? new Date().toISOString();
+  watch.outage = { since, missing: missing.length, share };
 }
 
-async function heldLeases(pool: Database, nodeIds: number[]): Promise<HeldLease[]> {
-  if (nodeIds.length === 0) return [];
-  const { rows } = await pool.query<HeldLease>(
-    `select a.workspace_id::numeric as "workspaceId", a.replica::int, a.lease::int, a.node_id::int as "nodeId", a.state,
-       w.policy, a.lost_until::int as "lostUntil"
-     from chain.assignment a join chain.workspace w using (workspace_id)
-     where a.release_reason is null and a.node_id = any($1) order by a.workspace_id, a.replica`,
-    [nodeIds],
-  );
-  return rows;
-}
-
-async function releaseLeases(options: FailoverOptions, watch: Watch, due: HeldLease[]): Promise<void> {
-  const { pool, sender, context } = options;
+async function releaseLeases(
+  options: FailoverOptions,
+  watch: Watch,
+  due: HeldLease[],
+  signals: ReadonlyMap<number, Signal>,
+): Promise<void> {
+  const { pool, sender, context, metrics } = options;
   const keyOf = (lease: HeldLease) =>
     `${lease.workspaceId}/${lease.replica}/${lease.lease}/${lease.lostUntil ?? ""}`;
   const leases = due.filter((lease) => !watch.tried.has(keyOf(lease))).slice(0, 50);
@@ -144,10 +179,13 @@ async function releaseLeases(options: FailoverOptions, watch: Watch, due: HeldLe
   const refused = new Map(refusals.map(({ index, error }) => [index, error.text]));
   for (const [index, { lease }] of items.entries()) {
     const { workspaceId, replica, lease: number, nodeId } = lease;
-    const ids = { workspaceId, replica, lease: number, nodeId, hash };
+    const signal = signals.get(nodeId) ?? "session";
+    const ids = { workspaceId, replica, lease: number, nodeId, signal, hash };
     const reason = refused.get(index);
-    if (reason === undefined) context.logger.warn({ event: "lease_lost", ...ids });
-    else context.logger.info({ event: "lease_kept", ...ids, reason });
+    if (reason === undefined) {
+      metrics.lost.inc({ signal });
+      context.logger.warn({ event: "lease_lost", ...ids });
+    } else context.logger.info({ event: "lease_kept", ...ids, reason });
   }
 }
 

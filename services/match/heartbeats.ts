@@ -7,9 +7,9 @@ import type { Database } from "../shared/db/pool.ts";
 import { FatalError } from "../shared/errors.ts";
 import type { ServiceContext } from "../shared/lifecycle.ts";
 import { startLoop } from "../shared/loop.ts";
+import { slotAt } from "./acknowledge.ts";
 import type { MatchMetrics } from "./metrics.ts";
 import type { Presence } from "./presence.ts";
-import type { Session } from "./sessions.ts";
 
 /** Slots that ended so long ago are not posted any more. */
 const lookBack = 5n;
@@ -23,31 +23,6 @@ export type HeartbeatOptions = {
   presence: Presence;
   metrics: MatchMetrics;
 };
-
-/** Takes a node's heartbeat: its bit for the slot, and the acknowledgement once it is shared. */
-export function takeHeartbeat(
-  { presence, deployment, context }: Pick<HeartbeatOptions, "presence" | "deployment" | "context">,
-  session: Session,
-  heartbeat: { slot: bigint; cpuLoad: number; freeDiskGib: number; running: string[] },
-): void {
-  session.cpuLoad = heartbeat.cpuLoad;
-  session.freeDiskGib = heartbeat.freeDiskGib;
-  session.running = heartbeat.running;
-  if (session.subjectId === null) return;
-  const now = slotAt(Date.now(), deployment);
-  const apart = heartbeat.slot - now;
-  // One slot either way for clocks that differ; anything else would be a claim about the past or the future.
-  if (apart < -1n || apart > 1n) return;
-  // Not awaited: while Redis is away, what else the node says goes on.
-  presence.mark(heartbeat.slot, session.subjectId).then(
-    () => session.send({ type: "ack", slot: heartbeat.slot }),
-    (error) => context.logger.warn({ event: "heartbeat_not_shared", id: session.subjectId, error }),
-  );
-}
-
-export function slotAt(milliseconds: number, deployment: Deployment): bigint {
-  return BigInt(Math.floor(milliseconds / 1_000 / deployment.parameters.slotSeconds));
-}
 
 /** Keeps the shared bits whole, and as the leader posts each slot that has ended, once. */
 export function startHeartbeats(options: HeartbeatOptions): void {

@@ -12,7 +12,7 @@ import { connectRedis, requireRedis } from "../shared/queue.ts";
 import { type MatchEnv, readMatchEnv } from "./env.ts";
 import { serveExplain } from "./explainRoute.ts";
 import { createFleetSync } from "./fleetSync.ts";
-import { startMatch } from "./match.ts";
+import { type Match, startMatch } from "./match.ts";
 
 await start(async () => {
   const env = readMatchEnv();
@@ -35,12 +35,12 @@ async function main(context: ServiceContext, env: MatchEnv, deployment: Deployme
   const sender = await createSender({ pool, client, account, deployment, logger, signal });
   const registry = createRegistry("match");
   // The server listens before sessions are served: until then a node would be told that there is no such path.
-  let serving = false;
+  let match: Match | undefined;
   const health = async () => {
     await pool.query("select 1");
     return {
-      ok: serving && redis.status === "ready",
-      details: { redis: redis.status, instance: env.INSTANCE },
+      ok: match !== undefined && redis.status === "ready",
+      details: { redis: redis.status, instance: env.INSTANCE, outageSuspected: match?.outage() ?? null },
     };
   };
   const fleetNow = createFleetSync(pool);
@@ -49,18 +49,9 @@ async function main(context: ServiceContext, env: MatchEnv, deployment: Deployme
   const server = createServer(app);
   // Before the sessions, so that these are closed first when the service stops.
   const { url } = await listen(server, { host: env.HOST, port: env.PORT }, context);
-  const match = await startMatch({
-    context,
-    env,
-    deployment,
-    pool,
-    redis,
-    sender,
-    registry,
-    server,
-    fleetNow,
+  match = await startMatch({
+    ...{ context, env, deployment, pool, redis, sender, account, registry, server, fleetNow },
   });
-  serving = true;
   listenForChanges({
     ...{ url: env.DATABASE_URL, channels: [chainChannel, appChannel], logger, signal },
     onNotice: match.notice,

@@ -36,11 +36,7 @@ export function startInstruct(options: InstructOptions): Loop {
   return startLoop(
     { name: "instruct", logger: context.logger, signal: context.signal, interval: 2_000 },
     async () => {
-      const idsOf = (role: Session["role"]) =>
-        [...sessions.all()].flatMap((one) =>
-          one.role === role && one.subjectId !== null ? [one.subjectId] : [],
-        );
-      for (const draw of await store.drawsToTell(pool, idsOf("node"), idsOf("measurer"))) {
+      for (const draw of await store.drawsToTell(pool)) {
         const node = sessions.ofSubject("node", draw.node_id);
         if (draw.status === "committed") once(node, "probe", draw, (to) => tellProbe(options, to, draw));
         if (draw.status === "ready") {

@@ -1,17 +1,22 @@
 import type { AssignmentState, NodeStatus, Policy } from "../shared/chain/names.ts";
+import type { Signal } from "./absenceStore.ts";
 
-/** A node as losses see it. Times are milliseconds of one clock. */
-export type WatchedNode = {
+/** What a node weighs among all. */
+export type Weight = { gpus: number; cpuMilli: number };
+
+/** A node that is missed. */
+export type AwayNode = Weight & {
   nodeId: number;
   status: NodeStatus;
-  /** Its weight among all: GPUs, and thousandths of cores. */
-  gpus: number;
-  cpuMilli: number;
+  signal: Signal;
+  /** For how long it has not been heard, in ms. */
+  awayMs: number;
   /** Measured and valid: only proven capacity counts for the share, unless nobody has any. */
   proven: boolean;
-  /** Since when it is without a session; null: it has one. */
-  absentSince: number | null;
 };
+
+/** All nodes that are online on the chain, missed or not. */
+export type Online = { nodes: number; all: Weight; proven: Weight };
 
 export type HeldLease = {
   workspaceId: bigint;
@@ -24,13 +29,24 @@ export type HeldLease = {
   lostUntil: number | null;
 };
 
+export type LossLimits = {
+  /** Away for so long a node is lost. */
+  lossMs: number;
+  /** Share of the capacity online that may be lost at once. */
+  share: number;
+  /** So many nodes may be lost at once whatever their share. */
+  floor: number;
+  /** Away for so long a node is marked offline. */
+  offlineMs: number;
+};
+
 export type LossFacts = {
-  now: number;
   /** Unix seconds of the newest exported block. */
   chainTime: number;
-  nodes: readonly WatchedNode[];
+  away: readonly AwayNode[];
+  online: Online;
   leases: readonly HeldLease[];
-  limits: { lossMs: number; share: number; offlineMs: number };
+  limits: LossLimits;
 };
 
 export type LossDecision =
@@ -40,20 +56,19 @@ export type LossDecision =
 
 /**
  * What to do about nodes that stopped answering. An available lease is released at once, an exclusive one is marked lost
- * first and released when the contract allows it. Nothing is done while too much of the capacity online is missing.
+ * first and released when the contract allows it. Nothing is done while too much of the capacity online is missing: in a small
+ * market a single node is a large share, so a few may go in any case, but never the last.
  */
-export function decideLosses(facts: LossFacts): LossDecision {
-  const { now, limits } = facts;
-  const absentFor = (node: WatchedNode) => (node.absentSince === null ? -1 : now - node.absentSince);
-  const lost = new Set(facts.nodes.filter((node) => absentFor(node) >= limits.lossMs).map((n) => n.nodeId));
-  const online = facts.nodes.filter((node) => node.status === "online");
-  const missing = online.filter((node) => lost.has(node.nodeId));
+export function decideLosses({ chainTime, away, online, leases, limits }: LossFacts): LossDecision {
+  const lost = new Set(away.filter((node) => node.awayMs >= limits.lossMs).map((node) => node.nodeId));
+  const missing = away.filter((node) => lost.has(node.nodeId) && node.status === "online");
   const share = shareOf(missing, online);
-  if (missing.length > 0 && share > limits.share) {
+  const isMuch = share > limits.share && missing.length > limits.floor;
+  if (missing.length > 0 && (isMuch || missing.length >= online.nodes)) {
     return { type: "suspect", missing: missing.map((node) => node.nodeId), share };
   }
-  const release = facts.leases.filter((lease) => lost.has(lease.nodeId) && isDue(lease, facts.chainTime));
-  const offline = missing.filter((node) => absentFor(node) >= limits.offlineMs).map((node) => node.nodeId);
+  const release = leases.filter((lease) => lost.has(lease.nodeId) && isDue(lease, chainTime));
+  const offline = missing.filter((node) => node.awayMs >= limits.offlineMs).map((node) => node.nodeId);
   return { type: "act", release, offline };
 }
 
@@ -63,13 +78,13 @@ function isDue(lease: HeldLease, chainTime: number): boolean {
 }
 
 /** The larger of the shares of GPUs and of cores that are missing. */
-function shareOf(missing: readonly WatchedNode[], online: readonly WatchedNode[]): number {
-  const proven = online.some((node) => node.proven);
-  const sum = (nodes: readonly WatchedNode[], weight: "gpus" | "cpuMilli") =>
-    nodes.reduce((total, node) => total + (proven && !node.proven ? 0 : node[weight]), 0);
+function shareOf(missing: readonly AwayNode[], { all, proven }: Online): number {
+  const anyProven = proven.gpus + proven.cpuMilli > 0;
+  const total = anyProven ? proven : all;
+  const counted = missing.filter((node) => !anyProven || node.proven);
   const shares = (["gpus", "cpuMilli"] as const).map((weight) => {
-    const all = sum(online, weight);
-    return all === 0 ? 0 : sum(missing, weight) / all;
+    const gone = counted.reduce((sum, node) => sum + node[weight], 0);
+    return total[weight] === 0 ? 0 : Math.min(1, gone / total[weight]);
   });
   return Math.max(...shares);
 }

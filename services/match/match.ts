@@ -1,16 +1,19 @@
 import type { Server } from "node:http";
 import type { Redis } from "ioredis";
 import type { Registry } from "prom-client";
+import type { LocalAccount } from "viem";
 import type { Deployment } from "../shared/chain/deployment.ts";
 import type { Sender } from "../shared/chain/send.ts";
 import { chainChannel } from "../shared/db/listen.ts";
 import type { Database } from "../shared/db/pool.ts";
 import { InputError } from "../shared/errors.ts";
 import type { ServiceContext } from "../shared/lifecycle.ts";
+import { beginInstance } from "./absenceStore.ts";
+import { startAcknowledging } from "./acknowledge.ts";
 import type { MatchEnv } from "./env.ts";
-import { startFailover } from "./failover.ts";
+import { type Outage, startFailover } from "./failover.ts";
 import type { IndexedFleet } from "./fleetSync.ts";
-import { startHeartbeats, takeHeartbeat } from "./heartbeats.ts";
+import { startHeartbeats } from "./heartbeats.ts";
 import { hearAboutRound, startInstruct } from "./instruct.ts";
 import { startMeasure } from "./measure.ts";
 import { createMatchMetrics } from "./metrics.ts";
@@ -18,34 +21,48 @@ import { startPlacement } from "./placement.ts";
 import { createPresence } from "./presence.ts";
 import { startRelay } from "./relay.ts";
 import { startRoster } from "./roster.ts";
-import { dropSessionsOf, writeLive } from "./sessionStore.ts";
+import { replacedNotice, writeLive } from "./sessionStore.ts";
 import { type Session, type SessionMessage, serveSessions } from "./sessions.ts";
 
 export type MatchOptions = {
   context: ServiceContext;
   env: Pick<
     MatchEnv,
-    "DATABASE_URL" | "PUBLIC_URL" | "PROBE_IMAGE" | "PROBE_PORTS" | "INSTANCE" | "LOSS_SECONDS" | "LOSS_SHARE"
+    | "DATABASE_URL"
+    | "PUBLIC_URL"
+    | "PROBE_IMAGE"
+    | "PROBE_PORTS"
+    | "INSTANCE"
+    | "LOSS_SECONDS"
+    | "LOSS_SHARE"
+    | "LOSS_FLOOR"
   >;
   deployment: Deployment;
   pool: Database;
   redis: Redis;
   sender: Sender;
+  /** Signs receipts of heartbeats; the account that `sender` sends from. */
+  account: LocalAccount;
   registry: Registry;
   server: Server;
   fleetNow: () => Promise<IndexedFleet>;
 };
 
-/** Wires the parts of match. `notice` is to be called with every notification from Postgres. */
-export async function startMatch(
-  options: MatchOptions,
-): Promise<{ notice: (channel: string, payload: string | undefined) => void }> {
+export type Match = {
+  /** To be called with every notification from Postgres. */
+  notice: (channel: string, payload: string | undefined) => void;
+  /** What the watch over nodes suspects, where this instance leads it. */
+  outage: () => Outage | null;
+};
+
+/** Wires the parts of match. */
+export async function startMatch(options: MatchOptions): Promise<Match> {
   const { context, env, deployment, pool, redis, sender, server, fleetNow } = options;
   const metrics = createMatchMetrics(options.registry);
   const databaseUrl = env.DATABASE_URL;
-  // Several heartbeats a slot, so that one that gets lost costs nothing.
-  const heartbeatSeconds = Math.max(1, Math.min(10, Math.floor(deployment.parameters.slotSeconds / 3)));
-  await dropSessionsOf(pool, env.INSTANCE);
+  // Several heartbeats a slot, so that one that gets lost costs nothing; so often that two that are missed are soon noticed.
+  const heartbeatSeconds = Math.max(1, Math.min(4, Math.floor(deployment.parameters.slotSeconds / 3)));
+  await beginInstance(pool, env.INSTANCE);
 
   const presence = createPresence({ redis, deployment });
   const shared = { context, pool, deployment, sender, metrics, databaseUrl };
@@ -58,19 +75,19 @@ export async function startMatch(
     if (session.role !== "node") {
       throw new InputError(`A measurer does not send ${message.type}.`, { code: "message_unexpected" });
     }
-    if (message.type === "heartbeat")
-      return takeHeartbeat({ context, presence, deployment }, session, message);
+    if (message.type === "heartbeat") return acknowledge(session, message);
     if (session.subjectId !== null) await writeLive(pool, session.subjectId, message);
   };
   const sessions = serveSessions({
     ...{ server, pool, deployment, logger: context.logger, metrics, heartbeatSeconds },
     instance: env.INSTANCE,
     audience: env.PUBLIC_URL,
-    onOpen: () => instruct.wake(),
+    onOpen: (session) => roster.watch(session),
     onMessage: hear,
   });
   context.onStop("sessions", () => sessions.stop());
-  const roster = startRoster({ context, pool, sessions, metrics, heartbeatSeconds });
+  const roster = startRoster({ context, pool, sessions, metrics, instance: env.INSTANCE, heartbeatSeconds });
+  const acknowledge = startAcknowledging({ ...shared, account: options.account, presence, roster });
   const instruct = startInstruct({ context, pool, sessions, probeImage: env.PROBE_IMAGE });
   const placement = startPlacement({ context, pool, redis, answers: metrics.answers, fleetNow });
   startHeartbeats({ ...shared, presence });
@@ -78,10 +95,17 @@ export async function startMatch(
   const failover = startFailover({
     ...shared,
     lossSeconds: env.LOSS_SECONDS,
+    instance: env.INSTANCE,
     lossShare: env.LOSS_SHARE,
+    lossFloor: env.LOSS_FLOOR,
   });
   return {
+    outage: failover.outage,
     notice(channel, payload) {
+      if (payload?.startsWith(replacedNotice)) {
+        sessions.replaced(payload.slice(replacedNotice.length).split(","));
+        return;
+      }
       if (channel === chainChannel || payload === undefined) {
         for (const part of [roster, measure, failover, relay]) part.wake();
         return;
@@ -92,7 +116,6 @@ export async function startMatch(
         instruct.wake();
         measure.wake();
       }
-      if (payload === "session") roster.wake();
     },
   };
 }

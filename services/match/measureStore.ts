@@ -173,14 +173,13 @@ export async function markFailed(
   await pool.query("select pg_notify('app_changed', 'measure_round')");
 }
 
-/** Draws about which a node or a measurer of the given ids has something to be told. */
-export async function drawsToTell(pool: Database, nodes: number[], measurers: number[]): Promise<Draw[]> {
+/** Draws about which a node or a measurer has something to be told. */
+export async function drawsToTell(pool: Database): Promise<Draw[]> {
   const { rows } = await pool.query<Draw>(
     `select ${drawColumns} from app.measure_round d
-     where (d.node_id = any($1) or d.measurer_id = any($2)) and d.status <> 'drawn'
-       and (d.status in ('committed', 'ready') or d.updated_at > now() - interval '60 seconds')
+     where d.status in ('committed', 'ready')
+       or (d.status in ('submitted', 'done', 'failed') and d.updated_at > now() - interval '60 seconds')
      order by d.round_id`,
-    [nodes, measurers],
   );
   return rows;
 }

@@ -24,6 +24,16 @@ export function createMatchMetrics(registry: Registry) {
       labelNames: ["code"] as const,
       registers,
     }),
+    missed: new Counter({
+      name: "match_nodes_silent_total",
+      help: "Nodes that had a session and did not beat",
+      registers,
+    }),
+    receipts: new Counter({
+      name: "match_receipts_total",
+      help: "Heartbeats acknowledged with a receipt",
+      registers,
+    }),
     relayed: new Counter({
       name: "match_relayed_total",
       help: "Signed messages brought to the chain",
@@ -37,6 +47,18 @@ export function createMatchMetrics(registry: Registry) {
       registers,
     }),
     slots: new Counter({ name: "match_slots_posted_total", help: "Heartbeat slots posted", registers }),
+    lost: new Counter({
+      name: "match_leases_lost_total",
+      help: "Leases taken from nodes that were lost, by the signal that told it",
+      labelNames: ["signal"] as const,
+      registers,
+    }),
+    away: new Gauge({
+      name: "match_nodes_away",
+      help: "Nodes that are missed now, by signal; told by the instance that watches",
+      labelNames: ["signal"] as const,
+      registers,
+    }),
     suspicion: new Gauge({
       name: "match_outage_suspected",
       help: "1 while too much capacity is missing at once for anything to be reassigned",

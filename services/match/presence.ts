@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { Redis } from "ioredis";
 import type { Deployment } from "../shared/chain/deployment.ts";
 
@@ -25,6 +26,7 @@ export function createPresence(options: { redis: Redis; deployment: Deployment }
   const keyOf = (slot: bigint) => `${prefix}:${slot}`;
   const seconds = keptSlots * deployment.parameters.slotSeconds;
   const memory = new Map<bigint, Set<number>>();
+  const scratch = `${prefix}:repeat:${randomUUID()}`;
   let gathered: { slot: bigint; nodeId: number }[] = [];
   let flush: Promise<void> | undefined;
 
@@ -50,7 +52,15 @@ export function createPresence(options: { redis: Redis; deployment: Deployment }
     },
     async repeat(slot) {
       const seen = memory.get(slot);
-      if (seen !== undefined && seen.size > 0) await write([...seen].map((nodeId) => ({ slot, nodeId })));
+      if (seen === undefined || seen.size === 0) return;
+      // All of them at once, however many there are.
+      const replies = await redis
+        .multi()
+        .set(scratch, bitmapOf(seen), "EX", seconds)
+        .bitop("OR", keyOf(slot), keyOf(slot), scratch)
+        .expire(keyOf(slot), seconds)
+        .exec();
+      for (const [error] of replies ?? []) if (error !== null) throw error;
     },
     async read(slot) {
       const bytes = await redis.getBuffer(keyOf(slot));
@@ -64,4 +74,16 @@ export function createPresence(options: { redis: Redis; deployment: Deployment }
     slots: () => [...memory.keys()],
     forget: (slot) => void memory.delete(slot),
   };
+}
+
+/** Redis counts bits from the highest of each byte. */
+function bitmapOf(nodeIds: ReadonlySet<number>): Buffer {
+  let largest = 0;
+  for (const nodeId of nodeIds) largest = Math.max(largest, nodeId);
+  const bytes = Buffer.alloc(Math.ceil(largest / 8));
+  for (const nodeId of nodeIds) {
+    const place = (nodeId - 1) >> 3;
+    bytes[place] = (bytes[place] ?? 0) | (0x80 >> ((nodeId - 1) & 7));
+  }
+  return bytes;
 }

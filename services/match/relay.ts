@@ -19,7 +19,7 @@ type RelayRequest = Extract<ClientMessage, { type: "relay" }>;
 const gatherMs = 300;
 
 const kindsOf: Record<Role, readonly RelayKind[]> = {
-  node: ["register", "updateSpec", "setStatus", "setWallet", "report", "progress"],
+  node: ["register", "updateSpec", "setStatus", "setWallet", "report", "progress", "dispute"],
   measurer: ["registerMeasurer", "reveal"],
 };
 
@@ -124,8 +124,8 @@ async function check(
   }
   const signer = await signerOf(deployment, kind, message, signature);
   const named = "key" in message ? (message.key.toLowerCase() as Hex) : session.key;
-  // The bound wallet, which the node's key does not know, signs a change of wallet.
-  const strange = kind !== "setWallet" && signer !== session.key;
+  // The bound wallet, which the node's key does not know, signs a change of wallet, a committer a receipt.
+  const strange = kind !== "setWallet" && kind !== "dispute" && signer !== session.key;
   if (signer === undefined || strange || named !== session.key) {
     return { reason: `SignatureInvalid(signer ${named})` };
   }

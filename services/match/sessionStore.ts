@@ -1,10 +1,11 @@
 import type { Database } from "../shared/db/pool.ts";
 
-/** A session row not seen for so long, in seconds, belongs to an instance that died. */
-export const freshSeconds = 8;
+/** An instance that was not seen for so long, in seconds, has died. */
+const instanceSeconds = 6;
 
-/** SQL: the session row `s` is alive. */
-export const fresh = `s.last_seen_at > now() - interval '${freshSeconds} seconds'`;
+/** SQL: the session row `s` belongs to an instance that lives. */
+export const fresh = `exists (select from app.match_instance i where i.instance = s.instance
+  and i.seen_at > now() - interval '${instanceSeconds} seconds')`;
 
 export type Role = "node" | "measurer";
 
@@ -20,41 +21,62 @@ export async function subjectIds(pool: Database, role: Role, keys: string[]): Pr
   return new Map(rows.map((row) => [row.key, row.id]));
 }
 
-/** Makes this the session of its key, whoever had it before, and tells the other instances. */
-export async function takeSession(
-  pool: Database,
-  session: {
-    id: string;
-    key: string;
-    role: Role;
-    subjectId: number | null;
-    instance: string;
-    host: string;
-    version: string;
-  },
-): Promise<void> {
-  await pool.query(
-    `insert into app.session (key, session_id, role, subject_id, instance, host, version)
-     values ($1, $2, $3, $4, $5, $6, $7)
-     on conflict (key) do update set session_id = excluded.session_id, role = excluded.role,
-       subject_id = excluded.subject_id, instance = excluded.instance, host = excluded.host, version = excluded.version,
-       connected_at = now(), last_seen_at = now(), cpu_load = null, free_disk_gib = null, running = '{}'`,
+/** What app_changed says when sessions were taken over: this, then their ids with commas between. */
+export const replacedNotice = "session_replaced:";
+// A notification holds less than 8,000 bytes.
+const idsInNotice = 200;
+
+export type Newcomer = {
+  id: string;
+  key: string;
+  role: Role;
+  instance: string;
+  host: string;
+  version: string;
+};
+
+/**
+ * Makes these the sessions of their keys, whoever had them before, and tells the other instances. Each key stands there once.
+ *
+ * @returns The node or measurer id of each key that the chain knows.
+ */
+export async function takeSessions(pool: Database, newcomers: Newcomer[]): Promise<Map<string, number>> {
+  const { rows } = await pool.query<{ key: string; subject_id: number | null; replaced: string | null }>(
+    `with given as (
+       select g.*, coalesce(n.node_id, m.measurer_id)::int as subject_id
+       from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[])
+         as g (key, session_id, role, instance, host, version)
+       left join chain.node n on g.role = 'node' and n.key = g.key
+       left join chain.measurer m on g.role = 'measurer' and m.key = g.key
+     ), before as (
+       select s.key, s.session_id from app.session s join given using (key)
+     ), taken as (
+       insert into app.session (key, session_id, role, subject_id, instance, host, version)
+       select key, session_id, role, subject_id, instance, host, version from given order by key
+       on conflict (key) do update set session_id = excluded.session_id, role = excluded.role,
+         subject_id = excluded.subject_id, instance = excluded.instance, host = excluded.host, version = excluded.version,
+         connected_at = now(), last_seen_at = now(), cpu_load = null, free_disk_gib = null, running = '{}'
+     ), returned as (
+       update app.absence a set back_at = now() from given
+       where given.role = 'node' and a.node_id = given.subject_id and a.back_at is null
+     )
+     select given.key, given.subject_id, before.session_id::text as replaced from given left join before using (key)`,
     [
-      ...[session.key, session.id, session.role, session.subjectId, session.instance, session.host],
-      session.version,
+      newcomers.map((one) => one.key),
+      newcomers.map((one) => one.id),
+      newcomers.map((one) => one.role),
+      newcomers.map((one) => one.instance),
+      newcomers.map((one) => one.host),
+      newcomers.map((one) => one.version),
     ],
   );
-  await pool.query("select pg_notify('app_changed', 'session')");
-}
-
-export async function dropSessions(pool: Database, ids: string[]): Promise<void> {
-  await pool.query("delete from app.session where session_id = any($1)", [ids]);
-  await pool.query("select pg_notify('app_changed', 'session')");
-}
-
-/** What an instance of the same name left behind when it was killed. */
-export async function dropSessionsOf(pool: Database, instance: string): Promise<void> {
-  await pool.query("delete from app.session where instance = $1", [instance]);
+  const replaced = rows.flatMap((row) => (row.replaced === null ? [] : [row.replaced]));
+  const notices = ["session"];
+  for (let start = 0; start < replaced.length; start += idsInNotice) {
+    notices.push(`${replacedNotice}${replaced.slice(start, start + idsInNotice).join(",")}`);
+  }
+  await pool.query("select pg_notify('app_changed', notice) from unnest($1::text[]) as notice", [notices]);
+  return new Map(rows.flatMap((row) => (row.subject_id === null ? [] : [[row.key, row.subject_id]])));
 }
 
 export async function nameSubject(pool: Database, sessionId: string, subjectId: number): Promise<void> {
@@ -82,11 +104,6 @@ export async function touchSessions(pool: Database, seen: Sighting[]): Promise<S
     ],
   );
   return new Set(rows.map((row) => row.session_id));
-}
-
-/** Forgets sessions of instances that died. */
-export async function dropStale(pool: Database): Promise<void> {
-  await pool.query("delete from app.session where last_seen_at < now() - interval '60 seconds'");
 }
 
 export type Live = {

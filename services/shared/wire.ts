@@ -69,7 +69,12 @@ export const serverMessage = z.discriminatedUnion("type", [
     id: z.number().int().nullable(),
     heartbeatSeconds: z.number().positive(),
   }),
-  z.strictObject({ type: z.literal("ack"), slot: decimal }),
+  /** The heartbeat is noted. The first of a slot comes with a receipt (`chain/heartbeatReceipt.ts`) within a second. */
+  z.strictObject({
+    type: z.literal("ack"),
+    slot: decimal,
+    receipt: z.strictObject({ root: hex, signature: hex, proof: z.array(hex).max(32) }).optional(),
+  }),
   z.strictObject({
     type: z.literal("relayed"),
     id: z.string(),

@@ -25,6 +25,14 @@ describe("Heartbeat receipts", () => {
     }
   });
 
+  it("lead from every node of any number of them to the one root", () => {
+    for (const count of [1, 2, 3, 4, 5, 7, 8, 9, 33, 100]) {
+      const nodeIds = Array.from({ length: count }, (_, place) => 3 * place + 1);
+      const { root, proofOf } = heartbeatTreeOf(nodeIds);
+      for (const nodeId of nodeIds) expect(heartbeatRootOf(nodeId, proofOf(nodeId))).to.equal(root);
+    }
+  });
+
   it("prove nothing of another node, slot or market", async () => {
     const { proofOf, ...receipt } = await signHeartbeats(committer, deployment, 9n, [1, 2, 3]);
     const own = { ...receipt, nodeId: 2, proof: proofOf(2) };

@@ -35,7 +35,7 @@ const periods = {
  * A fresh OP-stack simulation, a block a second, with the contracts of this checkout deployed on it; stopped at the end of
  * the mocha run.
  */
-export async function startTestMarket(): Promise<TestMarket> {
+export async function startTestMarket(given: Partial<typeof periods> = {}): Promise<TestMarket> {
   const stateDir = await testStateDir();
   const chain = await startChain({ rootDir, stateDir });
   stopAtEnd(chain.stop);
@@ -51,6 +51,7 @@ export async function startTestMarket(): Promise<TestMarket> {
     parametersFile,
     JSON.stringify({
       ...periods,
+      ...given,
       ...{ treasury: address, guardian: address, operations: address, poster: address },
       ...{ committers: [address], keepers: [address], measureKeepers: [address], quorum: 1 },
       emissionPerEpoch: "1000",

@@ -1,9 +1,10 @@
-import { SimpleMerkleTree } from "@openzeppelin/merkle-tree";
 import {
   type Address,
+  bytesToHex,
   concatHex,
   encodeAbiParameters,
   type Hex,
+  hexToBytes,
   keccak256,
   type LocalAccount,
   recoverTypedDataAddress,
@@ -36,8 +37,22 @@ export function heartbeatLeafOf(nodeId: number): Hex {
   return keccak256(keccak256(encodeAbiParameters([{ type: "uint32" }], [nodeId])));
 }
 
+/** Leaves never change and each is two hashes. */
+const leaves = new Map<number, Uint8Array>();
+const leavesKept = 200_000;
+
+function leafBytesOf(nodeId: number): Uint8Array {
+  const known = leaves.get(nodeId);
+  if (known !== undefined) return known;
+  const leaf = hexToBytes(heartbeatLeafOf(nodeId));
+  if (leaves.size >= leavesKept) leaves.clear();
+  leaves.set(nodeId, leaf);
+  return leaf;
+}
+
 /**
- * The tree over the nodes acknowledged together: pairs sorted before they are hashed, as OpenZeppelin's MerkleProof has it.
+ * The tree over the nodes acknowledged together: pairs sorted before they are hashed, as OpenZeppelin's MerkleProof has it; one
+ * without a partner moves up as it is.
  *
  * @param nodeIds At least one, each once.
  * @throws RangeError for no node, or one that is there twice.
@@ -46,15 +61,35 @@ export function heartbeatTreeOf(nodeIds: readonly number[]): { root: Hex; proofO
   if (nodeIds.length === 0) throw new RangeError("A receipt names at least one node.");
   const placeOf = new Map(nodeIds.map((nodeId, place) => [nodeId, place]));
   if (placeOf.size !== nodeIds.length) throw new RangeError("A receipt names each node once.");
-  const tree = SimpleMerkleTree.of(nodeIds.map(heartbeatLeafOf), { sortLeaves: false });
+  const levels = [nodeIds.map(leafBytesOf)];
+  for (let level = levels[0]; level !== undefined && level.length > 1; level = levels.at(-1)) {
+    levels.push(parentsOf(level));
+  }
   return {
-    root: tree.root as Hex,
+    root: bytesToHex(levels.at(-1)?.[0] ?? new Uint8Array(32)),
     proofOf(nodeId) {
       const place = placeOf.get(nodeId);
       if (place === undefined) throw new RangeError(`Node ${nodeId} is not in the receipt.`);
-      return tree.getProof(place) as Hex[];
+      return levels.flatMap((level, height) => {
+        const sibling = level[(place >> height) ^ 1];
+        return sibling === undefined ? [] : [bytesToHex(sibling)];
+      });
     },
   };
+}
+
+function parentsOf(level: readonly Uint8Array[]): Uint8Array[] {
+  const parents: Uint8Array[] = [];
+  for (let place = 0; place < level.length; place += 2) {
+    const [left, right] = [level[place] as Uint8Array, level[place + 1]];
+    parents.push(right === undefined ? left : hashPair(left, right));
+  }
+  return parents;
+}
+
+function hashPair(left: Uint8Array, right: Uint8Array): Uint8Array {
+  const isSorted = Buffer.compare(left, right) < 0;
+  return keccak256(Buffer.concat(isSorted ? [left, right] : [right, left]), "bytes");
 }
 
 /** Signs the nodes acknowledged together in a slot, with the key of a heartbeat committer. */

@@ -1,6 +1,16 @@
-import { type Address, type Hex, hashTypedData, type LocalAccount, recoverTypedDataAddress } from "viem";
+import {
+  type Address,
+  concatHex,
+  type Hex,
+  hashTypedData,
+  keccak256,
+  type LocalAccount,
+  numberToHex,
+  recoverTypedDataAddress,
+} from "viem";
 import { z } from "zod";
 import type { Deployment } from "./deployment.ts";
+import { heartbeatReceiptTypes } from "./heartbeatReceipt.ts";
 import * as types from "./typedData.ts";
 import { domainOf } from "./typedData.ts";
 
@@ -117,6 +127,21 @@ export const relayKinds = {
     primaryType: "ProgressReport",
     message: z.strictObject({ ...leaseFields, milestone: small(8), deadline: big(64) }),
   },
+  /** A receipt of a heartbeat; the signature is that of the committer who acknowledged it. */
+  dispute: {
+    contract: "ComputeNode",
+    functionName: "disputeHeartbeats",
+    types: heartbeatReceiptTypes,
+    primaryType: "HeartbeatReceipt",
+    message: z.strictObject({
+      slot: big(64),
+      nodeId: small(32),
+      root: bytes(32),
+      proof: z.array(bytes(32)).max(32),
+      /** Until when it is worth relaying; not signed. */
+      deadline: big(64),
+    }),
+  },
   registerMeasurer: {
     contract: "Measure",
     functionName: "registerMeasurerBatch",
@@ -175,13 +200,17 @@ export function signRelay<Kind extends RelayKind>(
   return account.signTypedData(typedDataOf(deployment, kind, message));
 }
 
-/** The EIP-712 digest: what makes one message the same as another. */
+/** What makes one message the same as another: its EIP-712 digest, with the node where many nodes share a signature. */
 export function relayDigest<Kind extends RelayKind>(
   deployment: Deployment,
   kind: Kind,
   message: RelayMessage<Kind>,
 ): Hex {
-  return hashTypedData(typedDataOf(deployment, kind, message));
+  const digest = hashTypedData(typedDataOf(deployment, kind, message));
+  if (kind !== "dispute") return digest;
+  return keccak256(
+    concatHex([digest, numberToHex((message as RelayMessage<"dispute">).nodeId, { size: 4 })]),
+  );
 }
 
 /** Who signed it. */

@@ -9,6 +9,7 @@ import {
 
 const limits: PlacementFacts["limits"] = {
   wave: 4,
+  source: 10,
   tries: 3,
   triesWindow: 300,
   pause: 30,
@@ -23,6 +24,7 @@ function facts(missing: Partial<MissingReplica>[], given: Partial<PlacementFacts
     head: 50n,
     fleetChanged: 40n,
     distributing: 0,
+    fromSource: 0,
     limits,
     missing: missing.map((one, replica) => ({ replica, last: null, tries: 0, avoided: [], ...one })),
     ...given,
@@ -38,6 +40,11 @@ const asks = (given: PlacementFacts) => decidePlacements(given).map(({ replica }
 describe("dispense: which replicas to ask nodes for", () => {
   it("asks for each replica that was never asked for", () => {
     expect(asks(facts([{}, {}]))).to.deep.equal([0, 1]);
+  });
+
+  it("asks for no more than the source may serve at once", () => {
+    expect(asks(facts([{}, {}, {}], { fromSource: 8 }))).to.deep.equal([0, 1]);
+    expect(asks(facts([{}], { fromSource: 12 }))).to.deep.equal([]);
   });
 
   it("asks for nothing when the workspace is closed or has expired", () => {

@@ -83,6 +83,28 @@ describe("dispense, on a chain with Postgres and Redis", function () {
     expect(texts.join()).to.match(/ngpu_publish_to_assigned_seconds_count\{[^}]*\} [1-5]\b/);
   });
 
+  it("brings one node no more images at once than set, and the others when those are there", async () => {
+    const busy = await addNode(market.chain, "busy", 20);
+    matchBy(() => busy);
+    const { workspaceId } = await published(18);
+    const held = () =>
+      market.pool.query<{ replica: number; lease: number }>(
+        "select replica, lease from chain.assignment where workspace_id = $1 order by replica",
+        [workspaceId],
+      );
+    await eventually("sixteen assigned, two answered", async () => {
+      const waiting = (await placementsOf(workspaceId)).filter(({ status }) => status === "answered");
+      return waiting.length === 2 && (await held()).rows.length === 16;
+    });
+    const [first] = (await held()).rows;
+    if (first === undefined) throw new Error("Sixteen were assigned.");
+    await progress(market.chain, "busy", lease(workspaceId, first.replica), "downloaded");
+    await eventually("another one follows", async () => (await held()).rows.length === 17);
+    // With the image on the node there is nothing to bring any more.
+    await report(market.chain, "busy", lease(workspaceId, first.replica), "ready");
+    await eventually("all are assigned", async () => (await held()).rows.length === 18);
+  });
+
   it("tries another node when the chain refuses one, and keeps the reason", async () => {
     matchBy(({ excluded }) => (excluded.includes(nodes.small) ? nodes.other : nodes.small));
     const { workspaceId } = await published(2);
@@ -243,5 +265,6 @@ async function settings(market: TestMarket) {
     SIGNER_KEY: privateKeyOf("dispense"),
     IMAGE_STORE: folder,
     SWEEP_SECONDS: "0.2",
+    NODE_TRANSFERS: "16",
   });
 }

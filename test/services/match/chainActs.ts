@@ -58,13 +58,14 @@ export function createChainActs(options: {
     async publish(
       given: Partial<WorkspaceSpec> = {},
       placement?: PlacementWishes,
+      replicas = 8,
     ): Promise<{ id: bigint; spec: WorkspaceSpec }> {
       authorization ??= authorize();
       const config = configWith(placement);
       const spec = { ...specOf(given), configHash: keccak256(stringToHex(config)) };
       const { receipt } = await partner.send({
         ...{ kind: "test", contract: "DockerContract", functionName: "publish" },
-        args: [account.address, await authorization, 8, spec, config],
+        args: [account.address, await authorization, replicas, spec, config],
       } as const);
       const [event] = parseEventLogs({
         abi: dockerContractAbi,
@@ -73,6 +74,22 @@ export function createChainActs(options: {
       });
       if (event === undefined) throw new Error("Nothing was published.");
       return { id: event.args.workspaceId, spec };
+    },
+
+    /** Ends a publication. */
+    async close(workspaceId: bigint): Promise<void> {
+      await partner.send({
+        ...{ kind: "test", contract: "DockerContract", functionName: "closeWorkspace" },
+        args: [workspaceId],
+      } as const);
+    },
+
+    /** Asks for another number of replicas. */
+    async scale(workspaceId: bigint, replicas: number): Promise<void> {
+      await partner.send({
+        ...{ kind: "test", contract: "DockerContract", functionName: "setReplicas" },
+        args: [workspaceId, replicas],
+      } as const);
     },
 
     async assign(

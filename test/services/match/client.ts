@@ -27,8 +27,10 @@ export type Peer = {
     holds?: (message: Said<Type>) => boolean,
     deadline?: number,
   ): Promise<Said<Type>>;
-  /** Beats once a second until it is closed. */
-  beat(slotSeconds: number): void;
+  /** Beats more than once a second until it is closed, or told to stop by what it gives. */
+  beat(slotSeconds: number): () => void;
+  /** Neither reads nor answers any more, with its connection open: as behind a broken line. */
+  freeze(): void;
   /** As if the machine went away. */
   vanish(): void;
 };
@@ -111,7 +113,9 @@ function peerOf(socket: WebSocket, deployment: Deployment, account: PrivateKeyAc
         send({ type: "heartbeat", slot, cpuLoad: 0.5, freeDiskGib: 10, running: [] });
       }, 700);
       socket.on("close", () => clearInterval(timer));
+      return () => clearInterval(timer);
     },
+    freeze: () => socket.pause(),
     vanish: () => socket.terminate(),
   };
 }

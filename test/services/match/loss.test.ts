@@ -1,20 +1,17 @@
 import { expect } from "chai";
 import {
+  type AwayNode,
   decideLosses,
   type HeldLease,
   type LossFacts,
-  type WatchedNode,
+  type Online,
 } from "../../../services/match/loss.ts";
 
-const limits = { lossMs: 4_000, share: 0.2, offlineMs: 12_000 };
+const limits = { lossMs: 4_000, share: 0.2, floor: 1, offlineMs: 12_000 };
 
-function watched(
-  nodeId: number,
-  absentFor: number | null = null,
-  given: Partial<WatchedNode> = {},
-): WatchedNode {
-  const absentSince = absentFor === null ? null : 100_000 - absentFor;
-  return { nodeId, status: "online", gpus: 1, cpuMilli: 8_000, proven: true, absentSince, ...given };
+function away(nodeId: number, awayMs: number, given: Partial<AwayNode> = {}): AwayNode {
+  const weight = { gpus: 1, cpuMilli: 8_000 };
+  return { nodeId, status: "online", signal: "session", ...weight, proven: true, awayMs, ...given };
 }
 
 function held(nodeId: number, given: Partial<HeldLease> = {}): HeldLease {
@@ -22,28 +19,38 @@ function held(nodeId: number, given: Partial<HeldLease> = {}): HeldLease {
   return { ...ids, state: "running", policy: "available", lostUntil: null, ...given };
 }
 
-function facts(nodes: WatchedNode[], leases: HeldLease[] = []): LossFacts {
-  return { now: 100_000, chainTime: 50, nodes, leases, limits };
+/** So many nodes online, each with one GPU and eight cores. */
+function fleet(nodes: number): Online {
+  const all = { gpus: nodes, cpuMilli: 8_000 * nodes };
+  return { nodes, all, proven: all };
 }
 
-const others = [2, 3, 4, 5, 6].map((id) => watched(id));
+function facts(missed: AwayNode[], leases: HeldLease[] = [], online = fleet(10)): LossFacts {
+  return { chainTime: 50, away: missed, online, leases, limits };
+}
 
 describe("match: nodes that stop answering", () => {
   it("releases the available leases of a node that is gone for longer than the limit", () => {
-    const decision = decideLosses(facts([watched(1, 4_000), ...others], [held(1), held(2)]));
+    const decision = decideLosses(facts([away(1, 4_000)], [held(1), held(2)]));
     expect(decision).to.deep.equal({ type: "act", release: [held(1)], offline: [] });
   });
 
+  it("takes a lost session, a failed probe and missed heartbeats for the same", () => {
+    for (const signal of ["session", "probe", "heartbeat"] as const) {
+      const decision = decideLosses(facts([away(1, 4_000, { signal })], [held(1)]));
+      expect(decision).to.deep.equal({ type: "act", release: [held(1)], offline: [] });
+    }
+  });
+
   it("changes nothing for a flap that is shorter", () => {
-    const decision = decideLosses(facts([watched(1, 3_999), ...others], [held(1)]));
+    const decision = decideLosses(facts([away(1, 3_999)], [held(1)]));
     expect(decision).to.deep.equal({ type: "act", release: [], offline: [] });
   });
 
   it("marks an exclusive lease first and releases it once the contract allows it", () => {
-    const gone = watched(1, 5_000);
     const lease = (lostUntil: number | null) => held(1, { policy: "exclusive", lostUntil });
     const releases = (lostUntil: number | null) => {
-      const decision = decideLosses(facts([gone, ...others], [lease(lostUntil)]));
+      const decision = decideLosses(facts([away(1, 5_000)], [lease(lostUntil)]));
       return decision.type === "act" ? decision.release.length : "suspect";
     };
     expect(releases(null)).to.equal(1);
@@ -52,26 +59,42 @@ describe("match: nodes that stop answering", () => {
   });
 
   it("marks a node offline when it has been gone for long", () => {
-    const decision = decideLosses(facts([watched(1, 12_000), ...others]));
+    const decision = decideLosses(facts([away(1, 12_000)]));
     expect(decision).to.deep.equal({ type: "act", release: [], offline: [1] });
   });
 
-  it("still releases what a node holds that is offline on the chain", () => {
-    const gone = watched(1, 60_000, { status: "offline" });
-    const decision = decideLosses(facts([gone, ...others], [held(1)]));
-    expect(decision).to.deep.equal({ type: "act", release: [held(1)], offline: [] });
+  it("still releases what a node holds that is offline or in maintenance on the chain", () => {
+    for (const status of ["offline", "maintenance"] as const) {
+      const decision = decideLosses(facts([away(1, 60_000, { status })], [held(1)]));
+      expect(decision).to.deep.equal({ type: "act", release: [held(1)], offline: [] });
+    }
   });
 
   it("does nothing at all while more than the share of capacity is missing at once", () => {
-    const nodes = [watched(1, 60_000), watched(2, 60_000), ...others.slice(1)];
-    const decision = decideLosses(facts(nodes, [held(1), held(2)]));
+    const decision = decideLosses(facts([away(1, 60_000), away(2, 60_000)], [held(1), held(2)], fleet(6)));
     expect(decision).to.deep.equal({ type: "suspect", missing: [1, 2], share: 2 / 6 });
+    expect(decideLosses(facts([away(1, 60_000), away(2, 60_000)], [], fleet(10)))).to.include({
+      type: "act",
+    });
+  });
+
+  it("reassigns from the one node that is lost of a few, but never when none is left", () => {
+    const lose = (nodes: number) => decideLosses(facts([away(1, 60_000)], [held(1)], fleet(nodes))).type;
+    expect([5, 3, 2].map(lose)).to.deep.equal(["act", "act", "act"]);
+    expect(lose(1)).to.equal("suspect");
+    const two = decideLosses(facts([away(1, 60_000), away(2, 60_000)], [], fleet(3)));
+    expect(two).to.include({ type: "suspect" });
   });
 
   it("weighs nodes by their capacity, and only what is proven", () => {
-    const large = watched(1, 60_000, { gpus: 8 });
-    expect(decideLosses(facts([large, ...others]))).to.include({ type: "suspect" });
-    const boast = watched(1, 60_000, { gpus: 8, proven: false });
-    expect(decideLosses(facts([boast, ...others]))).to.include({ type: "act" });
+    const large = [away(1, 60_000, { gpus: 8 }), away(2, 60_000)];
+    const online = {
+      nodes: 20,
+      all: { gpus: 40, cpuMilli: 160_000 },
+      proven: { gpus: 40, cpuMilli: 160_000 },
+    };
+    expect(decideLosses(facts(large, [], online))).to.include({ type: "suspect", share: 9 / 40 });
+    const boast = [away(1, 60_000, { gpus: 8, proven: false }), away(2, 60_000)];
+    expect(decideLosses(facts(boast, [], online))).to.include({ type: "act" });
   });
 });

@@ -32,14 +32,20 @@ export type TestMatch = {
   keeper: Sender;
   /** What partners do on the chain. */
   chain: ChainActs;
+  /** Starts another service as a process of its own, under its role. */
+  startService: (
+    room: "dispense" | "workspace",
+    name: string,
+    env?: Record<string, string>,
+  ) => Promise<RunningProcess>;
   /** Starts an instance of match as a process of its own, with Postgres as its role sees it. */
   startMatch: (instance: string, env?: Record<string, string>) => Promise<Match>;
   stop: () => Promise<void>;
 };
 
 /** A real market as far as match needs one: chain with contracts, Postgres with autoExport, Redis. */
-export async function setupMatch(): Promise<TestMatch> {
-  const market = await startTestMarket();
+export async function setupMatch(periods?: Parameters<typeof startTestMarket>[0]): Promise<TestMatch> {
+  const market = await startTestMarket(periods);
   const database = await createTestDatabase();
   const redisUrl = await createTestRedis();
   const db = createPool({ url: database.url, name: "test" });
@@ -77,6 +83,11 @@ export async function setupMatch(): Promise<TestMatch> {
   await start("autoExport", "services/autoExport/index.ts", { DATABASE_URL: exporter }, await freePort());
   return {
     ...{ market, database, db, redisUrl, context, keeper, chain },
+    async startService(room, name, env = {}) {
+      const own = { DATABASE_URL: asRole(database.url, `ngpu_${room}`), REDIS_URL: redisUrl };
+      const signer = { SIGNER_KEY: market.keeperKey };
+      return start(name, `services/${room}/index.ts`, { ...own, ...signer, ...env }, await freePort());
+    },
     async startMatch(instance, env = {}) {
       const port = await freePort();
       const url = `ws://127.0.0.1:${port}`;

@@ -1,0 +1,125 @@
+import { decodeEventLog, getAbiItem, type Hex, numberToHex, pad, toEventSelector } from "viem";
+import type { ChainClient } from "../services/shared/chain/client.ts";
+import type { Deployment } from "../services/shared/chain/deployment.ts";
+import { computeNodeAbi } from "../services/shared/chain/generated/abi.ts";
+import { decodeHeartbeats } from "../services/shared/chain/heartbeatBits.ts";
+import { type NodeReceipt, receiptSignerOf } from "../services/shared/chain/heartbeatReceipt.ts";
+import { heartbeatEncodings } from "../services/shared/chain/names.ts";
+import { readLogs } from "../services/shared/chain/rpc.ts";
+import type { Logger } from "../services/shared/logger.ts";
+import type { ServerMessage } from "../services/shared/wire.ts";
+import { type Journal, readFact, writeFact } from "./journal/open.ts";
+import { dropReceipts, heldReceipts, markReceipt, putReceipt } from "./journal/receipts.ts";
+import { deadline, type Outbox } from "./outbox.ts";
+
+type Ack = Extract<ServerMessage, { type: "ack" }>;
+
+export type ReceiptOptions = {
+  client: ChainClient;
+  deployment: Deployment;
+  journal: Journal;
+  outbox: Outbox;
+  logger: Logger;
+  nodeId: () => number | undefined;
+};
+
+const committed = getAbiItem({ abi: computeNodeAbi, name: "HeartbeatsCommitted" });
+/** A slot is looked at so long after its end, in slots: by then it was posted, and a reorg of its posting is rare. */
+const waitSlots = 4n;
+/** Slots looked at in one question, and blocks in one answer. */
+const slotsAtOnce = 64;
+const blocksAtOnce = 5_000n;
+
+/** Keeps the receipts of heartbeats, and disputes slots that were committed without the bit that one proves. */
+export type Receipts = {
+  /** Takes match's acknowledgement. */
+  take(ack: Ack): Promise<void>;
+  /** Looks at the slots that have been committed since, and disputes where there is something to dispute. */
+  check(now: number): Promise<void>;
+};
+
+export function createReceipts(options: ReceiptOptions): Receipts {
+  const { deployment, journal, logger, outbox } = options;
+  let windowSlots: bigint | undefined;
+  return {
+    async take({ slot, receipt }) {
+      const nodeId = options.nodeId();
+      if (receipt === undefined || nodeId === undefined) return;
+      const own = { ...receipt, slot, nodeId };
+      // One that proves nothing is no receipt; whether its signer may commit is for the contract to say.
+      if ((await receiptSignerOf(deployment, own)) === undefined) {
+        logger.warn({ event: "receipt_invalid", slot });
+        return;
+      }
+      putReceipt(journal, own);
+    },
+    async check(now) {
+      const present = BigInt(Math.floor(now / 1_000 / deployment.parameters.slotSeconds));
+      windowSlots ??= await readWindow(options);
+      dropReceipts(journal, present - windowSlots);
+      const held = heldReceipts(journal, present - waitSlots, slotsAtOnce);
+      if (held.length === 0) return;
+      const bits = await readCommitted(options, held);
+      for (const receipt of held) {
+        const nodes = bits.get(receipt.slot);
+        // Not committed yet: it may still be.
+        if (nodes === undefined) continue;
+        if (nodes.has(receipt.nodeId)) {
+          markReceipt(journal, receipt.slot, "counted");
+          continue;
+        }
+        const { signature, ...message } = receipt;
+        logger.warn({ event: "heartbeat_missing", slot: receipt.slot, nodeId: receipt.nodeId });
+        await outbox.forward(
+          "dispute",
+          { ...message, deadline: deadline() },
+          signature,
+          `slot ${receipt.slot}`,
+        );
+        markReceipt(journal, receipt.slot, "disputed");
+      }
+    },
+  };
+}
+
+async function readWindow({ client, deployment }: ReceiptOptions): Promise<bigint> {
+  return client.readContract({
+    address: deployment.contracts.ComputeNode,
+    abi: computeNodeAbi,
+    functionName: "heartbeatWindowSlots",
+  });
+}
+
+/** The nodes present in those of the slots that were committed. */
+async function readCommitted(
+  { client, deployment, journal }: ReceiptOptions,
+  receipts: readonly NodeReceipt[],
+): Promise<Map<bigint, Set<number>>> {
+  const topics: (Hex | Hex[])[] = [
+    toEventSelector(committed),
+    receipts.map(({ slot }) => pad(numberToHex(slot), { size: 32 })),
+  ];
+  const filter = { addresses: [deployment.contracts.ComputeNode], topics };
+  const head = await client.getBlockNumber({ cacheTime: 0 });
+  // From where the oldest slot that is still open was looked for first.
+  const known = readFact(journal, "receipts_from");
+  const first = known === undefined ? larger(deployment.startBlock, head - blocksAtOnce) : BigInt(known);
+  const found = new Map<bigint, Set<number>>();
+  for (let from = first; from <= head; from += blocksAtOnce) {
+    const to = from + blocksAtOnce - 1n < head ? from + blocksAtOnce - 1n : head;
+    for (const { topics: logTopics, data } of await readLogs(client, filter, {
+      fromBlock: from,
+      toBlock: to,
+    })) {
+      const { args } = decodeEventLog({ abi: [committed], topics: logTopics, data });
+      const encoding = heartbeatEncodings[args.encoding] ?? "bitmap";
+      found.set(args.slot, decodeHeartbeats({ encoding, nodeCount: args.nodeCount, bits: args.bits }));
+    }
+  }
+  if (receipts.every(({ slot }) => found.has(slot))) writeFact(journal, "receipts_from", String(head));
+  return found;
+}
+
+function larger(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}

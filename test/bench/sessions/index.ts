@@ -1,0 +1,148 @@
+import { fork } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { Command, InvalidArgumentError } from "commander";
+import { FatalError } from "../../../services/shared/errors.ts";
+import { toJson } from "../../../services/shared/json.ts";
+import { setupMatch, type TestMatch } from "../../services/match/setup.ts";
+import { stopParts } from "../../support/parts.ts";
+import type { Latency } from "./latency.ts";
+import { registerNodes } from "./register.ts";
+
+/*
+ * How many nodes one instance of match holds sessions with: keys, signatures, contracts, Postgres and Redis are real, and all
+ * nodes are in a process of their own (docs/benchmarks.md).
+ */
+
+type Options = { json?: true; sessions: number; seconds: number; seed: number };
+type Opened = { perSecond: number; latency: Latency };
+type Held = { receipts: Latency; acks: Latency; lost: number; samples: number; validSamples: number };
+
+type Report = {
+  sessions: number;
+  seed: number;
+  cores: number;
+  handshakesPerSecond: number;
+  handshake: Latency;
+  kibPerSession: number;
+  rssMib: number;
+  /** Of one core, while all sessions beat. */
+  serverCpuShare: number;
+  heartbeatsPerSecond: number;
+  ack: Latency;
+  receipt: Latency;
+  lost: number;
+  receiptsChecked: string;
+};
+
+export async function run(args: string[]): Promise<void> {
+  const options = new Command("npm run bench -- sessions")
+    .option("--json", "the result as JSON")
+    .option("--sessions <count>", "nodes with a session", whole, 15_000)
+    .option("--seconds <number>", "for which they are held and beat", whole, 90)
+    .option("--seed <number>", "of the nodes' keys", whole, 20_261)
+    .parse(args, { from: "user" })
+    .opts<Options>();
+  process.env.TEST_LOG_LEVEL ??= "warn";
+  const say = (line: string) => process.stderr.write(`${line}\n`);
+  requireFiles(options.sessions);
+  const test = await setupMatch({ slotSeconds: 60 });
+  try {
+    await registerNodes(test, options.sessions, options.seed, say);
+    const report = await measure(test, options, say);
+    process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : table(report));
+  } finally {
+    await test.stop();
+    await stopParts();
+  }
+}
+
+async function measure(test: TestMatch, options: Options, say: (line: string) => void): Promise<Report> {
+  const { sessions, seconds, seed } = options;
+  const match = await test.startMatch("match-a");
+  const before = figuresOf(match.process.pid);
+  const client = fork(join(import.meta.dirname, "client.ts"), {
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
+  const ended = new Promise<never>((_resolve, reject) => {
+    client.once("exit", () => reject(new Error("The nodes' process ended.")));
+  });
+  const hear = <Said>(type: string) => {
+    const heard = new Promise<Said>((resolve) => {
+      client.on("message", (message: { type: string; sessions?: number }) => {
+        if (message.type === type) resolve(message as Said);
+      });
+    });
+    return Promise.race([heard, ended]);
+  };
+  client.on("message", (message: { type: string; sessions?: number }) => {
+    if (message.type === "opened") say(`${message.sessions} sessions open`);
+  });
+  const { deployment, keeper } = test.market;
+  // Bigints do not travel between processes.
+  client.send({
+    ...{ url: match.url, sessions, seed, committer: keeper.address },
+    deployment: JSON.parse(toJson(deployment)),
+  });
+  const opened = await hear<Opened>("open");
+  const full = figuresOf(match.process.pid);
+  client.send({ seconds });
+  const held = await hear<Held>("held");
+  const after = figuresOf(match.process.pid);
+  const rss = Math.max(full.rssKib, after.rssKib);
+  return {
+    ...{ sessions, seed, cores: availableParallelism() },
+    handshakesPerSecond: Math.round(opened.perSecond),
+    handshake: opened.latency,
+    kibPerSession: Math.round(((rss - before.rssKib) / sessions) * 10) / 10,
+    rssMib: Math.round(rss / 1_024),
+    serverCpuShare: Math.round(((after.cpuSeconds - full.cpuSeconds) / seconds) * 100) / 100,
+    heartbeatsPerSecond: Math.round((held.acks.count + held.receipts.count) / seconds),
+    ack: held.acks,
+    receipt: held.receipts,
+    lost: held.lost,
+    receiptsChecked: `${held.validSamples}/${held.samples}`,
+  };
+}
+
+/** Memory and processor time of a process, as Linux counts them. */
+function figuresOf(pid: number): { rssKib: number; cpuSeconds: number } {
+  const rss = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /, "")
+    .split(" ");
+  const ticksPerSecond = 100;
+  return { rssKib: Number(rss), cpuSeconds: (Number(fields[11]) + Number(fields[12])) / ticksPerSecond };
+}
+
+/** Each session is an open file in either process. Node has raised the soft limit to the hard one at its start. */
+function requireFiles(sessions: number): void {
+  const limit = Number(/Max open files\s+(\d+)/.exec(readFileSync("/proc/self/limits", "utf8"))?.[1]);
+  if (limit >= sessions + 500) return;
+  throw new FatalError(`${sessions} sessions need more open files than ${limit}.`, {
+    code: "files_too_few",
+    hint: `Raise the limit first: ulimit -n ${sessions + 1_000}`,
+  });
+}
+
+function table(report: Report): string {
+  const latency = ({ p50Ms, p99Ms, maxMs }: Latency) => `p50 ${p50Ms} ms, p99 ${p99Ms} ms, most ${maxMs} ms`;
+  const rows = [
+    ["sessions", `${report.sessions} on one instance, ${report.cores} cores, nodes in another process`],
+    ["handshakes", `${report.handshakesPerSecond}/s, ${latency(report.handshake)}`],
+    ["memory", `${report.kibPerSession} KiB a session, ${report.rssMib} MiB in all`],
+    ["heartbeats", `${report.heartbeatsPerSecond}/s at ${report.serverCpuShare} of a core`],
+    ["acknowledged", latency(report.ack)],
+    ["with receipt", latency(report.receipt)],
+    ["lost", String(report.lost)],
+    ["receipts checked", report.receiptsChecked],
+  ];
+  return `${rows.map(([name = "", value]) => `${name.padEnd(18)}${value}`).join("\n")}\n`;
+}
+
+function whole(text: string): number {
+  const number = Number(text);
+  if (Number.isInteger(number) && number >= 1) return number;
+  throw new InvalidArgumentError("It is a whole number from 1 on.");
+}

@@ -1,0 +1,73 @@
+import type { Hex } from "viem";
+import { type RelayMessage, signRelay } from "../../../services/shared/chain/relay.ts";
+import type { TestMatch } from "../../services/match/setup.ts";
+import { eventually } from "../../services/support/context.ts";
+import { nodeKey } from "./keys.ts";
+
+const perTransaction = 50;
+const atOnce = 6;
+
+/** Registers so many nodes on the chain with their own signatures, and waits until Postgres has them. */
+export async function registerNodes(
+  test: TestMatch,
+  count: number,
+  seed: number,
+  say: (line: string) => void,
+): Promise<void> {
+  const { deployment } = test.market;
+  const starts = Array.from(
+    { length: Math.ceil(count / perTransaction) },
+    (_, batch) => batch * perTransaction,
+  ).values();
+  let done = 0;
+  const worker = async () => {
+    for (const first of starts) {
+      const places = Array.from(
+        { length: Math.min(perTransaction, count - first) },
+        (_, place) => first + place,
+      );
+      const signed = await Promise.all(
+        places.map(async (place) => {
+          const account = nodeKey(seed, place);
+          const message = registrationOf(account.address);
+          return { message, signature: await signRelay(account, deployment, "register", message) };
+        }),
+      );
+      await test.keeper.send({
+        ...{ kind: "bench", contract: "ComputeNode", functionName: "registerBatch" },
+        args: [signed.map((one) => one.message), signed.map((one) => one.signature)],
+      } as const);
+      done += places.length;
+      if (done % 2_500 < perTransaction) say(`${done} nodes registered`);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+  await eventually(
+    "all nodes in Postgres",
+    async () => {
+      const { rows } = await test.db.query<{ count: number }>(
+        "select count(*)::int as count from chain.node",
+      );
+      return rows[0]?.count === count;
+    },
+    300_000,
+  );
+}
+
+function registrationOf(key: Hex): RelayMessage<"register"> {
+  return {
+    key,
+    wallet: "0x0000000000000000000000000000000000000000",
+    spec: {
+      gpuModel: "0x0000000000000000",
+      vramMib: 0,
+      computeCapability: 0,
+      region: "0x4445",
+      total: { gpus: 0, cpuMilli: 8_000, memoryMib: 16_384, diskGib: 100, ports: 16 },
+    },
+    pricePerSecond: 10n,
+    gpuName: "",
+    gpuUuids: [],
+    deadline: BigInt(Math.floor(Date.now() / 1_000)) + 3_600n,
+  };
+}

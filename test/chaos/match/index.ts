@@ -1,0 +1,136 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Trial, Verdict } from "../../../scripts/chaos/subject.ts";
+import { setupMatch, type TestMatch } from "../../services/match/setup.ts";
+import { eventually } from "../../services/support/context.ts";
+import { stopParts } from "../../support/parts.ts";
+import { readBooks, readRefusals, readWaste } from "./books.ts";
+import { createInstances } from "./instances.ts";
+import { createLoad } from "./load.ts";
+import { startNodes } from "./nodes.ts";
+import { drawsOf } from "./random.ts";
+
+/*
+ * Three instances of match and three of dispense, killed with SIGKILL at random and started again, while workspaces are published,
+ * scaled and closed, on a real chain with a real Postgres and Redis. Afterwards every workspace must be whole, and the
+ * chain's own record must show that no replica ever had two leases and no node ever gave more than it had.
+ */
+
+const nodeCount = 12;
+/** Replicas wanted at once: three quarters of what the nodes hold, so that the cheapest are always fought for. */
+const room = 72;
+/** Refusals that come of acting on what was true a moment ago. */
+const ordinary = new Set([
+  ...["NodeCapacityExceeded", "NodeNotAccepting", "ReplicaAssigned", "ReplicaOutOfRange"],
+  ...["WorkspaceNotOpen", "AuthorizationRateExceeded"],
+]);
+
+export async function run(trial: Trial): Promise<Verdict> {
+  process.env.TEST_LOG_LEVEL ??= "warn";
+  const test = await setupMatch();
+  const abort = new AbortController();
+  const signal = AbortSignal.any([abort.signal, trial.signal]);
+  try {
+    return await tryOut(test, trial, { signal, end: () => abort.abort(new Error("The trial is over.")) });
+  } finally {
+    abort.abort(new Error("The trial is over."));
+    await test.stop();
+    await stopParts();
+  }
+}
+
+async function tryOut(
+  test: TestMatch,
+  trial: Trial,
+  life: { signal: AbortSignal; end: () => void },
+): Promise<Verdict> {
+  const instances = createInstances(test, drawsOf(trial.seed));
+  await test.startService("workspace", "workspace", { SWEEP_SECONDS: "0.5" });
+  await instances.startAll();
+  const nodes = await startNodes(test, {
+    ...{ count: nodeCount, seed: trial.seed, urls: instances.urls, signal: life.signal },
+  });
+  const draws = drawsOf(trial.seed ^ 0x5eed);
+  const load = createLoad(test, draws, room);
+  const quiet = new AbortController();
+  const loading = load.run(AbortSignal.any([quiet.signal, life.signal]));
+  const kills = drawsOf(trial.seed ^ 0xdead);
+  for (let done = 0; done < trial.kills; ) {
+    life.signal.throwIfAborted();
+    await Promise.race([delay(200 + kills.next() * 1_200), loading]);
+    const name = instances.killOne();
+    if (name === null) continue;
+    done += 1;
+    trial.progress(done, `${name} killed, ${load.open().length} workspaces open`);
+  }
+  await instances.settle();
+  quiet.abort(new Error("Enough."));
+  await loading;
+  trial.progress(trial.kills, "waiting until all is whole");
+  const lost = await untilWhole(test, load.open());
+  const verdict = await judge(test, { lost, crashes: instances.crashes(), counts: load.counts });
+  life.end();
+  await nodes.done;
+  return verdict;
+}
+
+/** Waits until each workspace runs as it was asked for and nothing else runs; gives the replicas that never did. */
+async function untilWhole(test: TestMatch, open: { id: bigint; replicas: number }[]): Promise<number> {
+  const missing = async () => {
+    const { rows } = await test.db.query<{ missing: number; surplus: number }>(
+      `with held as (
+         select workspace_id, replica, state, desired from chain.assignment
+         where release_reason is null and state not in ('none', 'deleted', 'released')
+       ), wanted as (
+         select workspace_id, generate_series(0, replicas - 1) as replica
+         from unnest($1::bigint[], $2::int[]) as w (workspace_id, replicas)
+       )
+       select
+         (select count(*) from wanted where not exists (select from held
+           where held.workspace_id = wanted.workspace_id and held.replica = wanted.replica
+             and held.state = 'running' and held.desired = 'run'))::int as missing,
+         (select count(*) from held where not exists (select from wanted
+           where held.workspace_id = wanted.workspace_id and held.replica = wanted.replica))::int as surplus`,
+      [open.map(({ id }) => id), open.map(({ replicas }) => replicas)],
+    );
+    const row = rows[0] ?? { missing: 0, surplus: 0 };
+    return row.missing + row.surplus;
+  };
+  try {
+    await eventually("all workspaces are whole", async () => (await missing()) === 0, 180_000);
+    return 0;
+  } catch {
+    return missing();
+  }
+}
+
+async function judge(
+  test: TestMatch,
+  seen: { lost: number; crashes: number; counts: Record<string, number> },
+): Promise<Verdict> {
+  const [books, refusals, waste] = [await readBooks(test), await readRefusals(test), await readWaste(test)];
+  const strange = Object.keys(refusals).filter((error) => !ordinary.has(error));
+  const { lost, crashes, counts } = seen;
+  const broken =
+    lost + crashes + books.doubles + books.overdrawn + books.misfits + waste.failed + waste.reverted;
+  const ok = broken === 0 && strange.length === 0 && books.assigned > 0;
+  const conflicts = Object.values(refusals).reduce((sum, count) => sum + count, 0);
+  const rows: [string, string | number][] = [
+    ["workspaces", `${counts.published} published, ${counts.scaled} scaled, ${counts.closed} closed`],
+    ["leases", `${books.assigned} assigned, ${books.released} released`],
+    ["replicas not as wanted", lost],
+    ["replicas with two leases", books.doubles],
+    ["assignments beyond capacity", books.overdrawn],
+    ["nodes whose books differ", books.misfits],
+    ["conflicts refused", `${conflicts} ${JSON.stringify(refusals)}`],
+    ["transactions lost, reverted", `${waste.failed}, ${waste.reverted}`],
+    ["instances that ended by themselves", crashes],
+  ];
+  return {
+    ok,
+    figures: { lost, crashes, ...counts, ...books, ...waste, refusals, strange },
+    text: [
+      ok ? "All held." : "Something broke.",
+      ...rows.map(([name, value]) => `${name.padEnd(36)}${value}`),
+    ].join("\n"),
+  };
+}

@@ -1,0 +1,119 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Hex, PrivateKeyAccount } from "viem";
+import { type Session, startSession } from "../../../node-client/session.ts";
+import { type AssignmentState, assignmentStates, codeOf } from "../../../services/shared/chain/names.ts";
+import { signRelay } from "../../../services/shared/chain/relay.ts";
+import { createLogger } from "../../../services/shared/logger.ts";
+import { rest } from "../../../services/shared/loop.ts";
+import { nodeKey } from "../../bench/sessions/keys.ts";
+import { registerNodes } from "../../bench/sessions/register.ts";
+import type { TestMatch } from "../../services/match/setup.ts";
+
+/** What a node knows of a lease that it holds. */
+type Held = {
+  key: string;
+  workspace_id: bigint;
+  replica: number;
+  lease: number;
+  fence: Hex;
+  state: AssignmentState;
+  desired: string;
+  sequence: number;
+  lost_until: number | null;
+};
+
+type SimNode = { account: PrivateKeyAccount; session: Session };
+
+/** Milliseconds after which a report that had no effect is made again. */
+const repeatMs = 6_000;
+
+/**
+ * Nodes without containers: they hold sessions as the node client does, beat, and report of each lease what it is to be. What
+ * they send is signed and relayed as any node's.
+ */
+export async function startNodes(
+  test: TestMatch,
+  options: { count: number; seed: number; urls: () => string[]; signal: AbortSignal },
+): Promise<{ done: Promise<void> }> {
+  const { count, seed, urls, signal } = options;
+  const { deployment } = test.market;
+  await registerNodes(test, count, seed, () => undefined);
+  const nodes = new Map<string, SimNode>();
+  for (let place = 0; place < count; place += 1) {
+    const account = nodeKey(seed, place);
+    const session = startSession({
+      ...{ role: "node", account, deployment, urls, version: "chaos", host: undefined, signal },
+      // That an instance is gone is what the trial is about.
+      logger: createLogger("nodes", "silent"),
+      onMessage: () => undefined,
+    });
+    nodes.set(account.address.toLowerCase(), { account, session });
+  }
+  const said = new Map<string, number>();
+  const act = async () => {
+    while (!signal.aborted) {
+      for (const held of await heldLeases(test)) {
+        const node = nodes.get(held.key);
+        const state = wanted(held);
+        if (node === undefined || state === null) continue;
+        const about = `${held.workspace_id}/${held.replica}/${held.lease}/${state}/${held.sequence}`;
+        if (Date.now() - (said.get(about) ?? 0) < repeatMs || !node.session.isOpen()) continue;
+        said.set(about, Date.now());
+        await report(test, node, held, state);
+      }
+      await rest(400, signal);
+    }
+  };
+  const beat = async () => {
+    while (!signal.aborted) {
+      const slot = BigInt(Math.floor(Date.now() / 1_000 / deployment.parameters.slotSeconds));
+      for (const { session } of nodes.values()) {
+        session.send({ type: "heartbeat", slot, cpuLoad: 0.5, freeDiskGib: 50, running: [] });
+      }
+      await rest(1_000, signal);
+    }
+  };
+  while (![...nodes.values()].every(({ session }) => session.isOpen())) await delay(50);
+  const sessions = [...nodes.values()].map(({ session }) => session.done);
+  return { done: Promise.all([act(), beat(), ...sessions]).then(() => undefined) };
+}
+
+async function heldLeases({ db }: TestMatch): Promise<Held[]> {
+  const { rows } = await db.query<Held>(
+    `select n.key, a.workspace_id::numeric, a.replica::int, a.lease::int, a.fence, a.state, a.desired, a.sequence::int,
+       a.lost_until::float8
+     from chain.assignment a join chain.node n using (node_id)
+     where a.release_reason is null and a.state not in ('none', 'deleted', 'released')`,
+  );
+  return rows;
+}
+
+/** What the node has to say of a lease now; null for nothing. */
+function wanted({ state, desired, lost_until: lostUntil }: Held): AssignmentState | null {
+  if (desired === "delete") return "deleted";
+  if (desired === "run") return state === "running" && lostUntil === null ? null : "running";
+  return state === "ready" || state === "stopped" ? null : "stopped";
+}
+
+async function report(
+  { market }: TestMatch,
+  { account, session }: SimNode,
+  held: Held,
+  state: AssignmentState,
+): Promise<void> {
+  const message = {
+    ...{ workspaceId: held.workspace_id, replica: held.replica, lease: held.lease, fence: held.fence },
+    state: codeOf(assignmentStates, state),
+    detail: `0x${"00".repeat(32)}` as Hex,
+    sequence: held.sequence + 1,
+    deadline: BigInt(Math.floor(Date.now() / 1_000) + 120),
+  };
+  const signature = await signRelay(account, market.deployment, "report", message);
+  session.send({
+    type: "relay",
+    id: `${held.workspace_id}-${message.sequence}`,
+    kind: "report",
+    message,
+    signature,
+  });
+}
