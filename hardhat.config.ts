@@ -14,6 +14,16 @@ export default defineConfig({
     path: fileURLToPath(import.meta.resolve("solc/soljson.js")),
     settings: { optimizer: { enabled: true, runs: 10_000 }, viaIR: true, evmVersion: "cancun" },
   },
+  paths: { tests: { solidity: "test/contracts/solidity" } },
+  test: {
+    solidity: {
+      profiles: {
+        // What `npm test` runs, and what `npm run test:nightly` runs.
+        default: { fuzz: { runs: 100 }, invariant: { runs: 8, depth: 40, failOnRevert: true } },
+        nightly: { fuzz: { runs: 10_000 }, invariant: { runs: 10_000, depth: 40, failOnRevert: true } },
+      },
+    },
+  },
   networks: {
     default: { type: "edr-simulated", chainType: "op" },
     // The embedded chain: an OP-stack simulation with a block every 2 s.

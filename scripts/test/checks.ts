@@ -34,6 +34,17 @@ export async function checkGenerated({ rootDir, signal }: StageContext): Promise
   return verdict({ ok: contentOf(rootDir) === before, output });
 }
 
+/** Runs the Solidity tests: fuzzing and invariants, in the quick profile. */
+export async function runSolidityTests({ rootDir, signal }: StageContext): Promise<Outcome> {
+  const { ok, output } = await runProgram(rootDir, "hardhat", ["test", "solidity"], signal);
+  const [passed, failed] = ["passing", "failing"].map((word) => {
+    return Number(new RegExp(`^\\s*(\\d+) ${word}`, "m").exec(output)?.[1] ?? 0);
+  }) as [number, number];
+  if (ok && passed > 0) return { passed, failed: 0, note: `${passed} passed, 0 failed` };
+  process.stdout.write(`${output.trimEnd()}\n`);
+  return { passed, failed: Math.max(1, failed), note: `${passed} passed, ${failed} failed` };
+}
+
 type Result = { ok: boolean; output: string };
 
 function verdict({ ok, output }: Result): Outcome {

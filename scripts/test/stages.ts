@@ -1,4 +1,4 @@
-import { checkEnvExample, checkGenerated, checkRooms, programCheck } from "./checks.ts";
+import { checkEnvExample, checkGenerated, checkRooms, programCheck, runSolidityTests } from "./checks.ts";
 import type { Stage, StageContext } from "./stage.ts";
 import { hardhat, mocha, runTests, type TestRun } from "./tests.ts";
 
@@ -16,6 +16,7 @@ export const stages: Stage[] = [
     processes: "together",
     env: async () => ({}),
   }),
+  { name: "solidity", group: "contracts", slow: false, run: runSolidityTests },
   tests("services", false, {
     files: ["test/**/*.test.ts"],
     not: ["contracts", "docker", "e2e", "chaos", "bench"].map((folder) => `test/${folder}/**`),

@@ -1,0 +1,101 @@
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import solc from "solc";
+
+/** A node of solc's typed syntax tree; which fields it has depends on its `nodeType`. */
+export type Node = {
+  nodeType: string;
+  /** `offset:length:file`, in bytes. */
+  src: string;
+  id?: number;
+  name?: string;
+  operator?: string;
+  kind?: string;
+  value?: string;
+  typeDescriptions?: { typeString?: string };
+  [field: string]: unknown;
+};
+
+/** A source file. `text` holds a byte a character, as the tree counts. */
+export type Source = { file: string; text: string; ast: Node };
+
+/** What solc found wrong, and where. */
+export type Fault = { file: string; start: number; message: string };
+
+type Output = {
+  errors?: {
+    severity: string;
+    formattedMessage: string;
+    sourceLocation?: { file: string; start: number };
+  }[];
+  sources: Record<string, { ast: Node }>;
+};
+
+/** Reads the typed syntax trees of the project's contracts; solc makes no code for it. */
+export function readSources(rootDir: string): Source[] {
+  const files = globSync("contracts/**/*.sol", { cwd: rootDir }).sort();
+  const contents = files.map((file) => readFileSync(join(rootDir, file), "latin1"));
+  const { trees, faults } = checkTypes(
+    rootDir,
+    new Map(files.map((file, place) => [file, contents[place] ?? ""])),
+  );
+  if (faults[0] !== undefined) throw new Error(faults[0].message);
+  return files.map((file, place) => {
+    const ast = trees[file]?.ast;
+    if (ast === undefined) throw new Error(`solc gave no tree of ${file}.`);
+    return { file, text: contents[place] ?? "", ast };
+  });
+}
+
+/** Checks sources, a byte a character, without making code. */
+export function checkTypes(
+  rootDir: string,
+  texts: ReadonlyMap<string, string>,
+): { trees: Record<string, { ast: Node }>; faults: Fault[] } {
+  const decoded = [...texts].map(([file, text]) => [
+    file,
+    { content: Buffer.from(text, "latin1").toString() },
+  ]);
+  const settings = { outputSelection: { "*": { "": ["ast"] } } };
+  const input = { language: "Solidity", sources: Object.fromEntries(decoded), settings };
+  const read = (path: string) => readFileSync(join(rootDir, "node_modules", path), "utf8");
+  const output = JSON.parse(
+    solc.compile(JSON.stringify(input), { import: (path: string) => ({ contents: read(path) }) }),
+  ) as Output;
+  const faults = (output.errors ?? [])
+    .filter(({ severity }) => severity === "error")
+    .map(({ formattedMessage, sourceLocation }) => {
+      const { file = "", start = 0 } = sourceLocation ?? {};
+      return { file, start, message: formattedMessage };
+    });
+  return { trees: output.sources, faults };
+}
+
+export function isNode(value: unknown): value is Node {
+  return typeof value === "object" && value !== null && "nodeType" in value;
+}
+
+/** Visits a node and all below it, outer ones first; a visitor that returns false leaves out what is below. */
+export function walk(node: Node, visit: (node: Node) => boolean | undefined): void {
+  if (visit(node) === false) return;
+  for (const child of childrenOf(node)) walk(child, visit);
+}
+
+function childrenOf(node: Node): Node[] {
+  return Object.values(node).flatMap((value) => (Array.isArray(value) ? value : [value]).filter(isNode));
+}
+
+/** Where a node stands in its file: [start, end). */
+export function rangeOf(node: Node): [number, number] {
+  const [offset = 0, length = 0] = node.src.split(":").map(Number);
+  return [offset, offset + length];
+}
+
+export function textOf(source: Source, node: Node): string {
+  return source.text.slice(...rangeOf(node));
+}
+
+/** The line a node begins on, from 1. */
+export function lineOf(source: Source, node: Node): number {
+  return source.text.slice(0, rangeOf(node)[0]).split("\n").length;
+}

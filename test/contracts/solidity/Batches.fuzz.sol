@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IBatch} from "../../../contracts/interfaces/IBatch.sol";
+import {IComputeNode} from "../../../contracts/interfaces/IComputeNode.sol";
+import {IDockerContract} from "../../../contracts/interfaces/IDockerContract.sol";
+import {IEscrow} from "../../../contracts/interfaces/IEscrow.sol";
+import {IProgress} from "../../../contracts/interfaces/IProgress.sol";
+import {LeaseRef, Resources} from "../../../contracts/libraries/Types.sol";
+import {Signing} from "./support/Signing.sol";
+import {Vm, vm} from "./support/Vm.sol";
+
+/// @notice One item never takes a batch with it: good ones among anything count, and each bad one is named with its reason.
+contract BatchesFuzz is Signing {
+    uint256 private constant KEY = 0x1000;
+
+    struct RawReport {
+        uint64 workspaceId;
+        uint16 replica;
+        uint32 lease;
+        bytes8 fence;
+        uint256 state;
+        bytes32 detail;
+        uint24 sequence;
+        uint64 deadline;
+    }
+
+    struct RawStatus {
+        uint32 nodeId;
+        uint256 status;
+        uint256 nonce;
+        uint64 deadline;
+    }
+
+    /// @dev A WorkspaceSpec whose policy is any word.
+    struct RawSpec {
+        bytes32 image;
+        uint256 policy;
+        uint24 graceSeconds;
+        uint64 maxPricePerSecond;
+        bytes8 gpuModel;
+        uint24 minVramMib;
+        uint8 minComputeCapability;
+        bytes2 region;
+        Resources resources;
+        uint40 expiresAt;
+        bytes32 configHash;
+    }
+
+    struct RawAssign {
+        uint64 workspaceId;
+        uint16 replica;
+        uint32 nodeId;
+        bool start;
+        RawSpec spec;
+    }
+
+    struct RawPublication {
+        address owner;
+        uint64 authorizationId;
+        uint16 replicas;
+        RawSpec spec;
+        string config;
+    }
+
+    function setUp() external {
+        IEscrow.Authorization memory grant;
+        (grant.owner, grant.delegate, grant.maxRate) = (vm.addr(KEY), address(this), 100);
+        (grant.total, grant.expiry) = (1_000, type(uint40).max);
+        escrow.authorize(grant, sign(KEY, digestOf(grant)));
+        IDockerContract.WorkspaceSpec memory spec;
+        (spec.image, spec.configHash) = ("image", keccak256("{}"));
+        docker.publish(vm.addr(KEY), 1, 1, spec, "{}");
+        (IComputeNode.Registration[] memory messages, bytes[] memory signatures) = _registrations(1, KEY);
+        computeNode.registerBatch(messages, signatures);
+    }
+
+    /// @notice A good registration stands anywhere among three that anybody made up.
+    function test_registrations(IComputeNode.Registration[3] memory junk, bytes[3] memory junkSigned, uint8 place)
+        external
+    {
+        (IComputeNode.Registration[] memory messages, bytes[] memory signatures) = _registrations(4, KEY + 1);
+        uint256 good = place % 4;
+        for (uint256 i; i < 3; ++i) {
+            uint256 slot = i < good ? i : i + 1;
+            (messages[slot], signatures[slot]) = (junk[i], junkSigned[i]);
+        }
+        uint256 refused = _send(address(computeNode), abi.encodeCall(computeNode.registerBatch, (messages, signatures)));
+        require(refused == 3, "each of the others is refused");
+        require(computeNode.nodeIdOf(vm.addr(KEY + 1)) == 2, "the good one counts");
+    }
+
+    /// @notice Raw words where an enum belongs do not revert the batch when it is decoded.
+    function test_statuses(RawStatus[3] memory junk, bytes[3] memory junkSigned, uint8 place) external {
+        RawStatus[] memory messages = new RawStatus[](4);
+        bytes[] memory signatures = new bytes[](4);
+        uint256 good = place % 4;
+        for (uint256 i; i < 3; ++i) {
+            uint256 slot = i < good ? i : i + 1;
+            (messages[slot], signatures[slot]) = (junk[i], junkSigned[i]);
+            if (i % 2 == 0) messages[slot].nodeId = 1;
+        }
+        messages[good] = RawStatus({nodeId: 1, status: 3, nonce: 5, deadline: LATER});
+        signatures[good] = sign(
+            KEY,
+            digestOf(
+                IComputeNode.StatusChange({
+                    nodeId: 1, status: IComputeNode.NodeStatus.Maintenance, nonce: 5, deadline: LATER
+                })
+            )
+        );
+        bytes memory data =
+            abi.encodePacked(computeNode.setStatusBatch.selector, abi.encode(messages, signatures));
+        require(_send(address(computeNode), data) == 3, "each of the others is refused");
+        require(computeNode.statusOf(1) == IComputeNode.NodeStatus.Maintenance, "the good one counts");
+    }
+
+    function test_reports(RawReport[4] memory junk, bytes[4] memory signed) external {
+        (RawReport[] memory messages, bytes[] memory signatures) = (new RawReport[](4), new bytes[](4));
+        for (uint256 i; i < 4; ++i) (messages[i], signatures[i]) = (junk[i], signed[i]);
+        bytes memory arguments = abi.encode(messages, signatures);
+        require(_send(address(docker), abi.encodePacked(docker.reportBatch.selector, arguments)) == 4);
+    }
+
+    function test_orders(LeaseRef[4] memory junk) external {
+        LeaseRef[] memory refs = new LeaseRef[](4);
+        for (uint256 i; i < 4; ++i) refs[i] = junk[i];
+        require(_send(address(docker), abi.encodeCall(docker.requestStart, (refs))) == 4);
+        require(_send(address(docker), abi.encodeCall(docker.requestDelete, (refs))) == 4);
+        require(_send(address(escrow), abi.encodeCall(escrow.settle, (refs))) == 4);
+    }
+
+    /// @notice A spec's policy too may be no policy at all.
+    function test_assignments(RawAssign[3] memory junk) external {
+        RawAssign[] memory items = new RawAssign[](3);
+        for (uint256 i; i < 3; ++i) items[i] = junk[i];
+        items[0].workspaceId = 1;
+        require(_send(address(docker), abi.encodePacked(docker.assign.selector, abi.encode(items))) == 3);
+    }
+
+    function test_publications(RawPublication[2] memory junk, bool bare) external {
+        RawPublication[] memory items = new RawPublication[](2);
+        for (uint256 i; i < 2; ++i) items[i] = junk[i];
+        if (bare) {
+            (items[0].owner, items[0].authorizationId, items[0].replicas) = (vm.addr(KEY), 1, 1);
+            (items[0].spec.configHash, items[0].spec.expiresAt) = (keccak256(bytes(items[0].config)), 0);
+            items[0].spec.policy = 2 + items[0].spec.policy % 200;
+        }
+        require(_send(address(docker), abi.encodePacked(docker.publishBatch.selector, abi.encode(items))) == 2);
+    }
+
+    function test_releases(LeaseRef[2] memory junk, RawSpec[2] memory junkSpecs) external {
+        (LeaseRef[] memory refs, RawSpec[] memory specs) = (new LeaseRef[](2), new RawSpec[](2));
+        for (uint256 i; i < 2; ++i) (refs[i], specs[i]) = (junk[i], junkSpecs[i]);
+        bytes memory arguments = abi.encode(refs, specs);
+        require(_send(address(docker), abi.encodePacked(docker.releaseLost.selector, arguments)) == 2);
+        require(_send(address(docker), abi.encodePacked(docker.releaseEnded.selector, arguments)) == 2);
+    }
+
+    /// @notice Loops are bounded: 512 items go through, one more is refused as a whole, and so are lists that differ.
+    function test_lengths(uint16 items, uint16 others) external {
+        (uint256 first, uint256 second) = (uint256(items) % 600, uint256(others) % 600);
+        (bool ok, bytes memory answer) = address(progress).call(
+            abi.encodeCall(progress.reportBatch, (new IProgress.ProgressReport[](first), new bytes[](second)))
+        );
+        require(ok == (first == second && first <= 512), "a batch of another length");
+        if (ok) return;
+        bytes4 reason = first != second ? IBatch.BatchLengthMismatch.selector : IBatch.BatchTooLong.selector;
+        require(bytes4(answer) == reason, "another reason");
+    }
+
+    function _send(address target, bytes memory data) private returns (uint256 refused) {
+        vm.recordLogs();
+        (bool ok,) = target.call(data);
+        require(ok, "the batch reverted");
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        for (uint256 i; i < logs.length; ++i) {
+            if (logs[i].topics[0] == IBatch.ItemRefused.selector) ++refused;
+        }
+    }
+
+    function _registrations(uint256 count, uint256 key)
+        private
+        view
+        returns (IComputeNode.Registration[] memory messages, bytes[] memory signatures)
+    {
+        (messages, signatures) = (new IComputeNode.Registration[](count), new bytes[](count));
+        for (uint256 i; i < count; ++i) {
+            messages[i].key = vm.addr(key);
+            messages[i].spec.total.cpuMilli = 1_000;
+            messages[i].deadline = LATER;
+            signatures[i] = sign(key, digestOf(messages[i]));
+        }
+    }
+}

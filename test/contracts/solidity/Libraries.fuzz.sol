@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IDockerContract} from "../../../contracts/interfaces/IDockerContract.sol";
+import {IMeasure} from "../../../contracts/interfaces/IMeasure.sol";
+import {IProgress} from "../../../contracts/interfaces/IProgress.sol";
+import {Accounts} from "../../../contracts/libraries/Accounts.sol";
+import {Assignments} from "../../../contracts/libraries/Assignments.sol";
+import {HeartbeatRing} from "../../../contracts/libraries/HeartbeatRing.sol";
+import {Measurements} from "../../../contracts/libraries/Measurements.sol";
+import {ProgressLanes} from "../../../contracts/libraries/ProgressLanes.sol";
+import {ResourceMath} from "../../../contracts/libraries/ResourceMath.sol";
+import {Resources} from "../../../contracts/libraries/Types.sol";
+
+/// @notice What is packed comes back as it was, whatever it is.
+contract LibrariesFuzz {
+    using Accounts for Accounts.Account;
+    using HeartbeatRing for HeartbeatRing.Ring;
+    using ProgressLanes for mapping(uint256 => uint256);
+
+    Accounts.Account private _account;
+    HeartbeatRing.Ring private _ring;
+    mapping(uint256 => uint256) private _lanes;
+
+    function pack(Resources calldata amount) external pure returns (uint88) {
+        return ResourceMath.pack(amount);
+    }
+
+    function packMeasurement(IMeasure.Measurement calldata result) external pure returns (uint176) {
+        return Measurements.pack(result);
+    }
+
+    function test_resourcesComeBack(Resources calldata amount) external view {
+        require(_same(ResourceMath.unpack(this.pack(amount)), amount));
+    }
+
+    /// @notice Lane by lane, and a difference that is covered borrows from no other lane.
+    function test_resourcesCoverLaneByLane(Resources calldata a, Resources calldata b) external view {
+        bool covers = a.gpus >= b.gpus && a.cpuMilli >= b.cpuMilli && a.memoryMib >= b.memoryMib
+            && a.diskGib >= b.diskGib && a.ports >= b.ports;
+        (uint88 packedA, uint88 packedB) = (this.pack(a), this.pack(b));
+        require(ResourceMath.covers(packedA, packedB) == covers);
+        if (!covers) return;
+        Resources memory rest = ResourceMath.unpack(packedA - packedB);
+        require(rest.gpus == a.gpus - b.gpus && rest.cpuMilli == a.cpuMilli - b.cpuMilli);
+        require(rest.memoryMib == a.memoryMib - b.memoryMib && rest.diskGib == a.diskGib - b.diskGib);
+        require(rest.ports == a.ports - b.ports);
+    }
+
+    function test_assignmentsComeBack(uint64 fence, uint32 nodeId, uint32 lease, uint88 resources, uint24 sequence, uint8 states)
+        external
+        pure
+    {
+        Assignments.Assignment memory assignment = Assignments.Assignment({
+            fence: bytes8(fence),
+            nodeId: nodeId,
+            lease: lease,
+            resources: resources,
+            sequence: sequence,
+            state: IDockerContract.AssignmentState(states % 8),
+            desired: IDockerContract.Desired((states / 8) % 4)
+        });
+        uint256 packed = Assignments.pack(assignment);
+        require(keccak256(abi.encode(Assignments.unpack(packed))) == keccak256(abi.encode(assignment)));
+    }
+
+    function test_measurementsComeBack(IMeasure.Measurement calldata result) external view {
+        IMeasure.Measurement memory back = Measurements.unpack(this.packMeasurement(result));
+        require(keccak256(abi.encode(back)) == keccak256(abi.encode(result)));
+    }
+
+    /// @notice The median is one of the values, with at least half on each side of it.
+    function test_medianIsInTheMiddle(uint32[5] memory values, uint8 count) external pure {
+        uint256 length = uint256(count) % 5 + 1;
+        uint176[] memory results = new uint176[](length);
+        for (uint256 i; i < length; ++i) results[i] = uint176(values[i]) << 144;
+        uint32 median = uint32(Measurements.median(results) >> 144);
+        (uint256 below, uint256 above, uint256 same) = (0, 0, 0);
+        for (uint256 i; i < length; ++i) {
+            if (values[i] < median) ++below;
+            else if (values[i] > median) ++above;
+            else ++same;
+        }
+        require(same > 0 && below <= (length - 1) / 2 && above <= length / 2);
+    }
+
+    function test_lanesKeepToThemselves(uint64 a, uint64 b, uint16 replica, uint32 lease, uint8 milestone) external {
+        if (a == b) return;
+        _lanes.write(a, replica, 7, IProgress.Milestone.Verified);
+        _lanes.write(b, replica, lease, IProgress.Milestone(milestone % 5));
+        (uint32 leaseA, IProgress.Milestone milestoneA) = _lanes.read(a, replica);
+        (uint32 leaseB, IProgress.Milestone milestoneB) = _lanes.read(b, replica);
+        require(leaseA == 7 && milestoneA == IProgress.Milestone.Verified);
+        require(leaseB == lease && uint8(milestoneB) == milestone % 5);
+    }
+
+    function test_ringTellsItsSlots(uint64 slot, bytes32 digest, uint64 other) external {
+        _ring.record(slot, digest);
+        require(_ring.digestOf(slot) == (digest >> 64) << 64);
+        if (other != slot) require(_ring.digestOf(other) == 0 || other % 4096 != slot % 4096);
+    }
+
+    /// @notice Two leases of an account owe what each owes, to the unit, through a settlement of one.
+    function test_debtsAddUp(uint64 rateA, uint64 rateB, uint32 since, uint32 between, uint32 later) external {
+        uint40 start = uint40(since);
+        uint40 middle = start + between;
+        uint40 end = middle + later;
+        _account.run(rateA, start);
+        _account.run(rateB, middle);
+        require(_account.owed(end) == uint256(rateA) * (end - start) + uint256(rateB) * (end - middle));
+        _account.advance(rateA, start, middle);
+        require(_account.owed(end) == (uint256(rateA) + rateB) * (end - middle));
+        _account.rest(rateA, middle);
+        require(_account.owed(end) == uint256(rateB) * (end - middle));
+    }
+
+    function _same(Resources memory a, Resources memory b) private pure returns (bool) {
+        return keccak256(abi.encode(a)) == keccak256(abi.encode(b));
+    }
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IDockerContract} from "../../../contracts/interfaces/IDockerContract.sol";
+import {NodeSpec, Resources} from "../../../contracts/libraries/Types.sol";
+import {Invariants} from "./support/Invariants.sol";
+import {MarketHandler} from "./support/MarketHandler.sol";
+import {Watch} from "./support/Watch.sol";
+
+/// @notice Nodes, workspaces, leases and deposits under any sequence of acts.
+contract MarketInvariants is Invariants {
+    MarketHandler private _market;
+
+    function setUp() external {
+        _market = new MarketHandler();
+        _market.start();
+        target(address(_market));
+    }
+
+    /// @notice For every node, what live assignments hold and what is free make up the spec, in each dimension.
+    function invariant_reservedAndFreeAreTheSpec() external view {
+        for (uint32 nodeId = 1; nodeId <= 5; ++nodeId) {
+            (NodeSpec memory spec,) = _market.computeNode().specOf(nodeId);
+            uint256[5] memory sum = _lanes(_market.computeNode().freeOf(nodeId));
+            for (uint64 workspaceId = 1; workspaceId <= 3; ++workspaceId) {
+                uint256[5] memory taken = _lanes(_market.resourcesOf(workspaceId));
+                for (uint16 replica; replica < 2; ++replica) {
+                    IDockerContract.Assignment memory held = _market.docker().assignmentOf(workspaceId, replica);
+                    if (held.nodeId != nodeId || !_isLive(held)) continue;
+                    for (uint256 lane; lane < 5; ++lane) sum[lane] += taken[lane];
+                }
+            }
+            uint256[5] memory total = _lanes(spec.total);
+            for (uint256 lane; lane < 5; ++lane) holds(sum[lane] == total[lane], "reserved + free is not the spec");
+        }
+    }
+
+    /// @notice A lease number never repeats or falls, and a stale report changes nothing.
+    function invariant_leasesOnlyRise() external view {
+        none(_market.leaseFault());
+    }
+
+    function invariant_transitionsAreLegal() external view {
+        none(_market.transitionFault());
+    }
+
+    /// @notice Only the node's key speaks for it, only its owner moves a wallet, and nothing is accepted twice.
+    function invariant_signaturesSpeakForTheirSignerOnce() external view {
+        none(_market.signatureFault());
+    }
+
+    /// @notice deposits = balances + earned + withdrawn + collected + fees burned, and the tokens are there.
+    function invariant_depositsAreAccountedFor() external view {
+        none(_market.moneyFault());
+        uint256 held;
+        for (uint256 i; i < _market.OWNERS(); ++i) held += _market.escrow().balanceOf(_market.ownerOf(i));
+        for (uint32 nodeId = 1; nodeId <= 5; ++nodeId) held += _market.escrow().earnedBy(nodeId);
+        holds(_market.token().balanceOf(address(_market.escrow())) == held, "the escrow's tokens are not its books'");
+        holds(_market.deposited() == held + _market.withdrawn() + _market.collected() + _market.burned(), "deposits went elsewhere");
+    }
+
+    /// @notice A partner and an operator who are one lose the fee of what they pay themselves, and can show no more receipts
+    /// than they paid for.
+    function invariant_selfDealingGainsNothing() external view {
+        (uint256 collected, uint256 burned) = (_market.collected(), _market.burned());
+        holds(burned * 10_000 >= (collected + burned) * _market.escrow().feeBasisPoints(), "less than the fee was burned");
+        uint256 spent;
+        uint256 receipts;
+        for (uint256 i; i < 2; ++i) {
+            spent += _market.escrow().totalSpentBy(_market.ownerOf(i));
+            receipts += _market.pomc().receiptsOfPayer(_market.ownerOf(i));
+        }
+        holds(receipts <= spent, "more receipts than was spent");
+        uint256 earned;
+        for (uint32 nodeId = 1; nodeId <= 5; ++nodeId) earned += _market.escrow().totalEarnedBy(nodeId);
+        holds(earned == spent, "what was earned is not what was spent");
+        holds(_market.token().totalSupply() + burned == 100_000 ether, "the supply changed by more than the fees");
+    }
+
+    /// @notice What an account owes is the sum of its running leases, to the second and the unit.
+    function invariant_debtIsTheSumOfRunningLeases() external view {
+        uint256[2] memory debt;
+        for (uint256 i; i < 6; ++i) {
+            (, uint64 authorizationId,, uint64 rate, uint40 settledAt,, bool running) =
+                _market.escrow().leaseOf(uint64(i / 2 + 1), uint16(i % 2));
+            if (running) debt[(authorizationId - 1) % 2] += uint256(rate) * (block.timestamp - settledAt);
+        }
+        for (uint256 i; i < 2; ++i) {
+            uint256 balance = _market.escrow().balanceOf(_market.ownerOf(i));
+            uint256 free = balance > debt[i] ? balance - debt[i] : 0;
+            holds(_market.escrow().withdrawableOf(_market.ownerOf(i)) == free, "free is not balance less debts");
+        }
+    }
+
+    /// @notice No delegate moves more than its authorization, nor faster.
+    function invariant_authorizationsBind() external view {
+        uint256[8] memory inUse;
+        for (uint256 i; i < 6; ++i) {
+            (, uint64 authorizationId,, uint64 rate,, bool opened,) =
+                _market.escrow().leaseOf(uint64(i / 2 + 1), uint16(i % 2));
+            if (opened) inUse[authorizationId] += rate;
+        }
+        for (uint64 id = 1; id <= 4; ++id) {
+            (,, uint64 maxRate, uint128 remaining, uint64 rateInUse,,,) = _market.escrow().authorizationOf(id);
+            holds(rateInUse == inUse[id] && rateInUse <= maxRate, "open leases exceed the authorized rate");
+            holds(remaining + _market.spentBy(id) == _market.signedFor(id), "spent + remaining is not the total");
+        }
+    }
+
+    /// @notice No assignment lives without its escrow lease having been opened, and none that is over keeps one open.
+    function invariant_openLeasesHaveLiveAssignments() external view {
+        for (uint256 i; i < 6; ++i) {
+            (uint64 workspaceId, uint16 replica) = (uint64(i / 2 + 1), uint16(i % 2));
+            (uint32 lease,,,,, bool opened, bool running) = _market.escrow().leaseOf(workspaceId, replica);
+            IDockerContract.Assignment memory held = _market.docker().assignmentOf(workspaceId, replica);
+            holds(lease == held.lease, "the escrow's lease is another");
+            holds(!opened || _isLive(held), "a lease is paid for that is over");
+            holds(
+                !running || held.state == IDockerContract.AssignmentState.Running, "the clock runs without a running replica"
+            );
+        }
+    }
+
+    /// @notice That random acts do come to change things, so that the rest is no empty word.
+    function test_actsHappen() external {
+        for (uint256 i; i < 800; ++i) {
+            uint256 seed = uint256(keccak256(abi.encode(i)));
+            uint256 kind = i % 16;
+            if (kind < 3) _market.assign(seed);
+            else if (kind < 6) _market.order(seed, uint8(seed >> 200));
+            else if (kind < 12) _market.report(seed);
+            else if (kind == 12) _market.releaseLost(seed);
+            else if (kind == 13) _market.releaseEnded(seed);
+            else if (kind == 14) {
+                _market.refund(seed);
+                _market.collect(uint32(seed % 3 + 1));
+                _market.commitReceipts(seed);
+            } else _market.pass(i % 64 == 63 ? 7_199 : seed % 600);
+        }
+        holds(_market.done(Watch.Act.Assign) > 10, "nothing was assigned");
+        holds(_market.done(Watch.Act.Order) > 10, "nothing was ordered");
+        holds(_market.done(Watch.Act.Report) > 20, "nothing was reported");
+        holds(_market.done(Watch.Act.Release) > 3, "nothing was released");
+        holds(_market.spentBy(1) > 0 && _market.collected() > 0, "nothing was paid");
+        holds(_market.refunds() > 0, "nothing was refunded");
+        holds(_market.pomc().lastReceipts() > 0, "no receipts were committed");
+    }
+
+    function _isLive(IDockerContract.Assignment memory held) private pure returns (bool) {
+        return uint8(held.state) >= 1 && uint8(held.state) <= 5;
+    }
+
+    function _lanes(Resources memory amount) private pure returns (uint256[5] memory) {
+        return [
+            uint256(amount.gpus),
+            uint256(amount.cpuMilli),
+            uint256(amount.memoryMib),
+            uint256(amount.diskGib),
+            uint256(amount.ports)
+        ];
+    }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {EpochHandler} from "./support/EpochHandler.sol";
+import {Invariants} from "./support/Invariants.sol";
+
+/// @notice Rewards under any sequence of posts, disablings and claims.
+contract PomcInvariants is Invariants {
+    EpochHandler private _market;
+
+    function setUp() external {
+        _market = new EpochHandler();
+        target(address(_market));
+    }
+
+    /// @notice Nothing is paid from an epoch that is not active, a repeat pays 0, and posts keep to the schedule.
+    function invariant_claimsFollowActiveEpochs() external view {
+        none(_market.fault());
+    }
+
+    /// @notice Σ claimed ≤ Σ posted ≤ schedule.
+    function invariant_paidWithinPostedWithinSchedule() external view {
+        uint256 sum;
+        for (uint256 i; i < 4; ++i) {
+            address account = _market.accountOf(i);
+            holds(_market.pomc().claimedOf(account) == _market.paidTo(account), "claimed is not what was paid");
+            sum += _market.token().balanceOf(account);
+        }
+        holds(sum == _market.paid(), "tokens were paid that nobody claimed");
+        holds(sum <= _market.granted(), "more was paid than an active epoch granted");
+        holds(_market.token().minted() == sum + _market.token().balanceOf(address(_market.pomc())), "minted elsewhere");
+        holds(_market.token().minted() <= _market.granted(), "more was minted than granted");
+        uint256 epochs = (block.timestamp - _market.pomc().genesis()) / _market.pomc().epochSeconds();
+        holds(_market.granted() <= epochs * _market.pomc().emissionPerEpoch(), "granted beyond the schedule");
+    }
+
+    function invariant_theLastEpochGoesBackWhereOneWasDisabled() external view {
+        holds(_market.pomc().lastEpoch() == _market.last(), "the last epoch is another");
+    }
+
+    /// @notice That random acts do come to pay, so that the rest is no empty word.
+    function test_actsPay() external {
+        for (uint256 i; i < 600; ++i) {
+            uint256 seed = uint256(keccak256(abi.encode(i)));
+            if (i % 4 == 0) _market.pass(seed);
+            else if (i % 4 == 1) _market.post(seed);
+            else if (seed % 16 == 1) _market.disable(seed >> 8);
+            else if (i % 4 == 2) _market.claim(seed);
+            else _market.claimMany(seed);
+        }
+        none(_market.fault());
+        holds(_market.claims() > 20, "nothing was paid");
+    }
+}

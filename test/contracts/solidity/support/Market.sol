@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IComputeNode} from "../../../../contracts/interfaces/IComputeNode.sol";
+import {IDockerContract} from "../../../../contracts/interfaces/IDockerContract.sol";
+import {IEscrow} from "../../../../contracts/interfaces/IEscrow.sol";
+import {IMeasure} from "../../../../contracts/interfaces/IMeasure.sol";
+import {IPomc} from "../../../../contracts/interfaces/IPomc.sol";
+import {IProgress} from "../../../../contracts/interfaces/IProgress.sol";
+import {IToken} from "../../../../contracts/interfaces/IToken.sol";
+import {vm} from "./Vm.sol";
+
+/// @notice Every contract, deployed and wired; whoever inherits this holds each role.
+abstract contract Market {
+    uint40 internal constant START = 1_800_000_000;
+    uint40 internal constant MARGIN_SECONDS = 120;
+    uint40 internal constant EPOCH_SECONDS = 3_600;
+    uint40 internal constant ACTIVATION_DELAY = 600;
+    uint64 internal constant DAY_SECONDS = 21_600;
+    uint40 internal constant UPTIME_DELAY = 300;
+    /// @dev In hundredths of a percent.
+    uint16 internal constant FEE = 250;
+    uint96 internal constant EMISSION = 1_000 ether;
+    uint64 internal constant LATER = type(uint64).max;
+
+    IToken public token;
+    IComputeNode public computeNode;
+    IEscrow public escrow;
+    IDockerContract public docker;
+    IProgress public progress;
+    IPomc public pomc;
+    IMeasure public measure;
+
+    constructor() {
+        vm.warp(START);
+        address manager = _deploy("Manager.sol:Manager", abi.encode(address(this)));
+        token = IToken(
+            _deploy("Token.sol:Token", abi.encode(manager, address(this), 1_000_000 ether, 100_000 ether))
+        );
+        computeNode = IComputeNode(_deploy("ComputeNode.sol:ComputeNode", abi.encode(manager, 60, 30, DAY_SECONDS, UPTIME_DELAY, 1_000, 3_600)));
+        escrow = IEscrow(_deploy("Escrow.sol:Escrow", abi.encode(manager, token, computeNode, FEE)));
+        measure = IMeasure(_deploy("Measure.sol:Measure", abi.encode(manager, computeNode, 1, 10, 300, 86_400)));
+        pomc = IPomc(
+            _deploy(
+                "Pomc.sol:Pomc", abi.encode(manager, token, escrow, START, EPOCH_SECONDS, ACTIVATION_DELAY, EMISSION)
+            )
+        );
+        docker = IDockerContract(
+            _deploy("DockerContract.sol:DockerContract", abi.encode(manager, computeNode, escrow, MARGIN_SECONDS))
+        );
+        progress = IProgress(_deploy("Progress.sol:Progress", abi.encode(manager, computeNode, docker)));
+        computeNode.setDocker(address(docker));
+        computeNode.setHeartbeatCommitter(address(this), true);
+        computeNode.setMeasure(address(measure));
+        computeNode.setUptimePoster(address(this), true);
+        escrow.setDocker(address(docker));
+        docker.setKeeper(address(this), true);
+        measure.setMeasureKeeper(address(this), true);
+        token.setMinter(address(pomc));
+        pomc.setPoster(address(this));
+    }
+
+    /// @dev From the artifacts, so that these tests compile against interfaces alone and run against any build of the contracts.
+    function _deploy(string memory artifact, bytes memory arguments) private returns (address deployed) {
+        bytes memory code = abi.encodePacked(vm.getCode(artifact), arguments);
+        assembly ("memory-safe") {
+            deployed := create(0, add(code, 0x20), mload(code))
+        }
+        require(deployed != address(0), artifact);
+    }
+}

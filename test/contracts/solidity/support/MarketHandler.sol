@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IDockerContract} from "../../../../contracts/interfaces/IDockerContract.sol";
+import {LeaseRef} from "../../../../contracts/libraries/Types.sol";
+import {MoneyActs} from "./MoneyActs.sol";
+import {NodeActs} from "./NodeActs.sol";
+import {vm} from "./Vm.sol";
+
+/// @notice What may happen in the market, by a few actors. No act here may revert, for every batch answers item by item.
+contract MarketHandler is NodeActs, MoneyActs {
+    bool private _started;
+
+    /// @notice Three nodes, two partners and their workspaces; once, by the suite.
+    function start() external {
+        if (_started) return;
+        _started = true;
+        for (uint256 i; i < 3; ++i) this.register(i, uint256(keccak256(abi.encode("node", i))));
+        for (uint256 i; i < OWNERS; ++i) {
+            this.deposit(i, 1_500_000);
+            this.authorize(i, 500, 1_000_000, 30 days);
+        }
+        for (uint64 i = 1; i <= WORKSPACES; ++i) _publish(i);
+    }
+
+    function pass(uint256 time) external {
+        vm.warp(block.timestamp + 1 + time % 2 hours);
+        vm.roll(block.number + 1);
+    }
+
+    /// @notice Two replicas at once, one of them perhaps already assigned, under a spec that may be another's.
+    function assign(uint256 seed) external watched(Act.Assign) {
+        IDockerContract.Assign[] memory items = new IDockerContract.Assign[](2);
+        for (uint256 i; i < 2; ++i) {
+            uint64 workspaceId = uint64((seed >> (8 * i)) % (WORKSPACES + 1) + 1);
+            items[i] = IDockerContract.Assign({
+                workspaceId: workspaceId,
+                replica: uint16((seed >> (8 * i + 3)) % (REPLICAS + 1)),
+                nodeId: uint32((seed >> (8 * i + 5)) % ((seed >> 60) % 8 == 0 ? 5 : 3) + 1),
+                start: (seed >> (i + 40)) % 3 != 0,
+                spec: specOf[(seed >> (i + 50)) % 16 == 0 ? workspaceId % WORKSPACES + 1 : workspaceId]
+            });
+        }
+        docker.assign(items);
+    }
+
+    /// @notice By a keeper, the delegate or a stranger, under the present lease or another.
+    function order(uint256 seed, uint8 caller) external watched(Act.Order) {
+        LeaseRef[] memory refs = new LeaseRef[](1);
+        refs[0] = _refOf(seed);
+        if (caller % 4 == 1) vm.prank(delegate());
+        if (caller % 4 == 2) vm.prank(STRANGER);
+        uint256 desired = (seed >> 32) % 3;
+        if (desired == 0) docker.requestStart(refs);
+        else if (desired == 1) docker.requestStop(refs);
+        else docker.requestDelete(refs);
+    }
+
+    /// @notice Two reports: of any state, now and then by a wrong key, of an old lease or under an old sequence.
+    function report(uint256 seed) external watched(Act.Report) {
+        IDockerContract.Report[] memory reports = new IDockerContract.Report[](2);
+        bytes[] memory signatures = new bytes[](2);
+        // Of different workspaces, so that each replica changes once an act.
+        for (uint256 i; i < 2; ++i) {
+            (reports[i], signatures[i]) = _reportOf(uint64((seed % WORKSPACES + i) % WORKSPACES + 1), seed >> (64 * i));
+        }
+        docker.reportBatch(reports, signatures);
+        if (refusals == 0) _remember(address(docker), abi.encodeCall(docker.reportBatch, (reports, signatures)));
+    }
+
+    function releaseLost(uint256 seed) external watched(Act.Release) {
+        (LeaseRef[] memory refs, IDockerContract.WorkspaceSpec[] memory specs) = _releaseOf(seed);
+        docker.releaseLost(refs, specs);
+    }
+
+    function releaseEnded(uint256 seed) external watched(Act.Release) {
+        (LeaseRef[] memory refs, IDockerContract.WorkspaceSpec[] memory specs) = _releaseOf(seed);
+        vm.prank(STRANGER);
+        docker.releaseEnded(refs, specs);
+    }
+
+    function _releaseOf(uint256 seed)
+        private
+        view
+        returns (LeaseRef[] memory refs, IDockerContract.WorkspaceSpec[] memory specs)
+    {
+        (refs, specs) = (new LeaseRef[](1), new IDockerContract.WorkspaceSpec[](1));
+        refs[0] = _refOf(seed);
+        specs[0] = specOf[refs[0].workspaceId];
+    }
+
+    function _reportOf(uint64 workspaceId, uint256 seed)
+        private
+        returns (IDockerContract.Report memory message, bytes memory signature)
+    {
+        message.workspaceId = workspaceId;
+        message.replica = uint16((seed >> 8) % REPLICAS);
+        IDockerContract.Assignment memory current = docker.assignmentOf(workspaceId, message.replica);
+        message.lease = (seed >> 16) % 8 != 0 || current.lease == 0 ? current.lease : current.lease - 1;
+        message.fence = (seed >> 20) % 16 == 0 ? bytes8(uint64(seed)) : current.fence;
+        message.state = IDockerContract.AssignmentState((seed >> 40) % 8 == 0 ? (seed >> 24) % 8 : (seed >> 24) % 5 + 2);
+        message.detail = bytes32(seed);
+        message.sequence = uint24(current.sequence + (seed >> 28) % 3);
+        message.deadline = (seed >> 32) % 16 == 0 ? uint64(block.timestamp) - 1 : LATER;
+        uint256 key = (seed >> 36) % 8 == 0 ? nodeKeyOf(seed) : _keyOfNode(current.nodeId);
+        signature = sign(key, digestOf(message));
+        if (key != _keyOfNode(current.nodeId)) _expectIgnored(message, signature);
+    }
+
+    function _refOf(uint256 seed) private view returns (LeaseRef memory ref) {
+        ref.workspaceId = uint64(seed % WORKSPACES + 1);
+        ref.replica = uint16((seed >> 8) % REPLICAS);
+        ref.lease = docker.assignmentOf(ref.workspaceId, ref.replica).lease;
+        if ((seed >> 12) % 8 == 0 && ref.lease > 0) ref.lease -= 1;
+    }
+
+    /// @dev A report that its node did not sign changes nothing, alone and before the batch.
+    function _expectIgnored(IDockerContract.Report memory message, bytes memory signature) private {
+        IDockerContract.Report[] memory reports = new IDockerContract.Report[](1);
+        bytes[] memory signatures = new bytes[](1);
+        (reports[0], signatures[0]) = (message, signature);
+        bytes32 was = keccak256(abi.encode(docker.assignmentOf(message.workspaceId, message.replica)));
+        docker.reportBatch(reports, signatures);
+        if (keccak256(abi.encode(docker.assignmentOf(message.workspaceId, message.replica))) != was) {
+            signatureFault = "a report counted that the node had not signed";
+        }
+    }
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IComputeNode} from "../../../../contracts/interfaces/IComputeNode.sol";
+import {NodeSpec, Resources} from "../../../../contracts/libraries/Types.sol";
+import {Watch} from "./Watch.sol";
+import {Vm, vm} from "./Vm.sol";
+
+/// @notice Acts on nodes, signed by the right key and by wrong ones, and repeats of what was accepted.
+abstract contract NodeActs is Watch {
+    uint256 internal constant KEYS = 5;
+    address internal constant STRANGER = address(0x57a);
+
+    struct Accepted {
+        address target;
+        bytes data;
+    }
+
+    Accepted[] private _accepted;
+
+    function nodeKeyOf(uint256 seed) public pure returns (uint256) {
+        return 0x1000 + seed % KEYS;
+    }
+
+    function register(uint256 who, uint256 seed) public watched(Act.Other) {
+        IComputeNode.Registration[] memory messages = new IComputeNode.Registration[](1);
+        bytes[] memory signatures = new bytes[](1);
+        messages[0] = _registrationOf(who, seed);
+        signatures[0] = sign(nodeKeyOf(who), digestOf(messages[0]));
+        _relay(abi.encodeCall(computeNode.registerBatch, (messages, signatures)));
+    }
+
+    function updateSpec(uint32 node, uint256 seed, uint8 signer) external watched(Act.Other) {
+        IComputeNode.SpecUpdate[] memory messages = new IComputeNode.SpecUpdate[](1);
+        bytes[] memory signatures = new bytes[](1);
+        uint32 nodeId = node % 5 + 1;
+        messages[0].nodeId = nodeId;
+        messages[0].spec = _specOf(seed);
+        messages[0].pricePerSecond = uint64(seed % 17);
+        (messages[0].nonce, messages[0].deadline) = (seed % 512, LATER);
+        uint256 key = _signerOf(nodeId, signer);
+        signatures[0] = sign(key, digestOf(messages[0]));
+        bytes32 was = _digestOfNode(nodeId);
+        _relay(abi.encodeCall(computeNode.updateSpecBatch, (messages, signatures)));
+        if (_digestOfNode(nodeId) != was && vm.addr(key) != computeNode.keyOf(nodeId)) {
+            signatureFault = "another key than the node's changed its spec";
+        }
+    }
+
+    function setStatus(uint32 node, uint8 status, uint256 nonce, uint8 signer) external watched(Act.Other) {
+        IComputeNode.StatusChange[] memory messages = new IComputeNode.StatusChange[](1);
+        bytes[] memory signatures = new bytes[](1);
+        uint32 nodeId = node % 5 + 1;
+        messages[0] = IComputeNode.StatusChange({
+            nodeId: nodeId, status: IComputeNode.NodeStatus(status % 4), nonce: nonce % 512, deadline: LATER
+        });
+        uint256 key = _signerOf(nodeId, signer);
+        signatures[0] = sign(key, digestOf(messages[0]));
+        IComputeNode.NodeStatus was = computeNode.statusOf(nodeId);
+        _relay(abi.encodeCall(computeNode.setStatusBatch, (messages, signatures)));
+        if (computeNode.statusOf(nodeId) == was) return;
+        if (vm.addr(key) != computeNode.keyOf(nodeId)) signatureFault = "another key than the node's set its status";
+        if (status % 4 == 0) transitionFault = "a node's status went back to None";
+    }
+
+    function markOffline(uint32 node) external watched(Act.Other) {
+        uint32[] memory nodeIds = new uint32[](1);
+        nodeIds[0] = node % 6;
+        computeNode.markOffline(nodeIds);
+    }
+
+    /// @notice Nobody but the wallet bound, or the key while none is, moves the wallet.
+    function setWallet(uint32 node, uint8 wallet, uint256 nonce, uint8 signer) external watched(Act.Other) {
+        IComputeNode.WalletChange[] memory messages = new IComputeNode.WalletChange[](1);
+        bytes[] memory signatures = new bytes[](1);
+        uint32 nodeId = node % 5 + 1;
+        address to = wallet % 3 == 0 ? address(0) : vm.addr(nodeKeyOf(wallet));
+        messages[0] = IComputeNode.WalletChange({nodeId: nodeId, wallet: to, nonce: nonce % 512, deadline: LATER});
+        uint256 key = _signerOf(nodeId, signer);
+        signatures[0] = sign(key, digestOf(messages[0]));
+        address holder = computeNode.payoutOf(nodeId);
+        address was = computeNode.walletOf(nodeId);
+        _relay(abi.encodeCall(computeNode.setWalletBatch, (messages, signatures)));
+        if (computeNode.walletOf(nodeId) != was && vm.addr(key) != holder) {
+            signatureFault = "another than its owner moved a wallet";
+        }
+    }
+
+    /// @notice What was accepted once is brought again, by somebody else.
+    function replay(uint256 which) external watched(Act.Other) {
+        if (_accepted.length == 0) return;
+        Accepted storage message = _accepted[which % _accepted.length];
+        vm.prank(STRANGER);
+        (bool ok,) = message.target.call(message.data);
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        for (uint256 i; i < logs.length; ++i) {
+            if (logs[i].topics[0] != keccak256("ItemRefused(uint256,bytes)")) {
+                signatureFault = "a message was accepted twice";
+            }
+        }
+        if (ok && logs.length == 0) signatureFault = "a repeated message passed in silence";
+        vm.recordLogs();
+    }
+
+    function _remember(address target, bytes memory data) internal {
+        if (_accepted.length < 64) _accepted.push(Accepted(target, data));
+    }
+
+    /// @dev Relayed by a stranger: anyone may.
+    function _relay(bytes memory data) internal {
+        vm.prank(STRANGER);
+        (bool ok,) = address(computeNode).call(data);
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        if (!ok) signatureFault = "a batch reverted";
+        if (logs.length == 1 && logs[0].topics[0] != keccak256("ItemRefused(uint256,bytes)")) {
+            _remember(address(computeNode), data);
+        }
+        vm.recordLogs();
+    }
+
+    function _keyOfNode(uint32 nodeId) internal view returns (uint256) {
+        return _secretOf(computeNode.keyOf(nodeId));
+    }
+
+    /// @dev The node's key, its wallet's, or any.
+    function _signerOf(uint32 nodeId, uint8 signer) private view returns (uint256) {
+        if (signer % 4 == 0) return nodeKeyOf(signer / 4);
+        return _secretOf(signer % 4 == 1 ? computeNode.payoutOf(nodeId) : computeNode.keyOf(nodeId));
+    }
+
+    function _secretOf(address account) private pure returns (uint256) {
+        for (uint256 i; i < KEYS; ++i) {
+            if (vm.addr(nodeKeyOf(i)) == account) return nodeKeyOf(i);
+        }
+        return 0x57a;
+    }
+
+    function _registrationOf(uint256 who, uint256 seed)
+        private
+        pure
+        returns (IComputeNode.Registration memory message)
+    {
+        message.key = vm.addr(nodeKeyOf(who));
+        message.wallet = seed % 4 == 0 ? vm.addr(nodeKeyOf(seed)) : address(0);
+        message.spec = _specOf(seed);
+        message.pricePerSecond = uint64(seed % 17);
+        message.deadline = LATER;
+        message.gpuUuids = new bytes32[](message.spec.total.gpus);
+        for (uint256 i; i < message.gpuUuids.length; ++i) message.gpuUuids[i] = bytes32((seed % 4) * 3 + i + 1);
+    }
+
+    function _digestOfNode(uint32 nodeId) private view returns (bytes32) {
+        (NodeSpec memory spec, uint64 price) = computeNode.specOf(nodeId);
+        return keccak256(abi.encode(spec, price));
+    }
+
+    function _specOf(uint256 seed) private pure returns (NodeSpec memory spec) {
+        spec.vramMib = uint24(seed % 3) * 40_000;
+        spec.computeCapability = 90;
+        spec.total = Resources({
+            gpus: uint8(seed % 3),
+            cpuMilli: uint24(1_500 + seed % 8_000),
+            memoryMib: uint24(1_500 + (seed >> 8) % 8_000),
+            diskGib: uint16(20 + (seed >> 16) % 100),
+            ports: uint16(2 + (seed >> 24) % 8)
+        });
+    }
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IComputeNode} from "../../../../contracts/interfaces/IComputeNode.sol";
+import {IDockerContract} from "../../../../contracts/interfaces/IDockerContract.sol";
+import {IEscrow} from "../../../../contracts/interfaces/IEscrow.sol";
+import {IProgress} from "../../../../contracts/interfaces/IProgress.sol";
+import {NodeSpec} from "../../../../contracts/libraries/Types.sol";
+import {Market} from "./Market.sol";
+import {vm} from "./Vm.sol";
+
+/// @notice EIP-712 signatures, with every type written out again.
+abstract contract Signing is Market {
+    string private constant RESOURCES =
+        "Resources(uint8 gpus,uint24 cpuMilli,uint24 memoryMib,uint16 diskGib,uint16 ports)";
+    string private constant NODE_SPEC =
+        "NodeSpec(bytes8 gpuModel,uint24 vramMib,uint8 computeCapability,bytes2 region,Resources total)";
+
+    function sign(uint256 signer, bytes32 digest) internal pure returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(signer, digest);
+        return abi.encodePacked(r, s, v);
+    }
+
+    function digestOf(string memory name, address verifier, bytes32 structHash) internal view returns (bytes32) {
+        bytes32 domain = keccak256(
+            abi.encode(
+                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
+                keccak256(bytes(name)),
+                keccak256("1"),
+                block.chainid,
+                verifier
+            )
+        );
+        return keccak256(abi.encodePacked(hex"1901", domain, structHash));
+    }
+
+    function digestOf(IComputeNode.Registration memory message) internal view returns (bytes32) {
+        bytes32 typeHash = keccak256(
+            abi.encodePacked(
+                "Registration(address key,address wallet,NodeSpec spec,uint64 pricePerSecond,string gpuName,"
+                "bytes32[] gpuUuids,uint64 deadline)",
+                NODE_SPEC,
+                RESOURCES
+            )
+        );
+        return _nodeDigest(
+            abi.encode(
+                typeHash,
+                message.key,
+                message.wallet,
+                _hashOf(message.spec),
+                message.pricePerSecond,
+                keccak256(bytes(message.gpuName)),
+                keccak256(abi.encodePacked(message.gpuUuids)),
+                message.deadline
+            )
+        );
+    }
+
+    function digestOf(IComputeNode.SpecUpdate memory message) internal view returns (bytes32) {
+        bytes32 typeHash = keccak256(
+            abi.encodePacked(
+                "SpecUpdate(uint32 nodeId,NodeSpec spec,uint64 pricePerSecond,string gpuName,uint256 nonce,uint64 deadline)",
+                NODE_SPEC,
+                RESOURCES
+            )
+        );
+        return _nodeDigest(
+            abi.encode(
+                typeHash,
+                message.nodeId,
+                _hashOf(message.spec),
+                message.pricePerSecond,
+                keccak256(bytes(message.gpuName)),
+                message.nonce,
+                message.deadline
+            )
+        );
+    }
+
+    function digestOf(IComputeNode.StatusChange memory message) internal view returns (bytes32) {
+        bytes32 typeHash = keccak256("StatusChange(uint32 nodeId,uint8 status,uint256 nonce,uint64 deadline)");
+        return _nodeDigest(abi.encode(typeHash, message));
+    }
+
+    function digestOf(IComputeNode.WalletChange memory message) internal view returns (bytes32) {
+        bytes32 typeHash = keccak256("WalletChange(uint32 nodeId,address wallet,uint256 nonce,uint64 deadline)");
+        return _nodeDigest(abi.encode(typeHash, message));
+    }
+
+    function digestOf(IDockerContract.Report memory message) internal view returns (bytes32) {
+        bytes32 typeHash = keccak256(
+            "Report(uint64 workspaceId,uint16 replica,uint32 lease,bytes8 fence,uint8 state,bytes32 detail,"
+            "uint24 sequence,uint64 deadline)"
+        );
+        return digestOf("ngpu DockerContract", address(docker), keccak256(abi.encode(typeHash, message)));
+    }
+
+    function digestOf(IProgress.ProgressReport memory message) internal view returns (bytes32) {
+        bytes32 typeHash = keccak256(
+            "ProgressReport(uint64 workspaceId,uint16 replica,uint32 lease,bytes8 fence,uint8 milestone,uint64 deadline)"
+        );
+        return digestOf("ngpu Progress", address(progress), keccak256(abi.encode(typeHash, message)));
+    }
+
+    function digestOf(IEscrow.Authorization memory message) internal view returns (bytes32) {
+        bytes32 typeHash = keccak256(
+            "Authorization(address owner,address delegate,uint64 maxRate,uint128 total,bytes32 scope,uint40 expiry,"
+            "uint256 nonce)"
+        );
+        return digestOf("ngpu Escrow", address(escrow), keccak256(abi.encode(typeHash, message)));
+    }
+
+    function _nodeDigest(bytes memory encoded) private view returns (bytes32) {
+        return digestOf("ngpu ComputeNode", address(computeNode), keccak256(encoded));
+    }
+
+    function _hashOf(NodeSpec memory spec) private pure returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                keccak256(abi.encodePacked(NODE_SPEC, RESOURCES)),
+                spec.gpuModel,
+                spec.vramMib,
+                spec.computeCapability,
+                spec.region,
+                keccak256(abi.encode(keccak256(bytes(RESOURCES)), spec.total))
+            )
+        );
+    }
+}

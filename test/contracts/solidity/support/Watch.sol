@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IBatch} from "../../../../contracts/interfaces/IBatch.sol";
+import {IDockerContract} from "../../../../contracts/interfaces/IDockerContract.sol";
+import {IEscrow} from "../../../../contracts/interfaces/IEscrow.sol";
+import {Signing} from "./Signing.sol";
+import {Vm, vm} from "./Vm.sol";
+
+/// @notice Compares every replica before and after each act with a table of its own, and keeps books beside the contracts'.
+abstract contract Watch is Signing {
+    enum Act {
+        Other,
+        Assign,
+        Order,
+        Report,
+        Release
+    }
+
+    uint64 public constant WORKSPACES = 3;
+    uint16 public constant REPLICAS = 2;
+
+    // Rows: from Assigned, Ready, Running, Stopped, Failed; columns: to Ready, Running, Stopped, Failed, Deleted.
+    // r: only while Run is ordered; d: only while Delete is ordered.
+    bytes private constant MAY_REPORT = "yryyd" "yryyd" "-ryyd" "yryyd" "yryyd";
+
+    /// @notice What was wrong; empty while nothing is.
+    string public leaseFault;
+    string public transitionFault;
+    string public signatureFault;
+    string public moneyFault;
+
+    /// @notice Books kept from events and the acts themselves.
+    uint256 public deposited;
+    uint256 public withdrawn;
+    uint256 public collected;
+    mapping(uint64 authorizationId => uint256) public spentBy;
+    mapping(uint64 authorizationId => uint256) public signedFor;
+
+    /// @notice How often each kind of act did something: a suite in which nothing happens proves nothing.
+    mapping(Act kind => uint256) public done;
+
+    IDockerContract.Assignment[6] private _before;
+    uint256 internal refusals;
+
+    modifier watched(Act kind) {
+        for (uint256 i; i < 6; ++i) {
+            _before[i] = docker.assignmentOf(uint64(i / 2 + 1), uint16(i % 2));
+        }
+        vm.recordLogs();
+        _;
+        _readLogs(vm.getRecordedLogs());
+        for (uint256 i; i < 6; ++i) {
+            _compare(kind, _before[i], docker.assignmentOf(uint64(i / 2 + 1), uint16(i % 2)));
+        }
+    }
+
+    function _compare(Act kind, IDockerContract.Assignment memory was, IDockerContract.Assignment memory now_) private {
+        if (now_.lease != was.lease) return _compareLeases(kind, was, now_);
+        if (now_.fence != was.fence || now_.nodeId != was.nodeId) leaseFault = "a lease moved to another node or fence";
+        if (now_.sequence < was.sequence) leaseFault = "a sequence fell";
+        if (now_.sequence != was.sequence && kind != Act.Report) leaseFault = "a sequence rose without a report";
+        if (now_.desired != was.desired) {
+            if (kind != Act.Order) transitionFault = "an order without a request";
+            if (was.desired == IDockerContract.Desired.Delete) transitionFault = "an order after delete";
+            if (now_.desired == IDockerContract.Desired.Hold) transitionFault = "back to hold";
+            if (was.desired == IDockerContract.Desired.Hold && now_.desired == IDockerContract.Desired.Stop) {
+                transitionFault = "stopped what never ran";
+            }
+            ++done[kind];
+        }
+        if (now_.state == was.state) return;
+        if (kind == Act.Report) {
+            if (!_mayReport(was, now_.state)) transitionFault = "a report of an illegal state";
+        } else if (kind != Act.Release || !_isLive(was.state) || now_.state != IDockerContract.AssignmentState.Released) {
+            transitionFault = "a state changed by something else";
+        }
+        ++done[kind];
+    }
+
+    function _compareLeases(Act kind, IDockerContract.Assignment memory was, IDockerContract.Assignment memory now_)
+        private
+    {
+        if (now_.lease != was.lease + 1) leaseFault = "a lease did not rise by one";
+        if (kind != Act.Assign) leaseFault = "a lease began without an assignment";
+        if (_isLive(was.state)) transitionFault = "a live replica was assigned again";
+        if (now_.state != IDockerContract.AssignmentState.Assigned) transitionFault = "a lease began in another state";
+        if (now_.sequence != 0 || now_.lostAt != 0) leaseFault = "a lease began with the past of another";
+        ++done[kind];
+    }
+
+    function _mayReport(IDockerContract.Assignment memory was, IDockerContract.AssignmentState to)
+        private
+        pure
+        returns (bool)
+    {
+        if (!_isLive(was.state) || uint8(to) < 2 || uint8(to) > 6) return false;
+        bytes1 rule = MAY_REPORT[(uint8(was.state) - 1) * 5 + uint8(to) - 2];
+        if (rule == "r") return was.desired == IDockerContract.Desired.Run;
+        if (rule == "d") return was.desired == IDockerContract.Desired.Delete;
+        return rule == "y";
+    }
+
+    function _isLive(IDockerContract.AssignmentState state) internal pure returns (bool) {
+        return uint8(state) >= 1 && uint8(state) <= 5;
+    }
+
+    function _readLogs(Vm.Log[] memory logs) private {
+        refusals = 0;
+        for (uint256 i; i < logs.length; ++i) {
+            if (logs[i].topics[0] == IBatch.ItemRefused.selector) ++refusals;
+            if (logs[i].topics[0] == IEscrow.Settled.selector) _bookSettled(logs[i]);
+        }
+    }
+
+    function _bookSettled(Vm.Log memory log) private {
+        (uint16 replica,, uint128 amount,) = abi.decode(log.data, (uint16, uint32, uint128, uint40));
+        (, uint64 authorizationId,,,,,) = escrow.leaseOf(uint64(uint256(log.topics[1])), replica);
+        spentBy[authorizationId] += amount;
+        if (spentBy[authorizationId] > signedFor[authorizationId]) moneyFault = "an authorization moved more than signed for";
+    }
+}

@@ -1,0 +1,89 @@
+import { isNode, lineOf, type Node, rangeOf, type Source, textOf, walk } from "../../scripts/solidity/ast.ts";
+import type { Edit } from "../../scripts/solidity/rewrite.ts";
+
+/** One way the code can go, told by its tag when it goes there. */
+export type Branch = { tag: number; file: string; line: number; way: string; text: string };
+
+/** Tells both outcomes of a condition, and that a place was reached. It stands on no line of its own. */
+export const helper = `// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+function told(bool outcome, uint256 tag) pure returns (bool) {
+    asPure(tell)(outcome ? tag : tag + 1);
+    return outcome;
+}
+
+function reached(uint256 tag) pure {
+    asPure(tell)(tag);
+}
+
+function tell(uint256 tag) view {
+    assembly ("memory-safe") {
+        mstore(0, tag)
+        pop(staticcall(gas(), 0xc0bEc0BEc0BeC0bEC0beC0bEC0bEC0beC0beC0BE, 0, 32, 0, 0))
+    }
+}
+
+function asPure(function(uint256) view given) pure returns (function(uint256) pure taken) {
+    assembly ("memory-safe") {
+        taken := given
+    }
+}
+`;
+
+/**
+ * The contracts with every branch told: both ways of each if, ternary, loop and left side of && and ||, and each clause of a try.
+ * Branches in assembly are not counted.
+ */
+export function branchesOf(sources: readonly Source[]): {
+  branches: Branch[];
+  files: { source: Source; edits: Edit[] }[];
+} {
+  const branches: Branch[] = [];
+  const files = sources.map((source) => {
+    const edits: Edit[] = [];
+    const add = (node: Node, way: string) => {
+      const [file, line, text] = [
+        source.file,
+        lineOf(source, node),
+        textOf(source, node).split("\n")[0] ?? "",
+      ];
+      branches.push({ tag: branches.length + 1, file, line, way, text });
+      return branches.length;
+    };
+    walk(source.ast, (node) => {
+      const condition = conditionOf(node);
+      if (condition !== undefined) {
+        const [start, end] = rangeOf(condition);
+        const tag = add(condition, "true");
+        add(condition, "false");
+        edits.push({ start, end: start, text: "told((" }, { start: end, end, text: `), ${tag})` });
+      }
+      if (node.nodeType === "TryCatchClause") {
+        const [start] = rangeOf(node.block as Node);
+        const tag = add(
+          node.block as Node,
+          node.errorName === "" && node.parameters === null ? "catch" : "clause",
+        );
+        edits.push({ start: start + 1, end: start + 1, text: ` reached(${tag});` });
+      }
+      return undefined;
+    });
+    return { source, edits: inNestingOrder(edits) };
+  });
+  return { branches, files };
+}
+
+function conditionOf(node: Node): Node | undefined {
+  const isBoolean = node.nodeType === "BinaryOperation" && (node.operator === "&&" || node.operator === "||");
+  if (isBoolean) return node.leftExpression as Node;
+  const has = ["IfStatement", "Conditional", "ForStatement", "WhileStatement"].includes(node.nodeType);
+  return has && isNode(node.condition) ? node.condition : undefined;
+}
+
+/** At one place what opens inside comes after what opens outside, and what closes inside before. */
+function inNestingOrder(edits: readonly Edit[]): Edit[] {
+  const opens = edits.filter(({ text }) => text === "told((");
+  const closes = edits.filter(({ text }) => text !== "told((").reverse();
+  return [...closes, ...opens];
+}

@@ -1,0 +1,177 @@
+// `npm run mutate`: how many small faults of the contracts their tests find. See docs/contracts/mutation.md.
+import { execFileSync, spawn } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { Command } from "commander";
+import { buildMutants, folder } from "./build.ts";
+import { sampleOf } from "./sample.ts";
+import type { Mutant } from "./schemata.ts";
+import type { TestCase } from "./tests.ts";
+
+type Record = { deployment: number[]; tests: TestCase[]; failed?: string };
+type Result = { id: number; killedBy?: string; uncovered?: boolean };
+type Options = {
+  sample?: string;
+  seed: string;
+  resume?: boolean;
+  json?: boolean;
+  file?: string;
+  jobs: string;
+};
+
+const rootDir = join(import.meta.dirname, "../..");
+const env = { ...process.env, HARDHAT_CONFIG: join(import.meta.dirname, "hardhat.config.ts") };
+const resultsFile = join(rootDir, folder, "results.json");
+const recordFile = join(rootDir, folder, "record.json");
+
+const options = new Command("npm run mutate --")
+  .description("Puts small faults into the contracts, one at a time, and runs the tests that meet them.")
+  .option("--sample <count>", "that many faults, drawn by the seed (default: all)")
+  .option("--seed <number>", "what decides the draw", "1")
+  .option("--file <part>", "only faults of files whose path holds this")
+  .option("--resume", "go on with the last build and its results")
+  .option("--jobs <count>", "processes at once", "1")
+  .option("--json", "the result as JSON")
+  .parse()
+  .opts<Options>();
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/** Everything that is decided once for a build. */
+async function prepare(): Promise<{ mutants: Mutant[]; record: Record }> {
+  if (options.resume && existsSync(recordFile)) {
+    const mutants = JSON.parse(readFileSync(join(rootDir, folder, "mutants.json"), "utf8")) as Mutant[];
+    return { mutants, record: JSON.parse(readFileSync(recordFile, "utf8")) as Record };
+  }
+  const mutants = buildMutants(rootDir);
+  say(`${mutants.length} faults; compiling`);
+  const hardhat = join(rootDir, "node_modules/hardhat/dist/src/cli.js");
+  execFileSync(process.execPath, [hardhat, "build"], {
+    cwd: rootDir,
+    env,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  say("recording which tests meet which faults");
+  let record: Record | undefined;
+  await work(["record"], (line) => {
+    record = JSON.parse(line) as Record;
+  });
+  if (record === undefined) throw new Error("The tests ended before they were recorded.");
+  if (record.failed !== undefined) say(`left out, for it fails without a fault: ${record.failed}`);
+  writeFileSync(recordFile, JSON.stringify(record));
+  writeFileSync(resultsFile, "[]");
+  return { mutants, record };
+}
+
+async function work(args: string[], take: (line: string) => void): Promise<void> {
+  const worker = spawn(process.execPath, [join(import.meta.dirname, "worker.ts"), ...args], {
+    cwd: rootDir,
+    env,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  for await (const line of createInterface({ input: worker.stdout })) {
+    if (line.startsWith("{")) take(line);
+  }
+}
+
+async function main(): Promise<void> {
+  const { mutants, record } = await prepare();
+  const results = new Map(
+    (JSON.parse(readFileSync(resultsFile, "utf8")) as Result[]).map((result) => [result.id, result]),
+  );
+  const eligible = mutants.filter(({ file }) => file.includes(options.file ?? ""));
+  const drawn = options.sample ? sampleOf(eligible, Number(options.sample), Number(options.seed)) : eligible;
+  const note = (result: Result) => {
+    results.set(result.id, result);
+    writeFileSync(resultsFile, JSON.stringify([...results.values()]));
+    if (result.killedBy === undefined) say(`survived: ${describe(mutants, result)}`);
+  };
+  const isCold = new Set(record.deployment);
+  const open = drawn
+    .filter(({ id }) => !results.has(id))
+    .map(({ id }) => ({ id, titles: titlesFor(record, id) }));
+  for (const { id } of open.filter(({ titles }) => titles.length === 0)) note({ id, uncovered: true });
+  const hot = open.filter(({ id, titles }) => titles.length > 0 && !isCold.has(id));
+  // What the deployment meets needs a deployment of its own.
+  const batches = [...open.filter(({ id }) => isCold.has(id)).map((job) => [job]), hot];
+  const queue = batches.filter((batch) => batch.length > 0).flatMap((batch) => chunksOf(batch, 50));
+  const worker = async () => {
+    for (let batch = queue.shift(); batch !== undefined; batch = queue.shift()) await runBatch(batch, note);
+  };
+  await Promise.all(Array.from({ length: Number(options.jobs) }, worker));
+  report(
+    mutants,
+    drawn.map(({ id }) => results.get(id)).filter((result) => result !== undefined),
+  );
+}
+
+/** Restarts the process until every fault of the batch has its result. */
+async function runBatch(
+  batch: { id: number; titles: string[] }[],
+  note: (result: Result) => void,
+): Promise<void> {
+  let open = batch;
+  while (open.length > 0) {
+    const done = new Set<number>();
+    await work(["run", JSON.stringify(open)], (line) => {
+      const result = JSON.parse(line) as Result;
+      done.add(result.id);
+      note(result);
+    });
+    const [first] = open;
+    // A process that ended under a fault found it.
+    if (done.size === 0 && first !== undefined) {
+      done.add(first.id);
+      note({ id: first.id, killedBy: "the tests' process ended" });
+    }
+    open = open.filter(({ id }) => !done.has(id));
+  }
+}
+
+/** Tests that meet a fault, the quickest first; all of them where the deployment does. */
+function titlesFor({ deployment, tests }: Record, id: number): string[] {
+  const meets = deployment.includes(id) ? tests : tests.filter((test) => test.passed.includes(id));
+  return meets.toSorted((a, b) => a.duration - b.duration).map(({ title }) => title);
+}
+
+function chunksOf<Item>(items: readonly Item[], size: number): Item[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, place) =>
+    items.slice(place * size, (place + 1) * size),
+  );
+}
+
+function describe(mutants: readonly Mutant[], { id, uncovered }: Result): string {
+  const mutant = mutants.find((candidate) => candidate.id === id);
+  if (mutant === undefined) return String(id);
+  const { file, line, operator, was, now } = mutant;
+  return `${id} ${file}:${line} ${operator}${uncovered ? ", met by no test" : ""}\n    - ${was}\n    + ${now}`;
+}
+
+function report(mutants: readonly Mutant[], results: readonly Result[]): void {
+  const survivors = results.filter(({ killedBy }) => killedBy === undefined);
+  const found = results.length - survivors.length;
+  const score = results.length === 0 ? 0 : found / results.length;
+  const { sample, seed } = options;
+  if (options.json) {
+    const list = survivors.map(({ id, uncovered }) => {
+      return { ...mutants.find((mutant) => mutant.id === id), uncovered: uncovered ?? false };
+    });
+    const whole = {
+      faults: mutants.length,
+      run: results.length,
+      seed: sample ? seed : undefined,
+      found,
+      score,
+    };
+    process.stdout.write(`${JSON.stringify({ ...whole, survivors: list }, null, 2)}\n`);
+    return;
+  }
+  for (const result of survivors) process.stdout.write(`${describe(mutants, result)}\n`);
+  const drawn = sample ? `, drawn with seed ${seed}` : "";
+  process.stdout.write(`${found} of ${results.length} faults found (${(score * 100).toFixed(1)}%)${drawn}\n`);
+}
+
+await main();

@@ -1,0 +1,58 @@
+// Runs the contracts' tests under one fault after another. Faults come as numbers in the arguments; each result is a line.
+import { join } from "node:path";
+import Mocha from "mocha";
+import { passed, setSwitch } from "./switch.ts";
+import { prepare, type TestCase, testFiles } from "./tests.ts";
+
+const { EVENT_TEST_PASS, EVENT_TEST_FAIL } = Mocha.Runner.constants;
+const rootDir = join(import.meta.dirname, "../..");
+
+type Run = { passes: TestCase[]; failed: string | undefined; isTimeout: boolean };
+
+/** Runs the tests with these titles, or all; ends at the first failure where `bail`. */
+async function runTests(mocha: Mocha, titles: readonly string[] | undefined, bail: boolean): Promise<Run> {
+  const passes: TestCase[] = [];
+  let failed: string | undefined;
+  let isTimeout = false;
+  const escaped = titles?.map((title) => title.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  mocha.grep(escaped === undefined ? /./ : new RegExp(`^(?:${escaped.join("|")})$`));
+  mocha.bail(bail);
+  await new Promise<void>((resolve) => {
+    const runner = mocha.run(() => resolve());
+    runner.on("test", () => passed.clear());
+    runner.on(EVENT_TEST_PASS, (test) => {
+      passes.push({ title: test.fullTitle(), duration: test.duration ?? 0, passed: [...passed] });
+    });
+    runner.on(EVENT_TEST_FAIL, (test, error: Error & { code?: string }) => {
+      failed ??= test.fullTitle();
+      isTimeout ||= error.code === "ERR_MOCHA_TIMEOUT";
+    });
+  });
+  return { passes, failed, isTimeout };
+}
+
+const mocha = new Mocha({ timeout: 20_000, reporter: class {} as unknown as Mocha.ReporterConstructor });
+mocha.cleanReferencesAfterRun(false);
+for (const file of testFiles(rootDir)) mocha.addFile(file);
+await mocha.loadFilesAsync();
+
+const [mode = "", ...args] = process.argv.slice(2);
+if (mode === "record") {
+  setSwitch("recording");
+  const deployment = await prepare();
+  const { passes, failed } = await runTests(mocha, undefined, false);
+  process.stdout.write(`${JSON.stringify({ deployment, tests: passes, failed })}\n`);
+} else {
+  const jobs = JSON.parse(args[0] ?? "[]") as { id: number; titles: string[] }[];
+  for (const { id, titles } of jobs) {
+    setSwitch(id);
+    // The quickest first, for most faults are found by any test that meets them.
+    const first = titles.slice(0, 4);
+    let run = await runTests(mocha, first, true);
+    if (run.failed === undefined && titles.length > 4) run = await runTests(mocha, titles.slice(4), true);
+    process.stdout.write(`${JSON.stringify({ id, killedBy: run.failed })}\n`);
+    // What a test left undone could meet the next fault.
+    if (run.isTimeout) break;
+  }
+}
+process.exit();
