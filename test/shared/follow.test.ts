@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
+import { numberToHex, pad } from "viem";
 import type { FollowedBlock } from "../../services/shared/chain/blocks.ts";
 import { type FollowOptions, follow } from "../../services/shared/chain/follow.ts";
 import type { BlockRef } from "../../services/shared/chain/reconcile.ts";
@@ -148,6 +149,44 @@ describe("following the chain", () => {
     expect(held(consumer.stored())).to.deep.equal(expected(chain));
   });
 
+  it("takes no block whose bloom tells of logs that the endpoint leaves out, and asks another endpoint", async () => {
+    const chain = createScriptedChain(randomFrom(3));
+    const other = eventLog("Token", "MinterSet", { minter: testContracts.Pomc });
+    chain.mine(
+      ...Array.from({ length: 200 }, (_, index) => (index % 3 === 0 ? [log(index), other] : [other])),
+    );
+    chain.misbehave({ missing: 1 });
+    const faults: string[] = [];
+    const onFault = (code: string) => void faults.push(code);
+    const alone = createConsumer(chain, { onFault, maxRange: 10n });
+    await alone.run(() => faults.length > 20);
+    expect(new Set(faults)).to.deep.equal(new Set(["rpc_logs_missing"]));
+    // What it stored is whole: the blocks before the first that it could not believe.
+    expect(held(alone.stored())).to.deep.equal(expected(chain).slice(0, alone.stored().length));
+    const honest = createScriptedChain();
+    honest.copy(chain);
+    const helped = createConsumer(chain, {
+      client: { ...chain.client, elsewhere: honest.client } as FollowOptions["client"],
+      onFault,
+    });
+    await helped.run(helped.upToDate);
+    expect(held(helped.stored())).to.deep.equal(expected(chain));
+  });
+
+  it("believes an endpoint that a bloom names a contract by coincidence", async () => {
+    const chain = createScriptedChain();
+    const other = eventLog("Token", "MinterSet", { minter: testContracts.Pomc });
+    // As many logs of others as it takes until the bits of our contract are set too.
+    const many = Array.from({ length: 3_000 }, (_, index) => ({
+      ...other,
+      topics: [other.topics[0] as `0x${string}`, pad(numberToHex(index), { size: 32 })],
+    }));
+    chain.mine([other], many, many.slice(0, 900), [log(1)]);
+    const consumer = createConsumer(chain);
+    await consumer.run(consumer.upToDate);
+    expect(held(consumer.stored())).to.deep.equal(expected(chain));
+  });
+
   it("takes no log of a fork that the endpoint has left", async () => {
     const chain = createScriptedChain(randomFrom(1));
     const filled = (base: number) => Array.from({ length: 150 }, (_, index) => [log(base + index)]);
@@ -232,6 +271,7 @@ describe("following the chain", () => {
       cut: fc.constant(0.2),
       otherFork: fc.constant(0.5),
       hidden: fc.constant(0.3),
+      missing: fc.constant(0.3),
       lag: fc.constant(0.3),
       rangeLimit: fc.constantFrom(1n, 3n, 10n),
     },
@@ -260,7 +300,7 @@ describe("following the chain", () => {
   );
 
   // Without headers nothing tells that a stretch's logs were left out: that way takes one endpoint at its word.
-  const bearable = { all: {}, logged: { hidden: 0, otherFork: 0, lag: 0 } };
+  const bearable = { all: {}, logged: { hidden: 0, missing: 0, otherFork: 0, lag: 0 } };
 
   for (const headers of ["all", "logged"] as const) {
     it(`ends with the chain's own blocks after any reorgs, faults and kills (headers: ${headers})`, async function () {

@@ -31,7 +31,10 @@ export type ScriptedBlock = {
 
 /** What an endpoint does wrong, each with the chance that a request meets it. */
 export type Faults = Partial<
-  Record<"timeout" | "busy" | "broken" | "nullBlock" | "cut" | "otherFork" | "hidden" | "lag", number>
+  Record<
+    "timeout" | "busy" | "broken" | "nullBlock" | "cut" | "otherFork" | "hidden" | "missing" | "lag",
+    number
+  >
 > & {
   /** Most blocks of one eth_getLogs. */
   rangeLimit?: bigint;
@@ -131,7 +134,7 @@ export function createScriptedChain(random: () => number = () => 0.5) {
     if (query.blockHash !== undefined) {
       const found = [...view, ...fork].find(({ hash }) => hash === query.blockHash);
       if (found === undefined) throw new HttpRequestError({ url: "scripted", status: 400 });
-      return filtered(found, query);
+      return chance("missing") ? [] : filtered(found, query);
     }
     const from = Number(hexToBigInt(query.fromBlock));
     const to = Number(hexToBigInt(query.toBlock));
@@ -141,7 +144,9 @@ export function createScriptedChain(random: () => number = () => 0.5) {
     // "hidden": the way some endpoints answer for blocks that they do not have.
     if (chance("hidden")) return [];
     const source = chance("otherFork") && fork.length > to ? fork : view;
-    const found = source.slice(from, to + 1).flatMap((entry) => filtered(entry, query));
+    const found = source
+      .slice(from, to + 1)
+      .flatMap((entry) => (chance("missing") ? [] : filtered(entry, query)));
     return chance("cut")
       ? found.map(({ blockHash, ...rest }) => (random() < 0.5 ? rest : { blockHash, ...rest }))
       : found;
@@ -164,6 +169,10 @@ export function createScriptedChain(random: () => number = () => 0.5) {
       fork = blocks;
       blocks = blocks.slice(0, Math.max(1, blocks.length - depth));
     },
+    /** Becomes another endpoint of the same chain. */
+    copy: (other: { blocks: () => ScriptedBlock[] }) => {
+      blocks = other.blocks();
+    },
     misbehave: (kinds: Faults) => {
       faults = kinds;
     },
@@ -173,7 +182,7 @@ export function createScriptedChain(random: () => number = () => 0.5) {
 export type ScriptedChain = ReturnType<typeof createScriptedChain>;
 
 type LogQuery = {
-  address: Address[];
+  address?: Address[];
   topics?: (Hex | Hex[] | null)[];
   blockHash?: Hex;
   fromBlock: Hex;
@@ -181,7 +190,7 @@ type LogQuery = {
 };
 
 function filtered(block: ScriptedBlock, query: LogQuery) {
-  const addresses = query.address.map((address) => address.toLowerCase());
+  const addresses = query.address?.map((address) => address.toLowerCase());
   return block.logs
     .map((log, index) => ({
       ...log,
@@ -191,7 +200,7 @@ function filtered(block: ScriptedBlock, query: LogQuery) {
       logIndex: numberToHex(index),
       removed: false,
     }))
-    .filter((log) => addresses.includes(log.address.toLowerCase()))
+    .filter((log) => addresses?.includes(log.address.toLowerCase()) ?? true)
     .filter((log) =>
       (query.topics ?? []).every(
         (topic, at) => topic === null || [topic].flat().includes(log.topics[at] as Hex),

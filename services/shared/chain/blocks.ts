@@ -1,13 +1,13 @@
-import { type Hex, hexToBytes } from "viem";
+import type { Hex } from "viem";
 import { RetryableError } from "../errors.ts";
-import { type BloomBits, bloomBits, mayContain } from "./bloom.ts";
+import { askAgain, type CompletenessSource, isSuspicious } from "./completeness.ts";
 import type { BlockRef } from "./reconcile.ts";
-import { type ChainLog, type Header, type LogFilter, type RpcClient, readHeader, readLogs } from "./rpc.ts";
+import { type ChainLog, type Header, readHeader, readLogs } from "./rpc.ts";
 
 /** A block with the logs that were asked for, in order of their index. `timestamp` is in Unix seconds. */
 export type FollowedBlock = BlockRef & { parentHash: Hex; timestamp: bigint; logs: ChainLog[] };
 
-type Source = LogFilter & { client: RpcClient };
+type Source = CompletenessSource;
 
 // Requests under way at once.
 const concurrency = 24;
@@ -19,13 +19,13 @@ export async function blocksByHash(source: Source, first: bigint, head: Header):
   const below = await headersOf(source, first, head.number - 1n);
   return inParallel([...below, head], async (header) => {
     const logs = await readLogs(source.client, source, { blockHash: header.hash });
-    return blockOf(header, accepted(source, logs, new Map([[header.number, header]])));
+    return complete(source, header, ofBlock(source, header, logs));
   });
 }
 
 /**
- * Blocks `first` to `last` with all their headers. A block whose bloom names what is wanted, but of which the range
- * had no log, is asked again by its hash, so that a lagging or truncating endpoint cannot hide one.
+ * Blocks `first` to `last` with all their headers. A block whose bloom names a contract of which the range had no log
+ * is asked again by its hash, so that a lagging or truncating endpoint cannot hide one.
  */
 export async function blocksByRange(source: Source, first: bigint, last: bigint): Promise<FollowedBlock[]> {
   const [headers, answer] = await Promise.all([
@@ -34,13 +34,7 @@ export async function blocksByRange(source: Source, first: bigint, last: bigint)
   ]);
   const byNumber = new Map(headers.map((header) => [header.number, header]));
   const logs = groupByBlock(accepted(source, answer, byNumber));
-  const wanted = bloomOf(source);
-  return inParallel(headers, async (header) => {
-    const found = logs.get(header.number);
-    if (found !== undefined || !wanted(header)) return blockOf(header, found ?? []);
-    const again = await readLogs(source.client, source, { blockHash: header.hash });
-    return blockOf(header, accepted(source, again, new Map([[header.number, header]])));
-  });
+  return inParallel(headers, (header) => complete(source, header, logs.get(header.number) ?? []));
 }
 
 /**
@@ -64,7 +58,7 @@ export async function loggedBlocksByRange(
   }
   const all = [...headers, end];
   const logs = groupByBlock(accepted(source, answer, new Map(all.map((header) => [header.number, header]))));
-  return all.map((header) => blockOf(header, logs.get(header.number) ?? []));
+  return inParallel(all, (header) => complete(source, header, logs.get(header.number) ?? []));
 }
 
 async function headersOf({ client }: Source, first: bigint, last: bigint): Promise<Header[]> {
@@ -84,6 +78,16 @@ async function headersOf({ client }: Source, first: bigint, last: bigint): Promi
     ),
   );
   return headers.flat();
+}
+
+/** The block with its logs, asked for again when its bloom tells of more. */
+async function complete(source: Source, header: Header, logs: ChainLog[]): Promise<FollowedBlock> {
+  if (!isSuspicious(source, header, logs)) return blockOf(header, logs);
+  return blockOf(header, ofBlock(source, header, await askAgain(source, header, logs)));
+}
+
+function ofBlock(source: Source, header: Header, logs: ChainLog[]): ChainLog[] {
+  return accepted(source, logs, new Map([[header.number, header]]));
 }
 
 /** The wanted ones of the logs, each once. @throws RetryableError when one is not of the block that is at its number. */
@@ -108,18 +112,6 @@ function groupByBlock(logs: ChainLog[]): Map<bigint, ChainLog[]> {
 
 function blockOf({ number, hash, parentHash, timestamp }: Header, logs: ChainLog[]): FollowedBlock {
   return { number, hash, parentHash, timestamp, logs: logs.sort((a, b) => a.logIndex - b.logIndex) };
-}
-
-/** Whether a header's bloom may hold one of the addresses and, at each place that is bound, one of the topics. */
-function bloomOf(source: LogFilter): (header: Header) => boolean {
-  const places: BloomBits[][] = [
-    source.addresses.map(bloomBits),
-    ...(source.topics ?? []).flatMap((topic) => (topic === null ? [] : [[topic].flat().map(bloomBits)])),
-  ];
-  return (header) => {
-    const bloom = hexToBytes(header.logsBloom);
-    return places.every((place) => place.some((bits) => mayContain(bloom, bits)));
-  };
 }
 
 function ascending(a: bigint, b: bigint): number {

@@ -34,7 +34,7 @@ export type ChainLog = {
   logIndex: number;
 };
 
-/** Which logs are wanted: of these contracts, and of these topics (null: any) where they are given. */
+/** Which logs are wanted: of these contracts (none: any), and of these topics (null: any) where they are given. */
 export type LogFilter = { addresses: readonly Address[]; topics?: readonly (Hex | Hex[] | null)[] };
 
 export type BlockTag = "latest" | "safe" | "finalized";
@@ -45,6 +45,8 @@ type Requester = Pick<ChainClient, "request">;
 export type RpcClient = Requester & {
   /** A way to ask that puts small questions which are asked at once into one HTTP request. */
   batched?: Requester;
+  /** A way to ask another endpoint than the one that is in use, where there is one. */
+  elsewhere?: Requester;
 };
 
 /** @throws RetryableError, also when the endpoint does not know the block or its answer is cut short. */
@@ -83,13 +85,18 @@ export async function readLogs(
   const answer: unknown = await call(() =>
     client.request({
       method: "eth_getLogs",
-      params: [{ address: [...filter.addresses], topics: [...(filter.topics ?? [])], ...range }],
+      params: [{ ...addressesOf(filter), topics: [...(filter.topics ?? [])], ...range }],
     }),
   );
   return whole(() => {
     if (!Array.isArray(answer)) throw new TypeError("not a list of logs");
     return answer.map(logOf);
   });
+}
+
+/** None: logs of any contract. */
+function addressesOf({ addresses }: LogFilter): { address?: Address[] } {
+  return addresses.length === 0 ? {} : { address: [...addresses] };
 }
 
 function logOf(raw: Record<string, unknown>): ChainLog {

@@ -19,6 +19,7 @@ const someFaults: fc.Arbitrary<Faults> = fc.record(
     cut: fc.constant(0.1),
     otherFork: fc.constant(0.3),
     hidden: fc.constant(0.3),
+    missing: fc.constant(0.2),
     lag: fc.constant(0.2),
     rangeLimit: fc.constantFrom(5n, 20n),
   },

@@ -1,0 +1,90 @@
+import type { Address, Hex } from "viem";
+import { createMarket } from "../services/autoExport/market.ts";
+import { type ScriptedLog, testContracts } from "../shared/scriptedChain.ts";
+import { type Anvil, startAnvil } from "./anvil.ts";
+import { compileEmitter, emitterCall } from "./emitter.ts";
+
+export type AnvilMarket = Pick<Anvil, "url" | "rpc" | "stop"> & {
+  /** Mines blocks with up to `acts` acts of the market each. */
+  mine: (blocks: number, acts: number) => Promise<void>;
+  /** Replaces the newest `depth` blocks by as many, with up to `acts` acts each. */
+  reorg: (depth: number, acts: number) => Promise<void>;
+  head: () => Promise<{ number: bigint; hash: Hex }>;
+};
+
+/**
+ * A real node whose blocks and reorgs a test orders. At the market's addresses stand contracts that write the logs they are
+ * told to, so that a market of months passes in seconds.
+ */
+export async function startAnvilMarket(options: {
+  stateDir: string;
+  random: () => number;
+}): Promise<AnvilMarket> {
+  const { random } = options;
+  const { url, rpc, stop } = await startAnvil({ stateDir: options.stateDir });
+  const code = compileEmitter();
+  for (const address of Object.values(testContracts)) await rpc("anvil_setCode", [address, code]);
+  const [from] = (await rpc<Address[]>("eth_accounts")) as [Address];
+  const market = createMarket(random);
+
+  const hashAt = async (number: bigint): Promise<Hex> =>
+    (await rpc<{ hash: Hex }>("eth_getBlockByNumber", [hex(number), false])).hash;
+  const head = async () => {
+    const { number, hash } = await rpc<{ number: Hex; hash: Hex }>("eth_getBlockByNumber", ["latest", false]);
+    return { number: BigInt(number), hash };
+  };
+  const transactions = (logs: ScriptedLog[]) => runsOf(logs).map((run) => transaction(from, run));
+  const some = (acts: number) => Math.floor(random() * (acts + 1));
+
+  return {
+    url,
+    rpc,
+    stop,
+    head,
+    mine: async (blocks, acts) => {
+      for (let block = 0; block < blocks; block++) {
+        const { logs, settle } = market.next((await head()).hash, some(acts));
+        for (const one of transactions(logs)) await rpc("eth_sendTransaction", [one]);
+        await rpc("evm_mine");
+        settle((await head()).hash);
+      }
+    },
+    reorg: async (depth, acts) => {
+      const ancestor = (await head()).number - BigInt(depth);
+      const settles: ((hash: Hex) => void)[] = [];
+      const pairs: [object, number][] = [];
+      let parent = await hashAt(ancestor);
+      for (let block = 0; block < depth; block++) {
+        const { logs, settle } = market.next(parent, some(acts));
+        pairs.push(...transactions(logs).map((one): [object, number] => [one, block]));
+        // The hash is not known before the reorg: until then the block goes by a name of its own.
+        parent = `0x${block}`;
+        settle(parent);
+        settles.push(settle);
+      }
+      await rpc("anvil_reorg", [depth, pairs]);
+      for (const [index, settle] of settles.entries()) settle(await hashAt(ancestor + BigInt(index + 1)));
+    },
+  };
+}
+
+function transaction(from: Address, { address, logs }: Run) {
+  return { from, to: address, data: emitterCall(logs), gas: "0x1000000", gasPrice: "0x0" };
+}
+
+type Run = { address: Address; logs: ScriptedLog[] };
+
+/** Logs one after the other that are of the same contract. */
+function runsOf(logs: readonly ScriptedLog[]): Run[] {
+  const runs: Run[] = [];
+  for (const log of logs) {
+    const last = runs.at(-1);
+    if (last?.address === log.address) last.logs.push(log);
+    else runs.push({ address: log.address, logs: [log] });
+  }
+  return runs;
+}
+
+function hex(number: bigint): Hex {
+  return `0x${number.toString(16)}`;
+}
