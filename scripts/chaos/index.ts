@@ -8,6 +8,11 @@ import type { Subject } from "./subject.ts";
 /* `npm run chaos -- <subject>`: kills a part of the market at random moments while all else misbehaves, then counts what was lost. */
 
 const subjects: Record<string, { module: string; kills: number; description: string }> = {
+  export: {
+    module: "test/chaos/export/index.ts",
+    kills: 500,
+    description: "autoExport, while the chain reorganizes, its endpoints fail and Postgres restarts",
+  },
   match: {
     module: "test/chaos/match/index.ts",
     kills: 500,

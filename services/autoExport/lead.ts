@@ -30,6 +30,7 @@ export type ExportParts = {
 const schema = "chain";
 const reader = "ngpu_reader";
 const retryPause = 1_000;
+const lockPause = 250;
 const headsInterval = 1_000;
 const recentBlocks = 1_024;
 
@@ -93,7 +94,7 @@ async function takeLock(connection: Connection, { signal, watch }: ExportParts):
       return true;
     }
     watch.became("standby");
-    await rest(retryPause, signal);
+    await rest(lockPause, signal);
   }
   return false;
 }

@@ -1,0 +1,75 @@
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createDatabase } from "../../../scripts/embedded/databases.ts";
+import { signalGroup } from "../../../scripts/embedded/leftovers.ts";
+import { startPostgres } from "../../../scripts/embedded/postgres.ts";
+import { migrate } from "../../../services/shared/db/migrate.ts";
+import { toJson } from "../../../services/shared/json.ts";
+import { deploymentDocument } from "../../services/support/deployment.ts";
+import { testContracts } from "../../shared/scriptedChain.ts";
+import { type AnvilMarket, startAnvilMarket } from "../../support/anvilMarket.ts";
+import { type RpcProxy, startRpcProxy } from "../../support/rpcProxy.ts";
+
+export type World = {
+  market: AnvilMarket;
+  endpoints: RpcProxy[];
+  /** As the superuser. */
+  databaseUrl: string;
+  /** What an instance of autoExport is started with. */
+  env: Record<string, string>;
+  /** Ends Postgres, in order or without warning, and starts it again. */
+  restartPostgres: (crash: boolean) => Promise<void>;
+  stop: () => Promise<void>;
+};
+
+// Reorgs are shallower: what is final stays.
+const heads = { safe: 40, finalized: 100 };
+const endpointCount = 3;
+
+/** A node that grows, endpoints before it, and a Postgres of its own, which can be taken away. */
+export async function startWorld(stateDir: string, random: () => number): Promise<World> {
+  rmSync(stateDir, { recursive: true, force: true });
+  mkdirSync(stateDir, { recursive: true });
+  const undos: (() => Promise<void>)[] = [];
+  const stop = async () => {
+    for (const undo of undos.splice(0).reverse()) await undo();
+  };
+  try {
+    const market = await startAnvilMarket({ stateDir, random });
+    undos.push(market.stop);
+    const endpoints: RpcProxy[] = [];
+    for (let index = 0; index < endpointCount; index++) {
+      const endpoint = await startRpcProxy({ target: market.url, random, heads });
+      undos.push(endpoint.stop);
+      endpoints.push(endpoint);
+    }
+    let postgres = await startPostgres({ stateDir });
+    const { port } = postgres;
+    undos.push(() => postgres.stop());
+    const databaseUrl = await createDatabase(postgres.url, "chaos");
+    await migrate(databaseUrl);
+    const deploymentFile = join(stateDir, "deployment.json");
+    writeFileSync(deploymentFile, toJson({ ...deploymentDocument, contracts: testContracts }));
+    const asExporter = new URL(databaseUrl);
+    asExporter.searchParams.set("options", "-c role=ngpu_autoexport");
+    return {
+      market,
+      endpoints,
+      databaseUrl,
+      env: {
+        CHAIN_RPC_URLS: endpoints.map(({ url }) => url).join(),
+        DEPLOYMENT_FILE: deploymentFile,
+        DATABASE_URL: asExporter.href,
+      },
+      restartPostgres: async (crash) => {
+        if (crash) signalGroup(postgres.process.pid, "SIGKILL");
+        await postgres.stop();
+        postgres = await startPostgres({ stateDir, port });
+      },
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
