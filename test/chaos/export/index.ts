@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import pg from "pg";
 import type { Trial, Verdict } from "../../../scripts/chaos/subject.ts";
 import { messageOf } from "../../../services/shared/errors.ts";
 import { randomFrom } from "../../shared/scriptedChain.ts";
@@ -12,7 +11,7 @@ import { startWorld, type World } from "./world.ts";
 
 const instanceCount = 3;
 // Every so many kills Postgres goes away, in order or not.
-const killsPerRestart = 25;
+const usualKillsPerRestart = 25;
 const patienceMs = 180_000;
 
 /**
@@ -20,9 +19,11 @@ const patienceMs = 180_000;
  * random moments, mostly the one that leads, and in the end every row must be that of a fresh replay.
  *
  * @param trial.stateDir Where its Postgres and its logs are kept. Default `.ngpu/chaos/export`.
+ * @param trial.killsPerRestart Kills between two restarts of Postgres. Default 25.
  */
-export async function run(trial: Trial & { stateDir?: string | undefined }): Promise<Verdict> {
+export async function run(trial: Trial & { stateDir?: string; killsPerRestart?: number }): Promise<Verdict> {
   const { kills, seed, signal, progress, stateDir = join(rootDir, ".ngpu/chaos/export") } = trial;
+  const { killsPerRestart = usualKillsPerRestart } = trial;
   const world = await startWorld(stateDir, randomFrom(seed));
   const ended = new AbortController();
   const instances = startInstances({
@@ -33,7 +34,10 @@ export async function run(trial: Trial & { stateDir?: string | undefined }): Pro
   const growing = grow(world.market, randomFrom(seed + 1), ended.signal);
   const misbehaving = misbehave(world.endpoints, randomFrom(seed + 2), ended.signal);
   try {
-    const done = await killAll({ world, instances, kills, random: randomFrom(seed + 3), signal, progress });
+    const done = await killAll({
+      ...{ world, instances, kills, killsPerRestart, signal, progress },
+      random: randomFrom(seed + 3),
+    });
     ended.abort();
     const grown = await growing;
     await misbehaving;
@@ -61,11 +65,12 @@ async function killAll(options: {
   world: World;
   instances: Instances;
   kills: number;
+  killsPerRestart: number;
   random: () => number;
   signal: AbortSignal;
   progress: Trial["progress"];
 }): Promise<Done> {
-  const { world, instances, kills, random, signal, progress } = options;
+  const { world, instances, kills, killsPerRestart, random, signal, progress } = options;
   const killed = { leader: 0, insideTransaction: 0, other: 0 };
   let postgresRestarts = 0;
   for (let kill = 1; kill <= kills; kill++) {
@@ -78,7 +83,7 @@ async function killAll(options: {
       instances.kill(other);
       killed.other += 1;
     } else if (instances.leader() === leader) {
-      if (await isWriting(world.databaseUrl)) killed.insideTransaction += 1;
+      if (await world.isWriting()) killed.insideTransaction += 1;
       instances.kill(leader);
       killed.leader += 1;
     } else {
@@ -106,41 +111,10 @@ async function hasStored(instance: { stored: number; killed: boolean }, signal: 
   }
 }
 
-/** Whether a transaction of autoExport is open at this moment. */
-async function isWriting(url: string): Promise<boolean> {
-  return ask(url, async (client) => {
-    const { rowCount } = await client.query(
-      "select from pg_stat_activity where application_name = 'autoExport' and xact_start is not null",
-    );
-    return rowCount !== 0;
-  });
-}
-
-async function untilStored({ databaseUrl, market }: World, signal: AbortSignal): Promise<void> {
+async function untilStored({ tip, market }: World, signal: AbortSignal): Promise<void> {
   const { hash } = await market.head();
-  await eventually(
-    "the last block is stored",
-    () =>
-      ask(databaseUrl, async (client) => {
-        const { rowCount } = await client.query(
-          "select from chain.head where tier = 'unsafe' and hash = $1",
-          [hash],
-        );
-        return rowCount === 1 ? true : undefined;
-      }),
-    signal,
-  );
-}
-
-async function ask<Result>(url: string, question: (client: pg.Client) => Promise<Result>): Promise<Result> {
-  const client = new pg.Client({ connectionString: url });
-  client.on("error", () => undefined);
-  await client.connect();
-  try {
-    return await question(client);
-  } finally {
-    await client.end();
-  }
+  const look = async () => ((await tip())?.hash === hash ? true : undefined);
+  await eventually("the last block is stored", look, signal);
 }
 
 async function eventually<Value>(

@@ -45,7 +45,7 @@ export async function judge(world: World): Promise<Judgement> {
       differing: tables.filter(({ stored, rebuilt }) => stored !== rebuilt).map(({ table }) => table),
       eventsOnChain: await countOnChain(world, block),
       eventsStored: await countStored(pool, tablesOf(definitions)),
-      gaps: await countGaps(pool),
+      gaps: await world.gaps(),
     };
   } finally {
     connection.release(true);
@@ -73,12 +73,4 @@ async function countStored(pool: Database, tables: string[]): Promise<bigint> {
     `select sum(rows)::bigint from (${counts.join(" union all ")}) as t`,
   );
   return rows[0]?.sum ?? 0n;
-}
-
-async function countGaps(pool: Database): Promise<bigint> {
-  const { rows } = await pool.query<{ gaps: bigint }>(
-    `select count(*) as gaps from block left join block as parent on parent.number = block.number - 1
-     where block.number > 1 and parent.hash is distinct from block.parent_hash`,
-  );
-  return rows[0]?.gaps ?? 0n;
 }

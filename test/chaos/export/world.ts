@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import pg from "pg";
 import { createDatabase } from "../../../scripts/embedded/databases.ts";
 import { signalGroup } from "../../../scripts/embedded/leftovers.ts";
 import { startPostgres } from "../../../scripts/embedded/postgres.ts";
@@ -19,6 +20,12 @@ export type World = {
   env: Record<string, string>;
   /** Ends Postgres, in order or without warning, and starts it again. */
   restartPostgres: (crash: boolean) => Promise<void>;
+  /** The last block stored; undefined before there is a schema. */
+  tip: () => Promise<{ hash: string } | undefined>;
+  /** Stored blocks whose parent is not the block before. */
+  gaps: () => Promise<bigint>;
+  /** Whether a transaction of autoExport is open at this moment. */
+  isWriting: () => Promise<boolean>;
   stop: () => Promise<void>;
 };
 
@@ -66,10 +73,45 @@ export async function startWorld(stateDir: string, random: () => number): Promis
         await postgres.stop();
         postgres = await startPostgres({ stateDir, port });
       },
+      ...questions(databaseUrl),
       stop,
     };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** What is asked of the database, each on a connection of its own, since Postgres goes away at times. */
+function questions(url: string): Pick<World, "tip" | "gaps" | "isWriting"> {
+  async function ask<Row extends pg.QueryResultRow>(question: string): Promise<Row[]> {
+    const client = new pg.Client({ connectionString: url });
+    client.on("error", () => undefined);
+    await client.connect();
+    try {
+      return (await client.query<Row>(question)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+  return {
+    tip: async () => {
+      const [found] = await ask("select from pg_tables where schemaname = 'chain' and tablename = 'head'");
+      if (found === undefined) return undefined;
+      return (await ask<{ hash: string }>("select hash from chain.head where tier = 'unsafe'"))[0];
+    },
+    gaps: async () => {
+      const [row] = await ask<{ gaps: string }>(
+        `select count(*) as gaps from chain.block left join chain.block as parent on parent.number = block.number - 1
+         where block.number > 1 and parent.hash is distinct from block.parent_hash`,
+      );
+      return BigInt(row?.gaps ?? 0);
+    },
+    isWriting: async () => {
+      const open = await ask(
+        "select from pg_stat_activity where application_name = 'autoExport' and xact_start is not null",
+      );
+      return open.length > 0;
+    },
+  };
 }
