@@ -1,85 +1,142 @@
 import { expect } from "chai";
-import {
-  authorizationTypes,
-  domainOf,
-  progressReportTypes,
-  reportTypes,
-} from "../../services/shared/chain/typedData.ts";
-import { keyOf, later } from "./support/market.ts";
-import { expectRefused, expectRevert, refusalsOf, zeroHash } from "./support/refusals.ts";
-import { authorizationOf, loadPartner, partner, place, state } from "./support/workspaces.ts";
+import { type Hex, parseSignature, serializeSignature, size } from "viem";
+import * as typedData from "../../services/shared/chain/typedData.ts";
+import { keyOf } from "./support/market.ts";
+import { type Market, messages, type Signed } from "./support/messages.ts";
+import { faultsOf } from "./support/refusals.ts";
+import { loadPartner } from "./support/workspaces.ts";
+
+const order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
+const invalid = [
+  "SignatureInvalid",
+  "ERC2612InvalidSigner",
+  "ECDSAInvalidSignatureS",
+  "ECDSAInvalidSignature",
+];
+const unsigned = [...invalid, "HeartbeatReceiptUnsigned"];
+
+function sign(
+  { signer, domain, types, primaryType, message }: Signed,
+  changes: Partial<Signed> = {},
+): Promise<Hex> {
+  const definition = { domain, types, primaryType, message, ...changes };
+  return (changes.signer ?? signer).signTypedData({
+    domain: definition.domain,
+    types: definition.types,
+    primaryType: definition.primaryType,
+    message: definition.message,
+  });
+}
+
+async function refused(
+  signed: Signed,
+  signature: Hex,
+  market: Market,
+  message = signed.message,
+): Promise<void> {
+  const faults = await faultsOf(signed.send(message, signature, market.people.outsider));
+  expect(faults).to.have.length(1);
+  expect(unsigned).to.include(faults[0]);
+}
 
 describe("Signed messages", () => {
-  it("count for their own chain and contract only", async () => {
-    const market = await loadPartner();
-    const { deployment, docker, progress, escrow, mined } = market;
-    const { ref, fence } = await place(market);
-    const signer = market.nodes.first.key;
-    const report = { ...ref, fence, state: state.ready, detail: zeroHash, sequence: 1, deadline: later };
-    const step = { ...ref, fence, milestone: 1, deadline: later };
-    const grant = { ...authorizationOf(market), nonce: 77n };
-    const wrong = (own: "DockerContract" | "Progress" | "Escrow") => [
-      { ...domainOf(deployment, own), chainId: 1 },
-      { ...domainOf(deployment, own), verifyingContract: deployment.contracts.ComputeNode },
-      domainOf(deployment, "ComputeNode"),
-    ];
-    for (const domain of wrong("DockerContract")) {
-      const signature = await signer.signTypedData({
-        domain,
-        types: reportTypes,
-        primaryType: "Report",
-        message: report,
-      });
-      const receipt = await mined(docker.write.reportBatch([[report], [signature]]));
-      expectRefused(receipt, "SignatureInvalid", { signer: signer.address });
-    }
-    for (const domain of wrong("Progress")) {
-      const signature = await signer.signTypedData({
-        domain,
-        types: progressReportTypes,
-        primaryType: "ProgressReport",
-        message: step,
-      });
-      const receipt = await mined(progress.write.reportBatch([[step], [signature]]));
-      expectRefused(receipt, "SignatureInvalid", { signer: signer.address });
-    }
-    for (const domain of wrong("Escrow")) {
-      const signature = await partner.signTypedData({
-        domain,
-        types: authorizationTypes,
-        primaryType: "Authorization",
-        message: grant,
-      });
-      await expectRevert(escrow.write.authorize([grant, signature]), "SignatureInvalid", {
-        signer: partner.address,
-      });
-    }
+  it("are all in the table", () => {
+    const types = Object.keys(typedData).filter((name) => name.endsWith("Types"));
+    // Sessions never come to the chain; receipts and permits have their types elsewhere.
+    const onChain = types.filter((name) => name !== "sessionTypes");
+    expect(Object.keys(messages)).to.have.members([...onChain, "heartbeatReceiptTypes", "permitTypes"]);
   });
 
-  it("of a stranger, or cut short, are refused and the rest of the batch is done", async () => {
-    const market = await loadPartner();
-    const { docker, mined } = market;
-    const { ref, fence } = await place(market);
-    const message = { ...ref, fence, state: state.ready, detail: zeroHash, sequence: 1, deadline: later };
-    const sign = (name: string) =>
-      keyOf(name).signTypedData({
-        domain: domainOf(market.deployment, "DockerContract"),
-        types: reportTypes,
-        primaryType: "Report",
-        message,
+  for (const [name, make] of Object.entries(messages)) {
+    describe(name.replace("Types", ""), () => {
+      const load = async () => {
+        const market = await loadPartner();
+        return { market, signed: await make(market) };
+      };
+
+      it("counts from anyone, once", async () => {
+        const { market, signed } = await load();
+        const signature = await sign(signed);
+        const { outsider, keeper } = market.people;
+        expect(await faultsOf(signed.send(signed.message, signature, outsider))).to.deep.equal([]);
+        expect(await faultsOf(signed.send(signed.message, signature, keeper))).to.deep.equal([
+          signed.repeated,
+        ]);
       });
-    const good = await sign("node one");
-    const receipt = await mined(
-      docker.write.reportBatch([
-        [message, message, message],
-        [await sign("stranger"), "0x1234", good],
-      ]),
-    );
-    const refused = refusalsOf(receipt).map(({ index, name }) => [index, name]);
-    expect(refused).to.deep.equal([
-      [0, "SignatureInvalid"],
-      [1, "SignatureInvalid"],
-    ]);
-    expect((await docker.read.assignmentOf([ref.workspaceId, 0])).state).to.equal(state.ready);
-  });
+
+      it("counts for its own chain, contract, name and version only", async () => {
+        const { market, signed } = await load();
+        const others = [
+          { chainId: 1 },
+          { verifyingContract: market.people.outsider },
+          { name: "ngpu another" },
+          { version: "2" },
+        ];
+        for (const other of others) {
+          const domain = { ...signed.domain, ...other };
+          await refused(signed, await sign(signed, { domain }), market);
+        }
+      });
+
+      it("counts from its signer only, and only as it was signed", async () => {
+        const { market, signed } = await load();
+        await refused(signed, await sign(signed, { signer: keyOf("stranger") }), market);
+        if (signed.deadline === undefined) return;
+        const last = signed.message[signed.deadline];
+        const message = {
+          ...signed.message,
+          [signed.deadline]: typeof last === "bigint" ? last - 1n : Number(last) - 1,
+        };
+        await refused(signed, await sign(signed), market, message);
+      });
+
+      it("has one signature: no high s, no other v, no other length", async () => {
+        const { market, signed } = await load();
+        const { r, s, yParity } = parseSignature(await sign(signed));
+        const high = `0x${(order - BigInt(s)).toString(16).padStart(64, "0")}` as const;
+        await refused(signed, serializeSignature({ r, s: high, yParity: 1 - yParity }), market);
+        await refused(signed, serializeSignature({ r, s, yParity: 1 - yParity }), market);
+        if (name === "permitTypes") return;
+        const whole = serializeSignature({ r, s, yParity });
+        for (const v of ["00", "01", "1d", "ff"])
+          await refused(signed, `${whole.slice(0, -2)}${v}` as Hex, market);
+        expect(size(whole)).to.equal(65);
+        for (const other of ["0x", whole.slice(0, -2), `${whole}00`, `0x${"0".repeat(130)}`]) {
+          await refused(signed, other as Hex, market);
+        }
+      });
+
+      it("counts up to its last second", async () => {
+        const { market, signed } = await load();
+        if (signed.deadline === undefined) return;
+        const now = await market.time.latest();
+        const at = (time: number) => {
+          const value = typeof signed.message[signed.deadline ?? ""] === "bigint" ? BigInt(time) : time;
+          return { ...signed.message, [signed.deadline ?? ""]: value };
+        };
+        const late = at(now);
+        const lateSignature = await sign(signed, { message: late });
+        const [fault] = await faultsOf(signed.send(late, lateSignature, market.people.outsider));
+        expect(["SignatureExpired", "ERC2612ExpiredSignature"]).to.include(fault);
+        const last = at(now + 60);
+        const signature = await sign(signed, { message: last });
+        await market.time.setNextBlockTimestamp(now + 60);
+        expect(await faultsOf(signed.send(last, signature, market.people.outsider))).to.deep.equal([]);
+      });
+
+      it("may come in another order, by several relayers", async () => {
+        const { market, signed } = await load();
+        const { signer, message } = signed.second;
+        const [first, second] = [await sign(signed), await sign(signed, { signer, message })];
+        const { outsider, keeper } = market.people;
+        const isLate = signed.isSequence === true;
+        const early = await faultsOf(signed.send(message, second, outsider));
+        // The token's own count makes the second wait for the first; of reports the second leaves the first behind.
+        const permits = name === "permitTypes";
+        expect(early).to.deep.equal(permits ? [signed.repeated] : []);
+        const after = await faultsOf(signed.send(signed.message, first, keeper));
+        expect(after).to.deep.equal(isLate && !permits ? [signed.repeated] : []);
+      });
+    });
+  }
 });

@@ -66,5 +66,17 @@ export async function expectRevert(
   expect(reason.args).to.deep.include(args);
 }
 
+/** What became of a call: the names of what its batch refused, or of the error it reverted with; none when all was done. */
+export async function faultsOf(call: Promise<TransactionReceipt>): Promise<string[]> {
+  const outcome = await call.then(
+    (receipt) => refusalsOf(receipt).map(({ name }) => name),
+    (error: unknown) => error,
+  );
+  if (Array.isArray(outcome)) return outcome;
+  const data = revertDataOf(outcome);
+  if (data === undefined) throw outcome;
+  return [decode(data).name];
+}
+
 export const zeroAddress: Address = `0x${"0".repeat(40)}`;
 export const zeroHash: Hex = `0x${"0".repeat(64)}`;

@@ -1,0 +1,312 @@
+import {
+  encodeAbiParameters,
+  type Hex,
+  keccak256,
+  parseEther,
+  parseEventLogs,
+  parseSignature,
+  type TransactionReceipt,
+  type TypedData,
+  type TypedDataDomain,
+} from "viem";
+import type { PrivateKeyAccount } from "viem/accounts";
+import { measureAbi } from "../../../services/shared/chain/generated/abi.ts";
+import { heartbeatReceiptTypes, heartbeatTreeOf } from "../../../services/shared/chain/heartbeatReceipt.ts";
+import * as typed from "../../../services/shared/chain/typedData.ts";
+import { keyOf, later, type MarketFixture } from "./market.ts";
+import { nodeSpec, registrationOf } from "./nodes.ts";
+import { zeroAddress, zeroHash } from "./refusals.ts";
+import { authorizationOf, type loadPartner, partner, place, state } from "./workspaces.ts";
+
+type Fields = Record<string, unknown>;
+
+/** A message that somebody signs for a contract, and how it comes there. */
+export type Signed = {
+  signer: PrivateKeyAccount;
+  domain: TypedDataDomain;
+  types: TypedData;
+  primaryType: string;
+  message: Fields;
+  /** Another one that the same signer may sign beside it, or another signer's where each signs one. */
+  second: { signer: PrivateKeyAccount; message: Fields };
+  /** What a repeat is refused with. */
+  repeated: string;
+  /** The field with the last time at which it counts; some have none. */
+  deadline: "deadline" | "expiry" | undefined;
+  /** True where a message that comes after a later one of its kind is too late. */
+  isSequence?: true;
+  send: (message: Fields, signature: Hex, account: Hex) => Promise<TransactionReceipt>;
+};
+
+export type Market = Awaited<ReturnType<typeof loadPartner>>;
+
+/** Every signed message of every contract, by the name of its types. */
+export const messages: Record<string, (market: Market) => Promise<Signed> | Signed> = {
+  registrationTypes: (market) => ({
+    ...nodeMessage(market, keyOf("newcomer"), typed.registrationTypes, "Registration", "registerBatch"),
+    message: registrationOf(keyOf("newcomer")),
+    second: { signer: keyOf("another"), message: registrationOf(keyOf("another")) },
+    repeated: "NodeKeyTaken",
+  }),
+  specUpdateTypes: (market) => {
+    const message = {
+      nodeId: 1,
+      spec: nodeSpec,
+      pricePerSecond: 7n,
+      gpuName: "H",
+      nonce: 1n,
+      deadline: later,
+    };
+    const { key } = market.nodes.first;
+    return {
+      ...nodeMessage(market, key, typed.specUpdateTypes, "SpecUpdate", "updateSpecBatch"),
+      message,
+      second: { signer: key, message: { ...message, nonce: 2n } },
+    };
+  },
+  statusChangeTypes: (market) => {
+    const message = { nodeId: 1, status: 3, nonce: 1n, deadline: later };
+    const { key } = market.nodes.first;
+    return {
+      ...nodeMessage(market, key, typed.statusChangeTypes, "StatusChange", "setStatusBatch"),
+      message,
+      second: { signer: key, message: { ...message, status: 2, nonce: 2n } },
+    };
+  },
+  walletChangeTypes: (market) => {
+    // Bound to none, so that the node's key goes on to sign.
+    const message = { nodeId: 1, wallet: zeroAddress, nonce: 1n, deadline: later };
+    const { key } = market.nodes.first;
+    return {
+      ...nodeMessage(market, key, typed.walletChangeTypes, "WalletChange", "setWalletBatch"),
+      message,
+      second: { signer: key, message: { ...message, nonce: 2n } },
+    };
+  },
+  heartbeatReceiptTypes: async (market) => {
+    const signer = keyOf("committer of receipts");
+    await market.computeNode.write.setHeartbeatCommitter([signer.address, true]);
+    const slot = BigInt(Math.floor((await market.time.latest()) / 60));
+    await market.time.increase(120);
+    const tree = heartbeatTreeOf([1, 2]);
+    const receipt = { slot, root: tree.root };
+    const send = (message: Fields, signature: Hex, account: Hex) => {
+      const nodeId = message.slot === slot ? 1 : 2;
+      const dispute = { ...(message as typeof receipt), nodeId, proof: tree.proofOf(nodeId) };
+      return market.mined(market.computeNode.write.disputeHeartbeats([[dispute], [signature]], { account }));
+    };
+    return {
+      signer,
+      domain: typed.domainOf(market.deployment, "ComputeNode"),
+      types: heartbeatReceiptTypes,
+      primaryType: "HeartbeatReceipt",
+      message: receipt,
+      second: { signer, message: { ...receipt, slot: slot - 1n } },
+      repeated: "HeartbeatDisputedAlready",
+      deadline: undefined,
+      send,
+    };
+  },
+  reportTypes: async (market) => {
+    const { ref, fence } = await place(market);
+    const message = { ...ref, fence, state: state.ready, detail: zeroHash, sequence: 1, deadline: later };
+    const signer = market.nodes.first.key;
+    return {
+      signer,
+      domain: typed.domainOf(market.deployment, "DockerContract"),
+      types: typed.reportTypes,
+      primaryType: "Report",
+      message,
+      second: { signer, message: { ...message, state: state.stopped, sequence: 2 } },
+      repeated: "SequenceStale",
+      deadline: "deadline",
+      isSequence: true,
+      send: (given, signature, account) =>
+        market.mined(market.docker.write.reportBatch([[given as typeof message], [signature]], { account })),
+    };
+  },
+  progressReportTypes: async (market) => {
+    const { ref, fence } = await place(market);
+    const message = { ...ref, fence, milestone: 1, deadline: later };
+    const signer = market.nodes.first.key;
+    return {
+      signer,
+      domain: typed.domainOf(market.deployment, "Progress"),
+      types: typed.progressReportTypes,
+      primaryType: "ProgressReport",
+      message,
+      second: { signer, message: { ...message, milestone: 2 } },
+      repeated: "ProgressNotRising",
+      deadline: "deadline",
+      isSequence: true,
+      send: (given, signature, account) =>
+        market.mined(
+          market.progress.write.reportBatch([[given as typeof message], [signature]], { account }),
+        ),
+    };
+  },
+  measurerRegistrationTypes: (market) => {
+    const of = (signer: PrivateKeyAccount) => {
+      return { key: signer.address, wallet: zeroAddress, region: "0x4445" as Hex, deadline: later };
+    };
+    const [signer, other] = [keyOf("measurer one"), keyOf("measurer two")];
+    return {
+      signer,
+      domain: typed.domainOf(market.deployment, "Measure"),
+      types: typed.measurerRegistrationTypes,
+      primaryType: "MeasurerRegistration",
+      message: of(signer),
+      second: { signer: other, message: of(other) },
+      repeated: "MeasurerKeyTaken",
+      deadline: "deadline",
+      send: (given, signature, account) => {
+        const message = given as ReturnType<typeof of>;
+        return market.mined(
+          market.measure.write.registerMeasurerBatch([[message], [signature]], { account }),
+        );
+      },
+    };
+  },
+  revealTypes: revealMessage,
+  authorizationTypes: (market) => {
+    const message = { ...authorizationOf(market), nonce: 300n };
+    return {
+      signer: partner,
+      domain: typed.domainOf(market.deployment, "Escrow"),
+      types: typed.authorizationTypes,
+      primaryType: "Authorization",
+      message,
+      second: { signer: partner, message: { ...message, nonce: 301n } },
+      repeated: "NonceUsed",
+      deadline: "expiry",
+      send: (given, signature, account) =>
+        market.mined(market.escrow.write.authorize([given as typeof message, signature], { account })),
+    };
+  },
+  permitTypes: (market) => {
+    const [owner, spender] = [partner.address, market.people.delegate];
+    const message = { owner, spender, value: parseEther("3"), nonce: 0n, deadline: later };
+    return {
+      signer: partner,
+      domain: { ...typed.domainOf(market.deployment, "Token"), name: "ngpu" },
+      types: permitTypes,
+      primaryType: "Permit",
+      message,
+      second: { signer: partner, message: { ...message, nonce: 1n } },
+      // The token counts nonces itself, so that a repeat is another message.
+      repeated: "ERC2612InvalidSigner",
+      deadline: "deadline",
+      isSequence: true,
+      send: (given, signature, account) => {
+        const { deadline } = given as typeof message;
+        const { r, s, v = 0n } = parseSignature(signature);
+        const args = [owner, spender, message.value, deadline, Number(v), r, s] as const;
+        return market.mined(market.token.write.permit(args, { account }));
+      },
+    };
+  },
+};
+
+const permitTypes = {
+  Permit: [
+    { name: "owner", type: "address" },
+    { name: "spender", type: "address" },
+    { name: "value", type: "uint256" },
+    { name: "nonce", type: "uint256" },
+    { name: "deadline", type: "uint256" },
+  ],
+} as const;
+
+type NodeBatch = "registerBatch" | "updateSpecBatch" | "setStatusBatch" | "setWalletBatch";
+
+function nodeMessage(
+  market: MarketFixture,
+  signer: PrivateKeyAccount,
+  types: TypedData,
+  primaryType: string,
+  batch: NodeBatch,
+) {
+  return {
+    signer,
+    domain: typed.domainOf(market.deployment, "ComputeNode"),
+    types,
+    primaryType,
+    repeated: "NonceUsed",
+    deadline: "deadline" as const,
+    send: (given: Fields, signature: Hex, account: Hex) =>
+      market.mined(sendBatch(market, batch, given, signature, account)),
+  };
+}
+
+function sendBatch(market: MarketFixture, batch: NodeBatch, given: Fields, signature: Hex, account: Hex) {
+  const { write } = market.computeNode;
+  const [item, signatures] = [given as never, [signature]];
+  if (batch === "registerBatch") return write.registerBatch([[item], signatures], { account });
+  if (batch === "updateSpecBatch") return write.updateSpecBatch([[item], signatures], { account });
+  if (batch === "setStatusBatch") return write.setStatusBatch([[item], signatures], { account });
+  return write.setWalletBatch([[item], signatures], { account });
+}
+
+/** A round in which two measurers are drawn, at the time of their reveals. */
+async function revealMessage(market: Market): Promise<Signed> {
+  const { measure, mined, people, time } = market;
+  const domain = typed.domainOf(market.deployment, "Measure");
+  const signers = [keyOf("measurer one"), keyOf("measurer two")] as const;
+  const registrations = signers.map(({ address }) => {
+    return { key: address, wallet: zeroAddress, region: "0x4445" as Hex, deadline: later };
+  });
+  const types = typed.measurerRegistrationTypes;
+  const signatures = registrations.map((message, place) =>
+    (signers[place] as PrivateKeyAccount).signTypedData({
+      domain,
+      types,
+      primaryType: "MeasurerRegistration",
+      message,
+    }),
+  );
+  await measure.write.registerMeasurerBatch([registrations, await Promise.all(signatures)]);
+  const receipt = await mined(measure.write.request([[1]], { account: people.keeper }));
+  const [log] = parseEventLogs({ abi: measureAbi, logs: receipt.logs, eventName: "MeasureRequested" });
+  if (log === undefined) throw new Error("No round was announced.");
+  const { roundId, opensAt } = log.args;
+  const drawn = [1, 2].map((measurerId) => {
+    return { roundId, measurerId, port: 4_000, salt: keccak256("0x5a"), result, deadline: later };
+  }) as [Reveal, Reveal];
+  const commits = drawn.map(({ measurerId, port, salt }) => {
+    const draw = encodeAbiParameters(drawTypes, [roundId, measurerId, port, salt]);
+    return { roundId, commitment: keccak256(draw) };
+  });
+  await measure.write.commitBatch([commits], { account: people.keeper });
+  await time.increaseTo(opensAt);
+  return {
+    signer: signers[0],
+    domain,
+    types: typed.revealTypes,
+    primaryType: "Reveal",
+    message: drawn[0],
+    second: { signer: signers[1], message: drawn[1] },
+    repeated: "MeasureSubmittedAlready",
+    deadline: "deadline",
+    send: (given, signature, account) =>
+      mined(measure.write.revealBatch([[given as Reveal], [signature]], { account })),
+  };
+}
+
+type Reveal = {
+  roundId: bigint;
+  measurerId: number;
+  port: number;
+  salt: Hex;
+  result: typeof result;
+  deadline: bigint;
+};
+
+const result = {
+  downMbps: 940,
+  upMbps: 910,
+  latencyTenthMs: 12,
+  portsReachable: 3,
+  diskFreeGib: 800,
+  diskWriteMibps: 1_200,
+};
+const drawTypes = [{ type: "uint64" }, { type: "uint32" }, { type: "uint16" }, { type: "bytes32" }] as const;
