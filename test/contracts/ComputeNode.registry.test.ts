@@ -7,7 +7,7 @@ import {
   statusChangeTypes,
   walletChangeTypes,
 } from "../../services/shared/chain/typedData.ts";
-import { noteGas, printGas } from "./support/gas.ts";
+import { isGasReal, noteGas, printGas } from "./support/gas.ts";
 import { keyOf, later, loadMarket, type MarketFixture } from "./support/market.ts";
 import {
   addNodes,
@@ -79,7 +79,8 @@ describe("ComputeNode: registry", () => {
     );
     const receipt = await market.mined(market.computeNode.write.registerBatch([messages, signatures]));
     expect(await market.computeNode.read.nodeCount()).to.equal(50);
-    expect(Number(noteGas("register-50, a node with one GPU", receipt, 50))).to.be.lessThan(120_000);
+    const gas = noteGas("register-50, a node with one GPU", receipt, 50);
+    if (isGasReal) expect(Number(gas)).to.be.lessThan(120_000);
   });
 
   it("refuses a key or a GPU that is registered, and goes on with the rest", async () => {

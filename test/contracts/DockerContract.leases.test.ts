@@ -229,6 +229,20 @@ describe("DockerContract: leases that end", () => {
     expect(reasonIn(receipt)).to.equal(3);
   });
 
+  it("ends only the lease there is, under its own spec", async () => {
+    const market = await loadPartner();
+    const { docker, mined, people } = market;
+    const { ref, spec, workspaceId } = await place(market);
+    const keeper = { account: people.keeper };
+    const other = { ...spec, graceSeconds: 61 };
+    for (const end of [docker.write.releaseLost, docker.write.releaseEnded]) {
+      expectRefused(await mined(end([[{ ...ref, lease: 2 }], [spec]], keeper)), "LeaseStale", { current: 1 });
+      expectRefused(await mined(end([[ref], [other]], keeper)), "WorkspaceSpecMismatch", { workspaceId });
+    }
+    await docker.write.closeWorkspace([workspaceId], { account: people.delegate });
+    await expectRevert(docker.write.closeExpired([workspaceId, spec]), "WorkspaceNotOpen", { workspaceId });
+  });
+
   it("lets an unfunded exclusive lease go only after its grace", async () => {
     const market = await loadPartner();
     const { docker, escrow, mined, time } = market;

@@ -1,4 +1,5 @@
 // Runs the contracts' tests under one fault after another. Faults come as numbers in the arguments; each result is a line.
+import { writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import Mocha from "mocha";
 import { passed, setSwitch } from "./switch.ts";
@@ -7,12 +8,12 @@ import { prepare, type TestCase, testFiles } from "./tests.ts";
 const { EVENT_TEST_PASS, EVENT_TEST_FAIL } = Mocha.Runner.constants;
 const rootDir = join(import.meta.dirname, "../..");
 
-type Run = { passes: TestCase[]; failed: string | undefined; isTimeout: boolean };
+type Run = { passes: TestCase[]; failed: string[]; isTimeout: boolean };
 
 /** Runs the tests with these titles, or all; ends at the first failure where `bail`. */
 async function runTests(mocha: Mocha, titles: readonly string[] | undefined, bail: boolean): Promise<Run> {
   const passes: TestCase[] = [];
-  let failed: string | undefined;
+  const failed: string[] = [];
   let isTimeout = false;
   const escaped = titles?.map((title) => title.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
   mocha.grep(escaped === undefined ? /./ : new RegExp(`^(?:${escaped.join("|")})$`));
@@ -24,7 +25,7 @@ async function runTests(mocha: Mocha, titles: readonly string[] | undefined, bai
       passes.push({ title: test.fullTitle(), duration: test.duration ?? 0, passed: [...passed] });
     });
     runner.on(EVENT_TEST_FAIL, (test, error: Error & { code?: string }) => {
-      failed ??= test.fullTitle();
+      failed.push(test.fullTitle());
       isTimeout ||= error.code === "ERR_MOCHA_TIMEOUT";
     });
   });
@@ -36,12 +37,12 @@ mocha.cleanReferencesAfterRun(false);
 for (const file of testFiles(rootDir)) mocha.addFile(file);
 await mocha.loadFilesAsync();
 
-const [mode = "", ...args] = process.argv.slice(2);
+const [mode, ...args] = process.argv.slice(2);
 if (mode === "record") {
   setSwitch("recording");
   const deployment = await prepare();
   const { passes, failed } = await runTests(mocha, undefined, false);
-  process.stdout.write(`${JSON.stringify({ deployment, tests: passes, failed })}\n`);
+  writeFileSync(args[0] ?? "", JSON.stringify({ deployment, tests: passes, failed }));
 } else {
   const jobs = JSON.parse(args[0] ?? "[]") as { id: number; titles: string[] }[];
   for (const { id, titles } of jobs) {
@@ -49,8 +50,8 @@ if (mode === "record") {
     // The quickest first, for most faults are found by any test that meets them.
     const first = titles.slice(0, 4);
     let run = await runTests(mocha, first, true);
-    if (run.failed === undefined && titles.length > 4) run = await runTests(mocha, titles.slice(4), true);
-    process.stdout.write(`${JSON.stringify({ id, killedBy: run.failed })}\n`);
+    if (run.failed.length === 0 && titles.length > 4) run = await runTests(mocha, titles.slice(4), true);
+    writeSync(1, `${JSON.stringify({ id, killedBy: run.failed[0] })}\n`);
     // What a test left undone could meet the next fault.
     if (run.isTimeout) break;
   }

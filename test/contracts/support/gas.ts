@@ -1,5 +1,8 @@
 import type { TransactionReceipt } from "viem";
 
+/** False where the contracts carry what measures their tests, which costs gas and size of its own. */
+export const isGasReal = process.env.NGPU_GAS_IS_REAL !== "no";
+
 const rows: { act: string; gas: bigint }[] = [];
 
 /** Notes what an act costs, a unit of a batch where `units` is given. */

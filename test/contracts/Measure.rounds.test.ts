@@ -1,0 +1,63 @@
+import { expect } from "chai";
+import { keccak256 } from "viem";
+import { messages } from "./support/messages.ts";
+import { expectRefused, zeroHash } from "./support/refusals.ts";
+import { loadPartner } from "./support/workspaces.ts";
+
+async function loadRound() {
+  const market = await loadPartner();
+  const signed = await messages.revealTypes?.(market);
+  if (signed === undefined) throw new Error("There is no reveal.");
+  const { domain, types, primaryType, second } = signed;
+  const reveal = async (message = signed.message, signer = signed.signer) => {
+    const signature = await signer.signTypedData({ domain, types, primaryType, message });
+    return signed.send(message, signature, market.people.outsider);
+  };
+  return { ...market, signed, second, reveal };
+}
+
+describe("Measure: rounds", () => {
+  it("tell their window, draws and results, and who measures", async () => {
+    const { measure, deployment, reveal, signed, second } = await loadRound();
+    const [nodeId, opensAt, closesAt, commitments, submissions, finalized] = await measure.read.roundOf([1n]);
+    expect([nodeId, commitments, submissions, finalized]).to.deep.equal([1, 2, 0, false]);
+    expect(closesAt - opensAt).to.equal(deployment.parameters.measureWindowSeconds);
+    await reveal();
+    await reveal(second.message, second.signer);
+    await measure.write.finalize([[1n]]);
+    expect((await measure.read.roundOf([1n])).slice(3)).to.deep.equal([2, 2, true]);
+    expect(await measure.read.measurerIdOf([signed.signer.address])).to.equal(1);
+    expect((await measure.read.measurerOf([2]))[0]).to.equal(second.signer.address);
+    expect((await measure.read.latestOf([1]))[0].downMbps).to.equal(940);
+  });
+
+  it("refuse what is of no round, or of one that is over", async () => {
+    const { measure, mined, people, reveal, second, signed } = await loadRound();
+    const keeper = { account: people.keeper };
+    const late = { roundId: 1n, commitment: keccak256("0x01") };
+    expectRefused(await mined(measure.write.commitBatch([[late]], keeper)), "MeasureCommitLate", {
+      roundId: 1n,
+    });
+    const unknown = { roundId: 9n, commitment: zeroHash };
+    expectRefused(await mined(measure.write.commitBatch([[unknown]], keeper)), "MeasureRoundUnknown", {
+      roundId: 9n,
+    });
+    expectRefused(await mined(measure.write.finalize([[9n]])), "MeasureRoundUnknown", { roundId: 9n });
+    expectRefused(await reveal({ ...signed.message, roundId: 9n }), "MeasureRoundUnknown", { roundId: 9n });
+    expectRefused(await mined(measure.write.finalize([[1n]])), "MeasureRoundOpen", { roundId: 1n });
+    await reveal();
+    expectRefused(await mined(measure.write.finalize([[1n]])), "MeasureRoundOpen", { roundId: 1n });
+    await reveal(second.message, second.signer);
+    await measure.write.finalize([[1n]]);
+    expectRefused(await reveal(), "MeasureRoundFinalized", { roundId: 1n });
+    expectRefused(await mined(measure.write.finalize([[1n]])), "MeasureRoundFinalized", { roundId: 1n });
+  });
+
+  it("take results to the last second of their window", async () => {
+    const { measure, reveal, second, time } = await loadRound();
+    const [, , closesAt] = await measure.read.roundOf([1n]);
+    await time.setNextBlockTimestamp(closesAt);
+    expect((await reveal()).logs).to.have.length(1);
+    expectRefused(await reveal(second.message, second.signer), "MeasureRoundClosed", { closesAt });
+  });
+});

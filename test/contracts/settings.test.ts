@@ -1,0 +1,148 @@
+import { expect } from "chai";
+import {
+  type Abi,
+  type Account,
+  type Chain,
+  getContract,
+  parseEther,
+  type Transport,
+  type WalletClient,
+} from "viem";
+import {
+  computeNodeAbi,
+  escrowAbi,
+  measureAbi,
+  pomcAbi,
+  tokenAbi,
+} from "../../services/shared/chain/generated/abi.ts";
+import { loadMarket, type MarketFixture } from "./support/market.ts";
+import { expectRevert } from "./support/refusals.ts";
+
+const hour = 3_600;
+const node = {
+  slotSeconds: 60n,
+  windowSlots: 60n,
+  daySeconds: 86_400n,
+  uptimeDelay: 600,
+  registrationLimit: 60,
+  registrationSeconds: hour,
+};
+const round = { quorum: 1, leadSeconds: 10, windowSeconds: 300, ttlSeconds: hour };
+const epoch = { genesis: 1_700_000_000, epochSeconds: hour, activationDelay: 600, emissionPerEpoch: 5n };
+
+/** Deploys one contract beside the market. */
+function make(market: MarketFixture) {
+  const { viem } = market.connection;
+  const { AccessManager, ComputeNode, Escrow, Token } = market.deployment.contracts;
+  const deploy = async <const Contract extends Abi>(abi: Contract, name: string, args: unknown[]) => {
+    const { address } = await viem.deployContract(name, args);
+    const [wallet] = await viem.getWalletClients();
+    return getContract({
+      abi,
+      address,
+      client: { public: market.client, wallet: wallet as WalletClient<Transport, Chain, Account> },
+    });
+  };
+  return {
+    computeNode: (changes = {}) =>
+      deploy(computeNodeAbi, "ComputeNode", [AccessManager, { ...node, ...changes }]),
+    escrow: (fee: number) => deploy(escrowAbi, "Escrow", [AccessManager, Token, ComputeNode, fee]),
+    measure: (changes = {}) =>
+      deploy(measureAbi, "Measure", [AccessManager, ComputeNode, { ...round, ...changes }]),
+    pomc: (changes = {}) => deploy(pomcAbi, "Pomc", [AccessManager, Token, Escrow, { ...epoch, ...changes }]),
+    token: (cap: bigint, genesis: bigint) =>
+      deploy(tokenAbi, "Token", [AccessManager, market.people.treasury, cap, genesis]),
+  };
+}
+
+describe("Settings", () => {
+  it("that cannot work are refused, with what was wrong", async () => {
+    const { computeNode, escrow, measure, pomc, token } = make(await loadMarket());
+    const [slotSeconds, windowSlots] = [60n, 60n];
+    for (const changes of [{ slotSeconds: 0n }, { windowSlots: 0n }, { windowSlots: 4_097n }]) {
+      const given = { slotSeconds, windowSlots, ...changes };
+      await expectRevert(computeNode(changes), "HeartbeatWindowInvalid", { ...given, ringSlots: 4_096n });
+    }
+    for (const changes of [{ registrationLimit: 0 }, { registrationSeconds: 0 }]) {
+      await expectRevert(computeNode(changes), "RegistrationRateInvalid");
+    }
+    for (const daySeconds of [0n, 59n, 86_399n]) {
+      await expectRevert(computeNode({ daySeconds }), "UptimeDayInvalid", { daySeconds, slotSeconds });
+    }
+    await expectRevert(escrow(1_001), "FeeInvalid", { basisPoints: 1_001, limit: 1_000 });
+    for (const quorum of [0, 9]) await expectRevert(measure({ quorum }), "MeasureQuorumInvalid", { quorum });
+    await expectRevert(pomc({ epochSeconds: 0 }), "EpochLengthInvalid", { epochSeconds: 0 });
+    await expectRevert(token(10n, 11n), "TokenCapExceeded", { supply: 11n, cap: 10n });
+  });
+
+  it("at their limits are taken", async () => {
+    const { computeNode, escrow, measure, pomc, token } = make(await loadMarket());
+    expect(await (await computeNode({ windowSlots: 4_096n })).read.heartbeatWindowSlots()).to.equal(4_096n);
+    expect(await (await computeNode({ daySeconds: 60n })).read.daySeconds()).to.equal(60n);
+    const least = await computeNode({
+      slotSeconds: 1n,
+      windowSlots: 1n,
+      registrationLimit: 1,
+      registrationSeconds: 1,
+    });
+    expect(await least.read.registrationRate()).to.deep.equal([1, 1]);
+    expect(await (await escrow(1_000)).read.feeBasisPoints()).to.equal(1_000);
+    expect(await (await measure({ quorum: 8 })).read.quorum()).to.equal(8);
+    const shortest = await pomc({ epochSeconds: 1 });
+    expect(await shortest.read.epochSeconds()).to.equal(1);
+    expect(await shortest.read.genesis()).to.equal(epoch.genesis);
+    const full = await token(10n, 10n);
+    expect([await full.read.totalSupply(), await full.read.cap()]).to.deep.equal([10n, 10n]);
+    expect(await (await token(10n, 0n)).read.totalSupply()).to.equal(0n);
+  });
+
+  it("are told by the contracts as they were given", async () => {
+    const { deployment, computeNode, docker, escrow, measure, pomc, time } = await loadMarket();
+    const { parameters } = deployment;
+    expect(await computeNode.read.slotSeconds()).to.equal(BigInt(parameters.slotSeconds));
+    expect(await computeNode.read.heartbeatWindowSlots()).to.equal(60n);
+    expect(await computeNode.read.uptimeDelay()).to.equal(parameters.uptimeDelay);
+    expect(await docker.read.clockMarginSeconds()).to.equal(parameters.clockMarginSeconds);
+    expect(await escrow.read.feeBasisPoints()).to.equal(parameters.feeBasisPoints);
+    expect(await measure.read.quorum()).to.equal(parameters.quorum);
+    expect(await measure.read.leadSeconds()).to.equal(parameters.measureLeadSeconds);
+    expect(await measure.read.windowSeconds()).to.equal(parameters.measureWindowSeconds);
+    expect(await measure.read.ttlSeconds()).to.equal(parameters.measureTtlSeconds);
+    expect(await pomc.read.epochSeconds()).to.equal(parameters.epochSeconds);
+    expect(await pomc.read.activationDelay()).to.equal(parameters.activationDelay);
+    expect(await pomc.read.emissionPerEpoch()).to.equal(parameters.emissionPerEpoch);
+    // Nothing given: epochs count from the deployment.
+    expect(await pomc.read.genesis()).to.be.within((await time.latest()) - 600, await time.latest());
+  });
+
+  it("let a window reach before the first slot there is", async () => {
+    const market = await loadMarket();
+    const early = await make(market).computeNode({
+      slotSeconds: 10n ** 9n,
+      windowSlots: 60n,
+      daySeconds: 10n ** 9n,
+    });
+    await early.write.setHeartbeatCommitter([market.people.committer, true]);
+    const account = { account: market.people.committer };
+    await early.write.commitHeartbeats([0n, 1, 0, "0x"], account);
+    expect(await early.read.heartbeatHash([0n])).to.not.match(/^0x0+$/);
+  });
+
+  it("of an emission without end still keep totals to what an epoch holds", async () => {
+    const market = await loadMarket();
+    const most = 2n ** 96n - 1n;
+    const endless = await make(market).pomc({ emissionPerEpoch: most });
+    await endless.write.setPoster([market.people.poster]);
+    const post = (total: bigint) =>
+      endless.write.postEpoch([9n, `0x${"ab".repeat(20)}`, total, `0x${"0".repeat(64)}`], {
+        account: market.people.poster,
+      });
+    await expectRevert(post(most + 1n), "EpochScheduleExceeded", { total: most + 1n, limit: most });
+    await post(most);
+  });
+
+  it("give the genesis supply to the treasury", async () => {
+    const market = await loadMarket();
+    expect(await market.token.read.totalSupply()).to.equal(parseEther("100000"));
+  });
+});
