@@ -1,6 +1,7 @@
 import { loadMarket } from "../../contracts/support/market.ts";
 import { claimActs } from "./acts/claims.ts";
 import { heartbeatActs } from "./acts/heartbeats.ts";
+import { moneyActs } from "./acts/money.ts";
 import { nodeActs } from "./acts/nodes.ts";
 import { workspaceActs } from "./acts/workspaces.ts";
 import { setL1Prices } from "./l1Prices.ts";
@@ -9,7 +10,7 @@ import type { Cost } from "./meter.ts";
 /** What every act costs on the OP-stack simulation, from receipts, by act id. Each group begins with a fresh market. */
 export async function measureActs(): Promise<Record<string, Cost>> {
   const costs: Record<string, Cost> = {};
-  for (const acts of [nodeActs, workspaceActs, heartbeatActs, claimActs]) {
+  for (const acts of [nodeActs, workspaceActs, moneyActs, heartbeatActs, claimActs]) {
     const market = await loadMarket();
     await setL1Prices(market);
     Object.assign(costs, await acts(market));

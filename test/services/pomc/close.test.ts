@@ -115,6 +115,24 @@ describe("closing an epoch from the exported chain", () => {
     expect(await epochToPost(market.pool)).to.include({ number: 1n, total: emissionPerEpoch });
   });
 
+  it("grants nothing for tasks: what leases were paid and what receipts stand for change no share", async () => {
+    const at = { block_hash: hash(2), block_time: new Date(genesis * 1000), tx_hash: hash(9) };
+    await insertRow(market.chain, "chain.event_settled", {
+      ...{ ...at, block_number: 2, log_index: 0, workspace_id: 1, node_id: 1, replica: 0, lease: 1 },
+      ...{ amount: 10n ** 24n, settled_at: genesis },
+    });
+    await insertRow(market.chain, "chain.event_receipts_committed", {
+      ...{ ...at, block_number: 2, log_index: 1, number: 1, root: hash(1), total: 10n ** 24n },
+      ...{ node_totals: [hash(1)], payer_totals: [hash(1)] },
+    });
+    await insertNode(market.chain, { node_id: 2, key: key(2), wallet: null });
+    await addMeasurement(market.chain, 2, 2);
+    await addBlocks(market.chain, 1, blockAt(first.settledAt));
+    await market.close();
+    const { rows } = await market.pool.query("select account, cumulative from app.epoch_leaf");
+    expect(rows).to.deep.equal([{ account: key(1), cumulative: emissionPerEpoch }]);
+  });
+
   it("counts nothing that reached the chain after the epoch's last block", async () => {
     await insertNode(market.chain, { node_id: 2, key: key(2), wallet: null });
     await addMeasurement(market.chain, 2, 2, blockAt(first.settledAt));

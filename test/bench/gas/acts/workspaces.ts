@@ -43,7 +43,7 @@ export async function workspaceActs(market: MarketFixture): Promise<Record<strin
 }
 
 /** Publishes 50 workspaces and assigns each to its node, with the order to start. */
-async function place(market: MarketFixture, nodes: Node[]): Promise<{ placed: Placed[]; cost: Cost }> {
+export async function place(market: MarketFixture, nodes: Node[]): Promise<{ placed: Placed[]; cost: Cost }> {
   const { docker, people } = market;
   const first = (await docker.read.workspaceCount()) + 1n;
   const publication = { owner: partner.address, authorizationId: 1n, replicas: 1, spec, config };
@@ -64,7 +64,7 @@ async function place(market: MarketFixture, nodes: Node[]): Promise<{ placed: Pl
   return { placed, cost };
 }
 
-async function reportAll(
+export async function reportAll(
   market: MarketFixture,
   placed: Placed[],
   to: number,
