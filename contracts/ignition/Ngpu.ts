@@ -47,6 +47,8 @@ function deployContracts(m: Builder, parameters: NgpuParameters) {
     ComputeNode,
     {
       quorum: parameters.quorum,
+      draws: parameters.measureDraws ?? Math.min(8, 2 * parameters.quorum - 1),
+      openToAll: parameters.openMeasurers,
       leadSeconds: parameters.measureLeadSeconds,
       windowSeconds: parameters.measureWindowSeconds,
       ttlSeconds: parameters.measureTtlSeconds,

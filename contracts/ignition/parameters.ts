@@ -38,7 +38,11 @@ const parametersSchema = z.strictObject({
   clockMarginSeconds: z.number().int().nonnegative(),
   /** Results a measurement needs, of distinct measurers. */
   quorum: z.number().int().min(1).max(8),
-  /** Between the request of a measurement and its opening, for the draw to be committed. */
+  /** Draws of a round; default: one less than twice the quorum, at most 8. */
+  measureDraws: z.number().int().min(1).max(8).optional(),
+  /** Whether every measurer that registers can be drawn; else operations admits them. */
+  openMeasurers: z.boolean().default(false),
+  /** Between the request of a measurement and its opening, in which a block decides who measures. */
   measureLeadSeconds: seconds.default(12),
   measureWindowSeconds: seconds,
   measureTtlSeconds: seconds,

@@ -6,7 +6,7 @@ export const operations = {
   may: {
     ComputeNode: ["setHeartbeatCommitter(address,bool)", "setUptimePoster(address,bool)"],
     DockerContract: ["setKeeper(address,bool)"],
-    Measure: ["setMeasureKeeper(address,bool)"],
+    Measure: ["setMeasureKeeper(address,bool)", "setMeasurersAdmitted(uint32[],bool)"],
     Pomc: ["setPoster(address)"],
   },
 } as const;

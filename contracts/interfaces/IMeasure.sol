@@ -5,9 +5,23 @@ import {IBatch} from "./IBatch.sol";
 import {IPauses} from "./IPauses.sol";
 
 /// @title Measurement nodes, who measures whom, and the results
-/// @notice A round announces only its window. Who measures and at which port is committed as a hash beforehand and
-/// revealed with the result.
+/// @notice A round announces only its window, with a commitment to the salts and ports of its draws. A block that comes after it
+/// decides whom each salt draws (Draws), and each draw is revealed with its result.
 interface IMeasure is IBatch, IPauses {
+    /// @notice What is fixed with the deployment; durations are seconds.
+    struct Settings {
+        /// @dev Results of distinct operators that a median takes.
+        uint8 quorum;
+        /// @dev Draws of a round, at least as many: the more, the more of them may be away, and the more leave the keeper has in
+        /// whom it asks.
+        uint8 draws;
+        /// @dev Whether everyone who registers is admitted.
+        bool openToAll;
+        uint40 leadSeconds;
+        uint40 windowSeconds;
+        uint40 ttlSeconds;
+    }
+
     /// @notice Signed by `key`.
     struct MeasurerRegistration {
         address key;
@@ -17,6 +31,8 @@ interface IMeasure is IBatch, IPauses {
     }
 
     struct Measurement {
+        /// @dev Nothing answered at the node's port until the window's end; then all other fields are zero.
+        bool absent;
         /// @dev From the node to the measurer, Mbit/s.
         uint32 downMbps;
         /// @dev From the measurer to the node, Mbit/s.
@@ -31,52 +47,89 @@ interface IMeasure is IBatch, IPauses {
         uint32 diskWriteMibps;
     }
 
-    struct Commit {
-        uint64 roundId;
-        /// @dev keccak256(abi.encode(roundId, measurerId, port, salt)).
-        bytes32 commitment;
+    struct Request {
+        uint32 nodeId;
+        /// @dev Root over the round's draws, see Draws.
+        bytes32 draws;
     }
 
+    /// @notice Signed by the measurer's key.
     struct Reveal {
         uint64 roundId;
         uint32 measurerId;
+        /// @dev Its place among the round's draws, from 0.
+        uint8 draw;
         uint16 port;
         bytes32 salt;
+        /// @dev Siblings of the draw under the round's root, lowest first.
+        bytes32[3] proof;
         Measurement result;
         uint64 deadline;
     }
 
     event MeasurerRegistered(uint32 indexed measurerId, address indexed key, address indexed wallet, bytes2 region);
-    event MeasureRequested(uint64 indexed roundId, uint32 indexed nodeId, uint40 opensAt, uint40 closesAt);
-    event MeasureCommitted(uint64 indexed roundId, bytes32 commitment);
+
+    /// @notice The measurer can be drawn from now on, or not any more.
+    event MeasurerAdmissionSet(uint32 indexed measurerId, bool admitted);
+    event MeasureRequested(
+        uint64 indexed roundId,
+        uint32 indexed nodeId,
+        uint40 opensAt,
+        uint40 closesAt,
+        uint40 drawBlock,
+        bytes32 draws
+    );
     event MeasureSubmitted(
         uint64 indexed roundId, uint32 indexed nodeId, uint32 indexed measurerId, uint16 port, Measurement result
     );
     event MeasureFinalized(
         uint64 indexed roundId, uint32 indexed nodeId, uint8 submissions, Measurement median, uint40 expiresAt
     );
+
+    /// @notice The round is over without its quorum; nothing of it is kept.
+    event MeasureFailed(uint64 indexed roundId, uint32 indexed nodeId, uint8 submissions);
     event MeasureKeeperSet(address indexed account, bool allowed);
 
     error MeasurerKeyTaken(address key, uint32 measurerId);
     error MeasurerUnknown(uint32 measurerId);
+    error MeasurerAdmittedAlready(uint32 measurerId, bool admitted);
     error MeasureNodeUnknown(uint32 nodeId);
+
+    /// @notice A round of the node is under way.
+    error MeasureNodeBusy(uint32 nodeId, uint40 until);
     error MeasureRoundUnknown(uint64 roundId);
+
+    /// @notice The round was finalized, or ended without its quorum.
+    error MeasureRoundOver(uint64 roundId);
     error MeasureRoundClosed(uint64 roundId, uint40 closesAt);
     error MeasureRoundOpen(uint64 roundId, uint40 closesAt);
-    error MeasureRoundNotOpen(uint64 roundId, uint40 opensAt);
-    error MeasureRoundFinalized(uint64 roundId);
-    error MeasureCommitLate(uint64 roundId, uint40 opensAt);
-    error MeasureCommitmentTaken(uint64 roundId, bytes32 commitment);
-    error MeasureQuorumInvalid(uint8 quorum, uint256 limit);
-    error MeasureCommitmentUnknown(uint64 roundId, bytes32 commitment);
-    error MeasureCommitmentFull(uint64 roundId, uint256 limit);
+
+    /// @notice This cannot be said of the node before `from`.
+    error MeasureRoundNotOpen(uint64 roundId, uint40 from);
+    error MeasureQuorumInvalid(uint8 quorum, uint8 draws, uint256 limit);
+
+    /// @notice The round's root does not hold this port and salt as this draw.
+    error MeasureDrawUnknown(uint64 roundId, uint8 draw);
+
+    /// @notice The chain has not, or no longer, the hash of the block that decides the draws.
+    error MeasureSeedMissing(uint64 roundId, uint40 drawBlock);
+
+    /// @param drawn Whom the draw names, zero for nobody.
+    error MeasurerNotDrawn(uint64 roundId, uint32 measurerId, uint32 drawn);
     error MeasureOwnNode(uint32 measurerId, uint32 nodeId);
+
+    /// @notice This measurer, of the same operator, has given its result.
     error MeasureSubmittedAlready(uint64 roundId, uint32 measurerId);
-    error MeasureQuorumMissing(uint64 roundId, uint8 submissions, uint8 quorum);
+
+    /// @notice An absent node has no figures.
+    error MeasureResultInvalid(uint64 roundId, uint32 measurerId);
     error CallerNotMeasureKeeper(address caller);
 
-    /// @notice Lets `account` request rounds and commit draws, or stops it. Restricted.
+    /// @notice Lets `account` request rounds, or stops it. Restricted.
     function setMeasureKeeper(address account, bool allowed) external;
+
+    /// @notice Lets measurers be drawn, or stops it. Restricted. A round under way whose draws this moves comes to nothing.
+    function setMeasurersAdmitted(uint32[] calldata measurerIds, bool admitted) external;
 
     /// @notice Registers measurement nodes; a key registers once. Money goes to `wallet`, or to the key where that is zero.
     function registerMeasurerBatch(
@@ -84,39 +137,42 @@ interface IMeasure is IBatch, IPauses {
         bytes[] calldata signatures
     ) external;
 
-    /// @notice Announces a round for each node: it opens `leadSeconds` from now, so that the draw is bound before, and closes
-    /// `windowSeconds` later. Keepers only.
-    function request(uint32[] calldata nodeIds) external;
+    /// @notice Announces a round for each node, with the root over its draws: it opens `leadSeconds` from now and closes
+    /// `windowSeconds` later. A node has one round at a time. Keepers only.
+    function request(Request[] calldata requests) external;
 
-    /// @notice Binds the draw of each round before it opens to anyone. Keepers only.
-    function commitBatch(Commit[] calldata commits) external;
-
-    /// @notice Reveals draws with the measurers' signed results. Relayed by anyone.
+    /// @notice Reveals draws with the measurers' signed results, each operator once. Relayed by anyone.
     function revealBatch(Reveal[] calldata reveals, bytes[] calldata signatures) external;
 
-    /// @notice Publishes the median of a round that has its quorum and either every committed result, or is over. Anyone.
-    /// The lower one of two middle values is the median.
+    /// @notice Ends rounds that have a result for every draw, or whose window is over: publishes the median where there is a
+    /// quorum, and frees what they took. Where more than half found the node absent, its heartbeats in the window are
+    /// challenged. Anyone. The lower one of two middle values is the median.
     function finalize(uint64[] calldata roundIds) external;
 
     function isMeasureKeeper(address account) external view returns (bool);
     function quorum() external view returns (uint8);
+    function draws() external view returns (uint8);
     function leadSeconds() external view returns (uint40);
     function windowSeconds() external view returns (uint40);
 
     /// @notice How long a median holds after it is published.
     function ttlSeconds() external view returns (uint40);
-    function measurerOf(uint32 measurerId) external view returns (address key, address wallet, bytes2 region);
+
+    /// @notice How many measurers can be drawn.
+    function admittedCount() external view returns (uint256);
+    function measurerIdOf(address key) external view returns (uint32);
+    function measurerOf(uint32 measurerId)
+        external
+        view
+        returns (address key, address wallet, bytes2 region, bool isAdmitted);
+
+    /// @notice A round that is under way; zeros for any other.
     function roundOf(uint64 roundId)
         external
         view
-        returns (
-            uint32 nodeId,
-            uint40 opensAt,
-            uint40 closesAt,
-            uint8 commitments,
-            uint8 submissions,
-            bool finalized
-        );
-    function measurerIdOf(address key) external view returns (uint32);
+        returns (uint32 nodeId, uint40 opensAt, uint40 closesAt, uint40 drawBlock, uint8 submissions, bytes32 draws_);
+
+    /// @notice Whom a salt draws in a round; zero for nobody, or while the deciding block is not there.
+    function drawnBy(uint64 roundId, bytes32 salt) external view returns (uint32 measurerId);
     function latestOf(uint32 nodeId) external view returns (Measurement memory median, uint40 expiresAt);
 }

@@ -3,18 +3,21 @@ pragma solidity 0.8.37;
 
 import {IMeasure} from "../interfaces/IMeasure.sol";
 
-/// @title Measurements in 176 bits, and their medians
-/// @dev | downMbps 32 | upMbps 32 | latencyTenthMs 32 | portsReachable 16 | diskFreeGib 32 | diskWriteMibps 32 |.
+/// @title Measurements in 184 bits, and their medians
+/// @dev | absent 8 | downMbps 32 | upMbps 32 | latencyTenthMs 32 | portsReachable 16 | diskFreeGib 32 | diskWriteMibps 32 |.
 library Measurements {
-    function pack(IMeasure.Measurement calldata result) internal pure returns (uint176) {
-        return (uint176(result.downMbps) << 144) | (uint176(result.upMbps) << 112)
-            | (uint176(result.latencyTenthMs) << 80) | (uint176(result.portsReachable) << 64)
-            | (uint176(result.diskFreeGib) << 32) | result.diskWriteMibps;
+    uint184 private constant ABSENT = 1 << 176;
+
+    function pack(IMeasure.Measurement calldata result) internal pure returns (uint184) {
+        return (result.absent ? ABSENT : 0) | (uint184(result.downMbps) << 144) | (uint184(result.upMbps) << 112)
+            | (uint184(result.latencyTenthMs) << 80) | (uint184(result.portsReachable) << 64)
+            | (uint184(result.diskFreeGib) << 32) | result.diskWriteMibps;
     }
 
-    function unpack(uint176 packed) internal pure returns (IMeasure.Measurement memory) {
+    function unpack(uint184 packed) internal pure returns (IMeasure.Measurement memory) {
         // Each cast cuts exactly its field.
         return IMeasure.Measurement({
+            absent: isAbsent(packed),
             downMbps: uint32(packed >> 144),
             upMbps: uint32(packed >> 112),
             latencyTenthMs: uint32(packed >> 80),
@@ -24,19 +27,31 @@ library Measurements {
         });
     }
 
+    function isAbsent(uint184 packed) internal pure returns (bool) {
+        return packed >= ABSENT;
+    }
+
+    /// @notice Whether it is only one of the two: absent, or measured.
+    function isAbsentOrMeasured(uint184 packed) internal pure returns (bool) {
+        return packed <= ABSENT;
+    }
+
     /// @notice The median of each field. An even count takes the lower of its middle two, so that the median is a value
-    /// somebody measured.
-    function median(uint176[] memory results) internal pure returns (uint176) {
+    /// somebody measured, and absence takes more than half.
+    function median(uint184[] memory results) internal pure returns (uint184) {
+        uint184 absent = _medianAt(results, 176, 1);
+        // Some of those who found it absent may stand beside others' figures: those are no median of what is there.
+        if (absent != 0) return absent;
         return _medianAt(results, 144, type(uint32).max) | _medianAt(results, 112, type(uint32).max)
             | _medianAt(results, 80, type(uint32).max) | _medianAt(results, 64, type(uint16).max)
             | _medianAt(results, 32, type(uint32).max) | _medianAt(results, 0, type(uint32).max);
     }
 
     /// @dev Of at most a handful, so sorted by insertion.
-    function _medianAt(uint176[] memory results, uint8 shift, uint176 mask) private pure returns (uint176) {
-        uint176[] memory sorted = new uint176[](results.length);
+    function _medianAt(uint184[] memory results, uint8 shift, uint184 mask) private pure returns (uint184) {
+        uint184[] memory sorted = new uint184[](results.length);
         for (uint256 i; i < results.length; ++i) {
-            uint176 value = (results[i] >> shift) & mask;
+            uint184 value = (results[i] >> shift) & mask;
             uint256 place = i;
             for (; place != 0 && sorted[place - 1] > value; --place) {
                 sorted[place] = sorted[place - 1];

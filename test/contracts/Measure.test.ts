@@ -1,211 +1,197 @@
 import { expect } from "chai";
-import { encodeAbiParameters, type Hex, keccak256, parseEventLogs } from "viem";
-import { measureAbi } from "../../services/shared/chain/generated/abi.ts";
-import { domainOf, measurerRegistrationTypes, revealTypes } from "../../services/shared/chain/typedData.ts";
+import { parseEventLogs, zeroHash } from "viem";
+import { computeNodeAbi, measureAbi } from "../../services/shared/chain/generated/abi.ts";
 import { noteGas, printGas } from "./support/gas.ts";
-import { keyOf, later, type MarketFixture } from "./support/market.ts";
-import { bindWallet } from "./support/nodes.ts";
-import { expectRefused, expectRevert, refusalsOf, zeroAddress } from "./support/refusals.ts";
-import { loadPartner } from "./support/workspaces.ts";
+import type { MarketFixture } from "./support/market.ts";
+import {
+  absent,
+  addMeasurer,
+  type Drawn,
+  finalize,
+  loadMeasure,
+  type Round,
+  requestDrawing,
+  requestRound,
+  result,
+  reveal,
+} from "./support/measure.ts";
+import { expectRefused, refusalsOf } from "./support/refusals.ts";
 
-const result = {
-  downMbps: 940,
-  upMbps: 910,
-  latencyTenthMs: 12,
-  portsReachable: 3,
-  diskFreeGib: 800,
-  diskWriteMibps: 1_200,
-};
-const salt = keccak256("0x5a");
-
-async function addMeasurer(market: MarketFixture, name: string, wallet: Hex = zeroAddress) {
-  const message = { key: keyOf(name).address, wallet, region: "0x4445" as Hex, deadline: later };
-  const signature = await keyOf(name).signTypedData({
-    domain: domainOf(market.deployment, "Measure"),
-    types: measurerRegistrationTypes,
-    primaryType: "MeasurerRegistration",
-    message,
-  });
-  return market.mined(market.measure.write.registerMeasurerBatch([[message], [signature]]));
-}
-
-function commitmentOf(roundId: bigint, measurerId: number, port = 4_000): Hex {
-  return keccak256(
-    encodeAbiParameters(
-      [{ type: "uint64" }, { type: "uint32" }, { type: "uint16" }, { type: "bytes32" }],
-      [roundId, measurerId, port, salt],
-    ),
+/** The first draw of each measurer that was drawn, by its id. */
+function firstDraws(round: Round): Drawn[] {
+  return round.drawn.filter(
+    (one, place) => place === round.drawn.findIndex((d) => d.measurerId === one.measurerId),
   );
 }
 
-async function request(market: MarketFixture, nodeId = 1) {
-  const receipt = await market.mined(
-    market.measure.write.request([[nodeId]], { account: market.people.keeper }),
-  );
-  const [log] = parseEventLogs({ abi: measureAbi, logs: receipt.logs, eventName: "MeasureRequested" });
-  if (log === undefined) throw new Error("No round was announced.");
-  return log.args;
+/** Measurers m1 to m6 and a round in which `count` of them are drawn. */
+async function roundOfMany(market: MarketFixture, count: number) {
+  for (let id = 1; id <= 6; id += 1) await addMeasurer(market, `m${id}`);
+  const round = await requestDrawing(market, count);
+  return { round, drawn: firstDraws(round).slice(0, count) };
 }
 
-async function commit(market: MarketFixture, roundId: bigint, ...measurerIds: number[]) {
-  const commits = measurerIds.map((id) => ({ roundId, commitment: commitmentOf(roundId, id) }));
-  return market.mined(market.measure.write.commitBatch([commits], { account: market.people.keeper }));
-}
-
-async function reveal(
-  market: MarketFixture,
-  name: string,
-  roundId: bigint,
-  measurerId: number,
-  changes: object = {},
-) {
-  const message = { roundId, measurerId, port: 4_000, salt, result, deadline: later, ...changes };
-  const signature = await keyOf(name).signTypedData({
-    domain: domainOf(market.deployment, "Measure"),
-    types: revealTypes,
-    primaryType: "Reveal",
-    message,
-  });
-  return market.mined(market.measure.write.revealBatch([[message], [signature]]));
-}
-
-const finalize = (market: MarketFixture, roundId: bigint) =>
-  market.mined(market.measure.write.finalize([[roundId]]));
-
-describe("Measure", () => {
+describe("Measure: rounds", () => {
   after(printGas);
 
-  it("registers a measurer's key once", async () => {
-    const market = await loadPartner();
+  it("announces a window, and publishes what was revealed in it", async () => {
+    const market = await loadMeasure();
     await addMeasurer(market, "m");
-    expect(await market.measure.read.measurerIdOf([keyOf("m").address])).to.equal(1);
-    expectRefused(await addMeasurer(market, "m"), "MeasurerKeyTaken", { measurerId: 1 });
-  });
-
-  it("announces a window, binds the draw before it, and publishes what was revealed in it", async () => {
-    const market = await loadPartner();
-    await addMeasurer(market, "m");
-    const { roundId, opensAt, closesAt } = await request(market);
-    expect([opensAt, closesAt - opensAt]).to.deep.equal([(await market.time.latest()) + 10, 300]);
-    expect(refusalsOf(await commit(market, roundId, 1))).to.deep.equal([]);
-    expectRefused(await reveal(market, "m", roundId, 1), "MeasureRoundNotOpen", { roundId, opensAt });
+    const round = await requestRound(market);
+    const requestedAt = Number(
+      (await market.client.getBlock({ blockNumber: BigInt(round.drawBlock) - 1n })).timestamp,
+    );
+    const { roundId, opensAt, closesAt, drawn, root } = round;
+    const [first] = drawn as [Drawn];
+    expect([opensAt - requestedAt, closesAt - opensAt]).to.deep.equal([10, 300]);
+    expect(await market.measure.read.roundOf([roundId])).to.deep.equal([
+      ...[1, opensAt, closesAt, round.drawBlock, 0, root],
+    ]);
+    expectRefused(await reveal(market, "m", round, first), "MeasureRoundNotOpen", { roundId, from: opensAt });
     await market.time.increaseTo(opensAt);
-    expectRefused(await commit(market, roundId, 2), "MeasureCommitLate", { roundId, opensAt });
     expectRefused(await finalize(market, roundId), "MeasureRoundOpen", { closesAt });
-    const revealed = await reveal(market, "m", roundId, 1);
+    const revealed = await reveal(market, "m", round, first);
     expect(refusalsOf(revealed)).to.deep.equal([]);
     noteGas("a measurement revealed", revealed);
     const receipt = await finalize(market, roundId);
     noteGas("a round finalized", receipt);
     const expiresAt = (await market.time.latest()) + 86_400;
     expect(await market.measure.read.latestOf([1])).to.deep.equal([result, expiresAt]);
-    expectRefused(await finalize(market, roundId), "MeasureRoundFinalized", { roundId });
+    expectRefused(await finalize(market, roundId), "MeasureRoundOver", { roundId });
+    expectRefused(await reveal(market, "m", round, first), "MeasureRoundOver", { roundId });
+    expectRefused(await finalize(market, 99n), "MeasureRoundUnknown", { roundId: 99n });
   });
 
-  it("publishes the median of each field", async () => {
-    const market = await loadPartner();
-    const names = ["m1", "m2", "m3", "m4", "m5"];
-    for (const name of names) await addMeasurer(market, name);
-    const { roundId, opensAt } = await request(market);
-    await commit(market, roundId, 1, 2, 3, 4, 5);
-    await market.time.increaseTo(opensAt);
-    const downs = [500, 100, 900, 300, 700];
-    const ports = [1, 5, 2, 4, 3];
-    for (const [place, name] of names.entries()) {
+  it("publishes the median of each field, of no fewer than were drawn while the window is open", async () => {
+    const market = await loadMeasure("three");
+    const { round, drawn } = await roundOfMany(market, 3);
+    await market.time.increaseTo(round.opensAt);
+    const downs = [500, 100, 900];
+    const ports = [3, 5, 2];
+    for (const [place, draw] of drawn.entries()) {
       const measured = { ...result, downMbps: downs[place] ?? 0, portsReachable: ports[place] ?? 0 };
-      await reveal(market, name, roundId, place + 1, { result: measured });
-      if (place === 3) {
-        // Not even one who has the quorum can leave out a result that is still to come.
-        expectRefused(await finalize(market, roundId), "MeasureRoundOpen", { roundId });
-      }
+      expect(
+        refusalsOf(await reveal(market, `m${draw.measurerId}`, round, draw, { result: measured })),
+      ).to.deep.equal([]);
     }
-    await finalize(market, roundId);
+    // Not even who has the quorum can leave out a result that may still come.
+    expectRefused(await finalize(market, round.roundId), "MeasureRoundOpen", { roundId: round.roundId });
+    await market.time.increaseTo(round.closesAt + 1);
+    await finalize(market, round.roundId);
     const [median] = await market.measure.read.latestOf([1]);
     expect(median).to.deep.equal({ ...result, downMbps: 500, portsReachable: 3 });
   });
 
-  it("goes on without those who never revealed once the window is over, but not below its quorum", async () => {
-    const market = await loadPartner();
-    await addMeasurer(market, "m1");
-    const lonely = await request(market);
-    const empty = await request(market);
-    await commit(market, lonely.roundId, 1, 2);
-    await market.time.increaseTo(lonely.opensAt + 5);
-    await reveal(market, "m1", lonely.roundId, 1);
+  it("ends a round without its quorum cleanly, and keeps nothing of it", async () => {
+    const market = await loadMeasure("three");
+    const { round, drawn } = await roundOfMany(market, 2);
+    await market.time.increaseTo(round.opensAt);
+    for (const draw of drawn) await reveal(market, `m${draw.measurerId}`, round, draw);
+    const empty = await requestRound(market, 2, "nobody reveals");
     await market.time.increaseTo(empty.closesAt + 1);
-    expect(refusalsOf(await finalize(market, lonely.roundId))).to.deep.equal([]);
-    expectRefused(await finalize(market, empty.roundId), "MeasureQuorumMissing", {
-      submissions: 0,
-      quorum: 1,
-    });
-  });
-
-  it("refuses a result that was not drawn, twice, altered, late, or of a measurer that is unknown", async () => {
-    const market = await loadPartner();
-    await addMeasurer(market, "m");
-    await addMeasurer(market, "other");
-    const { roundId, opensAt, closesAt } = await request(market);
-    await commit(market, roundId, 1, 9);
-    await market.time.increaseTo(opensAt);
-    expectRefused(await reveal(market, "other", roundId, 2), "MeasureCommitmentUnknown", { roundId });
-    expectRefused(await reveal(market, "m", roundId, 1, { port: 1 }), "MeasureCommitmentUnknown");
-    expectRefused(await reveal(market, "other", roundId, 1), "SignatureInvalid", {
-      signer: keyOf("m").address,
-    });
-    expectRefused(await reveal(market, "m", roundId, 9), "MeasurerUnknown", { measurerId: 9 });
-    expectRefused(await reveal(market, "m", 99n, 1), "MeasureRoundUnknown", { roundId: 99n });
-    await reveal(market, "m", roundId, 1);
-    expectRefused(await reveal(market, "m", roundId, 1), "MeasureSubmittedAlready", { measurerId: 1 });
-    await market.time.increaseTo(closesAt + 1);
-    expectRefused(await reveal(market, "m", roundId, 9), "MeasureRoundClosed", { closesAt });
-  });
-
-  it("never lets an operator measure its own node", async () => {
-    const market = await loadPartner();
-    const { nodes } = market;
-    await addMeasurer(market, "node one");
-    await addMeasurer(market, "paid to the node", nodes.first.key.address);
-    await addMeasurer(market, "paid to its wallet", keyOf("wallet").address);
-    await bindWallet(market, nodes.first, keyOf("wallet").address);
-    const { roundId, opensAt } = await request(market);
-    await commit(market, roundId, 1, 2, 3);
-    await market.time.increaseTo(opensAt);
-    for (const [name, measurerId] of [
-      ["node one", 1],
-      ["paid to the node", 2],
-      ["paid to its wallet", 3],
-    ] as const) {
-      const receipt = await reveal(market, name, roundId, measurerId);
-      expectRefused(receipt, "MeasureOwnNode", { measurerId, nodeId: 1 });
-    }
-  });
-
-  it("bounds the draws of a round, and takes a draw once", async () => {
-    const market = await loadPartner();
-    const { roundId } = await request(market);
-    expectRefused(await commit(market, roundId, 1, 1), "MeasureCommitmentTaken", { roundId });
-  });
-
-  it("refuses the ninth draw of a round", async () => {
-    const market = await loadPartner();
-    const { roundId } = await request(market);
-    const receipt = await commit(market, roundId, 1, 2, 3, 4, 5, 6, 7, 8, 9);
-    expect(refusalsOf(receipt)).to.deep.equal([
-      { index: 8, name: "MeasureCommitmentFull", args: { roundId, limit: 8n } },
+    const receipt = await finalize(market, round.roundId, empty.roundId);
+    const logs = parseEventLogs({ abi: measureAbi, eventName: "MeasureFailed", logs: receipt.logs });
+    expect(logs.map(({ args }) => args)).to.deep.equal([
+      { roundId: round.roundId, nodeId: 1, submissions: 2 },
+      { roundId: empty.roundId, nodeId: 2, submissions: 0 },
     ]);
+    for (const { roundId } of [round, empty]) {
+      expect(await market.measure.read.roundOf([roundId])).to.deep.equal([0, 0, 0, 0, 0, zeroHash]);
+    }
+    expect((await market.measure.read.latestOf([1]))[1]).to.equal(0);
+    expectRefused(await finalize(market, round.roundId), "MeasureRoundOver", { roundId: round.roundId });
   });
 
-  it("is asked for by keepers, of nodes there are", async () => {
-    const market = await loadPartner();
-    const { measure, people, mined } = market;
-    await expectRevert(measure.write.request([[1]], { account: people.outsider }), "CallerNotMeasureKeeper", {
-      caller: people.outsider,
+  it("has one round of a node at a time, so that nobody asks until the draw suits", async () => {
+    const market = await loadMeasure();
+    await addMeasurer(market, "m");
+    const round = await requestRound(market);
+    const again = () =>
+      market.mined(
+        market.measure.write.request([[{ nodeId: 1, draws: round.root }]], { account: market.people.keeper }),
+      );
+    expectRefused(await again(), "MeasureNodeBusy", { nodeId: 1, until: round.closesAt });
+    await market.time.increaseTo(round.opensAt);
+    await reveal(market, "m", round, round.drawn[0] as Drawn);
+    await finalize(market, round.roundId);
+    const second = await requestRound(market, 1, "second");
+    // A round that nobody ends does not stand in the way of the next one, nor that one's end in the way of a third.
+    await market.time.increaseTo(second.closesAt + 1);
+    const third = await requestRound(market, 1, "third");
+    await finalize(market, second.roundId);
+    expectRefused(await again(), "MeasureNodeBusy", { nodeId: 1, until: third.closesAt });
+  });
+});
+
+describe("Measure: absence", () => {
+  it("found by more than half clears the slots that lie in the window", async () => {
+    const market = await loadMeasure("three");
+    const { round, drawn } = await roundOfMany(market, 3);
+    const { roundId, opensAt, closesAt } = round;
+    await market.time.increaseTo(opensAt);
+    const [one, two, three] = drawn as [Drawn, Drawn, Drawn];
+    const early = await reveal(market, `m${one.measurerId}`, round, one, { result: absent });
+    expectRefused(early, "MeasureRoundNotOpen", { from: closesAt - 75 });
+    await reveal(market, `m${one.measurerId}`, round, one);
+    await market.time.increaseTo(closesAt - 75);
+    for (const draw of [two, three]) {
+      const receipt = await reveal(market, `m${draw.measurerId}`, round, draw, { result: absent });
+      expect(refusalsOf(receipt)).to.deep.equal([]);
+    }
+    await market.time.increaseTo(closesAt + 1);
+    const receipt = await finalize(market, roundId);
+    const [log] = parseEventLogs({
+      abi: computeNodeAbi,
+      eventName: "PresenceChallenged",
+      logs: receipt.logs,
     });
-    await expectRevert(
-      measure.write.commitBatch([[]], { account: people.outsider }),
-      "CallerNotMeasureKeeper",
-    );
-    const receipt = await mined(measure.write.request([[7]], { account: people.keeper }));
-    expectRefused(receipt, "MeasureNodeUnknown", { nodeId: 7 });
+    expect(log?.args).to.deep.equal({
+      nodeId: 1,
+      firstSlot: BigInt(Math.ceil(opensAt / 60)),
+      lastSlot: BigInt(Math.floor(closesAt / 60) - 1),
+    });
+    expect((await market.measure.read.latestOf([1]))[0]).to.deep.equal(absent);
+  });
+
+  it("found by half or fewer is no absence", async () => {
+    const market = await loadMeasure("three");
+    const { round, drawn } = await roundOfMany(market, 4);
+    await market.time.increaseTo(round.closesAt - 75);
+    for (const [place, draw] of drawn.entries()) {
+      await reveal(market, `m${draw.measurerId}`, round, draw, place < 2 ? { result: absent } : {});
+    }
+    await market.time.increaseTo(round.closesAt + 1);
+    const receipt = await finalize(market, round.roundId);
+    expect(
+      parseEventLogs({ abi: computeNodeAbi, eventName: "PresenceChallenged", logs: receipt.logs }),
+    ).to.deep.equal([]);
+    expect((await market.measure.read.latestOf([1]))[0].absent).to.equal(false);
+  });
+
+  it("has no figures beside it", async () => {
+    const market = await loadMeasure();
+    await addMeasurer(market, "m");
+    const round = await requestRound(market);
+    await market.time.increaseTo(round.closesAt - 75);
+    const receipt = await reveal(market, "m", round, round.drawn[0] as Drawn, {
+      result: { ...result, absent: true },
+    });
+    expectRefused(receipt, "MeasureResultInvalid", { measurerId: 1 });
+  });
+
+  it("told when its slots cannot be put right any more clears nothing", async () => {
+    const market = await loadMeasure();
+    await addMeasurer(market, "m");
+    const round = await requestRound(market);
+    await market.time.increaseTo(round.closesAt - 75);
+    await reveal(market, "m", round, round.drawn[0] as Drawn, { result: absent });
+    await market.time.increase(2 * 3_600);
+    const receipt = await finalize(market, round.roundId);
+    expect(
+      parseEventLogs({ abi: computeNodeAbi, eventName: "PresenceChallenged", logs: receipt.logs }),
+    ).to.deep.equal([]);
+    expect(
+      parseEventLogs({ abi: measureAbi, eventName: "MeasureFinalized", logs: receipt.logs }),
+    ).to.have.length(1);
   });
 });

@@ -50,6 +50,7 @@ const nodeSpec = z.strictObject({
   total: resources,
 });
 const measurement = z.strictObject({
+  absent: z.boolean(),
   downMbps: small(32),
   upMbps: small(32),
   latencyTenthMs: small(32),
@@ -157,8 +158,10 @@ export const relayKinds = {
     message: z.strictObject({
       roundId: big(64),
       measurerId: small(32),
+      draw: small(8),
       port: small(16),
       salt: bytes(32),
+      proof: z.tuple([bytes(32), bytes(32), bytes(32)]),
       result: measurement,
       deadline: big(64),
     }),

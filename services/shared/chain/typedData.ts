@@ -100,12 +100,15 @@ export const revealTypes = {
   Reveal: [
     { name: "roundId", type: "uint64" },
     { name: "measurerId", type: "uint32" },
+    { name: "draw", type: "uint8" },
     { name: "port", type: "uint16" },
     { name: "salt", type: "bytes32" },
+    { name: "proof", type: "bytes32[3]" },
     { name: "result", type: "Measurement" },
     { name: "deadline", type: "uint64" },
   ],
   Measurement: [
+    { name: "absent", type: "bool" },
     { name: "downMbps", type: "uint32" },
     { name: "upMbps", type: "uint32" },
     { name: "latencyTenthMs", type: "uint32" },

@@ -1,6 +1,7 @@
 import { getAddress, getContract, keccak256, parseEther, type TransactionReceipt, toBytes } from "viem";
 import { type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
 import { deployNgpu } from "../../../contracts/ignition/deploy.ts";
+import type { NgpuParametersInput } from "../../../contracts/ignition/parameters.ts";
 import {
   computeNodeAbi,
   dockerContractAbi,
@@ -37,7 +38,7 @@ const periods = {
 };
 
 /** Every contract deployed as a real deployment does it, and someone in each role. */
-export async function marketFixture() {
+export async function marketFixture(changes: Partial<NgpuParametersInput> = {}) {
   const connection = await opChain();
   const wallets = await connection.viem.getWalletClients();
   const accounts = wallets.map((wallet) => getAddress(wallet.account.address));
@@ -72,6 +73,8 @@ export async function marketFixture() {
       measureKeepers: [keeper],
       poster,
       quorum: 1,
+      openMeasurers: true,
+      ...changes,
       emissionPerEpoch: parseEther("1000"),
       cap: parseEther("1000000"),
       genesisSupply: parseEther("100000"),
@@ -105,8 +108,10 @@ export async function marketFixture() {
 /** A deadline that no test reaches. */
 export const later = 2n ** 63n;
 
+const plain = () => marketFixture();
+
 /** The fixture, from its snapshot after the first time. */
-export async function loadMarket(): Promise<MarketFixture> {
+export async function loadMarket(fixture: () => Promise<MarketFixture> = plain): Promise<MarketFixture> {
   const { networkHelpers } = await opChain();
-  return networkHelpers.loadFixture(marketFixture);
+  return networkHelpers.loadFixture(fixture);
 }

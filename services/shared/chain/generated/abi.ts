@@ -5579,6 +5579,16 @@ export const measureAbi = [
             "type": "uint8"
           },
           {
+            "internalType": "uint8",
+            "name": "draws",
+            "type": "uint8"
+          },
+          {
+            "internalType": "bool",
+            "name": "openToAll",
+            "type": "bool"
+          },
+          {
             "internalType": "uint40",
             "name": "leadSeconds",
             "type": "uint40"
@@ -5594,7 +5604,7 @@ export const measureAbi = [
             "type": "uint40"
           }
         ],
-        "internalType": "struct Measure.Settings",
+        "internalType": "struct IMeasure.Settings",
         "name": "settings",
         "type": "tuple"
       }
@@ -5734,60 +5744,28 @@ export const measureAbi = [
         "type": "uint64"
       },
       {
+        "internalType": "uint8",
+        "name": "draw",
+        "type": "uint8"
+      }
+    ],
+    "name": "MeasureDrawUnknown",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      },
+      {
         "internalType": "uint40",
-        "name": "opensAt",
+        "name": "until",
         "type": "uint40"
       }
     ],
-    "name": "MeasureCommitLate",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint64",
-        "name": "roundId",
-        "type": "uint64"
-      },
-      {
-        "internalType": "uint256",
-        "name": "limit",
-        "type": "uint256"
-      }
-    ],
-    "name": "MeasureCommitmentFull",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint64",
-        "name": "roundId",
-        "type": "uint64"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "commitment",
-        "type": "bytes32"
-      }
-    ],
-    "name": "MeasureCommitmentTaken",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint64",
-        "name": "roundId",
-        "type": "uint64"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "commitment",
-        "type": "bytes32"
-      }
-    ],
-    "name": "MeasureCommitmentUnknown",
+    "name": "MeasureNodeBusy",
     "type": "error"
   },
   {
@@ -5825,6 +5803,11 @@ export const measureAbi = [
         "type": "uint8"
       },
       {
+        "internalType": "uint8",
+        "name": "draws",
+        "type": "uint8"
+      },
+      {
         "internalType": "uint256",
         "name": "limit",
         "type": "uint256"
@@ -5841,17 +5824,12 @@ export const measureAbi = [
         "type": "uint64"
       },
       {
-        "internalType": "uint8",
-        "name": "submissions",
-        "type": "uint8"
-      },
-      {
-        "internalType": "uint8",
-        "name": "quorum",
-        "type": "uint8"
+        "internalType": "uint32",
+        "name": "measurerId",
+        "type": "uint32"
       }
     ],
-    "name": "MeasureQuorumMissing",
+    "name": "MeasureResultInvalid",
     "type": "error"
   },
   {
@@ -5876,21 +5854,10 @@ export const measureAbi = [
         "internalType": "uint64",
         "name": "roundId",
         "type": "uint64"
-      }
-    ],
-    "name": "MeasureRoundFinalized",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint64",
-        "name": "roundId",
-        "type": "uint64"
       },
       {
         "internalType": "uint40",
-        "name": "opensAt",
+        "name": "from",
         "type": "uint40"
       }
     ],
@@ -5921,7 +5888,34 @@ export const measureAbi = [
         "type": "uint64"
       }
     ],
+    "name": "MeasureRoundOver",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "roundId",
+        "type": "uint64"
+      }
+    ],
     "name": "MeasureRoundUnknown",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "roundId",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint40",
+        "name": "drawBlock",
+        "type": "uint40"
+      }
+    ],
+    "name": "MeasureSeedMissing",
     "type": "error"
   },
   {
@@ -5943,6 +5937,22 @@ export const measureAbi = [
   {
     "inputs": [
       {
+        "internalType": "uint32",
+        "name": "measurerId",
+        "type": "uint32"
+      },
+      {
+        "internalType": "bool",
+        "name": "admitted",
+        "type": "bool"
+      }
+    ],
+    "name": "MeasurerAdmittedAlready",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "address",
         "name": "key",
         "type": "address"
@@ -5954,6 +5964,27 @@ export const measureAbi = [
       }
     ],
     "name": "MeasurerKeyTaken",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "roundId",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint32",
+        "name": "measurerId",
+        "type": "uint32"
+      },
+      {
+        "internalType": "uint32",
+        "name": "drawn",
+        "type": "uint32"
+      }
+    ],
+    "name": "MeasurerNotDrawn",
     "type": "error"
   },
   {
@@ -6139,13 +6170,19 @@ export const measureAbi = [
         "type": "uint64"
       },
       {
+        "indexed": true,
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      },
+      {
         "indexed": false,
-        "internalType": "bytes32",
-        "name": "commitment",
-        "type": "bytes32"
+        "internalType": "uint8",
+        "name": "submissions",
+        "type": "uint8"
       }
     ],
-    "name": "MeasureCommitted",
+    "name": "MeasureFailed",
     "type": "event"
   },
   {
@@ -6171,6 +6208,11 @@ export const measureAbi = [
       },
       {
         "components": [
+          {
+            "internalType": "bool",
+            "name": "absent",
+            "type": "bool"
+          },
           {
             "internalType": "uint32",
             "name": "downMbps",
@@ -6262,6 +6304,18 @@ export const measureAbi = [
         "internalType": "uint40",
         "name": "closesAt",
         "type": "uint40"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint40",
+        "name": "drawBlock",
+        "type": "uint40"
+      },
+      {
+        "indexed": false,
+        "internalType": "bytes32",
+        "name": "draws",
+        "type": "bytes32"
       }
     ],
     "name": "MeasureRequested",
@@ -6296,6 +6350,11 @@ export const measureAbi = [
       },
       {
         "components": [
+          {
+            "internalType": "bool",
+            "name": "absent",
+            "type": "bool"
+          },
           {
             "internalType": "uint32",
             "name": "downMbps",
@@ -6346,6 +6405,25 @@ export const measureAbi = [
         "type": "uint32"
       },
       {
+        "indexed": false,
+        "internalType": "bool",
+        "name": "admitted",
+        "type": "bool"
+      }
+    ],
+    "name": "MeasurerAdmissionSet",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "uint32",
+        "name": "measurerId",
+        "type": "uint32"
+      },
+      {
         "indexed": true,
         "internalType": "address",
         "name": "key",
@@ -6369,6 +6447,19 @@ export const measureAbi = [
   },
   {
     "inputs": [],
+    "name": "admittedCount",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
     "name": "authority",
     "outputs": [
       {
@@ -6383,26 +6474,38 @@ export const measureAbi = [
   {
     "inputs": [
       {
-        "components": [
-          {
-            "internalType": "uint64",
-            "name": "roundId",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "commitment",
-            "type": "bytes32"
-          }
-        ],
-        "internalType": "struct IMeasure.Commit[]",
-        "name": "commits",
-        "type": "tuple[]"
+        "internalType": "uint64",
+        "name": "roundId",
+        "type": "uint64"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "salt",
+        "type": "bytes32"
       }
     ],
-    "name": "commitBatch",
-    "outputs": [],
-    "stateMutability": "nonpayable",
+    "name": "drawnBy",
+    "outputs": [
+      {
+        "internalType": "uint32",
+        "name": "measurerId",
+        "type": "uint32"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "draws",
+    "outputs": [
+      {
+        "internalType": "uint8",
+        "name": "",
+        "type": "uint8"
+      }
+    ],
+    "stateMutability": "view",
     "type": "function"
   },
   {
@@ -6538,6 +6641,11 @@ export const measureAbi = [
       {
         "components": [
           {
+            "internalType": "bool",
+            "name": "absent",
+            "type": "bool"
+          },
+          {
             "internalType": "uint32",
             "name": "downMbps",
             "type": "uint32"
@@ -6637,6 +6745,11 @@ export const measureAbi = [
         "internalType": "bytes2",
         "name": "region",
         "type": "bytes2"
+      },
+      {
+        "internalType": "bool",
+        "name": "isAdmitted",
+        "type": "bool"
       }
     ],
     "stateMutability": "view",
@@ -6730,9 +6843,21 @@ export const measureAbi = [
   {
     "inputs": [
       {
-        "internalType": "uint32[]",
-        "name": "nodeIds",
-        "type": "uint32[]"
+        "components": [
+          {
+            "internalType": "uint32",
+            "name": "nodeId",
+            "type": "uint32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "draws",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct IMeasure.Request[]",
+        "name": "requests",
+        "type": "tuple[]"
       }
     ],
     "name": "request",
@@ -6755,6 +6880,11 @@ export const measureAbi = [
             "type": "uint32"
           },
           {
+            "internalType": "uint8",
+            "name": "draw",
+            "type": "uint8"
+          },
+          {
             "internalType": "uint16",
             "name": "port",
             "type": "uint16"
@@ -6765,7 +6895,17 @@ export const measureAbi = [
             "type": "bytes32"
           },
           {
+            "internalType": "bytes32[3]",
+            "name": "proof",
+            "type": "bytes32[3]"
+          },
+          {
             "components": [
+              {
+                "internalType": "bool",
+                "name": "absent",
+                "type": "bool"
+              },
               {
                 "internalType": "uint32",
                 "name": "downMbps",
@@ -6848,9 +6988,9 @@ export const measureAbi = [
         "type": "uint40"
       },
       {
-        "internalType": "uint8",
-        "name": "commitments",
-        "type": "uint8"
+        "internalType": "uint40",
+        "name": "drawBlock",
+        "type": "uint40"
       },
       {
         "internalType": "uint8",
@@ -6858,9 +6998,9 @@ export const measureAbi = [
         "type": "uint8"
       },
       {
-        "internalType": "bool",
-        "name": "finalized",
-        "type": "bool"
+        "internalType": "bytes32",
+        "name": "draws_",
+        "type": "bytes32"
       }
     ],
     "stateMutability": "view",
@@ -6893,6 +7033,24 @@ export const measureAbi = [
       }
     ],
     "name": "setMeasureKeeper",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32[]",
+        "name": "measurerIds",
+        "type": "uint32[]"
+      },
+      {
+        "internalType": "bool",
+        "name": "admitted",
+        "type": "bool"
+      }
+    ],
+    "name": "setMeasurersAdmitted",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"

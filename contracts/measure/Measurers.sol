@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IMeasure} from "../interfaces/IMeasure.sol";
+import {MeasureMessages} from "../libraries/MeasureMessages.sol";
+import {MeasureRecords} from "../libraries/MeasureRecords.sol";
+import {MeasureState} from "./MeasureState.sol";
+
+/// @title Who measures, and for whom
+abstract contract Measurers is MeasureState {
+    using MeasureMessages for IMeasure.MeasurerRegistration;
+
+    /// @inheritdoc IMeasure
+    function registerMeasurerBatch(MeasurerRegistration[] calldata registrations, bytes[] calldata signatures)
+        external
+        pausable
+    {
+        uint256 items = _checkLengths(registrations.length, signatures.length);
+        for (uint256 i; i < items; ++i) {
+            _settleItem(i, _register(registrations[i], signatures[i]));
+        }
+    }
+
+    /// @inheritdoc IMeasure
+    function setMeasurersAdmitted(uint32[] calldata measurerIds, bool admitted) external restricted {
+        uint256 items = _checkLength(measurerIds.length);
+        for (uint256 i; i < items; ++i) {
+            _settleItem(i, _setAdmitted(measurerIds[i], admitted));
+        }
+    }
+
+    /// @inheritdoc IMeasure
+    function admittedCount() external view returns (uint256) {
+        return _admitted.length;
+    }
+
+    function _register(MeasurerRegistration calldata message, bytes calldata signature)
+        private
+        returns (bytes memory refusal)
+    {
+        uint32 measurerId = _measurerIds[message.key];
+        if (measurerId != 0) return abi.encodeWithSelector(MeasurerKeyTaken.selector, message.key, measurerId);
+        refusal = _checkSigned(message.key, message.deadline, message.hash(), signature);
+        if (refusal.length != 0) return refusal;
+
+        measurerId = ++_measurerCount;
+        _measurerIds[message.key] = measurerId;
+        _measurers[measurerId] =
+            MeasureRecords.Measurer({key: message.key, region: message.region, place: 0, wallet: message.wallet});
+        emit MeasurerRegistered(measurerId, message.key, message.wallet, message.region);
+        if (_isOpenToAll) _setAdmitted(measurerId, true);
+    }
+
+    function _setAdmitted(uint32 measurerId, bool admitted) private returns (bytes memory refusal) {
+        MeasureRecords.Measurer storage measurer = _measurers[measurerId];
+        if (measurer.key == address(0)) return abi.encodeWithSelector(MeasurerUnknown.selector, measurerId);
+        uint32 place = measurer.place;
+        if ((place != 0) == admitted) {
+            return abi.encodeWithSelector(MeasurerAdmittedAlready.selector, measurerId, admitted);
+        }
+        if (admitted) {
+            _admitted.push(measurerId);
+            measurer.place = uint32(_admitted.length);
+        } else {
+            // The last one takes its place.
+            uint32 last = _admitted[_admitted.length - 1];
+            _admitted[place - 1] = last;
+            _measurers[last].place = place;
+            _admitted.pop();
+            measurer.place = 0;
+        }
+        emit MeasurerAdmissionSet(measurerId, admitted);
+    }
+
+    /// @dev Whether key and wallet of a measurer and of a node lead to one account: themselves, or, where one is the key of another
+    /// node or measurer, the wallet bound to that.
+    function _isOwn(uint32 measurerId, uint32 nodeId) internal view returns (bool) {
+        (address key, address wallet) = (_measurers[measurerId].key, _measurers[measurerId].wallet);
+        (address nodeKey, address payout) = (_computeNode.keyOf(nodeId), _computeNode.payoutOf(nodeId));
+        address[4] memory own = [key, wallet == address(0) ? key : wallet, _operatorOf(key), address(0)];
+        own[3] = _operatorOf(own[1]);
+        address[4] memory others = [nodeKey, payout, _operatorOf(nodeKey), _operatorOf(payout)];
+        for (uint256 i; i < 4; ++i) {
+            for (uint256 j; j < 4; ++j) {
+                if (own[i] == others[j]) return true;
+            }
+        }
+        return false;
+    }
+
+    /// @dev Whether two measurers answer to one operator.
+    function _isSameOperator(uint32 measurerId, uint32 other) internal view returns (bool) {
+        return _operatorOf(_measurers[measurerId].key) == _operatorOf(_measurers[other].key);
+    }
+
+    /// @dev The wallet of the measurer whose key it is, and then of the node whose key that is.
+    function _operatorOf(address account) internal view returns (address) {
+        address wallet = _measurers[_measurerIds[account]].wallet;
+        return _computeNode.operatorOf(wallet == address(0) ? account : wallet);
+    }
+}

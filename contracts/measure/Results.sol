@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IMeasure} from "../interfaces/IMeasure.sol";
+import {MeasureRecords} from "../libraries/MeasureRecords.sol";
+import {Measurements} from "../libraries/Measurements.sol";
+import {Rounds} from "./Rounds.sol";
+
+/// @title How rounds end
+abstract contract Results is Rounds {
+    using Measurements for *;
+
+    /// @inheritdoc IMeasure
+    function finalize(uint64[] calldata roundIds) external pausable {
+        uint256 items = _checkLength(roundIds.length);
+        for (uint256 i; i < items; ++i) {
+            _settleItem(i, _finalize(roundIds[i]));
+        }
+    }
+
+    function _finalize(uint64 roundId) private returns (bytes memory refusal) {
+        MeasureRecords.Round memory round = _rounds[roundId];
+        refusal = _checkUnderWay(roundId, round);
+        if (refusal.length != 0) return refusal;
+        // Whoever calls cannot choose which of the results count.
+        if (block.timestamp <= round.closesAt && round.submissions < _draws) {
+            return abi.encodeWithSelector(MeasureRoundOpen.selector, roundId, round.closesAt);
+        }
+        uint184[] memory results = _takeResults(roundId, round.submissions);
+        delete _rounds[roundId];
+        MeasureRecords.Latest storage latest = _latest[round.nodeId];
+        // Nothing was requested since where this round is the one that is under way.
+        if (latest.openUntil == uint32(round.closesAt)) latest.openUntil = 0;
+        if (results.length < _quorum) {
+            emit MeasureFailed(roundId, round.nodeId, round.submissions);
+            return refusal;
+        }
+        uint184 median = results.median();
+        uint40 expiresAt = uint40(block.timestamp) + _ttlSeconds;
+        (latest.median, latest.expiresAt) = (median, expiresAt);
+        emit MeasureFinalized(roundId, round.nodeId, round.submissions, median.unpack(), expiresAt);
+        if (median.isAbsent()) _challenge(round);
+    }
+
+    function _takeResults(uint64 roundId, uint256 count) private returns (uint184[] memory results) {
+        results = new uint184[](count);
+        for (uint256 i; i < count; ++i) {
+            results[i] = _submissions[roundId][i].result;
+            delete _submissions[roundId][i];
+        }
+    }
+
+    /// @dev The slots that lie wholly in the window. Whoever finalizes later than they can be put right clears nothing.
+    function _challenge(MeasureRecords.Round memory round) private {
+        uint64 first = (uint64(round.opensAt) + _slotSeconds - 1) / _slotSeconds;
+        uint64 end = uint64(round.closesAt) / _slotSeconds;
+        if (first < end) _computeNode.challengePresence(round.nodeId, first, end - 1);
+    }
+}

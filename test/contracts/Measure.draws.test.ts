@@ -1,0 +1,183 @@
+import { expect } from "chai";
+import { keccak256, toBytes } from "viem";
+import { keyOf } from "./support/market.ts";
+import {
+  addMeasurer,
+  type Drawn,
+  finalize,
+  loadMeasure,
+  type Round,
+  requestDrawing,
+  requestRound,
+  result,
+  reveal,
+} from "./support/measure.ts";
+import { bindWallet, type Node } from "./support/nodes.ts";
+import { expectRefused, expectRevert, refusalsOf } from "./support/refusals.ts";
+
+const another = keccak256(toBytes("another salt"));
+
+function drawOf(round: Round, measurerId: number): Drawn {
+  const found = round.drawn.find((draw) => draw.measurerId === measurerId);
+  if (found === undefined) throw new Error(`Measurer ${measurerId} was not drawn.`);
+  return found;
+}
+
+describe("Measure: draws", () => {
+  it("register a measurer's key once", async () => {
+    const market = await loadMeasure();
+    await addMeasurer(market, "m");
+    expect(await market.measure.read.measurerIdOf([keyOf("m").address])).to.equal(1);
+    expectRefused(await addMeasurer(market, "m"), "MeasurerKeyTaken", { measurerId: 1 });
+  });
+
+  it("name nobody before the block that decides", async () => {
+    const market = await loadMeasure();
+    await addMeasurer(market, "m");
+    const round = await requestRound(market);
+    expect(round.drawn.map(({ measurerId }) => measurerId)).to.deep.equal(Array(8).fill(1));
+    const earlier = { blockNumber: BigInt(round.drawBlock) };
+    expect(await market.measure.read.drawnBy([round.roundId, another], earlier)).to.equal(0);
+  });
+
+  it("spread over those who are admitted", async () => {
+    const market = await loadMeasure();
+    for (let id = 1; id <= 4; id += 1) await addMeasurer(market, `m${id}`);
+    const round = await requestDrawing(market, 4);
+    const seen = new Set(round.drawn.map(({ measurerId }) => measurerId));
+    expect([...seen].sort()).to.deep.equal([1, 2, 3, 4]);
+  });
+
+  it("take no salt, port or place that was not committed, and none who was not drawn", async () => {
+    const market = await loadMeasure("three");
+    await addMeasurer(market, "m1");
+    await addMeasurer(market, "m2");
+    const round = await requestDrawing(market, 2);
+    const [one, two] = [drawOf(round, 1), drawOf(round, 2)];
+    await market.time.increaseTo(round.opensAt);
+    const refused = async (drawn: Drawn, changes: object = {}, name = "m1") =>
+      refusalsOf(await reveal(market, name, round, drawn, changes))[0]?.name;
+    expect(await refused(one, { salt: another })).to.equal("MeasureDrawUnknown");
+    expect(await refused(one, { port: 1 })).to.equal("MeasureDrawUnknown");
+    expect(await refused(one, { draw: (one.draw + 1) % 8 })).to.equal("MeasureDrawUnknown");
+    expect(await refused(one, { draw: one.draw + 8 })).to.equal("MeasureDrawUnknown");
+    expect(await refused(two, { measurerId: 1 })).to.equal("MeasurerNotDrawn");
+    expect(await refused(one, { measurerId: 9 })).to.equal("MeasurerNotDrawn");
+    expect(await refused(one, {}, "m2")).to.equal("SignatureInvalid");
+    expect(await refused(one)).to.equal(undefined);
+    expect(await refused(one)).to.equal("MeasureSubmittedAlready");
+    await market.time.increaseTo(round.closesAt + 1);
+    expect(await refused(two, {}, "m2")).to.equal("MeasureRoundClosed");
+  });
+
+  it("beyond those of the deployment count for nothing", async () => {
+    const market = await loadMeasure("one");
+    await addMeasurer(market, "m");
+    const round = await requestRound(market);
+    await market.time.increaseTo(round.opensAt);
+    expectRefused(await reveal(market, "m", round, round.drawn[1] as Drawn), "MeasureDrawUnknown", {
+      draw: 1,
+    });
+  });
+
+  it("need a block of which the chain still knows the hash at the first reveal, and none after", async () => {
+    const market = await loadMeasure("three");
+    for (let id = 1; id <= 4; id += 1) await addMeasurer(market, `m${id}`);
+    const round = await requestDrawing(market, 2);
+    const late = await requestRound(market, 2, "late");
+    const [first, second] = [...new Set(round.drawn.map(({ measurerId }) => measurerId))] as [number, number];
+    await market.time.increaseTo(late.opensAt);
+    await reveal(market, `m${first}`, round, drawOf(round, first));
+    for (let mined = 0; mined < 260; mined += 1)
+      await market.connection.networkHelpers.mine(1, { interval: 0 });
+    expect(refusalsOf(await reveal(market, `m${second}`, round, drawOf(round, second)))).to.deep.equal([]);
+    const drawn = late.drawn[0] as Drawn;
+    expectRefused(await reveal(market, `m${drawn.measurerId}`, late, drawn), "MeasureSeedMissing", {
+      drawBlock: late.drawBlock,
+    });
+    await market.time.increaseTo(late.closesAt + 1);
+    expect(refusalsOf(await finalize(market, late.roundId))).to.deep.equal([]);
+  });
+
+  it("take one result of an operator, however many measurers it has", async () => {
+    const market = await loadMeasure("three");
+    const wallet = keyOf("measurers' wallet").address;
+    await addMeasurer(market, "m1", wallet);
+    await addMeasurer(market, "m2", wallet);
+    const round = await requestDrawing(market, 2);
+    await market.time.increaseTo(round.opensAt);
+    expect(refusalsOf(await reveal(market, "m1", round, drawOf(round, 1)))).to.deep.equal([]);
+    expectRefused(await reveal(market, "m2", round, drawOf(round, 2)), "MeasureSubmittedAlready", {
+      measurerId: 1,
+    });
+  });
+
+  it("never let an operator measure its own node, by whatever key or wallet they are one", async () => {
+    const market = await loadMeasure();
+    const wallet = keyOf("wallet").address;
+    const node = (id: number, name: string): Node => ({ id, key: keyOf(name) });
+    await bindWallet(market, node(1, "node one"), wallet);
+    await bindWallet(market, node(2, "node two"), wallet);
+    const own: [string, `0x${string}` | undefined][] = [
+      ["node one", undefined],
+      ["paid to the node", keyOf("node one").address],
+      ["paid to its wallet", wallet],
+      ["wallet", undefined],
+      // Another node of the same wallet, as the measurer's key or where it is paid.
+      ["node two", undefined],
+      ["paid to the other node", keyOf("node two").address],
+    ];
+    for (const [place, [name, to]] of own.entries()) {
+      // Each by itself: whoever is drawn then is that one.
+      const { networkHelpers } = market.connection;
+      const snapshot = await networkHelpers.takeSnapshot();
+      await addMeasurer(market, name, to);
+      const round = await requestRound(market, 1, `own ${place}`);
+      await market.time.increaseTo(round.opensAt);
+      const receipt = await reveal(market, name, round, round.drawn[0] as Drawn, { result });
+      expectRefused(receipt, "MeasureOwnNode", { measurerId: 1, nodeId: 1 });
+      await snapshot.restore();
+    }
+  });
+
+  it("are for admitted measurers, whom operations names where not everyone is", async () => {
+    const market = await loadMeasure("closed");
+    const { measure, people, mined } = market;
+    await addMeasurer(market, "m1");
+    await addMeasurer(market, "m2");
+    const nobody = await requestRound(market);
+    expect(nobody.drawn.every(({ measurerId }) => measurerId === 0)).to.equal(true);
+    await market.time.increaseTo(nobody.opensAt);
+    const claimed = { ...(nobody.drawn[0] as Drawn), measurerId: 1 };
+    expectRefused(await reveal(market, "m1", nobody, claimed), "MeasurerNotDrawn", { drawn: 0 });
+    await expectRevert(
+      measure.write.setMeasurersAdmitted([[1], true], { account: people.outsider }),
+      "AccessManagedUnauthorized",
+    );
+    const set = (ids: number[], admitted: boolean) =>
+      mined(measure.write.setMeasurersAdmitted([ids, admitted]));
+    const receipt = await set([1, 2, 2, 9], true);
+    expect(refusalsOf(receipt).map(({ index, name }) => [index, name])).to.deep.equal([
+      [2, "MeasurerAdmittedAlready"],
+      [3, "MeasurerUnknown"],
+    ]);
+    await set([1], false);
+    expect(await measure.read.admittedCount()).to.equal(1n);
+    const round = await requestRound(market, 2, "after");
+    expect(new Set(round.drawn.map(({ measurerId }) => measurerId))).to.deep.equal(new Set([2]));
+    // Dismissed while the round was under way.
+    await set([2], false);
+    await market.time.increaseTo(round.opensAt);
+    expectRefused(await reveal(market, "m2", round, round.drawn[0] as Drawn), "MeasurerNotDrawn", {
+      drawn: 0,
+    });
+  });
+
+  it("are asked for by keepers, of nodes there are", async () => {
+    const { measure, people, mined } = await loadMeasure();
+    const ask = (nodeId: number, account: `0x${string}`) =>
+      measure.write.request([[{ nodeId, draws: another }]], { account });
+    await expectRevert(ask(1, people.outsider), "CallerNotMeasureKeeper", { caller: people.outsider });
+    expectRefused(await mined(ask(7, people.keeper)), "MeasureNodeUnknown", { nodeId: 7 });
+  });
+});
