@@ -9,7 +9,6 @@ import { runService, type ServiceContext } from "../../services/shared/lifecycle
 import { createLogger, type Logger } from "../../services/shared/logger.ts";
 import { startLoop } from "../../services/shared/loop.ts";
 import { createRegistry } from "../../services/shared/metrics.ts";
-import type { ServerMessage } from "../../services/shared/wire.ts";
 import type { MeasurerEnv } from "../env.ts";
 import { openIdentity } from "../identity.ts";
 import { openJournalOf } from "../journal/open.ts";
@@ -18,12 +17,8 @@ import { learnNetwork, watchNetwork } from "../network.ts";
 import { createOutbox, deadline } from "../outbox.ts";
 import { startSession } from "../session.ts";
 import { version } from "../version.ts";
-import { measureProbe } from "./measure.ts";
+import { measureRound, type Order } from "./round.ts";
 
-type Order = Extract<ServerMessage, { type: "measure" }>;
-
-/** Most milliseconds of one measurement. */
-const longest = 60_000;
 const retryRefused = 30_000;
 
 /** Runs the measurement node until it is stopped. @throws NgpuError when it cannot be started. */
@@ -64,8 +59,17 @@ async function startMeasurer(
   });
 
   let measurerId = 0;
-  // One at a time: two at once would measure each other.
+  // One at a time: two at once would measure each other. Who only looks whether a node is there waits for nobody.
   let queue = Promise.resolve();
+  const looking = new Set<Promise<void>>();
+  const take = (order: Order) => {
+    if (!order.isAwaited) {
+      queue = queue.then(() => serve(order));
+      return;
+    }
+    const look = serve(order).finally(() => looking.delete(look));
+    looking.add(look);
+  };
   const session = startSession({
     role: "measurer",
     account,
@@ -80,27 +84,25 @@ async function startMeasurer(
         outbox.resend();
         registration.wake();
       } else if (message.type === "relayed") outbox.take(message);
-      else if (message.type === "measure") queue = queue.then(() => serve(message));
+      else if (message.type === "measure") take(message);
     },
   });
   const outbox = createOutbox({ journal, account, deployment, send: session.send, logger });
   const serve = async (order: Order) => {
-    const { roundId, port, salt } = order;
-    const left = order.closesAt * 1000 - Date.now();
-    if (signal.aborted || left <= 0) return;
+    const { roundId, measurerId, draw, port, salt, proof } = order;
+    if (signal.aborted || order.closesAt * 1000 <= Date.now()) return;
     const started = performance.now();
     try {
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(Math.min(left, longest))]);
-      const result = await measureProbe({ url: order.url, token: order.token, signal: limit });
+      const result = await measureRound(order, deployment.parameters.measureWindowSeconds, { signal });
       logger.info({
         event: "round_measured",
         roundId,
         ...result,
         duration: Math.round(performance.now() - started),
       });
-      const message = { roundId, measurerId: order.measurerId, port, salt, result, deadline: deadline() };
+      const message = { roundId, measurerId, draw, port, salt, proof, result, deadline: deadline() };
       await outbox.submit("reveal", message, `round ${roundId}`);
-      measured.inc({ outcome: "measured" });
+      measured.inc({ outcome: result.absent ? "absent" : "measured" });
     } catch (error) {
       if (signal.aborted) return;
       const reason = messageOf(error);
@@ -144,7 +146,7 @@ async function startMeasurer(
 
   context.onStop("journal", () => journal.close());
   context.onStop("loops", async () => {
-    await Promise.all([session.done, registration.done, watching, queue]);
+    await Promise.all([session.done, registration.done, watching, queue, ...looking]);
   });
   const health = () => ({
     ok: true,

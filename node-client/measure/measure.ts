@@ -40,6 +40,7 @@ export async function measureProbe(options: MeasureOptions): Promise<Measurement
     const up = await upload(probe, { milliseconds, bytes });
     const disk = await writeDisk(probe, diskMib);
     return {
+      absent: false,
       downMbps: megabits(down),
       upMbps: megabits(up),
       latencyTenthMs: bounded(latency * 10),

@@ -1,9 +1,7 @@
 import { randomBytes, randomInt } from "node:crypto";
-import { bytesToHex, encodeAbiParameters, type Hex, keccak256 } from "viem";
-import type { Draw, MeasurableNode, MeasurerSession, UndrawnRound } from "./measureStore.ts";
-
-/** A commitment needs so long to reach the chain, in seconds; it must be there before the round opens. */
-const commitSeconds = 1;
+import { bytesToHex, type Hex } from "viem";
+import { drawLeaves, drawTreeOf } from "../shared/chain/draws.ts";
+import type { MeasurableNode, MeasurerSession, RoundToDraw } from "./measureStore.ts";
 
 /** Whether a node needs a round now. Times are Unix seconds. */
 export function needsRound(node: MeasurableNode, now: number, ttlSeconds: number): boolean {
@@ -26,44 +24,57 @@ export const chance: Chance = {
   bytes: (length) => bytesToHex(randomBytes(length)),
 };
 
-/** keccak256(abi.encode(roundId, measurerId, port, salt)): what binds a draw before it is told to anyone. */
-export function commitmentOf(draw: Pick<Draw, "round_id" | "measurer_id" | "port" | "salt">): Hex {
-  return keccak256(
-    encodeAbiParameters(
-      [{ type: "uint64" }, { type: "uint32" }, { type: "uint16" }, { type: "bytes32" }],
-      [draw.round_id, draw.measurer_id, draw.port, draw.salt],
-    ),
-  );
-}
+export type NewRound = {
+  /** Root over the draws: what is told beforehand. */
+  draws: Hex;
+  node_id: number;
+  host: string;
+  port: number;
+  token: string;
+  salts: Hex[];
+};
 
-/** Draws who measures a round and at which port; undefined when it cannot be drawn now. */
-export function drawRound(
-  round: UndrawnRound,
-  facts: {
-    now: number;
-    measurers: readonly MeasurerSession[];
-    ports: { first: number; last: number };
-    taken: ReadonlySet<number>;
-  },
+/** Makes what a round of a node commits to: a port that no other round uses, where one is left, and salts. */
+export function prepareRound(
+  node: { node_id: number; host: string },
+  facts: { ports: { first: number; last: number }; taken: ReadonlySet<number> },
   random: Chance,
-): Omit<Draw, "status" | "url"> | undefined {
-  if (round.opens_at - facts.now < commitSeconds) return undefined;
-  const others = facts.measurers.filter(({ owner }) => owner !== round.owner && owner !== round.key);
-  const measurer = others[random.below(Math.max(1, others.length))];
-  if (measurer === undefined) return undefined;
+): NewRound {
   const span = facts.ports.last - facts.ports.first + 1;
   let port = facts.ports.first + random.below(span);
   for (let step = 0; step < span && facts.taken.has(port); step += 1) {
     port = port === facts.ports.last ? facts.ports.first : port + 1;
   }
-  const draw = {
-    round_id: round.round_id,
-    node_id: round.node_id,
-    measurer_id: measurer.measurer_id,
-    port,
-    salt: random.bytes(32),
-    token: random.bytes(24).slice(2),
-    closes_at: round.closes_at,
+  const salts = Array.from({ length: drawLeaves }, () => random.bytes(32));
+  const { root } = drawTreeOf(salts.map((salt) => ({ port, salt })));
+  return {
+    ...{ draws: root, node_id: node.node_id, host: node.host },
+    ...{ port, token: random.bytes(24).slice(2), salts },
   };
-  return { ...draw, commitment: commitmentOf(draw) };
+}
+
+export type NewDraw = { place: number; measurer_id: number; failure: string | null };
+
+/**
+ * What the chain drew, and which of it is of no use: a measurer drawn before, nobody, or one of the node's own operator.
+ *
+ * @param drawn Measurer ids in the order of the draws, 0 for nobody.
+ */
+export function sortDraws(
+  round: Pick<RoundToDraw, "key" | "owner">,
+  drawn: readonly number[],
+  measurers: readonly MeasurerSession[],
+): NewDraw[] {
+  const owners = new Map(measurers.map(({ measurer_id, owner }) => [measurer_id, owner]));
+  const taken = new Set<string>();
+  return drawn.map((measurer_id, place) => {
+    const owner = owners.get(measurer_id);
+    const refuse = (failure: string): NewDraw => ({ place, measurer_id, failure });
+    if (measurer_id === 0) return refuse("nobody was drawn");
+    if (owner === undefined) return refuse("the measurer is unknown");
+    if (owner === round.owner || owner === round.key) return refuse("the node is the measurer's own");
+    if (taken.has(owner)) return refuse("its operator was drawn before");
+    taken.add(owner);
+    return { place, measurer_id, failure: null };
+  });
 }

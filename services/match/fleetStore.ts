@@ -76,7 +76,7 @@ export async function readNodes(
     `select distinct on (node_id) node_id::int, down_mbps::int as down, up_mbps::int as up,
        latency_tenth_ms::int as latency
      from chain.measurement_history where ${asOf} and ${ofNodes}
-       and status = 'finalized' and submissions > 0 and expires_at > $3
+       and status = 'finalized' and not absent and expires_at > $3
      order by node_id, round_id desc`,
     [...given, block.time],
   );

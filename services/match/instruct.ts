@@ -2,7 +2,7 @@ import type { Database } from "../shared/db/pool.ts";
 import { InputError } from "../shared/errors.ts";
 import type { ServiceContext } from "../shared/lifecycle.ts";
 import { type Loop, startLoop } from "../shared/loop.ts";
-import * as store from "./measureStore.ts";
+import * as orders from "./measureOrders.ts";
 import type { Session, SessionMessage, Sessions } from "./sessions.ts";
 
 export type InstructOptions = {
@@ -19,16 +19,10 @@ export type InstructOptions = {
 export function startInstruct(options: InstructOptions): Loop {
   const { context, pool, sessions } = options;
   const told = new WeakMap<Session, Set<string>>();
-  const once = (
-    session: Session | undefined,
-    what: string,
-    draw: store.Draw,
-    tell: (to: Session) => void,
-  ) => {
+  const once = (session: Session | undefined, key: string, tell: (to: Session) => void) => {
     if (session === undefined) return;
     const before = told.get(session) ?? new Set();
     told.set(session, before);
-    const key = `${what}:${draw.round_id}`;
     if (before.has(key)) return;
     before.add(key);
     tell(session);
@@ -36,45 +30,46 @@ export function startInstruct(options: InstructOptions): Loop {
   return startLoop(
     { name: "instruct", logger: context.logger, signal: context.signal, interval: 2_000 },
     async () => {
-      for (const draw of await store.drawsToTell(pool)) {
-        const node = sessions.ofSubject("node", draw.node_id);
-        if (draw.status === "committed") once(node, "probe", draw, (to) => tellProbe(options, to, draw));
-        if (draw.status === "ready") {
-          once(sessions.ofSubject("measurer", draw.measurer_id), "measure", draw, (to) =>
-            tellMeasure(to, draw),
-          );
-        }
-        if (draw.status === "submitted" || draw.status === "done" || draw.status === "failed") {
-          once(node, "done", draw, (to) => to.send({ type: "probeDone", roundId: draw.round_id }));
-        }
+      for (const order of await orders.probesToTell(pool)) {
+        const { round_id: roundId, over } = order;
+        once(sessions.ofSubject("node", order.node_id), `${over ? "done" : "probe"}:${roundId}`, (node) => {
+          if (over) node.send({ type: "probeDone", roundId });
+          else tellProbe(options, node, order);
+        });
+      }
+      for (const order of await orders.measuresToTell(pool)) {
+        once(sessions.ofSubject("measurer", order.measurer_id), `measure:${order.round_id}`, (measurer) =>
+          tellMeasure(measurer, order),
+        );
       }
     },
   );
 }
 
-function tellProbe(options: InstructOptions, node: Session, draw: store.Draw): void {
+function tellProbe(options: InstructOptions, node: Session, order: orders.ProbeOrder): void {
   node.send({
     type: "probe",
-    roundId: draw.round_id,
-    port: draw.port,
-    token: draw.token,
+    roundId: order.round_id,
+    port: order.port,
+    token: order.token,
     image: options.probeImage,
-    closesAt: draw.closes_at,
+    closesAt: order.closes_at,
   });
 }
 
-function tellMeasure(measurer: Session, draw: store.Draw): void {
-  if (draw.url === null) return;
+function tellMeasure(measurer: Session, order: orders.MeasureOrder): void {
   measurer.send({
     type: "measure",
-    roundId: draw.round_id,
-    nodeId: draw.node_id,
-    measurerId: draw.measurer_id,
-    url: draw.url,
-    port: draw.port,
-    salt: draw.salt,
-    token: draw.token,
-    closesAt: draw.closes_at,
+    roundId: order.round_id,
+    nodeId: order.node_id,
+    measurerId: order.measurer_id,
+    url: order.url ?? orders.probeUrl(order.host, order.port),
+    isAwaited: order.url === null,
+    draw: order.place,
+    port: order.port,
+    ...orders.proofOf(order),
+    token: order.token,
+    closesAt: order.closes_at,
   });
 }
 
@@ -86,12 +81,13 @@ export async function hearAboutRound(pool: Database, session: Session, word: Wor
   if (session.role !== expected || session.subjectId === null) {
     throw new InputError(`A ${session.role} does not say ${word.type}.`, { code: "message_unexpected" });
   }
+  const { subjectId } = session;
   if (word.type === "probeReady") {
-    const host = session.host.includes(":") ? `[${session.host}]` : session.host;
-    const url = `http://${host}:${word.port}`;
-    await store.markReady(pool, { roundId: word.roundId, nodeId: session.subjectId, port: word.port, url });
+    const url = orders.probeUrl(session.host, word.port);
+    await orders.markReady(pool, { roundId: word.roundId, nodeId: subjectId, port: word.port, url });
     return;
   }
   const { roundId, reason } = word;
-  await store.markFailed(pool, { roundId, role: expected, subjectId: session.subjectId, reason });
+  if (word.type === "probeFailed") await orders.markProbeFailed(pool, { roundId, nodeId: subjectId, reason });
+  else await orders.markMeasureFailed(pool, { roundId, measurerId: subjectId, reason });
 }

@@ -2,6 +2,7 @@ import type { Server } from "node:http";
 import type { Redis } from "ioredis";
 import type { Registry } from "prom-client";
 import type { LocalAccount } from "viem";
+import type { ChainClient } from "../shared/chain/client.ts";
 import type { Deployment } from "../shared/chain/deployment.ts";
 import type { Sender } from "../shared/chain/send.ts";
 import { chainChannel } from "../shared/db/listen.ts";
@@ -43,6 +44,7 @@ export type MatchOptions = {
   sender: Sender;
   /** Signs receipts of heartbeats; the account that `sender` sends from. */
   account: LocalAccount;
+  client: ChainClient;
   registry: Registry;
   server: Server;
   fleetNow: () => Promise<IndexedFleet>;
@@ -91,7 +93,7 @@ export async function startMatch(options: MatchOptions): Promise<Match> {
   const instruct = startInstruct({ context, pool, sessions, probeImage: env.PROBE_IMAGE });
   const placement = startPlacement({ context, pool, redis, answers: metrics.answers, fleetNow });
   startHeartbeats({ ...shared, presence });
-  const measure = startMeasure({ ...shared, ports: env.PROBE_PORTS });
+  const measure = startMeasure({ ...shared, client: options.client, ports: env.PROBE_PORTS });
   const failover = startFailover({
     ...shared,
     lossSeconds: env.LOSS_SECONDS,

@@ -1,12 +1,14 @@
 import { keccak256, stringToHex } from "viem";
+import type { ChainClient } from "../shared/chain/client.ts";
 import type { Deployment } from "../shared/chain/deployment.ts";
+import { measureAbi } from "../shared/chain/generated/abi.ts";
 import type { Sender } from "../shared/chain/send.ts";
 import { holdLeadership } from "../shared/db/leader.ts";
 import type { Database } from "../shared/db/pool.ts";
 import { FatalError } from "../shared/errors.ts";
 import type { ServiceContext } from "../shared/lifecycle.ts";
 import { type Loop, startLoop } from "../shared/loop.ts";
-import { chance, drawRound, needsRound } from "./draw.ts";
+import { chance, needsRound, prepareRound, sortDraws } from "./draw.ts";
 import { readHead } from "./fleetStore.ts";
 import * as store from "./measureStore.ts";
 
@@ -14,6 +16,7 @@ export type MeasureOptions = {
   context: ServiceContext;
   databaseUrl: string;
   pool: Database;
+  client: ChainClient;
   deployment: Deployment;
   sender: Sender;
   ports: { first: number; last: number };
@@ -21,10 +24,15 @@ export type MeasureOptions = {
 
 /** How long a transaction's effect may take to be exported before it is sent again, in ms. */
 const exportPatienceMs = 15_000;
+/** A round that drew nobody by then draws nobody. */
+const lateSeconds = 5;
+/** A measurer gives up by itself after a minute; its result then takes a few blocks. */
+const measureSeconds = 75;
 
 /**
- * Leads the measurement of all nodes: requests rounds, draws and commits who measures, follows each draw to its end. What
- * there is to do is read from Postgres each time, so a new leader goes on where the old one was killed.
+ * Leads the measurement of all nodes: requests rounds with secret salts, learns from the chain whom these draw, has the node
+ * measured by each in turn, and ends the rounds. What there is to do is read from Postgres each time, so a new leader goes on
+ * where the old one was killed.
  */
 export function startMeasure(options: MeasureOptions): { wake(): void } {
   const { context, databaseUrl } = options;
@@ -37,7 +45,7 @@ export function startMeasure(options: MeasureOptions): { wake(): void } {
       for (const [key, at] of tried) if (Date.now() - at > exportPatienceMs) tried.delete(key);
       await requestRounds(options, tried, now);
       await drawRounds(options, now);
-      await followDraws(options, tried, now);
+      await followRounds(options, tried, now);
     });
     await loop.done;
     loop = undefined;
@@ -50,11 +58,11 @@ export function startMeasure(options: MeasureOptions): { wake(): void } {
 }
 
 async function requestRounds(
-  { pool, sender, deployment, context }: MeasureOptions,
+  { pool, sender, deployment, context, ports }: MeasureOptions,
   tried: Map<string, number>,
   now: number,
 ): Promise<void> {
-  const measurers = await store.liveMeasurers(pool);
+  const measurers = await store.readMeasurers(pool, true);
   if (measurers.length === 0) return;
   const nodes = (await store.measurableNodes(pool, now))
     .filter((node) => needsRound(node, now, deployment.parameters.measureTtlSeconds))
@@ -62,105 +70,128 @@ async function requestRounds(
     .slice(0, 100);
   if (nodes.length === 0) return;
   for (const node of nodes) tried.set(`request:${node.node_id}`, Date.now());
+  await store.dropUnasked(pool);
+  const taken = await store.portsInUse(pool);
+  const rounds = nodes.map((node) => {
+    const round = prepareRound(node, { ports, taken }, chance);
+    taken.add(round.port);
+    return round;
+  });
+  // Before they are sent: a root whose salts are lost would be a round for nothing.
+  await store.putRounds(pool, rounds);
   // The count of rounds so far makes the key: a leader that crashed after sending does not ask twice.
   const key = nodes.map((node) => `${node.node_id}:${node.rounds}`).join(",");
   const { hash, refusals } = await sender.send({
     kind: "measure.request",
     contract: "Measure",
     functionName: "request",
-    args: [nodes.map((node) => node.node_id)],
+    args: [rounds.map(({ node_id, draws }) => ({ nodeId: node_id, draws }))],
     dedupeKey: `measure.request:${keccak256(stringToHex(key))}`,
   });
   context.logger.info({ event: "measure_requested", nodes: nodes.map((node) => node.node_id), hash });
   for (const { index, error } of refusals) {
-    context.logger.warn({ event: "measure_refused", id: nodes[index]?.node_id, reason: error.text });
+    const round = rounds[index];
+    if (round === undefined) continue;
+    context.logger.warn({ event: "measure_refused", id: round.node_id, reason: error.text });
+    await store.moveRound(pool, round.draws, { from: ["asked"], to: "failed", failure: error.text });
   }
 }
 
-async function drawRounds({ pool, ports, context }: MeasureOptions, now: number): Promise<void> {
-  const rounds = await store.undrawnRounds(pool, now);
+/** Learns whom the deciding block drew. */
+async function drawRounds({ pool, client, deployment, context }: MeasureOptions, now: number): Promise<void> {
+  const rounds = await store.roundsToDraw(pool, now);
   if (rounds.length === 0) return;
-  const measurers = await store.liveMeasurers(pool);
-  const taken = await store.portsInUse(pool);
+  const measurers = await store.readMeasurers(pool, false);
+  const contract = { address: deployment.contracts.Measure, abi: measureAbi } as const;
+  const places = await client.readContract({ ...contract, functionName: "draws" });
   for (const round of rounds) {
-    const draw = drawRound(round, { now, measurers, ports, taken }, chance);
-    if (draw === undefined) continue;
-    taken.add(draw.port);
-    await store.putDraw(pool, draw);
-    context.logger.info({
-      event: "measure_drawn",
-      roundId: draw.round_id,
-
-      id: draw.node_id,
-    });
+    const drawn = await Promise.all(
+      round.salts
+        .slice(0, places)
+        .map((salt) =>
+          client.readContract({ ...contract, functionName: "drawnBy", args: [round.round_id, salt] }),
+        ),
+    );
+    // A node of the chain that is behind does not know the block yet.
+    if (drawn.every((id) => id === 0) && now < round.opens_at + lateSeconds) continue;
+    const sorted = sortDraws(round, drawn, measurers);
+    await store.putDraws(pool, round.draws, sorted);
+    const useful = sorted.filter(({ failure }) => failure === null).length;
+    context.logger.info({ event: "measure_drawn", roundId: round.round_id, draws: sorted.length, useful });
   }
 }
 
-async function followDraws(options: MeasureOptions, tried: Map<string, number>, now: number): Promise<void> {
+async function followRounds(options: MeasureOptions, tried: Map<string, number>, now: number): Promise<void> {
   const { pool } = options;
-  const draws = await store.openDraws(pool);
-  await commitDraws(
-    options,
-    draws.filter((draw) => draw.status === "drawn" && !draw.committed && draw.opens_at > now),
-  );
-  for (const draw of draws) {
-    if (draw.on_chain === "finalized") {
-      await store.moveDraw(pool, draw.round_id, { from: [draw.status], to: "done" });
-    } else if (draw.submissions > 0) {
-      await store.moveDraw(pool, draw.round_id, { from: ["drawn", "committed", "ready"], to: "submitted" });
-      await finalize(options, draw, tried, now);
-    } else if (draw.closes_at <= now || (!draw.committed && draw.opens_at + 10 < now)) {
-      const failure = `the window closed while it was ${draw.status}`;
-      await store.moveDraw(pool, draw.round_id, { from: [draw.status], to: "failed", failure });
-    } else if (draw.status === "drawn" && draw.committed && draw.opens_at <= now) {
-      await store.moveDraw(pool, draw.round_id, { from: ["drawn"], to: "committed" });
+  const done: bigint[] = [];
+  for (const round of await store.openRounds(pool)) {
+    const end = outcomeOf(round, now);
+    if (end !== undefined) {
+      await store.moveRound(pool, round.draws, { from: [round.status], ...end });
+    } else if (round.status === "asked" && round.known > 0 && round.opens_at <= now) {
+      await store.moveRound(pool, round.draws, { from: ["asked"], to: "open" });
+    } else if (round.status === "open" || round.status === "ready") {
+      await store.failSilent(pool, round.draws, measureSeconds);
+      await tell(options, round, now);
     }
+    if (round.known > 0 && round.submitted === round.known) done.push(round.round_id);
   }
+  await finalize(options, [...new Set([...done, ...(await store.overdueRounds(pool, now))])], tried);
 }
 
-async function commitDraws(
-  { pool, sender, context }: MeasureOptions,
-  draws: store.OpenDraw[],
-): Promise<void> {
-  if (draws.length === 0) return;
-  const key = draws.map((draw) => draw.commitment).join(",");
-  const { refusals } = await sender.send({
-    kind: "measure.commit",
-    contract: "Measure",
-    functionName: "commitBatch",
-    args: [draws.map((draw) => ({ roundId: draw.round_id, commitment: draw.commitment }))],
-    dedupeKey: `measure.commit:${keccak256(stringToHex(key))}`,
-  });
-  for (const { index, error } of refusals) {
-    const draw = draws[index];
-    if (draw === undefined) continue;
-    context.logger.warn({ event: "measure_refused", roundId: draw.round_id, reason: error.text });
-    await store.moveDraw(pool, draw.round_id, { from: ["drawn"], to: "failed", failure: error.text });
+type End = { to: "done" | "failed"; failure?: string };
+
+/** How a round ended, if it has. */
+function outcomeOf(round: store.OpenRound, now: number): End | undefined {
+  if (round.on_chain === "finalized") return { to: "done" };
+  if (round.on_chain === "failed") return { to: "failed", failure: "too few results came" };
+  if (round.known > 0 && round.waiting + round.told + round.submitted === 0) {
+    return { to: "failed", failure: "no draw of it came to a result" };
   }
+  // Who has measured still waits for the result to be published.
+  if (round.closes_at <= now && round.submitted === 0) {
+    return { to: "failed", failure: `the window closed while it was ${round.status}` };
+  }
+  return undefined;
 }
 
-/** Publishes a round as soon as it has its quorum, or else when its window is over. */
-async function finalize(
-  { sender, context }: MeasureOptions,
-  draw: store.OpenDraw,
-  tried: Map<string, number>,
+/**
+ * One measurer after the other while the probe answers: two at once would measure each other. Where it does not answer, all
+ * that are left look for the node in the window's last quarter, in which alone the chain takes their word that it is absent.
+ */
+async function tell(
+  { pool, deployment }: MeasureOptions,
+  round: store.OpenRound,
   now: number,
 ): Promise<void> {
-  const stage = draw.closes_at < now ? "over" : String(draw.submissions);
-  const key = `finalize:${draw.round_id}:${stage}`;
-  if (tried.has(key)) return;
-  tried.set(key, Date.now());
+  if (round.status === "ready") {
+    if (round.told === 0) await store.tellNext(pool, round.draws, 1);
+    return;
+  }
+  const lastQuarter = round.closes_at - Math.floor(deployment.parameters.measureWindowSeconds / 4);
+  if (now >= lastQuarter) await store.tellNext(pool, round.draws, round.waiting);
+}
+
+/** Ends rounds that have all their results, or whose window is over. */
+async function finalize(
+  { sender, context }: MeasureOptions,
+  roundIds: bigint[],
+  tried: Map<string, number>,
+): Promise<void> {
+  const due = roundIds.filter((roundId) => !tried.has(`finalize:${roundId}`));
+  if (due.length === 0) return;
+  for (const roundId of due) tried.set(`finalize:${roundId}`, Date.now());
   try {
     const { refusals } = await sender.send({
       kind: "measure.finalize",
       contract: "Measure",
       functionName: "finalize",
-      args: [[draw.round_id]],
+      args: [due],
     });
-    const reason = refusals[0]?.error.text;
-    context.logger.info({ event: "measure_finalized", roundId: draw.round_id, id: draw.node_id, reason });
+    const refused = refusals.map(({ index, error }) => `${due[index]}: ${error.text}`);
+    context.logger.info({ event: "measure_finalized", rounds: due.map(String), refused });
   } catch (error) {
     if (!(error instanceof FatalError) || error.code !== "chain_refused") throw error;
-    context.logger.debug({ event: "measure_not_final", roundId: draw.round_id, error });
+    context.logger.debug({ event: "measure_not_final", rounds: due.map(String), error });
   }
 }

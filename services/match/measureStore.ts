@@ -1,10 +1,13 @@
 import type { Hex } from "viem";
 import type { Database } from "../shared/db/pool.ts";
+import type { NewDraw, NewRound } from "./draw.ts";
 import { fresh } from "./sessionStore.ts";
 
 /** A node online with a session, and where its measurements stand. Times are Unix seconds. */
 export type MeasurableNode = {
   node_id: number;
+  /** Under which it is reached. */
+  host: string;
   /** Its last measurement is valid until then; null: none. */
   valid_until: number | null;
   /** A round of it is under way. */
@@ -19,20 +22,19 @@ export type MeasurableNode = {
 export async function measurableNodes(pool: Database, now: number): Promise<MeasurableNode[]> {
   const { rows } = await pool.query<MeasurableNode>(
     `with round as (
-       select m.node_id::int, m.round_id, m.expires_at::bigint,
-         m.status = 'finalized' and m.submissions > 0 as good,
-         -- Still to be drawn, or drawn and under way; a result that waits to be published has a minute more.
-         m.status <> 'finalized' and m.closes_at + case when m.submissions > 0 then 60 else 0 end > $1
-           and case when d.round_id is null then m.opens_at > $1 else d.status <> 'failed' end as open,
-         least(m.closes_at::bigint, case when d.status = 'failed' then extract(epoch from d.updated_at)::bigint
-           when d.round_id is null then m.opens_at::bigint end) as ended_at
-       from chain.measurement m left join app.measure_round d on d.round_id = m.round_id
+       select m.node_id::int, m.round_id, m.expires_at::bigint, m.closes_at,
+         m.status = 'finalized' and not m.absent as good,
+         -- The contract takes no other before; a result that waits to be published has a minute more.
+         m.status in ('requested', 'submitted')
+           and m.closes_at + case when m.submissions > 0 then 60 else 0 end >= $1 as open
+       from chain.measurement m
      ), last_good as (
        select node_id, max(round_id) as round_id, max(expires_at) as expires_at from round where good group by node_id
      )
-     select n.node_id::int, g.expires_at::int as valid_until, coalesce(bool_or(r.open), false) as open,
+     select n.node_id::int, max(s.host) as host, g.expires_at::int as valid_until,
+       coalesce(bool_or(r.open), false) as open,
        count(*) filter (where not r.good and not r.open and r.round_id > coalesce(g.round_id, 0))::int as failures,
-       max(r.ended_at) filter (where not r.good and not r.open)::int as failed_at,
+       max(r.closes_at) filter (where not r.good and not r.open)::int as failed_at,
        count(r.round_id)::int as rounds
      from chain.node n
        join app.session s on s.role = 'node' and s.subject_id = n.node_id and ${fresh}
@@ -45,72 +47,32 @@ export async function measurableNodes(pool: Database, now: number): Promise<Meas
   return rows;
 }
 
-/** A round that opens soon and is not drawn. */
-export type UndrawnRound = {
-  round_id: bigint;
-  node_id: number;
-  key: string;
-  owner: string;
-  opens_at: number;
-  closes_at: number;
-};
-
-export async function undrawnRounds(pool: Database, now: number): Promise<UndrawnRound[]> {
-  const { rows } = await pool.query<UndrawnRound>(
-    `select m.round_id::numeric, m.node_id::int, n.key, coalesce(n.wallet, n.key) as owner, m.opens_at::int,
-       m.closes_at::int
-     from chain.measurement m join chain.node n on n.node_id = m.node_id
-       join app.session s on s.role = 'node' and s.subject_id = n.node_id and ${fresh}
-     where m.status = 'requested' and m.opens_at > $1
-       and not exists (select from app.measure_round d where d.round_id = m.round_id)
-     order by m.round_id`,
-    [now],
-  );
-  return rows;
-}
-
 export type MeasurerSession = { measurer_id: number; owner: string };
 
-/** Measurers with a session. */
-export async function liveMeasurers(pool: Database): Promise<MeasurerSession[]> {
+/** All measurers, or those with a session. */
+export async function readMeasurers(pool: Database, live: boolean): Promise<MeasurerSession[]> {
   const { rows } = await pool.query<MeasurerSession>(
-    `select m.measurer_id::int, coalesce(m.wallet, m.key) as owner
-     from chain.measurer m join app.session s on s.role = 'measurer' and s.subject_id = m.measurer_id and ${fresh}
+    `select m.measurer_id::int, coalesce(m.wallet, m.key) as owner from chain.measurer m
+     where not $1 or exists (select from app.session s
+       where s.role = 'measurer' and s.subject_id = m.measurer_id and ${fresh})
      order by m.measurer_id`,
+    [live],
   );
   return rows;
 }
 
-export type Draw = {
-  round_id: bigint;
-  node_id: number;
-  measurer_id: number;
-  port: number;
-  salt: Hex;
-  token: string;
-  commitment: Hex;
-  status: "drawn" | "committed" | "ready" | "submitted" | "done" | "failed";
-  url: string | null;
-  closes_at: number;
-};
-
-const drawColumns =
-  "d.round_id::numeric, d.node_id, d.measurer_id, d.port, d.salt, d.token, d.commitment, d.status, d.url, " +
-  "d.closes_at::int as closes_at";
-
-export async function putDraw(pool: Database, draw: Omit<Draw, "status" | "url">): Promise<void> {
-  await pool.query(
-    `insert into app.measure_round
-       (round_id, node_id, measurer_id, port, salt, token, commitment, closes_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing`,
-    [
-      ...[draw.round_id, draw.node_id, draw.measurer_id, draw.port, draw.salt, draw.token],
-      ...[draw.commitment, draw.closes_at],
-    ],
-  );
+/** Stores rounds before they are requested. */
+export async function putRounds(pool: Database, rounds: readonly NewRound[]): Promise<void> {
+  for (const { draws, node_id, host, port, token, salts } of rounds) {
+    await pool.query(
+      `insert into app.measure_round (draws, node_id, host, port, token, salts)
+       values ($1, $2, $3, $4, $5, $6) on conflict do nothing`,
+      [draws, node_id, host, port, token, salts],
+    );
+  }
 }
 
-/** Ports of draws under way: several nodes may share a machine. */
+/** Ports of rounds under way: several nodes may share a machine. */
 export async function portsInUse(pool: Database): Promise<Set<number>> {
   const { rows } = await pool.query<{ port: number }>(
     "select port from app.measure_round where status not in ('done', 'failed')",
@@ -118,68 +80,138 @@ export async function portsInUse(pool: Database): Promise<Set<number>> {
   return new Set(rows.map((row) => row.port));
 }
 
-/** A draw beside what the chain says of its round. */
-export type OpenDraw = Draw & { on_chain: string; committed: boolean; submissions: number; opens_at: number };
+/** Rounds that were stored and never reached the chain: their request was sent before under another root, or refused. */
+export async function dropUnasked(pool: Database): Promise<void> {
+  await pool.query(
+    `delete from app.measure_round d where d.status = 'asked' and d.created_at < now() - interval '10 minutes'
+       and not exists (select from chain.measurement m where m.draws = d.draws)`,
+  );
+}
 
-export async function openDraws(pool: Database): Promise<OpenDraw[]> {
-  const { rows } = await pool.query<OpenDraw>(
-    `select ${drawColumns}, m.status as on_chain, d.commitment = any(m.commitments) as committed,
-       m.submissions::int, m.opens_at::int
-     from app.measure_round d join chain.measurement m on m.round_id = d.round_id
-     where d.status not in ('done', 'failed') order by d.round_id`,
+/** A round on the chain whose draws are not known yet. */
+export type RoundToDraw = {
+  round_id: bigint;
+  draws: Hex;
+  salts: Hex[];
+  opens_at: number;
+  key: string;
+  owner: string;
+};
+
+export async function roundsToDraw(pool: Database, now: number): Promise<RoundToDraw[]> {
+  const { rows } = await pool.query<RoundToDraw>(
+    `select m.round_id::numeric, d.draws, d.salts, m.opens_at::int, n.key, coalesce(n.wallet, n.key) as owner
+     from app.measure_round d join chain.measurement m using (draws) join chain.node n on n.node_id = d.node_id
+     where d.status not in ('done', 'failed') and m.closes_at > $1
+       -- The block itself does not know its hash.
+       and m.draw_block < (select number from chain.head where tier = 'unsafe')
+       and not exists (select from app.measure_draw one where one.draws = d.draws)
+     order by m.round_id`,
+    [now],
   );
   return rows;
 }
 
-/** Moves a draw on from one of the states given, and tells the instances that hold the sessions. */
-export async function moveDraw(
+export async function putDraws(pool: Database, draws: Hex, drawn: readonly NewDraw[]): Promise<void> {
+  await pool.query(
+    `insert into app.measure_draw (draws, place, measurer_id, status, failure)
+     select $1, place, measurer_id, case when failure is null then 'drawn' else 'failed' end, failure
+     from unnest($2::int[], $3::int[], $4::text[]) as one (place, measurer_id, failure) on conflict do nothing`,
+    [
+      draws,
+      drawn.map(({ place }) => place),
+      drawn.map(({ measurer_id }) => measurer_id),
+      drawn.map(({ failure }) => failure),
+    ],
+  );
+}
+
+export type RoundStatus = "asked" | "open" | "ready" | "done" | "failed";
+
+/** A round under way here, beside what the chain says of it. */
+export type OpenRound = {
+  draws: Hex;
+  status: RoundStatus;
+  round_id: bigint;
+  node_id: number;
+  on_chain: string;
+  opens_at: number;
+  closes_at: number;
+  /** Draws known at all, those still to come, at work, and whose results are on the chain. */
+  known: number;
+  waiting: number;
+  told: number;
+  submitted: number;
+};
+
+export async function openRounds(pool: Database): Promise<OpenRound[]> {
+  // What the chain holds of a draw is more than what was heard of it here.
+  await pool.query(
+    `update app.measure_draw one set status = 'submitted', failure = null
+     from chain.measurement m join chain.event_measure_submitted e using (round_id)
+     where one.draws = m.draws and e.measurer_id = one.measurer_id and one.status in ('drawn', 'told')`,
+  );
+  const { rows } = await pool.query<OpenRound>(
+    `select d.draws, d.status, d.node_id, m.round_id::numeric, m.status as on_chain, m.opens_at::int, m.closes_at::int,
+       count(one.place)::int as known,
+       count(*) filter (where one.status = 'drawn')::int as waiting,
+       count(*) filter (where one.status = 'told')::int as told,
+       count(*) filter (where one.status = 'submitted')::int as submitted
+     from app.measure_round d join chain.measurement m using (draws) left join app.measure_draw one using (draws)
+     where d.status not in ('done', 'failed')
+     group by d.draws, m.round_id, m.status, m.opens_at, m.closes_at order by m.round_id`,
+  );
+  return rows;
+}
+
+/** Rounds whose window is over and that nobody ended yet. */
+export async function overdueRounds(pool: Database, now: number): Promise<bigint[]> {
+  const { rows } = await pool.query<{ round_id: bigint }>(
+    `select round_id::numeric from chain.measurement
+     where status in ('requested', 'submitted') and closes_at < $1 order by round_id limit 100`,
+    [now],
+  );
+  return rows.map((row) => row.round_id);
+}
+
+/** Moves a round on from one of the states given, and tells the instances that hold the sessions. */
+export async function moveRound(
   pool: Database,
-  roundId: bigint,
-  change: { from: Draw["status"][]; to: Draw["status"]; failure?: string },
+  draws: Hex,
+  change: { from: RoundStatus[]; to: RoundStatus; failure?: string },
 ): Promise<boolean> {
   const { rowCount } = await pool.query(
     `update app.measure_round set status = $3, failure = coalesce($4, failure), updated_at = now()
-     where round_id = $1 and status = any($2)`,
-    [roundId, change.from, change.to, change.failure ?? null],
+     where draws = $1 and status = any($2)`,
+    [draws, change.from, change.to, change.failure ?? null],
   );
-  if (rowCount === 1) await pool.query("select pg_notify('app_changed', 'measure_round')");
+  if (rowCount === 1) await notify(pool);
   return rowCount === 1;
 }
 
-/** The node's probe answers. */
-export async function markReady(
-  pool: Database,
-  ready: { roundId: bigint; nodeId: number; port: number; url: string },
-): Promise<void> {
-  await pool.query(
-    `update app.measure_round set status = 'ready', url = $4, updated_at = now()
-     where round_id = $1 and node_id = $2 and port = $3 and status = 'committed'`,
-    [ready.roundId, ready.nodeId, ready.port, ready.url],
+/** Gives the next draws of a round to their measurers: those with a session, in the order drawn. */
+export async function tellNext(pool: Database, draws: Hex, limit: number): Promise<number> {
+  const { rowCount } = await pool.query(
+    `update app.measure_draw set status = 'told', told_at = now() where (draws, place) in (
+       select one.draws, one.place from app.measure_draw one
+       where one.draws = $1 and one.status = 'drawn' and exists (select from app.session s
+         where s.role = 'measurer' and s.subject_id = one.measurer_id and ${fresh})
+       order by one.place limit $2)`,
+    [draws, limit],
   );
-  await pool.query("select pg_notify('app_changed', 'measure_round')");
+  if ((rowCount ?? 0) > 0) await notify(pool);
+  return rowCount ?? 0;
 }
 
-/** What the node or the measurer of a round could not do. */
-export async function markFailed(
-  pool: Database,
-  failed: { roundId: bigint; role: "node" | "measurer"; subjectId: number; reason: string },
-): Promise<void> {
-  const column = failed.role === "node" ? "node_id" : "measurer_id";
+/** Gives up draws of a round that have been at work for too long. */
+export async function failSilent(pool: Database, draws: Hex, seconds: number): Promise<void> {
   await pool.query(
-    `update app.measure_round set status = 'failed', failure = $3, updated_at = now()
-     where round_id = $1 and ${column} = $2 and status in ('drawn', 'committed', 'ready')`,
-    [failed.roundId, failed.subjectId, `${failed.role}: ${failed.reason}`],
+    `update app.measure_draw set status = 'failed', failure = 'measurer: no result came in time'
+     where draws = $1 and status = 'told' and told_at < now() - make_interval(secs => $2)`,
+    [draws, seconds],
   );
-  await pool.query("select pg_notify('app_changed', 'measure_round')");
 }
 
-/** Draws about which a node or a measurer has something to be told. */
-export async function drawsToTell(pool: Database): Promise<Draw[]> {
-  const { rows } = await pool.query<Draw>(
-    `select ${drawColumns} from app.measure_round d
-     where d.status in ('committed', 'ready')
-       or (d.status in ('submitted', 'done', 'failed') and d.updated_at > now() - interval '60 seconds')
-     order by d.round_id`,
-  );
-  return rows;
+async function notify(pool: Database): Promise<void> {
+  await pool.query("select pg_notify('app_changed', 'measure_round')");
 }

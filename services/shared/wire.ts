@@ -91,15 +91,21 @@ export const serverMessage = z.discriminatedUnion("type", [
     image: z.string(),
     closesAt: z.number().int(),
   }),
-  /** To a measurer: measure the probe at `url`, sign and relay a `reveal` with this draw. */
+  /**
+   * To a measurer: measure the probe at `url`, sign and relay a `reveal` with this draw. `isAwaited`: the node has not said that
+   * its probe answers; if nothing does until the window is nearly over, it is absent.
+   */
   z.strictObject({
     type: z.literal("measure"),
     roundId: decimal,
     nodeId: z.number().int(),
     measurerId: z.number().int(),
     url: z.url(),
+    isAwaited: z.boolean(),
+    draw: z.number().int(),
     port: z.number().int(),
     salt: hex,
+    proof: z.tuple([hex, hex, hex]),
     token: z.string(),
     closesAt: z.number().int(),
   }),

@@ -147,7 +147,7 @@ export async function measureNode(
       const { rows } = await market.database.query<MeasurementRow>(
         `select round_id, down_mbps, up_mbps, ports_reachable, disk_free_gib
            from chain.measurement
-          where node_id = $1 and status = 'finalized' and submissions > 0
+          where node_id = $1 and status = 'finalized' and not absent
             and expires_at > extract(epoch from now())
           order by round_id desc limit 1`,
         [nodeId],
@@ -179,7 +179,7 @@ export async function measureNode(
 async function roundSeen(market: Market, nodeId: number): Promise<string> {
   const { rows } = await market.database.query<{ round_id: bigint; status: string; drawn: string | null }>(
     `select m.round_id, m.status, d.status || coalesce(' (' || d.failure || ')', '') as drawn
-       from chain.measurement m left join app.measure_round d using (round_id)
+       from chain.measurement m left join app.measure_round d using (draws)
       where m.node_id = $1 order by m.round_id desc limit 1`,
     [nodeId],
   );

@@ -25,6 +25,7 @@ export const workspaceSpec = (scale: number) => ({
 });
 
 export const measurement = (scale: number) => ({
+  absent: false,
   downMbps: scale,
   upMbps: 4_294_967_295,
   latencyTenthMs: 15,

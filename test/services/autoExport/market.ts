@@ -260,6 +260,8 @@ const measureActs: Act = (state, upTo) => {
         nodeId,
         opensAt: 10,
         closesAt: 2 ** 40 - 1,
+        drawBlock: 5,
+        draws: word(upTo(1e9)),
       }),
     ];
   }
@@ -267,7 +269,7 @@ const measureActs: Act = (state, upTo) => {
   const nodeId = 1;
   const scale = upTo(1_000);
   const choice = upTo(3);
-  if (choice === 0) return [eventLog("Measure", "MeasureCommitted", { roundId, commitment: word(scale) })];
+  if (choice === 0) return [eventLog("Measure", "MeasureFailed", { roundId, nodeId, submissions: 0 })];
   if (choice === 1) {
     const result = measurement(scale);
     return [eventLog("Measure", "MeasureSubmitted", { roundId, nodeId, measurerId: 1, port: 80, result })];

@@ -1,27 +1,31 @@
 import { expect } from "chai";
-import { encodePacked, keccak256, pad, toHex } from "viem";
-import { type Chance, chance, commitmentOf, drawRound, needsRound } from "../../../services/match/draw.ts";
-import type { MeasurableNode, UndrawnRound } from "../../../services/match/measureStore.ts";
+import { pad, toHex } from "viem";
+import { type Chance, chance, needsRound, prepareRound, sortDraws } from "../../../services/match/draw.ts";
+import type { MeasurableNode } from "../../../services/match/measureStore.ts";
+import { drawTreeOf } from "../../../services/shared/chain/draws.ts";
 
 const node = (given: Partial<MeasurableNode> = {}): MeasurableNode => ({
-  ...{ node_id: 1, valid_until: null, open: false, failures: 0, failed_at: null, rounds: 0 },
+  ...{
+    node_id: 1,
+    host: "10.0.0.1",
+    valid_until: null,
+    open: false,
+    failures: 0,
+    failed_at: null,
+    rounds: 0,
+  },
   ...given,
 });
 
-const round: UndrawnRound = {
-  ...{ round_id: 5n, node_id: 1, key: "0xkey", owner: "0xowner", opens_at: 110, closes_at: 140 },
-};
-
-const facts = {
-  now: 100,
-  measurers: [
-    { measurer_id: 1, owner: "0xowner" },
-    { measurer_id: 2, owner: "0xkey" },
-    { measurer_id: 3, owner: "0xother" },
-  ],
-  ports: { first: 42_000, last: 42_002 },
-  taken: new Set<number>(),
-};
+const facts = { ports: { first: 42_000, last: 42_002 }, taken: new Set<number>() };
+const round = { key: "0xkey", owner: "0xowner" };
+const measurers = [
+  { measurer_id: 1, owner: "0xowner" },
+  { measurer_id: 2, owner: "0xkey" },
+  { measurer_id: 3, owner: "0xother" },
+  { measurer_id: 4, owner: "0xother" },
+  { measurer_id: 5, owner: "0xthird" },
+];
 
 const first: Chance = { below: () => 0, bytes: (length) => pad("0x01", { size: length }) };
 
@@ -42,30 +46,41 @@ describe("match: drawing measurements", () => {
     expect(needsRound(failed(30, 600), 1_000, 400)).to.equal(true);
   });
 
-  it("never lets a wallet measure its own node", () => {
+  it("takes a port in the range that no other round uses", () => {
+    const given = prepareRound(node(), { ...facts, taken: new Set([42_000, 42_001]) }, first);
+    expect(given.port).to.equal(42_002);
     for (let tries = 0; tries < 50; tries += 1) {
-      expect(drawRound(round, facts, chance)?.measurer_id).to.equal(3);
-    }
-    const own = { ...facts, measurers: facts.measurers.slice(0, 2) };
-    expect(drawRound(round, own, chance)).to.equal(undefined);
-  });
-
-  it("draws a port in the range that no other round uses", () => {
-    const draw = drawRound(round, { ...facts, taken: new Set([42_000, 42_001]) }, first);
-    expect(draw?.port).to.equal(42_002);
-    for (let tries = 0; tries < 50; tries += 1) {
-      expect(drawRound(round, facts, chance)?.port).to.be.within(42_000, 42_002);
+      expect(prepareRound(node(), facts, chance).port).to.be.within(42_000, 42_002);
     }
   });
 
-  it("does not draw a round whose commitment would come too late", () => {
-    expect(drawRound(round, { ...facts, now: 110 }, first)).to.equal(undefined);
+  it("commits to the port and to salts that are all its own", () => {
+    const { draws, salts, port } = prepareRound(node(), facts, chance);
+    expect(drawTreeOf(salts.map((salt) => ({ port, salt }))).root).to.equal(draws);
+    expect(new Set(salts).size).to.equal(8);
+    expect(prepareRound(node(), facts, chance).draws).to.not.equal(draws);
   });
 
-  it("commits to round, measurer, port and salt as the contract hashes them", () => {
-    const salt = toHex(7n, { size: 32 });
-    const words = [5n, 3n, 42_000n].map((value) => toHex(value, { size: 32 }));
-    const packed = encodePacked(["bytes32", "bytes32", "bytes32", "bytes32"], [...words, salt] as never);
-    expect(commitmentOf({ round_id: 5n, measurer_id: 3, port: 42_000, salt })).to.equal(keccak256(packed));
+  it("puts aside whom the contract would refuse: nobody, its own operator, an operator drawn before", () => {
+    const drawn = sortDraws(round, [3, 1, 2, 0, 4, 3, 9, 5], measurers);
+    expect(drawn.filter(({ failure }) => failure === null)).to.deep.equal([
+      { place: 0, measurer_id: 3, failure: null },
+      { place: 7, measurer_id: 5, failure: null },
+    ]);
+    expect(drawn.map(({ failure }) => failure).slice(1, 7)).to.deep.equal([
+      "the node is the measurer's own",
+      "the node is the measurer's own",
+      "nobody was drawn",
+      "its operator was drawn before",
+      "its operator was drawn before",
+      "the measurer is unknown",
+    ]);
+  });
+
+  it("has eight draws, each proven at its own place", () => {
+    const draws = Array.from({ length: 8 }, (_, place) => ({ port: 1, salt: toHex(place, { size: 32 }) }));
+    const { proofOf } = drawTreeOf(draws);
+    expect(new Set(draws.map((_, place) => proofOf(place).join())).size).to.equal(8);
+    expect(() => drawTreeOf(draws.slice(1))).to.throw(RangeError);
   });
 });

@@ -1,12 +1,14 @@
 import { expect } from "chai";
 import type { Hex } from "viem";
 import type { Deployment } from "../../../services/shared/chain/deployment.ts";
+import type { ServerMessage } from "../../../services/shared/wire.ts";
 import { eventually } from "../support/context.ts";
 import { connect, joinMeasurer, joinNode, type Peer, soon } from "./client.ts";
 import { type Match, probeImage, setupMatch, type TestMatch } from "./setup.ts";
 
 const result = {
   ...{
+    absent: false,
     downMbps: 900,
     upMbps: 800,
     latencyTenthMs: 12,
@@ -15,6 +17,11 @@ const result = {
     diskWriteMibps: 400,
   },
 };
+
+/** What of an order goes back with its result. */
+function drawOf({ draw, port, salt, proof }: Extract<ServerMessage, { type: "measure" }>) {
+  return { draw, port, salt: salt as Hex, proof: proof as [Hex, Hex, Hex] };
+}
 
 describe("match: measuring nodes", function () {
   this.timeout(180_000);
@@ -65,8 +72,7 @@ describe("match: measuring nodes", function () {
     await measurer.peer.relay("reveal", "reveal", {
       roundId: probe.roundId,
       measurerId: measurer.measurerId,
-      port: probe.port,
-      salt: measure.salt as Hex,
+      ...drawOf(measure),
       result,
       deadline: soon(),
     });
@@ -84,9 +90,10 @@ describe("match: measuring nodes", function () {
       ...{ status: "finalized", submissions: 1, down_mbps: 900, ports_reachable: 1 },
     });
     await eventually("the draw is closed", async () => {
-      const { rows } = await test.db.query("select status from app.measure_round where round_id = $1", [
-        probe.roundId,
-      ]);
+      const { rows } = await test.db.query(
+        "select d.status from app.measure_round d join chain.measurement m using (draws) where m.round_id = $1",
+        [probe.roundId],
+      );
       return rows[0]?.status === "done";
     });
   });
@@ -101,9 +108,10 @@ describe("match: measuring nodes", function () {
     await node.next("probeDone", ({ roundId }) => roundId === first.roundId);
     const second = await node.next("probe", ({ roundId }) => roundId !== first.roundId, 60_000);
     expect(second.token).to.not.equal(first.token);
-    const { rows } = await test.db.query("select failure from app.measure_round where round_id = $1", [
-      first.roundId,
-    ]);
+    const { rows } = await test.db.query(
+      "select d.failure from app.measure_round d join chain.measurement m using (draws) where m.round_id = $1",
+      [first.roundId],
+    );
     expect(rows).to.deep.equal([{ failure: "node: the port is taken" }]);
   });
 
@@ -127,8 +135,7 @@ describe("match: measuring nodes", function () {
       ...{
         roundId: probe.roundId,
         measurerId: measurer.measurerId,
-        port: probe.port,
-        salt: measure.salt as Hex,
+        ...drawOf(measure),
       },
       ...{ result, deadline: soon() },
     });

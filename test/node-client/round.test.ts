@@ -1,0 +1,49 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { expect } from "chai";
+import { measureRound } from "../../node-client/measure/round.ts";
+import { NgpuError } from "../../services/shared/errors.ts";
+
+const limits = { milliseconds: 50, bytes: 1 << 16, diskMib: 1 };
+
+async function listening(server: Server): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** A node that is awaited, in a window of 8 s that closes so many seconds from now. */
+const order = (url: string, seconds: number, isAwaited = true) => ({
+  ...{ url, isAwaited, token: "00", closesAt: Math.ceil(Date.now() / 1_000) + seconds },
+});
+
+describe("A measurer's round", () => {
+  it("finds a node absent at whose port nothing answers until the window is nearly over", async () => {
+    const server = createServer();
+    const url = await listening(server);
+    server.close();
+    const signal = AbortSignal.timeout(20_000);
+    const result = await measureRound(order(url, 3), 8, { signal, limits });
+    expect(result).to.deep.include({ absent: true, portsReachable: 0, downMbps: 0 });
+  });
+
+  it("finds no node absent at whose port something else answers", async () => {
+    const server = createServer((_request, response) => response.writeHead(500).end("no"));
+    const url = await listening(server);
+    const signal = AbortSignal.timeout(20_000);
+    const error = await measureRound(order(url, 3), 8, { signal, limits }).catch((fault: unknown) => fault);
+    server.close();
+    expect(error).to.be.instanceOf(NgpuError);
+    expect((error as NgpuError).code).to.equal("probe_failed");
+  });
+
+  it("says of a node whose probe answered before only that it could not be measured", async () => {
+    const server = createServer();
+    const url = await listening(server);
+    server.close();
+    const signal = AbortSignal.timeout(20_000);
+    const fault = await measureRound(order(url, 3, false), 8, { signal, limits }).catch(
+      (error: unknown) => error,
+    );
+    expect((fault as NgpuError).code).to.equal("probe_unreachable");
+  });
+});
