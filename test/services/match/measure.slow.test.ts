@@ -30,6 +30,7 @@ describe("match: measuring nodes", function () {
   let two: Match;
   let deployment: Deployment;
   const peers: Peer[] = [];
+  const measurers: number[] = [];
 
   before(async () => {
     test = await setupMatch();
@@ -42,8 +43,15 @@ describe("match: measuring nodes", function () {
     await test.stop();
   });
 
-  afterEach(() => {
+  afterEach(async () => {
     for (const peer of peers.splice(0)) peer.vanish();
+    // Who is gone would be drawn all the same.
+    await test.keeper.send({
+      kind: "test.dismiss",
+      contract: "Measure",
+      functionName: "setMeasurersAdmitted",
+      args: [measurers.splice(0), false],
+    });
   });
 
   const measurement = async (nodeId: number) => {
@@ -58,6 +66,7 @@ describe("match: measuring nodes", function () {
   it("takes a round from its draw to its result, with node and measurer on different instances", async () => {
     const measurer = await joinMeasurer(two.url, deployment);
     peers.push(measurer.peer);
+    measurers.push(measurer.measurerId);
     const { peer: node, nodeId } = await joinNode(one.url, deployment);
     peers.push(node);
     const probe = await node.next("probe", undefined, 40_000);
@@ -101,6 +110,7 @@ describe("match: measuring nodes", function () {
   it("tries again with another round when the probe fails, and tells the node that the first is over", async () => {
     const measurer = await joinMeasurer(one.url, deployment);
     peers.push(measurer.peer);
+    measurers.push(measurer.measurerId);
     const { peer: node } = await joinNode(two.url, deployment);
     peers.push(node);
     const first = await node.next("probe", undefined, 40_000);
@@ -120,6 +130,7 @@ describe("match: measuring nodes", function () {
     peers.push(node);
     const measurer = await joinMeasurer(one.url, deployment);
     peers.push(measurer.peer);
+    measurers.push(measurer.measurerId);
     const probe = await node.next("probe", undefined, 60_000);
     await one.kill();
     await two.kill();
