@@ -23,7 +23,7 @@ const neverPaused: Partial<Record<Pausing | "every", string[]>> = {
   // An owner may always end what it began.
   DockerContract: ["setKeeper", "closeWorkspace", "closeExpired"],
   Escrow: ["setDocker", "open", "setClock", "close", "revoke"],
-  Measure: ["setMeasureKeeper"],
+  Measure: ["setMeasureKeeper", "setMeasurersAdmitted"],
   Pomc: ["setPoster", "disableEpoch"],
 };
 /** As IPauses.Pausability has it. */
