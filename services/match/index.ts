@@ -50,7 +50,7 @@ async function main(context: ServiceContext, env: MatchEnv, deployment: Deployme
   // Before the sessions, so that these are closed first when the service stops.
   const { url } = await listen(server, { host: env.HOST, port: env.PORT }, context);
   match = await startMatch({
-    ...{ context, env, deployment, pool, redis, sender, account, registry, server, fleetNow },
+    ...{ context, env, deployment, pool, redis, sender, account, client, registry, server, fleetNow },
   });
   listenForChanges({
     ...{ url: env.DATABASE_URL, channels: [chainChannel, appChannel], logger, signal },

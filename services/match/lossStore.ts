@@ -3,7 +3,7 @@ import type { Absence } from "./absenceStore.ts";
 import type { AwayNode, HeldLease, Online } from "./loss.ts";
 
 const proven = `exists (select from chain.measurement m where m.node_id = n.node_id and m.status = 'finalized'
-  and m.submissions > 0 and m.expires_at > extract(epoch from now()))`;
+  and not m.absent and m.expires_at > extract(epoch from now()))`;
 
 /** What the chain says of nodes that are missed; those that it does not know are left out. */
 export async function readAway(pool: Database, absences: readonly Absence[]): Promise<AwayNode[]> {
