@@ -26,7 +26,7 @@ contract LibrariesFuzz {
         return ResourceMath.pack(amount);
     }
 
-    function packMeasurement(IMeasure.Measurement calldata result) external pure returns (uint176) {
+    function packMeasurement(IMeasure.Measurement calldata result) external pure returns (uint184) {
         return Measurements.pack(result);
     }
 
@@ -72,8 +72,8 @@ contract LibrariesFuzz {
     /// @notice The median is one of the values, with at least half on each side of it.
     function test_medianIsInTheMiddle(uint32[5] memory values, uint8 count) external pure {
         uint256 length = uint256(count) % 5 + 1;
-        uint176[] memory results = new uint176[](length);
-        for (uint256 i; i < length; ++i) results[i] = uint176(values[i]) << 144;
+        uint184[] memory results = new uint184[](length);
+        for (uint256 i; i < length; ++i) results[i] = uint184(values[i]) << 144;
         uint32 median = uint32(Measurements.median(results) >> 144);
         (uint256 below, uint256 above, uint256 same) = (0, 0, 0);
         for (uint256 i; i < length; ++i) {

@@ -39,7 +39,7 @@ abstract contract Market {
         );
         computeNode = IComputeNode(_deploy("ComputeNode.sol:ComputeNode", abi.encode(manager, 60, 30, DAY_SECONDS, UPTIME_DELAY, 1_000, 3_600)));
         escrow = IEscrow(_deploy("Escrow.sol:Escrow", abi.encode(manager, token, computeNode, FEE)));
-        measure = IMeasure(_deploy("Measure.sol:Measure", abi.encode(manager, computeNode, 1, 10, 300, 86_400)));
+        measure = IMeasure(_deploy("Measure.sol:Measure", abi.encode(manager, computeNode, 1, 1, true, 10, 300, 86_400)));
         pomc = IPomc(
             _deploy(
                 "Pomc.sol:Pomc", abi.encode(manager, token, escrow, START, EPOCH_SECONDS, ACTIVATION_DELAY, EMISSION)
