@@ -1,11 +1,15 @@
 import { z } from "zod";
-import { chainEnv, commonEnv, databaseEnv, readEnv } from "../shared/env.ts";
+import { chainEnv, commonEnv, databaseEnv, envTypes, readEnv } from "../shared/env.ts";
 
 /** Variables of autoExport. */
 export const autoExportVariables = {
   ...commonEnv,
   ...chainEnv,
   ...databaseEnv,
+  CHAIN_WS_URLS: envTypes
+    .urls()
+    .optional()
+    .describe("WebSocket endpoints that tell of new blocks; default: CHAIN_RPC_URLS with ws for http"),
   BLOCK_SECONDS: z.coerce
     .number()
     .positive()

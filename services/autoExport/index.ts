@@ -8,7 +8,7 @@ import { judgeHealth } from "./decide.ts";
 import { loadDefinitions } from "./definitions.ts";
 import { readAutoExportEnv } from "./env.ts";
 import { exportChain } from "./lead.ts";
-import { createWatch } from "./metrics.ts";
+import { createWatch, watchEndpoints } from "./metrics.ts";
 
 await start(async () => {
   const env = readAutoExportEnv();
@@ -19,10 +19,18 @@ await start(async () => {
     const pool = createPool({ url: env.DATABASE_URL, name: "autoExport", max: 2 });
     context.onStop("postgres", () => pool.end());
     await requireSchema(pool);
-    const client = createFollowClient({ rpcUrls: env.CHAIN_RPC_URLS, chainId: deployment.chainId });
-    await requireChain(client, deployment);
     const registry = createRegistry("autoExport");
     const watch = createWatch(registry);
+    const client = createFollowClient({
+      rpcUrls: env.CHAIN_RPC_URLS,
+      wsUrls: env.CHAIN_WS_URLS,
+      chainId: deployment.chainId,
+      logger,
+      signal,
+      onFault: watch.sawEndpointFault,
+    });
+    watchEndpoints(registry, client.states);
+    await requireChain(client, deployment);
     const health = () =>
       judgeHealth({ ...watch.facts(), now: Date.now() / 1_000, blockSeconds: env.BLOCK_SECONDS });
     await listen(createApp({ registry, health }), { host: env.HOST, port: env.PORT }, context);

@@ -134,7 +134,6 @@ async function lead(parts: ExportParts, db: Connection): Promise<void> {
       await storing;
       storing = exclusively(() => store(step, rows)).then((events) => {
         watch.stored(step, events);
-        heads.wake();
       });
       storing.catch(() => ended.abort());
       if (step.type === "reorg" && step.ancestor === null) break;

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { FollowedBlock } from "../shared/chain/blocks.ts";
+import type { EndpointState } from "../shared/chain/endpoints/endpoints.ts";
 import type { Header } from "../shared/chain/rpc.ts";
 import type { FollowStep } from "../shared/chain/steps.ts";
 import type { HealthFacts, Role } from "./decide.ts";
@@ -10,6 +11,7 @@ export type Watch = {
   became: (role: Role) => void;
   sawHead: (head: Header) => void;
   sawFault: (code: string) => void;
+  sawEndpointFault: (endpoint: string, code: string) => void;
   stored: (step: FollowStep, events: number) => void;
 };
 
@@ -45,6 +47,12 @@ export function createWatch(registry: Registry): Watch {
     labelNames: ["code"],
     registers,
   });
+  const endpointFaults = new Counter({
+    name: "export_rpc_endpoint_faults_total",
+    help: "Faults of each endpoint, also those that another one made good",
+    labelNames: ["endpoint", "code"],
+    registers,
+  });
   const seen: Pick<HealthFacts, "role" | "head" | "tip"> = {
     role: "starting",
     head: undefined,
@@ -70,6 +78,7 @@ export function createWatch(registry: Registry): Watch {
       setLag();
     },
     sawFault: (code) => faults.inc({ code }),
+    sawEndpointFault: (endpoint, code) => endpointFaults.inc({ endpoint, code }),
     stored: (step, count) => {
       if (step.type === "reorg") {
         reorgs.observe(Number(step.depth));
@@ -82,4 +91,30 @@ export function createWatch(registry: Registry): Watch {
       setTip(last.number);
     },
   };
+}
+
+/** Shows how each endpoint stands, whenever the metrics are read. */
+export function watchEndpoints(registry: Registry, states: () => EndpointState[]): void {
+  const gauge = (name: string, help: string, read: (state: EndpointState) => number | undefined) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: ["endpoint"],
+      registers: [registry],
+      collect() {
+        for (const state of states()) this.set({ endpoint: state.name }, read(state) ?? Number.NaN);
+      },
+    });
+  gauge(
+    "export_rpc_endpoint_score",
+    "Expected cost of asking the endpoint; the least is asked",
+    (s) => s.score,
+  );
+  gauge("export_rpc_endpoint_latency_ms", "Milliseconds an answer takes, smoothed", (s) => s.latency);
+  gauge("export_rpc_endpoint_head", "Newest block the endpoint spoke of", (s) =>
+    s.head === undefined ? undefined : Number(s.head),
+  );
+  gauge("export_rpc_endpoint_resting", "1 while the endpoint is left alone after faults", (s) =>
+    s.restsUntil > performance.now() ? 1 : 0,
+  );
 }

@@ -120,18 +120,27 @@ async function main(): Promise<void> {
     DATABASE_ADMIN_URL: databaseEnv.DATABASE_URL.describe("Postgres, with a role that may create schemas"),
   });
   const deployment = readDeployment(env.DEPLOYMENT_FILE);
+  const logger = createLogger("verify", env.LOG_LEVEL);
+  const ending = new AbortController();
+  const { signal } = ending;
   const pool = createPool({ url: env.DATABASE_ADMIN_URL, name: "export verify", max: 1 });
   const db = await pool.connect();
   const { block, tables } = await compareWithRebuild(
     {
-      client: createFollowClient({ rpcUrls: env.CHAIN_RPC_URLS, chainId: deployment.chainId }),
+      client: createFollowClient({
+        rpcUrls: env.CHAIN_RPC_URLS,
+        chainId: deployment.chainId,
+        logger,
+        signal,
+      }),
       deployment,
       definitions: loadDefinitions(),
-      logger: createLogger("verify", env.LOG_LEVEL),
-      signal: new AbortController().signal,
+      logger,
+      signal,
     },
     db,
   );
+  ending.abort();
   db.release();
   await pool.end();
   for (const { table, rows, stored, rebuilt } of tables) {

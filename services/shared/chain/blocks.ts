@@ -14,9 +14,19 @@ const concurrency = 24;
 // Headers asked for in one HTTP request.
 const batchSize = 50;
 
-/** Blocks from `first` to `head`, their logs asked by hash: an endpoint that does not know a block says so. */
-export async function blocksByHash(source: Source, first: bigint, head: Header): Promise<FollowedBlock[]> {
-  const below = await headersOf(source, first, head.number - 1n);
+/**
+ * Blocks from `first` to `head`, their logs asked by hash: an endpoint that does not know a block says so.
+ *
+ * @param told The headers from `first` on, when they are known.
+ */
+export async function blocksByHash(
+  source: Source,
+  first: bigint,
+  head: Header,
+  told: readonly Header[] = [],
+): Promise<FollowedBlock[]> {
+  const below =
+    told[0]?.number === first ? told.slice(0, -1) : await headersOf(source, first, head.number - 1n);
   return inParallel([...below, head], async (header) => {
     const logs = await readLogs(source.client, source, { blockHash: header.hash });
     return complete(source, header, ofBlock(source, header, logs));

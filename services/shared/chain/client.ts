@@ -1,6 +1,10 @@
-import { type Chain, createPublicClient, defineChain, fallback, http, type PublicClient } from "viem";
+import { type Chain, createPublicClient, custom, defineChain, fallback, http, type PublicClient } from "viem";
 import { FatalError, messageOf } from "../errors.ts";
+import type { Logger } from "../logger.ts";
 import type { Deployment } from "./deployment.ts";
+import { createEndpoints, type Endpoints, type EndpointsOptions } from "./endpoints/endpoints.ts";
+import { listenForHeads } from "./endpoints/headHints.ts";
+import type { RpcClient } from "./rpc.ts";
 
 export type ChainClient = PublicClient;
 
@@ -15,32 +19,53 @@ export function chainOf(chainId: number): Chain {
 }
 
 /** Several endpoints behind one transport: a faulty one is left for the next, each call is tried three times. */
-export function chainTransport(rpcUrls: string[], batch = false) {
+export function chainTransport(rpcUrls: string[]) {
   return fallback(
-    rpcUrls.map((url) => http(url, { timeout: 10_000, retryCount: 2, retryDelay: 150, batch })),
+    rpcUrls.map((url) => http(url, { timeout: 10_000, retryCount: 2, retryDelay: 150 })),
     { retryCount: 1 },
   );
 }
 
-export function createChainClient(options: {
-  rpcUrls: string[];
-  chainId: number;
-  /** Whether questions asked at once go out as one. Default false. */
-  batch?: boolean;
-}): ChainClient {
+export function createChainClient(options: { rpcUrls: string[]; chainId: number }): ChainClient {
   return createPublicClient({
     chain: chainOf(options.chainId),
-    transport: chainTransport(options.rpcUrls, options.batch),
+    transport: chainTransport(options.rpcUrls),
     pollingInterval: 500,
     cacheTime: 0,
   });
 }
 
-/** A client for following the chain over long stretches: it can ask for many headers at once. */
-export function createFollowClient(options: { rpcUrls: string[]; chainId: number }) {
-  return Object.assign(createChainClient(options), {
-    batched: createChainClient({ ...options, batch: true }),
+export type FollowClient = ChainClient & Required<RpcClient> & { states: Endpoints["states"] };
+
+/**
+ * A client for following the chain: the best endpoint is asked, many headers at once, and new heads are told by all.
+ *
+ * @param options.wsUrls WebSocket URLs that tell of new heads. Default: those of `rpcUrls` with `ws` for `http`.
+ */
+export function createFollowClient(
+  options: Pick<EndpointsOptions, "signal" | "onFault"> & {
+    rpcUrls: string[];
+    wsUrls?: string[] | undefined;
+    chainId: number;
+    logger: Logger;
+    signal: AbortSignal;
+  },
+): FollowClient {
+  const {
+    rpcUrls,
+    wsUrls = rpcUrls.map((url) => url.replace(/^http/, "ws")),
+    chainId,
+    logger,
+    signal,
+  } = options;
+  const { request, batched, states } = createEndpoints({ ...options, urls: rpcUrls });
+  const hints = listenForHeads({ urls: wsUrls, chainId, logger, signal });
+  const client = createPublicClient({
+    chain: chainOf(chainId),
+    transport: custom({ request }, { retryCount: 0 }),
+    cacheTime: 0,
   });
+  return Object.assign(client, { request, batched, hints, states }) as unknown as FollowClient;
 }
 
 /**

@@ -46,6 +46,8 @@ export type FollowOptions = {
   headers?: "all" | "logged";
   /** Milliseconds between looks at the head. Default 300. */
   interval?: number;
+  /** Milliseconds between looks while the client's hints are live. Default 2,000. */
+  hintedInterval?: number;
   /** Most blocks in one step. Default 2,000. */
   maxRange?: bigint;
   /** Steps of a long way that are read while an earlier one is stored. Default 2; none without all headers. */
@@ -75,7 +77,7 @@ const longestPause = 5_000;
  * @throws FatalError when the endpoint cannot serve what is needed; passing faults are logged, counted and got over.
  */
 export async function* follow(options: FollowOptions): AsyncGenerator<FollowStep, void> {
-  const { signal, interval = 300 } = options;
+  const { client, signal, interval = 300, hintedInterval = 2_000 } = options;
   const state: State = {
     kept: await options.cursor.recent(),
     way: startWay(options),
@@ -94,37 +96,54 @@ export async function* follow(options: FollowOptions): AsyncGenerator<FollowStep
       await rest(Math.min(longestPause, interval * 2 ** Math.min(faults - 1, 10)), signal);
       continue;
     }
-    if (step === undefined) {
-      await rest(interval, signal);
-      continue;
-    }
-    for (const part of portions(step)) {
+    for (const part of step === undefined ? [] : portions(step)) {
       yield part;
       remember(state, part);
       if (signal.aborted) return;
+    }
+    const hinted = client.hints?.live() === true;
+    // Up to date: with hints there is nothing to look for until one comes.
+    if (step === undefined || (hinted && reachesHead(step))) {
+      if (client.hints === undefined) await rest(interval, signal);
+      else await client.hints.wait(hinted ? hintedInterval : interval, signal);
     }
   }
 }
 
 /** One look at the chain: what is to be stored next, or undefined when there is nothing. */
 async function look(options: FollowOptions, state: State): Promise<FollowStep | undefined> {
-  const head = await readHead(options);
+  const told = nextTold(options.client.hints?.take() ?? [], state.kept.at(-1));
+  const head = await readHead(options, told.at(-1));
   if (head === undefined || head.number < options.from) return undefined;
-  const verdict = await settle(options, state, head);
+  const verdict = await settle(options, state, head, told);
   if (verdict.type === "same" || verdict.type === "behind") {
     state.shorterLooks = 0;
     return undefined;
   }
   if (verdict.type !== "extend" && verdict.shorter && ++state.shorterLooks < shorterLooks) return undefined;
   state.shorterLooks = 0;
-  if (verdict.type === "extend") return extend(options, state, verdict.tip, head);
+  if (verdict.type === "extend") return extend(options, state, verdict.tip, head, told);
   if (verdict.type === "reorg") return { type: "reorg", ancestor: verdict.ancestor, depth: verdict.depth };
   const tip = state.kept.at(-1) ?? verdict.oldest;
   return { type: "reorg", ancestor: null, depth: tip.number - options.from + 1n };
 }
 
-async function readHead(options: FollowOptions): Promise<Header | undefined> {
-  const latest = await readHeader(options.client, "latest");
+/**
+ * Of the headers that were announced those that go on from our newest block, one after the other, up to the last. None when they
+ * do not: whether the chain was reorganized, or an endpoint tells of a fork that others left, is found out by asking.
+ */
+function nextTold(told: readonly Header[], tip: BlockRef | undefined): Header[] {
+  const byHash = new Map(told.map((header) => [header.hash, header]));
+  const chain: Header[] = [];
+  for (let next = told.at(-1); next !== undefined; next = byHash.get(next.parentHash)) {
+    chain.unshift(next);
+    if (next.parentHash === tip?.hash) return chain;
+  }
+  return [];
+}
+
+async function readHead(options: FollowOptions, told: Header | undefined): Promise<Header | undefined> {
+  const latest = told ?? (await readHeader(options.client, "latest"));
   options.onHead?.(latest);
   const { confirmations = 0n } = options;
   if (confirmations === 0n) return latest;
@@ -138,8 +157,11 @@ async function settle(
   options: FollowOptions,
   state: State,
   head: Header,
+  told: readonly Header[],
 ): Promise<Exclude<Verdict, { type: "ask" }>> {
-  const answers = new Map<bigint, Hex>([[head.number - 1n, head.parentHash]]);
+  const answers = new Map<bigint, Hex>(
+    [...told, head].map(({ number, parentHash }) => [number - 1n, parentHash]),
+  );
   for (;;) {
     const verdict = reconcile({ kept: state.kept, head, answers });
     if (verdict.type === "ask") {
@@ -159,12 +181,13 @@ async function extend(
   state: State,
   tip: BlockRef | null,
   head: Header,
+  told: readonly Header[],
 ): Promise<FollowStep | undefined> {
   const first = tip === null ? options.from : tip.number + 1n;
   const distance = head.number - first;
   const blocks =
     distance < near
-      ? await blocksByHash(options, first, head)
+      ? await blocksByHash(options, first, head, told)
       : await stretch(options, state.way, { tip, first, last: head.number - near });
   // The chain changed between two questions: the next look finds out how.
   if (!links(tip, blocks, options.headers === "logged")) {
@@ -172,6 +195,10 @@ async function extend(
     throw new RetryableError("The endpoint's blocks do not follow each other.", { code: "rpc_unlinked" });
   }
   return { type: "blocks", blocks, head: { number: head.number, hash: head.hash } };
+}
+
+function reachesHead(step: FollowStep): boolean {
+  return step.type === "blocks" && step.blocks.at(-1)?.number === step.head.number;
 }
 
 function remember(state: State, step: FollowStep): void {

@@ -14,6 +14,7 @@ import {
 } from "viem";
 import { FatalError, NgpuError, RetryableError } from "../errors.ts";
 import type { ChainClient } from "./client.ts";
+import type { HeadHints } from "./endpoints/headHints.ts";
 import type { BlockRef } from "./reconcile.ts";
 
 export type Header = BlockRef & {
@@ -47,6 +48,8 @@ export type RpcClient = Requester & {
   batched?: Requester;
   /** A way to ask another endpoint than the one that is in use, where there is one. */
   elsewhere?: Requester;
+  /** Tells of new heads before anybody asks. */
+  hints?: HeadHints;
 };
 
 /** @throws RetryableError, also when the endpoint does not know the block or its answer is cut short. */
@@ -60,6 +63,11 @@ export async function readHeader(client: Requester, at: bigint | BlockTag): Prom
   if (block === null) {
     throw new RetryableError(`The endpoint has no block ${at}.`, { code: "rpc_block_missing" });
   }
+  return headerOf(block);
+}
+
+/** A block's header as an endpoint gives it. @throws RetryableError `rpc_malformed` */
+export function headerOf(block: unknown): Header {
   return whole(() => {
     const fields = block as Record<string, unknown>;
     return {

@@ -46,6 +46,19 @@ export async function runOnce(
   cluster: string,
   task: Omit<Task, "databaseUrl" | "mode">,
 ): Promise<Outcome> {
+  return inNewDatabase(contender, cluster, async (client, databaseUrl) => {
+    const run = await spawnIndexer(contender, { ...task, databaseUrl, mode: contender.mode });
+    const rows = contender.schema === undefined ? {} : await hashRows(client, contender.schema);
+    return { ...run, rows };
+  });
+}
+
+/** @param work Gets a superuser's connection, and the database's URL for the contender. */
+export async function inNewDatabase<Result>(
+  contender: Contender,
+  cluster: string,
+  work: (client: pg.Client, url: string) => Promise<Result>,
+): Promise<Result> {
   const name = `bench_${contender.name}_${contender.mode}`;
   await dropDatabase(cluster, name);
   await createDatabase(cluster, name);
@@ -56,13 +69,7 @@ export async function runOnce(
     await client.connect();
     // So that nobody pays for what the one before wrote.
     await client.query("checkpoint");
-    const run = await spawnRun(contender, {
-      ...task,
-      databaseUrl: asWriter(contender, url),
-      mode: contender.mode,
-    });
-    const rows = contender.schema === undefined ? {} : await hashRows(client, contender.schema);
-    return { ...run, rows };
+    return await work(client, asWriter(contender, url));
   } finally {
     await client.end();
     await dropDatabase(cluster, name);
@@ -76,7 +83,12 @@ function asWriter({ name }: Contender, url: string): string {
   return own.href;
 }
 
-async function spawnRun({ name, cwd, program }: Contender, task: Task): Promise<Run> {
+/** Runs a contender's process to its end, or until the signal is aborted. */
+export async function spawnIndexer(
+  { name, cwd, program }: Contender,
+  task: Task,
+  signal?: AbortSignal,
+): Promise<Run> {
   // ponder serves an API meanwhile, and takes no free port by itself.
   const port = await getPort();
   return new Promise((resolve, reject) => {
@@ -84,6 +96,7 @@ async function spawnRun({ name, cwd, program }: Contender, task: Task): Promise<
       cwd,
       env: { PATH: process.env.PATH, DB_URL: task.databaseUrl },
       stdio: ["ignore", "pipe", "pipe"],
+      ...(signal === undefined ? {} : { signal }),
     });
     let said = "";
     let faults = "";

@@ -10,14 +10,23 @@ import { readTask, reportRun } from "./run.ts";
 
 // A process of its own, so that memory is the exporter's alone: exports up to the last block, then says how long.
 const task = readTask();
+const logger = createLogger("autoExport", "warn");
 const abort = new AbortController();
 const watch = createWatch(new Registry());
 const since = performance.now();
 const pool = createPool({ url: task.databaseUrl, name: "autoExport", max: 2 });
 let ended = since;
+const rssNow = () => Math.round(process.memoryUsage.rss() / 1024 ** 2);
+const rssMib = [rssNow()];
+const [first, last] = [Number(task.startBlock), Number(task.last)];
 await exportChain({
   pool,
-  client: createFollowClient({ rpcUrls: [task.rpcUrl], chainId: task.chainId }),
+  client: createFollowClient({
+    rpcUrls: [task.rpcUrl],
+    chainId: task.chainId,
+    logger,
+    signal: abort.signal,
+  }),
   deployment: {
     chainId: task.chainId,
     startBlock: BigInt(task.startBlock),
@@ -28,13 +37,18 @@ await exportChain({
     ...watch,
     stored(step, events) {
       watch.stored(step, events);
-      if (step.type !== "blocks" || (step.blocks.at(-1)?.number ?? 0n) < BigInt(task.last)) return;
+      if (step.type !== "blocks") return;
+      const stored = Number(step.blocks.at(-1)?.number ?? 0n);
+      while (stored >= first + ((last - first) * rssMib.length) / 4 && rssMib.length <= 4)
+        rssMib.push(rssNow());
+      if (stored < last) return;
       ended = performance.now();
       abort.abort();
     },
   },
-  logger: createLogger("autoExport", "warn"),
+  logger,
   signal: abort.signal,
 });
 await pool.end();
-reportRun({ milliseconds: ended - since, peakMib: Math.round(process.resourceUsage().maxRSS / 1024) });
+const peakMib = Math.round(process.resourceUsage().maxRSS / 1024);
+reportRun({ milliseconds: ended - since, peakMib, rssMib });

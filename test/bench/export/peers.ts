@@ -1,4 +1,5 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { runToEnd } from "../../../scripts/embedded/command.ts";
 import { FatalError } from "../../../services/shared/errors.ts";
@@ -13,6 +14,17 @@ const sqd = {
 };
 
 const ponder = { hono: "4.13.19", ponder: "0.16.10", viem: "2.57.1" };
+
+/** Versions of what the benchmark measures against, and of anvil. */
+export function peerVersions(): Record<string, string> {
+  const anvil = createRequire(import.meta.url)("@foundry-rs/anvil/package.json") as { version: string };
+  return {
+    anvil: anvil.version,
+    "SQD evm-processor": sqd["@subsquid/evm-processor"],
+    "SQD typeorm-store": sqd["@subsquid/typeorm-store"],
+    ponder: ponder.ponder,
+  };
+}
 
 /** Installs SQD with our program for it. @returns its folder */
 export async function installSqd(folder: string): Promise<string> {

@@ -14,7 +14,12 @@ export type Task = {
   emptyFolder: string;
 };
 
-export type Run = { milliseconds: number; peakMib?: number };
+export type Run = {
+  milliseconds: number;
+  peakMib?: number;
+  /** Resident memory at the start, after each quarter of the blocks, and so at the end. */
+  rssMib?: number[];
+};
 
 /** In the indexer's process: what it is to do. */
 export function readTask(): Task {
