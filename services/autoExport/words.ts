@@ -1,18 +1,13 @@
 /** Reads the value whose 64 hexadecimal digits, in lower case, begin at a place, as text that Postgres takes. */
 export type WordReader = (hex: string, at: number) => string;
 
-// As many digits as a JavaScript number holds exactly.
+// A JavaScript number holds 13 digits exactly; most values are smaller.
 const exactDigits = 13;
+const leadingZeros = "0".repeat(64 - exactDigits);
 
 export const readUnsigned: WordReader = (hex, at) => {
-  const end = at + 64;
-  let first = at;
-  while (first < end && hex.charCodeAt(first) === 48) first += 1;
-  if (first === end) return "0";
-  const digits = hex.slice(first, end);
-  return digits.length <= exactDigits
-    ? String(whole(Number.parseInt(digits, 16)))
-    : String(BigInt(`0x${digits}`));
+  if (!hex.startsWith(leadingZeros, at)) return String(BigInt(`0x${hex.slice(at, at + 64)}`));
+  return String(whole(Number(`0x${hex.slice(at + 64 - exactDigits, at + 64)}`)));
 };
 
 export const readSigned: WordReader = (hex, at) => {

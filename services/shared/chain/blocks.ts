@@ -43,7 +43,7 @@ export async function blocksByRange(source: Source, first: bigint, last: bigint)
     readLogs(source.client, source, { fromBlock: first, toBlock: last }),
   ]);
   const byNumber = new Map(headers.map((header) => [header.number, header]));
-  const logs = groupByBlock(accepted(source, answer, byNumber));
+  const logs = accepted(source, answer, byNumber);
   return inParallel(headers, (header) => complete(source, header, logs.get(header.number) ?? []));
 }
 
@@ -67,7 +67,7 @@ export async function loggedBlocksByRange(
     throw new RetryableError("The chain changed while it was read.", { code: "rpc_unlinked" });
   }
   const all = [...headers, end];
-  const logs = groupByBlock(accepted(source, answer, new Map(all.map((header) => [header.number, header]))));
+  const logs = accepted(source, answer, new Map(all.map((header) => [header.number, header])));
   return inParallel(all, (header) => complete(source, header, logs.get(header.number) ?? []));
 }
 
@@ -97,31 +97,54 @@ async function complete(source: Source, header: Header, logs: ChainLog[]): Promi
 }
 
 function ofBlock(source: Source, header: Header, logs: ChainLog[]): ChainLog[] {
-  return accepted(source, logs, new Map([[header.number, header]]));
+  return accepted(source, logs, new Map([[header.number, header]])).get(header.number) ?? [];
 }
 
-/** The wanted ones of the logs, each once. @throws RetryableError when one is not of the block that is at its number. */
-function accepted(source: Source, logs: ChainLog[], headers: ReadonlyMap<bigint, Header>): ChainLog[] {
+/**
+ * The wanted ones of the logs by block, each once, in order of their index.
+ *
+ * @throws RetryableError when one is not of the block that is at its number
+ */
+function accepted(
+  source: Source,
+  logs: readonly ChainLog[],
+  headers: ReadonlyMap<bigint, Header>,
+): Map<bigint, ChainLog[]> {
   const wanted = new Set(source.addresses.map((address) => address.toLowerCase()));
-  const kept = new Map<string, ChainLog>();
+  const byBlock = new Map<bigint, ChainLog[]>();
+  let number: bigint | undefined;
+  let hash: Hex | undefined;
+  let list: ChainLog[] = [];
   for (const log of logs) {
-    if (headers.get(log.blockNumber)?.hash !== log.blockHash) {
+    // Logs of a block come together, nearly always.
+    if (log.blockNumber !== number) {
+      number = log.blockNumber;
+      hash = headers.get(number)?.hash;
+      list = byBlock.get(number) ?? [];
+      byBlock.set(number, list);
+    }
+    if (hash !== log.blockHash) {
       throw new RetryableError("A log is not of the block that stands at its number.", {
         code: "rpc_log_mismatch",
         details: { blockNumber: log.blockNumber, blockHash: log.blockHash },
       });
     }
-    if (wanted.has(log.address)) kept.set(`${log.blockNumber}/${log.logIndex}`, log);
+    if (wanted.has(log.address)) list.push(log);
   }
-  return [...kept.values()];
-}
-
-function groupByBlock(logs: ChainLog[]): Map<bigint, ChainLog[]> {
-  return Map.groupBy(logs, (log) => log.blockNumber);
+  for (const [block, found] of byBlock) {
+    if (!found.every(({ logIndex }, at) => at === 0 || logIndex > (found[at - 1] as ChainLog).logIndex)) {
+      const once = new Map(found.map((log) => [log.logIndex, log]));
+      byBlock.set(
+        block,
+        [...once.values()].sort((a, b) => a.logIndex - b.logIndex),
+      );
+    }
+  }
+  return byBlock;
 }
 
 function blockOf({ number, hash, parentHash, timestamp }: Header, logs: ChainLog[]): FollowedBlock {
-  return { number, hash, parentHash, timestamp, logs: logs.sort((a, b) => a.logIndex - b.logIndex) };
+  return { number, hash, parentHash, timestamp, logs };
 }
 
 function ascending(a: bigint, b: bigint): number {

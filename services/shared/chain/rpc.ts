@@ -4,7 +4,6 @@ import {
   type Hex,
   HttpRequestError,
   hexToBigInt,
-  hexToNumber,
   InvalidParamsRpcError,
   LimitExceededRpcError,
   MethodNotFoundRpcError,
@@ -98,7 +97,16 @@ export async function readLogs(
   );
   return whole(() => {
     if (!Array.isArray(answer)) throw new TypeError("not a list of logs");
-    return answer.map(logOf);
+    // Logs of a block come together: its number is read once.
+    let text: unknown;
+    let number = 0n;
+    return answer.map((raw: Record<string, unknown>) => {
+      if (raw.blockNumber !== text) {
+        number = hexToBigInt(hexOf(raw.blockNumber));
+        text = raw.blockNumber;
+      }
+      return logOf(raw, number);
+    });
   });
 }
 
@@ -107,7 +115,7 @@ function addressesOf({ addresses }: LogFilter): { address?: Address[] } {
   return addresses.length === 0 ? {} : { address: [...addresses] };
 }
 
-function logOf(raw: Record<string, unknown>): ChainLog {
+function logOf(raw: Record<string, unknown>, blockNumber: bigint): ChainLog {
   if (raw.removed === true) throw new TypeError("a removed log");
   const topics = (raw.topics as unknown[]).map(hashOf);
   const [first, ...rest] = topics;
@@ -116,11 +124,17 @@ function logOf(raw: Record<string, unknown>): ChainLog {
     address: hexOf(raw.address).toLowerCase() as Address,
     topics: [first, ...rest],
     data: hexOf(raw.data),
-    blockNumber: hexToBigInt(hexOf(raw.blockNumber)),
+    blockNumber,
     blockHash: hashOf(raw.blockHash),
     transactionHash: hashOf(raw.transactionHash),
-    logIndex: hexToNumber(hexOf(raw.logIndex)),
+    logIndex: indexOf(hexOf(raw.logIndex)),
   };
+}
+
+function indexOf(hex: Hex): number {
+  const index = Number(hex);
+  if (!Number.isSafeInteger(index)) throw new TypeError("not an index");
+  return index;
 }
 
 function hexOf(value: unknown): Hex {
