@@ -131,6 +131,16 @@ describe("several endpoints as one", () => {
     expect(await request({ method: "eth_getBlockByNumber", params: ["0x6", false] })).to.equal(null);
   });
 
+  it("asks another one than the best when it is told to", async () => {
+    const [first, second] = [await serve(sound(5)), await serve(sound(5))];
+    const { request, elsewhere } = endpointsOf([first.url, second.url]);
+    await request(latest);
+    await elsewhere.request(logs);
+    expect([first.asked, second.asked]).to.deep.equal([["eth_getBlockByNumber"], ["eth_getLogs"]]);
+    await request(latest);
+    expect(second.asked).to.have.length(1);
+  });
+
   it("leaves one whose head stays behind, and returns to one that recovered when the other fails", async () => {
     const [first, second] = [await serve(sound(10)), await serve(sound(10))];
     const { request, states } = endpointsOf([first.url, second.url], { probeInterval: 20 });

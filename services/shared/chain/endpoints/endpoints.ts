@@ -14,6 +14,8 @@ export type Endpoints = {
   request: (question: Question) => Promise<unknown>;
   /** The same, with the questions of one turn of the event loop as one request. */
   batched: { request: (question: Question) => Promise<unknown> };
+  /** Asks any other than the best one first. */
+  elsewhere: { request: (question: Question) => Promise<unknown> };
   states: () => EndpointState[];
 };
 
@@ -78,14 +80,19 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
   }
 
   /** Asks one endpoint after another until none of the answers is a fault that another endpoint may not have. */
-  async function askAny(questions: readonly Question[]): Promise<(unknown | NgpuError)[]> {
+  async function askAny(
+    questions: readonly Question[],
+    otherFirst = false,
+  ): Promise<(unknown | NgpuError)[]> {
     let last: unknown;
     // One endpoint may not have a block yet that another has.
     let without: (unknown | NgpuError)[] | undefined;
     for (let round = 0; round < rounds; round++) {
       if (round > 0) await sleep(pauseMs);
       const lacking: FatalError[] = [];
-      for (const index of orderOf(standings, present, performance.now())) {
+      const order = orderOf(standings, present, performance.now());
+      if (otherFirst) order.push(...order.splice(0, 1));
+      for (const index of order) {
         try {
           const answers = await askOne(index, questions);
           const fault = answers.find((answer) => answer instanceof NgpuError && !innocent.has(answer.code));
@@ -93,7 +100,7 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
             (answer, place) => answer === null && questions[place]?.method === byNumber,
           );
           if (fault === undefined && !lacks) {
-            present = index;
+            if (!otherFirst) present = index;
             return answers;
           }
           if (fault === undefined) without = answers;
@@ -150,6 +157,7 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
   return {
     request,
     batched: { request: requestBatched },
+    elsewhere: { request: async (question) => resultOf(await askAny([question], true), 0) },
     states: () => {
       const best = standings.reduce((most, { head = 0n }) => (head > most ? head : most), 0n);
       return standings.map((standing, index) => ({
