@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { type Hex, hexToBigInt, keccak256, parseEventLogs } from "viem";
+import { type Hex, keccak256, parseEventLogs } from "viem";
 import { computeNodeAbi } from "../../services/shared/chain/generated/abi.ts";
 import {
   domainOf,
@@ -18,6 +18,7 @@ import {
   signRegistration,
 } from "./support/nodes.ts";
 import { expectRefused, expectRevert, refusalsOf, zeroAddress } from "./support/refusals.ts";
+import { twinOfSignature } from "./support/twins.ts";
 
 const status = { none: 0, online: 1, offline: 2, maintenance: 3 } as const;
 
@@ -172,11 +173,7 @@ describe("ComputeNode: registry", () => {
   it("refuses the malleable twin of a signature", async () => {
     const market = await loadMarket();
     const message = registrationOf(keyOf("a"));
-    const signature = await signRegistration(market, keyOf("a"), message);
-    const order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
-    const s = order - hexToBigInt(`0x${signature.slice(66, 130)}`);
-    const v = signature.endsWith("1b") ? "1c" : "1b";
-    const twin = `${signature.slice(0, 66)}${s.toString(16).padStart(64, "0")}${v}` as Hex;
+    const twin = twinOfSignature(await signRegistration(market, keyOf("a"), message));
     const receipt = await market.mined(market.computeNode.write.registerBatch([[message], [twin]]));
     expectRefused(receipt, "SignatureInvalid", { signer: message.key });
   });

@@ -3,18 +3,11 @@ import { type Address, type Hex, parseEther, parseSignature, toHex } from "viem"
 import { authorizationTypes, domainOf } from "../../services/shared/chain/typedData.ts";
 import { keyOf, loadMarket, type MarketFixture } from "./support/market.ts";
 import { expectRevert } from "./support/refusals.ts";
+import { twinOf, twinOfSignature } from "./support/twins.ts";
 import { makeWallet, walletCode } from "./support/wallets.ts";
 import { authorizationOf, deposit, partner, signAuthorization } from "./support/workspaces.ts";
 
 type Message = ReturnType<typeof authorizationOf>;
-
-const order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
-
-/** The other signature of the same key for the same digest. */
-function otherOf(signature: Hex): Hex {
-  const { r, s, yParity } = parseSignature(signature);
-  return `${r}${toHex(order - BigInt(s), { size: 32 }).slice(2)}${yParity === 0 ? "1c" : "1b"}`;
-}
 
 /** The 64 bytes of ERC-2098. */
 function compactOf(signature: Hex): Hex {
@@ -41,7 +34,7 @@ describe("Escrow: signatures", () => {
     const good = await signAuthorization(market, message);
     const invalid = (signature: Hex, of = message) =>
       expectRevert(authorize(market, of, signature), "SignatureInvalid", { signer: partner.address });
-    await invalid(otherOf(good));
+    await invalid(twinOfSignature(good));
     await invalid(compactOf(good));
     await invalid(`${good}00`);
     await invalid("0x");
@@ -174,8 +167,7 @@ describe("Escrow: signatures", () => {
     await refuse(pay(good, 301n));
     const now = BigInt(await time.latest());
     await expectRevert(pay(await sign({ message: { deadline: now } }), 300n, now), "ERC2612ExpiredSignature");
-    const other = { ...good, v: good.v === 27 ? 28 : 27, s: toHex(order - BigInt(good.s), { size: 32 }) };
-    await expectRevert(pay(other), "ECDSAInvalidSignatureS");
+    await expectRevert(pay(twinOf(good)), "ECDSAInvalidSignatureS");
     await pay(good);
     await refuse(pay(good));
     expect(await escrow.read.balanceOf([partner.address])).to.equal(300n);

@@ -1,9 +1,10 @@
 import { expect } from "chai";
-import { domainSeparator, type Hex, maxUint256, parseEventLogs, parseSignature, toHex } from "viem";
+import { domainSeparator, type Hex, maxUint256, parseEventLogs, parseSignature } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
 import { tokenAbi } from "../../services/shared/chain/generated/abi.ts";
 import { keyOf, type MarketFixture } from "./support/market.ts";
 import { expectRevert, zeroAddress } from "./support/refusals.ts";
+import { twinOf } from "./support/twins.ts";
 
 /** A holder with an account on the chain and tokens, two others, and how to sign. */
 type Setting = MarketFixture & { holder: Hex; spender: Hex; other: Hex; held: bigint };
@@ -18,9 +19,6 @@ const permitTypes = {
     { name: "deadline", type: "uint256" },
   ],
 } as const;
-
-/** Half of the curve's order: a valid signature has its s at or below it. */
-const order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
 
 /** What ERC-20 asks of a token: transfers, allowances and their events. */
 export function behavesLikeErc20(load: Load): void {
@@ -187,11 +185,7 @@ export function behavesLikeErc2612(load: Load): void {
   it("refuses the other signature that a key's signature gives, and what is none", async () => {
     const setting = await load();
     const good = await sign(setting);
-    const malleable = {
-      ...good,
-      v: good.v === 27 ? 28 : 27,
-      s: toHex(order - BigInt(good.s), { size: 32 }),
-    };
+    const malleable = twinOf(good);
     await expectRevert(permit(setting, malleable), "ECDSAInvalidSignatureS", { s: malleable.s });
     await expectRevert(permit(setting, { ...good, v: 29 }), "ECDSAInvalidSignature");
     await permit(setting, good);
