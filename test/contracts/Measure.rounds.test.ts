@@ -1,5 +1,4 @@
 import { expect } from "chai";
-import { keccak256 } from "viem";
 import { messages } from "./support/messages.ts";
 import { expectRefused, zeroHash } from "./support/refusals.ts";
 import { loadPartner } from "./support/workspaces.ts";
@@ -18,39 +17,34 @@ async function loadRound() {
 
 describe("Measure: rounds", () => {
   it("tell their window, draws and results, and who measures", async () => {
-    const { measure, deployment, reveal, signed, second } = await loadRound();
-    const [nodeId, opensAt, closesAt, commitments, submissions, finalized] = await measure.read.roundOf([1n]);
-    expect([nodeId, commitments, submissions, finalized]).to.deep.equal([1, 2, 0, false]);
+    const { measure, deployment, reveal, signed, second, time } = await loadRound();
+    const [nodeId, opensAt, closesAt, , submissions] = await measure.read.roundOf([1n]);
+    expect([nodeId, submissions]).to.deep.equal([1, 0]);
     expect(closesAt - opensAt).to.equal(deployment.parameters.measureWindowSeconds);
     await reveal();
     await reveal(second.message, second.signer);
+    expect((await measure.read.roundOf([1n]))[4]).to.equal(2);
+    await time.increaseTo(closesAt + 1);
     await measure.write.finalize([[1n]]);
-    expect((await measure.read.roundOf([1n])).slice(3)).to.deep.equal([2, 2, true]);
+    expect(await measure.read.roundOf([1n])).to.deep.equal([0, 0, 0, 0, 0, zeroHash]);
     expect(await measure.read.measurerIdOf([signed.signer.address])).to.equal(1);
     expect((await measure.read.measurerOf([2]))[0]).to.equal(second.signer.address);
     expect((await measure.read.latestOf([1]))[0].downMbps).to.equal(940);
   });
 
   it("refuse what is of no round, or of one that is over", async () => {
-    const { measure, mined, people, reveal, second, signed } = await loadRound();
-    const keeper = { account: people.keeper };
-    const late = { roundId: 1n, commitment: keccak256("0x01") };
-    expectRefused(await mined(measure.write.commitBatch([[late]], keeper)), "MeasureCommitLate", {
-      roundId: 1n,
-    });
-    const unknown = { roundId: 9n, commitment: zeroHash };
-    expectRefused(await mined(measure.write.commitBatch([[unknown]], keeper)), "MeasureRoundUnknown", {
-      roundId: 9n,
-    });
+    const { measure, mined, reveal, second, signed, time } = await loadRound();
+    const [, , closesAt] = await measure.read.roundOf([1n]);
     expectRefused(await mined(measure.write.finalize([[9n]])), "MeasureRoundUnknown", { roundId: 9n });
     expectRefused(await reveal({ ...signed.message, roundId: 9n }), "MeasureRoundUnknown", { roundId: 9n });
     expectRefused(await mined(measure.write.finalize([[1n]])), "MeasureRoundOpen", { roundId: 1n });
     await reveal();
     expectRefused(await mined(measure.write.finalize([[1n]])), "MeasureRoundOpen", { roundId: 1n });
     await reveal(second.message, second.signer);
+    await time.increaseTo(closesAt + 1);
     await measure.write.finalize([[1n]]);
-    expectRefused(await reveal(), "MeasureRoundFinalized", { roundId: 1n });
-    expectRefused(await mined(measure.write.finalize([[1n]])), "MeasureRoundFinalized", { roundId: 1n });
+    expectRefused(await reveal(), "MeasureRoundOver", { roundId: 1n });
+    expectRefused(await mined(measure.write.finalize([[1n]])), "MeasureRoundOver", { roundId: 1n });
   });
 
   it("take results to the last second of their window", async () => {

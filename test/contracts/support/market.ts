@@ -73,6 +73,7 @@ export async function marketFixture(changes: Partial<NgpuParametersInput> = {}) 
       measureKeepers: [keeper],
       poster,
       quorum: 1,
+      measureDraws: 8,
       openMeasurers: true,
       ...changes,
       emissionPerEpoch: parseEther("1000"),

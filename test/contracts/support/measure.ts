@@ -31,7 +31,7 @@ export const absent = {
   diskWriteMibps: 0,
 };
 
-const one = () => marketFixture();
+const one = () => marketFixture({ measureDraws: 1 });
 const three = () => marketFixture({ quorum: 3, measureDraws: 8 });
 const closed = () => marketFixture({ openMeasurers: false });
 

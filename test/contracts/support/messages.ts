@@ -1,19 +1,16 @@
 import {
-  encodeAbiParameters,
   type Hex,
-  keccak256,
   parseEther,
-  parseEventLogs,
   parseSignature,
   type TransactionReceipt,
   type TypedData,
   type TypedDataDomain,
 } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
-import { measureAbi } from "../../../services/shared/chain/generated/abi.ts";
 import { heartbeatReceiptTypes, heartbeatTreeOf } from "../../../services/shared/chain/heartbeatReceipt.ts";
 import * as typed from "../../../services/shared/chain/typedData.ts";
 import { keyOf, later, type MarketFixture } from "./market.ts";
+import { type Drawn, requestDrawing, result } from "./measure.ts";
 import { nodeSpec, registrationOf } from "./nodes.ts";
 import { zeroAddress, zeroHash } from "./refusals.ts";
 import { authorizationOf, type loadPartner, partner, place, state } from "./workspaces.ts";
@@ -249,7 +246,7 @@ function sendBatch(market: MarketFixture, batch: NodeBatch, given: Fields, signa
 
 /** A round in which two measurers are drawn, at the time of their reveals. */
 async function revealMessage(market: Market): Promise<Signed> {
-  const { measure, mined, people, time } = market;
+  const { measure, mined, time } = market;
   const domain = typed.domainOf(market.deployment, "Measure");
   const signers = [keyOf("measurer one"), keyOf("measurer two")] as const;
   const registrations = signers.map(({ address }) => {
@@ -265,18 +262,11 @@ async function revealMessage(market: Market): Promise<Signed> {
     }),
   );
   await measure.write.registerMeasurerBatch([registrations, await Promise.all(signatures)]);
-  const receipt = await mined(measure.write.request([[1]], { account: people.keeper }));
-  const [log] = parseEventLogs({ abi: measureAbi, logs: receipt.logs, eventName: "MeasureRequested" });
-  if (log === undefined) throw new Error("No round was announced.");
-  const { roundId, opensAt } = log.args;
+  const { roundId, opensAt, drawn: draws } = await requestDrawing(market, 2);
   const drawn = [1, 2].map((measurerId) => {
-    return { roundId, measurerId, port: 4_000, salt: keccak256("0x5a"), result, deadline: later };
+    const draw = draws.find((one) => one.measurerId === measurerId);
+    return { roundId, ...(draw as Drawn), result, deadline: later };
   }) as [Reveal, Reveal];
-  const commits = drawn.map(({ measurerId, port, salt }) => {
-    const draw = encodeAbiParameters(drawTypes, [roundId, measurerId, port, salt]);
-    return { roundId, commitment: keccak256(draw) };
-  });
-  await measure.write.commitBatch([commits], { account: people.keeper });
   await time.increaseTo(opensAt);
   return {
     signer: signers[0],
@@ -292,21 +282,4 @@ async function revealMessage(market: Market): Promise<Signed> {
   };
 }
 
-type Reveal = {
-  roundId: bigint;
-  measurerId: number;
-  port: number;
-  salt: Hex;
-  result: typeof result;
-  deadline: bigint;
-};
-
-const result = {
-  downMbps: 940,
-  upMbps: 910,
-  latencyTenthMs: 12,
-  portsReachable: 3,
-  diskFreeGib: 800,
-  diskWriteMibps: 1_200,
-};
-const drawTypes = [{ type: "uint64" }, { type: "uint32" }, { type: "uint16" }, { type: "bytes32" }] as const;
+type Reveal = Drawn & { roundId: bigint; result: typeof result; deadline: bigint };
