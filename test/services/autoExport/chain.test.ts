@@ -156,6 +156,7 @@ describe("autoExport on the OP-stack simulation", function () {
       "export_lag_blocks",
       "export_events_total",
       "export_reorg_depth",
+      "export_rpc_endpoint_score",
     ]) {
       expect(metrics).to.match(new RegExp(`^${name}`, "m"));
     }
