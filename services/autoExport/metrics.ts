@@ -102,7 +102,10 @@ export function watchEndpoints(registry: Registry, states: () => EndpointState[]
       labelNames: ["endpoint"],
       registers: [registry],
       collect() {
-        for (const state of states()) this.set({ endpoint: state.name }, read(state) ?? Number.NaN);
+        for (const state of states()) {
+          const value = read(state);
+          if (value !== undefined) this.set({ endpoint: state.name }, value);
+        }
       },
     });
   gauge(

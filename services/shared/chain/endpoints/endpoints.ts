@@ -4,7 +4,7 @@ import { ask, type Question } from "./ask.ts";
 import { answered, failed, newcomer, orderOf, type Standing, scoreOf } from "./score.ts";
 
 export type EndpointState = Standing & {
-  /** Host and port: a path may hold a key. */
+  /** Host and port, numbered where they repeat: a path may hold a key. */
   name: string;
   score: number;
 };
@@ -41,7 +41,11 @@ const pauseMs = 150;
 /** Several endpoints of one chain as one: asks the best by latency, faults and head, and leaves one that fails. */
 export function createEndpoints(options: EndpointsOptions): Endpoints {
   const { urls, deadline = 10_000, onFault } = options;
-  const names = urls.map((url) => new URL(url).host);
+  const names = urls.map((url, index) => {
+    const { host } = new URL(url);
+    const before = urls.slice(0, index).filter((other) => new URL(other).host === host).length;
+    return before === 0 ? host : `${host} ${before + 1}`;
+  });
   const standings: Standing[] = urls.map(() => newcomer);
   let present = 0;
   startProbes();
