@@ -15,13 +15,13 @@ type Options = {
   quick?: true;
   peers: boolean;
   lag: boolean;
+  lagInterval: number;
   json?: true;
 };
 
 const whole = { events: [100_000, 1_000_000], runs: 5, lagBlocks: 300 };
 const quick = { events: [20_000], runs: 1, lagBlocks: 50 };
-// 500 events a second.
-const pace = { perBlock: 50, intervalMs: 100 };
+const eventsPerSecond = 500;
 
 /** `npm run bench -- export`: how fast the chain gets into Postgres, by ngpu, SQD and ponder, and at most. */
 export async function run(args: string[]): Promise<void> {
@@ -31,6 +31,7 @@ export async function run(args: string[]): Promise<void> {
     .option("--quick", `${quick.events} events once, to see that it works: its figures mean nothing`)
     .option("--no-peers", "ngpu and the limit alone")
     .option("--no-lag", "without the time from mined to visible")
+    .option("--lag-interval <ms>", `between blocks there, for ${eventsPerSecond} events/s`, wholeNumber, 100)
     .option("--json", "the result as JSON")
     .parse(args, { from: "user" });
   const options = command.opts<Options>();
@@ -53,7 +54,9 @@ async function measure(options: Options): Promise<Result> {
   try {
     const machine = describeMachine(await versionOf(postgres.url));
     // First, while nothing the backfills wrote is being cleaned up.
-    const lagOptions = { stateDir, emptyFolder, blocks: form.lagBlocks, ...pace };
+    const intervalMs = options.lagInterval;
+    const perBlock = Math.max(1, Math.round((eventsPerSecond * intervalMs) / 1_000));
+    const lagOptions = { stateDir, emptyFolder, blocks: form.lagBlocks, perBlock, intervalMs };
     const lagMs: Lag | null = options.lag
       ? await measureLag(withProjections(all), postgres.url, lagOptions)
       : null;
