@@ -19,7 +19,7 @@ import { takeSequence } from "./journal/outbox.ts";
 import { forgetRun, noteRun } from "./journal/runs.ts";
 import { putPublication, readPublications } from "./journal/workspaces.ts";
 import type { Memory } from "./knowledge.ts";
-import { type Assignment, fencedKey } from "./leases.ts";
+import { type Assignment, fencedKey, publicationKey } from "./leases.ts";
 import { deadline, type Outbox } from "./outbox.ts";
 import { planOf, readPublication } from "./plans.ts";
 
@@ -42,7 +42,7 @@ type Of<Type extends Action["type"]> = Extract<Action, { type: Type }>;
 export function subjectOf(action: Action): string {
   switch (action.type) {
     case "learn":
-      return `learn ${action.workspaceId}`;
+      return `learn ${publicationKey(action.lease)}`;
     case "inspect":
     case "pull":
       return `image ${action.reference}`;
@@ -101,13 +101,9 @@ export async function act(deps: ActDependencies, action: Action): Promise<void> 
   }
 }
 
-async function learn(deps: ActDependencies, { workspaceId }: Of<"learn">): Promise<void> {
-  const head = await deps.client.request({ method: "eth_blockNumber" });
-  const publication = await readPublication(deps.client, deps.deployment, {
-    workspaceId,
-    assignedBlock: BigInt(head),
-  });
-  putPublication(deps.journal, publication);
+async function learn(deps: ActDependencies, { lease }: Of<"learn">): Promise<void> {
+  const publication = await readPublication(deps.client, deps.deployment, lease);
+  putPublication(deps.journal, publicationKey(lease), publication);
 }
 
 async function pull(deps: ActDependencies, action: Of<"pull">): Promise<void> {
@@ -196,7 +192,7 @@ async function sayProgress(deps: ActDependencies, lease: Assignment, milestone: 
 }
 
 function runnable(journal: Journal, lease: Assignment): Extract<Plan, { type: "runnable" }> {
-  const publication = readPublications(journal).find((item) => item.workspaceId === lease.workspaceId);
+  const publication = readPublications(journal).get(publicationKey(lease));
   const plan = publication === undefined ? undefined : planOf(publication);
   if (plan?.type !== "runnable") throw new Error(`Workspace ${lease.workspaceId} was forgotten.`);
   return plan;

@@ -1,5 +1,5 @@
 import type { Action, Container, Facts, Plan, StopReason } from "./facts.ts";
-import { type Assignment, fencedKey } from "./leases.ts";
+import { type Assignment, fencedKey, publicationKey } from "./leases.ts";
 import { freeGpus, isSpokenOf, portsDetail, reasonDetail, wantProgress, wantReport } from "./reporting.ts";
 
 /** Times in milliseconds. */
@@ -47,8 +47,8 @@ function forLease(facts: Facts, subject: Subject): Action[] {
   if (lease.desired === "delete") {
     return container ? retire(container, "deleted") : wantReport(facts, lease, "deleted");
   }
-  const plan = facts.plans.get(lease.workspaceId);
-  if (plan === undefined) return [{ type: "learn", workspaceId: lease.workspaceId }];
+  const plan = facts.plans.get(publicationKey(lease));
+  if (plan === undefined) return [{ type: "learn", lease }];
   if (plan.type === "unrunnable") return fail(facts, subject, plan.reason);
   switch (lease.desired) {
     case "stop":

@@ -3,7 +3,7 @@ import type { Policy } from "../services/shared/chain/names.ts";
 import type { WorkspaceConfig } from "../services/shared/workspaceConfig.ts";
 import type { OutboxStatus } from "./journal/outbox.ts";
 import type { Run } from "./journal/runs.ts";
-import type { Assignment, LeaseRef } from "./leases.ts";
+import type { Assignment, LeaseRef, PublicationKey } from "./leases.ts";
 
 /** How to run a workspace, or why it cannot be run. */
 export type Plan =
@@ -55,8 +55,8 @@ export type Facts = {
   /** When the chain moved on or match answered, last. */
   lastSight: number;
   assignments: Assignment[];
-  /** By workspace id; missing while not known. */
-  plans: ReadonlyMap<bigint, Plan>;
+  /** By publication key; missing while not known. */
+  plans: ReadonlyMap<PublicationKey, Plan>;
   containers: Container[];
   /** By reference; missing while not looked at. */
   images: ReadonlyMap<string, ImageState>;
@@ -71,7 +71,7 @@ export type Facts = {
 
 /** What to do next. Each is safe to do twice, and is decided again until the facts show that it is done. */
 export type Action =
-  | { type: "learn"; workspaceId: bigint }
+  | { type: "learn"; lease: Assignment }
   | { type: "inspect"; reference: string }
   | { type: "pull"; lease: Assignment; reference: string; sizeBytes: bigint | undefined }
   | { type: "create"; lease: Assignment; gpuUuids: string[] }

@@ -3,6 +3,7 @@ import type { Journal } from "./journal/open.ts";
 import { lastBySubject } from "./journal/outbox.ts";
 import { readRuns } from "./journal/runs.ts";
 import { readPublications } from "./journal/workspaces.ts";
+import type { PublicationKey } from "./leases.ts";
 import { planOf } from "./plans.ts";
 import type { ChainView } from "./view.ts";
 
@@ -32,8 +33,8 @@ export function gatherFacts(options: {
   now: number;
 }): Facts {
   const { journal, memory, containers } = options;
-  const plans = new Map<bigint, Plan>(
-    readPublications(journal).map((publication) => [publication.workspaceId, planOf(publication)]),
+  const plans = new Map<PublicationKey, Plan>(
+    [...readPublications(journal)].map(([key, publication]) => [key, planOf(publication)]),
   );
   const ids = new Set(containers.map((container) => container.id));
   for (const id of memory.health.keys()) if (!ids.has(id)) memory.health.delete(id);

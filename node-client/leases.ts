@@ -11,6 +11,15 @@ export function leaseKey(ref: LeaseRef): LeaseKey {
   return `${ref.workspaceId}/${ref.replica}/${ref.lease}`;
 }
 
+/** What the workspace was when the lease was assigned: an update is for the leases after it. */
+export type PublicationKey = string;
+
+export function publicationKey(
+  lease: Pick<Assignment, "workspaceId" | "assignedBlock" | "assignedLog">,
+): PublicationKey {
+  return `${lease.workspaceId}@${lease.assignedBlock}/${lease.assignedLog}`;
+}
+
 /** The lease with its fence: what tells it from a lease of the same number on another fork. */
 export function fencedKey(ref: LeaseRef & { fence: Hex }): string {
   return `${leaseKey(ref)}/${ref.fence}`;
@@ -21,6 +30,8 @@ export type Assignment = LeaseRef & {
   fence: Hex;
   assignedBlock: bigint;
   assignedBlockHash: Hex;
+  /** Place of the assignment's log in its block. */
+  assignedLog: number;
   desired: Desired;
   /** Names the last order to run: crashes are counted anew under a new one. */
   order: string;

@@ -18,9 +18,10 @@ import type { Plan } from "./facts.ts";
 import type { Assignment } from "./leases.ts";
 
 const published = getAbiItem({ abi: dockerContractAbi, name: "WorkspacePublished" });
+const updated = getAbiItem({ abi: dockerContractAbi, name: "WorkspaceUpdated" });
 const imageRegistered = getAbiItem({ abi: dockerContractAbi, name: "ImageRegistered" });
 
-/** A workspace as its publication tells it; what the journal keeps. */
+/** A workspace as its publication or its last update tells it; what the journal keeps. */
 export type Publication = {
   workspaceId: bigint;
   blockNumber: bigint;
@@ -64,23 +65,29 @@ function parseConfig(text: string) {
 }
 
 /**
- * Reads a workspace's publication from the chain, looking back from the block that assigned it here.
+ * Reads from the chain what a workspace was when it was assigned here: its publication, or the last update before that.
  *
  * @throws RetryableError `publication_missing` when the endpoint does not have it, or an endpoint's fault.
  */
 export async function readPublication(
   client: RpcClient,
   deployment: Deployment,
-  assignment: Pick<Assignment, "workspaceId" | "assignedBlock">,
+  assignment: Pick<Assignment, "workspaceId" | "assignedBlock" | "assignedLog">,
 ): Promise<Publication> {
-  const topics = [toEventSelector(published), pad(numberToHex(assignment.workspaceId), { size: 32 })];
-  const log = await findBack(client, deployment, topics, assignment.assignedBlock);
+  const topics = [
+    [toEventSelector(published), toEventSelector(updated)],
+    pad(numberToHex(assignment.workspaceId), { size: 32 }),
+  ];
+  const log = await findBack(client, deployment, topics, {
+    block: assignment.assignedBlock,
+    log: assignment.assignedLog,
+  });
   if (log === undefined) {
     throw new RetryableError(`The chain's endpoint does not show workspace ${assignment.workspaceId}.`, {
       code: "publication_missing",
     });
   }
-  const { args } = decodeEventLog({ abi: [published], topics: log.topics, data: log.data });
+  const { args } = decodeEventLog({ abi: [published, updated], topics: log.topics, data: log.data });
   return {
     workspaceId: args.workspaceId,
     blockNumber: log.blockNumber,
@@ -92,26 +99,28 @@ export async function readPublication(
 
 /** The image's compressed size; undefined when it was not registered: only the space check and the percentage want it. */
 async function readSize(client: RpcClient, deployment: Deployment, image: Hex, until: bigint) {
-  const log = await findBack(client, deployment, [toEventSelector(imageRegistered), image], until);
+  const topics = [toEventSelector(imageRegistered), image];
+  const log = await findBack(client, deployment, topics, { block: until, log: Number.MAX_SAFE_INTEGER });
   if (log === undefined) return undefined;
   return decodeEventLog({ abi: [imageRegistered], topics: log.topics, data: log.data }).args.sizeBytes;
 }
 
-/** The newest such log at or below a block; in ranges that shrink where the endpoint does not bear them. */
+/** The newest such log before a place in the chain; in ranges that shrink where the endpoint does not bear them. */
 async function findBack(
   client: RpcClient,
   deployment: Deployment,
-  topics: Hex[],
-  until: bigint,
+  topics: (Hex | Hex[])[],
+  until: { block: bigint; log: number },
 ): Promise<ChainLog | undefined> {
   const { startBlock, contracts } = deployment;
   let span = 5_000n;
-  for (let last = until; last >= startBlock; ) {
+  for (let last = until.block; last >= startBlock; ) {
     const first = last - span + 1n > startBlock ? last - span + 1n : startBlock;
     try {
       const filter = { addresses: [contracts.DockerContract], topics };
       const logs = await readLogs(client, filter, { fromBlock: first, toBlock: last });
-      if (logs.length > 0) return logs.at(-1);
+      const before = logs.filter((log) => log.blockNumber < until.block || log.logIndex < until.log);
+      if (before.length > 0) return before.at(-1);
       last = first - 1n;
       span = span < 500_000n ? span * 2n : span;
     } catch (error) {

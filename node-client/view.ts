@@ -41,6 +41,7 @@ function assigned(args: LeaseRef & { fence: Hex; start: boolean }, log: StoredLo
     fence: args.fence,
     assignedBlock: log.blockNumber,
     assignedBlockHash: log.blockHash,
+    assignedLog: log.logIndex,
     desired: args.start ? "run" : "hold",
     order: orderOf(log),
     state: "assigned",

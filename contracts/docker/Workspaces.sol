@@ -2,10 +2,14 @@
 pragma solidity 0.8.37;
 
 import {IDockerContract} from "../interfaces/IDockerContract.sol";
+import {ResourceMath} from "../libraries/ResourceMath.sol";
+import {Resources} from "../libraries/Types.sol";
 import {DockerState} from "./DockerState.sol";
 
 /// @title Images and workspaces: what partners publish
 abstract contract Workspaces is DockerState {
+    using ResourceMath for Resources;
+
     mapping(bytes32 digest => address owner) private _images;
 
     /// @inheritdoc IDockerContract
@@ -37,6 +41,23 @@ abstract contract Workspaces is DockerState {
                 i, _publish(item.owner, item.authorizationId, item.replicas, item.spec, item.config)
             );
         }
+    }
+
+    /// @inheritdoc IDockerContract
+    function updateWorkspace(
+        uint64 workspaceId,
+        WorkspaceSpec calldata current,
+        WorkspaceSpec calldata next,
+        string calldata config
+    ) external pausable {
+        Workspace storage workspace = _openWorkspaceOfCaller(workspaceId);
+        _revertIf(_checkSpec(workspaceId, workspace, current));
+        _revertIf(_checkNew(next, config));
+        bool areSame = current.policy == next.policy && current.graceSeconds == next.graceSeconds
+            && current.resources.pack() == next.resources.pack();
+        if (!areSame) revert WorkspaceTermsFixed(workspaceId);
+        workspace.specHash = _hashOf(next);
+        emit WorkspaceUpdated(workspaceId, next.image, next, config);
     }
 
     /// @inheritdoc IDockerContract
@@ -89,15 +110,9 @@ abstract contract Workspaces is DockerState {
         WorkspaceSpec calldata spec,
         string calldata config
     ) private returns (bytes memory refusal) {
-        if (spec.image == 0 || replicas == 0 || _isExpired(spec)) {
-            return abi.encodeWithSelector(WorkspaceSpecInvalid.selector);
-        }
-        refusal = _checkPolicy(spec);
+        if (replicas == 0) return abi.encodeWithSelector(WorkspaceSpecInvalid.selector);
+        refusal = _checkNew(spec, config);
         if (refusal.length != 0) return refusal;
-        bytes32 configHash = keccak256(bytes(config));
-        if (spec.configHash != configHash) {
-            return abi.encodeWithSelector(WorkspaceConfigMismatch.selector, spec.configHash, configHash);
-        }
         try _escrow.requireSpender(authorizationId, owner, msg.sender, spec.image) {}
         catch (bytes memory reason) {
             return reason;
@@ -110,6 +125,20 @@ abstract contract Workspaces is DockerState {
             isOpen: true
         });
         emit WorkspacePublished(workspaceId, owner, spec.image, authorizationId, replicas, spec, config);
+    }
+
+    function _checkNew(WorkspaceSpec calldata spec, string calldata config)
+        private
+        view
+        returns (bytes memory refusal)
+    {
+        if (spec.image == 0 || _isExpired(spec)) return abi.encodeWithSelector(WorkspaceSpecInvalid.selector);
+        refusal = _checkPolicy(spec);
+        if (refusal.length != 0) return refusal;
+        bytes32 configHash = keccak256(bytes(config));
+        if (spec.configHash != configHash) {
+            return abi.encodeWithSelector(WorkspaceConfigMismatch.selector, spec.configHash, configHash);
+        }
     }
 
     function _openWorkspaceOfCaller(uint64 workspaceId) private view returns (Workspace storage workspace) {

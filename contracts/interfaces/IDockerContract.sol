@@ -119,6 +119,8 @@ interface IDockerContract is IBatch, IPauses {
         WorkspaceSpec spec,
         string config
     );
+    /// @notice Further assignments follow this spec; those that stand keep the one they were made under.
+    event WorkspaceUpdated(uint64 indexed workspaceId, bytes32 indexed image, WorkspaceSpec spec, string config);
     event ReplicasSet(uint64 indexed workspaceId, uint16 replicas);
     event WorkspaceClosed(uint64 indexed workspaceId);
 
@@ -164,6 +166,9 @@ interface IDockerContract is IBatch, IPauses {
     error WorkspaceExpired(uint64 workspaceId, uint40 expiresAt);
     error WorkspaceSpecMismatch(uint64 workspaceId, bytes21 expected, bytes21 actual);
     error WorkspaceSpecInvalid();
+    /// @notice Policy, grace and resources stay as published: a node that stops by the old terms must not be replaced by new ones,
+    /// and what its leases hold must be told from the spec alone.
+    error WorkspaceTermsFixed(uint64 workspaceId);
     error WorkspaceConfigMismatch(bytes32 expected, bytes32 actual);
     error WorkspaceNotExpired(uint64 workspaceId, uint40 expiresAt);
     error CallerNotAuthorized(address caller, uint64 workspaceId);
@@ -197,6 +202,16 @@ interface IDockerContract is IBatch, IPauses {
 
     /// @notice Publishes several workspaces; one that is refused leaves the others.
     function publishBatch(Publication[] calldata publications) external;
+
+    /// @notice Has further assignments follow another spec, with another image, say. What runs goes on until it is deleted and
+    /// assigned again. Policy, grace and resources stay. Owner or delegate.
+    /// @param current The spec so far.
+    function updateWorkspace(
+        uint64 workspaceId,
+        WorkspaceSpec calldata current,
+        WorkspaceSpec calldata next,
+        string calldata config
+    ) external;
 
     /// @notice Owner or delegate.
     function setReplicas(uint64 workspaceId, uint16 replicas) external;

@@ -50,7 +50,7 @@ export function undoBlocks(journal: Journal, ancestor: bigint): void {
       const column = table === "block" ? "number" : "block_number";
       journal.prepare(`delete from ${table} where ${column} > ?`).run(ancestor);
     }
-    journal.prepare("delete from workspace where block_number > ?").run(ancestor);
+    journal.prepare("delete from publication where block_number > ?").run(ancestor);
   });
 }
 
@@ -89,5 +89,5 @@ export function pruneLogs(journal: Journal, head: bigint, live: ReadonlySet<bigi
 
 /** Forgets all that was seen of the chain. */
 export function forgetChain(journal: Journal): void {
-  journal.exec("delete from block; delete from log; delete from workspace;");
+  journal.exec("delete from block; delete from log; delete from publication;");
 }

@@ -15,9 +15,10 @@ create table if not exists block (
 create table if not exists log (
   block_number integer not null, log_index integer not null, block_hash text not null, address text not null,
   topics text not null, data text not null, primary key (block_number, log_index)) strict;
--- Spec and configuration of workspaces assigned here.
-create table if not exists workspace (
-  workspace_id text primary key, block_number integer not null, spec text not null, config text not null,
+-- Spec and configuration of workspaces as they were when a lease was assigned here.
+drop table if exists workspace;
+create table if not exists publication (
+  key text primary key, workspace_id text not null, block_number integer not null, spec text not null, config text not null,
   size_bytes text) strict;
 -- Signed messages on their way to the chain; id is the digest without 0x.
 create table if not exists outbox (

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { toJson } from "../../services/shared/json.ts";
+import type { PublicationKey } from "../leases.ts";
 import type { Publication } from "../plans.ts";
 import type { Journal } from "./open.ts";
 
@@ -11,23 +12,33 @@ const spec = z.object({
   configHash: z.custom<`0x${string}`>((value) => typeof value === "string"),
 });
 
-/** Keeps a workspace's publication; a reorg below its block drops it. */
-export function putPublication(journal: Journal, publication: Publication): void {
+/** Keeps what a workspace was when a lease was assigned; a reorg below its block drops it. */
+export function putPublication(journal: Journal, key: PublicationKey, publication: Publication): void {
   const { workspaceId, blockNumber, config, sizeBytes } = publication;
   journal
-    .prepare("insert or replace into workspace values (?, ?, ?, ?, ?)")
-    .run(String(workspaceId), blockNumber, toJson(publication.spec), config, sizeBytes?.toString() ?? null);
+    .prepare("insert or replace into publication values (?, ?, ?, ?, ?, ?)")
+    .run(
+      key,
+      String(workspaceId),
+      blockNumber,
+      toJson(publication.spec),
+      config,
+      sizeBytes?.toString() ?? null,
+    );
 }
 
-export function readPublications(journal: Journal): Publication[] {
-  return journal
-    .prepare("select * from workspace")
-    .all()
-    .map((row) => ({
-      workspaceId: BigInt(String(row.workspace_id)),
-      blockNumber: BigInt(Number(row.block_number)),
-      spec: spec.parse(JSON.parse(String(row.spec))),
-      config: String(row.config),
-      sizeBytes: row.size_bytes === null ? undefined : BigInt(String(row.size_bytes)),
-    }));
+export function readPublications(journal: Journal): Map<PublicationKey, Publication> {
+  const rows = journal.prepare("select * from publication").all();
+  return new Map(
+    rows.map((row) => [
+      String(row.key),
+      {
+        workspaceId: BigInt(String(row.workspace_id)),
+        blockNumber: BigInt(Number(row.block_number)),
+        spec: spec.parse(JSON.parse(String(row.spec))),
+        config: String(row.config),
+        sizeBytes: row.size_bytes === null ? undefined : BigInt(String(row.size_bytes)),
+      },
+    ]),
+  );
 }

@@ -4,6 +4,7 @@ import { strategyTexts } from "../../services/shared/placement/wishes.ts";
 import { explainPlacement } from "./explain.ts";
 import { verifyPlacement } from "./verifyPlacement.ts";
 import { verifyReceipt } from "./verifyReceipt.ts";
+import { updateWorkspace } from "./workspace.ts";
 
 /* `npm run cli -- <command>`: what operators, partners and auditors do from a terminal. */
 
@@ -59,6 +60,22 @@ program
   .option("--uptime-percent <percent>", "least share of heartbeat slots it was present in")
   .option("--json", "print the API's answer", false)
   .action(explainPlacement);
+
+const workspace = program.command("workspace").description("changes workspaces over the partner API");
+workspace
+  .command("update")
+  .description("changes image, configuration or replicas; replicas are replaced a few at a time")
+  .argument("<id>", "workspace id")
+  .addOption(new Option("--api <url>", "the partner API").env("NGPU_API").default("http://127.0.0.1:8080"))
+  .addOption(new Option("--key <key>", "API key of the owner").env("NGPU_API_KEY"))
+  .option("--image <reference>", "reference@sha256:…")
+  .option("--replicas <count>", "how many copies")
+  .option("--max-down <count>", "replicas that may be down at once while they are replaced")
+  .option("--max-price <units>", "highest price, token units a second")
+  .option("--env <NAME=value...>", "public environment variables, in place of the former ones")
+  .option("--health <path>", "path that answers 2xx when the container is ready")
+  .option("--json", "print the API's answer", false)
+  .action(updateWorkspace);
 
 await start(async () => {
   await program.parseAsync();

@@ -23,6 +23,7 @@ import { publishRoutes } from "./routes/publish.ts";
 import { receiptRoutes } from "./routes/receipts.ts";
 import { rewardRoutes } from "./routes/rewards.ts";
 import { taskRoutes } from "./routes/tasks.ts";
+import { updateRoutes } from "./routes/update.ts";
 import { workspaceRoutes } from "./routes/workspaces.ts";
 
 /** Every endpoint, in the order of the documentation. */
@@ -36,6 +37,7 @@ export function endpointsOf(deps: ApiDeps): Endpoint[] {
     ...publishRoutes(deps),
     ...workspaceRoutes(deps),
     ...orderRoutes(deps),
+    ...updateRoutes(deps),
     ...taskRoutes(deps),
     ...receiptRoutes(deps),
     ...chatRoutes(deps),

@@ -4,7 +4,7 @@ import { regionBytes, type WorkspaceSpec } from "../shared/chain/workspaceSpec.t
 import { InputError } from "../shared/errors.ts";
 import type { PlacementQuestion } from "../shared/placement/question.ts";
 import { workspaceConfig } from "../shared/workspaceConfig.ts";
-import type { NewWorkspace } from "./schemas/workspaces.ts";
+import type { NewWorkspace, WorkspaceUpdate } from "./schemas/workspaces.ts";
 
 /**
  * What DockerContract.publish takes, from a partner's words.
@@ -20,6 +20,7 @@ export function publication(wish: NewWorkspace, now: number): { spec: WorkspaceS
       env: wish.env,
       ports: wish.ports,
       health: wish.health,
+      ...(wish.maxDown === undefined ? {} : { maxDown: wish.maxDown }),
       ...(wish.placement === undefined ? {} : { placement: wish.placement }),
     }),
   );
@@ -68,6 +69,33 @@ export function questionOf(spec: WorkspaceSpec, wish: NewWorkspace): PlacementQu
     maxPricePerSecond: spec.maxPricePerSecond.toString(),
     wishes: wish.placement ?? {},
   };
+}
+
+/** The spec and configuration that an update makes of those that stand; null when nothing of them changes. */
+export function updated(
+  current: { spec: WorkspaceSpec; config: string },
+  { image, replicas: _replicas, maxPricePerSecond, ...changes }: WorkspaceUpdate,
+): { spec: WorkspaceSpec; config: string } | null {
+  const [reference, digest] = image?.split("@sha256:") ?? [];
+  const before = workspaceConfig.parse(JSON.parse(current.config));
+  const config = JSON.stringify(
+    workspaceConfig.parse({
+      ...before,
+      ...changes,
+      ...(reference === undefined ? {} : { image: reference }),
+    }),
+  );
+  const spec: WorkspaceSpec = {
+    ...current.spec,
+    ...(digest === undefined ? {} : { image: `0x${digest}` }),
+    ...(maxPricePerSecond === undefined ? {} : { maxPricePerSecond }),
+    configHash: keccak256(stringToHex(config)),
+  };
+  const isSame =
+    spec.image === current.spec.image &&
+    spec.maxPricePerSecond === current.spec.maxPricePerSecond &&
+    JSON.stringify(before) === config;
+  return isSame ? null : { spec, config };
 }
 
 /** The 8 bytes that stand for a GPU's model on the chain: of its name's hash, or given as hex; zero for any. */

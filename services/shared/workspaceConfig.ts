@@ -19,6 +19,8 @@ export const workspaceConfig = z.strictObject({
     .string()
     .regex(/^\/[^\s]*$/)
     .default("/healthz"),
+  /** Replicas that may be down at once while an update or a node's maintenance replaces them; 1 when left out. */
+  maxDown: z.number().int().min(1).max(1000).optional(),
   /** What it wishes of its nodes beyond the spec; nothing when left out. */
   placement: placementWishes.optional(),
 });

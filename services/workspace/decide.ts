@@ -12,6 +12,8 @@ export type HeldLease = {
   releasableAt: number | null;
   /** False once escrow closed the lease, for lack of funds or of an authorization. */
   funded: boolean;
+  /** Why the replica is to be assigned anew: its image or configuration is not today's, or its node is in maintenance. */
+  retire: "outdated" | "draining" | null;
   /** The escrow clock runs and something has been owed since it was last settled. */
   owing: boolean;
 };
@@ -42,6 +44,8 @@ export type Facts = {
   leases: HeldLease[];
   /** Replicas below `replicas` that no lease holds, with the time since which that is so. */
   missing: { replica: number; since: number }[];
+  /** Replicas that may be down at once while others are replaced. */
+  maxDown: number;
   /** Replicas whose owner ordered a stop and no start after it. */
   stopped: ReadonlySet<number>;
   funds: Funds;
@@ -72,13 +76,14 @@ export function stepKey(workspaceId: bigint, step: Step): string {
  */
 export function decide(facts: Facts): Step[] {
   const steps: Step[] = [];
+  const retiring = new Set(retireNow(facts));
   if (facts.open && isExpired(facts)) steps.push({ type: "close" });
   for (const lease of facts.leases) {
     const { replica, lease: number } = lease;
     if (lease.owing && lease.funded && debtIsDue(facts)) {
       steps.push({ type: "settle", replica, lease: number });
     }
-    const type = leaseStep(facts, lease);
+    const type = leaseStep(facts, lease) ?? (retiring.has(lease) ? "delete" : undefined);
     if (type !== undefined) steps.push({ type, replica, lease: number });
   }
   if (facts.open && !isExpired(facts) && facts.missing.length > 0) steps.push({ type: "place" });
@@ -93,6 +98,27 @@ function leaseStep(facts: Facts, lease: HeldLease): Exclude<LeaseStepType, "sett
   if (wanted === "stop" && lease.desired === "run") return "stop";
   if (wanted === "run" && lease.desired === "hold" && lease.state === "ready") return "start";
   return undefined;
+}
+
+/**
+ * Leases whose replicas go to be assigned anew: those that serve nobody at once, of the others so many that no more than
+ * `maxDown` replicas are down. What an earlier round deleted counts as down until its successor runs.
+ */
+function retireNow(facts: Facts): HeldLease[] {
+  if (!facts.open || isExpired(facts)) return [];
+  const wanted = facts.leases.filter((lease) => lease.replica < facts.replicas && lease.funded);
+  const isGoing = (lease: HeldLease) =>
+    lease.desired === "delete" ||
+    facts.underWay.has(
+      stepKey(facts.workspaceId, { type: "delete", replica: lease.replica, lease: lease.lease }),
+    );
+  const serves = (lease: HeldLease) => lease.state === "running" && !isGoing(lease);
+  const retiring = wanted.filter((lease) => lease.retire !== null && !isGoing(lease));
+  const down =
+    facts.missing.length +
+    wanted.filter((lease) => !serves(lease) && !facts.stopped.has(lease.replica)).length;
+  const room = Math.max(0, facts.maxDown - down);
+  return [...retiring.filter((lease) => !serves(lease)), ...retiring.filter(serves).slice(0, room)];
 }
 
 function isReleasable({ now }: Facts, { releasableAt }: HeldLease): boolean {

@@ -1,5 +1,12 @@
 import type { Queryable } from "../shared/db/pool.ts";
 
+/** SQL: the assignment was made under another image or configuration than its workspace has now. */
+export const isOutdated = (assignment: string) => `exists (
+  select from chain.workspace as today join chain.workspace_history as former using (workspace_id)
+  where today.workspace_id = ${assignment}.workspace_id and today.block_number > ${assignment}.assigned_block
+    and former.valid_from <= ${assignment}.assigned_block and former.valid_to > ${assignment}.assigned_block
+    and (former.image, former.config_hash) is distinct from (today.image, today.config_hash))`;
+
 /**
  * Workspaces that are not as their owners want them, or that run on funds that are used up: what there may be something to
  * do for, or to wait for. Those that are settled, nearly all of them, are left out.
@@ -12,7 +19,7 @@ export async function findDue(db: Queryable): Promise<bigint[]> {
       where head.tier = 'unsafe'
     ),
     held as (
-      select workspace_id, replica, lease, state, desired from chain.assignment
+      select workspace_id, replica, lease, state, desired, node_id, assigned_block from chain.assignment
       where release_reason is null and state not in ('none', 'deleted', 'released')
     ),
     running as (
@@ -43,8 +50,10 @@ export async function findDue(db: Queryable): Promise<bigint[]> {
     select held.workspace_id::int8 from held
       join chain.workspace as workspace using (workspace_id)
       left join chain.lease as lease using (workspace_id, replica, lease)
+      left join chain.node as node on node.node_id = held.node_id
       cross join clock
-    where workspace.status <> 'open' or held.replica >= workspace.replicas or coalesce(lease.closed, false)
+    where node.status = 'maintenance' or ${isOutdated("held")}
+      or workspace.status <> 'open' or held.replica >= workspace.replicas or coalesce(lease.closed, false)
       or (workspace.expires_at > 0 and workspace.expires_at < clock.now)
       or not ((held.desired = 'run' and held.state = 'running') or (held.desired = 'stop' and held.state = 'stopped'))
     union

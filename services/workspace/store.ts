@@ -2,7 +2,9 @@ import type { AssignmentState, Desired } from "../shared/chain/names.ts";
 import { type Database, type Queryable, transaction } from "../shared/db/pool.ts";
 import { stoppedReplicas } from "../shared/orders.ts";
 import { underWaySteps } from "../shared/steps.ts";
+import { workspaceConfig } from "../shared/workspaceConfig.ts";
 import type { Facts, Funds, HeldLease } from "./decide.ts";
+import { isOutdated } from "./due.ts";
 
 /** Facts with the block they were read at. */
 export type LoadedFacts = { facts: Facts; head: bigint };
@@ -13,6 +15,7 @@ type WorkspaceRow = {
   expires_at: number;
   owner: string;
   authorization_id: bigint;
+  config: string;
   head: bigint;
   now: number;
 };
@@ -34,6 +37,7 @@ export function loadFacts(db: Database, workspaceId: bigint): Promise<LoadedFact
         expiresAt,
         leases: await loadLeases(connection, workspaceId, now),
         missing: await loadMissing(connection, workspaceId),
+        maxDown: maxDownOf(workspace.config),
         stopped: await stoppedReplicas(connection, workspaceId),
         funds: await loadFunds(connection, workspace),
         underWay: await underWaySteps(connection, workspaceId, head),
@@ -44,7 +48,7 @@ export function loadFacts(db: Database, workspaceId: bigint): Promise<LoadedFact
 
 async function loadWorkspace(db: Queryable, workspaceId: bigint): Promise<WorkspaceRow | undefined> {
   const found = await db.query<WorkspaceRow>(
-    `select workspace.status = 'open' as open, replicas::int4, expires_at::float8, owner, authorization_id::int8,
+    `select workspace.status = 'open' as open, replicas::int4, expires_at::float8, owner, authorization_id::int8, config,
        head.number::int8 as head, floor(extract(epoch from block.time))::float8 as now
      from chain.workspace as workspace
      cross join chain.head as head
@@ -64,15 +68,18 @@ async function loadLeases(db: Queryable, workspaceId: bigint, now: number): Prom
     since: number;
     releasable_at: number | null;
     funded: boolean;
+    retire: HeldLease["retire"];
     owing: boolean;
   }>(
     `select assignment.replica::int4, assignment.lease::float8, assignment.state, assignment.desired,
        floor(extract(epoch from greatest(block.time, case when lease.closed then closing.time end)))::float8 as since,
        assignment.lost_until::float8 as releasable_at,
        coalesce(not lease.closed, true) as funded,
+       case when ${isOutdated("assignment")} then 'outdated' when node.status = 'maintenance' then 'draining' end as retire,
        coalesce(lease.running and not lease.closed and lease.clock_since < $2, false) as owing
      from chain.assignment as assignment
      join chain.block as block on block.number = assignment.block_number
+     left join chain.node as node on node.node_id = assignment.node_id
      left join chain.lease as lease using (workspace_id, replica, lease)
      left join chain.block as closing on closing.number = lease.block_number
      where assignment.workspace_id = $1::int8 and assignment.release_reason is null
@@ -81,6 +88,16 @@ async function loadLeases(db: Queryable, workspaceId: bigint, now: number): Prom
     [workspaceId, now],
   );
   return found.rows.map(({ releasable_at: releasableAt, ...lease }) => ({ ...lease, releasableAt }));
+}
+
+/** Replicas that may be down at once; a stranger's configuration may be no JSON at all. */
+function maxDownOf(config: string): number {
+  try {
+    return workspaceConfig.parse(JSON.parse(config)).maxDown ?? 1;
+  } catch {
+    // Its nodes refuse it as well, so there is nothing to replace.
+    return 1;
+  }
 }
 
 async function loadMissing(db: Queryable, workspaceId: bigint): Promise<Facts["missing"]> {

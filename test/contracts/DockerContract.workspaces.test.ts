@@ -209,6 +209,32 @@ describe("DockerContract: workspaces and assignments", () => {
     await expectRevert(docker.write.closeExpired([workspaceId, spec]), "WorkspaceNotOpen");
   });
 
+  it("changes image and configuration by owner or delegate, for the assignments after it, and no other terms", async () => {
+    const market = await loadPartner();
+    const { docker, people } = market;
+    const { workspaceId, spec } = await publish(market);
+    const image = keccak256("0x55");
+    const next = { ...spec, image };
+    const update = (account: Hex, changes = {}, from = spec) =>
+      docker.write.updateWorkspace([workspaceId, from, { ...next, ...changes }, config], { account });
+    await expectRevert(update(people.keeper), "CallerNotAuthorized", { caller: people.keeper });
+    await expectRevert(update(people.delegate, {}, next), "WorkspaceSpecMismatch");
+    await expectRevert(update(people.delegate, { policy: 1 - spec.policy }), "WorkspaceTermsFixed");
+    await expectRevert(
+      update(people.delegate, { graceSeconds: spec.graceSeconds + 1 }),
+      "WorkspaceTermsFixed",
+    );
+    const resources = { ...spec.resources, cpuMilli: spec.resources.cpuMilli + 1 };
+    await expectRevert(update(people.delegate, { resources }), "WorkspaceTermsFixed");
+    await expectRevert(update(people.delegate, { configHash: image }), "WorkspaceConfigMismatch");
+    await update(people.delegate);
+    const stale = await assign(market, [{ workspaceId, replica: 0, nodeId: 1, start: true, spec }]);
+    expectRefused(stale, "WorkspaceSpecMismatch");
+    await update(people.delegate, { image: spec.image }, next);
+    await docker.write.closeWorkspace([workspaceId], { account: people.delegate });
+    await expectRevert(update(people.delegate), "WorkspaceNotOpen");
+  });
+
   it("publishes, assigns and starts a batch", async () => {
     const market = await loadPartner();
     const units = 8;

@@ -134,6 +134,7 @@ function assignment(change: Partial<Assignment>): Assignment {
     fence: "0xaaaaaaaaaaaaaaaa",
     assignedBlock: 1n,
     assignedBlockHash: `0x${"11".repeat(32)}`,
+    assignedLog: 0,
     desired: "run",
     order: "first",
     state: "assigned",

@@ -12,7 +12,7 @@ import type {
   SaidReport,
 } from "../../node-client/facts.ts";
 import type { Run } from "../../node-client/journal/runs.ts";
-import { type Assignment, fencedKey, type LeaseRef } from "../../node-client/leases.ts";
+import { type Assignment, fencedKey, type LeaseRef, publicationKey } from "../../node-client/leases.ts";
 import { viewOf } from "../../node-client/view.ts";
 import { assignmentStates, codeOf } from "../../services/shared/chain/names.ts";
 import { hashOf, logOf } from "./chain.ts";
@@ -159,11 +159,12 @@ export class World {
   }
 
   facts(): Facts {
+    const { assignments } = viewOf(this.logs);
     return {
       now: this.now,
       lastSight: this.lastSight,
-      assignments: viewOf(this.logs).assignments,
-      plans: new Map([1n, 2n, 3n].map((id) => [id, this.plan])),
+      assignments,
+      plans: new Map(assignments.map((lease) => [publicationKey(lease), this.plan])),
       containers: this.containers,
       images: this.images,
       runs: this.runs,

@@ -86,6 +86,9 @@ export const newWorkspace = z
     }),
     health: workspaceConfig.shape.health,
     placement: workspaceConfig.shape.placement.meta({ description: "What else its nodes must have" }),
+    maxDown: workspaceConfig.shape.maxDown.meta({
+      description: "Replicas that may be down at once while an update replaces them; 1 when left out",
+    }),
     replicas: z.number().int().min(1).max(1_000).default(1),
     policy: z.enum(policies).default("available").meta({
       description: "available: failover within seconds, two may overlap; exclusive: never two at once",
@@ -117,6 +120,39 @@ export const newWorkspace = z
   .meta({ id: "NewWorkspace" });
 
 export type NewWorkspace = z.output<typeof newWorkspace>;
+
+const fields = newWorkspace.shape;
+
+/** What may change of a workspace; what is left out stays. */
+export const workspaceUpdate = z
+  .strictObject({
+    image: fields.image.optional(),
+    command: fields.command,
+    env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().max(4096)).optional(),
+    health: z
+      .string()
+      .regex(/^\/[^\s]*$/)
+      .optional(),
+    maxDown: workspaceConfig.shape.maxDown.meta({
+      description: "Replicas that may be down at once while they are replaced; 1 unless set",
+    }),
+    maxPricePerSecond: fields.maxPricePerSecond.optional(),
+    replicas: z.number().int().min(1).max(1_000).optional(),
+  })
+  .refine((wish) => Object.keys(wish).length > 0, "names nothing to change")
+  .meta({ id: "WorkspaceUpdate" });
+
+export type WorkspaceUpdate = z.output<typeof workspaceUpdate>;
+
+export const updateAnswer = z.object({
+  id: z.string(),
+  updated: txHash
+    .nullable()
+    .meta({ description: "Transaction of the new spec; null: nothing of it changed" }),
+  scaled: txHash
+    .nullable()
+    .meta({ description: "Transaction of the new number of replicas; null: it is the same" }),
+});
 
 export const workspaceStatuses = [
   "pending",

@@ -41,6 +41,16 @@ select workspace_id, block_number, log_index, jsonb_build_object(
   'published_block', block_number, 'published_tx', tx_hash) as patch
 from event
 
+-- on WorkspaceUpdated
+select workspace_id, block_number, log_index, jsonb_build_object(
+  'image', image, 'max_price_per_second', spec_max_price_per_second,
+  'gpu_model', spec_gpu_model, 'min_vram_mib', spec_min_vram_mib,
+  'min_compute_capability', spec_min_compute_capability, 'region', region(spec_region),
+  'gpus', spec_resources_gpus, 'cpu_milli', spec_resources_cpu_milli, 'memory_mib', spec_resources_memory_mib,
+  'disk_gib', spec_resources_disk_gib, 'ports', spec_resources_ports, 'expires_at', spec_expires_at,
+  'config_hash', spec_config_hash, 'config', config)
+from event
+
 -- on ReplicasSet
 select workspace_id, block_number, log_index, jsonb_build_object('replicas', replicas) from event
 

@@ -8,7 +8,7 @@ import { openJournal } from "../../../node-client/journal/open.ts";
 import { openOutbox } from "../../../node-client/journal/outbox.ts";
 import { putPublication } from "../../../node-client/journal/workspaces.ts";
 import { createMemory } from "../../../node-client/knowledge.ts";
-import type { Assignment } from "../../../node-client/leases.ts";
+import { type Assignment, publicationKey } from "../../../node-client/leases.ts";
 import { createOutbox } from "../../../node-client/outbox.ts";
 import type { Publication } from "../../../node-client/plans.ts";
 import { createReconciler } from "../../../node-client/reconcile.ts";
@@ -42,7 +42,7 @@ async function run(order: AgentOrder): Promise<void> {
   const deployment = parseDeployment(deploymentDocument);
   const account = privateKeyToAccount(order.key);
   const journal = openJournal(join(order.dir, "journal.sqlite"));
-  putPublication(journal, order.publication);
+  for (const lease of order.assignments) putPublication(journal, publicationKey(lease), order.publication);
   const logger = createLogger("agent", "silent");
   const engine = openEngine({
     socket: engineSocket(process.env.DOCKER_HOST),

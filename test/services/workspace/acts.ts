@@ -22,6 +22,8 @@ import {
   codeOf,
   type Milestone,
   milestones,
+  type NodeStatus,
+  nodeStatuses,
 } from "../../../services/shared/chain/names.ts";
 import { signRelay } from "../../../services/shared/chain/relay.ts";
 import { authorizationTypes, domainOf } from "../../../services/shared/chain/typedData.ts";
@@ -124,6 +126,33 @@ export async function publish({ call }: TestChain, given: Publication): Promise<
   const [published] = parseEventLogs({ abi: dockerContractAbi, eventName: "WorkspacePublished", logs });
   if (published === undefined) throw new Error("The workspace was not published.");
   return { workspaceId: published.args.workspaceId, spec };
+}
+
+/** Changes a workspace's spec as its owner. */
+export async function update(
+  { call }: TestChain,
+  { workspaceId, spec }: Published,
+  changes: Partial<WorkspaceSpec>,
+): Promise<Published> {
+  const next = { ...spec, ...changes };
+  const args = [workspaceId, spec, next, config] as const;
+  const data = encodeFunctionData({ abi: dockerContractAbi, functionName: "updateWorkspace", args });
+  await call("owner", "DockerContract", data);
+  return { workspaceId, spec: next };
+}
+
+/** The node's signed change of its status. */
+export async function setStatus(
+  { call, deployment }: TestChain,
+  name: string,
+  nodeId: number,
+  status: NodeStatus,
+): Promise<void> {
+  const message = { nodeId, status: codeOf(nodeStatuses, status), nonce: 1n, deadline };
+  const signature = await signRelay(nodeKey(name), deployment, "setStatus", message);
+  const args = [[message], [signature]] as const;
+  const data = encodeFunctionData({ abi: computeNodeAbi, functionName: "setStatusBatch", args });
+  await call("relayer", "ComputeNode", data);
 }
 
 /** Assigns a replica as another keeper than the services under test, whose nonces are their own; returns the lease. */

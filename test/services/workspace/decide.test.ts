@@ -27,6 +27,7 @@ function facts(given: Partial<Facts> = {}): Facts {
     expiresAt: 0,
     leases: [],
     missing: [],
+    maxDown: 1,
     stopped: new Set(),
     funds,
     underWay: new Set(),
@@ -43,6 +44,7 @@ function lease(given: Partial<HeldLease> = {}): HeldLease {
     since: 900,
     releasableAt: null,
     funded: true,
+    retire: null,
     owing: true,
     ...given,
   };
@@ -57,6 +59,36 @@ describe("workspace: what to do next", () => {
 
   it("leaves a running workspace alone", () => {
     expect(decide(facts({ leases: [lease()] }))).to.deep.equal([]);
+  });
+
+  it("replaces outdated and draining replicas, never more at once than may be down", () => {
+    const three = ([0, 1, 2] as const).map((replica) => lease({ replica, retire: "outdated" }));
+    const deleted = (given: Partial<Facts>) =>
+      decide(facts({ replicas: 3, leases: three, ...given })).flatMap((one) =>
+        one.type === "delete" ? [one.replica] : [],
+      );
+    expect(deleted({})).to.deep.equal([0]);
+    expect(deleted({ maxDown: 2 })).to.deep.equal([0, 1]);
+    expect(deleted({ leases: three.map((one) => ({ ...one, retire: "draining" as const })) })).to.deep.equal([
+      0,
+    ]);
+    // One that was sent away, is on its way or has no node yet is down until its successor runs.
+    expect(
+      deleted({ underWay: new Set([stepKey(7n, { type: "delete", replica: 0, lease: 1 })]) }),
+    ).to.deep.equal([]);
+    const [, second, third] = three as [HeldLease, HeldLease, HeldLease];
+    const missing = [{ replica: 0, since: 900 }];
+    expect(deleted({ leases: [second, third], missing })).to.deep.equal([]);
+    const next = lease({ lease: 2, state: "assigned" });
+    expect(deleted({ leases: [next, second, third] })).to.deep.equal([]);
+    expect(deleted({ leases: [{ ...next, state: "running" }, second, third] })).to.deep.equal([1]);
+  });
+
+  it("replaces at once an outdated replica that serves nobody", () => {
+    const failed = lease({ state: "failed", retire: "outdated" });
+    const stopped = lease({ replica: 1, state: "stopped", desired: "stop", retire: "outdated" });
+    const steps = decide(facts({ replicas: 2, leases: [failed, stopped], stopped: new Set([1]) }));
+    expect(steps.map(({ type }) => type)).to.deep.equal(["delete", "delete"]);
   });
 
   it("starts a lease at rest once the image is ready", () => {

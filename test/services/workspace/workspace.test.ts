@@ -20,6 +20,8 @@ import {
   publish,
   report,
   setKeeper,
+  setStatus,
+  update,
 } from "./acts.ts";
 import { accounts, privateKeyOf } from "./chain.ts";
 import { openMarket, type TestMarket, untilLease } from "./market.ts";
@@ -136,6 +138,38 @@ describe("workspace, on a chain with Postgres and Redis", function () {
     await orders.scale(market.chain, workspace.workspaceId, 1);
     await untilLease(market, surplus, { desired: "delete" });
     await untilLease(market, kept, { desired: "run", release_reason: null });
+  });
+
+  it("replaces the replicas of an updated workspace one after the other", async () => {
+    const workspace = await published({ replicas: 2 });
+    const before = [await runningLease(workspace, 0), await runningLease(workspace, 1)] as const;
+    const next = await update(market.chain, workspace, { image: `0x${"cd".repeat(32)}` });
+    await untilLease(market, before[0], { desired: "delete" });
+    await sweptTwice();
+    await untilLease(market, before[1], { desired: "run", release_reason: null });
+    await report(market.chain, "one", before[0], "deleted");
+    await sweptTwice();
+    await untilLease(market, before[1], { desired: "run" });
+    await runningLease(next, 0);
+    await untilLease(market, before[1], { desired: "delete" });
+    await report(market.chain, "one", before[1], "deleted");
+    const last = await runningLease(next, 1);
+    await sweptTwice();
+    await untilLease(market, last, { desired: "run", release_reason: null });
+  });
+
+  it("moves replicas off a node in maintenance, with nothing held against it", async () => {
+    const drained = await addNode(market.chain, "drained", 4);
+    const workspace = await published();
+    const ref = await assign(market.chain, workspace, { nodeId: drained, start: true });
+    await report(market.chain, "drained", ref, "running");
+    await setStatus(market.chain, "drained", drained, "maintenance");
+    await untilLease(market, ref, { desired: "delete" });
+    await report(market.chain, "drained", ref, "deleted");
+    await untilLease(market, ref, { release_reason: "deleted" });
+    await askedFor(workspace.workspaceId);
+    const { rows } = await market.pool.query("select from app.replacement where node_id = $1", [drained]);
+    expect(rows).to.have.length(0);
   });
 
   it("deletes all replicas of a closed workspace in one transaction, sent once by two instances", async () => {

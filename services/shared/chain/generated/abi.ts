@@ -3043,6 +3043,17 @@ export const dockerContractAbi = [
         "type": "uint64"
       }
     ],
+    "name": "WorkspaceTermsFixed",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "workspaceId",
+        "type": "uint64"
+      }
+    ],
     "name": "WorkspaceUnknown",
     "type": "error"
   },
@@ -3606,6 +3617,121 @@ export const dockerContractAbi = [
       }
     ],
     "name": "WorkspacePublished",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "uint64",
+        "name": "workspaceId",
+        "type": "uint64"
+      },
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "image",
+        "type": "bytes32"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "image",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "enum IDockerContract.Policy",
+            "name": "policy",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint24",
+            "name": "graceSeconds",
+            "type": "uint24"
+          },
+          {
+            "internalType": "uint64",
+            "name": "maxPricePerSecond",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes8",
+            "name": "gpuModel",
+            "type": "bytes8"
+          },
+          {
+            "internalType": "uint24",
+            "name": "minVramMib",
+            "type": "uint24"
+          },
+          {
+            "internalType": "uint8",
+            "name": "minComputeCapability",
+            "type": "uint8"
+          },
+          {
+            "internalType": "bytes2",
+            "name": "region",
+            "type": "bytes2"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint8",
+                "name": "gpus",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint24",
+                "name": "cpuMilli",
+                "type": "uint24"
+              },
+              {
+                "internalType": "uint24",
+                "name": "memoryMib",
+                "type": "uint24"
+              },
+              {
+                "internalType": "uint16",
+                "name": "diskGib",
+                "type": "uint16"
+              },
+              {
+                "internalType": "uint16",
+                "name": "ports",
+                "type": "uint16"
+              }
+            ],
+            "internalType": "struct Resources",
+            "name": "resources",
+            "type": "tuple"
+          },
+          {
+            "internalType": "uint40",
+            "name": "expiresAt",
+            "type": "uint40"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "configHash",
+            "type": "bytes32"
+          }
+        ],
+        "indexed": false,
+        "internalType": "struct IDockerContract.WorkspaceSpec",
+        "name": "spec",
+        "type": "tuple"
+      },
+      {
+        "indexed": false,
+        "internalType": "string",
+        "name": "config",
+        "type": "string"
+      }
+    ],
+    "name": "WorkspaceUpdated",
     "type": "event"
   },
   {
@@ -4852,6 +4978,202 @@ export const dockerContractAbi = [
       }
     ],
     "name": "unpause",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "workspaceId",
+        "type": "uint64"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "image",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "enum IDockerContract.Policy",
+            "name": "policy",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint24",
+            "name": "graceSeconds",
+            "type": "uint24"
+          },
+          {
+            "internalType": "uint64",
+            "name": "maxPricePerSecond",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes8",
+            "name": "gpuModel",
+            "type": "bytes8"
+          },
+          {
+            "internalType": "uint24",
+            "name": "minVramMib",
+            "type": "uint24"
+          },
+          {
+            "internalType": "uint8",
+            "name": "minComputeCapability",
+            "type": "uint8"
+          },
+          {
+            "internalType": "bytes2",
+            "name": "region",
+            "type": "bytes2"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint8",
+                "name": "gpus",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint24",
+                "name": "cpuMilli",
+                "type": "uint24"
+              },
+              {
+                "internalType": "uint24",
+                "name": "memoryMib",
+                "type": "uint24"
+              },
+              {
+                "internalType": "uint16",
+                "name": "diskGib",
+                "type": "uint16"
+              },
+              {
+                "internalType": "uint16",
+                "name": "ports",
+                "type": "uint16"
+              }
+            ],
+            "internalType": "struct Resources",
+            "name": "resources",
+            "type": "tuple"
+          },
+          {
+            "internalType": "uint40",
+            "name": "expiresAt",
+            "type": "uint40"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "configHash",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct IDockerContract.WorkspaceSpec",
+        "name": "current",
+        "type": "tuple"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "image",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "enum IDockerContract.Policy",
+            "name": "policy",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint24",
+            "name": "graceSeconds",
+            "type": "uint24"
+          },
+          {
+            "internalType": "uint64",
+            "name": "maxPricePerSecond",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes8",
+            "name": "gpuModel",
+            "type": "bytes8"
+          },
+          {
+            "internalType": "uint24",
+            "name": "minVramMib",
+            "type": "uint24"
+          },
+          {
+            "internalType": "uint8",
+            "name": "minComputeCapability",
+            "type": "uint8"
+          },
+          {
+            "internalType": "bytes2",
+            "name": "region",
+            "type": "bytes2"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint8",
+                "name": "gpus",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint24",
+                "name": "cpuMilli",
+                "type": "uint24"
+              },
+              {
+                "internalType": "uint24",
+                "name": "memoryMib",
+                "type": "uint24"
+              },
+              {
+                "internalType": "uint16",
+                "name": "diskGib",
+                "type": "uint16"
+              },
+              {
+                "internalType": "uint16",
+                "name": "ports",
+                "type": "uint16"
+              }
+            ],
+            "internalType": "struct Resources",
+            "name": "resources",
+            "type": "tuple"
+          },
+          {
+            "internalType": "uint40",
+            "name": "expiresAt",
+            "type": "uint40"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "configHash",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct IDockerContract.WorkspaceSpec",
+        "name": "next",
+        "type": "tuple"
+      },
+      {
+        "internalType": "string",
+        "name": "config",
+        "type": "string"
+      }
+    ],
+    "name": "updateWorkspace",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"

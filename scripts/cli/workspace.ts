@@ -1,0 +1,67 @@
+import { FatalError, InputError } from "../../services/shared/errors.ts";
+
+export type WorkspaceOptions = { api: string; key?: string; json: boolean };
+export type UpdateOptions = WorkspaceOptions & {
+  image?: string;
+  replicas?: string;
+  maxDown?: string;
+  maxPrice?: string;
+  env?: string[];
+  health?: string;
+};
+
+type Updated = { id: string; updated: string | null; scaled: string | null };
+
+/** Changes a workspace over the partner API. */
+export async function updateWorkspace(id: string, options: UpdateOptions): Promise<void> {
+  const { image, replicas, maxDown, maxPrice, env, health } = options;
+  const body = {
+    image,
+    health,
+    replicas: replicas === undefined ? undefined : Number(replicas),
+    maxDown: maxDown === undefined ? undefined : Number(maxDown),
+    maxPricePerSecond: maxPrice,
+    env: env === undefined ? undefined : Object.fromEntries(env.map(variableOf)),
+  };
+  const answer = await post<Updated>(options, `/v1/workspaces/${encodeURIComponent(id)}/update`, body);
+  const words = [
+    answer.updated === null
+      ? "Nothing of the spec changed."
+      : `Updated in ${answer.updated}; replicas follow.`,
+    ...(answer.scaled === null ? [] : [`Scaled in ${answer.scaled}.`]),
+  ];
+  process.stdout.write(`${options.json ? JSON.stringify(answer) : words.join("\n")}\n`);
+}
+
+function variableOf(text: string): [string, string] {
+  const at = text.indexOf("=");
+  if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
+  throw new InputError(`${text} is not NAME=value.`, { code: "env_invalid" });
+}
+
+async function post<Answer>({ api, key }: WorkspaceOptions, path: string, body: unknown): Promise<Answer> {
+  if (key === undefined) {
+    throw new FatalError("No API key was given.", {
+      code: "key_missing",
+      hint: "Give --key or NGPU_API_KEY.",
+    });
+  }
+  const response = await fetch(new URL(path, api), {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(60_000),
+  }).catch((cause: unknown) => {
+    throw new FatalError(`The API at ${api} does not answer.`, {
+      code: "api_unreachable",
+      hint: "Give its URL with --api, or as NGPU_API.",
+      cause,
+    });
+  });
+  const answer = (await response.json()) as { error?: { code: string; message: string; hint?: string } };
+  if (response.ok) return answer as Answer;
+  throw new InputError(answer.error?.message ?? `The API answered ${response.status}.`, {
+    code: answer.error?.code ?? "api_refused",
+    ...(answer.error?.hint === undefined ? {} : { hint: answer.error.hint }),
+  });
+}

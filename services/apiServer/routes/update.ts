@@ -1,0 +1,52 @@
+import { z } from "zod";
+import { loadSpec } from "../../shared/workspaceSpecs.ts";
+import type { ApiDeps } from "../deps.ts";
+import { type Endpoint, endpoint } from "../endpoint.ts";
+import { workspaceIdText } from "../schemas/common.ts";
+import { updateAnswer, workspaceUpdate } from "../schemas/workspaces.ts";
+import { updated } from "../spec.ts";
+import { requireWorkspace } from "./workspaces.ts";
+
+export function updateRoutes(deps: ApiDeps): Endpoint[] {
+  return [
+    endpoint(
+      {
+        method: "post",
+        path: "/v1/workspaces/:id/update",
+        tag: "Workspaces",
+        summary: "Change the image, the configuration or the number of replicas",
+        description:
+          "Replicas that run another image or configuration are replaced one after the other, with no more than maxDown down at once. Policy, grace and resources stay as published.",
+        access: "partner",
+        writes: true,
+        params: z.object({ id: workspaceIdText }),
+        body: workspaceUpdate,
+        answer: updateAnswer,
+      },
+      async ({ partner, params, body }) => {
+        const workspace = await requireWorkspace(deps.db, partner.wallet, params.id);
+        const current = await loadSpec(deps.db, BigInt(params.id));
+        const next = updated({ spec: current, config: workspace.config }, body);
+        const changed =
+          next === null
+            ? null
+            : await deps.writer.write({
+                kind: "api.updateWorkspace",
+                contract: "DockerContract",
+                functionName: "updateWorkspace",
+                args: [BigInt(params.id), current, next.spec, next.config],
+              });
+        const isScaled = body.replicas !== undefined && body.replicas !== workspace.replicas;
+        const scaled = isScaled
+          ? await deps.writer.write({
+              kind: "api.setReplicas",
+              contract: "DockerContract",
+              functionName: "setReplicas",
+              args: [BigInt(params.id), Number(body.replicas)],
+            })
+          : null;
+        return { id: params.id, updated: changed?.hash ?? null, scaled: scaled?.hash ?? null };
+      },
+    ),
+  ];
+}
