@@ -105,6 +105,28 @@ describe("apiServer: money and workspaces on a real chain", () => {
     expect([other.status, other.body.error.code]).to.deep.equal([409, "idempotency_mismatch"]);
   });
 
+  it("changes image, configuration and replicas, and says when nothing changes", async () => {
+    const { body: made } = await partner.post<{ id: string }>("/v1/workspaces", wish);
+    const path = `/v1/workspaces/${made.id}`;
+    const other = `${image.split("@")[0]}@sha256:${"5".repeat(64)}`;
+    const change = { image: other, env: { MODE: "new" }, maxDown: 2, replicas: 3 };
+    const { status, body } = await partner.post<Record<string, string | null>>(`${path}/update`, change);
+    expect(status).to.equal(200);
+    expect(body.updated).to.match(/^0x[0-9a-f]{64}$/);
+    expect(body.scaled).to.match(/^0x[0-9a-f]{64}$/);
+    const { body: shown } = await partner.get<{ image: string; config: object; replicas: object }>(path);
+    expect(shown.image).to.equal(other);
+    expect(shown.config).to.deep.include({ env: { MODE: "new" }, maxDown: 2 });
+    expect(shown.replicas).to.deep.include({ wanted: 3 });
+    const again = await partner.post(`${path}/update`, change);
+    expect(again.body).to.deep.equal({ id: made.id, updated: null, scaled: null });
+    for (const wrong of [{}, { policy: "exclusive" }, { replicas: 0 }]) {
+      expect((await partner.post<Fault>(`${path}/update`, wrong)).status).to.equal(400);
+    }
+    expect((await partner.post<Fault>("/v1/workspaces/999999/update", change)).status).to.equal(404);
+    await partner.delete(path);
+  });
+
   it("publishes what was asked for, in the contract's units", async () => {
     const { body } = await partner.post<{ id: string }>("/v1/workspaces", {
       ...wish,

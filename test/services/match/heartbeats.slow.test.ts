@@ -1,10 +1,12 @@
 import { expect } from "chai";
 import { Redis } from "ioredis";
 import type { Deployment } from "../../../services/shared/chain/deployment.ts";
+import { computeNodeAbi } from "../../../services/shared/chain/generated/abi.ts";
 import { decodeHeartbeats } from "../../../services/shared/chain/heartbeatBits.ts";
+import { receiptSignerOf } from "../../../services/shared/chain/heartbeatReceipt.ts";
 import type { heartbeatEncodings } from "../../../services/shared/chain/names.ts";
 import { eventually } from "../support/context.ts";
-import { joinNode } from "./client.ts";
+import { joinNode, soon } from "./client.ts";
 import { type Match, setupMatch, type TestMatch } from "./setup.ts";
 
 describe("match: heartbeats", function () {
@@ -65,6 +67,51 @@ describe("match: heartbeats", function () {
       expect(present).to.not.include(silent);
       expect(await events(slot)).to.equal(1);
     }
+  });
+
+  it("gives each node one receipt a slot, with which a slot that was committed without it is disputed", async () => {
+    const [a] = instances;
+    if (a === undefined) throw new Error("Two instances were started.");
+    const { peer, nodeId } = await joinNode(a.url, deployment);
+    peer.beat(deployment.parameters.slotSeconds);
+    const { slot, receipt } = await peer.next("ack", (ack) => ack.receipt !== undefined);
+    if (receipt === undefined) throw new Error("It was waited for.");
+    const own = { ...receipt, slot, nodeId };
+    expect(await receiptSignerOf(deployment, own)).to.equal(test.market.keeper.address);
+    await eventually("another slot has begun", () => slotNow() > slot, 20_000);
+    const ofSlot = peer.received.filter((one) => one.type === "ack" && one.slot === slot && one.receipt);
+    expect(ofSlot).to.have.length(1);
+    const { signature, ...message } = own;
+    const dispute = { ...message, deadline: soon() };
+    peer.send({ type: "relay", id: "dispute", kind: "dispute", message: dispute, signature });
+    const outcome = await peer.next(
+      "relayed",
+      (one) => one.id === "dispute" && one.status !== "queued",
+      30_000,
+    );
+    expect(outcome).to.include({ status: "confirmed" });
+    const [isDisputed] = await test.market.client.readContract({
+      address: deployment.contracts.ComputeNode,
+      abi: computeNodeAbi,
+      functionName: "correctionOf",
+      args: [slot, nodeId],
+    });
+    expect(isDisputed).to.equal(true);
+    const forged = { ...dispute, proof: [...dispute.proof, `0x${"11".repeat(32)}`] };
+    peer.send({
+      type: "relay",
+      id: "forged",
+      kind: "dispute",
+      message: { ...forged, slot: slot - 1n },
+      signature,
+    });
+    const refused = await peer.next(
+      "relayed",
+      (one) => one.id === "forged" && one.status === "refused",
+      30_000,
+    );
+    expect(refused.reason).to.match(/^HeartbeatReceiptUnproven/);
+    peer.vanish();
   });
 
   it("goes on when the instance that posted is killed, and posts no slot twice", async () => {
