@@ -1,11 +1,13 @@
 import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline/promises";
+import { Writable } from "node:stream";
 import { Wallet } from "ethers";
 import type { Hex } from "viem";
 import { z } from "zod";
 import { envTypes, readEnv } from "../services/shared/env.ts";
 import { FatalError, messageOf } from "../services/shared/errors.ts";
 
-/** Variables of the deployment: the key in clear, or an encrypted keystore with the file that holds its password. */
+/** Variables of the deployment: the key in clear, or an encrypted keystore (ethers' JSON) and its password. */
 export const deployVariables = {
   DEPLOYER_KEY: envTypes.privateKey().optional().describe("Private key of the account that deploys and pays"),
   DEPLOYER_KEYSTORE: z
@@ -13,6 +15,10 @@ export const deployVariables = {
     .optional()
     .describe("Encrypted keystore (JSON) of that account, instead of its key"),
   DEPLOYER_PASSWORD_FILE: z.string().optional().describe("File with the keystore's password"),
+  DEPLOYER_PASSWORD: z
+    .string()
+    .optional()
+    .describe("That password itself; asked for on a terminal otherwise"),
 };
 
 /**
@@ -23,14 +29,17 @@ export const deployVariables = {
 export async function readDeployerKey(): Promise<Hex> {
   const env = readEnv(deployVariables);
   if (env.DEPLOYER_KEY !== undefined) return env.DEPLOYER_KEY;
-  if (env.DEPLOYER_KEYSTORE === undefined || env.DEPLOYER_PASSWORD_FILE === undefined) {
+  if (env.DEPLOYER_KEYSTORE === undefined) {
     throw new FatalError("It is not told who deploys.", {
       code: "deployer_missing",
       hint: "Set DEPLOYER_KEYSTORE and DEPLOYER_PASSWORD_FILE, or DEPLOYER_KEY.",
     });
   }
   const keystore = readText(env.DEPLOYER_KEYSTORE);
-  const password = readText(env.DEPLOYER_PASSWORD_FILE).replace(/\r?\n$/, "");
+  const password =
+    env.DEPLOYER_PASSWORD_FILE !== undefined
+      ? readText(env.DEPLOYER_PASSWORD_FILE).replace(/\r?\n$/, "")
+      : (env.DEPLOYER_PASSWORD ?? (await askPassword(env.DEPLOYER_KEYSTORE)));
   try {
     const wallet = await Wallet.fromEncryptedJson(keystore, password);
     return wallet.privateKey as Hex;
@@ -40,6 +49,25 @@ export async function readDeployerKey(): Promise<Hex> {
       hint: "Check that the password file holds this keystore's password.",
       cause: error,
     });
+  }
+}
+
+/** Asks on the terminal, showing nothing of the answer. */
+async function askPassword(keystore: string): Promise<string> {
+  if (!process.stdin.isTTY) {
+    throw new FatalError(`The password of ${keystore} is not told.`, {
+      code: "deployer_missing",
+      hint: "Set DEPLOYER_PASSWORD_FILE, or run it on a terminal.",
+    });
+  }
+  process.stderr.write(`Password of ${keystore}: `);
+  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface({ input: process.stdin, output: silent, terminal: true });
+  try {
+    return await lines.question("");
+  } finally {
+    lines.close();
+    process.stderr.write("\n");
   }
 }
 

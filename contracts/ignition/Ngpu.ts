@@ -1,128 +1,106 @@
 import { buildModule } from "@nomicfoundation/hardhat-ignition/modules";
 import { toFunctionSelector } from "viem";
+import type { ContractName } from "../../services/shared/chain/deployment.ts";
+import { artifactOf, constructorArguments, contractNames } from "./constructors.ts";
 import type { NgpuParameters } from "./parameters.ts";
-import { adminRole, operations, roles } from "./roles.ts";
+import { adminRole, deployerRoles, guardianRole, type RoleLabel, roles } from "./roles.ts";
 
 type Builder = Parameters<Parameters<typeof buildModule>[1]>[0];
+type Contract = Parameters<Builder["call"]>[0];
+type Contracts = Record<ContractName, Contract>;
+type Call = ReturnType<Builder["call"]>;
 
 /**
- * The market's contracts, wired and with their roles given. Ignition sends what does not depend on each other in one
- * block, so that all takes five blocks; it never does a step again that its journal has.
+ * The market's contracts, wired and with their roles given; at the end the deployer hands over, where an admin is named.
+ * Ignition sends what does not depend on each other in one block; it never does a step again that its journal has.
  */
 export function ngpuModule(parameters: NgpuParameters) {
   return buildModule("Ngpu", (m) => {
     const contracts = deployContracts(m, parameters);
-    wire(m, contracts, parameters);
-    giveRoles(m, contracts, parameters);
+    const calls = [...wire(m, contracts, parameters), ...giveRoles(m, contracts, parameters)];
+    if (parameters.admin !== undefined) handOver(m, contracts, calls);
     return contracts;
   });
 }
 
-type Contracts = ReturnType<typeof deployContracts>;
-
-function deployContracts(m: Builder, parameters: NgpuParameters) {
-  const { slotSeconds, heartbeatWindowSeconds } = parameters;
-  const AccessManager = m.contract("Manager", [m.getAccount(0)], { id: "AccessManager" });
-  const Token = m.contract("Token", [
-    AccessManager,
-    parameters.treasury,
-    parameters.cap,
-    parameters.genesisSupply,
-  ]);
-  const windowSlots = Math.min(4096, Math.max(1, Math.floor(heartbeatWindowSeconds / slotSeconds)));
-  const ComputeNode = m.contract("ComputeNode", [
-    AccessManager,
-    {
-      slotSeconds,
-      windowSlots,
-      daySeconds: parameters.daySeconds,
-      uptimeDelay: parameters.uptimeDelay,
-      registrationLimit: parameters.registrationLimit,
-      registrationSeconds: parameters.registrationSeconds,
-    },
-  ]);
-  const Escrow = m.contract("Escrow", [AccessManager, Token, ComputeNode, parameters.feeBasisPoints]);
-  const Measure = m.contract("Measure", [
-    AccessManager,
-    ComputeNode,
-    {
-      quorum: parameters.quorum,
-      draws: parameters.measureDraws ?? Math.min(8, 2 * parameters.quorum - 1),
-      openToAll: parameters.openMeasurers,
-      leadSeconds: parameters.measureLeadSeconds,
-      windowSeconds: parameters.measureWindowSeconds,
-      ttlSeconds: parameters.measureTtlSeconds,
-    },
-  ]);
-  const Pomc = m.contract("Pomc", [
-    AccessManager,
-    Token,
-    Escrow,
-    {
-      genesis: parameters.genesis,
-      epochSeconds: parameters.epochSeconds,
-      activationDelay: parameters.activationDelay,
-      emissionPerEpoch: parameters.emissionPerEpoch,
-    },
-  ]);
-  const DockerContract = m.contract("DockerContract", [
-    AccessManager,
-    ComputeNode,
-    Escrow,
-    parameters.clockMarginSeconds,
-  ]);
-  const Progress = m.contract("Progress", [AccessManager, ComputeNode, DockerContract]);
-  return { AccessManager, ComputeNode, DockerContract, Progress, Measure, Escrow, Pomc, Token };
+function deployContracts(m: Builder, parameters: NgpuParameters): Contracts {
+  const contracts = {} as Contracts;
+  for (const name of contractNames) {
+    // They come in an order in which each finds those before it.
+    const args = constructorArguments(name, parameters, contracts, m.getAccount(0));
+    contracts[name] = m.contract(artifactOf(name), args as never, { id: name });
+  }
+  return contracts;
 }
 
 /** Contracts that call each other, and the accounts that call them often. */
-function wire(m: Builder, contracts: Contracts, parameters: NgpuParameters): void {
+function wire(m: Builder, contracts: Contracts, parameters: NgpuParameters): Call[] {
   const { ComputeNode, DockerContract, Escrow, Measure, Pomc, Token } = contracts;
-  m.call(ComputeNode, "setDocker", [DockerContract]);
-  m.call(ComputeNode, "setMeasure", [Measure]);
-  m.call(ComputeNode, "setUptimePoster", [parameters.poster, true]);
-  m.call(Escrow, "setDocker", [DockerContract]);
-  m.call(Token, "setMinter", [Pomc]);
-  m.call(Pomc, "setPoster", [parameters.poster]);
-  for (const account of new Set(parameters.committers)) {
-    m.call(ComputeNode, "setHeartbeatCommitter", [account, true], { id: `committer_${account}` });
-  }
-  for (const account of new Set(parameters.keepers)) {
-    m.call(DockerContract, "setKeeper", [account, true], { id: `keeper_${account}` });
-  }
-  for (const account of new Set(parameters.measureKeepers)) {
-    m.call(Measure, "setMeasureKeeper", [account, true], { id: `measure_keeper_${account}` });
-  }
+  const allow = (to: Contract, name: string, id: string, accounts: readonly string[]) =>
+    [...new Set(accounts)].map((account) => m.call(to, name, [account, true], { id: `${id}_${account}` }));
+  return [
+    m.call(ComputeNode, "setDocker", [DockerContract]),
+    m.call(ComputeNode, "setMeasure", [Measure]),
+    m.call(ComputeNode, "setUptimePoster", [parameters.poster, true]),
+    m.call(Escrow, "setDocker", [DockerContract]),
+    m.call(Token, "setMinter", [Pomc]),
+    m.call(Pomc, "setPoster", [parameters.poster]),
+    ...allow(ComputeNode, "setHeartbeatCommitter", "committer", parameters.committers),
+    ...allow(DockerContract, "setKeeper", "keeper", parameters.keepers),
+    ...allow(Measure, "setMeasureKeeper", "measure_keeper", parameters.measureKeepers),
+  ];
 }
 
-function giveRoles(m: Builder, contracts: Contracts, parameters: NgpuParameters): void {
+/** Who holds which role, and how long after saying so it acts. The deployer stands in where nobody is named. */
+export function holdersOf(parameters: NgpuParameters) {
+  const { admin, guardian, operations = admin, unpauser = admin, delays } = parameters;
+  return {
+    operations: { account: operations, delay: delays.operations },
+    guardian: { account: guardian, delay: 0 },
+    unpauser: { account: unpauser, delay: delays.unpauser },
+    governance: { account: admin, delay: delays.admin },
+  } satisfies Record<RoleLabel, { account: string | undefined; delay: number }>;
+}
+
+function giveRoles(m: Builder, contracts: Contracts, parameters: NgpuParameters): Call[] {
   const { AccessManager } = contracts;
-  const { admin, operations: operator = admin, guardian, unpauser = admin } = parameters;
-  const holders = { operations: operator, guardian, unpauser };
-  const delays = { operations: 0, guardian: 0, unpauser: parameters.unpauseDelaySeconds };
+  const holders = holdersOf(parameters);
+  const calls: Call[] = [];
   for (const role of roles) {
-    m.call(AccessManager, "labelRole", [role.id, role.label], { id: `label_${role.label}` });
+    const { id, label } = role;
+    calls.push(m.call(AccessManager, "labelRole", [id, label], { id: `label_${label}` }));
+    if (id !== guardianRole) {
+      calls.push(m.call(AccessManager, "setRoleGuardian", [id, guardianRole], { id: `guardian_${label}` }));
+    }
     for (const [name, signatures] of Object.entries(role.may)) {
       const selectors = signatures.map((signature: string) => toFunctionSelector(signature));
-      m.call(
-        AccessManager,
-        "setTargetFunctionRole",
-        [contracts[name as keyof Contracts], selectors, role.id],
-        {
-          id: `function_role_${role.label}_${name}`,
-        },
+      const args = [contracts[name as ContractName], selectors, id];
+      calls.push(
+        m.call(AccessManager, "setTargetFunctionRole", args, { id: `function_role_${label}_${name}` }),
       );
     }
-    const holder = holders[role.label];
-    if (holder !== undefined) {
-      m.call(AccessManager, "grantRole", [role.id, holder, delays[role.label]], {
-        id: `grant_${role.label}`,
-      });
+    const { account, delay } = holders[label];
+    if (account !== undefined) {
+      calls.push(m.call(AccessManager, "grantRole", [id, account, delay], { id: `grant_${label}` }));
     }
   }
-  // Functions and their roles are set in one block in any order, so the deployer may call them with or without the role.
-  m.call(AccessManager, "grantRole", [operations.id, m.getAccount(0), 0], { id: "grant_deployer" });
-  if (parameters.admin !== undefined) {
-    m.call(AccessManager, "grantRole", [adminRole, parameters.admin, 0], { id: "grant_admin" });
+  // Sent with the contracts, so before what needs them.
+  const unheld = roles.filter(({ label }) => holders[label].account === undefined);
+  for (const { id, label } of new Set([...deployerRoles, ...unheld])) {
+    const args = [id, m.getAccount(0), 0];
+    calls.push(m.call(AccessManager, "grantRole", args, { id: `grant_deployer_${label}` }));
   }
+  if (parameters.admin !== undefined) {
+    const args = [adminRole, parameters.admin, parameters.delays.admin];
+    calls.push(m.call(AccessManager, "grantRole", args, { id: "grant_admin" }));
+  }
+  return calls;
+}
+
+/** The deployer keeps nothing; ADMIN goes last, once all that needed it is done. */
+function handOver(m: Builder, { AccessManager }: Contracts, calls: Call[]): void {
+  const renounce = (role: bigint, label: string, after: Call[]) =>
+    m.call(AccessManager, "renounceRole", [role, m.getAccount(0)], { id: `renounce_${label}`, after });
+  const given = deployerRoles.map(({ id, label }) => renounce(id, label, calls));
+  renounce(adminRole, "admin", [...calls, ...given]);
 }

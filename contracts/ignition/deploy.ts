@@ -5,19 +5,10 @@ import type { NetworkConnection } from "hardhat/types/network";
 import type { Address } from "viem";
 import { pomcAbi } from "../../services/shared/chain/generated/abi.ts";
 import { FatalError } from "../../services/shared/errors.ts";
+import { contractNames } from "./constructors.ts";
 import { ngpuModule } from "./Ngpu.ts";
-import { type NgpuParametersInput, parseParameters } from "./parameters.ts";
-
-const contractNames = [
-  "AccessManager",
-  "ComputeNode",
-  "DockerContract",
-  "Progress",
-  "Measure",
-  "Escrow",
-  "Pomc",
-  "Token",
-] as const;
+import { type NgpuParameters, type NgpuParametersInput, parseParameters } from "./parameters.ts";
+import { windowFaults } from "./windows.ts";
 
 /** Where the contracts are and what they were deployed with. */
 export type NgpuDeployment = {
@@ -36,7 +27,7 @@ export type NgpuDeployment = {
  * @param pollMs How often to look for a new block.
  * @param journal Folder of Ignition's deployments and the deployment's id in it; none on a simulated network.
  * @param reset Forget the journal: the chain is a new one.
- * @throws FatalError `parameters_invalid` or `journal_of_another_chain`.
+ * @throws FatalError `parameters_invalid`, `windows_too_short`, `deployer_named` or `journal_of_another_chain`.
  */
 export async function deployNgpu(options: {
   connection: NetworkConnection<"op">;
@@ -51,6 +42,8 @@ export async function deployNgpu(options: {
   if (options.reset && journalFile) rmSync(join(journalFile, ".."), { recursive: true, force: true });
   const client = await connection.viem.getPublicClient();
   const [chainId, head] = await Promise.all([client.getChainId(), client.getBlockNumber()]);
+  const [wallet] = await connection.viem.getWalletClients();
+  checkBeforehand(parameters, chainId, wallet?.account.address);
   const deployed: Record<string, { address: Address }> = await connection.ignition.deploy(
     ngpuModule(parameters),
     {
@@ -74,6 +67,26 @@ export async function deployNgpu(options: {
   });
   const startBlock = journalFile ? firstBlockOf(journalFile) : head + 1n;
   return { chainId, startBlock, contracts, parameters: { ...parameters, genesis } };
+}
+
+function checkBeforehand(parameters: NgpuParameters, chainId: number, deployer: Address | undefined): void {
+  const faults = windowFaults(parameters, chainId);
+  if (faults.length > 0) {
+    throw new FatalError(`Chain ${chainId} is public, and ${faults.join("; ")}.`, {
+      code: "windows_too_short",
+      hint: "Change the parameters; nothing was sent.",
+    });
+  }
+  const { admin, operations, unpauser } = parameters;
+  const named = [admin, operations, unpauser].some(
+    (account) => account?.toLowerCase() === deployer?.toLowerCase(),
+  );
+  if (admin !== undefined && named) {
+    throw new FatalError(`${deployer} deploys and is named for a role, but hands every role over.`, {
+      code: "deployer_named",
+      hint: "Deploy from an account that holds no role, or name others.",
+    });
+  }
 }
 
 /** The block of the deployment's first transaction, as Ignition's journal has it: the same on every run. */

@@ -6,21 +6,29 @@ const address = z
   .regex(/^0x[0-9a-fA-F]{40}$/, "is not an address (0x and 40 hexadecimal digits)")
   .transform((value) => value as `0x${string}`);
 const seconds = z.number().int().positive();
+const delay = z.number().int().nonnegative();
 const amount = z.coerce.bigint().nonnegative();
 
 /** What a deployment is made with. Durations are seconds, amounts token units (1e-18). */
 const parametersSchema = z.strictObject({
-  /** Heads the AccessManager beside the deployer; default: the deployer alone. */
+  /** Heads the AccessManager and governs in the deployer's place, which hands over at the end; default: the deployer keeps all. */
   admin: address.optional(),
   /** Holds the genesis supply. */
   treasury: address,
   /** May stop functions, and disable epochs before they activate. */
   guardian: address,
-  /** Lets functions that were stopped run again, this long after saying so; default: the admin. */
+  /** Lets functions that were stopped run again, after its delay; default: the admin. */
   unpauser: address.optional(),
-  unpauseDelaySeconds: z.number().int().nonnegative().default(86_400),
   /** Sets committers, keepers and the poster; default: the admin alone. */
   operations: address.optional(),
+  /** Between saying what one will do and doing it, by role; the guardian may cancel it in between. */
+  delays: z
+    .strictObject({
+      admin: delay.default(172_800),
+      operations: delay.default(3_600),
+      unpauser: delay.default(86_400),
+    })
+    .prefault({}),
   committers: z.array(address),
   keepers: z.array(address),
   measureKeepers: z.array(address),

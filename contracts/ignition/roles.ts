@@ -1,6 +1,29 @@
+import type { ContractName } from "../../services/shared/chain/deployment.ts";
+
 export const adminRole = 0n;
 
-export const operations = {
+type May = Partial<Record<ContractName, readonly string[]>>;
+
+const pausing: ContractName[] = ["ComputeNode", "DockerContract", "Progress", "Measure", "Escrow", "Pomc"];
+const each = (signature: string): May => Object.fromEntries(pausing.map((name) => [name, [signature]]));
+
+/**
+ * Functions of the AccessManager that ADMIN alone may call. They are listed under governance so that the guardian may cancel
+ * one that is scheduled; being listed lets nobody call them. `revokeRole` is not among them: a guardian cannot keep itself.
+ */
+const managerFunctions = [
+  "labelRole(uint64,string)",
+  "grantRole(uint64,address,uint32)",
+  "setRoleAdmin(uint64,uint64)",
+  "setRoleGuardian(uint64,uint64)",
+  "setGrantDelay(uint64,uint32)",
+  "setTargetAdminDelay(address,uint32)",
+  "setTargetFunctionRole(address,bytes4[],uint64)",
+  "setTargetClosed(address,bool)",
+  "updateAuthority(address,address)",
+];
+
+const operations = {
   id: 1n,
   label: "operations",
   may: {
@@ -8,38 +31,40 @@ export const operations = {
     DockerContract: ["setKeeper(address,bool)"],
     Measure: ["setMeasureKeeper(address,bool)", "setMeasurersAdmitted(uint32[],bool)"],
     Pomc: ["setPoster(address)"],
-  },
+  } as May,
 } as const;
 
-const pause = "pause(bytes4[])";
-
+const pauses = each("pause(bytes4[])");
 const guardian = {
   id: 2n,
   label: "guardian",
   may: {
-    ComputeNode: ["disableUptime(uint64)", pause],
-    DockerContract: [pause],
-    Progress: [pause],
-    Measure: [pause],
-    Escrow: [pause],
-    Pomc: ["disableEpoch(uint64)", pause],
-  },
+    ...pauses,
+    ComputeNode: ["disableUptime(uint64)", ...(pauses.ComputeNode ?? [])],
+    Pomc: ["disableEpoch(uint64)", ...(pauses.Pomc ?? [])],
+  } as May,
 } as const;
 
-const unpause = "unpause(bytes4[])";
+const unpauser = { id: 3n, label: "unpauser", may: each("unpause(bytes4[])") } as const;
 
-const unpauser = {
-  id: 3n,
-  label: "unpauser",
+const governance = {
+  id: 4n,
+  label: "governance",
   may: {
-    ComputeNode: [unpause],
-    DockerContract: [unpause],
-    Progress: [unpause],
-    Measure: [unpause],
-    Escrow: [unpause],
-    Pomc: [unpause],
-  },
+    ComputeNode: ["setDocker(address)", "setMeasure(address)"],
+    Escrow: ["setDocker(address)"],
+    Token: ["setMinter(address)"],
+    AccessManager: managerFunctions,
+  } as May,
 } as const;
 
-/** Roles of the AccessManager. Role 0, ADMIN, holds everything that is not listed, setDocker and setMinter among it. */
-export const roles = [operations, guardian, unpauser] as const;
+/** Roles of the AccessManager beside role 0, ADMIN, which gives and takes them. docs/contracts/roles.md is the table. */
+export const roles = [operations, guardian, unpauser, governance] as const;
+
+/** The role whose holders may cancel what holders of the others have scheduled. */
+export const guardianRole = guardian.id;
+
+/** Roles that the deployer needs to wire the contracts. */
+export const deployerRoles = [operations, governance] as const;
+
+export type RoleLabel = (typeof roles)[number]["label"];

@@ -108,7 +108,7 @@ describe("Pauses", () => {
     await expectRevert(escrow.write.unpause([selectors], { account }), "AccessManagerNotScheduled");
     await market.manager.write.schedule([escrow.address, data, 0], { account });
     await expectRevert(escrow.write.unpause([selectors], { account }), "AccessManagerNotReady");
-    await time.increase(market.deployment.parameters.unpauseDelaySeconds);
+    await time.increase(market.deployment.parameters.delays.unpauser);
     await escrow.write.unpause([selectors], { account });
     for (const selector of selectors) expect(await escrow.read.isPaused([selector])).to.equal(false);
     await deposit(market, people.owner, 1n);

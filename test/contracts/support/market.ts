@@ -67,7 +67,7 @@ export async function marketFixture(changes: Partial<NgpuParametersInput> = {}) 
       treasury,
       guardian,
       unpauser,
-      unpauseDelaySeconds: 3_600,
+      delays: { unpauser: 3_600 },
       committers: [committer],
       keepers: [keeper],
       measureKeepers: [keeper],

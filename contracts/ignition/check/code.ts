@@ -1,0 +1,78 @@
+import {
+  type Abi,
+  type Address,
+  domainSeparator,
+  encodeDeployData,
+  type Hex,
+  isAddressEqual,
+  pad,
+} from "viem";
+import { FatalError } from "../../../services/shared/errors.ts";
+import type { ChainReader } from "./history.ts";
+
+/** What the compiler made of a contract. */
+export type Artifact = {
+  abi: Abi;
+  bytecode: Hex;
+  immutableReferences?: Record<string, { start: number; length: number }[]>;
+};
+
+/**
+ * Compares the code at an address with what the artifact's constructor returns for these arguments: byte by byte, and the
+ * immutables too, but for the two that EIP712 makes of the contract's own address, which are compared with that.
+ *
+ * @returns What differs; empty when nothing does.
+ */
+export async function codeFaults(options: {
+  client: ChainReader;
+  address: Address;
+  artifact: Artifact;
+  args: readonly unknown[];
+}): Promise<string[]> {
+  const { client, address, artifact } = options;
+  const actual = await client.getCode({ address });
+  if (actual === undefined) return [`there is no code at ${address}`];
+  const data = encodeDeployData({ abi: artifact.abi, bytecode: artifact.bytecode, args: options.args });
+  const { data: expected } = await client.call({ data });
+  if (expected === undefined)
+    throw new FatalError("A constructor returned no code.", { code: "check_failed" });
+  if (actual.length !== expected.length) {
+    return [`the code has ${bytes(actual)} bytes, not ${bytes(expected)}`];
+  }
+  const places = Object.values(artifact.immutableReferences ?? {}).flat();
+  const masked = [actual, expected].map((code) => mask(code, places));
+  if (masked[0] !== masked[1]) return ["the code is not what this checkout compiles to"];
+  const own = new Set([pad(address).toLowerCase(), await domainOf(client, address, artifact.abi)]);
+  return places.flatMap((place) => {
+    const [is, should] = [wordAt(actual, place), wordAt(expected, place)];
+    return is === should || own.has(is) ? [] : [`an immutable is ${is}, not ${should}`];
+  });
+}
+
+type Place = { start: number; length: number };
+
+function wordAt(code: Hex, { start, length }: Place): Hex {
+  return `0x${code.slice(2 + 2 * start, 2 + 2 * (start + length))}`.toLowerCase() as Hex;
+}
+
+function mask(code: Hex, places: readonly Place[]): string {
+  let masked = code.toLowerCase();
+  for (const { start, length } of places) {
+    const [from, to] = [2 + 2 * start, 2 + 2 * (start + length)];
+    masked = `${masked.slice(0, from)}${"0".repeat(2 * length)}${masked.slice(to)}`;
+  }
+  return masked;
+}
+
+/** The EIP-712 domain's separator, from what the contract says its domain is; undefined where it signs nothing. */
+async function domainOf(client: ChainReader, address: Address, abi: Abi): Promise<Hex | undefined> {
+  if (!abi.some((item) => item.type === "function" && item.name === "eip712Domain")) return undefined;
+  const answer = await client.readContract({ address, abi, functionName: "eip712Domain" });
+  const [, name, version, chainId, verifyingContract] = answer as [Hex, string, string, bigint, Address];
+  if (!isAddressEqual(verifyingContract, address)) return undefined;
+  return domainSeparator({ domain: { name, version, chainId, verifyingContract } });
+}
+
+function bytes(code: Hex): number {
+  return (code.length - 2) / 2;
+}

@@ -1,0 +1,77 @@
+import type { ContractName } from "../../services/shared/chain/deployment.ts";
+import type { NgpuParameters } from "./parameters.ts";
+
+/** Names of the contracts in the order in which they can be deployed. */
+export const contractNames = [
+  "AccessManager",
+  "Token",
+  "ComputeNode",
+  "Escrow",
+  "Measure",
+  "Pomc",
+  "DockerContract",
+  "Progress",
+] as const satisfies readonly ContractName[];
+
+/** The artifact's name where it is another. */
+export function artifactOf(name: ContractName): string {
+  return name === "AccessManager" ? "Manager" : name;
+}
+
+/**
+ * What a contract is constructed with.
+ *
+ * @param at The contracts before it in `contractNames`, as addresses or as Ignition's futures.
+ * @param deployer Who deploys, and heads the AccessManager until it hands over.
+ */
+export function constructorArguments<Ref, Deployer>(
+  name: ContractName,
+  p: NgpuParameters,
+  at: Record<Exclude<ContractName, "Progress">, Ref>,
+  deployer: Deployer,
+) {
+  const windowSlots = Math.min(4096, Math.max(1, Math.floor(p.heartbeatWindowSeconds / p.slotSeconds)));
+  const { AccessManager, ComputeNode, Escrow, Token } = at;
+  const all = {
+    AccessManager: () => [deployer],
+    Token: () => [AccessManager, p.treasury, p.cap, p.genesisSupply],
+    ComputeNode: () => [
+      AccessManager,
+      {
+        slotSeconds: p.slotSeconds,
+        windowSlots,
+        daySeconds: p.daySeconds,
+        uptimeDelay: p.uptimeDelay,
+        registrationLimit: p.registrationLimit,
+        registrationSeconds: p.registrationSeconds,
+      },
+    ],
+    Escrow: () => [AccessManager, Token, ComputeNode, p.feeBasisPoints],
+    Measure: () => [
+      AccessManager,
+      ComputeNode,
+      {
+        quorum: p.quorum,
+        draws: p.measureDraws ?? Math.min(8, 2 * p.quorum - 1),
+        openToAll: p.openMeasurers,
+        leadSeconds: p.measureLeadSeconds,
+        windowSeconds: p.measureWindowSeconds,
+        ttlSeconds: p.measureTtlSeconds,
+      },
+    ],
+    Pomc: () => [
+      AccessManager,
+      Token,
+      Escrow,
+      {
+        genesis: p.genesis,
+        epochSeconds: p.epochSeconds,
+        activationDelay: p.activationDelay,
+        emissionPerEpoch: p.emissionPerEpoch,
+      },
+    ],
+    DockerContract: () => [AccessManager, ComputeNode, Escrow, p.clockMarginSeconds],
+    Progress: () => [AccessManager, ComputeNode, at.DockerContract],
+  };
+  return all[name]();
+}

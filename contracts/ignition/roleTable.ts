@@ -1,0 +1,20 @@
+import type { Abi } from "viem";
+import { toFunctionSelector, toFunctionSignature } from "viem";
+import { abis } from "../../services/shared/chain/abis.ts";
+import type { ContractName } from "../../services/shared/chain/deployment.ts";
+import { managerAbi } from "../../services/shared/chain/generated/abi.ts";
+
+export type Changing = { contract: ContractName; name: string; signature: string; selector: `0x${string}` };
+
+/** Every function that changes something, of every contract. */
+export function changingFunctions(): Changing[] {
+  const all = { AccessManager: managerAbi, ...abis } as unknown as Record<ContractName, Abi>;
+  return (Object.keys(all) as ContractName[]).flatMap((contract) =>
+    all[contract].flatMap((item) => {
+      if (item.type !== "function" || item.stateMutability === "view" || item.stateMutability === "pure")
+        return [];
+      const signature = toFunctionSignature(item);
+      return [{ contract, name: item.name, signature, selector: toFunctionSelector(item) }];
+    }),
+  );
+}

@@ -1,0 +1,36 @@
+import type { NgpuParameters } from "./parameters.ts";
+
+/** Chains that live on one machine: Hardhat's and anvil's, and geth's in developer mode. */
+const localChains = new Set([31337, 1337]);
+
+/** Where strangers' money is, and delays must leave people time. */
+export function isPublic(chainId: number): boolean {
+  return !localChains.has(chainId);
+}
+
+const minute = 60;
+const hour = 3_600;
+
+/** The shortest times that leave people time to act, in seconds. */
+const shortest: Record<string, { least: number; of: (p: NgpuParameters) => number }> = {
+  activationDelay: { least: hour, of: (p) => p.activationDelay },
+  uptimeDelay: { least: hour, of: (p) => p.uptimeDelay },
+  heartbeatWindowSeconds: { least: 10 * minute, of: (p) => p.heartbeatWindowSeconds },
+  epochSeconds: { least: 10 * minute, of: (p) => p.epochSeconds },
+  clockMarginSeconds: { least: minute, of: (p) => p.clockMarginSeconds },
+  "delays.admin": { least: 24 * hour, of: (p) => p.delays.admin },
+  "delays.operations": { least: 10 * minute, of: (p) => p.delays.operations },
+  "delays.unpauser": { least: hour, of: (p) => p.delays.unpauser },
+};
+
+/** What of the parameters no public chain may have; nothing on a chain of one machine. */
+export function windowFaults(parameters: NgpuParameters, chainId: number): string[] {
+  if (!isPublic(chainId)) return [];
+  const short = Object.entries(shortest).flatMap(([name, { least, of }]) =>
+    of(parameters) < least
+      ? [`${name} is ${of(parameters)} s; a public chain needs ${least} s at least`]
+      : [],
+  );
+  const heads = parameters.admin === undefined ? ["no admin is named, so that the deployer keeps ADMIN"] : [];
+  return [...short, ...heads];
+}

@@ -1,0 +1,41 @@
+// Compares a deployment with this checkout: code, wiring, roles and delays. Exit code 1 where something differs.
+import { Command } from "commander";
+import { checkDeployment } from "../contracts/ignition/check/index.ts";
+import { artifactOf } from "../contracts/ignition/constructors.ts";
+import { parseParameters } from "../contracts/ignition/parameters.ts";
+import { readDeployment } from "../services/shared/chain/deployment.ts";
+import { connectTarget, readTarget, runCommand, type TargetOptions, withTarget } from "./deployTarget.ts";
+
+type Options = TargetOptions & { json: boolean };
+
+const command = withTarget(new Command("deploy:check"))
+  .description("Verifies that what is deployed, and who may do what there, is what this checkout says.")
+  .option("--json", "one JSON object instead of lines", false);
+
+async function run({ json, ...options }: Options): Promise<void> {
+  const target = readTarget(options);
+  const deployment = readDeployment(target.out);
+  const { hre, connection, chainId } = await connectTarget({ ...target, chainId: deployment.chainId }, []);
+  try {
+    const findings = await checkDeployment({
+      client: await connection.viem.getPublicClient(),
+      contracts: deployment.contracts,
+      startBlock: deployment.startBlock,
+      parameters: { ...parseParameters(target.parameters), genesis: deployment.parameters.genesis },
+      artifact: async (name) => (await hre.artifacts.readArtifact(artifactOf(name))) as never,
+    });
+    const ok = findings.every(({ faults }) => faults.length === 0);
+    const lines = findings.flatMap(({ check, faults }) =>
+      faults.length === 0 ? [`✔ ${check}`] : [`✘ ${check}`, ...faults.map((fault) => `    ${fault}`)],
+    );
+    process.stdout.write(json ? `${JSON.stringify({ ok, chainId, findings })}\n` : `${lines.join("\n")}\n`);
+    if (!ok) process.exitCode = 1;
+  } finally {
+    await connection.close();
+  }
+}
+
+await runCommand(async () => {
+  command.parse();
+  await run(command.opts<Options>());
+});

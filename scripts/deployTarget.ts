@@ -1,0 +1,133 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { createHardhatRuntimeEnvironment } from "hardhat/hre";
+import type { HardhatRuntimeEnvironment } from "hardhat/types/hre";
+import { z } from "zod";
+import type { NgpuParametersInput } from "../contracts/ignition/parameters.ts";
+import hardhatConfig from "../hardhat.config.ts";
+import { FatalError, messageOf, NgpuError } from "../services/shared/errors.ts";
+
+export const rootDir = join(import.meta.dirname, "..");
+
+export type TargetOptions = {
+  network?: string;
+  rpcUrl?: string;
+  parameters?: string;
+  out?: string;
+  journal?: string;
+};
+
+/** Where a deployment goes, what with, and where it is written down. */
+export type Target = {
+  rpcUrl: string;
+  /** The chain it is meant for; undefined where only an endpoint is named. */
+  chainId: number | undefined;
+  parameters: NgpuParametersInput;
+  out: string;
+  journal: string;
+};
+
+/** The options by which a target is named. */
+export function withTarget(command: Command): Command {
+  return command
+    .option("--network <name>", "contracts/ignition/networks/<name>.json, written to deployments/<name>")
+    .option("--rpc-url <url>", "JSON-RPC endpoint of the chain; default: the first of CHAIN_RPC_URLS")
+    .option("--parameters <file>", "JSON file of contracts/ignition/parameters.ts, instead of a network's")
+    .option("--out <file>", "where addresses, start block and parameters stand, instead of a network's")
+    .option("--journal <folder>", "where Ignition keeps what it has done, instead of a network's");
+}
+
+const networkSchema = z.strictObject({ chainId: z.number().int().positive(), parameters: z.looseObject({}) });
+const nobody = `0x${"0".repeat(40)}`;
+
+/** @throws FatalError `network_missing`, `network_invalid`, `parameters_missing`, `parameters_invalid` or `option_missing`. */
+export function readTarget(options: TargetOptions): Target {
+  const { network } = options;
+  const rpcUrl = options.rpcUrl ?? process.env.CHAIN_RPC_URLS?.split(",")[0]?.trim();
+  if (!rpcUrl) throw missing("--rpc-url");
+  if (network === undefined) {
+    if (options.parameters === undefined) throw missing("--network or --parameters");
+    if (options.out === undefined) throw missing("--out");
+    const parameters = readJson(options.parameters) as NgpuParametersInput;
+    const journal = options.journal ?? join(rootDir, ".ngpu/ignition");
+    return { rpcUrl, chainId: undefined, parameters, out: options.out, journal };
+  }
+  const file = join(rootDir, "contracts/ignition/networks", `${network}.json`);
+  const value = readJson(options.parameters ?? file);
+  const parsed = networkSchema.safeParse(value);
+  if (!parsed.success) {
+    throw new FatalError(`${file} is not a network's file:\n${z.prettifyError(parsed.error)}`, {
+      code: "network_invalid",
+    });
+  }
+  const blank = Object.entries(parsed.data.parameters).filter(([, entry]) =>
+    [entry].flat().some((account) => account === nobody),
+  );
+  if (blank.length > 0) {
+    throw new FatalError(`${file} does not say who is ${blank.map(([name]) => name).join(", ")}.`, {
+      code: "network_invalid",
+      hint: "Put addresses in the place of zeros.",
+    });
+  }
+  const folder = join(rootDir, "deployments", network);
+  return {
+    rpcUrl,
+    chainId: parsed.data.chainId,
+    parameters: parsed.data.parameters as NgpuParametersInput,
+    out: options.out ?? join(folder, "deployment.json"),
+    journal: options.journal ?? join(folder, "ignition"),
+  };
+}
+
+/**
+ * Hardhat connected to the target, its contracts compiled.
+ *
+ * @param accounts Private keys that may send; none to read only.
+ * @throws FatalError `wrong_chain`
+ */
+export async function connectTarget(target: Target, accounts: string[]) {
+  const hre: HardhatRuntimeEnvironment = await createHardhatRuntimeEnvironment(
+    {
+      ...hardhatConfig,
+      networks: { target: { type: "http", chainType: "op", url: target.rpcUrl, accounts } },
+      paths: { ignition: target.journal },
+    },
+    {},
+    rootDir,
+  );
+  if (!(await hre.artifacts.artifactExists("Pomc"))) await hre.tasks.getTask("build").run({ quiet: true });
+  const connection = await hre.network.create({ network: "target", chainType: "op" });
+  const chainId = Number(await connection.provider.request({ method: "eth_chainId" }));
+  if (target.chainId !== undefined && chainId !== target.chainId) {
+    await connection.close();
+    throw new FatalError(`The endpoint serves chain ${chainId}, not ${target.chainId}.`, {
+      code: "wrong_chain",
+    });
+  }
+  return { hre, connection, chainId };
+}
+
+export function readJson(file: string): unknown {
+  if (!existsSync(file)) throw new FatalError(`There is no file ${file}.`, { code: "parameters_missing" });
+  try {
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch (error) {
+    throw new FatalError(`${file} is not JSON.`, { code: "parameters_invalid", cause: error });
+  }
+}
+
+/** Runs a command; a fault is one plain message and exit code 1. */
+export async function runCommand(run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    const hint = error instanceof NgpuError && error.hint !== undefined ? ` ${error.hint}` : "";
+    process.stderr.write(`${messageOf(error)}${hint}\n`);
+    process.exitCode = 1;
+  }
+}
+
+function missing(option: string): FatalError {
+  return new FatalError(`${option} is missing.`, { code: "option_missing", hint: "See --help." });
+}

@@ -1,0 +1,117 @@
+import { expect } from "chai";
+import { artifacts } from "hardhat";
+import { type Address, encodeFunctionData, type Hex, parseAbi } from "viem";
+import { checkDeployment } from "../../contracts/ignition/check/index.ts";
+import { artifactOf } from "../../contracts/ignition/constructors.ts";
+import type { NgpuParameters } from "../../contracts/ignition/parameters.ts";
+import { windowFaults } from "../../contracts/ignition/windows.ts";
+import { managerAbi } from "../../services/shared/chain/generated/abi.ts";
+import { delays, type Governed, loadGoverned } from "./support/governed.ts";
+
+async function faultsOf(
+  market: Governed,
+  changes: Partial<NgpuParameters> = {},
+): Promise<Record<string, string[]>> {
+  const { client, deployment } = market;
+  const findings = await checkDeployment({
+    client,
+    contracts: deployment.contracts,
+    startBlock: deployment.startBlock,
+    parameters: { ...deployment.parameters, ...changes },
+    artifact: async (name) => (await artifacts.readArtifact(artifactOf(name))) as never,
+  });
+  expect(findings).to.have.length(11);
+  return Object.fromEntries(
+    findings.filter(({ faults }) => faults.length > 0).map((f) => [f.check, f.faults]),
+  );
+}
+
+/** Does what a role may do after its delay. */
+async function act(market: Governed, caller: Address, to: Address, data: Hex, delay: number): Promise<void> {
+  const { connection, deployment } = market;
+  const wallet = await connection.viem.getWalletClient(caller);
+  const manager = { address: deployment.contracts.AccessManager, abi: managerAbi } as const;
+  await wallet.writeContract({ ...manager, functionName: "schedule", args: [to, data, 0] });
+  await connection.networkHelpers.time.increase(delay);
+  await wallet.writeContract({ ...manager, functionName: "execute", args: [to, data] });
+}
+
+describe("Checking a deployment", () => {
+  it("finds nothing where all is as it was deployed", async () => {
+    expect(await faultsOf(await loadGoverned())).to.deep.equal({});
+  });
+
+  it("finds code that is another's, and immutables that are", async () => {
+    const market = await loadGoverned();
+    const { client, connection, deployment } = market;
+    const address = deployment.contracts.Escrow;
+    const code = (await client.getCode({ address })) ?? "0x";
+    const set = (changed: string) =>
+      connection.provider.request({ method: "hardhat_setCode", params: [address, changed] });
+    // One byte of the dispatch, then the token's address where it is used.
+    await set(`${code.slice(0, 80)}${code.slice(80, 82) === "00" ? "01" : "00"}${code.slice(82)}`);
+    expect(await faultsOf(market)).to.have.property("code of Escrow");
+    const token = deployment.contracts.Token.slice(2).toLowerCase();
+    await set(code.replaceAll(token, deployment.contracts.Pomc.slice(2).toLowerCase()));
+    expect((await faultsOf(market))["code of Escrow"]?.join()).to.match(/an immutable is 0x.* not 0x/);
+    await set(code);
+    expect(await faultsOf(market)).to.deep.equal({});
+  });
+
+  it("finds parameters that are not those it was deployed with", async () => {
+    const market = await loadGoverned();
+    const { people } = market;
+    expect(await faultsOf(market, { activationDelay: 7_200 })).to.have.property("code of Pomc");
+    expect(await faultsOf(market, { poster: people.outsider, keepers: [] })).to.deep.equal({
+      wiring: [
+        `Pomc: PosterSet is ${people.poster}, not ${people.outsider}`,
+        `ComputeNode: UptimePosterSet: ${people.poster} should not be there`,
+        `ComputeNode: UptimePosterSet: ${people.outsider} is missing`,
+        `DockerContract: KeeperSet: ${people.keeper} should not be there`,
+      ],
+    });
+  });
+
+  it("finds roles that were given, delays that were changed and functions that were moved", async () => {
+    const market = await loadGoverned();
+    const { people, deployment } = market;
+    const manager = deployment.contracts.AccessManager;
+    const data = encodeFunctionData({
+      abi: managerAbi,
+      functionName: "grantRole",
+      args: [1n, people.outsider, 0],
+    });
+    await act(market, people.admin, manager, data, delays.admin);
+    expect((await faultsOf(market)).roles).to.deep.equal([
+      `role: operations of ${people.outsider} after 0 s should not be there`,
+    ]);
+    const escrow = deployment.contracts.Escrow;
+    const setDocker = encodeFunctionData({
+      abi: parseAbi(["function setDocker(address)"]),
+      args: [people.outsider],
+    });
+    const move = encodeFunctionData({
+      abi: managerAbi,
+      functionName: "setTargetFunctionRole",
+      args: [escrow, [setDocker.slice(0, 10) as Hex], 1n],
+    });
+    await act(market, people.admin, manager, move, delays.admin);
+    expect((await faultsOf(market)).roles).to.include("Escrow.setDocker belongs to role 1, not 4");
+    await act(market, people.operations, escrow, setDocker, delays.operations);
+    expect((await faultsOf(market)).wiring).to.deep.equal([
+      `Escrow: DockerSet is ${people.outsider}, not ${deployment.contracts.DockerContract}`,
+    ]);
+  });
+
+  it("refuses delays of seconds on a public chain, and a deployer that keeps ADMIN", async () => {
+    const { parameters } = (await loadGoverned()).deployment;
+    expect(windowFaults(parameters, 10)).to.deep.equal([]);
+    const short = { ...parameters, activationDelay: 4, delays: { ...delays, admin: 0 }, admin: undefined };
+    expect(windowFaults(short, 31_337)).to.deep.equal([]);
+    expect(windowFaults(short, 10)).to.deep.equal([
+      "activationDelay is 4 s; a public chain needs 3600 s at least",
+      "delays.admin is 0 s; a public chain needs 86400 s at least",
+      "no admin is named, so that the deployer keeps ADMIN",
+    ]);
+  });
+});

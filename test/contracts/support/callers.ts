@@ -1,0 +1,48 @@
+import type { Address, Hex } from "viem";
+import type { Changing } from "../../../contracts/ignition/roleTable.ts";
+import { decodeReason } from "../../../services/shared/chain/abis.ts";
+import { revertDataOf } from "../../../services/shared/chain/refusal.ts";
+import type { Governed } from "./governed.ts";
+
+/** Errors that say of a caller that it may not, whatever it asks for. */
+const denials = new Set([
+  // AccessManagedUnauthorized(address) and AccessManagerUnauthorizedAccount(address,uint64)
+  ...["Unknown_0x068ca9d8", "Unknown_0xf07e038f", "AccessManagedUnauthorized"],
+  ...["AccessManagerUnauthorizedAccount", "CallerNotCommitter", "CallerNotKeeper", "CallerNotMeasureKeeper"],
+  ...["CallerNotPoster", "CallerNotUptimePoster", "CallerNotDocker", "CallerNotDockerContract"],
+  ...["CallerNotMeasure", "CallerNotMinter"],
+]);
+
+/** Everyone who may be let through somewhere, by the name that the table has for them. */
+export function callersOf({ people, deployment }: Governed): Record<string, Address> {
+  const { AccessManager, DockerContract, Measure, Pomc } = deployment.contracts;
+  return {
+    ADMIN: people.admin,
+    operations: people.operations,
+    guardian: people.guardian,
+    unpauser: people.unpauser,
+    poster: people.poster,
+    keeper: people.keeper,
+    "measure keeper": people.measureKeeper,
+    committer: people.committer,
+    ...{ AccessManager, DockerContract, Measure, Pomc },
+    outsider: people.outsider,
+  };
+}
+
+/** Who is let through to a function, by trying as each of them. Zeros decode to empty lists and zero values. */
+export async function whoMay(market: Governed, changing: Changing): Promise<string> {
+  const to = market.deployment.contracts[changing.contract];
+  const data = `${changing.selector}${"0".repeat(64 * 40)}` as Hex;
+  const callers = Object.entries(callersOf(market));
+  const through: string[] = [];
+  for (const [name, account] of callers) {
+    const fault = await market.client.call({ to, data, account }).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    const reason = fault === undefined ? "" : decodeReason(revertDataOf(fault) ?? "0x").name;
+    if (!denials.has(reason)) through.push(name);
+  }
+  return through.length === callers.length ? "anyone" : through.join(", ") || "nobody";
+}

@@ -1,0 +1,48 @@
+import { type Address, getAddress, parseEther } from "viem";
+import { deployNgpu } from "../../../contracts/ignition/deploy.ts";
+import { opChain } from "./chain.ts";
+import { keyOf } from "./market.ts";
+
+export const delays = { admin: 86_400, operations: 3_600, unpauser: 7_200 };
+
+/** A deployment with everyone in a role of their own, from which the deployer has withdrawn, as on a public chain. */
+export async function governedFixture() {
+  const connection = await opChain();
+  const wallets = await connection.viem.getWalletClients();
+  const accounts = wallets.map((wallet) => getAddress(wallet.account.address));
+  const at = (place: number): Address => {
+    const account = accounts[place];
+    if (account === undefined) throw new Error("The simulated chain has too few accounts.");
+    return account;
+  };
+  const people = {
+    ...{ deployer: at(0), admin: at(1), operations: at(2), guardian: at(3), unpauser: at(4) },
+    ...{ poster: at(5), keeper: at(6), committer: at(7), outsider: at(8) },
+    measureKeeper: at(9),
+  };
+  const deployment = await deployNgpu({
+    connection,
+    pollMs: 5,
+    parameters: {
+      ...{ admin: people.admin, operations: people.operations, unpauser: people.unpauser, delays },
+      ...{ guardian: people.guardian, treasury: keyOf("treasury").address, poster: people.poster },
+      committers: [people.committer],
+      keepers: [people.keeper],
+      measureKeepers: [people.measureKeeper],
+      ...{ slotSeconds: 60, epochSeconds: 3_600, activationDelay: 3_600, clockMarginSeconds: 120 },
+      ...{ measureWindowSeconds: 300, measureTtlSeconds: 86_400, quorum: 1 },
+      emissionPerEpoch: parseEther("1000"),
+      cap: parseEther("1000000"),
+      genesisSupply: parseEther("100000"),
+    },
+  });
+  const client = await connection.viem.getPublicClient();
+  return { connection, client, deployment, people };
+}
+
+export type Governed = Awaited<ReturnType<typeof governedFixture>>;
+
+export async function loadGoverned(): Promise<Governed> {
+  const { networkHelpers } = await opChain();
+  return networkHelpers.loadFixture(governedFixture);
+}
