@@ -4,6 +4,8 @@ import { dirname, join } from "node:path";
 import { Command } from "commander";
 import { artifactOf, contractNames } from "../contracts/ignition/constructors.ts";
 import { deployNgpu } from "../contracts/ignition/deploy.ts";
+import { parseParameters } from "../contracts/ignition/parameters.ts";
+import { requireWindows } from "../contracts/ignition/windows.ts";
 import { toJson } from "../services/shared/json.ts";
 import { readDeployerKey } from "./deployEnv.ts";
 import { connectTarget, readTarget, runCommand, type TargetOptions, withTarget } from "./deployTarget.ts";
@@ -18,6 +20,8 @@ async function run({ reset, ...options }: Options): Promise<void> {
   const target = readTarget(options);
   const { hre, connection, chainId } = await connectTarget(target, [await readDeployerKey()]);
   try {
+    // Trials name an endpoint; a network is meant to last.
+    if (options.network !== undefined) requireWindows(parseParameters(target.parameters), chainId);
     const deployment = await deployNgpu({
       connection,
       parameters: target.parameters,

@@ -8,7 +8,6 @@ import { FatalError } from "../../services/shared/errors.ts";
 import { contractNames } from "./constructors.ts";
 import { ngpuModule } from "./Ngpu.ts";
 import { type NgpuParameters, type NgpuParametersInput, parseParameters } from "./parameters.ts";
-import { windowFaults } from "./windows.ts";
 
 /** Where the contracts are and what they were deployed with. */
 export type NgpuDeployment = {
@@ -27,7 +26,7 @@ export type NgpuDeployment = {
  * @param pollMs How often to look for a new block.
  * @param journal Folder of Ignition's deployments and the deployment's id in it; none on a simulated network.
  * @param reset Forget the journal: the chain is a new one.
- * @throws FatalError `parameters_invalid`, `windows_too_short`, `deployer_named` or `journal_of_another_chain`.
+ * @throws FatalError `parameters_invalid`, `deployer_named` or `journal_of_another_chain`.
  */
 export async function deployNgpu(options: {
   connection: NetworkConnection<"op">;
@@ -43,7 +42,7 @@ export async function deployNgpu(options: {
   const client = await connection.viem.getPublicClient();
   const [chainId, head] = await Promise.all([client.getChainId(), client.getBlockNumber()]);
   const [wallet] = await connection.viem.getWalletClients();
-  checkBeforehand(parameters, chainId, wallet?.account.address);
+  requireOtherDeployer(parameters, wallet?.account.address);
   const deployed: Record<string, { address: Address }> = await connection.ignition.deploy(
     ngpuModule(parameters),
     {
@@ -69,14 +68,7 @@ export async function deployNgpu(options: {
   return { chainId, startBlock, contracts, parameters: { ...parameters, genesis } };
 }
 
-function checkBeforehand(parameters: NgpuParameters, chainId: number, deployer: Address | undefined): void {
-  const faults = windowFaults(parameters, chainId);
-  if (faults.length > 0) {
-    throw new FatalError(`Chain ${chainId} is public, and ${faults.join("; ")}.`, {
-      code: "windows_too_short",
-      hint: "Change the parameters; nothing was sent.",
-    });
-  }
+function requireOtherDeployer(parameters: NgpuParameters, deployer: Address | undefined): void {
   const { admin, operations, unpauser } = parameters;
   const named = [admin, operations, unpauser].some(
     (account) => account?.toLowerCase() === deployer?.toLowerCase(),

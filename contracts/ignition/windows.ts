@@ -1,10 +1,11 @@
+import { FatalError } from "../../services/shared/errors.ts";
 import type { NgpuParameters } from "./parameters.ts";
 
 /** Chains that live on one machine: Hardhat's and anvil's, and geth's in developer mode. */
 const localChains = new Set([31337, 1337]);
 
 /** Where strangers' money is, and delays must leave people time. */
-export function isPublic(chainId: number): boolean {
+function isPublic(chainId: number): boolean {
   return !localChains.has(chainId);
 }
 
@@ -33,4 +34,14 @@ export function windowFaults(parameters: NgpuParameters, chainId: number): strin
   );
   const heads = parameters.admin === undefined ? ["no admin is named, so that the deployer keeps ADMIN"] : [];
   return [...short, ...heads];
+}
+
+/** @throws FatalError `windows_too_short` */
+export function requireWindows(parameters: NgpuParameters, chainId: number): void {
+  const faults = windowFaults(parameters, chainId);
+  if (faults.length === 0) return;
+  throw new FatalError(`Chain ${chainId} is public, and ${faults.join("; ")}.`, {
+    code: "windows_too_short",
+    hint: "Change the parameters; nothing was sent.",
+  });
 }
