@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Deployment } from "../services/shared/chain/deployment.ts";
 import { assignmentStates, codeOf, milestones } from "../services/shared/chain/names.ts";
 import type { RpcClient } from "../services/shared/chain/rpc.ts";
@@ -151,17 +152,29 @@ async function start(deps: ActDependencies, { lease, containerId, starts }: Of<"
   logger.info({ event: "container_started", lease: key, containerId, starts });
 }
 
+const firstAnswer = { everyMs: 50, withinMs: 1_500 };
+
 async function check({ memory }: ActDependencies, { containerId, port, path }: Of<"check">): Promise<void> {
-  let ok = false;
+  const wasOk = memory.health.get(containerId)?.everOk ?? false;
+  // A container that has just started is asked in quick succession: whoever published it waits for its first answer.
+  const end = wasOk ? 0 : Date.now() + firstAnswer.withinMs;
+  let ok = await isHealthy(port, path);
+  while (!ok && Date.now() < end) {
+    await sleep(firstAnswer.everyMs, undefined, { ref: false });
+    ok = await isHealthy(port, path);
+  }
+  memory.health.set(containerId, { ok, everOk: ok || wasOk, checkedAt: Date.now() });
+}
+
+async function isHealthy(port: number, path: string): Promise<boolean> {
   try {
     const response = await fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(5_000) });
     await response.body?.cancel();
-    ok = response.ok;
+    return response.ok;
   } catch {
     // Not listening yet, or not any more: that is the answer.
+    return false;
   }
-  const everOk = ok || (memory.health.get(containerId)?.everOk ?? false);
-  memory.health.set(containerId, { ok, everOk, checkedAt: Date.now() });
 }
 
 async function report(deps: ActDependencies, { lease, state, detail }: Of<"report">): Promise<void> {

@@ -26,7 +26,9 @@ export type RunContext = {
 };
 
 /** Brings the whole market up and walks the journey; what is started is registered with `onStop`. */
-export async function runMarket(context: RunContext): Promise<Journey & { addresses: Addresses }> {
+export async function runMarket(
+  context: RunContext,
+): Promise<Journey & { addresses: Addresses; dockerSocket: string }> {
   const { rootDir, options, env, reporter, signal, onStop } = context;
   const { ports, letGo } = await reporter.check("ports", async () => {
     const chosen = await choosePorts(options);
@@ -57,7 +59,11 @@ export async function runMarket(context: RunContext): Promise<Journey & { addres
   await reporter.check("containers", () => ownContainers(market, addresses));
   await letGo();
   await bringUp(market, { ports, addresses, prepared });
-  return { ...(await walk(market, addresses, prepared.images)), addresses };
+  return {
+    ...(await walk(market, addresses, prepared.images)),
+    addresses,
+    dockerSocket: market.dockerSocket,
+  };
 }
 
 type Prepared = Awaited<ReturnType<typeof prepareDatabase>> &

@@ -15,8 +15,8 @@ import type { Session } from "./sessions.ts";
 
 type RelayRequest = Extract<ClientMessage, { type: "relay" }>;
 
-/** How long messages are gathered into one transaction, in ms. */
-const gatherMs = 300;
+/** How long messages are gathered into one transaction, in ms: not long for the first after a pause, since it may make the next block. */
+const gatherMs = { first: 30, more: 300 };
 
 const kindsOf: Record<Role, readonly RelayKind[]> = {
   node: ["register", "updateSpec", "setStatus", "setWallet", "report", "progress", "dispute"],
@@ -61,13 +61,16 @@ export function startRelay(options: RelayOptions): Relay {
     await tell();
   });
   let gathering = false;
+  let gatheredAt = 0;
   const gather = () => {
     if (gathering) return;
     gathering = true;
+    const wait = Date.now() - gatheredAt > gatherMs.more ? gatherMs.first : gatherMs.more;
     setTimeout(() => {
       gathering = false;
+      gatheredAt = Date.now();
       loop.wake();
-    }, gatherMs).unref();
+    }, wait).unref();
   };
   return {
     wake: gather,

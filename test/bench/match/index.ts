@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import { stopParts } from "../../support/parts.ts";
 import { createTestDatabase } from "../../support/postgres.ts";
+import { measureDurable } from "./durable.ts";
 import { type EngineResult, type MarketResult, runMarket } from "./market.ts";
 import { runPostgres } from "./postgres.ts";
 
@@ -21,8 +22,8 @@ type Report = {
   nodes: number;
   seed: number;
   rows: Row[];
-  /** Placements committed on the chain a second: not measured here, and never mixed with the others. */
-  durablePerSecond: null;
+  /** Placements a second that are committed on the chain and seen in Postgres: one figure for all sizes, never mixed with the others. */
+  durablePerSecond: number;
   timesBruteForce: number;
   steadyPerSecond: number;
   depletion: number;
@@ -37,7 +38,7 @@ const whole = (text: string) => {
   return number;
 };
 
-type Options = { json?: true; nodes: string; seed: number; seconds: number };
+type Options = { json?: true; nodes: string; seed: number; seconds: number; durable: number };
 
 function readOptions(args: string[]): Options {
   return new Command("npm run bench -- match")
@@ -45,6 +46,7 @@ function readOptions(args: string[]): Options {
     .option("--nodes <list>", "sizes of fleets", "1000,10000,100000")
     .option("--seed <number>", "of fleet, requests and changes", whole, 20_261)
     .option("--seconds <number>", "at full depletion, and of Postgres", whole, 4)
+    .option("--durable <number>", "placements committed on the chain", whole, 2_000)
     .parse(args, { from: "user" })
     .opts<Options>();
 }
@@ -62,12 +64,18 @@ function rowOf(engine: string, { latency, refused }: EngineResult): Row {
   };
 }
 
-function reportOf(nodes: number, seed: number, market: MarketResult, postgres: EngineResult): Report {
+function reportOf(
+  nodes: number,
+  seed: number,
+  market: MarketResult,
+  postgres: EngineResult,
+  durable: number,
+): Report {
   const { index, bruteForce, shares } = market;
   const rows = [rowOf("ngpu", index), rowOf("brute-force", bruteForce), rowOf("postgres", postgres)];
   const [own, scan] = rows;
   return {
-    ...{ nodes, seed, rows, durablePerSecond: null },
+    ...{ nodes, seed, rows, durablePerSecond: Math.round(durable) },
     timesBruteForce: Math.round((own?.placementsPerSecond ?? 0) / (scan?.placementsPerSecond ?? 1)),
     steadyPerSecond: Math.round(index.steadyPerSecond),
     depletion: Math.round(index.depletion * 1_000) / 1_000,
@@ -87,12 +95,14 @@ function show(report: Report, json: boolean): void {
       `  ${engine.padEnd(12)}${placementsPerSecond.toFixed(1).padStart(10)}/s  p50 ${p50Us} µs  p99 ${p99Us} µs\n`,
     );
   }
+  process.stdout.write(`  committed on the chain, seen in Postgres: ${report.durablePerSecond}/s\n`);
 }
 
 /** Runs the benchmark for each size of fleet and prints what came out. */
 export async function run(args: string[]): Promise<void> {
-  const { json = false, nodes: sizes, seed, seconds } = readOptions(args);
+  const { json = false, nodes: sizes, seed, seconds, durable: placements } = readOptions(args);
   try {
+    const durable = await measureDurable(placements);
     const database = await createTestDatabase();
     for (const nodes of sizes.split(",").map(whole)) {
       const market = runMarket({
@@ -103,7 +113,7 @@ export async function run(args: string[]): Promise<void> {
         steadySeconds: seconds,
       });
       const postgres = await runPostgres(database.url, market.states, seconds);
-      show(reportOf(nodes, seed, market, postgres), json);
+      show(reportOf(nodes, seed, market, postgres, durable), json);
     }
     await database.drop();
   } finally {

@@ -1,0 +1,83 @@
+import { Command, InvalidArgumentError } from "commander";
+import { openChainWatch } from "./chainWatch.ts";
+import { startMarket } from "./market.ts";
+import { joinSpares } from "./spares.ts";
+import { measureAbsent, measureFailover, measurePresent, type Sample } from "./trials.ts";
+
+/*
+ * How long a workspace takes through its life in the market that `npm start` brings up, with the real engine: from the block of
+ * its publication, or of an order, to the block of the report that it came about (docs/benchmarks.md).
+ */
+
+type Options = { json?: true; runs: number; absent: number; failovers: number };
+type Row = { runs: number; blocks: number; mostBlocks: number; seconds: number };
+
+const whole = (text: string) => {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 0) throw new InvalidArgumentError("It is a whole number.");
+  return number;
+};
+
+/** Runs the benchmark and prints what came out. */
+export async function run(args: string[]): Promise<void> {
+  const options = new Command("npm run bench -- lifecycle")
+    .option("--json", "one line of JSON")
+    .option("--runs <count>", "publications with the image present, each stopped in the end", whole, 50)
+    .option("--absent <count>", "publications with the image absent", whole, 10)
+    .option("--failovers <count>", "nodes killed while they run a replica", whole, 5)
+    .parse(args, { from: "user" })
+    .opts<Options>();
+  const market = await startMarket();
+  try {
+    const chain = await openChainWatch(market);
+    const { present, stopped } = await measurePresent(market, chain, options.runs);
+    const absent = await measureAbsent(market, chain, options.absent);
+    const failover: Sample[] = [];
+    if (options.failovers > 0) {
+      const spares = await joinSpares(market);
+      failover.push(...(await measureFailover(market, chain, spares, options.failovers)));
+    }
+    show(
+      {
+        imagePresent: rowOf(present),
+        stop: rowOf(stopped),
+        imageAbsent: rowOf(absent),
+        failover: rowOf(failover),
+      },
+      options.json === true,
+    );
+  } finally {
+    await market.stop();
+  }
+}
+
+/** Medians, and the most blocks that one took. */
+function rowOf(samples: Sample[]): Row | null {
+  if (samples.length === 0) return null;
+  const median = (values: number[]) => {
+    const sorted = values.toSorted((a, b) => a - b);
+    const middle = sorted.length >> 1;
+    const upper = sorted[middle] as number;
+    return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] as number)) / 2;
+  };
+  return {
+    runs: samples.length,
+    blocks: median(samples.map(({ blocks }) => blocks)),
+    mostBlocks: Math.max(...samples.map(({ blocks }) => blocks)),
+    seconds: Math.round(median(samples.map(({ seconds }) => seconds)) * 100) / 100,
+  };
+}
+
+function show(rows: Record<string, Row | null>, json: boolean): void {
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ blockSeconds: 2, ...rows })}\n`);
+    return;
+  }
+  for (const [name, row] of Object.entries(rows)) {
+    if (row === null) continue;
+    const { runs, blocks, mostBlocks, seconds } = row;
+    process.stdout.write(
+      `${name.padEnd(14)} median ${blocks} blocks, ${seconds} s; most ${mostBlocks} blocks (${runs} runs)\n`,
+    );
+  }
+}

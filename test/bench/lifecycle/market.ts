@@ -1,0 +1,76 @@
+import { join } from "node:path";
+import { openState } from "../../../scripts/embedded/leftovers.ts";
+import { killRunning } from "../../../scripts/embedded/process.ts";
+import { readStartEnv } from "../../../scripts/start/env.ts";
+import { watchInterrupts } from "../../../scripts/start/interrupts.ts";
+import { type Api, createApi } from "../../../scripts/start/journey/api.ts";
+import { readOptions } from "../../../scripts/start/options.ts";
+import { createReporter } from "../../../scripts/start/reporter.ts";
+import { runMarket } from "../../../scripts/start/run.ts";
+import { createStopStack } from "../../../scripts/start/stack.ts";
+import { FatalError } from "../../../services/shared/errors.ts";
+import { rootDir } from "../../support/parts.ts";
+
+export type BenchMarket = {
+  api: Api;
+  apiUrl: string;
+  signal: AbortSignal;
+  stateDir: string;
+  dockerSocket: string;
+  /** Tells a person how far it is, on stderr. */
+  say: (line: string) => void;
+  /** The workspace's image that the journey left on this machine: reference@digest. */
+  image: string;
+  /** Registers what is to be stopped before the market. */
+  onStop: (name: string, stop: () => Promise<void>) => void;
+  stop: () => Promise<void>;
+};
+
+/** The market as `npm start` brings it up, after its journey; its steps are told on stderr. */
+export async function startMarket(): Promise<BenchMarket> {
+  const stateDir = join(rootDir, ".ngpu/bench/lifecycle");
+  const options = readOptions(["--state-dir", stateDir], rootDir);
+  if (options === undefined) throw new Error("No help was asked for.");
+  let signal: AbortSignal | undefined;
+  const reporter = createReporter(process.stderr, () => signal);
+  const interrupts = watchInterrupts({ say: reporter.say, kill: killRunning });
+  signal = interrupts.signal;
+  const stack = createStopStack();
+  let stopping = false;
+  const stop = async () => {
+    stopping = true;
+    const faults = await stack.stopAll(() => undefined);
+    if (faults.length > 0) throw new FatalError(faults.join("\n"), { code: "stop_failed" });
+  };
+  try {
+    const state = await openState(stateDir);
+    stack.push("state", async () => state.release());
+    const onExit = (program: string, how: string | number | null) => {
+      if (stopping || interrupts.signal.aborted) return;
+      interrupts.fail(new FatalError(`${program} ended by itself (${how}).`, { code: "program_ended" }));
+    };
+    const journey = await runMarket({
+      ...{ rootDir, options, env: readStartEnv(), reporter, onExit, onStop: stack.push },
+      signal: interrupts.signal,
+    });
+    const apiUrl = journey.addresses.api;
+    const api = createApi(apiUrl, interrupts.signal, journey.apiKey);
+    await api.delete(`/v1/workspaces/${journey.result.workspace.id}`);
+    const { image } = journey.result.workspace;
+    const { dockerSocket } = journey;
+    return {
+      dockerSocket,
+      say: reporter.say,
+      api,
+      apiUrl,
+      signal: interrupts.signal,
+      stateDir,
+      image,
+      onStop: stack.push,
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}

@@ -1,0 +1,102 @@
+import Docker from "dockerode";
+import type { ChainWatch } from "./chainWatch.ts";
+import type { BenchMarket } from "./market.ts";
+import { type Spares, spareRegion } from "./spares.ts";
+
+/** Blocks from the one that asked for it to the one that says it came about; seconds as whoever asked lived them. */
+export type Sample = { blocks: number; seconds: number };
+
+type Published = { id: string; block: number; start: number };
+
+/** Publishes, waits until it runs, stops it, deletes it: again and again, the image being there. */
+export async function measurePresent(
+  market: BenchMarket,
+  chain: ChainWatch,
+  runs: number,
+): Promise<{ present: Sample[]; stopped: Sample[] }> {
+  const [present, stopped]: [Sample[], Sample[]] = [[], []];
+  for (let run = 0; run < runs; run += 1) {
+    const published = await publish(market, chain);
+    const { lease, block } = await chain.state(published.id, "running");
+    present.push(told(market, "image present", sampleOf(published, block)));
+    const start = performance.now();
+    const { txHash } = await market.api.post<{ txHash: string }>(`/v1/workspaces/${published.id}/stop`, {});
+    const ordered = { block: await chain.blockOf(txHash), start };
+    const over = await chain.state(published.id, "stopped");
+    stopped.push(told(market, "stop", sampleOf(ordered, over.block)));
+    await end(market, chain, published.id, lease);
+  }
+  return { present, stopped };
+}
+
+/** The same, but each time the image is taken off the engine before. */
+export async function measureAbsent(market: BenchMarket, chain: ChainWatch, runs: number): Promise<Sample[]> {
+  const samples: Sample[] = [];
+  for (let run = 0; run < runs; run += 1) {
+    await removeImage(market);
+    const published = await publish(market, chain);
+    const { lease, block } = await chain.state(published.id, "running");
+    samples.push(told(market, "image absent", sampleOf(published, block)));
+    await end(market, chain, published.id, lease);
+  }
+  return samples;
+}
+
+/**
+ * Kills the client of the node that runs a replica, and waits until another node runs it. Blocks count from the release of the
+ * lost lease; seconds from the kill.
+ */
+export async function measureFailover(
+  market: BenchMarket,
+  chain: ChainWatch,
+  spares: Spares,
+  runs: number,
+): Promise<Sample[]> {
+  const samples: Sample[] = [];
+  for (let run = 0; run < runs; run += 1) {
+    const { id } = await publish(market, chain, { region: spareRegion, cpu: 0.1 });
+    const first = await chain.state(id, "running");
+    const start = performance.now();
+    const revive = await spares.kill(first.nodeId);
+    const block = await chain.released(id, first.lease);
+    const second = await chain.state(id, "running", first.lease);
+    samples.push(told(market, "failover", sampleOf({ block, start }, second.block)));
+    await revive();
+    await end(market, chain, id, second.lease);
+  }
+  return samples;
+}
+
+async function publish(
+  { api, image }: BenchMarket,
+  chain: ChainWatch,
+  given: Record<string, unknown> = {},
+): Promise<Published> {
+  const start = performance.now();
+  const { id, txHash } = await api.post<{ id: string; txHash: string }>("/v1/workspaces", {
+    ...{ image, ports: [8080], health: "/healthz", cpu: 0.25, memoryMib: 256, diskGib: 1 },
+    ...{ maxPricePerSecond: "10000000000000", ...given },
+  });
+  return { id, block: await chain.blockOf(txHash), start };
+}
+
+async function end({ api }: BenchMarket, chain: ChainWatch, id: string, lease: number): Promise<void> {
+  await api.delete(`/v1/workspaces/${id}`);
+  await chain.released(id, lease);
+}
+
+function sampleOf(asked: { block: number; start: number }, block: number): Sample {
+  return { blocks: block - asked.block, seconds: (performance.now() - asked.start) / 1_000 };
+}
+
+function told({ say }: BenchMarket, what: string, sample: Sample): Sample {
+  say(`  ${what}: ${sample.blocks} blocks, ${sample.seconds.toFixed(2)} s`);
+  return sample;
+}
+
+/** Takes every name of an image off the engine, and the image with the last of them. */
+async function removeImage({ image, dockerSocket: socketPath }: BenchMarket): Promise<void> {
+  const docker = new Docker({ socketPath });
+  const { Id } = await docker.getImage(image).inspect();
+  await docker.getImage(Id).remove({ force: true });
+}
