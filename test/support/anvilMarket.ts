@@ -12,6 +12,9 @@ export type AnvilMarket = Pick<Anvil, "url" | "rpc" | "stop"> & {
   head: () => Promise<{ number: bigint; hash: Hex }>;
 };
 
+// After a reorg anvil lacks contracts in states that it had put on disk.
+const statesInMemory = ["--prune-history", "2000"];
+
 /**
  * A real node whose blocks and reorgs a test orders. At the market's addresses stand contracts that write the logs they are
  * told to, so that a market of months passes in seconds.
@@ -21,7 +24,7 @@ export async function startAnvilMarket(options: {
   random: () => number;
 }): Promise<AnvilMarket> {
   const { random } = options;
-  const { url, rpc, stop } = await startAnvil({ stateDir: options.stateDir });
+  const { url, rpc, stop } = await startAnvil({ stateDir: options.stateDir, args: statesInMemory });
   const code = compileEmitter();
   for (const address of Object.values(testContracts)) await rpc("anvil_setCode", [address, code]);
   const [from] = (await rpc<Address[]>("eth_accounts")) as [Address];

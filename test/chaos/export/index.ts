@@ -9,13 +9,14 @@ import { type Instances, startInstances } from "./instances.ts";
 import { type Judgement, judge } from "./judge.ts";
 import { startWorld, type World } from "./world.ts";
 
-const instanceCount = 3;
+// So many that one stands by whenever the leader dies, though each takes a while to start.
+const instanceCount = 5;
 // Every so many kills Postgres goes away, in order or not.
 const usualKillsPerRestart = 25;
 const patienceMs = 180_000;
 
 /**
- * Three instances of autoExport, three endpoints that misbehave, one node that grows and reorganizes: instances are killed at
+ * Instances of autoExport, three endpoints that misbehave, one node that grows and reorganizes: instances are killed at
  * random moments, mostly the one that leads, and in the end every row must be that of a fresh replay.
  *
  * @param trial.stateDir Where its Postgres and its logs are kept. Default `.ngpu/chaos/export`.
@@ -77,7 +78,7 @@ async function killAll(options: {
     const leader = await eventually("an instance leads", () => instances.leader(), signal);
     // Some die before their first block, most in the middle of their work.
     if (random() < 0.8) await hasStored(leader, signal);
-    await delay(random() * 400, undefined, { signal });
+    await delay(random() * 300, undefined, { signal });
     const other = instances.others()[0];
     if (random() < 0.15 && other !== undefined) {
       instances.kill(other);
@@ -106,7 +107,7 @@ async function killAll(options: {
 
 /** Waits until an instance stored something, not for ever: its endpoints may be of no use for a while. */
 async function hasStored(instance: { stored: number; killed: boolean }, signal: AbortSignal): Promise<void> {
-  for (let waited = 0; waited < 2_500 && instance.stored === 0 && !instance.killed; waited += 10) {
+  for (let waited = 0; waited < 1_500 && instance.stored === 0 && !instance.killed; waited += 10) {
     await delay(10, undefined, { signal });
   }
 }
