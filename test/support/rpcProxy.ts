@@ -2,7 +2,10 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** What an endpoint does wrong, each with the chance that a question meets it. */
+/**
+ * What an endpoint does wrong, each with the chance that a question meets it. `missingLogs` leaves out all logs of some blocks
+ * without a word.
+ */
 export const faultKinds = [
   "timeout",
   "status429",
@@ -103,7 +106,10 @@ export async function startRpcProxy(options: {
       const other = `0x${"ab".repeat(32)}`;
       return { result: list.map((log: Log, index) => (index === 0 ? { ...log, blockHash: other } : log)) };
     }
-    if (chance("missingLogs")) return { result: list.filter(() => random() < 0.5) };
+    if (chance("missingLogs")) {
+      const gone = new Set(list.map((log: Log) => log.blockHash).filter(() => random() < 0.5));
+      return { result: list.filter((log: Log) => !gone.has(log.blockHash)) };
+    }
     return given;
   }
 

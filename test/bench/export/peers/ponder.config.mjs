@@ -16,7 +16,8 @@ export default createConfig({
       abi,
       address: task.address,
       startBlock: Number(task.startBlock),
-      endBlock: Number(task.last),
+      // None: it goes on with what comes.
+      ...(task.last === undefined ? {} : { endBlock: Number(task.last) }),
     },
   },
 });

@@ -1,0 +1,94 @@
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import getPort from "get-port";
+import { Registry } from "prom-client";
+import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
+import { exportChain } from "../../../services/autoExport/lead.ts";
+import { createWatch } from "../../../services/autoExport/metrics.ts";
+import { abis } from "../../../services/shared/chain/abis.ts";
+import { createChainClient } from "../../../services/shared/chain/client.ts";
+import { createPool } from "../../../services/shared/db/pool.ts";
+import { createLogger } from "../../../services/shared/logger.ts";
+import { emitter } from "../export/events.ts";
+
+/** An indexer that follows a chain into a database. */
+export type Indexer = {
+  /** Where its tables are. */
+  schema: string;
+  /** The gravest fault that it told of, or how it ended. */
+  said: () => string | undefined;
+  stop: () => Promise<void>;
+};
+
+type Options = { rpcUrl: string; chainId: number; databaseUrl: string };
+
+/** autoExport, as its own role. */
+export function startNgpu({ rpcUrl, chainId, databaseUrl }: Options): Indexer {
+  const url = new URL(databaseUrl);
+  url.searchParams.set("options", "-c role=ngpu_autoexport");
+  const pool = createPool({ url: url.href, name: "autoExport", max: 2 });
+  const abort = new AbortController();
+  let fault: unknown;
+  const ended = exportChain({
+    pool,
+    client: createChainClient({ rpcUrls: [rpcUrl], chainId }),
+    deployment: {
+      chainId,
+      startBlock: 1n,
+      contracts: Object.fromEntries(Object.keys(abis).map((name) => [name, emitter])) as never,
+    },
+    definitions: loadDefinitions(),
+    watch: createWatch(new Registry()),
+    logger: createLogger("autoExport", "silent"),
+    signal: abort.signal,
+  }).catch((error: unknown) => {
+    fault = error;
+  });
+  return {
+    schema: "chain",
+    said: () => (fault === undefined ? undefined : String(fault)),
+    stop: async () => {
+      abort.abort();
+      await ended;
+      await pool.end();
+    },
+  };
+}
+
+/** ponder, as it is started in production. @param folder Where it is installed with our program for it. */
+export async function startPonder(
+  folder: string,
+  { rpcUrl, chainId, databaseUrl }: Options,
+): Promise<Indexer> {
+  const program = ["node_modules/ponder/dist/esm/bin/ponder.js", "start", "--schema", "indexed"];
+  const port = `${await getPort()}`;
+  const task = JSON.stringify({ rpcUrl, chainId, databaseUrl, address: emitter, startBlock: "1" });
+  const child = spawn(process.execPath, [...program, "--log-format", "json", "--port", port], {
+    cwd: folder,
+    env: { PATH: process.env.PATH, TASK: task, PONDER_TELEMETRY_DISABLED: "true", DO_NOT_TRACK: "1" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let said: { level: number; text: string | undefined } | undefined;
+  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  child.once("exit", (code) => {
+    said ??= { level: 0, text: `ended with ${code}` };
+  });
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    if (!line.startsWith("{")) return;
+    const { level, msg, error } = JSON.parse(line) as {
+      level: number;
+      msg: string;
+      error?: { message?: string };
+    };
+    if (level < 40 || level <= (said?.level ?? 0)) return;
+    said = { level, text: [msg, error?.message].filter(Boolean).join(": ").split("\n")[0] };
+  });
+  return {
+    schema: "indexed",
+    said: () => said?.text,
+    stop: async () => {
+      child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
