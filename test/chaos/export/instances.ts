@@ -64,6 +64,10 @@ export function startInstances(options: { count: number; env: Record<string, str
     leaderDiedAt = undefined;
   }
 
+  // Whoever ends this process by force must not leave them behind.
+  process.on("exit", () => {
+    for (const instance of slots) instance?.child.kill("SIGKILL");
+  });
   for (let slot = 0; slot < options.count; slot++) launch(slot);
 
   const running = () => slots.filter((instance) => instance !== undefined);
