@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { measurerVariables, nodeVariables } from "../node-client/env.ts";
 import { apiServerVariables } from "../services/apiServer/env.ts";
-import { autoExportVariables } from "../services/autoExport/env.ts";
+import { autoExportVariables, verifyVariables } from "../services/autoExport/env.ts";
 import { dispenseVariables } from "../services/dispense/env.ts";
 import { gatewayVariables } from "../services/gateway/env.ts";
 import { matchVariables } from "../services/match/env.ts";
@@ -23,6 +23,7 @@ const programs: { title: string; variables: Variables }[] = [
   { title: "npm run deploy", variables: deployVariables },
   { title: "Every service, the node client and the measurement node", variables: commonEnv },
   { title: "services/autoExport", variables: autoExportVariables },
+  { title: "npm run export:verify", variables: verifyVariables },
   { title: "services/match", variables: matchVariables },
   { title: "services/workspace", variables: workspaceVariables },
   { title: "services/dispense", variables: dispenseVariables },

@@ -17,5 +17,12 @@ export const autoExportVariables = {
     .describe("Seconds between blocks of the chain; health is judged by it"),
 };
 
+/** Variables of `npm run export:verify`. */
+export const verifyVariables = {
+  ...chainEnv,
+  LOG_LEVEL: commonEnv.LOG_LEVEL,
+  DATABASE_ADMIN_URL: databaseEnv.DATABASE_URL.describe("Postgres, with a role that may create schemas"),
+};
+
 export const readAutoExportEnv = (source?: Record<string, string | undefined>) =>
   readEnv(autoExportVariables, source);

@@ -3,13 +3,14 @@ import { createFollowClient } from "../shared/chain/client.ts";
 import { readDeployment } from "../shared/chain/deployment.ts";
 import { follow } from "../shared/chain/follow.ts";
 import { type Connection, createPool, type Queryable } from "../shared/db/pool.ts";
-import { chainEnv, commonEnv, databaseEnv, readEnv } from "../shared/env.ts";
+import { readEnv } from "../shared/env.ts";
 import { FatalError } from "../shared/errors.ts";
 import { start } from "../shared/lifecycle.ts";
 import { createLogger } from "../shared/logger.ts";
 import { buildSchema } from "./build.ts";
 import { addressesOf, indexEvents, rowsOf } from "./decode.ts";
 import { type Definitions, loadDefinitions } from "./definitions.ts";
+import { verifyVariables } from "./env.ts";
 import type { ExportParts } from "./lead.ts";
 import { prepareWriter, readOrigin, readTip, saveBlocks } from "./store.ts";
 
@@ -114,11 +115,7 @@ async function hashTable(
 }
 
 async function main(): Promise<void> {
-  const env = readEnv({
-    ...chainEnv,
-    LOG_LEVEL: commonEnv.LOG_LEVEL,
-    DATABASE_ADMIN_URL: databaseEnv.DATABASE_URL.describe("Postgres, with a role that may create schemas"),
-  });
+  const env = readEnv(verifyVariables);
   const deployment = readDeployment(env.DEPLOYMENT_FILE);
   const logger = createLogger("verify", env.LOG_LEVEL);
   const ending = new AbortController();

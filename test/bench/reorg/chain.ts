@@ -6,8 +6,6 @@ import { emitter, marketEvents } from "../export/events.ts";
 /** An event by where it stands: block, hash of the block, index of the log. */
 export type Place = string;
 
-export type ReorgChain = Awaited<ReturnType<typeof startReorgChain>>;
-
 const perBlock = 10;
 
 /** A node with the events of a market, some in each block, whose newest blocks can be replaced by others. */
