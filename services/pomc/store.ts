@@ -70,8 +70,19 @@ const nodesAsOf = `
    order by node.node_id`;
 
 const slotsAsOf = `
-  select encoding, node_count, bits from chain.heartbeat_slot_history
+  select slot::float8 as slot, encoding, node_count, bits from chain.heartbeat_slot_history
    where slot >= $2 and slot < $3 and valid_from <= $1 and (valid_to is null or valid_to > $1)`;
+
+// Of a slot that was disputed and challenged, the challenge is what counts.
+const correctionsAsOf = `
+  select node_id::float8 as node_id, slot::float8 as slot, true as present from chain.event_heartbeat_disputed
+   where block_number <= $1 and slot >= $2 and slot < $3
+  union all
+  select node_id::float8, slot::float8, false
+    from chain.event_presence_challenged as challenged,
+         generate_series(greatest(first_slot, $2), least(last_slot, $3 - 1)) as slot
+   where block_number <= $1 and last_slot >= $2 and first_slot < $3
+   order by present desc`;
 
 /** What the chain says of every node over an epoch, as of a block. */
 export async function nodeFacts(
@@ -81,15 +92,34 @@ export async function nodeFacts(
   slotSeconds: number,
 ): Promise<NodeFacts[]> {
   const nodes = await database.query<NodeRow>(nodesAsOf, [asOf.block, window.startsAt]);
-  const slots = await database.query<{ encoding: HeartbeatBits["encoding"]; node_count: number; bits: Hex }>(
-    slotsAsOf,
-    [asOf.block, Math.ceil(window.startsAt / slotSeconds), Math.ceil(window.endsAt / slotSeconds)],
+  const within = [
+    asOf.block,
+    Math.ceil(window.startsAt / slotSeconds),
+    Math.ceil(window.endsAt / slotSeconds),
+  ];
+  const slots = await database.query<{
+    slot: number;
+    encoding: HeartbeatBits["encoding"];
+    node_count: number;
+    bits: Hex;
+  }>(slotsAsOf, within);
+  const bySlot = new Map<number, Set<number>>();
+  for (const { slot, encoding, node_count, bits } of slots.rows) {
+    bySlot.set(slot, decodeHeartbeats({ encoding, nodeCount: Number(node_count), bits }));
+  }
+  const corrections = await database.query<{ node_id: number; slot: number; present: boolean }>(
+    correctionsAsOf,
+    within,
   );
+  for (const { node_id, slot, present } of corrections.rows) {
+    const nodes = bySlot.get(slot) ?? new Set();
+    bySlot.set(slot, nodes);
+    if (present) nodes.add(node_id);
+    else nodes.delete(node_id);
+  }
   const present = new Map<number, number>();
-  for (const { encoding, node_count, bits } of slots.rows) {
-    for (const nodeId of decodeHeartbeats({ encoding, nodeCount: Number(node_count), bits })) {
-      present.set(nodeId, (present.get(nodeId) ?? 0) + 1);
-    }
+  for (const nodes of bySlot.values()) {
+    for (const nodeId of nodes) present.set(nodeId, (present.get(nodeId) ?? 0) + 1);
   }
   return nodes.rows.map((row) => ({
     nodeId: Number(row.node_id),

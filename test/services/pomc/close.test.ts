@@ -117,6 +117,27 @@ describe("closing an epoch from the exported chain", () => {
     expect(await epochToPost(market.pool)).to.include({ number: 1n, total: emissionPerEpoch });
   });
 
+  it("counts a slot that was disputed, and none that was challenged, disputed or not", async () => {
+    const at = { block_hash: hash(2), block_time: new Date(genesis * 1000), tx_hash: hash(9) };
+    const slot = Math.ceil(first.startsAt / slotSeconds);
+    await insertNode(market.chain, { node_id: 2, key: key(2), wallet: null });
+    await addMeasurement(market.chain, 2, 2);
+    for (const [place, disputed] of [slot, slot + 1].entries()) {
+      await insertRow(market.chain, "chain.event_heartbeat_disputed", {
+        ...{ ...at, block_number: 2, log_index: place, slot: disputed, node_id: 2 },
+      });
+    }
+    await insertRow(market.chain, "chain.event_presence_challenged", {
+      ...{ ...at, block_number: 2, log_index: 9, node_id: 2, first_slot: slot + 1, last_slot: slot + 1 },
+    });
+    await addBlocks(market.chain, 1, blockAt(first.settledAt));
+    await market.close();
+    const { rows } = await market.pool.query("select document->'shares' as shares from app.epoch");
+    const [one, two] = rows[0].shares as { units: string; weight: string }[];
+    expect(two?.weight).to.equal(two?.units);
+    expect(Number(one?.weight)).to.be.greaterThan(Number(two?.weight));
+  });
+
   it("grants nothing for tasks: what leases were paid and what receipts stand for change no share", async () => {
     const at = { block_hash: hash(2), block_time: new Date(genesis * 1000), tx_hash: hash(9) };
     await insertRow(market.chain, "chain.event_settled", {
