@@ -295,4 +295,21 @@ describe("ComputeNode: registry", () => {
     await computeNode.write.release([1, packResources(reserved)], { account: people.keeper });
     expect((await computeNode.read.freeOf([1])).cpuMilli).to.equal(4_000);
   });
+
+  it("changes nothing of nodes there are none of", async () => {
+    const market = await loadMarket();
+    const { computeNode, mined } = market;
+    const [nonce, deadline] = [1n, later];
+    const spec = { nodeId: 9, spec: nodeSpec, pricePerSecond: 1n, gpuName: "H", nonce, deadline };
+    for (const call of [
+      computeNode.write.updateSpecBatch([[spec], ["0x"]]),
+      computeNode.write.setStatusBatch([[{ nodeId: 9, status: 1, nonce, deadline }], ["0x"]]),
+      computeNode.write.setWalletBatch([
+        [{ nodeId: 9, wallet: market.people.owner, nonce, deadline }],
+        ["0x"],
+      ]),
+    ]) {
+      expectRefused(await mined(call), "NodeUnknown", { nodeId: 9 });
+    }
+  });
 });

@@ -239,7 +239,9 @@ describe("DockerContract: leases that end", () => {
       expectRefused(await mined(end([[{ ...ref, lease: 2 }], [spec]], keeper)), "LeaseStale", { current: 1 });
       expectRefused(await mined(end([[ref], [other]], keeper)), "WorkspaceSpecMismatch", { workspaceId });
     }
-    await docker.write.closeWorkspace([workspaceId], { account: people.delegate });
+    const close = () => docker.write.closeWorkspace([workspaceId], { account: people.delegate });
+    await close();
+    await expectRevert(close(), "WorkspaceNotOpen", { workspaceId });
     await expectRevert(docker.write.closeExpired([workspaceId, spec]), "WorkspaceNotOpen", { workspaceId });
   });
 

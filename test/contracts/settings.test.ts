@@ -1,13 +1,5 @@
 import { expect } from "chai";
-import {
-  type Abi,
-  type Account,
-  type Chain,
-  getContract,
-  parseEther,
-  type Transport,
-  type WalletClient,
-} from "viem";
+import { type Abi, type Account, type Chain, getContract, type Transport, type WalletClient } from "viem";
 import {
   computeNodeAbi,
   escrowAbi,
@@ -97,11 +89,14 @@ describe("Settings", () => {
   });
 
   it("are told by the contracts as they were given", async () => {
-    const { deployment, computeNode, docker, escrow, measure, pomc, time } = await loadMarket();
+    const { deployment, computeNode, docker, escrow, measure, people, pomc, time } = await loadMarket();
     const { parameters } = deployment;
     expect(await computeNode.read.slotSeconds()).to.equal(BigInt(parameters.slotSeconds));
     expect(await computeNode.read.heartbeatWindowSlots()).to.equal(60n);
     expect(await computeNode.read.uptimeDelay()).to.equal(parameters.uptimeDelay);
+    expect(await computeNode.read.exitPauseSeconds()).to.equal(7 * 86_400);
+    expect(await computeNode.read.isUptimePoster([people.poster])).to.equal(true);
+    expect(await computeNode.read.isUptimePoster([people.outsider])).to.equal(false);
     expect(await docker.read.clockMarginSeconds()).to.equal(parameters.clockMarginSeconds);
     expect(await escrow.read.feeBasisPoints()).to.equal(parameters.feeBasisPoints);
     expect(await measure.read.quorum()).to.equal(parameters.quorum);
@@ -139,10 +134,5 @@ describe("Settings", () => {
       });
     await expectRevert(post(most + 1n), "EpochScheduleExceeded", { total: most + 1n, limit: most });
     await post(most);
-  });
-
-  it("give the genesis supply to the treasury", async () => {
-    const market = await loadMarket();
-    expect(await market.token.read.totalSupply()).to.equal(parseEther("100000"));
   });
 });
