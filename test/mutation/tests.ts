@@ -1,7 +1,8 @@
 import { globSync } from "node:fs";
 import { join } from "node:path";
+import { opChain } from "../contracts/support/chain.ts";
 import { loadMarket } from "../contracts/support/market.ts";
-import { passed } from "./switch.ts";
+import { coinbaseOf, passed } from "./switch.ts";
 
 /** A test, how long it took in ms, and the faults whose switches it passed. */
 export type TestCase = { title: string; duration: number; passed: number[] };
@@ -15,9 +16,16 @@ export function testFiles(rootDir: string): string[] {
   return files.sort().map((file) => join(rootDir, file));
 }
 
+/** Sets the switch before the chain has a snapshot to go back to. */
+export async function applySwitch(): Promise<void> {
+  const { provider } = await opChain();
+  await provider.request({ method: "hardhat_setCoinbase", params: [coinbaseOf()] });
+}
+
 /** Deploys, so that the tests find a snapshot; gives the faults whose switches that passed. */
 export async function prepare(): Promise<number[]> {
   passed.clear();
+  await applySwitch();
   await loadMarket();
   const deployment = [...passed];
   passed.clear();

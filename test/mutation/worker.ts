@@ -3,7 +3,7 @@ import { writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import Mocha from "mocha";
 import { passed, setSwitch } from "./switch.ts";
-import { prepare, type TestCase, testFiles } from "./tests.ts";
+import { applySwitch, prepare, type TestCase, testFiles } from "./tests.ts";
 
 const { EVENT_TEST_PASS, EVENT_TEST_FAIL } = Mocha.Runner.constants;
 const rootDir = join(import.meta.dirname, "../..");
@@ -47,6 +47,7 @@ if (mode === "record") {
   const jobs = JSON.parse(args[0] ?? "[]") as { id: number; titles: string[] }[];
   for (const { id, titles } of jobs) {
     setSwitch(id);
+    await applySwitch();
     // The quickest first, for most faults are found by any test that meets them.
     const first = titles.slice(0, 4);
     let run = await runTests(mocha, first, true);
