@@ -12,6 +12,8 @@ export const limits = {
   maxBackoff: 60_000,
   /** What a container gets from its start to the first 2xx of its health path. */
   startTimeout: 900_000,
+  /** A container that takes longer than this is reported as ready first. */
+  quickStart: 3_000,
   healthInterval: 10_000,
   firstHealthInterval: 500,
 };
@@ -84,7 +86,8 @@ function withImage(facts: Facts, subject: Subject, plan: Runnable, then: () => A
   if (image === undefined) return [{ type: "inspect", reference: plan.reference }];
   if (image.type === "present") {
     const next = then();
-    const isReady = lease.state === "assigned" || (lease.state === "failed" && lease.desired === "hold");
+    // What is to run says so when it does: a word before it would cost a block.
+    const isReady = (lease.state === "assigned" || lease.state === "failed") && lease.desired === "hold";
     // The first word about a lease, or none: said after a later one it would take that back.
     const ready = isReady && !isSpokenOf(facts, lease) && !next.some(({ type }) => type === "report");
     return [
@@ -153,7 +156,9 @@ function watch(facts: Facts, subject: Subject, plan: Runnable, container: Contai
   }
   const waited = facts.now - container.startedAt;
   if (health !== undefined && waited > limits.startTimeout) return fail(facts, subject, "health_timeout");
-  return check;
+  // Whoever waits for it hears at least that the image is there.
+  const slow = lease.state === "assigned" && waited > limits.quickStart && !isSpokenOf(facts, lease);
+  return [...check, ...(slow ? wantReport(facts, lease, "ready") : [])];
 }
 
 /** Stops what runs and says why it cannot go on; a new order to run starts afresh. */

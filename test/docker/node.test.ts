@@ -60,7 +60,9 @@ describe("a node on a real engine", function () {
     expect(outcome?.running.map(([lease]) => lease)).to.deep.equal(["1/0/1"]);
     expect(await containers()).to.have.length(1);
     expect([record.create, record.start, record.die]).to.deep.equal([1, 1, undefined]);
-    expect(reportsOf(outcome)).to.deep.equal(["ready", "running"]);
+    // Whether it was said to be ready before depends on how long the kills took.
+    expect(reportsOf(outcome).filter((state) => state !== "ready")).to.deep.equal(["running"]);
+    expect(reportsOf(outcome)).to.have.length.below(3);
   });
 
   it("removes the container of a lease that is gone, however often it is killed on the way", async () => {
