@@ -154,13 +154,16 @@ async function start(deps: ActDependencies, { lease, containerId, starts }: Of<"
 
 const firstAnswer = { everyMs: 50, withinMs: 1_500 };
 
-async function check({ memory }: ActDependencies, { containerId, port, path }: Of<"check">): Promise<void> {
+async function check(
+  { memory, signal }: ActDependencies,
+  { containerId, port, path }: Of<"check">,
+): Promise<void> {
   const wasOk = memory.health.get(containerId)?.everOk ?? false;
   // A container that has just started is asked in quick succession: whoever published it waits for its first answer.
   const end = wasOk ? 0 : Date.now() + firstAnswer.withinMs;
   let ok = await isHealthy(port, path);
-  while (!ok && Date.now() < end) {
-    await sleep(firstAnswer.everyMs, undefined, { ref: false });
+  while (!ok && Date.now() < end && !signal.aborted) {
+    await sleep(firstAnswer.everyMs);
     ok = await isHealthy(port, path);
   }
   memory.health.set(containerId, { ok, everOk: ok || wasOk, checkedAt: Date.now() });
