@@ -30,7 +30,7 @@ describe("match: measuring nodes", function () {
   let two: Match;
   let deployment: Deployment;
   const peers: Peer[] = [];
-  const measurers: number[] = [];
+  let known: { account: Peer["account"]; measurerId: number } | undefined;
 
   before(async () => {
     test = await setupMatch();
@@ -43,16 +43,23 @@ describe("match: measuring nodes", function () {
     await test.stop();
   });
 
-  afterEach(async () => {
+  afterEach(() => {
     for (const peer of peers.splice(0)) peer.vanish();
-    // Who is gone would be drawn all the same.
-    await test.keeper.send({
-      kind: "test.dismiss",
-      contract: "Measure",
-      functionName: "setMeasurersAdmitted",
-      args: [measurers.splice(0), false],
-    });
   });
+
+  /** The one measurer there is, whose session may come again: another one that is gone would be drawn all the same. */
+  const measuring = async (url: string) => {
+    if (known === undefined) {
+      const joined = await joinMeasurer(url, deployment);
+      known = { account: joined.peer.account, measurerId: joined.measurerId };
+      peers.push(joined.peer);
+      return joined;
+    }
+    const peer = await connect(url, deployment, "measurer", known.account);
+    peers.push(peer);
+    await peer.next("welcome");
+    return { peer, measurerId: known.measurerId };
+  };
 
   const measurement = async (nodeId: number) => {
     const { rows } = await test.db.query(
@@ -64,9 +71,7 @@ describe("match: measuring nodes", function () {
   };
 
   it("takes a round from its draw to its result, with node and measurer on different instances", async () => {
-    const measurer = await joinMeasurer(two.url, deployment);
-    peers.push(measurer.peer);
-    measurers.push(measurer.measurerId);
+    const measurer = await measuring(two.url);
     const { peer: node, nodeId } = await joinNode(one.url, deployment);
     peers.push(node);
     const probe = await node.next("probe", undefined, 40_000);
@@ -108,9 +113,7 @@ describe("match: measuring nodes", function () {
   });
 
   it("tries again with another round when the probe fails, and tells the node that the first is over", async () => {
-    const measurer = await joinMeasurer(one.url, deployment);
-    peers.push(measurer.peer);
-    measurers.push(measurer.measurerId);
+    await measuring(one.url);
     const { peer: node } = await joinNode(two.url, deployment);
     peers.push(node);
     const first = await node.next("probe", undefined, 40_000);
@@ -128,9 +131,7 @@ describe("match: measuring nodes", function () {
   it("goes on where it stood when the instances are killed, and tells a node that reconnects again", async () => {
     const { peer: node, nodeId } = await joinNode(one.url, deployment);
     peers.push(node);
-    const measurer = await joinMeasurer(one.url, deployment);
-    peers.push(measurer.peer);
-    measurers.push(measurer.measurerId);
+    const measurer = await measuring(one.url);
     const probe = await node.next("probe", undefined, 60_000);
     await one.kill();
     await two.kill();
