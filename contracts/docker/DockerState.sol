@@ -92,6 +92,7 @@ abstract contract DockerState is IDockerContract, SignedBatch, Pauses {
         if (selector == IDockerContract.assign.selector) return 4;
         if (selector == IDockerContract.requestStart.selector) return 5;
         if (selector == IDockerContract.releaseLost.selector) return 6;
+        if (selector == IDockerContract.updateWorkspace.selector) return 7;
         if (selector == IDockerContract.requestStop.selector) return FIRST_EXIT;
         if (selector == IDockerContract.requestDelete.selector) return FIRST_EXIT + 1;
         if (selector == IDockerContract.reportBatch.selector) return FIRST_EXIT + 2;
