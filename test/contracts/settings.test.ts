@@ -19,7 +19,14 @@ const node = {
   registrationLimit: 60,
   registrationSeconds: hour,
 };
-const round = { quorum: 1, leadSeconds: 10, windowSeconds: 300, ttlSeconds: hour };
+const round = {
+  quorum: 1,
+  draws: 1,
+  openToAll: true,
+  leadSeconds: 10,
+  windowSeconds: 300,
+  ttlSeconds: hour,
+};
 const epoch = { genesis: 1_700_000_000, epochSeconds: hour, activationDelay: 600, emissionPerEpoch: 5n };
 
 /** Deploys one contract beside the market. */
@@ -62,7 +69,13 @@ describe("Settings", () => {
       await expectRevert(computeNode({ daySeconds }), "UptimeDayInvalid", { daySeconds, slotSeconds });
     }
     await expectRevert(escrow(1_001), "FeeInvalid", { basisPoints: 1_001, limit: 1_000 });
-    for (const quorum of [0, 9]) await expectRevert(measure({ quorum }), "MeasureQuorumInvalid", { quorum });
+    for (const [quorum, draws] of [
+      [0, 1],
+      [2, 1],
+      [1, 9],
+    ]) {
+      await expectRevert(measure({ quorum, draws }), "MeasureQuorumInvalid", { quorum, draws });
+    }
     await expectRevert(pomc({ epochSeconds: 0 }), "EpochLengthInvalid", { epochSeconds: 0 });
     await expectRevert(token(10n, 11n), "TokenCapExceeded", { supply: 11n, cap: 10n });
   });
@@ -79,7 +92,7 @@ describe("Settings", () => {
     });
     expect(await least.read.registrationRate()).to.deep.equal([1, 1]);
     expect(await (await escrow(1_000)).read.feeBasisPoints()).to.equal(1_000);
-    expect(await (await measure({ quorum: 8 })).read.quorum()).to.equal(8);
+    expect(await (await measure({ quorum: 8, draws: 8 })).read.quorum()).to.equal(8);
     const shortest = await pomc({ epochSeconds: 1 });
     expect(await shortest.read.epochSeconds()).to.equal(1);
     expect(await shortest.read.genesis()).to.equal(epoch.genesis);
