@@ -103,6 +103,8 @@ describe("dispense, on a chain with Postgres and Redis", function () {
     // With the image on the node there is nothing to bring any more.
     await report(market.chain, "busy", lease(workspaceId, first.replica), "ready");
     await eventually("all are assigned", async () => (await held()).rows.length === 18);
+    // So that none of them is brought to another node when the clock is put forward below.
+    await orders.close(market.chain, workspaceId);
   });
 
   it("tries another node when the chain refuses one, and keeps the reason", async () => {

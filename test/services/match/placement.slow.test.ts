@@ -278,8 +278,11 @@ describe("match: placement and failover", function () {
       "it is released",
       async () => (await assignment(workspace.id))?.release_reason === "lost",
     );
-    const metrics = await (await fetch(`${match.httpUrl}/metrics`)).text();
-    expect(metrics).to.match(/match_leases_lost_total\{signal="heartbeat",service="match"\} [1-9]/);
+    // Counted once the transaction is seen as mined, which may be after the export has it.
+    await eventually("it is counted", async () => {
+      const metrics = await (await fetch(`${match.httpUrl}/metrics`)).text();
+      return /match_leases_lost_total\{signal="heartbeat",service="match"\} [1-9]/.test(metrics);
+    });
     stopBeat[6] = node.peer.beat(deployment.parameters.slotSeconds);
     await eventually("it is forgotten", async () => (await absence(node.nodeId)) === undefined);
   });
