@@ -7,22 +7,22 @@ import {SignedBatch} from "./SignedBatch.sol";
 import {IComputeNode} from "./interfaces/IComputeNode.sol";
 import {IDockerContract} from "./interfaces/IDockerContract.sol";
 import {IProgress} from "./interfaces/IProgress.sol";
+import {LeaseHeads} from "./libraries/LeaseHeads.sol";
+import {NodeKeys} from "./libraries/NodeKeys.sol";
+import {PackedProgress} from "./libraries/PackedProgress.sol";
 import {ProgressLanes} from "./libraries/ProgressLanes.sol";
-import {StructHash} from "./libraries/StructHash.sol";
 
 /// @notice See IProgress.
 contract Progress is IProgress, SignedBatch, Pauses {
-    using ProgressLanes for mapping(uint256 => uint256);
-
-    bytes32 private constant PROGRESS_REPORT_TYPEHASH = keccak256(
-        "ProgressReport(uint64 workspaceId,uint16 replica,uint32 lease,bytes8 fence,uint8 milestone,uint64 deadline)"
-    );
-    uint256 private constant PROGRESS_REPORT_WORDS = 6;
+    using LeaseHeads for bytes32;
+    using NodeKeys for IComputeNode;
+    using PackedProgress for bytes32;
+    using ProgressLanes for *;
 
     IComputeNode private immutable _computeNode;
     IDockerContract private immutable _docker;
 
-    mapping(uint256 word => uint256 lanes) private _lanes;
+    mapping(uint256 word => ProgressLanes.Lanes) private _lanes;
 
     constructor(address authority_, IComputeNode computeNode, IDockerContract docker)
         EIP712("ngpu Progress", "1")
@@ -33,10 +33,10 @@ contract Progress is IProgress, SignedBatch, Pauses {
     }
 
     /// @inheritdoc IProgress
-    function reportBatch(ProgressReport[] calldata reports, bytes[] calldata signatures) external pausable {
-        uint256 items = _checkLengths(reports.length, signatures.length);
+    function reportBatch(SignedProgress[] calldata reports) external pausable {
+        uint256 items = _checkLength(reports.length);
         for (uint256 i; i < items; ++i) {
-            _settleItem(i, _report(reports[i], signatures[i]));
+            _settleItem(i, _report(reports[i]));
         }
     }
 
@@ -46,7 +46,7 @@ contract Progress is IProgress, SignedBatch, Pauses {
         view
         returns (uint32 lease, Milestone milestone)
     {
-        return _lanes.read(workspaceId, replica);
+        return _lanes.lanesOf(workspaceId, replica).read(workspaceId);
     }
 
     /// @inheritdoc Pauses
@@ -55,63 +55,42 @@ contract Progress is IProgress, SignedBatch, Pauses {
         return NONE;
     }
 
-    function _report(ProgressReport calldata report, bytes calldata signature)
-        private
-        returns (bytes memory refusal)
-    {
-        uint256 raw;
-        assembly ("memory-safe") {
-            raw := calldataload(add(report, 0x80))
-        }
-        refusal = _checkEnum(raw, uint256(type(Milestone).max));
+    function _report(SignedProgress calldata report) private returns (bytes memory refusal) {
+        bytes32 head = report.head;
+        refusal = _checkEnum(head.milestone(), uint256(type(Milestone).max));
         if (refusal.length != 0) return refusal;
         uint32 nodeId;
-        (nodeId, refusal) = _checkLease(report);
+        (nodeId, refusal) = _checkLease(head);
         if (refusal.length != 0) return refusal;
-        (uint32 lease, Milestone milestone) = _lanes.read(report.workspaceId, report.replica);
-        if (lease != report.lease) milestone = Milestone.None;
-        if (report.milestone <= milestone) {
-            return abi.encodeWithSelector(ProgressNotRising.selector, report.milestone, milestone);
-        }
+        Milestone given = Milestone(head.milestone());
+        ProgressLanes.Lanes storage lanes = _lanes.lanesOf(head.workspaceId(), head.replica());
+        (uint32 lease, Milestone milestone) = lanes.read(head.workspaceId());
+        if (lease != head.lease()) milestone = Milestone.None;
+        if (given <= milestone) return abi.encodeWithSelector(ProgressNotRising.selector, given, milestone);
         refusal = _checkSigned(
-            _computeNode.keyOf(nodeId),
-            report.deadline,
-            _hashOfReport(report),
-            signature
+            _computeNode.keyOf(nodeId), head.deadline(), head.hash(), report.r, report.vs
         );
         if (refusal.length != 0) return refusal;
 
-        _lanes.write(report.workspaceId, report.replica, report.lease, report.milestone);
-        emit ProgressReported(report.workspaceId, nodeId, report.replica, report.lease, report.milestone);
+        lanes.write(head.workspaceId(), head.lease(), given);
+        emit ProgressReported(head.workspaceId(), nodeId, head.replica(), head.lease(), given);
     }
 
-    function _checkLease(ProgressReport calldata report)
-        private
-        view
-        returns (uint32 nodeId, bytes memory refusal)
-    {
+    function _checkLease(bytes32 head) private view returns (uint32 nodeId, bytes memory refusal) {
         uint32 lease;
         bytes8 fence;
         bool isLive;
-        (nodeId, lease, fence, isLive) = _docker.tenancyOf(report.workspaceId, report.replica);
-        if (report.lease != lease) {
+        (nodeId, lease, fence, isLive) = _docker.tenancyOf(head.workspaceId(), head.replica());
+        if (head.lease() != lease) {
             refusal = abi.encodeWithSelector(
-                ProgressLeaseStale.selector, report.workspaceId, report.replica, report.lease, lease
+                ProgressLeaseStale.selector, head.workspaceId(), head.replica(), head.lease(), lease
             );
         } else if (!isLive) {
             refusal = abi.encodeWithSelector(
-                ProgressLeaseOver.selector, report.workspaceId, report.replica, report.lease
+                ProgressLeaseOver.selector, head.workspaceId(), head.replica(), head.lease()
             );
-        } else if (report.fence != fence) {
-            refusal = abi.encodeWithSelector(ProgressFenceMismatch.selector, report.fence, fence);
+        } else if (head.fence() != fence) {
+            refusal = abi.encodeWithSelector(ProgressFenceMismatch.selector, head.fence(), fence);
         }
-    }
-
-    function _hashOfReport(ProgressReport calldata report) private pure returns (bytes32) {
-        uint256 offset;
-        assembly ("memory-safe") {
-            offset := report
-        }
-        return StructHash.ofWords(PROGRESS_REPORT_TYPEHASH, offset, PROGRESS_REPORT_WORDS);
     }
 }

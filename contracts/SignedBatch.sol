@@ -42,6 +42,20 @@ abstract contract SignedBatch is IBatch, EIP712 {
         }
     }
 
+    /// @dev The same of a compact signature.
+    function _checkSigned(address key, uint256 deadline, bytes32 structHash, bytes32 r, bytes32 vs)
+        internal
+        view
+        returns (bytes memory refusal)
+    {
+        if (block.timestamp > deadline) {
+            return abi.encodeWithSelector(SignatureExpired.selector, deadline, block.timestamp);
+        }
+        if (!Signatures.isSignedByKey(_hashTypedDataV4(structHash), key, r, vs)) {
+            return abi.encodeWithSelector(SignatureInvalid.selector, key);
+        }
+    }
+
     function _checkSignedOnce(
         address key,
         uint256 nonce,

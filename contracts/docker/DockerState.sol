@@ -78,9 +78,9 @@ abstract contract DockerState is IDockerContract, SignedBatch, Pauses {
         view
         returns (uint32 nodeId, uint32 lease, bytes8 fence, bool isLive)
     {
-        Assignments.Assignment memory assignment = _assignments[Leases.keyOf(workspaceId, replica)].unpack();
-        (nodeId, lease, fence) = (assignment.nodeId, assignment.lease, assignment.fence);
-        isLive = assignment.state.isLive();
+        uint256 assignment = _assignments[Leases.keyOf(workspaceId, replica)];
+        (nodeId, lease, fence) = (assignment.nodeIdOf(), assignment.leaseOf(), assignment.fenceOf());
+        isLive = assignment.stateOf().isLive();
     }
 
     /// @inheritdoc Pauses

@@ -1,103 +1,83 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {IComputeNode} from "../interfaces/IComputeNode.sol";
 import {IDockerContract} from "../interfaces/IDockerContract.sol";
 import {AssignmentStates} from "../libraries/AssignmentStates.sol";
 import {Assignments} from "../libraries/Assignments.sol";
-import {Leases} from "../libraries/Leases.sol";
-import {StructHash} from "../libraries/StructHash.sol";
+import {LeaseHeads} from "../libraries/LeaseHeads.sol";
+import {NodeKeys} from "../libraries/NodeKeys.sol";
+import {PackedReports} from "../libraries/PackedReports.sol";
 import {LeaseRef} from "../libraries/Types.sol";
 import {DockerState} from "./DockerState.sol";
 
 /// @title What nodes report of their leases
+/// @dev The most frequent call of all, so fields are read where they stand in their words and no struct is made of them.
 abstract contract Reports is DockerState {
-    using Assignments for *;
+    using Assignments for uint256;
     using AssignmentStates for AssignmentState;
-
-    bytes32 private constant REPORT_TYPEHASH = keccak256(
-        "Report(uint64 workspaceId,uint16 replica,uint32 lease,bytes8 fence,uint8 state,bytes32 detail,"
-        "uint24 sequence,uint64 deadline)"
-    );
-    uint256 private constant REPORT_WORDS = 8;
+    using LeaseHeads for bytes32;
+    using NodeKeys for IComputeNode;
+    using PackedReports for bytes32;
 
     /// @inheritdoc IDockerContract
-    function reportBatch(Report[] calldata reports, bytes[] calldata signatures) external pausable {
-        uint256 items = _checkLengths(reports.length, signatures.length);
+    function reportBatch(SignedReport[] calldata reports) external pausable {
+        uint256 items = _checkLength(reports.length);
         for (uint256 i; i < items; ++i) {
-            _settleItem(i, _report(reports[i], signatures[i]));
+            _settleItem(i, _report(reports[i]));
         }
     }
 
-    function _report(Report calldata report, bytes calldata signature) private returns (bytes memory refusal) {
-        uint256 key = Leases.keyOf(report.workspaceId, report.replica);
-        Assignments.Assignment memory assignment = _assignments[key].unpack();
-        refusal = _checkReport(report, assignment);
+    function _report(SignedReport calldata report) private returns (bytes memory refusal) {
+        bytes32 head = report.head;
+        refusal = _checkEnum(head.state(), uint256(type(AssignmentState).max));
         if (refusal.length != 0) return refusal;
+        AssignmentState to = AssignmentState(head.state());
+        uint256 current = _assignments[head.replicaKey()];
+        AssignmentState from = current.stateOf();
+        refusal = _checkReport(head, current, from, to);
+        if (refusal.length != 0) return refusal;
+        uint32 nodeId = current.nodeIdOf();
         refusal = _checkSigned(
-            _computeNode.keyOf(assignment.nodeId), report.deadline, _hashOfReport(report), signature
+            _computeNode.keyOf(nodeId), head.deadline(), head.hash(report.detail), report.r, report.vs
         );
         if (refusal.length != 0) return refusal;
 
-        AssignmentState from = assignment.state;
-        (assignment.state, assignment.sequence) = (report.state, report.sequence);
-        _assignments[key] = assignment.pack();
+        _assignments[head.replicaKey()] = current.withReport(to, head.sequence());
         emit StateChanged(
-            report.workspaceId,
-            assignment.nodeId,
-            report.replica,
-            report.lease,
-            report.state,
-            report.sequence,
-            report.detail
+            head.workspaceId(), nodeId, head.replica(), head.lease(), to, head.sequence(), report.detail
         );
-        _follow(report, assignment, from);
-    }
-
-    /// @dev The clock runs while the state is Running; nothing else moves the escrow.
-    function _follow(Report calldata report, Assignments.Assignment memory assignment, AssignmentState from)
-        private
-    {
-        bool isRunning = report.state == AssignmentState.Running;
-        if (report.state == AssignmentState.Deleted) {
-            LeaseRef memory ref = LeaseRef(report.workspaceId, report.replica, report.lease);
-            _free(ref, assignment, ReleaseReason.Deleted);
+        // The clock runs while the state is Running; nothing else moves the escrow.
+        bool isRunning = to == AssignmentState.Running;
+        if (to == AssignmentState.Deleted) {
+            _free(_refOf(head), current.unpack(), ReleaseReason.Deleted);
         } else if (isRunning != (from == AssignmentState.Running)) {
-            _escrow.setClock(LeaseRef(report.workspaceId, report.replica, report.lease), isRunning);
+            _escrow.setClock(_refOf(head), isRunning);
         }
     }
 
-    function _checkReport(Report calldata report, Assignments.Assignment memory current)
+    function _checkReport(bytes32 head, uint256 current, AssignmentState from, AssignmentState to)
         private
         pure
         returns (bytes memory refusal)
     {
-        uint256 raw;
-        assembly ("memory-safe") {
-            raw := calldataload(add(report, 0x80))
-        }
-        refusal = _checkEnum(raw, uint256(type(AssignmentState).max));
-        if (refusal.length != 0) return refusal;
-        if (report.lease != current.lease) {
+        if (head.lease() != current.leaseOf()) {
             return abi.encodeWithSelector(
-                LeaseStale.selector, report.workspaceId, report.replica, report.lease, current.lease
+                LeaseStale.selector, head.workspaceId(), head.replica(), head.lease(), current.leaseOf()
             );
         }
-        if (report.fence != current.fence) {
-            return abi.encodeWithSelector(FenceMismatch.selector, report.fence, current.fence);
+        if (head.fence() != current.fenceOf()) {
+            return abi.encodeWithSelector(FenceMismatch.selector, head.fence(), current.fenceOf());
         }
-        if (report.sequence <= current.sequence) {
-            return abi.encodeWithSelector(SequenceStale.selector, report.sequence, current.sequence);
+        if (head.sequence() <= current.sequenceOf()) {
+            return abi.encodeWithSelector(SequenceStale.selector, head.sequence(), current.sequenceOf());
         }
-        if (!current.state.mayReport(report.state, current.desired)) {
-            return abi.encodeWithSelector(TransitionIllegal.selector, current.state, report.state);
+        if (!from.mayReport(to, current.desiredOf())) {
+            return abi.encodeWithSelector(TransitionIllegal.selector, from, to);
         }
     }
 
-    function _hashOfReport(Report calldata report) private pure returns (bytes32) {
-        uint256 offset;
-        assembly ("memory-safe") {
-            offset := report
-        }
-        return StructHash.ofWords(REPORT_TYPEHASH, offset, REPORT_WORDS);
+    function _refOf(bytes32 head) private pure returns (LeaseRef memory) {
+        return LeaseRef(head.workspaceId(), head.replica(), head.lease());
     }
 }

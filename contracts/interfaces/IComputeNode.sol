@@ -232,7 +232,10 @@ interface IComputeNode is IBatch, IPauses {
     function isNonceUsed(address signer, uint256 nonce) external view returns (bool);
     function nodeCount() external view returns (uint32);
     function nodeIdOf(address key) external view returns (uint32);
-    function keyOf(uint32 nodeId) external view returns (address);
+
+    /// @notice The key that signs for the node; zero where there is none. Asked for each signed report: its selector stands among
+    /// the lowest, which are compared first.
+    function nodeKeyOf(uint32 nodeId) external view returns (address);
     function statusOf(uint32 nodeId) external view returns (NodeStatus);
     function specOf(uint32 nodeId) external view returns (NodeSpec memory spec, uint64 pricePerSecond);
     function freeOf(uint32 nodeId) external view returns (Resources memory);

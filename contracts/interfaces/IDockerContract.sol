@@ -82,7 +82,7 @@ interface IDockerContract is IBatch, IPauses {
         WorkspaceSpec spec;
     }
 
-    /// @notice Signed by the node's key.
+    /// @notice Signed by the node's key; its deadline has at most 48 bits.
     struct Report {
         uint64 workspaceId;
         uint16 replica;
@@ -94,6 +94,16 @@ interface IDockerContract is IBatch, IPauses {
         /// @dev Grows with each report of a lease.
         uint24 sequence;
         uint64 deadline;
+    }
+
+    /// @notice A Report as it travels.
+    struct SignedReport {
+        /// @dev All of it but its detail: see PackedReports.
+        bytes32 head;
+        bytes32 detail;
+        /// @dev The signature of the Report, compact (ERC-2098).
+        bytes32 r;
+        bytes32 vs;
     }
 
     struct Assignment {
@@ -232,7 +242,7 @@ interface IDockerContract is IBatch, IPauses {
     function requestDelete(LeaseRef[] calldata leases) external;
 
     /// @notice Nodes' signed reports, relayed by anyone. Deleted frees the capacity and closes the escrow lease.
-    function reportBatch(Report[] calldata reports, bytes[] calldata signatures) external;
+    function reportBatch(SignedReport[] calldata reports) external;
 
     /// @notice Ends leases of lost nodes (reason Lost) and of replicas that failed (reason Replaced). Keepers only.
     /// Available: at once. Exclusive: the first call marks the lease lost, and a call after grace and clock margin

@@ -24,6 +24,15 @@ interface IProgress is IBatch, IPauses {
         uint64 deadline;
     }
 
+    /// @notice A ProgressReport as it travels.
+    struct SignedProgress {
+        /// @dev All of it: see PackedProgress.
+        bytes32 head;
+        /// @dev The signature of the ProgressReport, compact (ERC-2098).
+        bytes32 r;
+        bytes32 vs;
+    }
+
     event ProgressReported(
         uint64 indexed workspaceId, uint32 indexed nodeId, uint16 replica, uint32 lease, Milestone milestone
     );
@@ -33,7 +42,8 @@ interface IProgress is IBatch, IPauses {
     error ProgressLeaseOver(uint64 workspaceId, uint16 replica, uint32 lease);
     error ProgressNotRising(Milestone given, Milestone current);
 
-    function reportBatch(ProgressReport[] calldata reports, bytes[] calldata signatures) external;
+    /// @notice Nodes' signed reports, relayed by anyone.
+    function reportBatch(SignedProgress[] calldata reports) external;
 
     function milestoneOf(uint64 workspaceId, uint16 replica)
         external

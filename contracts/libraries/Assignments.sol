@@ -26,6 +26,9 @@ library Assignments {
         uint40 lostAt;
     }
 
+    /// @dev The bits of sequence and state.
+    uint256 private constant REPORTED = 0xffffffff00;
+
     /// @dev Solidity writes a packed struct field by field, each a read and a write of the slot; this is one write.
     function pack(Assignment memory assignment) internal pure returns (uint256) {
         return (uint256(uint64(assignment.fence)) << 192) | (uint256(assignment.nodeId) << 160)
@@ -36,14 +39,47 @@ library Assignments {
     function unpack(uint256 packed) internal pure returns (Assignment memory) {
         // Each cast cuts exactly its field; only values of the enums were packed.
         return Assignment({
-            fence: bytes8(uint64(packed >> 192)),
-            nodeId: uint32(packed >> 160),
-            lease: uint32(packed >> 128),
+            fence: fenceOf(packed),
+            nodeId: nodeIdOf(packed),
+            lease: leaseOf(packed),
             resources: uint88(packed >> 40),
-            sequence: uint24(packed >> 16),
-            state: IDockerContract.AssignmentState(uint8(packed >> 8)),
-            desired: IDockerContract.Desired(uint8(packed))
+            sequence: sequenceOf(packed),
+            state: stateOf(packed),
+            desired: desiredOf(packed)
         });
+    }
+
+    function fenceOf(uint256 packed) internal pure returns (bytes8) {
+        return bytes8(bytes32(packed));
+    }
+
+    function nodeIdOf(uint256 packed) internal pure returns (uint32) {
+        return uint32(packed >> 160);
+    }
+
+    function leaseOf(uint256 packed) internal pure returns (uint32) {
+        return uint32(packed >> 128);
+    }
+
+    function sequenceOf(uint256 packed) internal pure returns (uint24) {
+        return uint24(packed >> 16);
+    }
+
+    function stateOf(uint256 packed) internal pure returns (IDockerContract.AssignmentState) {
+        return IDockerContract.AssignmentState(uint8(packed >> 8));
+    }
+
+    function desiredOf(uint256 packed) internal pure returns (IDockerContract.Desired) {
+        return IDockerContract.Desired(uint8(packed));
+    }
+
+    /// @notice The same assignment in another state, by a report of that sequence.
+    function withReport(uint256 packed, IDockerContract.AssignmentState state, uint24 sequence)
+        internal
+        pure
+        returns (uint256)
+    {
+        return (packed & ~REPORTED) | (uint256(sequence) << 16) | (uint256(state) << 8);
     }
 
     /// @notice When the lease was marked lost, or zero.

@@ -10,30 +10,36 @@ library ProgressLanes {
     uint256 private constant LANES = 6;
     uint256 private constant LANE_BITS = 40;
 
-    function read(mapping(uint256 => uint256) storage words, uint64 workspaceId, uint16 replica)
+    struct Lanes {
+        uint256 word;
+    }
+
+    /// @notice The lanes among which the replica's is.
+    function lanesOf(mapping(uint256 => Lanes) storage all, uint64 workspaceId, uint16 replica)
+        internal
+        view
+        returns (Lanes storage)
+    {
+        return all[(uint256(replica) << 64) | (workspaceId / LANES)];
+    }
+
+    function read(Lanes storage lanes, uint64 workspaceId)
         internal
         view
         returns (uint32 lease, IProgress.Milestone milestone)
     {
-        uint256 lane = words[_wordOf(workspaceId, replica)] >> ((workspaceId % LANES) * LANE_BITS);
+        uint256 lane = lanes.word >> _shiftOf(workspaceId);
         // Only milestones were written to the lane's low byte.
         return (uint32(lane >> 8), IProgress.Milestone(uint8(lane)));
     }
 
-    function write(
-        mapping(uint256 => uint256) storage words,
-        uint64 workspaceId,
-        uint16 replica,
-        uint32 lease,
-        IProgress.Milestone milestone
-    ) internal {
-        uint256 word = _wordOf(workspaceId, replica);
-        uint256 shift = (workspaceId % LANES) * LANE_BITS;
+    function write(Lanes storage lanes, uint64 workspaceId, uint32 lease, IProgress.Milestone milestone) internal {
+        uint256 shift = _shiftOf(workspaceId);
         uint256 lane = (uint256(lease) << 8) | uint8(milestone);
-        words[word] = (words[word] & ~(uint256(type(uint40).max) << shift)) | (lane << shift);
+        lanes.word = (lanes.word & ~(uint256(type(uint40).max) << shift)) | (lane << shift);
     }
 
-    function _wordOf(uint64 workspaceId, uint16 replica) private pure returns (uint256) {
-        return (uint256(replica) << 64) | (workspaceId / LANES);
+    function _shiftOf(uint64 workspaceId) private pure returns (uint256) {
+        return (workspaceId % LANES) * LANE_BITS;
     }
 }

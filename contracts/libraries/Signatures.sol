@@ -23,7 +23,13 @@ library Signatures {
         return fault == ECDSA.RecoverError.NoError && recovered == signer;
     }
 
-    /// @notice The same, or, where `signer` is a contract, whether it says that the signature is its own.
+    /// @notice The same of a compact signature (ERC-2098), which has no other form either.
+    function isSignedByKey(bytes32 digest, address signer, bytes32 r, bytes32 vs) internal pure returns (bool) {
+        (address recovered, ECDSA.RecoverError fault,) = ECDSA.tryRecover(digest, r, vs);
+        return fault == ECDSA.RecoverError.NoError && recovered == signer;
+    }
+
+    /// @notice As the first, or, where `signer` is a contract, whether it says that the signature is its own.
     /// @dev Reverts with SignatureGasTooLow when the contract could not be given its gas.
     function isSignedBy(bytes32 digest, address signer, bytes calldata signature) internal view returns (bool) {
         if (isSignedByKey(digest, signer, signature)) return true;

@@ -76,7 +76,7 @@ abstract contract Measurers is MeasureState {
     /// node or measurer, the wallet bound to that.
     function _isOwn(uint32 measurerId, uint32 nodeId) internal view returns (bool) {
         (address key, address wallet) = (_measurers[measurerId].key, _measurers[measurerId].wallet);
-        (address nodeKey, address payout) = (_computeNode.keyOf(nodeId), _computeNode.payoutOf(nodeId));
+        (address nodeKey, address payout) = (_computeNode.nodeKeyOf(nodeId), _computeNode.payoutOf(nodeId));
         address[4] memory own = [key, wallet == address(0) ? key : wallet, _operatorOf(key), address(0)];
         own[3] = _operatorOf(own[1]);
         address[4] memory others = [nodeKey, payout, _operatorOf(nodeKey), _operatorOf(payout)];

@@ -32,7 +32,7 @@ abstract contract Rounds is Measurers {
     }
 
     function _request(uint32 nodeId, bytes32 draws_, uint40 opensAt) private returns (bytes memory refusal) {
-        if (_computeNode.keyOf(nodeId) == address(0)) {
+        if (_computeNode.nodeKeyOf(nodeId) == address(0)) {
             return abi.encodeWithSelector(MeasureNodeUnknown.selector, nodeId);
         }
         uint40 openUntil = _latest[nodeId].openUntil;

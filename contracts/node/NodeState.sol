@@ -56,7 +56,7 @@ abstract contract NodeState is IComputeNode, SignedBatch, Pauses {
     }
 
     /// @inheritdoc IComputeNode
-    function keyOf(uint32 nodeId) external view returns (address) {
+    function nodeKeyOf(uint32 nodeId) external view returns (address) {
         return _heads[nodeId].key;
     }
 

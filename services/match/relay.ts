@@ -1,7 +1,7 @@
 import type { Hex } from "viem";
 import type { AbiName } from "../shared/chain/abis.ts";
 import type { Deployment } from "../shared/chain/deployment.ts";
-import { type RelayKind, recoverRelay, relayDigest, relayKinds } from "../shared/chain/relay.ts";
+import { type RelayKind, recoverRelay, relayArgs, relayDigest, relayKinds } from "../shared/chain/relay.ts";
 import type { Sender, SendRequest, SendResult } from "../shared/chain/send.ts";
 import type { Database } from "../shared/db/pool.ts";
 import { FatalError, InputError } from "../shared/errors.ts";
@@ -125,6 +125,12 @@ async function check(
   if (message.deadline < now) {
     return { reason: `SignatureExpired(deadline ${message.deadline}, time ${now})` };
   }
+  try {
+    relayArgs(kind, [{ message, signature }]);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return { reason: `SignatureInvalid(signer ${session.key}): ${error.message}` };
+  }
   const signer = await signerOf(deployment, kind, message, signature);
   const named = "key" in message ? (message.key.toLowerCase() as Hex) : session.key;
   // The bound wallet, which the node's key does not know, signs a change of wallet, a committer a receipt.
@@ -170,12 +176,12 @@ async function deliverOnce(options: RelayOptions, items: store.RelayItem[]): Pro
   const [first] = items;
   if (first === undefined) return;
   await store.keepClaim(pool, first.batch);
-  const { contract, functionName, message } = relayKinds[first.kind];
+  const { contract, functionName } = relayKinds[first.kind];
   const request = {
     kind: `relay.${first.kind}`,
     contract,
     functionName,
-    args: [items.map((item) => message.parse(item.message)), items.map((item) => item.signature)],
+    args: relayArgs(first.kind, items),
     dedupeKey: `relay:${first.batch}`,
   };
   let sent: SendResult<AbiName>;

@@ -64,7 +64,7 @@ describe("ComputeNode: registry", () => {
     expect(nodes.map(({ id }) => id)).to.deep.equal([1, 2, 3]);
     const { computeNode } = market;
     expect(await computeNode.read.nodeCount()).to.equal(3);
-    expect(await computeNode.read.keyOf([2])).to.equal(keyOf("b").address);
+    expect(await computeNode.read.nodeKeyOf([2])).to.equal(keyOf("b").address);
     expect(await computeNode.read.nodeIdOf([keyOf("b").address])).to.equal(2);
     expect(await computeNode.read.statusOf([2])).to.equal(status.online);
     expect(await computeNode.read.specOf([2])).to.deep.equal([nodeSpec, 1_000n]);

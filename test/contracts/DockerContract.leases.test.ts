@@ -1,6 +1,7 @@
 import { expect } from "chai";
-import { parseEventLogs } from "viem";
+import { numberToHex, parseEventLogs } from "viem";
 import { dockerContractAbi, escrowAbi } from "../../services/shared/chain/generated/abi.ts";
+import { packReport } from "../../services/shared/chain/packedReports.ts";
 import { noteGas, printGas } from "./support/gas.ts";
 import { keyOf, later } from "./support/market.ts";
 import { addNodes, nodeSpec } from "./support/nodes.ts";
@@ -85,6 +86,30 @@ describe("DockerContract: reports and releases", () => {
     expectRefused(await report(market, placed, state.failed, 5), "SequenceStale", { given: 5, last: 5 });
   });
 
+  it("takes no signature in another form than the one that was signed", async () => {
+    const market = await loadPartner();
+    const { ref, fence } = await place(market);
+    const message = { ...ref, fence, state: state.ready, detail: zeroHash, sequence: 1, deadline: later };
+    const good = packReport(message, await signReport(market, market.nodes.first.key, message));
+    const zero = zeroHash;
+    // Half the order of secp256k1 and one: the least s that is refused, whatever it signs.
+    const high = "0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a1" as const;
+    const flipped = numberToHex(BigInt(good.vs) ^ (1n << 255n), { size: 32 });
+    const forms = [
+      { r: zero, vs: zero },
+      { vs: high },
+      { vs: flipped },
+      { r: good.vs, vs: good.r },
+      { r: `0x${"ff".repeat(32)}` as const },
+    ];
+    for (const form of forms) {
+      const receipt = await market.mined(market.docker.write.reportBatch([[{ ...good, ...form }]]));
+      expectRefused(receipt, "SignatureInvalid", { signer: market.nodes.first.key.address });
+    }
+    const receipt = await market.mined(market.docker.write.reportBatch([[good]]));
+    expect(refusalsOf(receipt)).to.deep.equal([]);
+  });
+
   it("accepts reports in any order of relayers only as their sequence rises", async () => {
     const market = await loadPartner();
     const placed = await place(market);
@@ -146,10 +171,10 @@ describe("DockerContract: reports and releases", () => {
           return { ...ref, state: to, detail: zeroHash, sequence, deadline: later };
         }),
       );
-      const signatures = await Promise.all(
-        messages.map((message) => signReport(market, keyOf("big"), message)),
+      const packed = await Promise.all(
+        messages.map(async (message) => packReport(message, await signReport(market, keyOf("big"), message))),
       );
-      const receipt = await mined(docker.write.reportBatch([messages, signatures]));
+      const receipt = await mined(docker.write.reportBatch([packed]));
       expect(refusalsOf(receipt)).to.deep.equal([]);
       return receipt;
     };

@@ -1,9 +1,11 @@
 import { expect } from "chai";
+import { numberToHex } from "viem";
+import { packProgress } from "../../services/shared/chain/packedReports.ts";
 import { domainOf, progressReportTypes } from "../../services/shared/chain/typedData.ts";
 import { noteGas, printGas } from "./support/gas.ts";
 import { keyOf, later } from "./support/market.ts";
 import { addNodes } from "./support/nodes.ts";
-import { expectRefused, refusalsOf } from "./support/refusals.ts";
+import { expectRefused, refusalsOf, zeroHash } from "./support/refusals.ts";
 import { assign, loadPartner, type PartnerFixture, place, publish } from "./support/workspaces.ts";
 
 const milestone = { accepted: 1, downloading: 2, downloaded: 3, verified: 4 } as const;
@@ -44,7 +46,7 @@ async function send(
     ...changes,
   };
   const signature = await sign(market, message, signer);
-  return market.mined(market.progress.write.reportBatch([[message], [signature]]));
+  return market.mined(market.progress.write.reportBatch([[packProgress(message, signature)]]));
 }
 
 describe("Progress", () => {
@@ -78,6 +80,41 @@ describe("Progress", () => {
     expectRefused(await send(market, placed, { deadline: 1n }), "SignatureExpired", { deadline: 1n });
   });
 
+  it("takes no signature in another form than the one that was signed", async () => {
+    const market = await loadPartner();
+    const { ref, fence } = await place(market);
+    const message = { ...ref, fence, milestone: milestone.accepted, deadline: later };
+    const good = packProgress(message, await sign(market, message));
+    const zero = zeroHash;
+    // Half the order of secp256k1 and one: the least s that is refused, whatever it signs.
+    const high = "0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a1" as const;
+    const flipped = numberToHex(BigInt(good.vs) ^ (1n << 255n), { size: 32 });
+    const forms = [
+      { r: zero, vs: zero },
+      { vs: high },
+      { vs: flipped },
+      { r: good.vs, vs: good.r },
+      { r: `0x${"ff".repeat(32)}` as const },
+    ];
+    for (const form of forms) {
+      const receipt = await market.mined(market.progress.write.reportBatch([[{ ...good, ...form }]]));
+      expectRefused(receipt, "SignatureInvalid", { signer: market.nodes.first.key.address });
+    }
+    const receipt = await market.mined(market.progress.write.reportBatch([[good]]));
+    expect(refusalsOf(receipt)).to.deep.equal([]);
+  });
+
+  it("has no room for a second packing of a report", async () => {
+    const market = await loadPartner();
+    const { ref, fence } = await place(market);
+    const message = { ...ref, fence, milestone: milestone.accepted, deadline: later };
+    const good = packProgress(message, await sign(market, message));
+    // The upper of the milestone's two bytes, which no milestone needs.
+    const head = numberToHex(BigInt(good.head) | (1n << 72n), { size: 32 });
+    const receipt = await market.mined(market.progress.write.reportBatch([[{ ...good, head }]]));
+    expectRefused(receipt, "ValueUnknown", { value: 257n, highest: 4n });
+  });
+
   it("begins anew with the next lease, and ends with the lease", async () => {
     const market = await loadPartner();
     const placed = await place(market);
@@ -109,8 +146,10 @@ describe("Progress", () => {
           return { workspaceId, replica: 0, lease: 1, fence, milestone: wanted(place), deadline: later };
         }),
       );
-      const signatures = await Promise.all(messages.map((message) => sign(market, message, keyOf("big"))));
-      const receipt = await market.mined(market.progress.write.reportBatch([messages, signatures]));
+      const packed = await Promise.all(
+        messages.map(async (message) => packProgress(message, await sign(market, message, keyOf("big")))),
+      );
+      const receipt = await market.mined(market.progress.write.reportBatch([packed]));
       expect(refusalsOf(receipt)).to.deep.equal([]);
       return receipt;
     };

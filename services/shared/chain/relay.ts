@@ -11,6 +11,7 @@ import {
 import { z } from "zod";
 import type { Deployment } from "./deployment.ts";
 import { heartbeatReceiptTypes } from "./heartbeatReceipt.ts";
+import { packProgress, packReport } from "./packedReports.ts";
 import * as types from "./typedData.ts";
 import { domainOf } from "./typedData.ts";
 
@@ -118,8 +119,9 @@ export const relayKinds = {
       state: small(8),
       detail: bytes(32),
       sequence: small(24),
-      deadline: big(64),
+      deadline: big(48),
     }),
+    pack: packReport,
   },
   progress: {
     contract: "Progress",
@@ -127,6 +129,7 @@ export const relayKinds = {
     types: types.progressReportTypes,
     primaryType: "ProgressReport",
     message: z.strictObject({ ...leaseFields, milestone: small(8), deadline: big(64) }),
+    pack: packProgress,
   },
   /** A receipt of a heartbeat; the signature is that of the committer who acknowledged it. */
   dispute: {
@@ -201,6 +204,21 @@ export function signRelay<Kind extends RelayKind>(
   message: RelayMessage<Kind>,
 ): Promise<Hex> {
   return account.signTypedData(typedDataOf(deployment, kind, message));
+}
+
+/**
+ * What the kind's batch function takes: the messages and their signatures, or each packed with its own.
+ * @throws InputError where one cannot be packed: see packedReports.ts.
+ */
+export function relayArgs(
+  kind: RelayKind,
+  items: readonly { message: unknown; signature: Hex }[],
+): readonly unknown[] {
+  const rule = relayKinds[kind];
+  const parsed = items.map(({ message }) => rule.message.parse(message));
+  if (!("pack" in rule)) return [parsed, items.map(({ signature }) => signature)];
+  const pack = rule.pack as (message: unknown, signature: Hex) => unknown;
+  return [items.map(({ signature }, index) => pack(parsed[index], signature))];
 }
 
 /** What makes one message the same as another: its EIP-712 digest, with the node where many nodes share a signature. */

@@ -14,17 +14,6 @@ import {Vm, vm} from "./support/Vm.sol";
 contract BatchesFuzz is Signing {
     uint256 private constant KEY = 0x1000;
 
-    struct RawReport {
-        uint64 workspaceId;
-        uint16 replica;
-        uint32 lease;
-        bytes8 fence;
-        uint256 state;
-        bytes32 detail;
-        uint24 sequence;
-        uint64 deadline;
-    }
-
     struct RawStatus {
         uint32 nodeId;
         uint256 status;
@@ -115,11 +104,16 @@ contract BatchesFuzz is Signing {
         require(computeNode.statusOf(1) == IComputeNode.NodeStatus.Maintenance, "the good one counts");
     }
 
-    function test_reports(RawReport[4] memory junk, bytes[4] memory signed) external {
-        (RawReport[] memory messages, bytes[] memory signatures) = (new RawReport[](4), new bytes[](4));
-        for (uint256 i; i < 4; ++i) (messages[i], signatures[i]) = (junk[i], signed[i]);
-        bytes memory arguments = abi.encode(messages, signatures);
-        require(_send(address(docker), abi.encodePacked(docker.reportBatch.selector, arguments)) == 4);
+    /// @notice Of packed words too every item answers for itself.
+    function test_reports(
+        IDockerContract.SignedReport[4] memory junk,
+        IProgress.SignedProgress[4] memory junkProgress
+    ) external {
+        IDockerContract.SignedReport[] memory reports = new IDockerContract.SignedReport[](4);
+        IProgress.SignedProgress[] memory steps = new IProgress.SignedProgress[](4);
+        for (uint256 i; i < 4; ++i) (reports[i], steps[i]) = (junk[i], junkProgress[i]);
+        require(_send(address(docker), abi.encodeCall(docker.reportBatch, (reports))) == 4);
+        require(_send(address(progress), abi.encodeCall(progress.reportBatch, (steps))) == 4);
     }
 
     function test_orders(LeaseRef[4] memory junk) external {
@@ -160,10 +154,14 @@ contract BatchesFuzz is Signing {
     /// @notice Loops are bounded: 512 items go through, one more is refused as a whole, and so are lists that differ.
     function test_lengths(uint16 items, uint16 others) external {
         (uint256 first, uint256 second) = (uint256(items) % 600, uint256(others) % 600);
-        (bool ok, bytes memory answer) = address(progress).call(
-            abi.encodeCall(progress.reportBatch, (new IProgress.ProgressReport[](first), new bytes[](second)))
+        (bool ok, bytes memory answer) = address(computeNode).call(
+            abi.encodeCall(computeNode.setStatusBatch, (new IComputeNode.StatusChange[](first), new bytes[](second)))
         );
         require(ok == (first == second && first <= 512), "a batch of another length");
+        (bool packedOk,) = address(progress).call(
+            abi.encodeCall(progress.reportBatch, (new IProgress.SignedProgress[](first)))
+        );
+        require(packedOk == (first <= 512), "a packed batch of another length");
         if (ok) return;
         bytes4 reason = first != second ? IBatch.BatchLengthMismatch.selector : IBatch.BatchTooLong.selector;
         require(bytes4(answer) == reason, "another reason");

@@ -16,11 +16,11 @@ import {Resources} from "../../../contracts/libraries/Types.sol";
 contract LibrariesFuzz {
     using Accounts for Accounts.Account;
     using HeartbeatRing for HeartbeatRing.Ring;
-    using ProgressLanes for mapping(uint256 => uint256);
+    using ProgressLanes for *;
 
     Accounts.Account private _account;
     HeartbeatRing.Ring private _ring;
-    mapping(uint256 => uint256) private _lanes;
+    mapping(uint256 => ProgressLanes.Lanes) private _lanes;
 
     function pack(Resources calldata amount) external pure returns (uint88) {
         return ResourceMath.pack(amount);
@@ -86,10 +86,10 @@ contract LibrariesFuzz {
 
     function test_lanesKeepToThemselves(uint64 a, uint64 b, uint16 replica, uint32 lease, uint8 milestone) external {
         if (a == b) return;
-        _lanes.write(a, replica, 7, IProgress.Milestone.Verified);
-        _lanes.write(b, replica, lease, IProgress.Milestone(milestone % 5));
-        (uint32 leaseA, IProgress.Milestone milestoneA) = _lanes.read(a, replica);
-        (uint32 leaseB, IProgress.Milestone milestoneB) = _lanes.read(b, replica);
+        _lanes.lanesOf(a, replica).write(a, 7, IProgress.Milestone.Verified);
+        _lanes.lanesOf(b, replica).write(b, lease, IProgress.Milestone(milestone % 5));
+        (uint32 leaseA, IProgress.Milestone milestoneA) = _lanes.lanesOf(a, replica).read(a);
+        (uint32 leaseB, IProgress.Milestone milestoneB) = _lanes.lanesOf(b, replica).read(b);
         require(leaseA == 7 && milestoneA == IProgress.Milestone.Verified);
         require(leaseB == lease && uint8(milestoneB) == milestone % 5);
     }

@@ -8,6 +8,7 @@ import {
 } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
 import { heartbeatReceiptTypes, heartbeatTreeOf } from "../../../services/shared/chain/heartbeatReceipt.ts";
+import { packProgress, packReport } from "../../../services/shared/chain/packedReports.ts";
 import * as typed from "../../../services/shared/chain/typedData.ts";
 import { keyOf, later, type MarketFixture } from "./market.ts";
 import { type Drawn, requestDrawing, result } from "./measure.ts";
@@ -118,8 +119,10 @@ export const messages: Record<string, (market: Market) => Promise<Signed> | Sign
       repeated: "SequenceStale",
       deadline: "deadline",
       isSequence: true,
-      send: (given, signature, account) =>
-        market.mined(market.docker.write.reportBatch([[given as typeof message], [signature]], { account })),
+      send: async (given, signature, account) => {
+        const packed = packReport(given as typeof message, signature);
+        return market.mined(market.docker.write.reportBatch([[packed]], { account }));
+      },
     };
   },
   progressReportTypes: async (market) => {
@@ -136,10 +139,10 @@ export const messages: Record<string, (market: Market) => Promise<Signed> | Sign
       repeated: "ProgressNotRising",
       deadline: "deadline",
       isSequence: true,
-      send: (given, signature, account) =>
-        market.mined(
-          market.progress.write.reportBatch([[given as typeof message], [signature]], { account }),
-        ),
+      send: async (given, signature, account) => {
+        const packed = packProgress(given as typeof message, signature);
+        return market.mined(market.progress.write.reportBatch([[packed]], { account }));
+      },
     };
   },
   measurerRegistrationTypes: (market) => {

@@ -1,6 +1,7 @@
 import { type Hex, keccak256, parseEther, parseEventLogs, toBytes } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
 import { dockerContractAbi, escrowAbi } from "../../../services/shared/chain/generated/abi.ts";
+import { packReport, type ReportMessage } from "../../../services/shared/chain/packedReports.ts";
 import { authorizationTypes, domainOf, reportTypes } from "../../../services/shared/chain/typedData.ts";
 import { keyOf, later, loadMarket, type MarketFixture } from "./market.ts";
 import { addNodes, nodeSpec } from "./nodes.ts";
@@ -133,17 +134,6 @@ export async function place(market: MarketFixture, changes: Partial<WorkspaceSpe
   return { workspaceId, spec, ref: { workspaceId, replica: 0, lease: 1 }, fence: assignment.fence };
 }
 
-export type ReportMessage = {
-  workspaceId: bigint;
-  replica: number;
-  lease: number;
-  fence: Hex;
-  state: number;
-  detail: Hex;
-  sequence: number;
-  deadline: bigint;
-};
-
 export function signReport(
   market: MarketFixture,
   signer: PrivateKeyAccount,
@@ -176,5 +166,5 @@ export async function report(
     ...changes,
   };
   const signature = await signReport(market, signer, message);
-  return market.mined(market.docker.write.reportBatch([[message], [signature]]));
+  return market.mined(market.docker.write.reportBatch([[packReport(message, signature)]]));
 }

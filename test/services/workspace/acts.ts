@@ -25,6 +25,7 @@ import {
   type NodeStatus,
   nodeStatuses,
 } from "../../../services/shared/chain/names.ts";
+import { packProgress, packReport } from "../../../services/shared/chain/packedReports.ts";
 import { signRelay } from "../../../services/shared/chain/relay.ts";
 import { authorizationTypes, domainOf } from "../../../services/shared/chain/typedData.ts";
 import type { WorkspaceSpec } from "../../../services/shared/chain/workspaceSpec.ts";
@@ -32,7 +33,7 @@ import { accounts, nodeKey, type TestChain } from "./chain.ts";
 
 export type LeaseRef = { workspaceId: bigint; replica: number; lease: number };
 
-const deadline = 2n ** 63n;
+const deadline = 2n ** 47n;
 const anyModel: Hex = "0x0000000000000000";
 const config = JSON.stringify({ image: "localhost:5000/ngpu/chat", ports: [8000] });
 /** What every node asks for a replica, token units a second. */
@@ -225,7 +226,7 @@ export async function report(
   const code = codeOf(assignmentStates, state);
   const message = { ...ref, fence, state: code, detail: bytes, sequence: sequence + 1, deadline };
   const signature = await signRelay(nodeKey(node), chain.deployment, "report", message);
-  const args = [[message], [signature]] as const;
+  const args = [[packReport(message, signature)]] as const;
   const data = encodeFunctionData({ abi: dockerContractAbi, functionName: "reportBatch", args });
   const { logs } = await chain.call("relayer", "DockerContract", data);
   const changed = parseEventLogs({ abi: dockerContractAbi, eventName: "StateChanged", logs });
@@ -242,7 +243,7 @@ export async function progress(
   const { fence } = await assignmentOf(chain, ref);
   const message = { ...ref, fence, milestone: codeOf(milestones, milestone), deadline };
   const signature = await signRelay(nodeKey(node), chain.deployment, "progress", message);
-  const args = [[message], [signature]] as const;
+  const args = [[packProgress(message, signature)]] as const;
   const data = encodeFunctionData({ abi: progressAbi, functionName: "reportBatch", args });
   await chain.call("relayer", "Progress", data);
 }

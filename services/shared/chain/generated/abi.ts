@@ -1701,25 +1701,6 @@ export const computeNodeAbi = [
   {
     "inputs": [
       {
-        "internalType": "uint32",
-        "name": "nodeId",
-        "type": "uint32"
-      }
-    ],
-    "name": "keyOf",
-    "outputs": [
-      {
-        "internalType": "address",
-        "name": "",
-        "type": "address"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
         "internalType": "uint32[]",
         "name": "nodeIds",
         "type": "uint32[]"
@@ -1757,6 +1738,25 @@ export const computeNodeAbi = [
         "internalType": "uint32",
         "name": "",
         "type": "uint32"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      }
+    ],
+    "name": "nodeKeyOf",
+    "outputs": [
+      {
+        "internalType": "address",
+        "name": "",
+        "type": "address"
       }
     ],
     "stateMutability": "view",
@@ -4736,29 +4736,9 @@ export const dockerContractAbi = [
       {
         "components": [
           {
-            "internalType": "uint64",
-            "name": "workspaceId",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint16",
-            "name": "replica",
-            "type": "uint16"
-          },
-          {
-            "internalType": "uint32",
-            "name": "lease",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes8",
-            "name": "fence",
-            "type": "bytes8"
-          },
-          {
-            "internalType": "enum IDockerContract.AssignmentState",
-            "name": "state",
-            "type": "uint8"
+            "internalType": "bytes32",
+            "name": "head",
+            "type": "bytes32"
           },
           {
             "internalType": "bytes32",
@@ -4766,24 +4746,19 @@ export const dockerContractAbi = [
             "type": "bytes32"
           },
           {
-            "internalType": "uint24",
-            "name": "sequence",
-            "type": "uint24"
+            "internalType": "bytes32",
+            "name": "r",
+            "type": "bytes32"
           },
           {
-            "internalType": "uint64",
-            "name": "deadline",
-            "type": "uint64"
+            "internalType": "bytes32",
+            "name": "vs",
+            "type": "bytes32"
           }
         ],
-        "internalType": "struct IDockerContract.Report[]",
+        "internalType": "struct IDockerContract.SignedReport[]",
         "name": "reports",
         "type": "tuple[]"
-      },
-      {
-        "internalType": "bytes[]",
-        "name": "signatures",
-        "type": "bytes[]"
       }
     ],
     "name": "reportBatch",
@@ -5807,44 +5782,24 @@ export const progressAbi = [
       {
         "components": [
           {
-            "internalType": "uint64",
-            "name": "workspaceId",
-            "type": "uint64"
+            "internalType": "bytes32",
+            "name": "head",
+            "type": "bytes32"
           },
           {
-            "internalType": "uint16",
-            "name": "replica",
-            "type": "uint16"
+            "internalType": "bytes32",
+            "name": "r",
+            "type": "bytes32"
           },
           {
-            "internalType": "uint32",
-            "name": "lease",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes8",
-            "name": "fence",
-            "type": "bytes8"
-          },
-          {
-            "internalType": "enum IProgress.Milestone",
-            "name": "milestone",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint64",
-            "name": "deadline",
-            "type": "uint64"
+            "internalType": "bytes32",
+            "name": "vs",
+            "type": "bytes32"
           }
         ],
-        "internalType": "struct IProgress.ProgressReport[]",
+        "internalType": "struct IProgress.SignedProgress[]",
         "name": "reports",
         "type": "tuple[]"
-      },
-      {
-        "internalType": "bytes[]",
-        "name": "signatures",
-        "type": "bytes[]"
       }
     ],
     "name": "reportBatch",

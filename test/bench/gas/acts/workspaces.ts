@@ -1,5 +1,6 @@
 import { parseEther } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
+import { packProgress, packReport } from "../../../../services/shared/chain/packedReports.ts";
 import { domainOf, progressReportTypes } from "../../../../services/shared/chain/typedData.ts";
 import { keyOf, later, type MarketFixture } from "../../../contracts/support/market.ts";
 import { addNodes, type Node } from "../../../contracts/support/nodes.ts";
@@ -73,25 +74,26 @@ export async function reportAll(
   const messages = placed.map(({ key: _, ...lease }) => {
     return { ...lease, state: to, detail: zeroHash, sequence, deadline: later };
   });
-  const signatures = await Promise.all(
-    placed.map(({ key }, index) => signReport(market, key, messages[index] as (typeof messages)[number])),
+  const packed = await Promise.all(
+    placed.map(async ({ key }, index) => {
+      const message = messages[index] as (typeof messages)[number];
+      return packReport(message, await signReport(market, key, message));
+    }),
   );
-  return costOf(market, [market.docker.write.reportBatch([messages, signatures])], placed.length);
+  return costOf(market, [market.docker.write.reportBatch([packed])], placed.length);
 }
 
 async function progressAll(market: MarketFixture, placed: Placed[], milestone: number): Promise<Cost> {
   const messages = placed.map(({ key: _, ...lease }) => ({ ...lease, milestone, deadline: later }));
-  const signatures = await Promise.all(
-    placed.map(({ key }, index) =>
-      key.signTypedData({
-        domain: domainOf(market.deployment, "Progress"),
-        types: progressReportTypes,
-        primaryType: "ProgressReport",
-        message: messages[index] as (typeof messages)[number],
-      }),
-    ),
+  const domain = domainOf(market.deployment, "Progress");
+  const packed = await Promise.all(
+    placed.map(async ({ key }, index) => {
+      const message = messages[index] as (typeof messages)[number];
+      const definition = { domain, types: progressReportTypes, primaryType: "ProgressReport" } as const;
+      return packProgress(message, await key.signTypedData({ ...definition, message }));
+    }),
   );
-  return costOf(market, [market.progress.write.reportBatch([messages, signatures])], placed.length);
+  return costOf(market, [market.progress.write.reportBatch([packed])], placed.length);
 }
 
 /** One workspace on its own: publish, assign, start, Ready, Running, stop, Stopped, delete, Deleted, a transaction each. */
@@ -112,7 +114,7 @@ async function life(market: MarketFixture): Promise<Cost> {
   const say = async (to: number, sequence: number) => {
     const message = { ...ref, fence, state: to, detail: zeroHash, sequence, deadline: later };
     const signature = await signReport(market, keyOf("lonely runner"), message);
-    hashes.push(await docker.write.reportBatch([[message], [signature]]));
+    hashes.push(await docker.write.reportBatch([[packReport(message, signature)]]));
   };
   await say(state.ready, 1);
   hashes.push(await docker.write.requestStart([[ref]], by));

@@ -21,7 +21,7 @@ abstract contract Market {
     /// @dev In hundredths of a percent.
     uint16 internal constant FEE = 250;
     uint96 internal constant EMISSION = 1_000 ether;
-    uint64 internal constant LATER = type(uint64).max;
+    uint64 internal constant LATER = type(uint48).max;
 
     IToken public token;
     IComputeNode public computeNode;

@@ -58,14 +58,13 @@ contract MarketHandler is NodeActs, MoneyActs {
 
     /// @notice Two reports: of any state, now and then by a wrong key, of an old lease or under an old sequence.
     function report(uint256 seed) external watched(Act.Report) {
-        IDockerContract.Report[] memory reports = new IDockerContract.Report[](2);
-        bytes[] memory signatures = new bytes[](2);
+        IDockerContract.SignedReport[] memory reports = new IDockerContract.SignedReport[](2);
         // Of different workspaces, so that each replica changes once an act.
         for (uint256 i; i < 2; ++i) {
-            (reports[i], signatures[i]) = _reportOf(uint64((seed % WORKSPACES + i) % WORKSPACES + 1), seed >> (64 * i));
+            reports[i] = _reportOf(uint64((seed % WORKSPACES + i) % WORKSPACES + 1), seed >> (64 * i));
         }
-        docker.reportBatch(reports, signatures);
-        if (refusals == 0) _remember(address(docker), abi.encodeCall(docker.reportBatch, (reports, signatures)));
+        docker.reportBatch(reports);
+        if (refusals == 0) _remember(address(docker), abi.encodeCall(docker.reportBatch, (reports)));
     }
 
     function releaseLost(uint256 seed) external watched(Act.Release) {
@@ -91,8 +90,9 @@ contract MarketHandler is NodeActs, MoneyActs {
 
     function _reportOf(uint64 workspaceId, uint256 seed)
         private
-        returns (IDockerContract.Report memory message, bytes memory signature)
+        returns (IDockerContract.SignedReport memory signed)
     {
+        IDockerContract.Report memory message;
         message.workspaceId = workspaceId;
         message.replica = uint16((seed >> 8) % REPLICAS);
         IDockerContract.Assignment memory current = docker.assignmentOf(workspaceId, message.replica);
@@ -103,8 +103,8 @@ contract MarketHandler is NodeActs, MoneyActs {
         message.sequence = uint24(current.sequence + (seed >> 28) % 3);
         message.deadline = (seed >> 32) % 16 == 0 ? uint64(block.timestamp) - 1 : LATER;
         uint256 key = (seed >> 36) % 8 == 0 ? nodeKeyOf(seed) : _keyOfNode(current.nodeId);
-        signature = sign(key, digestOf(message));
-        if (key != _keyOfNode(current.nodeId)) _expectIgnored(message, signature);
+        signed = pack(message, sign(key, digestOf(message)));
+        if (key != _keyOfNode(current.nodeId)) _expectIgnored(message, signed);
     }
 
     function _refOf(uint256 seed) private view returns (LeaseRef memory ref) {
@@ -115,12 +115,14 @@ contract MarketHandler is NodeActs, MoneyActs {
     }
 
     /// @dev A report that its node did not sign changes nothing, alone and before the batch.
-    function _expectIgnored(IDockerContract.Report memory message, bytes memory signature) private {
-        IDockerContract.Report[] memory reports = new IDockerContract.Report[](1);
-        bytes[] memory signatures = new bytes[](1);
-        (reports[0], signatures[0]) = (message, signature);
+    function _expectIgnored(
+        IDockerContract.Report memory message,
+        IDockerContract.SignedReport memory signed
+    ) private {
+        IDockerContract.SignedReport[] memory reports = new IDockerContract.SignedReport[](1);
+        reports[0] = signed;
         bytes32 was = keccak256(abi.encode(docker.assignmentOf(message.workspaceId, message.replica)));
-        docker.reportBatch(reports, signatures);
+        docker.reportBatch(reports);
         if (keccak256(abi.encode(docker.assignmentOf(message.workspaceId, message.replica))) != was) {
             signatureFault = "a report counted that the node had not signed";
         }

@@ -42,7 +42,7 @@ abstract contract NodeActs is Watch {
         signatures[0] = sign(key, digestOf(messages[0]));
         bytes32 was = _digestOfNode(nodeId);
         _relay(abi.encodeCall(computeNode.updateSpecBatch, (messages, signatures)));
-        if (_digestOfNode(nodeId) != was && vm.addr(key) != computeNode.keyOf(nodeId)) {
+        if (_digestOfNode(nodeId) != was && vm.addr(key) != computeNode.nodeKeyOf(nodeId)) {
             signatureFault = "another key than the node's changed its spec";
         }
     }
@@ -59,7 +59,7 @@ abstract contract NodeActs is Watch {
         IComputeNode.NodeStatus was = computeNode.statusOf(nodeId);
         _relay(abi.encodeCall(computeNode.setStatusBatch, (messages, signatures)));
         if (computeNode.statusOf(nodeId) == was) return;
-        if (vm.addr(key) != computeNode.keyOf(nodeId)) signatureFault = "another key than the node's set its status";
+        if (vm.addr(key) != computeNode.nodeKeyOf(nodeId)) signatureFault = "another key than the node's set its status";
         if (status % 4 == 0) transitionFault = "a node's status went back to None";
     }
 
@@ -119,13 +119,13 @@ abstract contract NodeActs is Watch {
     }
 
     function _keyOfNode(uint32 nodeId) internal view returns (uint256) {
-        return _secretOf(computeNode.keyOf(nodeId));
+        return _secretOf(computeNode.nodeKeyOf(nodeId));
     }
 
     /// @dev The node's key, its wallet's, or any.
     function _signerOf(uint32 nodeId, uint8 signer) private view returns (uint256) {
         if (signer % 4 == 0) return nodeKeyOf(signer / 4);
-        return _secretOf(signer % 4 == 1 ? computeNode.payoutOf(nodeId) : computeNode.keyOf(nodeId));
+        return _secretOf(signer % 4 == 1 ? computeNode.payoutOf(nodeId) : computeNode.nodeKeyOf(nodeId));
     }
 
     function _secretOf(address account) private pure returns (uint256) {

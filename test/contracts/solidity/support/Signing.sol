@@ -103,6 +103,25 @@ abstract contract Signing is Market {
         return digestOf("ngpu Progress", address(progress), keccak256(abi.encode(typeHash, message)));
     }
 
+    /// @notice As it travels, with its signature in compact form.
+    function pack(IDockerContract.Report memory message, bytes memory signature)
+        internal
+        pure
+        returns (IDockerContract.SignedReport memory)
+    {
+        bytes memory head = abi.encodePacked(
+            message.workspaceId,
+            message.replica,
+            message.lease,
+            message.fence,
+            uint8(message.state),
+            message.sequence,
+            uint48(message.deadline)
+        );
+        (bytes32 r, bytes32 vs) = _compact(signature);
+        return IDockerContract.SignedReport(bytes32(head), message.detail, r, vs);
+    }
+
     function digestOf(IEscrow.Authorization memory message) internal view returns (bytes32) {
         bytes32 typeHash = keccak256(
             "Authorization(address owner,address delegate,uint64 maxRate,uint128 total,bytes32 scope,uint40 expiry,"
@@ -113,6 +132,14 @@ abstract contract Signing is Market {
 
     function _nodeDigest(bytes memory encoded) private view returns (bytes32) {
         return digestOf("ngpu ComputeNode", address(computeNode), keccak256(encoded));
+    }
+
+    function _compact(bytes memory signature) private pure returns (bytes32 r, bytes32 vs) {
+        assembly ("memory-safe") {
+            let v := byte(0, mload(add(signature, 0x60)))
+            r := mload(add(signature, 0x20))
+            vs := or(mload(add(signature, 0x40)), shl(255, sub(v, 27)))
+        }
     }
 
     function _hashOf(NodeSpec memory spec) private pure returns (bytes32) {
