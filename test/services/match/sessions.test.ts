@@ -1,7 +1,9 @@
 import { expect } from "chai";
+import { zeroHash } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { WebSocket } from "ws";
 import type { Deployment } from "../../../services/shared/chain/deployment.ts";
+import { signRelay } from "../../../services/shared/chain/relay.ts";
 import { eventually } from "../support/context.ts";
 import { connect, joinNode, type Peer, registration, soon } from "./client.ts";
 import { type Match, setupMatch, type TestMatch } from "./setup.ts";
@@ -107,6 +109,34 @@ describe("match: sessions and the messages they relay", function () {
     expect((await other.next("relayed", ({ status }) => status === "refused")).reason).to.match(
       /^SignatureInvalid/,
     );
+  });
+
+  it("packs reports for the chain, and refuses at once a signature that cannot be packed", async () => {
+    const { peer } = await joinNode(match.url, deployment);
+    const lease = { workspaceId: 999_999n, replica: 0, lease: 1, fence: "0x0000000000000001" } as const;
+    const reports = {
+      report: { ...lease, state: 2, detail: zeroHash, sequence: 1, deadline: soon() },
+      progress: { ...lease, milestone: 1, deadline: soon() },
+    };
+    const settled = (id: string) =>
+      peer.next("relayed", (one) => one.id === id && one.status !== "queued", 30_000);
+    await peer.relay("report", "report", reports.report);
+    expect((await settled("report")).reason).to.match(/^LeaseStale\(.*999999/);
+    await peer.relay("progress", "progress", reports.progress);
+    expect((await settled("progress")).reason).to.match(/^ProgressLeaseStale\(.*999999/);
+    for (const kind of ["report", "progress"] as const) {
+      const signature = await signRelay(peer.account, deployment, kind, reports[kind]);
+      const parity = signature.endsWith("1b") ? "00" : "01";
+      const message = reports[kind];
+      peer.send({
+        type: "relay",
+        id: `odd ${kind}`,
+        kind,
+        message,
+        signature: `${signature.slice(0, -2)}${parity}`,
+      });
+      expect((await settled(`odd ${kind}`)).reason).to.match(/^SignatureInvalid.*not 27 or 28/);
+    }
   });
 
   it("lets nobody in who does not hold the key", async () => {
