@@ -1,6 +1,7 @@
 import type { Hex } from "viem";
 import type { AbiName } from "../shared/chain/abis.ts";
 import type { Deployment } from "../shared/chain/deployment.ts";
+import { PackingError } from "../shared/chain/packedReports.ts";
 import { type RelayKind, recoverRelay, relayArgs, relayDigest, relayKinds } from "../shared/chain/relay.ts";
 import type { Sender, SendRequest, SendResult } from "../shared/chain/send.ts";
 import type { Database } from "../shared/db/pool.ts";
@@ -128,7 +129,7 @@ async function check(
   try {
     relayArgs(kind, [{ message, signature }]);
   } catch (error) {
-    if (!(error instanceof InputError)) throw error;
+    if (!(error instanceof PackingError)) throw error;
     return { reason: `SignatureInvalid(signer ${session.key}): ${error.message}` };
   }
   const signer = await signerOf(deployment, kind, message, signature);
@@ -177,18 +178,19 @@ async function deliverOnce(options: RelayOptions, items: store.RelayItem[]): Pro
   if (first === undefined) return;
   await store.keepClaim(pool, first.batch);
   const { contract, functionName } = relayKinds[first.kind];
-  const request = {
+  const request = () => ({
     kind: `relay.${first.kind}`,
     contract,
     functionName,
     args: relayArgs(first.kind, items),
     dedupeKey: `relay:${first.batch}`,
-  };
+  });
   let sent: SendResult<AbiName>;
   try {
     // A kind chosen at run time has no literal type of its own; relayKinds pairs function and message.
-    sent = await sender.send(request as unknown as SendRequest<AbiName, never>);
+    sent = await sender.send(request() as unknown as SendRequest<AbiName, never>);
   } catch (error) {
+    if (error instanceof PackingError) return refuseWhole(pool, items, error.message);
     if (!(error instanceof FatalError) || error.code !== "chain_refused") throw error;
     return refuseWhole(pool, items, String(error.details.text));
   }

@@ -18,18 +18,21 @@ type Compact = { r: Hex; vs: Hex };
 export type SignedReport = Compact & { head: Hex; detail: Hex };
 export type SignedProgress = Compact & { head: Hex };
 
+/** A report or signature that has no packed form; the chain would not take it in any other. */
+export class PackingError extends InputError {}
+
 const maxDeadline = 2n ** 48n - 1n;
 // Half the order of secp256k1: of the two forms of a signature the chain takes the one with the lower s.
 const maxS = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0n;
 
 /**
  * A Report and its signature as DockerContract.reportBatch takes them; the layout stands in PackedReports.sol.
- * @throws InputError `deadline_too_late` past 48 bits, `signature_invalid` as compactSignature.
+ * @throws PackingError `deadline_too_late` past 48 bits, `signature_invalid` as compactSignature.
  */
 export function packReport(message: ReportMessage, signature: Hex): SignedReport {
   const { state, detail, sequence, deadline } = message;
   if (deadline > maxDeadline) {
-    throw new InputError(`The deadline ${deadline} does not fit 48 bits.`, {
+    throw new PackingError(`The deadline ${deadline} does not fit 48 bits.`, {
       code: "deadline_too_late",
       hint: "Give it as Unix time in seconds.",
       details: { deadline, highest: maxDeadline },
@@ -46,7 +49,7 @@ export function packReport(message: ReportMessage, signature: Hex): SignedReport
 
 /**
  * A ProgressReport and its signature as Progress.reportBatch takes them; the layout stands in PackedProgress.sol.
- * @throws InputError `signature_invalid` as compactSignature.
+ * @throws PackingError `signature_invalid` as compactSignature.
  */
 export function packProgress(message: ProgressMessage, signature: Hex): SignedProgress {
   const { milestone, deadline } = message;
@@ -56,11 +59,11 @@ export function packProgress(message: ProgressMessage, signature: Hex): SignedPr
 
 /**
  * A signature in its compact form (ERC-2098).
- * @throws InputError `signature_invalid` unless it has 65 bytes, the lower s and 27 or 28 at its end.
+ * @throws PackingError `signature_invalid` unless it has 65 bytes, the lower s and 27 or 28 at its end.
  */
 export function compactSignature(signature: Hex): Compact {
   const refuse = (why: string) =>
-    new InputError(`The signature ${why}.`, {
+    new PackingError(`The signature ${why}.`, {
       code: "signature_invalid",
       hint: "Give r, s and v as a wallet signs them: 65 bytes, the lower s, v 27 or 28.",
       details: { signature },

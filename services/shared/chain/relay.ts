@@ -208,7 +208,7 @@ export function signRelay<Kind extends RelayKind>(
 
 /**
  * What the kind's batch function takes: the messages and their signatures, or each packed with its own.
- * @throws InputError where one cannot be packed: see packedReports.ts.
+ * @throws PackingError where one cannot be packed: see packedReports.ts.
  */
 export function relayArgs(
   kind: RelayKind,

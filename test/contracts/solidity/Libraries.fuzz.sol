@@ -7,10 +7,14 @@ import {IProgress} from "../../../contracts/interfaces/IProgress.sol";
 import {Accounts} from "../../../contracts/libraries/Accounts.sol";
 import {Assignments} from "../../../contracts/libraries/Assignments.sol";
 import {HeartbeatRing} from "../../../contracts/libraries/HeartbeatRing.sol";
+import {LeaseHeads} from "../../../contracts/libraries/LeaseHeads.sol";
+import {Leases} from "../../../contracts/libraries/Leases.sol";
 import {Measurements} from "../../../contracts/libraries/Measurements.sol";
+import {PackedProgress} from "../../../contracts/libraries/PackedProgress.sol";
+import {PackedReports} from "../../../contracts/libraries/PackedReports.sol";
 import {ProgressLanes} from "../../../contracts/libraries/ProgressLanes.sol";
 import {ResourceMath} from "../../../contracts/libraries/ResourceMath.sol";
-import {Resources} from "../../../contracts/libraries/Types.sol";
+import {LeaseRef, Resources} from "../../../contracts/libraries/Types.sol";
 
 /// @notice What is packed comes back as it was, whatever it is.
 contract LibrariesFuzz {
@@ -82,6 +86,44 @@ contract LibrariesFuzz {
             else ++same;
         }
         require(same > 0 && below <= (length - 1) / 2 && above <= length / 2);
+    }
+
+    /// @notice What travels packed is hashed as it was signed, whatever stands beside a field.
+    function test_packedReportsAreHashedAsSigned(
+        LeaseRef calldata ref,
+        bytes8 fence,
+        uint8 state,
+        bytes32 detail,
+        uint24 sequence,
+        uint48 deadline
+    ) external pure {
+        bytes32 head = bytes32(
+            abi.encodePacked(ref.workspaceId, ref.replica, ref.lease, fence, state, sequence, deadline)
+        );
+        bytes32 typeHash = keccak256(
+            "Report(uint64 workspaceId,uint16 replica,uint32 lease,bytes8 fence,uint8 state,bytes32 detail,"
+            "uint24 sequence,uint64 deadline)"
+        );
+        bytes memory signed = abi.encode(typeHash, ref, fence, state, detail, sequence, deadline);
+        require(PackedReports.hash(head, detail) == keccak256(signed));
+        require(LeaseHeads.replicaKey(head) == Leases.keyOf(ref.workspaceId, ref.replica));
+        require(LeaseHeads.lease(head) == ref.lease && LeaseHeads.fence(head) == fence);
+        require(PackedReports.state(head) == state && PackedReports.sequence(head) == sequence);
+        require(PackedReports.deadline(head) == deadline);
+    }
+
+    function test_packedProgressIsHashedAsSigned(LeaseRef calldata ref, bytes8 fence, uint8 milestone, uint64 deadline)
+        external
+        pure
+    {
+        bytes32 head = bytes32(
+            abi.encodePacked(ref.workspaceId, ref.replica, ref.lease, fence, uint16(milestone), deadline)
+        );
+        bytes32 typeHash = keccak256(
+            "ProgressReport(uint64 workspaceId,uint16 replica,uint32 lease,bytes8 fence,uint8 milestone,uint64 deadline)"
+        );
+        require(PackedProgress.hash(head) == keccak256(abi.encode(typeHash, ref, fence, milestone, deadline)));
+        require(PackedProgress.milestone(head) == milestone && PackedProgress.deadline(head) == deadline);
     }
 
     function test_lanesKeepToThemselves(uint64 a, uint64 b, uint16 replica, uint32 lease, uint8 milestone) external {
