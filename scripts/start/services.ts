@@ -41,7 +41,8 @@ export async function startServices(
     match: { PUBLIC_URL: addresses.match, PROBE_IMAGE: given.probeImage, INSTANCE: "match-1" },
     workspace: {},
     dispense: { IMAGE_STORE: join(market.stateDir, "images") },
-    pomc: {},
+    // A market that starts afresh shows within minutes how a bond is withheld and returned.
+    pomc: market.chain.embedded ? { BOND: "1000000000000000000", BOND_DAYS: "1" } : {},
     gateway: { PUBLIC_URL: addresses.gateway, GATEWAY_TOKEN: gatewayToken, INSTANCE: "gateway-1" },
     apiServer: {
       HOST: market.options.host,

@@ -136,4 +136,19 @@ export function rewardOf(leaves: LeafFacts[], claimed: bigint, now: number) {
   };
 }
 
+/**
+ * When a bond is returned at the earliest, in Unix seconds: once no slot of the last day it needs can change any more.
+ *
+ * @param throughDay The last day that was counted; null before any was: then days count from `now`'s on.
+ */
+export function bondReturnsAt(
+  bond: { days: number; daysNeeded: number; throughDay: number | null },
+  periods: { daySeconds: number; heartbeatWindowSeconds: number },
+  now: number,
+): number {
+  const counted = bond.throughDay ?? Math.floor(now / periods.daySeconds) - 1;
+  const lastDay = counted + Math.max(1, bond.daysNeeded - bond.days);
+  return (lastDay + 1) * periods.daySeconds + periods.heartbeatWindowSeconds;
+}
+
 const bigger = (a: bigint, b: bigint) => (a > b ? a : b);

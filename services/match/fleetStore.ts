@@ -1,8 +1,8 @@
-import type { Hex } from "viem";
-import { decodeHeartbeats, type HeartbeatBits } from "../shared/chain/heartbeatBits.ts";
 import type { NodeStatus } from "../shared/chain/names.ts";
 import type { Queryable } from "../shared/db/pool.ts";
 import { RetryableError } from "../shared/errors.ts";
+import { countPresence } from "../shared/presence/count.ts";
+import { newestSlots, readPresence } from "../shared/presence/store.ts";
 import type { Capacity, FleetBlock, FleetNode } from "./fleet.ts";
 import { without } from "./misses.ts";
 
@@ -122,27 +122,18 @@ export function told(value: string | null): string | null {
   return value === null || value === "" || /^0x0*$/.test(value) ? null : value;
 }
 
-/** In how many of 1,000 of the newest slots each node was present, counted from the first slot that knows it. */
+/** In how many of 1,000 of the newest slots each node was present, of those that the chain has a word of for it. */
 export async function readUptimes(db: Queryable, block: FleetBlock): Promise<Map<number, number>> {
-  const { rows } = await db.query<{ encoding: HeartbeatBits["encoding"]; node_count: number; bits: Hex }>(
-    `select encoding, node_count::int, bits from chain.heartbeat_slot_history where ${asOf}
-     order by slot desc limit ${uptimeSlots}`,
-    [block.number],
+  const slots = await newestSlots(db, block.number, uptimeSlots);
+  const presence = countPresence(await readPresence(db, block.number, slots));
+  return new Map(
+    Array.from(presence, ([nodeId, { presentSlots, totalSlots }]) => {
+      return [nodeId, Math.floor((presentSlots * 1_000) / totalSlots)];
+    }),
   );
-  const present: number[] = [];
-  const counted: number[] = [];
-  for (const { encoding, node_count: nodeCount, bits } of rows) {
-    for (let id = 1; id <= nodeCount; id += 1) counted[id] = (counted[id] ?? 0) + 1;
-    for (const id of decodeHeartbeats({ encoding, nodeCount, bits })) present[id] = (present[id] ?? 0) + 1;
-  }
-  const uptimes = new Map<number, number>();
-  for (const [id, slots] of counted.entries()) {
-    if (slots !== undefined) uptimes.set(id, Math.floor(((present[id] ?? 0) * 1_000) / slots));
-  }
-  return uptimes;
 }
 
-/** What changed between two blocks of one chain: the nodes, and whether heartbeats were counted. */
+/** What changed between two blocks of one chain: the nodes, and whether heartbeats were counted or corrected. */
 export async function readChanges(
   db: Queryable,
   from: FleetBlock,
@@ -155,8 +146,11 @@ export async function readChanges(
      union select node_id::int from chain.measurement where expires_at > $2 and expires_at <= $3`,
     [from.number, from.time, to.time],
   );
-  const slots = await db.query("select from chain.heartbeat_slot_history where valid_from > $1 limit 1", [
-    from.number,
-  ]);
-  return { nodeIds: nodes.rows.map((row) => row.node_id), slots: slots.rowCount === 1 };
+  const slots = await db.query<{ changed: boolean }>(
+    `select exists (select from chain.heartbeat_slot_history where valid_from > $1)
+       or exists (select from chain.event_heartbeat_disputed where block_number > $1)
+       or exists (select from chain.event_presence_challenged where block_number > $1) as changed`,
+    [from.number],
+  );
+  return { nodeIds: nodes.rows.map((row) => row.node_id), slots: slots.rows[0]?.changed ?? false };
 }

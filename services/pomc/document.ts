@@ -1,6 +1,7 @@
 import { type Hex, keccak256, stringToHex } from "viem";
 import type { Leaf } from "../shared/chain/claimTree.ts";
 import { canonicalJson } from "../shared/json.ts";
+import type { BondFacts, BondTerms, NodeBond } from "./bond/decide.ts";
 import type { NodeShare } from "./score.ts";
 
 /** Everything an epoch's root rests on; its hash is posted beside the root. */
@@ -12,7 +13,14 @@ export type EpochDocument = {
   /** The last block whose state counts. */
   asOf: { block: bigint; hash: string };
   emission: bigint;
+  /** What every node earned, before bonds. */
   shares: NodeShare[];
+  /** The terms of bonds, and the last day whose uptime counts by now; null while none was over. */
+  bond: BondTerms & { throughDay: number | null };
+  /** Days of uptime that counted for the first time in this epoch. */
+  served: BondFacts["served"];
+  /** The bonds that changed; the others are as the documents before have them. */
+  bonds: NodeBond[];
   /** Everything granted to each account up to and with this epoch. */
   leaves: Leaf[];
 };

@@ -12,13 +12,14 @@ import type { Logger } from "../shared/logger.ts";
 import { type Loop, startLoop } from "../shared/loop.ts";
 import { createRegistry } from "../shared/metrics.ts";
 import { closeEpochs } from "./close.ts";
-import { readPomcEnv } from "./env.ts";
+import { bondTermsOf, readPomcEnv } from "./env.ts";
 import { receiptRound } from "./receipts/commit.ts";
 import { epochToPost } from "./store.ts";
 import { uptimeRound } from "./uptime/round.ts";
 
 await start(async () => {
   const env = readPomcEnv();
+  const terms = bondTermsOf(env);
   const deployment = readDeployment(env.DEPLOYMENT_FILE);
   await runService({ name: "pomc", logLevel: env.LOG_LEVEL }, async (context) => {
     const { logger, signal } = context;
@@ -57,7 +58,7 @@ await start(async () => {
       lead: async (leaderSignal) => {
         leading.set(1);
         loop = startLoop({ name: "epochs", logger, signal: leaderSignal, interval: 2_000 }, async () => {
-          await closeEpochs({ database: pool, deployment, logger, signal: leaderSignal });
+          await closeEpochs({ database: pool, deployment, terms, logger, signal: leaderSignal });
           const number = await postEpoch({ pool, sender, logger });
           if (number !== undefined) posted.set(number);
         });

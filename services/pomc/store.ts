@@ -1,7 +1,9 @@
 import type { Hex } from "viem";
-import { decodeHeartbeats, type HeartbeatBits } from "../shared/chain/heartbeatBits.ts";
 import { type Database, transaction } from "../shared/db/pool.ts";
 import { toJson } from "../shared/json.ts";
+import { countPresence } from "../shared/presence/count.ts";
+import { readPresence } from "../shared/presence/store.ts";
+import type { NodeBond } from "./bond/decide.ts";
 import type { EpochWindow } from "./decide.ts";
 import type { EpochDocument } from "./document.ts";
 import type { NodeFacts } from "./score.ts";
@@ -18,6 +20,14 @@ export async function safeTime(database: Database): Promise<number | null> {
   return rows[0]?.time ?? null;
 }
 
+/** Unix time of the first block exported, or null before there is one. */
+export async function firstBlockTime(database: Database): Promise<number | null> {
+  const { rows } = await database.query<{ time: number | null }>(
+    "select extract(epoch from min(time))::float8 as time from chain.block",
+  );
+  return rows[0]?.time ?? null;
+}
+
 /** The last block before `time` (Unix seconds). */
 export async function lastBlockBefore(database: Database, time: number): Promise<BlockRef | null> {
   const { rows } = await database.query<{ number: bigint; hash: string }>(
@@ -28,20 +38,37 @@ export async function lastBlockBefore(database: Database, time: number): Promise
   return found === undefined ? null : { block: found.number, hash: found.hash };
 }
 
-/** The last epoch closed here and what was granted up to it. */
-export async function lastClosed(
-  database: Database,
-): Promise<{ number: number; granted: Map<string, bigint> }> {
-  const { rows } = await database.query<{ number: bigint }>("select max(number) as number from app.epoch");
-  const number = rows[0]?.number ?? null;
-  if (number === null) return { number: 0, granted: new Map() };
+export type Closed = {
+  /** 0 for none. */
+  number: number;
+  granted: ReadonlyMap<string, bigint>;
+  bonds: ReadonlyMap<number, NodeBond>;
+  /** The last day whose uptime was counted for bonds; null for none. */
+  throughDay: number | null;
+};
+
+/** The last epoch closed here, what was granted up to it, and every node's bond after it. */
+export async function lastClosed(database: Database): Promise<Closed> {
+  const { rows } = await database.query<{ number: bigint; through_day: number | null }>(
+    `select number, (document->'bond'->>'throughDay')::float8 as through_day from app.epoch
+      order by number desc limit 1`,
+  );
+  const last = rows[0];
+  if (last === undefined) return { number: 0, granted: new Map(), bonds: new Map(), throughDay: null };
   const leaves = await database.query<{ account: string; cumulative: bigint }>(
     "select account, cumulative from app.epoch_leaf where number = $1",
-    [number],
+    [last.number],
+  );
+  const bonds = await database.query<NodeBond>(
+    `select distinct on (node_id) node_id::float8 as "nodeId", account, withheld, days,
+            served_in::float8 as "servedIn"
+       from app.node_bond order by node_id, number desc`,
   );
   return {
-    number: Number(number),
+    number: Number(last.number),
     granted: new Map(leaves.rows.map((leaf) => [leaf.account, leaf.cumulative])),
+    bonds: new Map(bonds.rows.map((bond) => [bond.nodeId, bond])),
+    throughDay: last.through_day,
   };
 }
 
@@ -69,21 +96,6 @@ const nodesAsOf = `
    where node.valid_from <= $1 and (node.valid_to is null or node.valid_to > $1)
    order by node.node_id`;
 
-const slotsAsOf = `
-  select slot::float8 as slot, encoding, node_count, bits from chain.heartbeat_slot_history
-   where slot >= $2 and slot < $3 and valid_from <= $1 and (valid_to is null or valid_to > $1)`;
-
-// Of a slot that was disputed and challenged, the challenge is what counts.
-const correctionsAsOf = `
-  select node_id::float8 as node_id, slot::float8 as slot, true as present from chain.event_heartbeat_disputed
-   where block_number <= $1 and slot >= $2 and slot < $3
-  union all
-  select node_id::float8, slot::float8, false
-    from chain.event_presence_challenged as challenged,
-         generate_series(greatest(first_slot, $2), least(last_slot, $3 - 1)) as slot
-   where block_number <= $1 and last_slot >= $2 and first_slot < $3
-   order by present desc`;
-
 /** What the chain says of every node over an epoch, as of a block. */
 export async function nodeFacts(
   database: Database,
@@ -92,35 +104,12 @@ export async function nodeFacts(
   slotSeconds: number,
 ): Promise<NodeFacts[]> {
   const nodes = await database.query<NodeRow>(nodesAsOf, [asOf.block, window.startsAt]);
-  const within = [
-    asOf.block,
-    Math.ceil(window.startsAt / slotSeconds),
-    Math.ceil(window.endsAt / slotSeconds),
-  ];
-  const slots = await database.query<{
-    slot: number;
-    encoding: HeartbeatBits["encoding"];
-    node_count: number;
-    bits: Hex;
-  }>(slotsAsOf, within);
-  const bySlot = new Map<number, Set<number>>();
-  for (const { slot, encoding, node_count, bits } of slots.rows) {
-    bySlot.set(slot, decodeHeartbeats({ encoding, nodeCount: Number(node_count), bits }));
-  }
-  const corrections = await database.query<{ node_id: number; slot: number; present: boolean }>(
-    correctionsAsOf,
-    within,
+  const presence = countPresence(
+    await readPresence(database, asOf.block, {
+      firstSlot: Math.ceil(window.startsAt / slotSeconds),
+      endSlot: Math.ceil(window.endsAt / slotSeconds),
+    }),
   );
-  for (const { node_id, slot, present } of corrections.rows) {
-    const nodes = bySlot.get(slot) ?? new Set();
-    bySlot.set(slot, nodes);
-    if (present) nodes.add(node_id);
-    else nodes.delete(node_id);
-  }
-  const present = new Map<number, number>();
-  for (const nodes of bySlot.values()) {
-    for (const nodeId of nodes) present.set(nodeId, (present.get(nodeId) ?? 0) + 1);
-  }
   return nodes.rows.map((row) => ({
     nodeId: Number(row.node_id),
     account: row.account,
@@ -128,7 +117,7 @@ export async function nodeFacts(
     vramMib: Number(row.vram_mib),
     cpuMilli: Number(row.cpu_milli),
     memoryMib: Number(row.memory_mib),
-    slotsPresent: present.get(Number(row.node_id)) ?? 0,
+    slotsPresent: presence.get(Number(row.node_id))?.presentSlots ?? 0,
     portsReachable: row.ports_reachable === null ? null : Number(row.ports_reachable),
   }));
 }
@@ -150,6 +139,13 @@ export async function saveEpoch(
       await connection.query(
         "insert into app.epoch_leaf (number, account, cumulative, proof) values ($1, $2, $3, $4)",
         [number, leaf.account, leaf.cumulative, JSON.stringify(leaf.proof)],
+      );
+    }
+    for (const { nodeId, account, withheld, days, servedIn } of epoch.document.bonds) {
+      await connection.query(
+        `insert into app.node_bond (node_id, number, account, withheld, days, served_in)
+         values ($1, $2, $3, $4, $5, $6)`,
+        [nodeId, number, account, withheld, days, servedIn],
       );
     }
   });

@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { decodeHeartbeats } from "../../shared/chain/heartbeatBits.ts";
 import { InputError } from "../../shared/errors.ts";
 import { type ApiDeps, apiVersion } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
@@ -8,10 +7,10 @@ import { measurementEntry, networkAnswer, nodeAnswer, nodeList } from "../schema
 import {
   findMeasurement,
   findNode,
+  findPresence,
   findSession,
   lastMeasurement,
   listNodes,
-  listSlots,
   type MeasurementRow,
   type NodeRow,
 } from "../store/market.ts";
@@ -79,21 +78,20 @@ const node = ({ db }: ApiDeps) =>
       if (row === undefined) {
         throw new InputError(`There is no node ${id}.`, { code: "node_unknown", status: 404 });
       }
-      const [measured, session, slots] = await Promise.all([
+      const [measured, session, presence] = await Promise.all([
         lastMeasurement(db, id),
         findSession(db, id),
-        listSlots(db, row.registered_block, uptimeSlots),
+        findPresence(db, id, uptimeSlots),
       ]);
-      const counted = slots.filter((slot) => slot.nodeCount >= id);
-      const present = counted.filter((slot) => decodeHeartbeats(slot).has(id)).length;
+      const { presentSlots, totalSlots } = presence;
       return {
         ...nodeHead(row),
         registeredBlock: row.registered_block,
         measurement: measured === undefined ? null : measurementOf(measured),
         uptime: {
-          slots: counted.length,
-          present,
-          share: counted.length === 0 ? null : present / counted.length,
+          slots: totalSlots,
+          present: presentSlots,
+          share: totalSlots === 0 ? null : presentSlots / totalSlots,
         },
         session:
           session === undefined

@@ -1,16 +1,26 @@
 import { z } from "zod";
+import type { Deployment } from "../../shared/chain/deployment.ts";
 import { InputError } from "../../shared/errors.ts";
-import { rewardOf } from "../decide.ts";
+import { bondReturnsAt, rewardOf } from "../decide.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import { address, page } from "../schemas/common.ts";
 import { epochAnswer, epochList, rewardAnswer } from "../schemas/market.ts";
-import { chainTime, claimedBy, type EpochRow, findEpoch, listEpochs, listLeaves } from "../store/rewards.ts";
+import {
+  type BondRow,
+  chainTime,
+  claimedBy,
+  type EpochRow,
+  findEpoch,
+  listBonds,
+  listEpochs,
+  listLeaves,
+} from "../store/rewards.ts";
 
 /** More epochs than can be posted within an activation delay that anyone would choose. */
 const leavesLookedAt = 100;
 
-export function rewardRoutes({ db }: ApiDeps): Endpoint[] {
+export function rewardRoutes({ db, deployment }: ApiDeps): Endpoint[] {
   return [
     endpoint(
       {
@@ -54,7 +64,7 @@ export function rewardRoutes({ db }: ApiDeps): Endpoint[] {
         method: "get",
         path: "/v1/rewards/:address",
         tag: "Rewards",
-        summary: "Show what an account can claim, with the proof",
+        summary: "Show what an account earned, what of it is withheld, and what it can claim, with the proof",
         description: "Give `epoch`, `cumulative` and `proof` to Pomc.claim; anyone may send it.",
         access: "public",
         params: z.object({ address }),
@@ -62,13 +72,15 @@ export function rewardRoutes({ db }: ApiDeps): Endpoint[] {
       },
       async ({ params }) => {
         const account = params.address;
-        const [now, leaves, claimed] = await Promise.all([
+        const [now, leaves, claimed, bonds] = await Promise.all([
           chainTime(db),
           listLeaves(db, account, leavesLookedAt),
           claimedBy(db, account),
+          listBonds(db, account),
         ]);
         const facts = leaves.map((leaf) => ({ ...leaf, activatesAt: leaf.activates_at }));
         const reward = rewardOf(facts, claimed, now);
+        const withheld = bonds.reduce((sum, bond) => sum + bond.withheld, 0n);
         return {
           account,
           ...reward,
@@ -76,10 +88,19 @@ export function rewardRoutes({ db }: ApiDeps): Endpoint[] {
           claimed: String(claimed),
           claimable: String(reward.claimable),
           pending: String(reward.pending),
+          earned: String((facts[0]?.cumulative ?? 0n) + withheld),
+          withheld: String(withheld),
+          bonds: bonds.map((row) => bondOf(row, deployment.parameters, now)),
         };
       },
     ),
   ];
+}
+
+function bondOf(row: BondRow, periods: Deployment["parameters"], now: number) {
+  const bond = { days: row.days, daysNeeded: row.days_needed };
+  const returnsAt = bondReturnsAt({ ...bond, throughDay: row.through_day }, periods, now);
+  return { nodeId: row.node_id, withheld: String(row.withheld), ...bond, returnsAt };
 }
 
 function epochOf(row: EpochRow) {

@@ -68,7 +68,10 @@ export const nodeAnswer = z.object({
   measurement: measurementEntry.nullable().meta({ description: "The last one finalized" }),
   uptime: z.object({
     slots: z.number().int().meta({ description: "Newest heartbeat slots looked at, since its registration" }),
-    present: z.number().int(),
+    present: z
+      .number()
+      .int()
+      .meta({ description: "Of these, those that were committed or disputed, and not challenged" }),
     share: z.number().nullable(),
   }),
   session: z
@@ -99,6 +102,16 @@ export const epochAnswer = epochEntry.extend({
   document: z.unknown().meta({ description: "What the root was computed from; null when not kept here" }),
 });
 
+const nodeBond = z
+  .object({
+    nodeId: z.number().int(),
+    withheld: amount("Of the node's first rewards"),
+    days: z.number().int().meta({ description: "Days of uptime it served" }),
+    daysNeeded: z.number().int().meta({ description: "Days after which all that is withheld is returned" }),
+    returnsAt: unixTime.meta({ description: "The earliest time, if it serves every day from now on" }),
+  })
+  .meta({ id: "NodeBond" });
+
 export const rewardAnswer = z
   .object({
     account: z.string(),
@@ -113,5 +126,8 @@ export const rewardAnswer = z
     claimed: amount("What it has had"),
     claimable: amount("What a claim would pay now"),
     pending: amount("Granted by an epoch that is posted and not active yet"),
+    earned: amount("Everything granted, active or not, and what is withheld"),
+    withheld: amount("Bonds of its nodes that are not served yet"),
+    bonds: z.array(nodeBond).meta({ description: "Its nodes whose bond is not served yet" }),
   })
   .meta({ id: "Reward" });

@@ -1,8 +1,11 @@
-import type { Hex } from "viem";
-import type { HeartbeatBits } from "../../shared/chain/heartbeatBits.ts";
 import type { NodeStatus } from "../../shared/chain/names.ts";
 import type { Queryable } from "../../shared/db/pool.ts";
+import { countPresence, type Presence } from "../../shared/presence/count.ts";
+import { newestSlots, readPresence } from "../../shared/presence/store.ts";
 import type { Tier } from "./escrow.ts";
+
+/** A block above any: the present. */
+const newest = 2n ** 63n - 1n;
 
 export type NodeRow = {
   id: number;
@@ -100,14 +103,10 @@ export async function lastMeasurement(db: Queryable, nodeId: number): Promise<Me
   return rows[0];
 }
 
-/** The newest heartbeat slots since the node's registration, newest first. */
-export async function listSlots(db: Queryable, since: string, limit: number): Promise<HeartbeatBits[]> {
-  const { rows } = await db.query<{ encoding: HeartbeatBits["encoding"]; node_count: number; bits: Hex }>(
-    `select encoding, node_count::int4 as node_count, bits from chain.heartbeat_slot
-     where block_number >= $1 order by slot desc limit $2`,
-    [since, limit],
-  );
-  return rows.map((row) => ({ encoding: row.encoding, nodeCount: row.node_count, bits: row.bits }));
+/** A node's presence in the newest heartbeat slots; a slot that was committed before it registered does not know it. */
+export async function findPresence(db: Queryable, nodeId: number, slots: number): Promise<Presence> {
+  const facts = await readPresence(db, newest, await newestSlots(db, newest, slots), nodeId);
+  return countPresence(facts).get(nodeId) ?? { presentSlots: 0, totalSlots: 0 };
 }
 
 export type SessionRow = {

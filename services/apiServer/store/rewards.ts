@@ -76,3 +76,26 @@ export async function claimedBy(db: Queryable, account: string): Promise<bigint>
   ]);
   return rows[0]?.claimed ?? 0n;
 }
+
+export type BondRow = {
+  node_id: number;
+  withheld: bigint;
+  days: number;
+  days_needed: number;
+  through_day: number | null;
+};
+
+/** The bonds that are not served of the nodes whose rewards go to an account, with the terms of the last epoch closed. */
+export async function listBonds(db: Queryable, account: string): Promise<BondRow[]> {
+  const { rows } = await db.query<BondRow>(
+    `select bond.node_id::float8 as node_id, bond.withheld, bond.days, (terms.bond->>'days')::int4 as days_needed,
+       (terms.bond->>'throughDay')::float8 as through_day
+     from app.node_bond as bond
+     cross join (select document->'bond' as bond from app.epoch order by number desc limit 1) as terms
+     where bond.account = $1 and bond.served_in is null
+       and not exists (select from app.node_bond as later where later.node_id = bond.node_id and later.number > bond.number)
+     order by bond.node_id`,
+    [account],
+  );
+  return rows;
+}

@@ -8,6 +8,9 @@ create table heartbeat_slot_history (
   valid_to bigint,
   primary key (slot, valid_from)
 );
+-- What corrects the bits, by the slots it is about.
+create index on event_heartbeat_disputed (slot);
+create index on event_presence_challenged (last_slot);
 
 -- on HeartbeatsCommitted
 select slot, block_number, log_index, jsonb_build_object(

@@ -5,12 +5,11 @@ import { uptimeTreeOf } from "../../shared/chain/uptimeTree.ts";
 import type { Database } from "../../shared/db/pool.ts";
 import { toJson } from "../../shared/json.ts";
 import type { Logger } from "../../shared/logger.ts";
-import { lastBlockBefore, safeTime } from "../store.ts";
+import { firstBlockTime, lastBlockBefore, safeTime } from "../store.ts";
 import { uptimeLeaves } from "./decide.ts";
 import {
   dayFacts,
   dayToPost,
-  firstBlockTime,
   lastDay,
   markRefused,
   type ProvenDowntime,

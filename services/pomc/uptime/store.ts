@@ -1,9 +1,9 @@
 import type { Hex } from "viem";
-import type { HeartbeatBits } from "../../shared/chain/heartbeatBits.ts";
 import type { LeaseDowntime } from "../../shared/chain/uptimeTree.ts";
 import { type Database, transaction } from "../../shared/db/pool.ts";
+import { readPresence } from "../../shared/presence/store.ts";
 import type { BlockRef } from "../store.ts";
-import type { DayFacts } from "./decide.ts";
+import { type DayFacts, slotsOfDay } from "./decide.ts";
 
 /** Refunds in one transaction. */
 const refundsAtOnce = 100;
@@ -16,14 +16,6 @@ export async function lastDay(database: Database): Promise<bigint | null> {
   return rows[0]?.day ?? null;
 }
 
-/** Unix time of the first block exported, or null before there is one. */
-export async function firstBlockTime(database: Database): Promise<number | null> {
-  const { rows } = await database.query<{ time: number | null }>(
-    "select extract(epoch from min(time))::float8 as time from chain.block",
-  );
-  return rows[0]?.time ?? null;
-}
-
 /** What the chain says of a day as of a block. */
 export async function dayFacts(
   database: Database,
@@ -32,40 +24,10 @@ export async function dayFacts(
   periods: { daySeconds: number; slotSeconds: number },
 ): Promise<DayFacts> {
   const [begin, end] = [Number(day) * periods.daySeconds, (Number(day) + 1) * periods.daySeconds];
-  const slots = [Math.ceil(begin / periods.slotSeconds), Math.ceil(end / periods.slotSeconds)];
-  const { rows: bits } = await database.query<{
-    slot: number;
-    encoding: HeartbeatBits["encoding"];
-    node_count: number;
-    bits: Hex;
-  }>(
-    `select slot::float8, encoding, node_count::float8, bits from chain.heartbeat_slot_history
-      where slot >= $2 and slot < $3 and valid_from <= $1 and (valid_to is null or valid_to > $1)`,
-    [asOf.block, ...slots],
-  );
-  const { rows: disputes } = await database.query<{ slot: number; node_id: number }>(
-    `select slot::float8, node_id::float8 from chain.event_heartbeat_disputed
-      where block_number <= $1 and slot >= $2 and slot < $3`,
-    [asOf.block, ...slots],
-  );
-  const { rows: challenges } = await database.query<{ node_id: number; first: number; last: number }>(
-    `select node_id::float8, first_slot::float8 as first, last_slot::float8 as last from chain.event_presence_challenged
-      where block_number <= $1 and last_slot >= $2 and first_slot < $3`,
-    [asOf.block, ...slots],
-  );
-  return {
-    day,
-    daySeconds: periods.daySeconds,
-    slotSeconds: periods.slotSeconds,
-    slots: bits.map(({ slot, encoding, node_count, bits: text }) => {
-      return { slot, encoding, nodeCount: node_count, bits: text };
-    }),
-    disputes: disputes.map(({ slot, node_id }) => ({ slot, nodeId: node_id })),
-    challenges: challenges.map(({ node_id, first, last }) => ({
-      ...{ nodeId: node_id, firstSlot: first, lastSlot: last },
-    })),
-    runs: await runsIn(database, { begin, end, asOf }),
-  };
+  const { slots, disputes, challenges } = await readPresence(database, asOf.block, slotsOfDay(day, periods));
+  const { daySeconds, slotSeconds } = periods;
+  const runs = await runsIn(database, { begin, end, asOf });
+  return { day, daySeconds, slotSeconds, slots, disputes, challenges, runs };
 }
 
 // A version of a lease in which it runs is a time for which it was paid, up to its authorization's expiry.

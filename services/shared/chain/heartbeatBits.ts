@@ -31,32 +31,54 @@ export function encodeHeartbeats(nodeCount: number, present: ReadonlySet<number>
 }
 
 /**
+ * The nodes that were absent, ascending. Costs as much as there are absentees and bytes, so that most nodes being there is cheap.
+ *
+ * @throws InputError `heartbeats_invalid` when the bytes don't fit the encoding.
+ */
+export function absenteesOf({ encoding, nodeCount, bits }: HeartbeatBits): number[] {
+  const bytes = hexToBytes(bits);
+  const fits = encoding === "bitmap" ? bytes.length === Math.ceil(nodeCount / 8) : (bytes.at(-1) ?? 0) < 0x80;
+  if (!fits) throw misfit(encoding, nodeCount, bytes.length);
+  return encoding === "bitmap" ? clearBits(bytes, nodeCount) : placesOf(bytes, nodeCount);
+}
+
+/**
  * The nodes that were present.
  *
  * @throws InputError `heartbeats_invalid` when the bytes don't fit the encoding.
  */
-export function decodeHeartbeats({ encoding, nodeCount, bits }: HeartbeatBits): Set<number> {
-  const bytes = hexToBytes(bits);
+export function decodeHeartbeats(slot: HeartbeatBits): Set<number> {
   const present = new Set<number>();
-  if (encoding === "bitmap") {
-    if (bytes.length !== Math.ceil(nodeCount / 8)) throw misfit(encoding, nodeCount, bytes.length);
-    for (let id = 1; id <= nodeCount; id++) {
-      if (((bytes[(id - 1) >> 3] ?? 0) >> ((id - 1) & 7)) & 1) present.add(id);
+  for (let id = 1; id <= slot.nodeCount; id++) present.add(id);
+  for (const id of absenteesOf(slot)) present.delete(id);
+  return present;
+}
+
+function clearBits(bytes: Uint8Array, nodeCount: number): number[] {
+  const ids: number[] = [];
+  for (const [place, byte] of bytes.entries()) {
+    if (byte === 0xff) continue;
+    for (let bit = 0; bit < 8; bit++) {
+      const id = 8 * place + bit + 1;
+      if (id <= nodeCount && ((byte >> bit) & 1) === 0) ids.push(id);
     }
-    return present;
   }
-  if ((bytes.at(-1) ?? 0) >= 0x80) throw misfit(encoding, nodeCount, bytes.length);
-  for (let id = 1; id <= nodeCount; id++) present.add(id);
-  let id = 0;
-  let scale = 1;
+  return ids;
+}
+
+/** Adds distances up. The contract leaves them to readers: one of 0 names nobody new, and one past the last node nobody. */
+function placesOf(bytes: Uint8Array, nodeCount: number): number[] {
+  const ids: number[] = [];
+  let [id, scale, distance] = [0, 1, 0];
   for (const byte of bytes) {
-    id += (byte % 0x80) * scale;
+    distance += (byte % 0x80) * scale;
     scale *= 0x80;
     if (byte >= 0x80) continue;
-    present.delete(id);
-    scale = 1;
+    id += distance;
+    if (distance > 0 && id <= nodeCount) ids.push(id);
+    [scale, distance] = [1, 0];
   }
-  return present;
+  return ids;
 }
 
 /** Seven bits a byte, the lowest first; the top bit says that more follow. */

@@ -96,6 +96,9 @@ describe("apiServer: what anyone may read", () => {
       claimed: "30",
       claimable: "70",
       pending: "150",
+      earned: "250",
+      withheld: "0",
+      bonds: [],
     });
     const nobody = await api.client.get(`/v1/rewards/0x${"b2".repeat(20)}`);
     expect(nobody.body).to.deep.include({ epoch: null, cumulative: "0", proof: "0x", claimable: "0" });

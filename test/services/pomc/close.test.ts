@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import type pg from "pg";
+import type { BondTerms } from "../../../services/pomc/bond/decide.ts";
 import { closeEpochs } from "../../../services/pomc/close.ts";
 import { windowOf } from "../../../services/pomc/decide.ts";
 import { epochToPost } from "../../../services/pomc/store.ts";
@@ -74,6 +75,8 @@ async function addMeasurement(chain: Chain, roundId: number, nodeId: number, val
   });
 }
 
+const noBond: BondTerms = { amount: 0n, days: 1, uptimePermille: 900 };
+
 async function setup() {
   const database = await createTestDatabase();
   const chain = createPool({ url: database.url, name: "test" });
@@ -83,7 +86,7 @@ async function setup() {
   return {
     chain,
     pool,
-    close: () => closeEpochs({ database: pool, deployment, logger, signal }),
+    close: (terms = noBond) => closeEpochs({ database: pool, deployment, terms, logger, signal }),
     stop: async () => {
       await Promise.all([chain.end(), pool.end()]);
       await database.drop();

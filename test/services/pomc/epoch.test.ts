@@ -74,6 +74,9 @@ describe("the epoch document", () => {
     asOf: { block: 3n, hash: "0xabc" },
     emission: 10n,
     shares: [{ nodeId: 1, account: alice, units: 2n, weight: 4n, amount: 10n }],
+    bond: { amount: 0n, days: 7, uptimePermille: 900, throughDay: null },
+    served: [],
+    bonds: [],
     leaves: [{ account: alice, cumulative: 10n }],
   };
 

@@ -1,0 +1,53 @@
+import type { Deployment } from "../../shared/chain/deployment.ts";
+import type { Database } from "../../shared/db/pool.ts";
+import { RetryableError } from "../../shared/errors.ts";
+import { countPresence, type PresenceFacts } from "../../shared/presence/count.ts";
+import { readPresence } from "../../shared/presence/store.ts";
+import { firstBlockTime, lastBlockBefore } from "../store.ts";
+import { slotsOfDay } from "../uptime/decide.ts";
+import type { BondTerms } from "./decide.ts";
+
+/**
+ * How many of the days whose presence cannot change any more by the end of an epoch's settlement each node served, each day as
+ * of the block with which its uptime root closes too.
+ *
+ * @param options.settledAt Unix seconds: blocks from then on do not count.
+ * @param options.after The last day that was counted before; null: none was.
+ */
+export async function servedDays(
+  database: Database,
+  options: { deployment: Deployment; terms: BondTerms; settledAt: number; after: number | null },
+): Promise<{ throughDay: number | null; served: { nodeId: number; days: number }[] }> {
+  const { deployment, terms, settledAt, after } = options;
+  const { daySeconds, heartbeatWindowSeconds } = deployment.parameters;
+  const begin = after === null ? await firstBlockTime(database) : (after + 1) * daySeconds;
+  const last = Math.floor((settledAt - heartbeatWindowSeconds) / daySeconds) - 1;
+  const first = begin === null ? last + 1 : Math.floor(begin / daySeconds);
+  const served = new Map<number, number>();
+  for (let day = first; day <= last; day++) {
+    const asOf = await lastBlockBefore(database, (day + 1) * daySeconds + heartbeatWindowSeconds);
+    if (asOf === null) {
+      throw new RetryableError(`No block of day ${day} is exported yet.`, { code: "day_too_early" });
+    }
+    const slots = slotsOfDay(BigInt(day), deployment.parameters);
+    const facts = await readPresence(database, asOf.block, slots);
+    for (const nodeId of nodesThatServed(facts, terms)) served.set(nodeId, (served.get(nodeId) ?? 0) + 1);
+  }
+  return {
+    throughDay: last >= first ? last : after,
+    served: [...served].map(([nodeId, days]) => ({ nodeId, days })).sort((a, b) => a.nodeId - b.nodeId),
+  };
+}
+
+/**
+ * The nodes that were present in enough of a day's slots. The chain's own silence counts against nobody, but slots before a
+ * node registered do: a day is a whole day.
+ */
+export function nodesThatServed(facts: PresenceFacts, { uptimePermille }: BondTerms): number[] {
+  return [...countPresence(facts)]
+    .filter(([, { presentSlots, totalSlots }]) => {
+      const slots = Math.max(totalSlots, facts.slots.length);
+      return presentSlots * 1_000 >= uptimePermille * slots;
+    })
+    .map(([nodeId]) => nodeId);
+}
