@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { parseDeployment } from "../../../services/shared/chain/deployment.ts";
 import { toJson } from "../../../services/shared/json.ts";
 import { echo } from "../gateway/node.ts";
+import { insertRow } from "../support/chainTables.ts";
 import { addNode } from "../workspace/acts.ts";
 import { type ApiMarket, probeImage, setup } from "./setup.ts";
 
@@ -58,6 +59,49 @@ describe("apiServer: what anyone may read", () => {
     const round = await api.client.get("/v1/measurements/5");
     expect(round.body).to.deep.equal(body.measurement);
     expect((await api.client.get("/v1/measurements/6")).status).to.equal(404);
+  });
+
+  it("counts a slot of a node as present when it was disputed, and as not when it was challenged", async () => {
+    const at = { block_number: 2, block_hash: "0x", block_time: new Date(0), tx_hash: "0x" };
+    const present = async () => {
+      const { body } = await api.client.get<{ uptime: { present: number } }>("/v1/nodes/1");
+      return body.uptime.present;
+    };
+    await insertRow(api.db, "chain.event_heartbeat_disputed", { ...at, log_index: 0, slot: 2, node_id: 1 });
+    expect(await present()).to.equal(4);
+    const challenged = { node_id: 1, first_slot: 2, last_slot: 3 };
+    await insertRow(api.db, "chain.event_presence_challenged", { ...at, log_index: 1, ...challenged });
+    expect(await present()).to.equal(2);
+  });
+
+  it("shows what is withheld of an account's nodes, and when it is returned", async () => {
+    const account = `0x${"b0".repeat(20)}`;
+    const { daySeconds, heartbeatWindowSeconds } = api.chain.deployment.parameters;
+    const close = async (number: number, throughDay: number, withheld: bigint, days: number) => {
+      const document = toJson({ bond: { amount: 90n, days: 7, uptimePermille: 900, throughDay } });
+      await api.db.query(
+        "insert into app.epoch (number, root, total, data_hash, document) values ($1, null, 0, '0x', $2)",
+        [number, document],
+      );
+      await api.db.query(
+        "insert into app.node_bond (node_id, number, account, withheld, days) values (1, $1, $2, $3, $4)",
+        [number, account, withheld, days],
+      );
+    };
+    await close(101, 500, 40n, 2);
+    await close(102, 501, 90n, 3);
+    const { body } = await api.client.get(`/v1/rewards/${account}`);
+    const returnsAt = (501 + 4 + 1) * daySeconds + heartbeatWindowSeconds;
+    expect(body).to.deep.include({
+      ...{ cumulative: "0", earned: "90", withheld: "90" },
+      bonds: [{ nodeId: 1, withheld: "90", days: 3, daysNeeded: 7, returnsAt }],
+    });
+    await api.db.query("update app.node_bond set withheld = 0, served_in = 102 where number = 102");
+    expect((await api.client.get(`/v1/rewards/${account}`)).body).to.deep.include({
+      withheld: "0",
+      bonds: [],
+    });
+    await api.db.query("delete from app.epoch where number > 100");
   });
 
   it("hands out the proof of the newest active epoch, and says what is still to come", async () => {

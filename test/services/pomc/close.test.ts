@@ -1,8 +1,8 @@
 import { expect } from "chai";
 import type pg from "pg";
-import type { BondTerms } from "../../../services/pomc/bond/decide.ts";
+import { type BondTerms, type NodeBond, settleBonds } from "../../../services/pomc/bond/decide.ts";
 import { closeEpochs } from "../../../services/pomc/close.ts";
-import { windowOf } from "../../../services/pomc/decide.ts";
+import { addShares, windowOf } from "../../../services/pomc/decide.ts";
 import { epochToPost } from "../../../services/pomc/store.ts";
 import { parseDeployment } from "../../../services/shared/chain/deployment.ts";
 import { encodeHeartbeats } from "../../../services/shared/chain/heartbeatBits.ts";
@@ -197,5 +197,58 @@ describe("closing an epoch from the exported chain", () => {
     await addBlocks(market.chain, 1, blockAt(first.settledAt));
     expect(await market.close()).to.equal(1);
     expect(await epochToPost(market.pool)).to.equal(null);
+  });
+
+  it("withholds a bond until its days are served, then returns it, and anyone computes the same from the documents", async () => {
+    const half = emissionPerEpoch / 2n;
+    const terms = { amount: half, days: 1, uptimePermille: 900 };
+    const { daySeconds, heartbeatWindowSeconds, epochSeconds } = deployment.parameters;
+    const dayOver = (Math.floor(genesis / daySeconds) + 1) * daySeconds + heartbeatWindowSeconds;
+    const last = Math.ceil((dayOver - genesis - 2 * slotSeconds) / epochSeconds);
+    await insertNode(market.chain, { node_id: 2, key: key(2), wallet: null });
+    await addBlocks(market.chain, 1, blockAt(windowOf(last - 1, deployment.parameters).settledAt));
+    await market.close(terms);
+    const read = async () =>
+      (await market.pool.query("select number, total, data_hash, document from app.epoch order by number"))
+        .rows;
+    const bonds = "select node_id, number, withheld, days, served_in from app.node_bond order by number";
+    const withheld = { node_id: 1n, number: 1n, withheld: half, days: 0, served_in: null };
+    expect((await read()).map(({ total }) => total)).to.deep.equal(Array(last - 1).fill(half));
+    expect((await market.pool.query(bonds)).rows).to.deep.equal([withheld]);
+
+    await addBlocks(
+      market.chain,
+      blockAt(windowOf(last - 1, deployment.parameters).settledAt) + 1,
+      blockAt(windowOf(last, deployment.parameters).settledAt),
+    );
+    expect(await market.close(terms)).to.equal(1);
+    const closed = await read();
+    expect(closed.at(-1)?.total).to.equal(emissionPerEpoch);
+    expect((await market.pool.query(bonds)).rows).to.deep.equal([
+      withheld,
+      { node_id: 1n, number: BigInt(last), withheld: 0n, days: 1, served_in: BigInt(last) },
+    ]);
+
+    let known = new Map<number, NodeBond>();
+    let granted = new Map<string, bigint>();
+    for (const { document } of closed) {
+      const { grants, bonds: changed } = settleBonds(known, {
+        epoch: document.number,
+        terms: { ...document.bond, amount: BigInt(document.bond.amount) },
+        shares: document.shares.map((share: { amount: string }) => ({
+          ...share,
+          amount: BigInt(share.amount),
+        })),
+        served: document.served,
+      });
+      known = new Map([...known, ...changed.map((bond) => [bond.nodeId, bond] as const)]);
+      granted = addShares(granted, grants);
+      const leaves = [...granted].map(([account, amount]) => ({ account, cumulative: String(amount) }));
+      expect(document.leaves).to.deep.equal(leaves);
+    }
+
+    await market.chain.query("delete from app.epoch");
+    await market.close(terms);
+    expect(await read()).to.deep.equal(closed);
   });
 });

@@ -1,0 +1,67 @@
+import { expect } from "chai";
+import type { FleetBlock } from "../../../services/match/fleet.ts";
+import { readChanges, readUptimes } from "../../../services/match/fleetStore.ts";
+import { encodeHeartbeats } from "../../../services/shared/chain/heartbeatBits.ts";
+import { createPool, type Database } from "../../../services/shared/db/pool.ts";
+import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
+import { createChainTables, insertRow } from "../support/chainTables.ts";
+import { asRole } from "../support/context.ts";
+
+const at = (block: number) => ({
+  ...{ block_number: block, block_hash: "0x", block_time: new Date(0), tx_hash: "0x" },
+});
+const block = (number: number): FleetBlock => ({ number: BigInt(number), hash: `0x${number}`, time: number });
+
+describe("match: the uptime it places by", () => {
+  let database: TestDatabase;
+  let chain: Database;
+  let db: Database;
+
+  before(async () => {
+    database = await createTestDatabase();
+    chain = createPool({ url: database.url, name: "test" });
+    await createChainTables(chain);
+    db = createPool({ url: asRole(database.url, "ngpu_match"), name: "match" });
+    // Slots 1 to 10, committed in blocks 1 to 10: node 2 is absent from 9 and 10, and registers before 7.
+    for (let slot = 1; slot <= 10; slot++) {
+      const bits = encodeHeartbeats(slot < 7 ? 1 : 2, new Set(slot < 9 ? [1, 2] : [1]));
+      await insertRow(chain, "chain.heartbeat_slot_history", {
+        ...{ slot, encoding: bits.encoding, node_count: bits.nodeCount, bits: bits.bits, valid_from: slot },
+      });
+    }
+    await insertRow(chain, "chain.event_heartbeat_disputed", {
+      ...at(11),
+      log_index: 0,
+      slot: 9,
+      node_id: 2,
+    });
+    await insertRow(chain, "chain.event_heartbeat_disputed", {
+      ...at(11),
+      log_index: 1,
+      slot: 10,
+      node_id: 2,
+    });
+    const challenge = { log_index: 0, node_id: 2, first_slot: 10, last_slot: 10 };
+    await insertRow(chain, "chain.event_presence_challenged", { ...at(12), ...challenge });
+  });
+  after(async () => {
+    await Promise.all([chain.end(), db.end()]);
+    await database.drop();
+  });
+
+  const uptimes = async (number: number) => Object.fromEntries(await readUptimes(db, block(number)));
+
+  it("takes a dispute for present and a challenge for absent, from the block that says so", async () => {
+    expect(await uptimes(10)).to.deep.equal({ 1: 1_000, 2: 500 });
+    expect(await uptimes(11)).to.deep.equal({ 1: 1_000, 2: 1_000 });
+    expect(await uptimes(12)).to.deep.equal({ 1: 1_000, 2: 750 });
+    expect(await uptimes(0)).to.deep.equal({});
+  });
+
+  it("is read anew when a slot was committed or corrected", async () => {
+    const changed = async (from: number) => (await readChanges(db, block(from), block(20))).slots;
+    expect([await changed(9), await changed(10), await changed(11), await changed(12)]).to.deep.equal([
+      ...[true, true, true, false],
+    ]);
+  });
+});
