@@ -141,13 +141,16 @@ export async function saveEpoch(
         [number, leaf.account, leaf.cumulative, JSON.stringify(leaf.proof)],
       );
     }
-    for (const { nodeId, account, withheld, days, servedIn } of epoch.document.bonds) {
-      await connection.query(
-        `insert into app.node_bond (node_id, number, account, withheld, days, served_in)
-         values ($1, $2, $3, $4, $5, $6)`,
-        [nodeId, number, account, withheld, days, servedIn],
-      );
-    }
+    const { bonds } = epoch.document;
+    await connection.query(
+      `insert into app.node_bond (number, node_id, account, withheld, days, served_in)
+       select $1, * from unnest($2::bigint[], $3::text[], $4::numeric[], $5::integer[], $6::bigint[])`,
+      [
+        ...[number, bonds.map((bond) => bond.nodeId), bonds.map((bond) => bond.account)],
+        ...[bonds.map((bond) => bond.withheld), bonds.map((bond) => bond.days)],
+        bonds.map((bond) => bond.servedIn),
+      ],
+    );
   });
 }
 
