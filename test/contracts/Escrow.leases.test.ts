@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { type Hex, parseSignature } from "viem";
-import { domainOf } from "../../services/shared/chain/typedData.ts";
+import { domainOf, permitTypes } from "../../services/shared/chain/typedData.ts";
 import { later, type MarketFixture } from "./support/market.ts";
 import { expectRefused, expectRevert, zeroHash } from "./support/refusals.ts";
 import { authorize, loadPartner, partner } from "./support/workspaces.ts";
@@ -122,15 +122,7 @@ describe("Escrow: permits", () => {
     };
     const signature = await partner.signTypedData({
       domain: { ...domainOf(market.deployment, "Token"), name: "ngpu" },
-      types: {
-        Permit: [
-          { name: "owner", type: "address" },
-          { name: "spender", type: "address" },
-          { name: "value", type: "uint256" },
-          { name: "nonce", type: "uint256" },
-          { name: "deadline", type: "uint256" },
-        ],
-      },
+      types: permitTypes,
       primaryType: "Permit",
       message,
     });

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { type Hex, keccak256, parseEther, parseEventLogs, parseSignature } from "viem";
 import { escrowAbi } from "../../services/shared/chain/generated/abi.ts";
+import { permitTypes } from "../../services/shared/chain/typedData.ts";
 import { loadMarket, type MarketFixture } from "./support/market.ts";
 import { expectRefused, expectRevert, zeroHash } from "./support/refusals.ts";
 import {
@@ -23,15 +24,7 @@ async function permit(market: MarketFixture, value: bigint, deadline: bigint) {
   const { token, escrow, deployment } = market;
   const signature = await partner.signTypedData({
     domain: { name: "ngpu", version: "1", chainId: deployment.chainId, verifyingContract: token.address },
-    types: {
-      Permit: [
-        { name: "owner", type: "address" },
-        { name: "spender", type: "address" },
-        { name: "value", type: "uint256" },
-        { name: "nonce", type: "uint256" },
-        { name: "deadline", type: "uint256" },
-      ],
-    },
+    types: permitTypes,
     primaryType: "Permit",
     message: { owner: partner.address, spender: escrow.address, value, nonce: 0n, deadline },
   });

@@ -48,9 +48,9 @@ async function refused(
 describe("Signed messages", () => {
   it("are all in the table", () => {
     const types = Object.keys(typedData).filter((name) => name.endsWith("Types"));
-    // Sessions never come to the chain; receipts and permits have their types elsewhere.
+    // Sessions never come to the chain; receipts have their types elsewhere.
     const onChain = types.filter((name) => name !== "sessionTypes");
-    expect(Object.keys(messages)).to.have.members([...onChain, "heartbeatReceiptTypes", "permitTypes"]);
+    expect(Object.keys(messages)).to.have.members([...onChain, "heartbeatReceiptTypes"]);
   });
 
   for (const [name, make] of Object.entries(messages)) {

@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { domainSeparator, type Hex, maxUint256, parseEventLogs, parseSignature } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
 import { tokenAbi } from "../../services/shared/chain/generated/abi.ts";
+import { permitTypes } from "../../services/shared/chain/typedData.ts";
 import { keyOf, type MarketFixture } from "./support/market.ts";
 import { expectRevert, zeroAddress } from "./support/refusals.ts";
 import { twinOf } from "./support/twins.ts";
@@ -9,16 +10,6 @@ import { twinOf } from "./support/twins.ts";
 /** A holder with an account on the chain and tokens, two others, and how to sign. */
 type Setting = MarketFixture & { holder: Hex; spender: Hex; other: Hex; held: bigint };
 type Load = () => Promise<Setting>;
-
-const permitTypes = {
-  Permit: [
-    { name: "owner", type: "address" },
-    { name: "spender", type: "address" },
-    { name: "value", type: "uint256" },
-    { name: "nonce", type: "uint256" },
-    { name: "deadline", type: "uint256" },
-  ],
-} as const;
 
 /** What ERC-20 asks of a token: transfers, allowances and their events. */
 export function behavesLikeErc20(load: Load): void {

@@ -3,7 +3,7 @@ import { createWalletClient, parseEther, parseSignature } from "viem";
 import { createSiweMessage } from "viem/siwe";
 import { chainOf, chainTransport, createChainClient } from "../../../services/shared/chain/client.ts";
 import { tokenAbi } from "../../../services/shared/chain/generated/abi.ts";
-import { authorizationTypes, domainOf } from "../../../services/shared/chain/typedData.ts";
+import { authorizationTypes, domainOf, permitTypes } from "../../../services/shared/chain/typedData.ts";
 import type { Market } from "../market.ts";
 import type { Progress } from "../reporter.ts";
 import { unlessAborted } from "../wait.ts";
@@ -82,15 +82,7 @@ async function depositByPermit(market: Market, api: Api): Promise<void> {
   const deadline = BigInt(Math.floor(Date.now() / 1000) + 3_600);
   const signature = await account.signTypedData({
     domain: { name: "ngpu", version: "1", chainId, verifyingContract: contracts.Token },
-    types: {
-      Permit: [
-        { name: "owner", type: "address" },
-        { name: "spender", type: "address" },
-        { name: "value", type: "uint256" },
-        { name: "nonce", type: "uint256" },
-        { name: "deadline", type: "uint256" },
-      ],
-    },
+    types: permitTypes,
     primaryType: "Permit",
     message: { owner: account.address, spender: contracts.Escrow, value: deposit, nonce, deadline },
   });

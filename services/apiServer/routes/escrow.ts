@@ -7,7 +7,7 @@ import {
   type TypedDataParameter,
 } from "viem";
 import { tokenAbi } from "../../shared/chain/generated/abi.ts";
-import { authorizationTypes, domainOf } from "../../shared/chain/typedData.ts";
+import { authorizationTypes, domainOf, permitTypes } from "../../shared/chain/typedData.ts";
 import { InputError } from "../../shared/errors.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
@@ -24,16 +24,6 @@ import { currentTime } from "../store/escrow.ts";
 
 const day = 86_400;
 const units = 10n ** 18n;
-
-const permitTypes = {
-  Permit: [
-    { name: "owner", type: "address" },
-    { name: "spender", type: "address" },
-    { name: "value", type: "uint256" },
-    { name: "nonce", type: "uint256" },
-    { name: "deadline", type: "uint256" },
-  ],
-} as const;
 
 export function escrowRoutes(deps: ApiDeps): Endpoint[] {
   return [authorizationTypedData(deps), authorize(deps), permitTypedData(deps), deposit(deps)];

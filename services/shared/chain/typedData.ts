@@ -130,6 +130,17 @@ export const authorizationTypes = {
   ],
 } as const;
 
+/** ERC-2612: lets a spender take tokens of the owner. */
+export const permitTypes = {
+  Permit: [
+    { name: "owner", type: "address" },
+    { name: "spender", type: "address" },
+    { name: "value", type: "uint256" },
+    { name: "nonce", type: "uint256" },
+    { name: "deadline", type: "uint256" },
+  ],
+} as const;
+
 /** Signed by a node or measurer key to open a session with match or a tunnel to the gateway; never sent to the chain. */
 export const sessionTypes = {
   Session: [

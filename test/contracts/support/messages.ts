@@ -189,7 +189,7 @@ export const messages: Record<string, (market: Market) => Promise<Signed> | Sign
     return {
       signer: partner,
       domain: { ...typed.domainOf(market.deployment, "Token"), name: "ngpu" },
-      types: permitTypes,
+      types: typed.permitTypes,
       primaryType: "Permit",
       message,
       second: { signer: partner, message: { ...message, nonce: 1n } },
@@ -206,16 +206,6 @@ export const messages: Record<string, (market: Market) => Promise<Signed> | Sign
     };
   },
 };
-
-const permitTypes = {
-  Permit: [
-    { name: "owner", type: "address" },
-    { name: "spender", type: "address" },
-    { name: "value", type: "uint256" },
-    { name: "nonce", type: "uint256" },
-    { name: "deadline", type: "uint256" },
-  ],
-} as const;
 
 type NodeBatch = "registerBatch" | "updateSpecBatch" | "setStatusBatch" | "setWalletBatch";
 
