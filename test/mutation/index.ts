@@ -68,12 +68,14 @@ async function prepare(): Promise<{ mutants: Mutant[]; record: Record }> {
   return { mutants, record };
 }
 
-async function work(args: string[], take: (line: string) => void): Promise<void> {
+async function work(args: string[], take: (line: string) => void, input = ""): Promise<void> {
   const worker = spawn(process.execPath, [join(import.meta.dirname, "worker.ts"), ...args], {
     cwd: rootDir,
     env,
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["pipe", "pipe", "inherit"],
   });
+  // Who ends before it has read everything is judged by what it printed.
+  worker.stdin.on("error", () => undefined).end(input);
   for await (const line of createInterface({ input: worker.stdout })) {
     if (line.startsWith("{")) take(line);
   }
@@ -118,11 +120,13 @@ async function runBatch(
   let open = batch;
   while (open.length > 0) {
     const done = new Set<number>();
-    await work(["run", JSON.stringify(open)], (line) => {
+    const take = (line: string) => {
       const result = JSON.parse(line) as Result;
       done.add(result.id);
       note(result);
-    });
+    };
+    // Too long for an argument: each fault comes with the titles of its tests.
+    await work(["run"], take, JSON.stringify(open));
     const [first] = open;
     // A process that ended under a fault found it.
     if (done.size === 0 && first !== undefined) {

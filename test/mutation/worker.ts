@@ -1,6 +1,8 @@
-// Runs the contracts' tests under one fault after another. Faults come as numbers in the arguments; each result is a line.
+// Runs the contracts' tests under one fault after another. Faults and the titles of their tests come on the input; each result is a
+// line.
 import { writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import Mocha from "mocha";
 import { passed, setSwitch } from "./switch.ts";
 import { applySwitch, prepare, type TestCase, testFiles } from "./tests.ts";
@@ -44,7 +46,7 @@ if (mode === "record") {
   const { passes, failed } = await runTests(mocha, undefined, false);
   writeFileSync(args[0] ?? "", JSON.stringify({ deployment, tests: passes, failed }));
 } else {
-  const jobs = JSON.parse(args[0] ?? "[]") as { id: number; titles: string[] }[];
+  const jobs = JSON.parse(await text(process.stdin)) as { id: number; titles: string[] }[];
   for (const { id, titles } of jobs) {
     setSwitch(id);
     await applySwitch();
