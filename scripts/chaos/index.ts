@@ -1,7 +1,8 @@
 import { randomInt } from "node:crypto";
 import { join } from "node:path";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { start } from "../../services/shared/lifecycle.ts";
+import { wholeNumber } from "../wholeNumber.ts";
 import { createBar } from "./bar.ts";
 import type { Subject } from "./subject.ts";
 
@@ -27,8 +28,8 @@ for (const [name, { module, kills, description }] of Object.entries(subjects)) {
   program
     .command(name)
     .description(description)
-    .option("--kills <count>", "kills", wholeNumber, kills)
-    .option("--seed <number>", "what decides all that is drawn (default: a new one)", wholeNumber)
+    .option("--kills <count>", "kills", wholeNumber(0), kills)
+    .option("--seed <number>", "what decides all that is drawn (default: a new one)", wholeNumber(0))
     .option("--json", "the result as JSON")
     .action((options: Options) =>
       tryOut(name, module, { ...options, seed: options.seed ?? randomInt(2 ** 31) }),
@@ -57,10 +58,4 @@ async function tryOut(name: string, module: string, { kills, seed, json }: Optio
   } finally {
     bar.clear();
   }
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw new InvalidArgumentError("It must be a whole number.");
 }

@@ -1,8 +1,8 @@
 // Looks at the parts that the user configured before anything leans on them, so that a wrong address is one message
 // within seconds and not a service that cannot start.
-import { Redis } from "ioredis";
 import pg from "pg";
 import { FatalError, messageOf } from "../../services/shared/errors.ts";
+import { pingRedis } from "../../services/shared/queue.ts";
 
 const deadlineMs = 10_000;
 
@@ -86,23 +86,14 @@ export async function checkPostgres(url: string): Promise<void> {
 
 /** @throws FatalError `redis_unreachable`. */
 export async function checkRedis(url: string): Promise<void> {
-  const options = { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 };
-  const redis = new Redis(url, { ...options, connectTimeout: deadlineMs, commandTimeout: deadlineMs });
-  let fault: unknown;
-  redis.on("error", (error) => {
-    fault = error;
-  });
   try {
-    await redis.connect();
-    await redis.ping();
+    await pingRedis(url, deadlineMs);
   } catch (error) {
-    throw new FatalError(`Redis at ${new URL(url).host} does not answer: ${rootMessage(fault ?? error)}.`, {
+    throw new FatalError(`Redis at ${new URL(url).host} does not answer: ${rootMessage(error)}.`, {
       code: "redis_unreachable",
       hint: "Check REDIS_URL and that the server is up, or unset it for a Redis of this market's own.",
       cause: error,
     });
-  } finally {
-    redis.disconnect();
   }
 }
 

@@ -21,14 +21,13 @@ export function connectRedis(url: string): Redis {
 }
 
 /**
- * Checks at start that Redis answers; later it may go away and come back.
+ * Asks Redis once whether it is there.
  *
- * @throws FatalError `redis_unreachable`
+ * @throws Error with what went wrong at the connection, which says more than what connecting throws.
  */
-export async function requireRedis(url: string): Promise<void> {
+export async function pingRedis(url: string, timeoutMs: number): Promise<void> {
   const once = { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 };
-  const redis = new Redis(url, { ...once, connectTimeout: 5_000, commandTimeout: 5_000 });
-  // The last of these says more than what connect() throws.
+  const redis = new Redis(url, { ...once, connectTimeout: timeoutMs, commandTimeout: timeoutMs });
   let fault: unknown;
   redis.on("error", (error) => {
     fault = error;
@@ -37,13 +36,26 @@ export async function requireRedis(url: string): Promise<void> {
     await redis.connect();
     await redis.ping();
   } catch (error) {
-    throw new FatalError(`Redis does not answer: ${messageOf(fault ?? error)}.`, {
+    throw fault ?? error;
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/**
+ * Checks at start that Redis answers; later it may go away and come back.
+ *
+ * @throws FatalError `redis_unreachable`
+ */
+export async function requireRedis(url: string): Promise<void> {
+  try {
+    await pingRedis(url, 5_000);
+  } catch (error) {
+    throw new FatalError(`Redis does not answer: ${messageOf(error)}.`, {
       code: "redis_unreachable",
       hint: "Check REDIS_URL and that the server is up.",
       cause: error,
     });
-  } finally {
-    redis.disconnect();
   }
 }
 

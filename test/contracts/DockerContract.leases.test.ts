@@ -1,11 +1,12 @@
 import { expect } from "chai";
-import { numberToHex, parseEventLogs } from "viem";
+import { parseEventLogs } from "viem";
 import { dockerContractAbi, escrowAbi } from "../../services/shared/chain/generated/abi.ts";
 import { packReport } from "../../services/shared/chain/packedReports.ts";
 import { noteGas, printGas } from "./support/gas.ts";
 import { keyOf, later } from "./support/market.ts";
 import { addNodes, nodeSpec } from "./support/nodes.ts";
 import { expectRefused, expectRevert, refusalsOf, zeroHash } from "./support/refusals.ts";
+import { othersThan } from "./support/twins.ts";
 import {
   assign,
   loadPartner,
@@ -91,18 +92,7 @@ describe("DockerContract: reports and releases", () => {
     const { ref, fence } = await place(market);
     const message = { ...ref, fence, state: state.ready, detail: zeroHash, sequence: 1, deadline: later };
     const good = packReport(message, await signReport(market, market.nodes.first.key, message));
-    const zero = zeroHash;
-    // Half the order of secp256k1 and one: the least s that is refused, whatever it signs.
-    const high = "0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a1" as const;
-    const flipped = numberToHex(BigInt(good.vs) ^ (1n << 255n), { size: 32 });
-    const forms = [
-      { r: zero, vs: zero },
-      { vs: high },
-      { vs: flipped },
-      { r: good.vs, vs: good.r },
-      { r: `0x${"ff".repeat(32)}` as const },
-    ];
-    for (const form of forms) {
+    for (const form of othersThan(good)) {
       const receipt = await market.mined(market.docker.write.reportBatch([[{ ...good, ...form }]]));
       expectRefused(receipt, "SignatureInvalid", { signer: market.nodes.first.key.address });
     }

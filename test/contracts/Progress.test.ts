@@ -5,7 +5,8 @@ import { domainOf, progressReportTypes } from "../../services/shared/chain/typed
 import { noteGas, printGas } from "./support/gas.ts";
 import { keyOf, later } from "./support/market.ts";
 import { addNodes } from "./support/nodes.ts";
-import { expectRefused, refusalsOf, zeroHash } from "./support/refusals.ts";
+import { expectRefused, refusalsOf } from "./support/refusals.ts";
+import { othersThan } from "./support/twins.ts";
 import { assign, loadPartner, type PartnerFixture, place, publish } from "./support/workspaces.ts";
 
 const milestone = { accepted: 1, downloading: 2, downloaded: 3, verified: 4 } as const;
@@ -85,18 +86,7 @@ describe("Progress", () => {
     const { ref, fence } = await place(market);
     const message = { ...ref, fence, milestone: milestone.accepted, deadline: later };
     const good = packProgress(message, await sign(market, message));
-    const zero = zeroHash;
-    // Half the order of secp256k1 and one: the least s that is refused, whatever it signs.
-    const high = "0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a1" as const;
-    const flipped = numberToHex(BigInt(good.vs) ^ (1n << 255n), { size: 32 });
-    const forms = [
-      { r: zero, vs: zero },
-      { vs: high },
-      { vs: flipped },
-      { r: good.vs, vs: good.r },
-      { r: `0x${"ff".repeat(32)}` as const },
-    ];
-    for (const form of forms) {
+    for (const form of othersThan(good)) {
       const receipt = await market.mined(market.progress.write.reportBatch([[{ ...good, ...form }]]));
       expectRefused(receipt, "SignatureInvalid", { signer: market.nodes.first.key.address });
     }

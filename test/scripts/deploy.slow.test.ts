@@ -8,9 +8,9 @@ import { startChain } from "../../scripts/embedded/chain.ts";
 import { runToEnd } from "../../scripts/embedded/command.ts";
 import { readDeployment } from "../../services/shared/chain/deployment.ts";
 import { managerAbi } from "../../services/shared/chain/generated/abi.ts";
-import { rpc } from "../support/anvil.ts";
 import { fund } from "../support/chain.ts";
 import { rootDir, stopAtEnd, testStateDir } from "../support/parts.ts";
+import { rpc } from "../support/rpc.ts";
 
 const account = () => privateKeyToAccount(generatePrivateKey()).address;
 

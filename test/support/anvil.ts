@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { choosePort } from "../../scripts/embedded/ports.ts";
 import { startProcess } from "../../scripts/embedded/process.ts";
+import { rpc } from "./rpc.ts";
 
 export type Anvil = {
   url: string;
@@ -26,16 +27,4 @@ export async function startAnvil(options: { stateDir: string; args?: string[] })
     ready: async () => (await ask("eth_chainId")) !== undefined,
   });
   return { url, rpc: ask, stop: child.stop };
-}
-
-/** One question to a JSON-RPC endpoint. @throws Error with what it answered instead */
-export async function rpc(url: string, method: string, params: unknown[]): Promise<unknown> {
-  const response = await fetch(url, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
-  });
-  const answer = (await response.json()) as { result?: unknown; error?: { message: string } };
-  if (answer.error !== undefined) throw new Error(`${method}: ${answer.error.message}`);
-  return answer.result;
 }

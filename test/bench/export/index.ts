@@ -1,8 +1,9 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import pg from "pg";
 import { startPostgres } from "../../../scripts/embedded/postgres.ts";
+import { wholeNumber } from "../../../scripts/wholeNumber.ts";
 import { type Backfill, measureBackfill } from "./backfill.ts";
 import { type Contender, contenders } from "./contenders.ts";
 import { type Lag, measureLag } from "./lag.ts";
@@ -27,11 +28,16 @@ const eventsPerSecond = 500;
 export async function run(args: string[]): Promise<void> {
   const command = new Command("bench export")
     .option("--events <counts>", "how many events, comma-separated (100000,1000000)", wholeNumbers)
-    .option("--runs <count>", "runs of each, interleaved; their median counts (5)", wholeNumber)
+    .option("--runs <count>", "runs of each, interleaved; their median counts (5)", wholeNumber(1))
     .option("--quick", `${quick.events} events once, to see that it works: its figures mean nothing`)
     .option("--no-peers", "ngpu and the limit alone")
     .option("--no-lag", "without the time from mined to visible")
-    .option("--lag-interval <ms>", `between blocks there, for ${eventsPerSecond} events/s`, wholeNumber, 100)
+    .option(
+      "--lag-interval <ms>",
+      `between blocks there, for ${eventsPerSecond} events/s`,
+      wholeNumber(1),
+      100,
+    )
     .option("--json", "the result as JSON")
     .parse(args, { from: "user" });
   const options = command.opts<Options>();
@@ -88,11 +94,5 @@ async function versionOf(cluster: string): Promise<string> {
 }
 
 function wholeNumbers(text: string): number[] {
-  return text.split(",").map(wholeNumber);
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError("It must be a whole number above 0.");
+  return text.split(",").map(wholeNumber(1));
 }

@@ -1,7 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { copyRows } from "../../../services/autoExport/copy.ts";
 import { createPool } from "../../../services/shared/db/pool.ts";
-import { rpc } from "../../support/anvil.ts";
+import { rpc } from "../../support/rpc.ts";
 import { readTask, reportRun } from "./run.ts";
 
 // What no indexer on this machine can pass: logs asked for ahead, and copied as they come into one table without an

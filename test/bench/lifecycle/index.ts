@@ -1,4 +1,5 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
+import { wholeNumber } from "../../../scripts/wholeNumber.ts";
 import { openChainWatch } from "./chainWatch.ts";
 import { startMarket } from "./market.ts";
 import { joinSpares } from "./spares.ts";
@@ -12,19 +13,18 @@ import { measureAbsent, measureFailover, measurePresent, type Sample } from "./t
 type Options = { json?: true; runs: number; absent: number; failovers: number };
 type Row = { runs: number; blocks: number; mostBlocks: number; seconds: number };
 
-const whole = (text: string) => {
-  const number = Number(text);
-  if (!Number.isInteger(number) || number < 0) throw new InvalidArgumentError("It is a whole number.");
-  return number;
-};
-
 /** Runs the benchmark and prints what came out. */
 export async function run(args: string[]): Promise<void> {
   const options = new Command("npm run bench -- lifecycle")
     .option("--json", "one line of JSON")
-    .option("--runs <count>", "publications with the image present, each stopped in the end", whole, 50)
-    .option("--absent <count>", "publications with the image absent", whole, 10)
-    .option("--failovers <count>", "nodes killed while they run a replica", whole, 5)
+    .option(
+      "--runs <count>",
+      "publications with the image present, each stopped in the end",
+      wholeNumber(0),
+      50,
+    )
+    .option("--absent <count>", "publications with the image absent", wholeNumber(0), 10)
+    .option("--failovers <count>", "nodes killed while they run a replica", wholeNumber(0), 5)
     .parse(args, { from: "user" })
     .opts<Options>();
   const market = await startMarket();

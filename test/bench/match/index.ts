@@ -1,4 +1,5 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
+import { wholeNumber } from "../../../scripts/wholeNumber.ts";
 import { stopParts } from "../../support/parts.ts";
 import { createTestDatabase } from "../../support/postgres.ts";
 import { measureDurable } from "./durable.ts";
@@ -31,22 +32,15 @@ type Report = {
   quartileShares: number[];
 };
 
-const whole = (text: string) => {
-  const number = Number(text);
-  if (!Number.isInteger(number) || number < 1)
-    throw new InvalidArgumentError("It is a whole number from 1 on.");
-  return number;
-};
-
 type Options = { json?: true; nodes: string; seed: number; seconds: number; durable: number };
 
 function readOptions(args: string[]): Options {
   return new Command("npm run bench -- match")
     .option("--json", "one line of JSON for each size of fleet")
     .option("--nodes <list>", "sizes of fleets", "1000,10000,100000")
-    .option("--seed <number>", "of fleet, requests and changes", whole, 20_261)
-    .option("--seconds <number>", "at full depletion, and of Postgres", whole, 4)
-    .option("--durable <number>", "placements committed on the chain", whole, 2_000)
+    .option("--seed <number>", "of fleet, requests and changes", wholeNumber(1), 20_261)
+    .option("--seconds <number>", "at full depletion, and of Postgres", wholeNumber(1), 4)
+    .option("--durable <number>", "placements committed on the chain", wholeNumber(1), 2_000)
     .parse(args, { from: "user" })
     .opts<Options>();
 }
@@ -104,7 +98,7 @@ export async function run(args: string[]): Promise<void> {
   try {
     const durable = await measureDurable(placements);
     const database = await createTestDatabase();
-    for (const nodes of sizes.split(",").map(whole)) {
+    for (const nodes of sizes.split(",").map(wholeNumber(1))) {
       const market = runMarket({
         nodes,
         seed,

@@ -2,7 +2,8 @@ import { fork } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
+import { wholeNumber } from "../../../scripts/wholeNumber.ts";
 import { FatalError } from "../../../services/shared/errors.ts";
 import { toJson } from "../../../services/shared/json.ts";
 import { setupMatch, type TestMatch } from "../../services/match/setup.ts";
@@ -39,9 +40,9 @@ type Report = {
 export async function run(args: string[]): Promise<void> {
   const options = new Command("npm run bench -- sessions")
     .option("--json", "the result as JSON")
-    .option("--sessions <count>", "nodes with a session", whole, 15_000)
-    .option("--seconds <number>", "for which they are held and beat", whole, 90)
-    .option("--seed <number>", "of the nodes' keys", whole, 20_261)
+    .option("--sessions <count>", "nodes with a session", wholeNumber(1), 15_000)
+    .option("--seconds <number>", "for which they are held and beat", wholeNumber(1), 90)
+    .option("--seed <number>", "of the nodes' keys", wholeNumber(1), 20_261)
     .parse(args, { from: "user" })
     .opts<Options>();
   process.env.TEST_LOG_LEVEL ??= "warn";
@@ -139,10 +140,4 @@ function table(report: Report): string {
     ["receipts checked", report.receiptsChecked],
   ];
   return `${rows.map(([name = "", value]) => `${name.padEnd(18)}${value}`).join("\n")}\n`;
-}
-
-function whole(text: string): number {
-  const number = Number(text);
-  if (Number.isInteger(number) && number >= 1) return number;
-  throw new InvalidArgumentError("It is a whole number from 1 on.");
 }

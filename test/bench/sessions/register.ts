@@ -1,5 +1,5 @@
-import type { Hex } from "viem";
-import { type RelayMessage, signRelay } from "../../../services/shared/chain/relay.ts";
+import { signRelay } from "../../../services/shared/chain/relay.ts";
+import { registration } from "../../services/match/client.ts";
 import type { TestMatch } from "../../services/match/setup.ts";
 import { eventually } from "../../services/support/context.ts";
 import { nodeKey } from "./keys.ts";
@@ -29,7 +29,8 @@ export async function registerNodes(
       const signed = await Promise.all(
         places.map(async (place) => {
           const account = nodeKey(seed, place);
-          const message = registrationOf(account.address);
+          const deadline = BigInt(Math.floor(Date.now() / 1_000)) + 3_600n;
+          const message = registration({ account }, { deadline });
           return { message, signature: await signRelay(account, deployment, "register", message) };
         }),
       );
@@ -52,22 +53,4 @@ export async function registerNodes(
     },
     300_000,
   );
-}
-
-function registrationOf(key: Hex): RelayMessage<"register"> {
-  return {
-    key,
-    wallet: "0x0000000000000000000000000000000000000000",
-    spec: {
-      gpuModel: "0x0000000000000000",
-      vramMib: 0,
-      computeCapability: 0,
-      region: "0x4445",
-      total: { gpus: 0, cpuMilli: 8_000, memoryMib: 16_384, diskGib: 100, ports: 16 },
-    },
-    pricePerSecond: 10n,
-    gpuName: "",
-    gpuUuids: [],
-    deadline: BigInt(Math.floor(Date.now() / 1_000)) + 3_600n,
-  };
 }

@@ -124,7 +124,7 @@ let uuids = 0n;
 
 /** A registration for the peer's own key; each GPU gets a uuid nobody has. */
 export function registration(
-  peer: Peer,
+  peer: Pick<Peer, "account">,
   given: Partial<RelayMessage<"register">> = {},
 ): RelayMessage<"register"> {
   const gpus = given.spec?.total.gpus ?? 0;

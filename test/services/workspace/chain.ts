@@ -28,6 +28,7 @@ import {
 } from "../../../services/shared/chain/deployment.ts";
 import { toJson } from "../../../services/shared/json.ts";
 import { rootDir, stopAtEnd, testStateDir } from "../../support/parts.ts";
+import { rpc } from "../../support/rpc.ts";
 
 /** Accounts that have ETH on the embedded chain. */
 const people = ["deployer", "treasury", "workspace", "dispense", "owner", "relayer", "match"] as const;
@@ -148,15 +149,4 @@ async function deploy(url: string, journalFolder: string) {
   });
   await connection.close();
   return deployed;
-}
-
-async function rpc(url: string, method: string, params: unknown[]): Promise<unknown> {
-  const response = await fetch(url, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
-  });
-  const answer = (await response.json()) as { result?: unknown; error?: { message: string } };
-  if (answer.error !== undefined) throw new Error(`${method}: ${answer.error.message}`);
-  return answer.result;
 }
