@@ -52,13 +52,17 @@ async function main(): Promise<number> {
 async function runStages(chosen: readonly Stage[], context: StageContext): Promise<number> {
   let passed = 0;
   let failed = 0;
+  const faults: string[] = [];
   for (const stage of chosen) {
     if (context.signal.aborted) break;
     const outcome = await runStage(stage, context);
     passed += outcome.passed;
     failed += outcome.failed;
+    if (outcome.failed > 0) faults.push(`✘ ${stage.name}: ${outcome.note ?? "see above"}`);
   }
   if (context.signal.aborted) say(messageOf(context.signal.reason));
+  // Once more at the end, where nobody has to look for them.
+  for (const fault of faults) say(fault);
   say(`${passed} passed, ${failed} failed`);
   return failed > 0 || passed === 0 || context.signal.aborted ? 1 : 0;
 }

@@ -69,6 +69,8 @@ function add(
   } else if (report !== undefined && report.failed > 0) {
     total.faults.push(`${name}: ${report.failed} failed`);
   }
+  for (const { title, message } of report?.failures ?? [])
+    total.faults.push(`  ${title}`, ...message.split("\n").map((line) => `    ${line}`));
 }
 
 function testFiles({ files, not = [] }: TestRun, { rootDir, quick }: StageContext): string[] {

@@ -10,6 +10,7 @@ import { startLoop } from "../shared/loop.ts";
 import { slotAt } from "./acknowledge.ts";
 import type { MatchMetrics } from "./metrics.ts";
 import type { Presence } from "./presence.ts";
+import { createReadings } from "./readings.ts";
 
 /** Slots that ended so long ago are not posted any more. */
 const lookBack = 5n;
@@ -41,15 +42,24 @@ export function startHeartbeats(options: HeartbeatOptions): void {
   });
   const lead = async (leading: AbortSignal) => {
     const done = new Set<bigint>();
+    // Between the first reading and the last every instance has repeated its own bits.
+    const readings = createReadings(presence, 2 * interval);
     const loop = startLoop({ name: "heartbeats", logger, signal: leading, interval }, async () => {
-      // A quarter of a slot for late bits and for every instance to repeat its own.
-      const over = slotAt(Date.now() - Math.min(3_000, slotMs / 4), deployment) - 1n;
-      const posted = await postedSlots(pool, over - lookBack);
-      for (let slot = over - lookBack; slot <= over; slot += 1n) {
+      const now = Date.now();
+      const ended = slotAt(now, deployment) - 1n;
+      // A quarter of a slot for late bits.
+      const over = slotAt(now - Math.min(3_000, slotMs / 4), deployment) - 1n;
+      const posted = await postedSlots(pool, ended - lookBack);
+      const open = new Set<bigint>();
+      for (let slot = ended - lookBack; slot <= ended; slot += 1n) {
         if (done.has(slot) || posted.has(slot)) continue;
-        const bits = await bitsOf(options, slot, startedAt);
+        open.add(slot);
+        const present = await readings.take(slot, now);
+        if (slot > over || present === undefined) continue;
+        const bits = await bitsOf(options, slot, present, startedAt);
         if (bits === undefined || (await post(options, slot, bits))) done.add(slot);
       }
+      readings.keep(open);
     });
     await loop.done;
   };
@@ -66,11 +76,11 @@ async function postedSlots(pool: Database, from: bigint): Promise<Set<bigint>> {
 
 /** What to post for a slot; undefined when there is nothing that could be said of it. */
 async function bitsOf(
-  { presence, pool, deployment }: HeartbeatOptions,
+  { pool, deployment }: HeartbeatOptions,
   slot: bigint,
+  present: ReadonlySet<number>,
   startedAt: number,
 ): Promise<ReturnType<typeof encodeHeartbeats> | undefined> {
-  const present = await presence.read(slot);
   const begin = slot * BigInt(deployment.parameters.slotSeconds);
   // Silence counts against nodes only where we were there to hear them.
   if (present.size === 0 && BigInt(startedAt) > begin * 1_000n) return undefined;

@@ -1,0 +1,72 @@
+import { expect } from "chai";
+import { Redis } from "ioredis";
+import { createPresence, type Presence } from "../../../services/match/presence.ts";
+import { createReadings } from "../../../services/match/readings.ts";
+import type { Deployment } from "../../../services/shared/chain/deployment.ts";
+import { createTestRedis } from "../../support/redis.ts";
+
+// What of a deployment tells its bits from another's.
+const deployment = {
+  chainId: 31_337,
+  contracts: { ComputeNode: `0x${"c0".repeat(20)}` },
+  parameters: { slotSeconds: 4 },
+} as unknown as Deployment;
+const slot = 7n;
+
+describe("match: who was there in a slot", () => {
+  let redis: Redis;
+  let one: Presence;
+  let other: Presence;
+
+  before(async () => {
+    redis = new Redis(await createTestRedis());
+  });
+
+  beforeEach(async () => {
+    await redis.flushdb();
+    one = createPresence({ redis, deployment });
+    other = createPresence({ redis, deployment });
+    await Promise.all([one.mark(slot, 1), one.mark(slot, 900), other.mark(slot, 12)]);
+  });
+
+  after(() => redis.disconnect());
+
+  it("is what any instance saw", async () => {
+    expect([...(await one.read(slot))].sort()).to.deep.equal([1, 12, 900]);
+    expect([...(await one.read(slot + 1n))]).to.deep.equal([]);
+  });
+
+  it("comes back from every instance's memory when Redis forgets it", async () => {
+    await redis.flushdb();
+    await one.repeat(slot);
+    expect([...(await other.read(slot))].sort()).to.deep.equal([1, 900]);
+    await other.repeat(slot);
+    expect([...(await one.read(slot))].sort()).to.deep.equal([1, 12, 900]);
+  });
+
+  it("is not said before the bits had time to come back", async () => {
+    const readings = createReadings(one, 1_000);
+    await redis.flushdb();
+    expect(await readings.take(slot, 5_000)).to.equal(undefined);
+    await one.repeat(slot);
+    expect(await readings.take(slot, 5_999)).to.equal(undefined);
+    await other.repeat(slot);
+    expect([...((await readings.take(slot, 6_000)) ?? [])].sort()).to.deep.equal([1, 12, 900]);
+  });
+
+  it("keeps what was read when Redis forgets it afterwards", async () => {
+    const readings = createReadings(one, 1_000);
+    await readings.take(slot, 5_000);
+    await redis.flushdb();
+    expect([...((await readings.take(slot, 6_000)) ?? [])].sort()).to.deep.equal([1, 12, 900]);
+  });
+
+  it("is read anew for a slot that was let go", async () => {
+    const readings = createReadings(one, 1_000);
+    await readings.take(slot, 5_000);
+    readings.keep(new Set([slot]));
+    expect(await readings.take(slot, 6_000)).to.not.equal(undefined);
+    readings.keep(new Set());
+    expect(await readings.take(slot, 7_000)).to.equal(undefined);
+  });
+});
