@@ -31,9 +31,10 @@ async function outcomeOf(
 
 const pass = 'it("holds", () => undefined);';
 const fail = 'it("does not hold", () => { throw new Error("as this test means it to"); });';
+const failure = "\n      does not hold\n        as this test means it to";
 
 describe("test runner", () => {
-  it("counts what passes and what fails", async () => {
+  it("counts what passes and what fails, and says what was wrong", async () => {
     const outcome = await outcomeOf({
       "a.test.ts": pass + fail,
       "b.test.ts": `${pass} it.skip("later", () => undefined);`,
@@ -41,7 +42,7 @@ describe("test runner", () => {
     expect(outcome).to.deep.equal({
       passed: 2,
       failed: 1,
-      note: "2 passed, 1 failed, 1 skipped\n    the run: 1 failed",
+      note: `2 passed, 1 failed, 1 skipped\n    the run: 1 failed${failure}`,
     });
   });
 
@@ -71,7 +72,7 @@ describe("test runner", () => {
     const once = 'if (globalThis.process.env.SEEN) throw new Error("seen"); process.env.SEEN = "1";';
     const files = { "a.test.ts": once + pass, "b.test.ts": once + pass + fail, "c.test.ts": once + pass };
     const outcome = await outcomeOf(files, { processes: "apart" });
-    const note = "3 passed, 1 failed\n    test/b.test.ts: 1 failed";
+    const note = `3 passed, 1 failed\n    test/b.test.ts: 1 failed${failure}`;
     expect(outcome).to.deep.equal({ passed: 3, failed: 1, note });
   });
 
