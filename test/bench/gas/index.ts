@@ -4,7 +4,8 @@ import { Command } from "commander";
 import { loadMarket } from "../../contracts/support/market.ts";
 import { goals } from "./goals.ts";
 import { measureActs } from "./measure.ts";
-import { measurePeers } from "./peers.ts";
+import { measurePeers } from "./peers/index.ts";
+import type { Peer } from "./peers/peer.ts";
 
 const snapshotFile = join(import.meta.dirname, "../../contracts/gas.snapshot.json");
 
@@ -22,23 +23,28 @@ export async function run(args: string[]): Promise<void> {
   }
   const peers = await measurePeers(await loadMarket());
   const rows = Object.entries(costs).map(([act, { gas, l1Fee, l1Bytes }]) => {
-    const [goal, peer] = [goals[act] ?? null, peers[act] ?? null];
+    const beside = (peers[act] ?? []).map((peer) => ({ ...peer, gasPerUnit: round(peer.gasPerUnit) }));
     return {
       act,
       gasPerUnit: round(gas),
-      goal,
+      goal: goals[act] ?? null,
       l1FeeWeiPerUnit: round(l1Fee),
       l1BytesPerUnit: round(l1Bytes),
-      peer,
+      // The cheapest of them.
+      peer: beside[0] ?? null,
+      peers: beside,
     };
   });
-  const lines = rows.map(({ act, gasPerUnit, goal, peer }) => {
+  const lines = rows.flatMap(({ act, gasPerUnit, goal, peers: beside }) => {
     const verdict =
       goal === null ? "" : gasPerUnit <= goal ? `goal ${goal}, reached` : `goal ${goal}, MISSED`;
-    const beside = peer === null ? "" : `${round(peer.gasPerUnit)} by ${peer.name}`;
-    return `${act.padEnd(26)}${String(gasPerUnit).padStart(12)}  ${verdict.padEnd(26)}${beside}`;
+    return [`${act.padEnd(26)}${String(gasPerUnit).padStart(12)}  ${verdict}`, ...beside.map(peerLine)];
   });
   process.stdout.write(options.json ? `${JSON.stringify({ rows })}\n` : `${lines.join("\n")}\n`);
+}
+
+function peerLine({ gasPerUnit, name, source }: Peer): string {
+  return `${String(gasPerUnit).padStart(38)}  ${name}${source === "published" ? " (published)" : ""}`;
 }
 
 /** To the hundredth, and the bytes of many nodes to four places. */

@@ -2,15 +2,14 @@ import { join } from "node:path";
 import { StandardMerkleTree } from "@openzeppelin/merkle-tree";
 import { createHardhatRuntimeEnvironment } from "hardhat/hre";
 import { type Abi, getContract, type Hex, toHex } from "viem";
-import config from "../../../hardhat.config.ts";
-import type { MarketFixture } from "../../contracts/support/market.ts";
-import { config as workspaceConfig, workspaceSpec } from "../../contracts/support/workspaces.ts";
-import { costOf } from "./meter.ts";
+import config from "../../../../hardhat.config.ts";
+import type { MarketFixture } from "../../../contracts/support/market.ts";
+import { config as workspaceConfig, workspaceSpec } from "../../../contracts/support/workspaces.ts";
+import { costOf } from "../meter.ts";
+import type { Peer, Peers } from "./peer.ts";
 
-export type Peer = { name: string; gasPerUnit: number; source: "measured" | "published" };
-
-const here = join(import.meta.dirname, "peers");
-const root = join(import.meta.dirname, "../../..");
+const here = import.meta.dirname;
+const root = join(here, "../../../..");
 const plain = "a plain OpenZeppelin contract, one transaction each";
 
 /** Compiles the peers, which no deployment needs, and gives a way to deploy them on the market's chain. */
@@ -37,8 +36,8 @@ async function deployer(market: MarketFixture) {
   };
 }
 
-/** What the same acts cost in plain contracts on the same chain, by our act's id. */
-export async function measurePeers(market: MarketFixture): Promise<Record<string, Peer>> {
+/** What the same acts cost in plain contracts of OpenZeppelin's, by our act's id. */
+export async function measurePlain(market: MarketFixture): Promise<Peers> {
   const deploy = await deployer(market);
   return { ...(await marketPeers(market, deploy)), ...(await claimPeers(market, deploy)) };
 }
@@ -46,7 +45,7 @@ export async function measurePeers(market: MarketFixture): Promise<Record<string
 type Deploy = Awaited<ReturnType<typeof deployer>>;
 type Write = Record<string, (args: unknown[], options?: object) => Promise<Hex>>;
 
-async function marketPeers(market: MarketFixture, deploy: Deploy): Promise<Record<string, Peer>> {
+async function marketPeers(market: MarketFixture, deploy: Deploy): Promise<Peers> {
   const contract = (await deploy("PlainMarket")).write as unknown as Write;
   const { deployer: self } = market.people;
   const call = (name: string, ...args: unknown[]) => contract[name]?.(args) as Promise<Hex>;
@@ -81,7 +80,7 @@ async function marketPeers(market: MarketFixture, deploy: Deploy): Promise<Recor
   const report = await gas(await call("report", 2n, 3n));
   const first = await gas(await call("progress", 2n, 1n));
   const later = await gas(await call("progress", 2n, 2n));
-  const peer = (gasPerUnit: number): Peer => ({ name: plain, gasPerUnit, source: "measured" });
+  const peer = (gasPerUnit: number): Peer[] => [{ name: plain, gasPerUnit, source: "measured" }];
   return {
     "register-50": peer(register),
     "register-50-gpu": peer(register),
@@ -98,7 +97,7 @@ async function marketPeers(market: MarketFixture, deploy: Deploy): Promise<Recor
   };
 }
 
-async function claimPeers(market: MarketFixture, deploy: Deploy): Promise<Record<string, Peer>> {
+async function claimPeers(market: MarketFixture, deploy: Deploy): Promise<Peers> {
   const contract = (await deploy("PlainDistributor")).write as unknown as Write;
   const call = (name: string, ...args: unknown[]) => contract[name]?.(args) as Promise<Hex>;
   const gas = async (hash: Hex) => (await costOf(market, [hash])).gas;
@@ -119,7 +118,7 @@ async function claimPeers(market: MarketFixture, deploy: Deploy): Promise<Record
   await call("setRoot", second.root);
   const repeat = await gas(await claim(second, 2n, 0));
   const transfer = await gas(await call("transfer", accounts[0], 5n));
-  const peer = (name: string, gasPerUnit: number): Peer => ({ name, gasPerUnit, source: "measured" });
+  const peer = (name: string, gasPerUnit: number): Peer[] => [{ name, gasPerUnit, source: "measured" }];
   const distributor = "OpenZeppelin's MerkleProof and ERC20: 256-bit nodes, prefunded";
   return {
     "post-epoch-100k": peer(`${distributor}, without delay or disable`, setRoot / 100_000),

@@ -1,0 +1,29 @@
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { runToEnd } from "../../scripts/embedded/command.ts";
+import { FatalError } from "../../services/shared/errors.ts";
+
+/**
+ * Unpacks an exact version of a package, once, without what it depends on.
+ *
+ * @returns its folder
+ * @throws FatalError `peer_unavailable`
+ */
+export async function unpackPackage(into: string, name: string, version: string): Promise<string> {
+  const folder = join(into, `${name.replace(/^@/, "").replace("/", "-")}-${version}`);
+  if (existsSync(folder)) return folder;
+  const unfinished = `${folder}.part`;
+  rmSync(unfinished, { recursive: true, force: true });
+  mkdirSync(unfinished, { recursive: true });
+  const run = async (program: string, args: string[]) => {
+    const { code, output } = await runToEnd(program, args, { cwd: unfinished });
+    if (code === 0) return;
+    throw new FatalError(`${name}@${version} could not be had:\n${output.trim()}`, {
+      code: "peer_unavailable",
+    });
+  };
+  await run("npm", ["pack", "--silent", `${name}@${version}`]);
+  await run("sh", ["-c", "tar xzf ./*.tgz --strip-components 1 && rm ./*.tgz"]);
+  renameSync(unfinished, folder);
+  return folder;
+}
