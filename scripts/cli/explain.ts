@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
-import type { z } from "zod";
-import { FatalError, InputError } from "../../services/shared/errors.ts";
-import type { placementExplanation } from "../../services/shared/placement/question.ts";
+import { InputError, messageOf } from "../../services/shared/errors.ts";
+import type { PlacementExplanation } from "../../services/shared/placement/question.ts";
+import { askApi } from "./api.ts";
 
 export type ExplainOptions = {
   api: string;
@@ -13,10 +13,10 @@ export type ExplainOptions = {
   cpu: string;
   memoryMib: string;
   diskGib: string;
-  ports: string;
+  ports: number;
   region?: string;
   maxPrice: string;
-  replicas: string;
+  replicas: number;
   image?: string;
   strategy?: string;
   pack?: boolean;
@@ -32,37 +32,27 @@ const noImage = `none@sha256:${"0".repeat(64)}`;
 /** Asks the API where a workspace could go; the exit code is 0 when a node fits now, 2 when none does. */
 export async function explainPlacement(file: string | undefined, options: ExplainOptions): Promise<void> {
   const body = file === undefined ? bodyOf(options) : readBody(file);
-  const response = await fetch(new URL("/v1/match/explain", options.api), {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
-    signal: AbortSignal.timeout(30_000),
-  }).catch((cause: unknown) => {
-    throw new FatalError(`The API at ${options.api} does not answer.`, {
-      code: "api_unreachable",
-      hint: "Give its URL with --api, or as NGPU_API.",
-      cause,
-    });
-  });
-  const text = await response.text();
-  if (!response.ok) {
-    const { error } = JSON.parse(text) as { error?: { code: string; message: string } };
-    throw new InputError(error?.message ?? `The API answered ${response.status}.`, {
-      code: error?.code ?? "api_refused",
-    });
-  }
-  const answer = JSON.parse(text) as z.output<typeof placementExplanation>;
+  const answer = (await askApi(options, "/v1/match/explain", body)) as PlacementExplanation;
   process.stdout.write(
-    options.json ? `${text}\n` : `${answer.words.join("\n")}\n(block ${answer.block.number})\n`,
+    options.json
+      ? `${JSON.stringify(answer)}\n`
+      : `${answer.words.join("\n")}\n(block ${answer.block.number})\n`,
   );
   process.exitCode = answer.fitting > 0 ? 0 : 2;
 }
 
 function readBody(file: string): unknown {
+  const name = file === "-" ? "What came on stdin" : file;
+  let text: string;
   try {
-    return JSON.parse(readFileSync(file === "-" ? 0 : file, "utf8"));
+    text = readFileSync(file === "-" ? 0 : file, "utf8");
   } catch (cause) {
-    throw new InputError(`${file} cannot be read as JSON.`, {
+    throw new InputError(`${name} cannot be read: ${messageOf(cause)}.`, { code: "file_unreadable", cause });
+  }
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new InputError(`${name} is not JSON.`, {
       code: "file_invalid",
       hint: "It holds what POST /v1/workspaces takes.",
       cause,
@@ -81,8 +71,8 @@ function bodyOf(options: ExplainOptions): unknown {
   };
   return {
     image: options.image ?? noImage,
-    ports: Array.from({ length: Number(options.ports) }, (_, index) => 8_080 + index),
-    replicas: Number(options.replicas),
+    ports: Array.from({ length: options.ports }, (_, index) => 8_080 + index),
+    replicas: options.replicas,
     maxPricePerSecond: options.maxPrice,
     ...(Object.values(gpu).every((value) => value === undefined) ? {} : { gpu }),
     cpu: Number(options.cpu),

@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import { start } from "../../services/shared/lifecycle.ts";
 import { strategyTexts } from "../../services/shared/placement/wishes.ts";
+import { wholeNumber } from "../wholeNumber.ts";
 import { explainPlacement } from "./explain.ts";
 import { verifyPlacement } from "./verifyPlacement.ts";
 import { verifyReceipt } from "./verifyReceipt.ts";
@@ -14,8 +15,16 @@ const verify = program.command("verify").description("recomputes what the market
 verify
   .command("placement")
   .description("decides a placement again from what the chain says as of its block")
-  .argument("<id>", "request id of the placement")
-  .option("--database-url <url>", "Postgres that the chain is exported to; DATABASE_URL when left out")
+  .argument("<id>", "id of the placement, as GET /v1/workspaces/{id} tells it")
+  .addOption(
+    new Option("--api <url>", "the API that tells of the placement; the database when left out").env(
+      "NGPU_API",
+    ),
+  )
+  .option(
+    "--database-url <url>",
+    "any Postgres that autoExport brings the chain into; DATABASE_URL when left out",
+  )
   .option("--json", "print one JSON object", false)
   .action(verifyPlacement);
 verify
@@ -46,10 +55,10 @@ program
   .option("--cpu <cores>", "cores of one replica", "1")
   .option("--memory-mib <mib>", "memory of one replica", "1024")
   .option("--disk-gib <gib>", "disk of one replica", "1")
-  .option("--ports <count>", "ports of one replica", "1")
+  .option("--ports <count>", "ports of one replica", wholeNumber(0), 1)
   .option("--region <code>", "two capital letters, ISO 3166-1")
   .option("--max-price <units>", "highest price, token units a second", "18446744073709551615")
-  .option("--replicas <count>", "how many copies", "1")
+  .option("--replicas <count>", "how many copies", wholeNumber(1), 1)
   .option("--image <reference>", "reference@sha256:…")
   .option("--image-affinity <kind>", "any, prefer or require nodes that have the image")
   .option("--strategy <name>", Object.keys(strategyTexts).join(", "))

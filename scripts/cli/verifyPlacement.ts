@@ -1,18 +1,23 @@
-import { type Replay, replayPlacement } from "../../services/match/replay.ts";
+import { type Answered, type Replay, readAnswered, replayPlacement } from "../../services/match/replay.ts";
 import { createPool } from "../../services/shared/db/pool.ts";
 import { databaseEnv, readEnv } from "../../services/shared/env.ts";
 import { InputError } from "../../services/shared/errors.ts";
 import { toJson } from "../../services/shared/json.ts";
+import { placementAnswer } from "../../services/shared/placement/answer.ts";
 import { defaultStrategy } from "../../services/shared/placement/wishes.ts";
+import { askApi } from "./api.ts";
 
-type Options = { databaseUrl?: string; json: boolean };
+type Options = { api?: string; databaseUrl?: string; json: boolean };
 
 /** Prints whether a placement comes out the same; the exit code is 0 for the same, 2 for a different one. */
 export async function verifyPlacement(id: string, options: Options): Promise<void> {
   if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)) {
-    throw new InputError(`${id} is not the id of a placement: a UUID such as app.placement holds.`, {
-      code: "placement_id_invalid",
-    });
+    throw new InputError(
+      `${id} is not the id of a placement: a UUID such as GET /v1/workspaces/{id} tells.`,
+      {
+        code: "placement_id_invalid",
+      },
+    );
   }
   const { DATABASE_URL: url } = readEnv(databaseEnv, {
     ...process.env,
@@ -20,12 +25,25 @@ export async function verifyPlacement(id: string, options: Options): Promise<voi
   });
   const pool = createPool({ url, name: "cli", max: 1 });
   try {
-    const replay = await replayPlacement(pool, id);
+    const answered = await (options.api === undefined
+      ? readAnswered(pool, id)
+      : fetchAnswered(options.api, id));
+    const replay = await replayPlacement(pool, answered);
     process.stdout.write(options.json ? `${toJson(replay)}\n` : inWords(replay));
     process.exitCode = replay.same ? 0 : 2;
   } finally {
     await pool.end();
   }
+}
+
+async function fetchAnswered(api: string, requestId: string): Promise<Answered> {
+  const parsed = placementAnswer.parse(await askApi({ api }, `/v1/placements/${requestId}`));
+  const { workspaceId, replica, excluded, block, place, nodeId, ranking, refusals } = parsed;
+  return {
+    ...{ requestId, workspaceId: BigInt(workspaceId), replica, excluded },
+    block: block === null ? null : { number: BigInt(block.number), hash: block.hash },
+    ...{ place, nodeId, ranking, refusals },
+  };
 }
 
 function inWords(replay: Replay): string {

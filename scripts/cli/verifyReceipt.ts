@@ -10,6 +10,7 @@ import {
 } from "../../services/shared/chain/receiptTree.ts";
 import { InputError } from "../../services/shared/errors.ts";
 import { toJson } from "../../services/shared/json.ts";
+import { askApi } from "./api.ts";
 
 type Options = { api: string; key?: string; rpcUrl?: string; json: boolean };
 
@@ -48,7 +49,7 @@ export async function verifyReceipt(id: string, options: Options): Promise<void>
       code: "task_id_invalid",
     });
   }
-  const ask = askWith(options);
+  const ask = (path: string) => askApi(options, path);
   const { receipt, batch, proof } = receiptSchema.parse(await ask(`/v1/tasks/${id}/receipt`));
   const task = taskSchema.parse(await ask(`/v1/tasks/${id}`));
   const { chainId, rpcUrls, deployment } = networkSchema.parse(await ask("/v1/network"));
@@ -75,20 +76,6 @@ export async function verifyReceipt(id: string, options: Options): Promise<void>
       : inWords({ holds, checks, batch, root, receipt }),
   );
   process.exitCode = holds ? 0 : 2;
-}
-
-function askWith({ api, key }: Options): (path: string) => Promise<unknown> {
-  return async (path) => {
-    const answer = await fetch(`${api.replace(/\/+$/, "")}${path}`, {
-      headers: key === undefined ? {} : { authorization: `Bearer ${key}` },
-    }).catch((cause: unknown) => {
-      throw new InputError(`${api} does not answer.`, { code: "api_unreachable", cause });
-    });
-    const body = (await answer.json()) as { error?: { code: string; message: string; hint?: string } };
-    if (answer.ok) return body;
-    const { code = "api_refused", message = `HTTP ${answer.status}`, hint } = body.error ?? {};
-    throw new InputError(message, { code, ...(hint === undefined ? {} : { hint }) });
-  };
 }
 
 function inWords(found: {

@@ -1,4 +1,5 @@
 import { FatalError, InputError } from "../../services/shared/errors.ts";
+import { askApi } from "./api.ts";
 
 export type WorkspaceOptions = { api: string; key?: string; json: boolean };
 export type UpdateOptions = WorkspaceOptions & {
@@ -23,7 +24,14 @@ export async function updateWorkspace(id: string, options: UpdateOptions): Promi
     maxPricePerSecond: maxPrice,
     env: env === undefined ? undefined : Object.fromEntries(env.map(variableOf)),
   };
-  const answer = await post<Updated>(options, `/v1/workspaces/${encodeURIComponent(id)}/update`, body);
+  if (options.key === undefined) {
+    throw new FatalError("No API key was given.", {
+      code: "key_missing",
+      hint: "Give --key or NGPU_API_KEY.",
+    });
+  }
+  const path = `/v1/workspaces/${encodeURIComponent(id)}/update`;
+  const answer = (await askApi(options, path, body)) as Updated;
   const words = [
     answer.updated === null
       ? "Nothing of the spec changed."
@@ -37,31 +45,4 @@ function variableOf(text: string): [string, string] {
   const at = text.indexOf("=");
   if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
   throw new InputError(`${text} is not NAME=value.`, { code: "env_invalid" });
-}
-
-async function post<Answer>({ api, key }: WorkspaceOptions, path: string, body: unknown): Promise<Answer> {
-  if (key === undefined) {
-    throw new FatalError("No API key was given.", {
-      code: "key_missing",
-      hint: "Give --key or NGPU_API_KEY.",
-    });
-  }
-  const response = await fetch(new URL(path, api), {
-    method: "POST",
-    headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
-    body: JSON.stringify(body),
-    signal: AbortSignal.timeout(60_000),
-  }).catch((cause: unknown) => {
-    throw new FatalError(`The API at ${api} does not answer.`, {
-      code: "api_unreachable",
-      hint: "Give its URL with --api, or as NGPU_API.",
-      cause,
-    });
-  });
-  const answer = (await response.json()) as { error?: { code: string; message: string; hint?: string } };
-  if (response.ok) return answer as Answer;
-  throw new InputError(answer.error?.message ?? `The API answered ${response.status}.`, {
-    code: answer.error?.code ?? "api_refused",
-    ...(answer.error?.hint === undefined ? {} : { hint: answer.error.hint }),
-  });
 }

@@ -19,6 +19,7 @@ import { keyRoutes } from "./routes/keys.ts";
 import { marketRoutes } from "./routes/market.ts";
 import { matchRoutes } from "./routes/match.ts";
 import { orderRoutes } from "./routes/orders.ts";
+import { placementRoutes } from "./routes/placements.ts";
 import { publishRoutes } from "./routes/publish.ts";
 import { receiptRoutes } from "./routes/receipts.ts";
 import { rewardRoutes } from "./routes/rewards.ts";
@@ -43,6 +44,7 @@ export function endpointsOf(deps: ApiDeps): Endpoint[] {
     ...chatRoutes(deps),
     ...marketRoutes(deps),
     ...matchRoutes(deps),
+    ...placementRoutes(deps),
     ...rewardRoutes(deps),
   ];
 }

@@ -28,6 +28,16 @@ export type Replay = {
   recomputed: Answer;
 };
 
+/** An answer to recompute: the request, and what was answered. */
+export type Answered = {
+  requestId: string;
+  workspaceId: bigint;
+  replica: number;
+  excluded: number[];
+  block: { number: bigint; hash: string } | null;
+  place: number | null;
+} & Answer;
+
 type PlacementRow = {
   workspace_id: bigint;
   replica: number;
@@ -40,34 +50,46 @@ type PlacementRow = {
   refusals: { counts: unknown; nearest: unknown } | null;
 };
 
+/** Reads what match answered. @throws InputError `placement_unknown` */
+export async function readAnswered(pool: Database, requestId: string): Promise<Answered> {
+  const { rows } = await pool.query<PlacementRow>(
+    `select workspace_id, replica, excluded, block_number, block_hash, place, node_id, ranking, refusals
+     from app.placement where request_id = $1`,
+    [requestId],
+  );
+  const row = rows[0];
+  if (row === undefined) throw fault("placement_unknown", `There is no placement ${requestId}.`);
+  const { block_number: number, block_hash: hash } = row;
+  return {
+    ...{ requestId, workspaceId: row.workspace_id, replica: row.replica, excluded: row.excluded },
+    block: number === null || hash === null ? null : { number, hash },
+    ...{ place: row.place, nodeId: row.node_id, ranking: row.ranking ?? [], refusals: row.refusals },
+  };
+}
+
 /**
  * Decides a placement once more, by trying every node, from what the chain says as of its block: only the request itself
  * (workspace, replica, place, what was excluded) is taken from the answer.
  *
- * @throws InputError `placement_unknown`, `placement_open` (not answered) or `block_gone` (a reorg took it back).
+ * @param pool Any Postgres that autoExport brings this chain into; nothing but schema `chain` is read.
+ * @throws InputError `placement_open` (not answered) or `block_gone` (a reorg took it back).
  */
-export function replayPlacement(pool: Database, requestId: string): Promise<Replay> {
+export function replayPlacement(pool: Database, answer: Answered): Promise<Replay> {
+  const { requestId, workspaceId, replica, excluded, place } = answer;
   return transaction(pool, async (db) => {
     await db.query("set transaction isolation level repeatable read, read only");
-    const { rows } = await db.query<PlacementRow>(
-      `select workspace_id, replica, excluded, block_number, block_hash, place, node_id, ranking, refusals
-       from app.placement where request_id = $1`,
-      [requestId],
-    );
-    const row = rows[0];
-    if (row === undefined) throw fault("placement_unknown", `There is no placement ${requestId}.`);
-    if (row.block_number === null || row.place === null) {
+    if (answer.block === null || place === null) {
       throw fault("placement_open", `Placement ${requestId} has not been answered yet.`);
     }
-    const block = await readBlock(db, row.block_number);
-    if (block === undefined || block.hash !== row.block_hash) {
+    const { number, hash } = answer.block;
+    const block = await readBlock(db, number);
+    if (block === undefined || block.hash !== hash) {
       throw fault(
         "block_gone",
-        `Block ${row.block_number} (${row.block_hash}), which the placement rests on, is not on the chain any more.`,
+        `Block ${number} (${hash}), which the placement rests on, is not on the chain any more, or not exported here.`,
       );
     }
-    const wanted = await readWanted(db, row, block);
-    const place = row.place;
+    const wanted = await readWanted(db, { workspace_id: workspaceId, excluded }, block);
     const nodes = await readNodes(db, block, null, await readUptimes(db, block));
     const decision: Decision =
       wanted === undefined
@@ -77,14 +99,14 @@ export function replayPlacement(pool: Database, requestId: string): Promise<Repl
             { ...wanted.request, place } satisfies PlacementRequest,
             strategyOf(wanted.wishes),
           );
-    const answered = { nodeId: row.node_id, ranking: row.ranking ?? [], refusals: row.refusals };
+    const answered = { nodeId: answer.nodeId, ranking: answer.ranking, refusals: answer.refusals };
     const recomputed = answerOf(decision);
     const different = (["nodeId", "ranking", "refusals"] as const).filter(
       (part) => canonical(answered[part]) !== canonical(recomputed[part]),
     );
     return {
-      ...{ requestId, block, workspaceId: row.workspace_id, replica: row.replica, place },
-      ...{ excluded: row.excluded, wishes: wanted?.wishes ?? {} },
+      ...{ requestId, block, workspaceId, replica, place },
+      ...{ excluded, wishes: wanted?.wishes ?? {} },
       ...{ same: different.length === 0, different, answered, recomputed },
     };
   });

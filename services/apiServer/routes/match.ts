@@ -1,8 +1,9 @@
 import { placementExplanation } from "../../shared/placement/question.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
+import { explained } from "../explained.ts";
 import { newWorkspace } from "../schemas/workspaces.ts";
-import { publication, questionOf } from "../spec.ts";
+import { publication } from "../spec.ts";
 import { currentTime } from "../store/escrow.ts";
 
 export function matchRoutes({ db, match }: ApiDeps): Endpoint[] {
@@ -22,7 +23,7 @@ export function matchRoutes({ db, match }: ApiDeps): Endpoint[] {
       },
       async ({ body }) => {
         const { spec } = publication(body, await currentTime(db));
-        return match.explain(questionOf(spec, body));
+        return explained({ db, match }, spec, body);
       },
     ),
   ];

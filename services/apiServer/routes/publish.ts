@@ -1,11 +1,12 @@
 import { InputError } from "../../shared/errors.ts";
-import type { PlacementExplanation, PlacementQuestion } from "../../shared/placement/question.ts";
+import type { PlacementExplanation } from "../../shared/placement/question.ts";
 import { isUsable } from "../decide.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint, idempotencyHeader } from "../endpoint.ts";
+import { explained } from "../explained.ts";
 import { dedupeKeyOf } from "../onchain.ts";
 import { newWorkspace, publishAnswer } from "../schemas/workspaces.ts";
-import { publication, questionOf } from "../spec.ts";
+import { publication } from "../spec.ts";
 import { wasSent } from "../store/calls.ts";
 import { currentTime, listAuthorizations } from "../store/escrow.ts";
 import { nameWorkspace } from "../store/workspaces.ts";
@@ -34,7 +35,7 @@ export function publishRoutes(deps: ApiDeps): Endpoint[] {
           body,
         });
         const { spec, config } = publication(body, await currentTime(deps.db));
-        if (!body.waitForNodes) await requirePossible(deps, questionOf(spec, body), dedupeKey);
+        if (!body.waitForNodes) await requirePossible(deps, () => explained(deps, spec, body), dedupeKey);
         const authorizationId = body.authorizationId ?? (await newestUsable(deps, wallet));
         const { hash, events } = await deps.writer.write({
           kind: "api.publish",
@@ -60,13 +61,13 @@ export function publishRoutes(deps: ApiDeps): Endpoint[] {
  * @throws InputError `placement_impossible` (409).
  */
 async function requirePossible(
-  { db, match, logger }: ApiDeps,
-  question: PlacementQuestion,
+  { db, logger }: ApiDeps,
+  ask: () => Promise<PlacementExplanation>,
   dedupeKey: string | undefined,
 ): Promise<void> {
   let explanation: PlacementExplanation;
   try {
-    explanation = await match.explain(question);
+    explanation = await ask();
   } catch (error) {
     logger.warn({ event: "publication_unchecked", error });
     return;

@@ -192,6 +192,7 @@ export const replicaEntry = z.object({
   endpoints: z.array(z.object({ containerPort: z.number().int(), host: z.string(), port: z.number().int() })),
   placement: z
     .object({
+      id: z.string().meta({ description: "What `GET /v1/placements/{id}` tells all of" }),
       status: z.string(),
       nodeId: z.number().int().nullable(),
       block: z.string().nullable().meta({ description: "The block that the decision rests on" }),

@@ -126,3 +126,13 @@ export async function findSession(db: Queryable, nodeId: number): Promise<Sessio
   );
   return rows[0];
 }
+
+/** Names of GPU models as their nodes told them, by the eight bytes that the chain has of them. */
+export async function gpuNames(db: Queryable, models: readonly string[]): Promise<Map<string, string>> {
+  const { rows } = await db.query<{ gpu_model: string; gpu_name: string }>(
+    `select distinct on (gpu_model) gpu_model, gpu_name from chain.node
+     where gpu_model = any($1) and gpu_name <> '' order by gpu_model, node_id`,
+    [models],
+  );
+  return new Map(rows.map((row) => [row.gpu_model, row.gpu_name]));
+}

@@ -1,29 +1,15 @@
-import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
-import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { Queue } from "bullmq";
 import { expect } from "chai";
 import type { FleetIndex } from "../../../services/match/fleetIndex/fleetIndex.ts";
 import { createFleetSync } from "../../../services/match/fleetSync.ts";
-import { replayPlacement } from "../../../services/match/replay.ts";
+import { readAnswered, replayPlacement } from "../../../services/match/replay.ts";
 import type { Deployment } from "../../../services/shared/chain/deployment.ts";
 import { connectRedis, enqueue, queues } from "../../../services/shared/queue.ts";
-import { rootDir } from "../../support/parts.ts";
+import { runCli } from "../../support/runCli.ts";
 import { eventually } from "../support/context.ts";
 import { connect, joinNode } from "./client.ts";
 import { type Match, setupMatch, type TestMatch } from "./setup.ts";
-
-/** Runs the command line as its user would. */
-async function runCli(args: string[]): Promise<{ code: number | null; stdout: string }> {
-  const running = spawn(process.execPath, [join(rootDir, "scripts/cli/index.ts"), ...args], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const stdout = text(running.stdout);
-  const [code] = (await once(running, "exit")) as [number | null];
-  return { code, stdout: await stdout };
-}
 
 /** The nodes without where the index keeps them. */
 const plain = (index: FleetIndex) =>
@@ -155,7 +141,7 @@ describe("match: placement and failover", function () {
     );
     expect(rows.length).to.be.greaterThan(2);
     for (const { request_id: id } of rows) {
-      expect(await replayPlacement(test.db, id)).to.include({ same: true });
+      expect(await replayPlacement(test.db, await readAnswered(test.db, id))).to.include({ same: true });
     }
     const id = rows[0]?.request_id ?? "";
     const verify = () => runCli(["verify", "placement", id, "--database-url", test.database.url]);
@@ -175,7 +161,7 @@ describe("match: placement and failover", function () {
     const id = await ask(workspace.id, 0);
     const row = await answer(id);
     expect(row.ranking[0].score).to.equal(0);
-    expect(await replayPlacement(test.db, id)).to.deep.include({
+    expect(await replayPlacement(test.db, await readAnswered(test.db, id))).to.deep.include({
       same: true,
       wishes: { strategy: "leastUsed" },
     });
@@ -183,7 +169,7 @@ describe("match: placement and failover", function () {
     await exported(measured.id);
     const refused = await ask(measured.id, 0);
     expect((await answer(refused)).refusals.counts).to.deep.equal({ downMbps: 7 });
-    expect(await replayPlacement(test.db, refused)).to.include({ same: true });
+    expect(await replayPlacement(test.db, await readAnswered(test.db, refused))).to.include({ same: true });
     const { stdout } = await runCli(["verify", "placement", id, "--database-url", test.database.url]);
     expect(stdout).to.include("Strategy leastUsed");
   });

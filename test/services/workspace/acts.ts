@@ -40,17 +40,25 @@ const config = JSON.stringify({ image: "localhost:5000/ngpu/chat", ports: [8000]
 const price = 1_000n;
 
 /** Registers a node with room for so many replicas; returns its id. */
-export async function addNode(chain: TestChain, name: string, room = 4): Promise<number> {
+export async function addNode(
+  chain: TestChain,
+  name: string,
+  room = 4,
+  gpu?: { name: string; vramMib: number; computeCapability: number },
+): Promise<number> {
   const { call, deployment } = chain;
   const key = nodeKey(name);
-  const total = { gpus: 0, cpuMilli: 1_000 * room, memoryMib: 1_024 * room, diskGib: 10 * room, ports: room };
+  const gpuModel = gpu === undefined ? anyModel : (keccak256(toBytes(gpu.name)).slice(0, 18) as Hex);
+  const { vramMib, computeCapability } = gpu ?? { vramMib: 0, computeCapability: 0 };
+  const gpus = gpu === undefined ? 0 : 1;
+  const total = { gpus, cpuMilli: 1_000 * room, memoryMib: 1_024 * room, diskGib: 10 * room, ports: room };
   const message = {
     key: key.address,
     wallet: zeroAddress,
-    spec: { gpuModel: anyModel, vramMib: 0, computeCapability: 0, region: "0x4445" as Hex, total },
+    spec: { gpuModel, vramMib, computeCapability, region: "0x4445" as Hex, total },
     pricePerSecond: price,
-    gpuName: "",
-    gpuUuids: [],
+    gpuName: gpu?.name ?? "",
+    gpuUuids: gpu === undefined ? [] : [keccak256(toBytes(`gpu of ${name}`))],
     deadline,
   };
   const signature = await signRelay(key, deployment, "register", message);

@@ -1,0 +1,31 @@
+import { z } from "zod";
+import { InputError } from "../../shared/errors.ts";
+import { placementAnswer } from "../../shared/placement/answer.ts";
+import type { ApiDeps } from "../deps.ts";
+import { type Endpoint, endpoint } from "../endpoint.ts";
+import { findPlacement } from "../store/placements.ts";
+
+export function placementRoutes({ db }: ApiDeps): Endpoint[] {
+  return [
+    endpoint(
+      {
+        method: "get",
+        path: "/v1/placements/:id",
+        tag: "Market",
+        summary: "Show how a replica's node was chosen",
+        description:
+          "All of it follows from the chain as of its block: `npm run cli -- verify placement <id>` decides it again and compares.",
+        access: "public",
+        params: z.object({ id: z.uuid() }),
+        answer: placementAnswer,
+      },
+      async ({ params: { id } }) => {
+        const placement = await findPlacement(db, id);
+        if (placement === undefined) {
+          throw new InputError(`There is no placement ${id}.`, { code: "placement_unknown", status: 404 });
+        }
+        return placement;
+      },
+    ),
+  ];
+}

@@ -1,0 +1,143 @@
+import { randomUUID } from "node:crypto";
+import { expect } from "chai";
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
+import type { Replay } from "../../services/match/replay.ts";
+import type { Client } from "../services/apiServer/client.ts";
+import { join, wish } from "../services/apiServer/partner.ts";
+import { type ApiMarket, setup } from "../services/apiServer/setup.ts";
+import { addNode } from "../services/workspace/acts.ts";
+import { runCli } from "../support/runCli.ts";
+
+const gpu = { name: "NVIDIA H200", vramMib: 144_384, computeCapability: 90 };
+
+describe("the command line", function () {
+  this.timeout(120_000);
+  let api: ApiMarket;
+  let partner: Client & { apiKey: string };
+
+  before(async () => {
+    api = await setup({ explains: true });
+    ({ partner } = await join(api, privateKeyToAccount(generatePrivateKey())));
+    await addNode(api.chain, "plain");
+    await addNode(api.chain, "gpu", 4, gpu);
+    await api.market.exported();
+  });
+  after(() => api.stop());
+
+  const cli = (args: string[], input?: string) =>
+    runCli(args, {
+      env: { NGPU_API: api.url, NGPU_API_KEY: partner.apiKey },
+      ...(input === undefined ? {} : { input }),
+    });
+
+  describe("explain", () => {
+    it("says where a workspace could go, and exits 0", async () => {
+      const { code, stdout } = await cli(["explain", "--cpu", "0.5"]);
+      expect([code, stdout.split("\n")[0]]).to.deep.equal([
+        0,
+        "2 of 2 nodes fit: the first replica would go to node 1 for 3.6e-12 NGPU an hour; 1 of 1 would find a node now.",
+      ]);
+    });
+
+    it("says by name which GPU model is missing and which there is, and exits 2", async () => {
+      const { code, stdout } = await cli(["explain", "--gpus", "1", "--gpu-model", "NVIDIA H100 NVL"]);
+      expect(code).to.equal(2);
+      expect(stdout).to.include("2 nodes without the GPU model NVIDIA H100 NVL.");
+      expect(stdout).to.include("Nearest is node 2: has NVIDIA H200, wanted NVIDIA H100 NVL.");
+    });
+
+    it("reads what would be published from a file or stdin", async () => {
+      const { code, stdout } = await cli(
+        ["explain", "-", "--json"],
+        JSON.stringify({ ...wish, region: "JP" }),
+      );
+      expect(code).to.equal(2);
+      expect(JSON.parse(stdout)).to.deep.include({ fitting: 0, refused: { region: 2 } });
+    });
+
+    for (const [what, args, input, message] of [
+      [
+        "a file that is not there",
+        ["explain", "/nowhere.json"],
+        undefined,
+        "/nowhere.json cannot be read: ENOENT",
+      ],
+      ["what is not JSON", ["explain", "-"], "{", "What came on stdin is not JSON."],
+      ["what the API refuses", ["explain", "--strategy", "luck"], undefined, "placement.strategy"],
+      ["a count that is none", ["explain", "--ports", "many"], undefined, "whole number"],
+      ["an API that is not there", ["explain", "--api", "http://127.0.0.1:9"], undefined, "does not answer"],
+    ] as const) {
+      it(`refuses ${what}, and says so`, async () => {
+        const { code, stdout, stderr } = await cli([...args], input);
+        expect([code, stdout]).to.deep.equal([1, ""]);
+        expect(stderr).to.include(message);
+        expect(stderr).to.not.match(/\n\s+at /);
+      });
+    }
+  });
+
+  describe("workspace update", () => {
+    it("changes the number of replicas", async () => {
+      const { body } = await partner.post<{ id: string }>("/v1/workspaces", wish);
+      const { code, stdout } = await cli(["workspace", "update", body.id, "--replicas", "2"]);
+      expect(stdout).to.match(/^Nothing of the spec changed\.\nScaled in 0x[0-9a-f]{64}\.\n$/);
+      expect(code).to.equal(0);
+    });
+
+    it("asks for a key", async () => {
+      const { code, stderr } = await runCli(["workspace", "update", "1"], { env: { NGPU_API: api.url } });
+      expect(code).to.equal(1);
+      expect(stderr).to.include("No API key was given.");
+    });
+  });
+
+  describe("verify placement", () => {
+    const verify = async (id: string) => {
+      const { code, stdout } = await cli([
+        "verify",
+        "placement",
+        id,
+        "--database-url",
+        api.market.urlAs("ngpu_match"),
+        "--json",
+      ]);
+      return { code, replay: JSON.parse(stdout) as Replay };
+    };
+
+    it("decides what the API tells of again from the chain, and says same or different", async () => {
+      const { body } = await partner.post<{ id: string }>("/v1/workspaces", wish);
+      await api.market.exported();
+      const id = randomUUID();
+      // As match would have written it, but for what it answered.
+      await api.db.query(
+        `insert into app.placement (request_id, workspace_id, replica, status, block_number, block_hash, place, node_id, ranking, refusals)
+         select $1, $2, 0, 'answered', number, hash, 0, 99, '[]', '{"counts":{},"nearest":null}' from chain.head where tier = 'unsafe'`,
+        [id, body.id],
+      );
+      const told = await api.client.get(`/v1/placements/${id}`);
+      expect(told.body).to.deep.include({ id, workspaceId: body.id, nodeId: 99, excluded: [], place: 0 });
+      const wrong = await verify(id);
+      expect([wrong.code, wrong.replay.different]).to.deep.equal([2, ["nodeId", "ranking"]]);
+      const { nodeId, ranking } = wrong.replay.recomputed;
+      await api.db.query("update app.placement set node_id = $2, ranking = $3 where request_id = $1", [
+        ...[id, nodeId, JSON.stringify(ranking)],
+      ]);
+      const right = await verify(id);
+      expect([right.code, right.replay.same, right.replay.answered.nodeId]).to.deep.equal([0, true, nodeId]);
+    });
+
+    it("refuses what is no placement", async () => {
+      const unknown = await cli([
+        "verify",
+        "placement",
+        randomUUID(),
+        "--database-url",
+        api.market.urlAs("ngpu_match"),
+      ]);
+      expect(unknown.code).to.equal(1);
+      expect(unknown.stderr).to.include("There is no placement");
+      const other = await cli(["verify", "placement", "7"]);
+      expect(other.stderr).to.include("7 is not the id of a placement");
+    });
+  });
+});

@@ -1,0 +1,19 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { rootDir } from "./parts.ts";
+
+/** Runs the command line as its user would. */
+export async function runCli(
+  args: readonly string[],
+  { input = "", env = {} }: { input?: string; env?: Record<string, string> } = {},
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const running = spawn(process.execPath, [join(rootDir, "scripts/cli/index.ts"), ...args], {
+    env: { PATH: process.env.PATH ?? "", ...env },
+  });
+  running.stdin.end(input);
+  const [stdout, stderr] = [text(running.stdout), text(running.stderr)];
+  const [code] = (await once(running, "exit")) as [number | null];
+  return { code, stdout: await stdout, stderr: await stderr };
+}
