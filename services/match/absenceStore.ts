@@ -109,7 +109,8 @@ export async function findUnseen(db: Queryable): Promise<void> {
      select n.node_id, 'session', now() from chain.node n
      where (n.status = 'online' or exists (
          select from chain.assignment a where a.node_id = n.node_id and a.release_reason is null))
-       and not exists (select from app.session s where s.role = 'node' and s.subject_id = n.node_id)
+       -- By its key: a session that came before the registration does not know its node for a moment.
+       and not exists (select from app.session s where s.role = 'node' and s.key = n.key)
      on conflict do nothing`,
   );
 }

@@ -1,5 +1,7 @@
 import { join } from "node:path";
 import { expect } from "chai";
+import { findUnseen, missBeats } from "../../../services/match/absenceStore.ts";
+import { nameSubject } from "../../../services/match/sessionStore.ts";
 import type { Deployment } from "../../../services/shared/chain/deployment.ts";
 import { testStateDir } from "../../support/parts.ts";
 import { eventually } from "../support/context.ts";
@@ -93,6 +95,21 @@ describe("match: nodes that are lost", function () {
     const later = await test.chain.publish({}, undefined, 1);
     await eventually("a later one is placed", async () => (await leases(later.id)).length === 1);
     expect((await leases(later.id))[0]?.node_id).to.equal(cheapest.nodeId);
+  });
+
+  it("misses no node whose session does not know yet that the chain has it", async () => {
+    const { nodeId } = node(3);
+    const { rows } = await test.db.query<{ session_id: string }>(
+      "update app.session set subject_id = null where role = 'node' and subject_id = $1 returning session_id",
+      [nodeId],
+    );
+    await findUnseen(test.db);
+    const missed = () => test.db.query("select back_at from app.absence where node_id = $1", [nodeId]);
+    expect((await missed()).rows).to.deep.equal([]);
+    // Should it be missed all the same, its name ends that.
+    await missBeats(test.db, [{ nodeId, quietSeconds: 0 }]);
+    await nameSubject(test.db, rows[0]?.session_id ?? "", nodeId);
+    expect((await missed()).rows[0]?.back_at).to.be.instanceOf(Date);
   });
 
   const ways = {
