@@ -2,6 +2,7 @@ import { Command, Option } from "commander";
 import { start } from "../../services/shared/lifecycle.ts";
 import { strategyTexts } from "../../services/shared/placement/wishes.ts";
 import { explainPlacement } from "./explain.ts";
+import { showPrefetch } from "./prefetch.ts";
 import { verifyPlacement } from "./verifyPlacement.ts";
 import { verifyReceipt } from "./verifyReceipt.ts";
 import { updateWorkspace } from "./workspace.ts";
@@ -60,6 +61,13 @@ program
   .option("--uptime-percent <percent>", "least share of heartbeat slots it was present in")
   .option("--json", "print the API's answer", false)
   .action(explainPlacement);
+
+program
+  .command("prefetch")
+  .description("says how often images that were brought ahead of demand were there when a lease came")
+  .option("--database-url <url>", "Postgres of the market; DATABASE_URL when left out")
+  .option("--json", "print one JSON object", false)
+  .action(showPrefetch);
 
 const workspace = program.command("workspace").description("changes workspaces over the partner API");
 workspace

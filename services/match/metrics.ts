@@ -60,6 +60,18 @@ export function createMatchMetrics(registry: Registry) {
       buckets: [1, 2, 4, 5, 6, 8, 10, 15, 30, 60],
       registers,
     }),
+    prefetched: new Counter({
+      name: "match_prefetched_total",
+      help: "Images that nodes were asked to bring ahead of demand, by what came of it",
+      labelNames: ["outcome"] as const,
+      registers,
+    }),
+    prefetchAssignments: new Counter({
+      name: "match_prefetch_assignments_total",
+      help: "Assignments to nodes that had the image by a prefetch (hit) or not at all (miss)",
+      labelNames: ["result"] as const,
+      registers,
+    }),
     away: new Gauge({
       name: "match_nodes_away",
       help: "Nodes that are missed now, by signal; told by the instance that watches",
