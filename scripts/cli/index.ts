@@ -16,7 +16,10 @@ verify
   .command("placement")
   .description("decides a placement again from what the chain says as of its block")
   .argument("<id>", "request id of the placement")
-  .option("--database-url <url>", "Postgres that the chain is exported to; DATABASE_URL when left out")
+  .option(
+    "--database-url <url>",
+    "Postgres that the chain is exported to; DATABASE_URL, or that of `npm start` here, when left out",
+  )
   .option("--json", "print one JSON object", false)
   .action(verifyPlacement);
 verify
@@ -65,7 +68,10 @@ program
 program
   .command("prefetch")
   .description("says how often images that were brought ahead of demand were there when a lease came")
-  .option("--database-url <url>", "Postgres of the market; DATABASE_URL when left out")
+  .option(
+    "--database-url <url>",
+    "Postgres of the market; DATABASE_URL, or that of `npm start` here, when left out",
+  )
   .option("--json", "print one JSON object", false)
   .action(showPrefetch);
 

@@ -1,22 +1,14 @@
 import { type PrefetchReport, readReport } from "../../services/match/prefetch/store.ts";
-import { createPool } from "../../services/shared/db/pool.ts";
-import { databaseEnv, readEnv } from "../../services/shared/env.ts";
+import { withDatabase } from "./database.ts";
 
 type Options = { databaseUrl?: string; json: boolean };
 
 /** Prints what bringing images ahead of demand came to. */
 export async function showPrefetch(options: Options): Promise<void> {
-  const { DATABASE_URL: url } = readEnv(databaseEnv, {
-    ...process.env,
-    ...(options.databaseUrl === undefined ? {} : { DATABASE_URL: options.databaseUrl }),
-  });
-  const pool = createPool({ url, name: "cli", max: 1 });
-  try {
+  await withDatabase(options.databaseUrl, async (pool) => {
     const report = await readReport(pool);
     process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : inWords(report));
-  } finally {
-    await pool.end();
-  }
+  });
 }
 
 function inWords({ hits, misses, asked, present, failed, evicted }: PrefetchReport): string {

@@ -1,9 +1,8 @@
 import { type Replay, replayPlacement } from "../../services/match/replay.ts";
-import { createPool } from "../../services/shared/db/pool.ts";
-import { databaseEnv, readEnv } from "../../services/shared/env.ts";
 import { InputError } from "../../services/shared/errors.ts";
 import { toJson } from "../../services/shared/json.ts";
 import { defaultStrategy } from "../../services/shared/placement/wishes.ts";
+import { withDatabase } from "./database.ts";
 
 type Options = { databaseUrl?: string; json: boolean };
 
@@ -14,18 +13,11 @@ export async function verifyPlacement(id: string, options: Options): Promise<voi
       code: "placement_id_invalid",
     });
   }
-  const { DATABASE_URL: url } = readEnv(databaseEnv, {
-    ...process.env,
-    ...(options.databaseUrl === undefined ? {} : { DATABASE_URL: options.databaseUrl }),
-  });
-  const pool = createPool({ url, name: "cli", max: 1 });
-  try {
+  await withDatabase(options.databaseUrl, async (pool) => {
     const replay = await replayPlacement(pool, id);
     process.stdout.write(options.json ? `${toJson(replay)}\n` : inWords(replay));
     process.exitCode = replay.same ? 0 : 2;
-  } finally {
-    await pool.end();
-  }
+  });
 }
 
 function inWords(replay: Replay): string {

@@ -73,6 +73,7 @@ function replicaOf(
       placement === undefined
         ? null
         : {
+            id: placement.request_id,
             status: placement.status,
             nodeId: placement.node_id,
             block: placement.block_number,

@@ -192,6 +192,7 @@ export const replicaEntry = z.object({
   endpoints: z.array(z.object({ containerPort: z.number().int(), host: z.string(), port: z.number().int() })),
   placement: z
     .object({
+      id: z.string().meta({ description: "By which anyone can decide it again" }),
       status: z.string(),
       nodeId: z.number().int().nullable(),
       block: z.string().nullable().meta({ description: "The block that the decision rests on" }),

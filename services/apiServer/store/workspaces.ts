@@ -160,6 +160,7 @@ export async function listReplicas(db: Queryable, workspaceIds: string[]): Promi
 }
 
 export type PlacementRow = {
+  request_id: string;
   replica: number;
   status: string;
   node_id: number | null;
@@ -172,7 +173,7 @@ export type PlacementRow = {
 /** The newest placement of each replica. */
 export async function listPlacements(db: Queryable, workspaceId: string): Promise<PlacementRow[]> {
   const { rows } = await db.query<PlacementRow>(
-    `select distinct on (replica) replica, status, node_id, block_number::text, refusals, refusal, asked_at
+    `select distinct on (replica) request_id, replica, status, node_id, block_number::text, refusals, refusal, asked_at
      from app.placement where workspace_id = $1::numeric order by replica, asked_at desc`,
     [workspaceId],
   );
