@@ -13,7 +13,7 @@ const maxFailures = 8;
 /** What an unknown image may take. */
 const unknownGib = 2;
 /** Layers lie on the disk unpacked, and for a while packed as well. */
-const unpackedFactor = 3;
+export const unpackedFactor = 3;
 const marginGib = 1;
 
 /**

@@ -50,6 +50,12 @@ export const nodeVariables = {
   NODE_LIMIT_CPU_MILLI: count(2 ** 24 - 1).describe("Most thousandths of a CPU core to offer"),
   NODE_LIMIT_MEMORY_MIB: count(2 ** 24 - 1).describe("Most memory to offer, MiB"),
   NODE_LIMIT_DISK_GIB: count(65_535).describe("Most disk to offer, GiB"),
+  NODE_PREFETCH_GIB: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(10)
+    .describe("Disk for images brought ahead of demand, GiB; 0 brings none"),
   NODE_LIMIT_PORTS: z.coerce.number().int().min(0).max(65_535).default(64).describe("Ports to offer"),
 };
 

@@ -6,11 +6,12 @@ import { watchEngine } from "./docker/events.ts";
 import type { NodeEnv } from "./env.ts";
 import { sendHeartbeats } from "./heartbeat.ts";
 import { dropProbe, putProbe } from "./journal/probes.ts";
-import { createMemory } from "./knowledge.ts";
+import { createMemory, imagesInUse } from "./knowledge.ts";
 import { createMembership } from "./membership.ts";
 import { nodeMetrics } from "./metrics.ts";
 import { watchNetwork } from "./network.ts";
 import { createOutbox } from "./outbox.ts";
+import { createPrefetcher } from "./prefetch.ts";
 import { type Prepared, prepareNode } from "./prepare.ts";
 import { createReceipts } from "./receipts.ts";
 import { createReconciler } from "./reconcile.ts";
@@ -69,6 +70,7 @@ async function startNode(context: ServiceContext, env: NodeEnv, prepared: Prepar
       } else if (message.type === "relayed") outbox.take(message);
       else if (message.type === "ack") receipts.take(message).catch(context.fail);
       else if (message.type === "probe") putProbe(journal, message);
+      else if (message.type === "prefetch") prefetcher.take(message);
       else if (message.type === "probeDone") dropProbe(journal, message.roundId);
       if (message.type !== "ack") wake.work();
     },
@@ -102,6 +104,12 @@ async function startNode(context: ServiceContext, env: NodeEnv, prepared: Prepar
     onAction: metrics.countAction,
     onProgress: ({ workspaceId, replica, lease }, progress) =>
       session.send({ type: "live", workspaceId, replica, lease, ...progress }),
+  });
+  const prefetcher = createPrefetcher({
+    ...{ engine, dataDir, journal, logger, signal },
+    send: session.send,
+    inUse: () => imagesInUse(journal, membership.view()),
+    limitGib: env.NODE_PREFETCH_GIB,
   });
   const tunnels = createTunnels({
     account,
@@ -175,7 +183,7 @@ async function startNode(context: ServiceContext, env: NodeEnv, prepared: Prepar
   context.onStop("journal", () => journal.close());
   context.onStop("loops", async () => {
     await Promise.all([...background, membership.done(), tunnels.done()]);
-    await reconciler.idle();
+    await Promise.all([reconciler.idle(), prefetcher.idle()]);
     if (env.NODE_STOP_CONTAINERS) await reconciler.stopAll();
   });
   const state = () => ({

@@ -3,7 +3,7 @@ import type { Journal } from "./journal/open.ts";
 import { lastBySubject } from "./journal/outbox.ts";
 import { readRuns } from "./journal/runs.ts";
 import { readPublications } from "./journal/workspaces.ts";
-import type { PublicationKey } from "./leases.ts";
+import { type PublicationKey, publicationKey } from "./leases.ts";
 import { planOf } from "./plans.ts";
 import type { ChainView } from "./view.ts";
 
@@ -51,6 +51,17 @@ export function gatherFacts(options: {
     progress: saidProgress(journal),
     gpuUuids: options.gpuUuids,
   };
+}
+
+/** References of the images that live leases use. */
+export function imagesInUse(journal: Journal, view: ChainView): Set<string> {
+  const publications = readPublications(journal);
+  const references = view.assignments.flatMap((lease) => {
+    const publication = lease.ended ? undefined : publications.get(publicationKey(lease));
+    const plan = publication === undefined ? undefined : planOf(publication);
+    return plan?.type === "runnable" ? [plan.reference] : [];
+  });
+  return new Set(references);
 }
 
 /** Forgets what may have changed behind our back. */

@@ -23,6 +23,13 @@ export async function findImage(engine: Engine, reference: string): Promise<Imag
   return { id: info.Id, user: info.Config?.User || undefined, sizeBytes: info.Size };
 }
 
+/** Takes an image off the engine; one that a container uses stays, one that is not there is no fault. */
+export async function removeImage(engine: Engine, reference: string): Promise<void> {
+  await tolerating([404, 409], undefined, async () => {
+    await calling(engine.docker, () => engine.docker.getImage(reference).remove());
+  });
+}
+
 export type PullProgress = { percent: number; bytesPerSecond: number };
 
 const line = z.object({

@@ -37,6 +37,9 @@ create table if not exists receipt (
 create table if not exists probe (
   round_id text primary key, port integer not null, token text not null, image text not null,
   closes_at integer not null) strict;
+-- Images that were brought ahead of demand.
+create table if not exists prefetched (
+  reference text primary key, size_bytes integer not null, used_at integer not null) strict;
 `;
 const version = 1;
 

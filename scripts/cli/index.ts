@@ -3,6 +3,7 @@ import { start } from "../../services/shared/lifecycle.ts";
 import { strategyTexts } from "../../services/shared/placement/wishes.ts";
 import { wholeNumber } from "../wholeNumber.ts";
 import { explainPlacement } from "./explain.ts";
+import { showPrefetch } from "./prefetch.ts";
 import { verifyPlacement } from "./verifyPlacement.ts";
 import { verifyReceipt } from "./verifyReceipt.ts";
 import { updateWorkspace } from "./workspace.ts";
@@ -23,7 +24,7 @@ verify
   )
   .option(
     "--database-url <url>",
-    "any Postgres that autoExport brings the chain into; DATABASE_URL when left out",
+    "any Postgres that autoExport brings the chain into; DATABASE_URL, or that of `npm start` here, when left out",
   )
   .option("--json", "print one JSON object", false)
   .action(verifyPlacement);
@@ -69,6 +70,16 @@ program
   .option("--uptime-percent <percent>", "least share of heartbeat slots it was present in")
   .option("--json", "print the API's answer", false)
   .action(explainPlacement);
+
+program
+  .command("prefetch")
+  .description("says how often images that were brought ahead of demand were there when a lease came")
+  .option(
+    "--database-url <url>",
+    "Postgres of the market; DATABASE_URL, or that of `npm start` here, when left out",
+  )
+  .option("--json", "print one JSON object", false)
+  .action(showPrefetch);
 
 const workspace = program.command("workspace").description("changes workspaces over the partner API");
 workspace

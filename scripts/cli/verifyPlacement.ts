@@ -1,11 +1,10 @@
 import { type Answered, type Replay, readAnswered, replayPlacement } from "../../services/match/replay.ts";
-import { createPool } from "../../services/shared/db/pool.ts";
-import { databaseEnv, readEnv } from "../../services/shared/env.ts";
 import { InputError } from "../../services/shared/errors.ts";
 import { toJson } from "../../services/shared/json.ts";
 import { placementAnswer } from "../../services/shared/placement/answer.ts";
 import { defaultStrategy } from "../../services/shared/placement/wishes.ts";
 import { askApi } from "./api.ts";
+import { withDatabase } from "./database.ts";
 
 type Options = { api?: string; databaseUrl?: string; json: boolean };
 
@@ -19,21 +18,13 @@ export async function verifyPlacement(id: string, options: Options): Promise<voi
       },
     );
   }
-  const { DATABASE_URL: url } = readEnv(databaseEnv, {
-    ...process.env,
-    ...(options.databaseUrl === undefined ? {} : { DATABASE_URL: options.databaseUrl }),
-  });
-  const pool = createPool({ url, name: "cli", max: 1 });
-  try {
-    const answered = await (options.api === undefined
-      ? readAnswered(pool, id)
-      : fetchAnswered(options.api, id));
+  const { api } = options;
+  await withDatabase(options.databaseUrl, async (pool) => {
+    const answered = await (api === undefined ? readAnswered(pool, id) : fetchAnswered(api, id));
     const replay = await replayPlacement(pool, answered);
     process.stdout.write(options.json ? `${toJson(replay)}\n` : inWords(replay));
     process.exitCode = replay.same ? 0 : 2;
-  } finally {
-    await pool.end();
-  }
+  });
 }
 
 async function fetchAnswered(api: string, requestId: string): Promise<Answered> {

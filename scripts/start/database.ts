@@ -1,4 +1,6 @@
 import { createHash, createHmac } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import pg from "pg";
 import { migrate } from "../../services/shared/db/migrate.ts";
 import { createDatabase, databaseUrl, dropDatabase } from "../embedded/databases.ts";
@@ -45,7 +47,10 @@ export async function prepareDatabase(choice: Choice): Promise<{ urls: DatabaseU
     admin = databaseUrl(adminUrl, name);
   }
   await migrate(admin);
-  return { urls: { admin, services: await letServicesIn(admin, choice.secret) }, begunAnew };
+  const services = await letServicesIn(admin, choice.secret);
+  // Where terminal commands look: what the API may read, for who may read the keys beside it.
+  writeFileSync(join(choice.stateDir, "database-url"), `${services.apiServer}\n`, { mode: 0o600 });
+  return { urls: { admin, services }, begunAnew };
 }
 
 /** Undefined: the very one that was configured. */

@@ -52,6 +52,8 @@ export type PlacementFacts = {
   missing: MissingReplica[];
   /** Replicas whose lease still waits for its image. */
   distributing: number;
+  /** Nodes that match took for lost and the chain still has online. */
+  lost: number[];
   /** Leases of all workspaces that bring an image from the same source now. */
   fromSource: number;
   limits: PlacementLimits;
@@ -86,11 +88,11 @@ function mayAsk({ last, tries }: MissingReplica, { now, fleetChanged, limits }: 
   return rested || (last.blockNumber !== null && fleetChanged > last.blockNumber);
 }
 
-function excludedNodes(avoided: Avoided[], { now, limits }: PlacementFacts): number[] {
+function excludedNodes(avoided: Avoided[], { now, lost, limits }: PlacementFacts): number[] {
   const nodes = avoided
     .filter(({ at, cause }) => now - at < (cause === "refused" ? limits.avoidRefused : limits.avoidReplaced))
     .map(({ nodeId }) => nodeId);
-  return [...new Set(nodes)].sort((a, b) => a - b);
+  return [...new Set([...nodes, ...lost])].sort((a, b) => a - b);
 }
 
 /** Errors of an assignment that speak of the node rather than of the workspace, its owner or its funds. */

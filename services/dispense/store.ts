@@ -18,6 +18,7 @@ type WorkspaceRow = {
   fleet_changed: bigint;
   distributing: number;
   from_source: number;
+  lost: number[];
 };
 
 /** Everything decidePlacements() needs of one workspace, at one moment; null when the chain does not know it. */
@@ -33,8 +34,8 @@ export function loadPlacementFacts(
     if (workspace === undefined) return null;
     const { now, open, head, distributing } = workspace;
     const missing = await loadMissing(connection, workspaceId, limits);
-    const { fleet_changed: fleetChanged, from_source: fromSource } = workspace;
-    return { now, open, head, distributing, fromSource, fleetChanged, missing, limits };
+    const { fleet_changed: fleetChanged, from_source: fromSource, lost } = workspace;
+    return { now, open, head, distributing, lost, fromSource, fleetChanged, missing, limits };
   });
 }
 
@@ -53,7 +54,9 @@ const workspaceQuery = `
     (select count(*) from chain.assignment
      where workspace_id = $1::int8 and state = 'assigned' and release_reason is null)::int4 as distributing,
     (select count(*) from (${transfers}) as transfer
-     where transfer.source = ${sourceOf("workspace")})::int4 as from_source
+     where transfer.source = ${sourceOf("workspace")})::int4 as from_source,
+    array(select node_id from app.absence join chain.node using (node_id)
+      where lost_at is not null and back_at is null and status = 'online') as lost
   from chain.workspace as workspace
   cross join chain.head as head
   join chain.block as block on block.number = head.number

@@ -9,6 +9,7 @@ const probationSeconds = 10;
 
 // A node that was back for a while only has been away for the sum of both times.
 const missed = `on conflict (node_id) do update set signal = excluded.signal, back_at = null,
+  lost_at = case when absence.back_at is null then absence.lost_at end,
   since = case when absence.back_at is null then least(absence.since, excluded.since)
     else excluded.since - (absence.back_at - absence.since) end`;
 
@@ -108,7 +109,8 @@ export async function findUnseen(db: Queryable): Promise<void> {
      select n.node_id, 'session', now() from chain.node n
      where (n.status = 'online' or exists (
          select from chain.assignment a where a.node_id = n.node_id and a.release_reason is null))
-       and not exists (select from app.session s where s.role = 'node' and s.subject_id = n.node_id)
+       -- By its key: a session that came before the registration does not know its node for a moment.
+       and not exists (select from app.session s where s.role = 'node' and s.key = n.key)
      on conflict do nothing`,
   );
 }
@@ -121,6 +123,17 @@ export async function readAbsences(pool: Database): Promise<Absence[]> {
   const { rows } = await pool.query<Absence>(
     `select node_id as "nodeId", signal, extract(epoch from now() - since)::float8 * 1000 as "awayMs"
      from app.absence where back_at is null`,
+  );
+  return rows;
+}
+
+/** Notes nodes as lost that were not yet; tells of each for how long it had not been heard. */
+export async function noteLost(db: Queryable, nodeIds: number[]): Promise<Absence[]> {
+  const { rows } = await db.query<Absence>(
+    `update app.absence set lost_at = now()
+     where node_id = any($1::int[]) and lost_at is null and back_at is null
+     returning node_id as "nodeId", signal, extract(epoch from now() - since)::float8 * 1000 as "awayMs"`,
+    [nodeIds],
   );
   return rows;
 }

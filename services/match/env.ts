@@ -14,6 +14,8 @@ const portRange = z
     "is not a range of ports from 1 to 65535",
   );
 
+const count = (value: number, what: string) => z.coerce.number().int().min(1).default(value).describe(what);
+
 /** Variables of match. */
 export const matchVariables = {
   ...commonEnv,
@@ -53,6 +55,17 @@ export const matchVariables = {
     .min(1)
     .default(1)
     .describe("So many nodes may vanish at once whatever their share, as long as any node is left"),
+  PREFETCH: z
+    .enum(["0", "1"])
+    .default("0")
+    .transform((value) => value === "1")
+    .describe("1: popular images are brought to likely nodes ahead of demand"),
+  PREFETCH_SECONDS: envTypes.seconds().default(30).describe("Seconds between looks at what is popular"),
+  PREFETCH_WINDOW: count(43_200, "Newest blocks whose assignments make an image popular"),
+  PREFETCH_IMAGES: count(8, "Images that are prefetched, the most popular ones"),
+  PREFETCH_NODES: count(3, "Nodes that each of them is brought to"),
+  PREFETCH_NODE_TRANSFERS: count(1, "Images on their way to one node at which it is asked for no more"),
+  PREFETCH_SOURCE_TRANSFERS: count(16, "Images prefetched from one registry at once"),
 };
 
 export const readMatchEnv = (source?: Record<string, string | undefined>) => readEnv(matchVariables, source);

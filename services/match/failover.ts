@@ -9,7 +9,7 @@ import { holdLeadership } from "../shared/db/leader.ts";
 import type { Database } from "../shared/db/pool.ts";
 import type { ServiceContext } from "../shared/lifecycle.ts";
 import { type Loop, startLoop } from "../shared/loop.ts";
-import { buryInstances, findUnseen, hasPeers, readAbsences, type Signal } from "./absenceStore.ts";
+import { buryInstances, findUnseen, hasPeers, noteLost, readAbsences, type Signal } from "./absenceStore.ts";
 import { readHead } from "./fleetStore.ts";
 import { decideLosses, type HeldLease, type Online } from "./loss.ts";
 import { heldLeases, readAway, readOnline } from "./lossStore.ts";
@@ -111,6 +111,11 @@ async function look(options: FailoverOptions, watch: Watch): Promise<void> {
   });
   note(options, watch, decision.type === "suspect" ? decision : null);
   if (decision.type === "suspect") return;
+  // Before a lease is released: whoever assigns it anew must already see which nodes to leave out.
+  await tellLost(
+    options,
+    lost.map((node) => node.nodeId),
+  );
   for (const [key, at] of watch.tried) if (now - at > patienceMs) watch.tried.delete(key);
   await releaseLeases(
     options,
@@ -144,6 +149,13 @@ function note(
   }
   const since = watch.outage?.since ?? new Date().toISOString();
   watch.outage = { since, missing: missing.length, share };
+}
+
+async function tellLost({ pool, metrics, context }: FailoverOptions, nodeIds: number[]): Promise<void> {
+  for (const { nodeId, signal, awayMs } of await noteLost(pool, nodeIds)) {
+    metrics.noticed.observe({ signal }, awayMs / 1_000);
+    context.logger.warn({ event: "node_lost", nodeId, signal, awayMs: Math.round(awayMs) });
+  }
 }
 
 async function releaseLeases(

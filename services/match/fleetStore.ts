@@ -5,6 +5,7 @@ import { countPresence } from "../shared/presence/count.ts";
 import { newestSlots, readPresence } from "../shared/presence/store.ts";
 import type { Capacity, FleetBlock, FleetNode } from "./fleet.ts";
 import { without } from "./misses.ts";
+import { counted } from "./proven.ts";
 
 /** So many of the newest heartbeat slots make a node's uptime. */
 const uptimeSlots = 60;
@@ -39,8 +40,22 @@ type NodeRow = Capacity & {
   region: string | null;
   price: bigint;
 };
-type HeldRow = Capacity & { node_id: number; workspace_id: bigint; image: string; has_image: boolean };
-type MeasuredRow = { node_id: number; down: number; up: number; latency: number };
+type HeldRow = Capacity & {
+  node_id: number;
+  workspace_id: bigint;
+  image: string;
+  has_image: boolean;
+  assignedBlock: bigint;
+};
+type MeasuredRow = {
+  node_id: number;
+  down: number;
+  up: number;
+  latency: number;
+  diskGib: number;
+  ports: number;
+  block: bigint;
+};
 
 /** The five resources of a replica or node; the count of GPUs has a name of its own in either. */
 export const resourceColumns = (gpus: string) =>
@@ -67,14 +82,15 @@ export async function readNodes(
   );
   const held = await db.query<HeldRow>(
     `select a.node_id::int, a.workspace_id::numeric, w.image, a.state in ('ready', 'running', 'stopped') as has_image,
-       ${resourceColumns("gpus")}
+       a.assigned_block::bigint as "assignedBlock", ${resourceColumns("gpus")}
      from (select * from chain.assignment_history where ${asOf} and ${ofNodes} and release_reason is null) a
      join chain.workspace w using (workspace_id) order by a.workspace_id, a.replica`,
     given,
   );
   const measured = await db.query<MeasuredRow>(
     `select distinct on (node_id) node_id::int, down_mbps::int as down, up_mbps::int as up,
-       latency_tenth_ms::int as latency
+       latency_tenth_ms::int as latency, disk_free_gib::int as "diskGib", ports_reachable::int as ports,
+       valid_from::bigint as block
      from chain.measurement_history where ${asOf} and ${ofNodes}
        and status = 'finalized' and not absent and expires_at > $3
      order by node_id, round_id desc`,
@@ -103,8 +119,7 @@ function assemble(
       vramMib: row.vram_mib,
       computeCapability: row.compute_capability,
       region: told(row.region),
-      total,
-      free: own.reduce(without, total),
+      ...counted({ total, free: own.reduce(without, total) }, measurement, own),
       pricePerSecond: row.price,
       measured: measurement !== undefined,
       downMbps: measurement?.down ?? 0,

@@ -1,8 +1,10 @@
+import type { Hex } from "viem";
 import type { Database } from "../shared/db/pool.ts";
 import { InputError } from "../shared/errors.ts";
 import type { ServiceContext } from "../shared/lifecycle.ts";
 import { type Loop, startLoop } from "../shared/loop.ts";
 import * as orders from "./measureOrders.ts";
+import { ordersToTell } from "./prefetch/store.ts";
 import type { Session, SessionMessage, Sessions } from "./sessions.ts";
 
 export type InstructOptions = {
@@ -13,7 +15,8 @@ export type InstructOptions = {
 };
 
 /**
- * Tells the nodes and measurers that have their session here what the rounds they are in ask of them. The leader that draws
+ * Tells the nodes and measurers that have their session here what the rounds they are in ask of them, and nodes which images to
+ * bring ahead of demand. The leader that draws
  * may be another instance: the draws stand in Postgres. Each is told once a session, and again after it reconnects.
  */
 export function startInstruct(options: InstructOptions): Loop {
@@ -40,6 +43,11 @@ export function startInstruct(options: InstructOptions): Loop {
       for (const order of await orders.measuresToTell(pool)) {
         once(sessions.ofSubject("measurer", order.measurer_id), `measure:${order.round_id}`, (measurer) =>
           tellMeasure(measurer, order),
+        );
+      }
+      for (const { nodeId, at, ...order } of await ordersToTell(pool)) {
+        once(sessions.ofSubject("node", nodeId), `prefetch:${order.image}:${at}`, (node) =>
+          node.send({ type: "prefetch", ...order, image: order.image as Hex }),
         );
       }
     },

@@ -19,6 +19,7 @@ import { hearAboutRound, startInstruct } from "./instruct.ts";
 import { startMeasure } from "./measure.ts";
 import { createMatchMetrics } from "./metrics.ts";
 import { startPlacement } from "./placement.ts";
+import { hearAboutPrefetch, type PrefetchOptions, startPrefetch } from "./prefetch/prefetch.ts";
 import { createPresence } from "./presence.ts";
 import { startRelay } from "./relay.ts";
 import { startRoster } from "./roster.ts";
@@ -37,7 +38,8 @@ export type MatchOptions = {
     | "LOSS_SECONDS"
     | "LOSS_SHARE"
     | "LOSS_FLOOR"
-  >;
+  > &
+    PrefetchOptions["env"];
   deployment: Deployment;
   pool: Database;
   redis: Redis;
@@ -74,6 +76,7 @@ export async function startMatch(options: MatchOptions): Promise<Match> {
     if (message.type === "probeReady" || message.type === "probeFailed" || message.type === "measureFailed") {
       return hearAboutRound(pool, session, message);
     }
+    if (message.type === "prefetched") return hearAboutPrefetch({ pool, metrics }, session, message);
     if (session.role !== "node") {
       throw new InputError(`A measurer does not send ${message.type}.`, { code: "message_unexpected" });
     }
@@ -92,6 +95,7 @@ export async function startMatch(options: MatchOptions): Promise<Match> {
   const acknowledge = startAcknowledging({ ...shared, account: options.account, presence, roster });
   const instruct = startInstruct({ context, pool, sessions, probeImage: env.PROBE_IMAGE });
   const placement = startPlacement({ context, pool, redis, answers: metrics.answers, fleetNow });
+  startPrefetch({ ...shared, env, fleetNow });
   startHeartbeats({ ...shared, presence });
   const measure = startMeasure({ ...shared, client: options.client, ports: env.PROBE_PORTS });
   const failover = startFailover({
@@ -114,6 +118,7 @@ export async function startMatch(options: MatchOptions): Promise<Match> {
       }
       if (payload === "relay") relay.wake();
       if (payload === "placement") placement.wake();
+      if (payload === "prefetch") instruct.wake();
       if (payload === "measure_round" || payload === "session") {
         instruct.wake();
         measure.wake();

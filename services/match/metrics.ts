@@ -1,4 +1,4 @@
-import { Counter, Gauge, type Registry } from "prom-client";
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
 export type MatchMetrics = ReturnType<typeof createMatchMetrics>;
 
@@ -51,6 +51,25 @@ export function createMatchMetrics(registry: Registry) {
       name: "match_leases_lost_total",
       help: "Leases taken from nodes that were lost, by the signal that told it",
       labelNames: ["signal"] as const,
+      registers,
+    }),
+    noticed: new Histogram({
+      name: "match_loss_noticed_seconds",
+      help: "From the last that was heard of a node until it was taken for lost, by signal",
+      labelNames: ["signal"] as const,
+      buckets: [1, 2, 4, 5, 6, 8, 10, 15, 30, 60],
+      registers,
+    }),
+    prefetched: new Counter({
+      name: "match_prefetched_total",
+      help: "Images that nodes were asked to bring ahead of demand, by what came of it",
+      labelNames: ["outcome"] as const,
+      registers,
+    }),
+    prefetchAssignments: new Counter({
+      name: "match_prefetch_assignments_total",
+      help: "Assignments to nodes that had the image by a prefetch (hit) or not at all (miss)",
+      labelNames: ["result"] as const,
       registers,
     }),
     away: new Gauge({

@@ -35,11 +35,12 @@ export async function takeAsked(db: Connection, requestId: string): Promise<Aske
 /** What a workspace asks for, by its spec and its wishes. */
 export type Wanted = { request: Omit<PlacementRequest, "place">; wishes: PlacementWishes };
 
-/** What the workspace asked for at the block; undefined when it was not open then. */
+/** What the workspace asked for at the block; undefined when it was not open then, unless that does not matter. */
 export async function readWanted(
   db: Queryable,
   asked: Pick<AskedPlacement, "workspace_id" | "excluded">,
   block: FleetBlock,
+  status: "open" | "any" = "open",
 ): Promise<Wanted | undefined> {
   const { rows } = await db.query<
     Capacity & {
@@ -54,9 +55,9 @@ export async function readWanted(
   >(
     `select image, gpu_model, min_vram_mib::int as vram, min_compute_capability::int as capability, region,
        max_price_per_second::numeric as price, config, ${resourceColumns("gpus")}
-     from chain.workspace_history where workspace_id = $1 and status = 'open'
+     from chain.workspace_history where workspace_id = $1 and (status = 'open' or $3)
        and valid_from <= $2 and (valid_to is null or valid_to > $2)`,
-    [asked.workspace_id, block.number],
+    [asked.workspace_id, block.number, status === "any"],
   );
   const row = rows[0];
   if (row === undefined) return undefined;

@@ -35,7 +35,8 @@ export type Roster = {
 export function startRoster(options: RosterOptions): Roster {
   const { context, pool, sessions, metrics, instance, heartbeatSeconds } = options;
   const { logger, signal } = context;
-  const missMs = Math.max(3_000, heartbeatSeconds * 2_250);
+  // Two beats and what they may be late; with the looks that follow a loss is noticed within 10 s.
+  const missMs = Math.max(3_000, heartbeatSeconds * 2_000 + 250);
   const silent = new Set<Session>();
   const beating = new Set<Session>();
   const due = new Set<Session>();

@@ -79,8 +79,16 @@ export async function takeSessions(pool: Database, newcomers: Newcomer[]): Promi
   return new Map(rows.flatMap((row) => (row.subject_id === null ? [] : [[row.key, row.subject_id]])));
 }
 
+/** Names the node or measurer of a session that came before its registration; a node that was missed until now is back. */
 export async function nameSubject(pool: Database, sessionId: string, subjectId: number): Promise<void> {
-  await pool.query("update app.session set subject_id = $2 where session_id = $1", [sessionId, subjectId]);
+  await pool.query(
+    `with named as (
+       update app.session set subject_id = $2 where session_id = $1 returning role
+     )
+     update app.absence set back_at = now() from named
+     where named.role = 'node' and node_id = $2::int and back_at is null`,
+    [sessionId, subjectId],
+  );
   await pool.query("select pg_notify('app_changed', 'session')");
 }
 

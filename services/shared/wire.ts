@@ -56,6 +56,13 @@ export const clientMessage = z.discriminatedUnion("type", [
     roundId: decimal,
     port: z.number().int().min(1).max(65535),
   }),
+  /** What came of an image that the node was asked to bring ahead of demand; `evicted`: it was there, and made room. */
+  z.strictObject({
+    type: z.literal("prefetched"),
+    image: hex,
+    outcome: z.enum(["present", "failed", "evicted"]),
+    reason: z.string().max(100).optional(),
+  }),
   z.strictObject({ type: z.literal("probeFailed"), roundId: decimal, reason: z.string().max(500) }),
   z.strictObject({ type: z.literal("measureFailed"), roundId: decimal, reason: z.string().max(500) }),
 ]);
@@ -90,6 +97,13 @@ export const serverMessage = z.discriminatedUnion("type", [
     token: z.string(),
     image: z.string(),
     closesAt: z.number().int(),
+  }),
+  /** To a node: bring this image ahead of demand, as far as there is room; `sizeBytes` is what it takes packed. */
+  z.strictObject({
+    type: z.literal("prefetch"),
+    image: hex,
+    reference: z.string().regex(/^[a-z0-9][a-z0-9._:/-]{0,254}@sha256:[0-9a-f]{64}$/),
+    sizeBytes: decimal,
   }),
   /**
    * To a measurer: measure the probe at `url`, sign and relay a `reveal` with this draw. `isAwaited`: the node has not said that

@@ -14,8 +14,8 @@ export type HeldLease = {
   funded: boolean;
   /** Why the replica is to be assigned anew: its image or configuration is not today's, or its node is in maintenance. */
   retire: "outdated" | "draining" | null;
-  /** The escrow clock runs and something has been owed since it was last settled. */
-  owing: boolean;
+  /** Unix seconds from which on it owes, by the running escrow clock, what was not settled yet; null: it owes nothing. */
+  owesFrom: number | null;
 };
 
 /** What pays for the workspace, in token units (1e-18). */
@@ -61,12 +61,15 @@ export type Step =
   | { type: "place" }
   /** End the publication of an expired workspace. */
   | { type: "close" }
-  | { type: LeaseStepType; replica: number; lease: number };
+  | { type: Exclude<LeaseStepType, "settle">; replica: number; lease: number }
+  /** Collect what the lease has owed since `from`. What it comes to owe afterwards is another step. */
+  | { type: "settle"; replica: number; lease: number; from: number };
 
 /** The identity of a step: the same for every instance and every try. */
 export function stepKey(workspaceId: bigint, step: Step): string {
   const place = `${step.type}:${workspaceId}`;
-  return "lease" in step ? `${place}/${step.replica}/${step.lease}` : place;
+  const named = "lease" in step ? `${place}/${step.replica}/${step.lease}` : place;
+  return step.type === "settle" ? `${named}@${step.from}` : named;
 }
 
 /**
@@ -80,8 +83,8 @@ export function decide(facts: Facts): Step[] {
   if (facts.open && isExpired(facts)) steps.push({ type: "close" });
   for (const lease of facts.leases) {
     const { replica, lease: number } = lease;
-    if (lease.owing && lease.funded && debtIsDue(facts)) {
-      steps.push({ type: "settle", replica, lease: number });
+    if (lease.owesFrom !== null && lease.funded && debtIsDue(facts)) {
+      steps.push({ type: "settle", replica, lease: number, from: lease.owesFrom });
     }
     const type = leaseStep(facts, lease) ?? (retiring.has(lease) ? "delete" : undefined);
     if (type !== undefined) steps.push({ type, replica, lease: number });

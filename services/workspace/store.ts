@@ -69,14 +69,14 @@ async function loadLeases(db: Queryable, workspaceId: bigint, now: number): Prom
     releasable_at: number | null;
     funded: boolean;
     retire: HeldLease["retire"];
-    owing: boolean;
+    owes_from: number | null;
   }>(
     `select assignment.replica::int4, assignment.lease::float8, assignment.state, assignment.desired,
        floor(extract(epoch from greatest(block.time, case when lease.closed then closing.time end)))::float8 as since,
        assignment.lost_until::float8 as releasable_at,
        coalesce(not lease.closed, true) as funded,
        case when ${isOutdated("assignment")} then 'outdated' when node.status = 'maintenance' then 'draining' end as retire,
-       coalesce(lease.running and not lease.closed and lease.clock_since < $2, false) as owing
+       case when lease.running and not lease.closed and lease.clock_since < $2 then lease.clock_since end::float8 as owes_from
      from chain.assignment as assignment
      join chain.block as block on block.number = assignment.block_number
      left join chain.node as node on node.node_id = assignment.node_id
@@ -87,7 +87,11 @@ async function loadLeases(db: Queryable, workspaceId: bigint, now: number): Prom
      order by assignment.replica, assignment.lease`,
     [workspaceId, now],
   );
-  return found.rows.map(({ releasable_at: releasableAt, ...lease }) => ({ ...lease, releasableAt }));
+  return found.rows.map(({ releasable_at: releasableAt, owes_from: owesFrom, ...lease }) => ({
+    ...lease,
+    releasableAt,
+    owesFrom,
+  }));
 }
 
 /** Replicas that may be down at once; a stranger's configuration may be no JSON at all. */

@@ -8,9 +8,8 @@ import { text } from "node:stream/consumers";
 import { expect } from "chai";
 import Docker from "dockerode";
 import { generatePrivateKey } from "viem/accounts";
-import type { Assignment } from "../../node-client/leases.ts";
 import { type AgentOrder, encode } from "./node/agent.ts";
-import { engineRecord, openRegistry, removeMarket } from "./node/market.ts";
+import { assignment, engineRecord, openRegistry, removeMarket } from "./node/market.ts";
 
 type Outcome = {
   steps: number;
@@ -19,7 +18,6 @@ type Outcome = {
 };
 
 const docker = new Docker();
-const noDetail = `0x${"00".repeat(32)}` as const;
 
 describe("a node on a real engine", function () {
   this.timeout(180_000);
@@ -127,27 +125,6 @@ describe("a node on a real engine", function () {
     expect(Config.User).to.equal("65534:65534");
   });
 });
-
-function assignment(change: Partial<Assignment>): Assignment {
-  return {
-    workspaceId: 1n,
-    replica: 0,
-    lease: 1,
-    fence: "0xaaaaaaaaaaaaaaaa",
-    assignedBlock: 1n,
-    assignedBlockHash: `0x${"11".repeat(32)}`,
-    assignedLog: 0,
-    desired: "run",
-    order: "first",
-    state: "assigned",
-    detail: noDetail,
-    sequence: 0,
-    milestone: 0,
-    lost: false,
-    ended: false,
-    ...change,
-  };
-}
 
 /** Runs the agent again and again, each life one step longer than the last, until one comes through. Gives the number of kills. */
 async function killAtEveryStep(order: AgentOrder): Promise<number> {

@@ -1,7 +1,10 @@
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect } from "chai";
 import { signalGroup } from "../../scripts/embedded/leftovers.ts";
+import { rootDir } from "../support/parts.ts";
 import {
   containersOf,
   endStarted,
@@ -69,6 +72,20 @@ describe("npm start", function () {
     };
     expect(account.wallet).to.match(/^0x[0-9a-f]{40}$/);
     expect(BigInt(account.refundable) > 0n).to.equal(true);
+  });
+
+  it("lets a placement be decided again, by the id that the API tells", async () => {
+    const { stdout } = start;
+    const key = /Partner key +(\S+)/.exec(stdout())?.[1] ?? "";
+    const id = /Workspace +(\d+)/.exec(stdout())?.[1] ?? "";
+    const url = `${/API +(http\S+)/.exec(stdout())?.[1]}/v1/workspaces/${id}`;
+    const answer = await fetch(url, { headers: { authorization: `Bearer ${key}` } });
+    const { replicaList } = (await answer.json()) as { replicaList: { placement: { id: string } }[] };
+    const placement = replicaList[0]?.placement.id ?? "";
+    const cli = [join(rootDir, "scripts/cli/index.ts"), "verify", "placement", placement];
+    const database = readFileSync(join(dir, "database-url"), "utf8").trim();
+    const verified = await run(process.execPath, [...cli, "--database-url", database]);
+    expect(verified.stdout).to.match(/^Same: node 1\./);
   });
 
   it("serves its docs page and its description", async () => {

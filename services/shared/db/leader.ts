@@ -9,6 +9,7 @@ export const leaderships = {
   measure: 7_003,
   failover: 7_004,
   pomc: 7_005,
+  prefetch: 7_006,
 } as const;
 
 /**

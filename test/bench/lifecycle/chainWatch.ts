@@ -12,6 +12,8 @@ export type ChainWatch = {
   blockOf(txHash: string): Promise<number>;
   /** Waits for a report of a state; of a later lease than `after`. */
   state(id: string, state: AssignmentState, after?: number): Promise<Lease & { block: number }>;
+  /** Waits for the first lease after this one. */
+  assigned(id: string, after: number): Promise<Lease & { block: number }>;
   released(id: string, lease: number): Promise<number>;
 };
 
@@ -49,6 +51,16 @@ export async function openChainWatch({ api, signal }: BenchMarket): Promise<Chai
         });
         const code = codeOf(assignmentStates, state);
         const found = logs.find(({ args }) => args.state === code && args.lease > after);
+        if (found === undefined) return undefined;
+        const { lease, nodeId } = found.args;
+        return { lease, nodeId, block: Number(found.blockNumber) };
+      }),
+    assigned: (id, after) =>
+      wait(`another lease of workspace ${id}`, async () => {
+        const logs = await client.getContractEvents({
+          ...{ ...source, eventName: "Assigned", args: { workspaceId: BigInt(id) }, strict: true },
+        });
+        const found = logs.find(({ args }) => args.lease > after);
         if (found === undefined) return undefined;
         const { lease, nodeId } = found.args;
         return { lease, nodeId, block: Number(found.blockNumber) };

@@ -3,7 +3,7 @@ import { wholeNumber } from "../../../scripts/wholeNumber.ts";
 import { openChainWatch } from "./chainWatch.ts";
 import { startMarket } from "./market.ts";
 import { joinSpares } from "./spares.ts";
-import { measureAbsent, measureFailover, measurePresent, type Sample } from "./trials.ts";
+import { type Failovers, measureAbsent, measureFailover, measurePresent, type Sample } from "./trials.ts";
 
 /*
  * How long a workspace takes through its life in the market that `npm start` brings up, with the real engine: from the block of
@@ -12,6 +12,7 @@ import { measureAbsent, measureFailover, measurePresent, type Sample } from "./t
 
 type Options = { json?: true; runs: number; absent: number; failovers: number };
 type Row = { runs: number; blocks: number; mostBlocks: number; seconds: number };
+type SecondsRow = { runs: number; seconds: number; mostSeconds: number };
 
 /** Runs the benchmark and prints what came out. */
 export async function run(args: string[]): Promise<void> {
@@ -32,17 +33,19 @@ export async function run(args: string[]): Promise<void> {
     const chain = await openChainWatch(market);
     const { present, stopped } = await measurePresent(market, chain, options.runs);
     const absent = await measureAbsent(market, chain, options.absent);
-    const failover: Sample[] = [];
+    let failovers: Failovers = { noticed: [], reassigned: [], running: [] };
     if (options.failovers > 0) {
       const spares = await joinSpares(market);
-      failover.push(...(await measureFailover(market, chain, spares, options.failovers)));
+      failovers = await measureFailover(market, chain, spares, options.failovers);
     }
     show(
       {
         imagePresent: rowOf(present),
         stop: rowOf(stopped),
         imageAbsent: rowOf(absent),
-        failover: rowOf(failover),
+        noticed: secondsOf(failovers.noticed),
+        reassigned: rowOf(failovers.reassigned),
+        runsElsewhere: rowOf(failovers.running),
       },
       options.json === true,
     );
@@ -51,33 +54,49 @@ export async function run(args: string[]): Promise<void> {
   }
 }
 
-/** Medians, and the most blocks that one took. */
+/** Medians, and the most that one took. */
 function rowOf(samples: Sample[]): Row | null {
   if (samples.length === 0) return null;
-  const median = (values: number[]) => {
-    const sorted = values.toSorted((a, b) => a - b);
-    const middle = sorted.length >> 1;
-    const upper = sorted[middle] as number;
-    return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] as number)) / 2;
-  };
   return {
     runs: samples.length,
     blocks: median(samples.map(({ blocks }) => blocks)),
     mostBlocks: Math.max(...samples.map(({ blocks }) => blocks)),
-    seconds: Math.round(median(samples.map(({ seconds }) => seconds)) * 100) / 100,
+    seconds: rounded(median(samples.map(({ seconds }) => seconds))),
   };
 }
 
-function show(rows: Record<string, Row | null>, json: boolean): void {
+function secondsOf(seconds: number[]): SecondsRow | null {
+  if (seconds.length === 0) return null;
+  return {
+    runs: seconds.length,
+    seconds: rounded(median(seconds)),
+    mostSeconds: rounded(Math.max(...seconds)),
+  };
+}
+
+function median(values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] as number;
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] as number)) / 2;
+}
+
+function rounded(seconds: number): number {
+  return Math.round(seconds * 100) / 100;
+}
+
+function show(rows: Record<string, Row | SecondsRow | null>, json: boolean): void {
   if (json) {
     process.stdout.write(`${JSON.stringify({ blockSeconds: 2, ...rows })}\n`);
     return;
   }
   for (const [name, row] of Object.entries(rows)) {
     if (row === null) continue;
-    const { runs, blocks, mostBlocks, seconds } = row;
-    process.stdout.write(
-      `${name.padEnd(14)} median ${blocks} blocks, ${seconds} s; most ${mostBlocks} blocks (${runs} runs)\n`,
-    );
+    const { runs, seconds } = row;
+    const figures =
+      "blocks" in row
+        ? `${row.blocks} blocks, ${seconds} s; most ${row.mostBlocks} blocks`
+        : `${seconds} s; most ${row.mostSeconds} s`;
+    process.stdout.write(`${name.padEnd(14)} median ${figures} (${runs} runs)\n`);
   }
 }

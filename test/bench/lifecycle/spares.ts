@@ -19,10 +19,10 @@ export type Spares = {
 
 type Spare = { name: string; wallet: string; nodeId: number; running: RunningProcess };
 
-/** Small ones, so that one that is lost is no reason to suspect an outage of everything. */
+/** Room for one replica of these trials. */
 const limits = {
   NODE_LIMIT_GPUS: "0",
-  NODE_LIMIT_CPU_MILLI: "100",
+  NODE_LIMIT_CPU_MILLI: "250",
   NODE_LIMIT_MEMORY_MIB: "512",
   NODE_LIMIT_DISK_GIB: "2",
   NODE_LIMIT_PORTS: "2",

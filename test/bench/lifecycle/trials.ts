@@ -1,5 +1,6 @@
 import Docker from "dockerode";
 import type { ChainWatch } from "./chainWatch.ts";
+import { watchLosses } from "./losses.ts";
 import type { BenchMarket } from "./market.ts";
 import { type Spares, spareRegion } from "./spares.ts";
 
@@ -42,29 +43,41 @@ export async function measureAbsent(market: BenchMarket, chain: ChainWatch, runs
   return samples;
 }
 
-/**
- * Kills the client of the node that runs a replica, and waits until another node runs it. Blocks count from the release of the
- * lost lease; seconds from the kill.
- */
+/** What came of killing nodes that ran a replica. */
+export type Failovers = {
+  /** Seconds from the kill until match took the node for lost. */
+  noticed: number[];
+  /** Blocks from the release of the lost lease to the assignment of the next; seconds from the kill. */
+  reassigned: Sample[];
+  /** The same to the report that the next one runs. */
+  running: Sample[];
+};
+
+/** Kills the client of the node that runs a replica, and waits until another node runs it. */
 export async function measureFailover(
   market: BenchMarket,
   chain: ChainWatch,
   spares: Spares,
   runs: number,
-): Promise<Sample[]> {
-  const samples: Sample[] = [];
+): Promise<Failovers> {
+  const found: Failovers = { noticed: [], reassigned: [], running: [] };
   for (let run = 0; run < runs; run += 1) {
-    const { id } = await publish(market, chain, { region: spareRegion, cpu: 0.1 });
+    const { id } = await publish(market, chain, { region: spareRegion });
     const first = await chain.state(id, "running");
+    const losses = await watchLosses(market);
     const start = performance.now();
+    const noticed = losses.next();
     const revive = await spares.kill(first.nodeId);
+    found.noticed.push((await noticed) - start / 1_000);
     const block = await chain.released(id, first.lease);
+    const next = await chain.assigned(id, first.lease);
+    found.reassigned.push(told(market, "reassigned", sampleOf({ block, start }, next.block)));
     const second = await chain.state(id, "running", first.lease);
-    samples.push(told(market, "failover", sampleOf({ block, start }, second.block)));
+    found.running.push(told(market, "runs elsewhere", sampleOf({ block, start }, second.block)));
     await revive();
     await end(market, chain, id, second.lease);
   }
-  return samples;
+  return found;
 }
 
 async function publish(

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import Docker from "dockerode";
 import express from "express";
 import { keccak256, toBytes } from "viem";
+import type { Assignment } from "../../../node-client/leases.ts";
 import type { Publication } from "../../../node-client/plans.ts";
 import { type BuiltImage, buildAll } from "../../../services/dispense/images/build.ts";
 import { registryRouter } from "../../../services/dispense/registry.ts";
@@ -16,8 +17,13 @@ const repoRoot = join(import.meta.dirname, "../../..");
 export async function openRegistry() {
   const storeDir = mkdtempSync(join(tmpdir(), "ngpu-store-"));
   const images = await buildAll({ repoRoot, storeDir });
+  let served = 0;
   const server = await new Promise<Server>((resolve) => {
     const listening = express()
+      .use((_request, _response, next) => {
+        served += 1;
+        next();
+      })
       .use(registryRouter({ storeDir }))
       .listen(0, "127.0.0.1", () => resolve(listening));
   });
@@ -29,6 +35,8 @@ export async function openRegistry() {
   };
   return {
     host,
+    /** Requests so far. */
+    served: () => served,
     /** `name@sha256:…` */
     referenceOf: (name: string) => `${host}/${find(name).repository}@${find(name).digest}`,
     /** What a partner would have published. */
@@ -57,6 +65,28 @@ export async function openRegistry() {
       server.close();
       rmSync(storeDir, { recursive: true });
     },
+  };
+}
+
+/** A lease as the chain tells it, to run at once. */
+export function assignment(change: Partial<Assignment>): Assignment {
+  return {
+    workspaceId: 1n,
+    replica: 0,
+    lease: 1,
+    fence: "0xaaaaaaaaaaaaaaaa",
+    assignedBlock: 1n,
+    assignedBlockHash: `0x${"11".repeat(32)}`,
+    assignedLog: 0,
+    desired: "run",
+    order: "first",
+    state: "assigned",
+    detail: `0x${"00".repeat(32)}`,
+    sequence: 0,
+    milestone: 0,
+    lost: false,
+    ended: false,
+    ...change,
   };
 }
 

@@ -24,6 +24,7 @@ function facts(missing: Partial<MissingReplica>[], given: Partial<PlacementFacts
     head: 50n,
     fleetChanged: 40n,
     distributing: 0,
+    lost: [],
     fromSource: 0,
     limits,
     missing: missing.map((one, replica) => ({ replica, last: null, tries: 0, avoided: [], ...one })),
@@ -45,6 +46,15 @@ describe("dispense: which replicas to ask nodes for", () => {
   it("asks for no more than the source may serve at once", () => {
     expect(asks(facts([{}, {}, {}], { fromSource: 8 }))).to.deep.equal([0, 1]);
     expect(asks(facts([{}], { fromSource: 12 }))).to.deep.equal([]);
+  });
+
+  it("leaves out nodes that are lost, beside those that the replica has to avoid", () => {
+    const avoided = [{ nodeId: 9, at: 999, cause: "refused" as const }];
+    const steps = decidePlacements(facts([{ avoided }, {}], { lost: [4, 9] }));
+    expect(steps.map(({ excluded }) => excluded)).to.deep.equal([
+      [4, 9],
+      [4, 9],
+    ]);
   });
 
   it("asks for nothing when the workspace is closed or has expired", () => {

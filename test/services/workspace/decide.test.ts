@@ -45,12 +45,13 @@ function lease(given: Partial<HeldLease> = {}): HeldLease {
     releasableAt: null,
     funded: true,
     retire: null,
-    owing: true,
+    owesFrom: 950,
     ...given,
   };
 }
 
-const step = (type: Exclude<Step["type"], "place" | "close">) => ({ type, replica: 0, lease: 1 });
+const step = (type: Exclude<Step["type"], "place" | "close" | "settle">) => ({ type, replica: 0, lease: 1 });
+const settle = { type: "settle", replica: 0, lease: 1, from: 950 } as const;
 
 describe("workspace: what to do next", () => {
   it("asks for a node when a replica has none", () => {
@@ -129,10 +130,20 @@ describe("workspace: what to do next", () => {
     const due = (given: Partial<Facts["funds"]>) =>
       decide(facts({ leases: [lease()], funds: { ...funds, ...given } }));
     expect(due({ owedByOwner: 999n })).to.deep.equal([]);
-    expect(due({ owedByOwner: 1_000n })).to.deep.equal([step("settle")]);
-    expect(due({ owedByAuthorization: 1_000n })).to.deep.equal([step("settle")]);
+    expect(due({ owedByOwner: 1_000n })).to.deep.equal([settle]);
+    expect(due({ owedByAuthorization: 1_000n })).to.deep.equal([settle]);
     expect(due({ left: null, owedByAuthorization: 5_000n })).to.deep.equal([]);
-    expect(due({ expiry: 1_000 })).to.deep.equal([step("settle")]);
+    expect(due({ expiry: 1_000 })).to.deep.equal([settle]);
+  });
+
+  it("settles what is owed anew at once, though the settlement before it still rests", () => {
+    const before = new Set([stepKey(7n, settle)]);
+    const due = (owesFrom: number) =>
+      decide(
+        facts({ leases: [lease({ owesFrom })], underWay: before, funds: { ...funds, owedByOwner: 1_000n } }),
+      );
+    expect(due(950)).to.deep.equal([]);
+    expect(due(990)).to.deep.equal([{ ...settle, from: 990 }]);
   });
 
   it("does not send what is under way", () => {
@@ -204,7 +215,7 @@ function anyFacts(): fc.Arbitrary<Facts> {
     since: fc.nat(1_000),
     releasableAt: fc.option(fc.integer({ min: 900, max: 1_100 })),
     funded: fc.boolean(),
-    owing: fc.boolean(),
+    owesFrom: fc.option(fc.integer({ min: 900, max: 1_000 })),
   });
   const amount = fc.bigInt({ min: 0n, max: 20n });
   return fc
@@ -248,7 +259,7 @@ function apply(given: Facts, steps: Step[]): Facts {
           replica,
           lease: 2,
           state: "assigned",
-          owing: false,
+          owesFrom: null,
           desired: next.stopped.has(replica) ? "hold" : "run",
         }),
       );
@@ -257,7 +268,7 @@ function apply(given: Facts, steps: Step[]): Facts {
       const leases = next.leases.flatMap((held) => {
         if (held.replica !== one.replica) return [held];
         if (one.type === "release") return [];
-        if (one.type === "settle") return [{ ...held, owing: false, funded: next.funds.balance > 10n }];
+        if (one.type === "settle") return [{ ...held, owesFrom: null, funded: next.funds.balance > 10n }];
         return [{ ...held, desired: orders[one.type] }];
       });
       next = withMissing({ ...next, leases });

@@ -1,0 +1,32 @@
+import type { Journal } from "./open.ts";
+
+/** An image that was brought here ahead of demand, and is there to be used or to make room. */
+export type Prefetched = { reference: string; sizeBytes: number; usedAt: number };
+
+export function putPrefetched(journal: Journal, entry: Prefetched): void {
+  journal
+    .prepare("insert or replace into prefetched (reference, size_bytes, used_at) values (?, ?, ?)")
+    .run(entry.reference, entry.sizeBytes, entry.usedAt);
+}
+
+/** Notes that a lease uses these images now; others than prefetched ones are not kept. */
+export function notePrefetchedUse(journal: Journal, references: Iterable<string>, at: number): void {
+  const note = journal.prepare("update prefetched set used_at = ? where reference = ?");
+  for (const reference of references) note.run(at, reference);
+}
+
+export function dropPrefetched(journal: Journal, reference: string): void {
+  journal.prepare("delete from prefetched where reference = ?").run(reference);
+}
+
+/** Least recently used first. */
+export function readPrefetched(journal: Journal): Prefetched[] {
+  return journal
+    .prepare("select * from prefetched order by used_at, reference")
+    .all()
+    .map((row) => ({
+      reference: String(row.reference),
+      sizeBytes: Number(row.size_bytes),
+      usedAt: Number(row.used_at),
+    }));
+}

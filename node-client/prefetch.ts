@@ -1,0 +1,125 @@
+import type { Hex } from "viem";
+import { messageOf } from "../services/shared/errors.ts";
+import type { Logger } from "../services/shared/logger.ts";
+import type { ClientMessage, ServerMessage } from "../services/shared/wire.ts";
+import type { Engine } from "./docker/engine.ts";
+import { findImage, removeImage } from "./docker/images.ts";
+import { download, unpackedFactor } from "./download.ts";
+import type { Journal } from "./journal/open.ts";
+import {
+  dropPrefetched,
+  notePrefetchedUse,
+  type Prefetched,
+  putPrefetched,
+  readPrefetched,
+} from "./journal/prefetched.ts";
+
+export type PrefetchDependencies = {
+  engine: Engine;
+  dataDir: string;
+  journal: Journal;
+  logger: Logger;
+  signal: AbortSignal;
+  send: (message: ClientMessage) => boolean;
+  /** References of images that live leases use. */
+  inUse: () => ReadonlySet<string>;
+  /** What prefetched images may take of the disk, GiB; 0: none are brought. */
+  limitGib: number;
+};
+
+export type PrefetchOrder = Omit<Extract<ServerMessage, { type: "prefetch" }>, "type">;
+
+/** Which images make room for one of so many bytes, the least recently used first; undefined when they cannot. Pure. */
+export function decideEvictions(
+  entries: readonly Prefetched[],
+  facts: { sizeBytes: number; inUse: ReadonlySet<string>; limitBytes: number },
+): string[] | undefined {
+  let taken = entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const evicted: string[] = [];
+  for (const { reference, sizeBytes } of entries) {
+    if (taken + facts.sizeBytes <= facts.limitBytes) break;
+    if (facts.inUse.has(reference)) continue;
+    evicted.push(reference);
+    taken -= sizeBytes;
+  }
+  return taken + facts.sizeBytes <= facts.limitBytes ? evicted : undefined;
+}
+
+/**
+ * Brings images here ahead of demand, one after the other, within a part of the disk of their own. What a live lease uses is
+ * never taken away, and an image that a lease brought is none of this.
+ */
+export function createPrefetcher(deps: PrefetchDependencies) {
+  const waiting = new Set<Hex>();
+  let chain = Promise.resolve();
+  const bring = async (order: PrefetchOrder) => {
+    const said = await prefetch(deps, order);
+    deps.send({ type: "prefetched", image: order.image, ...said });
+  };
+  return {
+    take(order: PrefetchOrder): void {
+      if (waiting.has(order.image)) return;
+      waiting.add(order.image);
+      chain = chain
+        .then(() => (deps.signal.aborted ? undefined : bring(order)))
+        .catch((error) => {
+          if (!deps.signal.aborted) deps.logger.warn({ event: "prefetch_failed", ...order, error });
+          deps.send({
+            type: "prefetched",
+            image: order.image,
+            outcome: "failed",
+            reason: messageOf(error).slice(0, 100),
+          });
+        })
+        .finally(() => waiting.delete(order.image));
+    },
+    /** Waits for what is under way. */
+    idle: () => chain,
+  };
+}
+
+type Said = { outcome: "present" | "failed"; reason?: string };
+
+async function prefetch(deps: PrefetchDependencies, order: PrefetchOrder): Promise<Said> {
+  const { engine, journal, logger } = deps;
+  const { reference } = order;
+  if (!reference.endsWith(`@sha256:${order.image.slice(2)}`))
+    return { outcome: "failed", reason: "digest_mismatch" };
+  if ((await findImage(engine, reference)) !== undefined) {
+    notePrefetchedUse(journal, [reference], Date.now());
+    return { outcome: "present" };
+  }
+  dropPrefetched(journal, reference);
+  const sizeBytes = Number(order.sizeBytes) * unpackedFactor;
+  if (!(await makeRoom(deps, sizeBytes))) return { outcome: "failed", reason: "no_room" };
+  const state = await download(
+    deps,
+    { reference, sizeBytes: order.sizeBytes, before: undefined },
+    { onStage: () => undefined, onProgress: () => undefined },
+  );
+  if (state.type === "absent") return { outcome: "failed", reason: state.reason ?? "image_unavailable" };
+  putPrefetched(journal, { reference, sizeBytes, usedAt: Date.now() });
+  logger.info({ event: "image_prefetched", reference });
+  return { outcome: "present" };
+}
+
+async function makeRoom(deps: PrefetchDependencies, sizeBytes: number): Promise<boolean> {
+  const { journal, engine, logger, limitGib } = deps;
+  const inUse = deps.inUse();
+  notePrefetchedUse(journal, inUse, Date.now());
+  const evicted = decideEvictions(readPrefetched(journal), {
+    sizeBytes,
+    inUse,
+    limitBytes: limitGib * 2 ** 30,
+  });
+  if (evicted === undefined) return false;
+  for (const reference of evicted) {
+    // A lease may have come meanwhile: the engine keeps what a container uses, and a pull brings back the rest.
+    await removeImage(engine, reference);
+    dropPrefetched(journal, reference);
+    logger.info({ event: "prefetched_evicted", reference });
+    const image: Hex = `0x${reference.slice(reference.indexOf("@sha256:") + 8)}`;
+    deps.send({ type: "prefetched", image, outcome: "evicted" });
+  }
+  return true;
+}

@@ -1,0 +1,100 @@
+/** An image that many leases wanted lately. */
+export type PopularImage = {
+  /** Digest. */
+  image: string;
+  /** reference@sha256:… */
+  reference: string;
+  /** Compressed; null where the chain tells none. */
+  sizeBytes: bigint | null;
+  /** Assignments within the window. */
+  assignments: number;
+};
+
+/** A node that placement would choose. */
+export type Likely = {
+  nodeId: number;
+  /** A lease has brought the image there. */
+  holds: boolean;
+  freeDiskGib: number;
+};
+
+/** What nodes were asked for before: an image that is under way, there, or failed a while ago only. */
+export type Asked = {
+  nodeId: number;
+  image: string;
+  reference: string;
+  sizeBytes: bigint;
+  underWay: boolean;
+};
+
+export type PrefetchLimits = {
+  /** Images that are prefetched at once, the most popular ones. */
+  images: number;
+  /** Likely nodes that should have each of them. */
+  nodes: number;
+  /** Images brought to one node at once, those of its leases included. */
+  perNode: number;
+  /** Images that one registry serves at once for this. */
+  perSource: number;
+};
+
+export type PrefetchFacts = {
+  popular: readonly PopularImage[];
+  asked: readonly Asked[];
+  /** Images that leases are bringing to nodes now. */
+  leaseTransfers: ReadonlyMap<number, number>;
+  /** Where placement would put a usual replica with this image, were the passed nodes not there. */
+  choose: (image: PopularImage, passed: readonly number[]) => Likely | undefined;
+  limits: PrefetchLimits;
+};
+
+export type PrefetchStep = { nodeId: number; image: string; reference: string; sizeBytes: bigint };
+
+/** An image lies on the disk unpacked, and for a while packed as well. */
+const unpackedFactor = 3;
+const marginGib = 1;
+
+/** Which nodes to ask for which images, so that each popular image is on the nodes that its next leases go to. */
+export function decidePrefetch(facts: PrefetchFacts): PrefetchStep[] {
+  const { limits, asked, leaseTransfers } = facts;
+  const underWay = asked.filter((one) => one.underWay);
+  const steps: PrefetchStep[] = [];
+  const now = () => [...underWay, ...steps];
+  const isFree = (nodeId: number, source: string) => {
+    const toNode = now().filter((one) => one.nodeId === nodeId).length + (leaseTransfers.get(nodeId) ?? 0);
+    const fromSource = now().filter(({ reference }) => sourceOf(reference) === source).length;
+    return toNode < limits.perNode && fromSource < limits.perSource;
+  };
+  const reservedGib = (nodeId: number) =>
+    now()
+      .filter((one) => one.nodeId === nodeId)
+      .reduce((sum, { sizeBytes }) => sum + gibOf(sizeBytes), 0);
+  const order = (a: PopularImage, b: PopularImage) =>
+    b.assignments - a.assignments || (a.image < b.image ? -1 : 1);
+  for (const popular of facts.popular.toSorted(order).slice(0, limits.images)) {
+    const { image, reference, sizeBytes } = popular;
+    // What nobody knows the size of cannot be kept within bounds.
+    if (sizeBytes === null) continue;
+    const passed: number[] = [];
+    while (passed.length < limits.nodes) {
+      const likely = facts.choose(popular, passed);
+      if (likely === undefined) break;
+      const { nodeId } = likely;
+      passed.push(nodeId);
+      if (likely.holds || asked.some((one) => one.nodeId === nodeId && one.image === image)) continue;
+      const wantedGib = gibOf(sizeBytes) + reservedGib(nodeId) + marginGib;
+      if (wantedGib > likely.freeDiskGib || !isFree(nodeId, sourceOf(reference))) continue;
+      steps.push({ nodeId, image, reference, sizeBytes });
+    }
+  }
+  return steps;
+}
+
+/** The registry of a reference. */
+export function sourceOf(reference: string): string {
+  return reference.split("/")[0] ?? "";
+}
+
+function gibOf(sizeBytes: bigint): number {
+  return (Number(sizeBytes) * unpackedFactor) / 2 ** 30;
+}

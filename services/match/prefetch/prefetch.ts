@@ -1,0 +1,106 @@
+import { holdLeadership } from "../../shared/db/leader.ts";
+import type { Database } from "../../shared/db/pool.ts";
+import { InputError } from "../../shared/errors.ts";
+import type { ServiceContext } from "../../shared/lifecycle.ts";
+import { startLoop } from "../../shared/loop.ts";
+import type { MatchEnv } from "../env.ts";
+import type { PlacementRequest } from "../fleet.ts";
+import type { IndexedFleet } from "../fleetSync.ts";
+import type { MatchMetrics } from "../metrics.ts";
+import { readWanted } from "../placementStore.ts";
+import type { Session } from "../sessions.ts";
+import { strategyOf } from "../wishes.ts";
+import { decidePrefetch, type Likely, type PopularImage } from "./decide.ts";
+import * as store from "./store.ts";
+
+export type PrefetchOptions = {
+  context: ServiceContext;
+  databaseUrl: string;
+  pool: Database;
+  metrics: MatchMetrics;
+  fleetNow: () => Promise<IndexedFleet>;
+  env: Pick<
+    MatchEnv,
+    | "PREFETCH"
+    | "PREFETCH_SECONDS"
+    | "PREFETCH_WINDOW"
+    | "PREFETCH_IMAGES"
+    | "PREFETCH_NODES"
+    | "PREFETCH_NODE_TRANSFERS"
+    | "PREFETCH_SOURCE_TRANSFERS"
+  >;
+};
+
+/** Has popular images brought to the nodes that placement would choose next; does nothing unless it is switched on. */
+export function startPrefetch(options: PrefetchOptions): void {
+  const { context, databaseUrl, env } = options;
+  if (!env.PREFETCH) return;
+  const interval = env.PREFETCH_SECONDS * 1_000;
+  const lead = (signal: AbortSignal) =>
+    startLoop({ name: "prefetch", logger: context.logger, signal, interval }, () => prefetch(options)).done;
+  void holdLeadership({
+    ...{ url: databaseUrl, leadership: "prefetch", logger: context.logger, signal: context.signal },
+    lead,
+  });
+}
+
+async function prefetch({ context, pool, metrics, fleetNow, env }: PrefetchOptions): Promise<void> {
+  const { block } = await fleetNow();
+  const { hits, misses } = await store.countHits(pool, block);
+  metrics.prefetchAssignments.inc({ result: "hit" }, hits);
+  metrics.prefetchAssignments.inc({ result: "miss" }, misses);
+  const since = block.number - BigInt(env.PREFETCH_WINDOW);
+  const popular = await store.readPopular(pool, since, env.PREFETCH_IMAGES);
+  const usual = new Map<
+    string,
+    { request: Omit<PlacementRequest, "excluded">; strategy: ReturnType<typeof strategyOf> }
+  >();
+  for (const { image, workspaceId } of popular) {
+    // A workspace that is over tells as well as any what is usual for its image.
+    const asked = { workspace_id: workspaceId, excluded: [] };
+    const wanted = await readWanted(pool, asked, block, "any");
+    // It may have changed to another image meanwhile.
+    if (wanted === undefined || wanted.request.image !== image) continue;
+    // As of a workspace that has no replica anywhere yet.
+    usual.set(image, {
+      request: { ...wanted.request, workspaceId: 0n, place: 0 },
+      strategy: strategyOf(wanted.wishes),
+    });
+  }
+  const [asked, leaseTransfers] = [await store.readAsked(pool), await store.readLeaseTransfers(pool)];
+  const { index } = await fleetNow();
+  const choose = ({ image }: PopularImage, passed: readonly number[]): Likely | undefined => {
+    const wanted = usual.get(image);
+    if (wanted === undefined) return undefined;
+    const nodeId = index.best({ ...wanted.request, excluded: passed }, wanted.strategy);
+    const node = nodeId === undefined ? undefined : index.get(nodeId);
+    if (node === undefined) return undefined;
+    return { nodeId: node.nodeId, holds: node.images.has(image), freeDiskGib: node.free.diskGib };
+  };
+  const steps = decidePrefetch({
+    ...{ popular, asked, leaseTransfers, choose },
+    limits: {
+      images: env.PREFETCH_IMAGES,
+      nodes: env.PREFETCH_NODES,
+      perNode: env.PREFETCH_NODE_TRANSFERS,
+      perSource: env.PREFETCH_SOURCE_TRANSFERS,
+    },
+  });
+  await store.ask(pool, steps);
+  for (const { nodeId, reference } of steps) {
+    metrics.prefetched.inc({ outcome: "asked" });
+    context.logger.info({ event: "prefetch_asked", nodeId, reference });
+  }
+}
+
+/** What a node says of an image that it was asked to bring. */
+export async function hearAboutPrefetch(
+  { pool, metrics }: Pick<PrefetchOptions, "pool" | "metrics">,
+  session: Session,
+  word: store.PrefetchWord,
+): Promise<void> {
+  if (session.role !== "node" || session.subjectId === null) {
+    throw new InputError(`A ${session.role} does not say prefetched.`, { code: "message_unexpected" });
+  }
+  if (await store.settle(pool, session.subjectId, word)) metrics.prefetched.inc({ outcome: word.outcome });
+}

@@ -1,0 +1,167 @@
+import { type Database, type Queryable, transaction } from "../../shared/db/pool.ts";
+import type { FleetBlock } from "../fleet.ts";
+import type { Asked, PopularImage, PrefetchStep } from "./decide.ts";
+
+/** A node that failed, or took an image off again, is not asked for it again for so long. */
+const retry = "interval '1 hour'";
+/** After so long without an answer it is not waited for any more. */
+const patience = "interval '30 minutes'";
+
+/** A popular image with the workspace that last asked for it: what is usual for it. */
+export type Usual = PopularImage & { workspaceId: bigint };
+
+/** The images with the most assignments since a block; those without a name in their workspace's configuration are left out. */
+export async function readPopular(db: Queryable, since: bigint, limit: number): Promise<Usual[]> {
+  const { rows } = await db.query<{
+    image: string;
+    name: string;
+    size: bigint | null;
+    assignments: number;
+    workspace_id: bigint;
+  }>(
+    `with recent as (
+       select w.image, count(*)::int as assignments,
+         (array_agg(e.workspace_id order by e.block_number desc, e.workspace_id desc))[1] as workspace_id
+       from chain.event_assigned e join chain.workspace w using (workspace_id)
+       where e.block_number > $1 group by w.image
+     )
+     select recent.image, assignments, workspace_id::numeric, i.size_bytes::numeric as size,
+       substring(w.config from '"image"\\s*:\\s*"([^"@]+)"') as name
+     from recent join chain.workspace w using (workspace_id) left join chain.image i on i.digest = recent.image
+     order by assignments desc, recent.image limit $2`,
+    [since, limit],
+  );
+  return rows.flatMap(({ image, name, size, assignments, workspace_id: workspaceId }) =>
+    name === null
+      ? []
+      : [{ image, reference: `${name}@sha256:${image.slice(2)}`, sizeBytes: size, assignments, workspaceId }],
+  );
+}
+
+/** What nodes were asked for and is under way, there, or not to be asked for again yet. */
+export async function readAsked(db: Queryable): Promise<Asked[]> {
+  await db.query(
+    `update app.prefetch set status = 'failed', reason = 'no answer', settled_at = now()
+     where status = 'asked' and asked_at < now() - ${patience}`,
+  );
+  const { rows } = await db.query<Asked>(
+    `select node_id as "nodeId", image, reference, size_bytes::numeric as "sizeBytes", status = 'asked' as "underWay"
+     from app.prefetch where status in ('asked', 'present') or settled_at > now() - ${retry}`,
+  );
+  return rows;
+}
+
+/** How many images leases are bringing to each node. */
+export async function readLeaseTransfers(db: Queryable): Promise<Map<number, number>> {
+  const { rows } = await db.query<{ node_id: number; count: number }>(
+    `select node_id::int, count(*)::int as count from chain.assignment
+     where state = 'assigned' and release_reason is null group by node_id`,
+  );
+  return new Map(rows.map((row) => [row.node_id, row.count]));
+}
+
+/** Asks nodes; whichever instance has their sessions tells them. */
+export async function ask(db: Queryable, steps: readonly PrefetchStep[]): Promise<void> {
+  if (steps.length === 0) return;
+  await db.query(
+    `insert into app.prefetch as prefetch (node_id, image, reference, size_bytes)
+     select * from unnest($1::int[], $2::text[], $3::text[], $4::numeric[])
+     on conflict (node_id, image) do update set status = 'asked', reason = null, asked_at = now(), settled_at = null, settled_block = null,
+       reference = excluded.reference where prefetch.status not in ('asked', 'present')`,
+    [
+      steps.map((step) => step.nodeId),
+      steps.map((step) => step.image),
+      steps.map((step) => step.reference),
+      steps.map((step) => step.sizeBytes),
+    ],
+  );
+  await db.query("select pg_notify('app_changed', 'prefetch')");
+}
+
+export type PrefetchOrder = {
+  nodeId: number;
+  image: string;
+  reference: string;
+  sizeBytes: bigint;
+  at: string;
+};
+
+/** What nodes are still to be told, or to answer. */
+export async function ordersToTell(db: Queryable): Promise<PrefetchOrder[]> {
+  const { rows } = await db.query<PrefetchOrder>(
+    `select node_id as "nodeId", image, reference, size_bytes::numeric as "sizeBytes", asked_at::text as at
+     from app.prefetch where status = 'asked' order by asked_at`,
+  );
+  return rows;
+}
+
+export type PrefetchWord = {
+  image: string;
+  outcome: "present" | "failed" | "evicted";
+  reason?: string | undefined;
+};
+
+/** Notes what a node says; false when it was not asked for that, or has said so before. */
+export async function settle(db: Queryable, nodeId: number, word: PrefetchWord): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `update app.prefetch set status = $3, reason = $4, settled_at = now(),
+       settled_block = (select number from chain.head where tier = 'unsafe')
+     where node_id = $1 and image = $2 and status = any($5)`,
+    [
+      ...[nodeId, word.image, word.outcome, word.reason ?? null],
+      word.outcome === "evicted" ? ["present"] : ["asked"],
+    ],
+  );
+  return rowCount === 1;
+}
+
+export type Tally = { hits: number; misses: number };
+
+/**
+ * Counts the assignments since the last count: a hit went to a node that had the image by a prefetch, a miss to one that had it
+ * neither so nor by an earlier lease. The first count only begins.
+ */
+export async function countHits(pool: Database, head: FleetBlock): Promise<Tally> {
+  return transaction(pool, async (db) => {
+    await db.query("insert into app.prefetch_tally (counted_block) values ($1) on conflict do nothing", [
+      head.number,
+    ]);
+    const { rows } = await db.query<{ counted: bigint }>(
+      "select counted_block::numeric as counted from app.prefetch_tally for update",
+    );
+    const counted = rows[0]?.counted ?? head.number;
+    const found = await db.query<Tally>(
+      `select count(*) filter (where prefetched)::int as hits, count(*) filter (where not prefetched and not had)::int as misses
+       from (
+         select exists (select from app.prefetch p where p.node_id = e.node_id and p.image = w.image
+             and p.status = 'present' and p.settled_block < e.block_number) as prefetched,
+           exists (select from chain.assignment a join chain.workspace o on o.workspace_id = a.workspace_id
+             where a.node_id = e.node_id and o.image = w.image and a.assigned_block < e.block_number) as had
+         from chain.event_assigned e join chain.workspace w using (workspace_id)
+         where e.block_number > $1 and e.block_number <= $2
+       ) as one`,
+      [counted, head.number],
+    );
+    const tally = found.rows[0] ?? { hits: 0, misses: 0 };
+    await db.query(
+      "update app.prefetch_tally set counted_block = greatest(counted_block, $1), hits = hits + $2, misses = misses + $3",
+      [head.number, tally.hits, tally.misses],
+    );
+    return tally;
+  });
+}
+
+export type PrefetchReport = Tally & Record<"asked" | "present" | "failed" | "evicted", number>;
+
+/** What prefetching came to so far. */
+export async function readReport(db: Queryable): Promise<PrefetchReport> {
+  const { rows } = await db.query<PrefetchReport>(
+    `select coalesce(max(hits), 0)::int as hits, coalesce(max(misses), 0)::int as misses, p.*
+     from app.prefetch_tally right join (
+       select count(*) filter (where status = 'asked')::int as asked, count(*) filter (where status = 'present')::int as present,
+         count(*) filter (where status = 'failed')::int as failed, count(*) filter (where status = 'evicted')::int as evicted
+       from app.prefetch) as p on true
+     group by p.asked, p.present, p.failed, p.evicted`,
+  );
+  return rows[0] ?? { hits: 0, misses: 0, asked: 0, present: 0, failed: 0, evicted: 0 };
+}

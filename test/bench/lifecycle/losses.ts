@@ -1,0 +1,36 @@
+import { rest } from "../../../services/shared/loop.ts";
+import type { BenchMarket } from "./market.ts";
+
+const deadlineMs = 60_000;
+
+/** Counts, at match itself, the nodes that it took for lost. */
+export async function watchLosses({ api, signal }: BenchMarket): Promise<{
+  /** Waits until there is one more than when the watch began; gives the time of it, in seconds of `performance.now()`. */
+  next: () => Promise<number>;
+}> {
+  const { matchUrls } = await api.get<{ matchUrls: string[] }>("/v1/network");
+  const urls = matchUrls.map((url) => {
+    const metrics = new URL("/metrics", url);
+    metrics.protocol = metrics.protocol === "wss:" ? "https:" : "http:";
+    return metrics;
+  });
+  const count = async () => {
+    const texts = await Promise.all(urls.map(async (url) => (await fetch(url, { signal })).text()));
+    const counts = texts.flatMap((text) => [
+      ...text.matchAll(/^match_loss_noticed_seconds_count\{.*\} (\d+)$/gm),
+    ]);
+    return counts.reduce((sum, [, value]) => sum + Number(value), 0);
+  };
+  const before = await count();
+  return {
+    next: async () => {
+      const end = Date.now() + deadlineMs;
+      while ((await count()) === before) {
+        if (Date.now() > end) throw new Error(`Waited ${deadlineMs / 1_000} s for match to notice a loss.`);
+        await rest(50, signal);
+        signal.throwIfAborted();
+      }
+      return performance.now() / 1_000;
+    },
+  };
+}

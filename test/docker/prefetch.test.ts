@@ -1,0 +1,109 @@
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { expect } from "chai";
+import Docker from "dockerode";
+import { generatePrivateKey } from "viem/accounts";
+import { type Engine, openEngine } from "../../node-client/docker/engine.ts";
+import { findImage } from "../../node-client/docker/images.ts";
+import { openJournal } from "../../node-client/journal/open.ts";
+import { createPrefetcher } from "../../node-client/prefetch.ts";
+import { engineSocket } from "../../scripts/embedded/dockerEngine.ts";
+import { createLogger } from "../../services/shared/logger.ts";
+import type { ClientMessage } from "../../services/shared/wire.ts";
+import { encode } from "./node/agent.ts";
+import { assignment, openRegistry, removeMarket } from "./node/market.ts";
+
+const docker = new Docker();
+
+describe("images brought ahead of demand, on a real engine", function () {
+  this.timeout(120_000);
+  const market = randomBytes(4).toString("hex");
+  let registry: Awaited<ReturnType<typeof openRegistry>>;
+  let engine: Engine;
+  let dir: string;
+  let said: ClientMessage[];
+  let inUse: Set<string>;
+
+  before(async () => {
+    registry = await openRegistry();
+    engine = openEngine({ socket: engineSocket(process.env.DOCKER_HOST), market, node: "0x01" });
+  });
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), "ngpu-prefetch-"));
+    said = [];
+    inUse = new Set();
+  });
+  afterEach(async () => {
+    await removeMarket(market);
+    for (const name of ["chat", "probe"]) {
+      await docker
+        .getImage(registry.referenceOf(name))
+        .remove({ force: true })
+        .catch(() => undefined);
+    }
+    rmSync(dir, { recursive: true });
+  });
+  after(() => registry.stop());
+
+  /** Brings images one after the other; the outcomes as they would be told to match. */
+  const prefetch = async (names: string[], limitGib = 10) => {
+    const journal = openJournal(join(dir, "prefetch.sqlite"));
+    const prefetcher = createPrefetcher({
+      ...{ engine, journal, dataDir: "/", limitGib, logger: createLogger("test", "silent") },
+      signal: new AbortController().signal,
+      inUse: () => inUse,
+      send: (message) => said.push(message) > 0,
+    });
+    for (const name of names) {
+      const reference = registry.referenceOf(name);
+      const image = `0x${reference.split("@sha256:")[1]}` as const;
+      prefetcher.take({ image, reference, sizeBytes: registry.publicationOf(name).sizeBytes });
+    }
+    await prefetcher.idle();
+    journal.close();
+    return said.map((message) => (message.type === "prefetched" ? message.outcome : message.type));
+  };
+  const present = async (name: string) => (await findImage(engine, registry.referenceOf(name))) !== undefined;
+
+  it("starts a later lease without asking the registry for anything", async () => {
+    expect(await prefetch(["chat"])).to.deep.equal(["present"]);
+    expect(await present("chat")).to.equal(true);
+    const publication = registry.publicationOf("chat");
+    const served = registry.served();
+    const order = { dir, market, publication, key: generatePrivateKey(), killAt: 0, unseenFor: 0 };
+    const agent = spawn(
+      process.execPath,
+      [join(import.meta.dirname, "node/agent.ts"), encode({ ...order, assignments: [assignment({})] })],
+      {
+        stdio: ["ignore", "pipe", "inherit"],
+      },
+    );
+    const output = text(agent.stdout);
+    await once(agent, "exit");
+    expect(JSON.parse(await output).running.map(([lease]: [string]) => lease)).to.deep.equal(["1/0/1"]);
+    expect(registry.served()).to.equal(served);
+  });
+
+  it("takes an image off again for another one, but none that a lease uses", async () => {
+    const gib = 2 ** 30;
+    const size = (name: string) => (Number(registry.publicationOf(name).sizeBytes) * 3) / gib;
+    const roomForOne = Math.max(size("chat"), size("probe")) * 1.5;
+    expect(await prefetch(["chat", "probe"], roomForOne)).to.deep.equal(["present", "evicted", "present"]);
+    expect(await Promise.all(["chat", "probe"].map(present))).to.deep.equal([false, true]);
+    said = [];
+    inUse.add(registry.referenceOf("probe"));
+    expect(await prefetch(["chat"], roomForOne)).to.deep.equal(["failed"]);
+    expect(said[0]).to.include({ reason: "no_room" });
+    expect(await Promise.all(["chat", "probe"].map(present))).to.deep.equal([false, true]);
+  });
+
+  it("brings nothing where the operator gives no room for it", async () => {
+    expect(await prefetch(["chat"], 0)).to.deep.equal(["failed"]);
+    expect(await present("chat")).to.equal(false);
+  });
+});

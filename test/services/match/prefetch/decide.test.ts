@@ -1,0 +1,118 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import {
+  type Asked,
+  decidePrefetch,
+  type Likely,
+  type PopularImage,
+  type PrefetchFacts,
+} from "../../../../services/match/prefetch/decide.ts";
+
+const gib = 2n ** 30n;
+const popular = (image: string, assignments: number, given: Partial<PopularImage> = {}): PopularImage => ({
+  ...{ image, assignments, reference: `registry.test/${image}@sha256:${image}`, sizeBytes: gib, ...given },
+});
+const likely = (nodeId: number, given: Partial<Likely> = {}): Likely => ({
+  ...{ nodeId, holds: false, freeDiskGib: 100, ...given },
+});
+const asked = (nodeId: number, image: string, underWay: boolean): Asked => ({
+  ...{ nodeId, image, underWay, reference: `registry.test/${image}@sha256:${image}`, sizeBytes: gib },
+});
+
+/** Placement would choose these nodes in this order, for every image. */
+function facts(nodes: Likely[], given: Partial<PrefetchFacts> = {}): PrefetchFacts {
+  return {
+    popular: [popular("a", 5)],
+    asked: [],
+    leaseTransfers: new Map(),
+    choose: (_image, passed) => nodes.find(({ nodeId }) => !passed.includes(nodeId)),
+    limits: { images: 2, nodes: 2, perNode: 1, perSource: 10 },
+    ...given,
+  };
+}
+
+const pairs = (given: PrefetchFacts) =>
+  decidePrefetch(given).map(({ nodeId, image }) => `${image}@${nodeId}`);
+
+describe("match: which images to bring where ahead of demand", () => {
+  it("asks the nodes that placement would choose first, for the most popular images", () => {
+    const images = [popular("c", 1), popular("a", 5), popular("b", 9)];
+    const limits = { images: 2, nodes: 2, perNode: 2, perSource: 10 };
+    const steps = pairs(facts([likely(7), likely(3), likely(9)], { popular: images, limits }));
+    expect(steps).to.deep.equal(["b@7", "b@3", "a@7", "a@3"]);
+  });
+
+  it("counts a node that has the image, or was asked for it, as one of the likely", () => {
+    const nodes = [likely(1, { holds: true }), likely(2), likely(3)];
+    expect(pairs(facts(nodes))).to.deep.equal(["a@2"]);
+    expect(pairs(facts(nodes, { asked: [asked(2, "a", false)] }))).to.deep.equal([]);
+  });
+
+  it("leaves a node alone that is bringing as many images as it may, for leases or ahead of them", () => {
+    const nodes = [likely(1), likely(2)];
+    expect(pairs(facts(nodes, { asked: [asked(1, "z", true)] }))).to.deep.equal(["a@2"]);
+    expect(pairs(facts(nodes, { leaseTransfers: new Map([[2, 1]]) }))).to.deep.equal(["a@1"]);
+    const images = [popular("a", 5), popular("b", 4)];
+    expect(pairs(facts([likely(1)], { popular: images }))).to.deep.equal(["a@1"]);
+  });
+
+  it("asks no registry for more than it serves at once", () => {
+    const limits = { images: 2, nodes: 2, perNode: 1, perSource: 1 };
+    expect(pairs(facts([likely(1), likely(2)], { limits }))).to.deep.equal(["a@1"]);
+    const images = [popular("a", 5), popular("b", 4, { reference: "other.test/b@sha256:b" })];
+    expect(pairs(facts([likely(1), likely(2)], { popular: images, limits }))).to.deep.equal(["a@1", "b@2"]);
+  });
+
+  it("asks only for what has room unpacked, and of which the size is known", () => {
+    expect(pairs(facts([likely(1, { freeDiskGib: 3.9 }), likely(2, { freeDiskGib: 4 })]))).to.deep.equal([
+      "a@2",
+    ]);
+    expect(pairs(facts([likely(1)], { popular: [popular("a", 5, { sizeBytes: null })] }))).to.deep.equal([]);
+  });
+
+  it("keeps every limit, asks nobody twice, and is done once what it asked for stands", () => {
+    const nodes = fc
+      .uniqueArray(fc.nat(8), { maxLength: 8 })
+      .chain((ids) =>
+        fc.tuple(
+          ...ids.map((id) =>
+            fc.record({ holds: fc.boolean(), freeDiskGib: fc.nat(12) }).map((one) => likely(id, one)),
+          ),
+        ),
+      );
+    const images = fc.uniqueArray(fc.constantFrom("a", "b", "c", "d"), { maxLength: 4 });
+    const counts = fc.integer({ min: 1, max: 3 });
+    const limits = fc.record({ images: counts, nodes: counts, perNode: counts, perSource: counts });
+    const before = fc.uniqueArray(fc.tuple(fc.nat(8), fc.constantFrom("a", "b", "c", "d"), fc.boolean()), {
+      maxLength: 6,
+      selector: ([node, image]) => `${node}${image}`,
+    });
+    fc.assert(
+      fc.property(nodes, images, limits, before, (fleet, names, limit, was) => {
+        const known = was.map(([node, image, underWay]) => asked(node, image, underWay));
+        const given = facts(fleet, {
+          ...{
+            asked: known,
+            limits: limit,
+            popular: names.map((image, place) => popular(image, 10 - place)),
+          },
+        });
+        const steps = decidePrefetch(given);
+        const all = [...known.filter(({ underWay }) => underWay), ...steps];
+        for (const { nodeId, image } of steps) {
+          expect(known.some((one) => one.nodeId === nodeId && one.image === image)).to.equal(false);
+          expect(all.filter((one) => one.nodeId === nodeId).length).to.be.at.most(limit.perNode);
+          const room = fleet.find((one) => one.nodeId === nodeId)?.freeDiskGib ?? 0;
+          expect(3 * all.filter((one) => one.nodeId === nodeId).length + 1).to.be.at.most(room);
+          expect(steps.filter((one) => one.image === image).length).to.be.at.most(limit.nodes);
+        }
+        if (steps.length > 0) expect(all.length).to.be.at.most(limit.perSource);
+        const next = decidePrefetch({
+          ...given,
+          asked: [...known, ...steps.map((one) => ({ ...one, underWay: true }))],
+        });
+        expect(next).to.deep.equal([]);
+      }),
+    );
+  });
+});

@@ -1,0 +1,99 @@
+import { join } from "node:path";
+import { expect } from "chai";
+import { runToEnd } from "../../../../scripts/embedded/command.ts";
+import type { Deployment } from "../../../../services/shared/chain/deployment.ts";
+import { rootDir } from "../../../support/parts.ts";
+import { eventually } from "../../support/context.ts";
+import { joinNode } from "../client.ts";
+import { type Match, setupMatch, type TestMatch } from "../setup.ts";
+
+describe("match: images brought ahead of demand", function () {
+  this.timeout(180_000);
+  let test: TestMatch;
+  let match: Match;
+  let deployment: Deployment;
+  let nodes: Awaited<ReturnType<typeof joinNode>>[];
+
+  before(async () => {
+    test = await setupMatch();
+    const on = { PREFETCH: "1", PREFETCH_SECONDS: "1", PREFETCH_NODES: "2" };
+    match = await test.startMatch("match-a", on);
+    ({ deployment } = test.market);
+    nodes = [];
+    for (const price of [10n, 11n, 12n]) {
+      const joined = await joinNode(match.url, deployment, { pricePerSecond: price });
+      joined.peer.beat(deployment.parameters.slotSeconds);
+      nodes.push(joined);
+    }
+  });
+
+  after(async () => {
+    await test.stop();
+  });
+
+  const node = (place: number) => {
+    const found = nodes[place];
+    if (found === undefined) throw new Error("Nodes have joined.");
+    return found;
+  };
+  const metric = async (name: string) => {
+    const text = await (await fetch(`${match.httpUrl}/metrics`)).text();
+    const line = text.split("\n").find((one) => one.startsWith(name));
+    return Number(line?.split(" ").at(-1) ?? 0);
+  };
+  const counted = (result: "hit" | "miss") => metric(`match_prefetch_assignments_total{result="${result}"`);
+  const row = async (nodeId: number) => {
+    const { rows } = await test.db.query("select status, reason from app.prefetch where node_id = $1", [
+      nodeId,
+    ]);
+    return rows[0];
+  };
+
+  it("asks the nodes that placement would choose, and counts what came of it", async () => {
+    const first = await test.chain.publish();
+    await test.keeper.send({
+      ...{ kind: "test", contract: "DockerContract", functionName: "registerImage" },
+      args: [first.spec.image, 50_000_000n, `0x${"0".repeat(64)}`, "example/image"],
+    } as const);
+    await eventually("the count has begun", async () => {
+      const { rowCount } = await test.db.query("select from app.prefetch_tally");
+      return rowCount === 1;
+    });
+    await test.chain.assign(first, 0, node(0).nodeId);
+    await eventually("the first assignment is a miss", async () => (await counted("miss")) === 1);
+    // The cheapest is bringing the image to its lease already; the second cheapest is next.
+    const order = await node(1).peer.next("prefetch", undefined, 40_000);
+    expect(order).to.deep.include({
+      image: first.spec.image,
+      reference: `example/image@sha256:${first.spec.image.slice(2)}`,
+      sizeBytes: 50_000_000n,
+    });
+    node(1).peer.send({ type: "prefetched", image: order.image, outcome: "present" });
+    await eventually("it is noted", async () => (await row(node(1).nodeId))?.status === "present");
+    const second = await test.chain.publish();
+    await test.chain.assign(second, 0, node(1).nodeId);
+    await eventually("the second assignment is a hit", async () => (await counted("hit")) === 1);
+    await test.chain.assign(second, 1, node(2).nodeId);
+    await eventually("the third one is a miss", async () => (await counted("miss")) === 2);
+    expect(await row(node(2).nodeId)).to.equal(undefined);
+    expect(await metric('match_prefetched_total{outcome="present"')).to.equal(1);
+  });
+
+  it("says the hit rate in words", async () => {
+    const cli = [join(rootDir, "scripts/cli/index.ts"), "prefetch", "--database-url", test.database.url];
+    const { code, output } = await runToEnd(process.execPath, cli, { cwd: rootDir, env: process.env });
+    expect(code).to.equal(0);
+    expect(output).to.include(
+      "Hit rate: 33% of 3 assignments (1 found their image prefetched, 2 had to bring it).",
+    );
+    expect(output).to.match(/Images on nodes: 1 there, \d under way/);
+  });
+
+  it("notes that a node took an image off again, and believes no node that was not asked", async () => {
+    const image = (await test.chain.publish()).spec.image;
+    node(2).peer.send({ type: "prefetched", image, outcome: "present" });
+    node(1).peer.send({ type: "prefetched", image, outcome: "evicted" });
+    await eventually("it is noted", async () => (await row(node(1).nodeId))?.status === "evicted");
+    expect(await row(node(2).nodeId)).to.equal(undefined);
+  });
+});
