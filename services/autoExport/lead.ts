@@ -1,19 +1,18 @@
 import type { Deployment } from "../shared/chain/deployment.ts";
 import { type FollowOptions, follow } from "../shared/chain/follow.ts";
-import { type RpcClient, readHeader } from "../shared/chain/rpc.ts";
+import type { RpcClient } from "../shared/chain/rpc.ts";
 import type { FollowStep } from "../shared/chain/steps.ts";
 import { leaderships } from "../shared/db/leader.ts";
 import { type Connection, type Database, translateDatabaseFault } from "../shared/db/pool.ts";
 import { isRetryable, RetryableError } from "../shared/errors.ts";
 import type { Logger } from "../shared/logger.ts";
 import { rest, startLoop } from "../shared/loop.ts";
-import { buildSchema } from "./build.ts";
-import { type Origin, planSchema } from "./decide.ts";
 import { addressesOf, type EventRows, indexEvents, rowsOf } from "./decode.ts";
 import type { Definitions } from "./definitions.ts";
 import { followHeads } from "./heads.ts";
 import type { Watch } from "./metrics.ts";
-import { inTransaction, prepareWriter, readBlocks, readOrigin, revertBlocks, saveBlocks } from "./store.ts";
+import { planBuild } from "./prepare.ts";
+import { prepareWriter, readBlocks, revertBlocks, saveBlocks } from "./store.ts";
 
 export type ExportParts = {
   pool: Database;
@@ -28,7 +27,6 @@ export type ExportParts = {
 };
 
 const schema = "chain";
-const reader = "ngpu_reader";
 const retryPause = 1_000;
 const lockPause = 250;
 const headsInterval = 1_000;
@@ -102,11 +100,18 @@ async function takeLock(connection: Connection, { signal, watch }: ExportParts):
 /** Until the signal is aborted, or the chain's first block turns out to be another one. */
 async function lead(parts: ExportParts, db: Connection): Promise<void> {
   const { client, definitions, deployment, logger, watch } = parts;
-  await prepare(parts, db);
-  await prepareWriter(db, definitions);
+  const { isEmpty, build } = await planBuild(parts, db);
   const ended = new AbortController();
   const signal = AbortSignal.any([parts.signal, ended.signal]);
   const exclusively = takeTurns();
+  // While one step is stored the next is read and decoded: `follow` knows by itself what it has given out. So it is with the
+  // first one while the schema is built.
+  let storing: Promise<void> = exclusively(async () => {
+    await build();
+    await prepareWriter(db, definitions);
+    watch.became("leader");
+  });
+  storing.catch(() => ended.abort());
   const heads = startLoop({ name: "heads", logger, signal, interval: headsInterval }, () =>
     followHeads(client, db, exclusively),
   );
@@ -117,7 +122,7 @@ async function lead(parts: ExportParts, db: Connection): Promise<void> {
     addresses: addressesOf(definitions.tables, deployment.contracts),
     from: deployment.startBlock,
     cursor: {
-      recent: () => exclusively(() => readBlocks(db, null, recentBlocks)),
+      recent: async () => (isEmpty ? [] : exclusively(() => readBlocks(db, null, recentBlocks))),
       older: (below) => exclusively(() => readBlocks(db, below, recentBlocks)),
     },
     signal,
@@ -125,9 +130,6 @@ async function lead(parts: ExportParts, db: Connection): Promise<void> {
     onFault: watch.sawFault,
     onHead: watch.sawHead,
   });
-  watch.became("leader");
-  // While one step is stored the next is read and decoded: `follow` knows by itself what it has given out.
-  let storing: Promise<void> = Promise.resolve();
   try {
     for await (const step of steps) {
       const rows = step.type === "blocks" ? rowsOf(step.blocks, find) : new Map();
@@ -140,9 +142,9 @@ async function lead(parts: ExportParts, db: Connection): Promise<void> {
     }
     await storing;
   } finally {
-    watch.became("starting");
     ended.abort();
     await Promise.allSettled([storing]);
+    watch.became("starting");
     await heads.done;
   }
 
@@ -162,32 +164,6 @@ async function lead(parts: ExportParts, db: Connection): Promise<void> {
     logger.debug({ event: "blocks_stored", block, blocks: step.blocks.length, events, duration });
     return events;
   }
-}
-
-/** Keeps, builds or rebuilds the schema, by what the stored rows were read from. */
-async function prepare(
-  { client, definitions, deployment, logger }: ExportParts,
-  db: Connection,
-): Promise<void> {
-  const start = await readHeader(client, deployment.startBlock);
-  const wanted: Origin = {
-    chainId: deployment.chainId,
-    startBlock: deployment.startBlock,
-    startHash: start.hash,
-    contracts: lowerCase(deployment.contracts),
-    definitions: definitions.hash,
-  };
-  const plan = planSchema(await readOrigin(db, schema), wanted);
-  if (plan.type === "keep") return;
-  const since = performance.now();
-  await inTransaction(db, () => buildSchema(db, definitions, wanted, reader));
-  const duration = performance.now() - since;
-  if (plan.type === "build") logger.info({ event: "schema_built", duration });
-  else logger.warn({ event: "schema_rebuilt", reasons: plan.reasons, duration });
-}
-
-function lowerCase(contracts: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(contracts).map(([name, at]) => [name, at.toLowerCase()]));
 }
 
 /** One at a time, in the order of asking: transactions of several tasks on one connection must not mix. */
