@@ -101,6 +101,7 @@ export async function revertBlocks(
       if (rows[0]?.gone !== 0n) touched.push(name);
     }
     await db.query("delete from block where number > $1", [last]);
+    await db.query("update audit set number = least(number, $1)", [last]);
     if (ancestor === null) await db.query("delete from head");
     else {
       const { number, hash } = ancestor;

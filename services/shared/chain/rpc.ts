@@ -47,6 +47,8 @@ export type RpcClient = Requester & {
   batched?: Requester;
   /** A way to ask another endpoint than the one that is in use, where there is one. */
   elsewhere?: Requester;
+  /** Says that the endpoint in use was found at fault, by the fault's code: it is asked less. */
+  distrust?: (code: string) => void;
   /** Tells of new heads before anybody asks. */
   hints?: HeadHints;
 };
@@ -108,7 +110,7 @@ function addressesOf({ addresses }: LogFilter): { address?: Address[] } {
 }
 
 /** Reads logs. Those of a block, or of a transaction, come together: what they share is read once. */
-function logReader(): (raw: Record<string, unknown>) => ChainLog {
+export function logReader(): (raw: Record<string, unknown>) => ChainLog {
   const numberOf = once((text) => hexToBigInt(hexOf(text)));
   const blockHashOf = once(hashOf);
   const transactionOf = once(hashOf);
@@ -160,7 +162,7 @@ function hashOf(value: unknown): Hex {
 }
 
 /** An answer that lacks a part, or has one of the wrong kind, was cut short: asking again may help. */
-function whole<Result>(read: () => Result): Result {
+export function whole<Result>(read: () => Result): Result {
   try {
     return read();
   } catch (error) {
@@ -168,7 +170,7 @@ function whole<Result>(read: () => Result): Result {
   }
 }
 
-async function call<Result>(request: () => Promise<Result>): Promise<Result> {
+export async function call<Result>(request: () => Promise<Result>): Promise<Result> {
   try {
     return await request();
   } catch (error) {
