@@ -25,6 +25,12 @@ create table head (
   hash text not null
 );
 
+-- The last block whose rows were compared with its receipts: one row, or none yet.
+create table audit (
+  singular boolean primary key default true check (singular),
+  number bigint not null
+);
+
 -- How final the records of a block are. Bound to its table here, whatever the caller's search path.
 create function tier(block_number bigint) returns text language sql stable parallel safe
 begin atomic

@@ -2,7 +2,6 @@ import pg from "pg";
 import type { Queryable } from "../shared/db/pool.ts";
 import type { Origin } from "./decide.ts";
 import type { Definitions } from "./definitions.ts";
-import { ownColumns } from "./views.ts";
 
 /** Drops everything this role made in a schema: tables with their views, functions, aggregates. */
 const dropAll = `do $$
@@ -35,11 +34,7 @@ export async function buildSchema(
   origin: Origin,
   reader?: string,
 ): Promise<void> {
-  await db.query(dropAll);
-  for (const statement of definitions.ddl) await db.query(statement);
-  for (const { sql, of } of definitions.views) {
-    await db.query(of === undefined ? sql : sql.replace(ownColumns, await columnsOf(db, of)));
-  }
+  await db.query([dropAll, ...definitions.ddl].join(";\n"));
   if (reader !== undefined) await grantRead(db, reader);
   await db.query(
     "insert into origin (chain_id, start_block, start_hash, contracts, definitions) values ($1, $2, $3, $4, $5)",
@@ -51,16 +46,6 @@ export async function buildSchema(
       origin.definitions,
     ],
   );
-}
-
-/** A projection's columns without the place of its versions. */
-async function columnsOf(db: Queryable, projection: string): Promise<string> {
-  const { rows } = await db.query<{ columns: string }>(
-    `select string_agg(quote_ident(attname), ', ' order by attnum) as columns from pg_attribute
-     where attrelid = $1::regclass and attnum > 0 and attname not in ('valid_from', 'valid_to', 'log_index')`,
-    [`${projection}_history`],
-  );
-  return rows[0]?.columns ?? "";
 }
 
 async function grantRead(db: Queryable, reader: string): Promise<void> {

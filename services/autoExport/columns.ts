@@ -1,7 +1,15 @@
 import type { AbiParameter } from "viem";
 import { FatalError } from "../shared/errors.ts";
 import { enumNames } from "./enums.ts";
-import { readAddress, readBoolean, readBytes, readSigned, readUnsigned, type WordReader } from "./words.ts";
+import {
+  type WordWriter,
+  writeAddress,
+  writeBoolean,
+  writeBytes,
+  writeName,
+  writeSigned,
+  writeUnsigned,
+} from "./words.ts";
 
 /** A column of an event table and how its value is read from the event's decoded arguments. */
 export type Column = {
@@ -12,8 +20,8 @@ export type Column = {
   read: (args: Record<string, unknown>) => unknown;
   /** Whether the value is a topic of the log rather than a part of its data. */
   indexed: boolean;
-  /** Reads the same value, as text, out of its word; undefined when it is of varying length or a list. */
-  readWord: WordReader | undefined;
+  /** Writes the same value out of its word; undefined when it is of varying length or a list. */
+  writeWord: WordWriter | undefined;
 };
 
 /** `totalCpuMilli` → `total_cpu_milli`, `EIP712DomainChanged` → `eip712_domain_changed`. */
@@ -40,14 +48,14 @@ export function columnsOf(
         read: (args) => column.read(args[key] as Record<string, unknown>),
       }));
     }
-    const { type, write, readWord } = codecOf(parameter);
+    const { type, write, writeWord } = codecOf(parameter);
     return [
       {
         name: reserved.has(name) ? `${name}_` : name,
         type,
         read: (args) => write(args[key]),
         indexed: "indexed" in parameter && parameter.indexed === true,
-        readWord,
+        writeWord,
       },
     ];
   });
@@ -58,11 +66,11 @@ export function argumentName(parameter: AbiParameter, index: number): string {
   return parameter.name === undefined || parameter.name === "" ? `arg${index}` : parameter.name;
 }
 
-type Codec = { type: string; write: (value: unknown) => unknown; readWord?: WordReader };
+type Codec = { type: string; write: (value: unknown) => unknown; writeWord?: WordWriter };
 
 function codecOf(parameter: AbiParameter): Codec {
   // Only the hash of an indexed string, bytes, array or struct stands in the log.
-  if (isHashed(parameter)) return { type: "text", write: lowerCase, readWord: readBytes(32) };
+  if (isHashed(parameter)) return { type: "text", write: lowerCase, writeWord: writeBytes(32) };
   const array = /^(.*)\[\d*\]$/.exec(parameter.type);
   if (array !== null) {
     const item = { ...parameter, type: array[1] as string, indexed: false };
@@ -75,20 +83,20 @@ function codecOf(parameter: AbiParameter): Codec {
     return {
       type: "text",
       write: (value) => nameOf(names, Number(value)),
-      readWord: (hex, at) => nameOf(names, Number(readUnsigned(hex, at))),
+      writeWord: writeName((value) => nameOf(names, value)),
     };
   }
   const integer = /^(u?)int(\d+)$/.exec(parameter.type);
   if (integer !== null) {
     const unsigned = integer[1] === "u";
     const type = integerType(unsigned, Number(integer[2]));
-    return { type, write: String, readWord: unsigned ? readUnsigned : readSigned };
+    return { type, write: String, writeWord: unsigned ? writeUnsigned : writeSigned };
   }
-  if (parameter.type === "bool") return { type: "boolean", write: (value) => value, readWord: readBoolean };
+  if (parameter.type === "bool") return { type: "boolean", write: (value) => value, writeWord: writeBoolean };
   if (parameter.type === "string") return { type: "text", write: (value) => storable(value as string) };
-  if (parameter.type === "address") return { type: "text", write: lowerCase, readWord: readAddress };
+  if (parameter.type === "address") return { type: "text", write: lowerCase, writeWord: writeAddress };
   const bytes = /^bytes(\d+)$/.exec(parameter.type);
-  if (bytes !== null) return { type: "text", write: lowerCase, readWord: readBytes(Number(bytes[1])) };
+  if (bytes !== null) return { type: "text", write: lowerCase, writeWord: writeBytes(Number(bytes[1])) };
   return { type: "text", write: lowerCase };
 }
 

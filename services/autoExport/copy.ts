@@ -4,14 +4,13 @@ import { toJson } from "../shared/json.ts";
 
 /** What of pg's connection a COPY needs; its types leave it out. */
 type CopyTarget = {
-  stream: { cork: () => void; uncork: () => void };
+  stream: { cork: () => void; uncork: () => void; write: (bytes: Buffer) => void };
   query: (text: string) => void;
-  sendCopyFromChunk: (chunk: Buffer) => void;
   endCopyFrom: () => void;
 };
 
 /** A statement without parameters; `lines` are what a `copy … from stdin` reads, in COPY's text format. */
-export type Statement = { text: string; lines?: string };
+export type Statement = { text: string; lines?: Buffer };
 
 /**
  * Runs statements as one transaction in a single round trip: all that they are to copy is sent along with them. When one
@@ -29,7 +28,9 @@ export function runTogether(db: Pick<Connection, "query">, statements: readonly 
           connection.query(text);
           for (const { lines } of statements) {
             if (lines === undefined) continue;
-            connection.sendCopyFromChunk(Buffer.from(lines));
+            // As pg's own way does, but that copies them once more.
+            connection.stream.write(copyData(lines.length));
+            connection.stream.write(lines);
             connection.endCopyFrom();
           }
           connection.stream.uncork();
@@ -40,12 +41,19 @@ export function runTogether(db: Pick<Connection, "query">, statements: readonly 
   });
 }
 
-/** Adds rows to a table, by far the fastest way there is. @param lines Each with its line end. */
-export function copyRows(db: Pick<Connection, "query">, table: string, lines: string): Promise<void> {
-  return runTogether(db, [copyInto(table, lines)]);
+/** The beginning of the message that carries so many bytes of a COPY. */
+function copyData(length: number): Buffer {
+  const head = Buffer.alloc(5, "d");
+  head.writeInt32BE(length + 4, 1);
+  return head;
 }
 
-export function copyInto(table: string, lines: string): Statement {
+/** Adds rows to a table, by far the fastest way there is. @param lines Each with its line end. */
+export function copyRows(db: Pick<Connection, "query">, table: string, lines: string): Promise<void> {
+  return runTogether(db, [copyInto(table, Buffer.from(lines))]);
+}
+
+export function copyInto(table: string, lines: Buffer): Statement {
   return { text: `copy ${table} from stdin`, lines };
 }
 

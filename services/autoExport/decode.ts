@@ -4,11 +4,21 @@ import type { ChainLog } from "../shared/chain/rpc.ts";
 import { FatalError } from "../shared/errors.ts";
 import type { Column } from "./columns.ts";
 import { copyField } from "./copy.ts";
+import { addAscii, addText, type Lines, reserve, startLines } from "./lines.ts";
 import type { EventTable } from "./schema.ts";
-import type { WordReader } from "./words.ts";
+import { longestValue, type Words, type WordWriter, writeNumber } from "./words.ts";
 
-/** Rows by table, as lines that COPY takes. */
-export type EventRows = Map<string, { lines: string; count: number }>;
+/** Rows by table. */
+export type EventRows = Map<string, Lines>;
+
+const tab = 9;
+const lineEnd = 10;
+
+// Where the words of a log are laid out, each after its 0x: up to three topics after the first, then the data.
+const topicPlace = 4;
+const topicSpace = 68;
+const dataPlace = topicPlace + 3 * topicSpace;
+let words = roomFor(4_096);
 
 /** Finds the event table of a log: undefined for other contracts and for events that no ABI names. */
 export type EventIndex = (log: ChainLog) => EventTable | undefined;
@@ -18,12 +28,14 @@ export function indexEvents(
   tables: readonly EventTable[],
   contracts: Readonly<Record<string, Address>>,
 ): EventIndex {
-  const byKey = new Map<string, EventTable>();
+  const byAddress = new Map<string, Map<string, EventTable>>();
   for (const table of tables) {
-    const address = contracts[table.contract];
-    if (address !== undefined) byKey.set(`${address.toLowerCase()}${table.selector}`, table);
+    const address = contracts[table.contract]?.toLowerCase();
+    if (address === undefined) continue;
+    const bySelector = byAddress.get(address) ?? new Map<string, EventTable>();
+    byAddress.set(address, bySelector.set(table.selector, table));
   }
-  return (log) => byKey.get(`${log.address}${log.topics[0]}`);
+  return (log) => byAddress.get(log.address)?.get(log.topics[0]);
 }
 
 /** Where the contracts are that the tables' events come from. */
@@ -44,48 +56,74 @@ export function rowsOf(blocks: readonly FollowedBlock[], find: EventIndex): Even
     for (const log of block.logs) {
       const table = find(log);
       if (table === undefined) continue;
-      const line = `${place}${log.transactionHash}\t${log.logIndex}${valuesOf(log, table)}\n`;
-      const list = rows.get(table.table);
-      if (list === undefined) rows.set(table.table, { lines: line, count: 1 });
-      else {
-        list.lines += line;
-        list.count += 1;
+      let lines = rows.get(table.table);
+      if (lines === undefined) {
+        lines = startLines();
+        rows.set(table.table, lines);
       }
+      addRow(lines, place, log, table);
     }
   }
   return rows;
 }
 
-/** What stands in a row after the common columns, each field with its tab. */
-export function valuesOf(log: ChainLog, table: EventTable): string {
-  const own = table.shared ? `\t${table.contract}` : "";
-  return own + (table.words ? wordValues(log, table) : decodedValues(log, table));
+function addRow(lines: Lines, place: string, log: ChainLog, table: EventTable): void {
+  reserve(lines, place.length + log.transactionHash.length + 2 * longestValue);
+  addAscii(lines, place);
+  addAscii(lines, log.transactionHash);
+  addByte(lines, tab);
+  lines.end = writeNumber(log.logIndex, lines.bytes, lines.end);
+  addValues(lines, log, table);
+  addByte(lines, lineEnd);
+  lines.count += 1;
+}
+
+/** Adds what stands in a row after the common columns, each field with its tab. */
+export function addValues(lines: Lines, log: ChainLog, table: EventTable): void {
+  if (table.shared) addText(lines, `\t${table.contract}`);
+  if (table.words) addWords(lines, log, table);
+  else addText(lines, decodedValues(log, table));
+  reserve(lines, 1);
 }
 
 /** Without a decoder: where each column's word stands follows from the ABI alone. */
-function wordValues(log: ChainLog, table: EventTable): string {
-  const data = log.data.toLowerCase();
-  let text = "";
-  let topic = 1;
-  // After 0x.
-  let at = 2;
+function addWords(lines: Lines, log: ChainLog, table: EventTable): void {
+  reserve(lines, table.columns.length * (longestValue + 1) + 1);
+  const last = layOut(log);
+  let topic = 0;
+  let at = dataPlace;
   try {
-    for (const { indexed, readWord } of table.columns as (Column & { readWord: WordReader })[]) {
-      if (indexed) text += `\t${readWord(wordAt(log.topics[topic++], 2), 2)}`;
-      else {
-        text += `\t${readWord(wordAt(data, at), at)}`;
-        at += 64;
+    for (const { indexed, writeWord } of table.columns as (Column & { writeWord: WordWriter })[]) {
+      const place = indexed ? topicPlace + topic++ * topicSpace : at;
+      if (indexed ? topic >= log.topics.length : at + 64 > last) {
+        throw new RangeError("The log is shorter than its event.");
       }
+      if (!indexed) at += 64;
+      addByte(lines, tab);
+      lines.end = writeWord(words, place, lines.bytes, lines.end);
     }
   } catch (error) {
     throw undecodable(log, table, error);
   }
-  return text;
 }
 
-function wordAt(hex: string | undefined, at: number): string {
-  if (hex !== undefined && hex.length >= at + 64) return hex;
-  throw new RangeError("The log is shorter than its event.");
+/** Writes a log's topics and data where its words are read. Gives where the data ends. */
+function layOut({ topics, data }: ChainLog): number {
+  if (dataPlace + data.length > words.bytes.length) words = roomFor(dataPlace + 2 * data.length);
+  const { bytes } = words;
+  for (let topic = 1; topic < topics.length; topic++) {
+    bytes.write(topics[topic] as Hex, topicPlace + (topic - 1) * topicSpace - 2, "latin1");
+  }
+  return dataPlace - 2 + bytes.write(data, dataPlace - 2, "latin1");
+}
+
+function roomFor(size: number): Words {
+  const memory = new ArrayBuffer(Math.ceil(size / 4) * 4);
+  return { bytes: Buffer.from(memory), quads: new Uint32Array(memory) };
+}
+
+function addByte(lines: Lines, byte: number): void {
+  lines.bytes[lines.end++] = byte;
 }
 
 /** With viem's decoder, for events with parts of varying length. */

@@ -7,16 +7,14 @@ import { applyStatement, revertStatement } from "./apply.ts";
 import { enums } from "./enums.ts";
 import { type Projection, readProjections, sourcesOf } from "./projection.ts";
 import { type EventTable, eventTableDdl, eventTables } from "./schema.ts";
-import { type ViewStatement, viewDdl } from "./views.ts";
+import { viewDdl } from "./views.ts";
 
 /** Everything that decides which tables there are and what stands in them. */
 export type Definitions = {
   tables: EventTable[];
   projections: (Projection & { sources: string[]; apply: string; revert: string })[];
-  /** Statements that create all tables, in order. */
+  /** Statements that create all tables, and then what is read beside them, in order. */
   ddl: string[];
-  /** Statements that create what is read beside them, after those. */
-  views: ViewStatement[];
   /** Differs whenever a rebuild would give other tables or rows. */
   hash: string;
 };
@@ -40,15 +38,16 @@ export function loadDefinitions(
     revert: revertStatement(projection),
   }));
   const base = readFileSync(join(folder, "base.sql"), "utf8");
-  const ddl = [base, ...eventTableDdl(tables), ...projections.flatMap(projectionDdl)];
-  const views = viewDdl(
-    tables,
-    projections.map(({ name }) => name),
-  );
+  const ddl = [
+    base,
+    ...eventTableDdl(tables),
+    ...projections.flatMap(projectionDdl),
+    ...viewDdl(tables, projections),
+  ];
   const hash = createHash("sha256")
-    .update(JSON.stringify([ddl, views, projections.map(({ apply }) => apply), enums]))
+    .update(JSON.stringify([ddl, projections.map(({ apply }) => apply), enums]))
     .digest("hex");
-  return { tables, projections, ddl, views, hash };
+  return { tables, projections, ddl, hash };
 }
 
 /** A projection's own statements, the place of each version's last change, and the indexes that readers and reverting need. */

@@ -15,6 +15,14 @@ export const autoExportVariables = {
     .positive()
     .default(2)
     .describe("Seconds between blocks of the chain; health is judged by it"),
+  AUDIT_BLOCKS_PER_SECOND: z.coerce
+    .number()
+    .int()
+    .nonnegative()
+    .default(2)
+    .describe(
+      "Most blocks a second whose rows are compared with their receipts, once they are safe; 0: none",
+    ),
 };
 
 /** Variables of `npm run export:verify`. */

@@ -34,9 +34,16 @@ await start(async () => {
     const health = () =>
       judgeHealth({ ...watch.facts(), now: Date.now() / 1_000, blockSeconds: env.BLOCK_SECONDS });
     await listen(createApp({ registry, health }), { host: env.HOST, port: env.PORT }, context);
-    const ended = exportChain({ pool, client, deployment, definitions, watch, logger, signal }).catch(
-      context.fail,
-    );
+    const ended = exportChain({
+      pool,
+      client,
+      deployment,
+      definitions,
+      watch,
+      logger,
+      signal,
+      audit: { blocks: env.AUDIT_BLOCKS_PER_SECOND },
+    }).catch(context.fail);
     context.onStop("export", () => ended);
   });
 });

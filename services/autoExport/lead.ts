@@ -1,19 +1,22 @@
+import type { Hex } from "viem";
 import type { Deployment } from "../shared/chain/deployment.ts";
 import { type FollowOptions, follow } from "../shared/chain/follow.ts";
-import { type RpcClient, readHeader } from "../shared/chain/rpc.ts";
+import type { BlockRef } from "../shared/chain/reconcile.ts";
+import type { ChainLog, RpcClient } from "../shared/chain/rpc.ts";
 import type { FollowStep } from "../shared/chain/steps.ts";
 import { leaderships } from "../shared/db/leader.ts";
 import { type Connection, type Database, translateDatabaseFault } from "../shared/db/pool.ts";
 import { isRetryable, RetryableError } from "../shared/errors.ts";
 import type { Logger } from "../shared/logger.ts";
 import { rest, startLoop } from "../shared/loop.ts";
-import { buildSchema } from "./build.ts";
-import { type Origin, planSchema } from "./decide.ts";
+import { startAudit } from "./audit.ts";
 import { addressesOf, type EventRows, indexEvents, rowsOf } from "./decode.ts";
 import type { Definitions } from "./definitions.ts";
 import { followHeads } from "./heads.ts";
 import type { Watch } from "./metrics.ts";
-import { inTransaction, prepareWriter, readBlocks, readOrigin, revertBlocks, saveBlocks } from "./store.ts";
+import { planBuild } from "./prepare.ts";
+import { holdsBlock, prepareWriter, readBlocks, revertBlocks, saveBlocks } from "./store.ts";
+import { takeTurns } from "./turns.ts";
 
 export type ExportParts = {
   pool: Database;
@@ -23,12 +26,16 @@ export type ExportParts = {
   watch: Watch;
   logger: Logger;
   signal: AbortSignal;
+  /** Most blocks whose rows are compared with their receipts in a round, and milliseconds between rounds. Default 2, 1,000. */
+  audit?: { blocks?: number; interval?: number };
   /** Passed on to `follow`. */
   following?: Pick<FollowOptions, "interval" | "maxRange">;
 };
 
 const schema = "chain";
-const reader = "ngpu_reader";
+/** Of blocks of which an endpoint had left logs out, by the block's hash. */
+type Proven = Map<Hex, ChainLog[]>;
+
 const retryPause = 1_000;
 const lockPause = 250;
 const headsInterval = 1_000;
@@ -41,9 +48,10 @@ const recentBlocks = 1_024;
  * @throws FatalError and whatever else trying again cannot get over.
  */
 export async function exportChain(parts: ExportParts): Promise<void> {
+  const proven: Proven = new Map();
   while (!parts.signal.aborted) {
     try {
-      await competeOnce(parts);
+      await competeOnce(parts, proven);
     } catch (error) {
       if (parts.signal.aborted) return;
       if (!isRetryable(error)) throw error;
@@ -53,7 +61,7 @@ export async function exportChain(parts: ExportParts): Promise<void> {
   }
 }
 
-async function competeOnce(parts: ExportParts): Promise<void> {
+async function competeOnce(parts: ExportParts, proven: Proven): Promise<void> {
   const lost = new AbortController();
   let connection: Connection | undefined;
   try {
@@ -67,7 +75,7 @@ async function competeOnce(parts: ExportParts): Promise<void> {
     );
     if (!(await takeLock(connection, parts))) return;
     parts.logger.info({ event: "export_leading" });
-    await lead({ ...parts, signal: AbortSignal.any([parts.signal, lost.signal]) }, connection);
+    await lead({ ...parts, signal: AbortSignal.any([parts.signal, lost.signal]) }, connection, proven);
     lost.signal.throwIfAborted();
   } catch (error) {
     throw lost.signal.aborted
@@ -99,25 +107,40 @@ async function takeLock(connection: Connection, { signal, watch }: ExportParts):
   return false;
 }
 
-/** Until the signal is aborted, or the chain's first block turns out to be another one. */
-async function lead(parts: ExportParts, db: Connection): Promise<void> {
+/** Until the signal is aborted, the chain's first block turns out to be another one, or blocks are to be read again. */
+async function lead(parts: ExportParts, db: Connection, proven: Proven): Promise<void> {
   const { client, definitions, deployment, logger, watch } = parts;
-  await prepare(parts, db);
-  await prepareWriter(db, definitions);
+  const { isEmpty, build } = await planBuild(parts, db);
   const ended = new AbortController();
   const signal = AbortSignal.any([parts.signal, ended.signal]);
   const exclusively = takeTurns();
+  // While one step is stored the next is read and decoded: `follow` knows by itself what it has given out. So it is with the
+  // first one while the schema is built.
+  const ready = exclusively(async () => {
+    await build();
+    await prepareWriter(db, definitions);
+    watch.became("leader");
+  });
+  let storing = ready;
+  storing.catch(() => ended.abort());
   const heads = startLoop({ name: "heads", logger, signal, interval: headsInterval }, () =>
     followHeads(client, db, exclusively),
   );
   const find = indexEvents(definitions.tables, deployment.contracts);
+  const { blocks: auditBlocks = 2, interval: auditInterval = 1_000 } = parts.audit ?? {};
+  const audited = { client, pool: parts.pool, schema, definitions, find, repair, onResult: watch.audited };
+  const audit =
+    auditBlocks === 0
+      ? undefined
+      : startAudit({ ...audited, blocks: auditBlocks, ready }, { logger, signal, interval: auditInterval });
   const steps = follow({
     ...parts.following,
     client,
     addresses: addressesOf(definitions.tables, deployment.contracts),
     from: deployment.startBlock,
+    proven,
     cursor: {
-      recent: () => exclusively(() => readBlocks(db, null, recentBlocks)),
+      recent: async () => (isEmpty ? [] : exclusively(() => readBlocks(db, null, recentBlocks))),
       older: (below) => exclusively(() => readBlocks(db, below, recentBlocks)),
     },
     signal,
@@ -125,28 +148,42 @@ async function lead(parts: ExportParts, db: Connection): Promise<void> {
     onFault: watch.sawFault,
     onHead: watch.sawHead,
   });
-  watch.became("leader");
-  // While one step is stored the next is read and decoded: `follow` knows by itself what it has given out.
-  let storing: Promise<void> = Promise.resolve();
   try {
     for await (const step of steps) {
       const rows = step.type === "blocks" ? rowsOf(step.blocks, find) : new Map();
       await storing;
       storing = exclusively(() => store(step, rows)).then((events) => {
-        watch.stored(step, events);
+        if (events !== undefined) watch.stored(step, events);
       });
       storing.catch(() => ended.abort());
       if (step.type === "reorg" && step.ancestor === null) break;
     }
     await storing;
   } finally {
-    watch.became("starting");
     ended.abort();
     await Promise.allSettled([storing]);
+    watch.became("starting");
     await heads.done;
+    await audit?.done;
   }
 
-  async function store(step: FollowStep, rows: EventRows): Promise<number> {
+  /** As if the blocks were no more on the chain: what stands in the cursor afterwards is gone on from. */
+  function repair(blocks: ReadonlyMap<BlockRef, ChainLog[]>): Promise<void> {
+    return exclusively(async () => {
+      const [first] = blocks.keys();
+      if (first === undefined || ended.signal.aborted || !(await holdsBlock(db, first))) return;
+      for (const [{ hash }, logs] of blocks) proven.set(hash, logs);
+      // What was read on top of them must not be stored any more.
+      ended.abort();
+      const [parent] = await readBlocks(db, first.number, 1);
+      await revertBlocks(db, definitions, parent ?? null);
+      logger.warn({ event: "logs_missing", blocks: [...blocks.keys()].map(({ number }) => number) });
+    });
+  }
+
+  /** Undefined when it was not stored, since the way ended meanwhile. */
+  async function store(step: FollowStep, rows: EventRows): Promise<number | undefined> {
+    if (ended.signal.aborted) return undefined;
     const since = performance.now();
     if (step.type === "reorg") {
       await revertBlocks(db, definitions, step.ancestor);
@@ -162,40 +199,4 @@ async function lead(parts: ExportParts, db: Connection): Promise<void> {
     logger.debug({ event: "blocks_stored", block, blocks: step.blocks.length, events, duration });
     return events;
   }
-}
-
-/** Keeps, builds or rebuilds the schema, by what the stored rows were read from. */
-async function prepare(
-  { client, definitions, deployment, logger }: ExportParts,
-  db: Connection,
-): Promise<void> {
-  const start = await readHeader(client, deployment.startBlock);
-  const wanted: Origin = {
-    chainId: deployment.chainId,
-    startBlock: deployment.startBlock,
-    startHash: start.hash,
-    contracts: lowerCase(deployment.contracts),
-    definitions: definitions.hash,
-  };
-  const plan = planSchema(await readOrigin(db, schema), wanted);
-  if (plan.type === "keep") return;
-  const since = performance.now();
-  await inTransaction(db, () => buildSchema(db, definitions, wanted, reader));
-  const duration = performance.now() - since;
-  if (plan.type === "build") logger.info({ event: "schema_built", duration });
-  else logger.warn({ event: "schema_rebuilt", reasons: plan.reasons, duration });
-}
-
-function lowerCase(contracts: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(contracts).map(([name, at]) => [name, at.toLowerCase()]));
-}
-
-/** One at a time, in the order of asking: transactions of several tasks on one connection must not mix. */
-function takeTurns(): <Result>(work: () => Promise<Result>) => Promise<Result> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const turn = last.then(work);
-    last = turn.catch(() => undefined);
-    return turn;
-  };
 }

@@ -3,6 +3,7 @@ import type { FollowedBlock } from "../shared/chain/blocks.ts";
 import type { EndpointState } from "../shared/chain/endpoints/endpoints.ts";
 import type { Header } from "../shared/chain/rpc.ts";
 import type { FollowStep } from "../shared/chain/steps.ts";
+import type { AuditResult } from "./audit.ts";
 import type { HealthFacts, Role } from "./decide.ts";
 
 /** What is seen while exporting: for /metrics, and the facts that /healthz is judged by. */
@@ -13,6 +14,7 @@ export type Watch = {
   sawFault: (code: string) => void;
   sawEndpointFault: (endpoint: string, code: string) => void;
   stored: (step: FollowStep, events: number) => void;
+  audited: (result: AuditResult) => void;
 };
 
 export function createWatch(registry: Registry): Watch {
@@ -53,6 +55,12 @@ export function createWatch(registry: Registry): Watch {
     labelNames: ["endpoint", "code"],
     registers,
   });
+  const audits = new Counter({
+    name: "export_audited_blocks_total",
+    help: "Blocks whose rows were compared with their receipts",
+    labelNames: ["result"],
+    registers,
+  });
   const seen: Pick<HealthFacts, "role" | "head" | "tip"> = {
     role: "starting",
     head: undefined,
@@ -79,6 +87,7 @@ export function createWatch(registry: Registry): Watch {
     },
     sawFault: (code) => faults.inc({ code }),
     sawEndpointFault: (endpoint, code) => endpointFaults.inc({ endpoint, code }),
+    audited: (result) => audits.inc({ result }),
     stored: (step, count) => {
       if (step.type === "reorg") {
         reorgs.observe(Number(step.depth));

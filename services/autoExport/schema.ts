@@ -14,7 +14,7 @@ export type EventTable = {
   /** With every argument named. */
   abi: AbiEvent;
   columns: Column[];
-  /** Whether every column can be read out of its word. */
+  /** Whether every column can be written out of its word. */
   words: boolean;
 };
 
@@ -54,7 +54,7 @@ export function eventTables(abis: Record<string, Abi>): EventTable[] {
       selector: toEventSelector(event),
       abi: { ...event, inputs },
       columns,
-      words: columns.every(({ readWord }) => readWord !== undefined),
+      words: columns.every(({ writeWord }) => writeWord !== undefined),
     };
   });
 }

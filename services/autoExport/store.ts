@@ -8,6 +8,7 @@ import { copyInto, runTogether, type Statement } from "./copy.ts";
 import type { Origin } from "./decide.ts";
 import { type EventRows, timeOf } from "./decode.ts";
 import type { Definitions } from "./definitions.ts";
+import { bytesOf } from "./lines.ts";
 
 export type Tier = "unsafe" | "safe" | "finalized";
 
@@ -49,10 +50,9 @@ export async function inTransaction<Result>(db: Queryable, work: () => Promise<R
  * index that fits, so plans are made once and do not depend on statistics, which lag behind a backfill.
  */
 export async function prepareWriter(db: Connection, { projections }: Definitions): Promise<void> {
-  await db.query("set jit to off; set enable_seqscan to off; set plan_cache_mode to force_generic_plan");
-  await db.query("deallocate all");
-  for (const { name, apply } of projections)
-    await db.query(`prepare apply_${name} (bigint, bigint) as ${apply}`);
+  const settings = "set jit to off; set enable_seqscan to off; set plan_cache_mode to force_generic_plan";
+  const plans = projections.map(({ name, apply }) => `prepare apply_${name} (bigint, bigint) as ${apply}`);
+  await db.query([settings, "deallocate all", ...plans].join(";\n"));
 }
 
 /**
@@ -74,8 +74,8 @@ export async function saveBlocks(
   const touched = definitions.projections.filter(({ sources }) => sources.some((table) => rows.has(table)));
   const tables = [...rows.keys(), ...touched.map(({ name }) => name)];
   const statements: Statement[] = [
-    copyInto("block", blocks.map(blockLine).join("")),
-    ...Array.from(rows, ([table, { lines }]) => copyInto(table, lines)),
+    copyInto("block", Buffer.from(blocks.map(blockLine).join(""))),
+    ...Array.from(rows, ([table, lines]) => copyInto(table, bytesOf(lines))),
     ...touched.map(({ name }) => ({ text: `execute apply_${name} (${first.number}, ${last.number})` })),
     { text: headStatement("unsafe", last) },
   ];
@@ -101,6 +101,7 @@ export async function revertBlocks(
       if (rows[0]?.gone !== 0n) touched.push(name);
     }
     await db.query("delete from block where number > $1", [last]);
+    await db.query("update audit set number = least(number, $1)", [last]);
     if (ancestor === null) await db.query("delete from head");
     else {
       const { number, hash } = ancestor;

@@ -1,33 +1,36 @@
+import type { Projection } from "./projection.ts";
 import type { EventTable } from "./schema.ts";
 
-/** Stands in the statements where the columns of a projection are to be listed that are its own. */
-export const ownColumns = ":columns";
-
-/** Creates a view or function; `of` is the projection whose columns it lists, if it does. */
-export type ViewStatement = { sql: string; of?: string };
+type Shape = Pick<Projection, "name" | "columns">;
 
 /**
  * The statements, after those of all tables, that create what is read beside them: the present, how final rows are, the
  * past, and what changed since a block.
- *
- * @param projections Their names.
  */
-export function viewDdl(tables: readonly EventTable[], projections: readonly string[]): ViewStatement[] {
+export function viewDdl(tables: readonly EventTable[], projections: readonly Shape[]): string[] {
   const events = [...new Set(tables.map(({ table }) => table))];
+  const names = projections.map(({ name }) => name);
   return [
-    ...events.map((table) => ({ sql: tieredEvent(table) })),
-    ...projections.flatMap((name) => [
-      { sql: present(name), of: name },
-      { sql: tieredProjection(name), of: name },
-      { sql: stateAt(name) },
+    ...events.map(tieredEvent),
+    ...projections.flatMap((projection) => [
+      present(projection),
+      tieredProjection(projection),
+      stateAt(projection.name),
     ]),
-    { sql: changedSince(events, projections) },
+    changedSince(events, names),
   ];
 }
 
+/** A projection's columns without the place of its versions. */
+function ownColumns({ columns }: Shape): string {
+  const own = columns.filter(({ name }) => name !== "valid_from" && name !== "valid_to");
+  return own.map(({ name }) => `"${name}"`).join(", ");
+}
+
 /** The present versions, `valid_from` being the block of the last change. */
-function present(name: string): string {
-  return `create view ${name} as select ${ownColumns}, valid_from as block_number from ${name}_history where valid_to is null`;
+function present(projection: Shape): string {
+  const { name } = projection;
+  return `create view ${name} as select ${ownColumns(projection)}, valid_from as block_number from ${name}_history where valid_to is null`;
 }
 
 // The heads are looked up once a query, not once a row.
@@ -41,10 +44,11 @@ function tieredEvent(table: string): string {
   return `create view ${table}_tiered as select row.*, ${tierOf("block_number")} from ${table} as row`;
 }
 
-function tieredProjection(name: string): string {
+function tieredProjection(projection: Shape): string {
+  const { name } = projection;
   const ofBlock = (column: string) => `(select block.${column} from block where block.number = valid_from)`;
   return `create view ${name}_tiered as
-  select ${ownColumns}, valid_from as block_number, ${ofBlock("hash")} as block_hash, ${ofBlock("time")} as block_time, log_index,
+  select ${ownColumns(projection)}, valid_from as block_number, ${ofBlock("hash")} as block_hash, ${ofBlock("time")} as block_time, log_index,
     ${tierOf("valid_from")}
   from ${name}_history where valid_to is null`;
 }

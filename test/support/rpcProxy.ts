@@ -19,6 +19,8 @@ export const faultKinds = [
 ] as const;
 
 export type ProxyFaults = Partial<Record<(typeof faultKinds)[number], number>> & {
+  /** Chance that the last of several logs of a block is left out, which nothing but the block's receipts tells. */
+  missingOne?: number;
   /** Blocks that the endpoint is behind the chain. */
   behind?: number;
 };
@@ -105,6 +107,11 @@ export async function startRpcProxy(options: {
     if (chance("otherHash")) {
       const other = `0x${"ab".repeat(32)}`;
       return { result: list.map((log: Log, index) => (index === 0 ? { ...log, blockHash: other } : log)) };
+    }
+    if (faults.missingOne !== undefined && random() < faults.missingOne) {
+      const lasts = list.filter(({ blockHash }: Log, at) => blockHash === list[at - 1]?.blockHash);
+      const gone = new Set(lasts.filter((log: Log, at) => log.blockHash !== lasts[at + 1]?.blockHash));
+      return { result: list.filter((log: Log) => !gone.has(log)) };
     }
     if (chance("missingLogs")) {
       const gone = new Set(list.map((log: Log) => log.blockHash).filter(() => random() < 0.5));

@@ -92,11 +92,13 @@ async function headersOf({ client }: Source, first: bigint, last: bigint): Promi
 
 /** The block with its logs, asked for again when its bloom tells of more. */
 async function complete(source: Source, header: Header, logs: ChainLog[]): Promise<FollowedBlock> {
+  const proven = source.proven?.get(header.hash);
+  if (proven !== undefined) return blockOf(header, ofBlock(source, header, proven));
   if (!isSuspicious(source, header, logs)) return blockOf(header, logs);
   return blockOf(header, ofBlock(source, header, await askAgain(source, header, logs)));
 }
 
-function ofBlock(source: Source, header: Header, logs: ChainLog[]): ChainLog[] {
+function ofBlock(source: Source, header: Header, logs: readonly ChainLog[]): ChainLog[] {
   return accepted(source, logs, new Map([[header.number, header]])).get(header.number) ?? [];
 }
 

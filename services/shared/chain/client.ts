@@ -58,14 +58,21 @@ export function createFollowClient(
     logger,
     signal,
   } = options;
-  const { request, batched, elsewhere, states } = createEndpoints({ ...options, urls: rpcUrls });
+  const { request, batched, elsewhere, distrust, states } = createEndpoints({ ...options, urls: rpcUrls });
   const hints = listenForHeads({ urls: wsUrls, chainId, logger, signal });
   const client = createPublicClient({
     chain: chainOf(chainId),
     transport: custom({ request }, { retryCount: 0 }),
     cacheTime: 0,
   });
-  return Object.assign(client, { request, batched, elsewhere, hints, states }) as unknown as FollowClient;
+  return Object.assign(client, {
+    request,
+    batched,
+    elsewhere,
+    distrust,
+    hints,
+    states,
+  }) as unknown as FollowClient;
 }
 
 /**

@@ -4,7 +4,12 @@ import { type BloomBits, bloomBits, mayContain } from "./bloom.ts";
 import { type ChainLog, type Header, type LogFilter, type RpcClient, readLogs } from "./rpc.ts";
 
 /** What is asked again, and where: `elsewhere` when there is another endpoint. */
-export type CompletenessSource = LogFilter & { client: RpcClient; onFault?: (code: string) => void };
+export type CompletenessSource = LogFilter & {
+  client: RpcClient;
+  onFault?: (code: string) => void;
+  /** All logs of blocks that were proven otherwise, by the block's hash: they stand, whatever an endpoint says. */
+  proven?: ReadonlyMap<Hex, readonly ChainLog[]>;
+};
 
 // Above this chance that a bloom names an address by coincidence it is no evidence any more.
 const coincidence = 0.05;

@@ -4,7 +4,7 @@ import type { Logger } from "../logger.ts";
 import { rest } from "../loop.ts";
 import { blocksByHash } from "./blocks.ts";
 import { type BlockRef, reconcile, type Verdict } from "./reconcile.ts";
-import { type Header, type RpcClient, readHeader } from "./rpc.ts";
+import { type ChainLog, type Header, type RpcClient, readHeader } from "./rpc.ts";
 import { type FollowStep, links, portions } from "./steps.ts";
 import { startWay, stretch, type Way } from "./stretch.ts";
 
@@ -52,6 +52,8 @@ export type FollowOptions = {
   maxRange?: bigint;
   /** Steps of a long way that are read while an earlier one is stored. Default 2; none without all headers. */
   ahead?: number;
+  /** All logs of blocks that were proven otherwise, by the block's hash: they stand, whatever an endpoint says. */
+  proven?: ReadonlyMap<Hex, readonly ChainLog[]>;
   /** Told of each fault by its code, and of the endpoint's head at each look. */
   onFault?: (code: string) => void;
   onHead?: (head: Header) => void;

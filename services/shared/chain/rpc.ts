@@ -47,6 +47,8 @@ export type RpcClient = Requester & {
   batched?: Requester;
   /** A way to ask another endpoint than the one that is in use, where there is one. */
   elsewhere?: Requester;
+  /** Says that the endpoint in use was found at fault, by the fault's code: it is asked less. */
+  distrust?: (code: string) => void;
   /** Tells of new heads before anybody asks. */
   hints?: HeadHints;
 };
@@ -97,16 +99,8 @@ export async function readLogs(
   );
   return whole(() => {
     if (!Array.isArray(answer)) throw new TypeError("not a list of logs");
-    // Logs of a block come together: its number is read once.
-    let text: unknown;
-    let number = 0n;
-    return answer.map((raw: Record<string, unknown>) => {
-      if (raw.blockNumber !== text) {
-        number = hexToBigInt(hexOf(raw.blockNumber));
-        text = raw.blockNumber;
-      }
-      return logOf(raw, number);
-    });
+    const read = logReader();
+    return answer.map(read);
   });
 }
 
@@ -115,19 +109,38 @@ function addressesOf({ addresses }: LogFilter): { address?: Address[] } {
   return addresses.length === 0 ? {} : { address: [...addresses] };
 }
 
-function logOf(raw: Record<string, unknown>, blockNumber: bigint): ChainLog {
-  if (raw.removed === true) throw new TypeError("a removed log");
-  const topics = (raw.topics as unknown[]).map(hashOf);
-  const [first, ...rest] = topics;
-  if (first === undefined) throw new TypeError("a log without topics");
-  return {
-    address: hexOf(raw.address).toLowerCase() as Address,
-    topics: [first, ...rest],
-    data: hexOf(raw.data),
-    blockNumber,
-    blockHash: hashOf(raw.blockHash),
-    transactionHash: hashOf(raw.transactionHash),
-    logIndex: indexOf(hexOf(raw.logIndex)),
+/** Reads logs. Those of a block, or of a transaction, come together: what they share is read once. */
+export function logReader(): (raw: Record<string, unknown>) => ChainLog {
+  const numberOf = once((text) => hexToBigInt(hexOf(text)));
+  const blockHashOf = once(hashOf);
+  const transactionOf = once(hashOf);
+  const addressOf = once((text) => hexOf(text).toLowerCase() as Address);
+  return (raw) => {
+    if (raw.removed === true) throw new TypeError("a removed log");
+    const topics = (raw.topics as unknown[]).map(hashOf);
+    if (topics.length === 0) throw new TypeError("a log without topics");
+    return {
+      address: addressOf(raw.address),
+      topics: topics as [Hex, ...Hex[]],
+      data: hexOf(raw.data),
+      blockNumber: numberOf(raw.blockNumber),
+      blockHash: blockHashOf(raw.blockHash),
+      transactionHash: transactionOf(raw.transactionHash),
+      logIndex: indexOf(hexOf(raw.logIndex)),
+    };
+  };
+}
+
+/** Reads a value again only when it is another one than the last. */
+function once<Result>(read: (value: unknown) => Result): (value: unknown) => Result {
+  let last: unknown;
+  let result: Result | undefined;
+  return (value) => {
+    if (result === undefined || value !== last) {
+      result = read(value);
+      last = value;
+    }
+    return result;
   };
 }
 
@@ -149,7 +162,7 @@ function hashOf(value: unknown): Hex {
 }
 
 /** An answer that lacks a part, or has one of the wrong kind, was cut short: asking again may help. */
-function whole<Result>(read: () => Result): Result {
+export function whole<Result>(read: () => Result): Result {
   try {
     return read();
   } catch (error) {
@@ -157,7 +170,7 @@ function whole<Result>(read: () => Result): Result {
   }
 }
 
-async function call<Result>(request: () => Promise<Result>): Promise<Result> {
+export async function call<Result>(request: () => Promise<Result>): Promise<Result> {
   try {
     return await request();
   } catch (error) {

@@ -1,11 +1,10 @@
 import { blocksByRange, type FollowedBlock, loggedBlocksByRange } from "./blocks.ts";
+import type { CompletenessSource } from "./completeness.ts";
 import type { BlockRef } from "./reconcile.ts";
-import type { LogFilter, RpcClient } from "./rpc.ts";
 import { mostLogs } from "./steps.ts";
 
 /** Part of what `follow` is given, where it is described. */
-export type WayOptions = LogFilter & {
-  client: RpcClient;
+export type WayOptions = CompletenessSource & {
   headers?: "all" | "logged";
   maxRange?: bigint;
   ahead?: number;

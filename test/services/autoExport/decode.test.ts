@@ -2,10 +2,11 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { type AbiEvent, type AbiParameter, type Hex, numberToHex, pad } from "viem";
 import { copyRows } from "../../../services/autoExport/copy.ts";
-import { decodedValues, valuesOf } from "../../../services/autoExport/decode.ts";
+import { addValues, decodedValues } from "../../../services/autoExport/decode.ts";
 import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { enumNames } from "../../../services/autoExport/enums.ts";
-import { eventTables } from "../../../services/autoExport/schema.ts";
+import { bytesOf, startLines } from "../../../services/autoExport/lines.ts";
+import { type EventTable, eventTables } from "../../../services/autoExport/schema.ts";
 import type { ChainLog } from "../../../services/shared/chain/rpc.ts";
 import { createPool } from "../../../services/shared/db/pool.ts";
 import { FatalError } from "../../../services/shared/errors.ts";
@@ -13,6 +14,12 @@ import { encodeEvent, testContracts } from "../../shared/scriptedChain.ts";
 import { createTestDatabase } from "../../support/postgres.ts";
 
 const { tables } = loadDefinitions();
+
+function valuesOf(log: ChainLog, table: EventTable): string {
+  const lines = startLines();
+  addValues(lines, log, table);
+  return bytesOf(lines).toString();
+}
 
 const hex = (size: number): fc.Arbitrary<Hex> =>
   fc.oneof(
@@ -86,6 +93,18 @@ describe("reading events", () => {
         { numRuns: 40 },
       );
     }
+  });
+
+  it("reads what its event needs of a log that goes on, however long", () => {
+    const table = tables.find(({ event }) => event === "Settled");
+    if (table === undefined) throw new Error("no table");
+    fc.assert(
+      fc.property(anyLog(table.abi), fc.nat(20_000), (log, more) => {
+        const longer = { ...log, data: `${log.data}${"ab".repeat(more)}` as Hex };
+        expect(valuesOf(longer, table)).to.equal(decodedValues(log, table));
+      }),
+      { numRuns: 20 },
+    );
   });
 
   it("gives what viem decodes for types that no contract of ours uses", () => {

@@ -53,6 +53,8 @@ export function startExporter(
     logger: silent,
     signal: abort.signal,
     following: { interval: 2 },
+    // The scripted chain has no receipts.
+    audit: { blocks: 0 },
     ...options,
   }).catch((error: unknown) => error);
   const stop = async () => {

@@ -16,6 +16,8 @@ export type Endpoints = {
   batched: { request: (question: Question) => Promise<unknown> };
   /** Asks any other than the best one first. */
   elsewhere: { request: (question: Question) => Promise<unknown> };
+  /** Counts a fault of the endpoint in use that no answer of its own showed. */
+  distrust: (code: string) => void;
   states: () => EndpointState[];
 };
 
@@ -162,6 +164,7 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
     request,
     batched: { request: requestBatched },
     elsewhere: { request: async (question) => resultOf(await askAny([question], true), 0) },
+    distrust: (code) => blame(present, new RetryableError("An endpoint was found at fault.", { code })),
     states: () => {
       const best = standings.reduce((most, { head = 0n }) => (head > most ? head : most), 0n);
       return standings.map((standing, index) => ({

@@ -1,0 +1,133 @@
+import { readProvenLogs } from "../shared/chain/receipts.ts";
+import type { BlockRef } from "../shared/chain/reconcile.ts";
+import { type ChainLog, type RpcClient, readLogs } from "../shared/chain/rpc.ts";
+import type { Database, Queryable } from "../shared/db/pool.ts";
+import { NgpuError } from "../shared/errors.ts";
+import { type Loop, type LoopOptions, startLoop } from "../shared/loop.ts";
+import type { EventIndex } from "./decode.ts";
+import type { Definitions } from "./definitions.ts";
+
+/** What an audit of a block found: its rows are whole, some were left out, or its receipts prove nothing. */
+export type AuditResult = "whole" | "missing" | "unproven";
+
+type AuditParts = {
+  client: RpcClient;
+  pool: Database;
+  schema: string;
+  definitions: Definitions;
+  find: EventIndex;
+  /** Most blocks in one round. */
+  blocks: number;
+  onResult: (result: AuditResult) => void;
+  /** Makes void what is stored of blocks that lack logs, and of all after the first, so that they are read again. In order. */
+  repair: (proven: ReadonlyMap<BlockRef, ChainLog[]>) => Promise<void>;
+};
+
+type StoredBlock = BlockRef & { logIndexes: number[] };
+
+// Blocks that are looked through for rows in one round.
+const span = 1_000n;
+
+/** Audits some blocks a round, until the signal is aborted or no endpoint serves receipts. */
+export function startAudit(
+  parts: AuditParts & { ready: Promise<void> },
+  options: Pick<LoopOptions, "logger" | "signal" | "interval">,
+): Loop {
+  const givenUp = new AbortController();
+  const signal = AbortSignal.any([options.signal, givenUp.signal]);
+  return startLoop({ ...options, name: "audit", signal }, async () => {
+    try {
+      await parts.ready;
+      await auditBlocks(parts);
+    } catch (error) {
+      if (!(error instanceof NgpuError && error.code === "rpc_method_missing")) throw error;
+      options.logger.warn({ event: "audit_impossible", error });
+      givenUp.abort();
+    }
+  });
+}
+
+/**
+ * Compares the rows of the next blocks that are safe with all logs of those blocks, proven by their receipts. Only blocks with rows
+ * are asked about: where a contract has none at all, the bloom told while the block was read.
+ */
+async function auditBlocks(parts: AuditParts): Promise<void> {
+  const { pool, schema } = parts;
+  const { rows } = await pool.query<{ audited: bigint; safe: bigint | null }>(
+    `select coalesce((select number from ${schema}.audit), -1) as audited,
+       (select number from ${schema}.head where tier = 'safe') as safe`,
+  );
+  const [{ audited, safe } = { audited: -1n, safe: null }] = rows;
+  if (safe === null || safe <= audited) return;
+  const last = safe < audited + span ? safe : audited + span;
+  const found = await readStored(parts, audited, last);
+  const proven = new Map<BlockRef, ChainLog[]>();
+  for (const block of found) {
+    const logs = await provenLogs(parts, block);
+    const result = logs === undefined ? "unproven" : isWhole(parts, block, logs) ? "whole" : "missing";
+    parts.onResult(result);
+    if (logs !== undefined && result === "missing") proven.set(block, logs);
+  }
+  const [first] = proven;
+  if (first !== undefined) {
+    await blame(parts, ...first);
+    return parts.repair(proven);
+  }
+  const reached = found.length < parts.blocks ? last : (found.at(-1)?.number ?? last);
+  await noteAudited(pool, schema, reached);
+}
+
+function wantedOf({ find }: AuditParts, logs: readonly ChainLog[]): ChainLog[] {
+  return logs.filter((log) => find(log) !== undefined);
+}
+
+function isWhole(parts: AuditParts, { logIndexes }: StoredBlock, logs: readonly ChainLog[]): boolean {
+  const wanted = wantedOf(parts, logs);
+  return (
+    logIndexes.length === wanted.length && wanted.every(({ logIndex }, at) => logIndexes[at] === logIndex)
+  );
+}
+
+async function provenLogs({ client }: AuditParts, block: BlockRef): Promise<ChainLog[] | undefined> {
+  try {
+    return await readProvenLogs(client, block);
+  } catch (error) {
+    if (error instanceof NgpuError && error.code === "rpc_receipts_unproven") return undefined;
+    throw error;
+  }
+}
+
+/** An endpoint that still leaves logs out is asked less from now on. */
+async function blame(parts: AuditParts, { hash }: BlockRef, logs: readonly ChainLog[]): Promise<void> {
+  const wanted = wantedOf(parts, logs);
+  const addresses = [...new Set(wanted.map(({ address }) => address))];
+  const again = await readLogs(parts.client, { addresses }, { blockHash: hash });
+  if (wantedOf(parts, again).length < wanted.length) parts.client.distrust?.("rpc_logs_missing");
+}
+
+/** The blocks with rows above `audited` up to `last`, the first of them. */
+async function readStored(
+  { pool, schema, definitions, blocks }: AuditParts,
+  audited: bigint,
+  last: bigint,
+): Promise<StoredBlock[]> {
+  const tables = [...new Set(definitions.tables.map(({ table }) => table))];
+  const rows = tables.map(
+    (table) =>
+      `select block_number, log_index from ${schema}.${table} where block_number > $1 and block_number <= $2`,
+  );
+  const text = `select block.number, block.hash, array_agg(log_index order by log_index) as "logIndexes"
+    from (${rows.join(" union all ")}) as row join ${schema}.block as block on block.number = row.block_number
+    group by block.number, block.hash order by block.number limit $3`;
+  const found = await pool.query<StoredBlock>({ name: "audit", text, values: [audited, last, blocks] });
+  return found.rows;
+}
+
+/** A reorg meanwhile sets it back by itself, and to what is not stored any more it does not go. */
+async function noteAudited(db: Queryable, schema: string, number: bigint): Promise<void> {
+  await db.query(
+    `insert into ${schema}.audit (number) select number from ${schema}.block where number = $1
+     on conflict (singular) do update set number = excluded.number`,
+    [number],
+  );
+}

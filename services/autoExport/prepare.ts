@@ -1,0 +1,44 @@
+import { readHeader } from "../shared/chain/rpc.ts";
+import type { Connection } from "../shared/db/pool.ts";
+import { buildSchema } from "./build.ts";
+import { type Origin, planSchema } from "./decide.ts";
+import type { ExportParts } from "./lead.ts";
+import { inTransaction, readOrigin } from "./store.ts";
+
+const schema = "chain";
+const reader = "ngpu_reader";
+
+/**
+ * Keeps, builds or rebuilds the schema, by what the stored rows were read from. `isEmpty` says that no block will be stored
+ * after `build`.
+ */
+export async function planBuild(
+  { client, definitions, deployment, logger }: ExportParts,
+  db: Connection,
+): Promise<{ isEmpty: boolean; build: () => Promise<void> }> {
+  const [start, stored] = await Promise.all([
+    readHeader(client, deployment.startBlock),
+    readOrigin(db, schema),
+  ]);
+  const wanted: Origin = {
+    chainId: deployment.chainId,
+    startBlock: deployment.startBlock,
+    startHash: start.hash,
+    contracts: lowerCase(deployment.contracts),
+    definitions: definitions.hash,
+  };
+  const plan = planSchema(stored, wanted);
+  if (plan.type === "keep") return { isEmpty: false, build: async () => undefined };
+  const build = async () => {
+    const since = performance.now();
+    await inTransaction(db, () => buildSchema(db, definitions, wanted, reader));
+    const duration = performance.now() - since;
+    if (plan.type === "build") logger.info({ event: "schema_built", duration });
+    else logger.warn({ event: "schema_rebuilt", reasons: plan.reasons, duration });
+  };
+  return { isEmpty: true, build };
+}
+
+function lowerCase(contracts: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(contracts).map(([name, at]) => [name, at.toLowerCase()]));
+}
