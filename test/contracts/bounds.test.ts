@@ -1,0 +1,219 @@
+import { expect } from "chai";
+import { type Hex, keccak256, slice } from "viem";
+import { claimTreeOf } from "../../services/shared/chain/claimTree.ts";
+import { tokenAbi } from "../../services/shared/chain/generated/abi.ts";
+import { domainOf, walletChangeTypes } from "../../services/shared/chain/typedData.ts";
+import { keyOf, later, loadMarket, type MarketFixture } from "./support/market.ts";
+import { addMeasurer, finalize, loadMeasure, requestRound, reveal } from "./support/measure.ts";
+import { addNodes } from "./support/nodes.ts";
+import { expectRefused, expectRevert, refusalsOf } from "./support/refusals.ts";
+import { commitDowntime, goToDay, today } from "./support/uptime.ts";
+import { makeWallet } from "./support/wallets.ts";
+import { authorize, loadPartner, partner, place, report, state } from "./support/workspaces.ts";
+
+const dataHash = keccak256("0xda");
+const someRoot = slice(dataHash, 0, 20);
+
+async function endOfEpoch(market: MarketFixture, number: number): Promise<void> {
+  const { genesis, epochSeconds } = market.deployment.parameters;
+  await market.time.increaseTo(genesis + number * epochSeconds);
+}
+
+describe("Bounds: the last second", () => {
+  it("of an authorization is its delegate's, and the next one is not", async () => {
+    const market = await loadPartner();
+    const expiry = (await market.time.latest()) + 1_000;
+    const id = await authorize(market, { nonce: 9n, expiry });
+    const { delegate, outsider } = market.people;
+    await market.time.increaseTo(expiry);
+    expect(await market.escrow.read.maySpend([id, delegate])).to.equal(true);
+    expect(await market.escrow.read.maySpend([id, outsider])).to.equal(false);
+    await market.time.increaseTo(expiry + 1);
+    expect(await market.escrow.read.maySpend([id, delegate])).to.equal(false);
+    expect(await market.escrow.read.maySpend([id, partner.address])).to.equal(true);
+  });
+
+  it("of a round's window is still the measurers': it is finalized a second later", async () => {
+    const market = await loadMeasure("three");
+    for (const name of ["m1", "m2", "m3"]) await addMeasurer(market, name);
+    const round = await requestRound(market);
+    const [first] = round.drawn;
+    if (first === undefined) throw new Error("Nobody was drawn.");
+    await market.time.increaseTo(round.opensAt);
+    const name = `m${first.measurerId}`;
+    expect(refusalsOf(await reveal(market, name, round, first))).to.deep.equal([]);
+    await market.time.setNextBlockTimestamp(round.closesAt);
+    const { roundId, closesAt } = round;
+    expectRefused(await finalize(market, roundId), "MeasureRoundOpen", { roundId, closesAt });
+    const receipt = await finalize(market, roundId);
+    expect(refusalsOf(receipt)).to.deep.equal([]);
+  });
+});
+
+describe("Bounds: the last unit", () => {
+  it("of a grant is paid: one is more than nothing", async () => {
+    const market = await loadMarket();
+    const account = keyOf("one unit").address;
+    await endOfEpoch(market, 1);
+    const { root } = claimTreeOf([{ account, cumulative: 1n }]);
+    await market.pomc.write.postEpoch([1n, root, 1n, dataHash], { account: market.people.poster });
+    await market.time.increase(600);
+    await market.pomc.write.claim([1n, account, 1n, "0x"]);
+    expect(await market.token.read.balanceOf([account])).to.equal(1n);
+  });
+
+  it("of a genesis supply is minted, and none is where there is none", async () => {
+    const { connection, client, deployment, people } = await loadMarket();
+    for (const genesis of [1n, 0n]) {
+      const args = [deployment.contracts.AccessManager, people.treasury, 100n, genesis];
+      const { address } = await connection.viem.deployContract("Token", args);
+      const supply = { address, abi: tokenAbi, functionName: "totalSupply" } as const;
+      expect(await client.readContract(supply)).to.equal(genesis);
+    }
+  });
+
+  it("of a running lease is owed for its first second, and a resting one owes nothing", async () => {
+    const market = await loadPartner();
+    const { escrow, time } = market;
+    const placed = await place(market);
+    await time.increase(50);
+    await escrow.write.settle([[placed.ref]]);
+    expect(await escrow.read.totalSpentBy([partner.address])).to.equal(0n);
+    await report(market, placed, state.running, 1);
+    const since = await time.latest();
+    await time.setNextBlockTimestamp(since + 1);
+    await escrow.write.settle([[placed.ref]]);
+    expect(await escrow.read.totalSpentBy([partner.address])).to.equal(1_000n);
+  });
+});
+
+describe("Bounds: what is named in a refusal", () => {
+  it("of an epoch's number is the number, then the last one", async () => {
+    const market = await loadMarket();
+    await endOfEpoch(market, 5);
+    const call = (number: bigint) =>
+      market.pomc.write.postEpoch([number, someRoot, 1n, dataHash], { account: market.people.poster });
+    await call(5n);
+    await expectRevert(call(3n), "EpochNotRising", { number: 3n, last: 5n });
+  });
+});
+
+describe("Bounds: the last bit", () => {
+  for (const count of [1, 7, 8, 9]) {
+    it(`of a bitmap of ${count} nodes may be set, and the one after it, where there is one, may not`, async () => {
+      const market = await loadMarket();
+      await addNodes(
+        market,
+        Array.from({ length: count }, (_, place) => `node ${place}`),
+      );
+      const slot = BigInt(Math.floor((await market.time.latest()) / 60) - 1);
+      const commit = (bits: Hex) =>
+        market.computeNode.write.commitHeartbeats([slot, 0, count, bits], {
+          account: market.people.committer,
+        });
+      // Lowest bit first: the last byte holds those of the last nodes.
+      const bytes = Math.ceil(count / 8);
+      const bitmap = (bit: number) => {
+        const bits = Buffer.alloc(bytes);
+        bits[bit >> 3] = 1 << (bit & 7);
+        return `0x${bits.toString("hex")}` as Hex;
+      };
+      if (count % 8 !== 0) {
+        await expectRevert(commit(bitmap(count)), "HeartbeatBitsInvalid", {
+          length: BigInt(bytes),
+          nodeCount: count,
+        });
+      }
+      await commit(bitmap(count - 1));
+      expect(await market.computeNode.read.heartbeatHash([slot])).to.not.equal(`0x${"0".repeat(64)}`);
+    });
+  }
+
+  it("of each measured figure comes through the median", async () => {
+    const market = await loadMeasure();
+    await addMeasurer(market, "m");
+    const round = await requestRound(market);
+    const [first] = round.drawn;
+    if (first === undefined) throw new Error("Nobody was drawn.");
+    await market.time.increaseTo(round.opensAt);
+    const all = 2 ** 32 - 1;
+    for (const [index, odd] of [1, 0].entries()) {
+      // Every bit of each field once, the lowest and the highest among them.
+      const figures = {
+        absent: false,
+        downMbps: odd === 1 ? all : 2 ** 31 + 1,
+        upMbps: odd === 1 ? 2 ** 31 + 1 : all,
+        latencyTenthMs: odd === 1 ? all : 2 ** 31 + 1,
+        portsReachable: odd === 1 ? 2 ** 15 + 1 : 2 ** 16 - 1,
+        diskFreeGib: odd === 1 ? all : 2 ** 31 + 1,
+        diskWriteMibps: odd === 1 ? 2 ** 31 + 1 : all,
+      };
+      const of = index === 0 ? round : await requestRound(market, 2, "again");
+      const drawn = index === 0 ? first : of.drawn[0];
+      if (drawn === undefined) throw new Error("Nobody was drawn.");
+      if (index === 1) await market.time.increaseTo(of.opensAt);
+      await reveal(market, "m", of, drawn, { result: figures });
+      await finalize(market, of.roundId);
+      const [latest] = await market.measure.read.latestOf([index + 1]);
+      expect(latest).to.deep.equal(figures);
+    }
+  });
+
+  it("of a proof of many leaves room for all that were paid", async () => {
+    const market = await loadMarket();
+    const accounts = Array.from({ length: 40 }, (_, place) => keyOf(`paid ${place}`).address);
+    const tree = claimTreeOf(accounts.map((account) => ({ account, cumulative: 3n })));
+    await endOfEpoch(market, 1);
+    await market.pomc.write.postEpoch([1n, tree.root, 120n, dataHash], { account: market.people.poster });
+    await market.time.increase(600);
+    const { grants, proof, flags } = tree.manyOf(accounts.map((_, place) => place));
+    const receipt = await market.mined(market.pomc.write.claimMany([1n, grants, proof, flags]));
+    // The event holds each grant in full, and the proof that was read beside it came through whole.
+    const said = receipt.logs.at(-1)?.data ?? "0x";
+    for (const grant of grants) expect(said).to.include(grant.slice(2).toLowerCase());
+    for (const account of accounts) expect(await market.token.read.balanceOf([account])).to.equal(3n);
+  });
+});
+
+describe("Bounds: groups and codes", () => {
+  it("of leases refunded: those of one group of 128 are not taken for those of the next", async () => {
+    const market = await loadPartner();
+    const { escrow } = market;
+    const day = (await today(market)) + 1n;
+    await goToDay(market, day, 43_000);
+    const placed = await place(market);
+    await report(market, placed, state.running, 1);
+    await goToDay(market, day + 1n, 10);
+    await escrow.write.settle([[placed.ref]]);
+    const items = [
+      {
+        ...{ day, workspaceId: placed.workspaceId, replica: 0, lease: 1, nodeId: 1, authorizationId: 1n },
+        ...{ rate: 1_000n, downSeconds: 10 },
+      },
+    ];
+    const proven = await commitDowntime(market, day, items);
+    await escrow.write.refundDowntime([proven.items, proven.proofs]);
+    const isRefunded = (lease: number) =>
+      escrow.read.isRefunded([day, { workspaceId: placed.workspaceId, replica: 0, lease }]);
+    expect(await isRefunded(1)).to.equal(true);
+    for (const lease of [2, 129, 257]) expect(await isRefunded(lease), String(lease)).to.equal(false);
+  });
+
+  it("of a wallet of one byte of code: it is a contract, and is asked", async () => {
+    const market = await loadMarket();
+    // Stops at once and answers nothing: not a yes.
+    const wallet = await makeWallet(market, "0x00");
+    const [node] = await addNodes(market, ["bound"], { wallet });
+    const message = { nodeId: node?.id ?? 0, wallet: keyOf("next").address, nonce: 0n, deadline: later };
+    const signature = await keyOf("stranger").signTypedData({
+      domain: domainOf(market.deployment, "ComputeNode"),
+      types: walletChangeTypes,
+      primaryType: "WalletChange",
+      message,
+    });
+    const receipt = await market.mined(
+      market.computeNode.write.setWalletBatch([[message], [signature]], { gas: 2_000_000n }),
+    );
+    expectRefused(receipt, "SignatureInvalid", { signer: wallet });
+  });
+});

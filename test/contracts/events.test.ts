@@ -1,0 +1,162 @@
+import { expect } from "chai";
+import { type Hex, keccak256, zeroAddress, zeroHash } from "viem";
+import { claimTreeOf } from "../../services/shared/chain/claimTree.ts";
+import { eventsOf } from "./support/events.ts";
+import { keyOf, loadMarket, type MarketFixture } from "./support/market.ts";
+import { addMeasurer, finalize, loadMeasure, requestRound, result, reveal } from "./support/measure.ts";
+import {
+  authorizationOf,
+  loadPartner,
+  place,
+  report,
+  signAuthorization,
+  state,
+} from "./support/workspaces.ts";
+
+/** What a transaction said, all of it. */
+async function said(market: MarketFixture, call: Promise<Hex>) {
+  const { computeNode, docker, progress, measure, escrow, pomc, token } = market;
+  const contracts = { computeNode, docker, progress, measure, escrow, pomc, token };
+  return eventsOf(await market.mined(call), contracts);
+}
+
+describe("Events: what an act says is all that it did, with every value in its place", () => {
+  it("of those who set who may do what", async () => {
+    const market = await loadMarket();
+    const { computeNode, docker, measure, pomc, people } = market;
+    const [account, other] = [people.outsider, people.keeper];
+    for (const allowed of [true, false]) {
+      expect(await said(market, computeNode.write.setHeartbeatCommitter([account, allowed]))).to.deep.equal([
+        { of: "computeNode", name: "HeartbeatCommitterSet", args: { account, allowed } },
+      ]);
+      expect(await said(market, computeNode.write.setUptimePoster([account, allowed]))).to.deep.equal([
+        { of: "computeNode", name: "UptimePosterSet", args: { account, allowed } },
+      ]);
+      expect(await said(market, docker.write.setKeeper([account, allowed]))).to.deep.equal([
+        { of: "docker", name: "KeeperSet", args: { account, allowed } },
+      ]);
+      expect(await said(market, measure.write.setMeasureKeeper([account, allowed]))).to.deep.equal([
+        { of: "measure", name: "MeasureKeeperSet", args: { account, allowed } },
+      ]);
+    }
+    expect(await said(market, pomc.write.setPoster([other]))).to.deep.equal([
+      { of: "pomc", name: "PosterSet", args: { poster: other } },
+    ]);
+  });
+
+  it("of money that comes in, is signed for and goes out", async () => {
+    const market = await loadMarket();
+    const { escrow, token, people } = market;
+    const { owner, treasury, outsider } = people;
+    await token.write.approve([escrow.address, 7n], { account: treasury });
+    expect(await said(market, escrow.write.deposit([owner, 7n], { account: treasury }))).to.deep.equal([
+      { of: "escrow", name: "Deposited", args: { account: owner, from: treasury, amount: 7n } },
+      { of: "token", name: "Transfer", args: { from: treasury, to: escrow.address, value: 7n } },
+    ]);
+    expect(await said(market, escrow.write.withdraw([3n, outsider], { account: owner }))).to.deep.equal([
+      { of: "escrow", name: "Withdrawn", args: { account: owner, to: outsider, amount: 3n } },
+      { of: "token", name: "Transfer", args: { from: escrow.address, to: outsider, value: 3n } },
+    ]);
+    const { nonce: _, ...message } = { ...authorizationOf(market), scope: keccak256("0x05") };
+    const signature = await signAuthorization(market, { ...message, nonce: 4n });
+    expect(await said(market, escrow.write.authorize([{ ...message, nonce: 4n }, signature]))).to.deep.equal([
+      { of: "escrow", name: "Authorized", args: { authorizationId: 1n, ...message } },
+    ]);
+  });
+
+  it("of a lease from its opening to its end", async () => {
+    const market = await loadPartner();
+    const { escrow, docker, people, time } = market;
+    const lease = { workspaceId: 1n, nodeId: 1, replica: 0, lease: 1 };
+    const placed = await place(market);
+    const running = eventsOf(await report(market, placed, state.running, 1), { escrow, docker });
+    const since = await time.latest();
+    expect(running).to.deep.equal([
+      {
+        of: "docker",
+        name: "StateChanged",
+        args: { ...lease, state: state.running, sequence: 1, detail: zeroHash },
+      },
+      { of: "escrow", name: "LeaseClockSet", args: { ...lease, running: true, since } },
+    ]);
+    await time.increaseTo(since + 100);
+    const settled = await said(market, escrow.write.settle([[placed.ref]], { account: people.outsider }));
+    const now = await time.latest();
+    expect(settled).to.deep.equal([
+      {
+        of: "escrow",
+        name: "Settled",
+        args: { ...lease, amount: 1_000n * BigInt(now - since), settledAt: now },
+      },
+    ]);
+  });
+
+  it("of rounds and results", async () => {
+    const market = await loadMeasure();
+    const { measure, computeNode, time } = market;
+    expect(eventsOf(await addMeasurer(market, "m"), { measure })).to.deep.equal([
+      {
+        of: "measure",
+        name: "MeasurerRegistered",
+        args: { measurerId: 1, key: keyOf("m").address, wallet: zeroAddress, region: "0x4445" },
+      },
+      { of: "measure", name: "MeasurerAdmissionSet", args: { measurerId: 1, admitted: true } },
+    ]);
+    const round = await requestRound(market);
+    const { roundId } = round;
+    const [first] = round.drawn;
+    if (first === undefined) throw new Error("Nobody was drawn.");
+    await time.increaseTo(round.opensAt);
+    expect(eventsOf(await reveal(market, "m", round, first), { measure })).to.deep.equal([
+      {
+        of: "measure",
+        name: "MeasureSubmitted",
+        args: { roundId, nodeId: 1, measurerId: 1, port: first.port, result },
+      },
+    ]);
+    const finalized = eventsOf(await finalize(market, roundId), { measure, computeNode });
+    expect(finalized).to.deep.equal([
+      {
+        of: "measure",
+        name: "MeasureFinalized",
+        args: {
+          roundId,
+          nodeId: 1,
+          median: result,
+          submissions: 1,
+          expiresAt: (await time.latest()) + market.deployment.parameters.measureTtlSeconds,
+        },
+      },
+    ]);
+  });
+
+  it("of an epoch and who claims from it", async () => {
+    const market = await loadMarket();
+    const { pomc, people, time, deployment } = market;
+    const account = keyOf("rewarded").address;
+    const { genesis, epochSeconds, activationDelay } = deployment.parameters;
+    await time.increaseTo(genesis + epochSeconds);
+    const { root } = claimTreeOf([{ account, cumulative: 10n }]);
+    const dataHash = keccak256("0xda");
+    const posted = await said(
+      market,
+      pomc.write.postEpoch([1n, root, 10n, dataHash], { account: people.poster }),
+    );
+    const activatesAt = (await time.latest()) + activationDelay;
+    expect(posted).to.deep.equal([
+      { of: "pomc", name: "EpochPosted", args: { number: 1n, root, total: 10n, dataHash, activatesAt } },
+    ]);
+    await time.increaseTo(activatesAt);
+    expect(await said(market, pomc.write.claim([1n, account, 10n, "0x"]))).to.deep.equal([
+      {
+        of: "token",
+        name: "Transfer",
+        args: { from: zeroAddress, to: pomc.address, value: 10n },
+      },
+      { of: "pomc", name: "Claimed", args: { account, cumulative: 10n } },
+      { of: "token", name: "Transfer", args: { from: pomc.address, to: account, value: 10n } },
+    ]);
+    // Said again, it pays nothing and says nothing.
+    expect(await said(market, pomc.write.claim([1n, account, 10n, "0x"]))).to.deep.equal([]);
+  });
+});
