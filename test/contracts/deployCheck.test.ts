@@ -85,21 +85,21 @@ describe("Checking a deployment", () => {
     expect((await faultsOf(market)).roles).to.deep.equal([
       `role: operations of ${people.outsider} after 0 s should not be there`,
     ]);
-    const escrow = deployment.contracts.Escrow;
-    const setDocker = encodeFunctionData({
-      abi: parseAbi(["function setDocker(address)"]),
+    const node = deployment.contracts.ComputeNode;
+    const addDocker = encodeFunctionData({
+      abi: parseAbi(["function addDocker(address)"]),
       args: [people.outsider],
     });
     const move = encodeFunctionData({
       abi: managerAbi,
       functionName: "setTargetFunctionRole",
-      args: [escrow, [setDocker.slice(0, 10) as Hex], 1n],
+      args: [node, [addDocker.slice(0, 10) as Hex], 1n],
     });
     await act(market, people.admin, manager, move, delays.admin);
-    expect((await faultsOf(market)).roles).to.include("Escrow.setDocker belongs to role 1, not 4");
-    await act(market, people.operations, escrow, setDocker, delays.operations);
+    expect((await faultsOf(market)).roles).to.include("ComputeNode.addDocker belongs to role 1, not 4");
+    await act(market, people.operations, node, addDocker, delays.operations);
     expect((await faultsOf(market)).wiring).to.deep.equal([
-      `Escrow: DockerSet is ${people.outsider}, not ${deployment.contracts.DockerContract}`,
+      `ComputeNode: dockers: ${people.outsider} reserves should not be there`,
     ]);
   });
 

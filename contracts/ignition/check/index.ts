@@ -16,7 +16,16 @@ export type Finding = { check: string; faults: string[] };
 const abis = { AccessManager: managerAbi, ...contractAbis } as unknown as Record<ContractName, Abi>;
 
 const settingEvents = new Set([
-  ...["RoleGranted", "RoleRevoked", "DockerSet", "MeasureSet", "MinterSet", "PosterSet"],
+  ...[
+    "RoleGranted",
+    "RoleRevoked",
+    "DockerSet",
+    "DockerAdded",
+    "DockerRetired",
+    "MeasureSet",
+    "MinterSet",
+    "PosterSet",
+  ],
   ...["UptimePosterSet", "HeartbeatCommitterSet", "KeeperSet", "MeasureKeeperSet"],
 ]);
 

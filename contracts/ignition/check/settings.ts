@@ -23,22 +23,43 @@ export function settingFaults(
     const members = new Set<string>();
     for (const { name, address, args } of events) {
       if (name !== event || address !== getAddress(contracts[of])) continue;
-      if (args.allowed) members.add(String(args.account));
-      else members.delete(String(args.account));
+      const account = String(args.account ?? args.measure);
+      if (args.allowed) members.add(account);
+      else members.delete(account);
     }
     return difference(`${of}: ${event}`, members, new Set(expected.map((account) => getAddress(account))));
   };
   return [
-    ...last("ComputeNode", "DockerSet", contracts.DockerContract),
-    ...last("ComputeNode", "MeasureSet", contracts.Measure),
+    ...difference("ComputeNode: dockers", dockersOf(events), new Set([dockerOf(contracts.DockerContract)])),
+    ...allowed("ComputeNode", "MeasureSet", [contracts.Measure]),
     ...last("Escrow", "DockerSet", contracts.DockerContract),
-    ...last("Token", "MinterSet", contracts.Pomc),
+    ...difference("Token: minters", mintersOf(events), new Set([minterOf(contracts.Pomc, parameters.cap)])),
     ...last("Pomc", "PosterSet", poster),
     ...allowed("ComputeNode", "UptimePosterSet", [poster]),
     ...allowed("ComputeNode", "HeartbeatCommitterSet", committers),
     ...allowed("DockerContract", "KeeperSet", keepers),
     ...allowed("Measure", "MeasureKeeperSet", measureKeepers),
   ];
+}
+
+const dockerOf = (docker: unknown) => `${getAddress(String(docker))} reserves`;
+
+/** The contracts that may reserve capacity, of the ComputeNode there is one of. */
+function dockersOf(events: readonly PastEvent[]): Set<string> {
+  const dockers = new Set<string>();
+  for (const { name, args } of events) {
+    if (name === "DockerAdded") dockers.add(dockerOf(args.docker));
+    if (name === "DockerRetired") dockers.delete(dockerOf(args.docker));
+  }
+  return dockers;
+}
+
+const minterOf = (minter: unknown, limit: unknown) => `${getAddress(String(minter))} up to ${limit}`;
+
+function mintersOf(events: readonly PastEvent[]): Set<string> {
+  const set = events.filter(({ name }) => name === "MinterSet").map(({ args }) => args);
+  const limits = new Map(set.map(({ minter, limit }) => [minter, limit]));
+  return new Set([...limits].flatMap(([minter, limit]) => (limit ? [minterOf(minter, limit)] : [])));
 }
 
 /** What one set has beyond the other, as faults. */
