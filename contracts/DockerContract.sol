@@ -12,8 +12,15 @@ import {IEscrow} from "./interfaces/IEscrow.sol";
 /// @notice See IDockerContract. Its parts stand in docker/, one for each kind of caller: partners publish, keepers place,
 /// nodes report, and leases end.
 contract DockerContract is Workspaces, Placement, Reports, Releases {
-    constructor(address authority_, IComputeNode computeNode, IEscrow escrow, uint40 clockMarginSeconds_)
-        DockerState(authority_, computeNode, escrow)
+    /// @param workspacesBefore The ids that contracts before this one may have given; its own begin after them.
+    constructor(
+        address authority_,
+        IComputeNode computeNode,
+        IEscrow escrow,
+        uint40 clockMarginSeconds_,
+        uint64 workspacesBefore
+    )
+        DockerState(authority_, computeNode, escrow, workspacesBefore)
         Releases(clockMarginSeconds_)
     {}
 }

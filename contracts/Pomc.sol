@@ -31,6 +31,12 @@ contract Pomc is Receipts {
         uint40 epochSeconds;
         uint40 activationDelay;
         uint96 emissionPerEpoch;
+        /// @dev The last number of the contract before this one, which goes on paying those up to it; none: zero.
+        uint64 epochsBefore;
+        /// @dev The numbers that contracts before this one may have given to batches of receipts.
+        uint64 batchesBefore;
+        /// @dev A contract before this one whose receipts count against the same escrow; none: zero.
+        IPomc receiptsBefore;
     }
 
     /// @dev Claims prove against the latest epochs only, so entries are reused.
@@ -42,6 +48,7 @@ contract Pomc is Receipts {
     uint40 private immutable _epochSeconds;
     uint40 private immutable _activationDelay;
     uint96 private immutable _emissionPerEpoch;
+    uint64 private immutable _epochsBefore;
     uint256 private constant MAX_GRANTS = 512;
 
     Epoch[RING] private _ring;
@@ -54,7 +61,7 @@ contract Pomc is Receipts {
     uint96 private _lastTotal;
 
     constructor(address authority_, IToken token, IEscrow escrow, Settings memory settings)
-        Receipts(authority_, escrow)
+        Receipts(authority_, escrow, settings.batchesBefore, settings.receiptsBefore)
     {
         if (settings.epochSeconds == 0) revert EpochLengthInvalid(settings.epochSeconds);
         _token = token;
@@ -63,6 +70,8 @@ contract Pomc is Receipts {
         _epochSeconds = settings.epochSeconds;
         _activationDelay = settings.activationDelay;
         _emissionPerEpoch = settings.emissionPerEpoch;
+        _epochsBefore = settings.epochsBefore;
+        _last = settings.epochsBefore;
     }
 
     /// @inheritdoc IPomc
@@ -181,6 +190,11 @@ contract Pomc is Receipts {
     }
 
     /// @inheritdoc IPomc
+    function epochsBefore() external view returns (uint64) {
+        return _epochsBefore;
+    }
+
+    /// @inheritdoc IPomc
     function genesis() external view returns (uint40) {
         return _genesis;
     }
@@ -257,9 +271,10 @@ contract Pomc is Receipts {
         if (epoch.lap != number / RING || epoch.activatesAt == 0) revert EpochUnknown(number);
     }
 
-    /// @dev Everything that may be granted up to an epoch, cut to what an entry holds; far above the token's cap.
+    /// @dev Everything that may be granted here up to an epoch, cut to what an entry holds; far above the token's cap. Numbers are
+    /// above those before.
     function _scheduleUpTo(uint64 number) private view returns (uint128) {
-        uint256 limit = uint256(number) * _emissionPerEpoch;
+        uint256 limit = uint256(number - _epochsBefore) * _emissionPerEpoch;
         return limit > type(uint96).max ? type(uint96).max : uint128(limit);
     }
 }

@@ -10,11 +10,15 @@ import {IToken} from "./interfaces/IToken.sol";
 
 /// @notice See IToken.
 contract Token is IToken, ERC20Permit, AccessManaged {
+    // | - 64 | minted 96 | limit 96 |
+    struct Minter {
+        uint96 limit;
+        uint96 minted;
+    }
+
     uint96 private immutable _cap;
 
-    // | minter 160 | minted 96 |
-    address private _minter;
-    uint96 private _minted;
+    mapping(address account => Minter) private _minters;
 
     /// @param treasury Holder of the genesis supply.
     constructor(address authority_, address treasury, uint96 cap_, uint96 genesisSupply)
@@ -28,21 +32,22 @@ contract Token is IToken, ERC20Permit, AccessManaged {
     }
 
     /// @inheritdoc IToken
-    function setMinter(address minter_) external restricted {
-        _minter = minter_;
-        emit MinterSet(minter_);
+    function setMinter(address account, uint96 limit) external restricted {
+        _minters[account].limit = limit;
+        emit MinterSet(account, limit);
     }
 
     /// @inheritdoc IToken
-    function mint(address to, uint256 amount) external returns (uint256) {
-        if (msg.sender != _minter) revert CallerNotMinter(msg.sender);
+    function mint(address to, uint256 amount) external {
+        Minter memory minter = _minters[msg.sender];
+        if (minter.limit == 0) revert CallerNotMinter(msg.sender);
         uint256 supply = totalSupply() + amount;
         if (supply > _cap) revert TokenCapExceeded(supply, _cap);
-        // The amount fits in 96 bits because the supply does; the sum is checked.
-        uint96 minted_ = _minted + uint96(amount);
-        _minted = minted_;
+        uint256 minted = minter.minted + amount;
+        if (minted > minter.limit) revert MinterLimitExceeded(msg.sender, minted, minter.limit);
+        // It fits in 96 bits because the limit does.
+        _minters[msg.sender].minted = uint96(minted);
         _mint(to, amount);
-        return minted_;
     }
 
     /// @inheritdoc IToken
@@ -56,13 +61,9 @@ contract Token is IToken, ERC20Permit, AccessManaged {
     }
 
     /// @inheritdoc IToken
-    function minter() external view returns (address) {
-        return _minter;
-    }
-
-    /// @inheritdoc IToken
-    function minted() external view returns (uint256) {
-        return _minted;
+    function minterOf(address account) external view returns (uint256 limit, uint256 minted) {
+        Minter storage minter = _minters[account];
+        return (minter.limit, minter.minted);
     }
 
     /// @inheritdoc ERC20Permit

@@ -1,33 +1,58 @@
 // Deploys the market to an OP-stack chain with Hardhat Ignition, or goes on where that stopped.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { artifactOf, contractNames } from "../contracts/ignition/constructors.ts";
 import { deployNgpu } from "../contracts/ignition/deploy.ts";
+import { readNgpuDeployment } from "../contracts/ignition/deploymentFile.ts";
 import { parseParameters } from "../contracts/ignition/parameters.ts";
+import { replaceNgpu } from "../contracts/ignition/replace.ts";
+import { retirement, type Succession, successions } from "../contracts/ignition/succession.ts";
 import { requireWindows } from "../contracts/ignition/windows.ts";
+import { FatalError } from "../services/shared/errors.ts";
 import { toJson } from "../services/shared/json.ts";
 import { readDeployerKey } from "./deployEnv.ts";
-import { connectTarget, readTarget, runCommand, type TargetOptions, withTarget } from "./deployTarget.ts";
+import {
+  connectTarget,
+  readTarget,
+  requireDeployment,
+  runCommand,
+  type Target,
+  type TargetOptions,
+  withTarget,
+} from "./deployTarget.ts";
 
-type Options = TargetOptions & { reset: boolean };
+type Options = TargetOptions & { reset: boolean; replace?: Succession; generation?: number };
 
 const command = withTarget(new Command("deploy"))
   .description("Deploys the market's contracts; DEPLOYER_KEYSTORE or DEPLOYER_KEY is who pays.")
-  .option("--reset", "forget what was deployed to this chain id: the chain is a new one", false);
+  .option("--reset", "forget what was deployed to this chain id: the chain is a new one", false)
+  .addOption(
+    new Option("--replace <what>", "deploy successors beside these contracts").choices(
+      Object.keys(successions),
+    ),
+  )
+  .option("--generation <number>", "which one the successors are; the deployment itself is 1", Number);
 
-async function run({ reset, ...options }: Options): Promise<void> {
+async function run({ reset, replace, generation, ...options }: Options): Promise<void> {
   const target = readTarget(options);
   const { hre, connection, chainId } = await connectTarget(target, [await readDeployerKey()]);
   try {
     // Trials name an endpoint; a network is meant to last.
     if (options.network !== undefined) requireWindows(parseParameters(target.parameters), chainId);
-    const deployment = await deployNgpu({
-      connection,
-      parameters: target.parameters,
-      journal: { folder: target.journal, id: `chain-${chainId}` },
-      reset,
-    });
+    const journal = { folder: target.journal, id: `chain-${chainId}` };
+    if (replace !== undefined) {
+      await replaceAt(target, { connection, journal, succession: replace, generation });
+      return;
+    }
+    const present = reset ? undefined : readNgpuDeployment(target.out);
+    if (present !== undefined && present.former.length > 0) {
+      // The module knows the first contracts only; those in use now are written down.
+      const generation = present.former.length + 1;
+      process.stdout.write(`Deployed, and replaced up to generation ${generation}: ${target.out}\n`);
+      return;
+    }
+    const deployment = await deployNgpu({ connection, parameters: target.parameters, journal, reset });
     write(target.out, deployment);
     if (options.network !== undefined) {
       for (const name of contractNames) {
@@ -41,6 +66,40 @@ async function run({ reset, ...options }: Options): Promise<void> {
   } finally {
     await connection.close();
   }
+}
+
+type Replacing = Pick<Parameters<typeof replaceNgpu>[0], "connection" | "journal" | "succession"> & {
+  generation: number | undefined;
+};
+
+/** The successors are deployed with what the parameters say now, but for what goes on from those before them. */
+async function replaceAt(target: Target, { generation, ...options }: Replacing): Promise<void> {
+  if (generation === undefined || !Number.isInteger(generation) || generation < 2) {
+    throw new FatalError("--generation is missing: the number of the successors, from 2.", {
+      code: "option_missing",
+    });
+  }
+  const { before: _, genesis: __, epochSeconds: ___, ...changes } = parseParameters(target.parameters);
+  const former = requireDeployment(target.out);
+  const { deployment, introduction } = await replaceNgpu({
+    ...options,
+    deployment: former,
+    generation,
+    changes,
+  });
+  const pages = join(dirname(target.out), `generation-${generation}`);
+  if (deployment === former) {
+    process.stdout.write(`Generation ${generation} was deployed before: ${target.out}\n`);
+    return;
+  }
+  // First what the roles have to call: the deployment file is what says that this run is done.
+  write(join(pages, "introduction.json"), introduction);
+  write(join(pages, "retirement.json"), retirement(options.succession, former.contracts));
+  write(target.out, deployment);
+  process.stdout.write(
+    `Generation ${generation} (${options.succession}) stands beside the one before: ${target.out}\n` +
+      `${introduction.length} calls bring it in, and then those of retirement.json end the one before: ${pages}\n`,
+  );
 }
 
 function write(file: string, value: unknown): void {

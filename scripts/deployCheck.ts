@@ -3,8 +3,14 @@ import { Command } from "commander";
 import { checkDeployment } from "../contracts/ignition/check/index.ts";
 import { artifactOf } from "../contracts/ignition/constructors.ts";
 import { parseParameters } from "../contracts/ignition/parameters.ts";
-import { readDeployment } from "../services/shared/chain/deployment.ts";
-import { connectTarget, readTarget, runCommand, type TargetOptions, withTarget } from "./deployTarget.ts";
+import {
+  connectTarget,
+  readTarget,
+  requireDeployment,
+  runCommand,
+  type TargetOptions,
+  withTarget,
+} from "./deployTarget.ts";
 
 type Options = TargetOptions & { json: boolean };
 
@@ -14,14 +20,15 @@ const command = withTarget(new Command("deploy:check"))
 
 async function run({ json, ...options }: Options): Promise<void> {
   const target = readTarget(options);
-  const deployment = readDeployment(target.out);
+  const deployment = requireDeployment(target.out);
   const { hre, connection, chainId } = await connectTarget({ ...target, chainId: deployment.chainId }, []);
   try {
+    const { contracts, startBlock, parameters, former } = deployment;
+    const { genesis, before } = parameters;
     const findings = await checkDeployment({
       client: await connection.viem.getPublicClient(),
-      contracts: deployment.contracts,
-      startBlock: deployment.startBlock,
-      parameters: { ...parseParameters(target.parameters), genesis: deployment.parameters.genesis },
+      ...{ contracts, startBlock, former },
+      parameters: { ...parseParameters(target.parameters), genesis, before },
       artifact: async (name) => (await hre.artifacts.readArtifact(artifactOf(name))) as never,
     });
     const ok = findings.every(({ faults }) => faults.length === 0);

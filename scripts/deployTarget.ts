@@ -4,6 +4,8 @@ import type { Command } from "commander";
 import { createHardhatRuntimeEnvironment } from "hardhat/hre";
 import type { HardhatRuntimeEnvironment } from "hardhat/types/hre";
 import { z } from "zod";
+import type { NgpuDeployment } from "../contracts/ignition/deploy.ts";
+import { readNgpuDeployment } from "../contracts/ignition/deploymentFile.ts";
 import type { NgpuParametersInput } from "../contracts/ignition/parameters.ts";
 import hardhatConfig from "../hardhat.config.ts";
 import { FatalError, messageOf, NgpuError } from "../services/shared/errors.ts";
@@ -106,6 +108,16 @@ export async function connectTarget(target: Target, accounts: string[]) {
     });
   }
   return { hre, connection, chainId };
+}
+
+/** @throws FatalError `deployment_missing`, and what `readNgpuDeployment` throws. */
+export function requireDeployment(file: string): NgpuDeployment {
+  const deployment = readNgpuDeployment(file);
+  if (deployment !== undefined) return deployment;
+  throw new FatalError(`There is no deployment at ${file}.`, {
+    code: "deployment_missing",
+    hint: "Deploy first.",
+  });
 }
 
 export function readJson(file: string): unknown {

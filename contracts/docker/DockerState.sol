@@ -38,12 +38,13 @@ abstract contract DockerState is IDockerContract, SignedBatch, Pauses {
     mapping(uint256 replicaKey => Assignments.LostMark) internal _lostMarks;
     mapping(address account => bool) internal _keepers;
 
-    constructor(address authority_, IComputeNode computeNode, IEscrow escrow)
+    constructor(address authority_, IComputeNode computeNode, IEscrow escrow, uint64 workspacesBefore)
         EIP712("ngpu DockerContract", "1")
         Pauses(authority_)
     {
         _computeNode = computeNode;
         _escrow = escrow;
+        _workspaceCount = workspacesBefore;
     }
 
     /// @inheritdoc IDockerContract

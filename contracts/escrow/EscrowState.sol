@@ -49,10 +49,11 @@ abstract contract EscrowState is IEscrow, SignedBatch, Pauses {
         _;
     }
 
-    constructor(address authority_, IToken token, IComputeNode computeNode)
+    constructor(address authority_, IToken token, IComputeNode computeNode, uint64 authorizationsBefore)
         EIP712("ngpu Escrow", "1")
         Pauses(authority_)
     {
+        _grantCount = authorizationsBefore;
         _token = token;
         _computeNode = computeNode;
         _daySeconds = computeNode.daySeconds();
@@ -60,6 +61,7 @@ abstract contract EscrowState is IEscrow, SignedBatch, Pauses {
 
     /// @inheritdoc IEscrow
     function setDocker(address docker) external restricted {
+        if (_docker != address(0)) revert DockerIsSet(_docker);
         _docker = docker;
         emit DockerSet(docker);
     }

@@ -39,11 +39,11 @@ function wire(m: Builder, contracts: Contracts, parameters: NgpuParameters): Cal
   const allow = (to: Contract, name: string, id: string, accounts: readonly string[]) =>
     [...new Set(accounts)].map((account) => m.call(to, name, [account, true], { id: `${id}_${account}` }));
   return [
-    m.call(ComputeNode, "setDocker", [DockerContract]),
-    m.call(ComputeNode, "setMeasure", [Measure]),
+    m.call(ComputeNode, "addDocker", [DockerContract]),
+    m.call(ComputeNode, "setMeasure", [Measure, true]),
     m.call(ComputeNode, "setUptimePoster", [parameters.poster, true]),
     m.call(Escrow, "setDocker", [DockerContract]),
-    m.call(Token, "setMinter", [Pomc]),
+    m.call(Token, "setMinter", [Pomc, parameters.cap]),
     m.call(Pomc, "setPoster", [parameters.poster]),
     ...allow(ComputeNode, "setHeartbeatCommitter", "committer", parameters.committers),
     ...allow(DockerContract, "setKeeper", "keeper", parameters.keepers),

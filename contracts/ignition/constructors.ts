@@ -46,7 +46,7 @@ export function constructorArguments<Ref, Deployer>(
         registrationSeconds: p.registrationSeconds,
       },
     ],
-    Escrow: () => [AccessManager, Token, ComputeNode, p.feeBasisPoints],
+    Escrow: () => [AccessManager, Token, ComputeNode, p.feeBasisPoints, BigInt(p.before.authorizations)],
     Measure: () => [
       AccessManager,
       ComputeNode,
@@ -57,6 +57,8 @@ export function constructorArguments<Ref, Deployer>(
         leadSeconds: p.measureLeadSeconds,
         windowSeconds: p.measureWindowSeconds,
         ttlSeconds: p.measureTtlSeconds,
+        measurersBefore: p.before.measurers,
+        roundsBefore: BigInt(p.before.rounds),
       },
     ],
     Pomc: () => [
@@ -68,9 +70,18 @@ export function constructorArguments<Ref, Deployer>(
         epochSeconds: p.epochSeconds,
         activationDelay: p.activationDelay,
         emissionPerEpoch: p.emissionPerEpoch,
+        epochsBefore: BigInt(p.before.epochs),
+        batchesBefore: BigInt(p.before.batches),
+        receiptsBefore: p.before.receiptsOf,
       },
     ],
-    DockerContract: () => [AccessManager, ComputeNode, Escrow, p.clockMarginSeconds],
+    DockerContract: () => [
+      AccessManager,
+      ComputeNode,
+      Escrow,
+      p.clockMarginSeconds,
+      BigInt(p.before.workspaces),
+    ],
     Progress: () => [AccessManager, ComputeNode, at.DockerContract],
   };
   return all[name]();

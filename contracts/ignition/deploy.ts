@@ -8,6 +8,7 @@ import { FatalError } from "../../services/shared/errors.ts";
 import { contractNames } from "./constructors.ts";
 import { ngpuModule } from "./Ngpu.ts";
 import { type NgpuParameters, type NgpuParametersInput, parseParameters } from "./parameters.ts";
+import type { Succession } from "./succession.ts";
 
 /** Where the contracts are and what they were deployed with. */
 export type NgpuDeployment = {
@@ -17,6 +18,14 @@ export type NgpuDeployment = {
   contracts: Record<(typeof contractNames)[number], Address>;
   /** With `genesis` as the contract has it. */
   parameters: ReturnType<typeof parseParameters>;
+  /** What was replaced, oldest first, and goes on beside its successor until it has nothing more to do. */
+  former: FormerContracts[];
+};
+
+export type FormerContracts = {
+  succession: Succession;
+  contracts: Partial<NgpuDeployment["contracts"]>;
+  parameters: NgpuParameters;
 };
 
 /**
@@ -65,7 +74,7 @@ export async function deployNgpu(options: {
     functionName: "genesis",
   });
   const startBlock = journalFile ? firstBlockOf(journalFile) : head + 1n;
-  return { chainId, startBlock, contracts, parameters: { ...parameters, genesis } };
+  return { chainId, startBlock, contracts, parameters: { ...parameters, genesis }, former: [] };
 }
 
 function requireOtherDeployer(parameters: NgpuParameters, deployer: Address | undefined): void {

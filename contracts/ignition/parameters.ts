@@ -1,3 +1,4 @@
+import { zeroAddress } from "viem";
 import { z } from "zod";
 import { FatalError } from "../../services/shared/errors.ts";
 
@@ -7,6 +8,7 @@ const address = z
   .transform((value) => value as `0x${string}`);
 const seconds = z.number().int().positive();
 const delay = z.number().int().nonnegative();
+const count = z.number().int().nonnegative().default(0);
 const amount = z.coerce.bigint().nonnegative();
 
 /** What a deployment is made with. Durations are seconds, amounts token units (1e-18). */
@@ -61,6 +63,19 @@ const parametersSchema = z.strictObject({
   emissionPerEpoch: amount,
   /** What is burned of every payout to a node, in hundredths of a percent. */
   feeBasisPoints: z.number().int().min(0).max(1_000).default(100),
+  /** What contracts before these used up or may yet use, so that nothing is numbered or paid twice; default: there were none. */
+  before: z
+    .strictObject({
+      workspaces: count,
+      authorizations: count,
+      rounds: count,
+      measurers: count,
+      epochs: count,
+      batches: count,
+      /** A Pomc of the same Escrow, whose receipts count on. */
+      receiptsOf: address.default(zeroAddress),
+    })
+    .prefault({}),
   cap: amount,
   genesisSupply: amount,
 });

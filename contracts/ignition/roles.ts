@@ -51,9 +51,9 @@ const governance = {
   id: 4n,
   label: "governance",
   may: {
-    ComputeNode: ["setDocker(address)", "setMeasure(address)"],
+    ComputeNode: ["addDocker(address)", "retireDocker(address)", "setMeasure(address,bool)"],
     Escrow: ["setDocker(address)"],
-    Token: ["setMinter(address)"],
+    Token: ["setMinter(address,uint96)"],
     AccessManager: managerFunctions,
   } as May,
 } as const;

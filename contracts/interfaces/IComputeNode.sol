@@ -116,8 +116,11 @@ interface IComputeNode is IBatch, IPauses {
     /// a hash of them in a ring of slots.
     event HeartbeatsCommitted(uint64 indexed slot, HeartbeatEncoding encoding, uint32 nodeCount, bytes bits);
     event HeartbeatCommitterSet(address indexed account, bool allowed);
-    event DockerSet(address indexed docker);
-    event MeasureSet(address indexed measure);
+    event DockerAdded(address indexed docker);
+
+    /// @param reservations How many it holds and has yet to give back.
+    event DockerRetired(address indexed docker, uint64 reservations);
+    event MeasureSet(address indexed measure, bool allowed);
 
     /// @notice The node was acknowledged in the slot: its bit is set, whatever was or will be committed.
     event HeartbeatDisputed(uint64 indexed slot, uint32 indexed nodeId);
@@ -167,15 +170,21 @@ interface IComputeNode is IBatch, IPauses {
     error CallerNotMeasure(address caller);
     error CallerNotCommitter(address caller);
     error CallerNotDocker(address caller);
+    error DockerKnown(address docker);
+    error DockerNotReserving(address docker);
+    error DockerHoldsNothing(address docker);
 
     /// @notice Lets `account` commit heartbeats and mark nodes offline, or stops it. Restricted.
     function setHeartbeatCommitter(address account, bool allowed) external;
 
-    /// @notice Sets the contract that may reserve and release capacity. Restricted.
-    function setDocker(address docker) external;
+    /// @notice Lets a DockerContract reserve capacity, beside those that may already. Restricted.
+    function addDocker(address docker) external;
 
-    /// @notice Sets the contract that may challenge presence. Restricted.
-    function setMeasure(address measure) external;
+    /// @notice Lets a DockerContract reserve nothing more, for good; what it holds it still releases. Restricted.
+    function retireDocker(address docker) external;
+
+    /// @notice Lets a contract challenge presence, or stops it. Restricted.
+    function setMeasure(address measure, bool allowed) external;
 
     /// @notice Lets `account` commit uptime roots, or stops it. Restricted.
     function setUptimePoster(address account, bool allowed) external;
@@ -225,8 +234,15 @@ interface IComputeNode is IBatch, IPauses {
     /// @return pricePerSecond The node's price, in token units (1e-18) a second.
     function reserve(uint32 nodeId, Demand calldata demand) external returns (uint64 pricePerSecond);
 
-    /// @notice Gives capacity back, packed as in ResourceMath. DockerContract only.
+    /// @notice Gives capacity back, packed as in ResourceMath. Only a DockerContract that holds a reservation, retired or not.
     function release(uint32 nodeId, uint88 resources) external;
+
+    /// @notice All false and zero of an account that was never added; `reservations` is how many it holds now.
+    function dockerOf(address docker)
+        external
+        view
+        returns (bool mayReserve, bool isRetired, uint64 reservations);
+    function isMeasure(address measure) external view returns (bool);
 
     function isHeartbeatCommitter(address account) external view returns (bool);
     function isNonceUsed(address signer, uint256 nonce) external view returns (bool);

@@ -257,6 +257,8 @@ interface IDockerContract is IBatch, IPauses {
 
     /// @notice Who registered an image; zero when nobody did.
     function imageOwnerOf(bytes32 digest) external view returns (address);
+
+    /// @notice Id of the last workspace; before the first one, of the last that contracts before this one may have given.
     function workspaceCount() external view returns (uint64);
 
     /// @notice The owner is the authorization's. `specHash` is the first 168 bits of keccak256(abi.encode(spec)).

@@ -97,6 +97,7 @@ interface IEscrow is IBatch, IPauses {
     error AuthorizationSpent(uint64 authorizationId, uint64 wanted, uint128 remaining);
     error CallerNotSpender(address caller, uint64 authorizationId);
     error CallerNotDockerContract(address caller);
+    error DockerIsSet(address docker);
     error CallerNotOwner(address caller, address owner);
     error FeeInvalid(uint16 basisPoints, uint16 limit);
     error RefundNotYesterday(uint64 day, uint256 today);
@@ -105,7 +106,7 @@ interface IEscrow is IBatch, IPauses {
     error DowntimeRefunded(uint64 day, uint64 workspaceId, uint16 replica, uint32 lease);
     error RefundUnfunded(uint32 nodeId, uint64 day);
 
-    /// @notice Sets the contract that may open, run and close leases. Restricted.
+    /// @notice Sets the contract that may open, run and close leases, once: no other ever acts on what is deposited here. Restricted.
     function setDocker(address docker) external;
 
     /// @notice Takes `amount` tokens from the caller for `account`.

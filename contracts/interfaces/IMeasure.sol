@@ -20,6 +20,9 @@ interface IMeasure is IBatch, IPauses {
         uint40 leadSeconds;
         uint40 windowSeconds;
         uint40 ttlSeconds;
+        /// @dev The ids that contracts before this one may have given; its own begin after them.
+        uint32 measurersBefore;
+        uint64 roundsBefore;
     }
 
     /// @notice Signed by `key`.

@@ -8,7 +8,7 @@ import {IPauses} from "./IPauses.sol";
 /// account that the root grants it to. What an epoch grants is minted when it is first claimed from, so that no more is ever
 /// paid than an active epoch granted.
 interface IPomc is IPauses {
-    /// @param total Everything ever granted up to this epoch, token units (1e-18).
+    /// @param total Everything granted here up to this epoch, token units (1e-18).
     /// @param dataHash keccak256 of the canonical epoch document, from which anyone recomputes the root.
     event EpochPosted(uint64 indexed number, bytes20 root, uint128 total, bytes32 dataHash, uint40 activatesAt);
     event EpochDisabled(uint64 indexed number);
@@ -101,6 +101,9 @@ interface IPomc is IPauses {
 
     /// @notice Number of the last epoch that is not disabled; right after one was disabled, the number before it.
     function lastEpoch() external view returns (uint64);
+
+    /// @notice Epochs up to this number belong to the contract before this one. Here grants and totals count from zero after it.
+    function epochsBefore() external view returns (uint64);
 
     /// @notice Epoch n covers [genesis + (n − 1) × length, genesis + n × length), n from 1.
     function genesis() external view returns (uint40);

@@ -56,6 +56,7 @@ abstract contract MeasureState is IMeasure, SignedBatch, Pauses {
         _leadSeconds = settings.leadSeconds;
         _windowSeconds = settings.windowSeconds;
         _ttlSeconds = settings.ttlSeconds;
+        (_measurerCount, _roundCount) = (settings.measurersBefore, settings.roundsBefore);
     }
 
     /// @inheritdoc IMeasure

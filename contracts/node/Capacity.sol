@@ -8,23 +8,43 @@ import {ResourceMath} from "../libraries/ResourceMath.sol";
 import {NodeState} from "./NodeState.sol";
 
 /// @title What assignments take of nodes and give back
+/// @notice Several DockerContracts may stand beside each other, one of them in use and the others before it. A retired one takes
+/// nothing any more and gives back what it holds.
 abstract contract Capacity is NodeState {
     using NodeFit for Demand;
     using ResourceMath for uint88;
 
-    modifier onlyDocker() {
-        if (msg.sender != _docker) revert CallerNotDocker(msg.sender);
-        _;
+    // | - 176 | reservations 64 | isRetired 8 | mayReserve 8 |
+    struct Docker {
+        bool mayReserve;
+        bool isRetired;
+        /// @dev How many it holds. It stands beside the permission, so that counting costs one write of a slot that is read anyway.
+        uint64 reservations;
+    }
+
+    mapping(address docker => Docker) private _dockers;
+
+    /// @inheritdoc IComputeNode
+    function addDocker(address docker) external restricted {
+        Docker storage added = _dockers[docker];
+        if (added.mayReserve || added.isRetired) revert DockerKnown(docker);
+        added.mayReserve = true;
+        emit DockerAdded(docker);
     }
 
     /// @inheritdoc IComputeNode
-    function setDocker(address docker) external restricted {
-        _docker = docker;
-        emit DockerSet(docker);
+    function retireDocker(address docker) external restricted {
+        Docker storage retired = _dockers[docker];
+        if (!retired.mayReserve) revert DockerNotReserving(docker);
+        (retired.mayReserve, retired.isRetired) = (false, true);
+        emit DockerRetired(docker, retired.reservations);
     }
 
     /// @inheritdoc IComputeNode
-    function reserve(uint32 nodeId, Demand calldata demand) external onlyDocker returns (uint64 pricePerSecond) {
+    function reserve(uint32 nodeId, Demand calldata demand) external returns (uint64 pricePerSecond) {
+        Docker storage docker = _dockers[msg.sender];
+        if (!docker.mayReserve) revert CallerNotDocker(msg.sender);
+        docker.reservations += 1;
         NodeRecords.Head memory head = _heads[nodeId];
         if (head.status != NodeStatus.Online) revert NodeNotAccepting(nodeId, head.status);
         bytes32 dimension = demand.misfit(_hardware[head.key]);
@@ -40,8 +60,28 @@ abstract contract Capacity is NodeState {
     }
 
     /// @inheritdoc IComputeNode
-    function release(uint32 nodeId, uint88 resources) external onlyDocker {
-        // DockerContract releases what it reserved, so the sum stays within the total, lane by lane.
+    function release(uint32 nodeId, uint88 resources) external {
+        Docker storage docker = _dockers[msg.sender];
+        uint64 reservations = docker.reservations;
+        if (reservations == 0) {
+            if (docker.mayReserve || docker.isRetired) revert DockerHoldsNothing(msg.sender);
+            revert CallerNotDocker(msg.sender);
+        }
+        // Just compared.
+        unchecked {
+            docker.reservations = reservations - 1;
+        }
+        // A DockerContract releases what it reserved, so the sum stays within the total, lane by lane.
         _heads[nodeId].free += resources;
+    }
+
+    /// @inheritdoc IComputeNode
+    function dockerOf(address docker)
+        external
+        view
+        returns (bool mayReserve, bool isRetired, uint64 reservations)
+    {
+        Docker storage known = _dockers[docker];
+        return (known.mayReserve, known.isRetired, known.reservations);
     }
 }

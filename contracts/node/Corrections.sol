@@ -18,12 +18,12 @@ abstract contract Corrections is Heartbeats {
 
     mapping(uint32 nodeId => SlotSets.Set) private _disputed;
     mapping(uint32 nodeId => SlotSets.Set) private _challenged;
-    address private _measure;
+    mapping(address measure => bool) private _measures;
 
     /// @inheritdoc IComputeNode
-    function setMeasure(address measure) external restricted {
-        _measure = measure;
-        emit MeasureSet(measure);
+    function setMeasure(address measure, bool allowed) external restricted {
+        _measures[measure] = allowed;
+        emit MeasureSet(measure, allowed);
     }
 
     /// @inheritdoc IComputeNode
@@ -36,7 +36,7 @@ abstract contract Corrections is Heartbeats {
 
     /// @inheritdoc IComputeNode
     function challengePresence(uint32 nodeId, uint64 firstSlot, uint64 lastSlot) external returns (bool isCleared) {
-        if (msg.sender != _measure) revert CallerNotMeasure(msg.sender);
+        if (!_measures[msg.sender]) revert CallerNotMeasure(msg.sender);
         (uint64 earliest, uint64 latest) = _openSlots();
         if (firstSlot < earliest) firstSlot = earliest;
         if (lastSlot > latest) lastSlot = latest;
@@ -44,6 +44,11 @@ abstract contract Corrections is Heartbeats {
         _challenged[nodeId].addRange(firstSlot, lastSlot);
         emit PresenceChallenged(nodeId, firstSlot, lastSlot);
         return true;
+    }
+
+    /// @inheritdoc IComputeNode
+    function isMeasure(address measure) external view returns (bool) {
+        return _measures[measure];
     }
 
     /// @inheritdoc IComputeNode

@@ -13,8 +13,7 @@ import {NodeSpec, Resources} from "../libraries/Types.sol";
 abstract contract NodeState is IComputeNode, SignedBatch, Pauses {
     using ResourceMath for uint88;
 
-    // | - 32 | nodeCount 32 | docker 160 | paused 32 |: see Pauses
-    address internal _docker;
+    // | - 192 | nodeCount 32 | paused 32 |: see Pauses
     uint32 internal _nodeCount;
 
     mapping(uint32 nodeId => NodeRecords.Head) internal _heads;

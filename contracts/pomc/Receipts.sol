@@ -14,6 +14,7 @@ abstract contract Receipts is IPomc, Pauses {
     uint256 private constant MAX_TOTALS = 512;
 
     IEscrow private immutable _escrow;
+    IPomc private immutable _before;
 
     mapping(uint64 number => bytes32) private _roots;
     mapping(uint32 nodeId => uint256) private _nodeReceipts;
@@ -24,8 +25,11 @@ abstract contract Receipts is IPomc, Pauses {
         _;
     }
 
-    constructor(address authority_, IEscrow escrow) Pauses(authority_) {
+    /// @param before Whose receipts count against the same escrow, which must take no more of them; none: zero.
+    constructor(address authority_, IEscrow escrow, uint64 batchesBefore, IPomc before) Pauses(authority_) {
         _escrow = escrow;
+        _before = before;
+        _lastReceipts = batchesBefore;
     }
 
     /// @inheritdoc IPomc
@@ -62,12 +66,12 @@ abstract contract Receipts is IPomc, Pauses {
 
     /// @inheritdoc IPomc
     function receiptsOfNode(uint32 nodeId) external view returns (uint256) {
-        return _nodeReceipts[nodeId];
+        return _ofNode(nodeId);
     }
 
     /// @inheritdoc IPomc
     function receiptsOfPayer(address account) external view returns (uint256) {
-        return _payerReceipts[account];
+        return _ofPayer(account);
     }
 
     /// @inheritdoc IPomc
@@ -80,7 +84,7 @@ abstract contract Receipts is IPomc, Pauses {
         for (uint256 i; i < count; ++i) {
             // Each cast cuts exactly its field.
             (uint32 nodeId, uint96 amount) = (uint32(uint256(totals[i]) >> 96), uint96(uint256(totals[i])));
-            uint256 receipts = _nodeReceipts[nodeId] + amount;
+            uint256 receipts = _ofNode(nodeId) + amount;
             uint256 earned = _escrow.totalEarnedBy(nodeId);
             if (receipts > earned) revert ReceiptsAboveEarned(nodeId, receipts, earned);
             _nodeReceipts[nodeId] = receipts;
@@ -92,12 +96,23 @@ abstract contract Receipts is IPomc, Pauses {
         uint256 count = _checkLength(totals.length);
         for (uint256 i; i < count; ++i) {
             (address account, uint96 amount) = (address(bytes20(totals[i])), uint96(uint256(totals[i])));
-            uint256 receipts = _payerReceipts[account] + amount;
+            uint256 receipts = _ofPayer(account) + amount;
             uint256 spent = _escrow.totalSpentBy(account);
             if (receipts > spent) revert ReceiptsAboveSpent(account, receipts, spent);
             _payerReceipts[account] = receipts;
             total += amount;
         }
+    }
+
+    /// @dev A sum goes on from the contract before. One that is not zero has it in it already.
+    function _ofNode(uint32 nodeId) private view returns (uint256 sum) {
+        sum = _nodeReceipts[nodeId];
+        if (sum == 0 && address(_before) != address(0)) return _before.receiptsOfNode(nodeId);
+    }
+
+    function _ofPayer(address account) private view returns (uint256 sum) {
+        sum = _payerReceipts[account];
+        if (sum == 0 && address(_before) != address(0)) return _before.receiptsOfPayer(account);
     }
 
     function _checkLength(uint256 totals) private pure returns (uint256) {

@@ -15,7 +15,7 @@ describe("ComputeNode: capacity", () => {
     const market = await loadMarket();
     const { computeNode, people } = market;
     await addNodes(market, ["a"]);
-    await computeNode.write.setDocker([people.keeper]);
+    await computeNode.write.addDocker([people.keeper]);
     const amount = fc.record({
       gpus: fc.constantFrom(0, 1),
       cpuMilli: fc.integer({ min: 0, max: 20_000 }),
@@ -56,9 +56,59 @@ describe("ComputeNode: capacity", () => {
       computeNode.write.release([1, packResources(nodeSpec.total)], { account: people.keeper }),
       "CallerNotDocker",
     );
-    await computeNode.write.setDocker([people.keeper]);
+    await computeNode.write.addDocker([people.keeper]);
     await computeNode.write.markOffline([[1]], { account: people.committer });
     await expectRevert(call(), "NodeNotAccepting", { nodeId: 1, status: 2 });
+  });
+});
+
+describe("ComputeNode: reservations", () => {
+  it("are counted for each DockerContract, and a retired one only gives back", async () => {
+    const market = await loadMarket();
+    const { computeNode, people } = market;
+    await addNodes(market, ["a"]);
+    const amount = { gpus: 0, cpuMilli: 1_000, memoryMib: 1_024, diskGib: 1, ports: 1 };
+    const [first, second] = [{ account: people.keeper }, { account: people.outsider }];
+    const reserve = (by: typeof first) => computeNode.write.reserve([1, demandOf(amount)], by);
+    const release = (by: typeof first) => computeNode.write.release([1, packResources(amount)], by);
+    for (const { account } of [first, second]) await computeNode.write.addDocker([account]);
+    await reserve(first);
+    await reserve(first);
+    await expectRevert(release(second), "DockerHoldsNothing", { docker: people.outsider });
+    await computeNode.write.retireDocker([people.keeper]);
+    await expectRevert(reserve(first), "CallerNotDocker", { caller: people.keeper });
+    await reserve(second);
+    await release(first);
+    expect(await computeNode.read.dockerOf([people.keeper])).to.deep.equal([false, true, 1n]);
+    await release(first);
+    await expectRevert(release(first), "DockerHoldsNothing");
+    expect(await computeNode.read.dockerOf([people.outsider])).to.deep.equal([true, false, 1n]);
+    await release(second);
+    expect(await computeNode.read.freeOf([1])).to.deep.equal(nodeSpec.total);
+    await expectRevert(computeNode.write.addDocker([people.outsider]), "DockerKnown");
+    await expectRevert(computeNode.write.retireDocker([people.treasury]), "DockerNotReserving");
+  });
+
+  it("log who is added and retired, and what is held then", async () => {
+    const market = await loadMarket();
+    const { computeNode, people, mined } = market;
+    const logged = async (call: Promise<Hex>) =>
+      parseEventLogs({ abi: computeNodeAbi, logs: (await mined(call)).logs }).map(({ eventName, args }) => ({
+        eventName,
+        args,
+      }));
+    const docker = people.keeper;
+    expect(await logged(computeNode.write.addDocker([docker]))).to.deep.equal([
+      { eventName: "DockerAdded", args: { docker } },
+    ]);
+    await addNodes(market, ["a"]);
+    await computeNode.write.reserve([1, demandOf(nodeSpec.total)], { account: docker });
+    expect(await logged(computeNode.write.retireDocker([docker]))).to.deep.equal([
+      { eventName: "DockerRetired", args: { docker, reservations: 1n } },
+    ]);
+    expect(await logged(computeNode.write.setMeasure([docker, true]))).to.deep.equal([
+      { eventName: "MeasureSet", args: { measure: docker, allowed: true } },
+    ]);
   });
 });
 

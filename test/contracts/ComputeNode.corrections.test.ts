@@ -13,7 +13,7 @@ async function loadNodes() {
   const market = await loadMarket();
   await addNodes(market, ["node one", "node two", "node three"]);
   await market.computeNode.write.setHeartbeatCommitter([committer.address, true]);
-  await market.computeNode.write.setMeasure([market.people.keeper]);
+  await market.computeNode.write.setMeasure([market.people.keeper, true]);
   const slot = BigInt(Math.floor((await market.time.latest()) / 60)) - 1n;
   return { ...market, slot };
 }

@@ -263,7 +263,7 @@ describe("ComputeNode: registry", () => {
     const market = await loadMarket();
     const { computeNode, people, mined } = market;
     await addNodes(market, ["a"]);
-    await computeNode.write.setDocker([people.keeper]);
+    await computeNode.write.addDocker([people.keeper]);
     const reserved = { gpus: 1, cpuMilli: 4_000, memoryMib: 1_024, diskGib: 10, ports: 2 };
     await computeNode.write.reserve([1, demandOf(reserved)], { account: people.keeper });
     const update = async (total: object, nonce: bigint) => {

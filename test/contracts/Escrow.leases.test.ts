@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { type Hex, parseSignature } from "viem";
+import { type Hex, parseEther, parseSignature } from "viem";
 import { domainOf, permitTypes } from "../../services/shared/chain/typedData.ts";
 import { later, type MarketFixture } from "./support/market.ts";
 import { expectRefused, expectRevert, zeroHash } from "./support/refusals.ts";
@@ -7,12 +7,13 @@ import { authorize, loadPartner, partner } from "./support/workspaces.ts";
 
 const ref = { workspaceId: 9n, replica: 0, lease: 1 };
 
-/** The escrow with an account in DockerContract's place, which may say anything of leases. */
+/** The escrow, called as its DockerContract by somebody who may say anything of leases. */
 async function loadStandIn() {
   const market = await loadPartner();
-  const { escrow, people } = market;
-  await escrow.write.setDocker([people.keeper]);
-  const as = { account: people.keeper };
+  const { escrow, docker, connection } = market;
+  await connection.networkHelpers.impersonateAccount(docker.address);
+  await connection.networkHelpers.setBalance(docker.address, parseEther("1"));
+  const as = { account: docker.address };
   const open = (changes = {}, authorizationId = 1n, rate = 10n) =>
     escrow.write.open([authorizationId, { ...ref, ...changes }, 1, rate, zeroHash], as);
   const clock = (running: boolean, changes = {}) =>

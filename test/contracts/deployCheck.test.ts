@@ -4,6 +4,8 @@ import { type Address, encodeFunctionData, type Hex, parseAbi } from "viem";
 import { checkDeployment } from "../../contracts/ignition/check/index.ts";
 import { artifactOf } from "../../contracts/ignition/constructors.ts";
 import type { NgpuParameters } from "../../contracts/ignition/parameters.ts";
+import { replaceNgpu } from "../../contracts/ignition/replace.ts";
+import { type RoleCall, retirement } from "../../contracts/ignition/succession.ts";
 import { windowFaults } from "../../contracts/ignition/windows.ts";
 import { managerAbi } from "../../services/shared/chain/generated/abi.ts";
 import { delays, type Governed, loadGoverned } from "./support/governed.ts";
@@ -11,6 +13,7 @@ import { delays, type Governed, loadGoverned } from "./support/governed.ts";
 async function faultsOf(
   market: Governed,
   changes: Partial<NgpuParameters> = {},
+  looked = 11,
 ): Promise<Record<string, string[]>> {
   const { client, deployment } = market;
   const findings = await checkDeployment({
@@ -18,9 +21,10 @@ async function faultsOf(
     contracts: deployment.contracts,
     startBlock: deployment.startBlock,
     parameters: { ...deployment.parameters, ...changes },
+    former: deployment.former,
     artifact: async (name) => (await artifacts.readArtifact(artifactOf(name))) as never,
   });
-  expect(findings).to.have.length(11);
+  expect(findings).to.have.length(looked);
   return Object.fromEntries(
     findings.filter(({ faults }) => faults.length > 0).map((f) => [f.check, f.faults]),
   );
@@ -34,6 +38,11 @@ async function act(market: Governed, caller: Address, to: Address, data: Hex, de
   await wallet.writeContract({ ...manager, functionName: "schedule", args: [to, data, 0] });
   await connection.networkHelpers.time.increase(delay);
   await wallet.writeContract({ ...manager, functionName: "execute", args: [to, data] });
+}
+
+async function send(market: Governed, caller: Address, to: Address, data: Hex): Promise<void> {
+  const wallet = await market.connection.viem.getWalletClient(caller);
+  await wallet.sendTransaction({ to, data });
 }
 
 describe("Checking a deployment", () => {
@@ -85,22 +94,55 @@ describe("Checking a deployment", () => {
     expect((await faultsOf(market)).roles).to.deep.equal([
       `role: operations of ${people.outsider} after 0 s should not be there`,
     ]);
-    const escrow = deployment.contracts.Escrow;
-    const setDocker = encodeFunctionData({
-      abi: parseAbi(["function setDocker(address)"]),
+    const node = deployment.contracts.ComputeNode;
+    const addDocker = encodeFunctionData({
+      abi: parseAbi(["function addDocker(address)"]),
       args: [people.outsider],
     });
     const move = encodeFunctionData({
       abi: managerAbi,
       functionName: "setTargetFunctionRole",
-      args: [escrow, [setDocker.slice(0, 10) as Hex], 1n],
+      args: [node, [addDocker.slice(0, 10) as Hex], 1n],
     });
     await act(market, people.admin, manager, move, delays.admin);
-    expect((await faultsOf(market)).roles).to.include("Escrow.setDocker belongs to role 1, not 4");
-    await act(market, people.operations, escrow, setDocker, delays.operations);
+    expect((await faultsOf(market)).roles).to.include("ComputeNode.addDocker belongs to role 1, not 4");
+    await act(market, people.operations, node, addDocker, delays.operations);
     expect((await faultsOf(market)).wiring).to.deep.equal([
-      `Escrow: DockerSet is ${people.outsider}, not ${deployment.contracts.DockerContract}`,
+      `ComputeNode: dockers: ${people.outsider} reserves should not be there`,
     ]);
+  });
+
+  it("covers what was replaced, and finds nothing once the roles have brought the successors in and ended it", async () => {
+    const market = await loadGoverned();
+    const { people, deployment, connection } = market;
+    const callers = { ADMIN: people.admin, governance: people.admin, operations: people.operations };
+    const call = ({ role, to, data }: RoleCall) =>
+      role === "guardian" || role === "unpauser"
+        ? send(market, people.guardian, to, data)
+        : act(market, callers[role], to, data, role === "operations" ? delays.operations : delays.admin);
+    const ends = retirement("market", deployment.contracts);
+    for (const end of ends.filter(({ contract }) => contract === "Pomc")) await call(end);
+    const replacing = { connection, deployment, succession: "market", generation: 2, pollMs: 5 } as const;
+    const replaced = await replaceNgpu({ ...replacing, changes: { feeBasisPoints: 200 } });
+    const now = { ...market, deployment: replaced.deployment };
+    const { Pomc } = deployment.contracts;
+    const before = await faultsOf(now, {}, 15);
+    expect(before.wiring).to.include(
+      `ComputeNode: dockers: ${replaced.deployment.contracts.DockerContract} reserves is missing`,
+    );
+    expect(before.wiring).to.include(
+      `Token: minters: ${Pomc} up to ${deployment.parameters.cap} should not be there`,
+    );
+    expect(before.roles).to.include("Escrow.pause belongs to role 0, not 2");
+    for (const step of replaced.introduction) await call(step);
+    expect(await faultsOf(now, {}, 15)).to.deep.equal({});
+    for (const end of ends) await call(end);
+    expect(await faultsOf(now, {}, 15)).to.deep.equal({});
+    const [first] = now.deployment.former;
+    if (first === undefined) throw new Error("Nothing was replaced.");
+    const other = { ...first, contracts: { ...first.contracts, DockerContract: Pomc } };
+    const wrong = { ...now, deployment: { ...now.deployment, former: [other] } };
+    expect(await faultsOf(wrong, {}, 15)).to.include.keys("code of DockerContract of generation 1");
   });
 
   it("refuses delays of seconds on a public chain, and a deployer that keeps ADMIN", async () => {

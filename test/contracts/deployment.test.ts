@@ -25,7 +25,9 @@ describe("Deployment", () => {
 
   it("wires the contracts to each other and names those who call them often", async () => {
     const { computeNode, docker, measure, pomc, token, people } = await loadMarket();
-    expect(await token.read.minter()).to.equal(pomc.address);
+    expect(await token.read.minterOf([pomc.address])).to.deep.equal([await token.read.cap(), 0n]);
+    expect(await computeNode.read.dockerOf([docker.address])).to.deep.equal([true, false, 0n]);
+    expect(await computeNode.read.isMeasure([measure.address])).to.equal(true);
     expect(await pomc.read.poster()).to.equal(people.poster);
     expect(await computeNode.read.isHeartbeatCommitter([people.committer])).to.equal(true);
     expect(await docker.read.isKeeper([people.keeper])).to.equal(true);
@@ -38,13 +40,15 @@ describe("Deployment", () => {
     const account = { account: people.outsider };
     const calls = [
       computeNode.write.setHeartbeatCommitter([people.outsider, true], account),
-      computeNode.write.setDocker([people.outsider], account),
+      computeNode.write.addDocker([people.outsider], account),
+      computeNode.write.retireDocker([docker.address], account),
+      computeNode.write.setMeasure([people.outsider, true], account),
       docker.write.setKeeper([people.outsider, true], account),
       escrow.write.setDocker([people.outsider], account),
       measure.write.setMeasureKeeper([people.outsider, true], account),
       pomc.write.setPoster([people.outsider], account),
       pomc.write.disableEpoch([1n], account),
-      token.write.setMinter([people.outsider], account),
+      token.write.setMinter([people.outsider, 1n], account),
     ];
     for (const call of calls) {
       await expectRevert(call, "AccessManagedUnauthorized", { caller: people.outsider });

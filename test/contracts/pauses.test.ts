@@ -17,8 +17,8 @@ const neverPaused: Partial<Record<Pausing | "every", string[]>> = {
   every: ["pause", "unpause", "setAuthority"],
   // Contracts call them; they stop with the calls that lead there.
   ComputeNode: [
-    ...["setHeartbeatCommitter", "setUptimePoster", "disableUptime", "setDocker", "setMeasure"],
-    ...["reserve", "release", "challengePresence"],
+    ...["setHeartbeatCommitter", "setUptimePoster", "disableUptime", "addDocker", "retireDocker"],
+    ...["setMeasure", "reserve", "release", "challengePresence"],
   ],
   // An owner may always end what it began.
   DockerContract: ["setKeeper", "closeWorkspace", "closeExpired"],

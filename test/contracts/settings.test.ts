@@ -8,7 +8,7 @@ import {
   tokenAbi,
 } from "../../services/shared/chain/generated/abi.ts";
 import { loadMarket, type MarketFixture } from "./support/market.ts";
-import { expectRevert } from "./support/refusals.ts";
+import { expectRevert, zeroAddress } from "./support/refusals.ts";
 
 const hour = 3_600;
 const node = {
@@ -26,8 +26,13 @@ const round = {
   leadSeconds: 10,
   windowSeconds: 300,
   ttlSeconds: hour,
+  measurersBefore: 0,
+  roundsBefore: 0n,
 };
-const epoch = { genesis: 1_700_000_000, epochSeconds: hour, activationDelay: 600, emissionPerEpoch: 5n };
+const epoch = {
+  ...{ genesis: 1_700_000_000, epochSeconds: hour, activationDelay: 600, emissionPerEpoch: 5n },
+  ...{ epochsBefore: 0n, batchesBefore: 0n, receiptsBefore: zeroAddress },
+};
 
 /** Deploys one contract beside the market. */
 function make(market: MarketFixture) {
@@ -45,7 +50,7 @@ function make(market: MarketFixture) {
   return {
     computeNode: (changes = {}) =>
       deploy(computeNodeAbi, "ComputeNode", [AccessManager, { ...node, ...changes }]),
-    escrow: (fee: number) => deploy(escrowAbi, "Escrow", [AccessManager, Token, ComputeNode, fee]),
+    escrow: (fee: number) => deploy(escrowAbi, "Escrow", [AccessManager, Token, ComputeNode, fee, 0n]),
     measure: (changes = {}) =>
       deploy(measureAbi, "Measure", [AccessManager, ComputeNode, { ...round, ...changes }]),
     pomc: (changes = {}) => deploy(pomcAbi, "Pomc", [AccessManager, Token, Escrow, { ...epoch, ...changes }]),

@@ -2,12 +2,12 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import { encryptKeystoreJson, Wallet } from "ethers";
-import { createWalletClient, encodeFunctionData, type Hex, http } from "viem";
+import { createWalletClient, encodeFunctionData, getAbiItem, type Hex, http, toFunctionSelector } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { startChain } from "../../scripts/embedded/chain.ts";
 import { runToEnd } from "../../scripts/embedded/command.ts";
 import { readDeployment } from "../../services/shared/chain/deployment.ts";
-import { managerAbi } from "../../services/shared/chain/generated/abi.ts";
+import { managerAbi, pausesAbi, pomcAbi } from "../../services/shared/chain/generated/abi.ts";
 import { fund } from "../support/chain.ts";
 import { rootDir, stopAtEnd, testStateDir } from "../support/parts.ts";
 import { rpc } from "../support/rpc.ts";
@@ -18,7 +18,7 @@ describe("npm run deploy, on a real node", () => {
   let url: string;
   let folder: string;
   let env: Record<string, string | undefined>;
-  const adminKey = generatePrivateKey();
+  const [adminKey, guardianKey] = [generatePrivateKey(), generatePrivateKey()];
   let out: string;
   let deployer: Hex;
   let target: string[];
@@ -38,7 +38,8 @@ describe("npm run deploy, on a real node", () => {
     await rpc(url, "evm_setAutomine", [true]);
     const { address, privateKey } = Wallet.createRandom();
     deployer = address as Hex;
-    await fund(url, [deployer, privateKeyToAccount(adminKey).address]);
+    const governors = [adminKey, guardianKey].map((key) => privateKeyToAccount(key).address);
+    await fund(url, [deployer, ...governors]);
     const keystore = join(folder, "deployer.json");
     const password = join(folder, "deployer-password");
     // As few rounds as the format takes, for the test's sake.
@@ -56,7 +57,11 @@ describe("npm run deploy, on a real node", () => {
     writeFileSync(
       parameters,
       JSON.stringify({
-        ...{ admin: privateKeyToAccount(adminKey).address, guardian: account(), treasury: account() },
+        ...{
+          admin: privateKeyToAccount(adminKey).address,
+          guardian: privateKeyToAccount(guardianKey).address,
+          treasury: account(),
+        },
         ...{ poster: account(), committers: [account()], keepers: [account()], measureKeepers: [account()] },
         delays: { admin: 0, operations: 0, unpauser: 0 },
         ...{ slotSeconds: 60, epochSeconds: 60, activationDelay: 2, clockMarginSeconds: 1, quorum: 1 },
@@ -88,11 +93,48 @@ describe("npm run deploy, on a real node", () => {
     expect(await rpc(url, "eth_getTransactionCount", [deployer, "latest"])).to.equal(sent);
   });
 
+  it("replaces contracts by others beside them once the epochs before have ended, and nothing the second time", async function () {
+    this.timeout(240_000);
+    const replacing = [...target, "--replace", "market", "--generation", "2"];
+    const refused = await run("deploy.ts", replacing);
+    expect(refused.code).to.equal(1);
+    expect(refused.output).to.include("may still post epochs");
+    const former = readDeployment(out).contracts;
+    const call = async (key: Hex, to: Hex, data: Hex) => {
+      const wallet = createWalletClient({ account: privateKeyToAccount(key), transport: http(url) });
+      await wallet.sendTransaction({ chain: null, to, data });
+    };
+    const postEpoch = toFunctionSelector(getAbiItem({ abi: pomcAbi, name: "postEpoch" }));
+    const pause = encodeFunctionData({ abi: pausesAbi, functionName: "pause", args: [[postEpoch]] });
+    await call(guardianKey, former.Pomc, pause);
+    const first = await run("deploy.ts", replacing);
+    expect(first.code, first.output).to.equal(0);
+    const page = (name: string) =>
+      JSON.parse(readFileSync(join(folder, "generation-2", name), "utf8")) as { to: Hex; data: Hex }[];
+    for (const { to, data } of page("introduction.json")) await call(adminKey, to, data);
+    expect(page("retirement.json")).to.have.length(4);
+    const before = readFileSync(out, "utf8");
+    const sent = await rpc(url, "eth_getTransactionCount", [deployer, "latest"]);
+    for (const args of [replacing, target]) {
+      const again = await run("deploy.ts", args);
+      expect(again.code, again.output).to.equal(0);
+    }
+    expect(readFileSync(out, "utf8")).to.equal(before);
+    expect(await rpc(url, "eth_getTransactionCount", [deployer, "latest"])).to.equal(sent);
+    const { contracts, former: left } = readDeployment(out);
+    expect(left.map((entry) => entry.contracts.Escrow)).to.deep.equal([former.Escrow]);
+    expect(contracts.Escrow).to.not.equal(former.Escrow);
+    expect(contracts.ComputeNode).to.equal(former.ComputeNode);
+  });
+
   it("verifies what stands there, in lines and as JSON, and finds a role that was given", async function () {
     this.timeout(240_000);
     const lines = await run("deployCheck.ts", target);
     expect(lines.code, lines.output).to.equal(0);
-    expect(lines.output).to.include("✔ code of Escrow").and.to.include("✔ roles");
+    expect(lines.output)
+      .to.include("✔ code of Escrow")
+      .and.to.include("✔ code of Escrow of generation 1")
+      .and.to.include("✔ roles");
     const deployment = readDeployment(out);
     const intruder = account();
     const wallet = createWalletClient({ account: privateKeyToAccount(adminKey), transport: http(url) });

@@ -13,6 +13,8 @@ type Contracts = Record<ContractName, Address>;
 export async function roleFaults(options: {
   client: ChainReader;
   contracts: Contracts;
+  /** Contracts that were replaced, whose functions stay whose they were. */
+  former: readonly { name: ContractName; address: Address }[];
   abis: Record<ContractName, Abi>;
   parameters: NgpuParameters;
   events: readonly PastEvent[];
@@ -40,12 +42,15 @@ export async function roleFaults(options: {
     if (admin !== adminRole) faults.push(`${label}: role ${admin} gives it, not ADMIN`);
   }
   for (const name of Object.keys(abis) as ContractName[]) {
-    faults.push(...(await contractFaults(name)));
+    faults.push(...(await contractFaults(name, contracts[name])));
+  }
+  for (const { name, address } of options.former) {
+    const found = await contractFaults(name, address);
+    faults.push(...found.map((fault) => `${fault} (at ${address}, which was replaced)`));
   }
   return faults;
 
-  async function contractFaults(name: ContractName): Promise<string[]> {
-    const address = contracts[name];
+  async function contractFaults(name: ContractName, address: Address): Promise<string[]> {
     const found: string[] = [];
     if (await read("isTargetClosed", [address])) found.push(`${name} is closed`);
     if (name !== "AccessManager") {

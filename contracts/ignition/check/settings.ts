@@ -1,6 +1,7 @@
 import { type Address, getAddress } from "viem";
 import type { ContractName } from "../../../services/shared/chain/deployment.ts";
 import type { NgpuParameters } from "../parameters.ts";
+import type { Generation } from "./generations.ts";
 import type { PastEvent } from "./history.ts";
 
 type Contracts = Record<ContractName, Address>;
@@ -10,35 +11,91 @@ export function settingFaults(
   parameters: NgpuParameters,
   contracts: Contracts,
   events: readonly PastEvent[],
+  generations: readonly Generation[] = [],
 ): string[] {
   const { poster, committers, keepers, measureKeepers } = parameters;
-  const last = (of: ContractName, event: string, expected: Address) => {
-    const set = events.findLast(
-      ({ name, address }) => name === event && address === getAddress(contracts[of]),
-    );
+  const last = (of: ContractName, event: string, expected: Address, at = contracts) => {
+    const set = events.findLast(({ name, address }) => name === event && address === getAddress(at[of]));
     const [actual] = Object.values(set?.args ?? {});
     return actual === getAddress(expected) ? [] : [`${of}: ${event} is ${actual}, not ${expected}`];
   };
-  const allowed = (of: ContractName, event: string, expected: readonly Address[]) => {
+  const formerOf = (name: ContractName) =>
+    generations.flatMap(({ replaced, at }) => (replaced.includes(name) ? [at[name]] : []));
+  // Those that may be there or not are not looked at.
+  const allowed = (
+    of: ContractName,
+    event: string,
+    expected: readonly Address[],
+    may: readonly Address[] = [],
+  ) => {
     const members = new Set<string>();
     for (const { name, address, args } of events) {
       if (name !== event || address !== getAddress(contracts[of])) continue;
-      if (args.allowed) members.add(String(args.account));
-      else members.delete(String(args.account));
+      const account = String(args.account ?? args.measure);
+      if (args.allowed) members.add(account);
+      else members.delete(account);
     }
+    for (const account of may) members.delete(getAddress(account));
     return difference(`${of}: ${event}`, members, new Set(expected.map((account) => getAddress(account))));
   };
   return [
-    ...last("ComputeNode", "DockerSet", contracts.DockerContract),
-    ...last("ComputeNode", "MeasureSet", contracts.Measure),
+    ...difference(
+      "ComputeNode: dockers",
+      without(dockersOf(events), formerOf("DockerContract").map(dockerOf)),
+      new Set([dockerOf(contracts.DockerContract)]),
+    ),
+    ...allowed("ComputeNode", "MeasureSet", [contracts.Measure], formerOf("Measure")),
     ...last("Escrow", "DockerSet", contracts.DockerContract),
-    ...last("Token", "MinterSet", contracts.Pomc),
+    ...generations.flatMap(({ replaced, at }) =>
+      replaced.includes("Escrow") ? last("Escrow", "DockerSet", at.DockerContract, at) : [],
+    ),
+    ...difference("Token: minters", mintersOf(events), minters(parameters, contracts, generations)),
     ...last("Pomc", "PosterSet", poster),
     ...allowed("ComputeNode", "UptimePosterSet", [poster]),
     ...allowed("ComputeNode", "HeartbeatCommitterSet", committers),
     ...allowed("DockerContract", "KeeperSet", keepers),
     ...allowed("Measure", "MeasureKeeperSet", measureKeepers),
   ];
+}
+
+const dockerOf = (docker: unknown) => `${getAddress(String(docker))} reserves`;
+
+/** The contracts that may reserve capacity, of the ComputeNode there is one of. */
+function dockersOf(events: readonly PastEvent[]): Set<string> {
+  const dockers = new Set<string>();
+  for (const { name, args } of events) {
+    if (name === "DockerAdded") dockers.add(dockerOf(args.docker));
+    if (name === "DockerRetired") dockers.delete(dockerOf(args.docker));
+  }
+  return dockers;
+}
+
+const minterOf = (minter: unknown, limit: unknown) => `${getAddress(String(minter))} up to ${limit}`;
+
+function mintersOf(events: readonly PastEvent[]): Set<string> {
+  const set = events.filter(({ name }) => name === "MinterSet").map(({ args }) => args);
+  const limits = new Map(set.map(({ minter, limit }) => [minter, limit]));
+  return new Set([...limits].flatMap(([minter, limit]) => (limit ? [minterOf(minter, limit)] : [])));
+}
+
+/** Each Pomc that was replaced keeps what its own schedule came to. */
+function minters(
+  parameters: NgpuParameters,
+  contracts: Contracts,
+  generations: readonly Generation[],
+): Set<string> {
+  const pomcs = generations.filter(({ replaced }) => replaced.includes("Pomc"));
+  const limits = pomcs.map(({ at, parameters: its }, place) => {
+    const next = pomcs[place + 1]?.parameters ?? parameters;
+    const epochs = BigInt(next.before.epochs - its.before.epochs);
+    return { minter: at.Pomc, limit: epochs * its.emissionPerEpoch };
+  });
+  const paying = limits.filter(({ limit }) => limit > 0n).map(({ minter, limit }) => minterOf(minter, limit));
+  return new Set([...paying, minterOf(contracts.Pomc, parameters.cap)]);
+}
+
+function without(members: Set<string>, others: readonly string[]): Set<string> {
+  return new Set([...members].filter((member) => !others.includes(member)));
 }
 
 /** What one set has beyond the other, as faults. */

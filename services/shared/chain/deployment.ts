@@ -7,21 +7,30 @@ const address = z
   .regex(/^0x[0-9a-fA-F]{40}$/)
   .transform((value) => value as `0x${string}`);
 
+const contracts = z.object({
+  AccessManager: address,
+  ComputeNode: address,
+  DockerContract: address,
+  Progress: address,
+  Measure: address,
+  Escrow: address,
+  Pomc: address,
+  Token: address,
+});
+
+const count = z.number().int().nonnegative().default(0);
+
+/** The ids that contracts before these may have given, and the epochs that are theirs. */
+const before = z
+  .object({ workspaces: count, authorizations: count, rounds: count, measurers: count, epochs: count })
+  .prefault({});
+
 /** What a deployment wrote: where the contracts are and the periods they were deployed with. */
 const deploymentSchema = z.object({
   chainId: z.number().int().positive(),
   /** First block that can hold an event of the market. */
   startBlock: z.coerce.bigint(),
-  contracts: z.object({
-    AccessManager: address,
-    ComputeNode: address,
-    DockerContract: address,
-    Progress: address,
-    Measure: address,
-    Escrow: address,
-    Pomc: address,
-    Token: address,
-  }),
+  contracts,
   /** Periods in seconds. */
   parameters: z.object({
     slotSeconds: z.number().int().positive(),
@@ -41,7 +50,10 @@ const deploymentSchema = z.object({
     emissionPerEpoch: z.coerce.bigint(),
     /** What is burned of every payout to a node, in hundredths of a percent. */
     feeBasisPoints: z.number().int().nonnegative(),
+    before,
   }),
+  /** What was replaced, oldest first, and goes on beside its successor. */
+  former: z.array(z.object({ contracts: contracts.partial(), parameters: z.object({ before }) })).default([]),
 });
 
 export type Deployment = z.infer<typeof deploymentSchema>;

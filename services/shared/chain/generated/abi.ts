@@ -166,6 +166,39 @@ export const computeNodeAbi = [
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "docker",
+        "type": "address"
+      }
+    ],
+    "name": "DockerHoldsNothing",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "docker",
+        "type": "address"
+      }
+    ],
+    "name": "DockerKnown",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "docker",
+        "type": "address"
+      }
+    ],
+    "name": "DockerNotReserving",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "bytes4",
         "name": "selector",
         "type": "bytes4"
@@ -779,7 +812,26 @@ export const computeNodeAbi = [
         "type": "address"
       }
     ],
-    "name": "DockerSet",
+    "name": "DockerAdded",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "docker",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "reservations",
+        "type": "uint64"
+      }
+    ],
+    "name": "DockerRetired",
     "type": "event"
   },
   {
@@ -922,6 +974,12 @@ export const computeNodeAbi = [
         "internalType": "address",
         "name": "measure",
         "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "bool",
+        "name": "allowed",
+        "type": "bool"
       }
     ],
     "name": "MeasureSet",
@@ -1242,6 +1300,19 @@ export const computeNodeAbi = [
     "type": "event"
   },
   {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "docker",
+        "type": "address"
+      }
+    ],
+    "name": "addDocker",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
     "inputs": [],
     "name": "authority",
     "outputs": [
@@ -1425,6 +1496,35 @@ export const computeNodeAbi = [
     "type": "function"
   },
   {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "docker",
+        "type": "address"
+      }
+    ],
+    "name": "dockerOf",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "mayReserve",
+        "type": "bool"
+      },
+      {
+        "internalType": "bool",
+        "name": "isRetired",
+        "type": "bool"
+      },
+      {
+        "internalType": "uint64",
+        "name": "reservations",
+        "type": "uint64"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
     "inputs": [],
     "name": "eip712Domain",
     "outputs": [
@@ -1580,6 +1680,25 @@ export const computeNodeAbi = [
       }
     ],
     "name": "isHeartbeatCommitter",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "measure",
+        "type": "address"
+      }
+    ],
+    "name": "isMeasure",
     "outputs": [
       {
         "internalType": "bool",
@@ -2037,11 +2156,11 @@ export const computeNodeAbi = [
     "inputs": [
       {
         "internalType": "address",
-        "name": "newAuthority",
+        "name": "docker",
         "type": "address"
       }
     ],
-    "name": "setAuthority",
+    "name": "retireDocker",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
@@ -2050,11 +2169,11 @@ export const computeNodeAbi = [
     "inputs": [
       {
         "internalType": "address",
-        "name": "docker",
+        "name": "newAuthority",
         "type": "address"
       }
     ],
-    "name": "setDocker",
+    "name": "setAuthority",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
@@ -2083,6 +2202,11 @@ export const computeNodeAbi = [
         "internalType": "address",
         "name": "measure",
         "type": "address"
+      },
+      {
+        "internalType": "bool",
+        "name": "allowed",
+        "type": "bool"
       }
     ],
     "name": "setMeasure",
@@ -2514,6 +2638,11 @@ export const dockerContractAbi = [
         "internalType": "uint40",
         "name": "clockMarginSeconds_",
         "type": "uint40"
+      },
+      {
+        "internalType": "uint64",
+        "name": "workspacesBefore",
+        "type": "uint64"
       }
     ],
     "stateMutability": "nonpayable",
@@ -5879,6 +6008,16 @@ export const measureAbi = [
             "internalType": "uint40",
             "name": "ttlSeconds",
             "type": "uint40"
+          },
+          {
+            "internalType": "uint32",
+            "name": "measurersBefore",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint64",
+            "name": "roundsBefore",
+            "type": "uint64"
           }
         ],
         "internalType": "struct IMeasure.Settings",
@@ -7395,6 +7534,11 @@ export const escrowAbi = [
         "internalType": "uint16",
         "name": "feeBasisPoints_",
         "type": "uint16"
+      },
+      {
+        "internalType": "uint64",
+        "name": "authorizationsBefore",
+        "type": "uint64"
       }
     ],
     "stateMutability": "nonpayable",
@@ -7628,6 +7772,17 @@ export const escrowAbi = [
       }
     ],
     "name": "CallerNotSpender",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "docker",
+        "type": "address"
+      }
+    ],
+    "name": "DockerIsSet",
     "type": "error"
   },
   {
@@ -9395,6 +9550,21 @@ export const pomcAbi = [
             "internalType": "uint96",
             "name": "emissionPerEpoch",
             "type": "uint96"
+          },
+          {
+            "internalType": "uint64",
+            "name": "epochsBefore",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "batchesBefore",
+            "type": "uint64"
+          },
+          {
+            "internalType": "contract IPomc",
+            "name": "receiptsBefore",
+            "type": "address"
           }
         ],
         "internalType": "struct Pomc.Settings",
@@ -10147,6 +10317,19 @@ export const pomcAbi = [
   },
   {
     "inputs": [],
+    "name": "epochsBefore",
+    "outputs": [
+      {
+        "internalType": "uint64",
+        "name": "",
+        "type": "uint64"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
     "name": "exitPauseSeconds",
     "outputs": [
       {
@@ -10640,6 +10823,27 @@ export const tokenAbi = [
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "minter",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "minted",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "limit",
+        "type": "uint256"
+      }
+    ],
+    "name": "MinterLimitExceeded",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "string",
         "name": "str",
         "type": "string"
@@ -10716,6 +10920,12 @@ export const tokenAbi = [
         "internalType": "address",
         "name": "minter",
         "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint96",
+        "name": "limit",
+        "type": "uint96"
       }
     ],
     "name": "MinterSet",
@@ -10948,37 +11158,29 @@ export const tokenAbi = [
       }
     ],
     "name": "mint",
-    "outputs": [
-      {
-        "internalType": "uint256",
-        "name": "",
-        "type": "uint256"
-      }
-    ],
+    "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
   },
   {
-    "inputs": [],
-    "name": "minted",
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "minterOf",
     "outputs": [
       {
         "internalType": "uint256",
-        "name": "",
+        "name": "limit",
         "type": "uint256"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [],
-    "name": "minter",
-    "outputs": [
+      },
       {
-        "internalType": "address",
-        "name": "",
-        "type": "address"
+        "internalType": "uint256",
+        "name": "minted",
+        "type": "uint256"
       }
     ],
     "stateMutability": "view",
@@ -11076,8 +11278,13 @@ export const tokenAbi = [
     "inputs": [
       {
         "internalType": "address",
-        "name": "minter_",
+        "name": "account",
         "type": "address"
+      },
+      {
+        "internalType": "uint96",
+        "name": "limit",
+        "type": "uint96"
       }
     ],
     "name": "setMinter",

@@ -1,4 +1,4 @@
-import type { Hex } from "viem";
+import { type Hex, numberToHex } from "viem";
 import { encodeHeartbeats } from "../../../../services/shared/chain/heartbeatBits.ts";
 import { codeOf, heartbeatEncodings } from "../../../../services/shared/chain/names.ts";
 import type { MarketFixture } from "../../../contracts/support/market.ts";
@@ -48,21 +48,24 @@ function presentOf(count: number, percentAbsent: number): Set<number> {
   return present;
 }
 
-/** So many registrations would take hours: the counter is set where it is stored, above the docker's address. */
-async function setNodeCount(market: MarketFixture, count: number): Promise<void> {
-  const { client, computeNode, docker, connection } = market;
-  const needle = docker.address.slice(2).toLowerCase();
+/** So many registrations would take hours: the counter is set where it is stored, which is where setting it shows. */
+async function setNodeCount(
+  { client, computeNode, connection }: MarketFixture,
+  count: number,
+): Promise<void> {
+  const { address } = computeNode;
+  const set = (slot: Hex, word: Hex) =>
+    connection.provider.request({ method: "hardhat_setStorageAt", params: [address, slot, word] });
   for (let place = 0; place < RING_SLOTS + 32; place++) {
     const slot = `0x${place.toString(16)}` as Hex;
-    const value = (await client.getStorageAt({ address: computeNode.address, slot })) ?? "0x";
-    // | nodeCount 32 | docker 160 | paused 32 |
-    if (value.slice(-48, -8) !== needle) continue;
-    const word = `0x${`${count.toString(16)}${needle}${"0".repeat(8)}`.padStart(64, "0")}`;
-    await connection.provider.request({
-      method: "hardhat_setStorageAt",
-      params: [computeNode.address, slot, word],
-    });
+    const before = numberToHex(BigInt((await client.getStorageAt({ address, slot })) ?? 0), { size: 32 });
+    // | - 192 | nodeCount 32 | paused 32 |
+    await set(
+      slot,
+      `0x${before.slice(2, -16)}${numberToHex(count, { size: 4 }).slice(2)}${before.slice(-8)}`,
+    );
     if ((await computeNode.read.nodeCount()) === count) return;
+    await set(slot, before);
   }
   throw new Error("The node count is not where it was looked for.");
 }

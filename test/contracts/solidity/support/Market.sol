@@ -38,25 +38,26 @@ abstract contract Market {
             _deploy("Token.sol:Token", abi.encode(manager, address(this), 1_000_000 ether, 100_000 ether))
         );
         computeNode = IComputeNode(_deploy("ComputeNode.sol:ComputeNode", abi.encode(manager, 60, 30, DAY_SECONDS, UPTIME_DELAY, 1_000, 3_600)));
-        escrow = IEscrow(_deploy("Escrow.sol:Escrow", abi.encode(manager, token, computeNode, FEE)));
-        measure = IMeasure(_deploy("Measure.sol:Measure", abi.encode(manager, computeNode, 1, 1, true, 10, 300, 86_400)));
+        escrow = IEscrow(_deploy("Escrow.sol:Escrow", abi.encode(manager, token, computeNode, FEE, 0)));
+        measure = IMeasure(_deploy("Measure.sol:Measure", abi.encode(manager, computeNode, 1, 1, true, 10, 300, 86_400, 0, 0)));
         pomc = IPomc(
             _deploy(
-                "Pomc.sol:Pomc", abi.encode(manager, token, escrow, START, EPOCH_SECONDS, ACTIVATION_DELAY, EMISSION)
+                "Pomc.sol:Pomc",
+                abi.encode(manager, token, escrow, START, EPOCH_SECONDS, ACTIVATION_DELAY, EMISSION, 0, 0, 0)
             )
         );
         docker = IDockerContract(
-            _deploy("DockerContract.sol:DockerContract", abi.encode(manager, computeNode, escrow, MARGIN_SECONDS))
+            _deploy("DockerContract.sol:DockerContract", abi.encode(manager, computeNode, escrow, MARGIN_SECONDS, 0))
         );
         progress = IProgress(_deploy("Progress.sol:Progress", abi.encode(manager, computeNode, docker)));
-        computeNode.setDocker(address(docker));
+        computeNode.addDocker(address(docker));
         computeNode.setHeartbeatCommitter(address(this), true);
-        computeNode.setMeasure(address(measure));
+        computeNode.setMeasure(address(measure), true);
         computeNode.setUptimePoster(address(this), true);
         escrow.setDocker(address(docker));
         docker.setKeeper(address(this), true);
         measure.setMeasureKeeper(address(this), true);
-        token.setMinter(address(pomc));
+        token.setMinter(address(pomc), 1_000_000 ether);
         pomc.setPoster(address(this));
     }
 

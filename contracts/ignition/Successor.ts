@@ -1,0 +1,45 @@
+import { buildModule } from "@nomicfoundation/hardhat-ignition/modules";
+import type { Address } from "viem";
+import type { ContractName } from "../../services/shared/chain/deployment.ts";
+import { artifactOf, constructorArguments, contractNames } from "./constructors.ts";
+import type { NgpuParameters } from "./parameters.ts";
+import { type RoleCall, type Succession, successions } from "./succession.ts";
+
+type Builder = Parameters<Parameters<typeof buildModule>[1]>[0];
+type Contract = Parameters<Builder["call"]>[0];
+
+/** The contracts of a succession, which know those that stay by address. */
+export function successorModule(
+  generation: number,
+  succession: Succession,
+  parameters: NgpuParameters,
+  former: Record<ContractName, Address>,
+) {
+  return buildModule(`NgpuGeneration${generation}`, (m) => {
+    const contracts: Record<ContractName, Address | Contract> = { ...former };
+    const successors: Record<string, Contract> = {};
+    const names: readonly ContractName[] = successions[succession];
+    for (const name of contractNames.filter((known) => names.includes(known))) {
+      const args = constructorArguments(name, parameters, contracts, m.getAccount(0));
+      const successor = m.contract(artifactOf(name), args as never, { id: name });
+      contracts[name] = successor;
+      successors[name] = successor;
+    }
+    return successors as Record<string, ReturnType<typeof m.contract>>;
+  });
+}
+
+/** Calls of roles that the deployer holds, one after the other. */
+export function introductionModule(generation: number, calls: readonly RoleCall[]) {
+  return buildModule(`NgpuGeneration${generation}Introduction`, (m) => {
+    const targets = new Map<Address, Contract>();
+    let last: ReturnType<Builder["call"]> | undefined;
+    for (const [place, { contract, to, name, args }] of calls.entries()) {
+      const target = targets.get(to) ?? m.contractAt(artifactOf(contract), to, { id: `at_${to}` });
+      targets.set(to, target);
+      const after = last === undefined ? [] : [last];
+      last = m.call(target, name, args as never, { id: `call_${place}_${name}`, after });
+    }
+    return {};
+  });
+}

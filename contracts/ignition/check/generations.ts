@@ -1,0 +1,29 @@
+import type { Address } from "viem";
+import type { ContractName } from "../../../services/shared/chain/deployment.ts";
+import { contractNames } from "../constructors.ts";
+import type { FormerContracts } from "../deploy.ts";
+import type { NgpuParameters } from "../parameters.ts";
+
+/** The market as it was until some of its contracts were replaced. */
+export type Generation = {
+  /** From 1. */
+  number: number;
+  replaced: ContractName[];
+  at: Record<ContractName, Address>;
+  parameters: NgpuParameters;
+};
+
+/** Each earlier state of a market, oldest first, from what it is now and what was replaced in it. */
+export function generationsOf(
+  contracts: Record<ContractName, Address>,
+  former: readonly FormerContracts[],
+): Generation[] {
+  const generations: Generation[] = [];
+  let at = contracts;
+  for (const [place, entry] of [...former.entries()].reverse()) {
+    at = { ...at, ...entry.contracts };
+    const replaced = contractNames.filter((name) => entry.contracts[name] !== undefined);
+    generations.unshift({ number: place + 1, replaced, at, parameters: entry.parameters });
+  }
+  return generations;
+}

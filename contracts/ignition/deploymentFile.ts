@@ -1,0 +1,26 @@
+import { existsSync, readFileSync } from "node:fs";
+import { parseDeployment } from "../../services/shared/chain/deployment.ts";
+import { FatalError } from "../../services/shared/errors.ts";
+import type { FormerContracts, NgpuDeployment } from "./deploy.ts";
+import { parseParameters } from "./parameters.ts";
+
+/**
+ * What a deployment wrote down, with every parameter; undefined where there is no file.
+ *
+ * @throws FatalError `deployment_invalid` or `parameters_invalid`.
+ */
+export function readNgpuDeployment(file: string): NgpuDeployment | undefined {
+  if (!existsSync(file)) return undefined;
+  let value: { parameters: unknown; former?: (FormerContracts & { parameters: unknown })[] };
+  try {
+    value = JSON.parse(readFileSync(file, "utf8"));
+  } catch (error) {
+    throw new FatalError(`${file} is not JSON.`, { code: "deployment_invalid", cause: error });
+  }
+  const { chainId, startBlock, contracts } = parseDeployment(value);
+  const former = (value.former ?? []).map((entry) => ({
+    ...entry,
+    parameters: parseParameters(entry.parameters),
+  }));
+  return { chainId, startBlock, contracts, parameters: parseParameters(value.parameters), former };
+}

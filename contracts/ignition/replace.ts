@@ -1,0 +1,81 @@
+import type { NetworkConnection } from "hardhat/types/network";
+import { type Address, toFunctionSelector } from "viem";
+import type { ContractName } from "../../services/shared/chain/deployment.ts";
+import { pomcAbi } from "../../services/shared/chain/generated/abi.ts";
+import { FatalError } from "../../services/shared/errors.ts";
+import type { NgpuDeployment } from "./deploy.ts";
+import type { NgpuParameters } from "./parameters.ts";
+import { introductionModule, successorModule } from "./Successor.ts";
+import { beforeOf, introduction, type RoleCall, type Succession, successions } from "./succession.ts";
+
+export type Replacement = {
+  /** With the successors in their places and those before them among the former. */
+  deployment: NgpuDeployment;
+  /** What the roles have yet to call, in this order; none where the deployer holds the roles and has called it. */
+  introduction: RoleCall[];
+};
+
+/**
+ * Deploys the successors of some contracts beside them. Run again, it goes on where it stopped, or changes nothing.
+ * Where an admin was named, it sends no call of a role but gives what the roles have to call.
+ *
+ * @param generation Its number; the deployment itself is the first.
+ * @throws FatalError `generation_skipped`, or `epochs_still_posted`: the Pomc that is replaced must have been stopped from posting,
+ *   so that the successor's epochs begin where its own end.
+ */
+export async function replaceNgpu(options: {
+  connection: NetworkConnection<"op">;
+  deployment: NgpuDeployment;
+  succession: Succession;
+  generation: number;
+  /** What changes beside what the former contracts were deployed with. */
+  changes?: Partial<Omit<NgpuParameters, "before" | "genesis" | "epochSeconds">>;
+  pollMs?: number;
+  journal?: { folder: string; id: string };
+}): Promise<Replacement> {
+  const { connection, deployment: former, succession, generation, journal } = options;
+  const present = former.former.length + 1;
+  if (generation <= present) return { deployment: former, introduction: [] };
+  if (generation > present + 1) {
+    throw new FatalError(`Generation ${generation} cannot follow generation ${present}.`, {
+      code: "generation_skipped",
+    });
+  }
+  const lastEpoch = await lastEpochOf(options);
+  const before = beforeOf(succession, former, lastEpoch);
+  const parameters = { ...former.parameters, ...options.changes, before };
+  const config = { requiredConfirmations: 1, blockPollingInterval: options.pollMs ?? 250 };
+  const settings = { config, ...(journal ? { deploymentId: journal.id } : {}) };
+  const deployed: Record<string, { address: Address }> = await connection.ignition.deploy(
+    successorModule(generation, succession, parameters, former.contracts),
+    settings,
+  );
+  const names: readonly ContractName[] = successions[succession];
+  const successors = Object.fromEntries(names.map((name) => [name, deployed[name]?.address]));
+  const contracts = { ...former.contracts, ...successors } as NgpuDeployment["contracts"];
+  const calls = introduction(succession, former, contracts, parameters);
+  const areSent = parameters.admin === undefined;
+  if (areSent) await connection.ignition.deploy(introductionModule(generation, calls), settings);
+  const left = Object.fromEntries(names.map((name) => [name, former.contracts[name]]));
+  const entry = { succession, contracts: left, parameters: former.parameters };
+  return {
+    deployment: { ...former, contracts, parameters, former: [...former.former, entry] },
+    introduction: areSent ? [] : calls,
+  };
+}
+
+/** The last epoch of a Pomc that posts no more; of one that stays, its number does not matter. */
+async function lastEpochOf({ connection, deployment, succession }: Parameters<typeof replaceNgpu>[0]) {
+  if (succession === "measure") return 0n;
+  const client = await connection.viem.getPublicClient();
+  const pomc = { address: deployment.contracts.Pomc, abi: pomcAbi } as const;
+  const postEpoch = pomcAbi.find((item) => item.type === "function" && item.name === "postEpoch");
+  const selector = toFunctionSelector(postEpoch as never);
+  if (!(await client.readContract({ ...pomc, functionName: "isPaused", args: [selector] }))) {
+    throw new FatalError("The former Pomc may still post epochs.", {
+      code: "epochs_still_posted",
+      hint: "Let the guardian pause Pomc.postEpoch; epochs that end meanwhile are posted to the successor.",
+    });
+  }
+  return client.readContract({ ...pomc, functionName: "lastEpoch" });
+}

@@ -1,0 +1,145 @@
+import { type Abi, type Address, encodeFunctionData, type Hex, toFunctionSelector, zeroAddress } from "viem";
+import { abis as contractAbis } from "../../services/shared/chain/abis.ts";
+import type { ContractName } from "../../services/shared/chain/deployment.ts";
+import { managerAbi } from "../../services/shared/chain/generated/abi.ts";
+import type { NgpuParameters } from "./parameters.ts";
+import { adminRole, type RoleLabel, roles } from "./roles.ts";
+
+type Contracts = Record<ContractName, Address>;
+
+/** What is replaced together, in the order in which it is deployed. The rest stays (docs/adr/0016-generations-side-by-side.md). */
+export const successions = {
+  market: ["Escrow", "Pomc", "DockerContract", "Progress"],
+  rewards: ["Pomc"],
+  measure: ["Measure"],
+} as const satisfies Record<string, readonly ContractName[]>;
+
+export type Succession = keyof typeof successions;
+
+/** Ids of a generation that have 64 bits, and those that have 32: no generation gives so many. */
+const WIDE_IDS = 2 ** 40;
+const NARROW_IDS = 2 ** 24;
+
+/**
+ * What the successors are told of those before them, so that no id is given twice and no epoch is paid by two.
+ *
+ * @param lastEpoch The last number that the former Pomc posted; it must post no more.
+ */
+export function beforeOf(
+  succession: Succession,
+  former: { parameters: Pick<NgpuParameters, "before">; contracts: Contracts },
+  lastEpoch: bigint,
+): NgpuParameters["before"] {
+  const { before } = former.parameters;
+  if (succession === "measure") {
+    const measurers = before.measurers + NARROW_IDS;
+    return { ...before, measurers, rounds: before.rounds + WIDE_IDS };
+  }
+  const rewards = { ...before, epochs: Number(lastEpoch), batches: before.batches + WIDE_IDS };
+  if (succession === "rewards") return { ...rewards, receiptsOf: former.contracts.Pomc };
+  return {
+    ...rewards,
+    // Another escrow has books of its own, so receipts count from zero.
+    receiptsOf: zeroAddress,
+    workspaces: before.workspaces + WIDE_IDS,
+    authorizations: before.authorizations + WIDE_IDS,
+  };
+}
+
+/** A call that a role makes, at once or after its delay. */
+export type RoleCall = {
+  role: RoleLabel | "ADMIN";
+  contract: ContractName;
+  to: Address;
+  name: string;
+  args: readonly unknown[];
+  data: Hex;
+};
+
+const abis = { AccessManager: managerAbi, ...contractAbis } as unknown as Record<ContractName, Abi>;
+
+function caller(contracts: Contracts) {
+  return (role: RoleCall["role"], contract: ContractName, name: string, ...args: unknown[]): RoleCall => {
+    const data = encodeFunctionData({ abi: abis[contract], functionName: name, args });
+    return { role, contract, to: contracts[contract], name, args, data };
+  };
+}
+
+/**
+ * What brings the successors in beside the former contracts, in this order.
+ *
+ * @param parameters Those of the successors.
+ */
+export function introduction(
+  succession: Succession,
+  former: { contracts: Contracts; parameters: Pick<NgpuParameters, "before" | "emissionPerEpoch"> },
+  contracts: Contracts,
+  parameters: NgpuParameters,
+): RoleCall[] {
+  const call = caller(contracts);
+  const names: readonly ContractName[] = successions[succession];
+  const given = names.flatMap((name) =>
+    roles.flatMap(({ id, may }) => {
+      const signatures: readonly string[] =
+        (may as Partial<Record<ContractName, readonly string[]>>)[name] ?? [];
+      if (signatures.length === 0) return [];
+      const selectors = signatures.map((signature) => toFunctionSelector(signature));
+      return [call("ADMIN", "AccessManager", "setTargetFunctionRole", contracts[name], selectors, id)];
+    }),
+  );
+  if (succession === "measure") {
+    return [
+      ...given,
+      call("governance", "ComputeNode", "setMeasure", contracts.Measure, true),
+      ...parameters.measureKeepers.map((keeper) =>
+        call("operations", "Measure", "setMeasureKeeper", keeper, true),
+      ),
+    ];
+  }
+  const epochs = BigInt(parameters.before.epochs - former.parameters.before.epochs);
+  const rewards = [
+    // What its own schedule came to: it mints what it still owes, and the two together keep to one schedule.
+    call(
+      "governance",
+      "Token",
+      "setMinter",
+      former.contracts.Pomc,
+      epochs * former.parameters.emissionPerEpoch,
+    ),
+    call("governance", "Token", "setMinter", contracts.Pomc, parameters.cap),
+    call("operations", "Pomc", "setPoster", parameters.poster),
+  ];
+  if (succession === "rewards") return [...given, ...rewards];
+  return [
+    ...given,
+    call("governance", "Escrow", "setDocker", contracts.DockerContract),
+    call("governance", "ComputeNode", "addDocker", contracts.DockerContract),
+    ...parameters.keepers.map((keeper) => call("operations", "DockerContract", "setKeeper", keeper, true)),
+    ...rewards,
+  ];
+}
+
+const selectorsOf = (contract: ContractName, names: readonly string[]) =>
+  abis[contract].flatMap((item) =>
+    item.type === "function" && names.includes(item.name) ? [toFunctionSelector(item)] : [],
+  );
+
+/** What ends the entries of contracts whose successors are in use. Their exits go on. */
+export function retirement(succession: Succession, former: Contracts): RoleCall[] {
+  const call = caller(former);
+  const stop = (contract: ContractName, ...names: string[]) =>
+    call("guardian", contract, "pause", selectorsOf(contract, names));
+  if (succession === "measure") return [stop("Measure", "registerMeasurerBatch", "request")];
+  if (succession === "rewards") return [stop("Pomc", "postEpoch", "commitReceipts")];
+  return [
+    call("governance", "ComputeNode", "retireDocker", former.DockerContract),
+    stop("DockerContract", "registerImage", "publish", "publishBatch", "assign"),
+    stop("Escrow", "deposit", "depositWithPermit", "authorize"),
+    stop("Pomc", "postEpoch"),
+  ];
+}
+
+/** The role's number in the AccessManager. */
+export function roleIdOf(label: RoleCall["role"]): bigint {
+  return roles.find((role) => role.label === label)?.id ?? adminRole;
+}

@@ -1,0 +1,55 @@
+import { type Abi, getContract } from "viem";
+import { replaceNgpu } from "../../../contracts/ignition/replace.ts";
+import { type RoleCall, retirement, type Succession } from "../../../contracts/ignition/succession.ts";
+import {
+  dockerContractAbi,
+  escrowAbi,
+  measureAbi,
+  pomcAbi,
+  progressAbi,
+} from "../../../services/shared/chain/generated/abi.ts";
+import type { MarketFixture } from "./market.ts";
+
+/** Deploys successors and brings them in; gives the market with them in their places. The Pomc before posts no more. */
+export async function replace<Market extends MarketFixture>(
+  market: Market,
+  succession: Succession,
+  generation = market.deployment.former.length + 2,
+): Promise<Market> {
+  const { connection, deployment, client } = market;
+  if (succession !== "measure") {
+    // What its successor's numbers and sums go on from must stand still.
+    const stops = retirement(succession, deployment.contracts).filter(({ contract }) => contract === "Pomc");
+    await callAs(market, stops);
+  }
+  const replaced = await replaceNgpu({ connection, deployment, succession, generation, pollMs: 5 });
+  const [wallet] = await connection.viem.getWalletClients();
+  if (wallet === undefined) throw new Error("The simulated chain has no accounts.");
+  const use = <const Used extends Abi>(abi: Used, name: keyof typeof deployment.contracts) => ({
+    address: replaced.deployment.contracts[name],
+    abi,
+    client: { public: client, wallet },
+  });
+  return {
+    ...market,
+    deployment: replaced.deployment,
+    docker: getContract(use(dockerContractAbi, "DockerContract")),
+    escrow: getContract(use(escrowAbi, "Escrow")),
+    progress: getContract(use(progressAbi, "Progress")),
+    pomc: getContract(use(pomcAbi, "Pomc")),
+    measure: getContract(use(measureAbi, "Measure")),
+  };
+}
+
+/** Ends the entries of contracts that were replaced. */
+export async function retire(market: MarketFixture, succession: Succession): Promise<void> {
+  await callAs(market, retirement(succession, market.deployment.contracts));
+}
+
+async function callAs({ connection, people }: MarketFixture, calls: readonly RoleCall[]): Promise<void> {
+  for (const { role, to, data } of calls) {
+    const account = role === "guardian" ? people.guardian : people.deployer;
+    const wallet = await connection.viem.getWalletClient(account);
+    await wallet.sendTransaction({ to, data });
+  }
+}
