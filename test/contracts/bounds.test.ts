@@ -2,14 +2,24 @@ import { expect } from "chai";
 import { type Hex, keccak256, slice } from "viem";
 import { claimTreeOf } from "../../services/shared/chain/claimTree.ts";
 import { tokenAbi } from "../../services/shared/chain/generated/abi.ts";
-import { domainOf, walletChangeTypes } from "../../services/shared/chain/typedData.ts";
+import { packProgress } from "../../services/shared/chain/packedReports.ts";
+import { domainOf, progressReportTypes, walletChangeTypes } from "../../services/shared/chain/typedData.ts";
 import { keyOf, later, loadMarket, type MarketFixture } from "./support/market.ts";
 import { addMeasurer, finalize, loadMeasure, requestRound, reveal } from "./support/measure.ts";
-import { addNodes } from "./support/nodes.ts";
-import { expectRefused, expectRevert, refusalsOf } from "./support/refusals.ts";
+import { addNodes, nodeSpec, registrationOf, signRegistration } from "./support/nodes.ts";
+import { expectRefused, expectRevert, refusalsOf, zeroAddress } from "./support/refusals.ts";
 import { commitDowntime, goToDay, today } from "./support/uptime.ts";
 import { makeWallet } from "./support/wallets.ts";
-import { authorize, loadPartner, partner, place, report, state } from "./support/workspaces.ts";
+import {
+  assign,
+  authorize,
+  loadPartner,
+  partner,
+  place,
+  publish,
+  report,
+  state,
+} from "./support/workspaces.ts";
 
 const dataHash = keccak256("0xda");
 const someRoot = slice(dataHash, 0, 20);
@@ -31,6 +41,18 @@ describe("Bounds: the last second", () => {
     await market.time.increaseTo(expiry + 1);
     expect(await market.escrow.read.maySpend([id, delegate])).to.equal(false);
     expect(await market.escrow.read.maySpend([id, partner.address])).to.equal(true);
+  });
+
+  it("of an epoch is not over, and the next one is", async () => {
+    const market = await loadMarket();
+    const { genesis, epochSeconds } = market.deployment.parameters;
+    const call = () =>
+      market.pomc.write.postEpoch([1n, someRoot, 1n, dataHash], { account: market.people.poster });
+    await market.time.setNextBlockTimestamp(genesis + epochSeconds - 1);
+    await market.connection.networkHelpers.mine();
+    await market.time.setNextBlockTimestamp(genesis + epochSeconds);
+    await market.mined(call());
+    expect(await market.pomc.read.lastEpoch()).to.equal(1n);
   });
 
   it("of a round's window is still the measurers': it is finalized a second later", async () => {
@@ -84,6 +106,41 @@ describe("Bounds: the last unit", () => {
     await time.setNextBlockTimestamp(since + 1);
     await escrow.write.settle([[placed.ref]]);
     expect(await escrow.read.totalSpentBy([partner.address])).to.equal(1_000n);
+  });
+});
+
+describe("Bounds: what is taken is taken off", () => {
+  it("of an authorization's total, by each settlement", async () => {
+    const market = await loadPartner();
+    const { escrow, time } = market;
+    const [, , , total] = await escrow.read.authorizationOf([1n]);
+    const placed = await place(market);
+    await report(market, placed, state.running, 1);
+    const since = await time.latest();
+    for (const seconds of [30, 70]) {
+      await time.setNextBlockTimestamp(since + seconds);
+      await escrow.write.settle([[placed.ref]]);
+      const [, , , remaining] = await escrow.read.authorizationOf([1n]);
+      expect(total - remaining).to.equal(1_000n * BigInt(seconds));
+    }
+  });
+
+  it("of GPUs nothing: who names one that another node has leaves it to that node", async () => {
+    const market = await loadMarket();
+    const [own, other] = [keccak256("0x01"), keccak256("0x02")];
+    const spec = { ...nodeSpec, total: { ...nodeSpec.total, gpus: 2 } };
+    await addNodes(market, ["holder"], { gpuUuids: [own] });
+    const register = async (name: string, gpuUuids: Hex[]) => {
+      const total = { ...spec.total, gpus: gpuUuids.length };
+      const message = { ...registrationOf(keyOf(name)), spec: { ...spec, total }, gpuUuids };
+      const signature = await signRegistration(market, keyOf(name), message);
+      return market.mined(market.computeNode.write.registerBatch([[message], [signature]]));
+    };
+    for (const name of ["first", "second"]) {
+      expectRefused(await register(name, [other, own]), "NodeGpuTaken", { gpuUuid: own, nodeId: 1 });
+    }
+    // What it named before that is free again.
+    expect(refusalsOf(await register("third", [other]))).to.deep.equal([]);
   });
 });
 
@@ -176,6 +233,44 @@ describe("Bounds: the last bit", () => {
 });
 
 describe("Bounds: groups and codes", () => {
+  it("of milestones: each workspace and replica has its own, whatever its neighbours have", async () => {
+    const market = await loadPartner();
+    const placed = [];
+    for (let one = 0; one < 7; one += 1) {
+      const { workspaceId, spec } = await publish(market, {
+        resources: { gpus: 0, cpuMilli: 100, memoryMib: 128, diskGib: 1, ports: 0 },
+      });
+      for (const replica of [0, 1]) {
+        await assign(market, [{ workspaceId, replica, nodeId: 1, start: false, spec }]);
+        const { fence } = await market.docker.read.assignmentOf([workspaceId, replica]);
+        placed.push({ workspaceId, replica, lease: 1, fence, milestone: 1 + ((one + replica) % 4) });
+      }
+    }
+    for (const message of placed) {
+      const signature = await market.nodes.first.key.signTypedData({
+        domain: domainOf(market.deployment, "Progress"),
+        types: progressReportTypes,
+        primaryType: "ProgressReport",
+        message: { ...message, deadline: later },
+      });
+      const receipt = await market.mined(
+        market.progress.write.reportBatch([[packProgress({ ...message, deadline: later }, signature)]]),
+      );
+      expect(refusalsOf(receipt)).to.deep.equal([]);
+    }
+    for (const { workspaceId, replica, milestone } of placed) {
+      expect(await market.progress.read.milestoneOf([workspaceId, replica])).to.deep.equal([1, milestone]);
+    }
+  });
+
+  it("of an image's size: one byte is an image, none is not", async () => {
+    const { docker } = await loadMarket();
+    const [digest, root] = [keccak256("0x09"), keccak256("0x0a")];
+    await expectRevert(docker.write.registerImage([digest, 0n, root, "x"]), "ImageInvalid");
+    await docker.write.registerImage([digest, 1n, root, "x"]);
+    expect(await docker.read.imageOwnerOf([digest])).to.not.equal(zeroAddress);
+  });
+
   it("of leases refunded: those of one group of 128 are not taken for those of the next", async () => {
     const market = await loadPartner();
     const { escrow } = market;

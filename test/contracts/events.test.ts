@@ -5,9 +5,11 @@ import { eventsOf } from "./support/events.ts";
 import { keyOf, loadMarket, type MarketFixture } from "./support/market.ts";
 import { addMeasurer, finalize, loadMeasure, requestRound, result, reveal } from "./support/measure.ts";
 import {
+  assign,
   authorizationOf,
   loadPartner,
   place,
+  publish,
   report,
   signAuthorization,
   state,
@@ -89,6 +91,25 @@ describe("Events: what an act says is all that it did, with every value in its p
         args: { ...lease, amount: 1_000n * BigInt(now - since), settledAt: now },
       },
     ]);
+  });
+
+  it("of orders: each says what was ordered", async () => {
+    const market = await loadPartner();
+    const { docker, people } = market;
+    const { workspaceId, spec } = await publish(market);
+    await assign(market, [{ workspaceId, replica: 1, nodeId: 2, start: false, spec }]);
+    const ref = { workspaceId, replica: 1, lease: 1 };
+    const as = { account: people.delegate };
+    const orders = [
+      ["StartRequested", docker.write.requestStart],
+      ["StopRequested", docker.write.requestStop],
+      ["DeleteRequested", docker.write.requestDelete],
+    ] as const;
+    for (const [name, order] of orders) {
+      expect(await said(market, order([[ref]], as))).to.deep.equal([
+        { of: "docker", name, args: { ...ref, nodeId: 2 } },
+      ]);
+    }
   });
 
   it("of rounds and results", async () => {
