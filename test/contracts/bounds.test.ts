@@ -98,9 +98,11 @@ describe("Bounds: the last unit", () => {
     const market = await loadPartner();
     const { escrow, time } = market;
     const placed = await place(market);
-    await time.increase(50);
+    // Longer than the deposit would last.
+    await time.increase(5_000);
     await escrow.write.settle([[placed.ref]]);
     expect(await escrow.read.totalSpentBy([partner.address])).to.equal(0n);
+    expect(await escrow.read.isOpen([placed.ref])).to.equal(true);
     await report(market, placed, state.running, 1);
     const since = await time.latest();
     await time.setNextBlockTimestamp(since + 1);
