@@ -2,10 +2,11 @@ import { expect } from "chai";
 import { encodeFunctionData, getAbiItem, parseEther, toFunctionSelector } from "viem";
 import { replaceNgpu } from "../../contracts/ignition/replace.ts";
 import { pausesAbi } from "../../services/shared/chain/generated/abi.ts";
+import { relayArgs, relayGroups, signRelay } from "../../services/shared/chain/relay.ts";
 import { replace, retire } from "./support/generations.ts";
-import { loadMarket } from "./support/market.ts";
+import { later, loadMarket } from "./support/market.ts";
 import { nodeSpec } from "./support/nodes.ts";
-import { expectRefused, expectRevert, refusalsOf } from "./support/refusals.ts";
+import { expectRefused, expectRevert, refusalsOf, zeroHash } from "./support/refusals.ts";
 import { commitDowntime, goToDay, today } from "./support/uptime.ts";
 import {
   assign,
@@ -221,6 +222,34 @@ describe("Generations of the market", () => {
     );
     expect(refusalsOf(await report(market, reported, state.running, 1))).to.deep.equal([]);
     expectRefused(await report(old, placed, state.running, 1), "SequenceStale");
+  });
+
+  it("each take what nodes sign and match relays of their own workspaces, with one deployment at hand", async () => {
+    const { market: old, placed } = await running();
+    const market = await replace(old, "market");
+    const { workspaceId, spec } = await settleIn(market);
+    await assign(market, [{ workspaceId, replica: 0, nodeId: 1, start: true, spec }]);
+    const { fence } = await market.docker.read.assignmentOf([workspaceId, 0]);
+    const { deployment, nodes, mined } = market;
+    const items = [
+      { ...placed.ref, fence: placed.fence, state: state.stopped, sequence: 2 },
+      { workspaceId, replica: 0, lease: 1, fence, state: state.running, sequence: 1 },
+    ].map((message) => ({ message: { ...message, detail: zeroHash, deadline: later } }));
+    const signed = await Promise.all(
+      items.map(async ({ message }) => ({
+        message,
+        signature: await signRelay(nodes.first.key, deployment, "report", message),
+      })),
+    );
+    const groups = relayGroups(deployment, "report", signed);
+    expect([...groups.keys()]).to.deep.equal([old.docker.address, market.docker.address]);
+    for (const [at, group] of groups) {
+      const { docker } = at === old.docker.address ? old : market;
+      const [reports] = relayArgs("report", group) as Parameters<typeof docker.write.reportBatch>[0];
+      expect(refusalsOf(await mined(docker.write.reportBatch([reports])))).to.deep.equal([]);
+    }
+    expect((await old.docker.read.assignmentOf([placed.workspaceId, 0])).state).to.equal(state.stopped);
+    expect((await market.docker.read.assignmentOf([workspaceId, 0])).state).to.equal(state.running);
   });
 
   it("have escrows that obey the one contract they were given", async () => {
