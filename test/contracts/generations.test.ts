@@ -267,7 +267,7 @@ describe("Generations of the market", () => {
     const run = (of: typeof deployment, generation: number) =>
       replaceNgpu({ connection, deployment: of, succession: "market", generation, pollMs: 5 });
     await expectFault(run(deployment, 3), "generation_skipped");
-    await expectFault(run(deployment, 2), "epochs_still_posted");
+    await expectFault(run(deployment, 2), "pomc_not_stopped");
     const second = await replace(market, "market", 2);
     expect(await run(second.deployment, 2)).to.deep.equal({
       deployment: second.deployment,
