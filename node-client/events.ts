@@ -6,6 +6,7 @@ import {
   measureAbi,
   progressAbi,
 } from "../services/shared/chain/generated/abi.ts";
+import { addressesOf } from "../services/shared/chain/generations.ts";
 
 /** A log as the chain gave it and the journal keeps it. */
 export type StoredLog = {
@@ -33,13 +34,14 @@ const followed = [
 
 /** Which logs a node follows. */
 export function nodeLogFilter(deployment: Deployment, nodeId: number) {
-  const { DockerContract, Escrow, Progress, Measure } = deployment.contracts;
+  const names = ["DockerContract", "Escrow", "Progress", "Measure"] as const;
   const topics: (Hex | Hex[] | null)[] = [
     followed.map((event) => toEventSelector(event)),
     null,
     pad(numberToHex(nodeId), { size: 32 }),
   ];
-  return { addresses: [DockerContract, Escrow, Progress, Measure], topics };
+  // What was replaced goes on with the leases and rounds it began.
+  return { addresses: names.flatMap((name) => addressesOf(deployment, name)), topics };
 }
 
 /** The event of a followed log, typed. */

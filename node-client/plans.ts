@@ -10,6 +10,7 @@ import {
 } from "viem";
 import type { Deployment } from "../services/shared/chain/deployment.ts";
 import { dockerContractAbi } from "../services/shared/chain/generated/abi.ts";
+import { addressesOf } from "../services/shared/chain/generations.ts";
 import { policies } from "../services/shared/chain/names.ts";
 import { type ChainLog, type RpcClient, readLogs } from "../services/shared/chain/rpc.ts";
 import { RetryableError } from "../services/shared/errors.ts";
@@ -112,12 +113,12 @@ async function findBack(
   topics: (Hex | Hex[])[],
   until: { block: bigint; log: number },
 ): Promise<ChainLog | undefined> {
-  const { startBlock, contracts } = deployment;
+  const { startBlock } = deployment;
   let span = 5_000n;
   for (let last = until.block; last >= startBlock; ) {
     const first = last - span + 1n > startBlock ? last - span + 1n : startBlock;
     try {
-      const filter = { addresses: [contracts.DockerContract], topics };
+      const filter = { addresses: addressesOf(deployment, "DockerContract"), topics };
       const logs = await readLogs(client, filter, { fromBlock: first, toBlock: last });
       const before = logs.filter((log) => log.blockNumber < until.block || log.logIndex < until.log);
       if (before.length > 0) return before.at(-1);

@@ -1,5 +1,5 @@
 import type { NetworkConnection } from "hardhat/types/network";
-import { type Address, toFunctionSelector } from "viem";
+import { type Address, getAbiItem, toFunctionSelector } from "viem";
 import type { ContractName } from "../../services/shared/chain/deployment.ts";
 import { pomcAbi } from "../../services/shared/chain/generated/abi.ts";
 import { FatalError } from "../../services/shared/errors.ts";
@@ -20,8 +20,8 @@ export type Replacement = {
  * Where an admin was named, it sends no call of a role but gives what the roles have to call.
  *
  * @param generation Its number; the deployment itself is the first.
- * @throws FatalError `generation_skipped`, or `epochs_still_posted`: the Pomc that is replaced must have been stopped from posting,
- *   so that the successor's epochs begin where its own end.
+ * @throws FatalError `generation_skipped`, or `pomc_not_stopped`: the Pomc that is replaced must have been paused, so that the
+ *   successor's epochs, and its sums of receipts, go on where its own end.
  */
 export async function replaceNgpu(options: {
   connection: NetworkConnection<"op">;
@@ -64,17 +64,20 @@ export async function replaceNgpu(options: {
   };
 }
 
-/** The last epoch of a Pomc that posts no more; of one that stays, its number does not matter. */
+/** The last epoch of a Pomc that is stopped; of one that stays, its number does not matter. */
 async function lastEpochOf({ connection, deployment, succession }: Parameters<typeof replaceNgpu>[0]) {
   if (succession === "measure") return 0n;
   const client = await connection.viem.getPublicClient();
   const pomc = { address: deployment.contracts.Pomc, abi: pomcAbi } as const;
-  const postEpoch = pomcAbi.find((item) => item.type === "function" && item.name === "postEpoch");
-  const selector = toFunctionSelector(postEpoch as never);
-  if (!(await client.readContract({ ...pomc, functionName: "isPaused", args: [selector] }))) {
-    throw new FatalError("The former Pomc may still post epochs.", {
-      code: "epochs_still_posted",
-      hint: "Let the guardian pause Pomc.postEpoch; epochs that end meanwhile are posted to the successor.",
+  // A successor at the same escrow adds to the sums of receipts; one at another begins its own.
+  const stopped =
+    succession === "rewards" ? (["postEpoch", "commitReceipts"] as const) : (["postEpoch"] as const);
+  for (const name of stopped) {
+    const selector = toFunctionSelector(getAbiItem({ abi: pomcAbi, name }));
+    if (await client.readContract({ ...pomc, functionName: "isPaused", args: [selector] })) continue;
+    throw new FatalError(`Pomc.${name} may still be called at the contract that is to be replaced.`, {
+      code: "pomc_not_stopped",
+      hint: "Let the guardian pause it; what it is called with meanwhile goes to the successor.",
     });
   }
   return client.readContract({ ...pomc, functionName: "lastEpoch" });

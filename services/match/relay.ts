@@ -1,8 +1,15 @@
-import type { Hex } from "viem";
+import type { Address, Hex } from "viem";
 import type { AbiName } from "../shared/chain/abis.ts";
 import type { Deployment } from "../shared/chain/deployment.ts";
 import { PackingError } from "../shared/chain/packedReports.ts";
-import { type RelayKind, recoverRelay, relayArgs, relayDigest, relayKinds } from "../shared/chain/relay.ts";
+import {
+  type RelayKind,
+  recoverRelay,
+  relayArgs,
+  relayDigest,
+  relayGroups,
+  relayKinds,
+} from "../shared/chain/relay.ts";
 import type { Sender, SendRequest, SendResult } from "../shared/chain/send.ts";
 import type { Database } from "../shared/db/pool.ts";
 import { FatalError, InputError } from "../shared/errors.ts";
@@ -173,17 +180,31 @@ async function deliver(options: RelayOptions, items: store.RelayItem[]): Promise
 }
 
 async function deliverOnce(options: RelayOptions, items: store.RelayItem[]): Promise<void> {
-  const { pool, sender, metrics, context } = options;
+  const { pool, deployment } = options;
   const [first] = items;
   if (first === undefined) return;
   await store.keepClaim(pool, first.batch);
+  for (const [at, group] of relayGroups(deployment, first.kind, items)) {
+    await deliverTo(options, at, first, group);
+  }
+}
+
+async function deliverTo(
+  options: RelayOptions,
+  at: Address,
+  first: store.RelayItem,
+  items: store.RelayItem[],
+): Promise<void> {
+  const { pool, sender, metrics, context } = options;
   const { contract, functionName } = relayKinds[first.kind];
   const request = () => ({
     kind: `relay.${first.kind}`,
     contract,
+    at,
     functionName,
     args: relayArgs(first.kind, items),
-    dedupeKey: `relay:${first.batch}`,
+    // With the address: a contract may be replaced between a crash and the next attempt.
+    dedupeKey: `relay:${first.batch}:${at}`,
   });
   let sent: SendResult<AbiName>;
   try {

@@ -10,6 +10,7 @@ import {
   toFunctionSelector,
   toHex,
 } from "viem";
+import { replaceNgpu } from "../../contracts/ignition/replace.ts";
 import { claimTreeOf } from "../../services/shared/chain/claimTree.ts";
 import { computeNodeAbi, pausesAbi, pomcAbi } from "../../services/shared/chain/generated/abi.ts";
 import { replace, retire } from "./support/generations.ts";
@@ -99,6 +100,12 @@ describe("Generations of rewards", () => {
   it("count receipts on against the same escrow, and from zero against another", async () => {
     const { old, earned } = await paid();
     await commit(old, earned - 7n);
+    const { connection, deployment, people } = old;
+    const pausing = { account: people.guardian };
+    const postEpoch = toFunctionSelector(getAbiItem({ abi: pomcAbi, name: "postEpoch" }));
+    await old.pausesOf("Pomc").write.pause([[postEpoch]], pausing);
+    const early = replaceNgpu({ connection, deployment, succession: "rewards", generation: 2, pollMs: 5 });
+    expect(await early.catch((error: unknown) => error)).to.include({ code: "pomc_not_stopped" });
     const market = await replace(old, "rewards");
     await expectRevert(commit(old, 1n), "FunctionPaused");
     expect(await market.pomc.read.receiptsOfNode([1])).to.equal(earned - 7n);

@@ -2,10 +2,11 @@ import { expect } from "chai";
 import { encodeFunctionData, getAbiItem, parseEther, toFunctionSelector } from "viem";
 import { replaceNgpu } from "../../contracts/ignition/replace.ts";
 import { pausesAbi } from "../../services/shared/chain/generated/abi.ts";
+import { relayArgs, relayGroups, signRelay } from "../../services/shared/chain/relay.ts";
 import { replace, retire } from "./support/generations.ts";
-import { loadMarket } from "./support/market.ts";
+import { later, loadMarket } from "./support/market.ts";
 import { nodeSpec } from "./support/nodes.ts";
-import { expectRefused, expectRevert, refusalsOf } from "./support/refusals.ts";
+import { expectRefused, expectRevert, refusalsOf, zeroHash } from "./support/refusals.ts";
 import { commitDowntime, goToDay, today } from "./support/uptime.ts";
 import {
   assign,
@@ -223,6 +224,34 @@ describe("Generations of the market", () => {
     expectRefused(await report(old, placed, state.running, 1), "SequenceStale");
   });
 
+  it("each take what nodes sign and match relays of their own workspaces, with one deployment at hand", async () => {
+    const { market: old, placed } = await running();
+    const market = await replace(old, "market");
+    const { workspaceId, spec } = await settleIn(market);
+    await assign(market, [{ workspaceId, replica: 0, nodeId: 1, start: true, spec }]);
+    const { fence } = await market.docker.read.assignmentOf([workspaceId, 0]);
+    const { deployment, nodes, mined } = market;
+    const items = [
+      { ...placed.ref, fence: placed.fence, state: state.stopped, sequence: 2 },
+      { workspaceId, replica: 0, lease: 1, fence, state: state.running, sequence: 1 },
+    ].map((message) => ({ message: { ...message, detail: zeroHash, deadline: later } }));
+    const signed = await Promise.all(
+      items.map(async ({ message }) => ({
+        message,
+        signature: await signRelay(nodes.first.key, deployment, "report", message),
+      })),
+    );
+    const groups = relayGroups(deployment, "report", signed);
+    expect([...groups.keys()]).to.deep.equal([old.docker.address, market.docker.address]);
+    for (const [at, group] of groups) {
+      const { docker } = at === old.docker.address ? old : market;
+      const [reports] = relayArgs("report", group) as Parameters<typeof docker.write.reportBatch>[0];
+      expect(refusalsOf(await mined(docker.write.reportBatch([reports])))).to.deep.equal([]);
+    }
+    expect((await old.docker.read.assignmentOf([placed.workspaceId, 0])).state).to.equal(state.stopped);
+    expect((await market.docker.read.assignmentOf([workspaceId, 0])).state).to.equal(state.running);
+  });
+
   it("have escrows that obey the one contract they were given", async () => {
     const { market: old } = await running();
     const { escrow, docker, people } = await replace(old, "market");
@@ -238,7 +267,7 @@ describe("Generations of the market", () => {
     const run = (of: typeof deployment, generation: number) =>
       replaceNgpu({ connection, deployment: of, succession: "market", generation, pollMs: 5 });
     await expectFault(run(deployment, 3), "generation_skipped");
-    await expectFault(run(deployment, 2), "epochs_still_posted");
+    await expectFault(run(deployment, 2), "pomc_not_stopped");
     const second = await replace(market, "market", 2);
     expect(await run(second.deployment, 2)).to.deep.equal({
       deployment: second.deployment,

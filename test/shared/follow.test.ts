@@ -108,7 +108,7 @@ function held(blocks: FollowedBlock[]) {
 describe("following the chain", () => {
   it("gives every block with the logs that were asked for, in order", async () => {
     const chain = createScriptedChain();
-    const other = eventLog("Token", "MinterSet", { minter: testContracts.Pomc });
+    const other = eventLog("Token", "MinterSet", { minter: testContracts.Pomc, limit: 1n });
     chain.mine([log(1), other, log(2)], [], [other], [log(3)]);
     const consumer = createConsumer(chain);
     await consumer.run(consumer.upToDate);
@@ -151,7 +151,7 @@ describe("following the chain", () => {
 
   it("takes no block whose bloom tells of logs that the endpoint leaves out, and asks another endpoint", async () => {
     const chain = createScriptedChain(randomFrom(3));
-    const other = eventLog("Token", "MinterSet", { minter: testContracts.Pomc });
+    const other = eventLog("Token", "MinterSet", { minter: testContracts.Pomc, limit: 1n });
     chain.mine(
       ...Array.from({ length: 200 }, (_, index) => (index % 3 === 0 ? [log(index), other] : [other])),
     );
@@ -175,7 +175,7 @@ describe("following the chain", () => {
 
   it("believes an endpoint that a bloom names a contract by coincidence", async () => {
     const chain = createScriptedChain();
-    const other = eventLog("Token", "MinterSet", { minter: testContracts.Pomc });
+    const other = eventLog("Token", "MinterSet", { minter: testContracts.Pomc, limit: 1n });
     // As many logs of others as it takes until the bits of our contract are set too.
     const many = Array.from({ length: 3_000 }, (_, index) => ({
       ...other,

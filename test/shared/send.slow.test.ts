@@ -78,6 +78,20 @@ describe("sending transactions", function () {
     if (event?.eventName === "ImageRegistered") expect(event.args.digest).to.equal(image(1));
   });
 
+  it("sends to where a contract was, and reads its events there", async () => {
+    const former = market.deployment.contracts.DockerContract;
+    const elsewhere: `0x${string}` = `0x${"0f".repeat(20)}`;
+    const code = await market.client.getCode({ address: former });
+    const chain = createTestClient({ mode: "hardhat", transport: http(market.rpcUrl) });
+    await chain.setCode({ address: elsewhere, bytecode: code ?? "0x" });
+    const { receipt, events } = await (await open()).send({
+      ...{ kind: "test", contract: "DockerContract", at: elsewhere, functionName: "registerImage" },
+      args: [image(77), 1n, image(0), "example/image"],
+    });
+    expect(receipt.to).to.equal(elsewhere);
+    expect(events.map(({ eventName }) => eventName)).to.deep.equal(["ImageRegistered"]);
+  });
+
   it("sends many at once, each under its own nonce, without waiting for receipts", async () => {
     const sender = await open();
     const sent = await Promise.all(Array.from({ length: 40 }, (_, index) => register(sender, 100 + index)));

@@ -10,6 +10,7 @@ import {
 } from "viem";
 import { z } from "zod";
 import type { Deployment } from "./deployment.ts";
+import { addressFor, type Ids } from "./generations.ts";
 import { heartbeatReceiptTypes } from "./heartbeatReceipt.ts";
 import { packProgress, packReport } from "./packedReports.ts";
 import * as types from "./typedData.ts";
@@ -189,7 +190,7 @@ function typedDataOf<Kind extends RelayKind>(
 ): AnyTypedData {
   const { contract, types: definition, primaryType } = relayKinds[kind];
   return {
-    domain: domainOf(deployment, contract),
+    domain: domainOf(deployment, contract, message as Ids),
     types: definition as unknown as AnyTypedData["types"],
     primaryType,
     message: message as Record<string, unknown>,
@@ -219,6 +220,16 @@ export function relayArgs(
   if (!("pack" in rule)) return [parsed, items.map(({ signature }) => signature)];
   const pack = rule.pack as (message: unknown, signature: Hex) => unknown;
   return [items.map(({ signature }, index) => pack(parsed[index], signature))];
+}
+
+/** The items of a batch by the contract they go to: messages of one kind may be of several generations. */
+export function relayGroups<Item extends { message: unknown }>(
+  deployment: Deployment,
+  kind: RelayKind,
+  items: readonly Item[],
+): Map<Address, Item[]> {
+  const { contract, message } = relayKinds[kind];
+  return Map.groupBy(items, (item) => addressFor(deployment, contract, message.parse(item.message) as Ids));
 }
 
 /** What makes one message the same as another: its EIP-712 digest, with the node where many nodes share a signature. */

@@ -29,6 +29,8 @@ export type SendRequest<Name extends AbiName, Fn extends ContractFunctionName<Ab
   /** What it is for, in logs and app.transaction: `relay.report`. */
   kind: string;
   contract: Name;
+  /** Where it is, when another than the present one is meant. */
+  at?: Address;
   functionName: Fn;
   args: ContractFunctionArgs<Abis[Name], Writes, Fn>;
   /** A second send with the same key sends nothing and returns the first one's outcome, across processes and crashes. */
@@ -101,7 +103,7 @@ export async function createSender(options: SenderOptions): Promise<Sender> {
   const stored = async (request: AnyRequest): Promise<store.StoredTransaction> => {
     const first = await store.byKey(pool, request.dedupeKey);
     if (first !== undefined) return first;
-    const to = deployment.contracts[request.contract];
+    const to = request.at ?? deployment.contracts[request.contract];
     const data = encodeFunctionData({
       abi: abis[request.contract] as Abi,
       functionName: request.functionName,
@@ -130,7 +132,8 @@ export async function createSender(options: SenderOptions): Promise<Sender> {
       if (receipt.status === "reverted") {
         throw refusal(request.kind, await explainRevert(client, address, row, receipt), { hash });
       }
-      return outcome(request.contract, deployment, hash, receipt);
+      const at = request.at ?? deployment.contracts[request.contract];
+      return outcome(request.contract, at, hash, receipt);
     } catch (error) {
       throw translateDatabaseFault(error);
     }
@@ -139,7 +142,10 @@ export async function createSender(options: SenderOptions): Promise<Sender> {
   return { address, send: send as unknown as Sender["send"] };
 }
 
-type AnyRequest = Pick<SendRequest<AbiName, never>, "kind" | "contract" | "dedupeKey" | "timeoutMs"> & {
+type AnyRequest = Pick<
+  SendRequest<AbiName, never>,
+  "kind" | "contract" | "at" | "dedupeKey" | "timeoutMs"
+> & {
   functionName: string;
   args: readonly unknown[];
 };
@@ -167,11 +173,11 @@ async function enrol({ pool, client }: SenderOptions, address: Address): Promise
 
 function outcome(
   contract: AbiName,
-  deployment: Deployment,
+  at: Address,
   hash: Hex,
   receipt: TransactionReceipt,
 ): SendResult<AbiName> {
-  const address = deployment.contracts[contract].toLowerCase();
+  const address = at.toLowerCase();
   const logs = receipt.logs.filter((log) => log.address.toLowerCase() === address);
   const events = parseEventLogs({ abi: abis[contract] as Abi, logs });
   const refusals = events.flatMap((event) => {

@@ -1,5 +1,6 @@
 import type { Address } from "viem";
 import type { ContractName, Deployment } from "./deployment.ts";
+import { addressFor, type Ids } from "./generations.ts";
 
 const resources = [
   { name: "gpus", type: "uint8" },
@@ -152,13 +153,13 @@ export const sessionTypes = {
   ],
 } as const;
 
-/** The EIP-712 domain of a contract of this deployment. */
-export function domainOf(deployment: Deployment, contract: ContractName) {
+/** The EIP-712 domain of a contract of this deployment; of the one that knows the message's ids, where it was replaced. */
+export function domainOf(deployment: Deployment, contract: ContractName, ids: Ids = {}) {
   return {
     name: `ngpu ${contract}`,
     version: "1",
     chainId: deployment.chainId,
-    verifyingContract: deployment.contracts[contract] as Address,
+    verifyingContract: addressFor(deployment, contract, ids),
   } as const;
 }
 
