@@ -174,6 +174,33 @@ describe("Escrow: refunds of downtime", () => {
     ]);
   });
 
+  it("of leases 128 apart are each their own", async () => {
+    const run = await running();
+    const { market, placed, day } = run;
+    const { workspaceId, spec } = placed;
+    const replace = async (lease: number) => {
+      const ref = { workspaceId, replica: 0, lease };
+      await market.docker.write.requestDelete([[ref]], { account: market.people.keeper });
+      const { fence } = await market.docker.read.assignmentOf([workspaceId, 0]);
+      await report(market, { ref, fence }, state.deleted, 2);
+      await assign(market, [{ workspaceId, replica: 0, nodeId: 1, start: true, spec }]);
+    };
+    for (let lease = 1; lease <= 128; lease += 1) await replace(lease);
+    const { lease, fence } = await market.docker.read.assignmentOf([workspaceId, 0]);
+    expect(lease).to.equal(129);
+    await report(market, { ref: { workspaceId, replica: 0, lease }, fence }, state.running, 1);
+    await goToDay(market, day + 1n, 100);
+    const proven = await commitDowntime(market, day, [downtime(run, 2), downtime(run, 3, { lease })]);
+    const first = { items: proven.items.slice(0, 1), proofs: proven.proofs.slice(0, 1) };
+    const second = { items: proven.items.slice(1), proofs: proven.proofs.slice(1) };
+    const isRefunded = (number: number) =>
+      market.escrow.read.isRefunded([day, { workspaceId, replica: 0, lease: number }]);
+    expect(refusalsOf(await refund(market, second))).to.deep.equal([]);
+    expect([await isRefunded(1), await isRefunded(lease)]).to.deep.equal([false, true]);
+    expect(refusalsOf(await refund(market, first))).to.deep.equal([]);
+    expectRefused(await refund(market, second), "DowntimeRefunded", { day, lease });
+  });
+
   it("are refused for another day, root, proof, rate or node, and where nothing was earned", async () => {
     const run = await running();
     const { market, day } = run;
