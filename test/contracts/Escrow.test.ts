@@ -223,6 +223,18 @@ describe("Escrow: leases", () => {
     expect(await escrow.read.withdrawableOf([partner.address])).to.equal(50n);
   });
 
+  it("leaves a lease open that rests, where the account has nothing left", async () => {
+    const market = await loadPartner();
+    const { escrow, connection, mined, people } = market;
+    const placed = await place(market);
+    await connection.networkHelpers.impersonateAccount(partner.address);
+    await connection.networkHelpers.setBalance(partner.address, parseEther("1"));
+    await escrow.write.withdraw([1_000_000n, people.outsider], { account: partner.address });
+    expect(await escrow.read.balanceOf([partner.address])).to.equal(0n);
+    await mined(escrow.write.settle([[placed.ref]]));
+    expect(await escrow.read.isOpen([placed.ref])).to.equal(true);
+  });
+
   it("spends no more than the total signed for, and nothing past the expiry", async () => {
     const market = await loadPartner();
     const { escrow, time, mined } = market;
