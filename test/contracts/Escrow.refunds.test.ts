@@ -174,7 +174,7 @@ describe("Escrow: refunds of downtime", () => {
     ]);
   });
 
-  it("of leases 128 apart are each their own", async () => {
+  it("of leases of a replica are each their own, in any group of 128", async () => {
     const run = await running();
     const { market, placed, day } = run;
     const { workspaceId, spec } = placed;
@@ -190,15 +190,28 @@ describe("Escrow: refunds of downtime", () => {
     expect(lease).to.equal(129);
     await report(market, { ref: { workspaceId, replica: 0, lease }, fence }, state.running, 1);
     await goToDay(market, day + 1n, 100);
-    const proven = await commitDowntime(market, day, [downtime(run, 2), downtime(run, 3, { lease })]);
-    const first = { items: proven.items.slice(0, 1), proofs: proven.proofs.slice(0, 1) };
-    const second = { items: proven.items.slice(1), proofs: proven.proofs.slice(1) };
-    const isRefunded = (number: number) =>
-      market.escrow.read.isRefunded([day, { workspaceId, replica: 0, lease: number }]);
-    expect(refusalsOf(await refund(market, second))).to.deep.equal([]);
-    expect([await isRefunded(1), await isRefunded(lease)]).to.deep.equal([false, true]);
-    expect(refusalsOf(await refund(market, first))).to.deep.equal([]);
-    expectRefused(await refund(market, second), "DowntimeRefunded", { day, lease });
+    // Either side of where a group of leases ends, and one at the same place of another group.
+    const leases = [129, 128, 127, 1];
+    const proven = await commitDowntime(
+      market,
+      day,
+      leases.map((number) => downtime(run, 2, { lease: number })),
+    );
+    const marks = () =>
+      Promise.all(
+        leases.map((number) => {
+          return market.escrow.read.isRefunded([day, { workspaceId, replica: 0, lease: number }]);
+        }),
+      );
+    for (const place of leases.keys()) {
+      const only = {
+        items: proven.items.slice(place, place + 1),
+        proofs: proven.proofs.slice(place, place + 1),
+      };
+      expect(refusalsOf(await refund(market, only))).to.deep.equal([]);
+      expect(await marks()).to.deep.equal(leases.map((_, other) => other <= place));
+      expectRefused(await refund(market, only), "DowntimeRefunded", { day, lease: leases[place] });
+    }
   });
 
   it("are refused for another day, root, proof, rate or node, and where nothing was earned", async () => {
