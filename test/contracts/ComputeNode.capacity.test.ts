@@ -46,6 +46,24 @@ describe("ComputeNode: capacity", () => {
     });
   });
 
+  it("gives all there is of every lane, and then not one unit of any", async () => {
+    const market = await loadMarket();
+    const { computeNode, people } = market;
+    await addNodes(market, ["a"]);
+    await computeNode.write.setDocker([people.keeper]);
+    const as = { account: people.keeper };
+    const none: Resources = { gpus: 0, cpuMilli: 0, memoryMib: 0, diskGib: 0, ports: 0 };
+    for (const lane of lanes) {
+      const wanted = { ...none, [lane]: nodeSpec.total[lane] };
+      await computeNode.write.reserve([1, demandOf(wanted)], as);
+      const one = { ...none, [lane]: 1 };
+      await expectRevert(computeNode.write.reserve([1, demandOf(one)], as), "NodeCapacityExceeded", {
+        wanted: one,
+      });
+    }
+    expect(await computeNode.read.freeOf([1])).to.deep.equal(none);
+  });
+
   it("reserves on online nodes only, for DockerContract only", async () => {
     const market = await loadMarket();
     const { computeNode, people } = market;
@@ -170,6 +188,20 @@ describe("ComputeNode: heartbeats", () => {
     await expectRevert(commit(last - 60n), "HeartbeatSlotOver", { slot: last - 60n, ...bounds });
     await commit(last - 59n);
     await commit(last);
+  });
+
+  it("takes every bit of seven and of eight nodes, and none beside them", async () => {
+    const market = await loadMarket();
+    const { computeNode, people } = market;
+    await addNodes(market, ["a", "b", "c", "d", "e", "f", "g", "h"]);
+    const slot = await lastSlot(market);
+    const commit = (place: bigint, count: number, bits: Hex) =>
+      computeNode.write.commitHeartbeats([slot - place, encoding.bitmap, count, bits], {
+        account: people.committer,
+      });
+    await expectRevert(commit(0n, 7, "0x80"), "HeartbeatBitsInvalid", { length: 1n, nodeCount: 7 });
+    await commit(0n, 7, "0x7f");
+    await commit(1n, 8, "0xff");
   });
 
   it("refuses bits that are not those of the nodes there are", async () => {

@@ -24,9 +24,9 @@ describe("ComputeNode: uptime roots", () => {
   it("are committed once, when nothing of the day can change, and count after the delay", async () => {
     const market = await loadDay();
     const { day, settledAt, time, computeNode } = market;
-    await time.increaseTo(settledAt - 10);
+    await time.setNextBlockTimestamp(settledAt - 1);
     await expectRevert(commit(market, day), "UptimeDayOpen", { day, settledAt: BigInt(settledAt) });
-    await time.increaseTo(settledAt);
+    await time.setNextBlockTimestamp(settledAt);
     const receipt = await market.mined(commit(market, day));
     const [log] = parseEventLogs({ abi: computeNodeAbi, eventName: "UptimeCommitted", logs: receipt.logs });
     const activeAt = (await time.latest()) + 600;
@@ -52,10 +52,17 @@ describe("ComputeNode: uptime roots", () => {
     );
     await computeNode.write.disableUptime([day], guardian);
     expect(await computeNode.read.uptimeOf([day])).to.deep.equal([zeroHash, 0]);
+    await commit(market, day);
+    // In the last second before it counts, and never from then on.
+    await time.setNextBlockTimestamp((await time.latest()) + 599);
+    const disabled = await market.mined(computeNode.write.disableUptime([day], guardian));
+    const [log] = parseEventLogs({ abi: computeNodeAbi, eventName: "UptimeDisabled", logs: disabled.logs });
+    expect(log?.args).to.deep.equal({ day, root });
     const better = keccak256(toBytes("the same day"));
     await commit(market, day, better);
-    await time.increase(600);
+    await time.setNextBlockTimestamp((await time.latest()) + 600);
     await expectRevert(computeNode.write.disableUptime([day], guardian), "UptimeActive", { day });
+    await market.connection.networkHelpers.mine();
     expect(await computeNode.read.uptimeRootOf([day])).to.equal(better);
   });
 

@@ -174,6 +174,46 @@ describe("Escrow: refunds of downtime", () => {
     ]);
   });
 
+  it("of leases of a replica are each their own, in any group of 128", async () => {
+    const run = await running();
+    const { market, placed, day } = run;
+    const { workspaceId, spec } = placed;
+    const replace = async (lease: number) => {
+      const ref = { workspaceId, replica: 0, lease };
+      await market.docker.write.requestDelete([[ref]], { account: market.people.keeper });
+      const { fence } = await market.docker.read.assignmentOf([workspaceId, 0]);
+      await report(market, { ref, fence }, state.deleted, 2);
+      await assign(market, [{ workspaceId, replica: 0, nodeId: 1, start: true, spec }]);
+    };
+    for (let lease = 1; lease <= 128; lease += 1) await replace(lease);
+    const { lease, fence } = await market.docker.read.assignmentOf([workspaceId, 0]);
+    expect(lease).to.equal(129);
+    await report(market, { ref: { workspaceId, replica: 0, lease }, fence }, state.running, 1);
+    await goToDay(market, day + 1n, 100);
+    // Either side of where a group of leases ends, and one at the same place of another group.
+    const leases = [129, 128, 127, 1];
+    const proven = await commitDowntime(
+      market,
+      day,
+      leases.map((number) => downtime(run, 2, { lease: number })),
+    );
+    const marks = () =>
+      Promise.all(
+        leases.map((number) => {
+          return market.escrow.read.isRefunded([day, { workspaceId, replica: 0, lease: number }]);
+        }),
+      );
+    for (const place of leases.keys()) {
+      const only = {
+        items: proven.items.slice(place, place + 1),
+        proofs: proven.proofs.slice(place, place + 1),
+      };
+      expect(refusalsOf(await refund(market, only))).to.deep.equal([]);
+      expect(await marks()).to.deep.equal(leases.map((_, other) => other <= place));
+      expectRefused(await refund(market, only), "DowntimeRefunded", { day, lease: leases[place] });
+    }
+  });
+
   it("are refused for another day, root, proof, rate or node, and where nothing was earned", async () => {
     const run = await running();
     const { market, day } = run;

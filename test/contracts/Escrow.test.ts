@@ -100,6 +100,9 @@ describe("Escrow: deposits and authorizations", () => {
     await expectRevert(escrow.write.authorize([forged, signature]), "SignatureInvalid", {
       signer: partner.address,
     });
+    const last = { ...message, nonce: 4n, expiry: (await time.latest()) + 100 };
+    await time.setNextBlockTimestamp(last.expiry);
+    await escrow.write.authorize([last, await signAuthorization(market, last)]);
     const late = { ...message, nonce: 3n, expiry: await time.latest() };
     const lateSignature = await signAuthorization(market, late);
     await expectRevert(escrow.write.authorize([late, lateSignature]), "SignatureExpired");
@@ -220,6 +223,18 @@ describe("Escrow: leases", () => {
     expect(await escrow.read.withdrawableOf([partner.address])).to.equal(50n);
   });
 
+  it("leaves a lease open that rests, where the account has nothing left", async () => {
+    const market = await loadPartner();
+    const { escrow, connection, mined, people } = market;
+    const placed = await place(market);
+    await connection.networkHelpers.impersonateAccount(partner.address);
+    await connection.networkHelpers.setBalance(partner.address, parseEther("1"));
+    await escrow.write.withdraw([1_000_000n, people.outsider], { account: partner.address });
+    expect(await escrow.read.balanceOf([partner.address])).to.equal(0n);
+    await mined(escrow.write.settle([[placed.ref]]));
+    expect(await escrow.read.isOpen([placed.ref])).to.equal(true);
+  });
+
   it("spends no more than the total signed for, and nothing past the expiry", async () => {
     const market = await loadPartner();
     const { escrow, time, mined } = market;
@@ -245,7 +260,10 @@ describe("Escrow: leases", () => {
     ]);
     const closed = parseEventLogs({ abi: escrowAbi, logs: receipt.logs, eventName: "LeaseClosed" });
     expect(closed.map(({ args }) => args.reason)).to.deep.equal([2, 2]);
-    expect((await escrow.read.authorizationOf([spent]))[4]).to.equal(0n);
+    const [, , , remaining, rateInUse] = await escrow.read.authorizationOf([spent]);
+    expect([remaining, rateInUse]).to.deep.equal([0n, 0n]);
+    const left = (await escrow.read.authorizationOf([expiring]))[3];
+    expect(left).to.equal(parseEther("1") - rate * BigInt(expiry - dated.since));
   });
 
   it("lets leases run on when the authorization is revoked, and opens no more", async () => {

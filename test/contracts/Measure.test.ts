@@ -82,6 +82,26 @@ describe("Measure: rounds", () => {
     expect(median).to.deep.equal({ ...result, downMbps: 500, portsReachable: 3 });
   });
 
+  it("keeps every bit of each field, and none of its neighbours", async () => {
+    const market = await loadMeasure();
+    await addMeasurer(market, "m");
+    const most = 2 ** 32 - 1;
+    const even = { ...result, downMbps: most, upMbps: 0, latencyTenthMs: most };
+    const odd = { ...result, downMbps: 0, upMbps: most, latencyTenthMs: 0 };
+    const measured = [
+      { ...even, portsReachable: 0, diskFreeGib: most, diskWriteMibps: 0 },
+      { ...odd, portsReachable: 2 ** 16 - 1, diskFreeGib: 0, diskWriteMibps: most },
+    ];
+    for (const [place, given] of measured.entries()) {
+      const round = await requestRound(market, place + 1);
+      await market.time.increaseTo(round.opensAt);
+      await reveal(market, "m", round, round.drawn[0] as Drawn, { result: given });
+      await market.time.increaseTo(round.closesAt + 1);
+      await finalize(market, round.roundId);
+      expect((await market.measure.read.latestOf([place + 1]))[0]).to.deep.equal(given);
+    }
+  });
+
   it("ends a round without its quorum cleanly, and keeps nothing of it", async () => {
     const market = await loadMeasure("three");
     const { round, drawn } = await roundOfMany(market, 2);

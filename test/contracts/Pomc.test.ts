@@ -49,8 +49,10 @@ describe("Pomc: epochs", () => {
     const call = (caller: Hex) => pomc.write.postEpoch([1n, root, total, dataHash], { account: caller });
     await expectRevert(call(people.outsider), "CallerNotPoster", { caller: people.outsider });
     await expectRevert(call(people.poster), "EpochNotOver", { number: 1n });
-    const { activatesAt } = await post(market, 1, [[account, 10n]]);
+    const { activatesAt, receipt } = await post(market, 1, [[account, 10n]]);
     expect(await pomc.read.epochOf([1n])).to.deep.equal([root, 10n, activatesAt, false]);
+    const [posted] = parseEventLogs({ abi: pomcAbi, eventName: "EpochPosted", logs: receipt.logs });
+    expect(posted?.args).to.deep.equal({ number: 1n, root, total: 10n, dataHash, activatesAt });
     expect(await pomc.read.lastEpoch()).to.equal(1n);
     await expectRevert(pomc.write.claim([1n, account, 10n, "0x"]), "EpochNotActive", { activatesAt });
     await market.time.increaseTo(activatesAt);
@@ -65,6 +67,7 @@ describe("Pomc: epochs", () => {
     const call = (number: bigint, total: bigint) =>
       pomc.write.postEpoch([number, someRoot, total, dataHash], { account: people.poster });
     await expectRevert(call(2n, parseEther("1500")), "EpochNotRising", { number: 2n, last: 2n });
+    await expectRevert(call(1n, parseEther("1500")), "EpochNotRising", { number: 1n, last: 2n });
     await expectRevert(call(3n, parseEther("1499")), "EpochTotalFalls", { last: parseEther("1500") });
     await expectRevert(call(3n, parseEther("3000") + 1n), "EpochScheduleExceeded", {
       total: parseEther("3000") + 1n,
@@ -77,6 +80,10 @@ describe("Pomc: epochs", () => {
     const market = await loadMarket();
     const { pomc, people, mined } = market;
     const guardian = { account: people.guardian };
+    await post(market, 1, [[account, 10n]]);
+    // In the last second before it can be claimed from.
+    await market.time.setNextBlockTimestamp((await market.time.latest()) + 599);
+    await pomc.write.disableEpoch([1n], guardian);
     const first = await post(market, 1, [[account, 10n]]);
     await market.time.increaseTo(first.activatesAt);
     await post(market, 2, [[account, parseEther("2000")]]);
@@ -159,6 +166,27 @@ describe("Pomc: claims", () => {
     expect((await token.read.minterOf([pomc.address]))[1]).to.equal(220n);
     expect(await token.read.balanceOf([pomc.address])).to.equal(0n);
     expect(await pomc.read.claimedOf([two])).to.equal(50n);
+  });
+
+  it("pays a single unit, and tells of nothing where nothing was left to pay", async () => {
+    const market = await loadMarket();
+    const { pomc, token, mined } = market;
+    const { activatesAt, proof } = await post(market, 1, [
+      [one, 1n],
+      [two, 50n],
+    ]);
+    await market.time.increaseTo(activatesAt);
+    const call = () => mined(pomc.write.claim([1n, one, 1n, proof(one)]));
+    const [event] = parseEventLogs({ abi: pomcAbi, eventName: "Claimed", logs: (await call()).logs });
+    expect(event?.args).to.deep.equal({ account: one, cumulative: 1n });
+    expect(await token.read.balanceOf([one])).to.equal(1n);
+    expect((await call()).logs).to.deep.equal([]);
+  });
+
+  it("answers zeros for an epoch that nobody posted", async () => {
+    const { pomc } = await loadMarket();
+    const nothing = [`0x${"0".repeat(40)}`, 0n, 0, false];
+    for (const number of [0n, 1n, 128n]) expect(await pomc.read.epochOf([number])).to.deep.equal(nothing);
   });
 
   it("refuses a root that is zero, and tells a disabled epoch from one that was replaced", async () => {

@@ -27,7 +27,16 @@ const neverPaused: Partial<Record<Pausing | "every", string[]>> = {
   Pomc: ["setPoster", "disableEpoch"],
 };
 /** As IPauses.Pausability has it. */
-const exit = 2;
+const [entry, exit] = [1, 2];
+/** Through these somebody is paid or ends something; whatever else can be paused lets something in. */
+const exits: Record<Pausing, string[]> = {
+  ComputeNode: ["setStatusBatch", "setWalletBatch"],
+  DockerContract: ["requestStop", "requestDelete", "reportBatch", "releaseEnded"],
+  Progress: [],
+  Measure: [],
+  Escrow: ["withdraw", "settle", "collect", "refundDowntime"],
+  Pomc: ["claim", "claimMany"],
+};
 const week = 7 * 86_400;
 
 function selectorOf(name: Pausing, functionName: string): Hex {
@@ -64,9 +73,14 @@ describe("Pauses", () => {
       for (const functionName of never) {
         expect(await contract.read.pausabilityOf([selectorOf(name, functionName)]), functionName).to.equal(0);
       }
-      const selectors = changing
-        .filter((item) => !never.includes(item))
-        .map((item) => selectorOf(name, item));
+      const pausable = changing.filter((item) => !never.includes(item));
+      expect(pausable).to.include.members(exits[name]);
+      for (const functionName of pausable) {
+        const expected = exits[name].includes(functionName) ? exit : entry;
+        const found = await contract.read.pausabilityOf([selectorOf(name, functionName)]);
+        expect(found, functionName).to.equal(expected);
+      }
+      const selectors = pausable.map((item) => selectorOf(name, item));
 
       const before = await market.connection.networkHelpers.takeSnapshot();
       for (const paused of selectors) {
@@ -117,27 +131,33 @@ describe("Pauses", () => {
   it("of exits end by themselves after a week, and leave them a week at least; those of entries do not end", async () => {
     const market = await loadMarket();
     const { escrow, people, time } = market;
-    const [entry, withdrawal] = [selectorOf("Escrow", "deposit"), selectorOf("Escrow", "withdraw")];
+    const [deposits, withdrawal] = [selectorOf("Escrow", "deposit"), selectorOf("Escrow", "withdraw")];
     await deposit(market, people.owner, 10n);
     const guardian = { account: people.guardian };
-    await escrow.write.pause([[entry, withdrawal]], guardian);
+    await escrow.write.pause([[deposits, withdrawal]], guardian);
     const pausedAt = await time.latest();
     const withdraw = () => escrow.write.withdraw([1n, people.owner], { account: people.owner });
     await expectRevert(withdraw(), "FunctionPaused", { selector: withdrawal });
-    await time.increaseTo(pausedAt + week - 2);
+    await time.increaseTo(pausedAt + week - 3);
     // A pause of what is paused does not make it longer.
     await escrow.write.pause([[withdrawal]], guardian);
-    await time.increaseTo(pausedAt + week);
+    await time.setNextBlockTimestamp(pausedAt + week - 1);
+    await expectRevert(withdraw(), "FunctionPaused", { selector: withdrawal });
+    await time.setNextBlockTimestamp(pausedAt + week);
     await withdraw();
     expect(await escrow.read.isPaused([withdrawal])).to.equal(false);
     await expectRevert(escrow.write.pause([[withdrawal]], guardian), "ExitPausedLately", {
       selector: withdrawal,
       pausableAt: BigInt(pausedAt + 2 * week),
     });
-    await time.increaseTo(pausedAt + 2 * week - 2);
+    await time.increaseTo(pausedAt + 2 * week - 3);
     await withdraw();
-    await time.increaseTo(pausedAt + 2 * week);
-    expect(await escrow.read.isPaused([entry])).to.equal(true);
+    expect(await escrow.read.isPaused([deposits])).to.equal(true);
+    await time.setNextBlockTimestamp(pausedAt + 2 * week - 1);
+    await expectRevert(escrow.write.pause([[withdrawal]], guardian), "ExitPausedLately", {
+      selector: withdrawal,
+    });
+    await time.setNextBlockTimestamp(pausedAt + 2 * week);
     await escrow.write.pause([[withdrawal]], guardian);
     await expectRevert(withdraw(), "FunctionPaused", { selector: withdrawal });
   });

@@ -104,6 +104,7 @@ describe("Settings", () => {
     const full = await token(10n, 10n);
     expect([await full.read.totalSupply(), await full.read.cap()]).to.deep.equal([10n, 10n]);
     expect(await (await token(10n, 0n)).read.totalSupply()).to.equal(0n);
+    expect(await (await token(10n, 1n)).read.totalSupply()).to.equal(1n);
   });
 
   it("are told by the contracts as they were given", async () => {
