@@ -58,6 +58,13 @@ describe("apiServer: receipts of tasks", function () {
       return await eventually("the receipt", async () => {
         await chain.pass(2);
         await market.exported();
+        // The chain's clock is ahead of ours: an older safe head could lie after the task and before the lease ran.
+        await eventually("what is exported is safe", async () => {
+          const { rows } = await market.pool.query(
+            "select from chain.head as safe join chain.head as newest using (number) where safe.tier = 'safe' and newest.tier = 'unsafe'",
+          );
+          return rows.length === 1;
+        });
         await round();
         await market.exported();
         const { status, body } = await partner.get<Receipt>(`/v1/tasks/${id}/receipt`);
