@@ -90,7 +90,7 @@ export async function readNodes(
   const measured = await db.query<MeasuredRow>(
     `select distinct on (node_id) node_id::int, down_mbps::int as down, up_mbps::int as up,
        latency_tenth_ms::int as latency, disk_free_gib::int as "diskGib", ports_reachable::int as ports,
-       valid_from::bigint as block
+       draw_block::bigint as block
      from chain.measurement_history where ${asOf} and ${ofNodes}
        and status = 'finalized' and not absent and expires_at > $3
      order by node_id, round_id desc`,

@@ -1,6 +1,6 @@
 import type { Capacity } from "./fleet.ts";
 
-/** What a measurement found of a node's capacity. */
+/** What a measurement found of a node's capacity; `block` is before anybody looked, so that no lease is forgotten. */
 export type Found = { diskGib: number; ports: number; block: bigint };
 
 /** A lease that a node holds, as far as its disk goes. */

@@ -25,7 +25,7 @@ async function said(market: MarketFixture, call: Promise<Hex>) {
 describe("Events: what an act says is all that it did, with every value in its place", () => {
   it("of those who set who may do what", async () => {
     const market = await loadMarket();
-    const { computeNode, docker, measure, pomc, people } = market;
+    const { computeNode, docker, measure, pomc, token, people } = market;
     const [account, other] = [people.outsider, people.keeper];
     for (const allowed of [true, false]) {
       expect(await said(market, computeNode.write.setHeartbeatCommitter([account, allowed]))).to.deep.equal([
@@ -43,6 +43,12 @@ describe("Events: what an act says is all that it did, with every value in its p
     }
     expect(await said(market, pomc.write.setPoster([other]))).to.deep.equal([
       { of: "pomc", name: "PosterSet", args: { poster: other } },
+    ]);
+    expect(await said(market, computeNode.write.setMeasure([account, true]))).to.deep.equal([
+      { of: "computeNode", name: "MeasureSet", args: { measure: account, allowed: true } },
+    ]);
+    expect(await said(market, token.write.setMinter([account, 9n]))).to.deep.equal([
+      { of: "token", name: "MinterSet", args: { minter: account, limit: 9n } },
     ]);
   });
 
