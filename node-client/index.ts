@@ -66,6 +66,7 @@ async function startNode(context: ServiceContext, env: NodeEnv, prepared: Prepar
       if (message.type === "welcome") {
         heartbeatSeconds = message.heartbeatSeconds;
         outbox.resend();
+        prefetcher.repeat();
         wake.registration();
       } else if (message.type === "relayed") outbox.take(message);
       else if (message.type === "ack") receipts.take(message).catch(context.fail);

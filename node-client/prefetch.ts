@@ -8,9 +8,11 @@ import { download, unpackedFactor } from "./download.ts";
 import type { Journal } from "./journal/open.ts";
 import {
   dropPrefetched,
+  noteEvicted,
   notePrefetchedUse,
   type Prefetched,
   putPrefetched,
+  readEvicted,
   readPrefetched,
 } from "./journal/prefetched.ts";
 
@@ -73,9 +75,23 @@ export function createPrefetcher(deps: PrefetchDependencies) {
         })
         .finally(() => waiting.delete(order.image));
     },
+    /** Says again what is here and what was taken off: what was said while no session was open has been heard by nobody. */
+    repeat(): void {
+      for (const { reference } of readPrefetched(deps.journal)) {
+        deps.send({ type: "prefetched", image: imageOf(reference), outcome: "present" });
+      }
+      for (const reference of readEvicted(deps.journal)) {
+        deps.send({ type: "prefetched", image: imageOf(reference), outcome: "evicted" });
+      }
+    },
     /** Waits for what is under way. */
     idle: () => chain,
   };
+}
+
+/** The digest in a reference, as the chain has it. */
+function imageOf(reference: string): Hex {
+  return `0x${reference.slice(reference.indexOf("@sha256:") + 8)}`;
 }
 
 type Said = { outcome: "present" | "failed"; reason?: string };
@@ -116,10 +132,9 @@ async function makeRoom(deps: PrefetchDependencies, sizeBytes: number): Promise<
   for (const reference of evicted) {
     // A lease may have come meanwhile: the engine keeps what a container uses, and a pull brings back the rest.
     await removeImage(engine, reference);
-    dropPrefetched(journal, reference);
+    noteEvicted(journal, reference);
     logger.info({ event: "prefetched_evicted", reference });
-    const image: Hex = `0x${reference.slice(reference.indexOf("@sha256:") + 8)}`;
-    deps.send({ type: "prefetched", image, outcome: "evicted" });
+    deps.send({ type: "prefetched", image: imageOf(reference), outcome: "evicted" });
   }
   return true;
 }

@@ -40,6 +40,8 @@ create table if not exists probe (
 -- Images that were brought ahead of demand.
 create table if not exists prefetched (
   reference text primary key, size_bytes integer not null, used_at integer not null) strict;
+-- Those of them that made room for others: match is told again, in case it did not hear.
+create table if not exists prefetched_evicted (reference text primary key) strict;
 `;
 const version = 1;
 

@@ -4,6 +4,7 @@ import type { Journal } from "./open.ts";
 export type Prefetched = { reference: string; sizeBytes: number; usedAt: number };
 
 export function putPrefetched(journal: Journal, entry: Prefetched): void {
+  journal.prepare("delete from prefetched_evicted where reference = ?").run(entry.reference);
   journal
     .prepare("insert or replace into prefetched (reference, size_bytes, used_at) values (?, ?, ?)")
     .run(entry.reference, entry.sizeBytes, entry.usedAt);
@@ -17,6 +18,22 @@ export function notePrefetchedUse(journal: Journal, references: Iterable<string>
 
 export function dropPrefetched(journal: Journal, reference: string): void {
   journal.prepare("delete from prefetched where reference = ?").run(reference);
+}
+
+/** Notes that an image was taken off again. The last thousand are kept. */
+export function noteEvicted(journal: Journal, reference: string): void {
+  dropPrefetched(journal, reference);
+  journal.prepare("insert or replace into prefetched_evicted (reference) values (?)").run(reference);
+  journal.exec(
+    "delete from prefetched_evicted where rowid <= (select max(rowid) - 1000 from prefetched_evicted)",
+  );
+}
+
+export function readEvicted(journal: Journal): string[] {
+  return journal
+    .prepare("select reference from prefetched_evicted order by rowid")
+    .all()
+    .map((row) => String(row.reference));
 }
 
 /** Least recently used first. */

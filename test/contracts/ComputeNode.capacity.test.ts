@@ -50,7 +50,7 @@ describe("ComputeNode: capacity", () => {
     const market = await loadMarket();
     const { computeNode, people } = market;
     await addNodes(market, ["a"]);
-    await computeNode.write.setDocker([people.keeper]);
+    await computeNode.write.addDocker([people.keeper]);
     const as = { account: people.keeper };
     const none: Resources = { gpus: 0, cpuMilli: 0, memoryMib: 0, diskGib: 0, ports: 0 };
     for (const lane of lanes) {

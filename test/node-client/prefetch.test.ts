@@ -1,6 +1,10 @@
+import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
-import { decideEvictions } from "../../node-client/prefetch.ts";
+import { openJournal } from "../../node-client/journal/open.ts";
+import { noteEvicted, putPrefetched } from "../../node-client/journal/prefetched.ts";
+import { createPrefetcher, decideEvictions } from "../../node-client/prefetch.ts";
+import { temporaryDir } from "../embedded/setup.ts";
 
 const entry = (reference: string, sizeBytes: number, usedAt = 0) => ({ reference, sizeBytes, usedAt });
 
@@ -30,5 +34,54 @@ describe("node: room for prefetched images", () => {
         else expect(sum(all.filter(({ used }) => used)) + sizeBytes).to.be.above(limitBytes);
       }),
     );
+  });
+});
+
+describe("node: what it says of prefetched images", () => {
+  const reference = (digit: string) => `registry.test/one@sha256:${digit.repeat(64)}`;
+  const image = (digit: string) => `0x${digit.repeat(64)}`;
+
+  /** A prefetcher on a journal in a folder, with what it sends. */
+  async function open(folder: string) {
+    const journal = openJournal(join(folder, "journal.db"));
+    const said: unknown[] = [];
+    const prefetcher = createPrefetcher({
+      journal,
+      send: (message: unknown) => said.push(message) > 0,
+      // Nothing is pulled or taken off here.
+      engine: undefined as never,
+      dataDir: folder,
+      logger: undefined as never,
+      signal: new AbortController().signal,
+      inUse: () => new Set(),
+      limitGib: 1,
+    });
+    return { journal, prefetcher, said };
+  }
+
+  it("is said again at each session, after a restart too, until the image is there once more", async () => {
+    using dir = temporaryDir();
+    const first = await open(dir.path);
+    putPrefetched(first.journal, { reference: reference("a"), sizeBytes: 5, usedAt: 1 });
+    putPrefetched(first.journal, { reference: reference("b"), sizeBytes: 5, usedAt: 2 });
+    noteEvicted(first.journal, reference("a"));
+    first.journal.close();
+    const again = await open(dir.path);
+    for (let session = 0; session < 2; session += 1) {
+      again.said.length = 0;
+      again.prefetcher.repeat();
+      expect(again.said).to.deep.equal([
+        { type: "prefetched", image: image("b"), outcome: "present" },
+        { type: "prefetched", image: image("a"), outcome: "evicted" },
+      ]);
+    }
+    putPrefetched(again.journal, { reference: reference("a"), sizeBytes: 5, usedAt: 3 });
+    again.said.length = 0;
+    again.prefetcher.repeat();
+    expect(again.said.map((one) => (one as { outcome: string }).outcome)).to.deep.equal([
+      "present",
+      "present",
+    ]);
+    again.journal.close();
   });
 });
