@@ -77,7 +77,8 @@ export function createPrefetcher(deps: PrefetchDependencies) {
     },
     /** Says again what is here and what was taken off: what was said while no session was open has been heard by nobody. */
     repeat(): void {
-      for (const { reference } of readPrefetched(deps.journal)) {
+      // More at once than match takes of a session would end it.
+      for (const { reference } of readPrefetched(deps.journal).slice(-100)) {
         deps.send({ type: "prefetched", image: imageOf(reference), outcome: "present" });
       }
       for (const reference of readEvicted(deps.journal)) {

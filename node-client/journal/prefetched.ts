@@ -20,12 +20,12 @@ export function dropPrefetched(journal: Journal, reference: string): void {
   journal.prepare("delete from prefetched where reference = ?").run(reference);
 }
 
-/** Notes that an image was taken off again. The last thousand are kept. */
+/** Notes that an image was taken off again. The last hundred are kept: few enough to be said at once. */
 export function noteEvicted(journal: Journal, reference: string): void {
   dropPrefetched(journal, reference);
   journal.prepare("insert or replace into prefetched_evicted (reference) values (?)").run(reference);
   journal.exec(
-    "delete from prefetched_evicted where rowid <= (select max(rowid) - 1000 from prefetched_evicted)",
+    "delete from prefetched_evicted where rowid <= (select max(rowid) - 100 from prefetched_evicted)",
   );
 }
 

@@ -99,8 +99,10 @@ export async function hearAboutPrefetch(
   session: Session,
   word: store.PrefetchWord,
 ): Promise<void> {
-  if (session.role !== "node" || session.subjectId === null) {
+  if (session.role !== "node") {
     throw new InputError(`A ${session.role} does not say prefetched.`, { code: "message_unexpected" });
   }
+  // A node that says again what it has may do so before its registration is known here; it was asked for nothing then.
+  if (session.subjectId === null) return;
   if (await store.settle(pool, session.subjectId, word)) metrics.prefetched.inc({ outcome: word.outcome });
 }
