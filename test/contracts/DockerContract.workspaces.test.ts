@@ -69,6 +69,8 @@ describe("DockerContract: workspaces and assignments", () => {
       { expected: config2 },
     );
     await expectRevert(call(people.delegate, partner.address, 1n, { expiresAt: 5 }), "WorkspaceSpecInvalid");
+    const imageless = { image: `0x${"0".repeat(64)}` as const };
+    await expectRevert(call(people.delegate, partner.address, 1n, imageless), "WorkspaceSpecInvalid");
   });
 
   it("assigns a replica: reserves, opens the escrow lease and gives it a fence", async () => {

@@ -20,6 +20,7 @@ describe("Measure: rounds", () => {
     const { measure, deployment, reveal, signed, second, time } = await loadRound();
     const [nodeId, opensAt, closesAt, , submissions] = await measure.read.roundOf([1n]);
     expect([nodeId, submissions]).to.deep.equal([1, 0]);
+    expect(await measure.read.draws()).to.equal(8);
     expect(closesAt - opensAt).to.equal(deployment.parameters.measureWindowSeconds);
     await reveal();
     await reveal(second.message, second.signer);
@@ -35,7 +36,9 @@ describe("Measure: rounds", () => {
   it("refuse what is of no round, or of one that is over", async () => {
     const { measure, mined, reveal, second, signed, time } = await loadRound();
     const [, , closesAt] = await measure.read.roundOf([1n]);
-    expectRefused(await mined(measure.write.finalize([[9n]])), "MeasureRoundUnknown", { roundId: 9n });
+    for (const roundId of [0n, 9n]) {
+      expectRefused(await mined(measure.write.finalize([[roundId]])), "MeasureRoundUnknown", { roundId });
+    }
     expectRefused(await reveal({ ...signed.message, roundId: 9n }), "MeasureRoundUnknown", { roundId: 9n });
     expectRefused(await mined(measure.write.finalize([[1n]])), "MeasureRoundOpen", { roundId: 1n });
     await reveal();
