@@ -120,18 +120,23 @@ async function runBatch(
   let open = batch;
   while (open.length > 0) {
     const done = new Set<number>();
+    let begun: number | undefined;
     const take = (line: string) => {
-      const result = JSON.parse(line) as Result;
+      const result = JSON.parse(line) as Result | { begun: number };
+      if ("begun" in result) {
+        begun = result.begun;
+        return;
+      }
       done.add(result.id);
       note(result);
     };
     // Too long for an argument: each fault comes with the titles of its tests.
     await work(["run"], take, JSON.stringify(open));
-    const [first] = open;
+    if (begun === undefined) throw new Error("The tests' process ended before its first fault: see above.");
     // A process that ended under a fault found it.
-    if (done.size === 0 && first !== undefined) {
-      done.add(first.id);
-      note({ id: first.id, killedBy: "the tests' process ended" });
+    if (!done.has(begun)) {
+      done.add(begun);
+      note({ id: begun, killedBy: "the tests' process ended" });
     }
     open = open.filter(({ id }) => !done.has(id));
   }

@@ -48,6 +48,8 @@ if (mode === "record") {
 } else {
   const jobs = JSON.parse(await text(process.stdin)) as { id: number; titles: string[] }[];
   for (const { id, titles } of jobs) {
+    // Whoever reads this knows that it is the fault that ends the process, and not the process that cannot begin.
+    writeSync(1, `${JSON.stringify({ begun: id })}\n`);
     setSwitch(id);
     await applySwitch();
     // The quickest first, for most faults are found by any test that meets them.
