@@ -1,3 +1,4 @@
+import { marginGib, unpackedBytes } from "../services/shared/imageRoom.ts";
 import type { Logger } from "../services/shared/logger.ts";
 import type { Engine } from "./docker/engine.ts";
 import { findImage, type PullProgress, pullImage } from "./docker/images.ts";
@@ -12,9 +13,6 @@ type Absent = Extract<ImageState, { type: "absent" }>;
 const maxFailures = 8;
 /** What an unknown image may take. */
 const unknownGib = 2;
-/** Layers lie on the disk unpacked, and for a while packed as well. */
-export const unpackedFactor = 3;
-const marginGib = 1;
 
 /**
  * Brings one image here and checks it by its digest. Never throws for an outcome: what it gives says whether and when to try again.
@@ -60,6 +58,6 @@ function absent(state: Pick<Absent, "failures" | "reason" | "hopeless">): Absent
 
 /** How many GiB are missing for an image; not above zero when it fits. An engine elsewhere is not looked into. */
 async function lackingGib(dataDir: string, sizeBytes: bigint | undefined): Promise<number> {
-  const wanted = sizeBytes === undefined ? unknownGib : (Number(sizeBytes) * unpackedFactor) / 2 ** 30;
+  const wanted = sizeBytes === undefined ? unknownGib : unpackedBytes(sizeBytes) / 2 ** 30;
   return wanted + marginGib - (await freeDiskGib(dataDir));
 }

@@ -1,10 +1,11 @@
 import type { Hex } from "viem";
 import { messageOf } from "../services/shared/errors.ts";
+import { unpackedBytes } from "../services/shared/imageRoom.ts";
 import type { Logger } from "../services/shared/logger.ts";
 import type { ClientMessage, ServerMessage } from "../services/shared/wire.ts";
 import type { Engine } from "./docker/engine.ts";
 import { findImage, removeImage } from "./docker/images.ts";
-import { download, unpackedFactor } from "./download.ts";
+import { download } from "./download.ts";
 import type { Journal } from "./journal/open.ts";
 import {
   dropPrefetched,
@@ -107,7 +108,7 @@ async function prefetch(deps: PrefetchDependencies, order: PrefetchOrder): Promi
     return { outcome: "present" };
   }
   dropPrefetched(journal, reference);
-  const sizeBytes = Number(order.sizeBytes) * unpackedFactor;
+  const sizeBytes = unpackedBytes(order.sizeBytes);
   if (!(await makeRoom(deps, sizeBytes))) return { outcome: "failed", reason: "no_room" };
   const state = await download(
     deps,

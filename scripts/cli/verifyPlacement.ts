@@ -1,7 +1,9 @@
-import { type Answered, type Replay, readAnswered, replayPlacement } from "../../services/match/replay.ts";
+import { type Replay, replayPlacement } from "../../services/match/replay.ts";
+import type { Database } from "../../services/shared/db/pool.ts";
 import { InputError } from "../../services/shared/errors.ts";
 import { toJson } from "../../services/shared/json.ts";
-import { placementAnswer } from "../../services/shared/placement/answer.ts";
+import { type PlacementAnswer, placementAnswer } from "../../services/shared/placement/answer.ts";
+import { findPlacement } from "../../services/shared/placement/store.ts";
 import { defaultStrategy } from "../../services/shared/placement/wishes.ts";
 import { askApi } from "./api.ts";
 import { withDatabase } from "./database.ts";
@@ -18,23 +20,19 @@ export async function verifyPlacement(id: string, options: Options): Promise<voi
       },
     );
   }
-  const { api } = options;
   await withDatabase(options.databaseUrl, async (pool) => {
-    const answered = await (api === undefined ? readAnswered(pool, id) : fetchAnswered(api, id));
-    const replay = await replayPlacement(pool, answered);
+    const replay = await replayPlacement(pool, await readPlacement(pool, id, options.api));
     process.stdout.write(options.json ? `${toJson(replay)}\n` : inWords(replay));
     process.exitCode = replay.same ? 0 : 2;
   });
 }
 
-async function fetchAnswered(api: string, requestId: string): Promise<Answered> {
-  const parsed = placementAnswer.parse(await askApi({ api }, `/v1/placements/${requestId}`));
-  const { workspaceId, replica, excluded, block, place, nodeId, ranking, refusals } = parsed;
-  return {
-    ...{ requestId, workspaceId: BigInt(workspaceId), replica, excluded },
-    block: block === null ? null : { number: BigInt(block.number), hash: block.hash },
-    ...{ place, nodeId, ranking, refusals },
-  };
+/** @throws InputError `placement_unknown`, and what asking the API throws. */
+async function readPlacement(pool: Database, id: string, api: string | undefined): Promise<PlacementAnswer> {
+  if (api !== undefined) return placementAnswer.parse(await askApi({ api }, `/v1/placements/${id}`));
+  const placement = await findPlacement(pool, id);
+  if (placement !== undefined) return placement;
+  throw new InputError(`There is no placement ${id}.`, { code: "placement_unknown" });
 }
 
 function inWords(replay: Replay): string {

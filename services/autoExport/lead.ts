@@ -15,7 +15,7 @@ import type { Definitions } from "./definitions.ts";
 import { followHeads } from "./heads.ts";
 import type { Watch } from "./metrics.ts";
 import { planBuild } from "./prepare.ts";
-import { holdsBlock, prepareWriter, readBlocks, revertBlocks, saveBlocks } from "./store.ts";
+import { chainSchema, holdsBlock, prepareWriter, readBlocks, revertBlocks, saveBlocks } from "./store.ts";
 import { takeTurns } from "./turns.ts";
 
 export type ExportParts = {
@@ -32,7 +32,6 @@ export type ExportParts = {
   following?: Pick<FollowOptions, "interval" | "maxRange">;
 };
 
-const schema = "chain";
 /** Of blocks of which an endpoint had left logs out, by the block's hash. */
 type Proven = Map<Hex, ChainLog[]>;
 
@@ -71,7 +70,7 @@ async function competeOnce(parts: ExportParts, proven: Proven): Promise<void> {
     // A peer that vanished without a word frees the lock within seconds, not hours. What Postgres forgets in a crash
     // is read from the chain again, since rows and cursor are one transaction: it need not wait for the disk.
     await connection.query(
-      `set search_path to ${schema}; set synchronous_commit to off; set tcp_keepalives_idle to 2; set tcp_keepalives_interval to 1; set tcp_keepalives_count to 2`,
+      `set search_path to ${chainSchema}; set synchronous_commit to off; set tcp_keepalives_idle to 2; set tcp_keepalives_interval to 1; set tcp_keepalives_count to 2`,
     );
     if (!(await takeLock(connection, parts))) return;
     parts.logger.info({ event: "export_leading" });
@@ -128,7 +127,15 @@ async function lead(parts: ExportParts, db: Connection, proven: Proven): Promise
   );
   const find = indexEvents(definitions.tables, deployment.contracts);
   const { blocks: auditBlocks = 2, interval: auditInterval = 1_000 } = parts.audit ?? {};
-  const audited = { client, pool: parts.pool, schema, definitions, find, repair, onResult: watch.audited };
+  const audited = {
+    client,
+    pool: parts.pool,
+    schema: chainSchema,
+    definitions,
+    find,
+    repair,
+    onResult: watch.audited,
+  };
   const audit =
     auditBlocks === 0
       ? undefined

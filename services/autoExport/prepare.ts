@@ -1,24 +1,32 @@
-import { readHeader } from "../shared/chain/rpc.ts";
+import type { Deployment } from "../shared/chain/deployment.ts";
+import { type RpcClient, readHeader } from "../shared/chain/rpc.ts";
 import type { Connection } from "../shared/db/pool.ts";
+import type { Logger } from "../shared/logger.ts";
 import { buildSchema } from "./build.ts";
 import { type Origin, planSchema } from "./decide.ts";
-import type { ExportParts } from "./lead.ts";
-import { inTransaction, readOrigin } from "./store.ts";
+import type { Definitions } from "./definitions.ts";
+import { chainSchema, inTransaction, readOrigin } from "./store.ts";
 
-const schema = "chain";
 const reader = "ngpu_reader";
+
+type BuildParts = {
+  client: RpcClient;
+  definitions: Definitions;
+  deployment: Pick<Deployment, "chainId" | "startBlock" | "contracts">;
+  logger: Logger;
+};
 
 /**
  * Keeps, builds or rebuilds the schema, by what the stored rows were read from. `isEmpty` says that no block will be stored
  * after `build`.
  */
 export async function planBuild(
-  { client, definitions, deployment, logger }: ExportParts,
+  { client, definitions, deployment, logger }: BuildParts,
   db: Connection,
 ): Promise<{ isEmpty: boolean; build: () => Promise<void> }> {
   const [start, stored] = await Promise.all([
     readHeader(client, deployment.startBlock),
-    readOrigin(db, schema),
+    readOrigin(db, chainSchema),
   ]);
   const wanted: Origin = {
     chainId: deployment.chainId,

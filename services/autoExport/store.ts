@@ -10,6 +10,9 @@ import { type EventRows, timeOf } from "./decode.ts";
 import type { Definitions } from "./definitions.ts";
 import { bytesOf } from "./lines.ts";
 
+/** The schema that the chain is exported to. */
+export const chainSchema = "chain";
+
 export type Tier = "unsafe" | "safe" | "finalized";
 
 /** Where the last block's rows are visible: nothing is stored of blocks above it. */

@@ -12,7 +12,7 @@ import { addressesOf, indexEvents, rowsOf } from "./decode.ts";
 import { type Definitions, loadDefinitions } from "./definitions.ts";
 import { verifyVariables } from "./env.ts";
 import type { ExportParts } from "./lead.ts";
-import { prepareWriter, readOrigin, readTip, saveBlocks } from "./store.ts";
+import { chainSchema, prepareWriter, readOrigin, readTip, saveBlocks } from "./store.ts";
 
 /** A table's rows up to a block, as a count and a hash, in the schema and in its rebuilt copy. */
 export type Comparison = { table: string; rows: bigint; stored: string; rebuilt: string };
@@ -27,7 +27,7 @@ export type Comparison = { table: string; rows: bigint; stored: string; rebuilt:
 export async function compareWithRebuild(
   parts: Pick<ExportParts, "client" | "deployment" | "definitions" | "logger" | "signal" | "following">,
   db: Connection,
-  schema = "chain",
+  schema = chainSchema,
 ): Promise<{ block: bigint; tables: Comparison[] }> {
   const { definitions } = parts;
   const copy = `${schema}_rebuilt`;

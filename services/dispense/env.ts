@@ -4,7 +4,7 @@ import type { PlacementLimits } from "./decide.ts";
 import type { ProgressDeadlines } from "./progress.ts";
 
 const seconds = (value: number, what: string) => envTypes.seconds().default(value).describe(what);
-const count = (value: number, what: string) => z.coerce.number().int().min(1).default(value).describe(what);
+const count = (value: number, what: string) => envTypes.count().default(value).describe(what);
 
 /** Variables of dispense. */
 export const dispenseVariables = {

@@ -14,7 +14,7 @@ const portRange = z
     "is not a range of ports from 1 to 65535",
   );
 
-const count = (value: number, what: string) => z.coerce.number().int().min(1).default(value).describe(what);
+const count = (value: number, what: string) => envTypes.count().default(value).describe(what);
 
 /** Variables of match. */
 export const matchVariables = {

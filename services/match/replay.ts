@@ -1,6 +1,7 @@
 import { type Database, transaction } from "../shared/db/pool.ts";
 import { InputError } from "../shared/errors.ts";
 import { toJson } from "../shared/json.ts";
+import type { PlacementAnswer } from "../shared/placement/answer.ts";
 import type { PlacementWishes } from "../shared/placement/wishes.ts";
 import { type Decision, decide } from "./decide.ts";
 import type { FleetBlock, PlacementRequest } from "./fleet.ts";
@@ -28,45 +29,6 @@ export type Replay = {
   recomputed: Answer;
 };
 
-/** An answer to recompute: the request, and what was answered. */
-export type Answered = {
-  requestId: string;
-  workspaceId: bigint;
-  replica: number;
-  excluded: number[];
-  block: { number: bigint; hash: string } | null;
-  place: number | null;
-} & Answer;
-
-type PlacementRow = {
-  workspace_id: bigint;
-  replica: number;
-  excluded: number[];
-  block_number: bigint | null;
-  block_hash: string | null;
-  place: number | null;
-  node_id: number | null;
-  ranking: unknown[] | null;
-  refusals: { counts: unknown; nearest: unknown } | null;
-};
-
-/** Reads what match answered. @throws InputError `placement_unknown` */
-export async function readAnswered(pool: Database, requestId: string): Promise<Answered> {
-  const { rows } = await pool.query<PlacementRow>(
-    `select workspace_id, replica, excluded, block_number, block_hash, place, node_id, ranking, refusals
-     from app.placement where request_id = $1`,
-    [requestId],
-  );
-  const row = rows[0];
-  if (row === undefined) throw fault("placement_unknown", `There is no placement ${requestId}.`);
-  const { block_number: number, block_hash: hash } = row;
-  return {
-    ...{ requestId, workspaceId: row.workspace_id, replica: row.replica, excluded: row.excluded },
-    block: number === null || hash === null ? null : { number, hash },
-    ...{ place: row.place, nodeId: row.node_id, ranking: row.ranking ?? [], refusals: row.refusals },
-  };
-}
-
 /**
  * Decides a placement once more, by trying every node, from what the chain says as of its block: only the request itself
  * (workspace, replica, place, what was excluded) is taken from the answer.
@@ -74,15 +36,16 @@ export async function readAnswered(pool: Database, requestId: string): Promise<A
  * @param pool Any Postgres that autoExport brings this chain into; nothing but schema `chain` is read.
  * @throws InputError `placement_open` (not answered) or `block_gone` (a reorg took it back).
  */
-export function replayPlacement(pool: Database, answer: Answered): Promise<Replay> {
-  const { requestId, workspaceId, replica, excluded, place } = answer;
+export function replayPlacement(pool: Database, placement: PlacementAnswer): Promise<Replay> {
+  const { id: requestId, replica, excluded, place, nodeId, ranking, refusals } = placement;
+  const workspaceId = BigInt(placement.workspaceId);
   return transaction(pool, async (db) => {
     await db.query("set transaction isolation level repeatable read, read only");
-    if (answer.block === null || place === null) {
+    if (placement.block === null || place === null) {
       throw fault("placement_open", `Placement ${requestId} has not been answered yet.`);
     }
-    const { number, hash } = answer.block;
-    const block = await readBlock(db, number);
+    const { number, hash } = placement.block;
+    const block = await readBlock(db, BigInt(number));
     if (block === undefined || block.hash !== hash) {
       throw fault(
         "block_gone",
@@ -99,7 +62,7 @@ export function replayPlacement(pool: Database, answer: Answered): Promise<Repla
             { ...wanted.request, place } satisfies PlacementRequest,
             strategyOf(wanted.wishes),
           );
-    const answered = { nodeId: answer.nodeId, ranking: answer.ranking, refusals: answer.refusals };
+    const answered = { nodeId, ranking, refusals };
     const recomputed = answerOf(decision);
     const different = (["nodeId", "ranking", "refusals"] as const).filter(
       (part) => canonical(answered[part]) !== canonical(recomputed[part]),

@@ -52,6 +52,7 @@ export const envTypes = {
       .regex(/^0x[0-9a-fA-F]{40}$/, "is not an address (0x and 40 hexadecimal digits)")
       .transform((v) => v as `0x${string}`),
   seconds: () => z.coerce.number().positive(),
+  count: () => z.coerce.number().int().min(1),
   logLevel: () => z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]),
 };
 

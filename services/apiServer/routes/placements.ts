@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { InputError } from "../../shared/errors.ts";
 import { placementAnswer } from "../../shared/placement/answer.ts";
+import { findPlacement } from "../../shared/placement/store.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
-import { findPlacement } from "../store/placements.ts";
 
 export function placementRoutes({ db }: ApiDeps): Endpoint[] {
   return [

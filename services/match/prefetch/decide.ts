@@ -1,3 +1,5 @@
+import { marginGib, unpackedBytes } from "../../shared/imageRoom.ts";
+
 /** An image that many leases wanted lately. */
 export type PopularImage = {
   /** Digest. */
@@ -50,10 +52,6 @@ export type PrefetchFacts = {
 
 export type PrefetchStep = { nodeId: number; image: string; reference: string; sizeBytes: bigint };
 
-/** An image lies on the disk unpacked, and for a while packed as well. */
-const unpackedFactor = 3;
-const marginGib = 1;
-
 /** Which nodes to ask for which images, so that each popular image is on the nodes that its next leases go to. */
 export function decidePrefetch(facts: PrefetchFacts): PrefetchStep[] {
   const { limits, asked, leaseTransfers } = facts;
@@ -96,5 +94,5 @@ export function sourceOf(reference: string): string {
 }
 
 function gibOf(sizeBytes: bigint): number {
-  return (Number(sizeBytes) * unpackedFactor) / 2 ** 30;
+  return unpackedBytes(sizeBytes) / 2 ** 30;
 }

@@ -45,7 +45,7 @@ export function startPrefetch(options: PrefetchOptions): void {
 }
 
 async function prefetch({ context, pool, metrics, fleetNow, env }: PrefetchOptions): Promise<void> {
-  const { block } = await fleetNow();
+  const { block, index } = await fleetNow();
   const { hits, misses } = await store.countHits(pool, block);
   metrics.prefetchAssignments.inc({ result: "hit" }, hits);
   metrics.prefetchAssignments.inc({ result: "miss" }, misses);
@@ -56,7 +56,7 @@ async function prefetch({ context, pool, metrics, fleetNow, env }: PrefetchOptio
     { request: Omit<PlacementRequest, "excluded">; strategy: ReturnType<typeof strategyOf> }
   >();
   for (const { image, workspaceId } of popular) {
-    // A workspace that is over tells as well as any what is usual for its image.
+    // Closed or not: its spec shows what a replica with this image usually asks for.
     const asked = { workspace_id: workspaceId, excluded: [] };
     const wanted = await readWanted(pool, asked, block, "any");
     // It may have changed to another image meanwhile.
@@ -68,7 +68,6 @@ async function prefetch({ context, pool, metrics, fleetNow, env }: PrefetchOptio
     });
   }
   const [asked, leaseTransfers] = [await store.readAsked(pool), await store.readLeaseTransfers(pool)];
-  const { index } = await fleetNow();
   const choose = ({ image }: PopularImage, passed: readonly number[]): Likely | undefined => {
     const wanted = usual.get(image);
     if (wanted === undefined) return undefined;

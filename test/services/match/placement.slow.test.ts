@@ -3,8 +3,9 @@ import { Queue } from "bullmq";
 import { expect } from "chai";
 import type { FleetIndex } from "../../../services/match/fleetIndex/fleetIndex.ts";
 import { createFleetSync } from "../../../services/match/fleetSync.ts";
-import { readAnswered, replayPlacement } from "../../../services/match/replay.ts";
+import { replayPlacement } from "../../../services/match/replay.ts";
 import type { Deployment } from "../../../services/shared/chain/deployment.ts";
+import { findPlacement } from "../../../services/shared/placement/store.ts";
 import { connectRedis, enqueue, queues } from "../../../services/shared/queue.ts";
 import { runCli } from "../../support/runCli.ts";
 import { eventually } from "../support/context.ts";
@@ -53,6 +54,11 @@ describe("match: placement and failover", function () {
       [requestId, workspaceId, replica, excluded],
     );
     return requestId;
+  };
+  const replay = async (requestId: string) => {
+    const placement = await findPlacement(test.db, requestId);
+    if (placement === undefined) throw new Error(`There is no placement ${requestId}.`);
+    return replayPlacement(test.db, placement);
   };
   const answer = (requestId: string) =>
     eventually("the request is answered", async () => {
@@ -141,7 +147,7 @@ describe("match: placement and failover", function () {
     );
     expect(rows.length).to.be.greaterThan(2);
     for (const { request_id: id } of rows) {
-      expect(await replayPlacement(test.db, await readAnswered(test.db, id))).to.include({ same: true });
+      expect(await replay(id)).to.include({ same: true });
     }
     const id = rows[0]?.request_id ?? "";
     const verify = () => runCli(["verify", "placement", id, "--database-url", test.database.url]);
@@ -161,7 +167,7 @@ describe("match: placement and failover", function () {
     const id = await ask(workspace.id, 0);
     const row = await answer(id);
     expect(row.ranking[0].score).to.equal(0);
-    expect(await replayPlacement(test.db, await readAnswered(test.db, id))).to.deep.include({
+    expect(await replay(id)).to.deep.include({
       same: true,
       wishes: { strategy: "leastUsed" },
     });
@@ -169,7 +175,7 @@ describe("match: placement and failover", function () {
     await exported(measured.id);
     const refused = await ask(measured.id, 0);
     expect((await answer(refused)).refusals.counts).to.deep.equal({ downMbps: 7 });
-    expect(await replayPlacement(test.db, await readAnswered(test.db, refused))).to.include({ same: true });
+    expect(await replay(refused)).to.include({ same: true });
     const { stdout } = await runCli(["verify", "placement", id, "--database-url", test.database.url]);
     expect(stdout).to.include("Strategy leastUsed");
   });

@@ -1,5 +1,5 @@
-import type { Queryable } from "../../shared/db/pool.ts";
-import type { PlacementAnswer } from "../../shared/placement/answer.ts";
+import type { Queryable } from "../db/pool.ts";
+import type { PlacementAnswer } from "./answer.ts";
 
 type Row = {
   workspace_id: string;
@@ -18,6 +18,7 @@ type Row = {
   answered_at: Date | null;
 };
 
+/** A placement by the id of its request; undefined when there is none. */
 export async function findPlacement(db: Queryable, id: string): Promise<PlacementAnswer | undefined> {
   const { rows } = await db.query<Row>(
     `select workspace_id::text, replica, status, block_number::text, block_hash, place, excluded, node_id, ranking,
