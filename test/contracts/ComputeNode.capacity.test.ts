@@ -190,19 +190,35 @@ describe("ComputeNode: heartbeats", () => {
     await commit(last);
   });
 
-  it("takes every bit of seven and of eight nodes, and none beside them", async () => {
-    const market = await loadMarket();
-    const { computeNode, people } = market;
-    await addNodes(market, ["a", "b", "c", "d", "e", "f", "g", "h"]);
-    const slot = await lastSlot(market);
-    const commit = (place: bigint, count: number, bits: Hex) =>
-      computeNode.write.commitHeartbeats([slot - place, encoding.bitmap, count, bits], {
-        account: people.committer,
-      });
-    await expectRevert(commit(0n, 7, "0x80"), "HeartbeatBitsInvalid", { length: 1n, nodeCount: 7 });
-    await commit(0n, 7, "0x7f");
-    await commit(1n, 8, "0xff");
-  });
+  for (const count of [1, 7, 8, 9]) {
+    it(`takes every bit of ${count} nodes, and none beside them`, async () => {
+      const market = await loadMarket();
+      const { computeNode, people } = market;
+      const names = Array.from({ length: count }, (_, place) => `node ${place}`);
+      await addNodes(market, names);
+      const slot = await lastSlot(market);
+      const commit = (at: bigint, bits: Hex) =>
+        computeNode.write.commitHeartbeats([at, encoding.bitmap, count, bits], {
+          account: people.committer,
+        });
+      // Lowest bit first: the last byte holds those of the last nodes.
+      const bytes = Math.ceil(count / 8);
+      const bitmap = (...bits: number[]) => {
+        const bitmap = Buffer.alloc(bytes);
+        for (const bit of bits) bitmap[bit >> 3] = (bitmap[bit >> 3] ?? 0) | (1 << (bit & 7));
+        return `0x${bitmap.toString("hex")}` as Hex;
+      };
+      if (count % 8 !== 0) {
+        const beside = { length: BigInt(bytes), nodeCount: count };
+        await expectRevert(commit(slot, bitmap(count)), "HeartbeatBitsInvalid", beside);
+      }
+      await commit(slot, bitmap(count - 1));
+      await commit(slot - 1n, bitmap(...names.keys()));
+      for (const at of [slot, slot - 1n]) {
+        expect(await computeNode.read.heartbeatHash([at])).to.not.equal(`0x${"0".repeat(64)}`);
+      }
+    });
+  }
 
   it("refuses bits that are not those of the nodes there are", async () => {
     const market = await loadMarket();

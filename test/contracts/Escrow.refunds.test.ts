@@ -210,6 +210,10 @@ describe("Escrow: refunds of downtime", () => {
       };
       expect(refusalsOf(await refund(market, only))).to.deep.equal([]);
       expect(await marks()).to.deep.equal(leases.map((_, other) => other <= place));
+      for (const other of [2, 257]) {
+        const ref = { workspaceId, replica: 0, lease: other };
+        expect(await market.escrow.read.isRefunded([day, ref]), String(other)).to.equal(false);
+      }
       expectRefused(await refund(market, only), "DowntimeRefunded", { day, lease: leases[place] });
     }
   });

@@ -88,17 +88,22 @@ describe("Measure: rounds", () => {
     const most = 2 ** 32 - 1;
     const even = { ...result, downMbps: most, upMbps: 0, latencyTenthMs: most };
     const odd = { ...result, downMbps: 0, upMbps: most, latencyTenthMs: 0 };
+    // Its lowest and its highest bit.
+    const ends = 2 ** 31 + 1;
     const measured = [
       { ...even, portsReachable: 0, diskFreeGib: most, diskWriteMibps: 0 },
       { ...odd, portsReachable: 2 ** 16 - 1, diskFreeGib: 0, diskWriteMibps: most },
+      { ...even, upMbps: ends, portsReachable: 2 ** 15 + 1, diskFreeGib: most, diskWriteMibps: ends },
+      { ...odd, downMbps: ends, latencyTenthMs: ends, portsReachable: 2 ** 16 - 1, diskFreeGib: ends },
     ];
     for (const [place, given] of measured.entries()) {
-      const round = await requestRound(market, place + 1);
+      const nodeId = 1 + (place % 2);
+      const round = await requestRound(market, nodeId, `figures ${place}`);
       await market.time.increaseTo(round.opensAt);
       await reveal(market, "m", round, round.drawn[0] as Drawn, { result: given });
       await market.time.increaseTo(round.closesAt + 1);
       await finalize(market, round.roundId);
-      expect((await market.measure.read.latestOf([place + 1]))[0]).to.deep.equal(given);
+      expect((await market.measure.read.latestOf([nodeId]))[0]).to.deep.equal(given);
     }
   });
 

@@ -3,13 +3,11 @@ import { type Hex, keccak256, slice } from "viem";
 import { claimTreeOf } from "../../services/shared/chain/claimTree.ts";
 import { tokenAbi } from "../../services/shared/chain/generated/abi.ts";
 import { packProgress } from "../../services/shared/chain/packedReports.ts";
-import { domainOf, progressReportTypes, walletChangeTypes } from "../../services/shared/chain/typedData.ts";
+import { domainOf, progressReportTypes } from "../../services/shared/chain/typedData.ts";
 import { keyOf, later, loadMarket, type MarketFixture } from "./support/market.ts";
 import { addMeasurer, finalize, loadMeasure, requestRound, reveal } from "./support/measure.ts";
 import { addNodes, nodeSpec, registrationOf, signRegistration } from "./support/nodes.ts";
 import { expectRefused, expectRevert, refusalsOf, zeroAddress } from "./support/refusals.ts";
-import { commitDowntime, goToDay, today } from "./support/uptime.ts";
-import { makeWallet } from "./support/wallets.ts";
 import {
   assign,
   authorize,
@@ -49,7 +47,7 @@ describe("Bounds: the last second", () => {
     const call = () =>
       market.pomc.write.postEpoch([1n, someRoot, 1n, dataHash], { account: market.people.poster });
     await market.time.setNextBlockTimestamp(genesis + epochSeconds - 1);
-    await market.connection.networkHelpers.mine();
+    await expectRevert(call(), "EpochNotOver", { number: 1n });
     await market.time.setNextBlockTimestamp(genesis + epochSeconds);
     await market.mined(call());
     expect(await market.pomc.read.lastEpoch()).to.equal(1n);
@@ -73,17 +71,6 @@ describe("Bounds: the last second", () => {
 });
 
 describe("Bounds: the last unit", () => {
-  it("of a grant is paid: one is more than nothing", async () => {
-    const market = await loadMarket();
-    const account = keyOf("one unit").address;
-    await endOfEpoch(market, 1);
-    const { root } = claimTreeOf([{ account, cumulative: 1n }]);
-    await market.pomc.write.postEpoch([1n, root, 1n, dataHash], { account: market.people.poster });
-    await market.time.increase(600);
-    await market.pomc.write.claim([1n, account, 1n, "0x"]);
-    expect(await market.token.read.balanceOf([account])).to.equal(1n);
-  });
-
   it("of a genesis supply is minted, and none is where there is none", async () => {
     const { connection, client, deployment, people } = await loadMarket();
     for (const genesis of [1n, 0n]) {
@@ -146,78 +133,7 @@ describe("Bounds: what is taken is taken off", () => {
   });
 });
 
-describe("Bounds: what is named in a refusal", () => {
-  it("of an epoch's number is the number, then the last one", async () => {
-    const market = await loadMarket();
-    await endOfEpoch(market, 5);
-    const call = (number: bigint) =>
-      market.pomc.write.postEpoch([number, someRoot, 1n, dataHash], { account: market.people.poster });
-    await call(5n);
-    await expectRevert(call(3n), "EpochNotRising", { number: 3n, last: 5n });
-  });
-});
-
-describe("Bounds: the last bit", () => {
-  for (const count of [1, 7, 8, 9]) {
-    it(`of a bitmap of ${count} nodes may be set, and the one after it, where there is one, may not`, async () => {
-      const market = await loadMarket();
-      await addNodes(
-        market,
-        Array.from({ length: count }, (_, place) => `node ${place}`),
-      );
-      const slot = BigInt(Math.floor((await market.time.latest()) / 60) - 1);
-      const commit = (bits: Hex) =>
-        market.computeNode.write.commitHeartbeats([slot, 0, count, bits], {
-          account: market.people.committer,
-        });
-      // Lowest bit first: the last byte holds those of the last nodes.
-      const bytes = Math.ceil(count / 8);
-      const bitmap = (bit: number) => {
-        const bits = Buffer.alloc(bytes);
-        bits[bit >> 3] = 1 << (bit & 7);
-        return `0x${bits.toString("hex")}` as Hex;
-      };
-      if (count % 8 !== 0) {
-        await expectRevert(commit(bitmap(count)), "HeartbeatBitsInvalid", {
-          length: BigInt(bytes),
-          nodeCount: count,
-        });
-      }
-      await commit(bitmap(count - 1));
-      expect(await market.computeNode.read.heartbeatHash([slot])).to.not.equal(`0x${"0".repeat(64)}`);
-    });
-  }
-
-  it("of each measured figure comes through the median", async () => {
-    const market = await loadMeasure();
-    await addMeasurer(market, "m");
-    const round = await requestRound(market);
-    const [first] = round.drawn;
-    if (first === undefined) throw new Error("Nobody was drawn.");
-    await market.time.increaseTo(round.opensAt);
-    const all = 2 ** 32 - 1;
-    for (const [index, odd] of [1, 0].entries()) {
-      // Every bit of each field once, the lowest and the highest among them.
-      const figures = {
-        absent: false,
-        downMbps: odd === 1 ? all : 2 ** 31 + 1,
-        upMbps: odd === 1 ? 2 ** 31 + 1 : all,
-        latencyTenthMs: odd === 1 ? all : 2 ** 31 + 1,
-        portsReachable: odd === 1 ? 2 ** 15 + 1 : 2 ** 16 - 1,
-        diskFreeGib: odd === 1 ? all : 2 ** 31 + 1,
-        diskWriteMibps: odd === 1 ? 2 ** 31 + 1 : all,
-      };
-      const of = index === 0 ? round : await requestRound(market, 2, "again");
-      const drawn = index === 0 ? first : of.drawn[0];
-      if (drawn === undefined) throw new Error("Nobody was drawn.");
-      if (index === 1) await market.time.increaseTo(of.opensAt);
-      await reveal(market, "m", of, drawn, { result: figures });
-      await finalize(market, of.roundId);
-      const [latest] = await market.measure.read.latestOf([index + 1]);
-      expect(latest).to.deep.equal(figures);
-    }
-  });
-
+describe("Bounds: many at once", () => {
   it("of a proof of many leaves room for all that were paid", async () => {
     const market = await loadMarket();
     const accounts = Array.from({ length: 40 }, (_, place) => keyOf(`paid ${place}`).address);
@@ -271,46 +187,5 @@ describe("Bounds: groups and codes", () => {
     await expectRevert(docker.write.registerImage([digest, 0n, root, "x"]), "ImageInvalid");
     await docker.write.registerImage([digest, 1n, root, "x"]);
     expect(await docker.read.imageOwnerOf([digest])).to.not.equal(zeroAddress);
-  });
-
-  it("of leases refunded: those of one group of 128 are not taken for those of the next", async () => {
-    const market = await loadPartner();
-    const { escrow } = market;
-    const day = (await today(market)) + 1n;
-    await goToDay(market, day, 43_000);
-    const placed = await place(market);
-    await report(market, placed, state.running, 1);
-    await goToDay(market, day + 1n, 10);
-    await escrow.write.settle([[placed.ref]]);
-    const items = [
-      {
-        ...{ day, workspaceId: placed.workspaceId, replica: 0, lease: 1, nodeId: 1, authorizationId: 1n },
-        ...{ rate: 1_000n, downSeconds: 10 },
-      },
-    ];
-    const proven = await commitDowntime(market, day, items);
-    await escrow.write.refundDowntime([proven.items, proven.proofs]);
-    const isRefunded = (lease: number) =>
-      escrow.read.isRefunded([day, { workspaceId: placed.workspaceId, replica: 0, lease }]);
-    expect(await isRefunded(1)).to.equal(true);
-    for (const lease of [2, 129, 257]) expect(await isRefunded(lease), String(lease)).to.equal(false);
-  });
-
-  it("of a wallet of one byte of code: it is a contract, and is asked", async () => {
-    const market = await loadMarket();
-    // Stops at once and answers nothing: not a yes.
-    const wallet = await makeWallet(market, "0x00");
-    const [node] = await addNodes(market, ["bound"], { wallet });
-    const message = { nodeId: node?.id ?? 0, wallet: keyOf("next").address, nonce: 0n, deadline: later };
-    const signature = await keyOf("stranger").signTypedData({
-      domain: domainOf(market.deployment, "ComputeNode"),
-      types: walletChangeTypes,
-      primaryType: "WalletChange",
-      message,
-    });
-    const receipt = await market.mined(
-      market.computeNode.write.setWalletBatch([[message], [signature]], { gas: 2_000_000n }),
-    );
-    expectRefused(receipt, "SignatureInvalid", { signer: wallet });
   });
 });

@@ -44,9 +44,6 @@ describe("Events: what an act says is all that it did, with every value in its p
     expect(await said(market, pomc.write.setPoster([other]))).to.deep.equal([
       { of: "pomc", name: "PosterSet", args: { poster: other } },
     ]);
-    expect(await said(market, computeNode.write.setMeasure([account, true]))).to.deep.equal([
-      { of: "computeNode", name: "MeasureSet", args: { measure: account, allowed: true } },
-    ]);
     expect(await said(market, token.write.setMinter([account, 9n]))).to.deep.equal([
       { of: "token", name: "MinterSet", args: { minter: account, limit: 9n } },
     ]);

@@ -164,6 +164,13 @@ export async function joinNode(
   return { peer, nodeId: Number(id) };
 }
 
+/** The node that joined at this place of a list. */
+export function joinedAt<Joined>(nodes: readonly Joined[], place: number): Joined {
+  const found = nodes[place];
+  if (found === undefined) throw new Error("Nodes have joined.");
+  return found;
+}
+
 export async function joinMeasurer(
   url: string,
   deployment: Deployment,

@@ -5,7 +5,7 @@ import { nameSubject } from "../../../services/match/sessionStore.ts";
 import type { Deployment } from "../../../services/shared/chain/deployment.ts";
 import { testStateDir } from "../../support/parts.ts";
 import { eventually } from "../support/context.ts";
-import { connect, joinNode } from "./client.ts";
+import { connect, joinedAt, joinNode } from "./client.ts";
 import { type Match, setupMatch, type TestMatch } from "./setup.ts";
 
 /** What a market promises, from the last that was heard of a node. */
@@ -39,11 +39,7 @@ describe("match: nodes that are lost", function () {
     await test.stop();
   });
 
-  const node = (place: number) => {
-    const found = nodes[place];
-    if (found === undefined) throw new Error("Nodes have joined.");
-    return found;
-  };
+  const node = (place: number) => joinedAt(nodes, place);
   const lost = (nodeId: number) =>
     eventually(`node ${nodeId} is taken for lost`, async () => {
       const { rows } = await test.db.query<{ signal: string; seconds: number }>(

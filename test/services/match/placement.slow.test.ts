@@ -9,7 +9,7 @@ import { findPlacement } from "../../../services/shared/placement/store.ts";
 import { connectRedis, enqueue, queues } from "../../../services/shared/queue.ts";
 import { runCli } from "../../support/runCli.ts";
 import { eventually } from "../support/context.ts";
-import { connect, joinNode } from "./client.ts";
+import { connect, joinedAt, joinNode } from "./client.ts";
 import { type Match, setupMatch, type TestMatch } from "./setup.ts";
 
 /** The nodes without where the index keeps them. */
@@ -92,8 +92,7 @@ describe("match: placement and failover", function () {
     const follow = createFleetSync(test.db, ({ type }) => followed.push(type));
     await follow();
     const workspace = await test.chain.publish();
-    const node = nodes[6];
-    if (node === undefined) throw new Error("Nodes have joined.");
+    const node = joinedAt(nodes, 6);
     await test.chain.assign(workspace, 0, node.nodeId);
     const byChanges = await eventually("the assignment is followed", async () => {
       const { index } = await follow();
@@ -244,8 +243,7 @@ describe("match: placement and failover", function () {
 
   it("changes nothing for a node that is back before it is lost", async () => {
     const workspace = await test.chain.publish();
-    const node = nodes[1];
-    if (node === undefined) throw new Error("Nodes have joined.");
+    const node = joinedAt(nodes, 1);
     await test.chain.assign(workspace, 0, node.nodeId);
     await eventually("it is exported", async () => (await assignment(workspace.id)) !== undefined);
     const { account } = node.peer;
@@ -260,8 +258,7 @@ describe("match: placement and failover", function () {
 
   it("takes leases from a node that answers and no longer beats", async () => {
     const workspace = await test.chain.publish();
-    const node = nodes[6];
-    if (node === undefined) throw new Error("Nodes have joined.");
+    const node = joinedAt(nodes, 6);
     await test.chain.assign(workspace, 0, node.nodeId);
     await eventually("it is exported", async () => (await assignment(workspace.id)) !== undefined);
     stopBeat[6]?.();
@@ -281,8 +278,7 @@ describe("match: placement and failover", function () {
 
   it("takes leases from a node that no longer answers, with its connection open", async () => {
     const workspace = await test.chain.publish();
-    const node = nodes[5];
-    if (node === undefined) throw new Error("Nodes have joined.");
+    const node = joinedAt(nodes, 5);
     await test.chain.assign(workspace, 0, node.nodeId);
     await eventually("it is exported", async () => (await assignment(workspace.id)) !== undefined);
     stopBeat[5]?.();
@@ -300,8 +296,7 @@ describe("match: placement and failover", function () {
 
   it("marks an exclusive lease lost and releases it only after grace and margin", async () => {
     const workspace = await test.chain.publish({ policy: 1, graceSeconds: 4 });
-    const node = nodes[2];
-    if (node === undefined) throw new Error("Nodes have joined.");
+    const node = joinedAt(nodes, 2);
     await test.chain.assign(workspace, 0, node.nodeId);
     await eventually("it is exported", async () => (await assignment(workspace.id)) !== undefined);
     node.peer.vanish();

@@ -4,7 +4,7 @@ import { runToEnd } from "../../../../scripts/embedded/command.ts";
 import type { Deployment } from "../../../../services/shared/chain/deployment.ts";
 import { rootDir } from "../../../support/parts.ts";
 import { eventually } from "../../support/context.ts";
-import { joinNode } from "../client.ts";
+import { joinedAt, joinNode } from "../client.ts";
 import { type Match, setupMatch, type TestMatch } from "../setup.ts";
 
 describe("match: images brought ahead of demand", function () {
@@ -31,11 +31,7 @@ describe("match: images brought ahead of demand", function () {
     await test.stop();
   });
 
-  const node = (place: number) => {
-    const found = nodes[place];
-    if (found === undefined) throw new Error("Nodes have joined.");
-    return found;
-  };
+  const node = (place: number) => joinedAt(nodes, place);
   const metric = async (name: string) => {
     const text = await (await fetch(`${match.httpUrl}/metrics`)).text();
     const line = text.split("\n").find((one) => one.startsWith(name));
