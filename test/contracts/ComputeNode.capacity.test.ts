@@ -2,6 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { encodeAbiParameters, type Hex, keccak256, parseEventLogs } from "viem";
 import { computeNodeAbi } from "../../services/shared/chain/generated/abi.ts";
+import { eventsOf } from "./support/events.ts";
 import { loadMarket } from "./support/market.ts";
 import { addNodes, demandOf, nodeSpec, packResources } from "./support/nodes.ts";
 import { expectRevert } from "./support/refusals.ts";
@@ -110,22 +111,19 @@ describe("ComputeNode: reservations", () => {
   it("log who is added and retired, and what is held then", async () => {
     const market = await loadMarket();
     const { computeNode, people, mined } = market;
-    const logged = async (call: Promise<Hex>) =>
-      parseEventLogs({ abi: computeNodeAbi, logs: (await mined(call)).logs }).map(({ eventName, args }) => ({
-        eventName,
-        args,
-      }));
+    const of = "computeNode";
+    const logged = async (call: Promise<Hex>) => eventsOf(await mined(call), { computeNode });
     const docker = people.keeper;
     expect(await logged(computeNode.write.addDocker([docker]))).to.deep.equal([
-      { eventName: "DockerAdded", args: { docker } },
+      { of, name: "DockerAdded", args: { docker } },
     ]);
     await addNodes(market, ["a"]);
     await computeNode.write.reserve([1, demandOf(nodeSpec.total)], { account: docker });
     expect(await logged(computeNode.write.retireDocker([docker]))).to.deep.equal([
-      { eventName: "DockerRetired", args: { docker, reservations: 1n } },
+      { of, name: "DockerRetired", args: { docker, reservations: 1n } },
     ]);
     expect(await logged(computeNode.write.setMeasure([docker, true]))).to.deep.equal([
-      { eventName: "MeasureSet", args: { measure: docker, allowed: true } },
+      { of, name: "MeasureSet", args: { measure: docker, allowed: true } },
     ]);
   });
 });
