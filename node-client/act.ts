@@ -23,6 +23,7 @@ import type { Memory } from "./knowledge.ts";
 import { type Assignment, fencedKey, publicationKey } from "./leases.ts";
 import { deadline, type Outbox } from "./outbox.ts";
 import { planOf, readPublication } from "./plans.ts";
+import type { RightOfWay } from "./rightOfWay.ts";
 
 export type ActDependencies = {
   engine: Engine;
@@ -32,6 +33,7 @@ export type ActDependencies = {
   journal: Journal;
   memory: Memory;
   outbox: Outbox;
+  rightOfWay: RightOfWay;
   logger: Logger;
   signal: AbortSignal;
   onProgress: (lease: Assignment, progress: PullProgress) => void;
@@ -111,13 +113,12 @@ async function pull(deps: ActDependencies, action: Of<"pull">): Promise<void> {
   const { memory } = deps;
   const { lease, reference, sizeBytes } = action;
   const stages: Promise<void>[] = [];
-  const state = await download(
-    deps,
-    { reference, sizeBytes, before: memory.images.get(reference) },
-    {
+  const image = { reference, sizeBytes, before: memory.images.get(reference) };
+  const state = await deps.rightOfWay.forLease(reference, () =>
+    download(deps, image, {
       onStage: (stage) => stages.push(sayProgress(deps, lease, codeOf(milestones, stage))),
       onProgress: (progress) => deps.onProgress(lease, progress),
-    },
+    }),
   );
   await Promise.all(stages);
   memory.images.set(reference, state);

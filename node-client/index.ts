@@ -16,6 +16,7 @@ import { type Prepared, prepareNode } from "./prepare.ts";
 import { createReceipts } from "./receipts.ts";
 import { createReconciler } from "./reconcile.ts";
 import { keepRegistered } from "./registration.ts";
+import { createRightOfWay } from "./rightOfWay.ts";
 import { createRounds } from "./rounds.ts";
 import { startSession } from "./session.ts";
 import { createSight } from "./sight.ts";
@@ -88,6 +89,7 @@ async function startNode(context: ServiceContext, env: NodeEnv, prepared: Prepar
     ...{ client, deployment, journal, outbox, logger },
     nodeId: membership.nodeId,
   });
+  const rightOfWay = createRightOfWay();
   const reconciler = createReconciler({
     engine,
     dataDir,
@@ -96,6 +98,7 @@ async function startNode(context: ServiceContext, env: NodeEnv, prepared: Prepar
     journal,
     memory: createMemory(),
     outbox,
+    rightOfWay,
     logger,
     signal,
     gpuUuids: hardware.gpus.map((gpu) => gpu.uuid),
@@ -107,7 +110,7 @@ async function startNode(context: ServiceContext, env: NodeEnv, prepared: Prepar
       session.send({ type: "live", workspaceId, replica, lease, ...progress }),
   });
   const prefetcher = createPrefetcher({
-    ...{ engine, dataDir, journal, logger, signal },
+    ...{ engine, dataDir, journal, rightOfWay, logger, signal },
     send: session.send,
     inUse: () => imagesInUse(journal, membership.view()),
     limitGib: env.NODE_PREFETCH_GIB,

@@ -6,6 +6,7 @@ import type { ClientMessage, ServerMessage } from "../services/shared/wire.ts";
 import type { Engine } from "./docker/engine.ts";
 import { findImage, removeImage } from "./docker/images.ts";
 import { download } from "./download.ts";
+import type { ImageState } from "./facts.ts";
 import type { Journal } from "./journal/open.ts";
 import {
   dropPrefetched,
@@ -16,6 +17,7 @@ import {
   readEvicted,
   readPrefetched,
 } from "./journal/prefetched.ts";
+import type { RightOfWay } from "./rightOfWay.ts";
 
 export type PrefetchDependencies = {
   engine: Engine;
@@ -24,6 +26,7 @@ export type PrefetchDependencies = {
   logger: Logger;
   signal: AbortSignal;
   send: (message: ClientMessage) => boolean;
+  rightOfWay: RightOfWay;
   /** References of images that live leases use. */
   inUse: () => ReadonlySet<string>;
   /** What prefetched images may take of the disk, GiB; 0: none are brought. */
@@ -96,7 +99,7 @@ function imageOf(reference: string): Hex {
   return `0x${reference.slice(reference.indexOf("@sha256:") + 8)}`;
 }
 
-type Said = { outcome: "present" | "failed"; reason?: string };
+type Said = { outcome: "present" | "held" | "failed"; reason?: string };
 
 async function prefetch(deps: PrefetchDependencies, order: PrefetchOrder): Promise<Said> {
   const { engine, journal, logger } = deps;
@@ -104,16 +107,19 @@ async function prefetch(deps: PrefetchDependencies, order: PrefetchOrder): Promi
   if (!reference.endsWith(`@sha256:${order.image.slice(2)}`))
     return { outcome: "failed", reason: "digest_mismatch" };
   if ((await findImage(engine, reference)) !== undefined) {
+    const isOwn = readPrefetched(journal).some((entry) => entry.reference === reference);
     notePrefetchedUse(journal, [reference], Date.now());
-    return { outcome: "present" };
+    return { outcome: isOwn ? "present" : "held" };
   }
   dropPrefetched(journal, reference);
   const sizeBytes = unpackedBytes(order.sizeBytes);
   if (!(await makeRoom(deps, sizeBytes))) return { outcome: "failed", reason: "no_room" };
-  const state = await download(
-    deps,
-    { reference, sizeBytes: order.sizeBytes, before: undefined },
-    { onStage: () => undefined, onProgress: () => undefined },
+  const image = { reference, sizeBytes: order.sizeBytes, before: undefined };
+  const told = { onStage: () => undefined, onProgress: () => undefined };
+  const state = await deps.rightOfWay.ahead<ImageState>(
+    reference,
+    (signal) => download({ ...deps, signal }, image, told),
+    deps.signal,
   );
   if (state.type === "absent") return { outcome: "failed", reason: state.reason ?? "image_unavailable" };
   putPrefetched(journal, { reference, sizeBytes, usedAt: Date.now() });

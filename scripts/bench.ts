@@ -1,20 +1,31 @@
-import { existsSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { FatalError } from "../services/shared/errors.ts";
 import { start } from "../services/shared/lifecycle.ts";
 
 const folder = join(import.meta.dirname, "../test/bench");
+const benchmarks = readdirSync(folder, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name)
+  .sort();
 
 await start(async () => {
   const [name = "", ...args] = process.argv.slice(2);
-  const benchmark = join(folder, name, "index.ts");
-  if (!/^\w+$/.test(name) || !existsSync(benchmark)) {
-    const known = readdirSync(folder).sort().join(", ");
+  const known = benchmarks.join(", ");
+  if (name === "" || name === "--help" || name === "-h") {
+    process.stdout.write(
+      `Usage: npm run bench -- <name> [options]\n\nBenchmarks: ${known}.\nTheir options and figures are in docs/benchmarks.md.\n`,
+    );
+    return;
+  }
+  if (!benchmarks.includes(name)) {
     throw new FatalError(`There is no benchmark ${JSON.stringify(name)}.`, {
       code: "benchmark_unknown",
       hint: `Name one of: ${known}.`,
     });
   }
-  const { run } = (await import(benchmark)) as { run: (args: string[]) => Promise<void> };
+  const { run } = (await import(join(folder, name, "index.ts"))) as {
+    run: (args: string[]) => Promise<void>;
+  };
   await run(args);
 });

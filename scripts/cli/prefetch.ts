@@ -11,12 +11,12 @@ export async function showPrefetch(options: Options): Promise<void> {
   });
 }
 
-function inWords({ hits, misses, asked, present, failed, evicted }: PrefetchReport): string {
+function inWords({ hits, misses, asked, present, held, failed, evicted }: PrefetchReport): string {
   const all = hits + misses;
   const rate = all === 0 ? "no assignment yet" : `${Math.round((100 * hits) / all)}% of ${all} assignments`;
   return [
     `Hit rate: ${rate} (${hits} found their image prefetched, ${misses} had to bring it).`,
-    `Images on nodes: ${present} there, ${asked} under way, ${failed} failed, ${evicted} taken off again.`,
+    `Images on nodes: ${present} brought, ${held} that were there already, ${asked} under way, ${failed} failed, ${evicted} taken off again.`,
     "",
   ].join("\n");
 }

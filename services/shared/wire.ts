@@ -56,11 +56,14 @@ export const clientMessage = z.discriminatedUnion("type", [
     roundId: decimal,
     port: z.number().int().min(1).max(65535),
   }),
-  /** What came of an image that the node was asked to bring ahead of demand; `evicted`: it was there, and made room. */
+  /**
+   * What came of an image that the node was asked to bring ahead of demand. `held`: it was there already, and not by that;
+   * `evicted`: it was brought, and made room.
+   */
   z.strictObject({
     type: z.literal("prefetched"),
     image: hex,
-    outcome: z.enum(["present", "failed", "evicted"]),
+    outcome: z.enum(["present", "held", "failed", "evicted"]),
     reason: z.string().max(100).optional(),
   }),
   z.strictObject({ type: z.literal("probeFailed"), roundId: decimal, reason: z.string().max(500) }),

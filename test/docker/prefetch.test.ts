@@ -12,6 +12,7 @@ import { type Engine, openEngine } from "../../node-client/docker/engine.ts";
 import { findImage } from "../../node-client/docker/images.ts";
 import { openJournal } from "../../node-client/journal/open.ts";
 import { createPrefetcher } from "../../node-client/prefetch.ts";
+import { createRightOfWay, type RightOfWay } from "../../node-client/rightOfWay.ts";
 import { engineSocket } from "../../scripts/embedded/dockerEngine.ts";
 import { createLogger } from "../../services/shared/logger.ts";
 import type { ClientMessage } from "../../services/shared/wire.ts";
@@ -28,6 +29,7 @@ describe("images brought ahead of demand, on a real engine", function () {
   let dir: string;
   let said: ClientMessage[];
   let inUse: Set<string>;
+  let rightOfWay: RightOfWay;
 
   before(async () => {
     registry = await openRegistry();
@@ -37,6 +39,7 @@ describe("images brought ahead of demand, on a real engine", function () {
     dir = mkdtempSync(join(tmpdir(), "ngpu-prefetch-"));
     said = [];
     inUse = new Set();
+    rightOfWay = createRightOfWay();
   });
   afterEach(async () => {
     await removeMarket(market);
@@ -57,6 +60,7 @@ describe("images brought ahead of demand, on a real engine", function () {
       ...{ engine, journal, dataDir: "/", limitGib, logger: createLogger("test", "silent") },
       signal: new AbortController().signal,
       inUse: () => inUse,
+      rightOfWay,
       send: (message) => said.push(message) > 0,
     });
     for (const name of names) {
@@ -100,6 +104,26 @@ describe("images brought ahead of demand, on a real engine", function () {
     expect(await prefetch(["chat"], roomForOne)).to.deep.equal(["failed"]);
     expect(said[0]).to.include({ reason: "no_room" });
     expect(await Promise.all(["chat", "probe"].map(present))).to.deep.equal([false, true]);
+  });
+
+  it("says of an image that was there already that it was not brought", async () => {
+    await docker.pull(registry.referenceOf("chat")).then(text);
+    expect(await prefetch(["chat"])).to.deep.equal(["held"]);
+    expect(await prefetch(["probe"])).to.deep.equal(["held", "present"]);
+    expect(await prefetch(["probe"])).to.deep.equal(["held", "present", "present"]);
+  });
+
+  it("waits for what a lease downloads", async () => {
+    const lease = Promise.withResolvers<void>();
+    const leased = rightOfWay.forLease("registry.test/other", () => lease.promise);
+    const served = registry.served();
+    const brought = prefetch(["chat"]);
+    // What it does without waiting for the lease is done once the engine has answered other questions.
+    for (let question = 0; question < 5; question += 1) expect(await present("chat")).to.equal(false);
+    expect(registry.served()).to.equal(served);
+    lease.resolve();
+    await leased;
+    expect(await brought).to.deep.equal(["present"]);
   });
 
   it("brings nothing where the operator gives no room for it", async () => {

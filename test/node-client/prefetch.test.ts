@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { openJournal } from "../../node-client/journal/open.ts";
 import { noteEvicted, putPrefetched } from "../../node-client/journal/prefetched.ts";
 import { createPrefetcher, decideEvictions } from "../../node-client/prefetch.ts";
+import { createRightOfWay } from "../../node-client/rightOfWay.ts";
 import { temporaryDir } from "../embedded/setup.ts";
 
 const entry = (reference: string, sizeBytes: number, usedAt = 0) => ({ reference, sizeBytes, usedAt });
@@ -37,6 +38,65 @@ describe("node: room for prefetched images", () => {
   });
 });
 
+describe("node: who downloads first", () => {
+  /** A download that ends when it is told to, or is broken off. */
+  function download() {
+    const end = Promise.withResolvers<string>();
+    const begun: AbortSignal[] = [];
+    const run = (signal: AbortSignal) => {
+      begun.push(signal);
+      signal.addEventListener("abort", () => end.resolve("broken off"), { once: true });
+      return end.promise;
+    };
+    return { run, begun, end: () => end.resolve("done") };
+  }
+
+  it("breaks off what is brought ahead of demand when a lease downloads, and brings it afterwards", async () => {
+    const way = createRightOfWay();
+    const tries = [download(), download()];
+    let begun = 0;
+    const ahead = way.ahead(
+      "one",
+      (signal) => (tries[begun++] as (typeof tries)[0]).run(signal),
+      new AbortController().signal,
+    );
+    expect(begun).to.equal(1);
+    const leases = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const done = leases.map(({ promise }) => way.forLease("two", () => promise));
+    expect(tries[0]?.begun[0]?.aborted).to.equal(true);
+    leases[0]?.resolve();
+    await done[0];
+    expect(begun).to.equal(1);
+    leases[1]?.resolve();
+    await done[1];
+    tries[1]?.end();
+    expect(await ahead).to.equal("done");
+    expect(begun).to.equal(2);
+  });
+
+  it("lets a lease wait for the same image, and goes on after a lease's download that failed", async () => {
+    const way = createRightOfWay();
+    const { run, begun, end } = download();
+    const { signal } = new AbortController();
+    const ahead = way.ahead("one", run, signal);
+    const failing = way.forLease("one", () => Promise.reject(new Error("no registry")));
+    expect(begun[0]?.aborted).to.equal(false);
+    expect(await failing.catch((error: Error) => error.message)).to.equal("no registry");
+    end();
+    expect(await ahead).to.equal("done");
+    expect(await way.ahead("three", async () => "at once", signal)).to.equal("at once");
+  });
+
+  it("waits no more once the node stops", async () => {
+    const way = createRightOfWay();
+    const stop = new AbortController();
+    void way.forLease("two", () => new Promise(() => undefined));
+    const ahead = way.ahead("one", async (signal) => signal.aborted, stop.signal);
+    stop.abort();
+    expect(await ahead).to.equal(true);
+  });
+});
+
 describe("node: what it says of prefetched images", () => {
   const reference = (digit: string) => `registry.test/one@sha256:${digit.repeat(64)}`;
   const image = (digit: string) => `0x${digit.repeat(64)}`;
@@ -55,6 +115,7 @@ describe("node: what it says of prefetched images", () => {
       signal: new AbortController().signal,
       inUse: () => new Set(),
       limitGib: 1,
+      rightOfWay: createRightOfWay(),
     });
     return { journal, prefetcher, said };
   }

@@ -67,7 +67,7 @@ export async function ask(db: Queryable, steps: readonly PrefetchStep[]): Promis
     `insert into app.prefetch as prefetch (node_id, image, reference, size_bytes)
      select * from unnest($1::int[], $2::text[], $3::text[], $4::numeric[])
      on conflict (node_id, image) do update set status = 'asked', reason = null, asked_at = now(), settled_at = null, settled_block = null,
-       reference = excluded.reference where prefetch.status not in ('asked', 'present')`,
+       evicted_block = null, reference = excluded.reference where prefetch.status not in ('asked', 'present')`,
     [
       steps.map((step) => step.nodeId),
       steps.map((step) => step.image),
@@ -97,7 +97,7 @@ export async function ordersToTell(db: Queryable): Promise<PrefetchOrder[]> {
 
 export type PrefetchWord = {
   image: string;
-  outcome: "present" | "failed" | "evicted";
+  outcome: "present" | "held" | "failed" | "evicted";
   reason?: string | undefined;
 };
 
@@ -105,8 +105,9 @@ export type PrefetchWord = {
 export async function settle(db: Queryable, nodeId: number, word: PrefetchWord): Promise<boolean> {
   const { rowCount } = await db.query(
     `update app.prefetch set status = $3, reason = $4, settled_at = now(),
-       settled_block = (select number from chain.head where tier = 'unsafe')
-     where node_id = $1 and image = $2 and status = any($5)`,
+       settled_block = case when $3 = 'evicted' then settled_block else head.number end,
+       evicted_block = case when $3 = 'evicted' then head.number end
+     from chain.head where head.tier = 'unsafe' and node_id = $1 and image = $2 and status = any($5)`,
     [
       ...[nodeId, word.image, word.outcome, word.reason ?? null],
       word.outcome === "evicted" ? ["present"] : ["asked"],
@@ -119,7 +120,7 @@ export type Tally = { hits: number; misses: number };
 
 /**
  * Counts the assignments since the last count: a hit went to a node that had the image by a prefetch, a miss to one that had it
- * neither so nor by an earlier lease. The first count only begins.
+ * neither so nor by an earlier lease nor, as it said itself, otherwise. The first count only begins.
  */
 export async function countHits(pool: Database, head: FleetBlock): Promise<Tally> {
   return transaction(pool, async (db) => {
@@ -134,8 +135,9 @@ export async function countHits(pool: Database, head: FleetBlock): Promise<Tally
       `select count(*) filter (where prefetched)::int as hits, count(*) filter (where not prefetched and not had)::int as misses
        from (
          select exists (select from app.prefetch p where p.node_id = e.node_id and p.image = w.image
-             and p.status = 'present' and p.settled_block < e.block_number) as prefetched,
-           exists (select from chain.assignment a join chain.workspace o on o.workspace_id = a.workspace_id
+             and p.status in ('present', 'evicted') and p.settled_block < e.block_number
+             and (p.evicted_block is null or p.evicted_block > e.block_number)) as prefetched,
+           exists (select from app.prefetch p where p.node_id = e.node_id and p.image = w.image and p.status = 'held') or exists (select from chain.assignment a join chain.workspace o on o.workspace_id = a.workspace_id
              where a.node_id = e.node_id and o.image = w.image and a.assigned_block < e.block_number) as had
          from chain.event_assigned e join chain.workspace w using (workspace_id)
          where e.block_number > $1 and e.block_number <= $2
@@ -151,7 +153,7 @@ export async function countHits(pool: Database, head: FleetBlock): Promise<Tally
   });
 }
 
-export type PrefetchReport = Tally & Record<"asked" | "present" | "failed" | "evicted", number>;
+export type PrefetchReport = Tally & Record<"asked" | "present" | "held" | "failed" | "evicted", number>;
 
 /** What prefetching came to so far. */
 export async function readReport(db: Queryable): Promise<PrefetchReport> {
@@ -159,9 +161,10 @@ export async function readReport(db: Queryable): Promise<PrefetchReport> {
     `select coalesce(max(hits), 0)::int as hits, coalesce(max(misses), 0)::int as misses, p.*
      from app.prefetch_tally right join (
        select count(*) filter (where status = 'asked')::int as asked, count(*) filter (where status = 'present')::int as present,
+         count(*) filter (where status = 'held')::int as held,
          count(*) filter (where status = 'failed')::int as failed, count(*) filter (where status = 'evicted')::int as evicted
        from app.prefetch) as p on true
-     group by p.asked, p.present, p.failed, p.evicted`,
+     group by p.asked, p.present, p.held, p.failed, p.evicted`,
   );
-  return rows[0] ?? { hits: 0, misses: 0, asked: 0, present: 0, failed: 0, evicted: 0 };
+  return rows[0] ?? { hits: 0, misses: 0, asked: 0, present: 0, held: 0, failed: 0, evicted: 0 };
 }

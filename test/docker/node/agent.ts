@@ -12,6 +12,7 @@ import { type Assignment, publicationKey } from "../../../node-client/leases.ts"
 import { createOutbox } from "../../../node-client/outbox.ts";
 import type { Publication } from "../../../node-client/plans.ts";
 import { createReconciler } from "../../../node-client/reconcile.ts";
+import { createRightOfWay } from "../../../node-client/rightOfWay.ts";
 import { engineSocket } from "../../../scripts/embedded/dockerEngine.ts";
 import { createChainClient } from "../../../services/shared/chain/client.ts";
 import { parseDeployment } from "../../../services/shared/chain/deployment.ts";
@@ -59,6 +60,7 @@ async function run(order: AgentOrder): Promise<void> {
     journal,
     memory: createMemory(),
     outbox: createOutbox({ journal, account, deployment, send: () => false, logger }),
+    rightOfWay: createRightOfWay(),
     logger,
     signal: new AbortController().signal,
     gpuUuids: [],

@@ -82,7 +82,27 @@ describe("match: images brought ahead of demand", function () {
     expect(output).to.include(
       "Hit rate: 33% of 3 assignments (1 found their image prefetched, 2 had to bring it).",
     );
-    expect(output).to.match(/Images on nodes: 1 there, \d under way/);
+    expect(output).to.match(/Images on nodes: 1 brought, 0 that were there already, \d under way/);
+  });
+
+  it("counts an image that was taken off since as a hit, and one that was there by itself not at all", async () => {
+    const image = `0x${"77".repeat(32)}` as const;
+    const workspace = await test.chain.publish({ image });
+    const [hits, misses] = [await counted("hit"), await counted("miss")];
+    const note = (place: number, status: string, evictedBlock: number | null) =>
+      test.db.query(
+        `insert into app.prefetch (node_id, image, reference, size_bytes, status, settled_block, evicted_block)
+         values ($1, $2, 'example/image', 1, $3, 0, $4)`,
+        [node(place).nodeId, image, status, evictedBlock],
+      );
+    await note(0, "evicted", 1_000_000_000);
+    await note(1, "evicted", 1);
+    await note(2, "held", null);
+    await test.chain.assign(workspace, 0, node(0).nodeId);
+    await test.chain.assign(workspace, 1, node(2).nodeId);
+    await test.chain.assign(workspace, 2, node(1).nodeId);
+    await eventually("the last one is a miss", async () => (await counted("miss")) === misses + 1);
+    expect(await counted("hit")).to.equal(hits + 1);
   });
 
   it("notes that a node took an image off again, and believes no node that was not asked", async () => {
