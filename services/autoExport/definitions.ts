@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Abi } from "viem";
 import { abis } from "../shared/chain/abis.ts";
-import { applyStatement, revertStatement } from "./apply.ts";
+import { applyBlockStatement, applyStatement, revertStatements } from "./apply.ts";
 import { enums } from "./enums.ts";
 import { type Projection, readProjections, sourcesOf } from "./projection.ts";
 import { type EventTable, eventTableDdl, eventTables } from "./schema.ts";
@@ -12,7 +12,12 @@ import { viewDdl } from "./views.ts";
 /** Everything that decides which tables there are and what stands in them. */
 export type Definitions = {
   tables: EventTable[];
-  projections: (Projection & { sources: string[]; apply: string; revert: string })[];
+  projections: (Projection & {
+    sources: string[];
+    apply: string;
+    applyBlock: string;
+    revert: [string, string];
+  })[];
   /** Statements that create all tables, and then what is read beside them, in order. */
   ddl: string[];
   /** Differs whenever a rebuild would give other tables or rows. */
@@ -35,7 +40,8 @@ export function loadDefinitions(
     ...projection,
     sources: sourcesOf(projection, tables),
     apply: applyStatement(projection),
-    revert: revertStatement(projection),
+    applyBlock: applyBlockStatement(projection),
+    revert: revertStatements(projection),
   }));
   const base = readFileSync(join(folder, "base.sql"), "utf8");
   const ddl = [
@@ -45,20 +51,31 @@ export function loadDefinitions(
     ...viewDdl(tables, projections),
   ];
   const hash = createHash("sha256")
-    .update(JSON.stringify([ddl, projections.map(({ apply }) => apply), enums]))
+    .update(JSON.stringify([ddl, projections.map(({ apply, applyBlock }) => [apply, applyBlock]), enums]))
     .digest("hex");
   return { tables, projections, ddl, hash };
 }
 
-/** A projection's own statements, the place of each version's last change, and the indexes that readers and reverting need. */
-function projectionDdl({ name, key, ddl }: Projection): string[] {
-  const table = `${name}_history`;
+/**
+ * The tables of a projection's rows and of what they were, both as one, and the projection's further statements. A row changes where it
+ * stands: with room left in each page and no index on what changes, no index has to be told.
+ */
+function projectionDdl({ name, key, columns, table, ddl }: Projection): string[] {
   const keys = key.map((column) => `"${column}"`).join(", ");
+  const own = columns.map((column) => `"${column.name}"`).join(", ");
   return [
+    table,
+    `alter table ${name} add column block_number bigint not null, add column log_index integer not null default 0,
+  add primary key (${keys}), set (fillfactor = 70)`,
+    `create table ${name}_past (like ${name})`,
+    `alter table ${name}_past rename column block_number to valid_from`,
+    `alter table ${name}_past add column valid_to bigint not null, add primary key (${keys}, valid_from)`,
+    // Changes come in the order of blocks: a summary of each few pages finds a reorg's, at next to no cost.
+    `create index on ${name} using brin (block_number) with (pages_per_range = 16, autosummarize = on)`,
+    `create index on ${name}_past using brin (valid_to) with (pages_per_range = 16, autosummarize = on)`,
+    `create view ${name}_history as
+  select ${own}, block_number as valid_from, null::bigint as valid_to, log_index from ${name}
+  union all select ${own}, valid_from, valid_to, log_index from ${name}_past`,
     ddl,
-    `alter table ${table} add column log_index integer not null default 0`,
-    `create index on ${table} (${keys}) where valid_to is null`,
-    // Versions come in the order of blocks: a summary of each few pages finds a reorg's, at next to no cost.
-    `create index on ${table} using brin (valid_from) with (pages_per_range = 16, autosummarize = on)`,
   ];
 }

@@ -4,8 +4,8 @@ import { FatalError } from "../shared/errors.ts";
 import type { EventTable } from "./schema.ts";
 
 /**
- * A projection's file: comments `-- key: …` and, for columns that add up, `-- sums: …`; the statements that create
- * `<name>_history`; then for each event it follows `-- on EventName` and a select from `event` (that event's rows in
+ * A projection's file: comments `-- key: …` and, for columns that add up, `-- sums: …`; the statement that creates the table
+ * `<name>`, and what else it needs; then for each event it follows `-- on EventName` and a select from `event` (that event's rows in
  * the blocks at hand) that gives, in this order, the key, block_number, log_index, a jsonb patch of columns and
  * what each sum grows by.
  */
@@ -13,11 +13,16 @@ export type Projection = {
   name: string;
   key: string[];
   sums: string[];
+  /** The statement that creates the table, and those after it. */
+  table: string;
   ddl: string;
-  /** Of `<name>_history`, in order. */
+  /** Of the table, in order. */
   columns: { name: string; type: string }[];
   changes: { event: string; select: string }[];
 };
+
+/** What is added to each table: the block and place of a row's last change, and in the past the blocks it held for. */
+const ownNames = new Set(["block_number", "log_index", "valid_from", "valid_to"]);
 
 /** @throws FatalError `projection_invalid`, naming the file and what it lacks. */
 export function parseProjection(name: string, text: string): Projection {
@@ -31,32 +36,31 @@ export function parseProjection(name: string, text: string): Projection {
   const fault = (what: string) =>
     new FatalError(`Projection ${name}.sql ${what}.`, { code: "projection_invalid" });
   if (key.length === 0) throw fault("has no line `-- key: …`");
-  const columns = columnsOf(head, `${name}_history`);
-  if (columns === undefined) throw fault(`does not create ${name}_history`);
+  const [table, body] = new RegExp(`create table ${name} \\(([\\s\\S]*?)\\);`).exec(head) ?? [];
+  if (table === undefined || body === undefined) throw fault(`does not create the table ${name}`);
+  const columns = columnsOf(body);
   if (sections.length === 0) throw fault("has no section `-- on …`");
   const sums = listed("sums");
-  const missing = [...key, ...sums, "valid_from", "valid_to"].filter(
-    (wanted) => !columns.some((column) => column.name === wanted),
-  );
+  const missing = [...key, ...sums].filter((wanted) => !columns.some((column) => column.name === wanted));
   if (missing.length > 0) throw fault(`has no column ${missing.join(", ")}`);
+  const taken = columns.filter((column) => ownNames.has(column.name));
+  if (taken.length > 0)
+    throw fault(
+      `names a column ${taken.map((column) => column.name).join(", ")}, which every projection has`,
+    );
   const changes = sections.map((section) => {
     const end = section.indexOf("\n");
     return { event: section.slice(0, end), select: section.slice(end).trim() };
   });
-  return { name, key, sums, ddl: head.trim(), columns, changes };
+  return { name, key, sums, table, ddl: head.replace(table, "").trim(), columns, changes };
 }
 
-/** The columns that a `create table` statement lists; undefined when there is none for the table. */
-function columnsOf(ddl: string, table: string): Projection["columns"] | undefined {
-  const body = new RegExp(`create table ${table} \\(([\\s\\S]*?)\\);`).exec(ddl)?.[1];
+/** The columns that a `create table` statement lists. */
+function columnsOf(body: string): Projection["columns"] {
   return body
-    ?.split(/,(?![^(]*\))/)
+    .split(/,(?![^(]*\))/)
     .map((line) => /^\s*(\w+) ([^\s(]+(?:\([\d, ]+\))?(?:\[\])?)/.exec(line))
-    .flatMap((match) =>
-      match === null || match[1] === "primary"
-        ? []
-        : [{ name: match[1] as string, type: match[2] as string }],
-    );
+    .flatMap((match) => (match === null ? [] : [{ name: match[1] as string, type: match[2] as string }]));
 }
 
 /** Every projection in a folder, by name. */

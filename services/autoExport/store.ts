@@ -54,7 +54,10 @@ export async function inTransaction<Result>(db: Queryable, work: () => Promise<R
  */
 export async function prepareWriter(db: Connection, { projections }: Definitions): Promise<void> {
   const settings = "set jit to off; set enable_seqscan to off; set plan_cache_mode to force_generic_plan";
-  const plans = projections.map(({ name, apply }) => `prepare apply_${name} (bigint, bigint) as ${apply}`);
+  const plans = projections.flatMap(({ name, apply, applyBlock }) => [
+    `prepare apply_${name} (bigint, bigint) as ${apply}`,
+    `prepare apply_block_${name} (bigint, bigint) as ${applyBlock}`,
+  ]);
   await db.query([settings, "deallocate all", ...plans].join(";\n"));
 }
 
@@ -76,17 +79,18 @@ export async function saveBlocks(
   if (first === undefined || last === undefined) return;
   const touched = definitions.projections.filter(({ sources }) => sources.some((table) => rows.has(table)));
   const tables = [...rows.keys(), ...touched.map(({ name }) => name)];
+  const apply = blocks.length === 1 ? "apply_block" : "apply";
   const statements: Statement[] = [
     copyInto("block", Buffer.from(blocks.map(blockLine).join(""))),
     ...Array.from(rows, ([table, lines]) => copyInto(table, bytesOf(lines))),
-    ...touched.map(({ name }) => ({ text: `execute apply_${name} (${first.number}, ${last.number})` })),
+    ...touched.map(({ name }) => ({ text: `execute ${apply}_${name} (${first.number}, ${last.number})` })),
     { text: headStatement("unsafe", last) },
   ];
   if (!silent) statements.push({ text: announcement(last, tables) });
   await runTogether(db, statements);
 }
 
-/** Takes back every block above `ancestor` (null: all): rows go, versions that they ended are present again. */
+/** Takes back every block above `ancestor` (null: all): rows go, and what they changed is as it was. */
 export async function revertBlocks(
   db: Queryable,
   definitions: Definitions,
@@ -100,8 +104,11 @@ export async function revertBlocks(
       if (rowCount !== 0) touched.push(table);
     }
     for (const { name, revert } of definitions.projections) {
-      const { rows } = await db.query<{ gone: bigint }>(revert, [last]);
-      if (rows[0]?.gone !== 0n) touched.push(name);
+      const [goBack, bringBack] = revert;
+      const { rowCount } = await db.query(goBack, [last]);
+      if (rowCount === 0) continue;
+      touched.push(name);
+      await db.query(bringBack, [last]);
     }
     await db.query("delete from block where number > $1", [last]);
     await db.query("update audit set number = least(number, $1)", [last]);

@@ -4,33 +4,17 @@ import type { EventTable } from "./schema.ts";
 type Shape = Pick<Projection, "name" | "columns">;
 
 /**
- * The statements, after those of all tables, that create what is read beside them: the present, how final rows are, the
- * past, and what changed since a block.
+ * The statements, after those of all tables, that create what is read beside them: how final rows are, the past, and what changed
+ * since a block.
  */
 export function viewDdl(tables: readonly EventTable[], projections: readonly Shape[]): string[] {
   const events = [...new Set(tables.map(({ table }) => table))];
   const names = projections.map(({ name }) => name);
   return [
     ...events.map(tieredEvent),
-    ...projections.flatMap((projection) => [
-      present(projection),
-      tieredProjection(projection),
-      stateAt(projection.name),
-    ]),
+    ...projections.flatMap((projection) => [tieredProjection(projection), stateAt(projection.name)]),
     changedSince(events, names),
   ];
-}
-
-/** A projection's columns without the place of its versions. */
-function ownColumns({ columns }: Shape): string {
-  const own = columns.filter(({ name }) => name !== "valid_from" && name !== "valid_to");
-  return own.map(({ name }) => `"${name}"`).join(", ");
-}
-
-/** The present versions, `valid_from` being the block of the last change. */
-function present(projection: Shape): string {
-  const { name } = projection;
-  return `create view ${name} as select ${ownColumns(projection)}, valid_from as block_number from ${name}_history where valid_to is null`;
 }
 
 // The heads are looked up once a query, not once a row.
@@ -44,13 +28,13 @@ function tieredEvent(table: string): string {
   return `create view ${table}_tiered as select row.*, ${tierOf("block_number")} from ${table} as row`;
 }
 
-function tieredProjection(projection: Shape): string {
-  const { name } = projection;
-  const ofBlock = (column: string) => `(select block.${column} from block where block.number = valid_from)`;
+function tieredProjection({ name, columns }: Shape): string {
+  const own = columns.map((column) => `"${column.name}"`).join(", ");
+  const ofBlock = (column: string) => `(select block.${column} from block where block.number = block_number)`;
   return `create view ${name}_tiered as
-  select ${ownColumns(projection)}, valid_from as block_number, ${ofBlock("hash")} as block_hash, ${ofBlock("time")} as block_time, log_index,
-    ${tierOf("valid_from")}
-  from ${name}_history where valid_to is null`;
+  select ${own}, block_number, ${ofBlock("hash")} as block_hash, ${ofBlock("time")} as block_time, log_index,
+    ${tierOf("block_number")}
+  from ${name}`;
 }
 
 function stateAt(name: string): string {
@@ -67,8 +51,7 @@ end`;
 function changedSince(events: readonly string[], projections: readonly string[]): string {
   const changed = [
     ...events.map((table) => [table, `select from ${table} where block_number > known_block`]),
-    // A version ends only where the next one begins.
-    ...projections.map((name) => [name, `select from ${name}_history where valid_from > known_block`]),
+    ...projections.map((name) => [name, `select from ${name} where block_number > known_block`]),
   ].map(([name, rows]) => `select '${name}' as name where (select lost from since) or exists (${rows})`);
   return `create function changed_since(known_block bigint, known_hash text)
 returns table (block bigint, hash text, tables text[]) language sql stable

@@ -1,5 +1,5 @@
 -- key: workspace_id, replica, lease
-create table assignment_history (
+create table assignment (
   workspace_id bigint not null,
   replica integer not null,
   lease integer not null,
@@ -13,12 +13,9 @@ create table assignment_history (
   assigned_block bigint not null,
   assigned_block_hash text not null,
   lost_until bigint,
-  release_reason text,
-  valid_from bigint not null,
-  valid_to bigint,
-  primary key (workspace_id, replica, lease, valid_from)
+  release_reason text
 );
-create index on assignment_history (node_id) where valid_to is null;
+create index on assignment (node_id);
 
 -- on Assigned
 select workspace_id, replica, lease, block_number, log_index, jsonb_build_object(

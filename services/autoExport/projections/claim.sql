@@ -1,10 +1,7 @@
 -- key: account
-create table claim_history (
+create table claim (
   account text not null,
-  claimed numeric(78,0) not null,
-  valid_from bigint not null,
-  valid_to bigint,
-  primary key (account, valid_from)
+  claimed numeric(78,0) not null
 );
 
 -- on Claimed

@@ -1,14 +1,11 @@
 -- key: number
-create table epoch_history (
+create table epoch (
   number bigint not null,
   root text not null,
   total numeric(78,0) not null,
   data_hash text not null,
   activates_at bigint not null,
-  disabled boolean not null,
-  valid_from bigint not null,
-  valid_to bigint,
-  primary key (number, valid_from)
+  disabled boolean not null
 );
 
 -- on EpochPosted

@@ -1,14 +1,11 @@
 -- key: account
 -- sums: deposited, withdrawn, settled, refunded
-create table escrow_account_history (
+create table escrow_account (
   account text not null,
   deposited numeric(78,0) not null,
   withdrawn numeric(78,0) not null,
   settled numeric(78,0) not null,
-  refunded numeric(78,0) not null,
-  valid_from bigint not null,
-  valid_to bigint,
-  primary key (account, valid_from)
+  refunded numeric(78,0) not null
 );
 -- whose money a lease spends
 create index on event_lease_opened (workspace_id, replica, lease);

@@ -1,12 +1,9 @@
 -- key: slot
-create table heartbeat_slot_history (
+create table heartbeat_slot (
   slot bigint not null,
   encoding text not null,
   node_count integer not null,
-  bits text not null,
-  valid_from bigint not null,
-  valid_to bigint,
-  primary key (slot, valid_from)
+  bits text not null
 );
 -- What corrects the bits, by the slots it is about.
 create index on event_heartbeat_disputed (slot);

@@ -1,13 +1,10 @@
 -- key: digest
-create table image_history (
+create table image (
   digest text not null,
   owner text not null,
   size_bytes numeric(78,0) not null,
   chunk_root text not null,
-  reference text not null,
-  valid_from bigint not null,
-  valid_to bigint,
-  primary key (digest, valid_from)
+  reference text not null
 );
 
 -- on ImageRegistered

@@ -1,6 +1,6 @@
 -- key: workspace_id, replica, lease
 -- sums: settled, refunded
-create table lease_history (
+create table lease (
   workspace_id bigint not null,
   replica integer not null,
   lease integer not null,
@@ -12,12 +12,9 @@ create table lease_history (
   settled numeric(78,0) not null,
   refunded numeric(78,0) not null,
   closed boolean not null,
-  close_reason text,
-  valid_from bigint not null,
-  valid_to bigint,
-  primary key (workspace_id, replica, lease, valid_from)
+  close_reason text
 );
-create index on lease_history (authorization_id) where valid_to is null;
+create index on lease (authorization_id);
 
 -- on LeaseOpened
 select workspace_id, replica, lease, block_number, log_index, jsonb_build_object(

@@ -1,6 +1,6 @@
 -- key: round_id
 -- sums: submissions
-create table measurement_history (
+create table measurement (
   round_id bigint not null,
   node_id integer not null,
   status text not null,
@@ -16,13 +16,10 @@ create table measurement_history (
   ports_reachable integer,
   disk_free_gib bigint,
   disk_write_mibps bigint,
-  expires_at bigint,
-  valid_from bigint not null,
-  valid_to bigint,
-  primary key (round_id, valid_from)
+  expires_at bigint
 );
-create index on measurement_history (node_id);
-create index on measurement_history (draws);
+create index on measurement (node_id);
+create index on measurement (draws);
 create index on event_measure_submitted (round_id);
 
 -- on MeasureRequested

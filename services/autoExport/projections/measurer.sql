@@ -1,14 +1,11 @@
 -- key: measurer_id
-create table measurer_history (
+create table measurer (
   measurer_id integer not null,
   key text not null,
   wallet text,
-  region text,
-  valid_from bigint not null,
-  valid_to bigint,
-  primary key (measurer_id, valid_from)
+  region text
 );
-create index on measurer_history (key);
+create index on measurer (key);
 
 -- on MeasurerRegistered
 select measurer_id, block_number, log_index, jsonb_build_object(

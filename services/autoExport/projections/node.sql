@@ -1,5 +1,5 @@
 -- key: node_id
-create table node_history (
+create table node (
   node_id integer not null,
   key text not null,
   wallet text,
@@ -16,12 +16,9 @@ create table node_history (
   price_per_second numeric(78,0) not null,
   status text not null,
   gpu_uuids text[] not null,
-  registered_block bigint not null,
-  valid_from bigint not null,
-  valid_to bigint,
-  primary key (node_id, valid_from)
+  registered_block bigint not null
 );
-create index on node_history (key);
+create index on node (key);
 
 -- on NodeRegistered
 select node_id, block_number, log_index, jsonb_build_object(

@@ -1,14 +1,11 @@
 -- key: node_id
 -- sums: earned, refunded, collected, burned
-create table node_earning_history (
+create table node_earning (
   node_id integer not null,
   earned numeric(78,0) not null,
   refunded numeric(78,0) not null,
   collected numeric(78,0) not null,
-  burned numeric(78,0) not null,
-  valid_from bigint not null,
-  valid_to bigint,
-  primary key (node_id, valid_from)
+  burned numeric(78,0) not null
 );
 
 -- on Settled

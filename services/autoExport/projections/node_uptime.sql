@@ -6,7 +6,7 @@
 -- gets 1 in `absent` and the number of commits before in `absent_before`, and both are taken back when it ends: so after c commits it was
 -- absent in c * absent - absent_before of them, and changes only when it comes or goes. `listed` counts the slots committed with it
 -- among the nodes in the same way. `more_*` is what disputes and challenges say beyond that.
-create table node_uptime_history (
+create table node_uptime (
   node_id bigint not null,
   commits bigint not null,
   listed bigint not null,
@@ -14,10 +14,7 @@ create table node_uptime_history (
   absent bigint not null,
   absent_before bigint not null,
   more_present bigint not null,
-  more_total bigint not null,
-  valid_from bigint not null,
-  valid_to bigint,
-  primary key (node_id, valid_from)
+  more_total bigint not null
 );
 create index on event_heartbeats_committed (slot);
 
@@ -87,7 +84,7 @@ end;
 -- on HeartbeatsCommitted
 , commit as (
   select *, absentees(encoding, node_count, bits) as ids,
-    coalesce((select commits from node_uptime_history where node_id = 0 and valid_to is null), 0)
+    coalesce((select commits from node_uptime where node_id = 0), 0)
       + row_number() over (order by block_number, log_index) - 1 as earlier
   from event
 ), former as (

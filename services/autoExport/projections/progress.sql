@@ -1,13 +1,10 @@
 -- key: workspace_id, replica, lease
-create table progress_history (
+create table progress (
   workspace_id bigint not null,
   replica integer not null,
   lease integer not null,
   node_id integer not null,
-  milestone text not null,
-  valid_from bigint not null,
-  valid_to bigint,
-  primary key (workspace_id, replica, lease, valid_from)
+  milestone text not null
 );
 
 -- on ProgressReported

@@ -1,11 +1,8 @@
 -- key: number
-create table receipt_batch_history (
+create table receipt_batch (
   number bigint not null,
   root text not null,
-  total numeric(78,0) not null,
-  valid_from bigint not null,
-  valid_to bigint,
-  primary key (number, valid_from)
+  total numeric(78,0) not null
 );
 
 -- on ReceiptsCommitted

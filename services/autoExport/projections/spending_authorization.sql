@@ -1,5 +1,5 @@
 -- key: authorization_id
-create table spending_authorization_history (
+create table spending_authorization (
   authorization_id bigint not null,
   owner text not null,
   delegate text not null,
@@ -7,12 +7,9 @@ create table spending_authorization_history (
   total numeric(78,0) not null,
   scope text not null,
   expiry bigint not null,
-  revoked boolean not null,
-  valid_from bigint not null,
-  valid_to bigint,
-  primary key (authorization_id, valid_from)
+  revoked boolean not null
 );
-create index on spending_authorization_history (owner);
+create index on spending_authorization (owner);
 
 -- on Authorized
 select authorization_id, block_number, log_index, jsonb_build_object(

@@ -1,5 +1,5 @@
 -- key: workspace_id
-create table workspace_history (
+create table workspace (
   workspace_id bigint not null,
   owner text not null,
   authorization_id bigint not null,
@@ -22,12 +22,9 @@ create table workspace_history (
   config text not null,
   status text not null,
   published_block bigint not null,
-  published_tx text not null,
-  valid_from bigint not null,
-  valid_to bigint,
-  primary key (workspace_id, valid_from)
+  published_tx text not null
 );
-create index on workspace_history (owner);
+create index on workspace (owner);
 
 -- on WorkspacePublished
 select workspace_id, block_number, log_index, jsonb_build_object(

@@ -44,12 +44,12 @@ describe("apiServer: what anyone may read", () => {
 
   it("shows a node with its measurement, session and uptime by slots", async () => {
     await api.db.query(
-      `insert into chain.heartbeat_slot_history (slot, encoding, node_count, bits, valid_from)
+      `insert into chain.heartbeat_slot (slot, encoding, node_count, bits, block_number)
        select slot, 'bitmap', 2, case when slot = 2 then '0x02' else '0x03' end, 1000000 from generate_series(1, 4) as slot`,
     );
     await api.db.query(
-      `insert into chain.measurement_history (round_id, node_id, status, draws, draw_block, absent, opens_at, closes_at, submissions, down_mbps,
-         up_mbps, latency_tenth_ms, ports_reachable, disk_free_gib, disk_write_mibps, expires_at, valid_from)
+      `insert into chain.measurement (round_id, node_id, status, draws, draw_block, absent, opens_at, closes_at, submissions, down_mbps,
+         up_mbps, latency_tenth_ms, ports_reachable, disk_free_gib, disk_write_mibps, expires_at, block_number)
        values (5, 1, 'finalized', '0x01', 99, false, 100, 200, 1, 900, 400, 125, 1, 50, 300, 3600, 1)`,
     );
     const { body } = await api.client.get<Record<string, unknown>>("/v1/nodes/1");
@@ -117,7 +117,7 @@ describe("apiServer: what anyone may read", () => {
         [number, account, cumulative, toJson(root)],
       );
       await api.db.query(
-        `insert into chain.epoch_history (number, root, total, data_hash, activates_at, disabled, valid_from)
+        `insert into chain.epoch (number, root, total, data_hash, activates_at, disabled, block_number)
          values ($1, $2, $3, $2, $4, $5, 1)`,
         [number, root, cumulative, activatesAt, disabled],
       );
@@ -126,7 +126,7 @@ describe("apiServer: what anyone may read", () => {
     await insert(1, 100n, now - 50);
     await insert(2, 250n, now + 1_000_000);
     await insert(3, 900n, now - 10, true);
-    await api.db.query("insert into chain.claim_history (account, claimed, valid_from) values ($1, 30, 1)", [
+    await api.db.query("insert into chain.claim (account, claimed, block_number) values ($1, 30, 1)", [
       account,
     ]);
     const { body } = await api.client.get(`/v1/rewards/0x${"A1".repeat(20)}`);

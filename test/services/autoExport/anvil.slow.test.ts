@@ -46,6 +46,11 @@ describe("autoExport on a real node that reorganizes", function () {
     await until("the head is stored", async () => (await tipOf(market.db))?.hash === hash, 120_000);
   }
 
+  async function hashes(): Promise<string[]> {
+    const { rows } = await market.db.query<{ hash: string }>("select hash from block");
+    return rows.map(({ hash }) => hash);
+  }
+
   /** Every table's hash equals that of a fresh replay, as `npm run export:verify` compares them. */
   async function requireExact() {
     const connection = await market.db.connect();
@@ -78,9 +83,14 @@ describe("autoExport on a real node that reorganizes", function () {
       await node.mine(2, 6);
       await untilStored();
       depths.length = 0;
+      const before = await hashes();
       await node.reorg(depth, acts);
       await untilStored();
-      expect(depths).to.deep.equal([BigInt(depth)]);
+      const after = new Set(await hashes());
+      // An empty block in the place of an empty one may be the very same, so that the reorg begins after it.
+      const gone = before.filter((hash) => !after.has(hash)).length;
+      expect(gone).to.be.within(depth - 2, depth);
+      expect(depths).to.deep.equal([BigInt(gone)]);
       await requireExact();
     });
   }

@@ -81,7 +81,7 @@ describe("the exported rows", function () {
       expect(clean.tables.filter(({ stored, rebuilt }) => stored !== rebuilt)).to.deep.equal([]);
       expect(clean.tables.find(({ table }) => table === "lease_history")?.rows).to.not.equal(0n);
       await transaction(db, async (connection) => {
-        await connection.query("update chain.node_history set price_per_second = price_per_second + 1");
+        await connection.query("update chain.node set price_per_second = price_per_second + 1");
       });
       const changed = await compare();
       expect(

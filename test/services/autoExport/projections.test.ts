@@ -77,10 +77,13 @@ describe("projections", function () {
 
   const rows = async (sql: string): Promise<Record<string, unknown>[]> => (await market.db.query(sql)).rows;
   const row = async (sql: string) => (await rows(sql))[0] ?? {};
+  /** A projection's rows without the last change's place in its block. */
+  const present = async (name: string): Promise<Record<string, unknown>[]> =>
+    (await rows(`select * from ${name}`)).map(({ log_index: _, ...row }) => row);
 
   it("show a node as it registered, without wallet when it bound none", async () => {
     await mined([registered()]);
-    expect(await row("select * from node")).to.deep.equal({
+    expect((await present("node"))[0]).to.deep.equal({
       node_id: 1,
       key: alice,
       wallet: null,
@@ -139,7 +142,7 @@ describe("projections", function () {
       config: '{"image":"host/name"}',
     });
     await mined([published], [eventLog("DockerContract", "ReplicasSet", { workspaceId: 1n, replicas: 5 })]);
-    const { published_tx: hash, ...workspace } = await row("select * from workspace");
+    const { published_tx: hash, ...workspace } = (await present("workspace"))[0] ?? {};
     expect(hash).to.match(/^0x[0-9a-f]{64}$/);
     expect(workspace).to.deep.equal({
       workspace_id: 1n,
@@ -245,10 +248,10 @@ describe("projections", function () {
       [eventLog("Escrow", "Collected", { nodeId: 1, to: bob, amount: 6n, fee: 1n }), refunded(2n)],
       [refunded(1n)],
     );
-    expect(await rows("select * from escrow_account")).to.deep.equal([
+    expect(await present("escrow_account")).to.deep.equal([
       { account: alice, deposited: 2n * large, withdrawn: 2n, settled: 12n, refunded: 3n, block_number: 4n },
     ]);
-    expect(await row("select * from node_earning")).to.deep.equal({
+    expect((await present("node_earning"))[0]).to.deep.equal({
       ...{ node_id: 1, earned: 12n, refunded: 3n, collected: 6n, burned: 1n, block_number: 4n },
     });
     expect(await row("select settled, refunded from lease")).to.deep.equal({ settled: 12n, refunded: 3n });
@@ -267,7 +270,7 @@ describe("projections", function () {
         ...{ number: 1n, root: word(5), total: 9n, nodeTotals: [word(6)], payerTotals: [word(7), word(8)] },
       }),
     ]);
-    expect(await rows("select * from receipt_batch")).to.deep.equal([
+    expect(await present("receipt_batch")).to.deep.equal([
       { number: 1n, root: word(5), total: 9n, block_number: 1n },
     ]);
     expect(await row("select node_totals, payer_totals from event_receipts_committed")).to.deep.equal({

@@ -77,14 +77,11 @@ describe("event tables", () => {
 describe("a projection's file", () => {
   const text = `-- key: id, part
 -- sums: total
-create table thing_history (
+create table thing (
   id bigint not null,
   part integer not null,
   total numeric(78,0) not null,
-  names text[],
-  valid_from bigint not null,
-  valid_to bigint,
-  primary key (id, part, valid_from)
+  names text[]
 );
 
 -- on Made
@@ -103,20 +100,22 @@ select id, part, block_number, log_index, '{}'::jsonb, 0 from event
       "part integer",
       "total numeric(78,0)",
       "names text[]",
-      "valid_from bigint",
-      "valid_to bigint",
     ]);
     expect(projection.changes.map(({ event }) => event)).to.deep.equal(["Made", "Gone"]);
     expect(projection.changes[0]?.select).to.match(/^-- a comment of its own\nselect/);
   });
 
-  it("is refused without a key, without a column that it needs, under another table's name, or for an event that nobody declares", () => {
+  it("is refused without a key, without a column that it needs, under another table's name, with one of every projection's columns, or for an event that nobody declares", () => {
     const refused = (act: () => unknown, message: RegExp) => expect(act).to.throw(FatalError, message);
     refused(() => parseProjection("thing", text.replace("-- key: id, part\n", "")), /has no line `-- key/);
-    refused(() => parseProjection("other", text), /does not create other_history/);
+    refused(() => parseProjection("other", text), /does not create the table other/);
     refused(
       () => parseProjection("thing", text.replace("  part integer not null,\n", "")),
       /has no column part/,
+    );
+    refused(
+      () => parseProjection("thing", text.replace("names text[]", "names text[],\n  log_index integer")),
+      /names a column log_index, which every projection has/,
     );
     refused(() => sourcesOf(parseProjection("thing", text), []), /follows Made, which no ABI declares/);
   });

@@ -64,7 +64,7 @@ export async function setup(options: { timeouts?: Timeouts } = {}) {
     },
     /** Puts leases on the chain and tells, as autoExport does. */
     setAssignments: async (rows: Record<string, unknown>[]) => {
-      await db.query("delete from chain.assignment_history");
+      await db.query("delete from chain.assignment");
       for (const row of rows) await insertAssignment(db, { state: "running", ...row });
       await db.query(`notify chain_changed, '{"block":"2","tables":["assignment"]}'`);
     },

@@ -25,8 +25,8 @@ describe("match: the uptime it places by", () => {
     // Slots 1 to 10, committed in blocks 1 to 10: node 2 is absent from 9 and 10, and registers before 7.
     for (let slot = 1; slot <= 10; slot++) {
       const bits = encodeHeartbeats(slot < 7 ? 1 : 2, new Set(slot < 9 ? [1, 2] : [1]));
-      await insertRow(chain, "chain.heartbeat_slot_history", {
-        ...{ slot, encoding: bits.encoding, node_count: bits.nodeCount, bits: bits.bits, valid_from: slot },
+      await insertRow(chain, "chain.heartbeat_slot", {
+        ...{ slot, encoding: bits.encoding, node_count: bits.nodeCount, bits: bits.bits, block_number: slot },
       });
     }
     await insertRow(chain, "chain.event_heartbeat_disputed", {

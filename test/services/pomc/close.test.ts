@@ -42,19 +42,24 @@ async function addSlots(chain: Chain, epoch: number, present: number[], nodeCoun
   const window = windowOf(epoch, deployment.parameters);
   for (let slot = Math.ceil(window.startsAt / slotSeconds); slot * slotSeconds < window.endsAt; slot++) {
     const { encoding, bits } = encodeHeartbeats(nodeCount, new Set(present));
-    const valid_from = blockAt((slot + 1) * slotSeconds);
-    await insertRow(chain, "chain.heartbeat_slot_history", {
+    const block_number = blockAt((slot + 1) * slotSeconds);
+    await insertRow(chain, "chain.heartbeat_slot", {
       slot,
       encoding,
       node_count: nodeCount,
       bits,
-      valid_from,
+      block_number,
     });
   }
 }
 
-async function addMeasurement(chain: Chain, roundId: number, nodeId: number, valid_from = 2): Promise<void> {
-  await insertRow(chain, "chain.measurement_history", {
+async function addMeasurement(
+  chain: Chain,
+  roundId: number,
+  nodeId: number,
+  block_number = 2,
+): Promise<void> {
+  await insertRow(chain, "chain.measurement", {
     round_id: roundId,
     node_id: nodeId,
     status: "finalized",
@@ -71,7 +76,7 @@ async function addMeasurement(chain: Chain, roundId: number, nodeId: number, val
     disk_free_gib: 10,
     disk_write_mibps: 10,
     expires_at: genesis + 3_600,
-    valid_from,
+    block_number,
   });
 }
 
@@ -170,8 +175,11 @@ describe("closing an epoch from the exported chain", () => {
 
   it("pays the wallet that was bound at the epoch's last block", async () => {
     const asOf = blockAt(first.settledAt) - 1;
-    await market.chain.query("update chain.node_history set valid_to = $1", [asOf]);
-    await insertNode(market.chain, { node_id: 1, key: key(1), wallet: key(9), valid_from: asOf });
+    await market.chain.query(
+      "with gone as (delete from chain.node returning *) insert into chain.node_past select gone.*, $1 from gone",
+      [asOf],
+    );
+    await insertNode(market.chain, { node_id: 1, key: key(1), wallet: key(9), block_number: asOf });
     await addBlocks(market.chain, 1, blockAt(first.settledAt));
     await market.close();
     const { rows } = await market.pool.query("select account from app.epoch_leaf");
@@ -193,7 +201,7 @@ describe("closing an epoch from the exported chain", () => {
   });
 
   it("posts nothing while nothing was granted", async () => {
-    await market.chain.query("delete from chain.measurement_history");
+    await market.chain.query("delete from chain.measurement");
     await addBlocks(market.chain, 1, blockAt(first.settledAt));
     expect(await market.close()).to.equal(1);
     expect(await epochToPost(market.pool)).to.equal(null);

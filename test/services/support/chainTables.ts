@@ -34,7 +34,7 @@ const lease = {
   assigned_block_hash: "0x",
   lost_until: null,
   release_reason: null,
-  valid_from: 1,
+  block_number: 1,
 };
 
 const node = {
@@ -53,16 +53,16 @@ const node = {
   status: "online",
   gpu_uuids: [],
   registered_block: 1,
-  valid_from: 1,
+  block_number: 1,
 };
 
 /** A node that was registered; what the row leaves out does not matter to the test. */
 export const insertNode = (db: pg.Pool, row: Partial<typeof node> & { node_id: number; key: string }) =>
-  insertRow(db, "chain.node_history", { ...node, ...row });
+  insertRow(db, "chain.node", { ...node, ...row });
 
 /** A lease as it stands now. */
 export const insertAssignment = (db: pg.Pool, row: Record<string, unknown>) =>
-  insertRow(db, "chain.assignment_history", { ...lease, ...row });
+  insertRow(db, "chain.assignment", { ...lease, ...row });
 
 export async function insertRow(db: pg.Pool, table: string, row: Record<string, unknown>): Promise<void> {
   const names = Object.keys(row);
