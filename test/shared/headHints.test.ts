@@ -3,13 +3,15 @@ import type { AddressInfo } from "node:net";
 import { expect } from "chai";
 import { numberToHex, pad } from "viem";
 import { type WebSocket, WebSocketServer } from "ws";
-import type { FollowedBlock } from "../../services/shared/chain/blocks.ts";
+import { blocksByHash, type FollowedBlock } from "../../services/shared/chain/blocks.ts";
 import { listenForHeads } from "../../services/shared/chain/endpoints/headHints.ts";
 import { follow } from "../../services/shared/chain/follow.ts";
+import type { Header } from "../../services/shared/chain/rpc.ts";
 import { until } from "../services/autoExport/setup.ts";
-import { createScriptedChain, type ScriptedBlock, testContracts } from "./scriptedChain.ts";
+import { createScriptedChain, eventLog, type ScriptedBlock, testContracts } from "./scriptedChain.ts";
 
 const chainId = 31_337;
+const bigints = (_: string, value: unknown) => (typeof value === "bigint" ? numberToHex(value) : value);
 const silent = {
   debug: () => undefined,
   info: () => undefined,
@@ -24,7 +26,11 @@ describe("hints of new heads", () => {
   });
 
   /** A real server that takes subscriptions and announces what the test tells it to. */
-  async function serve({ id = chainId, subscribes = true } = {}) {
+  async function serve({
+    id = chainId,
+    subscribes = true,
+    answer: answerOf = async (_: unknown): Promise<object | undefined> => ({ error: { code: -32601 } }),
+  } = {}) {
     const server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
     await once(server, "listening");
     const subscribed = new Set<WebSocket>();
@@ -32,10 +38,13 @@ describe("hints of new heads", () => {
       socket.on("close", () => subscribed.delete(socket));
       socket.on("message", (data) => {
         const call = JSON.parse(String(data)) as { id: number; method: string };
+        const send = (result: object | undefined) =>
+          result === undefined ? undefined : socket.send(JSON.stringify({ ...answer, ...result }, bigints));
         const answer = { jsonrpc: "2.0", id: call.id };
         if (call.method === "eth_chainId") {
           return socket.send(JSON.stringify({ ...answer, result: numberToHex(id) }));
         }
+        if (call.method !== "eth_subscribe") return void answerOf(call).then(send);
         if (!subscribes) return socket.send(JSON.stringify({ ...answer, error: { code: -32601 } }));
         subscribed.add(socket);
         return socket.send(JSON.stringify({ ...answer, result: "0x1" }));
@@ -171,5 +180,129 @@ describe("hints of new heads", () => {
     server.announce(chain.head());
     expect(await next).to.equal("reorg");
     expect(looks).to.equal(before + 1);
+  });
+
+  /** Follows a chain whose head one server announces, with how often logs were asked for in the other way. */
+  async function followAnnounced(answer: (call: never) => Promise<object | undefined>, mined = 1) {
+    const server = await serve({ answer: answer as never });
+    const hints = listen([server.url]);
+    await until("it is subscribed to", async () => hints.live());
+    const chain = createScriptedChain();
+    chain.mine([]);
+    let asked = 0;
+    const request = (call: { method: string }) => {
+      if (call.method === "eth_getLogs") asked += 1;
+      return chain.client.request(call as never);
+    };
+    const abort = new AbortController();
+    undos.push(() => abort.abort());
+    const steps = follow({
+      ...{ client: { hints, request } as never, addresses: [testContracts.ComputeNode], from: 1n },
+      ...{ cursor: { recent: async () => [] }, signal: abort.signal, logger: silent },
+      ...{ interval: 20, hintedInterval: 1_000_000 },
+    });
+    await steps.next();
+    asked = 0;
+    const stored: FollowedBlock[] = [];
+    for (let block = 0; block < mined; block += 1) {
+      const next = steps.next();
+      chain.mine([status(block)]);
+      server.announce(chain.head());
+      const { value: step } = await next;
+      if (step?.type === "blocks") stored.push(...step.blocks);
+    }
+    return { chain, stored, asked: () => asked };
+  }
+  const status = (nodeId: number) =>
+    eventLog("ComputeNode", "NodeStatusChanged", { nodeId: BigInt(nodeId + 1), status: 1 });
+
+  it("come with the block's logs, asked of whoever announced it", async () => {
+    let chain: ReturnType<typeof createScriptedChain> | undefined;
+    const answer = async (call: never) => ({ result: await chain?.client.request(call) });
+    const server = await serve({ answer: answer as never });
+    const hints = listen([server.url]);
+    await until("it is subscribed to", async () => hints.live());
+    chain = createScriptedChain();
+    chain.mine([status(1)]);
+    server.announce(chain.head());
+    await hints.wait(10_000, new AbortController().signal);
+    const [head] = hints.take();
+    const { hash } = chain.head();
+    expect(head?.hash).to.equal(hash);
+    const [block] = await blocksByHash(
+      {
+        client: { hints, request: () => Promise.reject(new Error("It was asked over HTTP.")) } as never,
+        addresses: [testContracts.ComputeNode],
+      },
+      1n,
+      head as Header,
+    );
+    expect(block?.logs.map(({ topics }) => topics)).to.deep.equal(
+      chain.head().logs.map(({ topics }) => topics),
+    );
+    // Once for each block.
+    expect(hints.tellerOf(hash)).to.equal(undefined);
+  });
+
+  for (const { what, answer } of [
+    { what: "refuses", answer: async () => ({ error: { code: -32601, message: "no such method" } }) },
+    { what: "answers with something else", answer: async () => ({ result: "0x1" }) },
+    {
+      what: "answers with another block's logs",
+      answer: async () => ({
+        result: [
+          {
+            ...status(1),
+            blockNumber: "0x2",
+            blockHash: pad("0x7"),
+            transactionHash: pad("0x8"),
+            logIndex: "0x0",
+          },
+        ],
+      }),
+    },
+  ]) {
+    it(`are asked for in the usual way when whoever announced the block ${what}`, async () => {
+      const { chain, stored, asked } = await followAnnounced(answer, 3);
+      expect(asked()).to.equal(3);
+      expect(stored.map(({ hash }) => hash)).to.deep.equal(
+        chain
+          .blocks()
+          .slice(2)
+          .map(({ hash }) => hash),
+      );
+      expect(stored.map(({ logs }) => logs.length)).to.deep.equal([1, 1, 1]);
+    });
+  }
+
+  it("are asked for in the usual way when the connection breaks before the answer", async () => {
+    let disconnect = () => {};
+    const answer = async () => {
+      disconnect();
+      return undefined;
+    };
+    const server = await serve({ answer });
+    disconnect = server.disconnect;
+    const hints = listen([server.url]);
+    await until("it is subscribed to", async () => hints.live());
+    const chain = createScriptedChain();
+    chain.mine([status(1)]);
+    server.announce(chain.head());
+    await hints.wait(10_000, new AbortController().signal);
+    const [head] = hints.take();
+    const source = { client: { ...chain.client, hints } as never, addresses: [testContracts.ComputeNode] };
+    const [block] = await blocksByHash(source, 1n, head as Header);
+    expect(block?.logs).to.have.length(1);
+  });
+
+  it("come without anybody to ask once some endpoint was found to leave logs out", async () => {
+    const server = await serve();
+    const hints = listen([server.url]);
+    await until("it is subscribed to", async () => hints.live());
+    const { hash } = createScriptedChain().head();
+    server.announce(createScriptedChain().head());
+    await hints.wait(10_000, new AbortController().signal);
+    hints.doubt();
+    expect(hints.tellerOf(hash)).to.equal(undefined);
   });
 });

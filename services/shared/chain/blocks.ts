@@ -2,7 +2,7 @@ import type { Hex } from "viem";
 import { RetryableError } from "../errors.ts";
 import { askAgain, type CompletenessSource, isSuspicious } from "./completeness.ts";
 import type { BlockRef } from "./reconcile.ts";
-import { type ChainLog, type Header, readHeader, readLogs } from "./rpc.ts";
+import { type ChainLog, type Header, type RpcClient, readHeader, readLogs } from "./rpc.ts";
 
 /** A block with the logs that were asked for, in order of their index. `timestamp` is in Unix seconds. */
 export type FollowedBlock = BlockRef & { parentHash: Hex; timestamp: bigint; logs: ChainLog[] };
@@ -28,9 +28,21 @@ export async function blocksByHash(
   const below =
     told[0]?.number === first ? told.slice(0, -1) : await headersOf(source, first, head.number - 1n);
   return inParallel([...below, head], async (header) => {
-    const logs = await readLogs(source.client, source, { blockHash: header.hash });
-    return complete(source, header, ofBlock(source, header, logs));
+    return complete(source, header, ofBlock(source, header, await logsByHash(source, header)));
   });
+}
+
+/** Asked of whoever announced the block just now, else, or when that fails, of the endpoint in use. */
+async function logsByHash(source: Source, { hash: blockHash }: Header): Promise<ChainLog[]> {
+  const teller = source.client.hints?.tellerOf(blockHash);
+  if (teller === undefined) return readLogs(source.client, source, { blockHash });
+  try {
+    return await readLogs(teller as RpcClient, source, { blockHash });
+  } catch (error) {
+    if (!(error instanceof RetryableError)) throw error;
+    source.onFault?.(error.code);
+    return readLogs(source.client, source, { blockHash });
+  }
 }
 
 /**

@@ -69,7 +69,10 @@ export function createFollowClient(
     request,
     batched,
     elsewhere,
-    distrust,
+    distrust: (code: string) => {
+      distrust(code);
+      hints.doubt();
+    },
     hints,
     states,
   }) as unknown as FollowClient;
