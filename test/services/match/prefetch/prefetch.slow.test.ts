@@ -103,6 +103,7 @@ describe("match: images brought ahead of demand", function () {
     await test.chain.assign(workspace, 2, node(1).nodeId);
     await eventually("the last one is a miss", async () => (await counted("miss")) === misses + 1);
     expect(await counted("hit")).to.equal(hits + 1);
+    await test.db.query("delete from app.prefetch where image = $1", [image]);
   });
 
   it("notes that a node took an image off again, and believes no node that was not asked", async () => {
