@@ -1,6 +1,7 @@
--- key: number
+-- key: number, generation
 create table epoch (
   number bigint not null,
+  generation smallint not null,
   root text not null,
   total numeric(78,0) not null,
   data_hash text not null,
@@ -9,9 +10,9 @@ create table epoch (
 );
 
 -- on EpochPosted
-select number, block_number, log_index, jsonb_build_object(
+select number, generation, block_number, log_index, jsonb_build_object(
   'root', root, 'total', total, 'data_hash', data_hash, 'activates_at', activates_at, 'disabled', false) as patch
 from event
 
 -- on EpochDisabled
-select number, block_number, log_index, jsonb_build_object('disabled', true) from event
+select number, generation, block_number, log_index, jsonb_build_object('disabled', true) from event
