@@ -85,3 +85,25 @@ export async function readWaste({ db }: TestMatch): Promise<{ failed: number; re
   );
   return rows[0] ?? { failed: 0, reverted: 0 };
 }
+
+/** Where what was asked for stands, to see what holds it up. */
+export async function readStandings({ db }: TestMatch): Promise<Record<string, Record<string, number>>> {
+  const standings = {
+    leases: "select state || ' of ' || desired from chain.assignment where release_reason is null",
+    nodes: "select status from chain.node",
+    absences: `select signal || case when lost_at is null then '' else ', lost' end from app.absence where back_at is null`,
+    placements: "select status from app.placement where asked_at > now() - interval '2 minutes'",
+    relays: "select kind || ' ' || status from app.relay",
+    transactions:
+      "select kind || ' ' || status from app.transaction where not coalesce(status = 'mined', false)",
+  };
+  const counted = async (query: string) => {
+    const text = `select name, count(*)::int as count from (${query}) as one (name) group by name`;
+    const { rows } = await db.query<{ name: string; count: number }>(text);
+    return Object.fromEntries(rows.map(({ name, count }) => [name, count]));
+  };
+  const entries = await Promise.all(
+    Object.entries(standings).map(async ([name, query]) => [name, await counted(query)] as const),
+  );
+  return Object.fromEntries(entries);
+}

@@ -3,7 +3,7 @@ import type { Trial, Verdict } from "../../../scripts/chaos/subject.ts";
 import { setupMatch, type TestMatch } from "../../services/match/setup.ts";
 import { eventually } from "../../services/support/context.ts";
 import { stopParts } from "../../support/parts.ts";
-import { readBooks, readRefusals, readWaste } from "./books.ts";
+import { readBooks, readRefusals, readStandings, readWaste } from "./books.ts";
 import { createInstances } from "./instances.ts";
 import { createLoad } from "./load.ts";
 import { startNodes } from "./nodes.ts";
@@ -125,9 +125,11 @@ async function judge(
     ["transactions lost, reverted", `${waste.failed}, ${waste.reverted}`],
     ["instances that ended by themselves", crashes],
   ];
+  const standings = await readStandings(test);
+  if (!ok) for (const [name, counts] of Object.entries(standings)) rows.push([name, JSON.stringify(counts)]);
   return {
     ok,
-    figures: { lost, crashes, ...counts, ...books, ...waste, refusals, strange },
+    figures: { lost, crashes, ...counts, ...books, ...waste, refusals, strange, standings },
     text: [
       ok ? "All held." : "Something broke.",
       ...rows.map(([name, value]) => `${name.padEnd(36)}${value}`),
