@@ -99,6 +99,7 @@ describe("apiServer: what anyone may read", () => {
     await api.db.query("update app.node_bond set withheld = 0, served_in = 102 where number = 102");
     expect((await api.client.get(`/v1/rewards/${account}`)).body).to.deep.include({
       withheld: "0",
+      former: [],
       bonds: [],
     });
     await api.db.query("delete from app.epoch where number > 100");
@@ -117,8 +118,8 @@ describe("apiServer: what anyone may read", () => {
         [number, account, cumulative, toJson(root)],
       );
       await api.db.query(
-        `insert into chain.epoch_history (number, root, total, data_hash, activates_at, disabled, valid_from)
-         values ($1, $2, $3, $2, $4, $5, 1)`,
+        `insert into chain.epoch_history (number, generation, root, total, data_hash, activates_at, disabled, valid_from)
+         values ($1, 1, $2, $3, $2, $4, $5, 1)`,
         [number, root, cumulative, activatesAt, disabled],
       );
     };
@@ -126,12 +127,14 @@ describe("apiServer: what anyone may read", () => {
     await insert(1, 100n, now - 50);
     await insert(2, 250n, now + 1_000_000);
     await insert(3, 900n, now - 10, true);
-    await api.db.query("insert into chain.claim_history (account, claimed, valid_from) values ($1, 30, 1)", [
-      account,
-    ]);
+    await api.db.query(
+      "insert into chain.claim_history (account, generation, claimed, valid_from) values ($1, 1, 30, 1)",
+      [account],
+    );
     const { body } = await api.client.get(`/v1/rewards/0x${"A1".repeat(20)}`);
     expect(body).to.deep.equal({
       account,
+      pomc: api.chain.deployment.contracts.Pomc.toLowerCase(),
       epoch: "1",
       cumulative: "100",
       proof: `0x${"1".repeat(40)}`,
