@@ -12,7 +12,7 @@ import {
   withdraw,
 } from "../workspace/generations.ts";
 import { type Client, signIn } from "./client.ts";
-import { type ApiMarket, setup } from "./setup.ts";
+import { type ApiMarket, apiAccount, setup } from "./setup.ts";
 
 type Books = { escrow: string; deposited: string; withdrawn: string; settled: string; refundable: string };
 type Account = Books & {
@@ -38,7 +38,7 @@ describe("apiServer, where the market was replaced", function () {
   before(async () => {
     former = await freshChain();
     const nodeId = await addNode(former, "one");
-    const old = await publish(former, { authorizationId: await fund(former, 1_000n) });
+    const old = await publish(former, { authorizationId: await fund(former, 1_000n, apiAccount.address) });
     const ref = await assign(former, old, { nodeId, start: true });
     await report(former, "one", ref, "running");
     await former.pass(100);
@@ -51,7 +51,7 @@ describe("apiServer, where the market was replaced", function () {
     const first = await postEpoch(former, 1n, [its, others]);
     await claim(former, 1n, others, first.proofs[1] ?? "0x");
     present = await replaceMarket(former);
-    await fund(present, 2_000n);
+    await fund(present, 2_000n, apiAccount.address);
     const granted = { account: owner, cumulative: 30n };
     const second = await postEpoch(present, 2n, [granted, { ...others, cumulative: 5n }]);
     await claim(present, 2n, granted, second.proofs[0] ?? "0x");
@@ -112,9 +112,8 @@ describe("apiServer, where the market was replaced", function () {
   it("takes no authorization of the escrow before for one that it can publish with", async () => {
     const { body } = await partner.get<Account>("/v1/account");
     const shown = body.authorizations.map(({ escrow, usable }) => ({ escrow, usable }));
-    // This API is not their delegate in any case: what it may do is decided in decide.test.ts.
     expect(shown).to.deep.equal([
-      { escrow: addressOf(present, "Escrow"), usable: false },
+      { escrow: addressOf(present, "Escrow"), usable: true },
       { escrow: addressOf(former, "Escrow"), usable: false },
     ]);
   });
