@@ -99,7 +99,6 @@ describe("apiServer: what anyone may read", () => {
     await api.db.query("update app.node_bond set withheld = 0, served_in = 102 where number = 102");
     expect((await api.client.get(`/v1/rewards/${account}`)).body).to.deep.include({
       withheld: "0",
-      former: [],
       bonds: [],
     });
     await api.db.query("delete from app.epoch where number > 100");
@@ -145,6 +144,7 @@ describe("apiServer: what anyone may read", () => {
       pending: "150",
       earned: "250",
       withheld: "0",
+      former: [],
       bonds: [],
     });
     const nobody = await api.client.get(`/v1/rewards/0x${"b2".repeat(20)}`);
