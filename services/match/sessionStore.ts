@@ -9,9 +9,10 @@ export const fresh = `exists (select from app.match_instance i where i.instance 
 
 export type Role = "node" | "measurer";
 
+// A measurer registers anew with each Measure, under a higher id: the last one counts.
 const subjects = {
   node: "select node_id::int as id, key from chain.node where key = any($1)",
-  measurer: "select measurer_id::int as id, key from chain.measurer where key = any($1)",
+  measurer: "select measurer_id::int as id, key from chain.measurer where key = any($1) order by 1",
 } as const;
 
 /** The node or measurer ids of keys; those without one are not on the chain yet. */
@@ -47,7 +48,9 @@ export async function takeSessions(pool: Database, newcomers: Newcomer[]): Promi
        from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[])
          as g (key, session_id, role, instance, host, version)
        left join chain.node n on g.role = 'node' and n.key = g.key
-       left join chain.measurer m on g.role = 'measurer' and m.key = g.key
+       left join lateral (
+         select max(measurer_id) as measurer_id from chain.measurer where key = g.key
+       ) m on g.role = 'measurer'
      ), before as (
        select s.key, s.session_id from app.session s join given using (key)
      ), taken as (

@@ -1,3 +1,4 @@
+import { generationOf } from "../../shared/chain/generations.ts";
 import { InputError } from "../../shared/errors.ts";
 import type { PlacementExplanation } from "../../shared/placement/question.ts";
 import { isUsable } from "../decide.ts";
@@ -83,10 +84,11 @@ async function requirePossible(
 }
 
 /** @throws InputError `authorization_missing` (409). */
-async function newestUsable({ db, delegate }: ApiDeps, wallet: string): Promise<string> {
+async function newestUsable({ db, delegate, deployment }: ApiDeps, wallet: string): Promise<string> {
   const now = await currentTime(db);
+  const generation = generationOf(deployment, "Escrow");
   const rows = await listAuthorizations(db, wallet);
-  const found = rows.find((row) => isUsable(row, { now, delegate }));
+  const found = rows.find((row) => isUsable(row, { now, delegate, generation }));
   if (found !== undefined) return found.id;
   throw new InputError("No authorization lets this API publish for you.", {
     code: "authorization_missing",

@@ -12,7 +12,7 @@ import {
   toBytes,
 } from "viem";
 import { mnemonicToAccount, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
-import { deployNgpu } from "../../../contracts/ignition/deploy.ts";
+import { deployNgpu, type NgpuDeployment } from "../../../contracts/ignition/deploy.ts";
 import hardhatConfig from "../../../hardhat.config.ts";
 import { startChain } from "../../../scripts/embedded/chain.ts";
 import {
@@ -57,6 +57,8 @@ export type TestChain = {
   url: string;
   client: ChainClient;
   deployment: Deployment;
+  /** The same, as it was deployed. */
+  deployed: NgpuDeployment;
   /** Sends a call to a contract and waits for its receipt. */
   call: (person: Person, contract: ContractName, data: Hex) => Promise<TransactionReceipt>;
   /** Lets seconds pass on the chain, and a block with them. */
@@ -81,7 +83,13 @@ async function startSharedChain(): Promise<SharedChain> {
   stopAtEnd(stop);
   await rpc(url, "evm_setIntervalMining", [0]);
   await rpc(url, "evm_setAutomine", [true]);
-  const deployment = parseDeployment(JSON.parse(toJson(await deploy(url, join(stateDir, "ignition")))));
+  const chain = chainAt(url, await deploy(url, join(stateDir, "ignition")));
+  return { chain, snapshot: (await rpc(url, "evm_snapshot", [])) as Hex };
+}
+
+/** The chain with the contracts of a deployment. */
+export function chainAt(url: string, deployed: NgpuDeployment): TestChain {
+  const deployment = parseDeployment(JSON.parse(toJson(deployed)));
   const client = createChainClient({ rpcUrls: [url], chainId: deployment.chainId });
   const call: TestChain["call"] = async (person, contract, data) => {
     const to = deployment.contracts[contract];
@@ -94,8 +102,7 @@ async function startSharedChain(): Promise<SharedChain> {
     await rpc(url, "evm_increaseTime", [seconds]);
     await rpc(url, "evm_mine", []);
   };
-  const chain: TestChain = { url, client, deployment, call, pass };
-  return { chain, snapshot: (await rpc(url, "evm_snapshot", [])) as Hex };
+  return { url, client, deployment, deployed, call, pass };
 }
 
 function walletOf(url: string, chainId: number, person: Person) {
@@ -106,7 +113,8 @@ function walletOf(url: string, chainId: number, person: Person) {
   });
 }
 
-async function deploy(url: string, journalFolder: string) {
+/** As the deployer, whose contracts are built. */
+export async function connect(url: string, journalFolder: string) {
   const target: HttpNetworkUserConfig = {
     type: "http",
     chainType: "op",
@@ -119,7 +127,11 @@ async function deploy(url: string, journalFolder: string) {
     rootDir,
   );
   await hre.tasks.getTask("build").run({ quiet: true });
-  const connection = await hre.network.create({ network: "target", chainType: "op" });
+  return hre.network.create({ network: "target", chainType: "op" });
+}
+
+async function deploy(url: string, journalFolder: string): Promise<NgpuDeployment> {
+  const connection = await connect(url, journalFolder);
   const address = (person: Person): Address => accounts[person].address;
   const deployed = await deployNgpu({
     connection,

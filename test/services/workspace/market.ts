@@ -23,9 +23,9 @@ export type TestMarket = {
   stop: () => Promise<void>;
 };
 
-/** Starts a market for one suite, with autoExport running. */
-export async function openMarket(): Promise<TestMarket> {
-  const chain = await freshChain();
+/** Starts a market for one suite, with autoExport running. @param given The chain, fresh when left out. */
+export async function openMarket(given?: TestChain): Promise<TestMarket> {
+  const chain = given ?? (await freshChain());
   const database = await createTestDatabase();
   const context = createTestContext("market");
   const pool = createPool({ url: database.url, name: "test" });
