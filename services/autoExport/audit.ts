@@ -1,3 +1,4 @@
+import type { FollowedBlock } from "../shared/chain/blocks.ts";
 import { readProvenLogs } from "../shared/chain/receipts.ts";
 import type { BlockRef } from "../shared/chain/reconcile.ts";
 import { type ChainLog, type RpcClient, readLogs } from "../shared/chain/rpc.ts";
@@ -10,20 +11,24 @@ import type { Definitions } from "./definitions.ts";
 /** What an audit of a block found: its rows are whole, some were left out, or its receipts prove nothing. */
 export type AuditResult = "whole" | "missing" | "unproven";
 
-type AuditParts = {
+export type ComparedParts = {
   client: RpcClient;
   pool: Database;
   schema: string;
   definitions: Definitions;
   find: EventIndex;
+  onResult: (result: AuditResult) => void;
+};
+
+type AuditParts = ComparedParts & {
   /** Most blocks in one round. */
   blocks: number;
-  onResult: (result: AuditResult) => void;
   /** Makes void what is stored of blocks that lack logs, and of all after the first, so that they are read again. In order. */
   repair: (proven: ReadonlyMap<BlockRef, ChainLog[]>) => Promise<void>;
 };
 
-type StoredBlock = BlockRef & { logIndexes: number[] };
+/** A block with the indexes of the logs that are known of it, ascending. */
+type KnownBlock = BlockRef & { logIndexes: number[] };
 
 // Blocks that are looked through for rows in one round.
 const span = 1_000n;
@@ -60,35 +65,71 @@ async function auditBlocks(parts: AuditParts): Promise<void> {
   const [{ audited, safe } = { audited: -1n, safe: null }] = rows;
   if (safe === null || safe <= audited) return;
   const last = safe < audited + span ? safe : audited + span;
-  const found = await readStored(parts, audited, last);
+  const found = await readStored(parts, audited, last, parts.blocks);
+  const proven = await leftOutOf(parts, found);
+  if (proven.size > 0) return parts.repair(proven);
+  const reached = found.length < parts.blocks ? last : (found.at(-1)?.number ?? last);
+  await noteAudited(pool, schema, reached);
+}
+
+/**
+ * Searches for logs that an endpoint left out, because a row that was to be stored builds on one: in blocks that could not be stored, else in
+ * those that are, from the last audited one on. Gives the blocks that lack some, with all their logs.
+ */
+export async function searchLeftOut(
+  parts: ComparedParts,
+  unstored: readonly FollowedBlock[],
+): Promise<{ isStored: boolean; proven: Map<BlockRef, ChainLog[]> }> {
+  const known = unstored.map((block) => ({
+    ...block,
+    logIndexes: wantedOf(parts, block.logs).map(({ logIndex }) => logIndex),
+  }));
+  const proven = await leftOutOf(
+    parts,
+    known.filter(({ logIndexes }) => logIndexes.length > 0),
+  );
+  if (proven.size > 0) return { isStored: false, proven };
+  const { rows } = await parts.pool.query<{ audited: bigint; tip: bigint }>(
+    `select coalesce((select number from ${parts.schema}.audit), -1) as audited, coalesce(max(number), -1) as tip from ${parts.schema}.block`,
+  );
+  const [{ audited: from, tip } = { audited: -1n, tip: -1n }] = rows;
+  for (let audited = from; audited < tip; audited += span) {
+    const last = tip < audited + span ? tip : audited + span;
+    const found = await leftOutOf(parts, await readStored(parts, audited, last, Number(span)));
+    if (found.size > 0) return { isStored: true, proven: found };
+  }
+  return { isStored: true, proven };
+}
+
+/** Those of the blocks that lack a log, with all their logs. The endpoint that left the first one's out is blamed. */
+async function leftOutOf(
+  parts: ComparedParts,
+  blocks: readonly KnownBlock[],
+): Promise<Map<BlockRef, ChainLog[]>> {
   const proven = new Map<BlockRef, ChainLog[]>();
-  for (const block of found) {
+  for (const block of blocks) {
     const logs = await provenLogs(parts, block);
     const result = logs === undefined ? "unproven" : isWhole(parts, block, logs) ? "whole" : "missing";
     parts.onResult(result);
     if (logs !== undefined && result === "missing") proven.set(block, logs);
   }
   const [first] = proven;
-  if (first !== undefined) {
-    await blame(parts, ...first);
-    return parts.repair(proven);
-  }
-  const reached = found.length < parts.blocks ? last : (found.at(-1)?.number ?? last);
-  await noteAudited(pool, schema, reached);
+  if (first !== undefined) await blame(parts, ...first);
+  return proven;
 }
 
-function wantedOf({ find }: AuditParts, logs: readonly ChainLog[]): ChainLog[] {
+function wantedOf({ find }: ComparedParts, logs: readonly ChainLog[]): ChainLog[] {
   return logs.filter((log) => find(log) !== undefined);
 }
 
-function isWhole(parts: AuditParts, { logIndexes }: StoredBlock, logs: readonly ChainLog[]): boolean {
+function isWhole(parts: ComparedParts, { logIndexes }: KnownBlock, logs: readonly ChainLog[]): boolean {
   const wanted = wantedOf(parts, logs);
   return (
     logIndexes.length === wanted.length && wanted.every(({ logIndex }, at) => logIndexes[at] === logIndex)
   );
 }
 
-async function provenLogs({ client }: AuditParts, block: BlockRef): Promise<ChainLog[] | undefined> {
+async function provenLogs({ client }: ComparedParts, block: BlockRef): Promise<ChainLog[] | undefined> {
   try {
     return await readProvenLogs(client, block);
   } catch (error) {
@@ -98,19 +139,20 @@ async function provenLogs({ client }: AuditParts, block: BlockRef): Promise<Chai
 }
 
 /** An endpoint that still leaves logs out is asked less from now on. */
-async function blame(parts: AuditParts, { hash }: BlockRef, logs: readonly ChainLog[]): Promise<void> {
+async function blame(parts: ComparedParts, { hash }: BlockRef, logs: readonly ChainLog[]): Promise<void> {
   const wanted = wantedOf(parts, logs);
   const addresses = [...new Set(wanted.map(({ address }) => address))];
   const again = await readLogs(parts.client, { addresses }, { blockHash: hash });
   if (wantedOf(parts, again).length < wanted.length) parts.client.distrust?.("rpc_logs_missing");
 }
 
-/** The blocks with rows above `audited` up to `last`, the first of them. */
+/** The blocks with rows above `audited` up to `last`, the first of them, so many at most. */
 async function readStored(
-  { pool, schema, definitions, blocks }: AuditParts,
+  { pool, schema, definitions }: ComparedParts,
   audited: bigint,
   last: bigint,
-): Promise<StoredBlock[]> {
+  most: number,
+): Promise<KnownBlock[]> {
   const tables = [...new Set(definitions.tables.map(({ table }) => table))];
   const rows = tables.map(
     (table) =>
@@ -119,7 +161,7 @@ async function readStored(
   const text = `select block.number, block.hash, array_agg(log_index order by log_index) as "logIndexes"
     from (${rows.join(" union all ")}) as row join ${schema}.block as block on block.number = row.block_number
     group by block.number, block.hash order by block.number limit $3`;
-  const found = await pool.query<StoredBlock>({ name: "audit", text, values: [audited, last, blocks] });
+  const found = await pool.query<KnownBlock>({ name: "audit", text, values: [audited, last, most] });
   return found.rows;
 }
 

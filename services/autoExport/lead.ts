@@ -9,13 +9,21 @@ import { type Connection, type Database, translateDatabaseFault } from "../share
 import { isRetryable, RetryableError } from "../shared/errors.ts";
 import type { Logger } from "../shared/logger.ts";
 import { rest, startLoop } from "../shared/loop.ts";
-import { startAudit } from "./audit.ts";
+import { searchLeftOut, startAudit } from "./audit.ts";
 import { type EventRows, indexEvents, rowsOf, sourceAddresses } from "./decode.ts";
 import type { Definitions } from "./definitions.ts";
 import { followHeads } from "./heads.ts";
 import type { Watch } from "./metrics.ts";
 import { planBuild } from "./prepare.ts";
-import { chainSchema, holdsBlock, prepareWriter, readBlocks, revertBlocks, saveBlocks } from "./store.ts";
+import {
+  chainSchema,
+  holdsBlock,
+  lacksValue,
+  prepareWriter,
+  readBlocks,
+  revertBlocks,
+  saveBlocks,
+} from "./store.ts";
 import { takeTurns } from "./turns.ts";
 
 export type ExportParts = {
@@ -127,19 +135,21 @@ async function lead(parts: ExportParts, db: Connection, proven: Proven): Promise
   );
   const find = indexEvents(definitions.tables, deployment);
   const { blocks: auditBlocks = 2, interval: auditInterval = 1_000 } = parts.audit ?? {};
-  const audited = {
+  const compared = {
     client,
     pool: parts.pool,
     schema: chainSchema,
     definitions,
     find,
-    repair,
     onResult: watch.audited,
   };
   const audit =
     auditBlocks === 0
       ? undefined
-      : startAudit({ ...audited, blocks: auditBlocks, ready }, { logger, signal, interval: auditInterval });
+      : startAudit(
+          { ...compared, repair, blocks: auditBlocks, ready },
+          { logger, signal, interval: auditInterval },
+        );
   const steps = follow({
     ...parts.following,
     client,
@@ -159,9 +169,12 @@ async function lead(parts: ExportParts, db: Connection, proven: Proven): Promise
     for await (const step of steps) {
       const rows = step.type === "blocks" ? rowsOf(step.blocks, find) : new Map();
       await storing;
-      storing = exclusively(() => store(step, rows)).then((events) => {
-        if (events !== undefined) watch.stored(step, events);
-      });
+      storing = exclusively(() => store(step, rows)).then(
+        (events) => {
+          if (events !== undefined) watch.stored(step, events);
+        },
+        (error) => heal(step, error),
+      );
       storing.catch(() => ended.abort());
       if (step.type === "reorg" && step.ancestor === null) break;
     }
@@ -172,6 +185,17 @@ async function lead(parts: ExportParts, db: Connection, proven: Proven): Promise
     watch.became("starting");
     await heads.done;
     await audit?.done;
+  }
+
+  /** A row that lacks what an earlier event says may be the first to show that an endpoint left that event's log out. */
+  async function heal(step: FollowStep, error: unknown): Promise<void> {
+    if (step.type !== "blocks" || !lacksValue(error)) throw error;
+    const { isStored, proven: found } = await searchLeftOut(compared, step.blocks);
+    if (found.size === 0) throw error;
+    if (isStored) return repair(found);
+    for (const [{ hash }, logs] of found) proven.set(hash, logs);
+    logger.warn({ event: "logs_missing", blocks: [...found.keys()].map(({ number }) => number) });
+    ended.abort();
   }
 
   /** As if the blocks were no more on the chain: what stands in the cursor afterwards is gone on from. */

@@ -162,6 +162,11 @@ export async function readOrigin(db: Queryable, schema: string): Promise<Origin 
       };
 }
 
+/** Whether a row could not be stored because a column that no event set must not be null. */
+export function lacksValue(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === "23502";
+}
+
 function blockLine({ number, hash, parentHash, timestamp }: FollowedBlock): string {
   return `${number}\t${hash}\t${parentHash}\t${timeOf(timestamp)}\n`;
 }
