@@ -83,10 +83,12 @@ async function requirePossible(
 }
 
 /** @throws InputError `authorization_missing` (409). */
-async function newestUsable({ db, delegate }: ApiDeps, wallet: string): Promise<string> {
+async function newestUsable({ db, delegate, deployment }: ApiDeps, wallet: string): Promise<string> {
   const now = await currentTime(db);
   const rows = await listAuthorizations(db, wallet);
-  const found = rows.find((row) => isUsable(row, { now, delegate }));
+  // A new workspace is paid from the present escrow, which knows no authorization of those before it.
+  const before = BigInt(deployment.parameters.before.authorizations);
+  const found = rows.find((row) => BigInt(row.id) > before && isUsable(row, { now, delegate }));
   if (found !== undefined) return found.id;
   throw new InputError("No authorization lets this API publish for you.", {
     code: "authorization_missing",
