@@ -10,6 +10,14 @@ create table origin (
   definitions text not null
 );
 
+-- Where each contract is and where those are that it replaced: 1 is the oldest. Rows of events name it by this number.
+create table contract (
+  name text not null,
+  generation smallint not null,
+  address text not null,
+  primary key (name, generation)
+);
+
 create table block (
   number bigint primary key,
   hash text not null,

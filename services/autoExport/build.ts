@@ -46,6 +46,12 @@ export async function buildSchema(
       origin.definitions,
     ],
   );
+  await db.query(
+    `insert into contract (name, generation, address)
+     select name, generation, address from jsonb_each($1) as named (name, addresses),
+       jsonb_array_elements_text(addresses) with ordinality as place (address, generation)`,
+    [JSON.stringify(origin.contracts)],
+  );
 }
 
 async function grantRead(db: Queryable, reader: string): Promise<void> {

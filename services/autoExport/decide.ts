@@ -6,7 +6,8 @@ export type Origin = {
   chainId: number;
   startBlock: bigint;
   startHash: string;
-  contracts: Record<string, string>;
+  /** Each contract and those it replaced, oldest first. */
+  contracts: Record<string, string[]>;
   /** Hash of the tables' and projections' definitions. */
   definitions: string;
 };
@@ -29,7 +30,7 @@ export function planSchema(stored: Origin | undefined, wanted: Origin): SchemaPl
   return reasons.length === 0 ? { type: "keep" } : { type: "rebuild", reasons };
 }
 
-function canonical(contracts: Record<string, string>): string {
+function canonical(contracts: Origin["contracts"]): string {
   return JSON.stringify(Object.entries(contracts).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 

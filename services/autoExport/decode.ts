@@ -1,5 +1,7 @@
 import { type Abi, type Address, decodeEventLog, type Hex } from "viem";
 import type { FollowedBlock } from "../shared/chain/blocks.ts";
+import type { ContractName, Deployment } from "../shared/chain/deployment.ts";
+import { addressesOf } from "../shared/chain/generations.ts";
 import type { ChainLog } from "../shared/chain/rpc.ts";
 import { FatalError } from "../shared/errors.ts";
 import type { Column } from "./columns.ts";
@@ -20,31 +22,32 @@ const topicSpace = 68;
 const dataPlace = topicPlace + 3 * topicSpace;
 let words = roomFor(4_096);
 
-/** Finds the event table of a log: undefined for other contracts and for events that no ABI names. */
-export type EventIndex = (log: ChainLog) => EventTable | undefined;
+/** Where a log goes, and which generation of its contract it is of. */
+export type EventSource = { table: EventTable; generation: number };
 
-/** @param contracts Where the contracts of the tables are. */
-export function indexEvents(
-  tables: readonly EventTable[],
-  contracts: Readonly<Record<string, Address>>,
-): EventIndex {
-  const byAddress = new Map<string, Map<string, EventTable>>();
+/** Undefined for other contracts and for events that no ABI names. */
+export type EventIndex = (log: ChainLog) => EventSource | undefined;
+
+/** The contracts in use and those that were replaced. */
+export type Generations = Pick<Deployment, "contracts" | "former">;
+
+/** @param generations Where the contracts of the tables are. */
+export function indexEvents(tables: readonly EventTable[], generations: Generations): EventIndex {
+  const byAddress = new Map<string, Map<string, EventSource>>();
   for (const table of tables) {
-    const address = contracts[table.contract]?.toLowerCase();
-    if (address === undefined) continue;
-    const bySelector = byAddress.get(address) ?? new Map<string, EventTable>();
-    byAddress.set(address, bySelector.set(table.selector, table));
+    for (const [index, address] of addressesOf(generations, table.contract).entries()) {
+      const at = address.toLowerCase();
+      const bySelector = byAddress.get(at) ?? new Map<string, EventSource>();
+      byAddress.set(at, bySelector.set(table.selector, { table, generation: index + 1 }));
+    }
   }
   return (log) => byAddress.get(log.address)?.get(log.topics[0]);
 }
 
-/** Where the contracts are that the tables' events come from. */
-export function addressesOf(
-  tables: readonly EventTable[],
-  contracts: Readonly<Record<string, Address>>,
-): Address[] {
-  const names = new Set(tables.map(({ contract }) => contract));
-  return Object.entries(contracts).flatMap(([name, address]) => (names.has(name) ? [address] : []));
+/** Where the contracts are, or were, that the tables' events come from. */
+export function sourceAddresses(tables: readonly EventTable[], generations: Generations): Address[] {
+  const names = new Set<ContractName>(tables.map(({ contract }) => contract));
+  return [...names].flatMap((name) => addressesOf(generations, name));
 }
 
 /** The rows of all known events in the blocks. @throws FatalError `event_undecodable` when the ABI is not the contract's. */
@@ -54,25 +57,28 @@ export function rowsOf(blocks: readonly FollowedBlock[], find: EventIndex): Even
     if (block.logs.length === 0) continue;
     const place = `${block.number}\t${block.hash}\t${timeOf(block.timestamp)}\t`;
     for (const log of block.logs) {
-      const table = find(log);
-      if (table === undefined) continue;
-      let lines = rows.get(table.table);
+      const source = find(log);
+      if (source === undefined) continue;
+      const { table } = source.table;
+      let lines = rows.get(table);
       if (lines === undefined) {
         lines = startLines();
-        rows.set(table.table, lines);
+        rows.set(table, lines);
       }
-      addRow(lines, place, log, table);
+      addRow(lines, place, log, source);
     }
   }
   return rows;
 }
 
-function addRow(lines: Lines, place: string, log: ChainLog, table: EventTable): void {
+function addRow(lines: Lines, place: string, log: ChainLog, { table, generation }: EventSource): void {
   reserve(lines, place.length + log.transactionHash.length + 2 * longestValue);
   addAscii(lines, place);
   addAscii(lines, log.transactionHash);
   addByte(lines, tab);
   lines.end = writeNumber(log.logIndex, lines.bytes, lines.end);
+  addByte(lines, tab);
+  lines.end = writeNumber(generation, lines.bytes, lines.end);
   addValues(lines, log, table);
   addByte(lines, lineEnd);
   lines.count += 1;

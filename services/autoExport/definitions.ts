@@ -1,12 +1,11 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Abi } from "viem";
 import { abis } from "../shared/chain/abis.ts";
 import { applyStatement, revertStatement } from "./apply.ts";
 import { enums } from "./enums.ts";
 import { type Projection, readProjections, sourcesOf } from "./projection.ts";
-import { type EventTable, eventTableDdl, eventTables } from "./schema.ts";
+import { type Contracts, type EventTable, eventTableDdl, eventTables } from "./schema.ts";
 import { viewDdl } from "./views.ts";
 
 /** Everything that decides which tables there are and what stands in them. */
@@ -27,7 +26,7 @@ const folder = import.meta.dirname;
  * @throws FatalError `projection_invalid`
  */
 export function loadDefinitions(
-  contracts: Record<string, Abi> = abis,
+  contracts: Contracts = abis,
   projectionFolder: string = join(folder, "projections"),
 ): Definitions {
   const tables = eventTables(contracts);

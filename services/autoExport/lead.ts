@@ -10,7 +10,7 @@ import { isRetryable, RetryableError } from "../shared/errors.ts";
 import type { Logger } from "../shared/logger.ts";
 import { rest, startLoop } from "../shared/loop.ts";
 import { startAudit } from "./audit.ts";
-import { addressesOf, type EventRows, indexEvents, rowsOf } from "./decode.ts";
+import { type EventRows, indexEvents, rowsOf, sourceAddresses } from "./decode.ts";
 import type { Definitions } from "./definitions.ts";
 import { followHeads } from "./heads.ts";
 import type { Watch } from "./metrics.ts";
@@ -21,7 +21,7 @@ import { takeTurns } from "./turns.ts";
 export type ExportParts = {
   pool: Database;
   client: RpcClient;
-  deployment: Pick<Deployment, "chainId" | "startBlock" | "contracts">;
+  deployment: Pick<Deployment, "chainId" | "startBlock" | "contracts" | "former">;
   definitions: Definitions;
   watch: Watch;
   logger: Logger;
@@ -125,7 +125,7 @@ async function lead(parts: ExportParts, db: Connection, proven: Proven): Promise
   const heads = startLoop({ name: "heads", logger, signal, interval: headsInterval }, () =>
     followHeads(client, db, exclusively),
   );
-  const find = indexEvents(definitions.tables, deployment.contracts);
+  const find = indexEvents(definitions.tables, deployment);
   const { blocks: auditBlocks = 2, interval: auditInterval = 1_000 } = parts.audit ?? {};
   const audited = {
     client,
@@ -143,7 +143,7 @@ async function lead(parts: ExportParts, db: Connection, proven: Proven): Promise
   const steps = follow({
     ...parts.following,
     client,
-    addresses: addressesOf(definitions.tables, deployment.contracts),
+    addresses: sourceAddresses(definitions.tables, deployment),
     from: deployment.startBlock,
     proven,
     cursor: {

@@ -1,4 +1,5 @@
-import type { Deployment } from "../shared/chain/deployment.ts";
+import type { ContractName, Deployment } from "../shared/chain/deployment.ts";
+import { addressesOf } from "../shared/chain/generations.ts";
 import { type RpcClient, readHeader } from "../shared/chain/rpc.ts";
 import type { Connection } from "../shared/db/pool.ts";
 import type { Logger } from "../shared/logger.ts";
@@ -12,7 +13,7 @@ const reader = "ngpu_reader";
 type BuildParts = {
   client: RpcClient;
   definitions: Definitions;
-  deployment: Pick<Deployment, "chainId" | "startBlock" | "contracts">;
+  deployment: Pick<Deployment, "chainId" | "startBlock" | "contracts" | "former">;
   logger: Logger;
 };
 
@@ -32,7 +33,7 @@ export async function planBuild(
     chainId: deployment.chainId,
     startBlock: deployment.startBlock,
     startHash: start.hash,
-    contracts: lowerCase(deployment.contracts),
+    contracts: generationsOf(deployment),
     definitions: definitions.hash,
   };
   const plan = planSchema(stored, wanted);
@@ -47,6 +48,9 @@ export async function planBuild(
   return { isEmpty: true, build };
 }
 
-function lowerCase(contracts: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(contracts).map(([name, at]) => [name, at.toLowerCase()]));
+function generationsOf(deployment: BuildParts["deployment"]): Origin["contracts"] {
+  const names = Object.keys(deployment.contracts) as ContractName[];
+  return Object.fromEntries(
+    names.map((name) => [name, addressesOf(deployment, name).map((at) => at.toLowerCase())]),
+  );
 }

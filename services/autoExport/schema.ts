@@ -1,5 +1,6 @@
 import type { Abi, AbiEvent, Hex } from "viem";
 import { toEventSelector } from "viem";
+import type { ContractName } from "../shared/chain/deployment.ts";
 import { argumentName, type Column, columnsOf, snakeCase } from "./columns.ts";
 
 /** An event of a contract and the table its logs go to. */
@@ -7,7 +8,7 @@ export type EventTable = {
   /** Without the schema: `event_node_registered`. */
   table: string;
   event: string;
-  contract: string;
+  contract: ContractName;
   /** Whether the table holds the event of several contracts and so has a column `contract`. */
   shared: boolean;
   selector: Hex;
@@ -25,7 +26,12 @@ const commonColumns = [
   ["block_time", "timestamptz"],
   ["tx_hash", "text"],
   ["log_index", "integer"],
+  // Of the contract: 1 is the oldest of its name.
+  ["generation", "smallint"],
 ] as const;
+
+/** The ABI of each contract whose events are stored. */
+export type Contracts = Partial<Record<ContractName, Abi>>;
 
 const reserved = new Set<string>([...commonColumns.map(([name]) => name), "contract"]);
 
@@ -33,12 +39,12 @@ const reserved = new Set<string>([...commonColumns.map(([name]) => name), "contr
  * The table of every event in the ABIs. An event that several contracts declare alike has one table, with a column
  * that names the contract; where they differ, each contract has its own, named after both.
  */
-export function eventTables(abis: Record<string, Abi>): EventTable[] {
+export function eventTables(abis: Contracts): EventTable[] {
   const declared = Object.entries(abis).flatMap(([contract, abi]) =>
     abi
       .filter((item) => item.type === "event" && item.anonymous !== true)
       .map((event) => ({ contract, event })),
-  ) as { contract: string; event: AbiEvent }[];
+  ) as { contract: ContractName; event: AbiEvent }[];
   const byName = Map.groupBy(declared, ({ event }) => event.name);
   return declared.map(({ contract, event }) => {
     const namesakes = byName.get(event.name) ?? [];

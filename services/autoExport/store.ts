@@ -140,7 +140,7 @@ export async function readOrigin(db: Queryable, schema: string): Promise<Origin 
     chain_id: bigint;
     start_block: bigint;
     start_hash: string;
-    contracts: Record<string, string>;
+    contracts: Origin["contracts"];
     definitions: string;
   }>("select chain_id, start_block, start_hash, contracts, definitions from origin");
   const row = rows[0];

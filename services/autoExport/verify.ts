@@ -8,7 +8,7 @@ import { FatalError } from "../shared/errors.ts";
 import { start } from "../shared/lifecycle.ts";
 import { createLogger } from "../shared/logger.ts";
 import { buildSchema } from "./build.ts";
-import { addressesOf, indexEvents, rowsOf } from "./decode.ts";
+import { indexEvents, rowsOf, sourceAddresses } from "./decode.ts";
 import { type Definitions, loadDefinitions } from "./definitions.ts";
 import { verifyVariables } from "./env.ts";
 import type { ExportParts } from "./lead.ts";
@@ -70,11 +70,11 @@ async function replay(
   db: Connection,
   last: bigint,
 ): Promise<void> {
-  const find = indexEvents(definitions.tables, deployment.contracts);
+  const find = indexEvents(definitions.tables, deployment);
   const steps = follow({
     ...following,
     client,
-    addresses: addressesOf(definitions.tables, deployment.contracts),
+    addresses: sourceAddresses(definitions.tables, deployment),
     from: deployment.startBlock,
     cursor: { recent: async () => [] },
     signal,

@@ -1,6 +1,6 @@
 import type { Address, Hex } from "viem";
 import { createMarket } from "../services/autoExport/market.ts";
-import { type ScriptedLog, testContracts } from "../shared/scriptedChain.ts";
+import { type ScriptedLog, testAddresses } from "../shared/scriptedChain.ts";
 import { type Anvil, startAnvil } from "./anvil.ts";
 import { compileEmitter, emitterCall } from "./emitter.ts";
 
@@ -26,7 +26,7 @@ export async function startAnvilMarket(options: {
   const { random } = options;
   const { url, rpc, stop } = await startAnvil({ stateDir: options.stateDir, args: statesInMemory });
   const code = compileEmitter();
-  for (const address of Object.values(testContracts)) await rpc("anvil_setCode", [address, code]);
+  for (const address of testAddresses) await rpc("anvil_setCode", [address, code]);
   const [from] = (await rpc<Address[]>("eth_accounts")) as [Address];
   const market = createMarket(random);
 

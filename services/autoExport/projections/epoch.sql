@@ -1,6 +1,7 @@
--- key: number
+-- key: number, generation
 create table epoch_history (
   number bigint not null,
+  generation smallint not null,
   root text not null,
   total numeric(78,0) not null,
   data_hash text not null,
@@ -8,13 +9,13 @@ create table epoch_history (
   disabled boolean not null,
   valid_from bigint not null,
   valid_to bigint,
-  primary key (number, valid_from)
+  primary key (number, generation, valid_from)
 );
 
 -- on EpochPosted
-select number, block_number, log_index, jsonb_build_object(
+select number, generation, block_number, log_index, jsonb_build_object(
   'root', root, 'total', total, 'data_hash', data_hash, 'activates_at', activates_at, 'disabled', false) as patch
 from event
 
 -- on EpochDisabled
-select number, block_number, log_index, jsonb_build_object('disabled', true) from event
+select number, generation, block_number, log_index, jsonb_build_object('disabled', true) from event

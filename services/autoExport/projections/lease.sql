@@ -4,6 +4,7 @@ create table lease_history (
   workspace_id bigint not null,
   replica integer not null,
   lease integer not null,
+  generation smallint not null,
   node_id integer not null,
   authorization_id bigint not null,
   rate numeric(78,0) not null,
@@ -21,7 +22,7 @@ create index on lease_history (authorization_id) where valid_to is null;
 
 -- on LeaseOpened
 select workspace_id, replica, lease, block_number, log_index, jsonb_build_object(
-  'node_id', node_id, 'authorization_id', authorization_id, 'rate', rate,
+  'generation', generation, 'node_id', node_id, 'authorization_id', authorization_id, 'rate', rate,
   'running', false, 'closed', false) as patch, 0 as settled, 0 as refunded
 from event
 

@@ -1,23 +1,24 @@
--- key: node_id
+-- key: node_id, generation
 -- sums: earned, refunded, collected, burned
 create table node_earning_history (
   node_id integer not null,
+  generation smallint not null,
   earned numeric(78,0) not null,
   refunded numeric(78,0) not null,
   collected numeric(78,0) not null,
   burned numeric(78,0) not null,
   valid_from bigint not null,
   valid_to bigint,
-  primary key (node_id, valid_from)
+  primary key (node_id, generation, valid_from)
 );
 
 -- on Settled
-select node_id, block_number, log_index, '{}'::jsonb as patch, amount as earned, 0 as refunded, 0 as collected,
+select node_id, generation, block_number, log_index, '{}'::jsonb as patch, amount as earned, 0 as refunded, 0 as collected,
   0 as burned
 from event
 
 -- on Refunded
-select node_id, block_number, log_index, '{}'::jsonb, 0, amount, 0, 0 from event
+select node_id, generation, block_number, log_index, '{}'::jsonb, 0, amount, 0, 0 from event
 
 -- on Collected
-select node_id, block_number, log_index, '{}'::jsonb, 0, 0, amount, fee from event
+select node_id, generation, block_number, log_index, '{}'::jsonb, 0, 0, amount, fee from event

@@ -1,6 +1,7 @@
 -- key: authorization_id
 create table spending_authorization_history (
   authorization_id bigint not null,
+  generation smallint not null,
   owner text not null,
   delegate text not null,
   max_rate numeric(78,0) not null,
@@ -16,7 +17,7 @@ create index on spending_authorization_history (owner);
 
 -- on Authorized
 select authorization_id, block_number, log_index, jsonb_build_object(
-  'owner', owner, 'delegate', delegate, 'max_rate', max_rate, 'total', total, 'scope', scope,
+  'generation', generation, 'owner', owner, 'delegate', delegate, 'max_rate', max_rate, 'total', total, 'scope', scope,
   'expiry', expiry, 'revoked', false) as patch
 from event
 

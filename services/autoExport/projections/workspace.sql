@@ -1,6 +1,7 @@
 -- key: workspace_id
 create table workspace_history (
   workspace_id bigint not null,
+  generation smallint not null,
   owner text not null,
   authorization_id bigint not null,
   image text not null,
@@ -31,7 +32,7 @@ create index on workspace_history (owner);
 
 -- on WorkspacePublished
 select workspace_id, block_number, log_index, jsonb_build_object(
-  'owner', owner, 'authorization_id', authorization_id, 'image', image, 'replicas', replicas,
+  'generation', generation, 'owner', owner, 'authorization_id', authorization_id, 'image', image, 'replicas', replicas,
   'policy', spec_policy, 'grace_seconds', spec_grace_seconds, 'max_price_per_second', spec_max_price_per_second,
   'gpu_model', spec_gpu_model, 'min_vram_mib', spec_min_vram_mib,
   'min_compute_capability', spec_min_compute_capability, 'region', region(spec_region),

@@ -31,6 +31,7 @@ await exportChain({
     chainId: task.chainId,
     startBlock: BigInt(task.startBlock),
     contracts: Object.fromEntries(Object.keys(abis).map((name) => [name, task.address])) as never,
+    former: [],
   },
   definitions: task.mode === "events" ? loadDefinitions(abis, task.emptyFolder) : loadDefinitions(),
   watch: {

@@ -36,6 +36,7 @@ export function startNgpu({ rpcUrl, chainId, databaseUrl }: Options): Indexer {
       chainId,
       startBlock: 1n,
       contracts: Object.fromEntries(Object.keys(abis).map((name) => [name, emitter])) as never,
+      former: [],
     },
     definitions: loadDefinitions(),
     watch: createWatch(new Registry()),

@@ -4,7 +4,7 @@ import { compareWithRebuild, tablesOf } from "../../../services/autoExport/verif
 import { createChainClient } from "../../../services/shared/chain/client.ts";
 import { createPool, type Database } from "../../../services/shared/db/pool.ts";
 import { createLogger } from "../../../services/shared/logger.ts";
-import { testContracts } from "../../shared/scriptedChain.ts";
+import { testAddresses, testGenerations } from "../../shared/scriptedChain.ts";
 import type { World } from "./world.ts";
 
 export type Judgement = {
@@ -31,7 +31,7 @@ export async function judge(world: World): Promise<Judgement> {
     const { block, tables } = await compareWithRebuild(
       {
         client: createChainClient({ rpcUrls: [world.market.url], chainId: 31_337 }),
-        deployment: { chainId: 31_337, startBlock: 1n, contracts: testContracts },
+        deployment: { chainId: 31_337, startBlock: 1n, ...testGenerations },
         definitions,
         logger: createLogger("judge", "silent"),
         signal: new AbortController().signal,
@@ -54,7 +54,7 @@ export async function judge(world: World): Promise<Judgement> {
 }
 
 async function countOnChain({ market }: World, last: bigint): Promise<number> {
-  const address = Object.values(testContracts);
+  const address = testAddresses;
   let count = 0;
   for (let from = 1n; from <= last; from += 500n) {
     const [fromBlock, toBlock] = [from, from + 499n < last ? from + 499n : last].map(

@@ -7,7 +7,7 @@ import { startPostgres } from "../../../scripts/embedded/postgres.ts";
 import { migrate } from "../../../services/shared/db/migrate.ts";
 import { toJson } from "../../../services/shared/json.ts";
 import { deploymentDocument } from "../../services/support/deployment.ts";
-import { testContracts } from "../../shared/scriptedChain.ts";
+import { testGenerations } from "../../shared/scriptedChain.ts";
 import { type AnvilMarket, startAnvilMarket } from "../../support/anvilMarket.ts";
 import { type RpcProxy, startRpcProxy } from "../../support/rpcProxy.ts";
 
@@ -56,7 +56,7 @@ export async function startWorld(stateDir: string, random: () => number): Promis
     const databaseUrl = await createDatabase(postgres.url, "chaos");
     await migrate(databaseUrl);
     const deploymentFile = join(stateDir, "deployment.json");
-    writeFileSync(deploymentFile, toJson({ ...deploymentDocument, contracts: testContracts }));
+    writeFileSync(deploymentFile, toJson({ ...deploymentDocument, ...testGenerations }));
     const asExporter = new URL(databaseUrl);
     asExporter.searchParams.set("options", "-c role=ngpu_autoexport");
     return {

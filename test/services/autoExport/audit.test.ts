@@ -17,7 +17,7 @@ const heads = { safe: 2, finalized: 4 };
 describe("the audit of rows", function () {
   this.timeout(120_000);
   let node: AnvilMarket;
-  const random = randomFrom(11);
+  const random = randomFrom(7);
   const undos: (() => Promise<unknown>)[] = [];
 
   before(async () => {

@@ -11,14 +11,14 @@ const origin: Origin = {
   chainId: 10,
   startBlock: 5n,
   startHash: "0xaa",
-  contracts: { Pomc: "0x01", Escrow: "0x02" },
+  contracts: { Pomc: ["0x01"], Escrow: ["0x02"] },
   definitions: "d1",
 };
 
 describe("what to do with the rows that are there", () => {
   it("builds where there are none and keeps those of the same origin", () => {
     expect(planSchema(undefined, origin)).to.deep.equal({ type: "build" });
-    const reordered = { ...origin, contracts: { Escrow: "0x02", Pomc: "0x01" } };
+    const reordered = { ...origin, contracts: { Escrow: ["0x02"], Pomc: ["0x01"] } };
     expect(planSchema(reordered, origin)).to.deep.equal({ type: "keep" });
   });
 
@@ -27,7 +27,10 @@ describe("what to do with the rows that are there", () => {
       [{ chainId: 11 }, "chain"],
       [{ startHash: "0xbb" }, "start block"],
       [{ startBlock: 6n }, "start block"],
-      [{ contracts: { Pomc: "0x03", Escrow: "0x02" } }, "contracts"],
+      [{ contracts: { Pomc: ["0x03"], Escrow: ["0x02"] } }, "contracts"],
+      // The successor's events since its deployment are on the chain, but not in the rows.
+      [{ contracts: { Pomc: ["0x01"], Escrow: ["0x02"], Measure: ["0x04"] } }, "contracts"],
+      [{ contracts: { Pomc: ["0x00", "0x01"], Escrow: ["0x02"] } }, "contracts"],
       [{ definitions: "d2" }, "definitions"],
     ];
     for (const [change, reason] of cases) {

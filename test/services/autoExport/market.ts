@@ -1,21 +1,29 @@
 import { type Address, concat, type Hex, toHex } from "viem";
-import { eventLog, type ScriptedLog } from "../../shared/scriptedChain.ts";
+import { eventLog, formerContracts, type ScriptedLog } from "../../shared/scriptedChain.ts";
 import { measurement, spec, word, workspaceSpec } from "./fixtures.ts";
 
-type Lease = { workspaceId: bigint; replica: number; lease: number; nodeId: number; open: boolean };
+/** What was replaced and what stands beside it: each has books and ids of its own. */
+type Age = "former" | "present";
+
+type Lease = { age: Age; workspaceId: bigint; replica: number; lease: number; nodeId: number; open: boolean };
+
+/** What the contracts of one generation would know. */
+type Books = {
+  workspaces: bigint;
+  authorizations: bigint;
+  receipts: bigint;
+  epochs: bigint;
+  claimed: Record<string, string>;
+};
 
 /** What the contracts would know after a block; enough to emit only events that they could emit. */
 type Market = {
   nodes: number;
-  workspaces: bigint;
-  authorizations: bigint;
-  receipts: bigint;
   measurers: number;
   rounds: bigint;
   slots: bigint;
-  epochs: bigint;
   leases: Lease[];
-  claimed: Record<string, string>;
+  books: Record<Age, Books>;
 };
 
 const account = (number: number): Address => word(0xacc0000 + number, 20);
@@ -42,16 +50,23 @@ export function createMarket(random: () => number) {
 function empty(): Market {
   return {
     nodes: 0,
-    workspaces: 0n,
-    authorizations: 0n,
-    receipts: 0n,
     measurers: 0,
     rounds: 0n,
     slots: 0n,
-    epochs: 0n,
     leases: [],
-    claimed: {},
+    books: { former: emptyBooks(), present: emptyBooks() },
   };
+}
+
+function emptyBooks(): Books {
+  return { workspaces: 0n, authorizations: 0n, receipts: 0n, epochs: 0n, claimed: {} };
+}
+
+const idsBefore: Record<Age, bigint> = { former: 0n, present: 2n ** 40n };
+
+/** A log of the contract of an age. */
+function logOf(age: Age, contract: keyof typeof formerContracts, event: string, args: object): ScriptedLog {
+  return eventLog(contract, event, { ...args }, age === "former" ? formerContracts[contract] : undefined);
 }
 
 type Act = (state: Market, upTo: (limit: number) => number) => ScriptedLog[];
@@ -109,17 +124,31 @@ const nodeActs: Act = (state, upTo) => {
   ];
 };
 
+const ageOf = (upTo: (limit: number) => number): Age => (upTo(3) === 0 ? "former" : "present");
+
 const ownerActs: Act = (state, upTo) => {
+  const age = ageOf(upTo);
+  const books = state.books[age];
   const owner = account(upTo(4));
   const amount = BigInt(1 + upTo(1e9)) * 10n ** 18n;
-  const choice = upTo(6);
-  if (choice === 0) return [eventLog("Escrow", "Deposited", { account: owner, from: owner, amount })];
-  if (choice === 1) return [eventLog("Escrow", "Withdrawn", { account: owner, to: owner, amount: 1n })];
-  if (state.authorizations === 0n || choice === 2) {
-    state.authorizations += 1n;
+  const choice = upTo(7);
+  if (choice === 0) return [logOf(age, "Escrow", "Deposited", { account: owner, from: owner, amount })];
+  if (choice === 1) return [logOf(age, "Escrow", "Withdrawn", { account: owner, to: owner, amount: 1n })];
+  if (choice === 2) {
+    const image = {
+      digest: word(1 + upTo(3)),
+      owner,
+      sizeBytes: BigInt(upTo(1e9)),
+      chunkRoot: word(2),
+      ref: "host/name",
+    };
+    return [logOf(age, "DockerContract", "ImageRegistered", image)];
+  }
+  if (books.authorizations === 0n || choice === 3) {
+    books.authorizations += 1n;
     return [
-      eventLog("Escrow", "Authorized", {
-        authorizationId: state.authorizations,
+      logOf(age, "Escrow", "Authorized", {
+        authorizationId: idsBefore[age] + books.authorizations,
         owner,
         delegate: account(9),
         maxRate: 2n ** 64n - 1n,
@@ -129,18 +158,18 @@ const ownerActs: Act = (state, upTo) => {
       }),
     ];
   }
-  const authorizationId = BigInt(1 + upTo(Number(state.authorizations)));
-  if (choice === 3) return [eventLog("Escrow", "AuthorizationRevoked", { authorizationId })];
-  if (state.workspaces > 0n && choice === 4) {
-    const workspaceId = BigInt(1 + upTo(Number(state.workspaces)));
+  const authorizationId = idsBefore[age] + BigInt(1 + upTo(Number(books.authorizations)));
+  if (choice === 4) return [logOf(age, "Escrow", "AuthorizationRevoked", { authorizationId })];
+  if (books.workspaces > 0n && choice === 5) {
+    const workspaceId = idsBefore[age] + BigInt(1 + upTo(Number(books.workspaces)));
     return upTo(2) === 0
-      ? [eventLog("DockerContract", "ReplicasSet", { workspaceId, replicas: upTo(5) })]
-      : [eventLog("DockerContract", "WorkspaceClosed", { workspaceId })];
+      ? [logOf(age, "DockerContract", "ReplicasSet", { workspaceId, replicas: upTo(5) })]
+      : [logOf(age, "DockerContract", "WorkspaceClosed", { workspaceId })];
   }
-  state.workspaces += 1n;
+  books.workspaces += 1n;
   return [
-    eventLog("DockerContract", "WorkspacePublished", {
-      workspaceId: state.workspaces,
+    logOf(age, "DockerContract", "WorkspacePublished", {
+      workspaceId: idsBefore[age] + books.workspaces,
       owner,
       image: word(7),
       authorizationId,
@@ -154,20 +183,22 @@ const ownerActs: Act = (state, upTo) => {
 const leaseActs: Act = (state, upTo) => {
   const open = state.leases.filter((lease) => lease.open);
   const chosen = open[upTo(open.length)];
-  if (state.nodes === 0 || state.workspaces === 0n || state.authorizations === 0n)
-    return nodeActs(state, upTo);
+  const age = ageOf(upTo);
+  const books = state.books[age];
+  if (state.nodes === 0) return nodeActs(state, upTo);
+  if (books.workspaces === 0n || books.authorizations === 0n) return ownerActs(state, upTo);
   if (chosen === undefined || upTo(5) === 0) {
-    const workspaceId = BigInt(1 + upTo(Number(state.workspaces)));
+    const workspaceId = idsBefore[age] + BigInt(1 + upTo(Number(books.workspaces)));
     const replica = upTo(3);
     const number =
       state.leases.filter((l) => l.workspaceId === workspaceId && l.replica === replica).length + 1;
-    const lease = { workspaceId, replica, lease: number, nodeId: 1 + upTo(state.nodes), open: true };
+    const lease = { age, workspaceId, replica, lease: number, nodeId: 1 + upTo(state.nodes), open: true };
     state.leases.push(lease);
-    const { open: _, ...ref } = lease;
-    const authorizationId = BigInt(1 + upTo(Number(state.authorizations)));
+    const { open: _open, age: _age, ...ref } = lease;
+    const authorizationId = idsBefore[age] + BigInt(1 + upTo(Number(books.authorizations)));
     return [
-      eventLog("Escrow", "LeaseOpened", { ...ref, authorizationId, rate: 5n }),
-      eventLog("DockerContract", "Assigned", {
+      logOf(age, "Escrow", "LeaseOpened", { ...ref, authorizationId, rate: 5n }),
+      logOf(age, "DockerContract", "Assigned", {
         ...ref,
         fence: word(number, 8),
         pricePerSecond: 5n,
@@ -175,15 +206,19 @@ const leaseActs: Act = (state, upTo) => {
       }),
     ];
   }
-  const { open: _, ...ref } = chosen;
+  const { open: _, age: its, ...ref } = chosen;
   const { workspaceId, nodeId, replica, lease } = ref;
-  const settled = eventLog("Escrow", "Settled", { ...ref, amount: BigInt(upTo(1e9)), settledAt: upTo(1e9) });
+  const settled = logOf(its, "Escrow", "Settled", {
+    ...ref,
+    amount: BigInt(upTo(1e9)),
+    settledAt: upTo(1e9),
+  });
   const acts: (() => ScriptedLog[])[] = [
-    () => [eventLog("DockerContract", "StartRequested", ref)],
-    () => [eventLog("DockerContract", "StopRequested", ref)],
-    () => [eventLog("DockerContract", "LeaseLost", { ...ref, releasableAt: upTo(1e9) })],
+    () => [logOf(its, "DockerContract", "StartRequested", ref)],
+    () => [logOf(its, "DockerContract", "StopRequested", ref)],
+    () => [logOf(its, "DockerContract", "LeaseLost", { ...ref, releasableAt: upTo(1e9) })],
     () => [
-      eventLog("DockerContract", "StateChanged", {
+      logOf(its, "DockerContract", "StateChanged", {
         ...ref,
         state: 2 + upTo(4),
         sequence: 16_777_215,
@@ -192,10 +227,10 @@ const leaseActs: Act = (state, upTo) => {
     ],
     () => [
       settled,
-      eventLog("Escrow", "LeaseClockSet", { ...ref, running: upTo(2) === 0, since: upTo(1e9) }),
+      logOf(its, "Escrow", "LeaseClockSet", { ...ref, running: upTo(2) === 0, since: upTo(1e9) }),
     ],
     () => [
-      eventLog("Progress", "ProgressReported", {
+      logOf(its, "Progress", "ProgressReported", {
         workspaceId,
         nodeId,
         replica,
@@ -203,9 +238,9 @@ const leaseActs: Act = (state, upTo) => {
         milestone: 1 + upTo(4),
       }),
     ],
-    () => [eventLog("Escrow", "Collected", { nodeId, to: account(1), amount: 3n, fee: 1n })],
+    () => [logOf(its, "Escrow", "Collected", { nodeId, to: account(1), amount: 3n, fee: 1n })],
     () => [
-      eventLog("Escrow", "Refunded", {
+      logOf(its, "Escrow", "Refunded", {
         ...ref,
         owner: account(upTo(4)),
         day: 20_000n,
@@ -214,10 +249,10 @@ const leaseActs: Act = (state, upTo) => {
       }),
     ],
     () => {
-      state.receipts += 1n;
+      state.books[its].receipts += 1n;
       return [
-        eventLog("Pomc", "ReceiptsCommitted", {
-          number: state.receipts,
+        logOf(its, "Pomc", "ReceiptsCommitted", {
+          number: idsBefore[its] + state.books[its].receipts,
           root: word(upTo(1e9)),
           total: BigInt(upTo(1e9)),
           nodeTotals: [word(nodeId), word(2)],
@@ -228,10 +263,10 @@ const leaseActs: Act = (state, upTo) => {
     () => {
       chosen.open = false;
       return [
-        eventLog("DockerContract", "DeleteRequested", ref),
+        logOf(its, "DockerContract", "DeleteRequested", ref),
         settled,
-        eventLog("Escrow", "LeaseClosed", { ...ref, reason: upTo(3) }),
-        eventLog("DockerContract", "Released", { ...ref, reason: upTo(5) }),
+        logOf(its, "Escrow", "LeaseClosed", { ...ref, reason: upTo(3) }),
+        logOf(its, "DockerContract", "Released", { ...ref, reason: upTo(5) }),
       ];
     },
   ];
@@ -286,6 +321,8 @@ const measureActs: Act = (state, upTo) => {
 };
 
 const rewardActs: Act = (state, upTo) => {
+  const age = ageOf(upTo);
+  const books = state.books[age];
   const choice = upTo(4);
   if (choice === 0) {
     return [eventLog("ComputeNode", "ItemRefused", { index: BigInt(upTo(9)), reason: word(upTo(255), 4) })];
@@ -294,23 +331,23 @@ const rewardActs: Act = (state, upTo) => {
     return [
       eventLog("Escrow", "Deposited", { account: account(1), from: account(1), amount: 1n }, account(77)),
     ];
-  if (state.epochs === 0n || choice === 2) {
-    state.epochs += 1n;
+  if (books.epochs === 0n || choice === 2) {
+    books.epochs += 1n;
     return [
-      eventLog("Pomc", "EpochPosted", {
-        number: state.epochs,
+      logOf(age, "Pomc", "EpochPosted", {
+        number: books.epochs,
         root: toHex(upTo(1e9), { size: 20 }),
-        total: state.epochs * 10n ** 24n,
+        total: books.epochs * 10n ** 24n,
         dataHash: word(upTo(1e9)),
         activatesAt: 1_700_000_000,
       }),
     ];
   }
-  const number = BigInt(1 + upTo(Number(state.epochs)));
+  const number = BigInt(1 + upTo(Number(books.epochs)));
   const to = account(upTo(4));
-  const cumulative = BigInt(state.claimed[to] ?? 0) + BigInt(upTo(1e6));
-  state.claimed[to] = cumulative.toString();
-  if (upTo(2) === 0) return [eventLog("Pomc", "Claimed", { account: to, cumulative })];
+  const cumulative = BigInt(books.claimed[to] ?? 0) + BigInt(upTo(1e6));
+  books.claimed[to] = cumulative.toString();
+  if (upTo(2) === 0) return [logOf(age, "Pomc", "Claimed", { account: to, cumulative })];
   const grants = concat([to, toHex(cumulative, { size: 12 })]);
-  return [eventLog("Pomc", "ClaimedMany", { number, grants })];
+  return [logOf(age, "Pomc", "ClaimedMany", { number, grants })];
 };

@@ -6,7 +6,7 @@ import { tablesOf } from "../../../services/autoExport/verify.ts";
 import type { Deployment } from "../../../services/shared/chain/deployment.ts";
 import type { BlockRef } from "../../../services/shared/chain/reconcile.ts";
 import { createPool, type Database } from "../../../services/shared/db/pool.ts";
-import { type ScriptedChain, testContracts } from "../../shared/scriptedChain.ts";
+import { type ScriptedChain, testGenerations } from "../../shared/scriptedChain.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
 
 export const silent = {
@@ -16,10 +16,10 @@ export const silent = {
   error: () => undefined,
 };
 
-export const deployment: Pick<Deployment, "chainId" | "startBlock" | "contracts"> = {
+export const deployment: Pick<Deployment, "chainId" | "startBlock" | "contracts" | "former"> = {
   chainId: 31337,
   startBlock: 1n,
-  contracts: testContracts,
+  ...testGenerations,
 };
 
 /** The database as one of the services sees it. */

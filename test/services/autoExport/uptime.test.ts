@@ -16,11 +16,11 @@ import type { ChainLog } from "../../../services/shared/chain/rpc.ts";
 import type { Connection } from "../../../services/shared/db/pool.ts";
 import { countPresence } from "../../../services/shared/presence/count.ts";
 import { readPresence } from "../../../services/shared/presence/store.ts";
-import { eventLog, type ScriptedLog, testContracts } from "../../shared/scriptedChain.ts";
+import { eventLog, type ScriptedLog, testGenerations } from "../../shared/scriptedChain.ts";
 import { setup } from "./setup.ts";
 
 const definitions = loadDefinitions();
-const find = indexEvents(definitions.tables, testContracts);
+const find = indexEvents(definitions.tables, testGenerations);
 const lastSlot = 12;
 const nodeId = fc.integer({ min: 1, max: 20 });
 const slot = fc.nat(lastSlot);

@@ -1,6 +1,7 @@
 import type pg from "pg";
 import { buildSchema } from "../../../services/autoExport/build.ts";
 import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
+import { deploymentDocument } from "./deployment.ts";
 
 /**
  * Schema chain as autoExport makes it, for tests that say by themselves what stands on the chain. What autoExport makes of a
@@ -14,7 +15,9 @@ export async function createChainTables(pool: pg.Pool): Promise<void> {
       chainId: 31337,
       startBlock: 1n,
       startHash: "0x",
-      contracts: {},
+      contracts: Object.fromEntries(
+        Object.entries(deploymentDocument.contracts).map(([name, address]) => [name, [address]]),
+      ),
       definitions: "test",
     };
     await buildSchema(db, loadDefinitions(), origin, "ngpu_reader");
@@ -64,7 +67,9 @@ export const insertNode = (db: pg.Pool, row: Partial<typeof node> & { node_id: n
 export const insertAssignment = (db: pg.Pool, row: Record<string, unknown>) =>
   insertRow(db, "chain.assignment_history", { ...lease, ...row });
 
-export async function insertRow(db: pg.Pool, table: string, row: Record<string, unknown>): Promise<void> {
+/** An event's row is of the first contract of its name where it does not say of which. */
+export async function insertRow(db: pg.Pool, table: string, given: Record<string, unknown>): Promise<void> {
+  const row = table.startsWith("chain.event_") ? { generation: 1, ...given } : given;
   const names = Object.keys(row);
   const places = names.map((_name, index) => `$${index + 1}`);
   await db.query(
