@@ -20,8 +20,9 @@ export type Replacement = {
  * Where an admin was named, it sends no call of a role but gives what the roles have to call.
  *
  * @param generation Its number; the deployment itself is the first.
- * @throws FatalError `generation_skipped`, or `pomc_not_stopped`: the Pomc that is replaced must have been paused, so that the
- *   successor's epochs, and its sums of receipts, go on where its own end.
+ * @throws FatalError `generation_skipped`; `pomc_not_stopped`: the Pomc that is replaced must have been paused, so that the
+ *   successor's epochs, and its sums of receipts, go on where its own end; or `epoch_not_active`: its last epoch must be beyond
+ *   disabling, for the successor takes no number up to it.
  */
 export async function replaceNgpu(options: {
   connection: NetworkConnection<"op">;
@@ -80,5 +81,12 @@ async function lastEpochOf({ connection, deployment, succession }: Parameters<ty
       hint: "Let the guardian pause it; what it is called with meanwhile goes to the successor.",
     });
   }
-  return client.readContract({ ...pomc, functionName: "lastEpoch" });
+  const last = await client.readContract({ ...pomc, functionName: "lastEpoch" });
+  const [, , activatesAt] = await client.readContract({ ...pomc, functionName: "epochOf", args: [last] });
+  const { timestamp } = await client.getBlock();
+  if (timestamp >= activatesAt) return last;
+  throw new FatalError(`Epoch ${last} of the contract that is to be replaced may still be disabled.`, {
+    code: "epoch_not_active",
+    hint: `Wait until ${new Date(activatesAt * 1_000).toISOString()}, when it activates.`,
+  });
 }
