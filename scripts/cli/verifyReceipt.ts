@@ -1,6 +1,8 @@
-import type { Address, Hex } from "viem";
+import type { Hex } from "viem";
 import { z } from "zod";
 import { createChainClient } from "../../services/shared/chain/client.ts";
+import { parseDeployment } from "../../services/shared/chain/deployment.ts";
+import { addressFor } from "../../services/shared/chain/generations.ts";
 import { pomcAbi } from "../../services/shared/chain/generated/abi.ts";
 import {
   isReceiptUnder,
@@ -36,7 +38,7 @@ const taskSchema = z.object({ result: z.unknown(), status: z.string() });
 const networkSchema = z.object({
   chainId: z.number(),
   rpcUrls: z.array(z.string()),
-  deployment: z.object({ contracts: z.object({ Pomc: z.string() }) }),
+  deployment: z.unknown().transform((value) => parseDeployment(value)),
 });
 
 /** What of a receipt is as it should be; each is computed here, from the task and the chain. */
@@ -58,7 +60,7 @@ export async function verifyReceipt(id: string, options: Options): Promise<void>
     rpcUrls: options.rpcUrl === undefined ? rpcUrls : [options.rpcUrl],
   });
   const root = await client.readContract({
-    address: deployment.contracts.Pomc as Address,
+    address: addressFor(deployment, "Pomc", { batch }),
     abi: pomcAbi,
     functionName: "receiptsRootOf",
     args: [batch],
