@@ -35,20 +35,25 @@ export function authorizationBalance(facts: AuthorizationFacts, now: number): Au
   return { id: facts.id, spent, owed, left: rest - owed, rateInUse };
 }
 
-/** Whether the delegate may publish under an authorization now. */
+/** Whether the delegate may publish under an authorization now. @param generation Of the escrow in use. */
 export function isUsable(
-  row: { revoked: boolean; expiry: number; delegate: string },
-  { now, delegate }: { now: number; delegate: string },
+  row: { revoked: boolean; expiry: number; delegate: string; generation: number },
+  { now, delegate, generation }: { now: number; delegate: string; generation: number },
 ): boolean {
-  return !row.revoked && row.expiry >= now && row.delegate === delegate.toLowerCase();
+  const isOurs = row.delegate === delegate.toLowerCase() && row.generation === generation;
+  return isOurs && !row.revoked && row.expiry >= now;
+}
+
+type Books = { deposited: bigint; withdrawn: bigint; settled: bigint; refunded: bigint };
+
+/** What an account holds, what it owes included. */
+export function balanceOf({ deposited, withdrawn, settled, refunded }: Books): bigint {
+  return atLeastZero(deposited + refunded - withdrawn - settled);
 }
 
 /** What an account could take out now. A debt above the balance is not owed: the settlement closes the lease instead. */
-export function refundable(
-  account: { deposited: bigint; withdrawn: bigint; settled: bigint; refunded: bigint },
-  owed: bigint,
-): { owed: bigint; refundable: bigint } {
-  const balance = atLeastZero(account.deposited + account.refunded - account.withdrawn - account.settled);
+export function refundable(account: Books, owed: bigint): { owed: bigint; refundable: bigint } {
+  const balance = balanceOf(account);
   const due = smaller(owed, balance);
   return { owed: due, refundable: balance - due };
 }

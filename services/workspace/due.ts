@@ -23,14 +23,16 @@ export async function findDue(db: Queryable): Promise<bigint[]> {
       where release_reason is null and state not in ('none', 'deleted', 'released')
     ),
     running as (
-      select lease.workspace_id, workspace.owner, lease.authorization_id,
+      select lease.workspace_id, workspace.owner, lease.authorization_id, lease.generation,
         greatest(0, clock.now - lease.clock_since) * lease.rate as owed
       from chain.lease as lease join chain.workspace as workspace using (workspace_id) cross join clock
       where lease.running and not lease.closed
     ),
     spent_owner as (
-      select owner from running left join chain.escrow_account as account on account.account = running.owner
-      group by owner, account.account, deposited, refunded, withdrawn, settled
+      select owner, running.generation from running
+      left join chain.escrow_account as account
+        on account.account = running.owner and account.generation = running.generation
+      group by owner, running.generation, account.account, deposited, refunded, withdrawn, settled
       having sum(owed) > 0 and sum(owed) >= coalesce(deposited + refunded - withdrawn - settled, 0)
     ),
     spent_authorization as (
@@ -58,7 +60,7 @@ export async function findDue(db: Queryable): Promise<bigint[]> {
       or not ((held.desired = 'run' and held.state = 'running') or (held.desired = 'stop' and held.state = 'stopped'))
     union
     select workspace_id::int8 from running
-    where owed > 0 and (owner in (select owner from spent_owner)
+    where owed > 0 and ((owner, generation) in (select owner, generation from spent_owner)
       or authorization_id in (select authorization_id from spent_authorization))`);
   return found.rows.map((row) => row.workspace_id);
 }

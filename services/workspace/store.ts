@@ -126,6 +126,7 @@ async function loadMissing(db: Queryable, workspaceId: bigint): Promise<Facts["m
   return found.rows;
 }
 
+/** What is left in the escrow that the authorization stands in, for all workspaces that are paid from there. */
 async function loadFunds(db: Queryable, workspace: WorkspaceRow): Promise<Funds> {
   const { owner, authorization_id: authorizationId, now } = workspace;
   const found = await db.query<{
@@ -135,20 +136,24 @@ async function loadFunds(db: Queryable, workspace: WorkspaceRow): Promise<Funds>
     left: bigint | null;
     expiry: number | null;
   }>(
-    `with running as (
+    `with spending as (
+       select total, expiry, generation from chain.spending_authorization where authorization_id = $2
+     ), running as (
        select lease.authorization_id, greatest(0, $3::int8 - lease.clock_since) * lease.rate as owed
        from chain.lease as lease join chain.workspace as workspace using (workspace_id)
+       join spending using (generation)
        where workspace.owner = $1 and lease.running and not lease.closed
      )
      select
-       coalesce((select deposited + refunded - withdrawn - settled from chain.escrow_account where account = $1), 0)::numeric as balance,
+       coalesce((select deposited + refunded - withdrawn - settled from chain.escrow_account
+         where account = $1 and generation = spending.generation), 0)::numeric as balance,
        coalesce((select sum(owed) from running), 0)::numeric as owed_by_owner,
        coalesce((select sum(owed) from running where authorization_id = $2), 0)::numeric as owed_by_authorization,
        spending.total - coalesce(
          (select sum(settled) from chain.lease where authorization_id = $2), 0)::numeric as left,
        spending.expiry::float8
      from (select 1) as one
-     left join chain.spending_authorization as spending on spending.authorization_id = $2`,
+     left join spending on true`,
     [owner, authorizationId, now],
   );
   const row = found.rows[0];

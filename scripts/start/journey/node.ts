@@ -81,7 +81,7 @@ export async function joinMeasurer(
     async () => {
       const { address, session } = await health();
       const { rows } = await market.database.query<{ measurer_id: number }>(
-        "select measurer_id from chain.measurer where key = $1",
+        "select max(measurer_id) as measurer_id from chain.measurer where key = $1 having count(*) > 0",
         [address.toLowerCase()],
       );
       return session && rows[0] !== undefined ? Number(rows[0].measurer_id) : undefined;

@@ -1,6 +1,7 @@
 import { createWalletClient, formatEther, type Hex, parseEventLogs } from "viem";
 import { chainOf, chainTransport, createChainClient } from "../../../services/shared/chain/client.ts";
 import { pomcAbi, tokenAbi } from "../../../services/shared/chain/generated/abi.ts";
+import { generationOf } from "../../../services/shared/chain/generations.ts";
 import { FatalError } from "../../../services/shared/errors.ts";
 import type { Market } from "../market.ts";
 import type { Progress } from "../reporter.ts";
@@ -28,10 +29,10 @@ export async function awaitEpoch(
       const { rows } = await market.database.query<EpochRow>(
         `select ${epochColumns}
            from chain.epoch epoch join app.epoch_leaf leaf using (number)
-          where leaf.account = $1 and not epoch.disabled
-            and leaf.cumulative > coalesce((select claimed from chain.claim where account = $1), 0)
+          where leaf.account = $1 and epoch.generation = $2 and not epoch.disabled
+            and leaf.cumulative > coalesce((select claimed from chain.claim where account = $1 and generation = $2), 0)
           order by epoch.number desc limit 1`,
-        [wallet.toLowerCase()],
+        [wallet.toLowerCase(), generationOf(market.deployment, "Pomc")],
       );
       return rows[0];
     },
@@ -51,8 +52,8 @@ export async function awaitEpoch(
 /** An epoch as the chain's export has it. */
 export async function readEpoch(market: Market, number: bigint): Promise<JourneyResult["epoch"]> {
   const { rows } = await market.database.query<EpochRow>(
-    `select ${epochColumns} from chain.epoch epoch where number = $1`,
-    [number],
+    `select ${epochColumns} from chain.epoch epoch where number = $1 and generation = $2`,
+    [number, generationOf(market.deployment, "Pomc")],
   );
   const [row] = rows;
   if (row === undefined) throw new FatalError(`Epoch ${number} is not exported.`, { code: "epoch_missing" });

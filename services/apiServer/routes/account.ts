@@ -1,12 +1,14 @@
-import { authorizationBalance, isUsable, type LeaseFacts, refundable } from "../decide.ts";
+import { generationOf } from "../../shared/chain/generations.ts";
+import { authorizationBalance, balanceOf, isUsable, type LeaseFacts, refundable } from "../decide.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import { accountAnswer, historyAnswer } from "../schemas/accounts.ts";
 import { page } from "../schemas/common.ts";
 import {
+  type AccountRow,
   type AuthorizationRow,
   currentTime,
-  findAccount,
+  findAccounts,
   listAuthorizations,
   listLeases,
 } from "../store/escrow.ts";
@@ -14,7 +16,7 @@ import { type HistoryRow, listHistory } from "../store/history.ts";
 
 const anyImage = /^0x0{64}$/;
 
-export function accountRoutes({ db, delegate }: ApiDeps): Endpoint[] {
+export function accountRoutes({ db, delegate, deployment }: ApiDeps): Endpoint[] {
   return [
     endpoint(
       {
@@ -26,25 +28,25 @@ export function accountRoutes({ db, delegate }: ApiDeps): Endpoint[] {
         answer: accountAnswer,
       },
       async ({ partner: { wallet } }) => {
-        const [now, account, authorizations, leases] = await Promise.all([
+        const [now, accounts, authorizations, leases] = await Promise.all([
           currentTime(db),
-          findAccount(db, wallet),
+          findAccounts(db, wallet),
           listAuthorizations(db, wallet),
           listLeases(db, wallet),
         ]);
-        const entries = authorizations.map((row) => authorizationEntry(row, leases, { now, delegate }));
-        const allOwed = entries.reduce((sum, entry) => sum + BigInt(entry.owed), 0n);
-        const balance = refundable(account, allOwed);
+        const generation = generationOf(deployment, "Escrow");
+        const entries = authorizations.map((row) =>
+          authorizationEntry(row, leases, { now, delegate, generation }),
+        );
+        const present = accounts.find((account) => account.generation === generation);
+        const former = accounts.filter(
+          (account) => account.generation < generation && balanceOf(account) > 0n,
+        );
         return {
           wallet,
-          deposited: String(account.deposited),
-          withdrawn: String(account.withdrawn),
-          settled: String(account.settled),
-          refunded: String(account.refunded),
-          owed: String(balance.owed),
-          refundable: String(balance.refundable),
+          ...booksOf(present ?? { ...nothing, escrow: deployment.contracts.Escrow.toLowerCase() }, entries),
+          former: former.map((account) => booksOf(account, entries)),
           asOf: now,
-          tier: account.tier,
           authorizations: entries,
         };
       },
@@ -72,8 +74,30 @@ export function accountRoutes({ db, delegate }: ApiDeps): Endpoint[] {
   ];
 }
 
+const nothing = { deposited: 0n, withdrawn: 0n, settled: 0n, refunded: 0n, tier: null };
+
+/** One escrow's account, with what the leases that it pays for owe. */
+function booksOf(account: Omit<AccountRow, "generation">, entries: { escrow: string; owed: string }[]) {
+  const own = entries.filter(({ escrow }) => escrow === account.escrow);
+  const balance = refundable(
+    account,
+    own.reduce((sum, { owed }) => sum + BigInt(owed), 0n),
+  );
+  return {
+    escrow: account.escrow,
+    deposited: String(account.deposited),
+    withdrawn: String(account.withdrawn),
+    settled: String(account.settled),
+    refunded: String(account.refunded),
+    owed: String(balance.owed),
+    refundable: String(balance.refundable),
+    tier: account.tier,
+  };
+}
+
 function changeOf(row: HistoryRow) {
   return {
+    escrow: row.escrow,
     kind: row.kind,
     amount: String(row.amount),
     workspaceId: row.workspace_id,
@@ -91,7 +115,7 @@ function changeOf(row: HistoryRow) {
 function authorizationEntry(
   row: AuthorizationRow,
   leases: LeaseFacts[],
-  { now, delegate }: { now: number; delegate: string },
+  { now, delegate, generation }: { now: number; delegate: string; generation: number },
 ) {
   const own = leases.filter((lease) => lease.authorizationId === row.id);
   const balance = authorizationBalance(
@@ -100,6 +124,7 @@ function authorizationEntry(
   );
   return {
     id: row.id,
+    escrow: row.escrow,
     delegate: row.delegate,
     maxRate: String(row.max_rate),
     rateInUse: String(balance.rateInUse),
@@ -110,7 +135,7 @@ function authorizationEntry(
     scope: anyImage.test(row.scope) ? null : row.scope,
     expiry: row.expiry,
     revoked: row.revoked,
-    usable: isUsable(row, { now, delegate }),
+    usable: isUsable(row, { now, delegate, generation }),
     tier: row.tier,
   };
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { generationOf } from "../../shared/chain/generations.ts";
 import { InputError } from "../../shared/errors.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint, Reply } from "../endpoint.ts";
@@ -14,6 +15,8 @@ const imagePage = z.object({
 });
 
 export function imageRoutes(deps: ApiDeps): Endpoint[] {
+  // Each DockerContract has registrations of its own.
+  const generation = generationOf(deps.deployment, "DockerContract");
   return [
     endpoint(
       {
@@ -29,7 +32,7 @@ export function imageRoutes(deps: ApiDeps): Endpoint[] {
         answer: imageAnswer,
       },
       async ({ body }) => {
-        const known = await findImage(deps.db, body.digest);
+        const known = await findImage(deps.db, body.digest, generation);
         if (known !== undefined) return alreadyThere(known.digest, known.reference);
         try {
           const { hash } = await deps.writer.write({
@@ -59,7 +62,7 @@ export function imageRoutes(deps: ApiDeps): Endpoint[] {
         answer: imageList,
       },
       async ({ query }) => {
-        const rows = await listImages(deps.db, query.limit, query.after ?? "");
+        const rows = await listImages(deps.db, generation, query.limit, query.after ?? "");
         return {
           images: rows.map((row) => ({
             digest: row.digest,

@@ -1,3 +1,4 @@
+import { generationOf } from "../../shared/chain/generations.ts";
 import { InputError } from "../../shared/errors.ts";
 import type { PlacementExplanation } from "../../shared/placement/question.ts";
 import { isUsable } from "../decide.ts";
@@ -85,10 +86,9 @@ async function requirePossible(
 /** @throws InputError `authorization_missing` (409). */
 async function newestUsable({ db, delegate, deployment }: ApiDeps, wallet: string): Promise<string> {
   const now = await currentTime(db);
+  const generation = generationOf(deployment, "Escrow");
   const rows = await listAuthorizations(db, wallet);
-  // A new workspace is paid from the present escrow, which knows no authorization of those before it.
-  const before = BigInt(deployment.parameters.before.authorizations);
-  const found = rows.find((row) => BigInt(row.id) > before && isUsable(row, { now, delegate }));
+  const found = rows.find((row) => isUsable(row, { now, delegate, generation }));
   if (found !== undefined) return found.id;
   throw new InputError("No authorization lets this API publish for you.", {
     code: "authorization_missing",

@@ -58,6 +58,8 @@ function answerOf(taskId: string, row: ReceiptRow) {
     amount: String(row.amount),
     resultHash: row.result_hash,
   };
-  const { batch, root, proof, tier } = row;
-  return { taskId, receipt, batch, root, proof, txHash: row.tx_hash, tier } as z.input<typeof receiptAnswer>;
+  const { batch, pomc, root, proof, tier } = row;
+  return { taskId, receipt, batch, pomc, root, proof, txHash: row.tx_hash, tier } as z.input<
+    typeof receiptAnswer
+  >;
 }

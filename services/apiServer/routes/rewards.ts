@@ -1,5 +1,7 @@
 import { z } from "zod";
 import type { Deployment } from "../../shared/chain/deployment.ts";
+import { addressesOf } from "../../shared/chain/generations.ts";
+import type { Database } from "../../shared/db/pool.ts";
 import { InputError } from "../../shared/errors.ts";
 import { bondReturnsAt, rewardOf } from "../decide.ts";
 import type { ApiDeps } from "../deps.ts";
@@ -72,29 +74,55 @@ export function rewardRoutes({ db, deployment }: ApiDeps): Endpoint[] {
       },
       async ({ params }) => {
         const account = params.address;
-        const [now, leaves, claimed, bonds] = await Promise.all([
-          chainTime(db),
-          listLeaves(db, account, leavesLookedAt),
-          claimedBy(db, account),
-          listBonds(db, account),
-        ]);
-        const facts = leaves.map((leaf) => ({ ...leaf, activatesAt: leaf.activates_at }));
-        const reward = rewardOf(facts, claimed, now);
+        const [now, bonds] = await Promise.all([chainTime(db), listBonds(db, account)]);
+        const contracts = addressesOf(deployment, "Pomc").entries();
+        const rewards = await Promise.all(
+          Array.from(contracts, ([index, pomc]) =>
+            rewardAt(db, account, { pomc, generation: index + 1 }, now),
+          ),
+        );
+        const { granted, ...reward } = rewards.at(-1) as (typeof rewards)[number];
+        const former = rewards.slice(0, -1).filter(({ claimable, pending }) => claimable + pending > 0n);
         const withheld = bonds.reduce((sum, bond) => sum + bond.withheld, 0n);
         return {
           account,
-          ...reward,
-          cumulative: String(reward.cumulative),
-          claimed: String(claimed),
-          claimable: String(reward.claimable),
-          pending: String(reward.pending),
-          earned: String((facts[0]?.cumulative ?? 0n) + withheld),
+          ...inStrings(reward),
+          earned: String(granted + withheld),
           withheld: String(withheld),
+          former: former.map(({ granted: _, ...owed }) => inStrings(owed)),
           bonds: bonds.map((row) => bondOf(row, deployment.parameters, now)),
         };
       },
     ),
   ];
+}
+
+/** What one contract granted the account, and what of it can be claimed there. */
+async function rewardAt(
+  db: Database,
+  account: string,
+  { pomc, generation }: { pomc: string; generation: number },
+  now: number,
+) {
+  const [leaves, claimed] = await Promise.all([
+    listLeaves(db, account, generation, leavesLookedAt),
+    claimedBy(db, account, generation),
+  ]);
+  const facts = leaves.map((leaf) => ({ ...leaf, activatesAt: leaf.activates_at }));
+  const reward = rewardOf(facts, claimed, now);
+  return { pomc: pomc.toLowerCase(), ...reward, claimed, granted: facts[0]?.cumulative ?? 0n };
+}
+
+function inStrings<Reward extends Record<"cumulative" | "claimed" | "claimable" | "pending", bigint>>(
+  reward: Reward,
+) {
+  return {
+    ...reward,
+    cumulative: String(reward.cumulative),
+    claimed: String(reward.claimed),
+    claimable: String(reward.claimable),
+    pending: String(reward.pending),
+  };
 }
 
 function bondOf(row: BondRow, periods: Deployment["parameters"], now: number) {
@@ -106,6 +134,7 @@ function bondOf(row: BondRow, periods: Deployment["parameters"], now: number) {
 function epochOf(row: EpochRow) {
   return {
     number: row.number,
+    pomc: row.pomc,
     root: row.root,
     total: String(row.total),
     dataHash: row.data_hash,

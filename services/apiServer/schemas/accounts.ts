@@ -49,6 +49,7 @@ export const newKeyAnswer = z.object({ id: z.string(), name: z.string(), apiKey:
 
 export const authorizationEntry = z.object({
   id: z.string(),
+  escrow: z.string().meta({ description: "The contract that it stands in" }),
   delegate: z.string(),
   maxRate: amount("Highest rate over all open leases, token units a second"),
   rateInUse: amount("Rate of the leases open now"),
@@ -63,16 +64,24 @@ export const authorizationEntry = z.object({
   tier,
 });
 
-export const accountAnswer = z.object({
-  wallet: z.string(),
+const books = z.object({
+  escrow: z.string().meta({ description: "The contract whose books these are" }),
   deposited: amount("Everything paid in, token units"),
   withdrawn: amount("Everything taken out"),
   settled: amount("Paid to nodes for leases"),
   refunded: amount("Paid back for time in which nodes were down"),
   owed: amount("Owed now by running leases, not settled yet"),
   refundable: amount("What could be taken out now: deposited + refunded − withdrawn − settled − owed"),
-  asOf: unixTime,
   tier: tier.nullable().meta({ description: "Tier of the deposits; null: none yet" }),
+});
+
+export const accountAnswer = books.extend({
+  wallet: z.string(),
+  asOf: unixTime,
+  former: z.array(books.meta({ id: "FormerBalance" })).meta({
+    description:
+      "What is left in contracts that were replaced, oldest first: their leases go on from there, and the rest is taken out there",
+  }),
   authorizations: z.array(authorizationEntry),
 });
 
@@ -80,6 +89,7 @@ export const historyAnswer = z.object({
   changes: z.array(
     z
       .object({
+        escrow: z.string().meta({ description: "The contract whose books it changed" }),
         kind: z.enum(["deposit", "withdrawal", "settlement", "refund"]),
         amount: amount("Token units; deposits and refunds raise the balance, the others lower it"),
         workspaceId: z.string().nullable(),

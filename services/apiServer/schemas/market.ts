@@ -89,6 +89,7 @@ export const nodeAnswer = z.object({
 export const epochEntry = z
   .object({
     number: z.string(),
+    pomc: z.string().meta({ description: "The contract it was posted to, which pays it" }),
     root: z.string(),
     total: amount("Everything ever granted up to it"),
     dataHash: z.string(),
@@ -112,9 +113,24 @@ const nodeBond = z
   })
   .meta({ id: "NodeBond" });
 
+const formerReward = z
+  .object({
+    pomc: z.string().meta({ description: "The contract that pays it" }),
+    epoch: z.string().nullable(),
+    cumulative: amount("Everything this contract granted up to that epoch"),
+    proof: z.string(),
+    activatesAt: unixTime.nullable(),
+    active: z.boolean(),
+    claimed: amount("What this contract has paid"),
+    claimable: amount("What a claim there would pay now"),
+    pending: amount("Granted there by an epoch that is posted and not active yet"),
+  })
+  .meta({ id: "FormerReward" });
+
 export const rewardAnswer = z
   .object({
     account: z.string(),
+    pomc: z.string().meta({ description: "The contract that pays it" }),
     epoch: z
       .string()
       .nullable()
@@ -126,8 +142,12 @@ export const rewardAnswer = z
     claimed: amount("What it has had"),
     claimable: amount("What a claim would pay now"),
     pending: amount("Granted by an epoch that is posted and not active yet"),
-    earned: amount("Everything granted, active or not, and what is withheld"),
+    earned: amount("Everything this contract granted, active or not, and what is withheld"),
     withheld: amount("Bonds of its nodes that are not served yet"),
+    former: z.array(formerReward).meta({
+      description:
+        "What contracts that were replaced still owe the account, oldest first: each is claimed there",
+    }),
     bonds: z.array(nodeBond).meta({ description: "Its nodes whose bond is not served yet" }),
   })
   .meta({ id: "Reward" });

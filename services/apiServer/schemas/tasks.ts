@@ -74,6 +74,7 @@ export const receiptAnswer = z
       })
       .meta({ description: "The fields of the leaf, in their order" }),
     batch: z.string().meta({ description: "Number of the batch: Pomc.receiptsRootOf" }),
+    pomc: z.string().meta({ description: "The contract that keeps the root" }),
     root: z.string(),
     proof: z.array(z.string()).meta({ description: "The leaf's siblings, lowest first" }),
     txHash,

@@ -14,6 +14,9 @@ export async function currentTime(db: Queryable): Promise<number> {
 }
 
 export type AccountRow = {
+  generation: number;
+  /** Where the books are. */
+  escrow: string;
   deposited: bigint;
   withdrawn: bigint;
   settled: bigint;
@@ -21,17 +24,26 @@ export type AccountRow = {
   tier: Tier | null;
 };
 
-export async function findAccount(db: Queryable, wallet: string): Promise<AccountRow> {
+/** The wallet's account in each escrow there ever was, oldest first; none where nothing was paid in. */
+export async function findAccounts(db: Queryable, wallet: string): Promise<AccountRow[]> {
   const { rows } = await db.query<AccountRow>(
-    `select deposited, withdrawn, settled, refunded, chain.tier(block_number) as tier
-     from chain.escrow_account where account = $1`,
+    `select account.generation, contract.address as escrow, deposited, withdrawn, settled, refunded,
+       chain.tier(account.block_number) as tier
+     from chain.escrow_account as account
+     join chain.contract as contract on contract.name = 'Escrow' and contract.generation = account.generation
+     where account.account = $1 order by account.generation`,
     [wallet],
   );
-  return rows[0] ?? { deposited: 0n, withdrawn: 0n, settled: 0n, refunded: 0n, tier: null };
+  return rows;
 }
+
+const authorizationsShown = 100;
 
 export type AuthorizationRow = {
   id: string;
+  /** Of the escrow that it stands in. */
+  generation: number;
+  escrow: string;
   delegate: string;
   max_rate: bigint;
   total: bigint;
@@ -41,12 +53,17 @@ export type AuthorizationRow = {
   tier: Tier;
 };
 
+/** Newest first, so many of each escrow. */
 export async function listAuthorizations(db: Queryable, wallet: string): Promise<AuthorizationRow[]> {
   const { rows } = await db.query<AuthorizationRow>(
-    `select authorization_id::text as id, delegate, max_rate, total, scope, expiry::float8 as expiry, revoked,
-       chain.tier(block_number) as tier
-     from chain.spending_authorization where owner = $1 order by authorization_id desc limit 100`,
-    [wallet],
+    `select authorization_id::text as id, spending.generation, spending.escrow, delegate, max_rate, total, scope,
+       expiry::float8 as expiry, revoked, chain.tier(block_number) as tier
+     from chain.contract as contract cross join lateral (
+       select own.*, contract.address as escrow from chain.spending_authorization as own
+       where own.owner = $1 and own.generation = contract.generation order by own.authorization_id desc limit $2
+     ) as spending
+     where contract.name = 'Escrow' order by spending.authorization_id desc`,
+    [wallet, authorizationsShown],
   );
   return rows;
 }

@@ -12,6 +12,8 @@ export type HistoryRow = {
   down_seconds: number | null;
   at: Date;
   tx_hash: string;
+  /** Whose books were changed. */
+  escrow: string;
   /** Block and place in it, as one number that rises. */
   id: string;
   tier: Tier;
@@ -27,26 +29,30 @@ export async function listHistory(
   const { rows } = await db.query<HistoryRow>(
     `with change as (
        select 'deposit' as kind, amount, null::bigint as workspace_id, null::int as replica, null::bigint as lease,
-         null::bigint as node_id, null::bigint as day, null::bigint as down_seconds, block_time, tx_hash, block_number, log_index
+         null::bigint as node_id, null::bigint as day, null::bigint as down_seconds, block_time, tx_hash, block_number, log_index,
+         generation
        from chain.event_deposited where account = $1
        union all
-       select 'withdrawal', amount, null, null, null, null, null, null, block_time, tx_hash, block_number, log_index
+       select 'withdrawal', amount, null, null, null, null, null, null, block_time, tx_hash, block_number, log_index,
+         generation
        from chain.event_withdrawn where account = $1
        union all
        select 'settlement', settled.amount, workspace_id, replica, lease, settled.node_id, null, null,
-         settled.block_time, settled.tx_hash, settled.block_number, settled.log_index
+         settled.block_time, settled.tx_hash, settled.block_number, settled.log_index,
+         settled.generation
        from chain.event_authorized as authorized
        join chain.event_lease_opened as opened using (authorization_id)
        join chain.event_settled as settled using (workspace_id, replica, lease)
        where authorized.owner = $1 and settled.amount > 0
        union all
        select 'refund', amount, workspace_id, replica, lease, node_id, day, down_seconds, block_time, tx_hash, block_number,
-         log_index
+         log_index, generation
        from chain.event_refunded where owner = $1
      )
      select kind, amount, workspace_id::text, replica::float8, lease::float8, node_id::float8, day::text,
        down_seconds::float8, block_time as at, tx_hash, (block_number * 65536 + log_index)::text as id,
-       chain.tier(block_number) as tier
+       chain.tier(block_number) as tier,
+       (select address from chain.contract where name = 'Escrow' and contract.generation = change.generation) as escrow
      from change where $2::numeric is null or block_number * 65536 + log_index < $2::numeric
      order by block_number desc, log_index desc limit $3`,
     [wallet, before ?? null, limit],

@@ -3,6 +3,8 @@ import type { Tier } from "./escrow.ts";
 
 export type EpochRow = {
   number: string;
+  /** Which contract it was posted to, and pays it. */
+  pomc: string;
   root: string;
   total: bigint;
   data_hash: string;
@@ -12,17 +14,22 @@ export type EpochRow = {
 };
 
 const epochColumns = `epoch.number::text as number, epoch.root, epoch.total, epoch.data_hash,
-  epoch.activates_at::float8 as activates_at, epoch.disabled, chain.tier(epoch.block_number) as tier`;
+  epoch.activates_at::float8 as activates_at, epoch.disabled, chain.tier(epoch.block_number) as tier,
+  (select address from chain.contract where name = 'Pomc' and contract.generation = epoch.generation) as pomc`;
 
-/** Posted epochs, newest first, those before `before`. */
+/**
+ * Posted epochs, newest first, those before `before`. A number is the newest contract's that has it: one that was replaced has
+ * none above its last, unless its poster goes on by itself.
+ */
 export async function listEpochs(
   db: Queryable,
   limit: number,
   before: string | undefined,
 ): Promise<EpochRow[]> {
   const { rows } = await db.query<EpochRow>(
-    `select ${epochColumns} from chain.epoch as epoch where $1::numeric is null or epoch.number < $1::numeric
-     order by epoch.number desc limit $2`,
+    `select distinct on (epoch.number) ${epochColumns} from chain.epoch as epoch
+     where $1::numeric is null or epoch.number < $1::numeric
+     order by epoch.number desc, epoch.generation desc limit $2`,
     [before ?? null, limit],
   );
   return rows;
@@ -35,7 +42,7 @@ export async function findEpoch(
   const { rows } = await db.query<EpochRow & { document: unknown }>(
     `select ${epochColumns}, kept.document from chain.epoch as epoch
      left join app.epoch as kept on kept.number = epoch.number and kept.data_hash = epoch.data_hash
-     where epoch.number = $1::numeric`,
+     where epoch.number = $1::numeric order by epoch.generation desc limit 1`,
     [number],
   );
   return rows[0];
@@ -57,23 +64,30 @@ export async function chainTime(db: Queryable): Promise<number> {
   return rows[0]?.time ?? 0;
 }
 
-/** The account's leaves in posted epochs that nobody disabled, newest first. */
-export async function listLeaves(db: Queryable, account: string, limit: number): Promise<LeafRow[]> {
+/** The account's leaves in epochs that were posted to one contract and that nobody disabled, newest first. */
+export async function listLeaves(
+  db: Queryable,
+  account: string,
+  generation: number,
+  limit: number,
+): Promise<LeafRow[]> {
   const { rows } = await db.query<LeafRow>(
     `select epoch.number::text as epoch, leaf.cumulative, leaf.proof, epoch.activates_at::float8 as activates_at
      from app.epoch_leaf as leaf
      join app.epoch as kept on kept.number = leaf.number
      join chain.epoch as epoch on epoch.number = leaf.number and epoch.root = kept.root
-     where leaf.account = $1 and not epoch.disabled order by leaf.number desc limit $2`,
-    [account, limit],
+     where leaf.account = $1 and epoch.generation = $2 and not epoch.disabled order by leaf.number desc limit $3`,
+    [account, generation, limit],
   );
   return rows;
 }
 
-export async function claimedBy(db: Queryable, account: string): Promise<bigint> {
-  const { rows } = await db.query<{ claimed: bigint }>("select claimed from chain.claim where account = $1", [
-    account,
-  ]);
+/** What one contract has paid an account. */
+export async function claimedBy(db: Queryable, account: string, generation: number): Promise<bigint> {
+  const { rows } = await db.query<{ claimed: bigint }>(
+    "select claimed from chain.claim where account = $1 and generation = $2",
+    [account, generation],
+  );
   return rows[0]?.claimed ?? 0n;
 }
 

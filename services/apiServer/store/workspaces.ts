@@ -14,18 +14,29 @@ export type ImageRow = {
 
 const imageColumns = "digest, owner, size_bytes, chunk_root, reference, chain.tier(block_number) as tier";
 
-export async function findImage(db: Queryable, digest: string): Promise<ImageRow | undefined> {
-  const { rows } = await db.query<ImageRow>(`select ${imageColumns} from chain.image where digest = $1`, [
-    digest,
-  ]);
+/** @param generation Of the DockerContract that it is registered with. */
+export async function findImage(
+  db: Queryable,
+  digest: string,
+  generation: number,
+): Promise<ImageRow | undefined> {
+  const { rows } = await db.query<ImageRow>(
+    `select ${imageColumns} from chain.image where digest = $1 and generation = $2`,
+    [digest, generation],
+  );
   return rows[0];
 }
 
-/** Images by digest, those after `after` first. */
-export async function listImages(db: Queryable, limit: number, after: string): Promise<ImageRow[]> {
+/** Images of one DockerContract by digest, those after `after` first. */
+export async function listImages(
+  db: Queryable,
+  generation: number,
+  limit: number,
+  after: string,
+): Promise<ImageRow[]> {
   const { rows } = await db.query<ImageRow>(
-    `select ${imageColumns} from chain.image where digest > $1 order by digest limit $2`,
-    [after, limit],
+    `select ${imageColumns} from chain.image where digest > $1 and generation = $2 order by digest limit $3`,
+    [after, generation, limit],
   );
   return rows;
 }

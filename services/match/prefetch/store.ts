@@ -27,7 +27,8 @@ export async function readPopular(db: Queryable, since: bigint, limit: number): 
      )
      select recent.image, assignments, workspace_id::numeric, i.size_bytes::numeric as size,
        substring(w.config from '"image"\\s*:\\s*"([^"@]+)"') as name
-     from recent join chain.workspace w using (workspace_id) left join chain.image i on i.digest = recent.image
+     from recent join chain.workspace w using (workspace_id) 
+     left join chain.image i on i.digest = recent.image and i.generation = w.generation
      order by assignments desc, recent.image limit $2`,
     [since, limit],
   );

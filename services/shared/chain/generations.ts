@@ -13,6 +13,11 @@ export function addressesOf(
   return [...before, contracts[name]];
 }
 
+/** The number of the contract in use, as rows of schema chain have it: 1 where it never replaced another. */
+export function generationOf(contracts: Pick<Contracts, "contracts" | "former">, name: ContractName): number {
+  return addressesOf(contracts, name).length;
+}
+
 /** What a call or a message says of itself that tells whose it is: each generation's ids begin above those before it. */
 export type Ids = {
   workspaceId?: unknown;
