@@ -2,8 +2,8 @@ import type { Hex } from "viem";
 import { z } from "zod";
 import { createChainClient } from "../../services/shared/chain/client.ts";
 import { parseDeployment } from "../../services/shared/chain/deployment.ts";
-import { addressFor } from "../../services/shared/chain/generations.ts";
 import { pomcAbi } from "../../services/shared/chain/generated/abi.ts";
+import { addressFor } from "../../services/shared/chain/generations.ts";
 import {
   isReceiptUnder,
   type Receipt,

@@ -141,7 +141,7 @@ async function loadFunds(db: Queryable, workspace: WorkspaceRow): Promise<Funds>
      ), running as (
        select lease.authorization_id, greatest(0, $3::int8 - lease.clock_since) * lease.rate as owed
        from chain.lease as lease join chain.workspace as workspace using (workspace_id)
-       join spending using (generation)
+       join spending on spending.generation = lease.generation
        where workspace.owner = $1 and lease.running and not lease.closed
      )
      select

@@ -23,7 +23,7 @@ import {
 } from "../gateway/node.ts";
 import { createTestContext, eventually } from "../support/context.ts";
 import { addNode } from "../workspace/acts.ts";
-import { accounts, nodeKey, privateKeyOf } from "../workspace/chain.ts";
+import { accounts, nodeKey, privateKeyOf, type TestChain } from "../workspace/chain.ts";
 import { openMarket, type TestMarket } from "../workspace/market.ts";
 import { createClient } from "./client.ts";
 
@@ -35,8 +35,10 @@ export const apiAccount = accounts.workspace;
 export type ApiMarket = Awaited<ReturnType<typeof setup>>;
 
 /** The API and a gateway on a real chain, exported to a real Postgres, with a real Redis. */
-export async function setup(options: { limits?: Partial<Limits>; explains?: boolean } = {}) {
-  const market = await openMarket();
+export async function setup(
+  options: { limits?: Partial<Limits>; explains?: boolean; chain?: TestChain } = {},
+) {
+  const market = await openMarket(options.chain);
   const folder = mkdtempSync(join(tmpdir(), "ngpu-api-"));
   const file = join(folder, "deployment.json");
   writeFileSync(file, toJson(market.chain.deployment));

@@ -70,8 +70,12 @@ export async function addNode(
   return registered.args.nodeId;
 }
 
-/** Gives the owner a deposit for so many seconds of one replica, and an authorization; returns its id. */
-export async function fund(chain: TestChain, seconds: bigint): Promise<bigint> {
+/** Gives the owner a deposit for so many seconds of one replica, and authorizes a delegate; returns the authorization's id. */
+export async function fund(
+  chain: TestChain,
+  seconds: bigint,
+  delegate: Address = accounts.relayer.address,
+): Promise<bigint> {
   const { call, client, deployment } = chain;
   const amount = price * seconds;
   const owner = accounts.owner.address;
@@ -88,7 +92,7 @@ export async function fund(chain: TestChain, seconds: bigint): Promise<bigint> {
   const { timestamp } = await client.getBlock();
   const message = {
     owner,
-    delegate: accounts.relayer.address,
+    delegate,
     maxRate: 100n * price,
     total: parseEther("1"),
     scope: zeroHash,

@@ -12,7 +12,9 @@ import {
   toBytes,
 } from "viem";
 import { mnemonicToAccount, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
-import { deployNgpu } from "../../../contracts/ignition/deploy.ts";
+import { deployNgpu, type NgpuDeployment } from "../../../contracts/ignition/deploy.ts";
+import { replaceNgpu } from "../../../contracts/ignition/replace.ts";
+import { retirement, type Succession } from "../../../contracts/ignition/succession.ts";
 import hardhatConfig from "../../../hardhat.config.ts";
 import { startChain } from "../../../scripts/embedded/chain.ts";
 import {
@@ -57,8 +59,12 @@ export type TestChain = {
   url: string;
   client: ChainClient;
   deployment: Deployment;
+  /** What the deployment wrote, with every parameter. */
+  written: NgpuDeployment;
   /** Sends a call to a contract and waits for its receipt. */
   call: (person: Person, contract: ContractName, data: Hex) => Promise<TransactionReceipt>;
+  /** The same to any address, such as that of a contract that was replaced. */
+  callAt: (person: Person, to: Address, data: Hex) => Promise<TransactionReceipt>;
   /** Lets seconds pass on the chain, and a block with them. */
   pass: (seconds: number) => Promise<void>;
 };
@@ -81,21 +87,50 @@ async function startSharedChain(): Promise<SharedChain> {
   stopAtEnd(stop);
   await rpc(url, "evm_setIntervalMining", [0]);
   await rpc(url, "evm_setAutomine", [true]);
-  const deployment = parseDeployment(JSON.parse(toJson(await deploy(url, join(stateDir, "ignition")))));
+  const chain = chainWith(url, await connected(url, join(stateDir, "ignition"), deploy));
+  return { chain, snapshot: (await rpc(url, "evm_snapshot", [])) as Hex };
+}
+
+/** The chain with contracts in use that a deployment wrote down. */
+function chainWith(url: string, written: NgpuDeployment): TestChain {
+  const deployment = parseDeployment(JSON.parse(toJson(written)));
   const client = createChainClient({ rpcUrls: [url], chainId: deployment.chainId });
-  const call: TestChain["call"] = async (person, contract, data) => {
-    const to = deployment.contracts[contract];
+  const callAt: TestChain["callAt"] = async (person, to, data) => {
     const hash = await walletOf(url, deployment.chainId, person).sendTransaction({ to, data });
     const receipt = await client.waitForTransactionReceipt({ hash, pollingInterval: 20 });
-    if (receipt.status === "reverted") throw new Error(`A call of ${contract} was reverted.`);
+    if (receipt.status === "reverted") throw new Error(`A call of ${to} was reverted.`);
     return receipt;
   };
   const pass = async (seconds: number) => {
     await rpc(url, "evm_increaseTime", [seconds]);
     await rpc(url, "evm_mine", []);
   };
-  const chain: TestChain = { url, client, deployment, call, pass };
-  return { chain, snapshot: (await rpc(url, "evm_snapshot", [])) as Hex };
+  const call: TestChain["call"] = (person, contract, data) =>
+    callAt(person, deployment.contracts[contract], data);
+  return { url, client, deployment, written, call, callAt, pass };
+}
+
+let replacements = 0;
+
+/** Has contracts replaced as operators do; gives the chain as whoever reads the new deployment finds it. */
+export async function replaceContracts(chain: TestChain, succession: Succession): Promise<TestChain> {
+  const { url, written } = chain;
+  if (succession !== "measure") {
+    const { Pomc } = written.contracts;
+    const stops = retirement(succession, written.contracts).filter(({ to }) => to === Pomc);
+    // The guardian is the deployer here.
+    for (const { data } of stops) await chain.call("deployer", "Pomc", data);
+  }
+  replacements += 1;
+  // A journal of its own for each: the chain is set back between suites.
+  const journalFolder = join(await testStateDir(), `ignition-${replacements}`);
+  const { deployment } = await connected(url, journalFolder, (connection) =>
+    replaceNgpu({
+      ...{ connection, deployment: written, succession },
+      ...{ generation: written.former.length + 2, pollMs: 10 },
+    }),
+  );
+  return chainWith(url, deployment);
 }
 
 function walletOf(url: string, chainId: number, person: Person) {
@@ -106,7 +141,13 @@ function walletOf(url: string, chainId: number, person: Person) {
   });
 }
 
-async function deploy(url: string, journalFolder: string) {
+type Connection = Parameters<typeof deployNgpu>[0]["connection"];
+
+async function connected<Result>(
+  url: string,
+  journalFolder: string,
+  act: (connection: Connection, journalFolder: string) => Promise<Result>,
+): Promise<Result> {
   const target: HttpNetworkUserConfig = {
     type: "http",
     chainType: "op",
@@ -120,8 +161,16 @@ async function deploy(url: string, journalFolder: string) {
   );
   await hre.tasks.getTask("build").run({ quiet: true });
   const connection = await hre.network.create({ network: "target", chainType: "op" });
+  try {
+    return await act(connection, journalFolder);
+  } finally {
+    await connection.close();
+  }
+}
+
+function deploy(connection: Connection, journalFolder: string): Promise<NgpuDeployment> {
   const address = (person: Person): Address => accounts[person].address;
-  const deployed = await deployNgpu({
+  return deployNgpu({
     connection,
     pollMs: 10,
     journal: { folder: journalFolder, id: "test" },
@@ -147,6 +196,4 @@ async function deploy(url: string, journalFolder: string) {
       genesisSupply: parseEther("1000"),
     },
   });
-  await connection.close();
-  return deployed;
 }
