@@ -75,8 +75,8 @@ async function commit({ pool, sender, deployment, logger }: Deps, batch: BatchTo
       at,
       functionName: "commitReceipts",
       args: [root, nodeTotals, payerTotals],
-      // With the address: the Pomc may be replaced between a crash and the next attempt.
-      dedupeKey: `receipts:${at}:${root}`,
+      // Without the address: what one Pomc of an escrow has taken must not go to its successor there.
+      dedupeKey: `receipts:${root}`,
     });
     logger.info({ event: "receipts_committed", root, nodes: nodeTotals.length, txHash: hash });
   } catch (error) {
