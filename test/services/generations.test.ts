@@ -15,7 +15,8 @@ import { type ApiMarket, setup } from "./apiServer/setup.ts";
 import { answerPlacements } from "./dispense/match.ts";
 import { createTestContext, type TestContext } from "./support/context.ts";
 import { addNode, assign, fund, type LeaseRef, type Published, publish, report } from "./workspace/acts.ts";
-import { accounts, freshChain, privateKeyOf, replaceContracts, type TestChain } from "./workspace/chain.ts";
+import { accounts, freshChain, privateKeyOf, type TestChain } from "./workspace/chain.ts";
+import { replaceContracts } from "./workspace/generations.ts";
 import { untilLease } from "./workspace/market.ts";
 
 const wide = 2n ** 40n;

@@ -117,8 +117,8 @@ describe("apiServer: what anyone may read", () => {
         [number, account, cumulative, toJson(root)],
       );
       await api.db.query(
-        `insert into chain.epoch_history (number, root, total, data_hash, activates_at, disabled, valid_from)
-         values ($1, $2, $3, $2, $4, $5, 1)`,
+        `insert into chain.epoch_history (number, generation, root, total, data_hash, activates_at, disabled, valid_from)
+         values ($1, 1, $2, $3, $2, $4, $5, 1)`,
         [number, root, cumulative, activatesAt, disabled],
       );
     };
@@ -126,12 +126,14 @@ describe("apiServer: what anyone may read", () => {
     await insert(1, 100n, now - 50);
     await insert(2, 250n, now + 1_000_000);
     await insert(3, 900n, now - 10, true);
-    await api.db.query("insert into chain.claim_history (account, claimed, valid_from) values ($1, 30, 1)", [
-      account,
-    ]);
+    await api.db.query(
+      "insert into chain.claim_history (account, generation, claimed, valid_from) values ($1, 1, 30, 1)",
+      [account],
+    );
     const { body } = await api.client.get(`/v1/rewards/0x${"A1".repeat(20)}`);
     expect(body).to.deep.equal({
       account,
+      pomc: api.chain.deployment.contracts.Pomc.toLowerCase(),
       epoch: "1",
       cumulative: "100",
       proof: `0x${"1".repeat(40)}`,
@@ -142,6 +144,7 @@ describe("apiServer: what anyone may read", () => {
       pending: "150",
       earned: "250",
       withheld: "0",
+      former: [],
       bonds: [],
     });
     const nobody = await api.client.get(`/v1/rewards/0x${"b2".repeat(20)}`);

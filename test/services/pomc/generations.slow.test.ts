@@ -15,7 +15,8 @@ import { createPool } from "../../../services/shared/db/pool.ts";
 import { insertRow } from "../support/chainTables.ts";
 import { eventually } from "../support/context.ts";
 import { addNode } from "../workspace/acts.ts";
-import { accounts, freshChain, nodeKey, replaceContracts, type TestChain } from "../workspace/chain.ts";
+import { accounts, freshChain, nodeKey, type TestChain } from "../workspace/chain.ts";
+import { replaceContracts } from "../workspace/generations.ts";
 import { openMarket, type TestMarket } from "../workspace/market.ts";
 
 const names = ["one", "two", "three"];
@@ -153,7 +154,7 @@ describe("pomc, whose contract is replaced", function () {
             await oldRound(epoch);
           }
           const former = market.chain;
-          const [stop] = retirement("rewards", former.written.contracts);
+          const [stop] = retirement("rewards", former.deployed.contracts);
           await former.pass(former.deployment.parameters.activationDelay);
           await former.call("deployer", "Pomc", stop?.data ?? "0x");
           for (const slots of between) {

@@ -13,8 +13,6 @@ import {
 } from "viem";
 import { mnemonicToAccount, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
 import { deployNgpu, type NgpuDeployment } from "../../../contracts/ignition/deploy.ts";
-import { replaceNgpu } from "../../../contracts/ignition/replace.ts";
-import { retirement, type Succession } from "../../../contracts/ignition/succession.ts";
 import hardhatConfig from "../../../hardhat.config.ts";
 import { startChain } from "../../../scripts/embedded/chain.ts";
 import {
@@ -59,8 +57,8 @@ export type TestChain = {
   url: string;
   client: ChainClient;
   deployment: Deployment;
-  /** What the deployment wrote, with every parameter. */
-  written: NgpuDeployment;
+  /** The same, as it was deployed. */
+  deployed: NgpuDeployment;
   /** Sends a call to a contract and waits for its receipt. */
   call: (person: Person, contract: ContractName, data: Hex) => Promise<TransactionReceipt>;
   /** The same to any address, such as that of a contract that was replaced. */
@@ -87,13 +85,13 @@ async function startSharedChain(): Promise<SharedChain> {
   stopAtEnd(stop);
   await rpc(url, "evm_setIntervalMining", [0]);
   await rpc(url, "evm_setAutomine", [true]);
-  const chain = chainWith(url, await connected(url, join(stateDir, "ignition"), deploy));
+  const chain = chainAt(url, await deploy(url, join(stateDir, "ignition")));
   return { chain, snapshot: (await rpc(url, "evm_snapshot", [])) as Hex };
 }
 
-/** The chain with contracts in use that a deployment wrote down. */
-function chainWith(url: string, written: NgpuDeployment): TestChain {
-  const deployment = parseDeployment(JSON.parse(toJson(written)));
+/** The chain with the contracts of a deployment. */
+export function chainAt(url: string, deployed: NgpuDeployment): TestChain {
+  const deployment = parseDeployment(JSON.parse(toJson(deployed)));
   const client = createChainClient({ rpcUrls: [url], chainId: deployment.chainId });
   const callAt: TestChain["callAt"] = async (person, to, data) => {
     const hash = await walletOf(url, deployment.chainId, person).sendTransaction({ to, data });
@@ -107,30 +105,7 @@ function chainWith(url: string, written: NgpuDeployment): TestChain {
   };
   const call: TestChain["call"] = (person, contract, data) =>
     callAt(person, deployment.contracts[contract], data);
-  return { url, client, deployment, written, call, callAt, pass };
-}
-
-let replacements = 0;
-
-/** Has contracts replaced as operators do; gives the chain as whoever reads the new deployment finds it. */
-export async function replaceContracts(chain: TestChain, succession: Succession): Promise<TestChain> {
-  const { url, written } = chain;
-  if (succession !== "measure") {
-    const { Pomc } = written.contracts;
-    const stops = retirement(succession, written.contracts).filter(({ to }) => to === Pomc);
-    // The guardian is the deployer here.
-    for (const { data } of stops) await chain.call("deployer", "Pomc", data);
-  }
-  replacements += 1;
-  // A journal of its own for each: the chain is set back between suites.
-  const journalFolder = join(await testStateDir(), `ignition-${replacements}`);
-  const { deployment } = await connected(url, journalFolder, (connection) =>
-    replaceNgpu({
-      ...{ connection, deployment: written, succession },
-      ...{ generation: written.former.length + 2, pollMs: 10 },
-    }),
-  );
-  return chainWith(url, deployment);
+  return { url, client, deployment, deployed, call, callAt, pass };
 }
 
 function walletOf(url: string, chainId: number, person: Person) {
@@ -141,13 +116,8 @@ function walletOf(url: string, chainId: number, person: Person) {
   });
 }
 
-type Connection = Parameters<typeof deployNgpu>[0]["connection"];
-
-async function connected<Result>(
-  url: string,
-  journalFolder: string,
-  act: (connection: Connection, journalFolder: string) => Promise<Result>,
-): Promise<Result> {
+/** As the deployer, whose contracts are built. */
+export async function connect(url: string, journalFolder: string) {
   const target: HttpNetworkUserConfig = {
     type: "http",
     chainType: "op",
@@ -160,17 +130,13 @@ async function connected<Result>(
     rootDir,
   );
   await hre.tasks.getTask("build").run({ quiet: true });
-  const connection = await hre.network.create({ network: "target", chainType: "op" });
-  try {
-    return await act(connection, journalFolder);
-  } finally {
-    await connection.close();
-  }
+  return hre.network.create({ network: "target", chainType: "op" });
 }
 
-function deploy(connection: Connection, journalFolder: string): Promise<NgpuDeployment> {
+async function deploy(url: string, journalFolder: string): Promise<NgpuDeployment> {
+  const connection = await connect(url, journalFolder);
   const address = (person: Person): Address => accounts[person].address;
-  return deployNgpu({
+  const deployed = await deployNgpu({
     connection,
     pollMs: 10,
     journal: { folder: journalFolder, id: "test" },
@@ -196,4 +162,6 @@ function deploy(connection: Connection, journalFolder: string): Promise<NgpuDepl
       genesisSupply: parseEther("1000"),
     },
   });
+  await connection.close();
+  return deployed;
 }

@@ -1,0 +1,46 @@
+import { randomUUID } from "node:crypto";
+import { expect } from "chai";
+import { subjectIds, takeSessions } from "../../../services/match/sessionStore.ts";
+import { createPool, type Database } from "../../../services/shared/db/pool.ts";
+import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
+import { createChainTables, insertRow } from "../support/chainTables.ts";
+import { asRole } from "../support/context.ts";
+
+const key = `0x${"ab".repeat(20)}`;
+
+describe("match: a measurer that registered anew with a later Measure", () => {
+  let database: TestDatabase;
+  let chain: Database;
+  let db: Database;
+
+  before(async () => {
+    database = await createTestDatabase();
+    chain = createPool({ url: database.url, name: "test" });
+    await createChainTables(chain);
+    db = createPool({ url: asRole(database.url, "ngpu_match"), name: "match" });
+    // The later one's ids begin above those of the one before; it stands first, so that the order does not help.
+    for (const measurer_id of [2 ** 24 + 1, 1]) {
+      await insertRow(chain, "chain.measurer_history", { measurer_id, key, valid_from: 1 });
+    }
+  });
+  after(async () => {
+    await Promise.all([chain.end(), db.end()]);
+    await database.drop();
+  });
+
+  it("goes by its last id", async () => {
+    expect(await subjectIds(db, "measurer", [key], { measurers: 2 ** 24 })).to.deep.equal(
+      new Map([[key, 2 ** 24 + 1]]),
+    );
+    const session = { id: randomUUID(), key, instance: "one", host: "127.0.0.1", version: "1" };
+    const taken = await takeSessions(db, [{ ...session, role: "measurer" }], { measurers: 2 ** 24 });
+    expect(taken).to.deep.equal(new Map([[key, 2 ** 24 + 1]]));
+  });
+
+  it("has none before it did, so that it does not go by what a Measure that was replaced gave it", async () => {
+    const next = { measurers: 2 ** 25 };
+    expect(await subjectIds(db, "measurer", [key], next)).to.deep.equal(new Map());
+    const session = { id: randomUUID(), key, instance: "one", host: "127.0.0.1", version: "1" };
+    expect(await takeSessions(db, [{ ...session, role: "measurer" }], next)).to.deep.equal(new Map());
+  });
+});

@@ -1,0 +1,49 @@
+import { expect } from "chai";
+import { findDue } from "../../../services/workspace/due.ts";
+import { loadFacts } from "../../../services/workspace/store.ts";
+import { addNode, assign, fund, publish, report } from "./acts.ts";
+import { freshChain, type TestChain } from "./chain.ts";
+import { replaceContracts } from "./generations.ts";
+import { openMarket, type TestMarket } from "./market.ts";
+
+// What a replica costs a second, in token units.
+const price = 1_000n;
+
+describe("workspace, where the market was replaced", function () {
+  this.timeout(240_000);
+  let market: TestMarket;
+  let ids: { former: bigint; present: bigint };
+
+  before(async () => {
+    const former = await freshChain();
+    const nodeId = await addNode(former, "one");
+    const run = async (chain: TestChain, seconds: bigint) => {
+      const published = await publish(chain, { authorizationId: await fund(chain, seconds) });
+      const ref = await assign(chain, published, { nodeId, start: true });
+      await report(chain, "one", ref, "running");
+      return published.workspaceId;
+    };
+    const old = await run(former, 1_000n);
+    const present = await replaceContracts(former, "market");
+    ids = { former: old, present: await run(present, 100_000n) };
+    market = await openMarket(present);
+    await market.exported();
+  });
+  after(() => market.stop());
+
+  const fundsOf = async (id: bigint) => (await loadFacts(market.pool, id))?.facts.funds;
+
+  it("counts what the escrow of a workspace's authorization holds, and what is owed there", async () => {
+    expect(await findDue(market.pool)).to.deep.equal([]);
+    const [old, own] = [await fundsOf(ids.former), await fundsOf(ids.present)];
+    expect([old?.balance, own?.balance]).to.deep.equal([1_000n * price, 100_000n * price]);
+    expect(old?.owedByOwner).to.equal(old?.owedByAuthorization);
+    expect(own?.owedByOwner).to.equal(own?.owedByAuthorization);
+  });
+
+  it("finds the one whose escrow is used up, whatever the owner has in another", async () => {
+    await market.chain.pass(2_000);
+    await market.exported();
+    expect(await findDue(market.pool)).to.deep.equal([ids.former]);
+  });
+});
