@@ -6,7 +6,14 @@ import { FatalError } from "../../services/shared/errors.ts";
 import type { NgpuDeployment } from "./deploy.ts";
 import type { NgpuParameters } from "./parameters.ts";
 import { introductionModule, successorModule } from "./Successor.ts";
-import { beforeOf, introduction, type RoleCall, type Succession, successions } from "./succession.ts";
+import {
+  beforeOf,
+  introduction,
+  parametersKept,
+  type RoleCall,
+  type Succession,
+  successions,
+} from "./succession.ts";
 
 export type Replacement = {
   /** With the successors in their places and those before them among the former. */
@@ -29,7 +36,7 @@ export async function replaceNgpu(options: {
   deployment: NgpuDeployment;
   succession: Succession;
   generation: number;
-  /** What changes beside what the former contracts were deployed with. */
+  /** What changes beside what the former contracts were deployed with; not for contracts that stay. */
   changes?: Partial<Omit<NgpuParameters, "before" | "genesis" | "epochSeconds">>;
   pollMs?: number;
   journal?: { folder: string; id: string };
@@ -44,7 +51,8 @@ export async function replaceNgpu(options: {
   }
   const lastEpoch = await lastEpochOf(options);
   const before = beforeOf(succession, former, lastEpoch);
-  const parameters = { ...former.parameters, ...options.changes, before };
+  const kept = parametersKept(succession, former.parameters);
+  const parameters = { ...former.parameters, ...options.changes, ...kept, before };
   const config = { requiredConfirmations: 1, blockPollingInterval: options.pollMs ?? 250 };
   const settings = { config, ...(journal ? { deploymentId: journal.id } : {}) };
   const deployed: Record<string, { address: Address }> = await connection.ignition.deploy(

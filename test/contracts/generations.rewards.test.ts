@@ -97,6 +97,17 @@ describe("Generations of rewards", () => {
     await expectRevert(claim(one), "MinterLimitExceeded", { limit: parseEther("1000") });
   });
 
+  it("change no parameter of a contract that stays, so that whoever goes by it goes by the contract", async () => {
+    const { connection, deployment } = await loadMarket();
+    const { emissionPerEpoch, measureTtlSeconds } = deployment.parameters;
+    const changes = { emissionPerEpoch: 2n * emissionPerEpoch, measureTtlSeconds: measureTtlSeconds + 1 };
+    const { deployment: next } = await replaceNgpu({
+      ...{ connection, deployment, succession: "measure", generation: 2, changes, pollMs: 5 },
+    });
+    expect(next.parameters.emissionPerEpoch).to.equal(emissionPerEpoch);
+    expect(next.parameters.measureTtlSeconds).to.equal(measureTtlSeconds + 1);
+  });
+
   it("wait until the last epoch before them can no longer be disabled", async () => {
     const old = await loadMarket();
     const { connection, deployment, people, pomc, time } = old;
