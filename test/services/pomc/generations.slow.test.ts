@@ -27,7 +27,7 @@ const history = fc.record({
   succession: fc.constantFrom<Succession>("market", "rewards"),
   before: epochs(1),
   /** What ended after the Pomc was stopped and before pomc knew its successor. */
-  between: epochs(0),
+  between: epochs(1),
   after: epochs(2),
 });
 const terms: BondTerms = { amount: 400n * 10n ** 18n, days: 2, uptimePermille: 250 };
