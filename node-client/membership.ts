@@ -2,6 +2,7 @@ import type { ChainClient } from "../services/shared/chain/client.ts";
 import { forgetChain, keptBlocksOf, logsOf } from "./journal/chain.ts";
 import { type Journal, readFact, writeFact } from "./journal/open.ts";
 import { listen } from "./listen.ts";
+import { openSources } from "./sources.ts";
 import { type ChainView, viewOf } from "./view.ts";
 
 type Options = Omit<Parameters<typeof listen>[0], "nodeId" | "from" | "onView" | "onSight"> & {
@@ -30,6 +31,8 @@ const patience = 15_000;
 export function createMembership(options: Options): Membership {
   const { journal, logger } = options;
   const started = Date.now();
+  const sources = openSources(journal, options.deployment);
+  if (!sources.isWhole()) logger.warn({ event: "contracts_added" });
   let nodeId = known(journal, "node_id");
   let view = viewOf(logsOf(journal));
   let caughtUp = false;
@@ -48,6 +51,7 @@ export function createMembership(options: Options): Membership {
       },
       onSight: () => {
         caughtUp = true;
+        sources.settle();
         options.onSight();
         options.onChange();
       },
@@ -57,7 +61,10 @@ export function createMembership(options: Options): Membership {
   return {
     nodeId: () => nodeId,
     view: () => view,
-    isCurrent: () => caughtUp || (keptBlocksOf(journal).length > 0 && Date.now() - started > patience),
+    isCurrent: () => {
+      if (caughtUp) return true;
+      return sources.isWhole() && keptBlocksOf(journal).length > 0 && Date.now() - started > patience;
+    },
     join: (id) => {
       if (following?.nodeId === id) return;
       following?.abort.abort();

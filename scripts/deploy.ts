@@ -35,12 +35,6 @@ const command = withTarget(new Command("deploy"))
   .option("--generation <number>", "which one the successors are; the deployment itself is 1", Number);
 
 async function run({ reset, replace, generation, ...options }: Options): Promise<void> {
-  if (replace !== undefined && options.network !== undefined) {
-    throw new FatalError("The contracts of a network that is meant to last are not replaced yet.", {
-      code: "services_unready",
-      hint: "The services do not follow former contracts: docs/adr/0016-generations-side-by-side.md. Try it out with --parameters and --out.",
-    });
-  }
   const target = readTarget(options);
   const { hre, connection, chainId } = await connectTarget(target, [await readDeployerKey()]);
   try {

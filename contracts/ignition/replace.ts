@@ -6,7 +6,14 @@ import { FatalError } from "../../services/shared/errors.ts";
 import type { NgpuDeployment } from "./deploy.ts";
 import type { NgpuParameters } from "./parameters.ts";
 import { introductionModule, successorModule } from "./Successor.ts";
-import { beforeOf, introduction, type RoleCall, type Succession, successions } from "./succession.ts";
+import {
+  beforeOf,
+  introduction,
+  parametersKept,
+  type RoleCall,
+  type Succession,
+  successions,
+} from "./succession.ts";
 
 export type Replacement = {
   /** With the successors in their places and those before them among the former. */
@@ -20,15 +27,16 @@ export type Replacement = {
  * Where an admin was named, it sends no call of a role but gives what the roles have to call.
  *
  * @param generation Its number; the deployment itself is the first.
- * @throws FatalError `generation_skipped`, or `pomc_not_stopped`: the Pomc that is replaced must have been paused, so that the
- *   successor's epochs, and its sums of receipts, go on where its own end.
+ * @throws FatalError `generation_skipped`; `pomc_not_stopped`: the Pomc that is replaced must have been paused, so that the
+ *   successor's epochs, and its sums of receipts, go on where its own end; or `epoch_not_active`: its last epoch must be beyond
+ *   disabling, for the successor takes no number up to it.
  */
 export async function replaceNgpu(options: {
   connection: NetworkConnection<"op">;
   deployment: NgpuDeployment;
   succession: Succession;
   generation: number;
-  /** What changes beside what the former contracts were deployed with. */
+  /** What changes beside what the former contracts were deployed with; not for contracts that stay. */
   changes?: Partial<Omit<NgpuParameters, "before" | "genesis" | "epochSeconds">>;
   pollMs?: number;
   journal?: { folder: string; id: string };
@@ -43,7 +51,8 @@ export async function replaceNgpu(options: {
   }
   const lastEpoch = await lastEpochOf(options);
   const before = beforeOf(succession, former, lastEpoch);
-  const parameters = { ...former.parameters, ...options.changes, before };
+  const kept = parametersKept(succession, former.parameters);
+  const parameters = { ...former.parameters, ...options.changes, ...kept, before };
   const config = { requiredConfirmations: 1, blockPollingInterval: options.pollMs ?? 250 };
   const settings = { config, ...(journal ? { deploymentId: journal.id } : {}) };
   const deployed: Record<string, { address: Address }> = await connection.ignition.deploy(
@@ -80,5 +89,12 @@ async function lastEpochOf({ connection, deployment, succession }: Parameters<ty
       hint: "Let the guardian pause it; what it is called with meanwhile goes to the successor.",
     });
   }
-  return client.readContract({ ...pomc, functionName: "lastEpoch" });
+  const last = await client.readContract({ ...pomc, functionName: "lastEpoch" });
+  const [, , activatesAt] = await client.readContract({ ...pomc, functionName: "epochOf", args: [last] });
+  const { timestamp } = await client.getBlock();
+  if (timestamp >= activatesAt) return last;
+  throw new FatalError(`Epoch ${last} of the contract that is to be replaced may still be disabled.`, {
+    code: "epoch_not_active",
+    hint: `Wait until ${new Date(activatesAt * 1_000).toISOString()}, when it activates.`,
+  });
 }

@@ -16,6 +16,31 @@ export const successions = {
 
 export type Succession = keyof typeof successions;
 
+/** What each contract is constructed with, but for ids and addresses; the epochs' genesis and length stay for good. */
+const constructedWith = {
+  ComputeNode: [
+    ...(["slotSeconds", "heartbeatWindowSeconds", "daySeconds", "uptimeDelay"] as const),
+    ...(["registrationLimit", "registrationSeconds"] as const),
+  ],
+  Token: ["cap", "genesisSupply"],
+  Escrow: ["feeBasisPoints"],
+  Pomc: ["activationDelay", "emissionPerEpoch"],
+  DockerContract: ["clockMarginSeconds"],
+  Measure: [
+    ...(["quorum", "measureDraws", "openMeasurers"] as const),
+    ...(["measureLeadSeconds", "measureWindowSeconds", "measureTtlSeconds"] as const),
+  ],
+} as const satisfies Partial<Record<ContractName, readonly (keyof NgpuParameters)[]>>;
+
+/** Parameters of the contracts that stay: they are as they were, whatever is asked of the successors. */
+export function parametersKept(succession: Succession, former: NgpuParameters): Partial<NgpuParameters> {
+  const names: readonly string[] = successions[succession];
+  const kept = Object.entries(constructedWith).flatMap(([name, own]) =>
+    names.includes(name) ? [] : [...own],
+  );
+  return Object.fromEntries(kept.map((field) => [field, former[field]]));
+}
+
 /** Ids of a generation that have 64 bits, and those that have 32: no generation gives so many. */
 const WIDE_IDS = 2 ** 40;
 const NARROW_IDS = 2 ** 24;

@@ -34,7 +34,8 @@ async function prepareMeasurer(env: MeasurerEnv, logger: Logger) {
   const account = openIdentity(dir, "measurer");
   const network = await learnNetwork({ api: env.NGPU_API, dir, logger });
   const { deployment } = network;
-  const market = `${deployment.chainId}/${deployment.contracts.Measure.toLowerCase()}`;
+  // Not by Measure: where that was replaced, results of its last rounds are still to be sent.
+  const market = `${deployment.chainId}/${deployment.contracts.ComputeNode.toLowerCase()}`;
   const journal = openJournalOf(join(dir, "journal.sqlite"), market, (to) =>
     logger.warn({ event: "journal_of_another_market", movedTo: to }),
   );

@@ -1,7 +1,9 @@
 import type { Hex } from "viem";
 import { z } from "zod";
 import { createChainClient } from "../../services/shared/chain/client.ts";
+import { parseDeployment } from "../../services/shared/chain/deployment.ts";
 import { pomcAbi } from "../../services/shared/chain/generated/abi.ts";
+import { addressFor } from "../../services/shared/chain/generations.ts";
 import {
   isReceiptUnder,
   type Receipt,
@@ -30,13 +32,13 @@ const receiptSchema = z.object({
     resultHash: hex,
   }),
   batch: z.coerce.bigint(),
-  pomc: hex,
   proof: z.array(hex),
 });
 const taskSchema = z.object({ result: z.unknown(), status: z.string() });
 const networkSchema = z.object({
   chainId: z.number(),
   rpcUrls: z.array(z.string()),
+  deployment: z.unknown().transform((value) => parseDeployment(value)),
 });
 
 /** What of a receipt is as it should be; each is computed here, from the task and the chain. */
@@ -50,15 +52,15 @@ export async function verifyReceipt(id: string, options: Options): Promise<void>
     });
   }
   const ask = (path: string) => askApi(options, path);
-  const { receipt, batch, pomc, proof } = receiptSchema.parse(await ask(`/v1/tasks/${id}/receipt`));
+  const { receipt, batch, proof } = receiptSchema.parse(await ask(`/v1/tasks/${id}/receipt`));
   const task = taskSchema.parse(await ask(`/v1/tasks/${id}`));
-  const { chainId, rpcUrls } = networkSchema.parse(await ask("/v1/network"));
+  const { chainId, rpcUrls, deployment } = networkSchema.parse(await ask("/v1/network"));
   const client = createChainClient({
     chainId,
     rpcUrls: options.rpcUrl === undefined ? rpcUrls : [options.rpcUrl],
   });
   const root = await client.readContract({
-    address: pomc,
+    address: addressFor(deployment, "Pomc", { batch }),
     abi: pomcAbi,
     functionName: "receiptsRootOf",
     args: [batch],

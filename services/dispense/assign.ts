@@ -1,3 +1,5 @@
+import type { Deployment } from "../shared/chain/deployment.ts";
+import { addressFor } from "../shared/chain/generations.ts";
 import type { Sender } from "../shared/chain/send.ts";
 import type { Database } from "../shared/db/pool.ts";
 import { NgpuError } from "../shared/errors.ts";
@@ -17,6 +19,7 @@ import type { DispenseMetrics } from "./metrics.ts";
 export type AssignDeps = {
   pool: Database;
   sender: Pick<Sender, "send">;
+  deployment: Deployment;
   logger: Logger;
   metrics: DispenseMetrics;
   /** Placements in one transaction at most. */
@@ -30,7 +33,7 @@ export type AssignDeps = {
 /** Sends answered placements to the chain until there are none. */
 export async function assignAnswered(deps: AssignDeps, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    const batch = await takeBatch(deps.pool, deps.batchSize, deps.perNode);
+    const batch = await takeBatch(deps.pool, deps);
     if (batch === null) return;
     await assignBatch(deps, batch);
   }
@@ -61,7 +64,7 @@ async function assignBatch(deps: AssignDeps, batch: AssignBatch): Promise<void> 
   await tell(deps, batch, sent, refusals);
 }
 
-async function sendBatch({ pool, sender }: AssignDeps, { batchId, items }: AssignBatch) {
+async function sendBatch({ pool, sender, deployment }: AssignDeps, { batchId, items }: AssignBatch) {
   const ids = [...new Set(items.map((item) => item.workspaceId))];
   const specs = await loadSpecs(pool, ids);
   const stopped = new Map<bigint, ReadonlySet<number>>();
@@ -75,6 +78,8 @@ async function sendBatch({ pool, sender }: AssignDeps, { batchId, items }: Assig
   const { hash, receipt, events, refusals } = await sender.send({
     kind: "dispense.assign",
     contract: "DockerContract",
+    // All of a batch are of one contract.
+    at: addressFor(deployment, "DockerContract", { workspaceId: items[0]?.workspaceId }),
     functionName: "assign",
     args: [args],
     dedupeKey: `assign:${batchId}`,

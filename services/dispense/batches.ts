@@ -1,3 +1,5 @@
+import type { Deployment } from "../shared/chain/deployment.ts";
+import { byContract } from "../shared/chain/generations.ts";
 import { type Database, type Queryable, transaction } from "../shared/db/pool.ts";
 import { departing, mustBring, transfers } from "./transfers.ts";
 
@@ -12,15 +14,14 @@ export type Refusal = { error: string; text: string };
 // Longer than a send waits for its receipt: afterwards any instance may take the batch up.
 const claimSeconds = 150;
 
+/** How many placements go into one batch, and how many images are brought to one node at once. */
+export type BatchLimits = { batchSize: number; perNode: number; deployment: Deployment };
+
 /**
- * Takes the next batch on: one that an instance left behind, or else a new one of answered placements. The same placement
- * never stands in two batches.
+ * Takes the next batch on: one that an instance left behind, or else a new one of answered placements of one contract. The same
+ * placement never stands in two batches.
  */
-export function takeBatch(
-  pool: Database,
-  limit: number,
-  perNode = Number.MAX_SAFE_INTEGER,
-): Promise<AssignBatch | null> {
+export function takeBatch(pool: Database, limits: BatchLimits): Promise<AssignBatch | null> {
   return transaction(pool, async (db) => {
     const left = await db.query<{ batch_id: string }>(
       `update app.assign_batch set claimed_until = now() + make_interval(secs => $1)
@@ -30,15 +31,18 @@ export function takeBatch(
        returning batch_id`,
       [claimSeconds],
     );
-    const batchId = left.rows[0]?.batch_id ?? (await newBatch(db, limit, perNode));
+    const batchId = left.rows[0]?.batch_id ?? (await newBatch(db, limits));
     return batchId === null ? null : { batchId, items: await loadItems(db, batchId) };
   });
 }
 
-async function newBatch(db: Queryable, limit: number, perNode: number): Promise<string | null> {
+async function newBatch(
+  db: Queryable,
+  { batchSize, perNode, deployment }: BatchLimits,
+): Promise<string | null> {
   // A placement whose node is busy stays answered until one of the node's transfers is over.
-  const answered = await db.query<{ request_id: string }>(
-    `select request_id from app.placement as placement
+  const answered = await db.query<{ request_id: string; workspace_id: bigint }>(
+    `select request_id, workspace_id::int8 from app.placement as placement
      where status = 'answered' and node_id is not null
        and not exists (select from app.assign_item as item where item.request_id = placement.request_id)
        and request_id in (
@@ -56,9 +60,12 @@ async function newBatch(db: Queryable, limit: number, perNode: number): Promise<
          ) as load using (node_id)
          where not brings or turn + coalesce(load.busy, 0) <= $2)
      order by answered_at limit $1 for update skip locked`,
-    [limit, perNode],
+    [batchSize, perNode],
   );
-  if (answered.rows.length === 0) return null;
+  // Those of another contract stay answered, for the next batch.
+  const idsOf = (row: { workspace_id: bigint }) => ({ workspaceId: row.workspace_id });
+  const [rows] = byContract(deployment, "DockerContract", answered.rows, idsOf).values();
+  if (rows === undefined) return null;
   const made = await db.query<{ batch_id: string }>(
     `with batch as (
        insert into app.assign_batch (batch_id, claimed_until)
@@ -67,7 +74,7 @@ async function newBatch(db: Queryable, limit: number, perNode: number): Promise<
      select request_id, batch.batch_id, position - 1
      from batch, unnest($1::uuid[]) with ordinality as item (request_id, position)
      returning batch_id`,
-    [answered.rows.map((row) => row.request_id), claimSeconds],
+    [rows.map((row) => row.request_id), claimSeconds],
   );
   return made.rows[0]?.batch_id ?? null;
 }

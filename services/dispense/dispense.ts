@@ -2,7 +2,7 @@ import type { Queue } from "bullmq";
 import type { Registry } from "prom-client";
 import { privateKeyToAccount } from "viem/accounts";
 import { createChainClient, requireChain } from "../shared/chain/client.ts";
-import { readDeployment } from "../shared/chain/deployment.ts";
+import { type Deployment, readDeployment } from "../shared/chain/deployment.ts";
 import { createSender, type Sender } from "../shared/chain/send.ts";
 import { appChannel, chainChannel, listenForChanges } from "../shared/db/listen.ts";
 import { createPool, type Database, requireSchema } from "../shared/db/pool.ts";
@@ -42,7 +42,16 @@ export async function startDispense(
   const registry = createRegistry("dispense");
   const dispenseQueue = openQueue(queues.dispense, redis, context);
   const placementQueue = openQueue(queues.placement, redis, context);
-  const work = startWork({ settings, context, pool, sender, registry, dispenseQueue, placementQueue });
+  const work = startWork({
+    settings,
+    context,
+    pool,
+    sender,
+    deployment,
+    registry,
+    dispenseQueue,
+    placementQueue,
+  });
   serveQueue(queues.dispense, redis, context, work.handle, settings.CONCURRENCY);
   listenForChanges({
     url: settings.DATABASE_URL,
@@ -69,13 +78,14 @@ type WorkDeps = {
   context: ServiceContext;
   pool: Database;
   sender: Sender;
+  deployment: Deployment;
   registry: Registry;
   dispenseQueue: Queue;
   placementQueue: Queue;
 };
 
 /** Starts the loops; each runs by itself every SWEEP_SECONDS, and sooner when woken. */
-function startWork({ settings, context, pool, sender, registry, ...queue }: WorkDeps) {
+function startWork({ settings, context, pool, sender, deployment, registry, ...queue }: WorkDeps) {
   const { logger, signal } = context;
   const metrics = createMetrics(registry);
   const askMatch = (requestId: string) => enqueue(queue.placementQueue, { requestId });
@@ -87,7 +97,8 @@ function startWork({ settings, context, pool, sender, registry, ...queue }: Work
     context.onStop(name, () => started.done);
     return started;
   };
-  const assignDeps = { pool, sender, logger, metrics, batchSize, perNode: settings.NODE_TRANSFERS, askAgain };
+  const shared = { pool, sender, deployment, logger, metrics, batchSize };
+  const assignDeps = { ...shared, perNode: settings.NODE_TRANSFERS, askAgain };
   const onAnswer = Array.from({ length: assigners }, (_, place) =>
     loop(`assign ${place + 1}`, (ended) => assignAnswered(assignDeps, ended)),
   );
@@ -100,10 +111,7 @@ function startWork({ settings, context, pool, sender, registry, ...queue }: Work
     askAgain,
   });
   const deadlines = deadlinesOf(settings);
-  const onBlock = [
-    loop("sweep", sweep),
-    loop("follow", () => followProgress({ pool, sender, logger, metrics, deadlines, batchSize })),
-  ];
+  const onBlock = [loop("sweep", sweep), loop("follow", () => followProgress({ ...shared, deadlines }))];
   const handle = createHandler({ pool, logger, metrics, limits: limitsOf(settings), askMatch });
   return { handle, onAnswer, onBlock };
 }

@@ -1,3 +1,6 @@
+import type { Address } from "viem";
+import type { Deployment } from "../shared/chain/deployment.ts";
+import { byContract } from "../shared/chain/generations.ts";
 import type { AssignmentState, Desired, Milestone } from "../shared/chain/names.ts";
 import type { Sender } from "../shared/chain/send.ts";
 import type { Database, Queryable } from "../shared/db/pool.ts";
@@ -15,6 +18,7 @@ import {
 export type FollowDeps = {
   pool: Database;
   sender: Pick<Sender, "send">;
+  deployment: Deployment;
   logger: Logger;
   metrics: DispenseMetrics;
   deadlines: ProgressDeadlines;
@@ -40,23 +44,23 @@ export async function followProgress(deps: FollowDeps): Promise<void> {
   });
   for (const action of ["release", "delete"] as const) {
     const same = late.filter(({ replacement }) => replacement.action === action);
-    for (let start = 0; start < same.length; start += batchSize) {
-      await replace(deps, action, head, same.slice(start, start + batchSize));
+    for (const [at, own] of byContract(deps.deployment, "DockerContract", same, (item) => item)) {
+      for (let start = 0; start < own.length; start += batchSize) {
+        await replace(deps, { action, at }, head, own.slice(start, start + batchSize));
+      }
     }
   }
 }
 
-async function replace(
-  deps: FollowDeps,
-  action: Replacement["action"],
-  head: bigint,
-  items: Late[],
-): Promise<void> {
+type Order = { action: Replacement["action"]; at: Address };
+
+async function replace(deps: FollowDeps, order: Order, head: bigint, items: Late[]): Promise<void> {
   // Before the order goes out: whoever places the replica again must already see which node to leave out.
   await recordReplacements(deps.pool, items);
   const settled = await sendSteps(deps.pool, { head, items }, (free, dedupeKey) =>
-    sendReplacement(deps, action, free, dedupeKey),
+    sendReplacement(deps, order, free, dedupeKey),
   );
+  const { action } = order;
   for (const { item, refusal } of settled) {
     const { workspaceId, replica, lease, nodeId } = item.lease;
     const fields = { workspaceId, replica, lease, nodeId, action, reason: item.replacement.reason };
@@ -68,12 +72,12 @@ async function replace(
 
 async function sendReplacement(
   { pool, sender }: FollowDeps,
-  action: Replacement["action"],
+  { action, at }: Order,
   items: Late[],
   dedupeKey: string,
 ) {
   const leases = items.map(({ lease: { workspaceId, replica, lease } }) => ({ workspaceId, replica, lease }));
-  const call = { kind: `dispense.${action}`, contract: "DockerContract", dedupeKey } as const;
+  const call = { kind: `dispense.${action}`, contract: "DockerContract", at, dedupeKey } as const;
   if (action === "delete") return sender.send({ ...call, functionName: "requestDelete", args: [leases] });
   const specs = await loadSpecs(pool, [...new Set(leases.map((lease) => lease.workspaceId))]);
   const each = leases.map(({ workspaceId }) => {

@@ -1,6 +1,9 @@
+import type { Address } from "viem";
 import type { Deployment } from "../shared/chain/deployment.ts";
+import { byContract } from "../shared/chain/generations.ts";
 import type { Sender } from "../shared/chain/send.ts";
 import {
+  type WorkspaceSpec,
   type WorkspaceSpecRow,
   workspaceSpecColumns,
   workspaceSpecOf,
@@ -164,7 +167,7 @@ async function releaseLeases(
   due: HeldLease[],
   signals: ReadonlyMap<number, Signal>,
 ): Promise<void> {
-  const { pool, sender, context, metrics } = options;
+  const { pool, deployment } = options;
   const keyOf = (lease: HeldLease) =>
     `${lease.workspaceId}/${lease.replica}/${lease.lease}/${lease.lostUntil ?? ""}`;
   const leases = due.filter((lease) => !watch.tried.has(keyOf(lease))).slice(0, 50);
@@ -179,9 +182,21 @@ async function releaseLeases(
     const spec = specs.get(lease.workspaceId);
     return spec === undefined ? [] : [{ lease, spec }];
   });
+  for (const [at, own] of byContract(deployment, "DockerContract", items, ({ lease }) => lease)) {
+    await releaseAt(options, at, own, signals);
+  }
+}
+
+async function releaseAt(
+  { sender, context, metrics }: FailoverOptions,
+  at: Address,
+  items: { lease: HeldLease; spec: WorkspaceSpec }[],
+  signals: ReadonlyMap<number, Signal>,
+): Promise<void> {
   const { hash, refusals } = await sender.send({
     kind: "failover.release",
     contract: "DockerContract",
+    at,
     functionName: "releaseLost",
     args: [
       items.map(({ lease: { workspaceId, replica, lease } }) => ({ workspaceId, replica, lease })),

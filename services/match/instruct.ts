@@ -41,7 +41,7 @@ export function startInstruct(options: InstructOptions): Loop {
         });
       }
       for (const order of await orders.measuresToTell(pool)) {
-        once(sessions.ofSubject("measurer", order.measurer_id), `measure:${order.round_id}`, (measurer) =>
+        once(sessions.ofSubject("measurer", order.id_now), `measure:${order.round_id}`, (measurer) =>
           tellMeasure(measurer, order),
         );
       }

@@ -91,7 +91,7 @@ export async function startMatch(options: MatchOptions): Promise<Match> {
     onMessage: hear,
   });
   context.onStop("sessions", () => sessions.stop());
-  const roster = startRoster({ context, pool, sessions, metrics, instance: env.INSTANCE, heartbeatSeconds });
+  const roster = startRoster({ ...shared, sessions, instance: env.INSTANCE, heartbeatSeconds });
   const acknowledge = startAcknowledging({ ...shared, account: options.account, presence, roster });
   const instruct = startInstruct({ context, pool, sessions, probeImage: env.PROBE_IMAGE });
   const placement = startPlacement({ context, pool, redis, answers: metrics.answers, fleetNow });

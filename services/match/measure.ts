@@ -1,7 +1,8 @@
-import { keccak256, stringToHex } from "viem";
+import { type Address, keccak256, stringToHex } from "viem";
 import type { ChainClient } from "../shared/chain/client.ts";
 import type { Deployment } from "../shared/chain/deployment.ts";
 import { measureAbi } from "../shared/chain/generated/abi.ts";
+import { addressFor, byContract } from "../shared/chain/generations.ts";
 import type { Sender } from "../shared/chain/send.ts";
 import { holdLeadership } from "../shared/db/leader.ts";
 import type { Database } from "../shared/db/pool.ts";
@@ -80,7 +81,8 @@ async function requestRounds(
   // Before they are sent: a root whose salts are lost would be a round for nothing.
   await store.putRounds(pool, rounds);
   // The count of rounds so far makes the key: a leader that crashed after sending does not ask twice.
-  const key = nodes.map((node) => `${node.node_id}:${node.rounds}`).join(",");
+  const asked = nodes.map((node) => `${node.node_id}:${node.rounds}`).join(",");
+  const key = `${deployment.contracts.Measure}:${asked}`;
   const { hash, refusals } = await sender.send({
     kind: "measure.request",
     contract: "Measure",
@@ -102,9 +104,10 @@ async function drawRounds({ pool, client, deployment, context }: MeasureOptions,
   const rounds = await store.roundsToDraw(pool, now);
   if (rounds.length === 0) return;
   const measurers = await store.readMeasurers(pool, false);
-  const contract = { address: deployment.contracts.Measure, abi: measureAbi } as const;
-  const places = await client.readContract({ ...contract, functionName: "draws" });
   for (const round of rounds) {
+    const address = addressFor(deployment, "Measure", { roundId: round.round_id });
+    const contract = { address, abi: measureAbi } as const;
+    const places = await client.readContract({ ...contract, functionName: "draws" });
     const drawn = await Promise.all(
       round.salts
         .slice(0, places)
@@ -174,17 +177,24 @@ async function tell(
 
 /** Ends rounds that have all their results, or whose window is over. */
 async function finalize(
-  { sender, context }: MeasureOptions,
+  options: MeasureOptions,
   roundIds: bigint[],
   tried: Map<string, number>,
 ): Promise<void> {
   const due = roundIds.filter((roundId) => !tried.has(`finalize:${roundId}`));
   if (due.length === 0) return;
   for (const roundId of due) tried.set(`finalize:${roundId}`, Date.now());
+  for (const [at, own] of byContract(options.deployment, "Measure", due, (roundId) => ({ roundId }))) {
+    await finalizeAt(options, at, own);
+  }
+}
+
+async function finalizeAt({ sender, context }: MeasureOptions, at: Address, due: bigint[]): Promise<void> {
   try {
     const { refusals } = await sender.send({
       kind: "measure.finalize",
       contract: "Measure",
+      at,
       functionName: "finalize",
       args: [due],
     });

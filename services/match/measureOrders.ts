@@ -1,6 +1,7 @@
 import type { Hex } from "viem";
 import { drawTreeOf } from "../shared/chain/draws.ts";
 import type { Database } from "../shared/db/pool.ts";
+import { idNow } from "./measureStore.ts";
 
 /** What a node in a round is to be told. */
 export type ProbeOrder = {
@@ -31,6 +32,8 @@ export type MeasureOrder = {
   draws: Hex;
   node_id: number;
   measurer_id: number;
+  /** Under which the measurer has its session. */
+  id_now: number;
   place: number;
   host: string;
   port: number;
@@ -44,7 +47,8 @@ export type MeasureOrder = {
 /** Draws that are to be measured now. */
 export async function measuresToTell(pool: Database): Promise<MeasureOrder[]> {
   const { rows } = await pool.query<MeasureOrder>(
-    `select m.round_id::numeric, d.draws, d.node_id, one.measurer_id, one.place, d.host, d.port, d.salts, d.token,
+    `select m.round_id::numeric, d.draws, d.node_id, one.measurer_id, ${idNow("one")}::int as id_now,
+       one.place, d.host, d.port, d.salts, d.token,
        m.closes_at::int, d.url
      from app.measure_draw one join app.measure_round d using (draws) join chain.measurement m using (draws)
      where one.status = 'told' and d.status in ('open', 'ready') order by m.round_id`,
@@ -96,7 +100,7 @@ export async function markMeasureFailed(
 ): Promise<void> {
   await pool.query(
     `update app.measure_draw one set status = 'failed', failure = $3 from chain.measurement m
-     where m.draws = one.draws and m.round_id = $1 and one.measurer_id = $2 and one.status = 'told'`,
+     where m.draws = one.draws and m.round_id = $1 and ${idNow("one")} = $2 and one.status = 'told'`,
     [failed.roundId, failed.measurerId, `measurer: ${failed.reason}`],
   );
   await notify(pool);

@@ -47,6 +47,13 @@ export async function measurableNodes(pool: Database, now: number): Promise<Meas
   return rows;
 }
 
+/**
+ * SQL: the id that the measurer of a draw has now. Where Measure was replaced it registered anew, with the same key, and goes on
+ * with the rounds that drew it before.
+ */
+export const idNow = (draw: string) => `(select max(now.measurer_id) from chain.measurer as drawn
+  join chain.measurer as now using (key) where drawn.measurer_id = ${draw}.measurer_id)`;
+
 export type MeasurerSession = { measurer_id: number; owner: string };
 
 /** All measurers, or those with a session. */
@@ -195,7 +202,7 @@ export async function tellNext(pool: Database, draws: Hex, limit: number): Promi
     `update app.measure_draw set status = 'told', told_at = now() where (draws, place) in (
        select one.draws, one.place from app.measure_draw one
        where one.draws = $1 and one.status = 'drawn' and exists (select from app.session s
-         where s.role = 'measurer' and s.subject_id = one.measurer_id and ${fresh})
+         where s.role = 'measurer' and s.subject_id = ${idNow("one")} and ${fresh})
        order by one.place limit $2)`,
     [draws, limit],
   );

@@ -1,3 +1,4 @@
+import type { Deployment } from "../shared/chain/deployment.ts";
 import type { Database } from "../shared/db/pool.ts";
 import type { ServiceContext } from "../shared/lifecycle.ts";
 import { type Loop, startLoop } from "../shared/loop.ts";
@@ -10,6 +11,7 @@ import { createWheel } from "./wheel.ts";
 export type RosterOptions = {
   context: ServiceContext;
   pool: Database;
+  deployment: Deployment;
   sessions: Sessions;
   metrics: MatchMetrics;
   instance: string;
@@ -33,7 +35,7 @@ export type Roster = {
  * beat, and says welcome again to those whose registration has reached the chain.
  */
 export function startRoster(options: RosterOptions): Roster {
-  const { context, pool, sessions, metrics, instance, heartbeatSeconds } = options;
+  const { context, pool, deployment, sessions, metrics, instance, heartbeatSeconds } = options;
   const { logger, signal } = context;
   // Two beats and what they may be late; with the looks that follow a loss is noticed within 10 s.
   const missMs = Math.max(3_000, heartbeatSeconds * 2_000 + 250);
@@ -87,7 +89,7 @@ export function startRoster(options: RosterOptions): Roster {
   const identify = async (role: Role) => {
     const unknown = [...sessions.unnamed()].filter((one) => one.role === role);
     const keys = unknown.map((session) => session.key);
-    const ids = await subjectIds(pool, role, keys);
+    const ids = await subjectIds(pool, role, keys, deployment.parameters.before);
     for (const session of unknown) {
       const id = ids.get(session.key);
       if (id === undefined) continue;

@@ -9,16 +9,23 @@ export const fresh = `exists (select from app.match_instance i where i.instance 
 
 export type Role = "node" | "measurer";
 
-// A measurer registers anew with each Measure, under a higher id: the last one counts.
-const subjects = {
-  node: "select node_id::int as id, key from chain.node where key = any($1)",
-  measurer: "select measurer_id::int as id, key from chain.measurer where key = any($1) order by 1",
-} as const;
+/** Measurers up to this id registered with a Measure that was replaced: they register anew, under another id. */
+export type Before = { measurers: number };
 
 /** The node or measurer ids of keys; those without one are not on the chain yet. */
-export async function subjectIds(pool: Database, role: Role, keys: string[]): Promise<Map<string, number>> {
+export async function subjectIds(
+  pool: Database,
+  role: Role,
+  keys: string[],
+  before: Before,
+): Promise<Map<string, number>> {
   if (keys.length === 0) return new Map();
-  const { rows } = await pool.query<{ id: number; key: string }>(subjects[role], [keys]);
+  const { rows } = await pool.query<{ id: number; key: string }>(
+    `select node_id::int as id, key from chain.node where $2 = 'node' and key = any($1)
+     union all
+     select measurer_id::int, key from chain.measurer where $2 = 'measurer' and key = any($1) and measurer_id > $3`,
+    [keys, role, before.measurers],
+  );
   return new Map(rows.map((row) => [row.key, row.id]));
 }
 
@@ -41,16 +48,18 @@ export type Newcomer = {
  *
  * @returns The node or measurer id of each key that the chain knows.
  */
-export async function takeSessions(pool: Database, newcomers: Newcomer[]): Promise<Map<string, number>> {
+export async function takeSessions(
+  pool: Database,
+  newcomers: Newcomer[],
+  before: Before,
+): Promise<Map<string, number>> {
   const { rows } = await pool.query<{ key: string; subject_id: number | null; replaced: string | null }>(
     `with given as (
        select g.*, coalesce(n.node_id, m.measurer_id)::int as subject_id
        from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[])
          as g (key, session_id, role, instance, host, version)
        left join chain.node n on g.role = 'node' and n.key = g.key
-       left join lateral (
-         select max(measurer_id) as measurer_id from chain.measurer where key = g.key
-       ) m on g.role = 'measurer'
+       left join chain.measurer m on g.role = 'measurer' and m.key = g.key and m.measurer_id > $7
      ), before as (
        select s.key, s.session_id from app.session s join given using (key)
      ), taken as (
@@ -71,6 +80,7 @@ export async function takeSessions(pool: Database, newcomers: Newcomer[]): Promi
       newcomers.map((one) => one.instance),
       newcomers.map((one) => one.host),
       newcomers.map((one) => one.version),
+      before.measurers,
     ],
   );
   const replaced = rows.flatMap((row) => (row.replaced === null ? [] : [row.replaced]));

@@ -86,7 +86,7 @@ export function serveSessions(options: SessionsOptions): Sessions {
     take: gather(gatherMs, async (newcomers: Newcomer[]) => {
       // The last one of a key that comes twice at once; the other finds itself replaced.
       const newest = new Map(newcomers.map((one) => [one.key, one]));
-      const ids = await takeSessions(pool, [...newest.values()]);
+      const ids = await takeSessions(pool, [...newest.values()], options.deployment.parameters.before);
       return newcomers.map(({ key }) => ids.get(key) ?? null);
     }),
     drop: gather(gatherMs, async (ended) => {

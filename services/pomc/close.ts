@@ -4,11 +4,13 @@ import type { Database } from "../shared/db/pool.ts";
 import { RetryableError } from "../shared/errors.ts";
 import type { Logger } from "../shared/logger.ts";
 import { servedDays } from "./bond/days.ts";
-import { type BondTerms, settleBonds } from "./bond/decide.ts";
+import { type BondTerms, dueBonds, keptForBonds, type NodeBond, settleBonds } from "./bond/decide.ts";
+import { type Book, bookOf, booksOf, scheduleUpTo } from "./books.ts";
 import { addShares, decideEpoch, windowOf } from "./decide.ts";
 import { type EpochDocument, hashDocument } from "./document.ts";
-import { shareEmission } from "./score.ts";
-import { type Closed, lastBlockBefore, lastClosed, nodeFacts, safeTime, saveEpoch } from "./store.ts";
+import { type Closed, dropSuperseded, lastClosed, saveEpoch } from "./epochStore.ts";
+import { type NodeFacts, shareEmission } from "./score.ts";
+import { lastBlockBefore, nodeFacts, safeTime } from "./store.ts";
 import { buildTree } from "./tree.ts";
 
 /** Everything granted when nothing has been granted: no leaf, no root. */
@@ -29,6 +31,8 @@ export async function closeEpochs(options: {
   const { database, deployment, terms, logger, signal } = options;
   const time = await safeTime(database);
   if (time === null) return 0;
+  const dropped = await dropSuperseded(database, booksOf(deployment));
+  if (dropped > 0) logger.warn({ event: "epochs_superseded", epochs: dropped });
   const before = await lastClosed(database);
   const decision = decideEpoch(time, before.number, deployment.parameters);
   if (decision.type === "wait") return 0;
@@ -50,6 +54,7 @@ async function closeEpoch(options: {
 }): Promise<Closed> {
   const { database, deployment, terms, number, before } = options;
   const { parameters } = deployment;
+  const book = bookOf(deployment, number);
   const window = windowOf(number, parameters);
   const asOf = await lastBlockBefore(database, window.settledAt);
   if (asOf === null) {
@@ -58,27 +63,24 @@ async function closeEpoch(options: {
     });
   }
   const facts = await nodeFacts(database, window, asOf, parameters.slotSeconds);
-  const shares = shareEmission(facts, parameters.emissionPerEpoch);
   const days = await servedDays(database, {
     ...{ deployment, terms, settledAt: window.settledAt, after: before.throughDay },
   });
-  const accounts = new Map(facts.map(({ nodeId, account }) => [nodeId, account]));
-  const served = days.served.flatMap(({ nodeId, days: count }) => {
-    const account = accounts.get(nodeId);
-    return account === undefined ? [] : [{ nodeId, account, days: count }];
+  const { emission, room, shares, served, granted, bonds } = grant({
+    ...{ book, number, terms, facts, before, days: days.served },
   });
-  const { grants, bonds } = settleBonds(before.bonds, { epoch: number, terms, shares, served });
-  const granted = addShares(before.granted, grants);
   const tree: { root: Hex | null; leaves: ReturnType<typeof buildTree>["leaves"] } =
     granted.size === 0
       ? nothing
       : buildTree([...granted].map(([account, cumulative]) => ({ account, cumulative })));
   const document: EpochDocument = {
     number,
+    pomc: book.address,
     startsAt: window.startsAt,
     endsAt: window.endsAt,
     asOf,
-    emission: parameters.emissionPerEpoch,
+    emission,
+    room,
     shares,
     bond: { ...terms, throughDay: days.throughDay },
     served,
@@ -87,6 +89,7 @@ async function closeEpoch(options: {
   };
   const total = tree.leaves.reduce((sum, leaf) => sum + leaf.cumulative, 0n);
   await saveEpoch(database, {
+    generation: book.generation,
     document,
     dataHash: hashDocument(document),
     root: tree.root,
@@ -96,4 +99,39 @@ async function closeEpoch(options: {
   const after = new Map(before.bonds);
   for (const bond of bonds) after.set(bond.nodeId, bond);
   return { number, granted, bonds: after, throughDay: days.throughDay };
+}
+
+/** What an epoch grants, on top of what its own Pomc granted before. */
+function grant(options: {
+  book: Book;
+  number: number;
+  terms: BondTerms;
+  facts: NodeFacts[];
+  before: Closed;
+  days: { nodeId: number; days: number }[];
+}) {
+  const { book, number, terms, facts, before, days } = options;
+  const isFirst = number === book.epochsBefore + 1;
+  const grantedBefore = isFirst ? new Map<string, bigint>() : before.granted;
+  const spent = [...grantedBefore.values()].reduce((sum, amount) => sum + amount, 0n);
+  const room = scheduleUpTo(book, number) - spent;
+  const accounts = new Map(facts.map(({ nodeId, account }) => [nodeId, account]));
+  const named = (nodes: { nodeId: number; days: number }[]) =>
+    nodes.flatMap(({ nodeId, days: count }) => {
+      const account = accounts.get(nodeId);
+      return account === undefined ? [] : [{ nodeId, account, days: count }];
+    });
+  const counted = named(days);
+  const due = dueBonds(before.bonds, { terms, served: counted });
+  const emission = book.emission - keptForBonds(due, room, book.emission);
+  const shares = shareEmission(facts, emission);
+  const served = [...counted, ...named(waiting(due, counted))].sort((a, b) => a.nodeId - b.nodeId);
+  const { grants, bonds } = settleBonds(before.bonds, { epoch: number, terms, shares, served, room });
+  return { emission, room, shares, served, bonds, granted: addShares(grantedBefore, grants) };
+}
+
+/** Bonds that were due before and found no room: their nodes need no day or share to have them returned. */
+function waiting(due: readonly NodeBond[], counted: readonly { nodeId: number }[]) {
+  const known = new Set(counted.map(({ nodeId }) => nodeId));
+  return due.flatMap(({ nodeId }) => (known.has(nodeId) ? [] : [{ nodeId, days: 0 }]));
 }

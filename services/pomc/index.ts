@@ -2,19 +2,18 @@ import { Gauge } from "prom-client";
 import { privateKeyToAccount } from "viem/accounts";
 import { createChainClient, requireChain } from "../shared/chain/client.ts";
 import { readDeployment } from "../shared/chain/deployment.ts";
-import { createSender, type Sender } from "../shared/chain/send.ts";
+import { createSender } from "../shared/chain/send.ts";
 import { holdLeadership } from "../shared/db/leader.ts";
 import { chainChannel, listenForChanges } from "../shared/db/listen.ts";
-import { createPool, type Database, requireSchema } from "../shared/db/pool.ts";
+import { createPool, requireSchema } from "../shared/db/pool.ts";
 import { createApp, listen } from "../shared/http.ts";
 import { runService, start } from "../shared/lifecycle.ts";
-import type { Logger } from "../shared/logger.ts";
 import { type Loop, startLoop } from "../shared/loop.ts";
 import { createRegistry } from "../shared/metrics.ts";
 import { closeEpochs } from "./close.ts";
 import { bondTermsOf, readPomcEnv } from "./env.ts";
+import { postEpoch, watchFormer } from "./post.ts";
 import { receiptRound } from "./receipts/commit.ts";
-import { epochToPost } from "./store.ts";
 import { uptimeRound } from "./uptime/round.ts";
 
 await start(async () => {
@@ -37,6 +36,11 @@ await start(async () => {
       help: "Number of the last epoch posted here",
       registers: [registry],
     });
+    const owed = new Gauge({
+      name: "pomc_owed_by_former",
+      help: "Token units granted by a Pomc that was replaced which no root of it pays",
+      registers: [registry],
+    });
     const leading = new Gauge({
       name: "pomc_leading",
       help: "1 while this instance closes epochs",
@@ -57,15 +61,17 @@ await start(async () => {
       signal,
       lead: async (leaderSignal) => {
         leading.set(1);
+        const told = { owed: 0n };
         loop = startLoop({ name: "epochs", logger, signal: leaderSignal, interval: 2_000 }, async () => {
           await closeEpochs({ database: pool, deployment, terms, logger, signal: leaderSignal });
-          const number = await postEpoch({ pool, sender, logger });
+          const number = await postEpoch({ pool, sender, deployment, logger });
           if (number !== undefined) posted.set(number);
+          await watchFormer({ pool, deployment, logger, gauge: owed, told });
         });
         const every = deployment.parameters.epochSeconds;
         const receipts = startLoop(
           { name: "receipts", logger, signal: leaderSignal, interval: 2_000 },
-          receiptRound({ pool, sender, logger, every, patience: 2 * every }),
+          receiptRound({ pool, sender, deployment, logger, every, patience: 2 * every }),
         );
         const uptime = startLoop({ name: "uptime", logger, signal: leaderSignal, interval: 2_000 }, () =>
           uptimeRound({ pool, sender, deployment, logger }),
@@ -82,28 +88,3 @@ await start(async () => {
     );
   });
 });
-
-/** Posts the newest closed epoch if it grants anything new; sent once however often it is asked. */
-async function postEpoch(options: {
-  pool: Database;
-  sender: Sender;
-  logger: Logger;
-}): Promise<number | undefined> {
-  const epoch = await epochToPost(options.pool);
-  if (epoch === null) return undefined;
-  const { hash } = await options.sender.send({
-    kind: "pomc.postEpoch",
-    contract: "Pomc",
-    functionName: "postEpoch",
-    args: [epoch.number, epoch.root, epoch.total, epoch.dataHash],
-    dedupeKey: `epoch:${epoch.number}:${epoch.root}`,
-  });
-  options.logger.info({
-    event: "epoch_posted",
-    epoch: epoch.number,
-    root: epoch.root,
-    total: epoch.total,
-    txHash: hash,
-  });
-  return Number(epoch.number);
-}

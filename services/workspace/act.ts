@@ -1,3 +1,5 @@
+import type { Deployment } from "../shared/chain/deployment.ts";
+import { addressFor } from "../shared/chain/generations.ts";
 import type { Sender } from "../shared/chain/send.ts";
 import type { WorkspaceSpec } from "../shared/chain/workspaceSpec.ts";
 import type { Database } from "../shared/db/pool.ts";
@@ -9,6 +11,7 @@ import { type LeaseStepType, type Step, stepKey } from "./decide.ts";
 export type ActDeps = {
   pool: Database;
   sender: Pick<Sender, "send">;
+  deployment: Deployment;
   logger: Logger;
   /** Puts the workspace in dispense's queue. */
   askDispense: (workspaceId: bigint) => Promise<void>;
@@ -61,6 +64,7 @@ async function closeExpired(deps: ActDeps, workspaceId: bigint, head: bigint): P
       deps.sender.send({
         kind: "workspace.close",
         contract: "DockerContract",
+        at: addressFor(deps.deployment, "DockerContract", { workspaceId }),
         functionName: "closeExpired",
         args: [workspaceId, await loadSpec(deps.pool, workspaceId)],
         dedupeKey,
@@ -82,7 +86,7 @@ async function orderLeases(
   const spec = type === "release" ? await loadSpec(deps.pool, workspaceId) : undefined;
   const sent = await sendSteps(deps.pool, { head, items }, (free, dedupeKey) => {
     const leases = free.map(({ step: { replica, lease } }) => ({ workspaceId, replica, lease }));
-    return sendOrder(deps.sender, type, leases, spec, dedupeKey);
+    return sendOrder(deps, type, workspaceId, leases, spec, dedupeKey);
   });
   return sent.map(({ item, refusal }) => noted(deps, { workspaceId, ...item.step }, refusal));
 }
@@ -91,23 +95,25 @@ type LeaseRef = { workspaceId: bigint; replica: number; lease: number };
 const orders = { start: "requestStart", stop: "requestStop", delete: "requestDelete" } as const;
 
 function sendOrder(
-  sender: Pick<Sender, "send">,
+  { sender, deployment }: ActDeps,
   type: LeaseStepType,
+  workspaceId: bigint,
   leases: LeaseRef[],
   spec: WorkspaceSpec | undefined,
   dedupeKey: string,
 ) {
-  const kind = `workspace.${type}`;
+  const at = (name: "DockerContract" | "Escrow") => addressFor(deployment, name, { workspaceId });
+  const call = { kind: `workspace.${type}`, dedupeKey };
   if (type === "settle") {
-    return sender.send({ kind, contract: "Escrow", functionName: "settle", args: [leases], dedupeKey });
+    const escrow = { contract: "Escrow", at: at("Escrow") } as const;
+    return sender.send({ ...call, ...escrow, functionName: "settle", args: [leases] });
   }
+  const docker = { contract: "DockerContract", at: at("DockerContract") } as const;
   if (type === "release") {
     const specs = spec === undefined ? [] : leases.map(() => spec);
-    const functionName = "releaseEnded";
-    return sender.send({ kind, contract: "DockerContract", functionName, args: [leases, specs], dedupeKey });
+    return sender.send({ ...call, ...docker, functionName: "releaseEnded", args: [leases, specs] });
   }
-  const functionName = orders[type];
-  return sender.send({ kind, contract: "DockerContract", functionName, args: [leases], dedupeKey });
+  return sender.send({ ...call, ...docker, functionName: orders[type], args: [leases] });
 }
 
 function noted(

@@ -36,6 +36,7 @@ export async function startWorkspace(
   const handle = createHandler({
     pool,
     sender,
+    deployment,
     logger,
     metrics: createMetrics(registry),
     deadlines: deadlinesOf(settings),

@@ -97,6 +97,32 @@ describe("Generations of rewards", () => {
     await expectRevert(claim(one), "MinterLimitExceeded", { limit: parseEther("1000") });
   });
 
+  it("change no parameter of a contract that stays, so that whoever goes by it goes by the contract", async () => {
+    const { connection, deployment } = await loadMarket();
+    const { emissionPerEpoch, measureTtlSeconds } = deployment.parameters;
+    const changes = { emissionPerEpoch: 2n * emissionPerEpoch, measureTtlSeconds: measureTtlSeconds + 1 };
+    const { deployment: next } = await replaceNgpu({
+      ...{ connection, deployment, succession: "measure", generation: 2, changes, pollMs: 5 },
+    });
+    expect(next.parameters.emissionPerEpoch).to.equal(emissionPerEpoch);
+    expect(next.parameters.measureTtlSeconds).to.equal(measureTtlSeconds + 1);
+  });
+
+  it("wait until the last epoch before them can no longer be disabled", async () => {
+    const old = await loadMarket();
+    const { connection, deployment, people, pomc, time } = old;
+    await endOf(old, 1);
+    const root = claimTreeOf([{ account: one, cumulative: 1n }]).root;
+    await pomc.write.postEpoch([1n, root, 1n, dataHash], { account: people.poster });
+    const postEpoch = toFunctionSelector(getAbiItem({ abi: pomcAbi, name: "postEpoch" }));
+    await old.pausesOf("Pomc").write.pause([[postEpoch]], { account: people.guardian });
+    const early = replaceNgpu({ connection, deployment, succession: "market", generation: 2, pollMs: 5 });
+    expect(await early.catch((error: unknown) => error)).to.include({ code: "epoch_not_active" });
+    await time.increase(deployment.parameters.activationDelay);
+    const market = await replace(old, "market");
+    expect(await market.pomc.read.epochsBefore()).to.equal(1n);
+  });
+
   it("count receipts on against the same escrow, and from zero against another", async () => {
     const { old, earned } = await paid();
     await commit(old, earned - 7n);

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { nodeLogFilter } from "../../node-client/events.ts";
 import { parseDeployment } from "../../services/shared/chain/deployment.ts";
-import { addressesOf, addressFor } from "../../services/shared/chain/generations.ts";
+import { addressesOf, addressFor, byContract, type Ids } from "../../services/shared/chain/generations.ts";
 import { domainOf } from "../../services/shared/chain/typedData.ts";
 import { deploymentDocument } from "../services/support/deployment.ts";
 
@@ -37,6 +37,55 @@ describe("Generations of contracts", () => {
     expect(docker(2n * last + 1n)).to.equal(contracts.DockerContract);
     const measure = (roundId: bigint) => addressFor(deployment, "Measure", { roundId });
     expect([last, last + 1n].map(measure)).to.deep.equal([at("e"), contracts.Measure]);
+  });
+
+  it("are found for what is paid by an escrow: its authorizations, its leases, and the last Pomc that it had", () => {
+    const replaced = parseDeployment({
+      ...deploymentDocument,
+      parameters: {
+        ...parameters,
+        before: { workspaces: wide, authorizations: wide, epochs: 9, batches: 3 * wide },
+      },
+      former: [
+        { contracts: { Pomc: at("a") }, parameters },
+        {
+          contracts: { DockerContract: at("f"), Escrow: at("b"), Progress: at("9"), Pomc: at("c") },
+          parameters: { before: { epochs: 4, batches: wide } },
+        },
+        {
+          contracts: { Pomc: at("d") },
+          parameters: {
+            before: { ...{ workspaces: wide, authorizations: wide, epochs: 7 }, batches: 2 * wide },
+          },
+        },
+      ],
+    });
+    const pomc = (ids: Ids) => addressFor(replaced, "Pomc", ids);
+    expect([4n, 5n, 7n, 8n, 9n].map((epoch) => pomc({ epoch }))).to.deep.equal(
+      ["a", "c", "c", "d", "d"].map(at),
+    );
+    expect(pomc({ epoch: 10n })).to.equal(contracts.Pomc);
+    const last = BigInt(wide);
+    expect(pomc({ workspaceId: last })).to.equal(at("c"));
+    expect(pomc({ workspaceId: last + 1n })).to.equal(contracts.Pomc);
+    expect([1n, last + 1n].map((batch) => pomc({ batch }))).to.deep.equal([at("a"), at("c")]);
+    expect(pomc({ batch: 3n * last })).to.equal(at("d"));
+    const escrow = (ids: Ids) => addressFor(replaced, "Escrow", ids);
+    expect([escrow({ authorizationId: last }), escrow({ workspaceId: 1n })]).to.deep.equal([
+      at("b"),
+      at("b"),
+    ]);
+    expect(escrow({ authorizationId: last + 1n })).to.equal(contracts.Escrow);
+  });
+
+  it("get each their own of a batch, in its order", () => {
+    const ids = [1n, 3n * BigInt(wide), 2n, BigInt(wide) + 1n];
+    const groups = byContract(deployment, "DockerContract", ids, (workspaceId) => ({ workspaceId }));
+    expect([...groups]).to.deep.equal([
+      [at("a"), [1n, 2n]],
+      [contracts.DockerContract, [3n * BigInt(wide)]],
+      [at("f"), [BigInt(wide) + 1n]],
+    ]);
   });
 
   it("are the present ones for what has no such id, and for what was never replaced", () => {

@@ -56,7 +56,7 @@ export const formerContracts = Object.fromEntries(
   ]),
 ) as Record<"Escrow" | "Pomc" | "DockerContract" | "Progress", Address>;
 
-const none = { workspaces: 0, authorizations: 0, rounds: 0, measurers: 0, epochs: 0 };
+const none = { workspaces: 0, authorizations: 0, rounds: 0, measurers: 0, epochs: 0, batches: 0 };
 
 /** Both generations, as a deployment names them. */
 export const testGenerations = {

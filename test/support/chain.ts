@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createTestClient, http, parseEther } from "viem";
 import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
+import type { Succession } from "../../contracts/ignition/succession.ts";
 import { startChain } from "../../scripts/embedded/chain.ts";
 import { runToEnd } from "../../scripts/embedded/command.ts";
 import { type ChainClient, createChainClient } from "../../services/shared/chain/client.ts";
@@ -16,6 +17,8 @@ export type TestMarket = {
   /** Committer, keeper, measure keeper and poster; holds the genesis supply too. */
   keeper: PrivateKeyAccount;
   keeperKey: `0x${string}`;
+  /** Deploys successors beside the contracts; `deployment` and its file are then those in use. */
+  replace: (succession: Succession) => Promise<void>;
   /** Ends the chain before the run does. */
   stop: () => Promise<void>;
 };
@@ -67,16 +70,27 @@ export async function startTestMarket(given: Partial<typeof periods> = {}): Prom
   );
   const files = ["--parameters", parametersFile, "--out", deploymentFile];
   // A journal of its own: other suites deploy to chains with the same id at the same time.
-  const journal = ["--journal", join(stateDir, `ignition-${chain.port}`), "--reset"];
-  const deploy = [join(rootDir, "scripts/deploy.ts"), "--rpc-url", chain.url, ...files, ...journal];
-  const { code, output } = await runToEnd(process.execPath, deploy, {
-    cwd: rootDir,
-    env: { ...process.env, DEPLOYER_KEY: deployerKey },
-  });
-  if (code !== 0) throw new Error(`The contracts could not be deployed:\n${output}`);
-  const deployment = parseDeployment(JSON.parse(readFileSync(deploymentFile, "utf8")));
+  const journal = ["--journal", join(stateDir, `ignition-${chain.port}`)];
+  const deploy = async (...options: string[]): Promise<Deployment> => {
+    const args = [join(rootDir, "scripts/deploy.ts"), "--rpc-url", chain.url, ...files, ...options];
+    const { code, output } = await runToEnd(process.execPath, args, {
+      cwd: rootDir,
+      env: { ...process.env, DEPLOYER_KEY: deployerKey },
+    });
+    if (code !== 0) throw new Error(`The contracts could not be deployed:\n${output}`);
+    return parseDeployment(JSON.parse(readFileSync(deploymentFile, "utf8")));
+  };
+  const deployment = await deploy(...journal, "--reset");
   const client = createChainClient({ rpcUrls: [chain.url], chainId: deployment.chainId });
-  return { rpcUrl: chain.url, client, deployment, deploymentFile, keeper, keeperKey, stop: chain.stop };
+  const market: TestMarket = {
+    ...{ rpcUrl: chain.url, client, deployment, deploymentFile, keeper, keeperKey, stop: chain.stop },
+    replace: async (succession) => {
+      const generation = market.deployment.former.length + 2;
+      const replacing = ["--replace", succession, "--generation", String(generation)];
+      market.deployment = await deploy(...journal, ...replacing);
+    },
+  };
+  return market;
 }
 
 /** Gives accounts ETH by decree. */

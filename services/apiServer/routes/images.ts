@@ -40,7 +40,7 @@ export function imageRoutes(deps: ApiDeps): Endpoint[] {
             contract: "DockerContract",
             functionName: "registerImage",
             args: [body.digest, body.sizeBytes, body.chunkRoot, body.reference],
-            dedupeKey: `image:${body.digest}`,
+            dedupeKey: `image:${deps.deployment.contracts.DockerContract}:${body.digest}`,
           });
           return { digest: body.digest, reference: body.reference, txHash: hash };
         } catch (error) {

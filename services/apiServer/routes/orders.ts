@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { addressFor } from "../../shared/chain/generations.ts";
 import { InputError } from "../../shared/errors.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
@@ -68,6 +69,7 @@ async function close(deps: ApiDeps, id: string): Promise<string | null> {
     const { hash } = await deps.writer.write({
       kind: "api.closeWorkspace",
       contract: "DockerContract",
+      at: addressFor(deps.deployment, "DockerContract", { workspaceId: BigInt(id) }),
       functionName: "closeWorkspace",
       args: [BigInt(id)],
       dedupeKey: `close:${id}`,
@@ -85,10 +87,12 @@ async function heldLeases(deps: ApiDeps, id: string): Promise<Lease[]> {
 }
 
 async function send(deps: ApiDeps, id: string, functionName: Order, leases: Lease[]) {
-  const refs = leases.map((lease) => ({ workspaceId: BigInt(id), ...lease }));
+  const workspaceId = BigInt(id);
+  const refs = leases.map((lease) => ({ workspaceId, ...lease }));
   const { hash, refusals } = await deps.writer.write({
     kind: `api.${functionName}`,
     contract: "DockerContract",
+    at: addressFor(deps.deployment, "DockerContract", { workspaceId }),
     functionName,
     args: [refs],
   });

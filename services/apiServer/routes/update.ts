@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { addressFor } from "../../shared/chain/generations.ts";
 import { loadSpec } from "../../shared/workspaceSpecs.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
@@ -25,7 +26,9 @@ export function updateRoutes(deps: ApiDeps): Endpoint[] {
       },
       async ({ partner, params, body }) => {
         const workspace = await requireWorkspace(deps.db, partner.wallet, params.id);
-        const current = await loadSpec(deps.db, BigInt(params.id));
+        const workspaceId = BigInt(params.id);
+        const at = addressFor(deps.deployment, "DockerContract", { workspaceId });
+        const current = await loadSpec(deps.db, workspaceId);
         const next = updated({ spec: current, config: workspace.config }, body);
         const changed =
           next === null
@@ -33,16 +36,18 @@ export function updateRoutes(deps: ApiDeps): Endpoint[] {
             : await deps.writer.write({
                 kind: "api.updateWorkspace",
                 contract: "DockerContract",
+                at,
                 functionName: "updateWorkspace",
-                args: [BigInt(params.id), current, next.spec, next.config],
+                args: [workspaceId, current, next.spec, next.config],
               });
         const isScaled = body.replicas !== undefined && body.replicas !== workspace.replicas;
         const scaled = isScaled
           ? await deps.writer.write({
               kind: "api.setReplicas",
               contract: "DockerContract",
+              at,
               functionName: "setReplicas",
-              args: [BigInt(params.id), Number(body.replicas)],
+              args: [workspaceId, Number(body.replicas)],
             })
           : null;
         return { id: params.id, updated: changed?.hash ?? null, scaled: scaled?.hash ?? null };

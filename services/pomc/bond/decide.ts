@@ -24,20 +24,51 @@ export type BondFacts = {
   terms: BondTerms;
   /** What each node earned in the epoch. */
   shares: readonly { nodeId: number; account: string; amount: bigint }[];
-  /** Days of uptime that ended since the epoch before, with where the node's rewards go now. */
+  /**
+   * Days of uptime that ended since the epoch before, with where the node's rewards go now; none for a node whose bond is only
+   * due.
+   */
   served: readonly { nodeId: number; account: string; days: number }[];
+  /** What may be granted in the epoch at most. No less than the shares. */
+  room: bigint;
 };
+
+/** What is withheld of nodes that have served their days by now: what is to be returned. */
+export function dueBonds(
+  before: ReadonlyMap<number, NodeBond>,
+  { terms, served }: Pick<BondFacts, "terms" | "served">,
+): NodeBond[] {
+  const days = new Map(served.map((node) => [node.nodeId, node.days]));
+  return [...before.values()].filter(
+    (bond) =>
+      bond.servedIn === null && bond.withheld > 0n && bond.days + (days.get(bond.nodeId) ?? 0) >= terms.days,
+  );
+}
+
+/**
+ * How much of an epoch's emission is kept back for bonds that are due. Within one Pomc nothing: what was withheld there is room
+ * that its schedule has left. What was withheld under a Pomc that was replaced is not in the schedule of its successor, so it comes
+ * out of what that has left, and then out of a quarter of the emission at most until all is returned.
+ *
+ * @param room What may be granted in the epoch at most, its emission included.
+ */
+export function keptForBonds(due: readonly NodeBond[], room: bigint, emission: bigint): bigint {
+  const owed = due.reduce((sum, bond) => sum + bond.withheld, 0n);
+  const missing = owed - (room - emission);
+  return missing <= 0n ? 0n : smaller(missing, emission / 4n);
+}
 
 /**
  * Withholds each node's first rewards until it served its days, then returns them at once, to where its rewards go then. A
- * node that goes away before leaves them ungranted, so one machine under many identities has each of their bonds withheld.
+ * node that goes away before leaves them ungranted, so one machine under many identities has each of their bonds withheld. What
+ * finds no room is returned by a later epoch.
  *
  * @param before Every node's bond after the epoch before.
  * @returns What is granted, and the bonds that changed, both by node.
  */
 export function settleBonds(
   before: ReadonlyMap<number, NodeBond>,
-  { epoch, terms, shares, served }: BondFacts,
+  { epoch, terms, shares, served, room }: BondFacts,
 ): { grants: { account: string; amount: bigint }[]; bonds: NodeBond[] } {
   const news = new Map<number, { account: string; amount: bigint; days: number }>();
   for (const { nodeId, account, amount } of shares) news.set(nodeId, { account, amount, days: 0 });
@@ -46,6 +77,8 @@ export function settleBonds(
   }
   const grants: { account: string; amount: bigint }[] = [];
   const bonds: NodeBond[] = [];
+  // Shares come before returns.
+  let left = room - shares.reduce((sum, { amount }) => sum + amount, 0n);
   for (const [nodeId, { account, amount, days }] of [...news].sort(([a], [b]) => a - b)) {
     const bond = before.get(nodeId) ?? { nodeId, account, withheld: 0n, days: 0, servedIn: null };
     if (bond.servedIn !== null) {
@@ -54,9 +87,11 @@ export function settleBonds(
     }
     const due = bond.withheld + amount;
     const total = bond.days + days;
-    const isServed = total >= terms.days;
-    const withheld = isServed ? 0n : smaller(due, terms.amount);
+    const kept = total >= terms.days ? 0n : smaller(due, terms.amount);
+    const withheld = larger(kept, bond.withheld - left);
+    left -= bond.withheld - withheld;
     grants.push({ account, amount: due - withheld });
+    const isServed = total >= terms.days && withheld === 0n;
     if (!isServed && withheld === bond.withheld && days === 0) continue;
     bonds.push({ nodeId, account, withheld, days: total, servedIn: isServed ? epoch : null });
   }
@@ -64,3 +99,4 @@ export function settleBonds(
 }
 
 const smaller = (a: bigint, b: bigint) => (a < b ? a : b);
+const larger = (a: bigint, b: bigint) => (a > b ? a : b);

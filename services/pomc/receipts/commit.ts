@@ -1,7 +1,10 @@
+import type { Deployment } from "../../shared/chain/deployment.ts";
+import { addressFor, byContract } from "../../shared/chain/generations.ts";
 import type { Sender } from "../../shared/chain/send.ts";
 import type { Database } from "../../shared/db/pool.ts";
 import { NgpuError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/logger.ts";
+import { escrowOf } from "../books.ts";
 import { makeBatch } from "./decide.ts";
 import {
   type BatchToCommit,
@@ -17,6 +20,7 @@ import {
 type Deps = {
   pool: Database;
   sender: Sender;
+  deployment: Deployment;
   logger: Logger;
   /** Seconds between batches. */
   every: number;
@@ -25,11 +29,11 @@ type Deps = {
 };
 
 /**
- * A round that commits the receipts of tasks, a batch at a time. The leases that served them are settled first, so that
- * what the tasks cost has been paid. A batch that the contract refuses, since a refund came between, is made anew.
+ * A round that commits the receipts of tasks, a batch at a time for each escrow, to the Pomc that counts against it. The leases that
+ * served them are settled first, so that what the tasks cost has been paid. A batch that the contract refuses, since a refund came between, is made anew.
  */
 export function receiptRound(deps: Deps): () => Promise<void> {
-  const { pool } = deps;
+  const { pool, deployment } = deps;
   // A settlement shows in the safe head's rows only minutes later, so they do not say whether one is needed again.
   let settledAt = Number.NEGATIVE_INFINITY;
   return async () => {
@@ -40,29 +44,38 @@ export function receiptRound(deps: Deps): () => Promise<void> {
       settledAt = performance.now();
     }
     const tasks = await servedTasks(pool, deps.patience);
-    const batch = makeBatch(tasks, await paidFor(pool, tasks));
-    if (batch === undefined) return;
-    await saveBatch(pool, batch);
-    await commit(deps, batch);
+    for (const own of byContract(deployment, "Escrow", tasks, (task) => task).values()) {
+      const [first] = own;
+      if (first === undefined) continue;
+      const batch = makeBatch(own, await paidFor(pool, own, escrowOf(deployment, first)));
+      if (batch === undefined) continue;
+      await saveBatch(pool, batch);
+      await commit(deps, { ...batch, workspaceId: first.workspaceId });
+    }
   };
 }
 
 /** Gives whether there was anything to settle. */
-async function settle({ pool, sender }: Deps): Promise<boolean> {
+async function settle({ pool, sender, deployment }: Deps): Promise<boolean> {
   const leases = await leasesToSettle(pool);
-  if (leases.length === 0) return false;
-  await sender.send({ kind: "pomc.settle", contract: "Escrow", functionName: "settle", args: [leases] });
-  return true;
+  const call = { kind: "pomc.settle", contract: "Escrow", functionName: "settle" } as const;
+  for (const [at, own] of byContract(deployment, "Escrow", leases, (lease) => lease)) {
+    await sender.send({ ...call, at, args: [own] });
+  }
+  return leases.length > 0;
 }
 
-async function commit({ pool, sender, logger }: Deps, batch: BatchToCommit): Promise<void> {
-  const { root, nodeTotals, payerTotals } = batch;
+async function commit({ pool, sender, deployment, logger }: Deps, batch: BatchToCommit): Promise<void> {
+  const { root, nodeTotals, payerTotals, workspaceId } = batch;
+  const at = addressFor(deployment, "Pomc", { workspaceId });
   try {
     const { hash } = await sender.send({
       kind: "pomc.commitReceipts",
       contract: "Pomc",
+      at,
       functionName: "commitReceipts",
       args: [root, nodeTotals, payerTotals],
+      // Without the address: what one Pomc of an escrow has taken must not go to its successor there.
       dedupeKey: `receipts:${root}`,
     });
     logger.info({ event: "receipts_committed", root, nodes: nodeTotals.length, txHash: hash });

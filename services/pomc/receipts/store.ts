@@ -1,5 +1,6 @@
 import type { Hex } from "viem";
 import { type Database, transaction } from "../../shared/db/pool.ts";
+import type { EscrowBook } from "../books.ts";
 import { type Batch, leaseKey, type Paid, type ServedTask } from "./decide.ts";
 
 /** Tasks that get their receipts in one batch at most. */
@@ -7,19 +8,27 @@ const tasksAtOnce = 10_000;
 
 export type LeaseRef = { workspaceId: bigint; replica: number; lease: number };
 
-export type BatchToCommit = Pick<Batch, "root" | "nodeTotals" | "payerTotals">;
+/** A workspace of it tells which escrow all of it was paid from. */
+export type BatchToCommit = Pick<Batch, "root" | "nodeTotals" | "payerTotals"> & { workspaceId: bigint };
 
 /** The oldest batch that the chain does not have, if there is one. */
 export async function batchToCommit(database: Database): Promise<BatchToCommit | null> {
-  const { rows } = await database.query<{ root: Hex; node_totals: Hex[]; payer_totals: Hex[] }>(
-    `select root, node_totals, payer_totals from app.receipt_batch as batch
+  const { rows } = await database.query<{
+    root: Hex;
+    node_totals: Hex[];
+    payer_totals: Hex[];
+    workspace_id: bigint;
+  }>(
+    `select root, node_totals, payer_totals, (
+         select workspace_id::int8 from app.receipt where receipt.root = batch.root limit 1) as workspace_id
+       from app.receipt_batch as batch
       where not exists (select from chain.receipt_batch as known where known.root = batch.root)
       order by closed_at limit 1`,
   );
   const found = rows[0];
-  return found === undefined
-    ? null
-    : { root: found.root, nodeTotals: found.node_totals, payerTotals: found.payer_totals };
+  if (found === undefined) return null;
+  const { root, node_totals, payer_totals, workspace_id } = found;
+  return { root, nodeTotals: node_totals, payerTotals: payer_totals, workspaceId: workspace_id };
 }
 
 /** Whether the last batch is at least so many seconds old, or there is none. */
@@ -101,8 +110,15 @@ export async function servedTasks(database: Database, patience: number): Promise
   }));
 }
 
-/** What was paid for the tasks' leases, by their payers and to their nodes, and no receipt stands for. */
-export async function paidFor(database: Database, tasks: readonly ServedTask[]): Promise<Paid> {
+// Receipts of what was paid from the escrow.
+const ofEscrow = "receipt.workspace_id > $2 and ($3::numeric is null or receipt.workspace_id <= $3)";
+
+/** What an escrow was paid for the tasks' leases, by their payers and to their nodes, and no receipt stands for. */
+export async function paidFor(
+  database: Database,
+  tasks: readonly ServedTask[],
+  { generation, above, upTo }: EscrowBook,
+): Promise<Paid> {
   const { rows: leases } = await database.query<{
     workspace_id: bigint;
     replica: number;
@@ -122,15 +138,15 @@ export async function paidFor(database: Database, tasks: readonly ServedTask[]):
   );
   const { rows: payers } = await database.query<{ account: string; left: bigint }>(
     `select account, settled - refunded - coalesce((
-       select sum(amount) from app.receipt where payer = account), 0) as left
-       from chain.escrow_account where account = any($1)`,
-    [tasks.map((task) => task.payer)],
+       select sum(amount) from app.receipt where payer = account and ${ofEscrow}), 0) as left
+       from chain.escrow_account where account = any($1) and generation = $4`,
+    [tasks.map((task) => task.payer), above, upTo, generation],
   );
   const { rows: nodes } = await database.query<{ node_id: number; left: bigint }>(
     `select node_id::float8, earned - refunded - coalesce((
-       select sum(amount) from app.receipt where receipt.node_id = node_earning.node_id), 0) as left
-       from chain.node_earning where node_id = any($1)`,
-    [tasks.map((task) => task.nodeId)],
+       select sum(amount) from app.receipt where receipt.node_id = node_earning.node_id and ${ofEscrow}), 0) as left
+       from chain.node_earning where node_id = any($1) and generation = $4`,
+    [tasks.map((task) => task.nodeId), above, upTo, generation],
   );
   return {
     leases: new Map(

@@ -1,5 +1,6 @@
-import { keccak256, stringToHex } from "viem";
+import { type Address, keccak256, stringToHex } from "viem";
 import type { Deployment } from "../../shared/chain/deployment.ts";
+import { byContract } from "../../shared/chain/generations.ts";
 import type { Sender } from "../../shared/chain/send.ts";
 import { uptimeTreeOf } from "../../shared/chain/uptimeTree.ts";
 import type { Database } from "../../shared/db/pool.ts";
@@ -65,11 +66,21 @@ async function postDay({ pool, sender, logger }: Deps): Promise<void> {
 
 async function bringRefunds({ pool, sender, deployment, logger }: Deps): Promise<void> {
   const due = await refundsDue(pool, deployment.parameters.daySeconds);
-  if (due.length === 0) return;
+  for (const [at, own] of byContract(deployment, "Escrow", due, (item) => item)) {
+    await bringRefundsTo({ pool, sender, logger }, at, own);
+  }
+}
+
+async function bringRefundsTo(
+  { pool, sender, logger }: Omit<Deps, "deployment">,
+  at: Address,
+  due: ProvenDowntime[],
+): Promise<void> {
   const items = due.map(({ proof: _, ...item }) => item);
   const { hash, refusals } = await sender.send({
     kind: "pomc.refundDowntime",
     contract: "Escrow",
+    at,
     functionName: "refundDowntime",
     args: [items, due.map(({ proof }) => proof)],
     dedupeKey: `refunds:${keccak256(stringToHex(toJson(items)))}`,

@@ -22,7 +22,11 @@ const count = z.number().int().nonnegative().default(0);
 
 /** The ids that contracts before these may have given, and the epochs that are theirs. */
 const before = z
-  .object({ workspaces: count, authorizations: count, rounds: count, measurers: count, epochs: count })
+  .object({
+    ...{ workspaces: count, authorizations: count, rounds: count, measurers: count, epochs: count },
+    /** Numbers of batches of receipts. */
+    batches: count,
+  })
   .prefault({});
 
 /** What a deployment wrote: where the contracts are and the periods they were deployed with. */
@@ -53,7 +57,18 @@ const deploymentSchema = z.object({
     before,
   }),
   /** What was replaced, oldest first, and goes on beside its successor. */
-  former: z.array(z.object({ contracts: contracts.partial(), parameters: z.object({ before }) })).default([]),
+  former: z
+    .array(
+      z.object({
+        contracts: contracts.partial(),
+        parameters: z.object({
+          before,
+          /** What it granted for an epoch; as now, where it is not told. */
+          emissionPerEpoch: z.coerce.bigint().optional(),
+        }),
+      }),
+    )
+    .default([]),
 });
 
 export type Deployment = z.infer<typeof deploymentSchema>;

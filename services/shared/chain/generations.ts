@@ -1,9 +1,8 @@
 import type { Address } from "viem";
 import type { ContractName, Deployment } from "./deployment.ts";
 
-type Contracts = Pick<Deployment, "contracts" | "former"> & {
-  parameters: Pick<Deployment["parameters"], "before">;
-};
+type Before = Deployment["parameters"]["before"];
+type Contracts = Pick<Deployment, "contracts" | "former"> & { parameters: { before: Before } };
 
 /** Where a contract has been, the present one last. */
 export function addressesOf(
@@ -19,19 +18,51 @@ export function generationOf(contracts: Pick<Contracts, "contracts" | "former">,
   return addressesOf(contracts, name).length;
 }
 
-/** What a message says of itself that tells whose it is: each generation's ids begin above those before it. */
-export type Ids = { workspaceId?: unknown; roundId?: unknown };
+/** What a call or a message says of itself that tells whose it is: each generation's ids begin above those before it. */
+export type Ids = {
+  workspaceId?: unknown;
+  authorizationId?: unknown;
+  roundId?: unknown;
+  /** Of rewards. */
+  epoch?: unknown;
+  /** Of receipts. */
+  batch?: unknown;
+};
+
+const workspaces = { workspaceId: "workspaces" } as const;
+/** The ids that each contract is told by, and where a generation's begin. */
+const told: Partial<Record<ContractName, Partial<Record<keyof Ids, keyof Before>>>> = {
+  DockerContract: workspaces,
+  Progress: workspaces,
+  Escrow: { ...workspaces, authorizationId: "authorizations" },
+  Measure: { roundId: "rounds" },
+  // By a workspace: the last one at the escrow that the workspace is paid from.
+  Pomc: { ...workspaces, epoch: "epochs", batch: "batches" },
+};
 
 /**
- * The contract that knows these ids: the present one, or one that was replaced and goes on with what it began. Messages
- * without such an id belong to the present one.
+ * The contract that knows these ids: the present one, or one that was replaced and goes on with what it began. Without such an
+ * id it is the present one.
  */
 export function addressFor(deployment: Contracts, name: ContractName, ids: Ids): Address {
-  const id = name === "Measure" ? ids.roundId : ids.workspaceId;
-  const field = name === "Measure" ? "rounds" : "workspaces";
-  if (typeof id !== "bigint" || id > BigInt(deployment.parameters.before[field]))
-    return deployment.contracts[name];
-  const own = deployment.former.filter(({ contracts }) => contracts[name] !== undefined);
-  const entry = own.findLast(({ parameters }) => id > BigInt(parameters.before[field]));
-  return entry?.contracts[name] ?? deployment.contracts[name];
+  const present = deployment.contracts[name];
+  for (const [field, begin] of Object.entries(told[name] ?? {}) as [keyof Ids, keyof Before][]) {
+    const id = ids[field];
+    if (typeof id !== "bigint") continue;
+    if (id > BigInt(deployment.parameters.before[begin])) return present;
+    const own = deployment.former.filter(({ contracts }) => contracts[name] !== undefined);
+    const entry = own.findLast(({ parameters }) => id > BigInt(parameters.before[begin]));
+    return entry?.contracts[name] ?? present;
+  }
+  return present;
+}
+
+/** Items by the contract that each goes to, in their order: a batch may be of several generations, a call is of one. */
+export function byContract<Item>(
+  deployment: Contracts,
+  name: ContractName,
+  items: readonly Item[],
+  idsOf: (item: Item) => Ids,
+): Map<Address, Item[]> {
+  return Map.groupBy(items, (item) => addressFor(deployment, name, idsOf(item)));
 }

@@ -10,7 +10,7 @@ import {
 } from "viem";
 import { z } from "zod";
 import type { Deployment } from "./deployment.ts";
-import { addressFor, type Ids } from "./generations.ts";
+import { byContract, type Ids } from "./generations.ts";
 import { heartbeatReceiptTypes } from "./heartbeatReceipt.ts";
 import { packProgress, packReport } from "./packedReports.ts";
 import * as types from "./typedData.ts";
@@ -229,7 +229,7 @@ export function relayGroups<Item extends { message: unknown }>(
   items: readonly Item[],
 ): Map<Address, Item[]> {
   const { contract, message } = relayKinds[kind];
-  return Map.groupBy(items, (item) => addressFor(deployment, contract, message.parse(item.message) as Ids));
+  return byContract(deployment, contract, items, (item) => message.parse(item.message) as Ids);
 }
 
 /** What makes one message the same as another: its EIP-712 digest, with the node where many nodes share a signature. */

@@ -8,7 +8,7 @@ import {
   type PostedEpoch,
   postEpoch,
   registerImage,
-  replaceMarket,
+  replaceContracts,
   withdraw,
 } from "../workspace/generations.ts";
 import { type Client, signIn } from "./client.ts";
@@ -50,7 +50,7 @@ describe("apiServer, where the market was replaced", function () {
     ];
     const first = await postEpoch(former, 1n, [its, others]);
     await claim(former, 1n, others, first.proofs[1] ?? "0x");
-    present = await replaceMarket(former);
+    present = await replaceContracts(former, "market");
     await fund(present, 2_000n, apiAccount.address);
     const granted = { account: owner, cumulative: 30n };
     const second = await postEpoch(present, 2n, [granted, { ...others, cumulative: 5n }]);

@@ -54,7 +54,10 @@ describe("apiServer: receipts of tasks", function () {
         ...{ pool, client: chain.client, account: accounts.deployer, deployment: chain.deployment },
         ...{ logger, signal, pollMs: 20 },
       });
-      const round = receiptRound({ pool, sender, logger, every: 0, patience: 3_600 });
+      const round = receiptRound({
+        ...{ pool, sender, deployment: chain.deployment, logger },
+        ...{ every: 0, patience: 3_600 },
+      });
       return await eventually("the receipt", async () => {
         await chain.pass(2);
         await market.exported();

@@ -4,7 +4,7 @@ import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { compareWithRebuild } from "../../../services/autoExport/verify.ts";
 import { addNode, assign, fund, publish, report } from "../workspace/acts.ts";
 import { accounts, freshChain, type TestChain } from "../workspace/chain.ts";
-import { claim, postEpoch, registerImage, replaceMarket } from "../workspace/generations.ts";
+import { claim, postEpoch, registerImage, replaceContracts } from "../workspace/generations.ts";
 import { dump, setup, silent, startExporter, tipOf, until } from "./setup.ts";
 
 const owner = accounts.owner.address.toLowerCase();
@@ -46,7 +46,7 @@ describe("autoExport, where the market was replaced", function () {
     await claim(former, 1n, leaf, proofs[0] ?? "0x");
     earlier = await exportWith(former);
 
-    present = await replaceMarket(former);
+    present = await replaceContracts(former, "market");
     // Before autoExport learns of the successors, as a deployment takes its time.
     const own = await publish(present, { authorizationId: await fund(present, 200_000n) });
     await registerImage(present, digest, "host/new");

@@ -214,8 +214,9 @@ describe("dispense, on a chain with Postgres and Redis", function () {
       [workspaceId, nodes.big],
     );
     // As a process does that is killed before it sends; what the stop above left half done is taken first.
+    const limits = { batchSize: 10, perNode: 100, deployment: market.chain.deployment };
     const taken = async () =>
-      (await takeBatch(market.pool, 10))?.items.some((item) => item.workspaceId === workspaceId);
+      (await takeBatch(market.pool, limits))?.items.some((item) => item.workspaceId === workspaceId);
     await eventually("the batch with the placement", taken);
     await market.pool.query("update app.assign_batch set claimed_until = now() where settled_at is null");
     services = [createTestContext("dispense")];

@@ -29,9 +29,18 @@ describe("match: a measurer that registered anew with a later Measure", () => {
   });
 
   it("goes by its last id", async () => {
-    expect(await subjectIds(db, "measurer", [key])).to.deep.equal(new Map([[key, 2 ** 24 + 1]]));
+    expect(await subjectIds(db, "measurer", [key], { measurers: 2 ** 24 })).to.deep.equal(
+      new Map([[key, 2 ** 24 + 1]]),
+    );
     const session = { id: randomUUID(), key, instance: "one", host: "127.0.0.1", version: "1" };
-    const taken = await takeSessions(db, [{ ...session, role: "measurer" }]);
+    const taken = await takeSessions(db, [{ ...session, role: "measurer" }], { measurers: 2 ** 24 });
     expect(taken).to.deep.equal(new Map([[key, 2 ** 24 + 1]]));
+  });
+
+  it("has none before it did, so that it does not go by what a Measure that was replaced gave it", async () => {
+    const next = { measurers: 2 ** 25 };
+    expect(await subjectIds(db, "measurer", [key], next)).to.deep.equal(new Map());
+    const session = { id: randomUUID(), key, instance: "one", host: "127.0.0.1", version: "1" };
+    expect(await takeSessions(db, [{ ...session, role: "measurer" }], next)).to.deep.equal(new Map());
   });
 });

@@ -38,6 +38,8 @@ export type TestMatch = {
     name: string,
     env?: Record<string, string>,
   ) => Promise<RunningProcess>;
+  /** Starts autoExport anew and sends as before, with the contracts that are in use now. */
+  readDeployment: () => Promise<{ keeper: Sender; chain: ChainActs }>;
   /** Starts an instance of match as a process of its own, with Postgres as its role sees it. */
   startMatch: (instance: string, env?: Record<string, string>) => Promise<Match>;
   stop: () => Promise<void>;
@@ -51,19 +53,19 @@ export async function setupMatch(periods?: Parameters<typeof startTestMarket>[0]
   const db = createPool({ url: database.url, name: "test" });
   const context = createTestContext("test");
   const { logger, signal } = context;
-  const shared = {
-    pool: db,
-    client: market.client,
-    deployment: market.deployment,
-    logger,
-    signal,
-    pollMs: 100,
-  };
-  const keeper = await createSender({ ...shared, account: market.keeper });
   const partner = privateKeyToAccount(partnerKey);
   await fund(market.rpcUrl, [partner.address]);
-  const partnerSender = await createSender({ ...shared, account: partner });
-  const chain = createChainActs({ market, keeper, partner: partnerSender, account: partner });
+  const actors = async () => {
+    const { client, deployment } = market;
+    const shared = { pool: db, client, deployment, logger, signal, pollMs: 100 };
+    const keeper = await createSender({ ...shared, account: market.keeper });
+    const partnerSender = await createSender({ ...shared, account: partner });
+    return {
+      keeper,
+      chain: createChainActs({ market: { ...market }, keeper, partner: partnerSender, account: partner }),
+    };
+  };
+  const { keeper, chain } = await actors();
   const running: RunningProcess[] = [];
   const start = async (name: string, program: string, env: Record<string, string>, port: number) => {
     const process_ = await startProcess({
@@ -80,13 +82,20 @@ export async function setupMatch(periods?: Parameters<typeof startTestMarket>[0]
     return process_;
   };
   const exporter = asRole(database.url, "ngpu_autoexport");
-  await start("autoExport", "services/autoExport/index.ts", { DATABASE_URL: exporter }, await freePort());
+  const startExport = async () =>
+    start("autoExport", "services/autoExport/index.ts", { DATABASE_URL: exporter }, await freePort());
+  let exporting = await startExport();
   return {
     ...{ market, database, db, redisUrl, context, keeper, chain },
     async startService(room, name, env = {}) {
       const own = { DATABASE_URL: asRole(database.url, `ngpu_${room}`), REDIS_URL: redisUrl };
       const signer = { SIGNER_KEY: market.keeperKey };
       return start(name, `services/${room}/index.ts`, { ...own, ...signer, ...env }, await freePort());
+    },
+    async readDeployment() {
+      await exporting.stop();
+      exporting = await startExport();
+      return actors();
     },
     async startMatch(instance, env = {}) {
       const port = await freePort();

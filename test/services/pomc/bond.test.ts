@@ -1,15 +1,25 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { nodesThatServed } from "../../../services/pomc/bond/days.ts";
-import { type BondTerms, type NodeBond, settleBonds } from "../../../services/pomc/bond/decide.ts";
+import {
+  type BondTerms,
+  dueBonds,
+  keptForBonds,
+  type NodeBond,
+  settleBonds,
+} from "../../../services/pomc/bond/decide.ts";
 import { addShares } from "../../../services/pomc/decide.ts";
 import { encodeHeartbeats } from "../../../services/shared/chain/heartbeatBits.ts";
 
 const emission = 1_000n;
 const nodes = 6;
 
-/** Of an epoch, what each node earned at most (in 1,000 of an equal part of the emission), and who served a day and who moved. */
+/**
+ * Of an epoch, what each node earned at most (in 1,000 of an equal part of the emission), who served a day, who moved, and
+ * whether it is the first of a Pomc that replaced another.
+ */
 const epoch = fc.record({
+  replaced: fc.boolean(),
   earned: fc.array(fc.integer({ min: 0, max: 1_000 }), { minLength: nodes, maxLength: nodes }),
   served: fc.array(fc.integer({ min: 0, max: 2 }), { minLength: nodes, maxLength: nodes }),
   wallets: fc.array(fc.integer({ min: 1, max: 3 }), { minLength: nodes, maxLength: nodes }),
@@ -20,10 +30,12 @@ const terms = fc.record({
   uptimePermille: fc.constant(900),
 });
 const history = fc.array(fc.tuple(epoch, terms), { minLength: 1, maxLength: 20 });
+const ofOnePomc = (epochs: [Epoch, BondTerms][]) =>
+  epochs.map(([facts, bond]): [Epoch, BondTerms] => [{ ...facts, replaced: false }, bond]);
 
-type Epoch = { earned: number[]; served: number[]; wallets: number[] };
+type Epoch = { replaced: boolean; earned: number[]; served: number[]; wallets: number[] };
 
-function factsOf({ earned, served, wallets }: Epoch) {
+function factsOf({ earned, served, wallets }: Epoch, emission: bigint) {
   const accountOf = (index: number) => `0x${wallets[index]}`;
   const shares = earned.map((permille, index) => ({
     ...{ nodeId: index + 1, account: accountOf(index) },
@@ -33,7 +45,7 @@ function factsOf({ earned, served, wallets }: Epoch) {
   return { shares, served: days.filter(({ days: count }) => count > 0) };
 }
 
-/** Settles epoch after epoch; tells each to `each`. */
+/** Settles epoch after epoch; tells each to `each`. A Pomc that replaces another grants from zero, and knows the bonds. */
 function play(
   epochs: [Epoch, BondTerms][],
   each: (step: {
@@ -45,34 +57,52 @@ function play(
     shares: { nodeId: number; amount: bigint }[];
     grants: { account: string; amount: bigint }[];
     number: number;
+    /** What the epoch's Pomc may have granted by now. */
+    schedule: bigint;
+    /** What was kept back of the emission for bonds of a Pomc before. */
+    kept: bigint;
   }) => void,
 ): void {
   let granted = new Map<string, bigint>();
   let before = new Map<number, NodeBond>();
+  let schedule = 0n;
   for (const [index, [facts, ofEpoch]] of epochs.entries()) {
-    const { shares, served } = factsOf(facts);
+    if (facts.replaced) [granted, schedule] = [new Map(), 0n];
     const number = index + 1;
-    const { grants, bonds: changed } = settleBonds(before, { epoch: number, terms: ofEpoch, shares, served });
+    schedule += emission;
+    const room = schedule - sum(granted.values());
+    const days = factsOf(facts, emission).served;
+    const due = dueBonds(before, { terms: ofEpoch, served: days });
+    const kept = keptForBonds(due, room, emission);
+    const { shares, served } = factsOf(facts, emission - kept);
+    // As close.ts does: what is due needs no day.
+    const waiting = due.filter(({ nodeId }) => served.every((one) => one.nodeId !== nodeId));
+    const all = [...served, ...waiting.map(({ nodeId, account }) => ({ nodeId, account, days: 0 }))];
+    const { grants, bonds: changed } = settleBonds(before, {
+      ...{ epoch: number, terms: ofEpoch, shares, served: all, room },
+    });
     const earlier = granted;
     granted = addShares(granted, grants);
     const bonds = new Map(before);
     for (const bond of changed) bonds.set(bond.nodeId, bond);
-    each({ terms: ofEpoch, before, bonds, granted, earlier, shares, grants, number });
+    each({ terms: ofEpoch, before, bonds, granted, earlier, shares, grants, number, schedule, kept });
     before = bonds;
   }
 }
 
+const larger = (a: bigint, b: bigint) => (a > b ? a : b);
+const unbounded = 10n ** 30n;
 const sum = (amounts: Iterable<bigint>) => [...amounts].reduce((total, amount) => total + amount, 0n);
 
 describe("bonds", () => {
-  it("never lower what an account was granted, and never grant more than the schedule", () => {
+  it("never lower what an account was granted by a Pomc, and never grant more than its schedule", () => {
     fc.assert(
       fc.property(history, (epochs) => {
-        play(epochs, ({ granted, earlier, number }) => {
+        play(epochs, ({ granted, earlier, schedule }) => {
           for (const [account, amount] of earlier) {
             expect((granted.get(account) ?? 0n) >= amount).to.equal(true);
           }
-          expect(sum(granted.values()) <= emission * BigInt(number)).to.equal(true);
+          expect(sum(granted.values()) <= schedule).to.equal(true);
         });
       }),
     );
@@ -83,7 +113,8 @@ describe("bonds", () => {
       fc.property(history, (epochs) => {
         play(epochs, ({ bonds, before, terms: { amount, days } }) => {
           for (const [nodeId, bond] of bonds) {
-            if (before.get(nodeId) !== bond) expect(bond.withheld <= amount).to.equal(true);
+            const known = before.get(nodeId);
+            if (known !== bond) expect(bond.withheld <= larger(amount, known?.withheld ?? 0n)).to.equal(true);
             if (bond.servedIn === null) continue;
             expect(bond.withheld).to.equal(0n);
             if (before.get(nodeId) !== bond) expect(bond.days).to.be.at.least(days);
@@ -93,17 +124,53 @@ describe("bonds", () => {
     );
   });
 
-  it("return what was withheld, no more and no less: what was earned is granted or withheld", () => {
+  it("return what was withheld, no more and no less: what was earned is granted by one of the Pomcs or withheld", () => {
     fc.assert(
       fc.property(history, (epochs) => {
-        let earned = 0n;
-        play(epochs, ({ shares, granted, bonds }) => {
+        let [earned, granted] = [0n, 0n];
+        play(epochs, ({ shares, grants, bonds }) => {
           earned += sum(shares.map(({ amount }) => amount));
+          granted += sum(grants.map(({ amount }) => amount));
           const withheld = sum([...bonds.values()].map((bond) => bond.withheld));
-          expect(sum(granted.values()) + withheld).to.equal(earned);
+          expect(granted + withheld).to.equal(earned);
         });
       }),
     );
+  });
+
+  it("cost nobody a share within one Pomc, and at most a quarter of an epoch after it was replaced", () => {
+    fc.assert(
+      fc.property(history, (epochs) => {
+        play(ofOnePomc(epochs), ({ kept }) => expect(kept).to.equal(0n));
+        play(epochs, ({ kept }) => expect(kept <= emission / 4n).to.equal(true));
+      }),
+    );
+  });
+
+  it("are returned when they are served, at once by their own Pomc, and in the end by its successor", () => {
+    const bond: BondTerms = { amount: 600n, days: 1, uptimePermille: 900 };
+    const facts = (replaced: boolean, served: number): [Epoch, BondTerms] => [
+      {
+        replaced,
+        earned: Array(nodes).fill(1_000),
+        served: Array(nodes).fill(served),
+        wallets: Array(nodes).fill(1),
+      },
+      bond,
+    ];
+    // 3,600 are withheld: the whole emission of almost four epochs, all of which is shared out.
+    const earning = Array.from({ length: 4 }, () => facts(false, 0));
+    const left: bigint[] = [];
+    const note = ({ bonds }: { bonds: ReadonlyMap<number, NodeBond> }) =>
+      left.push(sum([...bonds.values()].map(({ withheld }) => withheld)));
+    play([...earning, facts(false, 1)], note);
+    expect([left.at(-2), left.at(-1)]).to.deep.equal([3_600n, 0n]);
+    left.length = 0;
+    const later = Array.from({ length: 14 }, () => facts(false, 0));
+    play([...earning, facts(true, 1), ...later], note);
+    // A quarter of 1,000 each epoch.
+    expect(left.slice(3, 6)).to.deep.equal([3_600n, 3_350n, 3_100n]);
+    expect(left.slice(-2)).to.deep.equal([100n, 0n]);
   });
 
   it("let one machine gain nothing by splitting its work over identities that have not served", () => {
@@ -120,7 +187,9 @@ describe("bonds", () => {
             const shares = ofEpoch(parts).map((part, place) => {
               return { nodeId: place + 1, account: `0x${place}`, amount: part };
             });
-            const settled = settleBonds(before, { epoch: index + 1, terms: bond, shares, served: [] });
+            const settled = settleBonds(before, {
+              ...{ epoch: index + 1, terms: bond, shares, served: [], room: unbounded },
+            });
             before = new Map([...before, ...settled.bonds.map((one) => [one.nodeId, one] as const)]);
             total += sum(settled.grants.map((grant) => grant.amount));
             return total;
@@ -136,17 +205,29 @@ describe("bonds", () => {
   it("are returned at once, to where the node's rewards go then", () => {
     const bond: BondTerms = { amount: 100n, days: 2, uptimePermille: 900 };
     const share = (amount: bigint, account = "0xa") => [{ nodeId: 1, account, amount }];
-    const first = settleBonds(new Map(), { epoch: 1, terms: bond, shares: share(130n), served: [] });
+    const first = settleBonds(new Map(), {
+      epoch: 1,
+      terms: bond,
+      shares: share(130n),
+      served: [],
+      room: unbounded,
+    });
     expect(first.grants).to.deep.equal([{ account: "0xa", amount: 30n }]);
     const known = new Map(first.bonds.map((one) => [one.nodeId, one]));
     const day = (days: number) => [{ nodeId: 1, account: "0xb", days }];
-    const second = settleBonds(known, { epoch: 2, terms: bond, shares: share(5n, "0xb"), served: day(1) });
+    const second = settleBonds(known, {
+      epoch: 2,
+      terms: bond,
+      shares: share(5n, "0xb"),
+      served: day(1),
+      room: unbounded,
+    });
     expect(second.grants).to.deep.equal([{ account: "0xb", amount: 5n }]);
     expect(second.bonds).to.deep.equal([
       { nodeId: 1, account: "0xb", withheld: 100n, days: 1, servedIn: null },
     ]);
     const half = new Map(second.bonds.map((one) => [one.nodeId, one]));
-    const third = settleBonds(half, { epoch: 3, terms: bond, shares: [], served: day(1) });
+    const third = settleBonds(half, { epoch: 3, terms: bond, shares: [], served: day(1), room: unbounded });
     expect(third.grants).to.deep.equal([{ account: "0xb", amount: 100n }]);
     expect(third.bonds).to.deep.equal([{ nodeId: 1, account: "0xb", withheld: 0n, days: 2, servedIn: 3 }]);
   });

@@ -1,9 +1,10 @@
 import { expect } from "chai";
 import type pg from "pg";
 import { type BondTerms, type NodeBond, settleBonds } from "../../../services/pomc/bond/decide.ts";
+import { presentBook } from "../../../services/pomc/books.ts";
 import { closeEpochs } from "../../../services/pomc/close.ts";
 import { addShares, windowOf } from "../../../services/pomc/decide.ts";
-import { epochToPost } from "../../../services/pomc/store.ts";
+import { epochToPost } from "../../../services/pomc/epochStore.ts";
 import { parseDeployment } from "../../../services/shared/chain/deployment.ts";
 import { encodeHeartbeats } from "../../../services/shared/chain/heartbeatBits.ts";
 import { createPool } from "../../../services/shared/db/pool.ts";
@@ -122,7 +123,10 @@ describe("closing an epoch from the exported chain", () => {
     expect(await market.close()).to.equal(0);
     const { rows } = await market.pool.query("select account, cumulative from app.epoch_leaf");
     expect(rows).to.deep.equal([{ account: key(1), cumulative: emissionPerEpoch }]);
-    expect(await epochToPost(market.pool)).to.include({ number: 1n, total: emissionPerEpoch });
+    expect(await epochToPost(market.pool, presentBook(deployment))).to.include({
+      number: 1n,
+      total: emissionPerEpoch,
+    });
   });
 
   it("counts a slot that was disputed, and none that was challenged, disputed or not", async () => {
@@ -204,7 +208,7 @@ describe("closing an epoch from the exported chain", () => {
     await market.chain.query("delete from chain.measurement");
     await addBlocks(market.chain, 1, blockAt(first.settledAt));
     expect(await market.close()).to.equal(1);
-    expect(await epochToPost(market.pool)).to.equal(null);
+    expect(await epochToPost(market.pool, presentBook(deployment))).to.equal(null);
   });
 
   it("withholds a bond until its days are served, then returns it, and anyone computes the same from the documents", async () => {
@@ -248,6 +252,7 @@ describe("closing an epoch from the exported chain", () => {
           amount: BigInt(share.amount),
         })),
         served: document.served,
+        room: BigInt(document.room),
       });
       known = new Map([...known, ...changed.map((bond) => [bond.nodeId, bond] as const)]);
       granted = addShares(granted, grants);

@@ -69,10 +69,12 @@ describe("the reward tree", () => {
 describe("the epoch document", () => {
   const document: EpochDocument = {
     number: 1,
+    pomc: bob as Hex,
     startsAt: 1,
     endsAt: 2,
     asOf: { block: 3n, hash: "0xabc" },
     emission: 10n,
+    room: 10n,
     shares: [{ nodeId: 1, account: alice, units: 2n, weight: 4n, amount: 10n }],
     bond: { amount: 0n, days: 7, uptimePermille: 900, throughDay: null },
     served: [],

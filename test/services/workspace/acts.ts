@@ -70,11 +70,11 @@ export async function addNode(
   return registered.args.nodeId;
 }
 
-/** Gives the owner a deposit for so many seconds of one replica, and an authorization; returns its id. */
+/** Gives the owner a deposit for so many seconds of one replica, and authorizes a delegate; returns the authorization's id. */
 export async function fund(
   chain: TestChain,
   seconds: bigint,
-  delegate = accounts.relayer.address,
+  delegate: Address = accounts.relayer.address,
 ): Promise<bigint> {
   const { call, client, deployment } = chain;
   const amount = price * seconds;

@@ -61,6 +61,8 @@ export type TestChain = {
   deployed: NgpuDeployment;
   /** Sends a call to a contract and waits for its receipt. */
   call: (person: Person, contract: ContractName, data: Hex) => Promise<TransactionReceipt>;
+  /** The same to any address, such as that of a contract that was replaced. */
+  callAt: (person: Person, to: Address, data: Hex) => Promise<TransactionReceipt>;
   /** Lets seconds pass on the chain, and a block with them. */
   pass: (seconds: number) => Promise<void>;
 };
@@ -91,18 +93,19 @@ async function startSharedChain(): Promise<SharedChain> {
 export function chainAt(url: string, deployed: NgpuDeployment): TestChain {
   const deployment = parseDeployment(JSON.parse(toJson(deployed)));
   const client = createChainClient({ rpcUrls: [url], chainId: deployment.chainId });
-  const call: TestChain["call"] = async (person, contract, data) => {
-    const to = deployment.contracts[contract];
+  const callAt: TestChain["callAt"] = async (person, to, data) => {
     const hash = await walletOf(url, deployment.chainId, person).sendTransaction({ to, data });
     const receipt = await client.waitForTransactionReceipt({ hash, pollingInterval: 20 });
-    if (receipt.status === "reverted") throw new Error(`A call of ${contract} was reverted.`);
+    if (receipt.status === "reverted") throw new Error(`A call of ${to} was reverted.`);
     return receipt;
   };
   const pass = async (seconds: number) => {
     await rpc(url, "evm_increaseTime", [seconds]);
     await rpc(url, "evm_mine", []);
   };
-  return { url, client, deployment, deployed, call, pass };
+  const call: TestChain["call"] = (person, contract, data) =>
+    callAt(person, deployment.contracts[contract], data);
+  return { url, client, deployment, deployed, call, callAt, pass };
 }
 
 function walletOf(url: string, chainId: number, person: Person) {

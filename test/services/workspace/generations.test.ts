@@ -3,7 +3,7 @@ import { findDue } from "../../../services/workspace/due.ts";
 import { loadFacts } from "../../../services/workspace/store.ts";
 import { addNode, assign, fund, publish, report } from "./acts.ts";
 import { freshChain, type TestChain } from "./chain.ts";
-import { replaceMarket } from "./generations.ts";
+import { replaceContracts } from "./generations.ts";
 import { openMarket, type TestMarket } from "./market.ts";
 
 // What a replica costs a second, in token units.
@@ -24,7 +24,7 @@ describe("workspace, where the market was replaced", function () {
       return published.workspaceId;
     };
     const old = await run(former, 1_000n);
-    const present = await replaceMarket(former);
+    const present = await replaceContracts(former, "market");
     ids = { former: old, present: await run(present, 100_000n) };
     market = await openMarket(present);
     await market.exported();

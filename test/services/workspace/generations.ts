@@ -1,21 +1,30 @@
 import { join } from "node:path";
 import { encodeFunctionData, type Hex, keccak256 } from "viem";
 import { replaceNgpu } from "../../../contracts/ignition/replace.ts";
-import { retirement } from "../../../contracts/ignition/succession.ts";
+import { retirement, type Succession } from "../../../contracts/ignition/succession.ts";
 import { claimTreeOf, type Leaf } from "../../../services/shared/chain/claimTree.ts";
 import { dockerContractAbi, escrowAbi, pomcAbi } from "../../../services/shared/chain/generated/abi.ts";
 import { testStateDir } from "../../support/parts.ts";
 import { accounts, chainAt, connect, type TestChain } from "./chain.ts";
 
-/** Replaces the market's contracts; gives the chain with their successors in use. The chain before acts on those before. */
-export async function replaceMarket(chain: TestChain): Promise<TestChain> {
+let replacements = 0;
+
+/**
+ * Replaces contracts as operators do; gives the chain with their successors in use. The chain before acts on those before.
+ */
+export async function replaceContracts(chain: TestChain, succession: Succession): Promise<TestChain> {
   const { url, deployed, call } = chain;
-  const stops = retirement("market", deployed.contracts).filter(({ contract }) => contract === "Pomc");
-  for (const { contract, data } of stops) await call("deployer", contract, data);
-  const connection = await connect(url, join(await testStateDir(), "ignition"));
+  if (succession !== "measure") {
+    const stops = retirement(succession, deployed.contracts).filter(({ contract }) => contract === "Pomc");
+    for (const { contract, data } of stops) await call("deployer", contract, data);
+  }
+  replacements += 1;
+  // A journal of its own for each: the chain is set back between suites.
+  const connection = await connect(url, join(await testStateDir(), `ignition-${replacements}`));
   try {
+    const generation = deployed.former.length + 2;
     const { deployment } = await replaceNgpu({
-      ...{ connection, deployment: deployed, succession: "market", generation: 2, pollMs: 10 },
+      ...{ connection, deployment: deployed, succession, generation, pollMs: 10 },
     });
     return chainAt(url, deployment);
   } finally {

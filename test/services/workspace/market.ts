@@ -20,56 +20,73 @@ export type TestMarket = {
   pool: Database;
   /** Waits until everything on the chain is in Postgres. */
   exported: () => Promise<void>;
+  /** Goes on with other contracts in use: what is exported is built anew, and `chain` is the one given. */
+  moveTo: (chain: TestChain) => Promise<void>;
   stop: () => Promise<void>;
 };
 
-/** Starts a market for one suite, with autoExport running. @param given The chain, fresh when left out. */
+/** Starts a market for one suite, with autoExport running; on a fresh chain unless one is given. */
 export async function openMarket(given?: TestChain): Promise<TestMarket> {
   const chain = given ?? (await freshChain());
   const database = await createTestDatabase();
   const context = createTestContext("market");
   const pool = createPool({ url: database.url, name: "test" });
-  const exportPool = createPool({ url: asRole(database.url, "ngpu_autoexport"), name: "autoExport", max: 2 });
+  let stopExport = await startExport(chain, database.url, pool);
+  const market: TestMarket = {
+    ...{ chain, context, pool },
+    redisUrl: await createTestRedis(),
+    urlAs: (role) => asRole(database.url, role),
+    exported: async () => {
+      const block = await market.chain.client.getBlockNumber();
+      await eventually(`block ${block} in Postgres`, async () => {
+        const { rows } = await pool.query<{ number: bigint }>(
+          "select number from chain.head where tier = 'unsafe' and number >= $1",
+          [block],
+        );
+        return rows.length === 1;
+      });
+    },
+    moveTo: async (next) => {
+      await stopExport();
+      market.chain = next;
+      stopExport = await startExport(next, database.url, pool);
+      await market.exported();
+    },
+    stop: async () => {
+      await context.stop();
+      await stopExport();
+      await pool.end();
+      await database.drop();
+    },
+  };
+  return market;
+}
+
+/** Exports a chain until it is told to stop. */
+async function startExport({ client, deployment }: TestChain, url: string, pool: Database) {
+  const { logger, signal, stop } = createTestContext("autoExport");
+  const exportPool = createPool({ url: asRole(url, "ngpu_autoexport"), name: "autoExport", max: 2 });
   const ended = exportChain({
+    ...{ client, deployment, logger, signal },
     pool: exportPool,
-    client: chain.client,
-    deployment: chain.deployment,
     definitions: loadDefinitions(),
     watch: createWatch(new Registry()),
-    logger: context.logger,
-    signal: context.signal,
     following: { interval: 40 },
   });
   await eventually("the tables of schema chain", async () => {
     const { rows } = await pool.query<{ made: boolean }>(
-      "select to_regclass('chain.head') is not null as made",
+      "select to_regclass('chain.contract') is not null as made",
     );
-    return rows[0]?.made;
+    if (rows[0]?.made !== true) return false;
+    const found = await pool.query("select from chain.contract where name = 'Pomc' and address = $1", [
+      deployment.contracts.Pomc.toLowerCase(),
+    ]);
+    return found.rowCount === 1;
   });
-  const exported = async () => {
-    const block = await chain.client.getBlockNumber();
-    await eventually(`block ${block} in Postgres`, async () => {
-      const { rows } = await pool.query<{ number: bigint }>(
-        "select number from chain.head where tier = 'unsafe' and number >= $1",
-        [block],
-      );
-      return rows.length === 1;
-    });
-  };
-  return {
-    chain,
-    context,
-    pool,
-    exported,
-    redisUrl: await createTestRedis(),
-    urlAs: (role) => asRole(database.url, role),
-    stop: async () => {
-      await context.stop();
-      await ended;
-      await exportPool.end();
-      await pool.end();
-      await database.drop();
-    },
+  return async () => {
+    await stop();
+    await ended;
+    await exportPool.end();
   };
 }
 

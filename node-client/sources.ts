@@ -1,0 +1,33 @@
+import type { Deployment } from "../services/shared/chain/deployment.ts";
+import { nodeLogFilter } from "./events.ts";
+import { forgetChain } from "./journal/chain.ts";
+import { type Journal, readFact, writeFact } from "./journal/open.ts";
+
+/** Whether the journal has the logs of all contracts that are followed. */
+export type Sources = {
+  /** False while the chain is read anew: the journal then has a part of it, which must not be acted on. */
+  isWhole(): boolean;
+  /** The head was reached. */
+  settle(): void;
+};
+
+/**
+ * Forgets what was seen of the chain where contracts came beside those it was read from: their first events may stand below the
+ * cursor, an assignment to this node among them. Asked again after a kill, it forgets again until the head was reached once.
+ */
+export function openSources(journal: Journal, deployment: Deployment): Sources {
+  const { addresses } = nodeLogFilter(deployment, 0);
+  const wanted = addresses.join(",").toLowerCase();
+  const read = readFact(journal, "contracts");
+  // A journal that does not say was written while nothing had been replaced.
+  let isWhole = read === wanted || (read === undefined && deployment.former.length === 0);
+  if (!isWhole) forgetChain(journal);
+  return {
+    isWhole: () => isWhole,
+    settle: () => {
+      if (isWhole && readFact(journal, "contracts") === wanted) return;
+      isWhole = true;
+      writeFact(journal, "contracts", wanted);
+    },
+  };
+}

@@ -1,0 +1,145 @@
+import type { Hex } from "viem";
+import { type Database, transaction } from "../shared/db/pool.ts";
+import { FatalError } from "../shared/errors.ts";
+import { toJson } from "../shared/json.ts";
+import type { NodeBond } from "./bond/decide.ts";
+import type { Book } from "./books.ts";
+import type { EpochDocument } from "./document.ts";
+import type { ProvenLeaf } from "./tree.ts";
+
+/**
+ * Forgets what was closed for another Pomc than its epoch belongs to, and all that came after it: the Pomc was replaced before it
+ * took that epoch, so nothing of it can be claimed, and its successor counts anew.
+ *
+ * @returns How many epochs are to be closed again.
+ * @throws FatalError `deployment_outdated` where epochs were closed for a Pomc that the deployment does not know.
+ */
+export async function dropSuperseded(database: Database, books: readonly Book[]): Promise<number> {
+  const { rows } = await database.query<{ unknown: bigint }>(
+    "select count(*) as unknown from app.epoch where generation > $1",
+    [books.length],
+  );
+  if ((rows[0]?.unknown ?? 0n) > 0n) {
+    throw new FatalError("Epochs were closed for a Pomc that the deployment does not know.", {
+      code: "deployment_outdated",
+      hint: "Point DEPLOYMENT_FILE to the file that the last replacement wrote.",
+    });
+  }
+  const { rowCount } = await database.query(
+    `delete from app.epoch where number >= (
+       select min(number) from app.epoch as closed where generation <> (
+         select max(book.generation) from unnest($1::int4[], $2::int8[]) as book (generation, before)
+          where book.before < closed.number))`,
+    [books.map(({ generation }) => generation), books.map(({ epochsBefore }) => epochsBefore)],
+  );
+  return rowCount ?? 0;
+}
+
+export type Closed = {
+  /** 0 for none. */
+  number: number;
+  /** By the Pomc that this epoch belongs to. */
+  granted: ReadonlyMap<string, bigint>;
+  bonds: ReadonlyMap<number, NodeBond>;
+  /** The last day whose uptime was counted for bonds; null for none. */
+  throughDay: number | null;
+};
+
+/** The last epoch closed here, what its Pomc granted up to it, and every node's bond after it. */
+export async function lastClosed(database: Database): Promise<Closed> {
+  const { rows } = await database.query<{ number: bigint; through_day: number | null }>(
+    `select number, (document->'bond'->>'throughDay')::float8 as through_day from app.epoch
+      order by number desc limit 1`,
+  );
+  const last = rows[0];
+  if (last === undefined) return { number: 0, granted: new Map(), bonds: new Map(), throughDay: null };
+  const leaves = await database.query<{ account: string; cumulative: bigint }>(
+    "select account, cumulative from app.epoch_leaf where number = $1",
+    [last.number],
+  );
+  const bonds = await database.query<NodeBond>(
+    `select distinct on (node_id) node_id::float8 as "nodeId", account, withheld, days,
+            served_in::float8 as "servedIn"
+       from app.node_bond order by node_id, number desc`,
+  );
+  return {
+    number: Number(last.number),
+    granted: new Map(leaves.rows.map((leaf) => [leaf.account, leaf.cumulative])),
+    bonds: new Map(bonds.rows.map((bond) => [bond.nodeId, bond])),
+    throughDay: last.through_day,
+  };
+}
+
+/** Stores a closed epoch with its leaves, before its root is posted. Safe to run twice. */
+export async function saveEpoch(
+  database: Database,
+  epoch: {
+    generation: number;
+    document: EpochDocument;
+    dataHash: Hex;
+    root: Hex | null;
+    total: bigint;
+    leaves: ProvenLeaf[];
+  },
+): Promise<void> {
+  await transaction(database, async (connection) => {
+    const { number } = epoch.document;
+    const inserted = await connection.query(
+      `insert into app.epoch (number, root, total, data_hash, document, generation) values ($1, $2, $3, $4, $5, $6)
+       on conflict (number) do nothing`,
+      [number, epoch.root, epoch.total, epoch.dataHash, toJson(epoch.document), epoch.generation],
+    );
+    if (inserted.rowCount === 0) return;
+    for (const leaf of epoch.leaves) {
+      await connection.query(
+        "insert into app.epoch_leaf (number, account, cumulative, proof) values ($1, $2, $3, $4)",
+        [number, leaf.account, leaf.cumulative, JSON.stringify(leaf.proof)],
+      );
+    }
+    const { bonds } = epoch.document;
+    await connection.query(
+      `insert into app.node_bond (number, node_id, account, withheld, days, served_in)
+       select $1, * from unnest($2::bigint[], $3::text[], $4::numeric[], $5::integer[], $6::bigint[])`,
+      [
+        ...[number, bonds.map((bond) => bond.nodeId), bonds.map((bond) => bond.account)],
+        ...[bonds.map((bond) => bond.withheld), bonds.map((bond) => bond.days)],
+        bonds.map((bond) => bond.servedIn),
+      ],
+    );
+  });
+}
+
+export type EpochToPost = { number: bigint; root: Hex; total: bigint; dataHash: Hex };
+
+/** The newest closed epoch of a Pomc whose total is above everything that the chain has of that Pomc, if there is one. */
+export async function epochToPost(database: Database, { generation }: Book): Promise<EpochToPost | null> {
+  const { rows } = await database.query<{ number: bigint; root: Hex; total: bigint; data_hash: Hex }>(
+    `select number, root, total, data_hash from app.epoch
+      where generation = $1 and root is not null
+        and number > coalesce((select max(number) from chain.epoch where generation = $1), 0)
+        and total > coalesce((select max(total) from chain.epoch where generation = $1 and not disabled), 0)
+      order by number desc limit 1`,
+    [generation],
+  );
+  const found = rows[0];
+  return found === undefined
+    ? null
+    : { number: found.number, root: found.root, total: found.total, dataHash: found.data_hash };
+}
+
+/**
+ * What was granted by Pomcs before this one and stands in none of their roots that count: the last one was disabled after its
+ * Pomc had been replaced. Only that Pomc can pay it.
+ */
+export async function owedByFormer(database: Database, { generation }: Book): Promise<bigint> {
+  const { rows } = await database.query<{ owed: bigint }>(
+    `select coalesce(sum(granted.total - posted.total), 0) as owed
+       from (select generation, max(total) as total from app.epoch where generation < $1 group by generation) as granted
+       cross join lateral (
+         select coalesce(max(total), 0) as total from chain.epoch
+          where epoch.generation = granted.generation and not disabled) as posted
+      where granted.total > posted.total`,
+    [generation],
+  );
+  return rows[0]?.owed ?? 0n;
+}

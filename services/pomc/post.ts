@@ -1,0 +1,45 @@
+import type { Gauge } from "prom-client";
+import type { Deployment } from "../shared/chain/deployment.ts";
+import type { Sender } from "../shared/chain/send.ts";
+import type { Database } from "../shared/db/pool.ts";
+import type { Logger } from "../shared/logger.ts";
+import { presentBook } from "./books.ts";
+import { epochToPost, owedByFormer } from "./epochStore.ts";
+
+type PostDeps = { pool: Database; sender: Sender; deployment: Deployment; logger: Logger };
+
+/** Posts the newest closed epoch of the present Pomc if it grants anything new; sent once however often it is asked. */
+export async function postEpoch(options: PostDeps): Promise<number | undefined> {
+  const book = presentBook(options.deployment);
+  const epoch = await epochToPost(options.pool, book);
+  if (epoch === null) return undefined;
+  const { hash } = await options.sender.send({
+    kind: "pomc.postEpoch",
+    contract: "Pomc",
+    at: book.address,
+    functionName: "postEpoch",
+    args: [epoch.number, epoch.root, epoch.total, epoch.dataHash],
+    dedupeKey: `epoch:${book.address}:${epoch.number}:${epoch.root}`,
+  });
+  options.logger.info({
+    event: "epoch_posted",
+    epoch: epoch.number,
+    root: epoch.root,
+    total: epoch.total,
+    txHash: hash,
+  });
+  return Number(epoch.number);
+}
+
+/** Says when a Pomc that was replaced no longer pays all it granted, and when it does again. */
+export async function watchFormer(
+  options: Omit<PostDeps, "sender"> & { gauge: Gauge; told: { owed: bigint } },
+): Promise<void> {
+  const { pool, deployment, logger, gauge, told } = options;
+  const owed = await owedByFormer(pool, presentBook(deployment));
+  gauge.set(Number(owed));
+  if (owed === told.owed) return;
+  told.owed = owed;
+  if (owed === 0n) logger.info({ event: "former_epochs_paid" });
+  else logger.error({ event: "former_epochs_unpaid", owed });
+}

@@ -1,0 +1,153 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "chai";
+import type { Redis } from "ioredis";
+import { startDispense } from "../../services/dispense/dispense.ts";
+import { readDispenseEnv } from "../../services/dispense/env.ts";
+import { toJson } from "../../services/shared/json.ts";
+import { connectRedis } from "../../services/shared/queue.ts";
+import { readWorkspaceEnv } from "../../services/workspace/env.ts";
+import { startWorkspace } from "../../services/workspace/workspace.ts";
+import { testStateDir } from "../support/parts.ts";
+import { type Client, signIn } from "./apiServer/client.ts";
+import { wish } from "./apiServer/partner.ts";
+import { type ApiMarket, setup } from "./apiServer/setup.ts";
+import { answerPlacements } from "./dispense/match.ts";
+import { createTestContext, type TestContext } from "./support/context.ts";
+import { addNode, assign, fund, type LeaseRef, type Published, publish, report } from "./workspace/acts.ts";
+import { accounts, freshChain, privateKeyOf, type TestChain } from "./workspace/chain.ts";
+import { replaceContracts } from "./workspace/generations.ts";
+import { untilLease } from "./workspace/market.ts";
+
+const wide = 2n ** 40n;
+
+describe("a market that was replaced while a lease ran, and its successor", function () {
+  this.timeout(120_000);
+  let former: TestChain;
+  let present: TestChain;
+  let api: ApiMarket;
+  let owner: Client;
+  let services: TestContext[];
+  let redis: Redis;
+  let stopMatch: () => Promise<void>;
+  let old: Published;
+  let running: LeaseRef;
+  let unattended: LeaseRef;
+
+  before(async () => {
+    former = await freshChain();
+    const formerAuthorization = await fund(former, 1_000_000n, accounts.workspace.address);
+    const nodeId = await addNode(former, "big", 40);
+    old = await publish(former, { authorizationId: formerAuthorization, replicas: 2 });
+    running = await assign(former, old, { nodeId, start: true });
+    const other = await publish(former, { authorizationId: formerAuthorization });
+    unattended = await assign(former, other, { nodeId, start: true });
+    for (const lease of [running, unattended]) await report(former, "big", lease, "running");
+    present = await replaceContracts(former, "market");
+    api = await setup({ chain: present });
+    await api.market.exported();
+    owner = await signIn(api.client, accounts.owner);
+    redis = connectRedis(api.market.redisUrl);
+    stopMatch = answerPlacements(api.market, redis, () => nodeId);
+    services = [createTestContext("workspace"), createTestContext("dispense")];
+    const [workspace, dispense] = services as [TestContext, TestContext];
+    await startWorkspace(readWorkspaceEnv(await settings("workspace")), workspace);
+    await startDispense(readDispenseEnv(await settings("dispense")), dispense);
+  });
+
+  after(async () => {
+    await Promise.all(services.map((service) => service.stop()));
+    await stopMatch();
+    redis.disconnect();
+    await api.stop();
+  });
+
+  const settings = async (name: "workspace" | "dispense") => {
+    const folder = join(await testStateDir(), "generations");
+    mkdirSync(folder, { recursive: true });
+    const file = join(folder, "deployment.json");
+    writeFileSync(file, toJson(present.deployment));
+    return {
+      ...{ CHAIN_RPC_URLS: present.url, DEPLOYMENT_FILE: file, REDIS_URL: api.market.redisUrl },
+      ...{ DATABASE_URL: api.market.urlAs(`ngpu_${name}`), SIGNER_KEY: privateKeyOf(name) },
+      ...{ IMAGE_STORE: folder, SWEEP_SECONDS: "0.2" },
+    };
+  };
+
+  /** Which contracts, by their generation, had an event of a workspace. */
+  const generationsOf = async (event: string, workspaceId: bigint) => {
+    const { rows } = await api.db.query<{ generation: number }>(
+      `select distinct generation from chain.event_${event} where workspace_id = $1 order by generation`,
+      [workspaceId],
+    );
+    return rows.map(({ generation }) => generation);
+  };
+
+  it("has the owner's orders for the old lease brought to the contract that runs it", async () => {
+    const id = String(old.workspaceId);
+    const stopped = await owner.post<{ refusals: unknown[] }>(`/v1/workspaces/${id}/stop`);
+    expect([stopped.status, stopped.body.refusals]).to.deep.equal([200, []]);
+    await untilLease(api.market, running, { desired: "stop" });
+    await report(former, "big", running, "stopped");
+    await api.market.exported();
+    expect((await owner.post(`/v1/workspaces/${id}/start`)).status).to.equal(200);
+    await untilLease(api.market, running, { desired: "run" });
+    await report(former, "big", running, "running");
+    expect(await generationsOf("stop_requested", old.workspaceId)).to.deep.equal([1]);
+  });
+
+  it("does not publish on an authorization of the old escrow, and publishes at the new one", async () => {
+    const refused = await owner.post<{ error: { code: string } }>("/v1/workspaces", wish);
+    expect([refused.status, refused.body.error.code]).to.deep.equal([409, "authorization_missing"]);
+    await authorizeApi();
+    const { status, body } = await owner.post<{ id: string }>("/v1/workspaces", wish);
+    expect(status, JSON.stringify(body)).to.equal(201);
+    expect(BigInt(body.id)).to.equal(wide + 1n);
+    // The second replica of the old one is placed beside it, each by its own contract.
+    const next = { workspaceId: BigInt(body.id), replica: 0, lease: 1 };
+    await untilLease(api.market, next, { desired: "run" });
+    await untilLease(api.market, { ...running, replica: 1 }, { desired: "run" });
+    await report(present, "big", next, "ready");
+    await report(present, "big", next, "running");
+    await untilLease(api.market, next, { state: "running" });
+    expect(await generationsOf("assigned", next.workspaceId)).to.deep.equal([2]);
+    expect(await generationsOf("assigned", old.workspaceId)).to.deep.equal([1]);
+  });
+
+  it("scales the old workspace, whose replica is then deleted by its own contract", async () => {
+    const id = String(old.workspaceId);
+    const scaled = await owner.post<{ scaled: string }>(`/v1/workspaces/${id}/update`, { replicas: 1 });
+    expect([scaled.status, typeof scaled.body.scaled]).to.deep.equal([200, "string"]);
+    const second = { ...running, replica: 1 };
+    await untilLease(api.market, second, { desired: "delete" });
+    await report(former, "big", second, "deleted");
+    await untilLease(api.market, second, { state: "released" });
+    expect(await generationsOf("replicas_set", old.workspaceId)).to.deep.equal([1]);
+  });
+
+  it("closes the old workspace there, whose lease then ends", async () => {
+    // Whether the API or workspace asks first for the lease's end does not matter.
+    expect((await owner.delete(`/v1/workspaces/${old.workspaceId}`)).status).to.equal(200);
+    await untilLease(api.market, running, { desired: "delete" });
+    await report(former, "big", running, "deleted");
+    await untilLease(api.market, running, { state: "released" });
+    expect(await generationsOf("workspace_closed", old.workspaceId)).to.deep.equal([1]);
+  });
+
+  it("settles and releases each lease at its own contracts once its deposit there is used up", async () => {
+    const next = { workspaceId: wide + 1n, replica: 0, lease: 1 };
+    await present.pass(1_100_000);
+    for (const lease of [unattended, next]) {
+      await untilLease(api.market, lease, { state: "released", release_reason: "unfunded" });
+    }
+    expect(await generationsOf("settled", unattended.workspaceId)).to.deep.equal([1]);
+    expect(await generationsOf("settled", next.workspaceId)).to.deep.equal([2]);
+  });
+
+  /** Funds the owner's leases at the present escrow for so long as those at the old one, and lets the API publish. */
+  async function authorizeApi(): Promise<void> {
+    const id = await fund(present, 1_000_000n, accounts.workspace.address);
+    expect(id).to.equal(wide + 1n);
+    await api.market.exported();
+  }
+});

@@ -1,0 +1,211 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { encodeFunctionData, type Hex } from "viem";
+import { retirement, type Succession } from "../../../contracts/ignition/succession.ts";
+import type { BondTerms } from "../../../services/pomc/bond/decide.ts";
+import { booksOf } from "../../../services/pomc/books.ts";
+import { closeEpochs } from "../../../services/pomc/close.ts";
+import { windowOf } from "../../../services/pomc/decide.ts";
+import type { EpochDocument } from "../../../services/pomc/document.ts";
+import { postEpoch } from "../../../services/pomc/post.ts";
+import { pomcAbi, tokenAbi } from "../../../services/shared/chain/generated/abi.ts";
+import { encodeHeartbeats } from "../../../services/shared/chain/heartbeatBits.ts";
+import { createSender } from "../../../services/shared/chain/send.ts";
+import { createPool } from "../../../services/shared/db/pool.ts";
+import { insertRow } from "../support/chainTables.ts";
+import { eventually } from "../support/context.ts";
+import { addNode } from "../workspace/acts.ts";
+import { accounts, freshChain, nodeKey, type TestChain } from "../workspace/chain.ts";
+import { replaceContracts } from "../workspace/generations.ts";
+import { openMarket, type TestMarket } from "../workspace/market.ts";
+
+const names = ["one", "two", "three"];
+/** In how many of the epoch's first slots each node was present. */
+const presence = fc.array(fc.integer({ min: 0, max: 4 }), { minLength: 3, maxLength: 3 });
+const epochs = (minLength: number) => fc.array(presence, { minLength, maxLength: 3 });
+const history = fc.record({
+  succession: fc.constantFrom<Succession>("market", "rewards"),
+  before: epochs(1),
+  /** What ended after the Pomc was stopped and before pomc knew its successor. */
+  between: epochs(1),
+  after: epochs(2),
+});
+const terms: BondTerms = { amount: 400n * 10n ** 18n, days: 2, uptimePermille: 250 };
+
+type Fact = [table: string, row: Record<string, unknown>];
+
+/** A market whose nodes are registered, and who was present as the test says: written where the export would. */
+async function setup() {
+  const market = await openMarket(await freshChain());
+  const pool = createPool({ url: market.urlAs("ngpu_pomc"), name: "pomc" });
+  const nodeIds: number[] = [];
+  for (const name of names) nodeIds.push(await addNode(market.chain, name));
+  const facts = nodeIds.map((nodeId): Fact => ["chain.measurement_history", measured(nodeId)]);
+  await market.exported();
+  for (const [table, row] of facts) await insertRow(market.pool, table, row);
+  return {
+    market,
+    pool,
+    attend: async (epoch: number, slots: number[]) => {
+      const { slotSeconds } = market.chain.deployment.parameters;
+      const first = Math.ceil(windowOf(epoch, market.chain.deployment.parameters).startsAt / slotSeconds);
+      for (const place of [0, 1, 2, 3]) {
+        const present = new Set(nodeIds.filter((_, index) => (slots[index] ?? 0) > place));
+        const { encoding, bits } = encodeHeartbeats(nodeIds.length, present);
+        const row = { ...{ slot: first + place, encoding, bits }, node_count: nodeIds.length, valid_from: 1 };
+        facts.push(["chain.heartbeat_slot_history", row]);
+        await insertRow(market.pool, "chain.heartbeat_slot_history", row);
+      }
+    },
+    replaced: async (chain: TestChain) => {
+      await market.moveTo(chain);
+      for (const [table, row] of facts) await insertRow(market.pool, table, row);
+    },
+    stop: async () => {
+      await pool.end();
+      await market.stop();
+    },
+  };
+}
+
+const measured = (nodeId: number) => ({
+  ...{ round_id: nodeId, node_id: nodeId, status: "finalized", draws: "0x01", draw_block: 1, opens_at: 1 },
+  ...{ closes_at: 2, submissions: 1, absent: false, down_mbps: 1, up_mbps: 1, latency_tenth_ms: 1 },
+  ...{ ports_reachable: 1, disk_free_gib: 1, disk_write_mibps: 1, expires_at: 4_000_000_000, valid_from: 1 },
+});
+
+type Setup = Awaited<ReturnType<typeof setup>>;
+
+/** What the leader of pomc does, as the poster of the contracts in use. */
+async function leader({ market, pool }: Setup) {
+  const { chain, context } = market;
+  const { logger, signal } = context;
+  const set = { abi: pomcAbi, functionName: "setPoster", args: [accounts.match.address] } as const;
+  await chain.call("deployer", "Pomc", encodeFunctionData(set));
+  const { deployment, client } = chain;
+  const sender = await createSender({
+    ...{ pool, client, account: accounts.match, deployment, logger, signal, pollMs: 20 },
+  });
+  return async (epoch: number) => {
+    const { timestamp } = await client.getBlock();
+    await chain.pass(windowOf(epoch, deployment.parameters).settledAt + 1 - Number(timestamp));
+    await market.exported();
+    await eventually("what is exported is safe", async () => {
+      const { rows } = await market.pool.query(
+        "select from chain.head as safe join chain.head as newest using (number) where safe.tier = 'safe' and newest.tier = 'unsafe'",
+      );
+      return rows.length === 1;
+    });
+    await closeEpochs({ database: pool, deployment, terms, logger, signal });
+    await postEpoch({ pool, sender, deployment, logger });
+    await market.exported();
+  };
+}
+
+/** Brings every leaf of the newest epoch that each Pomc has to that Pomc, twice; anyone may. */
+async function claimAll({ pool, chain }: TestMarket): Promise<void> {
+  for (const { address, generation } of booksOf(chain.deployment)) {
+    const { rows } = await pool.query<{ number: bigint; account: Hex; cumulative: bigint; proof: Hex }>(
+      `select leaf.number, leaf.account, leaf.cumulative, leaf.proof #>> '{}' as proof
+         from app.epoch_leaf as leaf join app.epoch as closed using (number)
+        where closed.generation = $1 and number = (
+          select max(number) from chain.epoch where epoch.generation = $1 and not disabled)`,
+      [generation],
+    );
+    for (const { number, account, cumulative, proof } of [...rows, ...rows]) {
+      const args = [number, account, cumulative, proof] as const;
+      const data = encodeFunctionData({ abi: pomcAbi, functionName: "claim", args });
+      await chain.callAt("relayer", address, data);
+    }
+  }
+}
+
+/** What each account was granted: all that its node earned, but for what is still withheld. */
+async function grantedBy({ pool }: TestMarket): Promise<Map<string, bigint>> {
+  const { rows } = await pool.query<{ document: EpochDocument }>(
+    "select document from app.epoch order by number",
+  );
+  const granted = new Map(names.map((name) => [nodeKey(name).address.toLowerCase(), 0n]));
+  const add = (account: string, amount: bigint) =>
+    granted.set(account, (granted.get(account) ?? 0n) + amount);
+  const withheld = new Map<number, { account: string; withheld: bigint }>();
+  for (const { document } of rows) {
+    for (const { account, amount } of document.shares) add(account, BigInt(amount));
+    for (const bond of document.bonds) withheld.set(bond.nodeId, bond);
+  }
+  for (const bond of withheld.values()) add(bond.account, -BigInt(bond.withheld));
+  return granted;
+}
+
+describe("pomc, whose contract is replaced", function () {
+  this.timeout(600_000);
+
+  it("grants each epoch through one Pomc, and every account claims its grants from both, once", async () => {
+    let paidByBoth = 0;
+    await fc.assert(
+      fc.asyncProperty(history, async ({ succession, before, between, after }) => {
+        const test = await setup();
+        const { market } = test;
+        try {
+          let epoch = 0;
+          const oldRound = await leader(test);
+          for (const slots of before) {
+            await test.attend(++epoch, slots);
+            await oldRound(epoch);
+          }
+          const former = market.chain;
+          const [stop] = retirement("rewards", former.deployed.contracts);
+          await former.pass(former.deployment.parameters.activationDelay);
+          await former.call("deployer", "Pomc", stop?.data ?? "0x");
+          for (const slots of between) {
+            await test.attend(++epoch, slots);
+            const refused = await oldRound(epoch).then(
+              () => undefined,
+              (error: unknown) => error,
+            );
+            if (refused !== undefined) expect(refused).to.include({ code: "chain_refused" });
+          }
+          await test.replaced(await replaceContracts(former, succession));
+          const newRound = await leader(test);
+          for (const slots of after) {
+            await test.attend(++epoch, slots);
+            await newRound(epoch);
+          }
+          await market.chain.pass(former.deployment.parameters.activationDelay);
+          await claimAll(market);
+          await requirePaid(market);
+          const [old, present] = booksOf(market.chain.deployment);
+          const closed = await market.pool.query<{ generation: number }>(
+            "select generation from app.epoch order by number",
+          );
+          expect(closed.rows.map(({ generation }) => generation)).to.deep.equal(
+            Array.from({ length: epoch }, (_, index) => (index < (present?.epochsBefore ?? 0) ? 1 : 2)),
+          );
+          const { rows } = await market.pool.query("select distinct generation from chain.claim");
+          if (rows.length === 2) paidByBoth += 1;
+          expect(old?.epochsBefore).to.equal(0);
+        } finally {
+          await test.stop();
+        }
+      }),
+      { numRuns: 3, endOnFailure: true },
+    );
+    expect(paidByBoth).to.be.greaterThan(0);
+  });
+});
+
+/** Every balance is what was granted, and nobody's tokens are left in a Pomc. */
+async function requirePaid(market: TestMarket): Promise<void> {
+  const { client, deployment } = market.chain;
+  const token = { address: deployment.contracts.Token, abi: tokenAbi } as const;
+  const balanceOf = (account: Hex) =>
+    client.readContract({ ...token, functionName: "balanceOf", args: [account] });
+  let sum = 0n;
+  for (const [account, granted] of await grantedBy(market)) {
+    expect(await balanceOf(account as Hex)).to.equal(granted);
+    sum += granted;
+  }
+  for (const { address } of booksOf(deployment)) expect(await balanceOf(address)).to.equal(0n);
+  const supply = await client.readContract({ ...token, functionName: "totalSupply" });
+  expect(supply).to.equal(1_000n * 10n ** 18n + sum);
+}
