@@ -40,7 +40,7 @@ async function setup() {
   const pool = createPool({ url: market.urlAs("ngpu_pomc"), name: "pomc" });
   const nodeIds: number[] = [];
   for (const name of names) nodeIds.push(await addNode(market.chain, name));
-  const facts = nodeIds.map((nodeId): Fact => ["chain.measurement_history", measured(nodeId)]);
+  const facts = nodeIds.map((nodeId): Fact => ["chain.measurement", measured(nodeId)]);
   await market.exported();
   for (const [table, row] of facts) await insertRow(market.pool, table, row);
   return {
@@ -52,9 +52,13 @@ async function setup() {
       for (const place of [0, 1, 2, 3]) {
         const present = new Set(nodeIds.filter((_, index) => (slots[index] ?? 0) > place));
         const { encoding, bits } = encodeHeartbeats(nodeIds.length, present);
-        const row = { ...{ slot: first + place, encoding, bits }, node_count: nodeIds.length, valid_from: 1 };
-        facts.push(["chain.heartbeat_slot_history", row]);
-        await insertRow(market.pool, "chain.heartbeat_slot_history", row);
+        const row = {
+          ...{ slot: first + place, encoding, bits },
+          node_count: nodeIds.length,
+          block_number: 1,
+        };
+        facts.push(["chain.heartbeat_slot", row]);
+        await insertRow(market.pool, "chain.heartbeat_slot", row);
       }
     },
     replaced: async (chain: TestChain) => {
@@ -71,7 +75,13 @@ async function setup() {
 const measured = (nodeId: number) => ({
   ...{ round_id: nodeId, node_id: nodeId, status: "finalized", draws: "0x01", draw_block: 1, opens_at: 1 },
   ...{ closes_at: 2, submissions: 1, absent: false, down_mbps: 1, up_mbps: 1, latency_tenth_ms: 1 },
-  ...{ ports_reachable: 1, disk_free_gib: 1, disk_write_mibps: 1, expires_at: 4_000_000_000, valid_from: 1 },
+  ...{
+    ports_reachable: 1,
+    disk_free_gib: 1,
+    disk_write_mibps: 1,
+    expires_at: 4_000_000_000,
+    block_number: 1,
+  },
 });
 
 type Setup = Awaited<ReturnType<typeof setup>>;
