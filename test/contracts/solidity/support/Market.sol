@@ -30,10 +30,11 @@ abstract contract Market {
     IProgress public progress;
     IPomc public pomc;
     IMeasure public measure;
+    address internal manager;
 
     constructor() {
         vm.warp(START);
-        address manager = _deploy("Manager.sol:Manager", abi.encode(address(this)));
+        manager = _deploy("Manager.sol:Manager", abi.encode(address(this)));
         token = IToken(
             _deploy("Token.sol:Token", abi.encode(manager, address(this), 1_000_000 ether, 100_000 ether))
         );
@@ -62,7 +63,7 @@ abstract contract Market {
     }
 
     /// @dev From the artifacts, so that these tests compile against interfaces alone and run against any build of the contracts.
-    function _deploy(string memory artifact, bytes memory arguments) private returns (address deployed) {
+    function _deploy(string memory artifact, bytes memory arguments) internal returns (address deployed) {
         bytes memory code = abi.encodePacked(vm.getCode(artifact), arguments);
         assembly ("memory-safe") {
             deployed := create(0, add(code, 0x20), mload(code))
