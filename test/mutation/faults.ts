@@ -1,3 +1,6 @@
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { solidityTests } from "./build.ts";
 import { fuzzFaults } from "./fuzzFaults.ts";
 import type { Mutant } from "./schemata.ts";
 
@@ -95,6 +98,15 @@ export function mutantsOf({ file, was, now }: Seeded, mutants: readonly Mutant[]
   });
   if (found.length === 0) throw new Error(`No fault of contracts/${file} makes "${now}" of "${was}".`);
   return found;
+}
+
+/** Names of the Solidity tests there are. */
+export function testNames(rootDir: string): string[] {
+  const files = globSync(`${solidityTests}/*.sol`, { cwd: rootDir }).sort();
+  const texts = files.map((file) => readFileSync(join(rootDir, file), "utf8"));
+  return texts.flatMap((text) =>
+    [...text.matchAll(/function ((?:test|invariant)_\w+)\(/g)].map(([, name]) => name ?? ""),
+  );
 }
 
 /** Tests that have no fault to find, and faults for tests that are none. */

@@ -1,9 +1,9 @@
 // `npm run mutate:invariants`: each Solidity test must fail under a fault of what it watches, and pass without it.
-import { globSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
 import { buildMutants, folder, solidityTests } from "./build.ts";
-import { mutantsOf, type Seeded, seeded, unmatched } from "./faults.ts";
+import { mutantsOf, type Seeded, seeded, testNames, unmatched } from "./faults.ts";
 import { faultSources, fingerprintOf } from "./fingerprint.ts";
 import { noFault, type Outcome, outcomesUnder, type Verdict, verdictOf } from "./outcomes.ts";
 import type { Mutant } from "./schemata.ts";
@@ -24,16 +24,6 @@ const options = program.opts<{ resume?: boolean; json?: boolean }>();
 
 function say(line: string): void {
   process.stderr.write(`${line}\n`);
-}
-
-/** Names of the tests there are. */
-function testNames(): string[] {
-  const texts = globSync(`${solidityTests}/*.sol`, { cwd: rootDir }).map((file) =>
-    readFileSync(join(rootDir, file), "utf8"),
-  );
-  return texts.flatMap((text) =>
-    [...text.matchAll(/function ((?:test|invariant)_\w+)\(/g)].map(([, name]) => name ?? ""),
-  );
 }
 
 function readState(fingerprint: string): State {
@@ -77,7 +67,7 @@ function describe({ test, file, line, was, now, verdict }: Result): string {
 }
 
 async function main(): Promise<void> {
-  const names = testNames();
+  const names = testNames(rootDir);
   const chosen = program.args.length === 0 ? names : program.args;
   const { withoutFault, withoutTest } = unmatched(names);
   for (const test of withoutFault) say(`✘ ${test}: no fault is named that it must find`);
