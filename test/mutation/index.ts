@@ -19,7 +19,10 @@ const options = new Command("npm run mutate --")
   .option("--sample <count>", "that many faults, drawn by the seed (default: all)")
   .option("--seed <number>", "what decides the draw", "1")
   .option("--file <part>", "only faults of files whose path holds this")
-  .option("--resume", "keep what was found on the same contracts; try again what survived, once the tests are others")
+  .option(
+    "--resume",
+    "keep what was found on the same contracts; try again what survived, once the tests are others",
+  )
   .option("--jobs <count>", "processes at once", "1")
   .option("--json", "the result as JSON")
   .parse()
