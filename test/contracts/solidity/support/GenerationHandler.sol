@@ -15,6 +15,7 @@ contract GenerationHandler is GenerationLeases {
     }
 
     function deposit(uint256 seed) external {
+        seed = mixed(seed);
         _pick(seed);
         uint128 amount = uint128((seed >> 8) % 1_000_000 + 1);
         token.approve(address(escrow), amount);
@@ -23,6 +24,7 @@ contract GenerationHandler is GenerationLeases {
     }
 
     function withdraw(uint256 seed) external {
+        seed = mixed(seed);
         _pick(seed);
         address owner = ownerOf(seed >> 1);
         uint128 free = escrow.withdrawableOf(owner);
@@ -33,6 +35,7 @@ contract GenerationHandler is GenerationLeases {
 
     /// @notice What leases owe is paid, and what nodes earned goes to them.
     function collect(uint256 seed) external {
+        seed = mixed(seed);
         uint256 generation = _pick(seed);
         LeaseRef[] memory refs = new LeaseRef[](1);
         (refs[0],) = _heldBy(generation, seed);

@@ -21,6 +21,7 @@ abstract contract GenerationLeases is Generations {
 
     /// @notice Two replicas of a generation at once, one of them perhaps already assigned.
     function assign(uint256 seed) external {
+        seed = mixed(seed);
         uint256 generation = _pick(seed);
         uint256 before = _leasesOf(generation);
         (,, uint64 reserved) = computeNode.dockerOf(address(docker));
@@ -45,6 +46,7 @@ abstract contract GenerationLeases is Generations {
     }
 
     function order(uint256 seed) external {
+        seed = mixed(seed);
         LeaseRef[] memory refs = new LeaseRef[](1);
         (refs[0],) = _heldBy(_pick(seed), seed);
         uint256 desired = (seed >> 32) % 3;
@@ -55,11 +57,13 @@ abstract contract GenerationLeases is Generations {
 
     /// @notice Of any state that may be reported, more often than not Running.
     function report(uint256 seed) external {
+        seed = mixed(seed);
         (LeaseRef memory ref, IDockerContract.Assignment memory held) = _heldBy(_pick(seed), seed);
         _report(ref, held, (seed >> 50) % 2 == 0 ? 3 : (seed >> 24) % 5 + 2);
     }
 
     function release(uint256 seed) external {
+        seed = mixed(seed);
         LeaseRef[] memory refs = new LeaseRef[](1);
         (refs[0],) = _heldBy(_pick(seed), seed);
         IDockerContract.WorkspaceSpec[] memory specs = new IDockerContract.WorkspaceSpec[](1);
@@ -70,6 +74,7 @@ abstract contract GenerationLeases is Generations {
 
     /// @notice A node offers more or less; never less than it lent.
     function updateSpec(uint256 seed) external {
+        seed = mixed(seed);
         IComputeNode.SpecUpdate[] memory messages = new IComputeNode.SpecUpdate[](1);
         bytes[] memory signatures = new bytes[](1);
         messages[0].nodeId = uint32((seed >> 100) % NODES + 1);

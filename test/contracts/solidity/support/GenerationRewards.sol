@@ -23,6 +23,7 @@ contract GenerationRewards is Generations {
 
     /// @notice A recent epoch at either Pomc, with the total that is still free or one that is not.
     function post(uint256 seed) external {
+        seed = mixed(seed);
         uint256 generation = _pick(seed);
         uint64 number = uint64((block.timestamp - START) / EPOCH_SECONDS);
         number -= number > (seed >> 8) % 4 ? uint64((seed >> 8) % 4) : 0;
@@ -38,6 +39,7 @@ contract GenerationRewards is Generations {
     }
 
     function disable(uint256 seed) external {
+        seed = mixed(seed);
         if (seed % 4 != 0) return;
         uint256 generation = _pick(seed >> 2);
         uint64 number = _recent(generation, seed >> 8);
@@ -48,6 +50,7 @@ contract GenerationRewards is Generations {
 
     /// @notice Of a recent epoch, now or once it may be active.
     function claim(uint256 seed) external {
+        seed = mixed(seed);
         uint256 generation = _pick(seed);
         uint64 number = _recent(generation, seed >> 8);
         if ((seed >> 16) % 2 == 0) vm.warp(block.timestamp + ACTIVATION_DELAY);

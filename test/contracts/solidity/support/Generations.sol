@@ -64,7 +64,7 @@ abstract contract Generations is Signing {
         if (generations() == 1) return _replace();
         use(0);
         if (!isRetired) return _retire(seed % 2 == 0);
-        if (seed % 4 != 0) return;
+        if (mixed(seed) % 4 != 0) return;
         isUnpaused = true;
         IPauses(address(docker)).unpause(_entriesOfDocker());
         IPauses(address(escrow)).unpause(_entriesOfEscrow());

@@ -28,8 +28,14 @@ contract MarketHandler is NodeActs, MoneyActs {
         vm.roll(block.number + 1);
     }
 
+    /// @notice Now and then as long as earnings are held for.
+    function leap(uint256 seed) external {
+        if (mixed(seed) % 4 == 0) vm.warp(block.timestamp + 2 * DAY_SECONDS);
+    }
+
     /// @notice Two replicas at once, one of them perhaps already assigned, under a spec that may be another's.
     function assign(uint256 seed) external watched(Act.Assign) {
+        seed = mixed(seed);
         IDockerContract.Assign[] memory items = new IDockerContract.Assign[](2);
         for (uint256 i; i < 2; ++i) {
             uint64 workspaceId = uint64((seed >> (8 * i)) % (WORKSPACES + 1) + 1);
@@ -46,6 +52,7 @@ contract MarketHandler is NodeActs, MoneyActs {
 
     /// @notice By a keeper, the delegate or a stranger, under the present lease or another.
     function order(uint256 seed, uint8 caller) external watched(Act.Order) {
+        seed = mixed(seed);
         LeaseRef[] memory refs = new LeaseRef[](1);
         refs[0] = _refOf(seed);
         if (caller % 4 == 1) vm.prank(delegate());
@@ -58,6 +65,7 @@ contract MarketHandler is NodeActs, MoneyActs {
 
     /// @notice Two reports: of any state, now and then by a wrong key, of an old lease or under an old sequence.
     function report(uint256 seed) external watched(Act.Report) {
+        seed = mixed(seed);
         IDockerContract.SignedReport[] memory reports = new IDockerContract.SignedReport[](2);
         // Of different workspaces, so that each replica changes once an act.
         for (uint256 i; i < 2; ++i) {
@@ -68,11 +76,13 @@ contract MarketHandler is NodeActs, MoneyActs {
     }
 
     function releaseLost(uint256 seed) external watched(Act.Release) {
+        seed = mixed(seed);
         (LeaseRef[] memory refs, IDockerContract.WorkspaceSpec[] memory specs) = _releaseOf(seed);
         docker.releaseLost(refs, specs);
     }
 
     function releaseEnded(uint256 seed) external watched(Act.Release) {
+        seed = mixed(seed);
         (LeaseRef[] memory refs, IDockerContract.WorkspaceSpec[] memory specs) = _releaseOf(seed);
         vm.prank(STRANGER);
         docker.releaseEnded(refs, specs);
