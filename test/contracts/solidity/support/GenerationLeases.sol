@@ -118,8 +118,9 @@ abstract contract GenerationLeases is Generations {
         return uint8(held.state) >= 1 && uint8(held.state) <= 5;
     }
 
-    function _beforeReplacement() internal override {
+    function _isInUse() internal override returns (bool) {
         (,, carried) = computeNode.dockerOf(address(docker));
+        return carried != 0;
     }
 
     function _heldBy(uint256 generation, uint256 seed)

@@ -64,6 +64,10 @@ contract GenerationRewards is Generations {
         } catch {}
     }
 
+    function _isInUse() internal view override returns (bool) {
+        return pomc.lastEpoch() != 0;
+    }
+
     function _recent(uint256 generation, uint256 seed) private view returns (uint64) {
         uint64 back = uint64(seed % 3);
         return _highest[generation] > back ? _highest[generation] - back : _highest[generation];

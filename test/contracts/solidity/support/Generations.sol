@@ -61,7 +61,11 @@ abstract contract Generations is Signing {
 
     /// @notice The successors come; later those before them are retired; at last somebody unpauses these.
     function succeed(uint256 seed) external {
-        if (generations() == 1) return _replace();
+        if (generations() == 1) {
+            // What is not in use yet is seldom replaced.
+            if (_isInUse() || mixed(seed) % 4 == 0) _replace();
+            return;
+        }
         use(0);
         if (!isRetired) return _retire(seed % 2 == 0);
         if (mixed(seed) % 4 != 0) return;
@@ -83,7 +87,6 @@ abstract contract Generations is Signing {
     }
 
     function _replace() private {
-        _beforeReplacement();
         IPauses(address(pomc)).pause(_one(IPomc.postEpoch.selector));
         uint64 last = pomc.lastEpoch();
         token.setMinter(address(pomc), uint96(last * EMISSION));
@@ -108,8 +111,8 @@ abstract contract Generations is Signing {
         _settleIn(1);
     }
 
-    /// @dev For suites that note what lived then.
-    function _beforeReplacement() internal virtual {}
+    /// @dev Whether there is something that the successors find.
+    function _isInUse() internal virtual returns (bool);
 
     /// @dev The pauses only keep people from an empty house; retiring must do without them.
     function _retire(bool pauses) private {

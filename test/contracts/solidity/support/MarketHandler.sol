@@ -30,7 +30,31 @@ contract MarketHandler is NodeActs, MoneyActs {
 
     /// @notice Now and then as long as earnings are held for.
     function leap(uint256 seed) external {
-        if (mixed(seed) % 4 == 0) vm.warp(block.timestamp + 2 * DAY_SECONDS);
+        if (mixed(seed) % 2 == 0) vm.warp(block.timestamp + 2 * DAY_SECONDS);
+    }
+
+    /// @notice A replica as it should go: assigned, then running. By chance alone few come so far.
+    function serve(uint256 seed) external {
+        seed = mixed(seed);
+        (uint64 workspaceId, uint16 replica) = (uint64(seed % WORKSPACES + 1), uint16((seed >> 8) % REPLICAS));
+        if (!_isLive(docker.assignmentOf(workspaceId, replica).state)) {
+            _assignOne(workspaceId, replica, uint32((seed >> 16) % 3 + 1));
+        }
+        _reportTruly(workspaceId, replica, IDockerContract.AssignmentState.Running);
+    }
+
+    /// @notice And to its end: stopped, or deleted as ordered.
+    function finish(uint256 seed) external {
+        seed = mixed(seed);
+        LeaseRef memory ref = LeaseRef(uint64(seed % WORKSPACES + 1), uint16((seed >> 8) % REPLICAS), 0);
+        ref.lease = docker.assignmentOf(ref.workspaceId, ref.replica).lease;
+        bool isStopped = (seed >> 16) % 3 == 0;
+        if (!isStopped) _deleteOne(ref);
+        _reportTruly(
+            ref.workspaceId,
+            ref.replica,
+            isStopped ? IDockerContract.AssignmentState.Stopped : IDockerContract.AssignmentState.Deleted
+        );
     }
 
     /// @notice Two replicas at once, one of them perhaps already assigned, under a spec that may be another's.
@@ -86,6 +110,32 @@ contract MarketHandler is NodeActs, MoneyActs {
         (LeaseRef[] memory refs, IDockerContract.WorkspaceSpec[] memory specs) = _releaseOf(seed);
         vm.prank(STRANGER);
         docker.releaseEnded(refs, specs);
+    }
+
+    function _assignOne(uint64 workspaceId, uint16 replica, uint32 nodeId) private watched(Act.Assign) {
+        IDockerContract.Assign[] memory items = new IDockerContract.Assign[](1);
+        items[0] = IDockerContract.Assign(workspaceId, replica, nodeId, true, specOf[workspaceId]);
+        docker.assign(items);
+    }
+
+    function _deleteOne(LeaseRef memory ref) private watched(Act.Order) {
+        LeaseRef[] memory refs = new LeaseRef[](1);
+        refs[0] = ref;
+        docker.requestDelete(refs);
+    }
+
+    function _reportTruly(uint64 workspaceId, uint16 replica, IDockerContract.AssignmentState state)
+        private
+        watched(Act.Report)
+    {
+        IDockerContract.Assignment memory held = docker.assignmentOf(workspaceId, replica);
+        IDockerContract.Report memory message;
+        (message.workspaceId, message.replica, message.lease) = (workspaceId, replica, held.lease);
+        (message.fence, message.state) = (held.fence, state);
+        (message.sequence, message.deadline) = (held.sequence + 1, LATER);
+        IDockerContract.SignedReport[] memory reports = new IDockerContract.SignedReport[](1);
+        reports[0] = pack(message, sign(_keyOfNode(held.nodeId), digestOf(message)));
+        docker.reportBatch(reports);
     }
 
     function _releaseOf(uint256 seed)
