@@ -10,7 +10,7 @@ export default defineConfig({
     solidity: {
       coinbase: `0x${(0x1000000 + Number(process.env.NGPU_FAULT)).toString(16).padStart(40, "0")}`,
       fuzz: { runs: 100 },
-      invariant: { runs: 16, depth: 60, failOnRevert: true },
+      invariant: { runs: 32, depth: 60, failOnRevert: true },
     },
   },
 });

@@ -26,7 +26,8 @@ contract GenerationRewards is Generations {
         seed = mixed(seed);
         uint256 generation = _pick(seed);
         uint64 number = uint64((block.timestamp - START) / EPOCH_SECONDS);
-        number -= number > (seed >> 8) % 4 ? uint64((seed >> 8) % 4) : 0;
+        uint64 back = (seed >> 32) % 2 == 0 ? 0 : uint64((seed >> 8) % 4);
+        number -= number > back ? back : 0;
         uint64 before = (seed >> 16) % 3 == 0 ? 0 : pomc.epochsBefore();
         uint96 total = number > before ? uint96(number - before) * EMISSION : 0;
         // One account has all of it, so the leaf is the root.
@@ -65,11 +66,11 @@ contract GenerationRewards is Generations {
     }
 
     function _isInUse() internal view override returns (bool) {
-        return pomc.lastEpoch() != 0;
+        return pomc.lastEpoch() > 2;
     }
 
     function _recent(uint256 generation, uint256 seed) private view returns (uint64) {
-        uint64 back = uint64(seed % 3);
+        uint64 back = uint64(seed % 4 < 2 ? 0 : seed % 3);
         return _highest[generation] > back ? _highest[generation] - back : _highest[generation];
     }
 }

@@ -87,7 +87,7 @@ contract MarketHandler is NodeActs, MoneyActs {
         else docker.requestDelete(refs);
     }
 
-    /// @notice Two reports: of any state, now and then by a wrong key, of an old lease or under an old sequence.
+    /// @notice Two reports: of any state, every other with something that may be wrong: the key, the lease, the sequence.
     function report(uint256 seed) external watched(Act.Report) {
         seed = mixed(seed);
         IDockerContract.SignedReport[] memory reports = new IDockerContract.SignedReport[](2);
@@ -156,13 +156,14 @@ contract MarketHandler is NodeActs, MoneyActs {
         message.workspaceId = workspaceId;
         message.replica = uint16((seed >> 8) % REPLICAS);
         IDockerContract.Assignment memory current = docker.assignmentOf(workspaceId, message.replica);
-        message.lease = (seed >> 16) % 8 != 0 || current.lease == 0 ? current.lease : current.lease - 1;
-        message.fence = (seed >> 20) % 16 == 0 ? bytes8(uint64(seed)) : current.fence;
+        bool isTrue = (seed >> 60) % 2 == 0;
+        message.lease = isTrue || (seed >> 16) % 8 != 0 || current.lease == 0 ? current.lease : current.lease - 1;
+        message.fence = !isTrue && (seed >> 20) % 16 == 0 ? bytes8(uint64(seed)) : current.fence;
         message.state = IDockerContract.AssignmentState((seed >> 40) % 8 == 0 ? (seed >> 24) % 8 : (seed >> 24) % 5 + 2);
         message.detail = bytes32(seed);
-        message.sequence = uint24(current.sequence + (seed >> 28) % 3);
-        message.deadline = (seed >> 32) % 16 == 0 ? uint64(block.timestamp) - 1 : LATER;
-        uint256 key = (seed >> 36) % 8 == 0 ? nodeKeyOf(seed) : _keyOfNode(current.nodeId);
+        message.sequence = uint24(current.sequence + (isTrue ? 1 : (seed >> 28) % 3));
+        message.deadline = !isTrue && (seed >> 32) % 16 == 0 ? uint64(block.timestamp) - 1 : LATER;
+        uint256 key = !isTrue && (seed >> 36) % 8 == 0 ? nodeKeyOf(seed) : _keyOfNode(current.nodeId);
         signed = pack(message, sign(key, digestOf(message)));
         if (key != _keyOfNode(current.nodeId)) _expectIgnored(message, signed);
     }
