@@ -120,7 +120,9 @@ contract BatchesFuzz is Signing {
         (items[0].workspaceId, items[0].nodeId, items[0].spec) = (1, 1, _spec());
         require(_send(address(docker), abi.encodeCall(docker.assign, (items))) == 0, "the replica lives");
         (junk[0].workspaceId, junk[0].replica) = (1, 0);
-        if (junk[0].lease == 1) ++junk[0].lease;
+        for (uint256 i; i < 4; ++i) {
+            if (junk[i].lease == 1) ++junk[i].lease;
+        }
         LeaseRef[] memory refs = new LeaseRef[](4);
         for (uint256 i; i < 4; ++i) refs[i] = junk[i];
         require(_send(address(docker), abi.encodeCall(docker.requestStart, (refs))) == 4);
