@@ -1,11 +1,14 @@
 // Writes the contracts with every fault behind a switch, and the list of the faults.
-import { writeFileSync } from "node:fs";
+import { cpSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { checkTypes, readSources } from "../../scripts/solidity/ast.ts";
 import { rewritten, writeSources } from "../../scripts/solidity/rewrite.ts";
 import { type Mutant, schemataOf } from "./schemata.ts";
 
 export const folder = ".ngpu/mutation";
+
+/** Beside the contracts that carry the faults, so that what the tests import of a library carries them too. */
+export const solidityTests = "test/contracts/solidity";
 
 /** The fault whose number the block's coinbase is, is on; under the first address every switch that is passed is told. */
 const helper = `// SPDX-License-Identifier: MIT
@@ -34,7 +37,7 @@ function asPure(function(uint256) view returns (bool) given) pure returns (funct
 `;
 
 /**
- * Writes the contracts that carry the faults. A fault that solc refuses is no fault of a contract and left out.
+ * Writes the contracts that carry the faults, and the Solidity tests beside them. A fault that solc refuses is no fault of a contract and left out.
  *
  * @returns all faults, by number.
  */
@@ -47,6 +50,8 @@ export function buildMutants(rootDir: string): Mutant[] {
     const { faults } = checkTypes(rootDir, texts);
     if (faults.length === 0) {
       writeSources(join(rootDir, folder), texts);
+      rmSync(join(rootDir, folder, solidityTests), { recursive: true, force: true });
+      cpSync(join(rootDir, solidityTests), join(rootDir, folder, solidityTests), { recursive: true });
       writeFileSync(join(rootDir, folder, "mutants.json"), JSON.stringify(mutants, null, 1));
       return mutants;
     }

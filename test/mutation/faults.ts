@@ -1,3 +1,7 @@
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { solidityTests } from "./build.ts";
+import { fuzzFaults } from "./fuzzFaults.ts";
 import type { Mutant } from "./schemata.ts";
 
 /** A fault that a Solidity test must find: the test, the file, what stands there, and what the fault makes of it. */
@@ -5,135 +9,117 @@ export type Seeded = { test: string; file: string; was: string; now: string };
 
 const removed = "";
 
-/** One or more faults for each test. */
-export const seeded: Seeded[] = [
-  {
-    test: "invariant_reservedAndFreeAreTheSpec",
-    file: "node/Capacity.sol",
-    was: "_heads[nodeId].free += resources;",
-    now: removed,
-  },
-  {
-    test: "invariant_leasesOnlyRise",
-    file: "docker/Placement.sol",
-    was: "assignment.lease += 1;",
-    now: "assignment.lease += 2;",
-  },
-  {
-    test: "invariant_transitionsAreLegal",
-    file: "libraries/AssignmentStates.sol",
-    was: "return from != IDockerContract.AssignmentState.Running;",
-    now: "return from == IDockerContract.AssignmentState.Running;",
-  },
-  {
-    test: "invariant_signaturesSpeakForTheirSignerOnce",
-    file: "node/NodeChanges.sol",
-    was: "_useNonce(signer, message.nonce);",
-    now: removed,
-  },
-  {
-    test: "invariant_depositsAreAccountedFor",
-    file: "escrow/Deposits.sol",
-    was: "account.take(amount);",
-    now: removed,
-  },
-  {
-    test: "invariant_selfDealingGainsNothing",
-    file: "escrow/Payouts.sol",
-    was: "amount -= fee;",
-    now: removed,
-  },
-  {
-    test: "invariant_debtIsTheSumOfRunningLeases",
-    file: "libraries/Accounts.sol",
-    was: "account.rate -= rate;",
-    now: removed,
-  },
-  {
-    test: "invariant_authorizationsBind",
-    file: "escrow/Settlement.sol",
-    was: "grant.rateInUse -= lease.rate;",
-    now: removed,
-  },
-  {
-    test: "invariant_openLeasesHaveLiveAssignments",
-    file: "docker/DockerState.sol",
-    was: "_escrow.close(ref);",
-    now: removed,
-  },
-  {
-    test: "invariant_claimsFollowActiveEpochs",
-    file: "Pomc.sol",
-    was: "block.timestamp < activatesAt",
-    now: "block.timestamp >= activatesAt",
-  },
-  {
-    test: "invariant_paidWithinPostedWithinSchedule",
-    file: "Pomc.sol",
-    was: "_claimed[account] = cumulative;",
-    now: removed,
-  },
-  {
-    test: "invariant_theLastEpochGoesBackWhereOneWasDisabled",
-    file: "Pomc.sol",
-    was: "(_last, _lastTotal) = (number - 1, epoch.totalBefore);",
-    now: "(_last, _lastTotal) = (number + 1, epoch.totalBefore);",
-  },
-  {
-    test: "test_registrations",
-    file: "node/Registration.sol",
-    was: "refusal.length != 0",
-    now: "false",
-  },
-  {
-    test: "test_statuses",
-    file: "node/NodeChanges.sol",
-    was: "refusal.length != 0",
-    now: "false",
-  },
-  {
-    test: "test_reports",
-    file: "docker/Reports.sol",
-    was: "refusal.length != 0",
-    now: "false",
-  },
-  {
-    test: "test_publications",
-    file: "docker/Workspaces.sol",
-    was: "refusal.length != 0",
-    now: "false",
-  },
-  {
-    test: "test_assignments",
-    file: "docker/DockerState.sol",
-    was: "refusal.length != 0",
-    now: "false",
-  },
-  {
-    test: "test_releases",
-    file: "docker/Releases.sol",
-    was: "refusal.length != 0",
-    now: "false",
-  },
-  {
-    test: "test_orders",
-    file: "docker/DockerState.sol",
-    was: "ref.lease != assignment.lease",
-    now: "false",
-  },
-  {
-    test: "test_lengths",
-    file: "SignedBatch.sol",
-    was: "items > MAX_ITEMS",
-    now: "items > (MAX_ITEMS + 1)",
-  },
+/** One or more faults for each invariant, and for the tests that show that what they watch is in use. */
+const invariantFaults: Seeded[] = [
+  of(
+    "invariant_reservedAndFreeAreTheSpec",
+    "node/Capacity.sol",
+    "_heads[nodeId].free += resources;",
+    removed,
+  ),
+  of("invariant_leasesOnlyRise", "docker/Placement.sol", "assignment.lease += 1;", "assignment.lease += 2;"),
+  of(
+    "invariant_transitionsAreLegal",
+    "libraries/AssignmentStates.sol",
+    "from != IDockerContract.AssignmentState.Running",
+    "from == IDockerContract.AssignmentState.Running",
+  ),
+  of(
+    "invariant_signaturesSpeakForTheirSignerOnce",
+    "node/NodeChanges.sol",
+    "_useNonce(signer, message.nonce);",
+    removed,
+  ),
+  of("invariant_depositsAreAccountedFor", "escrow/Deposits.sol", "account.take(amount);", removed),
+  of("invariant_selfDealingGainsNothing", "escrow/Payouts.sol", "_token.burn(fees);", removed),
+  of("invariant_selfDealingGainsNothing", "pomc/Receipts.sol", "receipts > spent", "false"),
+  of("invariant_depositsAreAccountedFor", "escrow/Payouts.sol", "amount -= fee;", removed),
+  of("invariant_debtIsTheSumOfRunningLeases", "libraries/Accounts.sol", "account.rate -= rate;", removed),
+  of("invariant_authorizationsBind", "escrow/Settlement.sol", "grant.rateInUse -= lease.rate;", removed),
+  of("invariant_openLeasesHaveLiveAssignments", "docker/DockerState.sol", "_escrow.close(ref);", removed),
+  of("test_actsHappen", "node/Capacity.sol", "!docker.mayReserve", "docker.mayReserve"),
+  of(
+    "invariant_claimsFollowActiveEpochs",
+    "Pomc.sol",
+    "block.timestamp < activatesAt",
+    "block.timestamp >= activatesAt",
+  ),
+  of("invariant_paidWithinPostedWithinSchedule", "Pomc.sol", "_claimed[account] = cumulative;", removed),
+  of("invariant_theLastEpochGoesBackWhereOneWasDisabled", "Pomc.sol", "(number - 1", "(number + 1"),
+  of("test_actsPay", "Token.sol", "minter.limit == 0", "minter.limit != 0"),
+  of(
+    "invariant_generationsReserveWithinTheSpec",
+    "node/Capacity.sol",
+    "_heads[nodeId].free = head.free - demand.resources;",
+    removed,
+  ),
+  of(
+    "invariant_generationsReserveWithinTheSpec",
+    "node/NodeChanges.sol",
+    "_heads[nodeId].free = total - reserved;",
+    removed,
+  ),
+  of(
+    "invariant_aRetiredContractOnlyReleases",
+    "node/Capacity.sol",
+    "(retired.mayReserve, retired.isRetired) = (false, true);",
+    removed,
+  ),
+  of("invariant_aRetiredContractOnlyReleases", "node/Capacity.sol", "!docker.mayReserve", "false"),
+  of(
+    "invariant_aRetiredContractOnlyReleases",
+    "node/Capacity.sol",
+    "docker.reservations = reservations - 1;",
+    removed,
+  ),
+  of("invariant_eachEscrowCoversItsBooks", "escrow/Deposits.sol", "account.take(amount);", removed),
+  of("invariant_eachEscrowCoversItsBooks", "escrow/Settlement.sol", "account.pay(amount);", removed),
+  of("invariant_noEpochIsPaidByTwo", "Pomc.sol", "pausable", removed),
+  of("invariant_noEpochIsPaidByTwo", "Pomc.sol", "_last = settings.epochsBefore;", removed),
+  of(
+    "invariant_generationsMintWithinTheSchedule",
+    "Pomc.sol",
+    "_epochsBefore = settings.epochsBefore;",
+    removed,
+  ),
+  of("invariant_generationsMintWithinTheSchedule", "Token.sol", "minted > minter.limit", "false"),
+  of("test_generationsAreInUse", "node/Capacity.sol", "!docker.mayReserve", "docker.mayReserve"),
+  of("test_generationsPay", "Token.sol", "minter.limit == 0", "minter.limit != 0"),
 ];
+
+export const seeded: readonly Seeded[] = [...invariantFaults, ...fuzzFaults.map((fault) => of(...fault))];
 
 /** @throws Error when a fault is none of today's: the contracts changed, and the list must follow. */
 export function mutantsOf({ file, was, now }: Seeded, mutants: readonly Mutant[]): Mutant[] {
   const found = mutants.filter((mutant) => {
-    return mutant.file === `contracts/${file}` && mutant.was === was && mutant.now === now;
+    if (mutant.file !== `contracts/${file}`) return false;
+    // What is changed may be a part of a longer statement.
+    return now === removed
+      ? mutant.was === was && mutant.now === removed
+      : mutant.was.includes(was) && mutant.was.replace(was, now) === mutant.now;
   });
   if (found.length === 0) throw new Error(`No fault of contracts/${file} makes "${now}" of "${was}".`);
   return found;
+}
+
+/** Names of the Solidity tests there are. */
+export function testNames(rootDir: string): string[] {
+  const files = globSync(`${solidityTests}/*.sol`, { cwd: rootDir }).sort();
+  const texts = files.map((file) => readFileSync(join(rootDir, file), "utf8"));
+  return texts.flatMap((text) =>
+    [...text.matchAll(/function ((?:test|invariant)_\w+)\(/g)].map(([, name]) => name ?? ""),
+  );
+}
+
+/** Tests that have no fault to find, and faults for tests that are none. */
+export function unmatched(tests: readonly string[], faults: readonly Seeded[] = seeded) {
+  const known = new Set(faults.map(({ test }) => test));
+  return {
+    withoutFault: tests.filter((test) => !known.has(test)),
+    withoutTest: [...known].filter((test) => !tests.includes(test)),
+  };
+}
+
+function of(test: string, file: string, was: string, now: string): Seeded {
+  return { test, file, was, now };
 }

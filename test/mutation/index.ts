@@ -1,16 +1,10 @@
 // `npm run mutate`: how many small faults of the contracts their tests find. See docs/contracts/mutation.md.
-import { execFileSync, spawn } from "node:child_process";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { Command } from "commander";
-import { buildMutants, folder } from "./build.ts";
+import { keep, prepare, work } from "./prepare.ts";
+import { processEnded, type Result, type TestRecord } from "./results.ts";
 import { sampleOf } from "./sample.ts";
 import type { Mutant } from "./schemata.ts";
-import type { TestCase } from "./tests.ts";
 
-type Record = { deployment: number[]; tests: TestCase[]; failed: string[] };
-type Result = { id: number; killedBy?: string; uncovered?: boolean };
 type Options = {
   sample?: string;
   seed: string;
@@ -20,21 +14,15 @@ type Options = {
   jobs: string;
 };
 
-const rootDir = join(import.meta.dirname, "../..");
-const env = {
-  ...process.env,
-  NGPU_GAS_IS_REAL: "no",
-  HARDHAT_CONFIG: join(import.meta.dirname, "hardhat.config.ts"),
-};
-const resultsFile = join(rootDir, folder, "results.json");
-const recordFile = join(rootDir, folder, "record.json");
-
 const options = new Command("npm run mutate --")
   .description("Puts small faults into the contracts, one at a time, and runs the tests that meet them.")
   .option("--sample <count>", "that many faults, drawn by the seed (default: all)")
   .option("--seed <number>", "what decides the draw", "1")
   .option("--file <part>", "only faults of files whose path holds this")
-  .option("--resume", "go on with the last build and its results")
+  .option(
+    "--resume",
+    "keep what was found on the same contracts; try again what survived, once the tests are others",
+  )
   .option("--jobs <count>", "processes at once", "1")
   .option("--json", "the result as JSON")
   .parse()
@@ -44,53 +32,14 @@ function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-/** Everything that is decided once for a build. */
-async function prepare(): Promise<{ mutants: Mutant[]; record: Record }> {
-  if (options.resume && existsSync(recordFile)) {
-    const mutants = JSON.parse(readFileSync(join(rootDir, folder, "mutants.json"), "utf8")) as Mutant[];
-    return { mutants, record: JSON.parse(readFileSync(recordFile, "utf8")) as Record };
-  }
-  const mutants = buildMutants(rootDir);
-  say(`${mutants.length} faults; compiling`);
-  const hardhat = join(rootDir, "node_modules/hardhat/dist/src/cli.js");
-  execFileSync(process.execPath, [hardhat, "build"], {
-    cwd: rootDir,
-    env,
-    stdio: ["ignore", "ignore", "inherit"],
-  });
-  say("recording which tests meet which faults");
-  rmSync(recordFile, { force: true });
-  await work(["record", recordFile], () => undefined);
-  if (!existsSync(recordFile)) throw new Error("The tests ended before they were recorded.");
-  const record = JSON.parse(readFileSync(recordFile, "utf8")) as Record;
-  if (record.failed.length > 0) say(`left out, for they fail without a fault: ${record.failed.join("; ")}`);
-  writeFileSync(resultsFile, "[]");
-  return { mutants, record };
-}
-
-async function work(args: string[], take: (line: string) => void, input = ""): Promise<void> {
-  const worker = spawn(process.execPath, [join(import.meta.dirname, "worker.ts"), ...args], {
-    cwd: rootDir,
-    env,
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  // Who ends before it has read everything is judged by what it printed.
-  worker.stdin.on("error", () => undefined).end(input);
-  for await (const line of createInterface({ input: worker.stdout })) {
-    if (line.startsWith("{")) take(line);
-  }
-}
-
 async function main(): Promise<void> {
-  const { mutants, record } = await prepare();
-  const results = new Map(
-    (JSON.parse(readFileSync(resultsFile, "utf8")) as Result[]).map((result) => [result.id, result]),
-  );
+  const { mutants, record, results: kept } = await prepare({ resume: options.resume ?? false, say });
+  const results = new Map(kept.map((result) => [result.id, result]));
   const eligible = mutants.filter(({ file }) => file.includes(options.file ?? ""));
   const drawn = options.sample ? sampleOf(eligible, Number(options.sample), Number(options.seed)) : eligible;
   const note = (result: Result) => {
     results.set(result.id, result);
-    writeFileSync(resultsFile, JSON.stringify([...results.values()]));
+    keep([...results.values()]);
     if (result.killedBy === undefined) say(`survived: ${describe(mutants, result)}`);
   };
   const isCold = new Set(record.deployment);
@@ -136,14 +85,14 @@ async function runBatch(
     // A process that ended under a fault found it.
     if (!done.has(begun)) {
       done.add(begun);
-      note({ id: begun, killedBy: "the tests' process ended" });
+      note({ id: begun, killedBy: processEnded });
     }
     open = open.filter(({ id }) => !done.has(id));
   }
 }
 
 /** Tests that meet a fault, the quickest first; all of them where the deployment does. */
-function titlesFor({ deployment, tests }: Record, id: number): string[] {
+function titlesFor({ deployment, tests }: TestRecord, id: number): string[] {
   const meets = deployment.includes(id) ? tests : tests.filter((test) => test.passed.includes(id));
   return meets.toSorted((a, b) => a.duration - b.duration).map(({ title }) => title);
 }

@@ -1,15 +1,16 @@
 import { defineConfig } from "hardhat/config";
+import { folder, solidityTests } from "./build.ts";
 import config from "./hardhat.config.ts";
 
 /** The Solidity tests on the contracts that carry the faults, with the fault that NGPU_FAULT names. */
 export default defineConfig({
   ...config,
-  paths: { ...config.paths, tests: { solidity: "test/contracts/solidity" } },
+  paths: { ...config.paths, tests: { solidity: `${folder}/${solidityTests}` } },
   test: {
     solidity: {
       coinbase: `0x${(0x1000000 + Number(process.env.NGPU_FAULT)).toString(16).padStart(40, "0")}`,
       fuzz: { runs: 100 },
-      invariant: { runs: 16, depth: 60, failOnRevert: true },
+      invariant: { runs: 32, depth: 60, failOnRevert: true },
     },
   },
 });

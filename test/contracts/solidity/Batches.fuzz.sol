@@ -57,9 +57,7 @@ contract BatchesFuzz is Signing {
         (grant.owner, grant.delegate, grant.maxRate) = (vm.addr(KEY), address(this), 100);
         (grant.total, grant.expiry) = (1_000, type(uint40).max);
         escrow.authorize(grant, sign(KEY, digestOf(grant)));
-        IDockerContract.WorkspaceSpec memory spec;
-        (spec.image, spec.configHash) = ("image", keccak256("{}"));
-        docker.publish(vm.addr(KEY), 1, 1, spec, "{}");
+        docker.publish(vm.addr(KEY), 1, 1, _spec(), "{}");
         (IComputeNode.Registration[] memory messages, bytes[] memory signatures) = _registrations(1, KEY);
         computeNode.registerBatch(messages, signatures);
     }
@@ -116,7 +114,15 @@ contract BatchesFuzz is Signing {
         require(_send(address(progress), abi.encodeCall(progress.reportBatch, (steps))) == 4);
     }
 
+    /// @notice Of a replica that lives, too, whose lease is another.
     function test_orders(LeaseRef[4] memory junk) external {
+        IDockerContract.Assign[] memory items = new IDockerContract.Assign[](1);
+        (items[0].workspaceId, items[0].nodeId, items[0].spec) = (1, 1, _spec());
+        require(_send(address(docker), abi.encodeCall(docker.assign, (items))) == 0, "the replica lives");
+        (junk[0].workspaceId, junk[0].replica) = (1, 0);
+        for (uint256 i; i < 4; ++i) {
+            if (junk[i].lease == 1) ++junk[i].lease;
+        }
         LeaseRef[] memory refs = new LeaseRef[](4);
         for (uint256 i; i < 4; ++i) refs[i] = junk[i];
         require(_send(address(docker), abi.encodeCall(docker.requestStart, (refs))) == 4);
@@ -152,8 +158,11 @@ contract BatchesFuzz is Signing {
     }
 
     /// @notice Loops are bounded: 512 items go through, one more is refused as a whole, and so are lists that differ.
-    function test_lengths(uint16 items, uint16 others) external {
+    /// @param near Whether there are about as many as may be.
+    function test_lengths(uint16 items, uint16 others, bool near, bool same) external {
         (uint256 first, uint256 second) = (uint256(items) % 600, uint256(others) % 600);
+        if (near) first = 510 + uint256(items) % 6;
+        if (same) second = first;
         (bool ok, bytes memory answer) = address(computeNode).call(
             abi.encodeCall(computeNode.setStatusBatch, (new IComputeNode.StatusChange[](first), new bytes[](second)))
         );
@@ -165,6 +174,10 @@ contract BatchesFuzz is Signing {
         if (ok) return;
         bytes4 reason = first != second ? IBatch.BatchLengthMismatch.selector : IBatch.BatchTooLong.selector;
         require(bytes4(answer) == reason, "another reason");
+    }
+
+    function _spec() private pure returns (IDockerContract.WorkspaceSpec memory spec) {
+        (spec.image, spec.configHash) = ("image", keccak256("{}"));
     }
 
     function _send(address target, bytes memory data) private returns (uint256 refused) {

@@ -36,6 +36,7 @@ contract EpochHandler is Market {
 
     /// @notice The grants may exceed the total, the total the schedule, and the number what has passed.
     function post(uint256 seed) external {
+        seed = mixed(seed);
         uint64 now_ = uint64((block.timestamp - START) / EPOCH_SECONDS);
         uint64 number = now_ + uint64(seed % 3) - (now_ == 0 ? 0 : 1);
         Posted memory epoch = _posted[number];
@@ -64,6 +65,7 @@ contract EpochHandler is Market {
     }
 
     function disable(uint256 seed) external {
+        seed = mixed(seed);
         uint64 number = _recent(seed % 3);
         Posted storage epoch = _posted[number];
         try pomc.disableEpoch(number) {
@@ -77,6 +79,7 @@ contract EpochHandler is Market {
 
     /// @notice Of any epoch, by anyone, for what the epoch grants or for more.
     function claim(uint256 seed) external {
+        seed = mixed(seed);
         uint64 number = _recent(seed % 4);
         uint256 index = (seed >> 8) % 4;
         Posted storage epoch = _posted[number];
@@ -95,6 +98,7 @@ contract EpochHandler is Market {
 
     /// @notice All four at once, twice; the second time pays nothing.
     function claimMany(uint256 seed) external {
+        seed = mixed(seed);
         uint64 number = _recent(seed % 4);
         Posted storage epoch = _posted[number];
         bytes32[] memory grants = new bytes32[](4);

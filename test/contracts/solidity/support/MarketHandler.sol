@@ -28,8 +28,38 @@ contract MarketHandler is NodeActs, MoneyActs {
         vm.roll(block.number + 1);
     }
 
+    /// @notice Now and then as long as earnings are held for.
+    function leap(uint256 seed) external {
+        if (mixed(seed) % 2 == 0) vm.warp(block.timestamp + 2 * DAY_SECONDS);
+    }
+
+    /// @notice A replica as it should go: assigned, then running. By chance alone few come so far.
+    function serve(uint256 seed) external {
+        seed = mixed(seed);
+        (uint64 workspaceId, uint16 replica) = (uint64(seed % WORKSPACES + 1), uint16((seed >> 8) % REPLICAS));
+        if (!_isLive(docker.assignmentOf(workspaceId, replica).state)) {
+            _assignOne(workspaceId, replica, uint32((seed >> 16) % 3 + 1));
+        }
+        _reportTruly(workspaceId, replica, IDockerContract.AssignmentState.Running);
+    }
+
+    /// @notice And to its end: stopped, or deleted as ordered.
+    function finish(uint256 seed) external {
+        seed = mixed(seed);
+        LeaseRef memory ref = LeaseRef(uint64(seed % WORKSPACES + 1), uint16((seed >> 8) % REPLICAS), 0);
+        ref.lease = docker.assignmentOf(ref.workspaceId, ref.replica).lease;
+        bool isStopped = (seed >> 16) % 3 == 0;
+        if (!isStopped) _deleteOne(ref);
+        _reportTruly(
+            ref.workspaceId,
+            ref.replica,
+            isStopped ? IDockerContract.AssignmentState.Stopped : IDockerContract.AssignmentState.Deleted
+        );
+    }
+
     /// @notice Two replicas at once, one of them perhaps already assigned, under a spec that may be another's.
     function assign(uint256 seed) external watched(Act.Assign) {
+        seed = mixed(seed);
         IDockerContract.Assign[] memory items = new IDockerContract.Assign[](2);
         for (uint256 i; i < 2; ++i) {
             uint64 workspaceId = uint64((seed >> (8 * i)) % (WORKSPACES + 1) + 1);
@@ -46,6 +76,7 @@ contract MarketHandler is NodeActs, MoneyActs {
 
     /// @notice By a keeper, the delegate or a stranger, under the present lease or another.
     function order(uint256 seed, uint8 caller) external watched(Act.Order) {
+        seed = mixed(seed);
         LeaseRef[] memory refs = new LeaseRef[](1);
         refs[0] = _refOf(seed);
         if (caller % 4 == 1) vm.prank(delegate());
@@ -56,8 +87,9 @@ contract MarketHandler is NodeActs, MoneyActs {
         else docker.requestDelete(refs);
     }
 
-    /// @notice Two reports: of any state, now and then by a wrong key, of an old lease or under an old sequence.
+    /// @notice Two reports: of any state, every other with something that may be wrong: the key, the lease, the sequence.
     function report(uint256 seed) external watched(Act.Report) {
+        seed = mixed(seed);
         IDockerContract.SignedReport[] memory reports = new IDockerContract.SignedReport[](2);
         // Of different workspaces, so that each replica changes once an act.
         for (uint256 i; i < 2; ++i) {
@@ -68,14 +100,42 @@ contract MarketHandler is NodeActs, MoneyActs {
     }
 
     function releaseLost(uint256 seed) external watched(Act.Release) {
+        seed = mixed(seed);
         (LeaseRef[] memory refs, IDockerContract.WorkspaceSpec[] memory specs) = _releaseOf(seed);
         docker.releaseLost(refs, specs);
     }
 
     function releaseEnded(uint256 seed) external watched(Act.Release) {
+        seed = mixed(seed);
         (LeaseRef[] memory refs, IDockerContract.WorkspaceSpec[] memory specs) = _releaseOf(seed);
         vm.prank(STRANGER);
         docker.releaseEnded(refs, specs);
+    }
+
+    function _assignOne(uint64 workspaceId, uint16 replica, uint32 nodeId) private watched(Act.Assign) {
+        IDockerContract.Assign[] memory items = new IDockerContract.Assign[](1);
+        items[0] = IDockerContract.Assign(workspaceId, replica, nodeId, true, specOf[workspaceId]);
+        docker.assign(items);
+    }
+
+    function _deleteOne(LeaseRef memory ref) private watched(Act.Order) {
+        LeaseRef[] memory refs = new LeaseRef[](1);
+        refs[0] = ref;
+        docker.requestDelete(refs);
+    }
+
+    function _reportTruly(uint64 workspaceId, uint16 replica, IDockerContract.AssignmentState state)
+        private
+        watched(Act.Report)
+    {
+        IDockerContract.Assignment memory held = docker.assignmentOf(workspaceId, replica);
+        IDockerContract.Report memory message;
+        (message.workspaceId, message.replica, message.lease) = (workspaceId, replica, held.lease);
+        (message.fence, message.state) = (held.fence, state);
+        (message.sequence, message.deadline) = (held.sequence + 1, LATER);
+        IDockerContract.SignedReport[] memory reports = new IDockerContract.SignedReport[](1);
+        reports[0] = pack(message, sign(_keyOfNode(held.nodeId), digestOf(message)));
+        docker.reportBatch(reports);
     }
 
     function _releaseOf(uint256 seed)
@@ -96,13 +156,14 @@ contract MarketHandler is NodeActs, MoneyActs {
         message.workspaceId = workspaceId;
         message.replica = uint16((seed >> 8) % REPLICAS);
         IDockerContract.Assignment memory current = docker.assignmentOf(workspaceId, message.replica);
-        message.lease = (seed >> 16) % 8 != 0 || current.lease == 0 ? current.lease : current.lease - 1;
-        message.fence = (seed >> 20) % 16 == 0 ? bytes8(uint64(seed)) : current.fence;
+        bool isTrue = (seed >> 60) % 2 == 0;
+        message.lease = isTrue || (seed >> 16) % 8 != 0 || current.lease == 0 ? current.lease : current.lease - 1;
+        message.fence = !isTrue && (seed >> 20) % 16 == 0 ? bytes8(uint64(seed)) : current.fence;
         message.state = IDockerContract.AssignmentState((seed >> 40) % 8 == 0 ? (seed >> 24) % 8 : (seed >> 24) % 5 + 2);
         message.detail = bytes32(seed);
-        message.sequence = uint24(current.sequence + (seed >> 28) % 3);
-        message.deadline = (seed >> 32) % 16 == 0 ? uint64(block.timestamp) - 1 : LATER;
-        uint256 key = (seed >> 36) % 8 == 0 ? nodeKeyOf(seed) : _keyOfNode(current.nodeId);
+        message.sequence = uint24(current.sequence + (isTrue ? 1 : (seed >> 28) % 3));
+        message.deadline = !isTrue && (seed >> 32) % 16 == 0 ? uint64(block.timestamp) - 1 : LATER;
+        uint256 key = !isTrue && (seed >> 36) % 8 == 0 ? nodeKeyOf(seed) : _keyOfNode(current.nodeId);
         signed = pack(message, sign(key, digestOf(message)));
         if (key != _keyOfNode(current.nodeId)) _expectIgnored(message, signed);
     }

@@ -77,6 +77,7 @@ abstract contract MoneyActs is NodeActs {
     }
 
     function settle(uint256 seed) external watched(Act.Other) {
+        seed = mixed(seed);
         LeaseRef[] memory refs = new LeaseRef[](2);
         for (uint256 i; i < 2; ++i) {
             refs[i].workspaceId = uint64((seed >> i) % (WORKSPACES + 1) + 1);
@@ -103,6 +104,7 @@ abstract contract MoneyActs is NodeActs {
 
     /// @notice Yesterday's downtime of a lease, as a poster says that may say anything.
     function refund(uint256 seed) external watched(Act.Other) {
+        seed = mixed(seed);
         UptimeTree.LeaseDowntime[] memory items = new UptimeTree.LeaseDowntime[](1);
         UptimeTree.LeaseDowntime memory item = items[0];
         item.day = uint64(block.timestamp / DAY_SECONDS) - 1;
@@ -122,6 +124,7 @@ abstract contract MoneyActs is NodeActs {
 
     /// @notice What tasks cost is never above what the escrow was paid, to the node and by the payer.
     function commitReceipts(uint256 seed) external watched(Act.Other) {
+        seed = mixed(seed);
         (uint32 nodeId, address payer) = (uint32(seed % 3 + 1), ownerOf(seed >> 8));
         uint256 amount = (seed >> 16) % 2_000;
         (bytes32[] memory nodes, bytes32[] memory payers) = (new bytes32[](1), new bytes32[](1));

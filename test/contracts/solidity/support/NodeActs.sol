@@ -23,6 +23,7 @@ abstract contract NodeActs is Watch {
     }
 
     function register(uint256 who, uint256 seed) public watched(Act.Other) {
+        seed = mixed(seed);
         IComputeNode.Registration[] memory messages = new IComputeNode.Registration[](1);
         bytes[] memory signatures = new bytes[](1);
         messages[0] = _registrationOf(who, seed);
@@ -31,6 +32,7 @@ abstract contract NodeActs is Watch {
     }
 
     function updateSpec(uint32 node, uint256 seed, uint8 signer) external watched(Act.Other) {
+        seed = mixed(seed);
         IComputeNode.SpecUpdate[] memory messages = new IComputeNode.SpecUpdate[](1);
         bytes[] memory signatures = new bytes[](1);
         uint32 nodeId = node % 5 + 1;
@@ -89,7 +91,7 @@ abstract contract NodeActs is Watch {
     /// @notice What was accepted once is brought again, by somebody else.
     function replay(uint256 which) external watched(Act.Other) {
         if (_accepted.length == 0) return;
-        Accepted storage message = _accepted[which % _accepted.length];
+        Accepted storage message = _accepted[mixed(which) % _accepted.length];
         vm.prank(STRANGER);
         (bool ok,) = message.target.call(message.data);
         Vm.Log[] memory logs = vm.getRecordedLogs();

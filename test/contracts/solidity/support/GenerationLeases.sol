@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IComputeNode} from "../../../../contracts/interfaces/IComputeNode.sol";
+import {IDockerContract} from "../../../../contracts/interfaces/IDockerContract.sol";
+import {LeaseRef} from "../../../../contracts/libraries/Types.sol";
+import {Generations} from "./Generations.sol";
+import {vm} from "./Vm.sol";
+
+/// @notice Acts on nodes and on the leases of either generation, and how a retired one is emptied.
+abstract contract GenerationLeases is Generations {
+    /// @notice What was wrong; empty while nothing is.
+    string public retiredFault;
+
+    /// @notice Leases that lived when their contracts were replaced, and how often a retired one was emptied of some.
+    uint64 public carried;
+    uint256 public emptied;
+    uint256[2] public assigned;
+
+    uint256 private _nonce;
+
+    /// @notice Two replicas of a generation at once, one of them perhaps already assigned.
+    function assign(uint256 seed) external {
+        seed = mixed(seed);
+        uint256 generation = _pick(seed);
+        uint256 before = _leasesOf(generation);
+        (,, uint64 reserved) = computeNode.dockerOf(address(docker));
+        IDockerContract.Assign[] memory items = new IDockerContract.Assign[](2);
+        for (uint256 i; i < 2; ++i) {
+            uint64 number = uint64((seed >> (8 * i + 1)) % WORKSPACES + 1);
+            items[i] = IDockerContract.Assign({
+                workspaceId: workspaceOf(generation, number),
+                replica: uint16((seed >> (8 * i + 3)) % REPLICAS),
+                nodeId: uint32((seed >> (8 * i + 5)) % NODES + 1),
+                start: (seed >> (i + 40)) % 4 != 0,
+                spec: _workspaceSpec(number)
+            });
+        }
+        // A paused entry reverts.
+        try docker.assign(items) {} catch {}
+        uint256 rose = _leasesOf(generation) - before;
+        assigned[generation] += rose;
+        if (generation == 1 || !isRetired) return;
+        (,, uint64 reserves) = computeNode.dockerOf(address(docker));
+        if (rose != 0 || reserves > reserved) retiredFault = "a retired contract reserved";
+    }
+
+    function order(uint256 seed) external {
+        seed = mixed(seed);
+        LeaseRef[] memory refs = new LeaseRef[](1);
+        (refs[0],) = _heldBy(_pick(seed), seed);
+        uint256 desired = (seed >> 32) % 3;
+        if (desired == 0) docker.requestStart(refs);
+        else if (desired == 1) docker.requestStop(refs);
+        else docker.requestDelete(refs);
+    }
+
+    /// @notice Of any state that may be reported, more often than not Running.
+    function report(uint256 seed) external {
+        seed = mixed(seed);
+        (LeaseRef memory ref, IDockerContract.Assignment memory held) = _heldBy(_pick(seed), seed);
+        _report(ref, held, (seed >> 50) % 2 == 0 ? 3 : (seed >> 24) % 5 + 2);
+    }
+
+    function release(uint256 seed) external {
+        seed = mixed(seed);
+        LeaseRef[] memory refs = new LeaseRef[](1);
+        (refs[0],) = _heldBy(_pick(seed), seed);
+        IDockerContract.WorkspaceSpec[] memory specs = new IDockerContract.WorkspaceSpec[](1);
+        specs[0] = _workspaceSpec(refs[0].workspaceId % WIDE_IDS);
+        if ((seed >> 40) % 2 == 0) docker.releaseLost(refs, specs);
+        else docker.releaseEnded(refs, specs);
+    }
+
+    /// @notice A node offers more or less; never less than it lent.
+    function updateSpec(uint256 seed) external {
+        seed = mixed(seed);
+        IComputeNode.SpecUpdate[] memory messages = new IComputeNode.SpecUpdate[](1);
+        bytes[] memory signatures = new bytes[](1);
+        messages[0].nodeId = uint32((seed >> 100) % NODES + 1);
+        messages[0].spec = _specOf(seed);
+        messages[0].pricePerSecond = uint64(seed % 17);
+        (messages[0].nonce, messages[0].deadline) = (++_nonce, LATER);
+        signatures[0] = sign(0x1000 + messages[0].nodeId - 1, digestOf(messages[0]));
+        _relay(address(computeNode), abi.encodeCall(computeNode.updateSpecBatch, (messages, signatures)));
+    }
+
+    /// @notice All that a retired contract holds is ended: it gives back everything, its owners' deposits too.
+    function emptyRetired() external {
+        if (!isRetired) return;
+        use(0);
+        (,, uint64 before) = computeNode.dockerOf(address(docker));
+        for (uint256 i; i < WORKSPACES * REPLICAS; ++i) _end(i << 8);
+        (,, uint64 reservations) = computeNode.dockerOf(address(docker));
+        if (reservations != 0) retiredFault = "a retired contract kept a reservation";
+        if (before != 0) ++emptied;
+        for (uint256 i; i < OWNERS; ++i) {
+            uint128 balance = escrow.balanceOf(ownerOf(i));
+            if (balance == 0) continue;
+            vm.prank(ownerOf(i));
+            try escrow.withdraw(balance, ownerOf(i)) {}
+            catch {
+                retiredFault = "a retired escrow kept a deposit";
+            }
+        }
+    }
+
+    function _end(uint256 seed) private {
+        LeaseRef[] memory refs = new LeaseRef[](1);
+        IDockerContract.Assignment memory held;
+        (refs[0], held) = _heldBy(0, seed);
+        if (!isLive(held)) return;
+        docker.requestDelete(refs);
+        _report(refs[0], held, uint256(IDockerContract.AssignmentState.Deleted));
+    }
+
+    function isLive(IDockerContract.Assignment memory held) public pure returns (bool) {
+        return uint8(held.state) >= 1 && uint8(held.state) <= 5;
+    }
+
+    function _isInUse() internal override returns (bool) {
+        (,, carried) = computeNode.dockerOf(address(docker));
+        return carried != 0;
+    }
+
+    function _heldBy(uint256 generation, uint256 seed)
+        internal
+        view
+        returns (LeaseRef memory ref, IDockerContract.Assignment memory held)
+    {
+        ref.workspaceId = workspaceOf(generation, uint64((seed >> 9) % WORKSPACES + 1));
+        ref.replica = uint16((seed >> 8) % REPLICAS);
+        held = docker.assignmentOf(ref.workspaceId, ref.replica);
+        ref.lease = held.lease;
+    }
+
+    function _report(LeaseRef memory ref, IDockerContract.Assignment memory held, uint256 state) private {
+        if (held.nodeId == 0) return;
+        IDockerContract.SignedReport[] memory reports = new IDockerContract.SignedReport[](1);
+        reports[0] = _signedReport(ref, held, state);
+        docker.reportBatch(reports);
+    }
+
+    function _signedReport(LeaseRef memory ref, IDockerContract.Assignment memory held, uint256 state)
+        private
+        view
+        returns (IDockerContract.SignedReport memory)
+    {
+        IDockerContract.Report memory message;
+        (message.workspaceId, message.replica, message.lease) = (ref.workspaceId, ref.replica, ref.lease);
+        (message.fence, message.state) = (held.fence, IDockerContract.AssignmentState(state));
+        (message.sequence, message.deadline) = (held.sequence + 1, LATER);
+        return pack(message, sign(0x1000 + held.nodeId - 1, digestOf(message)));
+    }
+
+    function _leasesOf(uint256 generation) private view returns (uint256 sum) {
+        for (uint256 i; i < WORKSPACES * REPLICAS; ++i) {
+            (LeaseRef memory ref,) = _heldBy(generation, i << 8);
+            sum += ref.lease;
+        }
+    }
+}

@@ -1,0 +1,33 @@
+import { expect } from "chai";
+import { rootDir } from "../support/parts.ts";
+import { mutantsOf, testNames, unmatched } from "./faults.ts";
+import type { Mutant } from "./schemata.ts";
+
+const mutant = (id: number, was: string, now: string): Mutant => {
+  return { id, file: "contracts/A.sol", line: 1, operator: "constant", was, now };
+};
+
+describe("Faults of Solidity tests", () => {
+  it("are named for each test there is, and for no other", () => {
+    const names = testNames(rootDir);
+    expect(names).to.include.members(["test_debtsAddUp", "invariant_noEpochIsPaidByTwo"]);
+    expect(unmatched(names)).to.deep.equal({ withoutFault: [], withoutTest: [] });
+  });
+
+  it("are missed where a test has none, or a test is no more", () => {
+    const faults = [{ test: "test_old", file: "A.sol", was: "1", now: "2" }];
+    expect(unmatched(["test_new"], faults)).to.deep.equal({
+      withoutFault: ["test_new"],
+      withoutTest: ["test_old"],
+    });
+  });
+
+  it("are parts of statements, or statements that are removed as a whole", () => {
+    const mutants = [mutant(1, "a = b + 1;", "a = b + 2;"), mutant(2, "a = b + 1;", ""), mutant(3, "b", "")];
+    const ids = (was: string, now: string) =>
+      mutantsOf({ test: "", file: "A.sol", was, now }, mutants).map(({ id }) => id);
+    expect(ids("+ 1", "+ 2")).to.deep.equal([1]);
+    expect(ids("a = b + 1;", "")).to.deep.equal([2]);
+    expect(() => ids("+ 1", "+ 3")).to.throw("No fault of contracts/A.sol");
+  });
+});
