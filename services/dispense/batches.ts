@@ -40,6 +40,7 @@ async function newBatch(
   db: Queryable,
   { batchSize, perNode, deployment }: BatchLimits,
 ): Promise<string | null> {
+  await refuseUnwanted(db);
   // A placement whose node is busy stays answered until one of the node's transfers is over.
   const answered = await db.query<{ request_id: string; workspace_id: bigint }>(
     `select request_id, workspace_id::int8 from app.placement as placement
@@ -77,6 +78,19 @@ async function newBatch(
     [rows.map((row) => row.request_id), claimSeconds],
   );
   return made.rows[0]?.batch_id ?? null;
+}
+
+/** What the chain would refuse since its workspace was closed, or scaled down, is not sent, and holds up nobody. */
+async function refuseUnwanted(db: Queryable): Promise<void> {
+  await db.query(
+    `update app.placement as placement
+     set status = 'refused', refusal = case when workspace.status = 'closed' then 'The workspace was closed.'
+       else 'The workspace was scaled down.' end
+     from chain.workspace as workspace
+     where placement.status = 'answered' and workspace.workspace_id = placement.workspace_id
+       and (workspace.status = 'closed' or placement.replica >= workspace.replicas)
+       and not exists (select from app.assign_item as item where item.request_id = placement.request_id)`,
+  );
 }
 
 async function loadItems(db: Queryable, batchId: string): Promise<AssignItem[]> {

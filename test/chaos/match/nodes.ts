@@ -1,7 +1,13 @@
+import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Hex, PrivateKeyAccount } from "viem";
+import { bytesToBigInt, type Hex, type PrivateKeyAccount } from "viem";
 import { type Session, startSession } from "../../../node-client/session.ts";
-import { type AssignmentState, assignmentStates, codeOf } from "../../../services/shared/chain/names.ts";
+import {
+  type AssignmentState,
+  assignmentStates,
+  codeOf,
+  nodeStatuses,
+} from "../../../services/shared/chain/names.ts";
 import { signRelay } from "../../../services/shared/chain/relay.ts";
 import { createLogger } from "../../../services/shared/logger.ts";
 import { rest } from "../../../services/shared/loop.ts";
@@ -28,8 +34,8 @@ type SimNode = { account: PrivateKeyAccount; session: Session };
 const repeatMs = 6_000;
 
 /**
- * Nodes without containers: they hold sessions as the node client does, beat, and report of each lease what it is to be. What
- * they send is signed and relayed as any node's.
+ * Nodes without containers: they hold sessions as the node client does, beat, report of each lease what it is to be, and come back
+ * online when they were marked offline, as a machine that is starved for a while is. What they send is signed and relayed as any node's.
  */
 export async function startNodes(
   test: TestMatch,
@@ -61,6 +67,13 @@ export async function startNodes(
         said.set(about, Date.now());
         await report(test, node, held, state);
       }
+      for (const { key, node_id: nodeId } of await offlineNodes(test)) {
+        const node = nodes.get(key);
+        if (node === undefined || !node.session.isOpen()) continue;
+        if (Date.now() - (said.get(key) ?? 0) < repeatMs) continue;
+        said.set(key, Date.now());
+        await comeBack(test, node, nodeId);
+      }
       await rest(400, signal);
     }
   };
@@ -88,6 +101,22 @@ async function heldLeases({ db }: TestMatch): Promise<Held[]> {
   return rows;
 }
 
+async function offlineNodes({ db }: TestMatch): Promise<{ key: string; node_id: number }[]> {
+  const { rows } = await db.query<{ key: string; node_id: number }>(
+    "select key, node_id::int from chain.node where status = 'offline'",
+  );
+  return rows;
+}
+
+async function comeBack({ market }: TestMatch, { account, session }: SimNode, nodeId: number): Promise<void> {
+  const nonce = bytesToBigInt(randomBytes(32));
+  const message = { nodeId, status: codeOf(nodeStatuses, "online"), nonce, deadline: inTwoMinutes() };
+  const signature = await signRelay(account, market.deployment, "setStatus", message);
+  session.send({ type: "relay", id: `online-${nonce}`, kind: "setStatus", message, signature });
+}
+
+const inTwoMinutes = () => BigInt(Math.floor(Date.now() / 1_000) + 120);
+
 /** What the node has to say of a lease now; null for nothing. */
 function wanted({ state, desired, lost_until: lostUntil }: Held): AssignmentState | null {
   if (desired === "delete") return "deleted";
@@ -106,7 +135,7 @@ async function report(
     state: codeOf(assignmentStates, state),
     detail: `0x${"00".repeat(32)}` as Hex,
     sequence: held.sequence + 1,
-    deadline: BigInt(Math.floor(Date.now() / 1_000) + 120),
+    deadline: inTwoMinutes(),
   };
   const signature = await signRelay(account, market.deployment, "report", message);
   session.send({

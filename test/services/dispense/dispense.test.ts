@@ -203,16 +203,49 @@ describe("dispense, on a chain with Postgres and Redis", function () {
     await untilLease(market, lease(workspaceId), { node_id: nodes.big });
   });
 
+  /** A placement that match answered. */
+  const insertAnswered = (workspaceId: bigint, replica: number) =>
+    market.pool.query(
+      `insert into app.placement (request_id, workspace_id, replica, status, node_id, answered_at)
+       values (gen_random_uuid(), $1, $2, 'answered', $3, now())`,
+      [workspaceId, replica, nodes.big],
+    );
+
+  it("sends nothing for a workspace that was closed meanwhile, nor for a replica that was scaled away", async () => {
+    await Promise.all(services.map((service) => service.stop()));
+    const closed = await publish(market.chain, { authorizationId });
+    const scaled = await publish(market.chain, { authorizationId, replicas: 2 });
+    await insertAnswered(closed.workspaceId, 0);
+    await insertAnswered(scaled.workspaceId, 1);
+    await orders.close(market.chain, closed.workspaceId);
+    await orders.scale(market.chain, scaled.workspaceId, 1);
+    await market.exported();
+    const limits = { batchSize: 10, perNode: 100, deployment: market.chain.deployment };
+    const standing = async (workspaceId: bigint) => {
+      const [placement] = await placementsOf(workspaceId);
+      return [placement?.status, placement?.refusal];
+    };
+    // What the stop above left half done is taken first.
+    await eventually("a batch was looked for among what is answered", async () => {
+      await takeBatch(market.pool, limits);
+      return (await standing(closed.workspaceId))[0] !== "answered";
+    });
+    expect(await standing(closed.workspaceId)).to.deep.equal(["refused", "The workspace was closed."]);
+    expect(await standing(scaled.workspaceId)).to.deep.equal(["refused", "The workspace was scaled down."]);
+    const { rowCount } = await market.pool.query(
+      "select from app.assign_item join app.placement using (request_id) where workspace_id = any($1)",
+      [[closed.workspaceId, scaled.workspaceId]],
+    );
+    expect(rowCount).to.equal(0);
+    await orders.close(market.chain, scaled.workspaceId);
+  });
+
   it("finishes a batch that another instance left behind", async () => {
     await Promise.all(services.map((service) => service.stop()));
     const workspace = await publish(market.chain, { authorizationId });
     await market.exported();
     const { workspaceId } = workspace;
-    await market.pool.query(
-      `insert into app.placement (request_id, workspace_id, replica, status, node_id, answered_at)
-       values (gen_random_uuid(), $1, 0, 'answered', $2, now())`,
-      [workspaceId, nodes.big],
-    );
+    await insertAnswered(workspaceId, 0);
     // As a process does that is killed before it sends; what the stop above left half done is taken first.
     const limits = { batchSize: 10, perNode: 100, deployment: market.chain.deployment };
     const taken = async () =>
