@@ -18,8 +18,8 @@ export default defineConfig({
   test: {
     solidity: {
       profiles: {
-        // What `npm test` runs, and what `npm run test:nightly` runs: half as deep there, since a run costs about the square of
-        // its depth (29 ms at 40, 12.5 at 20), and the market's nine invariants are 90,000 runs.
+        // What `npm test` runs, and what `npm run test:nightly` runs: half as deep there, since a run of a market's invariant takes
+        // 7.5 ms at a depth of 20 and 14.4 at 40, and there are 170,000 (docs/contracts/invariants.md).
         default: { fuzz: { runs: 100 }, invariant: { runs: 8, depth: 40, failOnRevert: true } },
         nightly: { fuzz: { runs: 10_000 }, invariant: { runs: 10_000, depth: 20, failOnRevert: true } },
       },
