@@ -1,3 +1,5 @@
+import { addAbortListener } from "node:events";
+
 /** Who downloads first: an image for a lease goes before one that is brought ahead of demand. */
 export type RightOfWay = {
   /** Downloads for a lease. What is being brought ahead of demand gives way, unless it is the same image. */
@@ -32,11 +34,10 @@ export function createRightOfWay(): RightOfWay {
       }
     },
     ahead: async (reference, download, signal) => {
-      const stopped = new Promise<void>((resolve) =>
-        signal.addEventListener("abort", () => resolve(), { once: true }),
-      );
+      const stop = Promise.withResolvers<void>();
+      using _listening = addAbortListener(signal, () => stop.resolve());
       for (;;) {
-        while (leases > 0 && !signal.aborted) await Promise.race([clear, stopped]);
+        while (leases > 0 && !signal.aborted) await Promise.race([clear, stop.promise]);
         const giveWay = new AbortController();
         behind = { reference, giveWay };
         const result = await download(AbortSignal.any([signal, giveWay.signal]));

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
@@ -85,6 +86,13 @@ describe("node: who downloads first", () => {
     end();
     expect(await ahead).to.equal("done");
     expect(await way.ahead("three", async () => "at once", signal)).to.equal("at once");
+  });
+
+  it("listens to the node's stop no longer than it takes", async () => {
+    const way = createRightOfWay();
+    const { signal } = new AbortController();
+    await way.ahead("one", async () => "done", signal);
+    expect(getEventListeners(signal, "abort")).to.deep.equal([]);
   });
 
   it("waits no more once the node stops", async () => {
