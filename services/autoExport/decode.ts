@@ -1,7 +1,7 @@
 import { type Abi, type Address, decodeEventLog, type Hex } from "viem";
 import type { FollowedBlock } from "../shared/chain/blocks.ts";
-import type { ContractName, Deployment } from "../shared/chain/deployment.ts";
-import { addressesOf } from "../shared/chain/generations.ts";
+import type { ContractName } from "../shared/chain/deployment.ts";
+import { addressesOf, type Generations, generationsOf } from "../shared/chain/generations.ts";
 import type { ChainLog } from "../shared/chain/rpc.ts";
 import { FatalError } from "../shared/errors.ts";
 import type { Column } from "./columns.ts";
@@ -28,17 +28,14 @@ export type EventSource = { table: EventTable; generation: number };
 /** Undefined for other contracts and for events that no ABI names. */
 export type EventIndex = (log: ChainLog) => EventSource | undefined;
 
-/** The contracts in use and those that were replaced. */
-export type Generations = Pick<Deployment, "contracts" | "former">;
-
 /** @param generations Where the contracts of the tables are. */
 export function indexEvents(tables: readonly EventTable[], generations: Generations): EventIndex {
   const byAddress = new Map<string, Map<string, EventSource>>();
   for (const table of tables) {
-    for (const [index, address] of addressesOf(generations, table.contract).entries()) {
+    for (const { generation, address } of generationsOf(generations, table.contract)) {
       const at = address.toLowerCase();
       const bySelector = byAddress.get(at) ?? new Map<string, EventSource>();
-      byAddress.set(at, bySelector.set(table.selector, { table, generation: index + 1 }));
+      byAddress.set(at, bySelector.set(table.selector, { table, generation }));
     }
   }
   return (log) => byAddress.get(log.address)?.get(log.topics[0]);

@@ -1,6 +1,6 @@
 import type { Address } from "viem";
-import type { Deployment } from "../shared/chain/deployment.ts";
-import { addressesOf, addressFor, type Ids } from "../shared/chain/generations.ts";
+import type { ContractName, Deployment } from "../shared/chain/deployment.ts";
+import { addressFor, generationsOf, type Ids } from "../shared/chain/generations.ts";
 
 /** A Pomc, which counts what it grants from zero, and pays the epochs from its first number up to its successor's. */
 export type Book = {
@@ -15,13 +15,22 @@ export type Book = {
 
 /** Every Pomc there was, the present one last. */
 export function booksOf(deployment: Deployment): Book[] {
-  const { contracts, parameters, former } = deployment;
-  const replaced = former.filter((entry) => entry.contracts.Pomc !== undefined);
-  return [...replaced, { contracts, parameters }].map((entry, place) => ({
-    address: entry.contracts.Pomc as Address,
-    generation: place + 1,
-    epochsBefore: entry.parameters.before.epochs,
-    emission: entry.parameters.emissionPerEpoch ?? parameters.emissionPerEpoch,
+  return deployedWith(deployment, "Pomc").map(({ parameters, ...pomc }) => ({
+    ...pomc,
+    epochsBefore: parameters.before.epochs,
+    emission: parameters.emissionPerEpoch ?? deployment.parameters.emissionPerEpoch,
+  }));
+}
+
+type Settings = Deployment["former"][number]["parameters"];
+
+/** Every contract there was of a name, the present one last, and what each was deployed with. */
+function deployedWith(deployment: Deployment, name: ContractName) {
+  const former = deployment.former.filter(({ contracts }) => contracts[name] !== undefined);
+  const settings: Settings[] = [...former.map(({ parameters }) => parameters), deployment.parameters];
+  return generationsOf(deployment, name).map((contract, place) => ({
+    ...contract,
+    parameters: settings[place] as Settings,
   }));
 }
 
@@ -46,11 +55,9 @@ export type EscrowBook = { generation: number; above: bigint; upTo: bigint | nul
 
 /** The escrow that a workspace is paid from. */
 export function escrowOf(deployment: Deployment, ids: Pick<Ids, "workspaceId">): EscrowBook {
-  const { former, parameters } = deployment;
-  const addresses = addressesOf(deployment, "Escrow");
-  const place = addresses.indexOf(addressFor(deployment, "Escrow", ids));
-  const begins = [...former.filter(({ contracts }) => contracts.Escrow !== undefined), { parameters }].map(
-    (entry) => BigInt(entry.parameters.before.workspaces),
-  );
-  return { generation: place + 1, above: begins[place] ?? 0n, upTo: begins[place + 1] ?? null };
+  const escrows = deployedWith(deployment, "Escrow");
+  const own = addressFor(deployment, "Escrow", ids);
+  const { generation } = escrows.find(({ address }) => address === own) as (typeof escrows)[number];
+  const begins = escrows.map(({ parameters }) => BigInt(parameters.before.workspaces));
+  return { generation, above: begins[generation - 1] ?? 0n, upTo: begins[generation] ?? null };
 }

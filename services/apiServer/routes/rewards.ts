@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Deployment } from "../../shared/chain/deployment.ts";
-import { addressesOf } from "../../shared/chain/generations.ts";
+import { generationsOf } from "../../shared/chain/generations.ts";
 import type { Database } from "../../shared/db/pool.ts";
 import { InputError } from "../../shared/errors.ts";
 import { bondReturnsAt, rewardOf } from "../decide.ts";
@@ -75,11 +75,8 @@ export function rewardRoutes({ db, deployment }: ApiDeps): Endpoint[] {
       async ({ params }) => {
         const account = params.address;
         const [now, bonds] = await Promise.all([chainTime(db), listBonds(db, account)]);
-        const contracts = addressesOf(deployment, "Pomc").entries();
         const rewards = await Promise.all(
-          Array.from(contracts, ([index, pomc]) =>
-            rewardAt(db, account, { pomc, generation: index + 1 }, now),
-          ),
+          generationsOf(deployment, "Pomc").map((pomc) => rewardAt(db, account, pomc, now)),
         );
         const { granted, ...reward } = rewards.at(-1) as (typeof rewards)[number];
         const former = rewards.slice(0, -1).filter(({ claimable, pending }) => claimable + pending > 0n);
@@ -101,7 +98,7 @@ export function rewardRoutes({ db, deployment }: ApiDeps): Endpoint[] {
 async function rewardAt(
   db: Database,
   account: string,
-  { pomc, generation }: { pomc: string; generation: number },
+  { address, generation }: { address: string; generation: number },
   now: number,
 ) {
   const [leaves, claimed] = await Promise.all([
@@ -110,7 +107,7 @@ async function rewardAt(
   ]);
   const facts = leaves.map((leaf) => ({ ...leaf, activatesAt: leaf.activates_at }));
   const reward = rewardOf(facts, claimed, now);
-  return { pomc: pomc.toLowerCase(), ...reward, claimed, granted: facts[0]?.cumulative ?? 0n };
+  return { pomc: address.toLowerCase(), ...reward, claimed, granted: facts[0]?.cumulative ?? 0n };
 }
 
 function inStrings<Reward extends Record<"cumulative" | "claimed" | "claimable" | "pending", bigint>>(

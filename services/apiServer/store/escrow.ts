@@ -1,5 +1,6 @@
 import type { Queryable } from "../../shared/db/pool.ts";
 import type { LeaseFacts } from "../decide.ts";
+import { addressOf } from "./contracts.ts";
 
 export type Tier = "unsafe" | "safe" | "finalized";
 
@@ -27,11 +28,9 @@ export type AccountRow = {
 /** The wallet's account in each escrow there ever was, oldest first; none where nothing was paid in. */
 export async function findAccounts(db: Queryable, wallet: string): Promise<AccountRow[]> {
   const { rows } = await db.query<AccountRow>(
-    `select account.generation, contract.address as escrow, deposited, withdrawn, settled, refunded,
-       chain.tier(account.block_number) as tier
-     from chain.escrow_account as account
-     join chain.contract as contract on contract.name = 'Escrow' and contract.generation = account.generation
-     where account.account = $1 order by account.generation`,
+    `select generation, ${addressOf("Escrow", "account")} as escrow, deposited, withdrawn, settled, refunded,
+       chain.tier(block_number) as tier
+     from chain.escrow_account as account where account.account = $1 order by generation`,
     [wallet],
   );
   return rows;

@@ -1,4 +1,5 @@
 import type { Queryable } from "../../shared/db/pool.ts";
+import { addressOf } from "./contracts.ts";
 import type { Tier } from "./escrow.ts";
 
 export type HistoryRow = {
@@ -52,7 +53,7 @@ export async function listHistory(
      select kind, amount, workspace_id::text, replica::float8, lease::float8, node_id::float8, day::text,
        down_seconds::float8, block_time as at, tx_hash, (block_number * 65536 + log_index)::text as id,
        chain.tier(block_number) as tier,
-       (select address from chain.contract where name = 'Escrow' and contract.generation = change.generation) as escrow
+       ${addressOf("Escrow", "change")} as escrow
      from change where $2::numeric is null or block_number * 65536 + log_index < $2::numeric
      order by block_number desc, log_index desc limit $3`,
     [wallet, before ?? null, limit],

@@ -1,4 +1,5 @@
 import type { Queryable } from "../../shared/db/pool.ts";
+import { addressOf } from "./contracts.ts";
 import type { Tier } from "./escrow.ts";
 
 export type ReceiptRow = {
@@ -27,7 +28,7 @@ export async function findReceipt(db: Queryable, taskId: string): Promise<Receip
     `select receipt.payer, receipt.node_id::float8, receipt.workspace_id::text, receipt.replica, receipt.lease::float8,
        receipt.finished_at::text, receipt.duration_ms::float8, receipt.succeeded, receipt.amount, receipt.result_hash,
        receipt.proof, receipt.root, event.number::text as batch,
-       (select address from chain.contract where name = 'Pomc' and contract.generation = event.generation) as pomc, event.tx_hash, chain.tier(event.block_number) as tier
+       ${addressOf("Pomc", "event")} as pomc, event.tx_hash, chain.tier(event.block_number) as tier
      from app.receipt as receipt join chain.event_receipts_committed as event using (root)
      where receipt.task_id = $1`,
     [taskId],

@@ -1,4 +1,5 @@
 import type { Queryable } from "../../shared/db/pool.ts";
+import { addressOf } from "./contracts.ts";
 import type { Tier } from "./escrow.ts";
 
 export type EpochRow = {
@@ -15,7 +16,7 @@ export type EpochRow = {
 
 const epochColumns = `epoch.number::text as number, epoch.root, epoch.total, epoch.data_hash,
   epoch.activates_at::float8 as activates_at, epoch.disabled, chain.tier(epoch.block_number) as tier,
-  (select address from chain.contract where name = 'Pomc' and contract.generation = epoch.generation) as pomc`;
+  ${addressOf("Pomc", "epoch")} as pomc`;
 
 /**
  * Posted epochs, newest first, those before `before`. A number is the newest contract's that has it: one that was replaced has

@@ -2,20 +2,28 @@ import type { Address } from "viem";
 import type { ContractName, Deployment } from "./deployment.ts";
 
 type Before = Deployment["parameters"]["before"];
-type Contracts = Pick<Deployment, "contracts" | "former"> & { parameters: { before: Before } };
+
+/** The contracts in use and those that were replaced. */
+export type Generations = Pick<Deployment, "contracts" | "former">;
+type Contracts = Generations & { parameters: { before: Before } };
 
 /** Where a contract has been, the present one last. */
-export function addressesOf(
-  { contracts, former }: Pick<Contracts, "contracts" | "former">,
-  name: ContractName,
-): Address[] {
+export function addressesOf({ contracts, former }: Generations, name: ContractName): Address[] {
   const before = former.flatMap((entry) => entry.contracts[name] ?? []);
   return [...before, contracts[name]];
 }
 
-/** The number of the contract in use, as rows of schema chain have it: 1 where it never replaced another. */
-export function generationOf(contracts: Pick<Contracts, "contracts" | "former">, name: ContractName): number {
-  return addressesOf(contracts, name).length;
+/** The same with their numbers, as rows of schema chain have them: from 1. */
+export function generationsOf(
+  deployment: Generations,
+  name: ContractName,
+): { generation: number; address: Address }[] {
+  return addressesOf(deployment, name).map((address, place) => ({ generation: place + 1, address }));
+}
+
+/** The number of the contract in use: 1 where it never replaced another. */
+export function generationOf(deployment: Generations, name: ContractName): number {
+  return addressesOf(deployment, name).length;
 }
 
 /** What a call or a message says of itself that tells whose it is: each generation's ids begin above those before it. */
