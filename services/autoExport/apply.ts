@@ -12,10 +12,10 @@ export function applyStatement(projection: Projection): string {
   return statement(
     projection,
     `state as (
-  select ${typedKeys(projection)}, block_number as valid_from, log_index,
+  select ${typedKey(projection)}, block_number as valid_from, log_index,
     lead(block_number) over up_to_here as valid_to, fold(patch) over up_to_here as patch
     ${sums.map((sum) => `, sum(${quote(sum)}) over up_to_here as ${quote(sum)}`).join("")}
-  from change window up_to_here as (partition by ${typedKeyValues(projection)} order by block_number, log_index)
+  from change window up_to_here as (partition by ${typedKey(projection)} order by block_number, log_index)
 ), version as materialized (
   select * from state where valid_to is distinct from valid_from
 ), first as (
@@ -32,10 +32,10 @@ export function applyBlockStatement(projection: Projection): string {
   return statement(
     projection,
     `version as materialized (
-  select ${typedKeys(projection)}, $2::bigint as valid_from, max(log_index) as log_index,
+  select ${typedKey(projection)}, $2::bigint as valid_from, max(log_index) as log_index,
     null::bigint as valid_to, fold(patch order by log_index) as patch
     ${projection.sums.map((sum) => `, sum(${quote(sum)}) as ${quote(sum)}`).join("")}
-  from change group by ${typedKeyValues(projection)}
+  from change group by ${typedKey(projection)}
 ), first as (
   select * from version
 )`,
@@ -102,15 +102,10 @@ function same({ key }: Projection, left: string, right: string): string {
   return key.map((column) => `${left}.${quote(column)} = ${right}.${quote(column)}`).join(" and ");
 }
 
-/** The key's values as its columns have them. */
-function typedKeyValues({ key, columns }: Projection): string {
+/** The key, each value of the type that its column has; a cast keeps the column's name. */
+function typedKey({ key, columns }: Projection): string {
   const typed = columns.filter(({ name }) => key.includes(name));
   return typed.map(({ name, type }) => `${quote(name)}::${type}`).join(", ");
-}
-
-function typedKeys({ key, columns }: Projection): string {
-  const typed = columns.filter(({ name }) => key.includes(name));
-  return typed.map(({ name, type }) => `${quote(name)}::${type} as ${quote(name)}`).join(", ");
 }
 
 function names(columns: readonly string[]): string {

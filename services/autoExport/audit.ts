@@ -7,11 +7,12 @@ import { NgpuError } from "../shared/errors.ts";
 import { type Loop, type LoopOptions, startLoop } from "../shared/loop.ts";
 import type { EventIndex } from "./decode.ts";
 import type { Definitions } from "./definitions.ts";
+import type { Tier } from "./store.ts";
 
 /** What an audit of a block found: its rows are whole, some were left out, or its receipts prove nothing. */
 export type AuditResult = "whole" | "missing" | "unproven";
 
-export type ComparedParts = {
+type ComparedParts = {
   client: RpcClient;
   pool: Database;
   schema: string;
@@ -57,19 +58,14 @@ export function startAudit(
  * are asked about: where a contract has none at all, the bloom told while the block was read.
  */
 async function auditBlocks(parts: AuditParts): Promise<void> {
-  const { pool, schema } = parts;
-  const { rows } = await pool.query<{ audited: bigint; safe: bigint | null }>(
-    `select coalesce((select number from ${schema}.audit), -1) as audited,
-       (select number from ${schema}.head where tier = 'safe') as safe`,
-  );
-  const [{ audited, safe } = { audited: -1n, safe: null }] = rows;
-  if (safe === null || safe <= audited) return;
-  const last = safe < audited + span ? safe : audited + span;
+  const { audited, head } = await readReach(parts, "safe");
+  if (head <= audited) return;
+  const last = endOfSpan(audited, head);
   const found = await readStored(parts, audited, last, parts.blocks);
   const proven = await leftOutOf(parts, found);
   if (proven.size > 0) return parts.repair(proven);
   const reached = found.length < parts.blocks ? last : (found.at(-1)?.number ?? last);
-  await noteAudited(pool, schema, reached);
+  await noteAudited(parts.pool, parts.schema, reached);
 }
 
 /**
@@ -89,16 +85,30 @@ export async function searchLeftOut(
     known.filter(({ logIndexes }) => logIndexes.length > 0),
   );
   if (proven.size > 0) return { isStored: false, proven };
-  const { rows } = await parts.pool.query<{ audited: bigint; tip: bigint }>(
-    `select coalesce((select number from ${parts.schema}.audit), -1) as audited, coalesce(max(number), -1) as tip from ${parts.schema}.block`,
-  );
-  const [{ audited: from, tip } = { audited: -1n, tip: -1n }] = rows;
-  for (let audited = from; audited < tip; audited += span) {
-    const last = tip < audited + span ? tip : audited + span;
-    const found = await leftOutOf(parts, await readStored(parts, audited, last, Number(span)));
+  const { audited: from, head } = await readReach(parts, "unsafe");
+  for (let audited = from; audited < head; audited += span) {
+    const stored = await readStored(parts, audited, endOfSpan(audited, head), Number(span));
+    const found = await leftOutOf(parts, stored);
     if (found.size > 0) return { isStored: true, proven: found };
   }
   return { isStored: true, proven };
+}
+
+/** The last audited block, and a head; -1 for none. */
+async function readReach(
+  { pool, schema }: ComparedParts,
+  tier: Tier,
+): Promise<{ audited: bigint; head: bigint }> {
+  const { rows } = await pool.query<{ audited: bigint; head: bigint }>(
+    `select coalesce((select number from ${schema}.audit), -1) as audited,
+       coalesce((select number from ${schema}.head where tier = $1), -1) as head`,
+    [tier],
+  );
+  return rows[0] ?? { audited: -1n, head: -1n };
+}
+
+function endOfSpan(audited: bigint, head: bigint): bigint {
+  return head < audited + span ? head : audited + span;
 }
 
 /** Those of the blocks that lack a log, with all their logs. The endpoint that left the first one's out is blamed. */

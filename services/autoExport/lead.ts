@@ -192,10 +192,15 @@ async function lead(parts: ExportParts, db: Connection, proven: Proven): Promise
     if (step.type !== "blocks" || !lacksValue(error)) throw error;
     const { isStored, proven: found } = await searchLeftOut(compared, step.blocks);
     if (found.size === 0) throw error;
-    if (isStored) return repair(found);
-    for (const [{ hash }, logs] of found) proven.set(hash, logs);
-    logger.warn({ event: "logs_missing", blocks: [...found.keys()].map(({ number }) => number) });
+    if (isStored) await repair(found);
+    else readAgain(found);
+  }
+
+  /** Ends the way: from where the cursor stands it is gone anew, with these logs. What was read meanwhile must not be stored any more. */
+  function readAgain(blocks: ReadonlyMap<BlockRef, ChainLog[]>): void {
+    for (const [{ hash }, logs] of blocks) proven.set(hash, logs);
     ended.abort();
+    logger.warn({ event: "logs_missing", blocks: [...blocks.keys()].map(({ number }) => number) });
   }
 
   /** As if the blocks were no more on the chain: what stands in the cursor afterwards is gone on from. */
@@ -203,12 +208,9 @@ async function lead(parts: ExportParts, db: Connection, proven: Proven): Promise
     return exclusively(async () => {
       const [first] = blocks.keys();
       if (first === undefined || ended.signal.aborted || !(await holdsBlock(db, first))) return;
-      for (const [{ hash }, logs] of blocks) proven.set(hash, logs);
-      // What was read on top of them must not be stored any more.
-      ended.abort();
+      readAgain(blocks);
       const [parent] = await readBlocks(db, first.number, 1);
       await revertBlocks(db, definitions, parent ?? null);
-      logger.warn({ event: "logs_missing", blocks: [...blocks.keys()].map(({ number }) => number) });
     });
   }
 

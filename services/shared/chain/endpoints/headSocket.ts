@@ -38,7 +38,9 @@ export async function subscribeToHeads(url: string, options: HeadSocketOptions):
     if (performance.now() - heardAt > 2 * silence) end("silent");
     else if (socket.readyState === WebSocket.OPEN) socket.ping();
   }, silence).unref();
-  const { teller, answered, lost } = createTeller((call) => socket.send(JSON.stringify(call)));
+  const ask = (id: number, method: string, params: unknown) =>
+    socket.send(JSON.stringify({ jsonrpc: "2.0", id, method, params }));
+  const { teller, answered, lost } = createTeller(ask);
   const take = (message: Message) => {
     if (message.method === "eth_subscription") {
       onHead(headerOf((message.params as { result: unknown }).result), teller);
@@ -48,10 +50,8 @@ export async function subscribeToHeads(url: string, options: HeadSocketOptions):
     else if (message.id === ids.heads) onLive();
   };
   socket.on("open", () => {
-    const call = (id: number, method: string, params: unknown[]) =>
-      socket.send(JSON.stringify({ jsonrpc: "2.0", id, method, params }));
-    call(ids.chain, "eth_chainId", []);
-    call(ids.heads, "eth_subscribe", ["newHeads"]);
+    ask(ids.chain, "eth_chainId", []);
+    ask(ids.heads, "eth_subscribe", ["newHeads"]);
   });
   socket.on("pong", () => {
     heardAt = performance.now();
@@ -75,7 +75,7 @@ export async function subscribeToHeads(url: string, options: HeadSocketOptions):
   }
 }
 
-function createTeller(send: (call: unknown) => void) {
+function createTeller(ask: (id: number, method: string, params: unknown) => void) {
   const open = new Map<number, PromiseWithResolvers<unknown>>();
   let last = Math.max(...Object.values(ids));
   const teller: Teller = {
@@ -85,7 +85,7 @@ function createTeller(send: (call: unknown) => void) {
       open.set(id, answer);
       const late = setTimeout(() => answer.reject(new Error(`no answer within ${patience} ms`)), patience);
       try {
-        send({ jsonrpc: "2.0", id, method, params });
+        ask(id, method, params);
         return await answer.promise;
       } finally {
         clearTimeout(late);
