@@ -27,7 +27,7 @@ export async function readPopular(db: Queryable, since: bigint, limit: number): 
      )
      select recent.image, assignments, workspace_id::numeric, i.size_bytes::numeric as size,
        substring(w.config from '"image"\\s*:\\s*"([^"@]+)"') as name
-     from recent join chain.workspace w using (workspace_id) 
+     from recent join chain.workspace w using (workspace_id)
      left join chain.image i on i.digest = recent.image and i.generation = w.generation
      order by assignments desc, recent.image limit $2`,
     [since, limit],
@@ -135,12 +135,13 @@ export async function countHits(pool: Database, head: FleetBlock): Promise<Tally
     const found = await db.query<Tally>(
       `select count(*) filter (where prefetched)::int as hits, count(*) filter (where not prefetched and not had)::int as misses
        from (
-         select exists (select from app.prefetch p where p.node_id = e.node_id and p.image = w.image
-             and p.status in ('present', 'evicted') and p.settled_block < e.block_number
-             and (p.evicted_block is null or p.evicted_block > e.block_number)) as prefetched,
-           exists (select from app.prefetch p where p.node_id = e.node_id and p.image = w.image and p.status = 'held') or exists (select from chain.assignment a join chain.workspace o on o.workspace_id = a.workspace_id
+         select coalesce(p.status in ('present', 'evicted') and p.settled_block < e.block_number
+             and (p.evicted_block is null or p.evicted_block > e.block_number), false) as prefetched,
+           coalesce(p.status = 'held', false) or exists (
+             select from chain.assignment a join chain.workspace o on o.workspace_id = a.workspace_id
              where a.node_id = e.node_id and o.image = w.image and a.assigned_block < e.block_number) as had
          from chain.event_assigned e join chain.workspace w using (workspace_id)
+         left join app.prefetch p on p.node_id = e.node_id and p.image = w.image
          where e.block_number > $1 and e.block_number <= $2
        ) as one`,
       [counted, head.number],
