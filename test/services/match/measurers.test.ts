@@ -1,32 +1,24 @@
 import { randomUUID } from "node:crypto";
 import { expect } from "chai";
 import { subjectIds, takeSessions } from "../../../services/match/sessionStore.ts";
-import { createPool, type Database } from "../../../services/shared/db/pool.ts";
-import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
-import { createChainTables, insertRow } from "../support/chainTables.ts";
-import { asRole } from "../support/context.ts";
+import type { Database } from "../../../services/shared/db/pool.ts";
+import { insertRow, openChainTables } from "../support/chainTables.ts";
 
 const key = `0x${"ab".repeat(20)}`;
 
 describe("match: a measurer that registered anew with a later Measure", () => {
-  let database: TestDatabase;
   let chain: Database;
   let db: Database;
+  let close: () => Promise<void>;
 
   before(async () => {
-    database = await createTestDatabase();
-    chain = createPool({ url: database.url, name: "test" });
-    await createChainTables(chain);
-    db = createPool({ url: asRole(database.url, "ngpu_match"), name: "match" });
+    ({ chain, db, close } = await openChainTables("ngpu_match"));
     // The later one's ids begin above those of the one before; it stands first, so that the order does not help.
     for (const measurer_id of [2 ** 24 + 1, 1]) {
       await insertRow(chain, "chain.measurer", { measurer_id, key, block_number: 1 });
     }
   });
-  after(async () => {
-    await Promise.all([chain.end(), db.end()]);
-    await database.drop();
-  });
+  after(() => close());
 
   it("goes by its last id", async () => {
     expect(await subjectIds(db, "measurer", [key], { measurers: 2 ** 24 })).to.deep.equal(

@@ -2,10 +2,8 @@ import { expect } from "chai";
 import type { FleetBlock } from "../../../services/match/fleet.ts";
 import { readChanges, readUptimes } from "../../../services/match/fleetStore.ts";
 import { encodeHeartbeats } from "../../../services/shared/chain/heartbeatBits.ts";
-import { createPool, type Database } from "../../../services/shared/db/pool.ts";
-import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
-import { createChainTables, insertRow } from "../support/chainTables.ts";
-import { asRole } from "../support/context.ts";
+import type { Database } from "../../../services/shared/db/pool.ts";
+import { insertRow, openChainTables } from "../support/chainTables.ts";
 
 const at = (block: number) => ({
   ...{ block_number: block, block_hash: "0x", block_time: new Date(0), tx_hash: "0x" },
@@ -13,15 +11,12 @@ const at = (block: number) => ({
 const block = (number: number): FleetBlock => ({ number: BigInt(number), hash: `0x${number}`, time: number });
 
 describe("match: the uptime it places by", () => {
-  let database: TestDatabase;
   let chain: Database;
   let db: Database;
+  let close: () => Promise<void>;
 
   before(async () => {
-    database = await createTestDatabase();
-    chain = createPool({ url: database.url, name: "test" });
-    await createChainTables(chain);
-    db = createPool({ url: asRole(database.url, "ngpu_match"), name: "match" });
+    ({ chain, db, close } = await openChainTables("ngpu_match"));
     // Slots 1 to 10, committed in blocks 1 to 10: node 2 is absent from 9 and 10, and registers before 7.
     for (let slot = 1; slot <= 10; slot++) {
       const bits = encodeHeartbeats(slot < 7 ? 1 : 2, new Set(slot < 9 ? [1, 2] : [1]));
@@ -44,10 +39,7 @@ describe("match: the uptime it places by", () => {
     const challenge = { log_index: 0, node_id: 2, first_slot: 10, last_slot: 10 };
     await insertRow(chain, "chain.event_presence_challenged", { ...at(12), ...challenge });
   });
-  after(async () => {
-    await Promise.all([chain.end(), db.end()]);
-    await database.drop();
-  });
+  after(() => close());
 
   const uptimes = async (number: number) => Object.fromEntries(await readUptimes(db, block(number)));
 

@@ -7,10 +7,8 @@ import { addShares, windowOf } from "../../../services/pomc/decide.ts";
 import { epochToPost } from "../../../services/pomc/epochStore.ts";
 import { parseDeployment } from "../../../services/shared/chain/deployment.ts";
 import { encodeHeartbeats } from "../../../services/shared/chain/heartbeatBits.ts";
-import { createPool } from "../../../services/shared/db/pool.ts";
-import { createTestDatabase } from "../../support/postgres.ts";
-import { createChainTables, insertNode, insertRow } from "../support/chainTables.ts";
-import { asRole, createTestContext } from "../support/context.ts";
+import { insertNode, insertRow, openChainTables } from "../support/chainTables.ts";
+import { createTestContext } from "../support/context.ts";
 import { deploymentDocument } from "../support/deployment.ts";
 
 const deployment = parseDeployment(deploymentDocument);
@@ -84,19 +82,13 @@ async function addMeasurement(
 const noBond: BondTerms = { amount: 0n, days: 1, uptimePermille: 900 };
 
 async function setup() {
-  const database = await createTestDatabase();
-  const chain = createPool({ url: database.url, name: "test" });
-  await createChainTables(chain);
-  const pool = createPool({ url: asRole(database.url, "ngpu_pomc"), name: "pomc" });
+  const { chain, db: pool, close } = await openChainTables("ngpu_pomc");
   const { logger, signal } = createTestContext("pomc");
   return {
     chain,
     pool,
     close: (terms = noBond) => closeEpochs({ database: pool, deployment, terms, logger, signal }),
-    stop: async () => {
-      await Promise.all([chain.end(), pool.end()]);
-      await database.drop();
-    },
+    stop: close,
   };
 }
 

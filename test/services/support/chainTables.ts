@@ -1,6 +1,9 @@
 import type pg from "pg";
 import { buildSchema } from "../../../services/autoExport/build.ts";
 import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
+import { createPool } from "../../../services/shared/db/pool.ts";
+import { createTestDatabase } from "../../support/postgres.ts";
+import { asRole } from "./context.ts";
 import { deploymentDocument } from "./deployment.ts";
 
 /**
@@ -24,6 +27,19 @@ export async function createChainTables(pool: pg.Pool): Promise<void> {
   } finally {
     db.release(true);
   }
+}
+
+/** A database with schema chain, for a test that fills it (`chain`, as the superuser) and reads as one of the services (`db`). */
+export async function openChainTables(role: string) {
+  const database = await createTestDatabase();
+  const chain = createPool({ url: database.url, name: "test" });
+  await createChainTables(chain);
+  const db = createPool({ url: asRole(database.url, role), name: role });
+  const close = async () => {
+    await Promise.all([chain.end(), db.end()]);
+    await database.drop();
+  };
+  return { chain, db, close };
 }
 
 const lease = {

@@ -1,23 +1,18 @@
 import { expect } from "chai";
 import { readPopular } from "../../../../services/match/prefetch/store.ts";
-import { createPool, type Database } from "../../../../services/shared/db/pool.ts";
-import { createTestDatabase, type TestDatabase } from "../../../support/postgres.ts";
-import { createChainTables, insertRow } from "../../support/chainTables.ts";
-import { asRole } from "../../support/context.ts";
+import type { Database } from "../../../../services/shared/db/pool.ts";
+import { insertRow, openChainTables } from "../../support/chainTables.ts";
 
 const image = `0x${"ab".repeat(32)}`;
 const later = 2 ** 40;
 
 describe("match: popular images where the market was replaced", () => {
-  let database: TestDatabase;
   let chain: Database;
   let db: Database;
+  let close: () => Promise<void>;
 
   before(async () => {
-    database = await createTestDatabase();
-    chain = createPool({ url: database.url, name: "test" });
-    await createChainTables(chain);
-    db = createPool({ url: asRole(database.url, "ngpu_match"), name: "match" });
+    ({ chain, db, close } = await openChainTables("ngpu_match"));
     for (const generation of [1, 2]) {
       const workspace_id = generation === 1 ? 1 : later + 1;
       await insertRow(chain, "chain.image", {
@@ -59,10 +54,7 @@ describe("match: popular images where the market was replaced", () => {
       });
     }
   });
-  after(async () => {
-    await Promise.all([chain.end(), db.end()]);
-    await database.drop();
-  });
+  after(() => close());
 
   it("count an image once, with what it was registered with for the workspace that asked last", async () => {
     expect(await readPopular(db, 0n, 10)).to.deep.equal([
