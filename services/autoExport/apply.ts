@@ -7,21 +7,31 @@ import type { Projection } from "./projection.ts";
  * and the states between, become versions of the past.
  */
 export function applyStatement(projection: Projection): string {
-  const { key, sums } = projection;
-  const keys = names(key);
-  return statement(
-    projection,
-    `state as (
-  select ${typedKey(projection)}, block_number as valid_from, log_index,
-    lead(block_number) over up_to_here as valid_to, fold(patch) over up_to_here as patch
-    ${sums.map((sum) => `, sum(${quote(sum)}) over up_to_here as ${quote(sum)}`).join("")}
-  from change window up_to_here as (partition by ${typedKey(projection)} order by block_number, log_index)
+  const { name } = projection;
+  const keys = typedKey(projection);
+  const own = projection.columns.map((column) => column.name);
+  const sums = projection.sums.map((sum) => `, sum(${quote(sum)}) over up_to_here as ${quote(sum)}`).join("");
+  return `with ${changes(projection)}, state as (
+  select ${keys}, block_number as valid_from, log_index,
+    lead(block_number) over up_to_here as valid_to, fold(patch) over up_to_here as patch${sums}
+  from change window up_to_here as (partition by ${keys} order by block_number, log_index)
 ), version as materialized (
   select * from state where valid_to is distinct from valid_from
 ), first as (
-  select ${keys}, min(valid_from) as valid_from from version group by ${keys}
-)`,
-  );
+  select ${names(projection.key)}, min(valid_from) as valid_from from version group by ${names(projection.key)}
+), former as materialized (
+  select former.*, first.valid_from as valid_to from first cross join lateral ${presentRow(projection, "first")} as former
+), stated as materialized (
+  select ${own.map((column) => stateValue(projection, column)).join(",\n    ")}, version.valid_from, version.log_index, version.valid_to
+  from version left join former on ${same(projection, "former", "version")}
+), past as (
+  insert into ${name}_past (${names(own)}, valid_from, log_index, valid_to)
+  select ${names(own)}, block_number, log_index, valid_to from former
+  union all select ${names(own)}, valid_from, log_index, valid_to from stated where valid_to is not null
+)
+${replaceRows(projection)}
+select ${names(own)}, valid_from, log_index from stated where valid_to is null
+${onConflict(projection)}`;
 }
 
 /**
@@ -29,17 +39,25 @@ export function applyStatement(projection: Projection): string {
  * chain is followed live every block takes this way.
  */
 export function applyBlockStatement(projection: Projection): string {
-  return statement(
-    projection,
-    `version as materialized (
-  select ${typedKey(projection)}, $2::bigint as valid_from, max(log_index) as log_index,
-    null::bigint as valid_to, fold(patch order by log_index) as patch
-    ${projection.sums.map((sum) => `, sum(${quote(sum)}) as ${quote(sum)}`).join("")}
-  from change group by ${typedKey(projection)}
-), first as (
-  select * from version
-)`,
-  );
+  const { name } = projection;
+  const keys = typedKey(projection);
+  const own = projection.columns.map((column) => column.name);
+  const sums = projection.sums.map((sum) => `, sum(${quote(sum)}) as ${quote(sum)}`).join("");
+  return `with ${changes(projection)}, version as (
+  select ${keys}, max(log_index) as log_index, fold(patch order by log_index) as patch${sums}
+  from change group by ${keys}
+), state as materialized (
+  select ${own.map((column) => stateValue(projection, column)).join(",\n    ")}, version.log_index,
+    ${[...own, "block_number", "log_index"].map((column) => `former.${quote(column)} as ${quote(`former_${column}`)}`).join(", ")}
+  from version left join lateral ${presentRow(projection, "version")} as former on true
+), past as (
+  insert into ${name}_past (${names(own)}, valid_from, log_index, valid_to)
+  select ${names([...own, "block_number", "log_index"].map((column) => `former_${column}`))}, $2::bigint from state
+  where former_block_number is not null
+)
+${replaceRows(projection)}
+select ${names(own)}, $2::bigint, log_index from state
+${onConflict(projection)}`;
 }
 
 /**
@@ -56,46 +74,46 @@ select ${own}, valid_from, log_index from gone where valid_from <= $1::bigint`,
   ];
 }
 
-/** @param states Definitions of `version`, each key's states, and `first`, the first of each. */
-function statement(projection: Projection, states: string): string {
-  const { name, key, columns, changes } = projection;
-  const own = columns.map((column) => column.name);
-  const rest = own.filter((column) => !key.includes(column));
+/** `change`: what the events of blocks $1 to $2 change, each a key's. */
+function changes({ key, sums, changes }: Projection): string {
   const selects = changes.map(
     ({ event, select }) =>
       `select * from (with event as (select * from event_${snakeCase(event)} ` +
       `where block_number between $1::bigint and $2::bigint)\n${select}\n) as change`,
   );
-  return `with change (${names([...key, "block_number", "log_index", "patch", ...projection.sums])}) as (
+  return `change (${names([...key, "block_number", "log_index", "patch", ...sums])}) as (
 ${selects.join("\nunion all\n")}
-), ${states}, base as materialized (
-  select present.*, first.valid_from as valid_to from first join ${name} as present on ${same(projection, "present", "first")}
-), stated as materialized (
-  select ${columns.map((column) => stateValue(projection, column)).join(",\n    ")}, version.valid_from, version.log_index, version.valid_to
-  from version left join base on ${same(projection, "base", "version")}
-), past as (
-  insert into ${name}_past (${names(own)}, valid_from, log_index, valid_to)
-  select ${names(own)}, block_number, log_index, valid_to from base
-  union all select ${names(own)}, valid_from, log_index, valid_to from stated where valid_to is not null
-)
-insert into ${name} (${names(own)}, block_number, log_index)
-select ${names(own)}, valid_from, log_index from stated where valid_to is null
-on conflict (${names(key)}) do update set ${[...rest, "block_number", "log_index"].map((column) => `${quote(column)} = excluded.${quote(column)}`).join(", ")}`;
+)`;
+}
+
+/** The row of a key as it stands. Found by the key in any case: a plain join might be planned to read the whole table. */
+function presentRow(projection: Projection, of: string): string {
+  return `(select * from ${projection.name} as present where ${same(projection, "present", of)} offset 0)`;
+}
+
+function replaceRows({ name, columns }: Projection): string {
+  return `insert into ${name} (${names(columns.map((column) => column.name))}, block_number, log_index)`;
+}
+
+function onConflict({ key, columns }: Projection): string {
+  const rest = columns.map((column) => column.name).filter((column) => !key.includes(column));
+  const values = [...rest, "block_number", "log_index"].map(
+    (column) => `${quote(column)} = excluded.${quote(column)}`,
+  );
+  return `on conflict (${names(key)}) do update set ${values.join(", ")}`;
 }
 
 /** What stands in a state's column: told by the changes, or as it was before them. */
-function stateValue(
-  { key, sums }: Projection,
-  { name: column, type }: Projection["columns"][number],
-): string {
+function stateValue({ key, sums, columns }: Projection, column: string): string {
   const name = quote(column);
   if (key.includes(column)) return `version.${name}`;
-  if (sums.includes(column)) return `coalesce(base.${name}, 0) + version.${name} as ${name}`;
+  if (sums.includes(column)) return `coalesce(former.${name}, 0) + version.${name} as ${name}`;
+  const type = columns.find((other) => other.name === column)?.type as string;
   const patched = `version.patch -> '${column}'`;
   const text = `(version.patch ->> '${column}')::${type}`;
   const list = `case when ${patched} <> 'null' then array(select jsonb_array_elements_text(${patched}))::${type} end`;
   const value = type === "jsonb" ? patched : type.endsWith("[]") ? list : text;
-  return `case when version.patch ? '${column}' then ${value} else base.${name} end as ${name}`;
+  return `case when version.patch ? '${column}' then ${value} else former.${name} end as ${name}`;
 }
 
 function same({ key }: Projection, left: string, right: string): string {

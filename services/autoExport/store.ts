@@ -50,15 +50,18 @@ export async function inTransaction<Result>(db: Queryable, work: () => Promise<R
 
 /**
  * Readies a connection for writing; the schema comes first in its search path and is built. Every table is reached by an
- * index that fits, so plans are made once and do not depend on statistics, which lag behind a backfill.
+ * index that fits, so plans are made once and do not depend on statistics, which lag behind a backfill; few rows are wanted of
+ * each, or such that stand together, so no bitmap of them is worth its making.
  */
 export async function prepareWriter(db: Connection, { projections }: Definitions): Promise<void> {
-  const settings = "set jit to off; set enable_seqscan to off; set plan_cache_mode to force_generic_plan";
-  const plans = projections.flatMap(({ name, apply, applyBlock }) => [
-    `prepare apply_${name} (bigint, bigint) as ${apply}`,
-    `prepare apply_block_${name} (bigint, bigint) as ${applyBlock}`,
-  ]);
-  await db.query([settings, "deallocate all", ...plans].join(";\n"));
+  const settings =
+    "set jit to off; set enable_seqscan to off; set enable_bitmapscan to off; set plan_cache_mode to force_generic_plan";
+  await db.query(`${settings}; deallocate all`);
+  // One message each: a plan keeps the whole message it came with, and every `execute` copies that.
+  for (const { name, apply, applyBlock } of projections) {
+    await db.query(`prepare apply_${name} (bigint, bigint) as ${apply}`);
+    await db.query(`prepare apply_block_${name} (bigint, bigint) as ${applyBlock}`);
+  }
 }
 
 /**
@@ -98,6 +101,8 @@ export async function revertBlocks(
 ): Promise<void> {
   const last = ancestor?.number ?? -1n;
   await inTransaction(db, async () => {
+    // A block-range summary is read no other way.
+    await db.query("set local enable_bitmapscan to on");
     const touched: string[] = [];
     for (const table of new Set(definitions.tables.map((event) => event.table))) {
       const { rowCount } = await db.query(`delete from ${table} where block_number > $1`, [last]);
