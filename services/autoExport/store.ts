@@ -57,6 +57,8 @@ export async function prepareWriter(db: Connection, { projections }: Definitions
   const settings =
     "set jit to off; set enable_seqscan to off; set enable_bitmapscan to off; set plan_cache_mode to force_generic_plan";
   await db.query(`${settings}; deallocate all`);
+  await db.query(`prepare put_head (text, bigint, text) as insert into head (tier, number, hash) values ($1, $2, $3)
+    on conflict (tier) do update set number = excluded.number, hash = excluded.hash`);
   // One message each: a plan keeps the whole message it came with, and every `execute` copies that.
   for (const { name, apply, applyBlock } of projections) {
     await db.query(`prepare apply_${name} (bigint, bigint) as ${apply}`);
@@ -131,8 +133,7 @@ export async function writeHead(db: Queryable, tier: Tier, block: BlockRef): Pro
 }
 
 function headStatement(tier: Tier, { number, hash }: BlockRef): string {
-  return `insert into head (tier, number, hash) values ('${tier}', ${number}, ${pg.escapeLiteral(hash)})
-    on conflict (tier) do update set number = excluded.number, hash = excluded.hash`;
+  return `execute put_head ('${tier}', ${number}, ${pg.escapeLiteral(hash)})`;
 }
 
 /** Whether this very block is stored. */
@@ -179,5 +180,5 @@ function blockLine({ number, hash, parentHash, timestamp }: FollowedBlock): stri
 /** Postgres delivers it when the transaction commits, so listeners find the rows. */
 function announcement({ number, hash }: BlockRef, tables: string[]): string {
   const payload = toJson({ block: number, hash, tables });
-  return `select pg_notify('${chainChannel}', ${pg.escapeLiteral(payload)})`;
+  return `notify ${chainChannel}, ${pg.escapeLiteral(payload)}`;
 }

@@ -183,11 +183,16 @@ describe("hints of new heads", () => {
   });
 
   /** Follows a chain whose head one server announces, with how often logs were asked for in the other way. */
-  async function followAnnounced(answer: (call: never) => Promise<object | undefined>, mined = 1) {
+  async function followAnnounced(
+    answer: (call: never) => Promise<object | undefined>,
+    mined = 1,
+    started: (chain: ReturnType<typeof createScriptedChain>) => void = () => undefined,
+  ) {
     const server = await serve({ answer: answer as never });
     const hints = listen([server.url]);
     await until("it is subscribed to", async () => hints.live());
     const chain = createScriptedChain();
+    started(chain);
     chain.mine([]);
     let asked = 0;
     const request = (call: { method: string }) => {
@@ -242,6 +247,89 @@ describe("hints of new heads", () => {
     );
     // Once for each block.
     expect(hints.tellerOf(hash)).to.equal(undefined);
+  });
+
+  it("have whoever announces a block asked about it at once, until that is ended", async () => {
+    const told: unknown[] = [];
+    const server = await serve({
+      answer: async (call) => {
+        told.push((call as { params: unknown }).params);
+        return { result: "an answer" };
+      },
+    });
+    const hints = listen([server.url]);
+    await until("it is subscribed to", async () => hints.live());
+    const chain = createScriptedChain();
+    const question = (hash: unknown) => ({ method: "eth_getLogs", params: [hash] });
+    const stop = hints.askAhead(({ number, hash }) => (number === 1n ? question(hash) : undefined));
+    chain.mine([], [], []);
+    const [, first, second, third] = chain.blocks() as [never, ScriptedBlock, ScriptedBlock, ScriptedBlock];
+    server.announce(first);
+    await until("it was asked", async () => told.length === 1);
+    const teller = hints.tellerOf(first.hash);
+    expect(await teller?.request(question(first.hash))).to.equal("an answer");
+    expect(told).to.deep.equal([[first.hash]]);
+    await teller?.request(question("other"));
+    expect(told).to.deep.equal([[first.hash], ["other"]]);
+    server.announce(second);
+    stop();
+    server.announce(third);
+    await until("all are told of", async () => hints.tellerOf(third.hash) !== undefined);
+    expect(told).to.have.length(2);
+  });
+
+  it("bring a block's logs with one question for them, asked ahead", async () => {
+    const asked: string[] = [];
+    let chain: ReturnType<typeof createScriptedChain> | undefined;
+    const { stored, chain: followed } = await followAnnounced(
+      async (call: { method: string }) => {
+        asked.push(call.method);
+        return { result: await chain?.client.request(call as never) };
+      },
+      3,
+      (started) => {
+        chain = started;
+      },
+    );
+    expect(stored.map(({ logs }) => logs.length)).to.deep.equal([1, 1, 1]);
+    expect(stored.at(-1)?.hash).to.equal(followed.head().hash);
+    expect(asked).to.deep.equal(["eth_getLogs", "eth_getLogs", "eth_getLogs"]);
+  });
+
+  it("have follow ask ahead about what goes on from its newest block, about nothing else, while it lasts", async () => {
+    const chain = createScriptedChain();
+    chain.mine([], []);
+    const asking = new Set<(header: Header) => unknown>();
+    const hints = {
+      ...listen([]),
+      askAhead: (question: (header: Header) => unknown) => {
+        asking.add(question);
+        return () => asking.delete(question);
+      },
+    };
+    const abort = new AbortController();
+    undos.push(() => abort.abort());
+    const steps = follow({
+      ...{
+        client: { hints, request: chain.client.request } as never,
+        addresses: [testContracts.ComputeNode],
+      },
+      ...{ from: 1n, cursor: { recent: async () => [] }, signal: abort.signal, logger: silent, interval: 20 },
+    });
+    await steps.next();
+    const next = steps.next();
+    const [question] = [...asking];
+    const { number, hash } = chain.head();
+    const header = (parentHash: string) => ({ number: number + 1n, hash: pad("0x9"), parentHash }) as Header;
+    await until("the step is behind it", async () => question?.(header(hash)) !== undefined);
+    expect(question?.(header(hash))).to.deep.equal({
+      method: "eth_getLogs",
+      params: [{ address: [testContracts.ComputeNode], topics: [], blockHash: pad("0x9") }],
+    });
+    expect(question?.(header(pad("0x8")))).to.equal(undefined);
+    abort.abort();
+    await next;
+    expect(asking.size).to.equal(0);
   });
 
   for (const { what, answer } of [

@@ -4,7 +4,7 @@ import type { Logger } from "../logger.ts";
 import { rest } from "../loop.ts";
 import { blocksByHash } from "./blocks.ts";
 import { type BlockRef, reconcile, type Verdict } from "./reconcile.ts";
-import { type ChainLog, type Header, type RpcClient, readHeader } from "./rpc.ts";
+import { type ChainLog, type Header, logsQuestion, type RpcClient, readHeader } from "./rpc.ts";
 import { type FollowStep, links, portions } from "./steps.ts";
 import { startWay, stretch, type Way } from "./stretch.ts";
 
@@ -85,31 +85,45 @@ export async function* follow(options: FollowOptions): AsyncGenerator<FollowStep
     way: startWay(options),
     shorterLooks: 0,
   };
+  const stopAsking = askAhead(options, state);
   let faults = 0;
-  while (!signal.aborted) {
-    let step: FollowStep | undefined;
-    try {
-      step = await look(options, state);
-      faults = 0;
-    } catch (error) {
-      if (signal.aborted) return;
-      faults += 1;
-      noteFault(options, error, faults);
-      await rest(Math.min(longestPause, interval * 2 ** Math.min(faults - 1, 10)), signal);
-      continue;
+  try {
+    while (!signal.aborted) {
+      let step: FollowStep | undefined;
+      try {
+        step = await look(options, state);
+        faults = 0;
+      } catch (error) {
+        if (signal.aborted) return;
+        faults += 1;
+        noteFault(options, error, faults);
+        await rest(Math.min(longestPause, interval * 2 ** Math.min(faults - 1, 10)), signal);
+        continue;
+      }
+      for (const part of step === undefined ? [] : portions(step)) {
+        yield part;
+        remember(state, part);
+        if (signal.aborted) return;
+      }
+      const hinted = client.hints?.live() === true;
+      // Up to date: with hints there is nothing to look for until one comes.
+      if (step === undefined || (hinted && reachesHead(step))) {
+        if (client.hints === undefined) await rest(interval, signal);
+        else await client.hints.wait(hinted ? hintedInterval : interval, signal);
+      }
     }
-    for (const part of step === undefined ? [] : portions(step)) {
-      yield part;
-      remember(state, part);
-      if (signal.aborted) return;
-    }
-    const hinted = client.hints?.live() === true;
-    // Up to date: with hints there is nothing to look for until one comes.
-    if (step === undefined || (hinted && reachesHead(step))) {
-      if (client.hints === undefined) await rest(interval, signal);
-      else await client.hints.wait(hinted ? hintedInterval : interval, signal);
-    }
+  } finally {
+    stopAsking?.();
   }
+}
+
+/** Has the logs of a block that goes on from our newest one asked for the moment it is announced. */
+function askAhead(options: FollowOptions, state: State): (() => void) | undefined {
+  const { client, confirmations = 0n } = options;
+  if (confirmations > 0n) return undefined;
+  return client.hints?.askAhead(({ hash, parentHash }) =>
+    parentHash === state.kept.at(-1)?.hash ? logsQuestion(options, { blockHash: hash }) : undefined,
+  );
 }
 
 /** One look at the chain: what is to be stored next, or undefined when there is nothing. */

@@ -37,6 +37,9 @@ export type ChainLog = {
 /** Which logs are wanted: of these contracts (none: any), and of these topics (null: any) where they are given. */
 export type LogFilter = { addresses: readonly Address[]; topics?: readonly (Hex | Hex[] | null)[] };
 
+/** A block, by its hash, or all from one to another. */
+type LogPlace = { blockHash: Hex } | { fromBlock: bigint; toBlock: bigint };
+
 export type BlockTag = "latest" | "safe" | "finalized";
 
 type Requester = Pick<ChainClient, "request">;
@@ -82,26 +85,25 @@ export function headerOf(block: unknown): Header {
 }
 
 /** The logs of one block, named by its hash so that no other block's can be meant, or of a range of numbers. */
-export async function readLogs(
-  client: RpcClient,
-  filter: LogFilter,
-  where: { blockHash: Hex } | { fromBlock: bigint; toBlock: bigint },
-): Promise<ChainLog[]> {
-  const range =
-    "blockHash" in where
-      ? { blockHash: where.blockHash }
-      : { fromBlock: numberToHex(where.fromBlock), toBlock: numberToHex(where.toBlock) };
-  const answer: unknown = await call(() =>
-    client.request({
-      method: "eth_getLogs",
-      params: [{ ...addressesOf(filter), topics: [...(filter.topics ?? [])], ...range }],
-    }),
-  );
+export async function readLogs(client: RpcClient, filter: LogFilter, where: LogPlace): Promise<ChainLog[]> {
+  const answer: unknown = await call(() => client.request(logsQuestion(filter, where)));
   return whole(() => {
     if (!Array.isArray(answer)) throw new TypeError("not a list of logs");
     const read = logReader();
     return answer.map(read);
   });
+}
+
+/** What `readLogs` asks. */
+export function logsQuestion(filter: LogFilter, where: LogPlace) {
+  const range =
+    "blockHash" in where
+      ? { blockHash: where.blockHash }
+      : { fromBlock: numberToHex(where.fromBlock), toBlock: numberToHex(where.toBlock) };
+  return {
+    method: "eth_getLogs" as const,
+    params: [{ ...addressesOf(filter), topics: [...(filter.topics ?? [])], ...range }] as never,
+  };
 }
 
 /** None: logs of any contract. */

@@ -2,7 +2,7 @@ import type { Hex } from "viem";
 import type { Logger } from "../../logger.ts";
 import { rest } from "../../loop.ts";
 import type { Header } from "../rpc.ts";
-import { type HeadSocketOptions, subscribeToHeads, type Teller } from "./headSocket.ts";
+import { type HeadSocketOptions, type Question, subscribeToHeads, type Teller } from "./headSocket.ts";
 
 /** Told of new blocks before anybody asks. Hints only: what they say is checked like any answer. */
 export type HeadHints = {
@@ -15,6 +15,11 @@ export type HeadHints = {
    * block, so that what it says wrongly is not asked of it again.
    */
   tellerOf: (hash: Hex) => Teller | undefined;
+  /**
+   * Asks whoever announces a block this about it at once (undefined: nothing), so that a teller that is asked the same has the
+   * answer under way. @returns a way to end that
+   */
+  askAhead: (question: (header: Header) => Question | undefined) => () => void;
   /** Some endpoint left logs out: for a while only those that are scored are asked. */
   doubt: () => void;
   /** Whether any endpoint has a subscription that is alive. */
@@ -43,10 +48,13 @@ export function listenForHeads(options: HeadHintsOptions): HeadHints {
   let bell = Promise.withResolvers<void>();
   /** By the hashes of blocks announced, the last ones; none once it was given. */
   const tellers = new Map<Hex, Teller | undefined>();
+  const ahead = new Set<(header: Header) => Question | undefined>();
+  const isDoubtful = () => performance.now() - doubtedAt < doubtful;
 
   function heard(header: Header, teller: Teller): void {
     if (tellers.has(header.hash)) return;
-    tellers.set(header.hash, teller);
+    const questions = isDoubtful() ? [] : [...ahead].flatMap((question) => question(header) ?? []);
+    tellers.set(header.hash, askedAhead(teller, questions));
     if (tellers.size > 2 * mostWaiting) tellers.delete(tellers.keys().next().value as Hex);
     waiting.push(header);
     if (waiting.length > mostWaiting) waiting.shift();
@@ -83,21 +91,36 @@ export function listenForHeads(options: HeadHintsOptions): HeadHints {
       return headers;
     },
     wait: async (milliseconds, until) => {
-      if (waiting.length > 0) return;
-      const over = new AbortController();
-      const pause = rest(milliseconds, AbortSignal.any([until, over.signal]));
-      await Promise.race([bell.promise, pause]);
-      over.abort();
+      if (waiting.length > 0 || until.aborted) return;
+      const over = Promise.withResolvers<void>();
+      const timer = setTimeout(over.resolve, milliseconds).unref();
+      until.addEventListener("abort", over.resolve as () => void, { once: true });
+      await Promise.race([bell.promise, over.promise]);
+      clearTimeout(timer);
+      until.removeEventListener("abort", over.resolve as () => void);
     },
     doubt: () => {
       doubtedAt = performance.now();
     },
     tellerOf: (hash) => {
-      if (performance.now() - doubtedAt < doubtful) return undefined;
+      if (isDoubtful()) return undefined;
       const teller = tellers.get(hash);
       if (teller !== undefined) tellers.set(hash, undefined);
       return teller;
     },
+    askAhead: (question) => {
+      ahead.add(question);
+      return () => ahead.delete(question);
+    },
     live: () => alive.size > 0,
   };
+}
+
+/** A teller to which these questions were put already. */
+function askedAhead(teller: Teller, questions: readonly Question[]): Teller {
+  if (questions.length === 0) return teller;
+  const answers = new Map(questions.map((question) => [JSON.stringify(question), teller.request(question)]));
+  // Whether anybody wants to know will show.
+  for (const answer of answers.values()) answer.catch(() => undefined);
+  return { request: (question) => answers.get(JSON.stringify(question)) ?? teller.request(question) };
 }

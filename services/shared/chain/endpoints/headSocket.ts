@@ -2,8 +2,10 @@ import { WebSocket } from "ws";
 import { messageOf } from "../../errors.ts";
 import { type Header, headerOf } from "../rpc.ts";
 
+export type Question = { method: string; params?: unknown };
+
 /** Answers one question; for a block just told of, sooner than over HTTP. @throws Error for any fault: ask elsewhere then */
-export type Teller = { request(call: { method: string; params?: unknown }): Promise<unknown> };
+export type Teller = { request(question: Question): Promise<unknown> };
 
 export type HeadSocketOptions = {
   chainId: number;
