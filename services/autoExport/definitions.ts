@@ -68,13 +68,28 @@ function projectionDdl({ name, key, columns, table, ddl }: Projection): string[]
   add primary key (${keys}), set (fillfactor = 70)`,
     `create table ${name}_past (like ${name})`,
     `alter table ${name}_past rename column block_number to valid_from`,
-    `alter table ${name}_past add column valid_to bigint not null, add primary key (${keys}, valid_from)`,
-    // Changes come in the order of blocks: a summary of each few pages finds a reorg's, at next to no cost.
+    `alter table ${name}_past add column valid_to bigint not null`,
+    // Changes come in the order of blocks: a summary of each few pages finds a reorg's, or what was so at a block, and with filters
+    // of what they hold also a key's, at next to no cost. Where a key's past is read often its file adds an index.
     `create index on ${name} using brin (block_number) with (pages_per_range = 16, autosummarize = on)`,
-    `create index on ${name}_past using brin (valid_to) with (pages_per_range = 16, autosummarize = on)`,
+    `create index on ${name}_past using brin (${["valid_to", ...filterOf(columns, key)].join(", ")}) with (pages_per_range = 16, autosummarize = on)`,
     `create view ${name}_history as
   select ${own}, block_number as valid_from, null::bigint as valid_to, log_index from ${name}
   union all select ${own}, valid_from, valid_to, log_index from ${name}_past`,
     ddl,
   ];
+}
+
+// The operator classes that filter values of a type.
+const filters: Record<string, string> = {
+  bigint: "int8_bloom_ops",
+  integer: "int4_bloom_ops",
+  smallint: "int2_bloom_ops",
+  text: "text_bloom_ops",
+};
+
+/** The key's first column as a block-range summary filters it; none of a type that has no filter. */
+function filterOf(columns: Projection["columns"], [first]: string[]): string[] {
+  const type = columns.find(({ name }) => name === first)?.type ?? "";
+  return type in filters ? [`"${first}" ${filters[type]}`] : [];
 }

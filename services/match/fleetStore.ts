@@ -155,17 +155,21 @@ export async function readChanges(
   to: FleetBlock,
 ): Promise<{ nodeIds: number[]; slots: boolean }> {
   const nodes = await db.query<{ node_id: number }>(
-    `select node_id::int from chain.node_history where valid_from > $1
-     union select node_id::int from chain.assignment_history where valid_from > $1
-     union select node_id::int from chain.measurement_history where valid_from > $1
+    `${["node", "assignment", "measurement"].map(nodesChanged).join(" union ")}
      union select node_id::int from chain.measurement where expires_at > $2 and expires_at <= $3`,
     [from.number, from.time, to.time],
   );
   const slots = await db.query<{ changed: boolean }>(
-    `select exists (select from chain.heartbeat_slot_history where valid_from > $1)
+    `select exists (select from chain.heartbeat_slot where block_number > $1)
        or exists (select from chain.event_heartbeat_disputed where block_number > $1)
        or exists (select from chain.event_presence_challenged where block_number > $1) as changed`,
     [from.number],
   );
   return { nodeIds: nodes.rows.map((row) => row.node_id), slots: slots.rows[0]?.changed ?? false };
+}
+
+/** Those that a projection's rows changed of after block $1, as they are and as they were: both are found without reading all. */
+function nodesChanged(projection: string): string {
+  return `select node_id::int from chain.${projection} where block_number > $1
+     union select node_id::int from chain.${projection}_past where valid_to > $1`;
 }

@@ -25,10 +25,14 @@ from event
 select account, generation, block_number, log_index, '{}'::jsonb, 0, amount, 0, 0 from event
 
 -- on Settled
-select authorized.owner, event.generation, event.block_number, event.log_index, '{}'::jsonb, 0, 0, event.amount, 0
-from event
-join event_lease_opened as opened using (workspace_id, replica, lease)
-join event_authorized as authorized using (authorization_id)
+-- one by one: a plain join might be planned to read every lease there ever was
+select spent.owner, generation, block_number, log_index, '{}'::jsonb, 0, 0, amount, 0
+from event cross join lateral (
+  select authorized.owner
+  from event_lease_opened as opened join event_authorized as authorized using (authorization_id)
+  where opened.workspace_id = event.workspace_id and opened.replica = event.replica and opened.lease = event.lease
+  offset 0
+) as spent
 
 -- on Refunded
 select owner, generation, block_number, log_index, '{}'::jsonb, 0, 0, 0, amount from event

@@ -16,6 +16,7 @@ create table lease (
   close_reason text
 );
 create index on lease (authorization_id);
+create index on lease_past (workspace_id, replica, lease, valid_from);
 
 -- on LeaseOpened
 select workspace_id, replica, lease, block_number, log_index, jsonb_build_object(

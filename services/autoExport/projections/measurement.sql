@@ -19,6 +19,7 @@ create table measurement (
   expires_at bigint
 );
 create index on measurement (node_id);
+create index on measurement_past (node_id);
 create index on measurement (draws);
 create index on event_measure_submitted (round_id);
 

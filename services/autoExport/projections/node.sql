@@ -19,6 +19,7 @@ create table node (
   registered_block bigint not null
 );
 create index on node (key);
+create index on node_past (node_id, valid_from);
 
 -- on NodeRegistered
 select node_id, block_number, log_index, jsonb_build_object(

@@ -26,6 +26,7 @@ create table workspace (
   published_tx text not null
 );
 create index on workspace (owner);
+create index on workspace_past (workspace_id, valid_from);
 
 -- on WorkspacePublished
 select workspace_id, block_number, log_index, jsonb_build_object(
