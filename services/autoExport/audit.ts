@@ -3,7 +3,7 @@ import { readProvenLogs } from "../shared/chain/receipts.ts";
 import type { BlockRef } from "../shared/chain/reconcile.ts";
 import { type ChainLog, type RpcClient, readLogs } from "../shared/chain/rpc.ts";
 import type { Database, Queryable } from "../shared/db/pool.ts";
-import { NgpuError } from "../shared/errors.ts";
+import { FatalError, NgpuError } from "../shared/errors.ts";
 import { type Loop, type LoopOptions, startLoop } from "../shared/loop.ts";
 import type { EventIndex } from "./decode.ts";
 import type { Definitions } from "./definitions.ts";
@@ -46,11 +46,15 @@ export function startAudit(
       await parts.ready;
       await auditBlocks(parts);
     } catch (error) {
-      if (!(error instanceof NgpuError && error.code === "rpc_method_missing")) throw error;
+      if (!servesNoReceipts(error)) throw error;
       options.logger.warn({ event: "audit_impossible", error });
       givenUp.abort();
     }
   });
+}
+
+function servesNoReceipts(error: unknown): boolean {
+  return error instanceof NgpuError && error.code === "rpc_method_missing";
 }
 
 /**
@@ -71,8 +75,29 @@ async function auditBlocks(parts: AuditParts): Promise<void> {
 /**
  * Searches for logs that an endpoint left out, because a row that was to be stored builds on one: in blocks that could not be stored, else in
  * those that are, from the last audited one on. Gives the blocks that lack some, with all their logs.
+ *
+ * @throws FatalError `logs_missing` when no endpoint serves the receipts that would tell
  */
 export async function searchLeftOut(
+  parts: ComparedParts,
+  unstored: readonly FollowedBlock[],
+): Promise<{ isStored: boolean; proven: Map<BlockRef, ChainLog[]> }> {
+  try {
+    return await search(parts, unstored);
+  } catch (error) {
+    if (!servesNoReceipts(error)) throw error;
+    throw new FatalError(
+      "A row begins with an event that is not among the logs, and no endpoint serves receipts to find it.",
+      {
+        code: "logs_missing",
+        hint: "Add an endpoint that serves eth_getBlockReceipts to CHAIN_RPC_URLS.",
+        cause: error,
+      },
+    );
+  }
+}
+
+async function search(
   parts: ComparedParts,
   unstored: readonly FollowedBlock[],
 ): Promise<{ isStored: boolean; proven: Map<BlockRef, ChainLog[]> }> {

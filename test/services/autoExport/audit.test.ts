@@ -10,6 +10,7 @@ import { createChainClient, createFollowClient } from "../../../services/shared/
 import { readProvenLogs } from "../../../services/shared/chain/receipts.ts";
 import { type RawReceipt, receiptsRootOf } from "../../../services/shared/chain/receiptsRoot.ts";
 import type { RpcClient } from "../../../services/shared/chain/rpc.ts";
+import { FatalError } from "../../../services/shared/errors.ts";
 import { randomFrom } from "../../shared/scriptedChain.ts";
 import { type AnvilMarket, startAnvilMarket } from "../../support/anvilMarket.ts";
 import { testStateDir } from "../../support/parts.ts";
@@ -101,9 +102,9 @@ describe("the audit of rows", function () {
     expect(faults).to.include("rpc_logs_missing");
   });
 
-  it("finds what an endpoint left out once a row builds on it, before its block is safe", async () => {
+  /** An endpoint that leaves out the events that begin rows, wherever the bloom does not tell. */
+  function withoutBeginnings() {
     const client = createChainClient({ rpcUrls: [node.url], chainId });
-    const wanted = await startMarket(client, {});
     const begins = new Set(["NodeRegistered", "Assigned", "WorkspacePublished"].map(selectorOf));
     let leftOut = 0;
     const request = async (call: { method: string }) => {
@@ -122,6 +123,12 @@ describe("the audit of rows", function () {
       leftOut += logs.length - rest.length;
       return rest;
     };
+    return { request, leftOut: () => leftOut };
+  }
+
+  it("finds what an endpoint left out once a row builds on it, before its block is safe", async () => {
+    const wanted = await startMarket(createChainClient({ rpcUrls: [node.url], chainId }), {});
+    const { request, leftOut } = withoutBeginnings();
     const found: string[] = [];
     const warn = ({ event }: { event: string }) => found.push(event);
     // Nothing is safe for an audit at first, then everything is.
@@ -134,12 +141,29 @@ describe("the audit of rows", function () {
       logger: { ...silent, warn },
       audit: { blocks: 50, interval: 5 },
     });
-    expect(leftOut).to.be.greaterThan(0);
+    expect(leftOut()).to.be.greaterThan(0);
     expect(found).to.include("logs_missing");
     isSafe = true;
     const rows = await dump(wanted.db);
     const same = async () => JSON.stringify(await dump(healed.db)) === JSON.stringify(rows);
     await until("the rest is audited", same, 60_000);
+  });
+
+  it("says what to do when a row lacks its beginning and no endpoint serves receipts", async () => {
+    const { request } = withoutBeginnings();
+    const client = createChainClient({ rpcUrls: [node.url], chainId });
+    const unproven = async (call: { method: string }) =>
+      call.method === "eth_getBlockReceipts"
+        ? client.request({ method: "eth_noSuchMethod" } as never)
+        : request(call);
+    const market = await setup();
+    const exporter = startExporter(market.database, { request: unproven } as never, {
+      audit: { blocks: 50, interval: 5 },
+    });
+    undos.push(market.drop, exporter.stop);
+    const error = (await exporter.ended) as FatalError;
+    expect(error).to.be.instanceOf(FatalError).and.have.property("code", "logs_missing");
+    expect(error.hint).to.contain("eth_getBlockReceipts");
   });
 
   it("computes the root that the node put into its headers, of any number of receipts", async () => {
