@@ -25,12 +25,14 @@ from event
 select account, generation, block_number, log_index, '{}'::jsonb, 0, amount, 0, 0 from event
 
 -- on Settled
--- one by one: a plain join might be planned to read every lease there ever was
-select spent.owner, generation, block_number, log_index, '{}'::jsonb, 0, 0, amount, 0
+-- `offset 0` has each looked up by itself: a plain join might be planned to read every lease there ever was
+select spent.owner, event.generation, event.block_number, event.log_index, '{}'::jsonb, 0, 0, event.amount, 0
 from event cross join lateral (
-  select authorized.owner
-  from event_lease_opened as opened join event_authorized as authorized using (authorization_id)
-  where opened.workspace_id = event.workspace_id and opened.replica = event.replica and opened.lease = event.lease
+  select authorization_id from event_lease_opened as opened
+  where (opened.workspace_id, opened.replica, opened.lease) = (event.workspace_id, event.replica, event.lease)
+  offset 0
+) as opened cross join lateral (
+  select owner from event_authorized as authorized where authorized.authorization_id = opened.authorization_id
   offset 0
 ) as spent
 

@@ -123,16 +123,19 @@ from pair cross join lateral (
 ) as change
 
 -- on HeartbeatDisputed
+-- `offset 0` has each event looked up by itself: as a join it might be planned to read all there ever were
 select event.node_id, event.block_number, event.log_index, '{}'::jsonb, 0, 0, 0, 0, 0, 1 - raw.present, 1 - raw.total
 from event cross join lateral committed_presence(event.slot, event.node_id, event.block_number, event.log_index) as raw
 where not exists (
   select from event_heartbeat_disputed as disputed
   where disputed.slot = event.slot and disputed.node_id = event.node_id
     and (disputed.block_number, disputed.log_index) < (event.block_number, event.log_index)
+  offset 0
 ) and not exists (
   select from event_presence_challenged as challenged
   where challenged.last_slot >= event.slot and challenged.first_slot <= event.slot and challenged.node_id = event.node_id
     and (challenged.block_number, challenged.log_index) < (event.block_number, event.log_index)
+  offset 0
 )
 
 -- on PresenceChallenged
@@ -151,4 +154,5 @@ where not exists (
   select from event_presence_challenged as challenged
   where challenged.last_slot >= slot.slot and challenged.first_slot <= slot.slot and challenged.node_id = event.node_id
     and (challenged.block_number, challenged.log_index) < (event.block_number, event.log_index)
+  offset 0
 )

@@ -1,0 +1,74 @@
+import { expect } from "chai";
+import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
+import { chainSchema, prepareWriter } from "../../../services/autoExport/store.ts";
+import type { Connection } from "../../../services/shared/db/pool.ts";
+import { createScriptedChain, randomFrom } from "../../shared/scriptedChain.ts";
+import { createMarket } from "./market.ts";
+import { type Exporter, setup, startExporter, untilStored } from "./setup.ts";
+
+const definitions = loadDefinitions();
+
+describe("the plans that keep projections", function () {
+  this.timeout(60_000);
+  let market: Awaited<ReturnType<typeof setup>>;
+  let exporter: Exporter;
+  let db: Connection;
+
+  before(async () => {
+    market = await setup();
+    const chain = createScriptedChain();
+    const random = createMarket(randomFrom(5));
+    for (let block = 0; block < 40; block++) {
+      const { logs, settle } = random.next(chain.head().hash, 8);
+      chain.mine(logs);
+      settle(chain.head().hash);
+    }
+    exporter = startExporter(market.database, chain.client);
+    await untilStored(market.db, chain);
+    db = await market.db.connect();
+    await db.query(`set search_path to ${chainSchema}`);
+  });
+
+  after(async () => {
+    db.release(true);
+    await exporter.stop();
+    await market.drop();
+  });
+
+  /** The plans' scans of tables, each with the lines below it up to the next node. */
+  async function scans(): Promise<string[]> {
+    await prepareWriter(db, definitions);
+    const found: string[] = [];
+    for (const { name } of definitions.projections) {
+      for (const statement of [`apply_${name}`, `apply_block_${name}`]) {
+        const { rows } = await db.query<{ "QUERY PLAN": string }>(
+          `explain (costs off) execute ${statement} (1, 2)`,
+        );
+        const nodes = rows
+          .map((row) => row["QUERY PLAN"])
+          .join("\n")
+          .split(/^(?=.*->)/m);
+        found.push(
+          ...nodes
+            .filter((node) => /(Seq|Index|Only|Heap) Scan /.test(node))
+            .map((node) => `${statement}: ${node}`),
+        );
+      }
+    }
+    return found;
+  }
+
+  for (const { tables, statistics } of [
+    { tables: "small", statistics: "reltuples = 1, relpages = 1" },
+    { tables: "huge", statistics: "reltuples = 1e9, relpages = 1" },
+  ]) {
+    it(`look every row up by an index, of tables that seem ${tables}`, async () => {
+      await market.db.query(
+        `update pg_class set ${statistics} where relnamespace = '${chainSchema}'::regnamespace and relkind = 'r'`,
+      );
+      const all = await scans();
+      expect(all.length).to.be.greaterThan(100);
+      expect(all.filter((scan) => !scan.includes("Index Cond")).join("")).to.equal("");
+    });
+  }
+});
