@@ -7,18 +7,18 @@ import type { Projection } from "./projection.ts";
  * and the states between, become versions of the past.
  */
 export function applyStatement(projection: Projection): string {
-  const { name } = projection;
+  const { name, key } = projection;
+  const { own } = columnsOf(projection);
   const keys = typedKey(projection);
-  const own = projection.columns.map((column) => column.name);
   const sums = projection.sums.map((sum) => `, sum(${quote(sum)}) over up_to_here as ${quote(sum)}`).join("");
-  return `with ${changes(projection)}, state as (
+  return `with ${changeQuery(projection)}, state as (
   select ${keys}, block_number as valid_from, log_index,
     lead(block_number) over up_to_here as valid_to, fold(patch) over up_to_here as patch${sums}
   from change window up_to_here as (partition by ${keys} order by block_number, log_index)
 ), version as materialized (
   select * from state where valid_to is distinct from valid_from
 ), first as (
-  select ${names(projection.key)}, min(valid_from) as valid_from from version group by ${names(projection.key)}
+  select ${names(key)}, min(valid_from) as valid_from from version group by ${names(key)}
 ), former as materialized (
   select former.*, first.valid_from as valid_to from first cross join lateral ${presentRow(projection, "first")} as former
 ), stated as materialized (
@@ -40,10 +40,10 @@ ${onConflict(projection)}`;
  */
 export function applyBlockStatement(projection: Projection): string {
   const { name } = projection;
+  const { own } = columnsOf(projection);
   const keys = typedKey(projection);
-  const own = projection.columns.map((column) => column.name);
   const sums = projection.sums.map((sum) => `, sum(${quote(sum)}) as ${quote(sum)}`).join("");
-  return `with ${changes(projection)}, version as (
+  return `with ${changeQuery(projection)}, version as (
   select ${keys}, max(log_index) as log_index, fold(patch order by log_index) as patch${sums}
   from change group by ${keys}
 ), state as materialized (
@@ -64,8 +64,9 @@ ${onConflict(projection)}`;
  * The statements that take back every change above block $1, to be run in this order: the rows that changed since go, and what
  * they were at that block comes back out of the past. The first says how many rows there were.
  */
-export function revertStatements({ name, columns }: Projection): [string, string] {
-  const own = names(columns.map((column) => column.name));
+export function revertStatements(projection: Projection): [string, string] {
+  const { name } = projection;
+  const own = names(columnsOf(projection).own);
   return [
     `delete from ${name} where block_number > $1::bigint`,
     `with gone as (delete from ${name}_past where valid_to > $1::bigint returning *)
@@ -75,7 +76,7 @@ select ${own}, valid_from, log_index from gone where valid_from <= $1::bigint`,
 }
 
 /** `change`: what the events of blocks $1 to $2 change, each a key's. */
-function changes({ key, sums, changes }: Projection): string {
+function changeQuery({ key, sums, changes }: Projection): string {
   const selects = changes.map(
     ({ event, select }) =>
       `select * from (with event as (select * from event_${snakeCase(event)} ` +
@@ -91,16 +92,22 @@ function presentRow(projection: Projection, of: string): string {
   return `(select * from ${projection.name} as present where ${same(projection, "present", of)} offset 0)`;
 }
 
-function replaceRows({ name, columns }: Projection): string {
-  return `insert into ${name} (${names(columns.map((column) => column.name))}, block_number, log_index)`;
+/** The beginning of the statement that puts rows where they belong; its end is `onConflict`. */
+function replaceRows(projection: Projection): string {
+  return `insert into ${projection.name} (${names(columnsOf(projection).own)}, block_number, log_index)`;
 }
 
-function onConflict({ key, columns }: Projection): string {
-  const rest = columns.map((column) => column.name).filter((column) => !key.includes(column));
-  const values = [...rest, "block_number", "log_index"].map(
+function onConflict(projection: Projection): string {
+  const values = [...columnsOf(projection).rest, "block_number", "log_index"].map(
     (column) => `${quote(column)} = excluded.${quote(column)}`,
   );
-  return `on conflict (${names(key)}) do update set ${values.join(", ")}`;
+  return `on conflict (${names(projection.key)}) do update set ${values.join(", ")}`;
+}
+
+/** The names of a projection's own columns, and of those outside its key. */
+function columnsOf({ key, columns }: Projection): { own: string[]; rest: string[] } {
+  const own = columns.map((column) => column.name);
+  return { own, rest: own.filter((column) => !key.includes(column)) };
 }
 
 /** What stands in a state's column: told by the changes, or as it was before them. */
