@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { FatalError } from "../../services/shared/errors.ts";
 import { processStamp } from "../lock.mjs";
@@ -114,20 +115,35 @@ function openLog({ stateDir, name }: ProcessOptions): { path: string; fd: number
   return { path, fd: openSync(path, "w", 0o600) };
 }
 
+// Becomes the command once it is told to, at file descriptor 3; ends when nobody is there any more to tell it.
+const HELD_BACK = 'read -r go <&3 && exec "$@" 3<&-';
+// What a shell ends with that finds no such command, or one that cannot be run.
+const CANNOT_RUN = new Set([126, 127]);
+
+/** The process runs its command only when it was written down: one that nobody knows of would outlive a kill -9 of this one. */
 function spawnGroup(options: ProcessOptions, log: number): ChildProcess {
   const { name, stateDir, stopSignal = "SIGTERM", stopDeadlineMs = STOP_DEADLINE_MS } = options;
-  const child = spawn(options.command, options.args, {
+  const child = spawn("/bin/sh", ["-c", HELD_BACK, "sh", options.command, ...options.args], {
     detached: true,
-    stdio: ["ignore", log, log],
+    stdio: ["ignore", log, log, "pipe"],
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.env === undefined ? {} : { env: options.env }),
   });
   if (child.pid !== undefined) {
     running.set(child.pid, { name, stopSignal });
     const stamp = processStamp(child.pid);
-    // No stamp: it has ended already, and there is nothing to clean up after.
-    if (stamp !== undefined)
-      recordProcess(stateDir, name, { pid: child.pid, stamp, stopSignal, stopDeadlineMs });
+    const go = child.stdio[3] as Writable;
+    // It may have been killed before it is told.
+    go.on("error", () => undefined);
+    try {
+      // No stamp: it has ended already, and there is nothing to clean up after.
+      if (stamp !== undefined)
+        recordProcess(stateDir, name, { pid: child.pid, stamp, stopSignal, stopDeadlineMs });
+      go.end("\n", () => go.destroy());
+    } finally {
+      // Not told, it ends.
+      if (!go.writableEnded) go.destroy();
+    }
   }
   return child;
 }
@@ -177,7 +193,12 @@ async function untilReady(
       options.signal?.throwIfAborted();
       throw failure(`${name} was not ready within ${readyDeadlineMs / 1000} s`, logFile, lastFault);
     }
-    if (next !== undefined) throw failure(`${name} ended early (${describe(next)})`, logFile);
+    if (next === undefined) continue;
+    const refused = CANNOT_RUN.has(next.code ?? 0);
+    const what = refused
+      ? `${name}: cannot run ${options.command}`
+      : `${name} ended early (${describe(next)})`;
+    throw failure(what, logFile);
   }
 }
 

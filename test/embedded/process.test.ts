@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "chai";
 import { openState, recordProcess } from "../../scripts/embedded/leftovers.ts";
 import { startProcess } from "../../scripts/embedded/process.ts";
@@ -22,6 +23,18 @@ function program(stateDir: string, text: string) {
 
 const steady = "process.stdout.write('up '); setInterval(() => {}, 1000)";
 const deaf = `process.on("SIGTERM", () => {}); ${steady}`;
+
+/** The pids of processes that a text was given to as an argument, or as part of one. */
+function processesWith(text: string): number[] {
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  return pids.map(Number).filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(text);
+    } catch {
+      return false;
+    }
+  });
+}
 
 async function thrownBy(work: Promise<unknown>): Promise<Error> {
   const outcome = await work.then(
@@ -147,6 +160,44 @@ describe("state folder", () => {
     expect(stopped).to.deep.equal(["part"]);
     expect(processStamp(pid)).to.equal(undefined);
     expect(existsSync(join(dir.path, "run/part.json"))).to.equal(false);
+  });
+
+  it("is freed of whatever an owner had started, at whichever moment it was killed", async () => {
+    for (let round = 0; round < 8; round++) {
+      using dir = temporaryDir();
+      const watched = join(dir.path, "watched");
+      writeFileSync(watched, "");
+      const owner = join(dir.path, "owner.ts");
+      writeFileSync(
+        owner,
+        `import { openState } from ${JSON.stringify(join(rootDir, "scripts/embedded/leftovers.ts"))};
+         import { startProcess } from ${JSON.stringify(join(rootDir, "scripts/embedded/process.ts"))};
+         const stateDir = ${JSON.stringify(dir.path)};
+         await openState(stateDir);
+         const part = { command: "tail", args: ["-f", ${JSON.stringify(watched)}], stateDir, ready: async () => true };
+         for (let n = 0; n < 200; n++) {
+           await startProcess({ ...part, name: \`part-\${n}\` });
+           process.stdout.write(".");
+         }`,
+      );
+      const child = spawn(process.execPath, [owner], { stdio: ["ignore", "pipe", "inherit"] });
+      const started = 1 + Math.floor(Math.random() * 10);
+      let seen = 0;
+      const enough = Promise.withResolvers<void>();
+      child.stdout.on("data", (dots) => {
+        seen += String(dots).length;
+        if (seen >= started) enough.resolve();
+      });
+      await enough.promise;
+      await delay(Math.random() * 10);
+      child.kill("SIGKILL");
+      await once(child, "exit");
+      const { stopped, release } = await openState(dir.path);
+      release();
+      expect(stopped.length).to.be.greaterThan(0);
+      for (const pid of processesWith(watched))
+        expect(await gone(pid), `${pid} of round ${round}`).to.equal(true);
+    }
   });
 
   it("does not touch a process that got the pid of a recorded one", async () => {
