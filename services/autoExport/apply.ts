@@ -8,7 +8,7 @@ import type { Projection } from "./projection.ts";
  */
 export function applyStatement(projection: Projection): string {
   const { name, key } = projection;
-  const { own } = columnsOf(projection);
+  const own = ownColumns(projection);
   const keys = typedKey(projection);
   const sums = projection.sums.map((sum) => `, sum(${quote(sum)}) over up_to_here as ${quote(sum)}`).join("");
   return `with ${changeQuery(projection)}, state as (
@@ -29,9 +29,7 @@ export function applyStatement(projection: Projection): string {
   select ${names(own)}, block_number, log_index, valid_to from former
   union all select ${names(own)}, valid_from, log_index, valid_to from stated where valid_to is not null
 )
-${replaceRows(projection)}
-select ${names(own)}, valid_from, log_index from stated where valid_to is null
-${onConflict(projection)}`;
+${putRows(projection, `select ${names(own)}, valid_from, log_index from stated where valid_to is null`)}`;
 }
 
 /**
@@ -40,7 +38,7 @@ ${onConflict(projection)}`;
  */
 export function applyBlockStatement(projection: Projection): string {
   const { name } = projection;
-  const { own } = columnsOf(projection);
+  const own = ownColumns(projection);
   const keys = typedKey(projection);
   const sums = projection.sums.map((sum) => `, sum(${quote(sum)}) as ${quote(sum)}`).join("");
   return `with ${changeQuery(projection)}, version as (
@@ -55,9 +53,7 @@ export function applyBlockStatement(projection: Projection): string {
   select ${names([...own, "block_number", "log_index"].map((column) => `former_${column}`))}, $2::bigint from state
   where former_block_number is not null
 )
-${replaceRows(projection)}
-select ${names(own)}, $2::bigint, log_index from state
-${onConflict(projection)}`;
+${putRows(projection, `select ${names(own)}, $2::bigint, log_index from state`)}`;
 }
 
 /**
@@ -66,7 +62,7 @@ ${onConflict(projection)}`;
  */
 export function revertStatements(projection: Projection): [string, string] {
   const { name } = projection;
-  const own = names(columnsOf(projection).own);
+  const own = names(ownColumns(projection));
   return [
     `delete from ${name} where block_number > $1::bigint`,
     `with gone as (delete from ${name}_past where valid_to > $1::bigint returning *)
@@ -92,22 +88,18 @@ function presentRow(projection: Projection, of: string): string {
   return `(select * from ${projection.name} as present where ${same(projection, "present", of)} offset 0)`;
 }
 
-/** The beginning of the statement that puts rows where they belong; its end is `onConflict`. */
-function replaceRows(projection: Projection): string {
-  return `insert into ${projection.name} (${names(columnsOf(projection).own)}, block_number, log_index)`;
+/** Puts rows where they belong. @param select Gives the projection's own columns, the block and the log's index. */
+function putRows(projection: Projection, select: string): string {
+  const { name, key } = projection;
+  const own = ownColumns(projection);
+  const changing = [...own.filter((column) => !key.includes(column)), "block_number", "log_index"];
+  return `insert into ${name} (${names(own)}, block_number, log_index)
+${select}
+on conflict (${names(key)}) do update set ${changing.map((column) => `${quote(column)} = excluded.${quote(column)}`).join(", ")}`;
 }
 
-function onConflict(projection: Projection): string {
-  const values = [...columnsOf(projection).rest, "block_number", "log_index"].map(
-    (column) => `${quote(column)} = excluded.${quote(column)}`,
-  );
-  return `on conflict (${names(projection.key)}) do update set ${values.join(", ")}`;
-}
-
-/** The names of a projection's own columns, and of those outside its key. */
-function columnsOf({ key, columns }: Projection): { own: string[]; rest: string[] } {
-  const own = columns.map((column) => column.name);
-  return { own, rest: own.filter((column) => !key.includes(column)) };
+function ownColumns({ columns }: Projection): string[] {
+  return columns.map((column) => column.name);
 }
 
 /** What stands in a state's column: told by the changes, or as it was before them. */

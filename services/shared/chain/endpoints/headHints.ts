@@ -1,3 +1,4 @@
+import { addAbortListener } from "node:events";
 import type { Hex } from "viem";
 import type { Logger } from "../../logger.ts";
 import { rest } from "../../loop.ts";
@@ -91,13 +92,11 @@ export function listenForHeads(options: HeadHintsOptions): HeadHints {
       return headers;
     },
     wait: async (milliseconds, until) => {
-      if (waiting.length > 0 || until.aborted) return;
+      if (waiting.length > 0) return;
       const over = Promise.withResolvers<void>();
-      const timer = setTimeout(over.resolve, milliseconds).unref();
-      until.addEventListener("abort", over.resolve as () => void, { once: true });
+      using _listening = addAbortListener(until, () => over.resolve());
+      using _timer = setTimeout(over.resolve, milliseconds).unref();
       await Promise.race([bell.promise, over.promise]);
-      clearTimeout(timer);
-      until.removeEventListener("abort", over.resolve as () => void);
     },
     doubt: () => {
       doubtedAt = performance.now();
