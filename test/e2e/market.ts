@@ -9,6 +9,7 @@ import Docker from "dockerode";
 import { signalGroup } from "../../scripts/embedded/leftovers.ts";
 import { parseDeployment } from "../../services/shared/chain/deployment.ts";
 import { rootDir } from "../support/parts.ts";
+import { processes } from "../support/processes.ts";
 
 export type Ended = { code: number | null; signal: NodeJS.Signals | null };
 
@@ -105,27 +106,6 @@ function inherited(): NodeJS.ProcessEnv {
       ([name]) => !configured.includes(name) && !/^npm_/i.test(name) && !name.startsWith("TEST_"),
     ),
   );
-}
-
-type Process = { pid: number; group: number; command: string; text: string };
-
-/** Every process of this machine but this one, with all that may name a folder: command line, folder, environment. */
-function processes(): Process[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-    .flatMap((pid) => {
-      try {
-        const read = (file: string) => readFileSync(`/proc/${pid}/${file}`, "utf8").replaceAll("\0", " ");
-        const stat = read("stat");
-        const [state, , group] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-        if (state === "Z") return [];
-        const command = read("cmdline");
-        return [{ pid: Number(pid), group: Number(group), command, text: `${command} ${read("environ")}` }];
-      } catch {
-        // It has ended meanwhile, or belongs to the kernel.
-        return [];
-      }
-    });
 }
 
 /** Command lines of processes that have to do with this folder. */

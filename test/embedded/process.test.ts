@@ -8,6 +8,7 @@ import { openState, recordProcess } from "../../scripts/embedded/leftovers.ts";
 import { startProcess } from "../../scripts/embedded/process.ts";
 import { processStamp } from "../../scripts/lock.mjs";
 import { rootDir } from "../support/parts.ts";
+import { processes } from "../support/processes.ts";
 import { gone, temporaryDir } from "./setup.ts";
 
 /** Options for a Node program given as text. */
@@ -24,16 +25,19 @@ function program(stateDir: string, text: string) {
 const steady = "process.stdout.write('up '); setInterval(() => {}, 1000)";
 const deaf = `process.on("SIGTERM", () => {}); ${steady}`;
 
-/** The pids of processes that a text was given to as an argument, or as part of one. */
-function processesWith(text: string): number[] {
-  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-  return pids.map(Number).filter((pid) => {
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(text);
-    } catch {
-      return false;
-    }
-  });
+/** Starts a program that opens the state folder and goes on as the text says, to be killed. */
+function spawnOwner(stateDir: string, text: string) {
+  const owner = join(stateDir, "owner.ts");
+  writeFileSync(
+    owner,
+    `import { openState } from ${JSON.stringify(join(rootDir, "scripts/embedded/leftovers.ts"))};
+     import { startProcess } from ${JSON.stringify(join(rootDir, "scripts/embedded/process.ts"))};
+     const stateDir = ${JSON.stringify(stateDir)};
+     await openState(stateDir);
+     const ready = async () => true;
+     ${text}`,
+  );
+  return spawn(process.execPath, [owner], { stdio: ["ignore", "pipe", "inherit"] });
 }
 
 async function thrownBy(work: Promise<unknown>): Promise<Error> {
@@ -136,20 +140,13 @@ describe("state folder", () => {
 
   it("is freed of what a killed owner left running", async () => {
     using dir = temporaryDir();
-    const owner = join(dir.path, "owner.ts");
-    writeFileSync(
-      owner,
-      `import { openState } from ${JSON.stringify(join(rootDir, "scripts/embedded/leftovers.ts"))};
-       import { startProcess } from ${JSON.stringify(join(rootDir, "scripts/embedded/process.ts"))};
-       const stateDir = ${JSON.stringify(dir.path)};
-       await openState(stateDir);
-       const ready = async () => true;
-       const args = ["-e", ${JSON.stringify(steady)}];
+    const child = spawnOwner(
+      dir.path,
+      `const args = ["-e", ${JSON.stringify(steady)}];
        const { pid } = await startProcess({ name: "part", command: process.execPath, args, stateDir, ready });
        process.stdout.write(String(pid));
        setInterval(() => {}, 1000);`,
     );
-    const child = spawn(process.execPath, [owner], { stdio: ["ignore", "pipe", "inherit"] });
     const [output] = await once(child.stdout, "data");
     child.kill("SIGKILL");
     await once(child, "exit");
@@ -167,20 +164,14 @@ describe("state folder", () => {
       using dir = temporaryDir();
       const watched = join(dir.path, "watched");
       writeFileSync(watched, "");
-      const owner = join(dir.path, "owner.ts");
-      writeFileSync(
-        owner,
-        `import { openState } from ${JSON.stringify(join(rootDir, "scripts/embedded/leftovers.ts"))};
-         import { startProcess } from ${JSON.stringify(join(rootDir, "scripts/embedded/process.ts"))};
-         const stateDir = ${JSON.stringify(dir.path)};
-         await openState(stateDir);
-         const part = { command: "tail", args: ["-f", ${JSON.stringify(watched)}], stateDir, ready: async () => true };
+      const child = spawnOwner(
+        dir.path,
+        `const part = { command: "tail", args: ["-f", ${JSON.stringify(watched)}], stateDir, ready };
          for (let n = 0; n < 200; n++) {
            await startProcess({ ...part, name: \`part-\${n}\` });
            process.stdout.write(".");
          }`,
       );
-      const child = spawn(process.execPath, [owner], { stdio: ["ignore", "pipe", "inherit"] });
       const started = 1 + Math.floor(Math.random() * 10);
       let seen = 0;
       const enough = Promise.withResolvers<void>();
@@ -195,7 +186,7 @@ describe("state folder", () => {
       const { stopped, release } = await openState(dir.path);
       release();
       expect(stopped.length).to.be.greaterThan(0);
-      for (const pid of processesWith(watched))
+      for (const { pid } of processes().filter(({ command }) => command.includes(watched)))
         expect(await gone(pid), `${pid} of round ${round}`).to.equal(true);
     }
   });

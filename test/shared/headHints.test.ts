@@ -184,15 +184,16 @@ describe("hints of new heads", () => {
 
   /** Follows a chain whose head one server announces, with how often logs were asked for in the other way. */
   async function followAnnounced(
-    answer: (call: never) => Promise<object | undefined>,
+    answer: (
+      call: { method: string },
+      chain: ReturnType<typeof createScriptedChain>,
+    ) => Promise<object | undefined>,
     mined = 1,
-    started: (chain: ReturnType<typeof createScriptedChain>) => void = () => undefined,
   ) {
-    const server = await serve({ answer: answer as never });
+    const chain = createScriptedChain();
+    const server = await serve({ answer: (call) => answer(call as { method: string }, chain) });
     const hints = listen([server.url]);
     await until("it is subscribed to", async () => hints.live());
-    const chain = createScriptedChain();
-    started(chain);
     chain.mine([]);
     let asked = 0;
     const request = (call: { method: string }) => {
@@ -280,19 +281,12 @@ describe("hints of new heads", () => {
 
   it("bring a block's logs with one question for them, asked ahead", async () => {
     const asked: string[] = [];
-    let chain: ReturnType<typeof createScriptedChain> | undefined;
-    const { stored, chain: followed } = await followAnnounced(
-      async (call: { method: string }) => {
-        asked.push(call.method);
-        return { result: await chain?.client.request(call as never) };
-      },
-      3,
-      (started) => {
-        chain = started;
-      },
-    );
+    const { stored, chain } = await followAnnounced(async (call, { client }) => {
+      asked.push(call.method);
+      return { result: await client.request(call as never) };
+    }, 3);
     expect(stored.map(({ logs }) => logs.length)).to.deep.equal([1, 1, 1]);
-    expect(stored.at(-1)?.hash).to.equal(followed.head().hash);
+    expect(stored.at(-1)?.hash).to.equal(chain.head().hash);
     expect(asked).to.deep.equal(["eth_getLogs", "eth_getLogs", "eth_getLogs"]);
   });
 

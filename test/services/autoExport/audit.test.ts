@@ -151,11 +151,8 @@ describe("the audit of rows", function () {
 
   it("says what to do when a row lacks its beginning and no endpoint serves receipts", async () => {
     const { request } = withoutBeginnings();
-    const client = createChainClient({ rpcUrls: [node.url], chainId });
-    const unproven = async (call: { method: string }) =>
-      call.method === "eth_getBlockReceipts"
-        ? client.request({ method: "eth_noSuchMethod" } as never)
-        : request(call);
+    const unproven = (call: { method: string }) =>
+      request(call.method === "eth_getBlockReceipts" ? { method: "eth_noSuchMethod" } : call);
     const market = await setup();
     const exporter = startExporter(market.database, { request: unproven } as never, {
       audit: { blocks: 50, interval: 5 },

@@ -7,7 +7,7 @@ import { type Database, transaction } from "../../../services/shared/db/pool.ts"
 import { createScriptedChain, randomFrom, type ScriptedChain } from "../../shared/scriptedChain.ts";
 import { createMarket } from "./market.ts";
 import { anyActs, createScenario, nothingMet } from "./scenario.ts";
-import { deployment, dump, setup, silent, startExporter, untilStored } from "./setup.ts";
+import { deployment, dump, mineNext, setup, silent, startExporter, untilStored } from "./setup.ts";
 
 describe("the exported rows", function () {
   this.timeout(600_000);
@@ -50,11 +50,7 @@ describe("the exported rows", function () {
     const random = randomFrom(7);
     const chain = createScriptedChain(random);
     const market = createMarket(random);
-    for (let count = 0; count < 120; count++) {
-      const { logs, settle } = market.next(chain.head().hash, 5);
-      chain.mine(logs);
-      settle(chain.head().hash);
-    }
+    for (let count = 0; count < 120; count++) mineNext(chain, market, 5);
     const { database, db, drop } = await setup();
     const exporter = startExporter(database, chain.client);
     try {

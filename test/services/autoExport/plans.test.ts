@@ -4,7 +4,7 @@ import { chainSchema, prepareWriter } from "../../../services/autoExport/store.t
 import type { Connection } from "../../../services/shared/db/pool.ts";
 import { createScriptedChain, randomFrom } from "../../shared/scriptedChain.ts";
 import { createMarket } from "./market.ts";
-import { type Exporter, setup, startExporter, untilStored } from "./setup.ts";
+import { type Exporter, mineNext, setup, startExporter, untilStored } from "./setup.ts";
 
 const definitions = loadDefinitions();
 
@@ -17,12 +17,8 @@ describe("the plans that keep projections", function () {
   before(async () => {
     market = await setup();
     const chain = createScriptedChain();
-    const random = createMarket(randomFrom(5));
-    for (let block = 0; block < 40; block++) {
-      const { logs, settle } = random.next(chain.head().hash, 8);
-      chain.mine(logs);
-      settle(chain.head().hash);
-    }
+    const acting = createMarket(randomFrom(5));
+    for (let block = 0; block < 40; block++) mineNext(chain, acting, 8);
     exporter = startExporter(market.database, chain.client);
     await untilStored(market.db, chain);
     db = await market.db.connect();

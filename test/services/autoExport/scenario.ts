@@ -8,7 +8,7 @@ import {
 } from "../../shared/scriptedChain.ts";
 import { spec, word } from "./fixtures.ts";
 import { createMarket } from "./market.ts";
-import { setup, silent, startExporter, tipOf, until, untilStored } from "./setup.ts";
+import { mineNext, setup, silent, startExporter, tipOf, until, untilStored } from "./setup.ts";
 
 const someFaults: fc.Arbitrary<Faults> = fc.record(
   {
@@ -91,17 +91,9 @@ export async function createScenario(seed: number, met: Met) {
   const starting = () =>
     startExporter(ours.database, chain.client, { following: { interval: 2, maxRange: 30n }, logger });
   const mine = (blocks: number, most = 6) => {
-    for (let block = 0; block < blocks; block++) {
-      const { logs, settle } = market.next(chain.head().hash, Math.floor(random() * most));
-      chain.mine(logs);
-      settle(chain.head().hash);
-    }
+    for (let block = 0; block < blocks; block++) mineNext(chain, market, Math.floor(random() * most));
   };
-  const mineLogs = (logs: ScriptedLog[]) => {
-    const { settle } = market.next(chain.head().hash, 0);
-    chain.mine(logs);
-    settle(chain.head().hash);
-  };
+  const mineLogs = (logs: ScriptedLog[]) => mineNext(chain, market, 0, logs);
   mine(20);
   let exporter = starting();
   const tip = async () => (await tipOf(ours.db))?.number ?? 0n;

@@ -6,8 +6,9 @@ import { tablesOf } from "../../../services/autoExport/verify.ts";
 import type { Deployment } from "../../../services/shared/chain/deployment.ts";
 import type { BlockRef } from "../../../services/shared/chain/reconcile.ts";
 import { createPool, type Database } from "../../../services/shared/db/pool.ts";
-import { type ScriptedChain, testGenerations } from "../../shared/scriptedChain.ts";
+import { type ScriptedChain, type ScriptedLog, testGenerations } from "../../shared/scriptedChain.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
+import type { createMarket } from "./market.ts";
 
 export const silent = {
   debug: () => undefined,
@@ -80,6 +81,18 @@ export async function setup(): Promise<{ database: TestDatabase; db: Database; d
       await database.drop();
     },
   };
+}
+
+/** Mines the market's next block. @param given Logs instead of those of its acts */
+export function mineNext(
+  chain: ScriptedChain,
+  market: ReturnType<typeof createMarket>,
+  acts: number,
+  given?: ScriptedLog[],
+): void {
+  const { logs, settle } = market.next(chain.head().hash, acts);
+  chain.mine(given ?? logs);
+  settle(chain.head().hash);
 }
 
 /** Waits until a condition holds. */
