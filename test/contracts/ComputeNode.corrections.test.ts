@@ -7,6 +7,7 @@ import { addNodes } from "./support/nodes.ts";
 import { expectRefused, expectRevert, refusalsOf } from "./support/refusals.ts";
 
 const committer = keyOf("receipts");
+const slotSeconds = 60;
 
 /** Nodes 1 to 3, a committer whose key signs receipts, and the keeper in the place of Measure. */
 async function loadNodes() {
@@ -14,8 +15,10 @@ async function loadNodes() {
   await addNodes(market, ["node one", "node two", "node three"]);
   await market.computeNode.write.setHeartbeatCommitter([committer.address, true]);
   await market.computeNode.write.setMeasure([market.people.keeper, true]);
-  const slot = BigInt(Math.floor((await market.time.latest()) / 60)) - 1n;
-  return { ...market, slot };
+  // At the beginning of a slot: the one before stays the last that is over for as long as a test takes.
+  const begun = Math.floor((await market.time.latest()) / slotSeconds) + 1;
+  await market.time.increaseTo(begun * slotSeconds);
+  return { ...market, slot: BigInt(begun) - 1n };
 }
 
 async function disputeOf(market: MarketFixture, slot: bigint, nodeId: number, signer = committer) {
