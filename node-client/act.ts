@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Deployment } from "../services/shared/chain/deployment.ts";
-import { assignmentStates, codeOf, milestones } from "../services/shared/chain/names.ts";
-import type { RpcClient } from "../services/shared/chain/rpc.ts";
-import type { Logger } from "../services/shared/logger.ts";
+import type { RpcClient } from "@ngpu/chain-reader/rpc";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { assignmentStates, codeOf, milestones } from "@ngpu/contracts-sdk/names";
+import type { Logger } from "@ngpu/runtime/logger";
 import {
   createContainer,
   ensureNetwork,

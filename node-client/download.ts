@@ -1,5 +1,5 @@
-import { marginGib, unpackedBytes } from "../services/shared/imageRoom.ts";
-import type { Logger } from "../services/shared/logger.ts";
+import { marginGib, unpackedBytes } from "@ngpu/protocol/imageRoom";
+import type { Logger } from "@ngpu/runtime/logger";
 import type { Engine } from "./docker/engine.ts";
 import { findImage, type PullProgress, pullImage } from "./docker/images.ts";
 import type { ImageState } from "./facts.ts";

@@ -1,6 +1,6 @@
 import { parse, resolve } from "node:path";
+import { commonEnv, envTypes, readEnv } from "@ngpu/runtime/env";
 import { z } from "zod";
-import { commonEnv, envTypes, readEnv } from "../services/shared/env.ts";
 
 const count = (max: number) => z.coerce.number().int().min(0).max(max).optional();
 const region = () =>

@@ -1,12 +1,7 @@
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { dockerContractAbi, escrowAbi, measureAbi, progressAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { addressesOf } from "@ngpu/contracts-sdk/generations";
 import { type Address, decodeEventLog, getAbiItem, type Hex, numberToHex, pad, toEventSelector } from "viem";
-import type { Deployment } from "../services/shared/chain/deployment.ts";
-import {
-  dockerContractAbi,
-  escrowAbi,
-  measureAbi,
-  progressAbi,
-} from "../services/shared/chain/generated/abi.ts";
-import { addressesOf } from "../services/shared/chain/generations.ts";
 
 /** A log as the chain gave it and the journal keeps it. */
 export type StoredLog = {

@@ -1,6 +1,6 @@
+import type { Policy } from "@ngpu/contracts-sdk/names";
+import type { WorkspaceConfig } from "@ngpu/protocol/workspaceConfig";
 import type { Hex } from "viem";
-import type { Policy } from "../services/shared/chain/names.ts";
-import type { WorkspaceConfig } from "../services/shared/workspaceConfig.ts";
 import type { OutboxStatus } from "./journal/outbox.ts";
 import type { Run } from "./journal/runs.ts";
 import type { Assignment, LeaseRef, PublicationKey } from "./leases.ts";

@@ -1,6 +1,6 @@
 import { availableParallelism, loadavg } from "node:os";
-import type { Logger } from "../services/shared/logger.ts";
-import { rest } from "../services/shared/loop.ts";
+import type { Logger } from "@ngpu/runtime/logger";
+import { rest } from "@ngpu/runtime/loop";
 import { freeDiskGib } from "./probe/hardware.ts";
 import type { Session } from "./session.ts";
 

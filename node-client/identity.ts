@@ -1,7 +1,7 @@
 import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { FatalError, messageOf } from "@ngpu/runtime/errors";
 import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
-import { FatalError, messageOf } from "../services/shared/errors.ts";
 
 /**
  * The key that is this machine's identity, from `<dir>/<name>.key`; made once, readable by its owner alone.

@@ -1,7 +1,7 @@
-import { createApp, listen as listenHttp } from "../services/shared/http.ts";
-import { runService, type ServiceContext } from "../services/shared/lifecycle.ts";
-import { createLogger } from "../services/shared/logger.ts";
-import { startLoop } from "../services/shared/loop.ts";
+import { createApp, listen as listenHttp } from "@ngpu/runtime/http";
+import { runService, type ServiceContext } from "@ngpu/runtime/lifecycle";
+import { createLogger } from "@ngpu/runtime/logger";
+import { startLoop } from "@ngpu/runtime/loop";
 import { watchEngine } from "./docker/events.ts";
 import type { NodeEnv } from "./env.ts";
 import { sendHeartbeats } from "./heartbeat.ts";

@@ -1,5 +1,5 @@
+import type { AssignmentState, Desired } from "@ngpu/contracts-sdk/names";
 import type { Hex } from "viem";
-import type { AssignmentState, Desired } from "../services/shared/chain/names.ts";
 
 /** One replica's tenancy of a node. */
 export type LeaseRef = { workspaceId: bigint; replica: number; lease: number };

@@ -1,7 +1,7 @@
-import type { Deployment } from "../services/shared/chain/deployment.ts";
-import { follow } from "../services/shared/chain/follow.ts";
-import type { RpcClient } from "../services/shared/chain/rpc.ts";
-import type { Logger } from "../services/shared/logger.ts";
+import { follow } from "@ngpu/chain-reader/follow";
+import type { RpcClient } from "@ngpu/chain-reader/rpc";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import type { Logger } from "@ngpu/runtime/logger";
 import { nodeLogFilter, type StoredLog } from "./events.ts";
 import { appendBlocks, keptBlocksOf, logsOf, pruneLogs, undoBlocks } from "./journal/chain.ts";
 import type { Journal } from "./journal/open.ts";

@@ -1,6 +1,6 @@
+import { toJson } from "@ngpu/runtime/json";
+import { start } from "@ngpu/runtime/lifecycle";
 import { Command } from "commander";
-import { toJson } from "../services/shared/json.ts";
-import { start } from "../services/shared/lifecycle.ts";
 import { engineFacts, openEngine } from "./docker/engine.ts";
 import { readLocalEnv, readMeasurerEnv, readNodeEnv } from "./env.ts";
 import { openIdentity } from "./identity.ts";

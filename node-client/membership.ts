@@ -1,4 +1,4 @@
-import type { ChainClient } from "../services/shared/chain/client.ts";
+import type { ChainClient } from "@ngpu/chain-reader/client";
 import { forgetChain, keptBlocksOf, logsOf } from "./journal/chain.ts";
 import { type Journal, readFact, writeFact } from "./journal/open.ts";
 import { listen } from "./listen.ts";

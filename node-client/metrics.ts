@@ -1,5 +1,5 @@
+import { createRegistry } from "@ngpu/runtime/metrics";
 import { Counter, Gauge, type Registry } from "prom-client";
-import { createRegistry } from "../services/shared/metrics.ts";
 
 type State = { session: boolean; tunnels: number; running: readonly string[]; lastSight: number };
 

@@ -1,11 +1,11 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { type Deployment, parseDeployment } from "@ngpu/contracts-sdk/deployment";
+import { FatalError, messageOf, RetryableError } from "@ngpu/runtime/errors";
+import { toJson } from "@ngpu/runtime/json";
+import type { Logger } from "@ngpu/runtime/logger";
+import { rest } from "@ngpu/runtime/loop";
 import { z } from "zod";
-import { type Deployment, parseDeployment } from "../services/shared/chain/deployment.ts";
-import { FatalError, messageOf, RetryableError } from "../services/shared/errors.ts";
-import { toJson } from "../services/shared/json.ts";
-import type { Logger } from "../services/shared/logger.ts";
-import { rest } from "../services/shared/loop.ts";
 
 const networkSchema = z.object({
   chainId: z.number().int().positive(),

@@ -1,8 +1,8 @@
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { type RelayKind, type RelayMessage, relayDigest, signRelay } from "@ngpu/protocol/relay";
+import type { ClientMessage, ServerMessage } from "@ngpu/protocol/wire";
+import type { Logger } from "@ngpu/runtime/logger";
 import type { Hex, LocalAccount } from "viem";
-import type { Deployment } from "../services/shared/chain/deployment.ts";
-import { type RelayKind, type RelayMessage, relayDigest, signRelay } from "../services/shared/chain/relay.ts";
-import type { Logger } from "../services/shared/logger.ts";
-import type { ClientMessage, ServerMessage } from "../services/shared/wire.ts";
 import type { Journal } from "./journal/open.ts";
 import { expireOutbox, type OutboxItem, openOutbox, putOutbox, settleOutbox } from "./journal/outbox.ts";
 

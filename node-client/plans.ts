@@ -1,3 +1,10 @@
+import { type ChainLog, type RpcClient, readLogs } from "@ngpu/chain-reader/rpc";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { dockerContractAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { addressesOf } from "@ngpu/contracts-sdk/generations";
+import { policies } from "@ngpu/contracts-sdk/names";
+import { workspaceConfig } from "@ngpu/protocol/workspaceConfig";
+import { RetryableError } from "@ngpu/runtime/errors";
 import {
   decodeEventLog,
   getAbiItem,
@@ -8,13 +15,6 @@ import {
   toBytes,
   toEventSelector,
 } from "viem";
-import type { Deployment } from "../services/shared/chain/deployment.ts";
-import { dockerContractAbi } from "../services/shared/chain/generated/abi.ts";
-import { addressesOf } from "../services/shared/chain/generations.ts";
-import { policies } from "../services/shared/chain/names.ts";
-import { type ChainLog, type RpcClient, readLogs } from "../services/shared/chain/rpc.ts";
-import { RetryableError } from "../services/shared/errors.ts";
-import { workspaceConfig } from "../services/shared/workspaceConfig.ts";
 import type { Plan } from "./facts.ts";
 import type { Assignment } from "./leases.ts";
 

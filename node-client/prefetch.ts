@@ -1,8 +1,8 @@
+import { unpackedBytes } from "@ngpu/protocol/imageRoom";
+import type { ClientMessage, ServerMessage } from "@ngpu/protocol/wire";
+import { messageOf } from "@ngpu/runtime/errors";
+import type { Logger } from "@ngpu/runtime/logger";
 import type { Hex } from "viem";
-import { messageOf } from "../services/shared/errors.ts";
-import { unpackedBytes } from "../services/shared/imageRoom.ts";
-import type { Logger } from "../services/shared/logger.ts";
-import type { ClientMessage, ServerMessage } from "../services/shared/wire.ts";
 import type { Engine } from "./docker/engine.ts";
 import { findImage, removeImage } from "./docker/images.ts";
 import { download } from "./download.ts";

@@ -1,8 +1,8 @@
 import { join } from "node:path";
+import { type ChainClient, createChainClient, requireChain } from "@ngpu/chain-reader/client";
+import { NgpuError } from "@ngpu/runtime/errors";
+import type { Logger } from "@ngpu/runtime/logger";
 import type { PrivateKeyAccount } from "viem/accounts";
-import { type ChainClient, createChainClient, requireChain } from "../services/shared/chain/client.ts";
-import { NgpuError } from "../services/shared/errors.ts";
-import type { Logger } from "../services/shared/logger.ts";
 import { type Engine, engineFacts, openEngine } from "./docker/engine.ts";
 import type { NodeEnv } from "./env.ts";
 import { openIdentity } from "./identity.ts";

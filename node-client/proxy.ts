@@ -1,6 +1,6 @@
 import { type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders, request } from "node:http";
 import { constants, type ServerHttp2Stream } from "node:http2";
-import { hopHeaders } from "../services/shared/hopHeaders.ts";
+import { hopHeaders } from "@ngpu/runtime/hopHeaders";
 import type { LeaseKey } from "./leases.ts";
 
 /** What is not passed on. `x-ngpu-error` is ours to say, not the container's. */

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
+import type { ChainClient } from "@ngpu/chain-reader/client";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { computeNodeAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { codeOf, nodeStatuses } from "@ngpu/contracts-sdk/names";
 import { bytesToBigInt, type LocalAccount, zeroAddress } from "viem";
-import type { ChainClient } from "../services/shared/chain/client.ts";
-import type { Deployment } from "../services/shared/chain/deployment.ts";
-import { computeNodeAbi } from "../services/shared/chain/generated/abi.ts";
-import { codeOf, nodeStatuses } from "../services/shared/chain/names.ts";
 import type { Journal } from "./journal/open.ts";
 import { lastBySubject, type OutboxItem } from "./journal/outbox.ts";
 import { deadline, type Outbox } from "./outbox.ts";

@@ -1,5 +1,5 @@
+import { assignmentStates, codeOf, type Milestone, milestones } from "@ngpu/contracts-sdk/names";
 import { bytesToHex, type Hex, stringToHex } from "viem";
-import { assignmentStates, codeOf, type Milestone, milestones } from "../services/shared/chain/names.ts";
 import type { Action, Facts, Said } from "./facts.ts";
 import { type Assignment, fencedKey } from "./leases.ts";
 

@@ -1,7 +1,7 @@
+import type { ClientMessage } from "@ngpu/protocol/wire";
+import { messageOf } from "@ngpu/runtime/errors";
+import type { Logger } from "@ngpu/runtime/logger";
 import type Docker from "dockerode";
-import { messageOf } from "../services/shared/errors.ts";
-import type { Logger } from "../services/shared/logger.ts";
-import type { ClientMessage } from "../services/shared/wire.ts";
 import {
   createContainer,
   inspectLabelled,

@@ -1,13 +1,13 @@
 import { once } from "node:events";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { sessionDomainOf, sessionTypes } from "@ngpu/contracts-sdk/typedData";
+import { type ClientMessage, type ServerMessage, serverMessage } from "@ngpu/protocol/wire";
+import { FatalError, messageOf, RetryableError } from "@ngpu/runtime/errors";
+import { toJson } from "@ngpu/runtime/json";
+import type { Logger } from "@ngpu/runtime/logger";
+import { rest } from "@ngpu/runtime/loop";
 import type { Hex, LocalAccount } from "viem";
 import { WebSocket } from "ws";
-import type { Deployment } from "../services/shared/chain/deployment.ts";
-import { sessionDomainOf, sessionTypes } from "../services/shared/chain/typedData.ts";
-import { FatalError, messageOf, RetryableError } from "../services/shared/errors.ts";
-import { toJson } from "../services/shared/json.ts";
-import type { Logger } from "../services/shared/logger.ts";
-import { rest } from "../services/shared/loop.ts";
-import { type ClientMessage, type ServerMessage, serverMessage } from "../services/shared/wire.ts";
 
 export type SessionOptions = {
   role: "node" | "measurer";

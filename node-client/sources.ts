@@ -1,4 +1,4 @@
-import type { Deployment } from "../services/shared/chain/deployment.ts";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { nodeLogFilter } from "./events.ts";
 import { forgetChain } from "./journal/chain.ts";
 import { type Journal, readFact, writeFact } from "./journal/open.ts";

@@ -1,5 +1,5 @@
+import type { RelayMessage } from "@ngpu/protocol/relay";
 import { type Hex, keccak256, stringToHex, toBytes } from "viem";
-import type { RelayMessage } from "../services/shared/chain/relay.ts";
 import type { Hardware } from "./probe/hardware.ts";
 
 type NodeSpec = RelayMessage<"register">["spec"];

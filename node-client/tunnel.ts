@@ -4,12 +4,12 @@ import { performServerHandshake, type ServerHttp2Session } from "node:http2";
 import { request as httpsRequest } from "node:https";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { sessionDomainOf, sessionTypes } from "@ngpu/contracts-sdk/typedData";
+import { messageOf, RetryableError } from "@ngpu/runtime/errors";
+import type { Logger } from "@ngpu/runtime/logger";
+import { rest } from "@ngpu/runtime/loop";
 import { bytesToHex, type LocalAccount } from "viem";
-import type { Deployment } from "../services/shared/chain/deployment.ts";
-import { sessionDomainOf, sessionTypes } from "../services/shared/chain/typedData.ts";
-import { messageOf, RetryableError } from "../services/shared/errors.ts";
-import type { Logger } from "../services/shared/logger.ts";
-import { rest } from "../services/shared/loop.ts";
 import type { LeaseKey } from "./leases.ts";
 import { proxyStream } from "./proxy.ts";
 

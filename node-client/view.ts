@@ -1,5 +1,5 @@
+import { assignmentStates } from "@ngpu/contracts-sdk/names";
 import type { Hex } from "viem";
-import { assignmentStates } from "../services/shared/chain/names.ts";
 import { decodeLog, type StoredLog } from "./events.ts";
 import { type Assignment, type LeaseKey, type LeaseRef, leaseKey } from "./leases.ts";
 

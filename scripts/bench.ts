@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { FatalError } from "../services/shared/errors.ts";
-import { start } from "../services/shared/lifecycle.ts";
+import { FatalError } from "@ngpu/runtime/errors";
+import { start } from "@ngpu/runtime/lifecycle";
 
 const folder = join(import.meta.dirname, "../test/bench");
 const benchmarks = readdirSync(folder, { withFileTypes: true })

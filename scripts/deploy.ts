@@ -1,16 +1,16 @@
 // Deploys the market to an OP-stack chain with Hardhat Ignition, or goes on where that stopped.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { artifactOf, contractNames } from "@ngpu/contracts/ignition/constructors";
+import { deployNgpu } from "@ngpu/contracts/ignition/deploy";
+import { readNgpuDeployment } from "@ngpu/contracts/ignition/deploymentFile";
+import { parseParameters } from "@ngpu/contracts/ignition/parameters";
+import { replaceNgpu } from "@ngpu/contracts/ignition/replace";
+import { retirement, type Succession, successions } from "@ngpu/contracts/ignition/succession";
+import { requireWindows } from "@ngpu/contracts/ignition/windows";
+import { FatalError } from "@ngpu/runtime/errors";
+import { toJson } from "@ngpu/runtime/json";
 import { Command, Option } from "commander";
-import { artifactOf, contractNames } from "../contracts/ignition/constructors.ts";
-import { deployNgpu } from "../contracts/ignition/deploy.ts";
-import { readNgpuDeployment } from "../contracts/ignition/deploymentFile.ts";
-import { parseParameters } from "../contracts/ignition/parameters.ts";
-import { replaceNgpu } from "../contracts/ignition/replace.ts";
-import { retirement, type Succession, successions } from "../contracts/ignition/succession.ts";
-import { requireWindows } from "../contracts/ignition/windows.ts";
-import { FatalError } from "../services/shared/errors.ts";
-import { toJson } from "../services/shared/json.ts";
 import { readDeployerKey } from "./deployEnv.ts";
 import {
   connectTarget,

@@ -1,8 +1,9 @@
 // Compares a deployment with this checkout: code, wiring, roles and delays. Exit code 1 where something differs.
+
+import { checkDeployment } from "@ngpu/contracts/ignition/check/index";
+import { artifactOf } from "@ngpu/contracts/ignition/constructors";
+import { parseParameters } from "@ngpu/contracts/ignition/parameters";
 import { Command } from "commander";
-import { checkDeployment } from "../contracts/ignition/check/index.ts";
-import { artifactOf } from "../contracts/ignition/constructors.ts";
-import { parseParameters } from "../contracts/ignition/parameters.ts";
 import {
   connectTarget,
   readTarget,

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
+import { envTypes, readEnv } from "@ngpu/runtime/env";
+import { FatalError, messageOf } from "@ngpu/runtime/errors";
 import { Wallet } from "ethers";
 import type { Hex } from "viem";
 import { z } from "zod";
-import { envTypes, readEnv } from "../services/shared/env.ts";
-import { FatalError, messageOf } from "../services/shared/errors.ts";
 
 /** Variables of the deployment: the key in clear, or an encrypted keystore (ethers' JSON) and its password. */
 export const deployVariables = {

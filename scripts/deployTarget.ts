@@ -1,14 +1,14 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { NgpuDeployment } from "@ngpu/contracts/ignition/deploy";
+import { readNgpuDeployment } from "@ngpu/contracts/ignition/deploymentFile";
+import type { NgpuParametersInput } from "@ngpu/contracts/ignition/parameters";
+import { FatalError, messageOf, NgpuError } from "@ngpu/runtime/errors";
 import type { Command } from "commander";
 import { createHardhatRuntimeEnvironment } from "hardhat/hre";
 import type { HardhatRuntimeEnvironment } from "hardhat/types/hre";
 import { z } from "zod";
-import type { NgpuDeployment } from "../contracts/ignition/deploy.ts";
-import { readNgpuDeployment } from "../contracts/ignition/deploymentFile.ts";
-import type { NgpuParametersInput } from "../contracts/ignition/parameters.ts";
 import hardhatConfig from "../hardhat.config.ts";
-import { FatalError, messageOf, NgpuError } from "../services/shared/errors.ts";
 
 export const rootDir = join(import.meta.dirname, "..");
 

@@ -1,16 +1,16 @@
 // Writes .env.example from the variables that every program declares; `--check` only says whether it is current.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { apiServerVariables } from "@ngpu/api-server/env";
+import { autoExportVariables, verifyVariables } from "@ngpu/auto-export/env";
+import { dispenseVariables } from "@ngpu/dispense/env";
+import { gatewayVariables } from "@ngpu/gateway/env";
+import { matchVariables } from "@ngpu/match/env";
+import { measurerVariables, nodeVariables } from "@ngpu/node-client/env";
+import { pomcVariables } from "@ngpu/pomc/env";
+import { commonEnv } from "@ngpu/runtime/env";
+import { workspaceVariables } from "@ngpu/workspace/env";
 import { z } from "zod";
-import { measurerVariables, nodeVariables } from "../node-client/env.ts";
-import { apiServerVariables } from "../services/apiServer/env.ts";
-import { autoExportVariables, verifyVariables } from "../services/autoExport/env.ts";
-import { dispenseVariables } from "../services/dispense/env.ts";
-import { gatewayVariables } from "../services/gateway/env.ts";
-import { matchVariables } from "../services/match/env.ts";
-import { pomcVariables } from "../services/pomc/env.ts";
-import { commonEnv } from "../services/shared/env.ts";
-import { workspaceVariables } from "../services/workspace/env.ts";
 import { deployVariables } from "./deployEnv.ts";
 import { startVariables } from "./start/env.ts";
 

@@ -1,8 +1,9 @@
 // Brings the database of services that run on their own up to date; `npm start` does it by itself.
+
+import { migrate } from "@ngpu/db/migrate";
+import { readEnv } from "@ngpu/runtime/env";
+import { start } from "@ngpu/runtime/lifecycle";
 import { z } from "zod";
-import { migrate } from "../services/shared/db/migrate.ts";
-import { readEnv } from "../services/shared/env.ts";
-import { start } from "../services/shared/lifecycle.ts";
 
 await start(async () => {
   const env = readEnv({

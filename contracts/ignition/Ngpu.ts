@@ -1,6 +1,6 @@
+import type { ContractName } from "@ngpu/contracts-sdk/deployment";
 import { buildModule } from "@nomicfoundation/hardhat-ignition/modules";
 import { toFunctionSelector } from "viem";
-import type { ContractName } from "../../services/shared/chain/deployment.ts";
 import { artifactOf, constructorArguments, contractNames } from "./constructors.ts";
 import type { NgpuParameters } from "./parameters.ts";
 import { adminRole, deployerRoles, guardianRole, type RoleLabel, roles } from "./roles.ts";

@@ -1,6 +1,6 @@
+import type { ContractName } from "@ngpu/contracts-sdk/deployment";
 import { buildModule } from "@nomicfoundation/hardhat-ignition/modules";
 import type { Address } from "viem";
-import type { ContractName } from "../../services/shared/chain/deployment.ts";
 import { artifactOf, constructorArguments, contractNames } from "./constructors.ts";
 import type { NgpuParameters } from "./parameters.ts";
 import { type RoleCall, type Succession, successions } from "./succession.ts";

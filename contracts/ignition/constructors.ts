@@ -1,4 +1,4 @@
-import type { ContractName } from "../../services/shared/chain/deployment.ts";
+import type { ContractName } from "@ngpu/contracts-sdk/deployment";
 import type { NgpuParameters } from "./parameters.ts";
 
 /** Names of the contracts in the order in which they can be deployed. */

@@ -1,10 +1,10 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { pomcAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { FatalError } from "@ngpu/runtime/errors";
 import type {} from "@nomicfoundation/hardhat-ignition-viem";
 import type { NetworkConnection } from "hardhat/types/network";
 import type { Address } from "viem";
-import { pomcAbi } from "../../services/shared/chain/generated/abi.ts";
-import { FatalError } from "../../services/shared/errors.ts";
 import { contractNames } from "./constructors.ts";
 import { ngpuModule } from "./Ngpu.ts";
 import { type NgpuParameters, type NgpuParametersInput, parseParameters } from "./parameters.ts";

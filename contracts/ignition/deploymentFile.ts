@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
-import { parseDeployment } from "../../services/shared/chain/deployment.ts";
-import { FatalError } from "../../services/shared/errors.ts";
+import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
+import { FatalError } from "@ngpu/runtime/errors";
 import type { FormerContracts, NgpuDeployment } from "./deploy.ts";
 import { parseParameters } from "./parameters.ts";
 

@@ -1,6 +1,6 @@
+import { FatalError } from "@ngpu/runtime/errors";
 import { zeroAddress } from "viem";
 import { z } from "zod";
-import { FatalError } from "../../services/shared/errors.ts";
 
 const address = z
   .string()

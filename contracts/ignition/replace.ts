@@ -1,8 +1,8 @@
+import type { ContractName } from "@ngpu/contracts-sdk/deployment";
+import { pomcAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { FatalError } from "@ngpu/runtime/errors";
 import type { NetworkConnection } from "hardhat/types/network";
 import { type Address, getAbiItem, toFunctionSelector } from "viem";
-import type { ContractName } from "../../services/shared/chain/deployment.ts";
-import { pomcAbi } from "../../services/shared/chain/generated/abi.ts";
-import { FatalError } from "../../services/shared/errors.ts";
 import type { NgpuDeployment } from "./deploy.ts";
 import type { NgpuParameters } from "./parameters.ts";
 import { introductionModule, successorModule } from "./Successor.ts";

@@ -1,8 +1,8 @@
+import { abis } from "@ngpu/contracts-sdk/abis";
+import type { ContractName } from "@ngpu/contracts-sdk/deployment";
+import { managerAbi } from "@ngpu/contracts-sdk/generated/abi";
 import type { Abi } from "viem";
 import { toFunctionSelector, toFunctionSignature } from "viem";
-import { abis } from "../../services/shared/chain/abis.ts";
-import type { ContractName } from "../../services/shared/chain/deployment.ts";
-import { managerAbi } from "../../services/shared/chain/generated/abi.ts";
 
 export type Changing = { contract: ContractName; name: string; signature: string; selector: `0x${string}` };
 

@@ -1,4 +1,4 @@
-import type { ContractName } from "../../services/shared/chain/deployment.ts";
+import type { ContractName } from "@ngpu/contracts-sdk/deployment";
 
 export const adminRole = 0n;
 

@@ -1,7 +1,7 @@
+import { abis as contractAbis } from "@ngpu/contracts-sdk/abis";
+import type { ContractName } from "@ngpu/contracts-sdk/deployment";
+import { managerAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { type Abi, type Address, encodeFunctionData, type Hex, toFunctionSelector, zeroAddress } from "viem";
-import { abis as contractAbis } from "../../services/shared/chain/abis.ts";
-import type { ContractName } from "../../services/shared/chain/deployment.ts";
-import { managerAbi } from "../../services/shared/chain/generated/abi.ts";
 import type { NgpuParameters } from "./parameters.ts";
 import { adminRole, type RoleLabel, roles } from "./roles.ts";
 

@@ -1,4 +1,4 @@
-import { FatalError } from "../../services/shared/errors.ts";
+import { FatalError } from "@ngpu/runtime/errors";
 import type { NgpuParameters } from "./parameters.ts";
 
 /** Chains that live on one machine: Hardhat's and anvil's, and geth's in developer mode. */

@@ -5,7 +5,7 @@ import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProo
 
 /// @title The leaves of a day's uptime root
 /// @notice Each leaf is keccak256(keccak256(abi.encode(kind, fields))): hashed twice, so that no inner node passes for a leaf, and
-/// with its kind first, so that no kind passes for the other. services/shared/chain/uptimeTree.ts hashes the same.
+/// with its kind first, so that no kind passes for the other. packages/protocol/uptimeTree.ts hashes the same.
 library UptimeTree {
     /// @notice How much of a day a node was present.
     struct NodeUptime {

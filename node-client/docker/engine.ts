@@ -1,5 +1,5 @@
+import { FatalError, NgpuError, RetryableError } from "@ngpu/runtime/errors";
 import Docker from "dockerode";
-import { FatalError, NgpuError, RetryableError } from "../../services/shared/errors.ts";
 
 /** The engine, and whose containers on it are ours: other nodes may share it. */
 export type Engine = {

@@ -1,8 +1,8 @@
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { messageOf } from "../../services/shared/errors.ts";
-import type { Logger } from "../../services/shared/logger.ts";
-import { rest } from "../../services/shared/loop.ts";
+import { messageOf } from "@ngpu/runtime/errors";
+import type { Logger } from "@ngpu/runtime/logger";
+import { rest } from "@ngpu/runtime/loop";
 import { calling, type Engine } from "./engine.ts";
 
 /** Calls `onEvent` at each change of one of our containers. A hint only: whoever acts on it looks for himself. */

@@ -1,7 +1,7 @@
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import { RetryableError } from "@ngpu/runtime/errors";
 import { z } from "zod";
-import { RetryableError } from "../../services/shared/errors.ts";
 import { calling, type Engine, tolerating } from "./engine.ts";
 
 /** An image on the engine, checked to be the one with this digest. */

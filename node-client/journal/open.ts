@@ -1,7 +1,7 @@
 import { mkdirSync, renameSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { FatalError, messageOf } from "../../services/shared/errors.ts";
+import { FatalError, messageOf } from "@ngpu/runtime/errors";
 
 /** The client's own memory on disk: what it has seen of the chain, what it has signed, what it has started. */
 export type Journal = DatabaseSync;

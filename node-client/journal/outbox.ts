@@ -1,6 +1,6 @@
+import { type RelayKind, type RelayMessage, relayKinds } from "@ngpu/protocol/relay";
+import { toJson } from "@ngpu/runtime/json";
 import type { Hex } from "viem";
-import { type RelayKind, type RelayMessage, relayKinds } from "../../services/shared/chain/relay.ts";
-import { toJson } from "../../services/shared/json.ts";
 import { atomically, type Journal } from "./open.ts";
 
 export type OutboxStatus = "waiting" | "queued" | "confirmed" | "refused" | "expired";

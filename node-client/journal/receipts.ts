@@ -1,5 +1,5 @@
+import type { NodeReceipt } from "@ngpu/protocol/heartbeatReceipt";
 import type { Hex } from "viem";
-import type { NodeReceipt } from "../../services/shared/chain/heartbeatReceipt.ts";
 import type { Journal } from "./open.ts";
 
 /** What has become of a slot: not looked at, committed with our bit, or without it and disputed. */

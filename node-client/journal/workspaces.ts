@@ -1,5 +1,5 @@
+import { toJson } from "@ngpu/runtime/json";
 import { z } from "zod";
-import { toJson } from "../../services/shared/json.ts";
 import type { PublicationKey } from "../leases.ts";
 import type { Publication } from "../plans.ts";
 import type { Journal } from "./open.ts";

@@ -1,9 +1,9 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { Agent, type ClientRequest, type IncomingMessage, request } from "node:http";
 import { text } from "node:stream/consumers";
+import type { RelayMessage } from "@ngpu/protocol/relay";
+import { FatalError, messageOf, RetryableError } from "@ngpu/runtime/errors";
 import { z } from "zod";
-import type { RelayMessage } from "../../services/shared/chain/relay.ts";
-import { FatalError, messageOf, RetryableError } from "../../services/shared/errors.ts";
 
 export type Measurement = RelayMessage<"reveal">["result"];
 

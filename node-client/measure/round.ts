@@ -1,6 +1,6 @@
-import { NgpuError } from "../../services/shared/errors.ts";
-import { rest } from "../../services/shared/loop.ts";
-import type { ServerMessage } from "../../services/shared/wire.ts";
+import type { ServerMessage } from "@ngpu/protocol/wire";
+import { NgpuError } from "@ngpu/runtime/errors";
+import { rest } from "@ngpu/runtime/loop";
 import { type Measurement, type MeasureOptions, measureProbe } from "./measure.ts";
 
 export type Order = Extract<ServerMessage, { type: "measure" }>;

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import { FatalError, messageOf } from "@ngpu/runtime/errors";
 import { z } from "zod";
-import { FatalError, messageOf } from "../../services/shared/errors.ts";
 
 const run = promisify(execFile);
 

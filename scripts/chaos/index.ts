@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { join } from "node:path";
+import { start } from "@ngpu/runtime/lifecycle";
 import { Command } from "commander";
-import { start } from "../../services/shared/lifecycle.ts";
 import { wholeNumber } from "../wholeNumber.ts";
 import { createBar } from "./bar.ts";
 import type { Subject } from "./subject.ts";

@@ -1,7 +1,7 @@
 import { existsSync, globSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { FatalError } from "../../services/shared/errors.ts";
+import { FatalError } from "@ngpu/runtime/errors";
 import { runToEnd } from "./command.ts";
 import { daemonDir, type RunningDocker, startDaemon } from "./dockerDaemon.ts";
 import { askEngine, engineSocket, unusable } from "./dockerEngine.ts";

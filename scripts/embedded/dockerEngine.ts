@@ -1,5 +1,5 @@
+import { FatalError, messageOf } from "@ngpu/runtime/errors";
 import Docker from "dockerode";
-import { FatalError, messageOf } from "../../services/shared/errors.ts";
 import { errorCode } from "./leftovers.ts";
 
 /** What asking an engine for its version came to. */

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { FatalError, messageOf } from "../../services/shared/errors.ts";
+import { FatalError, messageOf } from "@ngpu/runtime/errors";
 import { processStamp, tryLock } from "../lock.mjs";
 
 /** A process that was started, as written down for whoever comes after a kill -9. */

@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
+import { FatalError } from "@ngpu/runtime/errors";
 import getPort from "get-port";
-import { FatalError } from "../../services/shared/errors.ts";
 import { errorCode } from "./leftovers.ts";
 
 /**

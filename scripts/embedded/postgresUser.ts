@@ -1,6 +1,6 @@
 import { chmodSync, chownSync, readFileSync, statSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { FatalError } from "../../services/shared/errors.ts";
+import { FatalError } from "@ngpu/runtime/errors";
 import { runToEnd } from "./command.ts";
 import { findProgram, systemPath } from "./install.ts";
 import { errorCode } from "./leftovers.ts";

@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import { FatalError } from "../../services/shared/errors.ts";
+import { FatalError } from "@ngpu/runtime/errors";
 import { processStamp } from "../lock.mjs";
 import { forgetProcess, recordProcess, signalGroup, stopLeftover } from "./leftovers.ts";
 

@@ -1,8 +1,9 @@
 // Looks at the parts that the user configured before anything leans on them, so that a wrong address is one message
 // within seconds and not a service that cannot start.
+
+import { pingRedis } from "@ngpu/db/queue";
+import { FatalError, messageOf } from "@ngpu/runtime/errors";
 import pg from "pg";
-import { FatalError, messageOf } from "../../services/shared/errors.ts";
-import { pingRedis } from "../../services/shared/queue.ts";
 
 const deadlineMs = 10_000;
 

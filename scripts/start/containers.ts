@@ -1,5 +1,5 @@
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import Docker from "dockerode";
-import type { Deployment } from "../../services/shared/chain/deployment.ts";
 
 /** The label value that marks the containers of one market: the first 8 digits of its node registry's address. */
 export function marketLabel(deployment: Deployment): string {

@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { createChainClient } from "@ngpu/chain-reader/client";
+import { type Deployment, parseDeployment } from "@ngpu/contracts-sdk/deployment";
+import { FatalError } from "@ngpu/runtime/errors";
+import { toJson } from "@ngpu/runtime/json";
 import { type Address, parseEther } from "viem";
-import { createChainClient } from "../../services/shared/chain/client.ts";
-import { type Deployment, parseDeployment } from "../../services/shared/chain/deployment.ts";
-import { FatalError } from "../../services/shared/errors.ts";
-import { toJson } from "../../services/shared/json.ts";
 import { fundSenders } from "./funds.ts";
 import type { Holder, Keys } from "./keys.ts";
 import type { Market } from "./market.ts";

@@ -1,8 +1,8 @@
 import { createHash, createHmac } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { migrate } from "@ngpu/db/migrate";
 import pg from "pg";
-import { migrate } from "../../services/shared/db/migrate.ts";
 import { createDatabase, databaseUrl, dropDatabase } from "../embedded/databases.ts";
 import type { MarketChain } from "./market.ts";
 

@@ -1,6 +1,6 @@
+import { envTypes, readEnv } from "@ngpu/runtime/env";
+import { FatalError } from "@ngpu/runtime/errors";
 import { z } from "zod";
-import { envTypes, readEnv } from "../../services/shared/env.ts";
-import { FatalError } from "../../services/shared/errors.ts";
 
 /** What `npm start` reads; everything left out is embedded. */
 export const startVariables = {

@@ -1,6 +1,6 @@
+import { chainOf, chainTransport, createChainClient } from "@ngpu/chain-reader/client";
+import { FatalError } from "@ngpu/runtime/errors";
 import { createTestClient, createWalletClient, formatEther, http, parseEther } from "viem";
-import { chainOf, chainTransport, createChainClient } from "../../services/shared/chain/client.ts";
-import { FatalError } from "../../services/shared/errors.ts";
 import type { Holder, Keys } from "./keys.ts";
 import type { MarketChain } from "./market.ts";
 import type { Progress } from "./reporter.ts";

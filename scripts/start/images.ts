@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { buildAll } from "../../services/dispense/images/build.ts";
-import { chunkRoot } from "../../services/dispense/images/chunks.ts";
-import { FatalError } from "../../services/shared/errors.ts";
+import { buildAll } from "@ngpu/image-store/build";
+import { chunkRoot } from "@ngpu/image-store/chunks";
+import { FatalError } from "@ngpu/runtime/errors";
 import type { MarketImages } from "./market.ts";
 
 /** Builds the market's own images into the store that dispense serves; nothing is downloaded. */

@@ -1,8 +1,8 @@
 // `npm start`: the whole market on this machine. See README.md.
 import { join } from "node:path";
-import { FatalError, messageOf } from "../../services/shared/errors.ts";
-import { toJson } from "../../services/shared/json.ts";
-import { explain } from "../../services/shared/lifecycle.ts";
+import { FatalError, messageOf } from "@ngpu/runtime/errors";
+import { toJson } from "@ngpu/runtime/json";
+import { explain } from "@ngpu/runtime/lifecycle";
 import { openState } from "../embedded/leftovers.ts";
 import { killRunning } from "../embedded/process.ts";
 import { readStartEnv } from "./env.ts";

@@ -1,4 +1,4 @@
-import { FatalError } from "../../services/shared/errors.ts";
+import { FatalError } from "@ngpu/runtime/errors";
 
 export type Interrupts = {
   /** Aborted by the first signal, or by `fail`. */

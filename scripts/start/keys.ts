@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { FatalError } from "@ngpu/runtime/errors";
 import type { Hex } from "viem";
 import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
 import { z } from "zod";
-import { FatalError } from "../../services/shared/errors.ts";
 
 /** Everyone who signs on this machine. Services send transactions; operator, measurer and partner own wallets. */
 const holders = [

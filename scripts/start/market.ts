@@ -1,5 +1,5 @@
-import type { Deployment } from "../../services/shared/chain/deployment.ts";
-import type { Database } from "../../services/shared/db/pool.ts";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import type { Database } from "@ngpu/db/pool";
 import type { Keys } from "./keys.ts";
 import type { StartOptions } from "./options.ts";
 import type { Reporter } from "./reporter.ts";

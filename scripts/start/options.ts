@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
+import { FatalError } from "@ngpu/runtime/errors";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
-import { FatalError } from "../../services/shared/errors.ts";
 
 /** Ports that can be chosen, by the option that does. */
 const portOptions = {

@@ -1,4 +1,4 @@
-import { FatalError } from "../../services/shared/errors.ts";
+import { FatalError } from "@ngpu/runtime/errors";
 import { type PeriodName, periodOptions } from "./options.ts";
 
 export type Periods = Record<PeriodName, number>;

@@ -2,8 +2,8 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, isIPv6 } from "node:net";
 import { join } from "node:path";
+import { FatalError, messageOf } from "@ngpu/runtime/errors";
 import getPort, { portNumbers } from "get-port";
-import { FatalError, messageOf } from "../../services/shared/errors.ts";
 import { choosePort } from "../embedded/ports.ts";
 import type { StartOptions } from "./options.ts";
 

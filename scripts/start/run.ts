@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { createPool } from "../../services/shared/db/pool.ts";
+import { createPool } from "@ngpu/db/pool";
 import { forgetImages, removeContainers } from "./containers.ts";
 import { deployContracts } from "./contracts.ts";
 import { prepareDatabase } from "./database.ts";

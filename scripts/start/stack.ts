@@ -1,4 +1,4 @@
-import { messageOf } from "../../services/shared/errors.ts";
+import { messageOf } from "@ngpu/runtime/errors";
 
 type Entry = { name: string; stop: () => Promise<void> };
 

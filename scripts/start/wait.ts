@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { FatalError } from "../../services/shared/errors.ts";
+import { FatalError } from "@ngpu/runtime/errors";
 import type { Progress } from "./reporter.ts";
 
 const tellMs = 1_000;

@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type CommandOptions, runToEnd } from "../embedded/command.ts";
-import { importFaults } from "./rooms.ts";
+import { importFaults } from "./imports.ts";
 import type { Outcome, StageContext } from "./stage.ts";
 
 const GENERATED = "services/shared/chain/generated";

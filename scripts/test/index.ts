@@ -1,8 +1,8 @@
 // `npm test`: everything that must hold, on the real things. See README.md.
 import { join } from "node:path";
+import { messageOf } from "@ngpu/runtime/errors";
+import { explain } from "@ngpu/runtime/lifecycle";
 import { Command, Option } from "commander";
-import { messageOf } from "../../services/shared/errors.ts";
-import { explain } from "../../services/shared/lifecycle.ts";
 import { createTestParts } from "./parts.ts";
 import type { Outcome, Stage, StageContext } from "./stage.ts";
 import { stages } from "./stages.ts";

@@ -1,8 +1,8 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import type { Queryable } from "@ngpu/db/pool";
+import { InputError } from "@ngpu/runtime/errors";
 import type { RequestHandler, Response } from "express";
 import type { Address } from "viem";
-import type { Queryable } from "../shared/db/pool.ts";
-import { InputError } from "../shared/errors.ts";
 import { findKey, markKeyUsed } from "./store/keys.ts";
 
 /** Who calls, as its API key tells. */

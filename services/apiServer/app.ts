@@ -1,7 +1,7 @@
+import { InputError } from "@ngpu/runtime/errors";
+import { createApp, errorHandler, type Health } from "@ngpu/runtime/http";
 import express, { type Express } from "express";
 import type { Registry } from "prom-client";
-import { InputError } from "../shared/errors.ts";
-import { createApp, errorHandler, type Health } from "../shared/http.ts";
 import { identify } from "./access.ts";
 import type { CallLog } from "./calls.ts";
 import type { ApiDeps } from "./deps.ts";

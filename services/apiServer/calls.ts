@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
+import type { Queryable } from "@ngpu/db/pool";
+import type { Logger } from "@ngpu/runtime/logger";
 import type { RequestHandler, Response } from "express";
-import type { Queryable } from "../shared/db/pool.ts";
-import type { Logger } from "../shared/logger.ts";
 import { partnerIn } from "./access.ts";
 import { insertCall } from "./store/calls.ts";
 

@@ -1,4 +1,4 @@
-import type { AssignmentState, Desired, Milestone } from "../shared/chain/names.ts";
+import type { AssignmentState, Desired, Milestone } from "@ngpu/contracts-sdk/names";
 import type { workspaceStatuses } from "./schemas/workspaces.ts";
 
 export type LeaseFacts = {

@@ -1,8 +1,8 @@
+import type { ChainClient } from "@ngpu/chain-reader/client";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import type { Database } from "@ngpu/db/pool";
+import type { Logger } from "@ngpu/runtime/logger";
 import type { Address } from "viem";
-import type { ChainClient } from "../shared/chain/client.ts";
-import type { Deployment } from "../shared/chain/deployment.ts";
-import type { Database } from "../shared/db/pool.ts";
-import type { Logger } from "../shared/logger.ts";
 import type { Gateway } from "./gatewayClient.ts";
 import type { MatchClient } from "./matchClient.ts";
 import type { Writer } from "./onchain.ts";

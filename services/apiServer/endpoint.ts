@@ -1,7 +1,7 @@
+import { InputError } from "@ngpu/runtime/errors";
+import { toJson } from "@ngpu/runtime/json";
 import type { Request, RequestHandler, Response } from "express";
 import { z } from "zod";
-import { InputError } from "../shared/errors.ts";
-import { toJson } from "../shared/json.ts";
 import { type Partner, requirePartner } from "./access.ts";
 
 /** Who may call: `partner` needs an API key; `auth` is public but counted strictly. */

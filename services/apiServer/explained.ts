@@ -1,5 +1,5 @@
-import type { WorkspaceSpec } from "../shared/chain/workspaceSpec.ts";
-import type { PlacementExplanation } from "../shared/placement/question.ts";
+import type { PlacementExplanation } from "@ngpu/protocol/placement/question";
+import type { WorkspaceSpec } from "@ngpu/protocol/workspaceSpec";
 import type { ApiDeps } from "./deps.ts";
 import type { NewWorkspace } from "./schemas/workspaces.ts";
 import { questionOf } from "./spec.ts";

@@ -1,8 +1,8 @@
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest, Agent as SecureAgent } from "node:https";
 import { json } from "node:stream/consumers";
+import { InputError, type NgpuError, RetryableError } from "@ngpu/runtime/errors";
 import { z } from "zod";
-import { InputError, type NgpuError, RetryableError } from "../shared/errors.ts";
 
 export type GatewayRequest = {
   workspaceId: string;

@@ -1,4 +1,4 @@
-import { runService, start } from "../shared/lifecycle.ts";
+import { runService, start } from "@ngpu/runtime/lifecycle";
 import { startApiServer } from "./apiServer.ts";
 import { readApiEnv } from "./env.ts";
 

@@ -1,9 +1,9 @@
+import { FatalError, InputError } from "@ngpu/runtime/errors";
+import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import type { RequestHandler } from "express";
 import { ipKeyGenerator, rateLimit } from "express-rate-limit";
 import { Redis } from "ioredis";
 import { RedisStore } from "rate-limit-redis";
-import { FatalError, InputError } from "../shared/errors.ts";
-import type { ServiceContext } from "../shared/lifecycle.ts";
 import { type Partner, partnerIn } from "./access.ts";
 
 /** Calls a minute. */

@@ -1,10 +1,10 @@
-import { RetryableError } from "../shared/errors.ts";
-import { toJson } from "../shared/json.ts";
 import {
   type PlacementExplanation,
   type PlacementQuestion,
   placementExplanation,
-} from "../shared/placement/question.ts";
+} from "@ngpu/protocol/placement/question";
+import { RetryableError } from "@ngpu/runtime/errors";
+import { toJson } from "@ngpu/runtime/json";
 
 export type MatchClient = {
   /** @throws RetryableError `match_unreachable` when no match answers. */

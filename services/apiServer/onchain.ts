@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
+import type { AbiName, Abis } from "@ngpu/contracts-sdk/abis";
+import type { Queryable } from "@ngpu/db/pool";
+import { InputError, NgpuError } from "@ngpu/runtime/errors";
+import { toJson } from "@ngpu/runtime/json";
+import { rest } from "@ngpu/runtime/loop";
+import type { Sender, SendRequest, SendResult } from "@ngpu/tx-sender/send";
 import type { ContractFunctionName } from "viem";
-import type { AbiName, Abis } from "../shared/chain/abis.ts";
-import type { Sender, SendRequest, SendResult } from "../shared/chain/send.ts";
-import type { Queryable } from "../shared/db/pool.ts";
-import { InputError, NgpuError } from "../shared/errors.ts";
-import { toJson } from "../shared/json.ts";
-import { rest } from "../shared/loop.ts";
 import { bindIdempotencyKey } from "./store/calls.ts";
 
 /** How long an answer waits for what it wrote to be readable, in milliseconds. */

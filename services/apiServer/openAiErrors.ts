@@ -1,7 +1,7 @@
+import { InputError, NgpuError } from "@ngpu/runtime/errors";
+import { toJson } from "@ngpu/runtime/json";
+import type { Logger } from "@ngpu/runtime/logger";
 import type { ErrorRequestHandler } from "express";
-import { InputError, NgpuError } from "../shared/errors.ts";
-import { toJson } from "../shared/json.ts";
-import type { Logger } from "../shared/logger.ts";
 
 /** Errors in the shape that OpenAI's clients understand. */
 export function openAiErrorHandler(logger: Logger): ErrorRequestHandler {

@@ -1,9 +1,9 @@
+import { codeOf, policies } from "@ngpu/contracts-sdk/names";
+import type { PlacementQuestion } from "@ngpu/protocol/placement/question";
+import { workspaceConfig } from "@ngpu/protocol/workspaceConfig";
+import { regionBytes, type WorkspaceSpec } from "@ngpu/protocol/workspaceSpec";
+import { InputError } from "@ngpu/runtime/errors";
 import { type Hex, keccak256, stringToHex } from "viem";
-import { codeOf, policies } from "../shared/chain/names.ts";
-import { regionBytes, type WorkspaceSpec } from "../shared/chain/workspaceSpec.ts";
-import { InputError } from "../shared/errors.ts";
-import type { PlacementQuestion } from "../shared/placement/question.ts";
-import { workspaceConfig } from "../shared/workspaceConfig.ts";
 import type { NewWorkspace, WorkspaceUpdate } from "./schemas/workspaces.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
+import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import pg from "pg";
-import type { ServiceContext } from "../shared/lifecycle.ts";
 
 /**
  * Takes a number of this process's own and holds Postgres's advisory lock of it for life: whoever gets that lock knows that the

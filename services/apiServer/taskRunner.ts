@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
-import type { Database } from "../shared/db/pool.ts";
-import { messageOf, NgpuError } from "../shared/errors.ts";
-import type { Logger } from "../shared/logger.ts";
+import type { Database } from "@ngpu/db/pool";
+import { messageOf, NgpuError } from "@ngpu/runtime/errors";
+import type { Logger } from "@ngpu/runtime/logger";
 import type { Gateway, GatewayAnswer } from "./gatewayClient.ts";
 import { endTask, insertTask, markTaskRunning, type NewTask, type TaskEnd } from "./store/tasks.ts";
 

@@ -1,5 +1,5 @@
-import type { releaseReasons } from "../shared/chain/names.ts";
-import { workspaceConfig } from "../shared/workspaceConfig.ts";
+import type { releaseReasons } from "@ngpu/contracts-sdk/names";
+import { workspaceConfig } from "@ngpu/protocol/workspaceConfig";
 import { failureText, mappedPorts, workspaceStatus } from "./decide.ts";
 import type { PlacementRow, ReplicaRow, WorkspaceRow } from "./store/workspaces.ts";
 

@@ -1,10 +1,10 @@
-import type { FollowedBlock } from "../shared/chain/blocks.ts";
-import { readProvenLogs } from "../shared/chain/receipts.ts";
-import type { BlockRef } from "../shared/chain/reconcile.ts";
-import { type ChainLog, type RpcClient, readLogs } from "../shared/chain/rpc.ts";
-import type { Database, Queryable } from "../shared/db/pool.ts";
-import { FatalError, NgpuError } from "../shared/errors.ts";
-import { type Loop, type LoopOptions, startLoop } from "../shared/loop.ts";
+import type { FollowedBlock } from "@ngpu/chain-reader/blocks";
+import { readProvenLogs } from "@ngpu/chain-reader/receipts";
+import type { BlockRef } from "@ngpu/chain-reader/reconcile";
+import { type ChainLog, type RpcClient, readLogs } from "@ngpu/chain-reader/rpc";
+import type { Database, Queryable } from "@ngpu/db/pool";
+import { FatalError, NgpuError } from "@ngpu/runtime/errors";
+import { type Loop, type LoopOptions, startLoop } from "@ngpu/runtime/loop";
 import type { EventIndex } from "./decode.ts";
 import type { Definitions } from "./definitions.ts";
 import type { Tier } from "./store.ts";

@@ -1,5 +1,5 @@
+import type { Queryable } from "@ngpu/db/pool";
 import pg from "pg";
-import type { Queryable } from "../shared/db/pool.ts";
 import type { Origin } from "./decide.ts";
 import type { Definitions } from "./definitions.ts";
 

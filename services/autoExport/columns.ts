@@ -1,5 +1,5 @@
+import { FatalError } from "@ngpu/runtime/errors";
 import type { AbiParameter } from "viem";
-import { FatalError } from "../shared/errors.ts";
 import { enumNames } from "./enums.ts";
 import {
   type WordWriter,
@@ -125,7 +125,7 @@ function nameOf(names: readonly string[], value: number): string {
   if (name !== undefined) return name;
   throw new FatalError(`There is no name for the enum value ${value} after ${names.join(", ")}.`, {
     code: "enum_value_unknown",
-    hint: "Add it to services/shared/chain/names.ts.",
+    hint: "Add it to packages/contracts-sdk/names.ts.",
   });
 }
 

@@ -1,6 +1,6 @@
+import type { Connection } from "@ngpu/db/pool";
+import { toJson } from "@ngpu/runtime/json";
 import pg from "pg";
-import type { Connection } from "../shared/db/pool.ts";
-import { toJson } from "../shared/json.ts";
 
 /** What of pg's connection a COPY needs; its types leave it out. */
 type CopyTarget = {

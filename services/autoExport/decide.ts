@@ -1,5 +1,5 @@
-import type { BlockRef } from "../shared/chain/reconcile.ts";
-import type { Health } from "../shared/http.ts";
+import type { BlockRef } from "@ngpu/chain-reader/reconcile";
+import type { Health } from "@ngpu/runtime/http";
 
 /** What the rows were, or are to be, read from. */
 export type Origin = {

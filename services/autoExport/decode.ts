@@ -1,9 +1,9 @@
+import type { FollowedBlock } from "@ngpu/chain-reader/blocks";
+import type { ChainLog } from "@ngpu/chain-reader/rpc";
+import type { ContractName } from "@ngpu/contracts-sdk/deployment";
+import { addressesOf, type Generations, generationsOf } from "@ngpu/contracts-sdk/generations";
+import { FatalError } from "@ngpu/runtime/errors";
 import { type Abi, type Address, decodeEventLog, type Hex } from "viem";
-import type { FollowedBlock } from "../shared/chain/blocks.ts";
-import type { ContractName } from "../shared/chain/deployment.ts";
-import { addressesOf, type Generations, generationsOf } from "../shared/chain/generations.ts";
-import type { ChainLog } from "../shared/chain/rpc.ts";
-import { FatalError } from "../shared/errors.ts";
 import type { Column } from "./columns.ts";
 import { copyField } from "./copy.ts";
 import { addAscii, addText, type Lines, reserve, startLines } from "./lines.ts";

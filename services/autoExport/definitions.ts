@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { abis } from "../shared/chain/abis.ts";
+import { abis } from "@ngpu/contracts-sdk/abis";
 import { applyBlockStatement, applyStatement, revertStatements } from "./apply.ts";
 import { enums } from "./enums.ts";
 import { type Projection, readProjections, sourcesOf } from "./projection.ts";

@@ -7,7 +7,7 @@ import {
   nodeStatuses,
   policies,
   releaseReasons,
-} from "../shared/chain/names.ts";
+} from "@ngpu/contracts-sdk/names";
 
 /** Names of enum values by the enum's name in Solidity. */
 export const enums: Record<string, readonly string[]> = {

@@ -1,5 +1,5 @@
-import { type RpcClient, readHeader } from "../shared/chain/rpc.ts";
-import type { Queryable } from "../shared/db/pool.ts";
+import { type RpcClient, readHeader } from "@ngpu/chain-reader/rpc";
+import type { Queryable } from "@ngpu/db/pool";
 import { chooseHead } from "./decide.ts";
 import { holdsBlock, readHead, readTip, writeHead } from "./store.ts";
 

@@ -1,9 +1,9 @@
-import { createFollowClient, requireChain } from "../shared/chain/client.ts";
-import { readDeployment } from "../shared/chain/deployment.ts";
-import { createPool, requireSchema } from "../shared/db/pool.ts";
-import { createApp, listen } from "../shared/http.ts";
-import { runService, start } from "../shared/lifecycle.ts";
-import { createRegistry } from "../shared/metrics.ts";
+import { createFollowClient, requireChain } from "@ngpu/chain-reader/client";
+import { readDeployment } from "@ngpu/contracts-sdk/deployment";
+import { createPool, requireSchema } from "@ngpu/db/pool";
+import { createApp, listen } from "@ngpu/runtime/http";
+import { runService, start } from "@ngpu/runtime/lifecycle";
+import { createRegistry } from "@ngpu/runtime/metrics";
 import { judgeHealth } from "./decide.ts";
 import { loadDefinitions } from "./definitions.ts";
 import { readAutoExportEnv } from "./env.ts";

@@ -1,8 +1,8 @@
+import type { FollowedBlock } from "@ngpu/chain-reader/blocks";
+import type { EndpointState } from "@ngpu/chain-reader/endpoints/endpoints";
+import type { Header } from "@ngpu/chain-reader/rpc";
+import type { FollowStep } from "@ngpu/chain-reader/steps";
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import type { FollowedBlock } from "../shared/chain/blocks.ts";
-import type { EndpointState } from "../shared/chain/endpoints/endpoints.ts";
-import type { Header } from "../shared/chain/rpc.ts";
-import type { FollowStep } from "../shared/chain/steps.ts";
 import type { AuditResult } from "./audit.ts";
 import type { HealthFacts, Role } from "./decide.ts";
 

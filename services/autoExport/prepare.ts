@@ -1,8 +1,8 @@
-import type { ContractName, Deployment } from "../shared/chain/deployment.ts";
-import { addressesOf } from "../shared/chain/generations.ts";
-import { type RpcClient, readHeader } from "../shared/chain/rpc.ts";
-import type { Connection } from "../shared/db/pool.ts";
-import type { Logger } from "../shared/logger.ts";
+import { type RpcClient, readHeader } from "@ngpu/chain-reader/rpc";
+import type { ContractName, Deployment } from "@ngpu/contracts-sdk/deployment";
+import { addressesOf } from "@ngpu/contracts-sdk/generations";
+import type { Connection } from "@ngpu/db/pool";
+import type { Logger } from "@ngpu/runtime/logger";
 import { buildSchema } from "./build.ts";
 import { type Origin, planSchema } from "./decide.ts";
 import type { Definitions } from "./definitions.ts";

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { FatalError } from "../shared/errors.ts";
+import { FatalError } from "@ngpu/runtime/errors";
 import type { EventTable } from "./schema.ts";
 
 /**

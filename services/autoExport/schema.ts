@@ -1,6 +1,6 @@
+import type { ContractName } from "@ngpu/contracts-sdk/deployment";
 import type { Abi, AbiEvent, Hex } from "viem";
 import { toEventSelector } from "viem";
-import type { ContractName } from "../shared/chain/deployment.ts";
 import { argumentName, type Column, columnsOf, snakeCase } from "./columns.ts";
 
 /** An event of a contract and the table its logs go to. */

@@ -1,9 +1,9 @@
+import type { FollowedBlock } from "@ngpu/chain-reader/blocks";
+import type { BlockRef } from "@ngpu/chain-reader/reconcile";
+import { chainChannel } from "@ngpu/db/listen";
+import type { Connection, Queryable } from "@ngpu/db/pool";
+import { toJson } from "@ngpu/runtime/json";
 import pg from "pg";
-import type { FollowedBlock } from "../shared/chain/blocks.ts";
-import type { BlockRef } from "../shared/chain/reconcile.ts";
-import { chainChannel } from "../shared/db/listen.ts";
-import type { Connection, Queryable } from "../shared/db/pool.ts";
-import { toJson } from "../shared/json.ts";
 import { copyInto, runTogether, type Statement } from "./copy.ts";
 import type { Origin } from "./decide.ts";
 import { type EventRows, timeOf } from "./decode.ts";

@@ -1,11 +1,11 @@
-import type { Deployment } from "../shared/chain/deployment.ts";
-import { addressFor } from "../shared/chain/generations.ts";
-import type { Sender } from "../shared/chain/send.ts";
-import type { Database } from "../shared/db/pool.ts";
-import { NgpuError } from "../shared/errors.ts";
-import type { Logger } from "../shared/logger.ts";
-import { stoppedReplicas } from "../shared/orders.ts";
-import { loadSpecs, unknownWorkspace } from "../shared/workspaceSpecs.ts";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { addressFor } from "@ngpu/contracts-sdk/generations";
+import type { Database } from "@ngpu/db/pool";
+import { stoppedReplicas } from "@ngpu/queries/orders";
+import { loadSpecs, unknownWorkspace } from "@ngpu/queries/workspaceSpecs";
+import { NgpuError } from "@ngpu/runtime/errors";
+import type { Logger } from "@ngpu/runtime/logger";
+import type { Sender } from "@ngpu/tx-sender/send";
 import {
   type AssignBatch,
   type Refusal,

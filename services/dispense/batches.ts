@@ -1,6 +1,6 @@
-import type { Deployment } from "../shared/chain/deployment.ts";
-import { byContract } from "../shared/chain/generations.ts";
-import { type Database, type Queryable, transaction } from "../shared/db/pool.ts";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { byContract } from "@ngpu/contracts-sdk/generations";
+import { type Database, type Queryable, transaction } from "@ngpu/db/pool";
 import { departing, mustBring, transfers } from "./transfers.ts";
 
 type AssignItem = { requestId: string; workspaceId: bigint; replica: number; nodeId: number };

@@ -1,22 +1,22 @@
+import { createChainClient, requireChain } from "@ngpu/chain-reader/client";
+import { type Deployment, readDeployment } from "@ngpu/contracts-sdk/deployment";
+import { appChannel, chainChannel, listenForChanges } from "@ngpu/db/listen";
+import { createPool, type Database, requireSchema } from "@ngpu/db/pool";
+import { connectRedis, enqueue, openQueue, queues, requireRedis, serveQueue } from "@ngpu/db/queue";
+import { registryRouter } from "@ngpu/registry/router";
+import { createApp, errorHandler, listen } from "@ngpu/runtime/http";
+import type { ServiceContext } from "@ngpu/runtime/lifecycle";
+import { type Loop, startLoop } from "@ngpu/runtime/loop";
+import { createRegistry } from "@ngpu/runtime/metrics";
+import { createSender, type Sender } from "@ngpu/tx-sender/send";
 import type { Queue } from "bullmq";
 import type { Registry } from "prom-client";
 import { privateKeyToAccount } from "viem/accounts";
-import { createChainClient, requireChain } from "../shared/chain/client.ts";
-import { type Deployment, readDeployment } from "../shared/chain/deployment.ts";
-import { createSender, type Sender } from "../shared/chain/send.ts";
-import { appChannel, chainChannel, listenForChanges } from "../shared/db/listen.ts";
-import { createPool, type Database, requireSchema } from "../shared/db/pool.ts";
-import { createApp, errorHandler, listen } from "../shared/http.ts";
-import type { ServiceContext } from "../shared/lifecycle.ts";
-import { type Loop, startLoop } from "../shared/loop.ts";
-import { createRegistry } from "../shared/metrics.ts";
-import { connectRedis, enqueue, openQueue, queues, requireRedis, serveQueue } from "../shared/queue.ts";
 import { assignAnswered } from "./assign.ts";
 import { type DispenseSettings, deadlinesOf, limitsOf } from "./env.ts";
 import { followProgress } from "./follow.ts";
 import { createHandler } from "./handle.ts";
 import { createMetrics } from "./metrics.ts";
-import { registryRouter } from "./registry.ts";
 import { createSweep } from "./sweep.ts";
 
 // Transactions of assignments that are under way at once: one is made ready while another is mined.

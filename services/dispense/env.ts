@@ -1,5 +1,5 @@
+import { chainEnv, commonEnv, databaseEnv, envTypes, readEnv, redisEnv, signerEnv } from "@ngpu/runtime/env";
 import { z } from "zod";
-import { chainEnv, commonEnv, databaseEnv, envTypes, readEnv, redisEnv, signerEnv } from "../shared/env.ts";
 import type { PlacementLimits } from "./decide.ts";
 import type { ProgressDeadlines } from "./progress.ts";
 

@@ -1,12 +1,12 @@
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { byContract } from "@ngpu/contracts-sdk/generations";
+import type { AssignmentState, Desired, Milestone } from "@ngpu/contracts-sdk/names";
+import type { Database, Queryable } from "@ngpu/db/pool";
+import { loadSpecs, unknownWorkspace } from "@ngpu/queries/workspaceSpecs";
+import type { Logger } from "@ngpu/runtime/logger";
+import type { Sender } from "@ngpu/tx-sender/send";
+import { sendSteps } from "@ngpu/tx-sender/steps";
 import type { Address } from "viem";
-import type { Deployment } from "../shared/chain/deployment.ts";
-import { byContract } from "../shared/chain/generations.ts";
-import type { AssignmentState, Desired, Milestone } from "../shared/chain/names.ts";
-import type { Sender } from "../shared/chain/send.ts";
-import type { Database, Queryable } from "../shared/db/pool.ts";
-import type { Logger } from "../shared/logger.ts";
-import { sendSteps } from "../shared/steps.ts";
-import { loadSpecs, unknownWorkspace } from "../shared/workspaceSpecs.ts";
 import type { DispenseMetrics } from "./metrics.ts";
 import {
   decideReplacement,

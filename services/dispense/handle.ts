@@ -1,5 +1,5 @@
-import type { Database } from "../shared/db/pool.ts";
-import type { Logger } from "../shared/logger.ts";
+import type { Database } from "@ngpu/db/pool";
+import type { Logger } from "@ngpu/runtime/logger";
 import { decidePlacements, type PlacementLimits } from "./decide.ts";
 import type { DispenseMetrics } from "./metrics.ts";
 import { askPlacement, loadPlacementFacts } from "./store.ts";

@@ -1,4 +1,4 @@
-import type { AssignmentState, Desired, Milestone } from "../shared/chain/names.ts";
+import type { AssignmentState, Desired, Milestone } from "@ngpu/contracts-sdk/names";
 
 /** A held lease on its way to running, or to its end. */
 export type LeaseProgress = {

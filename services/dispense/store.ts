@@ -1,4 +1,4 @@
-import { type Database, type Queryable, transaction } from "../shared/db/pool.ts";
+import { type Database, type Queryable, transaction } from "@ngpu/db/pool";
 import {
   type Avoided,
   type MissingReplica,

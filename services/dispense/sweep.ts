@@ -1,5 +1,5 @@
-import type { Queryable } from "../shared/db/pool.ts";
-import type { Logger } from "../shared/logger.ts";
+import type { Queryable } from "@ngpu/db/pool";
+import type { Logger } from "@ngpu/runtime/logger";
 import type { DispenseMetrics } from "./metrics.ts";
 import { answeredSince, unanswered, unplaced } from "./store.ts";
 

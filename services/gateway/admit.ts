@@ -1,10 +1,10 @@
 import type { IncomingHttpHeaders } from "node:http";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { sessionDomainOf, sessionTypes } from "@ngpu/contracts-sdk/typedData";
+import type { Queryable } from "@ngpu/db/pool";
+import { InputError } from "@ngpu/runtime/errors";
 import { type Hex, isAddressEqual, recoverTypedDataAddress } from "viem";
 import { z } from "zod";
-import type { Deployment } from "../shared/chain/deployment.ts";
-import { sessionDomainOf, sessionTypes } from "../shared/chain/typedData.ts";
-import type { Queryable } from "../shared/db/pool.ts";
-import { InputError } from "../shared/errors.ts";
 import { findNodeId, takeChallenge } from "./store.ts";
 
 /** How far a node's clock may be from ours, in seconds. */

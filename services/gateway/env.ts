@@ -1,5 +1,5 @@
+import { chainEnv, commonEnv, databaseEnv, envTypes, readEnv } from "@ngpu/runtime/env";
 import { z } from "zod";
-import { chainEnv, commonEnv, databaseEnv, envTypes, readEnv } from "../shared/env.ts";
 
 /** Variables of the gateway. */
 export const gatewayVariables = {

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { type ClientHttp2Session, type ClientHttp2Stream, constants } from "node:http2";
 import { pipeline } from "node:stream/promises";
-import { hopHeaders } from "../shared/hopHeaders.ts";
+import { hopHeaders } from "@ngpu/runtime/hopHeaders";
 import type { Fault, Replica } from "./decide.ts";
 
 export type Timeouts = {

@@ -1,11 +1,11 @@
+import { readDeployment } from "@ngpu/contracts-sdk/deployment";
+import { chainChannel, listenForChanges } from "@ngpu/db/listen";
+import { createPool, requireSchema } from "@ngpu/db/pool";
+import { createApp, errorHandler, listen } from "@ngpu/runtime/http";
+import type { ServiceContext } from "@ngpu/runtime/lifecycle";
+import { startLoop } from "@ngpu/runtime/loop";
+import { createRegistry } from "@ngpu/runtime/metrics";
 import { Gauge, Histogram } from "prom-client";
-import { readDeployment } from "../shared/chain/deployment.ts";
-import { chainChannel, listenForChanges } from "../shared/db/listen.ts";
-import { createPool, requireSchema } from "../shared/db/pool.ts";
-import { createApp, errorHandler, listen } from "../shared/http.ts";
-import type { ServiceContext } from "../shared/lifecycle.ts";
-import { startLoop } from "../shared/loop.ts";
-import { createRegistry } from "../shared/metrics.ts";
 import { admit } from "./admit.ts";
 import type { Replica } from "./decide.ts";
 import type { GatewayEnv } from "./env.ts";

@@ -1,4 +1,4 @@
-import { runService, start } from "../shared/lifecycle.ts";
+import { runService, start } from "@ngpu/runtime/lifecycle";
 import { readGatewayEnv } from "./env.ts";
 import { startGateway } from "./gateway.ts";
 

@@ -1,4 +1,4 @@
-import type { Queryable } from "../shared/db/pool.ts";
+import type { Queryable } from "@ngpu/db/pool";
 import type { Replica } from "./decide.ts";
 
 /** Every replica that runs now under the highest lease of its number, and is not ordered to stop. */

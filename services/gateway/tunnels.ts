@@ -3,9 +3,9 @@ import type { IncomingMessage } from "node:http";
 import { type ClientHttp2Session, connect } from "node:http2";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { InputError, messageOf } from "../shared/errors.ts";
-import { toJson } from "../shared/json.ts";
-import type { Logger } from "../shared/logger.ts";
+import { InputError, messageOf } from "@ngpu/runtime/errors";
+import { toJson } from "@ngpu/runtime/json";
+import type { Logger } from "@ngpu/runtime/logger";
 
 export type Tunnel = { nodeId: number; session: ClientHttp2Session; connectedAt: Date };
 

@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
+import { chainEnv, commonEnv, databaseEnv, envTypes, readEnv, redisEnv, signerEnv } from "@ngpu/runtime/env";
 import { z } from "zod";
-import { chainEnv, commonEnv, databaseEnv, envTypes, readEnv, redisEnv, signerEnv } from "../shared/env.ts";
 
 const portRange = z
   .string()

@@ -1,18 +1,18 @@
 import { createServer } from "node:http";
+import { createChainClient, requireChain } from "@ngpu/chain-reader/client";
+import { type Deployment, readDeployment } from "@ngpu/contracts-sdk/deployment";
+import { appChannel, chainChannel, listenForChanges } from "@ngpu/db/listen";
+import { createPool, requireSchema } from "@ngpu/db/pool";
+import { connectRedis, requireRedis } from "@ngpu/db/queue";
+import { createApp, listen } from "@ngpu/runtime/http";
+import { runService, type ServiceContext, start } from "@ngpu/runtime/lifecycle";
+import { createRegistry } from "@ngpu/runtime/metrics";
+import { createSender } from "@ngpu/tx-sender/send";
 import { privateKeyToAccount } from "viem/accounts";
-import { createChainClient, requireChain } from "../shared/chain/client.ts";
-import { type Deployment, readDeployment } from "../shared/chain/deployment.ts";
-import { createSender } from "../shared/chain/send.ts";
-import { appChannel, chainChannel, listenForChanges } from "../shared/db/listen.ts";
-import { createPool, requireSchema } from "../shared/db/pool.ts";
-import { createApp, listen } from "../shared/http.ts";
-import { runService, type ServiceContext, start } from "../shared/lifecycle.ts";
-import { createRegistry } from "../shared/metrics.ts";
-import { connectRedis, requireRedis } from "../shared/queue.ts";
 import { type MatchEnv, readMatchEnv } from "./env.ts";
-import { serveExplain } from "./explainRoute.ts";
-import { createFleetSync } from "./fleetSync.ts";
 import { type Match, startMatch } from "./match.ts";
+import { serveExplain } from "./scheduling/explainRoute.ts";
+import { createFleetSync } from "./scheduling/fleetSync.ts";
 
 await start(async () => {
   const env = readMatchEnv();

@@ -1,6 +1,6 @@
+import type { ContractName, Deployment } from "@ngpu/contracts-sdk/deployment";
+import { addressFor, generationsOf, type Ids } from "@ngpu/contracts-sdk/generations";
 import type { Address } from "viem";
-import type { ContractName, Deployment } from "../shared/chain/deployment.ts";
-import { addressFor, generationsOf, type Ids } from "../shared/chain/generations.ts";
 
 /** A Pomc, which counts what it grants from zero, and pays the epochs from its first number up to its successor's. */
 export type Book = {

@@ -1,8 +1,8 @@
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import type { Database } from "@ngpu/db/pool";
+import { RetryableError } from "@ngpu/runtime/errors";
+import type { Logger } from "@ngpu/runtime/logger";
 import type { Hex } from "viem";
-import type { Deployment } from "../shared/chain/deployment.ts";
-import type { Database } from "../shared/db/pool.ts";
-import { RetryableError } from "../shared/errors.ts";
-import type { Logger } from "../shared/logger.ts";
 import { servedDays } from "./bond/days.ts";
 import { type BondTerms, dueBonds, keptForBonds, type NodeBond, settleBonds } from "./bond/decide.ts";
 import { type Book, bookOf, booksOf, scheduleUpTo } from "./books.ts";

@@ -1,4 +1,4 @@
-import type { Deployment } from "../shared/chain/deployment.ts";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 
 /** The periods of the deployment that epochs rest on, in seconds. */
 export type Periods = Pick<Deployment["parameters"], "genesis" | "epochSeconds" | "slotSeconds">;

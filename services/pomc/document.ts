@@ -1,6 +1,6 @@
+import type { Leaf } from "@ngpu/protocol/claimTree";
+import { canonicalJson } from "@ngpu/runtime/json";
 import { type Address, type Hex, keccak256, stringToHex } from "viem";
-import type { Leaf } from "../shared/chain/claimTree.ts";
-import { canonicalJson } from "../shared/json.ts";
 import type { BondFacts, BondTerms, NodeBond } from "./bond/decide.ts";
 import type { NodeShare } from "./score.ts";
 

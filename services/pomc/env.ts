@@ -1,5 +1,5 @@
+import { chainEnv, commonEnv, databaseEnv, readEnv, signerEnv } from "@ngpu/runtime/env";
 import { z } from "zod";
-import { chainEnv, commonEnv, databaseEnv, readEnv, signerEnv } from "../shared/env.ts";
 import type { BondTerms } from "./bond/decide.ts";
 
 const bondEnv = {

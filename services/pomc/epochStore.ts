@@ -1,7 +1,7 @@
+import { type Database, transaction } from "@ngpu/db/pool";
+import { FatalError } from "@ngpu/runtime/errors";
+import { toJson } from "@ngpu/runtime/json";
 import type { Hex } from "viem";
-import { type Database, transaction } from "../shared/db/pool.ts";
-import { FatalError } from "../shared/errors.ts";
-import { toJson } from "../shared/json.ts";
 import type { NodeBond } from "./bond/decide.ts";
 import type { Book } from "./books.ts";
 import type { EpochDocument } from "./document.ts";

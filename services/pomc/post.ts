@@ -1,8 +1,8 @@
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import type { Database } from "@ngpu/db/pool";
+import type { Logger } from "@ngpu/runtime/logger";
+import type { Sender } from "@ngpu/tx-sender/send";
 import type { Gauge } from "prom-client";
-import type { Deployment } from "../shared/chain/deployment.ts";
-import type { Sender } from "../shared/chain/send.ts";
-import type { Database } from "../shared/db/pool.ts";
-import type { Logger } from "../shared/logger.ts";
 import { presentBook } from "./books.ts";
 import { epochToPost, owedByFormer } from "./epochStore.ts";
 

@@ -1,6 +1,6 @@
-import type { Database } from "../shared/db/pool.ts";
-import { countPresence } from "../shared/presence/count.ts";
-import { readPresence } from "../shared/presence/store.ts";
+import type { Database } from "@ngpu/db/pool";
+import { countPresence } from "@ngpu/protocol/presence";
+import { readPresence } from "@ngpu/queries/presence";
 import type { EpochWindow } from "./decide.ts";
 import type { NodeFacts } from "./score.ts";
 

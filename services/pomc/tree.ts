@@ -1,5 +1,5 @@
+import { claimTreeOf, type Leaf } from "@ngpu/protocol/claimTree";
 import type { Hex } from "viem";
-import { claimTreeOf, type Leaf } from "../shared/chain/claimTree.ts";
 
 /** A leaf and its siblings, lowest first, 20 bytes each in one string. */
 export type ProvenLeaf = Leaf & { proof: Hex };

@@ -1,11 +1,11 @@
-import type { Deployment } from "../shared/chain/deployment.ts";
-import { addressFor } from "../shared/chain/generations.ts";
-import type { Sender } from "../shared/chain/send.ts";
-import type { WorkspaceSpec } from "../shared/chain/workspaceSpec.ts";
-import type { Database } from "../shared/db/pool.ts";
-import type { Logger } from "../shared/logger.ts";
-import { sendSteps } from "../shared/steps.ts";
-import { loadSpec } from "../shared/workspaceSpecs.ts";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { addressFor } from "@ngpu/contracts-sdk/generations";
+import type { Database } from "@ngpu/db/pool";
+import type { WorkspaceSpec } from "@ngpu/protocol/workspaceSpec";
+import { loadSpec } from "@ngpu/queries/workspaceSpecs";
+import type { Logger } from "@ngpu/runtime/logger";
+import type { Sender } from "@ngpu/tx-sender/send";
+import { sendSteps } from "@ngpu/tx-sender/steps";
 import { type LeaseStepType, type Step, stepKey } from "./decide.ts";
 
 export type ActDeps = {

@@ -1,4 +1,4 @@
-import type { AssignmentState, Desired } from "../shared/chain/names.ts";
+import type { AssignmentState, Desired } from "@ngpu/contracts-sdk/names";
 
 /** A lease that is held: assigned to a node and not released. */
 export type HeldLease = {

@@ -1,4 +1,4 @@
-import type { Queryable } from "../shared/db/pool.ts";
+import type { Queryable } from "@ngpu/db/pool";
 
 /** SQL: the assignment was made under another image or configuration than its workspace has now. */
 export const isOutdated = (assignment: string) => `exists (

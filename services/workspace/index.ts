@@ -1,4 +1,4 @@
-import { runService, start } from "../shared/lifecycle.ts";
+import { runService, start } from "@ngpu/runtime/lifecycle";
 import { readWorkspaceEnv } from "./env.ts";
 import { startWorkspace } from "./workspace.ts";
 

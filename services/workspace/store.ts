@@ -1,8 +1,8 @@
-import type { AssignmentState, Desired } from "../shared/chain/names.ts";
-import { type Database, type Queryable, transaction } from "../shared/db/pool.ts";
-import { stoppedReplicas } from "../shared/orders.ts";
-import { underWaySteps } from "../shared/steps.ts";
-import { workspaceConfig } from "../shared/workspaceConfig.ts";
+import type { AssignmentState, Desired } from "@ngpu/contracts-sdk/names";
+import { type Database, type Queryable, transaction } from "@ngpu/db/pool";
+import { workspaceConfig } from "@ngpu/protocol/workspaceConfig";
+import { stoppedReplicas } from "@ngpu/queries/orders";
+import { underWaySteps } from "@ngpu/tx-sender/steps";
 import type { Facts, Funds, HeldLease } from "./decide.ts";
 import { isOutdated } from "./due.ts";
 

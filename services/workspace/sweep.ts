@@ -1,7 +1,7 @@
-import type { Queryable } from "../shared/db/pool.ts";
-import type { Logger } from "../shared/logger.ts";
-import { type Loop, startLoop } from "../shared/loop.ts";
-import { forgetOldSteps } from "../shared/steps.ts";
+import type { Queryable } from "@ngpu/db/pool";
+import type { Logger } from "@ngpu/runtime/logger";
+import { type Loop, startLoop } from "@ngpu/runtime/loop";
+import { forgetOldSteps } from "@ngpu/tx-sender/steps";
 import { findDue } from "./due.ts";
 
 export type SweepDeps = {

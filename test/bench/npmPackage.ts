@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { FatalError } from "@ngpu/runtime/errors";
 import { runToEnd } from "../../scripts/embedded/command.ts";
-import { FatalError } from "../../services/shared/errors.ts";
 
 /**
  * Unpacks an exact version of a package, once, without what it depends on.

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
+import type { Replay } from "@ngpu/queries/replay";
 import { expect } from "chai";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
-import type { Replay } from "../../services/match/replay.ts";
 import type { Client } from "../services/apiServer/client.ts";
 import { join, wish } from "../services/apiServer/partner.ts";
 import { type ApiMarket, setup } from "../services/apiServer/setup.ts";

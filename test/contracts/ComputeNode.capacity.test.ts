@@ -1,7 +1,7 @@
+import { computeNodeAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { expect } from "chai";
 import fc from "fast-check";
 import { encodeAbiParameters, type Hex, keccak256, parseEventLogs } from "viem";
-import { computeNodeAbi } from "../../services/shared/chain/generated/abi.ts";
 import { eventsOf } from "./support/events.ts";
 import { loadMarket } from "./support/market.ts";
 import { addNodes, demandOf, nodeSpec, packResources } from "./support/nodes.ts";

@@ -1,7 +1,7 @@
+import { computeNodeAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { heartbeatTreeOf, signHeartbeats } from "@ngpu/protocol/heartbeatReceipt";
 import { expect } from "chai";
 import { type Hex, keccak256, parseEventLogs, toBytes } from "viem";
-import { computeNodeAbi } from "../../services/shared/chain/generated/abi.ts";
-import { heartbeatTreeOf, signHeartbeats } from "../../services/shared/chain/heartbeatReceipt.ts";
 import { keyOf, loadMarket, type MarketFixture } from "./support/market.ts";
 import { addNodes } from "./support/nodes.ts";
 import { expectRefused, expectRevert, refusalsOf } from "./support/refusals.ts";

@@ -1,5 +1,5 @@
+import { domainOf, walletChangeTypes } from "@ngpu/contracts-sdk/typedData";
 import { expect } from "chai";
-import { domainOf, walletChangeTypes } from "../../services/shared/chain/typedData.ts";
 import { keyOf, later, loadMarket, type MarketFixture } from "./support/market.ts";
 import { addNodes, type Node, registrationOf, signRegistration } from "./support/nodes.ts";
 import { refusalsOf, zeroAddress } from "./support/refusals.ts";

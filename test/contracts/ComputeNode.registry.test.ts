@@ -1,12 +1,12 @@
-import { expect } from "chai";
-import { type Hex, keccak256, parseEventLogs } from "viem";
-import { computeNodeAbi } from "../../services/shared/chain/generated/abi.ts";
+import { computeNodeAbi } from "@ngpu/contracts-sdk/generated/abi";
 import {
   domainOf,
   specUpdateTypes,
   statusChangeTypes,
   walletChangeTypes,
-} from "../../services/shared/chain/typedData.ts";
+} from "@ngpu/contracts-sdk/typedData";
+import { expect } from "chai";
+import { type Hex, keccak256, parseEventLogs } from "viem";
 import { isGasReal, noteGas, printGas } from "./support/gas.ts";
 import { keyOf, later, loadMarket, type MarketFixture } from "./support/market.ts";
 import {

@@ -1,7 +1,7 @@
+import { computeNodeAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { type NodeUptime, type UptimeLeaf, uptimeTreeOf } from "@ngpu/protocol/uptimeTree";
 import { expect } from "chai";
 import { keccak256, parseEventLogs, toBytes } from "viem";
-import { computeNodeAbi } from "../../services/shared/chain/generated/abi.ts";
-import { type NodeUptime, type UptimeLeaf, uptimeTreeOf } from "../../services/shared/chain/uptimeTree.ts";
 import { loadMarket, type MarketFixture } from "./support/market.ts";
 import { expectRevert, zeroHash } from "./support/refusals.ts";
 

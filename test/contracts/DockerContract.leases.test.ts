@@ -1,7 +1,7 @@
+import { dockerContractAbi, escrowAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { packReport } from "@ngpu/protocol/packedReports";
 import { expect } from "chai";
 import { parseEventLogs } from "viem";
-import { dockerContractAbi, escrowAbi } from "../../services/shared/chain/generated/abi.ts";
-import { packReport } from "../../services/shared/chain/packedReports.ts";
 import { noteGas, printGas } from "./support/gas.ts";
 import { keyOf, later } from "./support/market.ts";
 import { addNodes, nodeSpec } from "./support/nodes.ts";

@@ -1,6 +1,6 @@
+import { dockerContractAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { expect } from "chai";
 import { type Hex, keccak256, parseEventLogs } from "viem";
-import { dockerContractAbi } from "../../services/shared/chain/generated/abi.ts";
 import { noteGas, printGas } from "./support/gas.ts";
 import { modelOf, nodeSpec } from "./support/nodes.ts";
 import { expectRefused, expectRevert, refusalsOf } from "./support/refusals.ts";

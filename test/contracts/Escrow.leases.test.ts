@@ -1,6 +1,6 @@
+import { domainOf, permitTypes } from "@ngpu/contracts-sdk/typedData";
 import { expect } from "chai";
 import { type Hex, parseEther, parseSignature } from "viem";
-import { domainOf, permitTypes } from "../../services/shared/chain/typedData.ts";
 import { later, type MarketFixture } from "./support/market.ts";
 import { expectRefused, expectRevert, zeroHash } from "./support/refusals.ts";
 import { authorize, loadPartner, partner } from "./support/workspaces.ts";

@@ -1,6 +1,6 @@
+import { escrowAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { expect } from "chai";
 import { parseEther, parseEventLogs } from "viem";
-import { escrowAbi } from "../../services/shared/chain/generated/abi.ts";
 import { addNodes } from "./support/nodes.ts";
 import { expectRefused, refusalsOf } from "./support/refusals.ts";
 import { commitDowntime, goToDay, today } from "./support/uptime.ts";

@@ -1,6 +1,6 @@
+import { authorizationTypes, domainOf } from "@ngpu/contracts-sdk/typedData";
 import { expect } from "chai";
 import { type Address, type Hex, parseEther, parseSignature, toHex } from "viem";
-import { authorizationTypes, domainOf } from "../../services/shared/chain/typedData.ts";
 import { keyOf, loadMarket, type MarketFixture } from "./support/market.ts";
 import { expectRevert } from "./support/refusals.ts";
 import { twinOf, twinOfSignature } from "./support/twins.ts";

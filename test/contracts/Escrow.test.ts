@@ -1,7 +1,7 @@
+import { escrowAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { permitTypes } from "@ngpu/contracts-sdk/typedData";
 import { expect } from "chai";
 import { type Hex, keccak256, parseEther, parseEventLogs, parseSignature } from "viem";
-import { escrowAbi } from "../../services/shared/chain/generated/abi.ts";
-import { permitTypes } from "../../services/shared/chain/typedData.ts";
 import { loadMarket, type MarketFixture } from "./support/market.ts";
 import { expectRefused, expectRevert, zeroHash } from "./support/refusals.ts";
 import {

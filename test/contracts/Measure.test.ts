@@ -1,6 +1,6 @@
+import { computeNodeAbi, measureAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { expect } from "chai";
 import { parseEventLogs, zeroHash } from "viem";
-import { computeNodeAbi, measureAbi } from "../../services/shared/chain/generated/abi.ts";
 import { noteGas, printGas } from "./support/gas.ts";
 import type { MarketFixture } from "./support/market.ts";
 import {

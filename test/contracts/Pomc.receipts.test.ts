@@ -1,6 +1,6 @@
+import { pomcAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { expect } from "chai";
 import { concatHex, type Hex, keccak256, parseEventLogs, toHex } from "viem";
-import { pomcAbi } from "../../services/shared/chain/generated/abi.ts";
 import { expectRevert, zeroHash } from "./support/refusals.ts";
 import { loadPartner, type PartnerFixture, partner, place, report, state } from "./support/workspaces.ts";
 

@@ -1,7 +1,7 @@
+import { pomcAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { claimTreeOf } from "@ngpu/protocol/claimTree";
 import { expect } from "chai";
 import { type Hex, keccak256, parseEther, parseEventLogs, slice } from "viem";
-import { claimTreeOf } from "../../services/shared/chain/claimTree.ts";
-import { pomcAbi } from "../../services/shared/chain/generated/abi.ts";
 import { isGasReal, noteGas, printGas } from "./support/gas.ts";
 import { keyOf, loadMarket, type MarketFixture } from "./support/market.ts";
 import { expectRevert } from "./support/refusals.ts";

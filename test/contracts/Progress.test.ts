@@ -1,7 +1,7 @@
+import { domainOf, progressReportTypes } from "@ngpu/contracts-sdk/typedData";
+import { packProgress } from "@ngpu/protocol/packedReports";
 import { expect } from "chai";
 import { numberToHex } from "viem";
-import { packProgress } from "../../services/shared/chain/packedReports.ts";
-import { domainOf, progressReportTypes } from "../../services/shared/chain/typedData.ts";
 import { noteGas, printGas } from "./support/gas.ts";
 import { keyOf, later } from "./support/market.ts";
 import { addNodes } from "./support/nodes.ts";

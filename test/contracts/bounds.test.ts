@@ -1,9 +1,9 @@
+import { tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { domainOf, progressReportTypes } from "@ngpu/contracts-sdk/typedData";
+import { claimTreeOf } from "@ngpu/protocol/claimTree";
+import { packProgress } from "@ngpu/protocol/packedReports";
 import { expect } from "chai";
 import { type Hex, keccak256, slice } from "viem";
-import { claimTreeOf } from "../../services/shared/chain/claimTree.ts";
-import { tokenAbi } from "../../services/shared/chain/generated/abi.ts";
-import { packProgress } from "../../services/shared/chain/packedReports.ts";
-import { domainOf, progressReportTypes } from "../../services/shared/chain/typedData.ts";
 import { keyOf, later, loadMarket, type MarketFixture } from "./support/market.ts";
 import { addMeasurer, finalize, loadMeasure, requestRound, reveal } from "./support/measure.ts";
 import { addNodes, nodeSpec, registrationOf, signRegistration } from "./support/nodes.ts";

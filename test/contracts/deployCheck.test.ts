@@ -1,13 +1,13 @@
+import { checkDeployment } from "@ngpu/contracts/ignition/check/index";
+import { artifactOf } from "@ngpu/contracts/ignition/constructors";
+import type { NgpuParameters } from "@ngpu/contracts/ignition/parameters";
+import { replaceNgpu } from "@ngpu/contracts/ignition/replace";
+import { type RoleCall, retirement } from "@ngpu/contracts/ignition/succession";
+import { windowFaults } from "@ngpu/contracts/ignition/windows";
+import { managerAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { expect } from "chai";
 import { artifacts } from "hardhat";
 import { type Address, encodeFunctionData, type Hex, parseAbi } from "viem";
-import { checkDeployment } from "../../contracts/ignition/check/index.ts";
-import { artifactOf } from "../../contracts/ignition/constructors.ts";
-import type { NgpuParameters } from "../../contracts/ignition/parameters.ts";
-import { replaceNgpu } from "../../contracts/ignition/replace.ts";
-import { type RoleCall, retirement } from "../../contracts/ignition/succession.ts";
-import { windowFaults } from "../../contracts/ignition/windows.ts";
-import { managerAbi } from "../../services/shared/chain/generated/abi.ts";
 import { delays, type Governed, loadGoverned } from "./support/governed.ts";
 
 async function faultsOf(

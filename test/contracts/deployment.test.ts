@@ -1,7 +1,7 @@
+import { parseParameters } from "@ngpu/contracts/ignition/parameters";
+import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
+import { toJson } from "@ngpu/runtime/json";
 import { expect } from "chai";
-import { parseParameters } from "../../contracts/ignition/parameters.ts";
-import { parseDeployment } from "../../services/shared/chain/deployment.ts";
-import { toJson } from "../../services/shared/json.ts";
 import { isGasReal } from "./support/gas.ts";
 import { loadMarket } from "./support/market.ts";
 import { expectRevert } from "./support/refusals.ts";

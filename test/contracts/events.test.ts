@@ -1,6 +1,6 @@
+import { claimTreeOf } from "@ngpu/protocol/claimTree";
 import { expect } from "chai";
 import { type Hex, keccak256, zeroAddress, zeroHash } from "viem";
-import { claimTreeOf } from "../../services/shared/chain/claimTree.ts";
 import { eventsOf } from "./support/events.ts";
 import { keyOf, loadMarket, type MarketFixture } from "./support/market.ts";
 import { addMeasurer, finalize, loadMeasure, requestRound, result, reveal } from "./support/measure.ts";

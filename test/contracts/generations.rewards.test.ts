@@ -1,3 +1,6 @@
+import { replaceNgpu } from "@ngpu/contracts/ignition/replace";
+import { computeNodeAbi, pausesAbi, pomcAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { claimTreeOf } from "@ngpu/protocol/claimTree";
 import { expect } from "chai";
 import {
   concatHex,
@@ -10,9 +13,6 @@ import {
   toFunctionSelector,
   toHex,
 } from "viem";
-import { replaceNgpu } from "../../contracts/ignition/replace.ts";
-import { claimTreeOf } from "../../services/shared/chain/claimTree.ts";
-import { computeNodeAbi, pausesAbi, pomcAbi } from "../../services/shared/chain/generated/abi.ts";
 import { replace, retire } from "./support/generations.ts";
 import { keyOf, loadMarket, type MarketFixture } from "./support/market.ts";
 import {

@@ -1,8 +1,8 @@
+import { replaceNgpu } from "@ngpu/contracts/ignition/replace";
+import { pausesAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { relayArgs, relayGroups, signRelay } from "@ngpu/protocol/relay";
 import { expect } from "chai";
 import { encodeFunctionData, getAbiItem, parseEther, toFunctionSelector } from "viem";
-import { replaceNgpu } from "../../contracts/ignition/replace.ts";
-import { pausesAbi } from "../../services/shared/chain/generated/abi.ts";
-import { relayArgs, relayGroups, signRelay } from "../../services/shared/chain/relay.ts";
 import { replace, retire } from "./support/generations.ts";
 import { later, loadMarket } from "./support/market.ts";
 import { nodeSpec } from "./support/nodes.ts";

@@ -1,9 +1,9 @@
+import { abis, decodeReason } from "@ngpu/contracts-sdk/abis";
+import { escrowAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { claimTreeOf } from "@ngpu/protocol/claimTree";
 import { expect } from "chai";
 import { type Abi, encodeFunctionData, type Hex, toFunctionSelector } from "viem";
-import { abis, decodeReason } from "../../services/shared/chain/abis.ts";
-import { claimTreeOf } from "../../services/shared/chain/claimTree.ts";
-import { escrowAbi } from "../../services/shared/chain/generated/abi.ts";
-import { revertDataOf } from "../../services/shared/chain/refusal.ts";
+import { revertDataOf } from "../../packages/tx-sender/refusal.ts";
 import { keyOf, loadMarket, type MarketFixture } from "./support/market.ts";
 import { expectRevert, zeroAddress, zeroHash } from "./support/refusals.ts";
 import { deposit } from "./support/workspaces.ts";

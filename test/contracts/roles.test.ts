@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
+import { managerAbi, pausesAbi, pomcAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { expect } from "chai";
 import { encodeFunctionData, type Hex } from "viem";
 import { type Changing, changingFunctions } from "../../contracts/ignition/roleTable.ts";
-import { managerAbi, pausesAbi, pomcAbi } from "../../services/shared/chain/generated/abi.ts";
 import { whoMay } from "./support/callers.ts";
 import { delays, type Governed, loadGoverned } from "./support/governed.ts";
 import { expectRevert } from "./support/refusals.ts";

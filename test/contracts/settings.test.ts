@@ -1,12 +1,6 @@
+import { computeNodeAbi, escrowAbi, measureAbi, pomcAbi, tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { expect } from "chai";
 import { type Abi, type Account, type Chain, getContract, type Transport, type WalletClient } from "viem";
-import {
-  computeNodeAbi,
-  escrowAbi,
-  measureAbi,
-  pomcAbi,
-  tokenAbi,
-} from "../../services/shared/chain/generated/abi.ts";
 import { loadMarket, type MarketFixture } from "./support/market.ts";
 import { expectRevert, zeroAddress } from "./support/refusals.ts";
 

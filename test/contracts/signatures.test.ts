@@ -1,7 +1,7 @@
+import * as typedData from "@ngpu/contracts-sdk/typedData";
+import { InputError } from "@ngpu/runtime/errors";
 import { expect } from "chai";
 import { type Hex, parseSignature, serializeSignature, size } from "viem";
-import * as typedData from "../../services/shared/chain/typedData.ts";
-import { InputError } from "../../services/shared/errors.ts";
 import { keyOf } from "./support/market.ts";
 import { type Market, messages, type Signed } from "./support/messages.ts";
 import { faultsOf } from "./support/refusals.ts";

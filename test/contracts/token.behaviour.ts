@@ -1,8 +1,8 @@
+import { tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { permitTypes } from "@ngpu/contracts-sdk/typedData";
 import { expect } from "chai";
 import { domainSeparator, type Hex, maxUint256, parseEventLogs, parseSignature } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
-import { tokenAbi } from "../../services/shared/chain/generated/abi.ts";
-import { permitTypes } from "../../services/shared/chain/typedData.ts";
 import { keyOf, type MarketFixture } from "./support/market.ts";
 import { expectRevert, zeroAddress } from "./support/refusals.ts";
 import { twinOf } from "./support/twins.ts";

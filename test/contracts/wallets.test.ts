@@ -1,6 +1,6 @@
+import { domainOf, walletChangeTypes } from "@ngpu/contracts-sdk/typedData";
 import { expect } from "chai";
 import type { Address, Hex } from "viem";
-import { domainOf, walletChangeTypes } from "../../services/shared/chain/typedData.ts";
 import { keyOf, later, loadMarket, type MarketFixture } from "./support/market.ts";
 import { addNodes, type Node } from "./support/nodes.ts";
 import { expectRefused, expectRevert, refusalsOf } from "./support/refusals.ts";

@@ -1,8 +1,8 @@
+import { createLogger } from "@ngpu/runtime/logger";
 import { expect } from "chai";
 import { openEngine } from "../../node-client/docker/engine.ts";
 import { watchEngine } from "../../node-client/docker/events.ts";
 import { engineSocket } from "../../scripts/embedded/dockerEngine.ts";
-import { createLogger } from "../../services/shared/logger.ts";
 
 describe("watching the engine", () => {
   it("ends when the node stops, though no event comes", async () => {

@@ -4,15 +4,15 @@ import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { blobPath } from "@ngpu/image-store/blobs";
+import { type BuiltImage, buildAll } from "@ngpu/image-store/build";
+import { registryRouter } from "@ngpu/registry/router";
 import { expect } from "chai";
 import Docker from "dockerode";
 import express, { type RequestHandler } from "express";
-import { blobPath } from "../../services/dispense/images/blobs.ts";
-import { type BuiltImage, buildAll } from "../../services/dispense/images/build.ts";
-import { registryRouter } from "../../services/dispense/registry.ts";
-import type { DiskResult } from "../../workspaces/probe/disk.ts";
-import { makeCheckout, repoRoot } from "../dispense/helpers.ts";
-import { type Completion, chunksOf, jsonOf, until } from "../workspaces/helpers.ts";
+import type { DiskResult } from "../../images/probe/disk.ts";
+import { type Completion, chunksOf, jsonOf, until } from "../images/helpers.ts";
+import { makeCheckout, repoRoot } from "../packages/image-store/helpers.ts";
 
 const docker = new Docker();
 

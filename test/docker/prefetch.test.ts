@@ -5,6 +5,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import type { ClientMessage } from "@ngpu/protocol/wire";
+import { createLogger } from "@ngpu/runtime/logger";
 import { expect } from "chai";
 import Docker from "dockerode";
 import { generatePrivateKey } from "viem/accounts";
@@ -14,8 +16,6 @@ import { openJournal } from "../../node-client/journal/open.ts";
 import { createPrefetcher } from "../../node-client/prefetch.ts";
 import { createRightOfWay, type RightOfWay } from "../../node-client/rightOfWay.ts";
 import { engineSocket } from "../../scripts/embedded/dockerEngine.ts";
-import { createLogger } from "../../services/shared/logger.ts";
-import type { ClientMessage } from "../../services/shared/wire.ts";
 import { encode } from "./node/agent.ts";
 import { assignment, openRegistry, removeMarket } from "./node/market.ts";
 

@@ -2,6 +2,8 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ClientMessage } from "@ngpu/protocol/wire";
+import { createLogger } from "@ngpu/runtime/logger";
 import { expect } from "chai";
 import Docker from "dockerode";
 import getPort from "get-port";
@@ -11,8 +13,6 @@ import { putProbe, readProbes } from "../../node-client/journal/probes.ts";
 import { measureProbe } from "../../node-client/measure/measure.ts";
 import { createRounds } from "../../node-client/rounds.ts";
 import { engineSocket } from "../../scripts/embedded/dockerEngine.ts";
-import { createLogger } from "../../services/shared/logger.ts";
-import type { ClientMessage } from "../../services/shared/wire.ts";
 import { eventually } from "../services/support/context.ts";
 import { openRegistry, removeMarket } from "./node/market.ts";
 

@@ -1,8 +1,8 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import * as generated from "@ngpu/contracts-sdk/generated/abi";
 import { expect } from "chai";
 import type { Abi } from "viem";
-import * as generated from "../../services/shared/chain/generated/abi.ts";
 
 const rootDir = join(import.meta.dirname, "../..");
 const read = (file: string) => readFileSync(join(rootDir, file), "utf8");

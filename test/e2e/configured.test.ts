@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
 import { expect } from "chai";
 import { privateKeyToAccount } from "viem/accounts";
 import { startChain } from "../../scripts/embedded/chain.ts";
 import { createDatabase, dropDatabase } from "../../scripts/embedded/databases.ts";
-import { parseDeployment } from "../../services/shared/chain/deployment.ts";
 import { fund } from "../support/chain.ts";
 import { rootDir } from "../support/parts.ts";
 import { testCluster } from "../support/postgres.ts";

@@ -5,9 +5,9 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
 import Docker from "dockerode";
 import { signalGroup } from "../../scripts/embedded/leftovers.ts";
-import { parseDeployment } from "../../services/shared/chain/deployment.ts";
 import { rootDir } from "../support/parts.ts";
 import { processes } from "../support/processes.ts";
 

@@ -82,7 +82,7 @@ describe("npm start", function () {
     const answer = await fetch(url, { headers: { authorization: `Bearer ${key}` } });
     const { replicaList } = (await answer.json()) as { replicaList: { placement: { id: string } }[] };
     const placement = replicaList[0]?.placement.id ?? "";
-    const cli = [join(rootDir, "scripts/cli/index.ts"), "verify", "placement", placement];
+    const cli = [join(rootDir, "cli/index.ts"), "verify", "placement", placement];
     const database = readFileSync(join(dir, "database-url"), "utf8").trim();
     const verified = await run(process.execPath, [...cli, "--database-url", database]);
     expect(verified.stdout).to.match(/^Same: node 1\./);

@@ -1,9 +1,9 @@
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
+import { FatalError } from "@ngpu/runtime/errors";
 import { expect } from "chai";
 import { startDocker } from "../../scripts/embedded/docker.ts";
 import { askEngine, unusable } from "../../scripts/embedded/dockerEngine.ts";
-import { FatalError } from "../../services/shared/errors.ts";
 import { temporaryDir } from "./setup.ts";
 
 const say = () => undefined;

@@ -1,6 +1,6 @@
+import { FatalError } from "@ngpu/runtime/errors";
 import { expect } from "chai";
 import { ensureProgram } from "../../scripts/embedded/install.ts";
-import { FatalError } from "../../services/shared/errors.ts";
 
 describe("a program that is missing", () => {
   it("and that no package brings is an error that says what to type", async () => {

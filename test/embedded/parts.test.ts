@@ -2,13 +2,13 @@ import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { FatalError } from "@ngpu/runtime/errors";
 import { expect } from "chai";
 import { Redis } from "ioredis";
 import { startChain } from "../../scripts/embedded/chain.ts";
 import { findProgram } from "../../scripts/embedded/install.ts";
 import { choosePort } from "../../scripts/embedded/ports.ts";
 import { startRedis } from "../../scripts/embedded/redis.ts";
-import { FatalError } from "../../services/shared/errors.ts";
 import { rootDir } from "../support/parts.ts";
 import { gone, temporaryDir } from "./setup.ts";
 

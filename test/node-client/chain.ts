@@ -1,11 +1,6 @@
+import { dockerContractAbi, escrowAbi, measureAbi, progressAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { type Address, encodeAbiParameters, encodeEventTopics, type Hex, keccak256, toHex } from "viem";
 import type { StoredLog } from "../../node-client/events.ts";
-import {
-  dockerContractAbi,
-  escrowAbi,
-  measureAbi,
-  progressAbi,
-} from "../../services/shared/chain/generated/abi.ts";
 
 const abis = [dockerContractAbi, escrowAbi, measureAbi, progressAbi].flat();
 

@@ -2,6 +2,10 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
+import { recoverRelay } from "@ngpu/protocol/relay";
+import type { ClientMessage } from "@ngpu/protocol/wire";
+import { createLogger } from "@ngpu/runtime/logger";
 import { expect } from "chai";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { openIdentity } from "../../node-client/identity.ts";
@@ -16,10 +20,6 @@ import {
 } from "../../node-client/journal/outbox.ts";
 import { createOutbox } from "../../node-client/outbox.ts";
 import { viewOf } from "../../node-client/view.ts";
-import { parseDeployment } from "../../services/shared/chain/deployment.ts";
-import { recoverRelay } from "../../services/shared/chain/relay.ts";
-import { createLogger } from "../../services/shared/logger.ts";
-import type { ClientMessage } from "../../services/shared/wire.ts";
 import { deploymentDocument } from "../services/support/deployment.ts";
 import { hashOf, logOf } from "./chain.ts";
 

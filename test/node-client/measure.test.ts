@@ -5,9 +5,9 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
+import { probeHandler } from "../../images/probe/app.ts";
+import { probeConfig } from "../../images/probe/env.ts";
 import { measureProbe } from "../../node-client/measure/measure.ts";
-import { probeHandler } from "../../workspaces/probe/app.ts";
-import { probeConfig } from "../../workspaces/probe/env.ts";
 
 const token = "a-token-that-match-gave";
 const limits = { milliseconds: 300, bytes: 32 << 20, diskMib: 4 };

@@ -1,18 +1,18 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ChainClient } from "@ngpu/chain-reader/client";
+import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
+import { codeOf, heartbeatEncodings } from "@ngpu/contracts-sdk/names";
+import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
+import { signHeartbeats } from "@ngpu/protocol/heartbeatReceipt";
+import { createLogger } from "@ngpu/runtime/logger";
 import { expect } from "chai";
 import { encodeAbiParameters, type Hex, numberToHex, pad, toEventSelector } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { type Journal, openJournal } from "../../node-client/journal/open.ts";
 import { heldReceipts } from "../../node-client/journal/receipts.ts";
 import { createReceipts } from "../../node-client/receipts.ts";
-import type { ChainClient } from "../../services/shared/chain/client.ts";
-import { parseDeployment } from "../../services/shared/chain/deployment.ts";
-import { encodeHeartbeats } from "../../services/shared/chain/heartbeatBits.ts";
-import { signHeartbeats } from "../../services/shared/chain/heartbeatReceipt.ts";
-import { codeOf, heartbeatEncodings } from "../../services/shared/chain/names.ts";
-import { createLogger } from "../../services/shared/logger.ts";
 import { deploymentDocument } from "../services/support/deployment.ts";
 
 const deployment = parseDeployment(deploymentDocument);

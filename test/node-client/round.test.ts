@@ -1,8 +1,8 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { NgpuError } from "@ngpu/runtime/errors";
 import { expect } from "chai";
 import { measureRound } from "../../node-client/measure/round.ts";
-import { NgpuError } from "../../services/shared/errors.ts";
 
 const limits = { milliseconds: 50, bytes: 1 << 16, diskMib: 1 };
 

@@ -1,21 +1,21 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
+import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
+import { sessionDomainOf, sessionTypes } from "@ngpu/contracts-sdk/typedData";
+import { type ClientMessage, clientMessage, type ServerMessage } from "@ngpu/protocol/wire";
+import { createLogger } from "@ngpu/runtime/logger";
 import { expect } from "chai";
 import { recoverTypedDataAddress } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { type WebSocket, WebSocketServer } from "ws";
 import { type Session, startSession } from "../../node-client/session.ts";
-import { parseDeployment } from "../../services/shared/chain/deployment.ts";
-import { sessionDomainOf, sessionTypes } from "../../services/shared/chain/typedData.ts";
-import { createLogger } from "../../services/shared/logger.ts";
-import { type ClientMessage, clientMessage, type ServerMessage } from "../../services/shared/wire.ts";
 import { eventually } from "../services/support/context.ts";
 import { deploymentDocument } from "../services/support/deployment.ts";
 
 const deployment = parseDeployment(deploymentDocument);
 const challenge = `0x${"42".repeat(32)}` as const;
 
-/** The other end of the wire, as services/shared/wire.ts has it. */
+/** The other end of the wire, as packages/protocol/wire.ts has it. */
 class Peer {
   readonly server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
   sockets: WebSocket[] = [];

@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
 import { expect } from "chai";
 import { appendBlocks, keptBlocksOf } from "../../node-client/journal/chain.ts";
 import { type Journal, openJournal } from "../../node-client/journal/open.ts";
 import { openSources } from "../../node-client/sources.ts";
-import { parseDeployment } from "../../services/shared/chain/deployment.ts";
 import { deploymentDocument } from "../services/support/deployment.ts";
 import { hashOf } from "./chain.ts";
 

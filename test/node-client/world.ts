@@ -1,3 +1,4 @@
+import { assignmentStates, codeOf } from "@ngpu/contracts-sdk/names";
 import type { Hex } from "viem";
 import { decide } from "../../node-client/decide.ts";
 import type { StoredLog } from "../../node-client/events.ts";
@@ -14,7 +15,6 @@ import type {
 import type { Run } from "../../node-client/journal/runs.ts";
 import { type Assignment, fencedKey, type LeaseRef, publicationKey } from "../../node-client/leases.ts";
 import { viewOf } from "../../node-client/view.ts";
-import { assignmentStates, codeOf } from "../../services/shared/chain/names.ts";
 import { hashOf, logOf } from "./chain.ts";
 
 const nodeId = 7;

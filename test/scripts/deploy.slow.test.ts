@@ -1,13 +1,13 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { readDeployment } from "@ngpu/contracts-sdk/deployment";
+import { managerAbi, pausesAbi, pomcAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { expect } from "chai";
 import { encryptKeystoreJson, Wallet } from "ethers";
 import { createWalletClient, encodeFunctionData, getAbiItem, type Hex, http, toFunctionSelector } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { startChain } from "../../scripts/embedded/chain.ts";
 import { runToEnd } from "../../scripts/embedded/command.ts";
-import { readDeployment } from "../../services/shared/chain/deployment.ts";
-import { managerAbi, pausesAbi, pomcAbi } from "../../services/shared/chain/generated/abi.ts";
 import { fund } from "../support/chain.ts";
 import { rootDir, stopAtEnd, testStateDir } from "../support/parts.ts";
 import { rpc } from "../support/rpc.ts";

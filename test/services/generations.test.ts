@@ -1,12 +1,12 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { connectRedis } from "@ngpu/db/queue";
+import { readDispenseEnv } from "@ngpu/dispense/env";
+import { toJson } from "@ngpu/runtime/json";
+import { readWorkspaceEnv } from "@ngpu/workspace/env";
 import { expect } from "chai";
 import type { Redis } from "ioredis";
 import { startDispense } from "../../services/dispense/dispense.ts";
-import { readDispenseEnv } from "../../services/dispense/env.ts";
-import { toJson } from "../../services/shared/json.ts";
-import { connectRedis } from "../../services/shared/queue.ts";
-import { readWorkspaceEnv } from "../../services/workspace/env.ts";
 import { startWorkspace } from "../../services/workspace/workspace.ts";
 import { testStateDir } from "../support/parts.ts";
 import { type Client, signIn } from "./apiServer/client.ts";

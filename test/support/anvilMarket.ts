@@ -1,6 +1,6 @@
 import type { Address, Hex } from "viem";
+import { type ScriptedLog, testAddresses } from "../packages/chain-reader/scriptedChain.ts";
 import { createMarket } from "../services/autoExport/market.ts";
-import { type ScriptedLog, testAddresses } from "../shared/scriptedChain.ts";
 import { type Anvil, startAnvil } from "./anvil.ts";
 import { compileEmitter, emitterCall } from "./emitter.ts";
 

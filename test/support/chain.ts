@@ -1,12 +1,12 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { type ChainClient, createChainClient } from "@ngpu/chain-reader/client";
+import type { Succession } from "@ngpu/contracts/ignition/succession";
+import { type Deployment, parseDeployment } from "@ngpu/contracts-sdk/deployment";
 import { createTestClient, http, parseEther } from "viem";
 import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
-import type { Succession } from "../../contracts/ignition/succession.ts";
 import { startChain } from "../../scripts/embedded/chain.ts";
 import { runToEnd } from "../../scripts/embedded/command.ts";
-import { type ChainClient, createChainClient } from "../../services/shared/chain/client.ts";
-import { type Deployment, parseDeployment } from "../../services/shared/chain/deployment.ts";
 import { rootDir, stopAtEnd, testStateDir } from "./parts.ts";
 
 export type TestMarket = {

@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { migrate } from "@ngpu/db/migrate";
 import pg from "pg";
 import { createDatabase, databaseUrl, dropDatabase } from "../../scripts/embedded/databases.ts";
 import { startPostgres } from "../../scripts/embedded/postgres.ts";
-import { migrate } from "../../services/shared/db/migrate.ts";
 import { rootDir, stopAtEnd, testStateDir } from "./parts.ts";
 
 export type TestDatabase = {
@@ -74,7 +74,7 @@ async function makeTemplate(url: string): Promise<string> {
 }
 
 function migrationsHash(): string {
-  const dir = join(rootDir, "services/shared/db/migrations");
+  const dir = join(rootDir, "packages/db/migrations");
   const hash = createHash("sha256");
   for (const file of readdirSync(dir).sort()) hash.update(file).update(readFileSync(join(dir, file)));
   return hash.digest("hex").slice(0, 12);

@@ -9,7 +9,7 @@ export async function runCli(
   args: readonly string[],
   { input = "", env = {} }: { input?: string; env?: Record<string, string> } = {},
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const running = spawn(process.execPath, [join(rootDir, "scripts/cli/index.ts"), ...args], {
+  const running = spawn(process.execPath, [join(rootDir, "cli/index.ts"), ...args], {
     env: { PATH: process.env.PATH ?? "", ...env },
   });
   running.stdin.end(input);

@@ -1,3 +1,4 @@
+import { FatalError } from "@ngpu/runtime/errors";
 import {
   type Abi,
   type Address,
@@ -7,7 +8,6 @@ import {
   isAddressEqual,
   pad,
 } from "viem";
-import { FatalError } from "../../../services/shared/errors.ts";
 import type { ChainReader } from "./history.ts";
 
 /** What the compiler made of a contract. */

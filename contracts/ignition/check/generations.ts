@@ -1,5 +1,5 @@
+import type { ContractName } from "@ngpu/contracts-sdk/deployment";
 import type { Address } from "viem";
-import type { ContractName } from "../../../services/shared/chain/deployment.ts";
 import { contractNames } from "../constructors.ts";
 import type { FormerContracts } from "../deploy.ts";
 import type { NgpuParameters } from "../parameters.ts";

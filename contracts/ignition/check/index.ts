@@ -1,7 +1,7 @@
+import { abis as contractAbis } from "@ngpu/contracts-sdk/abis";
+import type { ContractName } from "@ngpu/contracts-sdk/deployment";
+import { managerAbi } from "@ngpu/contracts-sdk/generated/abi";
 import type { Abi, AbiEvent, Address } from "viem";
-import { abis as contractAbis } from "../../../services/shared/chain/abis.ts";
-import type { ContractName } from "../../../services/shared/chain/deployment.ts";
-import { managerAbi } from "../../../services/shared/chain/generated/abi.ts";
 import { constructorArguments, contractNames } from "../constructors.ts";
 import type { FormerContracts } from "../deploy.ts";
 import type { NgpuParameters } from "../parameters.ts";

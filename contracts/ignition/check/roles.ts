@@ -1,6 +1,6 @@
+import type { ContractName } from "@ngpu/contracts-sdk/deployment";
+import { managerAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { type Abi, type Address, getAddress, toFunctionSelector } from "viem";
-import type { ContractName } from "../../../services/shared/chain/deployment.ts";
-import { managerAbi } from "../../../services/shared/chain/generated/abi.ts";
 import { holdersOf } from "../Ngpu.ts";
 import type { NgpuParameters } from "../parameters.ts";
 import { adminRole, deployerRoles, guardianRole, roles } from "../roles.ts";

@@ -1,5 +1,5 @@
+import type { ContractName } from "@ngpu/contracts-sdk/deployment";
 import { type Address, getAddress } from "viem";
-import type { ContractName } from "../../../services/shared/chain/deployment.ts";
 import type { NgpuParameters } from "../parameters.ts";
 import type { Generation } from "./generations.ts";
 import type { PastEvent } from "./history.ts";

@@ -1,4 +1,4 @@
-import { FatalError, messageOf } from "../../../services/shared/errors.ts";
+import { FatalError, messageOf } from "@ngpu/runtime/errors";
 
 /** The partner API as a partner calls it. */
 export type Api = {

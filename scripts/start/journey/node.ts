@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { FatalError } from "@ngpu/runtime/errors";
 import getPort from "get-port";
-import { FatalError } from "../../../services/shared/errors.ts";
 import type { Market } from "../market.ts";
 import type { Addresses } from "../ports.ts";
 import type { Progress } from "../reporter.ts";

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
+import { chainOf, chainTransport, createChainClient } from "@ngpu/chain-reader/client";
+import { tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { authorizationTypes, domainOf, permitTypes } from "@ngpu/contracts-sdk/typedData";
 import { createWalletClient, parseEther, parseSignature } from "viem";
 import { createSiweMessage } from "viem/siwe";
-import { chainOf, chainTransport, createChainClient } from "../../../services/shared/chain/client.ts";
-import { tokenAbi } from "../../../services/shared/chain/generated/abi.ts";
-import { authorizationTypes, domainOf, permitTypes } from "../../../services/shared/chain/typedData.ts";
 import type { Market } from "../market.ts";
 import type { Progress } from "../reporter.ts";
 import { unlessAborted } from "../wait.ts";

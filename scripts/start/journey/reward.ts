@@ -1,8 +1,8 @@
+import { chainOf, chainTransport, createChainClient } from "@ngpu/chain-reader/client";
+import { pomcAbi, tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { generationOf } from "@ngpu/contracts-sdk/generations";
+import { FatalError } from "@ngpu/runtime/errors";
 import { createWalletClient, formatEther, type Hex, parseEventLogs } from "viem";
-import { chainOf, chainTransport, createChainClient } from "../../../services/shared/chain/client.ts";
-import { pomcAbi, tokenAbi } from "../../../services/shared/chain/generated/abi.ts";
-import { generationOf } from "../../../services/shared/chain/generations.ts";
-import { FatalError } from "../../../services/shared/errors.ts";
 import type { Market } from "../market.ts";
 import type { Progress } from "../reporter.ts";
 import type { JourneyResult } from "../result.ts";

@@ -1,5 +1,5 @@
+import { FatalError } from "@ngpu/runtime/errors";
 import Docker from "dockerode";
-import { FatalError } from "../../../services/shared/errors.ts";
 import { marketLabel } from "../containers.ts";
 import type { Market, MarketImages } from "../market.ts";
 import type { Progress } from "../reporter.ts";

@@ -1,4 +1,4 @@
-import { generationOf } from "../../shared/chain/generations.ts";
+import { generationOf } from "@ngpu/contracts-sdk/generations";
 import { authorizationBalance, balanceOf, isUsable, type LeaseFacts, refundable } from "../decide.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";

@@ -1,6 +1,6 @@
+import { InputError } from "@ngpu/runtime/errors";
 import { isAddressEqual, recoverMessageAddress } from "viem";
 import { generateSiweNonce, parseSiweMessage, type SiweMessage, validateSiweMessage } from "viem/siwe";
-import { InputError } from "../../shared/errors.ts";
 import { createKey } from "../access.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
+import { InputError } from "@ngpu/runtime/errors";
 import type { Response } from "express";
-import { InputError } from "../../shared/errors.ts";
 import { innerModel, parseModel } from "../decide.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";

@@ -1,4 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { authorizationTypes, domainOf, permitTypes } from "@ngpu/contracts-sdk/typedData";
+import { InputError } from "@ngpu/runtime/errors";
 import {
   type Hex,
   hashTypedData,
@@ -6,9 +9,6 @@ import {
   recoverTypedDataAddress,
   type TypedDataParameter,
 } from "viem";
-import { tokenAbi } from "../../shared/chain/generated/abi.ts";
-import { authorizationTypes, domainOf, permitTypes } from "../../shared/chain/typedData.ts";
-import { InputError } from "../../shared/errors.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import {

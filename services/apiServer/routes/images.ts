@@ -1,6 +1,6 @@
+import { generationOf } from "@ngpu/contracts-sdk/generations";
+import { InputError } from "@ngpu/runtime/errors";
 import { z } from "zod";
-import { generationOf } from "../../shared/chain/generations.ts";
-import { InputError } from "../../shared/errors.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint, Reply } from "../endpoint.ts";
 import { imageAnswer, imageList, newImage } from "../schemas/workspaces.ts";

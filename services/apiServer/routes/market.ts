@@ -1,5 +1,5 @@
+import { InputError } from "@ngpu/runtime/errors";
 import { z } from "zod";
-import { InputError } from "../../shared/errors.ts";
 import { type ApiDeps, apiVersion } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import { nodeIdText, page, workspaceIdText } from "../schemas/common.ts";

@@ -1,4 +1,4 @@
-import { placementExplanation } from "../../shared/placement/question.ts";
+import { placementExplanation } from "@ngpu/protocol/placement/question";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import { explained } from "../explained.ts";

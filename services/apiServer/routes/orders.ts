@@ -1,6 +1,6 @@
+import { addressFor } from "@ngpu/contracts-sdk/generations";
+import { InputError } from "@ngpu/runtime/errors";
 import { z } from "zod";
-import { addressFor } from "../../shared/chain/generations.ts";
-import { InputError } from "../../shared/errors.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import { workspaceIdText } from "../schemas/common.ts";

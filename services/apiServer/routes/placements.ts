@@ -1,7 +1,7 @@
+import { placementAnswer } from "@ngpu/protocol/placement/answer";
+import { findPlacement } from "@ngpu/queries/placements";
+import { InputError } from "@ngpu/runtime/errors";
 import { z } from "zod";
-import { InputError } from "../../shared/errors.ts";
-import { placementAnswer } from "../../shared/placement/answer.ts";
-import { findPlacement } from "../../shared/placement/store.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 

@@ -1,6 +1,6 @@
-import { generationOf } from "../../shared/chain/generations.ts";
-import { InputError } from "../../shared/errors.ts";
-import type { PlacementExplanation } from "../../shared/placement/question.ts";
+import { generationOf } from "@ngpu/contracts-sdk/generations";
+import type { PlacementExplanation } from "@ngpu/protocol/placement/question";
+import { InputError } from "@ngpu/runtime/errors";
 import { isUsable } from "../decide.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint, idempotencyHeader } from "../endpoint.ts";

@@ -1,6 +1,6 @@
+import { type Receipt, taskHashOf } from "@ngpu/protocol/receiptTree";
+import { InputError } from "@ngpu/runtime/errors";
 import { z } from "zod";
-import { type Receipt, taskHashOf } from "../../shared/chain/receiptTree.ts";
-import { InputError } from "../../shared/errors.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import { receiptAnswer } from "../schemas/tasks.ts";

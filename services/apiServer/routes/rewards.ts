@@ -1,8 +1,8 @@
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { generationsOf } from "@ngpu/contracts-sdk/generations";
+import type { Database } from "@ngpu/db/pool";
+import { InputError } from "@ngpu/runtime/errors";
 import { z } from "zod";
-import type { Deployment } from "../../shared/chain/deployment.ts";
-import { generationsOf } from "../../shared/chain/generations.ts";
-import type { Database } from "../../shared/db/pool.ts";
-import { InputError } from "../../shared/errors.ts";
 import { bondReturnsAt, rewardOf } from "../decide.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
+import { InputError, type NgpuError, RetryableError } from "@ngpu/runtime/errors";
+import { rest } from "@ngpu/runtime/loop";
 import { z } from "zod";
-import { InputError, type NgpuError, RetryableError } from "../../shared/errors.ts";
-import { rest } from "../../shared/loop.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint, idempotencyHeader, Reply } from "../endpoint.ts";
 import { dedupeKeyOf } from "../onchain.ts";

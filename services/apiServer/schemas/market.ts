@@ -1,5 +1,5 @@
+import { nodeStatuses } from "@ngpu/contracts-sdk/names";
 import { z } from "zod";
-import { nodeStatuses } from "../../shared/chain/names.ts";
 import { amount, isoTime, nextPage, tier, unixTime } from "./common.ts";
 
 export const networkAnswer = z

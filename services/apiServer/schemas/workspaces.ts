@@ -1,12 +1,12 @@
-import { z } from "zod";
 import {
   assignmentStates,
   desiredStates,
   milestones,
   policies,
   releaseReasons,
-} from "../../shared/chain/names.ts";
-import { workspaceConfig } from "../../shared/workspaceConfig.ts";
+} from "@ngpu/contracts-sdk/names";
+import { workspaceConfig } from "@ngpu/protocol/workspaceConfig";
+import { z } from "zod";
 import { amount, hexBytes, isoTime, nextPage, tier, txHash, uint } from "./common.ts";
 
 export const newImage = z.strictObject({

@@ -1,4 +1,4 @@
-import type { ContractName } from "../../shared/chain/deployment.ts";
+import type { ContractName } from "@ngpu/contracts-sdk/deployment";
 
 /** SQL: where the contract is that a row is of. @param row A row with a `generation` of the contract's */
 export const addressOf = (name: ContractName, row: string) =>

@@ -1,4 +1,4 @@
-import type { Queryable } from "../../shared/db/pool.ts";
+import type { Queryable } from "@ngpu/db/pool";
 import type { LeaseFacts } from "../decide.ts";
 import { addressOf } from "./contracts.ts";
 

@@ -1,4 +1,4 @@
-import type { Queryable } from "../../shared/db/pool.ts";
+import type { Queryable } from "@ngpu/db/pool";
 import { addressOf } from "./contracts.ts";
 import type { Tier } from "./escrow.ts";
 

@@ -1,5 +1,5 @@
+import { type Database, type Queryable, transaction } from "@ngpu/db/pool";
 import type { Address } from "viem";
-import { type Database, type Queryable, transaction } from "../../shared/db/pool.ts";
 
 export async function findKey(
   db: Queryable,

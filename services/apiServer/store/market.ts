@@ -1,7 +1,7 @@
-import type { NodeStatus } from "../../shared/chain/names.ts";
-import type { Queryable } from "../../shared/db/pool.ts";
-import { countPresence, type Presence } from "../../shared/presence/count.ts";
-import { newestSlots, readPresence } from "../../shared/presence/store.ts";
+import type { NodeStatus } from "@ngpu/contracts-sdk/names";
+import type { Queryable } from "@ngpu/db/pool";
+import { countPresence, type Presence } from "@ngpu/protocol/presence";
+import { newestSlots, readPresence } from "@ngpu/queries/presence";
 import type { Tier } from "./escrow.ts";
 
 /** A block above any: the present. */

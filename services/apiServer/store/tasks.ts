@@ -1,6 +1,6 @@
-import { resultHashOf } from "../../shared/chain/receiptTree.ts";
-import type { Queryable } from "../../shared/db/pool.ts";
-import { toJson } from "../../shared/json.ts";
+import type { Queryable } from "@ngpu/db/pool";
+import { resultHashOf } from "@ngpu/protocol/receiptTree";
+import { toJson } from "@ngpu/runtime/json";
 
 export type TaskRow = {
   id: string;

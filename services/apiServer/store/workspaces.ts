@@ -1,6 +1,6 @@
+import type { AssignmentState, Desired, Milestone, Policy } from "@ngpu/contracts-sdk/names";
+import type { Queryable } from "@ngpu/db/pool";
 import type { Hex } from "viem";
-import type { AssignmentState, Desired, Milestone, Policy } from "../../shared/chain/names.ts";
-import type { Queryable } from "../../shared/db/pool.ts";
 import type { Tier } from "./escrow.ts";
 
 export type ImageRow = {

@@ -1,7 +1,7 @@
 -- key: node_id
 -- sums: commits, listed, listed_before, absent, absent_before, more_present, more_total
 --
--- The slots that each node was present in, as countPresence has them (services/shared/presence), without a version for each node and
+-- The slots that each node was present in, as countPresence has them (packages/protocol/presence.ts), without a version for each node and
 -- slot. The row of node 0 counts the slots committed, in whatever order they come. A node that begins to be absent with a commit
 -- gets 1 in `absent` and the number of commits before in `absent_before`, and both are taken back when it ends: so after c commits it was
 -- absent in c * absent - absent_before of them, and changes only when it comes or goes. `listed` counts the slots committed with it
@@ -33,7 +33,7 @@ begin atomic
   select slots.node_id, listed - absent + more_present, listed + more_total from slots;
 end;
 
--- As absenteesOf in services/shared/chain/heartbeatBits.ts; bytes that don't fit, which the contract refuses, give something too.
+-- As absenteesOf in packages/protocol/heartbeatBits.ts; bytes that don't fit, which the contract refuses, give something too.
 create function absentees(encoding text, node_count bigint, bits text) returns bigint[] language plpgsql immutable parallel safe as $$
 declare
   bytes bytea := decode(substr(bits, 3), 'hex');

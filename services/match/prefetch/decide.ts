@@ -1,4 +1,4 @@
-import { marginGib, unpackedBytes } from "../../shared/imageRoom.ts";
+import { marginGib, unpackedBytes } from "@ngpu/protocol/imageRoom";
 
 /** An image that many leases wanted lately. */
 export type PopularImage = {

@@ -1,15 +1,15 @@
-import { holdLeadership } from "../../shared/db/leader.ts";
-import type { Database } from "../../shared/db/pool.ts";
-import { InputError } from "../../shared/errors.ts";
-import type { ServiceContext } from "../../shared/lifecycle.ts";
-import { startLoop } from "../../shared/loop.ts";
+import { holdLeadership } from "@ngpu/db/leader";
+import type { Database } from "@ngpu/db/pool";
+import type { PlacementRequest } from "@ngpu/placement/fleet";
+import { strategyOf } from "@ngpu/placement/wishes";
+import { InputError } from "@ngpu/runtime/errors";
+import type { ServiceContext } from "@ngpu/runtime/lifecycle";
+import { startLoop } from "@ngpu/runtime/loop";
 import type { MatchEnv } from "../env.ts";
-import type { PlacementRequest } from "../fleet.ts";
-import type { IndexedFleet } from "../fleetSync.ts";
 import type { MatchMetrics } from "../metrics.ts";
-import { readWanted } from "../placementStore.ts";
-import type { Session } from "../sessions.ts";
-import { strategyOf } from "../wishes.ts";
+import type { IndexedFleet } from "../scheduling/fleetSync.ts";
+import { readWanted } from "../scheduling/placementStore.ts";
+import type { Session } from "../sessions/sessions.ts";
 import { decidePrefetch, type Likely, type PopularImage } from "./decide.ts";
 import * as store from "./store.ts";
 

@@ -1,5 +1,5 @@
-import { type Database, type Queryable, transaction } from "../../shared/db/pool.ts";
-import type { FleetBlock } from "../fleet.ts";
+import { type Database, type Queryable, transaction } from "@ngpu/db/pool";
+import type { FleetBlock } from "@ngpu/placement/fleet";
 import type { Asked, PopularImage, PrefetchStep } from "./decide.ts";
 
 /** A node that failed, or took an image off again, is not asked for it again for so long. */

@@ -1,8 +1,8 @@
-import type { Deployment } from "../../shared/chain/deployment.ts";
-import type { Database } from "../../shared/db/pool.ts";
-import { RetryableError } from "../../shared/errors.ts";
-import { countPresence, type PresenceFacts } from "../../shared/presence/count.ts";
-import { readPresence } from "../../shared/presence/store.ts";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import type { Database } from "@ngpu/db/pool";
+import { countPresence, type PresenceFacts } from "@ngpu/protocol/presence";
+import { readPresence } from "@ngpu/queries/presence";
+import { RetryableError } from "@ngpu/runtime/errors";
 import { firstBlockTime, lastBlockBefore } from "../store.ts";
 import { slotsOfDay } from "../uptime/decide.ts";
 import type { BondTerms } from "./decide.ts";

@@ -1,9 +1,9 @@
-import type { Deployment } from "../../shared/chain/deployment.ts";
-import { addressFor, byContract } from "../../shared/chain/generations.ts";
-import type { Sender } from "../../shared/chain/send.ts";
-import type { Database } from "../../shared/db/pool.ts";
-import { NgpuError } from "../../shared/errors.ts";
-import type { Logger } from "../../shared/logger.ts";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { addressFor, byContract } from "@ngpu/contracts-sdk/generations";
+import type { Database } from "@ngpu/db/pool";
+import { NgpuError } from "@ngpu/runtime/errors";
+import type { Logger } from "@ngpu/runtime/logger";
+import type { Sender } from "@ngpu/tx-sender/send";
 import { escrowOf } from "../books.ts";
 import { makeBatch } from "./decide.ts";
 import {

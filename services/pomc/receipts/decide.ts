@@ -1,5 +1,5 @@
+import { type Receipt, receiptTreeOf, taskHashOf } from "@ngpu/protocol/receiptTree";
 import { concatHex, type Hex, toHex } from "viem";
-import { type Receipt, receiptTreeOf, taskHashOf } from "../../shared/chain/receiptTree.ts";
 
 /** What Pomc takes of nodes, and of payers, in one batch. */
 const totalsAtOnce = 512;

@@ -1,5 +1,5 @@
+import { type Database, transaction } from "@ngpu/db/pool";
 import type { Hex } from "viem";
-import { type Database, transaction } from "../../shared/db/pool.ts";
 import type { EscrowBook } from "../books.ts";
 import { type Batch, leaseKey, type Paid, type ServedTask } from "./decide.ts";
 

@@ -1,5 +1,5 @@
-import type { LeaseDowntime, UptimeLeaf } from "../../shared/chain/uptimeTree.ts";
-import { countPresence, type PresenceFacts } from "../../shared/presence/count.ts";
+import { countPresence, type PresenceFacts } from "@ngpu/protocol/presence";
+import type { LeaseDowntime, UptimeLeaf } from "@ngpu/protocol/uptimeTree";
 
 /** What the chain says of a day (its own length, Unix time / length). Times are Unix seconds. */
 export type DayFacts = Omit<PresenceFacts, "firstSlot" | "endSlot"> & {

@@ -1,11 +1,11 @@
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { byContract } from "@ngpu/contracts-sdk/generations";
+import type { Database } from "@ngpu/db/pool";
+import { uptimeTreeOf } from "@ngpu/protocol/uptimeTree";
+import { toJson } from "@ngpu/runtime/json";
+import type { Logger } from "@ngpu/runtime/logger";
+import type { Sender } from "@ngpu/tx-sender/send";
 import { type Address, keccak256, stringToHex } from "viem";
-import type { Deployment } from "../../shared/chain/deployment.ts";
-import { byContract } from "../../shared/chain/generations.ts";
-import type { Sender } from "../../shared/chain/send.ts";
-import { uptimeTreeOf } from "../../shared/chain/uptimeTree.ts";
-import type { Database } from "../../shared/db/pool.ts";
-import { toJson } from "../../shared/json.ts";
-import type { Logger } from "../../shared/logger.ts";
 import { firstBlockTime, lastBlockBefore, safeTime } from "../store.ts";
 import { uptimeLeaves } from "./decide.ts";
 import {

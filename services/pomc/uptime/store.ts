@@ -1,7 +1,7 @@
+import { type Database, transaction } from "@ngpu/db/pool";
+import type { LeaseDowntime } from "@ngpu/protocol/uptimeTree";
+import { readPresence } from "@ngpu/queries/presence";
 import type { Hex } from "viem";
-import type { LeaseDowntime } from "../../shared/chain/uptimeTree.ts";
-import { type Database, transaction } from "../../shared/db/pool.ts";
-import { readPresence } from "../../shared/presence/store.ts";
 import type { BlockRef } from "../store.ts";
 import { type DayFacts, slotsOfDay } from "./decide.ts";
 

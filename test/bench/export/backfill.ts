@@ -1,4 +1,4 @@
-import { FatalError } from "../../../services/shared/errors.ts";
+import { FatalError } from "@ngpu/runtime/errors";
 import { startFilledChain } from "./chain.ts";
 import { type Contender, type Outcome, runOnce } from "./contenders.ts";
 import { emitter } from "./events.ts";

@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
+import { migrate } from "@ngpu/db/migrate";
 import getPort from "get-port";
 import pg from "pg";
 import { createDatabase, databaseUrl, dropDatabase } from "../../../scripts/embedded/databases.ts";
-import { migrate } from "../../../services/shared/db/migrate.ts";
 import { hashRows } from "./rows.ts";
 import type { Run, Task } from "./run.ts";
 

@@ -1,5 +1,5 @@
+import { type AbiName, abis } from "@ngpu/contracts-sdk/abis";
 import { type AbiEvent, type Address, getAbiItem, type Hex, numberToHex, pad, toEventSelector } from "viem";
-import { type AbiName, abis } from "../../../services/shared/chain/abis.ts";
 import type { EncodedLog } from "../../support/emitter.ts";
 
 type Values = Record<string, bigint | number | boolean | Hex>;

@@ -1,9 +1,9 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { wholeNumber } from "@ngpu/scripts/wholeNumber";
 import { Command } from "commander";
 import pg from "pg";
 import { startPostgres } from "../../../scripts/embedded/postgres.ts";
-import { wholeNumber } from "../../../scripts/wholeNumber.ts";
 import { type Backfill, measureBackfill } from "./backfill.ts";
 import { type Contender, contenders } from "./contenders.ts";
 import { type Lag, measureLag } from "./lag.ts";

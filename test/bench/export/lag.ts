@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
+import { chainChannel } from "@ngpu/db/listen";
 import type pg from "pg";
 import type { Hex } from "viem";
 import { WebSocket } from "ws";
-import { chainChannel } from "../../../services/shared/db/listen.ts";
 import { type Anvil, startAnvil } from "../../support/anvil.ts";
 import { compileEmitter, type EncodedLog, emitterCall } from "../../support/emitter.ts";
 import { type Contender, inNewDatabase, spawnIndexer } from "./contenders.ts";

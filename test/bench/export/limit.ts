@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
+import { createPool } from "@ngpu/db/pool";
 import { copyRows } from "../../../services/autoExport/copy.ts";
-import { createPool } from "../../../services/shared/db/pool.ts";
 import { rpc } from "../../support/rpc.ts";
 import { readTask, reportRun } from "./run.ts";
 

@@ -1,11 +1,11 @@
+import { createFollowClient } from "@ngpu/chain-reader/client";
+import { abis } from "@ngpu/contracts-sdk/abis";
+import { createPool } from "@ngpu/db/pool";
+import { createLogger } from "@ngpu/runtime/logger";
 import { Registry } from "prom-client";
 import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { exportChain } from "../../../services/autoExport/lead.ts";
 import { createWatch } from "../../../services/autoExport/metrics.ts";
-import { abis } from "../../../services/shared/chain/abis.ts";
-import { createFollowClient } from "../../../services/shared/chain/client.ts";
-import { createPool } from "../../../services/shared/db/pool.ts";
-import { createLogger } from "../../../services/shared/logger.ts";
 import { readTask, reportRun } from "./run.ts";
 
 // A process of its own, so that memory is the exporter's alone: exports up to the last block, then says how long.

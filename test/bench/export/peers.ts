@@ -1,8 +1,8 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { FatalError } from "@ngpu/runtime/errors";
 import { runToEnd } from "../../../scripts/embedded/command.ts";
-import { FatalError } from "../../../services/shared/errors.ts";
 import { peerTables } from "./tables.ts";
 
 const sqd = {

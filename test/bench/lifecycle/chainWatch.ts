@@ -1,8 +1,8 @@
-import { type ChainClient, createChainClient } from "../../../services/shared/chain/client.ts";
-import { parseDeployment } from "../../../services/shared/chain/deployment.ts";
-import { dockerContractAbi } from "../../../services/shared/chain/generated/abi.ts";
-import { type AssignmentState, assignmentStates, codeOf } from "../../../services/shared/chain/names.ts";
-import { rest } from "../../../services/shared/loop.ts";
+import { type ChainClient, createChainClient } from "@ngpu/chain-reader/client";
+import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
+import { dockerContractAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { type AssignmentState, assignmentStates, codeOf } from "@ngpu/contracts-sdk/names";
+import { rest } from "@ngpu/runtime/loop";
 import type { BenchMarket } from "./market.ts";
 
 type Lease = { lease: number; nodeId: number };

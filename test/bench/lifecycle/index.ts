@@ -1,5 +1,5 @@
+import { wholeNumber } from "@ngpu/scripts/wholeNumber";
 import { Command } from "commander";
-import { wholeNumber } from "../../../scripts/wholeNumber.ts";
 import { openChainWatch } from "./chainWatch.ts";
 import { startMarket } from "./market.ts";
 import { joinSpares } from "./spares.ts";

@@ -1,4 +1,4 @@
-import { rest } from "../../../services/shared/loop.ts";
+import { rest } from "@ngpu/runtime/loop";
 import type { BenchMarket } from "./market.ts";
 
 const deadlineMs = 60_000;

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { FatalError } from "@ngpu/runtime/errors";
 import { openState } from "../../../scripts/embedded/leftovers.ts";
 import { killRunning } from "../../../scripts/embedded/process.ts";
 import { readStartEnv } from "../../../scripts/start/env.ts";
@@ -8,7 +9,6 @@ import { readOptions } from "../../../scripts/start/options.ts";
 import { createReporter } from "../../../scripts/start/reporter.ts";
 import { runMarket } from "../../../scripts/start/run.ts";
 import { createStopStack } from "../../../scripts/start/stack.ts";
-import { FatalError } from "../../../services/shared/errors.ts";
 import { rootDir } from "../../support/parts.ts";
 
 export type BenchMarket = {

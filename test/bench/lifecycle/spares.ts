@@ -1,10 +1,10 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { rest } from "@ngpu/runtime/loop";
 import getPort from "get-port";
 import { generatePrivateKey, privateKeyToAddress } from "viem/accounts";
 import { signalGroup } from "../../../scripts/embedded/leftovers.ts";
 import { type RunningProcess, startProcess } from "../../../scripts/embedded/process.ts";
-import { rest } from "../../../services/shared/loop.ts";
 import { rootDir } from "../../support/parts.ts";
 import type { BenchMarket } from "./market.ts";
 

@@ -1,9 +1,9 @@
-import type { FleetNode, PlacementRequest, Strategy } from "../../../services/match/fleet.ts";
-import { seedOf, tieOf, wantsImageFirst } from "../../../services/match/order.ts";
+import type { FleetNode, PlacementRequest, Strategy } from "@ngpu/placement/fleet";
+import { seedOf, tieOf, wantsImageFirst } from "../../../packages/placement/order.ts";
 
 /**
  * The best node by looking at all, written for speed: no object is made, the cheap tests come first, and the order is compared
- * only among nodes that fit. The same rule as services/match/decide.ts, which names misses too.
+ * only among nodes that fit. The same rule as packages/placement/decide.ts, which names misses too.
  */
 export function scanFast(
   nodes: readonly FleetNode[],

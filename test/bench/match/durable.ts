@@ -1,9 +1,9 @@
-import { decideByIndex } from "../../../services/match/decideByIndex.ts";
-import { createFleetSync } from "../../../services/match/fleetSync.ts";
-import { readWanted } from "../../../services/match/placementStore.ts";
-import { strategyOf } from "../../../services/match/wishes.ts";
-import { createSender, type Sender } from "../../../services/shared/chain/send.ts";
-import { createPool } from "../../../services/shared/db/pool.ts";
+import { createPool } from "@ngpu/db/pool";
+import { readWanted } from "@ngpu/match/scheduling/placementStore";
+import { decideByIndex } from "@ngpu/placement/decideByIndex";
+import { strategyOf } from "@ngpu/placement/wishes";
+import { createSender, type Sender } from "@ngpu/tx-sender/send";
+import { createFleetSync } from "../../../services/match/scheduling/fleetSync.ts";
 import { eventually } from "../../services/support/context.ts";
 import { addNode, fund, type Published, publish } from "../../services/workspace/acts.ts";
 import { accounts } from "../../services/workspace/chain.ts";

@@ -1,4 +1,4 @@
-import type { FleetNode } from "../../../services/match/fleet.ts";
+import type { FleetNode } from "@ngpu/placement/fleet";
 import type { Random } from "./random.ts";
 
 /** GPUs on rental markets: memory in MiB, compute capability × 10, a usual price of one in dollars an hour, how common. */

@@ -1,5 +1,5 @@
+import { wholeNumber } from "@ngpu/scripts/wholeNumber";
 import { Command } from "commander";
-import { wholeNumber } from "../../../scripts/wholeNumber.ts";
 import { stopParts } from "../../support/parts.ts";
 import { createTestDatabase } from "../../support/postgres.ts";
 import { measureDurable } from "./durable.ts";

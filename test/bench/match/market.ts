@@ -1,6 +1,6 @@
-import type { FleetNode, PlacementRequest } from "../../../services/match/fleet.ts";
-import { createFleetIndex } from "../../../services/match/fleetIndex/fleetIndex.ts";
-import { strategies } from "../../../services/match/strategies/all.ts";
+import type { FleetNode, PlacementRequest } from "@ngpu/placement/fleet";
+import { createFleetIndex } from "@ngpu/placement/fleetIndex/fleetIndex";
+import { strategies } from "../../../packages/placement/strategies/all.ts";
 import { scanFast } from "./bruteForce.ts";
 import { drawChanges, drawFleet } from "./fleet.ts";
 import { createLatency, type Latency } from "./latency.ts";

@@ -1,7 +1,7 @@
+import { createPool, type Database } from "@ngpu/db/pool";
+import type { FleetNode } from "@ngpu/placement/fleet";
+import type { StrategyName } from "@ngpu/protocol/placement/wishes";
 import type pg from "pg";
-import type { FleetNode } from "../../../services/match/fleet.ts";
-import { createPool, type Database } from "../../../services/shared/db/pool.ts";
-import type { StrategyName } from "../../../services/shared/placement/wishes.ts";
 import { createLatency } from "./latency.ts";
 import type { EngineResult } from "./market.ts";
 import type { Asked } from "./requests.ts";

@@ -1,8 +1,8 @@
-import type { FleetNode, PlacementRequest } from "../../../services/match/fleet.ts";
-import { firstMiss } from "../../../services/match/misses.ts";
-import { strategies } from "../../../services/match/strategies/all.ts";
-import { requestOf } from "../../../services/match/wishes.ts";
-import type { StrategyName } from "../../../services/shared/placement/wishes.ts";
+import type { FleetNode, PlacementRequest } from "@ngpu/placement/fleet";
+import { firstMiss } from "@ngpu/placement/misses";
+import { requestOf } from "@ngpu/placement/wishes";
+import type { StrategyName } from "@ngpu/protocol/placement/wishes";
+import { strategies } from "../../../packages/placement/strategies/all.ts";
 import { drawImage, gpus, priceOf, regions } from "./fleet.ts";
 import type { Random } from "./random.ts";
 

@@ -1,11 +1,11 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { migrate } from "@ngpu/db/migrate";
 import { Command } from "commander";
 import pg from "pg";
 import { createDatabase, databaseUrl, dropDatabase } from "../../../scripts/embedded/databases.ts";
 import { startPostgres } from "../../../scripts/embedded/postgres.ts";
-import { migrate } from "../../../services/shared/db/migrate.ts";
 import { startRpcProxy } from "../../support/rpcProxy.ts";
 import { installPonder } from "../export/peers.ts";
 import { peerTables } from "../export/tables.ts";

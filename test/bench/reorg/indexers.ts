@@ -1,14 +1,14 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { createChainClient } from "@ngpu/chain-reader/client";
+import { abis } from "@ngpu/contracts-sdk/abis";
+import { createPool } from "@ngpu/db/pool";
+import { createLogger } from "@ngpu/runtime/logger";
 import getPort from "get-port";
 import { Registry } from "prom-client";
 import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { exportChain } from "../../../services/autoExport/lead.ts";
 import { createWatch } from "../../../services/autoExport/metrics.ts";
-import { abis } from "../../../services/shared/chain/abis.ts";
-import { createChainClient } from "../../../services/shared/chain/client.ts";
-import { createPool } from "../../../services/shared/db/pool.ts";
-import { createLogger } from "../../../services/shared/logger.ts";
 import { emitter } from "../export/events.ts";
 
 /** An indexer that follows a chain into a database. */

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { parseDeployment } from "../../../services/shared/chain/deployment.ts";
+import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
 import { nodeKey } from "./keys.ts";
 import { latencyOf } from "./latency.ts";
 import { type Notes, nextOrder, openNode, validReceipts } from "./node.ts";

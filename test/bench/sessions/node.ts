@@ -1,11 +1,11 @@
 import { once } from "node:events";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { sessionDomainOf, sessionTypes } from "@ngpu/contracts-sdk/typedData";
+import { type NodeReceipt, receiptSignerOf } from "@ngpu/protocol/heartbeatReceipt";
+import { type ServerMessage, serverMessage } from "@ngpu/protocol/wire";
+import { toJson } from "@ngpu/runtime/json";
 import type { PrivateKeyAccount } from "viem/accounts";
 import { WebSocket } from "ws";
-import type { Deployment } from "../../../services/shared/chain/deployment.ts";
-import { type NodeReceipt, receiptSignerOf } from "../../../services/shared/chain/heartbeatReceipt.ts";
-import { sessionDomainOf, sessionTypes } from "../../../services/shared/chain/typedData.ts";
-import { toJson } from "../../../services/shared/json.ts";
-import { type ServerMessage, serverMessage } from "../../../services/shared/wire.ts";
 
 /** What all nodes of a run note. */
 export type Notes = {

@@ -1,4 +1,4 @@
-import { signRelay } from "../../../services/shared/chain/relay.ts";
+import { signRelay } from "@ngpu/protocol/relay";
 import { registration } from "../../services/match/client.ts";
 import type { TestMatch } from "../../services/match/setup.ts";
 import { eventually } from "../../services/support/context.ts";

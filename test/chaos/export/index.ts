@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { messageOf } from "@ngpu/runtime/errors";
 import type { Trial, Verdict } from "../../../scripts/chaos/subject.ts";
-import { messageOf } from "../../../services/shared/errors.ts";
-import { randomFrom } from "../../shared/scriptedChain.ts";
+import { randomFrom } from "../../packages/chain-reader/scriptedChain.ts";
 import { rootDir } from "../../support/parts.ts";
 import { grow, misbehave } from "./acts.ts";
 import { type Instances, startInstances } from "./instances.ts";

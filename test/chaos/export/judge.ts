@@ -1,10 +1,10 @@
+import { createChainClient } from "@ngpu/chain-reader/client";
+import { createPool, type Database } from "@ngpu/db/pool";
+import { createLogger } from "@ngpu/runtime/logger";
 import type { Hex } from "viem";
 import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { compareWithRebuild, tablesOf } from "../../../services/autoExport/verify.ts";
-import { createChainClient } from "../../../services/shared/chain/client.ts";
-import { createPool, type Database } from "../../../services/shared/db/pool.ts";
-import { createLogger } from "../../../services/shared/logger.ts";
-import { testAddresses, testGenerations } from "../../shared/scriptedChain.ts";
+import { testAddresses, testGenerations } from "../../packages/chain-reader/scriptedChain.ts";
 import type { World } from "./world.ts";
 
 export type Judgement = {

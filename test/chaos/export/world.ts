@@ -1,13 +1,13 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { migrate } from "@ngpu/db/migrate";
+import { toJson } from "@ngpu/runtime/json";
 import pg from "pg";
 import { createDatabase } from "../../../scripts/embedded/databases.ts";
 import { signalGroup } from "../../../scripts/embedded/leftovers.ts";
 import { startPostgres } from "../../../scripts/embedded/postgres.ts";
-import { migrate } from "../../../services/shared/db/migrate.ts";
-import { toJson } from "../../../services/shared/json.ts";
+import { testGenerations } from "../../packages/chain-reader/scriptedChain.ts";
 import { deploymentDocument } from "../../services/support/deployment.ts";
-import { testGenerations } from "../../shared/scriptedChain.ts";
 import { type AnvilMarket, startAnvilMarket } from "../../support/anvilMarket.ts";
 import { type RpcProxy, startRpcProxy } from "../../support/rpcProxy.ts";
 

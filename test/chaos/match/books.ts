@@ -1,4 +1,4 @@
-import { computeNodeAbi } from "../../../services/shared/chain/generated/abi.ts";
+import { computeNodeAbi } from "@ngpu/contracts-sdk/generated/abi";
 import type { TestMatch } from "../../services/match/setup.ts";
 
 type Step = {

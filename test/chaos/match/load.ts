@@ -1,5 +1,5 @@
-import type { WorkspaceSpec } from "../../../services/shared/chain/workspaceSpec.ts";
-import { rest } from "../../../services/shared/loop.ts";
+import type { WorkspaceSpec } from "@ngpu/protocol/workspaceSpec";
+import { rest } from "@ngpu/runtime/loop";
 import type { TestMatch } from "../../services/match/setup.ts";
 import type { drawsOf } from "./random.ts";
 

@@ -1,16 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
+import { type AssignmentState, assignmentStates, codeOf, nodeStatuses } from "@ngpu/contracts-sdk/names";
+import { signRelay } from "@ngpu/protocol/relay";
+import { createLogger } from "@ngpu/runtime/logger";
+import { rest } from "@ngpu/runtime/loop";
 import { bytesToBigInt, type Hex, type PrivateKeyAccount } from "viem";
 import { type Session, startSession } from "../../../node-client/session.ts";
-import {
-  type AssignmentState,
-  assignmentStates,
-  codeOf,
-  nodeStatuses,
-} from "../../../services/shared/chain/names.ts";
-import { signRelay } from "../../../services/shared/chain/relay.ts";
-import { createLogger } from "../../../services/shared/logger.ts";
-import { rest } from "../../../services/shared/loop.ts";
 import { nodeKey } from "../../bench/sessions/keys.ts";
 import { registerNodes } from "../../bench/sessions/register.ts";
 import type { TestMatch } from "../../services/match/setup.ts";

@@ -1,5 +1,5 @@
+import { abis } from "@ngpu/contracts-sdk/abis";
 import { type Abi, parseEventLogs, type TransactionReceipt } from "viem";
-import { abis } from "../../../services/shared/chain/abis.ts";
 
 // Contracts share names of events, never with other arguments.
 const events = (Object.values(abis) as Abi[]).flat().filter((item) => item.type === "event");

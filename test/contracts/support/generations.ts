@@ -1,13 +1,13 @@
-import { type Abi, getContract } from "viem";
-import { replaceNgpu } from "../../../contracts/ignition/replace.ts";
-import { type RoleCall, retirement, type Succession } from "../../../contracts/ignition/succession.ts";
+import { replaceNgpu } from "@ngpu/contracts/ignition/replace";
+import { type RoleCall, retirement, type Succession } from "@ngpu/contracts/ignition/succession";
 import {
   dockerContractAbi,
   escrowAbi,
   measureAbi,
   pomcAbi,
   progressAbi,
-} from "../../../services/shared/chain/generated/abi.ts";
+} from "@ngpu/contracts-sdk/generated/abi";
+import { type Abi, getContract } from "viem";
 import type { MarketFixture } from "./market.ts";
 
 /** Deploys successors and brings them in; gives the market with them in their places. The Pomc before posts no more. */

@@ -1,5 +1,5 @@
+import { deployNgpu } from "@ngpu/contracts/ignition/deploy";
 import { type Address, getAddress, parseEther } from "viem";
-import { deployNgpu } from "../../../contracts/ignition/deploy.ts";
 import { opChain } from "./chain.ts";
 import { keyOf } from "./market.ts";
 

@@ -1,7 +1,5 @@
-import { getAddress, getContract, keccak256, parseEther, type TransactionReceipt, toBytes } from "viem";
-import { type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
-import { deployNgpu } from "../../../contracts/ignition/deploy.ts";
-import type { NgpuParametersInput } from "../../../contracts/ignition/parameters.ts";
+import { deployNgpu } from "@ngpu/contracts/ignition/deploy";
+import type { NgpuParametersInput } from "@ngpu/contracts/ignition/parameters";
 import {
   computeNodeAbi,
   dockerContractAbi,
@@ -12,7 +10,9 @@ import {
   pomcAbi,
   progressAbi,
   tokenAbi,
-} from "../../../services/shared/chain/generated/abi.ts";
+} from "@ngpu/contracts-sdk/generated/abi";
+import { getAddress, getContract, keccak256, parseEther, type TransactionReceipt, toBytes } from "viem";
+import { type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
 import { opChain } from "./chain.ts";
 
 export type MarketFixture = Awaited<ReturnType<typeof marketFixture>>;

@@ -1,11 +1,7 @@
+import { measureAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { domainOf, measurerRegistrationTypes, revealTypes } from "@ngpu/contracts-sdk/typedData";
+import { type DrawProof, drawTreeOf } from "@ngpu/protocol/draws";
 import { type Hex, keccak256, parseEventLogs, toBytes } from "viem";
-import { type DrawProof, drawTreeOf } from "../../../services/shared/chain/draws.ts";
-import { measureAbi } from "../../../services/shared/chain/generated/abi.ts";
-import {
-  domainOf,
-  measurerRegistrationTypes,
-  revealTypes,
-} from "../../../services/shared/chain/typedData.ts";
 import { keyOf, later, loadMarket, type MarketFixture, marketFixture } from "./market.ts";
 import { addNodes } from "./nodes.ts";
 import { zeroAddress } from "./refusals.ts";

@@ -1,3 +1,6 @@
+import * as typed from "@ngpu/contracts-sdk/typedData";
+import { heartbeatReceiptTypes, heartbeatTreeOf } from "@ngpu/protocol/heartbeatReceipt";
+import { packProgress, packReport } from "@ngpu/protocol/packedReports";
 import {
   type Hex,
   parseEther,
@@ -7,9 +10,6 @@ import {
   type TypedDataDomain,
 } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
-import { heartbeatReceiptTypes, heartbeatTreeOf } from "../../../services/shared/chain/heartbeatReceipt.ts";
-import { packProgress, packReport } from "../../../services/shared/chain/packedReports.ts";
-import * as typed from "../../../services/shared/chain/typedData.ts";
 import { keyOf, later, type MarketFixture } from "./market.ts";
 import { type Drawn, requestDrawing, result } from "./measure.ts";
 import { nodeSpec, registrationOf } from "./nodes.ts";

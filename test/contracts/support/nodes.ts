@@ -1,7 +1,7 @@
+import { computeNodeAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { domainOf, registrationTypes, walletChangeTypes } from "@ngpu/contracts-sdk/typedData";
 import { type Hex, keccak256, parseEventLogs, toBytes } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
-import { computeNodeAbi } from "../../../services/shared/chain/generated/abi.ts";
-import { domainOf, registrationTypes, walletChangeTypes } from "../../../services/shared/chain/typedData.ts";
 import { keyOf, later, type MarketFixture } from "./market.ts";
 import { zeroAddress } from "./refusals.ts";
 

@@ -1,3 +1,5 @@
+import { abis } from "@ngpu/contracts-sdk/abis";
+import { computeNodeAbi, managerAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { AssertionError, expect } from "chai";
 import {
   type Abi,
@@ -7,9 +9,7 @@ import {
   parseEventLogs,
   type TransactionReceipt,
 } from "viem";
-import { abis } from "../../../services/shared/chain/abis.ts";
-import { computeNodeAbi, managerAbi } from "../../../services/shared/chain/generated/abi.ts";
-import { revertDataOf } from "../../../services/shared/chain/refusal.ts";
+import { revertDataOf } from "../../../packages/tx-sender/refusal.ts";
 
 // One contract passes on the error of another, so a reason is looked up among the errors of all.
 const errors = Object.values({ ...abis, managerAbi } as Record<string, Abi>)

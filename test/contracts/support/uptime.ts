@@ -1,9 +1,5 @@
+import { type LeaseDowntime, type UptimeLeaf, uptimeTreeOf } from "@ngpu/protocol/uptimeTree";
 import type { Hex } from "viem";
-import {
-  type LeaseDowntime,
-  type UptimeLeaf,
-  uptimeTreeOf,
-} from "../../../services/shared/chain/uptimeTree.ts";
 import type { MarketFixture } from "./market.ts";
 
 /** The day (of the deployment's length) that the chain's time is in. */

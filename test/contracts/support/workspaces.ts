@@ -1,8 +1,8 @@
+import { dockerContractAbi, escrowAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { authorizationTypes, domainOf, reportTypes } from "@ngpu/contracts-sdk/typedData";
+import { packReport, type ReportMessage } from "@ngpu/protocol/packedReports";
 import { type Hex, keccak256, parseEther, parseEventLogs, toBytes } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
-import { dockerContractAbi, escrowAbi } from "../../../services/shared/chain/generated/abi.ts";
-import { packReport, type ReportMessage } from "../../../services/shared/chain/packedReports.ts";
-import { authorizationTypes, domainOf, reportTypes } from "../../../services/shared/chain/typedData.ts";
 import { keyOf, later, loadMarket, type MarketFixture } from "./market.ts";
 import { addNodes, nodeSpec } from "./nodes.ts";
 import { zeroHash } from "./refusals.ts";

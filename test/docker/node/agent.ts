@@ -2,6 +2,9 @@
 // itself without warning at a step. Run as a program: agent.ts <json>.
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { createChainClient } from "@ngpu/chain-reader/client";
+import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
+import { createLogger } from "@ngpu/runtime/logger";
 import { privateKeyToAccount } from "viem/accounts";
 import { openEngine } from "../../../node-client/docker/engine.ts";
 import { openJournal } from "../../../node-client/journal/open.ts";
@@ -14,9 +17,6 @@ import type { Publication } from "../../../node-client/plans.ts";
 import { createReconciler } from "../../../node-client/reconcile.ts";
 import { createRightOfWay } from "../../../node-client/rightOfWay.ts";
 import { engineSocket } from "../../../scripts/embedded/dockerEngine.ts";
-import { createChainClient } from "../../../services/shared/chain/client.ts";
-import { parseDeployment } from "../../../services/shared/chain/deployment.ts";
-import { createLogger } from "../../../services/shared/logger.ts";
 import { deploymentDocument } from "../../services/support/deployment.ts";
 
 export type AgentOrder = {

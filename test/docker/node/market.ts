@@ -3,13 +3,13 @@ import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type BuiltImage, buildAll } from "@ngpu/image-store/build";
+import { registryRouter } from "@ngpu/registry/router";
 import Docker from "dockerode";
 import express from "express";
 import { keccak256, toBytes } from "viem";
 import type { Assignment } from "../../../node-client/leases.ts";
 import type { Publication } from "../../../node-client/plans.ts";
-import { type BuiltImage, buildAll } from "../../../services/dispense/images/build.ts";
-import { registryRouter } from "../../../services/dispense/registry.ts";
 
 const repoRoot = join(import.meta.dirname, "../../..");
 

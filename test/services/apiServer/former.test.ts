@@ -1,6 +1,6 @@
+import { toJson } from "@ngpu/runtime/json";
 import { expect } from "chai";
 import { keccak256 } from "viem";
-import { toJson } from "../../../services/shared/json.ts";
 import { addNode, assign, fund, publish, report } from "../workspace/acts.ts";
 import { accounts, freshChain, type TestChain } from "../workspace/chain.ts";
 import {

@@ -1,6 +1,6 @@
+import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
+import { toJson } from "@ngpu/runtime/json";
 import { expect } from "chai";
-import { parseDeployment } from "../../../services/shared/chain/deployment.ts";
-import { toJson } from "../../../services/shared/json.ts";
 import { echo } from "../gateway/node.ts";
 import { insertRow } from "../support/chainTables.ts";
 import { addNode } from "../workspace/acts.ts";

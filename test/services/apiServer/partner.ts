@@ -1,3 +1,5 @@
+import { tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { type WorkspaceSpecRow, workspaceSpecColumns, workspaceSpecOf } from "@ngpu/protocol/workspaceSpec";
 import {
   encodeFunctionData,
   type PrivateKeyAccount,
@@ -5,12 +7,6 @@ import {
   parseSignature,
   type TypedDataDomain,
 } from "viem";
-import { tokenAbi } from "../../../services/shared/chain/generated/abi.ts";
-import {
-  type WorkspaceSpecRow,
-  workspaceSpecColumns,
-  workspaceSpecOf,
-} from "../../../services/shared/chain/workspaceSpec.ts";
 import { assign, type LeaseRef, report } from "../workspace/acts.ts";
 import { type Client, signIn } from "./client.ts";
 import type { ApiMarket } from "./setup.ts";

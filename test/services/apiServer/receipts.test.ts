@@ -1,11 +1,11 @@
 import { execFile } from "node:child_process";
 import { join as joinPath } from "node:path";
 import { promisify } from "node:util";
+import { createPool } from "@ngpu/db/pool";
+import { createSender } from "@ngpu/tx-sender/send";
 import { expect } from "chai";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { receiptRound } from "../../../services/pomc/receipts/commit.ts";
-import { createSender } from "../../../services/shared/chain/send.ts";
-import { createPool } from "../../../services/shared/db/pool.ts";
 import { rootDir } from "../../support/parts.ts";
 import { echo } from "../gateway/node.ts";
 import { insertRow } from "../support/chainTables.ts";
@@ -79,7 +79,7 @@ describe("apiServer: receipts of tasks", function () {
   }
 
   const verify = async (id: string, key: string) => {
-    const cli = joinPath(rootDir, "scripts/cli/index.ts");
+    const cli = joinPath(rootDir, "cli/index.ts");
     const args = [cli, "verify", "receipt", id, "--api", api.url, "--key", key, "--json"];
     const { stdout } = await run(process.execPath, args).catch((error: { stdout: string }) => error);
     return JSON.parse(stdout) as { holds: boolean; checks: Record<string, boolean> };

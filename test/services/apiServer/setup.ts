@@ -3,17 +3,17 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Database } from "@ngpu/db/pool";
+import { createApp } from "@ngpu/runtime/http";
+import { toJson } from "@ngpu/runtime/json";
 import getPort from "get-port";
 import { pino } from "pino";
 import { Registry } from "prom-client";
 import { startApiServer } from "../../../services/apiServer/apiServer.ts";
 import { defaultLimits, type Limits } from "../../../services/apiServer/limits.ts";
 import { startGateway } from "../../../services/gateway/gateway.ts";
-import { serveExplain } from "../../../services/match/explainRoute.ts";
-import { createFleetSync } from "../../../services/match/fleetSync.ts";
-import type { Database } from "../../../services/shared/db/pool.ts";
-import { createApp } from "../../../services/shared/http.ts";
-import { toJson } from "../../../services/shared/json.ts";
+import { serveExplain } from "../../../services/match/scheduling/explainRoute.ts";
+import { createFleetSync } from "../../../services/match/scheduling/fleetSync.ts";
 import {
   askForTunnel,
   goodHandshake,

@@ -1,9 +1,9 @@
 import { join } from "node:path";
+import { createChainClient } from "@ngpu/chain-reader/client";
 import { expect } from "chai";
 import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { compareWithRebuild } from "../../../services/autoExport/verify.ts";
-import { createChainClient } from "../../../services/shared/chain/client.ts";
-import { randomFrom } from "../../shared/scriptedChain.ts";
+import { randomFrom } from "../../packages/chain-reader/scriptedChain.ts";
 import { type AnvilMarket, startAnvilMarket } from "../../support/anvilMarket.ts";
 import { testStateDir } from "../../support/parts.ts";
 import { startRpcProxy } from "../../support/rpcProxy.ts";

@@ -1,7 +1,7 @@
+import { chainChannel, listenForChanges } from "@ngpu/db/listen";
 import { expect } from "chai";
 import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
-import { chainChannel, listenForChanges } from "../../../services/shared/db/listen.ts";
-import { createScriptedChain, eventLog } from "../../shared/scriptedChain.ts";
+import { createScriptedChain, eventLog } from "../../packages/chain-reader/scriptedChain.ts";
 import { startTcpProxy } from "../../support/tcpProxy.ts";
 import { word } from "./fixtures.ts";
 import { setup, silent, startExporter, until, untilStored, urlAs } from "./setup.ts";

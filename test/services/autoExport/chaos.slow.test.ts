@@ -4,7 +4,7 @@ import { expect } from "chai";
 import { run } from "../../chaos/export/index.ts";
 import { startInstances } from "../../chaos/export/instances.ts";
 import { startWorld } from "../../chaos/export/world.ts";
-import { randomFrom } from "../../shared/scriptedChain.ts";
+import { randomFrom } from "../../packages/chain-reader/scriptedChain.ts";
 import { testStateDir } from "../../support/parts.ts";
 import { until } from "./setup.ts";
 

@@ -1,3 +1,6 @@
+import type { ChainLog } from "@ngpu/chain-reader/rpc";
+import { createPool } from "@ngpu/db/pool";
+import { FatalError } from "@ngpu/runtime/errors";
 import { expect } from "chai";
 import fc from "fast-check";
 import { type AbiEvent, type AbiParameter, type Hex, numberToHex, pad } from "viem";
@@ -7,10 +10,7 @@ import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { enumNames } from "../../../services/autoExport/enums.ts";
 import { bytesOf, startLines } from "../../../services/autoExport/lines.ts";
 import { type EventTable, eventTables } from "../../../services/autoExport/schema.ts";
-import type { ChainLog } from "../../../services/shared/chain/rpc.ts";
-import { createPool } from "../../../services/shared/db/pool.ts";
-import { FatalError } from "../../../services/shared/errors.ts";
-import { encodeEvent, testContracts } from "../../shared/scriptedChain.ts";
+import { encodeEvent, testContracts } from "../../packages/chain-reader/scriptedChain.ts";
 import { createTestDatabase } from "../../support/postgres.ts";
 
 const { tables } = loadDefinitions();

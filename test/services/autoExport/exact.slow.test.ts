@@ -1,10 +1,14 @@
 import { randomInt } from "node:crypto";
+import { type Database, transaction } from "@ngpu/db/pool";
 import { expect } from "chai";
 import fc from "fast-check";
 import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { compareWithRebuild } from "../../../services/autoExport/verify.ts";
-import { type Database, transaction } from "../../../services/shared/db/pool.ts";
-import { createScriptedChain, randomFrom, type ScriptedChain } from "../../shared/scriptedChain.ts";
+import {
+  createScriptedChain,
+  randomFrom,
+  type ScriptedChain,
+} from "../../packages/chain-reader/scriptedChain.ts";
 import { createMarket } from "./market.ts";
 import { anyActs, createScenario, nothingMet } from "./scenario.ts";
 import { deployment, dump, mineNext, setup, silent, startExporter, untilStored } from "./setup.ts";

@@ -1,13 +1,18 @@
 import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { abis } from "@ngpu/contracts-sdk/abis";
 import { expect } from "chai";
 import pg from "pg";
 import { type Hex, numberToHex, pad, parseAbi } from "viem";
 import { judgeHealth } from "../../../services/autoExport/decide.ts";
 import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
-import { abis } from "../../../services/shared/chain/abis.ts";
-import { createScriptedChain, encodeEvent, eventLog, testContracts } from "../../shared/scriptedChain.ts";
+import {
+  createScriptedChain,
+  encodeEvent,
+  eventLog,
+  testContracts,
+} from "../../packages/chain-reader/scriptedChain.ts";
 import { spec } from "./fixtures.ts";
 import { deployment, setup, startExporter, tipOf, until, untilStored, urlAs } from "./setup.ts";
 

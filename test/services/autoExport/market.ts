@@ -1,5 +1,5 @@
 import { type Address, concat, type Hex, toHex } from "viem";
-import { eventLog, formerContracts, type ScriptedLog } from "../../shared/scriptedChain.ts";
+import { eventLog, formerContracts, type ScriptedLog } from "../../packages/chain-reader/scriptedChain.ts";
 import { measurement, spec, word, workspaceSpec } from "./fixtures.ts";
 
 /** What was replaced and what stands beside it: each has books and ids of its own. */

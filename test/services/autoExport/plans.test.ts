@@ -1,8 +1,8 @@
+import type { Connection } from "@ngpu/db/pool";
 import { expect } from "chai";
 import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { chainSchema, prepareWriter } from "../../../services/autoExport/store.ts";
-import type { Connection } from "../../../services/shared/db/pool.ts";
-import { createScriptedChain, randomFrom } from "../../shared/scriptedChain.ts";
+import { createScriptedChain, randomFrom } from "../../packages/chain-reader/scriptedChain.ts";
 import { createMarket } from "./market.ts";
 import { type Exporter, mineNext, setup, startExporter, untilStored } from "./setup.ts";
 

@@ -6,7 +6,7 @@ import {
   formerContracts,
   type ScriptedLog,
   testContracts,
-} from "../../shared/scriptedChain.ts";
+} from "../../packages/chain-reader/scriptedChain.ts";
 import { measurement, spec, workspaceSpec } from "./fixtures.ts";
 import { type Exporter, setup, startExporter, untilStored } from "./setup.ts";
 

@@ -5,7 +5,7 @@ import {
   type Faults,
   randomFrom,
   type ScriptedLog,
-} from "../../shared/scriptedChain.ts";
+} from "../../packages/chain-reader/scriptedChain.ts";
 import { spec, word } from "./fixtures.ts";
 import { createMarket } from "./market.ts";
 import { mineNext, setup, silent, startExporter, tipOf, until, untilStored } from "./setup.ts";

@@ -1,12 +1,16 @@
+import type { BlockRef } from "@ngpu/chain-reader/reconcile";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { createPool, type Database } from "@ngpu/db/pool";
 import { Registry } from "prom-client";
 import { type Definitions, loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { type ExportParts, exportChain } from "../../../services/autoExport/lead.ts";
 import { createWatch } from "../../../services/autoExport/metrics.ts";
 import { tablesOf } from "../../../services/autoExport/verify.ts";
-import type { Deployment } from "../../../services/shared/chain/deployment.ts";
-import type { BlockRef } from "../../../services/shared/chain/reconcile.ts";
-import { createPool, type Database } from "../../../services/shared/db/pool.ts";
-import { type ScriptedChain, type ScriptedLog, testGenerations } from "../../shared/scriptedChain.ts";
+import {
+  type ScriptedChain,
+  type ScriptedLog,
+  testGenerations,
+} from "../../packages/chain-reader/scriptedChain.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
 import type { createMarket } from "./market.ts";
 

@@ -1,3 +1,10 @@
+import type { FollowedBlock } from "@ngpu/chain-reader/blocks";
+import type { ChainLog } from "@ngpu/chain-reader/rpc";
+import { heartbeatEncodings } from "@ngpu/contracts-sdk/names";
+import type { Connection } from "@ngpu/db/pool";
+import { absenteesOf, encodeHeartbeats, type HeartbeatBits } from "@ngpu/protocol/heartbeatBits";
+import { countPresence } from "@ngpu/protocol/presence";
+import { readPresence } from "@ngpu/queries/presence";
 import { expect } from "chai";
 import fc from "fast-check";
 import { type Hex, numberToHex, pad } from "viem";
@@ -5,18 +12,7 @@ import { buildSchema } from "../../../services/autoExport/build.ts";
 import { indexEvents, rowsOf } from "../../../services/autoExport/decode.ts";
 import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { prepareWriter, revertBlocks, saveBlocks } from "../../../services/autoExport/store.ts";
-import type { FollowedBlock } from "../../../services/shared/chain/blocks.ts";
-import {
-  absenteesOf,
-  encodeHeartbeats,
-  type HeartbeatBits,
-} from "../../../services/shared/chain/heartbeatBits.ts";
-import { heartbeatEncodings } from "../../../services/shared/chain/names.ts";
-import type { ChainLog } from "../../../services/shared/chain/rpc.ts";
-import type { Connection } from "../../../services/shared/db/pool.ts";
-import { countPresence } from "../../../services/shared/presence/count.ts";
-import { readPresence } from "../../../services/shared/presence/store.ts";
-import { eventLog, type ScriptedLog, testGenerations } from "../../shared/scriptedChain.ts";
+import { eventLog, type ScriptedLog, testGenerations } from "../../packages/chain-reader/scriptedChain.ts";
 import { setup } from "./setup.ts";
 
 const definitions = loadDefinitions();

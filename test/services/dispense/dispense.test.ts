@@ -1,13 +1,13 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { connectRedis, enqueue } from "@ngpu/db/queue";
+import { readDispenseEnv } from "@ngpu/dispense/env";
+import { toJson } from "@ngpu/runtime/json";
 import { Queue } from "bullmq";
 import { expect } from "chai";
 import type { Redis } from "ioredis";
 import { takeBatch } from "../../../services/dispense/batches.ts";
 import { startDispense } from "../../../services/dispense/dispense.ts";
-import { readDispenseEnv } from "../../../services/dispense/env.ts";
-import { toJson } from "../../../services/shared/json.ts";
-import { connectRedis, enqueue } from "../../../services/shared/queue.ts";
 import { testStateDir } from "../../support/parts.ts";
 import { createTestContext, eventually, type TestContext } from "../support/context.ts";
 import { addNode, fund, lose, orders, progress, publish, report } from "../workspace/acts.ts";

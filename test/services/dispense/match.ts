@@ -1,6 +1,6 @@
+import { createPool } from "@ngpu/db/pool";
 import { type Job, Worker } from "bullmq";
 import type { Redis } from "ioredis";
-import { createPool } from "../../../services/shared/db/pool.ts";
 import type { TestMarket } from "../workspace/market.ts";
 
 export type Request = { requestId: string; workspaceId: bigint; replica: number; excluded: number[] };

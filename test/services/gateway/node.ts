@@ -9,10 +9,10 @@ import {
 } from "node:http2";
 import type { Socket } from "node:net";
 import { buffer } from "node:stream/consumers";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { sessionDomainOf, sessionTypes } from "@ngpu/contracts-sdk/typedData";
 import { type Hex, toHex } from "viem";
 import { generatePrivateKey, type LocalAccount, privateKeyToAccount } from "viem/accounts";
-import type { Deployment } from "../../../services/shared/chain/deployment.ts";
-import { sessionDomainOf, sessionTypes } from "../../../services/shared/chain/typedData.ts";
 
 export type Handshake = {
   role: string;

@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
 import pg from "pg";
 import type { Timeouts } from "../../../services/gateway/forward.ts";
 import { startGateway } from "../../../services/gateway/gateway.ts";
-import { parseDeployment } from "../../../services/shared/chain/deployment.ts";
 import { createTestDatabase } from "../../support/postgres.ts";
 import { createChainTables, insertAssignment, insertNode } from "../support/chainTables.ts";
 import { asRole, createTestContext, eventually } from "../support/context.ts";

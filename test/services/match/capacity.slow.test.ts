@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { expect } from "chai";
 import type { Hex } from "viem";
-import type { Deployment } from "../../../services/shared/chain/deployment.ts";
 import { eventually } from "../support/context.ts";
 import { joinMeasurer, joinNode, soon } from "./client.ts";
 import { type Match, setupMatch, type TestMatch } from "./setup.ts";

@@ -1,10 +1,10 @@
+import { dockerContractAbi, escrowAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { authorizationTypes, domainOf } from "@ngpu/contracts-sdk/typedData";
+import type { PlacementWishes } from "@ngpu/protocol/placement/wishes";
+import type { WorkspaceSpec } from "@ngpu/protocol/workspaceSpec";
+import type { Sender } from "@ngpu/tx-sender/send";
 import { type Hex, keccak256, parseEther, parseEventLogs, stringToHex, toHex } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
-import { dockerContractAbi, escrowAbi } from "../../../services/shared/chain/generated/abi.ts";
-import type { Sender } from "../../../services/shared/chain/send.ts";
-import { authorizationTypes, domainOf } from "../../../services/shared/chain/typedData.ts";
-import type { WorkspaceSpec } from "../../../services/shared/chain/workspaceSpec.ts";
-import type { PlacementWishes } from "../../../services/shared/placement/wishes.ts";
 import type { TestMarket } from "../../support/chain.ts";
 
 export type ChainActs = ReturnType<typeof createChainActs>;

@@ -1,13 +1,13 @@
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { sessionDomainOf, sessionTypes } from "@ngpu/contracts-sdk/typedData";
+import { type RelayKind, type RelayMessage, signRelay } from "@ngpu/protocol/relay";
+import { type ServerMessage, serverMessage } from "@ngpu/protocol/wire";
+import { toJson } from "@ngpu/runtime/json";
 import type { Hex } from "viem";
 import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
 import { WebSocket } from "ws";
-import type { Deployment } from "../../../services/shared/chain/deployment.ts";
-import { type RelayKind, type RelayMessage, signRelay } from "../../../services/shared/chain/relay.ts";
-import { sessionDomainOf, sessionTypes } from "../../../services/shared/chain/typedData.ts";
-import { toJson } from "../../../services/shared/json.ts";
-import { type ServerMessage, serverMessage } from "../../../services/shared/wire.ts";
 
 type Said<Type extends ServerMessage["type"]> = Extract<ServerMessage, { type: Type }>;
 

@@ -1,8 +1,14 @@
+import { drawTreeOf } from "@ngpu/protocol/draws";
 import { expect } from "chai";
 import { pad, toHex } from "viem";
-import { type Chance, chance, needsRound, prepareRound, sortDraws } from "../../../services/match/draw.ts";
-import type { MeasurableNode } from "../../../services/match/measureStore.ts";
-import { drawTreeOf } from "../../../services/shared/chain/draws.ts";
+import {
+  type Chance,
+  chance,
+  needsRound,
+  prepareRound,
+  sortDraws,
+} from "../../../services/match/measurement/draw.ts";
+import type { MeasurableNode } from "../../../services/match/measurement/measureStore.ts";
 
 const node = (given: Partial<MeasurableNode> = {}): MeasurableNode => ({
   ...{

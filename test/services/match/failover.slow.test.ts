@@ -1,8 +1,8 @@
 import { join } from "node:path";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { expect } from "chai";
-import { findUnseen, missBeats } from "../../../services/match/absenceStore.ts";
-import { nameSubject } from "../../../services/match/sessionStore.ts";
-import type { Deployment } from "../../../services/shared/chain/deployment.ts";
+import { findUnseen, missBeats } from "../../../services/match/sessions/absenceStore.ts";
+import { nameSubject } from "../../../services/match/sessions/sessionStore.ts";
 import { testStateDir } from "../../support/parts.ts";
 import { eventually } from "../support/context.ts";
 import { connect, joinedAt, joinNode } from "./client.ts";

@@ -1,8 +1,8 @@
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { pomcAbi } from "@ngpu/contracts-sdk/generated/abi";
+import type { ServerMessage } from "@ngpu/protocol/wire";
 import { expect } from "chai";
 import { getAbiItem, type Hex, toFunctionSelector } from "viem";
-import type { Deployment } from "../../../services/shared/chain/deployment.ts";
-import { pomcAbi } from "../../../services/shared/chain/generated/abi.ts";
-import type { ServerMessage } from "../../../services/shared/wire.ts";
 import { eventually } from "../support/context.ts";
 import { connect, joinMeasurer, joinNode, type Peer, soon } from "./client.ts";
 import { type Match, setupMatch, type TestMatch } from "./setup.ts";

@@ -1,10 +1,10 @@
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { computeNodeAbi } from "@ngpu/contracts-sdk/generated/abi";
+import type { heartbeatEncodings } from "@ngpu/contracts-sdk/names";
+import { decodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
+import { receiptSignerOf } from "@ngpu/protocol/heartbeatReceipt";
 import { expect } from "chai";
 import { Redis } from "ioredis";
-import type { Deployment } from "../../../services/shared/chain/deployment.ts";
-import { computeNodeAbi } from "../../../services/shared/chain/generated/abi.ts";
-import { decodeHeartbeats } from "../../../services/shared/chain/heartbeatBits.ts";
-import { receiptSignerOf } from "../../../services/shared/chain/heartbeatReceipt.ts";
-import type { heartbeatEncodings } from "../../../services/shared/chain/names.ts";
 import { eventually } from "../support/context.ts";
 import { joinNode, soon } from "./client.ts";
 import { type Match, setupMatch, type TestMatch } from "./setup.ts";

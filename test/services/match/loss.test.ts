@@ -5,7 +5,7 @@ import {
   type HeldLease,
   type LossFacts,
   type Online,
-} from "../../../services/match/loss.ts";
+} from "../../../services/match/failover/loss.ts";
 
 const limits = { lossMs: 4_000, share: 0.2, floor: 1, offlineMs: 12_000 };
 

@@ -1,7 +1,7 @@
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import type { ServerMessage } from "@ngpu/protocol/wire";
 import { expect } from "chai";
 import type { Hex } from "viem";
-import type { Deployment } from "../../../services/shared/chain/deployment.ts";
-import type { ServerMessage } from "../../../services/shared/wire.ts";
 import { eventually } from "../support/context.ts";
 import { connect, joinMeasurer, joinNode, type Peer, soon } from "./client.ts";
 import { type Match, probeImage, setupMatch, type TestMatch } from "./setup.ts";

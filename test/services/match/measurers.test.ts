@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
+import type { Database } from "@ngpu/db/pool";
 import { expect } from "chai";
-import { subjectIds, takeSessions } from "../../../services/match/sessionStore.ts";
-import type { Database } from "../../../services/shared/db/pool.ts";
+import { subjectIds, takeSessions } from "../../../services/match/sessions/sessionStore.ts";
 import { insertRow, openChainTables } from "../support/chainTables.ts";
 
 const key = `0x${"ab".repeat(20)}`;

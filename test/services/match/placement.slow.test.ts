@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { connectRedis, enqueue, queues } from "@ngpu/db/queue";
+import type { FleetIndex } from "@ngpu/placement/fleetIndex/fleetIndex";
+import { findPlacement } from "@ngpu/queries/placements";
+import { replayPlacement } from "@ngpu/queries/replay";
 import { Queue } from "bullmq";
 import { expect } from "chai";
-import type { FleetIndex } from "../../../services/match/fleetIndex/fleetIndex.ts";
-import { createFleetSync } from "../../../services/match/fleetSync.ts";
-import { replayPlacement } from "../../../services/match/replay.ts";
-import type { Deployment } from "../../../services/shared/chain/deployment.ts";
-import { findPlacement } from "../../../services/shared/placement/store.ts";
-import { connectRedis, enqueue, queues } from "../../../services/shared/queue.ts";
+import { createFleetSync } from "../../../services/match/scheduling/fleetSync.ts";
 import { runCli } from "../../support/runCli.ts";
 import { eventually } from "../support/context.ts";
 import { connect, joinedAt, joinNode } from "./client.ts";

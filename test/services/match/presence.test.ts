@@ -1,8 +1,8 @@
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { expect } from "chai";
 import { Redis } from "ioredis";
-import { createPresence, type Presence } from "../../../services/match/presence.ts";
-import { createReadings } from "../../../services/match/readings.ts";
-import type { Deployment } from "../../../services/shared/chain/deployment.ts";
+import { createPresence, type Presence } from "../../../services/match/presence/presence.ts";
+import { createReadings } from "../../../services/match/presence/readings.ts";
 import { createTestRedis } from "../../support/redis.ts";
 
 // What of a deployment tells its bits from another's.

@@ -1,9 +1,9 @@
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { signRelay } from "@ngpu/protocol/relay";
 import { expect } from "chai";
 import { zeroHash } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { WebSocket } from "ws";
-import type { Deployment } from "../../../services/shared/chain/deployment.ts";
-import { signRelay } from "../../../services/shared/chain/relay.ts";
 import { eventually } from "../support/context.ts";
 import { connect, joinNode, type Peer, registration, soon } from "./client.ts";
 import { type Match, setupMatch, type TestMatch } from "./setup.ts";

@@ -1,9 +1,9 @@
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { createPool, type Database } from "@ngpu/db/pool";
+import { createSender, type Sender } from "@ngpu/tx-sender/send";
 import { privateKeyToAccount } from "viem/accounts";
 import { type RunningProcess, startProcess } from "../../../scripts/embedded/process.ts";
-import { createSender, type Sender } from "../../../services/shared/chain/send.ts";
-import { createPool, type Database } from "../../../services/shared/db/pool.ts";
 import { fund, startTestMarket, type TestMarket } from "../../support/chain.ts";
 import { rootDir, testStateDir } from "../../support/parts.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";

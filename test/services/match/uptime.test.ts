@@ -1,8 +1,8 @@
+import type { Database } from "@ngpu/db/pool";
+import type { FleetBlock } from "@ngpu/placement/fleet";
+import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
+import { readChanges, readUptimes } from "@ngpu/queries/fleet";
 import { expect } from "chai";
-import type { FleetBlock } from "../../../services/match/fleet.ts";
-import { readChanges, readUptimes } from "../../../services/match/fleetStore.ts";
-import { encodeHeartbeats } from "../../../services/shared/chain/heartbeatBits.ts";
-import type { Database } from "../../../services/shared/db/pool.ts";
 import { insertRow, openChainTables } from "../support/chainTables.ts";
 
 const at = (block: number) => ({

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { gather } from "../../../services/match/gather.ts";
-import { createWheel } from "../../../services/match/wheel.ts";
+import { gather } from "../../../services/match/sessions/gather.ts";
+import { createWheel } from "../../../services/match/sessions/wheel.ts";
 
 describe("match: the timing wheel", () => {
   it("hands over each entry once, at its time or a tick later, whatever the turns", () => {

@@ -1,3 +1,4 @@
+import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
 import { expect } from "chai";
 import fc from "fast-check";
 import { nodesThatServed } from "../../../services/pomc/bond/days.ts";
@@ -9,7 +10,6 @@ import {
   settleBonds,
 } from "../../../services/pomc/bond/decide.ts";
 import { addShares } from "../../../services/pomc/decide.ts";
-import { encodeHeartbeats } from "../../../services/shared/chain/heartbeatBits.ts";
 
 const emission = 1_000n;
 const nodes = 6;

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
+import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
+import { createPool, type Database } from "@ngpu/db/pool";
+import type { Sender, SendRequest } from "@ngpu/tx-sender/send";
 import { expect } from "chai";
 import type { Hex } from "viem";
 import { booksOf, escrowOf, presentBook } from "../../../services/pomc/books.ts";
 import { dropSuperseded, epochToPost, owedByFormer } from "../../../services/pomc/epochStore.ts";
 import { receiptRound } from "../../../services/pomc/receipts/commit.ts";
-import { parseDeployment } from "../../../services/shared/chain/deployment.ts";
-import type { Sender, SendRequest } from "../../../services/shared/chain/send.ts";
-import { createPool, type Database } from "../../../services/shared/db/pool.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
 import { createChainTables, insertRow } from "../support/chainTables.ts";
 import { createTestContext } from "../support/context.ts";

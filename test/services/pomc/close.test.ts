@@ -1,3 +1,5 @@
+import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
+import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
 import { expect } from "chai";
 import type pg from "pg";
 import { type BondTerms, type NodeBond, settleBonds } from "../../../services/pomc/bond/decide.ts";
@@ -5,8 +7,6 @@ import { presentBook } from "../../../services/pomc/books.ts";
 import { closeEpochs } from "../../../services/pomc/close.ts";
 import { addShares, windowOf } from "../../../services/pomc/decide.ts";
 import { epochToPost } from "../../../services/pomc/epochStore.ts";
-import { parseDeployment } from "../../../services/shared/chain/deployment.ts";
-import { encodeHeartbeats } from "../../../services/shared/chain/heartbeatBits.ts";
 import { insertNode, insertRow, openChainTables } from "../support/chainTables.ts";
 import { createTestContext } from "../support/context.ts";
 import { deploymentDocument } from "../support/deployment.ts";

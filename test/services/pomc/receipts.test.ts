@@ -1,8 +1,8 @@
+import { isReceiptUnder, resultHashOf, taskHashOf } from "@ngpu/protocol/receiptTree";
 import { expect } from "chai";
 import fc from "fast-check";
 import { type Hex, keccak256, toHex } from "viem";
 import { leaseKey, makeBatch, type Paid, type ServedTask } from "../../../services/pomc/receipts/decide.ts";
-import { isReceiptUnder, resultHashOf, taskHashOf } from "../../../services/shared/chain/receiptTree.ts";
 
 const payerOf = (index: number): Hex => toHex(index + 1, { size: 20 });
 

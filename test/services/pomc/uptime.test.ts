@@ -1,12 +1,12 @@
+import { computeNodeAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { codeOf, heartbeatEncodings } from "@ngpu/contracts-sdk/names";
+import { createPool } from "@ngpu/db/pool";
+import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
+import { createSender } from "@ngpu/tx-sender/send";
 import { expect } from "chai";
 import { encodeFunctionData, type Hex } from "viem";
 import { type DayFacts, uptimeLeaves } from "../../../services/pomc/uptime/decide.ts";
 import { uptimeRound } from "../../../services/pomc/uptime/round.ts";
-import { computeNodeAbi } from "../../../services/shared/chain/generated/abi.ts";
-import { encodeHeartbeats } from "../../../services/shared/chain/heartbeatBits.ts";
-import { codeOf, heartbeatEncodings } from "../../../services/shared/chain/names.ts";
-import { createSender } from "../../../services/shared/chain/send.ts";
-import { createPool } from "../../../services/shared/db/pool.ts";
 import { eventually } from "../support/context.ts";
 import { addNode, assign, fund, publish, report } from "../workspace/acts.ts";
 import { accounts } from "../workspace/chain.ts";

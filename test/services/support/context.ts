@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { ServiceContext } from "../../../services/shared/lifecycle.ts";
-import { createLogger } from "../../../services/shared/logger.ts";
+import type { ServiceContext } from "@ngpu/runtime/lifecycle";
+import { createLogger } from "@ngpu/runtime/logger";
 
 export type TestContext = ServiceContext & {
   /** Ends the service as runService would. */

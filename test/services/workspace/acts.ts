@@ -1,4 +1,24 @@
 import {
+  computeNodeAbi,
+  dockerContractAbi,
+  escrowAbi,
+  progressAbi,
+  tokenAbi,
+} from "@ngpu/contracts-sdk/generated/abi";
+import {
+  type AssignmentState,
+  assignmentStates,
+  codeOf,
+  type Milestone,
+  milestones,
+  type NodeStatus,
+  nodeStatuses,
+} from "@ngpu/contracts-sdk/names";
+import { authorizationTypes, domainOf } from "@ngpu/contracts-sdk/typedData";
+import { packProgress, packReport } from "@ngpu/protocol/packedReports";
+import { signRelay } from "@ngpu/protocol/relay";
+import type { WorkspaceSpec } from "@ngpu/protocol/workspaceSpec";
+import {
   type Address,
   encodeFunctionData,
   type Hex,
@@ -9,26 +29,6 @@ import {
   zeroAddress,
   zeroHash,
 } from "viem";
-import {
-  computeNodeAbi,
-  dockerContractAbi,
-  escrowAbi,
-  progressAbi,
-  tokenAbi,
-} from "../../../services/shared/chain/generated/abi.ts";
-import {
-  type AssignmentState,
-  assignmentStates,
-  codeOf,
-  type Milestone,
-  milestones,
-  type NodeStatus,
-  nodeStatuses,
-} from "../../../services/shared/chain/names.ts";
-import { packProgress, packReport } from "../../../services/shared/chain/packedReports.ts";
-import { signRelay } from "../../../services/shared/chain/relay.ts";
-import { authorizationTypes, domainOf } from "../../../services/shared/chain/typedData.ts";
-import type { WorkspaceSpec } from "../../../services/shared/chain/workspaceSpec.ts";
 import { accounts, nodeKey, type TestChain } from "./chain.ts";
 
 export type LeaseRef = { workspaceId: bigint; replica: number; lease: number };

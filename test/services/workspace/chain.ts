@@ -1,4 +1,8 @@
 import { join } from "node:path";
+import { type ChainClient, chainOf, chainTransport, createChainClient } from "@ngpu/chain-reader/client";
+import { deployNgpu, type NgpuDeployment } from "@ngpu/contracts/ignition/deploy";
+import { type ContractName, type Deployment, parseDeployment } from "@ngpu/contracts-sdk/deployment";
+import { toJson } from "@ngpu/runtime/json";
 import type {} from "@nomicfoundation/hardhat-ignition-viem";
 import { createHardhatRuntimeEnvironment } from "hardhat/hre";
 import type { HttpNetworkUserConfig } from "hardhat/types/config";
@@ -12,21 +16,8 @@ import {
   toBytes,
 } from "viem";
 import { mnemonicToAccount, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
-import { deployNgpu, type NgpuDeployment } from "../../../contracts/ignition/deploy.ts";
 import hardhatConfig from "../../../hardhat.config.ts";
 import { startChain } from "../../../scripts/embedded/chain.ts";
-import {
-  type ChainClient,
-  chainOf,
-  chainTransport,
-  createChainClient,
-} from "../../../services/shared/chain/client.ts";
-import {
-  type ContractName,
-  type Deployment,
-  parseDeployment,
-} from "../../../services/shared/chain/deployment.ts";
-import { toJson } from "../../../services/shared/json.ts";
 import { rootDir, stopAtEnd, testStateDir } from "../../support/parts.ts";
 import { rpc } from "../../support/rpc.ts";
 

@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { toJson } from "@ngpu/runtime/json";
+import { readWorkspaceEnv } from "@ngpu/workspace/env";
 import { expect } from "chai";
-import { toJson } from "../../../services/shared/json.ts";
-import { readWorkspaceEnv } from "../../../services/workspace/env.ts";
 import { startWorkspace } from "../../../services/workspace/workspace.ts";
 import { testStateDir } from "../../support/parts.ts";
 import { createTestContext, eventually, type TestContext } from "../support/context.ts";

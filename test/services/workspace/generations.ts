@@ -1,9 +1,9 @@
 import { join } from "node:path";
+import { replaceNgpu } from "@ngpu/contracts/ignition/replace";
+import { retirement, type Succession } from "@ngpu/contracts/ignition/succession";
+import { dockerContractAbi, escrowAbi, pomcAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { claimTreeOf, type Leaf } from "@ngpu/protocol/claimTree";
 import { encodeFunctionData, type Hex, keccak256 } from "viem";
-import { replaceNgpu } from "../../../contracts/ignition/replace.ts";
-import { retirement, type Succession } from "../../../contracts/ignition/succession.ts";
-import { claimTreeOf, type Leaf } from "../../../services/shared/chain/claimTree.ts";
-import { dockerContractAbi, escrowAbi, pomcAbi } from "../../../services/shared/chain/generated/abi.ts";
 import { testStateDir } from "../../support/parts.ts";
 import { accounts, chainAt, connect, type TestChain } from "./chain.ts";
 

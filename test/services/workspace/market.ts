@@ -1,8 +1,8 @@
+import { createPool, type Database } from "@ngpu/db/pool";
 import { Registry } from "prom-client";
 import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { exportChain } from "../../../services/autoExport/lead.ts";
 import { createWatch } from "../../../services/autoExport/metrics.ts";
-import { createPool, type Database } from "../../../services/shared/db/pool.ts";
 import { createTestDatabase } from "../../support/postgres.ts";
 import { createTestRedis } from "../../support/redis.ts";
 import { asRole, createTestContext, eventually, type TestContext } from "../support/context.ts";

@@ -1,11 +1,11 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { connectRedis } from "@ngpu/db/queue";
+import { toJson } from "@ngpu/runtime/json";
+import { readWorkspaceEnv } from "@ngpu/workspace/env";
 import { Queue } from "bullmq";
 import { expect } from "chai";
 import type { Redis } from "ioredis";
-import { toJson } from "../../../services/shared/json.ts";
-import { connectRedis } from "../../../services/shared/queue.ts";
-import { readWorkspaceEnv } from "../../../services/workspace/env.ts";
 import { startWorkspace } from "../../../services/workspace/workspace.ts";
 import { testStateDir } from "../../support/parts.ts";
 import { createTestContext, eventually, type TestContext } from "../support/context.ts";

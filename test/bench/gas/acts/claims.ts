@@ -1,5 +1,5 @@
+import { claimTreeOf } from "@ngpu/protocol/claimTree";
 import { type Hex, keccak256, toHex } from "viem";
-import { claimTreeOf } from "../../../../services/shared/chain/claimTree.ts";
 import { keyOf, type MarketFixture } from "../../../contracts/support/market.ts";
 import { type Cost, costOf } from "../meter.ts";
 

@@ -1,6 +1,6 @@
+import { codeOf, heartbeatEncodings } from "@ngpu/contracts-sdk/names";
+import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
 import { type Hex, numberToHex } from "viem";
-import { encodeHeartbeats } from "../../../../services/shared/chain/heartbeatBits.ts";
-import { codeOf, heartbeatEncodings } from "../../../../services/shared/chain/names.ts";
 import type { MarketFixture } from "../../../contracts/support/market.ts";
 import { type Cost, costOf } from "../meter.ts";
 

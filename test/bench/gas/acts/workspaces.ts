@@ -1,7 +1,7 @@
+import { domainOf, progressReportTypes } from "@ngpu/contracts-sdk/typedData";
+import { packProgress, packReport } from "@ngpu/protocol/packedReports";
 import { parseEther } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
-import { packProgress, packReport } from "../../../../services/shared/chain/packedReports.ts";
-import { domainOf, progressReportTypes } from "../../../../services/shared/chain/typedData.ts";
 import { keyOf, later, type MarketFixture } from "../../../contracts/support/market.ts";
 import { addNodes, type Node } from "../../../contracts/support/nodes.ts";
 import { zeroHash } from "../../../contracts/support/refusals.ts";

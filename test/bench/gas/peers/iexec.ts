@@ -1,3 +1,4 @@
+import { tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
 import {
   concat,
   encodePacked,
@@ -8,7 +9,6 @@ import {
   zeroAddress,
   zeroHash,
 } from "viem";
-import { tokenAbi } from "../../../../services/shared/chain/generated/abi.ts";
 import type { MarketFixture } from "../../../contracts/support/market.ts";
 import { costOf } from "../meter.ts";
 import { createDeployer, type Deployer } from "./deployer.ts";

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { SimpleMerkleTree } from "@openzeppelin/merkle-tree";
 import { type Abi, encodePacked, type Hex, keccak256, toHex } from "viem";
-import { tokenAbi } from "../../../../services/shared/chain/generated/abi.ts";
 import type { MarketFixture } from "../../../contracts/support/market.ts";
 import { unpackPackage } from "../../npmPackage.ts";
 import { costOf } from "../meter.ts";

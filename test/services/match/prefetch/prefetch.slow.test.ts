@@ -1,7 +1,7 @@
 import { join } from "node:path";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { expect } from "chai";
 import { runToEnd } from "../../../../scripts/embedded/command.ts";
-import type { Deployment } from "../../../../services/shared/chain/deployment.ts";
 import { rootDir } from "../../../support/parts.ts";
 import { eventually } from "../../support/context.ts";
 import { joinedAt, joinNode } from "../client.ts";
@@ -76,7 +76,7 @@ describe("match: images brought ahead of demand", function () {
   });
 
   it("says the hit rate in words", async () => {
-    const cli = [join(rootDir, "scripts/cli/index.ts"), "prefetch", "--database-url", test.database.url];
+    const cli = [join(rootDir, "cli/index.ts"), "prefetch", "--database-url", test.database.url];
     const { code, output } = await runToEnd(process.execPath, cli, { cwd: rootDir, env: process.env });
     expect(code).to.equal(0);
     expect(output).to.include(

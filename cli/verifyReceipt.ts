@@ -1,0 +1,97 @@
+import { createChainClient } from "@ngpu/chain-reader/client";
+import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
+import { pomcAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { addressFor } from "@ngpu/contracts-sdk/generations";
+import { isReceiptUnder, type Receipt, resultHashOf, taskHashOf } from "@ngpu/protocol/receiptTree";
+import { InputError } from "@ngpu/runtime/errors";
+import { toJson } from "@ngpu/runtime/json";
+import type { Hex } from "viem";
+import { z } from "zod";
+import { askApi } from "./api.ts";
+
+type Options = { api: string; key?: string; rpcUrl?: string; json: boolean };
+
+const hex = z.string().transform((text) => text as Hex);
+const receiptSchema = z.object({
+  receipt: z.object({
+    taskHash: hex,
+    payer: hex,
+    nodeId: z.number(),
+    workspaceId: z.coerce.bigint(),
+    replica: z.number(),
+    lease: z.number(),
+    finishedAt: z.coerce.bigint(),
+    durationMs: z.number(),
+    succeeded: z.boolean(),
+    amount: z.coerce.bigint(),
+    resultHash: hex,
+  }),
+  batch: z.coerce.bigint(),
+  proof: z.array(hex),
+});
+const taskSchema = z.object({ result: z.unknown(), status: z.string() });
+const networkSchema = z.object({
+  chainId: z.number(),
+  rpcUrls: z.array(z.string()),
+  deployment: z.unknown().transform((value) => parseDeployment(value)),
+});
+
+/** What of a receipt is as it should be; each is computed here, from the task and the chain. */
+export type ReceiptChecks = { task: boolean; result: boolean; status: boolean; proof: boolean };
+
+/** Prints whether a task's receipt stands under the chain's root; the exit code is 0 when it does, 2 when not. */
+export async function verifyReceipt(id: string, options: Options): Promise<void> {
+  if (!z.uuid().safeParse(id).success) {
+    throw new InputError(`${id} is not the id of a task: a UUID such as POST /v1/tasks answers with.`, {
+      code: "task_id_invalid",
+    });
+  }
+  const ask = (path: string) => askApi(options, path);
+  const { receipt, batch, proof } = receiptSchema.parse(await ask(`/v1/tasks/${id}/receipt`));
+  const task = taskSchema.parse(await ask(`/v1/tasks/${id}`));
+  const { chainId, rpcUrls, deployment } = networkSchema.parse(await ask("/v1/network"));
+  const client = createChainClient({
+    chainId,
+    rpcUrls: options.rpcUrl === undefined ? rpcUrls : [options.rpcUrl],
+  });
+  const root = await client.readContract({
+    address: addressFor(deployment, "Pomc", { batch }),
+    abi: pomcAbi,
+    functionName: "receiptsRootOf",
+    args: [batch],
+  });
+  const checks: ReceiptChecks = {
+    task: receipt.taskHash === taskHashOf(id),
+    result: receipt.resultHash === resultHashOf(id, task.result),
+    status: receipt.succeeded === (task.status === "succeeded"),
+    proof: isReceiptUnder(root, receipt, proof),
+  };
+  const holds = Object.values(checks).every(Boolean);
+  process.stdout.write(
+    options.json
+      ? `${toJson({ holds, checks, batch, root, receipt })}\n`
+      : inWords({ holds, checks, batch, root, receipt }),
+  );
+  process.exitCode = holds ? 0 : 2;
+}
+
+function inWords(found: {
+  holds: boolean;
+  checks: ReceiptChecks;
+  batch: bigint;
+  root: Hex;
+  receipt: Receipt;
+}): string {
+  const { holds, checks, batch, root, receipt } = found;
+  const wrong = Object.entries(checks)
+    .filter(([, fits]) => !fits)
+    .map(([name]) => name);
+  return [
+    holds
+      ? `Holds: the receipt stands under root ${root} of batch ${batch}.`
+      : `Does not hold under root ${root} of batch ${batch}; what is wrong: ${wrong.join(", ")}.`,
+    `Node ${receipt.nodeId} served workspace ${receipt.workspaceId}, replica ${receipt.replica}, lease ${receipt.lease}, ` +
+      `in ${receipt.durationMs} ms for ${receipt.amount} token units of ${receipt.payer}.`,
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,48 @@
+import { FatalError, InputError } from "@ngpu/runtime/errors";
+import { askApi } from "./api.ts";
+
+export type WorkspaceOptions = { api: string; key?: string; json: boolean };
+export type UpdateOptions = WorkspaceOptions & {
+  image?: string;
+  replicas?: string;
+  maxDown?: string;
+  maxPrice?: string;
+  env?: string[];
+  health?: string;
+};
+
+type Updated = { id: string; updated: string | null; scaled: string | null };
+
+/** Changes a workspace over the partner API. */
+export async function updateWorkspace(id: string, options: UpdateOptions): Promise<void> {
+  const { image, replicas, maxDown, maxPrice, env, health } = options;
+  const body = {
+    image,
+    health,
+    replicas: replicas === undefined ? undefined : Number(replicas),
+    maxDown: maxDown === undefined ? undefined : Number(maxDown),
+    maxPricePerSecond: maxPrice,
+    env: env === undefined ? undefined : Object.fromEntries(env.map(variableOf)),
+  };
+  if (options.key === undefined) {
+    throw new FatalError("No API key was given.", {
+      code: "key_missing",
+      hint: "Give --key or NGPU_API_KEY.",
+    });
+  }
+  const path = `/v1/workspaces/${encodeURIComponent(id)}/update`;
+  const answer = (await askApi(options, path, body)) as Updated;
+  const words = [
+    answer.updated === null
+      ? "Nothing of the spec changed."
+      : `Updated in ${answer.updated}; replicas follow.`,
+    ...(answer.scaled === null ? [] : [`Scaled in ${answer.scaled}.`]),
+  ];
+  process.stdout.write(`${options.json ? JSON.stringify(answer) : words.join("\n")}\n`);
+}
+
+function variableOf(text: string): [string, string] {
+  const at = text.indexOf("=");
+  if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
+  throw new InputError(`${text} is not NAME=value.`, { code: "env_invalid" });
+}

@@ -1,0 +1,188 @@
+import { RetryableError } from "@ngpu/runtime/errors";
+import type { Hex } from "viem";
+import { askAgain, type CompletenessSource, isSuspicious } from "./completeness.ts";
+import type { BlockRef } from "./reconcile.ts";
+import { type ChainLog, type Header, type RpcClient, readHeader, readLogs } from "./rpc.ts";
+
+/** A block with the logs that were asked for, in order of their index. `timestamp` is in Unix seconds. */
+export type FollowedBlock = BlockRef & { parentHash: Hex; timestamp: bigint; logs: ChainLog[] };
+
+type Source = CompletenessSource;
+
+// Requests under way at once.
+const concurrency = 24;
+// Headers asked for in one HTTP request.
+const batchSize = 50;
+
+/**
+ * Blocks from `first` to `head`, their logs asked by hash: an endpoint that does not know a block says so.
+ *
+ * @param told The headers from `first` on, when they are known.
+ */
+export async function blocksByHash(
+  source: Source,
+  first: bigint,
+  head: Header,
+  told: readonly Header[] = [],
+): Promise<FollowedBlock[]> {
+  const below =
+    told[0]?.number === first ? told.slice(0, -1) : await headersOf(source, first, head.number - 1n);
+  return inParallel([...below, head], async (header) => {
+    return complete(source, header, ofBlock(source, header, await logsByHash(source, header)));
+  });
+}
+
+/** Asked of whoever announced the block just now, else, or when that fails, of the endpoint in use. */
+async function logsByHash(source: Source, { hash: blockHash }: Header): Promise<ChainLog[]> {
+  const teller = source.client.hints?.tellerOf(blockHash);
+  if (teller === undefined) return readLogs(source.client, source, { blockHash });
+  try {
+    return await readLogs(teller as RpcClient, source, { blockHash });
+  } catch (error) {
+    if (!(error instanceof RetryableError)) throw error;
+    source.onFault?.(error.code);
+    return readLogs(source.client, source, { blockHash });
+  }
+}
+
+/**
+ * Blocks `first` to `last` with all their headers. A block whose bloom names a contract of which the range had no log
+ * is asked again by its hash, so that a lagging or truncating endpoint cannot hide one.
+ */
+export async function blocksByRange(source: Source, first: bigint, last: bigint): Promise<FollowedBlock[]> {
+  const [headers, answer] = await Promise.all([
+    headersOf(source, first, last),
+    readLogs(source.client, source, { fromBlock: first, toBlock: last }),
+  ]);
+  const byNumber = new Map(headers.map((header) => [header.number, header]));
+  const logs = accepted(source, answer, byNumber);
+  return inParallel(headers, (header) => complete(source, header, logs.get(header.number) ?? []));
+}
+
+/**
+ * Of blocks `first` to `last` those with logs, and the last one. That the chain was the same one all the while is
+ * checked at both ends: the block before is still `tip`, and the last one is the same before and after.
+ */
+export async function loggedBlocksByRange(
+  source: Source,
+  first: bigint,
+  last: bigint,
+  tip: BlockRef | null,
+): Promise<FollowedBlock[]> {
+  const end = await readHeader(source.client, last);
+  const answer = await readLogs(source.client, source, { fromBlock: first, toBlock: last });
+  const numbers = [...new Set(answer.map((log) => log.blockNumber))].filter((number) => number !== last);
+  const headers = await inParallel(numbers.sort(ascending), (number) => readHeader(source.client, number));
+  const after = await readHeader(source.client, last);
+  const before = tip === null ? null : await readHeader(source.client, tip.number);
+  if (after.hash !== end.hash || before?.hash !== tip?.hash) {
+    throw new RetryableError("The chain changed while it was read.", { code: "rpc_unlinked" });
+  }
+  const all = [...headers, end];
+  const logs = accepted(source, answer, new Map(all.map((header) => [header.number, header])));
+  return inParallel(all, (header) => complete(source, header, logs.get(header.number) ?? []));
+}
+
+async function headersOf({ client }: Source, first: bigint, last: bigint): Promise<Header[]> {
+  const numbers: bigint[] = [];
+  for (let number = first; number <= last; number++) numbers.push(number);
+  const { batched } = client;
+  if (batched === undefined || numbers.length < 2) {
+    return inParallel(numbers, (number) => readHeader(client, number));
+  }
+  const parts = Array.from({ length: Math.ceil(numbers.length / batchSize) }, (_, index) =>
+    numbers.slice(index * batchSize, (index + 1) * batchSize),
+  );
+  const headers = await inParallel(parts, (part) =>
+    Promise.all(part.map((number) => readHeader(batched, number))).catch(() =>
+      // Not every endpoint takes batches.
+      inParallel(part, (number) => readHeader(client, number)),
+    ),
+  );
+  return headers.flat();
+}
+
+/** The block with its logs, asked for again when its bloom tells of more. */
+async function complete(source: Source, header: Header, logs: ChainLog[]): Promise<FollowedBlock> {
+  const proven = source.proven?.get(header.hash);
+  if (proven !== undefined) return blockOf(header, ofBlock(source, header, proven));
+  if (!isSuspicious(source, header, logs)) return blockOf(header, logs);
+  return blockOf(header, ofBlock(source, header, await askAgain(source, header, logs)));
+}
+
+function ofBlock(source: Source, header: Header, logs: readonly ChainLog[]): ChainLog[] {
+  return accepted(source, logs, new Map([[header.number, header]])).get(header.number) ?? [];
+}
+
+/**
+ * The wanted ones of the logs by block, each once, in order of their index.
+ *
+ * @throws RetryableError when one is not of the block that is at its number
+ */
+function accepted(
+  source: Source,
+  logs: readonly ChainLog[],
+  headers: ReadonlyMap<bigint, Header>,
+): Map<bigint, ChainLog[]> {
+  const wanted = new Set(source.addresses.map((address) => address.toLowerCase()));
+  const byBlock = new Map<bigint, ChainLog[]>();
+  let number: bigint | undefined;
+  let hash: Hex | undefined;
+  let list: ChainLog[] = [];
+  for (const log of logs) {
+    // Logs of a block come together, nearly always.
+    if (log.blockNumber !== number) {
+      number = log.blockNumber;
+      hash = headers.get(number)?.hash;
+      list = byBlock.get(number) ?? [];
+      byBlock.set(number, list);
+    }
+    if (hash !== log.blockHash) {
+      throw new RetryableError("A log is not of the block that stands at its number.", {
+        code: "rpc_log_mismatch",
+        details: { blockNumber: log.blockNumber, blockHash: log.blockHash },
+      });
+    }
+    if (wanted.has(log.address)) list.push(log);
+  }
+  for (const [block, found] of byBlock) {
+    if (!found.every(({ logIndex }, at) => at === 0 || logIndex > (found[at - 1] as ChainLog).logIndex)) {
+      const once = new Map(found.map((log) => [log.logIndex, log]));
+      byBlock.set(
+        block,
+        [...once.values()].sort((a, b) => a.logIndex - b.logIndex),
+      );
+    }
+  }
+  return byBlock;
+}
+
+function blockOf({ number, hash, parentHash, timestamp }: Header, logs: ChainLog[]): FollowedBlock {
+  return { number, hash, parentHash, timestamp, logs };
+}
+
+function ascending(a: bigint, b: bigint): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Maps in order, a bounded number at a time; the first fault stops it. */
+async function inParallel<Item, Result>(
+  items: readonly Item[],
+  map: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
+  const results = new Array<Result>(items.length);
+  let next = 0;
+  const work = async () => {
+    while (next < items.length) {
+      const index = next++;
+      try {
+        results[index] = await map(items[index] as Item);
+      } catch (error) {
+        next = items.length;
+        throw error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(concurrency, items.length) }, work));
+  return results;
+}

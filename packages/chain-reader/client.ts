@@ -1,0 +1,125 @@
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { FatalError, messageOf } from "@ngpu/runtime/errors";
+import type { Logger } from "@ngpu/runtime/logger";
+import { type Chain, createPublicClient, custom, defineChain, fallback, http, type PublicClient } from "viem";
+import { createEndpoints, type Endpoints, type EndpointsOptions } from "./endpoints/endpoints.ts";
+import { listenForHeads } from "./endpoints/headHints.ts";
+import type { RpcClient } from "./rpc.ts";
+
+export type ChainClient = PublicClient;
+
+/** The chain as viem knows it: only its id matters here, everything else is asked of the endpoints. */
+export function chainOf(chainId: number): Chain {
+  return defineChain({
+    id: chainId,
+    name: `OP-stack chain ${chainId}`,
+    nativeCurrency: { name: "Ether", symbol: "ETH", decimals: 18 },
+    rpcUrls: { default: { http: [] } },
+  });
+}
+
+/** Several endpoints behind one transport: a faulty one is left for the next, each call is tried three times. */
+export function chainTransport(rpcUrls: string[]) {
+  return fallback(
+    rpcUrls.map((url) => http(url, { timeout: 10_000, retryCount: 2, retryDelay: 150 })),
+    { retryCount: 1 },
+  );
+}
+
+export function createChainClient(options: { rpcUrls: string[]; chainId: number }): ChainClient {
+  return createPublicClient({
+    chain: chainOf(options.chainId),
+    transport: chainTransport(options.rpcUrls),
+    pollingInterval: 500,
+    cacheTime: 0,
+  });
+}
+
+export type FollowClient = ChainClient & Required<RpcClient> & { states: Endpoints["states"] };
+
+/**
+ * A client for following the chain: the best endpoint is asked, many headers at once, and new heads are told by all.
+ *
+ * @param options.wsUrls WebSocket URLs that tell of new heads. Default: those of `rpcUrls` with `ws` for `http`.
+ */
+export function createFollowClient(
+  options: Pick<EndpointsOptions, "signal" | "onFault"> & {
+    rpcUrls: string[];
+    wsUrls?: string[] | undefined;
+    chainId: number;
+    logger: Logger;
+    signal: AbortSignal;
+  },
+): FollowClient {
+  const {
+    rpcUrls,
+    wsUrls = rpcUrls.map((url) => url.replace(/^http/, "ws")),
+    chainId,
+    logger,
+    signal,
+  } = options;
+  const { request, batched, elsewhere, distrust, states } = createEndpoints({ ...options, urls: rpcUrls });
+  const hints = listenForHeads({ urls: wsUrls, chainId, logger, signal });
+  const client = createPublicClient({
+    chain: chainOf(chainId),
+    transport: custom({ request }, { retryCount: 0 }),
+    cacheTime: 0,
+  });
+  return Object.assign(client, {
+    request,
+    batched,
+    elsewhere,
+    distrust: (code: string) => {
+      distrust(code);
+      hints.doubt();
+    },
+    hints,
+    states,
+  }) as unknown as FollowClient;
+}
+
+/**
+ * Checks at start that the chain answers and is the one the deployment is on.
+ *
+ * @throws FatalError `chain_unreachable`, `chain_mismatch` or `contract_missing`.
+ */
+export async function requireChain(client: ChainClient, deployment: Deployment): Promise<void> {
+  const chainId = await askAtStart(() => client.getChainId());
+  if (chainId !== deployment.chainId) {
+    throw new FatalError(
+      `The endpoint serves chain ${chainId}; the deployment is on ${deployment.chainId}.`,
+      {
+        code: "chain_mismatch",
+        hint: "Point CHAIN_RPC_URLS or DEPLOYMENT_FILE to the same chain.",
+      },
+    );
+  }
+  const code = await askAtStart(() => client.getCode({ address: deployment.contracts.ComputeNode }));
+  if (code === undefined) {
+    throw new FatalError(`There is no contract at ${deployment.contracts.ComputeNode}.`, {
+      code: "contract_missing",
+      hint: "The chain was started afresh or the deployment is of another one: deploy again.",
+    });
+  }
+}
+
+/** The transport tries again and again, which takes a minute with an endpoint that is silent; a start does not wait so long. */
+const startPatienceMs = 15_000;
+
+async function askAtStart<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+  const patience = AbortSignal.timeout(startPatienceMs);
+  const silence = Promise.withResolvers<never>();
+  const give = () => silence.reject(new Error(`no answer within ${startPatienceMs / 1000} s`));
+  patience.addEventListener("abort", give, { once: true });
+  try {
+    return await Promise.race([ask(), silence.promise]);
+  } catch (error) {
+    throw new FatalError(`The chain does not answer: ${messageOf(error).split("\n")[0]}`, {
+      code: "chain_unreachable",
+      hint: "Check CHAIN_RPC_URLS and that the endpoint is up.",
+      cause: error,
+    });
+  } finally {
+    patience.removeEventListener("abort", give);
+  }
+}

@@ -1,0 +1,125 @@
+import { addAbortListener } from "node:events";
+import type { Logger } from "@ngpu/runtime/logger";
+import { rest } from "@ngpu/runtime/loop";
+import type { Hex } from "viem";
+import type { Header } from "../rpc.ts";
+import { type HeadSocketOptions, type Question, subscribeToHeads, type Teller } from "./headSocket.ts";
+
+/** Told of new blocks before anybody asks. Hints only: what they say is checked like any answer. */
+export type HeadHints = {
+  /** Headers that were announced since the last call, in the order of their coming. */
+  take: () => Header[];
+  /** Resolves at the next announcement, at once when one waits, or else after the milliseconds. */
+  wait: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+  /**
+   * Whoever was the first to announce a block, to be asked about that block: it is there, and its connection is open. Given once for each
+   * block, so that what it says wrongly is not asked of it again.
+   */
+  tellerOf: (hash: Hex) => Teller | undefined;
+  /**
+   * Asks whoever announces a block this about it at once (undefined: nothing), so that a teller that is asked the same has the
+   * answer under way. @returns a way to end that
+   */
+  askAhead: (question: (header: Header) => Question | undefined) => () => void;
+  /** Some endpoint left logs out: for a while only those that are scored are asked. */
+  doubt: () => void;
+  /** Whether any endpoint has a subscription that is alive. */
+  live: () => boolean;
+};
+
+export type HeadHintsOptions = Pick<HeadSocketOptions, "chainId" | "signal" | "silence"> & {
+  /** WebSocket URLs; all are listened to, the first to tell counts. */
+  urls: readonly string[];
+  logger: Logger;
+  /** Milliseconds before the first try to connect anew; they double up to 30 s. Default 500. */
+  retry?: number;
+};
+
+// A consumer that is busy for longer reads what it missed itself.
+const mostWaiting = 256;
+const longestRetry = 30_000;
+const doubtful = 600_000;
+
+/** Subscribes to the heads of all endpoints, and again whenever a connection breaks, until the signal is aborted. */
+export function listenForHeads(options: HeadHintsOptions): HeadHints {
+  const { urls, logger, signal, retry = 500 } = options;
+  const alive = new Set<string>();
+  let waiting: Header[] = [];
+  let doubtedAt = Number.NEGATIVE_INFINITY;
+  let bell = Promise.withResolvers<void>();
+  /** By the hashes of blocks announced, the last ones; none once it was given. */
+  const tellers = new Map<Hex, Teller | undefined>();
+  const ahead = new Set<(header: Header) => Question | undefined>();
+  const isDoubtful = () => performance.now() - doubtedAt < doubtful;
+
+  function heard(header: Header, teller: Teller): void {
+    if (tellers.has(header.hash)) return;
+    const questions = isDoubtful() ? [] : [...ahead].flatMap((question) => question(header) ?? []);
+    tellers.set(header.hash, askedAhead(teller, questions));
+    if (tellers.size > 2 * mostWaiting) tellers.delete(tellers.keys().next().value as Hex);
+    waiting.push(header);
+    if (waiting.length > mostWaiting) waiting.shift();
+    bell.resolve();
+  }
+
+  async function listen(url: string): Promise<void> {
+    let faults = 0;
+    while (!signal.aborted) {
+      const reason = await subscribeToHeads(url, {
+        ...options,
+        onHead: heard,
+        onLive: () => {
+          faults = 0;
+          alive.add(url);
+        },
+      });
+      alive.delete(url);
+      if (signal.aborted) return;
+      faults += 1;
+      // Many endpoints have no subscriptions: that is told once, not at each try.
+      const level = faults === 1 ? "info" : "debug";
+      logger[level]({ event: "heads_unsubscribed", endpoint: new URL(url).host, reason });
+      await rest(Math.min(longestRetry, retry * 2 ** Math.min(faults - 1, 10)), signal);
+    }
+  }
+  for (const url of urls) void listen(url);
+
+  return {
+    take: () => {
+      const headers = waiting;
+      waiting = [];
+      bell = Promise.withResolvers<void>();
+      return headers;
+    },
+    wait: async (milliseconds, until) => {
+      if (waiting.length > 0) return;
+      const over = Promise.withResolvers<void>();
+      using _listening = addAbortListener(until, () => over.resolve());
+      using _timer = setTimeout(over.resolve, milliseconds).unref();
+      await Promise.race([bell.promise, over.promise]);
+    },
+    doubt: () => {
+      doubtedAt = performance.now();
+    },
+    tellerOf: (hash) => {
+      if (isDoubtful()) return undefined;
+      const teller = tellers.get(hash);
+      if (teller !== undefined) tellers.set(hash, undefined);
+      return teller;
+    },
+    askAhead: (question) => {
+      ahead.add(question);
+      return () => ahead.delete(question);
+    },
+    live: () => alive.size > 0,
+  };
+}
+
+/** A teller to which these questions were put already. */
+function askedAhead(teller: Teller, questions: readonly Question[]): Teller {
+  if (questions.length === 0) return teller;
+  const answers = new Map(questions.map((question) => [JSON.stringify(question), teller.request(question)]));
+  // Whether anybody wants to know will show.
+  for (const answer of answers.values()) answer.catch(() => undefined);
+  return { request: (question) => answers.get(JSON.stringify(question)) ?? teller.request(question) };
+}

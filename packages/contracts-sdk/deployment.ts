@@ -1,0 +1,108 @@
+import { readFileSync } from "node:fs";
+import { FatalError, messageOf } from "@ngpu/runtime/errors";
+import { z } from "zod";
+
+const address = z
+  .string()
+  .regex(/^0x[0-9a-fA-F]{40}$/)
+  .transform((value) => value as `0x${string}`);
+
+const contracts = z.object({
+  AccessManager: address,
+  ComputeNode: address,
+  DockerContract: address,
+  Progress: address,
+  Measure: address,
+  Escrow: address,
+  Pomc: address,
+  Token: address,
+});
+
+const count = z.number().int().nonnegative().default(0);
+
+/** The ids that contracts before these may have given, and the epochs that are theirs. */
+const before = z
+  .object({
+    ...{ workspaces: count, authorizations: count, rounds: count, measurers: count, epochs: count },
+    /** Numbers of batches of receipts. */
+    batches: count,
+  })
+  .prefault({});
+
+/** What a deployment wrote: where the contracts are and the periods they were deployed with. */
+const deploymentSchema = z.object({
+  chainId: z.number().int().positive(),
+  /** First block that can hold an event of the market. */
+  startBlock: z.coerce.bigint(),
+  contracts,
+  /** Periods in seconds. */
+  parameters: z.object({
+    slotSeconds: z.number().int().positive(),
+    /** For so long after its end a slot can be committed, disputed and challenged. */
+    heartbeatWindowSeconds: z.number().int().positive(),
+    /** Length of the days that uptime roots are committed for. */
+    daySeconds: z.number().int().positive(),
+    uptimeDelay: z.number().int().nonnegative(),
+    epochSeconds: z.number().int().positive(),
+    activationDelay: z.number().int().nonnegative(),
+    /** Unix time at which epoch 1 begins. */
+    genesis: z.number().int().positive(),
+    measureWindowSeconds: z.number().int().positive(),
+    measureTtlSeconds: z.number().int().positive(),
+    clockMarginSeconds: z.number().int().nonnegative(),
+    /** Token units (1e-18) granted at most for one epoch. */
+    emissionPerEpoch: z.coerce.bigint(),
+    /** What is burned of every payout to a node, in hundredths of a percent. */
+    feeBasisPoints: z.number().int().nonnegative(),
+    before,
+  }),
+  /** What was replaced, oldest first, and goes on beside its successor. */
+  former: z
+    .array(
+      z.object({
+        contracts: contracts.partial(),
+        parameters: z.object({
+          before,
+          /** What it granted for an epoch; as now, where it is not told. */
+          emissionPerEpoch: z.coerce.bigint().optional(),
+        }),
+      }),
+    )
+    .default([]),
+});
+
+export type Deployment = z.infer<typeof deploymentSchema>;
+export type ContractName = keyof Deployment["contracts"];
+
+/** @throws FatalError `deployment_invalid`, naming what is wrong. */
+export function parseDeployment(value: unknown): Deployment {
+  const parsed = deploymentSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new FatalError(`The deployment is not valid:\n${z.prettifyError(parsed.error)}`, {
+    code: "deployment_invalid",
+    hint: "Write it anew with `npm run deploy`.",
+  });
+}
+
+/** @throws FatalError `deployment_missing` or `deployment_invalid`. */
+export function readDeployment(path: string): Deployment {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    throw new FatalError(`The deployment file ${path} cannot be read: ${messageOf(error)}.`, {
+      code: "deployment_missing",
+      hint: "Set DEPLOYMENT_FILE to the file that the deployment wrote.",
+      cause: error,
+    });
+  }
+  try {
+    return parseDeployment(JSON.parse(text));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new FatalError(`The deployment file ${path} is not JSON.`, {
+      code: "deployment_invalid",
+      cause: error,
+    });
+  }
+}

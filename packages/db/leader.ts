@@ -1,0 +1,62 @@
+import type { Logger } from "@ngpu/runtime/logger";
+import { rest } from "@ngpu/runtime/loop";
+import pg from "pg";
+
+/** Names of what only one process at a time may do; the number is the advisory lock's key. */
+export const leaderships = {
+  autoExport: 7_001,
+  heartbeats: 7_002,
+  measure: 7_003,
+  failover: 7_004,
+  pomc: 7_005,
+  prefetch: 7_006,
+} as const;
+
+/**
+ * Competes for a leadership and runs `lead` while holding it, on a connection of its own: when that connection breaks, or
+ * the process dies, Postgres frees the lock and the next in line takes over.
+ *
+ * @param options.lead Gets a signal that is aborted when the leadership is lost; must end soon after.
+ */
+export async function holdLeadership(options: {
+  url: string;
+  leadership: keyof typeof leaderships;
+  logger: Logger;
+  signal: AbortSignal;
+  lead: (signal: AbortSignal) => Promise<void>;
+}): Promise<void> {
+  while (!options.signal.aborted) {
+    try {
+      await competeOnce(options);
+    } catch (error) {
+      if (!options.signal.aborted) {
+        options.logger.warn({ event: "leadership_broken", leadership: options.leadership, error });
+      }
+    }
+    await rest(1_000, options.signal);
+  }
+}
+
+async function competeOnce(options: Parameters<typeof holdLeadership>[0]): Promise<void> {
+  const client = new pg.Client({ connectionString: options.url, keepAlive: true });
+  const lost = new AbortController();
+  client.on("error", (error) => lost.abort(error));
+  client.on("end", () => lost.abort());
+  try {
+    await client.connect();
+    const key = leaderships[options.leadership];
+    while (!options.signal.aborted && !lost.signal.aborted) {
+      const { rows } = await client.query<{ held: boolean }>("select pg_try_advisory_lock($1) as held", [
+        key,
+      ]);
+      if (rows[0]?.held === true) {
+        options.logger.info({ event: "leadership_taken", leadership: options.leadership });
+        await options.lead(AbortSignal.any([options.signal, lost.signal]));
+        return;
+      }
+      await rest(1_000, options.signal);
+    }
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,118 @@
+import type { Logger } from "@ngpu/runtime/logger";
+import { rest } from "@ngpu/runtime/loop";
+import pg from "pg";
+import { z } from "zod";
+
+/** Sent by autoExport after its rows are visible, as `{ "block": "123", "hash": "0x…", "tables": ["node", …] }`. */
+export const chainChannel = "chain_changed";
+
+/** Sent by a service whose rows another service acts on; the payload is the table's name. */
+export const appChannel = "app_changed";
+
+export type ListenOptions = {
+  url: string;
+  channels: string[];
+  logger: Logger;
+  signal: AbortSignal;
+  onNotice: (channel: string, payload: string | undefined) => void;
+};
+
+const cursorOf = z.object({ block: z.string(), hash: z.string() });
+type Cursor = z.infer<typeof cursorOf>;
+
+/**
+ * Listens for notifications on a connection of its own and reconnects when that breaks.
+ *
+ * Notifications are hints. `onNotice` is also called once for each channel when first connected, with no payload: anything may
+ * have changed. After a break the changes of the chain that were missed are found by the last block that was heard of and
+ * told in one notice of the usual form; of other channels, and when they cannot be found, a notice without a payload tells.
+ */
+export function listenForChanges(options: ListenOptions): void {
+  let cursor: Cursor | undefined;
+  const run = async () => {
+    while (!options.signal.aborted) {
+      try {
+        await listenOnce(options, cursor, (heard) => {
+          cursor = heard;
+        });
+      } catch (error) {
+        if (!options.signal.aborted) options.logger.warn({ event: "listen_broken", error });
+      }
+      await rest(1_000, options.signal);
+    }
+  };
+  void run();
+}
+
+async function listenOnce(
+  { url, channels, signal, onNotice }: ListenOptions,
+  known: Cursor | undefined,
+  remember: (cursor: Cursor | undefined) => void,
+): Promise<void> {
+  const client = new pg.Client({ connectionString: url, keepAlive: true });
+  const ended = Promise.withResolvers<void>();
+  client.on("error", ended.reject);
+  client.on("end", () => ended.resolve());
+  client.on("notification", ({ channel, payload }) => {
+    if (channel === chainChannel) remember(readCursor(payload));
+    onNotice(channel, payload);
+  });
+  const stop = () => void client.end();
+  try {
+    await client.connect();
+    // Stopped while it connected: a listener added now would never be called.
+    if (signal.aborted) return;
+    signal.addEventListener("abort", stop, { once: true });
+    for (const channel of channels) await client.query(`listen ${pg.escapeIdentifier(channel)}`);
+    for (const channel of channels) {
+      if (channel !== chainChannel) onNotice(channel, undefined);
+      else await catchUp(client, known, remember, onNotice);
+    }
+    await ended.promise;
+  } finally {
+    signal.removeEventListener("abort", stop);
+    await client.end();
+  }
+}
+
+/** Tells of what the chain's tables were changed in while nobody listened. */
+async function catchUp(
+  client: pg.Client,
+  known: Cursor | undefined,
+  remember: (cursor: Cursor | undefined) => void,
+  onNotice: ListenOptions["onNotice"],
+): Promise<void> {
+  const missed = await readMissed(client, known);
+  remember(missed);
+  if (known === undefined || missed === undefined) onNotice(chainChannel, undefined);
+  else if (missed.hash !== known.hash) onNotice(chainChannel, JSON.stringify(missed));
+}
+
+/** The last block and, after a known one, the tables changed since; undefined while there are no rows to ask. */
+async function readMissed(
+  client: pg.Client,
+  known: Cursor | undefined,
+): Promise<(Cursor & { tables: string[] }) | undefined> {
+  try {
+    const { rows } = await client.query<Cursor & { tables: string[] }>(
+      known === undefined
+        ? "select number::text as block, hash, '{}'::text[] as tables from chain.head where tier = 'unsafe'"
+        : "select block::text, hash, tables from chain.changed_since($1, $2)",
+      known === undefined ? [] : [known.block, known.hash],
+    );
+    return rows[0];
+  } catch (error) {
+    // No such table, schema or function: the schema is not built yet, or is being rebuilt.
+    const code = error instanceof pg.DatabaseError ? error.code : undefined;
+    if (code === "42P01" || code === "3F000" || code === "42883" || code === "42501") return undefined;
+    throw error;
+  }
+}
+
+function readCursor(payload: string | undefined): Cursor | undefined {
+  try {
+    return cursorOf.parse(JSON.parse(payload ?? ""));
+  } catch {
+    return undefined;
+  }
+}

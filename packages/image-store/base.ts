@@ -1,0 +1,166 @@
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { readFile, realpath, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { FatalError } from "@ngpu/runtime/errors";
+import { z } from "zod";
+import { verifiedSize } from "./blobs.ts";
+import { type Digest, digestOfFile, isDigest } from "./digest.ts";
+import { writeAtomically } from "./index-file.ts";
+import { type Entry, type Layer, putLayer } from "./tar.ts";
+
+export type Base = {
+  layer: Layer;
+  /** Directories the loader must search, for LD_LIBRARY_PATH: the image has no ld.so.cache. */
+  libraryDirs: string[];
+  /** False when the layer came from the store. */
+  built: boolean;
+};
+
+/** Raised whenever the base layer's contents change in a way that the files' own hashes do not show. */
+const layoutVersion = 1;
+
+/** Owner of the process inside every image we build. */
+export const nobody = 65534;
+
+/**
+ * The layer under every workspace: the Node binary of the npm package `node`, the shared libraries it loads as this
+ * machine's loader finds them, and the few files under /etc that name users and hosts. Kept in the store by content.
+ *
+ * @throws FatalError `base_missing` or `library_missing`.
+ */
+export async function baseLayer(options: {
+  repoRoot: string;
+  storeDir: string;
+  signal?: AbortSignal;
+}): Promise<Base> {
+  const { repoRoot, storeDir, signal } = options;
+  const binary = join(repoRoot, "node_modules", "node", "bin", "node");
+  const libraries = await librariesOf(binary);
+  const entries = [...etcEntries(), ...(await hostEntries(binary, libraries))];
+  const libraryDirs = [...new Set(libraries.map((path) => dirname(path)))].sort();
+  const record = join(storeDir, "bases", `${await contentKey(entries, signal)}.json`);
+  const kept = await readRecord(record, storeDir);
+  if (kept) return { layer: kept, libraryDirs, built: false };
+  const layer = await putLayer({ storeDir, entries, ...(signal && { signal }) });
+  await writeAtomically(dirname(record), record, `${JSON.stringify(layer)}\n`);
+  return { layer, libraryDirs, built: true };
+}
+
+/** What `ldd` prints, as absolute paths: the libraries and the loader. The kernel's vdso is no file. */
+export function parseLdd(output: string): string[] {
+  const paths: string[] = [];
+  for (const line of output.split("\n").map((text) => text.trim())) {
+    const missing = /^(\S+) => not found/.exec(line);
+    if (missing) {
+      throw new FatalError(`The Node binary needs ${missing[1]}, which this machine lacks.`, {
+        code: "library_missing",
+        hint: "Install the system package that holds it.",
+      });
+    }
+    const found = /^(?:\S+ => )?(\/\S+) \(0x[0-9a-f]+\)$/.exec(line);
+    if (found?.[1]) paths.push(found[1]);
+  }
+  return paths;
+}
+
+async function librariesOf(binary: string): Promise<string[]> {
+  if (!(await exists(binary))) {
+    throw new FatalError(`There is no Node binary at ${binary}.`, {
+      code: "base_missing",
+      hint: "Run npm install first.",
+    });
+  }
+  // A bare environment: an LD_LIBRARY_PATH or LD_PRELOAD of this shell is not the image's.
+  const options = { env: { PATH: "/usr/bin:/bin", LC_ALL: "C" } };
+  const { stdout } = await promisify(execFile)("ldd", [binary], options).catch((cause: Error) => {
+    throw new FatalError(`ldd cannot read ${binary}.`, {
+      code: "base_missing",
+      hint: "Images are built on Linux with glibc.",
+      cause,
+    });
+  });
+  const linked = parseLdd(stdout);
+  const libc = linked.find((path) => /\/libc\.so\.6$/.test(path));
+  if (!libc)
+    throw new FatalError(`${binary} does not load glibc.`, {
+      code: "base_missing",
+      hint: "Images are built on Linux with glibc.",
+    });
+  // glibc opens these by name when it looks up hosts and users; ldd cannot see them.
+  const opened = ["libnss_files.so.2", "libnss_dns.so.2", "libresolv.so.2"].map((name) =>
+    join(dirname(libc), name),
+  );
+  const present = await Promise.all(opened.map(exists));
+  return [...new Set([...linked, ...opened.filter((_, i) => present[i])])];
+}
+
+async function hostEntries(binary: string, libraries: readonly string[]): Promise<Entry[]> {
+  const sources = [
+    { path: "/usr/local/bin/node", from: binary },
+    ...libraries.map((path) => ({ path, from: path })),
+  ];
+  return Promise.all(
+    sources.map(async ({ path, from }): Promise<Entry> => {
+      const real = await realpath(from);
+      return { kind: "file", path, mode: 0o755, from: real, sizeBytes: (await stat(real)).size };
+    }),
+  );
+}
+
+function etcEntries(): Entry[] {
+  const text = (path: string, content: string): Entry => {
+    return { kind: "bytes", path, mode: 0o644, bytes: Buffer.from(content) };
+  };
+  return [
+    text(
+      "/etc/passwd",
+      `root:x:0:0:root:/:/sbin/nologin\nnobody:x:${nobody}:${nobody}:nobody:/:/sbin/nologin\n`,
+    ),
+    text("/etc/group", `root:x:0:\nnogroup:x:${nobody}:\n`),
+    text("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"),
+    { kind: "directory", path: "/tmp", mode: 0o1777 },
+  ];
+}
+
+/** Names the base by what goes into it, so an upgraded library or Node makes another base. */
+async function contentKey(entries: readonly Entry[], signal?: AbortSignal): Promise<string> {
+  const hash = createHash("sha256").update(`base layout ${layoutVersion}\n`);
+  for (const entry of [...entries].sort((a, b) => (a.path < b.path ? -1 : 1))) {
+    const content = entry.kind === "file" ? await digestOfFile(entry.from, signal) : "";
+    const bytes = entry.kind === "bytes" ? entry.bytes.toString("hex") : "";
+    hash.update(`${JSON.stringify([entry.kind, entry.path, entry.mode, content, bytes])}\n`);
+  }
+  return hash.digest("hex");
+}
+
+const digestField = z.custom<Digest>(isDigest);
+const recordSchema = z.object({ digest: digestField, diffId: digestField, sizeBytes: z.int().positive() });
+
+/** The recorded layer, if the store still holds it intact; anything else means: build it again. */
+async function readRecord(path: string, storeDir: string): Promise<Layer | undefined> {
+  if (!(await exists(path))) return undefined;
+  const record = recordSchema.safeParse(parseJson(await readFile(path, "utf8")));
+  if (!record.success) return undefined;
+  const size = await verifiedSize(storeDir, record.data.digest);
+  return size === record.data.sizeBytes ? record.data : undefined;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return false;
+      throw error;
+    },
+  );
+}

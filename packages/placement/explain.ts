@@ -1,0 +1,70 @@
+import type { PlacementExplanation, placementQuestion } from "@ngpu/protocol/placement/question";
+import type { z } from "zod";
+import type { FleetBlock, FleetNode, PlacementRequest } from "./fleet.ts";
+import type { FleetIndex } from "./fleetIndex/fleetIndex.ts";
+import { firstMiss } from "./misses.ts";
+import { strategies } from "./strategies/all.ts";
+import { requestOf, strategyOf } from "./wishes.ts";
+import { inWords } from "./words.ts";
+
+/** More than any price on the chain. */
+const anyPrice = 2n ** 64n;
+
+/** Says where a workspace could go now, and why not elsewhere. The index is left as it was. */
+export function explain(
+  { block, index }: { block: FleetBlock; index: FleetIndex },
+  question: z.output<typeof placementQuestion>,
+): PlacementExplanation {
+  const { wishes, replicas, ...asked } = question;
+  const request = { ...asked, ...requestOf(wishes), workspaceId: 0n, place: 0, excluded: [] };
+  const strategy = strategyOf(wishes);
+  const refused = index.refusals(request);
+  const total = Object.values(refused).reduce((sum, count) => sum + count, 0);
+  const fitting = index.size - total;
+  const at = (nodeId: number | undefined) => {
+    const node = nodeId === undefined ? undefined : index.get(nodeId);
+    return node === undefined
+      ? null
+      : { nodeId: node.nodeId, pricePerSecond: node.pricePerSecond.toString() };
+  };
+  const facts = {
+    block: { number: block.number.toString(), hash: block.hash },
+    nodes: index.size,
+    fitting,
+    placeable: countPlaceable(index, request, replicas, (one) => index.best(one, strategy)),
+    possible: fitting > 0 || index.size === 0 || couldFit(index.nodes(), request),
+    chosen: at(fitting === 0 ? undefined : index.best(request, strategy)),
+    refused,
+    nearest: index.nearest(request),
+    cheapest: at(index.best({ ...request, maxPricePerSecond: anyPrice }, strategies.cheapest)),
+  };
+  return { ...facts, words: inWords(facts, request, replicas) };
+}
+
+function countPlaceable(
+  index: FleetIndex,
+  request: PlacementRequest,
+  replicas: number,
+  best: (request: PlacementRequest) => number | undefined,
+): number {
+  const reserved: number[] = [];
+  try {
+    while (reserved.length < replicas) {
+      const nodeId = best(request);
+      if (nodeId === undefined) break;
+      index.reserve(nodeId, request);
+      reserved.push(nodeId);
+    }
+    return reserved.length;
+  } finally {
+    for (const nodeId of reserved.reverse()) index.release(nodeId, request);
+  }
+}
+
+/** Whether a node could take a replica were it online and empty. */
+function couldFit(nodes: Iterable<FleetNode>, request: PlacementRequest): boolean {
+  for (const node of nodes) {
+    if (firstMiss({ ...node, status: "online", free: node.total }, request) === null) return true;
+  }
+  return false;
+}

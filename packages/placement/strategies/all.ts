@@ -1,0 +1,16 @@
+import type { StrategyName } from "@ngpu/protocol/placement/wishes";
+import type { Strategy } from "../fleet.ts";
+import { bestFit } from "./bestFit.ts";
+import { cheapest } from "./cheapest.ts";
+import { leastUsed } from "./leastUsed.ts";
+import { locality } from "./locality.ts";
+import { mostReliable } from "./mostReliable.ts";
+
+/** The strategies that packages/protocol/placement/wishes.ts names, each in a file of its own. */
+export const strategies = {
+  cheapest,
+  mostReliable,
+  leastUsed,
+  bestFit,
+  locality,
+} satisfies Record<StrategyName, Strategy>;

@@ -1,0 +1,96 @@
+import type { heartbeatEncodings } from "@ngpu/contracts-sdk/names";
+import { InputError } from "@ngpu/runtime/errors";
+import { bytesToHex, type Hex, hexToBytes } from "viem";
+
+/** How the presence of nodes 1 to `nodeCount` in one slot is written (IComputeNode.HeartbeatEncoding). */
+export type HeartbeatBits = {
+  encoding: (typeof heartbeatEncodings)[number];
+  nodeCount: number;
+  bits: Hex;
+};
+
+/** The shorter of the two encodings: a bit for each node, or a byte or more for the distance from each absentee to the next. */
+export function encodeHeartbeats(nodeCount: number, present: ReadonlySet<number>): HeartbeatBits {
+  const distances: number[] = [];
+  let last = 0;
+  for (let id = 1; id <= nodeCount; id++) {
+    if (present.has(id)) continue;
+    pushLeb128(distances, id - last);
+    last = id;
+  }
+  if (distances.length < Math.ceil(nodeCount / 8)) {
+    return { encoding: "absentees", nodeCount, bits: bytesToHex(Uint8Array.from(distances)) };
+  }
+  const bytes = new Uint8Array(Math.ceil(nodeCount / 8));
+  for (const id of present) {
+    if (id < 1 || id > nodeCount) continue;
+    const place = (id - 1) >> 3;
+    bytes[place] = (bytes[place] ?? 0) | (1 << ((id - 1) & 7));
+  }
+  return { encoding: "bitmap", nodeCount, bits: bytesToHex(bytes) };
+}
+
+/**
+ * The nodes that were absent, ascending. Costs as much as there are absentees and bytes, so that most nodes being there is cheap.
+ *
+ * @throws InputError `heartbeats_invalid` when the bytes don't fit the encoding.
+ */
+export function absenteesOf({ encoding, nodeCount, bits }: HeartbeatBits): number[] {
+  const bytes = hexToBytes(bits);
+  const fits = encoding === "bitmap" ? bytes.length === Math.ceil(nodeCount / 8) : (bytes.at(-1) ?? 0) < 0x80;
+  if (!fits) throw misfit(encoding, nodeCount, bytes.length);
+  return encoding === "bitmap" ? clearBits(bytes, nodeCount) : placesOf(bytes, nodeCount);
+}
+
+/**
+ * The nodes that were present.
+ *
+ * @throws InputError `heartbeats_invalid` when the bytes don't fit the encoding.
+ */
+export function decodeHeartbeats(slot: HeartbeatBits): Set<number> {
+  const present = new Set<number>();
+  for (let id = 1; id <= slot.nodeCount; id++) present.add(id);
+  for (const id of absenteesOf(slot)) present.delete(id);
+  return present;
+}
+
+function clearBits(bytes: Uint8Array, nodeCount: number): number[] {
+  const ids: number[] = [];
+  for (const [place, byte] of bytes.entries()) {
+    if (byte === 0xff) continue;
+    for (let bit = 0; bit < 8; bit++) {
+      const id = 8 * place + bit + 1;
+      if (id <= nodeCount && ((byte >> bit) & 1) === 0) ids.push(id);
+    }
+  }
+  return ids;
+}
+
+/** Adds distances up. The contract leaves them to readers: one of 0 names nobody new, and one past the last node nobody. */
+function placesOf(bytes: Uint8Array, nodeCount: number): number[] {
+  const ids: number[] = [];
+  let [id, scale, distance] = [0, 1, 0];
+  for (const byte of bytes) {
+    distance += (byte % 0x80) * scale;
+    scale *= 0x80;
+    if (byte >= 0x80) continue;
+    id += distance;
+    if (distance > 0 && id <= nodeCount) ids.push(id);
+    [scale, distance] = [1, 0];
+  }
+  return ids;
+}
+
+/** Seven bits a byte, the lowest first; the top bit says that more follow. */
+function pushLeb128(bytes: number[], value: number): void {
+  let rest = value;
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) + 0x80);
+  bytes.push(rest);
+}
+
+function misfit(encoding: string, nodeCount: number, length: number): InputError {
+  return new InputError(`${length} bytes are no ${encoding} of ${nodeCount} nodes.`, {
+    code: "heartbeats_invalid",
+    details: { encoding, nodeCount, length },
+  });
+}

@@ -1,0 +1,102 @@
+import { type Database, transaction } from "@ngpu/db/pool";
+import { readWanted } from "@ngpu/match/scheduling/placementStore";
+import { type Decision, decide } from "@ngpu/placement/decide";
+import type { FleetBlock, PlacementRequest } from "@ngpu/placement/fleet";
+import { strategyOf } from "@ngpu/placement/wishes";
+import type { PlacementAnswer } from "@ngpu/protocol/placement/answer";
+import type { PlacementWishes } from "@ngpu/protocol/placement/wishes";
+import { InputError } from "@ngpu/runtime/errors";
+import { toJson } from "@ngpu/runtime/json";
+import { readBlock, readNodes, readUptimes } from "./fleet.ts";
+
+/** What was answered, as far as it can be recomputed. */
+type Answer = { nodeId: number | null; ranking: unknown[]; refusals: unknown };
+
+export type Replay = {
+  requestId: string;
+  block: FleetBlock;
+  workspaceId: bigint;
+  replica: number;
+  /** Answers for the workspace that went before, and nodes that were left out. */
+  place: number;
+  excluded: number[];
+  /** What the workspace wishes of its nodes, as it was published. */
+  wishes: PlacementWishes;
+  same: boolean;
+  /** Which parts of the answer differ. */
+  different: (keyof Answer)[];
+  answered: Answer;
+  recomputed: Answer;
+};
+
+/**
+ * Decides a placement once more, by trying every node, from what the chain says as of its block: only the request itself
+ * (workspace, replica, place, what was excluded) is taken from the answer.
+ *
+ * @param pool Any Postgres that autoExport brings this chain into; nothing but schema `chain` is read.
+ * @throws InputError `placement_open` (not answered) or `block_gone` (a reorg took it back).
+ */
+export function replayPlacement(pool: Database, placement: PlacementAnswer): Promise<Replay> {
+  const { id: requestId, replica, excluded, place, nodeId, ranking, refusals } = placement;
+  const workspaceId = BigInt(placement.workspaceId);
+  return transaction(pool, async (db) => {
+    await db.query("set transaction isolation level repeatable read, read only");
+    if (placement.block === null || place === null) {
+      throw fault("placement_open", `Placement ${requestId} has not been answered yet.`);
+    }
+    const { number, hash } = placement.block;
+    const block = await readBlock(db, BigInt(number));
+    if (block === undefined || block.hash !== hash) {
+      throw fault(
+        "block_gone",
+        `Block ${number} (${hash}), which the placement rests on, is not on the chain any more, or not exported here.`,
+      );
+    }
+    const wanted = await readWanted(db, { workspace_id: workspaceId, excluded }, block);
+    const nodes = await readNodes(db, block, null, await readUptimes(db, block));
+    const decision: Decision =
+      wanted === undefined
+        ? { type: "impossible", refusals: {}, nearest: null }
+        : decide(
+            { block, nodes },
+            { ...wanted.request, place } satisfies PlacementRequest,
+            strategyOf(wanted.wishes),
+          );
+    const answered = { nodeId, ranking, refusals };
+    const recomputed = answerOf(decision);
+    const different = (["nodeId", "ranking", "refusals"] as const).filter(
+      (part) => canonical(answered[part]) !== canonical(recomputed[part]),
+    );
+    return {
+      ...{ requestId, block, workspaceId, replica, place },
+      ...{ excluded, wishes: wanted?.wishes ?? {} },
+      ...{ same: different.length === 0, different, answered, recomputed },
+    };
+  });
+}
+
+/** A decision as it stands in an answer. */
+function answerOf(decision: Decision): Answer {
+  if (decision.type === "impossible") {
+    const { refusals, nearest } = decision;
+    return { nodeId: null, ranking: [], refusals: { counts: refusals, nearest } };
+  }
+  const { nodeId, ranking, refusals } = decision;
+  return { nodeId, ranking, refusals: { counts: refusals, nearest: null } };
+}
+
+/** JSON with the fields in one order: Postgres keeps its own. */
+function canonical(value: unknown): string {
+  return JSON.stringify(sorted(JSON.parse(toJson(value))));
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== "object" || value === null) return value;
+  const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(fields.map(([name, field]) => [name, sorted(field)]));
+}
+
+function fault(code: string, message: string): InputError {
+  return new InputError(message, { code });
+}

@@ -1,0 +1,189 @@
+import type { ChainClient } from "@ngpu/chain-reader/client";
+import { type AbiName, type Abis, abis, type ChainReason, decodeReason } from "@ngpu/contracts-sdk/abis";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import type { Database } from "@ngpu/db/pool";
+import { translateDatabaseFault } from "@ngpu/db/pool";
+import { FatalError } from "@ngpu/runtime/errors";
+import type { Logger } from "@ngpu/runtime/logger";
+import {
+  type Abi,
+  type Address,
+  type ContractFunctionArgs,
+  type ContractFunctionName,
+  encodeFunctionData,
+  type Hex,
+  keccak256,
+  type LocalAccount,
+  type ParseEventLogsReturnType,
+  parseEventLogs,
+  type TransactionReceipt,
+} from "viem";
+import { createGasStation } from "./gas.ts";
+import { explainRevert, refusal } from "./refusal.ts";
+import * as store from "./sendStore.ts";
+import { createTracker } from "./sendTracker.ts";
+
+type Writes = "nonpayable" | "payable";
+
+export type SendRequest<Name extends AbiName, Fn extends ContractFunctionName<Abis[Name], Writes>> = {
+  /** What it is for, in logs and app.transaction: `relay.report`. */
+  kind: string;
+  contract: Name;
+  /** Where it is, when another than the present one is meant. */
+  at?: Address;
+  functionName: Fn;
+  args: ContractFunctionArgs<Abis[Name], Writes, Fn>;
+  /** A second send with the same key sends nothing and returns the first one's outcome, across processes and crashes. */
+  dedupeKey?: string;
+  /** Milliseconds to wait for the receipt; 120,000 when left out. The transaction stays on its way after that. */
+  timeoutMs?: number;
+};
+
+export type SendResult<Name extends AbiName> = {
+  hash: Hex;
+  receipt: TransactionReceipt;
+  /** The events of the called contract. */
+  events: ParseEventLogsReturnType<Abis[Name]>;
+  /** Items of a batch that the contract refused, by their place in the batch. */
+  refusals: { index: number; error: ChainReason }[];
+};
+
+export type Sender = {
+  address: Address;
+  /**
+   * Simulates, signs, stores, broadcasts and waits for the receipt. Many sends may be under way at once: each gets its
+   * nonce when it is stored, none waits for the receipt of another.
+   *
+   * @throws FatalError `chain_refused` (details.error, details.args: the decoded custom error), `signer_unfunded`;
+   *   RetryableError `chain_slow` (no receipt in time; it may still be mined), `nonce_taken`, `chain_unreachable`.
+   */
+  send<Name extends AbiName, Fn extends ContractFunctionName<Abis[Name], Writes>>(
+    request: SendRequest<Name, Fn>,
+  ): Promise<SendResult<Name>>;
+};
+
+export type SenderOptions = {
+  pool: Database;
+  client: ChainClient;
+  account: LocalAccount;
+  deployment: Deployment;
+  logger: Logger;
+  signal: AbortSignal;
+  /** Milliseconds between looks for receipts while something is awaited. */
+  pollMs?: number;
+};
+
+/**
+ * Opens an account for sending. Several processes may send from the same account: Postgres hands out the nonces.
+ * What an earlier run stored and the chain has not seen is broadcast again, and followed until it is final.
+ *
+ * @throws FatalError `chain_restarted` when the database's nonces belong to another chain.
+ */
+export async function createSender(options: SenderOptions): Promise<Sender> {
+  const { pool, client, account, deployment } = options;
+  const address = account.address.toLowerCase() as Address;
+  await enrol(options, address);
+  const gasStation = createGasStation({ client, address });
+  const sign = async (unsigned: store.Unsigned): Promise<store.Signed> => {
+    const raw = await account.signTransaction({
+      type: "eip1559",
+      chainId: deployment.chainId,
+      nonce: Number(unsigned.nonce),
+      to: unsigned.to,
+      data: unsigned.data,
+      gas: unsigned.gas,
+      maxFeePerGas: unsigned.maxFee,
+      maxPriorityFeePerGas: unsigned.maxPriorityFee,
+    });
+    return { raw, hash: keccak256(raw) };
+  };
+  const tracker = createTracker({ ...options, address, sign, gasStation });
+  await tracker.resume();
+
+  const stored = async (request: AnyRequest): Promise<store.StoredTransaction> => {
+    const first = await store.byKey(pool, request.dedupeKey);
+    if (first !== undefined) return first;
+    const to = request.at ?? deployment.contracts[request.contract];
+    const data = encodeFunctionData({
+      abi: abis[request.contract] as Abi,
+      functionName: request.functionName,
+      args: request.args,
+    });
+    const call = await gasStation.quote({ to, data, kind: request.kind });
+    const { row, fresh } = await store.allocate(
+      pool,
+      {
+        signer: address,
+        kind: request.kind,
+        dedupeKey: request.dedupeKey,
+        block: call.block,
+        unsigned: { to, data, ...call.fees },
+      },
+      sign,
+    );
+    if (fresh) await tracker.broadcast(row);
+    return row;
+  };
+
+  const send = async (request: AnyRequest): Promise<SendResult<AbiName>> => {
+    try {
+      const row = await stored(request);
+      const { hash, receipt } = await tracker.wait(row, request.timeoutMs ?? 120_000);
+      if (receipt.status === "reverted") {
+        throw refusal(request.kind, await explainRevert(client, address, row, receipt), { hash });
+      }
+      const at = request.at ?? deployment.contracts[request.contract];
+      return outcome(request.contract, at, hash, receipt);
+    } catch (error) {
+      throw translateDatabaseFault(error);
+    }
+  };
+  // The typed signature is what callers see; inside, a contract chosen at run time has the general ABI.
+  return { address, send: send as unknown as Sender["send"] };
+}
+
+type AnyRequest = Pick<
+  SendRequest<AbiName, never>,
+  "kind" | "contract" | "at" | "dedupeKey" | "timeoutMs"
+> & {
+  functionName: string;
+  args: readonly unknown[];
+};
+
+async function enrol({ pool, client }: SenderOptions, address: Address): Promise<void> {
+  const [genesis, chainNonce] = await Promise.all([
+    client.getBlock({ blockNumber: 0n }),
+    client.getTransactionCount({ address, blockTag: "latest" }),
+  ]);
+  const signer = await store.ensureSigner(pool, {
+    address,
+    genesisHash: genesis.hash,
+    chainNonce: BigInt(chainNonce),
+  });
+  const gap = signer.next_nonce - BigInt(chainNonce);
+  const found = gap > 0n ? await store.countRepeatable(pool, address, BigInt(chainNonce)) : 0n;
+  if (signer.genesis_hash !== genesis.hash || found < gap) {
+    throw new FatalError(`The database holds nonces of ${address} on another chain.`, {
+      code: "chain_restarted",
+      hint: "The chain was started afresh: start with a new database, or point CHAIN_RPC_URLS to the former chain.",
+      details: { expected: signer.genesis_hash, found: genesis.hash },
+    });
+  }
+}
+
+function outcome(
+  contract: AbiName,
+  at: Address,
+  hash: Hex,
+  receipt: TransactionReceipt,
+): SendResult<AbiName> {
+  const address = at.toLowerCase();
+  const logs = receipt.logs.filter((log) => log.address.toLowerCase() === address);
+  const events = parseEventLogs({ abi: abis[contract] as Abi, logs });
+  const refusals = events.flatMap((event) => {
+    if (event.eventName !== "ItemRefused") return [];
+    const { index, reason } = event.args as unknown as { index: bigint; reason: Hex };
+    return [{ index: Number(index), error: decodeReason(reason) }];
+  });
+  return { hash, receipt, refusals, events: events as unknown as SendResult<AbiName>["events"] };
+}

@@ -1,0 +1,70 @@
+import type { ChainClient } from "@ngpu/chain-reader/client";
+import type { Database } from "@ngpu/db/pool";
+import type { Logger } from "@ngpu/runtime/logger";
+import type { Address, Hex } from "viem";
+import { type TransactionReceipt, TransactionReceiptNotFoundError } from "viem";
+import type { GasStation } from "./gas.ts";
+import * as store from "./sendStore.ts";
+
+/** The lowest nonce on its way is stuck after so long and so many blocks: it is signed again with a higher fee. */
+const stuckMs = 20_000;
+const stuckBlocks = 6n;
+/** A fee is not raised above so many times what the market asks. */
+const feeCeiling = 10n;
+
+export type Mined = { hash: Hex; receipt: TransactionReceipt };
+
+type UnstickOptions = {
+  pool: Database;
+  address: Address;
+  gasStation: GasStation;
+  sign: (unsigned: store.Unsigned) => Promise<store.Signed>;
+  logger: Logger;
+};
+
+/** Replaces a transaction that stays unmined while blocks go by. */
+export async function unstick(
+  { pool, address, gasStation, sign, logger }: UnstickOptions,
+  row: store.StoredTransaction,
+  broadcast: (row: store.StoredTransaction) => Promise<void>,
+): Promise<void> {
+  if (Date.now() - row.signed_at.getTime() < stuckMs) return;
+  const market = await gasStation.market();
+  if (market.block < row.signed_block + stuckBlocks) return;
+  const maxFee = larger(market.maxFee, (row.max_fee * 5n) / 4n + 1n);
+  const maxPriorityFee = larger(market.maxPriorityFee, (row.max_priority_fee * 5n) / 4n + 1n);
+  if (maxFee > market.maxFee * feeCeiling) return;
+  const call = { to: row.to_address, data: row.data, gas: row.gas };
+  const signed = await sign({ ...call, nonce: row.nonce, maxFee, maxPriorityFee });
+  const next = { ...signed, maxFee, maxPriorityFee, block: market.block };
+  if (!(await store.replace(pool, row, next))) return;
+  logger.warn({ event: "transaction_repriced", kind: row.kind, nonce: row.nonce, address, maxFee });
+  await broadcast({ ...row, raw: signed.raw, hashes: [signed.hash, ...row.hashes] });
+}
+
+function larger(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}
+
+/** True when the endpoint has the transaction, mined or waiting. */
+export async function isKnown(client: ChainClient, hash: Hex): Promise<boolean> {
+  try {
+    await client.getTransaction({ hash });
+    return true;
+  } catch {
+    // Not found, or no answer at all: either way the next look broadcasts it again.
+    return false;
+  }
+}
+
+/** The receipt under whichever of its hashes the transaction was mined. */
+export async function receiptOf(client: ChainClient, hashes: Hex[]): Promise<Mined | undefined> {
+  for (const hash of hashes) {
+    try {
+      return { hash, receipt: await client.getTransactionReceipt({ hash }) };
+    } catch (error) {
+      if (!(error instanceof TransactionReceiptNotFoundError)) throw error;
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,80 @@
+import { randomBytes, randomInt } from "node:crypto";
+import { drawLeaves, drawTreeOf } from "@ngpu/protocol/draws";
+import { bytesToHex, type Hex } from "viem";
+import type { MeasurableNode, MeasurerSession, RoundToDraw } from "./measureStore.ts";
+
+/** Whether a node needs a round now. Times are Unix seconds. */
+export function needsRound(node: MeasurableNode, now: number, ttlSeconds: number): boolean {
+  if (node.open) return false;
+  // Renewed when a quarter of its life is left.
+  if (node.valid_until !== null && node.valid_until - now > ttlSeconds / 4) return false;
+  if (node.failures === 0 || node.failed_at === null) return true;
+  return now >= node.failed_at + Math.min(600, 5 * 2 ** Math.min(node.failures - 1, 10));
+}
+
+export type Chance = {
+  /** A whole number from 0 to below `limit`. */
+  below(limit: number): number;
+  bytes(length: number): Hex;
+};
+
+/** The operating system's randomness: nobody foresees who measures and where. */
+export const chance: Chance = {
+  below: (limit) => randomInt(limit),
+  bytes: (length) => bytesToHex(randomBytes(length)),
+};
+
+export type NewRound = {
+  /** Root over the draws: what is told beforehand. */
+  draws: Hex;
+  node_id: number;
+  host: string;
+  port: number;
+  token: string;
+  salts: Hex[];
+};
+
+/** Makes what a round of a node commits to: a port that no other round uses, where one is left, and salts. */
+export function prepareRound(
+  node: { node_id: number; host: string },
+  facts: { ports: { first: number; last: number }; taken: ReadonlySet<number> },
+  random: Chance,
+): NewRound {
+  const span = facts.ports.last - facts.ports.first + 1;
+  let port = facts.ports.first + random.below(span);
+  for (let step = 0; step < span && facts.taken.has(port); step += 1) {
+    port = port === facts.ports.last ? facts.ports.first : port + 1;
+  }
+  const salts = Array.from({ length: drawLeaves }, () => random.bytes(32));
+  const { root } = drawTreeOf(salts.map((salt) => ({ port, salt })));
+  return {
+    ...{ draws: root, node_id: node.node_id, host: node.host },
+    ...{ port, token: random.bytes(24).slice(2), salts },
+  };
+}
+
+export type NewDraw = { place: number; measurer_id: number; failure: string | null };
+
+/**
+ * What the chain drew, and which of it is of no use: a measurer drawn before, nobody, or one of the node's own operator.
+ *
+ * @param drawn Measurer ids in the order of the draws, 0 for nobody.
+ */
+export function sortDraws(
+  round: Pick<RoundToDraw, "key" | "owner">,
+  drawn: readonly number[],
+  measurers: readonly MeasurerSession[],
+): NewDraw[] {
+  const owners = new Map(measurers.map(({ measurer_id, owner }) => [measurer_id, owner]));
+  const taken = new Set<string>();
+  return drawn.map((measurer_id, place) => {
+    const owner = owners.get(measurer_id);
+    const refuse = (failure: string): NewDraw => ({ place, measurer_id, failure });
+    if (measurer_id === 0) return refuse("nobody was drawn");
+    if (owner === undefined) return refuse("the measurer is unknown");
+    if (owner === round.owner || owner === round.key) return refuse("the node is the measurer's own");
+    if (taken.has(owner)) return refuse("its operator was drawn before");
+    taken.add(owner);
+    return { place, measurer_id, failure: null };
+  });
+}

@@ -1,0 +1,224 @@
+import type { Database } from "@ngpu/db/pool";
+import type { Hex } from "viem";
+import { fresh } from "../sessions/sessionStore.ts";
+import type { NewDraw, NewRound } from "./draw.ts";
+
+/** A node online with a session, and where its measurements stand. Times are Unix seconds. */
+export type MeasurableNode = {
+  node_id: number;
+  /** Under which it is reached. */
+  host: string;
+  /** Its last measurement is valid until then; null: none. */
+  valid_until: number | null;
+  /** A round of it is under way. */
+  open: boolean;
+  /** Rounds since the last measurement that came to nothing, and when the last of them ended. */
+  failures: number;
+  failed_at: number | null;
+  /** All rounds there ever were. */
+  rounds: number;
+};
+
+export async function measurableNodes(pool: Database, now: number): Promise<MeasurableNode[]> {
+  const { rows } = await pool.query<MeasurableNode>(
+    `with round as (
+       select m.node_id::int, m.round_id, m.expires_at::bigint, m.closes_at,
+         m.status = 'finalized' and not m.absent as good,
+         -- The contract takes no other before; a result that waits to be published has a minute more.
+         m.status in ('requested', 'submitted')
+           and m.closes_at + case when m.submissions > 0 then 60 else 0 end >= $1 as open
+       from chain.measurement m
+     ), last_good as (
+       select node_id, max(round_id) as round_id, max(expires_at) as expires_at from round where good group by node_id
+     )
+     select n.node_id::int, max(s.host) as host, g.expires_at::int as valid_until,
+       coalesce(bool_or(r.open), false) as open,
+       count(*) filter (where not r.good and not r.open and r.round_id > coalesce(g.round_id, 0))::int as failures,
+       max(r.closes_at) filter (where not r.good and not r.open)::int as failed_at,
+       count(r.round_id)::int as rounds
+     from chain.node n
+       join app.session s on s.role = 'node' and s.subject_id = n.node_id and ${fresh}
+       left join round r on r.node_id = n.node_id
+       left join last_good g on g.node_id = n.node_id
+     where n.status = 'online'
+     group by n.node_id, g.expires_at order by n.node_id`,
+    [now],
+  );
+  return rows;
+}
+
+/**
+ * SQL: the id that the measurer of a draw has now. Where Measure was replaced it registered anew, with the same key, and goes on
+ * with the rounds that drew it before.
+ */
+export const idNow = (draw: string) => `(select max(now.measurer_id) from chain.measurer as drawn
+  join chain.measurer as now using (key) where drawn.measurer_id = ${draw}.measurer_id)`;
+
+export type MeasurerSession = { measurer_id: number; owner: string };
+
+/** All measurers, or those with a session. */
+export async function readMeasurers(pool: Database, live: boolean): Promise<MeasurerSession[]> {
+  const { rows } = await pool.query<MeasurerSession>(
+    `select m.measurer_id::int, coalesce(m.wallet, m.key) as owner from chain.measurer m
+     where not $1 or exists (select from app.session s
+       where s.role = 'measurer' and s.subject_id = m.measurer_id and ${fresh})
+     order by m.measurer_id`,
+    [live],
+  );
+  return rows;
+}
+
+/** Stores rounds before they are requested. */
+export async function putRounds(pool: Database, rounds: readonly NewRound[]): Promise<void> {
+  for (const { draws, node_id, host, port, token, salts } of rounds) {
+    await pool.query(
+      `insert into app.measure_round (draws, node_id, host, port, token, salts)
+       values ($1, $2, $3, $4, $5, $6) on conflict do nothing`,
+      [draws, node_id, host, port, token, salts],
+    );
+  }
+}
+
+/** Ports of rounds under way: several nodes may share a machine. */
+export async function portsInUse(pool: Database): Promise<Set<number>> {
+  const { rows } = await pool.query<{ port: number }>(
+    "select port from app.measure_round where status not in ('done', 'failed')",
+  );
+  return new Set(rows.map((row) => row.port));
+}
+
+/** Rounds that were stored and never reached the chain: their request was sent before under another root, or refused. */
+export async function dropUnasked(pool: Database): Promise<void> {
+  await pool.query(
+    `delete from app.measure_round d where d.status = 'asked' and d.created_at < now() - interval '10 minutes'
+       and not exists (select from chain.measurement m where m.draws = d.draws)`,
+  );
+}
+
+/** A round on the chain whose draws are not known yet. */
+export type RoundToDraw = {
+  round_id: bigint;
+  draws: Hex;
+  salts: Hex[];
+  opens_at: number;
+  key: string;
+  owner: string;
+};
+
+export async function roundsToDraw(pool: Database, now: number): Promise<RoundToDraw[]> {
+  const { rows } = await pool.query<RoundToDraw>(
+    `select m.round_id::numeric, d.draws, d.salts, m.opens_at::int, n.key, coalesce(n.wallet, n.key) as owner
+     from app.measure_round d join chain.measurement m using (draws) join chain.node n on n.node_id = d.node_id
+     where d.status not in ('done', 'failed') and m.closes_at > $1
+       -- The block itself does not know its hash.
+       and m.draw_block < (select number from chain.head where tier = 'unsafe')
+       and not exists (select from app.measure_draw one where one.draws = d.draws)
+     order by m.round_id`,
+    [now],
+  );
+  return rows;
+}
+
+export async function putDraws(pool: Database, draws: Hex, drawn: readonly NewDraw[]): Promise<void> {
+  await pool.query(
+    `insert into app.measure_draw (draws, place, measurer_id, status, failure)
+     select $1, place, measurer_id, case when failure is null then 'drawn' else 'failed' end, failure
+     from unnest($2::int[], $3::int[], $4::text[]) as one (place, measurer_id, failure) on conflict do nothing`,
+    [
+      draws,
+      drawn.map(({ place }) => place),
+      drawn.map(({ measurer_id }) => measurer_id),
+      drawn.map(({ failure }) => failure),
+    ],
+  );
+}
+
+export type RoundStatus = "asked" | "open" | "ready" | "done" | "failed";
+
+/** A round under way here, beside what the chain says of it. */
+export type OpenRound = {
+  draws: Hex;
+  status: RoundStatus;
+  round_id: bigint;
+  node_id: number;
+  on_chain: string;
+  opens_at: number;
+  closes_at: number;
+  /** Draws known at all, those still to come, at work, and whose results are on the chain. */
+  known: number;
+  waiting: number;
+  told: number;
+  submitted: number;
+};
+
+export async function openRounds(pool: Database): Promise<OpenRound[]> {
+  // What the chain holds of a draw is more than what was heard of it here.
+  await pool.query(
+    `update app.measure_draw one set status = 'submitted', failure = null
+     from chain.measurement m join chain.event_measure_submitted e using (round_id)
+     where one.draws = m.draws and e.measurer_id = one.measurer_id and one.status in ('drawn', 'told')`,
+  );
+  const { rows } = await pool.query<OpenRound>(
+    `select d.draws, d.status, d.node_id, m.round_id::numeric, m.status as on_chain, m.opens_at::int, m.closes_at::int,
+       count(one.place)::int as known,
+       count(*) filter (where one.status = 'drawn')::int as waiting,
+       count(*) filter (where one.status = 'told')::int as told,
+       count(*) filter (where one.status = 'submitted')::int as submitted
+     from app.measure_round d join chain.measurement m using (draws) left join app.measure_draw one using (draws)
+     where d.status not in ('done', 'failed')
+     group by d.draws, m.round_id, m.status, m.opens_at, m.closes_at order by m.round_id`,
+  );
+  return rows;
+}
+
+/** Rounds whose window is over and that nobody ended yet. */
+export async function overdueRounds(pool: Database, now: number): Promise<bigint[]> {
+  const { rows } = await pool.query<{ round_id: bigint }>(
+    `select round_id::numeric from chain.measurement
+     where status in ('requested', 'submitted') and closes_at < $1 order by round_id limit 100`,
+    [now],
+  );
+  return rows.map((row) => row.round_id);
+}
+
+/** Moves a round on from one of the states given, and tells the instances that hold the sessions. */
+export async function moveRound(
+  pool: Database,
+  draws: Hex,
+  change: { from: RoundStatus[]; to: RoundStatus; failure?: string },
+): Promise<boolean> {
+  const { rowCount } = await pool.query(
+    `update app.measure_round set status = $3, failure = coalesce($4, failure), updated_at = now()
+     where draws = $1 and status = any($2)`,
+    [draws, change.from, change.to, change.failure ?? null],
+  );
+  if (rowCount === 1) await notify(pool);
+  return rowCount === 1;
+}
+
+/** Gives the next draws of a round to their measurers: those with a session, in the order drawn. */
+export async function tellNext(pool: Database, draws: Hex, limit: number): Promise<number> {
+  const { rowCount } = await pool.query(
+    `update app.measure_draw set status = 'told', told_at = now() where (draws, place) in (
+       select one.draws, one.place from app.measure_draw one
+       where one.draws = $1 and one.status = 'drawn' and exists (select from app.session s
+         where s.role = 'measurer' and s.subject_id = ${idNow("one")} and ${fresh})
+       order by one.place limit $2)`,
+    [draws, limit],
+  );
+  if ((rowCount ?? 0) > 0) await notify(pool);
+  return rowCount ?? 0;
+}
+
+/** Gives up draws of a round that have been at work for too long. */
+export async function failSilent(pool: Database, draws: Hex, seconds: number): Promise<void> {
+  await pool.query(
+    `update app.measure_draw set status = 'failed', failure = 'measurer: no result came in time'
+     where draws = $1 and status = 'told' and told_at < now() - make_interval(secs => $2)`,
+    [draws, seconds],
+  );
+}
+
+async function notify(pool: Database): Promise<void> {
+  await pool.query("select pg_notify('app_changed', 'measure_round')");
+}

@@ -1,0 +1,122 @@
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { codeOf, heartbeatEncodings } from "@ngpu/contracts-sdk/names";
+import { holdLeadership } from "@ngpu/db/leader";
+import type { Database } from "@ngpu/db/pool";
+import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
+import { FatalError } from "@ngpu/runtime/errors";
+import type { ServiceContext } from "@ngpu/runtime/lifecycle";
+import { startLoop } from "@ngpu/runtime/loop";
+import type { Sender } from "@ngpu/tx-sender/send";
+import type { MatchMetrics } from "../metrics.ts";
+import { slotAt } from "./acknowledge.ts";
+import type { Presence } from "./presence.ts";
+import { createReadings } from "./readings.ts";
+
+/** Slots that ended so long ago are not posted any more. */
+const lookBack = 5n;
+
+export type HeartbeatOptions = {
+  context: ServiceContext;
+  databaseUrl: string;
+  pool: Database;
+  deployment: Deployment;
+  sender: Sender;
+  presence: Presence;
+  metrics: MatchMetrics;
+};
+
+/** Keeps the shared bits whole, and as the leader posts each slot that has ended, once. */
+export function startHeartbeats(options: HeartbeatOptions): void {
+  const { context, presence, deployment, pool, databaseUrl } = options;
+  const { logger, signal } = context;
+  const slotMs = deployment.parameters.slotSeconds * 1_000;
+  const startedAt = Date.now();
+  const interval = Math.min(1_000, slotMs / 8);
+  startLoop({ name: "presence", logger, signal, interval }, async () => {
+    const now = slotAt(Date.now(), deployment);
+    const posted = await postedSlots(pool, now - lookBack);
+    for (const slot of presence.slots()) {
+      if (posted.has(slot) || slot < now - lookBack) presence.forget(slot);
+      else if (slot < now) await presence.repeat(slot);
+    }
+  });
+  const lead = async (leading: AbortSignal) => {
+    const done = new Set<bigint>();
+    // Between the first reading and the last every instance has repeated its own bits.
+    const readings = createReadings(presence, 2 * interval);
+    const loop = startLoop({ name: "heartbeats", logger, signal: leading, interval }, async () => {
+      const now = Date.now();
+      const ended = slotAt(now, deployment) - 1n;
+      // A quarter of a slot for late bits.
+      const over = slotAt(now - Math.min(3_000, slotMs / 4), deployment) - 1n;
+      const posted = await postedSlots(pool, ended - lookBack);
+      const open = new Set<bigint>();
+      for (let slot = ended - lookBack; slot <= ended; slot += 1n) {
+        if (done.has(slot) || posted.has(slot)) continue;
+        open.add(slot);
+        const present = await readings.take(slot, now);
+        if (slot > over || present === undefined) continue;
+        const bits = await bitsOf(options, slot, present, startedAt);
+        if (bits === undefined || (await post(options, slot, bits))) done.add(slot);
+      }
+      readings.keep(open);
+    });
+    await loop.done;
+  };
+  void holdLeadership({ url: databaseUrl, leadership: "heartbeats", logger, signal, lead });
+}
+
+async function postedSlots(pool: Database, from: bigint): Promise<Set<bigint>> {
+  const { rows } = await pool.query<{ slot: bigint }>(
+    "select slot::numeric as slot from chain.heartbeat_slot where slot >= $1",
+    [from],
+  );
+  return new Set(rows.map((row) => row.slot));
+}
+
+/** What to post for a slot; undefined when there is nothing that could be said of it. */
+async function bitsOf(
+  { pool, deployment }: HeartbeatOptions,
+  slot: bigint,
+  present: ReadonlySet<number>,
+  startedAt: number,
+): Promise<ReturnType<typeof encodeHeartbeats> | undefined> {
+  const begin = slot * BigInt(deployment.parameters.slotSeconds);
+  // Silence counts against nodes only where we were there to hear them.
+  if (present.size === 0 && BigInt(startedAt) > begin * 1_000n) return undefined;
+  const { rows } = await pool.query<{ count: number | null }>(
+    `select max(n.node_id)::int as count from chain.node n
+     join chain.block b on b.number = n.registered_block where b.time <= to_timestamp($1::bigint)`,
+    [begin],
+  );
+  let nodeCount = rows[0]?.count ?? 0;
+  for (const nodeId of present) nodeCount = Math.max(nodeCount, nodeId);
+  return nodeCount === 0 ? undefined : encodeHeartbeats(nodeCount, present);
+}
+
+/** True when the slot needs no further try. */
+async function post(
+  { sender, context, metrics }: HeartbeatOptions,
+  slot: bigint,
+  bits: ReturnType<typeof encodeHeartbeats>,
+): Promise<boolean> {
+  try {
+    const { hash } = await sender.send({
+      kind: "heartbeats",
+      contract: "ComputeNode",
+      functionName: "commitHeartbeats",
+      args: [slot, codeOf(heartbeatEncodings, bits.encoding), bits.nodeCount, bits.bits],
+      dedupeKey: `heartbeats:${slot}`,
+    });
+    metrics.slots.inc();
+    context.logger.info({ event: "heartbeats_posted", slot, encoding: bits.encoding, hash });
+    return true;
+  } catch (error) {
+    if (!(error instanceof FatalError) || error.code !== "chain_refused") throw error;
+    if (error.details.error === "HeartbeatSlotCommitted") return true;
+    // A chain whose newest block is a little behind calls the slot unfinished; a slot that is too old stays refused
+    // until it is no longer looked at.
+    context.logger.debug({ event: "heartbeats_refused", slot, error });
+    return false;
+  }
+}

@@ -1,0 +1,37 @@
+import { explain } from "@ngpu/placement/explain";
+import { placementQuestion } from "@ngpu/protocol/placement/question";
+import { InputError } from "@ngpu/runtime/errors";
+import { errorHandler } from "@ngpu/runtime/http";
+import { toJson } from "@ngpu/runtime/json";
+import type { Logger } from "@ngpu/runtime/logger";
+import express, { type Express } from "express";
+import { rateLimit } from "express-rate-limit";
+import type { IndexedFleet } from "./fleetSync.ts";
+
+/** Questions a second that one instance answers, whoever asks: placements come first. */
+const mostPerSecond = 50;
+
+/** Serves `POST /v1/explain`, which apiServer asks. It tells only what stands on the chain, and changes nothing. */
+export function serveExplain(app: Express, fleetNow: () => Promise<IndexedFleet>, logger: Logger): void {
+  const limit = rateLimit({
+    windowMs: 1_000,
+    limit: mostPerSecond,
+    keyGenerator: () => "all",
+    handler: () => {
+      throw new InputError("Too many questions at once.", { code: "rate_limited", status: 429 });
+    },
+  });
+  app.post("/v1/explain", limit, express.json({ limit: "64kb" }), async (request, response) => {
+    const parsed = placementQuestion.safeParse(request.body);
+    if (!parsed.success) {
+      throw new InputError("This is no question about a placement.", {
+        code: "request_invalid",
+        details: {
+          faults: parsed.error.issues.map(({ path, message }) => ({ path: path.join("."), message })),
+        },
+      });
+    }
+    response.type("json").send(toJson(explain(await fleetNow(), parsed.data)));
+  });
+  app.use(errorHandler(logger));
+}

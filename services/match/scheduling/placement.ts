@@ -1,0 +1,79 @@
+import { type Connection, type Database, transaction } from "@ngpu/db/pool";
+import { queues, serveQueue } from "@ngpu/db/queue";
+import type { Decision } from "@ngpu/placement/decide";
+import { decideByIndex } from "@ngpu/placement/decideByIndex";
+import { strategyOf } from "@ngpu/placement/wishes";
+import type { ServiceContext } from "@ngpu/runtime/lifecycle";
+import { type Loop, startLoop } from "@ngpu/runtime/loop";
+import type { Redis } from "ioredis";
+import type { Counter } from "prom-client";
+import type { IndexedFleet } from "./fleetSync.ts";
+import * as store from "./placementStore.ts";
+
+export type PlacementOptions = {
+  context: ServiceContext;
+  pool: Database;
+  redis: Redis;
+  /** Counts answers by their outcome. */
+  answers: Counter<"outcome">;
+  fleetNow: () => Promise<IndexedFleet>;
+};
+
+/** Serves the queue `placement`, and answers from Postgres what a lost queue forgot. */
+export function startPlacement({ context, pool, redis, answers, fleetNow }: PlacementOptions): Loop {
+  const answer = async (requestId: string) => {
+    const outcome = await answerRequest(pool, requestId, fleetNow);
+    if (outcome === undefined) return;
+    answers.inc({ outcome: outcome.type });
+    context.logger.info({ event: "placement_answered", requestId, ...outcome });
+  };
+  serveQueue(queues.placement, redis, context, async ({ requestId }) => {
+    if (requestId !== undefined) await answer(requestId);
+  });
+  return startLoop(
+    { name: "placement sweeper", logger: context.logger, signal: context.signal, interval: 2_000 },
+    async () => {
+      for (const requestId of await store.forgottenRequests(pool)) await answer(requestId);
+    },
+  );
+}
+
+type Outcome = { type: string; workspaceId: bigint; nodeId: number | undefined; block: bigint };
+
+/** Answers one request in one transaction; undefined when another instance did. */
+async function answerRequest(
+  pool: Database,
+  requestId: string,
+  fleetNow: () => Promise<IndexedFleet>,
+): Promise<Outcome | undefined> {
+  return transaction(pool, async (db) => {
+    const asked = await store.takeAsked(db, requestId);
+    if (asked === undefined) return undefined;
+    const { block, index, place, wanted } = await factsFor(db, asked, fleetNow);
+    const decision: Decision =
+      wanted === undefined
+        ? { type: "impossible", refusals: {}, nearest: null }
+        : decideByIndex(index, { ...wanted.request, place }, strategyOf(wanted.wishes));
+    await store.writeAnswer(db, { requestId, block, place, decision });
+    const nodeId = decision.type === "placed" ? decision.nodeId : undefined;
+    return { type: decision.type, workspaceId: asked.workspace_id, nodeId, block: block.number };
+  });
+}
+
+type Facts = IndexedFleet & { place: number; wanted: store.Wanted | undefined };
+
+/** The fleet, what is wanted at its block, and how many answers for the workspace the block does not show yet. */
+async function factsFor(
+  db: Connection,
+  asked: store.AskedPlacement,
+  fleetNow: () => Promise<IndexedFleet>,
+): Promise<Facts> {
+  for (;;) {
+    const { block } = await fleetNow();
+    const wanted = await store.readWanted(db, asked, block);
+    const place = await store.countPending(db, asked, block);
+    // The index goes on with the chain: all this is good for the block that it is at now, or it is read again.
+    const now = await fleetNow();
+    if (now.block.hash === block.hash) return { ...now, place, wanted };
+  }
+}

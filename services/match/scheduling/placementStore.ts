@@ -1,0 +1,122 @@
+import type { Connection, Database, Queryable } from "@ngpu/db/pool";
+import type { Decision } from "@ngpu/placement/decide";
+import type { Capacity, FleetBlock, PlacementRequest } from "@ngpu/placement/fleet";
+import { requestOf, wishesIn } from "@ngpu/placement/wishes";
+import type { PlacementWishes } from "@ngpu/protocol/placement/wishes";
+import { resourceColumns, told } from "@ngpu/queries/fleet";
+import { toJson } from "@ngpu/runtime/json";
+
+export type AskedPlacement = {
+  request_id: string;
+  workspace_id: bigint;
+  replica: number;
+  excluded: number[];
+};
+
+/**
+ * Takes a request that nobody has answered; the row, and the order of answers for its workspace, stay locked until the
+ * transaction ends.
+ */
+export async function takeAsked(db: Connection, requestId: string): Promise<AskedPlacement | undefined> {
+  const { rows } = await db.query<AskedPlacement>(
+    `select request_id, workspace_id, replica, excluded from app.placement
+     where request_id = $1 and status = 'asked' for update skip locked`,
+    [requestId],
+  );
+  const asked = rows[0];
+  if (asked !== undefined) {
+    await db.query("select pg_advisory_xact_lock(hashtextextended('placement ' || $1::text, 0))", [
+      asked.workspace_id,
+    ]);
+  }
+  return asked;
+}
+
+/** What a workspace asks for, by its spec and its wishes. */
+export type Wanted = { request: Omit<PlacementRequest, "place">; wishes: PlacementWishes };
+
+/** What the workspace asked for at the block; undefined when it was not open then, unless that does not matter. */
+export async function readWanted(
+  db: Queryable,
+  asked: Pick<AskedPlacement, "workspace_id" | "excluded">,
+  block: FleetBlock,
+  status: "open" | "any" = "open",
+): Promise<Wanted | undefined> {
+  const { rows } = await db.query<
+    Capacity & {
+      image: string;
+      gpu_model: string | null;
+      vram: number;
+      capability: number;
+      region: string | null;
+      price: bigint;
+      config: string;
+    }
+  >(
+    `select image, gpu_model, min_vram_mib::int as vram, min_compute_capability::int as capability, region,
+       max_price_per_second::numeric as price, config, ${resourceColumns("gpus")}
+     from chain.workspace_history where workspace_id = $1 and (status = 'open' or $3)
+       and valid_from <= $2 and (valid_to is null or valid_to > $2)`,
+    [asked.workspace_id, block.number, status === "any"],
+  );
+  const row = rows[0];
+  if (row === undefined) return undefined;
+  const { gpus, cpuMilli, memoryMib, diskGib, ports } = row;
+  const wishes = wishesIn(row.config);
+  const request = {
+    ...requestOf(wishes),
+    workspaceId: asked.workspace_id,
+    excluded: asked.excluded,
+    image: row.image,
+    gpuModel: told(row.gpu_model),
+    minVramMib: row.vram,
+    minComputeCapability: row.capability,
+    region: told(row.region),
+    wanted: { gpus, cpuMilli, memoryMib, diskGib, ports },
+    maxPricePerSecond: row.price,
+  };
+  return { request, wishes };
+}
+
+/** Answers for other replicas of the workspace that the block does not show yet: they take their capacity first. */
+export async function countPending(db: Queryable, asked: AskedPlacement, block: FleetBlock): Promise<number> {
+  const { rows } = await db.query<{ count: bigint }>(
+    `select count(*) as count from app.placement p
+     where p.workspace_id = $1 and p.replica <> $2 and p.status in ('answered', 'used')
+       and p.answered_at > now() - interval '60 seconds'
+       and not exists (select from chain.assignment a
+         where a.workspace_id = p.workspace_id and a.replica = p.replica and a.assigned_block > p.block_number
+           and a.assigned_block <= $3)`,
+    [asked.workspace_id, asked.replica, block.number],
+  );
+  return Number(rows[0]?.count ?? 0n);
+}
+
+/** Writes the answer and tells dispense. */
+export async function writeAnswer(
+  db: Connection,
+  answer: { requestId: string; block: FleetBlock; place: number; decision: Decision },
+): Promise<void> {
+  const { decision, block } = answer;
+  const placed = decision.type === "placed";
+  await db.query(
+    `update app.placement set status = $2, block_number = $3, block_hash = $4, place = $5, node_id = $6,
+       ranking = $7, refusals = $8, answered_at = now() where request_id = $1`,
+    [
+      ...[answer.requestId, placed ? "answered" : "impossible", block.number, block.hash, answer.place],
+      placed ? decision.nodeId : null,
+      toJson(placed ? decision.ranking : []),
+      toJson({ counts: decision.refusals, nearest: placed ? null : decision.nearest }),
+    ],
+  );
+  await db.query("select pg_notify('app_changed', 'placement')");
+}
+
+/** Requests that waited longer than a queue takes: a lost Redis forgot them. */
+export async function forgottenRequests(pool: Database): Promise<string[]> {
+  const { rows } = await pool.query<{ request_id: string }>(
+    `select request_id from app.placement where status = 'asked' and asked_at < now() - interval '1 second'
+     order by asked_at limit 200`,
+  );
+  return rows.map((row) => row.request_id);
+}

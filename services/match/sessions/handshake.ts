@@ -1,0 +1,94 @@
+import { randomBytes } from "node:crypto";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { sessionDomainOf, sessionTypes } from "@ngpu/contracts-sdk/typedData";
+import { type ClientMessage, clientMessage } from "@ngpu/protocol/wire";
+import { InputError, messageOf } from "@ngpu/runtime/errors";
+import { bytesToHex, type Hex, recoverTypedDataAddress } from "viem";
+
+type Hello = Extract<ClientMessage, { type: "hello" }>;
+
+/** How far the clock of a node may be from ours, in seconds. */
+const clockTolerance = 60n;
+
+export function newChallenge(): Hex {
+  return bytesToHex(randomBytes(32));
+}
+
+/**
+ * Checks that whoever says hello holds the key it names, now and here: the challenge is ours and used once.
+ *
+ * @returns the key in lower case.
+ * @throws InputError `clock_off` or `signature_invalid`.
+ */
+export async function verifyHello(
+  deployment: Deployment,
+  expected: { audience: string; challenge: Hex; now: bigint },
+  hello: Hello,
+): Promise<Hex> {
+  const apart = hello.time > expected.now ? hello.time - expected.now : expected.now - hello.time;
+  if (apart > clockTolerance) {
+    throw new InputError(`Your clock is ${apart} s from ours; set it by NTP.`, { code: "clock_off" });
+  }
+  const signer = await recover(deployment, expected, hello);
+  if (signer.toLowerCase() !== hello.key.toLowerCase()) {
+    throw new InputError(`The session is signed by ${signer}, not by ${hello.key}.`, {
+      code: "signature_invalid",
+    });
+  }
+  return hello.key.toLowerCase() as Hex;
+}
+
+async function recover(
+  deployment: Deployment,
+  expected: { audience: string; challenge: Hex },
+  hello: Hello,
+): Promise<Hex> {
+  try {
+    return await recoverTypedDataAddress({
+      domain: sessionDomainOf(deployment),
+      types: sessionTypes,
+      primaryType: "Session",
+      message: {
+        key: hello.key,
+        role: hello.role,
+        audience: expected.audience,
+        challenge: expected.challenge,
+        time: hello.time,
+      },
+      signature: hello.signature,
+    });
+  } catch (error) {
+    throw new InputError(`The session's signature cannot be read: ${messageOf(error).split("\n")[0]}`, {
+      code: "signature_invalid",
+      cause: error,
+    });
+  }
+}
+
+/** The host under which a node's ports are reached: what it says, or where it comes from. */
+export function hostOf(said: string | undefined, peer: string | undefined): string {
+  if (said === undefined || said === "") return (peer ?? "127.0.0.1").replace(/^::ffff:/, "");
+  if (!/^[A-Za-z0-9.:_-]+$/.test(said)) {
+    throw new InputError(`${said} is neither a host name nor an address.`, { code: "host_invalid" });
+  }
+  return said;
+}
+
+/** @throws InputError `message_invalid`, naming what is wrong. */
+export function parseMessage(text: string): ClientMessage {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new InputError(`The message is not JSON: ${messageOf(error)}`, {
+      code: "message_invalid",
+      cause: error,
+    });
+  }
+  const parsed = clientMessage.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new InputError(`The message is not valid: ${issue?.path.join(".")} ${issue?.message}`, {
+    code: "message_invalid",
+  });
+}

@@ -1,0 +1,148 @@
+import type { Database } from "@ngpu/db/pool";
+
+/** An instance that was not seen for so long, in seconds, has died. */
+const instanceSeconds = 6;
+
+/** SQL: the session row `s` belongs to an instance that lives. */
+export const fresh = `exists (select from app.match_instance i where i.instance = s.instance
+  and i.seen_at > now() - interval '${instanceSeconds} seconds')`;
+
+export type Role = "node" | "measurer";
+
+/** Measurers up to this id registered with a Measure that was replaced: they register anew, under another id. */
+export type Before = { measurers: number };
+
+/** The node or measurer ids of keys; those without one are not on the chain yet. */
+export async function subjectIds(
+  pool: Database,
+  role: Role,
+  keys: string[],
+  before: Before,
+): Promise<Map<string, number>> {
+  if (keys.length === 0) return new Map();
+  const { rows } = await pool.query<{ id: number; key: string }>(
+    `select node_id::int as id, key from chain.node where $2 = 'node' and key = any($1)
+     union all
+     select measurer_id::int, key from chain.measurer where $2 = 'measurer' and key = any($1) and measurer_id > $3`,
+    [keys, role, before.measurers],
+  );
+  return new Map(rows.map((row) => [row.key, row.id]));
+}
+
+/** What app_changed says when sessions were taken over: this, then their ids with commas between. */
+export const replacedNotice = "session_replaced:";
+// A notification holds less than 8,000 bytes.
+const idsInNotice = 200;
+
+export type Newcomer = {
+  id: string;
+  key: string;
+  role: Role;
+  instance: string;
+  host: string;
+  version: string;
+};
+
+/**
+ * Makes these the sessions of their keys, whoever had them before, and tells the other instances. Each key stands there once.
+ *
+ * @returns The node or measurer id of each key that the chain knows.
+ */
+export async function takeSessions(
+  pool: Database,
+  newcomers: Newcomer[],
+  before: Before,
+): Promise<Map<string, number>> {
+  const { rows } = await pool.query<{ key: string; subject_id: number | null; replaced: string | null }>(
+    `with given as (
+       select g.*, coalesce(n.node_id, m.measurer_id)::int as subject_id
+       from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[])
+         as g (key, session_id, role, instance, host, version)
+       left join chain.node n on g.role = 'node' and n.key = g.key
+       left join chain.measurer m on g.role = 'measurer' and m.key = g.key and m.measurer_id > $7
+     ), before as (
+       select s.key, s.session_id from app.session s join given using (key)
+     ), taken as (
+       insert into app.session (key, session_id, role, subject_id, instance, host, version)
+       select key, session_id, role, subject_id, instance, host, version from given order by key
+       on conflict (key) do update set session_id = excluded.session_id, role = excluded.role,
+         subject_id = excluded.subject_id, instance = excluded.instance, host = excluded.host, version = excluded.version,
+         connected_at = now(), last_seen_at = now(), cpu_load = null, free_disk_gib = null, running = '{}'
+     ), returned as (
+       update app.absence a set back_at = now() from given
+       where given.role = 'node' and a.node_id = given.subject_id and a.back_at is null
+     )
+     select given.key, given.subject_id, before.session_id::text as replaced from given left join before using (key)`,
+    [
+      newcomers.map((one) => one.key),
+      newcomers.map((one) => one.id),
+      newcomers.map((one) => one.role),
+      newcomers.map((one) => one.instance),
+      newcomers.map((one) => one.host),
+      newcomers.map((one) => one.version),
+      before.measurers,
+    ],
+  );
+  const replaced = rows.flatMap((row) => (row.replaced === null ? [] : [row.replaced]));
+  const notices = ["session"];
+  for (let start = 0; start < replaced.length; start += idsInNotice) {
+    notices.push(`${replacedNotice}${replaced.slice(start, start + idsInNotice).join(",")}`);
+  }
+  await pool.query("select pg_notify('app_changed', notice) from unnest($1::text[]) as notice", [notices]);
+  return new Map(rows.flatMap((row) => (row.subject_id === null ? [] : [[row.key, row.subject_id]])));
+}
+
+/** Names the node or measurer of a session that came before its registration; a node that was missed until now is back. */
+export async function nameSubject(pool: Database, sessionId: string, subjectId: number): Promise<void> {
+  await pool.query(
+    `with named as (
+       update app.session set subject_id = $2 where session_id = $1 returning role
+     )
+     update app.absence set back_at = now() from named
+     where named.role = 'node' and node_id = $2::int and back_at is null`,
+    [sessionId, subjectId],
+  );
+  await pool.query("select pg_notify('app_changed', 'session')");
+}
+
+export type Sighting = { id: string; cpuLoad: number | null; freeDiskGib: number | null; running: string[] };
+
+/** Notes sessions as seen now. Returns those that still are the sessions of their keys. */
+export async function touchSessions(pool: Database, seen: Sighting[]): Promise<Set<string>> {
+  if (seen.length === 0) return new Set();
+  const { rows } = await pool.query<{ session_id: string }>(
+    `update app.session s set last_seen_at = now(), cpu_load = coalesce(v.cpu_load, s.cpu_load),
+       free_disk_gib = coalesce(v.free_disk_gib, s.free_disk_gib),
+       running = array(select jsonb_array_elements_text(v.running))
+     from unnest($1::uuid[], $2::double precision[], $3::double precision[], $4::jsonb[])
+       as v (id, cpu_load, free_disk_gib, running)
+     where s.session_id = v.id returning s.session_id`,
+    [
+      seen.map((one) => one.id),
+      seen.map((one) => one.cpuLoad),
+      seen.map((one) => one.freeDiskGib),
+      seen.map((one) => JSON.stringify(one.running)),
+    ],
+  );
+  return new Set(rows.map((row) => row.session_id));
+}
+
+export type Live = {
+  workspaceId: bigint;
+  replica: number;
+  lease: number;
+  percent: number;
+  bytesPerSecond: number;
+};
+
+/** Live progress of downloads; only the node that holds the lease is believed. */
+export async function writeLive(pool: Database, nodeId: number, live: Live): Promise<void> {
+  await pool.query(
+    `insert into app.live_progress (workspace_id, replica, lease, percent, bytes_per_second)
+     select $2, $3, $4, $5, $6 where exists (select from chain.assignment
+       where workspace_id = $2 and replica = $3 and lease = $4 and node_id = $1)
+     on conflict (workspace_id, replica, lease) do update
+       set percent = excluded.percent, bytes_per_second = excluded.bytes_per_second, updated_at = now()`,
+    [nodeId, live.workspaceId, live.replica, live.lease, live.percent, live.bytesPerSecond],
+  );
+}

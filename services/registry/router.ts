@@ -1,0 +1,134 @@
+import { blobSize } from "@ngpu/image-store/blobs";
+import { type Digest, hexOf, isDigest } from "@ngpu/image-store/digest";
+import { readIndex, type StoreIndex } from "@ngpu/image-store/index-file";
+import { mediaTypes } from "@ngpu/image-store/manifest";
+import type { Logger } from "@ngpu/runtime/logger";
+import { type ErrorRequestHandler, type Request, type Response, Router } from "express";
+
+type Deps = {
+  /** The image store that `buildAll` writes. */
+  storeDir: string;
+  logger?: Pick<Logger, "debug" | "error">;
+};
+
+/** Codes of the OCI distribution specification. */
+type RegistryCode =
+  | "BLOB_UNKNOWN"
+  | "DIGEST_INVALID"
+  | "MANIFEST_UNKNOWN"
+  | "NAME_INVALID"
+  | "NAME_UNKNOWN"
+  | "RANGE_INVALID"
+  | "UNSUPPORTED"
+  | "UNKNOWN";
+
+type Kind = "manifest" | "blob";
+type Located = { digest: Digest } | { status: 400 | 404; code: RegistryCode; message: string };
+
+const namePattern = /^[a-z0-9]+(?:[._-][a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-][a-z0-9]+)*)*$/;
+const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
+
+/**
+ * A read-only OCI distribution server over the image store, so that a node downloads our images by a plain
+ * `docker pull host:port/ngpu/chat@sha256:…`, the same path as from any registry. Mount it at `/`.
+ */
+export function registryRouter(deps: Deps): Router {
+  const router = Router({ caseSensitive: true });
+  router.use("/v2", (request, response, next) => {
+    response.set("Docker-Distribution-Api-Version", "registry/2.0");
+    if (request.method === "GET" || request.method === "HEAD") return next();
+    response.set("Allow", "GET, HEAD");
+    refuse(response, 405, "UNSUPPORTED", "this registry is read-only");
+  });
+  router.get("/v2", (_request, response) => void response.json({}));
+  router.get("/v2/*name/manifests/:reference", (request, response, next) =>
+    serve(deps, "manifest", request, response).catch(next),
+  );
+  router.get("/v2/*name/blobs/:reference", (request, response, next) =>
+    serve(deps, "blob", request, response).catch(next),
+  );
+  router.use("/v2", (_request, response) => refuse(response, 404, "UNSUPPORTED", "no such endpoint"));
+  router.use("/v2", onError(deps));
+  return router;
+}
+
+async function serve(deps: Deps, kind: Kind, request: Request, response: Response): Promise<void> {
+  const segments: unknown = request.params.name;
+  const name = Array.isArray(segments) ? segments.join("/") : "";
+  const found = locate(await readIndex(deps.storeDir), kind, name, String(request.params.reference));
+  if ("code" in found) return refuse(response, found.status, found.code, found.message);
+  if ((await blobSize(deps.storeDir, found.digest)) === undefined) {
+    return refuse(response, 404, kind === "blob" ? "BLOB_UNKNOWN" : "MANIFEST_UNKNOWN", "not in the store");
+  }
+  return send(
+    deps,
+    response,
+    found.digest,
+    kind === "blob" ? "application/octet-stream" : mediaTypes.manifest,
+  );
+}
+
+/** Which blob a request names, or why it names none. Only a digest ever becomes part of a path. */
+function locate(index: StoreIndex, kind: Kind, name: string, reference: string): Located {
+  if (name.length > 255 || !namePattern.test(name)) {
+    return { status: 400, code: "NAME_INVALID", message: "invalid repository name" };
+  }
+  const repository = own(index.repositories, name);
+  if (!repository) return { status: 404, code: "NAME_UNKNOWN", message: `no repository ${name} here` };
+  if (kind === "blob") {
+    if (isDigest(reference)) return { digest: reference };
+    return { status: 400, code: "DIGEST_INVALID", message: "a blob is named by sha256:<64 hex digits>" };
+  }
+  if (!isDigest(reference) && !tagPattern.test(reference)) {
+    return {
+      status: 400,
+      code: "DIGEST_INVALID",
+      message: "a manifest is named by a tag or a sha256 digest",
+    };
+  }
+  const digest = isDigest(reference) ? reference : own(repository.tags, reference);
+  if (digest && repository.manifests.includes(digest)) return { digest };
+  return { status: 404, code: "MANIFEST_UNKNOWN", message: `no manifest ${reference} in ${name}` };
+}
+
+/** `constructor` is a valid repository name and a valid tag, and must not find what every object inherits. */
+function own<T>(record: Record<string, T>, key: string): T | undefined {
+  return Object.hasOwn(record, key) ? record[key] : undefined;
+}
+
+/** Streams a blob. Ranges, HEAD and conditional requests are express's; a client that goes away is no error of ours. */
+function send(deps: Deps, response: Response, digest: Digest, type: string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  response.set({ "Content-Type": type, "Docker-Content-Digest": digest, ETag: `"${digest}"` });
+  const started = performance.now();
+  const options = { root: `${deps.storeDir}/blobs/sha256`, lastModified: false, cacheControl: false };
+  response.sendFile(hexOf(digest), options, (error?: Error) => {
+    if (error && !response.headersSent) return reject(error);
+    const range = response.req.headers.range;
+    const facts = { digest, status: response.statusCode, duration: Math.round(performance.now() - started) };
+    deps.logger?.debug({
+      event: error ? "registry_aborted" : "registry_served",
+      ...facts,
+      ...(range && { range }),
+    });
+    resolve();
+  });
+  return promise;
+}
+
+function refuse(response: Response, status: number, code: RegistryCode, message: string): void {
+  // What was set for the blob does not describe the refusal.
+  for (const header of ["Content-Type", "Docker-Content-Digest", "ETag"]) response.removeHeader(header);
+  response.status(status).json({ errors: [{ code, message }] });
+}
+
+function onError({ logger }: Deps): ErrorRequestHandler {
+  return (error: Error & { status?: number }, _request, response, next) => {
+    if (response.headersSent) return next(error);
+    const status = error.status ?? 500;
+    if (status === 416) return refuse(response, 416, "RANGE_INVALID", "the range lies outside the blob");
+    if (status < 500) return refuse(response, status, "NAME_INVALID", "the request's path is not valid");
+    logger?.error({ event: "registry_failed", error });
+    refuse(response, 500, "UNKNOWN", "the image store cannot be read");
+  };
+}

@@ -1,0 +1,390 @@
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { blocksByHash, type FollowedBlock } from "@ngpu/chain-reader/blocks";
+import { follow } from "@ngpu/chain-reader/follow";
+import type { Header } from "@ngpu/chain-reader/rpc";
+import { expect } from "chai";
+import { numberToHex, pad } from "viem";
+import { type WebSocket, WebSocketServer } from "ws";
+import { listenForHeads } from "../../../packages/chain-reader/endpoints/headHints.ts";
+import { until } from "../../services/autoExport/setup.ts";
+import { createScriptedChain, eventLog, type ScriptedBlock, testContracts } from "./scriptedChain.ts";
+
+const chainId = 31_337;
+const bigints = (_: string, value: unknown) => (typeof value === "bigint" ? numberToHex(value) : value);
+const silent = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
+
+describe("hints of new heads", () => {
+  const undos: (() => void)[] = [];
+  afterEach(() => {
+    for (const undo of undos.splice(0).reverse()) undo();
+  });
+
+  /** A real server that takes subscriptions and announces what the test tells it to. */
+  async function serve({
+    id = chainId,
+    subscribes = true,
+    answer: answerOf = async (_: unknown): Promise<object | undefined> => ({ error: { code: -32601 } }),
+  } = {}) {
+    const server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
+    await once(server, "listening");
+    const subscribed = new Set<WebSocket>();
+    server.on("connection", (socket) => {
+      socket.on("close", () => subscribed.delete(socket));
+      socket.on("message", (data) => {
+        const call = JSON.parse(String(data)) as { id: number; method: string };
+        const send = (result: object | undefined) =>
+          result === undefined ? undefined : socket.send(JSON.stringify({ ...answer, ...result }, bigints));
+        const answer = { jsonrpc: "2.0", id: call.id };
+        if (call.method === "eth_chainId") {
+          return socket.send(JSON.stringify({ ...answer, result: numberToHex(id) }));
+        }
+        if (call.method !== "eth_subscribe") return void answerOf(call).then(send);
+        if (!subscribes) return socket.send(JSON.stringify({ ...answer, error: { code: -32601 } }));
+        subscribed.add(socket);
+        return socket.send(JSON.stringify({ ...answer, result: "0x1" }));
+      });
+    });
+    const disconnect = () => {
+      for (const socket of server.clients) socket.terminate();
+    };
+    undos.push(() => {
+      disconnect();
+      server.close();
+    });
+    return {
+      url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      subscribed,
+      disconnect,
+      announce: (block: ScriptedBlock) => {
+        const result = {
+          number: numberToHex(block.number),
+          hash: block.hash,
+          parentHash: block.parentHash,
+          timestamp: numberToHex(block.timestamp),
+          logsBloom: pad("0x", { size: 256 }),
+        };
+        const method = "eth_subscription";
+        const message = JSON.stringify({ jsonrpc: "2.0", method, params: { subscription: "0x1", result } });
+        for (const socket of subscribed) socket.send(message);
+      },
+    };
+  }
+
+  function listen(urls: string[]) {
+    const abort = new AbortController();
+    undos.push(() => abort.abort());
+    const { signal } = abort;
+    return { signal, ...listenForHeads({ urls, chainId, logger: silent, signal, retry: 20 }) };
+  }
+
+  it("tell of each head once, however many endpoints announce it", async () => {
+    const servers = [await serve(), await serve()];
+    const { signal, take, wait, live } = listen(servers.map(({ url }) => url));
+    await until(
+      "both are subscribed to",
+      async () => live() && servers.every((s) => s.subscribed.size === 1),
+    );
+    const chain = createScriptedChain();
+    const told: bigint[] = [];
+    chain.mine([], []);
+    for (const block of chain.blocks()) {
+      for (const { announce } of servers) announce(block);
+      await until("it is told of", async () => {
+        await wait(5, signal);
+        told.push(...take().map(({ number }) => number));
+        return told.at(-1) === block.number;
+      });
+    }
+    expect(told).to.deep.equal([0n, 1n, 2n]);
+  });
+
+  it("go on when the connection was broken", async () => {
+    const server = await serve();
+    const { signal, take, wait, live } = listen([server.url]);
+    await until("it is subscribed to", async () => live());
+    server.disconnect();
+    await until("the subscription is gone", async () => !live());
+    await until("it is there again", async () => live());
+    server.announce(createScriptedChain().head());
+    await wait(10_000, signal);
+    expect(take()).to.have.length(1);
+  });
+
+  it("are none of an endpoint of another chain, nor of one without subscriptions", async () => {
+    const [other, mute] = [await serve({ id: 1 }), await serve({ subscribes: false })];
+    const sound = await serve();
+    const { take, live } = listen([other.url, mute.url]);
+    await until("the other chain's endpoint was left", async () => other.subscribed.size > 0 && !live());
+    for (const { announce } of [other, mute, sound]) announce(createScriptedChain().head());
+    expect(take()).to.deep.equal([]);
+    expect(live()).to.equal(false);
+  });
+
+  it("bring the next block without a look at the head; one that does not fit makes follow look itself", async () => {
+    const server = await serve();
+    const hints = listen([server.url]);
+    await until("it is subscribed to", async () => hints.live());
+    const chain = createScriptedChain();
+    chain.mine([]);
+    let looks = 0;
+    const client = {
+      hints,
+      request: (call: { method: string; params?: unknown }) => {
+        if ((call.params as unknown[])[0] === "latest") looks += 1;
+        return chain.client.request(call as never);
+      },
+    };
+    const stored: FollowedBlock[] = [];
+    const abort = new AbortController();
+    undos.push(() => abort.abort());
+    const steps = follow({
+      client: client as never,
+      addresses: [testContracts.ComputeNode],
+      from: 1n,
+      cursor: { recent: async () => [] },
+      signal: abort.signal,
+      logger: silent,
+      // Nothing but a hint can bring the next step.
+      interval: 1_000_000,
+      hintedInterval: 1_000_000,
+    });
+    const store = async () => {
+      const { value: step } = await steps.next();
+      if (step?.type === "blocks") stored.push(...step.blocks);
+      return step?.type;
+    };
+    await store();
+    expect([stored.length, looks]).to.deep.equal([1, 1]);
+    let next = store();
+    chain.mine([], []);
+    for (const block of chain.blocks().slice(-2)) server.announce(block);
+    await next;
+    if (stored.length < 3) await store();
+    expect(looks).to.equal(1);
+    expect(stored.map(({ hash }) => hash)).to.deep.equal(
+      chain
+        .blocks()
+        .slice(1)
+        .map(({ hash }) => hash),
+    );
+    const before = looks;
+    next = store();
+    chain.rewind(1);
+    chain.mine([], []);
+    server.announce(chain.head());
+    expect(await next).to.equal("reorg");
+    expect(looks).to.equal(before + 1);
+  });
+
+  /** Follows a chain whose head one server announces, with how often logs were asked for in the other way. */
+  async function followAnnounced(
+    answer: (
+      call: { method: string },
+      chain: ReturnType<typeof createScriptedChain>,
+    ) => Promise<object | undefined>,
+    mined = 1,
+  ) {
+    const chain = createScriptedChain();
+    const server = await serve({ answer: (call) => answer(call as { method: string }, chain) });
+    const hints = listen([server.url]);
+    await until("it is subscribed to", async () => hints.live());
+    chain.mine([]);
+    let asked = 0;
+    const request = (call: { method: string }) => {
+      if (call.method === "eth_getLogs") asked += 1;
+      return chain.client.request(call as never);
+    };
+    const abort = new AbortController();
+    undos.push(() => abort.abort());
+    const steps = follow({
+      ...{ client: { hints, request } as never, addresses: [testContracts.ComputeNode], from: 1n },
+      ...{ cursor: { recent: async () => [] }, signal: abort.signal, logger: silent },
+      ...{ interval: 20, hintedInterval: 1_000_000 },
+    });
+    await steps.next();
+    asked = 0;
+    const stored: FollowedBlock[] = [];
+    for (let block = 0; block < mined; block += 1) {
+      const next = steps.next();
+      chain.mine([status(block)]);
+      server.announce(chain.head());
+      const { value: step } = await next;
+      if (step?.type === "blocks") stored.push(...step.blocks);
+    }
+    return { chain, stored, asked: () => asked };
+  }
+  const status = (nodeId: number) =>
+    eventLog("ComputeNode", "NodeStatusChanged", { nodeId: BigInt(nodeId + 1), status: 1 });
+
+  it("come with the block's logs, asked of whoever announced it", async () => {
+    let chain: ReturnType<typeof createScriptedChain> | undefined;
+    const answer = async (call: never) => ({ result: await chain?.client.request(call) });
+    const server = await serve({ answer: answer as never });
+    const hints = listen([server.url]);
+    await until("it is subscribed to", async () => hints.live());
+    chain = createScriptedChain();
+    chain.mine([status(1)]);
+    server.announce(chain.head());
+    await hints.wait(10_000, new AbortController().signal);
+    const [head] = hints.take();
+    const { hash } = chain.head();
+    expect(head?.hash).to.equal(hash);
+    const [block] = await blocksByHash(
+      {
+        client: { hints, request: () => Promise.reject(new Error("It was asked over HTTP.")) } as never,
+        addresses: [testContracts.ComputeNode],
+      },
+      1n,
+      head as Header,
+    );
+    expect(block?.logs.map(({ topics }) => topics)).to.deep.equal(
+      chain.head().logs.map(({ topics }) => topics),
+    );
+    // Once for each block.
+    expect(hints.tellerOf(hash)).to.equal(undefined);
+  });
+
+  it("have whoever announces a block asked about it at once, until that is ended", async () => {
+    const told: unknown[] = [];
+    const server = await serve({
+      answer: async (call) => {
+        told.push((call as { params: unknown }).params);
+        return { result: "an answer" };
+      },
+    });
+    const hints = listen([server.url]);
+    await until("it is subscribed to", async () => hints.live());
+    const chain = createScriptedChain();
+    const question = (hash: unknown) => ({ method: "eth_getLogs", params: [hash] });
+    const stop = hints.askAhead(({ number, hash }) => (number === 1n ? question(hash) : undefined));
+    chain.mine([], [], []);
+    const [, first, second, third] = chain.blocks() as [never, ScriptedBlock, ScriptedBlock, ScriptedBlock];
+    server.announce(first);
+    await until("it was asked", async () => told.length === 1);
+    const teller = hints.tellerOf(first.hash);
+    expect(await teller?.request(question(first.hash))).to.equal("an answer");
+    expect(told).to.deep.equal([[first.hash]]);
+    await teller?.request(question("other"));
+    expect(told).to.deep.equal([[first.hash], ["other"]]);
+    server.announce(second);
+    stop();
+    server.announce(third);
+    await until("all are told of", async () => hints.tellerOf(third.hash) !== undefined);
+    expect(told).to.have.length(2);
+  });
+
+  it("bring a block's logs with one question for them, asked ahead", async () => {
+    const asked: string[] = [];
+    const { stored, chain } = await followAnnounced(async (call, { client }) => {
+      asked.push(call.method);
+      return { result: await client.request(call as never) };
+    }, 3);
+    expect(stored.map(({ logs }) => logs.length)).to.deep.equal([1, 1, 1]);
+    expect(stored.at(-1)?.hash).to.equal(chain.head().hash);
+    expect(asked).to.deep.equal(["eth_getLogs", "eth_getLogs", "eth_getLogs"]);
+  });
+
+  it("have follow ask ahead about what goes on from its newest block, about nothing else, while it lasts", async () => {
+    const chain = createScriptedChain();
+    chain.mine([], []);
+    const asking = new Set<(header: Header) => unknown>();
+    const hints = {
+      ...listen([]),
+      askAhead: (question: (header: Header) => unknown) => {
+        asking.add(question);
+        return () => asking.delete(question);
+      },
+    };
+    const abort = new AbortController();
+    undos.push(() => abort.abort());
+    const steps = follow({
+      ...{
+        client: { hints, request: chain.client.request } as never,
+        addresses: [testContracts.ComputeNode],
+      },
+      ...{ from: 1n, cursor: { recent: async () => [] }, signal: abort.signal, logger: silent, interval: 20 },
+    });
+    await steps.next();
+    const next = steps.next();
+    const [question] = [...asking];
+    const { number, hash } = chain.head();
+    const header = (parentHash: string) => ({ number: number + 1n, hash: pad("0x9"), parentHash }) as Header;
+    await until("the step is behind it", async () => question?.(header(hash)) !== undefined);
+    expect(question?.(header(hash))).to.deep.equal({
+      method: "eth_getLogs",
+      params: [{ address: [testContracts.ComputeNode], topics: [], blockHash: pad("0x9") }],
+    });
+    expect(question?.(header(pad("0x8")))).to.equal(undefined);
+    abort.abort();
+    await next;
+    expect(asking.size).to.equal(0);
+  });
+
+  for (const { what, answer } of [
+    { what: "refuses", answer: async () => ({ error: { code: -32601, message: "no such method" } }) },
+    { what: "answers with something else", answer: async () => ({ result: "0x1" }) },
+    {
+      what: "answers with another block's logs",
+      answer: async () => ({
+        result: [
+          {
+            ...status(1),
+            blockNumber: "0x2",
+            blockHash: pad("0x7"),
+            transactionHash: pad("0x8"),
+            logIndex: "0x0",
+          },
+        ],
+      }),
+    },
+  ]) {
+    it(`are asked for in the usual way when whoever announced the block ${what}`, async () => {
+      const { chain, stored, asked } = await followAnnounced(answer, 3);
+      expect(asked()).to.equal(3);
+      expect(stored.map(({ hash }) => hash)).to.deep.equal(
+        chain
+          .blocks()
+          .slice(2)
+          .map(({ hash }) => hash),
+      );
+      expect(stored.map(({ logs }) => logs.length)).to.deep.equal([1, 1, 1]);
+    });
+  }
+
+  it("are asked for in the usual way when the connection breaks before the answer", async () => {
+    let disconnect = () => {};
+    const answer = async () => {
+      disconnect();
+      return undefined;
+    };
+    const server = await serve({ answer });
+    disconnect = server.disconnect;
+    const hints = listen([server.url]);
+    await until("it is subscribed to", async () => hints.live());
+    const chain = createScriptedChain();
+    chain.mine([status(1)]);
+    server.announce(chain.head());
+    await hints.wait(10_000, new AbortController().signal);
+    const [head] = hints.take();
+    const source = { client: { ...chain.client, hints } as never, addresses: [testContracts.ComputeNode] };
+    const [block] = await blocksByHash(source, 1n, head as Header);
+    expect(block?.logs).to.have.length(1);
+  });
+
+  it("come without anybody to ask once some endpoint was found to leave logs out", async () => {
+    const server = await serve();
+    const hints = listen([server.url]);
+    await until("it is subscribed to", async () => hints.live());
+    const { hash } = createScriptedChain().head();
+    server.announce(createScriptedChain().head());
+    await hints.wait(10_000, new AbortController().signal);
+    hints.doubt();
+    expect(hints.tellerOf(hash)).to.equal(undefined);
+  });
+});

@@ -1,0 +1,246 @@
+import { createHash } from "node:crypto";
+import type { RpcClient } from "@ngpu/chain-reader/rpc";
+import { type AbiName, abis } from "@ngpu/contracts-sdk/abis";
+import {
+  type AbiEvent,
+  type Address,
+  createPublicClient,
+  custom,
+  encodeAbiParameters,
+  encodeEventTopics,
+  getAbiItem,
+  type Hex,
+  HttpRequestError,
+  hexToBigInt,
+  numberToHex,
+  pad,
+  TimeoutError,
+} from "viem";
+import { bloomBits } from "../../../packages/chain-reader/bloom.ts";
+
+/** A log as a test writes it; the chain adds where it stands. */
+export type ScriptedLog = { address: Address; topics: Hex[]; data: Hex };
+
+export type ScriptedBlock = {
+  number: bigint;
+  hash: Hex;
+  parentHash: Hex;
+  timestamp: bigint;
+  logs: ScriptedLog[];
+};
+
+/** What an endpoint does wrong, each with the chance that a request meets it. */
+export type Faults = Partial<
+  Record<
+    "timeout" | "busy" | "broken" | "nullBlock" | "cut" | "otherFork" | "hidden" | "missing" | "lag",
+    number
+  >
+> & {
+  /** Most blocks of one eth_getLogs. */
+  rangeLimit?: bigint;
+};
+
+/** Where the tests' contracts are. */
+export const testContracts = Object.fromEntries(
+  ["AccessManager", ...Object.keys(abis)].map((name, index) => [
+    name,
+    pad(numberToHex(0xc0de00 + index), { size: 20 }),
+  ]),
+) as Record<AbiName | "AccessManager", Address>;
+
+/** Where the contracts are that stood in the places of some of them before, and go on beside them. */
+export const formerContracts = Object.fromEntries(
+  (["Escrow", "Pomc", "DockerContract", "Progress"] as const).map((name, index) => [
+    name,
+    pad(numberToHex(0xf0e000 + index), { size: 20 }),
+  ]),
+) as Record<"Escrow" | "Pomc" | "DockerContract" | "Progress", Address>;
+
+const none = { workspaces: 0, authorizations: 0, rounds: 0, measurers: 0, epochs: 0, batches: 0 };
+
+/** Both generations, as a deployment names them. */
+export const testGenerations = {
+  contracts: testContracts,
+  former: [{ contracts: formerContracts, parameters: { before: none } }],
+};
+
+export const testAddresses = [...Object.values(testContracts), ...Object.values(formerContracts)];
+
+/** A log of one of the market's contracts. */
+export function eventLog(
+  contract: AbiName,
+  event: string,
+  args: Record<string, unknown>,
+  address: Address = testContracts[contract],
+): ScriptedLog {
+  const abi = getAbiItem({ abi: abis[contract], name: event as never }) as unknown as AbiEvent;
+  return encodeEvent(address, abi, args);
+}
+
+/** A log of any event at any address. */
+export function encodeEvent(address: Address, abi: AbiEvent, args: Record<string, unknown>): ScriptedLog {
+  const open = abi.inputs.filter((input) => input.indexed !== true);
+  return {
+    address,
+    topics: encodeEventTopics({ abi: [abi], eventName: abi.name, args } as never) as Hex[],
+    data: encodeAbiParameters(
+      open,
+      open.map((input) => args[input.name as string]),
+    ),
+  };
+}
+
+/**
+ * A chain whose blocks, reorgs and faults a test decides, behind a JSON-RPC transport: it stands in for the endpoint,
+ * which a test cannot make misbehave on demand.
+ *
+ * @param random Numbers from 0 up to 1; decides which faults happen.
+ */
+export function createScriptedChain(random: () => number = () => 0.5) {
+  let salt = 0;
+  let blocks: ScriptedBlock[] = [block(undefined, [])];
+  let fork: ScriptedBlock[] = [];
+  let faults: Faults = {};
+  let requests = 0;
+
+  function block(parent: ScriptedBlock | undefined, logs: ScriptedLog[]): ScriptedBlock {
+    const number = parent === undefined ? 0n : parent.number + 1n;
+    const parentHash = parent?.hash ?? pad("0x", { size: 32 });
+    const content = JSON.stringify([parentHash, salt++, logs]);
+    const hash: Hex = `0x${createHash("sha256").update(content).digest("hex")}`;
+    return { number, hash, parentHash, timestamp: 1_700_000_000n + 2n * number, logs };
+  }
+
+  const chance = (kind: Exclude<keyof Faults, "rangeLimit">) => random() < (faults[kind] ?? 0);
+
+  function request({ method, params }: { method: string; params?: unknown }): unknown {
+    requests += 1;
+    if (chance("timeout")) throw new TimeoutError({ body: {}, url: "scripted" });
+    if (chance("busy")) throw new HttpRequestError({ url: "scripted", status: 429 });
+    if (chance("broken")) throw new HttpRequestError({ url: "scripted", status: 500 });
+    // A second endpoint behind the same address that is a few blocks behind, or still on the fork that was left.
+    const view = chance("lag") ? lagging() : blocks;
+    if (method === "eth_chainId") return numberToHex(31337);
+    if (method === "eth_getBlockByNumber") return header((params as [string])[0], view);
+    if (method === "eth_getLogs") return logs((params as [LogQuery])[0], view);
+    throw new Error(`The scripted chain does not serve ${method}`);
+  }
+
+  function lagging(): ScriptedBlock[] {
+    const old = fork.length > 0 && random() < 0.5 ? fork : blocks;
+    return old.slice(0, Math.max(1, old.length - Math.floor(random() * 4)));
+  }
+
+  function header(at: string, view: ScriptedBlock[]): unknown {
+    if (chance("nullBlock")) return null;
+    const depth = at === "safe" ? 4 : at === "finalized" ? 8 : 0;
+    const index = at.startsWith("0x") ? Number(hexToBigInt(at as Hex)) : Math.max(0, view.length - 1 - depth);
+    const found = view[index];
+    if (found === undefined) return null;
+    const { number, hash, parentHash, timestamp } = found;
+    const whole = {
+      number: numberToHex(number),
+      hash,
+      parentHash,
+      timestamp: numberToHex(timestamp),
+      logsBloom: bloomOf(found.logs),
+    };
+    return chance("cut") ? { ...whole, parentHash: undefined } : whole;
+  }
+
+  function logs(query: LogQuery, view: ScriptedBlock[]): unknown {
+    if (query.blockHash !== undefined) {
+      const found = [...view, ...fork].find(({ hash }) => hash === query.blockHash);
+      if (found === undefined) throw new HttpRequestError({ url: "scripted", status: 400 });
+      return chance("missing") ? [] : filtered(found, query);
+    }
+    const from = Number(hexToBigInt(query.fromBlock));
+    const to = Number(hexToBigInt(query.toBlock));
+    if (faults.rangeLimit !== undefined && BigInt(to - from + 1) > faults.rangeLimit) {
+      throw new HttpRequestError({ url: "scripted", status: 413 });
+    }
+    // "hidden": the way some endpoints answer for blocks that they do not have.
+    if (chance("hidden")) return [];
+    const source = chance("otherFork") && fork.length > to ? fork : view;
+    const found = source
+      .slice(from, to + 1)
+      .flatMap((entry) => (chance("missing") ? [] : filtered(entry, query)));
+    return chance("cut")
+      ? found.map(({ blockHash, ...rest }) => (random() < 0.5 ? rest : { blockHash, ...rest }))
+      : found;
+  }
+
+  const client = createPublicClient({
+    transport: custom({ request: async (call) => request(call) }, { retryCount: 0 }),
+  }) as RpcClient;
+
+  return {
+    client,
+    blocks: () => blocks,
+    head: () => blocks[blocks.length - 1] as ScriptedBlock,
+    requests: () => requests,
+    mine: (...contents: ScriptedLog[][]) => {
+      for (const logsOf of contents) blocks = [...blocks, block(blocks.at(-1), logsOf)];
+    },
+    /** Makes the newest `depth` blocks void; what they were can still be served by an endpoint that lags. */
+    rewind: (depth: number) => {
+      fork = blocks;
+      blocks = blocks.slice(0, Math.max(1, blocks.length - depth));
+    },
+    /** Becomes another endpoint of the same chain. */
+    copy: (other: { blocks: () => ScriptedBlock[] }) => {
+      blocks = other.blocks();
+    },
+    misbehave: (kinds: Faults) => {
+      faults = kinds;
+    },
+  };
+}
+
+export type ScriptedChain = ReturnType<typeof createScriptedChain>;
+
+type LogQuery = {
+  address?: Address[];
+  topics?: (Hex | Hex[] | null)[];
+  blockHash?: Hex;
+  fromBlock: Hex;
+  toBlock: Hex;
+};
+
+function filtered(block: ScriptedBlock, query: LogQuery) {
+  const addresses = query.address?.map((address) => address.toLowerCase());
+  return block.logs
+    .map((log, index) => ({
+      ...log,
+      blockNumber: numberToHex(block.number),
+      blockHash: block.hash,
+      transactionHash: `0x${createHash("sha256").update(`${block.hash}${index}`).digest("hex")}`,
+      logIndex: numberToHex(index),
+      removed: false,
+    }))
+    .filter((log) => addresses?.includes(log.address.toLowerCase()) ?? true)
+    .filter((log) =>
+      (query.topics ?? []).every(
+        (topic, at) => topic === null || [topic].flat().includes(log.topics[at] as Hex),
+      ),
+    );
+}
+
+function bloomOf(logs: ScriptedLog[]): Hex {
+  const bloom = Buffer.alloc(256);
+  for (const value of logs.flatMap((log) => [log.address, ...log.topics])) {
+    for (const { byte, mask } of bloomBits(value)) bloom[byte] = (bloom[byte] ?? 0) | mask;
+  }
+  return `0x${bloom.toString("hex")}`;
+}
+
+/** A small generator whose numbers follow from the seed. */
+export function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

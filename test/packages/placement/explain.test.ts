@@ -1,0 +1,158 @@
+import { decide } from "@ngpu/placement/decide";
+import { explain } from "@ngpu/placement/explain";
+import type { FleetNode } from "@ngpu/placement/fleet";
+import { createFleetIndex } from "@ngpu/placement/fleetIndex/fleetIndex";
+import { firstMiss } from "@ngpu/placement/misses";
+import { requestOf, strategyOf, wishesIn } from "@ngpu/placement/wishes";
+import { placementQuestion } from "@ngpu/protocol/placement/question";
+import { type PlacementWishes, placementWishes, strategyTexts } from "@ngpu/protocol/placement/wishes";
+import { expect } from "chai";
+import fc from "fast-check";
+import { strategies } from "../../../packages/placement/strategies/all.ts";
+import { fleetNodes, requests } from "./arbitraries.ts";
+
+const block = { number: 7n, hash: "0x07", time: 1_000 };
+const question = placementQuestion.parse({
+  image: `0x${"aa".repeat(32)}`,
+  replicas: 3,
+  gpuModel: null,
+  minVramMib: 81_920,
+  minComputeCapability: 0,
+  region: null,
+  wanted: { gpus: 1, cpuMilli: 1_000, memoryMib: 1_024, diskGib: 10, ports: 1 },
+  // 0.4 NGPU an hour.
+  maxPricePerSecond: "111111111111111",
+  wishes: {},
+});
+
+function machine(nodeId: number, given: Partial<FleetNode> = {}): FleetNode {
+  const total = { gpus: 2, cpuMilli: 8_000, memoryMib: 65_536, diskGib: 500, ports: 50 };
+  return {
+    ...{ nodeId, status: "online", gpuModel: "0x1111111111111111", vramMib: 81_920, computeCapability: 90 },
+    ...{ region: "DE", total, free: total, pricePerSecond: 100_000_000_000_000n, measured: true },
+    ...{ downMbps: 500, upMbps: 500, latencyTenthMs: 100, uptimePermille: 1_000 },
+    ...{ images: new Set<string>(), workspaces: [], ...given },
+  };
+}
+
+describe("match: explaining a placement", () => {
+  it("says in words and figures who was refused, what lacks the least and what fits but for its price", () => {
+    const small = Array.from({ length: 12 }, (_, at) => machine(at + 1, { vramMib: 24_576 }));
+    const dear = machine(13, { pricePerSecond: 116_666_666_666_667n });
+    const answer = explain({ block, index: createFleetIndex([...small, dear]) }, question);
+    expect(answer).to.deep.include({
+      ...{ nodes: 13, fitting: 0, placeable: 0, possible: false, chosen: null },
+      refused: { vramMib: 12, price: 1 },
+      cheapest: { nodeId: 13, pricePerSecond: "116666666666667" },
+    });
+    expect(answer.nearest?.nodeId).to.equal(13);
+    expect(answer.words).to.deep.equal([
+      "None of 13 nodes fits.",
+      "12 nodes short of 80 GiB VRAM.",
+      "1 node dearer than 0.4 NGPU an hour.",
+      "Cheapest that fits costs 0.42 NGPU an hour (node 13), your limit is 0.4.",
+      "Nearest is node 13: has 0.42 NGPU an hour, wanted 0.4 NGPU an hour.",
+      "No node could take it even if it were online and empty.",
+    ]);
+  });
+
+  it("counts how many replicas would find a node, and leaves the index as it was", () => {
+    const index = createFleetIndex([machine(1)]);
+    expect(explain({ block, index }, question)).to.include({ fitting: 1, placeable: 2, possible: true });
+    expect(index.get(1)?.free.gpus).to.equal(2);
+    expect(index.get(1)?.workspaces).to.deep.equal([]);
+  });
+
+  it("tells a full market from one that could never do it, and waits for the first node", () => {
+    const full = machine(1, { free: { ...machine(1).free, gpus: 0 } });
+    expect(explain({ block, index: createFleetIndex([full]) }, question)).to.include({
+      fitting: 0,
+      possible: true,
+    });
+    const away = machine(1, { status: "offline" });
+    expect(explain({ block, index: createFleetIndex([away]) }, question).possible).to.equal(true);
+    expect(explain({ block, index: createFleetIndex() }, question).possible).to.equal(true);
+  });
+
+  it("accounts for every node once, and chooses what brute force chooses, over any fleet and wishes", () => {
+    fc.assert(
+      fc.property(fleetNodes(60), requests, wishes, (nodes, request, wish) => {
+        const { gpuModel, minVramMib, minComputeCapability, region, wanted, maxPricePerSecond, image } =
+          request;
+        const given = {
+          gpuModel,
+          minVramMib,
+          minComputeCapability,
+          region,
+          wanted,
+          maxPricePerSecond,
+          image,
+        };
+        const answer = explain(
+          { block, index: createFleetIndex(nodes) },
+          { ...given, replicas: 2, wishes: wish },
+        );
+        const asked = { ...given, ...requestOf(wish), workspaceId: 0n, place: 0, excluded: [] };
+        const refused = Object.values(answer.refused).reduce((sum, count) => sum + count, 0);
+        expect(refused + answer.fitting).to.equal(nodes.length);
+        expect(answer.fitting).to.equal(nodes.filter((node) => firstMiss(node, asked) === null).length);
+        const decision = decide({ block, nodes }, asked, strategyOf(wish));
+        expect(answer.chosen?.nodeId).to.equal(decision.type === "placed" ? decision.nodeId : undefined);
+        expect(answer.words.join(" ")).not.to.match(/undefined|NaN/);
+      }),
+    );
+  });
+});
+
+const wishes: fc.Arbitrary<PlacementWishes> = fc.record(
+  {
+    strategy: fc.constantFrom(...(Object.keys(strategyTexts) as (keyof typeof strategyTexts)[])),
+    replicas: fc.constantFrom("spread", "pack"),
+    image: fc.constantFrom("any", "prefer", "require"),
+    maxLatencyMs: fc.constantFrom(10, 20.5),
+    minDownMbps: fc.constantFrom(0, 100),
+    minUpMbps: fc.constantFrom(0, 100),
+    minUptimePercent: fc.constantFrom(0, 99.5),
+  },
+  { requiredKeys: [] },
+);
+
+describe("match: what a workspace wishes of its nodes", () => {
+  it("has a strategy for each name", () => {
+    expect(Object.keys(strategies).sort()).to.deep.equal(Object.keys(strategyTexts).sort());
+  });
+
+  it("is read from the configuration document on the chain, in the chain's units", () => {
+    const config = JSON.stringify({
+      image: "registry.test/chat",
+      ports: [8080],
+      placement: {
+        strategy: "bestFit",
+        replicas: "pack",
+        image: "require",
+        maxLatencyMs: 20.5,
+        minUptimePercent: 99.9,
+      },
+    });
+    expect(requestOf(wishesIn(config))).to.deep.equal({
+      ...{ replicas: "pack", imageAffinity: "require", maxLatencyTenthMs: 205, minUptimePermille: 999 },
+      ...{ minDownMbps: 0, minUpMbps: 0 },
+    });
+    expect(strategyOf(wishesIn(config))).to.equal(strategies.bestFit);
+  });
+
+  it("is nothing where a publisher wrote something else", () => {
+    for (const config of ["", "null", "[]", "{}", '{"placement":{"strategy":"luck"}}', '{"placement":7}']) {
+      expect(wishesIn(config), config).to.deep.equal({});
+      expect(strategyOf(wishesIn(config))).to.equal(strategies.cheapest);
+    }
+  });
+
+  it("names what is wrong with a wish", () => {
+    const faultOf = (wish: unknown) => placementWishes.safeParse(wish).error?.issues[0]?.message;
+    expect(faultOf({ maxLatencyMs: 0.15 })).to.equal("is not a multiple of 0.1");
+    expect(faultOf({ minUptimePercent: 100.5 })).to.match(/100/);
+    expect(faultOf({ strategy: "luck" })).to.match(/cheapest/);
+    expect(faultOf({ luck: true })).to.match(/luck/);
+  });
+});

@@ -1,0 +1,266 @@
+import { createPool, type Database } from "@ngpu/db/pool";
+import { FatalError } from "@ngpu/runtime/errors";
+import { createSender, type Sender } from "@ngpu/tx-sender/send";
+import { expect } from "chai";
+import { createTestClient, http, keccak256 } from "viem";
+import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
+import { createTestContext, eventually } from "../../services/support/context.ts";
+import { fund, startTestMarket, type TestMarket } from "../../support/chain.ts";
+import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
+
+describe("sending transactions", function () {
+  this.timeout(120_000);
+  let market: TestMarket;
+  let database: TestDatabase;
+  let pool: Database;
+  let account: PrivateKeyAccount;
+  const contexts: ReturnType<typeof createTestContext>[] = [];
+
+  before(async () => {
+    market = await startTestMarket();
+  });
+
+  after(async () => {
+    await market.stop();
+  });
+
+  beforeEach(async () => {
+    database = await createTestDatabase();
+    pool = createPool({ url: database.url, name: "test" });
+    account = privateKeyToAccount(generatePrivateKey());
+    await fund(market.rpcUrl, [account.address]);
+  });
+
+  afterEach(async () => {
+    for (const context of contexts.splice(0)) await context.stop();
+    await pool.end();
+    await database.drop();
+  });
+
+  /** A sender of its own, as another process would have; `die` forgets everything it knew. */
+  async function open(signer = account): Promise<Sender & { die: () => Promise<void> }> {
+    const context = createTestContext("send");
+    contexts.push(context);
+    const { client, deployment } = market;
+    const { logger, signal } = context;
+    const sender = await createSender({
+      pool,
+      client,
+      account: signer,
+      deployment,
+      logger,
+      signal,
+      pollMs: 100,
+    });
+    return { ...sender, die: context.stop };
+  }
+
+  const image = (index: number) => `0x${index.toString(16).padStart(64, "0")}` as const;
+  const register = (sender: Sender, index: number, dedupeKey?: string) =>
+    sender.send({
+      kind: "test",
+      contract: "DockerContract",
+      functionName: "registerImage",
+      args: [image(index), 1n, image(0), "example/image"],
+      ...(dedupeKey === undefined ? {} : { dedupeKey }),
+    });
+  const statuses = async () => {
+    const { rows } = await pool.query("select nonce, status from app.transaction order by nonce");
+    return rows as { nonce: bigint; status: string }[];
+  };
+
+  it("returns the receipt and the events of the contract", async () => {
+    const { events, receipt, refusals } = await register(await open(), 1);
+    expect(receipt.status).to.equal("success");
+    expect(refusals).to.deep.equal([]);
+    const [event] = events;
+    expect(event?.eventName).to.equal("ImageRegistered");
+    if (event?.eventName === "ImageRegistered") expect(event.args.digest).to.equal(image(1));
+  });
+
+  it("sends to where a contract was, and reads its events there", async () => {
+    const former = market.deployment.contracts.DockerContract;
+    const elsewhere: `0x${string}` = `0x${"0f".repeat(20)}`;
+    const code = await market.client.getCode({ address: former });
+    const chain = createTestClient({ mode: "hardhat", transport: http(market.rpcUrl) });
+    await chain.setCode({ address: elsewhere, bytecode: code ?? "0x" });
+    const { receipt, events } = await (await open()).send({
+      ...{ kind: "test", contract: "DockerContract", at: elsewhere, functionName: "registerImage" },
+      args: [image(77), 1n, image(0), "example/image"],
+    });
+    expect(receipt.to).to.equal(elsewhere);
+    expect(events.map(({ eventName }) => eventName)).to.deep.equal(["ImageRegistered"]);
+  });
+
+  it("sends many at once, each under its own nonce, without waiting for receipts", async () => {
+    const sender = await open();
+    const sent = await Promise.all(Array.from({ length: 40 }, (_, index) => register(sender, 100 + index)));
+    expect(new Set(sent.map(({ hash }) => hash)).size).to.equal(40);
+    const blocks = new Set(sent.map(({ receipt }) => receipt.blockNumber));
+    expect(blocks.size).to.be.lessThan(15);
+    expect((await statuses()).map(({ nonce }) => Number(nonce))).to.deep.equal([...Array(40).keys()]);
+  });
+
+  it("hands out nonces to two processes that share an account", async () => {
+    const [one, two] = await Promise.all([open(), open()]);
+    await Promise.all(Array.from({ length: 20 }, (_, index) => register(index % 2 ? one : two, 200 + index)));
+    expect((await statuses()).map(({ nonce }) => Number(nonce))).to.deep.equal([...Array(20).keys()]);
+  });
+
+  it("says which custom error a contract refused with, before anything is sent", async () => {
+    const sender = await open();
+    await register(sender, 300);
+    const stranger = await open(await funded());
+    const refused = await register(stranger, 300).catch((error: unknown) => error);
+    expect(refused).to.be.instanceOf(FatalError);
+    if (!(refused instanceof FatalError)) return;
+    expect(refused.code).to.equal("chain_refused");
+    expect(refused.details.error).to.equal("ImageTaken");
+    expect(refused.details.args).to.deep.equal({ digest: image(300), owner: account.address });
+    expect(await statuses()).to.have.length(1);
+  });
+
+  it("decodes why items of a batch were refused and keeps the rest", async () => {
+    const sender = await open(market.keeper);
+    const { refusals } = await sender.send({
+      kind: "test",
+      contract: "Measure",
+      functionName: "finalize",
+      args: [[998n, 999n]],
+    });
+    expect(refusals.map(({ index, error }) => [index, error.text])).to.deep.equal([
+      [0, "MeasureRoundUnknown(roundId 998)"],
+      [1, "MeasureRoundUnknown(roundId 999)"],
+    ]);
+  });
+
+  it("explains a transaction that passes the simulation and reverts in its block", async () => {
+    const one = await open();
+    const two = await open(await funded());
+    const race = await Promise.allSettled([register(one, 400), register(two, 400)]);
+    const lost = race.filter((result) => result.status === "rejected");
+    expect(lost).to.have.length(1);
+    expect(lost[0]?.reason.code).to.equal("chain_refused");
+    expect(lost[0]?.reason.details.hash).to.match(/^0x/);
+  });
+
+  it("sends once for one key, within a process, over processes and after a crash", async () => {
+    const one = await open();
+    const two = await open(await funded());
+    const sent = await Promise.all([
+      register(one, 500, "a"),
+      register(one, 500, "a"),
+      register(two, 500, "a"),
+    ]);
+    expect(new Set(sent.map(({ hash }) => hash)).size).to.equal(1);
+    await one.die();
+    const again = await register(await open(), 500, "a");
+    expect(again.hash).to.equal(sent[0].hash);
+    expect(await statuses()).to.have.length(1);
+  });
+
+  it("sends the same bytes again after a crash between storing and broadcasting", async () => {
+    const first = await open();
+    await register(first, 600);
+    await first.die();
+    // What a process leaves that was killed right after it stored the transaction: the row, and nothing on the chain.
+    const left = await signedBy(account, 1);
+    await pool.query("update app.signer set next_nonce = 2");
+    await pool.query(
+      `insert into app.transaction (signer, nonce, kind, to_address, data, gas, max_fee, max_priority_fee, hashes, raw,
+         signed_block) values ($1, 1, 'test', $2, '0x', 21000, 1, 1, array[$3], $4, 1)`,
+      [account.address.toLowerCase(), account.address, left.hash, left.raw],
+    );
+    await register(await open(), 601);
+    await eventually("both are mined", async () => (await statuses()).every((row) => row.status === "mined"));
+    expect((await market.client.getTransactionReceipt({ hash: left.hash })).status).to.equal("success");
+  });
+
+  it("gives up a nonce that another program used, and goes on with the next", async () => {
+    const sender = await open();
+    await register(sender, 700);
+    const foreign = await signedBy(account, 1);
+    const test = createTestClient({ mode: "hardhat", transport: http(market.rpcUrl) });
+    await test.setIntervalMining({ interval: 0 });
+    await market.client.sendRawTransaction({ serializedTransaction: foreign.raw });
+    await test.mine({ blocks: 1 });
+    const lost = register(sender, 701).catch((error: unknown) => error);
+    await eventually("it is stored", async () => (await statuses()).length === 2);
+    await test.setIntervalMining({ interval: 1 });
+    expect(await lost).to.have.property("code", "nonce_taken");
+    expect((await register(sender, 702)).receipt.status).to.equal("success");
+    expect((await statuses()).map(({ status }) => status)).to.deep.equal(["mined", "failed", "mined"]);
+  });
+
+  it("broadcasts again what a reorg took back", async () => {
+    const sender = await open();
+    const test = createTestClient({ mode: "hardhat", transport: http(market.rpcUrl) });
+    await test.setIntervalMining({ interval: 0 });
+    const snapshot = await test.snapshot();
+    const first = register(sender, 800);
+    await eventually("it is stored", async () => (await statuses()).length === 1);
+    await test.mine({ blocks: 1 });
+    const { hash } = await first;
+    await test.revert({ id: snapshot });
+    await test.setIntervalMining({ interval: 1 });
+    await eventually(
+      "it is mined again",
+      async () => (await market.client.getTransactionReceipt({ hash }).catch(() => undefined)) !== undefined,
+      30_000,
+    );
+  });
+
+  it("signs a stuck transaction again with a higher fee under the same nonce", async () => {
+    const sender = await open();
+    const test = createTestClient({ mode: "hardhat", transport: http(market.rpcUrl) });
+    await test.setIntervalMining({ interval: 0 });
+    const sending = register(sender, 900);
+    await eventually("it is stored", async () => (await statuses()).length === 1);
+    // Twenty seconds and ten blocks pass for it, with a base fee that it does not reach.
+    const { rows } = await pool.query<{ hashes: `0x${string}`[] }>("select hashes from app.transaction");
+    const [hash] = rows[0]?.hashes ?? [];
+    if (hash !== undefined) await test.dropTransaction({ hash });
+    const head = await market.client.getBlock();
+    await pool.query(
+      "update app.transaction set signed_at = now() - interval '1 minute', signed_block = signed_block - 10",
+    );
+    await test.setNextBlockBaseFeePerGas({ baseFeePerGas: 10n * (head.baseFeePerGas ?? 1n) });
+    await test.mine({ blocks: 1 });
+    await test.setIntervalMining({ interval: 1 });
+    const { receipt } = await sending;
+    expect(receipt.status).to.equal("success");
+    expect(receipt.transactionHash).to.not.equal(hash);
+    const after = await pool.query("select cardinality(hashes) as count, nonce from app.transaction");
+    expect(after.rows).to.have.length(1);
+    expect(after.rows[0].nonce).to.equal(0n);
+    expect(after.rows[0].count).to.be.greaterThan(1);
+  });
+
+  it("refuses a database whose nonces belong to another chain", async () => {
+    await pool.query("insert into app.signer values ($1, '0xother', 5)", [account.address.toLowerCase()]);
+    expect(await open().catch((error: unknown) => error)).to.have.property("code", "chain_restarted");
+  });
+
+  it("says that the account has too little ETH", async () => {
+    const sender = await open(privateKeyToAccount(generatePrivateKey()));
+    expect(await register(sender, 1000).catch((error: unknown) => error)).to.have.property(
+      "code",
+      "signer_unfunded",
+    );
+    expect(await statuses()).to.deep.equal([]);
+  });
+
+  async function funded(): Promise<PrivateKeyAccount> {
+    const other = privateKeyToAccount(generatePrivateKey());
+    await fund(market.rpcUrl, [other.address]);
+    return other;
+  }
+
+  async function signedBy(signer: PrivateKeyAccount, nonce: number) {
+    const raw = await signer.signTransaction({
+      ...{ type: "eip1559", chainId: market.deployment.chainId, nonce, to: signer.address, gas: 21_000n },
+      ...{ maxFeePerGas: 10n ** 10n, maxPriorityFeePerGas: 10n ** 9n },
+    });
+    return { raw, hash: keccak256(raw) };
+  }
+});
