@@ -4,7 +4,7 @@ import { createPool, type Database } from "@ngpu/db/pool";
 import { databaseEnv, readEnv } from "@ngpu/runtime/env";
 
 /** What `npm start` leaves in its folder: the address of its Postgres, for who may read that folder. */
-const startedHere = join(import.meta.dirname, "../../.ngpu/database-url");
+const startedHere = join(import.meta.dirname, "../.ngpu/database-url");
 
 /** Calls `work` with a market's Postgres: the one given, that of DATABASE_URL, or that of the market that was started here. */
 export async function withDatabase(

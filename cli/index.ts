@@ -1,6 +1,6 @@
 import { strategyTexts } from "@ngpu/protocol/placement/wishes";
 import { start } from "@ngpu/runtime/lifecycle";
-import { wholeNumber } from "@ngpu/scripts/wholeNumber";
+import { wholeNumber } from "@ngpu/runtime/wholeNumber";
 import { Command, Option } from "commander";
 import { explainPlacement } from "./explain.ts";
 import { showPrefetch } from "./prefetch.ts";

@@ -1,4 +1,4 @@
-import { type PrefetchReport, readReport } from "@ngpu/match/prefetch/store";
+import { type PrefetchReport, readReport } from "@ngpu/queries/prefetch";
 import { withDatabase } from "./database.ts";
 
 type Options = { databaseUrl?: string; json: boolean };

@@ -8,6 +8,7 @@ import { gatewayVariables } from "@ngpu/gateway/env";
 import { matchVariables } from "@ngpu/match/env";
 import { measurerVariables, nodeVariables } from "@ngpu/node-client/env";
 import { pomcVariables } from "@ngpu/pomc/env";
+import { registryVariables } from "@ngpu/registry/env";
 import { commonEnv } from "@ngpu/runtime/env";
 import { workspaceVariables } from "@ngpu/workspace/env";
 import { z } from "zod";
@@ -27,6 +28,7 @@ const programs: { title: string; variables: Variables }[] = [
   { title: "services/match", variables: matchVariables },
   { title: "services/workspace", variables: workspaceVariables },
   { title: "services/dispense", variables: dispenseVariables },
+  { title: "services/registry", variables: registryVariables },
   { title: "services/pomc", variables: pomcVariables },
   { title: "services/gateway", variables: gatewayVariables },
   { title: "services/apiServer", variables: apiServerVariables },

@@ -19,16 +19,16 @@ const schema = z.strictObject({
   uses: z.array(z.string().regex(segment)).default([]),
 });
 
-/** A folder under workspaces/ with an image.json: what becomes one image. */
+/** A folder under images/ with an image.json: what becomes one image. */
 export type Workspace = z.infer<typeof schema> & { name: string };
 
 /**
- * Every workspace under `<repoRoot>/workspaces`, by name.
+ * Every workspace under `<repoRoot>/images`, by name.
  *
  * @throws FatalError `workspace_invalid` when an image.json does not parse.
  */
 export async function findWorkspaces(repoRoot: string): Promise<Workspace[]> {
-  const root = join(repoRoot, "workspaces");
+  const root = join(repoRoot, "images");
   const folders = (await readdir(root, { withFileTypes: true })).filter((entry) => entry.isDirectory());
   const found = await Promise.all(folders.map(({ name }) => readWorkspace(root, name)));
   return found.filter((workspace) => workspace !== undefined).sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -56,7 +56,7 @@ async function readWorkspace(root: string, name: string): Promise<Workspace | un
 export async function workspaceEntries(repoRoot: string, workspace: Workspace): Promise<Entry[]> {
   const folders = [workspace.name, ...workspace.uses];
   const files = await Promise.all(
-    folders.map((name) => filesUnder(join(repoRoot, "workspaces", name), `/app/${name}`)),
+    folders.map((name) => filesUnder(join(repoRoot, "images", name), `/app/${name}`)),
   );
   const volumes = workspace.volumes.map((path): Entry => {
     return { kind: "directory", path, mode: 0o755, owner: nobody };

@@ -1,5 +1,4 @@
 import { type Database, transaction } from "@ngpu/db/pool";
-import { readWanted } from "@ngpu/match/scheduling/placementStore";
 import { type Decision, decide } from "@ngpu/placement/decide";
 import type { FleetBlock, PlacementRequest } from "@ngpu/placement/fleet";
 import { strategyOf } from "@ngpu/placement/wishes";
@@ -8,6 +7,7 @@ import type { PlacementWishes } from "@ngpu/protocol/placement/wishes";
 import { InputError } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
 import { readBlock, readNodes, readUptimes } from "./fleet.ts";
+import { readWanted } from "./wanted.ts";
 
 /** What was answered, as far as it can be recomputed. */
 type Answer = { nodeId: number | null; ranking: unknown[]; refusals: unknown };

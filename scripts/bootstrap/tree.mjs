@@ -32,10 +32,13 @@ export function writeStamp(root) {
  */
 export function missingPackages(root) {
   const wanted = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages;
-  return Object.entries(wanted)
-    .filter(([folder, wish]) => folder !== "" && isRequired(wish))
-    .filter(([folder, wish]) => versionIn(join(root, folder)) !== wish.version)
-    .map(([folder]) => folder);
+  return (
+    Object.entries(wanted)
+      // A link leads to a package of this checkout, which has no version of its own to compare.
+      .filter(([folder, wish]) => folder.includes("node_modules/") && wish.link !== true && isRequired(wish))
+      .filter(([folder, wish]) => versionIn(join(root, folder)) !== wish.version)
+      .map(([folder]) => folder)
+  );
 }
 
 /** An optional package may be left out, unless it is the one made for this machine: then something needs it. */

@@ -1,8 +1,8 @@
 import { randomInt } from "node:crypto";
 import { join } from "node:path";
 import { start } from "@ngpu/runtime/lifecycle";
+import { wholeNumber } from "@ngpu/runtime/wholeNumber";
 import { Command } from "commander";
-import { wholeNumber } from "../wholeNumber.ts";
 import { createBar } from "./bar.ts";
 import type { Subject } from "./subject.ts";
 

@@ -30,7 +30,7 @@ export type Market = {
   onExit(name: string, how: string | number | null): void;
 };
 
-/** Images of the market, as built on this machine and served by dispense. */
+/** Images of the market, as built on this machine and served by the registry. */
 export type MarketImages = {
   chat: { reference: string; digest: string; sizeBytes: number; chunkRoot: string };
   probe: { reference: string; digest: string; sizeBytes: number; chunkRoot: string };

@@ -10,7 +10,16 @@ import type { StartOptions } from "./options.ts";
 /** Where everything that listens can be reached. */
 export type Addresses = { api: string; match: string; gateway: string; registry: string };
 
-const services = ["apiServer", "match", "gateway", "dispense", "autoExport", "workspace", "pomc"] as const;
+const services = [
+  "apiServer",
+  "match",
+  "gateway",
+  "registry",
+  "dispense",
+  "autoExport",
+  "workspace",
+  "pomc",
+] as const;
 
 /** Ports are chosen before anything starts, because the services are told each other's addresses. */
 export type Ports = Record<(typeof services)[number], number>;
@@ -38,7 +47,8 @@ export async function choosePorts(options: StartOptions): Promise<Ports> {
     apiServer: await apiPort(options),
     match: await chosen("match", "--match-port", options.matchPort),
     gateway: await chosen("gateway", "--gateway-port", options.gatewayPort),
-    dispense: await chosen("dispense", "--registry-port", options.registryPort),
+    registry: await chosen("registry", "--registry-port", options.registryPort),
+    dispense: await free("dispense"),
     autoExport: await free("autoExport"),
     workspace: await free("workspace"),
     pomc: await free("pomc"),
@@ -96,7 +106,7 @@ export function addressesOf(ports: Ports, host: string): Addresses {
     api: `http://${reachable(host)}:${ports.apiServer}`,
     match: `ws://127.0.0.1:${ports.match}`,
     gateway: `http://127.0.0.1:${ports.gateway}`,
-    registry: `127.0.0.1:${ports.dispense}`,
+    registry: `127.0.0.1:${ports.registry}`,
   };
 }
 

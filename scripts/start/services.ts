@@ -1,14 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { startProcess } from "../embedded/process.ts";
-import type { DatabaseUrls, databaseRoles } from "./database.ts";
+import type { DatabaseUrls } from "./database.ts";
 import type { Holder, Keys } from "./keys.ts";
 import type { Market } from "./market.ts";
 import { type Addresses, type Ports, reachable } from "./ports.ts";
 import type { Progress } from "./reporter.ts";
 import { allOrNothing } from "./together.ts";
 
-type ServiceName = keyof typeof databaseRoles;
+type ServiceName = keyof Ports;
 
 /** The account each service sends transactions from. */
 const signers: Partial<Record<ServiceName, Holder>> = {
@@ -40,7 +40,8 @@ export async function startServices(
     autoExport: {},
     match: { PUBLIC_URL: addresses.match, PROBE_IMAGE: given.probeImage, INSTANCE: "match-1" },
     workspace: {},
-    dispense: { IMAGE_STORE: join(market.stateDir, "images") },
+    registry: { IMAGE_STORE: join(market.stateDir, "images") },
+    dispense: {},
     // A market that starts afresh shows within minutes how a bond is withheld and returned.
     pomc: market.chain.embedded ? { BOND: "1000000000000000000", BOND_DAYS: "1" } : {},
     gateway: { PUBLIC_URL: addresses.gateway, GATEWAY_TOKEN: gatewayToken, INSTANCE: "gateway-1" },
@@ -56,7 +57,7 @@ export async function startServices(
     },
   };
   const startOne = (name: ServiceName) =>
-    startService(market, name, own[name], given.ports[name], given.databases[name]);
+    startService(market, name, { ...own[name], ...databaseOf(given.databases, name) }, given.ports[name]);
   // The others read what autoExport builds.
   progress("waiting for autoExport");
   await startOne("autoExport");
@@ -76,7 +77,6 @@ async function startService(
   name: ServiceName,
   own: Record<string, string>,
   port: number,
-  databaseUrl: string,
 ): Promise<void> {
   const env = {
     ...baseEnvironment(market),
@@ -84,7 +84,6 @@ async function startService(
     PORT: String(port),
     CHAIN_RPC_URLS: market.chain.rpcUrls.join(","),
     DEPLOYMENT_FILE: market.deploymentFile,
-    DATABASE_URL: databaseUrl,
     REDIS_URL: market.redisUrl,
     ...signerOf(market.keys, name),
     ...own,
@@ -97,6 +96,11 @@ async function startService(
     env,
     healthUrl: `http://${host}:${port}/healthz`,
   });
+}
+
+/** The registry has no role in the database. */
+function databaseOf(databases: DatabaseUrls["services"], name: ServiceName): Record<string, string> {
+  return name === "registry" ? {} : { DATABASE_URL: databases[name] };
 }
 
 function signerOf(keys: Keys, name: ServiceName): Record<string, string> {

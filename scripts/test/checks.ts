@@ -1,10 +1,10 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type CommandOptions, runToEnd } from "../embedded/command.ts";
-import { importFaults } from "./imports.ts";
+import { importErrors } from "./imports.ts";
 import type { Outcome, StageContext } from "./stage.ts";
 
-const GENERATED = "services/shared/chain/generated";
+const GENERATED = "packages/contracts-sdk/generated";
 
 /** A check that is a program of node_modules: it passes when the program ends with 0, and is silent then. */
 export function programCheck(program: string, args: readonly string[] = []) {
@@ -12,10 +12,10 @@ export function programCheck(program: string, args: readonly string[] = []) {
     verdict(await runProgram(rootDir, program, args, signal));
 }
 
-/** Checks that rooms import only what they may. */
-export async function checkRooms({ rootDir }: StageContext): Promise<Outcome> {
-  const faults = importFaults(rootDir);
-  return verdict({ ok: faults.length === 0, output: faults.join("\n") });
+/** Checks that packages import only what they may. */
+export async function checkImports({ rootDir }: StageContext): Promise<Outcome> {
+  const errors = importErrors(rootDir);
+  return verdict({ ok: errors.length === 0, output: errors.join("\n") });
 }
 
 /** Checks that .env.example lists today's variables. */

@@ -1,78 +1,127 @@
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 
-/** What each kind of code may import of the project, by the first match. Paths are those of folders and files. */
-type Rule = { of: RegExp; may: (file: string, room: string) => RegExp; because: string };
+type Rule = {
+  /** Folders the rule is about: a glob without wildcards inside a name, `*` for one folder. */
+  of: string;
+  /** Packages that its code may import, by folder. Its own files are always allowed. */
+  may: readonly string[];
+  because: string;
+};
 
-const RULES: Rule[] = [
-  { of: /^services\/(shared)\//, may: () => /^services\/shared\//, because: "what is shared knows no room" },
+const BASE = ["packages/runtime", "packages/contracts-sdk", "packages/protocol"];
+const READS = [...BASE, "packages/chain-reader", "packages/db", "packages/placement", "packages/queries"];
+
+/** Which package may import which: arrows point downwards only. A new rule is one line. */
+const RULES: readonly Rule[] = [
+  { of: "packages/runtime", may: [], because: "the runtime knows nothing of the market" },
+  { of: "packages/contracts-sdk", may: ["packages/runtime"], because: "it describes the contracts alone" },
+  { of: "packages/protocol", may: BASE, because: "formats depend on no database and no chain client" },
+  { of: "packages/chain-reader", may: BASE, because: "reading the chain needs no database" },
+  { of: "packages/db", may: ["packages/runtime"], because: "the database layer knows no contract" },
+  { of: "packages/placement", may: BASE, because: "the placement engine is pure" },
+  { of: "packages/image-store", may: BASE, because: "the image store is files alone" },
+  { of: "packages/api-client", may: [], because: "partners install the client by itself" },
   {
-    of: /^services\/([^/]+)\//,
-    may: (_, room) => new RegExp(`^services/(shared|${room})/`),
-    because: "rooms meet in Postgres tables, chain events and queue names",
+    of: "packages/tx-sender",
+    may: [...BASE, "packages/chain-reader", "packages/db"],
+    because: "it only sends",
   },
   {
-    of: /^(node-client)\//,
-    may: () => /^(node-client\/|services\/shared\/)/,
+    of: "packages/queries",
+    may: [...BASE, "packages/db", "packages/placement"],
+    because: "queries only read",
+  },
+  {
+    of: "services/registry",
+    may: ["packages/runtime", "packages/image-store"],
+    because: "the registry reads no database and no chain",
+  },
+  {
+    of: "services/*",
+    may: [...READS, "packages/tx-sender"],
+    because: "services meet in Postgres tables, chain events and queues",
+  },
+  {
+    of: "node-client",
+    may: [...BASE, "packages/chain-reader"],
     because: "operators run the node client without the services",
   },
-  { of: /^(workspaces)\//, may: () => /^workspaces\//, because: "images hold nothing but their own code" },
+  { of: "cli", may: [...READS, "packages/api-client"], because: "the command line reaches no service" },
+  { of: "console", may: ["packages/api-client"], because: "the console reaches no service" },
+  { of: "images", may: [], because: "images hold nothing but their own code" },
   {
-    of: /^(contracts)\//,
-    may: () => /^(contracts|services\/shared)\//,
-    because: "the contracts stand without the services",
+    of: "contracts",
+    may: ["packages/runtime", "packages/contracts-sdk"],
+    because: "contracts need no service",
   },
-  { of: /^(scripts)\//, may: () => /^(?!test\/)/, because: "tests are no part of the product" },
+  {
+    of: "partner-docs",
+    may: ["packages/api-client"],
+    because: "partners run the examples without the services",
+  },
+  {
+    of: "scripts",
+    may: ["packages/*", "services/*", "node-client", "cli", "contracts", "hardhat.config.ts"],
+    because: "tests are no part of the product",
+  },
 ];
 
-/** What the node client must never see, not even through a shared file. */
-const FORBIDDEN_TO_NODES = /^services\/shared\/(db\/|queue\.ts)/;
+/** What the node client never reaches, not even through another package. */
+const FORBIDDEN_TO_NODES = /^packages\/(db|queries|tx-sender)\//;
+const SOURCES =
+  "{packages,services,node-client,cli,console,images,contracts,partner-docs,scripts}/**/*.{ts,mts,mjs,tsx}";
 const IMPORT =
   /(?:^|[\s;}])(?:import|export)\b[^"'`;]*?\bfrom\s*["']([^"']+)["']|\bimport\s*\(?\s*["']([^"']+)["']/g;
 
 /**
- * Finds imports that leave their room where they may not.
+ * Finds imports that a package may not have, cycles between files, and ways from the node client to the database.
+ * Imports of types count like any other.
  *
- * @returns one line for each, empty when all is well
+ * @returns one line for each error, empty when there is none
  */
-export function importFaults(rootDir: string): string[] {
-  const files = globSync("{services,node-client,workspaces,contracts,scripts}/**/*.{ts,mts,mjs}", {
-    cwd: rootDir,
-  });
-  const imports = new Map(files.map((file) => [posix.normalize(file), importsOf(rootDir, file)]));
+export function importErrors(rootDir: string): string[] {
+  const packages = packageFolders(rootDir);
+  const files = globSync(SOURCES, { cwd: rootDir, exclude: ["**/node_modules/**"] }).map(posix.normalize);
+  const imports = new Map(files.map((file) => [file, importsOf(rootDir, file, packages)]));
   const strays = [...imports].flatMap(([file, targets]) => strayImports(file, targets));
-  return [...strays, ...nodeSights(imports)].sort();
+  return [...strays, ...wayToDatabase(imports), ...cycles(imports)].sort();
 }
 
 function strayImports(file: string, targets: readonly string[]): string[] {
-  const rule = RULES.find(({ of }) => of.test(file));
-  const room = rule?.of.exec(file)?.[1];
-  if (rule === undefined || room === undefined) return [];
-  const allowed = rule.may(file, room);
+  const rule = RULES.find(({ of }) => isBelow(file, of));
+  if (rule === undefined) return [];
+  // `services/*` stands for the one service that the file is in.
+  const own = file.split("/").slice(0, rule.of.split("/").length).join("/");
   return targets
-    .filter((target) => !allowed.test(target))
+    .filter((target) => ![own, ...rule.may].some((folder) => isBelow(target, folder)))
     .map((target) => `${file} imports ${target}: ${rule.because}`);
 }
 
+function isBelow(file: string, pattern: string): boolean {
+  const names = file.split("/");
+  return pattern.split("/").every((part, index) => part === "*" || part === names[index]);
+}
+
 /** Ways from the node client to the database or a queue, through any number of files. */
-function nodeSights(imports: ReadonlyMap<string, readonly string[]>): string[] {
+function wayToDatabase(imports: ReadonlyMap<string, readonly string[]>): string[] {
   const cameFrom = new Map<string, string>();
   const open = [...imports.keys()].filter((file) => file.startsWith("node-client/"));
   const seen = new Set(open);
-  const faults: string[] = [];
+  const errors: string[] = [];
   for (const file of open) {
     for (const target of imports.get(file) ?? []) {
       if (seen.has(target)) continue;
       seen.add(target);
       cameFrom.set(target, file);
       if (FORBIDDEN_TO_NODES.test(target)) {
-        faults.push(`${wayTo(target, cameFrom)}: the node client never sees the database or a queue`);
+        errors.push(`${wayTo(target, cameFrom)}: the node client never reaches the database or a queue`);
       } else {
         open.push(target);
       }
     }
   }
-  return faults;
+  return errors;
 }
 
 function wayTo(file: string, cameFrom: ReadonlyMap<string, string>): string {
@@ -80,12 +129,51 @@ function wayTo(file: string, cameFrom: ReadonlyMap<string, string>): string {
   return before === undefined ? file : `${wayTo(before, cameFrom)} imports ${file}`;
 }
 
-/** The project's files that a file imports. */
-function importsOf(rootDir: string, file: string): string[] {
+/** Circles of imports between files: one line for each file that closes one. */
+function cycles(imports: ReadonlyMap<string, readonly string[]>): string[] {
+  const state = new Map<string, "open" | "done">();
+  const errors: string[] = [];
+  const visit = (file: string, path: readonly string[]): void => {
+    state.set(file, "open");
+    for (const target of imports.get(file) ?? []) {
+      if (state.get(target) === "open") {
+        const circle = [...path.slice(path.indexOf(target)), target];
+        errors.push(`${circle.join(" imports ")}: files do not import each other in a circle`);
+      } else if (!state.has(target)) {
+        visit(target, [...path, target]);
+      }
+    }
+    state.set(file, "done");
+  };
+  for (const file of imports.keys()) if (!state.has(file)) visit(file, [file]);
+  return errors;
+}
+
+/** Folder of each package of the workspace, by its name. */
+function packageFolders(rootDir: string): ReadonlyMap<string, string> {
+  const manifests = globSync(["{packages,services}/*/package.json", "*/package.json"], { cwd: rootDir });
+  return new Map(
+    manifests.map((path) => {
+      const { name } = JSON.parse(readFileSync(join(rootDir, path), "utf8")) as { name: string };
+      return [name, posix.dirname(path)];
+    }),
+  );
+}
+
+/** The project's files that a file imports, by relative path or through a package's exports. */
+function importsOf(rootDir: string, file: string, packages: ReadonlyMap<string, string>): string[] {
   const text = readFileSync(join(rootDir, file), "utf8");
   return [...text.matchAll(IMPORT)]
     .map((match) => match[1] ?? match[2] ?? "")
-    .filter((target) => target.startsWith("."))
-    .map((target) => posix.normalize(posix.join(dirname(file), target)))
+    .flatMap((target) => resolve(file, target, packages))
     .filter((target) => existsSync(join(rootDir, target)));
+}
+
+function resolve(file: string, target: string, packages: ReadonlyMap<string, string>): string[] {
+  if (target.startsWith(".")) return [posix.normalize(posix.join(dirname(file), target))];
+  const [scope = "", name = "", ...rest] = target.split("/");
+  const folder = packages.get(`${scope}/${name}`);
+  if (folder === undefined) return [];
+  const path = posix.join(folder, ...rest);
+  return [/\.(mjs|json)$/.test(path) ? path : `${path}.ts`];
 }

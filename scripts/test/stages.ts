@@ -1,4 +1,4 @@
-import { checkEnvExample, checkGenerated, checkRooms, programCheck, runSolidityTests } from "./checks.ts";
+import { checkEnvExample, checkGenerated, checkImports, programCheck, runSolidityTests } from "./checks.ts";
 import type { Stage, StageContext } from "./stage.ts";
 import { hardhat, mocha, runTests, type TestRun } from "./tests.ts";
 
@@ -7,7 +7,7 @@ export const stages: Stage[] = [
   check("style", programCheck("biome", ["check", "--error-on-warnings", "."])),
   check("types", programCheck("tsc", ["-p", "."])),
   check("unused", programCheck("knip")),
-  check("rooms", checkRooms),
+  check("imports", checkImports),
   check("environment", checkEnvExample),
   check("generated", checkGenerated),
   tests("contracts", false, {

@@ -3,7 +3,6 @@ import { type Deployment, readDeployment } from "@ngpu/contracts-sdk/deployment"
 import { appChannel, chainChannel, listenForChanges } from "@ngpu/db/listen";
 import { createPool, type Database, requireSchema } from "@ngpu/db/pool";
 import { connectRedis, enqueue, openQueue, queues, requireRedis, serveQueue } from "@ngpu/db/queue";
-import { registryRouter } from "@ngpu/registry/router";
 import { createApp, errorHandler, listen } from "@ngpu/runtime/http";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import { type Loop, startLoop } from "@ngpu/runtime/loop";
@@ -22,7 +21,7 @@ import { createSweep } from "./sweep.ts";
 // Transactions of assignments that are under way at once: one is made ready while another is mined.
 const assigners = 3;
 
-/** Starts dispense: serves its queue and the image registry, assigns what match answered, follows what is on its way. */
+/** Starts dispense: serves its queue, assigns what match answered, follows what is on its way. */
 export async function startDispense(
   settings: DispenseSettings,
   context: ServiceContext,
@@ -68,7 +67,6 @@ export async function startDispense(
     return { ok: redis.status === "ready", details: { redis: redis.status } };
   };
   const app = createApp({ health, registry });
-  app.use(registryRouter({ storeDir: settings.IMAGE_STORE, logger }));
   app.use(errorHandler(logger));
   return listen(app, { host: settings.HOST, port: settings.PORT }, context);
 }

@@ -13,7 +13,6 @@ export const dispenseVariables = {
   ...databaseEnv,
   ...redisEnv,
   ...signerEnv,
-  IMAGE_STORE: z.string().describe("Folder of the market's own images, served at /v2/"),
   SWEEP_SECONDS: seconds(3, "Seconds between looks at what is under way"),
   CONCURRENCY: count(16, "Workspaces worked on at once"),
   ASSIGN_BATCH: z.coerce

@@ -6,11 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { blobPath } from "@ngpu/image-store/blobs";
 import { type BuiltImage, buildAll } from "@ngpu/image-store/build";
-import { registryRouter } from "@ngpu/registry/router";
 import { expect } from "chai";
 import Docker from "dockerode";
 import express, { type RequestHandler } from "express";
 import type { DiskResult } from "../../images/probe/disk.ts";
+import { registryRouter } from "../../services/registry/router.ts";
 import { type Completion, chunksOf, jsonOf, until } from "../images/helpers.ts";
 import { makeCheckout, repoRoot } from "../packages/image-store/helpers.ts";
 

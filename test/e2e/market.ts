@@ -138,7 +138,7 @@ async function networksOf(dir: string): Promise<string[]> {
 async function imagesOf(dir: string): Promise<string[]> {
   const { docker } = engineOf(dir);
   const images = await docker.listImages();
-  const registry = `127.0.0.1:${ports(dir).dispense}/`;
+  const registry = `127.0.0.1:${ports(dir).registry}/`;
   return images.flatMap(({ RepoDigests }) => RepoDigests ?? []).filter((name) => name.startsWith(registry));
 }
 

@@ -15,7 +15,16 @@ import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { createTestRedis } from "../support/redis.ts";
 import { processesOf, removeDir, stateDir } from "./market.ts";
 
-const services = ["autoExport", "match", "workspace", "dispense", "pomc", "gateway", "apiServer"] as const;
+const services = [
+  "autoExport",
+  "match",
+  "workspace",
+  "dispense",
+  "registry",
+  "pomc",
+  "gateway",
+  "apiServer",
+] as const;
 type Service = (typeof services)[number];
 
 const nowhere = "127.0.0.1:1";
@@ -24,6 +33,8 @@ const token = "t".repeat(64);
 
 /** Needed by all but the gateway. */
 const followers = ["autoExport", "match", "workspace", "dispense", "pomc", "apiServer"] as const;
+/** Needed by all but the registry. */
+const marketServices = services.filter((service) => service !== "registry");
 const queued = ["match", "workspace", "dispense", "apiServer"] as const;
 
 /** An endpoint that answers what a start asks, as the deployment's chain would. */
@@ -101,14 +112,16 @@ describe("a service started alone", function () {
   it("names every variable that it lacks", () =>
     each(services, { LOG_LEVEL: "loud" }, (said, service) => {
       expect(said, service).to.match(/^The environment is not complete:\n/);
-      expect(said).to.match(/^ {2}DATABASE_URL is not set \(.+\)$/m);
+      const required = service === "registry" ? "IMAGE_STORE" : "DATABASE_URL";
+      expect(said).to.match(new RegExp(`^ {2}${required} is not set \\(.+\\)$`, "m"));
       expect(said).to.match(/^ {2}LOG_LEVEL /m);
-      if (service !== "gateway") expect(said).to.match(/^ {2}CHAIN_RPC_URLS is not set/m);
+      if (service !== "gateway" && service !== "registry")
+        expect(said).to.match(/^ {2}CHAIN_RPC_URLS is not set/m);
       expect(said).to.include(".env.example");
     }));
 
   it("says that there is no deployment", () =>
-    each(services, complete({ DEPLOYMENT_FILE: join(dir, "none.json") }), (said) => {
+    each(marketServices, complete({ DEPLOYMENT_FILE: join(dir, "none.json") }), (said) => {
       expect(said).to.include("none.json cannot be read").and.to.include("Set DEPLOYMENT_FILE");
     }));
 
@@ -127,10 +140,14 @@ describe("a service started alone", function () {
   });
 
   it("says that Postgres does not answer", () =>
-    each(services, complete({ DATABASE_URL: `postgres://ngpu:secret@${nowhere}/ngpu` }), (said, service) => {
-      expect(said, service).to.include("Postgres does not answer").and.to.include("Check DATABASE_URL");
-      expect(said).not.to.include("secret");
-    }));
+    each(
+      marketServices,
+      complete({ DATABASE_URL: `postgres://ngpu:secret@${nowhere}/ngpu` }),
+      (said, service) => {
+        expect(said, service).to.include("Postgres does not answer").and.to.include("Check DATABASE_URL");
+        expect(said).not.to.include("secret");
+      },
+    ));
 
   it("says that Redis does not answer", () =>
     each(queued, complete({ REDIS_URL: `redis://${nowhere}` }), (said, service) => {

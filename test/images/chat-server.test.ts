@@ -199,7 +199,7 @@ describe("chat server", function () {
 describe("chat process", function () {
   // Starts Node anew, which takes its time on a busy machine.
   this.timeout(15_000);
-  const entry = fileURLToPath(new URL("../../workspaces/chat/server.ts", import.meta.url));
+  const entry = fileURLToPath(new URL("../../images/chat/server.ts", import.meta.url));
 
   function start(env: Record<string, string>): ChildProcess {
     return spawn(process.execPath, [entry], { env, stdio: ["ignore", "pipe", "pipe"] });

@@ -1,32 +1,35 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect } from "chai";
-import { importFaults } from "../../scripts/test/imports.ts";
+import { importErrors } from "../../scripts/test/imports.ts";
 import { temporaryDir } from "../embedded/setup.ts";
 import { rootDir } from "../support/parts.ts";
 
 /** What the rules say about files given by path and content. */
-function faultsOf(files: Record<string, string>): string[] {
+function errorsOf(files: Record<string, string>): string[] {
   using dir = temporaryDir();
   for (const [path, text] of Object.entries(files)) {
     mkdirSync(dirname(join(dir.path, path)), { recursive: true });
     writeFileSync(join(dir.path, path), text);
   }
-  return importFaults(dir.path);
+  return importErrors(dir.path);
 }
+
+const manifest = (name: string) => JSON.stringify({ name });
 
 describe("import rules", () => {
   it("hold in this project", () => {
-    expect(importFaults(rootDir)).to.deep.equal([]);
+    expect(importErrors(rootDir)).to.deep.equal([]);
   });
 
-  it("let a room use itself and what is shared", () => {
-    const faults = faultsOf({
-      "services/pomc/index.ts": 'import { a } from "./decide.ts";\nimport { b } from "../shared/b.ts";',
+  it("let a service use itself and the packages below it", () => {
+    const errors = errorsOf({
+      "services/pomc/index.ts": 'import { a } from "./decide.ts";\nimport { b } from "@ngpu/runtime/b";',
       "services/pomc/decide.ts": "export const a = 1;",
-      "services/shared/b.ts": "export const b = 1;",
+      "packages/runtime/b.ts": "export const b = 1;",
+      "packages/runtime/package.json": manifest("@ngpu/runtime"),
     });
-    expect(faults).to.deep.equal([]);
+    expect(errors).to.deep.equal([]);
   });
 
   for (const [kind, text] of Object.entries({
@@ -36,34 +39,58 @@ describe("import rules", () => {
     "a bare import": 'import "../match/a.ts";',
     "an export": 'export * from "../match/a.ts";',
     "an import on demand": 'const a = await import("../match/a.ts");',
+    "an import of the package": 'import { a } from "@ngpu/match/a";',
   })) {
-    it(`keep a room out of another: ${kind}`, () => {
-      const faults = faultsOf({
+    it(`keep a service out of another: ${kind}`, () => {
+      const errors = errorsOf({
         "services/pomc/index.ts": text,
         "services/match/a.ts": "export const a = 1;",
+        "services/match/package.json": manifest("@ngpu/match"),
       });
-      expect(faults).to.have.lengthOf(1);
-      expect(faults[0]).to.match(/^services\/pomc\/index\.ts imports services\/match\/a\.ts: /);
+      expect(errors).to.have.lengthOf(1);
+      expect(errors[0]).to.match(/^services\/pomc\/index\.ts imports services\/match\/a\.ts: /);
     });
   }
 
-  it("keep the node client from the database, also through a shared file", () => {
-    const faults = faultsOf({
-      "node-client/index.ts": 'import { help } from "../services/shared/help.ts";',
-      "services/shared/help.ts": 'import { pool } from "./db/pool.ts";\nexport const help = pool;',
-      "services/shared/db/pool.ts": "export const pool = 1;",
+  it("keep a package from what is above it", () => {
+    const errors = errorsOf({
+      "packages/runtime/a.ts": 'import type { B } from "@ngpu/db/b";',
+      "packages/db/b.ts": "export type B = 1;",
+      "packages/db/package.json": manifest("@ngpu/db"),
     });
-    expect(faults).to.deep.equal([
-      "node-client/index.ts imports services/shared/help.ts imports services/shared/db/pool.ts: the node client never sees the database or a queue",
+    expect(errors).to.deep.equal([
+      "packages/runtime/a.ts imports packages/db/b.ts: the runtime knows nothing of the market",
     ]);
   });
 
+  it("find circles, also of types alone", () => {
+    const errors = errorsOf({
+      "services/pomc/a.ts": 'import type { B } from "./b.ts";\nexport type A = B;',
+      "services/pomc/b.ts": 'import type { A } from "./a.ts";\nexport type B = A;',
+    });
+    expect(errors).to.deep.equal([
+      "services/pomc/a.ts imports services/pomc/b.ts imports services/pomc/a.ts: files do not import each other in a circle",
+    ]);
+  });
+
+  it("keep the node client from the database, also through another package", () => {
+    const errors = errorsOf({
+      "node-client/index.ts": 'import { help } from "@ngpu/chain-reader/help";',
+      "packages/chain-reader/package.json": manifest("@ngpu/chain-reader"),
+      "packages/chain-reader/help.ts": 'import { pool } from "../db/pool.ts";\nexport const help = pool;',
+      "packages/db/pool.ts": "export const pool = 1;",
+    });
+    expect(errors).to.include(
+      "node-client/index.ts imports packages/chain-reader/help.ts imports packages/db/pool.ts: the node client never reaches the database or a queue",
+    );
+  });
+
   it("keep product code from tests", () => {
-    const faults = faultsOf({
+    const errors = errorsOf({
       "node-client/index.ts": 'import { a } from "../test/a.ts";',
       "scripts/start.ts": 'import { a } from "../test/a.ts";',
       "test/a.ts": "export const a = 1;",
     });
-    expect(faults).to.have.lengthOf(2);
+    expect(errors).to.have.lengthOf(2);
   });
 });

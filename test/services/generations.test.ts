@@ -70,7 +70,7 @@ describe("a market that was replaced while a lease ran, and its successor", func
     return {
       ...{ CHAIN_RPC_URLS: present.url, DEPLOYMENT_FILE: file, REDIS_URL: api.market.redisUrl },
       ...{ DATABASE_URL: api.market.urlAs(`ngpu_${name}`), SIGNER_KEY: privateKeyOf(name) },
-      ...{ IMAGE_STORE: folder, SWEEP_SECONDS: "0.2" },
+      SWEEP_SECONDS: "0.2",
     };
   };
 

@@ -117,7 +117,7 @@ export async function settle(db: Queryable, nodeId: number, word: PrefetchWord):
   return rowCount === 1;
 }
 
-export type Tally = { hits: number; misses: number };
+type Tally = { hits: number; misses: number };
 
 /**
  * Counts the assignments since the last count: a hit went to a node that had the image by a prefetch, a miss to one that had it
@@ -153,20 +153,4 @@ export async function countHits(pool: Database, head: FleetBlock): Promise<Tally
     );
     return tally;
   });
-}
-
-export type PrefetchReport = Tally & Record<"asked" | "present" | "held" | "failed" | "evicted", number>;
-
-/** What prefetching came to so far. */
-export async function readReport(db: Queryable): Promise<PrefetchReport> {
-  const { rows } = await db.query<PrefetchReport>(
-    `select coalesce(max(hits), 0)::int as hits, coalesce(max(misses), 0)::int as misses, p.*
-     from app.prefetch_tally right join (
-       select count(*) filter (where status = 'asked')::int as asked, count(*) filter (where status = 'present')::int as present,
-         count(*) filter (where status = 'held')::int as held,
-         count(*) filter (where status = 'failed')::int as failed, count(*) filter (where status = 'evicted')::int as evicted
-       from app.prefetch) as p on true
-     group by p.asked, p.present, p.held, p.failed, p.evicted`,
-  );
-  return rows[0] ?? { hits: 0, misses: 0, asked: 0, present: 0, held: 0, failed: 0, evicted: 0 };
 }

@@ -3,6 +3,7 @@ import { queues, serveQueue } from "@ngpu/db/queue";
 import type { Decision } from "@ngpu/placement/decide";
 import { decideByIndex } from "@ngpu/placement/decideByIndex";
 import { strategyOf } from "@ngpu/placement/wishes";
+import { readWanted, type Wanted } from "@ngpu/queries/wanted";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import { type Loop, startLoop } from "@ngpu/runtime/loop";
 import type { Redis } from "ioredis";
@@ -60,7 +61,7 @@ async function answerRequest(
   });
 }
 
-type Facts = IndexedFleet & { place: number; wanted: store.Wanted | undefined };
+type Facts = IndexedFleet & { place: number; wanted: Wanted | undefined };
 
 /** The fleet, what is wanted at its block, and how many answers for the workspace the block does not show yet. */
 async function factsFor(
@@ -70,7 +71,7 @@ async function factsFor(
 ): Promise<Facts> {
   for (;;) {
     const { block } = await fleetNow();
-    const wanted = await store.readWanted(db, asked, block);
+    const wanted = await readWanted(db, asked, block);
     const place = await store.countPending(db, asked, block);
     // The index goes on with the chain: all this is good for the block that it is at now, or it is read again.
     const now = await fleetNow();

@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { wholeNumber } from "@ngpu/scripts/wholeNumber";
+import { wholeNumber } from "@ngpu/runtime/wholeNumber";
 import { Command } from "commander";
 import pg from "pg";
 import { startPostgres } from "../../../scripts/embedded/postgres.ts";

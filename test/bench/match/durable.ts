@@ -1,7 +1,7 @@
 import { createPool } from "@ngpu/db/pool";
-import { readWanted } from "@ngpu/match/scheduling/placementStore";
 import { decideByIndex } from "@ngpu/placement/decideByIndex";
 import { strategyOf } from "@ngpu/placement/wishes";
+import { readWanted } from "@ngpu/queries/wanted";
 import { createSender, type Sender } from "@ngpu/tx-sender/send";
 import { createFleetSync } from "../../../services/match/scheduling/fleetSync.ts";
 import { eventually } from "../../services/support/context.ts";

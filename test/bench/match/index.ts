@@ -1,4 +1,4 @@
-import { wholeNumber } from "@ngpu/scripts/wholeNumber";
+import { wholeNumber } from "@ngpu/runtime/wholeNumber";
 import { Command } from "commander";
 import { stopParts } from "../../support/parts.ts";
 import { createTestDatabase } from "../../support/postgres.ts";

@@ -4,7 +4,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { FatalError } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
-import { wholeNumber } from "@ngpu/scripts/wholeNumber";
+import { wholeNumber } from "@ngpu/runtime/wholeNumber";
 import { Command } from "commander";
 import { setupMatch, type TestMatch } from "../../services/match/setup.ts";
 import { stopParts } from "../../support/parts.ts";

@@ -1,7 +1,5 @@
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { TestMatch } from "../../services/match/setup.ts";
-import { testStateDir } from "../../support/parts.ts";
 import type { drawsOf } from "./random.ts";
 
 type Instance = {
@@ -31,8 +29,7 @@ export function createInstances(test: TestMatch, draws: ReturnType<typeof drawsO
       follow(instance, match.process);
       return;
     }
-    const env = { ...dispenseEnv, IMAGE_STORE: join(await testStateDir(), "images") };
-    follow(instance, await test.startService("dispense", instance.name, env));
+    follow(instance, await test.startService("dispense", instance.name, dispenseEnv));
   };
   const begin = (instance: Instance) => {
     const started = bring(instance).finally(() => starting.delete(started));

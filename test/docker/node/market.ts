@@ -4,12 +4,12 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BuiltImage, buildAll } from "@ngpu/image-store/build";
-import { registryRouter } from "@ngpu/registry/router";
 import Docker from "dockerode";
 import express from "express";
 import { keccak256, toBytes } from "viem";
 import type { Assignment } from "../../../node-client/leases.ts";
 import type { Publication } from "../../../node-client/plans.ts";
+import { registryRouter } from "../../../services/registry/router.ts";
 
 const repoRoot = join(import.meta.dirname, "../../..");
 

@@ -2,7 +2,7 @@ import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-export const repoRoot = fileURLToPath(new URL("../../", import.meta.url));
+export const repoRoot = fileURLToPath(new URL("../../../", import.meta.url));
 
 /** A checkout with one workspace, `sample`, of these files, over this checkout's node_modules. */
 export async function makeCheckout(
@@ -10,7 +10,7 @@ export async function makeCheckout(
   files: Record<string, string | Buffer>,
   image: Record<string, unknown> = {},
 ): Promise<string> {
-  const folder = join(root, "workspaces", "sample");
+  const folder = join(root, "images", "sample");
   await rm(root, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   await symlink(join(repoRoot, "node_modules"), join(root, "node_modules"));

@@ -159,7 +159,7 @@ describe("image building", function () {
 
   it("says what to do when npm has not brought Node", async () => {
     const root = join(dir, "bare");
-    await mkdir(join(root, "workspaces"), { recursive: true });
+    await mkdir(join(root, "images"), { recursive: true });
     const failure = await failureOf(buildAll({ repoRoot: root, storeDir: join(dir, "bare-store") }));
     expect(failure.code).to.equal("base_missing");
     expect(failure.hint).to.include("npm install");

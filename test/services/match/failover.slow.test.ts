@@ -1,9 +1,7 @@
-import { join } from "node:path";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { expect } from "chai";
 import { findUnseen, missBeats } from "../../../services/match/sessions/absenceStore.ts";
 import { nameSubject } from "../../../services/match/sessions/sessionStore.ts";
-import { testStateDir } from "../../support/parts.ts";
 import { eventually } from "../support/context.ts";
 import { connect, joinedAt, joinNode } from "./client.ts";
 import { type Match, setupMatch, type TestMatch } from "./setup.ts";
@@ -31,7 +29,7 @@ describe("match: nodes that are lost", function () {
       nodes.push(await joinNode(match.url, deployment, { pricePerSecond: price }));
     }
     stopBeat = nodes.map(({ peer }) => peer.beat(deployment.parameters.slotSeconds));
-    await test.startService("dispense", "dispense", { IMAGE_STORE: join(await testStateDir(), "images") });
+    await test.startService("dispense", "dispense");
     await test.startService("workspace", "workspace");
   });
 

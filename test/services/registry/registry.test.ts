@@ -7,11 +7,56 @@ import { buffer } from "node:stream/consumers";
 import { putBytes } from "@ngpu/image-store/blobs";
 import { type Digest, digestOf } from "@ngpu/image-store/digest";
 import { tagManifests } from "@ngpu/image-store/index-file";
-import { registryRouter } from "@ngpu/registry/router";
+import type { ServiceContext } from "@ngpu/runtime/lifecycle";
+import { createLogger } from "@ngpu/runtime/logger";
 import { expect } from "chai";
 import express from "express";
+import { readRegistryEnv } from "../../../services/registry/env.ts";
+import { startRegistry } from "../../../services/registry/registry.ts";
+import { registryRouter } from "../../../services/registry/router.ts";
 
 const manifestType = "application/vnd.oci.image.manifest.v1+json";
+
+/** A service's context in a test: what it registers is undone with `stop`. */
+function createContext() {
+  const undos: (() => Promise<void> | void)[] = [];
+  const context: ServiceContext = {
+    logger: createLogger("registry", "silent"),
+    signal: new AbortController().signal,
+    onStop: (_name, undo) => undos.push(undo),
+    fail: (error) => {
+      throw error;
+    },
+  };
+  const stop = async () => {
+    for (const undo of undos.reverse()) await undo();
+  };
+  return { context, stop };
+}
+
+describe("the registry's service", () => {
+  it("serves the registry and its own health", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "ngpu-registry-"));
+    const { context, stop } = createContext();
+    const { url } = await startRegistry(readRegistryEnv({ IMAGE_STORE: folder }), context);
+    const answer = await fetch(`${url}/v2/`);
+    expect(answer.status).to.equal(200);
+    expect(answer.headers.get("docker-distribution-api-version")).to.equal("registry/2.0");
+    expect((await fetch(`${url}/healthz`)).status).to.equal(200);
+    await rm(folder, { recursive: true });
+    expect((await fetch(`${url}/healthz`)).status).to.equal(503);
+    await stop();
+  });
+
+  it("says which folder it cannot read", async () => {
+    const { context } = createContext();
+    const refused = await startRegistry(readRegistryEnv({ IMAGE_STORE: "/nowhere/images" }), context).catch(
+      (error: unknown) => error,
+    );
+    expect(refused).to.include({ code: "image_store_unreadable" });
+    expect((refused as Error).message).to.include("/nowhere/images");
+  });
+});
 
 describe("registry", () => {
   let storeDir: string;

@@ -1,6 +1,6 @@
 import type { Database } from "@ngpu/db/pool";
-import { readPopular } from "@ngpu/match/prefetch/store";
 import { expect } from "chai";
+import { readPopular } from "../../../../services/match/prefetch/store.ts";
 import { insertRow, openChainTables } from "../../support/chainTables.ts";
 
 const image = `0x${"ab".repeat(32)}`;

@@ -1,0 +1,51 @@
+import type { Queryable } from "@ngpu/db/pool";
+import type { Capacity, FleetBlock, PlacementRequest } from "@ngpu/placement/fleet";
+import { requestOf, wishesIn } from "@ngpu/placement/wishes";
+import type { PlacementWishes } from "@ngpu/protocol/placement/wishes";
+import { resourceColumns, told } from "./fleet.ts";
+
+/** What a workspace asks for, by its spec and its wishes. */
+export type Wanted = { request: Omit<PlacementRequest, "place">; wishes: PlacementWishes };
+
+/** What the workspace asked for at the block; undefined when it was not open then, unless that does not matter. */
+export async function readWanted(
+  db: Queryable,
+  asked: { workspace_id: bigint; excluded: number[] },
+  block: FleetBlock,
+  status: "open" | "any" = "open",
+): Promise<Wanted | undefined> {
+  const { rows } = await db.query<
+    Capacity & {
+      image: string;
+      gpu_model: string | null;
+      vram: number;
+      capability: number;
+      region: string | null;
+      price: bigint;
+      config: string;
+    }
+  >(
+    `select image, gpu_model, min_vram_mib::int as vram, min_compute_capability::int as capability, region,
+       max_price_per_second::numeric as price, config, ${resourceColumns("gpus")}
+     from chain.workspace_history where workspace_id = $1 and (status = 'open' or $3)
+       and valid_from <= $2 and (valid_to is null or valid_to > $2)`,
+    [asked.workspace_id, block.number, status === "any"],
+  );
+  const row = rows[0];
+  if (row === undefined) return undefined;
+  const { gpus, cpuMilli, memoryMib, diskGib, ports } = row;
+  const wishes = wishesIn(row.config);
+  const request = {
+    ...requestOf(wishes),
+    workspaceId: asked.workspace_id,
+    excluded: asked.excluded,
+    image: row.image,
+    gpuModel: told(row.gpu_model),
+    minVramMib: row.vram,
+    minComputeCapability: row.capability,
+    region: told(row.region),
+    wanted: { gpus, cpuMilli, memoryMib, diskGib, ports },
+    maxPricePerSecond: row.price,
+  };
+  return { request, wishes };
+}
