@@ -1,6 +1,10 @@
+import { createApiClient } from "@ngpu/api-client/client";
+import { ApiError, ApiUnreachableError } from "@ngpu/api-client/errors";
 import { FatalError, InputError } from "@ngpu/runtime/errors";
 
 export type ApiOptions = { api: string; key?: string };
+
+const timeoutMs = 60_000;
 
 /**
  * Asks the partner API.
@@ -10,26 +14,25 @@ export type ApiOptions = { api: string; key?: string };
  * @throws FatalError `api_unreachable`, or InputError with the API's own code when it refused
  */
 export async function askApi({ api, key }: ApiOptions, path: string, body?: unknown): Promise<unknown> {
-  const response = await fetch(`${api.replace(/\/+$/, "")}${path}`, {
-    method: body === undefined ? "GET" : "POST",
-    headers: {
-      ...(body === undefined ? {} : { "content-type": "application/json" }),
-      ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
-    },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    signal: AbortSignal.timeout(60_000),
-  }).catch((cause: unknown) => {
-    throw new FatalError(`The API at ${api} does not answer.`, {
+  const client = createApiClient({ url: api, apiKey: key, timeoutMs });
+  try {
+    return await (body === undefined ? client.get(path) : client.post(path, body));
+  } catch (error) {
+    throw translated(error);
+  }
+}
+
+function translated(error: unknown): unknown {
+  if (error instanceof ApiUnreachableError) {
+    return new FatalError(error.message, {
       code: "api_unreachable",
       hint: "Give its URL with --api, or as NGPU_API.",
-      cause,
+      cause: error,
     });
-  });
-  const answer: unknown = await response.json().catch(() => undefined);
-  if (response.ok && answer !== undefined) return answer;
-  const { error } = (answer ?? {}) as { error?: { code: string; message: string; hint?: string } };
-  throw new InputError(error?.message ?? `The API at ${api} answered HTTP ${response.status} and no JSON.`, {
-    code: error?.code ?? "api_refused",
-    ...(error?.hint === undefined ? {} : { hint: error.hint }),
+  }
+  if (!(error instanceof ApiError)) return error;
+  return new InputError(error.message, {
+    code: error.code,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
   });
 }

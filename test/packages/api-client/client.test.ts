@@ -1,0 +1,101 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import { createApiClient } from "@ngpu/api-client/client";
+import { ApiError, ApiUnreachableError } from "@ngpu/api-client/errors";
+import { expect } from "chai";
+
+type Seen = { method?: string | undefined; url?: string | undefined; key?: string | undefined; body: string };
+
+/** A server that answers every request in one way, and what it was asked. */
+async function serve(answer: (request: IncomingMessage, response: ServerResponse) => void) {
+  const seen: Seen[] = [];
+  const server = createServer(async (request, response) => {
+    const { method, url, headers } = request;
+    seen.push({ method, url, key: headers.authorization, body: await text(request) });
+    answer(request, response);
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    seen,
+    [Symbol.dispose]: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+const failureOf = (work: Promise<unknown>) => work.then(expect.fail, (error: unknown) => error);
+
+describe("the API client", () => {
+  it("sends method, path, key and body, and gives the parsed answer", async () => {
+    using server = await serve((_request, response) => response.end('{"id":"7"}'));
+    const api = createApiClient({ url: `${server.url}/` }).withKey("ngpu_key");
+    expect(await api.post("/v1/tasks", { input: 1 })).to.deep.equal({ id: "7" });
+    expect(await api.get("/v1/account")).to.deep.equal({ id: "7" });
+    expect(await api.delete("/v1/workspaces/7")).to.deep.equal({ id: "7" });
+    const key = "Bearer ngpu_key";
+    expect(server.seen).to.deep.equal([
+      { method: "POST", url: "/v1/tasks", key, body: '{"input":1}' },
+      { method: "GET", url: "/v1/account", key, body: "" },
+      { method: "DELETE", url: "/v1/workspaces/7", key, body: "" },
+    ]);
+  });
+
+  it("throws what the API refuses with, field by field", async () => {
+    using server = await serve((_request, response) => {
+      response.writeHead(409, { "x-request-id": "r-1" });
+      const error = {
+        code: "funds_short",
+        message: "Too little.",
+        hint: "Deposit 5.",
+        details: { missing: "5" },
+      };
+      response.end(JSON.stringify({ error }));
+    });
+    const error = await failureOf(createApiClient({ url: server.url }).get("/v1/account"));
+    expect(error).to.be.instanceOf(ApiError);
+    expect(error).to.include({
+      status: 409,
+      code: "funds_short",
+      message: "Too little.",
+      hint: "Deposit 5.",
+    });
+    expect(error).to.deep.include({ details: { missing: "5" }, requestId: "r-1" });
+  });
+
+  for (const body of ["<html>", "", "null", '"text"', '{"error":{}}', '{"error":{"code":5}}']) {
+    it(`says that an answer is no error of the API: ${JSON.stringify(body)}`, async () => {
+      using server = await serve((_request, response) => response.writeHead(502).end(body));
+      const error = await failureOf(createApiClient({ url: server.url }).get("/v1/account"));
+      expect(error).to.be.instanceOf(ApiError).and.to.include({ status: 502, code: "answer_invalid" });
+    });
+  }
+
+  it("says that an answer of 200 is not JSON", async () => {
+    using server = await serve((_request, response) => response.end("<html>"));
+    const error = await failureOf(createApiClient({ url: server.url }).get("/v1/account"));
+    expect(error).to.include({ status: 200, code: "answer_invalid" });
+  });
+
+  it("says that nobody answers, and why", async () => {
+    const error = await failureOf(createApiClient({ url: "http://127.0.0.1:1" }).get("/v1/account"));
+    expect(error).to.be.instanceOf(ApiUnreachableError);
+    expect((error as Error).message)
+      .to.include("http://127.0.0.1:1")
+      .and.to.include("ECONNREFUSED");
+  });
+
+  it("ends with its signal and at its deadline", async () => {
+    using server = await serve(() => undefined);
+    const gone = new AbortController();
+    const left = failureOf(createApiClient({ url: server.url, signal: gone.signal }).get("/v1/account"));
+    gone.abort();
+    expect(await left).to.be.instanceOf(ApiUnreachableError);
+    const late = await failureOf(createApiClient({ url: server.url, timeoutMs: 50 }).get("/v1/account"));
+    expect(late).to.be.instanceOf(ApiUnreachableError);
+  });
+});
