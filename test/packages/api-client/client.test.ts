@@ -82,10 +82,12 @@ describe("the API client", () => {
   });
 
   it("says that nobody answers, and why", async () => {
-    const error = await failureOf(createApiClient({ url: "http://127.0.0.1:1" }).get("/v1/account"));
+    const { url, [Symbol.dispose]: close } = await serve(() => undefined);
+    close();
+    const error = await failureOf(createApiClient({ url }).get("/v1/account"));
     expect(error).to.be.instanceOf(ApiUnreachableError);
     expect((error as Error).message)
-      .to.include("http://127.0.0.1:1")
+      .to.include(url)
       .and.to.include("ECONNREFUSED");
   });
 
