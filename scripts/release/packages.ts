@@ -1,0 +1,81 @@
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { FatalError } from "@ngpu/runtime/errors";
+import { bundleProgram } from "../client/bundle.ts";
+
+/** A package as it is published: its manifest, and what builds its `dist` folder. */
+export type PublishedPackage = {
+  /** Folder in the checkout. */
+  folder: string;
+  /** What the published manifest has beyond name, version, description and license. */
+  manifest: Record<string, unknown>;
+  build(rootDir: string, outDir: string): Promise<void>;
+};
+
+const clientFiles = ["client", "errors"];
+
+/** The packages that partners and operators install from npm. The programs carry what they use in one file. */
+export const publishedPackages: readonly PublishedPackage[] = [
+  {
+    folder: "packages/api-client",
+    manifest: {
+      engines: { node: ">=20" },
+      exports: Object.fromEntries(
+        clientFiles.map((name) => [
+          `./${name}`,
+          { types: `./dist/${name}.d.ts`, default: `./dist/${name}.js` },
+        ]),
+      ),
+    },
+    build: async (rootDir, outDir) => compile(rootDir, "packages/api-client", clientFiles, outDir),
+  },
+  program("cli", "cli/index.ts", "ngpu"),
+  program("node-client", "node-client/main.ts", "ngpu-node"),
+];
+
+function program(folder: string, entry: string, command: string): PublishedPackage {
+  const file = `dist/${command}.mjs`;
+  return {
+    folder,
+    manifest: { engines: { node: ">=24" }, bin: { [command]: file } },
+    build: async (rootDir, outDir) => {
+      mkdirSync(join(outDir, "dist"), { recursive: true });
+      const text = await bundleProgram(rootDir, entry);
+      writeFileSync(join(outDir, file), `#!/usr/bin/env node\n${text}`, { mode: 0o755 });
+    },
+  };
+}
+
+/** JavaScript and declarations of a package without dependencies, by the TypeScript compiler. */
+function compile(rootDir: string, folder: string, files: readonly string[], outDir: string): void {
+  const options = ["--declaration", "--rewriteRelativeImportExtensions", "--noEmit", "false"];
+  const settings = ["--target", "es2023", "--module", "nodenext", "--strict", "--skipLibCheck", "--types", "node"];
+  const sources = files.map((name) => join(folder, `${name}.ts`));
+  const { status, stdout, stderr } = spawnSync(
+    join(rootDir, "node_modules/.bin/tsc"),
+    ["--ignoreConfig", ...options, ...settings, "--outDir", join(outDir, "dist"), ...sources],
+    { cwd: rootDir, encoding: "utf8" },
+  );
+  if (status === 0) return;
+  throw new FatalError(`${folder} does not compile:\n${stdout}${stderr}`, { code: "release_failed" });
+}
+
+/** Writes the folder of a package that `npm pack` packs. */
+export async function writePackage(
+  rootDir: string,
+  published: PublishedPackage,
+  version: string,
+  outDir: string,
+): Promise<void> {
+  const source = join(rootDir, published.folder);
+  const { name, description, license } = JSON.parse(
+    readFileSync(join(source, "package.json"), "utf8"),
+  ) as Record<string, string>;
+  mkdirSync(outDir, { recursive: true });
+  await published.build(rootDir, outDir);
+  cpSync(join(source, "README.md"), join(outDir, "README.md"));
+  cpSync(join(rootDir, "LICENSE"), join(outDir, "LICENSE"));
+  const manifest = { name, version, description, license, type: "module", files: ["dist"], ...published.manifest };
+  writeFileSync(join(outDir, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+}
