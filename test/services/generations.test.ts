@@ -68,9 +68,13 @@ describe("a market that was replaced while a lease ran, and its successor", func
     const file = join(folder, "deployment.json");
     writeFileSync(file, toJson(present.deployment));
     return {
-      ...{ CHAIN_RPC_URLS: present.url, DEPLOYMENT_FILE: file, REDIS_URL: api.market.redisUrl },
-      ...{ DATABASE_URL: api.market.urlAs(`ngpu_${name}`), SIGNER_KEY: privateKeyOf(name) },
-      ...{ IMAGE_STORE: folder, SWEEP_SECONDS: "0.2" },
+      CHAIN_RPC_URLS: present.url,
+      DEPLOYMENT_FILE: file,
+      REDIS_URL: api.market.redisUrl,
+      DATABASE_URL: api.market.urlAs(`ngpu_${name}`),
+      SIGNER_KEY: privateKeyOf(name),
+      IMAGE_STORE: folder,
+      SWEEP_SECONDS: "0.2",
     };
   };
 
