@@ -28,65 +28,90 @@ export type Membership = {
 /** How long the first look at the chain may take before the journal's word is acted on, in milliseconds. */
 const patience = 15_000;
 
+/** What a membership is made with, and what it knows now. */
+type Following = Options & {
+  sources: ReturnType<typeof openSources>;
+  started: number;
+  nodeId: number | undefined;
+  view: ChainView;
+  caughtUp: boolean;
+  /** Under the id that is followed. */
+  current: { nodeId: number; abort: AbortController; ended: Promise<void> } | undefined;
+};
+
 export function createMembership(options: Options): Membership {
   const { journal, logger } = options;
-  const started = Date.now();
   const sources = openSources(journal, options.deployment);
   if (!sources.isWhole()) logger.warn({ event: "contracts_added" });
-  let nodeId = known(journal, "node_id");
-  let view = viewOf(logsOf(journal));
-  let caughtUp = false;
-  let following: { nodeId: number; abort: AbortController; ended: Promise<void> } | undefined;
-  const begin = (id: number) => {
-    const abort = new AbortController();
-    const ended = listen({
-      ...options,
-      nodeId: id,
-      from: BigInt(known(journal, "absent_until") ?? Number(options.deployment.startBlock)),
-      signal: AbortSignal.any([options.signal, abort.signal]),
-      onView: (next) => {
-        view = next;
-        // A view on the way to the head is not acted on before it is there.
-        if (caughtUp) options.onChange();
-      },
-      onSight: () => {
-        caughtUp = true;
-        sources.settle();
-        options.onSight();
-        options.onChange();
-      },
-    }).catch(options.fail);
-    following = { nodeId: id, abort, ended };
+  const own: Following = {
+    ...options,
+    sources,
+    started: Date.now(),
+    nodeId: known(journal, "node_id"),
+    view: viewOf(logsOf(journal)),
+    caughtUp: false,
+    current: undefined,
   };
   return {
-    nodeId: () => nodeId,
-    view: () => view,
-    isCurrent: () => {
-      if (caughtUp) return true;
-      return sources.isWhole() && keptBlocksOf(journal).length > 0 && Date.now() - started > patience;
-    },
-    join: (id) => {
-      if (following?.nodeId === id) return;
-      following?.abort.abort();
-      if (nodeId !== undefined && nodeId !== id) {
-        logger.warn({ event: "node_id_changed", from: nodeId, to: id });
-        forgetChain(journal);
-        view = viewOf([]);
-        caughtUp = false;
-      }
-      nodeId = id;
-      writeFact(journal, "node_id", String(id));
-      logger.info({ event: "node_joined", nodeId: id });
-      begin(id);
-    },
+    nodeId: () => own.nodeId,
+    view: () => own.view,
+    isCurrent: () => isCurrent(own),
+    join: (id) => join(own, id),
     noteAbsent: async () => {
       const head = await options.client.getBlockNumber({ cacheTime: 0 });
       writeFact(journal, "absent_until", String(head));
     },
     done: async () => {
-      await following?.ended;
+      await own.current?.ended;
     },
   };
+}
+
+function isCurrent({ caughtUp, sources, journal, started }: Following): boolean {
+  if (caughtUp) return true;
+  return sources.isWhole() && keptBlocksOf(journal).length > 0 && Date.now() - started > patience;
+}
+
+function join(own: Following, id: number): void {
+  const { journal, logger } = own;
+  if (own.current?.nodeId === id) return;
+  own.current?.abort.abort();
+  if (own.nodeId !== undefined && own.nodeId !== id) {
+    logger.warn({ event: "node_id_changed", from: own.nodeId, to: id });
+    forgetChain(journal);
+    own.view = viewOf([]);
+    own.caughtUp = false;
+  }
+  own.nodeId = id;
+  writeFact(journal, "node_id", String(id));
+  logger.info({ event: "node_joined", nodeId: id });
+  followAs(own, id);
+}
+
+/** Follows the chain under an id, until the next one or the end. */
+function followAs(own: Following, nodeId: number): void {
+  const abort = new AbortController();
+  const ended = listen({
+    client: own.client,
+    deployment: own.deployment,
+    journal: own.journal,
+    logger: own.logger,
+    nodeId,
+    from: BigInt(known(own.journal, "absent_until") ?? Number(own.deployment.startBlock)),
+    signal: AbortSignal.any([own.signal, abort.signal]),
+    onView: (next) => {
+      own.view = next;
+      // A view on the way to the head is not acted on before it is there.
+      if (own.caughtUp) own.onChange();
+    },
+    onSight: () => {
+      own.caughtUp = true;
+      own.sources.settle();
+      own.onSight();
+      own.onChange();
+    },
+  }).catch(own.fail);
+  own.current = { nodeId, abort, ended };
 }
 
 function known(journal: Journal, name: string): number | undefined {

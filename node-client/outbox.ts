@@ -1,5 +1,6 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
-import { type RelayKind, type RelayMessage, relayDigest, signRelay } from "@ngpu/protocol/relay";
+import { relayDigest, signRelay } from "@ngpu/protocol/relay";
+import type { RelayKind, RelayMessage } from "@ngpu/protocol/relayKinds";
 import type { ClientMessage, ServerMessage } from "@ngpu/protocol/wire";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { Hex, LocalAccount } from "viem";
@@ -26,51 +27,32 @@ export type Outbox = {
 /** Seconds that a signature is good for. */
 export const messageLife = 600;
 
-export function createOutbox(deps: {
+type OutboxDependencies = {
   journal: Journal;
   account: LocalAccount;
   deployment: Deployment;
   send: (message: ClientMessage) => boolean;
   logger: Logger;
   onSettled?: (id: string) => void;
-}): Outbox {
+};
+
+export function createOutbox(deps: OutboxDependencies): Outbox {
   const { journal, account, deployment, logger } = deps;
-  const dispatch = ({
-    id,
-    kind,
-    message,
-    signature,
-  }: Pick<OutboxItem, "id" | "kind" | "message" | "signature">) =>
-    deps.send({ type: "relay", id, kind, message, signature });
-  const put = <Kind extends RelayKind>(
-    kind: Kind,
-    message: RelayMessage<Kind>,
-    signature: Hex,
-    subject: string,
-  ) => {
-    const id = relayDigest(deployment, kind, message).slice(2);
-    putOutbox(journal, {
-      id,
-      kind,
-      message,
-      signature,
-      subject,
-      deadline: message.deadline,
-      now: Date.now(),
-    });
-    dispatch({ id, kind, message, signature });
-    return id;
-  };
   return {
     submit: async (kind, message, subject) => {
-      const id = put(kind, message, await signRelay(account, deployment, kind, message), subject);
+      const id = put(deps, {
+        kind,
+        message,
+        signature: await signRelay(account, deployment, kind, message),
+        subject,
+      });
       logger.info({ event: "message_signed", kind, subject, id });
       return id;
     },
-    forward: async (kind, message, signature, subject) => put(kind, message, signature, subject),
+    forward: async (kind, message, signature, subject) => put(deps, { kind, message, signature, subject }),
     resend: () => {
       expireOutbox(journal, Date.now());
-      for (const item of openOutbox(journal)) if (!dispatch(item)) return;
+      for (const item of openOutbox(journal)) if (!dispatch(deps, item)) return;
     },
     take: ({ id, status, reason, txHash }) => {
       settleOutbox(journal, id, { status, reason, now: Date.now() });
@@ -79,6 +61,25 @@ export function createOutbox(deps: {
       if (status !== "queued") deps.onSettled?.(id);
     },
   };
+}
+
+/** Stores a signed message and sends it. @returns Its id. */
+function put<Kind extends RelayKind>(
+  deps: OutboxDependencies,
+  signed: { kind: Kind; message: RelayMessage<Kind>; signature: Hex; subject: string },
+): string {
+  const { kind, message } = signed;
+  const id = relayDigest(deps.deployment, kind, message).slice(2);
+  putOutbox(deps.journal, { ...signed, id, deadline: message.deadline, now: Date.now() });
+  dispatch(deps, { ...signed, id });
+  return id;
+}
+
+function dispatch(
+  deps: OutboxDependencies,
+  { id, kind, message, signature }: Pick<OutboxItem, "id" | "kind" | "message" | "signature">,
+): boolean {
+  return deps.send({ type: "relay", id, kind, message, signature });
 }
 
 /** The Unix time until which a message signed now is good. */

@@ -39,55 +39,60 @@ export type Receipts = {
 };
 
 export function createReceipts(options: ReceiptOptions): Receipts {
-  const { deployment, journal, logger, outbox } = options;
-  let windowSlots: bigint | undefined;
+  const window = windowOf(options);
   return {
-    async take({ slot, receipt }) {
-      const nodeId = options.nodeId();
-      if (receipt === undefined || nodeId === undefined) return;
-      const own = { ...receipt, slot, nodeId };
-      // One that proves nothing is no receipt; whether its signer may commit is for the contract to say.
-      if ((await receiptSignerOf(deployment, own)) === undefined) {
-        logger.warn({ event: "receipt_invalid", slot });
-        return;
-      }
-      putReceipt(journal, own);
-    },
-    async check(now) {
-      const present = BigInt(Math.floor(now / 1_000 / deployment.parameters.slotSeconds));
-      windowSlots ??= await readWindow(options);
-      dropReceipts(journal, present - windowSlots);
-      const held = heldReceipts(journal, present - waitSlots, slotsAtOnce);
-      if (held.length === 0) return;
-      const bits = await readCommitted(options, held);
-      for (const receipt of held) {
-        const nodes = bits.get(receipt.slot);
-        // Not committed yet: it may still be.
-        if (nodes === undefined) continue;
-        if (nodes.has(receipt.nodeId)) {
-          markReceipt(journal, receipt.slot, "counted");
-          continue;
-        }
-        const { signature, ...message } = receipt;
-        logger.warn({ event: "heartbeat_missing", slot: receipt.slot, nodeId: receipt.nodeId });
-        await outbox.forward(
-          "dispute",
-          { ...message, deadline: deadline() },
-          signature,
-          `slot ${receipt.slot}`,
-        );
-        markReceipt(journal, receipt.slot, "disputed");
-      }
-    },
+    take: (ack) => keep(options, ack),
+    check: async (now) => disputeMissing(options, now, await window()),
   };
 }
 
-async function readWindow({ client, deployment }: ReceiptOptions): Promise<bigint> {
-  return client.readContract({
-    address: deployment.contracts.ComputeNode,
-    abi: computeNodeAbi,
-    functionName: "heartbeatWindowSlots",
-  });
+async function keep({ deployment, journal, logger, nodeId: idOf }: ReceiptOptions, { slot, receipt }: Ack) {
+  const nodeId = idOf();
+  if (receipt === undefined || nodeId === undefined) return;
+  const own = { ...receipt, slot, nodeId };
+  // One that proves nothing is no receipt; whether its signer may commit is for the contract to say.
+  if ((await receiptSignerOf(deployment, own)) === undefined) {
+    logger.warn({ event: "receipt_invalid", slot });
+    return;
+  }
+  putReceipt(journal, own);
+}
+
+async function disputeMissing(options: ReceiptOptions, now: number, windowSlots: bigint): Promise<void> {
+  const { deployment, journal } = options;
+  const present = BigInt(Math.floor(now / 1_000 / deployment.parameters.slotSeconds));
+  dropReceipts(journal, present - windowSlots);
+  const held = heldReceipts(journal, present - waitSlots, slotsAtOnce);
+  if (held.length === 0) return;
+  const bits = await readCommitted(options, held);
+  for (const receipt of held) {
+    const nodes = bits.get(receipt.slot);
+    // Not committed yet: it may still be.
+    if (nodes === undefined) continue;
+    if (nodes.has(receipt.nodeId)) markReceipt(journal, receipt.slot, "counted");
+    else await dispute(options, receipt);
+  }
+}
+
+async function dispute({ journal, logger, outbox }: ReceiptOptions, receipt: NodeReceipt): Promise<void> {
+  const { signature, ...message } = receipt;
+  const { slot, nodeId } = receipt;
+  logger.warn({ event: "heartbeat_missing", slot, nodeId });
+  await outbox.forward("dispute", { ...message, deadline: deadline() }, signature, `slot ${slot}`);
+  markReceipt(journal, slot, "disputed");
+}
+
+/** Reads how many slots a dispute may look back, once. */
+function windowOf({ client, deployment }: ReceiptOptions): () => Promise<bigint> {
+  let slots: bigint | undefined;
+  return async () => {
+    slots ??= await client.readContract({
+      address: deployment.contracts.ComputeNode,
+      abi: computeNodeAbi,
+      functionName: "heartbeatWindowSlots",
+    });
+    return slots;
+  };
 }
 
 /** The nodes present in those of the slots that were committed. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ActDependencies, act, subjectOf } from "./act.ts";
+import { act, subjectOf } from "./act.ts";
+import type { ActDependencies } from "./actions.ts";
 import { decide } from "./decide.ts";
 import {
   inspectLabelled,
@@ -37,72 +38,83 @@ export type Reconciler = {
 /** After a fault the same action waits this long, in milliseconds. */
 const faultPause = 2_000;
 
+/** A reconciler's dependencies, and what it has under way. */
+type Reconciling = ReconcileDependencies & { underWay: Map<string, Promise<void>>; lastLook: number };
+
 export function createReconciler(deps: ReconcileDependencies): Reconciler {
-  const { engine, memory, logger } = deps;
-  const underWay = new Map<string, Promise<void>>();
-  let lastLook = Date.now();
-  const begin = (action: Action) => {
-    const subject = subjectOf(action);
-    if (underWay.has(subject)) return;
-    deps.onAction?.(action.type, "begun");
-    const work = act(deps, action)
-      .then(() => deps.onAction?.(action.type, "done"))
-      .catch(async (error: unknown) => {
-        if (deps.signal.aborted) return;
-        deps.onAction?.(action.type, "failed");
-        logger.warn({ event: "action_failed", action: action.type, subject, error });
-        await sleep(faultPause, undefined, { ref: false });
-      })
-      .finally(() => {
-        underWay.delete(subject);
-        deps.onDone();
-      });
-    underWay.set(subject, work);
-  };
+  const own: Reconciling = { ...deps, underWay: new Map(), lastLook: Date.now() };
+  const { underWay } = own;
   return {
-    round: async () => {
-      const containers = await listContainers(engine);
-      memory.containers = containers;
-      const now = Date.now();
-      lastLook = forgetStale(memory, { lastLook, now });
-      const facts = gatherFacts({
-        journal: deps.journal,
-        memory,
-        view: deps.view(),
-        containers,
-        gpuUuids: deps.gpuUuids,
-        lastSight: deps.lastSight(),
-        now,
-      });
-      if (deps.signal.aborted) return;
-      for (const action of decide(facts)) begin(action);
-    },
+    round: () => round(own),
     idle: async () => {
       while (underWay.size > 0) await Promise.all(underWay.values());
     },
-    running: () => {
-      const live = new Set(
-        deps
-          .view()
-          .assignments.filter((lease) => !lease.ended)
-          .map(fencedKey),
-      );
-      const entries = memory.containers.flatMap((container) => {
-        const { status, servedPort } = container;
-        if (status !== "running" || servedPort === undefined || !live.has(fencedKey(container))) return [];
-        return [[leaseKey(container), servedPort] as const];
-      });
-      return new Map(entries);
-    },
-    stopAll: async () => {
-      const containers = await inspectLabelled(engine, []);
-      await Promise.all(
-        containers.map(async ({ Id }) => {
-          await stopContainer(engine, Id);
-          await removeContainer(engine, Id);
-        }),
-      );
-      await removeNetwork(engine);
-    },
+    running: () => runningLeases(own),
+    stopAll: () => stopAll(own),
   };
+}
+
+async function round(own: Reconciling): Promise<void> {
+  const { engine, journal, memory, gpuUuids, signal } = own;
+  const containers = await listContainers(engine);
+  memory.containers = containers;
+  const now = Date.now();
+  own.lastLook = forgetStale(memory, { lastLook: own.lastLook, now });
+  const facts = gatherFacts({
+    journal,
+    memory,
+    view: own.view(),
+    containers,
+    gpuUuids,
+    lastSight: own.lastSight(),
+    now,
+  });
+  if (signal.aborted) return;
+  for (const action of decide(facts)) begin(own, action);
+}
+
+/** Sets an action off, unless one of the same subject is under way. */
+function begin(own: Reconciling, action: Action): void {
+  const { underWay, logger, signal } = own;
+  const subject = subjectOf(action);
+  if (underWay.has(subject)) return;
+  own.onAction?.(action.type, "begun");
+  const work = act(own, action)
+    .then(() => own.onAction?.(action.type, "done"))
+    .catch(async (error: unknown) => {
+      if (signal.aborted) return;
+      own.onAction?.(action.type, "failed");
+      logger.warn({ event: "action_failed", action: action.type, subject, error });
+      await sleep(faultPause, undefined, { ref: false });
+    })
+    .finally(() => {
+      underWay.delete(subject);
+      own.onDone();
+    });
+  underWay.set(subject, work);
+}
+
+function runningLeases({ memory, view }: Reconciling): Map<LeaseKey, number> {
+  const live = new Set(
+    view()
+      .assignments.filter((lease) => !lease.ended)
+      .map(fencedKey),
+  );
+  const entries = memory.containers.flatMap((container) => {
+    const { status, servedPort } = container;
+    if (status !== "running" || servedPort === undefined || !live.has(fencedKey(container))) return [];
+    return [[leaseKey(container), servedPort] as const];
+  });
+  return new Map(entries);
+}
+
+async function stopAll({ engine }: Reconciling): Promise<void> {
+  const containers = await inspectLabelled(engine, []);
+  await Promise.all(
+    containers.map(async ({ Id }) => {
+      await stopContainer(engine, Id);
+      await removeContainer(engine, Id);
+    }),
+  );
+  await removeNetwork(engine);
 }

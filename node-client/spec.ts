@@ -1,4 +1,4 @@
-import type { RelayMessage } from "@ngpu/protocol/relay";
+import type { RelayMessage } from "@ngpu/protocol/relayKinds";
 import { type Hex, keccak256, stringToHex, toBytes } from "viem";
 import type { Hardware } from "./probe/hardware.ts";
 
@@ -43,7 +43,8 @@ export function gpuIdOf(uuid: string): Hex {
  * True when the chain should be told anew. Free disk moves with every download, so a tenth more or less of it is the same offer.
  */
 export function offerDiffers(onChain: Omit<Offer, "gpuName">, probed: Offer): boolean {
-  const [a, b] = [onChain.spec, probed.spec];
+  const a = onChain.spec;
+  const b = probed.spec;
   return (
     onChain.pricePerSecond !== probed.pricePerSecond ||
     a.gpuModel !== b.gpuModel ||

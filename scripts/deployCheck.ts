@@ -28,7 +28,9 @@ async function run({ json, ...options }: Options): Promise<void> {
     const { genesis, before } = parameters;
     const findings = await checkDeployment({
       client: await connection.viem.getPublicClient(),
-      ...{ contracts, startBlock, former },
+      contracts,
+      startBlock,
+      former,
       parameters: { ...parseParameters(target.parameters), genesis, before },
       artifact: async (name) => (await hre.artifacts.readArtifact(artifactOf(name))) as never,
     });

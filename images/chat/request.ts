@@ -47,7 +47,8 @@ export function parseCompletion(body: unknown, model: string): CompletionRequest
   }
   number(body, "n", { min: 1, max: 1, whole: true });
   const limit = { min: 1, max: highestMaxTokens, whole: true };
-  const [newer, older] = [number(body, "max_completion_tokens", limit), number(body, "max_tokens", limit)];
+  const newer = number(body, "max_completion_tokens", limit);
+  const older = number(body, "max_tokens", limit);
   const options = isSet(body.stream_options) ? body.stream_options : {};
   if (!isFields(options)) throw invalid("stream_options must be an object.", "stream_options");
   const stream = boolean(body, "stream");

@@ -36,7 +36,8 @@ export async function measureDisk(options: {
 }): Promise<DiskResult> {
   const { dir, mib, signal } = options;
   const volume = await statfs(dir);
-  const [freeBytes, totalBytes] = [volume.bavail * volume.bsize, volume.blocks * volume.bsize];
+  const freeBytes = volume.bavail * volume.bsize;
+  const totalBytes = volume.blocks * volume.bsize;
   if (freeBytes < mib * mebibyte + reserveBytes) {
     throw new RequestError(
       507,

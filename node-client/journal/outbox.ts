@@ -1,4 +1,4 @@
-import { type RelayKind, type RelayMessage, relayKinds } from "@ngpu/protocol/relay";
+import { type RelayKind, type RelayMessage, relayKinds } from "@ngpu/protocol/relayKinds";
 import { toJson } from "@ngpu/runtime/json";
 import type { Hex } from "viem";
 import { atomically, type Journal } from "./open.ts";

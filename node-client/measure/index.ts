@@ -1,21 +1,23 @@
+import { EventEmitter } from "node:events";
 import { join } from "node:path";
 import { createChainClient, requireChain } from "@ngpu/chain-reader/client";
 import { measureAbi } from "@ngpu/contracts-sdk/generated/abi";
+import type { ServerMessage } from "@ngpu/protocol/wire";
 import { messageOf } from "@ngpu/runtime/errors";
 import { createApp, listen } from "@ngpu/runtime/http";
 import { runService, type ServiceContext } from "@ngpu/runtime/lifecycle";
 import { createLogger, type Logger } from "@ngpu/runtime/logger";
-import { startLoop } from "@ngpu/runtime/loop";
+import { type Loop, startLoop } from "@ngpu/runtime/loop";
 import { createRegistry } from "@ngpu/runtime/metrics";
-import { Counter } from "prom-client";
+import { Counter, type Registry } from "prom-client";
 import { stringToHex, zeroAddress } from "viem";
 import type { MeasurerEnv } from "../env.ts";
 import { openIdentity } from "../identity.ts";
 import { openJournalOf } from "../journal/open.ts";
 import { lastBySubject } from "../journal/outbox.ts";
 import { learnNetwork, watchNetwork } from "../network.ts";
-import { createOutbox, deadline } from "../outbox.ts";
-import { startSession } from "../session.ts";
+import { createOutbox, deadline, type Outbox } from "../outbox.ts";
+import { type Session, startSession } from "../session.ts";
 import { version } from "../version.ts";
 import { measureRound, type Order } from "./round.ts";
 
@@ -44,33 +46,69 @@ async function prepareMeasurer(env: MeasurerEnv, logger: Logger) {
   return { account, network, journal, client };
 }
 
+type MeasurerEvents = { message: [ServerMessage] };
+
+/** The parts of a measurement node, and what they know now. */
+type Measurer = Awaited<ReturnType<typeof prepareMeasurer>> & {
+  context: ServiceContext;
+  env: MeasurerEnv;
+  session: Session;
+  outbox: Outbox;
+  measured: Counter<"outcome">;
+  /** 0 before the registration is on the chain. */
+  measurerId: number;
+  /** One at a time: two at once would measure each other. */
+  queue: Promise<void>;
+  /** Who only looks whether a node is there waits for nobody. */
+  looking: Set<Promise<void>>;
+};
+
 async function startMeasurer(
   context: ServiceContext,
   env: MeasurerEnv,
-  { account, network, journal, client }: Awaited<ReturnType<typeof prepareMeasurer>>,
+  prepared: Awaited<ReturnType<typeof prepareMeasurer>>,
 ): Promise<void> {
-  const { logger, signal } = context;
-  const { deployment } = network;
+  const { logger, signal, fail } = context;
+  const { account, network, journal } = prepared;
   const registry = createRegistry("measurer");
-  const measured = new Counter({
-    name: "ngpu_measurer_rounds_total",
-    help: "Rounds measured, by outcome",
-    labelNames: ["outcome"] as const,
-    registers: [registry],
-  });
-
-  let measurerId = 0;
-  // One at a time: two at once would measure each other. Who only looks whether a node is there waits for nobody.
-  let queue = Promise.resolve();
-  const looking = new Set<Promise<void>>();
-  const take = (order: Order) => {
-    if (!order.isAwaited) {
-      queue = queue.then(() => serve(order));
-      return;
-    }
-    const look = serve(order).finally(() => looking.delete(look));
-    looking.add(look);
+  const events = new EventEmitter<MeasurerEvents>();
+  const measurer: Measurer = {
+    ...prepared,
+    ...contactOf(context, prepared, events),
+    context,
+    env,
+    measured: roundCounter(registry),
+    measurerId: 0,
+    queue: Promise.resolve(),
+    looking: new Set(),
   };
+  const { session } = measurer;
+  const registration = startLoop({ name: "registration", logger, signal, interval: 10_000 }, () =>
+    keepRegistered(measurer),
+  );
+  events.on("message", (message) => hear(measurer, registration, message));
+  const watching = watchNetwork({ api: env.NGPU_API, dir: env.MEASURER_DIR, network, logger, signal, fail });
+  context.onStop("journal", () => journal.close());
+  context.onStop("loops", async () => {
+    await Promise.all([session.done, registration.done, watching, measurer.queue, ...measurer.looking]);
+  });
+  const health = () => ({
+    ok: true,
+    details: {
+      measurerId: measurer.measurerId || null,
+      address: account.address,
+      session: session.isOpen(),
+    },
+  });
+  await listen(createApp({ registry, health }), { host: env.HOST, port: env.PORT }, context);
+}
+
+function contactOf(
+  { logger, signal }: ServiceContext,
+  { account, network, journal }: Awaited<ReturnType<typeof prepareMeasurer>>,
+  events: EventEmitter<MeasurerEvents>,
+): { session: Session; outbox: Outbox } {
+  const { deployment } = network;
   const session = startSession({
     role: "measurer",
     account,
@@ -80,78 +118,86 @@ async function startMeasurer(
     host: undefined,
     logger,
     signal,
-    onMessage: (message) => {
-      if (message.type === "welcome") {
-        outbox.resend();
-        registration.wake();
-      } else if (message.type === "relayed") outbox.take(message);
-      else if (message.type === "measure") take(message);
-    },
+    onMessage: (message) => events.emit("message", message),
   });
   const outbox = createOutbox({ journal, account, deployment, send: session.send, logger });
-  const serve = async (order: Order) => {
-    const { roundId, measurerId, draw, port, salt, proof } = order;
-    if (signal.aborted || order.closesAt * 1000 <= Date.now()) return;
-    const started = performance.now();
-    try {
-      const result = await measureRound(order, deployment.parameters.measureWindowSeconds, { signal });
-      logger.info({
-        event: "round_measured",
-        roundId,
-        ...result,
-        duration: Math.round(performance.now() - started),
-      });
-      const message = { roundId, measurerId, draw, port, salt, proof, result, deadline: deadline() };
-      await outbox.submit("reveal", message, `round ${roundId}`);
-      measured.inc({ outcome: result.absent ? "absent" : "measured" });
-    } catch (error) {
-      if (signal.aborted) return;
-      const reason = messageOf(error);
-      logger.warn({ event: "round_failed", roundId, nodeId: order.nodeId, reason });
-      measured.inc({ outcome: "failed" });
-      session.send({ type: "measureFailed", roundId, reason: reason.slice(0, 500) });
-    }
-  };
-  const registration = startLoop({ name: "registration", logger, signal, interval: 10_000 }, async () => {
-    outbox.resend();
-    measurerId = await client.readContract({
-      address: deployment.contracts.Measure,
-      abi: measureAbi,
-      functionName: "measurerIdOf",
-      args: [account.address],
-    });
-    if (measurerId !== 0) return;
-    const last = lastBySubject(journal, "registerMeasurer").get("registerMeasurer");
-    const isOpen = last?.status === "waiting" || last?.status === "queued";
-    const isRecent = last !== undefined && Date.now() - (last.settledAt ?? last.createdAt) < retryRefused;
-    if (isOpen || isRecent) return;
-    await outbox.submit(
-      "registerMeasurer",
-      {
-        key: account.address,
-        wallet: env.MEASURER_WALLET ?? zeroAddress,
-        region: env.MEASURER_REGION === undefined ? "0x0000" : stringToHex(env.MEASURER_REGION),
-        deadline: deadline(),
-      },
-      "registerMeasurer",
-    );
-  });
-  const watching = watchNetwork({
-    api: env.NGPU_API,
-    dir: env.MEASURER_DIR,
-    network,
-    logger,
-    signal,
-    fail: context.fail,
-  });
+  return { session, outbox };
+}
 
-  context.onStop("journal", () => journal.close());
-  context.onStop("loops", async () => {
-    await Promise.all([session.done, registration.done, watching, queue, ...looking]);
+function roundCounter(registry: Registry): Counter<"outcome"> {
+  return new Counter({
+    name: "ngpu_measurer_rounds_total",
+    help: "Rounds measured, by outcome",
+    labelNames: ["outcome"] as const,
+    registers: [registry],
   });
-  const health = () => ({
-    ok: true,
-    details: { measurerId: measurerId || null, address: account.address, session: session.isOpen() },
+}
+
+function hear(measurer: Measurer, registration: Loop, message: ServerMessage): void {
+  const { outbox } = measurer;
+  if (message.type === "welcome") {
+    outbox.resend();
+    registration.wake();
+  } else if (message.type === "relayed") outbox.take(message);
+  else if (message.type === "measure") take(measurer, message);
+}
+
+function take(measurer: Measurer, order: Order): void {
+  const { looking } = measurer;
+  if (!order.isAwaited) {
+    measurer.queue = measurer.queue.then(() => serve(measurer, order));
+    return;
+  }
+  const look = serve(measurer, order).finally(() => looking.delete(look));
+  looking.add(look);
+}
+
+/** Measures a node and reveals the result; a round that cannot be measured is told to match. */
+async function serve({ context, network, session, outbox, measured }: Measurer, order: Order): Promise<void> {
+  const { logger, signal } = context;
+  const { roundId, measurerId, draw, port, salt, proof } = order;
+  if (signal.aborted || order.closesAt * 1000 <= Date.now()) return;
+  const started = performance.now();
+  try {
+    const { measureWindowSeconds } = network.deployment.parameters;
+    const result = await measureRound(order, measureWindowSeconds, { signal });
+    const duration = Math.round(performance.now() - started);
+    logger.info({ event: "round_measured", roundId, ...result, duration });
+    const message = { roundId, measurerId, draw, port, salt, proof, result, deadline: deadline() };
+    await outbox.submit("reveal", message, `round ${roundId}`);
+    measured.inc({ outcome: result.absent ? "absent" : "measured" });
+  } catch (error) {
+    if (signal.aborted) return;
+    const reason = messageOf(error);
+    logger.warn({ event: "round_failed", roundId, nodeId: order.nodeId, reason });
+    measured.inc({ outcome: "failed" });
+    session.send({ type: "measureFailed", roundId, reason: reason.slice(0, 500) });
+  }
+}
+
+/** Asks the chain for the measurer's id, and for its registration where there is none. */
+async function keepRegistered(measurer: Measurer): Promise<void> {
+  const { account, client, env, journal, network, outbox } = measurer;
+  outbox.resend();
+  measurer.measurerId = await client.readContract({
+    address: network.deployment.contracts.Measure,
+    abi: measureAbi,
+    functionName: "measurerIdOf",
+    args: [account.address],
   });
-  await listen(createApp({ registry, health }), { host: env.HOST, port: env.PORT }, context);
+  if (measurer.measurerId !== 0) return;
+  const last = lastBySubject(journal, "registerMeasurer").get("registerMeasurer");
+  const isOpen = last?.status === "waiting" || last?.status === "queued";
+  const isRecent = last !== undefined && Date.now() - (last.settledAt ?? last.createdAt) < retryRefused;
+  if (isOpen || isRecent) return;
+  await outbox.submit(
+    "registerMeasurer",
+    {
+      key: account.address,
+      wallet: env.MEASURER_WALLET ?? zeroAddress,
+      region: env.MEASURER_REGION === undefined ? "0x0000" : stringToHex(env.MEASURER_REGION),
+      deadline: deadline(),
+    },
+    "registerMeasurer",
+  );
 }

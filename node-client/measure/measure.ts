@@ -1,7 +1,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { Agent, type ClientRequest, type IncomingMessage, request } from "node:http";
 import { text } from "node:stream/consumers";
-import type { RelayMessage } from "@ngpu/protocol/relay";
+import type { RelayMessage } from "@ngpu/protocol/relayKinds";
 import { FatalError, messageOf, RetryableError } from "@ngpu/runtime/errors";
 import { z } from "zod";
 

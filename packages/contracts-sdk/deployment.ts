@@ -23,7 +23,11 @@ const count = z.number().int().nonnegative().default(0);
 /** The ids that contracts before these may have given, and the epochs that are theirs. */
 const before = z
   .object({
-    ...{ workspaces: count, authorizations: count, rounds: count, measurers: count, epochs: count },
+    workspaces: count,
+    authorizations: count,
+    rounds: count,
+    measurers: count,
+    epochs: count,
     /** Numbers of batches of receipts. */
     batches: count,
   })

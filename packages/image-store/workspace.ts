@@ -75,7 +75,8 @@ async function filesUnder(from: string, to: string): Promise<Entry[]> {
   const found: Entry[] = [];
   for (const item of await readdir(from, { withFileTypes: true })) {
     if (item.name.startsWith(".") || item.name === "node_modules") continue;
-    const [source, path] = [join(from, item.name), `${to}/${item.name}`];
+    const source = join(from, item.name);
+    const path = `${to}/${item.name}`;
     if (item.isDirectory()) found.push(...(await filesUnder(source, path)));
     else if (item.isFile()) found.push({ kind: "bytes", path, mode: 0o644, bytes: await readFile(source) });
     else

@@ -69,14 +69,17 @@ function clearBits(bytes: Uint8Array, nodeCount: number): number[] {
 /** Adds distances up. The contract leaves them to readers: one of 0 names nobody new, and one past the last node nobody. */
 function placesOf(bytes: Uint8Array, nodeCount: number): number[] {
   const ids: number[] = [];
-  let [id, scale, distance] = [0, 1, 0];
+  let id = 0;
+  let scale = 1;
+  let distance = 0;
   for (const byte of bytes) {
     distance += (byte % 0x80) * scale;
     scale *= 0x80;
     if (byte >= 0x80) continue;
     id += distance;
     if (distance > 0 && id <= nodeCount) ids.push(id);
-    [scale, distance] = [1, 0];
+    scale = 1;
+    distance = 0;
   }
   return ids;
 }

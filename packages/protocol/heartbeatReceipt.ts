@@ -81,7 +81,8 @@ export function heartbeatTreeOf(nodeIds: readonly number[]): { root: Hex; proofO
 function parentsOf(level: readonly Uint8Array[]): Uint8Array[] {
   const parents: Uint8Array[] = [];
   for (let place = 0; place < level.length; place += 2) {
-    const [left, right] = [level[place] as Uint8Array, level[place + 1]];
+    const left = level[place] as Uint8Array;
+    const right = level[place + 1];
     parents.push(right === undefined ? left : hashPair(left, right));
   }
   return parents;

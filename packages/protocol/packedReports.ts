@@ -70,7 +70,9 @@ export function compactSignature(signature: Hex): Compact {
     });
   const bytes = size(signature);
   if (bytes !== 65) throw refuse(`has ${bytes} bytes, not 65`);
-  const [r, s, v] = [slice(signature, 0, 32), slice(signature, 32, 64), Number(slice(signature, 64))];
+  const r = slice(signature, 0, 32);
+  const s = slice(signature, 32, 64);
+  const v = Number(slice(signature, 64));
   if (v !== 27 && v !== 28) throw refuse(`has ${v} for v, not 27 or 28`);
   if (hexToBigInt(s) > maxS) throw refuse("has the higher s");
   const { yParityAndS } = signatureToCompactSignature({ r, s, yParity: v - 27 });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type RelayKind, relayKinds } from "./relay.ts";
+import { type RelayKind, relayKinds } from "./relayKinds.ts";
 
 /** The session that a node or a measurer holds with match: JSON messages over one WebSocket at `/v1/session`. */
 

@@ -68,9 +68,17 @@ export function replayPlacement(pool: Database, placement: PlacementAnswer): Pro
       (part) => canonical(answered[part]) !== canonical(recomputed[part]),
     );
     return {
-      ...{ requestId, block, workspaceId, replica, place },
-      ...{ excluded, wishes: wanted?.wishes ?? {} },
-      ...{ same: different.length === 0, different, answered, recomputed },
+      requestId,
+      block,
+      workspaceId,
+      replica,
+      place,
+      excluded,
+      wishes: wanted?.wishes ?? {},
+      same: different.length === 0,
+      different,
+      answered,
+      recomputed,
     };
   });
 }

@@ -18,10 +18,11 @@ import {
   parseEventLogs,
   type TransactionReceipt,
 } from "viem";
-import { createGasStation } from "./gas.ts";
+import { createGasStation, type GasStation } from "./gas.ts";
+import { allocate, ensureSigner } from "./nonceStore.ts";
 import { explainRevert, refusal } from "./refusal.ts";
 import * as store from "./sendStore.ts";
-import { createTracker } from "./sendTracker.ts";
+import { createTracker, type Tracker } from "./sendTracker.ts";
 
 type Writes = "nonpayable" | "payable";
 
@@ -80,11 +81,28 @@ export type SenderOptions = {
  * @throws FatalError `chain_restarted` when the database's nonces belong to another chain.
  */
 export async function createSender(options: SenderOptions): Promise<Sender> {
-  const { pool, client, account, deployment } = options;
+  const { client, account } = options;
   const address = account.address.toLowerCase() as Address;
   await enrol(options, address);
   const gasStation = createGasStation({ client, address });
-  const sign = async (unsigned: store.Unsigned): Promise<store.Signed> => {
+  const sign = signerOf(options);
+  const tracker = createTracker({ ...options, address, sign, gasStation });
+  await tracker.resume();
+  const parts: SenderParts = { ...options, address, gasStation, sign, tracker };
+  // The typed signature is what callers see; inside, a contract chosen at run time has the general ABI.
+  const send = (request: AnyRequest) => sendOne(parts, request);
+  return { address, send: send as unknown as Sender["send"] };
+}
+
+type SenderParts = SenderOptions & {
+  address: Address;
+  gasStation: GasStation;
+  sign: (unsigned: store.Unsigned) => Promise<store.Signed>;
+  tracker: Tracker;
+};
+
+function signerOf({ account, deployment }: SenderOptions): SenderParts["sign"] {
+  return async (unsigned) => {
     const raw = await account.signTransaction({
       type: "eip1559",
       chainId: deployment.chainId,
@@ -97,49 +115,48 @@ export async function createSender(options: SenderOptions): Promise<Sender> {
     });
     return { raw, hash: keccak256(raw) };
   };
-  const tracker = createTracker({ ...options, address, sign, gasStation });
-  await tracker.resume();
+}
 
-  const stored = async (request: AnyRequest): Promise<store.StoredTransaction> => {
-    const first = await store.byKey(pool, request.dedupeKey);
-    if (first !== undefined) return first;
-    const to = request.at ?? deployment.contracts[request.contract];
-    const data = encodeFunctionData({
-      abi: abis[request.contract] as Abi,
-      functionName: request.functionName,
-      args: request.args,
-    });
-    const call = await gasStation.quote({ to, data, kind: request.kind });
-    const { row, fresh } = await store.allocate(
-      pool,
-      {
-        signer: address,
-        kind: request.kind,
-        dedupeKey: request.dedupeKey,
-        block: call.block,
-        unsigned: { to, data, ...call.fees },
-      },
-      sign,
-    );
-    if (fresh) await tracker.broadcast(row);
-    return row;
-  };
-
-  const send = async (request: AnyRequest): Promise<SendResult<AbiName>> => {
-    try {
-      const row = await stored(request);
-      const { hash, receipt } = await tracker.wait(row, request.timeoutMs ?? 120_000);
-      if (receipt.status === "reverted") {
-        throw refusal(request.kind, await explainRevert(client, address, row, receipt), { hash });
-      }
-      const at = request.at ?? deployment.contracts[request.contract];
-      return outcome(request.contract, at, hash, receipt);
-    } catch (error) {
-      throw translateDatabaseFault(error);
+async function sendOne(parts: SenderParts, request: AnyRequest): Promise<SendResult<AbiName>> {
+  const { client, address, deployment, tracker } = parts;
+  try {
+    const row = await storeRequest(parts, request);
+    const { hash, receipt } = await tracker.wait(row, request.timeoutMs ?? 120_000);
+    if (receipt.status === "reverted") {
+      throw refusal(request.kind, await explainRevert(client, address, row, receipt), { hash });
     }
-  };
-  // The typed signature is what callers see; inside, a contract chosen at run time has the general ABI.
-  return { address, send: send as unknown as Sender["send"] };
+    const at = request.at ?? deployment.contracts[request.contract];
+    return outcome(request.contract, at, hash, receipt);
+  } catch (error) {
+    throw translateDatabaseFault(error);
+  }
+}
+
+/** Stores what a request comes to and broadcasts it, unless one with its key is stored. */
+async function storeRequest(parts: SenderParts, request: AnyRequest): Promise<store.StoredTransaction> {
+  const { pool, deployment, gasStation, address, sign, tracker } = parts;
+  const first = await store.byKey(pool, request.dedupeKey);
+  if (first !== undefined) return first;
+  const to = request.at ?? deployment.contracts[request.contract];
+  const data = encodeFunctionData({
+    abi: abis[request.contract] as Abi,
+    functionName: request.functionName,
+    args: request.args,
+  });
+  const call = await gasStation.quote({ to, data, kind: request.kind });
+  const { row, fresh } = await allocate(
+    pool,
+    {
+      signer: address,
+      kind: request.kind,
+      dedupeKey: request.dedupeKey,
+      block: call.block,
+      unsigned: { to, data, ...call.fees },
+    },
+    sign,
+  );
+  if (fresh) await tracker.broadcast(row);
+  return row;
 }
 
 type AnyRequest = Pick<
@@ -155,7 +172,7 @@ async function enrol({ pool, client }: SenderOptions, address: Address): Promise
     client.getBlock({ blockNumber: 0n }),
     client.getTransactionCount({ address, blockTag: "latest" }),
   ]);
-  const signer = await store.ensureSigner(pool, {
+  const signer = await ensureSigner(pool, {
     address,
     genesisHash: genesis.hash,
     chainNonce: BigInt(chainNonce),

@@ -1,12 +1,10 @@
-import type { IncomingMessage } from "node:http";
 import type { Database } from "@ngpu/db/pool";
 import { messageOf, NgpuError } from "@ngpu/runtime/errors";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { Gateway, GatewayAnswer } from "./gatewayClient.ts";
 import { endTask, insertTask, markTaskRunning, type NewTask, type TaskEnd } from "./store/tasks.ts";
+import { readResult, TaskFault } from "./taskResult.ts";
 
-/** Longest answer that is kept, in bytes. */
-export const keptBytes = 8 << 20;
 /** Tasks run behind at once; the rest wait in order. */
 const behindAtOnce = 32;
 /** Milliseconds that running tasks get to end when the server stops. */
@@ -33,92 +31,39 @@ export type TaskRunner = {
   stop(): Promise<void>;
 };
 
-export function createTaskRunner(deps: {
+type RunnerDependencies = {
   db: Database;
   gateway: Gateway;
   /** The advisory lock that this process holds. */
   runner: bigint;
   logger: Logger;
-}): TaskRunner {
-  const stopping = new AbortController();
-  const underWay = new Set<Promise<unknown>>();
-  const waiting: (() => void)[] = [];
-  let running = 0;
+};
 
-  const open = async (work: TaskWork, signal: AbortSignal) => {
-    await markTaskRunning(deps.db, work.id);
-    const body = work.input === undefined ? undefined : Buffer.from(JSON.stringify(work.input));
-    return deps.gateway.call({
-      workspaceId: work.workspaceId,
-      method: work.method,
-      path: work.path,
-      body,
-      headers: {
-        "x-request-id": work.id,
-        accept: "*/*",
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
-      },
-      signal: AbortSignal.any([signal, stopping.signal]),
-    });
+/** What a runner is made with, and what it has under way. */
+type Running = RunnerDependencies & {
+  stopping: AbortController;
+  underWay: Set<Promise<unknown>>;
+  /** Tasks that wait for their turn behind. */
+  waiting: (() => void)[];
+  behind: number;
+};
+
+export function createTaskRunner(deps: RunnerDependencies): TaskRunner {
+  const own: Running = {
+    ...deps,
+    stopping: new AbortController(),
+    underWay: new Set(),
+    waiting: [],
+    behind: 0,
   };
-
-  const end: TaskRunner["end"] = (work, started, how) =>
-    endTask(deps.db, work.id, { ...how, durationMs: Math.round(performance.now() - started) });
-
-  const run: TaskRunner["run"] = async (work, signal) => {
-    const started = performance.now();
-    try {
-      const served = await open(work, signal);
-      const result = await readResult(served.message);
-      const httpStatus = served.message.statusCode ?? 0;
-      const isGood = httpStatus >= 200 && httpStatus < 300;
-      await end(work, started, {
-        status: isGood ? "succeeded" : "failed",
-        served,
-        httpStatus,
-        result,
-        error: isGood
-          ? undefined
-          : { code: "container_refused", message: `The container answered ${httpStatus}.` },
-      });
-      return undefined;
-    } catch (error) {
-      const fault = taskFault(error, signal, stopping.signal);
-      await end(work, started, noAnswer(fault));
-      return fault;
-    }
-  };
-
-  const track = (work: Promise<unknown>) => {
-    underWay.add(work);
-    void work.finally(() => underWay.delete(work));
-  };
-
-  const watch = <Result>(work: Promise<Result>) => {
-    track(work.catch(() => undefined));
-    return work;
-  };
-
-  const runInTurn = async (work: TaskWork) => {
-    if (running >= behindAtOnce) await new Promise<void>((resolve) => waiting.push(resolve));
-    running += 1;
-    try {
-      await run(work, stopping.signal);
-    } catch (error) {
-      deps.logger.warn({ event: "task_not_recorded", taskId: work.id, error });
-    } finally {
-      running -= 1;
-      waiting.shift()?.();
-    }
-  };
-
+  const { stopping, underWay } = own;
   return {
     begin: (work) => insertTask(deps.db, { ...work, runner: deps.runner }),
-    run: (work, signal) => watch(run(work, signal)),
-    runBehind: (work) => track(runInTurn(work)),
-    open,
-    end,
-    watch,
+    run: (work, signal) => watch(own, run(own, work, signal)),
+    runBehind: (work) => track(own, runInTurn(own, work)),
+    open: (work, signal) => open(own, work, signal),
+    end: (work, started, how) => end(own, work, started, how),
+    watch: (work) => watch(own, work),
     faultOf: (error, left) => taskFault(error, left, stopping.signal),
     stop: async () => {
       const deadline = setTimeout(() => stopping.abort(new Error("the server stops")), stopDeadline);
@@ -126,6 +71,87 @@ export function createTaskRunner(deps: {
       clearTimeout(deadline);
     },
   };
+}
+
+async function open(
+  { db, gateway, stopping }: Running,
+  work: TaskWork,
+  signal: AbortSignal,
+): Promise<GatewayAnswer> {
+  await markTaskRunning(db, work.id);
+  const body = work.input === undefined ? undefined : Buffer.from(JSON.stringify(work.input));
+  return gateway.call({
+    workspaceId: work.workspaceId,
+    method: work.method,
+    path: work.path,
+    body,
+    headers: {
+      "x-request-id": work.id,
+      accept: "*/*",
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+    },
+    signal: AbortSignal.any([signal, stopping.signal]),
+  });
+}
+
+function end(
+  { db }: Running,
+  work: TaskWork,
+  started: number,
+  how: Omit<TaskEnd, "durationMs">,
+): Promise<void> {
+  return endTask(db, work.id, { ...how, durationMs: Math.round(performance.now() - started) });
+}
+
+async function run(own: Running, work: TaskWork, signal: AbortSignal): Promise<NgpuError | undefined> {
+  const started = performance.now();
+  try {
+    const served = await open(own, work, signal);
+    const result = await readResult(served.message);
+    const httpStatus = served.message.statusCode ?? 0;
+    const isGood = httpStatus >= 200 && httpStatus < 300;
+    await end(own, work, started, {
+      status: isGood ? "succeeded" : "failed",
+      served,
+      httpStatus,
+      result,
+      error: isGood
+        ? undefined
+        : { code: "container_refused", message: `The container answered ${httpStatus}.` },
+    });
+    return undefined;
+  } catch (error) {
+    const fault = taskFault(error, signal, own.stopping.signal);
+    await end(own, work, started, noAnswer(fault));
+    return fault;
+  }
+}
+
+function track({ underWay }: Running, work: Promise<unknown>): void {
+  underWay.add(work);
+  void work.finally(() => underWay.delete(work));
+}
+
+function watch<Result>(own: Running, work: Promise<Result>): Promise<Result> {
+  track(
+    own,
+    work.catch(() => undefined),
+  );
+  return work;
+}
+
+async function runInTurn(own: Running, work: TaskWork): Promise<void> {
+  const { waiting, logger, stopping } = own;
+  if (own.behind >= behindAtOnce) await new Promise<void>((resolve) => waiting.push(resolve));
+  own.behind += 1;
+  try {
+    await run(own, work, stopping.signal);
+  } catch (error) {
+    logger.warn({ event: "task_not_recorded", taskId: work.id, error });
+  } finally {
+    own.behind -= 1;
+    waiting.shift()?.();
+  }
 }
 
 /** The end of a task that no container answered. */
@@ -145,36 +171,4 @@ function taskFault(error: unknown, left: AbortSignal, stopping: AbortSignal): Ng
   if (left.aborted) return new TaskFault("Whoever asked left before the answer.", "client_left", false);
   if (error instanceof NgpuError) return error;
   return new TaskFault(`The answer broke off: ${messageOf(error)}`, "replica_broken", true);
-}
-
-class TaskFault extends NgpuError {
-  readonly retryable: boolean;
-  constructor(message: string, code: string, retryable: boolean) {
-    super(message, { code });
-    this.retryable = retryable;
-  }
-}
-
-/** JSON as it is, text as a string, anything else as base64. */
-async function readResult(message: IncomingMessage): Promise<unknown> {
-  const parts: Buffer[] = [];
-  let length = 0;
-  for await (const part of message as AsyncIterable<Buffer>) {
-    length += part.length;
-    if (length > keptBytes) {
-      throw new TaskFault(`The answer is longer than ${keptBytes} bytes.`, "result_too_long", false);
-    }
-    parts.push(part);
-  }
-  const bytes = Buffer.concat(parts);
-  const contentType = String(message.headers["content-type"] ?? "");
-  if (/[/+]json\b/i.test(contentType)) {
-    try {
-      return JSON.parse(bytes.toString("utf8")) as unknown;
-    } catch {
-      return bytes.toString("utf8");
-    }
-  }
-  if (contentType === "" || /^text\//i.test(contentType)) return bytes.toString("utf8");
-  return { base64: bytes.toString("base64"), contentType };
 }

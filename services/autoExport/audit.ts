@@ -1,25 +1,11 @@
 import type { FollowedBlock } from "@ngpu/chain-reader/blocks";
-import { readProvenLogs } from "@ngpu/chain-reader/receipts";
 import type { BlockRef } from "@ngpu/chain-reader/reconcile";
-import { type ChainLog, type RpcClient, readLogs } from "@ngpu/chain-reader/rpc";
-import type { Database, Queryable } from "@ngpu/db/pool";
+import type { ChainLog } from "@ngpu/chain-reader/rpc";
+import type { Queryable } from "@ngpu/db/pool";
 import { FatalError, NgpuError } from "@ngpu/runtime/errors";
 import { type Loop, type LoopOptions, startLoop } from "@ngpu/runtime/loop";
-import type { EventIndex } from "./decode.ts";
-import type { Definitions } from "./definitions.ts";
+import { type ComparedParts, type KnownBlock, leftOutOf, wantedOf } from "./leftOut.ts";
 import type { Tier } from "./store.ts";
-
-/** What an audit of a block found: its rows are whole, some were left out, or its receipts prove nothing. */
-export type AuditResult = "whole" | "missing" | "unproven";
-
-type ComparedParts = {
-  client: RpcClient;
-  pool: Database;
-  schema: string;
-  definitions: Definitions;
-  find: EventIndex;
-  onResult: (result: AuditResult) => void;
-};
 
 type AuditParts = ComparedParts & {
   /** Most blocks in one round. */
@@ -27,9 +13,6 @@ type AuditParts = ComparedParts & {
   /** Makes void what is stored of blocks that lack logs, and of all after the first, so that they are read again. In order. */
   repair: (proven: ReadonlyMap<BlockRef, ChainLog[]>) => Promise<void>;
 };
-
-/** A block with the indexes of the logs that are known of it, ascending. */
-type KnownBlock = BlockRef & { logIndexes: number[] };
 
 // Blocks that are looked through for rows in one round.
 const span = 1_000n;
@@ -134,51 +117,6 @@ async function readReach(
 
 function endOfSpan(audited: bigint, head: bigint): bigint {
   return head < audited + span ? head : audited + span;
-}
-
-/** Those of the blocks that lack a log, with all their logs. The endpoint that left the first one's out is blamed. */
-async function leftOutOf(
-  parts: ComparedParts,
-  blocks: readonly KnownBlock[],
-): Promise<Map<BlockRef, ChainLog[]>> {
-  const proven = new Map<BlockRef, ChainLog[]>();
-  for (const block of blocks) {
-    const logs = await provenLogs(parts, block);
-    const result = logs === undefined ? "unproven" : isWhole(parts, block, logs) ? "whole" : "missing";
-    parts.onResult(result);
-    if (logs !== undefined && result === "missing") proven.set(block, logs);
-  }
-  const [first] = proven;
-  if (first !== undefined) await blame(parts, ...first);
-  return proven;
-}
-
-function wantedOf({ find }: ComparedParts, logs: readonly ChainLog[]): ChainLog[] {
-  return logs.filter((log) => find(log) !== undefined);
-}
-
-function isWhole(parts: ComparedParts, { logIndexes }: KnownBlock, logs: readonly ChainLog[]): boolean {
-  const wanted = wantedOf(parts, logs);
-  return (
-    logIndexes.length === wanted.length && wanted.every(({ logIndex }, at) => logIndexes[at] === logIndex)
-  );
-}
-
-async function provenLogs({ client }: ComparedParts, block: BlockRef): Promise<ChainLog[] | undefined> {
-  try {
-    return await readProvenLogs(client, block);
-  } catch (error) {
-    if (error instanceof NgpuError && error.code === "rpc_receipts_unproven") return undefined;
-    throw error;
-  }
-}
-
-/** An endpoint that still leaves logs out is asked less from now on. */
-async function blame(parts: ComparedParts, { hash }: BlockRef, logs: readonly ChainLog[]): Promise<void> {
-  const wanted = wantedOf(parts, logs);
-  const addresses = [...new Set(wanted.map(({ address }) => address))];
-  const again = await readLogs(parts.client, { addresses }, { blockHash: hash });
-  if (wantedOf(parts, again).length < wanted.length) parts.client.distrust?.("rpc_logs_missing");
 }
 
 /** The blocks with rows above `audited` up to `last`, the first of them, so many at most. */

@@ -3,8 +3,8 @@ import type { EndpointState } from "@ngpu/chain-reader/endpoints/endpoints";
 import type { Header } from "@ngpu/chain-reader/rpc";
 import type { FollowStep } from "@ngpu/chain-reader/steps";
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import type { AuditResult } from "./audit.ts";
 import type { HealthFacts, Role } from "./decide.ts";
+import type { AuditResult } from "./leftOut.ts";
 
 /** What is seen while exporting: for /metrics, and the facts that /healthz is judged by. */
 export type Watch = {

@@ -11,7 +11,7 @@ import { buildSchema } from "./build.ts";
 import { indexEvents, rowsOf, sourceAddresses } from "./decode.ts";
 import { type Definitions, loadDefinitions } from "./definitions.ts";
 import { verifyVariables } from "./env.ts";
-import type { ExportParts } from "./lead.ts";
+import type { ExportParts } from "./leading.ts";
 import { chainSchema, prepareWriter, readOrigin, readTip, saveBlocks } from "./store.ts";
 
 /** A table's rows up to a block, as a count and a hash, in the schema and in its rebuilt copy. */

@@ -19,7 +19,7 @@ export type BatchLimits = { batchSize: number; perNode: number; deployment: Depl
 
 /**
  * Takes the next batch on: one that an instance left behind, or else a new one of answered placements of one contract. The same
- * placement never stands in two batches.
+ * placement is never part of two batches.
  */
 export function takeBatch(pool: Database, limits: BatchLimits): Promise<AssignBatch | null> {
   return transaction(pool, async (db) => {
@@ -40,6 +40,8 @@ async function newBatch(
   db: Queryable,
   { batchSize, perNode, deployment }: BatchLimits,
 ): Promise<string | null> {
+  // One instance at a time makes a batch: each sees the items of the one before, and the nodes that these keep busy.
+  await db.query("select pg_advisory_xact_lock(hashtextextended('assign_batch', 0))");
   await refuseUnwanted(db);
   // A placement whose node is busy stays answered until one of the node's transfers is over.
   const answered = await db.query<{ request_id: string; workspace_id: bigint }>(

@@ -1,15 +1,7 @@
 import { type Database, type Queryable, transaction } from "@ngpu/db/pool";
-import {
-  type Avoided,
-  type MissingReplica,
-  nodeFaults,
-  type Placement,
-  type PlacementFacts,
-  type PlacementLimits,
-} from "./decide.ts";
+import type { PlacementFacts, PlacementLimits } from "./decide.ts";
+import { held, loadMissing } from "./missingStore.ts";
 import { sourceOf, transfers } from "./transfers.ts";
-
-const held = "release_reason is null and state not in ('none', 'deleted', 'released')";
 
 type WorkspaceRow = {
   now: number;
@@ -61,74 +53,6 @@ const workspaceQuery = `
   cross join chain.head as head
   join chain.block as block on block.number = head.number
   where workspace.workspace_id = $1::int8 and head.tier = 'unsafe'`;
-
-type MissingRow = {
-  replica: number;
-  status: Placement["status"] | null;
-  at: number | null;
-  block_number: bigint | null;
-  assigned_block: bigint | null;
-  tries: number;
-  avoided: Avoided[];
-};
-
-async function loadMissing(
-  db: Queryable,
-  workspaceId: bigint,
-  limits: PlacementLimits,
-): Promise<MissingReplica[]> {
-  const found = await db.query<MissingRow>(
-    `select wanted.replica::int4, last.status, last.at, last.block_number, last.assigned_block,
-       coalesce(refused.tries, 0)::int4 as tries,
-       coalesce(refused.nodes, '[]') || coalesce(replaced.nodes, '[]') as avoided
-     from chain.workspace as workspace
-     cross join lateral generate_series(0, workspace.replicas::int4 - 1) as wanted (replica)
-     left join lateral (
-       select placement.status, batch.block_number::int8 as assigned_block, placement.block_number::int8,
-         extract(epoch from greatest(asked_at, answered_at, batch.settled_at))::float8 as at
-       from app.placement as placement
-       left join app.assign_item as item using (request_id)
-       left join app.assign_batch as batch using (batch_id)
-       where placement.workspace_id = $1::int8 and placement.replica = wanted.replica
-       order by asked_at desc limit 1
-     ) as last on true
-     left join lateral (
-       select count(*) as tries,
-         jsonb_agg(jsonb_build_object(
-           'nodeId', placement.node_id, 'cause', 'refused', 'at', extract(epoch from batch.settled_at)
-         )) filter (where item.refused_with = any($3)) as nodes
-       from app.placement as placement
-       join app.assign_item as item using (request_id)
-       join app.assign_batch as batch using (batch_id)
-       where placement.workspace_id = $1::int8 and placement.replica = wanted.replica and placement.status = 'refused'
-         and asked_at > now() - make_interval(secs => $2)
-     ) as refused on true
-     left join lateral (
-       select jsonb_agg(jsonb_build_object(
-         'nodeId', node_id, 'cause', 'replaced', 'at', extract(epoch from created_at))) as nodes
-       from app.replacement
-       where workspace_id = $1::int8 and replica = wanted.replica and created_at > now() - make_interval(secs => $4)
-     ) as replaced on true
-     where workspace.workspace_id = $1::int8 and not exists (
-       select from chain.assignment where workspace_id = $1::int8 and replica = wanted.replica and ${held})
-     order by wanted.replica`,
-    [workspaceId, limits.triesWindow, nodeFaults, limits.avoidReplaced],
-  );
-  return found.rows.map(({ replica, tries, avoided, ...last }) => ({
-    replica,
-    tries,
-    avoided,
-    last:
-      last.status === null || last.at === null
-        ? null
-        : {
-            status: last.status,
-            at: last.at,
-            blockNumber: last.block_number,
-            assignedBlock: last.assigned_block,
-          },
-  }));
-}
 
 /**
  * Records the request for a node.

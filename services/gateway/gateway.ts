@@ -1,3 +1,4 @@
+import { EventEmitter } from "node:events";
 import { readDeployment } from "@ngpu/contracts-sdk/deployment";
 import { chainChannel, listenForChanges } from "@ngpu/db/listen";
 import { createPool, requireSchema } from "@ngpu/db/pool";
@@ -42,15 +43,17 @@ export async function startGateway(
     loadedAt = new Date();
     loads.keepOnly(found);
   });
+  const changes = new EventEmitter<{ tunnels: [] }>();
   const tunnels = createTunnels({
     logger,
     admit: (headers) => admit({ db, deployment, audience: env.PUBLIC_URL, now: () => new Date() }, headers),
-    onChange: () => rows.wake(),
+    onChange: () => changes.emit("tunnels"),
   });
   const rows = startLoop({ name: "tunnel_rows", logger, signal, interval: 15_000 }, async () => {
     metrics.tunnels.set(tunnels.all().length);
     await reconcileTunnels(db, { instance: env.INSTANCE, url: env.PUBLIC_URL }, tunnels.all());
   });
+  changes.on("tunnels", rows.wake);
   startLoop({ name: "tunnel_pings", logger, signal, interval: 10_000 }, () => tunnels.ping());
   listenForChanges({ url: env.DATABASE_URL, channels: [chainChannel], logger, signal, onNotice: view.wake });
 

@@ -50,10 +50,23 @@ async function main(context: ServiceContext, env: MatchEnv, deployment: Deployme
   // Before the sessions, so that these are closed first when the service stops.
   const { url } = await listen(server, { host: env.HOST, port: env.PORT }, context);
   match = await startMatch({
-    ...{ context, env, deployment, pool, redis, sender, account, client, registry, server, fleetNow },
+    context,
+    env,
+    deployment,
+    pool,
+    redis,
+    sender,
+    account,
+    client,
+    registry,
+    server,
+    fleetNow,
   });
   listenForChanges({
-    ...{ url: env.DATABASE_URL, channels: [chainChannel, appChannel], logger, signal },
+    url: env.DATABASE_URL,
+    channels: [chainChannel, appChannel],
+    logger,
+    signal,
     onNotice: match.notice,
   });
   logger.info({ event: "match_listening", url, instance: env.INSTANCE, address: sender.address });

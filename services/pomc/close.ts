@@ -64,10 +64,18 @@ async function closeEpoch(options: {
   }
   const facts = await nodeFacts(database, window, asOf, parameters.slotSeconds);
   const days = await servedDays(database, {
-    ...{ deployment, terms, settledAt: window.settledAt, after: before.throughDay },
+    deployment,
+    terms,
+    settledAt: window.settledAt,
+    after: before.throughDay,
   });
   const { emission, room, shares, served, granted, bonds } = grant({
-    ...{ book, number, terms, facts, before, days: days.served },
+    book,
+    number,
+    terms,
+    facts,
+    before,
+    days: days.served,
   });
   const tree: { root: Hex | null; leaves: ReturnType<typeof buildTree>["leaves"] } =
     granted.size === 0

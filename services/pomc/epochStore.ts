@@ -90,19 +90,27 @@ export async function saveEpoch(
       [number, epoch.root, epoch.total, epoch.dataHash, toJson(epoch.document), epoch.generation],
     );
     if (inserted.rowCount === 0) return;
-    for (const leaf of epoch.leaves) {
-      await connection.query(
-        "insert into app.epoch_leaf (number, account, cumulative, proof) values ($1, $2, $3, $4)",
-        [number, leaf.account, leaf.cumulative, JSON.stringify(leaf.proof)],
-      );
-    }
+    const { leaves } = epoch;
+    await connection.query(
+      `insert into app.epoch_leaf (number, account, cumulative, proof)
+       select $1, * from unnest($2::text[], $3::numeric[], $4::jsonb[])`,
+      [
+        number,
+        leaves.map((leaf) => leaf.account),
+        leaves.map((leaf) => leaf.cumulative),
+        leaves.map((leaf) => JSON.stringify(leaf.proof)),
+      ],
+    );
     const { bonds } = epoch.document;
     await connection.query(
       `insert into app.node_bond (number, node_id, account, withheld, days, served_in)
        select $1, * from unnest($2::bigint[], $3::text[], $4::numeric[], $5::integer[], $6::bigint[])`,
       [
-        ...[number, bonds.map((bond) => bond.nodeId), bonds.map((bond) => bond.account)],
-        ...[bonds.map((bond) => bond.withheld), bonds.map((bond) => bond.days)],
+        number,
+        bonds.map((bond) => bond.nodeId),
+        bonds.map((bond) => bond.account),
+        bonds.map((bond) => bond.withheld),
+        bonds.map((bond) => bond.days),
         bonds.map((bond) => bond.servedIn),
       ],
     );

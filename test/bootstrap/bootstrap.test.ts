@@ -38,7 +38,8 @@ function start(path: string, args: string[] = [], env: Record<string, string> = 
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  let [stdout, stderr] = ["", ""];
+  let stdout = "";
+  let stderr = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     stdout += text;
   });
@@ -108,7 +109,8 @@ describe("bootstrap", () => {
 
   it("does not touch a node_modules that is another checkout's", async () => {
     using dir = temporaryDir();
-    const [mine, other] = [join(dir.path, "mine"), join(dir.path, "other")];
+    const mine = join(dir.path, "mine");
+    const other = join(dir.path, "other");
     checkout(other);
     checkout(mine, { installed: false });
     rmSync(join(mine, "node_modules"), { recursive: true });

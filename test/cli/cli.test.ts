@@ -120,7 +120,9 @@ describe("the command line", function () {
       expect([wrong.code, wrong.replay.different]).to.deep.equal([2, ["nodeId", "ranking"]]);
       const { nodeId, ranking } = wrong.replay.recomputed;
       await api.db.query("update app.placement set node_id = $2, ranking = $3 where request_id = $1", [
-        ...[id, nodeId, JSON.stringify(ranking)],
+        id,
+        nodeId,
+        JSON.stringify(ranking),
       ]);
       const right = await verify(id);
       expect([right.code, right.replay.same, right.replay.answered.nodeId]).to.deep.equal([0, true, nodeId]);

@@ -87,7 +87,8 @@ describe("ComputeNode: reservations", () => {
     const { computeNode, people } = market;
     await addNodes(market, ["a"]);
     const amount = { gpus: 0, cpuMilli: 1_000, memoryMib: 1_024, diskGib: 1, ports: 1 };
-    const [first, second] = [{ account: people.keeper }, { account: people.outsider }];
+    const first = { account: people.keeper };
+    const second = { account: people.outsider };
     const reserve = (by: typeof first) => computeNode.write.reserve([1, demandOf(amount)], by);
     const release = (by: typeof first) => computeNode.write.release([1, packResources(amount)], by);
     for (const { account } of [first, second]) await computeNode.write.addDocker([account]);

@@ -132,7 +132,11 @@ describe("ComputeNode: what is put right of heartbeats", () => {
     expect(log?.args).to.deep.equal({ nodeId: 1, firstSlot: slot - 59n, lastSlot: slot });
     const read = async (at: bigint) => (await market.computeNode.read.correctionOf([at, 1]))[1];
     expect(await Promise.all([slot - 60n, slot - 59n, slot - 1n, slot, slot + 1n].map(read))).to.deep.equal([
-      ...[false, true, true, true, false],
+      false,
+      true,
+      true,
+      true,
+      false,
     ]);
     expect((await challenge(market, 1, slot - 500n, slot - 400n)).logs).to.have.length(0);
     expect((await challenge(market, 1, slot, slot - 1n)).logs).to.have.length(0);

@@ -20,7 +20,9 @@ async function move(market: MarketFixture, node: Node, to: `0x${string}`, nonce 
   const message = { nodeId: node.id, wallet: to, nonce, deadline: later };
   const domain = domainOf(market.deployment, "ComputeNode");
   const signature = await signer.signTypedData({
-    ...{ domain, types: walletChangeTypes, primaryType: "WalletChange" },
+    domain,
+    types: walletChangeTypes,
+    primaryType: "WalletChange",
     message,
   });
   return refusalsOf(await market.mined(market.computeNode.write.setWalletBatch([[message], [signature]])));

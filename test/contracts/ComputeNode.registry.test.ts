@@ -106,7 +106,8 @@ describe("ComputeNode: registry", () => {
 
   it("refuses a GPU named twice and leaves none of the list taken", async () => {
     const market = await loadMarket();
-    const [one, two] = [keccak256("0x01"), keccak256("0x02")];
+    const one = keccak256("0x01");
+    const two = keccak256("0x02");
     const spec = { ...nodeSpec, total: { ...nodeSpec.total, gpus: 3 } };
     const twice = await register(market, "a", { spec, gpuUuids: [one, two, one] });
     expectRefused(twice, "NodeGpuTaken", { gpuUuid: one });
@@ -234,7 +235,9 @@ describe("ComputeNode: registry", () => {
     const market = await loadMarket();
     const { computeNode } = market;
     await addNodes(market, ["a"]);
-    const [key, wallet, next] = [keyOf("a").address, keyOf("wallet").address, keyOf("next").address];
+    const key = keyOf("a").address;
+    const wallet = keyOf("wallet").address;
+    const next = keyOf("next").address;
     expect(await computeNode.read.payoutOf([1])).to.equal(key);
     expectRefused(await setWallet(market, "wallet", wallet), "SignatureInvalid", { signer: key });
     await setWallet(market, "a", wallet);
@@ -299,7 +302,8 @@ describe("ComputeNode: registry", () => {
   it("changes nothing of nodes there are none of", async () => {
     const market = await loadMarket();
     const { computeNode, mined } = market;
-    const [nonce, deadline] = [1n, later];
+    const nonce = 1n;
+    const deadline = later;
     const spec = { nodeId: 9, spec: nodeSpec, pricePerSecond: 1n, gpuName: "H", nonce, deadline };
     for (const call of [
       computeNode.write.updateSpecBatch([[spec], ["0x"]]),

@@ -87,7 +87,9 @@ describe("ComputeNode: uptime roots", () => {
       { kind: "node", day, nodeId: 2, presentSlots: 7, totalSlots: 1_440 },
       ...[{ kind: "lease" as const, day, workspaceId: 1n, replica: 0, lease: 1, nodeId: 2 }].map((lease) => ({
         ...lease,
-        ...{ authorizationId: 1n, rate: 1_000n, downSeconds: 60 },
+        authorizationId: 1n,
+        rate: 1_000n,
+        downSeconds: 60,
       })),
     ];
     const tree = uptimeTreeOf(leaves);

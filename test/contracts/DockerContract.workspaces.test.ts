@@ -21,7 +21,8 @@ describe("DockerContract: workspaces and assignments", () => {
 
   it("registers an image once", async () => {
     const { docker, people } = await loadPartner();
-    const [digest, root] = [keccak256("0x07"), keccak256("0x08")];
+    const digest = keccak256("0x07");
+    const root = keccak256("0x08");
     await docker.write.registerImage([digest, 5n, root, "chat"], { account: people.owner });
     expect(await docker.read.imageOwnerOf([digest])).to.equal(people.owner);
     await expectRevert(docker.write.registerImage([digest, 5n, root, "x"]), "ImageTaken", {

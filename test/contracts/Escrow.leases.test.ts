@@ -84,7 +84,8 @@ describe("Escrow: authorizations", () => {
     const market = await loadPartner();
     const { escrow, people, connection } = market;
     await expectRevert(escrow.write.revoke([1n], { account: people.delegate }), "CallerNotOwner");
-    const [id, own] = [2n, people.owner];
+    const id = 2n;
+    const own = people.owner;
     await connection.networkHelpers.impersonateAccount(partner.address);
     await connection.networkHelpers.setBalance(partner.address, 10n ** 18n);
     await authorize(market, { nonce: 2n });

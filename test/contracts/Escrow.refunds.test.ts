@@ -35,8 +35,15 @@ type Running = Awaited<ReturnType<typeof running>>;
 
 function downtime({ placed, day }: Running, downSeconds: number, changes = {}) {
   return {
-    ...{ day, workspaceId: placed.workspaceId, replica: 0, lease: 1, nodeId: 1, authorizationId: 1n },
-    ...{ rate, downSeconds, ...changes },
+    day,
+    workspaceId: placed.workspaceId,
+    replica: 0,
+    lease: 1,
+    nodeId: 1,
+    authorizationId: 1n,
+    rate,
+    downSeconds,
+    ...changes,
   };
 }
 
@@ -89,7 +96,8 @@ describe("Escrow: what nodes earned", () => {
 
   it("matures at once where it is more than a day's lane holds", async () => {
     const market = await loadPartner();
-    const [most, price] = [2n ** 72n - 1n, 10n ** 18n];
+    const most = 2n ** 72n - 1n;
+    const price = 10n ** 18n;
     await deposit(market, partner.address, parseEther("90000"));
     await authorize(market, { nonce: 2n, maxRate: price, total: parseEther("90000") });
     const { docker, escrow } = market;
@@ -125,8 +133,14 @@ describe("Escrow: refunds of downtime", () => {
     const receipt = await refund(market, only);
     const [event] = parseEventLogs({ abi: escrowAbi, eventName: "Refunded", logs: receipt.logs });
     expect(event?.args).to.deep.equal({
-      ...{ workspaceId: placed.workspaceId, nodeId: 1, replica: 0, lease: 1, owner: partner.address, day },
-      ...{ downSeconds: 600, amount: 600n * rate },
+      workspaceId: placed.workspaceId,
+      nodeId: 1,
+      replica: 0,
+      lease: 1,
+      owner: partner.address,
+      day,
+      downSeconds: 600,
+      amount: 600n * rate,
     });
     const spent = await escrow.read.totalSpentBy([partner.address]);
     expect(await escrow.read.earnedBy([1])).to.equal(spent);

@@ -47,7 +47,10 @@ describe("Escrow: signatures", () => {
     ]) {
       await invalid(
         await partner.signTypedData({
-          ...{ domain, types: authorizationTypes, primaryType: "Authorization", message },
+          domain,
+          types: authorizationTypes,
+          primaryType: "Authorization",
+          message,
         }),
       );
     }
@@ -81,7 +84,8 @@ describe("Escrow: signatures", () => {
       await authorize(market, message, signature, relayers[index]);
       for (const relayer of relayers) {
         await expectRevert(authorize(market, message, signature, relayer), "NonceUsed", {
-          ...{ signer: partner.address, nonce: message.nonce },
+          signer: partner.address,
+          nonce: message.nonce,
         });
       }
     }
@@ -148,7 +152,8 @@ describe("Escrow: signatures", () => {
       const message = { owner: partner.address, spender: escrow.address, value: 300n, nonce: 0n };
       const signature = await partner.signTypedData({
         domain: { ...domain, ...changes.domain },
-        ...{ types, primaryType: "Permit" },
+        types,
+        primaryType: "Permit",
         message: { ...message, deadline: 2n ** 200n, ...changes.message },
       });
       const { r, s, yParity } = parseSignature(signature);

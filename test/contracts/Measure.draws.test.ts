@@ -53,7 +53,8 @@ describe("Measure: draws", () => {
     await addMeasurer(market, "m1");
     await addMeasurer(market, "m2");
     const round = await requestDrawing(market, 2);
-    const [one, two] = [drawOf(round, 1), drawOf(round, 2)];
+    const one = drawOf(round, 1);
+    const two = drawOf(round, 2);
     await market.time.increaseTo(round.opensAt);
     const refused = async (drawn: Drawn, changes: object = {}, name = "m1") =>
       refusalsOf(await reveal(market, name, round, drawn, changes))[0]?.name;

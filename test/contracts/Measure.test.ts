@@ -45,7 +45,12 @@ describe("Measure: rounds", () => {
     const [first] = drawn as [Drawn];
     expect([opensAt - requestedAt, closesAt - opensAt]).to.deep.equal([10, 300]);
     expect(await market.measure.read.roundOf([roundId])).to.deep.equal([
-      ...[1, opensAt, closesAt, round.drawBlock, 0, root],
+      1,
+      opensAt,
+      closesAt,
+      round.drawBlock,
+      0,
+      root,
     ]);
     expectRefused(await reveal(market, "m", round, first), "MeasureRoundNotOpen", { roundId, from: opensAt });
     await market.time.increaseTo(opensAt);

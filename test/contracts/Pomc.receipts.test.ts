@@ -28,11 +28,16 @@ describe("Pomc: task receipts", () => {
   it("are recorded as a root with its totals, up to what the escrow was paid", async () => {
     const { market, earned } = await paid();
     const { pomc, mined } = market;
-    const [nodes, payers] = [[ofNode(1, earned - 7n)], [ofPayer(partner.address, earned - 7n)]];
+    const nodes = [ofNode(1, earned - 7n)];
+    const payers = [ofPayer(partner.address, earned - 7n)];
     const receipt = await mined(commit(market, nodes, payers));
     const [event] = parseEventLogs({ abi: pomcAbi, eventName: "ReceiptsCommitted", logs: receipt.logs });
     expect(event?.args).to.deep.equal({
-      ...{ number: 1n, root, total: earned - 7n, nodeTotals: nodes, payerTotals: payers },
+      number: 1n,
+      root,
+      total: earned - 7n,
+      nodeTotals: nodes,
+      payerTotals: payers,
     });
     expect(await pomc.read.receiptsRootOf([1n])).to.equal(root);
     expect(await pomc.read.receiptsRootOf([2n])).to.equal(zeroHash);
@@ -42,10 +47,14 @@ describe("Pomc: task receipts", () => {
     expect(await pomc.read.receiptsOfPayer([partner.address])).to.equal(earned);
     const above = { receipts: earned + 1n };
     await expectRevert(commit(market, [ofNode(1, 1n)], []), "ReceiptsAboveEarned", {
-      ...{ nodeId: 1, earned, ...above },
+      nodeId: 1,
+      earned,
+      ...above,
     });
     await expectRevert(commit(market, [], [ofPayer(partner.address, 1n)]), "ReceiptsAboveSpent", {
-      ...{ account: partner.address, spent: earned, ...above },
+      account: partner.address,
+      spent: earned,
+      ...above,
     });
   });
 

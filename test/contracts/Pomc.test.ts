@@ -140,7 +140,8 @@ describe("Pomc: epochs", () => {
 });
 
 describe("Pomc: claims", () => {
-  const [one, two] = [keyOf("claimer one").address, keyOf("claimer two").address];
+  const one = keyOf("claimer one").address;
+  const two = keyOf("claimer two").address;
 
   it("pays cumulative grants by anyone's call, and nothing twice", async () => {
     const market = await loadMarket();

@@ -32,7 +32,8 @@ describe("Token", () => {
 
   it("lets each of several minters mint up to its own limit, whatever it minted before", async () => {
     const { token, people } = await loadMarket();
-    const [first, second] = [{ account: people.keeper }, { account: people.poster }];
+    const first = { account: people.keeper };
+    const second = { account: people.poster };
     await token.write.setMinter([people.keeper, 10n]);
     await token.write.setMinter([people.poster, 3n]);
     await token.write.mint([people.outsider, 6n], first);

@@ -116,7 +116,8 @@ describe("Bounds: what is taken is taken off", () => {
 
   it("of GPUs nothing: who names one that another node has leaves it to that node", async () => {
     const market = await loadMarket();
-    const [own, other] = [keccak256("0x01"), keccak256("0x02")];
+    const own = keccak256("0x01");
+    const other = keccak256("0x02");
     const spec = { ...nodeSpec, total: { ...nodeSpec.total, gpus: 2 } };
     await addNodes(market, ["holder"], { gpuUuids: [own] });
     const register = async (name: string, gpuUuids: Hex[]) => {
@@ -183,7 +184,8 @@ describe("Bounds: groups and codes", () => {
 
   it("of an image's size: one byte is an image, none is not", async () => {
     const { docker } = await loadMarket();
-    const [digest, root] = [keccak256("0x09"), keccak256("0x0a")];
+    const digest = keccak256("0x09");
+    const root = keccak256("0x0a");
     await expectRevert(docker.write.registerImage([digest, 0n, root, "x"]), "ImageInvalid");
     await docker.write.registerImage([digest, 1n, root, "x"]);
     expect(await docker.read.imageOwnerOf([digest])).to.not.equal(zeroAddress);

@@ -26,7 +26,8 @@ describe("Events: what an act says is all that it did, with every value in its p
   it("of those who set who may do what", async () => {
     const market = await loadMarket();
     const { computeNode, docker, measure, pomc, token, people } = market;
-    const [account, other] = [people.outsider, people.keeper];
+    const account = people.outsider;
+    const other = people.keeper;
     for (const allowed of [true, false]) {
       expect(await said(market, computeNode.write.setHeartbeatCommitter([account, allowed]))).to.deep.equal([
         { of: "computeNode", name: "HeartbeatCommitterSet", args: { account, allowed } },

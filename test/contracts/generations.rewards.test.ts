@@ -28,7 +28,8 @@ import { expectRevert, refusalsOf } from "./support/refusals.ts";
 import { loadPartner, type PartnerFixture, partner, place, report, state } from "./support/workspaces.ts";
 
 const dataHash = keccak256("0xda");
-const [one, two] = [keyOf("rewarded").address, keyOf("rewarded too").address];
+const one = keyOf("rewarded").address;
+const two = keyOf("rewarded too").address;
 
 async function endOf(market: MarketFixture, number: number): Promise<void> {
   const { genesis, epochSeconds } = market.deployment.parameters;
@@ -102,7 +103,12 @@ describe("Generations of rewards", () => {
     const { emissionPerEpoch, measureTtlSeconds } = deployment.parameters;
     const changes = { emissionPerEpoch: 2n * emissionPerEpoch, measureTtlSeconds: measureTtlSeconds + 1 };
     const { deployment: next } = await replaceNgpu({
-      ...{ connection, deployment, succession: "measure", generation: 2, changes, pollMs: 5 },
+      connection,
+      deployment,
+      succession: "measure",
+      generation: 2,
+      changes,
+      pollMs: 5,
     });
     expect(next.parameters.emissionPerEpoch).to.equal(emissionPerEpoch);
     expect(next.parameters.measureTtlSeconds).to.equal(measureTtlSeconds + 1);

@@ -275,8 +275,10 @@ describe("Generations of the market", () => {
     });
     expect(second.deployment.former.map(({ contracts }) => contracts)).to.deep.equal([
       {
-        ...{ Escrow: market.escrow.address, Pomc: market.pomc.address },
-        ...{ DockerContract: market.docker.address, Progress: market.progress.address },
+        Escrow: market.escrow.address,
+        Pomc: market.pomc.address,
+        DockerContract: market.docker.address,
+        Progress: market.progress.address,
       },
     ]);
     expect(second.deployment.contracts.ComputeNode).to.equal(deployment.contracts.ComputeNode);

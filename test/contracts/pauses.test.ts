@@ -17,8 +17,15 @@ const neverPaused: Partial<Record<Pausing | "every", string[]>> = {
   every: ["pause", "unpause", "setAuthority"],
   // Contracts call them; they stop with the calls that lead there.
   ComputeNode: [
-    ...["setHeartbeatCommitter", "setUptimePoster", "disableUptime", "addDocker", "retireDocker"],
-    ...["setMeasure", "reserve", "release", "challengePresence"],
+    "setHeartbeatCommitter",
+    "setUptimePoster",
+    "disableUptime",
+    "addDocker",
+    "retireDocker",
+    "setMeasure",
+    "reserve",
+    "release",
+    "challengePresence",
   ],
   // An owner may always end what it began.
   DockerContract: ["setKeeper", "closeWorkspace", "closeExpired"],
@@ -27,7 +34,8 @@ const neverPaused: Partial<Record<Pausing | "every", string[]>> = {
   Pomc: ["setPoster", "disableEpoch"],
 };
 /** As IPauses.Pausability has it. */
-const [entry, exit] = [1, 2];
+const entry = 1;
+const exit = 2;
 /** Through these somebody is paid or ends something; whatever else can be paused lets something in. */
 const exits: Record<Pausing, string[]> = {
   ComputeNode: ["setStatusBatch", "setWalletBatch"],
@@ -131,7 +139,8 @@ describe("Pauses", () => {
   it("of exits end by themselves after a week, and leave them a week at least; those of entries do not end", async () => {
     const market = await loadMarket();
     const { escrow, people, time } = market;
-    const [deposits, withdrawal] = [selectorOf("Escrow", "deposit"), selectorOf("Escrow", "withdraw")];
+    const deposits = selectorOf("Escrow", "deposit");
+    const withdrawal = selectorOf("Escrow", "withdraw");
     await deposit(market, people.owner, 10n);
     const guardian = { account: people.guardian };
     await escrow.write.pause([[deposits, withdrawal]], guardian);
@@ -164,7 +173,8 @@ describe("Pauses", () => {
 
   it("refuse what cannot be paused, and take nothing of the rest", async () => {
     const { escrow, people } = await loadMarket();
-    const [known, unknown] = [selectorOf("Escrow", "deposit"), selectorOf("Escrow", "revoke")];
+    const known = selectorOf("Escrow", "deposit");
+    const unknown = selectorOf("Escrow", "revoke");
     const guardian = { account: people.guardian };
     await expectRevert(escrow.write.pause([[known, unknown]], guardian), "FunctionNotPausable", {
       selector: unknown,
@@ -196,7 +206,8 @@ describe("Pauses", () => {
     const claimMany = () => pomc.write.claimMany([1n, many.grants, many.proof, many.flags]);
     // Epoch 1 is open before the pause, epoch 2 is not.
     await claim(1n, 0);
-    const [one, all] = [selectorOf("Pomc", "claim"), selectorOf("Pomc", "claimMany")];
+    const one = selectorOf("Pomc", "claim");
+    const all = selectorOf("Pomc", "claimMany");
     await pomc.write.pause([[one]], { account: people.guardian });
     const pausedAt = await time.latest();
     for (const number of [1n, 2n]) await expectRevert(claim(number, 1), "FunctionPaused", { selector: one });

@@ -24,8 +24,13 @@ const round = {
   roundsBefore: 0n,
 };
 const epoch = {
-  ...{ genesis: 1_700_000_000, epochSeconds: hour, activationDelay: 600, emissionPerEpoch: 5n },
-  ...{ epochsBefore: 0n, batchesBefore: 0n, receiptsBefore: zeroAddress },
+  genesis: 1_700_000_000,
+  epochSeconds: hour,
+  activationDelay: 600,
+  emissionPerEpoch: 5n,
+  epochsBefore: 0n,
+  batchesBefore: 0n,
+  receiptsBefore: zeroAddress,
 };
 
 /** Deploys one contract beside the market. */
@@ -56,7 +61,8 @@ function make(market: MarketFixture) {
 describe("Settings", () => {
   it("that cannot work are refused, with what was wrong", async () => {
     const { computeNode, escrow, measure, pomc, token } = make(await loadMarket());
-    const [slotSeconds, windowSlots] = [60n, 60n];
+    const slotSeconds = 60n;
+    const windowSlots = 60n;
     for (const changes of [{ slotSeconds: 0n }, { windowSlots: 0n }, { windowSlots: 4_097n }]) {
       const given = { slotSeconds, windowSlots, ...changes };
       await expectRevert(computeNode(changes), "HeartbeatWindowInvalid", { ...given, ringSlots: 4_096n });

@@ -133,7 +133,8 @@ describe("Signed messages", () => {
       it("may come in another order, by several relayers", async () => {
         const { market, signed } = await load();
         const { signer, message } = signed.second;
-        const [first, second] = [await sign(signed), await sign(signed, { signer, message })];
+        const first = await sign(signed);
+        const second = await sign(signed, { signer, message });
         const { outsider, keeper } = market.people;
         const isLate = signed.isSequence === true;
         const early = await faultsOf(signed.send(message, second, outsider));

@@ -42,7 +42,9 @@ export function behavesLikeErc20(load: Load): void {
     const { token, holder, other, held } = await load();
     const own = { account: holder };
     await expectRevert(token.write.transfer([other, held + 1n], own), "ERC20InsufficientBalance", {
-      ...{ sender: holder, balance: held, needed: held + 1n },
+      sender: holder,
+      balance: held,
+      needed: held + 1n,
     });
     await expectRevert(token.write.transfer([zeroAddress, 1n], own), "ERC20InvalidReceiver", {
       receiver: zeroAddress,
@@ -59,7 +61,9 @@ export function behavesLikeErc20(load: Load): void {
     expect(transfersIn(moved)).to.deep.equal([{ from: holder, to: other, value: 4n }]);
     expect(await token.read.allowance([holder, spender])).to.equal(6n);
     await expectRevert(token.write.transferFrom([holder, other, 7n], by), "ERC20InsufficientAllowance", {
-      ...{ spender, allowance: 6n, needed: 7n },
+      spender,
+      allowance: 6n,
+      needed: 7n,
     });
     await token.write.approve([spender, 1n], { account: holder });
     expect(await token.read.allowance([holder, spender])).to.equal(1n);
@@ -99,7 +103,10 @@ export function behavesLikeErc2612(load: Load): void {
   const value = 42n;
 
   const domainOf = ({ token, deployment }: Setting) => ({
-    ...{ name: "ngpu", version: "1", chainId: deployment.chainId, verifyingContract: token.address },
+    name: "ngpu",
+    version: "1",
+    chainId: deployment.chainId,
+    verifyingContract: token.address,
   });
 
   async function sign(

@@ -43,11 +43,9 @@ export function branchesOf(sources: readonly Source[]): {
   const files = sources.map((source) => {
     const edits: Edit[] = [];
     const add = (node: Node, way: string) => {
-      const [file, line, text] = [
-        source.file,
-        lineOf(source, node),
-        textOf(source, node).split("\n")[0] ?? "",
-      ];
+      const file = source.file;
+      const line = lineOf(source, node);
+      const text = textOf(source, node).split("\n")[0] ?? "";
       branches.push({ tag: branches.length + 1, file, line, way, text });
       return branches.length;
     };

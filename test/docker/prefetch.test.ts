@@ -57,7 +57,11 @@ describe("images brought ahead of demand, on a real engine", function () {
   const prefetch = async (names: string[], limitGib = 10) => {
     const journal = openJournal(join(dir, "prefetch.sqlite"));
     const prefetcher = createPrefetcher({
-      ...{ engine, journal, dataDir: "/", limitGib, logger: createLogger("test", "silent") },
+      engine,
+      journal,
+      dataDir: "/",
+      limitGib,
+      logger: createLogger("test", "silent"),
       signal: new AbortController().signal,
       inUse: () => inUse,
       rightOfWay,

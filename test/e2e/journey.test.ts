@@ -14,7 +14,8 @@ describe("npm start -- --once --json", function () {
   before(async () => {
     const start = npmStart(["--once", "--json", "--state-dir", dir]);
     ({ code } = await start.ended);
-    [stdout, stderr] = [start.stdout(), start.stderr()];
+    stdout = start.stdout();
+    stderr = start.stderr();
   });
   afterEach(function () {
     if (this.currentTest?.state === "failed") process.stderr.write(`${stdout}\n${stderr}\n`);

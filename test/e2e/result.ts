@@ -35,9 +35,27 @@ export const journeySchema = z.strictObject({
 });
 
 export const journeySteps = [
-  ...["chain", "postgres", "redis", "docker", "contracts", "images", "database", "services"],
-  ...["node", "measurer", "measurement", "partner", "publish", "assign", "distribute", "run", "task"],
-  ...["epoch", "claim", "balance", "stop"],
+  "chain",
+  "postgres",
+  "redis",
+  "docker",
+  "contracts",
+  "images",
+  "database",
+  "services",
+  "node",
+  "measurer",
+  "measurement",
+  "partner",
+  "publish",
+  "assign",
+  "distribute",
+  "run",
+  "task",
+  "epoch",
+  "claim",
+  "balance",
+  "stop",
 ];
 
 /** The last line of a run that failed. */

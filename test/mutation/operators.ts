@@ -23,8 +23,19 @@ const comparisons: Record<string, string[]> = {
   "!=": ["=="],
 };
 const arithmetics: Record<string, string> = {
-  ...{ "+": "-", "-": "+", "*": "/", "/": "*", "%": "*", "<<": ">>", ">>": "<<", "&": "|", "|": "&" },
-  ...{ "+=": "-=", "-=": "+=", "|=": "&=", "&=": "|=" },
+  "+": "-",
+  "-": "+",
+  "*": "/",
+  "/": "*",
+  "%": "*",
+  "<<": ">>",
+  ">>": "<<",
+  "&": "|",
+  "|": "&",
+  "+=": "-=",
+  "-=": "+=",
+  "|=": "&=",
+  "&=": "|=",
 };
 const booleans: Record<string, string> = { "&&": "||", "||": "&&" };
 
@@ -67,7 +78,8 @@ function changesAt(source: Source, node: Node, constants: ReadonlySet<number>): 
 }
 
 function binaryChanges(source: Source, node: Node): Change[] {
-  const [left, right] = [node.leftExpression as Node, node.rightExpression as Node];
+  const left = node.leftExpression as Node;
+  const right = node.rightExpression as Node;
   const operator = node.operator ?? "";
   const others = comparisons[operator];
   if (others !== undefined) {
@@ -135,9 +147,11 @@ function argumentSwaps(source: Source, node: Node): Change[] {
 }
 
 function swapOf(source: Source, first: Node, second: Node, operator: Operator): Change[] {
-  const [one, two] = [textOf(source, first), textOf(source, second)];
+  const one = textOf(source, first);
+  const two = textOf(source, second);
   if (one === two) return [];
-  const [start, end] = [rangeOf(first)[0], rangeOf(second)[1]];
+  const start = rangeOf(first)[0];
+  const end = rangeOf(second)[1];
   const between = source.text.slice(rangeOf(first)[1], rangeOf(second)[0]);
   return [{ start, end, text: `${two}${between}${one}`, operator }];
 }

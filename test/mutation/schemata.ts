@@ -39,7 +39,9 @@ export function schemataOf(
         if (without.has(id)) return 0;
         const [start, end] = rangeOf(node);
         const now = edited(source.text, [change], start, end);
-        const [file, line, operator] = [source.file, lineOf(source, node), change.operator];
+        const file = source.file;
+        const line = lineOf(source, node);
+        const operator = change.operator;
         mutants.push({ id, file, line, operator, was: flat(textOf(source, node)), now: flat(now) });
         return id;
       });
@@ -175,7 +177,8 @@ function guardsOf(sources: readonly Source[]): Guards {
     walk(source.ast, (node) => {
       if (node.nodeType !== "ModifierDefinition") return undefined;
       const statements = (node.body as Node).statements as Node[];
-      const [first, last] = [statements[0], statements.at(-1)];
+      const first = statements[0];
+      const last = statements.at(-1);
       const parameters = (node.parameters as Node).parameters as Node[];
       if (first && last?.nodeType === "PlaceholderStatement" && parameters.length === 0) {
         const check = source.text.slice(rangeOf(first)[0], rangeOf(last)[0]);

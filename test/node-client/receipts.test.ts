@@ -30,7 +30,9 @@ describe("a node's receipts of heartbeats", () => {
   beforeEach(() => {
     dir = mkdtempSync(join(tmpdir(), "ngpu-receipts-"));
     journal = openJournal(join(dir, "journal.sqlite"));
-    [logs, asked, sent] = [[], [], []];
+    logs = [];
+    asked = [];
+    sent = [];
   });
   afterEach(() => {
     journal.close();
@@ -49,7 +51,11 @@ describe("a node's receipts of heartbeats", () => {
   } as unknown as ChainClient;
   const receipts = () =>
     createReceipts({
-      ...{ client, deployment, journal, nodeId: () => nodeId, logger: createLogger("test", "silent") },
+      client,
+      deployment,
+      journal,
+      nodeId: () => nodeId,
+      logger: createLogger("test", "silent"),
       outbox: {
         submit: async () => "",
         resend: () => undefined,
@@ -67,11 +73,9 @@ describe("a node's receipts of heartbeats", () => {
       address: deployment.contracts.ComputeNode,
       topics: [committed, pad(numberToHex(slot), { size: 32 })],
       data: encodeAbiParameters(types, [codeOf(heartbeatEncodings, encoding), nodeCount, bits]),
-      ...{
-        blockNumber: "0x20",
-        blockHash: pad("0x20", { size: 32 }),
-        transactionHash: pad("0x21", { size: 32 }),
-      },
+      blockNumber: "0x20",
+      blockHash: pad("0x20", { size: 32 }),
+      transactionHash: pad("0x21", { size: 32 }),
       logIndex: "0x0",
     });
   };

@@ -13,7 +13,10 @@ async function listening(server: Server): Promise<string> {
 
 /** A node that is awaited, in a window of 8 s that closes so many seconds from now. */
 const order = (url: string, seconds: number, isAwaited = true) => ({
-  ...{ url, isAwaited, token: "00", closesAt: Math.ceil(Date.now() / 1_000) + seconds },
+  url,
+  isAwaited,
+  token: "00",
+  closesAt: Math.ceil(Date.now() / 1_000) + seconds,
 });
 
 describe("A measurer's round", () => {

@@ -56,7 +56,9 @@ describe("a session with match", () => {
   let told: ServerMessage[];
 
   beforeEach(() => {
-    [abort, peers, told] = [new AbortController(), [], []];
+    abort = new AbortController();
+    peers = [];
+    told = [];
   });
   afterEach(async () => {
     abort.abort();
@@ -112,7 +114,8 @@ describe("a session with match", () => {
   });
 
   it("opens again after it is cut, with another instance when one is gone", async () => {
-    const [first, second] = [peer(), peer()];
+    const first = peer();
+    const second = peer();
     begin([await first.open(), await second.open()]);
     await welcomed();
     first.close();

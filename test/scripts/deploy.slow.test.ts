@@ -18,7 +18,8 @@ describe("npm run deploy, on a real node", () => {
   let url: string;
   let folder: string;
   let env: Record<string, string | undefined>;
-  const [adminKey, guardianKey] = [generatePrivateKey(), generatePrivateKey()];
+  const adminKey = generatePrivateKey();
+  const guardianKey = generatePrivateKey();
   let out: string;
   let deployer: Hex;
   let target: string[];
@@ -57,16 +58,24 @@ describe("npm run deploy, on a real node", () => {
     writeFileSync(
       parameters,
       JSON.stringify({
-        ...{
-          admin: privateKeyToAccount(adminKey).address,
-          guardian: privateKeyToAccount(guardianKey).address,
-          treasury: account(),
-        },
-        ...{ poster: account(), committers: [account()], keepers: [account()], measureKeepers: [account()] },
+        admin: privateKeyToAccount(adminKey).address,
+        guardian: privateKeyToAccount(guardianKey).address,
+        treasury: account(),
+        poster: account(),
+        committers: [account()],
+        keepers: [account()],
+        measureKeepers: [account()],
         delays: { admin: 0, operations: 0, unpauser: 0 },
-        ...{ slotSeconds: 60, epochSeconds: 60, activationDelay: 2, clockMarginSeconds: 1, quorum: 1 },
-        ...{ measureWindowSeconds: 60, measureTtlSeconds: 600 },
-        ...{ emissionPerEpoch: "1000", cap: "1000000", genesisSupply: "1000" },
+        slotSeconds: 60,
+        epochSeconds: 60,
+        activationDelay: 2,
+        clockMarginSeconds: 1,
+        quorum: 1,
+        measureWindowSeconds: 60,
+        measureTtlSeconds: 600,
+        emissionPerEpoch: "1000",
+        cap: "1000000",
+        genesisSupply: "1000",
       }),
     );
     target = ["--parameters", parameters, "--out", out, "--journal", join(folder, "deploy-journal")];

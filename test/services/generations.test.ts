@@ -68,8 +68,11 @@ describe("a market that was replaced while a lease ran, and its successor", func
     const file = join(folder, "deployment.json");
     writeFileSync(file, toJson(present.deployment));
     return {
-      ...{ CHAIN_RPC_URLS: present.url, DEPLOYMENT_FILE: file, REDIS_URL: api.market.redisUrl },
-      ...{ DATABASE_URL: api.market.urlAs(`ngpu_${name}`), SIGNER_KEY: privateKeyOf(name) },
+      CHAIN_RPC_URLS: present.url,
+      DEPLOYMENT_FILE: file,
+      REDIS_URL: api.market.redisUrl,
+      DATABASE_URL: api.market.urlAs(`ngpu_${name}`),
+      SIGNER_KEY: privateKeyOf(name),
       SWEEP_SECONDS: "0.2",
     };
   };

@@ -42,7 +42,8 @@ export async function startTestMarket(given: Partial<typeof periods> = {}): Prom
   const stateDir = await testStateDir();
   const chain = await startChain({ rootDir, stateDir });
   stopAtEnd(chain.stop);
-  const [deployerKey, keeperKey] = [generatePrivateKey(), generatePrivateKey()];
+  const deployerKey = generatePrivateKey();
+  const keeperKey = generatePrivateKey();
   const deployer = privateKeyToAccount(deployerKey);
   const keeper = privateKeyToAccount(keeperKey);
   await fund(chain.url, [deployer.address, keeper.address]);
@@ -55,14 +56,15 @@ export async function startTestMarket(given: Partial<typeof periods> = {}): Prom
     JSON.stringify({
       ...periods,
       ...given,
-      ...{ treasury: address, guardian: address, operations: address, poster: address },
-      ...{
-        committers: [address],
-        keepers: [address],
-        measureKeepers: [address],
-        quorum: 1,
-        openMeasurers: true,
-      },
+      treasury: address,
+      guardian: address,
+      operations: address,
+      poster: address,
+      committers: [address],
+      keepers: [address],
+      measureKeepers: [address],
+      quorum: 1,
+      openMeasurers: true,
       emissionPerEpoch: "1000",
       cap: parseEther("1000000000").toString(),
       genesisSupply: parseEther("1000000").toString(),
@@ -83,7 +85,13 @@ export async function startTestMarket(given: Partial<typeof periods> = {}): Prom
   const deployment = await deploy(...journal, "--reset");
   const client = createChainClient({ rpcUrls: [chain.url], chainId: deployment.chainId });
   const market: TestMarket = {
-    ...{ rpcUrl: chain.url, client, deployment, deploymentFile, keeper, keeperKey, stop: chain.stop },
+    rpcUrl: chain.url,
+    client,
+    deployment,
+    deploymentFile,
+    keeper,
+    keeperKey,
+    stop: chain.stop,
     replace: async (succession) => {
       const generation = market.deployment.former.length + 2;
       const replacing = ["--replace", succession, "--generation", String(generation)];

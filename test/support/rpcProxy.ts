@@ -91,7 +91,8 @@ export async function startRpcProxy(options: {
       }
       return spoiled(await upstream("eth_getLogs", [query]));
     }
-    const [from, to] = [Number(query.fromBlock), Number(query.toBlock)];
+    const from = Number(query.fromBlock);
+    const to = Number(query.toBlock);
     if (to - from >= 4 && chance("rangeTooLarge")) {
       return { error: { code: -32_005, message: "query exceeds max block range" } };
     }

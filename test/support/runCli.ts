@@ -13,7 +13,8 @@ export async function runCli(
     env: { PATH: process.env.PATH ?? "", ...env },
   });
   running.stdin.end(input);
-  const [stdout, stderr] = [text(running.stdout), text(running.stderr)];
+  const stdout = text(running.stdout);
+  const stderr = text(running.stderr);
   const [code] = (await once(running, "exit")) as [number | null];
   return { code, stdout: await stdout, stderr: await stderr };
 }

@@ -44,7 +44,8 @@ export async function codeFaults(options: {
   if (masked[0] !== masked[1]) return ["the code is not what this checkout compiles to"];
   const own = new Set([pad(address).toLowerCase(), await domainOf(client, address, artifact.abi)]);
   return places.flatMap((place) => {
-    const [is, should] = [wordAt(actual, place), wordAt(expected, place)];
+    const is = wordAt(actual, place);
+    const should = wordAt(expected, place);
     return is === should || own.has(is) ? [] : [`an immutable is ${is}, not ${should}`];
   });
 }
@@ -58,7 +59,8 @@ function wordAt(code: Hex, { start, length }: Place): Hex {
 function mask(code: Hex, places: readonly Place[]): string {
   let masked = code.toLowerCase();
   for (const { start, length } of places) {
-    const [from, to] = [2 + 2 * start, 2 + 2 * (start + length)];
+    const from = 2 + 2 * start;
+    const to = 2 + 2 * (start + length);
     masked = `${masked.slice(0, from)}${"0".repeat(2 * length)}${masked.slice(to)}`;
   }
   return masked;

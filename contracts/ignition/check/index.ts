@@ -18,17 +18,18 @@ export type Finding = { check: string; faults: string[] };
 const abis = { AccessManager: managerAbi, ...contractAbis } as unknown as Record<ContractName, Abi>;
 
 const settingEvents = new Set([
-  ...[
-    "RoleGranted",
-    "RoleRevoked",
-    "DockerSet",
-    "DockerAdded",
-    "DockerRetired",
-    "MeasureSet",
-    "MinterSet",
-    "PosterSet",
-  ],
-  ...["UptimePosterSet", "HeartbeatCommitterSet", "KeeperSet", "MeasureKeeperSet"],
+  "RoleGranted",
+  "RoleRevoked",
+  "DockerSet",
+  "DockerAdded",
+  "DockerRetired",
+  "MeasureSet",
+  "MinterSet",
+  "PosterSet",
+  "UptimePosterSet",
+  "HeartbeatCommitterSet",
+  "KeeperSet",
+  "MeasureKeeperSet",
 ]);
 
 /**

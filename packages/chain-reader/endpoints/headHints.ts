@@ -40,79 +40,99 @@ const mostWaiting = 256;
 const longestRetry = 30_000;
 const doubtful = 600_000;
 
+/** What was announced, and what is to be asked of whoever announces. */
+type Heard = {
+  waiting: Header[];
+  bell: PromiseWithResolvers<void>;
+  /** By the hashes of blocks announced, the last ones; none once it was given. */
+  tellers: Map<Hex, Teller | undefined>;
+  ahead: Set<(header: Header) => Question | undefined>;
+  doubtedAt: number;
+  /** URLs of endpoints whose subscription is alive. */
+  alive: Set<string>;
+};
+
 /** Subscribes to the heads of all endpoints, and again whenever a connection breaks, until the signal is aborted. */
 export function listenForHeads(options: HeadHintsOptions): HeadHints {
-  const { urls, logger, signal, retry = 500 } = options;
-  const alive = new Set<string>();
-  let waiting: Header[] = [];
-  let doubtedAt = Number.NEGATIVE_INFINITY;
-  let bell = Promise.withResolvers<void>();
-  /** By the hashes of blocks announced, the last ones; none once it was given. */
-  const tellers = new Map<Hex, Teller | undefined>();
-  const ahead = new Set<(header: Header) => Question | undefined>();
-  const isDoubtful = () => performance.now() - doubtedAt < doubtful;
-
-  function heard(header: Header, teller: Teller): void {
-    if (tellers.has(header.hash)) return;
-    const questions = isDoubtful() ? [] : [...ahead].flatMap((question) => question(header) ?? []);
-    tellers.set(header.hash, askedAhead(teller, questions));
-    if (tellers.size > 2 * mostWaiting) tellers.delete(tellers.keys().next().value as Hex);
-    waiting.push(header);
-    if (waiting.length > mostWaiting) waiting.shift();
-    bell.resolve();
-  }
-
-  async function listen(url: string): Promise<void> {
-    let faults = 0;
-    while (!signal.aborted) {
-      const reason = await subscribeToHeads(url, {
-        ...options,
-        onHead: heard,
-        onLive: () => {
-          faults = 0;
-          alive.add(url);
-        },
-      });
-      alive.delete(url);
-      if (signal.aborted) return;
-      faults += 1;
-      // Many endpoints have no subscriptions: that is told once, not at each try.
-      const level = faults === 1 ? "info" : "debug";
-      logger[level]({ event: "heads_unsubscribed", endpoint: new URL(url).host, reason });
-      await rest(Math.min(longestRetry, retry * 2 ** Math.min(faults - 1, 10)), signal);
-    }
-  }
-  for (const url of urls) void listen(url);
-
+  const heard: Heard = {
+    waiting: [],
+    bell: Promise.withResolvers(),
+    tellers: new Map(),
+    ahead: new Set(),
+    doubtedAt: Number.NEGATIVE_INFINITY,
+    alive: new Set(),
+  };
+  for (const url of options.urls) void listen(heard, url, options);
   return {
     take: () => {
-      const headers = waiting;
-      waiting = [];
-      bell = Promise.withResolvers<void>();
+      const headers = heard.waiting;
+      heard.waiting = [];
+      heard.bell = Promise.withResolvers();
       return headers;
     },
-    wait: async (milliseconds, until) => {
-      if (waiting.length > 0) return;
-      const over = Promise.withResolvers<void>();
-      using _listening = addAbortListener(until, () => over.resolve());
-      using _timer = setTimeout(over.resolve, milliseconds).unref();
-      await Promise.race([bell.promise, over.promise]);
-    },
+    wait: (milliseconds, until) => waitFor(heard, milliseconds, until),
     doubt: () => {
-      doubtedAt = performance.now();
+      heard.doubtedAt = performance.now();
     },
-    tellerOf: (hash) => {
-      if (isDoubtful()) return undefined;
-      const teller = tellers.get(hash);
-      if (teller !== undefined) tellers.set(hash, undefined);
-      return teller;
-    },
+    tellerOf: (hash) => tellerOf(heard, hash),
     askAhead: (question) => {
-      ahead.add(question);
-      return () => ahead.delete(question);
+      heard.ahead.add(question);
+      return () => heard.ahead.delete(question);
     },
-    live: () => alive.size > 0,
+    live: () => heard.alive.size > 0,
   };
+}
+
+async function listen(heard: Heard, url: string, options: HeadHintsOptions): Promise<void> {
+  const { logger, signal, retry = 500 } = options;
+  let faults = 0;
+  while (!signal.aborted) {
+    const reason = await subscribeToHeads(url, {
+      ...options,
+      onHead: (header, teller) => hear(heard, header, teller),
+      onLive: () => {
+        faults = 0;
+        heard.alive.add(url);
+      },
+    });
+    heard.alive.delete(url);
+    if (signal.aborted) return;
+    faults += 1;
+    // Many endpoints have no subscriptions: that is told once, not at each try.
+    const level = faults === 1 ? "info" : "debug";
+    logger[level]({ event: "heads_unsubscribed", endpoint: new URL(url).host, reason });
+    await rest(Math.min(longestRetry, retry * 2 ** Math.min(faults - 1, 10)), signal);
+  }
+}
+
+function hear(heard: Heard, header: Header, teller: Teller): void {
+  const { tellers, ahead, waiting, bell } = heard;
+  if (tellers.has(header.hash)) return;
+  const questions = isDoubtful(heard) ? [] : [...ahead].flatMap((question) => question(header) ?? []);
+  tellers.set(header.hash, askedAhead(teller, questions));
+  if (tellers.size > 2 * mostWaiting) tellers.delete(tellers.keys().next().value as Hex);
+  waiting.push(header);
+  if (waiting.length > mostWaiting) waiting.shift();
+  bell.resolve();
+}
+
+async function waitFor({ waiting, bell }: Heard, milliseconds: number, until: AbortSignal): Promise<void> {
+  if (waiting.length > 0) return;
+  const over = Promise.withResolvers<void>();
+  using _listening = addAbortListener(until, () => over.resolve());
+  using _timer = setTimeout(over.resolve, milliseconds).unref();
+  await Promise.race([bell.promise, over.promise]);
+}
+
+function tellerOf(heard: Heard, hash: Hex): Teller | undefined {
+  if (isDoubtful(heard)) return undefined;
+  const teller = heard.tellers.get(hash);
+  if (teller !== undefined) heard.tellers.set(hash, undefined);
+  return teller;
+}
+
+function isDoubtful({ doubtedAt }: Heard): boolean {
+  return performance.now() - doubtedAt < doubtful;
 }
 
 /** A teller to which these questions were put already. */

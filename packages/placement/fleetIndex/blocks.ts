@@ -57,7 +57,8 @@ export function refreshBlock({ rows, minima, counts }: Blocks, block: number): v
   let to = block * minimaStride;
   for (let column = 0; column < scoreCount; column += 1) {
     const start = first + column * blockSize;
-    let [score, price] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+    let score = Number.POSITIVE_INFINITY;
+    let price = Number.POSITIVE_INFINITY;
     for (let place = 0; place < count; place += 1) {
       const own = rows[start + place] as number;
       if (own > score) continue;

@@ -41,8 +41,13 @@ export type Moved = (slot: number) => void;
 export function createCells(): Cells {
   const none = () => Array.from({ length: scoreCount }, () => new Float64Array(0));
   return {
-    ...{ blocks: createBlocks(), minima: new Float64Array(0), scores: none(), prices: none() },
-    ...{ lists: [], lows: [], sizes: new Int32Array(0) },
+    blocks: createBlocks(),
+    minima: new Float64Array(0),
+    scores: none(),
+    prices: none(),
+    lists: [],
+    lows: [],
+    sizes: new Int32Array(0),
   };
 }
 
@@ -141,7 +146,8 @@ export function refreshCell(cells: Cells, cell: number, block: number): void {
 }
 
 function gatherScore({ blocks, minima, lists }: Cells, cell: number, column: number): void {
-  let [score, price] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+  let score = Number.POSITIVE_INFINITY;
+  let price = Number.POSITIVE_INFINITY;
   for (const block of lists[cell] as number[]) {
     const own = blocks.minima[block * minimaStride + column] as number;
     const ownPrice = blocks.minima[block * minimaStride + column + 1] as number;
@@ -166,7 +172,8 @@ function gatherLimit({ blocks, minima, lists }: Cells, cell: number, column: num
 function show({ scores, prices, minima }: Cells, cell: number): void {
   const lowest = cell - (cell % bucketCount);
   for (let column = 0; column < scoreCount; column += 1) {
-    const [ownScores, ownPrices] = [scores[column] as Float64Array, prices[column] as Float64Array];
+    const ownScores = scores[column] as Float64Array;
+    const ownPrices = prices[column] as Float64Array;
     const top = cell % bucketCount === bucketCount - 1;
     let score = top ? Number.POSITIVE_INFINITY : (ownScores[cell + 1] as number);
     let price = top ? Number.POSITIVE_INFINITY : (ownPrices[cell + 1] as number);

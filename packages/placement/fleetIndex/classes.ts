@@ -22,8 +22,12 @@ export type Kind = { measured: Int32Array; unmeasured: Int32Array };
 
 export function createClasses(): Classes {
   return {
-    ...{ all: [], byKey: new Map(), kinds: new Map(), freed: [] },
-    ...{ vramMib: new Float64Array(64), computeCapability: new Float64Array(64) },
+    all: [],
+    byKey: new Map(),
+    kinds: new Map(),
+    freed: [],
+    vramMib: new Float64Array(64),
+    computeCapability: new Float64Array(64),
   };
 }
 
@@ -39,8 +43,15 @@ export function classOf(classes: Classes, key: string, node: FleetNode): NodeCla
   const { status, gpuModel, vramMib, computeCapability, region, measured } = node;
   const number = classes.freed.pop() ?? classes.all.length;
   const fresh = {
-    ...{ key, number, size: 0 },
-    ...{ status, gpuModel, vramMib, computeCapability, region, measured },
+    key,
+    number,
+    size: 0,
+    status,
+    gpuModel,
+    vramMib,
+    computeCapability,
+    region,
+    measured,
   };
   classes.all[number] = fresh;
   classes.byKey.set(key, fresh);

@@ -16,8 +16,14 @@ export async function insertCall(db: Queryable, call: CallRecord): Promise<void>
     `insert into app.call (id, wallet, key_id, method, route, status, node_id, duration_ms)
      values ($1, $2, $3, $4, $5, $6, $7, $8)`,
     [
-      ...[call.id, call.wallet ?? null, call.keyId ?? null, call.method, call.route, call.status],
-      ...[call.nodeId ?? null, call.durationMs],
+      call.id,
+      call.wallet ?? null,
+      call.keyId ?? null,
+      call.method,
+      call.route,
+      call.status,
+      call.nodeId ?? null,
+      call.durationMs,
     ],
   );
 }

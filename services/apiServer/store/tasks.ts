@@ -40,8 +40,16 @@ export async function insertTask(db: Queryable, task: NewTask): Promise<boolean>
     `insert into app.task (id, wallet, key_id, workspace_id, kind, method, path, input, runner, idempotency_key)
      values ($1, $2, $3, $4::numeric, $5, $6, $7, $8, $9, $10) on conflict (wallet, idempotency_key) do nothing`,
     [
-      ...[task.id, task.wallet, task.keyId, task.workspaceId, task.kind, task.method, task.path],
-      ...[task.input === undefined ? null : toJson(task.input), task.runner, task.idempotencyKey ?? null],
+      task.id,
+      task.wallet,
+      task.keyId,
+      task.workspaceId,
+      task.kind,
+      task.method,
+      task.path,
+      task.input === undefined ? null : toJson(task.input),
+      task.runner,
+      task.idempotencyKey ?? null,
     ],
   );
   return rowCount === 1;
@@ -71,9 +79,17 @@ export async function endTask(db: Queryable, id: string, end: TaskEnd): Promise<
        idempotency_key = case when $8 = 'no_replica' then null else idempotency_key end
      where id = $1 and status in ('queued', 'running')`,
     [
-      ...[id, end.status, end.served?.nodeId ?? null, end.served?.replica ?? null, end.served?.lease ?? null],
-      ...[end.httpStatus ?? null, end.result === undefined ? null : toJson(end.result)],
-      ...[end.error?.code ?? null, end.error?.message ?? null, end.durationMs, resultHashOf(id, end.result)],
+      id,
+      end.status,
+      end.served?.nodeId ?? null,
+      end.served?.replica ?? null,
+      end.served?.lease ?? null,
+      end.httpStatus ?? null,
+      end.result === undefined ? null : toJson(end.result),
+      end.error?.code ?? null,
+      end.error?.message ?? null,
+      end.durationMs,
+      resultHashOf(id, end.result),
     ],
   );
 }

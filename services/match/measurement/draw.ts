@@ -48,8 +48,12 @@ export function prepareRound(
   const salts = Array.from({ length: drawLeaves }, () => random.bytes(32));
   const { root } = drawTreeOf(salts.map((salt) => ({ port, salt })));
   return {
-    ...{ draws: root, node_id: node.node_id, host: node.host },
-    ...{ port, token: random.bytes(24).slice(2), salts },
+    draws: root,
+    node_id: node.node_id,
+    host: node.host,
+    port,
+    token: random.bytes(24).slice(2),
+    salts,
   };
 }
 

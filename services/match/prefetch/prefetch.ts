@@ -9,7 +9,7 @@ import { startLoop } from "@ngpu/runtime/loop";
 import type { MatchEnv } from "../env.ts";
 import type { MatchMetrics } from "../metrics.ts";
 import type { IndexedFleet } from "../scheduling/fleetSync.ts";
-import type { Session } from "../sessions/sessions.ts";
+import type { Session } from "../sessions/session.ts";
 import { decidePrefetch, type Likely, type PopularImage } from "./decide.ts";
 import * as store from "./store.ts";
 
@@ -39,7 +39,10 @@ export function startPrefetch(options: PrefetchOptions): void {
   const lead = (signal: AbortSignal) =>
     startLoop({ name: "prefetch", logger: context.logger, signal, interval }, () => prefetch(options)).done;
   void holdLeadership({
-    ...{ url: databaseUrl, leadership: "prefetch", logger: context.logger, signal: context.signal },
+    url: databaseUrl,
+    leadership: "prefetch",
+    logger: context.logger,
+    signal: context.signal,
     lead,
   });
 }
@@ -67,7 +70,8 @@ async function prefetch({ context, pool, metrics, fleetNow, env }: PrefetchOptio
       strategy: strategyOf(wanted.wishes),
     });
   }
-  const [asked, leaseTransfers] = [await store.readAsked(pool), await store.readLeaseTransfers(pool)];
+  const asked = await store.readAsked(pool);
+  const leaseTransfers = await store.readLeaseTransfers(pool);
   const choose = ({ image }: PopularImage, passed: readonly number[]): Likely | undefined => {
     const wanted = usual.get(image);
     if (wanted === undefined) return undefined;
@@ -77,7 +81,10 @@ async function prefetch({ context, pool, metrics, fleetNow, env }: PrefetchOptio
     return { nodeId: node.nodeId, holds: node.images.has(image), freeDiskGib: node.free.diskGib };
   };
   const steps = decidePrefetch({
-    ...{ popular, asked, leaseTransfers, choose },
+    popular,
+    asked,
+    leaseTransfers,
+    choose,
     limits: {
       images: env.PREFETCH_IMAGES,
       nodes: env.PREFETCH_NODES,

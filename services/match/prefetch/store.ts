@@ -110,7 +110,10 @@ export async function settle(db: Queryable, nodeId: number, word: PrefetchWord):
        evicted_block = case when $3 = 'evicted' then head.number end
      from chain.head where head.tier = 'unsafe' and node_id = $1 and image = $2 and status = any($5)`,
     [
-      ...[nodeId, word.image, word.outcome, word.reason ?? null],
+      nodeId,
+      word.image,
+      word.outcome,
+      word.reason ?? null,
       word.outcome === "evicted" ? ["present"] : ["asked"],
     ],
   );

@@ -5,7 +5,7 @@ import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import type { LocalAccount } from "viem";
 import type { MatchMetrics } from "../metrics.ts";
 import type { Roster } from "../sessions/roster.ts";
-import type { Session } from "../sessions/sessions.ts";
+import type { Session } from "../sessions/session.ts";
 import type { Presence } from "./presence.ts";
 
 /** Receipts are signed so often, in ms: one signature for all that beat meanwhile. */

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type Connection, type Database, transaction } from "@ngpu/db/pool";
-import type { RelayKind } from "@ngpu/protocol/relay";
+import type { RelayKind } from "@ngpu/protocol/relayKinds";
 import { toJson } from "@ngpu/runtime/json";
 import type { Hex } from "viem";
 

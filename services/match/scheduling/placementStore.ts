@@ -54,7 +54,11 @@ export async function writeAnswer(
     `update app.placement set status = $2, block_number = $3, block_hash = $4, place = $5, node_id = $6,
        ranking = $7, refusals = $8, answered_at = now() where request_id = $1`,
     [
-      ...[answer.requestId, placed ? "answered" : "impossible", block.number, block.hash, answer.place],
+      answer.requestId,
+      placed ? "answered" : "impossible",
+      block.number,
+      block.hash,
+      answer.place,
       placed ? decision.nodeId : null,
       toJson(placed ? decision.ranking : []),
       toJson({ counts: decision.refusals, nearest: placed ? null : decision.nearest }),

@@ -1,5 +1,5 @@
+import type { Session } from "./session.ts";
 import type { Role } from "./sessionStore.ts";
-import type { Session } from "./sessions.ts";
 
 /** The open sessions of this instance, found by what they are asked for. */
 export type Directory = {

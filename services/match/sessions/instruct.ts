@@ -5,7 +5,8 @@ import { type Loop, startLoop } from "@ngpu/runtime/loop";
 import type { Hex } from "viem";
 import * as orders from "../measurement/measureOrders.ts";
 import { ordersToTell } from "../prefetch/store.ts";
-import type { Session, SessionMessage, Sessions } from "./sessions.ts";
+import type { Session, SessionMessage } from "./session.ts";
+import type { Sessions } from "./sessions.ts";
 
 export type InstructOptions = {
   context: ServiceContext;

@@ -167,24 +167,33 @@ export async function saveBatch(database: Database, batch: Batch): Promise<void>
       "insert into app.receipt_batch (root, total, node_totals, payer_totals) values ($1, $2, $3, $4)",
       [batch.root, batch.total, batch.nodeTotals, batch.payerTotals],
     );
-    for (const receipt of batch.receipts) {
-      await connection.query(
-        `insert into app.receipt (task_id, root, payer, node_id, workspace_id, replica, lease, finished_at, duration_ms,
-           succeeded, amount, result_hash, proof) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
-        [
-          ...[
-            receipt.taskId,
-            batch.root,
-            receipt.payer,
-            receipt.nodeId,
-            receipt.workspaceId,
-            receipt.replica,
-          ],
-          ...[receipt.lease, receipt.finishedAt, receipt.durationMs, receipt.succeeded, receipt.amount],
-          ...[receipt.resultHash, receipt.proof],
-        ],
-      );
-    }
+    const { receipts } = batch;
+    // As JSON: proofs differ in length, and an array of arrays in Postgres is rectangular.
+    await connection.query(
+      `insert into app.receipt (task_id, root, payer, node_id, workspace_id, replica, lease, finished_at, duration_ms,
+         succeeded, amount, result_hash, proof)
+       select task_id, $2, payer, node_id, workspace_id, replica, lease, finished_at, duration_ms, succeeded, amount,
+         result_hash, array(select jsonb_array_elements_text(proof))
+       from unnest($1::uuid[], $3::text[], $4::bigint[], $5::numeric[], $6::integer[], $7::bigint[], $8::bigint[],
+         $9::bigint[], $10::boolean[], $11::numeric[], $12::text[], $13::jsonb[])
+         as receipt (task_id, payer, node_id, workspace_id, replica, lease, finished_at, duration_ms, succeeded, amount,
+           result_hash, proof)`,
+      [
+        receipts.map((receipt) => receipt.taskId),
+        batch.root,
+        receipts.map((receipt) => receipt.payer),
+        receipts.map((receipt) => receipt.nodeId),
+        receipts.map((receipt) => receipt.workspaceId),
+        receipts.map((receipt) => receipt.replica),
+        receipts.map((receipt) => receipt.lease),
+        receipts.map((receipt) => receipt.finishedAt),
+        receipts.map((receipt) => receipt.durationMs),
+        receipts.map((receipt) => receipt.succeeded),
+        receipts.map((receipt) => receipt.amount),
+        receipts.map((receipt) => receipt.resultHash),
+        receipts.map((receipt) => JSON.stringify(receipt.proof)),
+      ],
+    );
   });
 }
 

@@ -32,7 +32,9 @@ export async function uptimeRound(deps: Deps): Promise<void> {
 
 async function closeDays({ pool, deployment, logger }: Deps): Promise<void> {
   const { daySeconds, heartbeatWindowSeconds } = deployment.parameters;
-  const [time, begin, last] = [await safeTime(pool), await firstBlockTime(pool), await lastDay(pool)];
+  const time = await safeTime(pool);
+  const begin = await firstBlockTime(pool);
+  const last = await lastDay(pool);
   if (time === null || begin === null) return;
   const newest = BigInt(Math.floor((time - heartbeatWindowSeconds) / daySeconds)) - 1n;
   const oldest = last === null ? BigInt(Math.floor(begin / daySeconds)) : last + 1n;

@@ -23,7 +23,8 @@ export async function dayFacts(
   asOf: BlockRef,
   periods: { daySeconds: number; slotSeconds: number },
 ): Promise<DayFacts> {
-  const [begin, end] = [Number(day) * periods.daySeconds, (Number(day) + 1) * periods.daySeconds];
+  const begin = Number(day) * periods.daySeconds;
+  const end = (Number(day) + 1) * periods.daySeconds;
   const { slots, disputes, challenges } = await readPresence(database, asOf.block, slotsOfDay(day, periods));
   const { daySeconds, slotSeconds } = periods;
   const runs = await runsIn(database, { begin, end, asOf });
@@ -83,16 +84,26 @@ export async function saveDay(
       [day, root, asOf.block, asOf.hash],
     );
     if (inserted.rowCount === 0) return;
-    for (const item of downtime) {
-      await connection.query(
-        `insert into app.downtime (day, workspace_id, replica, lease, node_id, authorization_id, rate, down_seconds, proof)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-        [
-          ...[day, item.workspaceId, item.replica, item.lease, item.nodeId, item.authorizationId],
-          ...[item.rate, item.downSeconds, item.proof],
-        ],
-      );
-    }
+    // As JSON: proofs differ in length, and an array of arrays in Postgres is rectangular.
+    await connection.query(
+      `insert into app.downtime (day, workspace_id, replica, lease, node_id, authorization_id, rate, down_seconds, proof)
+       select $1, workspace_id, replica, lease, node_id, authorization_id, rate, down_seconds,
+         array(select jsonb_array_elements_text(proof))
+       from unnest($2::numeric[], $3::integer[], $4::bigint[], $5::bigint[], $6::numeric[], $7::numeric[], $8::integer[],
+         $9::jsonb[])
+         as item (workspace_id, replica, lease, node_id, authorization_id, rate, down_seconds, proof)`,
+      [
+        day,
+        downtime.map((item) => item.workspaceId),
+        downtime.map((item) => item.replica),
+        downtime.map((item) => item.lease),
+        downtime.map((item) => item.nodeId),
+        downtime.map((item) => item.authorizationId),
+        downtime.map((item) => item.rate),
+        downtime.map((item) => item.downSeconds),
+        downtime.map((item) => JSON.stringify(item.proof)),
+      ],
+    );
   });
 }
 

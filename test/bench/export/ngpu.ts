@@ -18,7 +18,8 @@ const pool = createPool({ url: task.databaseUrl, name: "autoExport", max: 2 });
 let ended = since;
 const rssNow = () => Math.round(process.memoryUsage.rss() / 1024 ** 2);
 const rssMib = [rssNow()];
-const [first, last] = [Number(task.startBlock), Number(task.last)];
+const first = Number(task.startBlock);
+const last = Number(task.last);
 await exportChain({
   pool,
   client: createFollowClient({

@@ -47,7 +47,10 @@ export async function openChainWatch({ api, signal }: BenchMarket): Promise<Chai
     state: (id, state, after = 0) =>
       wait(`workspace ${id} to be ${state}`, async () => {
         const logs = await client.getContractEvents({
-          ...{ ...source, eventName: "StateChanged", args: { workspaceId: BigInt(id) }, strict: true },
+          ...source,
+          eventName: "StateChanged",
+          args: { workspaceId: BigInt(id) },
+          strict: true,
         });
         const code = codeOf(assignmentStates, state);
         const found = logs.find(({ args }) => args.state === code && args.lease > after);
@@ -58,7 +61,10 @@ export async function openChainWatch({ api, signal }: BenchMarket): Promise<Chai
     assigned: (id, after) =>
       wait(`another lease of workspace ${id}`, async () => {
         const logs = await client.getContractEvents({
-          ...{ ...source, eventName: "Assigned", args: { workspaceId: BigInt(id) }, strict: true },
+          ...source,
+          eventName: "Assigned",
+          args: { workspaceId: BigInt(id) },
+          strict: true,
         });
         const found = logs.find(({ args }) => args.lease > after);
         if (found === undefined) return undefined;
@@ -68,7 +74,10 @@ export async function openChainWatch({ api, signal }: BenchMarket): Promise<Chai
     released: (id, lease) =>
       wait(`the end of lease ${lease} of workspace ${id}`, async () => {
         const logs = await client.getContractEvents({
-          ...{ ...source, eventName: "Released", args: { workspaceId: BigInt(id) }, strict: true },
+          ...source,
+          eventName: "Released",
+          args: { workspaceId: BigInt(id) },
+          strict: true,
         });
         const found = logs.find(({ args }) => args.lease === lease);
         return found === undefined ? undefined : Number(found.blockNumber);

@@ -50,7 +50,12 @@ export async function startMarket(): Promise<BenchMarket> {
       interrupts.fail(new FatalError(`${program} ended by itself (${how}).`, { code: "program_ended" }));
     };
     const journey = await runMarket({
-      ...{ rootDir, options, env: readStartEnv(), reporter, onExit, onStop: stack.push },
+      rootDir,
+      options,
+      env: readStartEnv(),
+      reporter,
+      onExit,
+      onStop: stack.push,
       signal: interrupts.signal,
     });
     const apiUrl = journey.addresses.api;

@@ -87,8 +87,14 @@ async function publish(
 ): Promise<Published> {
   const start = performance.now();
   const { id, txHash } = await api.post<{ id: string; txHash: string }>("/v1/workspaces", {
-    ...{ image, ports: [8080], health: "/healthz", cpu: 0.25, memoryMib: 256, diskGib: 1 },
-    ...{ maxPricePerSecond: "10000000000000", ...given },
+    image,
+    ports: [8080],
+    health: "/healthz",
+    cpu: 0.25,
+    memoryMib: 256,
+    diskGib: 1,
+    maxPricePerSecond: "10000000000000",
+    ...given,
   });
   return { id, block: await chain.blockOf(txHash), start };
 }

@@ -14,7 +14,9 @@ export function scanFast(
   const imageFirst = wantsImageFirst(request, strategy);
   const toward = request.replicas === "spread" ? 1 : -1;
   let best: FleetNode | undefined;
-  let [replicas, score, price] = [0, 0, 0];
+  let replicas = 0;
+  let score = 0;
+  let price = 0;
   for (const node of nodes) {
     if (!fits(node, request)) continue;
     const ownReplicas = replicasOf(node, request.workspaceId);

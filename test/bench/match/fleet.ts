@@ -24,28 +24,22 @@ export const gpus = [
 ] as const;
 
 export const regions = [
-  ...[
-    { code: "US", weight: 34 },
-    { code: "DE", weight: 8 },
-    { code: "CA", weight: 7 },
-    { code: "GB", weight: 5 },
-    { code: "NL", weight: 5 },
-  ],
-  ...[
-    { code: "FR", weight: 4 },
-    { code: "SE", weight: 4 },
-    { code: "NO", weight: 4 },
-    { code: "PL", weight: 3 },
-    { code: "CZ", weight: 3 },
-  ],
-  ...[
-    { code: "JP", weight: 4 },
-    { code: "KR", weight: 4 },
-    { code: "TW", weight: 3 },
-    { code: "SG", weight: 3 },
-    { code: "IN", weight: 4 },
-    { code: "AU", weight: 2 },
-  ],
+  { code: "US", weight: 34 },
+  { code: "DE", weight: 8 },
+  { code: "CA", weight: 7 },
+  { code: "GB", weight: 5 },
+  { code: "NL", weight: 5 },
+  { code: "FR", weight: 4 },
+  { code: "SE", weight: 4 },
+  { code: "NO", weight: 4 },
+  { code: "PL", weight: 3 },
+  { code: "CZ", weight: 3 },
+  { code: "JP", weight: 4 },
+  { code: "KR", weight: 4 },
+  { code: "TW", weight: 3 },
+  { code: "SG", weight: 3 },
+  { code: "IN", weight: 4 },
+  { code: "AU", weight: 2 },
 ] as const;
 
 const sizes = [

@@ -69,7 +69,10 @@ function reportOf(
   const rows = [rowOf("ngpu", index), rowOf("brute-force", bruteForce), rowOf("postgres", postgres)];
   const [own, scan] = rows;
   return {
-    ...{ nodes, seed, rows, durablePerSecond: Math.round(durable) },
+    nodes,
+    seed,
+    rows,
+    durablePerSecond: Math.round(durable),
     timesBruteForce: Math.round((own?.placementsPerSecond ?? 0) / (scan?.placementsPerSecond ?? 1)),
     steadyPerSecond: Math.round(index.steadyPerSecond),
     depletion: Math.round(index.depletion * 1_000) / 1_000,

@@ -121,7 +121,8 @@ export function runMarket(options: MarketOptions): MarketResult {
     }
   }
   const depletion = taken / allGpus;
-  const [atFull, placedAtFull] = [busy, placed];
+  const atFull = busy;
+  const placedAtFull = placed;
   while (busy - atFull < options.steadySeconds * 1_000) ask(true);
   scan();
   states.push({
@@ -131,7 +132,12 @@ export function runMarket(options: MarketOptions): MarketResult {
   });
   return {
     index: {
-      ...{ latency, placed, refused, updates, depletion, seconds: busy / 1_000 },
+      latency,
+      placed,
+      refused,
+      updates,
+      depletion,
+      seconds: busy / 1_000,
       steadyPerSecond: (placed - placedAtFull) / ((busy - atFull) / 1_000),
     },
     bruteForce: scans,

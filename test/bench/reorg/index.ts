@@ -104,8 +104,11 @@ async function settled(
     const stored = await storedPlaces(url, indexer.schema);
     const right = stored.filter((place) => places.has(place)).length;
     const held = {
-      ...{ indexer: name, rows: stored.length, right },
-      ...{ void: stored.length - right, missing: places.size - right },
+      indexer: name,
+      rows: stored.length,
+      right,
+      void: stored.length - right,
+      missing: places.size - right,
       said: indexer.said() ?? null,
     };
     if ((held.void === 0 && held.missing === 0) || Date.now() > end) return held;

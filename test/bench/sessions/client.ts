@@ -35,7 +35,8 @@ process.send?.({ type: "open", perSecond: nodes.length / seconds, latency: laten
 
 const { seconds: holdFor } = await nextOrder<{ seconds: number }>();
 // What came while the sessions were being opened is not what is measured.
-[notes.receipts, notes.acks] = [[], []];
+notes.receipts = [];
+notes.acks = [];
 await delay(holdFor * 1_000);
 for (const timer of timers) clearInterval(timer);
 const { receipts, acks, lost, samples } = notes;

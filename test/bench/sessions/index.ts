@@ -83,7 +83,10 @@ async function measure(test: TestMatch, options: Options, say: (line: string) =>
   const { deployment, keeper } = test.market;
   // Bigints do not travel between processes.
   client.send({
-    ...{ url: match.url, sessions, seed, committer: keeper.address },
+    url: match.url,
+    sessions,
+    seed,
+    committer: keeper.address,
     deployment: JSON.parse(toJson(deployment)),
   });
   const opened = await hear<Opened>("open");
@@ -93,7 +96,9 @@ async function measure(test: TestMatch, options: Options, say: (line: string) =>
   const after = figuresOf(match.process.pid);
   const rss = Math.max(full.rssKib, after.rssKib);
   return {
-    ...{ sessions, seed, cores: availableParallelism() },
+    sessions,
+    seed,
+    cores: availableParallelism(),
     handshakesPerSecond: Math.round(opened.perSecond),
     handshake: opened.latency,
     kibPerSession: Math.round(((rss - before.rssKib) / sessions) * 10) / 10,

@@ -35,7 +35,9 @@ export async function registerNodes(
         }),
       );
       await test.keeper.send({
-        ...{ kind: "bench", contract: "ComputeNode", functionName: "registerBatch" },
+        kind: "bench",
+        contract: "ComputeNode",
+        functionName: "registerBatch",
         args: [signed.map((one) => one.message), signed.map((one) => one.signature)],
       } as const);
       done += places.length;

@@ -36,7 +36,12 @@ export async function run(trial: Trial & { stateDir?: string; killsPerRestart?: 
   const misbehaving = misbehave(world.endpoints, randomFrom(seed + 2), ended.signal);
   try {
     const done = await killAll({
-      ...{ world, instances, kills, killsPerRestart, signal, progress },
+      world,
+      instances,
+      kills,
+      killsPerRestart,
+      signal,
+      progress,
       random: randomFrom(seed + 3),
     });
     ended.abort();

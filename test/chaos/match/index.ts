@@ -20,8 +20,12 @@ const nodeCount = 12;
 const room = 72;
 /** Refusals that come of acting on what was true a moment ago. */
 const ordinary = new Set([
-  ...["NodeCapacityExceeded", "NodeNotAccepting", "ReplicaAssigned", "ReplicaOutOfRange"],
-  ...["WorkspaceNotOpen", "AuthorizationRateExceeded"],
+  "NodeCapacityExceeded",
+  "NodeNotAccepting",
+  "ReplicaAssigned",
+  "ReplicaOutOfRange",
+  "WorkspaceNotOpen",
+  "AuthorizationRateExceeded",
 ]);
 
 export async function run(trial: Trial): Promise<Verdict> {
@@ -47,7 +51,10 @@ async function tryOut(
   await test.startService("workspace", "workspace", { SWEEP_SECONDS: "0.5" });
   await instances.startAll();
   const nodes = await startNodes(test, {
-    ...{ count: nodeCount, seed: trial.seed, urls: instances.urls, signal: life.signal },
+    count: nodeCount,
+    seed: trial.seed,
+    urls: instances.urls,
+    signal: life.signal,
   });
   const draws = drawsOf(trial.seed ^ 0x5eed);
   const load = createLoad(test, draws, room);
@@ -107,7 +114,9 @@ async function judge(
   test: TestMatch,
   seen: { lost: number; crashes: number; counts: Record<string, number> },
 ): Promise<Verdict> {
-  const [books, refusals, waste] = [await readBooks(test), await readRefusals(test), await readWaste(test)];
+  const books = await readBooks(test);
+  const refusals = await readRefusals(test);
+  const waste = await readWaste(test);
   const strange = Object.keys(refusals).filter((error) => !ordinary.has(error));
   const { lost, crashes, counts } = seen;
   const broken =

@@ -51,7 +51,8 @@ export function createInstances(test: TestMatch, draws: ReturnType<typeof drawsO
       const instance = running[draws.below(running.length)];
       if (instance === undefined || instance.pid === null) return null;
       const pid = instance.pid;
-      [instance.pid, instance.url] = [null, null];
+      instance.pid = null;
+      instance.url = null;
       process.kill(pid, "SIGKILL");
       const pause = Math.floor(draws.next() * 1_500);
       const again = delay(pause).then(() => bring(instance));
@@ -72,6 +73,7 @@ function follow(instance: Instance, { pid, exited }: { pid: number; exited: Prom
     // Killed by us, it no longer counted as running.
     if (instance.pid !== pid) return;
     instance.crashes += 1;
-    [instance.pid, instance.url] = [null, null];
+    instance.pid = null;
+    instance.url = null;
   });
 }

@@ -43,7 +43,13 @@ export async function startNodes(
   for (let place = 0; place < count; place += 1) {
     const account = nodeKey(seed, place);
     const session = startSession({
-      ...{ role: "node", account, deployment, urls, version: "chaos", host: undefined, signal },
+      role: "node",
+      account,
+      deployment,
+      urls,
+      version: "chaos",
+      host: undefined,
+      signal,
       // That an instance is gone is what the trial is about.
       logger: createLogger("nodes", "silent"),
       onMessage: () => undefined,
@@ -126,7 +132,10 @@ async function report(
   state: AssignmentState,
 ): Promise<void> {
   const message = {
-    ...{ workspaceId: held.workspace_id, replica: held.replica, lease: held.lease, fence: held.fence },
+    workspaceId: held.workspace_id,
+    replica: held.replica,
+    lease: held.lease,
+    fence: held.fence,
     state: codeOf(assignmentStates, state),
     detail: `0x${"00".repeat(32)}` as Hex,
     sequence: held.sequence + 1,

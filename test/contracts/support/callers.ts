@@ -7,10 +7,19 @@ import type { Governed } from "./governed.ts";
 /** Errors that say of a caller that it may not, whatever it asks for. */
 const denials = new Set([
   // AccessManagedUnauthorized(address) and AccessManagerUnauthorizedAccount(address,uint64)
-  ...["Unknown_0x068ca9d8", "Unknown_0xf07e038f", "AccessManagedUnauthorized"],
-  ...["AccessManagerUnauthorizedAccount", "CallerNotCommitter", "CallerNotKeeper", "CallerNotMeasureKeeper"],
-  ...["CallerNotPoster", "CallerNotUptimePoster", "CallerNotDocker", "CallerNotDockerContract"],
-  ...["CallerNotMeasure", "CallerNotMinter"],
+  "Unknown_0x068ca9d8",
+  "Unknown_0xf07e038f",
+  "AccessManagedUnauthorized",
+  "AccessManagerUnauthorizedAccount",
+  "CallerNotCommitter",
+  "CallerNotKeeper",
+  "CallerNotMeasureKeeper",
+  "CallerNotPoster",
+  "CallerNotUptimePoster",
+  "CallerNotDocker",
+  "CallerNotDockerContract",
+  "CallerNotMeasure",
+  "CallerNotMinter",
 ]);
 
 /** Everyone who may be let through somewhere, by the name that the table has for them. */
@@ -25,7 +34,10 @@ export function callersOf({ people, deployment }: Governed): Record<string, Addr
     keeper: people.keeper,
     "measure keeper": people.measureKeeper,
     committer: people.committer,
-    ...{ AccessManager, DockerContract, Measure, Pomc },
+    AccessManager,
+    DockerContract,
+    Measure,
+    Pomc,
     outsider: people.outsider,
   };
 }

@@ -149,7 +149,8 @@ export const messages: Record<string, (market: Market) => Promise<Signed> | Sign
     const of = (signer: PrivateKeyAccount) => {
       return { key: signer.address, wallet: zeroAddress, region: "0x4445" as Hex, deadline: later };
     };
-    const [signer, other] = [keyOf("measurer one"), keyOf("measurer two")];
+    const signer = keyOf("measurer one");
+    const other = keyOf("measurer two");
     return {
       signer,
       domain: typed.domainOf(market.deployment, "Measure"),
@@ -184,7 +185,8 @@ export const messages: Record<string, (market: Market) => Promise<Signed> | Sign
     };
   },
   permitTypes: (market) => {
-    const [owner, spender] = [partner.address, market.people.delegate];
+    const owner = partner.address;
+    const spender = market.people.delegate;
     const message = { owner, spender, value: parseEther("3"), nonce: 0n, deadline: later };
     return {
       signer: partner,
@@ -230,7 +232,8 @@ function nodeMessage(
 
 function sendBatch(market: MarketFixture, batch: NodeBatch, given: Fields, signature: Hex, account: Hex) {
   const { write } = market.computeNode;
-  const [item, signatures] = [given as never, [signature]];
+  const item = given as never;
+  const signatures = [signature];
   if (batch === "registerBatch") return write.registerBatch([[item], signatures], { account });
   if (batch === "updateSpecBatch") return write.updateSpecBatch([[item], signatures], { account });
   if (batch === "setStatusBatch") return write.setStatusBatch([[item], signatures], { account });

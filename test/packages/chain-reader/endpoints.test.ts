@@ -91,7 +91,8 @@ describe("several endpoints as one", () => {
     ["lacks the method", refuses(-32601), "rpc_method_missing"],
   ] as const) {
     it(`asks another one when one ${kind}, and leaves that one alone`, async () => {
-      const [bad, good] = [await serve(conduct), await serve(sound(5))];
+      const bad = await serve(conduct);
+      const good = await serve(sound(5));
       const { request, faults, states } = endpointsOf([bad.url, good.url], { deadline: 2_000 });
       expect(await request(latest)).to.deep.equal({ number: "0x5" });
       expect(faults).to.deep.equal([`0 ${code}`]);
@@ -103,7 +104,8 @@ describe("several endpoints as one", () => {
   }
 
   it("says what fails when all of them do, by class", async () => {
-    const [first, second] = [await serve(status(429)), await serve(status(429))];
+    const first = await serve(status(429));
+    const second = await serve(status(429));
     const { request } = endpointsOf([first.url, second.url]);
     const fault = await request(latest).catch((error: unknown) => error);
     expect(fault).to.be.instanceOf(RetryableError);
@@ -114,7 +116,8 @@ describe("several endpoints as one", () => {
   });
 
   it("blames no endpoint, and asks no other, when a question asks too much", async () => {
-    const [first, second] = [await serve(refuses(-32005)), await serve(sound(5))];
+    const first = await serve(refuses(-32005));
+    const second = await serve(sound(5));
     const { request, states } = endpointsOf([first.url, second.url]);
     const fault = await request(logs).catch((error: unknown) => error);
     expect((fault as RetryableError).code).to.equal("rpc_limit");
@@ -123,7 +126,8 @@ describe("several endpoints as one", () => {
   });
 
   it("asks another one for a block that one does not have yet", async () => {
-    const [behind, ahead] = [await serve(sound(3)), await serve(sound(5))];
+    const behind = await serve(sound(3));
+    const ahead = await serve(sound(5));
     const { request } = endpointsOf([behind.url, ahead.url]);
     expect(await request({ method: "eth_getBlockByNumber", params: ["0x5", false] })).to.deep.equal({
       number: "0x5",
@@ -132,7 +136,8 @@ describe("several endpoints as one", () => {
   });
 
   it("asks another one than the best when it is told to", async () => {
-    const [first, second] = [await serve(sound(5)), await serve(sound(5))];
+    const first = await serve(sound(5));
+    const second = await serve(sound(5));
     const { request, elsewhere } = endpointsOf([first.url, second.url]);
     await request(latest);
     // Slow beyond what a busy machine does to the first, so that it stays the second best.
@@ -144,7 +149,8 @@ describe("several endpoints as one", () => {
   });
 
   it("leaves one whose head stays behind, and returns to one that recovered when the other fails", async () => {
-    const [first, second] = [await serve(sound(10)), await serve(sound(10))];
+    const first = await serve(sound(10));
+    const second = await serve(sound(10));
     const { request, states } = endpointsOf([first.url, second.url], { probeInterval: 20 });
     await request(latest);
     second.conduct = sound(50);
@@ -157,7 +163,8 @@ describe("several endpoints as one", () => {
   });
 
   it("tries one that failed again after its rest", async () => {
-    const [first, second] = [await serve(status(500)), await serve(sound(5))];
+    const first = await serve(status(500));
+    const second = await serve(sound(5));
     const { request, states } = endpointsOf([first.url, second.url], { probeInterval: 50 });
     await request(latest);
     first.conduct = sound(5);

@@ -117,7 +117,8 @@ describe("hints of new heads", () => {
   });
 
   it("are none of an endpoint of another chain, nor of one without subscriptions", async () => {
-    const [other, mute] = [await serve({ id: 1 }), await serve({ subscribes: false })];
+    const other = await serve({ id: 1 });
+    const mute = await serve({ subscribes: false });
     const sound = await serve();
     const { take, live } = listen([other.url, mute.url]);
     await until("the other chain's endpoint was left", async () => other.subscribed.size > 0 && !live());
@@ -203,9 +204,14 @@ describe("hints of new heads", () => {
     const abort = new AbortController();
     undos.push(() => abort.abort());
     const steps = follow({
-      ...{ client: { hints, request } as never, addresses: [testContracts.ComputeNode], from: 1n },
-      ...{ cursor: { recent: async () => [] }, signal: abort.signal, logger: silent },
-      ...{ interval: 20, hintedInterval: 1_000_000 },
+      client: { hints, request } as never,
+      addresses: [testContracts.ComputeNode],
+      from: 1n,
+      cursor: { recent: async () => [] },
+      signal: abort.signal,
+      logger: silent,
+      interval: 20,
+      hintedInterval: 1_000_000,
     });
     await steps.next();
     asked = 0;
@@ -304,11 +310,13 @@ describe("hints of new heads", () => {
     const abort = new AbortController();
     undos.push(() => abort.abort());
     const steps = follow({
-      ...{
-        client: { hints, request: chain.client.request } as never,
-        addresses: [testContracts.ComputeNode],
-      },
-      ...{ from: 1n, cursor: { recent: async () => [] }, signal: abort.signal, logger: silent, interval: 20 },
+      client: { hints, request: chain.client.request } as never,
+      addresses: [testContracts.ComputeNode],
+      from: 1n,
+      cursor: { recent: async () => [] },
+      signal: abort.signal,
+      logger: silent,
+      interval: 20,
     });
     await steps.next();
     const next = steps.next();

@@ -55,7 +55,7 @@ describe("Generations of contracts", () => {
         {
           contracts: { Pomc: at("d") },
           parameters: {
-            before: { ...{ workspaces: wide, authorizations: wide, epochs: 7 }, batches: 2 * wide },
+            before: { workspaces: wide, authorizations: wide, epochs: 7, batches: 2 * wide },
           },
         },
       ],
@@ -104,8 +104,17 @@ describe("Generations of contracts", () => {
   it("are all followed by a node", () => {
     expect(addressesOf(deployment, "Escrow")).to.deep.equal([at("b"), at("0"), contracts.Escrow]);
     expect(nodeLogFilter(deployment, 1).addresses).to.have.members([
-      ...[at("a"), at("f"), contracts.DockerContract, at("b"), at("0"), contracts.Escrow],
-      ...[at("c"), at("9"), contracts.Progress, at("e"), contracts.Measure],
+      at("a"),
+      at("f"),
+      contracts.DockerContract,
+      at("b"),
+      at("0"),
+      contracts.Escrow,
+      at("c"),
+      at("9"),
+      contracts.Progress,
+      at("e"),
+      contracts.Measure,
     ]);
   });
 });

@@ -39,12 +39,15 @@ function bruteForce(nodes: FleetNode[], request: PlacementRequest, strategy: Str
     if (replicas(a) !== replicas(b)) return replicas(a) < replicas(b) === (request.replicas === "spread");
     if (a.measured !== b.measured) return a.measured;
     if (strategy.imageFirst === true || request.imageAffinity === "prefer") {
-      const [first, second] = [a.images.has(request.image), b.images.has(request.image)];
+      const first = a.images.has(request.image);
+      const second = b.images.has(request.image);
       if (first !== second) return first;
     }
-    const [first, second] = [strategy.score(a), strategy.score(b)];
+    const first = strategy.score(a);
+    const second = strategy.score(b);
     if (first !== second) return first < second;
-    const [one, other] = [Number(a.pricePerSecond), Number(b.pricePerSecond)];
+    const one = Number(a.pricePerSecond);
+    const other = Number(b.pricePerSecond);
     return one === other ? "tie" : one < other;
   };
   const fitting = nodes.filter((one) => fits(one, request));
@@ -100,7 +103,8 @@ describe("match: choosing a node", () => {
     fc.assert(
       fc.property(fleets, requests, anyStrategy, (fleet, request, strategy) => {
         const reversed = { ...fleet, nodes: [...fleet.nodes].reverse() };
-        const [one, other] = [decide(fleet, request, strategy), decide(reversed, request, strategy)];
+        const one = decide(fleet, request, strategy);
+        const other = decide(reversed, request, strategy);
         expect(one.type).to.equal(other.type);
         if (one.type === "placed" && other.type === "placed") {
           expect(one.ranking).to.deep.equal(other.ranking);
@@ -175,9 +179,22 @@ function fleetOf(...nodes: FleetNode[]): Fleet {
 function machine(nodeId: number, given: Partial<FleetNode> = {}): FleetNode {
   const total = { gpus: 8, cpuMilli: 64_000, memoryMib: 256_000, diskGib: 1_000, ports: 100 };
   return {
-    ...{ nodeId, status: "online", gpuModel: "0x1111111111111111", vramMib: 81_920, computeCapability: 90 },
-    ...{ region: null, total, free: total, pricePerSecond: 10n, measured: true, images: new Set() },
-    ...{ downMbps: 500, upMbps: 500, latencyTenthMs: 100, uptimePermille: 1_000, workspaces: [] },
+    nodeId,
+    status: "online",
+    gpuModel: "0x1111111111111111",
+    vramMib: 81_920,
+    computeCapability: 90,
+    region: null,
+    total,
+    free: total,
+    pricePerSecond: 10n,
+    measured: true,
+    images: new Set(),
+    downMbps: 500,
+    upMbps: 500,
+    latencyTenthMs: 100,
+    uptimePermille: 1_000,
+    workspaces: [],
     ...given,
   };
 }
@@ -185,8 +202,15 @@ function machine(nodeId: number, given: Partial<FleetNode> = {}): FleetNode {
 function ask(given: Partial<PlacementRequest> = {}): PlacementRequest {
   return {
     ...requestOf({}),
-    ...{ workspaceId: 1n, place: 0, excluded: [], image: "0xaa", gpuModel: null, minVramMib: 0 },
-    ...{ minComputeCapability: 0, region: null, maxPricePerSecond: 1_000n },
+    workspaceId: 1n,
+    place: 0,
+    excluded: [],
+    image: "0xaa",
+    gpuModel: null,
+    minVramMib: 0,
+    minComputeCapability: 0,
+    region: null,
+    maxPricePerSecond: 1_000n,
     wanted: { gpus: 1, cpuMilli: 1_000, memoryMib: 1_000, diskGib: 10, ports: 1 },
     ...given,
   };

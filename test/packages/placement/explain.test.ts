@@ -28,10 +28,23 @@ const question = placementQuestion.parse({
 function machine(nodeId: number, given: Partial<FleetNode> = {}): FleetNode {
   const total = { gpus: 2, cpuMilli: 8_000, memoryMib: 65_536, diskGib: 500, ports: 50 };
   return {
-    ...{ nodeId, status: "online", gpuModel: "0x1111111111111111", vramMib: 81_920, computeCapability: 90 },
-    ...{ region: "DE", total, free: total, pricePerSecond: 100_000_000_000_000n, measured: true },
-    ...{ downMbps: 500, upMbps: 500, latencyTenthMs: 100, uptimePermille: 1_000 },
-    ...{ images: new Set<string>(), workspaces: [], ...given },
+    nodeId,
+    status: "online",
+    gpuModel: "0x1111111111111111",
+    vramMib: 81_920,
+    computeCapability: 90,
+    region: "DE",
+    total,
+    free: total,
+    pricePerSecond: 100_000_000_000_000n,
+    measured: true,
+    downMbps: 500,
+    upMbps: 500,
+    latencyTenthMs: 100,
+    uptimePermille: 1_000,
+    images: new Set<string>(),
+    workspaces: [],
+    ...given,
   };
 }
 
@@ -41,7 +54,11 @@ describe("match: explaining a placement", () => {
     const dear = machine(13, { pricePerSecond: 116_666_666_666_667n });
     const answer = explain({ block, index: createFleetIndex([...small, dear]) }, question);
     expect(answer).to.deep.include({
-      ...{ nodes: 13, fitting: 0, placeable: 0, possible: false, chosen: null },
+      nodes: 13,
+      fitting: 0,
+      placeable: 0,
+      possible: false,
+      chosen: null,
       refused: { vramMib: 12, price: 1 },
       cheapest: { nodeId: 13, pricePerSecond: "116666666666667" },
     });
@@ -135,8 +152,12 @@ describe("match: what a workspace wishes of its nodes", () => {
       },
     });
     expect(requestOf(wishesIn(config))).to.deep.equal({
-      ...{ replicas: "pack", imageAffinity: "require", maxLatencyTenthMs: 205, minUptimePermille: 999 },
-      ...{ minDownMbps: 0, minUpMbps: 0 },
+      replicas: "pack",
+      imageAffinity: "require",
+      maxLatencyTenthMs: 205,
+      minUptimePermille: 999,
+      minDownMbps: 0,
+      minUpMbps: 0,
     });
     expect(strategyOf(wishesIn(config))).to.equal(strategies.bestFit);
   });

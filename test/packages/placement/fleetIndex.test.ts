@@ -34,7 +34,11 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
 /** Makes a node one of a kind that all share, so that a class has more of them than a block holds. */
 const alike = (node: FleetNode): FleetNode => ({
   ...node,
-  ...{ gpuModel: null, vramMib: 0, computeCapability: 0, region: null, measured: true },
+  gpuModel: null,
+  vramMib: 0,
+  computeCapability: 0,
+  region: null,
+  measured: true,
 });
 
 /** The same fleet without an index. */

@@ -7,12 +7,21 @@ const u32 = fc.integer({ min: 0, max: 2 ** 32 - 1 });
 const u64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
 const node = fc.record({
   kind: fc.constant("node" as const),
-  ...{ day: u64, nodeId: u32, presentSlots: u32, totalSlots: u32 },
+  day: u64,
+  nodeId: u32,
+  presentSlots: u32,
+  totalSlots: u32,
 });
 const lease = fc.record({
   kind: fc.constant("lease" as const),
-  ...{ day: u64, workspaceId: u64, replica: fc.integer({ min: 0, max: 65_535 }), lease: u32, nodeId: u32 },
-  ...{ authorizationId: u64, rate: u64, downSeconds: u32 },
+  day: u64,
+  workspaceId: u64,
+  replica: fc.integer({ min: 0, max: 65_535 }),
+  lease: u32,
+  nodeId: u32,
+  authorizationId: u64,
+  rate: u64,
+  downSeconds: u32,
 });
 const leaf: fc.Arbitrary<UptimeLeaf> = fc.oneof(node, lease);
 

@@ -85,7 +85,10 @@ describe("sending transactions", function () {
     const chain = createTestClient({ mode: "hardhat", transport: http(market.rpcUrl) });
     await chain.setCode({ address: elsewhere, bytecode: code ?? "0x" });
     const { receipt, events } = await (await open()).send({
-      ...{ kind: "test", contract: "DockerContract", at: elsewhere, functionName: "registerImage" },
+      kind: "test",
+      contract: "DockerContract",
+      at: elsewhere,
+      functionName: "registerImage",
       args: [image(77), 1n, image(0), "example/image"],
     });
     expect(receipt.to).to.equal(elsewhere);
@@ -258,8 +261,13 @@ describe("sending transactions", function () {
 
   async function signedBy(signer: PrivateKeyAccount, nonce: number) {
     const raw = await signer.signTransaction({
-      ...{ type: "eip1559", chainId: market.deployment.chainId, nonce, to: signer.address, gas: 21_000n },
-      ...{ maxFeePerGas: 10n ** 10n, maxPriorityFeePerGas: 10n ** 9n },
+      type: "eip1559",
+      chainId: market.deployment.chainId,
+      nonce,
+      to: signer.address,
+      gas: 21_000n,
+      maxFeePerGas: 10n ** 10n,
+      maxPriorityFeePerGas: 10n ** 9n,
     });
     return { raw, hash: keccak256(raw) };
   }

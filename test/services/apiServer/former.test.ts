@@ -44,10 +44,8 @@ describe("apiServer, where the market was replaced", function () {
     await former.pass(100);
     await report(former, "one", ref, "stopped");
     await registerImage(former, digest, "host/old");
-    const [its, others] = [
-      { account: owner, cumulative: 100n },
-      { account: relayer, cumulative: 40n },
-    ];
+    const its = { account: owner, cumulative: 100n };
+    const others = { account: relayer, cumulative: 40n };
     const first = await postEpoch(former, 1n, [its, others]);
     await claim(former, 1n, others, first.proofs[1] ?? "0x");
     present = await replaceContracts(former, "market");
@@ -123,11 +121,18 @@ describe("apiServer, where the market was replaced", function () {
       `/v1/rewards/${owner}`,
     );
     expect(body).to.deep.include({
-      ...{ pomc: addressOf(present, "Pomc"), epoch: "2", cumulative: "30", claimed: "30", claimable: "0" },
+      pomc: addressOf(present, "Pomc"),
+      epoch: "2",
+      cumulative: "30",
+      claimed: "30",
+      claimable: "0",
     });
     expect(body.former).to.have.lengthOf(1);
     expect(body.former[0]).to.deep.include({
-      ...{ pomc: addressOf(former, "Pomc"), epoch: "1", cumulative: "100", claimable: "100" },
+      pomc: addressOf(former, "Pomc"),
+      epoch: "1",
+      cumulative: "100",
+      claimable: "100",
       proof: epochs[0]?.proofs[0],
     });
     const other = await api.client.get<Reward & { former: Reward[] }>(`/v1/rewards/${relayer}`);

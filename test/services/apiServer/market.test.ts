@@ -93,7 +93,9 @@ describe("apiServer: what anyone may read", () => {
     const { body } = await api.client.get(`/v1/rewards/${account}`);
     const returnsAt = (501 + 4 + 1) * daySeconds + heartbeatWindowSeconds;
     expect(body).to.deep.include({
-      ...{ cumulative: "0", earned: "90", withheld: "90" },
+      cumulative: "0",
+      earned: "90",
+      withheld: "90",
       bonds: [{ nodeId: 1, withheld: "90", days: 3, daysNeeded: 7, returnsAt }],
     });
     await api.db.query("update app.node_bond set withheld = 0, served_in = 102 where number = 102");

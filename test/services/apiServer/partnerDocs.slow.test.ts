@@ -126,13 +126,23 @@ describe("partner-docs", function () {
     const wallet = await newWallet("example.key");
     const joined = await run(process.execPath, [
       fileURLToPath(import.meta.resolve("../../../partner-docs/examples/join.ts")),
-      ...["--api", api.url, "--wallet", wallet, "--deposit", "2"],
+      "--api",
+      api.url,
+      "--wallet",
+      wallet,
+      "--deposit",
+      "2",
     ]);
     expect(joined.errors).to.equal("");
     const key = /NGPU_KEY=(\S+)/.exec(joined.output)?.[1] ?? "";
     const example = await run(process.execPath, [
       fileURLToPath(import.meta.resolve("../../../partner-docs/examples/run.ts")),
-      ...["--api", api.url, "--key", key, "--image", image],
+      "--api",
+      api.url,
+      "--key",
+      key,
+      "--image",
+      image,
     ]);
     expect(`${example.code} ${example.errors}`).to.equal("0 ");
     expect(example.output).to.include("A lease is a number.").and.to.include("It is deleted.");

@@ -51,12 +51,21 @@ describe("apiServer: receipts of tasks", function () {
     const { logger, signal } = market.context;
     try {
       const sender = await createSender({
-        ...{ pool, client: chain.client, account: accounts.deployer, deployment: chain.deployment },
-        ...{ logger, signal, pollMs: 20 },
+        pool,
+        client: chain.client,
+        account: accounts.deployer,
+        deployment: chain.deployment,
+        logger,
+        signal,
+        pollMs: 20,
       });
       const round = receiptRound({
-        ...{ pool, sender, deployment: chain.deployment, logger },
-        ...{ every: 0, patience: 3_600 },
+        pool,
+        sender,
+        deployment: chain.deployment,
+        logger,
+        every: 0,
+        patience: 3_600,
       });
       return await eventually("the receipt", async () => {
         await chain.pass(2);
@@ -87,7 +96,9 @@ describe("apiServer: receipts of tasks", function () {
 
   it("stand under a root on the chain, for what the lease was paid, and anyone with the task can verify them", async () => {
     const { body: task } = await partner.post<{ id: string; ms: number }>("/v1/tasks", {
-      ...{ workspaceId, path: "/do", input: { a: 1 } },
+      workspaceId,
+      path: "/do",
+      input: { a: 1 },
     });
     const pending = await partner.get<Fault>(`/v1/tasks/${task.id}/receipt`);
     expect([pending.status, pending.body.error.code]).to.deep.equal([404, "receipt_pending"]);
@@ -118,14 +129,19 @@ describe("apiServer: receipts of tasks", function () {
       "select number, hash from chain.head where tier = 'unsafe'",
     );
     await insertRow(api.db, "chain.event_refunded", {
-      ...{
-        block_number: rows[0]?.number,
-        block_hash: rows[0]?.hash,
-        block_time: new Date(),
-        tx_hash: "0x07",
-      },
-      ...{ log_index: 9_999, workspace_id: workspaceId, node_id: nodeId, replica: 0, lease: 1 },
-      ...{ owner: wallet.address.toLowerCase(), day: 20_000, down_seconds: 60, amount: 60_000 },
+      block_number: rows[0]?.number,
+      block_hash: rows[0]?.hash,
+      block_time: new Date(),
+      tx_hash: "0x07",
+      log_index: 9_999,
+      workspace_id: workspaceId,
+      node_id: nodeId,
+      replica: 0,
+      lease: 1,
+      owner: wallet.address.toLowerCase(),
+      day: 20_000,
+      down_seconds: 60,
+      amount: 60_000,
     });
     type Change = { kind: string; amount: string; downSeconds: number | null };
     const { body } = await partner.get<{ changes: Change[]; next: string | null }>(

@@ -10,7 +10,7 @@ import { expect } from "chai";
 import type { Hex } from "viem";
 import { type RawReceipt, receiptsRootOf } from "../../../packages/chain-reader/receiptsRoot.ts";
 import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
-import type { ExportParts } from "../../../services/autoExport/lead.ts";
+import type { ExportParts } from "../../../services/autoExport/leading.ts";
 import { randomFrom } from "../../packages/chain-reader/scriptedChain.ts";
 import { type AnvilMarket, startAnvilMarket } from "../../support/anvilMarket.ts";
 import { testStateDir } from "../../support/parts.ts";

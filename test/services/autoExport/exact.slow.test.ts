@@ -97,7 +97,8 @@ describe("the exported rows", function () {
 /** Names the first rows that only one side has: whole tables would say too much. */
 function requireSame(held: Record<string, string[]>, wanted: Record<string, string[]>): void {
   for (const table of Object.keys({ ...held, ...wanted })) {
-    const [ours, theirs] = [held[table] ?? [], wanted[table] ?? []];
+    const ours = held[table] ?? [];
+    const theirs = wanted[table] ?? [];
     const lacking = (rows: string[], others: Set<string>) =>
       rows.filter((row) => !others.has(row)).slice(0, 5);
     const difference = { more: lacking(ours, new Set(theirs)), less: lacking(theirs, new Set(ours)) };

@@ -252,27 +252,23 @@ describe("projections", function () {
     );
     expect(await present("escrow_account")).to.deep.equal([
       {
-        ...{
-          account: alice,
-          generation: 2,
-          deposited: 2n * large,
-          withdrawn: 2n,
-          settled: 12n,
-          refunded: 3n,
-        },
+        account: alice,
+        generation: 2,
+        deposited: 2n * large,
+        withdrawn: 2n,
+        settled: 12n,
+        refunded: 3n,
         block_number: 4n,
       },
     ]);
     expect((await present("node_earning"))[0]).to.deep.equal({
-      ...{
-        node_id: 1,
-        generation: 2,
-        earned: 12n,
-        refunded: 3n,
-        collected: 6n,
-        burned: 1n,
-        block_number: 4n,
-      },
+      node_id: 1,
+      generation: 2,
+      earned: 12n,
+      refunded: 3n,
+      collected: 6n,
+      burned: 1n,
+      block_number: 4n,
     });
     expect(await row("select settled, refunded from lease")).to.deep.equal({ settled: 12n, refunded: 3n });
     expect(await row("select settled from escrow_account_history where valid_from = 1")).to.deep.equal({
@@ -407,7 +403,11 @@ describe("projections", function () {
   it("hold the root of a batch of task receipts, and its totals as they were logged", async () => {
     await mined([
       eventLog("Pomc", "ReceiptsCommitted", {
-        ...{ number: 1n, root: word(5), total: 9n, nodeTotals: [word(6)], payerTotals: [word(7), word(8)] },
+        number: 1n,
+        root: word(5),
+        total: 9n,
+        nodeTotals: [word(6)],
+        payerTotals: [word(7), word(8)],
       }),
     ]);
     expect(await present("receipt_batch")).to.deep.equal([

@@ -3,7 +3,8 @@ import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { createPool, type Database } from "@ngpu/db/pool";
 import { Registry } from "prom-client";
 import { type Definitions, loadDefinitions } from "../../../services/autoExport/definitions.ts";
-import { type ExportParts, exportChain } from "../../../services/autoExport/lead.ts";
+import { exportChain } from "../../../services/autoExport/lead.ts";
+import type { ExportParts } from "../../../services/autoExport/leading.ts";
 import { createWatch } from "../../../services/autoExport/metrics.ts";
 import { tablesOf } from "../../../services/autoExport/verify.ts";
 import {

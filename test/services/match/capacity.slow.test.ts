@@ -41,7 +41,8 @@ describe("match: nodes that say they have more than they have", function () {
     });
     const id = randomUUID();
     await test.db.query("insert into app.placement (request_id, workspace_id, replica) values ($1, $2, 0)", [
-      ...[id, workspace.id],
+      id,
+      workspace.id,
     ]);
     const answer = await eventually("it is answered", async () => {
       const { rows } = await test.db.query("select * from app.placement where request_id = $1", [id]);
@@ -54,14 +55,15 @@ describe("match: nodes that say they have more than they have", function () {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify({
-        ...{
-          image: `0x${"0".repeat(64)}`,
-          replicas: 1,
-          gpuModel: null,
-          minVramMib: 0,
-          minComputeCapability: 0,
-        },
-        ...{ region, wanted: resources(diskGib), maxPricePerSecond: "1000", wishes: {} },
+        image: `0x${"0".repeat(64)}`,
+        replicas: 1,
+        gpuModel: null,
+        minVramMib: 0,
+        minComputeCapability: 0,
+        region,
+        wanted: resources(diskGib),
+        maxPricePerSecond: "1000",
+        wishes: {},
       }),
     });
     return (await answer.json()) as { refused: Record<string, number>; nearest: { misses: unknown[] } };
@@ -94,8 +96,14 @@ describe("match: nodes that say they have more than they have", function () {
     const { draw, salt, proof } = await measurer.next("measure", undefined, 40_000);
     const found = { downMbps: 900, upMbps: 800, latencyTenthMs: 12, diskFreeGib: 77, diskWriteMibps: 400 };
     await measurer.relay("reveal", "reveal", {
-      ...{ roundId, measurerId, draw, port, salt: salt as Hex, proof: proof as [Hex, Hex, Hex] },
-      ...{ result: { absent: false, portsReachable: 1, ...found }, deadline: soon() },
+      roundId,
+      measurerId,
+      draw,
+      port,
+      salt: salt as Hex,
+      proof: proof as [Hex, Hex, Hex],
+      result: { absent: false, portsReachable: 1, ...found },
+      deadline: soon(),
     });
     await eventually("the result is published", async () => {
       const { rows } = await test.db.query(

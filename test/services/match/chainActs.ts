@@ -22,11 +22,15 @@ export function createChainActs(options: {
 
   const authorize = async (): Promise<bigint> => {
     await keeper.send({
-      ...{ kind: "test", contract: "Token", functionName: "approve" },
+      kind: "test",
+      contract: "Token",
+      functionName: "approve",
       args: [deployment.contracts.Escrow, parseEther("1000")],
     } as const);
     await keeper.send({
-      ...{ kind: "test", contract: "Escrow", functionName: "deposit" },
+      kind: "test",
+      contract: "Escrow",
+      functionName: "deposit",
       args: [account.address, parseEther("1000")],
     } as const);
     const message = {
@@ -45,7 +49,9 @@ export function createChainActs(options: {
       message,
     });
     const { receipt } = await keeper.send({
-      ...{ kind: "test", contract: "Escrow", functionName: "authorize" },
+      kind: "test",
+      contract: "Escrow",
+      functionName: "authorize",
       args: [message, signature],
     } as const);
     const [event] = parseEventLogs({ abi: escrowAbi, eventName: "Authorized", logs: receipt.logs });
@@ -64,7 +70,9 @@ export function createChainActs(options: {
       const config = configWith(placement);
       const spec = { ...specOf(given), configHash: keccak256(stringToHex(config)) };
       const { receipt } = await partner.send({
-        ...{ kind: "test", contract: "DockerContract", functionName: "publish" },
+        kind: "test",
+        contract: "DockerContract",
+        functionName: "publish",
         args: [account.address, await authorization, replicas, spec, config],
       } as const);
       const [event] = parseEventLogs({
@@ -79,7 +87,9 @@ export function createChainActs(options: {
     /** Ends a publication. */
     async close(workspaceId: bigint): Promise<void> {
       await partner.send({
-        ...{ kind: "test", contract: "DockerContract", functionName: "closeWorkspace" },
+        kind: "test",
+        contract: "DockerContract",
+        functionName: "closeWorkspace",
         args: [workspaceId],
       } as const);
     },
@@ -87,7 +97,9 @@ export function createChainActs(options: {
     /** Asks for another number of replicas. */
     async scale(workspaceId: bigint, replicas: number): Promise<void> {
       await partner.send({
-        ...{ kind: "test", contract: "DockerContract", functionName: "setReplicas" },
+        kind: "test",
+        contract: "DockerContract",
+        functionName: "setReplicas",
         args: [workspaceId, replicas],
       } as const);
     },
@@ -98,7 +110,9 @@ export function createChainActs(options: {
       nodeId: number,
     ): Promise<void> {
       const { refusals } = await keeper.send({
-        ...{ kind: "test", contract: "DockerContract", functionName: "assign" },
+        kind: "test",
+        contract: "DockerContract",
+        functionName: "assign",
         args: [[{ workspaceId: workspace.id, replica, nodeId, start: true, spec: workspace.spec }]],
       } as const);
       if (refusals.length > 0) throw new Error(`The assignment was refused: ${refusals[0]?.error.text}`);

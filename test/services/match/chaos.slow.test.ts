@@ -8,7 +8,9 @@ describe("match and dispense, killed at random", function () {
   it("lose no workspace, give none two leases and overdraw no node", async () => {
     const seed = randomInt(2 ** 31);
     const { ok, text } = await run({
-      ...{ kills: 8, seed, signal: new AbortController().signal },
+      kills: 8,
+      seed,
+      signal: new AbortController().signal,
       progress: () => undefined,
     });
     expect(ok, `--kills 8 --seed ${seed}\n${text}`).to.equal(true);

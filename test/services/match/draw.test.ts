@@ -11,15 +11,13 @@ import {
 import type { MeasurableNode } from "../../../services/match/measurement/measureStore.ts";
 
 const node = (given: Partial<MeasurableNode> = {}): MeasurableNode => ({
-  ...{
-    node_id: 1,
-    host: "10.0.0.1",
-    valid_until: null,
-    open: false,
-    failures: 0,
-    failed_at: null,
-    rounds: 0,
-  },
+  node_id: 1,
+  host: "10.0.0.1",
+  valid_until: null,
+  open: false,
+  failures: 0,
+  failed_at: null,
+  rounds: 0,
   ...given,
 });
 

@@ -69,7 +69,8 @@ describe("match: nodes that are lost", function () {
 
   it("assigns a lost lease to another node at once, though the chain still has the lost one online", async () => {
     const { id } = await test.chain.publish({}, undefined, 1);
-    const [cheapest, next] = [node(0), node(1)];
+    const cheapest = node(0);
+    const next = node(1);
     await eventually("the cheapest node has it", async () => (await leases(id)).length === 1);
     cheapest.peer.vanish();
     await eventually("there is another lease", async () => (await leases(id)).length > 1);

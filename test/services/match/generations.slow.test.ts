@@ -8,7 +8,12 @@ import { connect, joinMeasurer, joinNode, type Peer, soon } from "./client.ts";
 import { type Match, setupMatch, type TestMatch } from "./setup.ts";
 
 const result = {
-  ...{ absent: false, downMbps: 900, upMbps: 800, latencyTenthMs: 12, portsReachable: 1, diskFreeGib: 77 },
+  absent: false,
+  downMbps: 900,
+  upMbps: 800,
+  latencyTenthMs: 12,
+  portsReachable: 1,
+  diskFreeGib: 77,
   diskWriteMibps: 400,
 };
 
@@ -85,7 +90,10 @@ describe("match: contracts that were replaced", function () {
     expect((await measurer.peer.next("welcome")).id).to.equal(null);
     const wallet: Hex = "0x0000000000000000000000000000000000000000";
     await measurer.peer.relay("again", "registerMeasurer", {
-      ...{ key: account.address, wallet, region: "0x4445", deadline: soon() },
+      key: account.address,
+      wallet,
+      region: "0x4445",
+      deadline: soon(),
     });
     const { id } = await measurer.peer.next("welcome", (message) => message.id !== null);
     measurerIdNow = Number(id);

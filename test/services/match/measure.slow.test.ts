@@ -7,15 +7,13 @@ import { connect, joinMeasurer, joinNode, type Peer, soon } from "./client.ts";
 import { type Match, probeImage, setupMatch, type TestMatch } from "./setup.ts";
 
 const result = {
-  ...{
-    absent: false,
-    downMbps: 900,
-    upMbps: 800,
-    latencyTenthMs: 12,
-    portsReachable: 1,
-    diskFreeGib: 77,
-    diskWriteMibps: 400,
-  },
+  absent: false,
+  downMbps: 900,
+  upMbps: 800,
+  latencyTenthMs: 12,
+  portsReachable: 1,
+  diskFreeGib: 77,
+  diskWriteMibps: 400,
 };
 
 /** What of an order goes back with its result. */
@@ -101,7 +99,10 @@ describe("match: measuring nodes", function () {
       async () => (await measurement(nodeId))?.status === "finalized",
     );
     expect(await measurement(nodeId)).to.deep.equal({
-      ...{ status: "finalized", submissions: 1, down_mbps: 900, ports_reachable: 1 },
+      status: "finalized",
+      submissions: 1,
+      down_mbps: 900,
+      ports_reachable: 1,
     });
     await eventually("the draw is closed", async () => {
       const { rows } = await test.db.query(
@@ -144,12 +145,11 @@ describe("match: measuring nodes", function () {
     back.send({ type: "probeReady", roundId: again.roundId, port: again.port });
     const measure = await measurerBack.next("measure");
     await measurerBack.relay("reveal", "reveal", {
-      ...{
-        roundId: probe.roundId,
-        measurerId: measurer.measurerId,
-        ...drawOf(measure),
-      },
-      ...{ result, deadline: soon() },
+      roundId: probe.roundId,
+      measurerId: measurer.measurerId,
+      ...drawOf(measure),
+      result,
+      deadline: soon(),
     });
     await eventually(
       "the result is published",

@@ -101,7 +101,8 @@ describe("match: placement and failover", function () {
     expect(followed[0]).to.equal("whole");
     expect(followed.slice(1)).to.include("changed").and.not.include("whole");
     await eventually("both are at one block", async () => {
-      const [kept, fresh] = [await follow(), await createFleetSync(test.db)()];
+      const kept = await follow();
+      const fresh = await createFleetSync(test.db)();
       if (kept.block.hash !== fresh.block.hash) return false;
       expect(plain(kept.index)).to.deep.equal(plain(fresh.index));
       return true;
@@ -181,14 +182,14 @@ describe("match: placement and failover", function () {
 
   it("answers questions over HTTP from the same fleet", async () => {
     const question = {
-      ...{
-        image: `0x${"0".repeat(64)}`,
-        replicas: 1,
-        gpuModel: null,
-        minVramMib: 0,
-        minComputeCapability: 0,
-      },
-      ...{ region: null, maxPricePerSecond: "12", wishes: {} },
+      image: `0x${"0".repeat(64)}`,
+      replicas: 1,
+      gpuModel: null,
+      minVramMib: 0,
+      minComputeCapability: 0,
+      region: null,
+      maxPricePerSecond: "12",
+      wishes: {},
       wanted: { gpus: 0, cpuMilli: 1, memoryMib: 1, diskGib: 1, ports: 1 },
     };
     const post = (body: unknown) =>
@@ -214,7 +215,8 @@ describe("match: placement and failover", function () {
   });
 
   it("releases the leases of a node that went away, and leaves those of the others", async () => {
-    const [lost, kept] = [await test.chain.publish(), await test.chain.publish()];
+    const lost = await test.chain.publish();
+    const kept = await test.chain.publish();
     const [first, second] = nodes;
     if (first === undefined || second === undefined) throw new Error("Nodes have joined.");
     await test.chain.assign(lost, 0, first.nodeId);

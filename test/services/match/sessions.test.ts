@@ -88,7 +88,11 @@ describe("match: sessions and the messages they relay", function () {
       ),
     );
     expect(outcomes.map((one) => one.status)).to.deep.equal([
-      ...["confirmed", "confirmed", "refused", "confirmed", "confirmed"],
+      "confirmed",
+      "confirmed",
+      "refused",
+      "confirmed",
+      "confirmed",
     ]);
     expect(outcomes[2]?.reason).to.match(/^NodeStatusInvalid/);
     await eventually("the last one stands", async () => {

@@ -86,7 +86,13 @@ export async function setupMatch(periods?: Parameters<typeof startTestMarket>[0]
     start("autoExport", "services/autoExport/index.ts", { DATABASE_URL: exporter }, await freePort());
   let exporting = await startExport();
   return {
-    ...{ market, database, db, redisUrl, context, keeper, chain },
+    market,
+    database,
+    db,
+    redisUrl,
+    context,
+    keeper,
+    chain,
     async startService(room, name, env = {}) {
       const own = { DATABASE_URL: asRole(database.url, `ngpu_${room}`), REDIS_URL: redisUrl };
       const signer = { SIGNER_KEY: market.keeperKey };

@@ -6,7 +6,10 @@ import { expect } from "chai";
 import { insertRow, openChainTables } from "../support/chainTables.ts";
 
 const at = (block: number) => ({
-  ...{ block_number: block, block_hash: "0x", block_time: new Date(0), tx_hash: "0x" },
+  block_number: block,
+  block_hash: "0x",
+  block_time: new Date(0),
+  tx_hash: "0x",
 });
 const block = (number: number): FleetBlock => ({ number: BigInt(number), hash: `0x${number}`, time: number });
 
@@ -21,7 +24,11 @@ describe("match: the uptime it places by", () => {
     for (let slot = 1; slot <= 10; slot++) {
       const bits = encodeHeartbeats(slot < 7 ? 1 : 2, new Set(slot < 9 ? [1, 2] : [1]));
       await insertRow(chain, "chain.heartbeat_slot", {
-        ...{ slot, encoding: bits.encoding, node_count: bits.nodeCount, bits: bits.bits, block_number: slot },
+        slot,
+        encoding: bits.encoding,
+        node_count: bits.nodeCount,
+        bits: bits.bits,
+        block_number: slot,
       });
     }
     await insertRow(chain, "chain.event_heartbeat_disputed", {
@@ -53,7 +60,10 @@ describe("match: the uptime it places by", () => {
   it("is read anew when a slot was committed or corrected", async () => {
     const changed = async (from: number) => (await readChanges(db, block(from), block(20))).slots;
     expect([await changed(9), await changed(10), await changed(11), await changed(12)]).to.deep.equal([
-      ...[true, true, true, false],
+      true,
+      true,
+      true,
+      false,
     ]);
   });
 });

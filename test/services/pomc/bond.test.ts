@@ -38,7 +38,8 @@ type Epoch = { replaced: boolean; earned: number[]; served: number[]; wallets: n
 function factsOf({ earned, served, wallets }: Epoch, emission: bigint) {
   const accountOf = (index: number) => `0x${wallets[index]}`;
   const shares = earned.map((permille, index) => ({
-    ...{ nodeId: index + 1, account: accountOf(index) },
+    nodeId: index + 1,
+    account: accountOf(index),
     amount: (emission * BigInt(permille)) / BigInt(1_000 * nodes),
   }));
   const days = served.map((count, index) => ({ nodeId: index + 1, account: accountOf(index), days: count }));
@@ -67,7 +68,8 @@ function play(
   let before = new Map<number, NodeBond>();
   let schedule = 0n;
   for (const [index, [facts, ofEpoch]] of epochs.entries()) {
-    if (facts.replaced) [granted, schedule] = [new Map(), 0n];
+    if (facts.replaced) granted = new Map();
+    schedule = 0n;
     const number = index + 1;
     schedule += emission;
     const room = schedule - sum(granted.values());
@@ -79,7 +81,11 @@ function play(
     const waiting = due.filter(({ nodeId }) => served.every((one) => one.nodeId !== nodeId));
     const all = [...served, ...waiting.map(({ nodeId, account }) => ({ nodeId, account, days: 0 }))];
     const { grants, bonds: changed } = settleBonds(before, {
-      ...{ epoch: number, terms: ofEpoch, shares, served: all, room },
+      epoch: number,
+      terms: ofEpoch,
+      shares,
+      served: all,
+      room,
     });
     const earlier = granted;
     granted = addShares(granted, grants);
@@ -127,7 +133,8 @@ describe("bonds", () => {
   it("return what was withheld, no more and no less: what was earned is granted by one of the Pomcs or withheld", () => {
     fc.assert(
       fc.property(history, (epochs) => {
-        let [earned, granted] = [0n, 0n];
+        let earned = 0n;
+        let granted = 0n;
         play(epochs, ({ shares, grants, bonds }) => {
           earned += sum(shares.map(({ amount }) => amount));
           granted += sum(grants.map(({ amount }) => amount));
@@ -182,13 +189,18 @@ describe("bonds", () => {
       fc.property(work, fc.bigInt({ min: 1n, max: 600n }), (epochs, amount) => {
         const bond: BondTerms = { amount, days: 7, uptimePermille: 900 };
         const grantedTo = (ofEpoch: (parts: bigint[]) => bigint[]) => {
-          let [before, total] = [new Map<number, NodeBond>(), 0n];
+          let before = new Map<number, NodeBond>();
+          let total = 0n;
           return epochs.map((parts, index) => {
             const shares = ofEpoch(parts).map((part, place) => {
               return { nodeId: place + 1, account: `0x${place}`, amount: part };
             });
             const settled = settleBonds(before, {
-              ...{ epoch: index + 1, terms: bond, shares, served: [], room: unbounded },
+              epoch: index + 1,
+              terms: bond,
+              shares,
+              served: [],
+              room: unbounded,
             });
             before = new Map([...before, ...settled.bonds.map((one) => [one.nodeId, one] as const)]);
             total += sum(settled.grants.map((grant) => grant.amount));

@@ -50,11 +50,22 @@ describe("pomc's books, where the market was replaced", () => {
 
   const close = (number: number, generation: number, total: number) =>
     insertRow(db, "app.epoch", {
-      ...{ number, generation, total, root: `0x${number}${generation}`, data_hash: "0x", document: "{}" },
+      number,
+      generation,
+      total,
+      root: `0x${number}${generation}`,
+      data_hash: "0x",
+      document: "{}",
     });
   const post = (number: number, generation: number, total: number, disabled = false) =>
     insertRow(db, "chain.epoch", {
-      ...{ number, generation, total, root: `0x${number}`, data_hash: "0x", activates_at: 1, disabled },
+      number,
+      generation,
+      total,
+      root: `0x${number}`,
+      data_hash: "0x",
+      activates_at: 1,
+      disabled,
       block_number: number,
     });
   const numbers = async () => {
@@ -125,12 +136,30 @@ describe("pomc's books, where the market was replaced", () => {
     ] as const) {
       const id = (generation - 1) * wide + 1;
       await insertRow(db, "chain.spending_authorization", {
-        ...{ authorization_id: id, generation, owner: payer, delegate: payer, max_rate: 10, total: 1_000 },
-        ...{ scope: "0x", expiry: 1, revoked: false, block_number: 1 },
+        authorization_id: id,
+        generation,
+        owner: payer,
+        delegate: payer,
+        max_rate: 10,
+        total: 1_000,
+        scope: "0x",
+        expiry: 1,
+        revoked: false,
+        block_number: 1,
       });
       await insertRow(db, "chain.lease", {
-        ...{ workspace_id: id, replica: 0, lease: 1, generation, node_id: 1, authorization_id: id, rate: 10 },
-        ...{ running: false, settled: paid, refunded: 0, closed: true, block_number: 1 },
+        workspace_id: id,
+        replica: 0,
+        lease: 1,
+        generation,
+        node_id: 1,
+        authorization_id: id,
+        rate: 10,
+        running: false,
+        settled: paid,
+        refunded: 0,
+        closed: true,
+        block_number: 1,
       });
       const sums = { generation, refunded: 0, block_number: 1 };
       const account = { ...sums, account: payer, deposited: 100, withdrawn: 0, settled: paid };
@@ -138,13 +167,21 @@ describe("pomc's books, where the market was replaced", () => {
       const earning = { ...sums, node_id: 1, earned: paid, collected: 0, burned: 0 };
       await insertRow(db, "chain.node_earning", earning);
       await insertRow(db, "app.task", {
-        ...{ id: randomUUID(), wallet: payer, key_id: "k", workspace_id: id, kind: "task", method: "GET" },
-        ...{ path: "/", status: "succeeded", runner: 1, node_id: 1, replica: 0, lease: 1 },
-        ...{
-          finished_at: new Date(now.getTime() + generation),
-          duration_ms: 10_000,
-          result_hash: `0x${"1".repeat(64)}`,
-        },
+        id: randomUUID(),
+        wallet: payer,
+        key_id: "k",
+        workspace_id: id,
+        kind: "task",
+        method: "GET",
+        path: "/",
+        status: "succeeded",
+        runner: 1,
+        node_id: 1,
+        replica: 0,
+        lease: 1,
+        finished_at: new Date(now.getTime() + generation),
+        duration_ms: 10_000,
+        result_hash: `0x${"1".repeat(64)}`,
       });
     }
     const sent: [string | undefined, bigint][] = [];

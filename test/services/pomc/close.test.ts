@@ -128,11 +128,20 @@ describe("closing an epoch from the exported chain", () => {
     await addMeasurement(market.chain, 2, 2);
     for (const [place, disputed] of [slot, slot + 1].entries()) {
       await insertRow(market.chain, "chain.event_heartbeat_disputed", {
-        ...{ ...at, block_number: 2, log_index: place, slot: disputed, node_id: 2 },
+        ...at,
+        block_number: 2,
+        log_index: place,
+        slot: disputed,
+        node_id: 2,
       });
     }
     await insertRow(market.chain, "chain.event_presence_challenged", {
-      ...{ ...at, block_number: 2, log_index: 9, node_id: 2, first_slot: slot + 1, last_slot: slot + 1 },
+      ...at,
+      block_number: 2,
+      log_index: 9,
+      node_id: 2,
+      first_slot: slot + 1,
+      last_slot: slot + 1,
     });
     await addBlocks(market.chain, 1, blockAt(first.settledAt));
     await market.close();
@@ -145,12 +154,25 @@ describe("closing an epoch from the exported chain", () => {
   it("grants nothing for tasks: what leases were paid and what receipts stand for change no share", async () => {
     const at = { block_hash: hash(2), block_time: new Date(genesis * 1000), tx_hash: hash(9) };
     await insertRow(market.chain, "chain.event_settled", {
-      ...{ ...at, block_number: 2, log_index: 0, workspace_id: 1, node_id: 1, replica: 0, lease: 1 },
-      ...{ amount: 10n ** 24n, settled_at: genesis },
+      ...at,
+      block_number: 2,
+      log_index: 0,
+      workspace_id: 1,
+      node_id: 1,
+      replica: 0,
+      lease: 1,
+      amount: 10n ** 24n,
+      settled_at: genesis,
     });
     await insertRow(market.chain, "chain.event_receipts_committed", {
-      ...{ ...at, block_number: 2, log_index: 1, number: 1, root: hash(1), total: 10n ** 24n },
-      ...{ node_totals: [hash(1)], payer_totals: [hash(1)] },
+      ...at,
+      block_number: 2,
+      log_index: 1,
+      number: 1,
+      root: hash(1),
+      total: 10n ** 24n,
+      node_totals: [hash(1)],
+      payer_totals: [hash(1)],
     });
     await insertNode(market.chain, { node_id: 2, key: key(2), wallet: null });
     await addMeasurement(market.chain, 2, 2);

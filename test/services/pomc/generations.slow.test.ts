@@ -53,7 +53,9 @@ async function setup() {
         const present = new Set(nodeIds.filter((_, index) => (slots[index] ?? 0) > place));
         const { encoding, bits } = encodeHeartbeats(nodeIds.length, present);
         const row = {
-          ...{ slot: first + place, encoding, bits },
+          slot: first + place,
+          encoding,
+          bits,
           node_count: nodeIds.length,
           block_number: 1,
         };
@@ -73,15 +75,23 @@ async function setup() {
 }
 
 const measured = (nodeId: number) => ({
-  ...{ round_id: nodeId, node_id: nodeId, status: "finalized", draws: "0x01", draw_block: 1, opens_at: 1 },
-  ...{ closes_at: 2, submissions: 1, absent: false, down_mbps: 1, up_mbps: 1, latency_tenth_ms: 1 },
-  ...{
-    ports_reachable: 1,
-    disk_free_gib: 1,
-    disk_write_mibps: 1,
-    expires_at: 4_000_000_000,
-    block_number: 1,
-  },
+  round_id: nodeId,
+  node_id: nodeId,
+  status: "finalized",
+  draws: "0x01",
+  draw_block: 1,
+  opens_at: 1,
+  closes_at: 2,
+  submissions: 1,
+  absent: false,
+  down_mbps: 1,
+  up_mbps: 1,
+  latency_tenth_ms: 1,
+  ports_reachable: 1,
+  disk_free_gib: 1,
+  disk_write_mibps: 1,
+  expires_at: 4_000_000_000,
+  block_number: 1,
 });
 
 type Setup = Awaited<ReturnType<typeof setup>>;
@@ -94,7 +104,13 @@ async function leader({ market, pool }: Setup) {
   await chain.call("deployer", "Pomc", encodeFunctionData(set));
   const { deployment, client } = chain;
   const sender = await createSender({
-    ...{ pool, client, account: accounts.match, deployment, logger, signal, pollMs: 20 },
+    pool,
+    client,
+    account: accounts.match,
+    deployment,
+    logger,
+    signal,
+    pollMs: 20,
   });
   return async (epoch: number) => {
     const { timestamp } = await client.getBlock();

@@ -95,15 +95,18 @@ describe("task receipts", () => {
     const tasks = Array.from(
       { length: 600 },
       (_, index): ServedTask => ({
-        ...{ id: `${index}`, payer: payerOf(0), workspaceId: 1n, replica: 0, lease: 1, nodeId: index + 1 },
-        ...{
-          finishedAt: 1n,
-          durationMs: 1_000,
-          succeeded: true,
-          resultHash: keccak256("0x"),
-          rate: 1n,
-          waits: false,
-        },
+        id: `${index}`,
+        payer: payerOf(0),
+        workspaceId: 1n,
+        replica: 0,
+        lease: 1,
+        nodeId: index + 1,
+        finishedAt: 1n,
+        durationMs: 1_000,
+        succeeded: true,
+        resultHash: keccak256("0x"),
+        rate: 1n,
+        waits: false,
       }),
     );
     const nothing = { leases: new Map(), payers: new Map(), nodes: new Map() };
@@ -114,8 +117,17 @@ describe("task receipts", () => {
   it("wait while their lease runs and less was paid than they cost, and come in a later batch", () => {
     const cost = { durationMs: 5_000, rate: 2n };
     const one: ServedTask = {
-      ...{ id: "one", payer: payerOf(0), workspaceId: 1n, replica: 0, lease: 1, nodeId: 1, waits: true },
-      ...{ finishedAt: 1n, succeeded: true, resultHash: keccak256("0x"), ...cost },
+      id: "one",
+      payer: payerOf(0),
+      workspaceId: 1n,
+      replica: 0,
+      lease: 1,
+      nodeId: 1,
+      waits: true,
+      finishedAt: 1n,
+      succeeded: true,
+      resultHash: keccak256("0x"),
+      ...cost,
     };
     const left = (amount: bigint) => ({
       leases: new Map([[leaseKey(one), amount]]),

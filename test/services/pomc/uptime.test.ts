@@ -21,7 +21,8 @@ function facts(changes: Partial<DayFacts>): DayFacts {
 }
 
 const slot = (number: number, present: number[], nodeCount = 2) => ({
-  ...{ slot: number, ...encodeHeartbeats(nodeCount, new Set(present)) },
+  slot: number,
+  ...encodeHeartbeats(nodeCount, new Set(present)),
 });
 
 describe("a day's uptime", () => {
@@ -115,7 +116,13 @@ describe("the leader's day", function () {
     const { logger, signal } = market.context;
     const { deployment } = chain;
     const sender = await createSender({
-      ...{ pool, client: chain.client, account: accounts.deployer, deployment, logger, signal, pollMs: 20 },
+      pool,
+      client: chain.client,
+      account: accounts.deployer,
+      deployment,
+      logger,
+      signal,
+      pollMs: 20,
     });
     const round = async () => {
       await market.exported();

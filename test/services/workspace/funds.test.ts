@@ -35,8 +35,11 @@ describe("workspace, with funds for one lease of two", function () {
     writeFileSync(file, toJson(market.chain.deployment));
     service = createTestContext("workspace");
     const settings = {
-      ...{ CHAIN_RPC_URLS: market.chain.url, DEPLOYMENT_FILE: file, REDIS_URL: market.redisUrl },
-      ...{ DATABASE_URL: market.urlAs("ngpu_workspace"), SIGNER_KEY: privateKeyOf("workspace") },
+      CHAIN_RPC_URLS: market.chain.url,
+      DEPLOYMENT_FILE: file,
+      REDIS_URL: market.redisUrl,
+      DATABASE_URL: market.urlAs("ngpu_workspace"),
+      SIGNER_KEY: privateKeyOf("workspace"),
     };
     await startWorkspace(readWorkspaceEnv({ ...settings, SWEEP_SECONDS: "0.2" }), service);
   });

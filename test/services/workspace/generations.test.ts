@@ -35,7 +35,8 @@ describe("workspace, where the market was replaced", function () {
 
   it("counts what the escrow of a workspace's authorization holds, and what is owed there", async () => {
     expect(await findDue(market.pool)).to.deep.equal([]);
-    const [old, own] = [await fundsOf(ids.former), await fundsOf(ids.present)];
+    const old = await fundsOf(ids.former);
+    const own = await fundsOf(ids.present);
     expect([old?.balance, own?.balance]).to.deep.equal([1_000n * price, 100_000n * price]);
     expect(old?.owedByOwner).to.equal(old?.owedByAuthorization);
     expect(own?.owedByOwner).to.equal(own?.owedByAuthorization);

@@ -24,7 +24,11 @@ export async function replaceContracts(chain: TestChain, succession: Succession)
   try {
     const generation = deployed.former.length + 2;
     const { deployment } = await replaceNgpu({
-      ...{ connection, deployment: deployed, succession, generation, pollMs: 10 },
+      connection,
+      deployment: deployed,
+      succession,
+      generation,
+      pollMs: 10,
     });
     return chainAt(url, deployment);
   } finally {

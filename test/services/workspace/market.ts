@@ -33,7 +33,9 @@ export async function openMarket(given?: TestChain): Promise<TestMarket> {
   const pool = createPool({ url: database.url, name: "test" });
   let stopExport = await startExport(chain, database.url, pool);
   const market: TestMarket = {
-    ...{ chain, context, pool },
+    chain,
+    context,
+    pool,
     redisUrl: await createTestRedis(),
     urlAs: (role) => asRole(database.url, role),
     exported: async () => {
@@ -67,7 +69,10 @@ async function startExport({ client, deployment }: TestChain, url: string, pool:
   const { logger, signal, stop } = createTestContext("autoExport");
   const exportPool = createPool({ url: asRole(url, "ngpu_autoexport"), name: "autoExport", max: 2 });
   const ended = exportChain({
-    ...{ client, deployment, logger, signal },
+    client,
+    deployment,
+    logger,
+    signal,
     pool: exportPool,
     definitions: loadDefinitions(),
     watch: createWatch(new Registry()),

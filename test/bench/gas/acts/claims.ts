@@ -10,7 +10,8 @@ const NODES_OF_AN_EPOCH = 100_000;
 /** Three epochs of a tree of 131,072 accounts, each granting every account a little more. */
 export async function claimActs(market: MarketFixture): Promise<Record<string, Cost>> {
   const { pomc, token, people } = market;
-  const [holder, fresh] = [keyOf("holder").address, keyOf("fresh").address];
+  const holder = keyOf("holder").address;
+  const fresh = keyOf("fresh").address;
   await token.write.transfer([holder, 1n], { account: people.treasury });
   const many = Array.from({ length: MANY }, (_, place) => keyOf(`one of many ${place}`).address);
   const accounts = [...many, holder, fresh, ...fillers(ACCOUNTS - MANY - 2)];

@@ -33,8 +33,14 @@ export async function moneyActs(market: MarketFixture): Promise<Record<string, C
     market,
     day,
     placed.map(({ workspaceId, replica, lease }, index) => ({
-      ...{ day, workspaceId, replica, lease, nodeId: nodes[index]?.id ?? 0, authorizationId: 1n },
-      ...{ rate, downSeconds: 60 },
+      day,
+      workspaceId,
+      replica,
+      lease,
+      nodeId: nodes[index]?.id ?? 0,
+      authorizationId: 1n,
+      rate,
+      downSeconds: 60,
     })),
   );
   const refunded = await costOf(market, [escrow.write.refundDowntime([items, proofs])], count);

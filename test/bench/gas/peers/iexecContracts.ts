@@ -4,7 +4,8 @@ import { type Abi, type Hex, toFunctionSelector, zeroAddress } from "viem";
 import { unpackPackage } from "../../npmPackage.ts";
 import type { Deployer } from "./deployer.ts";
 
-const [name, version] = ["@iexec/poco", "6.1.0"];
+const name = "@iexec/poco";
+const version = "6.1.0";
 export const pocoVersion = version;
 
 type Contract = { address: Hex; abi: Abi };

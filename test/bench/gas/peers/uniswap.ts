@@ -9,7 +9,8 @@ import { costOf } from "../meter.ts";
 import { createDeployer } from "./deployer.ts";
 import type { Peers } from "./peer.ts";
 
-const [name, version] = ["@uniswap/merkle-distributor", "1.0.1"];
+const name = "@uniswap/merkle-distributor";
+const version = "1.0.1";
 const leaves = 131_072;
 const amount = 1_234_567_890_123_456n;
 

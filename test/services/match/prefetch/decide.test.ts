@@ -10,13 +10,24 @@ import {
 
 const gib = 2n ** 30n;
 const popular = (image: string, assignments: number, given: Partial<PopularImage> = {}): PopularImage => ({
-  ...{ image, assignments, reference: `registry.test/${image}@sha256:${image}`, sizeBytes: gib, ...given },
+  image,
+  assignments,
+  reference: `registry.test/${image}@sha256:${image}`,
+  sizeBytes: gib,
+  ...given,
 });
 const likely = (nodeId: number, given: Partial<Likely> = {}): Likely => ({
-  ...{ nodeId, holds: false, freeDiskGib: 100, ...given },
+  nodeId,
+  holds: false,
+  freeDiskGib: 100,
+  ...given,
 });
 const asked = (nodeId: number, image: string, underWay: boolean): Asked => ({
-  ...{ nodeId, image, underWay, reference: `registry.test/${image}@sha256:${image}`, sizeBytes: gib },
+  nodeId,
+  image,
+  underWay,
+  reference: `registry.test/${image}@sha256:${image}`,
+  sizeBytes: gib,
 });
 
 /** Placement would choose these nodes in this order, for every image. */
@@ -91,11 +102,9 @@ describe("match: which images to bring where ahead of demand", () => {
       fc.property(nodes, images, limits, before, (fleet, names, limit, was) => {
         const known = was.map(([node, image, underWay]) => asked(node, image, underWay));
         const given = facts(fleet, {
-          ...{
-            asked: known,
-            limits: limit,
-            popular: names.map((image, place) => popular(image, 10 - place)),
-          },
+          asked: known,
+          limits: limit,
+          popular: names.map((image, place) => popular(image, 10 - place)),
         });
         const steps = decidePrefetch(given);
         const all = [...known.filter(({ underWay }) => underWay), ...steps];

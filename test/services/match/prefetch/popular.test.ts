@@ -16,40 +16,53 @@ describe("match: popular images where the market was replaced", () => {
     for (const generation of [1, 2]) {
       const workspace_id = generation === 1 ? 1 : later + 1;
       await insertRow(chain, "chain.image", {
-        ...{ digest: image, generation, owner: "0x", chunk_root: "0x", reference: "host/name" },
-        ...{ size_bytes: 100 * generation, block_number: 1 },
+        digest: image,
+        generation,
+        owner: "0x",
+        chunk_root: "0x",
+        reference: "host/name",
+        size_bytes: 100 * generation,
+        block_number: 1,
       });
       await insertRow(chain, "chain.workspace", {
-        ...{
-          workspace_id,
-          generation,
-          owner: "0x",
-          authorization_id: 1,
-          image,
-          replicas: 1,
-          policy: "exclusive",
-        },
-        ...{ grace_seconds: 0, max_price_per_second: 0, gpu_model: "0x", min_vram_mib: 0, gpus: 0, ports: 0 },
-        ...{
-          min_compute_capability: 0,
-          cpu_milli: 0,
-          memory_mib: 0,
-          disk_gib: 0,
-          expires_at: 0,
-          status: "open",
-        },
-        ...{ config_hash: "0x", config: '{"image":"host/name"}', published_block: 1, published_tx: "0x" },
+        workspace_id,
+        generation,
+        owner: "0x",
+        authorization_id: 1,
+        image,
+        replicas: 1,
+        policy: "exclusive",
+        grace_seconds: 0,
+        max_price_per_second: 0,
+        gpu_model: "0x",
+        min_vram_mib: 0,
+        gpus: 0,
+        ports: 0,
+        min_compute_capability: 0,
+        cpu_milli: 0,
+        memory_mib: 0,
+        disk_gib: 0,
+        expires_at: 0,
+        status: "open",
+        config_hash: "0x",
+        config: '{"image":"host/name"}',
+        published_block: 1,
+        published_tx: "0x",
         block_number: 1,
       });
       await insertRow(chain, "chain.event_assigned", {
-        ...{
-          block_number: generation,
-          block_hash: "0x",
-          block_time: new Date(0),
-          tx_hash: "0x",
-          log_index: 0,
-        },
-        ...{ generation, workspace_id, node_id: 1, replica: 0, lease: 1, fence: "0x", price_per_second: 0 },
+        block_number: generation,
+        block_hash: "0x",
+        block_time: new Date(0),
+        tx_hash: "0x",
+        log_index: 0,
+        generation,
+        workspace_id,
+        node_id: 1,
+        replica: 0,
+        lease: 1,
+        fence: "0x",
+        price_per_second: 0,
         start: true,
       });
     }
@@ -59,8 +72,11 @@ describe("match: popular images where the market was replaced", () => {
   it("count an image once, with what it was registered with for the workspace that asked last", async () => {
     expect(await readPopular(db, 0n, 10)).to.deep.equal([
       {
-        ...{ image, reference: `host/name@sha256:${"ab".repeat(32)}`, assignments: 2 },
-        ...{ sizeBytes: 200n, workspaceId: BigInt(later + 1) },
+        image,
+        reference: `host/name@sha256:${"ab".repeat(32)}`,
+        assignments: 2,
+        sizeBytes: 200n,
+        workspaceId: BigInt(later + 1),
       },
     ]);
   });

@@ -48,7 +48,9 @@ describe("match: images brought ahead of demand", function () {
   it("asks the nodes that placement would choose, and counts what came of it", async () => {
     const first = await test.chain.publish();
     await test.keeper.send({
-      ...{ kind: "test", contract: "DockerContract", functionName: "registerImage" },
+      kind: "test",
+      contract: "DockerContract",
+      functionName: "registerImage",
       args: [first.spec.image, 50_000_000n, `0x${"0".repeat(64)}`, "example/image"],
     } as const);
     await eventually("the count has begun", async () => {
@@ -88,7 +90,8 @@ describe("match: images brought ahead of demand", function () {
   it("counts an image that was taken off since as a hit, and one that was there by itself not at all", async () => {
     const image = `0x${"77".repeat(32)}` as const;
     const workspace = await test.chain.publish({ image });
-    const [hits, misses] = [await counted("hit"), await counted("miss")];
+    const hits = await counted("hit");
+    const misses = await counted("miss");
     const note = (place: number, status: string, evictedBlock: number | null) =>
       test.db.query(
         `insert into app.prefetch (node_id, image, reference, size_bytes, status, settled_block, evicted_block)

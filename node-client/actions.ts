@@ -1,0 +1,154 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { RpcClient } from "@ngpu/chain-reader/rpc";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { assignmentStates, codeOf, milestones } from "@ngpu/contracts-sdk/names";
+import type { Logger } from "@ngpu/runtime/logger";
+import { createContainer, ensureNetwork, removeContainer, startContainer } from "./docker/containers.ts";
+import { type Engine, statusOf } from "./docker/engine.ts";
+import { findImage, type PullProgress } from "./docker/images.ts";
+import { workspaceContainer } from "./docker/sandbox.ts";
+import { download } from "./download.ts";
+import type { Action, Plan } from "./facts.ts";
+import type { Journal } from "./journal/open.ts";
+import { takeSequence } from "./journal/outbox.ts";
+import { noteRun } from "./journal/runs.ts";
+import { putPublication, readPublications } from "./journal/workspaces.ts";
+import type { Memory } from "./knowledge.ts";
+import { type Assignment, fencedKey, publicationKey } from "./leases.ts";
+import { deadline, type Outbox } from "./outbox.ts";
+import { planOf, readPublication } from "./plans.ts";
+import type { RightOfWay } from "./rightOfWay.ts";
+
+export type ActDependencies = {
+  engine: Engine;
+  dataDir: string;
+  client: RpcClient;
+  deployment: Deployment;
+  journal: Journal;
+  memory: Memory;
+  outbox: Outbox;
+  rightOfWay: RightOfWay;
+  logger: Logger;
+  signal: AbortSignal;
+  onProgress: (lease: Assignment, progress: PullProgress) => void;
+};
+
+type Of<Type extends Action["type"]> = Extract<Action, { type: Type }>;
+
+export async function learn(deps: ActDependencies, { lease }: Of<"learn">): Promise<void> {
+  const publication = await readPublication(deps.client, deps.deployment, lease);
+  putPublication(deps.journal, publicationKey(lease), publication);
+}
+
+export async function pull(deps: ActDependencies, action: Of<"pull">): Promise<void> {
+  const { memory } = deps;
+  const { lease, reference, sizeBytes } = action;
+  const stages: Promise<void>[] = [];
+  const image = { reference, sizeBytes, before: memory.images.get(reference) };
+  const state = await deps.rightOfWay.forLease(reference, () =>
+    download(deps, image, {
+      onStage: (stage) => stages.push(sayProgress(deps, lease, codeOf(milestones, stage))),
+      onProgress: (progress) => deps.onProgress(lease, progress),
+    }),
+  );
+  await Promise.all(stages);
+  memory.images.set(reference, state);
+}
+
+export async function create(deps: ActDependencies, { lease, gpuUuids }: Of<"create">): Promise<void> {
+  const { engine, memory, logger } = deps;
+  const plan = runnable(deps.journal, lease);
+  const image = await findImage(engine, plan.reference);
+  if (image === undefined) {
+    memory.images.delete(plan.reference);
+    return;
+  }
+  await ensureNetwork(engine);
+  const options = workspaceContainer(engine, { lease, plan, gpuUuids, imageUser: image.user });
+  const containerId = await createContainer(engine, options);
+  logger.info({ event: "container_created", lease: fencedKey(lease), containerId });
+}
+
+export async function start(
+  deps: ActDependencies,
+  { lease, containerId, starts }: Of<"start">,
+): Promise<void> {
+  const { engine, journal, memory, logger } = deps;
+  const key = fencedKey(lease);
+  noteRun(journal, key, { order: lease.order, starts, lastStart: Date.now() });
+  memory.health.delete(containerId);
+  try {
+    await startContainer(engine, containerId);
+  } catch (error) {
+    // A container whose network or image went away under it cannot be started any more: the next one can.
+    if (statusOf(error) === 404) await removeContainer(engine, containerId);
+    throw error;
+  }
+  logger.info({ event: "container_started", lease: key, containerId, starts });
+}
+
+const firstAnswer = { everyMs: 50, withinMs: 1_500 };
+
+export async function check(
+  { memory, signal }: ActDependencies,
+  { containerId, port, path }: Of<"check">,
+): Promise<void> {
+  const wasOk = memory.health.get(containerId)?.everOk ?? false;
+  // A container that has just started is asked in quick succession: whoever published it waits for its first answer.
+  const end = wasOk ? 0 : Date.now() + firstAnswer.withinMs;
+  let ok = await isHealthy(port, path);
+  while (!ok && Date.now() < end && !signal.aborted) {
+    await sleep(firstAnswer.everyMs);
+    ok = await isHealthy(port, path);
+  }
+  memory.health.set(containerId, { ok, everOk: ok || wasOk, checkedAt: Date.now() });
+}
+
+async function isHealthy(port: number, path: string): Promise<boolean> {
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(5_000) });
+    await response.body?.cancel();
+    return response.ok;
+  } catch {
+    // Not listening yet, or not any more: that is the answer.
+    return false;
+  }
+}
+
+export async function report(deps: ActDependencies, { lease, state, detail }: Of<"report">): Promise<void> {
+  const subject = fencedKey(lease);
+  const { workspaceId, replica, lease: number, fence } = lease;
+  await deps.outbox.submit(
+    "report",
+    {
+      workspaceId,
+      replica,
+      lease: number,
+      fence,
+      state: codeOf(assignmentStates, state),
+      detail,
+      sequence: takeSequence(deps.journal, subject, lease.sequence),
+      deadline: deadline(),
+    },
+    subject,
+  );
+  deps.logger.info({ event: "lease_reported", lease: subject, state });
+}
+
+export async function sayProgress(
+  deps: ActDependencies,
+  lease: Assignment,
+  milestone: number,
+): Promise<void> {
+  if (lease.milestone >= milestone) return;
+  const { workspaceId, replica, lease: number, fence } = lease;
+  const message = { workspaceId, replica, lease: number, fence, milestone, deadline: deadline() };
+  await deps.outbox.submit("progress", message, fencedKey(lease));
+}
+
+function runnable(journal: Journal, lease: Assignment): Extract<Plan, { type: "runnable" }> {
+  const publication = readPublications(journal).get(publicationKey(lease));
+  const plan = publication === undefined ? undefined : planOf(publication);
+  if (plan?.type !== "runnable") throw new Error(`Workspace ${lease.workspaceId} was forgotten.`);
+  return plan;
+}

@@ -1,0 +1,77 @@
+import { type Loop, startLoop } from "@ngpu/runtime/loop";
+import { watchEngine } from "./docker/events.ts";
+import { sendHeartbeats } from "./heartbeat.ts";
+import { watchNetwork } from "./network.ts";
+import type { NodeParts } from "./parts.ts";
+import { keepRegistered } from "./registration.ts";
+import { offerOf } from "./spec.ts";
+
+/** Starts everything that goes on until the node stops. @returns What is to have ended then. */
+export function startLoops(node: NodeParts): Promise<void>[] {
+  const { context, env, network, engine, events } = node;
+  const { logger, signal, fail } = context;
+  const registration = startRegistration(node);
+  events.on("registration", registration.wake);
+  const work = startLoop({ name: "reconcile", logger, signal, interval: 2_000 }, async () => {
+    if (node.membership.isCurrent()) await node.reconciler.round();
+  });
+  events.on("work", work.wake);
+  const probes = startLoop({ name: "probes", logger, signal, interval: 1_000 }, async () => {
+    if (node.membership.isCurrent()) await node.rounds();
+  });
+  events.on("work", probes.wake);
+  return [
+    node.session.done,
+    registration.done,
+    work.done,
+    probes.done,
+    startDisputes(node).done,
+    watchNetwork({ api: env.NGPU_API, dir: env.NODE_DIR, network, logger, signal, fail }),
+    watchEngine(engine, { signal, logger, onEvent: () => events.emit("work") }),
+    startHeartbeats(node),
+  ];
+}
+
+/** Registers the node and keeps what the chain has of it true; a registered node follows the chain and opens tunnels. */
+function startRegistration(node: NodeParts): Loop {
+  const { context, env, account, network, journal, client, hardware, outbox, membership, tunnels } = node;
+  const { logger, signal } = context;
+  const offer = offerOf(hardware, { region: env.NODE_REGION, price: env.NODE_PRICE });
+  return startLoop({ name: "registration", logger, signal, interval: 10_000 }, async () => {
+    outbox.resend();
+    const id = await keepRegistered({
+      client,
+      deployment: network.deployment,
+      account,
+      wallet: env.NODE_WALLET,
+      journal,
+      outbox,
+      offer,
+      gpus: hardware.gpus,
+      noteAbsent: membership.noteAbsent,
+    });
+    if (id === undefined) return;
+    membership.join(id);
+    tunnels.keep(network.gatewayUrls);
+  });
+}
+
+function startDisputes({ context, network, receipts }: NodeParts): Loop {
+  const { logger, signal } = context;
+  // A few slots at a time: the chain's endpoints serve many nodes.
+  const interval = Math.min(300_000, 5_000 * network.deployment.parameters.slotSeconds);
+  return startLoop({ name: "receipts", logger, signal, interval }, () => receipts.check(Date.now()));
+}
+
+function startHeartbeats(node: NodeParts): Promise<void> {
+  const { context, network, dataDir, session, reconciler } = node;
+  return sendHeartbeats({
+    session,
+    slotSeconds: network.deployment.parameters.slotSeconds,
+    everySeconds: () => node.heartbeatSeconds,
+    dataDir,
+    running: () => reconciler.running().keys(),
+    signal: context.signal,
+    logger: context.logger,
+  });
+}

@@ -1,0 +1,153 @@
+import type { Capacity, FleetNode } from "../fleet.ts";
+import {
+  type Cells,
+  claimSlot,
+  createCells,
+  growCells,
+  type Moved,
+  refreshCell,
+  vacateSlot,
+} from "./cells.ts";
+import { type Classes, createClasses, dropClass, type NodeClass } from "./classes.ts";
+import { addHolder, type Images, removeHolder } from "./images.ts";
+import { blockSize, bucketCount, bucketOf, idColumn, slotStart, writeNode } from "./layout.ts";
+import type { Places } from "./searchMemory.ts";
+
+/** A node of the index: its own copy, since reservations change it. */
+export type Entry = Omit<FleetNode, "free" | "workspaces"> & {
+  free: Capacity;
+  workspaces: bigint[];
+  group: NodeClass;
+};
+
+/** The nodes of an index, and where each of them lies. */
+export type Entries = {
+  /** By id: ids are dense, since the contract counts them. */
+  all: (Entry | undefined)[];
+  places: Places;
+  size: number;
+  classes: Classes;
+  cells: Cells;
+  images: Images;
+  /** How many replicas of a workspace each node has. */
+  byWorkspace: Map<bigint, Map<number, number>>;
+  moved: Moved;
+};
+
+export function createEntries(): Entries {
+  const places: Places = { cells: new Int32Array(64), slots: new Int32Array(64) };
+  const cells = createCells();
+  return {
+    all: [],
+    places,
+    size: 0,
+    classes: createClasses(),
+    cells,
+    images: new Map(),
+    byWorkspace: new Map(),
+    moved: (slot) => {
+      places.slots[cells.blocks.rows[slotStart(slot) + idColumn * blockSize] as number] = slot;
+    },
+  };
+}
+
+/** @throws RangeError where the index has no such node. */
+export function entryOf({ all }: Entries, nodeId: number): Entry {
+  const entry = all[nodeId];
+  if (entry === undefined) throw new RangeError(`The index has no node ${nodeId}.`);
+  return entry;
+}
+
+export function addEntry(entries: Entries, entry: Entry): void {
+  const { places } = entries;
+  const { nodeId } = entry;
+  entries.size += 1;
+  entry.group.size += 1;
+  entries.all[nodeId] = entry;
+  if (nodeId >= places.cells.length) {
+    places.cells = longer(places.cells, nodeId);
+    places.slots = longer(places.slots, nodeId);
+  }
+  growCells(entries.cells, entries.classes.all.length);
+  place(entries, entry);
+  for (const image of entry.images) addHolder(entries.images, image, nodeId, entries.size);
+}
+
+export function dropEntry(entries: Entries, entry: Entry): void {
+  const { nodeId, group } = entry;
+  for (const image of entry.images) removeHolder(entries.images, image, nodeId, entries.size);
+  displace(entries, entry);
+  entries.all[nodeId] = undefined;
+  entries.size -= 1;
+  group.size -= 1;
+  if (group.size === 0) dropClass(entries.classes, group);
+}
+
+/** Writes what is known of a node to its place. */
+export function rewrite({ places, cells }: Entries, entry: Entry): void {
+  const slot = places.slots[entry.nodeId] as number;
+  writeNode(cells.blocks.rows, slot, entry);
+  refreshCell(cells, places.cells[entry.nodeId] as number, Math.floor(slot / blockSize));
+}
+
+/** Takes capacity from a node, or gives it back with a sign of -1. */
+export function takeCapacity(entries: Entries, entry: Entry, wanted: Capacity, sign: 1 | -1): void {
+  const { free } = entry;
+  free.gpus -= sign * wanted.gpus;
+  free.cpuMilli -= sign * wanted.cpuMilli;
+  free.memoryMib -= sign * wanted.memoryMib;
+  free.diskGib -= sign * wanted.diskGib;
+  free.ports -= sign * wanted.ports;
+  if (bucketOf(free.gpus) === (entries.places.cells[entry.nodeId] as number) % bucketCount) {
+    rewrite(entries, entry);
+  } else {
+    displace(entries, entry);
+    place(entries, entry);
+  }
+}
+
+function place(entries: Entries, entry: Entry): void {
+  const { places, cells, moved } = entries;
+  const cell = entry.group.number * bucketCount + bucketOf(entry.free.gpus);
+  places.cells[entry.nodeId] = cell;
+  places.slots[entry.nodeId] = claimSlot(cells, cell, Number(entry.pricePerSecond), moved);
+  rewrite(entries, entry);
+}
+
+function displace({ places, cells, moved }: Entries, { nodeId }: Entry): void {
+  vacateSlot(cells, places.cells[nodeId] as number, places.slots[nodeId] as number, moved);
+}
+
+/** Counts all replicas that a node has, or takes them from the count. */
+export function countReplicas({ byWorkspace }: Entries, entry: Entry, by: 1 | -1): void {
+  for (const id of entry.workspaces) countReplica(byWorkspace, id, entry.nodeId, by);
+}
+
+export function countReplica(
+  of: Map<bigint, Map<number, number>>,
+  id: bigint,
+  nodeId: number,
+  by: 1 | -1,
+): void {
+  const nodes = of.get(id) ?? new Map<number, number>();
+  const now = (nodes.get(nodeId) ?? 0) + by;
+  if (now > 0) of.set(id, nodes.set(nodeId, now));
+  else if (nodes.delete(nodeId) && nodes.size === 0) of.delete(id);
+}
+
+/** Whether both lie in one cell, at one place among the prices there, and hold the same images. */
+export function samePlace(one: Entry, other: Entry): boolean {
+  return (
+    one.group === other.group &&
+    bucketOf(one.free.gpus) === bucketOf(other.free.gpus) &&
+    one.pricePerSecond === other.pricePerSecond &&
+    one.images.size === other.images.size &&
+    [...one.images].every((image) => other.images.has(image))
+  );
+}
+
+function longer(from: Int32Array, index: number): Int32Array {
+  const to = new Int32Array(Math.max(index + 1, 2 * from.length));
+  to.set(from);
+  return to;
+}

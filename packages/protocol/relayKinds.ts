@@ -1,0 +1,164 @@
+import * as types from "@ngpu/contracts-sdk/typedData";
+import type { Address, Hex } from "viem";
+import { z } from "zod";
+import { heartbeatReceiptTypes } from "./heartbeatReceipt.ts";
+import { packProgress, packReport } from "./packedReports.ts";
+
+const address = z.custom<Address>(
+  (v) => typeof v === "string" && /^0x[0-9a-fA-F]{40}$/.test(v),
+  "is not an address",
+);
+const bytes = (length: number) =>
+  z.custom<Hex>(
+    (v) => typeof v === "string" && new RegExp(`^0x[0-9a-fA-F]{${2 * length}}$`).test(v),
+    `is not ${length} bytes of hex`,
+  );
+const small = (bits: number) =>
+  z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(2 ** bits - 1);
+const big = (bits: number) =>
+  z
+    .union([z.bigint(), z.string().regex(/^\d{1,78}$/), z.number().int().nonnegative()])
+    .transform((value) => BigInt(value))
+    .refine((value) => value < 1n << BigInt(bits), `does not fit ${bits} bits`);
+
+const resources = z.strictObject({
+  gpus: small(8),
+  cpuMilli: small(24),
+  memoryMib: small(24),
+  diskGib: small(16),
+  ports: small(16),
+});
+const nodeSpec = z.strictObject({
+  gpuModel: bytes(8),
+  vramMib: small(24),
+  computeCapability: small(8),
+  region: bytes(2),
+  total: resources,
+});
+const measurement = z.strictObject({
+  absent: z.boolean(),
+  downMbps: small(32),
+  upMbps: small(32),
+  latencyTenthMs: small(32),
+  portsReachable: small(16),
+  diskFreeGib: small(32),
+  diskWriteMibps: small(32),
+});
+const leaseFields = { workspaceId: big(64), replica: small(16), lease: small(32), fence: bytes(8) };
+
+/**
+ * Every message that a node or a measurer signs and match relays: the contract and batch function it goes to, its EIP-712
+ * type and its shape. Uints up to 48 bits are numbers, wider ones bigints (decimal strings on the wire).
+ */
+export const relayKinds = {
+  register: {
+    contract: "ComputeNode",
+    functionName: "registerBatch",
+    types: types.registrationTypes,
+    primaryType: "Registration",
+    message: z.strictObject({
+      key: address,
+      wallet: address,
+      spec: nodeSpec,
+      pricePerSecond: big(64),
+      gpuName: z.string().max(120),
+      gpuUuids: z.array(bytes(32)).max(64),
+      deadline: big(64),
+    }),
+  },
+  updateSpec: {
+    contract: "ComputeNode",
+    functionName: "updateSpecBatch",
+    types: types.specUpdateTypes,
+    primaryType: "SpecUpdate",
+    message: z.strictObject({
+      nodeId: small(32),
+      spec: nodeSpec,
+      pricePerSecond: big(64),
+      gpuName: z.string().max(120),
+      nonce: big(256),
+      deadline: big(64),
+    }),
+  },
+  setStatus: {
+    contract: "ComputeNode",
+    functionName: "setStatusBatch",
+    types: types.statusChangeTypes,
+    primaryType: "StatusChange",
+    message: z.strictObject({ nodeId: small(32), status: small(8), nonce: big(256), deadline: big(64) }),
+  },
+  setWallet: {
+    contract: "ComputeNode",
+    functionName: "setWalletBatch",
+    types: types.walletChangeTypes,
+    primaryType: "WalletChange",
+    message: z.strictObject({ nodeId: small(32), wallet: address, nonce: big(256), deadline: big(64) }),
+  },
+  report: {
+    contract: "DockerContract",
+    functionName: "reportBatch",
+    types: types.reportTypes,
+    primaryType: "Report",
+    message: z.strictObject({
+      ...leaseFields,
+      state: small(8),
+      detail: bytes(32),
+      sequence: small(24),
+      deadline: big(48),
+    }),
+    pack: packReport,
+  },
+  progress: {
+    contract: "Progress",
+    functionName: "reportBatch",
+    types: types.progressReportTypes,
+    primaryType: "ProgressReport",
+    message: z.strictObject({ ...leaseFields, milestone: small(8), deadline: big(64) }),
+    pack: packProgress,
+  },
+  /** A receipt of a heartbeat; the signature is that of the committer who acknowledged it. */
+  dispute: {
+    contract: "ComputeNode",
+    functionName: "disputeHeartbeats",
+    types: heartbeatReceiptTypes,
+    primaryType: "HeartbeatReceipt",
+    message: z.strictObject({
+      slot: big(64),
+      nodeId: small(32),
+      root: bytes(32),
+      proof: z.array(bytes(32)).max(32),
+      /** Until when it is worth relaying; not signed. */
+      deadline: big(64),
+    }),
+  },
+  registerMeasurer: {
+    contract: "Measure",
+    functionName: "registerMeasurerBatch",
+    types: types.measurerRegistrationTypes,
+    primaryType: "MeasurerRegistration",
+    message: z.strictObject({ key: address, wallet: address, region: bytes(2), deadline: big(64) }),
+  },
+  reveal: {
+    contract: "Measure",
+    functionName: "revealBatch",
+    types: types.revealTypes,
+    primaryType: "Reveal",
+    message: z.strictObject({
+      roundId: big(64),
+      measurerId: small(32),
+      draw: small(8),
+      port: small(16),
+      salt: bytes(32),
+      proof: z.tuple([bytes(32), bytes(32), bytes(32)]),
+      result: measurement,
+      deadline: big(64),
+    }),
+  },
+} as const;
+
+export type RelayKind = keyof typeof relayKinds;
+export type RelayMessage<Kind extends RelayKind> = z.output<(typeof relayKinds)[Kind]["message"]>;

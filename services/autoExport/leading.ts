@@ -1,0 +1,132 @@
+import { type FollowOptions, follow } from "@ngpu/chain-reader/follow";
+import type { RpcClient } from "@ngpu/chain-reader/rpc";
+import type { FollowStep } from "@ngpu/chain-reader/steps";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import type { Connection, Database } from "@ngpu/db/pool";
+import type { Logger } from "@ngpu/runtime/logger";
+import { type Loop, startLoop } from "@ngpu/runtime/loop";
+import { startAudit } from "./audit.ts";
+import { type EventIndex, indexEvents, rowsOf, sourceAddresses } from "./decode.ts";
+import type { Definitions } from "./definitions.ts";
+import { followHeads } from "./heads.ts";
+import type { ComparedParts } from "./leftOut.ts";
+import type { Watch } from "./metrics.ts";
+import { planBuild } from "./prepare.ts";
+import { chainSchema, prepareWriter, readBlocks } from "./store.ts";
+import { takeTurns } from "./turns.ts";
+import { heal, type Proven, repair, storeStep, type Writing } from "./writing.ts";
+
+export type ExportParts = {
+  pool: Database;
+  client: RpcClient;
+  deployment: Pick<Deployment, "chainId" | "startBlock" | "contracts" | "former">;
+  definitions: Definitions;
+  watch: Watch;
+  logger: Logger;
+  signal: AbortSignal;
+  /** Most blocks whose rows are compared with their receipts in a round, and milliseconds between rounds. Default 2, 1,000. */
+  audit?: { blocks?: number; interval?: number };
+  /** Passed on to `follow`. */
+  following?: Pick<FollowOptions, "interval" | "maxRange">;
+};
+
+const headsInterval = 1_000;
+const recentBlocks = 1_024;
+
+/** Until the signal is aborted, the chain's first block turns out to be another one, or blocks are to be read again. */
+export async function lead(parts: ExportParts, db: Connection, proven: Proven): Promise<void> {
+  const { client, definitions, deployment, logger, watch } = parts;
+  const { isEmpty, build } = await planBuild(parts, db);
+  const ended = new AbortController();
+  const signal = AbortSignal.any([parts.signal, ended.signal]);
+  const exclusively = takeTurns();
+  const find = indexEvents(definitions.tables, deployment);
+  const compared = comparedOf(parts, find);
+  const writing: Writing = { db, definitions, compared, proven, exclusively, ended, logger };
+  // While one step is stored the next is read and decoded: `follow` knows by itself what it has given out. So it is with the
+  // first one while the schema is built.
+  const ready = exclusively(async () => {
+    await build();
+    await prepareWriter(db, definitions);
+    watch.became("leader");
+  });
+  ready.catch(() => ended.abort());
+  const heads = startLoop({ name: "heads", logger, signal, interval: headsInterval }, () =>
+    followHeads(client, db, exclusively),
+  );
+  const audit = startLeaderAudit(parts, writing, { ready, signal });
+  try {
+    await storeSteps(writing, followFrom(parts, writing, { isEmpty, signal }), { find, watch, ready });
+  } finally {
+    watch.became("starting");
+    await heads.done;
+    await audit?.done;
+  }
+}
+
+function comparedOf({ client, pool, definitions, watch }: ExportParts, find: EventIndex): ComparedParts {
+  return { client, pool, schema: chainSchema, definitions, find, onResult: watch.audited };
+}
+
+function followFrom(
+  parts: ExportParts,
+  { db, exclusively, proven }: Writing,
+  { isEmpty, signal }: { isEmpty: boolean; signal: AbortSignal },
+): AsyncIterable<FollowStep> {
+  const { client, definitions, deployment, logger, watch } = parts;
+  return follow({
+    ...parts.following,
+    client,
+    addresses: sourceAddresses(definitions.tables, deployment),
+    from: deployment.startBlock,
+    proven,
+    cursor: {
+      recent: async () => (isEmpty ? [] : exclusively(() => readBlocks(db, null, recentBlocks))),
+      older: (below) => exclusively(() => readBlocks(db, below, recentBlocks)),
+    },
+    signal,
+    logger,
+    onFault: watch.sawFault,
+    onHead: watch.sawHead,
+  });
+}
+
+/** Undefined where no block is to be audited. */
+function startLeaderAudit(
+  { audit, logger }: ExportParts,
+  writing: Writing,
+  { ready, signal }: { ready: Promise<void>; signal: AbortSignal },
+): Loop | undefined {
+  const { blocks = 2, interval = 1_000 } = audit ?? {};
+  if (blocks === 0) return undefined;
+  const parts = { ...writing.compared, blocks, ready };
+  return startAudit({ ...parts, repair: (found) => repair(writing, found) }, { logger, signal, interval });
+}
+
+/** Stores one step after another; ends with the writing, and with whatever cannot be stored. */
+async function storeSteps(
+  writing: Writing,
+  steps: AsyncIterable<FollowStep>,
+  { find, watch, ready }: { find: EventIndex; watch: Watch; ready: Promise<void> },
+): Promise<void> {
+  const { exclusively, ended } = writing;
+  let storing = ready;
+  try {
+    for await (const step of steps) {
+      const rows = step.type === "blocks" ? rowsOf(step.blocks, find) : new Map();
+      await storing;
+      storing = exclusively(() => storeStep(writing, step, rows)).then(
+        (events) => {
+          if (events !== undefined) watch.stored(step, events);
+        },
+        (error) => heal(writing, step, error),
+      );
+      storing.catch(() => ended.abort());
+      if (step.type === "reorg" && step.ancestor === null) break;
+    }
+    await storing;
+  } finally {
+    ended.abort();
+    await Promise.allSettled([storing]);
+  }
+}

@@ -1,0 +1,101 @@
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { byContract } from "@ngpu/contracts-sdk/generations";
+import type { Database } from "@ngpu/db/pool";
+import { FatalError } from "@ngpu/runtime/errors";
+import type { ServiceContext } from "@ngpu/runtime/lifecycle";
+import type { Sender } from "@ngpu/tx-sender/send";
+import type { Address } from "viem";
+import * as store from "./openRoundStore.ts";
+
+export type RoundOptions = {
+  context: ServiceContext;
+  pool: Database;
+  deployment: Deployment;
+  sender: Sender;
+};
+
+/** A measurer gives up by itself after a minute; its result then takes a few blocks. */
+const measureSeconds = 75;
+
+/** Moves every round on that is under way, and ends those that are over. */
+export async function followRounds(
+  options: RoundOptions,
+  tried: Map<string, number>,
+  now: number,
+): Promise<void> {
+  const { pool } = options;
+  const done: bigint[] = [];
+  for (const round of await store.openRounds(pool)) {
+    const end = outcomeOf(round, now);
+    if (end !== undefined) {
+      await store.moveRound(pool, round.draws, { from: [round.status], ...end });
+    } else if (round.status === "asked" && round.known > 0 && round.opens_at <= now) {
+      await store.moveRound(pool, round.draws, { from: ["asked"], to: "open" });
+    } else if (round.status === "open" || round.status === "ready") {
+      await store.failSilent(pool, round.draws, measureSeconds);
+      await tell(options, round, now);
+    }
+    if (round.known > 0 && round.submitted === round.known) done.push(round.round_id);
+  }
+  await finalize(options, [...new Set([...done, ...(await store.overdueRounds(pool, now))])], tried);
+}
+
+type End = { to: "done" | "failed"; failure?: string };
+
+/** How a round ended, if it has. */
+function outcomeOf(round: store.OpenRound, now: number): End | undefined {
+  if (round.on_chain === "finalized") return { to: "done" };
+  if (round.on_chain === "failed") return { to: "failed", failure: "too few results came" };
+  if (round.known > 0 && round.waiting + round.told + round.submitted === 0) {
+    return { to: "failed", failure: "no draw of it came to a result" };
+  }
+  // Who has measured still waits for the result to be published.
+  if (round.closes_at <= now && round.submitted === 0) {
+    return { to: "failed", failure: `the window closed while it was ${round.status}` };
+  }
+  return undefined;
+}
+
+/**
+ * One measurer after the other while the probe answers: two at once would measure each other. Where it does not answer, all
+ * that are left look for the node in the window's last quarter, in which alone the chain takes their word that it is absent.
+ */
+async function tell({ pool, deployment }: RoundOptions, round: store.OpenRound, now: number): Promise<void> {
+  if (round.status === "ready") {
+    if (round.told === 0) await store.tellNext(pool, round.draws, 1);
+    return;
+  }
+  const lastQuarter = round.closes_at - Math.floor(deployment.parameters.measureWindowSeconds / 4);
+  if (now >= lastQuarter) await store.tellNext(pool, round.draws, round.waiting);
+}
+
+/** Ends rounds that have all their results, or whose window is over. */
+async function finalize(
+  options: RoundOptions,
+  roundIds: bigint[],
+  tried: Map<string, number>,
+): Promise<void> {
+  const due = roundIds.filter((roundId) => !tried.has(`finalize:${roundId}`));
+  if (due.length === 0) return;
+  for (const roundId of due) tried.set(`finalize:${roundId}`, Date.now());
+  for (const [at, own] of byContract(options.deployment, "Measure", due, (roundId) => ({ roundId }))) {
+    await finalizeAt(options, at, own);
+  }
+}
+
+async function finalizeAt({ sender, context }: RoundOptions, at: Address, due: bigint[]): Promise<void> {
+  try {
+    const { refusals } = await sender.send({
+      kind: "measure.finalize",
+      contract: "Measure",
+      at,
+      functionName: "finalize",
+      args: [due],
+    });
+    const refused = refusals.map(({ index, error }) => `${due[index]}: ${error.text}`);
+    context.logger.info({ event: "measure_finalized", rounds: due.map(String), refused });
+  } catch (error) {
+    if (!(error instanceof FatalError) || error.code !== "chain_refused") throw error;
+    context.logger.debug({ event: "measure_not_final", rounds: due.map(String), error });
+  }
+}

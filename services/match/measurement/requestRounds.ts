@@ -1,0 +1,80 @@
+import type { ChainClient } from "@ngpu/chain-reader/client";
+import { measureAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { addressFor } from "@ngpu/contracts-sdk/generations";
+import { keccak256, stringToHex } from "viem";
+import { chance, needsRound, prepareRound, sortDraws } from "./draw.ts";
+import type { RoundOptions } from "./followRounds.ts";
+import * as store from "./measureStore.ts";
+import { moveRound } from "./openRoundStore.ts";
+
+/** A round that drew nobody by then draws nobody. */
+const lateSeconds = 5;
+/** Requests a round of every node that needs one. */
+export async function requestRounds(
+  { pool, sender, deployment, context, ports }: RoundOptions & { ports: { first: number; last: number } },
+  tried: Map<string, number>,
+  now: number,
+): Promise<void> {
+  const measurers = await store.readMeasurers(pool, true);
+  if (measurers.length === 0) return;
+  const nodes = (await store.measurableNodes(pool, now))
+    .filter((node) => needsRound(node, now, deployment.parameters.measureTtlSeconds))
+    .filter((node) => !tried.has(`request:${node.node_id}`))
+    .slice(0, 100);
+  if (nodes.length === 0) return;
+  for (const node of nodes) tried.set(`request:${node.node_id}`, Date.now());
+  await store.dropUnasked(pool);
+  const taken = await store.portsInUse(pool);
+  const rounds = nodes.map((node) => {
+    const round = prepareRound(node, { ports, taken }, chance);
+    taken.add(round.port);
+    return round;
+  });
+  // Before they are sent: a root whose salts are lost would be a round for nothing.
+  await store.putRounds(pool, rounds);
+  // The count of rounds so far makes the key: a leader that crashed after sending does not ask twice.
+  const asked = nodes.map((node) => `${node.node_id}:${node.rounds}`).join(",");
+  const key = `${deployment.contracts.Measure}:${asked}`;
+  const { hash, refusals } = await sender.send({
+    kind: "measure.request",
+    contract: "Measure",
+    functionName: "request",
+    args: [rounds.map(({ node_id, draws }) => ({ nodeId: node_id, draws }))],
+    dedupeKey: `measure.request:${keccak256(stringToHex(key))}`,
+  });
+  context.logger.info({ event: "measure_requested", nodes: nodes.map((node) => node.node_id), hash });
+  for (const { index, error } of refusals) {
+    const round = rounds[index];
+    if (round === undefined) continue;
+    context.logger.warn({ event: "measure_refused", id: round.node_id, reason: error.text });
+    await moveRound(pool, round.draws, { from: ["asked"], to: "failed", failure: error.text });
+  }
+}
+
+/** Learns whom the deciding block drew. */
+export async function drawRounds(
+  { pool, client, deployment, context }: RoundOptions & { client: ChainClient },
+  now: number,
+): Promise<void> {
+  const rounds = await store.roundsToDraw(pool, now);
+  if (rounds.length === 0) return;
+  const measurers = await store.readMeasurers(pool, false);
+  for (const round of rounds) {
+    const address = addressFor(deployment, "Measure", { roundId: round.round_id });
+    const contract = { address, abi: measureAbi } as const;
+    const places = await client.readContract({ ...contract, functionName: "draws" });
+    const drawn = await Promise.all(
+      round.salts
+        .slice(0, places)
+        .map((salt) =>
+          client.readContract({ ...contract, functionName: "drawnBy", args: [round.round_id, salt] }),
+        ),
+    );
+    // A node of the chain that is behind does not know the block yet.
+    if (drawn.every((id) => id === 0) && now < round.opens_at + lateSeconds) continue;
+    const sorted = sortDraws(round, drawn, measurers);
+    await store.putDraws(pool, round.draws, sorted);
+    const useful = sorted.filter(({ failure }) => failure === null).length;
+    context.logger.info({ event: "measure_drawn", roundId: round.round_id, draws: sorted.length, useful });
+  }
+}

@@ -1,0 +1,70 @@
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { PackingError } from "@ngpu/protocol/packedReports";
+import { recoverRelay, relayArgs, relayDigest } from "@ngpu/protocol/relay";
+import { type RelayKind, relayKinds } from "@ngpu/protocol/relayKinds";
+import type { ClientMessage } from "@ngpu/protocol/wire";
+import { InputError } from "@ngpu/runtime/errors";
+import type { Hex } from "viem";
+import type { Session } from "../sessions/session.ts";
+import type { Role } from "../sessions/sessionStore.ts";
+import type { putRelay } from "./relayStore.ts";
+
+export type RelayRequest = Extract<ClientMessage, { type: "relay" }>;
+
+const kindsOf: Record<Role, readonly RelayKind[]> = {
+  node: ["register", "updateSpec", "setStatus", "setWallet", "report", "progress", "dispute"],
+  measurer: ["registerMeasurer", "reveal"],
+};
+
+/** What can be told without the chain: shape, deadline, and who signed. */
+export async function checkRelay(
+  deployment: Deployment,
+  session: Session,
+  request: RelayRequest,
+): Promise<Parameters<typeof putRelay>[1] | { reason: string }> {
+  const { kind, signature } = request;
+  if (!kindsOf[session.role].includes(kind)) {
+    throw new InputError(`A ${session.role} does not relay ${kind}.`, { code: "kind_not_allowed" });
+  }
+  const parsed = relayKinds[kind].message.safeParse(request.message);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new InputError(`The ${kind} message is not valid: ${issue?.path.join(".")} ${issue?.message}`, {
+      code: "message_invalid",
+    });
+  }
+  const message = parsed.data;
+  const now = BigInt(Math.floor(Date.now() / 1_000));
+  if (message.deadline < now) {
+    return { reason: `SignatureExpired(deadline ${message.deadline}, time ${now})` };
+  }
+  try {
+    relayArgs(kind, [{ message, signature }]);
+  } catch (error) {
+    if (!(error instanceof PackingError)) throw error;
+    return { reason: `SignatureInvalid(signer ${session.key}): ${error.message}` };
+  }
+  const signer = await signerOf(deployment, kind, message, signature);
+  const named = "key" in message ? (message.key.toLowerCase() as Hex) : session.key;
+  // The bound wallet, which the node's key does not know, signs a change of wallet, a committer a receipt.
+  const strange = kind !== "setWallet" && kind !== "dispute" && signer !== session.key;
+  if (signer === undefined || strange || named !== session.key) {
+    return { reason: `SignatureInvalid(signer ${named})` };
+  }
+  const digest = relayDigest(deployment, kind, message as never);
+  return { kind, signer, message, signature, digest, deadline: message.deadline };
+}
+
+async function signerOf(
+  deployment: Deployment,
+  kind: RelayKind,
+  message: unknown,
+  signature: Hex,
+): Promise<Hex | undefined> {
+  try {
+    return (await recoverRelay(deployment, kind, message as never, signature)).toLowerCase() as Hex;
+  } catch {
+    // Not a signature at all.
+    return undefined;
+  }
+}

@@ -1,0 +1,120 @@
+import { randomUUID } from "node:crypto";
+import type { ClientMessage, ServerMessage } from "@ngpu/protocol/wire";
+import { InputError } from "@ngpu/runtime/errors";
+import { toJson } from "@ngpu/runtime/json";
+import type { Hex } from "viem";
+import type { WebSocket } from "ws";
+import type { MatchMetrics } from "../metrics.ts";
+import type { Signal } from "./absenceStore.ts";
+import { type Line, limits, readInOrder } from "./connection.ts";
+import type { createDirectory } from "./directory.ts";
+import { hostOf, newChallenge, parseMessage, verifyHello } from "./handshake.ts";
+import type { Session, SessionHandlers, SessionsOptions } from "./session.ts";
+import type { Newcomer } from "./sessionStore.ts";
+
+/** What all connections share. */
+export type SessionServer = Omit<SessionsOptions, "server"> &
+  SessionHandlers & {
+    directory: ReturnType<typeof createDirectory>;
+    watch: (ws: WebSocket) => Line;
+    take: (newcomer: Newcomer) => Promise<number | null>;
+    drop: (ended: { id: string; signal: Signal; quietSeconds: number }) => Promise<void>;
+  };
+
+/** Takes a connection: until its hello it may say nothing else, and not for long. */
+export function acceptSession(server: SessionServer, ws: WebSocket, address: string | undefined): void {
+  const { logger, metrics, directory } = server;
+  const peer = { ...speaker(ws, metrics), challenge: newChallenge(), address };
+  let session: Session | undefined;
+  const helloTimer = setTimeout(() => peer.close("hello_missing", "No hello came in time."), limits.helloMs);
+  const handle = async (text: string) => {
+    const message = parseMessage(text);
+    metrics.messages.inc({ type: message.type });
+    if (session !== undefined) return handleOpen(server, session, message);
+    const opened = await open(server, peer, message);
+    if (ws.readyState !== ws.OPEN) return server.drop({ id: opened.id, signal: "session", quietSeconds: 0 });
+    clearTimeout(helloTimer);
+    session = opened;
+    directory.ofKey(session.key)?.close("session_replaced", "The key opened another session.");
+    directory.put(session);
+    server.onOpen(session);
+  };
+  readInOrder(ws, handle, (error) => {
+    if (error instanceof InputError) return peer.close(error.code, error.message);
+    logger.warn({ event: "session_message_failed", session: session?.id, error });
+    peer.close("unavailable", "Something is not available here; connect again.");
+  });
+  const line = server.watch(ws);
+  // What the peer does wrong on the wire ends in "close" as well.
+  ws.on("error", (error) => logger.debug({ event: "session_socket_fault", session: session?.id, error }));
+  ws.on("close", () => {
+    clearTimeout(helloTimer);
+    if (line.silent) metrics.closed.inc({ code: "silent" });
+    if (session !== undefined && directory.drop(session)) gone(server, session, line);
+  });
+  peer.send({ type: "challenge", challenge: peer.challenge, audience: server.audience });
+}
+
+function speaker(ws: WebSocket, metrics: MatchMetrics): Pick<Session, "send" | "close"> {
+  const send = (message: ServerMessage) => {
+    if (ws.readyState === ws.OPEN) ws.send(toJson(message));
+  };
+  const close = (code: string, message: string) => {
+    if (ws.readyState !== ws.OPEN) return;
+    metrics.closed.inc({ code });
+    send({ type: "error", code, message });
+    ws.close(code === "unavailable" ? 1013 : 1008, code);
+    setTimeout(() => ws.terminate(), 1_000).unref();
+  };
+  return { send, close };
+}
+
+async function handleOpen(server: SessionServer, session: Session, message: ClientMessage): Promise<void> {
+  if (message.type === "hello") {
+    throw new InputError("The session is open already.", { code: "hello_unexpected" });
+  }
+  await server.onMessage(session, message);
+}
+
+function gone({ logger, drop }: SessionServer, session: Session, line: Line): void {
+  const { id, role, subjectId } = session;
+  const signal = line.silent ? "probe" : "session";
+  const quietSeconds = line.silent ? (Date.now() - line.heardAt) / 1_000 : 0;
+  logger.info({ event: "session_closed", session: id, role, id: subjectId, signal });
+  drop({ id, signal, quietSeconds }).catch((error) =>
+    // The row goes with the instance's own, or when the key comes back.
+    logger.warn({ event: "session_row_left", session: id, error }),
+  );
+}
+
+type Peer = Pick<Session, "send" | "close"> & { challenge: Hex; address: string | undefined };
+
+async function open(server: SessionServer, peer: Peer, hello: ClientMessage): Promise<Session> {
+  if (hello.type !== "hello") {
+    throw new InputError("The first message must be hello.", { code: "hello_expected" });
+  }
+  const { deployment, audience, instance } = server;
+  const { role, version } = hello;
+  const now = BigInt(Math.floor(Date.now() / 1_000));
+  const key = await verifyHello(deployment, { audience, challenge: peer.challenge, now }, hello);
+  const host = hostOf(hello.host, peer.address);
+  const id = randomUUID();
+  const subjectId = await server.take({ id, key, role, instance, host, version });
+  server.logger.info({ event: "session_opened", session: id, role, address: key, id: subjectId });
+  peer.send({ type: "welcome", id: subjectId, heartbeatSeconds: server.heartbeatSeconds });
+  return {
+    id,
+    key,
+    role,
+    subjectId,
+    host,
+    send: peer.send,
+    close: peer.close,
+    cpuLoad: null,
+    freeDiskGib: null,
+    running: [],
+    beatAt: Date.now(),
+    missed: false,
+    receiptSlot: -1n,
+  };
+}

@@ -1,0 +1,88 @@
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { holdLeadership } from "@ngpu/db/leader";
+import type { Database } from "@ngpu/db/pool";
+import type { Logger } from "@ngpu/runtime/logger";
+import { type Loop, startLoop } from "@ngpu/runtime/loop";
+import type { Sender } from "@ngpu/tx-sender/send";
+import { Gauge, type Registry } from "prom-client";
+import { closeEpochs } from "./close.ts";
+import { postEpoch, watchFormer } from "./post.ts";
+import { receiptRound } from "./receipts/commit.ts";
+import { uptimeRound } from "./uptime/round.ts";
+
+type LeaderOptions = {
+  databaseUrl: string;
+  pool: Database;
+  sender: Sender;
+  deployment: Deployment;
+  terms: Parameters<typeof closeEpochs>[0]["terms"];
+  registry: Registry;
+  logger: Logger;
+  signal: AbortSignal;
+};
+
+type Metrics = ReturnType<typeof createMetrics>;
+
+/** Closes epochs, commits receipts and posts uptime while this instance leads. */
+export function leadPomc(options: LeaderOptions): { wake(): void; done: Promise<void> } {
+  const { databaseUrl: url, logger, signal } = options;
+  const metrics = createMetrics(options.registry);
+  let epochs: Loop | undefined;
+  const lead = async (leading: AbortSignal) => {
+    metrics.leading.set(1);
+    epochs = startEpochs(options, metrics, leading);
+    await Promise.all([
+      epochs.done,
+      startReceipts(options, leading).done,
+      startUptime(options, leading).done,
+    ]);
+    metrics.leading.set(0);
+  };
+  const done = holdLeadership({ url, leadership: "pomc", logger, signal, lead });
+  return { wake: () => epochs?.wake(), done };
+}
+
+function startEpochs(options: LeaderOptions, { posted, owed }: Metrics, signal: AbortSignal): Loop {
+  const { pool, sender, deployment, terms, logger } = options;
+  const told = { owed: 0n };
+  return startLoop({ name: "epochs", logger, signal, interval: 2_000 }, async () => {
+    await closeEpochs({ database: pool, deployment, terms, logger, signal });
+    const number = await postEpoch({ pool, sender, deployment, logger });
+    if (number !== undefined) posted.set(number);
+    await watchFormer({ pool, deployment, logger, gauge: owed, told });
+  });
+}
+
+function startReceipts({ pool, sender, deployment, logger }: LeaderOptions, signal: AbortSignal): Loop {
+  const every = deployment.parameters.epochSeconds;
+  return startLoop(
+    { name: "receipts", logger, signal, interval: 2_000 },
+    receiptRound({ pool, sender, deployment, logger, every, patience: 2 * every }),
+  );
+}
+
+function startUptime({ pool, sender, deployment, logger }: LeaderOptions, signal: AbortSignal): Loop {
+  return startLoop({ name: "uptime", logger, signal, interval: 2_000 }, () =>
+    uptimeRound({ pool, sender, deployment, logger }),
+  );
+}
+
+function createMetrics(registry: Registry) {
+  return {
+    posted: new Gauge({
+      name: "pomc_epoch_posted",
+      help: "Number of the last epoch posted here",
+      registers: [registry],
+    }),
+    owed: new Gauge({
+      name: "pomc_owed_by_former",
+      help: "Token units granted by a Pomc that was replaced which no root of it pays",
+      registers: [registry],
+    }),
+    leading: new Gauge({
+      name: "pomc_leading",
+      help: "1 while this instance closes epochs",
+      registers: [registry],
+    }),
+  };
+}

@@ -1,0 +1,59 @@
+import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
+import { createPool, type Database } from "@ngpu/db/pool";
+import { expect } from "chai";
+import { takeBatch } from "../../../services/dispense/batches.ts";
+import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
+import { createChainTables } from "../support/chainTables.ts";
+import { deploymentDocument } from "../support/deployment.ts";
+
+const deployment = parseDeployment(deploymentDocument);
+
+describe("dispense's batches, with several instances on one Postgres", () => {
+  let database: TestDatabase;
+  let instances: Database[];
+
+  before(async () => {
+    database = await createTestDatabase();
+    instances = Array.from({ length: 4 }, () => createPool({ url: database.url, name: "test" }));
+    await createChainTables(anyone());
+  });
+  after(async () => {
+    for (const pool of instances) await pool.end();
+    await database.drop();
+  });
+
+  const anyone = () => instances[0] as Database;
+  const answered = (count: number, nodeId: number) =>
+    anyone().query(
+      `insert into app.placement (request_id, workspace_id, replica, status, node_id, answered_at)
+       select gen_random_uuid(), $2::int4, replica, 'answered', $2::int4, now() from generate_series(0, $1::int4 - 1) as replica`,
+      [count, nodeId],
+    );
+  /** Takes batches as long as there are any. */
+  const takeAll = async (pool: Database, limits: { batchSize: number; perNode: number }) => {
+    const taken: string[] = [];
+    for (;;) {
+      const batch = await takeBatch(pool, { ...limits, deployment });
+      if (batch === null) return taken;
+      taken.push(...batch.items.map(({ requestId }) => requestId));
+    }
+  };
+
+  it("puts each placement into one batch", async () => {
+    await answered(200, 1);
+    const taken = await Promise.all(
+      instances.flatMap((pool) => [1, 2].map(() => takeAll(pool, { batchSize: 2, perNode: 1_000 }))),
+    );
+    const all = taken.flat();
+    expect(all).to.have.length(200);
+    expect(new Set(all).size).to.equal(200);
+  });
+
+  it("sends no node more images at once than the limit, whoever takes the batches", async () => {
+    await answered(50, 2);
+    const taken = await Promise.all(
+      instances.flatMap((pool) => [1, 2].map(() => takeAll(pool, { batchSize: 1, perNode: 3 }))),
+    );
+    expect(taken.flat()).to.have.length.within(1, 3);
+  });
+});
