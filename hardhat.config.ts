@@ -6,6 +6,9 @@ import viem from "@nomicfoundation/hardhat-viem";
 import viemAssertions from "@nomicfoundation/hardhat-viem-assertions";
 import { defineConfig } from "hardhat/config";
 
+/** Set by who makes the embedded chain's blocks: the second in which the chain begins. */
+const genesis = process.env.EMBEDDED_CHAIN_GENESIS;
+
 export default defineConfig({
   plugins: [viem, ignition, mocha, networkHelpers, viemAssertions],
   solidity: {
@@ -32,7 +35,10 @@ export default defineConfig({
       type: "edr-simulated",
       chainType: "op",
       chainId: 31337,
-      mining: { auto: false, interval: 2000 },
+      mining: { auto: false, interval: genesis === undefined ? 2000 : 0 },
+      // Blocks of one second share its timestamp, so that a burst of them does not run ahead of the clock.
+      allowBlocksWithSameTimestamp: true,
+      ...(genesis === undefined ? {} : { initialDate: new Date(Number(genesis) * 1000) }),
     },
   },
 });

@@ -3,6 +3,7 @@ import { start } from "@ngpu/runtime/lifecycle";
 import { wholeNumber } from "@ngpu/runtime/wholeNumber";
 import { Command, Option } from "commander";
 import { explainPlacement } from "./explain.ts";
+import { askFaucet } from "./faucet.ts";
 import { showPrefetch } from "./prefetch.ts";
 import { verifyPlacement } from "./verifyPlacement.ts";
 import { verifyReceipt } from "./verifyReceipt.ts";
@@ -80,6 +81,14 @@ program
   )
   .option("--json", "print one JSON object", false)
   .action(showPrefetch);
+
+program
+  .command("faucet")
+  .description("gives a wallet test tokens, on a market of `npm start`")
+  .argument("<wallet>", "its address")
+  .addOption(new Option("--api <url>", "the partner API").env("NGPU_API").default("http://127.0.0.1:8080"))
+  .option("--json", "print the API's answer", false)
+  .action(askFaucet);
 
 const workspace = program.command("workspace").description("changes workspaces over the partner API");
 workspace

@@ -1,42 +1,13 @@
 // Signs in with a wallet, deposits, authorizes the API, and prints what a shell needs to go on:
-//   node partner-docs/examples/join.ts --api http://127.0.0.1:8080 --wallet partner.key --deposit 5
+//   npx node partner-docs/examples/join.ts --api http://127.0.0.1:8080 --wallet partner.key --deposit 5
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { type Hex, parseEther, parseSignature } from "viem";
-import { privateKeyToAccount } from "viem/accounts";
+import { type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
 import { createSiweMessage } from "viem/siwe";
-import { createApi } from "./api.ts";
+import { ApiError, createApi, runExample } from "./api.ts";
 
-const { values } = parseArgs({
-  options: { api: { type: "string" }, wallet: { type: "string" }, deposit: { type: "string" } },
-});
-if (values.api === undefined || values.wallet === undefined) {
-  process.stderr.write("Usage: join.ts --api <url> --wallet <file with a private key> [--deposit <NGPU>]\n");
-  process.exit(1);
-}
-const account = privateKeyToAccount(readFileSync(values.wallet, "utf8").trim() as Hex);
-
-// 1. Sign in: the message's nonce, domain and chain come from the API, the signature from the wallet.
-const open = createApi(values.api);
-const begun = await open<{ nonce: string; domain: string; uri: string; chainId: number }>(
-  "POST",
-  "/v1/auth/nonce",
-  {},
-);
-const message = createSiweMessage({
-  address: account.address,
-  chainId: begun.chainId,
-  domain: begun.domain,
-  uri: begun.uri,
-  nonce: begun.nonce,
-  version: "1",
-});
-const { apiKey } = await open<{ apiKey: string }>("POST", "/v1/accounts", {
-  message,
-  signature: await account.signMessage({ message }),
-});
-const api = createApi(values.api, apiKey);
-
+type Api = ReturnType<typeof createApi>;
 type TypedData = {
   typedData: {
     domain: Record<string, unknown>;
@@ -45,26 +16,73 @@ type TypedData = {
     message: Record<string, unknown>;
   };
 };
-const sign = ({ typedData: { types, ...rest } }: TypedData) => {
+
+/** 1. Sign in: the message's nonce, domain and chain come from the API, the signature from the wallet. */
+async function signIn(open: Api, account: PrivateKeyAccount): Promise<string> {
+  const begun = await open<{ nonce: string; domain: string; uri: string; chainId: number }>(
+    "POST",
+    "/v1/auth/nonce",
+    {},
+  );
+  const message = createSiweMessage({
+    address: account.address,
+    chainId: begun.chainId,
+    domain: begun.domain,
+    uri: begun.uri,
+    nonce: begun.nonce,
+    version: "1",
+  });
+  const signature = await account.signMessage({ message });
+  return (await open<{ apiKey: string }>("POST", "/v1/accounts", { message, signature })).apiKey;
+}
+
+function sign(account: PrivateKeyAccount, { typedData: { types, ...rest } }: TypedData): Promise<Hex> {
   // viem derives the domain's type by itself; other wallets take the typed data as it is.
   const { EIP712Domain: _derived, ...own } = types;
   return account.signTypedData({ ...rest, types: own } as Parameters<typeof account.signTypedData>[0]);
-};
+}
 
-// 2. Deposit: a permit instead of a transaction, so the wallet needs no ETH.
-if (values.deposit !== undefined) {
-  const amount = parseEther(values.deposit).toString();
+/** 2. Deposit: a permit instead of a transaction, so the wallet needs no ETH. */
+async function deposit(api: Api, account: PrivateKeyAccount, tokens: string): Promise<void> {
+  const amount = parseEther(tokens).toString();
   const permit = await api<TypedData>("GET", `/v1/deposits/typed-data?amount=${amount}`);
-  const { v, r, s } = parseSignature(await sign(permit));
+  const { v, r, s } = parseSignature(await sign(account, permit));
   const deadline = String(permit.typedData.message.deadline);
   await api("POST", "/v1/deposits", { amount, deadline, v: Number(v), r, s });
 }
 
-// 3. Authorize: what the API may spend for this wallet, and until when.
-const authorization = await api<TypedData>("GET", "/v1/authorizations/typed-data");
-const { authorizationId } = await api<{ authorizationId: string }>("POST", "/v1/authorizations", {
-  authorization: authorization.typedData.message,
-  signature: await sign(authorization),
-});
+/** A wallet that has too little gets test tokens, where the market has a faucet. */
+async function depositOrAsk(api: Api, account: PrivateKeyAccount, tokens: string): Promise<void> {
+  try {
+    await deposit(api, account, tokens);
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.contractError !== "ERC20InsufficientBalance") throw error;
+    await api("POST", "/v1/faucet", { wallet: account.address }).catch(() => {
+      throw new Error(`${account.address} has less than ${tokens} NGPU, and this market gives none away.`);
+    });
+    await deposit(api, account, tokens);
+  }
+}
 
-process.stdout.write(`export NGPU_KEY=${apiKey}\nexport NGPU_AUTHORIZATION=${authorizationId}\n`);
+/** 3. Authorize: what the API may spend for this wallet, and until when. */
+async function authorize(api: Api, account: PrivateKeyAccount): Promise<string> {
+  const { typedData } = await api<TypedData>("GET", "/v1/authorizations/typed-data");
+  const signature = await sign(account, { typedData });
+  const body = { authorization: typedData.message, signature };
+  return (await api<{ authorizationId: string }>("POST", "/v1/authorizations", body)).authorizationId;
+}
+
+await runExample(async () => {
+  const { values } = parseArgs({
+    options: { api: { type: "string" }, wallet: { type: "string" }, deposit: { type: "string" } },
+  });
+  if (values.api === undefined || values.wallet === undefined) {
+    throw new Error("Usage: join.ts --api <url> --wallet <file with a private key> [--deposit <NGPU>]");
+  }
+  const account = privateKeyToAccount(readFileSync(values.wallet, "utf8").trim() as Hex);
+  const apiKey = await signIn(createApi(values.api), account);
+  const api = createApi(values.api, apiKey);
+  if (values.deposit !== undefined) await depositOrAsk(api, account, values.deposit);
+  const authorizationId = await authorize(api, account);
+  process.stdout.write(`export NGPU_KEY=${apiKey}\nexport NGPU_AUTHORIZATION=${authorizationId}\n`);
+});

@@ -1,46 +1,47 @@
 // Publishes a workspace, waits until it runs, asks it something and deletes it:
-//   node partner-docs/examples/run.ts --api http://127.0.0.1:8080 --key ngpu_… --image registry/name@sha256:…
+//   npx node partner-docs/examples/run.ts --api http://127.0.0.1:8080 --key ngpu_… --image registry/name@sha256:…
 import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { createApi } from "./api.ts";
+import { createApi, runExample } from "./api.ts";
 
-const { values } = parseArgs({
-  options: { api: { type: "string" }, key: { type: "string" }, image: { type: "string" } },
+await runExample(async () => {
+  const { values } = parseArgs({
+    options: { api: { type: "string" }, key: { type: "string" }, image: { type: "string" } },
+  });
+  if (values.api === undefined || values.key === undefined || values.image === undefined) {
+    throw new Error("Usage: run.ts --api <url> --key <API key> --image <reference@sha256:…>");
+  }
+  const api = createApi(values.api, values.key);
+
+  const { id } = await api<{ id: string }>("POST", "/v1/workspaces", {
+    name: `example-${randomUUID().slice(0, 8)}`,
+    image: values.image,
+    ports: [8080],
+    cpu: 0.5,
+    memoryMib: 512,
+    diskGib: 1,
+    maxPricePerSecond: "10000000000000",
+  });
+  process.stdout.write(`Workspace ${id} is published.\n`);
+
+  for (let status = ""; status !== "running"; ) {
+    const workspace = await api<{ status: string }>("GET", `/v1/workspaces/${id}`);
+    if (workspace.status !== status) process.stdout.write(`It is ${workspace.status}.\n`);
+    status = workspace.status;
+    if (status === "failed") throw new Error("It failed; GET /v1/workspaces/<id> says why.");
+    await pause(500);
+  }
+
+  const task = await api<{ id: string; nodeId: number; ms: number; result: unknown }>("POST", "/v1/tasks", {
+    workspaceId: id,
+    path: "/v1/chat/completions",
+    input: { model: "chat", messages: [{ role: "user", content: "What does a compute node do?" }] },
+  });
+  process.stdout.write(
+    `Node ${task.nodeId} answered in ${task.ms} ms:\n${JSON.stringify(task.result, null, 2)}\n`,
+  );
+
+  await api("DELETE", `/v1/workspaces/${id}`);
+  process.stdout.write("It is deleted.\n");
 });
-if (values.api === undefined || values.key === undefined || values.image === undefined) {
-  process.stderr.write("Usage: run.ts --api <url> --key <API key> --image <reference@sha256:…>\n");
-  process.exit(1);
-}
-const api = createApi(values.api, values.key);
-
-const { id } = await api<{ id: string }>("POST", "/v1/workspaces", {
-  name: `example-${randomUUID().slice(0, 8)}`,
-  image: values.image,
-  ports: [8080],
-  cpu: 0.5,
-  memoryMib: 512,
-  diskGib: 1,
-  maxPricePerSecond: "10000000000000",
-});
-process.stdout.write(`Workspace ${id} is published.\n`);
-
-for (let status = ""; status !== "running"; ) {
-  const workspace = await api<{ status: string }>("GET", `/v1/workspaces/${id}`);
-  if (workspace.status !== status) process.stdout.write(`It is ${workspace.status}.\n`);
-  status = workspace.status;
-  if (status === "failed") throw new Error("It failed; GET /v1/workspaces/<id> says why.");
-  await pause(500);
-}
-
-const task = await api<{ id: string; nodeId: number; ms: number; result: unknown }>("POST", "/v1/tasks", {
-  workspaceId: id,
-  path: "/v1/chat/completions",
-  input: { model: "chat", messages: [{ role: "user", content: "What does a compute node do?" }] },
-});
-process.stdout.write(
-  `Node ${task.nodeId} answered in ${task.ms} ms:\n${JSON.stringify(task.result, null, 2)}\n`,
-);
-
-await api("DELETE", `/v1/workspaces/${id}`);
-process.stdout.write("It is deleted.\n");

@@ -12,13 +12,15 @@ export type ChainOptions = {
   port?: number | undefined;
   /** What the user sets to choose the port, for the error message. Default `--chain-port`. */
   portOption?: string;
+  /** The second in which the chain begins, for who makes its blocks. Default: now, and it makes a block every 2 s. */
+  genesis?: number;
   signal?: AbortSignal;
 };
 
 export type RunningChain = { url: string; port: number; process: RunningProcess; stop: () => Promise<void> };
 
 /**
- * Starts the OP-stack simulation, a block every 2 s, and waits until it answers. It starts afresh each time.
+ * Starts the OP-stack simulation and waits until it answers. It starts afresh each time.
  *
  * @throws FatalError `port_in_use` or `process_failed`
  */
@@ -33,7 +35,12 @@ export async function startChain(options: ChainOptions): Promise<RunningChain> {
     args: [hardhat, "node", ...network, "--hostname", "127.0.0.1", "--port", String(port)],
     stateDir: options.stateDir,
     cwd: options.rootDir,
-    env: { ...process.env, HARDHAT_DISABLE_TELEMETRY: "true", NO_COLOR: "1" },
+    env: {
+      ...process.env,
+      HARDHAT_DISABLE_TELEMETRY: "true",
+      NO_COLOR: "1",
+      ...(options.genesis === undefined ? {} : { EMBEDDED_CHAIN_GENESIS: String(options.genesis) }),
+    },
     ready: async (signal) => (await chainId(url, signal)) === EMBEDDED_CHAIN_ID,
     readyDeadlineMs: 60_000,
     ...(options.signal ? { signal: options.signal } : {}),

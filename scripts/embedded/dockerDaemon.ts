@@ -5,7 +5,7 @@ import { FatalError } from "@ngpu/runtime/errors";
 import { runToEnd } from "./command.ts";
 import { askEngine } from "./dockerEngine.ts";
 import { systemPath } from "./install.ts";
-import { startProcess } from "./process.ts";
+import { type RunningProcess, startProcess } from "./process.ts";
 
 export type DaemonOptions = {
   stateDir: string;
@@ -17,6 +17,8 @@ export type RunningDocker = {
   version: string;
   /** False for an engine that was there before; `stop` leaves it alone. */
   startedByUs: boolean;
+  /** The engine, where it is a process of ours. */
+  process?: RunningProcess;
   stop: () => Promise<void>;
 };
 
@@ -53,7 +55,7 @@ export async function startDaemon(dockerd: string, options: DaemonOptions): Prom
     await runToEnd("umount", ["--quiet", dataRoot], { env: { PATH: systemPath() } });
     rmSync(runDir, { recursive: true, force: true });
   };
-  return { socketPath, version, startedByUs: true, stop };
+  return { socketPath, version, startedByUs: true, process: child, stop };
 }
 
 /** Where the socket of a state folder's engine is: under /run, for a socket's path ends at about 100 characters. */

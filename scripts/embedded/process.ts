@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { FatalError } from "@ngpu/runtime/errors";
 import { processStamp } from "../lock.mjs";
 import { forgetProcess, recordProcess, signalGroup, stopLeftover } from "./leftovers.ts";
+import { atPace, paceNote } from "./pace.ts";
+import { describeExit, type Exit, openLog, processFailure } from "./processLog.ts";
 
 export type ProcessOptions = {
   /** Names the log file, the record and the error messages. */
@@ -19,7 +21,7 @@ export type ProcessOptions = {
   env?: NodeJS.ProcessEnv;
   /** Asked again and again until true. A throw counts as "not yet", and is the cause of a missed deadline. */
   ready: (signal: AbortSignal, pid: number) => Promise<boolean>;
-  /** How long it may take to become ready, in ms. Default 30,000. */
+  /** How long it may take to become ready, in ms, longer on a slow machine. Default 30,000. */
   readyDeadlineMs?: number;
   /** What asks it to end. Default SIGTERM. */
   stopSignal?: NodeJS.Signals;
@@ -28,8 +30,6 @@ export type ProcessOptions = {
   /** Gives up the start. */
   signal?: AbortSignal;
 };
-
-export type Exit = { code: number | null; signal: NodeJS.Signals | null };
 
 export type RunningProcess = {
   pid: number;
@@ -42,7 +42,6 @@ export type RunningProcess = {
 
 const STOP_DEADLINE_MS = 10_000;
 const READY_POLL_MS = 100;
-const LOG_TAIL_LINES = 15;
 
 // One list for the whole process, because one exit hook serves all: what is still in it when this process ends by an
 // uncaught error is told to stop.
@@ -108,13 +107,6 @@ async function launch(options: ProcessOptions): Promise<RunningProcess> {
   return { pid, logFile: logFile.path, exited, stop };
 }
 
-function openLog({ stateDir, name }: ProcessOptions): { path: string; fd: number } {
-  const dir = join(stateDir, "logs");
-  mkdirSync(dir, { recursive: true });
-  const path = join(dir, `${name}.log`);
-  return { path, fd: openSync(path, "w", 0o600) };
-}
-
 // Becomes the command once it is told to, at file descriptor 3; ends when nobody is there any more to tell it.
 const HELD_BACK = 'read -r go <&3 && exec "$@" 3<&-';
 // What a shell ends with that finds no such command, or one that cannot be run.
@@ -173,7 +165,8 @@ async function untilReady(
   exited: Promise<Exit>,
   logFile: string,
 ): Promise<void> {
-  const { name, readyDeadlineMs = 30_000 } = options;
+  const { name } = options;
+  const readyDeadlineMs = Math.round(atPace(options.readyDeadlineMs ?? 30_000));
   const deadline = AbortSignal.timeout(readyDeadlineMs);
   const signal = AbortSignal.any([deadline, ...(options.signal ? [options.signal] : [])]);
   const end = exited.then((exit) => exit);
@@ -191,31 +184,16 @@ async function untilReady(
     const next = answer === false ? await Promise.race([delay(READY_POLL_MS), end, aborted]) : answer;
     if (next === "aborted") {
       options.signal?.throwIfAborted();
-      throw failure(`${name} was not ready within ${readyDeadlineMs / 1000} s`, logFile, lastFault);
+      const within = `${Math.round(readyDeadlineMs / 100) / 10} s${paceNote()}`;
+      throw processFailure(`${name} was not ready within ${within}`, logFile, lastFault);
     }
     if (next === undefined) continue;
     const refused = CANNOT_RUN.has(next.code ?? 0);
     const what = refused
       ? `${name}: cannot run ${options.command}`
-      : `${name} ended early (${describe(next)})`;
-    throw failure(what, logFile);
+      : `${name} ended early (${describeExit(next)})`;
+    throw processFailure(what, logFile);
   }
-}
-
-function failure(what: string, logFile: string, cause?: unknown): FatalError {
-  const tail = logTail(logFile);
-  const log = tail === "" ? `Its log ${logFile} is empty.` : `The end of ${logFile}:\n${tail}`;
-  return new FatalError(`${what}. ${log}`, { code: "process_failed", cause });
-}
-
-/** The last lines of a log, indented, for an error message. */
-function logTail(path: string): string {
-  const lines = readFileSync(path, "utf8").trimEnd().split("\n").slice(-LOG_TAIL_LINES);
-  return lines.join("\n").trim() === "" ? "" : lines.map((line) => `  ${line}`).join("\n");
-}
-
-function describe({ code, signal }: Exit): string {
-  return signal === null ? `exit code ${code}` : `killed by ${signal}`;
 }
 
 function stopper(options: ProcessOptions, pid: number, exited: Promise<Exit>): () => Promise<void> {

@@ -12,6 +12,8 @@ export type RedisOptions = {
   port?: number | undefined;
   /** What the user sets to choose the port, for the error message. Default `--redis-port`. */
   portOption?: string;
+  /** Default: a random one. */
+  password?: string;
   signal?: AbortSignal;
 };
 
@@ -35,7 +37,7 @@ export async function startRedis(options: RedisOptions): Promise<RunningRedis> {
   });
   const homeDir = join(stateDir, "redis");
   mkdirSync(homeDir, { recursive: true, mode: 0o700 });
-  const password = randomBytes(24).toString("hex");
+  const { password = randomBytes(24).toString("hex") } = options;
   const url = `redis://:${password}@127.0.0.1:${port}`;
   // In a file of our own, not on the command line, which every user of the machine may read.
   const configFile = join(homeDir, "redis.conf");

@@ -36,7 +36,7 @@ export async function fundSenders(funding: Funding): Promise<void> {
 
 async function fundByDecree({ chain, keys }: Funding): Promise<void> {
   const test = createTestClient({ mode: "hardhat", transport: http(chain.rpcUrls[0]) });
-  const everyone: Holder[] = [...gasPayers, "deployer", "treasury", "guardian"];
+  const everyone: Holder[] = [...gasPayers, "deployer", "treasury", "guardian", "faucet", "guest"];
   for (const holder of everyone) {
     await test.setBalance({ address: keys[holder].account.address, value: parseEther("1000") });
   }

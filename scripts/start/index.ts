@@ -4,14 +4,15 @@ import { FatalError, messageOf } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
 import { explain } from "@ngpu/runtime/lifecycle";
 import { openState } from "../embedded/leftovers.ts";
+import { measurePace } from "../embedded/pace.ts";
 import { killRunning } from "../embedded/process.ts";
 import { readStartEnv } from "./env.ts";
 import { type Interrupts, watchInterrupts } from "./interrupts.ts";
 import { readOptions, type StartOptions } from "./options.ts";
 import { panel } from "./panel.ts";
 import { createReporter, type Reporter, StepFailure, stopStep } from "./reporter.ts";
-import type { JourneyFailure } from "./result.ts";
-import { runMarket } from "./run.ts";
+import type { JourneyFailure, JourneyResult } from "./result.ts";
+import { type RunContext, runMarket, type Up } from "./run.ts";
 import { createStopStack } from "./stack.ts";
 
 const rootDir = join(import.meta.dirname, "../..");
@@ -50,37 +51,55 @@ async function run(
   stack.push("state", async () => state.release());
   if (state.stopped.length > 0)
     reporter.say(`Stopped what a killed run had left: ${state.stopped.join(", ")}.`);
-  let stopping = false;
-  const onExit = (program: string, how: string | number | null) => {
-    if (stopping || interrupts.signal.aborted) return;
-    const fault = new FatalError(`${program} ended by itself (${how}).`, {
-      code: "program_ended",
-      hint: `Its log is ${join(options.stateDir, "logs", `${program}.log`)}.`,
-    });
-    interrupts.fail(fault);
+  await measurePace();
+  const stopping = new AbortController();
+  const supervision = {
+    say: reporter.say,
+    signal: AbortSignal.any([interrupts.signal, stopping.signal]),
+    ...(options.once ? { onGiveUp: interrupts.fail } : {}),
   };
-  let journey: Awaited<ReturnType<typeof runMarket>>;
+  let result: JourneyResult | undefined;
   try {
-    journey = await runMarket({
-      ...{ rootDir, options, env, reporter, onExit, onStop: stack.push },
+    result = await stayUp(options, interrupts, {
+      ...{ rootDir, options, env, reporter, supervision, onStop: stack.push },
       signal: interrupts.signal,
     });
-  } catch (error) {
-    // What ends from here on is being stopped, and not the reason.
-    stopping = true;
-    throw error;
+  } finally {
+    // What ends from here on is being stopped.
+    stopping.abort();
   }
-  if (!options.once) {
-    reporter.say(panel({ ...journey, stateDir: options.stateDir }));
-    if (json) process.stdout.write(`${toJson(journey.result)}\n`);
-    await interrupts.ended;
-  }
-  stopping = true;
   const faults = await stopAll(stack, reporter);
   if (faults.length > 0)
     throw new StepFailure(stopStep, new FatalError(faults.join("\n"), { code: "stop_failed" }));
-  if (json && options.once) process.stdout.write(`${toJson(journey.result)}\n`);
+  if (json && options.once) process.stdout.write(`${toJson(result)}\n`);
   return 0;
+}
+
+/**
+ * Runs the journey and, without `--once`, stays until a signal comes. One that comes when the market is up is its
+ * ordinary end, even when some of the journey is late.
+ */
+async function stayUp(
+  options: StartOptions,
+  interrupts: Interrupts,
+  context: RunContext,
+): Promise<JourneyResult | undefined> {
+  let isUp = false;
+  const onUp = (up: Up) => {
+    if (options.once) return;
+    isUp = true;
+    context.reporter.say(panel({ ...up, stateDir: options.stateDir }));
+  };
+  let result: JourneyResult | undefined;
+  try {
+    ({ result } = await runMarket({ ...context, onUp }));
+  } catch (error) {
+    if (!isUp || !interrupts.signal.aborted) throw error;
+  }
+  if (options.once) return result;
+  if (json && result !== undefined) process.stdout.write(`${toJson(result)}\n`);
+  await interrupts.ended;
+  return result;
 }
 
 /** Stops what was started, shown as a step of its own; gives what did not stop cleanly. */

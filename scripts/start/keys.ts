@@ -6,7 +6,7 @@ import type { Hex } from "viem";
 import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
 import { z } from "zod";
 
-/** Everyone who signs on this machine. Services send transactions; operator, measurer and partner own wallets. */
+/** Everyone who signs on this machine. Services send transactions; operator, measurer, partner and guest own wallets. */
 const holders = [
   "deployer",
   "treasury",
@@ -19,6 +19,8 @@ const holders = [
   "operator",
   "measurer",
   "partner",
+  "faucet",
+  "guest",
 ] as const;
 
 export type Holder = (typeof holders)[number];

@@ -3,6 +3,7 @@ import type { Database } from "@ngpu/db/pool";
 import type { Keys } from "./keys.ts";
 import type { StartOptions } from "./options.ts";
 import type { Reporter } from "./reporter.ts";
+import type { Supervision } from "./supervise/supervisor.ts";
 
 /** The chain that the market is on. */
 export type MarketChain = { rpcUrls: string[]; chainId: number; embedded: boolean };
@@ -26,8 +27,8 @@ export type Market = {
   logLevel: string;
   /** Registers what to stop at the end; stopped in reverse order. */
   onStop(name: string, stop: () => Promise<void>): void;
-  /** Called when a program of the market ends; before the market is stopping that is a fault. */
-  onExit(name: string, how: string | number | null): void;
+  /** How parts that end by themselves are started again. */
+  supervision: Supervision;
 };
 
 /** Images of the market, as built on this machine and served by the registry. */

@@ -1,5 +1,8 @@
-import { EMBEDDED_CHAIN_ID, startChain } from "../embedded/chain.ts";
+import { randomBytes } from "node:crypto";
+import { FatalError } from "@ngpu/runtime/errors";
+import { EMBEDDED_CHAIN_ID } from "../embedded/chain.ts";
 import { startDocker } from "../embedded/docker.ts";
+import { keepChain } from "../embedded/keptChain.ts";
 import { startPostgres } from "../embedded/postgres.ts";
 import { startRedis } from "../embedded/redis.ts";
 import { checkChain, checkPostgres, checkRedis } from "./configured.ts";
@@ -7,6 +10,7 @@ import type { StartEnv } from "./env.ts";
 import type { MarketChain } from "./market.ts";
 import type { StartOptions } from "./options.ts";
 import type { Reporter } from "./reporter.ts";
+import { type Running, type Supervision, supervise } from "./supervise/supervisor.ts";
 import { allOrNothing } from "./together.ts";
 
 export type Parts = {
@@ -21,6 +25,7 @@ type Context = {
   env: StartEnv;
   say: Reporter["say"];
   signal: AbortSignal;
+  supervision: Supervision;
   onStop: (name: string, stop: () => Promise<void>) => void;
 };
 
@@ -57,41 +62,75 @@ export async function startParts(context: Omit<Context, "say"> & { reporter: Rep
   return { chain, postgres, redis, docker };
 }
 
-async function chainPart({ options, env, signal, onStop }: Context): Promise<MarketChain> {
+async function chainPart({ options, env, signal, supervision, onStop }: Context): Promise<MarketChain> {
   const configured = env.CHAIN_RPC_URLS;
   if (configured !== undefined) {
     return { rpcUrls: configured, chainId: await checkChain(configured, signal), embedded: false };
   }
   const { rootDir, stateDir, chainPort } = options;
-  const chain = await startChain({ rootDir, stateDir, port: chainPort, signal });
-  onStop("chain", chain.stop);
-  return { rpcUrls: [chain.url], chainId: EMBEDDED_CHAIN_ID, embedded: true };
+  const kept = await keepChain({ rootDir, stateDir, port: chainPort });
+  onStop("chain's address", kept.stop);
+  const start = async (begun: AbortSignal) => (await kept.start(begun)).process;
+  onStop("chain", await supervise(supervision, "chain", start));
+  return { rpcUrls: [kept.url], chainId: EMBEDDED_CHAIN_ID, embedded: true };
 }
 
-async function postgresPart({ options, env, signal, onStop }: Context): Promise<Parts["postgres"]> {
+async function postgresPart({ options, env, supervision, onStop }: Context): Promise<Parts["postgres"]> {
   const configured = env.DATABASE_ADMIN_URL;
   if (configured !== undefined) {
     await checkPostgres(configured);
     return { adminUrl: configured, embedded: false };
   }
-  const postgres = await startPostgres({ stateDir: options.stateDir, port: options.postgresPort, signal });
-  onStop("postgres", postgres.stop);
-  return { adminUrl: postgres.url, embedded: true };
+  const { stateDir } = options;
+  let port = options.postgresPort;
+  let url = "";
+  const start = async (signal: AbortSignal) => {
+    const postgres = await startPostgres({ stateDir, port, signal });
+    ({ port, url } = postgres);
+    return postgres.process;
+  };
+  onStop("postgres", await supervise(supervision, "postgres", start));
+  return { adminUrl: url, embedded: true };
 }
 
-async function redisPart({ options, env, say, signal, onStop }: Context): Promise<Parts["redis"]> {
+async function redisPart({ options, env, say, supervision, onStop }: Context): Promise<Parts["redis"]> {
   if (env.REDIS_URL !== undefined) {
     await checkRedis(env.REDIS_URL);
     return { url: env.REDIS_URL };
   }
-  const redis = await startRedis({ stateDir: options.stateDir, say, port: options.redisPort, signal });
-  onStop("redis", redis.stop);
-  return { url: redis.url };
+  const { stateDir } = options;
+  const password = randomBytes(24).toString("hex");
+  let port = options.redisPort;
+  let url = "";
+  const start = async (signal: AbortSignal) => {
+    const redis = await startRedis({ stateDir, say, port, password, signal });
+    ({ port, url } = redis);
+    return redis.process;
+  };
+  onStop("redis", await supervise(supervision, "redis", start));
+  return { url };
 }
 
-async function dockerPart({ options, env, say, signal, onStop }: Context) {
+async function dockerPart({ options, env, say, signal, supervision, onStop }: Context) {
+  const { stateDir } = options;
   const dockerHost = env.DOCKER_HOST;
-  const docker = await startDocker({ stateDir: options.stateDir, say, dockerHost, signal });
-  onStop("docker", docker.stop);
-  return { socketPath: docker.socketPath, version: docker.version };
+  const first = await startDocker({ stateDir, say, dockerHost, signal });
+  const told = { socketPath: first.socketPath, version: first.version };
+  if (first.process === undefined) {
+    // One that was there before, or that systemd looks after.
+    onStop("docker", first.stop);
+    return told;
+  }
+  let engine: typeof first | undefined = first;
+  const start = async (begun: AbortSignal): Promise<Running> => {
+    const { process, stop } = engine ?? (await startDocker({ stateDir, say, dockerHost, signal: begun }));
+    engine = undefined;
+    if (process !== undefined) return { ...process, stop };
+    throw new FatalError("Another Docker engine has come up on this machine.", {
+      code: "docker_elsewhere",
+      hint: "Stop it, or stop this market and start it again to use that engine.",
+    });
+  };
+  onStop("docker", await supervise(supervision, "docker", start));
+  return told;
 }

@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import { Abandoned } from "./together.ts";
 
 export type StepTiming = { name: string; ms: number };
 
@@ -14,7 +15,11 @@ export class StepFailure extends Error {
 }
 
 /** Tells what a step is doing or waiting for. */
-export type Progress = (detail: string) => void;
+export type Progress = {
+  (detail: string): void;
+  /** Tells why a step is late that goes on; without it, a step that is late fails. */
+  late?: (reason: string) => void;
+};
 
 export type Reporter = {
   /** Runs one step and shows it as a line with its time; a throw becomes a StepFailure that names it. */
@@ -35,7 +40,7 @@ const redrawMs = 250;
 /** Without a terminal, a long step tells every so often what it waits for. */
 const retellMs = 15_000;
 
-type UnderWay = { title: string; started: number; detail: string };
+type UnderWay = { title: string; started: number; detail: string; isLate: boolean };
 
 /**
  * Shows steps as lines. On a terminal the steps under way are shown too, with what they are doing.
@@ -47,7 +52,7 @@ export function createReporter(out: NodeJS.WriteStream, signal: () => AbortSigna
   const timings: StepTiming[] = [];
   const live = out.isTTY === true && process.env.TERM !== "dumb";
   const underWay = new Set<UnderWay>();
-  const colour = (style: "green" | "red" | "dim", text: string) =>
+  const colour = (style: "green" | "yellow" | "red" | "dim", text: string) =>
     text === "" ? "" : styleText(style, text, { stream: out });
   const say = (line: string) => {
     out.write(`${live ? clearLine : ""}${line}\n`);
@@ -90,20 +95,25 @@ export function createReporter(out: NodeJS.WriteStream, signal: () => AbortSigna
       }
     },
     async step(name, title, work, tell) {
-      const entry: UnderWay = { title, started: performance.now(), detail: "" };
+      const entry: UnderWay = { title, started: performance.now(), detail: "", isLate: false };
       const progress = (detail: string) => {
         entry.detail = detail;
+      };
+      const late = (reason: string) => {
+        entry.detail = `late: ${reason}`;
+        if (!entry.isLate) say(lineOf(colour("yellow", "!"), title, entry.started, entry.detail));
+        entry.isLate = true;
       };
       underWay.add(entry);
       show();
       try {
         if (name !== stopStep) signal()?.throwIfAborted();
-        const result = await work(progress);
+        const result = await work(Object.assign(progress, { late }));
         timings.push({ name, ms: Math.round(performance.now() - entry.started) });
         say(lineOf(colour("green", "✓"), title, entry.started, tell?.(result) ?? ""));
         return result;
       } catch (error) {
-        const stopped = signal()?.aborted === true;
+        const stopped = signal()?.aborted === true || error instanceof Abandoned;
         say(lineOf(stopped ? "–" : colour("red", "✗"), title, entry.started, stopped ? "stopped" : ""));
         throw error instanceof StepFailure ? error : new StepFailure(name, error);
       } finally {

@@ -5,7 +5,7 @@ import { deployContracts } from "./contracts.ts";
 import { prepareDatabase } from "./database.ts";
 import type { StartEnv } from "./env.ts";
 import { buildImages } from "./images.ts";
-import { type Journey, walk } from "./journey/index.ts";
+import { type Journey, type UsableMarket, walk } from "./journey/index.ts";
 import { loadKeys } from "./keys.ts";
 import type { Market, MarketImages } from "./market.ts";
 import type { StartOptions } from "./options.ts";
@@ -14,6 +14,7 @@ import { type Addresses, addressesOf, choosePorts, holdPorts, type Ports } from 
 import type { Reporter } from "./reporter.ts";
 import { startServices } from "./services.ts";
 import { allOrNothing } from "./together.ts";
+import { fundGuests, type Guest } from "./tokens.ts";
 
 export type RunContext = {
   rootDir: string;
@@ -22,14 +23,19 @@ export type RunContext = {
   reporter: Reporter;
   signal: AbortSignal;
   onStop: Market["onStop"];
-  onExit: Market["onExit"];
+  supervision: Market["supervision"];
+  /** Called as soon as partners can work with the market; the rest of the journey goes on behind it. */
+  onUp?: (up: Up) => void;
 };
+
+/** What a market that is up tells of itself. */
+export type Up = UsableMarket & { addresses: Addresses; guest: Guest | undefined };
 
 /** Brings the whole market up and walks the journey; what is started is registered with `onStop`. */
 export async function runMarket(
   context: RunContext,
 ): Promise<Journey & { addresses: Addresses; dockerSocket: string }> {
-  const { rootDir, options, env, reporter, signal, onStop } = context;
+  const { rootDir, options, env, reporter, signal, supervision, onStop } = context;
   const { ports, letGo } = await reporter.check("ports", async () => {
     const chosen = await choosePorts(options);
     return { ports: chosen, letGo: await holdPorts(chosen, options.host) };
@@ -39,16 +45,16 @@ export async function runMarket(
   const { keys, databaseSecret } = await reporter.check("keys", async () =>
     loadKeys(options.stateDir, env.CHAIN_RPC_URLS === undefined ? undefined : env.DEPLOYER_KEY),
   );
-  const parts = await startParts({ options: { ...options, rootDir }, env, reporter, signal, onStop });
+  const given = { options: { ...options, rootDir }, env, reporter, signal, supervision, onStop };
+  const parts = await startParts(given);
   const prepared = await prepare({ ...context, parts, keys, databaseSecret, addresses });
 
   const database = createPool({ url: prepared.urls.admin, name: "ngpu-start", max: 4 });
   onStop("database", () => database.end());
   const market: Market = {
-    ...{ rootDir, options, reporter, signal, keys, database, onStop },
+    ...{ rootDir, options, reporter, signal, supervision, keys, database, onStop },
     stateDir: options.stateDir,
     logsDir: join(options.stateDir, "logs"),
-    onExit: context.onExit,
     chain: parts.chain,
     redisUrl: parts.redis.url,
     dockerSocket: parts.docker.socketPath,
@@ -58,12 +64,13 @@ export async function runMarket(
   };
   await reporter.check("containers", () => ownContainers(market, addresses));
   await letGo();
-  await bringUp(market, { ports, addresses, prepared });
-  return {
-    ...(await walk(market, addresses, prepared.images)),
-    addresses,
-    dockerSocket: market.dockerSocket,
-  };
+  const [guest] = await allOrNothing([
+    reporter.check("guests", () => fundGuests(market)),
+    bringUp(market, { ports, addresses, prepared }),
+  ]);
+  const onUsable = (usable: UsableMarket) => context.onUp?.({ ...usable, addresses, guest });
+  const journey = await walk(market, { addresses, images: prepared.images, onUsable });
+  return { ...journey, addresses, dockerSocket: market.dockerSocket };
 }
 
 type Prepared = Awaited<ReturnType<typeof prepareDatabase>> &

@@ -6,6 +6,7 @@ import type { Holder, Keys } from "./keys.ts";
 import type { Market } from "./market.ts";
 import { type Addresses, type Ports, reachable } from "./ports.ts";
 import type { Progress } from "./reporter.ts";
+import { supervise } from "./supervise/supervisor.ts";
 import { allOrNothing } from "./together.ts";
 
 type ServiceName = keyof Ports;
@@ -54,6 +55,8 @@ export async function startServices(
       MATCH_URLS: addresses.match,
       PUBLIC_RPC_URLS: market.chain.rpcUrls.join(","),
       PROBE_IMAGE: given.probeImage,
+      // Elsewhere tokens and ETH are worth something.
+      ...(market.chain.embedded ? { FAUCET_KEY: market.keys.faucet.key } : {}),
     },
   };
   const startOne = (name: ServiceName) =>
@@ -108,27 +111,27 @@ function signerOf(keys: Keys, name: ServiceName): Record<string, string> {
   return holder === undefined ? {} : { SIGNER_KEY: keys[holder].key };
 }
 
-/** Starts one program of ours and waits for its /healthz; it is stopped with the market, and the market with it. */
+/** Starts one program of ours and waits for its /healthz; when it ends, it is started again, until the market stops. */
 export async function startProgram(
   market: Market,
   program: { name: string; entry: string; args: string[]; env: Record<string, string>; healthUrl: string },
 ): Promise<void> {
-  const child = await startProcess({
-    name: program.name,
-    command: process.execPath,
-    args: [join(market.rootDir, program.entry), ...program.args],
-    cwd: market.rootDir,
-    stateDir: market.stateDir,
-    env: program.env,
-    ready: async (signal, pid) => {
-      const response = await fetch(program.healthUrl, { signal });
-      // Somebody else's program may have taken the port in the meantime, and answer in place of ours.
-      return response.ok && ((await response.json()) as { pid?: number }).pid === pid;
-    },
-    readyDeadlineMs: 60_000,
-    stopDeadlineMs: 20_000,
-    signal: market.signal,
-  });
-  market.onStop(program.name, child.stop);
-  void child.exited.then(({ code, signal }) => market.onExit(program.name, code ?? signal));
+  const start = (signal: AbortSignal) =>
+    startProcess({
+      name: program.name,
+      command: process.execPath,
+      args: [join(market.rootDir, program.entry), ...program.args],
+      cwd: market.rootDir,
+      stateDir: market.stateDir,
+      env: program.env,
+      ready: async (asking, pid) => {
+        const response = await fetch(program.healthUrl, { signal: asking });
+        // Somebody else's program may have taken the port in the meantime, and answer in place of ours.
+        return response.ok && ((await response.json()) as { pid?: number }).pid === pid;
+      },
+      readyDeadlineMs: 60_000,
+      stopDeadlineMs: 20_000,
+      signal,
+    });
+  market.onStop(program.name, await supervise(market.supervision, program.name, start));
 }

@@ -5,3 +5,34 @@ export async function allOrNothing<Work extends readonly Promise<unknown>[]>(
   await Promise.allSettled(work);
   return (await Promise.all(work)) as { [Index in keyof Work]: Awaited<Work[Index]> };
 }
+
+/** Work that is broken off because other work failed. */
+export class Abandoned extends Error {
+  constructor() {
+    super("Other work failed.");
+    this.name = "Abandoned";
+  }
+}
+
+/**
+ * Runs work side by side; the first failure breaks off the rest, and is thrown once all have ended.
+ *
+ * @param begin Gets the signal that breaks it off.
+ */
+export async function sideBySide<Work extends readonly Promise<unknown>[]>(
+  signal: AbortSignal,
+  begin: (signal: AbortSignal) => readonly [...Work],
+): Promise<{ [Index in keyof Work]: Awaited<Work[Index]> }> {
+  const abandon = new AbortController();
+  const work = begin(AbortSignal.any([signal, abandon.signal]));
+  let first: { error: unknown } | undefined;
+  const watched = work.map((one) =>
+    one.catch((error: unknown) => {
+      first ??= { error };
+      abandon.abort(new Abandoned());
+    }),
+  );
+  await Promise.all(watched);
+  if (first !== undefined) throw first.error;
+  return (await Promise.all(work)) as { [Index in keyof Work]: Awaited<Work[Index]> };
+}

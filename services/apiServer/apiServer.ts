@@ -1,4 +1,4 @@
-import { createChainClient, requireChain } from "@ngpu/chain-reader/client";
+import { type ChainClient, createChainClient, requireChain } from "@ngpu/chain-reader/client";
 import { readDeployment } from "@ngpu/contracts-sdk/deployment";
 import { createPool, type Database, requireSchema } from "@ngpu/db/pool";
 import { listen } from "@ngpu/runtime/http";
@@ -12,6 +12,7 @@ import { createApiApp } from "./app.ts";
 import { createCallLog } from "./calls.ts";
 import type { ApiDeps } from "./deps.ts";
 import type { ApiEnv } from "./env.ts";
+import { createFaucet } from "./faucet.ts";
 import { createGateway } from "./gatewayClient.ts";
 import { connectCounters, createLimits, defaultLimits, type Limits } from "./limits.ts";
 import { createMatchClient } from "./matchClient.ts";
@@ -67,6 +68,7 @@ export async function startApiServer(
     gateway,
     match: createMatchClient(env.MATCH_URLS),
     tasks,
+    ...faucetOf(env, { client: chain, deployment }),
     logger,
   };
   const health = async () => ({ ok: await answers(db), details: { delegate: account.address } });
@@ -74,6 +76,11 @@ export async function startApiServer(
   const { url } = await listen(app, { host: env.HOST, port: env.PORT }, context);
   logger.info({ event: "api_listening", url });
   return { url };
+}
+
+function faucetOf(env: ApiEnv, given: Pick<ApiDeps, "deployment"> & { client: ChainClient }) {
+  const key = env.FAUCET_KEY;
+  return key === undefined ? {} : { faucet: createFaucet({ ...given, key, rpcUrls: env.CHAIN_RPC_URLS }) };
 }
 
 async function answers(db: Database): Promise<boolean> {

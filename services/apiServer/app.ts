@@ -14,6 +14,7 @@ import { accountRoutes } from "./routes/account.ts";
 import { authRoutes } from "./routes/auth.ts";
 import { chatRoutes } from "./routes/chat.ts";
 import { escrowRoutes } from "./routes/escrow.ts";
+import { faucetRoutes } from "./routes/faucet.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { marketRoutes } from "./routes/market.ts";
@@ -34,6 +35,7 @@ export function endpointsOf(deps: ApiDeps): Endpoint[] {
     ...keyRoutes(deps),
     ...accountRoutes(deps),
     ...escrowRoutes(deps),
+    ...faucetRoutes(deps),
     ...imageRoutes(deps),
     ...publishRoutes(deps),
     ...workspaceRoutes(deps),

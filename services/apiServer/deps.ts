@@ -3,6 +3,7 @@ import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import type { Database } from "@ngpu/db/pool";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { Address } from "viem";
+import type { Faucet } from "./faucet.ts";
 import type { Gateway } from "./gatewayClient.ts";
 import type { MatchClient } from "./matchClient.ts";
 import type { Writer } from "./onchain.ts";
@@ -22,6 +23,8 @@ export type ApiDeps = {
   gateway: Gateway;
   match: MatchClient;
   tasks: TaskRunner;
+  /** On a market of test tokens. */
+  faucet?: Faucet;
   logger: Logger;
 };
 

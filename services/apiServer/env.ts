@@ -26,6 +26,10 @@ export const apiServerVariables = {
     .string()
     .regex(/^.+@sha256:[0-9a-f]{64}$/, "is not a reference with a digest")
     .describe("Image that nodes run when they are measured: reference@sha256:digest"),
+  FAUCET_KEY: envTypes
+    .privateKey()
+    .optional()
+    .describe("Account that gives test tokens and ETH to whoever asks; only where they are worth nothing"),
 };
 
 export const readApiEnv = () => readEnv(apiServerVariables);

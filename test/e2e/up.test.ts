@@ -1,8 +1,10 @@
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { expect } from "chai";
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { signalGroup } from "../../scripts/embedded/leftovers.ts";
 import { rootDir } from "../support/parts.ts";
 import {
@@ -28,7 +30,17 @@ function commandIn(panel: string, path: string): string {
 }
 
 async function paste(command: string): Promise<string> {
-  return (await run("bash", ["-c", command])).stdout;
+  return (await run("bash", ["-c", command], { cwd: rootDir })).stdout;
+}
+
+/** Pid of a part of the market in this folder. */
+function pidOf(dir: string, name: string): number {
+  return (JSON.parse(readFileSync(join(dir, "run", `${name}.json`), "utf8")) as { pid: number }).pid;
+}
+
+/** Asks until it is so; what cannot be asked yet is not so yet. */
+async function until(ask: () => Promise<boolean>): Promise<void> {
+  while (!(await ask().catch(() => false))) await delay(500);
 }
 
 describe("npm start", function () {
@@ -86,6 +98,42 @@ describe("npm start", function () {
     const database = readFileSync(join(dir, "database-url"), "utf8").trim();
     const verified = await run(process.execPath, [...cli, "--database-url", database]);
     expect(verified.stdout).to.match(/^Same: node 1\./);
+  });
+
+  it("prints a command that makes a partner when pasted, with a wallet that the market funded", async () => {
+    const line = start
+      .stdout()
+      .split("\n")
+      .find((one) => one.startsWith("npx node partner-docs/"));
+    const joined = await paste(line ?? "");
+    expect(joined).to.match(/^export NGPU_KEY=ngpu_\S+\nexport NGPU_AUTHORIZATION=\d+\n$/);
+    const key = readFileSync(join(dir, "partner.key"), "utf8").trim();
+    expect(start.stdout()).to.include(key);
+    expect(statSync(join(dir, "partner.key")).mode & 0o777).to.equal(0o600);
+  });
+
+  it("gives test tokens to a fresh wallet, so that its deposit works", async () => {
+    const wallet = join(dir, "fresh.key");
+    writeFileSync(wallet, `${generatePrivateKey()}\n`, { mode: 0o600 });
+    const url = /API +(http\S+)/.exec(start.stdout())?.[1] ?? "";
+    const example = `npx node partner-docs/examples/join.ts --api ${url} --wallet ${wallet} --deposit 5`;
+    expect(await paste(example)).to.include("export NGPU_KEY=ngpu_");
+    const other = privateKeyToAccount(generatePrivateKey()).address;
+    expect(await paste(`npm run -s cli -- faucet ${other} --api ${url}`)).to.include("100 NGPU and 0.1 ETH");
+  });
+
+  it("starts parts again that are killed, and serves partners as before", async () => {
+    for (const name of ["match", "redis", "postgres", "node", "chain"]) {
+      process.kill(pidOf(dir, name), "SIGKILL");
+      await start.saw(`${name} ended (killed by SIGKILL)`);
+      await start.saw(`${name} ended (killed by SIGKILL); restarted, healthy again after`);
+    }
+    const chat = commandIn(start.stdout(), "/v1/chat/completions");
+    const account = commandIn(start.stdout(), "/v1/account");
+    await until(async () => (await paste(`${chat} -fsS`)).includes("data: [DONE]"));
+    const { deposited } = JSON.parse(await paste(account)) as { deposited: string };
+    expect(BigInt(deposited)).to.equal(1_000n * 10n ** 18n);
+    expect(await containersOf(dir)).to.have.length(1);
   });
 
   it("serves its docs page and its description", async () => {

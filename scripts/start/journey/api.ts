@@ -1,4 +1,5 @@
 import { FatalError, messageOf } from "@ngpu/runtime/errors";
+import { atPace } from "../../embedded/pace.ts";
 
 /** The partner API as a partner calls it. */
 export type Api = {
@@ -9,7 +10,7 @@ export type Api = {
   withKey(apiKey: string): Api;
 };
 
-/** A write waits for the chain, at most so long. */
+/** A write waits for the chain, at most so long on the machine that this was set for. */
 const deadlineMs = 180_000;
 
 /** @param signal Breaks off every call. */
@@ -22,7 +23,7 @@ export function createApi(url: string, signal: AbortSignal, apiKey?: string): Ap
   ) => {
     const { status, text } = await exchange(`${url}${path}`, {
       method,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(Math.round(atPace(deadlineMs)))]),
       headers: {
         ...(body === undefined ? {} : { "content-type": "application/json" }),
         ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),

@@ -2,50 +2,54 @@ import { formatEther } from "viem";
 import type { Market, MarketImages } from "../market.ts";
 import type { Addresses } from "../ports.ts";
 import type { JourneyResult } from "../result.ts";
-import { allOrNothing } from "../together.ts";
+import { sideBySide } from "../together.ts";
 import { type Api, createApi } from "./api.ts";
-import { joinMeasurer, joinNode, measureNode } from "./node.ts";
+import { endWorkspace } from "./closing.ts";
+import { measureNode } from "./measurement.ts";
+import { joinMeasurer, joinNode } from "./node.ts";
 import { joinPartner, type Partner } from "./partner.ts";
 import { awaitEpoch, claimReward, readEpoch } from "./reward.ts";
-import {
-  awaitState,
-  closeOpenWorkspaces,
-  endWorkspace,
-  inspectContainer,
-  isAtLeast,
-  publishWorkspace,
-  runTask,
-} from "./workspace.ts";
+import { journeyStep } from "./step.ts";
+import { runTask } from "./task.ts";
+import { type AssignmentRow, awaitState, inspectContainer, isAtLeast, publisher } from "./workspace.ts";
 
-export type Journey = { result: JourneyResult; apiKey: string; refundable: string };
+/** What partners need to work with the market, and what the panel shows. */
+export type UsableMarket = {
+  apiKey: string;
+  refundable: string;
+  workspace: JourneyResult["workspace"];
+};
+
+export type Journey = UsableMarket & { result: JourneyResult };
+
+export type Given = {
+  addresses: Addresses;
+  images: MarketImages;
+  /** Called when a workspace of the market has answered, whatever of the journey is late. */
+  onUsable: (usable: UsableMarket) => void;
+};
 
 /** From a machine to a rewarded wallet, every step on the real thing. */
-export async function walk(market: Market, addresses: Addresses, images: MarketImages): Promise<Journey> {
-  const api = createApi(addresses.api, market.signal);
-  const node = await market.reporter.step(
-    "node",
-    "This machine joins as a compute node",
-    (progress) => joinNode(market, addresses, progress),
+export async function walk(market: Market, given: Given): Promise<Journey> {
+  const node = await journeyStep(
+    market,
+    ["node", "This machine joins as a compute node"],
+    joinNode(market, given.addresses),
     (n) => n.told,
   );
-  const { measurement, partner } = await meet(market, addresses, api, node.id);
-  const { workspaceId, container, task } = await work(market, partner, images);
-  const { epoch, claim } = await reward(market, api);
-  const refundable = await market.reporter.step(
-    "balance",
-    "The partner's refundable balance",
-    () => refundableBalance(partner.api),
-    (b) => `${b} NGPU`,
-  );
+  const [measurement, { usable, task }, { epoch, claim }] = await sideBySide(market.signal, (signal) => {
+    const own = { ...market, signal };
+    const api = createApi(given.addresses.api, signal);
+    return [measure(own, given.addresses, node.id), serve(own, api, given), reward(own, api)];
+  });
   const { diskFreeGib: _disk, ...measured } = measurement;
   return {
-    apiKey: partner.apiKey,
-    refundable,
+    ...usable,
     result: {
       ok: true,
       steps: market.reporter.timings,
       node: { id: node.id, address: node.address },
-      workspace: { id: workspaceId, image: container.image, containerId: container.containerId },
+      workspace: usable.workspace,
       measurement: measured,
       task,
       epoch,
@@ -54,75 +58,82 @@ export async function walk(market: Market, addresses: Addresses, images: MarketI
   };
 }
 
-/** The others join: who measures the node, and who has work for it. */
-async function meet(market: Market, addresses: Addresses, api: Api, nodeId: number) {
-  const { step } = market.reporter;
-  await step(
-    "measurer",
-    "A measurement node joins",
-    (progress) => joinMeasurer(market, addresses, progress),
-    (id) => `measurer ${id}`,
+/** Somebody else measures the node. */
+async function measure(market: Market, addresses: Addresses, nodeId: number) {
+  const measurer = await journeyStep(
+    market,
+    ["measurer", "A measurement node joins"],
+    joinMeasurer(market, addresses),
+    ({ id }) => `measurer ${id}`,
   );
-  const [measurement, partner] = await allOrNothing([
-    step(
-      "measurement",
-      "It measures the compute node",
-      (progress) => measureNode(market, nodeId, progress),
-      (m) => `${m.downMbps} Mbit/s down, ${m.upMbps} up, ${m.portsReachable} port, ${m.diskFreeGib} GiB free`,
-    ),
-    step(
-      "partner",
-      "A partner signs in, deposits, authorizes",
-      (progress) => joinPartner(market, api, progress),
-      () => "1000 NGPU deposited",
-    ),
-  ]);
-  return { measurement, partner };
+  return journeyStep(
+    market,
+    ["measurement", "It measures the compute node"],
+    (progress) => measureNode(market, { nodeId, measurer }, progress),
+    (m) => `${m.downMbps} Mbit/s down, ${m.upMbps} up, ${m.portsReachable} port, ${m.diskFreeGib} GiB free`,
+  );
+}
+
+/** A partner joins, and has a workspace that answers. */
+async function serve(market: Market, api: Api, { images, onUsable }: Given) {
+  const partner = await journeyStep(
+    market,
+    ["partner", "A partner signs in, deposits, authorizes"],
+    joinPartner(market, api),
+    () => "1000 NGPU deposited",
+  );
+  const { workspaceId, container, task } = await work(market, partner, images.chat);
+  const refundable = await journeyStep(
+    market,
+    ["balance", "The partner's refundable balance"],
+    () => refundableBalance(partner.api),
+    (b) => `${b} NGPU`,
+  );
+  const workspace = { id: workspaceId, image: container.image, containerId: container.containerId };
+  const usable = { apiKey: partner.apiKey, refundable, workspace };
+  onUsable(usable);
+  return { usable, task };
 }
 
 /** From a published workspace to a task answered by its container. */
-async function work(market: Market, partner: Partner, images: MarketImages) {
-  const { step } = market.reporter;
-  const workspaceId = await step(
-    "publish",
-    "The partner publishes a workspace",
-    async (progress) => {
-      if (!market.chain.embedded) await closeOpenWorkspaces(market, partner);
-      return publishWorkspace(market, partner, images.chat, progress);
-    },
+async function work(market: Market, partner: Partner, image: MarketImages["chat"]) {
+  const publish = publisher(market, partner, image);
+  const workspaceId = await journeyStep(
+    market,
+    ["publish", "The partner publishes a workspace"],
+    publish,
     (id) => `workspace ${id}`,
   );
   if (!market.chain.embedded) leaveNothingOpen(market, partner, workspaceId);
-  const assigned = await step(
-    "assign",
-    "match chooses, dispense assigns",
-    (progress) => awaitState(market, workspaceId, { what: "an assignment", reached: () => true, progress }),
+  const lease = { workspaceId, partner, image };
+  await journeyStep(
+    market,
+    ["assign", "match chooses, dispense assigns"],
+    (progress) => awaitState(market, lease, { what: "an assignment", reached: () => true, progress }),
     (row) => `node ${row.node_id}, lease ${row.lease}`,
   );
-  await step(
-    "distribute",
-    "The image is distributed, Progress records it",
-    (progress) =>
-      awaitState(market, workspaceId, {
-        what: "a verified image",
-        reached: (row) => row.milestone === "verified",
-        progress,
-      }),
+  await journeyStep(
+    market,
+    ["distribute", "The image is distributed, Progress records it"],
+    (progress) => {
+      const reached = ({ milestone }: AssignmentRow) => milestone === "verified";
+      return awaitState(market, lease, { what: "a verified image", reached, progress });
+    },
     () => "verified by digest",
   );
-  const container = await step(
-    "run",
-    "nodeListen starts the container",
+  const container = await journeyStep(
+    market,
+    ["run", "nodeListen starts the container"],
     async (progress) => {
-      const reached = (row: Parameters<typeof isAtLeast>[0]) => isAtLeast(row, "running");
-      await awaitState(market, workspaceId, { what: "a running container", reached, progress });
-      return inspectContainer(market, { workspaceId, replica: assigned.replica, lease: assigned.lease });
+      const reached = (row: AssignmentRow) => isAtLeast(row, "running");
+      const row = await awaitState(market, lease, { what: "a running container", reached, progress });
+      return inspectContainer(market, { workspaceId, replica: row.replica, lease: row.lease });
     },
     (c) => c.containerId.slice(0, 12),
   );
-  const task = await step(
-    "task",
-    "The partner runs a task",
+  const task = await journeyStep(
+    market,
+    ["task", "The partner runs a task"],
     () => runTask(market, partner, workspaceId),
     (t) => `${t.ms} ms on node ${t.nodeId}`,
   );
@@ -130,17 +141,16 @@ async function work(market: Market, partner: Partner, images: MarketImages) {
 }
 
 async function reward(market: Market, api: Api) {
-  const { step } = market.reporter;
   const wallet = market.keys.operator.account.address;
-  await step(
-    "epoch",
-    "The epoch closes, pomc posts its root",
+  await journeyStep(
+    market,
+    ["epoch", "The epoch closes, pomc posts its root"],
     (progress) => awaitEpoch(market, wallet, progress),
     (e) => `epoch ${e.number}, ${formatEther(BigInt(e.total))} NGPU`,
   );
-  const claim = await step(
-    "claim",
-    "The operator's wallet claims",
+  const claim = await journeyStep(
+    market,
+    ["claim", "The operator's wallet claims"],
     (progress) => claimReward(market, api, progress),
     (c) => `+${formatEther(BigInt(c.amount))} NGPU, balance ${c.balance}`,
   );

@@ -1,56 +1,33 @@
 import { randomBytes } from "node:crypto";
-import { chainOf, chainTransport, createChainClient } from "@ngpu/chain-reader/client";
+import { createChainClient } from "@ngpu/chain-reader/client";
 import { tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { authorizationTypes, domainOf, permitTypes } from "@ngpu/contracts-sdk/typedData";
-import { createWalletClient, parseEther, parseSignature } from "viem";
+import { parseEther, parseSignature } from "viem";
 import { createSiweMessage } from "viem/siwe";
 import type { Market } from "../market.ts";
 import type { Progress } from "../reporter.ts";
-import { unlessAborted } from "../wait.ts";
+import { giveTokens } from "../tokens.ts";
 import type { Api } from "./api.ts";
+import { untilDone } from "./step.ts";
 
 const deposit = parseEther("1000");
 
 export type Partner = { api: Api; apiKey: string; authorizationId: string };
 
 /** A partner signs in with its wallet, deposits by permit and signs what the API may spend for it. */
-export async function joinPartner(market: Market, api: Api, progress: Progress): Promise<Partner> {
-  progress("getting its first tokens");
-  await giveTokens(market);
-  progress("signing in");
-  const { apiKey } = await signIn(market, api);
-  const own = api.withKey(apiKey);
-  progress("depositing");
-  await depositByPermit(market, own);
-  progress("authorizing");
-  const authorizationId = await authorizeApi(market, own);
-  return { api: own, apiKey, authorizationId };
-}
-
-/** On a market of one's own, the treasury gives the partner its first tokens. */
-async function giveTokens(market: Market): Promise<void> {
-  const { chainId, contracts } = market.deployment;
-  const client = createChainClient(market.chain);
-  const partner = market.keys.partner.account.address;
-  const held = await client.readContract({
-    address: contracts.Token,
-    abi: tokenAbi,
-    functionName: "balanceOf",
-    args: [partner],
-  });
-  if (held >= deposit) return;
-  const treasury = createWalletClient({
-    account: market.keys.treasury.account,
-    chain: chainOf(chainId),
-    transport: chainTransport(market.chain.rpcUrls),
-  });
-  const hash = await treasury.writeContract({
-    address: contracts.Token,
-    abi: tokenAbi,
-    functionName: "transfer",
-    args: [partner, deposit - held],
-  });
-  await unlessAborted(market.signal, client.waitForTransactionReceipt({ hash }));
+export function joinPartner(market: Market, api: Api): (progress: Progress) => Promise<Partner> {
+  const enter = untilDone(() => signIn(market, api));
+  const pay = untilDone((own: Api) => depositByPermit(market, own));
+  const authorize = untilDone((own: Api) => authorizeApi(market, own));
+  return async (progress) => {
+    progress("signing in");
+    const { apiKey } = await enter();
+    const own = api.withKey(apiKey);
+    progress("depositing");
+    await pay(own);
+    progress("authorizing");
+    return { api: own, apiKey, authorizationId: await authorize(own) };
+  };
 }
 
 async function signIn(market: Market, api: Api): Promise<{ apiKey: string }> {
@@ -70,6 +47,7 @@ async function signIn(market: Market, api: Api): Promise<{ apiKey: string }> {
 }
 
 async function depositByPermit(market: Market, api: Api): Promise<void> {
+  await giveTokens(market, "partner", deposit);
   const account = market.keys.partner.account;
   const { chainId, contracts } = market.deployment;
   const client = createChainClient(market.chain);

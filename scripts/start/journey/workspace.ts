@@ -3,51 +3,67 @@ import Docker from "dockerode";
 import { marketLabel } from "../containers.ts";
 import type { Market, MarketImages } from "../market.ts";
 import type { Progress } from "../reporter.ts";
-import type { JourneyResult } from "../result.ts";
 import { waitFor } from "../wait.ts";
+import { closeOpenWorkspaces } from "./closing.ts";
 import type { Partner } from "./partner.ts";
+import { untilDone } from "./step.ts";
+
+type Image = MarketImages["chat"];
+
+/** What the partner publishes. */
+function workspaceOf(partner: Partner, image: Image) {
+  return {
+    authorizationId: partner.authorizationId,
+    name: "chat",
+    image: `${image.reference}@${image.digest}`,
+    ports: [8080],
+    health: "/healthz",
+    replicas: 1,
+    cpu: 0.5,
+    memoryMib: 512,
+    diskGib: 1,
+    maxPricePerSecond: "10000000000000",
+  };
+}
 
 /**
- * The partner registers the image and publishes a workspace of it over HTTP.
+ * The partner registers the image and publishes a workspace of it over HTTP; tried again, it publishes the same one.
  *
- * @returns The workspace's id as the chain has it.
+ * @returns What gives the workspace's id as the chain has it.
  */
-export async function publishWorkspace(
+export function publisher(
   market: Market,
   partner: Partner,
-  image: MarketImages["chat"],
-  progress: Progress,
-): Promise<string> {
-  progress("registering the image");
-  await partner.api.post("/v1/images", {
-    digest: image.digest,
-    sizeBytes: image.sizeBytes,
-    chunkRoot: image.chunkRoot,
-    reference: image.reference,
+  image: Image,
+): (progress: Progress) => Promise<string> {
+  const key = `start-${market.deployment.startBlock}-${Date.now()}`;
+  const clear = untilDone(async () => {
+    if (!market.chain.embedded) await closeOpenWorkspaces(market, partner);
   });
-  progress("publishing");
-  const published = await partner.api.post<{ id: string }>(
-    "/v1/workspaces",
-    {
-      authorizationId: partner.authorizationId,
-      name: "chat",
-      image: `${image.reference}@${image.digest}`,
-      ports: [8080],
-      health: "/healthz",
-      replicas: 1,
-      cpu: 0.5,
-      memoryMib: 512,
-      diskGib: 1,
-      maxPricePerSecond: "10000000000000",
-    },
-    { "idempotency-key": `start-${market.deployment.startBlock}-${Date.now()}` },
-  );
+  return async (progress) => {
+    await clear();
+    progress("registering the image");
+    await partner.api.post("/v1/images", {
+      digest: image.digest,
+      sizeBytes: image.sizeBytes,
+      chunkRoot: image.chunkRoot,
+      reference: image.reference,
+    });
+    progress("publishing");
+    const body = workspaceOf(partner, image);
+    const { id } = await partner.api.post<{ id: string }>("/v1/workspaces", body, { "idempotency-key": key });
+    return publishedWorkspace(market, id, image, progress);
+  };
+}
+
+function publishedWorkspace(market: Market, id: string, image: Image, progress: Progress): Promise<string> {
+  const owner = market.keys.partner.account.address.toLowerCase();
   return waitFor(
     "the workspace on the chain",
     async () => {
       const { rows } = await market.database.query<{ workspace_id: bigint }>(
         "select workspace_id from chain.workspace where workspace_id = $1 and owner = $2 and image = $3",
-        [published.id, market.keys.partner.account.address.toLowerCase(), chainDigest(image.digest)],
+        [id, owner, chainDigest(image.digest)],
       );
       return rows[0] === undefined ? undefined : String(rows[0].workspace_id);
     },
@@ -60,7 +76,7 @@ function chainDigest(digest: string): string {
   return digest.replace(/^sha256:/, "0x");
 }
 
-type AssignmentRow = {
+export type AssignmentRow = {
   node_id: number;
   replica: number;
   lease: number;
@@ -76,10 +92,13 @@ const currentAssignment = `
 
 const order = ["assigned", "ready", "running"];
 
+/** What is waited for: a workspace, and what market and partner say of it. */
+export type Awaited = { workspaceId: string; partner: Partner; image: Image };
+
 /** Waits until the chain says that the workspace has come so far. */
 export async function awaitState(
   market: Market,
-  workspaceId: string,
+  { workspaceId, partner, image }: Awaited,
   wanted: { what: string; reached: (row: AssignmentRow) => boolean; progress: Progress },
 ): Promise<AssignmentRow> {
   const read = async () =>
@@ -95,11 +114,18 @@ export async function awaitState(
       seeing: async () => {
         const row = await read();
         return row === undefined
-          ? "no node assigned yet"
+          ? `no node is assigned, ${await explained(partner, image)}`
           : `the lease is ${row.state}, its image ${row.milestone ?? "not begun"}`;
       },
     },
   );
+}
+
+/** Where match would place the workspace now. */
+async function explained(partner: Partner, image: Image): Promise<string> {
+  const { authorizationId: _ours, ...body } = workspaceOf(partner, image);
+  const { words } = await partner.api.post<{ words: string[] }>("/v1/match/explain", body);
+  return words[0] === undefined ? "match says nothing of it" : `match says: ${words[0].replace(/\.$/, "")}`;
 }
 
 /** True once the assignment is in this state or has passed it. */
@@ -148,74 +174,4 @@ export async function inspectContainer(
     });
   }
   return { containerId: inspected.Id, image: name };
-}
-
-type TaskRow = { status: string; node_id: number; duration_ms: number; result: unknown };
-
-/** The partner asks the workspace a question and gets the container's answer. */
-export async function runTask(
-  market: Market,
-  { api }: Partner,
-  workspaceId: string,
-): Promise<JourneyResult["task"]> {
-  const answer = await api.post<{ id: string }>("/v1/tasks", {
-    workspaceId,
-    path: "/v1/chat/completions",
-    input: {
-      model: "ngpu-ngram-1",
-      messages: [{ role: "user", content: "What does a compute node do?" }],
-      max_tokens: 40,
-      seed: 7,
-    },
-  });
-  const { rows } = await market.database.query<TaskRow>(
-    "select status, node_id, duration_ms, result from app.task where id = $1 and workspace_id = $2",
-    [answer.id, workspaceId],
-  );
-  const row = rows[0];
-  if (row === undefined || row.status !== "succeeded") {
-    throw new FatalError(
-      `Task ${answer.id} is ${row?.status ?? "not recorded"}: ${JSON.stringify(answer).slice(0, 300)}`,
-      { code: "task_failed" },
-    );
-  }
-  return { id: answer.id, nodeId: Number(row.node_id), ms: Number(row.duration_ms), result: row.result };
-}
-
-type OpenRow = { workspace_id: bigint };
-
-/**
- * Closes the workspaces that earlier starts of this market left open on a chain that lasts: their replicas would fill
- * this machine, at the partner's cost.
- *
- * @returns How many there were.
- */
-export async function closeOpenWorkspaces(market: Market, { api }: Partner): Promise<number> {
-  const { rows } = await market.database.query<OpenRow>(
-    `select workspace_id from chain.workspace where owner = $1 and status = 'open' order by workspace_id`,
-    [market.keys.partner.account.address.toLowerCase()],
-  );
-  for (const { workspace_id } of rows) await api.delete(`/v1/workspaces/${workspace_id}`);
-  return rows.length;
-}
-
-/** Closes the workspace and waits until its leases have ended on the chain, so that nobody is charged for them any more. */
-export async function endWorkspace(
-  market: Market,
-  { api }: Partner,
-  workspaceId: string,
-  signal: AbortSignal,
-): Promise<void> {
-  await api.delete(`/v1/workspaces/${workspaceId}`);
-  await waitFor(
-    "the end of the workspace's leases",
-    async () => {
-      const { rows } = await market.database.query<{ held: number }>(
-        `select count(*)::int as held from chain.assignment where workspace_id = $1 and release_reason is null`,
-        [workspaceId],
-      );
-      return rows[0]?.held === 0 ? true : undefined;
-    },
-    { signal, logsDir: market.logsDir, progress: () => undefined, seconds: 60 },
-  );
 }

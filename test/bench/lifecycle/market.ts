@@ -36,25 +36,26 @@ export async function startMarket(): Promise<BenchMarket> {
   const interrupts = watchInterrupts({ say: reporter.say, kill: killRunning });
   signal = interrupts.signal;
   const stack = createStopStack();
-  let stopping = false;
+  const stopping = new AbortController();
   const stop = async () => {
-    stopping = true;
+    stopping.abort();
     const faults = await stack.stopAll(() => undefined);
     if (faults.length > 0) throw new FatalError(faults.join("\n"), { code: "stop_failed" });
   };
   try {
     const state = await openState(stateDir);
     stack.push("state", async () => state.release());
-    const onExit = (program: string, how: string | number | null) => {
-      if (stopping || interrupts.signal.aborted) return;
-      interrupts.fail(new FatalError(`${program} ended by itself (${how}).`, { code: "program_ended" }));
+    const supervision = {
+      say: reporter.say,
+      signal: AbortSignal.any([interrupts.signal, stopping.signal]),
+      onGiveUp: interrupts.fail,
     };
     const journey = await runMarket({
       rootDir,
       options,
       env: readStartEnv(),
       reporter,
-      onExit,
+      supervision,
       onStop: stack.push,
       signal: interrupts.signal,
     });

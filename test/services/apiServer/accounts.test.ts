@@ -26,6 +26,12 @@ describe("apiServer: accounts and keys", () => {
     expect(JSON.stringify(rows)).not.to.include(partner.apiKey.split("_")[2]);
   });
 
+  it("has no faucet where tokens are worth something", async () => {
+    const answer = await api.client.post("/v1/faucet", { wallet: newAccount().address });
+    expect(answer.status).to.equal(404);
+    expect(answer.body).to.have.nested.property("error.code", "route_unknown");
+  });
+
   it("takes a nonce once", async () => {
     const signed = await signedMessage(api.client, newAccount());
     expect((await api.client.post("/v1/accounts", signed)).status).to.equal(201);

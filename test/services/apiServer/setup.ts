@@ -9,6 +9,7 @@ import { toJson } from "@ngpu/runtime/json";
 import getPort from "get-port";
 import { pino } from "pino";
 import { Registry } from "prom-client";
+import type { Hex } from "viem";
 import { startApiServer } from "../../../services/apiServer/apiServer.ts";
 import { defaultLimits, type Limits } from "../../../services/apiServer/limits.ts";
 import { startGateway } from "../../../services/gateway/gateway.ts";
@@ -36,7 +37,7 @@ export type ApiMarket = Awaited<ReturnType<typeof setup>>;
 
 /** The API and a gateway on a real chain, exported to a real Postgres, with a real Redis. */
 export async function setup(
-  options: { limits?: Partial<Limits>; explains?: boolean; chain?: TestChain } = {},
+  options: { limits?: Partial<Limits>; explains?: boolean; chain?: TestChain; faucetKey?: Hex } = {},
 ) {
   const market = await openMarket(options.chain);
   const folder = mkdtempSync(join(tmpdir(), "ngpu-api-"));
@@ -73,6 +74,7 @@ export async function setup(
     MATCH_URLS: ["ws://127.0.0.1:9", ...(explainer === undefined ? [] : [explainer.url])],
     PUBLIC_RPC_URLS: [market.chain.url],
     PROBE_IMAGE: probeImage,
+    ...(options.faucetKey === undefined ? {} : { FAUCET_KEY: options.faucetKey }),
   };
   const start = async () => {
     const context = createTestContext("apiServer");

@@ -1,0 +1,63 @@
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+
+// What the two probes take on the machine that every deadline was set for, in ms.
+const REFERENCE_COMPUTE_MS = 65;
+const REFERENCE_SPAWN_MS = 60;
+/** Beyond it a machine is broken, and not slow. */
+const SLOWEST = 20;
+
+// One for the process: how fast the machine is does not depend on who asks.
+let factor = 1;
+
+/** How many times slower this machine was found than the one the deadlines were set for; 1 or more. */
+export function pace(): number {
+  return factor;
+}
+
+/** A deadline as this machine needs it. */
+export function atPace(milliseconds: number): number {
+  return milliseconds * factor;
+}
+
+/** Says why a deadline is longer than it is written; empty where it is not. */
+export function paceNote(): string {
+  if (factor < 1.05) return "";
+  return ` (this machine is ${factor.toFixed(1)} times slower than the one the limits were set for)`;
+}
+
+/**
+ * Measures what this machine gives to one program now: a fixed computation and the start of a process. The slowest
+ * finding counts from then on, because a machine that was slow once is slow again.
+ */
+export async function measurePace(): Promise<number> {
+  const computeMs = await timed(compute);
+  const spawnMs = await timed(startNode);
+  factor = Math.max(factor, factorOf({ computeMs, spawnMs }));
+  return factor;
+}
+
+/** The slower of the two decides, within bounds. */
+export function factorOf({ computeMs, spawnMs }: { computeMs: number; spawnMs: number }): number {
+  const slower = Math.max(computeMs / REFERENCE_COMPUTE_MS, spawnMs / REFERENCE_SPAWN_MS);
+  return Math.min(SLOWEST, Math.max(1, slower));
+}
+
+async function timed(work: () => Promise<void> | void): Promise<number> {
+  const began = performance.now();
+  await work();
+  return performance.now() - began;
+}
+
+function compute(): void {
+  let block: Buffer = Buffer.alloc(64 * 1024, 7);
+  for (let round = 0; round < 400; round++) {
+    block = Buffer.concat([createHash("sha256").update(block).digest(), block.subarray(32)]);
+  }
+}
+
+async function startNode(): Promise<void> {
+  const child = spawn(process.execPath, ["--eval", "0"], { stdio: "ignore" });
+  await once(child, "exit");
+}

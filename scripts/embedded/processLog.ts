@@ -1,0 +1,41 @@
+import { mkdirSync, openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { FatalError } from "@ngpu/runtime/errors";
+
+export type Exit = { code: number | null; signal: NodeJS.Signals | null };
+
+const LOG_TAIL_LINES = 15;
+
+// What was started before from here: the log of a later start follows that of the one before.
+const begunBefore = new Set<string>();
+
+/** Opens the log of a process; a later start from here goes on in the same file. */
+export function openLog({ stateDir, name }: { stateDir: string; name: string }): {
+  path: string;
+  fd: number;
+} {
+  const dir = join(stateDir, "logs");
+  mkdirSync(dir, { recursive: true });
+  const path = join(dir, `${name}.log`);
+  const fd = openSync(path, begunBefore.has(path) ? "a" : "w", 0o600);
+  begunBefore.add(path);
+  return { path, fd };
+}
+
+/** The error for a process that did not come up, with the end of its log. */
+export function processFailure(what: string, logFile: string, cause?: unknown): FatalError {
+  const tail = logTail(logFile);
+  const log = tail === "" ? `Its log ${logFile} is empty.` : `The end of ${logFile}:\n${tail}`;
+  return new FatalError(`${what}. ${log}`, { code: "process_failed", cause });
+}
+
+/** The last lines of a log, indented, for an error message. */
+export function logTail(path: string): string {
+  const lines = readFileSync(path, "utf8").trimEnd().split("\n").slice(-LOG_TAIL_LINES);
+  return lines.join("\n").trim() === "" ? "" : lines.map((line) => `  ${line}`).join("\n");
+}
+
+/** How a process ended, in words. */
+export function describeExit({ code, signal }: Exit): string {
+  return signal === null ? `exit code ${code}` : `killed by ${signal}`;
+}

@@ -1,0 +1,106 @@
+import { type ChainClient, chainOf, chainTransport } from "@ngpu/chain-reader/client";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { InputError, NgpuError, RetryableError } from "@ngpu/runtime/errors";
+import { type Address, createWalletClient, formatEther, type Hex, parseEther } from "viem";
+import { privateKeyToAccount } from "viem/accounts";
+
+/** What one call gives. */
+export const faucetGift = { tokens: parseEther("100"), ether: parseEther("0.1") };
+
+/** Most gifts in an hour, to all together. */
+const GIFTS_AN_HOUR = 60;
+const HOUR_MS = 3_600_000;
+
+export type Gift = { tokens: bigint; ether: bigint; txHash: Hex };
+
+export type Faucet = {
+  /**
+   * Gives a wallet test tokens, and ETH where it has less than the gift.
+   *
+   * @throws InputError `faucet_enough` (409), `faucet_empty` (409) or `rate_limited` (429); RetryableError
+   *   `chain_unreachable`.
+   */
+  give(wallet: Address): Promise<Gift>;
+};
+
+/** A faucet that gives from an account of its own. One process sends from it, one gift at a time. */
+export function createFaucet(options: {
+  key: Hex;
+  client: ChainClient;
+  rpcUrls: string[];
+  deployment: Deployment;
+  now?: () => number;
+}): Faucet {
+  const { client, deployment, now = Date.now } = options;
+  const account = privateKeyToAccount(options.key);
+  const wallet = createWalletClient({
+    account,
+    chain: chainOf(deployment.chainId),
+    transport: chainTransport(options.rpcUrls),
+  });
+  const token = { address: deployment.contracts.Token, abi: tokenAbi } as const;
+  const tokensOf = (of: Address) => client.readContract({ ...token, functionName: "balanceOf", args: [of] });
+  let given: number[] = [];
+  let turn: Promise<unknown> = Promise.resolve();
+
+  const give = async (to: Address): Promise<Gift> => {
+    const [has, ether, left] = await Promise.all([
+      tokensOf(to),
+      client.getBalance({ address: to }),
+      tokensOf(account.address),
+    ]);
+    given = requireRoom(given, now());
+    if (has >= faucetGift.tokens) throw enough(to, has);
+    if (left < faucetGift.tokens) throw empty(left);
+    given.push(now());
+    const owed = ether < faucetGift.ether ? faucetGift.ether : 0n;
+    const hashes = owed === 0n ? [] : [await wallet.sendTransaction({ to, value: owed })];
+    const args = [to, faucetGift.tokens] as const;
+    hashes.push(await wallet.writeContract({ ...token, functionName: "transfer", args }));
+    for (const hash of hashes) await client.waitForTransactionReceipt({ hash });
+    return { tokens: faucetGift.tokens, ether: owed, txHash: hashes.at(-1) as Hex };
+  };
+  return {
+    give: (to) => {
+      const mine = turn.catch(() => undefined).then(() => give(to).catch(translate));
+      turn = mine;
+      return mine;
+    },
+  };
+}
+
+function requireRoom(given: number[], now: number): number[] {
+  const recent = given.filter((at) => at > now - HOUR_MS);
+  if (recent.length < GIFTS_AN_HOUR) return recent;
+  throw new InputError(`The faucet gives ${GIFTS_AN_HOUR} times an hour.`, {
+    code: "rate_limited",
+    status: 429,
+    hint: "Try again later.",
+  });
+}
+
+function enough(wallet: Address, has: bigint): InputError {
+  return new InputError(`${wallet} has ${formatEther(has)} NGPU already.`, {
+    code: "faucet_enough",
+    status: 409,
+    hint: `The faucet gives to wallets with less than ${formatEther(faucetGift.tokens)} NGPU.`,
+  });
+}
+
+function empty(left: bigint): InputError {
+  return new InputError(`The faucet has ${formatEther(left)} NGPU left.`, {
+    code: "faucet_empty",
+    status: 409,
+    hint: "Who runs the market can start it again, or send the faucet's account tokens.",
+  });
+}
+
+function translate(error: unknown): never {
+  if (error instanceof NgpuError) throw error;
+  throw new RetryableError("The chain did not take the faucet's transaction.", {
+    code: "chain_unreachable",
+    hint: "Try again in a few seconds.",
+    cause: error,
+  });
+}

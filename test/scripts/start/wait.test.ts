@@ -1,0 +1,159 @@
+import { PassThrough } from "node:stream";
+import { RetryableError } from "@ngpu/runtime/errors";
+import { expect } from "chai";
+import { journeyStep, untilDone } from "../../../scripts/start/journey/step.ts";
+import type { Market } from "../../../scripts/start/market.ts";
+import { createReporter, StepFailure } from "../../../scripts/start/reporter.ts";
+import { Abandoned, sideBySide } from "../../../scripts/start/together.ts";
+import { persist, waitFor } from "../../../scripts/start/wait.ts";
+
+const { signal } = new AbortController();
+const waiting = { signal, logsDir: "/logs", everyMs: 1 };
+const quiet = () => undefined;
+
+/** A step that can be late, with what it told. */
+function lateStep() {
+  const reasons: string[] = [];
+  return {
+    reasons,
+    progress: Object.assign(() => undefined, { late: (reason: string) => reasons.push(reason) }),
+  };
+}
+
+describe("a wait", () => {
+  it("fails after its deadline, saying what it waited for and what there was to see", async () => {
+    const seeing = async () => "round 3 is open";
+    const options = { ...waiting, seconds: 0, progress: quiet, seeing };
+    const error = await waitFor("a measurement", async () => undefined, options).catch((thrown) => thrown);
+    expect(error.code).to.equal("wait_timed_out");
+    expect(error.message).to.match(
+      /^Waited for a measurement: not there after \d+ s.*\. Last seen: round 3 is open\.$/,
+    );
+    expect(error.hint).to.include("/logs");
+  });
+
+  it("names the failure of its last question when that is why there is no answer", async () => {
+    const ask = async () => {
+      throw new Error("the database restarts");
+    };
+    const error = await waitFor("a row", ask, { ...waiting, seconds: 0, progress: quiet }).catch((e) => e);
+    expect(error.message).to.include("Last seen: the database restarts.");
+  });
+
+  it("goes on after its deadline where it can be late, and says what it waits for", async () => {
+    const { reasons, progress } = lateStep();
+    const ask = async () => (reasons.length > 0 ? "there" : undefined);
+    const seeing = async () => "the measurer is connected";
+    expect(await waitFor("a measurement", ask, { ...waiting, seconds: 0, progress, seeing })).to.equal(
+      "there",
+    );
+    expect(reasons[0]).to.equal("waiting for a measurement: the measurer is connected");
+  });
+
+  it("takes a question that fails for one without an answer yet", async () => {
+    let asked = 0;
+    const ask = async () => {
+      asked += 1;
+      if (asked < 3) throw new RetryableError("not now", { code: "database_unreachable" });
+      return asked;
+    };
+    expect(await waitFor("a row", ask, { ...waiting, seconds: 60, progress: quiet })).to.equal(3);
+  });
+
+  it("ends at once when it is interrupted, late or not", async () => {
+    const abort = new AbortController();
+    const { progress } = lateStep();
+    const options = { ...waiting, signal: abort.signal, seconds: 0, progress };
+    const waited = waitFor("a row", async () => undefined, options).catch((thrown: unknown) => thrown);
+    abort.abort(new Error("Interrupted."));
+    expect(String(await waited)).to.match(/Interrupted|abort/i);
+  });
+});
+
+describe("work that is tried on", () => {
+  it("is tried again after ever longer rests, each with its reason", async () => {
+    const { reasons, progress } = lateStep();
+    const rests: number[] = [];
+    const rest = async (ms: number) => {
+      rests.push(ms);
+    };
+    const work = async () => {
+      if (rests.length < 7) throw new RetryableError("No replica runs.\nMore.", { code: "no_replica" });
+      return "answer";
+    };
+    expect(await persist(work, { signal, progress, rest })).to.equal("answer");
+    expect(rests).to.deep.equal([1, 2, 4, 8, 16, 30, 30].map((seconds) => seconds * 1_000));
+    expect(reasons[0]).to.equal("No replica runs; tried again in 1 s");
+  });
+
+  it("is not tried again after a mistake of the program", async () => {
+    const { progress } = lateStep();
+    const work = async () => {
+      throw new TypeError("undefined is not a function");
+    };
+    const error = await persist(work, { signal, progress }).catch((thrown: unknown) => thrown);
+    expect(error).to.be.instanceOf(TypeError);
+  });
+
+  it("is not done again once it is done", async () => {
+    let times = 0;
+    const work = untilDone(async () => {
+      times += 1;
+      if (times === 1) throw new Error("refused");
+      return times;
+    });
+    await work().catch(() => undefined);
+    expect([await work(), await work()]).to.deep.equal([2, 2]);
+  });
+});
+
+describe("a step of the journey", () => {
+  const market = (once: boolean) => {
+    const lines: string[] = [];
+    const out = new PassThrough({ encoding: "utf8" }).on("data", (text: string) => lines.push(text));
+    const reporter = createReporter(out as unknown as NodeJS.WriteStream, () => signal);
+    return { lines, given: { reporter, signal, options: { once } } as unknown as Market };
+  };
+
+  it("is shown late with its reason where the market stays up, and then done", async () => {
+    const { lines, given } = market(false);
+    let tries = 0;
+    const work = async () => {
+      tries += 1;
+      if (tries === 1) throw new RetryableError("No node is online.", { code: "no_replica" });
+      return 7;
+    };
+    expect(await journeyStep(given, ["run", "The container starts"], work, (n) => `lease ${n}`)).to.equal(7);
+    expect(lines[0]).to.match(/^! The container starts .*late: No node is online; tried again in 1 s\n$/);
+    expect(lines[1]).to.match(/^✓ The container starts .*lease 7\n$/);
+  });
+
+  it("fails with its name when the journey is walked once", async () => {
+    const { given } = market(true);
+    const work = async () => {
+      throw new RetryableError("No node is online.", { code: "no_replica" });
+    };
+    const error = await journeyStep(given, ["run", "The container starts"], work, String).catch((e) => e);
+    expect(error).to.be.instanceOf(StepFailure);
+    expect(error.step).to.equal("run");
+  });
+});
+
+describe("work side by side", () => {
+  it("breaks off the rest at the first failure, and throws that failure", async () => {
+    const reasons: unknown[] = [];
+    const slow = (begun: AbortSignal) =>
+      new Promise<never>((_resolve, reject) => {
+        begun.addEventListener("abort", () => {
+          reasons.push(begun.reason);
+          reject(begun.reason);
+        });
+      });
+    const failing = async () => {
+      throw new Error("first");
+    };
+    const error = await sideBySide(signal, (begun) => [slow(begun), failing()]).catch((thrown) => thrown);
+    expect(error.message).to.equal("first");
+    expect(reasons[0]).to.be.instanceOf(Abandoned);
+  });
+});
