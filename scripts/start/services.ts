@@ -5,6 +5,7 @@ import type { DatabaseUrls, databaseRoles } from "./database.ts";
 import type { Holder, Keys } from "./keys.ts";
 import type { Market } from "./market.ts";
 import { type Addresses, type Ports, reachable } from "./ports.ts";
+import { releasesDir } from "./releases.ts";
 import type { Progress } from "./reporter.ts";
 import { allOrNothing } from "./together.ts";
 
@@ -53,6 +54,7 @@ export async function startServices(
       MATCH_URLS: addresses.match,
       PUBLIC_RPC_URLS: market.chain.rpcUrls.join(","),
       PROBE_IMAGE: given.probeImage,
+      CLIENT_RELEASES: releasesDir(market.stateDir),
     },
   };
   const startOne = (name: ServiceName) =>

@@ -26,6 +26,12 @@ export const apiServerVariables = {
     .string()
     .regex(/^.+@sha256:[0-9a-f]{64}$/, "is not a reference with a digest")
     .describe("Image that nodes run when they are measured: reference@sha256:digest"),
+  CLIENT_RELEASES: z
+    .string()
+    .optional()
+    .describe(
+      "Folder that npm run client:release writes; without it operators cannot install the node client from here",
+    ),
 };
 
 export const readApiEnv = () => readEnv(apiServerVariables);
