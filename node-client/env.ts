@@ -1,5 +1,6 @@
 import { parse, resolve } from "node:path";
 import { commonEnv, envTypes, readEnv } from "@ngpu/runtime/env";
+import { isAddress } from "viem";
 import { z } from "zod";
 
 const count = (max: number) => z.coerce.number().int().min(0).max(max).optional();
@@ -15,6 +16,12 @@ const folder = () =>
     context.addIssue({ code: "custom", message: "must not be the root of the file system" });
     return z.NEVER;
   });
+/** Mixed case carries a checksum, and a typing error shows in it: rewards that go astray do not come back. */
+const wallet = () =>
+  envTypes
+    .address()
+    .refine((address) => isAddress(address), "has a wrong checksum: copy it again from the wallet")
+    .optional();
 const api = {
   NGPU_API: envTypes.url().describe("Address of the market's API; /v1/network there tells the rest"),
 };
@@ -24,10 +31,7 @@ export const nodeVariables = {
   ...commonEnv,
   ...api,
   NODE_DIR: folder().default(resolve(".ngpu/node")).describe("Folder of the node's key and journal"),
-  NODE_WALLET: envTypes
-    .address()
-    .optional()
-    .describe("Wallet that rewards go to; the node's own address if unset"),
+  NODE_WALLET: wallet().describe("Wallet that rewards go to; the node's own address if unset"),
   NODE_HOST: z
     .string()
     .max(255)
@@ -66,10 +70,7 @@ export const measurerVariables = {
   MEASURER_DIR: folder()
     .default(resolve(".ngpu/measurer"))
     .describe("Folder of the measurer's key and journal"),
-  MEASURER_WALLET: envTypes
-    .address()
-    .optional()
-    .describe("Wallet that rewards go to; the measurer's own address if unset"),
+  MEASURER_WALLET: wallet().describe("Wallet that rewards go to; the measurer's own address if unset"),
   MEASURER_REGION: region().describe("Country of the machine, two letters"),
 };
 

@@ -1,7 +1,4 @@
-import { readFileSync } from "node:fs";
-import { z } from "zod";
+import manifest from "../package.json" with { type: "json" };
 
 /** The client's release, as package.json has it. */
-export const version: string = z
-  .object({ version: z.string() })
-  .parse(JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"))).version;
+export const version: string = manifest.version;

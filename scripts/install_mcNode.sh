@@ -1,47 +1,59 @@
-#!/usr/bin/env bash
+#!/bin/sh
 # Installs the ngpu client as a service: a compute node, or with --role measurer a measurement node.
 # Running it again updates the client and keeps key, journal and settings.
-set -euo pipefail
+# Everything that can be checked is checked first, and everything that is wrong is said at once.
+set -eu
 
-role=node from='' checksum='' api='' dry_run=0 uninstall=0 purge=0
-settings=()
+role=node
+api='' from='' checksum='' socket='' settings='' problems='' notes=''
+dry_run=0 uninstall=0 purge=0 allow_http=0
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+LC_ALL=C
+export PATH LC_ALL
 
 usage() {
   cat <<'TEXT'
-Usage: install_mcNode.sh --api URL --from SOURCE [options]
+Usage: install_mcNode.sh --api URL --wallet 0x... [options]
 
-  --api URL        address of the market's API
-  --from SOURCE    folder with the ngpu sources, or URL of a .tar.gz of them
-  --sha256 HEX     what the .tar.gz must hash to
-  --wallet 0x...   wallet that rewards go to (default: the node's own address)
-  --price N        price of a replica, token units (1e-18) a second
-  --region CC      country of the machine, two letters
-  --host NAME      name or address under which the machine's ports are reached
-  --gpus N         most GPUs to offer (also --cpu-milli, --memory-mib, --disk-gib, --ports)
-  --role ROLE      node (default) or measurer
-  --uninstall      stop and remove the client; its key and settings stay
-  --purge          with --uninstall: remove key and settings too
-  --dry-run        print what would be done, and do nothing
+  --api URL             address of the market's API
+  --wallet 0x...        wallet that rewards go to (default: the node's own address)
+  --price N             price of a replica, token units (1e-18) a second
+  --region CC           country of the machine, two letters
+  --host NAME           name or address under which the machine's ports are reached
+  --gpus N              most GPUs to offer (also --cpu-milli, --memory-mib, --disk-gib, --ports)
+  --docker-socket PATH  socket of the Docker engine (default: /var/run/docker.sock)
+  --role ROLE           node (default) or measurer
+  --from SOURCE         folder or URL with the client's manifest.json (default: the API's /client)
+  --sha256 HEX          what the client's archive must hash to, whatever the manifest says
+  --allow-http          trust plain http beyond this machine
+  --uninstall           stop and remove the client; its key and settings stay
+  --purge               with --uninstall: remove key and settings too
+  --dry-run             check, print what would be done, and do nothing
 TEXT
 }
 
 say() { printf '%s\n' "$*"; }
 fail() { printf 'install: %s\n' "$*" >&2; exit 1; }
-run() { if [ "$dry_run" = 1 ]; then say "+ $*"; else "$@"; fi; }
+run() { if [ "$dry_run" = 1 ]; then say "+ $*"; else "$@" </dev/null; fi; }
+has() { command -v "$1" >/dev/null 2>&1; }
+has_systemd() { [ -d /run/systemd/system ]; }
+upper() { printf '%s' "$1" | tr 'a-z-' 'A-Z_'; }
+lower() { printf '%s' "$1" | tr '[:upper:]' '[:lower:]'; }
+matches() { printf '%s\n' "$1" | grep -Eq "^($2)\$"; }
 
-set_option() {
-  case "$1" in
-    --api) api=$2 ;;
-    --from) from=$2 ;;
-    --sha256) checksum=$2 ;;
-    --role) role=$2 ;;
-    --wallet | --region | --price | --host) settings+=("$(upper "${1#--}")=$2") ;;
-    --gpus | --cpu-milli | --memory-mib | --disk-gib | --ports) settings+=("LIMIT_$(upper "${1#--}")=$2") ;;
-    *) fail "there is no option $1. See --help." ;;
-  esac
+# problem <what is wrong> <what to do about it>
+problem() {
+  problems="$problems
+  - $1
+    $2"
 }
 
-upper() { printf '%s' "$1" | tr a-z- A-Z_; }
+note() {
+  notes="$notes
+Note: $1"
+}
+
+# ---- Options
 
 parse() {
   while [ $# -gt 0 ]; do
@@ -49,156 +61,418 @@ parse() {
       --dry-run) dry_run=1 ;;
       --uninstall) uninstall=1 ;;
       --purge) purge=1 ;;
+      --allow-http) allow_http=1 ;;
       -h | --help) usage; exit 0 ;;
-      *)
-        set_option "$1" "${2-}"
-        [ -n "${2-}" ] || fail "$1 needs a value. See --help."
-        # The settings' file is read by systemd and by shells: nothing in it may mean something to either.
-        case "$1=$2" in --from=*) ;; *[!A-Za-z0-9:/._,@%?=+-]*) fail "$1 cannot be \"$2\"." ;; esac
-        shift
+      --api | --from | --sha256 | --role | --docker-socket | --wallet | --region | --price | --host | \
+        --gpus | --cpu-milli | --memory-mib | --disk-gib | --ports)
+        case "${2-}" in
+          '' | --*) problem "$1 needs a value." "See --help." ;;
+          *) set_option "$1" "$2"; shift ;;
+        esac
         ;;
+      *) problem "There is no option $1." "See --help." ;;
     esac
     shift
   done
 }
 
+set_option() {
+  # The settings' file is read by systemd and by shells: nothing in it may mean something to either.
+  case "$1=$2" in
+    --from=*) ;;
+    *[!A-Za-z0-9:/._,@%?=+-]*) problem "$1 cannot be \"$2\"." "It holds a character that no such value has."; return ;;
+  esac
+  case "$1" in
+    --api) api=${2%/} ;;
+    --from) from=${2%/} ;;
+    --sha256) checksum=$2 ;;
+    --role) role=$2 ;;
+    --docker-socket) socket=$2; add_setting "$1" DOCKER_SOCKET "$2" '/.+' "the full path of a socket" ;;
+    --wallet) add_setting "$1" WALLET "$2" '0x[0-9a-fA-F]{40}' "an address: 0x and 40 hexadecimal digits" ;;
+    --region) add_setting "$1" REGION "$2" '[A-Z]{2}' "a country's two letters, such as DE" ;;
+    --price) add_setting "$1" PRICE "$2" '[0-9]{1,19}' "a whole number of token units (1e-18) a second" ;;
+    --host) add_setting "$1" HOST "$2" '[A-Za-z0-9:._-]{1,255}' "a name or an address" ;;
+    --gpus) add_limit "$1" "$2" 255 ;;
+    --ports | --disk-gib) add_limit "$1" "$2" 65535 ;;
+    --cpu-milli | --memory-mib) add_limit "$1" "$2" 16777215 ;;
+  esac
+}
+
+# add_setting <option> <name> <value> <pattern> <what it has to be>
+add_setting() {
+  if matches "$3" "$4"; then
+    settings="$settings $2=$3"
+  else
+    problem "$1 is \"$3\", which is not $5." "Correct it and run this again."
+  fi
+}
+
+# add_limit <option> <value> <most>
+add_limit() {
+  most=$3
+  if matches "$2" '[0-9]{1,8}' && [ "$2" -le "$most" ]; then
+    settings="$settings LIMIT_$(upper "${1#--}")=$2"
+  else
+    problem "$1 is \"$2\", which is not a whole number from 0 to $most." "Correct it and run this again."
+  fi
+}
+
 # Names of everything that is installed.
 name_things() {
   case "$role" in
-    node) service=ngpu-node prefix=NODE command=run ;;
-    measurer) service=ngpu-measurer prefix=MEASURER command=measure ;;
-    *) fail "--role is node or measurer, not $role." ;;
+    node) prefix=NODE command=run ;;
+    measurer) prefix=MEASURER command=measure ;;
+    *) problem "--role is node or measurer, not $role." "See --help."; report ;;
   esac
+  service=ngpu-$role
   target=/opt/ngpu/$role state=/var/lib/$service unit=/etc/systemd/system/$service.service env_file=/etc/ngpu/$role.env
+  [ -n "$api" ] || api=$(setting_of NGPU_API)
+  [ -n "$socket" ] || socket=$(setting_of NODE_DOCKER_SOCKET)
+  own_socket=$socket
+  socket=${socket:-/var/run/docker.sock}
+  [ "$role" = node ] || check_measurer_settings
+}
+
+setting_of() { if [ -r "$env_file" ]; then sed -n "s/^$1=//p" "$env_file"; fi; }
+
+check_measurer_settings() {
+  for item in $settings; do
+    case "$item" in
+      WALLET=* | REGION=*) ;;
+      *) problem "A measurement node has no setting ${item%%=*}." "Leave that option out." ;;
+    esac
+  done
+}
+
+# ---- Checks: none of them changes anything
+
+check_user() {
+  if [ "$dry_run" = 0 ] && [ "$(id -u)" != 0 ]; then
+    problem "This does not run as root." "Run it with sudo, or with --dry-run to see what it would do."
+  fi
 }
 
 check_machine() {
-  [ "$dry_run" = 1 ] || [ "$(id -u)" = 0 ] || fail "run me as root, or with --dry-run to see what I would do."
-  [ "$(uname -s)" = Linux ] || fail "the client runs on Linux; this is $(uname -s)."
+  [ "$(uname -s)" = Linux ] || problem "The client runs on Linux; this is $(uname -s)." "Use a Linux machine."
+  case "$(uname -m)" in
+    x86_64) platform=linux-x64 ;;
+    aarch64) platform=linux-arm64 ;;
+    *) platform=''; problem "There is no client for $(uname -m)." "Use an x86_64 or an arm64 machine." ;;
+  esac
+  missing=''
+  for program in curl tar gzip sha256sum install mktemp getent useradd usermod runuser; do
+    has "$program" || missing="$missing $program"
+  done
+  [ -z "$missing" ] || problem "These programs are missing:$missing." "Install them with the system's package manager."
   has_apt=0
   if [ -r /etc/os-release ] && grep -Eq '^ID(_LIKE)?=.*(debian|ubuntu)' /etc/os-release; then has_apt=1; fi
+  check_space "${TMPDIR:-/tmp}" 100
+  check_space /opt 400
+  check_space /var/lib 100
 }
 
-# install_packages <what for> <package>...
-install_packages() {
-  local what=$1
-  shift
-  [ "$has_apt" = 1 ] || fail "$what is missing. Install it and run me again (on Debian and Ubuntu I do that myself)."
-  run env DEBIAN_FRONTEND=noninteractive apt-get update -q
-  run env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
+# check_space <folder> <MiB>
+check_space() {
+  folder=$1
+  while ! [ -d "$folder" ]; do folder=$(dirname "$folder"); done
+  free=$(($(df -Pk "$folder" | sed 1d | tr -s ' ' | cut -d ' ' -f 4) / 1024))
+  [ "$free" -ge "$2" ] || problem "$1 has $free MiB free, and $2 MiB are needed." "Make room there."
 }
 
-install_docker() {
-  if ! command -v dockerd >/dev/null && ! [ -S /var/run/docker.sock ]; then
-    install_packages "The Docker engine" docker.io iptables
+# Nobody on the way can change what comes over https, or from this machine.
+is_safe_url() {
+  case "$1" in
+    *@*) return 1 ;;
+    https://?* | http://127.0.0.1 | http://127.0.0.1[:/]* | http://localhost | http://localhost[:/]*) ;;
+    http://?*) [ "$allow_http" = 1 ] ;;
+    *) return 1 ;;
+  esac
+}
+
+# check_url <option> <url>
+check_url() {
+  is_safe_url "$2" && return
+  case "$2" in
+    *@*) problem "$1 holds an @: $2." "Give the address without a user's name." ;;
+    http://?*)
+      problem "$1 $2 is plain http, and what is installed could be changed on the way." \
+        "Use https, or add --allow-http in a network that you trust."
+      ;;
+    *) problem "$1 is \"$2\", which is no address." "Give one such as https://market.example." ;;
+  esac
+  return 1
+}
+
+# get <url> <file> <seconds> [curl's options]: a redirect leads to https or nowhere.
+get() {
+  url=$1 file=$2 seconds=$3
+  shift 3
+  curl --fail --silent --show-error --location --proto =http,https --proto-redir =https --connect-timeout 10 \
+    --max-time "$seconds" --output "$file" "$@" "$url" 2>"$work/fault"
+}
+
+fault() { tail -n 1 "$work/fault"; }
+
+check_api() {
+  if [ -z "$api" ]; then
+    problem "--api is missing: the address of the market's API." "The market's operator tells it."
+    return
   fi
-  if has_systemd; then run systemctl enable --now docker; fi
-  if command -v nvidia-smi >/dev/null && ! command -v nvidia-container-runtime >/dev/null; then
-    say "Note: containers get no GPU before the NVIDIA Container Toolkit is installed and set up for Docker."
+  check_url --api "$api" || return 0
+  has curl || return 0
+  if ! get "$api/v1/network" "$work/network" 20 --dump-header "$work/headers"; then
+    api_silent=1
+    problem "The market's API does not answer at $api/v1/network: $(fault)." "Check the address and this machine's network."
+    return
+  fi
+  check_clock
+  check_reachable rpcUrls "The chain"
+  check_reachable matchUrls "The market's match service"
+  check_reachable gatewayUrls "The market's gateway"
+}
+
+# What is signed with a wrong clock is refused.
+check_clock() {
+  served=$(sed -n 's/^[Dd]ate: *//p' "$work/headers" | tr -d '\r' | tail -n 1)
+  there=$(date -u -d "$served" +%s 2>/dev/null) || return 0
+  ahead=$(($(date -u +%s) - there))
+  if [ "$ahead" -gt 30 ] || [ "$ahead" -lt -30 ]; then
+    problem "This machine's clock differs from the market's by ${ahead#-} s." "Set it: timedatectl set-ntp true."
   fi
 }
 
-# Only npm needs this Node: the client runs on the Node 24 that npm puts beside it.
-install_npm() {
-  command -v npm >/dev/null || install_packages "npm" npm ca-certificates
-  [ "$dry_run" = 1 ] && ! command -v node >/dev/null && return
-  local major
-  major=$(node -p 'process.versions.node.split(".")[0]')
-  [ "$major" -ge 18 ] || fail "Node $major is too old to install the client. Install Node 20 or newer (nodejs.org) and run me again."
+# check_reachable <list in /v1/network> <name>: one of a list is enough.
+check_reachable() {
+  addresses=$(tr -d ' \n' <"$work/network" | sed -n "s/.*\"$1\":\[\([^]]*\)\].*/\1/p" | tr ',' '\n' | tr -d '"' |
+    grep -E '^(https?|wss?)://[A-Za-z0-9:/._%?=&+~-]+$') || addresses=''
+  reached=0 unreached=''
+  for address in $addresses; do
+    case "$address" in ws*) address=http${address#ws} ;; esac
+    if curl --silent --output "$work/answer" --connect-timeout 5 --max-time 10 "$address" 2>"$work/fault"; then
+      reached=$((reached + 1))
+    else
+      unreached="$unreached $address"
+    fi
+  done
+  if [ -z "$addresses" ]; then
+    [ "$1" = gatewayUrls ] || problem "$api/v1/network names no $1." "Check that --api is the address of an ngpu API."
+  elif [ "$reached" = 0 ]; then
+    problem "$2 cannot be reached from here at$unreached." "Open the way there in the firewall, or ask the market's operator."
+  elif [ -n "$unreached" ]; then
+    note "$2 cannot be reached at$unreached; another address answers."
+  fi
 }
 
-has_systemd() { [ -d /run/systemd/system ]; }
+# Reads the manifest, and where the client comes from: a folder, or an address.
+check_release() {
+  source=${from:-$api/client} archive=''
+  [ -n "$api$from" ] && [ -n "$platform" ] || return 0
+  [ -z "$checksum" ] || matches "$checksum" '[0-9a-f]{64}' ||
+    problem "--sha256 is \"$checksum\"." "It is 64 hexadecimal digits in lower case."
+  case "$source" in
+    "$api"/*) is_safe_url "$api" || return 0 ;;
+    *://*) check_url --from "$from" || return 0 ;;
+    *) [ -d "$source" ] || { problem "There is no folder $source." "Give --from the folder with manifest.json."; return 0; } ;;
+  esac
+  if ! bring manifest.json "$work/manifest" 20; then
+    [ "$api_silent" = 0 ] || return 0
+    problem "There is no client at $source/manifest.json: $(fault)." \
+      "Ask the market's operator to serve it (CLIENT_RELEASES of apiServer), or use --from."
+    return
+  fi
+  manifest=$(tr -d ' \n' <"$work/manifest")
+  entry=$(printf '%s\n' "$manifest" | sed -n "s/.*\"$platform\":{\([^}]*\)}.*/\1/p")
+  version=$(printf '%s\n' "$manifest" | sed -n 's/.*"version":"\([^"]*\)".*/\1/p')
+  archive=$(printf '%s\n' "$entry" | sed -n 's/.*"file":"\([^"]*\)".*/\1/p')
+  [ -n "$checksum" ] || checksum=$(printf '%s\n' "$entry" | sed -n 's/.*"sha256":"\([^"]*\)".*/\1/p')
+  if [ -z "$entry" ]; then
+    problem "The market has no client for $platform." "Ask its operator: npm run client:release -- --platform $platform."
+  elif ! matches "$archive" '[A-Za-z0-9._/-]+' || ! matches "$checksum" '[0-9a-f]{64}'; then
+    problem "$source/manifest.json is not a client's manifest." "Check --api and --from."
+  fi
+}
+
+# bring <file of the release> <to> <seconds>
+bring() {
+  case "$source" in
+    *://*) get "$source/$1" "$2" "$3" ;;
+    *) cp "$source/$1" "$2" 2>"$work/fault" ;;
+  esac
+}
+
+# Sets `engine` to running, stopped or absent.
+check_engine() {
+  engine=running
+  if [ -S "$socket" ] && { [ "$(id -u)" != 0 ] || engine_answers; }; then return; fi
+  if [ -n "$own_socket" ]; then
+    problem "No Docker engine answers at $socket." "Start that engine, or leave --docker-socket out."
+  elif has dockerd; then
+    engine=stopped
+    has_systemd || problem "The Docker engine is installed and does not run." "$(start_engine_hint)"
+  elif [ "$has_apt" = 1 ]; then
+    engine=absent
+    check_space /var/lib/docker 1024
+    has_systemd || note "There is no systemd here: start the Docker engine yourself. $(start_engine_hint)"
+  else
+    problem "The Docker engine is missing." "Install it (on Debian and Ubuntu this script does): docs.docker.com/engine/install."
+  fi
+}
+
+engine_answers() { curl --fail --silent --output "$work/ping" --max-time 15 --unix-socket "$socket" http://localhost/_ping; }
+
+start_engine_hint() {
+  for other in /run/ngpu-*/docker.sock; do
+    [ ! -S "$other" ] || { say "A market on this machine runs one: add --docker-socket $other."; return; }
+  done
+  say "Start it: dockerd."
+}
+
+check_gpus() {
+  if has nvidia-smi; then
+    has nvidia-container-runtime || note "The NVIDIA Container Toolkit is missing: containers get no GPU before it is \
+installed and set up for Docker (nvidia-ctk runtime configure --runtime=docker)."
+    return
+  fi
+  for device in /sys/bus/pci/devices/*; do
+    [ -r "$device/vendor" ] || continue
+    case "$(cat "$device/vendor" "$device/class" | tr '\n' ' ')" in
+      0x10de\ 0x03*) note "There is an NVIDIA GPU and no driver (nvidia-smi): it is not offered before the driver is installed."; return ;;
+    esac
+  done
+}
+
+report() {
+  [ -z "$notes" ] || say "${notes#?}"
+  [ -n "$problems" ] || return 0
+  printf 'install: nothing was changed, because:%s\n' "$problems" >&2
+  exit 1
+}
+
+# ---- Changes, each of which may be done again
+
+# Into a folder beside the old client, so that a failed update leaves the old one as it was.
+stage_client() {
+  staged=$target.new
+  if [ "$dry_run" = 1 ]; then
+    say "+ fetch $source/$archive (sha256 $checksum)"
+    say "+ unpack it to $target"
+    return
+  fi
+  say "Fetching the client $version for $platform from $source"
+  bring "$archive" "$work/client.tar.gz" 1800 || fail "$source/$archive cannot be fetched: $(fault). Nothing was changed."
+  printf '%s  %s\n' "$checksum" "$work/client.tar.gz" | sha256sum -c - >"$work/sum" 2>&1 ||
+    fail "$source/$archive is not what the manifest says: its sha256 differs. Nothing was changed; run this again."
+  had_parent=1
+  [ -d "${target%/*}" ] || had_parent=0
+  rm -rf "$staged"
+  install -d -m 0755 "${target%/*}" "$staged"
+  tar -xzf "$work/client.tar.gz" -C "$staged" --strip-components=1 --no-same-owner
+  try_client || { unstage; fail "The client cannot be used here: $(cat "$work/fault")
+Nothing was changed."; }
+}
+
+# Its own Node has to run on this machine, and it has to accept the settings.
+try_client() {
+  "$staged/bin/node" "$staged/client.mjs" --version >"$work/version" 2>"$work/fault" || return 1
+  [ "$role" = node ] || return 0
+  (
+    set -a
+    # shellcheck source=/dev/null
+    . "$work/settings"
+    export NODE_DIR="$work/try"
+    exec "$staged/bin/node" "$staged/client.mjs" identity
+  ) >"$work/identity" 2>"$work/fault"
+}
+
+unstage() {
+  rm -rf "$staged"
+  [ "$had_parent" = 1 ] || rmdir "${target%/*}" 2>/dev/null || true
+}
+
+# Settings that are not given keep the value they have.
+draft_settings() {
+  if [ -r "$env_file" ]; then cat "$env_file" >"$work/settings"; else : >"$work/settings"; fi
+  for item in "NGPU_API=$api" "${prefix}_DIR=$state" $(prefixed); do
+    sed "/^${item%%=*}=/d" "$work/settings" >"$work/settings.new"
+    printf '%s\n' "$item" >>"$work/settings.new"
+    mv "$work/settings.new" "$work/settings"
+  done
+}
+
+prefixed() { for item in $settings; do printf '%s_%s ' "$prefix" "$item"; done; }
+
+install_engine() {
+  if [ "$engine" = absent ]; then
+    run env DEBIAN_FRONTEND=noninteractive apt-get update -q
+    run env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends docker.io iptables
+  fi
+  if [ "$engine" != running ] && has_systemd; then run systemctl enable --now docker; fi
+}
 
 add_user() {
   getent passwd "$service" >/dev/null ||
     run useradd --system --user-group --home-dir "$state" --no-create-home --shell /usr/sbin/nologin "$service"
-  # Who may use the engine could become root by it: the client is trusted with that, its containers are not.
-  [ "$role" = measurer ] || run usermod --append --groups docker "$service"
+  if [ "$role" = node ]; then
+    getent group docker >/dev/null || run groupadd --system docker
+    # Who may use the engine could become root by it: the client is trusted with that, its containers are not.
+    run usermod --append --groups docker "$service"
+  fi
   run install -d -m 0700 -o "$service" -g "$service" "$state"
 }
 
-fetch_source() {
-  case "$from" in
-    https://* | http://127.0.0.1* | http://localhost*)
-      source_dir=$(mktemp -d)
-      trap 'rm -rf "$source_dir"' EXIT
-      run curl --fail --silent --show-error --location --output "$source_dir/source.tar.gz" "$from"
-      [ -z "$checksum" ] || run sh -c "echo '$checksum  $source_dir/source.tar.gz' | sha256sum --check --quiet"
-      run tar -xzf "$source_dir/source.tar.gz" -C "$source_dir" --strip-components=1
-      ;;
-    http://*) fail "a download over plain http can be tampered with. Use https." ;;
-    "") fail "--from is missing: the folder or the URL that the client is installed from." ;;
-    *) source_dir=$(cd "$from" 2>/dev/null && pwd) || fail "there is no folder $from." ;;
-  esac
-  [ "$dry_run" = 1 ] || [ -f "$source_dir/node-client/main.ts" ] || fail "$from does not hold the ngpu sources."
-}
-
-# Beside the old one first, so that a failed update leaves the old client as it was.
-install_client() {
-  local fresh=$target.new
-  run rm -rf "$fresh"
-  run install -d -m 0755 "$fresh" "$fresh/services"
-  run cp "$source_dir/package.json" "$source_dir/package-lock.json" "$source_dir/.npmrc" "$fresh/"
-  run cp -R "$source_dir/node-client" "$fresh/"
-  run cp -R "$source_dir/services/shared" "$fresh/services/"
-  run npm install --prefix "$fresh" --no-save --omit=dev --omit=optional --ignore-scripts=false --no-audit --no-fund
-  run "$fresh/node_modules/.bin/node" "$fresh/node-client/main.ts" --version
-  if has_systemd && [ -f "$unit" ]; then run systemctl stop "$service"; fi
-  run rm -rf "$target"
-  run mv "$fresh" "$target"
-}
-
-# Settings that are not given keep the value they have.
 write_settings() {
-  local pairs=("NGPU_API=$api" "${prefix}_DIR=$state") item draft
-  for item in ${settings[@]+"${settings[@]}"}; do pairs+=("${prefix}_$item"); done
   run install -d -m 0755 /etc/ngpu
   if [ "$dry_run" = 1 ]; then
     say "+ write $env_file (0600):"
-    printf '    %s\n' "${pairs[@]}"
+    sed 's/^/    /' "$work/settings"
     return
   fi
-  draft=$(mktemp "$env_file.XXXXXX")
-  if [ -f "$env_file" ]; then cat "$env_file" >"$draft"; fi
-  for item in "${pairs[@]}"; do
-    sed -i "/^${item%%=*}=/d" "$draft"
-    printf '%s\n' "$item" >>"$draft"
-  done
-  chmod 0600 "$draft"
-  mv "$draft" "$env_file"
+  install -m 0600 "$work/settings" "$env_file.new"
+  mv "$env_file.new" "$env_file"
 }
 
-# The unit's template stands beside the client, with @names@ for what differs.
+replace_client() {
+  if has_systemd && [ -f "$unit" ]; then run systemctl stop "$service"; fi
+  [ "$dry_run" = 0 ] || return 0
+  rm -rf "$target.old"
+  [ ! -d "$target" ] || mv "$target" "$target.old"
+  mv "$staged" "$target"
+  rm -rf "$target.old"
+}
+
+# The unit's template is in the archive, with @names@ for what differs.
 write_unit() {
-  local docker=docker.service
-  [ "$role" = node ] || docker=''
+  docker=docker.service
+  if [ "$role" = measurer ] || [ -n "$own_socket" ]; then docker=''; fi
   if [ "$dry_run" = 1 ]; then say "+ write $unit"; return; fi
   sed -e "s|@role@|$role|; s|@service@|$service|g; s|@target@|$target|g; s|@env@|$env_file|; s|@command@|$command|; s|@docker@|$docker|" \
-    "$target/node-client/service.unit" >"$unit"
+    "$target/service.unit" >"$unit"
 }
 
 start_service() {
-  if ! has_systemd; then
-    say "There is no systemd here. Run the client like this:"
-    say "  set -a; . $env_file; set +a; $target/node_modules/.bin/node $target/node-client/main.ts $command"
+  if has_systemd; then
+    write_unit
+    run systemctl daemon-reload
+    run systemctl enable "$service"
+    run systemctl restart "$service"
+    say "Installed. Follow it with: journalctl -fu $service"
     return
   fi
-  write_unit
-  run systemctl daemon-reload
-  run systemctl enable "$service"
-  run systemctl restart "$service"
-  say "Installed. Follow it with: journalctl -fu $service"
+  say "Installed. There is no systemd here; run the client as root like this:"
+  say "  sh -c 'set -a; . $env_file; exec runuser -u $service -- $target/bin/node $target/client.mjs $command'"
 }
+
+check_socket_access() {
+  if [ "$dry_run" = 1 ] || [ "$role" = measurer ] || ! [ -S "$socket" ]; then return; fi
+  runuser -u "$service" -- test -w "$socket" ||
+    say "Note: the user $service may not use $socket; give the socket to the group docker (dockerd --group docker)."
+}
+
+# ---- Removal
 
 remove_all() {
   if has_systemd && [ -f "$unit" ]; then run systemctl disable --now "$service"; fi
-  if [ "$role" = node ] && [ -x "$target/node_modules/.bin/node" ] && command -v docker >/dev/null; then
-    local address ids
-    address=$(NODE_DIR=$state "$target/node_modules/.bin/node" "$target/node-client/main.ts" identity)
-    ids=$(docker ps -aq --filter "label=ngpu.node=${address,,}")
-    # shellcheck disable=SC2086 # One id a word.
-    [ -z "$ids" ] || run docker rm --force --volumes $ids
-  fi
+  [ "$role" = measurer ] || remove_containers
   run rm -rf "$unit" "$target"
   if has_systemd; then run systemctl daemon-reload; fi
   if [ "$purge" = 1 ]; then
@@ -209,19 +483,37 @@ remove_all() {
   fi
 }
 
+remove_containers() {
+  [ -x "$target/bin/node" ] && [ -f "$state/node.key" ] && has docker || return 0
+  address=$(NODE_DIR=$state "$target/bin/node" "$target/client.mjs" identity)
+  ids=$(docker --host "unix://$socket" ps -aq --filter "label=ngpu.node=$(lower "$address")") || return 0
+  # shellcheck disable=SC2086 # One id a word.
+  [ -z "$ids" ] || run docker --host "unix://$socket" rm --force --volumes $ids
+}
+
 main() {
+  engine='' staged='' version='' own_socket='' api_silent=0
   parse "$@"
   name_things
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"; [ -z "$staged" ] || rm -rf "$staged"' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  check_user
+  if [ "$uninstall" = 1 ]; then report; remove_all; return; fi
   check_machine
-  if [ "$uninstall" = 1 ]; then remove_all; return; fi
-  [ -n "$api" ] || [ -f "$env_file" ] || fail "--api is missing: the address of the market's API."
-  [ -n "$api" ] || api=$(sed -n 's/^NGPU_API=//p' "$env_file")
-  [ "$role" = measurer ] || install_docker
-  install_npm
+  check_api
+  check_release
+  [ "$role" = measurer ] || check_engine
+  [ "$role" = measurer ] || check_gpus
+  report
+  draft_settings
+  stage_client
+  [ "$role" = measurer ] || install_engine
   add_user
-  fetch_source
-  install_client
   write_settings
+  replace_client
+  check_socket_access
   start_service
 }
 

@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
-# Installs the ngpu measurement node as a service: the options are those of install_mcNode.sh, which must stand beside it.
-set -euo pipefail
+#!/bin/sh
+# Installs the ngpu measurement node as a service: the options are those of install_mcNode.sh, which is beside this file.
+set -eu
 exec "$(dirname "$(readlink -f "$0")")/install_mcNode.sh" --role measurer "$@"

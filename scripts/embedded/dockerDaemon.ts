@@ -67,7 +67,8 @@ export function daemonDir(stateDir: string): string {
 
 function configure({ stateDir }: DaemonOptions) {
   const runDir = daemonDir(stateDir);
-  mkdirSync(runDir, { recursive: true, mode: 0o700 });
+  // Others may pass: the socket's own mode decides who uses the engine.
+  mkdirSync(runDir, { recursive: true, mode: 0o711 });
   const socketPath = join(runDir, "docker.sock");
   const configFile = join(runDir, "daemon.json");
   const dataRoot = join(realpathSync(stateDir), "docker");

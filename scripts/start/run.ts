@@ -11,6 +11,7 @@ import type { Market, MarketImages } from "./market.ts";
 import type { StartOptions } from "./options.ts";
 import { type Parts, startParts } from "./parts.ts";
 import { type Addresses, addressesOf, choosePorts, holdPorts, type Ports } from "./ports.ts";
+import { releaseClient } from "./releases.ts";
 import type { Reporter } from "./reporter.ts";
 import { startServices } from "./services.ts";
 import { allOrNothing } from "./together.ts";
@@ -76,7 +77,7 @@ export async function runMarket(
 type Prepared = Awaited<ReturnType<typeof prepareDatabase>> &
   Awaited<ReturnType<typeof deployContracts>> & { images: MarketImages };
 
-/** Contracts, images and database do not wait for each other. */
+/** Contracts, images, database and the node client do not wait for each other. */
 async function prepare(
   context: RunContext & {
     parts: Parts;
@@ -109,6 +110,7 @@ async function prepare(
       () => prepareDatabase({ postgres, chain, stateDir, secret: context.databaseSecret }),
       ({ begunAnew }) => (begunAnew ? "begun anew, because the embedded chain starts afresh" : ""),
     ),
+    reporter.check("client", () => releaseClient({ rootDir, stateDir, signal })),
   ]);
   return { ...deployed, ...database, images };
 }

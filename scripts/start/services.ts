@@ -5,6 +5,7 @@ import type { DatabaseUrls } from "./database.ts";
 import type { Holder, Keys } from "./keys.ts";
 import type { Market } from "./market.ts";
 import { type Addresses, type Ports, reachable } from "./ports.ts";
+import { releasesDir } from "./releases.ts";
 import type { Progress } from "./reporter.ts";
 import { supervise } from "./supervise/supervisor.ts";
 import { allOrNothing } from "./together.ts";
@@ -57,6 +58,7 @@ export async function startServices(
       PROBE_IMAGE: given.probeImage,
       // Elsewhere tokens and ETH are worth something.
       ...(market.chain.embedded ? { FAUCET_KEY: market.keys.faucet.key } : {}),
+      CLIENT_RELEASES: releasesDir(market.stateDir),
     },
   };
   const startOne = (name: ServiceName) =>

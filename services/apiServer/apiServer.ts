@@ -72,7 +72,10 @@ export async function startApiServer(
     logger,
   };
   const health = async () => ({ ok: await answers(db), details: { delegate: account.address } });
-  const app = createApiApp(deps, { registry, health, calls, limits: createLimits(redis, limits) });
+  const app = createApiApp(deps, {
+    ...{ registry, health, calls, releases: env.CLIENT_RELEASES },
+    limits: createLimits(redis, limits),
+  });
   const { url } = await listen(app, { host: env.HOST, port: env.PORT }, context);
   logger.info({ event: "api_listening", url });
   return { url };

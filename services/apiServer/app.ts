@@ -4,6 +4,7 @@ import express, { type Express } from "express";
 import type { Registry } from "prom-client";
 import { identify } from "./access.ts";
 import type { CallLog } from "./calls.ts";
+import { clientReleases } from "./clientReleases.ts";
 import type { ApiDeps } from "./deps.ts";
 import { docsRouter } from "./docsPage.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -59,6 +60,8 @@ export function createApiApp(
     health: () => Promise<Health>;
     calls: CallLog;
     limits: ReturnType<typeof createLimits>;
+    /** Folder with the node client's releases. */
+    releases: string | undefined;
   },
 ): Express {
   const app = createApp(parts);
@@ -68,6 +71,8 @@ export function createApiApp(
     response.json(document);
   });
   app.use("/docs", docsRouter());
+  app.use(["/install_mcNode.sh", "/install_measure.sh", "/client"], parts.limits.general);
+  app.use(clientReleases(parts.releases));
   app.use("/v1", parts.calls.record, identify(deps.db));
   for (const one of endpoints) {
     app[one.method](

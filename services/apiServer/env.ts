@@ -30,6 +30,12 @@ export const apiServerVariables = {
     .privateKey()
     .optional()
     .describe("Account that gives test tokens and ETH to whoever asks; only where they are worth nothing"),
+  CLIENT_RELEASES: z
+    .string()
+    .optional()
+    .describe(
+      "Folder that npm run client:release writes; without it operators cannot install the node client from here",
+    ),
 };
 
 export const readApiEnv = () => readEnv(apiServerVariables);

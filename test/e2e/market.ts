@@ -148,7 +148,8 @@ function engineOf(dir: string) {
   return { docker: new Docker({ socketPath: engineSocket() }), filters };
 }
 
-function engineSocket(): string {
+/** The socket of the engine that the markets of these tests use. */
+export function engineSocket(): string {
   const host = process.env.DOCKER_HOST;
   return host?.startsWith("unix://") ? host.slice("unix://".length) : "/var/run/docker.sock";
 }

@@ -7,9 +7,11 @@ import { expect } from "chai";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { signalGroup } from "../../scripts/embedded/leftovers.ts";
 import { rootDir } from "../support/parts.ts";
+import { noScratchRoot, scratchRoot } from "../support/scratchRoot.ts";
 import {
   containersOf,
   endStarted,
+  engineSocket,
   leftovers,
   npmStart,
   processesOf,
@@ -17,6 +19,14 @@ import {
   type Start,
   stateDir,
 } from "./market.ts";
+import {
+  eventually,
+  foregroundCommand,
+  type NodeAnswer,
+  type NodeEntry,
+  operatorCommand,
+  startInstalled,
+} from "./operator.ts";
 
 const run = promisify(execFile);
 const up = "ngpu is up";
@@ -143,6 +153,39 @@ describe("npm start", function () {
     expect(page.headers.get("content-type")).to.include("text/html");
     const description = await fetch(new URL("/openapi.json", url));
     expect(((await description.json()) as { openapi: string }).openapi).to.match(/^3\./);
+  });
+
+  it("takes in a machine by the README's one command", async function () {
+    const reason = noScratchRoot();
+    if (reason !== undefined) this.skip();
+    const api = /API +(http\S+)/.exec(start.stdout())?.[1] ?? "";
+    const wallet = `0x${"5a".repeat(20)}`;
+    const root = scratchRoot(engineSocket());
+    try {
+      const installed = await root.run(operatorCommand(api, wallet));
+      expect(installed.code, installed.stderr).to.equal(0);
+      const client = startInstalled(root, foregroundCommand(installed.stdout));
+      try {
+        const isIt = (node: NodeEntry) => node.wallet?.toLowerCase() === wallet && node.status === "online";
+        const list = await eventually<{ nodes: NodeEntry[] }>(
+          `${api}/v1/nodes`,
+          ({ nodes }) => nodes.some((node) => isIt(node) && node.connected),
+          client.output,
+        );
+        const id = list.nodes.find(isIt)?.id;
+        await eventually<NodeAnswer>(
+          `${api}/v1/nodes/${id}`,
+          ({ session, uptime }) => session !== null && uptime.present > 0,
+          client.output,
+        );
+      } finally {
+        await client.stop();
+      }
+      const removed = await root.run(`sh ${rootDir}/scripts/install_mcNode.sh --uninstall --purge`);
+      expect(removed.code, removed.stderr).to.equal(0);
+    } finally {
+      root.remove();
+    }
   });
 
   it("stops everything on Ctrl-C within 30 s and exits 0", async () => {

@@ -1,66 +1,263 @@
-import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { appendFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { expect } from "chai";
+import { bundleClient } from "../../scripts/client/bundle.ts";
+import { findProgram } from "../../scripts/embedded/install.ts";
+import { rootDir } from "../support/parts.ts";
+import { noScratchRoot, recordProgram, type ScratchRoot, scratchRoot } from "../support/scratchRoot.ts";
+import { type FakeMarket, fakeMarket } from "./fakeMarket.ts";
 
-const root = join(import.meta.dirname, "../..");
 const scripts = ["install_mcNode.sh", "install_measure.sh"];
+const wallet = `0x${"ab".repeat(20)}`;
 
-function install(script: string, ...options: string[]) {
-  const result = spawnSync("bash", [join(root, "scripts", script), ...options], { encoding: "utf8" });
-  return { code: result.status, out: result.stdout, said: result.stderr };
+async function install(script: string, ...options: string[]) {
+  const child = spawn("sh", [join(rootDir, "scripts", script), ...options], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const [out, said, code] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    new Promise<number | null>((resolve) => child.once("close", resolve)),
+  ]);
+  return { code, out, said };
 }
 
-describe("the install scripts", () => {
+describe("the install scripts", function () {
+  this.timeout(120_000);
+  let market: FakeMarket;
+  let bundle: string;
+  before(async () => {
+    bundle = await bundleClient(rootDir);
+    market = await fakeMarket({ version: "1.0.0", bundle });
+  });
+  after(() => market.stop());
+  const given = () => ["--api", market.api, "--docker-socket", market.engine];
+
   for (const script of scripts) {
-    it(`${script} is sound bash`, () => {
-      const { status, stderr } = spawnSync("bash", ["-n", join(root, "scripts", script)], {
-        encoding: "utf8",
-      });
-      expect([status, stderr]).to.deep.equal([0, ""]);
+    it(`${script} is sound POSIX sh`, function () {
+      const path = join(rootDir, "scripts", script);
+      for (const shell of ["sh", "dash"].filter((one) => findProgram(one) !== undefined)) {
+        const { status, stderr } = spawnSync(shell, ["-n", path], { encoding: "utf8" });
+        expect([status, stderr]).to.deep.equal([0, ""]);
+      }
+      if (findProgram("shellcheck") === undefined) this.skip();
+      const { status, stdout } = spawnSync("shellcheck", ["-s", "sh", path], { encoding: "utf8" });
+      expect([status, stdout]).to.deep.equal([0, ""]);
     });
 
-    it(`${script} shows every step of a dry run, and takes none`, () => {
+    it(`${script} shows every step of a dry run, and takes none`, async () => {
       const role = script === "install_measure.sh" ? "measurer" : "node";
       const before = existsSync(`/opt/ngpu/${role}`);
-      const { code, out } = install(
-        script,
-        "--dry-run",
-        "--api",
-        "https://api.test",
-        "--from",
-        root,
-        "--region",
-        "DE",
-      );
-      expect(code).to.equal(0);
-      expect(out).to.include(`cp -R ${root}/node-client /opt/ngpu/${role}.new/`);
-      expect(out).to.include("NGPU_API=https://api.test");
+      const options = role === "node" ? given() : ["--api", market.api];
+      const { code, out, said } = await install(script, "--dry-run", ...options, "--region", "DE");
+      expect([code, said]).to.deep.equal([0, ""]);
+      expect(out).to.include(`unpack it to /opt/ngpu/${role}\n`);
+      expect(out).to.include(`NGPU_API=${market.api}`);
       expect(out).to.include(role === "node" ? "NODE_REGION=DE" : "MEASURER_REGION=DE");
       expect(existsSync(`/opt/ngpu/${role}`)).to.equal(before);
       expect(existsSync(`/opt/ngpu/${role}.new`)).to.equal(false);
     });
   }
 
-  it("gives only the compute node the Docker engine", () => {
-    const options = ["--dry-run", "--api", "https://api.test", "--from", root];
-    expect(install("install_mcNode.sh", ...options).out).to.include("--groups docker");
-    expect(install("install_measure.sh", ...options).out).not.to.include("docker");
+  it("gives only the compute node the Docker engine", async () => {
+    const node = await install("install_mcNode.sh", "--dry-run", ...given());
+    expect(node.out).to.include("--groups docker");
+    const measurer = await install("install_measure.sh", "--dry-run", "--api", market.api);
+    expect(measurer.out).not.to.include("docker");
   });
 
-  it("say what is wrong with what they are given", () => {
+  it("take the client from a folder", async () => {
+    const { code, out } = await install(
+      "install_mcNode.sh",
+      "--dry-run",
+      ...given(),
+      "--from",
+      market.releases,
+    );
+    expect(code).to.equal(0);
+    expect(out).to.include(`fetch ${market.releases}/1.0.0/client.tar.gz`);
+  });
+
+  it("say what is wrong with what they are given", async () => {
     const wrong: [string[], string][] = [
-      [["--dry-run", "--from", root], "--api is missing"],
-      [["--dry-run", "--api", "https://api.test"], "--from is missing"],
-      [["--dry-run", "--api", "https://api.test", "--from", "http://far.test/a.tar.gz"], "plain http"],
-      [["--dry-run", "--api", "$(id)", "--from", root], "cannot be"],
+      [["--dry-run"], "--api is missing"],
+      [["--dry-run", ...given(), "--from", "/nowhere"], "There is no folder /nowhere"],
+      [["--dry-run", ...given(), "--from", "http://far.test/client"], "plain http"],
+      [["--dry-run", "--api", "http://far.test"], "plain http"],
+      [["--dry-run", "--api", "http://127.0.0.1.far.test"], "plain http"],
+      [["--dry-run", "--api", "http://127.0.0.1:80@far.test"], "holds an @"],
+      [["--dry-run", "--api", "$(id)"], "cannot be"],
       [["--api"], "--api needs a value"],
       [["--nonsense", "1"], "no option --nonsense"],
       [["--role", "king"], "--role is node or measurer"],
+      [["--dry-run", ...given(), "--wallet", "0x12"], "0x and 40 hexadecimal digits"],
+      [["--dry-run", ...given(), "--ports", "70000"], "a whole number from 0 to 65535"],
+      [["--dry-run", ...given(), "--region", "Germany"], "two letters"],
+      [["--dry-run", ...given(), "--docker-socket", "/nowhere"], "No Docker engine answers at /nowhere"],
+      [["--dry-run", "--role", "measurer", "--api", market.api, "--price", "1"], "no setting PRICE"],
     ];
     for (const [options, message] of wrong) {
-      const { code, said } = install("install_mcNode.sh", ...options);
+      const { code, said } = await install("install_mcNode.sh", ...options);
       expect([code, said.includes(message)], said).to.deep.equal([1, true]);
     }
   });
+
+  it("say everything that is wrong at once, each with what to do", async () => {
+    const network = market.network;
+    market.network = { ...network, matchUrls: ["ws://127.0.0.1:1"] };
+    market.date = new Date(Date.now() - 3_600_000);
+    const { code, out, said } = await install(
+      "install_mcNode.sh",
+      ...["--dry-run", ...given(), "--wallet", "0x12", "--gpus", "many"],
+    );
+    market.network = network;
+    market.date = undefined;
+    expect([code, out]).to.deep.equal([1, ""]);
+    for (const message of ["--wallet is", "--gpus is", "clock differs", "match service cannot be reached"]) {
+      expect(said).to.include(message);
+    }
+    const lines = said.trimEnd().split("\n").slice(1);
+    expect(lines.map((line) => line.startsWith("  - "))).to.deep.equal(
+      [0, 1, 2, 3].flatMap(() => [true, false]),
+    );
+  });
+
+  it("say so when the API does not answer, serves no client, or none for this machine", async () => {
+    const silent = await install("install_mcNode.sh", "--dry-run", "--api", "http://127.0.0.1:1");
+    expect(silent.said).to.include("The market's API does not answer at http://127.0.0.1:1/v1/network");
+    const manifest = readFileSync(join(market.releases, "manifest.json"), "utf8");
+    writeFileSync(join(market.releases, "manifest.json"), '{"version":"1.0.0","platforms":{}}');
+    const none = await install("install_mcNode.sh", "--dry-run", ...given());
+    expect(none.said).to.match(/The market has no client for linux-(x64|arm64)/);
+    writeFileSync(join(market.releases, "manifest.json"), manifest);
+    const nowhere = await install(
+      "install_mcNode.sh",
+      "--dry-run",
+      ...given(),
+      "--from",
+      `${market.api}/other`,
+    );
+    expect(nowhere.said).to.include(`There is no client at ${market.api}/other/manifest.json`);
+  });
+
+  describe("in a root of their own", () => {
+    let root: ScratchRoot;
+    before(function () {
+      const reason = noScratchRoot();
+      if (reason !== undefined) this.skip();
+    });
+    beforeEach(() => {
+      root = scratchRoot(market.engine);
+    });
+    afterEach(() => root?.remove());
+    const inside = (...options: string[]) =>
+      root.run(`exec sh ${rootDir}/scripts/install_mcNode.sh ${options.join(" ")}`);
+    const settings = () => readFileSync(join(root.path, "etc/ngpu/node.env"), "utf8").trim().split("\n");
+    const users = () => readFileSync(join(root.path, "etc/passwd"), "utf8");
+
+    it("install the client, which runs as it is told to", async () => {
+      const { code, stdout, stderr } = await inside(
+        "--api",
+        market.api,
+        "--wallet",
+        wallet,
+        "--region",
+        "DE",
+      );
+      expect([code, stderr]).to.deep.equal([0, ""]);
+      expect(settings()).to.have.members([
+        `NGPU_API=${market.api}`,
+        "NODE_DIR=/var/lib/ngpu-node",
+        `NODE_WALLET=${wallet}`,
+        "NODE_REGION=DE",
+      ]);
+      expect(statSync(join(root.path, "etc/ngpu/node.env")).mode & 0o777).to.equal(0o600);
+      expect(users()).to.match(/^ngpu-node:.*:\/var\/lib\/ngpu-node:\/usr\/sbin\/nologin$/m);
+      const command = stdout.split("\n").find((line) => line.startsWith("  sh -c "));
+      const identity = await root.run(`${command?.replace(/ run'$/, " identity'")}`);
+      expect(identity.stdout).to.match(/^0x[0-9a-fA-F]{40}\n$/);
+      const key = statSync(join(root.path, "lib/ngpu-node/node.key"));
+      expect([key.mode & 0o777, key.uid]).to.deep.equal([0o600, uidOf(users())]);
+    });
+
+    it("update the client and keep the settings that are not given", async () => {
+      await inside("--api", market.api, "--wallet", wallet, "--region", "DE", "--price", "5");
+      appendFileSync(join(root.path, "etc/ngpu/node.env"), "NODE_PREFETCH_GIB=3\n");
+      market.release({ version: "1.0.1", bundle: `${bundle}\n// newer` });
+      const { code, stderr } = await inside("--region", "FR");
+      market.release({ version: "1.0.0", bundle });
+      expect([code, stderr]).to.deep.equal([0, ""]);
+      expect(settings()).to.include.members(["NODE_REGION=FR", "NODE_PRICE=5", `NODE_WALLET=${wallet}`]);
+      expect(settings()).to.include.members(["NODE_PREFETCH_GIB=3", `NGPU_API=${market.api}`]);
+      expect(settings()).not.to.include("NODE_REGION=DE");
+      expect(readFileSync(join(root.path, "opt/ngpu/node/client.mjs"), "utf8")).to.match(/\/\/ newer$/);
+      expect(readdirSync(join(root.path, "opt/ngpu"))).to.deep.equal(["node"]);
+    });
+
+    it("refuse an archive that is not what the manifest says, and change nothing", async () => {
+      appendFileSync(join(market.releases, "1.0.0/client.tar.gz"), "x");
+      const { code, stderr } = await inside("--api", market.api);
+      market.release({ version: "1.0.0", bundle });
+      expect(code).to.equal(1);
+      expect(stderr).to.include("its sha256 differs. Nothing was changed");
+      expect(readdirSync(join(root.path, "opt"))).to.deep.equal([]);
+      expect(existsSync(join(root.path, "etc/ngpu"))).to.equal(false);
+      expect(users()).not.to.include("ngpu-node");
+    });
+
+    it("refuse a client that does not run here, and leave the old one as it was", async () => {
+      await inside("--api", market.api);
+      market.release({ version: "1.0.1", bundle: "throw new Error('broken');" });
+      const { code, stderr } = await inside("--region", "FR");
+      market.release({ version: "1.0.0", bundle });
+      expect(code).to.equal(1);
+      expect(stderr).to.include("The client cannot be used here");
+      expect(readFileSync(join(root.path, "opt/ngpu/node/client.mjs"), "utf8")).to.equal(bundle);
+      expect(readdirSync(join(root.path, "opt/ngpu"))).to.deep.equal(["node"]);
+      expect(settings()).not.to.include("NODE_REGION=FR");
+    });
+
+    it("refuse a wallet that was mistyped, before anything is changed", async () => {
+      const { code, stderr } = await inside(
+        ...["--api", market.api, "--wallet", "0xAb5801a7D398351b8bE11C439e05C5B3259aeC9c"],
+      );
+      expect(code).to.equal(1);
+      expect(stderr).to.include("NODE_WALLET");
+      expect(existsSync(join(root.path, "etc/ngpu"))).to.equal(false);
+    });
+
+    it("start a service where systemd runs, and stop it around an update", async () => {
+      recordProgram(root, "systemctl");
+      const withSystemd = (script: string) => root.run(`mkdir -p /run/systemd/system; ${script}`);
+      const command = `sh ${rootDir}/scripts/install_mcNode.sh --api ${market.api}`;
+      expect((await withSystemd(command)).stdout).to.include("journalctl -fu ngpu-node");
+      await withSystemd(command);
+      const calls = readFileSync(join(root.path, "systemctl.calls"), "utf8").trim().split("\n");
+      const started = ["daemon-reload", "enable ngpu-node", "restart ngpu-node"];
+      expect(calls).to.deep.equal([...started, "stop ngpu-node", ...started]);
+      const unit = readFileSync(join(root.path, "etc/systemd/system/ngpu-node.service"), "utf8");
+      expect(unit).to.include("ExecStart=/opt/ngpu/node/bin/node /opt/ngpu/node/client.mjs run\n");
+      expect(unit).not.to.match(/@\w+@/);
+    });
+
+    it("remove the client, with --purge its key and settings too", async () => {
+      await inside("--api", market.api);
+      recordProgram(root, "docker");
+      const kept = await inside("--uninstall");
+      expect(kept.code, kept.stderr).to.equal(0);
+      expect(readdirSync(join(root.path, "opt/ngpu"))).to.deep.equal([]);
+      expect(existsSync(join(root.path, "etc/ngpu/node.env"))).to.equal(true);
+      const purged = await inside("--uninstall", "--purge");
+      expect(purged.code, purged.stderr).to.equal(0);
+      expect(existsSync(join(root.path, "etc/ngpu/node.env"))).to.equal(false);
+      expect(existsSync(join(root.path, "lib/ngpu-node"))).to.equal(false);
+      expect(users()).not.to.include("ngpu-node");
+    });
+  });
 });
+
+function uidOf(passwd: string): number {
+  return Number(/^ngpu-node:[^:]*:(\d+):/m.exec(passwd)?.[1]);
+}

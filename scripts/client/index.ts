@@ -1,0 +1,31 @@
+// Writes a release of the node client for a market that lasts: npm run client:release -- --out FOLDER
+import { join, resolve } from "node:path";
+import { start } from "@ngpu/runtime/lifecycle";
+import { Command, Option } from "commander";
+import { writeRelease } from "./release.ts";
+import { ownPlatform, type Platform, platforms } from "./runtime.ts";
+
+const rootDir = join(import.meta.dirname, "../..");
+const own = ownPlatform();
+
+const program = new Command("npm run client:release --")
+  .description(
+    "Writes the node client's release and the install scripts into a folder, for CLIENT_RELEASES of apiServer",
+  )
+  .requiredOption("--out <folder>", "the folder")
+  .addOption(
+    new Option(
+      "--platform <name...>",
+      "for which machines; Node for another than this one's is fetched from npm",
+    )
+      .choices(platforms)
+      .default(own === undefined ? [...platforms] : [own]),
+  )
+  .action(async ({ out, platform }: { out: string; platform: Platform[] }) => {
+    const manifest = await writeRelease({ rootDir, outDir: resolve(out), platforms: platform });
+    process.stdout.write(`${JSON.stringify(manifest, null, 2)}\n`);
+  });
+
+await start(async () => {
+  await program.parseAsync();
+});

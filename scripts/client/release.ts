@@ -1,0 +1,69 @@
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { version } from "@ngpu/node-client/version";
+import { FatalError } from "@ngpu/runtime/errors";
+import { writeArchive } from "./archive.ts";
+import { bundleClient } from "./bundle.ts";
+import { type Platform, packRuntime } from "./runtime.ts";
+
+/** The folder that a client archive unpacks to. */
+const folder = "ngpu-client";
+
+/** What `client/manifest.json` says of a release; paths are relative to it. */
+export type ClientManifest = {
+  version: string;
+  platforms: Partial<Record<Platform, { file: string; sha256: string; bytes: number }>>;
+};
+
+/**
+ * Writes a release of the node client into a folder that apiServer, or any web server, serves as it is:
+ *
+ * - `install_mcNode.sh`, `install_measure.sh`: what operators run
+ * - `client/<version>/ngpu-client-<platform>.tar.gz`: the client in one file, and the Node that runs it
+ * - `client/manifest.json`: the archives with their hashes
+ *
+ * Other releases in the folder stay. The manifest is replaced last, so that it never names what is not there yet.
+ */
+export async function writeRelease(options: {
+  rootDir: string;
+  outDir: string;
+  platforms: readonly Platform[];
+  signal?: AbortSignal;
+}): Promise<ClientManifest> {
+  const { rootDir, outDir, signal } = options;
+  const cacheDir = join(rootDir, ".ngpu/cache/client");
+  const files = [
+    { path: `${folder}/client.mjs`, text: await bundleClient(rootDir) },
+    { path: `${folder}/service.unit`, text: readFileSync(join(rootDir, "node-client/service.unit"), "utf8") },
+  ];
+  const clientDir = join(outDir, "client");
+  mkdirSync(join(clientDir, version), { recursive: true });
+  const manifest: ClientManifest = { version, platforms: {} };
+  for (const platform of options.platforms) {
+    const begin = await packRuntime({ rootDir, cacheDir, platform, folder, ...(signal && { signal }) });
+    const file = `${version}/ngpu-client-${platform}.tar.gz`;
+    const draft = join(clientDir, `${file}.new`);
+    const written = await writeArchive(draft, { begin, files });
+    renameSync(draft, join(clientDir, file));
+    manifest.platforms[platform] = { file, ...written };
+  }
+  const node = readFileSync(join(rootDir, "scripts/install_mcNode.sh"), "utf8");
+  replaceFile(join(outDir, "install_mcNode.sh"), node);
+  replaceFile(join(outDir, "install_measure.sh"), measurerScript(node));
+  replaceFile(join(clientDir, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+  return manifest;
+}
+
+/** The install script with the other role: what is piped into a shell has no file beside it. */
+export function measurerScript(node: string): string {
+  const script = node.replace(/^role=node$/m, "role=measurer");
+  if (script !== node) return script;
+  throw new FatalError("install_mcNode.sh has no line role=node.", { code: "script_unknown" });
+}
+
+function replaceFile(path: string, text: string): void {
+  const draft = join(dirname(path), `.${basename(path)}.new`);
+  rmSync(draft, { force: true });
+  writeFileSync(draft, text);
+  renameSync(draft, path);
+}

@@ -1,0 +1,21 @@
+import { join } from "node:path";
+import { writeRelease } from "../client/release.ts";
+import { ownPlatform } from "../client/runtime.ts";
+
+/** Where apiServer of this market finds what operators install. */
+export const releasesDir = (stateDir: string): string => join(stateDir, "releases");
+
+/** Writes the node client's release for machines of this kind; nothing is downloaded. */
+export async function releaseClient(options: {
+  rootDir: string;
+  stateDir: string;
+  signal: AbortSignal;
+}): Promise<void> {
+  const own = ownPlatform();
+  await writeRelease({
+    rootDir: options.rootDir,
+    outDir: releasesDir(options.stateDir),
+    platforms: own === undefined ? [] : [own],
+    signal: options.signal,
+  });
+}

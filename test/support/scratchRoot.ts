@@ -1,0 +1,76 @@
+import { spawn, spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+
+export type Ran = { code: number | null; stdout: string; stderr: string };
+
+/** A file system to install into: this machine's own, with /etc, /opt, /run and /var/lib of its own. */
+export type ScratchRoot = {
+  /** Where the folders are, as seen from outside: `<path>/etc` is /etc inside. */
+  path: string;
+  /** Runs a shell script inside, to its end; PATH begins with `<path>/bin`. */
+  run(script: string, env?: Record<string, string>): Promise<Ran>;
+  /** Starts a shell script inside, as the leader of a process group. */
+  start(script: string): ReturnType<typeof spawn>;
+  remove(): void;
+};
+
+/** Why there can be no scratch root here, undefined when there can. */
+export function noScratchRoot(): string | undefined {
+  if (process.getuid?.() !== 0) return "this does not run as root";
+  const { status } = spawnSync("unshare", ["--mount", "true"]);
+  return status === 0 ? undefined : "unshare --mount does not work here";
+}
+
+/** @param dockerSocket The engine's socket, which is /var/run/docker.sock inside. */
+export function scratchRoot(dockerSocket?: string): ScratchRoot {
+  const path = mkdtempSync(join(tmpdir(), "ngpu-scratch-"));
+  for (const folder of ["opt", "run", "lib", "bin", "etc"]) mkdirSync(join(path, folder));
+  // The names and users that are there, and what decides who may become another user.
+  const etc = ["passwd", "group", "shadow", "gshadow", "login.defs", "nsswitch.conf", "os-release", "hosts"];
+  for (const name of [...etc, "resolv.conf", "pam.d", "security", "default", "ssl", "ld.so.cache"]) {
+    const from = join("/etc", name);
+    if (existsSync(from)) cpSync(from, join(path, "etc", name), { recursive: true, verbatimSymlinks: true });
+  }
+  mkdirSync(join(path, "etc/systemd/system"), { recursive: true });
+  const mounts = [
+    "set -eu",
+    ...(existsSync("/var/lib/docker")
+      ? [`mkdir -p ${path}/lib/docker`, `mount --rbind /var/lib/docker ${path}/lib/docker`]
+      : []),
+    ...(dockerSocket === undefined
+      ? []
+      : [`: >${path}/run/docker.sock`, `mount --bind ${dockerSocket} ${path}/run/docker.sock`]),
+    `mount --bind ${path}/etc /etc`,
+    `mount --bind ${path}/opt /opt`,
+    `mount --rbind ${path}/lib /var/lib`,
+    `mount --rbind ${path}/run /run`,
+  ].join("\n");
+  const start = (script: string, env: Record<string, string> = {}) => {
+    const given = { PATH: `${join(path, "bin")}:${process.env.PATH ?? ""}`, ...env };
+    const args = ["--mount", "--propagation", "private", "sh", "-c", `${mounts}\n${script}`];
+    return spawn("unshare", args, { env: given, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+  };
+  return {
+    path,
+    start,
+    run: async (script, env) => {
+      const child = start(script, env);
+      const [stdout, stderr, code] = await Promise.all([
+        text(child.stdout),
+        text(child.stderr),
+        new Promise<number | null>((resolve) => child.once("close", resolve)),
+      ]);
+      return { code, stdout, stderr };
+    },
+    remove: () => rmSync(path, { recursive: true, force: true }),
+  };
+}
+
+/** A program inside that only writes down how it is called, in `<path>/<name>.calls`. */
+export function recordProgram({ path }: ScratchRoot, name: string): void {
+  const script = `#!/bin/sh\nprintf '%s\\n' "$*" >>${path}/${name}.calls\n`;
+  writeFileSync(join(path, "bin", name), script, { mode: 0o755 });
+}
