@@ -1,7 +1,1 @@
-import { readFileSync } from "node:fs";
-import { z } from "zod";
-
-/** The client's release, as package.json has it. */
-export const version: string = z
-  .object({ version: z.string() })
-  .parse(JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"))).version;
+export { version } from "@ngpu/runtime/version";

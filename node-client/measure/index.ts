@@ -7,7 +7,6 @@ import { runService, type ServiceContext } from "@ngpu/runtime/lifecycle";
 import { createLogger, type Logger } from "@ngpu/runtime/logger";
 import { startLoop } from "@ngpu/runtime/loop";
 import { createRegistry } from "@ngpu/runtime/metrics";
-import { Counter } from "prom-client";
 import { stringToHex, zeroAddress } from "viem";
 import type { MeasurerEnv } from "../env.ts";
 import { openIdentity } from "../identity.ts";
@@ -17,6 +16,7 @@ import { learnNetwork, watchNetwork } from "../network.ts";
 import { createOutbox, deadline } from "../outbox.ts";
 import { startSession } from "../session.ts";
 import { version } from "../version.ts";
+import { createMeasurerMetrics } from "./metrics.ts";
 import { measureRound, type Order } from "./round.ts";
 
 const retryRefused = 30_000;
@@ -52,12 +52,7 @@ async function startMeasurer(
   const { logger, signal } = context;
   const { deployment } = network;
   const registry = createRegistry("measurer");
-  const measured = new Counter({
-    name: "ngpu_measurer_rounds_total",
-    help: "Rounds measured, by outcome",
-    labelNames: ["outcome"] as const,
-    registers: [registry],
-  });
+  const { measured } = createMeasurerMetrics(registry);
 
   let measurerId = 0;
   // One at a time: two at once would measure each other. Who only looks whether a node is there waits for nobody.

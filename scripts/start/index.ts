@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { FatalError, messageOf } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
 import { explain } from "@ngpu/runtime/lifecycle";
+import { version } from "@ngpu/runtime/version";
 import { openState } from "../embedded/leftovers.ts";
 import { killRunning } from "../embedded/process.ts";
 import { readStartEnv } from "./env.ts";
@@ -31,6 +32,7 @@ async function main(): Promise<number> {
   try {
     const options = await reporter.check("options", async () => readOptions(argv, rootDir));
     if (options === undefined) return 0;
+    reporter.say(`ngpu ${version}`);
     return await run(options, { reporter, interrupts, stack });
   } catch (error) {
     const faults = await stopAll(stack, reporter);

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Database } from "@ngpu/db/pool";
 import { messageOf, NgpuError } from "@ngpu/runtime/errors";
 import type { Logger } from "@ngpu/runtime/logger";
+import { requestIdHeader } from "@ngpu/runtime/requestId";
 import type { Gateway, GatewayAnswer } from "./gatewayClient.ts";
 import { endTask, insertTask, markTaskRunning, type NewTask, type TaskEnd } from "./store/tasks.ts";
 
@@ -12,7 +13,8 @@ const behindAtOnce = 32;
 /** Milliseconds that running tasks get to end when the server stops. */
 const stopDeadline = 3_000;
 
-export type TaskWork = Omit<NewTask, "runner">;
+/** `requestId`: of the request that began it. */
+export type TaskWork = Omit<NewTask, "runner"> & { requestId: string };
 
 export type TaskRunner = {
   /** Stores a task. False when the partner's Idempotency-Key has one already. */
@@ -54,7 +56,8 @@ export function createTaskRunner(deps: {
       path: work.path,
       body,
       headers: {
-        "x-request-id": work.id,
+        [requestIdHeader]: work.requestId,
+        "x-ngpu-task-id": work.id,
         accept: "*/*",
         ...(body === undefined ? {} : { "content-type": "application/json" }),
       },
@@ -105,7 +108,8 @@ export function createTaskRunner(deps: {
     try {
       await run(work, stopping.signal);
     } catch (error) {
-      deps.logger.warn({ event: "task_not_recorded", taskId: work.id, error });
+      const { id: taskId, requestId } = work;
+      deps.logger.child({ requestId }).warn({ event: "task_not_recorded", taskId, error });
     } finally {
       running -= 1;
       waiting.shift()?.();

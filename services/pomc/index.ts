@@ -2,16 +2,17 @@ import { createChainClient, requireChain } from "@ngpu/chain-reader/client";
 import { readDeployment } from "@ngpu/contracts-sdk/deployment";
 import { holdLeadership } from "@ngpu/db/leader";
 import { chainChannel, listenForChanges } from "@ngpu/db/listen";
-import { createPool, requireSchema } from "@ngpu/db/pool";
+import { createPool } from "@ngpu/db/pool";
+import { requireSchema } from "@ngpu/db/schema";
 import { createApp, listen } from "@ngpu/runtime/http";
 import { runService, start } from "@ngpu/runtime/lifecycle";
 import { type Loop, startLoop } from "@ngpu/runtime/loop";
 import { createRegistry } from "@ngpu/runtime/metrics";
 import { createSender } from "@ngpu/tx-sender/send";
-import { Gauge } from "prom-client";
 import { privateKeyToAccount } from "viem/accounts";
 import { closeEpochs } from "./close.ts";
 import { bondTermsOf, readPomcEnv } from "./env.ts";
+import { createPomcMetrics } from "./metrics.ts";
 import { postEpoch, watchFormer } from "./post.ts";
 import { receiptRound } from "./receipts/commit.ts";
 import { uptimeRound } from "./uptime/round.ts";
@@ -31,21 +32,7 @@ await start(async () => {
     const sender = await createSender({ pool, client, account, deployment, logger, signal });
 
     const registry = createRegistry("pomc");
-    const posted = new Gauge({
-      name: "pomc_epoch_posted",
-      help: "Number of the last epoch posted here",
-      registers: [registry],
-    });
-    const owed = new Gauge({
-      name: "pomc_owed_by_former",
-      help: "Token units granted by a Pomc that was replaced which no root of it pays",
-      registers: [registry],
-    });
-    const leading = new Gauge({
-      name: "pomc_leading",
-      help: "1 while this instance closes epochs",
-      registers: [registry],
-    });
+    const { posted, owed, leading } = createPomcMetrics(registry);
     let loop: Loop | undefined;
     listenForChanges({
       url: env.DATABASE_URL,
