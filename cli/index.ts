@@ -1,5 +1,6 @@
 import { strategyTexts } from "@ngpu/protocol/placement/wishes";
 import { start } from "@ngpu/runtime/lifecycle";
+import { version } from "@ngpu/runtime/version";
 import { wholeNumber } from "@ngpu/runtime/wholeNumber";
 import { Command, Option } from "commander";
 import { explainPlacement } from "./explain.ts";
@@ -11,7 +12,10 @@ import { updateWorkspace } from "./workspace.ts";
 
 /* `npm run cli -- <command>`: what operators, partners and auditors do from a terminal. */
 
-const program = new Command("npm run cli --").description("ngpu from a terminal").showHelpAfterError();
+const program = new Command("npm run cli --")
+  .description("ngpu from a terminal")
+  .version(version)
+  .showHelpAfterError();
 
 const verify = program.command("verify").description("recomputes what the market decided");
 verify

@@ -12,7 +12,7 @@ export function nodeMetrics(): {
   const registry = createRegistry("node");
   const actions = new Counter({
     name: "ngpu_node_actions_total",
-    help: "Steps towards what the chain wants, by kind and outcome",
+    help: "Actions taken to reach what the chain wants, by kind and outcome",
     labelNames: ["action", "outcome"] as const,
     registers: [registry],
   });
@@ -30,9 +30,9 @@ export function nodeMetrics(): {
           },
         });
       gauge("session_open", "1 while a session with match is open", (now) => (now.session ? 1 : 0));
-      gauge("tunnels_open", "Tunnels to gateways that are open", (now) => now.tunnels);
-      gauge("containers_running", "Leases whose container runs", (now) => now.running.length);
-      gauge("sight_age_seconds", "Seconds since the chain or match was seen", (now) =>
+      gauge("tunnels_open", "Open tunnels to gateways", (now) => now.tunnels);
+      gauge("containers_running", "Containers that run for leases", (now) => now.running.length);
+      gauge("last_contact_age_seconds", "Time since the last contact with the chain or match", (now) =>
         now.lastSight === 0 ? Number.NaN : (Date.now() - now.lastSight) / 1000,
       );
     },

@@ -1,30 +1,35 @@
 import { type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders, request } from "node:http";
 import { constants, type ServerHttp2Stream } from "node:http2";
 import { hopHeaders } from "@ngpu/runtime/hopHeaders";
+import type { Logger } from "@ngpu/runtime/logger";
+import { requestIdHeader, requestIdOf } from "@ngpu/runtime/requestId";
 import type { LeaseKey } from "./leases.ts";
 
 /** What is not passed on. `x-ngpu-error` is ours to say, not the container's. */
 const keptBack = new Set([...hopHeaders, "x-ngpu-error"]);
 const leasePath = /^\/w\/(\d{1,20})\/(\d{1,5})\/(\d{1,10})(\/.*)?$/s;
 
-/**
- * Serves one request of the gateway: passes it to the container of the lease that its path names, streaming both ways.
- *
- * @param portOf The host port of a running lease's container.
- */
-export function proxyStream(
-  stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders & { ":path"?: string | undefined; ":method"?: string | undefined },
-  portOf: (lease: LeaseKey) => number | undefined,
-): void {
+export type ProxyDeps = {
+  /** The host port of a running lease's container. */
+  portOf: (lease: LeaseKey) => number | undefined;
+  logger: Logger;
+};
+
+type RequestHeaders = IncomingHttpHeaders & { ":path"?: string | undefined; ":method"?: string | undefined };
+
+/** Serves one request of the gateway: passes it to the container of the lease that its path names, streaming both ways. */
+export function proxyStream(stream: ServerHttp2Stream, headers: RequestHeaders, deps: ProxyDeps): void {
   stream.on("error", () => stream.destroy());
   const path = headers[":path"] ?? "/";
   if (path === "/healthz") {
     answer(stream, 200, undefined);
     return;
   }
+  const requestId = requestIdOf(headers[requestIdHeader]);
   const match = leasePath.exec(path);
-  const port = match === null ? undefined : portOf(`${match[1]}/${match[2]}/${match[3]}`);
+  const lease: LeaseKey | undefined = match === null ? undefined : `${match[1]}/${match[2]}/${match[3]}`;
+  logEnd(stream, { lease, logger: deps.logger.child({ requestId }) });
+  const port = lease === undefined ? undefined : deps.portOf(lease);
   if (match === null || port === undefined) {
     answer(stream, 404, "lease_unknown");
     return;
@@ -34,7 +39,7 @@ export function proxyStream(
     port,
     method: headers[":method"] ?? "GET",
     path: match[4] ?? "/",
-    headers: { ...passedOn(headers), host: `127.0.0.1:${port}` },
+    headers: { ...passedOn(headers), [requestIdHeader]: requestId, host: `127.0.0.1:${port}` },
     agent: false,
   });
   stream.once("close", () => upstream.destroy());
@@ -44,6 +49,15 @@ export function proxyStream(
   });
   upstream.once("response", (response) => passAnswer(stream, response));
   stream.pipe(upstream);
+}
+
+function logEnd(stream: ServerHttp2Stream, { lease, logger }: { lease: string | undefined; logger: Logger }) {
+  const started = performance.now();
+  stream.once("close", () => {
+    const { ":status": status, "x-ngpu-error": error } = stream.sentHeaders ?? {};
+    const duration = performance.now() - started;
+    logger.info({ event: "request_served", lease, status, code: error, cut: stream.rstCode !== 0, duration });
+  });
 }
 
 function passAnswer(stream: ServerHttp2Stream, response: IncomingMessage): void {

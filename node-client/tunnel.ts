@@ -113,7 +113,7 @@ async function serve({ portOf, signal, logger, url }: TunnelOptions, socket: Dup
     settings: { maxConcurrentStreams: 1000, initialWindowSize: 1 << 20 },
   });
   session.on("error", (error) => logger.debug({ event: "tunnel_broken", url, reason: messageOf(error) }));
-  session.on("stream", (stream, headers) => proxyStream(stream, headers, portOf));
+  session.on("stream", (stream, headers) => proxyStream(stream, headers, { portOf, logger }));
   session.setLocalWindowSize(8 << 20);
   const pulse = setInterval(() => pingOrDestroy(session), pingInterval);
   const close = () => session.close();

@@ -1,4 +1,1 @@
-import manifest from "../package.json" with { type: "json" };
-
-/** The client's release, as package.json has it. */
-export const version: string = manifest.version;
+export { version } from "@ngpu/runtime/version";

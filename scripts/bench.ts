@@ -2,6 +2,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { FatalError } from "@ngpu/runtime/errors";
 import { start } from "@ngpu/runtime/lifecycle";
+import { version } from "@ngpu/runtime/version";
 
 const folder = join(import.meta.dirname, "../test/bench");
 const benchmarks = readdirSync(folder, { withFileTypes: true })
@@ -24,6 +25,7 @@ await start(async () => {
       hint: `Name one of: ${known}.`,
     });
   }
+  process.stderr.write(`ngpu ${version}, bench ${name}\n`);
   const { run } = (await import(join(folder, name, "index.ts"))) as {
     run: (args: string[]) => Promise<void>;
   };

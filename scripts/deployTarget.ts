@@ -4,6 +4,7 @@ import type { NgpuDeployment } from "@ngpu/contracts/ignition/deploy";
 import { readNgpuDeployment } from "@ngpu/contracts/ignition/deploymentFile";
 import type { NgpuParametersInput } from "@ngpu/contracts/ignition/parameters";
 import { FatalError, messageOf, NgpuError } from "@ngpu/runtime/errors";
+import { version } from "@ngpu/runtime/version";
 import type { Command } from "commander";
 import { createHardhatRuntimeEnvironment } from "hardhat/hre";
 import type { HardhatRuntimeEnvironment } from "hardhat/types/hre";
@@ -33,6 +34,7 @@ export type Target = {
 /** The options by which a target is named. */
 export function withTarget(command: Command): Command {
   return command
+    .version(version)
     .option("--network <name>", "contracts/ignition/networks/<name>.json, written to deployments/<name>")
     .option("--rpc-url <url>", "JSON-RPC endpoint of the chain; default: the first of CHAIN_RPC_URLS")
     .option("--parameters <file>", "JSON file of contracts/ignition/parameters.ts, instead of a network's")

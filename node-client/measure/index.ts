@@ -9,7 +9,7 @@ import { runService, type ServiceContext } from "@ngpu/runtime/lifecycle";
 import { createLogger, type Logger } from "@ngpu/runtime/logger";
 import { type Loop, startLoop } from "@ngpu/runtime/loop";
 import { createRegistry } from "@ngpu/runtime/metrics";
-import { Counter, type Registry } from "prom-client";
+import type { Counter } from "prom-client";
 import { stringToHex, zeroAddress } from "viem";
 import type { MeasurerEnv } from "../env.ts";
 import { openIdentity } from "../identity.ts";
@@ -19,6 +19,8 @@ import { learnNetwork, watchNetwork } from "../network.ts";
 import { createOutbox, deadline, type Outbox } from "../outbox.ts";
 import { type Session, startSession } from "../session.ts";
 import { version } from "../version.ts";
+import { createMeasurerMetrics } from "./metrics.ts";
+import { createMeasurerMetrics } from "./metrics.ts";
 import { measureRound, type Order } from "./round.ts";
 
 const retryRefused = 30_000;
@@ -77,7 +79,7 @@ async function startMeasurer(
     ...contactOf(context, prepared, events),
     context,
     env,
-    measured: roundCounter(registry),
+    measured: createMeasurerMetrics(registry).measured,
     measurerId: 0,
     queue: Promise.resolve(),
     looking: new Set(),
@@ -122,15 +124,6 @@ function contactOf(
   });
   const outbox = createOutbox({ journal, account, deployment, send: session.send, logger });
   return { session, outbox };
-}
-
-function roundCounter(registry: Registry): Counter<"outcome"> {
-  return new Counter({
-    name: "ngpu_measurer_rounds_total",
-    help: "Rounds measured, by outcome",
-    labelNames: ["outcome"] as const,
-    registers: [registry],
-  });
 }
 
 function hear(measurer: Measurer, registration: Loop, message: ServerMessage): void {

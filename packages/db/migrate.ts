@@ -1,18 +1,37 @@
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { FatalError, messageOf } from "@ngpu/runtime/errors";
 import { runner } from "node-pg-migrate";
+import pg from "pg";
 
-const directory = join(import.meta.dirname, "migrations");
+/** `additive`: a service built before the migration may run on a database that has it. */
+export type Migration = { name: string; additive: boolean };
 
-/** Name of the newest migration that this code knows. */
-export function newestMigration(): string {
-  const names = readdirSync(directory)
+const migrationFolder = join(import.meta.dirname, "migrations");
+
+/**
+ * The migrations in a folder, oldest first. Each file has a line `-- Additive` or `-- Breaking: <why>`.
+ *
+ * @throws FatalError `migrations_missing` or `migration_unmarked`, naming the file.
+ */
+export function readMigrations(folder = migrationFolder): Migration[] {
+  const files = readdirSync(folder)
     .filter((file) => file.endsWith(".sql"))
     .sort();
-  const newest = names.at(-1);
-  if (newest === undefined) throw new FatalError("There are no migrations.", { code: "migrations_missing" });
-  return newest.replace(/\.sql$/, "");
+  if (files.length === 0) throw new FatalError("There are no migrations.", { code: "migrations_missing" });
+  return files.map((file) => ({
+    name: basename(file, ".sql"),
+    additive: isAdditive(file, readFileSync(join(folder, file), "utf8")),
+  }));
+}
+
+function isAdditive(file: string, text: string): boolean {
+  const mark = /^-- (Additive|Breaking: \S.*)$/m.exec(text)?.[1];
+  if (mark !== undefined) return mark === "Additive";
+  throw new FatalError(`Migration ${file} does not say whether older services can run on it.`, {
+    code: "migration_unmarked",
+    hint: "Add a line `-- Additive` or `-- Breaking: <why>`.",
+  });
 }
 
 /**
@@ -21,11 +40,12 @@ export function newestMigration(): string {
  * @param adminUrl Postgres with a role that may create roles and schemas.
  * @returns Names of the migrations that were run.
  */
-export async function migrate(adminUrl: string): Promise<string[]> {
+export async function migrate(adminUrl: string, folder = migrationFolder): Promise<string[]> {
+  const known = readMigrations(folder);
   try {
     const ran = await runner({
       databaseUrl: adminUrl,
-      dir: directory,
+      dir: folder,
       direction: "up",
       migrationsTable: "migration",
       migrationsSchema: "app",
@@ -33,6 +53,7 @@ export async function migrate(adminUrl: string): Promise<string[]> {
       noLock: false,
       log: () => undefined,
     });
+    await recordAdditive(adminUrl, known);
     return ran.map((migration) => migration.name);
   } catch (error) {
     throw new FatalError(`The database could not be migrated: ${messageOf(error)}`, {
@@ -40,5 +61,17 @@ export async function migrate(adminUrl: string): Promise<string[]> {
       hint: "Check DATABASE_ADMIN_URL: its role must be able to create roles and schemas.",
       cause: error,
     });
+  }
+}
+
+async function recordAdditive(adminUrl: string, known: readonly Migration[]): Promise<void> {
+  const client = new pg.Client({ connectionString: adminUrl });
+  await client.connect();
+  try {
+    await client.query("update app.migration set additive = true where name = any($1) and not additive", [
+      known.filter(({ additive }) => additive).map(({ name }) => name),
+    ]);
+  } finally {
+    await client.end();
   }
 }

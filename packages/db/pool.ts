@@ -1,6 +1,5 @@
-import { FatalError, messageOf, RetryableError } from "@ngpu/runtime/errors";
+import { RetryableError } from "@ngpu/runtime/errors";
 import pg from "pg";
-import { newestMigration } from "./migrate.ts";
 
 export type Database = pg.Pool;
 export type Connection = pg.PoolClient;
@@ -67,56 +66,4 @@ export function translateDatabaseFault(error: unknown): unknown {
     return new RetryableError("Postgres does not answer.", { code: "database_unreachable", cause: error });
   }
   return error;
-}
-
-/** Codes of a Postgres that has no such schema yet: undefined table, undefined schema, no privilege on it. */
-const schemaMissing = new Set(["42P01", "3F000", "42501"]);
-
-/**
- * Checks at start that Postgres answers and that its schema is the one this code was written for.
- *
- * @throws FatalError `database_unreachable`, `database_refused`, `schema_outdated` or `schema_newer`, each with what to do.
- */
-export async function requireSchema(pool: Database): Promise<void> {
-  const expected = newestMigration();
-  const found = await newestIn(pool);
-  if (found === expected) return;
-  const details = { found: found ?? null, expected };
-  if (found !== undefined && found > expected) {
-    throw new FatalError(`The database schema is ${found}; this version knows it only up to ${expected}.`, {
-      code: "schema_newer",
-      hint: "Start the version that migrated it, or a later one.",
-      details,
-    });
-  }
-  throw new FatalError(`The database schema is ${found ?? "empty"}; this version needs ${expected}.`, {
-    code: "schema_outdated",
-    hint: "Run `node scripts/bootstrap.mjs scripts/migrate.ts` with DATABASE_ADMIN_URL set, then start again.",
-    details,
-  });
-}
-
-async function newestIn(pool: Database): Promise<string | undefined> {
-  try {
-    const { rows } = await pool.query<{ name: string }>(
-      "select name from app.migration order by id desc limit 1",
-    );
-    return rows[0]?.name;
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    if (schemaMissing.has(code)) return undefined;
-    // 28: refused login; 3D: no such database.
-    if (/^(28|3D)...$/.test(code)) {
-      throw new FatalError(`Postgres lets this service not in: ${messageOf(error)}.`, {
-        code: "database_refused",
-        hint: "Check user, password and database in DATABASE_URL.",
-        cause: error,
-      });
-    }
-    throw new FatalError(`Postgres does not answer: ${code || messageOf(error)}.`, {
-      code: "database_unreachable",
-      hint: "Check DATABASE_URL and that the server is up.",
-      cause: error,
-    });
-  }
 }

@@ -1,18 +1,19 @@
 import { once } from "node:events";
 import { createServer, type RequestListener, Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import express, { type ErrorRequestHandler, type Express } from "express";
+import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from "express";
 import helmet from "helmet";
 import type { Registry } from "prom-client";
 import { FatalError, InputError, NgpuError } from "./errors.ts";
 import { toJson } from "./json.ts";
 import type { ServiceContext } from "./lifecycle.ts";
 import type { Logger } from "./logger.ts";
+import { requestIdHeader, requestIdOf } from "./requestId.ts";
 
 /** What /healthz answers with, beside the process's number: 200 when ok, else 503. */
 export type Health = { ok: boolean; details?: Record<string, unknown> };
 
-/** An express app with the headers, JSON limits and endpoints that every service has: /healthz and /metrics. */
+/** An express app with the headers, JSON limits, request ids and endpoints that every service has: /healthz and /metrics. */
 export function createApp(options: { health: () => Promise<Health> | Health; registry: Registry }): Express {
   const app = express();
   app.disable("x-powered-by");
@@ -20,6 +21,7 @@ export function createApp(options: { health: () => Promise<Health> | Health; reg
     typeof value === "bigint" ? value.toString() : value,
   );
   app.use(helmet());
+  app.use(nameRequest);
   app.get("/healthz", async (_request, response) => {
     const health = await options.health();
     response
@@ -33,7 +35,24 @@ export function createApp(options: { health: () => Promise<Health> | Health; reg
   return app;
 }
 
-/** The last handler of an app: typed errors become `{ error: { code, message, hint, details } }`. */
+const nameRequest: RequestHandler = (request, response, next) => {
+  const requestId = requestIdOf(request.headers[requestIdHeader]);
+  response.locals.requestId = requestId;
+  response.setHeader(requestIdHeader, requestId);
+  next();
+};
+
+/** The id of the request that is answered here. */
+export function requestIdIn(response: Response): string {
+  return response.locals.requestId as string;
+}
+
+/** Writes lines that name the request. */
+export function requestLogger(logger: Logger, response: Response): Logger {
+  return logger.child({ requestId: requestIdIn(response) });
+}
+
+/** The last handler of an app: typed errors become `{ error: { code, message, hint, details, request_id } }`. */
 export function errorHandler(logger: Logger): ErrorRequestHandler {
   return (error, request, response, next) => {
     if (response.headersSent) {
@@ -43,7 +62,12 @@ export function errorHandler(logger: Logger): ErrorRequestHandler {
     const known = error instanceof NgpuError;
     const status = statusOf(error);
     if (status >= 500)
-      logger.error({ event: "request_failed", method: request.method, path: request.path, error });
+      requestLogger(logger, response).error({
+        event: "request_failed",
+        method: request.method,
+        path: request.path,
+        error,
+      });
     response
       .status(status)
       .type("json")
@@ -57,6 +81,7 @@ export function errorHandler(logger: Logger): ErrorRequestHandler {
                 : "Something went wrong here; the request changed nothing we know of.",
             ...(known && error.hint !== undefined ? { hint: error.hint } : {}),
             ...(known ? { details: error.details } : {}),
+            request_id: requestIdIn(response),
           },
         }),
       );

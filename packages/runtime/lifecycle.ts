@@ -1,5 +1,6 @@
 import { messageOf, NgpuError } from "./errors.ts";
 import { createLogger, type Logger } from "./logger.ts";
+import { version } from "./version.ts";
 
 /** What a service gets to run with. */
 export type ServiceContext = {
@@ -54,7 +55,7 @@ export async function runService(
   try {
     await main({ logger, signal: abort.signal, fail, onStop: (name, undo) => undos.push({ name, undo }) });
     started = true;
-    logger.info({ event: "service_started" });
+    logger.info({ event: "service_started", version });
     await ended.promise;
   } catch (error) {
     // A start that was broken off by the order to stop has no fault.
@@ -83,8 +84,13 @@ export function explain(error: unknown): string {
 
 /**
  * Runs the start of a program that reads its environment; a fault there is one message on stderr and exit code 1.
+ * With `--version` it only prints the version.
  */
 export async function start(program: () => Promise<void>): Promise<void> {
+  if (process.argv[2] === "--version") {
+    process.stdout.write(`${version}\n`);
+    return;
+  }
   try {
     await program();
   } catch (error) {

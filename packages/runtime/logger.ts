@@ -1,10 +1,12 @@
-import { pino } from "pino";
+import { type Logger as Pino, pino } from "pino";
 
 export type Logger = {
   debug(fields: LogFields): void;
   info(fields: LogFields): void;
   warn(fields: LogFields): void;
   error(fields: LogFields): void;
+  /** A logger that adds these fields to each line. */
+  child(fields: Record<string, unknown>): Logger;
 };
 
 /** `event` is a stable snake_case name; ids, `duration` (ms) and `error` stand beside it. */
@@ -12,21 +14,30 @@ export type LogFields = { event: string; error?: unknown; duration?: number } & 
 
 const secretPaths = ["apiKey", "key", "secret", "token", "password", "privateKey", "authorization"];
 
-/** JSON lines on stdout; bigints are written as decimal strings, fields that hold secrets are removed. */
-export function createLogger(service: string, level: string): Logger {
-  const logger = pino({
+/** JSON lines, on stdout unless a destination is given; bigints are decimal strings, fields that hold secrets are removed. */
+export function createLogger(
+  service: string,
+  level: string,
+  destination?: { write: (line: string) => void },
+): Logger {
+  const options = {
     level,
     base: { service },
     timestamp: pino.stdTimeFunctions.isoTime,
     redact: { paths: secretPaths, remove: true },
-    formatters: { level: (label) => ({ level: label }), log: decimalBigints },
+    formatters: { level: (label: string) => ({ level: label }), log: decimalBigints },
     serializers: { error: pino.stdSerializers.err },
-  });
+  };
+  return wrap(destination === undefined ? pino(options) : pino(options, destination));
+}
+
+function wrap(logger: Pino): Logger {
   return {
     debug: (fields) => logger.debug(fields),
     info: (fields) => logger.info(fields),
     warn: (fields) => logger.warn(fields),
     error: (fields) => logger.error(fields),
+    child: (fields) => wrap(logger.child(fields)),
   };
 }
 

@@ -1,6 +1,7 @@
 import { randomInt } from "node:crypto";
 import { join } from "node:path";
 import { start } from "@ngpu/runtime/lifecycle";
+import { version } from "@ngpu/runtime/version";
 import { wholeNumber } from "@ngpu/runtime/wholeNumber";
 import { Command } from "commander";
 import { createBar } from "./bar.ts";
@@ -23,7 +24,7 @@ const subjects: Record<string, { module: string; kills: number; description: str
 
 type Options = { kills: number; seed: number; json?: true };
 
-const program = new Command("npm run chaos --").showHelpAfterError();
+const program = new Command("npm run chaos --").version(version).showHelpAfterError();
 for (const [name, { module, kills, description }] of Object.entries(subjects)) {
   program
     .command(name)
@@ -46,7 +47,7 @@ async function tryOut(name: string, module: string, { kills, seed, json }: Optio
   const abort = new AbortController();
   process.once("SIGINT", () => abort.abort(new Error("Interrupted.")));
   const bar = createBar(kills);
-  process.stderr.write(`chaos ${name}: ${kills} kills, --seed ${seed}\n`);
+  process.stderr.write(`ngpu ${version}, chaos ${name}: ${kills} kills, --seed ${seed}\n`);
   const { run } = (await import(join(import.meta.dirname, "../..", module))) as Subject;
   try {
     const { ok, figures, text } = await run({ kills, seed, signal: abort.signal, progress: bar.show });

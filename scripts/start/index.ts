@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { FatalError, messageOf } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
 import { explain } from "@ngpu/runtime/lifecycle";
+import { version } from "@ngpu/runtime/version";
 import { openState } from "../embedded/leftovers.ts";
 import { measurePace } from "../embedded/pace.ts";
 import { killRunning } from "../embedded/process.ts";
@@ -32,6 +33,7 @@ async function main(): Promise<number> {
   try {
     const options = await reporter.check("options", async () => readOptions(argv, rootDir));
     if (options === undefined) return 0;
+    reporter.say(`ngpu ${version}`);
     return await run(options, { reporter, interrupts, stack });
   } catch (error) {
     const faults = await stopAll(stack, reporter);

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { FatalError } from "@ngpu/runtime/errors";
+import { version } from "@ngpu/runtime/version";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 
 /** Ports that can be chosen, by the option that does. */
@@ -88,6 +89,7 @@ function describe(rootDir: string): Command {
     .description(
       "Runs the whole market on this machine: chain, Postgres, Redis, services, a node, a partner, a claim.",
     )
+    .version(version)
     .option("--once", "run the journey once, stop everything and exit", false)
     .option("--json", "print one JSON object as the last line on stdout", false)
     .option("--state-dir <folder>", "where state, logs and keys live", `${rootDir}/.ngpu`)

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { messageOf } from "@ngpu/runtime/errors";
 import { explain } from "@ngpu/runtime/lifecycle";
+import { version } from "@ngpu/runtime/version";
 import { Command, Option } from "commander";
 import { createTestParts } from "./parts.ts";
 import type { Outcome, Stage, StageContext } from "./stage.ts";
@@ -16,6 +17,7 @@ function readOptions(argv: readonly string[]): Options {
   const names = [...new Set(stages.flatMap(({ group, name }) => [group, name]))];
   return new Command("npm test --")
     .description("Checks the code and runs the tests.")
+    .version(version)
     .option(
       "--quick",
       "leave out the Docker tests, the end-to-end journey and what is named *.slow.test.ts",

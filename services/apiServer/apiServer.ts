@@ -1,12 +1,12 @@
 import { type ChainClient, createChainClient, requireChain } from "@ngpu/chain-reader/client";
 import { readDeployment } from "@ngpu/contracts-sdk/deployment";
-import { createPool, type Database, requireSchema } from "@ngpu/db/pool";
+import { createPool, type Database } from "@ngpu/db/pool";
+import { requireSchema } from "@ngpu/db/schema";
 import { listen } from "@ngpu/runtime/http";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import { startLoop } from "@ngpu/runtime/loop";
 import { createRegistry } from "@ngpu/runtime/metrics";
 import { createSender } from "@ngpu/tx-sender/send";
-import { Histogram } from "prom-client";
 import { privateKeyToAccount } from "viem/accounts";
 import { createApiApp } from "./app.ts";
 import { createCallLog } from "./calls.ts";
@@ -16,6 +16,7 @@ import { createFaucet } from "./faucet.ts";
 import { createGateway } from "./gatewayClient.ts";
 import { connectCounters, createLimits, defaultLimits, type Limits } from "./limits.ts";
 import { createMatchClient } from "./matchClient.ts";
+import { callHistogram } from "./metrics.ts";
 import { createWriter } from "./onchain.ts";
 import { sweepTasks } from "./store/tasks.ts";
 import { holdRunnerLock } from "./taskLock.ts";
@@ -94,16 +95,4 @@ async function answers(db: Database): Promise<boolean> {
     // The health check says so; the pool says why where it matters.
     return false;
   }
-}
-
-function callHistogram(registry: ReturnType<typeof createRegistry>) {
-  const histogram = new Histogram({
-    name: "ngpu_api_call_seconds",
-    help: "Calls of the API by route and status",
-    labelNames: ["route", "status"],
-    buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60],
-    registers: [registry],
-  });
-  return (route: string, status: number, seconds: number) =>
-    histogram.observe({ route, status: String(status) }, seconds);
 }

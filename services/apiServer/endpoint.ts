@@ -1,4 +1,5 @@
 import { InputError } from "@ngpu/runtime/errors";
+import { requestIdIn } from "@ngpu/runtime/http";
 import { toJson } from "@ngpu/runtime/json";
 import type { Request, RequestHandler, Response } from "express";
 import { z } from "zod";
@@ -22,6 +23,7 @@ export type Call<Given extends Shapes> = {
   body: Output<Given["body"]>;
   request: Request;
   response: Response;
+  requestId: string;
   /** Aborted when whoever asked is gone. */
   left: AbortSignal;
 };
@@ -68,6 +70,7 @@ export function endpoint<const Facts extends EndpointFacts>(
       body: read("body", facts.body, request.body ?? {}),
       request,
       response,
+      requestId: requestIdIn(response),
       left: leftSignal(response),
     };
     // The call's parts were read by the very schemas that its type is made of.

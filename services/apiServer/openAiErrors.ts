@@ -1,4 +1,5 @@
 import { InputError, NgpuError } from "@ngpu/runtime/errors";
+import { requestIdIn, requestLogger } from "@ngpu/runtime/http";
 import { toJson } from "@ngpu/runtime/json";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { ErrorRequestHandler } from "express";
@@ -12,7 +13,12 @@ export function openAiErrorHandler(logger: Logger): ErrorRequestHandler {
     }
     const status = statusOf(error);
     if (status >= 500 && status !== 503)
-      logger.error({ event: "request_failed", method: request.method, path: request.path, error });
+      requestLogger(logger, response).error({
+        event: "request_failed",
+        method: request.method,
+        path: request.path,
+        error,
+      });
     const known = error instanceof NgpuError;
     response
       .status(status)
@@ -24,6 +30,7 @@ export function openAiErrorHandler(logger: Logger): ErrorRequestHandler {
             type: typeOf(status),
             param: null,
             code: known ? error.code : null,
+            request_id: requestIdIn(response),
           },
         }),
       );

@@ -17,7 +17,7 @@ export function openApiDocument(endpoints: Endpoint[], publicUrl: string) {
       title: "ngpu partner API",
       version: apiVersion,
       description:
-        "Publish Docker workspaces on the market's nodes and run tasks on them. Amounts are decimal strings of token units (1e-18 NGPU). Every answer has x-request-id.",
+        "Publish Docker workspaces on the market's nodes and run tasks on them. Amounts are decimal strings of token units (1e-18 NGPU). Every answer has a header x-request-id, and every error a field request_id with the same value. Send x-request-id (1 to 128 letters, digits and ._:-) to choose it; the container of a task gets it too.",
     },
     servers: [{ url: publicUrl }],
     components: {

@@ -1,6 +1,7 @@
 import type { Database } from "@ngpu/db/pool";
 import { messageOf, NgpuError } from "@ngpu/runtime/errors";
 import type { Logger } from "@ngpu/runtime/logger";
+import { requestIdHeader } from "@ngpu/runtime/requestId";
 import type { Gateway, GatewayAnswer } from "./gatewayClient.ts";
 import { endTask, insertTask, markTaskRunning, type NewTask, type TaskEnd } from "./store/tasks.ts";
 import { readResult, TaskFault } from "./taskResult.ts";
@@ -10,7 +11,8 @@ const behindAtOnce = 32;
 /** Milliseconds that running tasks get to end when the server stops. */
 const stopDeadline = 3_000;
 
-export type TaskWork = Omit<NewTask, "runner">;
+/** `requestId`: of the request that began it. */
+export type TaskWork = Omit<NewTask, "runner"> & { requestId: string };
 
 export type TaskRunner = {
   /** Stores a task. False when the partner's Idempotency-Key has one already. */
@@ -86,7 +88,8 @@ async function open(
     path: work.path,
     body,
     headers: {
-      "x-request-id": work.id,
+      [requestIdHeader]: work.requestId,
+      "x-ngpu-task-id": work.id,
       accept: "*/*",
       ...(body === undefined ? {} : { "content-type": "application/json" }),
     },
@@ -147,7 +150,8 @@ async function runInTurn(own: Running, work: TaskWork): Promise<void> {
   try {
     await run(own, work, stopping.signal);
   } catch (error) {
-    logger.warn({ event: "task_not_recorded", taskId: work.id, error });
+    const { id: taskId, requestId } = work;
+    logger.child({ requestId }).warn({ event: "task_not_recorded", taskId, error });
   } finally {
     own.behind -= 1;
     waiting.shift()?.();

@@ -7,7 +7,10 @@ create table origin (
   start_block bigint not null,
   start_hash text not null,
   contracts jsonb not null,
-  definitions text not null
+  definitions text not null,
+  -- Counts the definitions; services built for compatible_since or a later version can read them.
+  version integer not null,
+  compatible_since integer not null
 );
 
 -- Where each contract is and where those are that it replaced: 1 is the oldest. Rows of events name it by this number.

@@ -37,13 +37,16 @@ export async function buildSchema(
   await db.query([dropAll, ...definitions.ddl].join(";\n"));
   if (reader !== undefined) await grantRead(db, reader);
   await db.query(
-    "insert into origin (chain_id, start_block, start_hash, contracts, definitions) values ($1, $2, $3, $4, $5)",
+    `insert into origin (chain_id, start_block, start_hash, contracts, definitions, version, compatible_since)
+     values ($1, $2, $3, $4, $5, $6, $7)`,
     [
       origin.chainId,
       origin.startBlock,
       origin.startHash,
       JSON.stringify(origin.contracts),
       origin.definitions,
+      definitions.version.version,
+      definitions.version.compatibleSince,
     ],
   );
   await db.query(

@@ -10,17 +10,22 @@ export type Origin = {
   contracts: Record<string, string[]>;
   /** Hash of the tables' and projections' definitions. */
   definitions: string;
+  /** Of the definitions: the higher is the newer. */
+  version: number;
 };
 
 export type SchemaPlan =
   | { type: "keep" }
   | { type: "build" }
   /** What differs, for the log. */
-  | { type: "rebuild"; reasons: string[] };
+  | { type: "rebuild"; reasons: string[] }
+  /** A newer version built them, and would build them again after this one. */
+  | { type: "leave" };
 
 /** Whether the rows that are there can be gone on with. */
 export function planSchema(stored: Origin | undefined, wanted: Origin): SchemaPlan {
   if (stored === undefined) return { type: "build" };
+  if (stored.version > wanted.version) return { type: "leave" };
   const reasons: string[] = [];
   if (stored.definitions !== wanted.definitions) reasons.push("definitions");
   if (stored.chainId !== wanted.chainId) reasons.push("chain");

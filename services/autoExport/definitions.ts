@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { abis } from "@ngpu/contracts-sdk/abis";
+import { type ChainVersion, readChainVersion } from "@ngpu/db/chainSchema";
 import { applyBlockStatement, applyStatement, revertStatements } from "./apply.ts";
 import { enums } from "./enums.ts";
 import { type Projection, readProjections, sourcesOf } from "./projection.ts";
@@ -21,6 +22,8 @@ export type Definitions = {
   ddl: string[];
   /** Differs whenever a rebuild would give other tables or rows. */
   hash: string;
+  /** Which of two different definitions is newer, and who can read it. */
+  version: ChainVersion;
 };
 
 const folder = import.meta.dirname;
@@ -33,6 +36,7 @@ const folder = import.meta.dirname;
 export function loadDefinitions(
   contracts: Contracts = abis,
   projectionFolder: string = join(folder, "projections"),
+  version: ChainVersion = readChainVersion(),
 ): Definitions {
   const tables = eventTables(contracts);
   const projections = readProjections(projectionFolder).map((projection) => ({
@@ -52,7 +56,7 @@ export function loadDefinitions(
   const hash = createHash("sha256")
     .update(JSON.stringify([ddl, projections.map(({ apply, applyBlock }) => [apply, applyBlock]), enums]))
     .digest("hex");
-  return { tables, projections, ddl, hash };
+  return { tables, projections, ddl, hash, version };
 }
 
 /**

@@ -1,6 +1,7 @@
 import { createFollowClient, requireChain } from "@ngpu/chain-reader/client";
 import { readDeployment } from "@ngpu/contracts-sdk/deployment";
-import { createPool, requireSchema } from "@ngpu/db/pool";
+import { createPool } from "@ngpu/db/pool";
+import { requireMigrations } from "@ngpu/db/schema";
 import { createApp, listen } from "@ngpu/runtime/http";
 import { runService, start } from "@ngpu/runtime/lifecycle";
 import { createRegistry } from "@ngpu/runtime/metrics";
@@ -18,7 +19,7 @@ await start(async () => {
     const { logger, signal } = context;
     const pool = createPool({ url: env.DATABASE_URL, name: "autoExport", max: 2 });
     context.onStop("postgres", () => pool.end());
-    await requireSchema(pool);
+    await requireMigrations(pool);
     const registry = createRegistry("autoExport");
     const watch = createWatch(registry);
     const client = createFollowClient({

@@ -19,44 +19,48 @@ export type Watch = {
 
 export function createWatch(registry: Registry): Watch {
   const registers = [registry];
-  const leading = new Gauge({ name: "export_leading", help: "1 while this instance writes", registers });
+  const leading = new Gauge({ name: "ngpu_export_leading", help: "1 while this instance writes", registers });
   const headNumber = new Gauge({
-    name: "export_head",
-    help: "Number of the endpoint's newest block",
+    name: "ngpu_export_head_block_number",
+    help: "Number of the newest block that the chain's endpoints know",
     registers,
   });
-  const tipNumber = new Gauge({ name: "export_tip", help: "Number of the last block stored", registers });
+  const tipNumber = new Gauge({
+    name: "ngpu_export_tip_block_number",
+    help: "Number of the last block stored",
+    registers,
+  });
   const lag = new Gauge({
-    name: "export_lag_blocks",
+    name: "ngpu_export_lag_blocks",
     help: "Blocks between the head and what is stored",
     registers,
   });
   const age = new Gauge({
-    name: "export_tip_age_seconds",
+    name: "ngpu_export_tip_age_seconds",
     help: "Age of the last block when it was stored",
     registers,
   });
-  const events = new Counter({ name: "export_events_total", help: "Events stored", registers });
+  const events = new Counter({ name: "ngpu_export_events_total", help: "Contract events stored", registers });
   const reorgs = new Histogram({
-    name: "export_reorg_depth",
-    help: "Blocks that reorgs made void",
+    name: "ngpu_export_reorg_depth_blocks",
+    help: "Depth of reorganizations of the chain",
     buckets: [1, 2, 5, 10, 50, 100, 500, 1_000],
     registers,
   });
   const faults = new Counter({
-    name: "export_rpc_faults_total",
-    help: "Faults of the chain's endpoints",
+    name: "ngpu_export_rpc_errors_total",
+    help: "Requests to the chain that no endpoint answered well, by error code",
     labelNames: ["code"],
     registers,
   });
   const endpointFaults = new Counter({
-    name: "export_rpc_endpoint_faults_total",
-    help: "Faults of each endpoint, also those that another one made good",
+    name: "ngpu_export_rpc_endpoint_errors_total",
+    help: "Errors of each endpoint, including those after which another one answered",
     labelNames: ["endpoint", "code"],
     registers,
   });
   const audits = new Counter({
-    name: "export_audited_blocks_total",
+    name: "ngpu_export_audited_blocks_total",
     help: "Blocks whose rows were compared with their receipts",
     labelNames: ["result"],
     registers,
@@ -118,15 +122,19 @@ export function watchEndpoints(registry: Registry, states: () => EndpointState[]
       },
     });
   gauge(
-    "export_rpc_endpoint_score",
-    "Expected cost of asking the endpoint; the least is asked",
-    (s) => s.score,
+    "ngpu_export_rpc_endpoint_cost_seconds",
+    "Expected cost of asking the endpoint, failures included; the least costly one is asked",
+    (s) => s.score / 1_000,
   );
-  gauge("export_rpc_endpoint_latency_ms", "Milliseconds an answer takes, smoothed", (s) => s.latency);
-  gauge("export_rpc_endpoint_head", "Newest block the endpoint spoke of", (s) =>
-    s.head === undefined ? undefined : Number(s.head),
+  gauge("ngpu_export_rpc_endpoint_latency_seconds", "Smoothed time that an answer takes", (s) =>
+    s.latency === undefined ? undefined : s.latency / 1_000,
   );
-  gauge("export_rpc_endpoint_resting", "1 while the endpoint is left alone after faults", (s) =>
+  gauge(
+    "ngpu_export_rpc_endpoint_head_block_number",
+    "Number of the newest block that the endpoint knows",
+    (s) => (s.head === undefined ? undefined : Number(s.head)),
+  );
+  gauge("ngpu_export_rpc_endpoint_resting", "1 while the endpoint is not asked because of errors", (s) =>
     s.restsUntil > performance.now() ? 1 : 0,
   );
 }

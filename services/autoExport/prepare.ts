@@ -2,6 +2,7 @@ import { type RpcClient, readHeader } from "@ngpu/chain-reader/rpc";
 import type { ContractName, Deployment } from "@ngpu/contracts-sdk/deployment";
 import { addressesOf } from "@ngpu/contracts-sdk/generations";
 import type { Connection } from "@ngpu/db/pool";
+import { FatalError } from "@ngpu/runtime/errors";
 import type { Logger } from "@ngpu/runtime/logger";
 import { buildSchema } from "./build.ts";
 import { type Origin, planSchema } from "./decide.ts";
@@ -20,6 +21,8 @@ type BuildParts = {
 /**
  * Keeps, builds or rebuilds the schema, by what the stored rows were read from. `isEmpty` says that no block will be stored
  * after `build`.
+ *
+ * @throws FatalError `chain_schema_newer` when a newer version built it.
  */
 export async function planBuild(
   { client, definitions, deployment, logger }: BuildParts,
@@ -35,8 +38,10 @@ export async function planBuild(
     startHash: start.hash,
     contracts: generationsOf(deployment),
     definitions: definitions.hash,
+    version: definitions.version.version,
   };
   const plan = planSchema(stored, wanted);
+  if (plan.type === "leave") throw builtByNewer(stored?.version ?? 0, wanted.version);
   if (plan.type === "keep") return { isEmpty: false, build: async () => undefined };
   const build = async () => {
     const since = performance.now();
@@ -46,6 +51,14 @@ export async function planBuild(
     else logger.warn({ event: "schema_rebuilt", reasons: plan.reasons, duration });
   };
   return { isEmpty: true, build };
+}
+
+function builtByNewer(found: number, known: number): FatalError {
+  return new FatalError(`Schema chain has version ${found}; this autoExport knows it up to ${known}.`, {
+    code: "chain_schema_newer",
+    hint: "Update autoExport. To go back to this version, drop table chain.origin: it then rebuilds the schema.",
+    details: { found, known },
+  });
 }
 
 function generationsOf(deployment: BuildParts["deployment"]): Origin["contracts"] {

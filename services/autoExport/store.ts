@@ -155,7 +155,12 @@ export async function readOrigin(db: Queryable, schema: string): Promise<Origin 
     start_hash: string;
     contracts: Origin["contracts"];
     definitions: string;
-  }>("select chain_id, start_block, start_hash, contracts, definitions from origin");
+    version: number;
+  }>(
+    // As JSON, since rows from before versions were counted have none.
+    `select chain_id, start_block, start_hash, contracts, definitions,
+       coalesce((to_jsonb(origin) ->> 'version')::int4, 0) as version from origin`,
+  );
   const row = rows[0];
   return row === undefined
     ? undefined
@@ -165,6 +170,7 @@ export async function readOrigin(db: Queryable, schema: string): Promise<Origin 
         startHash: row.start_hash,
         contracts: row.contracts,
         definitions: row.definitions,
+        version: row.version,
       };
 }
 

@@ -1,7 +1,9 @@
 import { createChainClient, requireChain } from "@ngpu/chain-reader/client";
 import { type Deployment, readDeployment } from "@ngpu/contracts-sdk/deployment";
 import { appChannel, chainChannel, listenForChanges } from "@ngpu/db/listen";
-import { createPool, type Database, requireSchema } from "@ngpu/db/pool";
+import { createPool, type Database } from "@ngpu/db/pool";
+import { requireSchema } from "@ngpu/db/schema";
+import { enqueueWorkspace, queueHealth } from "@ngpu/db/workspaceQueue";
 import { connectRedis, enqueue, openQueue, queues, requireRedis, serveQueue } from "@ngpu/db/queue";
 import { createApp, errorHandler, listen } from "@ngpu/runtime/http";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
@@ -12,7 +14,7 @@ import type { Queue } from "bullmq";
 import type { Registry } from "prom-client";
 import { privateKeyToAccount } from "viem/accounts";
 import { assignAnswered } from "./assign.ts";
-import { type DispenseSettings, deadlinesOf, limitsOf } from "./env.ts";
+import { type DispenseSettings, limitsOf, progressDeadlines } from "./env.ts";
 import { followProgress } from "./follow.ts";
 import { createHandler } from "./handle.ts";
 import { createMetrics } from "./metrics.ts";
@@ -62,10 +64,7 @@ export async function startDispense(
       for (const loop of channel === appChannel ? work.onAnswer : work.onBlock) loop.wake();
     },
   });
-  const health = async () => {
-    await pool.query("select 1");
-    return { ok: redis.status === "ready", details: { redis: redis.status } };
-  };
+  const health = queueHealth(pool, redis);
   const app = createApp({ health, registry });
   app.use(errorHandler(logger));
   return listen(app, { host: settings.HOST, port: settings.PORT }, context);
@@ -87,8 +86,7 @@ function startWork({ settings, context, pool, sender, deployment, registry, ...q
   const { logger, signal } = context;
   const metrics = createMetrics(registry);
   const askMatch = (requestId: string) => enqueue(queue.placementQueue, { requestId });
-  const askAgain = (workspaceId: bigint) =>
-    enqueue(queue.dispenseQueue, { workspaceId: String(workspaceId) });
+  const askAgain = (workspaceId: bigint) => enqueueWorkspace(queue.dispenseQueue, workspaceId);
   const batchSize = settings.ASSIGN_BATCH;
   const loop = (name: string, round: (signal: AbortSignal) => Promise<void>): Loop => {
     const started = startLoop({ name, logger, signal, interval: settings.SWEEP_SECONDS * 1000 }, round);
@@ -108,7 +106,7 @@ function startWork({ settings, context, pool, sender, deployment, registry, ...q
     askMatch,
     askAgain,
   });
-  const deadlines = deadlinesOf(settings);
+  const deadlines = progressDeadlines(settings);
   const onBlock = [loop("sweep", sweep), loop("follow", () => followProgress({ ...shared, deadlines }))];
   const handle = createHandler({ pool, logger, metrics, limits: limitsOf(settings), askMatch });
   return { handle, onAnswer, onBlock };

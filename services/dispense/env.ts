@@ -1,3 +1,4 @@
+import { deadlinesOf, deadlineVariables } from "@ngpu/runtime/deadlines";
 import { chainEnv, commonEnv, databaseEnv, envTypes, readEnv, redisEnv, signerEnv } from "@ngpu/runtime/env";
 import { z } from "zod";
 import type { PlacementLimits } from "./decide.ts";
@@ -5,6 +6,16 @@ import type { ProgressDeadlines } from "./progress.ts";
 
 const seconds = (value: number, what: string) => envTypes.seconds().default(value).describe(what);
 const count = (value: number, what: string) => envTypes.count().default(value).describe(what);
+
+const deadlines = {
+  accept: [60, "Seconds that a node has to accept a lease"],
+  stall: [180, "Seconds that a download may go without progress"],
+  download: [3600, "Seconds that a download may take"],
+  ready: [120, "Seconds from the verified image to Ready"],
+  start: [120, "Seconds that a start may take"],
+  retry: [20, "Seconds that a node has to recover from a failure by itself"],
+  delete: [120, "Seconds that a node has to delete"],
+} satisfies Record<keyof ProgressDeadlines, [number, string]>;
 
 /** Variables of dispense. */
 export const dispenseVariables = {
@@ -30,13 +41,7 @@ export const dispenseVariables = {
   ASK_DEADLINE: seconds(15, "Seconds after which a placement without an answer counts as stuck"),
   AVOID_REFUSED: seconds(30, "Seconds for which a node that the chain refused is left out"),
   AVOID_REPLACED: seconds(600, "Seconds for which a node that failed with a replica is left out"),
-  DEADLINE_ACCEPT: seconds(60, "Seconds that a node has to accept a lease"),
-  DEADLINE_STALL: seconds(180, "Seconds that a download may go without progress"),
-  DEADLINE_DOWNLOAD: seconds(3600, "Seconds that a download may take"),
-  DEADLINE_READY: seconds(120, "Seconds from the verified image to Ready"),
-  DEADLINE_START: seconds(120, "Seconds that a start may take"),
-  DEADLINE_RETRY: seconds(20, "Seconds that a node has to recover from a failure by itself"),
-  DEADLINE_DELETE: seconds(120, "Seconds that a node has to delete"),
+  ...deadlineVariables(deadlines),
 };
 
 export type DispenseSettings = ReturnType<typeof readDispenseEnv>;
@@ -58,14 +63,5 @@ export function limitsOf(settings: DispenseSettings): PlacementLimits {
   };
 }
 
-export function deadlinesOf(settings: DispenseSettings): ProgressDeadlines {
-  return {
-    accept: settings.DEADLINE_ACCEPT,
-    stall: settings.DEADLINE_STALL,
-    download: settings.DEADLINE_DOWNLOAD,
-    ready: settings.DEADLINE_READY,
-    start: settings.DEADLINE_START,
-    retry: settings.DEADLINE_RETRY,
-    delete: settings.DEADLINE_DELETE,
-  };
-}
+export const progressDeadlines = (settings: DispenseSettings): ProgressDeadlines =>
+  deadlinesOf(deadlines, settings);

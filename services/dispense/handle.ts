@@ -1,4 +1,5 @@
 import type { Database } from "@ngpu/db/pool";
+import { handleWorkspaces } from "@ngpu/db/workspaceQueue";
 import type { Logger } from "@ngpu/runtime/logger";
 import { decidePlacements, type PlacementLimits } from "./decide.ts";
 import type { DispenseMetrics } from "./metrics.ts";
@@ -19,8 +20,7 @@ export type HandleDeps = {
  */
 export function createHandler(deps: HandleDeps): (ids: Record<string, string>) => Promise<void> {
   const { pool, logger, metrics, limits, askMatch } = deps;
-  return async (ids) => {
-    const workspaceId = BigInt(ids.workspaceId ?? "");
+  return handleWorkspaces(async (workspaceId) => {
     const facts = await loadPlacementFacts(pool, workspaceId, limits);
     if (facts === null) return;
     for (const { replica, excluded } of decidePlacements(facts)) {
@@ -30,5 +30,5 @@ export function createHandler(deps: HandleDeps): (ids: Record<string, string>) =
       logger.info({ event: "placement_asked", requestId, workspaceId, replica, excluded });
       await askMatch(requestId);
     }
-  };
+  });
 }

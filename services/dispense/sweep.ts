@@ -1,5 +1,6 @@
 import type { Queryable } from "@ngpu/db/pool";
 import type { Logger } from "@ngpu/runtime/logger";
+import { createStuckReports } from "@ngpu/runtime/stuckReports";
 import type { DispenseMetrics } from "./metrics.ts";
 import { answeredSince, unanswered, unplaced } from "./store.ts";
 
@@ -20,19 +21,15 @@ export type SweepDeps = {
  */
 export function createSweep(deps: SweepDeps): () => Promise<void> {
   const { pool, logger, metrics, askDeadline } = deps;
-  let told = new Set<string>();
+  const reports = createStuckReports();
   let seen: string | null = null;
   return async () => {
-    const stuck = new Set<string>();
     for (const { requestId, seconds, ...place } of await unanswered(pool)) {
       await deps.askMatch(requestId);
-      if (seconds <= askDeadline) continue;
-      stuck.add(requestId);
-      if (told.has(requestId)) continue;
+      if (seconds <= askDeadline || !reports.isNew(requestId)) continue;
       logger.warn({ event: "placement_stuck", requestId, ...place, seconds });
       metrics.stuck.inc();
     }
-    told = stuck;
     for (const workspaceId of await unplaced(pool)) await deps.askAgain(workspaceId);
     const { answers, cursor } = await answeredSince(pool, seen);
     seen = cursor;

@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerR
 import { type ClientHttp2Session, type ClientHttp2Stream, constants } from "node:http2";
 import { pipeline } from "node:stream/promises";
 import { hopHeaders } from "@ngpu/runtime/hopHeaders";
+import { requestIdHeader } from "@ngpu/runtime/requestId";
 import type { Fault, Replica } from "./decide.ts";
 
 export type Timeouts = {
@@ -15,6 +16,7 @@ export type Timeouts = {
 export type Outgoing = {
   replica: Replica;
   path: string;
+  requestId: string;
   request: IncomingMessage;
   /** The request's whole body; undefined when it is too long to hold and is streamed. */
   body: Buffer | undefined;
@@ -42,6 +44,7 @@ export async function forward(session: ClientHttp2Session, outgoing: Outgoing): 
         ":authority": `ws-${replica.workspaceId}`,
         ":path": `/w/${replica.workspaceId}/${replica.replica}/${replica.lease}${outgoing.path}`,
         ...passedOn(request.headers),
+        [requestIdHeader]: outgoing.requestId,
       },
       { endStream: body?.length === 0 },
     );
@@ -86,7 +89,7 @@ function faultOf(stream: ClientHttp2Stream): Fault {
 async function passAnswer(
   stream: ClientHttp2Stream,
   headers: OutgoingHttpHeaders,
-  { replica, response, timeouts }: Outgoing,
+  { replica, requestId, response, timeouts }: Outgoing,
 ): Promise<Outcome> {
   const nodeFault = headers["x-ngpu-error"];
   if (nodeFault !== undefined) {
@@ -97,6 +100,7 @@ async function passAnswer(
   for (const name of response.getHeaderNames()) response.removeHeader(name);
   response.writeHead(Number(headers[":status"]), {
     ...passedOn(headers),
+    [requestIdHeader]: requestId,
     "x-ngpu-node-id": String(replica.nodeId),
     "x-ngpu-replica": String(replica.replica),
     "x-ngpu-lease": String(replica.lease),

@@ -1,17 +1,18 @@
 import { EventEmitter } from "node:events";
 import { readDeployment } from "@ngpu/contracts-sdk/deployment";
 import { chainChannel, listenForChanges } from "@ngpu/db/listen";
-import { createPool, requireSchema } from "@ngpu/db/pool";
+import { createPool } from "@ngpu/db/pool";
+import { requireSchema } from "@ngpu/db/schema";
 import { createApp, errorHandler, listen } from "@ngpu/runtime/http";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import { startLoop } from "@ngpu/runtime/loop";
 import { createRegistry } from "@ngpu/runtime/metrics";
-import { Gauge, Histogram } from "prom-client";
 import { admit } from "./admit.ts";
 import type { Replica } from "./decide.ts";
 import type { GatewayEnv } from "./env.ts";
 import type { Timeouts } from "./forward.ts";
 import { createLoads } from "./loads.ts";
+import { createGatewayMetrics } from "./metrics.ts";
 import { createRouteHandler } from "./route.ts";
 import { findRunningReplicas, reconcileTunnels } from "./store.ts";
 import { createTunnels } from "./tunnels.ts";
@@ -81,21 +82,4 @@ export async function startGateway(
   });
   logger.info({ event: "gateway_listening", url });
   return { url };
-}
-
-function createGatewayMetrics(registry: ReturnType<typeof createRegistry>) {
-  return {
-    tunnels: new Gauge({
-      name: "ngpu_gateway_tunnels",
-      help: "Nodes that hold a tunnel here",
-      registers: [registry],
-    }),
-    requests: new Histogram({
-      name: "ngpu_gateway_request_seconds",
-      help: "Requests to workspaces by how they ended",
-      labelNames: ["outcome"],
-      buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600],
-      registers: [registry],
-    }),
-  };
 }

@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { ClientHttp2Session } from "node:http2";
 import { buffer } from "node:stream/consumers";
 import { InputError, RetryableError } from "@ngpu/runtime/errors";
+import { requestIdIn, requestLogger } from "@ngpu/runtime/http";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { RequestHandler, Response } from "express";
 import { mayTryNext, parseRoute, type Replica, rankReplicas } from "./decide.ts";
@@ -36,9 +37,12 @@ export function createRouteHandler(deps: RouteDependencies): RequestHandler {
       });
     }
     const started = performance.now();
-    const outcome = await tryReplicas(deps, request, response, route);
+    const logger = requestLogger(deps.logger, response);
+    const outcome = await tryReplicas({ ...deps, logger }, request, response, route);
     const name = outcome === undefined ? "no_replica" : outcome.end === "fault" ? outcome.fault : outcome.end;
-    deps.onEnd(name, (performance.now() - started) / 1000);
+    const duration = performance.now() - started;
+    deps.onEnd(name, duration / 1000);
+    logger.info({ event: "request_routed", workspaceId: route.workspaceId, outcome: name, duration });
     if (outcome === undefined) throw noReplica(deps, route.workspaceId);
     if (outcome.end === "fault") throw faultError(outcome, route.workspaceId);
   };
@@ -52,6 +56,7 @@ async function tryReplicas(
 ): Promise<Outcome | undefined> {
   const body = await holdBody(request);
   const tried = new Set<Replica>();
+  const common = { ...route, requestId: requestIdIn(response), request, body, response };
   let last: Outcome | undefined;
   for (;;) {
     const untried = deps.replicasOf(route.workspaceId).filter((replica) => !tried.has(replica));
@@ -64,7 +69,7 @@ async function tryReplicas(
     tried.add(replica);
     const done = deps.loads.begin(replica);
     try {
-      last = await forward(session, { ...route, replica, request, body, response, timeouts: deps.timeouts });
+      last = await forward(session, { ...common, replica, timeouts: deps.timeouts });
     } finally {
       done();
     }

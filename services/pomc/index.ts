@@ -1,7 +1,8 @@
 import { createChainClient, requireChain } from "@ngpu/chain-reader/client";
 import { type Deployment, readDeployment } from "@ngpu/contracts-sdk/deployment";
 import { chainChannel, listenForChanges } from "@ngpu/db/listen";
-import { createPool, requireSchema } from "@ngpu/db/pool";
+import { createPool } from "@ngpu/db/pool";
+import { requireSchema } from "@ngpu/db/schema";
 import { createApp, listen } from "@ngpu/runtime/http";
 import { runService, type ServiceContext, start } from "@ngpu/runtime/lifecycle";
 import { createRegistry } from "@ngpu/runtime/metrics";

@@ -4,8 +4,9 @@ import type { Database } from "@ngpu/db/pool";
 import type { Logger } from "@ngpu/runtime/logger";
 import { type Loop, startLoop } from "@ngpu/runtime/loop";
 import type { Sender } from "@ngpu/tx-sender/send";
-import { Gauge, type Registry } from "prom-client";
+import type { Registry } from "prom-client";
 import { closeEpochs } from "./close.ts";
+import { createPomcMetrics } from "./metrics.ts";
 import { postEpoch, watchFormer } from "./post.ts";
 import { receiptRound } from "./receipts/commit.ts";
 import { uptimeRound } from "./uptime/round.ts";
@@ -21,12 +22,12 @@ type LeaderOptions = {
   signal: AbortSignal;
 };
 
-type Metrics = ReturnType<typeof createMetrics>;
+type Metrics = ReturnType<typeof createPomcMetrics>;
 
 /** Closes epochs, commits receipts and posts uptime while this instance leads. */
 export function leadPomc(options: LeaderOptions): { wake(): void; done: Promise<void> } {
   const { databaseUrl: url, logger, signal } = options;
-  const metrics = createMetrics(options.registry);
+  const metrics = createPomcMetrics(options.registry);
   let epochs: Loop | undefined;
   const lead = async (leading: AbortSignal) => {
     metrics.leading.set(1);
@@ -65,24 +66,4 @@ function startUptime({ pool, sender, deployment, logger }: LeaderOptions, signal
   return startLoop({ name: "uptime", logger, signal, interval: 2_000 }, () =>
     uptimeRound({ pool, sender, deployment, logger }),
   );
-}
-
-function createMetrics(registry: Registry) {
-  return {
-    posted: new Gauge({
-      name: "pomc_epoch_posted",
-      help: "Number of the last epoch posted here",
-      registers: [registry],
-    }),
-    owed: new Gauge({
-      name: "pomc_owed_by_former",
-      help: "Token units granted by a Pomc that was replaced which no root of it pays",
-      registers: [registry],
-    }),
-    leading: new Gauge({
-      name: "pomc_leading",
-      help: "1 while this instance closes epochs",
-      registers: [registry],
-    }),
-  };
 }

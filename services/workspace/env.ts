@@ -1,9 +1,18 @@
+import { deadlinesOf, deadlineVariables } from "@ngpu/runtime/deadlines";
 import { chainEnv, commonEnv, databaseEnv, envTypes, readEnv, redisEnv, signerEnv } from "@ngpu/runtime/env";
 import { z } from "zod";
 import type { Deadlines } from "./decide.ts";
 
-const deadline = (seconds: number, what: string) =>
-  envTypes.seconds().default(seconds).describe(`Seconds after which ${what} counts as stuck`);
+const stuck = (what: string) => `Seconds after which ${what} counts as stuck`;
+
+const deadlines = {
+  place: [60, stuck("a replica without a node")],
+  distribute: [1800, stuck("bringing the image to a node")],
+  start: [120, stuck("a start")],
+  stop: [60, stuck("a stop")],
+  delete: [120, stuck("a deletion")],
+  release: [60, stuck("the release of an ended lease")],
+} satisfies Record<keyof Deadlines, [number, string]>;
 
 /** Variables of workspace. */
 export const workspaceVariables = {
@@ -14,12 +23,7 @@ export const workspaceVariables = {
   ...signerEnv,
   SWEEP_SECONDS: envTypes.seconds().default(3).describe("Seconds between looks at all workspaces"),
   CONCURRENCY: z.coerce.number().int().min(1).default(16).describe("Workspaces worked on at once"),
-  DEADLINE_PLACE: deadline(60, "a replica without a node"),
-  DEADLINE_DISTRIBUTE: deadline(1800, "bringing the image to a node"),
-  DEADLINE_START: deadline(120, "a start"),
-  DEADLINE_STOP: deadline(60, "a stop"),
-  DEADLINE_DELETE: deadline(120, "a deletion"),
-  DEADLINE_RELEASE: deadline(60, "the release of an ended lease"),
+  ...deadlineVariables(deadlines),
 };
 
 export type WorkspaceSettings = ReturnType<typeof readWorkspaceEnv>;
@@ -29,13 +33,5 @@ export function readWorkspaceEnv(source?: Record<string, string | undefined>) {
   return readEnv(workspaceVariables, source);
 }
 
-export function deadlinesOf(settings: WorkspaceSettings): Deadlines {
-  return {
-    place: settings.DEADLINE_PLACE,
-    distribute: settings.DEADLINE_DISTRIBUTE,
-    start: settings.DEADLINE_START,
-    stop: settings.DEADLINE_STOP,
-    delete: settings.DEADLINE_DELETE,
-    release: settings.DEADLINE_RELEASE,
-  };
-}
+export const workspaceDeadlines = (settings: WorkspaceSettings): Deadlines =>
+  deadlinesOf(deadlines, settings);

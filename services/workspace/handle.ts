@@ -1,3 +1,5 @@
+import { handleWorkspaces } from "@ngpu/db/workspaceQueue";
+import { createStuckReports } from "@ngpu/runtime/stuckReports";
 import { type ActDeps, act } from "./act.ts";
 import { type Deadlines, decide, findStuck } from "./decide.ts";
 import type { WorkspaceMetrics } from "./metrics.ts";
@@ -10,18 +12,14 @@ export type HandleDeps = ActDeps & { metrics: WorkspaceMetrics; deadlines: Deadl
  * on several instances at once.
  */
 export function createHandler(deps: HandleDeps): (ids: Record<string, string>) => Promise<void> {
-  const known = new Set<string>();
-  return async (ids) => {
-    const workspaceId = BigInt(ids.workspaceId ?? "");
+  const reports = createStuckReports();
+  return handleWorkspaces(async (workspaceId) => {
     const loaded = await loadFacts(deps.pool, workspaceId);
     if (loaded === null) return;
     const { facts, head } = loaded;
     for (const stuck of findStuck(facts, deps.deadlines)) {
       const key = `${stuck.name}:${workspaceId}/${stuck.replica}/${stuck.lease ?? "-"}`;
-      if (known.has(key)) continue;
-      // Told once by each instance; what is no longer stuck is forgotten with the rest when there are too many.
-      if (known.size > 10_000) known.clear();
-      known.add(key);
+      if (!reports.isNew(key)) continue;
       const { name, ...fields } = stuck;
       deps.logger.warn({ event: "workspace_step_stuck", workspaceId, step: name, ...fields });
       deps.metrics.stuck.inc({ step: name });
@@ -29,5 +27,5 @@ export function createHandler(deps: HandleDeps): (ids: Record<string, string>) =
     for (const { type, refusal } of await act(deps, workspaceId, head, decide(facts))) {
       deps.metrics.steps.inc({ step: type, result: refusal === null ? "done" : "refused" });
     }
-  };
+  });
 }

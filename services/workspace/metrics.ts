@@ -7,13 +7,13 @@ export function createMetrics(registry: Registry) {
   return {
     steps: new Counter({
       name: "ngpu_workspace_steps_total",
-      help: "Steps taken for workspaces, by kind and by what the chain said",
+      help: "Steps sent to the chain for workspaces, by kind and result",
       labelNames: ["step", "result"] as const,
       registers: [registry],
     }),
     stuck: new Counter({
-      name: "ngpu_workspace_step_stuck_total",
-      help: "Steps found to last longer than their deadline",
+      name: "ngpu_workspace_stuck_steps_total",
+      help: "Steps that lasted longer than their deadline",
       labelNames: ["step"] as const,
       registers: [registry],
     }),

@@ -1,14 +1,16 @@
 import { createChainClient, requireChain } from "@ngpu/chain-reader/client";
 import { readDeployment } from "@ngpu/contracts-sdk/deployment";
 import { chainChannel, listenForChanges } from "@ngpu/db/listen";
-import { createPool, requireSchema } from "@ngpu/db/pool";
-import { connectRedis, enqueue, openQueue, queues, requireRedis, serveQueue } from "@ngpu/db/queue";
+import { createPool } from "@ngpu/db/pool";
+import { connectRedis, openQueue, queues, requireRedis, serveQueue } from "@ngpu/db/queue";
+import { requireSchema } from "@ngpu/db/schema";
+import { enqueueWorkspace, queueHealth } from "@ngpu/db/workspaceQueue";
 import { createApp, listen } from "@ngpu/runtime/http";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import { createRegistry } from "@ngpu/runtime/metrics";
 import { createSender } from "@ngpu/tx-sender/send";
 import { privateKeyToAccount } from "viem/accounts";
-import { deadlinesOf, type WorkspaceSettings } from "./env.ts";
+import { type WorkspaceSettings, workspaceDeadlines } from "./env.ts";
 import { createHandler } from "./handle.ts";
 import { createMetrics } from "./metrics.ts";
 import { startSweep } from "./sweep.ts";
@@ -39,8 +41,8 @@ export async function startWorkspace(
     deployment,
     logger,
     metrics: createMetrics(registry),
-    deadlines: deadlinesOf(settings),
-    askDispense: (workspaceId) => enqueue(dispenseQueue, { workspaceId: String(workspaceId) }),
+    deadlines: workspaceDeadlines(settings),
+    askDispense: (workspaceId) => enqueueWorkspace(dispenseQueue, workspaceId),
   });
   serveQueue(queues.workspace, redis, context, handle, settings.CONCURRENCY);
   const sweep = startSweep({
@@ -48,7 +50,7 @@ export async function startWorkspace(
     logger,
     signal,
     interval: settings.SWEEP_SECONDS * 1000,
-    enqueue: (workspaceId) => enqueue(workspaceQueue, { workspaceId: String(workspaceId) }),
+    enqueue: (workspaceId) => enqueueWorkspace(workspaceQueue, workspaceId),
   });
   context.onStop("sweep", () => sweep.done);
   listenForChanges({
@@ -58,9 +60,6 @@ export async function startWorkspace(
     signal,
     onNotice: () => sweep.wake(),
   });
-  const health = async () => {
-    await pool.query("select 1");
-    return { ok: redis.status === "ready", details: { redis: redis.status } };
-  };
+  const health = queueHealth(pool, redis);
   return listen(createApp({ health, registry }), { host: settings.HOST, port: settings.PORT }, context);
 }

@@ -134,7 +134,10 @@ describe("the node's end of a tunnel", () => {
     await once(server, "connection");
     const session = performServerHandshake(sockets[0] as Socket);
     session.on("stream", (stream, headers) =>
-      proxyStream(stream, headers, (lease) => (lease === "1/0/1" ? 9 : undefined)),
+      proxyStream(stream, headers, {
+        portOf: (lease) => (lease === "1/0/1" ? 9 : undefined),
+        logger: createLogger("test", "silent"),
+      }),
     );
     const ask = async (path: string) => {
       const stream = gateway.request({ ":path": path });

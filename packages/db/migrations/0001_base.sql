@@ -1,4 +1,5 @@
 -- Up Migration
+-- Additive
 -- Schema chain is written by autoExport alone and can be dropped and rebuilt; schema app holds what is private by nature.
 -- Every service has a role of its own. Roles cannot log in until an operator gives them a password.
 

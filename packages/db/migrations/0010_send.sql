@@ -1,4 +1,5 @@
 -- Up Migration
+-- Additive
 -- Nonces and signed transactions. A transaction is stored before it is sent: after a crash the same bytes are sent again.
 
 create table app.signer (

@@ -1,4 +1,5 @@
 -- Up Migration
+-- Additive
 
 -- Signed messages of nodes and measurers on their way to the chain.
 create table app.relay (

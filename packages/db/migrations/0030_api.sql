@@ -1,4 +1,5 @@
 -- Up Migration
+-- Additive
 -- Partners and what they did over the API. Private by nature: none of it is on the chain.
 
 create table app.account (

@@ -1,4 +1,5 @@
 -- Up Migration
+-- Additive
 -- What pomc closed: the document each root rests on, and every account's leaf with its proof. All of it can be computed
 -- again from schema chain.
 

@@ -1,4 +1,5 @@
 -- Up Migration
+-- Additive
 -- Which gateway instance holds a node's tunnel. A node may hold one at each of several instances; a row whose seen_at
 -- is older than a minute is left over from an instance that died.
 

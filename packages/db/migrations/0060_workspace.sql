@@ -1,4 +1,5 @@
 -- Up Migration
+-- Additive
 -- What workspace and dispense have under way between the market's wish and the chain's answer.
 
 -- One row for each step that was sent to the chain: who retries it, and when it may be tried again.

@@ -1,4 +1,5 @@
 -- Up Migration
+-- Additive
 -- Who is away: written when a node is no longer heard, so that nobody has to look at all nodes to know.
 
 -- Instances of match; one that was not seen for some seconds has died, and its sessions with it.

@@ -1,4 +1,5 @@
 -- Up Migration
+-- Breaking: measure_round is made again with other columns.
 
 -- Rounds are known by the root over their draws, which is made and stored before the round is requested.
 drop table app.measure_round;

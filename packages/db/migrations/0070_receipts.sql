@@ -1,4 +1,5 @@
 -- Up Migration
+-- Additive
 -- Receipts of tasks: what stands under the roots that Pomc keeps. Nothing of a task but hashes leaves this database.
 
 -- keccak256 of the result with the task's id; null while the task is not over.

@@ -1,4 +1,5 @@
 -- Up Migration
+-- Additive
 -- What pomc closed of days: the root over every node's uptime, and the leases to refund. All of it can be computed again from
 -- schema chain.
 

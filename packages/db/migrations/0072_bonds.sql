@@ -1,4 +1,5 @@
 -- Up Migration
+-- Additive
 -- What pomc withheld of nodes' first rewards: a node's bond after each epoch that changed it. The newest row is how it stands.
 
 create table app.node_bond (

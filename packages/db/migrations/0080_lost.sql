@@ -1,4 +1,5 @@
 -- Up Migration
+-- Additive
 -- Which of the nodes that are away match took for lost, so that nothing goes to them before the chain has them offline.
 
 alter table app.absence

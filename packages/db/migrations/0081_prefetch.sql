@@ -1,4 +1,5 @@
 -- Up Migration
+-- Additive
 -- Images that nodes were asked to bring ahead of demand, and what came of it.
 
 create table app.prefetch (

@@ -1,4 +1,5 @@
 -- Up Migration
+-- Additive
 -- Which Pomc an epoch was closed for, by its place among all there were, the oldest first from 1: each counts its grants from zero.
 
 alter table app.epoch add column generation smallint not null default 1;

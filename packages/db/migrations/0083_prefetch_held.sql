@@ -1,4 +1,5 @@
 -- Up Migration
+-- Additive
 -- An image that a node had before it was asked is no hit; and one that was there when it was assigned is one, though it was taken off since.
 
 alter table app.prefetch drop constraint prefetch_status_check;

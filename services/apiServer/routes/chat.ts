@@ -32,10 +32,11 @@ export function chatRoutes(deps: ApiDeps): Endpoint[] {
         streams: { contentType: "text/event-stream", description: "With `stream: true`" },
         openAiErrors: true,
       },
-      async ({ partner, body, response, left }) => {
+      async ({ partner, body, response, requestId, left }) => {
         const workspace = await requireModel(deps, partner.wallet, body.model);
         const work: TaskWork = {
           id: randomUUID(),
+          requestId,
           wallet: partner.wallet,
           keyId: partner.keyId,
           workspaceId: workspace.id,

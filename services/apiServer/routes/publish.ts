@@ -1,6 +1,7 @@
 import { generationOf } from "@ngpu/contracts-sdk/generations";
 import type { PlacementExplanation } from "@ngpu/protocol/placement/question";
 import { InputError } from "@ngpu/runtime/errors";
+import { requestLogger } from "@ngpu/runtime/http";
 import { isUsable } from "../decide.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint, idempotencyHeader } from "../endpoint.ts";
@@ -29,14 +30,15 @@ export function publishRoutes(deps: ApiDeps): Endpoint[] {
         status: 201,
         answer: publishAnswer,
       },
-      async ({ partner, body, headers }) => {
+      async ({ partner, body, headers, response }) => {
         const { wallet } = partner;
         const dedupeKey = await dedupeKeyOf(deps.db, wallet, "publish", {
           key: headers["idempotency-key"],
           body,
         });
         const { spec, config } = publication(body, await currentTime(deps.db));
-        if (!body.waitForNodes) await requirePossible(deps, () => explained(deps, spec, body), dedupeKey);
+        const logged = { db: deps.db, logger: requestLogger(deps.logger, response) };
+        if (!body.waitForNodes) await requirePossible(logged, () => explained(deps, spec, body), dedupeKey);
         const authorizationId = body.authorizationId ?? (await newestUsable(deps, wallet));
         const { hash, events } = await deps.writer.write({
           kind: "api.publish",
@@ -62,7 +64,7 @@ export function publishRoutes(deps: ApiDeps): Endpoint[] {
  * @throws InputError `placement_impossible` (409).
  */
 async function requirePossible(
-  { db, logger }: ApiDeps,
+  { db, logger }: Pick<ApiDeps, "db" | "logger">,
   ask: () => Promise<PlacementExplanation>,
   dedupeKey: string | undefined,
 ): Promise<void> {

@@ -28,7 +28,7 @@ const runTask = (deps: ApiDeps) =>
       body: newTask,
       answer: taskAnswer,
     },
-    async ({ partner, body, headers, response, left }) => {
+    async ({ partner, body, headers, response, requestId, left }) => {
       await requireWorkspace(deps.db, partner.wallet, body.workspaceId);
       const idempotencyKey = await dedupeKeyOf(deps.db, partner.wallet, "task", {
         key: headers["idempotency-key"],
@@ -36,6 +36,7 @@ const runTask = (deps: ApiDeps) =>
       });
       const work: TaskWork = {
         id: randomUUID(),
+        requestId,
         wallet: partner.wallet,
         keyId: partner.keyId,
         workspaceId: body.workspaceId,

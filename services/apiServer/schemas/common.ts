@@ -85,6 +85,7 @@ export const errorBody = z
       message: z.string(),
       hint: z.string().optional().meta({ description: "What to do about it" }),
       details: z.record(z.string(), z.unknown()).optional(),
+      request_id: z.string().meta({ description: "The answer's x-request-id" }),
     }),
   })
   .meta({ id: "Error" });

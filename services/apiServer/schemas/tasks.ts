@@ -113,6 +113,7 @@ export const openAiError = z
       type: z.string(),
       param: z.string().nullable(),
       code: z.string().nullable(),
+      request_id: z.string().meta({ description: "The answer's x-request-id" }),
     }),
   })
   .meta({ id: "OpenAiError" });

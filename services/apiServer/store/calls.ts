@@ -2,6 +2,7 @@ import type { Queryable } from "@ngpu/db/pool";
 
 export type CallRecord = {
   id: string;
+  requestId: string;
   wallet: string | undefined;
   keyId: string | undefined;
   method: string;
@@ -13,10 +14,11 @@ export type CallRecord = {
 
 export async function insertCall(db: Queryable, call: CallRecord): Promise<void> {
   await db.query(
-    `insert into app.call (id, wallet, key_id, method, route, status, node_id, duration_ms)
-     values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+    `insert into app.call (id, request_id, wallet, key_id, method, route, status, node_id, duration_ms)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
     [
       call.id,
+      call.requestId,
       call.wallet ?? null,
       call.keyId ?? null,
       call.method,

@@ -1,6 +1,6 @@
+import { loadDefinitions } from "@ngpu/auto-export/definitions";
 import type { AbiEvent } from "viem";
 import { toEventSignature } from "viem";
-import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { enumNames } from "../../../services/autoExport/enums.ts";
 import type { EventTable } from "../../../services/autoExport/schema.ts";
 import { used } from "./events.ts";

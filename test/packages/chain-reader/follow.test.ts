@@ -3,6 +3,7 @@ import { type FollowOptions, follow } from "@ngpu/chain-reader/follow";
 import type { BlockRef } from "@ngpu/chain-reader/reconcile";
 import type { FollowStep } from "@ngpu/chain-reader/steps";
 import { FatalError } from "@ngpu/runtime/errors";
+import type { Logger } from "@ngpu/runtime/logger";
 import { expect } from "chai";
 import fc from "fast-check";
 import { numberToHex, pad } from "viem";
@@ -16,11 +17,12 @@ import {
   testContracts,
 } from "./scriptedChain.ts";
 
-const silent = {
+const silent: Logger = {
   debug: () => undefined,
   info: () => undefined,
   warn: () => undefined,
   error: () => undefined,
+  child: () => silent,
 };
 const log = (nodeId: number): ScriptedLog =>
   eventLog("ComputeNode", "NodeWalletSet", { nodeId, wallet: testContracts.Token });

@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { blocksByHash, type FollowedBlock } from "@ngpu/chain-reader/blocks";
 import { follow } from "@ngpu/chain-reader/follow";
 import type { Header } from "@ngpu/chain-reader/rpc";
+import type { Logger } from "@ngpu/runtime/logger";
 import { expect } from "chai";
 import { numberToHex, pad } from "viem";
 import { type WebSocket, WebSocketServer } from "ws";
@@ -12,11 +13,12 @@ import { createScriptedChain, eventLog, type ScriptedBlock, testContracts } from
 
 const chainId = 31_337;
 const bigints = (_: string, value: unknown) => (typeof value === "bigint" ? numberToHex(value) : value);
-const silent = {
+const silent: Logger = {
   debug: () => undefined,
   info: () => undefined,
   warn: () => undefined,
   error: () => undefined,
+  child: () => silent,
 };
 
 describe("hints of new heads", () => {

@@ -215,7 +215,7 @@ describe("apiServer: what anyone may read", () => {
     expect((await api.client.get("/healthz")).body).to.deep.include({ ok: true });
     const metrics = await (await api.client.raw("/metrics")).text();
     expect(metrics).to.match(
-      /ngpu_api_call_seconds_count\{service="apiServer",route="\/v1\/network",status="200"\} 1/,
+      /ngpu_api_request_duration_seconds_count\{service="apiServer",route="\/v1\/network",status="200"\} 1/,
     );
     const unknown = await api.client.get("/v1/nothing");
     expect([unknown.status, unknown.body]).to.have.nested.property("[1].error.code", "route_unknown");

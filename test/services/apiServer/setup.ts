@@ -22,7 +22,7 @@ import {
   type NodeServer,
   type OpenTunnel,
 } from "../gateway/node.ts";
-import { createTestContext, eventually } from "../support/context.ts";
+import { createTestContext, eventually, type LogDestination } from "../support/context.ts";
 import { addNode } from "../workspace/acts.ts";
 import { accounts, nodeKey, privateKeyOf, type TestChain } from "../workspace/chain.ts";
 import { openMarket, type TestMarket } from "../workspace/market.ts";
@@ -37,13 +37,13 @@ export type ApiMarket = Awaited<ReturnType<typeof setup>>;
 
 /** The API and a gateway on a real chain, exported to a real Postgres, with a real Redis. */
 export async function setup(
-  options: { limits?: Partial<Limits>; explains?: boolean; chain?: TestChain; faucetKey?: Hex } = {},
+  options: { limits?: Partial<Limits>; explains?: boolean; chain?: TestChain; faucetKey?: Hex; log?: LogDestination } = {},
 ) {
   const market = await openMarket(options.chain);
   const folder = mkdtempSync(join(tmpdir(), "ngpu-api-"));
   const file = join(folder, "deployment.json");
   writeFileSync(file, toJson(market.chain.deployment));
-  const gatewayContext = createTestContext("gateway");
+  const gatewayContext = createTestContext("gateway", options.log);
   const gatewayUrl = `http://127.0.0.1:${await getPort()}`;
   await startGateway(gatewayContext, {
     LOG_LEVEL: "silent",
@@ -77,7 +77,7 @@ export async function setup(
     ...(options.faucetKey === undefined ? {} : { FAUCET_KEY: options.faucetKey }),
   };
   const start = async () => {
-    const context = createTestContext("apiServer");
+    const context = createTestContext("apiServer", options.log);
     await startApiServer(context, env, { ...defaultLimits, ...options.limits });
     return context;
   };
@@ -86,6 +86,7 @@ export async function setup(
   return {
     market,
     url,
+    gatewayUrl,
     client: createClient(url),
     chain: market.chain,
     db: market.pool,

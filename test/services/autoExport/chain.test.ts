@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { loadDefinitions } from "@ngpu/auto-export/definitions";
 import { chainOf, createChainClient } from "@ngpu/chain-reader/client";
 import { deployNgpu, type NgpuDeployment } from "@ngpu/contracts/ignition/deploy";
 import { computeNodeAbi, dockerContractAbi, tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
@@ -14,7 +15,6 @@ import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from 
 import hardhatConfig from "../../../hardhat.config.ts";
 import { startChain } from "../../../scripts/embedded/chain.ts";
 import { type RunningProcess, startProcess } from "../../../scripts/embedded/process.ts";
-import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { compareWithRebuild } from "../../../services/autoExport/verify.ts";
 import { rootDir, testStateDir } from "../../support/parts.ts";
 import { spec } from "./fixtures.ts";
@@ -151,12 +151,12 @@ describe("autoExport on the OP-stack simulation", function () {
     expect(health.details.role).to.equal("leader");
     const metrics = await (await fetch(`${service.url}/metrics`)).text();
     for (const name of [
-      "export_head",
-      "export_tip",
-      "export_lag_blocks",
-      "export_events_total",
-      "export_reorg_depth",
-      "export_rpc_endpoint_score",
+      "ngpu_export_head_block_number",
+      "ngpu_export_tip_block_number",
+      "ngpu_export_lag_blocks",
+      "ngpu_export_events_total",
+      "ngpu_export_reorg_depth_blocks",
+      "ngpu_export_rpc_endpoint_cost_seconds",
     ]) {
       expect(metrics).to.match(new RegExp(`^${name}`, "m"));
     }

@@ -13,6 +13,7 @@ const origin: Origin = {
   startHash: "0xaa",
   contracts: { Pomc: ["0x01"], Escrow: ["0x02"] },
   definitions: "d1",
+  version: 2,
 };
 
 describe("what to do with the rows that are there", () => {
@@ -32,12 +33,20 @@ describe("what to do with the rows that are there", () => {
       [{ contracts: { Pomc: ["0x01"], Escrow: ["0x02"], Measure: ["0x04"] } }, "contracts"],
       [{ contracts: { Pomc: ["0x00", "0x01"], Escrow: ["0x02"] } }, "contracts"],
       [{ definitions: "d2" }, "definitions"],
+      [{ definitions: "d2", version: 1 }, "definitions"],
     ];
     for (const [change, reason] of cases) {
       expect(planSchema({ ...origin, ...change }, origin)).to.deep.equal({
         type: "rebuild",
         reasons: [reason],
       });
+    }
+  });
+
+  it("leaves what a newer version built, whatever else differs", () => {
+    for (const change of [{}, { chainId: 11 }, { contracts: {} }]) {
+      const newer = { ...origin, ...change, definitions: "d3", version: 3 };
+      expect(planSchema(newer, origin)).to.deep.equal({ type: "leave" });
     }
   });
 });

@@ -1,12 +1,13 @@
 import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { loadDefinitions } from "@ngpu/auto-export/definitions";
 import { abis } from "@ngpu/contracts-sdk/abis";
+import type { Logger } from "@ngpu/runtime/logger";
 import { expect } from "chai";
 import pg from "pg";
 import { type Hex, numberToHex, pad, parseAbi } from "viem";
 import { judgeHealth } from "../../../services/autoExport/decide.ts";
-import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import {
   createScriptedChain,
   encodeEvent,
@@ -169,7 +170,13 @@ describe("autoExport", function () {
     chain.mine([registered(1)], [registered(2)]);
     const events: string[] = [];
     const note = (fields: { event: string }) => void events.push(fields.event);
-    const logger = { debug: () => undefined, info: note, warn: note, error: note };
+    const logger: Logger = {
+      debug: () => undefined,
+      info: note,
+      warn: note,
+      error: note,
+      child: () => logger,
+    };
     await exportOnce();
     expect(events).to.include("schema_built");
     await exportOnce();

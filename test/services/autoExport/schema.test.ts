@@ -1,8 +1,8 @@
+import { loadDefinitions } from "@ngpu/auto-export/definitions";
 import { FatalError } from "@ngpu/runtime/errors";
 import { expect } from "chai";
 import { parseAbi } from "viem";
 import { snakeCase } from "../../../services/autoExport/columns.ts";
-import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { parseProjection, sourcesOf } from "../../../services/autoExport/projection.ts";
 import { eventTableDdl, eventTables } from "../../../services/autoExport/schema.ts";
 

@@ -1,6 +1,8 @@
+import { type Definitions, loadDefinitions } from "@ngpu/auto-export/definitions";
 import type { BlockRef } from "@ngpu/chain-reader/reconcile";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { createPool, type Database } from "@ngpu/db/pool";
+import type { Logger } from "@ngpu/runtime/logger";
 import { Registry } from "prom-client";
 import { type Definitions, loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { exportChain } from "../../../services/autoExport/lead.ts";
@@ -15,11 +17,12 @@ import {
 import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
 import type { createMarket } from "./market.ts";
 
-export const silent = {
+export const silent: Logger = {
   debug: () => undefined,
   info: () => undefined,
   warn: () => undefined,
   error: () => undefined,
+  child: () => silent,
 };
 
 export const deployment: Pick<Deployment, "chainId" | "startBlock" | "contracts" | "former"> = {

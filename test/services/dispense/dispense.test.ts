@@ -80,7 +80,7 @@ describe("dispense, on a chain with Postgres and Redis", function () {
     const { rows } = await market.pool.query("select from chain.event_item_refused");
     expect(rows).to.have.length(0);
     const texts = await Promise.all(urls.map(async (url) => (await fetch(`${url}/metrics`)).text()));
-    expect(texts.join()).to.match(/ngpu_publish_to_assigned_seconds_count\{[^}]*\} [1-5]\b/);
+    expect(texts.join()).to.match(/ngpu_dispense_publish_to_assigned_seconds_count\{[^}]*\} [1-5]\b/);
   });
 
   it("brings one node no more images at once than set, and the others when those are there", async () => {

@@ -296,7 +296,7 @@ describe("gateway: routes", () => {
     expect(health.ok).to.equal(true);
     const metrics = await text((await fetch(`${market.url}/metrics`)).body as ReadableStream);
     expect(metrics).to.match(
-      /ngpu_gateway_request_seconds_count\{service="gateway",outcome="answered"\} [1-9]/,
+      /ngpu_gateway_request_duration_seconds_count\{service="gateway",outcome="answered"\} [1-9]/,
     );
   });
 });

@@ -272,7 +272,7 @@ describe("match: placement and failover", function () {
     // Counted once the transaction is seen as mined, which may be after the export has it.
     await eventually("it is counted", async () => {
       const metrics = await (await fetch(`${match.httpUrl}/metrics`)).text();
-      return /match_leases_lost_total\{signal="heartbeat",service="match"\} [1-9]/.test(metrics);
+      return /ngpu_match_leases_lost_total\{signal="heartbeat",service="match"\} [1-9]/.test(metrics);
     });
     stopBeat[6] = node.peer.beat(deployment.parameters.slotSeconds);
     await eventually("it is forgotten", async () => (await absence(node.nodeId)) === undefined);
@@ -346,7 +346,7 @@ describe("match: placement and failover", function () {
       "an outage is suspected",
       async () => {
         const metrics = await (await fetch(`${match.httpUrl}/metrics`)).text();
-        return metrics.includes('match_outage_suspected{service="match"} 1');
+        return metrics.includes('ngpu_match_outage_suspected{service="match"} 1');
       },
       30_000,
     );

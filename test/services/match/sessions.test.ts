@@ -174,7 +174,9 @@ describe("match: sessions and the messages they relay", function () {
       expect(await refusal(peer), text).to.equal(code);
     }
     const metrics = await (await fetch(`${match.httpUrl}/metrics`)).text();
-    expect(metrics).to.match(/match_sessions_refused_total\{code="message_invalid",service="match"\} [4-9]/);
+    expect(metrics).to.match(
+      /ngpu_match_sessions_refused_total\{code="message_invalid",service="match"\} [4-9]/,
+    );
   });
 
   it("closes a session that floods it, and one that says too much at once", async () => {

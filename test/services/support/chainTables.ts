@@ -1,7 +1,7 @@
+import { loadDefinitions } from "@ngpu/auto-export/definitions";
 import { createPool } from "@ngpu/db/pool";
 import type pg from "pg";
 import { buildSchema } from "../../../services/autoExport/build.ts";
-import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { createTestDatabase } from "../../support/postgres.ts";
 import { asRole } from "./context.ts";
 import { deploymentDocument } from "./deployment.ts";
@@ -22,6 +22,7 @@ export async function createChainTables(pool: pg.Pool): Promise<void> {
         Object.entries(deploymentDocument.contracts).map(([name, address]) => [name, [address]]),
       ),
       definitions: "test",
+      version: 1,
     };
     await buildSchema(db, loadDefinitions(), origin, "ngpu_reader");
   } finally {

@@ -8,13 +8,22 @@ export type TestContext = ServiceContext & {
   failures: unknown[];
 };
 
-/** What runService gives a service, for a service that runs inside the test. TEST_LOG_LEVEL shows its log. */
-export function createTestContext(name: string): TestContext {
+/** Where a service's log lines go. */
+export type LogDestination = { write: (line: string) => void };
+
+/**
+ * What runService gives a service, for a service that runs inside the test. TEST_LOG_LEVEL shows its log, and a destination gets the
+ * lines from level info on instead.
+ */
+export function createTestContext(name: string, destination?: LogDestination): TestContext {
   const abort = new AbortController();
   const undos: (() => Promise<void> | void)[] = [];
   const failures: unknown[] = [];
   return {
-    logger: createLogger(name, process.env.TEST_LOG_LEVEL ?? "silent"),
+    logger:
+      destination === undefined
+        ? createLogger(name, process.env.TEST_LOG_LEVEL ?? "silent")
+        : createLogger(name, "info", destination),
     signal: abort.signal,
     onStop: (_name, undo) => undos.push(undo),
     fail: (error) => failures.push(error),

@@ -218,7 +218,7 @@ describe("workspace, on a chain with Postgres and Redis", function () {
     await market.chain.pass(200);
     await eventually("stuck step in the metrics", async () => {
       const text = await (await fetch(`${urls[0]}/metrics`)).text();
-      return /ngpu_workspace_step_stuck_total\{step="place"[^}]*\} [1-9]/.test(text);
+      return /ngpu_workspace_stuck_steps_total\{step="place"[^}]*\} [1-9]/.test(text);
     });
   });
 

@@ -37,7 +37,8 @@ describe("match: images brought ahead of demand", function () {
     const line = text.split("\n").find((one) => one.startsWith(name));
     return Number(line?.split(" ").at(-1) ?? 0);
   };
-  const counted = (result: "hit" | "miss") => metric(`match_prefetch_assignments_total{result="${result}"`);
+  const counted = (result: "hit" | "miss") =>
+    metric(`ngpu_match_prefetch_assignments_total{result="${result}"`);
   const row = async (nodeId: number) => {
     const { rows } = await test.db.query("select status, reason from app.prefetch where node_id = $1", [
       nodeId,
@@ -74,7 +75,7 @@ describe("match: images brought ahead of demand", function () {
     await test.chain.assign(second, 1, node(2).nodeId);
     await eventually("the third one is a miss", async () => (await counted("miss")) === 2);
     expect(await row(node(2).nodeId)).to.equal(undefined);
-    expect(await metric('match_prefetched_total{outcome="present"')).to.equal(1);
+    expect(await metric('ngpu_match_prefetched_images_total{outcome="present"')).to.equal(1);
   });
 
   it("says the hit rate in words", async () => {

@@ -1,0 +1,129 @@
+import { FatalError, messageOf } from "@ngpu/runtime/errors";
+import { readChainVersion } from "./chainSchema.ts";
+import { type Migration, readMigrations } from "./migrate.ts";
+import type { Queryable } from "./pool.ts";
+
+/** What the database has that this code was not built for, or the other way round. */
+export type SchemaFault = { type: "outdated"; missing: string[] } | { type: "newer"; breaking: string[] };
+
+/** Codes of a Postgres that has no such schema yet: undefined table, undefined schema, no privilege on it. */
+const schemaMissing = new Set(["42P01", "3F000", "42501"]);
+
+/**
+ * Checks at start that Postgres answers and that this code can run on its schemas: they are at least those that it was built
+ * for, and all that is newer is additive. A schema `chain` that is not built yet is no fault.
+ *
+ * @throws FatalError `database_unreachable`, `database_refused`, `schema_outdated`, `schema_newer`, `chain_schema_outdated` or
+ *   `chain_schema_newer`, each with what to do.
+ */
+export async function requireSchema(db: Queryable): Promise<void> {
+  await requireMigrations(db);
+  await requireChainSchema(db);
+}
+
+/** The same for schema `app` alone: for autoExport, which builds schema `chain` itself. */
+export async function requireMigrations(db: Queryable, known = readMigrations()): Promise<void> {
+  const found = await readApplied(db);
+  const fault = judgeMigrations(known, found);
+  if (fault === undefined) return;
+  const newest = found.at(-1)?.name ?? "empty";
+  const details = { found: found.at(-1)?.name ?? null, expected: known.at(-1)?.name, ...fault };
+  if (fault.type === "newer") {
+    const names = fault.breaking.join(", ");
+    throw new FatalError(`The database schema is ${newest}; this version cannot run with ${names}.`, {
+      code: "schema_newer",
+      hint: "Update this service to the version that migrated the database, or a later one.",
+      details,
+    });
+  }
+  throw new FatalError(`The database schema is ${newest}; this version needs ${fault.missing.join(", ")}.`, {
+    code: "schema_outdated",
+    hint: "Run `npm run migrate` with DATABASE_ADMIN_URL set, then start again.",
+    details,
+  });
+}
+
+/** Compares the migrations that this code knows with those that the database has; undefined when it can run. */
+export function judgeMigrations(
+  known: readonly Migration[],
+  found: readonly Migration[],
+): SchemaFault | undefined {
+  const names = (migrations: readonly Migration[]) => new Set(migrations.map(({ name }) => name));
+  const applied = names(found);
+  const missing = [...names(known)].filter((name) => !applied.has(name));
+  if (missing.length > 0) return { type: "outdated", missing };
+  const expected = names(known);
+  const breaking = found.filter(({ name, additive }) => !additive && !expected.has(name));
+  return breaking.length === 0 ? undefined : { type: "newer", breaking: breaking.map(({ name }) => name) };
+}
+
+async function readApplied(db: Queryable): Promise<Migration[]> {
+  try {
+    // As JSON, since a database from before the column is to be called outdated.
+    const { rows } = await db.query<Migration>(
+      `select name, coalesce((to_jsonb(migration) ->> 'additive')::boolean, false) as additive
+       from app.migration order by id`,
+    );
+    return rows;
+  } catch (error) {
+    const code = codeOf(error);
+    if (schemaMissing.has(code)) return [];
+    // 28: refused login; 3D: no such database.
+    if (/^(28|3D)...$/.test(code)) {
+      throw new FatalError(`Postgres refused the connection: ${messageOf(error)}.`, {
+        code: "database_refused",
+        hint: "Check user, password and database in DATABASE_URL.",
+        cause: error,
+      });
+    }
+    throw new FatalError(`Postgres does not answer: ${code || messageOf(error)}.`, {
+      code: "database_unreachable",
+      hint: "Check DATABASE_URL and that the server is up.",
+      cause: error,
+    });
+  }
+}
+
+/** Checks that schema `chain`, when it is built, is one that this code can read. */
+export async function requireChainSchema(db: Queryable, expected = readChainVersion()): Promise<void> {
+  const found = await readBuilt(db);
+  if (found === undefined) return;
+  const details = { found, expected };
+  if (found.version < expected.version) {
+    throw new FatalError(
+      `Schema chain has version ${found.version}; this service needs ${expected.version}.`,
+      {
+        code: "chain_schema_outdated",
+        hint: "Update autoExport first and wait until it has rebuilt schema chain, then start again.",
+        details,
+      },
+    );
+  }
+  if (found.compatibleSince <= expected.version) return;
+  throw new FatalError(
+    `Schema chain has version ${found.version}, which needs services of version ${found.compatibleSince} or newer; this one has ${expected.version}.`,
+    {
+      code: "chain_schema_newer",
+      hint: "Update this service to the version of autoExport, or a later one.",
+      details,
+    },
+  );
+}
+
+async function readBuilt(db: Queryable): Promise<{ version: number; compatibleSince: number } | undefined> {
+  try {
+    const { rows } = await db.query<{ version: number; compatibleSince: number }>(
+      `select coalesce((to_jsonb(origin) ->> 'version')::int4, 0) as version,
+         coalesce((to_jsonb(origin) ->> 'compatible_since')::int4, 0) as "compatibleSince"
+       from chain.origin`,
+    );
+    return rows[0];
+  } catch (error) {
+    if (schemaMissing.has(codeOf(error))) return undefined;
+    throw error;
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}

@@ -1,0 +1,22 @@
+import { Gauge, type Registry } from "prom-client";
+
+/** What pomc shows. */
+export function createPomcMetrics(registry: Registry) {
+  return {
+    posted: new Gauge({
+      name: "ngpu_pomc_posted_epoch_number",
+      help: "Number of the last epoch that this instance posted",
+      registers: [registry],
+    }),
+    owed: new Gauge({
+      name: "ngpu_pomc_owed_by_previous_token_units",
+      help: "Token units (1e-18 NGPU) that previous Pomc contracts granted and no root of theirs pays",
+      registers: [registry],
+    }),
+    leading: new Gauge({
+      name: "ngpu_pomc_leading",
+      help: "1 while this instance closes epochs",
+      registers: [registry],
+    }),
+  };
+}

@@ -1,0 +1,41 @@
+import { deadlinesOf, deadlineVariables } from "@ngpu/runtime/deadlines";
+import { readEnv } from "@ngpu/runtime/env";
+import { createStuckReports } from "@ngpu/runtime/stuckReports";
+import { expect } from "chai";
+
+describe("deadlines from the environment", () => {
+  const parts: Record<"start" | "stop", [number, string]> = {
+    start: [60, "Seconds that a start may take"],
+    stop: [30, "Seconds that a stop may take"],
+  };
+  const read = (source: Record<string, string>) =>
+    deadlinesOf(parts, readEnv(deadlineVariables(parts), source));
+
+  it("have their default, or what the variable of their name says", () => {
+    expect(read({})).to.deep.equal({ start: 60, stop: 30 });
+    expect(read({ DEADLINE_STOP: "2.5" })).to.deep.equal({ start: 60, stop: 2.5 });
+  });
+
+  it("are refused by name and meaning when they are no time", () => {
+    expect(() => read({ DEADLINE_START: "0" })).to.throw(/DEADLINE_START .*Seconds that a start may take/);
+  });
+});
+
+describe("reports of what is stuck", () => {
+  it("are new once for each key", () => {
+    const reports = createStuckReports();
+    expect(["a", "b", "a", "b"].map(reports.isNew)).to.deep.equal([true, true, false, false]);
+  });
+
+  it("remember a limited number and forget the oldest", () => {
+    const reports = createStuckReports(2);
+    expect(["a", "b", "c", "b", "c", "a"].map(reports.isNew)).to.deep.equal([
+      true,
+      true,
+      true,
+      false,
+      false,
+      true,
+    ]);
+  });
+});
