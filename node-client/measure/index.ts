@@ -20,7 +20,6 @@ import { createOutbox, deadline, type Outbox } from "../outbox.ts";
 import { type Session, startSession } from "../session.ts";
 import { version } from "../version.ts";
 import { createMeasurerMetrics } from "./metrics.ts";
-import { createMeasurerMetrics } from "./metrics.ts";
 import { measureRound, type Order } from "./round.ts";
 
 const retryRefused = 30_000;

@@ -12,10 +12,15 @@ const commonJs = [
   "const __dirname = import.meta.dirname;",
 ].join("\n");
 
-/** The node client with every package that it uses, as one JavaScript module without a file beside it. */
-export async function bundleClient(rootDir: string): Promise<string> {
+/** The node client as one JavaScript module. */
+export function bundleClient(rootDir: string): Promise<string> {
+  return bundleProgram(rootDir, "node-client/main.ts");
+}
+
+/** A program with every package that it uses, as one JavaScript module without a file beside it. */
+export async function bundleProgram(rootDir: string, entry: string): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [join(rootDir, "node-client/main.ts")],
+    entryPoints: [join(rootDir, entry)],
     absWorkingDir: rootDir,
     bundle: true,
     write: false,
@@ -25,8 +30,8 @@ export async function bundleClient(rootDir: string): Promise<string> {
     format: "esm",
     banner: { js: commonJs },
     legalComments: "eof",
-    // ssh2 and ws try these and do without them: they are compiled for one machine.
-    external: ["cpu-features", "bufferutil", "utf-8-validate", "*.node"],
+    // ssh2, ws and pg try these and do without them: they are compiled for one machine.
+    external: ["cpu-features", "bufferutil", "utf-8-validate", "pg-native", "*.node"],
     logLevel: "silent",
   });
   return outputFiles.map(({ text }) => text).join("");

@@ -50,7 +50,16 @@ function program(folder: string, entry: string, command: string): PublishedPacka
 /** JavaScript and declarations of a package without dependencies, by the TypeScript compiler. */
 function compile(rootDir: string, folder: string, files: readonly string[], outDir: string): void {
   const options = ["--declaration", "--rewriteRelativeImportExtensions", "--noEmit", "false"];
-  const settings = ["--target", "es2023", "--module", "nodenext", "--strict", "--skipLibCheck", "--types", "node"];
+  const settings = [
+    "--target",
+    "es2023",
+    "--module",
+    "nodenext",
+    "--strict",
+    "--skipLibCheck",
+    "--types",
+    "node",
+  ];
   const sources = files.map((name) => join(folder, `${name}.ts`));
   const { status, stdout, stderr } = spawnSync(
     join(rootDir, "node_modules/.bin/tsc"),
@@ -76,6 +85,14 @@ export async function writePackage(
   await published.build(rootDir, outDir);
   cpSync(join(source, "README.md"), join(outDir, "README.md"));
   cpSync(join(rootDir, "LICENSE"), join(outDir, "LICENSE"));
-  const manifest = { name, version, description, license, type: "module", files: ["dist"], ...published.manifest };
+  const manifest = {
+    name,
+    version,
+    description,
+    license,
+    type: "module",
+    files: ["dist"],
+    ...published.manifest,
+  };
   writeFileSync(join(outDir, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
 }

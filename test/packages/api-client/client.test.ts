@@ -28,7 +28,11 @@ async function serve(answer: (request: IncomingMessage, response: ServerResponse
   };
 }
 
-const failureOf = (work: Promise<unknown>) => work.then(expect.fail, (error: unknown) => error);
+const failureOf = (work: Promise<unknown>) =>
+  work.then(
+    () => expect.fail("It did not fail."),
+    (error: unknown) => error,
+  );
 
 describe("the API client", () => {
   it("sends method, path, key and body, and gives the parsed answer", async () => {

@@ -37,7 +37,13 @@ export type ApiMarket = Awaited<ReturnType<typeof setup>>;
 
 /** The API and a gateway on a real chain, exported to a real Postgres, with a real Redis. */
 export async function setup(
-  options: { limits?: Partial<Limits>; explains?: boolean; chain?: TestChain; faucetKey?: Hex; log?: LogDestination } = {},
+  options: {
+    limits?: Partial<Limits>;
+    explains?: boolean;
+    chain?: TestChain;
+    faucetKey?: Hex;
+    log?: LogDestination;
+  } = {},
 ) {
   const market = await openMarket(options.chain);
   const folder = mkdtempSync(join(tmpdir(), "ngpu-api-"));

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { loadDefinitions } from "@ngpu/auto-export/definitions";
 import { createChainClient, createFollowClient } from "@ngpu/chain-reader/client";
 import { readProvenLogs } from "@ngpu/chain-reader/receipts";
 import type { RpcClient } from "@ngpu/chain-reader/rpc";

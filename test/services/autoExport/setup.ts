@@ -1,4 +1,3 @@
-import { type Definitions, loadDefinitions } from "@ngpu/auto-export/definitions";
 import type { BlockRef } from "@ngpu/chain-reader/reconcile";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { createPool, type Database } from "@ngpu/db/pool";
