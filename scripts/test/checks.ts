@@ -35,14 +35,21 @@ export async function checkGenerated({ rootDir, signal }: StageContext): Promise
 }
 
 /** Runs the Solidity tests: fuzzing and invariants, in the quick profile. */
-export async function runSolidityTests({ rootDir, signal }: StageContext): Promise<Outcome> {
-  const { ok, output } = await runProgram(rootDir, "hardhat", ["test", "solidity"], signal);
+export async function runSolidityTests({ rootDir, signal, files, grep }: StageContext): Promise<Outcome> {
+  const title = grep === undefined ? [] : ["--grep", grep];
+  const args = ["test", "solidity", ...title, ...(files ?? [])];
+  const { ok, output } = await runProgram(rootDir, "hardhat", args, signal);
   const [passed, failed] = ["passing", "failing"].map((word) => {
     return Number(new RegExp(`^\\s*(\\d+) ${word}`, "m").exec(output)?.[1] ?? 0);
   }) as [number, number];
-  if (ok && passed > 0) return { passed, failed: 0, note: `${passed} passed, 0 failed` };
+  if (ok && (passed > 0 || grep !== undefined))
+    return { passed, failed: 0, note: `${passed} passed, 0 failed` };
   process.stdout.write(`${output.trimEnd()}\n`);
-  return { passed, failed: Math.max(1, failed), note: `${passed} passed, ${failed} failed` };
+  const note = `${passed} passed, ${failed} failed`;
+  const only = files?.length === 1 ? files[0] : undefined;
+  const message = /^\s*\d+ failing\n[\s\S]*/m.exec(output)?.[0] ?? output;
+  const failures = [{ file: only, title: "", message: message.trim() }];
+  return { passed, failed: Math.max(1, failed), note, failures };
 }
 
 type Result = { ok: boolean; output: string };
@@ -50,7 +57,7 @@ type Result = { ok: boolean; output: string };
 function verdict({ ok, output }: Result): Outcome {
   if (ok) return { passed: 1, failed: 0 };
   process.stdout.write(`${output.trimEnd()}\n`);
-  return { passed: 0, failed: 1 };
+  return { passed: 0, failed: 1, failures: [{ title: "", message: output.trim() }] };
 }
 
 function runProgram(

@@ -1,39 +1,23 @@
-// `npm test`: everything that must hold, on the real things. See README.md.
+// `npm test`: everything that must hold, on the real things. See CONTRIBUTING.md.
 import { join } from "node:path";
 import { messageOf } from "@ngpu/runtime/errors";
 import { explain } from "@ngpu/runtime/lifecycle";
-import { version } from "@ngpu/runtime/version";
-import { Command, Option } from "commander";
+import { type Options, readOptions } from "./options.ts";
 import { createTestParts } from "./parts.ts";
-import type { Outcome, Stage, StageContext } from "./stage.ts";
+import { type Selected, selectStages } from "./select.ts";
+import type { Outcome, StageContext } from "./stage.ts";
 import { stages } from "./stages.ts";
 import { openTestState, sweepTestState } from "./state.ts";
-
-type Options = { quick: boolean; only?: string };
+import { type StageRun, summaryOf } from "./summary.ts";
 
 const rootDir = join(import.meta.dirname, "../..");
 
-function readOptions(argv: readonly string[]): Options {
-  const names = [...new Set(stages.flatMap(({ group, name }) => [group, name]))];
-  return new Command("npm test --")
-    .description("Checks the code and runs the tests.")
-    .version(version)
-    .option(
-      "--quick",
-      "leave out the Docker tests, the end-to-end journey and what is named *.slow.test.ts",
-      false,
-    )
-    .addOption(new Option("--only <stage>", "run one stage, or all checks").choices(names))
-    .allowExcessArguments(false)
-    .parse([...argv], { from: "user" })
-    .opts<Options>();
-}
-
 async function main(): Promise<number> {
-  const { quick, only } = readOptions(process.argv.slice(2));
-  const chosen = stages.filter(({ name, group, slow }) =>
-    only === undefined ? !(quick && slow) : only === name || only === group,
-  );
+  const options = readOptions(process.argv.slice(2), stages);
+  const { quick, only, grep, deep, files: patterns } = options;
+  // npm runs this in the checkout, wherever it was typed.
+  const currentDir = process.env.INIT_CWD ?? process.cwd();
+  const selected = selectStages(stages, { rootDir, currentDir, patterns, only, quick });
   const abort = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => abort.abort(new Error(`Stopped by ${signal}`)));
@@ -41,7 +25,8 @@ async function main(): Promise<number> {
   const { stateDir, release } = await openTestState(rootDir);
   const parts = createTestParts({ stateDir, say, signal: abort.signal });
   try {
-    return await runStages(chosen, { rootDir, stateDir, quick, parts, signal: abort.signal });
+    const context = { rootDir, stateDir, quick, deep, grep, parts, signal: abort.signal };
+    return await runStages(selected, context, options);
   } finally {
     await parts.stop();
     release();
@@ -51,35 +36,36 @@ async function main(): Promise<number> {
 }
 
 /** Gives the exit code. */
-async function runStages(chosen: readonly Stage[], context: StageContext): Promise<number> {
-  let passed = 0;
-  let failed = 0;
-  const faults: string[] = [];
-  for (const stage of chosen) {
+async function runStages(
+  selected: readonly Selected[],
+  context: StageContext,
+  options: Options,
+): Promise<number> {
+  const runs: StageRun[] = [];
+  for (const { stage, files } of selected) {
     if (context.signal.aborted) break;
-    const outcome = await runStage(stage, context);
-    passed += outcome.passed;
-    failed += outcome.failed;
-    if (outcome.failed > 0) faults.push(`✘ ${stage.name}: ${outcome.note ?? "see above"}`);
+    const began = performance.now();
+    say(`▶ ${stage.name}`);
+    const outcome = await stage
+      .run({ ...context, ...(files === undefined ? {} : { files }) })
+      .catch((error: unknown): Outcome => ({ passed: 0, failed: 1, note: explain(error) }));
+    const run = { name: stage.name, outcome, ms: performance.now() - began };
+    runs.push(run);
+    say(lineOf(run));
   }
+  for (const line of summaryOf(runs, options)) say(line);
   if (context.signal.aborted) say(messageOf(context.signal.reason));
-  // Once more at the end, where nobody has to look for them.
-  for (const fault of faults) say(fault);
-  say(`${passed} passed, ${failed} failed`);
-  return failed > 0 || passed === 0 || context.signal.aborted ? 1 : 0;
+  const passed = runs.some(({ outcome }) => outcome.passed > 0);
+  const failed = runs.some(({ outcome }) => outcome.failed > 0);
+  if (!passed && !failed && options.grep !== undefined) {
+    say(`No test has a title that contains ${options.grep}.`);
+  }
+  return failed || !passed || context.signal.aborted ? 1 : 0;
 }
 
-async function runStage(stage: Stage, context: StageContext): Promise<Outcome> {
-  const began = performance.now();
-  say(`▶ ${stage.name}`);
-  const outcome = await stage.run(context).catch((error: unknown): Outcome => {
-    say(explain(error));
-    return { passed: 0, failed: 1 };
-  });
-  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+function lineOf({ name, outcome, ms }: StageRun): string {
   const note = outcome.note === undefined ? "" : `: ${outcome.note}`;
-  say(`${outcome.failed === 0 ? "✔" : "✘"} ${stage.name} (${seconds} s)${note}`);
-  return outcome;
+  return `${outcome.failed === 0 ? "✔" : "✘"} ${name} (${(ms / 1000).toFixed(1)} s)${note}`;
 }
 
 function say(line: string): void {

@@ -24,6 +24,9 @@ export type ProcessOutcome = {
   /** How the process ended when it did not end well. */
   fault: string | undefined;
   output: string;
+  ms: number;
+  /** Of the process itself, not of those that it starts. */
+  cpuMs: number;
 };
 
 // How long a run may take, how long it may go on once all its tests are through, and how long it has to stop when told
@@ -46,6 +49,7 @@ export async function runProcess({
   rmSync(reportFile, { force: true });
   const output = openSync(outputFile, "w");
   const [program = "", ...args] = command;
+  const began = performance.now();
   const child = spawn(process.execPath, [join("node_modules", program), ...args], {
     cwd: rootDir,
     env: { ...process.env, ...env, [reportVariable]: reportFile },
@@ -57,7 +61,13 @@ export async function runProcess({
   const report = readReport(reportFile);
   const good =
     report?.failed === 0 ? ending === "exit code 0" : report !== undefined && /^exit code [1-9]/.test(ending);
-  return { report, fault: good ? undefined : ending, output: readFileSync(outputFile, "utf8") };
+  return {
+    report,
+    fault: good ? undefined : ending,
+    output: readFileSync(outputFile, "utf8"),
+    ms: performance.now() - began,
+    cpuMs: report?.cpuMs ?? 0,
+  };
 }
 
 /** Waits for the end, brings it about when it is time, and says how it came. */

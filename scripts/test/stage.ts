@@ -1,7 +1,15 @@
 import type { TestParts } from "./parts.ts";
+import type { Failure, FileRun } from "./report.ts";
 
-/** What a stage came to; `note` is shown beside its name. */
-export type Outcome = { passed: number; failed: number; note?: string };
+/** The result of a stage. */
+export type Outcome = {
+  passed: number;
+  failed: number;
+  /** Shown beside the stage's name. */
+  note?: string;
+  failures?: readonly Failure[];
+  files?: readonly FileRun[];
+};
 
 export type StageContext = {
   rootDir: string;
@@ -9,6 +17,12 @@ export type StageContext = {
   stateDir: string;
   /** Leaves out files named *.slow.test.ts. */
   quick: boolean;
+  /** Has properties try ten times as many histories. */
+  deep?: boolean;
+  /** Runs only the tests whose title contains this. */
+  grep?: string | undefined;
+  /** Runs these of the stage's files alone. */
+  files?: readonly string[];
   parts: TestParts;
   signal: AbortSignal;
 };
@@ -19,5 +33,7 @@ export type Stage = {
   group: string;
   /** True for what `--quick` leaves out. */
   slow: boolean;
+  /** The stage's test files, as paths from the checkout; a check has none. */
+  files?: (rootDir: string) => string[];
   run: (context: StageContext) => Promise<Outcome>;
 };

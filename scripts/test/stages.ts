@@ -1,6 +1,11 @@
+import { globSync } from "node:fs";
 import { checkEnvExample, checkGenerated, checkImports, programCheck, runSolidityTests } from "./checks.ts";
 import type { Stage, StageContext } from "./stage.ts";
 import { hardhat, mocha, runTests, type TestRun } from "./tests.ts";
+import { unitFiles } from "./unit.ts";
+
+// Folders of test/ whose files are no unit or service tests.
+const APART = ["contracts", "docker", "e2e", "chaos", "bench"].map((folder) => `test/${folder}/**`);
 
 /** Everything that `npm test` runs, in this order. */
 export const stages: Stage[] = [
@@ -10,28 +15,37 @@ export const stages: Stage[] = [
   check("imports", checkImports),
   check("environment", checkEnvExample),
   check("generated", checkGenerated),
+  tests("unit", false, {
+    files: (rootDir) => unitFiles(rootDir, otherFiles(rootDir)),
+    command: mocha,
+    processes: "together",
+    env: async () => ({ NGPU_TEST_STAGE: "unit" }),
+  }),
   tests("contracts", false, {
-    files: ["test/contracts/**/*.test.ts"],
+    files: filesOf("test/contracts/**/*.test.ts"),
     command: hardhat,
     processes: "together",
     env: async () => ({}),
   }),
-  { name: "solidity", group: "contracts", slow: false, run: runSolidityTests },
+  {
+    ...{ name: "solidity", group: "contracts", slow: false },
+    files: filesOf("test/contracts/solidity/*.sol"),
+    run: runSolidityTests,
+  },
   tests("services", false, {
-    files: ["test/**/*.test.ts"],
-    not: ["contracts", "docker", "e2e", "chaos", "bench"].map((folder) => `test/${folder}/**`),
+    files: serviceFiles,
     command: mocha,
     processes: "apart",
     env: ({ parts }) => parts.databases(),
   }),
   tests("docker", true, {
-    files: ["test/docker/**/*.test.ts"],
+    files: filesOf("test/docker/**/*.test.ts"),
     command: mocha,
     processes: "together",
     env: async ({ parts }) => ({ ...(await parts.databases()), ...(await parts.docker()) }),
   }),
   tests("e2e", true, {
-    files: ["test/e2e/**/*.test.ts"],
+    files: filesOf("test/e2e/**/*.test.ts"),
     command: mocha,
     processes: "together",
     env: ({ parts }) => parts.docker(),
@@ -43,5 +57,20 @@ function check(name: string, run: Stage["run"]): Stage {
 }
 
 function tests(name: string, slow: boolean, run: TestRun): Stage {
-  return { name, group: name, slow, run: (context: StageContext) => runTests(run, context) };
+  const { files } = run;
+  return { name, group: name, slow, files, run: (context: StageContext) => runTests(run, context) };
+}
+
+function filesOf(glob: string): (rootDir: string) => string[] {
+  return (rootDir) => globSync(glob, { cwd: rootDir }).sort();
+}
+
+function otherFiles(rootDir: string): string[] {
+  return globSync("test/**/*.test.ts", { cwd: rootDir, exclude: APART }).sort();
+}
+
+function serviceFiles(rootDir: string): string[] {
+  const files = otherFiles(rootDir);
+  const units = new Set(unitFiles(rootDir, files));
+  return files.filter((file) => !units.has(file));
 }

@@ -1,13 +1,12 @@
-import { globSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import type { Failure, FileRun } from "./report.ts";
 import { type ProcessOutcome, runProcess } from "./run.ts";
 import type { Outcome, StageContext } from "./stage.ts";
 
 export type TestRun = {
-  /** Which files, as globs from the checkout; `not` takes some of them out again. */
-  files: readonly string[];
-  not?: readonly string[];
+  /** All files of the stage, as paths from the checkout. */
+  files: (rootDir: string) => string[];
   /** What runs the files: the program below node_modules, and its arguments. */
   command: readonly string[];
   /** What the tests need from the environment. */
@@ -18,21 +17,25 @@ export type TestRun = {
   silent?: boolean;
 };
 
+type Total = { passed: number; failed: number; skipped: number; failures: Failure[]; files: FileRun[] };
+
 export const mocha = ["mocha/bin/mocha.js", "--forbid-only", "--reporter", "./scripts/test/reporter.ts"];
 const config = ["--config", "scripts/test/hardhat.config.ts"];
 export const hardhat = ["hardhat/dist/src/cli.js", ...config, "test", "mocha"];
 
 // Tests wait more than they work: for blocks, deadlines, other processes.
 const AT_ONCE = availableParallelism() + 1;
+// How long one test of the deep form may take, in ms.
+const DEEP_TIMEOUT_MS = 600_000;
 
 /** Runs tests with their output shown, and counts them. */
 export async function runTests(run: TestRun, context: StageContext): Promise<Outcome> {
-  const files = testFiles(run, context);
+  const files = chosenFiles(run, context);
   if (files.length === 0) return { passed: 0, failed: 0, note: "no files" };
-  const env = await run.env(context);
+  const env = { ...(await run.env(context)), ...(context.deep ? { NGPU_TEST_DEEP: "1" } : {}) };
   const together = run.processes === "together";
   const batches = (together ? [files] : files.map((file) => [file])).entries();
-  const total = { passed: 0, failed: 0, skipped: 0, faults: [] as string[] };
+  const total: Total = { passed: 0, failed: 0, skipped: 0, failures: [], files: [] };
   const worker = async () => {
     // All workers draw from the same batches.
     for (const [index, batch] of batches) {
@@ -40,40 +43,44 @@ export async function runTests(run: TestRun, context: StageContext): Promise<Out
       const outcome = await runProcess({
         ...{ rootDir: context.rootDir, signal: context.signal, env },
         scratch: join(context.stateDir, `run-${index}`),
-        command: [...run.command, ...batch],
+        command: [...run.command, ...optionsOf(run, context), ...batch],
         live: together && !run.silent,
       });
       if (!run.silent) process.stdout.write(outcome.output);
-      add(total, outcome, together ? "the run" : (batch[0] ?? ""));
+      add(total, outcome, batch.length === 1 ? batch[0] : undefined);
     }
   };
   await Promise.all(Array.from({ length: together ? 1 : AT_ONCE }, worker));
   const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
-  const note = [`${total.passed} passed, ${total.failed} failed${skipped}`, ...total.faults].join("\n    ");
-  return { passed: total.passed, failed: total.failed, note };
+  const note = `${total.passed} passed, ${total.failed} failed${skipped}`;
+  return { passed: total.passed, failed: total.failed, note, failures: total.failures, files: total.files };
 }
 
 /** Adds a process to the sum; one that did not end as its tests did is a failure of its own. */
-function add(
-  total: { passed: number; failed: number; skipped: number; faults: string[] },
-  { report, fault }: ProcessOutcome,
-  name: string,
-): void {
+function add(total: Total, { report, fault, ms, cpuMs }: ProcessOutcome, file: string | undefined): void {
   total.passed += report?.passed ?? 0;
   total.failed += report?.failed ?? 0;
   total.skipped += report?.skipped ?? 0;
+  total.failures.push(
+    ...(report?.failures ?? []).map((failure) => ({ ...failure, file: failure.file ?? file })),
+  );
   if (fault !== undefined) {
     total.failed += 1;
-    const when = report === undefined ? "before its tests did" : "after its tests";
-    total.faults.push(`${name} ended ${when}: ${fault}`);
-  } else if (report !== undefined && report.failed > 0) {
-    total.faults.push(`${name}: ${report.failed} failed`);
+    const title = `The tests' process ended ${report === undefined ? "before its tests did" : "after its tests"}`;
+    total.failures.push({ file, title, message: fault });
   }
-  for (const { title, message } of report?.failures ?? [])
-    total.faults.push(`  ${title}`, ...message.split("\n").map((line) => `    ${line}`));
+  if (file === undefined) total.files.push(...(report?.files ?? []));
+  // A process for one file takes what the file takes, imports included.
+  else total.files.push({ file, tests: (report?.passed ?? 0) + (report?.failed ?? 0), ms, cpuMs });
 }
 
-function testFiles({ files, not = [] }: TestRun, { rootDir, quick }: StageContext): string[] {
-  const exclude = [...not, ...(quick ? ["**/*.slow.test.ts"] : [])];
-  return globSync([...files], { cwd: rootDir, exclude }).sort();
+function optionsOf({ command }: TestRun, { grep, deep }: StageContext): string[] {
+  const title = grep === undefined ? [] : ["--grep", grep];
+  const timeout = deep && command === mocha ? ["--timeout", String(DEEP_TIMEOUT_MS)] : [];
+  return [...title, ...timeout];
+}
+
+function chosenFiles({ files }: TestRun, { rootDir, quick, files: chosen }: StageContext): string[] {
+  if (chosen !== undefined) return [...chosen];
+  return files(rootDir).filter((file) => !quick || !file.endsWith(".slow.test.ts"));
 }

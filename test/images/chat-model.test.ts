@@ -6,6 +6,7 @@ import { joined, tokenize } from "../../images/chat/model/tokens.ts";
 import { train } from "../../images/chat/model/train.ts";
 import { stopFilter } from "../../images/chat/stop.ts";
 import { loadModel } from "../../images/chat/text.ts";
+import { runs } from "../support/runs.ts";
 
 const { model } = loadModel();
 
@@ -57,7 +58,7 @@ describe("chat model", function () {
         }
         expect(count).to.be.greaterThan(0);
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 

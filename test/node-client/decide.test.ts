@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { fencedKey } from "../../node-client/leases.ts";
+import { runs } from "../support/runs.ts";
 import { World } from "./world.ts";
 
 const names = [
@@ -67,9 +68,9 @@ describe("a node's decisions", () => {
           }
         },
       ),
-      { numRuns: 400 },
+      { numRuns: runs(100) },
     );
-  }).timeout(120_000);
+  });
 
   it("end where the chain wants the node, whatever happened on the way", () => {
     fc.assert(
@@ -86,9 +87,9 @@ describe("a node's decisions", () => {
         for (const lease of wanted) expect(lease.state).to.equal("running");
         expect(world.live.some((lease) => lease.desired === "delete")).to.equal(false);
       }),
-      { numRuns: 300 },
+      { numRuns: runs(100) },
     );
-  }).timeout(120_000);
+  });
 
   it("stop an exclusive lease at the end of its grace, and an available one never", () => {
     for (const [policy, status] of [

@@ -14,7 +14,7 @@ import type {
 } from "../../node-client/facts.ts";
 import type { Run } from "../../node-client/journal/runs.ts";
 import { type Assignment, fencedKey, type LeaseRef, publicationKey } from "../../node-client/leases.ts";
-import { viewOf } from "../../node-client/view.ts";
+import { type ChainView, viewOf } from "../../node-client/view.ts";
 import { hashOf, logOf } from "./chain.ts";
 
 const nodeId = 7;
@@ -39,6 +39,8 @@ export class World {
   private images = new Map<string, ImageState>();
   private health = new Map<string, Health>();
   private readonly plan: Plan;
+  // The view of `logs` as it was read last; void once a log is added or taken away.
+  private view: ChainView | undefined;
 
   constructor(options: { policy: "available" | "exclusive"; gpus?: number }) {
     this.plan = {
@@ -55,7 +57,12 @@ export class World {
   }
 
   get live(): Assignment[] {
-    return viewOf(this.logs).assignments.filter((lease) => !lease.ended);
+    return this.chainView().assignments.filter((lease) => !lease.ended);
+  }
+
+  private chainView(): ChainView {
+    this.view ??= viewOf(this.logs);
+    return this.view;
   }
 
   /** One event in a block of its own; what a contract would refuse does not happen. */
@@ -87,6 +94,7 @@ export class World {
   reorg(depth: number): void {
     this.height = this.height > BigInt(depth) ? this.height - BigInt(depth) : 0n;
     this.logs = this.logs.filter((log) => log.blockNumber <= this.height);
+    this.view = undefined;
     this.fork += 1;
   }
 
@@ -159,7 +167,7 @@ export class World {
   }
 
   facts(): Facts {
-    const { assignments } = viewOf(this.logs);
+    const { assignments } = this.chainView();
     return {
       now: this.now,
       lastSight: this.lastSight,
@@ -264,10 +272,11 @@ export class World {
   private add(name: string, args: Record<string, unknown>, logIndex: number): void {
     const place = { blockNumber: this.height, blockHash: hashOf(this.fork, this.height), logIndex };
     this.logs.push(logOf(name, args, place));
+    this.view = undefined;
   }
 
   private lastNumber(workspaceId: bigint): number {
-    const found = viewOf(this.logs).assignments.filter((item) => item.workspaceId === workspaceId);
+    const found = this.chainView().assignments.filter((item) => item.workspaceId === workspaceId);
     return Math.max(0, ...found.map((item) => item.lease));
   }
 }

@@ -1,7 +1,7 @@
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { globSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
-import type { Outcome } from "../../scripts/test/stage.ts";
+import type { Outcome, StageContext } from "../../scripts/test/stage.ts";
 import { mocha, runTests } from "../../scripts/test/tests.ts";
 import { temporaryDir } from "../embedded/setup.ts";
 import { rootDir } from "../support/parts.ts";
@@ -11,27 +11,42 @@ const nothing = { databases: async () => ({}), docker: async () => ({}), stop: a
 /** Runs test files given by name and content. */
 async function outcomeOf(
   files: Record<string, string>,
-  { quick = false, processes = "together" as "together" | "apart", stateDir = "" } = {},
+  {
+    processes = "together" as "together" | "apart",
+    stateDir = "",
+    withHooks = false,
+    ...asked
+  }: Partial<Pick<StageContext, "quick" | "deep" | "grep" | "files">> & {
+    processes?: "together" | "apart";
+    stateDir?: string;
+    /** True lets mocha read the checkout's settings. */
+    withHooks?: boolean;
+  } = {},
 ): Promise<Outcome> {
   using dir = temporaryDir();
   mkdirSync(join(dir.path, "test"));
-  for (const folder of ["node_modules", "scripts"])
-    symlinkSync(join(rootDir, folder), join(dir.path, folder));
+  const hooks = withHooks ? [".mocharc.json", "test/support"] : [];
+  for (const path of ["node_modules", "scripts", ...hooks])
+    symlinkSync(join(rootDir, path), join(dir.path, path));
   for (const [name, text] of Object.entries(files)) writeFileSync(join(dir.path, "test", name), text);
-  const run = { files: ["test/*.test.ts"], command: mocha, env: async () => ({}), processes, silent: true };
+  const list = (root: string) => globSync("test/*.test.ts", { cwd: root }).sort();
+  const run = { files: list, command: mocha, env: async () => ({}), processes, silent: true };
   const signal = new AbortController().signal;
   return await runTests(run, {
     rootDir: dir.path,
     stateDir: stateDir || dir.path,
-    quick,
-    parts: nothing,
-    signal,
+    ...{ quick: false, parts: nothing, signal, ...asked },
   });
+}
+
+/** An outcome without the times of its files. */
+function resultOf({ files: _, ...result }: Outcome): Outcome {
+  return result;
 }
 
 const pass = 'it("holds", () => undefined);';
 const fail = 'it("does not hold", () => { throw new Error("as this test means it to"); });';
-const failure = "\n      does not hold\n        as this test means it to";
+const failure = { title: "does not hold", message: "as this test means it to" };
 
 describe("test runner", () => {
   it("counts what passes and what fails, and says what was wrong", async () => {
@@ -39,10 +54,11 @@ describe("test runner", () => {
       "a.test.ts": pass + fail,
       "b.test.ts": `${pass} it.skip("later", () => undefined);`,
     });
-    expect(outcome).to.deep.equal({
+    expect(resultOf(outcome)).to.deep.equal({
       passed: 2,
       failed: 1,
-      note: `2 passed, 1 failed, 1 skipped\n    the run: 1 failed${failure}`,
+      note: "2 passed, 1 failed, 1 skipped",
+      failures: [{ file: "test/a.test.ts", ...failure }],
     });
   });
 
@@ -57,23 +73,37 @@ describe("test runner", () => {
 
   it("counts a file that cannot be read as a failure", async () => {
     const outcome = await outcomeOf({ "a.test.ts": 'import "./not-there.ts";' });
-    const note = "0 passed, 1 failed\n    the run ended before its tests did: exit code 1";
-    expect(outcome).to.deep.equal({ passed: 0, failed: 1, note });
+    const title = "The tests' process ended before its tests did";
+    expect(resultOf(outcome)).to.deep.equal({
+      passed: 0,
+      failed: 1,
+      note: "0 passed, 1 failed",
+      failures: [{ file: "test/a.test.ts", title, message: "exit code 1" }],
+    });
   });
 
   it("counts a process that breaks after its tests as a failure", async () => {
     const breaking = "after(() => { setTimeout(() => process.kill(process.pid, 'SIGKILL'), 100); });";
     const outcome = await outcomeOf({ "a.test.ts": pass + breaking });
-    const note = "1 passed, 1 failed\n    the run ended after its tests: killed by SIGKILL";
-    expect(outcome).to.deep.equal({ passed: 1, failed: 1, note });
+    const title = "The tests' process ended after its tests";
+    expect(resultOf(outcome)).to.deep.equal({
+      passed: 1,
+      failed: 1,
+      note: "1 passed, 1 failed",
+      failures: [{ file: "test/a.test.ts", title, message: "killed by SIGKILL" }],
+    });
   });
 
   it("runs files apart, each in a process of its own, and names those that fail", async () => {
     const once = 'if (globalThis.process.env.SEEN) throw new Error("seen"); process.env.SEEN = "1";';
     const files = { "a.test.ts": once + pass, "b.test.ts": once + pass + fail, "c.test.ts": once + pass };
     const outcome = await outcomeOf(files, { processes: "apart" });
-    const note = `3 passed, 1 failed\n    test/b.test.ts: 1 failed${failure}`;
-    expect(outcome).to.deep.equal({ passed: 3, failed: 1, note });
+    expect(resultOf(outcome)).to.deep.equal({
+      passed: 3,
+      failed: 1,
+      note: "3 passed, 1 failed",
+      failures: [{ file: "test/b.test.ts", ...failure }],
+    });
   });
 
   it("does not take the counts of an earlier run for its own", async () => {
@@ -88,6 +118,52 @@ describe("test runner", () => {
       "a.test.ts": `before(() => { throw new Error("no database"); }); ${pass}`,
     });
     expect(failed).to.equal(1);
+  });
+
+  it("runs the files asked for alone, and those even when they are slow", async () => {
+    const files = { "a.test.ts": fail, "b.slow.test.ts": pass };
+    const { passed, failed } = await outcomeOf(files, { quick: true, files: ["test/b.slow.test.ts"] });
+    expect({ passed, failed }).to.deep.equal({ passed: 1, failed: 0 });
+  });
+
+  it("runs the tests whose title is asked for", async () => {
+    const { passed, failed } = await outcomeOf({ "a.test.ts": pass + fail }, { grep: "^holds" });
+    expect({ passed, failed }).to.deep.equal({ passed: 1, failed: 0 });
+  });
+
+  it("lets properties try ten times as many histories in the deep form, also those that give no number", async () => {
+    const property = `
+      import fc from "fast-check";
+      import { expect } from "chai";
+      import { runs } from "${join(rootDir, "test/support/runs.ts")}";
+      const tried = (options) => {
+        let count = 0;
+        fc.assert(fc.property(fc.nat(), () => { count += 1; }), options);
+        return count;
+      };
+      it("is deep", () => { expect([tried({ numRuns: runs(7) }), tried({})]).to.deep.equal([70, 1000]); });
+      it("is not deep", () => { expect([tried({ numRuns: runs(7) }), tried({})]).to.deep.equal([7, 100]); });`;
+    for (const deep of [true, false]) {
+      const { passed } = await outcomeOf(
+        { "a.test.ts": property },
+        { deep, grep: deep ? "is deep" : "is not deep", withHooks: true },
+      );
+      expect(passed).to.equal(1);
+    }
+  });
+
+  it("tells how many tests each file has and what it took", async () => {
+    const suite = (text: string) => `describe("a suite", () => { ${text} });`;
+    const files = { "a.test.ts": suite(pass), "b.test.ts": suite(`${pass} ${pass}`) };
+    for (const processes of ["together", "apart"] as const) {
+      const outcome = await outcomeOf(files, { processes });
+      const runs = [...(outcome.files ?? [])].sort((a, b) => a.tests - b.tests);
+      expect(runs.map(({ file, tests }) => [file, tests])).to.deep.equal([
+        ["test/a.test.ts", 1],
+        ["test/b.test.ts", 2],
+      ]);
+      for (const { ms, cpuMs } of runs) expect(Math.min(ms, cpuMs)).to.be.greaterThan(0);
+    }
   });
 
   it("refuses a test file that leaves the others out", async () => {

@@ -11,6 +11,9 @@ let opened: Promise<string> | undefined;
  * The folder for the state of the parts that this mocha run starts, removed at its end.
  */
 export function testStateDir(): Promise<string> {
+  if (process.env.NGPU_TEST_STAGE === "unit") {
+    throw new Error("A unit test starts no Postgres, Redis or chain: see scripts/test/unit.ts.");
+  }
   opened ??= openOnce();
   return opened;
 }

@@ -7,6 +7,7 @@ import type { Logger } from "@ngpu/runtime/logger";
 import { expect } from "chai";
 import fc from "fast-check";
 import { numberToHex, pad } from "viem";
+import { runs } from "../../support/runs.ts";
 import {
   createScriptedChain,
   eventLog,
@@ -305,8 +306,7 @@ describe("following the chain", () => {
   const bearable = { all: {}, logged: { hidden: 0, missing: 0, otherFork: 0, lag: 0 } };
 
   for (const headers of ["all", "logged"] as const) {
-    it(`ends with the chain's own blocks after any reorgs, faults and kills (headers: ${headers})`, async function () {
-      this.timeout(120_000);
+    it(`ends with the chain's own blocks after any reorgs, faults and kills (headers: ${headers})`, async () => {
       await fc.assert(
         fc.asyncProperty(fc.array(act, { maxLength: 12 }), fc.nat(), async (acts, seed) => {
           const random = randomFrom(seed);
@@ -355,7 +355,7 @@ describe("following the chain", () => {
             ).to.deep.equal([]);
           }
         }),
-        { numRuns: 60 },
+        { numRuns: runs(20) },
       );
     });
   }

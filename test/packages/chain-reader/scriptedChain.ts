@@ -226,12 +226,19 @@ function filtered(block: ScriptedBlock, query: LogQuery) {
     );
 }
 
+const blooms = new WeakMap<ScriptedLog[], Hex>();
+
+/** The bloom of a block's logs, kept: a block is read many times, and hashing is most of the work. */
 function bloomOf(logs: ScriptedLog[]): Hex {
+  const known = blooms.get(logs);
+  if (known !== undefined) return known;
   const bloom = Buffer.alloc(256);
-  for (const value of logs.flatMap((log) => [log.address, ...log.topics])) {
+  for (const value of new Set(logs.flatMap((log) => [log.address, ...log.topics]))) {
     for (const { byte, mask } of bloomBits(value)) bloom[byte] = (bloom[byte] ?? 0) | mask;
   }
-  return `0x${bloom.toString("hex")}`;
+  const hex: Hex = `0x${bloom.toString("hex")}`;
+  blooms.set(logs, hex);
+  return hex;
 }
 
 /** A small generator whose numbers follow from the seed. */

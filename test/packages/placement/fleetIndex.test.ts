@@ -5,6 +5,7 @@ import { createFleetIndex, type FleetIndex } from "@ngpu/placement/fleetIndex/fl
 import { firstMiss, without } from "@ngpu/placement/misses";
 import { expect } from "chai";
 import fc from "fast-check";
+import { runs } from "../../support/runs.ts";
 import { anyStrategy, changedNode, fleetNodes, requests } from "./arbitraries.ts";
 
 type Step =
@@ -111,7 +112,7 @@ describe("match: the index over the fleet", () => {
         const byIndex = decideByIndex(createFleetIndex(nodes), request, strategy);
         expect(byIndex).to.deep.equal(decide(fleet, request, strategy));
       }),
-      { numRuns: 300 },
+      { numRuns: runs(80) },
     );
   });
 
@@ -119,7 +120,7 @@ describe("match: the index over the fleet", () => {
     const property = fc.property(fleetNodes(120), steps, (nodes, history) => {
       live(nodes, history);
     });
-    fc.assert(property, { numRuns: 300 });
+    fc.assert(property, { numRuns: runs(80) });
   });
 
   it("chooses so when nodes are so alike that they fill many blocks, and empty them again", () => {
@@ -132,7 +133,7 @@ describe("match: the index over the fleet", () => {
         const removals = nodes.slice(3).map((node): Step => ({ type: "remove", nodeId: node.nodeId }));
         live(nodes, emptied ? [...history, ...removals, ...history] : history);
       }),
-      { numRuns: 150 },
+      { numRuns: runs(40) },
     );
   });
 
@@ -147,7 +148,7 @@ describe("match: the index over the fleet", () => {
         expect(refused + fitting).to.equal(plain.size);
         expect(index.nearest(request)).to.deep.equal(nearestOf(plain.values(), request));
       }),
-      { numRuns: 300 },
+      { numRuns: runs(80) },
     );
   });
 

@@ -4,6 +4,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { type Hex, numberToHex, recoverAddress, zeroHash } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
+import { runs } from "../../support/runs.ts";
 
 const lease = {
   workspaceId: 0x0102030405060708n,
@@ -50,7 +51,7 @@ describe("packed reports", () => {
         const yParity = Number(BigInt(vs) >> 255n);
         expect(await recoverAddress({ hash, signature: { r, s, yParity } })).to.equal(account.address);
       }),
-      { numRuns: 20 },
+      { numRuns: runs(20) },
     );
   });
 

@@ -2,6 +2,7 @@ import { type UptimeLeaf, uptimeLeafOf, uptimeTreeOf } from "@ngpu/protocol/upti
 import { expect } from "chai";
 import fc from "fast-check";
 import { type Hex, keccak256, stringToHex } from "viem";
+import { runs } from "../../support/runs.ts";
 
 const u32 = fc.integer({ min: 0, max: 2 ** 32 - 1 });
 const u64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
@@ -39,7 +40,7 @@ describe("The uptime tree", () => {
           expect(up).to.equal(root);
         }
       }),
-      { numRuns: 50 },
+      { numRuns: runs(50) },
     );
   });
 

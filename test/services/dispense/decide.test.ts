@@ -6,6 +6,7 @@ import {
   type Placement,
   type PlacementFacts,
 } from "../../../services/dispense/decide.ts";
+import { runs } from "../../support/runs.ts";
 
 const limits: PlacementFacts["limits"] = {
   wave: 4,
@@ -129,7 +130,7 @@ describe("dispense: which replicas to ask nodes for", () => {
           expect(again).to.deep.equal([]);
         },
       ),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 });

@@ -3,6 +3,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { type Hex, keccak256, toHex } from "viem";
 import { leaseKey, makeBatch, type Paid, type ServedTask } from "../../../services/pomc/receipts/decide.ts";
+import { runs } from "../../support/runs.ts";
 
 const payerOf = (index: number): Hex => toHex(index + 1, { size: 20 });
 
@@ -87,7 +88,7 @@ describe("task receipts", () => {
           }
         },
       ),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     );
   });
 

@@ -9,6 +9,7 @@ import {
   type Step,
   stepKey,
 } from "../../../services/workspace/decide.ts";
+import { runs } from "../../support/runs.ts";
 
 const funds: Facts["funds"] = {
   balance: 1_000n,
@@ -159,7 +160,7 @@ describe("workspace: what to do next", () => {
         for (let round = 0; round < 4; round++) current = apply(current, decide(current));
         expect(decide(current)).to.deep.equal([]);
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 

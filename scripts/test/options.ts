@@ -1,0 +1,51 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { Stage } from "./stage.ts";
+
+export type Options = {
+  files: string[];
+  quick: boolean;
+  only?: string;
+  grep?: string;
+  deep: boolean;
+  slowest: number;
+};
+
+/** Reads the command line of `npm test --`; ends the process at --help and at what it does not know. */
+export function readOptions(argv: readonly string[], stages: readonly Stage[]): Options {
+  const names = [...new Set(stages.flatMap(({ group, name }) => [group, name]))];
+  const command = new Command("npm test --")
+    .description("Checks the code and runs the tests.")
+    .argument("[files...]", "test files, folders or globs to run alone, each in its stage with what it needs")
+    .option(
+      "--quick",
+      "leave out the Docker tests, the end-to-end journey and files named *.slow.test.ts",
+      false,
+    )
+    .addOption(new Option("--only <stage>", "run one stage, or all checks").choices(names))
+    .option("--grep <text>", "run only the tests whose title contains this (a regular expression)")
+    .option("--deep", "let each property try ten times as many histories", false)
+    .option("--slowest <count>", "how many of the slowest files to name at the end", wholeNumber, 10)
+    .addHelpText("after", HELP)
+    .parse([...argv], { from: "user" });
+  const options = command.opts<Omit<Options, "files">>();
+  if (command.args.length > 0 && (options.only !== undefined || options.quick)) {
+    command.error("error: files cannot be combined with --only or --quick");
+  }
+  return { ...options, files: command.args };
+}
+
+const HELP = `
+Stages run in the order of the choices. A test is in "unit" when nothing of test/ or scripts/ that it imports
+starts a process.
+
+Examples:
+  npm test -- test/packages/chain-reader/follow.test.ts
+  npm test -- test/contracts/Escrow.test.ts --grep refund
+  npm test -- test/services/match
+  npm test -- 'test/services/*/decide.test.ts'
+  npm test -- --only docker`;
+
+function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("It is a whole number.");
+  return Number(text);
+}

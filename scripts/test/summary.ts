@@ -1,0 +1,84 @@
+import type { Failure, FileRun } from "./report.ts";
+import type { Outcome } from "./stage.ts";
+
+/** A stage that was run, and how long it took. */
+export type StageRun = { name: string; outcome: Outcome; ms: number };
+
+// A longer message is shown to this line at the end; all of it is above.
+const MESSAGE_LINES = 20;
+
+/**
+ * What the end of a run shows: minutes of each stage, the slowest files, each failure with its reason and the command
+ * that runs it again, the counts.
+ */
+export function summaryOf(runs: readonly StageRun[], options: { slowest: number; deep: boolean }): string[] {
+  const [passed, failed] = (["passed", "failed"] as const).map((kind) =>
+    runs.reduce((sum, { outcome }) => sum + outcome[kind], 0),
+  );
+  return [
+    ...stageTable(runs),
+    ...slowestFiles(
+      runs.flatMap(({ outcome }) => outcome.files ?? []),
+      options.slowest,
+    ),
+    ...runs.flatMap((run) => failuresOf(run, options.deep)),
+    "",
+    `${passed} passed, ${failed} failed`,
+  ];
+}
+
+function stageTable(runs: readonly StageRun[]): string[] {
+  const total = runs.reduce((sum, { ms }) => sum + ms, 0);
+  const count = ({ passed, failed }: Outcome) => passed + failed;
+  const tests = runs.reduce((sum, { outcome }) => sum + count(outcome), 0);
+  const row = (name: string, cases: string | number, minutes: string) =>
+    `${name.padEnd(12)}${String(cases).padStart(6)}${minutes.padStart(9)}`;
+  return [
+    "",
+    row("stage", "tests", "min:s"),
+    ...runs.map(({ name, outcome, ms }) => row(name, count(outcome), minutesOf(ms))),
+    row("all", tests, minutesOf(total)),
+  ];
+}
+
+function slowestFiles(files: readonly FileRun[], most: number): string[] {
+  if (files.length < 2 || most === 0) return [];
+  const slowest = [...files].sort((a, b) => b.ms - a.ms).slice(0, most);
+  return [
+    "",
+    "slowest files, in seconds (and of them on the CPU)",
+    ...slowest.map(({ file, ms, cpuMs }) => {
+      const seconds = `${(ms / 1000).toFixed(1).padStart(7)} (${(cpuMs / 1000).toFixed(1)})`;
+      return `${seconds.padEnd(16)} ${file}`;
+    }),
+  ];
+}
+
+function failuresOf({ name, outcome }: StageRun, deep: boolean): string[] {
+  if (outcome.failed === 0) return [];
+  const known = outcome.failures ?? [];
+  const failures: readonly Failure[] =
+    known.length > 0 ? known : [{ title: "", message: outcome.note ?? "see above" }];
+  const byTarget = Map.groupBy(failures, ({ file }) => file ?? `--only ${name}`);
+  return [...byTarget].flatMap(([target, group]) => [
+    "",
+    `✘ ${name}${target.startsWith("--only") ? "" : `: ${target}`}`,
+    ...group.flatMap(({ title, message }) => [
+      ...(title === "" ? [] : [`    ${title}`]),
+      ...shortened(message).map((line) => `      ${line}`),
+    ]),
+    `    Run it again: npm test -- ${deep ? "--deep " : ""}${target}`,
+  ]);
+}
+
+function shortened(message: string): string[] {
+  const lines = message.trimEnd().split("\n");
+  if (lines.length <= MESSAGE_LINES) return lines;
+  return [...lines.slice(0, MESSAGE_LINES), `… ${lines.length - MESSAGE_LINES} more lines above`];
+}
+
+/** Minutes and seconds, such as 3:07. */
+function minutesOf(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}
