@@ -1,5 +1,7 @@
+import { marketPrograms } from "../bootstrap/system.mjs";
 import { EMBEDDED_CHAIN_ID, startChain } from "../embedded/chain.ts";
 import { startDocker } from "../embedded/docker.ts";
+import { installMissing } from "../embedded/install.ts";
 import { startPostgres } from "../embedded/postgres.ts";
 import { startRedis } from "../embedded/redis.ts";
 import { checkChain, checkPostgres, checkRedis } from "./configured.ts";
@@ -20,14 +22,21 @@ type Context = {
   options: StartOptions & { rootDir: string };
   env: StartEnv;
   say: Reporter["say"];
+  /** Settles when the system's programs are there, as far as they could be installed. */
+  installed: Promise<void>;
   signal: AbortSignal;
   onStop: (name: string, stop: () => Promise<void>) => void;
 };
 
 /** Brings up each outside part that was not configured, all at once; what is started is registered to be stopped. */
-export async function startParts(context: Omit<Context, "say"> & { reporter: Reporter }): Promise<Parts> {
+export async function startParts(
+  context: Omit<Context, "say" | "installed"> & { reporter: Reporter },
+): Promise<Parts> {
   const { reporter } = context;
-  const given = { ...context, say: reporter.say };
+  const { say } = reporter;
+  const programs = marketPrograms(context.env);
+  const installed = installMissing({ programs, say, signal: context.signal });
+  const given = { ...context, say, installed };
   const [chain, postgres, redis, docker] = await allOrNothing([
     reporter.step(
       "chain",
@@ -79,18 +88,20 @@ async function postgresPart({ options, env, signal, onStop }: Context): Promise<
   return { adminUrl: postgres.url, embedded: true };
 }
 
-async function redisPart({ options, env, say, signal, onStop }: Context): Promise<Parts["redis"]> {
+async function redisPart({ options, env, say, installed, signal, onStop }: Context): Promise<Parts["redis"]> {
   if (env.REDIS_URL !== undefined) {
     await checkRedis(env.REDIS_URL);
     return { url: env.REDIS_URL };
   }
+  await installed;
   const redis = await startRedis({ stateDir: options.stateDir, say, port: options.redisPort, signal });
   onStop("redis", redis.stop);
   return { url: redis.url };
 }
 
-async function dockerPart({ options, env, say, signal, onStop }: Context) {
+async function dockerPart({ options, env, say, installed, signal, onStop }: Context) {
   const dockerHost = env.DOCKER_HOST;
+  await installed;
   const docker = await startDocker({ stateDir: options.stateDir, say, dockerHost, signal });
   onStop("docker", docker.stop);
   return { socketPath: docker.socketPath, version: docker.version };

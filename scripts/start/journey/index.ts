@@ -22,13 +22,7 @@ export type Journey = { result: JourneyResult; apiKey: string; refundable: strin
 /** From a machine to a rewarded wallet, every step on the real thing. */
 export async function walk(market: Market, addresses: Addresses, images: MarketImages): Promise<Journey> {
   const api = createApi(addresses.api, market.signal);
-  const node = await market.reporter.step(
-    "node",
-    "This machine joins as a compute node",
-    (progress) => joinNode(market, addresses, progress),
-    (n) => n.told,
-  );
-  const { measurement, partner } = await meet(market, addresses, api, node.id);
+  const { node, measurement, partner } = await meet(market, addresses, api);
   const { workspaceId, container, task } = await work(market, partner, images);
   const { epoch, claim } = await reward(market, api);
   const refundable = await market.reporter.step(
@@ -54,21 +48,21 @@ export async function walk(market: Market, addresses: Addresses, images: MarketI
   };
 }
 
-/** The others join: who measures the node, and who has work for it. */
-async function meet(market: Market, addresses: Addresses, api: Api, nodeId: number) {
+/** The node, who measures it and who has work for it join at once; then the node is measured. */
+async function meet(market: Market, addresses: Addresses, api: Api) {
   const { step } = market.reporter;
-  await step(
-    "measurer",
-    "A measurement node joins",
-    (progress) => joinMeasurer(market, addresses, progress),
-    (id) => `measurer ${id}`,
-  );
-  const [measurement, partner] = await allOrNothing([
+  const [node, , partner] = await allOrNothing([
     step(
-      "measurement",
-      "It measures the compute node",
-      (progress) => measureNode(market, nodeId, progress),
-      (m) => `${m.downMbps} Mbit/s down, ${m.upMbps} up, ${m.portsReachable} port, ${m.diskFreeGib} GiB free`,
+      "node",
+      "This machine joins as a compute node",
+      (progress) => joinNode(market, addresses, progress),
+      (n) => n.told,
+    ),
+    step(
+      "measurer",
+      "A measurement node joins",
+      (progress) => joinMeasurer(market, addresses, progress),
+      (id) => `measurer ${id}`,
     ),
     step(
       "partner",
@@ -77,7 +71,13 @@ async function meet(market: Market, addresses: Addresses, api: Api, nodeId: numb
       () => "1000 NGPU deposited",
     ),
   ]);
-  return { measurement, partner };
+  const measurement = await step(
+    "measurement",
+    "It measures the compute node",
+    (progress) => measureNode(market, node.id, progress),
+    (m) => `${m.downMbps} Mbit/s down, ${m.upMbps} up, ${m.portsReachable} port, ${m.diskFreeGib} GiB free`,
+  );
+  return { node, measurement, partner };
 }
 
 /** From a published workspace to a task answered by its container. */
