@@ -5,17 +5,15 @@ import networkHelpers from "@nomicfoundation/hardhat-network-helpers";
 import viem from "@nomicfoundation/hardhat-viem";
 import viemAssertions from "@nomicfoundation/hardhat-viem-assertions";
 import { defineConfig } from "hardhat/config";
+import compiler from "./contracts/compiler.json" with { type: "json" };
 
-/** Set by who makes the embedded chain's blocks: the second in which the chain begins. */
-const genesis = process.env.EMBEDDED_CHAIN_GENESIS;
-
+/** Compiles and tests the contracts. Running a market needs neither: see scripts/embedded and scripts/hardhat.ts. */
 export default defineConfig({
   plugins: [viem, ignition, mocha, networkHelpers, viemAssertions],
   solidity: {
-    version: "0.8.37",
+    ...compiler,
     // solc from npm: nothing is downloaded at build time.
     path: fileURLToPath(import.meta.resolve("solc/soljson.js")),
-    settings: { optimizer: { enabled: true, runs: 10_000 }, viaIR: true, evmVersion: "cancun" },
   },
   paths: { tests: { solidity: "test/contracts/solidity" } },
   test: {
@@ -30,15 +28,5 @@ export default defineConfig({
   },
   networks: {
     default: { type: "edr-simulated", chainType: "op" },
-    // The embedded chain: an OP-stack simulation with a block every 2 s.
-    embedded: {
-      type: "edr-simulated",
-      chainType: "op",
-      chainId: 31337,
-      mining: { auto: false, interval: genesis === undefined ? 2000 : 0 },
-      // Blocks of one second share its timestamp, so that a burst of them does not run ahead of the clock.
-      allowBlocksWithSameTimestamp: true,
-      ...(genesis === undefined ? {} : { initialDate: new Date(Number(genesis) * 1000) }),
-    },
   },
 });

@@ -1,33 +1,73 @@
 // The first thing that `npm start` and `npm test` run: plain JavaScript for whatever Node (20 or newer) is there, with
-// nothing installed. It installs what is missing and hands over to Node 24: bootstrap.mjs <script> [arguments]
+// nothing installed. It installs what is missing and hands over to Node 24: bootstrap.mjs [--omit=dev] <script>
+// [arguments]. With --omit=dev only the packages are installed that a market needs to run.
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { isCompiled } from "./bootstrap/compiled.mjs";
 import { ensureInstalled } from "./bootstrap/install.mjs";
 import { InstallError } from "./bootstrap/npm.mjs";
+import { installPrograms, marketPrograms, mayInstall, missingPrograms } from "./bootstrap/system.mjs";
+import { isInstalled } from "./bootstrap/tree.mjs";
 
 const OLDEST_NODE = 20;
+const MARKET = "scripts/start/index.ts";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const bin = join(root, "node_modules", ".bin");
+// A market is a dozen processes that load the same code: compiled once, it is there for the next.
+const compileCache = process.env.NODE_COMPILE_CACHE ?? join(root, ".ngpu/compile-cache");
 
 async function main() {
-  const [script, ...rest] = process.argv.slice(2);
+  const given = process.argv.slice(2);
+  const omitsDev = given[0] === "--omit=dev";
+  const [script, ...rest] = omitsDev ? given.slice(1) : given;
   if (Number(process.versions.node.split(".")[0]) < OLDEST_NODE) {
     throw new InstallError(
       `Node ${process.version} is too old: install Node ${OLDEST_NODE} or newer and try again.`,
     );
   }
-  if (script === undefined) throw new InstallError("Usage: node scripts/bootstrap.mjs <script> [arguments]");
-  await ensureInstalled(root);
-  handOver(join(root, script), rest);
+  if (script === undefined)
+    throw new InstallError("Usage: node scripts/bootstrap.mjs [--omit=dev] <script> [arguments]");
+  // Contracts that were changed have to be compiled, and the compiler is not among what running needs.
+  const dev = !omitsDev || !isCompiled(root);
+  const beside = script === MARKET && !isInstalled(root, dev) ? installBeside() : undefined;
+  try {
+    await ensureInstalled(root, { dev });
+  } catch (error) {
+    await beside?.stop();
+    throw error;
+  }
+  handOver(join(root, script), rest, beside);
+}
+
+/**
+ * Installs what a market needs of the system while npm installs its packages. What fails is left to the market itself,
+ * which tries again and says why; it waits for what is under way.
+ */
+function installBeside() {
+  const programs = missingPrograms(marketPrograms(process.env));
+  if (programs.length === 0 || !mayInstall()) return undefined;
+  const abort = new AbortController();
+  const packages = programs.flatMap((program) => program.packages).join(", ");
+  process.stderr.write(`Installing ${packages} with apt-get meanwhile\n`);
+  const ended = installPrograms({ programs, say: () => {}, signal: abort.signal }).catch(() => undefined);
+  const stop = async () => {
+    abort.abort();
+    await ended;
+  };
+  return { stop };
 }
 
 /** Runs the script on Node 24 and ends as it ends. */
-function handOver(script, args) {
+function handOver(script, args, beside) {
   const child = spawn(join(bin, "node"), [script, ...args], {
     stdio: "inherit",
-    env: { ...process.env, PATH: [bin, process.env.PATH].filter(Boolean).join(delimiter) },
+    env: {
+      ...process.env,
+      NODE_COMPILE_CACHE: compileCache,
+      PATH: [bin, process.env.PATH].filter(Boolean).join(delimiter),
+    },
   });
   // Ctrl-C in a terminal reaches the child too, a signal to this process alone does not, and the two look the same
   // from here. So SIGINT is passed on as SIGTERM: to a child that is stopping already it says nothing new, and a second
@@ -36,7 +76,8 @@ function handOver(script, args) {
   for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
   if (process.env.npm_lifecycle_event !== undefined) whenOrphaned(() => child.kill("SIGTERM"));
   child.once("error", (error) => fail(new InstallError(`Cannot run Node 24 in ${bin}: ${error.message}`)));
-  child.once("exit", (code, signal) => {
+  child.once("exit", async (code, signal) => {
+    await beside?.stop();
     if (signal === null) process.exit(code);
     // So that the shell sees the true reason.
     for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.removeAllListeners(name);

@@ -22,7 +22,7 @@ import {
   withTarget,
 } from "./deployTarget.ts";
 
-type Options = TargetOptions & { reset: boolean; replace?: Succession; generation?: number };
+type Options = TargetOptions & { reset: boolean; replace?: Succession; generation?: number; pollMs?: number };
 
 const command = withTarget(new Command("deploy"))
   .description("Deploys the market's contracts; DEPLOYER_KEYSTORE or DEPLOYER_KEY is who pays.")
@@ -32,9 +32,10 @@ const command = withTarget(new Command("deploy"))
       Object.keys(successions),
     ),
   )
-  .option("--generation <number>", "which one the successors are; the deployment itself is 1", Number);
+  .option("--generation <number>", "which one the successors are; the deployment itself is 1", Number)
+  .option("--poll-ms <milliseconds>", "how often it asks the chain for a new block; default 250", Number);
 
-async function run({ reset, replace, generation, ...options }: Options): Promise<void> {
+async function run({ reset, replace, generation, pollMs, ...options }: Options): Promise<void> {
   const target = readTarget(options);
   const { hre, connection, chainId } = await connectTarget(target, [await readDeployerKey()]);
   try {
@@ -52,7 +53,10 @@ async function run({ reset, replace, generation, ...options }: Options): Promise
       process.stdout.write(`Deployed, and replaced up to generation ${generation}: ${target.out}\n`);
       return;
     }
-    const deployment = await deployNgpu({ connection, parameters: target.parameters, journal, reset });
+    const deployment = await deployNgpu({
+      ...{ connection, parameters: target.parameters, journal, reset },
+      ...(pollMs === undefined ? {} : { pollMs }),
+    });
     write(target.out, deployment);
     if (options.network !== undefined) {
       for (const name of contractNames) {

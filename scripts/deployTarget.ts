@@ -6,10 +6,8 @@ import type { NgpuParametersInput } from "@ngpu/contracts/ignition/parameters";
 import { FatalError, messageOf, NgpuError } from "@ngpu/runtime/errors";
 import { version } from "@ngpu/runtime/version";
 import type { Command } from "commander";
-import { createHardhatRuntimeEnvironment } from "hardhat/hre";
-import type { HardhatRuntimeEnvironment } from "hardhat/types/hre";
 import { z } from "zod";
-import hardhatConfig from "../hardhat.config.ts";
+import { connectHardhat } from "./hardhat.ts";
 
 export const rootDir = join(import.meta.dirname, "..");
 
@@ -85,23 +83,18 @@ export function readTarget(options: TargetOptions): Target {
 }
 
 /**
- * Hardhat connected to the target, its contracts compiled.
+ * Hardhat connected to the target, with the compiled contracts of this checkout.
  *
  * @param accounts Private keys that may send; none to read only.
- * @throws FatalError `wrong_chain`
+ * @throws FatalError `wrong_chain`, and what `connectHardhat` throws.
  */
 export async function connectTarget(target: Target, accounts: string[]) {
-  const hre: HardhatRuntimeEnvironment = await createHardhatRuntimeEnvironment(
-    {
-      ...hardhatConfig,
-      networks: { target: { type: "http", chainType: "op", url: target.rpcUrl, accounts } },
-      paths: { ignition: target.journal },
-    },
-    {},
+  const { hre, connection } = await connectHardhat({
     rootDir,
-  );
-  if (!(await hre.artifacts.artifactExists("Pomc"))) await hre.tasks.getTask("build").run({ quiet: true });
-  const connection = await hre.network.create({ network: "target", chainType: "op" });
+    url: target.rpcUrl,
+    accounts,
+    journal: target.journal,
+  });
   const chainId = Number(await connection.provider.request({ method: "eth_chainId" }));
   if (target.chainId !== undefined && chainId !== target.chainId) {
     await connection.close();

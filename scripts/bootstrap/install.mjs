@@ -1,37 +1,99 @@
 // Installs the packages, with the one Node that all of them accept.
 import { execFileSync } from "node:child_process";
-import { lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join, sep } from "node:path";
+import {
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join, sep } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { tryLock } from "../lock.mjs";
-import { InstallError, runNpm } from "./npm.mjs";
+import { InstallError, runNpm, runScripts } from "./npm.mjs";
 import { isInstalled, missingPackages, writeStamp } from "./tree.mjs";
+
+/** Where the Node is that npm runs under, where the machine's own is too old. */
+const TOOLCHAIN = ".ngpu/toolchain";
 
 /**
  * Makes node_modules what package-lock.json asks for. Of two that do this at once, one installs and the other waits.
  *
  * @param {string} root the checkout
+ * @param {{ dev: boolean }} options without `dev` only what a market needs to run is installed
  */
-export async function ensureInstalled(root) {
-  if (isInstalled(root)) return;
+export async function ensureInstalled(root, { dev }) {
+  if (isInstalled(root, dev)) return;
   refuseUnsafe(root);
   const release = await waitForLock(join(root, ".ngpu/install.lock"));
   try {
-    if (isInstalled(root)) return;
-    refuseWhileRunning(root);
-    const node = await findNode(root);
-    rmSync(join(root, "node_modules"), { recursive: true, force: true });
-    // Not `npm ci`: it fails where the registry lacks a package for some other machine, which nothing here needs.
-    // All kinds of packages whatever NODE_ENV says, and the install scripts that package.json allows: two packages
-    // put their binaries in place by them.
-    const kinds = ["--include=dev", "--include=optional", "--ignore-scripts=false"];
-    const args = ["install", "--no-save", ...kinds, "--no-audit", "--no-fund"];
-    await runNpm({ what: "the npm packages", node, args, cwd: root });
-    verify(root);
-    writeStamp(root);
+    if (isInstalled(root, dev)) return;
+    // What is there stays as it is when only the rest is added to it, also under a market that runs.
+    const completes = dev && isInstalled(root, false);
+    if (!completes) refuseWhileRunning(root);
+    const found = await findNode(root);
+    if (!completes) rmSync(join(root, "node_modules"), { recursive: true, force: true });
+    await installPackages(root, found, dev);
+    verify(root, dev);
+    writeStamp(root, dev);
   } finally {
     release();
   }
+}
+
+/**
+ * Not by `npm ci`: it fails where the registry lacks a package for some other machine, which nothing here needs. All
+ * kinds of packages are named, whatever NODE_ENV says.
+ */
+async function installPackages(root, { node, fetched }, dev) {
+  const kinds = [dev ? "--include=dev" : "--omit=dev", "--include=optional", "--ignore-scripts"];
+  const args = ["install", "--no-save", ...kinds, "--no-audit", "--no-fund"];
+  const what = dev ? "the npm packages" : "the npm packages that a market needs";
+  await runNpm({ what, node, args, cwd: root, answered: fetched });
+  const isPlaced = placeNode(root, node);
+  for (const name of scriptedPackages(root)) {
+    if (name === "node" && isPlaced) continue;
+    const folder = join(root, "node_modules", name);
+    const given = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")).scripts ?? {};
+    const scripts = ["preinstall", "install", "postinstall"].filter((script) => given[script] !== undefined);
+    await runScripts({ name, node, folder, scripts });
+  }
+  linkNode(root);
+}
+
+/**
+ * The packages whose install scripts put something in place that is needed, as package.json has them. The others' are
+ * not run: an older npm would run all of them, compilers included.
+ */
+function scriptedPackages(root) {
+  const { allowScripts = {} } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const allowed = Object.keys(allowScripts).filter((name) => allowScripts[name]);
+  return allowed.filter((name) => existsSync(join(root, "node_modules", name)));
+}
+
+/**
+ * Gives npm's `node` package the program that its install script would fetch once more; false when this Node is not
+ * the one that findNode fetched.
+ */
+function placeNode(root, node) {
+  if (!node.startsWith(join(root, TOOLCHAIN) + sep)) return false;
+  const place = join(root, "node_modules/node/bin/node");
+  mkdirSync(dirname(place), { recursive: true });
+  rmSync(place, { force: true });
+  linkSync(node, place);
+  return true;
+}
+
+/** npm links no program that is not there yet. */
+function linkNode(root) {
+  const bin = join(root, "node_modules/.bin/node");
+  if (existsSync(bin)) return;
+  mkdirSync(dirname(bin), { recursive: true });
+  rmSync(bin, { force: true });
+  symlinkSync("../node/bin/node", bin);
 }
 
 /** A linked node_modules belongs to another checkout, whose packages are not ours to delete. */
@@ -67,18 +129,20 @@ async function waitForLock(path) {
 
 /**
  * The Node that npm runs under. Under an older one npm leaves out, without a word, the optional packages that ask for a
- * newer one, and the chain's engine is among them. And it must not live in the node_modules that npm replaces.
+ * newer one, and the chain's engine is among them. And it must not live in the node_modules that npm replaces. `fetched`: npm has just fetched it.
  */
 async function findNode(root) {
   const wanted = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).dependencies.node;
   const inside = process.execPath.startsWith(join(root, "node_modules") + sep);
-  if (majorOf(process.versions.node) >= majorOf(wanted) && !inside) return process.execPath;
+  if (majorOf(process.versions.node) >= majorOf(wanted) && !inside) {
+    return { node: process.execPath, fetched: false };
+  }
   // npm's `node` package fetches this one in an install script; asking for it by name needs no script.
   const prefix = process.platform === "darwin" && process.arch === "arm64" ? "node-bin" : "node";
   const name = `${prefix}-${process.platform}-${process.arch}`;
-  const toolchain = join(root, ".ngpu/toolchain");
+  const toolchain = join(root, TOOLCHAIN);
   const node = join(toolchain, "node_modules", name, "bin/node");
-  if (versionOf(node) === wanted) return node;
+  if (versionOf(node) === wanted) return { node, fetched: false };
   mkdirSync(toolchain, { recursive: true });
   writeFileSync(join(toolchain, "package.json"), '{ "private": true }\n');
   const args = ["install", "--prefix", toolchain, "--ignore-scripts", "--no-save", "--no-audit", "--no-fund"];
@@ -90,11 +154,11 @@ async function findNode(root) {
   });
   if (versionOf(node) !== wanted)
     throw new InstallError(`npm installed Node ${wanted}, but ${node} does not run.`);
-  return node;
+  return { node, fetched: true };
 }
 
-function verify(root) {
-  const missing = missingPackages(root);
+function verify(root, dev) {
+  const missing = missingPackages(root, dev);
   if (missing.length > 0) {
     throw new InstallError(`npm did not install all packages; missing are:\n  ${missing.join("\n  ")}`);
   }

@@ -9,16 +9,16 @@ export class InstallError extends Error {}
 /**
  * Runs npm under a given Node, and says so in one line.
  *
- * @param {{ what: string, node: string, args: string[], cwd: string }} options `what` is being installed
+ * @param {{ what: string, node: string, args: string[], cwd: string, answered?: boolean }} options `what` is being
+ *   installed; `answered`: the registry has answered a moment ago
  */
-export async function runNpm({ what, node, args, cwd }) {
+export async function runNpm({ what, node, args, cwd, answered = false }) {
   const npm = findNpm();
   const began = performance.now();
   process.stderr.write(`Installing ${what} ...`);
-  // Without its registry npm tries for minutes; told so, it takes what it has stored or fails at once.
-  const fault = await registryFault(node, npm, cwd);
-  const offline = fault === undefined ? [] : ["--offline"];
-  const { code, output } = await run(node, [npm, ...args, ...offline], cwd, dirname(npm));
+  const { code, output, fault } = answered
+    ? await run(node, [npm, ...args], { cwd, npm })
+    : await runWatched({ node, npm, args, cwd });
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   process.stderr.write(code === 0 ? ` ${seconds} s\n` : ` failed after ${seconds} s\n`);
   if (code === 0) return;
@@ -27,31 +27,64 @@ export async function runNpm({ what, node, args, cwd }) {
   throw new InstallError(`Could not install ${what}: see what npm says above, then try again.`);
 }
 
-/** What keeps npm from its registry, undefined when nothing does. */
-async function registryFault(node, npm, cwd) {
+/**
+ * Runs npm, and asks its registry meanwhile. Without its registry npm tries for minutes: then it is ended and run
+ * again with what it has stored, so that it ends well or fails at once.
+ */
+async function runWatched({ node, npm, args, cwd }) {
+  const [install, question] = [new AbortController(), new AbortController()];
+  const asked = registryFault({ node, npm, cwd, signal: question.signal }).then((fault) => {
+    if (fault !== undefined) install.abort();
+    return fault;
+  });
+  const first = await run(node, [npm, ...args], { cwd, npm, signal: install.signal });
+  if (first.code === 0) question.abort();
+  const fault = await asked;
+  if (first.code === 0 || fault === undefined) return first;
+  return { ...(await run(node, [npm, ...args, "--offline"], { cwd, npm })), fault };
+}
+
+/**
+ * Runs the install scripts of one package, as npm itself would have.
+ *
+ * @param {{ name: string, node: string, folder: string, scripts: string[] }} options the package's name and folder
+ */
+export async function runScripts({ name, node, folder, scripts }) {
+  const npm = findNpm();
+  for (const script of scripts) {
+    const { code, output } = await run(node, [npm, "run", script], { cwd: folder, npm });
+    if (code === 0) continue;
+    process.stderr.write(output);
+    throw new InstallError(
+      `Script ${script} of package ${name} failed: see what it says above, then try again.`,
+    );
+  }
+}
+
+/** What keeps npm from its registry, undefined when nothing does or nobody waits for the answer any more. */
+async function registryFault({ node, npm, cwd, signal }) {
   const brief = ["--prefer-online", "--fetch-retries=0", "--fetch-timeout=10000"];
-  const { code, output } = await run(node, [npm, "view", "node", "version", ...brief], cwd, dirname(npm));
-  if (code === 0) return undefined;
-  const registry = await run(
-    node,
-    [npm, "config", "get", "registry", "--loglevel=silent"],
-    cwd,
-    dirname(npm),
-  );
+  const { code, output } = await run(node, [npm, "view", "node", "version", ...brief], { cwd, npm, signal });
+  if (code === 0 || signal.aborted) return undefined;
+  const ask = [npm, "config", "get", "registry", "--loglevel=silent"];
+  const registry = await run(node, ask, { cwd, npm });
   const reason = /^npm error code (\S+)/m.exec(output)?.[1] ?? "no answer";
   return `npm cannot reach its registry ${registry.output.trim()} (${reason}). Check the network and try again.`;
 }
 
-function run(node, args, cwd, npmDir) {
+function run(node, args, { cwd, npm, signal }) {
   return new Promise((resolve, reject) => {
     // The Node that is meant comes first, because install scripts call `node` and `npm` by name.
-    const path = [dirname(node), process.env.PATH, npmDir].filter(Boolean).join(delimiter);
+    const path = [dirname(node), process.env.PATH, dirname(npm)].filter(Boolean).join(delimiter);
     const child = spawn(node, args, {
       cwd,
       env: { ...cleanEnvironment(), PATH: path },
       stdio: ["ignore", "pipe", "pipe"],
     });
-    const end = (signal) => child.kill(signal);
+    const end = (name) => child.kill(name);
+    const abort = () => child.kill("SIGTERM");
+    if (signal?.aborted) abort();
+    signal?.addEventListener("abort", abort, { once: true });
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, end);
     let output = "";
     for (const stream of [child.stdout, child.stderr]) {
@@ -60,9 +93,10 @@ function run(node, args, cwd, npmDir) {
       });
     }
     child.once("error", reject);
-    child.once("close", (code, signal) => {
+    child.once("close", (code, by) => {
       for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.removeListener(name, end);
-      if (signal !== null) output += `npm was ended by ${signal}.\n`;
+      signal?.removeEventListener("abort", abort);
+      if (by !== null) output += `npm was ended by ${by}.\n`;
       resolve({ code, output });
     });
   });

@@ -2,11 +2,11 @@ import { join } from "node:path";
 import { choosePort } from "./ports.ts";
 import { type RunningProcess, startProcess } from "./process.ts";
 
-/** The chain id of the embedded chain, as hardhat.config.ts sets it. */
+/** The chain id of the embedded chain, as its hardhat.config.ts sets it. */
 export const EMBEDDED_CHAIN_ID = 31337;
 
 export type ChainOptions = {
-  /** The checkout: holds hardhat.config.ts and node_modules. */
+  /** The checkout: holds node_modules. */
   rootDir: string;
   stateDir: string;
   port?: number | undefined;
@@ -28,11 +28,12 @@ export async function startChain(options: ChainOptions): Promise<RunningChain> {
   const port = await choosePort({ option: options.portOption ?? "--chain-port", port: options.port });
   const url = `http://127.0.0.1:${port}`;
   const hardhat = join(options.rootDir, "node_modules/hardhat/dist/src/cli.js");
+  const config = ["--config", join(import.meta.dirname, "hardhat.config.ts")];
   const network = ["--network", "embedded", "--chain-type", "op"];
   const child = await startProcess({
     name: "chain",
     command: process.execPath,
-    args: [hardhat, "node", ...network, "--hostname", "127.0.0.1", "--port", String(port)],
+    args: [hardhat, ...config, "node", ...network, "--hostname", "127.0.0.1", "--port", String(port)],
     stateDir: options.stateDir,
     cwd: options.rootDir,
     env: {
@@ -48,13 +49,27 @@ export async function startChain(options: ChainOptions): Promise<RunningChain> {
   return { url, port, process: child, stop: child.stop };
 }
 
+/** Does work for which nobody should wait for blocks: until it ends, each transaction is mined as it arrives. */
+export async function minedAtOnce<Result>(
+  { url, signal }: { url: string; signal: AbortSignal },
+  work: () => Promise<Result>,
+): Promise<Result> {
+  await ask(url, signal, "evm_setAutomine", [true]);
+  const result = await work();
+  await ask(url, signal, "evm_setAutomine", [false]);
+  return result;
+}
+
 async function chainId(url: string, signal: AbortSignal): Promise<number> {
+  return Number(await ask(url, signal, "eth_chainId", []));
+}
+
+async function ask(url: string, signal: AbortSignal, method: string, params: unknown[]): Promise<unknown> {
   const response = await fetch(url, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "eth_chainId", params: [] }),
+    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
     signal,
   });
-  const answer = (await response.json()) as { result?: string };
-  return Number(answer.result);
+  return ((await response.json()) as { result?: unknown }).result;
 }

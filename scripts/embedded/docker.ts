@@ -2,6 +2,7 @@ import { existsSync, globSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { FatalError } from "@ngpu/runtime/errors";
+import { dockerEngine } from "../bootstrap/system.mjs";
 import { runToEnd } from "./command.ts";
 import { daemonDir, type RunningDocker, startDaemon } from "./dockerDaemon.ts";
 import { askEngine, engineSocket, unusable } from "./dockerEngine.ts";
@@ -64,7 +65,7 @@ async function ensureEngine({ say, signal }: DockerOptions): Promise<string> {
     });
   }
   const cancel = signal ? { signal } : {};
-  return ensureProgram({ program: "dockerd", packages: ["docker.io", "iptables"], say, ...cancel });
+  return ensureProgram({ ...dockerEngine, say, ...cancel });
 }
 
 async function startUnit(socketPath: string): Promise<RunningDocker> {

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Redis } from "ioredis";
+import { redisServer } from "../bootstrap/system.mjs";
 import { ensureProgram, type Say } from "./install.ts";
 import { choosePort } from "./ports.ts";
 import { type RunningProcess, startProcess } from "./process.ts";
@@ -29,12 +30,7 @@ export async function startRedis(options: RedisOptions): Promise<RunningRedis> {
   const { say, stateDir } = options;
   const cancel = options.signal ? { signal: options.signal } : {};
   const port = await choosePort({ option: options.portOption ?? "--redis-port", port: options.port });
-  const command = await ensureProgram({
-    program: "redis-server",
-    packages: ["redis-server"],
-    say,
-    ...cancel,
-  });
+  const command = await ensureProgram({ ...redisServer, say, ...cancel });
   const homeDir = join(stateDir, "redis");
   mkdirSync(homeDir, { recursive: true, mode: 0o700 });
   const { password = randomBytes(24).toString("hex") } = options;

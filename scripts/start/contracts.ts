@@ -5,6 +5,8 @@ import { type Deployment, parseDeployment } from "@ngpu/contracts-sdk/deployment
 import { FatalError } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
 import { type Address, parseEther } from "viem";
+import { isCompiled } from "../bootstrap/compiled.mjs";
+import { minedAtOnce } from "../embedded/chain.ts";
 import { fundSenders } from "./funds.ts";
 import type { Holder, Keys } from "./keys.ts";
 import type { Market } from "./market.ts";
@@ -19,7 +21,7 @@ type Context = Pick<Market, "rootDir" | "stateDir" | "options" | "keys" | "chain
 type Paths = { journal: string; record: string; parameters: string; out: string };
 
 /**
- * Gives the senders gas, compiles what changed and deploys with Hardhat Ignition; on a chain that has the contracts
+ * Gives the senders gas, compiles the contracts where they are others than those kept, and deploys with Hardhat Ignition; on a chain that has the contracts
  * already, only reads them.
  *
  * @throws FatalError `contracts_failed`, `chain_restarted`, `periods_fixed` or `deployer_unfunded`.
@@ -30,6 +32,7 @@ export async function deployContracts(
 ): Promise<{ deployment: Deployment; file: string }> {
   const { rootDir, chain } = context;
   const paths = pathsOf(context);
+  const [url = ""] = chain.rpcUrls;
   const deployed = chain.embedded ? undefined : await deployedBefore(context, paths);
   const periods = choosePeriods({
     isEmbedded: chain.embedded,
@@ -37,21 +40,25 @@ export async function deployContracts(
     deployed: deployed ? readPeriods(paths.parameters) : undefined,
   });
   await fundSenders({ chain, keys: context.keys, signal: context.signal, progress, deploys: !deployed });
-  progress("compiling");
-  const hardhat = join(rootDir, "node_modules/hardhat/dist/src/cli.js");
-  await mustRun(context, "compile", "The contracts do not compile", [hardhat, "build", "--quiet"]);
+  if (!isCompiled(rootDir)) {
+    progress("compiling, because a contract was changed");
+    const hardhat = join(rootDir, "node_modules/hardhat/dist/src/cli.js");
+    await mustRun(context, "compile", "The contracts do not compile", [hardhat, "build", "--quiet"]);
+  }
   progress(deployed ? "reading the deployment" : "deploying");
   mkdirSync(paths.journal, { recursive: true });
   // What is deployed was deployed with what the file says.
   if (!deployed) writeFileSync(paths.parameters, toJson(parametersOf(context.keys, periods), 2));
-  await mustRun(context, "deploy", "The contracts could not be deployed", [
-    join(rootDir, "scripts/deploy.ts"),
-    ...["--rpc-url", chain.rpcUrls[0] ?? ""],
-    ...["--parameters", paths.parameters],
-    ...["--out", paths.out],
-    ...["--journal", paths.journal],
-    ...(chain.embedded ? ["--reset"] : []),
-  ]);
+  const deploy = () =>
+    mustRun(context, "deploy", "The contracts could not be deployed", [
+      join(rootDir, "scripts/deploy.ts"),
+      ...["--rpc-url", url],
+      ...["--parameters", paths.parameters],
+      ...["--out", paths.out],
+      ...["--journal", paths.journal],
+      ...(chain.embedded ? ["--reset", "--poll-ms", "25"] : []),
+    ]);
+  await (chain.embedded ? minedAtOnce({ url, signal: context.signal }, deploy) : deploy());
   return { deployment: parseDeployment(JSON.parse(readFileSync(paths.out, "utf8"))), file: paths.out };
 }
 

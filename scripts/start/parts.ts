@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { FatalError } from "@ngpu/runtime/errors";
+import { marketPrograms } from "../bootstrap/system.mjs";
+import { installMissing } from "../embedded/install.ts";
 import { EMBEDDED_CHAIN_ID } from "../embedded/chain.ts";
 import { startDocker } from "../embedded/docker.ts";
 import { keepChain } from "../embedded/keptChain.ts";
@@ -24,15 +26,20 @@ type Context = {
   options: StartOptions & { rootDir: string };
   env: StartEnv;
   say: Reporter["say"];
+  /** Settles when the system's programs are there, as far as they could be installed. */
+  installed: Promise<void>;
   signal: AbortSignal;
   supervision: Supervision;
   onStop: (name: string, stop: () => Promise<void>) => void;
 };
 
 /** Brings up each outside part that was not configured, all at once; what is started is registered to be stopped. */
-export async function startParts(context: Omit<Context, "say"> & { reporter: Reporter }): Promise<Parts> {
+export async function startParts(context: Omit<Context, "say" | "installed"> & { reporter: Reporter }): Promise<Parts> {
   const { reporter } = context;
-  const given = { ...context, say: reporter.say };
+  const { say } = reporter;
+  const programs = marketPrograms(context.env);
+  const installed = installMissing({ programs, say, signal: context.signal });
+  const given = { ...context, say, installed };
   const [chain, postgres, redis, docker] = await allOrNothing([
     reporter.step(
       "chain",
@@ -93,12 +100,13 @@ async function postgresPart({ options, env, supervision, onStop }: Context): Pro
   return { adminUrl: url, embedded: true };
 }
 
-async function redisPart({ options, env, say, supervision, onStop }: Context): Promise<Parts["redis"]> {
+async function redisPart({ options, env, say, installed, supervision, onStop }: Context): Promise<Parts["redis"]> {
   if (env.REDIS_URL !== undefined) {
     await checkRedis(env.REDIS_URL);
     return { url: env.REDIS_URL };
   }
   const { stateDir } = options;
+  await installed;
   const password = randomBytes(24).toString("hex");
   let port = options.redisPort;
   let url = "";
@@ -111,9 +119,10 @@ async function redisPart({ options, env, say, supervision, onStop }: Context): P
   return { url };
 }
 
-async function dockerPart({ options, env, say, signal, supervision, onStop }: Context) {
+async function dockerPart({ options, env, say, installed, signal, supervision, onStop }: Context) {
   const { stateDir } = options;
   const dockerHost = env.DOCKER_HOST;
+  await installed;
   const first = await startDocker({ stateDir, say, dockerHost, signal });
   const told = { socketPath: first.socketPath, version: first.version };
   if (first.process === undefined) {

@@ -23,7 +23,7 @@ const signers: Partial<Record<ServiceName, Holder>> = {
 
 /** The environment of one program: what it needs and nothing else of ours. */
 export function baseEnvironment(market: Pick<Market, "logLevel">): Record<string, string> {
-  const kept = ["PATH", "HOME", "TZ", "LANG", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"];
+  const kept = ["PATH", "HOME", "TZ", "LANG", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "NODE_COMPILE_CACHE"];
   const inherited = kept.flatMap((name) =>
     process.env[name] === undefined ? [] : [[name, process.env[name]]],
   );

@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
+import { manifestOf, manifestPath } from "../../scripts/bootstrap/compiled.mjs";
 import { tryLock } from "../../scripts/lock.mjs";
 import { temporaryDir } from "../embedded/setup.ts";
 import { rootDir } from "../support/parts.ts";
@@ -32,8 +33,23 @@ function checkout(path: string, { script = "", installed = true } = {}): void {
   symlinkSync(process.execPath, join(path, "node_modules/.bin/node"));
 }
 
-function start(path: string, args: string[] = [], env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, ["scripts/bootstrap.mjs", "scripts/script.ts", ...args], {
+/** Adds entries to the checkout's package-lock.json. */
+function ask(path: string, entries: Record<string, object>): void {
+  const file = join(path, "package-lock.json");
+  const lock = JSON.parse(readFileSync(file, "utf8"));
+  Object.assign(lock.packages, entries);
+  writeFileSync(file, JSON.stringify(lock));
+}
+
+/** Gives the checkout a contract that was compiled, as far as its manifest says. */
+function compile(path: string): void {
+  mkdirSync(join(path, "contracts/compiled"), { recursive: true });
+  writeFileSync(join(path, "contracts/Some.sol"), "contract Some {}");
+  writeFileSync(manifestPath(path), manifestOf(path));
+}
+
+function start(path: string, args: string[] = [], env: Record<string, string> = {}, options: string[] = []) {
+  const child = spawn(process.execPath, ["scripts/bootstrap.mjs", ...options, "scripts/script.ts", ...args], {
     cwd: path,
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
@@ -145,5 +161,91 @@ describe("bootstrap", () => {
     const { code, stdout, stderr } = await end;
     expect({ code, stdout }).to.deep.equal({ code: 0, stdout: "ran" });
     expect(stderr).to.equal(`Waiting for process ${process.pid}, which installs the npm packages\n`);
+  });
+
+  describe("with --omit=dev", () => {
+    const script = "process.stdout.write('ran')";
+    const tests = {
+      "node_modules/tests": { version: "1.0.0", dev: true },
+      "node_modules/types": {
+        version: "1.0.0",
+        devOptional: true,
+        optionalDependencies: { "types-here": "1.0.0" },
+      },
+      "node_modules/types-here": { version: "1.0.0", optional: true, os: [process.platform] },
+    };
+
+    it("runs without the packages that only tests and compiling need", async () => {
+      using dir = temporaryDir();
+      checkout(dir.path, { script });
+      ask(dir.path, tests);
+      compile(dir.path);
+      const { stdout, stderr } = await start(dir.path, [], unreachable, ["--omit=dev"]).end;
+      expect({ stdout, stderr }).to.deep.equal({ stdout: "ran", stderr: "" });
+    });
+
+    it("wants them where a contract is another than the one compiled", async () => {
+      using dir = temporaryDir();
+      checkout(dir.path, { script });
+      ask(dir.path, tests);
+      compile(dir.path);
+      writeFileSync(join(dir.path, "contracts/Some.sol"), "contract Some { uint256 private x; }");
+      const { code, stderr } = await start(dir.path, [], unreachable, ["--omit=dev"]).end;
+      expect(code).to.equal(1);
+      expect(stderr).to.match(/^Installing the npm packages \.\.\. failed/);
+    });
+
+    it("leaves an installation that the tests complete later, also while a market runs from it", async () => {
+      using dir = temporaryDir();
+      checkout(dir.path, { script });
+      ask(dir.path, tests);
+      compile(dir.path);
+      await start(dir.path, [], unreachable, ["--omit=dev"]).end;
+      const lock = tryLock(join(dir.path, ".ngpu/run/owner.lock"));
+      const { code, stderr } = await start(dir.path, [], unreachable).end;
+      lock.release?.();
+      expect(code).to.equal(1);
+      expect(stderr).to.match(/^Installing the npm packages \.\.\. failed/);
+      expect(existsSync(join(dir.path, "node_modules/.bin/node"))).to.equal(true);
+    });
+
+    it("takes a whole installation as it is", async () => {
+      using dir = temporaryDir();
+      checkout(dir.path, { script });
+      await start(dir.path).end;
+      compile(dir.path);
+      const { stdout, stderr } = await start(dir.path, [], unreachable, ["--omit=dev"]).end;
+      expect({ stdout, stderr }).to.deep.equal({ stdout: "ran", stderr: "" });
+    });
+  });
+
+  describe("with workspaces", () => {
+    const script = "process.stdout.write('ran')";
+    const workspace = {
+      "packages/one": { version: "1.0.0" },
+      "node_modules/@ngpu/one": { resolved: "packages/one", link: true },
+    };
+
+    it("wants a link to each workspace, and no package in its place", async () => {
+      using dir = temporaryDir();
+      checkout(dir.path, { script });
+      ask(dir.path, workspace);
+      mkdirSync(join(dir.path, "packages/one"), { recursive: true });
+      mkdirSync(join(dir.path, "node_modules/@ngpu"));
+      symlinkSync("../../packages/one", join(dir.path, "node_modules/@ngpu/one"));
+      const { stdout, stderr } = await start(dir.path, [], unreachable).end;
+      expect({ stdout, stderr }).to.deep.equal({ stdout: "ran", stderr: "" });
+    });
+
+    it("installs where a link is absent", async () => {
+      using dir = temporaryDir();
+      checkout(dir.path, { script });
+      ask(dir.path, workspace);
+      mkdirSync(join(dir.path, "packages/one"), { recursive: true });
+      // npm itself makes links without a registry.
+      const { code, stderr } = await start(dir.path, [], { ...unreachable, npm_config_offline: "true" }).end;
+      expect(stderr).to.match(/^Installing the npm packages /);
+      expect(code).to.equal(1);
+    });
   });
 });

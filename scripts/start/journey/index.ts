@@ -31,17 +31,20 @@ export type Given = {
 
 /** From a machine to a rewarded wallet, every step on the real thing. */
 export async function walk(market: Market, given: Given): Promise<Journey> {
-  const node = await journeyStep(
-    market,
-    ["node", "This machine joins as a compute node"],
-    joinNode(market, given.addresses),
-    (n) => n.told,
+  const [node, measurement, { usable, task }, { epoch, claim }] = await sideBySide(
+    market.signal,
+    (signal) => {
+      const own = { ...market, signal };
+      const api = createApi(given.addresses.api, signal);
+      const joined = journeyStep(
+        own,
+        ["node", "This machine joins as a compute node"],
+        joinNode(own, given.addresses),
+        (n) => n.told,
+      );
+      return [joined, measure(own, given.addresses, joined), serve(own, api, given, joined), reward(own, api)];
+    },
   );
-  const [measurement, { usable, task }, { epoch, claim }] = await sideBySide(market.signal, (signal) => {
-    const own = { ...market, signal };
-    const api = createApi(given.addresses.api, signal);
-    return [measure(own, given.addresses, node.id), serve(own, api, given), reward(own, api)];
-  });
   const { diskFreeGib: _disk, ...measured } = measurement;
   return {
     ...usable,
@@ -59,13 +62,14 @@ export async function walk(market: Market, given: Given): Promise<Journey> {
 }
 
 /** Somebody else measures the node. */
-async function measure(market: Market, addresses: Addresses, nodeId: number) {
+async function measure(market: Market, addresses: Addresses, joined: Promise<{ id: number }>) {
   const measurer = await journeyStep(
     market,
     ["measurer", "A measurement node joins"],
     joinMeasurer(market, addresses),
     ({ id }) => `measurer ${id}`,
   );
+  const { id: nodeId } = await joined;
   return journeyStep(
     market,
     ["measurement", "It measures the compute node"],
@@ -75,13 +79,15 @@ async function measure(market: Market, addresses: Addresses, nodeId: number) {
 }
 
 /** A partner joins, and has a workspace that answers. */
-async function serve(market: Market, api: Api, { images, onUsable }: Given) {
+async function serve(market: Market, api: Api, { images, onUsable }: Given, joined: Promise<unknown>) {
   const partner = await journeyStep(
     market,
     ["partner", "A partner signs in, deposits, authorizes"],
     joinPartner(market, api),
     () => "1000 NGPU deposited",
   );
+  // Without a node a placement is impossible, and is asked for again only after a pause.
+  await joined;
   const { workspaceId, container, task } = await work(market, partner, images.chat);
   const refundable = await journeyStep(
     market,

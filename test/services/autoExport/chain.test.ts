@@ -9,12 +9,12 @@ import { domainOf, registrationTypes } from "@ngpu/contracts-sdk/typedData";
 import { toJson } from "@ngpu/runtime/json";
 import { expect } from "chai";
 import getPort from "get-port";
-import { createHardhatRuntimeEnvironment } from "hardhat/hre";
 import { createWalletClient, http, keccak256, parseEther, type TransactionReceipt, toBytes } from "viem";
 import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
-import hardhatConfig from "../../../hardhat.config.ts";
 import { startChain } from "../../../scripts/embedded/chain.ts";
 import { type RunningProcess, startProcess } from "../../../scripts/embedded/process.ts";
+import { connectHardhat } from "../../../scripts/hardhat.ts";
+import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { compareWithRebuild } from "../../../services/autoExport/verify.ts";
 import { rootDir, testStateDir } from "../../support/parts.ts";
 import { spec } from "./fixtures.ts";
@@ -207,16 +207,12 @@ describe("autoExport on the OP-stack simulation", function () {
 });
 
 async function deploy(rpcUrl: string, folder: string): Promise<NgpuDeployment> {
-  const hre = await createHardhatRuntimeEnvironment(
-    {
-      ...hardhatConfig,
-      networks: { target: { type: "http", chainType: "op", url: rpcUrl, accounts: "remote" } },
-      paths: { ignition: folder },
-    },
-    {},
+  const { connection } = await connectHardhat({
     rootDir,
-  );
-  const connection = await hre.network.create({ network: "target", chainType: "op" });
+    url: rpcUrl,
+    accounts: "remote",
+    journal: folder,
+  });
   const { address } = rich;
   try {
     return await deployNgpu({

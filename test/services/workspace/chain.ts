@@ -3,9 +3,6 @@ import { type ChainClient, chainOf, chainTransport, createChainClient } from "@n
 import { deployNgpu, type NgpuDeployment } from "@ngpu/contracts/ignition/deploy";
 import { type ContractName, type Deployment, parseDeployment } from "@ngpu/contracts-sdk/deployment";
 import { toJson } from "@ngpu/runtime/json";
-import type {} from "@nomicfoundation/hardhat-ignition-viem";
-import { createHardhatRuntimeEnvironment } from "hardhat/hre";
-import type { HttpNetworkUserConfig } from "hardhat/types/config";
 import {
   type Address,
   createWalletClient,
@@ -16,8 +13,8 @@ import {
   toBytes,
 } from "viem";
 import { mnemonicToAccount, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
-import hardhatConfig from "../../../hardhat.config.ts";
 import { startChain } from "../../../scripts/embedded/chain.ts";
+import { connectHardhat } from "../../../scripts/hardhat.ts";
 import { rootDir, stopAtEnd, testStateDir } from "../../support/parts.ts";
 import { rpc } from "../../support/rpc.ts";
 
@@ -107,21 +104,11 @@ function walletOf(url: string, chainId: number, person: Person) {
   });
 }
 
-/** As the deployer, whose contracts are built. */
+/** As the deployer. */
 export async function connect(url: string, journalFolder: string) {
-  const target: HttpNetworkUserConfig = {
-    type: "http",
-    chainType: "op",
-    url,
-    accounts: [privateKeyOf("deployer")],
-  };
-  const hre = await createHardhatRuntimeEnvironment(
-    { ...hardhatConfig, networks: { target }, paths: { ignition: journalFolder } },
-    {},
-    rootDir,
-  );
-  await hre.tasks.getTask("build").run({ quiet: true });
-  return hre.network.create({ network: "target", chainType: "op" });
+  const accounts = [privateKeyOf("deployer")];
+  const { connection } = await connectHardhat({ rootDir, url, accounts, journal: journalFolder });
+  return connection;
 }
 
 async function deploy(url: string, journalFolder: string): Promise<NgpuDeployment> {

@@ -1,0 +1,71 @@
+// Tells whether the compiled contracts that the repository keeps are those of its sources. Plain JavaScript: the
+// bootstrap asks before anything is installed, because only compiling needs the compiler.
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** Where compiled contracts are kept, in the layout of Hardhat's artifacts. */
+export const COMPILED = "contracts/compiled";
+
+const MANIFEST = `${COMPILED}/manifest.json`;
+const COMPILER = "contracts/compiler.json";
+/** What of node_modules decides the bytecode. */
+const PACKAGES = ["@openzeppelin/contracts", "solc"];
+
+/**
+ * True when the kept contracts were compiled from these sources, with these settings and packages.
+ *
+ * @param {string} root the checkout
+ */
+export function isCompiled(root) {
+  const kept = readText(join(root, MANIFEST));
+  return kept !== undefined && kept === manifestOf(root);
+}
+
+/**
+ * The manifest that kept contracts have when they are those of the sources: a hash of each file that decides the
+ * bytecode, and the version of each package.
+ *
+ * @param {string} root the checkout
+ * @returns {string} the file's text
+ */
+export function manifestOf(root) {
+  const lock = JSON.parse(readText(join(root, "package-lock.json")) ?? "{}").packages ?? {};
+  const packages = PACKAGES.map((name) => [name, lock[`node_modules/${name}`]?.version ?? "none"]);
+  const files = [COMPILER, ...sourcesOf(root)].map((file) => [file, hashOf(join(root, file))]);
+  return `${JSON.stringify({ packages: Object.fromEntries(packages), files: Object.fromEntries(files) }, null, 2)}\n`;
+}
+
+/** The manifest's path below a checkout. */
+export function manifestPath(root) {
+  return join(root, MANIFEST);
+}
+
+/** The Solidity files below contracts/, sorted, so that the text does not depend on the machine. */
+function sourcesOf(root) {
+  const found = [];
+  const open = ["contracts"];
+  for (let folder = open.pop(); folder !== undefined; folder = open.pop()) {
+    for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
+      const path = `${folder}/${entry.name}`;
+      if (entry.isDirectory() && entry.name !== "node_modules") open.push(path);
+      else if (entry.isFile() && entry.name.endsWith(".sol")) found.push(path);
+    }
+  }
+  return found.sort();
+}
+
+function hashOf(path) {
+  return createHash("sha256")
+    .update(readText(path) ?? "")
+    .digest("hex");
+}
+
+function readText(path) {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}

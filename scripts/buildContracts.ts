@@ -1,0 +1,14 @@
+// `npm run build:contracts`: compiles the contracts and writes what the repository keeps of them.
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { writeAbi } from "./abi.ts";
+import { keepCompiled } from "./keepCompiled.ts";
+
+const rootDir = join(import.meta.dirname, "..");
+const hardhat = join(rootDir, "node_modules/hardhat/dist/src/cli.js");
+const { status } = spawnSync(process.execPath, [hardhat, "build"], { cwd: rootDir, stdio: "inherit" });
+if (status === 0) {
+  writeAbi(rootDir);
+  keepCompiled(rootDir);
+}
+process.exitCode = status ?? 1;

@@ -1,0 +1,49 @@
+// Hardhat as a deployment needs it: connected to a chain, with compiled contracts to read and no compiler.
+import { join } from "node:path";
+import { FatalError } from "@ngpu/runtime/errors";
+import ignition from "@nomicfoundation/hardhat-ignition-viem";
+import viem from "@nomicfoundation/hardhat-viem";
+import { createHardhatRuntimeEnvironment } from "hardhat/hre";
+import type { HardhatRuntimeEnvironment } from "hardhat/types/hre";
+import type { NetworkConnection } from "hardhat/types/network";
+import { COMPILED, isCompiled } from "./bootstrap/compiled.mjs";
+import { runToEnd } from "./embedded/command.ts";
+
+/**
+ * Connects Hardhat to a chain. Its contracts are those that the repository keeps; where the sources are others, it
+ * compiles them first.
+ *
+ * @param options.accounts Private keys that may send, or `remote` for those of the endpoint.
+ * @param options.journal Where Ignition keeps what it has done.
+ * @throws FatalError `contracts_failed` when the contracts do not compile.
+ */
+export async function connectHardhat(options: {
+  rootDir: string;
+  url: string;
+  accounts: string[] | "remote";
+  journal: string;
+}): Promise<{ hre: HardhatRuntimeEnvironment; connection: NetworkConnection<"op"> }> {
+  const { rootDir, url, accounts, journal } = options;
+  const artifacts = await compiledFolder(rootDir);
+  const hre = await createHardhatRuntimeEnvironment(
+    {
+      plugins: [viem, ignition],
+      paths: { artifacts, ignition: journal },
+      networks: { target: { type: "http", chainType: "op", url, accounts } },
+    },
+    {},
+    rootDir,
+  );
+  return { hre, connection: await hre.network.create({ network: "target", chainType: "op" }) };
+}
+
+/** The folder with the artifacts of today's sources. */
+async function compiledFolder(rootDir: string): Promise<string> {
+  if (isCompiled(rootDir)) return join(rootDir, COMPILED);
+  const hardhat = join(rootDir, "node_modules/hardhat/dist/src/cli.js");
+  const { code, output } = await runToEnd(process.execPath, [hardhat, "build", "--quiet"], { cwd: rootDir });
+  if (code !== 0) {
+    throw new FatalError(`The contracts do not compile:\n${output.trim()}`, { code: "contracts_failed" });
+  }
+  return join(rootDir, "artifacts");
+}
