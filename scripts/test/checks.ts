@@ -23,6 +23,13 @@ export async function checkEnvExample({ rootDir, signal }: StageContext): Promis
   return verdict(await run(process.execPath, ["scripts/envExample.ts", "--check"], { cwd: rootDir, signal }));
 }
 
+/** Checks that docs/reference is what the code gives. */
+export async function checkReference({ rootDir, signal }: StageContext): Promise<Outcome> {
+  return verdict(
+    await run(process.execPath, ["scripts/reference/index.ts", "--check"], { cwd: rootDir, signal }),
+  );
+}
+
 /** Checks that the typed ABI is the one of today's contracts; writes it anew when it is not. */
 export async function checkGenerated({ rootDir, signal }: StageContext): Promise<Outcome> {
   const before = contentOf(rootDir);

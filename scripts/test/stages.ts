@@ -1,4 +1,11 @@
-import { checkEnvExample, checkGenerated, checkRooms, programCheck, runSolidityTests } from "./checks.ts";
+import {
+  checkEnvExample,
+  checkGenerated,
+  checkReference,
+  checkRooms,
+  programCheck,
+  runSolidityTests,
+} from "./checks.ts";
 import type { Stage, StageContext } from "./stage.ts";
 import { hardhat, mocha, runTests, type TestRun } from "./tests.ts";
 
@@ -9,6 +16,7 @@ export const stages: Stage[] = [
   check("unused", programCheck("knip")),
   check("rooms", checkRooms),
   check("environment", checkEnvExample),
+  check("reference", checkReference),
   check("generated", checkGenerated),
   tests("contracts", false, {
     files: ["test/contracts/**/*.test.ts"],

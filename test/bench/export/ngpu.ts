@@ -1,9 +1,9 @@
+import { loadDefinitions } from "@ngpu/auto-export/definitions";
 import { createFollowClient } from "@ngpu/chain-reader/client";
 import { abis } from "@ngpu/contracts-sdk/abis";
 import { createPool } from "@ngpu/db/pool";
 import { createLogger } from "@ngpu/runtime/logger";
 import { Registry } from "prom-client";
-import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { exportChain } from "../../../services/autoExport/lead.ts";
 import { createWatch } from "../../../services/autoExport/metrics.ts";
 import { readTask, reportRun } from "./run.ts";

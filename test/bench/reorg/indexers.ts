@@ -1,12 +1,12 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { loadDefinitions } from "@ngpu/auto-export/definitions";
 import { createChainClient } from "@ngpu/chain-reader/client";
 import { abis } from "@ngpu/contracts-sdk/abis";
 import { createPool } from "@ngpu/db/pool";
 import { createLogger } from "@ngpu/runtime/logger";
 import getPort from "get-port";
 import { Registry } from "prom-client";
-import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { exportChain } from "../../../services/autoExport/lead.ts";
 import { createWatch } from "../../../services/autoExport/metrics.ts";
 import { emitter } from "../export/events.ts";

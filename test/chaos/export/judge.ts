@@ -1,8 +1,8 @@
+import { loadDefinitions } from "@ngpu/auto-export/definitions";
 import { createChainClient } from "@ngpu/chain-reader/client";
 import { createPool, type Database } from "@ngpu/db/pool";
 import { createLogger } from "@ngpu/runtime/logger";
 import type { Hex } from "viem";
-import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { compareWithRebuild, tablesOf } from "../../../services/autoExport/verify.ts";
 import { testAddresses, testGenerations } from "../../packages/chain-reader/scriptedChain.ts";
 import type { World } from "./world.ts";

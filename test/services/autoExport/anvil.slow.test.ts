@@ -1,7 +1,7 @@
 import { join } from "node:path";
+import { loadDefinitions } from "@ngpu/auto-export/definitions";
 import { createChainClient } from "@ngpu/chain-reader/client";
 import { expect } from "chai";
-import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { compareWithRebuild } from "../../../services/autoExport/verify.ts";
 import { randomFrom } from "../../packages/chain-reader/scriptedChain.ts";
 import { type AnvilMarket, startAnvilMarket } from "../../support/anvilMarket.ts";

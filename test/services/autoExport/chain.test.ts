@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { loadDefinitions } from "@ngpu/auto-export/definitions";
 import { chainOf, createChainClient } from "@ngpu/chain-reader/client";
 import { deployNgpu, type NgpuDeployment } from "@ngpu/contracts/ignition/deploy";
 import { computeNodeAbi, dockerContractAbi, tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
@@ -14,7 +15,6 @@ import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from 
 import hardhatConfig from "../../../hardhat.config.ts";
 import { startChain } from "../../../scripts/embedded/chain.ts";
 import { type RunningProcess, startProcess } from "../../../scripts/embedded/process.ts";
-import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { compareWithRebuild } from "../../../services/autoExport/verify.ts";
 import { rootDir, testStateDir } from "../../support/parts.ts";
 import { spec } from "./fixtures.ts";

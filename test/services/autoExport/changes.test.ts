@@ -1,6 +1,6 @@
+import { loadDefinitions } from "@ngpu/auto-export/definitions";
 import { chainChannel, listenForChanges } from "@ngpu/db/listen";
 import { expect } from "chai";
-import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { createScriptedChain, eventLog } from "../../packages/chain-reader/scriptedChain.ts";
 import { startTcpProxy } from "../../support/tcpProxy.ts";
 import { word } from "./fixtures.ts";

@@ -1,3 +1,5 @@
+import { loadDefinitions } from "@ngpu/auto-export/definitions";
+import { type EventTable, eventTables } from "@ngpu/auto-export/schema";
 import type { ChainLog } from "@ngpu/chain-reader/rpc";
 import { createPool } from "@ngpu/db/pool";
 import { FatalError } from "@ngpu/runtime/errors";
@@ -6,10 +8,8 @@ import fc from "fast-check";
 import { type AbiEvent, type AbiParameter, type Hex, numberToHex, pad } from "viem";
 import { copyRows } from "../../../services/autoExport/copy.ts";
 import { addValues, decodedValues } from "../../../services/autoExport/decode.ts";
-import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { enumNames } from "../../../services/autoExport/enums.ts";
 import { bytesOf, startLines } from "../../../services/autoExport/lines.ts";
-import { type EventTable, eventTables } from "../../../services/autoExport/schema.ts";
 import { encodeEvent, testContracts } from "../../packages/chain-reader/scriptedChain.ts";
 import { createTestDatabase } from "../../support/postgres.ts";
 

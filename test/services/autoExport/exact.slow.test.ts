@@ -1,8 +1,8 @@
 import { randomInt } from "node:crypto";
+import { loadDefinitions } from "@ngpu/auto-export/definitions";
 import { type Database, transaction } from "@ngpu/db/pool";
 import { expect } from "chai";
 import fc from "fast-check";
-import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { compareWithRebuild } from "../../../services/autoExport/verify.ts";
 import {
   createScriptedChain,

@@ -1,12 +1,12 @@
 import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { loadDefinitions } from "@ngpu/auto-export/definitions";
 import { abis } from "@ngpu/contracts-sdk/abis";
 import { expect } from "chai";
 import pg from "pg";
 import { type Hex, numberToHex, pad, parseAbi } from "viem";
 import { judgeHealth } from "../../../services/autoExport/decide.ts";
-import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import {
   createScriptedChain,
   encodeEvent,

@@ -1,6 +1,6 @@
+import { loadDefinitions } from "@ngpu/auto-export/definitions";
 import { expect } from "chai";
 import { keccak256 } from "viem";
-import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { compareWithRebuild } from "../../../services/autoExport/verify.ts";
 import { addNode, assign, fund, publish, report } from "../workspace/acts.ts";
 import { accounts, freshChain, type TestChain } from "../workspace/chain.ts";

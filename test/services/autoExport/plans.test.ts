@@ -1,6 +1,6 @@
+import { loadDefinitions } from "@ngpu/auto-export/definitions";
 import type { Connection } from "@ngpu/db/pool";
 import { expect } from "chai";
-import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { chainSchema, prepareWriter } from "../../../services/autoExport/store.ts";
 import { createScriptedChain, randomFrom } from "../../packages/chain-reader/scriptedChain.ts";
 import { createMarket } from "./market.ts";

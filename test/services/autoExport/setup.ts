@@ -1,8 +1,8 @@
+import { type Definitions, loadDefinitions } from "@ngpu/auto-export/definitions";
 import type { BlockRef } from "@ngpu/chain-reader/reconcile";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { createPool, type Database } from "@ngpu/db/pool";
 import { Registry } from "prom-client";
-import { type Definitions, loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { type ExportParts, exportChain } from "../../../services/autoExport/lead.ts";
 import { createWatch } from "../../../services/autoExport/metrics.ts";
 import { tablesOf } from "../../../services/autoExport/verify.ts";

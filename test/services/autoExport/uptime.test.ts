@@ -1,3 +1,4 @@
+import { loadDefinitions } from "@ngpu/auto-export/definitions";
 import type { FollowedBlock } from "@ngpu/chain-reader/blocks";
 import type { ChainLog } from "@ngpu/chain-reader/rpc";
 import { heartbeatEncodings } from "@ngpu/contracts-sdk/names";
@@ -10,7 +11,6 @@ import fc from "fast-check";
 import { type Hex, numberToHex, pad } from "viem";
 import { buildSchema } from "../../../services/autoExport/build.ts";
 import { indexEvents, rowsOf } from "../../../services/autoExport/decode.ts";
-import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { prepareWriter, revertBlocks, saveBlocks } from "../../../services/autoExport/store.ts";
 import { eventLog, type ScriptedLog, testGenerations } from "../../packages/chain-reader/scriptedChain.ts";
 import { setup } from "./setup.ts";

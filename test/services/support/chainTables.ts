@@ -1,7 +1,7 @@
+import { loadDefinitions } from "@ngpu/auto-export/definitions";
 import { createPool } from "@ngpu/db/pool";
 import type pg from "pg";
 import { buildSchema } from "../../../services/autoExport/build.ts";
-import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { createTestDatabase } from "../../support/postgres.ts";
 import { asRole } from "./context.ts";
 import { deploymentDocument } from "./deployment.ts";

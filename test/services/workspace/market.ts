@@ -1,6 +1,6 @@
+import { loadDefinitions } from "@ngpu/auto-export/definitions";
 import { createPool, type Database } from "@ngpu/db/pool";
 import { Registry } from "prom-client";
-import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { exportChain } from "../../../services/autoExport/lead.ts";
 import { createWatch } from "../../../services/autoExport/metrics.ts";
 import { createTestDatabase } from "../../support/postgres.ts";
