@@ -57,7 +57,7 @@ export function createOutbox(deps: OutboxDependencies): Outbox {
     take: ({ id, status, reason, txHash }) => {
       settleOutbox(journal, id, { status, reason, now: Date.now() });
       if (status === "refused") logger.warn({ event: "message_refused", id, reason });
-      else logger.debug({ event: `message_${status}`, id, txHash });
+      else logger.debug({ event: status === "queued" ? "message_queued" : "message_confirmed", id, txHash });
       if (status !== "queued") deps.onSettled?.(id);
     },
   };

@@ -5,11 +5,11 @@ import { Redis } from "ioredis";
 
 /** Every queue of the market. A job carries ids only and is safe to run twice. */
 export const queues = {
-  /** `{ workspaceId }`: bring one workspace towards what its owner wants. Served by workspace. */
+  /** `{ workspaceId }`: bring one workspace towards what its owner wants. */
   workspace: "workspace",
-  /** `{ workspaceId }`: find nodes for the replicas of a workspace that have none and assign them. Served by dispense. */
+  /** `{ workspaceId }`: find nodes for the replicas of a workspace that have none and assign them. */
   dispense: "dispense",
-  /** `{ requestId }`: answer a placement request. Served by match. */
+  /** `{ requestId }`: answer a placement request. */
   placement: "placement",
 } as const;
 

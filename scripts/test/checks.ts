@@ -24,6 +24,13 @@ export async function checkEnvExample({ rootDir, signal }: StageContext): Promis
   return verdict(await run(process.execPath, ["scripts/envExample.ts", "--check"], { cwd: rootDir, signal }));
 }
 
+/** Checks that docs/reference is what the code gives. */
+export async function checkReference({ rootDir, signal }: StageContext): Promise<Outcome> {
+  return verdict(
+    await run(process.execPath, ["scripts/reference/index.ts", "--check"], { cwd: rootDir, signal }),
+  );
+}
+
 /**
  * Checks that the typed ABI and the kept contracts are byte for byte what today's sources compile to; writes them again
  * when they are not.

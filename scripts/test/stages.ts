@@ -1,5 +1,12 @@
 import { globSync } from "node:fs";
-import { checkEnvExample, checkGenerated, checkImports, programCheck, runSolidityTests } from "./checks.ts";
+import {
+  checkEnvExample,
+  checkGenerated,
+  checkImports,
+  checkReference,
+  programCheck,
+  runSolidityTests,
+} from "./checks.ts";
 import type { Stage, StageContext } from "./stage.ts";
 import { hardhat, mocha, runTests, type TestRun } from "./tests.ts";
 import { unitFiles } from "./unit.ts";
@@ -14,6 +21,7 @@ export const stages: Stage[] = [
   check("unused", programCheck("knip")),
   check("imports", checkImports),
   check("environment", checkEnvExample),
+  check("reference", checkReference),
   check("generated", checkGenerated),
   tests("unit", false, {
     files: (rootDir) => unitFiles(rootDir, otherFiles(rootDir)),

@@ -21,6 +21,7 @@ create table contract (
   primary key (name, generation)
 );
 
+-- Every block since the deployment.
 create table block (
   number bigint primary key,
   hash text not null,

@@ -55,9 +55,10 @@ export function parseProjection(name: string, text: string): Projection {
   return { name, key, sums, table, ddl: head.replace(table, "").trim(), columns, changes };
 }
 
-/** The columns that a `create table` statement lists. */
+/** The columns that a `create table` statement lists, without its comments. */
 function columnsOf(body: string): Projection["columns"] {
   return body
+    .replace(/--.*$/gm, "")
     .split(/,(?![^(]*\))/)
     .map((line) => /^\s*(\w+) ([^\s(]+(?:\([\d, ]+\))?(?:\[\])?)/.exec(line))
     .flatMap((match) => (match === null ? [] : [{ name: match[1] as string, type: match[2] as string }]));

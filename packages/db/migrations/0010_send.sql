@@ -2,6 +2,7 @@
 -- Additive
 -- Nonces and signed transactions. A transaction is stored before it is sent: after a crash the same bytes are sent again.
 
+-- Accounts that services send from, with the next nonce of each.
 create table app.signer (
   address text primary key,
   -- Block 0: tells a chain that was started afresh from the one the nonces belong to.
@@ -9,6 +10,7 @@ create table app.signer (
   next_nonce bigint not null
 );
 
+-- Signed transactions, stored before they are sent: after a crash the same bytes are sent again.
 create table app.transaction (
   id bigint generated always as identity primary key,
   signer text not null references app.signer,

@@ -48,6 +48,7 @@ create table app.session (
 
 create index session_subject on app.session (role, subject_id);
 
+-- How far the download of an image is, as the node reports it over its session.
 create table app.live_progress (
   workspace_id numeric(20) not null,
   replica integer not null,
@@ -58,6 +59,7 @@ create table app.live_progress (
   primary key (workspace_id, replica, lease)
 );
 
+-- Requests for a node, and what match answered. dispense asks; match answers.
 create table app.placement (
   request_id uuid primary key,
   workspace_id numeric(20) not null,

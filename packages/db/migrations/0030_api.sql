@@ -2,11 +2,13 @@
 -- Additive
 -- Partners and what they did over the API. Private by nature: none of it is on the chain.
 
+-- Partners that have signed in.
 create table app.account (
   wallet text primary key check (wallet = lower(wallet)),
   created_at timestamptz not null default now()
 );
 
+-- API keys of partners, without their secrets.
 create table app.api_key (
   -- The part of the key before its secret; shown in lists and looked up by.
   id text primary key,
@@ -44,6 +46,7 @@ create table app.idempotency_key (
   primary key (wallet, key)
 );
 
+-- Tasks of partners, with what was asked and what was answered.
 create table app.task (
   id uuid primary key,
   wallet text not null,
@@ -75,6 +78,7 @@ create table app.task (
 create index task_wallet on app.task (wallet, created_at desc);
 create index task_open on app.task (runner) where status in ('queued', 'running');
 
+-- Every call of the partner API.
 create table app.call (
   -- What the answer showed as x-request-id.
   id uuid primary key,

@@ -3,6 +3,7 @@
 -- What pomc closed: the document each root rests on, and every account's leaf with its proof. All of it can be computed
 -- again from schema chain.
 
+-- Epochs that were closed, with the document that each root is computed from.
 create table app.epoch (
   number bigint primary key check (number > 0),
   -- null when nothing has ever been granted
@@ -13,6 +14,7 @@ create table app.epoch (
   closed_at timestamptz not null default now()
 );
 
+-- Every account's leaf of an epoch's tree, with its proof.
 create table app.epoch_leaf (
   number bigint not null references app.epoch on delete cascade,
   account text not null,

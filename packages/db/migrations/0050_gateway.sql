@@ -3,6 +3,7 @@
 -- Which gateway instance holds a node's tunnel. A node may hold one at each of several instances; a row whose seen_at
 -- is older than a minute is left over from an instance that died.
 
+-- Which gateway instance holds a node's tunnel.
 create table app.tunnel (
   node_id bigint not null,
   instance text not null,

@@ -33,6 +33,7 @@ create table app.assign_batch (
 );
 create index assign_batch_open on app.assign_batch (claimed_until) where settled_at is null;
 
+-- The placements of a batch, in the order of the call.
 create table app.assign_item (
   request_id uuid primary key references app.placement (request_id) on delete cascade,
   batch_id uuid not null references app.assign_batch (batch_id) on delete cascade,

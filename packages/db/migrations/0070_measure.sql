@@ -4,6 +4,7 @@
 -- Rounds are known by the root over their draws, which is made and stored before the round is requested.
 drop table app.measure_round;
 
+-- Measurement rounds by the root over their draws, stored before the round is requested.
 create table app.measure_round (
   draws text primary key,
   node_id integer not null,

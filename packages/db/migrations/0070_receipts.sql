@@ -7,6 +7,7 @@ alter table app.task add column result_hash text;
 create index task_served on app.task (finished_at) where node_id is not null;
 grant select (result_hash) on app.task to ngpu_pomc;
 
+-- Batches of task receipts whose root Pomc keeps.
 create table app.receipt_batch (
   root text primary key,
   total numeric(78, 0) not null check (total >= 0),
@@ -16,6 +17,7 @@ create table app.receipt_batch (
   closed_at timestamptz not null default now()
 );
 
+-- A task's leaf in its batch, with its proof.
 create table app.receipt (
   task_id uuid primary key,
   root text not null references app.receipt_batch on delete cascade,

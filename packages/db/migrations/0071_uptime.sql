@@ -3,6 +3,7 @@
 -- What pomc closed of days: the root over every node's uptime, and the leases to refund. All of it can be computed again from
 -- schema chain.
 
+-- Days that were closed, with the root over every node's uptime.
 create table app.uptime_day (
   day bigint primary key,
   -- null when the chain has nothing to say of any node
@@ -12,6 +13,7 @@ create table app.uptime_day (
   closed_at timestamptz not null default now()
 );
 
+-- Downtime of a lease on a day, with its proof: what pomc submits to Escrow.refundDowntime on the next day.
 create table app.downtime (
   day bigint not null references app.uptime_day on delete cascade,
   workspace_id numeric(20, 0) not null,

@@ -2,6 +2,7 @@
 -- Additive
 -- What pomc withheld of nodes' first rewards: a node's bond after each epoch that changed it. The newest row is how it stands.
 
+-- A node's bond after each epoch that changed it; the newest row is its state.
 create table app.node_bond (
   node_id bigint not null,
   number bigint not null references app.epoch on delete cascade,

@@ -2,6 +2,7 @@
 -- Additive
 -- Images that nodes were asked to bring ahead of demand, and what came of it.
 
+-- Images that nodes fetch ahead of demand, and what came of each.
 create table app.prefetch (
   node_id integer not null,
   -- Digest of the image, as the chain has it.

@@ -1,4 +1,5 @@
 -- key: workspace_id, replica, lease
+-- Replicas that were given to nodes: one row for each lease.
 create table assignment (
   workspace_id bigint not null,
   replica integer not null,
@@ -8,11 +9,15 @@ create table assignment (
   state text not null,
   desired text not null,
   price_per_second numeric(78,0) not null,
+  -- Of the last report: a report with a lower one is stale.
   sequence bigint not null,
+  -- What the node's last report adds to its state.
   detail text,
   assigned_block bigint not null,
   assigned_block_hash text not null,
+  -- Unix seconds until the lease can be released; null while the node is not lost.
   lost_until bigint,
+  -- Null while the lease is held.
   release_reason text
 );
 create index on assignment (node_id);

@@ -1,4 +1,5 @@
 -- key: account, generation
+-- What accounts have claimed of their rewards.
 create table claim (
   account text not null,
   generation smallint not null,

@@ -1,10 +1,12 @@
 -- key: number, generation
+-- Reward roots that were posted.
 create table epoch (
   number bigint not null,
   generation smallint not null,
   root text not null,
   total numeric(78,0) not null,
   data_hash text not null,
+  -- Unix seconds from which the root can be claimed against.
   activates_at bigint not null,
   disabled boolean not null
 );

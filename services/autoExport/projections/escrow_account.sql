@@ -1,11 +1,14 @@
 -- key: account, generation
 -- sums: deposited, withdrawn, settled, refunded
+-- Deposits of partners.
 create table escrow_account (
   account text not null,
   generation smallint not null,
   deposited numeric(78,0) not null,
   withdrawn numeric(78,0) not null,
+  -- What its leases paid.
   settled numeric(78,0) not null,
+  -- What downtime refunds gave back of it.
   refunded numeric(78,0) not null
 );
 -- whose money a lease spends

@@ -1,4 +1,5 @@
 -- key: slot
+-- Heartbeat slots that were committed.
 create table heartbeat_slot (
   slot bigint not null,
   encoding text not null,

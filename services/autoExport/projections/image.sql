@@ -1,4 +1,5 @@
 -- key: digest, generation
+-- Images that were registered.
 create table image (
   digest text not null,
   generation smallint not null,

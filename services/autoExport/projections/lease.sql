@@ -1,5 +1,6 @@
 -- key: workspace_id, replica, lease
 -- sums: settled, refunded
+-- The money side of each lease.
 create table lease (
   workspace_id bigint not null,
   replica integer not null,
@@ -9,10 +10,12 @@ create table lease (
   authorization_id bigint not null,
   rate numeric(78,0) not null,
   running boolean not null,
+  -- Unix seconds of the last settlement or change of the clock.
   clock_since bigint,
   settled numeric(78,0) not null,
   refunded numeric(78,0) not null,
   closed boolean not null,
+  -- Null while the lease is open.
   close_reason text
 );
 create index on lease (authorization_id);

@@ -1,9 +1,11 @@
 -- key: round_id
 -- sums: submissions
+-- Measurement rounds.
 create table measurement (
   round_id bigint not null,
   node_id integer not null,
   status text not null,
+  -- Root over the draws.
   draws text not null,
   draw_block bigint not null,
   opens_at bigint not null,

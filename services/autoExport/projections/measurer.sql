@@ -1,4 +1,5 @@
 -- key: measurer_id
+-- Measurement nodes.
 create table measurer (
   measurer_id integer not null,
   key text not null,

@@ -1,7 +1,9 @@
 -- key: node_id
+-- Compute nodes.
 create table node (
   node_id integer not null,
   key text not null,
+  -- Null: no wallet is bound.
   wallet text,
   gpu_model text not null,
   gpu_name text not null,
@@ -12,6 +14,7 @@ create table node (
   memory_mib integer not null,
   disk_gib integer not null,
   ports integer not null,
+  -- Null: not declared.
   region text,
   price_per_second numeric(78,0) not null,
   status text not null,

@@ -1,11 +1,13 @@
 -- key: node_id, generation
 -- sums: earned, refunded, collected, burned
+-- What nodes earned, and what became of it.
 create table node_earning (
   node_id integer not null,
   generation smallint not null,
   earned numeric(78,0) not null,
   refunded numeric(78,0) not null,
   collected numeric(78,0) not null,
+  -- The fee.
   burned numeric(78,0) not null
 );
 

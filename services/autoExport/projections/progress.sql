@@ -1,4 +1,5 @@
 -- key: workspace_id, replica, lease
+-- How far an image got to the node of a lease.
 create table progress (
   workspace_id bigint not null,
   replica integer not null,

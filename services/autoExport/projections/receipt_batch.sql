@@ -1,4 +1,5 @@
 -- key: number
+-- Roots over task receipts.
 create table receipt_batch (
   number bigint not null,
   root text not null,

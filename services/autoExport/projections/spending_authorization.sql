@@ -1,4 +1,5 @@
 -- key: authorization_id
+-- Authorizations of partners to spend from their deposits.
 create table spending_authorization (
   authorization_id bigint not null,
   generation smallint not null,

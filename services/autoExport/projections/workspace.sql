@@ -1,4 +1,5 @@
 -- key: workspace_id
+-- Workspaces that were published.
 create table workspace (
   workspace_id bigint not null,
   generation smallint not null,
@@ -18,8 +19,10 @@ create table workspace (
   memory_mib integer not null,
   disk_gib integer not null,
   ports integer not null,
+  -- Unix seconds; 0 is never.
   expires_at bigint not null,
   config_hash text not null,
+  -- The configuration as it was published.
   config text not null,
   status text not null,
   published_block bigint not null,

@@ -1,8 +1,8 @@
 import { loadDefinitions } from "@ngpu/auto-export/definitions";
+import type { EventTable } from "@ngpu/auto-export/schema";
 import type { AbiEvent } from "viem";
 import { toEventSignature } from "viem";
 import { enumNames } from "../../../services/autoExport/enums.ts";
-import type { EventTable } from "../../../services/autoExport/schema.ts";
 import { used } from "./events.ts";
 
 /** An event's table, as the peers' programs are told of it. */

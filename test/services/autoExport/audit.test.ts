@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { loadDefinitions } from "@ngpu/auto-export/definitions";
 import { createChainClient, createFollowClient } from "@ngpu/chain-reader/client";
 import { readProvenLogs } from "@ngpu/chain-reader/receipts";
 import type { RpcClient } from "@ngpu/chain-reader/rpc";
@@ -9,7 +10,6 @@ import { FatalError } from "@ngpu/runtime/errors";
 import { expect } from "chai";
 import type { Hex } from "viem";
 import { type RawReceipt, receiptsRootOf } from "../../../packages/chain-reader/receiptsRoot.ts";
-import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import type { ExportParts } from "../../../services/autoExport/leading.ts";
 import { randomFrom } from "../../packages/chain-reader/scriptedChain.ts";
 import { type AnvilMarket, startAnvilMarket } from "../../support/anvilMarket.ts";

@@ -14,7 +14,6 @@ import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from 
 import { startChain } from "../../../scripts/embedded/chain.ts";
 import { type RunningProcess, startProcess } from "../../../scripts/embedded/process.ts";
 import { connectHardhat } from "../../../scripts/hardhat.ts";
-import { loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { compareWithRebuild } from "../../../services/autoExport/verify.ts";
 import { rootDir, testStateDir } from "../../support/parts.ts";
 import { spec } from "./fixtures.ts";

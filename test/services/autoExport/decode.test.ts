@@ -1,4 +1,5 @@
 import { loadDefinitions } from "@ngpu/auto-export/definitions";
+import { type EventTable, eventTables } from "@ngpu/auto-export/schema";
 import type { ChainLog } from "@ngpu/chain-reader/rpc";
 import { createPool } from "@ngpu/db/pool";
 import { FatalError } from "@ngpu/runtime/errors";
@@ -9,7 +10,6 @@ import { copyRows } from "../../../services/autoExport/copy.ts";
 import { addValues, decodedValues } from "../../../services/autoExport/decode.ts";
 import { enumNames } from "../../../services/autoExport/enums.ts";
 import { bytesOf, startLines } from "../../../services/autoExport/lines.ts";
-import { type EventTable, eventTables } from "../../../services/autoExport/schema.ts";
 import { encodeEvent, testContracts } from "../../packages/chain-reader/scriptedChain.ts";
 import { createTestDatabase } from "../../support/postgres.ts";
 

@@ -1,10 +1,10 @@
 import { loadDefinitions } from "@ngpu/auto-export/definitions";
+import { eventTableDdl, eventTables } from "@ngpu/auto-export/schema";
 import { FatalError } from "@ngpu/runtime/errors";
 import { expect } from "chai";
 import { parseAbi } from "viem";
 import { snakeCase } from "../../../services/autoExport/columns.ts";
 import { parseProjection, sourcesOf } from "../../../services/autoExport/projection.ts";
-import { eventTableDdl, eventTables } from "../../../services/autoExport/schema.ts";
 
 const columnsOf = (table: { columns: { name: string; type: string }[] } | undefined) =>
   table?.columns.map(({ name, type }) => `${name} ${type}`);

@@ -1,9 +1,9 @@
+import { type Definitions, loadDefinitions } from "@ngpu/auto-export/definitions";
 import type { BlockRef } from "@ngpu/chain-reader/reconcile";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { createPool, type Database } from "@ngpu/db/pool";
 import type { Logger } from "@ngpu/runtime/logger";
 import { Registry } from "prom-client";
-import { type Definitions, loadDefinitions } from "../../../services/autoExport/definitions.ts";
 import { exportChain } from "../../../services/autoExport/lead.ts";
 import type { ExportParts } from "../../../services/autoExport/leading.ts";
 import { createWatch } from "../../../services/autoExport/metrics.ts";

@@ -1,0 +1,57 @@
+import type { ObjectExpression } from "oxc-parser";
+import { type Project, placeOf, type Source } from "./project.ts";
+import { textsOf } from "./texts.ts";
+import { keyOf, leavesOf, scopeOf } from "./values.ts";
+
+export type QueueUse = { name: string; says: string; openedBy: string[]; servedBy: string[] };
+export type Queues = { queues: QueueUse[]; problems: string[] };
+
+/** The queues that the constant `queues` names, with who puts jobs in and who serves them. */
+export function queueUses(project: Project): Queues {
+  const problems: string[] = [];
+  const used = (called: string) =>
+    (project.callsByName.get(called) ?? []).flatMap(({ source, call }) => {
+      const [name] = call.arguments;
+      const texts =
+        name === undefined
+          ? []
+          : textsOf(project, leavesOf(project, name, scopeOf(source, call)).leaves).texts;
+      if (texts.length === 0)
+        problems.push(`${placeOf(source, call)}: the queue of this call cannot be known`);
+      return texts.map((text) => ({ name: text, component: source.component }));
+    });
+  const [opened, served] = [used("openQueue"), used("serveQueue")];
+  const by = (uses: ReturnType<typeof used>, name: string) => [
+    ...new Set(uses.filter((use) => use.name === name).map(({ component }) => component)),
+  ];
+  const declared = declaration(project);
+  if (declared === undefined) return { queues: [], problems: ["no file declares the constant `queues`"] };
+  const queues = declared.object.properties.map((property) => {
+    const name = keyOf(property) ?? "";
+    const says = docBefore(declared.source, property.start);
+    if (says === "") problems.push(`${placeOf(declared.source, property)}: the queue has no comment`);
+    return { name, says, openedBy: by(opened, name), servedBy: by(served, name) };
+  });
+  return { queues, problems };
+}
+
+function declaration(project: Project): { source: Source; object: ObjectExpression } | undefined {
+  for (const source of project.sources) {
+    for (const node of source.nodes) {
+      if (node.type !== "VariableDeclarator" || node.id.type !== "Identifier" || node.id.name !== "queues")
+        continue;
+      const object = node.init?.type === "TSAsExpression" ? node.init.expression : node.init;
+      if (object?.type === "ObjectExpression") return { source, object };
+    }
+  }
+  return undefined;
+}
+
+/** The text of the documentation comment that ends right before a place. */
+function docBefore({ comments, text }: Source, place: number): string {
+  const comment = comments.findLast(({ end }) => end <= place && text.slice(end, place).trim() === "");
+  return (comment?.value ?? "")
+    .replace(/^\*|\n\s*\*/g, " ")
+    .replace(/\s+/g, " ")
+    .trim();
+}

@@ -1,0 +1,127 @@
+import type { Node } from "oxc-parser";
+import type { Project } from "./project.ts";
+import { type Leaf, type Leaves, leavesOf, type Scope } from "./values.ts";
+
+/** The strings an expression may be. `unknown` are nodes that cannot be known from the code. */
+export type Texts = { texts: string[]; unknown: Leaf[] };
+
+/** Reads names that programs go by: literals, and templates whose parts are known. */
+export function textsOf(project: Project, leaves: readonly Leaf[]): Texts {
+  const all = leaves.map(({ node, scope }): Texts => {
+    if (node.type === "Literal")
+      return typeof node.value === "string" ? { texts: [node.value], unknown: [] } : nothing;
+    if (node.type === "Identifier" && node.name === "undefined") return nothing;
+    if (node.type === "TemplateLiteral") return templateTexts(project, { node, scope });
+    return { texts: [], unknown: [{ node, scope }] };
+  });
+  return {
+    texts: [...new Set(all.flatMap(({ texts }) => texts))],
+    unknown: all.flatMap(({ unknown }) => unknown),
+  };
+}
+
+const nothing: Texts = { texts: [], unknown: [] };
+
+function templateTexts(project: Project, { node, scope }: Leaf): Texts {
+  if (node.type !== "TemplateLiteral") return nothing;
+  let texts = [""];
+  for (const [index, quasi] of node.quasis.entries()) {
+    texts = texts.map((text) => text + (quasi.value.cooked ?? ""));
+    const expression = node.expressions[index];
+    if (expression === undefined) continue;
+    const { leaves, open } = leavesOf(project, expression, scope);
+    const part = textsOf(project, leaves);
+    if (open.length > 0 || part.unknown.length > 0 || part.texts.length === 0)
+      return { texts: [], unknown: [{ node, scope }] };
+    texts = texts.flatMap((text) => part.texts.map((each) => text + each));
+  }
+  return { texts, unknown: [] };
+}
+
+/** Parameters that a name depends on, also inside its templates. */
+export function openIn(project: Project, { leaves, open }: Leaves): Leaves["open"] {
+  const inside = leaves.flatMap(({ node, scope }) =>
+    node.type === "TemplateLiteral"
+      ? node.expressions.flatMap((expression) => leavesOf(project, expression, scope).open)
+      : [],
+  );
+  return [...open, ...inside];
+}
+
+/** Sentences as templates: what is known only at run time stands as `{name}`. */
+export function sentencesOf(project: Project, node: Node, scope: Scope): string[] {
+  const { leaves, open } = leavesOf(project, node, scope);
+  const known = leaves.map((leaf) => sentenceOf(project, leaf)).filter((text) => text !== "");
+  const sentences = known.map((text) => text.replace(/\s+/g, " ").trim());
+  return [...new Set(open.length > 0 && known.length === 0 ? [`{${labelOf(node)}}`] : sentences)];
+}
+
+function sentenceOf(project: Project, { node, scope }: Leaf): string {
+  if (node.type === "Literal") return typeof node.value === "string" ? node.value : "";
+  if (node.type === "Identifier" && node.name === "undefined") return "";
+  if (node.type === "TemplateLiteral") {
+    return node.quasis
+      .map(({ value }, index) => {
+        const expression = node.expressions[index];
+        return (value.cooked ?? "") + (expression === undefined ? "" : partOf(project, expression, scope));
+      })
+      .join("");
+  }
+  if (node.type === "BinaryExpression" && node.operator === "+")
+    return `${partOf(project, node.left, scope)}${partOf(project, node.right, scope)}`;
+  return `{${labelOf(node)}}`;
+}
+
+/** A part of a template: the text when there is one only. */
+function partOf(project: Project, node: Node, scope: Scope): string {
+  const { leaves, open } = leavesOf(project, node, scope);
+  const { texts, unknown } = textsOf(project, leaves);
+  const [only] = texts;
+  if (open.length === 0 && unknown.length === 0 && texts.length === 1 && only !== undefined) return only;
+  const [leaf] = leaves;
+  if (leaves.length === 1 && leaf !== undefined && isComposed(leaf.node)) return sentenceOf(project, leaf);
+  return `{${labelOf(node)}}`;
+}
+
+function isComposed(node: Node): boolean {
+  return node.type === "TemplateLiteral" || (node.type === "BinaryExpression" && node.operator === "+");
+}
+
+/** A short name for a value known only at run time. */
+function labelOf(node: Node): string {
+  switch (node.type) {
+    case "Identifier":
+      return node.name;
+    case "ThisExpression":
+      return "this";
+    case "MemberExpression":
+      return !node.computed && node.property.type === "Identifier"
+        ? node.property.name
+        : labelOf(node.object);
+    case "CallExpression":
+      if (node.callee.type === "Identifier" && /[mM]essage(Of)?$/.test(node.callee.name)) return "reason";
+      if (node.callee.type === "MemberExpression" && node.callee.object.type !== "Identifier")
+        return labelOf(node.callee.object);
+      if (node.callee.type === "MemberExpression" && node.arguments.length === 0)
+        return labelOf(node.callee.object);
+      return node.arguments[0] === undefined ? labelOf(node.callee) : labelOf(node.arguments[0]);
+    case "NewExpression":
+    case "ArrayExpression":
+      return "value";
+    case "TSAsExpression":
+    case "TSNonNullExpression":
+    case "ChainExpression":
+      return labelOf(node.expression);
+    case "AwaitExpression":
+    case "SpreadElement":
+    case "UnaryExpression":
+      return labelOf(node.argument);
+    case "BinaryExpression":
+    case "LogicalExpression":
+      return labelOf(node.left);
+    case "ConditionalExpression":
+      return labelOf(node.test);
+    default:
+      return "…";
+  }
+}

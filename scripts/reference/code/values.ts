@@ -1,0 +1,222 @@
+import type { Expression, Node, ObjectExpression } from "oxc-parser";
+import { callersOf, type Fn, type Found, findName, isFunction } from "./names.ts";
+import type { CallSite, Project, Source } from "./project.ts";
+
+/**
+ * Where an expression is read: its file, what the functions around it were called with, and which side of conditions is
+ * taken, by the conditions' text.
+ */
+export type Scope = { source: Source; calls: readonly Call[]; taken?: ReadonlyMap<string, boolean> };
+type Call = { fn: Fn; args: readonly Node[]; scope: Scope };
+
+/** A parameter, or what is at a path in it, whose value depends on a call that the scope does not name. */
+export type Open = { fn: Fn; index: number; path: readonly string[]; scope: Scope };
+
+/** Nodes that an expression may come to, each with the scope it is read in. */
+export type Leaf = { node: Node; scope: Scope };
+export type Leaves = { leaves: Leaf[]; open: Open[] };
+
+const LONGEST_WAY = 12;
+
+/** Follows names, conditions, fallbacks and calls of the project's functions to what an expression may be. */
+export function leavesOf(project: Project, node: Node, scope: Scope, depth = LONGEST_WAY): Leaves {
+  const follow = (next: Node, from: Scope = scope) => leavesOf(project, next, from, depth - 1);
+  const leaf = { leaves: [{ node, scope }], open: [] };
+  if (depth === 0) return leaf;
+  switch (node.type) {
+    case "TSAsExpression":
+    case "TSSatisfiesExpression":
+    case "TSNonNullExpression":
+    case "ChainExpression":
+      return follow(node.expression);
+    case "AwaitExpression":
+      return follow(node.argument);
+    case "ConditionalExpression": {
+      const test = scope.source.text.slice(node.test.start, node.test.end);
+      const side = scope.taken?.get(test);
+      return merge([
+        ...(side === false ? [] : [follow(node.consequent, taking(scope, test, true))]),
+        ...(side === true ? [] : [follow(node.alternate, taking(scope, test, false))]),
+      ]);
+    }
+    case "LogicalExpression":
+      return node.operator === "&&" ? follow(node.right) : merge([follow(node.left), follow(node.right)]);
+    case "Identifier":
+      return foundLeaves(project, findName(project, scope.source, node, node.name), leaf, scope, depth);
+    case "MemberExpression":
+      return memberLeaves(project, node, leaf, scope, depth);
+    case "CallExpression": {
+      if (node.callee.type !== "Identifier") return leaf;
+      const found = findName(project, scope.source, node, node.callee.name);
+      if (found?.type !== "function") return leaf;
+      const inside = { source: found.source, calls: [{ fn: found.fn, args: node.arguments, scope }] };
+      const results = resultsOf(found.source, found.fn);
+      return results.length === 0 ? leaf : merge(results.map((result) => follow(result, inside)));
+    }
+    default:
+      return leaf;
+  }
+}
+
+function taking(scope: Scope, test: string, side: boolean): Scope {
+  return { ...scope, taken: new Map([...(scope.taken ?? []), [test, side]]) };
+}
+
+/** The scope of a node in its file, outside any call, with the sides of the conditions that it stands in. */
+export function scopeOf(source: Source, at: Node): Scope {
+  let scope: Scope = { source, calls: [] };
+  for (
+    let node = at, parent = source.parents.get(at);
+    parent !== undefined;
+    parent = source.parents.get(node)
+  ) {
+    if (parent.type === "ConditionalExpression" && parent.test !== node)
+      scope = taking(
+        scope,
+        source.text.slice(parent.test.start, parent.test.end),
+        parent.consequent === node,
+      );
+    node = parent;
+  }
+  return scope;
+}
+
+function foundLeaves(
+  project: Project,
+  found: Found | undefined,
+  leaf: Leaves,
+  scope: Scope,
+  depth: number,
+): Leaves {
+  if (found === undefined || found.type === "function") return leaf;
+  const fallback = found.fallback === undefined ? [] : [leavesOf(project, found.fallback, scope, depth - 1)];
+  const along = (node: Node, from: Scope) =>
+    merge([walkPath(project, leavesOf(project, node, from, depth - 1), found.path, leaf), ...fallback]);
+  if (found.type === "value")
+    return along(found.node, found.source === scope.source ? scope : { source: found.source, calls: [] });
+  const call = scope.calls.find(({ fn }) => fn === found.fn);
+  if (call === undefined) return { leaves: [], open: [{ ...found, scope }] };
+  const argument = call.args[found.index];
+  if (argument !== undefined) return along(argument, call.scope);
+  return fallback[0] ?? { leaves: [], open: [] };
+}
+
+function memberLeaves(
+  project: Project,
+  node: Extract<Node, { type: "MemberExpression" }>,
+  leaf: Leaves,
+  scope: Scope,
+  depth: number,
+): Leaves {
+  const { leaves } = leavesOf(project, node.object, scope, depth - 1);
+  const objects = leaves.filter(({ node: each }) => each.type === "ObjectExpression");
+  if (objects.length === 0) return leaf;
+  if (!node.computed && node.property.type === "Identifier")
+    return walkPath(project, { leaves, open: [] }, [node.property.name], leaf);
+  const values = objects.flatMap((object) =>
+    (object.node as ObjectExpression).properties.flatMap((property) =>
+      property.type === "Property" ? [leavesOf(project, property.value, object.scope, depth - 1)] : [],
+    ),
+  );
+  return merge(values);
+}
+
+/** The values at a path into object literals; where a value is no literal, the name itself stays. */
+function walkPath(project: Project, from: Leaves, path: readonly string[], name: Leaves): Leaves {
+  const [first, ...rest] = path;
+  if (first === undefined) return from;
+  const next = from.leaves.map(({ node, scope }) =>
+    node.type === "ObjectExpression" ? (propertyOf(project, node, first, scope) ?? merge([])) : name,
+  );
+  const open = from.open.map((each) => ({ ...each, path: [...each.path, first] }));
+  return walkPath(project, merge([...next, { leaves: [], open }]), rest, name);
+}
+
+/** What a property of an object literal may be, its spreads included; undefined when it has none by that name. */
+export function propertyOf(
+  project: Project,
+  object: ObjectExpression,
+  name: string,
+  scope: Scope,
+): Leaves | undefined {
+  for (const property of object.properties.toReversed()) {
+    if (property.type === "Property") {
+      if (keyOf(property) === name) return leavesOf(project, property.value, scope);
+      continue;
+    }
+    const spread = leavesOf(project, property.argument, scope);
+    const found = spread.leaves.flatMap(({ node, scope: from }) =>
+      node.type === "ObjectExpression" ? (propertyOf(project, node, name, from) ?? []) : [],
+    );
+    if (found.length > 0) return merge(found);
+  }
+  return undefined;
+}
+
+export function keyOf(property: ObjectExpression["properties"][number]): string | undefined {
+  if (property.type !== "Property" || property.computed) return undefined;
+  if (property.key.type === "Identifier") return property.key.name;
+  return property.key.type === "Literal" ? String(property.key.value) : undefined;
+}
+
+/** The scopes that an expression is read in: one for each call that decides an open parameter. */
+export function scopesOf(
+  project: Project,
+  scope: Scope,
+  openIn: (scope: Scope) => readonly Open[],
+  depth = 6,
+): Scope[] {
+  const [open] = openIn(scope);
+  if (open === undefined || depth === 0) return [scope];
+  const sites = callersOf(project, open.scope.source, open.fn).filter((site) => mayGive(site, open));
+  if (sites.length === 0) return [scope];
+  return sites.flatMap(({ source, call }) => {
+    const bound = { fn: open.fn, args: call.arguments, scope: { source, calls: [] } };
+    return scopesOf(project, withCall(scope, open.scope, bound), openIn, depth - 1);
+  });
+}
+
+/** A call by a property's name may be of something else: one that gives too little, or a number, is. */
+function mayGive({ call }: CallSite, { fn, index }: Open): boolean {
+  if (call.callee.type === "Identifier") return true;
+  const required = fn.params.filter(
+    (each) => each.type !== "AssignmentPattern" && each.type !== "RestElement",
+  );
+  const argument = call.arguments[index];
+  return argument !== undefined && call.arguments.length >= required.length && !isNumber(argument);
+}
+
+function isNumber(node: Node): boolean {
+  if (node.type === "ConditionalExpression") return isNumber(node.consequent) && isNumber(node.alternate);
+  return node.type === "Literal" && typeof node.value === "number";
+}
+
+function withCall(scope: Scope, target: Scope, call: Call): Scope {
+  if (scope.source === target.source && scope.calls === target.calls)
+    return { ...scope, calls: [...scope.calls, call] };
+  return {
+    ...scope,
+    calls: scope.calls.map((each) => ({ ...each, scope: withCall(each.scope, target, call) })),
+  };
+}
+
+/** What a function returns; not what the functions inside it do. */
+function resultsOf(source: Source, fn: Fn): Expression[] {
+  if (fn.body === null) return [];
+  if (fn.body.type !== "BlockStatement") return [fn.body as Expression];
+  return source.nodes.flatMap((node) => {
+    if (node.type !== "ReturnStatement" || node.argument === null) return [];
+    return enclosingFunction(source, node) === fn ? [node.argument] : [];
+  });
+}
+
+export function enclosingFunction(source: Source, at: Node): Fn | undefined {
+  for (let node = source.parents.get(at); node !== undefined; node = source.parents.get(node)) {
+    if (isFunction(node)) return node;
+  }
+  return undefined;
+}
+
+export function merge(all: readonly Leaves[]): Leaves {
+  return { leaves: all.flatMap(({ leaves }) => leaves), open: all.flatMap(({ open }) => open) };
+}
