@@ -1,8 +1,9 @@
 import { RetryableError } from "@ngpu/runtime/errors";
 import type { Hex } from "viem";
 import { askAgain, type CompletenessSource, isSuspicious } from "./completeness.ts";
+import type { Header } from "./header.ts";
 import type { BlockRef } from "./reconcile.ts";
-import { type ChainLog, type Header, type RpcClient, readHeader, readLogs } from "./rpc.ts";
+import { type ChainLog, type RpcClient, readHeader, readLogs } from "./rpc.ts";
 
 /** A block with the logs that were asked for, in order of their index. `timestamp` is in Unix seconds. */
 export type FollowedBlock = BlockRef & { parentHash: Hex; timestamp: bigint; logs: ChainLog[] };

@@ -1,7 +1,8 @@
 import { RetryableError } from "@ngpu/runtime/errors";
 import { type Address, type Hex, hexToBytes } from "viem";
 import { type BloomBits, bloomBits, mayContain } from "./bloom.ts";
-import { type ChainLog, type Header, type LogFilter, type RpcClient, readLogs } from "./rpc.ts";
+import type { Header } from "./header.ts";
+import { type ChainLog, type LogFilter, type RpcClient, readLogs } from "./rpc.ts";
 
 /** What is asked again, and where: `elsewhere` when there is another endpoint. */
 export type CompletenessSource = LogFilter & {

@@ -3,8 +3,9 @@ import type { Logger } from "@ngpu/runtime/logger";
 import { rest } from "@ngpu/runtime/loop";
 import type { Address, Hex } from "viem";
 import { blocksByHash } from "./blocks.ts";
+import type { Header } from "./header.ts";
 import { type BlockRef, reconcile, type Verdict } from "./reconcile.ts";
-import { type ChainLog, type Header, logsQuestion, type RpcClient, readHeader } from "./rpc.ts";
+import { type ChainLog, logsQuestion, type RpcClient, readHeader } from "./rpc.ts";
 import { type FollowStep, links, portions } from "./steps.ts";
 import { startWay, stretch, type Way } from "./stretch.ts";
 

@@ -10,18 +10,11 @@ import {
   MethodNotFoundRpcError,
   MethodNotSupportedRpcError,
   numberToHex,
+  type PublicClient,
   TimeoutError,
 } from "viem";
-import type { ChainClient } from "./client.ts";
 import type { HeadHints } from "./endpoints/headHints.ts";
-import type { BlockRef } from "./reconcile.ts";
-
-export type Header = BlockRef & {
-  parentHash: Hex;
-  /** Unix seconds. */
-  timestamp: bigint;
-  logsBloom: Hex;
-};
+import type { Header } from "./header.ts";
 
 /** A log as the chain holds it; address and hashes in lower case. */
 export type ChainLog = {
@@ -42,7 +35,7 @@ type LogPlace = { blockHash: Hex } | { fromBlock: bigint; toBlock: bigint };
 
 export type BlockTag = "latest" | "safe" | "finalized";
 
-type Requester = Pick<ChainClient, "request">;
+type Requester = Pick<PublicClient, "request">;
 
 /** The part of viem's client that is used: anything that speaks JSON-RPC will do. */
 export type RpcClient = Requester & {

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { FatalError } from "@ngpu/runtime/errors";
 import { marketPrograms } from "../bootstrap/system.mjs";
-import { installMissing } from "../embedded/install.ts";
 import { EMBEDDED_CHAIN_ID } from "../embedded/chain.ts";
 import { startDocker } from "../embedded/docker.ts";
+import { installMissing } from "../embedded/install.ts";
 import { keepChain } from "../embedded/keptChain.ts";
 import { startPostgres } from "../embedded/postgres.ts";
 import { startRedis } from "../embedded/redis.ts";
@@ -34,7 +34,9 @@ type Context = {
 };
 
 /** Brings up each outside part that was not configured, all at once; what is started is registered to be stopped. */
-export async function startParts(context: Omit<Context, "say" | "installed"> & { reporter: Reporter }): Promise<Parts> {
+export async function startParts(
+  context: Omit<Context, "say" | "installed"> & { reporter: Reporter },
+): Promise<Parts> {
   const { reporter } = context;
   const { say } = reporter;
   const programs = marketPrograms(context.env);
@@ -100,7 +102,14 @@ async function postgresPart({ options, env, supervision, onStop }: Context): Pro
   return { adminUrl: url, embedded: true };
 }
 
-async function redisPart({ options, env, say, installed, supervision, onStop }: Context): Promise<Parts["redis"]> {
+async function redisPart({
+  options,
+  env,
+  say,
+  installed,
+  supervision,
+  onStop,
+}: Context): Promise<Parts["redis"]> {
   if (env.REDIS_URL !== undefined) {
     await checkRedis(env.REDIS_URL);
     return { url: env.REDIS_URL };

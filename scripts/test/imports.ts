@@ -163,10 +163,13 @@ function packageFolders(rootDir: string): ReadonlyMap<string, string> {
 /** The project's files that a file imports, by relative path or through a package's exports. */
 function importsOf(rootDir: string, file: string, packages: ReadonlyMap<string, string>): string[] {
   const text = readFileSync(join(rootDir, file), "utf8");
-  return [...text.matchAll(IMPORT)]
-    .map((match) => match[1] ?? match[2] ?? "")
-    .flatMap((target) => resolve(file, target, packages))
-    .filter((target) => existsSync(join(rootDir, target)));
+  return (
+    [...text.matchAll(IMPORT)]
+      .map((match) => match[1] ?? match[2] ?? "")
+      .flatMap((target) => resolve(file, target, packages))
+      // A manifest is data: the version of the release.
+      .filter((target) => target !== "package.json" && existsSync(join(rootDir, target)))
+  );
 }
 
 function resolve(file: string, target: string, packages: ReadonlyMap<string, string>): string[] {

@@ -1,6 +1,6 @@
 import type { FollowedBlock } from "@ngpu/chain-reader/blocks";
 import type { EndpointState } from "@ngpu/chain-reader/endpoints/endpoints";
-import type { Header } from "@ngpu/chain-reader/rpc";
+import type { Header } from "@ngpu/chain-reader/header";
 import type { FollowStep } from "@ngpu/chain-reader/steps";
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { HealthFacts, Role } from "./decide.ts";

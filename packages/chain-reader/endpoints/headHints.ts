@@ -2,7 +2,7 @@ import { addAbortListener } from "node:events";
 import type { Logger } from "@ngpu/runtime/logger";
 import { rest } from "@ngpu/runtime/loop";
 import type { Hex } from "viem";
-import type { Header } from "../rpc.ts";
+import type { Header } from "../header.ts";
 import { type HeadSocketOptions, type Question, subscribeToHeads, type Teller } from "./headSocket.ts";
 
 /** Told of new blocks before anybody asks. Hints only: what they say is checked like any answer. */

@@ -1,6 +1,7 @@
 import { messageOf } from "@ngpu/runtime/errors";
 import { WebSocket } from "ws";
-import { type Header, headerOf } from "../rpc.ts";
+import type { Header } from "../header.ts";
+import { headerOf } from "../rpc.ts";
 
 export type Question = { method: string; params?: unknown };
 

@@ -42,7 +42,12 @@ export async function walk(market: Market, given: Given): Promise<Journey> {
         joinNode(own, given.addresses),
         (n) => n.told,
       );
-      return [joined, measure(own, given.addresses, joined), serve(own, api, given, joined), reward(own, api)];
+      return [
+        joined,
+        measure(own, given.addresses, joined),
+        serve(own, api, given, joined),
+        reward(own, api),
+      ];
     },
   );
   const { diskFreeGib: _disk, ...measured } = measurement;

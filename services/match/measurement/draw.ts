@@ -1,7 +1,7 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { drawLeaves, drawTreeOf } from "@ngpu/protocol/draws";
 import { bytesToHex, type Hex } from "viem";
-import type { MeasurableNode, MeasurerSession, RoundToDraw } from "./measureStore.ts";
+import type { MeasurableNode, MeasurerSession, NewDraw, NewRound, RoundToDraw } from "./roundFacts.ts";
 
 /** Whether a node needs a round now. Times are Unix seconds. */
 export function needsRound(node: MeasurableNode, now: number, ttlSeconds: number): boolean {
@@ -22,16 +22,6 @@ export type Chance = {
 export const chance: Chance = {
   below: (limit) => randomInt(limit),
   bytes: (length) => bytesToHex(randomBytes(length)),
-};
-
-export type NewRound = {
-  /** Root over the draws: what is told beforehand. */
-  draws: Hex;
-  node_id: number;
-  host: string;
-  port: number;
-  token: string;
-  salts: Hex[];
 };
 
 /** Makes what a round of a node commits to: a port that no other round uses, where one is left, and salts. */
@@ -56,8 +46,6 @@ export function prepareRound(
     salts,
   };
 }
-
-export type NewDraw = { place: number; measurer_id: number; failure: string | null };
 
 /**
  * What the chain drew, and which of it is of no use: a measurer drawn before, nobody, or one of the node's own operator.

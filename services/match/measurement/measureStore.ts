@@ -1,23 +1,7 @@
 import type { Database } from "@ngpu/db/pool";
 import type { Hex } from "viem";
 import { fresh } from "../sessions/sessionStore.ts";
-import type { NewDraw, NewRound } from "./draw.ts";
-
-/** A node online with a session, and where its measurements stand. Times are Unix seconds. */
-export type MeasurableNode = {
-  node_id: number;
-  /** Under which it is reached. */
-  host: string;
-  /** Its last measurement is valid until then; null: none. */
-  valid_until: number | null;
-  /** A round of it is under way. */
-  open: boolean;
-  /** Rounds since the last measurement that came to nothing, and when the last of them ended. */
-  failures: number;
-  failed_at: number | null;
-  /** All rounds there ever were. */
-  rounds: number;
-};
+import type { MeasurableNode, MeasurerSession, NewDraw, NewRound, RoundToDraw } from "./roundFacts.ts";
 
 export async function measurableNodes(pool: Database, now: number): Promise<MeasurableNode[]> {
   const { rows } = await pool.query<MeasurableNode>(
@@ -53,8 +37,6 @@ export async function measurableNodes(pool: Database, now: number): Promise<Meas
  */
 export const idNow = (draw: string) => `(select max(now.measurer_id) from chain.measurer as drawn
   join chain.measurer as now using (key) where drawn.measurer_id = ${draw}.measurer_id)`;
-
-export type MeasurerSession = { measurer_id: number; owner: string };
 
 /** All measurers, or those with a session. */
 export async function readMeasurers(pool: Database, live: boolean): Promise<MeasurerSession[]> {
@@ -104,15 +86,6 @@ export async function dropUnasked(pool: Database): Promise<void> {
 }
 
 /** A round on the chain whose draws are not known yet. */
-export type RoundToDraw = {
-  round_id: bigint;
-  draws: Hex;
-  salts: Hex[];
-  opens_at: number;
-  key: string;
-  owner: string;
-};
-
 export async function roundsToDraw(pool: Database, now: number): Promise<RoundToDraw[]> {
   const { rows } = await pool.query<RoundToDraw>(
     `select m.round_id::numeric, d.draws, d.salts, m.opens_at::int, n.key, coalesce(n.wallet, n.key) as owner

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { blocksByHash, type FollowedBlock } from "@ngpu/chain-reader/blocks";
 import { follow } from "@ngpu/chain-reader/follow";
-import type { Header } from "@ngpu/chain-reader/rpc";
+import type { Header } from "@ngpu/chain-reader/header";
 import type { Logger } from "@ngpu/runtime/logger";
 import { expect } from "chai";
 import { numberToHex, pad } from "viem";

@@ -8,7 +8,7 @@ import {
   prepareRound,
   sortDraws,
 } from "../../../services/match/measurement/draw.ts";
-import type { MeasurableNode } from "../../../services/match/measurement/measureStore.ts";
+import type { MeasurableNode } from "../../../services/match/measurement/roundFacts.ts";
 
 const node = (given: Partial<MeasurableNode> = {}): MeasurableNode => ({
   node_id: 1,
