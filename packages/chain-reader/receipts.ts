@@ -1,8 +1,9 @@
 import { RetryableError } from "@ngpu/runtime/errors";
 import { type Hex, numberToHex } from "viem";
+import { whole } from "./parse.ts";
 import { type RawReceipt, receiptsRootOf } from "./receiptsRoot.ts";
 import type { BlockRef } from "./reconcile.ts";
-import { type ChainLog, call, logReader, type RpcClient, whole } from "./rpc.ts";
+import { type ChainLog, call, logReader, type RpcClient } from "./rpc.ts";
 
 type Requester = Pick<RpcClient, "request">;
 

@@ -14,7 +14,8 @@ import {
   TimeoutError,
 } from "viem";
 import type { HeadHints } from "./endpoints/headHints.ts";
-import type { Header } from "./header.ts";
+import { type Header, headerOf } from "./header.ts";
+import { hashOf, hexOf, whole } from "./parse.ts";
 
 /** A log as the chain holds it; address and hashes in lower case. */
 export type ChainLog = {
@@ -61,20 +62,6 @@ export async function readHeader(client: Requester, at: bigint | BlockTag): Prom
     throw new RetryableError(`The endpoint has no block ${at}.`, { code: "rpc_block_missing" });
   }
   return headerOf(block);
-}
-
-/** A block's header as an endpoint gives it. @throws RetryableError `rpc_malformed` */
-export function headerOf(block: unknown): Header {
-  return whole(() => {
-    const fields = block as Record<string, unknown>;
-    return {
-      number: hexToBigInt(hexOf(fields.number)),
-      hash: hashOf(fields.hash),
-      parentHash: hashOf(fields.parentHash),
-      timestamp: hexToBigInt(hexOf(fields.timestamp)),
-      logsBloom: hexOf(fields.logsBloom),
-    };
-  });
 }
 
 /** The logs of one block, named by its hash so that no other block's can be meant, or of a range of numbers. */
@@ -143,26 +130,6 @@ function indexOf(hex: Hex): number {
   const index = Number(hex);
   if (!Number.isSafeInteger(index)) throw new TypeError("not an index");
   return index;
-}
-
-function hexOf(value: unknown): Hex {
-  if (typeof value !== "string" || !value.startsWith("0x")) throw new TypeError("not hexadecimal");
-  return value as Hex;
-}
-
-function hashOf(value: unknown): Hex {
-  const hash = hexOf(value);
-  if (hash.length !== 66) throw new TypeError("not 32 bytes");
-  return hash.toLowerCase() as Hex;
-}
-
-/** An answer that lacks a part, or has one of the wrong kind, was cut short: asking again may help. */
-export function whole<Result>(read: () => Result): Result {
-  try {
-    return read();
-  } catch (error) {
-    throw new RetryableError("The endpoint's answer is not whole.", { code: "rpc_malformed", cause: error });
-  }
 }
 
 export async function call<Result>(request: () => Promise<Result>): Promise<Result> {

@@ -1,7 +1,6 @@
 import { messageOf } from "@ngpu/runtime/errors";
 import { WebSocket } from "ws";
-import type { Header } from "../header.ts";
-import { headerOf } from "../rpc.ts";
+import { type Header, headerOf } from "../header.ts";
 
 export type Question = { method: string; params?: unknown };
 
