@@ -13,7 +13,7 @@ const timeoutMs = 60_000;
  * @returns what it answered, as JSON
  * @throws FatalError `api_unreachable`, or InputError with the API's own code when it refused
  */
-export async function askApi({ api, key }: ApiOptions, path: string, body?: unknown): Promise<unknown> {
+export async function callApi({ api, key }: ApiOptions, path: string, body?: unknown): Promise<unknown> {
   const client = createApiClient({ url: api, apiKey: key, timeoutMs });
   try {
     return await (body === undefined ? client.get(path) : client.post(path, body));
@@ -26,7 +26,7 @@ function translated(error: unknown): unknown {
   if (error instanceof ApiUnreachableError) {
     return new FatalError(error.message, {
       code: "api_unreachable",
-      hint: "Give its URL with --api, or as NGPU_API.",
+      hint: "Set its URL with --api or NGPU_API.",
       cause: error,
     });
   }

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
-import type { PlacementExplanation } from "@ngpu/protocol/placement/question";
+import type { PlacementExplanation } from "@ngpu/protocol/placement/request";
 import { InputError, messageOf } from "@ngpu/runtime/errors";
-import { askApi } from "./api.ts";
+import { callApi } from "./api.ts";
 
 export type ExplainOptions = {
   api: string;
@@ -32,17 +32,17 @@ const noImage = `none@sha256:${"0".repeat(64)}`;
 /** Asks the API where a workspace could go; the exit code is 0 when a node fits now, 2 when none does. */
 export async function explainPlacement(file: string | undefined, options: ExplainOptions): Promise<void> {
   const body = file === undefined ? bodyOf(options) : readBody(file);
-  const answer = (await askApi(options, "/v1/match/explain", body)) as PlacementExplanation;
+  const answer = (await callApi(options, "/v1/match/explain", body)) as PlacementExplanation;
   process.stdout.write(
     options.json
       ? `${JSON.stringify(answer)}\n`
-      : `${answer.words.join("\n")}\n(block ${answer.block.number})\n`,
+      : `${answer.messages.join("\n")}\n(block ${answer.block.number})\n`,
   );
   process.exitCode = answer.fitting > 0 ? 0 : 2;
 }
 
 function readBody(file: string): unknown {
-  const name = file === "-" ? "What came on stdin" : file;
+  const name = file === "-" ? "The input on stdin" : file;
   let text: string;
   try {
     text = readFileSync(file === "-" ? 0 : file, "utf8");
@@ -54,7 +54,7 @@ function readBody(file: string): unknown {
   } catch (cause) {
     throw new InputError(`${name} is not JSON.`, {
       code: "file_invalid",
-      hint: "It holds what POST /v1/workspaces takes.",
+      hint: "It must hold a request body of POST /v1/workspaces.",
       cause,
     });
   }

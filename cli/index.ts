@@ -1,4 +1,4 @@
-import { strategyTexts } from "@ngpu/protocol/placement/wishes";
+import { strategyTexts } from "@ngpu/protocol/placement/preferences";
 import { start } from "@ngpu/runtime/lifecycle";
 import { version } from "@ngpu/runtime/version";
 import { wholeNumber } from "@ngpu/runtime/wholeNumber";
@@ -13,75 +13,76 @@ import { updateWorkspace } from "./workspace.ts";
 /* `npm run cli -- <command>`: what operators, partners and auditors do from a terminal. */
 
 const program = new Command("npm run cli --")
-  .description("ngpu from a terminal")
+  .description("command-line client of ngpu")
   .version(version)
   .showHelpAfterError();
 
-const verify = program.command("verify").description("recomputes what the market decided");
+const verify = program.command("verify").description("recompute decisions of the market");
 verify
   .command("placement")
-  .description("decides a placement again from what the chain says as of its block")
-  .argument("<id>", "id of the placement, as GET /v1/workspaces/{id} tells it")
+  .description("recompute a placement from the chain's state at its block")
+  .argument("<id>", "id of the placement, from GET /v1/workspaces/{id}")
   .addOption(
-    new Option("--api <url>", "the API that tells of the placement; the database when left out").env(
-      "NGPU_API",
-    ),
+    new Option("--api <url>", "API to read the placement from (default: the database)").env("NGPU_API"),
   )
   .option(
     "--database-url <url>",
-    "any Postgres that autoExport brings the chain into; DATABASE_URL, or that of `npm start` here, when left out",
+    "Postgres that autoExport exports the chain to (default: DATABASE_URL, or that of `npm start` in this directory)",
   )
   .option("--json", "print one JSON object", false)
   .action(verifyPlacement);
 verify
   .command("receipt")
-  .description("computes a task's receipt again and looks for it under the root on the chain")
+  .description("recompute a task's receipt and verify it against the root on the chain")
   .argument("<id>", "task id")
   .addOption(
     new Option("--api <url>", "the API that ran the task").env("NGPU_API").default("http://127.0.0.1:8080"),
   )
   .addOption(new Option("--key <key>", "API key of the task's owner").env("NGPU_API_KEY"))
-  .option("--rpc-url <url>", "the chain to ask; what the API names when left out")
+  .option("--rpc-url <url>", "RPC endpoint of the chain (default: the one the API names)")
   .option("--json", "print one JSON object", false)
   .action(verifyReceipt);
 
 program
   .command("explain")
-  .description("says where a workspace could go now, and why not elsewhere")
-  .argument("[file]", "JSON as POST /v1/workspaces takes it, - for stdin; the options when left out")
+  .description("show where a workspace could be placed now, and why other nodes are rejected")
+  .argument(
+    "[file]",
+    "request body of POST /v1/workspaces as JSON, - for stdin (default: built from the options)",
+  )
   .option(
     "--api <url>",
-    "the partner API; NGPU_API when left out",
+    "the partner API (default: NGPU_API)",
     process.env.NGPU_API ?? "http://127.0.0.1:8080",
   )
   .option("--gpus <count>", "GPUs of one replica")
-  .option("--gpu-model <name>", "as the driver prints it")
-  .option("--vram-gib <gib>", "least memory of one GPU")
-  .option("--capability <version>", "least CUDA compute capability, such as 9.0")
-  .option("--cpu <cores>", "cores of one replica", "1")
-  .option("--memory-mib <mib>", "memory of one replica", "1024")
-  .option("--disk-gib <gib>", "disk of one replica", "1")
-  .option("--ports <count>", "ports of one replica", wholeNumber(0), 1)
+  .option("--gpu-model <name>", "model name as printed by the driver")
+  .option("--vram-gib <gib>", "minimum memory of one GPU")
+  .option("--capability <version>", "minimum CUDA compute capability, such as 9.0")
+  .option("--cpu <cores>", "CPU cores per replica", "1")
+  .option("--memory-mib <mib>", "memory per replica", "1024")
+  .option("--disk-gib <gib>", "disk per replica", "1")
+  .option("--ports <count>", "ports per replica", wholeNumber(0), 1)
   .option("--region <code>", "two capital letters, ISO 3166-1")
   .option("--max-price <units>", "highest price, token units a second", "18446744073709551615")
   .option("--replicas <count>", "how many copies", wholeNumber(1), 1)
   .option("--image <reference>", "reference@sha256:…")
-  .option("--image-affinity <kind>", "any, prefer or require nodes that have the image")
+  .option("--image-affinity <kind>", "any, prefer or require: whether nodes must already have the image")
   .option("--strategy <name>", Object.keys(strategyTexts).join(", "))
-  .option("--pack", "replicas come together instead of keeping apart")
-  .option("--latency-ms <ms>", "highest measured latency")
-  .option("--down-mbps <mbps>", "least measured download bandwidth")
-  .option("--up-mbps <mbps>", "least measured upload bandwidth")
-  .option("--uptime-percent <percent>", "least share of heartbeat slots it was present in")
+  .option("--pack", "place replicas on the same nodes instead of spreading them")
+  .option("--latency-ms <ms>", "maximum measured latency")
+  .option("--down-mbps <mbps>", "minimum measured download bandwidth")
+  .option("--up-mbps <mbps>", "minimum measured upload bandwidth")
+  .option("--uptime-percent <percent>", "minimum share of heartbeat slots in which the node was present")
   .option("--json", "print the API's answer", false)
   .action(explainPlacement);
 
 program
   .command("prefetch")
-  .description("says how often images that were brought ahead of demand were there when a lease came")
+  .description("show how often a lease found its image prefetched")
   .option(
     "--database-url <url>",
-    "Postgres of the market; DATABASE_URL, or that of `npm start` here, when left out",
+    "Postgres of the market (default: DATABASE_URL, or that of `npm start` in this directory)",
   )
   .option("--json", "print one JSON object", false)
   .action(showPrefetch);
@@ -94,18 +95,18 @@ program
   .option("--json", "print the API's answer", false)
   .action(askFaucet);
 
-const workspace = program.command("workspace").description("changes workspaces over the partner API");
+const workspace = program.command("workspace").description("manage workspaces over the partner API");
 workspace
   .command("update")
-  .description("changes image, configuration or replicas; replicas are replaced a few at a time")
+  .description("change image, configuration or replicas with a rolling update")
   .argument("<id>", "workspace id")
   .addOption(new Option("--api <url>", "the partner API").env("NGPU_API").default("http://127.0.0.1:8080"))
   .addOption(new Option("--key <key>", "API key of the owner").env("NGPU_API_KEY"))
   .option("--image <reference>", "reference@sha256:…")
   .option("--replicas <count>", "how many copies")
-  .option("--max-down <count>", "replicas that may be down at once while they are replaced")
+  .option("--max-down <count>", "maximum number of replicas that are down at once during the update")
   .option("--max-price <units>", "highest price, token units a second")
-  .option("--env <NAME=value...>", "public environment variables, in place of the former ones")
+  .option("--env <NAME=value...>", "public environment variables; replaces all current ones")
   .option("--health <path>", "path that answers 2xx when the container is ready")
   .option("--json", "print the API's answer", false)
   .action(updateWorkspace);

@@ -1,11 +1,11 @@
 import type { Database } from "@ngpu/db/pool";
-import { type PlacementAnswer, placementAnswer } from "@ngpu/protocol/placement/answer";
-import { defaultStrategy } from "@ngpu/protocol/placement/wishes";
+import { defaultStrategy } from "@ngpu/protocol/placement/preferences";
+import { type PlacementAnswer, placementAnswer } from "@ngpu/protocol/placement/response";
 import { findPlacement } from "@ngpu/queries/placements";
 import { type Replay, replayPlacement } from "@ngpu/queries/replay";
 import { InputError } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
-import { askApi } from "./api.ts";
+import { callApi } from "./api.ts";
 import { withDatabase } from "./database.ts";
 
 type Options = { api?: string; databaseUrl?: string; json: boolean };
@@ -13,30 +13,27 @@ type Options = { api?: string; databaseUrl?: string; json: boolean };
 /** Prints whether a placement comes out the same; the exit code is 0 for the same, 2 for a different one. */
 export async function verifyPlacement(id: string, options: Options): Promise<void> {
   if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)) {
-    throw new InputError(
-      `${id} is not the id of a placement: a UUID such as GET /v1/workspaces/{id} tells.`,
-      {
-        code: "placement_id_invalid",
-      },
-    );
+    throw new InputError(`${id} is not the id of a placement: a UUID, as in GET /v1/workspaces/{id}.`, {
+      code: "placement_id_invalid",
+    });
   }
   await withDatabase(options.databaseUrl, async (pool) => {
     const replay = await replayPlacement(pool, await readPlacement(pool, id, options.api));
-    process.stdout.write(options.json ? `${toJson(replay)}\n` : inWords(replay));
+    process.stdout.write(options.json ? `${toJson(replay)}\n` : formatText(replay));
     process.exitCode = replay.same ? 0 : 2;
   });
 }
 
 /** @throws InputError `placement_unknown`, and what asking the API throws. */
 async function readPlacement(pool: Database, id: string, api: string | undefined): Promise<PlacementAnswer> {
-  if (api !== undefined) return placementAnswer.parse(await askApi({ api }, `/v1/placements/${id}`));
+  if (api !== undefined) return placementAnswer.parse(await callApi({ api }, `/v1/placements/${id}`));
   const placement = await findPlacement(pool, id);
   if (placement !== undefined) return placement;
   throw new InputError(`There is no placement ${id}.`, { code: "placement_unknown" });
 }
 
-function inWords(replay: Replay): string {
-  const { answered, recomputed, block, workspaceId, replica, place, excluded } = replay;
+function formatText(replay: Replay): string {
+  const { answered, recomputed, block, workspaceId, replica, position, excluded } = replay;
   const node = (id: number | null) => (id === null ? "no node" : `node ${id}`);
   const verdict = replay.same
     ? `Same: ${node(answered.nodeId)}.`
@@ -44,9 +41,9 @@ function inWords(replay: Replay): string {
       `what differs: ${replay.different.join(", ")}.`;
   return [
     verdict,
-    `Workspace ${workspaceId}, replica ${replica}, at block ${block.number} ${block.hash}, place ${place}, ` +
+    `Workspace ${workspaceId}, replica ${replica}, at block ${block.number} ${block.hash}, position ${position}, ` +
       `excluded: ${excluded.length === 0 ? "none" : excluded.join(", ")}.`,
-    `Strategy ${replay.wishes.strategy ?? defaultStrategy}; wishes: ${toJson(replay.wishes)}.`,
+    `Strategy ${replay.preferences.strategy ?? defaultStrategy}; preferences: ${toJson(replay.preferences)}.`,
     "Ranking as recomputed:",
     ...recomputed.ranking.map((ranked, index) => `  ${index + 1}. ${toJson(ranked)}`),
     `Refused: ${toJson(recomputed.refusals)}`,

@@ -2,12 +2,17 @@ import { createChainClient } from "@ngpu/chain-reader/client";
 import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
 import { pomcAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { addressFor } from "@ngpu/contracts-sdk/generations";
-import { isReceiptUnder, type Receipt, resultHashOf, taskHashOf } from "@ngpu/protocol/receiptTree";
+import {
+  resultHashOf,
+  type TaskReceipt,
+  taskHashOf,
+  verifyTaskReceipt,
+} from "@ngpu/protocol/taskReceiptTree";
 import { InputError } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
 import type { Hex } from "viem";
 import { z } from "zod";
-import { askApi } from "./api.ts";
+import { callApi } from "./api.ts";
 
 type Options = { api: string; key?: string; rpcUrl?: string; json: boolean };
 
@@ -42,11 +47,11 @@ export type ReceiptChecks = { task: boolean; result: boolean; status: boolean; p
 /** Prints whether a task's receipt stands under the chain's root; the exit code is 0 when it does, 2 when not. */
 export async function verifyReceipt(id: string, options: Options): Promise<void> {
   if (!z.uuid().safeParse(id).success) {
-    throw new InputError(`${id} is not the id of a task: a UUID such as POST /v1/tasks answers with.`, {
+    throw new InputError(`${id} is not the id of a task: a UUID, as returned by POST /v1/tasks.`, {
       code: "task_id_invalid",
     });
   }
-  const ask = (path: string) => askApi(options, path);
+  const ask = (path: string) => callApi(options, path);
   const { receipt, batch, proof } = receiptSchema.parse(await ask(`/v1/tasks/${id}/receipt`));
   const task = taskSchema.parse(await ask(`/v1/tasks/${id}`));
   const { chainId, rpcUrls, deployment } = networkSchema.parse(await ask("/v1/network"));
@@ -64,23 +69,23 @@ export async function verifyReceipt(id: string, options: Options): Promise<void>
     task: receipt.taskHash === taskHashOf(id),
     result: receipt.resultHash === resultHashOf(id, task.result),
     status: receipt.succeeded === (task.status === "succeeded"),
-    proof: isReceiptUnder(root, receipt, proof),
+    proof: verifyTaskReceipt(root, receipt, proof),
   };
   const holds = Object.values(checks).every(Boolean);
   process.stdout.write(
     options.json
       ? `${toJson({ holds, checks, batch, root, receipt })}\n`
-      : inWords({ holds, checks, batch, root, receipt }),
+      : formatText({ holds, checks, batch, root, receipt }),
   );
   process.exitCode = holds ? 0 : 2;
 }
 
-function inWords(found: {
+function formatText(found: {
   holds: boolean;
   checks: ReceiptChecks;
   batch: bigint;
   root: Hex;
-  receipt: Receipt;
+  receipt: TaskReceipt;
 }): string {
   const { holds, checks, batch, root, receipt } = found;
   const wrong = Object.entries(checks)
@@ -88,8 +93,8 @@ function inWords(found: {
     .map(([name]) => name);
   return [
     holds
-      ? `Holds: the receipt stands under root ${root} of batch ${batch}.`
-      : `Does not hold under root ${root} of batch ${batch}; what is wrong: ${wrong.join(", ")}.`,
+      ? `Valid: the receipt is included in root ${root} of batch ${batch}.`
+      : `Invalid for root ${root} of batch ${batch}: ${wrong.join(", ")}.`,
     `Node ${receipt.nodeId} served workspace ${receipt.workspaceId}, replica ${receipt.replica}, lease ${receipt.lease}, ` +
       `in ${receipt.durationMs} ms for ${receipt.amount} token units of ${receipt.payer}.`,
     "",

@@ -1,5 +1,5 @@
 import { FatalError, InputError } from "@ngpu/runtime/errors";
-import { askApi } from "./api.ts";
+import { callApi } from "./api.ts";
 
 export type WorkspaceOptions = { api: string; key?: string; json: boolean };
 export type UpdateOptions = WorkspaceOptions & {
@@ -25,20 +25,18 @@ export async function updateWorkspace(id: string, options: UpdateOptions): Promi
     env: env === undefined ? undefined : Object.fromEntries(env.map(variableOf)),
   };
   if (options.key === undefined) {
-    throw new FatalError("No API key was given.", {
+    throw new FatalError("No API key is set.", {
       code: "key_missing",
-      hint: "Give --key or NGPU_API_KEY.",
+      hint: "Set --key or NGPU_API_KEY.",
     });
   }
   const path = `/v1/workspaces/${encodeURIComponent(id)}/update`;
-  const answer = (await askApi(options, path, body)) as Updated;
-  const words = [
-    answer.updated === null
-      ? "Nothing of the spec changed."
-      : `Updated in ${answer.updated}; replicas follow.`,
+  const answer = (await callApi(options, path, body)) as Updated;
+  const lines = [
+    answer.updated === null ? "The spec is unchanged." : `Updated in ${answer.updated}; replicas follow.`,
     ...(answer.scaled === null ? [] : [`Scaled in ${answer.scaled}.`]),
   ];
-  process.stdout.write(`${options.json ? JSON.stringify(answer) : words.join("\n")}\n`);
+  process.stdout.write(`${options.json ? JSON.stringify(answer) : lines.join("\n")}\n`);
 }
 
 function variableOf(text: string): [string, string] {

@@ -30,7 +30,7 @@ abstract contract Pauses is IPauses, AccessManaged {
             if (bit >= FIRST_EXIT) {
                 uint256 pausedAt = _exitPausedAt[bit];
                 uint256 pausableAt = pausedAt == 0 ? 0 : pausedAt + 2 * EXIT_PAUSE_SECONDS;
-                if (block.timestamp < pausableAt) revert ExitPausedLately(selectors[i], pausableAt);
+                if (block.timestamp < pausableAt) revert ExitPausedRecently(selectors[i], pausableAt);
                 _exitPausedAt[bit] = block.timestamp;
             }
             _paused |= uint32(1 << bit);

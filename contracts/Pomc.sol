@@ -78,10 +78,10 @@ contract Pomc is Receipts {
     function postEpoch(uint64 number, bytes20 root, uint128 total, bytes32 dataHash) external pausable onlyPoster {
         (uint64 last, uint96 lastTotal) = (_last, _lastTotal);
         if (root == 0) revert EpochRootZero();
-        if (number <= last) revert EpochNotRising(number, last);
+        if (number <= last) revert EpochNotIncreasing(number, last);
         uint256 endsAt = _genesis + uint256(number) * _epochSeconds;
         if (block.timestamp < endsAt) revert EpochNotOver(number, endsAt, block.timestamp);
-        if (total < lastTotal) revert EpochTotalFalls(total, lastTotal);
+        if (total < lastTotal) revert EpochTotalDecreased(total, lastTotal);
         uint128 limit = _scheduleUpTo(number);
         if (total > limit) revert EpochScheduleExceeded(total, limit);
 

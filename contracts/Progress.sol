@@ -66,7 +66,7 @@ contract Progress is IProgress, SignedBatch, Pauses {
         ProgressLanes.Lanes storage lanes = _lanes.lanesOf(head.workspaceId(), head.replica());
         (uint32 lease, Milestone milestone) = lanes.read(head.workspaceId());
         if (lease != head.lease()) milestone = Milestone.None;
-        if (given <= milestone) return abi.encodeWithSelector(ProgressNotRising.selector, given, milestone);
+        if (given <= milestone) return abi.encodeWithSelector(ProgressNotIncreasing.selector, given, milestone);
         refusal = _checkSigned(
             _computeNode.keyOf(nodeId), head.deadline(), head.hash(), report.r, report.vs
         );
@@ -87,7 +87,7 @@ contract Progress is IProgress, SignedBatch, Pauses {
             );
         } else if (!isLive) {
             refusal = abi.encodeWithSelector(
-                ProgressLeaseOver.selector, head.workspaceId(), head.replica(), head.lease()
+                ProgressLeaseEnded.selector, head.workspaceId(), head.replica(), head.lease()
             );
         } else if (head.fence() != fence) {
             refusal = abi.encodeWithSelector(ProgressFenceMismatch.selector, head.fence(), fence);

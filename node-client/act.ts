@@ -1,9 +1,18 @@
-import { type ActDependencies, check, create, learn, pull, report, sayProgress, start } from "./actions.ts";
+import {
+  type ActDependencies,
+  check,
+  create,
+  learn,
+  pull,
+  report,
+  reportProgress,
+  start,
+} from "./actions.ts";
 import { removeContainer, stopContainer } from "./docker/containers.ts";
 import { findImage } from "./docker/images.ts";
-import type { Action } from "./facts.ts";
 import { forgetRun } from "./journal/runs.ts";
 import { fencedKey, publicationKey } from "./leases.ts";
+import type { Action } from "./reconcileFacts.ts";
 
 /** What an action is about: two actions about the same thing never run at once. */
 export function subjectOf(action: Action): string {
@@ -29,17 +38,17 @@ export function subjectOf(action: Action): string {
 
 /** Does one action. @throws NgpuError when the engine or the chain's endpoint fails; it is decided again then. */
 export async function act(deps: ActDependencies, action: Action): Promise<void> {
-  const { engine, journal, memory, logger } = deps;
+  const { engine, journal, observed, logger } = deps;
   switch (action.type) {
     case "learn":
       return learn(deps, action);
     case "inspect": {
       const image = await findImage(engine, action.reference);
-      memory.images.set(
+      observed.images.set(
         action.reference,
         image
           ? { type: "present" }
-          : { type: "absent", failures: 0, retryAt: 0, reason: undefined, hopeless: false },
+          : { type: "absent", failures: 0, retryAt: 0, reason: undefined, permanent: false },
       );
       return;
     }
@@ -64,6 +73,6 @@ export async function act(deps: ActDependencies, action: Action): Promise<void> 
     case "report":
       return report(deps, action);
     case "progress":
-      return sayProgress(deps, action.lease, action.milestone);
+      return reportProgress(deps, action.lease, action.milestone);
   }
 }

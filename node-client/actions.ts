@@ -1,23 +1,23 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RpcClient } from "@ngpu/chain-reader/rpc";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
-import { assignmentStates, codeOf, milestones } from "@ngpu/contracts-sdk/names";
+import { assignmentStates, codeOf, milestones } from "@ngpu/contracts-sdk/enumNames";
 import type { Logger } from "@ngpu/runtime/logger";
 import { createContainer, ensureNetwork, removeContainer, startContainer } from "./docker/containers.ts";
 import { type Engine, statusOf } from "./docker/engine.ts";
 import { findImage, type PullProgress } from "./docker/images.ts";
 import { workspaceContainer } from "./docker/sandbox.ts";
 import { download } from "./download.ts";
-import type { Action, Plan } from "./facts.ts";
+import type { DownloadPriority } from "./downloadPriority.ts";
 import type { Journal } from "./journal/open.ts";
 import { takeSequence } from "./journal/outbox.ts";
-import { noteRun } from "./journal/runs.ts";
+import { recordRun } from "./journal/runs.ts";
 import { putPublication, readPublications } from "./journal/workspaces.ts";
-import type { Memory } from "./knowledge.ts";
 import { type Assignment, fencedKey, publicationKey } from "./leases.ts";
+import type { ObservedState } from "./observedState.ts";
 import { deadline, type Outbox } from "./outbox.ts";
 import { planOf, readPublication } from "./plans.ts";
-import type { RightOfWay } from "./rightOfWay.ts";
+import type { Action, Plan } from "./reconcileFacts.ts";
 
 export type ActDependencies = {
   engine: Engine;
@@ -25,9 +25,9 @@ export type ActDependencies = {
   client: RpcClient;
   deployment: Deployment;
   journal: Journal;
-  memory: Memory;
+  observed: ObservedState;
   outbox: Outbox;
-  rightOfWay: RightOfWay;
+  downloadPriority: DownloadPriority;
   logger: Logger;
   signal: AbortSignal;
   onProgress: (lease: Assignment, progress: PullProgress) => void;
@@ -41,26 +41,26 @@ export async function learn(deps: ActDependencies, { lease }: Of<"learn">): Prom
 }
 
 export async function pull(deps: ActDependencies, action: Of<"pull">): Promise<void> {
-  const { memory } = deps;
+  const { observed } = deps;
   const { lease, reference, sizeBytes } = action;
   const stages: Promise<void>[] = [];
-  const image = { reference, sizeBytes, before: memory.images.get(reference) };
-  const state = await deps.rightOfWay.forLease(reference, () =>
+  const image = { reference, sizeBytes, before: observed.images.get(reference) };
+  const state = await deps.downloadPriority.forLease(reference, () =>
     download(deps, image, {
-      onStage: (stage) => stages.push(sayProgress(deps, lease, codeOf(milestones, stage))),
+      onStage: (stage) => stages.push(reportProgress(deps, lease, codeOf(milestones, stage))),
       onProgress: (progress) => deps.onProgress(lease, progress),
     }),
   );
   await Promise.all(stages);
-  memory.images.set(reference, state);
+  observed.images.set(reference, state);
 }
 
 export async function create(deps: ActDependencies, { lease, gpuUuids }: Of<"create">): Promise<void> {
-  const { engine, memory, logger } = deps;
+  const { engine, observed, logger } = deps;
   const plan = runnable(deps.journal, lease);
   const image = await findImage(engine, plan.reference);
   if (image === undefined) {
-    memory.images.delete(plan.reference);
+    observed.images.delete(plan.reference);
     return;
   }
   await ensureNetwork(engine);
@@ -73,10 +73,10 @@ export async function start(
   deps: ActDependencies,
   { lease, containerId, starts }: Of<"start">,
 ): Promise<void> {
-  const { engine, journal, memory, logger } = deps;
+  const { engine, journal, observed, logger } = deps;
   const key = fencedKey(lease);
-  noteRun(journal, key, { order: lease.order, starts, lastStart: Date.now() });
-  memory.health.delete(containerId);
+  recordRun(journal, key, { order: lease.order, starts, lastStart: Date.now() });
+  observed.health.delete(containerId);
   try {
     await startContainer(engine, containerId);
   } catch (error) {
@@ -90,10 +90,10 @@ export async function start(
 const firstAnswer = { everyMs: 50, withinMs: 1_500 };
 
 export async function check(
-  { memory, signal }: ActDependencies,
+  { observed, signal }: ActDependencies,
   { containerId, port, path }: Of<"check">,
 ): Promise<void> {
-  const wasOk = memory.health.get(containerId)?.everOk ?? false;
+  const wasOk = observed.health.get(containerId)?.everOk ?? false;
   // A container that has just started is asked in quick succession: whoever published it waits for its first answer.
   const end = wasOk ? 0 : Date.now() + firstAnswer.withinMs;
   let ok = await isHealthy(port, path);
@@ -101,7 +101,7 @@ export async function check(
     await sleep(firstAnswer.everyMs);
     ok = await isHealthy(port, path);
   }
-  memory.health.set(containerId, { ok, everOk: ok || wasOk, checkedAt: Date.now() });
+  observed.health.set(containerId, { ok, everOk: ok || wasOk, checkedAt: Date.now() });
 }
 
 async function isHealthy(port: number, path: string): Promise<boolean> {
@@ -135,7 +135,7 @@ export async function report(deps: ActDependencies, { lease, state, detail }: Of
   deps.logger.info({ event: "lease_reported", lease: subject, state });
 }
 
-export async function sayProgress(
+export async function reportProgress(
   deps: ActDependencies,
   lease: Assignment,
   milestone: number,

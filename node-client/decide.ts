@@ -1,13 +1,20 @@
-import type { Action, Container, Facts, Plan, StopReason } from "./facts.ts";
 import { type Assignment, fencedKey, publicationKey } from "./leases.ts";
-import { freeGpus, isSpokenOf, portsDetail, reasonDetail, wantProgress, wantReport } from "./reporting.ts";
+import type { Action, Container, Facts, Plan, StopReason } from "./reconcileFacts.ts";
+import {
+  freeGpus,
+  hasPendingReport,
+  portsDetail,
+  progressIfNeeded,
+  reasonDetail,
+  reportIfNeeded,
+} from "./reporting.ts";
 
 /** Times in milliseconds. */
 export const limits = {
   /** Starts under one order to run before the lease is reported as failed. */
   maxStarts: 5,
   /** A container that ran this long is fresh again. */
-  steadyRun: 600_000,
+  stableAfter: 600_000,
   /** Longest pause between a crash and the next start. */
   maxBackoff: 60_000,
   /** What a container gets from its start to the first 2xx of its health path. */
@@ -47,7 +54,7 @@ type Subject = { key: string; lease: Assignment; container: Container | undefine
 function forLease(facts: Facts, subject: Subject): Action[] {
   const { lease, container } = subject;
   if (lease.desired === "delete") {
-    return container ? retire(container, "deleted") : wantReport(facts, lease, "deleted");
+    return container ? retire(container, "deleted") : reportIfNeeded(facts, lease, "deleted");
   }
   const plan = facts.plans.get(publicationKey(lease));
   if (plan === undefined) return [{ type: "learn", lease }];
@@ -56,7 +63,7 @@ function forLease(facts: Facts, subject: Subject): Action[] {
     case "stop":
       return container?.status === "running"
         ? [stop(container, "ordered")]
-        : wantReport(facts, lease, "stopped");
+        : reportIfNeeded(facts, lease, "stopped");
     case "hold":
       return container?.status === "running"
         ? [stop(container, "on_hold")]
@@ -68,9 +75,9 @@ function forLease(facts: Facts, subject: Subject): Action[] {
 
 function run(facts: Facts, subject: Subject, plan: Runnable): Action[] {
   const { lease, container } = subject;
-  const outOfSight = facts.now - facts.lastSight >= plan.graceSeconds * 1000;
-  if (plan.policy === "exclusive" && outOfSight) {
-    return container?.status === "running" ? [stop(container, "out_of_sight")] : [];
+  const isOutOfContact = facts.now - facts.lastContactAt >= plan.graceSeconds * 1000;
+  if (plan.policy === "exclusive" && isOutOfContact) {
+    return container?.status === "running" ? [stop(container, "contact_lost")] : [];
   }
   if (container?.status === "running") return watch(facts, subject, plan, container);
   return withImage(facts, subject, plan, () => {
@@ -89,21 +96,21 @@ function withImage(facts: Facts, subject: Subject, plan: Runnable, then: () => A
     // What is to run says so when it does: a word before it would cost a block.
     const isReady = (lease.state === "assigned" || lease.state === "failed") && lease.desired === "hold";
     // The first word about a lease, or none: said after a later one it would take that back.
-    const ready = isReady && !isSpokenOf(facts, lease) && !next.some(({ type }) => type === "report");
+    const ready = isReady && !hasPendingReport(facts, lease) && !next.some(({ type }) => type === "report");
     return [
-      ...wantProgress(facts, lease, "verified"),
-      ...(ready ? wantReport(facts, lease, "ready") : []),
+      ...progressIfNeeded(facts, lease, "verified"),
+      ...(ready ? reportIfNeeded(facts, lease, "ready") : []),
       ...next,
     ];
   }
-  if (image.hopeless) return fail(facts, subject, image.reason ?? "image_unavailable");
-  const accepted = wantProgress(facts, lease, "accepted");
+  if (image.permanent) return fail(facts, subject, image.reason ?? "image_unavailable");
+  const accepted = progressIfNeeded(facts, lease, "accepted");
   if (facts.now < image.retryAt) return accepted;
   return [...accepted, { type: "pull", lease, reference: plan.reference, sizeBytes: plan.sizeBytes }];
 }
 
 function create(facts: Facts, { lease, takenGpus }: Subject, plan: Runnable): Action[] {
-  if (isSpent(facts, lease)) return wantReport(facts, lease, "failed", reasonDetail("start_failed"));
+  if (isExhausted(facts, lease)) return reportIfNeeded(facts, lease, "failed", reasonDetail("start_failed"));
   const free = freeGpus(facts.gpuUuids, takenGpus, plan.gpus);
   // The GPUs are reserved for us on the chain: whoever has them now is on the way out.
   if (free === undefined) return [];
@@ -116,7 +123,7 @@ function startAgain(facts: Facts, lease: Assignment, container: Container): Acti
   if (starts === 0) return [{ type: "start", lease, containerId: container.id, starts: 1 }];
   if (starts >= limits.maxStarts) {
     const reason = container.status === "created" ? "start_failed" : `exit_${container.exitCode}`;
-    return wantReport(facts, lease, "failed", reasonDetail(reason));
+    return reportIfNeeded(facts, lease, "failed", reasonDetail(reason));
   }
   const last = Math.max(container.finishedAt, facts.runs.get(fencedKey(lease))?.lastStart ?? 0);
   const backoff = Math.min(limits.maxBackoff, 1_000 * 2 ** (starts - 1));
@@ -128,12 +135,12 @@ function startAgain(facts: Facts, lease: Assignment, container: Container): Acti
 function startsOf(facts: Facts, lease: Assignment, container: Container): number {
   const run = facts.runs.get(fencedKey(lease));
   if (run === undefined || run.order !== lease.order) return 0;
-  return container.finishedAt - container.startedAt >= limits.steadyRun
+  return container.finishedAt - container.startedAt >= limits.stableAfter
     ? Math.min(run.starts, 1)
     : run.starts;
 }
 
-function isSpent(facts: Facts, lease: Assignment): boolean {
+function isExhausted(facts: Facts, lease: Assignment): boolean {
   const run = facts.runs.get(fencedKey(lease));
   return run !== undefined && run.order === lease.order && run.starts >= limits.maxStarts;
 }
@@ -151,20 +158,20 @@ function watch(facts: Facts, subject: Subject, plan: Runnable, container: Contai
   if (health?.everOk) {
     return [
       ...check,
-      ...wantReport(facts, lease, "running", portsDetail(plan.config.ports, container.ports)),
+      ...reportIfNeeded(facts, lease, "running", portsDetail(plan.config.ports, container.ports)),
     ];
   }
   const waited = facts.now - container.startedAt;
   if (health !== undefined && waited > limits.startTimeout) return fail(facts, subject, "health_timeout");
   // Whoever waits for it hears at least that the image is there.
-  const slow = lease.state === "assigned" && waited > limits.quickStart && !isSpokenOf(facts, lease);
-  return [...check, ...(slow ? wantReport(facts, lease, "ready") : [])];
+  const slow = lease.state === "assigned" && waited > limits.quickStart && !hasPendingReport(facts, lease);
+  return [...check, ...(slow ? reportIfNeeded(facts, lease, "ready") : [])];
 }
 
 /** Stops what runs and says why it cannot go on; a new order to run starts afresh. */
 function fail(facts: Facts, { lease, container }: Subject, reason: string): Action[] {
   if (container?.status === "running") return [stop(container, "failed")];
-  return wantReport(facts, lease, "failed", reasonDetail(reason));
+  return reportIfNeeded(facts, lease, "failed", reasonDetail(reason));
 }
 
 /** Stops, then removes: one step at a time, each decided anew. */

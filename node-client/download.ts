@@ -1,9 +1,9 @@
-import { marginGib, unpackedBytes } from "@ngpu/protocol/imageRoom";
+import { marginGib, unpackedBytes } from "@ngpu/protocol/imageDiskSpace";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { Engine } from "./docker/engine.ts";
 import { findImage, type PullProgress, pullImage } from "./docker/images.ts";
-import type { ImageState } from "./facts.ts";
 import { freeDiskGib } from "./probe/hardware.ts";
+import type { ImageState } from "./reconcileFacts.ts";
 
 export type Stage = "downloading" | "downloaded" | "verified";
 
@@ -22,7 +22,7 @@ const unknownGib = 2;
 export async function download(
   deps: { engine: Engine; dataDir: string; logger: Logger; signal: AbortSignal },
   image: { reference: string; sizeBytes: bigint | undefined; before: ImageState | undefined },
-  told: { onStage: (stage: Stage) => void; onProgress: (progress: PullProgress) => void },
+  callbacks: { onStage: (stage: Stage) => void; onProgress: (progress: PullProgress) => void },
 ): Promise<ImageState> {
   const { engine, logger } = deps;
   const { reference } = image;
@@ -32,26 +32,26 @@ export async function download(
     const lacking = await lackingGib(deps.dataDir, image.sizeBytes);
     if (lacking > 0) {
       logger.error({ event: "image_too_large", reference, lackingGib: Math.ceil(lacking) });
-      return absent({ failures, reason: "disk_full", hopeless: true });
+      return absent({ failures, reason: "disk_full", permanent: true });
     }
-    told.onStage("downloading");
-    const { onProgress } = told;
+    callbacks.onStage("downloading");
+    const { onProgress } = callbacks;
     await pullImage(engine, reference, { sizeBytes: image.sizeBytes, onProgress, signal: deps.signal });
-    told.onStage("downloaded");
+    callbacks.onStage("downloaded");
     if ((await findImage(engine, reference)) === undefined) {
       logger.error({ event: "image_digest_mismatch", reference });
-      return absent({ failures, reason: "digest_mismatch", hopeless: failures >= maxFailures });
+      return absent({ failures, reason: "digest_mismatch", permanent: failures >= maxFailures });
     }
-    told.onStage("verified");
+    callbacks.onStage("verified");
     logger.info({ event: "image_downloaded", reference, duration: Math.round(performance.now() - started) });
     return { type: "present" };
   } catch (error) {
     if (!deps.signal.aborted) logger.warn({ event: "image_download_failed", reference, failures, error });
-    return absent({ failures, reason: "image_unavailable", hopeless: failures >= maxFailures });
+    return absent({ failures, reason: "image_unavailable", permanent: failures >= maxFailures });
   }
 }
 
-function absent(state: Pick<Absent, "failures" | "reason" | "hopeless">): Absent {
+function absent(state: Pick<Absent, "failures" | "reason" | "permanent">): Absent {
   const pause = Math.min(60_000, 1_000 * 2 ** (state.failures - 1));
   return { type: "absent", retryAt: Date.now() + pause, ...state };
 }

@@ -13,7 +13,7 @@ const folder = () =>
   z.string().transform((path, context) => {
     const full = resolve(path);
     if (full !== parse(full).root) return full;
-    context.addIssue({ code: "custom", message: "must not be the root of the file system" });
+    context.addIssue({ code: "custom", message: "must not be the root directory" });
     return z.NEVER;
   });
 /** Mixed case carries a checksum, and a typing error shows in it: rewards that go astray do not come back. */
@@ -23,20 +23,22 @@ const wallet = () =>
     .refine((address) => isAddress(address), "has a wrong checksum: copy it again from the wallet")
     .optional();
 const api = {
-  NGPU_API: envTypes.url().describe("Address of the market's API; /v1/network there tells the rest"),
+  NGPU_API: envTypes.url().describe("URL of the market's API; everything else is read from its /v1/network"),
 };
 
 /** Variables of the compute node. */
 export const nodeVariables = {
   ...commonEnv,
   ...api,
-  NODE_DIR: folder().default(resolve(".ngpu/node")).describe("Folder of the node's key and journal"),
-  NODE_WALLET: wallet().describe("Wallet that rewards go to; the node's own address if unset"),
+  NODE_DIR: folder().default(resolve(".ngpu/node")).describe("Directory of the node's key and journal"),
+  NODE_WALLET: wallet().describe("Wallet that receives rewards; default: the node's own address"),
   NODE_HOST: z
     .string()
     .max(255)
     .optional()
-    .describe("Name or address under which this machine's ports are reached; what match sees if unset"),
+    .describe(
+      "Host name or address at which this machine's ports are reachable; default: the address match sees",
+    ),
   NODE_REGION: region().describe("Country of the machine, two letters"),
   NODE_PRICE: z
     .string()
@@ -50,17 +52,23 @@ export const nodeVariables = {
     .default("0")
     .transform((value) => value === "1")
     .describe("1: stop and remove the node's containers when the client is stopped"),
-  NODE_LIMIT_GPUS: count(255).describe("Most GPUs to offer; 0 joins without, whatever nvidia-smi says"),
-  NODE_LIMIT_CPU_MILLI: count(2 ** 24 - 1).describe("Most thousandths of a CPU core to offer"),
-  NODE_LIMIT_MEMORY_MIB: count(2 ** 24 - 1).describe("Most memory to offer, MiB"),
-  NODE_LIMIT_DISK_GIB: count(65_535).describe("Most disk to offer, GiB"),
+  NODE_LIMIT_GPUS: count(255).describe("Maximum number of GPUs to offer; 0 joins without GPUs"),
+  NODE_LIMIT_CPU_MILLI: count(2 ** 24 - 1).describe("Maximum CPU to offer, in thousandths of a core"),
+  NODE_LIMIT_MEMORY_MIB: count(2 ** 24 - 1).describe("Maximum memory to offer, MiB"),
+  NODE_LIMIT_DISK_GIB: count(65_535).describe("Maximum disk to offer, GiB"),
   NODE_PREFETCH_GIB: z.coerce
     .number()
     .int()
     .min(0)
     .default(10)
-    .describe("Disk for images brought ahead of demand, GiB; 0 brings none"),
-  NODE_LIMIT_PORTS: z.coerce.number().int().min(0).max(65_535).default(64).describe("Ports to offer"),
+    .describe("Disk for prefetched images, GiB; 0 disables prefetching"),
+  NODE_LIMIT_PORTS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(64)
+    .describe("Number of ports to offer"),
 };
 
 /** Variables of a measurement node. */
@@ -69,8 +77,8 @@ export const measurerVariables = {
   ...api,
   MEASURER_DIR: folder()
     .default(resolve(".ngpu/measurer"))
-    .describe("Folder of the measurer's key and journal"),
-  MEASURER_WALLET: wallet().describe("Wallet that rewards go to; the measurer's own address if unset"),
+    .describe("Directory of the measurer's key and journal"),
+  MEASURER_WALLET: wallet().describe("Wallet that receives rewards; default: the measurer's own address"),
   MEASURER_REGION: region().describe("Country of the machine, two letters"),
 };
 

@@ -17,7 +17,7 @@ export function openIdentity(dir: string, name: "node" | "measurer"): PrivateKey
     if (error instanceof FatalError) throw error;
     throw new FatalError(`The key file ${path} cannot be used: ${messageOf(error)}.`, {
       code: "identity_unusable",
-      hint: "Choose a folder that this user may write, or give it to this user.",
+      hint: "Choose a directory that this user can write to, or change its owner.",
       cause: error,
     });
   }
@@ -32,9 +32,9 @@ function read(path: string): PrivateKeyAccount | undefined {
     throw error;
   }
   if ((statSync(path).mode & 0o077) !== 0) {
-    throw new FatalError(`Others may read the key file ${path}.`, {
+    throw new FatalError(`The key file ${path} is readable by other users.`, {
       code: "identity_unusable",
-      hint: `Type: chmod 600 ${path}`,
+      hint: `Run: chmod 600 ${path}`,
     });
   }
   if (!/^0x[0-9a-f]{64}$/.test(text)) {

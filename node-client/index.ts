@@ -2,7 +2,7 @@ import { createApp, listen as listenHttp } from "@ngpu/runtime/http";
 import { runService, type ServiceContext } from "@ngpu/runtime/lifecycle";
 import { createLogger } from "@ngpu/runtime/logger";
 import type { NodeEnv } from "./env.ts";
-import { hear } from "./hear.ts";
+import { hear } from "./handleMessage.ts";
 import { startLoops } from "./loops.ts";
 import { createParts, type NodeParts } from "./parts.ts";
 import { type Prepared, prepareNode } from "./prepare.ts";
@@ -36,7 +36,7 @@ async function startNode(context: ServiceContext, env: NodeEnv, prepared: Prepar
 }
 
 /** What the node's own health page and metrics say. */
-function stateOf({ account, membership, session, tunnels, reconciler, sight }: NodeParts) {
+function stateOf({ account, membership, session, tunnels, reconciler, lastContact }: NodeParts) {
   return {
     nodeId: membership.nodeId() ?? null,
     address: account.address,
@@ -44,6 +44,6 @@ function stateOf({ account, membership, session, tunnels, reconciler, sight }: N
     tunnels: tunnels.open(),
     current: membership.isCurrent(),
     running: [...reconciler.running().keys()],
-    lastSight: sight.last(),
+    lastContactAt: lastContact.last(),
   };
 }

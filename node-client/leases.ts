@@ -1,4 +1,4 @@
-import type { AssignmentState, Desired } from "@ngpu/contracts-sdk/names";
+import type { AssignmentState, Desired } from "@ngpu/contracts-sdk/enumNames";
 import type { Hex } from "viem";
 
 /** One replica's tenancy of a node. */

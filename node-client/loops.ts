@@ -2,9 +2,9 @@ import { type Loop, startLoop } from "@ngpu/runtime/loop";
 import { watchEngine } from "./docker/events.ts";
 import { sendHeartbeats } from "./heartbeat.ts";
 import { watchNetwork } from "./network.ts";
+import { offerOf } from "./offer.ts";
 import type { NodeParts } from "./parts.ts";
-import { keepRegistered } from "./registration.ts";
-import { offerOf } from "./spec.ts";
+import { ensureRegistered } from "./registration.ts";
 
 /** Starts everything that goes on until the node stops. @returns What is to have ended then. */
 export function startLoops(node: NodeParts): Promise<void>[] {
@@ -39,7 +39,7 @@ function startRegistration(node: NodeParts): Loop {
   const offer = offerOf(hardware, { region: env.NODE_REGION, price: env.NODE_PRICE });
   return startLoop({ name: "registration", logger, signal, interval: 10_000 }, async () => {
     outbox.resend();
-    const id = await keepRegistered({
+    const id = await ensureRegistered({
       client,
       deployment: network.deployment,
       account,
@@ -48,11 +48,11 @@ function startRegistration(node: NodeParts): Loop {
       outbox,
       offer,
       gpus: hardware.gpus,
-      noteAbsent: membership.noteAbsent,
+      recordAbsence: membership.recordAbsence,
     });
     if (id === undefined) return;
     membership.join(id);
-    tunnels.keep(network.gatewayUrls);
+    tunnels.setGateways(network.gatewayUrls);
   });
 }
 

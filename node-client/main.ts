@@ -10,7 +10,7 @@ import { type Hardware, probeHardware } from "./probe/hardware.ts";
 import { version } from "./version.ts";
 
 const program = new Command("ngpu-node")
-  .description("Joins this machine to an ngpu market. Settings come from the environment.")
+  .description("Joins this machine to an ngpu market. Configured by environment variables.")
   .version(version);
 
 program
@@ -25,14 +25,14 @@ program
 
 program
   .command("identity")
-  .description("print the address of this node's key, made now if there is none")
+  .description("print the address of this node's key; creates the key if it does not exist")
   .action(() => {
     process.stdout.write(`${openIdentity(readLocalEnv().NODE_DIR, "node").address}\n`);
   });
 
 program
   .command("probe")
-  .description("print the hardware that this machine would offer")
+  .description("print the hardware this machine would offer")
   .option("--json", "as JSON")
   .action(async ({ json }: { json?: true }) => {
     const hardware = await probe();

@@ -1,15 +1,15 @@
 import type { ChainClient } from "@ngpu/chain-reader/client";
+import { type ChainView, viewOf } from "./chainView.ts";
+import { openSources } from "./followedContracts.ts";
+import { listen } from "./followNode.ts";
 import { forgetChain, keptBlocksOf, logsOf } from "./journal/chain.ts";
 import { type Journal, readFact, writeFact } from "./journal/open.ts";
-import { listen } from "./listen.ts";
-import { openSources } from "./sources.ts";
-import { type ChainView, viewOf } from "./view.ts";
 
-type Options = Omit<Parameters<typeof listen>[0], "nodeId" | "from" | "onView" | "onSight"> & {
+type Options = Omit<Parameters<typeof listen>[0], "nodeId" | "from" | "onView" | "onContact"> & {
   client: ChainClient;
   fail: (error: unknown) => void;
   onChange: () => void;
-  onSight: () => void;
+  onContact: () => void;
 };
 
 /** What the chain says of this node, from the moment it has an id there. */
@@ -21,12 +21,12 @@ export type Membership = {
   /** Follows the chain under this id; under another id than before, from the beginning. */
   join(nodeId: number): void;
   /** Notes that the node is not registered at the present head: no event of it stands below. */
-  noteAbsent(): Promise<void>;
+  recordAbsence(): Promise<void>;
   done(): Promise<void>;
 };
 
 /** How long the first look at the chain may take before the journal's word is acted on, in milliseconds. */
-const patience = 15_000;
+const syncTimeout = 15_000;
 
 /** What a membership is made with, and what it knows now. */
 type Following = Options & {
@@ -42,7 +42,7 @@ type Following = Options & {
 export function createMembership(options: Options): Membership {
   const { journal, logger } = options;
   const sources = openSources(journal, options.deployment);
-  if (!sources.isWhole()) logger.warn({ event: "contracts_added" });
+  if (!sources.isComplete()) logger.warn({ event: "contracts_added" });
   const own: Following = {
     ...options,
     sources,
@@ -57,7 +57,7 @@ export function createMembership(options: Options): Membership {
     view: () => own.view,
     isCurrent: () => isCurrent(own),
     join: (id) => join(own, id),
-    noteAbsent: async () => {
+    recordAbsence: async () => {
       const head = await options.client.getBlockNumber({ cacheTime: 0 });
       writeFact(journal, "absent_until", String(head));
     },
@@ -69,7 +69,7 @@ export function createMembership(options: Options): Membership {
 
 function isCurrent({ caughtUp, sources, journal, started }: Following): boolean {
   if (caughtUp) return true;
-  return sources.isWhole() && keptBlocksOf(journal).length > 0 && Date.now() - started > patience;
+  return sources.isComplete() && keptBlocksOf(journal).length > 0 && Date.now() - started > syncTimeout;
 }
 
 function join(own: Following, id: number): void {
@@ -104,10 +104,10 @@ function followAs(own: Following, nodeId: number): void {
       // A view on the way to the head is not acted on before it is there.
       if (own.caughtUp) own.onChange();
     },
-    onSight: () => {
+    onContact: () => {
       own.caughtUp = true;
       own.sources.settle();
-      own.onSight();
+      own.onContact();
       own.onChange();
     },
   }).catch(own.fail);

@@ -1,7 +1,7 @@
 import { createRegistry } from "@ngpu/runtime/metrics";
 import { Counter, Gauge, type Registry } from "prom-client";
 
-type State = { session: boolean; tunnels: number; running: readonly string[]; lastSight: number };
+type State = { session: boolean; tunnels: number; running: readonly string[]; lastContactAt: number };
 
 /** The node's own figures beside those of its process. */
 export function nodeMetrics(): {
@@ -33,7 +33,7 @@ export function nodeMetrics(): {
       gauge("tunnels_open", "Open tunnels to gateways", (now) => now.tunnels);
       gauge("containers_running", "Containers that run for leases", (now) => now.running.length);
       gauge("last_contact_age_seconds", "Time since the last contact with the chain or match", (now) =>
-        now.lastSight === 0 ? Number.NaN : (Date.now() - now.lastSight) / 1000,
+        now.lastContactAt === 0 ? Number.NaN : (Date.now() - now.lastContactAt) / 1000,
       );
     },
   };

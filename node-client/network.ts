@@ -39,7 +39,7 @@ export async function fetchNetwork(api: string, signal?: AbortSignal): Promise<N
   } catch (error) {
     throw new RetryableError(`The market's API at ${url.href} does not answer: ${messageOf(error)}.`, {
       code: "api_unreachable",
-      hint: "Check NGPU_API and that the market is up.",
+      hint: "Check NGPU_API and that the market is running.",
       cause: error,
     });
   }
@@ -66,10 +66,10 @@ export async function learnNetwork(options: {
   api: string;
   dir: string;
   logger: Logger;
-  tries?: number;
+  attempts?: number;
 }): Promise<Network> {
   const path = join(options.dir, "network.json");
-  for (let left = options.tries ?? 10; ; left -= 1) {
+  for (let remaining = options.attempts ?? 10; ; remaining -= 1) {
     try {
       const network = await fetchNetwork(options.api);
       remember(path, options.api, network);
@@ -81,7 +81,7 @@ export async function learnNetwork(options: {
         options.logger.warn({ event: "network_from_memory", path, error });
         return known;
       }
-      if (left <= 1) throw error;
+      if (remaining <= 1) throw error;
       await new Promise((resolve) => setTimeout(resolve, 1_000));
     }
   }
@@ -121,20 +121,20 @@ export async function watchNetwork(options: {
     await rest(watchInterval, signal);
     if (signal.aborted) return;
     try {
-      const told = await fetchNetwork(options.api, signal);
-      if (!sameMarket(told.deployment, network.deployment)) {
+      const latest = await fetchNetwork(options.api, signal);
+      if (!sameMarket(latest.deployment, network.deployment)) {
         options.fail(
-          new FatalError("The market was deployed anew.", {
+          new FatalError("The market was redeployed.", {
             code: "market_changed",
-            hint: "Start the client again: it joins the new one.",
+            hint: "Restart the client to join the new deployment.",
           }),
         );
         return;
       }
-      network.matchUrls = told.matchUrls;
-      network.gatewayUrls = told.gatewayUrls;
-      network.probeImage = told.probeImage;
-      remember(join(options.dir, "network.json"), options.api, told);
+      network.matchUrls = latest.matchUrls;
+      network.gatewayUrls = latest.gatewayUrls;
+      network.probeImage = latest.probeImage;
+      remember(join(options.dir, "network.json"), options.api, latest);
     } catch (error) {
       if (!signal.aborted) logger.warn({ event: "network_unknown", reason: messageOf(error) });
     }

@@ -1,6 +1,6 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
-import { relayDigest, signRelay } from "@ngpu/protocol/relay";
 import type { RelayKind, RelayMessage } from "@ngpu/protocol/relayKinds";
+import { relayDigest, signRelay } from "@ngpu/protocol/signedMessages";
 import type { ClientMessage, ServerMessage } from "@ngpu/protocol/wire";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { Hex, LocalAccount } from "viem";

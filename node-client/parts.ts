@@ -1,19 +1,19 @@
 import { EventEmitter } from "node:events";
 import type { ServerMessage } from "@ngpu/protocol/wire";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
+import { createDownloadPriority } from "./downloadPriority.ts";
 import type { NodeEnv } from "./env.ts";
-import { createMemory, imagesInUse } from "./knowledge.ts";
+import { createHeartbeatAcks, type HeartbeatAcks } from "./heartbeatAcks.ts";
+import { createLastContact, type LastContact } from "./lastContact.ts";
+import { createRounds } from "./measurementRounds.ts";
 import { createMembership, type Membership } from "./membership.ts";
 import { nodeMetrics } from "./metrics.ts";
+import { createObservedState, imagesInUse } from "./observedState.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import { createPrefetcher } from "./prefetch.ts";
 import type { Prepared } from "./prepare.ts";
-import { createReceipts, type Receipts } from "./receipts.ts";
 import { createReconciler, type ReconcileDependencies, type Reconciler } from "./reconcile.ts";
-import { createRightOfWay } from "./rightOfWay.ts";
-import { createRounds } from "./rounds.ts";
 import { type Session, startSession } from "./session.ts";
-import { createSight, type Sight } from "./sight.ts";
 import { createTunnels, type Tunnels } from "./tunnels.ts";
 import { version } from "./version.ts";
 
@@ -32,11 +32,11 @@ type Ground = Prepared & {
   env: NodeEnv;
   events: EventEmitter<NodeEvents>;
   metrics: ReturnType<typeof nodeMetrics>;
-  sight: Sight;
+  lastContact: LastContact;
 };
 
 /** The parts that speak with match and the chain. */
-type Contact = { membership: Membership; session: Session; outbox: Outbox; receipts: Receipts };
+type Contact = { membership: Membership; session: Session; outbox: Outbox; receipts: HeartbeatAcks };
 
 /** The parts that work on the engine. */
 type Work = {
@@ -56,7 +56,7 @@ export function createParts(context: ServiceContext, env: NodeEnv, prepared: Pre
     env,
     events: new EventEmitter<NodeEvents>(),
     metrics: nodeMetrics(),
-    sight: createSight(prepared.journal),
+    lastContact: createLastContact(prepared.journal),
   };
   const contact = createContact(ground);
   const work = createWork(ground, contact);
@@ -65,7 +65,16 @@ export function createParts(context: ServiceContext, env: NodeEnv, prepared: Pre
   return { ...ground, ...contact, ...work, heartbeatSeconds };
 }
 
-function createContact({ context, env, events, sight, account, network, journal, client }: Ground): Contact {
+function createContact({
+  context,
+  env,
+  events,
+  lastContact,
+  account,
+  network,
+  journal,
+  client,
+}: Ground): Contact {
   const { logger, signal, fail } = context;
   const { deployment } = network;
   const membership = createMembership({
@@ -76,7 +85,7 @@ function createContact({ context, env, events, sight, account, network, journal,
     signal,
     fail,
     onChange: () => events.emit("work"),
-    onSight: sight.note,
+    onContact: lastContact.note,
   });
   const session = startSession({
     role: "node",
@@ -97,7 +106,7 @@ function createContact({ context, env, events, sight, account, network, journal,
     logger,
     onSettled: () => events.emit("registration"),
   });
-  const receipts = createReceipts({
+  const receipts = createHeartbeatAcks({
     client,
     deployment,
     journal,
@@ -112,13 +121,13 @@ function createWork(ground: Ground, contact: Contact): Work {
   const { context, env, account, network, journal, engine, dataDir } = ground;
   const { membership, session } = contact;
   const { logger, signal } = context;
-  const rightOfWay = createRightOfWay();
-  const reconciler = createReconciler(reconcilerOptions(ground, contact, rightOfWay));
+  const downloadPriority = createDownloadPriority();
+  const reconciler = createReconciler(reconcilerOptions(ground, contact, downloadPriority));
   const prefetcher = createPrefetcher({
     engine,
     dataDir,
     journal,
-    rightOfWay,
+    downloadPriority,
     logger,
     signal,
     send: session.send,
@@ -145,9 +154,9 @@ function createWork(ground: Ground, contact: Contact): Work {
 }
 
 function reconcilerOptions(
-  { context, events, metrics, sight, client, network, journal, engine, dataDir, hardware }: Ground,
+  { context, events, metrics, lastContact, client, network, journal, engine, dataDir, hardware }: Ground,
   { membership, session, outbox }: Contact,
-  rightOfWay: ReturnType<typeof createRightOfWay>,
+  downloadPriority: ReturnType<typeof createDownloadPriority>,
 ): ReconcileDependencies {
   return {
     engine,
@@ -155,14 +164,14 @@ function reconcilerOptions(
     client,
     deployment: network.deployment,
     journal,
-    memory: createMemory(),
+    observed: createObservedState(),
     outbox,
-    rightOfWay,
+    downloadPriority,
     logger: context.logger,
     signal: context.signal,
     gpuUuids: hardware.gpus.map((gpu) => gpu.uuid),
     view: membership.view,
-    lastSight: sight.last,
+    lastContactAt: lastContact.last,
     onDone: () => events.emit("work"),
     onAction: metrics.countAction,
     onProgress: ({ workspaceId, replica, lease }, progress) =>

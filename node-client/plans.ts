@@ -1,8 +1,8 @@
 import { type ChainLog, type RpcClient, readLogs } from "@ngpu/chain-reader/rpc";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { policies } from "@ngpu/contracts-sdk/enumNames";
 import { dockerContractAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { addressesOf } from "@ngpu/contracts-sdk/generations";
-import { policies } from "@ngpu/contracts-sdk/names";
 import { workspaceConfig } from "@ngpu/protocol/workspaceConfig";
 import { RetryableError } from "@ngpu/runtime/errors";
 import {
@@ -15,8 +15,8 @@ import {
   toBytes,
   toEventSelector,
 } from "viem";
-import type { Plan } from "./facts.ts";
 import type { Assignment } from "./leases.ts";
+import type { Plan } from "./reconcileFacts.ts";
 
 const published = getAbiItem({ abi: dockerContractAbi, name: "WorkspacePublished" });
 const updated = getAbiItem({ abi: dockerContractAbi, name: "WorkspaceUpdated" });
@@ -79,12 +79,12 @@ export async function readPublication(
     [toEventSelector(published), toEventSelector(updated)],
     pad(numberToHex(assignment.workspaceId), { size: 32 }),
   ];
-  const log = await findBack(client, deployment, topics, {
+  const log = await findLatestLog(client, deployment, topics, {
     block: assignment.assignedBlock,
     log: assignment.assignedLog,
   });
   if (log === undefined) {
-    throw new RetryableError(`The chain's endpoint does not show workspace ${assignment.workspaceId}.`, {
+    throw new RetryableError(`The RPC endpoint returned no event of workspace ${assignment.workspaceId}.`, {
       code: "publication_missing",
     });
   }
@@ -101,13 +101,13 @@ export async function readPublication(
 /** The image's compressed size; undefined when it was not registered: only the space check and the percentage want it. */
 async function readSize(client: RpcClient, deployment: Deployment, image: Hex, until: bigint) {
   const topics = [toEventSelector(imageRegistered), image];
-  const log = await findBack(client, deployment, topics, { block: until, log: Number.MAX_SAFE_INTEGER });
+  const log = await findLatestLog(client, deployment, topics, { block: until, log: Number.MAX_SAFE_INTEGER });
   if (log === undefined) return undefined;
   return decodeEventLog({ abi: [imageRegistered], topics: log.topics, data: log.data }).args.sizeBytes;
 }
 
 /** The newest such log before a place in the chain; in ranges that shrink where the endpoint does not bear them. */
-async function findBack(
+async function findLatestLog(
   client: RpcClient,
   deployment: Deployment,
   topics: (Hex | Hex[])[],

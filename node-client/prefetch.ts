@@ -1,4 +1,4 @@
-import { unpackedBytes } from "@ngpu/protocol/imageRoom";
+import { unpackedBytes } from "@ngpu/protocol/imageDiskSpace";
 import type { ClientMessage, ServerMessage } from "@ngpu/protocol/wire";
 import { messageOf } from "@ngpu/runtime/errors";
 import type { Logger } from "@ngpu/runtime/logger";
@@ -6,18 +6,18 @@ import type { Hex } from "viem";
 import type { Engine } from "./docker/engine.ts";
 import { findImage, removeImage } from "./docker/images.ts";
 import { download } from "./download.ts";
-import type { ImageState } from "./facts.ts";
+import type { DownloadPriority } from "./downloadPriority.ts";
 import type { Journal } from "./journal/open.ts";
 import {
   dropPrefetched,
-  noteEvicted,
-  notePrefetchedUse,
   type Prefetched,
   putPrefetched,
   readEvicted,
   readPrefetched,
+  recordEvicted,
+  touchPrefetched,
 } from "./journal/prefetched.ts";
-import type { RightOfWay } from "./rightOfWay.ts";
+import type { ImageState } from "./reconcileFacts.ts";
 
 export type PrefetchDependencies = {
   engine: Engine;
@@ -26,7 +26,7 @@ export type PrefetchDependencies = {
   logger: Logger;
   signal: AbortSignal;
   send: (message: ClientMessage) => boolean;
-  rightOfWay: RightOfWay;
+  downloadPriority: DownloadPriority;
   /** References of images that live leases use. */
   inUse: () => ReadonlySet<string>;
   /** What prefetched images may take of the disk, GiB; 0: none are brought. */
@@ -58,16 +58,16 @@ export function decideEvictions(
 export function createPrefetcher(deps: PrefetchDependencies) {
   const waiting = new Set<Hex>();
   let chain = Promise.resolve();
-  const bring = async (order: PrefetchOrder) => {
-    const said = await prefetch(deps, order);
-    deps.send({ type: "prefetched", image: order.image, ...said });
+  const process = async (order: PrefetchOrder) => {
+    const outcome = await prefetch(deps, order);
+    deps.send({ type: "prefetched", image: order.image, ...outcome });
   };
   return {
     take(order: PrefetchOrder): void {
       if (waiting.has(order.image)) return;
       waiting.add(order.image);
       chain = chain
-        .then(() => (deps.signal.aborted ? undefined : bring(order)))
+        .then(() => (deps.signal.aborted ? undefined : process(order)))
         .catch((error) => {
           if (!deps.signal.aborted) deps.logger.warn({ event: "prefetch_failed", ...order, error });
           deps.send({
@@ -99,26 +99,26 @@ function imageOf(reference: string): Hex {
   return `0x${reference.slice(reference.indexOf("@sha256:") + 8)}`;
 }
 
-type Said = { outcome: "present" | "held" | "failed"; reason?: string };
+type PrefetchOutcome = { outcome: "present" | "held" | "failed"; reason?: string };
 
-async function prefetch(deps: PrefetchDependencies, order: PrefetchOrder): Promise<Said> {
+async function prefetch(deps: PrefetchDependencies, order: PrefetchOrder): Promise<PrefetchOutcome> {
   const { engine, journal, logger } = deps;
   const { reference } = order;
   if (!reference.endsWith(`@sha256:${order.image.slice(2)}`))
     return { outcome: "failed", reason: "digest_mismatch" };
   if ((await findImage(engine, reference)) !== undefined) {
     const isOwn = readPrefetched(journal).some((entry) => entry.reference === reference);
-    notePrefetchedUse(journal, [reference], Date.now());
+    touchPrefetched(journal, [reference], Date.now());
     return { outcome: isOwn ? "present" : "held" };
   }
   dropPrefetched(journal, reference);
   const sizeBytes = unpackedBytes(order.sizeBytes);
-  if (!(await makeRoom(deps, sizeBytes))) return { outcome: "failed", reason: "no_room" };
+  if (!(await evictFor(deps, sizeBytes))) return { outcome: "failed", reason: "no_room" };
   const image = { reference, sizeBytes: order.sizeBytes, before: undefined };
-  const told = { onStage: () => undefined, onProgress: () => undefined };
-  const state = await deps.rightOfWay.ahead<ImageState>(
+  const callbacks = { onStage: () => undefined, onProgress: () => undefined };
+  const state = await deps.downloadPriority.ahead<ImageState>(
     reference,
-    (signal) => download({ ...deps, signal }, image, told),
+    (signal) => download({ ...deps, signal }, image, callbacks),
     deps.signal,
   );
   if (state.type === "absent") return { outcome: "failed", reason: state.reason ?? "image_unavailable" };
@@ -127,10 +127,10 @@ async function prefetch(deps: PrefetchDependencies, order: PrefetchOrder): Promi
   return { outcome: "present" };
 }
 
-async function makeRoom(deps: PrefetchDependencies, sizeBytes: number): Promise<boolean> {
+async function evictFor(deps: PrefetchDependencies, sizeBytes: number): Promise<boolean> {
   const { journal, engine, logger, limitGib } = deps;
   const inUse = deps.inUse();
-  notePrefetchedUse(journal, inUse, Date.now());
+  touchPrefetched(journal, inUse, Date.now());
   const evicted = decideEvictions(readPrefetched(journal), {
     sizeBytes,
     inUse,
@@ -140,7 +140,7 @@ async function makeRoom(deps: PrefetchDependencies, sizeBytes: number): Promise<
   for (const reference of evicted) {
     // A lease may have come meanwhile: the engine keeps what a container uses, and a pull brings back the rest.
     await removeImage(engine, reference);
-    noteEvicted(journal, reference);
+    recordEvicted(journal, reference);
     logger.info({ event: "prefetched_evicted", reference });
     deps.send({ type: "prefetched", image: imageOf(reference), outcome: "evicted" });
   }

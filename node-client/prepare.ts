@@ -64,8 +64,8 @@ async function requireChainUnlessKnown(
   try {
     await requireChain(client, deployment);
   } catch (error) {
-    const isAway = error instanceof NgpuError && error.code === "chain_unreachable";
-    if (!isAway || keptBlocksOf(journal).length === 0) throw error;
+    const isUnreachable = error instanceof NgpuError && error.code === "chain_unreachable";
+    if (!isUnreachable || keptBlocksOf(journal).length === 0) throw error;
     logger.warn({ event: "chain_unreachable", error });
   }
 }

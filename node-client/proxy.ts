@@ -6,7 +6,7 @@ import { requestIdHeader, requestIdOf } from "@ngpu/runtime/requestId";
 import type { LeaseKey } from "./leases.ts";
 
 /** What is not passed on. `x-ngpu-error` is ours to say, not the container's. */
-const keptBack = new Set([...hopHeaders, "x-ngpu-error"]);
+const excludedHeaders = new Set([...hopHeaders, "x-ngpu-error"]);
 const leasePath = /^\/w\/(\d{1,20})\/(\d{1,5})\/(\d{1,10})(\/.*)?$/s;
 
 export type ProxyDeps = {
@@ -86,7 +86,7 @@ function passedOn(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
   );
   return Object.fromEntries(
     Object.entries(headers).filter(
-      ([name]) => !name.startsWith(":") && !keptBack.has(name) && !named.has(name),
+      ([name]) => !name.startsWith(":") && !excludedHeaders.has(name) && !named.has(name),
     ),
   );
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { act, subjectOf } from "./act.ts";
 import type { ActDependencies } from "./actions.ts";
+import type { ChainView } from "./chainView.ts";
 import { decide } from "./decide.ts";
 import {
   inspectLabelled,
@@ -9,16 +10,15 @@ import {
   removeNetwork,
   stopContainer,
 } from "./docker/containers.ts";
-import type { Action } from "./facts.ts";
-import { forgetStale, gatherFacts } from "./knowledge.ts";
 import { fencedKey, type LeaseKey, leaseKey } from "./leases.ts";
-import type { ChainView } from "./view.ts";
+import { collectFacts, forgetStale } from "./observedState.ts";
+import type { Action } from "./reconcileFacts.ts";
 
 export type ReconcileDependencies = ActDependencies & {
   gpuUuids: readonly string[];
   view: () => ChainView;
   /** When the chain or match was seen last, in milliseconds. */
-  lastSight: () => number;
+  lastContactAt: () => number;
   /** Called when something was done, so that the next round comes at once. */
   onDone: () => void;
   onAction?: (action: Action["type"], outcome: "begun" | "done" | "failed") => void;
@@ -36,18 +36,18 @@ export type Reconciler = {
 };
 
 /** After a fault the same action waits this long, in milliseconds. */
-const faultPause = 2_000;
+const failureBackoff = 2_000;
 
 /** A reconciler's dependencies, and what it has under way. */
-type Reconciling = ReconcileDependencies & { underWay: Map<string, Promise<void>>; lastLook: number };
+type Reconciling = ReconcileDependencies & { inProgress: Map<string, Promise<void>>; lastRecheckAt: number };
 
 export function createReconciler(deps: ReconcileDependencies): Reconciler {
-  const own: Reconciling = { ...deps, underWay: new Map(), lastLook: Date.now() };
-  const { underWay } = own;
+  const own: Reconciling = { ...deps, inProgress: new Map(), lastRecheckAt: Date.now() };
+  const { inProgress } = own;
   return {
     round: () => round(own),
     idle: async () => {
-      while (underWay.size > 0) await Promise.all(underWay.values());
+      while (inProgress.size > 0) await Promise.all(inProgress.values());
     },
     running: () => runningLeases(own),
     stopAll: () => stopAll(own),
@@ -55,18 +55,18 @@ export function createReconciler(deps: ReconcileDependencies): Reconciler {
 }
 
 async function round(own: Reconciling): Promise<void> {
-  const { engine, journal, memory, gpuUuids, signal } = own;
+  const { engine, journal, observed, gpuUuids, signal } = own;
   const containers = await listContainers(engine);
-  memory.containers = containers;
+  observed.containers = containers;
   const now = Date.now();
-  own.lastLook = forgetStale(memory, { lastLook: own.lastLook, now });
-  const facts = gatherFacts({
+  own.lastRecheckAt = forgetStale(observed, { lastRecheckAt: own.lastRecheckAt, now });
+  const facts = collectFacts({
     journal,
-    memory,
+    observed,
     view: own.view(),
     containers,
     gpuUuids,
-    lastSight: own.lastSight(),
+    lastContactAt: own.lastContactAt(),
     now,
   });
   if (signal.aborted) return;
@@ -75,9 +75,9 @@ async function round(own: Reconciling): Promise<void> {
 
 /** Sets an action off, unless one of the same subject is under way. */
 function begin(own: Reconciling, action: Action): void {
-  const { underWay, logger, signal } = own;
+  const { inProgress, logger, signal } = own;
   const subject = subjectOf(action);
-  if (underWay.has(subject)) return;
+  if (inProgress.has(subject)) return;
   own.onAction?.(action.type, "begun");
   const work = act(own, action)
     .then(() => own.onAction?.(action.type, "done"))
@@ -85,22 +85,22 @@ function begin(own: Reconciling, action: Action): void {
       if (signal.aborted) return;
       own.onAction?.(action.type, "failed");
       logger.warn({ event: "action_failed", action: action.type, subject, error });
-      await sleep(faultPause, undefined, { ref: false });
+      await sleep(failureBackoff, undefined, { ref: false });
     })
     .finally(() => {
-      underWay.delete(subject);
+      inProgress.delete(subject);
       own.onDone();
     });
-  underWay.set(subject, work);
+  inProgress.set(subject, work);
 }
 
-function runningLeases({ memory, view }: Reconciling): Map<LeaseKey, number> {
+function runningLeases({ observed, view }: Reconciling): Map<LeaseKey, number> {
   const live = new Set(
     view()
       .assignments.filter((lease) => !lease.ended)
       .map(fencedKey),
   );
-  const entries = memory.containers.flatMap((container) => {
+  const entries = observed.containers.flatMap((container) => {
     const { status, servedPort } = container;
     if (status !== "running" || servedPort === undefined || !live.has(fencedKey(container))) return [];
     return [[leaseKey(container), servedPort] as const];

@@ -1,14 +1,14 @@
 import { randomBytes } from "node:crypto";
 import type { ChainClient } from "@ngpu/chain-reader/client";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { codeOf, nodeStatuses } from "@ngpu/contracts-sdk/enumNames";
 import { computeNodeAbi } from "@ngpu/contracts-sdk/generated/abi";
-import { codeOf, nodeStatuses } from "@ngpu/contracts-sdk/names";
 import { bytesToBigInt, type LocalAccount, zeroAddress } from "viem";
 import type { Journal } from "./journal/open.ts";
 import { lastBySubject, type OutboxItem } from "./journal/outbox.ts";
+import { gpuIdOf, type Offer, offerDiffers } from "./offer.ts";
 import { deadline, type Outbox } from "./outbox.ts";
 import type { Gpu } from "./probe/gpus.ts";
-import { gpuIdOf, type Offer, offerDiffers } from "./spec.ts";
 
 type Dependencies = {
   client: ChainClient;
@@ -20,7 +20,7 @@ type Dependencies = {
   offer: Offer;
   gpus: Gpu[];
   /** Called when the registry does not have the node. */
-  noteAbsent: () => Promise<void>;
+  recordAbsence: () => Promise<void>;
 };
 
 const retryRefused = 30_000;
@@ -44,11 +44,11 @@ export async function nodeIdOf({
  *
  * @returns The node's id, or undefined while it is not registered.
  */
-export async function keepRegistered(deps: Dependencies): Promise<number | undefined> {
+export async function ensureRegistered(deps: Dependencies): Promise<number | undefined> {
   const { client, deployment, offer } = deps;
   const nodeId = await nodeIdOf(deps);
   if (nodeId === 0) {
-    await deps.noteAbsent();
+    await deps.recordAbsence();
     await register(deps);
     return undefined;
   }
@@ -57,11 +57,11 @@ export async function keepRegistered(deps: Dependencies): Promise<number | undef
     client.readContract({ ...contract, functionName: "specOf", args: [nodeId] }),
     client.readContract({ ...contract, functionName: "statusOf", args: [nodeId] }),
   ]);
-  if (offerDiffers({ spec, pricePerSecond }, offer) && mayAsk(deps, "updateSpec")) {
+  if (offerDiffers({ spec, pricePerSecond }, offer) && canRequest(deps, "updateSpec")) {
     const message = { nodeId, ...offer, nonce: nonce(), deadline: deadline() };
     await deps.outbox.submit("updateSpec", message, "updateSpec");
   }
-  if (status === codeOf(nodeStatuses, "offline") && mayAsk(deps, "setStatus")) {
+  if (status === codeOf(nodeStatuses, "offline") && canRequest(deps, "setStatus")) {
     const message = { nodeId, status: codeOf(nodeStatuses, "online"), nonce: nonce(), deadline: deadline() };
     await deps.outbox.submit("setStatus", message, "setStatus");
   }
@@ -69,7 +69,7 @@ export async function keepRegistered(deps: Dependencies): Promise<number | undef
 }
 
 async function register(deps: Dependencies): Promise<void> {
-  if (!mayAsk(deps, "register")) return;
+  if (!canRequest(deps, "register")) return;
   const { offer, account, gpus } = deps;
   const message = {
     key: account.address,
@@ -84,7 +84,7 @@ async function register(deps: Dependencies): Promise<void> {
 }
 
 /** Not while one is on its way, and not at once after a refusal or a confirmation that the endpoint does not show yet. */
-function mayAsk({ journal }: Dependencies, kind: "register" | "updateSpec" | "setStatus"): boolean {
+function canRequest({ journal }: Dependencies, kind: "register" | "updateSpec" | "setStatus"): boolean {
   const last: OutboxItem | undefined = lastBySubject(journal, kind).get(kind);
   if (last === undefined || last.status === "expired") return true;
   if (last.status === "waiting" || last.status === "queued") return false;

@@ -1,7 +1,7 @@
-import { assignmentStates, codeOf, type Milestone, milestones } from "@ngpu/contracts-sdk/names";
+import { assignmentStates, codeOf, type Milestone, milestones } from "@ngpu/contracts-sdk/enumNames";
 import { bytesToHex, type Hex, stringToHex } from "viem";
-import type { Action, Facts, Said } from "./facts.ts";
 import { type Assignment, fencedKey } from "./leases.ts";
+import type { Action, Facts, SubmittedMessage } from "./reconcileFacts.ts";
 
 /** Milliseconds. */
 const retryRefused = 20_000;
@@ -12,42 +12,48 @@ const noDetail = `0x${"00".repeat(32)}` as Hex;
 type ReportState = Extract<Action, { type: "report" }>["state"];
 
 /** A report, unless the chain has it already or it is on its way. */
-export function wantReport(facts: Facts, lease: Assignment, state: ReportState, detail = noDetail): Action[] {
-  const stands = lease.state === state;
-  if (stands && !lease.lost && (state !== "running" || lease.detail === detail)) return [];
-  const said = facts.reports.get(fencedKey(lease));
-  if (said?.state === codeOf(assignmentStates, state) && said.detail === detail) {
-    if (isOnItsWay(said, facts.now)) return [];
+export function reportIfNeeded(
+  facts: Facts,
+  lease: Assignment,
+  state: ReportState,
+  detail = noDetail,
+): Action[] {
+  const isOnChain = lease.state === state;
+  if (isOnChain && !lease.lost && (state !== "running" || lease.detail === detail)) return [];
+  const submitted = facts.reports.get(fencedKey(lease));
+  if (submitted?.state === codeOf(assignmentStates, state) && submitted.detail === detail) {
+    if (isPending(submitted, facts.now)) return [];
     // The chain knows the state and does not want the new detail.
-    if (stands && !lease.lost && said.status === "refused") return [];
+    if (isOnChain && !lease.lost && submitted.status === "refused") return [];
   }
   return [{ type: "report", lease, state, detail }];
 }
 
 /** Whether a report of the lease is on its way. */
-export function isSpokenOf(facts: Facts, lease: Assignment): boolean {
-  const said = facts.reports.get(fencedKey(lease));
-  return said !== undefined && isOnItsWay(said, facts.now);
+export function hasPendingReport(facts: Facts, lease: Assignment): boolean {
+  const submitted = facts.reports.get(fencedKey(lease));
+  return submitted !== undefined && isPending(submitted, facts.now);
 }
 
 /** A milestone, unless it or a later one is on the chain or on its way. */
-export function wantProgress(facts: Facts, lease: Assignment, name: Milestone): Action[] {
+export function progressIfNeeded(facts: Facts, lease: Assignment, name: Milestone): Action[] {
   const milestone = codeOf(milestones, name);
   if (lease.milestone >= milestone) return [];
-  const said = facts.progress.get(fencedKey(lease));
-  if (said !== undefined && said.milestone >= milestone && isOnItsWay(said, facts.now)) return [];
+  const submitted = facts.progress.get(fencedKey(lease));
+  if (submitted !== undefined && submitted.milestone >= milestone && isPending(submitted, facts.now))
+    return [];
   return [{ type: "progress", lease, milestone }];
 }
 
-function isOnItsWay(said: Said, now: number): boolean {
-  switch (said.status) {
+function isPending(submitted: SubmittedMessage, now: number): boolean {
+  switch (submitted.status) {
     case "waiting":
     case "queued":
       return true;
     case "confirmed":
-      return now - (said.settledAt ?? said.at) < awaitConfirmed;
+      return now - (submitted.settledAt ?? submitted.at) < awaitConfirmed;
     case "refused":
-      return now - (said.settledAt ?? said.at) < retryRefused;
+      return now - (submitted.settledAt ?? submitted.at) < retryRefused;
     case "expired":
       return false;
   }

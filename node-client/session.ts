@@ -34,9 +34,9 @@ export type Session = {
 
 const answerDeadline = 10_000;
 /** Acknowledgements come every few seconds. Sooner gone than match takes us for lost, in ms. */
-const quietLimit = 4_500;
-const silenceLimit = 7_500;
-const longestPause = 15_000;
+const pingAfter = 4_500;
+const idleTimeout = 7_500;
+const maxBackoff = 15_000;
 
 /** Holds a session with any one match instance: when it ends, the next instance is tried, after a growing pause. */
 export function startSession(options: SessionOptions): Session {
@@ -44,22 +44,22 @@ export function startSession(options: SessionOptions): Session {
   let socket: WebSocket | undefined;
   const isOpen = () => socket !== undefined && socket.readyState === WebSocket.OPEN;
   const run = async () => {
-    for (let turn = 0, faults = 0; !signal.aborted; turn += 1) {
+    for (let attempt = 0, failures = 0; !signal.aborted; attempt += 1) {
       const urls = options.urls();
-      const url = urls[turn % urls.length] ?? "";
+      const url = urls[attempt % urls.length] ?? "";
       try {
-        await hold(options, url, (open) => {
+        await runSession(options, url, (open) => {
           socket = open;
-          faults = 0;
+          failures = 0;
         });
         logger.info({ event: "session_closed", url });
       } catch (error) {
         if (!signal.aborted) logger.warn({ event: "session_failed", url, reason: messageOf(error) });
       }
       socket = undefined;
-      faults += 1;
+      failures += 1;
       // Nodes that lose an instance together must not come back together.
-      const pause = Math.min(longestPause, 250 * 2 ** faults) * (0.5 + Math.random() / 2);
+      const pause = Math.min(maxBackoff, 250 * 2 ** failures) * (0.5 + Math.random() / 2);
       await rest(pause, signal);
     }
   };
@@ -75,7 +75,7 @@ export function startSession(options: SessionOptions): Session {
 }
 
 /** Opens one session and stays until it ends. */
-async function hold(
+async function runSession(
   options: SessionOptions,
   url: string,
   onOpen: (socket: WebSocket) => void,
@@ -96,11 +96,13 @@ async function hold(
     if (message === undefined) return;
     if (message.type === "error") {
       ended.reject(
-        new RetryableError(`match says ${message.code}: ${message.message}`, { code: "session_refused" }),
+        new RetryableError(`match refused the session (${message.code}): ${message.message}`, {
+          code: "session_refused",
+        }),
       );
     } else if (message.type === "challenge" && state === "challenged") {
       state = "greeted";
-      greet(options, url, message).then((hello) => socket.send(toJson(hello)), ended.reject);
+      answerChallenge(options, url, message).then((hello) => socket.send(toJson(hello)), ended.reject);
     } else if (message.type === "welcome" || state === "open") {
       if (state !== "open") {
         state = "open";
@@ -111,12 +113,12 @@ async function hold(
       options.onMessage(message);
     }
   });
-  const pulse = keepAlive(socket);
+  const pingTimer = keepAlive(socket);
   try {
     await ended.promise;
   } finally {
     clearTimeout(deadline);
-    clearInterval(pulse);
+    clearInterval(pingTimer);
     signal.removeEventListener("abort", close);
     if (socket.readyState !== WebSocket.CLOSED) {
       const closed = once(socket, "close");
@@ -128,31 +130,34 @@ async function hold(
 
 /** Pings a match that has been quiet, and cuts a connection whose other end has silently gone. */
 function keepAlive(socket: WebSocket): NodeJS.Timeout {
-  let heardAt = Date.now();
-  const hear = () => {
-    heardAt = Date.now();
+  let lastMessageAt = Date.now();
+  const markActive = () => {
+    lastMessageAt = Date.now();
   };
-  socket.on("message", hear);
-  socket.on("ping", hear);
-  socket.on("pong", hear);
+  socket.on("message", markActive);
+  socket.on("ping", markActive);
+  socket.on("pong", markActive);
   return setInterval(() => {
     if (socket.readyState !== WebSocket.OPEN) return;
-    const quiet = Date.now() - heardAt;
-    if (quiet > silenceLimit) socket.terminate();
-    else if (quiet > quietLimit) socket.ping();
+    const idle = Date.now() - lastMessageAt;
+    if (idle > idleTimeout) socket.terminate();
+    else if (idle > pingAfter) socket.ping();
   }, 1_000);
 }
 
-async function greet(
+async function answerChallenge(
   { account, deployment, role, version, host }: SessionOptions,
   url: string,
   challenge: Extract<ServerMessage, { type: "challenge" }>,
 ): Promise<ClientMessage> {
   // A signature for another audience would let this instance open a session elsewhere in our name.
   if (new URL(challenge.audience).href !== new URL(url).href) {
-    throw new FatalError(`The instance at ${url} asks for a signature for ${challenge.audience}.`, {
-      code: "audience_mismatch",
-    });
+    throw new FatalError(
+      `The instance at ${url} requested a signature for another audience, ${challenge.audience}.`,
+      {
+        code: "audience_mismatch",
+      },
+    );
   }
   const time = BigInt(Math.floor(Date.now() / 1000));
   const signature: Hex = await account.signTypedData({

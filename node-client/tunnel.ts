@@ -27,15 +27,15 @@ export type TunnelOptions = {
 
 const handshakeDeadline = 10_000;
 const pingInterval = 15_000;
-const longestPause = 15_000;
+const maxBackoff = 15_000;
 
 /** Keeps a tunnel to one gateway open until the signal is aborted. */
-export async function keepTunnel(options: TunnelOptions): Promise<void> {
+export async function maintainTunnel(options: TunnelOptions): Promise<void> {
   const { url, logger, signal } = options;
-  for (let faults = 0; !signal.aborted; ) {
+  for (let failures = 0; !signal.aborted; ) {
     try {
       const socket = await openTunnel(options);
-      faults = 0;
+      failures = 0;
       logger.info({ event: "tunnel_opened", url });
       options.onChange?.(true);
       await serve(options, socket);
@@ -44,8 +44,8 @@ export async function keepTunnel(options: TunnelOptions): Promise<void> {
       if (!signal.aborted) logger.warn({ event: "tunnel_failed", url, reason: messageOf(error) });
     }
     options.onChange?.(false);
-    faults += 1;
-    await rest(Math.min(longestPause, 250 * 2 ** faults) * (0.5 + Math.random() / 2), signal);
+    failures += 1;
+    await rest(Math.min(maxBackoff, 250 * 2 ** failures) * (0.5 + Math.random() / 2), signal);
   }
 }
 
@@ -62,11 +62,11 @@ async function openTunnel(options: TunnelOptions): Promise<Duplex> {
     agent: false,
     signal,
   });
-  const fail = (said: string, cause?: unknown) =>
+  const fail = (detail: string, cause?: unknown) =>
     opened.reject(
-      new RetryableError(`The gateway refuses the tunnel: ${said}`, { code: "tunnel_refused", cause }),
+      new RetryableError(`The gateway refused the tunnel: ${detail}`, { code: "tunnel_refused", cause }),
     );
-  request.once("timeout", () => request.destroy(new Error("no answer in time")));
+  request.once("timeout", () => request.destroy(new Error("no response in time")));
   request.once("error", (error) => fail(messageOf(error), error));
   request.once("response", (response) => {
     response.resume();
@@ -115,7 +115,7 @@ async function serve({ portOf, signal, logger, url }: TunnelOptions, socket: Dup
   session.on("error", (error) => logger.debug({ event: "tunnel_broken", url, reason: messageOf(error) }));
   session.on("stream", (stream, headers) => proxyStream(stream, headers, { portOf, logger }));
   session.setLocalWindowSize(8 << 20);
-  const pulse = setInterval(() => pingOrDestroy(session), pingInterval);
+  const pingTimer = setInterval(() => pingOrDestroy(session), pingInterval);
   const close = () => session.close();
   const cut = () => setTimeout(() => session.destroy(), 3_000).unref();
   signal.addEventListener("abort", close, { once: true });
@@ -125,7 +125,7 @@ async function serve({ portOf, signal, logger, url }: TunnelOptions, socket: Dup
       session.once("close", resolve);
     });
   } finally {
-    clearInterval(pulse);
+    clearInterval(pingTimer);
     signal.removeEventListener("abort", close);
     signal.removeEventListener("abort", cut);
     socket.destroy();

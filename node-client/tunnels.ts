@@ -1,8 +1,8 @@
-import { keepTunnel, type TunnelOptions } from "./tunnel.ts";
+import { maintainTunnel, type TunnelOptions } from "./tunnel.ts";
 
 export type Tunnels = {
   /** Opens a tunnel to each of these gateways and closes those to others. */
-  keep(urls: readonly string[]): void;
+  setGateways(urls: readonly string[]): void;
   /** How many are open now. */
   open(): number;
   /** Resolves when all have ended, after the signal was aborted. */
@@ -15,7 +15,7 @@ export function createTunnels(options: Omit<TunnelOptions, "url" | "onChange">):
   const open = new Set<string>();
   return {
     open: () => open.size,
-    keep: (urls) => {
+    setGateways: (urls) => {
       for (const [url, { abort }] of kept) {
         if (urls.includes(url)) continue;
         abort.abort();
@@ -24,7 +24,7 @@ export function createTunnels(options: Omit<TunnelOptions, "url" | "onChange">):
       for (const url of urls) {
         if (kept.has(url)) continue;
         const abort = new AbortController();
-        const ended = keepTunnel({
+        const ended = maintainTunnel({
           ...options,
           url,
           signal: AbortSignal.any([options.signal, abort.signal]),

@@ -51,7 +51,7 @@ function installBeside() {
   const abort = new AbortController();
   const packages = programs.flatMap((program) => program.packages).join(", ");
   process.stderr.write(`Installing ${packages} with apt-get meanwhile\n`);
-  const ended = installPrograms({ programs, say: () => {}, signal: abort.signal }).catch(() => undefined);
+  const ended = installPrograms({ programs, print: () => {}, signal: abort.signal }).catch(() => undefined);
   const stop = async () => {
     abort.abort();
     await ended;

@@ -25,14 +25,18 @@ import {
 type Options = TargetOptions & { reset: boolean; replace?: Succession; generation?: number; pollMs?: number };
 
 const command = withTarget(new Command("deploy"))
-  .description("Deploys the market's contracts; DEPLOYER_KEYSTORE or DEPLOYER_KEY is who pays.")
-  .option("--reset", "forget what was deployed to this chain id: the chain is a new one", false)
-  .addOption(
-    new Option("--replace <what>", "deploy successors beside these contracts").choices(
-      Object.keys(successions),
-    ),
+  .description(
+    "Deploys the market's contracts. DEPLOYER_KEYSTORE or DEPLOYER_KEY names the account that pays.",
   )
-  .option("--generation <number>", "which one the successors are; the deployment itself is 1", Number)
+  .option(
+    "--reset",
+    "discard the record of an earlier deployment to this chain id, after the chain was restarted",
+    false,
+  )
+  .addOption(
+    new Option("--replace <what>", "deploy successors of these contracts").choices(Object.keys(successions)),
+  )
+  .option("--generation <number>", "number of the successors' generation; the first deployment is 1", Number)
   .option("--poll-ms <milliseconds>", "how often it asks the chain for a new block; default 250", Number);
 
 async function run({ reset, replace, generation, pollMs, ...options }: Options): Promise<void> {
@@ -47,9 +51,9 @@ async function run({ reset, replace, generation, pollMs, ...options }: Options):
       return;
     }
     const present = reset ? undefined : readNgpuDeployment(target.out);
-    if (present !== undefined && present.former.length > 0) {
+    if (present !== undefined && present.previous.length > 0) {
       // The module knows the first contracts only; those in use now are written down.
-      const generation = present.former.length + 1;
+      const generation = present.previous.length + 1;
       process.stdout.write(`Deployed, and replaced up to generation ${generation}: ${target.out}\n`);
       return;
     }
@@ -79,30 +83,30 @@ type Replacing = Pick<Parameters<typeof replaceNgpu>[0], "connection" | "journal
 /** The successors are deployed with what the parameters say now, but for what goes on from those before them. */
 async function replaceAt(target: Target, { generation, ...options }: Replacing): Promise<void> {
   if (generation === undefined || !Number.isInteger(generation) || generation < 2) {
-    throw new FatalError("--generation is missing: the number of the successors, from 2.", {
+    throw new FatalError("--generation is missing. It is the number of the new generation, 2 or higher.", {
       code: "option_missing",
     });
   }
   const { before: _, genesis: __, epochSeconds: ___, ...changes } = parseParameters(target.parameters);
-  const former = requireDeployment(target.out);
+  const previous = requireDeployment(target.out);
   const { deployment, introduction } = await replaceNgpu({
     ...options,
-    deployment: former,
+    deployment: previous,
     generation,
     changes,
   });
   const pages = join(dirname(target.out), `generation-${generation}`);
-  if (deployment === former) {
-    process.stdout.write(`Generation ${generation} was deployed before: ${target.out}\n`);
+  if (deployment === previous) {
+    process.stdout.write(`Generation ${generation} is already deployed: ${target.out}\n`);
     return;
   }
   // First what the roles have to call: the deployment file is what says that this run is done.
   write(join(pages, "introduction.json"), introduction);
-  write(join(pages, "retirement.json"), retirement(options.succession, former.contracts));
+  write(join(pages, "retirement.json"), retirement(options.succession, previous.contracts));
   write(target.out, deployment);
   process.stdout.write(
-    `Generation ${generation} (${options.succession}) stands beside the one before: ${target.out}\n` +
-      `${introduction.length} calls bring it in, and then those of retirement.json end the one before: ${pages}\n`,
+    `Generation ${generation} (${options.succession}) is deployed beside the previous one: ${target.out}\n` +
+      `${introduction.length} calls introduce it; the calls in retirement.json then retire the previous one: ${pages}\n`,
   );
 }
 

@@ -16,7 +16,7 @@ import {
 type Options = TargetOptions & { json: boolean };
 
 const command = withTarget(new Command("deploy:check"))
-  .description("Verifies that what is deployed, and who may do what there, is what this checkout says.")
+  .description("Checks that the deployed code, wiring and roles match this checkout.")
   .option("--json", "one JSON object instead of lines", false);
 
 async function run({ json, ...options }: Options): Promise<void> {
@@ -24,19 +24,19 @@ async function run({ json, ...options }: Options): Promise<void> {
   const deployment = requireDeployment(target.out);
   const { hre, connection, chainId } = await connectTarget({ ...target, chainId: deployment.chainId }, []);
   try {
-    const { contracts, startBlock, parameters, former } = deployment;
+    const { contracts, startBlock, parameters, previous } = deployment;
     const { genesis, before } = parameters;
     const findings = await checkDeployment({
       client: await connection.viem.getPublicClient(),
       contracts,
       startBlock,
-      former,
+      previous,
       parameters: { ...parseParameters(target.parameters), genesis, before },
       artifact: async (name) => (await hre.artifacts.readArtifact(artifactOf(name))) as never,
     });
-    const ok = findings.every(({ faults }) => faults.length === 0);
-    const lines = findings.flatMap(({ check, faults }) =>
-      faults.length === 0 ? [`✔ ${check}`] : [`✘ ${check}`, ...faults.map((fault) => `    ${fault}`)],
+    const ok = findings.every(({ errors }) => errors.length === 0);
+    const lines = findings.flatMap(({ check, errors }) =>
+      errors.length === 0 ? [`✔ ${check}`] : [`✘ ${check}`, ...errors.map((error) => `    ${error}`)],
     );
     process.stdout.write(json ? `${JSON.stringify({ ok, chainId, findings })}\n` : `${lines.join("\n")}\n`);
     if (!ok) process.exitCode = 1;

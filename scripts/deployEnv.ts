@@ -9,7 +9,10 @@ import { z } from "zod";
 
 /** Variables of the deployment: the key in clear, or an encrypted keystore (ethers' JSON) and its password. */
 export const deployVariables = {
-  DEPLOYER_KEY: envTypes.privateKey().optional().describe("Private key of the account that deploys and pays"),
+  DEPLOYER_KEY: envTypes
+    .privateKey()
+    .optional()
+    .describe("Private key of the account that deploys the contracts and pays the gas"),
   DEPLOYER_KEYSTORE: z
     .string()
     .optional()
@@ -18,7 +21,7 @@ export const deployVariables = {
   DEPLOYER_PASSWORD: z
     .string()
     .optional()
-    .describe("That password itself; asked for on a terminal otherwise"),
+    .describe("The password itself; prompted for on a terminal if unset"),
 };
 
 /**
@@ -30,7 +33,7 @@ export async function readDeployerKey(): Promise<Hex> {
   const env = readEnv(deployVariables);
   if (env.DEPLOYER_KEY !== undefined) return env.DEPLOYER_KEY;
   if (env.DEPLOYER_KEYSTORE === undefined) {
-    throw new FatalError("It is not told who deploys.", {
+    throw new FatalError("No deployer account is configured.", {
       code: "deployer_missing",
       hint: "Set DEPLOYER_KEYSTORE and DEPLOYER_PASSWORD_FILE, or DEPLOYER_KEY.",
     });
@@ -39,7 +42,7 @@ export async function readDeployerKey(): Promise<Hex> {
   const password =
     env.DEPLOYER_PASSWORD_FILE !== undefined
       ? readText(env.DEPLOYER_PASSWORD_FILE).replace(/\r?\n$/, "")
-      : (env.DEPLOYER_PASSWORD ?? (await askPassword(env.DEPLOYER_KEYSTORE)));
+      : (env.DEPLOYER_PASSWORD ?? (await promptPassword(env.DEPLOYER_KEYSTORE)));
   try {
     const wallet = await Wallet.fromEncryptedJson(keystore, password);
     return wallet.privateKey as Hex;
@@ -53,11 +56,11 @@ export async function readDeployerKey(): Promise<Hex> {
 }
 
 /** Asks on the terminal, showing nothing of the answer. */
-async function askPassword(keystore: string): Promise<string> {
+async function promptPassword(keystore: string): Promise<string> {
   if (!process.stdin.isTTY) {
-    throw new FatalError(`The password of ${keystore} is not told.`, {
+    throw new FatalError(`The password of ${keystore} is missing.`, {
       code: "deployer_missing",
-      hint: "Set DEPLOYER_PASSWORD_FILE, or run it on a terminal.",
+      hint: "Set DEPLOYER_PASSWORD_FILE, or run the command on a terminal.",
     });
   }
   process.stderr.write(`Password of ${keystore}: `);

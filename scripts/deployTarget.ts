@@ -35,9 +35,12 @@ export function withTarget(command: Command): Command {
     .version(version)
     .option("--network <name>", "contracts/ignition/networks/<name>.json, written to deployments/<name>")
     .option("--rpc-url <url>", "JSON-RPC endpoint of the chain; default: the first of CHAIN_RPC_URLS")
-    .option("--parameters <file>", "JSON file of contracts/ignition/parameters.ts, instead of a network's")
-    .option("--out <file>", "where addresses, start block and parameters stand, instead of a network's")
-    .option("--journal <folder>", "where Ignition keeps what it has done, instead of a network's");
+    .option(
+      "--parameters <file>",
+      "JSON file of deployment parameters (contracts/ignition/parameters.ts), instead of a network's",
+    )
+    .option("--out <file>", "file for addresses, start block and parameters, instead of a network's")
+    .option("--journal <folder>", "folder of Ignition's journal, instead of a network's");
 }
 
 const networkSchema = z.strictObject({ chainId: z.number().int().positive(), parameters: z.looseObject({}) });
@@ -59,7 +62,7 @@ export function readTarget(options: TargetOptions): Target {
   const value = readJson(options.parameters ?? file);
   const parsed = networkSchema.safeParse(value);
   if (!parsed.success) {
-    throw new FatalError(`${file} is not a network's file:\n${z.prettifyError(parsed.error)}`, {
+    throw new FatalError(`${file} is not a valid network file:\n${z.prettifyError(parsed.error)}`, {
       code: "network_invalid",
     });
   }
@@ -67,9 +70,9 @@ export function readTarget(options: TargetOptions): Target {
     [entry].flat().some((account) => account === nobody),
   );
   if (blank.length > 0) {
-    throw new FatalError(`${file} does not say who is ${blank.map(([name]) => name).join(", ")}.`, {
+    throw new FatalError(`${file} sets no address for ${blank.map(([name]) => name).join(", ")}.`, {
       code: "network_invalid",
-      hint: "Put addresses in the place of zeros.",
+      hint: "Replace the zeros with addresses.",
     });
   }
   const folder = join(rootDir, "deployments", network);

@@ -132,7 +132,7 @@ abstract contract DockerState is IDockerContract, SignedBatch, Pauses {
             );
         }
         if (!assignment.state.isLive()) {
-            return abi.encodeWithSelector(LeaseOver.selector, ref.workspaceId, ref.replica, ref.lease);
+            return abi.encodeWithSelector(LeaseEnded.selector, ref.workspaceId, ref.replica, ref.lease);
         }
     }
 

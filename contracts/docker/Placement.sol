@@ -106,7 +106,7 @@ abstract contract Placement is DockerState {
         refusal = _checkLive(ref, assignment);
         if (refusal.length != 0) return refusal;
         if (!assignment.desired.mayOrder(desired)) {
-            return abi.encodeWithSelector(DesiredIllegal.selector, assignment.desired, desired);
+            return abi.encodeWithSelector(DesiredStateInvalid.selector, assignment.desired, desired);
         }
 
         assignment.desired = desired;

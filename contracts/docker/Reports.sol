@@ -73,7 +73,7 @@ abstract contract Reports is DockerState {
             return abi.encodeWithSelector(SequenceStale.selector, head.sequence(), current.sequenceOf());
         }
         if (!from.mayReport(to, current.desiredOf())) {
-            return abi.encodeWithSelector(TransitionIllegal.selector, from, to);
+            return abi.encodeWithSelector(TransitionInvalid.selector, from, to);
         }
     }
 

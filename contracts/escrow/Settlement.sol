@@ -132,7 +132,7 @@ abstract contract Settlement is Authorizations {
             emit Settled(ref.workspaceId, lease.nodeId, ref.replica, ref.lease, amount, time);
         }
         if (!isOver && !isOverdrawn) return false;
-        _close(ref, lease, isOverdrawn ? CloseReason.Overdrawn : CloseReason.AuthorizationOver);
+        _close(ref, lease, isOverdrawn ? CloseReason.Overdrawn : CloseReason.AuthorizationEnded);
         return true;
     }
 

@@ -13,10 +13,10 @@ export function successorModule(
   generation: number,
   succession: Succession,
   parameters: NgpuParameters,
-  former: Record<ContractName, Address>,
+  previous: Record<ContractName, Address>,
 ) {
   return buildModule(`NgpuGeneration${generation}`, (m) => {
-    const contracts: Record<ContractName, Address | Contract> = { ...former };
+    const contracts: Record<ContractName, Address | Contract> = { ...previous };
     const successors: Record<string, Contract> = {};
     const names: readonly ContractName[] = successions[succession];
     for (const name of contractNames.filter((known) => names.includes(known))) {

@@ -19,10 +19,10 @@ export type NgpuDeployment = {
   /** With `genesis` as the contract has it. */
   parameters: ReturnType<typeof parseParameters>;
   /** What was replaced, oldest first, and goes on beside its successor until it has nothing more to do. */
-  former: FormerContracts[];
+  previous: PreviousContracts[];
 };
 
-export type FormerContracts = {
+export type PreviousContracts = {
   succession: Succession;
   contracts: Partial<NgpuDeployment["contracts"]>;
   parameters: NgpuParameters;
@@ -63,9 +63,9 @@ export async function deployNgpu(options: {
     contractNames.map((name) => [name, deployed[name]?.address]),
   ) as NgpuDeployment["contracts"];
   if ((await client.getCode({ address: contracts.Pomc })) === undefined) {
-    throw new FatalError(`Chain ${chainId} does not hold the contracts that were deployed to it.`, {
+    throw new FatalError(`The deployed contracts are not on chain ${chainId}.`, {
       code: "journal_of_another_chain",
-      hint: "If it is a new chain under that id, deploy with --reset.",
+      hint: "If the chain was restarted under the same id, deploy with --reset.",
     });
   }
   const genesis = await client.readContract({
@@ -74,7 +74,7 @@ export async function deployNgpu(options: {
     functionName: "genesis",
   });
   const startBlock = journalFile ? firstBlockOf(journalFile) : head + 1n;
-  return { chainId, startBlock, contracts, parameters: { ...parameters, genesis }, former: [] };
+  return { chainId, startBlock, contracts, parameters: { ...parameters, genesis }, previous: [] };
 }
 
 function requireOtherDeployer(parameters: NgpuParameters, deployer: Address | undefined): void {
@@ -83,10 +83,13 @@ function requireOtherDeployer(parameters: NgpuParameters, deployer: Address | un
     (account) => account?.toLowerCase() === deployer?.toLowerCase(),
   );
   if (admin !== undefined && named) {
-    throw new FatalError(`${deployer} deploys and is named for a role, but hands every role over.`, {
-      code: "deployer_named",
-      hint: "Deploy from an account that holds no role, or name others.",
-    });
+    throw new FatalError(
+      `${deployer} is the deployer and cannot hold a role: the deployer gives up every role.`,
+      {
+        code: "deployer_named",
+        hint: "Deploy from another account, or assign the role to another account.",
+      },
+    );
   }
 }
 

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
 import { FatalError } from "@ngpu/runtime/errors";
-import type { FormerContracts, NgpuDeployment } from "./deploy.ts";
+import type { NgpuDeployment, PreviousContracts } from "./deploy.ts";
 import { parseParameters } from "./parameters.ts";
 
 /**
@@ -11,16 +11,16 @@ import { parseParameters } from "./parameters.ts";
  */
 export function readNgpuDeployment(file: string): NgpuDeployment | undefined {
   if (!existsSync(file)) return undefined;
-  let value: { parameters: unknown; former?: (FormerContracts & { parameters: unknown })[] };
+  let value: { parameters: unknown; previous?: (PreviousContracts & { parameters: unknown })[] };
   try {
     value = JSON.parse(readFileSync(file, "utf8"));
   } catch (error) {
     throw new FatalError(`${file} is not JSON.`, { code: "deployment_invalid", cause: error });
   }
   const { chainId, startBlock, contracts } = parseDeployment(value);
-  const former = (value.former ?? []).map((entry) => ({
+  const previous = (value.previous ?? []).map((entry) => ({
     ...entry,
     parameters: parseParameters(entry.parameters),
   }));
-  return { chainId, startBlock, contracts, parameters: parseParameters(value.parameters), former };
+  return { chainId, startBlock, contracts, parameters: parseParameters(value.parameters), previous };
 }

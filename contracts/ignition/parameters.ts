@@ -89,6 +89,6 @@ export function parseParameters(value: unknown): NgpuParameters {
   if (parsed.success) return parsed.data;
   throw new FatalError(`The deployment parameters are not valid:\n${z.prettifyError(parsed.error)}`, {
     code: "parameters_invalid",
-    hint: "contracts/ignition/parameters.ts says what each one means.",
+    hint: "contracts/ignition/parameters.ts describes each of them.",
   });
 }

@@ -16,7 +16,7 @@ import {
 } from "./succession.ts";
 
 export type Replacement = {
-  /** With the successors in their places and those before them among the former. */
+  /** With the successors in their places and those before them among the previous. */
   deployment: NgpuDeployment;
   /** What the roles have yet to call, in this order; none where the deployer holds the roles and has called it. */
   introduction: RoleCall[];
@@ -36,39 +36,39 @@ export async function replaceNgpu(options: {
   deployment: NgpuDeployment;
   succession: Succession;
   generation: number;
-  /** What changes beside what the former contracts were deployed with; not for contracts that stay. */
+  /** What changes beside what the previous contracts were deployed with; not for contracts that stay. */
   changes?: Partial<Omit<NgpuParameters, "before" | "genesis" | "epochSeconds">>;
   pollMs?: number;
   journal?: { folder: string; id: string };
 }): Promise<Replacement> {
-  const { connection, deployment: former, succession, generation, journal } = options;
-  const present = former.former.length + 1;
-  if (generation <= present) return { deployment: former, introduction: [] };
+  const { connection, deployment: previous, succession, generation, journal } = options;
+  const present = previous.previous.length + 1;
+  if (generation <= present) return { deployment: previous, introduction: [] };
   if (generation > present + 1) {
     throw new FatalError(`Generation ${generation} cannot follow generation ${present}.`, {
       code: "generation_skipped",
     });
   }
   const lastEpoch = await lastEpochOf(options);
-  const before = beforeOf(succession, former, lastEpoch);
-  const kept = parametersKept(succession, former.parameters);
-  const parameters = { ...former.parameters, ...options.changes, ...kept, before };
+  const before = beforeOf(succession, previous, lastEpoch);
+  const kept = parametersKept(succession, previous.parameters);
+  const parameters = { ...previous.parameters, ...options.changes, ...kept, before };
   const config = { requiredConfirmations: 1, blockPollingInterval: options.pollMs ?? 250 };
   const settings = { config, ...(journal ? { deploymentId: journal.id } : {}) };
   const deployed: Record<string, { address: Address }> = await connection.ignition.deploy(
-    successorModule(generation, succession, parameters, former.contracts),
+    successorModule(generation, succession, parameters, previous.contracts),
     settings,
   );
   const names: readonly ContractName[] = successions[succession];
   const successors = Object.fromEntries(names.map((name) => [name, deployed[name]?.address]));
-  const contracts = { ...former.contracts, ...successors } as NgpuDeployment["contracts"];
-  const calls = introduction(succession, former, contracts, parameters);
+  const contracts = { ...previous.contracts, ...successors } as NgpuDeployment["contracts"];
+  const calls = introduction(succession, previous, contracts, parameters);
   const areSent = parameters.admin === undefined;
   if (areSent) await connection.ignition.deploy(introductionModule(generation, calls), settings);
-  const left = Object.fromEntries(names.map((name) => [name, former.contracts[name]]));
-  const entry = { succession, contracts: left, parameters: former.parameters };
+  const left = Object.fromEntries(names.map((name) => [name, previous.contracts[name]]));
+  const entry = { succession, contracts: left, parameters: previous.parameters };
   return {
-    deployment: { ...former, contracts, parameters, former: [...former.former, entry] },
+    deployment: { ...previous, contracts, parameters, previous: [...previous.previous, entry] },
     introduction: areSent ? [] : calls,
   };
 }
@@ -84,17 +84,20 @@ async function lastEpochOf({ connection, deployment, succession }: Parameters<ty
   for (const name of stopped) {
     const selector = toFunctionSelector(getAbiItem({ abi: pomcAbi, name }));
     if (await client.readContract({ ...pomc, functionName: "isPaused", args: [selector] })) continue;
-    throw new FatalError(`Pomc.${name} may still be called at the contract that is to be replaced.`, {
+    throw new FatalError(`Pomc.${name} is not paused at the contract that is to be replaced.`, {
       code: "pomc_not_stopped",
-      hint: "Let the guardian pause it; what it is called with meanwhile goes to the successor.",
+      hint: "Have the guardian pause it. Calls made in the meantime belong to the successor.",
     });
   }
   const last = await client.readContract({ ...pomc, functionName: "lastEpoch" });
   const [, , activatesAt] = await client.readContract({ ...pomc, functionName: "epochOf", args: [last] });
   const { timestamp } = await client.getBlock();
   if (timestamp >= activatesAt) return last;
-  throw new FatalError(`Epoch ${last} of the contract that is to be replaced may still be disabled.`, {
-    code: "epoch_not_active",
-    hint: `Wait until ${new Date(activatesAt * 1_000).toISOString()}, when it activates.`,
-  });
+  throw new FatalError(
+    `Epoch ${last} of the contract that is to be replaced is not active yet and can still be disabled.`,
+    {
+      code: "epoch_not_active",
+      hint: `Wait until ${new Date(activatesAt * 1_000).toISOString()}, when it activates.`,
+    },
+  );
 }

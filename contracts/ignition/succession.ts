@@ -33,12 +33,12 @@ const constructedWith = {
 } as const satisfies Partial<Record<ContractName, readonly (keyof NgpuParameters)[]>>;
 
 /** Parameters of the contracts that stay: they are as they were, whatever is asked of the successors. */
-export function parametersKept(succession: Succession, former: NgpuParameters): Partial<NgpuParameters> {
+export function parametersKept(succession: Succession, previous: NgpuParameters): Partial<NgpuParameters> {
   const names: readonly string[] = successions[succession];
   const kept = Object.entries(constructedWith).flatMap(([name, own]) =>
     names.includes(name) ? [] : [...own],
   );
-  return Object.fromEntries(kept.map((field) => [field, former[field]]));
+  return Object.fromEntries(kept.map((field) => [field, previous[field]]));
 }
 
 /** Ids of a generation that have 64 bits, and those that have 32: no generation gives so many. */
@@ -48,20 +48,20 @@ const NARROW_IDS = 2 ** 24;
 /**
  * What the successors are told of those before them, so that no id is given twice and no epoch is paid by two.
  *
- * @param lastEpoch The last number that the former Pomc posted; it must post no more.
+ * @param lastEpoch The last number that the previous Pomc posted; it must post no more.
  */
 export function beforeOf(
   succession: Succession,
-  former: { parameters: Pick<NgpuParameters, "before">; contracts: Contracts },
+  previous: { parameters: Pick<NgpuParameters, "before">; contracts: Contracts },
   lastEpoch: bigint,
 ): NgpuParameters["before"] {
-  const { before } = former.parameters;
+  const { before } = previous.parameters;
   if (succession === "measure") {
     const measurers = before.measurers + NARROW_IDS;
     return { ...before, measurers, rounds: before.rounds + WIDE_IDS };
   }
   const rewards = { ...before, epochs: Number(lastEpoch), batches: before.batches + WIDE_IDS };
-  if (succession === "rewards") return { ...rewards, receiptsOf: former.contracts.Pomc };
+  if (succession === "rewards") return { ...rewards, receiptsOf: previous.contracts.Pomc };
   return {
     ...rewards,
     // Another escrow has books of its own, so receipts count from zero.
@@ -91,13 +91,13 @@ function caller(contracts: Contracts) {
 }
 
 /**
- * What brings the successors in beside the former contracts, in this order.
+ * What brings the successors in beside the previous contracts, in this order.
  *
  * @param parameters Those of the successors.
  */
 export function introduction(
   succession: Succession,
-  former: { contracts: Contracts; parameters: Pick<NgpuParameters, "before" | "emissionPerEpoch"> },
+  previous: { contracts: Contracts; parameters: Pick<NgpuParameters, "before" | "emissionPerEpoch"> },
   contracts: Contracts,
   parameters: NgpuParameters,
 ): RoleCall[] {
@@ -121,15 +121,15 @@ export function introduction(
       ),
     ];
   }
-  const epochs = BigInt(parameters.before.epochs - former.parameters.before.epochs);
+  const epochs = BigInt(parameters.before.epochs - previous.parameters.before.epochs);
   const rewards = [
     // What its own schedule came to: it mints what it still owes, and the two together keep to one schedule.
     call(
       "governance",
       "Token",
       "setMinter",
-      former.contracts.Pomc,
-      epochs * former.parameters.emissionPerEpoch,
+      previous.contracts.Pomc,
+      epochs * previous.parameters.emissionPerEpoch,
     ),
     call("governance", "Token", "setMinter", contracts.Pomc, parameters.cap),
     call("operations", "Pomc", "setPoster", parameters.poster),
@@ -150,14 +150,14 @@ const selectorsOf = (contract: ContractName, names: readonly string[]) =>
   );
 
 /** What ends the entries of contracts whose successors are in use. Their exits go on. */
-export function retirement(succession: Succession, former: Contracts): RoleCall[] {
-  const call = caller(former);
+export function retirement(succession: Succession, previous: Contracts): RoleCall[] {
+  const call = caller(previous);
   const stop = (contract: ContractName, ...names: string[]) =>
     call("guardian", contract, "pause", selectorsOf(contract, names));
   if (succession === "measure") return [stop("Measure", "registerMeasurerBatch", "request")];
   if (succession === "rewards") return [stop("Pomc", "postEpoch", "commitReceipts")];
   return [
-    call("governance", "ComputeNode", "retireDocker", former.DockerContract),
+    call("governance", "ComputeNode", "retireDocker", previous.DockerContract),
     stop("DockerContract", "registerImage", "publish", "publishBatch", "assign"),
     stop("Escrow", "deposit", "depositWithPermit", "authorize"),
     stop("Pomc", "postEpoch"),

@@ -25,22 +25,22 @@ const shortest: Record<string, { least: number; of: (p: NgpuParameters) => numbe
 };
 
 /** What of the parameters no public chain may have; nothing on a chain of one machine. */
-export function windowFaults(parameters: NgpuParameters, chainId: number): string[] {
+export function windowErrors(parameters: NgpuParameters, chainId: number): string[] {
   if (!isPublic(chainId)) return [];
   const short = Object.entries(shortest).flatMap(([name, { least, of }]) =>
     of(parameters) < least
-      ? [`${name} is ${of(parameters)} s; a public chain needs ${least} s at least`]
+      ? [`${name} is ${of(parameters)} s; a public chain needs at least ${least} s`]
       : [],
   );
-  const heads = parameters.admin === undefined ? ["no admin is named, so that the deployer keeps ADMIN"] : [];
+  const heads = parameters.admin === undefined ? ["no admin is set, so the deployer would keep ADMIN"] : [];
   return [...short, ...heads];
 }
 
 /** @throws FatalError `windows_too_short` */
 export function requireWindows(parameters: NgpuParameters, chainId: number): void {
-  const faults = windowFaults(parameters, chainId);
-  if (faults.length === 0) return;
-  throw new FatalError(`Chain ${chainId} is public, and ${faults.join("; ")}.`, {
+  const errors = windowErrors(parameters, chainId);
+  if (errors.length === 0) return;
+  throw new FatalError(`Chain ${chainId} is public, and ${errors.join("; ")}.`, {
     code: "windows_too_short",
     hint: "Change the parameters; nothing was sent.",
   });

@@ -78,7 +78,7 @@ interface IComputeNode is IBatch, IPauses {
         uint64 deadline;
     }
 
-    /// @notice A heartbeat that was acknowledged: a committer signed `HeartbeatReceipt(uint64 slot,bytes32 root)`, and the root's tree
+    /// @notice A heartbeat that was acknowledged: a committer signed `HeartbeatAck(uint64 slot,bytes32 root)`, and the root's tree
     /// holds the node.
     struct HeartbeatDispute {
         uint64 slot;
@@ -145,17 +145,17 @@ interface IComputeNode is IBatch, IPauses {
     error PriceAboveLimit(uint32 nodeId, uint64 price, uint64 limit);
     error HeartbeatWindowInvalid(uint64 slotSeconds, uint64 windowSlots, uint64 ringSlots);
     error HeartbeatNodesUnknown(uint32 nodeCount, uint32 registered);
-    error HeartbeatSlotOver(uint64 slot, uint64 earliest, uint64 latest);
+    error HeartbeatSlotOutsideWindow(uint64 slot, uint64 earliest, uint64 latest);
     error HeartbeatSlotCommitted(uint64 slot);
     error HeartbeatBitsInvalid(uint256 length, uint32 nodeCount);
-    error HeartbeatDisputedAlready(uint64 slot, uint32 nodeId);
+    error HeartbeatAlreadyDisputed(uint64 slot, uint32 nodeId);
     error HeartbeatChallenged(uint64 slot, uint32 nodeId);
 
     /// @notice The proof does not lead from the node to the receipt's root.
-    error HeartbeatReceiptUnproven(uint32 nodeId, bytes32 root);
+    error HeartbeatAckUnproven(uint32 nodeId, bytes32 root);
 
     /// @notice The receipt was not signed by a heartbeat committer.
-    error HeartbeatReceiptUnsigned(address signer);
+    error HeartbeatAckUnsigned(address signer);
 
     /// @notice The wallet took as many nodes as it may for now.
     error OperatorRateExceeded(address operator, uint32 limit, uint256 nextAt);
@@ -163,16 +163,16 @@ interface IComputeNode is IBatch, IPauses {
     error UptimeDayInvalid(uint64 daySeconds, uint64 slotSeconds);
     error UptimeRootZero(uint64 day);
     error UptimeDayOpen(uint64 day, uint256 settledAt);
-    error UptimeCommittedAlready(uint64 day, bytes32 root);
+    error UptimeAlreadyCommitted(uint64 day, bytes32 root);
     error UptimeUnknown(uint64 day);
     error UptimeActive(uint64 day, uint40 activeAt);
     error CallerNotUptimePoster(address caller);
     error CallerNotMeasure(address caller);
     error CallerNotCommitter(address caller);
     error CallerNotDocker(address caller);
-    error DockerKnown(address docker);
+    error DockerAlreadyAdded(address docker);
     error DockerNotReserving(address docker);
-    error DockerHoldsNothing(address docker);
+    error DockerWithoutReservations(address docker);
 
     /// @notice Lets `account` commit heartbeats and mark nodes offline, or stops it. Restricted.
     function setHeartbeatCommitter(address account, bool allowed) external;

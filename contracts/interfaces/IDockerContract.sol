@@ -186,11 +186,11 @@ interface IDockerContract is IBatch, IPauses {
     error ReplicaOutOfRange(uint64 workspaceId, uint16 replica, uint16 replicas);
     error ReplicaAssigned(uint64 workspaceId, uint16 replica, uint32 nodeId, uint32 lease);
     error LeaseStale(uint64 workspaceId, uint16 replica, uint32 lease, uint32 current);
-    error LeaseOver(uint64 workspaceId, uint16 replica, uint32 lease);
+    error LeaseEnded(uint64 workspaceId, uint16 replica, uint32 lease);
     error FenceMismatch(bytes8 given, bytes8 current);
     error SequenceStale(uint24 given, uint24 last);
-    error TransitionIllegal(AssignmentState from, AssignmentState to);
-    error DesiredIllegal(Desired from, Desired to);
+    error TransitionInvalid(AssignmentState from, AssignmentState to);
+    error DesiredStateInvalid(Desired from, Desired to);
     error NotReleasable(uint64 workspaceId, uint16 replica, uint32 lease, uint40 releasableAt);
 
     /// @notice Lets `account` assign, order and release for any workspace within what its owner signed for, or stops it.

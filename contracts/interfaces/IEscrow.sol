@@ -13,7 +13,7 @@ interface IEscrow is IBatch, IPauses {
     enum CloseReason {
         Ended,
         Overdrawn,
-        AuthorizationOver
+        AuthorizationEnded
     }
 
     /// @notice Signed by `owner`: `delegate` may publish for the owner and spend up to `total`, at up to `maxRate` a second

@@ -95,7 +95,7 @@ interface IMeasure is IBatch, IPauses {
 
     error MeasurerKeyTaken(address key, uint32 measurerId);
     error MeasurerUnknown(uint32 measurerId);
-    error MeasurerAdmittedAlready(uint32 measurerId, bool admitted);
+    error MeasurerAlreadyAdmitted(uint32 measurerId, bool admitted);
     error MeasureNodeUnknown(uint32 nodeId);
 
     /// @notice A round of the node is under way.
@@ -103,7 +103,7 @@ interface IMeasure is IBatch, IPauses {
     error MeasureRoundUnknown(uint64 roundId);
 
     /// @notice The round was finalized, or ended without its quorum.
-    error MeasureRoundOver(uint64 roundId);
+    error MeasureRoundEnded(uint64 roundId);
     error MeasureRoundClosed(uint64 roundId, uint40 closesAt);
     error MeasureRoundOpen(uint64 roundId, uint40 closesAt);
 
@@ -122,7 +122,7 @@ interface IMeasure is IBatch, IPauses {
     error MeasureOwnNode(uint32 measurerId, uint32 nodeId);
 
     /// @notice This measurer, of the same operator, has given its result.
-    error MeasureSubmittedAlready(uint64 roundId, uint32 measurerId);
+    error MeasureAlreadySubmitted(uint64 roundId, uint32 measurerId);
 
     /// @notice An absent node has no figures.
     error MeasureResultInvalid(uint64 roundId, uint32 measurerId);

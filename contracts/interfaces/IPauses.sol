@@ -20,7 +20,7 @@ interface IPauses {
     error FunctionNotPausable(bytes4 selector);
 
     /// @notice The exit was paused before, and its time to run is not over.
-    error ExitPausedLately(bytes4 selector, uint256 pausableAt);
+    error ExitPausedRecently(bytes4 selector, uint256 pausableAt);
 
     /// @notice Stops functions at once; one that is paused stays as it is. Restricted (guardian).
     function pause(bytes4[] calldata selectors) external;

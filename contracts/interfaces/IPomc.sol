@@ -32,11 +32,11 @@ interface IPomc is IPauses {
     error ReceiptsRootZero();
     error ReceiptsTooMany(uint256 totals, uint256 limit);
     error ReceiptsUnbalanced(uint256 nodesTotal, uint256 payersTotal);
-    error ReceiptsAboveEarned(uint32 nodeId, uint256 receipts, uint256 earned);
-    error ReceiptsAboveSpent(address account, uint256 receipts, uint256 spent);
+    error ReceiptsExceedEarned(uint32 nodeId, uint256 receipts, uint256 earned);
+    error ReceiptsExceedSpent(address account, uint256 receipts, uint256 spent);
     error EpochNotOver(uint64 number, uint256 endsAt, uint256 time);
-    error EpochNotRising(uint64 number, uint64 last);
-    error EpochTotalFalls(uint128 total, uint128 last);
+    error EpochNotIncreasing(uint64 number, uint64 last);
+    error EpochTotalDecreased(uint128 total, uint128 last);
     error EpochScheduleExceeded(uint128 total, uint128 limit);
     error EpochRootZero();
     error EpochUnknown(uint64 number);

@@ -39,8 +39,8 @@ interface IProgress is IBatch, IPauses {
 
     error ProgressLeaseStale(uint64 workspaceId, uint16 replica, uint32 lease, uint32 current);
     error ProgressFenceMismatch(bytes8 given, bytes8 current);
-    error ProgressLeaseOver(uint64 workspaceId, uint16 replica, uint32 lease);
-    error ProgressNotRising(Milestone given, Milestone current);
+    error ProgressLeaseEnded(uint64 workspaceId, uint16 replica, uint32 lease);
+    error ProgressNotIncreasing(Milestone given, Milestone current);
 
     /// @notice Nodes' signed reports, relayed by anyone.
     function reportBatch(SignedProgress[] calldata reports) external;

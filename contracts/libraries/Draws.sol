@@ -7,7 +7,7 @@ pragma solidity 0.8.37;
 /// seed when it chooses them; whoever knows the seed does not know the salts; and a draw proves itself when it is revealed,
 /// and says nothing of the others.
 /// @dev A leaf is keccak256(abi.encode(port, salt)) and stands at its draw's place, which the proof follows bit by bit: a keeper
-/// cannot have two salts for one draw. packages/protocol/draws.ts hashes the same.
+/// cannot have two salts for one draw. packages/protocol/drawTree.ts hashes the same.
 library Draws {
     /// @dev Draws under one root.
     uint256 internal constant LEAVES = 8;

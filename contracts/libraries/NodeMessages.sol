@@ -34,11 +34,11 @@ library NodeMessages {
     bytes32 private constant WALLET_CHANGE_TYPEHASH =
         keccak256("WalletChange(uint32 nodeId,address wallet,uint256 nonce,uint64 deadline)");
 
-    bytes32 private constant HEARTBEAT_RECEIPT_TYPEHASH = keccak256("HeartbeatReceipt(uint64 slot,bytes32 root)");
+    bytes32 private constant HEARTBEAT_ACK_TYPEHASH = keccak256("HeartbeatAck(uint64 slot,bytes32 root)");
 
     /// @notice What a committer signs for the nodes whose heartbeats it acknowledged in a slot.
     function hashReceipt(uint64 slot, bytes32 root) internal pure returns (bytes32) {
-        return keccak256(abi.encode(HEARTBEAT_RECEIPT_TYPEHASH, slot, root));
+        return keccak256(abi.encode(HEARTBEAT_ACK_TYPEHASH, slot, root));
     }
 
     function hash(IComputeNode.Registration calldata message) internal pure returns (bytes32) {

@@ -56,7 +56,7 @@ abstract contract Measurers is MeasureState {
         if (measurer.key == address(0)) return abi.encodeWithSelector(MeasurerUnknown.selector, measurerId);
         uint32 place = measurer.place;
         if ((place != 0) == admitted) {
-            return abi.encodeWithSelector(MeasurerAdmittedAlready.selector, measurerId, admitted);
+            return abi.encodeWithSelector(MeasurerAlreadyAdmitted.selector, measurerId, admitted);
         }
         if (admitted) {
             _admitted.push(measurerId);

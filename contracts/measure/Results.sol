@@ -20,7 +20,7 @@ abstract contract Results is Rounds {
 
     function _finalize(uint64 roundId) private returns (bytes memory refusal) {
         MeasureRecords.Round memory round = _rounds[roundId];
-        refusal = _checkUnderWay(roundId, round);
+        refusal = _checkInProgress(roundId, round);
         if (refusal.length != 0) return refusal;
         // Whoever calls cannot choose which of the results count.
         if (block.timestamp <= round.closesAt && round.submissions < _draws) {

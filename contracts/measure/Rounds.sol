@@ -84,7 +84,7 @@ abstract contract Rounds is Measurers {
         view
         returns (bytes memory refusal)
     {
-        refusal = _checkUnderWay(roundId, round);
+        refusal = _checkInProgress(roundId, round);
         if (refusal.length != 0) return refusal;
         if (block.timestamp > round.closesAt) {
             return abi.encodeWithSelector(MeasureRoundClosed.selector, roundId, round.closesAt);
@@ -93,13 +93,13 @@ abstract contract Rounds is Measurers {
         if (block.timestamp < from) return abi.encodeWithSelector(MeasureRoundNotOpen.selector, roundId, from);
     }
 
-    function _checkUnderWay(uint64 roundId, MeasureRecords.Round memory round)
+    function _checkInProgress(uint64 roundId, MeasureRecords.Round memory round)
         internal
         view
         returns (bytes memory refusal)
     {
         if (round.nodeId != 0) return refusal;
-        bytes4 reason = roundId == 0 || roundId > _roundCount ? MeasureRoundUnknown.selector : MeasureRoundOver.selector;
+        bytes4 reason = roundId == 0 || roundId > _roundCount ? MeasureRoundUnknown.selector : MeasureRoundEnded.selector;
         return abi.encodeWithSelector(reason, roundId);
     }
 
@@ -127,7 +127,7 @@ abstract contract Rounds is Measurers {
         for (uint256 i; i < round.submissions; ++i) {
             uint32 other = _submissions[roundId][i].measurerId;
             if (other == measurerId || _isSameOperator(other, measurerId)) {
-                return abi.encodeWithSelector(MeasureSubmittedAlready.selector, roundId, other);
+                return abi.encodeWithSelector(MeasureAlreadySubmitted.selector, roundId, other);
             }
         }
         if (_isOwn(measurerId, round.nodeId)) {

@@ -27,7 +27,7 @@ abstract contract Capacity is NodeState {
     /// @inheritdoc IComputeNode
     function addDocker(address docker) external restricted {
         Docker storage added = _dockers[docker];
-        if (added.mayReserve || added.isRetired) revert DockerKnown(docker);
+        if (added.mayReserve || added.isRetired) revert DockerAlreadyAdded(docker);
         added.mayReserve = true;
         emit DockerAdded(docker);
     }
@@ -64,7 +64,7 @@ abstract contract Capacity is NodeState {
         Docker storage docker = _dockers[msg.sender];
         uint64 reservations = docker.reservations;
         if (reservations == 0) {
-            if (docker.mayReserve || docker.isRetired) revert DockerHoldsNothing(msg.sender);
+            if (docker.mayReserve || docker.isRetired) revert DockerWithoutReservations(msg.sender);
             revert CallerNotDocker(msg.sender);
         }
         // Just compared.

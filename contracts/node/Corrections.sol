@@ -63,23 +63,23 @@ abstract contract Corrections is Heartbeats {
         (uint64 slot, uint32 nodeId) = (dispute.slot, dispute.nodeId);
         (uint64 earliest, uint64 latest) = _openSlots();
         if (slot < earliest || slot > latest) {
-            return abi.encodeWithSelector(HeartbeatSlotOver.selector, slot, earliest, latest);
+            return abi.encodeWithSelector(HeartbeatSlotOutsideWindow.selector, slot, earliest, latest);
         }
         if (_heads[nodeId].key == address(0)) return abi.encodeWithSelector(NodeUnknown.selector, nodeId);
         if (_challenged[nodeId].has(slot)) {
             return abi.encodeWithSelector(HeartbeatChallenged.selector, slot, nodeId);
         }
         if (_disputed[nodeId].has(slot)) {
-            return abi.encodeWithSelector(HeartbeatDisputedAlready.selector, slot, nodeId);
+            return abi.encodeWithSelector(HeartbeatAlreadyDisputed.selector, slot, nodeId);
         }
         bytes32 leaf = keccak256(bytes.concat(keccak256(abi.encode(nodeId))));
         if (!MerkleProof.verifyCalldata(dispute.proof, dispute.root, leaf)) {
-            return abi.encodeWithSelector(HeartbeatReceiptUnproven.selector, nodeId, dispute.root);
+            return abi.encodeWithSelector(HeartbeatAckUnproven.selector, nodeId, dispute.root);
         }
         bytes32 digest = _hashTypedDataV4(NodeMessages.hashReceipt(slot, dispute.root));
         (address signer, ECDSA.RecoverError fault,) = ECDSA.tryRecoverCalldata(digest, signature);
         if (fault != ECDSA.RecoverError.NoError || !_committers[signer]) {
-            return abi.encodeWithSelector(HeartbeatReceiptUnsigned.selector, signer);
+            return abi.encodeWithSelector(HeartbeatAckUnsigned.selector, signer);
         }
 
         _disputed[nodeId].add(slot);

@@ -33,7 +33,7 @@ abstract contract Heartbeats is NodeState {
         onlyCommitter
     {
         (uint64 earliest, uint64 latest) = _openSlots();
-        if (slot < earliest || slot > latest) revert HeartbeatSlotOver(slot, earliest, latest);
+        if (slot < earliest || slot > latest) revert HeartbeatSlotOutsideWindow(slot, earliest, latest);
         if (nodeCount_ > _nodeCount) revert HeartbeatNodesUnknown(nodeCount_, _nodeCount);
         if (!_isWellFormed(encoding, nodeCount_, bits)) revert HeartbeatBitsInvalid(bits.length, nodeCount_);
         if (_ring.digestOf(slot) != 0) revert HeartbeatSlotCommitted(slot);

@@ -43,7 +43,7 @@ abstract contract Uptime is Heartbeats {
         uint256 settledAt =
             (uint256(day) + 1) * _daySeconds + uint256(heartbeatWindowSlots()) * slotSeconds();
         if (block.timestamp < settledAt) revert UptimeDayOpen(day, settledAt);
-        if (_days[day].root != 0) revert UptimeCommittedAlready(day, _days[day].root);
+        if (_days[day].root != 0) revert UptimeAlreadyCommitted(day, _days[day].root);
         uint40 activeAt = uint40(block.timestamp) + _uptimeDelay;
         _days[day] = Day({root: root, activeAt: activeAt});
         emit UptimeCommitted(day, root, activeAt);

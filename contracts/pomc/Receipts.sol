@@ -86,7 +86,7 @@ abstract contract Receipts is IPomc, Pauses {
             (uint32 nodeId, uint96 amount) = (uint32(uint256(totals[i]) >> 96), uint96(uint256(totals[i])));
             uint256 receipts = _ofNode(nodeId) + amount;
             uint256 earned = _escrow.totalEarnedBy(nodeId);
-            if (receipts > earned) revert ReceiptsAboveEarned(nodeId, receipts, earned);
+            if (receipts > earned) revert ReceiptsExceedEarned(nodeId, receipts, earned);
             _nodeReceipts[nodeId] = receipts;
             total += amount;
         }
@@ -98,7 +98,7 @@ abstract contract Receipts is IPomc, Pauses {
             (address account, uint96 amount) = (address(bytes20(totals[i])), uint96(uint256(totals[i])));
             uint256 receipts = _ofPayer(account) + amount;
             uint256 spent = _escrow.totalSpentBy(account);
-            if (receipts > spent) revert ReceiptsAboveSpent(account, receipts, spent);
+            if (receipts > spent) revert ReceiptsExceedSpent(account, receipts, spent);
             _payerReceipts[account] = receipts;
             total += amount;
         }

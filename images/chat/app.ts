@@ -43,7 +43,7 @@ async function answer(
   if (name === "GET /v1/models") return sendJson(response, 200, { object: "list", data: [card] });
   if (name === `GET /v1/models/${modelId}`) return sendJson(response, 200, card);
   if (name !== "POST /v1/chat/completions") {
-    throw new RequestError(404, "unknown_url", `There is no ${name} here.`);
+    throw new RequestError(404, "unknown_url", `There is no endpoint ${name}.`);
   }
   const asked = parseCompletion(await readJson(request, deps.maxBodyBytes), modelId);
   if (state.running >= deps.maxConcurrent) {

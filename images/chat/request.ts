@@ -32,7 +32,12 @@ export function parseCompletion(body: unknown, model: string): CompletionRequest
   if (!isFields(body)) throw invalid("The body must be a JSON object.", null);
   if (isSet(body.model) && typeof body.model !== "string") throw invalid("model must be a string.", "model");
   if (isSet(body.model) && body.model !== model) {
-    throw new RequestError(404, "model_not_found", `The model is ${model}; there is no other here.`, "model");
+    throw new RequestError(
+      404,
+      "model_not_found",
+      `The model is ${model}; no other model is available.`,
+      "model",
+    );
   }
   for (const field of unsupported) {
     if (isSet(body[field]) && body[field] !== false) {

@@ -43,7 +43,7 @@ async function answer(
   }
   const name = `${request.method} ${url.pathname}`;
   const route = Object.hasOwn(routes, name) ? routes[name] : undefined;
-  if (!route) throw new RequestError(404, "not_found", `There is no ${name} here.`);
+  if (!route) throw new RequestError(404, "not_found", `There is no endpoint ${name}.`);
   await route(request, response, url.searchParams);
 }
 

@@ -2,7 +2,7 @@ type Environment = Record<string, string | undefined>;
 
 /** Reads a container's environment, gathering every fault so that one start tells them all. */
 export function environment(env: Environment) {
-  const faults: string[] = [];
+  const errors: string[] = [];
   return {
     /** A whole number within bounds; the default when unset. */
     number(name: string, fallback: number, min: number, max: number): number {
@@ -10,7 +10,7 @@ export function environment(env: Environment) {
       if (text === undefined || text === "") return fallback;
       const value = Number(text);
       if (!/^\d+$/.test(text) || value < min || value > max) {
-        faults.push(`${name} must be a whole number from ${min} to ${max}, not "${text}"`);
+        errors.push(`${name} must be a whole number from ${min} to ${max}, not "${text}"`);
         return fallback;
       }
       return value;
@@ -18,7 +18,7 @@ export function environment(env: Environment) {
     /** A secret of at least `min` characters; required unless a fallback is given. The value is never shown. */
     secret(name: string, min: number, fallback = ""): string {
       const text = env[name] || fallback;
-      if (text.length < min) faults.push(`${name} must be set and have at least ${min} characters`);
+      if (text.length < min) errors.push(`${name} must be set and have at least ${min} characters`);
       return text;
     },
     text(name: string, fallback: string): string {
@@ -26,7 +26,7 @@ export function environment(env: Environment) {
     },
     /** @throws Error naming every fault at once. */
     done(): void {
-      if (faults.length > 0) throw new Error(`The environment is not right: ${faults.join("; ")}.`);
+      if (errors.length > 0) throw new Error(`The environment is not valid: ${errors.join("; ")}.`);
     },
   };
 }

@@ -1,6 +1,6 @@
 import type Docker from "dockerode";
 import type { Hex } from "viem";
-import type { Container } from "../facts.ts";
+import type { Container } from "../reconcileFacts.ts";
 import { calling, type Engine, tolerating } from "./engine.ts";
 
 /** Every container of this node that belongs to a workspace, running or not. */

@@ -42,8 +42,8 @@ export async function engineFacts(docker: Docker): Promise<EngineFacts> {
 
 /** The HTTP status of an engine's refusal. */
 export function statusOf(error: unknown): number | undefined {
-  const fault = error instanceof NgpuError ? error.cause : error;
-  return (fault as { statusCode?: number } | undefined)?.statusCode;
+  const failure = error instanceof NgpuError ? error.cause : error;
+  return (failure as { statusCode?: number } | undefined)?.statusCode;
 }
 
 /**
@@ -71,14 +71,14 @@ function translate(docker: Docker, error: unknown): NgpuError {
       code: "engine_unreachable",
       hint:
         code === "EACCES"
-          ? "Let this user use it (group docker), or run as root."
+          ? "Add this user to group docker, or run as root."
           : "Start it (systemctl start docker), or set NODE_DOCKER_SOCKET to its socket.",
       cause: error,
     });
   }
-  const said = json?.message ?? message;
+  const detail = json?.message ?? message;
   const options = { code: statusCode < 500 ? "engine_refused" : "engine_failed", cause: error };
-  const text = `The Docker engine refuses (${statusCode}): ${said}`;
+  const text = `The Docker engine refused the request (${statusCode}): ${detail}`;
   return statusCode < 500 ? new FatalError(text, options) : new RetryableError(text, options);
 }
 

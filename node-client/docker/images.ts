@@ -68,20 +68,20 @@ export async function pullImage(
     for await (const text of lines) {
       const event = line.safeParse(JSON.parse(text));
       if (!event.success) continue;
-      if (event.data.error !== undefined) throw pullFault(reference, event.data.error, undefined);
+      if (event.data.error !== undefined) throw pullError(reference, event.data.error, undefined);
       const progress = meter.take(event.data, Date.now());
       if (progress !== undefined) options.onProgress(progress);
     }
   } catch (error) {
-    throw error instanceof RetryableError ? error : pullFault(reference, "the stream broke off", error);
+    throw error instanceof RetryableError ? error : pullError(reference, "the connection was lost", error);
   } finally {
     options.signal.removeEventListener("abort", abort);
   }
-  if (options.signal.aborted) throw pullFault(reference, "it was broken off", options.signal.reason);
+  if (options.signal.aborted) throw pullError(reference, "it was cancelled", options.signal.reason);
 }
 
-function pullFault(reference: string, said: string, cause: unknown): RetryableError {
-  return new RetryableError(`The image ${reference} cannot be pulled: ${said}`, {
+function pullError(reference: string, detail: string, cause: unknown): RetryableError {
+  return new RetryableError(`The image ${reference} cannot be pulled: ${detail}`, {
     code: "pull_failed",
     cause,
   });
@@ -90,7 +90,7 @@ function pullFault(reference: string, said: string, cause: unknown): RetryableEr
 /** Adds up layers: how much of the image is here, and how fast it comes. Exported for its test. */
 export function createMeter(sizeBytes: number, startedAt: number) {
   const layers = new Map<string, { current: number; total: number }>();
-  let told = { at: startedAt, bytes: 0 };
+  let lastSample = { at: startedAt, bytes: 0 };
   return {
     take(event: z.infer<typeof line>, now: number): PullProgress | undefined {
       const { id, status, progressDetail } = event;
@@ -101,12 +101,15 @@ export function createMeter(sizeBytes: number, startedAt: number) {
       } else if (layer !== undefined && (status === "Download complete" || status === "Pull complete")) {
         layer.current = layer.total;
       }
-      if (now - told.at < 500) return undefined;
+      if (now - lastSample.at < 500) return undefined;
       const sum = (part: "current" | "total") =>
         [...layers.values()].reduce((all, item) => all + item[part], 0);
       const bytes = sum("current");
-      const bytesPerSecond = Math.max(0, Math.round(((bytes - told.bytes) * 1000) / (now - told.at)));
-      told = { at: now, bytes };
+      const bytesPerSecond = Math.max(
+        0,
+        Math.round(((bytes - lastSample.bytes) * 1000) / (now - lastSample.at)),
+      );
+      lastSample = { at: now, bytes };
       const whole = Math.max(sizeBytes, sum("total"), 1);
       return { percent: Math.min(100, Math.round((bytes * 100) / whole)), bytesPerSecond };
     },

@@ -1,6 +1,6 @@
 import type Docker from "dockerode";
-import type { Plan } from "../facts.ts";
 import type { Assignment } from "../leases.ts";
+import type { Plan } from "../reconcileFacts.ts";
 import { networkName } from "./containers.ts";
 import type { Engine } from "./engine.ts";
 

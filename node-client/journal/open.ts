@@ -58,10 +58,13 @@ export function openJournal(path: string): Journal {
     journal.exec(`begin exclusive; ${schema} commit;`);
     const found = journal.prepare("pragma user_version").get()?.user_version;
     if (found !== 0 && found !== version) {
-      throw new FatalError(`The journal ${path} has version ${found}; this client knows ${version}.`, {
-        code: "journal_unusable",
-        hint: "Run the client release that wrote it, or move the file away to follow the chain anew.",
-      });
+      throw new FatalError(
+        `The journal ${path} has version ${found}; this client supports version ${version}.`,
+        {
+          code: "journal_unusable",
+          hint: "Run the client release that wrote it, or move the file away to read the chain again.",
+        },
+      );
     }
     journal.exec(`pragma user_version = ${version}`);
     return journal;
@@ -70,11 +73,15 @@ export function openJournal(path: string): Journal {
     const busy = (error as { errcode?: number }).errcode === 5;
     throw new FatalError(
       busy
-        ? `Another client runs on ${dirname(path)}.`
+        ? `Another client is already using ${dirname(path)}.`
         : `The journal ${path} cannot be used: ${messageOf(error)}.`,
       busy
-        ? { code: "journal_in_use", hint: "Stop it, or give this one a folder of its own.", cause: error }
-        : { code: "journal_unusable", hint: "Check the folder's permissions and free space.", cause: error },
+        ? { code: "journal_in_use", hint: "Stop it, or use another directory for this one.", cause: error }
+        : {
+            code: "journal_unusable",
+            hint: "Check the directory's permissions and free space.",
+            cause: error,
+          },
     );
   }
 }

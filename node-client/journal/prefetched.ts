@@ -11,7 +11,7 @@ export function putPrefetched(journal: Journal, entry: Prefetched): void {
 }
 
 /** Notes that a lease uses these images now; others than prefetched ones are not kept. */
-export function notePrefetchedUse(journal: Journal, references: Iterable<string>, at: number): void {
+export function touchPrefetched(journal: Journal, references: Iterable<string>, at: number): void {
   const note = journal.prepare("update prefetched set used_at = ? where reference = ?");
   for (const reference of references) note.run(at, reference);
 }
@@ -21,7 +21,7 @@ export function dropPrefetched(journal: Journal, reference: string): void {
 }
 
 /** Notes that an image was taken off again. The last hundred are kept: few enough to be said at once. */
-export function noteEvicted(journal: Journal, reference: string): void {
+export function recordEvicted(journal: Journal, reference: string): void {
   dropPrefetched(journal, reference);
   journal.prepare("insert or replace into prefetched_evicted (reference) values (?)").run(reference);
   journal.exec(

@@ -20,7 +20,7 @@ export function readRuns(journal: Journal): Map<string, Run> {
 }
 
 /** Counts a start before it is tried, so that a kill in between never makes the count too low. */
-export function noteRun(journal: Journal, lease: string, run: Run): void {
+export function recordRun(journal: Journal, lease: string, run: Run): void {
   journal
     .prepare(
       `insert into run values (?, ?, ?, ?) on conflict (lease) do update

@@ -19,8 +19,8 @@ import { learnNetwork, watchNetwork } from "../network.ts";
 import { createOutbox, deadline, type Outbox } from "../outbox.ts";
 import { type Session, startSession } from "../session.ts";
 import { version } from "../version.ts";
+import { measureRound, type Order } from "./measurementRound.ts";
 import { createMeasurerMetrics } from "./metrics.ts";
-import { measureRound, type Order } from "./round.ts";
 
 const retryRefused = 30_000;
 
@@ -61,7 +61,7 @@ type Measurer = Awaited<ReturnType<typeof prepareMeasurer>> & {
   /** One at a time: two at once would measure each other. */
   queue: Promise<void>;
   /** Who only looks whether a node is there waits for nobody. */
-  looking: Set<Promise<void>>;
+  awaiting: Set<Promise<void>>;
 };
 
 async function startMeasurer(
@@ -81,17 +81,17 @@ async function startMeasurer(
     measured: createMeasurerMetrics(registry).measured,
     measurerId: 0,
     queue: Promise.resolve(),
-    looking: new Set(),
+    awaiting: new Set(),
   };
   const { session } = measurer;
   const registration = startLoop({ name: "registration", logger, signal, interval: 10_000 }, () =>
-    keepRegistered(measurer),
+    ensureRegistered(measurer),
   );
   events.on("message", (message) => hear(measurer, registration, message));
   const watching = watchNetwork({ api: env.NGPU_API, dir: env.MEASURER_DIR, network, logger, signal, fail });
   context.onStop("journal", () => journal.close());
   context.onStop("loops", async () => {
-    await Promise.all([session.done, registration.done, watching, measurer.queue, ...measurer.looking]);
+    await Promise.all([session.done, registration.done, watching, measurer.queue, ...measurer.awaiting]);
   });
   const health = () => ({
     ok: true,
@@ -135,13 +135,13 @@ function hear(measurer: Measurer, registration: Loop, message: ServerMessage): v
 }
 
 function take(measurer: Measurer, order: Order): void {
-  const { looking } = measurer;
-  if (!order.isAwaited) {
+  const { awaiting } = measurer;
+  if (!order.awaitProbe) {
     measurer.queue = measurer.queue.then(() => serve(measurer, order));
     return;
   }
-  const look = serve(measurer, order).finally(() => looking.delete(look));
-  looking.add(look);
+  const attempt = serve(measurer, order).finally(() => awaiting.delete(attempt));
+  awaiting.add(attempt);
 }
 
 /** Measures a node and reveals the result; a round that cannot be measured is told to match. */
@@ -168,7 +168,7 @@ async function serve({ context, network, session, outbox, measured }: Measurer, 
 }
 
 /** Asks the chain for the measurer's id, and for its registration where there is none. */
-async function keepRegistered(measurer: Measurer): Promise<void> {
+async function ensureRegistered(measurer: Measurer): Promise<void> {
   const { account, client, env, journal, network, outbox } = measurer;
   outbox.resend();
   measurer.measurerId = await client.readContract({

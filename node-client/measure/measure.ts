@@ -57,10 +57,10 @@ export async function measureProbe(options: MeasureOptions): Promise<Measurement
 async function challenge(probe: Probe): Promise<void> {
   const nonce = randomBytes(32).toString("hex");
   const answer = await answerOf(await open(probe, "GET", `/challenge?nonce=${nonce}`));
-  const said = Buffer.from(z.object({ hmac: z.string() }).parse(JSON.parse(answer)).hmac, "hex");
+  const hmac = Buffer.from(z.object({ hmac: z.string() }).parse(JSON.parse(answer)).hmac, "hex");
   const expected = createHmac("sha256", probe.token).update(nonce).digest();
-  if (said.length === expected.length && timingSafeEqual(said, expected)) return;
-  throw new FatalError("What answers at the node's port is not the probe that match ordered.", {
+  if (hmac.length === expected.length && timingSafeEqual(hmac, expected)) return;
+  throw new FatalError("The server at the node's port is not the probe that match ordered.", {
     code: "probe_false",
   });
 }
@@ -143,7 +143,7 @@ async function open(
 async function answerOf(response: IncomingMessage): Promise<string> {
   const body = await text(response);
   if (response.statusCode === 200) return body;
-  throw new RetryableError(`The probe answers ${response.statusCode}: ${body.slice(0, 200)}`, {
+  throw new RetryableError(`The probe answered ${response.statusCode}: ${body.slice(0, 200)}`, {
     code: "probe_failed",
   });
 }

@@ -35,11 +35,11 @@ export async function probeGpus(): Promise<Gpu[]> {
   try {
     text = (await run("nvidia-smi", query, { timeout: 20_000 })).stdout;
   } catch (error) {
-    const fault = error as NodeJS.ErrnoException & { stdout?: string; stderr?: string };
+    const failure = error as NodeJS.ErrnoException & { stdout?: string; stderr?: string };
     // EACCES: a folder on PATH that this user may not read hides whether there is one.
-    if (fault.code === "ENOENT" || fault.code === "EACCES") return [];
-    const said = `${fault.stdout ?? ""}${fault.stderr ?? ""}`.trim().split("\n")[0] || messageOf(error);
-    throw probeFault(`nvidia-smi fails: ${said}`, error);
+    if (failure.code === "ENOENT" || failure.code === "EACCES") return [];
+    const detail = `${failure.stdout ?? ""}${failure.stderr ?? ""}`.trim().split("\n")[0] || messageOf(error);
+    throw probeError(`nvidia-smi failed: ${detail}`, error);
   }
   return parseGpus(text);
 }
@@ -51,7 +51,7 @@ export function parseGpus(text: string): Gpu[] {
   return lines.map((line) => {
     const parsed = row.safeParse(line.split(",").map((cell) => cell.trim()));
     if (!parsed.success) {
-      throw probeFault(`nvidia-smi printed a line that is not understood: "${line.trim()}"`, parsed.error);
+      throw probeError(`Cannot parse this line of nvidia-smi: "${line.trim()}"`, parsed.error);
     }
     const [name, uuid, memoryMib, computeCapability] = parsed.data;
     return { name, uuid, memoryMib, computeCapability };
@@ -68,7 +68,7 @@ export function offeredGpus(gpus: Gpu[], limit = gpus.length): Gpu[] {
   return [...largest].sort((a, b) => a.uuid.localeCompare(b.uuid)).slice(0, limit);
 }
 
-function probeFault(message: string, cause: unknown): FatalError {
+function probeError(message: string, cause: unknown): FatalError {
   return new FatalError(message, {
     code: "gpu_probe_failed",
     hint: "Repair the NVIDIA driver, or set NODE_LIMIT_GPUS=0 to join without GPUs.",

@@ -1,6 +1,6 @@
 import { RetryableError } from "@ngpu/runtime/errors";
 import type { Hex } from "viem";
-import { askAgain, type CompletenessSource, isSuspicious } from "./completeness.ts";
+import { type CompletenessSource, isSuspicious, recheckLogs } from "./completeness.ts";
 import type { Header } from "./header.ts";
 import type { BlockRef } from "./reconcile.ts";
 import { type ChainLog, type RpcClient, readHeader, readLogs } from "./rpc.ts";
@@ -24,10 +24,12 @@ export async function blocksByHash(
   source: Source,
   first: bigint,
   head: Header,
-  told: readonly Header[] = [],
+  announced: readonly Header[] = [],
 ): Promise<FollowedBlock[]> {
   const below =
-    told[0]?.number === first ? told.slice(0, -1) : await headersOf(source, first, head.number - 1n);
+    announced[0]?.number === first
+      ? announced.slice(0, -1)
+      : await headersOf(source, first, head.number - 1n);
   return inParallel([...below, head], async (header) => {
     return complete(source, header, ofBlock(source, header, await logsByHash(source, header)));
   });
@@ -35,13 +37,13 @@ export async function blocksByHash(
 
 /** Asked of whoever announced the block just now, else, or when that fails, of the endpoint in use. */
 async function logsByHash(source: Source, { hash: blockHash }: Header): Promise<ChainLog[]> {
-  const teller = source.client.hints?.tellerOf(blockHash);
-  if (teller === undefined) return readLogs(source.client, source, { blockHash });
+  const announcer = source.client.hints?.announcerOf(blockHash);
+  if (announcer === undefined) return readLogs(source.client, source, { blockHash });
   try {
-    return await readLogs(teller as RpcClient, source, { blockHash });
+    return await readLogs(announcer as RpcClient, source, { blockHash });
   } catch (error) {
     if (!(error instanceof RetryableError)) throw error;
-    source.onFault?.(error.code);
+    source.onError?.(error.code);
     return readLogs(source.client, source, { blockHash });
   }
 }
@@ -108,7 +110,7 @@ async function complete(source: Source, header: Header, logs: ChainLog[]): Promi
   const proven = source.proven?.get(header.hash);
   if (proven !== undefined) return blockOf(header, ofBlock(source, header, proven));
   if (!isSuspicious(source, header, logs)) return blockOf(header, logs);
-  return blockOf(header, ofBlock(source, header, await askAgain(source, header, logs)));
+  return blockOf(header, ofBlock(source, header, await recheckLogs(source, header, logs)));
 }
 
 function ofBlock(source: Source, header: Header, logs: readonly ChainLog[]): ChainLog[] {
@@ -139,7 +141,7 @@ function accepted(
       byBlock.set(number, list);
     }
     if (hash !== log.blockHash) {
-      throw new RetryableError("A log is not of the block that stands at its number.", {
+      throw new RetryableError("A log belongs to another block than the one at its number.", {
         code: "rpc_log_mismatch",
         details: { blockNumber: log.blockNumber, blockHash: log.blockHash },
       });

@@ -43,7 +43,7 @@ export type FollowClient = ChainClient & Required<RpcClient> & { states: Endpoin
  * @param options.wsUrls WebSocket URLs that tell of new heads. Default: those of `rpcUrls` with `ws` for `http`.
  */
 export function createFollowClient(
-  options: Pick<EndpointsOptions, "signal" | "onFault"> & {
+  options: Pick<EndpointsOptions, "signal" | "onError"> & {
     rpcUrls: string[];
     wsUrls?: string[] | undefined;
     chainId: number;
@@ -58,7 +58,10 @@ export function createFollowClient(
     logger,
     signal,
   } = options;
-  const { request, batched, elsewhere, distrust, states } = createEndpoints({ ...options, urls: rpcUrls });
+  const { request, batched, otherEndpoints, penalize, states } = createEndpoints({
+    ...options,
+    urls: rpcUrls,
+  });
   const hints = listenForHeads({ urls: wsUrls, chainId, logger, signal });
   const client = createPublicClient({
     chain: chainOf(chainId),
@@ -68,10 +71,10 @@ export function createFollowClient(
   return Object.assign(client, {
     request,
     batched,
-    elsewhere,
-    distrust: (code: string) => {
-      distrust(code);
-      hints.doubt();
+    otherEndpoints,
+    penalize: (code: string) => {
+      penalize(code);
+      hints.suspect();
     },
     hints,
     states,
@@ -84,7 +87,7 @@ export function createFollowClient(
  * @throws FatalError `chain_unreachable`, `chain_mismatch` or `contract_missing`.
  */
 export async function requireChain(client: ChainClient, deployment: Deployment): Promise<void> {
-  const chainId = await askAtStart(() => client.getChainId());
+  const chainId = await queryAtStart(() => client.getChainId());
   if (chainId !== deployment.chainId) {
     throw new FatalError(
       `The endpoint serves chain ${chainId}; the deployment is on ${deployment.chainId}.`,
@@ -94,25 +97,25 @@ export async function requireChain(client: ChainClient, deployment: Deployment):
       },
     );
   }
-  const code = await askAtStart(() => client.getCode({ address: deployment.contracts.ComputeNode }));
+  const code = await queryAtStart(() => client.getCode({ address: deployment.contracts.ComputeNode }));
   if (code === undefined) {
     throw new FatalError(`There is no contract at ${deployment.contracts.ComputeNode}.`, {
       code: "contract_missing",
-      hint: "The chain was started afresh or the deployment is of another one: deploy again.",
+      hint: "The chain was restarted, or the deployment belongs to another chain. Deploy again.",
     });
   }
 }
 
 /** The transport tries again and again, which takes a minute with an endpoint that is silent; a start does not wait so long. */
-const startPatienceMs = 15_000;
+const startTimeoutMs = 15_000;
 
-async function askAtStart<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
-  const patience = AbortSignal.timeout(startPatienceMs);
-  const silence = Promise.withResolvers<never>();
-  const give = () => silence.reject(new Error(`no answer within ${startPatienceMs / 1000} s`));
-  patience.addEventListener("abort", give, { once: true });
+async function queryAtStart<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+  const deadline = AbortSignal.timeout(startTimeoutMs);
+  const timeout = Promise.withResolvers<never>();
+  const onTimeout = () => timeout.reject(new Error(`no answer within ${startTimeoutMs / 1000} s`));
+  deadline.addEventListener("abort", onTimeout, { once: true });
   try {
-    return await Promise.race([ask(), silence.promise]);
+    return await Promise.race([ask(), timeout.promise]);
   } catch (error) {
     throw new FatalError(`The chain does not answer: ${messageOf(error).split("\n")[0]}`, {
       code: "chain_unreachable",
@@ -120,6 +123,6 @@ async function askAtStart<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
       cause: error,
     });
   } finally {
-    patience.removeEventListener("abort", give);
+    deadline.removeEventListener("abort", onTimeout);
   }
 }

@@ -4,10 +4,10 @@ import { type BloomBits, bloomBits, mayContain } from "./bloom.ts";
 import type { Header } from "./header.ts";
 import { type ChainLog, type LogFilter, type RpcClient, readLogs } from "./rpc.ts";
 
-/** What is asked again, and where: `elsewhere` when there is another endpoint. */
+/** What is asked again, and where: `otherEndpoints` when there is another endpoint. */
 export type CompletenessSource = LogFilter & {
   client: RpcClient;
-  onFault?: (code: string) => void;
+  onError?: (code: string) => void;
   /** All logs of blocks that were proven otherwise, by the block's hash: they stand, whatever an endpoint says. */
   proven?: ReadonlyMap<Hex, readonly ChainLog[]>;
 };
@@ -35,7 +35,7 @@ export function isSuspicious(
     ({ address, bits }) => mayContain(bloom, bits) && !logs.some((log) => log.address === address),
   );
   const places = topics.flatMap((topic) => (topic === null ? [] : [[topic].flat()]));
-  return missing && places.every((place) => place.some((topic) => mayContain(bloom, bloomBits(topic))));
+  return missing && places.every((position) => position.some((topic) => mayContain(bloom, bloomBits(topic))));
 }
 
 /**
@@ -44,29 +44,29 @@ export function isSuspicious(
  *
  * @throws RetryableError `rpc_logs_missing` when they are not: the endpoint leaves logs out
  */
-export async function askAgain(
+export async function recheckLogs(
   source: CompletenessSource,
   header: Header,
   given: ChainLog[],
 ): Promise<ChainLog[]> {
   const where = { blockHash: header.hash };
-  const client = source.client.elsewhere ?? source.client;
+  const client = source.client.otherEndpoints ?? source.client;
   const again = await readLogs(client, source, where);
-  if (again.length > given.length) source.onFault?.("rpc_logs_missing");
+  if (again.length > given.length) source.onError?.("rpc_logs_missing");
   const best = again.length > given.length ? again : given;
   if (!isSuspicious(source, header, best) || isDense(source, header)) return best;
   const all = await readLogs(client, { addresses: [] }, where);
   if (bloomOf(all) === header.logsBloom.toLowerCase()) {
     return all.filter(({ topics }) => matches(source, topics));
   }
-  throw new RetryableError("The endpoint leaves out logs that the block's bloom tells of.", {
+  throw new RetryableError("The endpoint omits logs that the block's bloom filter contains.", {
     code: "rpc_logs_missing",
     details: { blockNumber: header.number, blockHash: header.hash },
   });
 }
 
 function matches({ topics = [] }: LogFilter, given: readonly Hex[]): boolean {
-  return topics.every((topic, place) => topic === null || [topic].flat().includes(given[place] as Hex));
+  return topics.every((topic, position) => topic === null || [topic].flat().includes(given[position] as Hex));
 }
 
 /** Whether so many bits are set that an address may well be named that has no log there. */

@@ -1,5 +1,5 @@
 import { type Hex, hexToBigInt } from "viem";
-import { hashOf, hexOf, whole } from "./parse.ts";
+import { hashOf, hexOf, parseAnswer } from "./parse.ts";
 import type { BlockRef } from "./reconcile.ts";
 
 /** What is read of a block's header. */
@@ -12,7 +12,7 @@ export type Header = BlockRef & {
 
 /** A block's header as an endpoint gives it. @throws RetryableError `rpc_malformed` */
 export function headerOf(block: unknown): Header {
-  return whole(() => {
+  return parseAnswer(() => {
     const fields = block as Record<string, unknown>;
     return {
       number: hexToBigInt(hexOf(fields.number)),

@@ -13,10 +13,13 @@ export function hashOf(value: unknown): Hex {
 }
 
 /** An answer that lacks a part, or has one of the wrong kind, was cut short: asking again may help. */
-export function whole<Result>(read: () => Result): Result {
+export function parseAnswer<Result>(read: () => Result): Result {
   try {
     return read();
   } catch (error) {
-    throw new RetryableError("The endpoint's answer is not whole.", { code: "rpc_malformed", cause: error });
+    throw new RetryableError("The endpoint's answer is not parseAnswer.", {
+      code: "rpc_malformed",
+      cause: error,
+    });
   }
 }

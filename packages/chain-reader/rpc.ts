@@ -15,7 +15,7 @@ import {
 } from "viem";
 import type { HeadHints } from "./endpoints/headHints.ts";
 import { type Header, headerOf } from "./header.ts";
-import { hashOf, hexOf, whole } from "./parse.ts";
+import { hashOf, hexOf, parseAnswer } from "./parse.ts";
 
 /** A log as the chain holds it; address and hashes in lower case. */
 export type ChainLog = {
@@ -32,7 +32,7 @@ export type ChainLog = {
 export type LogFilter = { addresses: readonly Address[]; topics?: readonly (Hex | Hex[] | null)[] };
 
 /** A block, by its hash, or all from one to another. */
-type LogPlace = { blockHash: Hex } | { fromBlock: bigint; toBlock: bigint };
+type LogRange = { blockHash: Hex } | { fromBlock: bigint; toBlock: bigint };
 
 export type BlockTag = "latest" | "safe" | "finalized";
 
@@ -43,9 +43,9 @@ export type RpcClient = Requester & {
   /** A way to ask that puts small questions which are asked at once into one HTTP request. */
   batched?: Requester;
   /** A way to ask another endpoint than the one that is in use, where there is one. */
-  elsewhere?: Requester;
+  otherEndpoints?: Requester;
   /** Says that the endpoint in use was found at fault, by the fault's code: it is asked less. */
-  distrust?: (code: string) => void;
+  penalize?: (code: string) => void;
   /** Tells of new heads before anybody asks. */
   hints?: HeadHints;
 };
@@ -65,9 +65,9 @@ export async function readHeader(client: Requester, at: bigint | BlockTag): Prom
 }
 
 /** The logs of one block, named by its hash so that no other block's can be meant, or of a range of numbers. */
-export async function readLogs(client: RpcClient, filter: LogFilter, where: LogPlace): Promise<ChainLog[]> {
-  const answer: unknown = await call(() => client.request(logsQuestion(filter, where)));
-  return whole(() => {
+export async function readLogs(client: RpcClient, filter: LogFilter, where: LogRange): Promise<ChainLog[]> {
+  const answer: unknown = await call(() => client.request(logsRequest(filter, where)));
+  return parseAnswer(() => {
     if (!Array.isArray(answer)) throw new TypeError("not a list of logs");
     const read = logReader();
     return answer.map(read);
@@ -75,7 +75,7 @@ export async function readLogs(client: RpcClient, filter: LogFilter, where: LogP
 }
 
 /** What `readLogs` asks. */
-export function logsQuestion(filter: LogFilter, where: LogPlace) {
+export function logsRequest(filter: LogFilter, where: LogRange) {
   const range =
     "blockHash" in where
       ? { blockHash: where.blockHash }
@@ -136,17 +136,17 @@ export async function call<Result>(request: () => Promise<Result>): Promise<Resu
   try {
     return await request();
   } catch (error) {
-    throw translateRpcFault(error);
+    throw translateRpcError(error);
   }
 }
 
 /** Translates a fault of an endpoint once, at the edge; the code says its kind. */
-function translateRpcFault(error: unknown): NgpuError {
+function translateRpcError(error: unknown): NgpuError {
   if (error instanceof NgpuError) return error;
   const is = (type: new (...args: never[]) => Error) =>
     error instanceof type || (error instanceof BaseError && error.walk((e) => e instanceof type) !== null);
   if (is(MethodNotFoundRpcError) || is(MethodNotSupportedRpcError)) {
-    return new FatalError("The endpoint does not serve a method that following the chain needs.", {
+    return new FatalError("The endpoint does not support a method that is required to follow the chain.", {
       code: "rpc_method_missing",
       hint: "Use an endpoint that serves eth_getLogs and eth_getBlockByNumber.",
       cause: error,

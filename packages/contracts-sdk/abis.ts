@@ -33,7 +33,7 @@ const errors = Object.values(abis as Record<AbiName, Abi>)
 
 /** Decodes the data of a revert, or of an ItemRefused event. Never throws: an unknown error keeps its selector. */
 export function decodeReason(data: Hex): ChainReason {
-  if (data.length < 10) return { name: "Unexplained", args: {}, text: "refused without a reason" };
+  if (data.length < 10) return { name: "Unexplained", args: {}, text: "reverted without a reason" };
   const decoded = decode(data);
   if (decoded === undefined) {
     const name = `Unknown_${data.slice(0, 10)}`;
@@ -41,7 +41,9 @@ export function decodeReason(data: Hex): ChainReason {
   }
   const inputs = decoded.abiItem.type === "error" ? decoded.abiItem.inputs : [];
   const values = (decoded.args ?? []) as readonly unknown[];
-  const args = Object.fromEntries(inputs.map((input, place) => [input.name || `${place}`, values[place]]));
+  const args = Object.fromEntries(
+    inputs.map((input, position) => [input.name || `${position}`, values[position]]),
+  );
   const list = Object.entries(args).map(([name, value]) => `${name} ${plain(value)}`);
   return { name: decoded.errorName, args, text: `${decoded.errorName}(${list.join(", ")})` };
 }

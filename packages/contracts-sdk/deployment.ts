@@ -61,7 +61,7 @@ const deploymentSchema = z.object({
     before,
   }),
   /** What was replaced, oldest first, and goes on beside its successor. */
-  former: z
+  previous: z
     .array(
       z.object({
         contracts: contracts.partial(),
@@ -84,7 +84,7 @@ export function parseDeployment(value: unknown): Deployment {
   if (parsed.success) return parsed.data;
   throw new FatalError(`The deployment is not valid:\n${z.prettifyError(parsed.error)}`, {
     code: "deployment_invalid",
-    hint: "Write it anew with `npm run deploy`.",
+    hint: "Recreate it with `npm run deploy`.",
   });
 }
 
@@ -96,7 +96,7 @@ export function readDeployment(path: string): Deployment {
   } catch (error) {
     throw new FatalError(`The deployment file ${path} cannot be read: ${messageOf(error)}.`, {
       code: "deployment_missing",
-      hint: "Set DEPLOYMENT_FILE to the file that the deployment wrote.",
+      hint: "Set DEPLOYMENT_FILE to the file written by the deployment.",
       cause: error,
     });
   }

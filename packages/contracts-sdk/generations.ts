@@ -4,12 +4,12 @@ import type { ContractName, Deployment } from "./deployment.ts";
 type Before = Deployment["parameters"]["before"];
 
 /** The contracts in use and those that were replaced. */
-export type Generations = Pick<Deployment, "contracts" | "former">;
+export type Generations = Pick<Deployment, "contracts" | "previous">;
 type Contracts = Generations & { parameters: { before: Before } };
 
 /** Where a contract has been, the present one last. */
-export function addressesOf({ contracts, former }: Generations, name: ContractName): Address[] {
-  const before = former.flatMap((entry) => entry.contracts[name] ?? []);
+export function addressesOf({ contracts, previous }: Generations, name: ContractName): Address[] {
+  const before = previous.flatMap((entry) => entry.contracts[name] ?? []);
   return [...before, contracts[name]];
 }
 
@@ -18,7 +18,7 @@ export function generationsOf(
   deployment: Generations,
   name: ContractName,
 ): { generation: number; address: Address }[] {
-  return addressesOf(deployment, name).map((address, place) => ({ generation: place + 1, address }));
+  return addressesOf(deployment, name).map((address, position) => ({ generation: position + 1, address }));
 }
 
 /** The number of the contract in use: 1 where it never replaced another. */
@@ -39,7 +39,7 @@ export type Ids = {
 
 const workspaces = { workspaceId: "workspaces" } as const;
 /** The ids that each contract is told by, and where a generation's begin. */
-const told: Partial<Record<ContractName, Partial<Record<keyof Ids, keyof Before>>>> = {
+const idFields: Partial<Record<ContractName, Partial<Record<keyof Ids, keyof Before>>>> = {
   DockerContract: workspaces,
   Progress: workspaces,
   Escrow: { ...workspaces, authorizationId: "authorizations" },
@@ -54,11 +54,11 @@ const told: Partial<Record<ContractName, Partial<Record<keyof Ids, keyof Before>
  */
 export function addressFor(deployment: Contracts, name: ContractName, ids: Ids): Address {
   const present = deployment.contracts[name];
-  for (const [field, begin] of Object.entries(told[name] ?? {}) as [keyof Ids, keyof Before][]) {
+  for (const [field, begin] of Object.entries(idFields[name] ?? {}) as [keyof Ids, keyof Before][]) {
     const id = ids[field];
     if (typeof id !== "bigint") continue;
     if (id > BigInt(deployment.parameters.before[begin])) return present;
-    const own = deployment.former.filter(({ contracts }) => contracts[name] !== undefined);
+    const own = deployment.previous.filter(({ contracts }) => contracts[name] !== undefined);
     const entry = own.findLast(({ parameters }) => id > BigInt(parameters.before[begin]));
     return entry?.contracts[name] ?? present;
   }

@@ -32,8 +32,8 @@ export function listenForChanges(options: ListenOptions): void {
   const run = async () => {
     while (!options.signal.aborted) {
       try {
-        await listenOnce(options, cursor, (heard) => {
-          cursor = heard;
+        await listenOnce(options, cursor, (latest) => {
+          cursor = latest;
         });
       } catch (error) {
         if (!options.signal.aborted) options.logger.warn({ event: "listen_broken", error });

@@ -60,7 +60,7 @@ export async function transaction<Result>(
 const passing = /^(08|53|57|40)/;
 
 /** Translates a driver fault once, at the edge. */
-export function translateDatabaseFault(error: unknown): unknown {
+export function translateDatabaseError(error: unknown): unknown {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (passing.test(code) || ["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT"].includes(code)) {
     return new RetryableError("Postgres does not answer.", { code: "database_unreachable", cause: error });

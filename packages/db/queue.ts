@@ -28,15 +28,15 @@ export function connectRedis(url: string): Redis {
 export async function pingRedis(url: string, timeoutMs: number): Promise<void> {
   const once = { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 };
   const redis = new Redis(url, { ...once, connectTimeout: timeoutMs, commandTimeout: timeoutMs });
-  let fault: unknown;
+  let failure: unknown;
   redis.on("error", (error) => {
-    fault = error;
+    failure = error;
   });
   try {
     await redis.connect();
     await redis.ping();
   } catch (error) {
-    throw fault ?? error;
+    throw failure ?? error;
   } finally {
     redis.disconnect();
   }

@@ -54,9 +54,9 @@ export function parseLdd(output: string): string[] {
   for (const line of output.split("\n").map((text) => text.trim())) {
     const missing = /^(\S+) => not found/.exec(line);
     if (missing) {
-      throw new FatalError(`The Node binary needs ${missing[1]}, which this machine lacks.`, {
+      throw new FatalError(`The Node binary needs ${missing[1]}, which is missing on this machine.`, {
         code: "library_missing",
-        hint: "Install the system package that holds it.",
+        hint: "Install the system package that provides it.",
       });
     }
     const found = /^(?:\S+ => )?(\/\S+) \(0x[0-9a-f]+\)$/.exec(line);
@@ -84,7 +84,7 @@ async function librariesOf(binary: string): Promise<string[]> {
   const linked = parseLdd(stdout);
   const libc = linked.find((path) => /\/libc\.so\.6$/.test(path));
   if (!libc)
-    throw new FatalError(`${binary} does not load glibc.`, {
+    throw new FatalError(`${binary} is not linked against glibc.`, {
       code: "base_missing",
       hint: "Images are built on Linux with glibc.",
     });

@@ -94,7 +94,7 @@ export async function blobSize(storeDir: string, digest: Digest): Promise<number
 export async function readBlob(storeDir: string, digest: Digest): Promise<Buffer> {
   const bytes = await readFile(blobPath(storeDir, digest)).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== "ENOENT") throw cause;
-    throw new FatalError("The image store lacks a blob.", {
+    throw new FatalError("A blob is missing in the image store.", {
       code: "blob_missing",
       hint: "Delete the image store and build again.",
       details: { storeDir, digest },

@@ -80,9 +80,9 @@ async function filesUnder(from: string, to: string): Promise<Entry[]> {
     if (item.isDirectory()) found.push(...(await filesUnder(source, path)));
     else if (item.isFile()) found.push({ kind: "bytes", path, mode: 0o644, bytes: await readFile(source) });
     else
-      throw new FatalError(`${source} is neither a file nor a folder.`, {
+      throw new FatalError(`${source} is neither a file nor a directory.`, {
         code: "workspace_invalid",
-        hint: "Images take no links; put the file itself there.",
+        hint: "Images cannot contain symbolic links. Use the file itself.",
       });
   }
   return found;

@@ -1,12 +1,12 @@
+import { type Dimension, firstRejection, type Rejection, rejectionsOf, without } from "./filters.ts";
 import type { Fleet, FleetNode, PlacementRequest, Strategy } from "./fleet.ts";
-import { type Dimension, firstMiss, type Miss, missesOf, without } from "./misses.ts";
-import { candidateOf, orderFor, type Ranked, rankedOf, seedOf } from "./order.ts";
+import { candidateOf, orderFor, type Ranked, rankedOf, seedOf } from "./ranking.ts";
 
 /** Refused nodes by the first dimension that refused them: the counts add up to all nodes that do not fit. */
 export type Refusals = Partial<Record<Dimension, number>>;
 
 /** The refused node that lacks the least, and all that it lacks. */
-export type Nearest = { nodeId: number; misses: Miss[] };
+export type Nearest = { nodeId: number; rejections: Rejection[] };
 
 export type Decision =
   | { type: "placed"; nodeId: number; ranking: Ranked[]; refusals: Refusals }
@@ -21,7 +21,7 @@ export const rankingLength = 16;
  */
 export function decide(fleet: Fleet, request: PlacementRequest, strategy: Strategy): Decision {
   const nodes = new Map(fleet.nodes.map((node) => [node.nodeId, node]));
-  for (let place = 0; place < request.place; place += 1) {
+  for (let position = 0; position < request.position; position += 1) {
     const before = rankAll(nodes.values(), request, strategy)[0];
     const node = before === undefined ? undefined : nodes.get(before.nodeId);
     if (node === undefined) break;
@@ -44,7 +44,7 @@ export function bestByScan(
   const order = orderFor(request, strategy);
   let best: ReturnType<typeof candidateOf> | undefined;
   for (const node of nodes) {
-    if (firstMiss(node, request) !== null) continue;
+    if (firstRejection(node, request) !== null) continue;
     const candidate = candidateOf(node, request, strategy, seed);
     if (best === undefined || order(candidate, best) < 0) best = candidate;
   }
@@ -56,7 +56,7 @@ export function rankAll(nodes: Iterable<FleetNode>, request: PlacementRequest, s
   const seed = seedOf(request.workspaceId);
   const candidates = [];
   for (const node of nodes) {
-    if (firstMiss(node, request) === null) candidates.push(candidateOf(node, request, strategy, seed));
+    if (firstRejection(node, request) === null) candidates.push(candidateOf(node, request, strategy, seed));
   }
   return candidates.sort(orderFor(request, strategy)).map(rankedOf);
 }
@@ -72,36 +72,36 @@ function taken(node: FleetNode, request: PlacementRequest): FleetNode {
 export function countRefusals(nodes: Iterable<FleetNode>, request: PlacementRequest): Refusals {
   const refusals: Refusals = {};
   for (const node of nodes) {
-    const miss = firstMiss(node, request);
-    if (miss !== null) refusals[miss] = (refusals[miss] ?? 0) + 1;
+    const rejection = firstRejection(node, request);
+    if (rejection !== null) refusals[rejection] = (refusals[rejection] ?? 0) + 1;
   }
   return refusals;
 }
 
 /** How far a node is from fitting: fewer misses first, then the smaller sum of shortfalls. */
-export function distanceOf(misses: readonly Miss[]): number {
-  return misses.length * 100 + misses.reduce((sum, miss) => sum + miss.shortfall, 0);
+export function distanceOf(rejections: readonly Rejection[]): number {
+  return rejections.length * 100 + rejections.reduce((sum, rejection) => sum + rejection.shortfall, 0);
 }
 
 /** The refused node at the least distance, of equals the one with the lower id. */
 export function nearestOf(nodes: Iterable<FleetNode>, request: PlacementRequest): Nearest | null {
   let nearest: (Nearest & { distance: number }) | null = null;
-  for (const { nodeId, misses } of refusedOf(nodes, request)) {
-    const distance = distanceOf(misses);
+  for (const { nodeId, rejections } of refusedOf(nodes, request)) {
+    const distance = distanceOf(rejections);
     if (
       nearest === null ||
       distance < nearest.distance ||
       (distance === nearest.distance && nodeId < nearest.nodeId)
     ) {
-      nearest = { nodeId, misses, distance };
+      nearest = { nodeId, rejections, distance };
     }
   }
-  return nearest === null ? null : { nodeId: nearest.nodeId, misses: nearest.misses };
+  return nearest === null ? null : { nodeId: nearest.nodeId, rejections: nearest.rejections };
 }
 
 function* refusedOf(nodes: Iterable<FleetNode>, request: PlacementRequest): Iterable<Nearest> {
   for (const node of nodes) {
-    const misses = missesOf(node, request);
-    if (misses.length > 0) yield { nodeId: node.nodeId, misses };
+    const rejections = rejectionsOf(node, request);
+    if (rejections.length > 0) yield { nodeId: node.nodeId, rejections };
   }
 }

@@ -6,7 +6,7 @@ import type { FleetIndex } from "./fleetIndex/fleetIndex.ts";
 export function decideByIndex(index: FleetIndex, request: PlacementRequest, strategy: Strategy): Decision {
   const reserved: number[] = [];
   try {
-    while (reserved.length < request.place) {
+    while (reserved.length < request.position) {
       const before = index.best(request, strategy);
       if (before === undefined) break;
       index.reserve(before, request);

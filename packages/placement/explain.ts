@@ -1,11 +1,11 @@
-import type { PlacementExplanation, placementQuestion } from "@ngpu/protocol/placement/question";
+import type { PlacementExplanation, placementQuestion } from "@ngpu/protocol/placement/request";
 import type { z } from "zod";
+import { explanationMessages } from "./explanationMessages.ts";
+import { firstRejection } from "./filters.ts";
 import type { FleetBlock, FleetNode, PlacementRequest } from "./fleet.ts";
 import type { FleetIndex } from "./fleetIndex/fleetIndex.ts";
-import { firstMiss } from "./misses.ts";
+import { requestOf, strategyOf } from "./preferences.ts";
 import { strategies } from "./strategies/all.ts";
-import { requestOf, strategyOf } from "./wishes.ts";
-import { inWords } from "./words.ts";
 
 /** More than any price on the chain. */
 const anyPrice = 2n ** 64n;
@@ -15,9 +15,9 @@ export function explain(
   { block, index }: { block: FleetBlock; index: FleetIndex },
   question: z.output<typeof placementQuestion>,
 ): PlacementExplanation {
-  const { wishes, replicas, ...asked } = question;
-  const request = { ...asked, ...requestOf(wishes), workspaceId: 0n, place: 0, excluded: [] };
-  const strategy = strategyOf(wishes);
+  const { preferences, replicas, ...requested } = question;
+  const request = { ...requested, ...requestOf(preferences), workspaceId: 0n, position: 0, excluded: [] };
+  const strategy = strategyOf(preferences);
   const refused = index.refusals(request);
   const total = Object.values(refused).reduce((sum, count) => sum + count, 0);
   const fitting = index.size - total;
@@ -32,13 +32,13 @@ export function explain(
     nodes: index.size,
     fitting,
     placeable: countPlaceable(index, request, replicas, (one) => index.best(one, strategy)),
-    possible: fitting > 0 || index.size === 0 || couldFit(index.nodes(), request),
+    possible: fitting > 0 || index.size === 0 || wouldFit(index.nodes(), request),
     chosen: at(fitting === 0 ? undefined : index.best(request, strategy)),
     refused,
     nearest: index.nearest(request),
     cheapest: at(index.best({ ...request, maxPricePerSecond: anyPrice }, strategies.cheapest)),
   };
-  return { ...facts, words: inWords(facts, request, replicas) };
+  return { ...facts, messages: explanationMessages(facts, request, replicas) };
 }
 
 function countPlaceable(
@@ -62,9 +62,9 @@ function countPlaceable(
 }
 
 /** Whether a node could take a replica were it online and empty. */
-function couldFit(nodes: Iterable<FleetNode>, request: PlacementRequest): boolean {
+function wouldFit(nodes: Iterable<FleetNode>, request: PlacementRequest): boolean {
   for (const node of nodes) {
-    if (firstMiss({ ...node, status: "online", free: node.total }, request) === null) return true;
+    if (firstRejection({ ...node, status: "online", free: node.total }, request) === null) return true;
   }
   return false;
 }

@@ -1,4 +1,4 @@
-import type { NodeStatus } from "@ngpu/contracts-sdk/names";
+import type { NodeStatus } from "@ngpu/contracts-sdk/enumNames";
 
 /** What a node offers, or a replica takes. */
 export type Capacity = { gpus: number; cpuMilli: number; memoryMib: number; diskGib: number; ports: number };
@@ -45,7 +45,7 @@ export type Fleet = { block: FleetBlock; nodes: readonly FleetNode[] };
 export type PlacementRequest = {
   workspaceId: bigint;
   /** How many answers for the same workspace were given at this state before: each of them takes its capacity first. */
-  place: number;
+  position: number;
   /** Nodes that were tried already. */
   excluded: readonly number[];
   image: string;

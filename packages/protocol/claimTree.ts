@@ -23,10 +23,10 @@ export function claimTreeOf(leaves: readonly Leaf[]) {
     proofOf: (index: number): Hex => join(tree.getProof(index) as Hex[]),
     /** What `claimMany` takes beside the epoch's number, for leaves by their places. */
     manyOf: (indices: readonly number[]): { grants: Hex[]; proof: Hex; flags: Hex } => {
-      const placeOf = new Map(nodes.map((node, index) => [node, index]));
+      const positionOf = new Map(nodes.map((node, index) => [node, index]));
       const { leaves: ordered, proof, proofFlags } = tree.getMultiProof([...indices]);
       return {
-        grants: ordered.map((node) => grants[placeOf.get(node as Hex) ?? -1] as Hex),
+        grants: ordered.map((node) => grants[positionOf.get(node as Hex) ?? -1] as Hex),
         proof: join(proof as Hex[]),
         flags: bitsOf(proofFlags),
       };

@@ -1,4 +1,4 @@
-import type { heartbeatEncodings } from "@ngpu/contracts-sdk/names";
+import type { heartbeatEncodings } from "@ngpu/contracts-sdk/enumNames";
 import { InputError } from "@ngpu/runtime/errors";
 import { bytesToHex, type Hex, hexToBytes } from "viem";
 
@@ -24,8 +24,8 @@ export function encodeHeartbeats(nodeCount: number, present: ReadonlySet<number>
   const bytes = new Uint8Array(Math.ceil(nodeCount / 8));
   for (const id of present) {
     if (id < 1 || id > nodeCount) continue;
-    const place = (id - 1) >> 3;
-    bytes[place] = (bytes[place] ?? 0) | (1 << ((id - 1) & 7));
+    const position = (id - 1) >> 3;
+    bytes[position] = (bytes[position] ?? 0) | (1 << ((id - 1) & 7));
   }
   return { encoding: "bitmap", nodeCount, bits: bytesToHex(bytes) };
 }
@@ -38,8 +38,8 @@ export function encodeHeartbeats(nodeCount: number, present: ReadonlySet<number>
 export function absenteesOf({ encoding, nodeCount, bits }: HeartbeatBits): number[] {
   const bytes = hexToBytes(bits);
   const fits = encoding === "bitmap" ? bytes.length === Math.ceil(nodeCount / 8) : (bytes.at(-1) ?? 0) < 0x80;
-  if (!fits) throw misfit(encoding, nodeCount, bytes.length);
-  return encoding === "bitmap" ? clearBits(bytes, nodeCount) : placesOf(bytes, nodeCount);
+  if (!fits) throw encodingError(encoding, nodeCount, bytes.length);
+  return encoding === "bitmap" ? clearBits(bytes, nodeCount) : positionsOf(bytes, nodeCount);
 }
 
 /**
@@ -56,10 +56,10 @@ export function decodeHeartbeats(slot: HeartbeatBits): Set<number> {
 
 function clearBits(bytes: Uint8Array, nodeCount: number): number[] {
   const ids: number[] = [];
-  for (const [place, byte] of bytes.entries()) {
+  for (const [position, byte] of bytes.entries()) {
     if (byte === 0xff) continue;
     for (let bit = 0; bit < 8; bit++) {
-      const id = 8 * place + bit + 1;
+      const id = 8 * position + bit + 1;
       if (id <= nodeCount && ((byte >> bit) & 1) === 0) ids.push(id);
     }
   }
@@ -67,7 +67,7 @@ function clearBits(bytes: Uint8Array, nodeCount: number): number[] {
 }
 
 /** Adds distances up. The contract leaves them to readers: one of 0 names nobody new, and one past the last node nobody. */
-function placesOf(bytes: Uint8Array, nodeCount: number): number[] {
+function positionsOf(bytes: Uint8Array, nodeCount: number): number[] {
   const ids: number[] = [];
   let id = 0;
   let scale = 1;
@@ -91,8 +91,8 @@ function pushLeb128(bytes: number[], value: number): void {
   bytes.push(rest);
 }
 
-function misfit(encoding: string, nodeCount: number, length: number): InputError {
-  return new InputError(`${length} bytes are no ${encoding} of ${nodeCount} nodes.`, {
+function encodingError(encoding: string, nodeCount: number, length: number): InputError {
+  return new InputError(`${length} bytes are not a valid ${encoding} of ${nodeCount} nodes.`, {
     code: "heartbeats_invalid",
     details: { encoding, nodeCount, length },
   });

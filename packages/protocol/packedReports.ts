@@ -34,7 +34,7 @@ export function packReport(message: ReportMessage, signature: Hex): SignedReport
   if (deadline > maxDeadline) {
     throw new PackingError(`The deadline ${deadline} does not fit 48 bits.`, {
       code: "deadline_too_late",
-      hint: "Give it as Unix time in seconds.",
+      hint: "Use Unix time in seconds.",
       details: { deadline, highest: maxDeadline },
     });
   }
@@ -65,7 +65,7 @@ export function compactSignature(signature: Hex): Compact {
   const refuse = (why: string) =>
     new PackingError(`The signature ${why}.`, {
       code: "signature_invalid",
-      hint: "Give r, s and v as a wallet signs them: 65 bytes, the lower s, v 27 or 28.",
+      hint: "Use the signature of a wallet: 65 bytes (r, s, v) with the lower s and v of 27 or 28.",
       details: { signature },
     });
   const bytes = size(signature);

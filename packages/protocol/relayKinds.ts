@@ -1,7 +1,7 @@
 import * as types from "@ngpu/contracts-sdk/typedData";
 import type { Address, Hex } from "viem";
 import { z } from "zod";
-import { heartbeatReceiptTypes } from "./heartbeatReceipt.ts";
+import { heartbeatAckTypes } from "./heartbeatAck.ts";
 import { packProgress, packReport } from "./packedReports.ts";
 
 const address = z.custom<Address>(
@@ -124,8 +124,8 @@ export const relayKinds = {
   dispute: {
     contract: "ComputeNode",
     functionName: "disputeHeartbeats",
-    types: heartbeatReceiptTypes,
-    primaryType: "HeartbeatReceipt",
+    types: heartbeatAckTypes,
+    primaryType: "HeartbeatAck",
     message: z.strictObject({
       slot: big(64),
       nodeId: small(32),

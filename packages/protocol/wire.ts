@@ -109,7 +109,7 @@ export const serverMessage = z.discriminatedUnion("type", [
     sizeBytes: decimal,
   }),
   /**
-   * To a measurer: measure the probe at `url`, sign and relay a `reveal` with this draw. `isAwaited`: the node has not said that
+   * To a measurer: measure the probe at `url`, sign and relay a `reveal` with this draw. `awaitProbe`: the node has not said that
    * its probe answers; if nothing does until the window is nearly over, it is absent.
    */
   z.strictObject({
@@ -118,7 +118,7 @@ export const serverMessage = z.discriminatedUnion("type", [
     nodeId: z.number().int(),
     measurerId: z.number().int(),
     url: z.url(),
-    isAwaited: z.boolean(),
+    awaitProbe: z.boolean(),
     draw: z.number().int(),
     port: z.number().int(),
     salt: hex,

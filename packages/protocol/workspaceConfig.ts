@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { placementWishes } from "./placement/wishes.ts";
+import { placementPreferences } from "./placement/preferences.ts";
 
 /**
  * The configuration document published beside a workspace's spec (DockerContract.publish, `config`): how to run the image.
@@ -22,7 +22,7 @@ export const workspaceConfig = z.strictObject({
   /** Replicas that may be down at once while an update or a node's maintenance replaces them; 1 when left out. */
   maxDown: z.number().int().min(1).max(1000).optional(),
   /** What it wishes of its nodes beyond the spec; nothing when left out. */
-  placement: placementWishes.optional(),
+  placement: placementPreferences.optional(),
 });
 
 export type WorkspaceConfig = z.output<typeof workspaceConfig>;

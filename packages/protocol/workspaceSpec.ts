@@ -1,5 +1,5 @@
+import { codeOf, type Policy, policies } from "@ngpu/contracts-sdk/enumNames";
 import type { dockerContractAbi } from "@ngpu/contracts-sdk/generated/abi";
-import { codeOf, type Policy, policies } from "@ngpu/contracts-sdk/names";
 import { type ContractFunctionArgs, type Hex, pad, stringToHex } from "viem";
 
 /** DockerContract's WorkspaceSpec as calls take it. */

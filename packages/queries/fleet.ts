@@ -1,8 +1,8 @@
-import type { NodeStatus } from "@ngpu/contracts-sdk/names";
+import type { NodeStatus } from "@ngpu/contracts-sdk/enumNames";
 import type { Queryable } from "@ngpu/db/pool";
+import { without } from "@ngpu/placement/filters";
 import type { Capacity, FleetBlock, FleetNode } from "@ngpu/placement/fleet";
-import { without } from "@ngpu/placement/misses";
-import { counted } from "@ngpu/placement/proven";
+import { counted } from "@ngpu/placement/provenCapacity";
 import { countPresence } from "@ngpu/protocol/presence";
 import { RetryableError } from "@ngpu/runtime/errors";
 import { newestSlots, readPresence } from "./presence.ts";
@@ -115,10 +115,10 @@ function assemble(
     return {
       nodeId: row.node_id,
       status: row.status,
-      gpuModel: told(row.gpu_model),
+      gpuModel: nullIfUnset(row.gpu_model),
       vramMib: row.vram_mib,
       computeCapability: row.compute_capability,
-      region: told(row.region),
+      region: nullIfUnset(row.region),
       ...counted({ total, free: own.reduce(without, total) }, measurement, own),
       pricePerSecond: row.price,
       measured: measurement !== undefined,
@@ -133,7 +133,7 @@ function assemble(
 }
 
 /** Null for what is empty or all zeros. */
-export function told(value: string | null): string | null {
+export function nullIfUnset(value: string | null): string | null {
   return value === null || value === "" || /^0x0*$/.test(value) ? null : value;
 }
 

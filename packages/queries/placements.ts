@@ -1,5 +1,5 @@
 import type { Queryable } from "@ngpu/db/pool";
-import type { PlacementAnswer } from "@ngpu/protocol/placement/answer";
+import type { PlacementAnswer } from "@ngpu/protocol/placement/response";
 
 type Row = {
   workspace_id: string;
@@ -7,22 +7,22 @@ type Row = {
   status: PlacementAnswer["status"];
   block_number: string | null;
   block_hash: string | null;
-  place: number | null;
+  position: number | null;
   excluded: number[];
   node_id: number | null;
   ranking: unknown[] | null;
   refusals: { counts: unknown; nearest: unknown } | null;
   refusal: string | null;
   assign_tx: string | null;
-  asked_at: Date;
+  requested_at: Date;
   answered_at: Date | null;
 };
 
 /** A placement by the id of its request; undefined when there is none. */
 export async function findPlacement(db: Queryable, id: string): Promise<PlacementAnswer | undefined> {
   const { rows } = await db.query<Row>(
-    `select workspace_id::text, replica, status, block_number::text, block_hash, place, excluded, node_id, ranking,
-       refusals, refusal, assign_tx, asked_at, answered_at
+    `select workspace_id::text, replica, status, block_number::text, block_hash, position, excluded, node_id, ranking,
+       refusals, refusal, assign_tx, requested_at, answered_at
      from app.placement where request_id = $1`,
     [id],
   );
@@ -35,14 +35,14 @@ export async function findPlacement(db: Queryable, id: string): Promise<Placemen
     replica: row.replica,
     status: row.status,
     block: number === null || hash === null ? null : { number, hash },
-    place: row.place,
+    position: row.position,
     excluded: row.excluded,
     nodeId: row.node_id,
     ranking: row.ranking ?? [],
     refusals: row.refusals,
     refusal: row.refusal,
     assignTx: row.assign_tx,
-    askedAt: row.asked_at.toISOString(),
+    requestedAt: row.requested_at.toISOString(),
     answeredAt: row.answered_at?.toISOString() ?? null,
   };
 }

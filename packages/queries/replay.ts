@@ -1,9 +1,9 @@
 import { type Database, transaction } from "@ngpu/db/pool";
 import { type Decision, decide } from "@ngpu/placement/decide";
 import type { FleetBlock, PlacementRequest } from "@ngpu/placement/fleet";
-import { strategyOf } from "@ngpu/placement/wishes";
-import type { PlacementAnswer } from "@ngpu/protocol/placement/answer";
-import type { PlacementWishes } from "@ngpu/protocol/placement/wishes";
+import { strategyOf } from "@ngpu/placement/preferences";
+import type { PlacementPreferences } from "@ngpu/protocol/placement/preferences";
+import type { PlacementAnswer } from "@ngpu/protocol/placement/response";
 import { InputError } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
 import { readBlock, readNodes, readUptimes } from "./fleet.ts";
@@ -18,10 +18,10 @@ export type Replay = {
   workspaceId: bigint;
   replica: number;
   /** Answers for the workspace that went before, and nodes that were left out. */
-  place: number;
+  position: number;
   excluded: number[];
   /** What the workspace wishes of its nodes, as it was published. */
-  wishes: PlacementWishes;
+  preferences: PlacementPreferences;
   same: boolean;
   /** Which parts of the answer differ. */
   different: (keyof Answer)[];
@@ -37,19 +37,19 @@ export type Replay = {
  * @throws InputError `placement_open` (not answered) or `block_gone` (a reorg took it back).
  */
 export function replayPlacement(pool: Database, placement: PlacementAnswer): Promise<Replay> {
-  const { id: requestId, replica, excluded, place, nodeId, ranking, refusals } = placement;
+  const { id: requestId, replica, excluded, position, nodeId, ranking, refusals } = placement;
   const workspaceId = BigInt(placement.workspaceId);
   return transaction(pool, async (db) => {
     await db.query("set transaction isolation level repeatable read, read only");
-    if (placement.block === null || place === null) {
-      throw fault("placement_open", `Placement ${requestId} has not been answered yet.`);
+    if (placement.block === null || position === null) {
+      throw replayError("placement_open", `Placement ${requestId} has not been answered yet.`);
     }
     const { number, hash } = placement.block;
     const block = await readBlock(db, BigInt(number));
     if (block === undefined || block.hash !== hash) {
-      throw fault(
+      throw replayError(
         "block_gone",
-        `Block ${number} (${hash}), which the placement rests on, is not on the chain any more, or not exported here.`,
+        `Block ${number} (${hash}), on which the placement is based, is no longer on the chain or not exported here.`,
       );
     }
     const wanted = await readWanted(db, { workspace_id: workspaceId, excluded }, block);
@@ -59,8 +59,8 @@ export function replayPlacement(pool: Database, placement: PlacementAnswer): Pro
         ? { type: "impossible", refusals: {}, nearest: null }
         : decide(
             { block, nodes },
-            { ...wanted.request, place } satisfies PlacementRequest,
-            strategyOf(wanted.wishes),
+            { ...wanted.request, position } satisfies PlacementRequest,
+            strategyOf(wanted.preferences),
           );
     const answered = { nodeId, ranking, refusals };
     const recomputed = answerOf(decision);
@@ -72,9 +72,9 @@ export function replayPlacement(pool: Database, placement: PlacementAnswer): Pro
       block,
       workspaceId,
       replica,
-      place,
+      position,
       excluded,
-      wishes: wanted?.wishes ?? {},
+      preferences: wanted?.preferences ?? {},
       same: different.length === 0,
       different,
       answered,
@@ -105,6 +105,6 @@ function sorted(value: unknown): unknown {
   return Object.fromEntries(fields.map(([name, field]) => [name, sorted(field)]));
 }
 
-function fault(code: string, message: string): InputError {
+function replayError(code: string, message: string): InputError {
   return new InputError(message, { code });
 }

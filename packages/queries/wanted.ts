@@ -1,11 +1,11 @@
 import type { Queryable } from "@ngpu/db/pool";
 import type { Capacity, FleetBlock, PlacementRequest } from "@ngpu/placement/fleet";
-import { requestOf, wishesIn } from "@ngpu/placement/wishes";
-import type { PlacementWishes } from "@ngpu/protocol/placement/wishes";
-import { resourceColumns, told } from "./fleet.ts";
+import { preferencesIn, requestOf } from "@ngpu/placement/preferences";
+import type { PlacementPreferences } from "@ngpu/protocol/placement/preferences";
+import { nullIfUnset, resourceColumns } from "./fleet.ts";
 
 /** What a workspace asks for, by its spec and its wishes. */
-export type Wanted = { request: Omit<PlacementRequest, "place">; wishes: PlacementWishes };
+export type Wanted = { request: Omit<PlacementRequest, "position">; preferences: PlacementPreferences };
 
 /** What the workspace asked for at the block; undefined when it was not open then, unless that does not matter. */
 export async function readWanted(
@@ -34,18 +34,18 @@ export async function readWanted(
   const row = rows[0];
   if (row === undefined) return undefined;
   const { gpus, cpuMilli, memoryMib, diskGib, ports } = row;
-  const wishes = wishesIn(row.config);
+  const preferences = preferencesIn(row.config);
   const request = {
-    ...requestOf(wishes),
+    ...requestOf(preferences),
     workspaceId: asked.workspace_id,
     excluded: asked.excluded,
     image: row.image,
-    gpuModel: told(row.gpu_model),
+    gpuModel: nullIfUnset(row.gpu_model),
     minVramMib: row.vram,
     minComputeCapability: row.capability,
-    region: told(row.region),
+    region: nullIfUnset(row.region),
     wanted: { gpus, cpuMilli, memoryMib, diskGib, ports },
     maxPricePerSecond: row.price,
   };
-  return { request, wishes };
+  return { request, preferences };
 }

@@ -19,16 +19,16 @@ export function readEnv<Shape extends z.ZodRawShape>(
   }
   const parsed = z.object(shape).safeParse(given);
   if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.map((issue) => {
+  const errors = parsed.error.issues.map((issue) => {
     const name = String(issue.path[0]);
     const meaning = (shape[name] as z.ZodType | undefined)?.description;
-    const fault = name in given ? issue.message : "is not set";
-    return `  ${name} ${fault}${meaning === undefined ? "" : ` (${meaning})`}`;
+    const failure = name in given ? issue.message : "is not set";
+    return `  ${name} ${failure}${meaning === undefined ? "" : ` (${meaning})`}`;
   });
-  throw new FatalError(`The environment is not complete:\n${[...new Set(faults)].join("\n")}`, {
+  throw new FatalError(`The environment is not valid:\n${[...new Set(errors)].join("\n")}`, {
     code: "env_invalid",
-    hint: "Set these variables; .env.example lists every one with its meaning.",
-    details: { variables: Object.keys(shape).filter((name) => faults.some((f) => f.includes(` ${name} `))) },
+    hint: "Set these variables; .env.example describes every variable.",
+    details: { variables: Object.keys(shape).filter((name) => errors.some((f) => f.includes(` ${name} `))) },
   });
 }
 
@@ -58,7 +58,7 @@ export const envTypes = {
 
 /** Variables of every service. */
 export const commonEnv = {
-  LOG_LEVEL: envTypes.logLevel().default("info").describe("Least severe log level that is written"),
+  LOG_LEVEL: envTypes.logLevel().default("info").describe("Minimum log level"),
   HOST: z.string().default("127.0.0.1").describe("Address the service listens on"),
   PORT: envTypes.port().default(0).describe("Port the service listens on; 0 picks a free one"),
 };
@@ -83,11 +83,11 @@ export const redisEnv = {
   REDIS_URL: z
     .string()
     .regex(/^rediss?:\/\//, "is not a redis:// URL")
-    .describe("Redis, which holds queues and no fact"),
+    .describe("Redis for queues"),
 };
 
 export const signerEnv = {
   SIGNER_KEY: envTypes
     .privateKey()
-    .describe("Private key of the account this service sends transactions from"),
+    .describe("Private key of the account that sends this service's transactions"),
 };

@@ -75,10 +75,7 @@ export function errorHandler(logger: Logger): ErrorRequestHandler {
         toJson({
           error: {
             code: known ? error.code : status < 500 ? "request_invalid" : "internal",
-            message:
-              known || status < 500
-                ? error.message
-                : "Something went wrong here; the request changed nothing we know of.",
+            message: known || status < 500 ? error.message : "Internal error.",
             ...(known && error.hint !== undefined ? { hint: error.hint } : {}),
             ...(known ? { details: error.details } : {}),
             request_id: requestIdIn(response),
@@ -111,9 +108,9 @@ export async function listen(
   try {
     await once(server, "listening");
   } catch (error) {
-    throw new FatalError(`Port ${options.port} on ${options.host} cannot be listened on.`, {
+    throw new FatalError(`Port ${options.port} on ${options.host} is not available.`, {
       code: "port_in_use",
-      hint: "Choose another with PORT, or 0 for any free one.",
+      hint: "Set PORT to another port, or to 0 for any free port.",
       details: { host: options.host, port: options.port },
       cause: error,
     });

@@ -46,7 +46,7 @@ export async function runService(
     // What is none of ours has a stack worth keeping.
     if (started || !(error instanceof NgpuError)) logger.error({ event: "service_failed", error });
     if (!started && !abort.signal.aborted) process.stderr.write(`${explain(error)}\n`);
-    stop("fault");
+    stop("error");
   };
   process.once("SIGTERM", () => stop("SIGTERM"));
   process.once("SIGINT", () => stop("SIGINT"));

@@ -23,35 +23,35 @@ export type Loop = {
  */
 export function startLoop(options: LoopOptions, round: (signal: AbortSignal) => Promise<void>): Loop {
   let woken = true;
-  let bell = Promise.withResolvers<void>();
+  let wakeUp = Promise.withResolvers<void>();
   const wake = () => {
     woken = true;
-    bell.resolve();
+    wakeUp.resolve();
   };
   const run = async () => {
-    let faults = 0;
+    let failures = 0;
     while (!options.signal.aborted) {
       woken = false;
-      bell = Promise.withResolvers<void>();
+      wakeUp = Promise.withResolvers<void>();
       let pause = options.interval;
       try {
         await round(options.signal);
-        faults = 0;
+        failures = 0;
       } catch (error) {
         if (options.signal.aborted) return;
-        faults += 1;
-        pause = Math.min(10_000, 100 * 2 ** faults);
+        failures += 1;
+        pause = Math.min(10_000, 100 * 2 ** failures);
         options.logger.warn({
           event: "loop_round_failed",
           loop: options.name,
           error,
-          faults,
+          failures,
           retryable: isRetryable(error),
         });
         await rest(pause, options.signal);
         continue;
       }
-      if (!woken) await Promise.race([bell.promise, rest(pause, options.signal)]);
+      if (!woken) await Promise.race([wakeUp.promise, rest(pause, options.signal)]);
     }
   };
   return { wake, done: run() };

@@ -1,10 +1,10 @@
 import type { ChainClient } from "@ngpu/chain-reader/client";
 import type { Address, Hex } from "viem";
-import { translateChainFault, unfunded } from "./refusal.ts";
+import { translateChainError, unfunded } from "./revertReason.ts";
 
 export type Fees = { maxFee: bigint; maxPriorityFee: bigint };
 
-export type GasStation = {
+export type GasOracle = {
   /** Simulates a call and says what to sign it with. */
   quote(call: { to: Hex; data: Hex; kind: string }): Promise<{ block: bigint; fees: Fees & { gas: bigint } }>;
   /** The market's fees of now, at most a block old. */
@@ -18,9 +18,9 @@ const freshMs = 2_000;
 const gasLimit = 16_777_216n;
 
 /** Prices transactions of one account. A burst of sends shares one look at the market. */
-export function createGasStation({ client, address }: { client: ChainClient; address: Address }): GasStation {
+export function createGasOracle({ client, address }: { client: ChainClient; address: Address }): GasOracle {
   let taken = 0;
-  let look: ReturnType<GasStation["market"]> | undefined;
+  let cached: ReturnType<GasOracle["market"]> | undefined;
   const ask = async () => {
     const [block, tip, balance] = await Promise.all([
       client.getBlock({ blockTag: "latest" }),
@@ -36,15 +36,15 @@ export function createGasStation({ client, address }: { client: ChainClient; add
     };
   };
   const market = () => {
-    if (look === undefined || Date.now() - taken > freshMs) {
+    if (cached === undefined || Date.now() - taken > freshMs) {
       taken = Date.now();
       const asked = ask();
-      look = asked;
+      cached = asked;
       asked.catch(() => {
-        if (look === asked) look = undefined;
+        if (cached === asked) cached = undefined;
       });
     }
-    return look;
+    return cached;
   };
   return {
     market,
@@ -53,14 +53,14 @@ export function createGasStation({ client, address }: { client: ChainClient; add
         const [used, now] = await Promise.all([client.estimateGas({ account: address, to, data }), market()]);
         // An estimate is the least with which the call does not revert: a batch that refuses what runs out of gas would
         // do with less than its items need, and items that are refused now may be accepted then.
-        const roomy = (used * 3n) / 2n + 200_000n;
-        const gas = used > gasLimit ? used : roomy > gasLimit ? gasLimit : roomy;
+        const padded = (used * 3n) / 2n + 200_000n;
+        const gas = used > gasLimit ? used : padded > gasLimit ? gasLimit : padded;
         if (now.balance < gas * now.maxFee) {
           throw unfunded(undefined, { address, balance: now.balance, needed: gas * now.maxFee });
         }
         return { block: now.block, fees: { gas, maxFee: now.maxFee, maxPriorityFee: now.maxPriorityFee } };
       } catch (error) {
-        throw translateChainFault(error, kind);
+        throw translateChainError(error, kind);
       }
     },
   };

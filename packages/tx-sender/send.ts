@@ -2,7 +2,7 @@ import type { ChainClient } from "@ngpu/chain-reader/client";
 import { type AbiName, type Abis, abis, type ChainReason, decodeReason } from "@ngpu/contracts-sdk/abis";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import type { Database } from "@ngpu/db/pool";
-import { translateDatabaseFault } from "@ngpu/db/pool";
+import { translateDatabaseError } from "@ngpu/db/pool";
 import { FatalError } from "@ngpu/runtime/errors";
 import type { Logger } from "@ngpu/runtime/logger";
 import {
@@ -18,9 +18,9 @@ import {
   parseEventLogs,
   type TransactionReceipt,
 } from "viem";
-import { createGasStation, type GasStation } from "./gas.ts";
+import { createGasOracle, type GasOracle } from "./gas.ts";
 import { allocate, ensureSigner } from "./nonceStore.ts";
-import { explainRevert, refusal } from "./refusal.ts";
+import { explainRevert, refusal } from "./revertReason.ts";
 import * as store from "./sendStore.ts";
 import { createTracker, type Tracker } from "./sendTracker.ts";
 
@@ -83,12 +83,12 @@ export type SenderOptions = {
 export async function createSender(options: SenderOptions): Promise<Sender> {
   const { client, account } = options;
   const address = account.address.toLowerCase() as Address;
-  await enrol(options, address);
-  const gasStation = createGasStation({ client, address });
+  await registerSigner(options, address);
+  const gasOracle = createGasOracle({ client, address });
   const sign = signerOf(options);
-  const tracker = createTracker({ ...options, address, sign, gasStation });
+  const tracker = createTracker({ ...options, address, sign, gasOracle });
   await tracker.resume();
-  const parts: SenderParts = { ...options, address, gasStation, sign, tracker };
+  const parts: SenderParts = { ...options, address, gasOracle, sign, tracker };
   // The typed signature is what callers see; inside, a contract chosen at run time has the general ABI.
   const send = (request: AnyRequest) => sendOne(parts, request);
   return { address, send: send as unknown as Sender["send"] };
@@ -96,7 +96,7 @@ export async function createSender(options: SenderOptions): Promise<Sender> {
 
 type SenderParts = SenderOptions & {
   address: Address;
-  gasStation: GasStation;
+  gasOracle: GasOracle;
   sign: (unsigned: store.Unsigned) => Promise<store.Signed>;
   tracker: Tracker;
 };
@@ -128,13 +128,13 @@ async function sendOne(parts: SenderParts, request: AnyRequest): Promise<SendRes
     const at = request.at ?? deployment.contracts[request.contract];
     return outcome(request.contract, at, hash, receipt);
   } catch (error) {
-    throw translateDatabaseFault(error);
+    throw translateDatabaseError(error);
   }
 }
 
 /** Stores what a request comes to and broadcasts it, unless one with its key is stored. */
 async function storeRequest(parts: SenderParts, request: AnyRequest): Promise<store.StoredTransaction> {
-  const { pool, deployment, gasStation, address, sign, tracker } = parts;
+  const { pool, deployment, gasOracle, address, sign, tracker } = parts;
   const first = await store.byKey(pool, request.dedupeKey);
   if (first !== undefined) return first;
   const to = request.at ?? deployment.contracts[request.contract];
@@ -143,7 +143,7 @@ async function storeRequest(parts: SenderParts, request: AnyRequest): Promise<st
     functionName: request.functionName,
     args: request.args,
   });
-  const call = await gasStation.quote({ to, data, kind: request.kind });
+  const call = await gasOracle.quote({ to, data, kind: request.kind });
   const { row, fresh } = await allocate(
     pool,
     {
@@ -167,7 +167,7 @@ type AnyRequest = Pick<
   args: readonly unknown[];
 };
 
-async function enrol({ pool, client }: SenderOptions, address: Address): Promise<void> {
+async function registerSigner({ pool, client }: SenderOptions, address: Address): Promise<void> {
   const [genesis, chainNonce] = await Promise.all([
     client.getBlock({ blockNumber: 0n }),
     client.getTransactionCount({ address, blockTag: "latest" }),
@@ -182,7 +182,7 @@ async function enrol({ pool, client }: SenderOptions, address: Address): Promise
   if (signer.genesis_hash !== genesis.hash || found < gap) {
     throw new FatalError(`The database holds nonces of ${address} on another chain.`, {
       code: "chain_restarted",
-      hint: "The chain was started afresh: start with a new database, or point CHAIN_RPC_URLS to the former chain.",
+      hint: "The chain was restarted. Use a new database, or point CHAIN_RPC_URLS to the previous chain.",
       details: { expected: signer.genesis_hash, found: genesis.hash },
     });
   }

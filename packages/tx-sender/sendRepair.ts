@@ -3,7 +3,7 @@ import type { Database } from "@ngpu/db/pool";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { Address, Hex } from "viem";
 import { type TransactionReceipt, TransactionReceiptNotFoundError } from "viem";
-import type { GasStation } from "./gas.ts";
+import type { GasOracle } from "./gas.ts";
 import * as store from "./sendStore.ts";
 
 /** The lowest nonce on its way is stuck after so long and so many blocks: it is signed again with a higher fee. */
@@ -17,19 +17,19 @@ export type Mined = { hash: Hex; receipt: TransactionReceipt };
 type UnstickOptions = {
   pool: Database;
   address: Address;
-  gasStation: GasStation;
+  gasOracle: GasOracle;
   sign: (unsigned: store.Unsigned) => Promise<store.Signed>;
   logger: Logger;
 };
 
 /** Replaces a transaction that stays unmined while blocks go by. */
 export async function unstick(
-  { pool, address, gasStation, sign, logger }: UnstickOptions,
+  { pool, address, gasOracle, sign, logger }: UnstickOptions,
   row: store.StoredTransaction,
   broadcast: (row: store.StoredTransaction) => Promise<void>,
 ): Promise<void> {
   if (Date.now() - row.signed_at.getTime() < stuckMs) return;
-  const market = await gasStation.market();
+  const market = await gasOracle.market();
   if (market.block < row.signed_block + stuckBlocks) return;
   const maxFee = larger(market.maxFee, (row.max_fee * 5n) / 4n + 1n);
   const maxPriorityFee = larger(market.maxPriorityFee, (row.max_priority_fee * 5n) / 4n + 1n);

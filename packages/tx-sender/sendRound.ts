@@ -3,7 +3,7 @@ import type { Database } from "@ngpu/db/pool";
 import { RetryableError } from "@ngpu/runtime/errors";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { Address, Hex } from "viem";
-import type { GasStation } from "./gas.ts";
+import type { GasOracle } from "./gas.ts";
 import { isKnown, type Mined, receiptOf, unstick } from "./sendRepair.ts";
 import * as store from "./sendStore.ts";
 
@@ -19,14 +19,14 @@ export type Tracked = {
   pool: Database;
   client: ChainClient;
   address: Address;
-  gasStation: GasStation;
+  gasOracle: GasOracle;
   sign: (unsigned: store.Unsigned) => Promise<store.Signed>;
   logger: Logger;
   /** By the ids of transactions. */
   waiters: Map<bigint, Waiter>;
   lastBroadcast: Map<bigint, number>;
   missingSince: Map<bigint, number>;
-  finalityLook: number;
+  lastFinalityCheck: number;
 };
 
 export type Waiter = PromiseWithResolvers<Mined> & { count: number };
@@ -121,8 +121,8 @@ async function settleFromStore(tracked: Tracked): Promise<void> {
 
 async function markFinal(tracked: Tracked): Promise<void> {
   const { pool, client, address } = tracked;
-  if (Date.now() - tracked.finalityLook <= finalityMs) return;
-  tracked.finalityLook = Date.now();
+  if (Date.now() - tracked.lastFinalityCheck <= finalityMs) return;
+  tracked.lastFinalityCheck = Date.now();
   const { number } = await client.getBlock({ blockTag: "finalized" });
   await store.markFinal(pool, address, number);
 }

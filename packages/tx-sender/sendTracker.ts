@@ -12,7 +12,7 @@ export type Tracker = {
 
 export type TrackerOptions = Pick<
   Tracked,
-  "pool" | "client" | "address" | "gasStation" | "sign" | "logger"
+  "pool" | "client" | "address" | "gasOracle" | "sign" | "logger"
 > & {
   signal: AbortSignal;
   pollMs?: number;
@@ -30,7 +30,7 @@ export function createTracker(options: TrackerOptions): Tracker {
     waiters: new Map(),
     lastBroadcast: new Map(),
     missingSince: new Map(),
-    finalityLook: 0,
+    lastFinalityCheck: 0,
   };
   const { waiters } = tracked;
   const timer: WakeTimer = { pollMs, isSet: false };
@@ -78,11 +78,11 @@ async function waitFor(
   waiter.count += 1;
   waiters.set(row.id, waiter);
   const late = Promise.withResolvers<never>();
-  const patience = setTimeout(() => late.reject(tooSlow(row, timeoutMs)), timeoutMs);
+  const timer = setTimeout(() => late.reject(tooSlow(row, timeoutMs)), timeoutMs);
   try {
     return await Promise.race([waiter.promise, late.promise]);
   } finally {
-    clearTimeout(patience);
+    clearTimeout(timer);
     waiter.count -= 1;
     if (waiter.count === 0 && waiters.get(row.id) === waiter) waiters.delete(row.id);
   }

@@ -29,7 +29,7 @@ await runExample(async () => {
     const workspace = await api<{ status: string }>("GET", `/v1/workspaces/${id}`);
     if (workspace.status !== status) process.stdout.write(`It is ${workspace.status}.\n`);
     status = workspace.status;
-    if (status === "failed") throw new Error("It failed; GET /v1/workspaces/<id> says why.");
+    if (status === "failed") throw new Error("The workspace failed; see GET /v1/workspaces/<id>.");
     await pause(500);
   }
 
@@ -43,5 +43,5 @@ await runExample(async () => {
   );
 
   await api("DELETE", `/v1/workspaces/${id}`);
-  process.stdout.write("It is deleted.\n");
+  process.stdout.write("The workspace is deleted.\n");
 });

@@ -101,7 +101,7 @@ function refuseUnsafe(root) {
   const link = lstatSync(join(root, "node_modules"), { throwIfNoEntry: false })?.isSymbolicLink();
   if (!link) return;
   throw new InstallError(
-    "node_modules is a symbolic link, and what it points to is not what package-lock.json asks for. Install there, or remove the link.",
+    "node_modules is a symbolic link whose target does not match package-lock.json. Install the packages there, or remove the link.",
   );
 }
 
@@ -110,19 +110,20 @@ function refuseWhileRunning(root) {
   const lock = tryLock(join(root, ".ngpu/run/owner.lock"));
   if (lock.release === undefined) {
     throw new InstallError(
-      `The npm packages must be updated, and ngpu runs from this folder. Stop it first: kill -INT ${lock.holder}`,
+      `The npm packages must be updated, but ngpu is running from this directory. Stop it first: kill -INT ${lock.holder}`,
     );
   }
   lock.release();
 }
 
 async function waitForLock(path) {
-  let said = false;
+  let announced = false;
   for (;;) {
     const lock = tryLock(path);
     if (lock.release !== undefined) return lock.release;
-    if (!said) process.stderr.write(`Waiting for process ${lock.holder}, which installs the npm packages\n`);
-    said = true;
+    if (!announced)
+      process.stderr.write(`Waiting for process ${lock.holder}, which is installing the npm packages\n`);
+    announced = true;
     await delay(200);
   }
 }
@@ -160,12 +161,12 @@ async function findNode(root) {
 function verify(root, dev) {
   const missing = missingPackages(root, dev);
   if (missing.length > 0) {
-    throw new InstallError(`npm did not install all packages; missing are:\n  ${missing.join("\n  ")}`);
+    throw new InstallError(`npm did not install all packages. Missing:\n  ${missing.join("\n  ")}`);
   }
   const node = join(root, "node_modules/.bin/node");
   if (versionOf(node) === undefined) {
     throw new InstallError(
-      `npm installed the packages, but ${node} does not run: the install script of package node was not run.`,
+      `npm installed the packages, but ${node} does not run: the install script of the package node did not run.`,
     );
   }
 }

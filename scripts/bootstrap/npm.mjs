@@ -16,15 +16,15 @@ export async function runNpm({ what, node, args, cwd, answered = false }) {
   const npm = findNpm();
   const began = performance.now();
   process.stderr.write(`Installing ${what} ...`);
-  const { code, output, fault } = answered
+  const { code, output, failure } = answered
     ? await run(node, [npm, ...args], { cwd, npm })
     : await runWatched({ node, npm, args, cwd });
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   process.stderr.write(code === 0 ? ` ${seconds} s\n` : ` failed after ${seconds} s\n`);
   if (code === 0) return;
-  if (fault !== undefined) throw new InstallError(`Could not install ${what}: ${fault}`);
+  if (failure !== undefined) throw new InstallError(`Could not install ${what}: ${failure}`);
   process.stderr.write(output);
-  throw new InstallError(`Could not install ${what}: see what npm says above, then try again.`);
+  throw new InstallError(`Could not install ${what}: see npm's output above, then try again.`);
 }
 
 /**
@@ -33,15 +33,15 @@ export async function runNpm({ what, node, args, cwd, answered = false }) {
  */
 async function runWatched({ node, npm, args, cwd }) {
   const [install, question] = [new AbortController(), new AbortController()];
-  const asked = registryFault({ node, npm, cwd, signal: question.signal }).then((fault) => {
-    if (fault !== undefined) install.abort();
-    return fault;
+  const asked = registryError({ node, npm, cwd, signal: question.signal }).then((failure) => {
+    if (failure !== undefined) install.abort();
+    return failure;
   });
   const first = await run(node, [npm, ...args], { cwd, npm, signal: install.signal });
   if (first.code === 0) question.abort();
-  const fault = await asked;
-  if (first.code === 0 || fault === undefined) return first;
-  return { ...(await run(node, [npm, ...args, "--offline"], { cwd, npm })), fault };
+  const failure = await asked;
+  if (first.code === 0 || failure === undefined) return first;
+  return { ...(await run(node, [npm, ...args, "--offline"], { cwd, npm })), failure };
 }
 
 /**
@@ -62,7 +62,7 @@ export async function runScripts({ name, node, folder, scripts }) {
 }
 
 /** What keeps npm from its registry, undefined when nothing does or nobody waits for the answer any more. */
-async function registryFault({ node, npm, cwd, signal }) {
+async function registryError({ node, npm, cwd, signal }) {
   const brief = ["--prefer-online", "--fetch-retries=0", "--fetch-timeout=10000"];
   const { code, output } = await run(node, [npm, "view", "node", "version", ...brief], { cwd, npm, signal });
   if (code === 0 || signal.aborted) return undefined;
@@ -120,5 +120,5 @@ function findNpm() {
   if (real.endsWith(".js")) return real;
   const beside = join(dirname(real), "../lib/node_modules/npm/bin/npm-cli.js");
   if (existsSync(beside)) return beside;
-  throw new InstallError(`npm at ${real} is not what comes with Node.js. Start with: npm start`);
+  throw new InstallError(`npm at ${real} is not the npm that ships with Node.js. Run: npm start`);
 }

@@ -30,6 +30,6 @@ export function missingPrograms(programs: readonly SystemProgram[]): SystemProgr
 /** Installs what is missing of these programs with one run of apt-get, after a run of another process has ended. */
 export function installPrograms(options: {
   programs: readonly SystemProgram[];
-  say: (line: string) => void;
+  print: (line: string) => void;
   signal?: AbortSignal;
 }): Promise<{ ok: boolean; output: string }>;

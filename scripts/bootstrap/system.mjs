@@ -56,18 +56,18 @@ export function missingPrograms(programs) {
  *   options
  * @returns {Promise<{ ok: boolean, output: string }>} what apt-get said when it failed
  */
-export async function installPrograms({ programs, say, signal }) {
-  const release = await waitForLock(say, signal);
+export async function installPrograms({ programs, print, signal }) {
+  const release = await waitForLock(print, signal);
   try {
     const packages = missingPrograms(programs).flatMap((missing) => missing.packages);
     if (packages.length === 0) return { ok: true, output: "" };
     const names = listed(packages);
-    say(`Installing ${names} with apt-get`);
+    print(`Installing ${names} with apt-get`);
     const began = performance.now();
     const restore = forbidServiceStarts();
     try {
       const result = await aptInstall(packages, signal);
-      if (result.ok) say(`Installed ${names} (${((performance.now() - began) / 1000).toFixed(1)} s)`);
+      if (result.ok) print(`Installed ${names} (${((performance.now() - began) / 1000).toFixed(1)} s)`);
       return result;
     } finally {
       restore();
@@ -82,11 +82,11 @@ function listed(names) {
   return [names.slice(0, -1).join(", "), ...names.slice(-1)].filter((part) => part !== "").join(" and ");
 }
 
-async function waitForLock(say, signal) {
-  for (let said = false; ; said = true) {
+async function waitForLock(print, signal) {
+  for (let announced = false; ; announced = true) {
     const lock = tryLock(LOCK);
     if (lock.release !== undefined) return lock.release;
-    if (!said) say(`Waiting for process ${lock.holder}, which installs packages with apt-get`);
+    if (!announced) print(`Waiting for process ${lock.holder}, which installs packages with apt-get`);
     await delay(100, undefined, signal ? { signal } : {});
   }
 }
@@ -119,15 +119,15 @@ function runSystem(command, args, signal) {
         output += text;
       });
     }
-    let fault;
+    let failure;
     child.once("error", (error) => {
-      fault = error;
+      failure = error;
       if (child.pid === undefined) reject(error);
     });
     // After the end, so that nothing of it goes on behind an abort.
     child.once("close", (code) => {
-      if (fault === undefined) resolve({ ok: code === 0, output });
-      else reject(fault);
+      if (failure === undefined) resolve({ ok: code === 0, output });
+      else reject(failure);
     });
   });
 }

@@ -4,7 +4,7 @@ import { start } from "@ngpu/runtime/lifecycle";
 import { version } from "@ngpu/runtime/version";
 import { wholeNumber } from "@ngpu/runtime/wholeNumber";
 import { Command } from "commander";
-import { createBar } from "./bar.ts";
+import { createBar } from "./progressBar.ts";
 import type { Subject } from "./subject.ts";
 
 /* `npm run chaos -- <subject>`: kills a part of the market at random moments while all else misbehaves, then counts what was lost. */
@@ -13,12 +13,12 @@ const subjects: Record<string, { module: string; kills: number; description: str
   export: {
     module: "test/chaos/export/index.ts",
     kills: 500,
-    description: "autoExport, while the chain reorganizes, its endpoints fail and Postgres restarts",
+    description: "tests autoExport under chain reorgs, endpoint failures and Postgres restarts",
   },
   match: {
     module: "test/chaos/match/index.ts",
     kills: 500,
-    description: "kills instances of match and dispense while workspaces come and go",
+    description: "kills instances of match and dispense while workspaces are created and deleted",
   },
 };
 
@@ -30,7 +30,7 @@ for (const [name, { module, kills, description }] of Object.entries(subjects)) {
     .command(name)
     .description(description)
     .option("--kills <count>", "kills", wholeNumber(0), kills)
-    .option("--seed <number>", "what decides all that is drawn (default: a new one)", wholeNumber(0))
+    .option("--seed <number>", "seed of the random generator (default: random)", wholeNumber(0))
     .option("--json", "the result as JSON")
     .action((options: Options) =>
       tryOut(name, module, { ...options, seed: options.seed ?? randomInt(2 ** 31) }),

@@ -5,12 +5,12 @@ import { FatalError } from "@ngpu/runtime/errors";
 import { dockerEngine } from "../bootstrap/system.mjs";
 import { runToEnd } from "./command.ts";
 import { daemonDir, type RunningDocker, startDaemon } from "./dockerDaemon.ts";
-import { askEngine, engineSocket, unusable } from "./dockerEngine.ts";
-import { ensureProgram, findProgram, type Say, systemPath } from "./install.ts";
+import { engineSocket, queryEngine, unusable } from "./dockerEngine.ts";
+import { ensureProgram, findProgram, type Print, systemPath } from "./install.ts";
 
 export type DockerOptions = {
   stateDir: string;
-  say: Say;
+  print: Print;
   /** Which engine to use, as in DOCKER_HOST. Default: that variable, else the usual socket. */
   dockerHost?: string | undefined;
   signal?: AbortSignal;
@@ -22,13 +22,13 @@ const START_DEADLINE_MS = 60_000;
  * Finds the machine's Docker engine, or starts one: through systemd where that runs, else as a process of ours with
  * its data in `<stateDir>/docker`. Installs it first where it may. Pulls no image.
  *
- * @throws FatalError `docker_host`, `docker_forbidden`, `docker_silent`, `docker_stopped`, `docker_elsewhere`,
+ * @throws FatalError `docker_host`, `docker_forbidden`, `docker_unresponsive`, `docker_stopped`, `docker_remote`,
  *   `program_missing`, `install_failed` or `process_failed`
  */
 export async function startDocker(options: DockerOptions): Promise<RunningDocker> {
   const dockerHost = options.dockerHost ?? process.env.DOCKER_HOST;
   const socketPath = engineSocket(dockerHost);
-  const answer = await askEngine(socketPath);
+  const answer = await queryEngine(socketPath);
   if (answer.kind === "answers") {
     return { socketPath, version: answer.version, startedByUs: false, stop: async () => {} };
   }
@@ -49,23 +49,26 @@ export async function startDocker(options: DockerOptions): Promise<RunningDocker
 async function refuseSecondEngine(stateDir: string): Promise<void> {
   const own = join(daemonDir(stateDir), "docker.sock");
   for (const socket of globSync("/run/ngpu-*/docker.sock").filter((path) => path !== own)) {
-    if ((await askEngine(socket)).kind !== "answers") continue;
-    throw new FatalError(`Another checkout runs a Docker engine at ${socket}, and a machine bears one.`, {
-      code: "docker_elsewhere",
-      hint: `Stop that market first, or set DOCKER_HOST=unix://${socket} to use its engine while it runs.`,
-    });
+    if ((await queryEngine(socket)).kind !== "answers") continue;
+    throw new FatalError(
+      `Another checkout runs a Docker engine at ${socket}, and a machine can run only one.`,
+      {
+        code: "docker_remote",
+        hint: `Stop that market first, or set DOCKER_HOST=unix://${socket} to use its engine while it runs.`,
+      },
+    );
   }
 }
 
-async function ensureEngine({ say, signal }: DockerOptions): Promise<string> {
+async function ensureEngine({ print, signal }: DockerOptions): Promise<string> {
   if (process.getuid?.() !== 0 && findProgram("dockerd") !== undefined) {
-    throw new FatalError("The Docker engine is installed but does not run.", {
+    throw new FatalError("The Docker engine is installed but not running.", {
       code: "docker_stopped",
       hint: "Run: sudo systemctl start docker (or: sudo service docker start), then start again.",
     });
   }
   const cancel = signal ? { signal } : {};
-  return ensureProgram({ ...dockerEngine, say, ...cancel });
+  return ensureProgram({ ...dockerEngine, print, ...cancel });
 }
 
 async function startUnit(socketPath: string): Promise<RunningDocker> {
@@ -73,7 +76,7 @@ async function startUnit(socketPath: string): Promise<RunningDocker> {
   const started = await runToEnd("systemctl", ["start", "docker.service"], { env });
   const deadline = Date.now() + START_DEADLINE_MS;
   while (started.code === 0 && Date.now() < deadline) {
-    const answer = await askEngine(socketPath);
+    const answer = await queryEngine(socketPath);
     if (answer.kind === "answers") {
       const stop = async () => {
         await runToEnd("systemctl", ["stop", "docker.socket", "docker.service"], { env });
@@ -84,6 +87,6 @@ async function startUnit(socketPath: string): Promise<RunningDocker> {
   }
   throw new FatalError(`systemd could not start the Docker engine: ${started.output.trim()}`, {
     code: "docker_stopped",
-    hint: "Look at: journalctl -u docker",
+    hint: "See: journalctl -u docker",
   });
 }

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSyn
 import { join } from "node:path";
 import { FatalError } from "@ngpu/runtime/errors";
 import { runToEnd } from "./command.ts";
-import { askEngine } from "./dockerEngine.ts";
+import { queryEngine } from "./dockerEngine.ts";
 import { systemPath } from "./install.ts";
 import { type RunningProcess, startProcess } from "./process.ts";
 
@@ -40,7 +40,7 @@ export async function startDaemon(dockerd: string, options: DaemonOptions): Prom
     stateDir: options.stateDir,
     env: { ...process.env, PATH: systemPath() },
     ready: async () => {
-      const answer = await askEngine(socketPath);
+      const answer = await queryEngine(socketPath);
       if (answer.kind === "answers") version = answer.version;
       return answer.kind === "answers";
     },

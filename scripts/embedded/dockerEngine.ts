@@ -22,14 +22,17 @@ const ANSWER_DEADLINE_MS = 10_000;
 export function engineSocket(dockerHost: string | undefined): string {
   if (dockerHost === undefined || dockerHost === "") return DEFAULT_SOCKET;
   if (dockerHost.startsWith("unix:///")) return dockerHost.slice("unix://".length);
-  throw new FatalError(`DOCKER_HOST is ${dockerHost}, and this market runs its containers on this machine.`, {
+  throw new FatalError(`DOCKER_HOST is ${dockerHost}, but this market runs its containers on this machine.`, {
     code: "docker_host",
     hint: "Unset DOCKER_HOST, or set it to unix:// and the full path of a local engine's socket.",
   });
 }
 
 /** Asks the engine on a socket for its version; one that says nothing within 10 s counts as silent. */
-export async function askEngine(socketPath: string, deadlineMs = ANSWER_DEADLINE_MS): Promise<EngineAnswer> {
+export async function queryEngine(
+  socketPath: string,
+  deadlineMs = ANSWER_DEADLINE_MS,
+): Promise<EngineAnswer> {
   try {
     const { Version } = await new Docker({ socketPath, timeout: deadlineMs }).version();
     return { kind: "answers", version: Version };
@@ -50,13 +53,13 @@ export function unusable(
   socketPath: string,
 ) {
   if (answer.kind === "forbidden") {
-    return new FatalError(`This user may not use the Docker engine at ${socketPath}.`, {
+    return new FatalError(`This user has no permission to use the Docker engine at ${socketPath}.`, {
       code: "docker_forbidden",
       hint: "Run: sudo usermod -aG docker $USER, log in again and start again; or start as root.",
     });
   }
   return new FatalError(`The Docker engine at ${socketPath} does not answer: ${answer.reason}.`, {
-    code: "docker_silent",
-    hint: "Restart it (sudo systemctl restart docker) and see that docker version answers, then start again.",
+    code: "docker_unresponsive",
+    hint: "Restart it (sudo systemctl restart docker) , check that `docker version` answers, then start again.",
   });
 }

@@ -11,9 +11,9 @@ import {
 export { findProgram, systemPath } from "../bootstrap/system.mjs";
 
 /** Says one line to the user. */
-export type Say = (line: string) => void;
+export type Print = (line: string) => void;
 
-export type ProgramOptions = SystemProgram & { say: Say; signal?: AbortSignal };
+export type ProgramOptions = SystemProgram & { print: Print; signal?: AbortSignal };
 
 /**
  * Installs what is missing of these programs with one run of apt-get, where this may be done (root on Debian or Ubuntu);
@@ -23,7 +23,7 @@ export type ProgramOptions = SystemProgram & { say: Say; signal?: AbortSignal };
  */
 export async function installMissing(options: {
   programs: readonly SystemProgram[];
-  say: Say;
+  print: Print;
   signal?: AbortSignal;
 }): Promise<void> {
   const missing = missingPrograms(options.programs);
@@ -43,7 +43,7 @@ export async function installMissing(options: {
  * @throws FatalError `program_missing` with the command to type, or `install_failed` with what apt-get said
  */
 export async function ensureProgram(options: ProgramOptions): Promise<string> {
-  const { program, packages, say, signal } = options;
+  const { program, packages, print, signal } = options;
   const found = findProgram(program);
   if (found !== undefined) return found;
   if (!mayInstall()) {
@@ -52,7 +52,7 @@ export async function ensureProgram(options: ProgramOptions): Promise<string> {
       hint: isDebian() ? `Run: sudo ${commandFor(packages)}` : `Install ${program} and start again.`,
     });
   }
-  await installMissing({ programs: [{ program, packages }], say, ...(signal ? { signal } : {}) });
+  await installMissing({ programs: [{ program, packages }], print, ...(signal ? { signal } : {}) });
   const installed = findProgram(program);
   if (installed !== undefined) return installed;
   throw new FatalError(`apt-get installed ${packages.join(" ")}, but ${program} is not there.`, {

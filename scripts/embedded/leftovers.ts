@@ -25,7 +25,7 @@ export async function openState(stateDir: string): Promise<{ stopped: string[]; 
   const lock = lockState(stateDir);
   if (lock.release === undefined) {
     throw new FatalError(
-      `ngpu already runs from this folder (process ${lock.holder}, state in ${stateDir}).`,
+      `ngpu is already running from this directory (process ${lock.holder}, state in ${stateDir}).`,
       {
         code: "state_in_use",
         hint: `Stop it first: kill -INT ${lock.holder}`,
@@ -43,7 +43,7 @@ function lockState(stateDir: string): ReturnType<typeof tryLock> {
   } catch (cause) {
     throw new FatalError(`${stateDir} cannot be written to: ${messageOf(cause)}`, {
       code: "state_unusable",
-      hint: "Start as the user who started here before, or move the folder away.",
+      hint: "Start as the user who started it before, or move the directory away.",
       cause,
     });
   }

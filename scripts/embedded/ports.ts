@@ -17,17 +17,17 @@ export async function choosePort({
   port?: number | undefined;
 }): Promise<number> {
   if (port === undefined) return getPort({ host: "127.0.0.1" });
-  const fault = await tryListen(port);
-  if (fault === undefined) return port;
-  if (fault === "EADDRINUSE") {
+  const failure = await tryListen(port);
+  if (failure === undefined) return port;
+  if (failure === "EADDRINUSE") {
     throw new FatalError(`Port ${port} is in use.`, {
       code: "port_in_use",
-      hint: `Choose another with ${option}, or leave ${option} out and a free one is picked.`,
+      hint: `Choose another with ${option}, or omit ${option} to use any free port.`,
     });
   }
-  throw new FatalError(`Port ${port} cannot be opened (${fault}).`, {
+  throw new FatalError(`Port ${port} cannot be opened (${failure}).`, {
     code: "port_forbidden",
-    hint: `Choose a port from 1024 to 65535 with ${option}, or leave ${option} out and a free one is picked.`,
+    hint: `Choose a port from 1024 to 65535 with ${option}, or omit ${option} to use any free port.`,
   });
 }
 

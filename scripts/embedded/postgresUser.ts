@@ -58,7 +58,7 @@ export async function postgresUser(binaries: readonly string[], homeDir: string)
     `User ${USER} (${owner.uid}) cannot enter ${homeDir}, and Postgres refuses to run as root.`,
     {
       code: "postgres_user",
-      hint: "Move the checkout to a folder that everyone may enter, or start as an ordinary user.",
+      hint: "Move the checkout to a directory that every user can enter, or start as an ordinary user.",
     },
   );
 }
@@ -96,7 +96,7 @@ async function systemUser(): Promise<{ uid: number; gid: number }> {
   const flags = ["--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"];
   const made = await addUser([...flags, "--shell", "/usr/sbin/nologin", USER]);
   // Two first starts at once: the other one may hold the lock on the list of users, or have been quicker.
-  for (let tries = 0; tries < 50; tries++) {
+  for (let attempts = 0; attempts < 50; attempts++) {
     const user = lookUp(USER);
     if (user !== undefined) return user;
     if (made.code !== 0) await addUser([...flags, "--shell", "/usr/sbin/nologin", USER]);

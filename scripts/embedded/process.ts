@@ -173,10 +173,10 @@ async function untilReady(
   const aborted = new Promise<"aborted">((resolve) => {
     signal.addEventListener("abort", () => resolve("aborted"), { once: true });
   });
-  let lastFault: unknown;
+  let lastError: unknown;
   for (;;) {
     const asked = options.ready(signal, pid).catch((error: unknown) => {
-      lastFault = error;
+      lastError = error;
       return false;
     });
     const answer = await Promise.race([asked, end, aborted]);
@@ -185,7 +185,7 @@ async function untilReady(
     if (next === "aborted") {
       options.signal?.throwIfAborted();
       const within = `${Math.round(readyDeadlineMs / 100) / 10} s${paceNote()}`;
-      throw processFailure(`${name} was not ready within ${within}`, logFile, lastFault);
+      throw processFailure(`${name} was not ready within ${within}`, logFile, lastError);
     }
     if (next === undefined) continue;
     const refused = CANNOT_RUN.has(next.code ?? 0);

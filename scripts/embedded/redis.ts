@@ -3,13 +3,13 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { redisServer } from "../bootstrap/system.mjs";
-import { ensureProgram, type Say } from "./install.ts";
+import { ensureProgram, type Print } from "./install.ts";
 import { choosePort } from "./ports.ts";
 import { type RunningProcess, startProcess } from "./process.ts";
 
 export type RedisOptions = {
   stateDir: string;
-  say: Say;
+  print: Print;
   port?: number | undefined;
   /** What the user sets to choose the port, for the error message. Default `--redis-port`. */
   portOption?: string;
@@ -27,10 +27,10 @@ export type RunningRedis = { url: string; port: number; process: RunningProcess;
  * @throws FatalError `port_in_use`, `program_missing`, `install_failed` or `process_failed`
  */
 export async function startRedis(options: RedisOptions): Promise<RunningRedis> {
-  const { say, stateDir } = options;
+  const { print, stateDir } = options;
   const cancel = options.signal ? { signal: options.signal } : {};
   const port = await choosePort({ option: options.portOption ?? "--redis-port", port: options.port });
-  const command = await ensureProgram({ ...redisServer, say, ...cancel });
+  const command = await ensureProgram({ ...redisServer, print, ...cancel });
   const homeDir = join(stateDir, "redis");
   mkdirSync(homeDir, { recursive: true, mode: 0o700 });
   const { password = randomBytes(24).toString("hex") } = options;

@@ -20,7 +20,7 @@ export type Node = {
 export type Source = { file: string; text: string; ast: Node };
 
 /** What solc found wrong, and where. */
-export type Fault = { file: string; start: number; message: string };
+export type CompilerError = { file: string; start: number; message: string };
 
 type Output = {
   errors?: {
@@ -35,14 +35,14 @@ type Output = {
 export function readSources(rootDir: string): Source[] {
   const files = globSync("contracts/**/*.sol", { cwd: rootDir }).sort();
   const contents = files.map((file) => readFileSync(join(rootDir, file), "latin1"));
-  const { trees, faults } = checkTypes(
+  const { trees, errors } = checkTypes(
     rootDir,
     new Map(files.map((file, place) => [file, contents[place] ?? ""])),
   );
-  if (faults[0] !== undefined) throw new Error(faults[0].message);
+  if (errors[0] !== undefined) throw new Error(errors[0].message);
   return files.map((file, place) => {
     const ast = trees[file]?.ast;
-    if (ast === undefined) throw new Error(`solc gave no tree of ${file}.`);
+    if (ast === undefined) throw new Error(`solc returned no AST of ${file}.`);
     return { file, text: contents[place] ?? "", ast };
   });
 }
@@ -51,7 +51,7 @@ export function readSources(rootDir: string): Source[] {
 export function checkTypes(
   rootDir: string,
   texts: ReadonlyMap<string, string>,
-): { trees: Record<string, { ast: Node }>; faults: Fault[] } {
+): { trees: Record<string, { ast: Node }>; errors: CompilerError[] } {
   const decoded = [...texts].map(([file, text]) => [
     file,
     { content: Buffer.from(text, "latin1").toString() },
@@ -62,13 +62,13 @@ export function checkTypes(
   const output = JSON.parse(
     solc.compile(JSON.stringify(input), { import: (path: string) => ({ contents: read(path) }) }),
   ) as Output;
-  const faults = (output.errors ?? [])
+  const errors = (output.errors ?? [])
     .filter(({ severity }) => severity === "error")
     .map(({ formattedMessage, sourceLocation }) => {
       const { file = "", start = 0 } = sourceLocation ?? {};
       return { file, start, message: formattedMessage };
     });
-  return { trees: output.sources, faults };
+  return { trees: output.sources, errors };
 }
 
 export function isNode(value: unknown): value is Node {

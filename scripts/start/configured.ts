@@ -14,19 +14,19 @@ const deadlineMs = 10_000;
  * @throws FatalError `chain_unreachable` or `chain_mismatch`.
  */
 export async function checkChain(rpcUrls: string[], signal: AbortSignal): Promise<number> {
-  const ids = await Promise.all(rpcUrls.map((url) => askChainId(url, signal)));
+  const ids = await Promise.all(rpcUrls.map((url) => fetchChainId(url, signal)));
   const [first = 0] = ids;
   if (ids.some((id) => id !== first)) {
     const each = rpcUrls.map((url, index) => `${new URL(url).host} serves ${ids[index]}`).join(", ");
     throw new FatalError(`CHAIN_RPC_URLS names endpoints of different chains: ${each}.`, {
       code: "chain_mismatch",
-      hint: "Leave in it the endpoints of one chain.",
+      hint: "List endpoints of one chain only.",
     });
   }
   return first;
 }
 
-async function askChainId(url: string, signal: AbortSignal): Promise<number> {
+async function fetchChainId(url: string, signal: AbortSignal): Promise<number> {
   let answer: unknown;
   try {
     const response = await fetch(url, {
@@ -46,9 +46,9 @@ async function askChainId(url: string, signal: AbortSignal): Promise<number> {
 }
 
 function unreachable(url: string, why: string, cause?: unknown): FatalError {
-  return new FatalError(`${new URL(url).host} does not answer as a chain's JSON-RPC endpoint: ${why}.`, {
+  return new FatalError(`${new URL(url).host} does not answer as a JSON-RPC endpoint: ${why}.`, {
     code: "chain_unreachable",
-    hint: "Check CHAIN_RPC_URLS and that the endpoint is up, or unset it for the embedded chain.",
+    hint: "Check CHAIN_RPC_URLS and that the endpoint is up, or unset it to use the embedded chain.",
     cause,
   });
 }
@@ -67,7 +67,7 @@ export async function checkPostgres(url: string): Promise<void> {
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
     if (/^(28|3D)/.test(code) && code.length === 5) {
       throw new FatalError(
-        `Postgres at ${host} lets nobody in with DATABASE_ADMIN_URL: ${messageOf(error)}.`,
+        `Postgres at ${host} refused the login of DATABASE_ADMIN_URL: ${messageOf(error)}.`,
         {
           code: "database_refused",
           hint: "Check the user, the password and the database in DATABASE_ADMIN_URL.",
@@ -77,7 +77,7 @@ export async function checkPostgres(url: string): Promise<void> {
     }
     throw new FatalError(`Postgres at ${host} does not answer: ${rootMessage(error)}.`, {
       code: "database_unreachable",
-      hint: "Check DATABASE_ADMIN_URL and that the server is up, or unset it for the embedded Postgres.",
+      hint: "Check DATABASE_ADMIN_URL and that the server is up, or unset it to use the embedded Postgres.",
       cause: error,
     });
   } finally {
@@ -92,7 +92,7 @@ export async function checkRedis(url: string): Promise<void> {
   } catch (error) {
     throw new FatalError(`Redis at ${new URL(url).host} does not answer: ${rootMessage(error)}.`, {
       code: "redis_unreachable",
-      hint: "Check REDIS_URL and that the server is up, or unset it for a Redis of this market's own.",
+      hint: "Check REDIS_URL and that the server is up, or unset it to use an embedded Redis.",
       cause: error,
     });
   }

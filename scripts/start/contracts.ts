@@ -8,12 +8,12 @@ import { type Address, parseEther } from "viem";
 import { isCompiled } from "../bootstrap/compiled.mjs";
 import { minedAtOnce } from "../embedded/chain.ts";
 import { fundSenders } from "./funds.ts";
-import type { Holder, Keys } from "./keys.ts";
+import type { KeyName, Keys } from "./keys.ts";
 import type { Market } from "./market.ts";
 import { choosePeriods, type Periods } from "./periods.ts";
 import type { Progress } from "./reporter.ts";
 import { runTask } from "./task.ts";
-import { unlessAborted } from "./wait.ts";
+import { unlessAborted } from "./waitFor.ts";
 
 type Context = Pick<Market, "rootDir" | "stateDir" | "options" | "keys" | "chain" | "signal">;
 
@@ -82,10 +82,10 @@ async function deployedBefore({ chain, signal }: Context, { record }: Paths): Pr
   const code = await unlessAborted(signal, createChainClient(chain).getCode({ address }));
   if (code !== undefined) return true;
   throw new FatalError(
-    `Chain ${chain.chainId} does not hold the contracts that were deployed to it from here.`,
+    `Chain ${chain.chainId} no longer has the contracts that were deployed to it from here.`,
     {
       code: "chain_restarted",
-      hint: `If it was started afresh, remove ${record} and give it an empty database; else point CHAIN_RPC_URLS to the former chain.`,
+      hint: `If the chain was restarted, remove ${record} and use an empty database. Otherwise point CHAIN_RPC_URLS to the previous chain.`,
     },
   );
 }
@@ -95,7 +95,7 @@ function readPeriods(file: string): Partial<Periods> | undefined {
 }
 
 function parametersOf(keys: Keys, periods: Periods) {
-  const address = (holder: Holder) => keys[holder].account.address;
+  const address = (holder: KeyName) => keys[holder].account.address;
   return {
     ...periods,
     // The contract takes whole slots.

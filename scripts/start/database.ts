@@ -30,27 +30,27 @@ type Choice = {
 /**
  * Brings the database of the market up to date and lets each service in.
  *
- * The embedded chain starts afresh, and what a database says of the former one means nothing any more: it has a database
+ * The embedded chain starts afresh, and what a database says of the previous one means nothing any more: it has a database
  * of its own that is dropped and made anew. A lasting chain keeps its database: the one configured, or one of the
  * embedded Postgres named after the chain.
  */
-export async function prepareDatabase(choice: Choice): Promise<{ urls: DatabaseUrls; begunAnew: boolean }> {
+export async function prepareDatabase(choice: Choice): Promise<{ urls: DatabaseUrls; recreated: boolean }> {
   const { adminUrl } = choice.postgres;
   const name = databaseName(choice);
   let admin = adminUrl;
-  let begunAnew = false;
+  let recreated = false;
   if (name !== undefined) {
     const exists = await databaseExists(adminUrl, name);
-    begunAnew = exists && choice.chain.embedded;
-    if (begunAnew) await dropDatabase(adminUrl, name);
-    if (begunAnew || !exists) await createDatabase(adminUrl, name);
+    recreated = exists && choice.chain.embedded;
+    if (recreated) await dropDatabase(adminUrl, name);
+    if (recreated || !exists) await createDatabase(adminUrl, name);
     admin = databaseUrl(adminUrl, name);
   }
   await migrate(admin);
-  const services = await letServicesIn(admin, choice.secret);
+  const services = await grantServiceLogins(admin, choice.secret);
   // Where terminal commands look: what the API may read, for who may read the keys beside it.
   writeFileSync(join(choice.stateDir, "database-url"), `${services.apiServer}\n`, { mode: 0o600 });
-  return { urls: { admin, services }, begunAnew };
+  return { urls: { admin, services }, recreated };
 }
 
 /** Undefined: the very one that was configured. */
@@ -66,7 +66,7 @@ async function databaseExists(adminUrl: string, name: string): Promise<boolean> 
   return rows.length > 0;
 }
 
-async function letServicesIn(adminUrl: string, secret: string): Promise<DatabaseUrls["services"]> {
+async function grantServiceLogins(adminUrl: string, secret: string): Promise<DatabaseUrls["services"]> {
   const urls = new Map<string, string>();
   for (const [service, role] of Object.entries(databaseRoles)) {
     const password = createHmac("sha256", secret).update(role).digest("hex");

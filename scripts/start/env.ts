@@ -28,7 +28,7 @@ export const startVariables = {
   LOG_LEVEL: envTypes
     .logLevel()
     .default("info")
-    .describe("Least severe log level that services write to .ngpu/logs"),
+    .describe("Minimum log level of the services' logs in .ngpu/logs"),
 };
 
 export type StartEnv = ReturnType<typeof readStartEnv>;
@@ -39,9 +39,9 @@ export type StartEnv = ReturnType<typeof readStartEnv>;
 export function readStartEnv() {
   const env = readEnv(startVariables);
   if (env.CHAIN_RPC_URLS !== undefined && env.DEPLOYER_KEY === undefined) {
-    throw new FatalError("CHAIN_RPC_URLS is set, DEPLOYER_KEY is not.", {
+    throw new FatalError("CHAIN_RPC_URLS is set but DEPLOYER_KEY is not.", {
       code: "env_invalid",
-      hint: "Set DEPLOYER_KEY to an account with ETH on that chain, or unset CHAIN_RPC_URLS for the embedded chain.",
+      hint: "Set DEPLOYER_KEY to an account with ETH on that chain, or unset CHAIN_RPC_URLS to use the embedded chain.",
     });
   }
   return env;

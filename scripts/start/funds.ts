@@ -1,13 +1,13 @@
 import { chainOf, chainTransport, createChainClient } from "@ngpu/chain-reader/client";
 import { FatalError } from "@ngpu/runtime/errors";
 import { createTestClient, createWalletClient, formatEther, http, parseEther } from "viem";
-import type { Holder, Keys } from "./keys.ts";
+import type { KeyName, Keys } from "./keys.ts";
 import type { MarketChain } from "./market.ts";
 import type { Progress } from "./reporter.ts";
-import { unlessAborted } from "./wait.ts";
+import { unlessAborted } from "./waitFor.ts";
 
 /** Who sends transactions and so needs gas. Nodes and measurers never do. */
-const gasPayers: Holder[] = ["match", "workspace", "dispense", "pomc", "api", "operator", "partner"];
+const gasPayers: KeyName[] = ["match", "workspace", "dispense", "pomc", "api", "operator", "partner"];
 
 /** A sender with less gets twice as much. */
 const enough = parseEther("0.005");
@@ -29,14 +29,14 @@ type Funding = {
  * @throws FatalError `deployer_unfunded`, before anything is sent, saying how much the deployer lacks.
  */
 export async function fundSenders(funding: Funding): Promise<void> {
-  funding.progress("funding the senders");
-  if (funding.chain.embedded) await fundByDecree(funding);
+  funding.progress("funding the services' accounts");
+  if (funding.chain.embedded) await fundBySetBalance(funding);
   else await fundFromDeployer(funding);
 }
 
-async function fundByDecree({ chain, keys }: Funding): Promise<void> {
+async function fundBySetBalance({ chain, keys }: Funding): Promise<void> {
   const test = createTestClient({ mode: "hardhat", transport: http(chain.rpcUrls[0]) });
-  const everyone: Holder[] = [...gasPayers, "deployer", "treasury", "guardian", "faucet", "guest"];
+  const everyone: KeyName[] = [...gasPayers, "deployer", "treasury", "guardian", "faucet", "guest"];
   for (const holder of everyone) {
     await test.setBalance({ address: keys[holder].account.address, value: parseEther("1000") });
   }
@@ -45,15 +45,15 @@ async function fundByDecree({ chain, keys }: Funding): Promise<void> {
 async function fundFromDeployer({ chain, keys, signal, progress, deploys }: Funding): Promise<void> {
   const client = createChainClient(chain);
   const deployer = keys.deployer.account;
-  const balanceOf = (holder: Holder) =>
+  const balanceOf = (holder: KeyName) =>
     unlessAborted(signal, client.getBalance({ address: keys[holder].account.address }));
-  const poor: Holder[] = [];
-  for (const holder of gasPayers) if ((await balanceOf(holder)) < enough) poor.push(holder);
-  const needed = BigInt(poor.length) * 2n * enough + (deploys ? deploymentCost : 0n);
+  const underfunded: KeyName[] = [];
+  for (const holder of gasPayers) if ((await balanceOf(holder)) < enough) underfunded.push(holder);
+  const needed = BigInt(underfunded.length) * 2n * enough + (deploys ? deploymentCost : 0n);
   const own = await balanceOf("deployer");
   if (own < needed) {
     throw new FatalError(
-      `The deployer ${deployer.address} has ${formatEther(own)} ETH on chain ${chain.chainId}; ${formatEther(needed)} are needed${deploys ? " to deploy and" : ""} to give ${poor.length} senders gas.`,
+      `The deployer ${deployer.address} has ${formatEther(own)} ETH on chain ${chain.chainId}; it needs ${formatEther(needed)} ETH${deploys ? " to deploy the contracts and" : ""} to fund ${underfunded.length} senders.`,
       { code: "deployer_unfunded", hint: "Send it ETH on this chain, then start again." },
     );
   }
@@ -62,7 +62,7 @@ async function fundFromDeployer({ chain, keys, signal, progress, deploys }: Fund
     chain: chainOf(chain.chainId),
     transport: chainTransport(chain.rpcUrls),
   });
-  for (const holder of poor) {
+  for (const holder of underfunded) {
     progress(`funding ${holder}`);
     const { address } = keys[holder].account;
     const hash = await wallet.sendTransaction({ to: address, value: 2n * enough });

@@ -26,19 +26,19 @@ type StopStack = ReturnType<typeof createStopStack>;
 async function main(): Promise<number> {
   let interrupts: Interrupts | undefined;
   const reporter = createReporter(out, () => interrupts?.signal);
-  interrupts = watchInterrupts({ say: reporter.say, kill: killRunning });
+  interrupts = watchInterrupts({ print: reporter.print, kill: killRunning });
   stopWithoutReader(interrupts);
   stopOnMistake(interrupts);
   const stack = createStopStack();
   try {
     const options = await reporter.check("options", async () => readOptions(argv, rootDir));
     if (options === undefined) return 0;
-    reporter.say(`ngpu ${version}`);
+    reporter.print(`ngpu ${version}`);
     return await run(options, { reporter, interrupts, stack });
   } catch (error) {
-    const faults = await stopAll(stack, reporter);
+    const errors = await stopAll(stack, reporter);
     const failure = failureOf(error, interrupts.signal, reporter.timings);
-    reporter.say([`${failure.failedStep}: ${failure.error}`, ...faults].join("\n"));
+    reporter.print([`${failure.failedStep}: ${failure.error}`, ...errors].join("\n"));
     if (json) process.stdout.write(`${toJson(failure)}\n`);
     return 1;
   }
@@ -52,11 +52,11 @@ async function run(
   const state = await reporter.check("state", () => openState(options.stateDir));
   stack.push("state", async () => state.release());
   if (state.stopped.length > 0)
-    reporter.say(`Stopped what a killed run had left: ${state.stopped.join(", ")}.`);
+    reporter.print(`Stopped processes left over from a killed run: ${state.stopped.join(", ")}.`);
   await measurePace();
   const stopping = new AbortController();
   const supervision = {
-    say: reporter.say,
+    print: reporter.print,
     signal: AbortSignal.any([interrupts.signal, stopping.signal]),
     ...(options.once ? { onGiveUp: interrupts.fail } : {}),
   };
@@ -70,9 +70,9 @@ async function run(
     // What ends from here on is being stopped.
     stopping.abort();
   }
-  const faults = await stopAll(stack, reporter);
-  if (faults.length > 0)
-    throw new StepFailure(stopStep, new FatalError(faults.join("\n"), { code: "stop_failed" }));
+  const errors = await stopAll(stack, reporter);
+  if (errors.length > 0)
+    throw new StepFailure(stopStep, new FatalError(errors.join("\n"), { code: "stop_failed" }));
   if (json && options.once) process.stdout.write(`${toJson(result)}\n`);
   return 0;
 }
@@ -90,7 +90,7 @@ async function stayUp(
   const onUp = (up: Up) => {
     if (options.once) return;
     isUp = true;
-    context.reporter.say(panel({ ...up, stateDir: options.stateDir }));
+    context.reporter.print(panel({ ...up, stateDir: options.stateDir }));
   };
   let result: JourneyResult | undefined;
   try {
@@ -111,7 +111,7 @@ async function stopAll(stack: StopStack, reporter: Reporter): Promise<string[]> 
     stopStep,
     "Everything stopped",
     (progress) => stack.stopAll(progress),
-    (faults) => (faults.length === 0 ? "" : `${faults.length} not cleanly`),
+    (errors) => (errors.length === 0 ? "" : `${errors.length} not cleanly`),
   );
 }
 
@@ -128,7 +128,7 @@ function stopWithoutReader(interrupts: Interrupts): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error) => {
       interrupts.fail(
-        new FatalError(`Nobody reads the output: ${messageOf(error)}`, { code: "output_closed" }),
+        new FatalError(`The output was closed: ${messageOf(error)}`, { code: "output_closed" }),
       );
     });
   }

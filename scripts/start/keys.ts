@@ -7,7 +7,7 @@ import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from 
 import { z } from "zod";
 
 /** Everyone who signs on this machine. Services send transactions; operator, measurer, partner and guest own wallets. */
-const holders = [
+const keyNames = [
   "deployer",
   "treasury",
   "guardian",
@@ -23,16 +23,16 @@ const holders = [
   "guest",
 ] as const;
 
-export type Holder = (typeof holders)[number];
-export type Keys = Record<Holder, { key: Hex; account: PrivateKeyAccount }>;
+export type KeyName = (typeof keyNames)[number];
+export type Keys = Record<KeyName, { key: Hex; account: PrivateKeyAccount }>;
 
 const key = z
   .string()
   .regex(/^0x[0-9a-f]{64}$/)
   .transform((value) => value as Hex);
 const storedSchema = z.object({
-  ...(Object.fromEntries(holders.map((holder) => [holder, key.optional()])) as Record<
-    Holder,
+  ...(Object.fromEntries(keyNames.map((keyName) => [keyName, key.optional()])) as Record<
+    KeyName,
     z.ZodOptional<typeof key>
   >),
   databaseSecret: z.string().min(32).optional(),
@@ -52,8 +52,8 @@ export function loadKeys(
   const path = join(stateDir, "keys.json");
   const stored = readStored(path);
   const made = Object.fromEntries(
-    holders.map((holder) => [holder, stored[holder] ?? generatePrivateKey()]),
-  ) as Record<Holder, Hex>;
+    keyNames.map((keyName) => [keyName, stored[keyName] ?? generatePrivateKey()]),
+  ) as Record<KeyName, Hex>;
   const databaseSecret = stored.databaseSecret ?? randomBytes(32).toString("hex");
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   // Under another name until it is whole: what these keys own is lost with them.
@@ -64,7 +64,7 @@ export function loadKeys(
     ...(deployerKey === undefined ? {} : { deployer: deployerKey, treasury: deployerKey }),
   };
   const keys = Object.fromEntries(
-    holders.map((holder) => [holder, { key: used[holder], account: privateKeyToAccount(used[holder]) }]),
+    keyNames.map((keyName) => [keyName, { key: used[keyName], account: privateKeyToAccount(used[keyName]) }]),
   ) as Keys;
   return { keys, databaseSecret };
 }
@@ -74,9 +74,9 @@ function readStored(path: string): z.infer<typeof storedSchema> {
   try {
     return storedSchema.parse(JSON.parse(readFileSync(path, "utf8")));
   } catch (cause) {
-    throw new FatalError(`${path} does not hold the keys of a market.`, {
+    throw new FatalError(`${path} is not a valid key file of a market.`, {
       code: "keys_unreadable",
-      hint: "Put back the file as it was, or move it away: new keys are made, and what the old ones own stays theirs.",
+      hint: "Restore the file, or move it away to create new keys. Assets of the old keys are not transferred.",
       cause,
     });
   }

@@ -5,13 +5,13 @@ import { Command, CommanderError, InvalidArgumentError } from "commander";
 
 /** Ports that can be chosen, by the option that does. */
 const portOptions = {
-  apiPort: ["--api-port", "port of the API; default 8080, or a free one when that is taken"],
-  chainPort: ["--chain-port", "port of the embedded chain; default any free one"],
-  postgresPort: ["--postgres-port", "port of the embedded Postgres; default any free one"],
-  redisPort: ["--redis-port", "port of the embedded Redis; default any free one"],
-  matchPort: ["--match-port", "port nodes hold their sessions on; default any free one"],
-  gatewayPort: ["--gateway-port", "port nodes open their tunnels on; default any free one"],
-  registryPort: ["--registry-port", "port images are pulled from; default any free one"],
+  apiPort: ["--api-port", "port of the API (default: 8080, or a free port if it is in use)"],
+  chainPort: ["--chain-port", "port of the embedded chain (default: any free port)"],
+  postgresPort: ["--postgres-port", "port of the embedded Postgres (default: any free port)"],
+  redisPort: ["--redis-port", "port of the embedded Redis (default: any free port)"],
+  matchPort: ["--match-port", "port for nodes' sessions with match (default: any free port)"],
+  gatewayPort: ["--gateway-port", "port for nodes' tunnels to the gateway (default: any free port)"],
+  registryPort: ["--registry-port", "port of the image registry (default: any free port)"],
 } as const;
 
 /** Periods that can be chosen, by the option that does. */
@@ -21,7 +21,7 @@ export const periodOptions = {
   activationDelay: ["--activation-seconds", "seconds before a root can be claimed; default 1800, embedded 4"],
   heartbeatWindowSeconds: [
     "--heartbeat-window-seconds",
-    "seconds in which heartbeats can be committed and put right; default 3600, embedded 60",
+    "seconds in which heartbeats can be committed and corrected; default 3600, embedded 60",
   ],
   daySeconds: [
     "--day-seconds",
@@ -34,11 +34,11 @@ export const periodOptions = {
   ],
   measureWindowSeconds: [
     "--measure-window-seconds",
-    "seconds in which a measurement is made; default 300, embedded 30",
+    "seconds of a measurement's window; default 300, embedded 30",
   ],
   measureTtlSeconds: [
     "--measure-ttl-seconds",
-    "seconds for which a measurement is good; default 86400, embedded 3600",
+    "seconds for which a measurement is valid; default 86400, embedded 3600",
   ],
 } as const;
 
@@ -92,7 +92,7 @@ function describe(rootDir: string): Command {
     .version(version)
     .option("--once", "run the journey once, stop everything and exit", false)
     .option("--json", "print one JSON object as the last line on stdout", false)
-    .option("--state-dir <folder>", "where state, logs and keys live", `${rootDir}/.ngpu`)
+    .option("--state-dir <folder>", "directory of state, logs and keys", `${rootDir}/.ngpu`)
     .option("--host <address>", "address the API listens on", "127.0.0.1")
     .allowExcessArguments(false)
     .exitOverride()
@@ -100,7 +100,7 @@ function describe(rootDir: string): Command {
   for (const [option, meaning] of Object.values(portOptions))
     command.option(`${option} <port>`, meaning, port);
   for (const [option, meaning] of Object.values(periodOptions)) {
-    command.option(`${option} <seconds>`, `${meaning} (fixed by the deployment)`, seconds);
+    command.option(`${option} <seconds>`, `${meaning} (fixed at deployment)`, seconds);
   }
   return command;
 }
@@ -141,7 +141,7 @@ function invalid(message: string): FatalError {
 function port(value: string): number {
   const number = Number(value);
   if (!/^\d+$/.test(value) || number < 1 || number > 65535) {
-    throw new InvalidArgumentError("A port is a whole number from 1 to 65535.");
+    throw new InvalidArgumentError("A port must be a whole number from 1 to 65535.");
   }
   return number;
 }
@@ -149,7 +149,7 @@ function port(value: string): number {
 function seconds(value: string): number {
   const number = Number(value);
   if (!/^\d+$/.test(value) || number < 2 || number > 31_536_000) {
-    throw new InvalidArgumentError("A period is a whole number of seconds, 2 at least.");
+    throw new InvalidArgumentError("A period must be a whole number of seconds, at least 2.");
   }
   return number;
 }

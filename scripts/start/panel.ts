@@ -8,7 +8,7 @@ export function panel(options: Up & { stateDir: string }): string {
   const rows: [string, string][] = [
     ["API", addresses.api],
     ["API docs", `${addresses.api}/docs`],
-    ["Partner key", `${apiKey}   (shown this once)`],
+    ["Partner key", `${apiKey}   (shown only once)`],
     ["Workspace", `${workspace.id}   ${workspace.image}`],
     ["Refundable", `${options.refundable} NGPU`],
     ["Logs, state", options.stateDir],
@@ -22,15 +22,15 @@ export function panel(options: Up & { stateDir: string }): string {
   const rule = "─".repeat(78);
   return [
     rule,
-    "  ngpu is up",
+    "  ngpu is running",
     "",
     ...rows.map(([name, value]) => `  ${name.padEnd(12)} ${value}`),
     "",
-    "  Ask the workspace, streamed:",
+    "  Chat with the workspace (streamed):",
     "",
     ...chat,
     "",
-    "  See the account behind the key:",
+    "  Show the account of the key:",
     "",
     ...account,
     "",

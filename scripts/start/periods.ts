@@ -49,7 +49,7 @@ export function choosePeriods(options: {
     if (fixed === undefined || wanted === undefined || fixed === wanted) continue;
     throw new FatalError(`The market on this chain was deployed with ${option} ${fixed}, not ${wanted}.`, {
       code: "periods_fixed",
-      hint: `Leave ${option} out, or deploy another market with another --state-dir.`,
+      hint: `Omit ${option}, or deploy another market with a different --state-dir.`,
     });
   }
   return periods;

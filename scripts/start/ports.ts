@@ -63,7 +63,7 @@ export async function choosePorts(options: StartOptions): Promise<Ports> {
  *
  * @returns What lets go of them.
  */
-export async function holdPorts(ports: Ports, host: string): Promise<() => Promise<void>> {
+export async function reservePorts(ports: Ports, host: string): Promise<() => Promise<void>> {
   const holders = await Promise.all(
     services.map(async (service) => {
       const server = createServer((socket) => socket.destroy());
@@ -83,7 +83,7 @@ async function apiPort({ host, apiPort: port }: StartOptions): Promise<number> {
   } catch (error) {
     throw new FatalError(`This machine cannot listen on ${host}: ${messageOf(error)}`, {
       code: "host_invalid",
-      hint: "Give --host an address of this machine, such as 127.0.0.1 or 0.0.0.0.",
+      hint: "Set --host to an address of this machine, such as 127.0.0.1 or 0.0.0.0.",
       cause: error,
     });
   }

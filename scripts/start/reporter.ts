@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import { Abandoned } from "./together.ts";
+import { Abandoned } from "./allOrNothing.ts";
 
 export type StepTiming = { name: string; ms: number };
 
@@ -27,20 +27,20 @@ export type Reporter = {
     name: string,
     title: string,
     work: (progress: Progress) => Promise<Result>,
-    tell?: (result: Result) => string,
+    summarize?: (result: Result) => string,
   ): Promise<Result>;
   /** Runs what is worth no line while it goes well; a throw becomes a StepFailure that names it. */
   check<Result>(name: string, work: () => Promise<Result>): Promise<Result>;
-  say(line: string): void;
+  print(line: string): void;
   timings: StepTiming[];
 };
 
 const clearLine = "\r\u001b[2K";
 const redrawMs = 250;
 /** Without a terminal, a long step tells every so often what it waits for. */
-const retellMs = 15_000;
+const repeatMs = 15_000;
 
-type UnderWay = { title: string; started: number; detail: string; isLate: boolean };
+type InProgress = { title: string; started: number; detail: string; isLate: boolean };
 
 /**
  * Shows steps as lines. On a terminal the steps under way are shown too, with what they are doing.
@@ -51,42 +51,43 @@ type UnderWay = { title: string; started: number; detail: string; isLate: boolea
 export function createReporter(out: NodeJS.WriteStream, signal: () => AbortSignal | undefined): Reporter {
   const timings: StepTiming[] = [];
   const live = out.isTTY === true && process.env.TERM !== "dumb";
-  const underWay = new Set<UnderWay>();
+  const inProgress = new Set<InProgress>();
   const colour = (style: "green" | "yellow" | "red" | "dim", text: string) =>
     text === "" ? "" : styleText(style, text, { stream: out });
-  const say = (line: string) => {
+  const print = (line: string) => {
     out.write(`${live ? clearLine : ""}${line}\n`);
   };
   const draw = () => {
-    const parts = [...underWay].map(({ title, started, detail }) =>
+    const parts = [...inProgress].map(({ title, started, detail }) =>
       `${title} ${since(started)} ${detail}`.trimEnd(),
     );
     const text = cut(`… ${parts.join(" · ")}`, (out.columns || 80) - 1);
     out.write(`${clearLine}${colour("dim", text)}`);
   };
-  const retell = () => {
-    for (const { title, started, detail } of underWay) {
-      if (performance.now() - started >= retellMs - redrawMs) say(lineOf("…", title, started, detail));
+  const repeatLines = () => {
+    for (const { title, started, detail } of inProgress) {
+      if (performance.now() - started >= repeatMs - redrawMs) print(lineOf("…", title, started, detail));
     }
   };
   let timer: NodeJS.Timeout | undefined;
   const show = () => {
-    if (underWay.size > 0) timer ??= setInterval(live ? draw : retell, live ? redrawMs : retellMs).unref();
+    if (inProgress.size > 0)
+      timer ??= setInterval(live ? draw : repeatLines, live ? redrawMs : repeatMs).unref();
     else {
       clearInterval(timer);
       timer = undefined;
     }
   };
-  const lineOf = (mark: string, title: string, started: number, told: string) => {
+  const lineOf = (mark: string, title: string, started: number, detail: string) => {
     // In a narrow terminal columns would only wrap.
     const wide = !live || (out.columns || 80) >= 80;
     const head = wide ? `${title.padEnd(46)} ${since(started).padStart(8)} ` : `${title}, ${since(started)} `;
-    return `${mark} ${head} ${colour("dim", told)}`.trimEnd();
+    return `${mark} ${head} ${colour("dim", detail)}`.trimEnd();
   };
 
   return {
     timings,
-    say,
+    print,
     check: async (name, work) => {
       try {
         return await work();
@@ -94,30 +95,30 @@ export function createReporter(out: NodeJS.WriteStream, signal: () => AbortSigna
         throw error instanceof StepFailure ? error : new StepFailure(name, error);
       }
     },
-    async step(name, title, work, tell) {
-      const entry: UnderWay = { title, started: performance.now(), detail: "", isLate: false };
+    async step(name, title, work, summarize) {
+      const entry: InProgress = { title, started: performance.now(), detail: "", isLate: false };
       const progress = (detail: string) => {
         entry.detail = detail;
       };
       const late = (reason: string) => {
         entry.detail = `late: ${reason}`;
-        if (!entry.isLate) say(lineOf(colour("yellow", "!"), title, entry.started, entry.detail));
+        if (!entry.isLate) print(lineOf(colour("yellow", "!"), title, entry.started, entry.detail));
         entry.isLate = true;
       };
-      underWay.add(entry);
+      inProgress.add(entry);
       show();
       try {
         if (name !== stopStep) signal()?.throwIfAborted();
         const result = await work(Object.assign(progress, { late }));
         timings.push({ name, ms: Math.round(performance.now() - entry.started) });
-        say(lineOf(colour("green", "✓"), title, entry.started, tell?.(result) ?? ""));
+        print(lineOf(colour("green", "✓"), title, entry.started, summarize?.(result) ?? ""));
         return result;
       } catch (error) {
         const stopped = signal()?.aborted === true || error instanceof Abandoned;
-        say(lineOf(stopped ? "–" : colour("red", "✗"), title, entry.started, stopped ? "stopped" : ""));
+        print(lineOf(stopped ? "–" : colour("red", "✗"), title, entry.started, stopped ? "stopped" : ""));
         throw error instanceof StepFailure ? error : new StepFailure(name, error);
       } finally {
-        underWay.delete(entry);
+        inProgress.delete(entry);
         show();
       }
     },
@@ -128,8 +129,8 @@ export function createReporter(out: NodeJS.WriteStream, signal: () => AbortSigna
 export const stopStep = "stop";
 
 function cut(text: string, columns: number): string {
-  const letters = [...text];
-  return letters.length <= columns ? text : `${letters.slice(0, Math.max(1, columns - 1)).join("")}…`;
+  const characters = [...text];
+  return characters.length <= columns ? text : `${characters.slice(0, Math.max(1, columns - 1)).join("")}…`;
 }
 
 function since(started: number): string {

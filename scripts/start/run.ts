@@ -1,20 +1,20 @@
 import { join } from "node:path";
 import { createPool } from "@ngpu/db/pool";
+import { allOrNothing } from "./allOrNothing.ts";
 import { forgetImages, removeContainers } from "./containers.ts";
 import { deployContracts } from "./contracts.ts";
 import { prepareDatabase } from "./database.ts";
+import { type Parts, startParts } from "./embeddedParts.ts";
 import type { StartEnv } from "./env.ts";
 import { buildImages } from "./images.ts";
-import { type Journey, type UsableMarket, walk } from "./journey/index.ts";
+import { type Journey, runJourney, type UsableMarket } from "./journey/index.ts";
 import { loadKeys } from "./keys.ts";
 import type { Market, MarketImages } from "./market.ts";
 import type { StartOptions } from "./options.ts";
-import { type Parts, startParts } from "./parts.ts";
-import { type Addresses, addressesOf, choosePorts, holdPorts, type Ports } from "./ports.ts";
+import { type Addresses, addressesOf, choosePorts, type Ports, reservePorts } from "./ports.ts";
 import { releaseClient } from "./releases.ts";
 import type { Reporter } from "./reporter.ts";
 import { startServices } from "./services.ts";
-import { allOrNothing } from "./together.ts";
 import { fundGuests, type Guest } from "./tokens.ts";
 
 export type RunContext = {
@@ -37,11 +37,11 @@ export async function runMarket(
   context: RunContext,
 ): Promise<Journey & { addresses: Addresses; dockerSocket: string }> {
   const { rootDir, options, env, reporter, signal, supervision, onStop } = context;
-  const { ports, letGo } = await reporter.check("ports", async () => {
+  const { ports, releasePorts } = await reporter.check("ports", async () => {
     const chosen = await choosePorts(options);
-    return { ports: chosen, letGo: await holdPorts(chosen, options.host) };
+    return { ports: chosen, releasePorts: await reservePorts(chosen, options.host) };
   });
-  onStop("ports", letGo);
+  onStop("ports", releasePorts);
   const addresses = addressesOf(ports, options.host);
   const { keys, databaseSecret } = await reporter.check("keys", async () =>
     loadKeys(options.stateDir, env.CHAIN_RPC_URLS === undefined ? undefined : env.DEPLOYER_KEY),
@@ -63,14 +63,14 @@ export async function runMarket(
     deploymentFile: prepared.file,
     logLevel: env.LOG_LEVEL,
   };
-  await reporter.check("containers", () => ownContainers(market, addresses));
-  await letGo();
+  await reporter.check("containers", () => removeStaleContainers(market, addresses));
+  await releasePorts();
   const [guest] = await allOrNothing([
     reporter.check("guests", () => fundGuests(market)),
     bringUp(market, { ports, addresses, prepared }),
   ]);
   const onUsable = (usable: UsableMarket) => context.onUp?.({ ...usable, addresses, guest });
-  const journey = await walk(market, { addresses, images: prepared.images, onUsable });
+  const journey = await runJourney(market, { addresses, images: prepared.images, onUsable });
   return { ...journey, addresses, dockerSocket: market.dockerSocket };
 }
 
@@ -108,7 +108,7 @@ async function prepare(
       "database",
       "Database schema and roles",
       () => prepareDatabase({ postgres, chain, stateDir, secret: context.databaseSecret }),
-      ({ begunAnew }) => (begunAnew ? "begun anew, because the embedded chain starts afresh" : ""),
+      ({ recreated }) => (recreated ? "recreated, because the embedded chain was restarted" : ""),
     ),
     reporter.check("client", () => releaseClient({ rootDir, stateDir, signal })),
   ]);
@@ -116,12 +116,12 @@ async function prepare(
 }
 
 /** Clears away what a killed run left on the engine, and sees to it that this run leaves nothing. */
-async function ownContainers(market: Market, { registry }: Addresses): Promise<void> {
+async function removeStaleContainers(market: Market, { registry }: Addresses): Promise<void> {
   const { dockerSocket, deployment, reporter } = market;
   const leftover = await removeContainers(dockerSocket, deployment);
   if (leftover > 0) {
-    reporter.say(
-      `Removed ${leftover} ${leftover === 1 ? "container" : "containers"} that a killed run had left.`,
+    reporter.print(
+      `Removed ${leftover} ${leftover === 1 ? "container" : "containers"} left over from a killed run.`,
     );
   }
   market.onStop("containers", async () => {
@@ -138,7 +138,7 @@ async function bringUp(
   const { probe } = prepared.images;
   await market.reporter.step(
     "services",
-    "Services, each its own process",
+    "Services started",
     (progress) =>
       startServices(market, progress, {
         ports,

@@ -1,19 +1,19 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { startProcess } from "../embedded/process.ts";
+import { allOrNothing } from "./allOrNothing.ts";
 import type { DatabaseUrls } from "./database.ts";
-import type { Holder, Keys } from "./keys.ts";
+import type { KeyName, Keys } from "./keys.ts";
 import type { Market } from "./market.ts";
 import { type Addresses, type Ports, reachable } from "./ports.ts";
 import { releasesDir } from "./releases.ts";
 import type { Progress } from "./reporter.ts";
 import { supervise } from "./supervise/supervisor.ts";
-import { allOrNothing } from "./together.ts";
 
 type ServiceName = keyof Ports;
 
 /** The account each service sends transactions from. */
-const signers: Partial<Record<ServiceName, Holder>> = {
+const signers: Partial<Record<ServiceName, KeyName>> = {
   match: "match",
   workspace: "workspace",
   dispense: "dispense",

@@ -7,16 +7,16 @@ export function createStopStack() {
   const entries: Entry[] = [];
   let stopping: Promise<string[]> | undefined;
   const run = async (progress: (name: string) => void) => {
-    const faults: string[] = [];
+    const errors: string[] = [];
     for (let entry = entries.pop(); entry !== undefined; entry = entries.pop()) {
       progress(entry.name);
       try {
         await entry.stop();
       } catch (error) {
-        faults.push(`${entry.name} did not stop cleanly: ${messageOf(error)}`);
+        errors.push(`${entry.name} did not stop cleanly: ${messageOf(error)}`);
       }
     }
-    return faults;
+    return errors;
   };
   return {
     push: (name: string, stop: () => Promise<void>) => {

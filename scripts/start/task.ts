@@ -33,7 +33,7 @@ export async function runTask(options: {
   if (pid === undefined) {
     throw await closed.then(
       () => new Error(`${name} did not start.`),
-      (fault: unknown) => fault,
+      (failure: unknown) => failure,
     );
   }
   const stamp = processStamp(pid);

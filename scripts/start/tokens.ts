@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { chainOf, chainTransport, createChainClient } from "@ngpu/chain-reader/client";
 import { tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { createWalletClient, type Hex, parseEther } from "viem";
-import type { Holder } from "./keys.ts";
+import type { KeyName } from "./keys.ts";
 import type { Market } from "./market.ts";
-import { unlessAborted } from "./wait.ts";
+import { unlessAborted } from "./waitFor.ts";
 
 type Giving = Pick<Market, "chain" | "deployment" | "keys" | "signal">;
 
@@ -13,7 +13,7 @@ type Giving = Pick<Market, "chain" | "deployment" | "keys" | "signal">;
 export type Guest = { address: string; key: Hex; file: string };
 
 /** The treasury gives an account what it has less than `amount`. */
-export async function giveTokens(market: Giving, holder: Holder, amount: bigint): Promise<void> {
+export async function giveTokens(market: Giving, holder: KeyName, amount: bigint): Promise<void> {
   const { chainId, contracts } = market.deployment;
   const client = createChainClient(market.chain);
   const token = { address: contracts.Token, abi: tokenAbi } as const;

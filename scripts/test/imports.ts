@@ -45,11 +45,11 @@ const RULES: readonly Rule[] = [
   {
     of: "node-client",
     may: [...BASE, "packages/chain-reader"],
-    because: "operators run the node client without the services",
+    because: "the node client runs without the services",
   },
   { of: "cli", may: [...READS, "packages/api-client"], because: "the command line reaches no service" },
   { of: "console", may: ["packages/api-client"], because: "the console reaches no service" },
-  { of: "images", may: [], because: "images hold nothing but their own code" },
+  { of: "images", may: [], because: "workspace images contain only their own code" },
   {
     of: "contracts",
     may: ["packages/runtime", "packages/contracts-sdk"],
@@ -63,7 +63,7 @@ const RULES: readonly Rule[] = [
   {
     of: "scripts",
     may: ["packages/*", "services/*", "node-client", "cli", "contracts", "hardhat.config.ts"],
-    because: "tests are no part of the product",
+    because: "product code must not depend on tests",
   },
 ];
 
@@ -84,11 +84,11 @@ export function importErrors(rootDir: string): string[] {
   const packages = packageFolders(rootDir);
   const files = globSync(SOURCES, { cwd: rootDir, exclude: ["**/node_modules/**"] }).map(posix.normalize);
   const imports = new Map(files.map((file) => [file, importsOf(rootDir, file, packages)]));
-  const strays = [...imports].flatMap(([file, targets]) => strayImports(file, targets));
-  return [...strays, ...wayToDatabase(imports), ...cycles(imports)].sort();
+  const forbidden = [...imports].flatMap(([file, targets]) => forbiddenImports(file, targets));
+  return [...forbidden, ...wayToDatabase(imports), ...cycles(imports)].sort();
 }
 
-function strayImports(file: string, targets: readonly string[]): string[] {
+function forbiddenImports(file: string, targets: readonly string[]): string[] {
   const rule = RULES.find(({ of }) => isBelow(file, of));
   if (rule === undefined) return [];
   // `services/*` stands for the one service that the file is in.
@@ -105,7 +105,7 @@ function isBelow(file: string, pattern: string): boolean {
 
 /** Ways from the node client to the database or a queue, through any number of files. */
 function wayToDatabase(imports: ReadonlyMap<string, readonly string[]>): string[] {
-  const cameFrom = new Map<string, string>();
+  const importedFrom = new Map<string, string>();
   const open = [...imports.keys()].filter((file) => file.startsWith("node-client/"));
   const seen = new Set(open);
   const errors: string[] = [];
@@ -113,9 +113,11 @@ function wayToDatabase(imports: ReadonlyMap<string, readonly string[]>): string[
     for (const target of imports.get(file) ?? []) {
       if (seen.has(target)) continue;
       seen.add(target);
-      cameFrom.set(target, file);
+      importedFrom.set(target, file);
       if (FORBIDDEN_TO_NODES.test(target)) {
-        errors.push(`${wayTo(target, cameFrom)}: the node client never reaches the database or a queue`);
+        errors.push(
+          `${importPath(target, importedFrom)}: the node client never reaches the database or a queue`,
+        );
       } else {
         open.push(target);
       }
@@ -124,9 +126,9 @@ function wayToDatabase(imports: ReadonlyMap<string, readonly string[]>): string[
   return errors;
 }
 
-function wayTo(file: string, cameFrom: ReadonlyMap<string, string>): string {
-  const before = cameFrom.get(file);
-  return before === undefined ? file : `${wayTo(before, cameFrom)} imports ${file}`;
+function importPath(file: string, importedFrom: ReadonlyMap<string, string>): string {
+  const before = importedFrom.get(file);
+  return before === undefined ? file : `${importPath(before, importedFrom)} imports ${file}`;
 }
 
 /** Circles of imports between files: one line for each file that closes one. */

@@ -3,12 +3,12 @@ import { join } from "node:path";
 import { messageOf } from "@ngpu/runtime/errors";
 import { explain } from "@ngpu/runtime/lifecycle";
 import { type Options, readOptions } from "./options.ts";
-import { createTestParts } from "./parts.ts";
 import { type Selected, selectStages } from "./select.ts";
 import type { Outcome, StageContext } from "./stage.ts";
 import { stages } from "./stages.ts";
 import { openTestState, sweepTestState } from "./state.ts";
 import { type StageRun, summaryOf } from "./summary.ts";
+import { createTestParts } from "./testParts.ts";
 
 const rootDir = join(import.meta.dirname, "../..");
 
@@ -23,7 +23,7 @@ async function main(): Promise<number> {
     process.on(signal, () => abort.abort(new Error(`Stopped by ${signal}`)));
   }
   const { stateDir, release } = await openTestState(rootDir);
-  const parts = createTestParts({ stateDir, say, signal: abort.signal });
+  const parts = createTestParts({ stateDir, print, signal: abort.signal });
   try {
     const context = { rootDir, stateDir, quick, deep, grep, parts, signal: abort.signal };
     return await runStages(selected, context, options);
@@ -45,20 +45,20 @@ async function runStages(
   for (const { stage, files } of selected) {
     if (context.signal.aborted) break;
     const began = performance.now();
-    say(`▶ ${stage.name}`);
+    print(`▶ ${stage.name}`);
     const outcome = await stage
       .run({ ...context, ...(files === undefined ? {} : { files }) })
       .catch((error: unknown): Outcome => ({ passed: 0, failed: 1, note: explain(error) }));
     const run = { name: stage.name, outcome, ms: performance.now() - began };
     runs.push(run);
-    say(lineOf(run));
+    print(lineOf(run));
   }
-  for (const line of summaryOf(runs, options)) say(line);
-  if (context.signal.aborted) say(messageOf(context.signal.reason));
+  for (const line of summaryOf(runs, options)) print(line);
+  if (context.signal.aborted) print(messageOf(context.signal.reason));
   const passed = runs.some(({ outcome }) => outcome.passed > 0);
   const failed = runs.some(({ outcome }) => outcome.failed > 0);
   if (!passed && !failed && options.grep !== undefined) {
-    say(`No test has a title that contains ${options.grep}.`);
+    print(`No test has a title that contains ${options.grep}.`);
   }
   return failed || !passed || context.signal.aborted ? 1 : 0;
 }
@@ -68,7 +68,7 @@ function lineOf({ name, outcome, ms }: StageRun): string {
   return `${outcome.failed === 0 ? "✔" : "✘"} ${name} (${(ms / 1000).toFixed(1)} s)${note}`;
 }
 
-function say(line: string): void {
+function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 

@@ -39,7 +39,7 @@ Stages run in the order of the choices. A test is in "unit" when nothing of test
 starts a process.
 
 Examples:
-  npm test -- test/packages/chain-reader/follow.test.ts
+  npm test -- test/packages/chain-reader/followChain.test.ts
   npm test -- test/contracts/Escrow.test.ts --grep refund
   npm test -- test/services/match
   npm test -- 'test/services/*/decide.test.ts'

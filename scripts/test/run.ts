@@ -22,7 +22,7 @@ export type ProcessOutcome = {
   /** Undefined when the process ended before its tests did. */
   report: TestReport | undefined;
   /** How the process ended when it did not end well. */
-  fault: string | undefined;
+  failure: string | undefined;
   output: string;
   ms: number;
   /** Of the process itself, not of those that it starts. */
@@ -63,7 +63,7 @@ export async function runProcess({
     report?.failed === 0 ? ending === "exit code 0" : report !== undefined && /^exit code [1-9]/.test(ending);
   return {
     report,
-    fault: good ? undefined : ending,
+    failure: good ? undefined : ending,
     output: readFileSync(outputFile, "utf8"),
     ms: performance.now() - began,
     cpuMs: report?.cpuMs ?? 0,
@@ -97,11 +97,11 @@ async function overdue(reportFile: string, signal: AbortSignal): Promise<string>
   const deadline = Date.now() + DEADLINE_MS;
   try {
     while (!existsSync(reportFile)) {
-      if (Date.now() > deadline) return `not through after ${DEADLINE_MS / 60_000} minutes`;
+      if (Date.now() > deadline) return `not finished after ${DEADLINE_MS / 60_000} minutes`;
       await delay(200, undefined, { signal });
     }
     await delay(LINGER_MS, undefined, { signal });
-    return "the tests left something open, so that their process did not end";
+    return "the process did not exit after its tests: something is still open";
   } catch (error) {
     if (signal.aborted) return "stopped";
     throw error;

@@ -1,5 +1,5 @@
-import type { TestParts } from "./parts.ts";
 import type { Failure, FileRun } from "./report.ts";
+import type { TestParts } from "./testParts.ts";
 
 /** The result of a stage. */
 export type Outcome = {

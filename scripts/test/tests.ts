@@ -57,17 +57,17 @@ export async function runTests(run: TestRun, context: StageContext): Promise<Out
 }
 
 /** Adds a process to the sum; one that did not end as its tests did is a failure of its own. */
-function add(total: Total, { report, fault, ms, cpuMs }: ProcessOutcome, file: string | undefined): void {
+function add(total: Total, { report, failure, ms, cpuMs }: ProcessOutcome, file: string | undefined): void {
   total.passed += report?.passed ?? 0;
   total.failed += report?.failed ?? 0;
   total.skipped += report?.skipped ?? 0;
   total.failures.push(
     ...(report?.failures ?? []).map((failure) => ({ ...failure, file: failure.file ?? file })),
   );
-  if (fault !== undefined) {
+  if (failure !== undefined) {
     total.failed += 1;
     const title = `The tests' process ended ${report === undefined ? "before its tests did" : "after its tests"}`;
-    total.failures.push({ file, title, message: fault });
+    total.failures.push({ file, title, message: failure });
   }
   if (file === undefined) total.files.push(...(report?.files ?? []));
   // A process for one file takes what the file takes, imports included.

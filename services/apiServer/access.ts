@@ -55,9 +55,9 @@ export function requirePartner(response: Response): Partner {
         status: 401,
         hint: "It may have been revoked; sign in again with POST /v1/accounts.",
       })
-    : new InputError("This needs an API key.", {
+    : new InputError("An API key is required.", {
         code: "key_missing",
         status: 401,
-        hint: "Send it as `Authorization: Bearer ngpu_…`; POST /v1/accounts gives one.",
+        hint: "Send it as `Authorization: Bearer ngpu_…`; POST /v1/accounts issues one.",
       });
 }

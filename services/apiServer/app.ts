@@ -23,8 +23,8 @@ import { matchRoutes } from "./routes/match.ts";
 import { orderRoutes } from "./routes/orders.ts";
 import { placementRoutes } from "./routes/placements.ts";
 import { publishRoutes } from "./routes/publish.ts";
-import { receiptRoutes } from "./routes/receipts.ts";
 import { rewardRoutes } from "./routes/rewards.ts";
+import { receiptRoutes } from "./routes/taskReceipts.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { updateRoutes } from "./routes/update.ts";
 import { workspaceRoutes } from "./routes/workspaces.ts";
@@ -90,10 +90,10 @@ export function createApiApp(
     );
   }
   app.use((request) => {
-    throw new InputError(`There is no ${request.method} ${request.path}.`, {
+    throw new InputError(`There is no endpoint ${request.method} ${request.path}.`, {
       code: "route_unknown",
       status: 404,
-      hint: "GET /docs shows what there is.",
+      hint: "GET /docs lists the endpoints.",
     });
   });
   app.use(openAiErrorHandler(deps.logger));

@@ -1,4 +1,4 @@
-import type { AssignmentState, Desired, Milestone } from "@ngpu/contracts-sdk/names";
+import type { AssignmentState, Desired, Milestone } from "@ngpu/contracts-sdk/enumNames";
 import type { workspaceStatuses } from "./schemas/workspaces.ts";
 
 export type LeaseFacts = {
@@ -17,7 +17,7 @@ export type AuthorizationBalance = {
   id: string;
   spent: bigint;
   owed: bigint;
-  left: bigint;
+  remaining: bigint;
   rateInUse: bigint;
 };
 
@@ -32,7 +32,7 @@ export function authorizationBalance(facts: AuthorizationFacts, now: number): Au
   const rest = atLeastZero(facts.total - spent);
   const owed = smaller(due, rest);
   const rateInUse = open.reduce((sum, lease) => sum + lease.rate, 0n);
-  return { id: facts.id, spent, owed, left: rest - owed, rateInUse };
+  return { id: facts.id, spent, owed, remaining: rest - owed, rateInUse };
 }
 
 /** Whether the delegate may publish under an authorization now. @param generation Of the escrow in use. */
@@ -44,15 +44,15 @@ export function isUsable(
   return isOurs && !row.revoked && row.expiry >= now;
 }
 
-type Books = { deposited: bigint; withdrawn: bigint; settled: bigint; refunded: bigint };
+type AccountTotals = { deposited: bigint; withdrawn: bigint; settled: bigint; refunded: bigint };
 
 /** What an account holds, what it owes included. */
-export function balanceOf({ deposited, withdrawn, settled, refunded }: Books): bigint {
+export function balanceOf({ deposited, withdrawn, settled, refunded }: AccountTotals): bigint {
   return atLeastZero(deposited + refunded - withdrawn - settled);
 }
 
 /** What an account could take out now. A debt above the balance is not owed: the settlement closes the lease instead. */
-export function refundable(account: Books, owed: bigint): { owed: bigint; refundable: bigint } {
+export function refundable(account: AccountTotals, owed: bigint): { owed: bigint; refundable: bigint } {
   const balance = balanceOf(account);
   const due = smaller(owed, balance);
   return { owed: due, refundable: balance - due };

@@ -3,10 +3,10 @@ import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import type { Database } from "@ngpu/db/pool";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { Address } from "viem";
+import type { Writer } from "./chainWriter.ts";
 import type { Faucet } from "./faucet.ts";
 import type { Gateway } from "./gatewayClient.ts";
 import type { MatchClient } from "./matchClient.ts";
-import type { Writer } from "./onchain.ts";
 import type { TaskRunner } from "./taskRunner.ts";
 
 /** What the routes work with. */

@@ -24,8 +24,8 @@ export type Call<Given extends Shapes> = {
   request: Request;
   response: Response;
   requestId: string;
-  /** Aborted when whoever asked is gone. */
-  left: AbortSignal;
+  /** Aborted when the client disconnected. */
+  disconnected: AbortSignal;
 };
 
 /** What an endpoint says of itself: the schemas that validate a call are those that its documentation shows. */
@@ -71,7 +71,7 @@ export function endpoint<const Facts extends EndpointFacts>(
       request,
       response,
       requestId: requestIdIn(response),
-      left: leftSignal(response),
+      disconnected: disconnectSignal(response),
     };
     // The call's parts were read by the very schemas that its type is made of.
     const answer = await handle(call as unknown as Parameters<typeof handle>[0]);
@@ -92,29 +92,29 @@ export class Reply<Body> {
   }
 }
 
-function read(place: string, schema: z.ZodType | undefined, value: unknown): unknown {
+function read(location: string, schema: z.ZodType | undefined, value: unknown): unknown {
   if (schema === undefined) return undefined;
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.map((issue) => ({
+  const errors = parsed.error.issues.map((issue) => ({
     path: issue.path.map(String).join("."),
     message: issue.message,
   }));
-  const [first] = faults;
-  const where = first?.path ? `${place} ${first.path}` : `the ${place}`;
+  const [first] = errors;
+  const where = first?.path ? `${location} ${first.path}` : `the ${location}`;
   throw new InputError(`In ${where}: ${first?.message}.`, {
     code: "request_invalid",
-    hint: "The API's documentation at /docs shows what is expected.",
-    details: { place, faults },
+    hint: "See the API documentation at /docs.",
+    details: { location, errors },
   });
 }
 
-function leftSignal(response: Response): AbortSignal {
-  const left = new AbortController();
+function disconnectSignal(response: Response): AbortSignal {
+  const disconnected = new AbortController();
   response.once("close", () => {
-    if (!response.writableFinished) left.abort(new Error("whoever asked is gone"));
+    if (!response.writableFinished) disconnected.abort(new Error("the client disconnected"));
   });
-  return left.signal;
+  return disconnected.signal;
 }
 
 /** The text of a header that a client may send with a write, so that a repeat does nothing twice. */
@@ -123,5 +123,5 @@ export const idempotencyHeader = z.object({
     .string()
     .regex(/^[\x21-\x7e]{1,100}$/, "must be 1 to 100 visible ASCII characters")
     .optional()
-    .meta({ description: "Names this request; sending it again with the same key does nothing twice." }),
+    .meta({ description: "Idempotency key: a repeated request with the same key has no further effect." }),
 });

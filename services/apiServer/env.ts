@@ -13,19 +13,19 @@ export const apiServerVariables = {
   ...databaseEnv,
   ...redisEnv,
   ...signerEnv,
-  PUBLIC_URL: envTypes.url().describe("URL at which partners call the API; also what they sign in to"),
+  PUBLIC_URL: envTypes.url().describe("URL at which partners call the API; also the domain of their sign-in"),
   GATEWAY_URL: envTypes.url().describe("URL at which apiServer reaches the gateway"),
   GATEWAY_TOKEN: z
     .string()
     .min(32, "is shorter than 32 characters")
-    .describe("Secret shown to the gateway; the same for both"),
+    .describe("Secret shared with the gateway"),
   GATEWAY_URLS: envTypes.urls().describe("URLs at which nodes open tunnels, comma-separated"),
   MATCH_URLS: socketUrls.describe("WebSocket URLs at which nodes open sessions, comma-separated"),
   PUBLIC_RPC_URLS: envTypes.urls().describe("JSON-RPC endpoints that nodes may use, comma-separated"),
   PROBE_IMAGE: z
     .string()
     .regex(/^.+@sha256:[0-9a-f]{64}$/, "is not a reference with a digest")
-    .describe("Image that nodes run when they are measured: reference@sha256:digest"),
+    .describe("Image that nodes run for measurements: reference@sha256:digest"),
   FAUCET_KEY: envTypes
     .privateKey()
     .optional()

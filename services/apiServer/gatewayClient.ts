@@ -23,7 +23,7 @@ export type Gateway = {
   close(): void;
 };
 
-const fault = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
+const failure = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 
 export function createGateway(options: { url: string; token: string }): Gateway {
   const base = new URL(options.url);
@@ -54,7 +54,7 @@ export function createGateway(options: { url: string; token: string }): Gateway 
       });
       const nodeId = message.headers["x-ngpu-node-id"];
       // Only a container's answer says which node it came from.
-      if (nodeId === undefined) throw await faultOf(message);
+      if (nodeId === undefined) throw await errorOf(message);
       return {
         message,
         nodeId: Number(nodeId),
@@ -66,8 +66,8 @@ export function createGateway(options: { url: string; token: string }): Gateway 
   };
 }
 
-async function faultOf(message: IncomingMessage): Promise<NgpuError> {
-  const parsed = fault.safeParse(await json(message).catch(() => undefined));
+async function errorOf(message: IncomingMessage): Promise<NgpuError> {
+  const parsed = failure.safeParse(await json(message).catch(() => undefined));
   const status = message.statusCode ?? 502;
   const { code, message: text } = parsed.data?.error ?? {
     code: "gateway_unreachable",

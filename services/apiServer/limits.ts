@@ -79,10 +79,10 @@ export function createLimits(
       }),
       handler: (_request, _response, next, options) =>
         next(
-          new InputError("Too many calls.", {
+          new InputError("Too many requests.", {
             code: "rate_limited",
             status: 429,
-            hint: "Wait as long as the retry-after header says.",
+            hint: "Wait for the time in the retry-after header.",
             details: { perMinute: options.limit },
           }),
         ),

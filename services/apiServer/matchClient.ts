@@ -2,7 +2,7 @@ import {
   type PlacementExplanation,
   type PlacementQuestion,
   placementExplanation,
-} from "@ngpu/protocol/placement/question";
+} from "@ngpu/protocol/placement/request";
 import { RetryableError } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
 

@@ -26,7 +26,7 @@ export function openAiErrorHandler(logger: Logger): ErrorRequestHandler {
       .send(
         toJson({
           error: {
-            message: known || status < 500 ? sentence(error) : "Something went wrong here.",
+            message: known || status < 500 ? sentence(error) : "Internal error.",
             type: typeOf(status),
             param: null,
             code: known ? error.code : null,

@@ -58,8 +58,8 @@ function operation(one: Endpoint): ZodOpenApiOperationObject {
       ? {}
       : { requestBody: { required: true, content: { "application/json": { schema: one.body } } } }),
     responses: {
-      [String(one.status ?? 200)]: { description: "It went well", content: { ...content, ...stream } },
-      default: { description: "It did not", content: { "application/json": { schema: error } } },
+      [String(one.status ?? 200)]: { description: "Success", content: { ...content, ...stream } },
+      default: { description: "Error", content: { "application/json": { schema: error } } },
     },
   };
 }

@@ -2,10 +2,10 @@ import type { IncomingMessage } from "node:http";
 import { NgpuError } from "@ngpu/runtime/errors";
 
 /** Longest answer that is kept, in bytes. */
-const keptBytes = 8 << 20;
+const maxResultBytes = 8 << 20;
 
 /** What kept a task from its answer. */
-export class TaskFault extends NgpuError {
+export class TaskError extends NgpuError {
   readonly retryable: boolean;
   constructor(message: string, code: string, retryable: boolean) {
     super(message, { code });
@@ -19,8 +19,8 @@ export async function readResult(message: IncomingMessage): Promise<unknown> {
   let length = 0;
   for await (const part of message as AsyncIterable<Buffer>) {
     length += part.length;
-    if (length > keptBytes) {
-      throw new TaskFault(`The answer is longer than ${keptBytes} bytes.`, "result_too_long", false);
+    if (length > maxResultBytes) {
+      throw new TaskError(`The answer is longer than ${maxResultBytes} bytes.`, "result_too_long", false);
     }
     parts.push(part);
   }

@@ -4,11 +4,11 @@ import type { Logger } from "@ngpu/runtime/logger";
 import { requestIdHeader } from "@ngpu/runtime/requestId";
 import type { Gateway, GatewayAnswer } from "./gatewayClient.ts";
 import { endTask, insertTask, markTaskRunning, type NewTask, type TaskEnd } from "./store/tasks.ts";
-import { readResult, TaskFault } from "./taskResult.ts";
+import { readResult, TaskError } from "./taskResult.ts";
 
 /** Tasks run behind at once; the rest wait in order. */
-const behindAtOnce = 32;
-/** Milliseconds that running tasks get to end when the server stops. */
+const backgroundConcurrency = 32;
+/** Milliseconds that running tasks get to end when the server is stopping. */
 const stopDeadline = 3_000;
 
 /** `requestId`: of the request that began it. */
@@ -20,7 +20,7 @@ export type TaskRunner = {
   /** Runs a task that was begun, to its recorded end. Gives the fault when no container answered. */
   run(work: TaskWork, signal: AbortSignal): Promise<NgpuError | undefined>;
   /** Runs it behind, when its turn comes. */
-  runBehind(work: TaskWork): void;
+  runInBackground(work: TaskWork): void;
   /** Asks the workspace; the caller reads the answer and ends the task. */
   open(work: TaskWork, signal: AbortSignal): Promise<GatewayAnswer>;
   /** Records an end; `started` is performance.now() at the start. */
@@ -28,7 +28,7 @@ export type TaskRunner = {
   /** Counts work of a caller's own among what `stop` waits for. */
   watch<Result>(work: Promise<Result>): Promise<Result>;
   /** Names what kept a task from its answer, for the partner and the record. */
-  faultOf(error: unknown, left: AbortSignal): NgpuError;
+  errorOf(error: unknown, disconnected: AbortSignal): NgpuError;
   /** Lets what is under way end, within a deadline, then cuts it; all of it is recorded when this resolves. */
   stop(): Promise<void>;
 };
@@ -44,7 +44,7 @@ type RunnerDependencies = {
 /** What a runner is made with, and what it has under way. */
 type Running = RunnerDependencies & {
   stopping: AbortController;
-  underWay: Set<Promise<unknown>>;
+  inProgress: Set<Promise<unknown>>;
   /** Tasks that wait for their turn behind. */
   waiting: (() => void)[];
   behind: number;
@@ -54,22 +54,22 @@ export function createTaskRunner(deps: RunnerDependencies): TaskRunner {
   const own: Running = {
     ...deps,
     stopping: new AbortController(),
-    underWay: new Set(),
+    inProgress: new Set(),
     waiting: [],
     behind: 0,
   };
-  const { stopping, underWay } = own;
+  const { stopping, inProgress } = own;
   return {
     begin: (work) => insertTask(deps.db, { ...work, runner: deps.runner }),
     run: (work, signal) => watch(own, run(own, work, signal)),
-    runBehind: (work) => track(own, runInTurn(own, work)),
+    runInBackground: (work) => track(own, runQueued(own, work)),
     open: (work, signal) => open(own, work, signal),
     end: (work, started, how) => end(own, work, started, how),
     watch: (work) => watch(own, work),
-    faultOf: (error, left) => taskFault(error, left, stopping.signal),
+    errorOf: (error, disconnected) => taskError(error, disconnected, stopping.signal),
     stop: async () => {
-      const deadline = setTimeout(() => stopping.abort(new Error("the server stops")), stopDeadline);
-      await Promise.allSettled(underWay);
+      const deadline = setTimeout(() => stopping.abort(new Error("the server is stopping")), stopDeadline);
+      await Promise.allSettled(inProgress);
       clearTimeout(deadline);
     },
   };
@@ -112,27 +112,27 @@ async function run(own: Running, work: TaskWork, signal: AbortSignal): Promise<N
     const served = await open(own, work, signal);
     const result = await readResult(served.message);
     const httpStatus = served.message.statusCode ?? 0;
-    const isGood = httpStatus >= 200 && httpStatus < 300;
+    const isSuccess = httpStatus >= 200 && httpStatus < 300;
     await end(own, work, started, {
-      status: isGood ? "succeeded" : "failed",
+      status: isSuccess ? "succeeded" : "failed",
       served,
       httpStatus,
       result,
-      error: isGood
+      error: isSuccess
         ? undefined
         : { code: "container_refused", message: `The container answered ${httpStatus}.` },
     });
     return undefined;
   } catch (error) {
-    const fault = taskFault(error, signal, own.stopping.signal);
-    await end(own, work, started, noAnswer(fault));
-    return fault;
+    const failure = taskError(error, signal, own.stopping.signal);
+    await end(own, work, started, noAnswer(failure));
+    return failure;
   }
 }
 
-function track({ underWay }: Running, work: Promise<unknown>): void {
-  underWay.add(work);
-  void work.finally(() => underWay.delete(work));
+function track({ inProgress }: Running, work: Promise<unknown>): void {
+  inProgress.add(work);
+  void work.finally(() => inProgress.delete(work));
 }
 
 function watch<Result>(own: Running, work: Promise<Result>): Promise<Result> {
@@ -143,9 +143,9 @@ function watch<Result>(own: Running, work: Promise<Result>): Promise<Result> {
   return work;
 }
 
-async function runInTurn(own: Running, work: TaskWork): Promise<void> {
+async function runQueued(own: Running, work: TaskWork): Promise<void> {
   const { waiting, logger, stopping } = own;
-  if (own.behind >= behindAtOnce) await new Promise<void>((resolve) => waiting.push(resolve));
+  if (own.behind >= backgroundConcurrency) await new Promise<void>((resolve) => waiting.push(resolve));
   own.behind += 1;
   try {
     await run(own, work, stopping.signal);
@@ -159,20 +159,21 @@ async function runInTurn(own: Running, work: TaskWork): Promise<void> {
 }
 
 /** The end of a task that no container answered. */
-export function noAnswer(fault: NgpuError): Omit<TaskEnd, "durationMs"> {
+export function noAnswer(failure: NgpuError): Omit<TaskEnd, "durationMs"> {
   return {
     status: "failed",
     served: undefined,
     httpStatus: undefined,
     result: undefined,
-    error: { code: fault.code, message: fault.message },
+    error: { code: failure.code, message: failure.message },
   };
 }
 
-function taskFault(error: unknown, left: AbortSignal, stopping: AbortSignal): NgpuError {
+function taskError(error: unknown, disconnected: AbortSignal, stopping: AbortSignal): NgpuError {
   if (stopping.aborted)
-    return new TaskFault("The server stopped before the task ended.", "interrupted", true);
-  if (left.aborted) return new TaskFault("Whoever asked left before the answer.", "client_left", false);
+    return new TaskError("The server stopped before the task ended.", "interrupted", true);
+  if (disconnected.aborted)
+    return new TaskError("The client disconnected before the response.", "client_disconnected", false);
   if (error instanceof NgpuError) return error;
-  return new TaskFault(`The answer broke off: ${messageOf(error)}`, "replica_broken", true);
+  return new TaskError(`The response was interrupted: ${messageOf(error)}`, "replica_broken", true);
 }

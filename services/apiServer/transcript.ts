@@ -9,7 +9,7 @@ export type Transcript = {
 };
 
 /** Characters kept; an answer that is longer is cut there. */
-const keptLength = 1 << 20;
+const storedLength = 1 << 20;
 
 const event = z.object({
   choices: z.array(
@@ -21,21 +21,21 @@ const event = z.object({
 });
 
 export function createTranscript(contentType: string): Transcript {
-  return /^text\/event-stream/i.test(contentType) ? streamTranscript() : wholeTranscript();
+  return /^text\/event-stream/i.test(contentType) ? streamTranscript() : fullTranscript();
 }
 
-function wholeTranscript(): Transcript {
+function fullTranscript(): Transcript {
   const decoder = new StringDecoder("utf8");
   let text = "";
   return {
     add: (part) => {
-      if (text.length < keptLength) text += decoder.write(part);
+      if (text.length < storedLength) text += decoder.write(part);
     },
     result: () => {
       try {
         return JSON.parse(text) as unknown;
       } catch {
-        return text.slice(0, keptLength);
+        return text.slice(0, storedLength);
       }
     },
   };
@@ -51,18 +51,18 @@ function streamTranscript(): Transcript {
     if (data === undefined) return;
     const choice = parseEvent(data)?.choices[0];
     if (choice === undefined) return;
-    if (content.length < keptLength) content += choice.delta?.content ?? "";
+    if (content.length < storedLength) content += choice.delta?.content ?? "";
     finishReason = choice.finish_reason ?? finishReason;
   };
   return {
     add: (part) => {
       const lines = (line + decoder.write(part)).split(/\r?\n/);
-      line = (lines.pop() ?? "").slice(0, keptLength);
+      line = (lines.pop() ?? "").slice(0, storedLength);
       for (const one of lines) take(one);
     },
     result: () => {
       take(line);
-      return { streamed: true, content: content.slice(0, keptLength), finishReason };
+      return { streamed: true, content: content.slice(0, storedLength), finishReason };
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { releaseReasons } from "@ngpu/contracts-sdk/names";
+import type { releaseReasons } from "@ngpu/contracts-sdk/enumNames";
 import { workspaceConfig } from "@ngpu/protocol/workspaceConfig";
 import { failureText, mappedPorts, workspaceStatus } from "./decide.ts";
 import type { PlacementRow, ReplicaRow, WorkspaceRow } from "./store/workspaces.ts";
@@ -79,7 +79,7 @@ function replicaOf(
             block: placement.block_number,
             refusals: placement.refusals,
             refusal: placement.refusal,
-            askedAt: placement.asked_at.toISOString(),
+            requestedAt: placement.requested_at.toISOString(),
           },
   };
 }

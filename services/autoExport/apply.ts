@@ -19,14 +19,14 @@ export function applyStatement(projection: Projection): string {
   select * from state where valid_to is distinct from valid_from
 ), first as (
   select ${names(key)}, min(valid_from) as valid_from from version group by ${names(key)}
-), former as materialized (
-  select former.*, first.valid_from as valid_to from first cross join lateral ${presentRow(projection, "first")} as former
+), previous as materialized (
+  select previous.*, first.valid_from as valid_to from first cross join lateral ${presentRow(projection, "first")} as previous
 ), stated as materialized (
   select ${own.map((column) => stateValue(projection, column)).join(",\n    ")}, version.valid_from, version.log_index, version.valid_to
-  from version left join former on ${same(projection, "former", "version")}
+  from version left join previous on ${same(projection, "previous", "version")}
 ), past as (
   insert into ${name}_past (${names(own)}, valid_from, log_index, valid_to)
-  select ${names(own)}, block_number, log_index, valid_to from former
+  select ${names(own)}, block_number, log_index, valid_to from previous
   union all select ${names(own)}, valid_from, log_index, valid_to from stated where valid_to is not null
 )
 ${putRows(projection, `select ${names(own)}, valid_from, log_index from stated where valid_to is null`)}`;
@@ -46,12 +46,12 @@ export function applyBlockStatement(projection: Projection): string {
   from change group by ${keys}
 ), state as materialized (
   select ${own.map((column) => stateValue(projection, column)).join(",\n    ")}, version.log_index,
-    ${[...own, "block_number", "log_index"].map((column) => `former.${quote(column)} as ${quote(`former_${column}`)}`).join(", ")}
-  from version left join lateral ${presentRow(projection, "version")} as former on true
+    ${[...own, "block_number", "log_index"].map((column) => `previous.${quote(column)} as ${quote(`previous_${column}`)}`).join(", ")}
+  from version left join lateral ${presentRow(projection, "version")} as previous on true
 ), past as (
   insert into ${name}_past (${names(own)}, valid_from, log_index, valid_to)
-  select ${names([...own, "block_number", "log_index"].map((column) => `former_${column}`))}, $2::bigint from state
-  where former_block_number is not null
+  select ${names([...own, "block_number", "log_index"].map((column) => `previous_${column}`))}, $2::bigint from state
+  where previous_block_number is not null
 )
 ${putRows(projection, `select ${names(own)}, $2::bigint, log_index from state`)}`;
 }
@@ -106,13 +106,13 @@ function ownColumns({ columns }: Projection): string[] {
 function stateValue({ key, sums, columns }: Projection, column: string): string {
   const name = quote(column);
   if (key.includes(column)) return `version.${name}`;
-  if (sums.includes(column)) return `coalesce(former.${name}, 0) + version.${name} as ${name}`;
+  if (sums.includes(column)) return `coalesce(previous.${name}, 0) + version.${name} as ${name}`;
   const type = columns.find((other) => other.name === column)?.type as string;
   const patched = `version.patch -> '${column}'`;
   const text = `(version.patch ->> '${column}')::${type}`;
   const list = `case when ${patched} <> 'null' then array(select jsonb_array_elements_text(${patched}))::${type} end`;
   const value = type === "jsonb" ? patched : type.endsWith("[]") ? list : text;
-  return `case when version.patch ? '${column}' then ${value} else former.${name} end as ${name}`;
+  return `case when version.patch ? '${column}' then ${value} else previous.${name} end as ${name}`;
 }
 
 function same({ key }: Projection, left: string, right: string): string {

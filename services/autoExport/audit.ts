@@ -4,7 +4,7 @@ import type { ChainLog } from "@ngpu/chain-reader/rpc";
 import type { Queryable } from "@ngpu/db/pool";
 import { FatalError, NgpuError } from "@ngpu/runtime/errors";
 import { type Loop, type LoopOptions, startLoop } from "@ngpu/runtime/loop";
-import { type ComparedParts, type KnownBlock, leftOutOf, wantedOf } from "./leftOut.ts";
+import { type ComparedParts, findOmittedLogs, type KnownBlock, wantedOf } from "./omittedLogs.ts";
 import type { Tier } from "./store.ts";
 
 type AuditParts = ComparedParts & {
@@ -22,21 +22,21 @@ export function startAudit(
   parts: AuditParts & { ready: Promise<void> },
   options: Pick<LoopOptions, "logger" | "signal" | "interval">,
 ): Loop {
-  const givenUp = new AbortController();
-  const signal = AbortSignal.any([options.signal, givenUp.signal]);
+  const cancelled = new AbortController();
+  const signal = AbortSignal.any([options.signal, cancelled.signal]);
   return startLoop({ ...options, name: "audit", signal }, async () => {
     try {
       await parts.ready;
       await auditBlocks(parts);
     } catch (error) {
-      if (!servesNoReceipts(error)) throw error;
+      if (!receiptsUnsupported(error)) throw error;
       options.logger.warn({ event: "audit_impossible", error });
-      givenUp.abort();
+      cancelled.abort();
     }
   });
 }
 
-function servesNoReceipts(error: unknown): boolean {
+function receiptsUnsupported(error: unknown): boolean {
   return error instanceof NgpuError && error.code === "rpc_method_missing";
 }
 
@@ -45,14 +45,14 @@ function servesNoReceipts(error: unknown): boolean {
  * are asked about: where a contract has none at all, the bloom told while the block was read.
  */
 async function auditBlocks(parts: AuditParts): Promise<void> {
-  const { audited, head } = await readReach(parts, "safe");
+  const { audited, head } = await readAuditRange(parts, "safe");
   if (head <= audited) return;
   const last = endOfSpan(audited, head);
   const found = await readStored(parts, audited, last, parts.blocks);
-  const proven = await leftOutOf(parts, found);
+  const proven = await findOmittedLogs(parts, found);
   if (proven.size > 0) return parts.repair(proven);
   const reached = found.length < parts.blocks ? last : (found.at(-1)?.number ?? last);
-  await noteAudited(parts.pool, parts.schema, reached);
+  await recordAudited(parts.pool, parts.schema, reached);
 }
 
 /**
@@ -61,16 +61,16 @@ async function auditBlocks(parts: AuditParts): Promise<void> {
  *
  * @throws FatalError `logs_missing` when no endpoint serves the receipts that would tell
  */
-export async function searchLeftOut(
+export async function searchOmittedLogs(
   parts: ComparedParts,
   unstored: readonly FollowedBlock[],
 ): Promise<{ isStored: boolean; proven: Map<BlockRef, ChainLog[]> }> {
   try {
     return await search(parts, unstored);
   } catch (error) {
-    if (!servesNoReceipts(error)) throw error;
+    if (!receiptsUnsupported(error)) throw error;
     throw new FatalError(
-      "A row begins with an event that is not among the logs, and no endpoint serves receipts to find it.",
+      "An event is missing from the logs, and no endpoint serves receipts to recover it.",
       {
         code: "logs_missing",
         hint: "Add an endpoint that serves eth_getBlockReceipts to CHAIN_RPC_URLS.",
@@ -88,22 +88,22 @@ async function search(
     ...block,
     logIndexes: wantedOf(parts, block.logs).map(({ logIndex }) => logIndex),
   }));
-  const proven = await leftOutOf(
+  const proven = await findOmittedLogs(
     parts,
     known.filter(({ logIndexes }) => logIndexes.length > 0),
   );
   if (proven.size > 0) return { isStored: false, proven };
-  const { audited: from, head } = await readReach(parts, "unsafe");
+  const { audited: from, head } = await readAuditRange(parts, "unsafe");
   for (let audited = from; audited < head; audited += span) {
     const stored = await readStored(parts, audited, endOfSpan(audited, head), Number(span));
-    const found = await leftOutOf(parts, stored);
+    const found = await findOmittedLogs(parts, stored);
     if (found.size > 0) return { isStored: true, proven: found };
   }
   return { isStored: true, proven };
 }
 
 /** The last audited block, and a head; -1 for none. */
-async function readReach(
+async function readAuditRange(
   { pool, schema }: ComparedParts,
   tier: Tier,
 ): Promise<{ audited: bigint; head: bigint }> {
@@ -139,7 +139,7 @@ async function readStored(
 }
 
 /** A reorg meanwhile sets it back by itself, and to what is not stored any more it does not go. */
-async function noteAudited(db: Queryable, schema: string, number: bigint): Promise<void> {
+async function recordAudited(db: Queryable, schema: string, number: bigint): Promise<void> {
   await db.query(
     `insert into ${schema}.audit (number) select number from ${schema}.block where number = $1
      on conflict (singular) do update set number = excluded.number`,

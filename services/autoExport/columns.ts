@@ -1,6 +1,5 @@
 import { FatalError } from "@ngpu/runtime/errors";
 import type { AbiParameter } from "viem";
-import { enumNames } from "./enums.ts";
 import {
   type WordWriter,
   writeAddress,
@@ -9,7 +8,8 @@ import {
   writeName,
   writeSigned,
   writeUnsigned,
-} from "./words.ts";
+} from "./abiWords.ts";
+import { enumNames } from "./enums.ts";
 
 /** A column of an event table and how its value is read from the event's decoded arguments. */
 export type Column = {
@@ -125,7 +125,7 @@ function nameOf(names: readonly string[], value: number): string {
   if (name !== undefined) return name;
   throw new FatalError(`There is no name for the enum value ${value} after ${names.join(", ")}.`, {
     code: "enum_value_unknown",
-    hint: "Add it to packages/contracts-sdk/names.ts.",
+    hint: "Add it to packages/contracts-sdk/enumNames.ts.",
   });
 }
 

@@ -16,7 +16,7 @@ export type Statement = { text: string; lines?: Buffer };
  * Runs statements as one transaction in a single round trip: all that they are to copy is sent along with them. When one
  * fails, the server drops the rest of both.
  */
-export function runTogether(db: Pick<Connection, "query">, statements: readonly Statement[]): Promise<void> {
+export function runPipelined(db: Pick<Connection, "query">, statements: readonly Statement[]): Promise<void> {
   return new Promise((resolve, reject) => {
     const text = statements.map((statement) => statement.text).join(";\n");
     const callback = (error: Error | null | undefined) => (error ? reject(error) : resolve());
@@ -50,7 +50,7 @@ function copyData(length: number): Buffer {
 
 /** Adds rows to a table, by far the fastest way there is. @param lines Each with its line end. */
 export function copyRows(db: Pick<Connection, "query">, table: string, lines: string): Promise<void> {
-  return runTogether(db, [copyInto(table, Buffer.from(lines))]);
+  return runPipelined(db, [copyInto(table, Buffer.from(lines))]);
 }
 
 export function copyInto(table: string, lines: Buffer): Statement {

@@ -46,15 +46,15 @@ export type HeadFacts = {
   claimed: BlockRef;
   /** Our last block, and the endpoint's hash at its number. */
   tip: BlockRef;
-  tipHashThere: string;
+  tipHashAtEndpoint: string;
 };
 
 /**
  * How far a tier reaches in our blocks: null when there is nothing to change. A head never goes back by itself; an
  * endpoint that lags would make it. A reorg below it does that.
  */
-export function chooseHead({ stored, claimed, tip, tipHashThere }: HeadFacts): BlockRef | null {
-  const reached = claimed.number <= tip.number ? claimed : tipHashThere === tip.hash ? tip : null;
+export function chooseHead({ stored, claimed, tip, tipHashAtEndpoint }: HeadFacts): BlockRef | null {
+  const reached = claimed.number <= tip.number ? claimed : tipHashAtEndpoint === tip.hash ? tip : null;
   if (reached === null) return null;
   return stored === undefined || stored.number < reached.number ? reached : null;
 }
@@ -75,24 +75,24 @@ export type HealthFacts = {
 
 // In block times.
 const staleAfter = 15;
-const behindAfter = 15n;
+const maxLagBlocks = 15n;
 
 /** An instance that waits to take over is healthy; the one that leads must see a fresh head and keep up with it. */
-export function judgeHealth(facts: HealthFacts): Health {
+export function evaluateHealth(facts: HealthFacts): Health {
   const { role, head, tip, now, blockSeconds } = facts;
   if (role === "standby") return { ok: true, details: { role } };
   if (role === "starting" || head === undefined || tip === undefined) {
-    return { ok: false, details: { role, fault: "nothing is stored yet" } };
+    return { ok: false, details: { role, reason: "no block is stored yet" } };
   }
   const limit = staleAfter * blockSeconds;
   const age = now - Number(head.timestamp);
   const lag = head.number - tip;
-  const fault =
+  const reason =
     now - head.seenAt > limit
       ? "the chain does not answer"
       : age > limit
-        ? "the chain's head is old"
-        : lag > behindAfter
+        ? "the chain's head is stale"
+        : lag > maxLagBlocks
           ? "behind the chain's head"
           : undefined;
   const details = {
@@ -102,5 +102,5 @@ export function judgeHealth(facts: HealthFacts): Health {
     lag,
     headAgeSeconds: Math.max(0, Math.round(age)),
   };
-  return fault === undefined ? { ok: true, details } : { ok: false, details: { ...details, fault } };
+  return reason === undefined ? { ok: true, details } : { ok: false, details: { ...details, reason } };
 }

@@ -4,11 +4,11 @@ import type { ContractName } from "@ngpu/contracts-sdk/deployment";
 import { addressesOf, type Generations, generationsOf } from "@ngpu/contracts-sdk/generations";
 import { FatalError } from "@ngpu/runtime/errors";
 import { type Abi, type Address, decodeEventLog, type Hex } from "viem";
+import { longestValue, type Words, type WordWriter, writeNumber } from "./abiWords.ts";
 import type { Column } from "./columns.ts";
 import { copyField } from "./copy.ts";
-import { addAscii, addText, type Lines, reserve, startLines } from "./lines.ts";
+import { addAscii, addText, type Lines, reserve, startLines } from "./copyLines.ts";
 import type { EventTable } from "./schema.ts";
-import { longestValue, type Words, type WordWriter, writeNumber } from "./words.ts";
 
 /** Rows by table. */
 export type EventRows = Map<string, Lines>;
@@ -17,9 +17,9 @@ const tab = 9;
 const lineEnd = 10;
 
 // Where the words of a log are laid out, each after its 0x: up to three topics after the first, then the data.
-const topicPlace = 4;
-const topicSpace = 68;
-const dataPlace = topicPlace + 3 * topicSpace;
+const topicOffset = 4;
+const topicStride = 68;
+const dataOffset = topicOffset + 3 * topicStride;
 let words = roomFor(4_096);
 
 /** Where a log goes, and which generation of its contract it is of. */
@@ -92,12 +92,12 @@ export function addValues(lines: Lines, log: ChainLog, table: EventTable): void 
 /** Without a decoder: where each column's word stands follows from the ABI alone. */
 function addWords(lines: Lines, log: ChainLog, table: EventTable): void {
   reserve(lines, table.columns.length * (longestValue + 1) + 1);
-  const last = layOut(log);
+  const last = writeLogWords(log);
   let topic = 0;
-  let at = dataPlace;
+  let at = dataOffset;
   try {
     for (const { indexed, writeWord } of table.columns as (Column & { writeWord: WordWriter })[]) {
-      const place = indexed ? topicPlace + topic++ * topicSpace : at;
+      const place = indexed ? topicOffset + topic++ * topicStride : at;
       if (indexed ? topic >= log.topics.length : at + 64 > last) {
         throw new RangeError("The log is shorter than its event.");
       }
@@ -111,13 +111,13 @@ function addWords(lines: Lines, log: ChainLog, table: EventTable): void {
 }
 
 /** Writes a log's topics and data where its words are read. Gives where the data ends. */
-function layOut({ topics, data }: ChainLog): number {
-  if (dataPlace + data.length > words.bytes.length) words = roomFor(dataPlace + 2 * data.length);
+function writeLogWords({ topics, data }: ChainLog): number {
+  if (dataOffset + data.length > words.bytes.length) words = roomFor(dataOffset + 2 * data.length);
   const { bytes } = words;
   for (let topic = 1; topic < topics.length; topic++) {
-    bytes.write(topics[topic] as Hex, topicPlace + (topic - 1) * topicSpace - 2, "latin1");
+    bytes.write(topics[topic] as Hex, topicOffset + (topic - 1) * topicStride - 2, "latin1");
   }
-  return dataPlace - 2 + bytes.write(data, dataPlace - 2, "latin1");
+  return dataOffset - 2 + bytes.write(data, dataOffset - 2, "latin1");
 }
 
 function roomFor(size: number): Words {
@@ -148,9 +148,9 @@ function argumentsOf(log: ChainLog, table: EventTable): Record<string, unknown> 
 function undecodable(log: ChainLog, { abi, contract }: EventTable, cause: unknown): unknown {
   // A value of an enum that has no name says itself what to do.
   if (cause instanceof FatalError) return cause;
-  return new FatalError(`A log of ${contract} is not a ${abi.name} as the ABI has it.`, {
+  return new FatalError(`A log of ${contract} does not match the ABI of ${abi.name}.`, {
     code: "event_undecodable",
-    hint: "The contract at this address is of another version: deploy again, or run the version it was deployed with.",
+    hint: "The contract at this address has another version: redeploy it, or run the version it was deployed with.",
     details: { blockNumber: log.blockNumber, logIndex: log.logIndex, address: log.address },
     cause,
   });

@@ -7,7 +7,7 @@ import {
   nodeStatuses,
   policies,
   releaseReasons,
-} from "@ngpu/contracts-sdk/names";
+} from "@ngpu/contracts-sdk/enumNames";
 
 /** Names of enum values by the enum's name in Solidity. */
 export const enums: Record<string, readonly string[]> = {

@@ -9,19 +9,21 @@ export const autoExportVariables = {
   CHAIN_WS_URLS: envTypes
     .urls()
     .optional()
-    .describe("WebSocket endpoints that tell of new blocks; default: CHAIN_RPC_URLS with ws for http"),
+    .describe(
+      "WebSocket endpoints that announce new blocks; default: CHAIN_RPC_URLS with ws instead of http",
+    ),
   BLOCK_SECONDS: z.coerce
     .number()
     .positive()
     .default(2)
-    .describe("Seconds between blocks of the chain; health is judged by it"),
+    .describe("Block time of the chain in seconds; used by the health check"),
   AUDIT_BLOCKS_PER_SECOND: z.coerce
     .number()
     .int()
     .nonnegative()
     .default(2)
     .describe(
-      "Most blocks a second whose rows are compared with their receipts, once they are safe; 0: none",
+      "Maximum number of safe blocks per second whose rows are audited against their receipts; 0 disables the audit",
     ),
 };
 

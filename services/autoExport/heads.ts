@@ -1,7 +1,7 @@
 import { type RpcClient, readHeader } from "@ngpu/chain-reader/rpc";
 import type { Queryable } from "@ngpu/db/pool";
 import { chooseHead } from "./decide.ts";
-import { holdsBlock, readHead, readTip, writeHead } from "./store.ts";
+import { hasBlock, readHead, readTip, writeHead } from "./store.ts";
 
 /**
  * Brings the safe and finalized heads up to what the endpoint says of them, as far as our blocks reach.
@@ -17,16 +17,16 @@ export async function followHeads(
   const [safe, finalized] = await Promise.all([readHeader(client, "safe"), readHeader(client, "finalized")]);
   const tip = await exclusively(() => readTip(db));
   if (tip === undefined) return;
-  const tipThere = tip.number < safe.number ? await readHeader(client, tip.number) : undefined;
+  const tipAtEndpoint = tip.number < safe.number ? await readHeader(client, tip.number) : undefined;
   await exclusively(async () => {
     for (const [tier, claimed] of Object.entries({ safe, finalized }) as [
       "safe" | "finalized",
       typeof safe,
     ][]) {
-      const tipHashThere = tipThere?.hash ?? "";
-      const chosen = chooseHead({ stored: await readHead(db, tier), claimed, tip, tipHashThere });
+      const tipHashAtEndpoint = tipAtEndpoint?.hash ?? "";
+      const chosen = chooseHead({ stored: await readHead(db, tier), claimed, tip, tipHashAtEndpoint });
       // Between the question and now a reorg may have taken the block away.
-      if (chosen !== null && (await holdsBlock(db, chosen))) await writeHead(db, tier, chosen);
+      if (chosen !== null && (await hasBlock(db, chosen))) await writeHead(db, tier, chosen);
     }
   });
 }

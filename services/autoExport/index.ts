@@ -5,10 +5,10 @@ import { requireMigrations } from "@ngpu/db/schema";
 import { createApp, listen } from "@ngpu/runtime/http";
 import { runService, start } from "@ngpu/runtime/lifecycle";
 import { createRegistry } from "@ngpu/runtime/metrics";
-import { judgeHealth } from "./decide.ts";
+import { evaluateHealth } from "./decide.ts";
 import { loadDefinitions } from "./definitions.ts";
 import { readAutoExportEnv } from "./env.ts";
-import { exportChain } from "./lead.ts";
+import { exportChain } from "./exportLeader.ts";
 import { createWatch, watchEndpoints } from "./metrics.ts";
 
 await start(async () => {
@@ -28,12 +28,12 @@ await start(async () => {
       chainId: deployment.chainId,
       logger,
       signal,
-      onFault: watch.sawEndpointFault,
+      onError: watch.recordEndpointError,
     });
     watchEndpoints(registry, client.states);
     await requireChain(client, deployment);
     const health = () =>
-      judgeHealth({ ...watch.facts(), now: Date.now() / 1_000, blockSeconds: env.BLOCK_SECONDS });
+      evaluateHealth({ ...watch.facts(), now: Date.now() / 1_000, blockSeconds: env.BLOCK_SECONDS });
     await listen(createApp({ registry, health }), { host: env.HOST, port: env.PORT }, context);
     const ended = exportChain({
       pool,

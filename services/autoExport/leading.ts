@@ -1,6 +1,6 @@
-import { type FollowOptions, follow } from "@ngpu/chain-reader/follow";
+import { type FollowOptions, follow } from "@ngpu/chain-reader/followChain";
+import type { FollowStep } from "@ngpu/chain-reader/followSteps";
 import type { RpcClient } from "@ngpu/chain-reader/rpc";
-import type { FollowStep } from "@ngpu/chain-reader/steps";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import type { Connection, Database } from "@ngpu/db/pool";
 import type { Logger } from "@ngpu/runtime/logger";
@@ -9,17 +9,17 @@ import { startAudit } from "./audit.ts";
 import { type EventIndex, indexEvents, rowsOf, sourceAddresses } from "./decode.ts";
 import type { Definitions } from "./definitions.ts";
 import { followHeads } from "./heads.ts";
-import type { ComparedParts } from "./leftOut.ts";
 import type { Watch } from "./metrics.ts";
+import { createMutex } from "./mutex.ts";
+import type { ComparedParts } from "./omittedLogs.ts";
 import { planBuild } from "./prepare.ts";
 import { chainSchema, prepareWriter, readBlocks } from "./store.ts";
-import { takeTurns } from "./turns.ts";
 import { heal, type Proven, repair, storeStep, type Writing } from "./writing.ts";
 
 export type ExportParts = {
   pool: Database;
   client: RpcClient;
-  deployment: Pick<Deployment, "chainId" | "startBlock" | "contracts" | "former">;
+  deployment: Pick<Deployment, "chainId" | "startBlock" | "contracts" | "previous">;
   definitions: Definitions;
   watch: Watch;
   logger: Logger;
@@ -39,7 +39,7 @@ export async function lead(parts: ExportParts, db: Connection, proven: Proven): 
   const { isEmpty, build } = await planBuild(parts, db);
   const ended = new AbortController();
   const signal = AbortSignal.any([parts.signal, ended.signal]);
-  const exclusively = takeTurns();
+  const exclusively = createMutex();
   const find = indexEvents(definitions.tables, deployment);
   const compared = comparedOf(parts, find);
   const writing: Writing = { db, definitions, compared, proven, exclusively, ended, logger };
@@ -48,7 +48,7 @@ export async function lead(parts: ExportParts, db: Connection, proven: Proven): 
   const ready = exclusively(async () => {
     await build();
     await prepareWriter(db, definitions);
-    watch.became("leader");
+    watch.setRole("leader");
   });
   ready.catch(() => ended.abort());
   const heads = startLoop({ name: "heads", logger, signal, interval: headsInterval }, () =>
@@ -58,7 +58,7 @@ export async function lead(parts: ExportParts, db: Connection, proven: Proven): 
   try {
     await storeSteps(writing, followFrom(parts, writing, { isEmpty, signal }), { find, watch, ready });
   } finally {
-    watch.became("starting");
+    watch.setRole("starting");
     await heads.done;
     await audit?.done;
   }
@@ -86,8 +86,8 @@ function followFrom(
     },
     signal,
     logger,
-    onFault: watch.sawFault,
-    onHead: watch.sawHead,
+    onError: watch.recordRpcError,
+    onHead: watch.recordHead,
   });
 }
 

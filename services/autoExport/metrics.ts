@@ -1,25 +1,29 @@
 import type { FollowedBlock } from "@ngpu/chain-reader/blocks";
 import type { EndpointState } from "@ngpu/chain-reader/endpoints/endpoints";
+import type { FollowStep } from "@ngpu/chain-reader/followSteps";
 import type { Header } from "@ngpu/chain-reader/header";
-import type { FollowStep } from "@ngpu/chain-reader/steps";
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { HealthFacts, Role } from "./decide.ts";
-import type { AuditResult } from "./leftOut.ts";
+import type { AuditResult } from "./omittedLogs.ts";
 
 /** What is seen while exporting: for /metrics, and the facts that /healthz is judged by. */
 export type Watch = {
   facts: () => Pick<HealthFacts, "role" | "head" | "tip">;
-  became: (role: Role) => void;
-  sawHead: (head: Header) => void;
-  sawFault: (code: string) => void;
-  sawEndpointFault: (endpoint: string, code: string) => void;
+  setRole: (role: Role) => void;
+  recordHead: (head: Header) => void;
+  recordRpcError: (code: string) => void;
+  recordEndpointError: (endpoint: string, code: string) => void;
   stored: (step: FollowStep, events: number) => void;
   audited: (result: AuditResult) => void;
 };
 
 export function createWatch(registry: Registry): Watch {
   const registers = [registry];
-  const leading = new Gauge({ name: "ngpu_export_leading", help: "1 while this instance writes", registers });
+  const leading = new Gauge({
+    name: "ngpu_export_leading",
+    help: "1 while this instance is the leader",
+    registers,
+  });
   const headNumber = new Gauge({
     name: "ngpu_export_head_block_number",
     help: "Number of the newest block that the chain's endpoints know",
@@ -32,7 +36,7 @@ export function createWatch(registry: Registry): Watch {
   });
   const lag = new Gauge({
     name: "ngpu_export_lag_blocks",
-    help: "Blocks between the head and what is stored",
+    help: "Blocks between the head and the last block stored",
     registers,
   });
   const age = new Gauge({
@@ -47,13 +51,13 @@ export function createWatch(registry: Registry): Watch {
     buckets: [1, 2, 5, 10, 50, 100, 500, 1_000],
     registers,
   });
-  const faults = new Counter({
+  const errors = new Counter({
     name: "ngpu_export_rpc_errors_total",
     help: "Requests to the chain that no endpoint answered well, by error code",
     labelNames: ["code"],
     registers,
   });
-  const endpointFaults = new Counter({
+  const endpointErrors = new Counter({
     name: "ngpu_export_rpc_endpoint_errors_total",
     help: "Errors of each endpoint, including those after which another one answered",
     labelNames: ["endpoint", "code"],
@@ -61,7 +65,7 @@ export function createWatch(registry: Registry): Watch {
   });
   const audits = new Counter({
     name: "ngpu_export_audited_blocks_total",
-    help: "Blocks whose rows were compared with their receipts",
+    help: "Blocks audited against their receipts",
     labelNames: ["result"],
     registers,
   });
@@ -80,17 +84,17 @@ export function createWatch(registry: Registry): Watch {
   };
   return {
     facts: () => ({ ...seen }),
-    became: (role) => {
+    setRole: (role) => {
       seen.role = role;
       leading.set(role === "leader" ? 1 : 0);
     },
-    sawHead: ({ number, timestamp }) => {
+    recordHead: ({ number, timestamp }) => {
       seen.head = { number, timestamp, seenAt: Date.now() / 1_000 };
       headNumber.set(Number(number));
       setLag();
     },
-    sawFault: (code) => faults.inc({ code }),
-    sawEndpointFault: (endpoint, code) => endpointFaults.inc({ endpoint, code }),
+    recordRpcError: (code) => errors.inc({ code }),
+    recordEndpointError: (endpoint, code) => endpointErrors.inc({ endpoint, code }),
     audited: (result) => audits.inc({ result }),
     stored: (step, count) => {
       if (step.type === "reorg") {
@@ -135,6 +139,6 @@ export function watchEndpoints(registry: Registry, states: () => EndpointState[]
     (s) => (s.head === undefined ? undefined : Number(s.head)),
   );
   gauge("ngpu_export_rpc_endpoint_resting", "1 while the endpoint is not asked because of errors", (s) =>
-    s.restsUntil > performance.now() ? 1 : 0,
+    s.cooldownUntil > performance.now() ? 1 : 0,
   );
 }

@@ -14,7 +14,7 @@ const reader = "ngpu_reader";
 type BuildParts = {
   client: RpcClient;
   definitions: Definitions;
-  deployment: Pick<Deployment, "chainId" | "startBlock" | "contracts" | "former">;
+  deployment: Pick<Deployment, "chainId" | "startBlock" | "contracts" | "previous">;
   logger: Logger;
 };
 

@@ -33,21 +33,19 @@ export function parseProjection(name: string, text: string): Projection {
       ?.split(",")
       .map((item) => item.trim()) ?? [];
   const key = listed("key");
-  const fault = (what: string) =>
+  const invalid = (what: string) =>
     new FatalError(`Projection ${name}.sql ${what}.`, { code: "projection_invalid" });
-  if (key.length === 0) throw fault("has no line `-- key: …`");
+  if (key.length === 0) throw invalid("has no line `-- key: …`");
   const [table, body] = new RegExp(`create table ${name} \\(([\\s\\S]*?)\\);`).exec(head) ?? [];
-  if (table === undefined || body === undefined) throw fault(`does not create the table ${name}`);
+  if (table === undefined || body === undefined) throw invalid(`does not create the table ${name}`);
   const columns = columnsOf(body);
-  if (sections.length === 0) throw fault("has no section `-- on …`");
+  if (sections.length === 0) throw invalid("has no section `-- on …`");
   const sums = listed("sums");
   const missing = [...key, ...sums].filter((wanted) => !columns.some((column) => column.name === wanted));
-  if (missing.length > 0) throw fault(`has no column ${missing.join(", ")}`);
+  if (missing.length > 0) throw invalid(`has no column ${missing.join(", ")}`);
   const taken = columns.filter((column) => ownNames.has(column.name));
   if (taken.length > 0)
-    throw fault(
-      `names a column ${taken.map((column) => column.name).join(", ")}, which every projection has`,
-    );
+    throw invalid(`declares the reserved column ${taken.map((column) => column.name).join(", ")}`);
   const changes = sections.map((section) => {
     const end = section.indexOf("\n");
     return { event: section.slice(0, end), select: section.slice(end).trim() };
@@ -77,7 +75,7 @@ export function sourcesOf(projection: Projection, tables: readonly EventTable[])
   return projection.changes.map(({ event }) => {
     const found = tables.find((table) => table.event === event);
     if (found !== undefined) return found.table;
-    throw new FatalError(`Projection ${projection.name}.sql follows ${event}, which no ABI declares.`, {
+    throw new FatalError(`Projection ${projection.name}.sql handles ${event}, which no ABI declares.`, {
       code: "projection_invalid",
     });
   });

@@ -47,8 +47,8 @@ export function eventTables(abis: Contracts): EventTable[] {
   ) as { contract: ContractName; event: AbiEvent }[];
   const byName = Map.groupBy(declared, ({ event }) => event.name);
   return declared.map(({ contract, event }) => {
-    const namesakes = byName.get(event.name) ?? [];
-    const alike = new Set(namesakes.map((other) => signatureOf(other.event))).size === 1;
+    const sameName = byName.get(event.name) ?? [];
+    const alike = new Set(sameName.map((other) => signatureOf(other.event))).size === 1;
     const name = alike ? event.name : contract + event.name;
     const inputs = event.inputs.map((input, index) => ({ ...input, name: argumentName(input, index) }));
     const columns = columnsOf(inputs, reserved);
@@ -56,7 +56,7 @@ export function eventTables(abis: Contracts): EventTable[] {
       table: `event_${snakeCase(name)}`,
       event: name,
       contract,
-      shared: alike && namesakes.length > 1,
+      shared: alike && sameName.length > 1,
       selector: toEventSelector(event),
       abi: { ...event, inputs },
       columns,

@@ -4,11 +4,11 @@ import { chainChannel } from "@ngpu/db/listen";
 import type { Connection, Queryable } from "@ngpu/db/pool";
 import { toJson } from "@ngpu/runtime/json";
 import pg from "pg";
-import { copyInto, runTogether, type Statement } from "./copy.ts";
+import { copyInto, runPipelined, type Statement } from "./copy.ts";
+import { bytesOf } from "./copyLines.ts";
 import type { Origin } from "./decide.ts";
 import { type EventRows, timeOf } from "./decode.ts";
 import type { Definitions } from "./definitions.ts";
-import { bytesOf } from "./lines.ts";
 
 /** The schema that the chain is exported to. */
 export const chainSchema = "chain";
@@ -92,7 +92,7 @@ export async function saveBlocks(
     { text: headStatement("unsafe", last) },
   ];
   if (!silent) statements.push({ text: announcement(last, tables) });
-  await runTogether(db, statements);
+  await runPipelined(db, statements);
 }
 
 /** Takes back every block above `ancestor` (null: all): rows go, and what they changed is as it was. */
@@ -111,11 +111,11 @@ export async function revertBlocks(
       if (rowCount !== 0) touched.push(table);
     }
     for (const { name, revert } of definitions.projections) {
-      const [goBack, bringBack] = revert;
-      const { rowCount } = await db.query(goBack, [last]);
+      const [deleteNewer, restorePast] = revert;
+      const { rowCount } = await db.query(deleteNewer, [last]);
       if (rowCount === 0) continue;
       touched.push(name);
-      await db.query(bringBack, [last]);
+      await db.query(restorePast, [last]);
     }
     await db.query("delete from block where number > $1", [last]);
     await db.query("update audit set number = least(number, $1)", [last]);
@@ -137,7 +137,7 @@ function headStatement(tier: Tier, { number, hash }: BlockRef): string {
 }
 
 /** Whether this very block is stored. */
-export async function holdsBlock(db: Queryable, { number, hash }: BlockRef): Promise<boolean> {
+export async function hasBlock(db: Queryable, { number, hash }: BlockRef): Promise<boolean> {
   const { rowCount } = await db.query("select from block where number = $1 and hash = $2", [number, hash]);
   return rowCount === 1;
 }
@@ -175,7 +175,7 @@ export async function readOrigin(db: Queryable, schema: string): Promise<Origin 
 }
 
 /** Whether a row could not be stored because a column that no event set must not be null. */
-export function lacksValue(error: unknown): boolean {
+export function isNotNullViolation(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.code === "23502";
 }
 

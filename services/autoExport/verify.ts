@@ -1,5 +1,5 @@
 import { createFollowClient } from "@ngpu/chain-reader/client";
-import { follow } from "@ngpu/chain-reader/follow";
+import { follow } from "@ngpu/chain-reader/followChain";
 import { readDeployment } from "@ngpu/contracts-sdk/deployment";
 import { type Connection, createPool, type Queryable } from "@ngpu/db/pool";
 import { readEnv } from "@ngpu/runtime/env";
@@ -35,7 +35,7 @@ export async function compareWithRebuild(
   const origin = await readOrigin(db, schema);
   const tip = origin === undefined ? undefined : await readTip(db);
   if (origin === undefined || tip === undefined) {
-    throw new FatalError(`Schema ${schema} holds no block yet.`, {
+    throw new FatalError(`Schema ${schema} has no blocks yet.`, {
       code: "nothing_stored",
       hint: "Start autoExport first.",
     });

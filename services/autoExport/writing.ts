@@ -1,15 +1,15 @@
+import type { FollowStep } from "@ngpu/chain-reader/followSteps";
 import type { BlockRef } from "@ngpu/chain-reader/reconcile";
 import type { ChainLog } from "@ngpu/chain-reader/rpc";
-import type { FollowStep } from "@ngpu/chain-reader/steps";
 import type { Connection } from "@ngpu/db/pool";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { Hex } from "viem";
-import { searchLeftOut } from "./audit.ts";
+import { searchOmittedLogs } from "./audit.ts";
 import type { EventRows } from "./decode.ts";
 import type { Definitions } from "./definitions.ts";
-import type { ComparedParts } from "./leftOut.ts";
-import { holdsBlock, lacksValue, readBlocks, revertBlocks, saveBlocks } from "./store.ts";
-import type { takeTurns } from "./turns.ts";
+import type { createMutex } from "./mutex.ts";
+import type { ComparedParts } from "./omittedLogs.ts";
+import { hasBlock, isNotNullViolation, readBlocks, revertBlocks, saveBlocks } from "./store.ts";
 
 /** Of blocks of which an endpoint had left logs out, by the block's hash. */
 export type Proven = Map<Hex, ChainLog[]>;
@@ -21,7 +21,7 @@ export type Writing = {
   compared: ComparedParts;
   proven: Proven;
   /** Turns on the connection. */
-  exclusively: ReturnType<typeof takeTurns>;
+  exclusively: ReturnType<typeof createMutex>;
   ended: AbortController;
   logger: Logger;
 };
@@ -51,8 +51,8 @@ export async function storeStep(
 
 /** A row that lacks what an earlier event says may be the first to show that an endpoint left that event's log out. */
 export async function heal(writing: Writing, step: FollowStep, error: unknown): Promise<void> {
-  if (step.type !== "blocks" || !lacksValue(error)) throw error;
-  const { isStored, proven: found } = await searchLeftOut(writing.compared, step.blocks);
+  if (step.type !== "blocks" || !isNotNullViolation(error)) throw error;
+  const { isStored, proven: found } = await searchOmittedLogs(writing.compared, step.blocks);
   if (found.size === 0) throw error;
   if (isStored) await repair(writing, found);
   else readAgain(writing, found);
@@ -63,7 +63,7 @@ export function repair(writing: Writing, blocks: ReadonlyMap<BlockRef, ChainLog[
   const { db, definitions, ended, exclusively } = writing;
   return exclusively(async () => {
     const [first] = blocks.keys();
-    if (first === undefined || ended.signal.aborted || !(await holdsBlock(db, first))) return;
+    if (first === undefined || ended.signal.aborted || !(await hasBlock(db, first))) return;
     readAgain(writing, blocks);
     const [parent] = await readBlocks(db, first.number, 1);
     await revertBlocks(db, definitions, parent ?? null);

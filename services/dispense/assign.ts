@@ -1,7 +1,7 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { addressFor } from "@ngpu/contracts-sdk/generations";
 import type { Database } from "@ngpu/db/pool";
-import { stoppedReplicas } from "@ngpu/queries/orders";
+import { stoppedReplicas } from "@ngpu/queries/stoppedReplicas";
 import { loadSpecs, unknownWorkspace } from "@ngpu/queries/workspaceSpecs";
 import { NgpuError } from "@ngpu/runtime/errors";
 import type { Logger } from "@ngpu/runtime/logger";
@@ -27,7 +27,7 @@ export type AssignDeps = {
   /** Images brought to one node at once at most. */
   perNode: number;
   /** Has a refused replica looked at again. */
-  askAgain: (workspaceId: bigint) => Promise<void>;
+  requeue: (workspaceId: bigint) => Promise<void>;
 };
 
 /** Sends answered placements to the chain until there are none. */
@@ -61,7 +61,7 @@ async function assignBatch(deps: AssignDeps, batch: AssignBatch): Promise<void> 
     for (const { requestId } of batch.items) refusals.set(requestId, refusal);
   }
   await settleBatch(deps.pool, batch, sent, refusals);
-  await tell(deps, batch, sent, refusals);
+  await report(deps, batch, sent, refusals);
 }
 
 async function sendBatch({ pool, sender, deployment }: AssignDeps, { batchId, items }: AssignBatch) {
@@ -99,8 +99,8 @@ function refusalOf(error: unknown): Refusal | null {
   return error.code === "workspace_unknown" ? { error: "WorkspaceUnknown", text: error.message } : null;
 }
 
-async function tell(
-  { pool, logger, metrics, askAgain }: AssignDeps,
+async function report(
+  { pool, logger, metrics, requeue }: AssignDeps,
   { items }: AssignBatch,
   sent: Sent | null,
   refusals: ReadonlyMap<string, Refusal>,
@@ -122,5 +122,5 @@ async function tell(
       metrics.publishToAssigned.observe(age);
     }
   }
-  for (const workspaceId of again) await askAgain(workspaceId);
+  for (const workspaceId of again) await requeue(workspaceId);
 }

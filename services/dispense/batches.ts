@@ -1,7 +1,7 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { byContract } from "@ngpu/contracts-sdk/generations";
 import { type Database, type Queryable, transaction } from "@ngpu/db/pool";
-import { departing, mustBring, transfers } from "./transfers.ts";
+import { departing, requiresTransfer, transfers } from "./transfers.ts";
 
 type AssignItem = { requestId: string; workspaceId: bigint; replica: number; nodeId: number };
 
@@ -50,18 +50,18 @@ async function newBatch(
        and not exists (select from app.assign_item as item where item.request_id = placement.request_id)
        and request_id in (
          select request_id from (
-           select request_id, node_id, brings,
-             count(*) filter (where brings) over (partition by node_id order by answered_at, request_id) as turn
+           select request_id, node_id, needs_transfer,
+             count(*) filter (where needs_transfer) over (partition by node_id order by answered_at, request_id) as turn
            from (
-             select waiting.*, ${mustBring("waiting")} as brings from app.placement as waiting
+             select waiting.*, ${requiresTransfer("waiting")} as needs_transfer from app.placement as waiting
              where waiting.status = 'answered' and waiting.node_id is not null
            ) as waiting
          ) as ranked
          left join (
            select node_id, count(*) as busy
-           from (select node_id from (${transfers}) as t union all (${departing})) as under_way group by node_id
+           from (select node_id from (${transfers}) as t union all (${departing})) as in_progress group by node_id
          ) as load using (node_id)
-         where not brings or turn + coalesce(load.busy, 0) <= $2)
+         where not needs_transfer or turn + coalesce(load.busy, 0) <= $2)
      order by answered_at limit $1 for update skip locked`,
     [batchSize, perNode],
   );

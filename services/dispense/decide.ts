@@ -1,6 +1,6 @@
 /** A placement request as app.placement keeps it. */
 export type Placement = {
-  status: "asked" | "answered" | "impossible" | "used" | "refused";
+  status: "requested" | "answered" | "impossible" | "used" | "refused";
   /** Unix seconds of its last change. */
   at: number;
   /** Block whose state the answer rests on; null before the answer. */
@@ -17,8 +17,8 @@ export type MissingReplica = {
   replica: number;
   /** The newest request for this replica, null when there was none. */
   last: Placement | null;
-  /** Refused requests within `limits.triesWindow`. */
-  tries: number;
+  /** Refused requests within `limits.attemptsWindow`. */
+  attempts: number;
   avoided: Avoided[];
 };
 
@@ -28,9 +28,9 @@ export type PlacementLimits = {
   /** Leases that bring images from one source at once. */
   source: number;
   /** Refusals in a row before a pause. */
-  tries: number;
-  /** Seconds within which refusals count towards `tries`. */
-  triesWindow: number;
+  attempts: number;
+  /** Seconds within which refusals count towards `attempts`. */
+  attemptsWindow: number;
   /** Seconds before an impossible request, or one with too many refusals, is asked again without a change of the fleet. */
   pause: number;
   /** Seconds for which a node whose assignment the chain refused is left out. */
@@ -59,31 +59,34 @@ export type PlacementFacts = {
   limits: PlacementLimits;
 };
 
-export type PlacementStep = { type: "ask"; replica: number; excluded: number[] };
+export type PlacementStep = { type: "request"; replica: number; excluded: number[] };
 
 /** Which replicas to ask nodes for now. One under way is left alone, one that came to nothing is asked again within limits. */
 export function decidePlacements(facts: PlacementFacts): PlacementStep[] {
   if (!facts.open) return [];
-  const underWay = facts.missing.filter((replica) => isUnderWay(replica, facts.head)).length;
+  const inProgress = facts.missing.filter((replica) => isInProgress(replica, facts.head)).length;
   const { wave, source } = facts.limits;
-  const room = Math.max(0, Math.min(wave - facts.distributing, source - facts.fromSource) - underWay);
+  const room = Math.max(0, Math.min(wave - facts.distributing, source - facts.fromSource) - inProgress);
   return facts.missing
-    .filter((replica) => !isUnderWay(replica, facts.head) && mayAsk(replica, facts))
+    .filter((replica) => !isInProgress(replica, facts.head) && canRequest(replica, facts))
     .slice(0, room)
-    .map(({ replica, avoided }) => ({ type: "ask", replica, excluded: excludedNodes(avoided, facts) }));
+    .map(({ replica, avoided }) => ({ type: "request", replica, excluded: excludedNodes(avoided, facts) }));
 }
 
 /** Asked for, answered, or assigned in a block that is not exported yet. */
-function isUnderWay({ last }: MissingReplica, head: bigint): boolean {
+function isInProgress({ last }: MissingReplica, head: bigint): boolean {
   if (last === null) return false;
-  if (last.status === "asked" || last.status === "answered") return true;
+  if (last.status === "requested" || last.status === "answered") return true;
   return last.status === "used" && (last.assignedBlock === null || last.assignedBlock > head);
 }
 
-function mayAsk({ last, tries }: MissingReplica, { now, fleetChanged, limits }: PlacementFacts): boolean {
+function canRequest(
+  { last, attempts }: MissingReplica,
+  { now, fleetChanged, limits }: PlacementFacts,
+): boolean {
   if (last === null || last.status === "used") return true;
   const rested = now - last.at >= limits.pause;
-  if (last.status === "refused") return tries < limits.tries || rested;
+  if (last.status === "refused") return attempts < limits.attempts || rested;
   // Impossible: at the same state of the fleet the answer is the same, but that avoided nodes return with time.
   return rested || (last.blockNumber !== null && fleetChanged > last.blockNumber);
 }
@@ -96,7 +99,7 @@ function excludedNodes(avoided: Avoided[], { now, lost, limits }: PlacementFacts
 }
 
 /** Errors of an assignment that speak of the node rather than of the workspace, its owner or its funds. */
-export const nodeFaults: readonly string[] = [
+export const nodeErrors: readonly string[] = [
   "NodeCapacityExceeded",
   "NodeUnfit",
   "PriceAboveLimit",

@@ -15,9 +15,9 @@ import type { Registry } from "prom-client";
 import { privateKeyToAccount } from "viem/accounts";
 import { assignAnswered } from "./assign.ts";
 import { type DispenseSettings, limitsOf, progressDeadlines } from "./env.ts";
-import { followProgress } from "./follow.ts";
 import { createHandler } from "./handle.ts";
 import { createMetrics } from "./metrics.ts";
+import { followProgress } from "./replacements.ts";
 import { createSweep } from "./sweep.ts";
 
 // Transactions of assignments that are under way at once: one is made ready while another is mined.
@@ -85,8 +85,8 @@ type WorkDeps = {
 function startWork({ settings, context, pool, sender, deployment, registry, ...queue }: WorkDeps) {
   const { logger, signal } = context;
   const metrics = createMetrics(registry);
-  const askMatch = (requestId: string) => enqueue(queue.placementQueue, { requestId });
-  const askAgain = (workspaceId: bigint) => enqueueWorkspace(queue.dispenseQueue, workspaceId);
+  const enqueuePlacement = (requestId: string) => enqueue(queue.placementQueue, { requestId });
+  const requeue = (workspaceId: bigint) => enqueueWorkspace(queue.dispenseQueue, workspaceId);
   const batchSize = settings.ASSIGN_BATCH;
   const loop = (name: string, round: (signal: AbortSignal) => Promise<void>): Loop => {
     const started = startLoop({ name, logger, signal, interval: settings.SWEEP_SECONDS * 1000 }, round);
@@ -94,7 +94,7 @@ function startWork({ settings, context, pool, sender, deployment, registry, ...q
     return started;
   };
   const shared = { pool, sender, deployment, logger, metrics, batchSize };
-  const assignDeps = { ...shared, perNode: settings.NODE_TRANSFERS, askAgain };
+  const assignDeps = { ...shared, perNode: settings.NODE_TRANSFERS, requeue };
   const onAnswer = Array.from({ length: assigners }, (_, place) =>
     loop(`assign ${place + 1}`, (ended) => assignAnswered(assignDeps, ended)),
   );
@@ -102,12 +102,12 @@ function startWork({ settings, context, pool, sender, deployment, registry, ...q
     pool,
     logger,
     metrics,
-    askDeadline: settings.ASK_DEADLINE,
-    askMatch,
-    askAgain,
+    placementDeadline: settings.PLACEMENT_DEADLINE,
+    enqueuePlacement,
+    requeue,
   });
   const deadlines = progressDeadlines(settings);
   const onBlock = [loop("sweep", sweep), loop("follow", () => followProgress({ ...shared, deadlines }))];
-  const handle = createHandler({ pool, logger, metrics, limits: limitsOf(settings), askMatch });
+  const handle = createHandler({ pool, logger, metrics, limits: limitsOf(settings), enqueuePlacement });
   return { handle, onAnswer, onBlock };
 }

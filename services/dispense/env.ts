@@ -8,13 +8,13 @@ const seconds = (value: number, what: string) => envTypes.seconds().default(valu
 const count = (value: number, what: string) => envTypes.count().default(value).describe(what);
 
 const deadlines = {
-  accept: [60, "Seconds that a node has to accept a lease"],
-  stall: [180, "Seconds that a download may go without progress"],
+  accept: [60, "Seconds within which a node must accept a lease"],
+  stall: [180, "Seconds that a download may stall"],
   download: [3600, "Seconds that a download may take"],
   ready: [120, "Seconds from the verified image to Ready"],
   start: [120, "Seconds that a start may take"],
-  retry: [20, "Seconds that a node has to recover from a failure by itself"],
-  delete: [120, "Seconds that a node has to delete"],
+  retry: [20, "Seconds within which a node must recover from a failure"],
+  delete: [120, "Seconds within which a node must delete a replica"],
 } satisfies Record<keyof ProgressDeadlines, [number, string]>;
 
 /** Variables of dispense. */
@@ -24,23 +24,26 @@ export const dispenseVariables = {
   ...databaseEnv,
   ...redisEnv,
   ...signerEnv,
-  SWEEP_SECONDS: seconds(3, "Seconds between looks at what is under way"),
-  CONCURRENCY: count(16, "Workspaces worked on at once"),
+  SWEEP_SECONDS: seconds(3, "Seconds between sweeps over work in progress"),
+  CONCURRENCY: count(16, "Workspaces processed concurrently"),
   ASSIGN_BATCH: z.coerce
     .number()
     .int()
     .min(1)
     .max(50)
     .default(50)
-    .describe("Assignments in one transaction at most"),
-  WAVE: count(64, "Replicas of one workspace that are distributed at once"),
-  NODE_TRANSFERS: count(4, "Images brought to one node at once; further leases wait"),
-  SOURCE_TRANSFERS: count(512, "Images brought from one registry at once; further replicas follow in waves"),
-  PLACEMENT_TRIES: count(5, "Refused assignments of a replica in a row before a pause"),
-  PLACEMENT_PAUSE: seconds(30, "Seconds before an impossible placement is asked again"),
-  ASK_DEADLINE: seconds(15, "Seconds after which a placement without an answer counts as stuck"),
-  AVOID_REFUSED: seconds(30, "Seconds for which a node that the chain refused is left out"),
-  AVOID_REPLACED: seconds(600, "Seconds for which a node that failed with a replica is left out"),
+    .describe("Maximum number of assignments in one transaction"),
+  WAVE: count(64, "Replicas of one workspace that are distributed concurrently"),
+  NODE_TRANSFERS: count(4, "Concurrent image transfers to one node; further leases wait"),
+  SOURCE_TRANSFERS: count(
+    512,
+    "Concurrent image transfers from one registry; further replicas follow in waves",
+  ),
+  PLACEMENT_ATTEMPTS: count(5, "Consecutive refused assignments of a replica before a pause"),
+  PLACEMENT_PAUSE: seconds(30, "Seconds before an impossible placement is retried"),
+  PLACEMENT_DEADLINE: seconds(15, "Seconds after which a placement without an answer counts as stuck"),
+  AVOID_REFUSED: seconds(30, "Seconds for which a node is excluded after the chain refused its assignment"),
+  AVOID_REPLACED: seconds(600, "Seconds for which a node is excluded after it failed to run a replica"),
   ...deadlineVariables(deadlines),
 };
 
@@ -55,8 +58,8 @@ export function limitsOf(settings: DispenseSettings): PlacementLimits {
   return {
     wave: settings.WAVE,
     source: settings.SOURCE_TRANSFERS,
-    tries: settings.PLACEMENT_TRIES,
-    triesWindow: 10 * settings.PLACEMENT_PAUSE,
+    attempts: settings.PLACEMENT_ATTEMPTS,
+    attemptsWindow: 10 * settings.PLACEMENT_PAUSE,
     pause: settings.PLACEMENT_PAUSE,
     avoidRefused: settings.AVOID_REFUSED,
     avoidReplaced: settings.AVOID_REPLACED,

@@ -3,7 +3,7 @@ import { handleWorkspaces } from "@ngpu/db/workspaceQueue";
 import type { Logger } from "@ngpu/runtime/logger";
 import { decidePlacements, type PlacementLimits } from "./decide.ts";
 import type { DispenseMetrics } from "./metrics.ts";
-import { askPlacement, loadPlacementFacts } from "./store.ts";
+import { loadPlacementFacts, requestPlacement } from "./store.ts";
 
 export type HandleDeps = {
   pool: Database;
@@ -11,7 +11,7 @@ export type HandleDeps = {
   metrics: DispenseMetrics;
   limits: PlacementLimits;
   /** Puts a request in the queue that match serves. */
-  askMatch: (requestId: string) => Promise<void>;
+  enqueuePlacement: (requestId: string) => Promise<void>;
 };
 
 /**
@@ -19,16 +19,16 @@ export type HandleDeps = {
  * instances at once.
  */
 export function createHandler(deps: HandleDeps): (ids: Record<string, string>) => Promise<void> {
-  const { pool, logger, metrics, limits, askMatch } = deps;
+  const { pool, logger, metrics, limits, enqueuePlacement } = deps;
   return handleWorkspaces(async (workspaceId) => {
     const facts = await loadPlacementFacts(pool, workspaceId, limits);
     if (facts === null) return;
     for (const { replica, excluded } of decidePlacements(facts)) {
-      const requestId = await askPlacement(pool, { workspaceId, replica, excluded });
+      const requestId = await requestPlacement(pool, { workspaceId, replica, excluded });
       if (requestId === null) continue;
-      metrics.placements.inc({ outcome: "asked" });
-      logger.info({ event: "placement_asked", requestId, workspaceId, replica, excluded });
-      await askMatch(requestId);
+      metrics.placements.inc({ outcome: "requested" });
+      logger.info({ event: "placement_requested", requestId, workspaceId, replica, excluded });
+      await enqueuePlacement(requestId);
     }
   });
 }

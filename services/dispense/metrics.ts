@@ -7,7 +7,7 @@ export function createMetrics(registry: Registry) {
   return {
     placements: new Counter({
       name: "ngpu_dispense_placements_total",
-      help: "Placements by outcome: asked, answered, impossible, assigned, refused",
+      help: "Placements by outcome: requested, answered, impossible, assigned, refused",
       labelNames: ["outcome"] as const,
       registers: [registry],
     }),

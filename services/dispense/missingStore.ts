@@ -2,7 +2,7 @@ import type { Queryable } from "@ngpu/db/pool";
 import {
   type Avoided,
   type MissingReplica,
-  nodeFaults,
+  nodeErrors,
   type Placement,
   type PlacementLimits,
 } from "./decide.ts";
@@ -16,7 +16,7 @@ type MissingRow = {
   at: number | null;
   block_number: bigint | null;
   assigned_block: bigint | null;
-  tries: number;
+  attempts: number;
   avoided: Avoided[];
 };
 
@@ -34,12 +34,12 @@ export async function loadMissing(
      cross join lateral generate_series(0, workspace.replicas::int4 - 1) as wanted (replica)
      left join lateral (
        select placement.status, batch.block_number::int8 as assigned_block, placement.block_number::int8,
-         extract(epoch from greatest(asked_at, answered_at, batch.settled_at))::float8 as at
+         extract(epoch from greatest(requested_at, answered_at, batch.settled_at))::float8 as at
        from app.placement as placement
        left join app.assign_item as item using (request_id)
        left join app.assign_batch as batch using (batch_id)
        where placement.workspace_id = $1::int8 and placement.replica = wanted.replica
-       order by asked_at desc limit 1
+       order by requested_at desc limit 1
      ) as last on true
      left join lateral (
        select count(*) as tries,
@@ -50,7 +50,7 @@ export async function loadMissing(
        join app.assign_item as item using (request_id)
        join app.assign_batch as batch using (batch_id)
        where placement.workspace_id = $1::int8 and placement.replica = wanted.replica and placement.status = 'refused'
-         and asked_at > now() - make_interval(secs => $2)
+         and requested_at > now() - make_interval(secs => $2)
      ) as refused on true
      left join lateral (
        select jsonb_agg(jsonb_build_object(
@@ -61,11 +61,11 @@ export async function loadMissing(
      where workspace.workspace_id = $1::int8 and not exists (
        select from chain.assignment where workspace_id = $1::int8 and replica = wanted.replica and ${held})
      order by wanted.replica`,
-    [workspaceId, limits.triesWindow, nodeFaults, limits.avoidReplaced],
+    [workspaceId, limits.attemptsWindow, nodeErrors, limits.avoidReplaced],
   );
-  return found.rows.map(({ replica, tries, avoided, ...last }) => ({
+  return found.rows.map(({ replica, attempts, avoided, ...last }) => ({
     replica,
-    tries,
+    attempts,
     avoided,
     last:
       last.status === null || last.at === null

@@ -1,4 +1,4 @@
-import type { AssignmentState, Desired, Milestone } from "@ngpu/contracts-sdk/names";
+import type { AssignmentState, Desired, Milestone } from "@ngpu/contracts-sdk/enumNames";
 
 /** A held lease on its way to running, or to its end. */
 export type LeaseProgress = {
@@ -78,7 +78,7 @@ function missedDeadline(
     case "accepted":
     case "downloading":
       if (isOver(Math.max(assignedAt, milestoneAt ?? 0, liveAt ?? 0), "stall")) {
-        return { name: "stall", what: "no progress of the download" };
+        return { name: "stall", what: "no download progress" };
       }
       return isOver(assignedAt, "download") ? { name: "download", what: "not downloaded" } : null;
     case "downloaded":

@@ -59,17 +59,17 @@ const workspaceQuery = `
  *
  * @returns Its id; null when another instance has one under way for this replica.
  */
-export async function askPlacement(
+export async function requestPlacement(
   db: Queryable,
   request: { workspaceId: bigint; replica: number; excluded: number[] },
 ): Promise<string | null> {
-  const asked = await db.query<{ request_id: string }>(
+  const requested = await db.query<{ request_id: string }>(
     `insert into app.placement (request_id, workspace_id, replica, excluded)
      values (gen_random_uuid(), $1, $2, $3)
      on conflict do nothing returning request_id`,
     [request.workspaceId, request.replica, request.excluded],
   );
-  return asked.rows[0]?.request_id ?? null;
+  return requested.rows[0]?.request_id ?? null;
 }
 
 /** Requests without an answer, with their age in seconds: what the queue of match must hold. */
@@ -83,8 +83,8 @@ export async function unanswered(
     seconds: number;
   }>(
     `select request_id as "requestId", workspace_id::int8 as "workspaceId", replica,
-       extract(epoch from now() - asked_at)::float8 as seconds
-     from app.placement where status = 'asked'`,
+       extract(epoch from now() - requested_at)::float8 as seconds
+     from app.placement where status = 'requested'`,
   );
   return found.rows;
 }
@@ -103,7 +103,7 @@ export async function unplaced(db: Queryable): Promise<bigint[]> {
        and not exists (
          select from app.placement as later
          where later.workspace_id = placement.workspace_id and later.replica = placement.replica
-           and later.asked_at > placement.asked_at)`,
+           and later.requested_at > placement.requested_at)`,
   );
   return found.rows.map((row) => row.workspace_id);
 }

@@ -9,10 +9,10 @@ export type SweepDeps = {
   logger: Logger;
   metrics: DispenseMetrics;
   /** Seconds after which a request without an answer counts as stuck. */
-  askDeadline: number;
-  askMatch: (requestId: string) => Promise<void>;
+  placementDeadline: number;
+  enqueuePlacement: (requestId: string) => Promise<void>;
   /** Has a workspace's missing replicas looked at again. */
-  askAgain: (workspaceId: bigint) => Promise<void>;
+  requeue: (workspaceId: bigint) => Promise<void>;
 };
 
 /**
@@ -20,17 +20,17 @@ export type SweepDeps = {
  * is put back.
  */
 export function createSweep(deps: SweepDeps): () => Promise<void> {
-  const { pool, logger, metrics, askDeadline } = deps;
+  const { pool, logger, metrics, placementDeadline } = deps;
   const reports = createStuckReports();
   let seen: string | null = null;
   return async () => {
     for (const { requestId, seconds, ...place } of await unanswered(pool)) {
-      await deps.askMatch(requestId);
-      if (seconds <= askDeadline || !reports.isNew(requestId)) continue;
+      await deps.enqueuePlacement(requestId);
+      if (seconds <= placementDeadline || !reports.isNew(requestId)) continue;
       logger.warn({ event: "placement_stuck", requestId, ...place, seconds });
       metrics.stuck.inc();
     }
-    for (const workspaceId of await unplaced(pool)) await deps.askAgain(workspaceId);
+    for (const workspaceId of await unplaced(pool)) await deps.requeue(workspaceId);
     const { answers, cursor } = await answeredSince(pool, seen);
     seen = cursor;
     for (const { requestId, status, workspaceId, replica, refusals } of answers) {

@@ -31,8 +31,8 @@ export const departing = `
     or batch.block_number > (select number from chain.head where tier = 'unsafe'))`;
 
 /** Whether a placement's node must be sent the image first. */
-export const mustBring = (placement: string) =>
+export const requiresTransfer = (placement: string) =>
   `not ${hasImage(
     `${placement}.node_id`,
-    `(select image from chain.workspace as asked where asked.workspace_id = ${placement}.workspace_id::int8)`,
+    `(select image from chain.workspace as requested where requested.workspace_id = ${placement}.workspace_id::int8)`,
   )}`;

@@ -35,7 +35,7 @@ export type AdmitDependencies = {
  * Checks who wants to open a tunnel: a registered node's key, signed for this gateway, now, and not once before.
  *
  * @returns The node's id.
- * @throws InputError `handshake_invalid`, `time_stale`, `signature_invalid`, `node_unknown` or `challenge_used`.
+ * @throws InputError `handshake_invalid`, `timestamp_stale`, `signature_invalid`, `node_unknown` or `challenge_used`.
  */
 export async function admit(deps: AdmitDependencies, headers: IncomingHttpHeaders): Promise<number> {
   const parsed = handshake.safeParse(headers);
@@ -47,10 +47,14 @@ export async function admit(deps: AdmitDependencies, headers: IncomingHttpHeader
   const time = Number(parsed.data["x-ngpu-time"]);
   const now = deps.now();
   if (Math.abs(now.getTime() / 1000 - time) > clockTolerance) {
-    throw refusal(401, "time_stale", "The node's clock and the gateway's differ by more than a minute.");
+    throw refusal(
+      401,
+      "timestamp_stale",
+      "The clocks of the node and the gateway differ by more than a minute.",
+    );
   }
   if (!(await isSignedBy(deps, { key, time, challenge, signature }))) {
-    throw refusal(401, "signature_invalid", "The signature is not that of the key for this gateway.");
+    throw refusal(401, "signature_invalid", "The signature does not match the key for this gateway.");
   }
   const nodeId = await findNodeId(deps.db, key);
   if (nodeId === undefined) {
@@ -58,7 +62,7 @@ export async function admit(deps: AdmitDependencies, headers: IncomingHttpHeader
   }
   const validUntil = new Date(now.getTime() + 2 * clockTolerance * 1000);
   if (!(await takeChallenge(deps.db, challenge, validUntil))) {
-    throw refusal(401, "challenge_used", "A tunnel was opened with this challenge before.");
+    throw refusal(401, "challenge_used", "This challenge was already used to open a tunnel.");
   }
   return nodeId;
 }

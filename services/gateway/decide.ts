@@ -24,7 +24,7 @@ export function rankReplicas(replicas: Replica[], loadOf: (replica: Replica) => 
 }
 
 /** How a try at one replica ended without an answer to pass on. */
-export type Fault =
+export type ForwardFailure =
   /** The container never saw the request. */
   | "not_delivered"
   /** It may have seen it. */
@@ -38,9 +38,13 @@ const safeMethods = new Set(["GET", "HEAD", "OPTIONS"]);
  * Whether the next replica may be tried: only when sending the request again cannot do the same work twice, and the request's
  * body is still held.
  */
-export function mayTryNext(facts: { fault: Fault; method: string; bodyHeld: boolean }): boolean {
-  if (!facts.bodyHeld || facts.fault === "timeout") return false;
-  return facts.fault === "not_delivered" || safeMethods.has(facts.method);
+export function mayTryNext(facts: {
+  failure: ForwardFailure;
+  method: string;
+  bodyBuffered: boolean;
+}): boolean {
+  if (!facts.bodyBuffered || facts.failure === "timeout") return false;
+  return facts.failure === "not_delivered" || safeMethods.has(facts.method);
 }
 
 const workspacePath = /^\/(\d{1,20})(\/.*)?$/;

@@ -6,12 +6,11 @@ export const gatewayVariables = {
   ...commonEnv,
   ...databaseEnv,
   DEPLOYMENT_FILE: chainEnv.DEPLOYMENT_FILE,
-  PUBLIC_URL: envTypes.url().describe("URL at which nodes open tunnels; also what they sign for"),
-  GATEWAY_TOKEN: z
-    .string()
-    .min(32, "is shorter than 32 characters")
-    .describe("Secret that apiServer shows the gateway; the same for both"),
-  INSTANCE: z.string().min(1).max(100).default("gateway-1").describe("Name of this gateway among several"),
+  PUBLIC_URL: envTypes
+    .url()
+    .describe("URL at which nodes open tunnels; also the audience of their signature"),
+  GATEWAY_TOKEN: z.string().min(32, "is shorter than 32 characters").describe("Secret shared with apiServer"),
+  INSTANCE: z.string().min(1).max(100).default("gateway-1").describe("Name of this gateway instance"),
 };
 
 export const readGatewayEnv = () => readEnv(gatewayVariables);

@@ -4,7 +4,7 @@ import { type ClientHttp2Session, type ClientHttp2Stream, constants } from "node
 import { pipeline } from "node:stream/promises";
 import { hopHeaders } from "@ngpu/runtime/hopHeaders";
 import { requestIdHeader } from "@ngpu/runtime/requestId";
-import type { Fault, Replica } from "./decide.ts";
+import type { ForwardFailure, Replica } from "./decide.ts";
 
 export type Timeouts = {
   /** Milliseconds until the container's answer begins. */
@@ -24,11 +24,13 @@ export type Outgoing = {
   timeouts: Timeouts;
 };
 
-/** `left`: whoever asked is gone. `answered`: the container's answer went out whole; `cut`: a part of it. */
-export type Outcome = { end: "answered" | "cut" | "left" } | { end: "fault"; fault: Fault; reason: string };
+/** `client_gone`: whoever asked is gone. `answered`: the container's answer went out whole; `cut`: a part of it. */
+export type Outcome =
+  | { end: "answered" | "cut" | "client_gone" }
+  | { end: "failure"; failure: ForwardFailure; reason: string };
 
 /** What is not passed on: `authorization` holds the secret between apiServer and this gateway. */
-const keptBack = new Set([...hopHeaders, "authorization"]);
+const excludedHeaders = new Set([...hopHeaders, "authorization"]);
 
 /** What a node says itself, in place of a container, when it surely did not pass the request to one. */
 const undelivered = new Set(["lease_unknown"]);
@@ -49,40 +51,41 @@ export async function forward(session: ClientHttp2Session, outgoing: Outgoing): 
       { endStream: body?.length === 0 },
     );
   } catch (error) {
-    return { end: "fault", fault: "not_delivered", reason: reasonOf(error) };
+    return { end: "failure", failure: "not_delivered", reason: reasonOf(error) };
   }
-  const leave = () => stream.close(constants.NGHTTP2_CANCEL);
-  response.once("close", leave);
+  const cancel = () => stream.close(constants.NGHTTP2_CANCEL);
+  response.once("close", cancel);
   try {
     const answer = awaitAnswer(stream, outgoing.timeouts.answer);
     if (body === undefined) request.pipe(stream);
     else if (body.length > 0) stream.end(body);
     const outcome = await answer;
-    if (response.destroyed) return { end: "left" };
-    return outcome.end === "begun" ? await passAnswer(stream, outcome.headers, outgoing) : outcome;
+    if (response.destroyed) return { end: "client_gone" };
+    return outcome.end === "started" ? await passAnswer(stream, outcome.headers, outgoing) : outcome;
   } finally {
-    response.off("close", leave);
+    response.off("close", cancel);
     request.unpipe(stream);
     if (!stream.closed) stream.close(constants.NGHTTP2_CANCEL);
   }
 }
 
-type Begun = { end: "begun"; headers: OutgoingHttpHeaders };
+type StartedAnswer = { end: "started"; headers: OutgoingHttpHeaders };
 
-async function awaitAnswer(stream: ClientHttp2Stream, deadline: number): Promise<Begun | Outcome> {
-  const settled = Promise.withResolvers<Begun | Outcome>();
-  const fail = (fault: Fault, reason: string) => settled.resolve({ end: "fault", fault, reason });
+async function awaitAnswer(stream: ClientHttp2Stream, deadline: number): Promise<StartedAnswer | Outcome> {
+  const settled = Promise.withResolvers<StartedAnswer | Outcome>();
+  const fail = (failure: ForwardFailure, reason: string) =>
+    settled.resolve({ end: "failure", failure, reason });
   const timer = setTimeout(() => fail("timeout", `no answer within ${deadline} ms`), deadline);
-  stream.once("response", (headers) => settled.resolve({ end: "begun", headers }));
-  stream.on("error", (error) => fail(faultOf(stream), reasonOf(error)));
-  stream.once("close", () => fail(faultOf(stream), "closed without an answer"));
+  stream.once("response", (headers) => settled.resolve({ end: "started", headers }));
+  stream.on("error", (error) => fail(failureOf(stream), reasonOf(error)));
+  stream.once("close", () => fail(failureOf(stream), "closed without an answer"));
   const outcome = await settled.promise;
   clearTimeout(timer);
   return outcome;
 }
 
 /** A stream that never left, or that the node's HTTP/2 refused, was not seen by the container. */
-function faultOf(stream: ClientHttp2Stream): Fault {
+function failureOf(stream: ClientHttp2Stream): ForwardFailure {
   return stream.pending || stream.rstCode === constants.NGHTTP2_REFUSED_STREAM ? "not_delivered" : "broken";
 }
 
@@ -91,10 +94,10 @@ async function passAnswer(
   headers: OutgoingHttpHeaders,
   { replica, requestId, response, timeouts }: Outgoing,
 ): Promise<Outcome> {
-  const nodeFault = headers["x-ngpu-error"];
-  if (nodeFault !== undefined) {
-    const fault = undelivered.has(String(nodeFault)) ? "not_delivered" : "broken";
-    return { end: "fault", fault, reason: String(nodeFault) };
+  const nodeError = headers["x-ngpu-error"];
+  if (nodeError !== undefined) {
+    const failure = undelivered.has(String(nodeError)) ? "not_delivered" : "broken";
+    return { end: "failure", failure, reason: String(nodeError) };
   }
   // The answer is the container's: our own app's headers do not belong on it.
   for (const name of response.getHeaderNames()) response.removeHeader(name);
@@ -115,7 +118,7 @@ async function passAnswer(
     response.end();
     return { end: "answered" };
   } catch {
-    const end = response.destroyed ? "left" : "cut";
+    const end = response.destroyed ? "client_gone" : "cut";
     // Whoever asked must not take a part for the whole.
     response.destroy();
     return { end };
@@ -127,7 +130,7 @@ function passedOn(headers: IncomingHttpHeaders | OutgoingHttpHeaders): OutgoingH
   const dropped = new Set(named.split(",").map((name) => name.trim()));
   return Object.fromEntries(
     Object.entries(headers).filter(
-      ([name]) => !name.startsWith(":") && !keptBack.has(name) && !dropped.has(name),
+      ([name]) => !name.startsWith(":") && !excludedHeaders.has(name) && !dropped.has(name),
     ),
   );
 }

@@ -42,7 +42,7 @@ export async function startGateway(
     const found = await findRunningReplicas(db);
     replicas = Map.groupBy(found, (replica) => replica.workspaceId);
     loadedAt = new Date();
-    loads.keepOnly(found);
+    loads.retainOnly(found);
   });
   const changes = new EventEmitter<{ tunnels: [] }>();
   const tunnels = createTunnels({

@@ -8,7 +8,7 @@ export type Loads = {
   /** Counts a request until the function it gives is called. */
   begin(replica: Replica): () => void;
   /** Forgets replicas that are no more and have nothing under way. */
-  keepOnly(replicas: Replica[]): void;
+  retainOnly(replicas: Replica[]): void;
 };
 
 const unused: Entry = { outstanding: 0, lastUsed: 0 };
@@ -31,7 +31,7 @@ export function createLoads(): Loads {
         entry.outstanding -= 1;
       };
     },
-    keepOnly: (replicas) => {
+    retainOnly: (replicas) => {
       const kept = new Set(replicas.map(nameOf));
       for (const [name, entry] of entries) {
         if (entry.outstanding === 0 && !kept.has(name)) entries.delete(name);

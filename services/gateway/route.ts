@@ -23,7 +23,7 @@ export type RouteDependencies = {
 };
 
 /** Bodies up to this length are held, so that another replica can be tried. */
-const heldBytes = 1 << 20;
+const bufferedBytes = 1 << 20;
 
 /** `<any method> /<workspaceId>/<path>`: passes a request to the best running replica. Mounted at /v1/route. */
 export function createRouteHandler(deps: RouteDependencies): RequestHandler {
@@ -33,18 +33,19 @@ export function createRouteHandler(deps: RouteDependencies): RequestHandler {
     if (route === undefined) {
       throw new InputError("Not a route to a workspace.", {
         code: "route_invalid",
-        hint: "Ask for /v1/route/<workspaceId>/<path> without dot segments.",
+        hint: "Use /v1/route/<workspaceId>/<path> without dot segments.",
       });
     }
     const started = performance.now();
     const logger = requestLogger(deps.logger, response);
     const outcome = await tryReplicas({ ...deps, logger }, request, response, route);
-    const name = outcome === undefined ? "no_replica" : outcome.end === "fault" ? outcome.fault : outcome.end;
+    const name =
+      outcome === undefined ? "no_replica" : outcome.end === "failure" ? outcome.failure : outcome.end;
     const duration = performance.now() - started;
     deps.onEnd(name, duration / 1000);
     logger.info({ event: "request_routed", workspaceId: route.workspaceId, outcome: name, duration });
     if (outcome === undefined) throw noReplica(deps, route.workspaceId);
-    if (outcome.end === "fault") throw faultError(outcome, route.workspaceId);
+    if (outcome.end === "failure") throw failureError(outcome, route.workspaceId);
   };
 }
 
@@ -54,7 +55,7 @@ async function tryReplicas(
   response: Response,
   route: { workspaceId: string; path: string },
 ): Promise<Outcome | undefined> {
-  const body = await holdBody(request);
+  const body = await bufferBody(request);
   const tried = new Set<Replica>();
   const common = { ...route, requestId: requestIdIn(response), request, body, response };
   let last: Outcome | undefined;
@@ -73,16 +74,20 @@ async function tryReplicas(
     } finally {
       done();
     }
-    if (last.end !== "fault") return last;
-    deps.logger.warn({ event: "replica_failed", ...replica, fault: last.fault, reason: last.reason });
-    const facts = { fault: last.fault, method: request.method ?? "GET", bodyHeld: body !== undefined };
+    if (last.end !== "failure") return last;
+    deps.logger.warn({ event: "replica_failed", ...replica, failure: last.failure, reason: last.reason });
+    const facts = {
+      failure: last.failure,
+      method: request.method ?? "GET",
+      bodyBuffered: body !== undefined,
+    };
     if (!mayTryNext(facts)) return last;
   }
 }
 
-async function holdBody(request: IncomingMessage): Promise<Buffer | undefined> {
+async function bufferBody(request: IncomingMessage): Promise<Buffer | undefined> {
   if (request.headers["transfer-encoding"] !== undefined) return undefined;
-  if (Number(request.headers["content-length"] ?? 0) > heldBytes) return undefined;
+  if (Number(request.headers["content-length"] ?? 0) > bufferedBytes) return undefined;
   return buffer(request);
 }
 
@@ -103,22 +108,22 @@ function noReplica(deps: RouteDependencies, workspaceId: string): RetryableError
   );
 }
 
-function faultError(outcome: Extract<Outcome, { end: "fault" }>, workspaceId: string): Error {
+function failureError(outcome: Extract<Outcome, { end: "failure" }>, workspaceId: string): Error {
   const details = { workspaceId, reason: outcome.reason };
-  if (outcome.fault === "not_delivered") {
-    return new RetryableError(`No replica of workspace ${workspaceId} took the request.`, {
+  if (outcome.failure === "not_delivered") {
+    return new RetryableError(`No replica of workspace ${workspaceId} accepted the request.`, {
       code: "no_replica",
       hint: "Try again in a few seconds.",
       details,
     });
   }
-  return outcome.fault === "timeout"
+  return outcome.failure === "timeout"
     ? new InputError("The workspace did not answer in time.", {
         code: "replica_timeout",
         status: 504,
         details,
       })
-    : new InputError("The workspace's node broke off before it answered.", {
+    : new InputError("The workspace's node closed the connection before it answered.", {
         code: "replica_broken",
         status: 502,
         details,

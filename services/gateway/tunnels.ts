@@ -127,7 +127,10 @@ async function retire(session: ClientHttp2Session, milliseconds: number): Promis
   const closed = Promise.withResolvers<void>();
   session.once("close", closed.resolve);
   session.close();
-  const deadline = setTimeout(() => session.destroy(new Error("the tunnel's time is over")), milliseconds);
+  const deadline = setTimeout(
+    () => session.destroy(new Error("the tunnel reached its maximum age")),
+    milliseconds,
+  );
   deadline.unref();
   await closed.promise;
   clearTimeout(deadline);
@@ -151,7 +154,7 @@ function requireTunnelRequest(request: IncomingMessage): void {
   if (path === tunnelPath && request.method === "GET") {
     if (request.headers.upgrade?.toLowerCase() === tunnelProtocol) return;
   }
-  throw new InputError(`Only GET ${tunnelPath} with Upgrade: ${tunnelProtocol} is upgraded here.`, {
+  throw new InputError(`Only GET ${tunnelPath} with Upgrade: ${tunnelProtocol} can be upgraded here.`, {
     code: "upgrade_unknown",
     status: 404,
   });

@@ -25,47 +25,47 @@ export const matchVariables = {
   ...signerEnv,
   PUBLIC_URL: envTypes
     .url()
-    .describe("WebSocket URL at which nodes reach this match; also what they sign for"),
+    .describe("WebSocket URL at which nodes reach this instance; also the audience of their signature"),
   PROBE_IMAGE: z
     .string()
-    .regex(/@sha256:[0-9a-f]{64}$/, "does not end in @sha256: and a digest")
-    .describe("Image that measurements run on nodes, reference@sha256:…"),
+    .regex(/@sha256:[0-9a-f]{64}$/, "does not end in @sha256:<digest>")
+    .describe("Image that nodes run for measurements, reference@sha256:…"),
   PROBE_PORTS: portRange
     .default({ first: 42_000, last: 42_999 })
-    .describe("Ports out of which a measurement draws one; nodes keep them open"),
+    .describe("Range of ports for measurements; nodes keep them reachable"),
   INSTANCE: z
     .string()
     .min(1)
     .max(100)
     .default(`${hostname()}-${process.pid}`)
-    .describe("Name of this match among several"),
+    .describe("Name of this match instance"),
   LOSS_SECONDS: envTypes
     .seconds()
     .default(4)
-    .describe("How long a node is without a session before its leases are released"),
+    .describe("Seconds that a node may be without a session before its leases are released"),
   LOSS_SHARE: z.coerce
     .number()
     .min(0)
     .max(1)
     .default(0.2)
-    .describe("Share of the capacity online that may vanish at once before nothing is reassigned"),
+    .describe("Maximum share of online capacity that may be lost at once; above it nothing is reassigned"),
   LOSS_FLOOR: z.coerce
     .number()
     .int()
     .min(1)
     .default(1)
-    .describe("So many nodes may vanish at once whatever their share, as long as any node is left"),
+    .describe("Number of nodes that may be lost at once whatever their share, as long as one node remains"),
   PREFETCH: z
     .enum(["0", "1"])
     .default("0")
     .transform((value) => value === "1")
-    .describe("1: popular images are brought to likely nodes ahead of demand"),
-  PREFETCH_SECONDS: envTypes.seconds().default(30).describe("Seconds between looks at what is popular"),
-  PREFETCH_WINDOW: count(43_200, "Newest blocks whose assignments make an image popular"),
-  PREFETCH_IMAGES: count(8, "Images that are prefetched, the most popular ones"),
-  PREFETCH_NODES: count(3, "Nodes that each of them is brought to"),
-  PREFETCH_NODE_TRANSFERS: count(1, "Images on their way to one node at which it is asked for no more"),
-  PREFETCH_SOURCE_TRANSFERS: count(16, "Images prefetched from one registry at once"),
+    .describe("1: prefetch popular images to the nodes that would be chosen next"),
+  PREFETCH_SECONDS: envTypes.seconds().default(30).describe("Seconds between prefetch rounds"),
+  PREFETCH_WINDOW: count(43_200, "Number of recent blocks whose assignments are counted"),
+  PREFETCH_IMAGES: count(8, "Number of images that are prefetched, most popular first"),
+  PREFETCH_NODES: count(3, "Number of nodes to which each image is prefetched"),
+  PREFETCH_NODE_TRANSFERS: count(1, "Maximum number of concurrent transfers to one node"),
+  PREFETCH_SOURCE_TRANSFERS: count(16, "Maximum number of concurrent prefetches from one registry"),
 };
 
 export const readMatchEnv = (source?: Record<string, string | undefined>) => readEnv(matchVariables, source);

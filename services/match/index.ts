@@ -30,7 +30,7 @@ async function main(context: ServiceContext, env: MatchEnv, deployment: Deployme
   await requireSchema(pool);
   await requireRedis(env.REDIS_URL);
   const redis = connectRedis(env.REDIS_URL);
-  redis.on("error", (error) => logger.warn({ event: "redis_fault", error }));
+  redis.on("error", (error) => logger.warn({ event: "redis_error", error }));
   context.onStop("redis", () => redis.disconnect());
   const account = privateKeyToAccount(env.SIGNER_KEY);
   const sender = await createSender({ pool, client, account, deployment, logger, signal });

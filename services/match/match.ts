@@ -11,18 +11,18 @@ import type { MatchEnv } from "./env.ts";
 import { type Outage, startFailover } from "./failover/failover.ts";
 import { startMeasure } from "./measurement/measure.ts";
 import { createMatchMetrics, type MatchMetrics } from "./metrics.ts";
-import { createNotice, type Notice } from "./notices.ts";
+import { createNotice, type Notice } from "./notifications.ts";
 import { type PrefetchOptions, startPrefetch } from "./prefetch/prefetch.ts";
-import { startAcknowledging } from "./presence/acknowledge.ts";
+import { startAcknowledging } from "./presence/acknowledgeHeartbeats.ts";
 import { startHeartbeats } from "./presence/heartbeats.ts";
 import { createPresence, type Presence } from "./presence/presence.ts";
-import { type Relay, startRelay } from "./relay/relay.ts";
+import { type Relay, startRelay } from "./relay/relayBatches.ts";
 import type { IndexedFleet } from "./scheduling/fleetSync.ts";
 import { startPlacement } from "./scheduling/placement.ts";
-import { beginInstance } from "./sessions/absenceStore.ts";
-import { startInstruct } from "./sessions/instruct.ts";
-import { type Roster, startRoster } from "./sessions/roster.ts";
+import { registerInstance } from "./sessions/absenceStore.ts";
+import { startInstruct } from "./sessions/orderDispatch.ts";
 import { createHearing } from "./sessions/sessionMessages.ts";
+import { type SessionMonitor, startSessionMonitor } from "./sessions/sessionMonitor.ts";
 import { createSessions, type Sessions } from "./sessions/sessions.ts";
 
 export type MatchOptions = {
@@ -69,7 +69,7 @@ type Shared = Pick<MatchOptions, "context" | "pool" | "deployment" | "sender"> &
 export async function startMatch(options: MatchOptions): Promise<Match> {
   const { context, env, deployment, pool, redis, sender, fleetNow } = options;
   const metrics = createMatchMetrics(options.registry);
-  await beginInstance(pool, env.INSTANCE);
+  await registerInstance(pool, env.INSTANCE);
   const shared = {
     context,
     pool,
@@ -81,7 +81,7 @@ export async function startMatch(options: MatchOptions): Promise<Match> {
   };
   const presence = createPresence({ redis, deployment });
   const relay = startRelay(shared);
-  const { sessions, roster } = startSessions(options, shared, { presence, relay });
+  const { sessions, sessionMonitor } = startSessions(options, shared, { presence, relay });
   const instruct = startInstruct({ context, pool, sessions, probeImage: env.PROBE_IMAGE });
   const placement = startPlacement({ context, pool, redis, answers: metrics.answers, fleetNow });
   startPrefetch({ ...shared, env, fleetNow });
@@ -95,7 +95,7 @@ export async function startMatch(options: MatchOptions): Promise<Match> {
   });
   return {
     outage: failover.outage,
-    notice: createNotice({ sessions, roster, measure, failover, relay, instruct, placement }),
+    notice: createNotice({ sessions, sessionMonitor, measure, failover, relay, instruct, placement }),
   };
 }
 
@@ -104,7 +104,7 @@ function startSessions(
   { context, env, server, account }: MatchOptions,
   shared: Shared,
   { presence, relay }: { presence: Presence; relay: Relay },
-): { sessions: Sessions; roster: Roster } {
+): { sessions: Sessions; sessionMonitor: SessionMonitor } {
   const { pool, deployment, metrics, instance } = shared;
   // Several heartbeats a slot, so that one that gets lost costs nothing; so often that two that are missed are soon noticed.
   const heartbeatSeconds = Math.max(1, Math.min(4, Math.floor(deployment.parameters.slotSeconds / 3)));
@@ -119,11 +119,11 @@ function startSessions(
     audience: env.PUBLIC_URL,
   });
   context.onStop("sessions", () => sessions.stop());
-  const roster = startRoster({ ...shared, sessions, heartbeatSeconds });
-  const acknowledge = startAcknowledging({ ...shared, account, presence, roster });
+  const sessionMonitor = startSessionMonitor({ ...shared, sessions, heartbeatSeconds });
+  const acknowledge = startAcknowledging({ ...shared, account, presence, sessionMonitor });
   sessions.serve({
-    onOpen: roster.watch,
+    onOpen: sessionMonitor.watch,
     onMessage: createHearing({ pool, metrics, relay, acknowledge }),
   });
-  return { sessions, roster };
+  return { sessions, sessionMonitor };
 }

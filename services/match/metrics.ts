@@ -48,7 +48,7 @@ export function createMatchMetrics(registry: Registry) {
     }),
     slots: new Counter({
       name: "ngpu_match_heartbeat_slots_posted_total",
-      help: "Heartbeat slots posted to the chain",
+      help: "Heartbeat slots committed to the chain",
       registers,
     }),
     lost: new Counter({
@@ -66,7 +66,7 @@ export function createMatchMetrics(registry: Registry) {
     }),
     prefetched: new Counter({
       name: "ngpu_match_prefetched_images_total",
-      help: "Images that nodes were asked to prefetch, by outcome",
+      help: "Images that nodes were requested to prefetch, by outcome",
       labelNames: ["outcome"] as const,
       registers,
     }),
@@ -76,7 +76,7 @@ export function createMatchMetrics(registry: Registry) {
       labelNames: ["result"] as const,
       registers,
     }),
-    away: new Gauge({
+    unreachable: new Gauge({
       name: "ngpu_match_nodes_away",
       help: "Nodes without contact now, by signal; set by the instance that leads",
       labelNames: ["signal"] as const,

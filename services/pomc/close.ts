@@ -4,11 +4,11 @@ import { RetryableError } from "@ngpu/runtime/errors";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { Hex } from "viem";
 import { servedDays } from "./bond/days.ts";
-import { type BondTerms, dueBonds, keptForBonds, type NodeBond, settleBonds } from "./bond/decide.ts";
-import { type Book, bookOf, booksOf, scheduleUpTo } from "./books.ts";
+import { type BondTerms, dueBonds, type NodeBond, reservedForBonds, settleBonds } from "./bond/decide.ts";
 import { addShares, decideEpoch, windowOf } from "./decide.ts";
 import { type EpochDocument, hashDocument } from "./document.ts";
 import { type Closed, dropSuperseded, lastClosed, saveEpoch } from "./epochStore.ts";
+import { type RewardContract, rewardContractOf, rewardContractsOf, scheduleUpTo } from "./rewardContracts.ts";
 import { type NodeFacts, shareEmission } from "./score.ts";
 import { lastBlockBefore, nodeFacts, safeTime } from "./store.ts";
 import { buildTree } from "./tree.ts";
@@ -31,7 +31,7 @@ export async function closeEpochs(options: {
   const { database, deployment, terms, logger, signal } = options;
   const time = await safeTime(database);
   if (time === null) return 0;
-  const dropped = await dropSuperseded(database, booksOf(deployment));
+  const dropped = await dropSuperseded(database, rewardContractsOf(deployment));
   if (dropped > 0) logger.warn({ event: "epochs_superseded", epochs: dropped });
   const before = await lastClosed(database);
   const decision = decideEpoch(time, before.number, deployment.parameters);
@@ -54,7 +54,7 @@ async function closeEpoch(options: {
 }): Promise<Closed> {
   const { database, deployment, terms, number, before } = options;
   const { parameters } = deployment;
-  const book = bookOf(deployment, number);
+  const rewardContract = rewardContractOf(deployment, number);
   const window = windowOf(number, parameters);
   const asOf = await lastBlockBefore(database, window.settledAt);
   if (asOf === null) {
@@ -69,8 +69,8 @@ async function closeEpoch(options: {
     settledAt: window.settledAt,
     after: before.throughDay,
   });
-  const { emission, room, shares, served, granted, bonds } = grant({
-    book,
+  const { emission, grantLimit, shares, served, granted, bonds } = grant({
+    rewardContract,
     number,
     terms,
     facts,
@@ -83,12 +83,12 @@ async function closeEpoch(options: {
       : buildTree([...granted].map(([account, cumulative]) => ({ account, cumulative })));
   const document: EpochDocument = {
     number,
-    pomc: book.address,
+    pomc: rewardContract.address,
     startsAt: window.startsAt,
     endsAt: window.endsAt,
     asOf,
     emission,
-    room,
+    grantLimit,
     shares,
     bond: { ...terms, throughDay: days.throughDay },
     served,
@@ -97,7 +97,7 @@ async function closeEpoch(options: {
   };
   const total = tree.leaves.reduce((sum, leaf) => sum + leaf.cumulative, 0n);
   await saveEpoch(database, {
-    generation: book.generation,
+    generation: rewardContract.generation,
     document,
     dataHash: hashDocument(document),
     root: tree.root,
@@ -111,18 +111,18 @@ async function closeEpoch(options: {
 
 /** What an epoch grants, on top of what its own Pomc granted before. */
 function grant(options: {
-  book: Book;
+  rewardContract: RewardContract;
   number: number;
   terms: BondTerms;
   facts: NodeFacts[];
   before: Closed;
   days: { nodeId: number; days: number }[];
 }) {
-  const { book, number, terms, facts, before, days } = options;
-  const isFirst = number === book.epochsBefore + 1;
+  const { rewardContract, number, terms, facts, before, days } = options;
+  const isFirst = number === rewardContract.epochsBefore + 1;
   const grantedBefore = isFirst ? new Map<string, bigint>() : before.granted;
   const spent = [...grantedBefore.values()].reduce((sum, amount) => sum + amount, 0n);
-  const room = scheduleUpTo(book, number) - spent;
+  const grantLimit = scheduleUpTo(rewardContract, number) - spent;
   const accounts = new Map(facts.map(({ nodeId, account }) => [nodeId, account]));
   const named = (nodes: { nodeId: number; days: number }[]) =>
     nodes.flatMap(({ nodeId, days: count }) => {
@@ -131,11 +131,11 @@ function grant(options: {
     });
   const counted = named(days);
   const due = dueBonds(before.bonds, { terms, served: counted });
-  const emission = book.emission - keptForBonds(due, room, book.emission);
+  const emission = rewardContract.emission - reservedForBonds(due, grantLimit, rewardContract.emission);
   const shares = shareEmission(facts, emission);
   const served = [...counted, ...named(waiting(due, counted))].sort((a, b) => a.nodeId - b.nodeId);
-  const { grants, bonds } = settleBonds(before.bonds, { epoch: number, terms, shares, served, room });
-  return { emission, room, shares, served, bonds, granted: addShares(grantedBefore, grants) };
+  const { grants, bonds } = settleBonds(before.bonds, { epoch: number, terms, shares, served, grantLimit });
+  return { emission, grantLimit, shares, served, bonds, granted: addShares(grantedBefore, grants) };
 }
 
 /** Bonds that were due before and found no room: their nodes need no day or share to have them returned. */

@@ -17,7 +17,7 @@ export type EpochDocument = {
   /** What was shared: what the schedule gives an epoch, less what is kept back for bonds of a Pomc that was replaced. */
   emission: bigint;
   /** What could be granted at most: the contract's schedule up to this epoch less everything it granted before. */
-  room: bigint;
+  grantLimit: bigint;
   /** What every node earned, before bonds. */
   shares: NodeShare[];
   /** The terms of bonds, and the last day whose uptime counts by now; null while none was over. */

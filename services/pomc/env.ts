@@ -7,7 +7,7 @@ const bondEnv = {
     .string()
     .regex(/^\d{1,30}$/, "is not an amount in token units (1 NGPU = 10^18)")
     .default("100000000000000000000")
-    .describe("Token units withheld from each node's first rewards until it served its days"),
+    .describe("Token units withheld from each node's first rewards until its bond is served"),
   BOND_DAYS: z.coerce
     .number()
     .int()
@@ -21,7 +21,7 @@ const bondEnv = {
     .min(1)
     .max(1_000)
     .default(900)
-    .describe("In how many of 1,000 slots of a day a node must be present for the day to count for its bond"),
+    .describe("Minimum presence per day, in thousandths of its slots, for the day to count for the bond"),
 };
 
 /** Variables of pomc. */

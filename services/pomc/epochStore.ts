@@ -3,8 +3,8 @@ import { FatalError } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
 import type { Hex } from "viem";
 import type { NodeBond } from "./bond/decide.ts";
-import type { Book } from "./books.ts";
 import type { EpochDocument } from "./document.ts";
+import type { RewardContract } from "./rewardContracts.ts";
 import type { ProvenLeaf } from "./tree.ts";
 
 /**
@@ -14,23 +14,29 @@ import type { ProvenLeaf } from "./tree.ts";
  * @returns How many epochs are to be closed again.
  * @throws FatalError `deployment_outdated` where epochs were closed for a Pomc that the deployment does not know.
  */
-export async function dropSuperseded(database: Database, books: readonly Book[]): Promise<number> {
+export async function dropSuperseded(
+  database: Database,
+  rewardContracts: readonly RewardContract[],
+): Promise<number> {
   const { rows } = await database.query<{ unknown: bigint }>(
     "select count(*) as unknown from app.epoch where generation > $1",
-    [books.length],
+    [rewardContracts.length],
   );
   if ((rows[0]?.unknown ?? 0n) > 0n) {
-    throw new FatalError("Epochs were closed for a Pomc that the deployment does not know.", {
+    throw new FatalError("Epochs were closed for a Pomc that is not in the deployment file.", {
       code: "deployment_outdated",
-      hint: "Point DEPLOYMENT_FILE to the file that the last replacement wrote.",
+      hint: "Point DEPLOYMENT_FILE to the file written by the last replacement.",
     });
   }
   const { rowCount } = await database.query(
     `delete from app.epoch where number >= (
        select min(number) from app.epoch as closed where generation <> (
-         select max(book.generation) from unnest($1::int4[], $2::int8[]) as book (generation, before)
-          where book.before < closed.number))`,
-    [books.map(({ generation }) => generation), books.map(({ epochsBefore }) => epochsBefore)],
+         select max(pomc.generation) from unnest($1::int4[], $2::int8[]) as pomc (generation, before)
+          where pomc.before < closed.number))`,
+    [
+      rewardContracts.map(({ generation }) => generation),
+      rewardContracts.map(({ epochsBefore }) => epochsBefore),
+    ],
   );
   return rowCount ?? 0;
 }
@@ -120,7 +126,10 @@ export async function saveEpoch(
 export type EpochToPost = { number: bigint; root: Hex; total: bigint; dataHash: Hex };
 
 /** The newest closed epoch of a Pomc whose total is above everything that the chain has of that Pomc, if there is one. */
-export async function epochToPost(database: Database, { generation }: Book): Promise<EpochToPost | null> {
+export async function epochToPost(
+  database: Database,
+  { generation }: RewardContract,
+): Promise<EpochToPost | null> {
   const { rows } = await database.query<{ number: bigint; root: Hex; total: bigint; data_hash: Hex }>(
     `select number, root, total, data_hash from app.epoch
       where generation = $1 and root is not null
@@ -139,7 +148,7 @@ export async function epochToPost(database: Database, { generation }: Book): Pro
  * What was granted by Pomcs before this one and stands in none of their roots that count: the last one was disabled after its
  * Pomc had been replaced. Only that Pomc can pay it.
  */
-export async function owedByFormer(database: Database, { generation }: Book): Promise<bigint> {
+export async function owedByPrevious(database: Database, { generation }: RewardContract): Promise<bigint> {
   const { rows } = await database.query<{ owed: bigint }>(
     `select coalesce(sum(granted.total - posted.total), 0) as owed
        from (select generation, max(total) as total from app.epoch where generation < $1 group by generation) as granted

@@ -7,8 +7,8 @@ import type { Sender } from "@ngpu/tx-sender/send";
 import type { Registry } from "prom-client";
 import { closeEpochs } from "./close.ts";
 import { createPomcMetrics } from "./metrics.ts";
-import { postEpoch, watchFormer } from "./post.ts";
-import { receiptRound } from "./receipts/commit.ts";
+import { postEpoch, watchPrevious } from "./post.ts";
+import { receiptRound } from "./taskReceipts/commit.ts";
 import { uptimeRound } from "./uptime/round.ts";
 
 type LeaderOptions = {
@@ -45,12 +45,12 @@ export function leadPomc(options: LeaderOptions): { wake(): void; done: Promise<
 
 function startEpochs(options: LeaderOptions, { posted, owed }: Metrics, signal: AbortSignal): Loop {
   const { pool, sender, deployment, terms, logger } = options;
-  const told = { owed: 0n };
+  const lastReported = { owed: 0n };
   return startLoop({ name: "epochs", logger, signal, interval: 2_000 }, async () => {
     await closeEpochs({ database: pool, deployment, terms, logger, signal });
     const number = await postEpoch({ pool, sender, deployment, logger });
     if (number !== undefined) posted.set(number);
-    await watchFormer({ pool, deployment, logger, gauge: owed, told });
+    await watchPrevious({ pool, deployment, logger, gauge: owed, lastReported });
   });
 }
 
@@ -58,7 +58,7 @@ function startReceipts({ pool, sender, deployment, logger }: LeaderOptions, sign
   const every = deployment.parameters.epochSeconds;
   return startLoop(
     { name: "receipts", logger, signal, interval: 2_000 },
-    receiptRound({ pool, sender, deployment, logger, every, patience: 2 * every }),
+    receiptRound({ pool, sender, deployment, logger, every, settlementTimeout: 2 * every }),
   );
 }
 

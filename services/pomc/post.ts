@@ -3,23 +3,23 @@ import type { Database } from "@ngpu/db/pool";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { Sender } from "@ngpu/tx-sender/send";
 import type { Gauge } from "prom-client";
-import { presentBook } from "./books.ts";
-import { epochToPost, owedByFormer } from "./epochStore.ts";
+import { epochToPost, owedByPrevious } from "./epochStore.ts";
+import { currentRewardContract } from "./rewardContracts.ts";
 
 type PostDeps = { pool: Database; sender: Sender; deployment: Deployment; logger: Logger };
 
 /** Posts the newest closed epoch of the present Pomc if it grants anything new; sent once however often it is asked. */
 export async function postEpoch(options: PostDeps): Promise<number | undefined> {
-  const book = presentBook(options.deployment);
-  const epoch = await epochToPost(options.pool, book);
+  const rewardContract = currentRewardContract(options.deployment);
+  const epoch = await epochToPost(options.pool, rewardContract);
   if (epoch === null) return undefined;
   const { hash } = await options.sender.send({
     kind: "pomc.postEpoch",
     contract: "Pomc",
-    at: book.address,
+    at: rewardContract.address,
     functionName: "postEpoch",
     args: [epoch.number, epoch.root, epoch.total, epoch.dataHash],
-    dedupeKey: `epoch:${book.address}:${epoch.number}:${epoch.root}`,
+    dedupeKey: `epoch:${rewardContract.address}:${epoch.number}:${epoch.root}`,
   });
   options.logger.info({
     event: "epoch_posted",
@@ -32,14 +32,14 @@ export async function postEpoch(options: PostDeps): Promise<number | undefined> 
 }
 
 /** Says when a Pomc that was replaced no longer pays all it granted, and when it does again. */
-export async function watchFormer(
-  options: Omit<PostDeps, "sender"> & { gauge: Gauge; told: { owed: bigint } },
+export async function watchPrevious(
+  options: Omit<PostDeps, "sender"> & { gauge: Gauge; lastReported: { owed: bigint } },
 ): Promise<void> {
-  const { pool, deployment, logger, gauge, told } = options;
-  const owed = await owedByFormer(pool, presentBook(deployment));
+  const { pool, deployment, logger, gauge, lastReported } = options;
+  const owed = await owedByPrevious(pool, currentRewardContract(deployment));
   gauge.set(Number(owed));
-  if (owed === told.owed) return;
-  told.owed = owed;
-  if (owed === 0n) logger.info({ event: "former_epochs_paid" });
-  else logger.error({ event: "former_epochs_unpaid", owed });
+  if (owed === lastReported.owed) return;
+  lastReported.owed = owed;
+  if (owed === 0n) logger.info({ event: "previous_epochs_paid" });
+  else logger.error({ event: "previous_epochs_unpaid", owed });
 }

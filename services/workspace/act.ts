@@ -5,7 +5,7 @@ import type { WorkspaceSpec } from "@ngpu/protocol/workspaceSpec";
 import { loadSpec } from "@ngpu/queries/workspaceSpecs";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { Sender } from "@ngpu/tx-sender/send";
-import { sendSteps } from "@ngpu/tx-sender/steps";
+import { sendSteps } from "@ngpu/tx-sender/stepLedger";
 import { type LeaseStepType, type Step, stepKey } from "./decide.ts";
 
 export type ActDeps = {
@@ -14,7 +14,7 @@ export type ActDeps = {
   deployment: Deployment;
   logger: Logger;
   /** Puts the workspace in dispense's queue. */
-  askDispense: (workspaceId: bigint) => Promise<void>;
+  enqueueDispense: (workspaceId: bigint) => Promise<void>;
 };
 
 export type StepResult = { type: Step["type"]; refusal: string | null };
@@ -49,7 +49,7 @@ export async function act(
     }
   }
   if (steps.some((step) => step.type === "place")) {
-    await deps.askDispense(workspaceId);
+    await deps.enqueueDispense(workspaceId);
     results.push({ type: "place", refusal: null });
   }
   return results;

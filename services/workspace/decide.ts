@@ -1,4 +1,4 @@
-import type { AssignmentState, Desired } from "@ngpu/contracts-sdk/names";
+import type { AssignmentState, Desired } from "@ngpu/contracts-sdk/enumNames";
 
 /** A lease that is held: assigned to a node and not released. */
 export type HeldLease = {
@@ -25,7 +25,7 @@ export type Funds = {
   /** Owed now by all running leases of the owner. */
   owedByOwner: bigint;
   /** What the authorization still allows; null when the owner published without one. */
-  left: bigint | null;
+  remaining: bigint | null;
   /** Owed now by the running leases under this authorization. */
   owedByAuthorization: bigint;
   /** Unix seconds after which the authorization is over; null without one. */
@@ -50,7 +50,7 @@ export type Facts = {
   stopped: ReadonlySet<number>;
   funds: Funds;
   /** Keys (`stepKey`) of steps that were sent and whose effect is not visible yet, or that wait before another try. */
-  underWay: ReadonlySet<string>;
+  inProgress: ReadonlySet<string>;
 };
 
 export type LeaseStepType = "start" | "stop" | "delete" | "release" | "settle";
@@ -90,7 +90,7 @@ export function decide(facts: Facts): Step[] {
     if (type !== undefined) steps.push({ type, replica, lease: number });
   }
   if (facts.open && !isExpired(facts) && facts.missing.length > 0) steps.push({ type: "place" });
-  return steps.filter((step) => !facts.underWay.has(stepKey(facts.workspaceId, step)));
+  return steps.filter((step) => !facts.inProgress.has(stepKey(facts.workspaceId, step)));
 }
 
 function leaseStep(facts: Facts, lease: HeldLease): Exclude<LeaseStepType, "settle"> | undefined {
@@ -112,7 +112,7 @@ function retireNow(facts: Facts): HeldLease[] {
   const wanted = facts.leases.filter((lease) => lease.replica < facts.replicas && lease.funded);
   const isGoing = (lease: HeldLease) =>
     lease.desired === "delete" ||
-    facts.underWay.has(
+    facts.inProgress.has(
       stepKey(facts.workspaceId, { type: "delete", replica: lease.replica, lease: lease.lease }),
     );
   const serves = (lease: HeldLease) => lease.state === "running" && !isGoing(lease);
@@ -135,7 +135,7 @@ function isExpired(facts: Facts): boolean {
 /** Settled lazily, debts are only ever collected when somebody asks: it is time when they reach what is there to pay them. */
 function debtIsDue({ funds, now }: Facts): boolean {
   if (funds.owedByOwner >= funds.balance) return true;
-  if (funds.left !== null && funds.owedByAuthorization >= funds.left) return true;
+  if (funds.remaining !== null && funds.owedByAuthorization >= funds.remaining) return true;
   return funds.expiry !== null && now >= funds.expiry;
 }
 

@@ -2,10 +2,10 @@ import type { Queryable } from "@ngpu/db/pool";
 
 /** SQL: the assignment was made under another image or configuration than its workspace has now. */
 export const isOutdated = (assignment: string) => `exists (
-  select from chain.workspace as today join chain.workspace_history as former using (workspace_id)
+  select from chain.workspace as today join chain.workspace_history as previous using (workspace_id)
   where today.workspace_id = ${assignment}.workspace_id and today.block_number > ${assignment}.assigned_block
-    and former.valid_from <= ${assignment}.assigned_block and former.valid_to > ${assignment}.assigned_block
-    and (former.image, former.config_hash) is distinct from (today.image, today.config_hash))`;
+    and previous.valid_from <= ${assignment}.assigned_block and previous.valid_to > ${assignment}.assigned_block
+    and (previous.image, previous.config_hash) is distinct from (today.image, today.config_hash))`;
 
 /**
  * Workspaces that are not as their owners want them, or that run on funds that are used up: what there may be something to

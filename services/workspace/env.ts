@@ -7,7 +7,7 @@ const stuck = (what: string) => `Seconds after which ${what} counts as stuck`;
 
 const deadlines = {
   place: [60, stuck("a replica without a node")],
-  distribute: [1800, stuck("bringing the image to a node")],
+  distribute: [1800, stuck("the distribution of the image to a node")],
   start: [120, stuck("a start")],
   stop: [60, stuck("a stop")],
   delete: [120, stuck("a deletion")],
@@ -21,8 +21,8 @@ export const workspaceVariables = {
   ...databaseEnv,
   ...redisEnv,
   ...signerEnv,
-  SWEEP_SECONDS: envTypes.seconds().default(3).describe("Seconds between looks at all workspaces"),
-  CONCURRENCY: z.coerce.number().int().min(1).default(16).describe("Workspaces worked on at once"),
+  SWEEP_SECONDS: envTypes.seconds().default(3).describe("Seconds between sweeps over all workspaces"),
+  CONCURRENCY: z.coerce.number().int().min(1).default(16).describe("Workspaces processed concurrently"),
   ...deadlineVariables(deadlines),
 };
 

@@ -1,8 +1,8 @@
-import type { AssignmentState, Desired } from "@ngpu/contracts-sdk/names";
+import type { AssignmentState, Desired } from "@ngpu/contracts-sdk/enumNames";
 import { type Database, type Queryable, transaction } from "@ngpu/db/pool";
 import { workspaceConfig } from "@ngpu/protocol/workspaceConfig";
-import { stoppedReplicas } from "@ngpu/queries/orders";
-import { underWaySteps } from "@ngpu/tx-sender/steps";
+import { stoppedReplicas } from "@ngpu/queries/stoppedReplicas";
+import { stepsInProgress } from "@ngpu/tx-sender/stepLedger";
 import type { Facts, Funds, HeldLease } from "./decide.ts";
 import { isOutdated } from "./due.ts";
 
@@ -40,7 +40,7 @@ export function loadFacts(db: Database, workspaceId: bigint): Promise<LoadedFact
         maxDown: maxDownOf(workspace.config),
         stopped: await stoppedReplicas(connection, workspaceId),
         funds: await loadFunds(connection, workspace),
-        underWay: await underWaySteps(connection, workspaceId, head),
+        inProgress: await stepsInProgress(connection, workspaceId, head),
       },
     };
   });
@@ -79,9 +79,9 @@ async function loadLeases(db: Queryable, workspaceId: bigint, now: number): Prom
        case when lease.running and not lease.closed and lease.clock_since < $2 then lease.clock_since end::float8 as owes_from
      from chain.assignment as assignment
      join chain.block as block on block.number = assignment.block_number
-     left join chain.node as node on node.node_id = assignment.node_id
-     left join chain.lease as lease using (workspace_id, replica, lease)
-     left join chain.block as closing on closing.number = lease.block_number
+     remaining join chain.node as node on node.node_id = assignment.node_id
+     remaining join chain.lease as lease using (workspace_id, replica, lease)
+     remaining join chain.block as closing on closing.number = lease.block_number
      where assignment.workspace_id = $1::int8 and assignment.release_reason is null
        and assignment.state not in ('none', 'deleted', 'released')
      order by assignment.replica, assignment.lease`,
@@ -133,7 +133,7 @@ async function loadFunds(db: Queryable, workspace: WorkspaceRow): Promise<Funds>
     balance: bigint;
     owed_by_owner: bigint;
     owed_by_authorization: bigint;
-    left: bigint | null;
+    remaining: bigint | null;
     expiry: number | null;
   }>(
     `with spending as (
@@ -150,10 +150,10 @@ async function loadFunds(db: Queryable, workspace: WorkspaceRow): Promise<Funds>
        coalesce((select sum(owed) from running), 0)::numeric as owed_by_owner,
        coalesce((select sum(owed) from running where authorization_id = $2), 0)::numeric as owed_by_authorization,
        spending.total - coalesce(
-         (select sum(settled) from chain.lease where authorization_id = $2), 0)::numeric as left,
+         (select sum(settled) from chain.lease where authorization_id = $2), 0)::numeric as remaining,
        spending.expiry::float8
      from (select 1) as one
-     left join spending on true`,
+     remaining join spending on true`,
     [owner, authorizationId, now],
   );
   const row = found.rows[0];
@@ -161,7 +161,7 @@ async function loadFunds(db: Queryable, workspace: WorkspaceRow): Promise<Funds>
   return {
     balance: row.balance,
     owedByOwner: row.owed_by_owner,
-    left: row.left,
+    remaining: row.remaining,
     owedByAuthorization: row.owed_by_authorization,
     expiry: row.expiry,
   };

@@ -1,7 +1,7 @@
 import type { Queryable } from "@ngpu/db/pool";
 import type { Logger } from "@ngpu/runtime/logger";
 import { type Loop, startLoop } from "@ngpu/runtime/loop";
-import { forgetOldSteps } from "@ngpu/tx-sender/steps";
+import { forgetOldSteps } from "@ngpu/tx-sender/stepLedger";
 import { findDue } from "./due.ts";
 
 export type SweepDeps = {

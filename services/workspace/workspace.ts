@@ -42,7 +42,7 @@ export async function startWorkspace(
     logger,
     metrics: createMetrics(registry),
     deadlines: workspaceDeadlines(settings),
-    askDispense: (workspaceId) => enqueueWorkspace(dispenseQueue, workspaceId),
+    enqueueDispense: (workspaceId) => enqueueWorkspace(dispenseQueue, workspaceId),
   });
   serveQueue(queues.workspace, redis, context, handle, settings.CONCURRENCY);
   const sweep = startSweep({

@@ -160,7 +160,7 @@ describe("bootstrap", () => {
     lock.release?.();
     const { code, stdout, stderr } = await end;
     expect({ code, stdout }).to.deep.equal({ code: 0, stdout: "ran" });
-    expect(stderr).to.equal(`Waiting for process ${process.pid}, which installs the npm packages\n`);
+    expect(stderr).to.equal(`Waiting for process ${process.pid}, which is installing the npm packages\n`);
   });
 
   describe("with --omit=dev", () => {

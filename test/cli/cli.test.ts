@@ -3,9 +3,9 @@ import type { Replay } from "@ngpu/queries/replay";
 import { expect } from "chai";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import type { Client } from "../services/apiServer/client.ts";
-import { join, wish } from "../services/apiServer/partner.ts";
+import { join, newWorkspace } from "../services/apiServer/partner.ts";
 import { type ApiMarket, setup } from "../services/apiServer/setup.ts";
-import { addNode } from "../services/workspace/acts.ts";
+import { addNode } from "../services/workspace/chainActions.ts";
 import { runCli } from "../support/runCli.ts";
 
 const gpu = { name: "NVIDIA H200", vramMib: 144_384, computeCapability: 90 };
@@ -35,7 +35,7 @@ describe("the command line", function () {
       const { code, stdout } = await cli(["explain", "--cpu", "0.5"]);
       expect([code, stdout.split("\n")[0]]).to.deep.equal([
         0,
-        "2 of 2 nodes fit: the first replica would go to node 1 for 3.6e-12 NGPU an hour; 1 of 1 would find a node now.",
+        "2 of 2 nodes fit: the first replica would go to node 1 for 3.6e-12 NGPU an hour; 1 of 1 could be placed now.",
       ]);
     });
 
@@ -43,13 +43,13 @@ describe("the command line", function () {
       const { code, stdout } = await cli(["explain", "--gpus", "1", "--gpu-model", "NVIDIA H100 NVL"]);
       expect(code).to.equal(2);
       expect(stdout).to.include("2 nodes without the GPU model NVIDIA H100 NVL.");
-      expect(stdout).to.include("Nearest is node 2: has NVIDIA H200, wanted NVIDIA H100 NVL.");
+      expect(stdout).to.include("The nearest is node 2: has NVIDIA H200, requires NVIDIA H100 NVL.");
     });
 
     it("reads what would be published from a file or stdin", async () => {
       const { code, stdout } = await cli(
         ["explain", "-", "--json"],
-        JSON.stringify({ ...wish, region: "JP" }),
+        JSON.stringify({ ...newWorkspace, region: "JP" }),
       );
       expect(code).to.equal(2);
       expect(JSON.parse(stdout)).to.deep.include({ fitting: 0, refused: { region: 2 } });
@@ -62,7 +62,7 @@ describe("the command line", function () {
         undefined,
         "/nowhere.json cannot be read: ENOENT",
       ],
-      ["what is not JSON", ["explain", "-"], "{", "What came on stdin is not JSON."],
+      ["what is not JSON", ["explain", "-"], "{", "The input on stdin is not JSON."],
       ["what the API refuses", ["explain", "--strategy", "luck"], undefined, "placement.strategy"],
       ["a count that is none", ["explain", "--ports", "many"], undefined, "whole number"],
       ["an API that is not there", ["explain", "--api", "http://127.0.0.1:9"], undefined, "does not answer"],
@@ -78,7 +78,7 @@ describe("the command line", function () {
 
   describe("workspace update", () => {
     it("changes the number of replicas", async () => {
-      const { body } = await partner.post<{ id: string }>("/v1/workspaces", wish);
+      const { body } = await partner.post<{ id: string }>("/v1/workspaces", newWorkspace);
       const { code, stdout } = await cli(["workspace", "update", body.id, "--replicas", "2"]);
       expect(stdout).to.match(/^Nothing of the spec changed\.\nScaled in 0x[0-9a-f]{64}\.\n$/);
       expect(code).to.equal(0);
@@ -87,7 +87,7 @@ describe("the command line", function () {
     it("asks for a key", async () => {
       const { code, stderr } = await runCli(["workspace", "update", "1"], { env: { NGPU_API: api.url } });
       expect(code).to.equal(1);
-      expect(stderr).to.include("No API key was given.");
+      expect(stderr).to.include("No API key is set.");
     });
   });
 
@@ -105,17 +105,17 @@ describe("the command line", function () {
     };
 
     it("decides what the API tells of again from the chain, and says same or different", async () => {
-      const { body } = await partner.post<{ id: string }>("/v1/workspaces", wish);
+      const { body } = await partner.post<{ id: string }>("/v1/workspaces", newWorkspace);
       await api.market.exported();
       const id = randomUUID();
       // As match would have written it, but for what it answered.
       await api.db.query(
-        `insert into app.placement (request_id, workspace_id, replica, status, block_number, block_hash, place, node_id, ranking, refusals)
+        `insert into app.placement (request_id, workspace_id, replica, status, block_number, block_hash, position, node_id, ranking, refusals)
          select $1, $2, 0, 'answered', number, hash, 0, 99, '[]', '{"counts":{},"nearest":null}' from chain.head where tier = 'unsafe'`,
         [id, body.id],
       );
       const told = await api.client.get(`/v1/placements/${id}`);
-      expect(told.body).to.deep.include({ id, workspaceId: body.id, nodeId: 99, excluded: [], place: 0 });
+      expect(told.body).to.deep.include({ id, workspaceId: body.id, nodeId: 99, excluded: [], position: 0 });
       const wrong = await verify(id);
       expect([wrong.code, wrong.replay.different]).to.deep.equal([2, ["nodeId", "ranking"]]);
       const { nodeId, ranking } = wrong.replay.recomputed;

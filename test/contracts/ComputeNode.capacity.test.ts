@@ -5,7 +5,7 @@ import { encodeAbiParameters, type Hex, keccak256, parseEventLogs } from "viem";
 import { eventsOf } from "./support/events.ts";
 import { loadMarket } from "./support/market.ts";
 import { addNodes, demandOf, nodeSpec, packResources } from "./support/nodes.ts";
-import { expectRevert } from "./support/refusals.ts";
+import { expectRevert } from "./support/reverts.ts";
 
 const encoding = { bitmap: 0, absentees: 1 } as const;
 type Resources = typeof nodeSpec.total;
@@ -94,18 +94,18 @@ describe("ComputeNode: reservations", () => {
     for (const { account } of [first, second]) await computeNode.write.addDocker([account]);
     await reserve(first);
     await reserve(first);
-    await expectRevert(release(second), "DockerHoldsNothing", { docker: people.outsider });
+    await expectRevert(release(second), "DockerWithoutReservations", { docker: people.outsider });
     await computeNode.write.retireDocker([people.keeper]);
     await expectRevert(reserve(first), "CallerNotDocker", { caller: people.keeper });
     await reserve(second);
     await release(first);
     expect(await computeNode.read.dockerOf([people.keeper])).to.deep.equal([false, true, 1n]);
     await release(first);
-    await expectRevert(release(first), "DockerHoldsNothing");
+    await expectRevert(release(first), "DockerWithoutReservations");
     expect(await computeNode.read.dockerOf([people.outsider])).to.deep.equal([true, false, 1n]);
     await release(second);
     expect(await computeNode.read.freeOf([1])).to.deep.equal(nodeSpec.total);
-    await expectRevert(computeNode.write.addDocker([people.outsider]), "DockerKnown");
+    await expectRevert(computeNode.write.addDocker([people.outsider]), "DockerAlreadyAdded");
     await expectRevert(computeNode.write.retireDocker([people.treasury]), "DockerNotReserving");
   });
 
@@ -183,8 +183,8 @@ describe("ComputeNode: heartbeats", () => {
     const commit = (slot: bigint) =>
       computeNode.write.commitHeartbeats([slot, encoding.bitmap, 0, "0x"], { account: people.committer });
     const bounds = { earliest: last - 59n, latest: last };
-    await expectRevert(commit(last + 1n), "HeartbeatSlotOver", { slot: last + 1n, ...bounds });
-    await expectRevert(commit(last - 60n), "HeartbeatSlotOver", { slot: last - 60n, ...bounds });
+    await expectRevert(commit(last + 1n), "HeartbeatSlotOutsideWindow", { slot: last + 1n, ...bounds });
+    await expectRevert(commit(last - 60n), "HeartbeatSlotOutsideWindow", { slot: last - 60n, ...bounds });
     await commit(last - 59n);
     await commit(last);
   });

@@ -1,10 +1,10 @@
 import { computeNodeAbi } from "@ngpu/contracts-sdk/generated/abi";
-import { heartbeatTreeOf, signHeartbeats } from "@ngpu/protocol/heartbeatReceipt";
+import { heartbeatTreeOf, signHeartbeats } from "@ngpu/protocol/heartbeatAck";
 import { expect } from "chai";
 import { type Hex, keccak256, parseEventLogs, toBytes } from "viem";
 import { keyOf, loadMarket, type MarketFixture } from "./support/market.ts";
 import { addNodes } from "./support/nodes.ts";
-import { expectRefused, expectRevert, refusalsOf } from "./support/refusals.ts";
+import { expectRefused, expectRevert, refusalsOf } from "./support/reverts.ts";
 
 const committer = keyOf("receipts");
 const slotSeconds = 60;
@@ -54,7 +54,7 @@ describe("ComputeNode: what is put right of heartbeats", () => {
       { slot, nodeId: 3 },
     ]);
     expect(refusalsOf(receipt)).to.deep.equal([
-      { index: 2, name: "HeartbeatDisputedAlready", args: { slot, nodeId: 2 } },
+      { index: 2, name: "HeartbeatAlreadyDisputed", args: { slot, nodeId: 2 } },
     ]);
     expect(await market.computeNode.read.correctionOf([slot, 2])).to.deep.equal([true, false]);
     expect(await market.computeNode.read.correctionOf([slot, 1])).to.deep.equal([false, false]);
@@ -64,27 +64,21 @@ describe("ComputeNode: what is put right of heartbeats", () => {
     const market = await loadNodes();
     const { slot } = market;
     const good = await disputeOf(market, slot, 2);
-    const elsewhere = { ...market, deployment: { ...market.deployment, chainId: 1 } };
+    const otherEndpoints = { ...market, deployment: { ...market.deployment, chainId: 1 } };
     const stranger = keyOf("stranger");
     const root = keccak256(toBytes("another root"));
     const refused = async (dispute: Dispute) => refusalsOf(await send(market, dispute))[0]?.name;
     const before = { ...good, dispute: { ...good.dispute, slot: slot - 1n } };
-    expect(await refused(before)).to.equal("HeartbeatReceiptUnsigned");
-    expect(await refused(await disputeOf(elsewhere, slot, 2))).to.equal("HeartbeatReceiptUnsigned");
-    expect(await refused({ ...good, signature: "0x1234" })).to.equal("HeartbeatReceiptUnsigned");
+    expect(await refused(before)).to.equal("HeartbeatAckUnsigned");
+    expect(await refused(await disputeOf(otherEndpoints, slot, 2))).to.equal("HeartbeatAckUnsigned");
+    expect(await refused({ ...good, signature: "0x1234" })).to.equal("HeartbeatAckUnsigned");
     expect(await refused({ ...good, dispute: { ...good.dispute, nodeId: 1 } })).to.equal(
-      "HeartbeatReceiptUnproven",
+      "HeartbeatAckUnproven",
     );
-    expect(await refused({ ...good, dispute: { ...good.dispute, root } })).to.equal(
-      "HeartbeatReceiptUnproven",
-    );
-    expectRefused(
-      await send(market, await disputeOf(market, slot, 2, stranger)),
-      "HeartbeatReceiptUnsigned",
-      {
-        signer: stranger.address,
-      },
-    );
+    expect(await refused({ ...good, dispute: { ...good.dispute, root } })).to.equal("HeartbeatAckUnproven");
+    expectRefused(await send(market, await disputeOf(market, slot, 2, stranger)), "HeartbeatAckUnsigned", {
+      signer: stranger.address,
+    });
     const { proofOf, ...ghost } = await signHeartbeats(committer, market.deployment, slot, [1, 9]);
     const unknown = {
       dispute: { slot, nodeId: 9, root: ghost.root, proof: proofOf(9) },
@@ -92,7 +86,7 @@ describe("ComputeNode: what is put right of heartbeats", () => {
     };
     expectRefused(await send(market, unknown), "NodeUnknown", { nodeId: 9 });
     await market.computeNode.write.setHeartbeatCommitter([committer.address, false]);
-    expect(await refused(good)).to.equal("HeartbeatReceiptUnsigned");
+    expect(await refused(good)).to.equal("HeartbeatAckUnsigned");
   });
 
   it("takes an inner node of the tree for no leaf", async () => {
@@ -100,19 +94,19 @@ describe("ComputeNode: what is put right of heartbeats", () => {
     const { root, proofOf } = heartbeatTreeOf([1, 2, 3]);
     const signed = await disputeOf(market, market.slot, 1);
     const cut = { ...signed, dispute: { ...signed.dispute, root, proof: proofOf(1).slice(1) as Hex[] } };
-    expectRefused(await send(market, cut), "HeartbeatReceiptUnproven");
+    expectRefused(await send(market, cut), "HeartbeatAckUnproven");
   });
 
   it("is closed for slots that are not over, or so old that they cannot be committed", async () => {
     const market = await loadNodes();
     const { slot } = market;
-    expectRefused(await send(market, await disputeOf(market, slot + 2n, 1)), "HeartbeatSlotOver", {
+    expectRefused(await send(market, await disputeOf(market, slot + 2n, 1)), "HeartbeatSlotOutsideWindow", {
       slot: slot + 2n,
       latest: slot,
     });
     const old = await disputeOf(market, slot, 1);
     await market.time.increase(62 * 60);
-    expectRefused(await send(market, old), "HeartbeatSlotOver", { slot });
+    expectRefused(await send(market, old), "HeartbeatSlotOutsideWindow", { slot });
   });
 
   it("lets Measure alone clear slots, and only those that are still open", async () => {

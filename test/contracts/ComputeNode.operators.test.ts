@@ -2,7 +2,7 @@ import { domainOf, walletChangeTypes } from "@ngpu/contracts-sdk/typedData";
 import { expect } from "chai";
 import { keyOf, later, loadMarket, type MarketFixture } from "./support/market.ts";
 import { addNodes, type Node, registrationOf, signRegistration } from "./support/nodes.ts";
-import { refusalsOf, zeroAddress } from "./support/refusals.ts";
+import { refusalsOf, zeroAddress } from "./support/reverts.ts";
 
 const limit = 60;
 const wallet = keyOf("operator").address;

@@ -17,7 +17,7 @@ import {
   registrationOf,
   signRegistration,
 } from "./support/nodes.ts";
-import { expectRefused, expectRevert, refusalsOf, zeroAddress } from "./support/refusals.ts";
+import { expectRefused, expectRevert, refusalsOf, zeroAddress } from "./support/reverts.ts";
 import { twinOfSignature } from "./support/twins.ts";
 
 const status = { none: 0, online: 1, offline: 2, maintenance: 3 } as const;

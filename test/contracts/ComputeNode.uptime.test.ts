@@ -3,7 +3,7 @@ import { type NodeUptime, type UptimeLeaf, uptimeTreeOf } from "@ngpu/protocol/u
 import { expect } from "chai";
 import { keccak256, parseEventLogs, toBytes } from "viem";
 import { loadMarket, type MarketFixture } from "./support/market.ts";
-import { expectRevert, zeroHash } from "./support/refusals.ts";
+import { expectRevert, zeroHash } from "./support/reverts.ts";
 
 const daySeconds = 86_400;
 const root = keccak256(toBytes("a day"));
@@ -31,7 +31,7 @@ describe("ComputeNode: uptime roots", () => {
     const [log] = parseEventLogs({ abi: computeNodeAbi, eventName: "UptimeCommitted", logs: receipt.logs });
     const activeAt = (await time.latest()) + 600;
     expect(log?.args).to.deep.equal({ day, root, activeAt });
-    await expectRevert(commit(market, day), "UptimeCommittedAlready", { day, root });
+    await expectRevert(commit(market, day), "UptimeAlreadyCommitted", { day, root });
     expect(await computeNode.read.uptimeRootOf([day])).to.equal(zeroHash);
     expect(await computeNode.read.uptimeOf([day])).to.deep.equal([root, activeAt]);
     await time.increaseTo(activeAt);

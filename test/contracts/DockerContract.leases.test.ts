@@ -5,7 +5,7 @@ import { parseEventLogs } from "viem";
 import { noteGas, printGas } from "./support/gas.ts";
 import { keyOf, later } from "./support/market.ts";
 import { addNodes, nodeSpec } from "./support/nodes.ts";
-import { expectRefused, expectRevert, refusalsOf, zeroHash } from "./support/refusals.ts";
+import { expectRefused, expectRevert, refusalsOf, zeroHash } from "./support/reverts.ts";
 import { othersThan } from "./support/twins.ts";
 import {
   assign,
@@ -53,7 +53,7 @@ describe("DockerContract: reports and releases", () => {
             rule === "y" || (rule === "R" && order === "run") || (rule === "D" && order === "delete");
           const receipt = await report(market, placed, to, 2);
           if (legal) expect(refusalsOf(receipt), `${from} to ${name}, ${order}`).to.deep.equal([]);
-          else expectRefused(receipt, "TransitionIllegal", { from: names.indexOf(from as "ready"), to });
+          else expectRefused(receipt, "TransitionInvalid", { from: names.indexOf(from as "ready"), to });
           await before.restore();
         }
         await snapshot.restore();
@@ -136,7 +136,7 @@ describe("DockerContract: reports and releases", () => {
     expect(log?.args.reason).to.equal(0);
     expect(await market.computeNode.read.freeOf([1])).to.deep.equal(nodeSpec.total);
     expect(await market.escrow.read.isOpen([placed.ref])).to.equal(false);
-    expectRefused(await report(market, placed, state.running, 3), "TransitionIllegal", {
+    expectRefused(await report(market, placed, state.running, 3), "TransitionInvalid", {
       from: state.deleted,
       to: state.running,
     });
@@ -189,7 +189,7 @@ describe("DockerContract: leases that end", () => {
     const receipt = await lose(market, lost);
     expect(reasonIn(receipt)).to.equal(1);
     expect(await market.computeNode.read.freeOf([1])).to.deep.equal(nodeSpec.total);
-    expectRefused(await lose(market, lost), "LeaseOver", { lease: 1 });
+    expectRefused(await lose(market, lost), "LeaseEnded", { lease: 1 });
     const failed = await place(market);
     await report(market, failed, state.failed, 1);
     expect(reasonIn(await lose(market, failed))).to.equal(4);

@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { type Hex, keccak256, parseEventLogs } from "viem";
 import { noteGas, printGas } from "./support/gas.ts";
 import { modelOf, nodeSpec } from "./support/nodes.ts";
-import { expectRefused, expectRevert, refusalsOf } from "./support/refusals.ts";
+import { expectRefused, expectRevert, refusalsOf } from "./support/reverts.ts";
 import {
   assign,
   authorize,
@@ -178,14 +178,14 @@ describe("DockerContract: workspaces and assignments", () => {
       stop: () => mined(docker.write.requestStop([[ref]], { account: people.keeper })),
       delete: () => mined(docker.write.requestDelete([[ref]], { account: people.delegate })),
     };
-    expectRefused(await order.stop(), "DesiredIllegal", { from: 0, to: 2 });
+    expectRefused(await order.stop(), "DesiredStateInvalid", { from: 0, to: 2 });
     expect(refusalsOf(await order.start())).to.deep.equal([]);
-    expectRefused(await order.start(), "DesiredIllegal", { from: 1, to: 1 });
+    expectRefused(await order.start(), "DesiredStateInvalid", { from: 1, to: 1 });
     expect(refusalsOf(await order.stop())).to.deep.equal([]);
     expect(refusalsOf(await order.start())).to.deep.equal([]);
     expect(refusalsOf(await order.delete())).to.deep.equal([]);
-    expectRefused(await order.start(), "DesiredIllegal", { from: 3, to: 1 });
-    expectRefused(await order.delete(), "DesiredIllegal", { from: 3, to: 3 });
+    expectRefused(await order.start(), "DesiredStateInvalid", { from: 3, to: 1 });
+    expectRefused(await order.delete(), "DesiredStateInvalid", { from: 3, to: 3 });
     const stale = await mined(docker.write.requestStop([[{ ...ref, lease: 2 }]], { account: people.keeper }));
     expectRefused(stale, "LeaseStale", { lease: 2, current: 1 });
     const stranger = await mined(docker.write.requestStop([[ref]], { account: people.outsider }));

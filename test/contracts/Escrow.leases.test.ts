@@ -2,7 +2,7 @@ import { domainOf, permitTypes } from "@ngpu/contracts-sdk/typedData";
 import { expect } from "chai";
 import { type Hex, parseEther, parseSignature } from "viem";
 import { later, type MarketFixture } from "./support/market.ts";
-import { expectRefused, expectRevert, zeroHash } from "./support/refusals.ts";
+import { expectRefused, expectRevert, zeroHash } from "./support/reverts.ts";
 import { authorize, loadPartner, partner } from "./support/workspaces.ts";
 
 const ref = { workspaceId: 9n, replica: 0, lease: 1 };

@@ -2,7 +2,7 @@ import { escrowAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { expect } from "chai";
 import { parseEther, parseEventLogs } from "viem";
 import { addNodes } from "./support/nodes.ts";
-import { expectRefused, refusalsOf } from "./support/refusals.ts";
+import { expectRefused, refusalsOf } from "./support/reverts.ts";
 import { commitDowntime, goToDay, today } from "./support/uptime.ts";
 import {
   assign,

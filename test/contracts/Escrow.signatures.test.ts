@@ -2,7 +2,7 @@ import { authorizationTypes, domainOf } from "@ngpu/contracts-sdk/typedData";
 import { expect } from "chai";
 import { type Address, type Hex, parseEther, parseSignature, toHex } from "viem";
 import { keyOf, loadMarket, type MarketFixture } from "./support/market.ts";
-import { expectRevert } from "./support/refusals.ts";
+import { expectRevert } from "./support/reverts.ts";
 import { twinOf, twinOfSignature } from "./support/twins.ts";
 import { makeWallet, walletCode } from "./support/wallets.ts";
 import { authorizationOf, deposit, partner, signAuthorization } from "./support/workspaces.ts";

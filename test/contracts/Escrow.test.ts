@@ -3,7 +3,7 @@ import { permitTypes } from "@ngpu/contracts-sdk/typedData";
 import { expect } from "chai";
 import { type Hex, keccak256, parseEther, parseEventLogs, parseSignature } from "viem";
 import { loadMarket, type MarketFixture } from "./support/market.ts";
-import { expectRefused, expectRevert, zeroHash } from "./support/refusals.ts";
+import { expectRefused, expectRevert, zeroHash } from "./support/reverts.ts";
 import {
   assign,
   authorizationOf,

@@ -13,7 +13,7 @@ import {
   reveal,
 } from "./support/measure.ts";
 import { bindWallet, type Node } from "./support/nodes.ts";
-import { expectRefused, expectRevert, refusalsOf } from "./support/refusals.ts";
+import { expectRefused, expectRevert, refusalsOf } from "./support/reverts.ts";
 
 const another = keccak256(toBytes("another salt"));
 
@@ -66,7 +66,7 @@ describe("Measure: draws", () => {
     expect(await refused(one, { measurerId: 9 })).to.equal("MeasurerNotDrawn");
     expect(await refused(one, {}, "m2")).to.equal("SignatureInvalid");
     expect(await refused(one)).to.equal(undefined);
-    expect(await refused(one)).to.equal("MeasureSubmittedAlready");
+    expect(await refused(one)).to.equal("MeasureAlreadySubmitted");
     await market.time.increaseTo(round.closesAt + 1);
     expect(await refused(two, {}, "m2")).to.equal("MeasureRoundClosed");
   });
@@ -108,7 +108,7 @@ describe("Measure: draws", () => {
     const round = await requestDrawing(market, 2);
     await market.time.increaseTo(round.opensAt);
     expect(refusalsOf(await reveal(market, "m1", round, drawOf(round, 1)))).to.deep.equal([]);
-    expectRefused(await reveal(market, "m2", round, drawOf(round, 2)), "MeasureSubmittedAlready", {
+    expectRefused(await reveal(market, "m2", round, drawOf(round, 2)), "MeasureAlreadySubmitted", {
       measurerId: 1,
     });
   });
@@ -159,7 +159,7 @@ describe("Measure: draws", () => {
       mined(measure.write.setMeasurersAdmitted([ids, admitted]));
     const receipt = await set([1, 2, 2, 9], true);
     expect(refusalsOf(receipt).map(({ index, name }) => [index, name])).to.deep.equal([
-      [2, "MeasurerAdmittedAlready"],
+      [2, "MeasurerAlreadyAdmitted"],
       [3, "MeasurerUnknown"],
     ]);
     await set([1], false);

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { messages } from "./support/messages.ts";
-import { expectRefused, refusalsOf, zeroHash } from "./support/refusals.ts";
+import { expectRefused, refusalsOf, zeroHash } from "./support/reverts.ts";
 import { loadPartner } from "./support/workspaces.ts";
 
 async function loadRound() {
@@ -46,8 +46,8 @@ describe("Measure: rounds", () => {
     await reveal(second.message, second.signer);
     await time.increaseTo(closesAt + 1);
     await measure.write.finalize([[1n]]);
-    expectRefused(await reveal(), "MeasureRoundOver", { roundId: 1n });
-    expectRefused(await mined(measure.write.finalize([[1n]])), "MeasureRoundOver", { roundId: 1n });
+    expectRefused(await reveal(), "MeasureRoundEnded", { roundId: 1n });
+    expectRefused(await mined(measure.write.finalize([[1n]])), "MeasureRoundEnded", { roundId: 1n });
   });
 
   it("take results to the last second of their window", async () => {

@@ -15,7 +15,7 @@ import {
   result,
   reveal,
 } from "./support/measure.ts";
-import { expectRefused, refusalsOf } from "./support/refusals.ts";
+import { expectRefused, refusalsOf } from "./support/reverts.ts";
 
 /** The first draw of each measurer that was drawn, by its id. */
 function firstDraws(round: Round): Drawn[] {
@@ -62,8 +62,8 @@ describe("Measure: rounds", () => {
     noteGas("a round finalized", receipt);
     const expiresAt = (await market.time.latest()) + 86_400;
     expect(await market.measure.read.latestOf([1])).to.deep.equal([result, expiresAt]);
-    expectRefused(await finalize(market, roundId), "MeasureRoundOver", { roundId });
-    expectRefused(await reveal(market, "m", round, first), "MeasureRoundOver", { roundId });
+    expectRefused(await finalize(market, roundId), "MeasureRoundEnded", { roundId });
+    expectRefused(await reveal(market, "m", round, first), "MeasureRoundEnded", { roundId });
     expectRefused(await finalize(market, 99n), "MeasureRoundUnknown", { roundId: 99n });
   });
 
@@ -129,7 +129,7 @@ describe("Measure: rounds", () => {
       expect(await market.measure.read.roundOf([roundId])).to.deep.equal([0, 0, 0, 0, 0, zeroHash]);
     }
     expect((await market.measure.read.latestOf([1]))[1]).to.equal(0);
-    expectRefused(await finalize(market, round.roundId), "MeasureRoundOver", { roundId: round.roundId });
+    expectRefused(await finalize(market, round.roundId), "MeasureRoundEnded", { roundId: round.roundId });
   });
 
   it("has one round of a node at a time, so that nobody asks until the draw suits", async () => {

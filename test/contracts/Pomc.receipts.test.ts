@@ -1,7 +1,7 @@
 import { pomcAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { expect } from "chai";
 import { concatHex, type Hex, keccak256, parseEventLogs, toHex } from "viem";
-import { expectRevert, zeroHash } from "./support/refusals.ts";
+import { expectRevert, zeroHash } from "./support/reverts.ts";
 import { loadPartner, type PartnerFixture, partner, place, report, state } from "./support/workspaces.ts";
 
 const root = keccak256("0x4e");
@@ -46,12 +46,12 @@ describe("Pomc: task receipts", () => {
     expect(await pomc.read.receiptsOfNode([1])).to.equal(earned);
     expect(await pomc.read.receiptsOfPayer([partner.address])).to.equal(earned);
     const above = { receipts: earned + 1n };
-    await expectRevert(commit(market, [ofNode(1, 1n)], []), "ReceiptsAboveEarned", {
+    await expectRevert(commit(market, [ofNode(1, 1n)], []), "ReceiptsExceedEarned", {
       nodeId: 1,
       earned,
       ...above,
     });
-    await expectRevert(commit(market, [], [ofPayer(partner.address, 1n)]), "ReceiptsAboveSpent", {
+    await expectRevert(commit(market, [], [ofPayer(partner.address, 1n)]), "ReceiptsExceedSpent", {
       account: partner.address,
       spent: earned,
       ...above,
@@ -72,8 +72,11 @@ describe("Pomc: task receipts", () => {
       "ReceiptsUnbalanced",
       { nodesTotal: 5n, payersTotal: 6n },
     );
-    await expectRevert(commit(market, [ofNode(2, 1n)], []), "ReceiptsAboveEarned", { nodeId: 2, earned: 0n });
-    await expectRevert(commit(market, [ofNode(1, 1n)], [ofPayer(people.owner, 1n)]), "ReceiptsAboveSpent");
+    await expectRevert(commit(market, [ofNode(2, 1n)], []), "ReceiptsExceedEarned", {
+      nodeId: 2,
+      earned: 0n,
+    });
+    await expectRevert(commit(market, [ofNode(1, 1n)], [ofPayer(people.owner, 1n)]), "ReceiptsExceedSpent");
     const many = Array(513).fill(ofNode(1, 0n));
     await expectRevert(commit(market, many, []), "ReceiptsTooMany", { totals: 513n, limit: 512n });
     expect(await pomc.read.receiptsOfNode([1])).to.equal(0n);

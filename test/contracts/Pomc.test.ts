@@ -4,7 +4,7 @@ import { expect } from "chai";
 import { type Hex, keccak256, parseEther, parseEventLogs, slice } from "viem";
 import { isGasReal, noteGas, printGas } from "./support/gas.ts";
 import { keyOf, loadMarket, type MarketFixture } from "./support/market.ts";
-import { expectRevert } from "./support/refusals.ts";
+import { expectRevert } from "./support/reverts.ts";
 
 const dataHash = keccak256("0xda");
 const someRoot = slice(dataHash, 0, 20);
@@ -66,9 +66,9 @@ describe("Pomc: epochs", () => {
     await endOf(market, 4);
     const call = (number: bigint, total: bigint) =>
       pomc.write.postEpoch([number, someRoot, total, dataHash], { account: people.poster });
-    await expectRevert(call(2n, parseEther("1500")), "EpochNotRising", { number: 2n, last: 2n });
-    await expectRevert(call(1n, parseEther("1500")), "EpochNotRising", { number: 1n, last: 2n });
-    await expectRevert(call(3n, parseEther("1499")), "EpochTotalFalls", { last: parseEther("1500") });
+    await expectRevert(call(2n, parseEther("1500")), "EpochNotIncreasing", { number: 2n, last: 2n });
+    await expectRevert(call(1n, parseEther("1500")), "EpochNotIncreasing", { number: 1n, last: 2n });
+    await expectRevert(call(3n, parseEther("1499")), "EpochTotalDecreased", { last: parseEther("1500") });
     await expectRevert(call(3n, parseEther("3000") + 1n), "EpochScheduleExceeded", {
       total: parseEther("3000") + 1n,
       limit: parseEther("3000"),

@@ -5,7 +5,7 @@ import { numberToHex } from "viem";
 import { noteGas, printGas } from "./support/gas.ts";
 import { keyOf, later } from "./support/market.ts";
 import { addNodes } from "./support/nodes.ts";
-import { expectRefused, refusalsOf } from "./support/refusals.ts";
+import { expectRefused, refusalsOf } from "./support/reverts.ts";
 import { othersThan } from "./support/twins.ts";
 import { assign, loadPartner, type PartnerFixture, place, publish } from "./support/workspaces.ts";
 
@@ -62,7 +62,7 @@ describe("Progress", () => {
     expect(await read()).to.deep.equal([1, milestone.downloaded]);
     for (const given of [0, milestone.accepted, milestone.downloaded]) {
       const receipt = await send(market, placed, { milestone: given });
-      expectRefused(receipt, "ProgressNotRising", { given, current: milestone.downloaded });
+      expectRefused(receipt, "ProgressNotIncreasing", { given, current: milestone.downloaded });
     }
     expect(refusalsOf(await send(market, placed, { milestone: milestone.verified }))).to.deep.equal([]);
   });
@@ -111,7 +111,7 @@ describe("Progress", () => {
     const { ref, spec, workspaceId } = placed;
     await send(market, placed, { milestone: milestone.verified });
     await market.docker.write.releaseLost([[ref], [spec]], { account: market.people.keeper });
-    expectRefused(await send(market, placed, {}), "ProgressLeaseOver", { lease: 1 });
+    expectRefused(await send(market, placed, {}), "ProgressLeaseEnded", { lease: 1 });
     await assign(market, [{ workspaceId, replica: 0, nodeId: 1, start: true, spec }]);
     const { fence } = await market.docker.read.assignmentOf([workspaceId, 0]);
     const receipt = await send(market, placed, { lease: 2, fence });

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { parseEther } from "viem";
 import { loadMarket } from "./support/market.ts";
-import { expectRevert } from "./support/refusals.ts";
+import { expectRevert } from "./support/reverts.ts";
 import { behavesLikeErc20, behavesLikeErc2612 } from "./token.behaviour.ts";
 
 async function load() {

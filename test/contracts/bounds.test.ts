@@ -7,7 +7,7 @@ import { type Hex, keccak256, slice } from "viem";
 import { keyOf, later, loadMarket, type MarketFixture } from "./support/market.ts";
 import { addMeasurer, finalize, loadMeasure, requestRound, reveal } from "./support/measure.ts";
 import { addNodes, nodeSpec, registrationOf, signRegistration } from "./support/nodes.ts";
-import { expectRefused, expectRevert, refusalsOf, zeroAddress } from "./support/refusals.ts";
+import { expectRefused, expectRevert, refusalsOf, zeroAddress } from "./support/reverts.ts";
 import {
   assign,
   authorize,

@@ -3,7 +3,7 @@ import { artifactOf } from "@ngpu/contracts/ignition/constructors";
 import type { NgpuParameters } from "@ngpu/contracts/ignition/parameters";
 import { replaceNgpu } from "@ngpu/contracts/ignition/replace";
 import { type RoleCall, retirement } from "@ngpu/contracts/ignition/succession";
-import { windowFaults } from "@ngpu/contracts/ignition/windows";
+import { windowErrors } from "@ngpu/contracts/ignition/windows";
 import { managerAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { expect } from "chai";
 import { artifacts } from "hardhat";
@@ -21,12 +21,12 @@ async function faultsOf(
     contracts: deployment.contracts,
     startBlock: deployment.startBlock,
     parameters: { ...deployment.parameters, ...changes },
-    former: deployment.former,
+    previous: deployment.previous,
     artifact: async (name) => (await artifacts.readArtifact(artifactOf(name))) as never,
   });
   expect(findings).to.have.length(looked);
   return Object.fromEntries(
-    findings.filter(({ faults }) => faults.length > 0).map((f) => [f.check, f.faults]),
+    findings.filter(({ errors }) => errors.length > 0).map((f) => [f.check, f.errors]),
   );
 }
 
@@ -74,9 +74,9 @@ describe("Checking a deployment", () => {
     expect(await faultsOf(market, { poster: people.outsider, keepers: [] })).to.deep.equal({
       wiring: [
         `Pomc: PosterSet is ${people.poster}, not ${people.outsider}`,
-        `ComputeNode: UptimePosterSet: ${people.poster} should not be there`,
+        `ComputeNode: UptimePosterSet: ${people.poster} is unexpected`,
         `ComputeNode: UptimePosterSet: ${people.outsider} is missing`,
-        `DockerContract: KeeperSet: ${people.keeper} should not be there`,
+        `DockerContract: KeeperSet: ${people.keeper} is unexpected`,
       ],
     });
   });
@@ -92,7 +92,7 @@ describe("Checking a deployment", () => {
     });
     await act(market, people.admin, manager, data, delays.admin);
     expect((await faultsOf(market)).roles).to.deep.equal([
-      `role: operations of ${people.outsider} after 0 s should not be there`,
+      `role: operations of ${people.outsider} after 0 s is unexpected`,
     ]);
     const node = deployment.contracts.ComputeNode;
     const addDocker = encodeFunctionData({
@@ -105,10 +105,12 @@ describe("Checking a deployment", () => {
       args: [node, [addDocker.slice(0, 10) as Hex], 1n],
     });
     await act(market, people.admin, manager, move, delays.admin);
-    expect((await faultsOf(market)).roles).to.include("ComputeNode.addDocker belongs to role 1, not 4");
+    expect((await faultsOf(market)).roles).to.include(
+      "ComputeNode.addDocker is callable by role 1, expected 4",
+    );
     await act(market, people.operations, node, addDocker, delays.operations);
     expect((await faultsOf(market)).wiring).to.deep.equal([
-      `ComputeNode: dockers: ${people.outsider} reserves should not be there`,
+      `ComputeNode: dockers: ${people.outsider} reserves is unexpected`,
     ]);
   });
 
@@ -131,29 +133,29 @@ describe("Checking a deployment", () => {
       `ComputeNode: dockers: ${replaced.deployment.contracts.DockerContract} reserves is missing`,
     );
     expect(before.wiring).to.include(
-      `Token: minters: ${Pomc} up to ${deployment.parameters.cap} should not be there`,
+      `Token: minters: ${Pomc} up to ${deployment.parameters.cap} is unexpected`,
     );
-    expect(before.roles).to.include("Escrow.pause belongs to role 0, not 2");
+    expect(before.roles).to.include("Escrow.pause is callable by role 0, expected 2");
     for (const step of replaced.introduction) await call(step);
     expect(await faultsOf(now, {}, 15)).to.deep.equal({});
     for (const end of ends) await call(end);
     expect(await faultsOf(now, {}, 15)).to.deep.equal({});
-    const [first] = now.deployment.former;
+    const [first] = now.deployment.previous;
     if (first === undefined) throw new Error("Nothing was replaced.");
     const other = { ...first, contracts: { ...first.contracts, DockerContract: Pomc } };
-    const wrong = { ...now, deployment: { ...now.deployment, former: [other] } };
+    const wrong = { ...now, deployment: { ...now.deployment, previous: [other] } };
     expect(await faultsOf(wrong, {}, 15)).to.include.keys("code of DockerContract of generation 1");
   });
 
   it("refuses delays of seconds on a public chain, and a deployer that keeps ADMIN", async () => {
     const { parameters } = (await loadGoverned()).deployment;
-    expect(windowFaults(parameters, 10)).to.deep.equal([]);
+    expect(windowErrors(parameters, 10)).to.deep.equal([]);
     const short = { ...parameters, activationDelay: 4, delays: { ...delays, admin: 0 }, admin: undefined };
-    expect(windowFaults(short, 31_337)).to.deep.equal([]);
-    expect(windowFaults(short, 10)).to.deep.equal([
+    expect(windowErrors(short, 31_337)).to.deep.equal([]);
+    expect(windowErrors(short, 10)).to.deep.equal([
       "activationDelay is 4 s; a public chain needs 3600 s at least",
       "delays.admin is 0 s; a public chain needs 86400 s at least",
-      "no admin is named, so that the deployer keeps ADMIN",
+      "no admin is set, so the deployer would keep ADMIN",
     ]);
   });
 });

@@ -4,7 +4,7 @@ import { toJson } from "@ngpu/runtime/json";
 import { expect } from "chai";
 import { isGasReal } from "./support/gas.ts";
 import { loadMarket } from "./support/market.ts";
-import { expectRevert } from "./support/refusals.ts";
+import { expectRevert } from "./support/reverts.ts";
 
 describe("Deployment", () => {
   it("is what the services read, with the genesis that the contract has", async () => {

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { parseEther } from "viem";
 import { replace, retire } from "./support/generations.ts";
-import { faultsOf } from "./support/refusals.ts";
+import { faultsOf } from "./support/reverts.ts";
 import {
   assign,
   authorize,

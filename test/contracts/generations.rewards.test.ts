@@ -24,7 +24,7 @@ import {
   requestRound,
   reveal,
 } from "./support/measure.ts";
-import { expectRevert, refusalsOf } from "./support/refusals.ts";
+import { expectRevert, refusalsOf } from "./support/reverts.ts";
 import { loadPartner, type PartnerFixture, partner, place, report, state } from "./support/workspaces.ts";
 
 const dataHash = keccak256("0xda");
@@ -88,7 +88,7 @@ describe("Generations of rewards", () => {
     const root = claimTreeOf([{ account: one, cumulative: 1n }]).root;
     const call = (number: bigint, total: bigint) =>
       market.pomc.write.postEpoch([number, root, total, dataHash], as);
-    await expectRevert(call(1n, 1n), "EpochNotRising", { number: 1n, last: 1n });
+    await expectRevert(call(1n, 1n), "EpochNotIncreasing", { number: 1n, last: 1n });
     await expectRevert(call(3n, parseEther("2000") + 1n), "EpochScheduleExceeded", {
       limit: parseEther("2000"),
     });
@@ -141,17 +141,17 @@ describe("Generations of rewards", () => {
     const market = await replace(old, "rewards");
     await expectRevert(commit(old, 1n), "FunctionPaused");
     expect(await market.pomc.read.receiptsOfNode([1])).to.equal(earned - 7n);
-    await expectRevert(commit(market, 8n), "ReceiptsAboveEarned", { receipts: earned + 1n, earned });
+    await expectRevert(commit(market, 8n), "ReceiptsExceedEarned", { receipts: earned + 1n, earned });
     await commit(market, 3n);
     await commit(market, 4n);
-    await expectRevert(commit(market, 1n), "ReceiptsAboveEarned", { receipts: earned + 1n });
+    await expectRevert(commit(market, 1n), "ReceiptsExceedEarned", { receipts: earned + 1n });
     expect(await market.pomc.read.receiptsOfPayer([partner.address])).to.equal(earned);
     expect(await market.pomc.read.lastReceipts()).to.equal(2n ** 40n + 2n);
     const third = await replace(market, "rewards");
-    await expectRevert(commit(third, 1n), "ReceiptsAboveEarned", { receipts: earned + 1n });
+    await expectRevert(commit(third, 1n), "ReceiptsExceedEarned", { receipts: earned + 1n });
     const fourth = await replace(third, "market");
     expect(await fourth.pomc.read.receiptsOfNode([1])).to.equal(0n);
-    await expectRevert(commit(fourth, 1n), "ReceiptsAboveEarned", { receipts: 1n, earned: 0n });
+    await expectRevert(commit(fourth, 1n), "ReceiptsExceedEarned", { receipts: 1n, earned: 0n });
   });
 });
 

@@ -1,12 +1,12 @@
 import { replaceNgpu } from "@ngpu/contracts/ignition/replace";
 import { pausesAbi } from "@ngpu/contracts-sdk/generated/abi";
-import { relayArgs, relayGroups, signRelay } from "@ngpu/protocol/relay";
+import { relayArgs, relayGroups, signRelay } from "@ngpu/protocol/signedMessages";
 import { expect } from "chai";
 import { encodeFunctionData, getAbiItem, parseEther, toFunctionSelector } from "viem";
 import { replace, retire } from "./support/generations.ts";
 import { later, loadMarket } from "./support/market.ts";
 import { nodeSpec } from "./support/nodes.ts";
-import { expectRefused, expectRevert, refusalsOf, zeroHash } from "./support/refusals.ts";
+import { expectRefused, expectRevert, refusalsOf, zeroHash } from "./support/reverts.ts";
 import { commitDowntime, goToDay, today } from "./support/uptime.ts";
 import {
   assign,
@@ -202,7 +202,7 @@ describe("Generations of the market", () => {
     await old.manager.write.execute([docker.address, unpause], { account: people.unpauser });
     expectRefused(await assign(old, [item]), "CallerNotDocker", { caller: docker.address });
     expect(await escrow.read.leaseOf([workspaceId, 0])).to.deep.equal([0, 0n, 0, 0n, 0, false, false]);
-    await expectRevert(computeNode.write.addDocker([docker.address]), "DockerKnown");
+    await expectRevert(computeNode.write.addDocker([docker.address]), "DockerAlreadyAdded");
     await expectRevert(computeNode.write.retireDocker([docker.address]), "DockerNotReserving");
   });
 
@@ -273,7 +273,7 @@ describe("Generations of the market", () => {
       deployment: second.deployment,
       introduction: [],
     });
-    expect(second.deployment.former.map(({ contracts }) => contracts)).to.deep.equal([
+    expect(second.deployment.previous.map(({ contracts }) => contracts)).to.deep.equal([
       {
         Escrow: market.escrow.address,
         Pomc: market.pomc.address,

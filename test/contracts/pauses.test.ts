@@ -3,9 +3,9 @@ import { escrowAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { claimTreeOf } from "@ngpu/protocol/claimTree";
 import { expect } from "chai";
 import { type Abi, encodeFunctionData, type Hex, toFunctionSelector } from "viem";
-import { revertDataOf } from "../../packages/tx-sender/refusal.ts";
+import { revertDataOf } from "../../packages/tx-sender/revertReason.ts";
 import { keyOf, loadMarket, type MarketFixture } from "./support/market.ts";
-import { expectRevert, zeroAddress, zeroHash } from "./support/refusals.ts";
+import { expectRevert, zeroAddress, zeroHash } from "./support/reverts.ts";
 import { deposit } from "./support/workspaces.ts";
 
 const pausing = ["ComputeNode", "DockerContract", "Progress", "Measure", "Escrow", "Pomc"] as const;
@@ -155,7 +155,7 @@ describe("Pauses", () => {
     await time.setNextBlockTimestamp(pausedAt + week);
     await withdraw();
     expect(await escrow.read.isPaused([withdrawal])).to.equal(false);
-    await expectRevert(escrow.write.pause([[withdrawal]], guardian), "ExitPausedLately", {
+    await expectRevert(escrow.write.pause([[withdrawal]], guardian), "ExitPausedRecently", {
       selector: withdrawal,
       pausableAt: BigInt(pausedAt + 2 * week),
     });
@@ -163,7 +163,7 @@ describe("Pauses", () => {
     await withdraw();
     expect(await escrow.read.isPaused([deposits])).to.equal(true);
     await time.setNextBlockTimestamp(pausedAt + 2 * week - 1);
-    await expectRevert(escrow.write.pause([[withdrawal]], guardian), "ExitPausedLately", {
+    await expectRevert(escrow.write.pause([[withdrawal]], guardian), "ExitPausedRecently", {
       selector: withdrawal,
     });
     await time.setNextBlockTimestamp(pausedAt + 2 * week);

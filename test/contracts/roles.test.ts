@@ -5,7 +5,7 @@ import { encodeFunctionData, type Hex } from "viem";
 import { type Changing, changingFunctions } from "../../contracts/ignition/roleTable.ts";
 import { whoMay } from "./support/callers.ts";
 import { delays, type Governed, loadGoverned } from "./support/governed.ts";
-import { expectRevert } from "./support/refusals.ts";
+import { expectRevert } from "./support/reverts.ts";
 
 const page = new URL("../../docs/contracts/roles.md", import.meta.url);
 const pausability = ["", "entry", "exit"];

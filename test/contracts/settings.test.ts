@@ -2,7 +2,7 @@ import { computeNodeAbi, escrowAbi, measureAbi, pomcAbi, tokenAbi } from "@ngpu/
 import { expect } from "chai";
 import { type Abi, type Account, type Chain, getContract, type Transport, type WalletClient } from "viem";
 import { loadMarket, type MarketFixture } from "./support/market.ts";
-import { expectRevert, zeroAddress } from "./support/refusals.ts";
+import { expectRevert, zeroAddress } from "./support/reverts.ts";
 
 const hour = 3_600;
 const node = {

@@ -4,7 +4,7 @@ import { expect } from "chai";
 import { type Hex, parseSignature, serializeSignature, size } from "viem";
 import { keyOf } from "./support/market.ts";
 import { type Market, messages, type Signed } from "./support/messages.ts";
-import { faultsOf } from "./support/refusals.ts";
+import { faultsOf } from "./support/reverts.ts";
 import { loadPartner } from "./support/workspaces.ts";
 
 const order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
@@ -15,7 +15,7 @@ const invalid = [
   "ECDSAInvalidSignature",
 ];
 // The last: what has no packed form is refused before it comes to the chain.
-const unsigned = [...invalid, "HeartbeatReceiptUnsigned", "signature_invalid"];
+const unsigned = [...invalid, "HeartbeatAckUnsigned", "signature_invalid"];
 
 function sign(
   { signer, domain, types, primaryType, message }: Signed,
@@ -50,7 +50,7 @@ describe("Signed messages", () => {
     const types = Object.keys(typedData).filter((name) => name.endsWith("Types"));
     // Sessions never come to the chain; receipts have their types elsewhere.
     const onChain = types.filter((name) => name !== "sessionTypes");
-    expect(Object.keys(messages)).to.have.members([...onChain, "heartbeatReceiptTypes"]);
+    expect(Object.keys(messages)).to.have.members([...onChain, "heartbeatAckTypes"]);
   });
 
   for (const [name, make] of Object.entries(messages)) {

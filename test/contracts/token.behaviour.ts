@@ -4,7 +4,7 @@ import { expect } from "chai";
 import { domainSeparator, type Hex, maxUint256, parseEventLogs, parseSignature } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
 import { keyOf, type MarketFixture } from "./support/market.ts";
-import { expectRevert, zeroAddress } from "./support/refusals.ts";
+import { expectRevert, zeroAddress } from "./support/reverts.ts";
 import { twinOf } from "./support/twins.ts";
 
 /** A holder with an account on the chain and tokens, two others, and how to sign. */

@@ -3,7 +3,7 @@ import { expect } from "chai";
 import type { Address, Hex } from "viem";
 import { keyOf, later, loadMarket, type MarketFixture } from "./support/market.ts";
 import { addNodes, type Node } from "./support/nodes.ts";
-import { expectRefused, expectRevert, refusalsOf } from "./support/refusals.ts";
+import { expectRefused, expectRevert, refusalsOf } from "./support/reverts.ts";
 import { makeWallet, walletCode } from "./support/wallets.ts";
 
 const owner = keyOf("wallet owner");

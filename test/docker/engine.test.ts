@@ -13,7 +13,7 @@ import { gone, temporaryDir } from "../embedded/setup.ts";
 describe("the machine's engine", () => {
   it("is used, and left running", async () => {
     using dir = temporaryDir();
-    const engine = await startDocker({ stateDir: dir.path, say: () => undefined });
+    const engine = await startDocker({ stateDir: dir.path, print: () => undefined });
     await engine.stop();
     const { Version } = await new Docker({ socketPath: engine.socketPath }).version();
     expect(engine.startedByUs).to.equal(false);

@@ -112,7 +112,7 @@ describe("a node on a real engine", function () {
     expect(HostConfig).to.include({
       Privileged: false,
       ReadonlyRootfs: true,
-      Memory: 256 * 2 ** 20,
+      ObservedState: 256 * 2 ** 20,
       MemorySwap: 256 * 2 ** 20,
       NanoCpus: 1_000_000_000,
       PidsLimit: 4096,

@@ -12,9 +12,9 @@ import Docker from "dockerode";
 import { generatePrivateKey } from "viem/accounts";
 import { type Engine, openEngine } from "../../node-client/docker/engine.ts";
 import { findImage } from "../../node-client/docker/images.ts";
+import { createDownloadPriority, type DownloadPriority } from "../../node-client/downloadPriority.ts";
 import { openJournal } from "../../node-client/journal/open.ts";
 import { createPrefetcher } from "../../node-client/prefetch.ts";
-import { createRightOfWay, type RightOfWay } from "../../node-client/rightOfWay.ts";
 import { engineSocket } from "../../scripts/embedded/dockerEngine.ts";
 import { encode } from "./node/agent.ts";
 import { assignment, openRegistry, removeMarket } from "./node/market.ts";
@@ -29,7 +29,7 @@ describe("images brought ahead of demand, on a real engine", function () {
   let dir: string;
   let said: ClientMessage[];
   let inUse: Set<string>;
-  let rightOfWay: RightOfWay;
+  let downloadPriority: DownloadPriority;
 
   before(async () => {
     registry = await openRegistry();
@@ -39,7 +39,7 @@ describe("images brought ahead of demand, on a real engine", function () {
     dir = mkdtempSync(join(tmpdir(), "ngpu-prefetch-"));
     said = [];
     inUse = new Set();
-    rightOfWay = createRightOfWay();
+    downloadPriority = createDownloadPriority();
   });
   afterEach(async () => {
     await removeMarket(market);
@@ -64,7 +64,7 @@ describe("images brought ahead of demand, on a real engine", function () {
       logger: createLogger("test", "silent"),
       signal: new AbortController().signal,
       inUse: () => inUse,
-      rightOfWay,
+      downloadPriority,
       send: (message) => said.push(message) > 0,
     });
     for (const name of names) {
@@ -119,7 +119,7 @@ describe("images brought ahead of demand, on a real engine", function () {
 
   it("waits for what a lease downloads", async () => {
     const lease = Promise.withResolvers<void>();
-    const leased = rightOfWay.forLease("registry.test/other", () => lease.promise);
+    const leased = downloadPriority.forLease("registry.test/other", () => lease.promise);
     const served = registry.served();
     const brought = prefetch(["chat"]);
     // What it does without waiting for the lease is done once the engine has answered other questions.

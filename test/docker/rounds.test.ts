@@ -11,7 +11,7 @@ import { type Engine, openEngine } from "../../node-client/docker/engine.ts";
 import { type Journal, openJournal } from "../../node-client/journal/open.ts";
 import { putProbe, readProbes } from "../../node-client/journal/probes.ts";
 import { measureProbe } from "../../node-client/measure/measure.ts";
-import { createRounds } from "../../node-client/rounds.ts";
+import { createRounds } from "../../node-client/measurementRounds.ts";
 import { engineSocket } from "../../scripts/embedded/dockerEngine.ts";
 import { eventually } from "../services/support/context.ts";
 import { openRegistry, removeMarket } from "./node/market.ts";

@@ -111,6 +111,6 @@ describe("npm start on a chain, a Postgres and a Redis of the user's own", funct
     env = { ...env, CHAIN_RPC_URLS: other.url };
     const { failedStep, error } = failureSchema.parse((await run()).result);
     expect(failedStep).to.equal("contracts");
-    expect(error).to.include("does not hold the contracts that were deployed to it from here");
+    expect(error).to.include("no longer has the contracts that were deployed to it from here");
   });
 });

@@ -29,7 +29,7 @@ import {
 } from "./operator.ts";
 
 const run = promisify(execFile);
-const up = "ngpu is up";
+const up = "ngpu is running";
 
 /** A command of the panel as it is pasted: from its `curl` to the end of its last line. */
 function commandIn(panel: string, path: string): string {
@@ -198,7 +198,7 @@ describe("npm start", function () {
 
   it("comes up again from the same folder and says that the database began anew", async () => {
     await startAgain();
-    expect(start.stdout()).to.include("begun anew, because the embedded chain starts afresh");
+    expect(start.stdout()).to.include("recreated, because the embedded chain was restarted");
   });
 
   it("leaves its parts behind when the program alone is killed, and the next start ends them first", async () => {
@@ -208,7 +208,7 @@ describe("npm start", function () {
     const before = await containersOf(dir);
     expect(before.length).to.be.greaterThan(0);
     await startAgain("This machine joins as a compute node");
-    expect(start.stdout()).to.match(/Stopped what a killed run had left: .*match/);
+    expect(start.stdout()).to.match(/Stopped processes left over from a killed run: .*match/);
     expect(await containersOf(dir)).not.to.include.members(before);
   });
 
@@ -217,7 +217,7 @@ describe("npm start", function () {
     await start.ended;
     expect(processesOf(dir).length).to.be.greaterThan(8);
     await startAgain();
-    expect(start.stdout()).to.match(/Stopped what a killed run had left/);
+    expect(start.stdout()).to.match(/Stopped processes left over from a killed run/);
     start.interrupt();
     expect((await start.ended).code).to.equal(0);
     expect(await leftovers(dir)).to.deep.equal([]);

@@ -3,13 +3,13 @@ import { join } from "node:path";
 import { FatalError } from "@ngpu/runtime/errors";
 import { expect } from "chai";
 import { startDocker } from "../../scripts/embedded/docker.ts";
-import { askEngine, unusable } from "../../scripts/embedded/dockerEngine.ts";
+import { queryEngine, unusable } from "../../scripts/embedded/dockerEngine.ts";
 import { temporaryDir } from "./setup.ts";
 
-const say = () => undefined;
+const print = () => undefined;
 
 async function faultOf(stateDir: string, dockerHost: string): Promise<unknown> {
-  return startDocker({ stateDir, say, dockerHost }).catch((error: unknown) => error);
+  return startDocker({ stateDir, print, dockerHost }).catch((error: unknown) => error);
 }
 
 function listen(server: Server, path: string): Promise<void> {
@@ -34,7 +34,7 @@ describe("Docker engine", () => {
     const path = join(dir.path, "silent.sock");
     const server = createServer();
     await listen(server, path);
-    const answer = await askEngine(path, 300);
+    const answer = await queryEngine(path, 300);
     server.close();
     expect(answer).to.deep.equal({ kind: "silent", reason: "no answer within 0.3 s" });
     expect(unusable({ kind: "silent", reason: "no answer" }, path))
@@ -49,7 +49,7 @@ describe("Docker engine", () => {
       socket.end("HTTP/1.1 500 Broken\r\ncontent-length: 6\r\n\r\nbroken"),
     );
     await listen(server, path);
-    const answer = await askEngine(path);
+    const answer = await queryEngine(path);
     server.close();
     expect(answer.kind).to.equal("silent");
   });

@@ -65,7 +65,7 @@ describe("embedded Redis", () => {
       port,
       process: server,
       stop,
-    } = await startRedis({ stateDir: dir.path, say: () => undefined });
+    } = await startRedis({ stateDir: dir.path, print: () => undefined });
     const redis = new Redis(url);
     const policy = await redis.config("GET", "maxmemory-policy");
     const disk = [await redis.config("GET", "save"), await redis.config("GET", "appendonly")];

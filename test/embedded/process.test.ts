@@ -133,7 +133,7 @@ describe("state folder", () => {
     using dir = temporaryDir();
     const { release } = await openState(dir.path);
     const error = await thrownBy(openState(dir.path));
-    expect(error.message).to.include(`already runs from this folder (process ${process.pid},`);
+    expect(error.message).to.include(`is already running from this directory (process ${process.pid},`);
     release();
     (await openState(dir.path)).release();
   });

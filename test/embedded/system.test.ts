@@ -43,7 +43,7 @@ describe("programs of the system", () => {
   asRoot("are installed by one run for all that is missing, without fetching lists first", async () => {
     using dir = temporaryDir();
     const asked = standIn(dir.path, make);
-    const result = await installPrograms({ programs: unheardOf, say: () => {} });
+    const result = await installPrograms({ programs: unheardOf, print: () => {} });
     expect(result.ok).to.equal(true);
     expect(asked()).to.deep.equal([install]);
   });
@@ -54,7 +54,7 @@ describe("programs of the system", () => {
       dir.path,
       `case "$*" in *update*) touch fresh;; esac; [ -e fresh ] || exit 100; ${make}`,
     );
-    const result = await installPrograms({ programs: unheardOf, say: () => {} });
+    const result = await installPrograms({ programs: unheardOf, print: () => {} });
     expect(result.ok).to.equal(true);
     expect(asked()).to.deep.equal([install, "update", install]);
   });
@@ -62,7 +62,7 @@ describe("programs of the system", () => {
   asRoot("are installed once by two that want them at once", async () => {
     using dir = temporaryDir();
     const asked = standIn(dir.path, `sleep 0.3; ${make}`);
-    const want = () => installPrograms({ programs: unheardOf, say: () => {} });
+    const want = () => installPrograms({ programs: unheardOf, print: () => {} });
     const results = await Promise.all([want(), want()]);
     expect(results.map(({ ok }) => ok)).to.deep.equal([true, true]);
     expect(asked()).to.deep.equal([install]);
@@ -71,7 +71,7 @@ describe("programs of the system", () => {
   asRoot("that cannot be installed are told with what apt-get said", async () => {
     using dir = temporaryDir();
     standIn(dir.path, "echo there is no such package; exit 100");
-    const result = await installPrograms({ programs: unheardOf, say: () => {} });
+    const result = await installPrograms({ programs: unheardOf, print: () => {} });
     expect(result.ok).to.equal(false);
     expect(result.output).to.include("there is no such package");
   });

@@ -47,15 +47,15 @@ export function buildMutants(rootDir: string): Mutant[] {
   for (;;) {
     const { mutants, files } = schemataOf(sources, without);
     const texts = rewritten(files, { file: "Switch.sol", text: helper, names: ["isOn"] });
-    const { faults } = checkTypes(rootDir, texts);
-    if (faults.length === 0) {
+    const { errors } = checkTypes(rootDir, texts);
+    if (errors.length === 0) {
       writeSources(join(rootDir, folder), texts);
       rmSync(join(rootDir, folder, solidityTests), { recursive: true, force: true });
       cpSync(join(rootDir, solidityTests), join(rootDir, folder, solidityTests), { recursive: true });
       writeFileSync(join(rootDir, folder, "mutants.json"), JSON.stringify(mutants, null, 1));
       return mutants;
     }
-    for (const { file, start, message } of faults) {
+    for (const { file, start, message } of errors) {
       const id = Number(/.*isOn\((\d+)\)/s.exec((texts.get(file) ?? "").slice(0, start))?.[1]);
       if (!(id > 0) || without.has(id)) throw new Error(message);
       without.add(id);

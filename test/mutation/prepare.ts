@@ -31,7 +31,7 @@ export async function prepare({
   resume: boolean;
   say: Say;
 }): Promise<{ mutants: Mutant[]; record: TestRecord; results: Result[] }> {
-  const resumption = resumptionOf(resume ? formerResults() : undefined, fingerprints);
+  const resumption = resumptionOf(resume ? previousResults() : undefined, fingerprints);
   if (resumption.kind === "go on") {
     // A run that was ended while it recorded left none.
     const record: TestRecord = existsSync(recordFile) ? readJson(recordFile) : await recordTests(say);
@@ -89,7 +89,7 @@ async function recordTests(say: Say): Promise<TestRecord> {
 }
 
 /** Nothing where no run has come as far as to have results. */
-function formerResults(): Results | undefined {
+function previousResults(): Results | undefined {
   return existsSync(mutantsFile) && existsSync(resultsFile) ? readJson(resultsFile) : undefined;
 }
 

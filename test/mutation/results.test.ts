@@ -8,25 +8,25 @@ import { resumptionOf, stillFound } from "./results.ts";
 const found = { id: 1, killedBy: "Escrow pays" };
 const survived = { id: 2 };
 const unmet = { id: 3, uncovered: true };
-const former = { contracts: "c", tests: "t", results: [found, survived, unmet] };
+const previous = { contracts: "c", tests: "t", results: [found, survived, unmet] };
 
 describe("Results of mutation testing", () => {
   it("all hold for the same contracts and the same tests", () => {
-    expect(resumptionOf(former, { contracts: "c", tests: "t" })).to.deep.equal({
+    expect(resumptionOf(previous, { contracts: "c", tests: "t" })).to.deep.equal({
       kind: "go on",
-      results: former.results,
+      results: previous.results,
     });
   });
 
   it("hold no survivor once the tests are others, so that it is tried again", () => {
-    expect(resumptionOf(former, { contracts: "c", tests: "more" })).to.deep.equal({
+    expect(resumptionOf(previous, { contracts: "c", tests: "more" })).to.deep.equal({
       kind: "record again",
       results: [found],
     });
   });
 
   it("hold nothing for other contracts", () => {
-    expect(resumptionOf(former, { contracts: "d", tests: "t" })).to.deep.equal({ kind: "begin" });
+    expect(resumptionOf(previous, { contracts: "d", tests: "t" })).to.deep.equal({ kind: "begin" });
     expect(resumptionOf(undefined, { contracts: "c", tests: "t" })).to.deep.equal({ kind: "begin" });
   });
 

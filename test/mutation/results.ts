@@ -19,12 +19,12 @@ export type Resumption =
 
 /** With other tests a survivor may be found: it has no result until it is tried again. With other contracts nothing holds. */
 export function resumptionOf(
-  former: Results | undefined,
+  previous: Results | undefined,
   present: Pick<Results, "contracts" | "tests">,
 ): Resumption {
-  if (former === undefined || former.contracts !== present.contracts) return { kind: "begin" };
-  if (former.tests === present.tests) return { kind: "go on", results: former.results };
-  return { kind: "record again", results: former.results.filter(({ killedBy }) => killedBy !== undefined) };
+  if (previous === undefined || previous.contracts !== present.contracts) return { kind: "begin" };
+  if (previous.tests === present.tests) return { kind: "go on", results: previous.results };
+  return { kind: "record again", results: previous.results.filter(({ killedBy }) => killedBy !== undefined) };
 }
 
 /** A find holds as long as the test that made it is there and passes without a fault. */

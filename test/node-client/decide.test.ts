@@ -2,7 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { fencedKey } from "../../node-client/leases.ts";
 import { runs } from "../support/runs.ts";
-import { World } from "./world.ts";
+import { World } from "./simulatedNode.ts";
 
 const names = [
   "Assigned",
@@ -35,7 +35,7 @@ function take(world: World, { do: act, name = "", workspace = 1, most = 0, depth
   else if (act === "round") world.round(most);
   else if (act === "kill") world.kill();
   else if (act === "relay") world.relay();
-  else if (act === "wait") world.lastSight = world.now += 5_000;
+  else if (act === "wait") world.lastContactAt = world.now += 5_000;
   else if (act === "crash") world.crash();
   else if (act === "prune") world.prune();
   else world.reorg(depth);
@@ -109,7 +109,7 @@ describe("a node's decisions", () => {
     const world = new World({ policy: "available" });
     world.event("Assigned", 1n);
     for (let i = 0; i < 40; i += 1) {
-      world.lastSight = world.now += 61_000;
+      world.lastContactAt = world.now += 61_000;
       world.round();
       world.relay();
       world.crash();

@@ -2,9 +2,9 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
+import { gpuModelOf, offerDiffers, offerOf } from "../../node-client/offer.ts";
 import { offeredGpus, parseGpus, probeGpus } from "../../node-client/probe/gpus.ts";
 import { probeHardware } from "../../node-client/probe/hardware.ts";
-import { gpuModelOf, offerDiffers, offerOf } from "../../node-client/spec.ts";
 
 // Name, memory and capability as nvidia-smi prints them on a machine with an H200; the UUIDs are made up.
 const h200 = [

@@ -3,11 +3,12 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
-import { recoverRelay } from "@ngpu/protocol/relay";
+import { recoverRelay } from "@ngpu/protocol/signedMessages";
 import type { ClientMessage } from "@ngpu/protocol/wire";
 import { createLogger } from "@ngpu/runtime/logger";
 import { expect } from "chai";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
+import { viewOf } from "../../node-client/chainView.ts";
 import { openIdentity } from "../../node-client/identity.ts";
 import { appendBlocks, keptBlocksOf, logsOf, undoBlocks } from "../../node-client/journal/chain.ts";
 import { type Journal, openJournal, openJournalOf } from "../../node-client/journal/open.ts";
@@ -19,7 +20,6 @@ import {
   takeSequence,
 } from "../../node-client/journal/outbox.ts";
 import { createOutbox } from "../../node-client/outbox.ts";
-import { viewOf } from "../../node-client/view.ts";
 import { deploymentDocument } from "../services/support/deployment.ts";
 import { hashOf, logOf } from "./chain.ts";
 

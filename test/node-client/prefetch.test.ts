@@ -2,10 +2,10 @@ import { getEventListeners } from "node:events";
 import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
+import { createDownloadPriority } from "../../node-client/downloadPriority.ts";
 import { openJournal } from "../../node-client/journal/open.ts";
-import { noteEvicted, putPrefetched } from "../../node-client/journal/prefetched.ts";
+import { putPrefetched, recordEvicted } from "../../node-client/journal/prefetched.ts";
 import { createPrefetcher, decideEvictions } from "../../node-client/prefetch.ts";
-import { createRightOfWay } from "../../node-client/rightOfWay.ts";
 import { temporaryDir } from "../embedded/setup.ts";
 
 const entry = (reference: string, sizeBytes: number, usedAt = 0) => ({ reference, sizeBytes, usedAt });
@@ -53,7 +53,7 @@ describe("node: who downloads first", () => {
   }
 
   it("breaks off what is brought ahead of demand when a lease downloads, and brings it afterwards", async () => {
-    const way = createRightOfWay();
+    const way = createDownloadPriority();
     const tries = [download(), download()];
     let begun = 0;
     const ahead = way.ahead(
@@ -76,7 +76,7 @@ describe("node: who downloads first", () => {
   });
 
   it("lets a lease wait for the same image, and goes on after a lease's download that failed", async () => {
-    const way = createRightOfWay();
+    const way = createDownloadPriority();
     const { run, begun, end } = download();
     const { signal } = new AbortController();
     const ahead = way.ahead("one", run, signal);
@@ -89,14 +89,14 @@ describe("node: who downloads first", () => {
   });
 
   it("listens to the node's stop no longer than it takes", async () => {
-    const way = createRightOfWay();
+    const way = createDownloadPriority();
     const { signal } = new AbortController();
     await way.ahead("one", async () => "done", signal);
     expect(getEventListeners(signal, "abort")).to.deep.equal([]);
   });
 
   it("waits no more once the node stops", async () => {
-    const way = createRightOfWay();
+    const way = createDownloadPriority();
     const stop = new AbortController();
     void way.forLease("two", () => new Promise(() => undefined));
     const ahead = way.ahead("one", async (signal) => signal.aborted, stop.signal);
@@ -123,7 +123,7 @@ describe("node: what it says of prefetched images", () => {
       signal: new AbortController().signal,
       inUse: () => new Set(),
       limitGib: 1,
-      rightOfWay: createRightOfWay(),
+      downloadPriority: createDownloadPriority(),
     });
     return { journal, prefetcher, said };
   }
@@ -133,7 +133,7 @@ describe("node: what it says of prefetched images", () => {
     const first = await open(dir.path);
     putPrefetched(first.journal, { reference: reference("a"), sizeBytes: 5, usedAt: 1 });
     putPrefetched(first.journal, { reference: reference("b"), sizeBytes: 5, usedAt: 2 });
-    noteEvicted(first.journal, reference("a"));
+    recordEvicted(first.journal, reference("a"));
     first.journal.close();
     const again = await open(dir.path);
     for (let session = 0; session < 2; session += 1) {

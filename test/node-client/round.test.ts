@@ -2,7 +2,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { NgpuError } from "@ngpu/runtime/errors";
 import { expect } from "chai";
-import { measureRound } from "../../node-client/measure/round.ts";
+import { measureRound } from "../../node-client/measure/measurementRound.ts";
 
 const limits = { milliseconds: 50, bytes: 1 << 16, diskMib: 1 };
 
@@ -12,9 +12,9 @@ async function listening(server: Server): Promise<string> {
 }
 
 /** A node that is awaited, in a window of 8 s that closes so many seconds from now. */
-const order = (url: string, seconds: number, isAwaited = true) => ({
+const order = (url: string, seconds: number, awaitProbe = true) => ({
   url,
-  isAwaited,
+  awaitProbe,
   token: "00",
   closesAt: Math.ceil(Date.now() / 1_000) + seconds,
 });

@@ -69,7 +69,7 @@ describe("a node's tunnel to a real gateway", function () {
       logger: createLogger("test", process.env.TEST_LOG_LEVEL ?? "silent"),
       signal: abort.signal,
     });
-    tunnels.keep([gateway.url]);
+    tunnels.setGateways([gateway.url]);
     await eventually("the tunnel", () => tunnels.open() === 1);
     await gateway.addReplica({ workspace_id: 9, replica: 0, lease: 2, node_id: 5 });
     await eventually("a route", async () => (await gateway.route("/9/healthz")).status === 200);

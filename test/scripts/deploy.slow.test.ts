@@ -107,15 +107,15 @@ describe("npm run deploy, on a real node", () => {
     const replacing = [...target, "--replace", "market", "--generation", "2"];
     const refused = await run("deploy.ts", replacing);
     expect(refused.code).to.equal(1);
-    expect(refused.output).to.include("Pomc.postEpoch may still be called");
-    const former = readDeployment(out).contracts;
+    expect(refused.output).to.include("Pomc.postEpoch is not paused");
+    const previous = readDeployment(out).contracts;
     const call = async (key: Hex, to: Hex, data: Hex) => {
       const wallet = createWalletClient({ account: privateKeyToAccount(key), transport: http(url) });
       await wallet.sendTransaction({ chain: null, to, data });
     };
     const postEpoch = toFunctionSelector(getAbiItem({ abi: pomcAbi, name: "postEpoch" }));
     const pause = encodeFunctionData({ abi: pausesAbi, functionName: "pause", args: [[postEpoch]] });
-    await call(guardianKey, former.Pomc, pause);
+    await call(guardianKey, previous.Pomc, pause);
     const first = await run("deploy.ts", replacing);
     expect(first.code, first.output).to.equal(0);
     const page = (name: string) =>
@@ -130,10 +130,10 @@ describe("npm run deploy, on a real node", () => {
     }
     expect(readFileSync(out, "utf8")).to.equal(before);
     expect(await rpc(url, "eth_getTransactionCount", [deployer, "latest"])).to.equal(sent);
-    const { contracts, former: left } = readDeployment(out);
-    expect(left.map((entry) => entry.contracts.Escrow)).to.deep.equal([former.Escrow]);
-    expect(contracts.Escrow).to.not.equal(former.Escrow);
-    expect(contracts.ComputeNode).to.equal(former.ComputeNode);
+    const { contracts, previous: left } = readDeployment(out);
+    expect(left.map((entry) => entry.contracts.Escrow)).to.deep.equal([previous.Escrow]);
+    expect(contracts.Escrow).to.not.equal(previous.Escrow);
+    expect(contracts.ComputeNode).to.equal(previous.ComputeNode);
   });
 
   it("verifies what stands there, in lines and as JSON, and finds a role that was given", async function () {
@@ -156,11 +156,11 @@ describe("npm run deploy, on a real node", () => {
     expect(json.code).to.equal(1);
     const answer = JSON.parse(json.output.slice(json.output.indexOf("{"))) as {
       ok: boolean;
-      findings: { check: string; faults: string[] }[];
+      findings: { check: string; errors: string[] }[];
     };
     expect(answer.ok).to.equal(false);
-    expect(answer.findings.find(({ check }) => check === "roles")?.faults).to.deep.equal([
-      `role: guardian of ${intruder} after 0 s should not be there`,
+    expect(answer.findings.find(({ check }) => check === "roles")?.errors).to.deep.equal([
+      `role: guardian of ${intruder} after 0 s is unexpected`,
     ]);
   });
 
@@ -168,7 +168,7 @@ describe("npm run deploy, on a real node", () => {
     for (const more of [[], ["--replace", "market", "--generation", "2"]]) {
       const { code, output } = await run("deploy.ts", ["--network", "op-sepolia", ...more]);
       expect(code).to.equal(1);
-      expect(output).to.include("does not say who is admin");
+      expect(output).to.include("sets no address for admin");
     }
     expect(existsSync(join(rootDir, "deployments/op-sepolia"))).to.equal(false);
   });

@@ -51,7 +51,7 @@ describe("error codes of the reference", () => {
       `export function refusal(status: number, code: string, message: string) {
          return new InputError(message, { status, code });
        }
-       throw refusal(401, "time_stale", "The clocks differ.");`,
+       throw refusal(401, "timestamp_stale", "The clocks differ.");`,
       {
         "services/b/b.ts": `import { refusal } from "../a/a.ts";
           throw refusal(403, "node_unknown", "No such node.");`,
@@ -59,7 +59,7 @@ describe("error codes of the reference", () => {
     );
     expect(shown).to.deep.equal([
       "node_unknown / input / 403 / No such node. / ",
-      "time_stale / input / 401 / The clocks differ. / ",
+      "timestamp_stale / input / 401 / The clocks differ. / ",
     ]);
     expect(problems).to.deep.equal([]);
   });

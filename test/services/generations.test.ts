@@ -10,12 +10,20 @@ import { startDispense } from "../../services/dispense/dispense.ts";
 import { startWorkspace } from "../../services/workspace/workspace.ts";
 import { testStateDir } from "../support/parts.ts";
 import { type Client, signIn } from "./apiServer/client.ts";
-import { wish } from "./apiServer/partner.ts";
+import { newWorkspace } from "./apiServer/partner.ts";
 import { type ApiMarket, setup } from "./apiServer/setup.ts";
 import { answerPlacements } from "./dispense/match.ts";
 import { createTestContext, type TestContext } from "./support/context.ts";
-import { addNode, assign, fund, type LeaseRef, type Published, publish, report } from "./workspace/acts.ts";
 import { accounts, freshChain, privateKeyOf, type TestChain } from "./workspace/chain.ts";
+import {
+  addNode,
+  assign,
+  fund,
+  type LeaseRef,
+  type Published,
+  publish,
+  report,
+} from "./workspace/chainActions.ts";
 import { replaceContracts } from "./workspace/generations.ts";
 import { untilLease } from "./workspace/market.ts";
 
@@ -23,7 +31,7 @@ const wide = 2n ** 40n;
 
 describe("a market that was replaced while a lease ran, and its successor", function () {
   this.timeout(120_000);
-  let former: TestChain;
+  let previous: TestChain;
   let present: TestChain;
   let api: ApiMarket;
   let owner: Client;
@@ -35,15 +43,15 @@ describe("a market that was replaced while a lease ran, and its successor", func
   let unattended: LeaseRef;
 
   before(async () => {
-    former = await freshChain();
-    const formerAuthorization = await fund(former, 1_000_000n, accounts.workspace.address);
-    const nodeId = await addNode(former, "big", 40);
-    old = await publish(former, { authorizationId: formerAuthorization, replicas: 2 });
-    running = await assign(former, old, { nodeId, start: true });
-    const other = await publish(former, { authorizationId: formerAuthorization });
-    unattended = await assign(former, other, { nodeId, start: true });
-    for (const lease of [running, unattended]) await report(former, "big", lease, "running");
-    present = await replaceContracts(former, "market");
+    previous = await freshChain();
+    const previousAuthorization = await fund(previous, 1_000_000n, accounts.workspace.address);
+    const nodeId = await addNode(previous, "big", 40);
+    old = await publish(previous, { authorizationId: previousAuthorization, replicas: 2 });
+    running = await assign(previous, old, { nodeId, start: true });
+    const other = await publish(previous, { authorizationId: previousAuthorization });
+    unattended = await assign(previous, other, { nodeId, start: true });
+    for (const lease of [running, unattended]) await report(previous, "big", lease, "running");
+    present = await replaceContracts(previous, "market");
     api = await setup({ chain: present });
     await api.market.exported();
     owner = await signIn(api.client, accounts.owner);
@@ -91,19 +99,19 @@ describe("a market that was replaced while a lease ran, and its successor", func
     const stopped = await owner.post<{ refusals: unknown[] }>(`/v1/workspaces/${id}/stop`);
     expect([stopped.status, stopped.body.refusals]).to.deep.equal([200, []]);
     await untilLease(api.market, running, { desired: "stop" });
-    await report(former, "big", running, "stopped");
+    await report(previous, "big", running, "stopped");
     await api.market.exported();
     expect((await owner.post(`/v1/workspaces/${id}/start`)).status).to.equal(200);
     await untilLease(api.market, running, { desired: "run" });
-    await report(former, "big", running, "running");
+    await report(previous, "big", running, "running");
     expect(await generationsOf("stop_requested", old.workspaceId)).to.deep.equal([1]);
   });
 
   it("does not publish on an authorization of the old escrow, and publishes at the new one", async () => {
-    const refused = await owner.post<{ error: { code: string } }>("/v1/workspaces", wish);
+    const refused = await owner.post<{ error: { code: string } }>("/v1/workspaces", newWorkspace);
     expect([refused.status, refused.body.error.code]).to.deep.equal([409, "authorization_missing"]);
     await authorizeApi();
-    const { status, body } = await owner.post<{ id: string }>("/v1/workspaces", wish);
+    const { status, body } = await owner.post<{ id: string }>("/v1/workspaces", newWorkspace);
     expect(status, JSON.stringify(body)).to.equal(201);
     expect(BigInt(body.id)).to.equal(wide + 1n);
     // The second replica of the old one is placed beside it, each by its own contract.
@@ -123,7 +131,7 @@ describe("a market that was replaced while a lease ran, and its successor", func
     expect([scaled.status, typeof scaled.body.scaled]).to.deep.equal([200, "string"]);
     const second = { ...running, replica: 1 };
     await untilLease(api.market, second, { desired: "delete" });
-    await report(former, "big", second, "deleted");
+    await report(previous, "big", second, "deleted");
     await untilLease(api.market, second, { state: "released" });
     expect(await generationsOf("replicas_set", old.workspaceId)).to.deep.equal([1]);
   });
@@ -132,7 +140,7 @@ describe("a market that was replaced while a lease ran, and its successor", func
     // Whether the API or workspace asks first for the lease's end does not matter.
     expect((await owner.delete(`/v1/workspaces/${old.workspaceId}`)).status).to.equal(200);
     await untilLease(api.market, running, { desired: "delete" });
-    await report(former, "big", running, "deleted");
+    await report(previous, "big", running, "deleted");
     await untilLease(api.market, running, { state: "released" });
     expect(await generationsOf("workspace_closed", old.workspaceId)).to.deep.equal([1]);
   });

@@ -93,7 +93,7 @@ export async function startTestMarket(given: Partial<typeof periods> = {}): Prom
     keeperKey,
     stop: chain.stop,
     replace: async (succession) => {
-      const generation = market.deployment.former.length + 2;
+      const generation = market.deployment.previous.length + 2;
       const replacing = ["--replace", succession, "--generation", String(generation)];
       market.deployment = await deploy(...journal, ...replacing);
     },

@@ -29,8 +29,8 @@ export async function createTestRedis(): Promise<string> {
 async function openServer(): Promise<string> {
   const url = process.env.TEST_REDIS_URL;
   if (url !== undefined && url !== "") return url;
-  const say = (line: string) => process.stderr.write(`${line}\n`);
-  const redis = await startRedis({ stateDir: await testStateDir(), say });
+  const print = (line: string) => process.stderr.write(`${line}\n`);
+  const redis = await startRedis({ stateDir: await testStateDir(), print });
   stopAtEnd(redis.stop);
   return redis.url;
 }

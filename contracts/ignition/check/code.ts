@@ -23,7 +23,7 @@ export type Artifact = {
  *
  * @returns What differs; empty when nothing does.
  */
-export async function codeFaults(options: {
+export async function codeErrors(options: {
   client: ChainReader;
   address: Address;
   artifact: Artifact;
@@ -31,7 +31,7 @@ export async function codeFaults(options: {
 }): Promise<string[]> {
   const { client, address, artifact } = options;
   const actual = await client.getCode({ address });
-  if (actual === undefined) return [`there is no code at ${address}`];
+  if (actual === undefined) return [`no contract at ${address}`];
   const data = encodeDeployData({ abi: artifact.abi, bytecode: artifact.bytecode, args: options.args });
   const { data: expected } = await client.call({ data });
   if (expected === undefined)
@@ -41,7 +41,7 @@ export async function codeFaults(options: {
   }
   const places = Object.values(artifact.immutableReferences ?? {}).flat();
   const masked = [actual, expected].map((code) => mask(code, places));
-  if (masked[0] !== masked[1]) return ["the code is not what this checkout compiles to"];
+  if (masked[0] !== masked[1]) return ["the code differs from what this checkout compiles to"];
   const own = new Set([pad(address).toLowerCase(), await domainOf(client, address, artifact.abi)]);
   return places.flatMap((place) => {
     const is = wordAt(actual, place);

@@ -1,7 +1,7 @@
 import type { ContractName } from "@ngpu/contracts-sdk/deployment";
 import type { Address } from "viem";
 import { contractNames } from "../constructors.ts";
-import type { FormerContracts } from "../deploy.ts";
+import type { PreviousContracts } from "../deploy.ts";
 import type { NgpuParameters } from "../parameters.ts";
 
 /** The market as it was until some of its contracts were replaced. */
@@ -16,11 +16,11 @@ export type Generation = {
 /** Each earlier state of a market, oldest first, from what it is now and what was replaced in it. */
 export function generationsOf(
   contracts: Record<ContractName, Address>,
-  former: readonly FormerContracts[],
+  previous: readonly PreviousContracts[],
 ): Generation[] {
   const generations: Generation[] = [];
   let at = contracts;
-  for (const [place, entry] of [...former.entries()].reverse()) {
+  for (const [place, entry] of [...previous.entries()].reverse()) {
     at = { ...at, ...entry.contracts };
     const replaced = contractNames.filter((name) => entry.contracts[name] !== undefined);
     generations.unshift({ number: place + 1, replaced, at, parameters: entry.parameters });

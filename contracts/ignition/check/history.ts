@@ -7,7 +7,7 @@ export type ChainReader = Pick<
 >;
 
 /** Blocks asked for at once: what public endpoints commonly answer. */
-const STRETCH = 10_000n;
+const BLOCK_RANGE = 10_000n;
 
 export type PastEvent = { name: string; address: Address; args: Record<string, unknown> };
 
@@ -21,8 +21,8 @@ export async function pastEvents(options: {
   const { client, events, fromBlock } = options;
   const head = await client.getBlockNumber();
   const found: PastEvent[] = [];
-  for (let from = fromBlock; from <= head; from += STRETCH) {
-    const toBlock = from + STRETCH - 1n < head ? from + STRETCH - 1n : head;
+  for (let from = fromBlock; from <= head; from += BLOCK_RANGE) {
+    const toBlock = from + BLOCK_RANGE - 1n < head ? from + BLOCK_RANGE - 1n : head;
     const logs = await client.getLogs({
       address: [...options.addresses],
       events: [...events],

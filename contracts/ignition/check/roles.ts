@@ -10,11 +10,11 @@ import { difference } from "./settings.ts";
 type Contracts = Record<ContractName, Address>;
 
 /** Compares who holds which role, after which delay they act and which functions are whose with roles.ts and the parameters. */
-export async function roleFaults(options: {
+export async function roleErrors(options: {
   client: ChainReader;
   contracts: Contracts;
   /** Contracts that were replaced, whose functions stay whose they were. */
-  former: readonly { name: ContractName; address: Address }[];
+  previous: readonly { name: ContractName; address: Address }[];
   abis: Record<ContractName, Abi>;
   parameters: NgpuParameters;
   events: readonly PastEvent[];
@@ -33,24 +33,24 @@ export async function roleFaults(options: {
       functionName,
       args,
     }) as Promise<unknown>;
-  const faults = difference("role", held, expected);
+  const errors = difference("role", held, expected);
   for (const { id, label } of roles) {
     const guardian = await read("getRoleGuardian", [id]);
     const should = id === guardianRole ? adminRole : guardianRole;
-    if (guardian !== should) faults.push(`${label}: role ${guardian} may cancel, not ${should}`);
+    if (guardian !== should) errors.push(`${label}: guardian is role ${guardian}, expected ${should}`);
     const admin = await read("getRoleAdmin", [id]);
-    if (admin !== adminRole) faults.push(`${label}: role ${admin} gives it, not ADMIN`);
+    if (admin !== adminRole) errors.push(`${label}: admin is role ${admin}, expected ADMIN`);
   }
   for (const name of Object.keys(abis) as ContractName[]) {
-    faults.push(...(await contractFaults(name, contracts[name])));
+    errors.push(...(await contractErrors(name, contracts[name])));
   }
-  for (const { name, address } of options.former) {
-    const found = await contractFaults(name, address);
-    faults.push(...found.map((fault) => `${fault} (at ${address}, which was replaced)`));
+  for (const { name, address } of options.previous) {
+    const found = await contractErrors(name, address);
+    errors.push(...found.map((error) => `${error} (at ${address}, which was replaced)`));
   }
-  return faults;
+  return errors;
 
-  async function contractFaults(name: ContractName, address: Address): Promise<string[]> {
+  async function contractErrors(name: ContractName, address: Address): Promise<string[]> {
     const found: string[] = [];
     if (await read("isTargetClosed", [address])) found.push(`${name} is closed`);
     if (name !== "AccessManager") {
@@ -63,7 +63,7 @@ export async function roleFaults(options: {
       const selector = toFunctionSelector(item);
       const role = await read("getTargetFunctionRole", [address, selector]);
       const should = roleOf(name, selector);
-      if (role !== should) found.push(`${name}.${item.name} belongs to role ${role}, not ${should}`);
+      if (role !== should) found.push(`${name}.${item.name} is callable by role ${role}, expected ${should}`);
     }
     return found;
   }

@@ -7,7 +7,7 @@ import type { PastEvent } from "./history.ts";
 type Contracts = Record<ContractName, Address>;
 
 /** Compares who calls what often, and which contract which, with the parameters. */
-export function settingFaults(
+export function settingErrors(
   parameters: NgpuParameters,
   contracts: Contracts,
   events: readonly PastEvent[],
@@ -19,7 +19,7 @@ export function settingFaults(
     const [actual] = Object.values(set?.args ?? {});
     return actual === getAddress(expected) ? [] : [`${of}: ${event} is ${actual}, not ${expected}`];
   };
-  const formerOf = (name: ContractName) =>
+  const previousOf = (name: ContractName) =>
     generations.flatMap(({ replaced, at }) => (replaced.includes(name) ? [at[name]] : []));
   // Those that may be there or not are not looked at.
   const allowed = (
@@ -41,10 +41,10 @@ export function settingFaults(
   return [
     ...difference(
       "ComputeNode: dockers",
-      without(dockersOf(events), formerOf("DockerContract").map(dockerOf)),
+      without(dockersOf(events), previousOf("DockerContract").map(dockerOf)),
       new Set([dockerOf(contracts.DockerContract)]),
     ),
-    ...allowed("ComputeNode", "MeasureSet", [contracts.Measure], formerOf("Measure")),
+    ...allowed("ComputeNode", "MeasureSet", [contracts.Measure], previousOf("Measure")),
     ...last("Escrow", "DockerSet", contracts.DockerContract),
     ...generations.flatMap(({ replaced, at }) =>
       replaced.includes("Escrow") ? last("Escrow", "DockerSet", at.DockerContract, at) : [],
@@ -103,7 +103,7 @@ export function difference(subject: string, actual: Set<string>, expected: Set<s
   return [
     ...[...actual]
       .filter((member) => !expected.has(member))
-      .map((member) => `${subject}: ${member} should not be there`),
+      .map((member) => `${subject}: ${member} is unexpected`),
     ...[...expected]
       .filter((member) => !actual.has(member))
       .map((member) => `${subject}: ${member} is missing`),

@@ -56,7 +56,7 @@ export function train(text: string): Model {
     }
     if (paragraph.length > 0) count(contexts, [start, end], sentences.length - 1);
   });
-  if (sentences.length === 0) throw new Error("The text that the model learns from has no sentence.");
+  if (sentences.length === 0) throw new Error("The training text has no sentence.");
   return { words, sentences, contexts, sentencesWith };
 }
 

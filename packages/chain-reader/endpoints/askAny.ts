@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { FatalError, isRetryable, NgpuError, RetryableError } from "@ngpu/runtime/errors";
-import { ask, type Question } from "./ask.ts";
-import { answered, failed, newcomer, orderOf, type Standing } from "./score.ts";
+import { answered, type EndpointHealth, failed, initialHealth, orderOf } from "./endpointHealth.ts";
+import { postRpc, type RpcRequest } from "./jsonRpc.ts";
 
 /** The endpoints of one chain, and how each has done so far. */
 export type Group = {
   urls: readonly string[];
   /** Milliseconds for an answer. */
   deadline: number;
-  onFault: ((endpoint: string, code: string) => void) | undefined;
+  onError: ((endpoint: string, code: string) => void) | undefined;
   names: readonly string[];
-  standings: Standing[];
+  healthByEndpoint: EndpointHealth[];
   /** The place of the one in use. */
   present: number;
 };
@@ -19,7 +19,7 @@ type Answers = (unknown | NgpuError)[];
 
 export const byNumber = "eth_getBlockByNumber";
 // An endpoint is not at fault when a question asks too much of it.
-const innocent = new Set(["rpc_limit"]);
+const callerErrors = new Set(["rpc_limit"]);
 // A further round over all endpoints after a pause, as a single dropped connection is no fault worth telling.
 const rounds = 2;
 const pauseMs = 150;
@@ -32,9 +32,9 @@ type Unanswered = { last: unknown; without: Answers | undefined; lacking: FatalE
  *
  * @param options.otherFirst Any other than the best one is asked first.
  */
-export async function askAny(
+export async function requestAny(
   group: Group,
-  questions: readonly Question[],
+  rpcRequests: readonly RpcRequest[],
   { otherFirst = false } = {},
 ): Promise<Answers> {
   let last: unknown;
@@ -42,7 +42,7 @@ export async function askAny(
   let without: Answers | undefined;
   for (let round = 0; round < rounds; round++) {
     if (round > 0) await sleep(pauseMs);
-    const outcome = await askEach(group, questions, otherFirst);
+    const outcome = await askEach(group, rpcRequests, otherFirst);
     if (Array.isArray(outcome)) return outcome;
     last = outcome.last ?? last;
     without = outcome.without ?? without;
@@ -57,75 +57,84 @@ export async function askAny(
 
 async function askEach(
   group: Group,
-  questions: readonly Question[],
+  rpcRequests: readonly RpcRequest[],
   otherFirst: boolean,
 ): Promise<Answers | Unanswered> {
   const unanswered: Unanswered = { last: undefined, without: undefined, lacking: [] };
-  const order = orderOf(group.standings, group.present, performance.now());
+  const order = orderOf(group.healthByEndpoint, group.present, performance.now());
   if (otherFirst) order.push(...order.splice(0, 1));
   for (const index of order) {
     try {
-      const answers = await askOne(group, index, questions);
-      const fault = answers.find((answer) => answer instanceof NgpuError && !innocent.has(answer.code));
-      if (fault === undefined && !lacksBlock(questions, answers)) {
+      const answers = await requestOne(group, index, rpcRequests);
+      const failure = answers.find((answer) => answer instanceof NgpuError && !callerErrors.has(answer.code));
+      if (failure === undefined && !lacksBlock(rpcRequests, answers)) {
         if (!otherFirst) group.present = index;
         return answers;
       }
-      if (fault === undefined) unanswered.without = answers;
+      if (failure === undefined) unanswered.without = answers;
       else {
-        unanswered.last = fault;
-        if (fault instanceof FatalError) unanswered.lacking.push(fault);
+        unanswered.last = failure;
+        if (failure instanceof FatalError) unanswered.lacking.push(failure);
       }
     } catch (error) {
       unanswered.last = error;
-      if (error instanceof NgpuError && innocent.has(error.code)) throw error;
+      if (error instanceof NgpuError && callerErrors.has(error.code)) throw error;
     }
   }
   return unanswered;
 }
 
-function lacksBlock(questions: readonly Question[], answers: Answers): boolean {
-  return answers.some((answer, place) => answer === null && questions[place]?.method === byNumber);
+function lacksBlock(rpcRequests: readonly RpcRequest[], answers: Answers): boolean {
+  return answers.some((answer, position) => answer === null && rpcRequests[position]?.method === byNumber);
 }
 
 /** Asks one endpoint and notes how it did. */
-export async function askOne(group: Group, index: number, questions: readonly Question[]): Promise<Answers> {
+export async function requestOne(
+  group: Group,
+  index: number,
+  rpcRequests: readonly RpcRequest[],
+): Promise<Answers> {
   const since = performance.now();
   try {
-    const answers = await ask(group.urls[index] as string, questions, group.deadline);
-    const fault = answers.find((answer) => answer instanceof NgpuError);
-    if (fault instanceof NgpuError) blame(group, index, fault);
-    else praise(group, index, performance.now() - since, { questions, answers });
+    const answers = await postRpc(group.urls[index] as string, rpcRequests, group.deadline);
+    const failure = answers.find((answer) => answer instanceof NgpuError);
+    if (failure instanceof NgpuError) recordFailure(group, index, failure);
+    else recordSuccess(group, index, performance.now() - since, { rpcRequests, answers });
     return answers;
   } catch (error) {
-    blame(group, index, error);
+    recordFailure(group, index, error);
     throw error;
   }
 }
 
 /** Notes a fault of an endpoint. */
-export function blame({ names, standings, onFault }: Group, index: number, error: unknown): void {
+export function recordFailure(
+  { names, healthByEndpoint, onError }: Group,
+  index: number,
+  error: unknown,
+): void {
   const code = error instanceof NgpuError ? error.code : "rpc_failed";
-  onFault?.(names[index] as string, code);
-  if (!innocent.has(code)) standings[index] = failed(standings[index] ?? newcomer, performance.now());
+  onError?.(names[index] as string, code);
+  if (!callerErrors.has(code))
+    healthByEndpoint[index] = failed(healthByEndpoint[index] ?? initialHealth, performance.now());
 }
 
-function praise(
-  { standings }: Group,
+function recordSuccess(
+  { healthByEndpoint }: Group,
   index: number,
   milliseconds: number,
-  { questions, answers }: { questions: readonly Question[]; answers: Answers },
+  { rpcRequests, answers }: { rpcRequests: readonly RpcRequest[]; answers: Answers },
 ): void {
   // A long answer says nothing of how far away an endpoint is.
-  const small = questions.length === 1 && questions[0]?.method !== "eth_getLogs";
-  const standing = standings[index] ?? newcomer;
-  const next = answered(standing, small ? milliseconds : (standing.latency ?? milliseconds));
-  questions.forEach(({ method, params }, place) => {
+  const small = rpcRequests.length === 1 && rpcRequests[0]?.method !== "eth_getLogs";
+  const health = healthByEndpoint[index] ?? initialHealth;
+  const next = answered(health, small ? milliseconds : (health.latency ?? milliseconds));
+  rpcRequests.forEach(({ method, params }, position) => {
     if (method === byNumber && (params as unknown[])[0] === "latest") {
-      next.head = numberOf(answers[place]) ?? next.head;
+      next.head = numberOf(answers[position]) ?? next.head;
     }
   });
-  standings[index] = next;
+  healthByEndpoint[index] = next;
 }
 
 function numberOf(block: unknown): bigint | undefined {

@@ -1,9 +1,9 @@
 import { NgpuError, RetryableError } from "@ngpu/runtime/errors";
-import type { Question } from "./ask.ts";
-import { askAny, askOne, blame, byNumber, type Group } from "./askAny.ts";
-import { newcomer, type Standing, scoreOf } from "./score.ts";
+import { byNumber, type Group, recordFailure, requestAny, requestOne } from "./askAny.ts";
+import { type EndpointHealth, initialHealth, scoreOf } from "./endpointHealth.ts";
+import type { RpcRequest } from "./jsonRpc.ts";
 
-export type EndpointState = Standing & {
+export type EndpointState = EndpointHealth & {
   /** Host and port, numbered where they repeat: a path may hold a key. */
   name: string;
   score: number;
@@ -11,13 +11,13 @@ export type EndpointState = Standing & {
 
 export type Endpoints = {
   /** Asks the best endpoint, and the next one when it is at fault. */
-  request: (question: Question) => Promise<unknown>;
+  request: (rpcRequest: RpcRequest) => Promise<unknown>;
   /** The same, with the questions of one turn of the event loop as one request. */
-  batched: { request: (question: Question) => Promise<unknown> };
+  batched: { request: (rpcRequest: RpcRequest) => Promise<unknown> };
   /** Asks any other than the best one first. */
-  elsewhere: { request: (question: Question) => Promise<unknown> };
+  otherEndpoints: { request: (rpcRequest: RpcRequest) => Promise<unknown> };
   /** Counts a fault of the endpoint in use that no answer of its own showed. */
-  distrust: (code: string) => void;
+  penalize: (code: string) => void;
   states: () => EndpointState[];
 };
 
@@ -30,29 +30,33 @@ export type EndpointsOptions = {
   /** Milliseconds between looks at the endpoints that are not in use. Default 5,000. */
   probeInterval?: number;
   /** Told of each endpoint's faults by their code. */
-  onFault?: (endpoint: string, code: string) => void;
+  onError?: (endpoint: string, code: string) => void;
 };
 
 /** Several endpoints of one chain as one: asks the best by latency, faults and head, and leaves one that fails. */
 export function createEndpoints(options: EndpointsOptions): Endpoints {
-  const { urls, deadline = 10_000, onFault } = options;
+  const { urls, deadline = 10_000, onError } = options;
   const group: Group = {
     urls,
     deadline,
-    onFault,
+    onError,
     names: namesOf(urls),
-    standings: urls.map(() => newcomer),
+    healthByEndpoint: urls.map(() => initialHealth),
     present: 0,
   };
   startProbes(group, options);
   return {
-    request: async (question) => resultOf(await askAny(group, [question]), 0),
+    request: async (rpcRequest) => resultOf(await requestAny(group, [rpcRequest]), 0),
     batched: { request: createBatcher(group) },
-    elsewhere: {
-      request: async (question) => resultOf(await askAny(group, [question], { otherFirst: true }), 0),
+    otherEndpoints: {
+      request: async (rpcRequest) => resultOf(await requestAny(group, [rpcRequest], { otherFirst: true }), 0),
     },
-    distrust: (code) =>
-      blame(group, group.present, new RetryableError("An endpoint was found at fault.", { code })),
+    penalize: (code) =>
+      recordFailure(
+        group,
+        group.present,
+        new RetryableError("An endpoint returned a wrong response.", { code }),
+      ),
     states: () => statesOf(group),
   };
 }
@@ -65,28 +69,28 @@ function namesOf(urls: readonly string[]): string[] {
   });
 }
 
-function statesOf({ standings, names }: Group): EndpointState[] {
-  const best = standings.reduce((most, { head = 0n }) => (head > most ? head : most), 0n);
-  return standings.map((standing, index) => ({
-    ...standing,
+function statesOf({ healthByEndpoint, names }: Group): EndpointState[] {
+  const best = healthByEndpoint.reduce((most, { head = 0n }) => (head > most ? head : most), 0n);
+  return healthByEndpoint.map((health, index) => ({
+    ...health,
     name: names[index] as string,
-    score: scoreOf(standing, best),
+    score: scoreOf(health, best),
   }));
 }
 
 /** Asks the questions of one turn of the event loop together. */
-function createBatcher(group: Group): (question: Question) => Promise<unknown> {
-  let waiting: Question[] = [];
+function createBatcher(group: Group): (rpcRequest: RpcRequest) => Promise<unknown> {
+  let waiting: RpcRequest[] = [];
   let sent: Promise<(unknown | NgpuError)[]> | undefined;
-  return async (question) => {
-    const place = waiting.push(question) - 1;
+  return async (rpcRequest) => {
+    const position = waiting.push(rpcRequest) - 1;
     sent ??= Promise.resolve().then(() => {
-      const questions = waiting;
+      const rpcRequests = waiting;
       waiting = [];
       sent = undefined;
-      return askAny(group, questions);
+      return requestAny(group, rpcRequests);
     });
-    return resultOf(await sent, place);
+    return resultOf(await sent, position);
   };
 }
 
@@ -95,18 +99,18 @@ function startProbes(group: Group, { probeInterval = 5_000, signal }: EndpointsO
   if (group.urls.length < 2) return;
   const probe = async () => {
     const now = performance.now();
-    const due = group.standings.flatMap(({ restsUntil }, index) =>
-      index !== group.present && restsUntil <= now ? [index] : [],
+    const due = group.healthByEndpoint.flatMap(({ cooldownUntil }, index) =>
+      index !== group.present && cooldownUntil <= now ? [index] : [],
     );
-    const look = { method: byNumber, params: ["latest", false] };
-    await Promise.allSettled(due.map((index) => askOne(group, index, [look])));
+    const query = { method: byNumber, params: ["latest", false] };
+    await Promise.allSettled(due.map((index) => requestOne(group, index, [query])));
   };
   const timer = setInterval(() => void probe(), probeInterval).unref();
   signal?.addEventListener("abort", () => clearInterval(timer), { once: true });
 }
 
-function resultOf(answers: (unknown | NgpuError)[], place: number): unknown {
-  const answer = answers[place];
+function resultOf(answers: (unknown | NgpuError)[], position: number): unknown {
+  const answer = answers[position];
   if (answer instanceof NgpuError) throw answer;
   return answer;
 }

@@ -2,17 +2,17 @@ import { messageOf } from "@ngpu/runtime/errors";
 import { WebSocket } from "ws";
 import { type Header, headerOf } from "../header.ts";
 
-export type Question = { method: string; params?: unknown };
+export type RpcRequest = { method: string; params?: unknown };
 
 /** Answers one question; for a block just told of, sooner than over HTTP. @throws Error for any fault: ask elsewhere then */
-export type Teller = { request(question: Question): Promise<unknown> };
+export type Announcer = { request(rpcRequest: RpcRequest): Promise<unknown> };
 
 export type HeadSocketOptions = {
   chainId: number;
   signal: AbortSignal;
   /** Milliseconds of silence after which a connection must answer a ping. Default 10,000. */
-  silence?: number;
-  onHead: (header: Header, teller: Teller) => void;
+  idleTimeout?: number;
+  onHead: (header: Header, announcer: Announcer) => void;
   /** The subscription is there. */
   onLive: () => void;
 };
@@ -20,14 +20,14 @@ export type HeadSocketOptions = {
 type Message = { id?: number; method?: string; params?: unknown; result?: unknown; error?: unknown };
 
 const ids = { chain: 1, heads: 2 };
-const patience = 2_000;
+const requestTimeout = 2_000;
 // The logs of a full block.
 const maxPayload = 64 * 1024 * 1024;
 
 /** A connection that is subscribed to heads, until it breaks. @returns why it did */
 export async function subscribeToHeads(url: string, options: HeadSocketOptions): Promise<string> {
-  const { chainId, signal, silence = 10_000, onHead, onLive } = options;
-  const socket = new WebSocket(url, { handshakeTimeout: silence, maxPayload });
+  const { chainId, signal, idleTimeout = 10_000, onHead, onLive } = options;
+  const socket = new WebSocket(url, { handshakeTimeout: idleTimeout, maxPayload });
   const ended = Promise.withResolvers<string>();
   const end = (reason: string) => {
     ended.resolve(reason);
@@ -35,31 +35,31 @@ export async function subscribeToHeads(url: string, options: HeadSocketOptions):
   };
   const stop = () => end("stopped");
   signal.addEventListener("abort", stop, { once: true });
-  let heardAt = performance.now();
+  let lastMessageAt = performance.now();
   const watch = setInterval(() => {
-    if (performance.now() - heardAt > 2 * silence) end("silent");
+    if (performance.now() - lastMessageAt > 2 * idleTimeout) end("silent");
     else if (socket.readyState === WebSocket.OPEN) socket.ping();
-  }, silence).unref();
-  const ask = (id: number, method: string, params: unknown) =>
+  }, idleTimeout).unref();
+  const sendRequest = (id: number, method: string, params: unknown) =>
     socket.send(JSON.stringify({ jsonrpc: "2.0", id, method, params }));
-  const { teller, answered, lost } = createTeller(ask);
+  const { announcer, answered, lost } = createAnnouncer(sendRequest);
   const take = (message: Message) => {
     if (message.method === "eth_subscription") {
-      onHead(headerOf((message.params as { result: unknown }).result), teller);
+      onHead(headerOf((message.params as { result: unknown }).result), announcer);
     } else if (answered(message)) return;
     else if (message.error !== undefined) end("no subscription");
     else if (message.id === ids.chain && Number(message.result) !== chainId) end("another chain");
     else if (message.id === ids.heads) onLive();
   };
   socket.on("open", () => {
-    ask(ids.chain, "eth_chainId", []);
-    ask(ids.heads, "eth_subscribe", ["newHeads"]);
+    sendRequest(ids.chain, "eth_chainId", []);
+    sendRequest(ids.heads, "eth_subscribe", ["newHeads"]);
   });
   socket.on("pong", () => {
-    heardAt = performance.now();
+    lastMessageAt = performance.now();
   });
   socket.on("message", (data) => {
-    heardAt = performance.now();
+    lastMessageAt = performance.now();
     try {
       take(JSON.parse(String(data)) as Message);
     } catch (error) {
@@ -77,17 +77,20 @@ export async function subscribeToHeads(url: string, options: HeadSocketOptions):
   }
 }
 
-function createTeller(ask: (id: number, method: string, params: unknown) => void) {
+function createAnnouncer(sendRequest: (id: number, method: string, params: unknown) => void) {
   const open = new Map<number, PromiseWithResolvers<unknown>>();
   let last = Math.max(...Object.values(ids));
-  const teller: Teller = {
+  const announcer: Announcer = {
     request: async ({ method, params }) => {
       const id = ++last;
       const answer = Promise.withResolvers<unknown>();
       open.set(id, answer);
-      const late = setTimeout(() => answer.reject(new Error(`no answer within ${patience} ms`)), patience);
+      const late = setTimeout(
+        () => answer.reject(new Error(`no answer within ${requestTimeout} ms`)),
+        requestTimeout,
+      );
       try {
-        ask(id, method, params);
+        sendRequest(id, method, params);
         return await answer.promise;
       } finally {
         clearTimeout(late);
@@ -96,7 +99,7 @@ function createTeller(ask: (id: number, method: string, params: unknown) => void
     },
   };
   return {
-    teller,
+    announcer,
     /** Whether the message was an answer to a question of the teller's, in time or late. */
     answered: ({ id, result, error }: Message) => {
       if (typeof id !== "number" || id <= ids.heads) return false;

@@ -18,7 +18,7 @@ create table app.relay (
   claimed_by text,
   claimed_at timestamptz,
   -- Its batch was refused as a whole: it goes by itself.
-  alone boolean not null default false,
+  unbatched boolean not null default false,
   tx_hash text,
   -- The contract's custom error with its values: `SequenceStale(given 3, last 4)`.
   reason text,
@@ -66,24 +66,24 @@ create table app.placement (
   replica integer not null,
   -- Nodes that the asker has already tried.
   excluded integer[] not null default '{}',
-  status text not null default 'asked'
-    check (status in ('asked', 'answered', 'impossible', 'used', 'refused')),
+  status text not null default 'requested'
+    check (status in ('requested', 'answered', 'impossible', 'used', 'refused')),
   -- The state of the chain that the answer rests on, and its place among the answers for this workspace at that state.
   block_number bigint,
   block_hash text,
-  place integer,
+  position integer,
   node_id integer,
   ranking jsonb,
   refusals jsonb,
-  asked_at timestamptz not null default now(),
+  requested_at timestamptz not null default now(),
   answered_at timestamptz,
   -- Filled by dispense: the transaction that assigned it, or why the chain refused.
   assign_tx text,
   refusal text
 );
 
-create index placement_asked on app.placement (asked_at) where status = 'asked';
-create index placement_workspace on app.placement (workspace_id, replica, asked_at);
+create index placement_requested on app.placement (requested_at) where status = 'requested';
+create index placement_workspace on app.placement (workspace_id, replica, requested_at);
 
 -- The draws of measurement rounds; secret until they are revealed on the chain.
 create table app.measure_round (

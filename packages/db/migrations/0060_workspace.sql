@@ -44,7 +44,7 @@ create table app.assign_item (
 );
 
 -- Two instances of dispense never ask for the same replica at once.
-create unique index placement_under_way on app.placement (workspace_id, replica) where status in ('asked', 'answered');
+create unique index placement_in_progress on app.placement (workspace_id, replica) where status in ('requested', 'answered');
 create index placement_answered on app.placement (answered_at);
 
 -- Leases that were taken from a node because it did not get them running, with the reason.

@@ -15,7 +15,7 @@ create table app.measure_round (
   -- Secret until they are revealed on the chain.
   salts text[] not null,
   -- asked; open: the node is to run its probe; ready: the probe answers at url; done; failed
-  status text not null default 'asked' check (status in ('asked', 'open', 'ready', 'done', 'failed')),
+  status text not null default 'requested' check (status in ('requested', 'open', 'ready', 'done', 'failed')),
   url text,
   failure text,
   created_at timestamptz not null default now(),
@@ -27,16 +27,16 @@ create index measure_round_open on app.measure_round (updated_at) where status n
 -- Whom a round's salts draw, once the deciding block is there.
 create table app.measure_draw (
   draws text not null references app.measure_round on delete cascade,
-  place integer not null,
+  position integer not null,
   measurer_id integer not null,
   -- drawn; told: the measurer is at it; submitted: its result is on the chain; failed
-  status text not null default 'drawn' check (status in ('drawn', 'told', 'submitted', 'failed')),
+  status text not null default 'drawn' check (status in ('drawn', 'assigned', 'submitted', 'failed')),
   failure text,
-  told_at timestamptz,
-  primary key (draws, place)
+  assigned_at timestamptz,
+  primary key (draws, position)
 );
 
-create index measure_draw_open on app.measure_draw (measurer_id) where status in ('drawn', 'told');
+create index measure_draw_open on app.measure_draw (measurer_id) where status in ('drawn', 'assigned');
 
 grant select, insert, update, delete on app.measure_round, app.measure_draw to ngpu_match;
 

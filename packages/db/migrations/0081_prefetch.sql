@@ -11,15 +11,15 @@ create table app.prefetch (
   reference text not null,
   size_bytes numeric(20) not null,
   -- evicted: the node took it off again for others
-  status text not null default 'asked' check (status in ('asked', 'present', 'failed', 'evicted')),
+  status text not null default 'requested' check (status in ('requested', 'present', 'failed', 'evicted')),
   reason text,
-  asked_at timestamptz not null default now(),
+  requested_at timestamptz not null default now(),
   settled_at timestamptz,
   -- newest exported block when the node said so: assignments after it found the image there
   settled_block numeric(20),
   primary key (node_id, image)
 );
-create index prefetch_asked on app.prefetch (asked_at) where status = 'asked';
+create index prefetch_requested on app.prefetch (requested_at) where status = 'requested';
 
 -- One row: assignments up to a block, by whether the image was there ahead of them.
 create table app.prefetch_tally (

@@ -5,7 +5,7 @@
 alter table app.prefetch drop constraint prefetch_status_check;
 -- held: it was there already, by no prefetch
 alter table app.prefetch add constraint prefetch_status_check
-  check (status in ('asked', 'present', 'held', 'failed', 'evicted'));
+  check (status in ('requested', 'present', 'held', 'failed', 'evicted'));
 -- newest exported block when the node said that it had taken the image off
 alter table app.prefetch add column evicted_block numeric(20);
 

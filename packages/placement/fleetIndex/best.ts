@@ -1,6 +1,6 @@
+import { firstRejection } from "../filters.ts";
 import type { PlacementRequest, Strategy } from "../fleet.ts";
-import { firstMiss } from "../misses.ts";
-import { candidateOf, orderFor, seedOf, wantsImageFirst } from "../order.ts";
+import { candidateOf, orderFor, seedOf, wantsImageFirst } from "../ranking.ts";
 import { type Entries, entryOf } from "./entries.ts";
 import { scoreColumn } from "./layout.ts";
 import { searchAll, searchHolders } from "./search.ts";
@@ -40,7 +40,7 @@ function bestAmong(
   let best: ReturnType<typeof candidateOf> | undefined;
   for (const id of ids) {
     const entry = all[id];
-    if (entry === undefined || passed.has(id) || firstMiss(entry, request) !== null) continue;
+    if (entry === undefined || passed.has(id) || firstRejection(entry, request) !== null) continue;
     const candidate = candidateOf(entry, request, strategy, seed);
     if (best === undefined || order(candidate, best) < 0) best = candidate;
   }

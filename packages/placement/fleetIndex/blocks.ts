@@ -59,10 +59,10 @@ export function refreshBlock({ rows, minima, counts }: Blocks, block: number): v
     const start = first + column * blockSize;
     let score = Number.POSITIVE_INFINITY;
     let price = Number.POSITIVE_INFINITY;
-    for (let place = 0; place < count; place += 1) {
-      const own = rows[start + place] as number;
+    for (let position = 0; position < count; position += 1) {
+      const own = rows[start + position] as number;
       if (own > score) continue;
-      const ownPrice = rows[first + place] as number;
+      const ownPrice = rows[first + position] as number;
       if (own < score || ownPrice < price) price = ownPrice;
       score = own;
     }
@@ -73,8 +73,8 @@ export function refreshBlock({ rows, minima, counts }: Blocks, block: number): v
   for (let column = 0; column < limitCount; column += 1) {
     const start = first + (scoreCount + column) * blockSize;
     let least = Number.POSITIVE_INFINITY;
-    for (let place = 0; place < count; place += 1) {
-      const own = rows[start + place] as number;
+    for (let position = 0; position < count; position += 1) {
+      const own = rows[start + position] as number;
       if (own < least) least = own;
     }
     minima[to] = least;

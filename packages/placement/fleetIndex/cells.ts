@@ -56,10 +56,10 @@ export function growCells(cells: Cells, classes: number): void {
   const wanted = classes * bucketCount;
   if (wanted <= cells.lists.length) return;
   const length = Math.max(wanted, 2 * cells.lists.length);
-  const endless = Number.POSITIVE_INFINITY;
-  cells.minima = grown(cells.minima, length * minimaStride, endless);
-  cells.scores = cells.scores.map((column) => grown(column, length, endless));
-  cells.prices = cells.prices.map((column) => grown(column, length, endless));
+  const infinity = Number.POSITIVE_INFINITY;
+  cells.minima = grown(cells.minima, length * minimaStride, infinity);
+  cells.scores = cells.scores.map((column) => grown(column, length, infinity));
+  cells.prices = cells.prices.map((column) => grown(column, length, infinity));
   const sizes = new Int32Array(length);
   sizes.set(cells.sizes);
   cells.sizes = sizes;
@@ -77,10 +77,10 @@ export function claimSlot(cells: Cells, cell: number, price: number, moved: Move
     list.push(takeBlock(blocks));
     cells.lows[cell]?.push(Number.NEGATIVE_INFINITY);
   }
-  let at = placeOf(cells.lows[cell] as number[], price);
+  let at = positionOf(cells.lows[cell] as number[], price);
   if (blocks.counts[list[at] as number] === blockSize) {
     part(cells, cell, at, moved);
-    at = placeOf(cells.lows[cell] as number[], price);
+    at = positionOf(cells.lows[cell] as number[], price);
   }
   const block = list[at] as number;
   const count = blocks.counts[block] as number;
@@ -113,9 +113,9 @@ function dropBlock(cells: Cells, cell: number, block: number): void {
   lows.splice(at, 1);
   if (lows.length > 0) lows[0] = Number.NEGATIVE_INFINITY;
   freeBlock(cells.blocks, block);
-  for (let column = 0; column < limitsAt; column += 2) gatherScore(cells, cell, column);
-  for (let column = limitsAt; column < minimaStride; column += 1) gatherLimit(cells, cell, column);
-  show(cells, cell);
+  for (let column = 0; column < limitsAt; column += 2) recomputeScore(cells, cell, column);
+  for (let column = limitsAt; column < minimaStride; column += 1) recomputeLimit(cells, cell, column);
+  propagateScores(cells, cell);
 }
 
 const before = new Float64Array(minimaStride);
@@ -136,16 +136,16 @@ export function refreshCell(cells: Cells, cell: number, block: number): void {
     const rose =
       (blocks.minima[start + column] as number) > (before[column] as number) ||
       (blocks.minima[start + column + 1] as number) > (before[column + 1] as number);
-    if (held && rose) gatherScore(cells, cell, column);
+    if (held && rose) recomputeScore(cells, cell, column);
   }
   for (let column = limitsAt; column < minimaStride; column += 1) {
     const rose = (blocks.minima[start + column] as number) > (before[column] as number);
-    if (rose && before[column] === minima[of + column]) gatherLimit(cells, cell, column);
+    if (rose && before[column] === minima[of + column]) recomputeLimit(cells, cell, column);
   }
-  show(cells, cell);
+  propagateScores(cells, cell);
 }
 
-function gatherScore({ blocks, minima, lists }: Cells, cell: number, column: number): void {
+function recomputeScore({ blocks, minima, lists }: Cells, cell: number, column: number): void {
   let score = Number.POSITIVE_INFINITY;
   let price = Number.POSITIVE_INFINITY;
   for (const block of lists[cell] as number[]) {
@@ -159,7 +159,7 @@ function gatherScore({ blocks, minima, lists }: Cells, cell: number, column: num
   minima[cell * minimaStride + column + 1] = price;
 }
 
-function gatherLimit({ blocks, minima, lists }: Cells, cell: number, column: number): void {
+function recomputeLimit({ blocks, minima, lists }: Cells, cell: number, column: number): void {
   let least = Number.POSITIVE_INFINITY;
   for (const block of lists[cell] as number[]) {
     const own = blocks.minima[block * minimaStride + column] as number;
@@ -169,7 +169,7 @@ function gatherLimit({ blocks, minima, lists }: Cells, cell: number, column: num
 }
 
 /** Tells a cell's least scores to it and to the cells of its class with fewer free GPUs. */
-function show({ scores, prices, minima }: Cells, cell: number): void {
+function propagateScores({ scores, prices, minima }: Cells, cell: number): void {
   const lowest = cell - (cell % bucketCount);
   for (let column = 0; column < scoreCount; column += 1) {
     const ownScores = scores[column] as Float64Array;
@@ -192,7 +192,7 @@ function show({ scores, prices, minima }: Cells, cell: number): void {
 }
 
 /** The last block whose lowest price is at most this one. */
-function placeOf(lows: number[], price: number): number {
+function positionOf(lows: number[], price: number): number {
   let low = 0;
   let high = lows.length - 1;
   while (low < high) {
@@ -209,15 +209,15 @@ function part({ blocks, lists, lows }: Cells, cell: number, at: number, moved: M
   const fresh = takeBlock(blocks);
   const start = full * blockStride;
   const old = blocks.rows.slice(start, start + blockStride);
-  const places = Array.from({ length: blockSize }, (_, place) => place).sort(
+  const places = Array.from({ length: blockSize }, (_, position) => position).sort(
     (a, b) => (old[a] as number) - (old[b] as number),
   );
   const half = blockSize / 2;
-  for (const [rank, place] of places.entries()) {
+  for (const [rank, position] of places.entries()) {
     const slot = rank < half ? full * blockSize + rank : fresh * blockSize + rank - half;
     const to = slotStart(slot);
     for (let column = 0; column < blockStride; column += blockSize) {
-      blocks.rows[to + column] = old[place + column] as number;
+      blocks.rows[to + column] = old[position + column] as number;
     }
     moved(slot);
   }

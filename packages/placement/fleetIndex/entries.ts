@@ -69,7 +69,7 @@ export function addEntry(entries: Entries, entry: Entry): void {
     places.slots = longer(places.slots, nodeId);
   }
   growCells(entries.cells, entries.classes.all.length);
-  place(entries, entry);
+  position(entries, entry);
   for (const image of entry.images) addHolder(entries.images, image, nodeId, entries.size);
 }
 
@@ -102,11 +102,11 @@ export function takeCapacity(entries: Entries, entry: Entry, wanted: Capacity, s
     rewrite(entries, entry);
   } else {
     displace(entries, entry);
-    place(entries, entry);
+    position(entries, entry);
   }
 }
 
-function place(entries: Entries, entry: Entry): void {
+function position(entries: Entries, entry: Entry): void {
   const { places, cells, moved } = entries;
   const cell = entry.group.number * bucketCount + bucketOf(entry.free.gpus);
   places.cells[entry.nodeId] = cell;

@@ -1,6 +1,6 @@
 import type { Nearest, Refusals } from "../decide.ts";
 import type { FleetNode, PlacementRequest, Strategy } from "../fleet.ts";
-import { candidateOf, type Ranked, rankedOf, seedOf } from "../order.ts";
+import { candidateOf, type Ranked, rankedOf, seedOf } from "../ranking.ts";
 import { bestPassing, type Searched } from "./best.ts";
 import { classKey, classOf } from "./classes.ts";
 import {
@@ -17,7 +17,7 @@ import {
   takeCapacity,
 } from "./entries.ts";
 import { createNearest } from "./nearest.ts";
-import { createRefusals } from "./refusals.ts";
+import { createRefusals } from "./rejections.ts";
 import { createSearch } from "./searchMemory.ts";
 
 export type FleetIndex = {

@@ -1,6 +1,6 @@
 import { distanceOf, type Nearest } from "../decide.ts";
+import { classRejectionsOf, priceRejection, rejectionsOf } from "../filters.ts";
 import type { FleetNode, PlacementRequest } from "../fleet.ts";
-import { kindMissesOf, missesOf, priceMiss } from "../misses.ts";
 import {
   blockSize,
   blockStride,
@@ -13,10 +13,10 @@ import {
   scoreCount,
   writeLimits,
 } from "./layout.ts";
-import type { IndexedNodes } from "./refusals.ts";
+import type { IndexedNodes } from "./rejections.ts";
 
 const latencyColumn = limited.indexOf("latencyTenthMs");
-const roughly = 2e-6;
+const priceTolerance = 2e-6;
 
 /** What is searched, and the nearest so far. */
 type Nearness = IndexedNodes & {
@@ -43,23 +43,23 @@ export function createNearest(indexed: IndexedNodes): (request: PlacementRequest
 function nearestTo(nearness: Nearness, request: PlacementRequest): Nearest | null {
   const { classes, get, limits } = nearness;
   const excluded = new Set(request.excluded);
-  const asked: Asked = { request, excluded, highest: Number(request.maxPricePerSecond) };
+  const requested: Asked = { request, excluded, highest: Number(request.maxPricePerSecond) };
   nearness.nearest = 0;
   nearness.least = Number.POSITIVE_INFINITY;
   writeLimits(limits, request);
   for (const nodeId of excluded) {
     const node = get(nodeId);
-    if (node !== undefined) consider(nearness, nodeId, distanceOf(missesOf(node, request)));
+    if (node !== undefined) consider(nearness, nodeId, distanceOf(rejectionsOf(node, request)));
   }
   for (const one of classes.byKey.values()) {
-    const kind = kindMissesOf(one, request);
+    const kind = classRejectionsOf(one, request);
     const sum = kind.reduce((all, { shortfall }) => all + shortfall, 0);
     for (let at = 0; at < bucketCount; at += 1) {
-      enterCell(nearness, asked, one.number * bucketCount + at, kind.length, sum);
+      enterCell(nearness, requested, one.number * bucketCount + at, kind.length, sum);
     }
   }
   const node = get(nearness.nearest);
-  return node === undefined ? null : { nodeId: nearness.nearest, misses: missesOf(node, request) };
+  return node === undefined ? null : { nodeId: nearness.nearest, rejections: rejectionsOf(node, request) };
 }
 
 function consider(nearness: Nearness, nodeId: number, distance: number): void {
@@ -71,60 +71,66 @@ function consider(nearness: Nearness, nodeId: number, distance: number): void {
 
 function enterCell(
   nearness: Nearness,
-  asked: Asked,
+  requested: Asked,
   cell: number,
-  kindMisses: number,
-  kindSum: number,
+  classRejections: number,
+  classSum: number,
 ): void {
   const { cells } = nearness;
-  if ((kindMisses + leastMisses(nearness, asked, cell)) * 100 > nearness.least) return;
+  if ((classRejections + leastMisses(nearness, requested, cell)) * 100 > nearness.least) return;
   const { counts } = cells.blocks;
   for (const block of cells.lists[cell] as number[]) {
     const first = block * blockStride;
     const end = first + (counts[block] as number);
-    for (let at = first; at < end; at += 1) lookAt(nearness, asked, at, kindMisses, kindSum);
+    for (let at = first; at < end; at += 1) lookAt(nearness, requested, at, classRejections, classSum);
   }
 }
 
 /** What every node of a cell misses at least, beside its kind. */
 function leastMisses({ cells, limits }: Nearness, { highest }: Asked, cell: number): number {
   const start = cell * minimaStride;
-  let misses = (cells.minima[start] as number) > highest ? 1 : 0;
+  let rejections = (cells.minima[start] as number) > highest ? 1 : 0;
   for (let column = 0; column < limitCount; column += 1) {
-    if ((cells.minima[start + limitsAt + column] as number) > (limits[column] as number)) misses += 1;
+    if ((cells.minima[start + limitsAt + column] as number) > (limits[column] as number)) rejections += 1;
   }
-  return misses;
+  return rejections;
 }
 
-function lookAt(nearness: Nearness, asked: Asked, at: number, kindMisses: number, kindSum: number): void {
+function lookAt(
+  nearness: Nearness,
+  requested: Asked,
+  at: number,
+  classRejections: number,
+  classSum: number,
+): void {
   const { cells, limits, least } = nearness;
-  const { request, highest } = asked;
+  const { request, highest } = requested;
   const { rows } = cells.blocks;
-  let misses = kindMisses;
-  let sum = kindSum;
+  let rejections = classRejections;
+  let sum = classSum;
   for (let column = 0; column < limitCount; column += 1) {
     const has = rows[at + (scoreCount + column) * blockSize] as number;
     const limit = limits[column] as number;
     if (has <= limit) continue;
-    misses += 1;
+    rejections += 1;
     sum += 1 - (column === latencyColumn ? limit / has : has / limit);
   }
   const nodeId = rows[at + idColumn * blockSize] as number;
-  if (misses * 100 + sum > least || asked.excluded.has(nodeId)) return;
+  if (rejections * 100 + sum > least || requested.excluded.has(nodeId)) return;
   const price = rows[at] as number;
   // Misses are compared by millionths of the price; a rough figure rules most nodes out before.
-  if (price > highest && (misses + 1) * 100 + sum + 1 - highest / price - roughly > least) return;
+  if (price > highest && (rejections + 1) * 100 + sum + 1 - highest / price - priceTolerance > least) return;
   const node = nearness.get(nodeId) as FleetNode;
   if (request.imageAffinity === "require" && !node.images.has(request.image)) {
-    misses += 1;
+    rejections += 1;
     sum += 1;
   }
   if (price >= highest) {
-    const dear = priceMiss(node, request);
-    if (dear !== null) {
-      misses += 1;
-      sum += dear.shortfall;
+    const tooExpensive = priceRejection(node, request);
+    if (tooExpensive !== null) {
+      rejections += 1;
+      sum += tooExpensive.shortfall;
     }
   }
-  if (misses > 0) consider(nearness, nodeId, misses * 100 + sum);
+  if (rejections > 0) consider(nearness, nodeId, rejections * 100 + sum);
 }

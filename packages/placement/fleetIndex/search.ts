@@ -1,5 +1,5 @@
 import type { PlacementRequest } from "../fleet.ts";
-import { tieOf } from "../order.ts";
+import { tieOf } from "../ranking.ts";
 import { kindOf, type NodeClass } from "./classes.ts";
 import type { Holders } from "./images.ts";
 import {
@@ -13,29 +13,34 @@ import {
   scoreCount,
   slotStart,
 } from "./layout.ts";
-import { highestAt, priceAt, type Search, type Sought, scoreAt, tieAt } from "./searchMemory.ts";
+import { highestAt, priceAt, type Search, type SearchQuery, scoreAt, tieAt } from "./searchMemory.ts";
 
 /** Searches all nodes of one measured-ness. @returns The best node since the search began; 0 when none fits. */
-export function searchAll(search: Search, sought: Sought, measured: boolean): number {
+export function searchAll(search: Search, query: SearchQuery, measured: boolean): number {
   search.bits = null;
-  return searchCells(search, sought, measured);
+  return searchCells(search, query, measured);
 }
 
 /** Searches those nodes that have an image. @returns The best node since the search began; 0 when none fits. */
-export function searchHolders(search: Search, sought: Sought, holders: Holders, measured: boolean): number {
+export function searchHolders(
+  search: Search,
+  query: SearchQuery,
+  holders: Holders,
+  measured: boolean,
+): number {
   const { classes, places, bucket } = search;
   if (holders.ids === null) {
     search.bits = holders.bits;
-    return searchCells(search, sought, measured);
+    return searchCells(search, query, measured);
   }
   search.bits = null;
-  const { request } = sought;
+  const { request } = query;
   for (const id of holders.ids) {
     const cell = places.cells[id] as number;
     if (cell % bucketCount < bucket) continue;
     const own = classes.all[(cell / bucketCount) | 0] as NodeClass;
     if (own.measured === measured && serves(own, request))
-      consider(search, sought, slotStart(places.slots[id] as number));
+      consider(search, query, slotStart(places.slots[id] as number));
   }
   return search.nodeId;
 }
@@ -44,9 +49,9 @@ export function searchHolders(search: Search, sought: Sought, holders: Holders, 
  * Runs along the cells of the classes that can serve the request. No cell and no block is entered whose minima show that it
  * has no node that fits or none that beats the best so far, so nothing is missed (branch and bound).
  */
-function searchCells(search: Search, sought: Sought, measured: boolean): number {
+function searchCells(search: Search, query: SearchQuery, measured: boolean): number {
   const { classes, cells, best, bucket } = search;
-  const { request, column } = sought;
+  const { request, column } = query;
   const kind = kindOf(classes, request);
   const numbers = measured ? kind.measured : kind.unmeasured;
   const { vramMib, computeCapability } = classes;
@@ -59,32 +64,32 @@ function searchCells(search: Search, sought: Sought, measured: boolean): number 
     if ((computeCapability[number] as number) < minComputeCapability) continue;
     const first = number * bucketCount + bucket;
     const score = scores[first] as number;
-    if (score > (best[scoreAt] as number) || beaten(best, score, prices[first] as number)) continue;
+    if (score > (best[scoreAt] as number) || isWorse(best, score, prices[first] as number)) continue;
     const end = (number + 1) * bucketCount;
-    for (let cell = first; cell < end; cell += 1) enterCell(search, sought, cell);
+    for (let cell = first; cell < end; cell += 1) enterCell(search, query, cell);
   }
   return search.nodeId;
 }
 
-function enterCell(search: Search, sought: Sought, cell: number): void {
+function enterCell(search: Search, query: SearchQuery, cell: number): void {
   const { best, cells } = search;
   const { blocks, minima } = cells;
   const from = cell * minimaStride;
-  const least = from + 2 * sought.column;
-  if (beaten(best, minima[least] as number, minima[least + 1] as number)) return;
+  const least = from + 2 * query.column;
+  if (isWorse(best, minima[least] as number, minima[least + 1] as number)) return;
   if (!admitsAny(search, minima, from)) return;
   const list = cells.lists[cell] as number[];
   for (let index = 0; index < list.length; index += 1) {
     const block = list[index] as number;
     if (list.length > 1) {
       const start = block * minimaStride;
-      const at = start + 2 * sought.column;
-      if (beaten(best, blocks.minima[at] as number, blocks.minima[at + 1] as number)) continue;
+      const at = start + 2 * query.column;
+      if (isWorse(best, blocks.minima[at] as number, blocks.minima[at + 1] as number)) continue;
       if (!admitsAny(search, blocks.minima, start)) continue;
     }
     const first = block * blockStride;
     const end = first + (blocks.counts[block] as number);
-    for (let at = first; at < end; at += 1) consider(search, sought, at);
+    for (let at = first; at < end; at += 1) consider(search, query, at);
   }
 }
 
@@ -97,15 +102,15 @@ function admitsAny({ best, limits }: Search, minima: Float64Array, start: number
   return true;
 }
 
-function beaten(best: Float64Array, score: number, price: number): boolean {
+function isWorse(best: Float64Array, score: number, price: number): boolean {
   const least = best[scoreAt] as number;
   return score > least || (score === least && price > (best[priceAt] as number));
 }
 
 /** Makes the node of a slot the best when it fits and comes before the best so far. */
-function consider(search: Search, sought: Sought, at: number): void {
+function consider(search: Search, query: SearchQuery, at: number): void {
   const { best, rows } = search;
-  const score = rows[at + sought.column * blockSize] as number;
+  const score = rows[at + query.column * blockSize] as number;
   const least = best[scoreAt] as number;
   if (score > least) return;
   const price = rows[at] as number;
@@ -120,12 +125,12 @@ function consider(search: Search, sought: Sought, at: number): void {
   const id = rows[at + idColumn * blockSize] as number;
   const { bits, nodeId } = search;
   if (bits !== null && (((bits[id >>> 5] ?? 0) >>> (id & 31)) & 1) === 0) return;
-  const tie = tieOf(sought.seed, id);
+  const tie = tieOf(query.seed, id);
   if (equal && price === best[priceAt] && nodeId !== 0) {
     const known = best[tieAt] as number;
     if (tie > known || (tie === known && id > nodeId)) return;
   }
-  if (!sought.admits(id)) return;
+  if (!query.admits(id)) return;
   search.nodeId = id;
   best[scoreAt] = score;
   best[priceAt] = price;

@@ -3,8 +3,8 @@ import type { Cells } from "./cells.ts";
 import type { Classes } from "./classes.ts";
 import { bucketOf, limitCount, limited, writeLimits } from "./layout.ts";
 
-/** What is sought: the first node in the order of score, price, tie and id. */
-export type Sought = {
+/** What is query: the first node in the order of score, price, tie and id. */
+export type SearchQuery = {
   request: PlacementRequest;
   /** Column of the score. */
   column: number;

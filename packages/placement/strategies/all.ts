@@ -1,4 +1,4 @@
-import type { StrategyName } from "@ngpu/protocol/placement/wishes";
+import type { StrategyName } from "@ngpu/protocol/placement/preferences";
 import type { Strategy } from "../fleet.ts";
 import { bestFit } from "./bestFit.ts";
 import { cheapest } from "./cheapest.ts";
@@ -6,7 +6,7 @@ import { leastUsed } from "./leastUsed.ts";
 import { locality } from "./locality.ts";
 import { mostReliable } from "./mostReliable.ts";
 
-/** The strategies that packages/protocol/placement/wishes.ts names, each in a file of its own. */
+/** The strategies that packages/protocol/placement/preferences.ts names, each in a file of its own. */
 export const strategies = {
   cheapest,
   mostReliable,

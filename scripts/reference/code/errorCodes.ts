@@ -1,6 +1,6 @@
 import type { NewExpression, Node, ObjectExpression } from "oxc-parser";
 import { type ErrorClass, errorClasses } from "./errorClasses.ts";
-import { type Project, placeOf, type Source } from "./project.ts";
+import { type Project, positionOf, type Source } from "./project.ts";
 import { openIn, sentencesOf, textsOf } from "./texts.ts";
 import { type Leaf, type Leaves, leavesOf, propertyOf, type Scope, scopeOf, scopesOf } from "./values.ts";
 
@@ -105,14 +105,16 @@ function readError(project: Project, source: Source, node: Node, written: Writte
     const code = written.code(scope);
     const at = outermost(scope);
     if (code === undefined) {
-      result.problems.push(`${placeOf(source, node)}: the error has no code`);
+      result.problems.push(`${positionOf(source, node)}: the error has no code`);
       continue;
     }
     const open = openIn(project, code);
     if (open.some(({ path }) => path.at(-1) === "code"))
       result.passedOn.push({ component: at.component, file: at.file });
     else if (open.length > 0)
-      result.problems.push(`${placeOf(source, node)}: the code of this error cannot be known from the code`);
+      result.problems.push(
+        `${positionOf(source, node)}: the code of this error cannot be known from the code`,
+      );
     for (const leaf of code.leaves) readCode(project, source, node, written, { scope, leaf, at }, result);
   }
 }
@@ -131,7 +133,7 @@ function readCode(
   if (unknown.some(isPassedOn)) result.passedOn.push({ component, file });
   else if (unknown.length > 0)
     result.problems.push(
-      `${placeOf(source, node)}: the code of this error cannot be known from the code (${placeOf(leaf.scope.source, leaf.node)})`,
+      `${positionOf(source, node)}: the code of this error cannot be known from the code (${positionOf(leaf.scope.source, leaf.node)})`,
     );
   const within = leaf.scope.calls === scope.calls ? { ...scope, ...takenOf(leaf.scope) } : scope;
   const { kind } = written;

@@ -1,6 +1,6 @@
 import type { CallExpression, Node, ObjectExpression } from "oxc-parser";
 import { isFunction } from "./names.ts";
-import { type Project, placeOf, type Source } from "./project.ts";
+import { type Project, positionOf, type Source } from "./project.ts";
 import { openIn, textsOf } from "./texts.ts";
 import { keyOf, leavesOf, propertyOf, type Scope, scopeOf, scopesOf } from "./values.ts";
 
@@ -57,7 +57,7 @@ function readLine(project: Project, source: Source, node: Node, line: Line, resu
   const read = (scope: Scope) =>
     line.event === undefined ? fromFields(project, line.fields, scope) : leavesOf(project, line.event, scope);
   const problem = () =>
-    result.problems.push(`${placeOf(source, node)}: this log line's event cannot be known`);
+    result.problems.push(`${positionOf(source, node)}: this log line's event cannot be known`);
   for (const scope of scopesOf(project, scopeOf(source, node), (each) => openIn(project, read(each)))) {
     const event = read(scope);
     const { texts, unknown } = textsOf(project, event.leaves);

@@ -1,5 +1,5 @@
 import type { NewExpression } from "oxc-parser";
-import { type Project, placeOf, type Source } from "./project.ts";
+import { type Project, positionOf, type Source } from "./project.ts";
 import { openIn, sentencesOf, textsOf } from "./texts.ts";
 import { type Leaves, leavesOf, propertyOf, type Scope, scopeOf, scopesOf } from "./values.ts";
 
@@ -41,7 +41,7 @@ function readMetric(
     const named = part("name", scope);
     const { texts, unknown } = textsOf(project, named.leaves);
     if (texts.length === 0 || unknown.length > 0 || openIn(project, named).length > 0)
-      result.problems.push(`${placeOf(source, node)}: the name of this metric cannot be known`);
+      result.problems.push(`${positionOf(source, node)}: the name of this metric cannot be known`);
     const labels = part("labelNames", scope).leaves.flatMap((leaf) =>
       leaf.node.type === "ArrayExpression"
         ? leaf.node.elements.flatMap((each) =>

@@ -90,7 +90,7 @@ export function componentOf(rootDir: string, file: string): string {
 }
 
 /** `file:line`, for messages about a node. */
-export function placeOf({ file, text }: Source, node: Node): string {
+export function positionOf({ file, text }: Source, node: Node): string {
   return `${file}:${text.slice(0, node.start).split("\n").length}`;
 }
 

@@ -1,5 +1,5 @@
 import type { ObjectExpression } from "oxc-parser";
-import { type Project, placeOf, type Source } from "./project.ts";
+import { type Project, positionOf, type Source } from "./project.ts";
 import { textsOf } from "./texts.ts";
 import { keyOf, leavesOf, scopeOf } from "./values.ts";
 
@@ -17,7 +17,7 @@ export function queueUses(project: Project): Queues {
           ? []
           : textsOf(project, leavesOf(project, name, scopeOf(source, call)).leaves).texts;
       if (texts.length === 0)
-        problems.push(`${placeOf(source, call)}: the queue of this call cannot be known`);
+        problems.push(`${positionOf(source, call)}: the queue of this call cannot be known`);
       return texts.map((text) => ({ name: text, component: source.component }));
     });
   const [opened, served] = [used("openQueue"), used("serveQueue")];
@@ -29,7 +29,7 @@ export function queueUses(project: Project): Queues {
   const queues = declared.object.properties.map((property) => {
     const name = keyOf(property) ?? "";
     const says = docBefore(declared.source, property.start);
-    if (says === "") problems.push(`${placeOf(declared.source, property)}: the queue has no comment`);
+    if (says === "") problems.push(`${positionOf(declared.source, property)}: the queue has no comment`);
     return { name, says, openedBy: by(opened, name), servedBy: by(served, name) };
   });
   return { queues, problems };

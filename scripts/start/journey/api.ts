@@ -54,7 +54,7 @@ async function exchange(url: string, request: RequestInit): Promise<{ status: nu
     return { status: response.status, text: await response.text() };
   } catch (error) {
     const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-    throw new FatalError(`${request.method} ${url} was not answered: ${messageOf(cause)}`, {
+    throw new FatalError(`${request.method} ${url} got no answer: ${messageOf(cause)}`, {
       code: "api_unreachable",
       cause: error,
     });

@@ -1,5 +1,5 @@
 import type { Market } from "../market.ts";
-import { waitFor } from "../wait.ts";
+import { waitFor } from "../waitFor.ts";
 import type { Partner } from "./partner.ts";
 
 type OpenRow = { workspace_id: bigint };

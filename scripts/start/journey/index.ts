@@ -1,8 +1,8 @@
 import { formatEther } from "viem";
+import { sideBySide } from "../allOrNothing.ts";
 import type { Market, MarketImages } from "../market.ts";
 import type { Addresses } from "../ports.ts";
 import type { JourneyResult } from "../result.ts";
-import { sideBySide } from "../together.ts";
 import { type Api, createApi } from "./api.ts";
 import { endWorkspace } from "./closing.ts";
 import { measureNode } from "./measurement.ts";
@@ -30,7 +30,7 @@ export type Given = {
 };
 
 /** From a machine to a rewarded wallet, every step on the real thing. */
-export async function walk(market: Market, given: Given): Promise<Journey> {
+export async function runJourney(market: Market, given: Given): Promise<Journey> {
   const [node, measurement, { usable, task }, { epoch, claim }] = await sideBySide(
     market.signal,
     (signal) => {
@@ -40,7 +40,7 @@ export async function walk(market: Market, given: Given): Promise<Journey> {
         own,
         ["node", "This machine joins as a compute node"],
         joinNode(own, given.addresses),
-        (n) => n.told,
+        (n) => n.summary,
       );
       return [
         joined,
@@ -77,7 +77,7 @@ async function measure(market: Market, addresses: Addresses, joined: Promise<{ i
   const { id: nodeId } = await joined;
   return journeyStep(
     market,
-    ["measurement", "It measures the compute node"],
+    ["measurement", "The measurement node measures the compute node"],
     (progress) => measureNode(market, { nodeId, measurer }, progress),
     (m) => `${m.downMbps} Mbit/s down, ${m.upMbps} up, ${m.portsReachable} port, ${m.diskFreeGib} GiB free`,
   );
@@ -115,17 +115,17 @@ async function work(market: Market, partner: Partner, image: MarketImages["chat"
     publish,
     (id) => `workspace ${id}`,
   );
-  if (!market.chain.embedded) leaveNothingOpen(market, partner, workspaceId);
+  if (!market.chain.embedded) cleanUpWorkspaces(market, partner, workspaceId);
   const lease = { workspaceId, partner, image };
   await journeyStep(
     market,
-    ["assign", "match chooses, dispense assigns"],
+    ["assign", "match chooses a node, dispense assigns it"],
     (progress) => awaitState(market, lease, { what: "an assignment", reached: () => true, progress }),
     (row) => `node ${row.node_id}, lease ${row.lease}`,
   );
   await journeyStep(
     market,
-    ["distribute", "The image is distributed, Progress records it"],
+    ["distribute", "The node pulls the image, Progress records it"],
     (progress) => {
       const reached = ({ milestone }: AssignmentRow) => milestone === "verified";
       return awaitState(market, lease, { what: "a verified image", reached, progress });
@@ -155,13 +155,13 @@ async function reward(market: Market, api: Api) {
   const wallet = market.keys.operator.account.address;
   await journeyStep(
     market,
-    ["epoch", "The epoch closes, pomc posts its root"],
+    ["epoch", "The epoch closes, pomc posts its reward root"],
     (progress) => awaitEpoch(market, wallet, progress),
     (e) => `epoch ${e.number}, ${formatEther(BigInt(e.total))} NGPU`,
   );
   const claim = await journeyStep(
     market,
-    ["claim", "The operator's wallet claims"],
+    ["claim", "The operator's wallet claims its reward"],
     (progress) => claimReward(market, api, progress),
     (c) => `+${formatEther(BigInt(c.amount))} NGPU, balance ${c.balance}`,
   );
@@ -172,7 +172,7 @@ async function reward(market: Market, api: Api) {
 const endDeadlineMs = 60_000;
 
 /** On a chain that lasts, a lease that nobody serves would go on costing the partner. */
-function leaveNothingOpen(market: Market, partner: Partner, workspaceId: string): void {
+function cleanUpWorkspaces(market: Market, partner: Partner, workspaceId: string): void {
   market.onStop(`workspace ${workspaceId}`, () => {
     const signal = AbortSignal.timeout(endDeadlineMs);
     // The market's own signal has ended every call by now.

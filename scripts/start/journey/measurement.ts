@@ -2,7 +2,7 @@ import { FatalError } from "@ngpu/runtime/errors";
 import type { Market } from "../market.ts";
 import type { Progress } from "../reporter.ts";
 import type { JourneyResult } from "../result.ts";
-import { waitFor } from "../wait.ts";
+import { waitFor } from "../waitFor.ts";
 import { type Measurer, sessionSeen } from "./node.ts";
 
 type MeasurementRow = {
@@ -37,7 +37,7 @@ export async function measureNode(
       ...{ signal: market.signal, logsDir: market.logsDir, progress },
       // A round that comes to nothing is followed by another.
       seconds: 90 + 3 * measureWindowSeconds,
-      seeing: async () =>
+      describeState: async () =>
         `${sessionSeen("the measurer", await measurer.health())}, ${await roundSeen(market, nodeId)}`,
     },
   );

@@ -6,7 +6,7 @@ import type { Addresses } from "../ports.ts";
 import type { Progress } from "../reporter.ts";
 import type { JourneyResult } from "../result.ts";
 import { baseEnvironment, startProgram } from "../services.ts";
-import { waitFor } from "../wait.ts";
+import { waitFor } from "../waitFor.ts";
 import { untilDone } from "./step.ts";
 
 type NodeRow = {
@@ -20,7 +20,7 @@ type NodeRow = {
 
 type Client = { name: "node" | "measurer"; command: "run" | "measure"; env: Record<string, string> };
 
-type JoinedNode = JourneyResult["node"] & { told: string };
+type JoinedNode = JourneyResult["node"] & { summary: string };
 
 /** This machine joins as a compute node, by the client that operators run; ends once the chain knows it. */
 export function joinNode(market: Market, addresses: Addresses): (progress: Progress) => Promise<JoinedNode> {
@@ -58,14 +58,14 @@ async function registeredNode(market: Market, health: AskHealth, progress: Progr
     },
     {
       ...{ signal: market.signal, logsDir: market.logsDir, progress, seconds: 120 },
-      seeing: async () => sessionSeen("the node", await health()),
+      describeState: async () => sessionSeen("the node", await health()),
     },
   );
   const gpus = row.gpu_count === 0 ? "no GPU" : `${row.gpu_count} × ${row.gpu_name}`;
   return {
     id: Number(row.node_id),
     address: row.key,
-    told: `node ${row.node_id}: ${gpus}, ${row.cpu_milli / 1000} cores, ${Math.floor(row.memory_mib / 1024)} GiB`,
+    summary: `node ${row.node_id}: ${gpus}, ${row.cpu_milli / 1000} cores, ${Math.floor(row.memory_mib / 1024)} GiB`,
   };
 }
 
@@ -103,7 +103,7 @@ async function registeredMeasurer(market: Market, health: AskHealth, progress: P
     },
     {
       ...{ signal: market.signal, logsDir: market.logsDir, progress, seconds: 120 },
-      seeing: async () => sessionSeen("the measurer", await health()),
+      describeState: async () => sessionSeen("the measurer", await health()),
     },
   );
   return { id, health };

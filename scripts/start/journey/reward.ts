@@ -6,7 +6,7 @@ import { createWalletClient, formatEther, type Hex, parseEventLogs } from "viem"
 import type { Market } from "../market.ts";
 import type { Progress } from "../reporter.ts";
 import type { JourneyResult } from "../result.ts";
-import { unlessAborted, waitFor } from "../wait.ts";
+import { unlessAborted, waitFor } from "../waitFor.ts";
 import type { Api } from "./api.ts";
 
 /** On a chain that lasts, the safe head trails by as long as its batches take to reach the layer below. */
@@ -39,7 +39,7 @@ export async function awaitEpoch(
     {
       ...{ signal: market.signal, logsDir: market.logsDir, progress },
       seconds: 3 * epochSeconds + 10 * slotSeconds + (market.chain.embedded ? 60 : safeLagSeconds),
-      seeing: async () => {
+      describeState: async () => {
         const elapsed = Math.floor(Date.now() / 1000) - genesis;
         const left = epochSeconds - (elapsed % epochSeconds);
         return `epoch ${Math.floor(elapsed / epochSeconds) + 1} ends in ${left} s`;
@@ -56,7 +56,8 @@ export async function readEpoch(market: Market, number: bigint): Promise<Journey
     [number, generationOf(market.deployment, "Pomc")],
   );
   const [row] = rows;
-  if (row === undefined) throw new FatalError(`Epoch ${number} is not exported.`, { code: "epoch_missing" });
+  if (row === undefined)
+    throw new FatalError(`Epoch ${number} is not exported to Postgres.`, { code: "epoch_missing" });
   return epochOf(row);
 }
 
@@ -98,7 +99,7 @@ export async function claimReward(market: Market, api: Api, progress: Progress):
   ]);
   const paid = after - before;
   if (claimed === undefined || paid === 0n || paid !== BigInt(reward.claimable)) {
-    throw new FatalError(`The claim ${hash} did not raise the wallet's balance by what it was due.`, {
+    throw new FatalError(`The claim ${hash} did not increase the wallet's balance by the expected amount.`, {
       code: "claim_failed",
       details: { before, after, due: reward.claimable },
     });

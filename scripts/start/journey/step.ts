@@ -1,6 +1,6 @@
 import type { Market } from "../market.ts";
 import type { Progress } from "../reporter.ts";
-import { persist } from "../wait.ts";
+import { persist } from "../waitFor.ts";
 
 /**
  * A step of the journey. Where the market stays up, one that is late or refused is shown as late and tried on; with

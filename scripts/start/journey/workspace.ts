@@ -3,7 +3,7 @@ import Docker from "dockerode";
 import { marketLabel } from "../containers.ts";
 import type { Market, MarketImages } from "../market.ts";
 import type { Progress } from "../reporter.ts";
-import { waitFor } from "../wait.ts";
+import { waitFor } from "../waitFor.ts";
 import { closeOpenWorkspaces } from "./closing.ts";
 import type { Partner } from "./partner.ts";
 import { untilDone } from "./step.ts";
@@ -111,11 +111,11 @@ export async function awaitState(
     },
     {
       ...{ signal: market.signal, logsDir: market.logsDir, progress: wanted.progress, seconds: 180 },
-      seeing: async () => {
+      describeState: async () => {
         const row = await read();
         return row === undefined
           ? `no node is assigned, ${await explained(partner, image)}`
-          : `the lease is ${row.state}, its image ${row.milestone ?? "not begun"}`;
+          : `the lease is ${row.state}, its image ${row.milestone ?? "not started"}`;
       },
     },
   );
@@ -151,7 +151,7 @@ export async function inspectContainer(
   ];
   const [found] = await docker.listContainers({ filters: { label } });
   if (found === undefined) {
-    throw new FatalError(`Docker knows no running container labelled ${label.join(", ")}.`, {
+    throw new FatalError(`Docker has no running container labelled ${label.join(", ")}.`, {
       code: "container_missing",
       hint: `The node's log is ${market.logsDir}/node.log.`,
     });

@@ -9,11 +9,11 @@ export type Running = { exited: Promise<Exit>; stop: () => Promise<void>; logFil
 export type Clock = { now: () => number; sleep: (ms: number, signal: AbortSignal) => Promise<void> };
 
 export type Supervision = {
-  say: (line: string) => void;
+  print: (line: string) => void;
   /** Nothing is started again after it. */
   signal: AbortSignal;
   /** Set where the market ends with a part that keeps ending; else the part is tried again every minute. */
-  onGiveUp?: (fault: FatalError) => void;
+  onGiveUp?: (failure: FatalError) => void;
   clock?: Clock;
 };
 
@@ -87,7 +87,7 @@ class SupervisedPart {
         this.#running = await this.#start(this.#signal);
         this.#life = recovered(this.#life, this.#clock.now());
         const seconds = ((this.#clock.now() - since) / 1000).toFixed(1);
-        this.#supervision.say(`${what}; restarted, healthy again after ${seconds} s`);
+        this.#supervision.print(`${what}; restarted, healthy again after ${seconds} s`);
         return;
       } catch (error) {
         if (this.#signal.aborted) return;
@@ -104,17 +104,19 @@ class SupervisedPart {
   }
 
   #giveUp(what: string): void {
-    const { say, onGiveUp } = this.#supervision;
+    const { print, onGiveUp } = this.#supervision;
     const { logFile } = this.#running;
     const tail = logTail(logFile);
-    const fault = new FatalError(
+    const failure = new FatalError(
       `${what}, ${TOO_MANY} times in a row.${tail === "" ? "" : ` The end of its log:\n${tail}`}`,
       { code: "part_keeps_ending", hint: `Its whole log is ${logFile}.` },
     );
-    if (onGiveUp !== undefined) onGiveUp(fault);
+    if (onGiveUp !== undefined) onGiveUp(failure);
     else {
-      say(`${this.#name} is down. ${fault.message}`);
-      say(`${fault.hint} It is tried again every ${SLOW_DELAY_MS / 1000} s; the rest of the market goes on.`);
+      print(`${this.#name} is down. ${failure.message}`);
+      print(
+        `${failure.hint} It is tried again every ${SLOW_DELAY_MS / 1000} s; the rest of the market goes on.`,
+      );
     }
   }
 }

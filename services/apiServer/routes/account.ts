@@ -23,7 +23,7 @@ export function accountRoutes({ db, delegate, deployment }: ApiDeps): Endpoint[]
         method: "get",
         path: "/v1/account",
         tag: "Accounts",
-        summary: "Show the deposit, what is owed, what is refundable, and the authorizations",
+        summary: "Show the deposit, the amounts owed and refundable, and the authorizations",
         access: "partner",
         answer: accountAnswer,
       },
@@ -39,13 +39,16 @@ export function accountRoutes({ db, delegate, deployment }: ApiDeps): Endpoint[]
           authorizationEntry(row, leases, { now, delegate, generation }),
         );
         const present = accounts.find((account) => account.generation === generation);
-        const former = accounts.filter(
+        const previous = accounts.filter(
           (account) => account.generation < generation && balanceOf(account) > 0n,
         );
         return {
           wallet,
-          ...booksOf(present ?? { ...nothing, escrow: deployment.contracts.Escrow.toLowerCase() }, entries),
-          former: former.map((account) => booksOf(account, entries)),
+          ...accountTotals(
+            present ?? { ...nothing, escrow: deployment.contracts.Escrow.toLowerCase() },
+            entries,
+          ),
+          previous: previous.map((account) => accountTotals(account, entries)),
           asOf: now,
           authorizations: entries,
         };
@@ -56,9 +59,9 @@ export function accountRoutes({ db, delegate, deployment }: ApiDeps): Endpoint[]
         method: "get",
         path: "/v1/account/history",
         tag: "Accounts",
-        summary: "List what changed the balance, newest first",
+        summary: "List balance changes, newest first",
         description:
-          "Deposits, withdrawals, what leases were paid, and refunds for time in which a node was down: these come by themselves on the day after.",
+          "Deposits, withdrawals, lease payments, and refunds for node downtime, which are paid automatically the next day.",
         access: "partner",
         query: page,
         answer: historyAnswer,
@@ -77,7 +80,7 @@ export function accountRoutes({ db, delegate, deployment }: ApiDeps): Endpoint[]
 const nothing = { deposited: 0n, withdrawn: 0n, settled: 0n, refunded: 0n, tier: null };
 
 /** One escrow's account, with what the leases that it pays for owe. */
-function booksOf(account: Omit<AccountRow, "generation">, entries: { escrow: string; owed: string }[]) {
+function accountTotals(account: Omit<AccountRow, "generation">, entries: { escrow: string; owed: string }[]) {
   const own = entries.filter(({ escrow }) => escrow === account.escrow);
   const balance = refundable(
     account,
@@ -131,7 +134,7 @@ function authorizationEntry(
     total: String(row.total),
     spent: String(balance.spent),
     owed: String(balance.owed),
-    left: String(balance.left),
+    remaining: String(balance.remaining),
     scope: anyImage.test(row.scope) ? null : row.scope,
     expiry: row.expiry,
     revoked: row.revoked,

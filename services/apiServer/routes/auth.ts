@@ -21,7 +21,7 @@ export function authRoutes(deps: ApiDeps): Endpoint[] {
         tag: "Accounts",
         summary: "Begin a sign-in",
         description:
-          "Gives what to put into an EIP-4361 message. A nonce serves one sign-in, for ten minutes.",
+          "Returns the values for an EIP-4361 message. A nonce is valid for one sign-in within ten minutes.",
         access: "auth",
         answer: nonceAnswer,
       },
@@ -39,7 +39,7 @@ export function authRoutes(deps: ApiDeps): Endpoint[] {
         tag: "Accounts",
         summary: "Sign in with a wallet and get an API key",
         description:
-          "Opens the wallet's account when it has none. The key is shown once; a further sign-in gives a further key.",
+          "Creates the wallet's account if it does not exist. The key is shown only once; each sign-in issues a new key.",
         access: "auth",
         body: signIn,
         status: 201,
@@ -49,7 +49,7 @@ export function authRoutes(deps: ApiDeps): Endpoint[] {
         const parsed = parseSiweMessage(body.message);
         const { address, nonce } = requireSignIn(parsed, { domain, chainId });
         if (!(await isSignedBy(deps, address, body.message, body.signature))) {
-          throw refusal("signature_invalid", "The signature is not that of the message's address.");
+          throw refusal("signature_invalid", "The signature does not match the message's address.");
         }
         const wallet = address.toLowerCase();
         const key = createKey();
@@ -57,7 +57,7 @@ export function authRoutes(deps: ApiDeps): Endpoint[] {
         if (!opened) {
           throw refusal(
             "nonce_invalid",
-            "The nonce is unknown, used or over.",
+            "The nonce is unknown, used or expired.",
             "Ask POST /v1/auth/nonce for a new one.",
           );
         }
@@ -82,7 +82,7 @@ function requireSignIn(
     throw refusal("siwe_domain", `The message is for ${message.domain}, this is ${expected.domain}.`);
   }
   if (!validateSiweMessage({ message, address, domain: expected.domain, nonce, time: new Date() })) {
-    throw refusal("siwe_time", "The message is over, or not yet good.");
+    throw refusal("siwe_time", "The message has expired or is not valid yet.");
   }
   return { address, nonce };
 }

@@ -24,15 +24,14 @@ export function chatRoutes(deps: ApiDeps): Endpoint[] {
         path: "/v1/chat/completions",
         tag: "OpenAI-shaped",
         summary: "Chat with a workspace",
-        description:
-          "As OpenAI's endpoint of that name; `stream: true` streams server-sent events as they come.",
+        description: "Compatible with OpenAI's endpoint; `stream: true` streams server-sent events.",
         access: "partner",
         body: chatRequest,
         answer: chatAnswer,
         streams: { contentType: "text/event-stream", description: "With `stream: true`" },
         openAiErrors: true,
       },
-      async ({ partner, body, response, requestId, left }) => {
+      async ({ partner, body, response, requestId, disconnected }) => {
         const workspace = await requireModel(deps, partner.wallet, body.model);
         const work: TaskWork = {
           id: randomUUID(),
@@ -48,7 +47,7 @@ export function chatRoutes(deps: ApiDeps): Endpoint[] {
         };
         await deps.tasks.begin(work);
         response.setHeader("x-ngpu-task-id", work.id);
-        await deps.tasks.watch(passChat(deps, work, response, left));
+        await deps.tasks.watch(passChat(deps, work, response, disconnected));
         return undefined;
       },
     ),
@@ -100,16 +99,21 @@ async function requireModel(deps: ApiDeps, wallet: string, model: string): Promi
   throw new InputError(`You have no workspace ${model}.`, {
     code: "model_not_found",
     status: 404,
-    hint: "GET /v1/models lists those that run.",
+    hint: "GET /v1/models lists your running workspaces.",
   });
 }
 
 /** Passes the container's answer on as it comes, and keeps what it said. */
-async function passChat(deps: ApiDeps, work: TaskWork, response: Response, left: AbortSignal): Promise<void> {
+async function passChat(
+  deps: ApiDeps,
+  work: TaskWork,
+  response: Response,
+  disconnected: AbortSignal,
+): Promise<void> {
   const started = performance.now();
   let served: GatewayAnswer | undefined;
   try {
-    served = await deps.tasks.open(work, left);
+    served = await deps.tasks.open(work, disconnected);
     const { message } = served;
     const httpStatus = message.statusCode ?? 502;
     const contentType = String(message.headers["content-type"] ?? "application/json");
@@ -122,32 +126,32 @@ async function passChat(deps: ApiDeps, work: TaskWork, response: Response, left:
     const transcript = createTranscript(contentType);
     for await (const part of message as AsyncIterable<Buffer>) {
       transcript.add(part);
-      if (!response.write(part)) await drained(response, left);
+      if (!response.write(part)) await drained(response, disconnected);
     }
-    const isGood = httpStatus >= 200 && httpStatus < 300;
+    const isSuccess = httpStatus >= 200 && httpStatus < 300;
     await deps.tasks.end(work, started, {
-      status: isGood ? "succeeded" : "failed",
+      status: isSuccess ? "succeeded" : "failed",
       served,
       httpStatus,
       result: transcript.result(),
-      error: isGood
+      error: isSuccess
         ? undefined
         : { code: "container_refused", message: `The container answered ${httpStatus}.` },
     });
     response.end();
   } catch (error) {
-    const fault = deps.tasks.faultOf(error, left);
-    await deps.tasks.end(work, started, { ...noAnswer(fault), served });
-    if (!response.headersSent) throw fault;
+    const failure = deps.tasks.errorOf(error, disconnected);
+    await deps.tasks.end(work, started, { ...noAnswer(failure), served });
+    if (!response.headersSent) throw failure;
     // A cut stream must look cut.
     response.destroy();
   }
 }
 
-async function drained(response: Response, left: AbortSignal): Promise<void> {
+async function drained(response: Response, disconnected: AbortSignal): Promise<void> {
   const ready = Promise.withResolvers<void>();
   response.once("drain", ready.resolve);
-  left.addEventListener("abort", () => ready.resolve(), { once: true });
+  disconnected.addEventListener("abort", () => ready.resolve(), { once: true });
   await ready.promise;
-  left.throwIfAborted();
+  disconnected.throwIfAborted();
 }

@@ -62,9 +62,8 @@ const authorize = (deps: ApiDeps) =>
       path: "/v1/authorizations",
       writes: true,
       tag: "Payments",
-      summary: "Hand in a signed authorization",
-      description:
-        "Relayed to Escrow.authorize; this API pays the gas. Sending the same one again changes nothing.",
+      summary: "Submit a signed authorization",
+      description: "Relayed to Escrow.authorize; this API pays the gas. A repeated submission has no effect.",
       access: "partner",
       body: newAuthorization,
       status: 201,
@@ -75,7 +74,7 @@ const authorize = (deps: ApiDeps) =>
       if (!isAddressEqual(authorization.delegate, deps.delegate)) {
         throw new InputError("The authorization is for another delegate.", {
           code: "delegate_mismatch",
-          hint: "GET /v1/authorizations/typed-data gives one for this API.",
+          hint: "Get one for this API from GET /v1/authorizations/typed-data.",
           details: { delegate: deps.delegate },
         });
       }
@@ -92,7 +91,7 @@ const authorize = (deps: ApiDeps) =>
           : false;
       // What a contract wallet accepts, the chain itself finds out.
       if (!isContract && (signer === undefined || !isAddressEqual(signer, authorization.owner))) {
-        throw new InputError("The signature is not that of the authorization's owner.", {
+        throw new InputError("The signature does not match the authorization's owner.", {
           code: "signature_invalid",
         });
       }
@@ -151,7 +150,7 @@ const deposit = (deps: ApiDeps) =>
       tag: "Payments",
       summary: "Deposit tokens by a signed permit",
       description:
-        "Relayed to Escrow.depositWithPermit; the tokens come from your wallet, this API pays the gas.",
+        "Relayed to Escrow.depositWithPermit; the tokens are transferred from your wallet, this API pays the gas.",
       access: "partner",
       body: newDeposit,
       status: 201,
@@ -171,7 +170,7 @@ const deposit = (deps: ApiDeps) =>
 
 function requireOwn(wallet: string, owner: Hex): void {
   if (wallet === owner) return;
-  throw new InputError("The authorization is of another wallet.", {
+  throw new InputError("The authorization belongs to another wallet.", {
     code: "owner_mismatch",
     status: 403,
     details: { wallet, owner },

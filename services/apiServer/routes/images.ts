@@ -25,7 +25,8 @@ export function imageRoutes(deps: ApiDeps): Endpoint[] {
         writes: true,
         tag: "Workspaces",
         summary: "Register an image on the chain",
-        description: "Needed once for a digest, by anyone. An image that is registered already answers 200.",
+        description:
+          "Required once per digest, by any account. Returns 200 if the image is already registered.",
         access: "partner",
         body: newImage,
         status: 201,

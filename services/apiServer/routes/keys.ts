@@ -31,7 +31,7 @@ export function keyRoutes({ db }: ApiDeps): Endpoint[] {
         method: "post",
         path: "/v1/keys",
         tag: "Accounts",
-        summary: "Make a further API key",
+        summary: "Create another API key",
         access: "partner",
         body: newKey,
         status: 201,
@@ -50,7 +50,7 @@ export function keyRoutes({ db }: ApiDeps): Endpoint[] {
         tag: "Accounts",
         summary: "Revoke an API key",
         access: "partner",
-        params: z.object({ id: z.string().regex(/^[0-9a-f]{16}$/, "is not a key's id") }),
+        params: z.object({ id: z.string().regex(/^[0-9a-f]{16}$/, "is not a key id") }),
         answer: z.object({ id: z.string(), revoked: z.literal(true) }),
       },
       async ({ partner, params }) => {

@@ -28,7 +28,7 @@ const network = (deps: ApiDeps) =>
       method: "get",
       path: "/v1/network",
       tag: "Market",
-      summary: "What a node client needs to join",
+      summary: "Show the settings a node client needs to join",
       access: "public",
       answer: networkAnswer,
     },

@@ -1,9 +1,9 @@
-import { placementExplanation } from "@ngpu/protocol/placement/question";
+import { placementExplanation } from "@ngpu/protocol/placement/request";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
-import { explained } from "../explained.ts";
+import { explainWithModelNames } from "../explainWithModelNames.ts";
+import { publication } from "../publicationSpec.ts";
 import { newWorkspace } from "../schemas/workspaces.ts";
-import { publication } from "../spec.ts";
 import { currentTime } from "../store/escrow.ts";
 
 export function matchRoutes({ db, match }: ApiDeps): Endpoint[] {
@@ -13,17 +13,17 @@ export function matchRoutes({ db, match }: ApiDeps): Endpoint[] {
         method: "post",
         path: "/v1/match/explain",
         tag: "Market",
-        summary: "Ask where a workspace could go now, and why not elsewhere",
+        summary: "Explain where a workspace could be placed now",
         description:
-          "Takes what `POST /v1/workspaces` takes and publishes nothing. Every refused node is counted once, under the first " +
-          "dimension that refuses it; `words` says the same in sentences.",
+          "Takes the body of `POST /v1/workspaces` and publishes nothing. Each rejected node is counted once, under the first " +
+          "dimension that rejects it; `messages` describes the result in sentences.",
         access: "public",
         body: newWorkspace,
         answer: placementExplanation,
       },
       async ({ body }) => {
         const { spec } = publication(body, await currentTime(db));
-        return explained({ db, match }, spec, body);
+        return explainWithModelNames({ db, match }, spec, body);
       },
     ),
   ];

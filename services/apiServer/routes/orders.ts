@@ -31,23 +31,23 @@ export function orderRoutes(deps: ApiDeps): Endpoint[] {
         const leases = await heldLeases(deps, params.id);
         if (leases.length > 0)
           return { id: params.id, ...(await send(deps, params.id, functionName, leases)) };
-        throw new InputError("No replica of the workspace has a node yet.", {
+        throw new InputError("No replica of the workspace is assigned yet.", {
           code: "nothing_assigned",
           status: 409,
-          hint: "A workspace starts by itself once it has one.",
+          hint: "A replica starts automatically once it is assigned.",
         });
       },
     );
   return [
-    order("start", "requestStart", "Start every replica that was stopped"),
-    order("stop", "requestStop", "Stop every replica; it keeps its node"),
+    order("start", "requestStart", "Start all stopped replicas"),
+    order("stop", "requestStop", "Stop all replicas; each keeps its node"),
     endpoint(
       {
         method: "delete",
         path: "/v1/workspaces/:id",
         tag: "Workspaces",
         summary: "Close a workspace and delete its replicas",
-        description: "No further replica is assigned, the nodes delete theirs, and the leases end.",
+        description: "No more replicas are assigned, the nodes delete theirs, and the leases end.",
         access: "partner",
         writes: true,
         params,

@@ -1,4 +1,4 @@
-import { placementAnswer } from "@ngpu/protocol/placement/answer";
+import { placementAnswer } from "@ngpu/protocol/placement/response";
 import { findPlacement } from "@ngpu/queries/placements";
 import { InputError } from "@ngpu/runtime/errors";
 import { z } from "zod";
@@ -14,7 +14,7 @@ export function placementRoutes({ db }: ApiDeps): Endpoint[] {
         tag: "Market",
         summary: "Show how a replica's node was chosen",
         description:
-          "All of it follows from the chain as of its block: `npm run cli -- verify placement <id>` decides it again and compares.",
+          "The decision depends only on the chain's state at its block: `npm run cli -- verify placement <id>` recomputes and compares it.",
         access: "public",
         params: z.object({ id: z.uuid() }),
         answer: placementAnswer,

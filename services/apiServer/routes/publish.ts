@@ -1,14 +1,14 @@
 import { generationOf } from "@ngpu/contracts-sdk/generations";
-import type { PlacementExplanation } from "@ngpu/protocol/placement/question";
+import type { PlacementExplanation } from "@ngpu/protocol/placement/request";
 import { InputError } from "@ngpu/runtime/errors";
 import { requestLogger } from "@ngpu/runtime/http";
+import { dedupeKeyOf } from "../chainWriter.ts";
 import { isUsable } from "../decide.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint, idempotencyHeader } from "../endpoint.ts";
-import { explained } from "../explained.ts";
-import { dedupeKeyOf } from "../onchain.ts";
+import { explainWithModelNames } from "../explainWithModelNames.ts";
+import { publication } from "../publicationSpec.ts";
 import { newWorkspace, publishAnswer } from "../schemas/workspaces.ts";
-import { publication } from "../spec.ts";
 import { wasSent } from "../store/calls.ts";
 import { currentTime, listAuthorizations } from "../store/escrow.ts";
 import { nameWorkspace } from "../store/workspaces.ts";
@@ -23,7 +23,7 @@ export function publishRoutes(deps: ApiDeps): Endpoint[] {
         tag: "Workspaces",
         summary: "Publish a workspace",
         description:
-          "Answers once DockerContract.publish is mined. With an Idempotency-Key a repeat gives the same workspace and publishes nothing.",
+          "Answers once DockerContract.publish is mined. With an Idempotency-Key, a repeated request returns the same workspace and publishes nothing.",
         access: "partner",
         headers: idempotencyHeader,
         body: newWorkspace,
@@ -38,7 +38,8 @@ export function publishRoutes(deps: ApiDeps): Endpoint[] {
         });
         const { spec, config } = publication(body, await currentTime(deps.db));
         const logged = { db: deps.db, logger: requestLogger(deps.logger, response) };
-        if (!body.waitForNodes) await requirePossible(logged, () => explained(deps, spec, body), dedupeKey);
+        if (!body.waitForNodes)
+          await requirePossible(logged, () => explainWithModelNames(deps, spec, body), dedupeKey);
         const authorizationId = body.authorizationId ?? (await newestUsable(deps, wallet));
         const { hash, events } = await deps.writer.write({
           kind: "api.publish",
@@ -77,10 +78,10 @@ async function requirePossible(
   }
   if (explanation.possible) return;
   if (dedupeKey !== undefined && (await wasSent(db, dedupeKey))) return;
-  throw new InputError(`No node could take this workspace. ${explanation.words.join(" ")}`, {
+  throw new InputError(`No node can run this workspace. ${explanation.messages.join(" ")}`, {
     code: "placement_impossible",
     status: 409,
-    hint: "Ask for less, or set waitForNodes to publish it and wait for nodes to come.",
+    hint: "Request less, or set waitForNodes to publish it and wait for suitable nodes.",
     details: explanation,
   });
 }
@@ -92,7 +93,7 @@ async function newestUsable({ db, delegate, deployment }: ApiDeps, wallet: strin
   const rows = await listAuthorizations(db, wallet);
   const found = rows.find((row) => isUsable(row, { now, delegate, generation }));
   if (found !== undefined) return found.id;
-  throw new InputError("No authorization lets this API publish for you.", {
+  throw new InputError("No authorization allows this API to publish for you.", {
     code: "authorization_missing",
     status: 409,
     hint: "Sign one: GET /v1/authorizations/typed-data, then POST /v1/authorizations.",

@@ -20,7 +20,7 @@ import {
 } from "../store/rewards.ts";
 
 /** More epochs than can be posted within an activation delay that anyone would choose. */
-const leavesLookedAt = 100;
+const maxLeavesRead = 100;
 
 export function rewardRoutes({ db, deployment }: ApiDeps): Endpoint[] {
   return [
@@ -66,8 +66,9 @@ export function rewardRoutes({ db, deployment }: ApiDeps): Endpoint[] {
         method: "get",
         path: "/v1/rewards/:address",
         tag: "Rewards",
-        summary: "Show what an account earned, what of it is withheld, and what it can claim, with the proof",
-        description: "Give `epoch`, `cumulative` and `proof` to Pomc.claim; anyone may send it.",
+        summary: "Show what an account earned, what is withheld, and what it can claim, with the proof",
+        description:
+          "Pass `epoch`, `cumulative` and `proof` to Pomc.claim. Any account may send the transaction.",
         access: "public",
         params: z.object({ address }),
         answer: rewardAnswer,
@@ -79,14 +80,14 @@ export function rewardRoutes({ db, deployment }: ApiDeps): Endpoint[] {
           generationsOf(deployment, "Pomc").map((pomc) => rewardAt(db, account, pomc, now)),
         );
         const { granted, ...reward } = rewards.at(-1) as (typeof rewards)[number];
-        const former = rewards.slice(0, -1).filter(({ claimable, pending }) => claimable + pending > 0n);
+        const previous = rewards.slice(0, -1).filter(({ claimable, pending }) => claimable + pending > 0n);
         const withheld = bonds.reduce((sum, bond) => sum + bond.withheld, 0n);
         return {
           account,
           ...inStrings(reward),
           earned: String(granted + withheld),
           withheld: String(withheld),
-          former: former.map(({ granted: _, ...owed }) => inStrings(owed)),
+          previous: previous.map(({ granted: _, ...owed }) => inStrings(owed)),
           bonds: bonds.map((row) => bondOf(row, deployment.parameters, now)),
         };
       },
@@ -102,7 +103,7 @@ async function rewardAt(
   now: number,
 ) {
   const [leaves, claimed] = await Promise.all([
-    listLeaves(db, account, generation, leavesLookedAt),
+    listLeaves(db, account, generation, maxLeavesRead),
     claimedBy(db, account, generation),
   ]);
   const facts = leaves.map((leaf) => ({ ...leaf, activatesAt: leaf.activates_at }));

@@ -2,9 +2,9 @@ import { randomUUID } from "node:crypto";
 import { InputError, type NgpuError, RetryableError } from "@ngpu/runtime/errors";
 import { rest } from "@ngpu/runtime/loop";
 import { z } from "zod";
+import { dedupeKeyOf } from "../chainWriter.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint, idempotencyHeader, Reply } from "../endpoint.ts";
-import { dedupeKeyOf } from "../onchain.ts";
 import { newTask, taskAnswer, taskList, taskPage } from "../schemas/tasks.ts";
 import { findTask, findTaskByKey, listTasks, type TaskRow } from "../store/tasks.ts";
 import type { TaskWork } from "../taskRunner.ts";
@@ -22,13 +22,13 @@ const runTask = (deps: ApiDeps) =>
       tag: "Tasks",
       summary: "Run a task on a workspace",
       description:
-        "Sends the input to the best running replica and answers with what the container answered. With `wait: false` it answers 202 at once; GET /v1/tasks/{id} tells the rest.",
+        "Sends the input to the best running replica and returns the container's response. With `wait: false` it returns 202 at once; poll GET /v1/tasks/{id} for the result.",
       access: "partner",
       headers: idempotencyHeader,
       body: newTask,
       answer: taskAnswer,
     },
-    async ({ partner, body, headers, response, requestId, left }) => {
+    async ({ partner, body, headers, response, requestId, disconnected }) => {
       await requireWorkspace(deps.db, partner.wallet, body.workspaceId);
       const idempotencyKey = await dedupeKeyOf(deps.db, partner.wallet, "task", {
         key: headers["idempotency-key"],
@@ -46,15 +46,15 @@ const runTask = (deps: ApiDeps) =>
         input: body.method === "GET" ? undefined : body.input,
         idempotencyKey,
       };
-      if (!(await deps.tasks.begin(work))) return repeated(deps, work, body.wait, left);
+      if (!(await deps.tasks.begin(work))) return repeated(deps, work, body.wait, disconnected);
       if (!body.wait) {
-        deps.tasks.runBehind(work);
+        deps.tasks.runInBackground(work);
         return new Reply(202, taskOf(await requireTask(deps, partner.wallet, work.id)));
       }
       // With a key somebody may come back for the result; without one it would be for nobody.
-      const ending = idempotencyKey === undefined ? left : new AbortController().signal;
-      const fault = await deps.tasks.run(work, ending);
-      if (fault !== undefined) throw withTask(fault, work.id);
+      const ending = idempotencyKey === undefined ? disconnected : new AbortController().signal;
+      const failure = await deps.tasks.run(work, ending);
+      if (failure !== undefined) throw withTask(failure, work.id);
       const task = await requireTask(deps, partner.wallet, work.id);
       if (task.node_id !== null) response.setHeader("x-ngpu-node-id", String(task.node_id));
       return taskOf(task);
@@ -100,19 +100,19 @@ const showTasks = (deps: ApiDeps) =>
   );
 
 /** The task that the same Idempotency-Key began before; waits for its end where asked to. */
-async function repeated(deps: ApiDeps, work: TaskWork, wait: boolean, left: AbortSignal) {
+async function repeated(deps: ApiDeps, work: TaskWork, wait: boolean, disconnected: AbortSignal) {
   for (;;) {
     const task = await findTaskByKey(deps.db, work.wallet, work.idempotencyKey ?? "");
     if (task === undefined) {
-      throw new RetryableError("The task with this Idempotency-Key has just come to nothing.", {
+      throw new RetryableError("The task with this Idempotency-Key was just discarded.", {
         code: "task_gone",
         hint: "Send the request again.",
       });
     }
     const isOver = task.status === "succeeded" || task.status === "failed";
     if (isOver) return taskOf(task);
-    if (!wait || left.aborted) return new Reply(202, taskOf(task));
-    await rest(200, left);
+    if (!wait || disconnected.aborted) return new Reply(202, taskOf(task));
+    await rest(200, disconnected);
   }
 }
 
@@ -123,16 +123,16 @@ async function requireTask({ db }: ApiDeps, wallet: string, id: string): Promise
 }
 
 /** The same fault, with the id that the task is kept under. */
-function withTask(fault: NgpuError, taskId: string): NgpuError {
+function withTask(failure: NgpuError, taskId: string): NgpuError {
   const options = {
-    code: fault.code,
-    ...(fault.hint === undefined ? {} : { hint: fault.hint }),
-    details: { ...fault.details, taskId },
-    cause: fault,
+    code: failure.code,
+    ...(failure.hint === undefined ? {} : { hint: failure.hint }),
+    details: { ...failure.details, taskId },
+    cause: failure,
   };
-  if (fault.retryable) return new RetryableError(fault.message, options);
-  const status = fault instanceof InputError ? fault.status : 502;
-  return new InputError(fault.message, { ...options, status });
+  if (failure.retryable) return new RetryableError(failure.message, options);
+  const status = failure instanceof InputError ? failure.status : 502;
+  return new InputError(failure.message, { ...options, status });
 }
 
 export function taskOf(row: TaskRow) {

@@ -3,9 +3,9 @@ import { loadSpec } from "@ngpu/queries/workspaceSpecs";
 import { z } from "zod";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
+import { updated } from "../publicationSpec.ts";
 import { workspaceIdText } from "../schemas/common.ts";
 import { updateAnswer, workspaceUpdate } from "../schemas/workspaces.ts";
-import { updated } from "../spec.ts";
 import { requireWorkspace } from "./workspaces.ts";
 
 export function updateRoutes(deps: ApiDeps): Endpoint[] {
@@ -17,7 +17,7 @@ export function updateRoutes(deps: ApiDeps): Endpoint[] {
         tag: "Workspaces",
         summary: "Change the image, the configuration or the number of replicas",
         description:
-          "Replicas that run another image or configuration are replaced one after the other, with no more than maxDown down at once. Policy, grace and resources stay as published.",
+          "Replicas that run another image or configuration are replaced in a rolling update with at most maxDown replicas down at once. Policy, grace period and resources cannot change.",
         access: "partner",
         writes: true,
         params: z.object({ id: workspaceIdText }),

@@ -14,7 +14,7 @@ import {
 
 export const nonceAnswer = z.object({
   nonce: z.string().meta({ description: "For one sign-in" }),
-  domain: z.string().meta({ description: "What the message's domain must be" }),
+  domain: z.string().meta({ description: "Required domain of the message" }),
   uri: z.string(),
   chainId: z.number().int(),
   expiresAt: isoTime,
@@ -23,25 +23,20 @@ export const nonceAnswer = z.object({
 export const signIn = z.strictObject({
   message: z.string().max(4_000).meta({ description: "The EIP-4361 message, exactly as signed" }),
   signature,
-  keyName: z
-    .string()
-    .min(1)
-    .max(100)
-    .default("default")
-    .meta({ description: "What the key is called in lists" }),
+  keyName: z.string().min(1).max(100).default("default").meta({ description: "Name of the key" }),
 });
 
 export const signInAnswer = z.object({
   wallet: z.string(),
   keyId: z.string(),
-  apiKey: z.string().meta({ description: "Shown this once: only its hash is kept" }),
+  apiKey: z.string().meta({ description: "Shown only once; only its hash is stored" }),
 });
 
 export const keyEntry = z.object({
   id: z.string(),
   name: z.string(),
   createdAt: isoTime,
-  lastUsedAt: isoTime.nullable().meta({ description: "To the minute" }),
+  lastUsedAt: isoTime.nullable().meta({ description: "With a resolution of one minute" }),
 });
 export const keyList = z.object({ keys: z.array(keyEntry) });
 export const newKey = z.strictObject({ name: z.string().min(1).max(100) });
@@ -49,15 +44,15 @@ export const newKeyAnswer = z.object({ id: z.string(), name: z.string(), apiKey:
 
 export const authorizationEntry = z.object({
   id: z.string(),
-  escrow: z.string().meta({ description: "The contract that it stands in" }),
+  escrow: z.string().meta({ description: "The contract that holds it" }),
   delegate: z.string(),
-  maxRate: amount("Highest rate over all open leases, token units a second"),
-  rateInUse: amount("Rate of the leases open now"),
-  total: amount("What may be spent in all, token units"),
-  spent: amount("Settled so far"),
+  maxRate: amount("Maximum total rate of all open leases, token units per second"),
+  rateInUse: amount("Total rate of the leases that are open now"),
+  total: amount("Maximum total to spend, token units"),
+  spent: amount("Settled until now"),
   owed: amount("Owed now by running leases, not settled yet"),
-  left: amount("What can still be spent: total − spent − owed"),
-  scope: z.string().nullable().meta({ description: "The one image digest it is for; null: any" }),
+  remaining: amount("Remaining amount: total − spent − owed"),
+  scope: z.string().nullable().meta({ description: "The only image digest it covers; null: any image" }),
   expiry: unixTime,
   revoked: z.boolean(),
   usable: z.boolean().meta({ description: "Whether this API can publish with it now" }),
@@ -65,22 +60,22 @@ export const authorizationEntry = z.object({
 });
 
 const books = z.object({
-  escrow: z.string().meta({ description: "The contract whose books these are" }),
-  deposited: amount("Everything paid in, token units"),
-  withdrawn: amount("Everything taken out"),
+  escrow: z.string().meta({ description: "The escrow contract of this account" }),
+  deposited: amount("Total deposited, token units"),
+  withdrawn: amount("Total withdrawn"),
   settled: amount("Paid to nodes for leases"),
-  refunded: amount("Paid back for time in which nodes were down"),
+  refunded: amount("Refunded for node downtime"),
   owed: amount("Owed now by running leases, not settled yet"),
-  refundable: amount("What could be taken out now: deposited + refunded − withdrawn − settled − owed"),
+  refundable: amount("Amount that can be withdrawn now: deposited + refunded − withdrawn − settled − owed"),
   tier: tier.nullable().meta({ description: "Tier of the deposits; null: none yet" }),
 });
 
 export const accountAnswer = books.extend({
   wallet: z.string(),
   asOf: unixTime,
-  former: z.array(books.meta({ id: "FormerBalance" })).meta({
+  previous: z.array(books.meta({ id: "FormerBalance" })).meta({
     description:
-      "What is left in contracts that were replaced, oldest first: their leases go on from there, and the rest is taken out there",
+      "Balances in contracts that were replaced, oldest first. Their leases continue to be paid from there; withdraw the rest from that contract",
   }),
   authorizations: z.array(authorizationEntry),
 });
@@ -89,13 +84,13 @@ export const historyAnswer = z.object({
   changes: z.array(
     z
       .object({
-        escrow: z.string().meta({ description: "The contract whose books it changed" }),
+        escrow: z.string().meta({ description: "The escrow contract whose balance changed" }),
         kind: z.enum(["deposit", "withdrawal", "settlement", "refund"]),
         amount: amount("Token units; deposits and refunds raise the balance, the others lower it"),
         workspaceId: z.string().nullable(),
         replica: z.number().int().nullable(),
         lease: z.number().int().nullable(),
-        nodeId: z.number().int().nullable().meta({ description: "Which node was paid, or was down" }),
+        nodeId: z.number().int().nullable().meta({ description: "The node that was paid, or was down" }),
         day: z.string().nullable().meta({ description: "Of a refund: Unix time / length of a day" }),
         downSeconds: z.number().int().nullable().meta({ description: "Of a refund" }),
         at: isoTime,
@@ -111,15 +106,15 @@ export const authorizationMessage = z.strictObject({
   owner: address,
   delegate: address,
   maxRate: uint(64, "Highest rate, token units a second"),
-  total: uint(128, "What may be spent in all, token units"),
-  scope: hexBytes(32, "The one image digest it is for; zero: any"),
+  total: uint(128, "Maximum total to spend, token units"),
+  scope: hexBytes(32, "The only image digest it covers; zero: any image"),
   expiry: z.coerce
     .number()
     .int()
     .min(0)
     .max(2 ** 40 - 1)
     .meta({ description: "Unix time in seconds" }),
-  nonce: uint(256, "Any number not used before"),
+  nonce: uint(256, "Any unused number"),
 });
 
 export const newAuthorization = z.strictObject({ authorization: authorizationMessage, signature });
@@ -134,8 +129,8 @@ export const typedDataQuery = z.object({
     .positive()
     .max(2 ** 40 - 1)
     .optional()
-    .meta({ description: "Unix time; in 30 days when left out" }),
-  scope: hexBytes(32, "The one image digest; any when left out").optional(),
+    .meta({ description: "Unix time; default: in 30 days" }),
+  scope: hexBytes(32, "The only image digest; default: any").optional(),
 });
 
 export const permitQuery = z.object({
@@ -145,7 +140,7 @@ export const permitQuery = z.object({
     .int()
     .positive()
     .optional()
-    .meta({ description: "Unix time; in an hour when left out" }),
+    .meta({ description: "Unix time; default: in one hour" }),
 });
 
 export const typedDataAnswer = z.object({
@@ -156,7 +151,7 @@ export const typedDataAnswer = z.object({
       primaryType: z.string(),
       message: z.record(z.string(), z.unknown()),
     })
-    .meta({ description: "As eth_signTypedData_v4 takes it" }),
+    .meta({ description: "Input of eth_signTypedData_v4" }),
 });
 
 export const newDeposit = z.strictObject({

@@ -55,7 +55,7 @@ export const isoTime = z
 
 export const tier = z.enum(["unsafe", "safe", "finalized"]).meta({
   id: "Tier",
-  description: "How final the record is: the OP-stack head that has reached its block",
+  description: "Finality of the record: the highest OP-stack head that includes its block",
 });
 
 export const page = z.object({
@@ -65,25 +65,25 @@ export const page = z.object({
     .min(1)
     .max(200)
     .default(50)
-    .meta({ description: "Most entries of an answer" }),
+    .meta({ description: "Maximum number of entries in the response" }),
   after: z
     .string()
     .regex(/^\d{1,20}$/)
     .optional()
-    .meta({ description: "Continue after this id (the `next` of the answer before)" }),
+    .meta({ description: "Return entries after this id (`next` of the previous page)" }),
 });
 
 export const nextPage = z
   .string()
   .nullable()
-  .meta({ description: "What to pass as `after` for the next page; null: this was the last" });
+  .meta({ description: "Value of `after` for the next page; null: this is the last page" });
 
 export const errorBody = z
   .object({
     error: z.object({
-      code: z.string().meta({ description: "Stable name, for programs" }),
+      code: z.string().meta({ description: "Stable, machine-readable code" }),
       message: z.string(),
-      hint: z.string().optional().meta({ description: "What to do about it" }),
+      hint: z.string().optional().meta({ description: "How to resolve the error" }),
       details: z.record(z.string(), z.unknown()).optional(),
       request_id: z.string().meta({ description: "The answer's x-request-id" }),
     }),

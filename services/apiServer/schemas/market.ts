@@ -1,4 +1,4 @@
-import { nodeStatuses } from "@ngpu/contracts-sdk/names";
+import { nodeStatuses } from "@ngpu/contracts-sdk/enumNames";
 import { z } from "zod";
 import { amount, isoTime, nextPage, tier, unixTime } from "./common.ts";
 
@@ -55,9 +55,9 @@ const nodeHead = {
     computeCapability: z.number(),
   }),
   total: resources,
-  free: resources.meta({ description: "What is not reserved" }),
+  free: resources.meta({ description: "Capacity that is not reserved" }),
   pricePerSecond: amount("Token units a second"),
-  connected: z.boolean().meta({ description: "Whether it holds a tunnel to a gateway now" }),
+  connected: z.boolean().meta({ description: "Whether it has an open tunnel to a gateway" }),
   tier,
 };
 export const nodeEntry = z.object(nodeHead).meta({ id: "Node" });
@@ -65,9 +65,12 @@ export const nodeList = z.object({ nodes: z.array(nodeEntry), next: nextPage });
 export const nodeAnswer = z.object({
   ...nodeHead,
   registeredBlock: z.string(),
-  measurement: measurementEntry.nullable().meta({ description: "The last one finalized" }),
+  measurement: measurementEntry.nullable().meta({ description: "The latest finalized measurement" }),
   uptime: z.object({
-    slots: z.number().int().meta({ description: "Newest heartbeat slots looked at, since its registration" }),
+    slots: z
+      .number()
+      .int()
+      .meta({ description: "Number of recent heartbeat slots considered, since its registration" }),
     present: z
       .number()
       .int()
@@ -81,7 +84,7 @@ export const nodeAnswer = z.object({
       lastSeenAt: isoTime,
       cpuLoad: z.number().nullable(),
       freeDiskGib: z.number().nullable(),
-      running: z.number().int().meta({ description: "Containers it says it runs" }),
+      running: z.number().int().meta({ description: "Running containers, as reported by the node" }),
     })
     .nullable(),
 });
@@ -91,7 +94,7 @@ export const epochEntry = z
     number: z.string(),
     pomc: z.string().meta({ description: "The contract it was posted to, which pays it" }),
     root: z.string(),
-    total: amount("Everything ever granted up to it"),
+    total: amount("Total granted up to this epoch"),
     dataHash: z.string(),
     activatesAt: unixTime,
     disabled: z.boolean(),
@@ -100,20 +103,25 @@ export const epochEntry = z
   .meta({ id: "Epoch" });
 export const epochList = z.object({ epochs: z.array(epochEntry), next: nextPage });
 export const epochAnswer = epochEntry.extend({
-  document: z.unknown().meta({ description: "What the root was computed from; null when not kept here" }),
+  document: z
+    .unknown()
+    .meta({ description: "Document the root was computed from; null if it is not stored here" }),
 });
 
 const nodeBond = z
   .object({
     nodeId: z.number().int(),
-    withheld: amount("Of the node's first rewards"),
-    days: z.number().int().meta({ description: "Days of uptime it served" }),
-    daysNeeded: z.number().int().meta({ description: "Days after which all that is withheld is returned" }),
-    returnsAt: unixTime.meta({ description: "The earliest time, if it serves every day from now on" }),
+    withheld: amount("Withheld from the node's first rewards"),
+    days: z.number().int().meta({ description: "Days of uptime served" }),
+    daysNeeded: z
+      .number()
+      .int()
+      .meta({ description: "Days of uptime after which the withheld amount is returned" }),
+    returnsAt: unixTime.meta({ description: "Earliest time of return, if every day from now on counts" }),
   })
   .meta({ id: "NodeBond" });
 
-const formerReward = z
+const previousReward = z
   .object({
     pomc: z.string().meta({ description: "The contract that pays it" }),
     epoch: z.string().nullable(),
@@ -121,8 +129,8 @@ const formerReward = z
     proof: z.string(),
     activatesAt: unixTime.nullable(),
     active: z.boolean(),
-    claimed: amount("What this contract has paid"),
-    claimable: amount("What a claim there would pay now"),
+    claimed: amount("Amount this contract has paid"),
+    claimable: amount("Amount a claim to it would pay now"),
     pending: amount("Granted there by an epoch that is posted and not active yet"),
   })
   .meta({ id: "FormerReward" });
@@ -135,19 +143,19 @@ export const rewardAnswer = z
       .string()
       .nullable()
       .meta({ description: "The newest active epoch with a leaf for it, else the newest posted" }),
-    cumulative: amount("Everything granted up to that epoch: what the claim takes"),
+    cumulative: amount("Total granted up to that epoch, as the claim takes it"),
     proof: z.string(),
     activatesAt: unixTime.nullable(),
     active: z.boolean(),
-    claimed: amount("What it has had"),
-    claimable: amount("What a claim would pay now"),
+    claimed: amount("Amount claimed so far"),
+    claimable: amount("Amount a claim would pay now"),
     pending: amount("Granted by an epoch that is posted and not active yet"),
-    earned: amount("Everything this contract granted, active or not, and what is withheld"),
-    withheld: amount("Bonds of its nodes that are not served yet"),
-    former: z.array(formerReward).meta({
+    earned: amount("Total granted by this contract, active or not, and the withheld amount"),
+    withheld: amount("Bonds of its nodes that are still withheld"),
+    previous: z.array(previousReward).meta({
       description:
-        "What contracts that were replaced still owe the account, oldest first: each is claimed there",
+        "What replaced contracts still owe the account, oldest first; claim each from its contract",
     }),
-    bonds: z.array(nodeBond).meta({ description: "Its nodes whose bond is not served yet" }),
+    bonds: z.array(nodeBond).meta({ description: "Its nodes whose bond is still withheld" }),
   })
   .meta({ id: "Reward" });

@@ -17,8 +17,11 @@ export const newTask = z
     workspaceId: workspaceIdText,
     path: containerPath.default("/"),
     method: z.enum(["GET", "POST", "PUT", "PATCH", "DELETE"]).default("POST"),
-    input: z.unknown().optional().meta({ description: "Sent as the JSON body; left out with GET" }),
-    wait: z.boolean().default(true).meta({ description: "false: answer at once with 202 and run behind" }),
+    input: z.unknown().optional().meta({ description: "Sent as the JSON body; not sent with GET" }),
+    wait: z
+      .boolean()
+      .default(true)
+      .meta({ description: "false: return 202 at once and run in the background" }),
   })
   .meta({ id: "NewTask" });
 
@@ -32,7 +35,7 @@ export const taskAnswer = z
     kind: z.enum(["task", "chat"]),
     nodeId: z.number().int().nullable(),
     ms: z.number().int().nullable().meta({ description: "From start to end" }),
-    httpStatus: z.number().int().nullable().meta({ description: "What the container answered" }),
+    httpStatus: z.number().int().nullable().meta({ description: "The container's HTTP status" }),
     result: z.unknown().meta({
       description: "The container's answer: JSON, or text, or { base64, contentType }",
     }),
@@ -80,18 +83,18 @@ export const receiptAnswer = z
     txHash,
     tier,
   })
-  .meta({ id: "Receipt" });
+  .meta({ id: "TaskReceipt" });
 
 export const chatRequest = z
   .looseObject({
     model: z.string().min(1).max(300).meta({
       description:
-        "A workspace: its id, `ws-<id>` or name; left out for the container, which uses its own; `<workspace>/<model>` passes `<model>` on to it",
+        "A workspace: its id, `ws-<id>` or name. The container uses its own model; `<workspace>/<model>` passes `<model>` on to it",
     }),
     messages: z.array(z.looseObject({ role: z.string() })).min(1),
     stream: z.boolean().optional(),
   })
-  .meta({ id: "ChatRequest", description: "As OpenAI's; everything else in it is passed on" });
+  .meta({ id: "ChatRequest", description: "As OpenAI's; all other fields are passed on" });
 
 export const chatAnswer = z.looseObject({}).meta({ description: "The container's answer" });
 export const modelList = z.object({

@@ -4,7 +4,7 @@ import {
   milestones,
   policies,
   releaseReasons,
-} from "@ngpu/contracts-sdk/names";
+} from "@ngpu/contracts-sdk/enumNames";
 import { workspaceConfig } from "@ngpu/protocol/workspaceConfig";
 import { z } from "zod";
 import { amount, hexBytes, isoTime, nextPage, tier, txHash, uint } from "./common.ts";
@@ -18,10 +18,10 @@ export const newImage = z.strictObject({
   sizeBytes: z
     .union([z.number().int().positive(), z.string().regex(/^[1-9]\d{0,18}$/)])
     .transform((size) => BigInt(size)),
-  chunkRoot: hexBytes(32, "Root over the image's chunks; zero when there is none").default(
+  chunkRoot: hexBytes(32, "Merkle root of the image's chunks; zero if there is none").default(
     `0x${"0".repeat(64)}`,
   ),
-  reference: workspaceConfig.shape.image.meta({ description: "Where a registry serves it, without digest" }),
+  reference: workspaceConfig.shape.image.meta({ description: "Registry reference without digest" }),
 });
 export const imageEntry = z.object({
   digest: z.string(),
@@ -42,10 +42,10 @@ const decimal = (max: number, step: number) =>
     .max(max)
     .refine((n) => Math.abs(n / step - Math.round(n / step)) < 1e-6, `is not a multiple of ${step}`);
 
-export const gpuWish = z.strictObject({
+export const gpuRequirement = z.strictObject({
   model: z.string().min(1).max(120).optional().meta({
     description:
-      "The GPU's name as its driver prints it (`NVIDIA H100 80GB HBM3`), or its 8 bytes of hex; any when left out",
+      "The GPU's name as its driver prints it (`NVIDIA H100 80GB HBM3`), or its 8 bytes of hex; default: any",
   }),
   count: whole(255).default(1),
   minVramGib: decimal(16_000, 1 / 1024)
@@ -66,7 +66,7 @@ export const newWorkspace = z
       .regex(/^\d{1,20}$/)
       .optional()
       .meta({
-        description: "Which authorization pays; the newest usable one when left out",
+        description: "Authorization that pays; default: the newest usable one",
       }),
     name: z
       .string()
@@ -80,14 +80,16 @@ export const newWorkspace = z
       )
       .meta({ example: `docker.io/library/nginx@sha256:${"0".repeat(64)}` }),
     command: workspaceConfig.shape.command,
-    env: workspaceConfig.shape.env.meta({ description: "Public: it stands on the chain. No secrets" }),
+    env: workspaceConfig.shape.env.meta({
+      description: "Public, because it is stored on the chain. Do not put secrets here",
+    }),
     ports: workspaceConfig.shape.ports.meta({
       description: "Ports the container listens on; the first one serves tasks",
     }),
     health: workspaceConfig.shape.health,
-    placement: workspaceConfig.shape.placement.meta({ description: "What else its nodes must have" }),
+    placement: workspaceConfig.shape.placement.meta({ description: "Placement preferences beyond the spec" }),
     maxDown: workspaceConfig.shape.maxDown.meta({
-      description: "Replicas that may be down at once while an update replaces them; 1 when left out",
+      description: "Maximum number of replicas down at once during an update; default: 1",
     }),
     replicas: z.number().int().min(1).max(1_000).default(1),
     policy: z.enum(policies).default("available").meta({
@@ -96,10 +98,10 @@ export const newWorkspace = z
     graceSeconds: whole(2 ** 24 - 1)
       .default(60)
       .meta({
-        description: "Seconds without a sight of the chain after which a node must stop by itself",
+        description: "Seconds without contact to the chain after which a node must stop the container",
       }),
-    maxPricePerSecond: uint(64, "Highest price of one replica, token units (1e-18) a second"),
-    gpu: gpuWish.optional().meta({ description: "None when left out" }),
+    maxPricePerSecond: uint(64, "Maximum price of one replica, token units (1e-18) per second"),
+    gpu: gpuRequirement.optional().meta({ description: "Default: no GPU" }),
     cpu: decimal(16_000, 0.001).meta({ description: "Cores of one replica", example: 0.5 }),
     memoryMib: whole(2 ** 24 - 1),
     diskGib: whole(65_535),
@@ -107,15 +109,15 @@ export const newWorkspace = z
       .string()
       .regex(/^[A-Z]{2}$/, "is not two capital letters")
       .optional()
-      .meta({ description: "ISO 3166-1 alpha-2; any when left out" }),
+      .meta({ description: "ISO 3166-1 alpha-2; default: any" }),
     expiresAt: z.iso
       .datetime({ offset: true })
       .optional()
-      .meta({ description: "When it ends by itself; never when left out" }),
+      .meta({ description: "Time at which it closes automatically; default: never" }),
     waitForNodes: z
       .boolean()
       .default(false)
-      .meta({ description: "Publish it though no node of the market could take it as they are now" }),
+      .meta({ description: "Publish it even if no node can currently run it" }),
   })
   .meta({ id: "NewWorkspace" });
 
@@ -134,12 +136,12 @@ export const workspaceUpdate = z
       .regex(/^\/[^\s]*$/)
       .optional(),
     maxDown: workspaceConfig.shape.maxDown.meta({
-      description: "Replicas that may be down at once while they are replaced; 1 unless set",
+      description: "Maximum number of replicas down at once during the update; default: 1",
     }),
     maxPricePerSecond: fields.maxPricePerSecond.optional(),
     replicas: z.number().int().min(1).max(1_000).optional(),
   })
-  .refine((wish) => Object.keys(wish).length > 0, "names nothing to change")
+  .refine((update) => Object.keys(update).length > 0, "must change at least one field")
   .meta({ id: "WorkspaceUpdate" });
 
 export type WorkspaceUpdate = z.output<typeof workspaceUpdate>;
@@ -148,10 +150,10 @@ export const updateAnswer = z.object({
   id: z.string(),
   updated: txHash
     .nullable()
-    .meta({ description: "Transaction of the new spec; null: nothing of it changed" }),
+    .meta({ description: "Transaction of the new spec; null if the spec is unchanged" }),
   scaled: txHash
     .nullable()
-    .meta({ description: "Transaction of the new number of replicas; null: it is the same" }),
+    .meta({ description: "Transaction of the new number of replicas; null if it is unchanged" }),
 });
 
 export const workspaceStatuses = [
@@ -192,13 +194,13 @@ export const replicaEntry = z.object({
   endpoints: z.array(z.object({ containerPort: z.number().int(), host: z.string(), port: z.number().int() })),
   placement: z
     .object({
-      id: z.string().meta({ description: "What `GET /v1/placements/{id}` tells all of" }),
+      id: z.string().meta({ description: "Id for `GET /v1/placements/{id}`" }),
       status: z.string(),
       nodeId: z.number().int().nullable(),
-      block: z.string().nullable().meta({ description: "The block that the decision rests on" }),
-      refusals: z.unknown().meta({ description: "Why other nodes did not fit" }),
+      block: z.string().nullable().meta({ description: "Block at which the decision was made" }),
+      refusals: z.unknown().meta({ description: "Why other nodes were rejected" }),
       refusal: z.string().nullable().meta({ description: "Why the chain refused it" }),
-      askedAt: isoTime,
+      requestedAt: isoTime,
     })
     .nullable(),
   tier: tier.nullable(),
@@ -233,6 +235,6 @@ const leaseRef = z.object({ replica: z.number().int(), lease: z.number().int() }
 export const orderAnswer = z.object({
   id: z.string(),
   txHash: txHash.nullable(),
-  leases: z.array(leaseRef).meta({ description: "Leases the order went to" }),
+  leases: z.array(leaseRef).meta({ description: "Leases that received the order" }),
   refusals: z.array(z.object({ replica: z.number().int(), lease: z.number().int(), reason: z.string() })),
 });

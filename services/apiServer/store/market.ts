@@ -1,4 +1,4 @@
-import type { NodeStatus } from "@ngpu/contracts-sdk/names";
+import type { NodeStatus } from "@ngpu/contracts-sdk/enumNames";
 import type { Queryable } from "@ngpu/db/pool";
 import { countPresence, type Presence } from "@ngpu/protocol/presence";
 import { newestSlots, readPresence } from "@ngpu/queries/presence";

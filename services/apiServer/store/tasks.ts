@@ -1,5 +1,5 @@
 import type { Queryable } from "@ngpu/db/pool";
-import { resultHashOf } from "@ngpu/protocol/receiptTree";
+import { resultHashOf } from "@ngpu/protocol/taskReceiptTree";
 import { toJson } from "@ngpu/runtime/json";
 
 export type TaskRow = {

@@ -1,4 +1,4 @@
-import type { AssignmentState, Desired, Milestone, Policy } from "@ngpu/contracts-sdk/names";
+import type { AssignmentState, Desired, Milestone, Policy } from "@ngpu/contracts-sdk/enumNames";
 import type { Queryable } from "@ngpu/db/pool";
 import type { Hex } from "viem";
 import type { Tier } from "./escrow.ts";
@@ -178,14 +178,14 @@ export type PlacementRow = {
   block_number: string | null;
   refusals: unknown;
   refusal: string | null;
-  asked_at: Date;
+  requested_at: Date;
 };
 
 /** The newest placement of each replica. */
 export async function listPlacements(db: Queryable, workspaceId: string): Promise<PlacementRow[]> {
   const { rows } = await db.query<PlacementRow>(
-    `select distinct on (replica) request_id, replica, status, node_id, block_number::text, refusals, refusal, asked_at
-     from app.placement where workspace_id = $1::numeric order by replica, asked_at desc`,
+    `select distinct on (replica) request_id, replica, status, node_id, block_number::text, refusals, refusal, requested_at
+     from app.placement where workspace_id = $1::numeric order by replica, requested_at desc`,
     [workspaceId],
   );
   return rows;

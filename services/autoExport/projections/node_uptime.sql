@@ -87,13 +87,13 @@ end;
     coalesce((select commits from node_uptime where node_id = 0), 0)
       + row_number() over (order by block_number, log_index) - 1 as earlier
   from event
-), former as (
+), previous as (
   select absentees(encoding, node_count, bits) as ids, node_count from event_heartbeats_committed
   where block_number < (select min(block_number) from event) order by block_number desc, log_index desc limit 1
 ), pair as (
   select block_number, log_index, slot, earlier, ids, node_count,
-    coalesce(lag(ids) over in_order, (select ids from former), '{}') as former_ids,
-    coalesce(lag(node_count) over in_order, (select node_count from former), 0) as former_count
+    coalesce(lag(ids) over in_order, (select ids from previous), '{}') as previous_ids,
+    coalesce(lag(node_count) over in_order, (select node_count from previous), 0) as previous_count
   from commit window in_order as (order by block_number, log_index)
 )
 select change.node_id, block_number, log_index, '{}'::jsonb as patch, change.commits,
@@ -101,13 +101,13 @@ select change.node_id, block_number, log_index, '{}'::jsonb as patch, change.com
 from pair cross join lateral (
   select 0::bigint as node_id, 1 as commits, 0 as listed, 0 as absent, 0 as more_present, 0 as more_total
   union all
-  select id, 0, 1, 0, 0, 0 from generate_series(former_count + 1, node_count) as id
+  select id, 0, 1, 0, 0, 0 from generate_series(previous_count + 1, node_count) as id
   union all
-  select id, 0, -1, 0, 0, 0 from generate_series(node_count + 1, former_count) as id
+  select id, 0, -1, 0, 0, 0 from generate_series(node_count + 1, previous_count) as id
   union all
-  (select id, 0, 0, 1, 0, 0 from unnest(ids) as id except all select id, 0, 0, 1, 0, 0 from unnest(former_ids) as id)
+  (select id, 0, 0, 1, 0, 0 from unnest(ids) as id except all select id, 0, 0, 1, 0, 0 from unnest(previous_ids) as id)
   union all
-  (select id, 0, 0, -1, 0, 0 from unnest(former_ids) as id except all select id, 0, 0, -1, 0, 0 from unnest(ids) as id)
+  (select id, 0, 0, -1, 0, 0 from unnest(previous_ids) as id except all select id, 0, 0, -1, 0, 0 from unnest(ids) as id)
   union all
   -- What was corrected before the commit holds, and is counted already.
   select corrected.node_id, 0, 0, 0, -(corrected.node_id <> all (ids))::int, -1
@@ -149,7 +149,7 @@ cross join lateral (
     where disputed.slot = slot.slot and disputed.node_id = event.node_id
       and (disputed.block_number, disputed.log_index) < (event.block_number, event.log_index)
   ) as disputed
-) as former
+) as previous
 where not exists (
   select from event_presence_challenged as challenged
   where challenged.last_slot >= slot.slot and challenged.first_slot <= slot.slot and challenged.node_id = event.node_id

@@ -1,22 +1,22 @@
 import { holdLeadership } from "@ngpu/db/leader";
 import { readHead } from "@ngpu/queries/fleet";
 import { type Loop, startLoop } from "@ngpu/runtime/loop";
-import { buryInstances, findUnseen, hasPeers, readAbsences } from "../sessions/absenceStore.ts";
-import { decideLosses, type Online } from "./loss.ts";
-import { heldLeases, readAway, readOnline } from "./lossStore.ts";
-import { type LossOptions, markOffline, releaseLeases, type Tried, tellLost } from "./releaseLost.ts";
+import { hasPeers, readAbsences, reapInstances, recordUnconnected } from "../sessions/absenceStore.ts";
+import { decideLosses, type Online } from "./decideLosses.ts";
+import { heldLeases, readOnline, readUnreachable } from "./lossStore.ts";
+import { type LossOptions, markOffline, releaseLeases, reportLost, type Tried } from "./releaseLost.ts";
 
-type Away = Awaited<ReturnType<typeof readAway>>[number];
+type Away = Awaited<ReturnType<typeof readUnreachable>>[number];
 type Losses = ReturnType<typeof decideLosses>;
 
 /** A node absent for so many slots is marked offline on the chain. */
 const offlineSlots = 3;
 /** After a time without any instance nodes get so long to come back: longer than the longest pause between their tries. */
-const returnMs = 20_000;
+const reconnectGraceMs = 20_000;
 /** A new leader waits so long before it acts, in ms: what the one before it did has to be seen. */
 const settleMs = 2_000;
 /** A lease is not named again for so long, in ms: its release has to be exported first. */
-const patienceMs = 10_000;
+const retryAfterMs = 10_000;
 /** What looks at all nodes is done so often, in ms. */
 const countMs = 5_000;
 const sweepMs = 15_000;
@@ -38,11 +38,11 @@ export function startFailover(options: FailoverOptions): { wake(): void; outage(
   let loop: Loop | undefined;
   let watch: Watch | undefined;
   const lead = async (signal: AbortSignal) => {
-    const quiet = (await hasPeers(pool, instance)) ? settleMs : returnMs;
-    watch = { actsFrom: Date.now() + quiet, tried: new Map(), outage: null };
+    const grace = (await hasPeers(pool, instance)) ? settleMs : reconnectGraceMs;
+    watch = { activeFrom: Date.now() + grace, tried: new Map(), outage: null };
     const kept = watch;
     loop = startLoop({ name: "failover", logger: context.logger, signal, interval: 1_000 }, () =>
-      look(options, kept),
+      checkNodes(options, kept),
     );
     await loop.done;
     loop = undefined;
@@ -59,36 +59,36 @@ export function startFailover(options: FailoverOptions): { wake(): void; outage(
 }
 
 type Watch = {
-  actsFrom: number;
+  activeFrom: number;
   tried: Tried;
   outage: Outage | null;
   online?: { value: Online; at: number };
   sweptAt?: number;
 };
 
-async function look(options: FailoverOptions, watch: Watch): Promise<void> {
+async function checkNodes(options: FailoverOptions, watch: Watch): Promise<void> {
   const { pool, lossSeconds } = options;
   const now = Date.now();
-  const buried = await buryInstances(pool);
-  if (buried > 0) options.context.logger.warn({ event: "instance_died", sessions: buried });
-  if (now < watch.actsFrom) return;
+  const reaped = await reapInstances(pool);
+  if (reaped > 0) options.context.logger.warn({ event: "instance_died", sessions: reaped });
+  if (now < watch.activeFrom) return;
   if (now - (watch.sweptAt ?? 0) >= sweepMs) {
-    await findUnseen(pool);
+    await recordUnconnected(pool);
     watch.sweptAt = now;
   }
-  const away = await readAway(pool, await readAbsences(pool));
-  countAway(options, away);
-  const lost = away.filter((node) => node.awayMs >= lossSeconds * 1_000);
-  if (lost.length === 0) return note(options, watch, null);
+  const unreachable = await readUnreachable(pool, await readAbsences(pool));
+  countAway(options, unreachable);
+  const lost = unreachable.filter((node) => node.unreachableMs >= lossSeconds * 1_000);
+  if (lost.length === 0) return updateOutage(options, watch, null);
   const decision = await decideOn(options, watch, lost, now);
-  note(options, watch, decision.type === "suspect" ? decision : null);
+  updateOutage(options, watch, decision.type === "suspect" ? decision : null);
   if (decision.type === "suspect") return;
   await actOn(options, watch.tried, lost, decision);
 }
 
-function countAway({ metrics }: FailoverOptions, away: readonly Away[]): void {
+function countAway({ metrics }: FailoverOptions, unreachable: readonly Away[]): void {
   for (const signal of ["session", "probe", "heartbeat"] as const) {
-    metrics.away.set({ signal }, away.filter((node) => node.signal === signal).length);
+    metrics.unreachable.set({ signal }, unreachable.filter((node) => node.signal === signal).length);
   }
 }
 
@@ -103,7 +103,7 @@ async function decideOn(
   }
   return decideLosses({
     chainTime: (await readHead(pool)).time,
-    away: lost,
+    unreachable: lost,
     online: watch.online.value,
     leases: await heldLeases(
       pool,
@@ -125,19 +125,19 @@ async function actOn(
   { release, offline }: Exclude<Losses, { type: "suspect" }>,
 ): Promise<void> {
   // Before a lease is released: whoever assigns it next must already see which nodes to leave out.
-  await tellLost(
+  await reportLost(
     options,
     lost.map((node) => node.nodeId),
   );
   const now = Date.now();
-  for (const [key, at] of tried) if (now - at > patienceMs) tried.delete(key);
+  for (const [key, at] of tried) if (now - at > retryAfterMs) tried.delete(key);
   const signals = new Map(lost.map((node) => [node.nodeId, node.signal]));
   await releaseLeases(options, tried, release, signals);
   await markOffline(options, tried, offline);
 }
 
 /** Raises the alert and takes it back: in the log, the metric and /healthz. */
-function note(
+function updateOutage(
   { metrics, context }: FailoverOptions,
   watch: Watch,
   suspicion: { missing: number[]; share: number } | null,

@@ -1,14 +1,17 @@
 import type { Database } from "@ngpu/db/pool";
 import type { Absence } from "../sessions/absenceStore.ts";
-import type { AwayNode, HeldLease, Online } from "./loss.ts";
+import type { HeldLease, Online, UnreachableNode } from "./decideLosses.ts";
 
 const proven = `exists (select from chain.measurement m where m.node_id = n.node_id and m.status = 'finalized'
   and not m.absent and m.expires_at > extract(epoch from now()))`;
 
 /** What the chain says of nodes that are missed; those that it does not know are left out. */
-export async function readAway(pool: Database, absences: readonly Absence[]): Promise<AwayNode[]> {
+export async function readUnreachable(
+  pool: Database,
+  absences: readonly Absence[],
+): Promise<UnreachableNode[]> {
   if (absences.length === 0) return [];
-  const { rows } = await pool.query<Omit<AwayNode, "signal" | "awayMs">>(
+  const { rows } = await pool.query<Omit<UnreachableNode, "signal" | "unreachableMs">>(
     `select n.node_id::int as "nodeId", n.status, n.gpu_count::int as gpus, n.cpu_milli::int as "cpuMilli",
        ${proven} as proven
      from chain.node n where n.node_id = any($1)`,
@@ -17,7 +20,9 @@ export async function readAway(pool: Database, absences: readonly Absence[]): Pr
   const byId = new Map(absences.map((one) => [one.nodeId, one]));
   return rows.flatMap((row) => {
     const absence = byId.get(row.nodeId);
-    return absence === undefined ? [] : [{ ...row, signal: absence.signal, awayMs: absence.awayMs }];
+    return absence === undefined
+      ? []
+      : [{ ...row, signal: absence.signal, unreachableMs: absence.unreachableMs }];
   });
 }
 

@@ -11,8 +11,8 @@ import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import type { Sender } from "@ngpu/tx-sender/send";
 import type { Address } from "viem";
 import type { MatchMetrics } from "../metrics.ts";
-import { noteLost, type Signal } from "../sessions/absenceStore.ts";
-import type { HeldLease } from "./loss.ts";
+import { markLost, type Signal } from "../sessions/absenceStore.ts";
+import type { HeldLease } from "./decideLosses.ts";
 
 export type LossOptions = {
   context: ServiceContext;
@@ -25,10 +25,10 @@ export type LossOptions = {
 /** When a lease or a node was named last, in ms. */
 export type Tried = Map<string, number>;
 
-export async function tellLost({ pool, metrics, context }: LossOptions, nodeIds: number[]): Promise<void> {
-  for (const { nodeId, signal, awayMs } of await noteLost(pool, nodeIds)) {
-    metrics.noticed.observe({ signal }, awayMs / 1_000);
-    context.logger.warn({ event: "node_lost", nodeId, signal, awayMs: Math.round(awayMs) });
+export async function reportLost({ pool, metrics, context }: LossOptions, nodeIds: number[]): Promise<void> {
+  for (const { nodeId, signal, unreachableMs } of await markLost(pool, nodeIds)) {
+    metrics.noticed.observe({ signal }, unreachableMs / 1_000);
+    context.logger.warn({ event: "node_lost", nodeId, signal, unreachableMs: Math.round(unreachableMs) });
   }
 }
 

@@ -29,10 +29,10 @@ export async function followRounds(
     const end = outcomeOf(round, now);
     if (end !== undefined) {
       await store.moveRound(pool, round.draws, { from: [round.status], ...end });
-    } else if (round.status === "asked" && round.known > 0 && round.opens_at <= now) {
-      await store.moveRound(pool, round.draws, { from: ["asked"], to: "open" });
+    } else if (round.status === "requested" && round.known > 0 && round.opens_at <= now) {
+      await store.moveRound(pool, round.draws, { from: ["requested"], to: "open" });
     } else if (round.status === "open" || round.status === "ready") {
-      await store.failSilent(pool, round.draws, measureSeconds);
+      await store.failOverdueDraws(pool, round.draws, measureSeconds);
       await tell(options, round, now);
     }
     if (round.known > 0 && round.submitted === round.known) done.push(round.round_id);
@@ -62,11 +62,11 @@ function outcomeOf(round: store.OpenRound, now: number): End | undefined {
  */
 async function tell({ pool, deployment }: RoundOptions, round: store.OpenRound, now: number): Promise<void> {
   if (round.status === "ready") {
-    if (round.told === 0) await store.tellNext(pool, round.draws, 1);
+    if (round.told === 0) await store.assignNextDraws(pool, round.draws, 1);
     return;
   }
   const lastQuarter = round.closes_at - Math.floor(deployment.parameters.measureWindowSeconds / 4);
-  if (now >= lastQuarter) await store.tellNext(pool, round.draws, round.waiting);
+  if (now >= lastQuarter) await store.assignNextDraws(pool, round.draws, round.waiting);
 }
 
 /** Ends rounds that have all their results, or whose window is over. */

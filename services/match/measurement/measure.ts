@@ -12,7 +12,7 @@ export type MeasureOptions = RoundOptions & {
 };
 
 /** How long a transaction's effect may take to be exported before it is sent again, in ms. */
-const exportPatienceMs = 15_000;
+const exportTimeoutMs = 15_000;
 
 /**
  * Leads the measurement of all nodes: requests rounds with secret salts, learns from the chain whom these draw, has the node
@@ -27,7 +27,7 @@ export function startMeasure(options: MeasureOptions): { wake(): void } {
     loop = startLoop({ name: "measure", logger: context.logger, signal, interval: 1_000 }, async () => {
       // The contract's windows go by the chain's clock.
       const now = (await readHead(options.pool)).time;
-      for (const [key, at] of tried) if (Date.now() - at > exportPatienceMs) tried.delete(key);
+      for (const [key, at] of tried) if (Date.now() - at > exportTimeoutMs) tried.delete(key);
       await requestRounds(options, tried, now);
       await drawRounds(options, now);
       await followRounds(options, tried, now);

@@ -1,5 +1,5 @@
 import type { Database } from "@ngpu/db/pool";
-import { drawTreeOf } from "@ngpu/protocol/draws";
+import { drawTreeOf } from "@ngpu/protocol/drawTree";
 import type { Hex } from "viem";
 import { idNow } from "./measureStore.ts";
 
@@ -15,7 +15,7 @@ export type ProbeOrder = {
 };
 
 /** Rounds about which a node has something to be told. */
-export async function probesToTell(pool: Database): Promise<ProbeOrder[]> {
+export async function pendingProbeOrders(pool: Database): Promise<ProbeOrder[]> {
   const { rows } = await pool.query<ProbeOrder>(
     `select m.round_id::numeric, d.node_id, d.port, d.token, m.closes_at::int, d.status in ('done', 'failed') as over
      from app.measure_round d join chain.measurement m using (draws)
@@ -34,7 +34,7 @@ export type MeasureOrder = {
   measurer_id: number;
   /** Under which the measurer has its session. */
   id_now: number;
-  place: number;
+  position: number;
   host: string;
   port: number;
   salts: Hex[];
@@ -45,21 +45,21 @@ export type MeasureOrder = {
 };
 
 /** Draws that are to be measured now. */
-export async function measuresToTell(pool: Database): Promise<MeasureOrder[]> {
+export async function pendingMeasureOrders(pool: Database): Promise<MeasureOrder[]> {
   const { rows } = await pool.query<MeasureOrder>(
     `select m.round_id::numeric, d.draws, d.node_id, one.measurer_id, ${idNow("one")}::int as id_now,
-       one.place, d.host, d.port, d.salts, d.token,
+       one.position, d.host, d.port, d.salts, d.token,
        m.closes_at::int, d.url
      from app.measure_draw one join app.measure_round d using (draws) join chain.measurement m using (draws)
-     where one.status = 'told' and d.status in ('open', 'ready') order by m.round_id`,
+     where one.status = 'assigned' and d.status in ('open', 'ready') order by m.round_id`,
   );
   return rows;
 }
 
 /** The salt and the proof of a draw. */
-export function proofOf({ salts, port, place }: MeasureOrder) {
-  const proof = drawTreeOf(salts.map((salt) => ({ port, salt }))).proofOf(place);
-  return { salt: salts[place] as Hex, proof };
+export function proofOf({ salts, port, position }: MeasureOrder) {
+  const proof = drawTreeOf(salts.map((salt) => ({ port, salt }))).proofOf(position);
+  return { salt: salts[position] as Hex, proof };
 }
 
 /** Where a probe is reached. */
@@ -87,7 +87,7 @@ export async function markProbeFailed(
 ): Promise<void> {
   await pool.query(
     `update app.measure_round d set status = 'failed', failure = $3, updated_at = now() from chain.measurement m
-     where m.draws = d.draws and m.round_id = $1 and d.node_id = $2 and d.status in ('asked', 'open', 'ready')`,
+     where m.draws = d.draws and m.round_id = $1 and d.node_id = $2 and d.status in ('requested', 'open', 'ready')`,
     [failed.roundId, failed.nodeId, `node: ${failed.reason}`],
   );
   await notify(pool);
@@ -100,7 +100,7 @@ export async function markMeasureFailed(
 ): Promise<void> {
   await pool.query(
     `update app.measure_draw one set status = 'failed', failure = $3 from chain.measurement m
-     where m.draws = one.draws and m.round_id = $1 and ${idNow("one")} = $2 and one.status = 'told'`,
+     where m.draws = one.draws and m.round_id = $1 and ${idNow("one")} = $2 and one.status = 'assigned'`,
     [failed.roundId, failed.measurerId, `measurer: ${failed.reason}`],
   );
   await notify(pool);

@@ -78,9 +78,9 @@ export async function portsInUse(pool: Database): Promise<Set<number>> {
 }
 
 /** Rounds that were stored and never reached the chain: their request was sent before under another root, or refused. */
-export async function dropUnasked(pool: Database): Promise<void> {
+export async function dropUnrequested(pool: Database): Promise<void> {
   await pool.query(
-    `delete from app.measure_round d where d.status = 'asked' and d.created_at < now() - interval '10 minutes'
+    `delete from app.measure_round d where d.status = 'requested' and d.created_at < now() - interval '10 minutes'
        and not exists (select from chain.measurement m where m.draws = d.draws)`,
   );
 }
@@ -102,12 +102,12 @@ export async function roundsToDraw(pool: Database, now: number): Promise<RoundTo
 
 export async function putDraws(pool: Database, draws: Hex, drawn: readonly NewDraw[]): Promise<void> {
   await pool.query(
-    `insert into app.measure_draw (draws, place, measurer_id, status, failure)
-     select $1, place, measurer_id, case when failure is null then 'drawn' else 'failed' end, failure
-     from unnest($2::int[], $3::int[], $4::text[]) as one (place, measurer_id, failure) on conflict do nothing`,
+    `insert into app.measure_draw (draws, position, measurer_id, status, failure)
+     select $1, position, measurer_id, case when failure is null then 'drawn' else 'failed' end, failure
+     from unnest($2::int[], $3::int[], $4::text[]) as one (position, measurer_id, failure) on conflict do nothing`,
     [
       draws,
-      drawn.map(({ place }) => place),
+      drawn.map(({ position }) => position),
       drawn.map(({ measurer_id }) => measurer_id),
       drawn.map(({ failure }) => failure),
     ],

@@ -3,7 +3,7 @@ import type { Hex } from "viem";
 import { fresh } from "../sessions/sessionStore.ts";
 import { idNow } from "./measureStore.ts";
 
-export type RoundStatus = "asked" | "open" | "ready" | "done" | "failed";
+export type RoundStatus = "requested" | "open" | "ready" | "done" | "failed";
 
 /** A round under way here, beside what the chain says of it. */
 export type OpenRound = {
@@ -30,7 +30,7 @@ export async function openRounds(pool: Database): Promise<OpenRound[]> {
   );
   const { rows } = await pool.query<OpenRound>(
     `select d.draws, d.status, d.node_id, m.round_id::numeric, m.status as on_chain, m.opens_at::int, m.closes_at::int,
-       count(one.place)::int as known,
+       count(one.position)::int as known,
        count(*) filter (where one.status = 'drawn')::int as waiting,
        count(*) filter (where one.status = 'told')::int as told,
        count(*) filter (where one.status = 'submitted')::int as submitted
@@ -67,13 +67,13 @@ export async function moveRound(
 }
 
 /** Gives the next draws of a round to their measurers: those with a session, in the order drawn. */
-export async function tellNext(pool: Database, draws: Hex, limit: number): Promise<number> {
+export async function assignNextDraws(pool: Database, draws: Hex, limit: number): Promise<number> {
   const { rowCount } = await pool.query(
-    `update app.measure_draw set status = 'told', told_at = now() where (draws, place) in (
-       select one.draws, one.place from app.measure_draw one
+    `update app.measure_draw set status = 'told', assigned_at = now() where (draws, position) in (
+       select one.draws, one.position from app.measure_draw one
        where one.draws = $1 and one.status = 'drawn' and exists (select from app.session s
          where s.role = 'measurer' and s.subject_id = ${idNow("one")} and ${fresh})
-       order by one.place limit $2)`,
+       order by one.position limit $2)`,
     [draws, limit],
   );
   if ((rowCount ?? 0) > 0) await notify(pool);
@@ -81,10 +81,10 @@ export async function tellNext(pool: Database, draws: Hex, limit: number): Promi
 }
 
 /** Gives up draws of a round that have been at work for too long. */
-export async function failSilent(pool: Database, draws: Hex, seconds: number): Promise<void> {
+export async function failOverdueDraws(pool: Database, draws: Hex, seconds: number): Promise<void> {
   await pool.query(
     `update app.measure_draw set status = 'failed', failure = 'measurer: no result came in time'
-     where draws = $1 and status = 'told' and told_at < now() - make_interval(secs => $2)`,
+     where draws = $1 and status = 'told' and assigned_at < now() - make_interval(secs => $2)`,
     [draws, seconds],
   );
 }

@@ -2,13 +2,13 @@ import type { ChainClient } from "@ngpu/chain-reader/client";
 import { measureAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { addressFor } from "@ngpu/contracts-sdk/generations";
 import { keccak256, stringToHex } from "viem";
-import { chance, needsRound, prepareRound, sortDraws } from "./draw.ts";
 import type { RoundOptions } from "./followRounds.ts";
+import { needsRound, prepareRound, randomSource, sortDraws } from "./measurementDraw.ts";
 import * as store from "./measureStore.ts";
 import { moveRound } from "./openRoundStore.ts";
 
 /** A round that drew nobody by then draws nobody. */
-const lateSeconds = 5;
+const drawGraceSeconds = 5;
 /** Requests a round of every node that needs one. */
 export async function requestRounds(
   { pool, sender, deployment, context, ports }: RoundOptions & { ports: { first: number; last: number } },
@@ -23,18 +23,18 @@ export async function requestRounds(
     .slice(0, 100);
   if (nodes.length === 0) return;
   for (const node of nodes) tried.set(`request:${node.node_id}`, Date.now());
-  await store.dropUnasked(pool);
+  await store.dropUnrequested(pool);
   const taken = await store.portsInUse(pool);
   const rounds = nodes.map((node) => {
-    const round = prepareRound(node, { ports, taken }, chance);
+    const round = prepareRound(node, { ports, taken }, randomSource);
     taken.add(round.port);
     return round;
   });
   // Before they are sent: a root whose salts are lost would be a round for nothing.
   await store.putRounds(pool, rounds);
   // The count of rounds so far makes the key: a leader that crashed after sending does not ask twice.
-  const asked = nodes.map((node) => `${node.node_id}:${node.rounds}`).join(",");
-  const key = `${deployment.contracts.Measure}:${asked}`;
+  const requested = nodes.map((node) => `${node.node_id}:${node.rounds}`).join(",");
+  const key = `${deployment.contracts.Measure}:${requested}`;
   const { hash, refusals } = await sender.send({
     kind: "measure.request",
     contract: "Measure",
@@ -47,7 +47,7 @@ export async function requestRounds(
     const round = rounds[index];
     if (round === undefined) continue;
     context.logger.warn({ event: "measure_refused", id: round.node_id, reason: error.text });
-    await moveRound(pool, round.draws, { from: ["asked"], to: "failed", failure: error.text });
+    await moveRound(pool, round.draws, { from: ["requested"], to: "failed", failure: error.text });
   }
 }
 
@@ -71,7 +71,7 @@ export async function drawRounds(
         ),
     );
     // A node of the chain that is behind does not know the block yet.
-    if (drawn.every((id) => id === 0) && now < round.opens_at + lateSeconds) continue;
+    if (drawn.every((id) => id === 0) && now < round.opens_at + drawGraceSeconds) continue;
     const sorted = sortDraws(round, drawn, measurers);
     await store.putDraws(pool, round.draws, sorted);
     const useful = sorted.filter(({ failure }) => failure === null).length;

@@ -10,7 +10,7 @@ export type NewRound = {
   salts: Hex[];
 };
 
-export type NewDraw = { place: number; measurer_id: number; failure: string | null };
+export type NewDraw = { position: number; measurer_id: number; failure: string | null };
 
 /** A node online with a session, and where its measurements stand. Times are Unix seconds. */
 export type MeasurableNode = {

@@ -1,4 +1,4 @@
-import { marginGib, unpackedBytes } from "@ngpu/protocol/imageRoom";
+import { marginGib, unpackedBytes } from "@ngpu/protocol/imageDiskSpace";
 
 /** An image that many leases wanted lately. */
 export type PopularImage = {
@@ -13,7 +13,7 @@ export type PopularImage = {
 };
 
 /** A node that placement would choose. */
-export type Likely = {
+export type CandidateNode = {
   nodeId: number;
   /** A lease has brought the image there. */
   holds: boolean;
@@ -21,12 +21,12 @@ export type Likely = {
 };
 
 /** What nodes were asked for before: an image that is under way, there, or failed a while ago only. */
-export type Asked = {
+export type RequestedImage = {
   nodeId: number;
   image: string;
   reference: string;
   sizeBytes: bigint;
-  underWay: boolean;
+  inProgress: boolean;
 };
 
 export type PrefetchLimits = {
@@ -42,11 +42,11 @@ export type PrefetchLimits = {
 
 export type PrefetchFacts = {
   popular: readonly PopularImage[];
-  asked: readonly Asked[];
+  requested: readonly RequestedImage[];
   /** Images that leases are bringing to nodes now. */
   leaseTransfers: ReadonlyMap<number, number>;
   /** Where placement would put a usual replica with this image, were the passed nodes not there. */
-  choose: (image: PopularImage, passed: readonly number[]) => Likely | undefined;
+  choose: (image: PopularImage, passed: readonly number[]) => CandidateNode | undefined;
   limits: PrefetchLimits;
 };
 
@@ -54,10 +54,10 @@ export type PrefetchStep = { nodeId: number; image: string; reference: string; s
 
 /** Which nodes to ask for which images, so that each popular image is on the nodes that its next leases go to. */
 export function decidePrefetch(facts: PrefetchFacts): PrefetchStep[] {
-  const { limits, asked, leaseTransfers } = facts;
-  const underWay = asked.filter((one) => one.underWay);
+  const { limits, requested, leaseTransfers } = facts;
+  const inProgress = requested.filter((one) => one.inProgress);
   const steps: PrefetchStep[] = [];
-  const now = () => [...underWay, ...steps];
+  const now = () => [...inProgress, ...steps];
   const isFree = (nodeId: number, source: string) => {
     const toNode = now().filter((one) => one.nodeId === nodeId).length + (leaseTransfers.get(nodeId) ?? 0);
     const fromSource = now().filter(({ reference }) => sourceOf(reference) === source).length;
@@ -75,13 +75,13 @@ export function decidePrefetch(facts: PrefetchFacts): PrefetchStep[] {
     if (sizeBytes === null) continue;
     const passed: number[] = [];
     while (passed.length < limits.nodes) {
-      const likely = facts.choose(popular, passed);
-      if (likely === undefined) break;
-      const { nodeId } = likely;
+      const candidate = facts.choose(popular, passed);
+      if (candidate === undefined) break;
+      const { nodeId } = candidate;
       passed.push(nodeId);
-      if (likely.holds || asked.some((one) => one.nodeId === nodeId && one.image === image)) continue;
+      if (candidate.holds || requested.some((one) => one.nodeId === nodeId && one.image === image)) continue;
       const wantedGib = gibOf(sizeBytes) + reservedGib(nodeId) + marginGib;
-      if (wantedGib > likely.freeDiskGib || !isFree(nodeId, sourceOf(reference))) continue;
+      if (wantedGib > candidate.freeDiskGib || !isFree(nodeId, sourceOf(reference))) continue;
       steps.push({ nodeId, image, reference, sizeBytes });
     }
   }

@@ -1,7 +1,7 @@
 import { holdLeadership } from "@ngpu/db/leader";
 import type { Database } from "@ngpu/db/pool";
 import type { PlacementRequest } from "@ngpu/placement/fleet";
-import { strategyOf } from "@ngpu/placement/wishes";
+import { strategyOf } from "@ngpu/placement/preferences";
 import { readWanted } from "@ngpu/queries/wanted";
 import { InputError } from "@ngpu/runtime/errors";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
@@ -10,7 +10,7 @@ import type { MatchEnv } from "../env.ts";
 import type { MatchMetrics } from "../metrics.ts";
 import type { IndexedFleet } from "../scheduling/fleetSync.ts";
 import type { Session } from "../sessions/session.ts";
-import { decidePrefetch, type Likely, type PopularImage } from "./decide.ts";
+import { type CandidateNode, decidePrefetch, type PopularImage } from "./decide.ts";
 import * as store from "./store.ts";
 
 export type PrefetchOptions = {
@@ -54,26 +54,26 @@ async function prefetch({ context, pool, metrics, fleetNow, env }: PrefetchOptio
   metrics.prefetchAssignments.inc({ result: "miss" }, misses);
   const since = block.number - BigInt(env.PREFETCH_WINDOW);
   const popular = await store.readPopular(pool, since, env.PREFETCH_IMAGES);
-  const usual = new Map<
+  const typicalRequests = new Map<
     string,
     { request: Omit<PlacementRequest, "excluded">; strategy: ReturnType<typeof strategyOf> }
   >();
   for (const { image, workspaceId } of popular) {
     // Closed or not: its spec shows what a replica with this image usually asks for.
-    const asked = { workspace_id: workspaceId, excluded: [] };
-    const wanted = await readWanted(pool, asked, block, "any");
+    const requested = { workspace_id: workspaceId, excluded: [] };
+    const wanted = await readWanted(pool, requested, block, "any");
     // It may have changed to another image meanwhile.
     if (wanted === undefined || wanted.request.image !== image) continue;
     // As of a workspace that has no replica anywhere yet.
-    usual.set(image, {
-      request: { ...wanted.request, workspaceId: 0n, place: 0 },
-      strategy: strategyOf(wanted.wishes),
+    typicalRequests.set(image, {
+      request: { ...wanted.request, workspaceId: 0n, position: 0 },
+      strategy: strategyOf(wanted.preferences),
     });
   }
-  const asked = await store.readAsked(pool);
+  const requested = await store.readRequestedImages(pool);
   const leaseTransfers = await store.readLeaseTransfers(pool);
-  const choose = ({ image }: PopularImage, passed: readonly number[]): Likely | undefined => {
-    const wanted = usual.get(image);
+  const choose = ({ image }: PopularImage, passed: readonly number[]): CandidateNode | undefined => {
+    const wanted = typicalRequests.get(image);
     if (wanted === undefined) return undefined;
     const nodeId = index.best({ ...wanted.request, excluded: passed }, wanted.strategy);
     const node = nodeId === undefined ? undefined : index.get(nodeId);
@@ -82,7 +82,7 @@ async function prefetch({ context, pool, metrics, fleetNow, env }: PrefetchOptio
   };
   const steps = decidePrefetch({
     popular,
-    asked,
+    requested,
     leaseTransfers,
     choose,
     limits: {
@@ -92,23 +92,24 @@ async function prefetch({ context, pool, metrics, fleetNow, env }: PrefetchOptio
       perSource: env.PREFETCH_SOURCE_TRANSFERS,
     },
   });
-  await store.ask(pool, steps);
+  await store.requestImages(pool, steps);
   for (const { nodeId, reference } of steps) {
-    metrics.prefetched.inc({ outcome: "asked" });
-    context.logger.info({ event: "prefetch_asked", nodeId, reference });
+    metrics.prefetched.inc({ outcome: "requested" });
+    context.logger.info({ event: "prefetch_requested", nodeId, reference });
   }
 }
 
 /** What a node says of an image that it was asked to bring. */
-export async function hearAboutPrefetch(
+export async function handlePrefetchResult(
   { pool, metrics }: Pick<PrefetchOptions, "pool" | "metrics">,
   session: Session,
-  word: store.PrefetchWord,
+  result: store.PrefetchResult,
 ): Promise<void> {
   if (session.role !== "node") {
-    throw new InputError(`A ${session.role} does not say prefetched.`, { code: "message_unexpected" });
+    throw new InputError(`A ${session.role} must not send prefetched.`, { code: "message_unexpected" });
   }
   // A node that says again what it has may do so before its registration is known here; it was asked for nothing then.
   if (session.subjectId === null) return;
-  if (await store.settle(pool, session.subjectId, word)) metrics.prefetched.inc({ outcome: word.outcome });
+  if (await store.settle(pool, session.subjectId, result))
+    metrics.prefetched.inc({ outcome: result.outcome });
 }

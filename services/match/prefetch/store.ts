@@ -1,17 +1,17 @@
 import { type Database, type Queryable, transaction } from "@ngpu/db/pool";
 import type { FleetBlock } from "@ngpu/placement/fleet";
-import type { Asked, PopularImage, PrefetchStep } from "./decide.ts";
+import type { PopularImage, PrefetchStep, RequestedImage } from "./decide.ts";
 
 /** A node that failed, or took an image off again, is not asked for it again for so long. */
 const retry = "interval '1 hour'";
 /** After so long without an answer it is not waited for any more. */
-const patience = "interval '30 minutes'";
+const answerTimeout = "interval '30 minutes'";
 
 /** A popular image with the workspace that last asked for it: what is usual for it. */
-export type Usual = PopularImage & { workspaceId: bigint };
+export type ImageOfWorkspace = PopularImage & { workspaceId: bigint };
 
 /** The images with the most assignments since a block; those without a name in their workspace's configuration are left out. */
-export async function readPopular(db: Queryable, since: bigint, limit: number): Promise<Usual[]> {
+export async function readPopular(db: Queryable, since: bigint, limit: number): Promise<ImageOfWorkspace[]> {
   const { rows } = await db.query<{
     image: string;
     name: string;
@@ -40,14 +40,14 @@ export async function readPopular(db: Queryable, since: bigint, limit: number): 
 }
 
 /** What nodes were asked for and is under way, there, or not to be asked for again yet. */
-export async function readAsked(db: Queryable): Promise<Asked[]> {
+export async function readRequestedImages(db: Queryable): Promise<RequestedImage[]> {
   await db.query(
     `update app.prefetch set status = 'failed', reason = 'no answer', settled_at = now()
-     where status = 'asked' and asked_at < now() - ${patience}`,
+     where status = 'requested' and requested_at < now() - ${answerTimeout}`,
   );
-  const { rows } = await db.query<Asked>(
-    `select node_id as "nodeId", image, reference, size_bytes::numeric as "sizeBytes", status = 'asked' as "underWay"
-     from app.prefetch where status in ('asked', 'present') or settled_at > now() - ${retry}`,
+  const { rows } = await db.query<RequestedImage>(
+    `select node_id as "nodeId", image, reference, size_bytes::numeric as "sizeBytes", status = 'requested' as "inProgress"
+     from app.prefetch where status in ('requested', 'present') or settled_at > now() - ${retry}`,
   );
   return rows;
 }
@@ -62,13 +62,13 @@ export async function readLeaseTransfers(db: Queryable): Promise<Map<number, num
 }
 
 /** Asks nodes; whichever instance has their sessions tells them. */
-export async function ask(db: Queryable, steps: readonly PrefetchStep[]): Promise<void> {
+export async function requestImages(db: Queryable, steps: readonly PrefetchStep[]): Promise<void> {
   if (steps.length === 0) return;
   await db.query(
     `insert into app.prefetch as prefetch (node_id, image, reference, size_bytes)
      select * from unnest($1::int[], $2::text[], $3::text[], $4::numeric[])
-     on conflict (node_id, image) do update set status = 'asked', reason = null, asked_at = now(), settled_at = null, settled_block = null,
-       evicted_block = null, reference = excluded.reference where prefetch.status not in ('asked', 'present')`,
+     on conflict (node_id, image) do update set status = 'requested', reason = null, requested_at = now(), settled_at = null, settled_block = null,
+       evicted_block = null, reference = excluded.reference where prefetch.status not in ('requested', 'present')`,
     [
       steps.map((step) => step.nodeId),
       steps.map((step) => step.image),
@@ -88,22 +88,22 @@ export type PrefetchOrder = {
 };
 
 /** What nodes are still to be told, or to answer. */
-export async function ordersToTell(db: Queryable): Promise<PrefetchOrder[]> {
+export async function pendingPrefetchOrders(db: Queryable): Promise<PrefetchOrder[]> {
   const { rows } = await db.query<PrefetchOrder>(
-    `select node_id as "nodeId", image, reference, size_bytes::numeric as "sizeBytes", asked_at::text as at
-     from app.prefetch where status = 'asked' order by asked_at`,
+    `select node_id as "nodeId", image, reference, size_bytes::numeric as "sizeBytes", requested_at::text as at
+     from app.prefetch where status = 'requested' order by requested_at`,
   );
   return rows;
 }
 
-export type PrefetchWord = {
+export type PrefetchResult = {
   image: string;
   outcome: "present" | "held" | "failed" | "evicted";
   reason?: string | undefined;
 };
 
 /** Notes what a node says; false when it was not asked for that, or has said so before. */
-export async function settle(db: Queryable, nodeId: number, word: PrefetchWord): Promise<boolean> {
+export async function settle(db: Queryable, nodeId: number, result: PrefetchResult): Promise<boolean> {
   const { rowCount } = await db.query(
     `update app.prefetch set status = $3, reason = $4, settled_at = now(),
        settled_block = case when $3 = 'evicted' then settled_block else head.number end,
@@ -111,10 +111,10 @@ export async function settle(db: Queryable, nodeId: number, word: PrefetchWord):
      from chain.head where head.tier = 'unsafe' and node_id = $1 and image = $2 and status = any($5)`,
     [
       nodeId,
-      word.image,
-      word.outcome,
-      word.reason ?? null,
-      word.outcome === "evicted" ? ["present"] : ["asked"],
+      result.image,
+      result.outcome,
+      result.reason ?? null,
+      result.outcome === "evicted" ? ["present"] : ["requested"],
     ],
   );
   return rowCount === 1;

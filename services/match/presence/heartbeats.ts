@@ -1,5 +1,5 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
-import { codeOf, heartbeatEncodings } from "@ngpu/contracts-sdk/names";
+import { codeOf, heartbeatEncodings } from "@ngpu/contracts-sdk/enumNames";
 import { holdLeadership } from "@ngpu/db/leader";
 import type { Database } from "@ngpu/db/pool";
 import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
@@ -8,12 +8,12 @@ import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import { startLoop } from "@ngpu/runtime/loop";
 import type { Sender } from "@ngpu/tx-sender/send";
 import type { MatchMetrics } from "../metrics.ts";
-import { slotAt } from "./acknowledge.ts";
+import { slotAt } from "./acknowledgeHeartbeats.ts";
 import type { Presence } from "./presence.ts";
-import { createReadings } from "./readings.ts";
+import { createReadings } from "./presenceReadings.ts";
 
 /** Slots that ended so long ago are not posted any more. */
-const lookBack = 5n;
+const maxSlotAge = 5n;
 
 export type HeartbeatOptions = {
   context: ServiceContext;
@@ -34,9 +34,9 @@ export function startHeartbeats(options: HeartbeatOptions): void {
   const interval = Math.min(1_000, slotMs / 8);
   startLoop({ name: "presence", logger, signal, interval }, async () => {
     const now = slotAt(Date.now(), deployment);
-    const posted = await postedSlots(pool, now - lookBack);
+    const posted = await postedSlots(pool, now - maxSlotAge);
     for (const slot of presence.slots()) {
-      if (posted.has(slot) || slot < now - lookBack) presence.forget(slot);
+      if (posted.has(slot) || slot < now - maxSlotAge) presence.forget(slot);
       else if (slot < now) await presence.repeat(slot);
     }
   });
@@ -49,9 +49,9 @@ export function startHeartbeats(options: HeartbeatOptions): void {
       const ended = slotAt(now, deployment) - 1n;
       // A quarter of a slot for late bits.
       const over = slotAt(now - Math.min(3_000, slotMs / 4), deployment) - 1n;
-      const posted = await postedSlots(pool, ended - lookBack);
+      const posted = await postedSlots(pool, ended - maxSlotAge);
       const open = new Set<bigint>();
-      for (let slot = ended - lookBack; slot <= ended; slot += 1n) {
+      for (let slot = ended - maxSlotAge; slot <= ended; slot += 1n) {
         if (done.has(slot) || posted.has(slot)) continue;
         open.add(slot);
         const present = await readings.take(slot, now);
@@ -59,7 +59,7 @@ export function startHeartbeats(options: HeartbeatOptions): void {
         const bits = await bitsOf(options, slot, present, startedAt);
         if (bits === undefined || (await post(options, slot, bits))) done.add(slot);
       }
-      readings.keep(open);
+      readings.retain(open);
     });
     await loop.done;
   };

@@ -5,7 +5,7 @@ import type { Redis } from "ioredis";
 /** How long a slot's bits stay in Redis, in slots. */
 const keptSlots = 30;
 /** Bits are gathered for so long into one round trip, in ms. */
-const gatherMs = 50;
+const batchDelayMs = 50;
 
 export type Presence = {
   /** Notes that a node was there. Resolves once Redis has the bit; if Redis is away, that is when it is back. */
@@ -27,7 +27,7 @@ export function createPresence(options: { redis: Redis; deployment: Deployment }
   const seconds = keptSlots * deployment.parameters.slotSeconds;
   const memory = new Map<bigint, Set<number>>();
   const scratch = `${prefix}:repeat:${randomUUID()}`;
-  let gathered: { slot: bigint; nodeId: number }[] = [];
+  let pendingBits: { slot: bigint; nodeId: number }[] = [];
   let flush: Promise<void> | undefined;
 
   const write = async (bits: { slot: bigint; nodeId: number }[]) => {
@@ -41,10 +41,10 @@ export function createPresence(options: { redis: Redis; deployment: Deployment }
     mark(slot, nodeId) {
       const seen = memory.get(slot) ?? new Set();
       memory.set(slot, seen.add(nodeId));
-      gathered.push({ slot, nodeId });
-      flush ??= new Promise<void>((resolve) => setTimeout(resolve, gatherMs)).then(() => {
-        const bits = gathered;
-        gathered = [];
+      pendingBits.push({ slot, nodeId });
+      flush ??= new Promise<void>((resolve) => setTimeout(resolve, batchDelayMs)).then(() => {
+        const bits = pendingBits;
+        pendingBits = [];
         flush = undefined;
         return write(bits);
       });
@@ -65,9 +65,9 @@ export function createPresence(options: { redis: Redis; deployment: Deployment }
     async read(slot) {
       const bytes = await redis.getBuffer(keyOf(slot));
       const present = new Set<number>();
-      for (const [place, byte] of (bytes ?? Buffer.alloc(0)).entries()) {
+      for (const [position, byte] of (bytes ?? Buffer.alloc(0)).entries()) {
         // Redis counts bits from the highest of each byte.
-        for (let bit = 0; bit < 8; bit += 1) if ((byte << bit) & 0x80) present.add(place * 8 + bit + 1);
+        for (let bit = 0; bit < 8; bit += 1) if ((byte << bit) & 0x80) present.add(position * 8 + bit + 1);
       }
       return present;
     },
@@ -82,8 +82,8 @@ function bitmapOf(nodeIds: ReadonlySet<number>): Buffer {
   for (const nodeId of nodeIds) largest = Math.max(largest, nodeId);
   const bytes = Buffer.alloc(Math.ceil(largest / 8));
   for (const nodeId of nodeIds) {
-    const place = (nodeId - 1) >> 3;
-    bytes[place] = (bytes[place] ?? 0) | (0x80 >> ((nodeId - 1) & 7));
+    const position = (nodeId - 1) >> 3;
+    bytes[position] = (bytes[position] ?? 0) | (0x80 >> ((nodeId - 1) & 7));
   }
   return bytes;
 }

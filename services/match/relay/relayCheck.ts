@@ -1,13 +1,13 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { PackingError } from "@ngpu/protocol/packedReports";
-import { recoverRelay, relayArgs, relayDigest } from "@ngpu/protocol/relay";
 import { type RelayKind, relayKinds } from "@ngpu/protocol/relayKinds";
+import { recoverRelay, relayArgs, relayDigest } from "@ngpu/protocol/signedMessages";
 import type { ClientMessage } from "@ngpu/protocol/wire";
 import { InputError } from "@ngpu/runtime/errors";
 import type { Hex } from "viem";
 import type { Session } from "../sessions/session.ts";
 import type { Role } from "../sessions/sessionStore.ts";
-import type { putRelay } from "./relayStore.ts";
+import type { putRelay } from "./relayBatchStore.ts";
 
 export type RelayRequest = Extract<ClientMessage, { type: "relay" }>;
 

@@ -2,15 +2,15 @@ import type { AbiName } from "@ngpu/contracts-sdk/abis";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import type { Database } from "@ngpu/db/pool";
 import { PackingError } from "@ngpu/protocol/packedReports";
-import { relayArgs, relayGroups } from "@ngpu/protocol/relay";
 import { relayKinds } from "@ngpu/protocol/relayKinds";
+import { relayArgs, relayGroups } from "@ngpu/protocol/signedMessages";
 import { FatalError } from "@ngpu/runtime/errors";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import { rest } from "@ngpu/runtime/loop";
 import type { Sender, SendRequest, SendResult } from "@ngpu/tx-sender/send";
 import type { Address } from "viem";
 import type { MatchMetrics } from "../metrics.ts";
-import * as store from "./relayStore.ts";
+import * as store from "./relayBatchStore.ts";
 
 export type DeliveryOptions = {
   context: ServiceContext;
@@ -39,7 +39,7 @@ async function deliverOnce(options: DeliveryOptions, items: store.RelayItem[]): 
   const { pool, deployment } = options;
   const [first] = items;
   if (first === undefined) return;
-  await store.keepClaim(pool, first.batch);
+  await store.renewClaim(pool, first.batch);
   for (const [at, group] of relayGroups(deployment, first.kind, items)) {
     await deliverTo(options, at, first, group);
   }
@@ -67,9 +67,9 @@ async function deliverTo(
     // A kind chosen at run time has no literal type of its own; relayKinds pairs function and message.
     sent = await sender.send(request() as unknown as SendRequest<AbiName, never>);
   } catch (error) {
-    if (error instanceof PackingError) return refuseWhole(pool, items, error.message);
+    if (error instanceof PackingError) return refuseBatch(pool, items, error.message);
     if (!(error instanceof FatalError) || error.code !== "chain_refused") throw error;
-    return refuseWhole(pool, items, String(error.details.text));
+    return refuseBatch(pool, items, String(error.details.text));
   }
   const refused = new Map(sent.refusals.map(({ index, error }) => [index, error.text]));
   const settled = items.map(({ id }, index) => ({ id, reason: refused.get(index) ?? null }));
@@ -81,9 +81,9 @@ async function deliverTo(
   }
 }
 
-async function refuseWhole(pool: Database, items: store.RelayItem[], reason: string): Promise<void> {
+async function refuseBatch(pool: Database, items: store.RelayItem[], reason: string): Promise<void> {
   const ids = items.map((item) => item.id);
-  if (ids.length > 1) return store.requeueAlone(pool, ids);
+  if (ids.length > 1) return store.requeueUnbatched(pool, ids);
   await store.settleBatch(
     pool,
     ids.map((id) => ({ id, reason })),

@@ -1,5 +1,5 @@
 import { explain } from "@ngpu/placement/explain";
-import { placementQuestion } from "@ngpu/protocol/placement/question";
+import { placementQuestion } from "@ngpu/protocol/placement/request";
 import { InputError } from "@ngpu/runtime/errors";
 import { errorHandler } from "@ngpu/runtime/http";
 import { toJson } from "@ngpu/runtime/json";
@@ -18,16 +18,16 @@ export function serveExplain(app: Express, fleetNow: () => Promise<IndexedFleet>
     limit: mostPerSecond,
     keyGenerator: () => "all",
     handler: () => {
-      throw new InputError("Too many questions at once.", { code: "rate_limited", status: 429 });
+      throw new InputError("Too many requests.", { code: "rate_limited", status: 429 });
     },
   });
   app.post("/v1/explain", limit, express.json({ limit: "64kb" }), async (request, response) => {
     const parsed = placementQuestion.safeParse(request.body);
     if (!parsed.success) {
-      throw new InputError("This is no question about a placement.", {
+      throw new InputError("The placement request is not valid.", {
         code: "request_invalid",
         details: {
-          faults: parsed.error.issues.map(({ path, message }) => ({ path: path.join("."), message })),
+          errors: parsed.error.issues.map(({ path, message }) => ({ path: path.join("."), message })),
         },
       });
     }

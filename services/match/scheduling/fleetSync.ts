@@ -7,7 +7,7 @@ import { readBlock, readChanges, readHead, readNodes, readUptimes } from "@ngpu/
 export type IndexedFleet = { block: FleetBlock; index: FleetIndex };
 
 /** How an index came to its block: as it was, by the nodes that changed, or read whole (at first, and after a reorg). */
-type Followed = { type: "same" } | { type: "changed"; nodes: number } | { type: "whole"; nodes: number };
+type Followed = { type: "same" } | { type: "changed"; nodes: number } | { type: "full"; nodes: number };
 
 /** Keeps one index at the newest exported block, by what changed since the block it was at. */
 export function createFleetSync(
@@ -17,11 +17,11 @@ export function createFleetSync(
   let fleet: (IndexedFleet & { uptimes: Map<number, number> }) | undefined;
   let following: Promise<IndexedFleet> | undefined;
 
-  const readWhole = async (db: Connection, block: FleetBlock) => {
+  const rebuildIndex = async (db: Connection, block: FleetBlock) => {
     const uptimes = await readUptimes(db, block);
     const index = createFleetIndex(await readNodes(db, block, null, uptimes));
     fleet = { block, index, uptimes };
-    onFollowed({ type: "whole", nodes: index.size });
+    onFollowed({ type: "full", nodes: index.size });
     return fleet;
   };
   const followOnce = () =>
@@ -34,7 +34,7 @@ export function createFleetSync(
         return known;
       }
       const before = known === undefined ? undefined : await readBlock(db, known.block.number);
-      if (known === undefined || before?.hash !== known.block.hash) return readWhole(db, block);
+      if (known === undefined || before?.hash !== known.block.hash) return rebuildIndex(db, block);
       const changes = await readChanges(db, known.block, block);
       const uptimes = changes.slots ? await readUptimes(db, block) : known.uptimes;
       const nodes = await readNodes(db, block, changes.nodeIds, uptimes);

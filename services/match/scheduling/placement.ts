@@ -2,7 +2,7 @@ import { type Connection, type Database, transaction } from "@ngpu/db/pool";
 import { queues, serveQueue } from "@ngpu/db/queue";
 import type { Decision } from "@ngpu/placement/decide";
 import { decideByIndex } from "@ngpu/placement/decideByIndex";
-import { strategyOf } from "@ngpu/placement/wishes";
+import { strategyOf } from "@ngpu/placement/preferences";
 import { readWanted, type Wanted } from "@ngpu/queries/wanted";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import { type Loop, startLoop } from "@ngpu/runtime/loop";
@@ -48,33 +48,33 @@ async function answerRequest(
   fleetNow: () => Promise<IndexedFleet>,
 ): Promise<Outcome | undefined> {
   return transaction(pool, async (db) => {
-    const asked = await store.takeAsked(db, requestId);
-    if (asked === undefined) return undefined;
-    const { block, index, place, wanted } = await factsFor(db, asked, fleetNow);
+    const requested = await store.claimPlacement(db, requestId);
+    if (requested === undefined) return undefined;
+    const { block, index, position, wanted } = await factsFor(db, requested, fleetNow);
     const decision: Decision =
       wanted === undefined
         ? { type: "impossible", refusals: {}, nearest: null }
-        : decideByIndex(index, { ...wanted.request, place }, strategyOf(wanted.wishes));
-    await store.writeAnswer(db, { requestId, block, place, decision });
+        : decideByIndex(index, { ...wanted.request, position }, strategyOf(wanted.preferences));
+    await store.writeAnswer(db, { requestId, block, position, decision });
     const nodeId = decision.type === "placed" ? decision.nodeId : undefined;
-    return { type: decision.type, workspaceId: asked.workspace_id, nodeId, block: block.number };
+    return { type: decision.type, workspaceId: requested.workspace_id, nodeId, block: block.number };
   });
 }
 
-type Facts = IndexedFleet & { place: number; wanted: Wanted | undefined };
+type Facts = IndexedFleet & { position: number; wanted: Wanted | undefined };
 
 /** The fleet, what is wanted at its block, and how many answers for the workspace the block does not show yet. */
 async function factsFor(
   db: Connection,
-  asked: store.AskedPlacement,
+  requested: store.PendingPlacement,
   fleetNow: () => Promise<IndexedFleet>,
 ): Promise<Facts> {
   for (;;) {
     const { block } = await fleetNow();
-    const wanted = await readWanted(db, asked, block);
-    const place = await store.countPending(db, asked, block);
+    const wanted = await readWanted(db, requested, block);
+    const position = await store.countPending(db, requested, block);
     // The index goes on with the chain: all this is good for the block that it is at now, or it is read again.
     const now = await fleetNow();
-    if (now.block.hash === block.hash) return { ...now, place, wanted };
+    if (now.block.hash === block.hash) return { ...now, position, wanted };
   }
 }

@@ -3,7 +3,7 @@ import type { Decision } from "@ngpu/placement/decide";
 import type { FleetBlock } from "@ngpu/placement/fleet";
 import { toJson } from "@ngpu/runtime/json";
 
-export type AskedPlacement = {
+export type PendingPlacement = {
   request_id: string;
   workspace_id: bigint;
   replica: number;
@@ -14,23 +14,30 @@ export type AskedPlacement = {
  * Takes a request that nobody has answered; the row, and the order of answers for its workspace, stay locked until the
  * transaction ends.
  */
-export async function takeAsked(db: Connection, requestId: string): Promise<AskedPlacement | undefined> {
-  const { rows } = await db.query<AskedPlacement>(
+export async function claimPlacement(
+  db: Connection,
+  requestId: string,
+): Promise<PendingPlacement | undefined> {
+  const { rows } = await db.query<PendingPlacement>(
     `select request_id, workspace_id, replica, excluded from app.placement
-     where request_id = $1 and status = 'asked' for update skip locked`,
+     where request_id = $1 and status = 'requested' for update skip locked`,
     [requestId],
   );
-  const asked = rows[0];
-  if (asked !== undefined) {
+  const requested = rows[0];
+  if (requested !== undefined) {
     await db.query("select pg_advisory_xact_lock(hashtextextended('placement ' || $1::text, 0))", [
-      asked.workspace_id,
+      requested.workspace_id,
     ]);
   }
-  return asked;
+  return requested;
 }
 
 /** Answers for other replicas of the workspace that the block does not show yet: they take their capacity first. */
-export async function countPending(db: Queryable, asked: AskedPlacement, block: FleetBlock): Promise<number> {
+export async function countPending(
+  db: Queryable,
+  requested: PendingPlacement,
+  block: FleetBlock,
+): Promise<number> {
   const { rows } = await db.query<{ count: bigint }>(
     `select count(*) as count from app.placement p
      where p.workspace_id = $1 and p.replica <> $2 and p.status in ('answered', 'used')
@@ -38,7 +45,7 @@ export async function countPending(db: Queryable, asked: AskedPlacement, block: 
        and not exists (select from chain.assignment a
          where a.workspace_id = p.workspace_id and a.replica = p.replica and a.assigned_block > p.block_number
            and a.assigned_block <= $3)`,
-    [asked.workspace_id, asked.replica, block.number],
+    [requested.workspace_id, requested.replica, block.number],
   );
   return Number(rows[0]?.count ?? 0n);
 }
@@ -46,19 +53,19 @@ export async function countPending(db: Queryable, asked: AskedPlacement, block: 
 /** Writes the answer and tells dispense. */
 export async function writeAnswer(
   db: Connection,
-  answer: { requestId: string; block: FleetBlock; place: number; decision: Decision },
+  answer: { requestId: string; block: FleetBlock; position: number; decision: Decision },
 ): Promise<void> {
   const { decision, block } = answer;
   const placed = decision.type === "placed";
   await db.query(
-    `update app.placement set status = $2, block_number = $3, block_hash = $4, place = $5, node_id = $6,
+    `update app.placement set status = $2, block_number = $3, block_hash = $4, position = $5, node_id = $6,
        ranking = $7, refusals = $8, answered_at = now() where request_id = $1`,
     [
       answer.requestId,
       placed ? "answered" : "impossible",
       block.number,
       block.hash,
-      answer.place,
+      answer.position,
       placed ? decision.nodeId : null,
       toJson(placed ? decision.ranking : []),
       toJson({ counts: decision.refusals, nearest: placed ? null : decision.nearest }),
@@ -70,8 +77,8 @@ export async function writeAnswer(
 /** Requests that waited longer than a queue takes: a lost Redis forgot them. */
 export async function forgottenRequests(pool: Database): Promise<string[]> {
   const { rows } = await pool.query<{ request_id: string }>(
-    `select request_id from app.placement where status = 'asked' and asked_at < now() - interval '1 second'
-     order by asked_at limit 200`,
+    `select request_id from app.placement where status = 'requested' and requested_at < now() - interval '1 second'
+     order by requested_at limit 200`,
   );
   return rows.map((row) => row.request_id);
 }

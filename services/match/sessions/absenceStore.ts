@@ -16,7 +16,7 @@ const missed = `on conflict (node_id) do update set signal = excluded.signal, ba
 /** Ends sessions, and notes since when their nodes are missed. */
 export async function dropSessions(
   db: Queryable,
-  ended: { id: string; signal: Signal; quietSeconds: number }[],
+  ended: { id: string; signal: Signal; idleSeconds: number }[],
 ): Promise<void> {
   await db.query(
     `with given as (
@@ -28,27 +28,27 @@ export async function dropSessions(
      insert into app.absence as absence (node_id, signal, since)
      select distinct on (subject_id) subject_id, signal, now() - make_interval(secs => quiet)
      from gone where role = 'node' and subject_id is not null order by subject_id, quiet ${missed}`,
-    [ended.map((one) => one.id), ended.map((one) => one.signal), ended.map((one) => one.quietSeconds)],
+    [ended.map((one) => one.id), ended.map((one) => one.signal), ended.map((one) => one.idleSeconds)],
   );
   await db.query("select pg_notify('app_changed', 'session')");
 }
 
 /** Notes nodes that have a session and do not beat. */
-export async function missBeats(
+export async function recordMissedHeartbeats(
   db: Queryable,
-  nodes: { nodeId: number; quietSeconds: number }[],
+  nodes: { nodeId: number; idleSeconds: number }[],
 ): Promise<void> {
   await db.query(
     `insert into app.absence as absence (node_id, signal, since)
      select node_id, 'heartbeat', now() - make_interval(secs => quiet)
      from unnest($1::int[], $2::float8[]) as g (node_id, quiet) order by node_id ${missed}`,
-    [nodes.map((one) => one.nodeId), nodes.map((one) => one.quietSeconds)],
+    [nodes.map((one) => one.nodeId), nodes.map((one) => one.idleSeconds)],
   );
   await db.query("select pg_notify('app_changed', 'session')");
 }
 
 /** Notes that nodes beat again. */
-export async function noteBeats(db: Queryable, nodeIds: number[]): Promise<void> {
+export async function clearMissedHeartbeats(db: Queryable, nodeIds: number[]): Promise<void> {
   await db.query(
     "update app.absence set back_at = now() where node_id = any($1::int[]) and back_at is null",
     [nodeIds],
@@ -56,7 +56,7 @@ export async function noteBeats(db: Queryable, nodeIds: number[]): Promise<void>
 }
 
 /** Ends what instances left behind that died. Their nodes are missed from now on: they need a moment to find another. */
-export async function buryInstances(db: Queryable): Promise<number> {
+export async function reapInstances(db: Queryable): Promise<number> {
   const { rowCount } = await db.query(
     `with gone as (
        delete from app.session s where not (${fresh}) returning s.role, s.subject_id
@@ -70,19 +70,19 @@ export async function buryInstances(db: Queryable): Promise<number> {
 }
 
 /** Takes over what an instance of the same name left behind when it was killed, and says that this one lives. */
-export async function beginInstance(db: Queryable, instance: string): Promise<void> {
+export async function registerInstance(db: Queryable, instance: string): Promise<void> {
   const { rows } = await db.query<{ id: string }>(
     "select session_id as id from app.session where instance = $1",
     [instance],
   );
   await dropSessions(
     db,
-    rows.map(({ id }) => ({ id, signal: "session", quietSeconds: 0 })),
+    rows.map(({ id }) => ({ id, signal: "session", idleSeconds: 0 })),
   );
-  await seeInstance(db, instance);
+  await refreshInstance(db, instance);
 }
 
-export async function seeInstance(db: Queryable, instance: string): Promise<void> {
+export async function refreshInstance(db: Queryable, instance: string): Promise<void> {
   await db.query(
     `insert into app.match_instance (instance) values ($1)
      on conflict (instance) do update set seen_at = now()`,
@@ -103,7 +103,7 @@ export async function hasPeers(db: Queryable, instance: string): Promise<boolean
  * Finds nodes that nobody missed and nobody holds a session of: those that never came, and those whose end went unwritten.
  * Looks at all nodes, so it is for now and then.
  */
-export async function findUnseen(db: Queryable): Promise<void> {
+export async function recordUnconnected(db: Queryable): Promise<void> {
   await db.query(
     `insert into app.absence (node_id, signal, since)
      select n.node_id, 'session', now() from chain.node n
@@ -115,24 +115,24 @@ export async function findUnseen(db: Queryable): Promise<void> {
   );
 }
 
-export type Absence = { nodeId: number; signal: Signal; awayMs: number };
+export type Absence = { nodeId: number; signal: Signal; unreachableMs: number };
 
 /** Who is away now. Those that have been back for long enough are forgotten. */
 export async function readAbsences(pool: Database): Promise<Absence[]> {
   await pool.query(`delete from app.absence where back_at < now() - interval '${probationSeconds} seconds'`);
   const { rows } = await pool.query<Absence>(
-    `select node_id as "nodeId", signal, extract(epoch from now() - since)::float8 * 1000 as "awayMs"
+    `select node_id as "nodeId", signal, extract(epoch from now() - since)::float8 * 1000 as "unreachableMs"
      from app.absence where back_at is null`,
   );
   return rows;
 }
 
 /** Notes nodes as lost that were not yet; tells of each for how long it had not been heard. */
-export async function noteLost(db: Queryable, nodeIds: number[]): Promise<Absence[]> {
+export async function markLost(db: Queryable, nodeIds: number[]): Promise<Absence[]> {
   const { rows } = await db.query<Absence>(
     `update app.absence set lost_at = now()
      where node_id = any($1::int[]) and lost_at is null and back_at is null
-     returning node_id as "nodeId", signal, extract(epoch from now() - since)::float8 * 1000 as "awayMs"`,
+     returning node_id as "nodeId", signal, extract(epoch from now() - since)::float8 * 1000 as "unreachableMs"`,
     [nodeIds],
   );
   return rows;

@@ -6,19 +6,19 @@ import type { Hex } from "viem";
 import type { WebSocket } from "ws";
 import type { MatchMetrics } from "../metrics.ts";
 import type { Signal } from "./absenceStore.ts";
-import { type Line, limits, readInOrder } from "./connection.ts";
+import { limits, type MonitoredConnection, readInOrder } from "./connection.ts";
 import type { createDirectory } from "./directory.ts";
 import { hostOf, newChallenge, parseMessage, verifyHello } from "./handshake.ts";
 import type { Session, SessionHandlers, SessionsOptions } from "./session.ts";
-import type { Newcomer } from "./sessionStore.ts";
+import type { NewSession } from "./sessionStore.ts";
 
 /** What all connections share. */
 export type SessionServer = Omit<SessionsOptions, "server"> &
   SessionHandlers & {
     directory: ReturnType<typeof createDirectory>;
-    watch: (ws: WebSocket) => Line;
-    take: (newcomer: Newcomer) => Promise<number | null>;
-    drop: (ended: { id: string; signal: Signal; quietSeconds: number }) => Promise<void>;
+    watch: (ws: WebSocket) => MonitoredConnection;
+    take: (newSession: NewSession) => Promise<number | null>;
+    drop: (ended: { id: string; signal: Signal; idleSeconds: number }) => Promise<void>;
   };
 
 /** Takes a connection: until its hello it may say nothing else, and not for long. */
@@ -32,7 +32,7 @@ export function acceptSession(server: SessionServer, ws: WebSocket, address: str
     metrics.messages.inc({ type: message.type });
     if (session !== undefined) return handleOpen(server, session, message);
     const opened = await open(server, peer, message);
-    if (ws.readyState !== ws.OPEN) return server.drop({ id: opened.id, signal: "session", quietSeconds: 0 });
+    if (ws.readyState !== ws.OPEN) return server.drop({ id: opened.id, signal: "session", idleSeconds: 0 });
     clearTimeout(helloTimer);
     session = opened;
     directory.ofKey(session.key)?.close("session_replaced", "The key opened another session.");
@@ -46,7 +46,7 @@ export function acceptSession(server: SessionServer, ws: WebSocket, address: str
   });
   const line = server.watch(ws);
   // What the peer does wrong on the wire ends in "close" as well.
-  ws.on("error", (error) => logger.debug({ event: "session_socket_fault", session: session?.id, error }));
+  ws.on("error", (error) => logger.debug({ event: "session_socket_error", session: session?.id, error }));
   ws.on("close", () => {
     clearTimeout(helloTimer);
     if (line.silent) metrics.closed.inc({ code: "silent" });
@@ -76,12 +76,12 @@ async function handleOpen(server: SessionServer, session: Session, message: Clie
   await server.onMessage(session, message);
 }
 
-function gone({ logger, drop }: SessionServer, session: Session, line: Line): void {
+function gone({ logger, drop }: SessionServer, session: Session, line: MonitoredConnection): void {
   const { id, role, subjectId } = session;
   const signal = line.silent ? "probe" : "session";
-  const quietSeconds = line.silent ? (Date.now() - line.heardAt) / 1_000 : 0;
+  const idleSeconds = line.silent ? (Date.now() - line.lastMessageAt) / 1_000 : 0;
   logger.info({ event: "session_closed", session: id, role, id: subjectId, signal });
-  drop({ id, signal, quietSeconds }).catch((error) =>
+  drop({ id, signal, idleSeconds }).catch((error) =>
     // The row goes with the instance's own, or when the key comes back.
     logger.warn({ event: "session_row_left", session: id, error }),
   );
@@ -113,8 +113,8 @@ async function open(server: SessionServer, peer: Peer, hello: ClientMessage): Pr
     cpuLoad: null,
     freeDiskGib: null,
     running: [],
-    beatAt: Date.now(),
+    lastHeartbeatAt: Date.now(),
     missed: false,
-    receiptSlot: -1n,
+    ackSlot: -1n,
   };
 }

@@ -18,20 +18,22 @@ export function newChallenge(): Hex {
  * Checks that whoever says hello holds the key it names, now and here: the challenge is ours and used once.
  *
  * @returns the key in lower case.
- * @throws InputError `clock_off` or `signature_invalid`.
+ * @throws InputError `clock_skew` or `signature_invalid`.
  */
 export async function verifyHello(
   deployment: Deployment,
   expected: { audience: string; challenge: Hex; now: bigint },
   hello: Hello,
 ): Promise<Hex> {
-  const apart = hello.time > expected.now ? hello.time - expected.now : expected.now - hello.time;
-  if (apart > clockTolerance) {
-    throw new InputError(`Your clock is ${apart} s from ours; set it by NTP.`, { code: "clock_off" });
+  const difference = hello.time > expected.now ? hello.time - expected.now : expected.now - hello.time;
+  if (difference > clockTolerance) {
+    throw new InputError(`Your clock differs by ${difference} s. Synchronize it with NTP.`, {
+      code: "clock_skew",
+    });
   }
   const signer = await recover(deployment, expected, hello);
   if (signer.toLowerCase() !== hello.key.toLowerCase()) {
-    throw new InputError(`The session is signed by ${signer}, not by ${hello.key}.`, {
+    throw new InputError(`The session was signed by ${signer}, not by ${hello.key}.`, {
       code: "signature_invalid",
     });
   }
@@ -66,12 +68,12 @@ async function recover(
 }
 
 /** The host under which a node's ports are reached: what it says, or where it comes from. */
-export function hostOf(said: string | undefined, peer: string | undefined): string {
-  if (said === undefined || said === "") return (peer ?? "127.0.0.1").replace(/^::ffff:/, "");
-  if (!/^[A-Za-z0-9.:_-]+$/.test(said)) {
-    throw new InputError(`${said} is neither a host name nor an address.`, { code: "host_invalid" });
+export function hostOf(declared: string | undefined, peer: string | undefined): string {
+  if (declared === undefined || declared === "") return (peer ?? "127.0.0.1").replace(/^::ffff:/, "");
+  if (!/^[A-Za-z0-9.:_-]+$/.test(declared)) {
+    throw new InputError(`${declared} is neither a host name nor an address.`, { code: "host_invalid" });
   }
-  return said;
+  return declared;
 }
 
 /** @throws InputError `message_invalid`, naming what is wrong. */

@@ -19,11 +19,11 @@ export type Session = {
   freeDiskGib: number | null;
   running: string[];
   /** When it last beat, or opened, in ms. */
-  beatAt: number;
+  lastHeartbeatAt: number;
   /** It answers, but has not beaten for too long. */
   missed: boolean;
   /** The last slot for which it has a receipt. */
-  receiptSlot: bigint;
+  ackSlot: bigint;
   send(message: ServerMessage): void;
   /** Says why and closes. */
   close(code: string, message: string): void;

@@ -1,10 +1,10 @@
 import type { Database } from "@ngpu/db/pool";
 import { InputError } from "@ngpu/runtime/errors";
 import type { MatchMetrics } from "../metrics.ts";
-import { hearAboutPrefetch } from "../prefetch/prefetch.ts";
-import type { Heartbeat } from "../presence/acknowledge.ts";
-import type { Relay } from "../relay/relay.ts";
-import { hearAboutRound } from "./instruct.ts";
+import { handlePrefetchResult } from "../prefetch/prefetch.ts";
+import type { Heartbeat } from "../presence/acknowledgeHeartbeats.ts";
+import type { Relay } from "../relay/relayBatches.ts";
+import { handleRoundResult } from "./orderDispatch.ts";
 import type { Session, SessionHandlers } from "./session.ts";
 import { writeLive } from "./sessionStore.ts";
 
@@ -19,9 +19,9 @@ export function createHearing(parts: {
   return async (session, message) => {
     if (message.type === "relay") return relay.submit(session, message);
     if (message.type === "probeReady" || message.type === "probeFailed" || message.type === "measureFailed") {
-      return hearAboutRound(pool, session, message);
+      return handleRoundResult(pool, session, message);
     }
-    if (message.type === "prefetched") return hearAboutPrefetch({ pool, metrics }, session, message);
+    if (message.type === "prefetched") return handlePrefetchResult({ pool, metrics }, session, message);
     if (session.role !== "node") {
       throw new InputError(`A measurer does not send ${message.type}.`, { code: "message_unexpected" });
     }

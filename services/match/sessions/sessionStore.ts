@@ -34,7 +34,7 @@ export const replacedNotice = "session_replaced:";
 // A notification holds less than 8,000 bytes.
 const idsInNotice = 200;
 
-export type Newcomer = {
+export type NewSession = {
   id: string;
   key: string;
   role: Role;
@@ -50,7 +50,7 @@ export type Newcomer = {
  */
 export async function takeSessions(
   pool: Database,
-  newcomers: Newcomer[],
+  newSessions: NewSession[],
   before: Before,
 ): Promise<Map<string, number>> {
   const { rows } = await pool.query<{ key: string; subject_id: number | null; replaced: string | null }>(
@@ -74,12 +74,12 @@ export async function takeSessions(
      )
      select given.key, given.subject_id, before.session_id::text as replaced from given left join before using (key)`,
     [
-      newcomers.map((one) => one.key),
-      newcomers.map((one) => one.id),
-      newcomers.map((one) => one.role),
-      newcomers.map((one) => one.instance),
-      newcomers.map((one) => one.host),
-      newcomers.map((one) => one.version),
+      newSessions.map((one) => one.key),
+      newSessions.map((one) => one.id),
+      newSessions.map((one) => one.role),
+      newSessions.map((one) => one.instance),
+      newSessions.map((one) => one.host),
+      newSessions.map((one) => one.version),
       before.measurers,
     ],
   );
@@ -105,10 +105,15 @@ export async function nameSubject(pool: Database, sessionId: string, subjectId: 
   await pool.query("select pg_notify('app_changed', 'session')");
 }
 
-export type Sighting = { id: string; cpuLoad: number | null; freeDiskGib: number | null; running: string[] };
+export type SessionState = {
+  id: string;
+  cpuLoad: number | null;
+  freeDiskGib: number | null;
+  running: string[];
+};
 
 /** Notes sessions as seen now. Returns those that still are the sessions of their keys. */
-export async function touchSessions(pool: Database, seen: Sighting[]): Promise<Set<string>> {
+export async function persistSessions(pool: Database, seen: SessionState[]): Promise<Set<string>> {
   if (seen.length === 0) return new Set();
   const { rows } = await pool.query<{ session_id: string }>(
     `update app.session s set last_seen_at = now(), cpu_load = coalesce(v.cpu_load, s.cpu_load),

@@ -3,11 +3,11 @@ import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { dropSessions } from "./absenceStore.ts";
 import { acceptSession, type SessionServer } from "./acceptSession.ts";
-import { limits, watchLines } from "./connection.ts";
+import { batch } from "./batch.ts";
+import { createConnectionMonitor, limits } from "./connection.ts";
 import { createDirectory, type Directory } from "./directory.ts";
-import { gather } from "./gather.ts";
 import type { SessionHandlers, SessionsOptions } from "./session.ts";
-import { type Newcomer, takeSessions } from "./sessionStore.ts";
+import { type NewSession, takeSessions } from "./sessionStore.ts";
 
 export type Sessions = Directory & {
   /** Closes those of the sessions that are here: their keys opened newer ones elsewhere. */
@@ -19,15 +19,15 @@ export type Sessions = Directory & {
 };
 
 /** How long arrivals and departures are gathered into one statement, in ms. */
-const gatherMs = 25;
+const batchDelayMs = 25;
 
 /** Serves `/v1/session`: a challenge, a signed hello, then messages, each handled after the one before it. */
 export function createSessions(options: SessionsOptions): Sessions {
   const { pool } = options;
   const wss = new WebSocketServer({ noServer: true, maxPayload: limits.maxBytes, perMessageDeflate: false });
   const directory = createDirectory();
-  const lines = watchLines();
-  const shared = { ...options, ...createRows(options), directory, watch: lines.watch };
+  const connectionMonitor = createConnectionMonitor();
+  const shared = { ...options, ...createRows(options), directory, watch: connectionMonitor.watch };
   const stopped = new AbortController();
   return {
     ...directory,
@@ -46,10 +46,10 @@ export function createSessions(options: SessionsOptions): Sessions {
       const ended = [...directory.all()];
       directory.clear();
       await closeAll(wss);
-      lines.stop();
+      connectionMonitor.stop();
       await dropSessions(
         pool,
-        ended.map(({ id }) => ({ id, signal: "session", quietSeconds: 0 })),
+        ended.map(({ id }) => ({ id, signal: "session", idleSeconds: 0 })),
       );
     },
   };
@@ -58,13 +58,13 @@ export function createSessions(options: SessionsOptions): Sessions {
 /** Writes the rows of sessions that come and go, those of a moment together. */
 function createRows({ pool, deployment }: SessionsOptions): Pick<SessionServer, "take" | "drop"> {
   return {
-    take: gather(gatherMs, async (newcomers: Newcomer[]) => {
+    take: batch(batchDelayMs, async (newSessions: NewSession[]) => {
       // The last one of a key that comes twice at once; the other finds itself replaced.
-      const newest = new Map(newcomers.map((one) => [one.key, one]));
+      const newest = new Map(newSessions.map((one) => [one.key, one]));
       const ids = await takeSessions(pool, [...newest.values()], deployment.parameters.before);
-      return newcomers.map(({ key }) => ids.get(key) ?? null);
+      return newSessions.map(({ key }) => ids.get(key) ?? null);
     }),
-    drop: gather(gatherMs, async (ended) => {
+    drop: batch(batchDelayMs, async (ended) => {
       await dropSessions(pool, ended);
       return ended.map(() => undefined);
     }),

@@ -30,7 +30,7 @@ export type BondFacts = {
    */
   served: readonly { nodeId: number; account: string; days: number }[];
   /** What may be granted in the epoch at most. No less than the shares. */
-  room: bigint;
+  grantLimit: bigint;
 };
 
 /** What is withheld of nodes that have served their days by now: what is to be returned. */
@@ -52,9 +52,9 @@ export function dueBonds(
  *
  * @param room What may be granted in the epoch at most, its emission included.
  */
-export function keptForBonds(due: readonly NodeBond[], room: bigint, emission: bigint): bigint {
+export function reservedForBonds(due: readonly NodeBond[], grantLimit: bigint, emission: bigint): bigint {
   const owed = due.reduce((sum, bond) => sum + bond.withheld, 0n);
-  const missing = owed - (room - emission);
+  const missing = owed - (grantLimit - emission);
   return missing <= 0n ? 0n : smaller(missing, emission / 4n);
 }
 
@@ -68,18 +68,18 @@ export function keptForBonds(due: readonly NodeBond[], room: bigint, emission: b
  */
 export function settleBonds(
   before: ReadonlyMap<number, NodeBond>,
-  { epoch, terms, shares, served, room }: BondFacts,
+  { epoch, terms, shares, served, grantLimit }: BondFacts,
 ): { grants: { account: string; amount: bigint }[]; bonds: NodeBond[] } {
-  const news = new Map<number, { account: string; amount: bigint; days: number }>();
-  for (const { nodeId, account, amount } of shares) news.set(nodeId, { account, amount, days: 0 });
+  const changes = new Map<number, { account: string; amount: bigint; days: number }>();
+  for (const { nodeId, account, amount } of shares) changes.set(nodeId, { account, amount, days: 0 });
   for (const { nodeId, account, days } of served) {
-    news.set(nodeId, { account, amount: news.get(nodeId)?.amount ?? 0n, days });
+    changes.set(nodeId, { account, amount: changes.get(nodeId)?.amount ?? 0n, days });
   }
   const grants: { account: string; amount: bigint }[] = [];
   const bonds: NodeBond[] = [];
   // Shares come before returns.
-  let left = room - shares.reduce((sum, { amount }) => sum + amount, 0n);
-  for (const [nodeId, { account, amount, days }] of [...news].sort(([a], [b]) => a - b)) {
+  let left = grantLimit - shares.reduce((sum, { amount }) => sum + amount, 0n);
+  for (const [nodeId, { account, amount, days }] of [...changes].sort(([a], [b]) => a - b)) {
     const bond = before.get(nodeId) ?? { nodeId, account, withheld: 0n, days: 0, servedIn: null };
     if (bond.servedIn !== null) {
       grants.push({ account, amount });

@@ -27,7 +27,7 @@ type Deps = { pool: Database; sender: Sender; deployment: Deployment; logger: Lo
 export async function uptimeRound(deps: Deps): Promise<void> {
   await closeDays(deps);
   await postDay(deps);
-  await bringRefunds(deps);
+  await submitRefunds(deps);
 }
 
 async function closeDays({ pool, deployment, logger }: Deps): Promise<void> {
@@ -66,14 +66,14 @@ async function postDay({ pool, sender, logger }: Deps): Promise<void> {
   logger.info({ event: "uptime_posted", day: due.day, root: due.root, txHash: hash });
 }
 
-async function bringRefunds({ pool, sender, deployment, logger }: Deps): Promise<void> {
+async function submitRefunds({ pool, sender, deployment, logger }: Deps): Promise<void> {
   const due = await refundsDue(pool, deployment.parameters.daySeconds);
   for (const [at, own] of byContract(deployment, "Escrow", due, (item) => item)) {
-    await bringRefundsTo({ pool, sender, logger }, at, own);
+    await submitRefundsTo({ pool, sender, logger }, at, own);
   }
 }
 
-async function bringRefundsTo(
+async function submitRefundsTo(
   { pool, sender, logger }: Omit<Deps, "deployment">,
   at: Address,
   due: ProvenDowntime[],
@@ -91,5 +91,5 @@ async function bringRefundsTo(
     const item = items[index];
     if (item !== undefined) await markRefused(pool, item, error.name);
   }
-  logger.info({ event: "refunds_brought", refunds: items.length, refused: refusals.length, txHash: hash });
+  logger.info({ event: "refunds_submitted", refunds: items.length, refused: refusals.length, txHash: hash });
 }

@@ -4,7 +4,7 @@ import { abis } from "@ngpu/contracts-sdk/abis";
 import { createPool } from "@ngpu/db/pool";
 import { createLogger } from "@ngpu/runtime/logger";
 import { Registry } from "prom-client";
-import { exportChain } from "../../../services/autoExport/lead.ts";
+import { exportChain } from "../../../services/autoExport/exportLeader.ts";
 import { createWatch } from "../../../services/autoExport/metrics.ts";
 import { readTask, reportRun } from "./run.ts";
 
@@ -32,7 +32,7 @@ await exportChain({
     chainId: task.chainId,
     startBlock: BigInt(task.startBlock),
     contracts: Object.fromEntries(Object.keys(abis).map((name) => [name, task.address])) as never,
-    former: [],
+    previous: [],
   },
   definitions: task.mode === "events" ? loadDefinitions(abis, task.emptyFolder) : loadDefinitions(),
   watch: {

@@ -19,10 +19,10 @@ mount -t proc proc "$root/proc"
 mount -t tmpfs tmpfs "$root/run"
 mount -t tmpfs tmpfs "$root/tmp"
 cd "$root"
-mkdir -p .former
-pivot_root . .former
-umount -l /.former
-rmdir /.former
+mkdir -p .previous
+pivot_root . .previous
+umount -l /.previous
+rmdir /.previous
 exec /bin/sh -c "$2"`;
 
 /**

@@ -3,7 +3,7 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, renameSync, rmSync, symlin
 import { dirname, join } from "node:path";
 import { FatalError } from "@ngpu/runtime/errors";
 import { runToEnd } from "../../../scripts/embedded/command.ts";
-import { ensureProgram, type Say } from "../../../scripts/embedded/install.ts";
+import { ensureProgram, type Print } from "../../../scripts/embedded/install.ts";
 import { rootDir } from "../../support/parts.ts";
 import { unpackPackage } from "../npmPackage.ts";
 
@@ -22,7 +22,7 @@ const CERTIFICATES = "etc/ssl/certs/ca-certificates.crt";
  * @param folder where the roots are
  * @throws FatalError `root_needed`, `debootstrap_failed`, `install_failed` or `peer_unavailable`
  */
-export async function prepareMachine(folder: string, say: Say): Promise<Disposable & { root: string }> {
+export async function prepareMachine(folder: string, print: Print): Promise<Disposable & { root: string }> {
   if (process.getuid?.() !== 0) {
     throw new FatalError("A fresh machine is a root file system, which only root can make.", {
       code: "root_needed",
@@ -30,7 +30,7 @@ export async function prepareMachine(folder: string, say: Say): Promise<Disposab
     });
   }
   mkdirSync(folder, { recursive: true });
-  const bare = await bareRoot(join(folder, "bare"), say);
+  const bare = await bareRoot(join(folder, "bare"), print);
   const root = join(folder, "machine");
   removeRoot(root);
   await must("cp", ["-a", bare, root]);
@@ -40,10 +40,10 @@ export async function prepareMachine(folder: string, say: Say): Promise<Disposab
 }
 
 /** Debian's base without any package lists, as images of it come. */
-async function bareRoot(bare: string, say: Say): Promise<string> {
+async function bareRoot(bare: string, print: Print): Promise<string> {
   if (existsSync(bare)) return bare;
-  const debootstrap = await ensureProgram({ program: "debootstrap", packages: ["debootstrap"], say });
-  say(`Making a bare Debian 12 in ${bare}`);
+  const debootstrap = await ensureProgram({ program: "debootstrap", packages: ["debootstrap"], print });
+  print(`Making a bare Debian 12 in ${bare}`);
   const draft = `${bare}.part`;
   removeRoot(draft);
   const include = "--include=ca-certificates,git";

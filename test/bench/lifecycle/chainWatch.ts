@@ -1,7 +1,7 @@
 import { type ChainClient, createChainClient } from "@ngpu/chain-reader/client";
 import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
+import { type AssignmentState, assignmentStates, codeOf } from "@ngpu/contracts-sdk/enumNames";
 import { dockerContractAbi } from "@ngpu/contracts-sdk/generated/abi";
-import { type AssignmentState, assignmentStates, codeOf } from "@ngpu/contracts-sdk/names";
 import { rest } from "@ngpu/runtime/loop";
 import type { BenchMarket } from "./market.ts";
 

@@ -18,7 +18,7 @@ export type BenchMarket = {
   stateDir: string;
   dockerSocket: string;
   /** Tells a person how far it is, on stderr. */
-  say: (line: string) => void;
+  print: (line: string) => void;
   /** The workspace's image that the journey left on this machine: reference@digest. */
   image: string;
   /** Registers what is to be stopped before the market. */
@@ -33,20 +33,20 @@ export async function startMarket(): Promise<BenchMarket> {
   if (options === undefined) throw new Error("No help was asked for.");
   let signal: AbortSignal | undefined;
   const reporter = createReporter(process.stderr, () => signal);
-  const interrupts = watchInterrupts({ say: reporter.say, kill: killRunning });
+  const interrupts = watchInterrupts({ print: reporter.print, kill: killRunning });
   signal = interrupts.signal;
   const stack = createStopStack();
   const stopping = new AbortController();
   const stop = async () => {
     stopping.abort();
-    const faults = await stack.stopAll(() => undefined);
-    if (faults.length > 0) throw new FatalError(faults.join("\n"), { code: "stop_failed" });
+    const errors = await stack.stopAll(() => undefined);
+    if (errors.length > 0) throw new FatalError(errors.join("\n"), { code: "stop_failed" });
   };
   try {
     const state = await openState(stateDir);
     stack.push("state", async () => state.release());
     const supervision = {
-      say: reporter.say,
+      print: reporter.print,
       signal: AbortSignal.any([interrupts.signal, stopping.signal]),
       onGiveUp: interrupts.fail,
     };
@@ -66,7 +66,7 @@ export async function startMarket(): Promise<BenchMarket> {
     const { dockerSocket } = journey;
     return {
       dockerSocket,
-      say: reporter.say,
+      print: reporter.print,
       api,
       apiUrl,
       signal: interrupts.signal,

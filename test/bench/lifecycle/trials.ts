@@ -108,8 +108,8 @@ function sampleOf(asked: { block: number; start: number }, block: number): Sampl
   return { blocks: block - asked.block, seconds: (performance.now() - asked.start) / 1_000 };
 }
 
-function told({ say }: BenchMarket, what: string, sample: Sample): Sample {
-  say(`  ${what}: ${sample.blocks} blocks, ${sample.seconds.toFixed(2)} s`);
+function told({ print }: BenchMarket, what: string, sample: Sample): Sample {
+  print(`  ${what}: ${sample.blocks} blocks, ${sample.seconds.toFixed(2)} s`);
   return sample;
 }
 

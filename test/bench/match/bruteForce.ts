@@ -1,5 +1,5 @@
 import type { FleetNode, PlacementRequest, Strategy } from "@ngpu/placement/fleet";
-import { seedOf, tieOf, wantsImageFirst } from "../../../packages/placement/order.ts";
+import { seedOf, tieOf, wantsImageFirst } from "../../../packages/placement/ranking.ts";
 
 /**
  * The best node by looking at all, written for speed: no object is made, the cheap tests come first, and the order is compared

@@ -1,17 +1,17 @@
 import { createPool } from "@ngpu/db/pool";
 import { decideByIndex } from "@ngpu/placement/decideByIndex";
-import { strategyOf } from "@ngpu/placement/wishes";
+import { strategyOf } from "@ngpu/placement/preferences";
 import { readWanted } from "@ngpu/queries/wanted";
 import { createSender, type Sender } from "@ngpu/tx-sender/send";
 import { createFleetSync } from "../../../services/match/scheduling/fleetSync.ts";
 import { eventually } from "../../services/support/context.ts";
-import { addNode, fund, type Published, publish } from "../../services/workspace/acts.ts";
 import { accounts } from "../../services/workspace/chain.ts";
+import { addNode, fund, type Published, publish } from "../../services/workspace/chainActions.ts";
 import { openMarket, type TestMarket } from "../../services/workspace/market.ts";
 
 /** Placements in one transaction, as dispense sends them, and transactions under way at once. */
 const batchSize = 50;
-const underWay = 4;
+const inProgress = 4;
 /** An authorization's rate is enough for so many replicas. */
 const replicasEach = 100;
 const roomEach = 50;
@@ -35,7 +35,7 @@ export async function measureDurable(placements: number): Promise<number> {
     const sender = await createSender({ pool, client, account, deployment, logger, signal, pollMs: 20 });
     const start = performance.now();
     const batches = batched(await choose(market, workspaces));
-    const lanes = Array.from({ length: underWay }, async () => {
+    const lanes = Array.from({ length: inProgress }, async () => {
       for (let batch = batches.shift(); batch !== undefined; batch = batches.shift())
         await send(sender, batch);
     });
@@ -75,9 +75,9 @@ async function choose({ pool }: TestMarket, workspaces: Published[]): Promise<It
   for (const { workspaceId, spec } of workspaces) {
     const wanted = await readWanted(pool, { workspace_id: workspaceId, excluded: [] }, block);
     if (wanted === undefined) throw new Error(`Workspace ${workspaceId} is not open.`);
-    const request = { ...wanted.request, place: 0 };
+    const request = { ...wanted.request, position: 0 };
     for (let replica = 0; replica < replicasEach; replica += 1) {
-      const decision = decideByIndex(index, request, strategyOf(wanted.wishes));
+      const decision = decideByIndex(index, request, strategyOf(wanted.preferences));
       if (decision.type === "impossible") throw new Error("There is room for all.");
       index.reserve(decision.nodeId, request);
       items.push({ workspaceId, replica, nodeId: decision.nodeId, start: true, spec });

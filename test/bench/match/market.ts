@@ -23,7 +23,7 @@ export type MarketResult = {
   /** What the pool's quartiles are: the largest share of nodes that fits a request of each. */
   shares: number[];
   /** The fleet at the start and at the end, with requests to ask of it, for engines of another kind. */
-  states: { name: string; nodes: FleetNode[]; asked: Asked[] }[];
+  states: { name: string; nodes: FleetNode[]; requested: Asked[] }[];
 };
 
 /** Answers of brute force at each of the states it is asked at; every one is compared with the index's. */
@@ -41,7 +41,7 @@ export function runMarket(options: MarketOptions): MarketResult {
   const nodes = [...index.nodes()];
   const usual = fleet.map((node) => Number(node.pricePerSecond) * 3_600e-18);
   const allGpus = fleet.reduce((sum, node) => sum + node.total.gpus, 0);
-  const states = [{ name: "empty", nodes: copied(fleet), asked: drawMany() }];
+  const states = [{ name: "empty", nodes: copied(fleet), requested: drawMany() }];
   const latency = createLatency();
   const scans: EngineResult = { latency: createLatency(), placed: 0, refused: 0 };
   const held: { nodeId: number; request: PlacementRequest }[] = [];
@@ -72,16 +72,16 @@ export function runMarket(options: MarketOptions): MarketResult {
     index.release(one.nodeId, one.request);
     taken -= one.request.wanted.gpus;
   };
-  const answer = (asked: Asked, steady: boolean) => {
+  const answer = (requested: Asked, steady: boolean) => {
     const start = performance.now();
     const due = ((busy / 1_000) * options.churnPerSecond) | 0;
     while (updates < due) change();
-    const nodeId = index.best(asked.request, strategies[asked.strategy]);
+    const nodeId = index.best(requested.request, strategies[requested.strategy]);
     if (nodeId === undefined) refused += 1;
     else {
-      index.reserve(nodeId, asked.request);
-      held.push({ nodeId, request: asked.request });
-      taken += asked.request.wanted.gpus;
+      index.reserve(nodeId, requested.request);
+      held.push({ nodeId, request: requested.request });
+      taken += requested.request.wanted.gpus;
       placed += 1;
       while (steady && taken > allGpus * options.depletion) giveBack();
     }
@@ -91,8 +91,8 @@ export function runMarket(options: MarketOptions): MarketResult {
   };
   const ask = (steady: boolean) => {
     workspaces += 1n;
-    const asked = drawFromPool(random, pool, workspaces);
-    for (let replica = 0; replica < asked.replicas; replica += 1) answer(asked, steady);
+    const requested = drawFromPool(random, pool, workspaces);
+    for (let replica = 0; replica < requested.replicas; replica += 1) answer(requested, steady);
   };
   const scan = () => {
     const current = [...index.nodes()];
@@ -128,7 +128,7 @@ export function runMarket(options: MarketOptions): MarketResult {
   states.push({
     name: "depleted",
     nodes: copied(nodes.map(({ nodeId }) => index.get(nodeId) as FleetNode)),
-    asked: drawMany(),
+    requested: drawMany(),
   });
   return {
     index: {

@@ -1,6 +1,6 @@
 import { createPool, type Database } from "@ngpu/db/pool";
 import type { FleetNode } from "@ngpu/placement/fleet";
-import type { StrategyName } from "@ngpu/protocol/placement/wishes";
+import type { StrategyName } from "@ngpu/protocol/placement/preferences";
 import type pg from "pg";
 import { createLatency } from "./latency.ts";
 import type { EngineResult } from "./market.ts";
@@ -73,18 +73,18 @@ function statement({ request, strategy }: Asked): string {
 /** Places requests on a fleet in a real Postgres, one statement and one transaction each, for so long. */
 export async function runPostgres(
   url: string,
-  states: { nodes: FleetNode[]; asked: Asked[] }[],
+  states: { nodes: FleetNode[]; requested: Asked[] }[],
   seconds: number,
 ): Promise<EngineResult> {
   const pool = createPool({ url, name: "bench", max: 1 });
   const result: EngineResult = { latency: createLatency(), placed: 0, refused: 0 };
   try {
-    for (const { nodes, asked } of states) {
+    for (const { nodes, requested } of states) {
       await load(pool, nodes);
       const end = performance.now() + (seconds * 1_000) / states.length;
-      for (const one of asked) {
+      for (const one of requested) {
         if (performance.now() > end) break;
-        await place(pool, one, result);
+        await position(pool, one, result);
       }
     }
   } finally {
@@ -93,12 +93,12 @@ export async function runPostgres(
   return result;
 }
 
-async function place(pool: Database, asked: Asked, result: EngineResult): Promise<void> {
-  const { request } = asked;
+async function position(pool: Database, requested: Asked, result: EngineResult): Promise<void> {
+  const { request } = requested;
   const { wanted } = request;
-  const query: pg.QueryConfig = { text: statement(asked) };
+  const query: pg.QueryConfig = { text: statement(requested) };
   const own: number[] = [];
-  for (let replica = 0; replica < asked.replicas; replica += 1) {
+  for (let replica = 0; replica < requested.replicas; replica += 1) {
     const start = performance.now();
     const { rows } = await pool.query<{ node_id: number }>({
       ...query,

@@ -1,7 +1,7 @@
+import { firstRejection } from "@ngpu/placement/filters";
 import type { FleetNode, PlacementRequest } from "@ngpu/placement/fleet";
-import { firstMiss } from "@ngpu/placement/misses";
-import { requestOf } from "@ngpu/placement/wishes";
-import type { StrategyName } from "@ngpu/protocol/placement/wishes";
+import { requestOf } from "@ngpu/placement/preferences";
+import type { StrategyName } from "@ngpu/protocol/placement/preferences";
 import { strategies } from "../../../packages/placement/strategies/all.ts";
 import { drawImage, gpus, priceOf, regions } from "./fleet.ts";
 import type { Random } from "./random.ts";
@@ -22,13 +22,13 @@ const sampleSize = 2_000;
 /** Draws the pool; shares are estimated over a sample of the fleet. */
 export function drawPool(random: Random, fleet: readonly FleetNode[]): Pool {
   const sample = Array.from({ length: Math.min(sampleSize, fleet.length) }, () => random.pick(fleet));
-  const shareOf = (asked: Asked) =>
-    sample.filter((node) => firstMiss(node, asked.request) === null).length / sample.length;
-  const drawn: { asked: Asked; share: number }[] = [];
+  const shareOf = (requested: Asked) =>
+    sample.filter((node) => firstRejection(node, requested.request) === null).length / sample.length;
+  const drawn: { requested: Asked; share: number }[] = [];
   for (let id = 1n; drawn.length < poolSize; id += 1n) {
-    const asked = drawAsked(random, id);
-    const share = shareOf(asked);
-    if (share > 0) drawn.push({ asked, share });
+    const requested = drawAsked(random, id);
+    const share = shareOf(requested);
+    if (share > 0) drawn.push({ requested, share });
   }
   drawn.sort((a, b) => a.share - b.share);
   const quarter = poolSize / 4;
@@ -37,7 +37,7 @@ export function drawPool(random: Random, fleet: readonly FleetNode[]): Pool {
     spoil(random, drawAsked(random, BigInt(index))),
   );
   return {
-    quartiles: parts.map((part) => part.map(({ asked }) => asked)),
+    quartiles: parts.map((part) => part.map(({ requested }) => requested)),
     impossible,
     shares: parts.map((part) => part.at(-1)?.share ?? 0),
   };
@@ -45,8 +45,8 @@ export function drawPool(random: Random, fleet: readonly FleetNode[]): Pool {
 
 /** The next request of the mix: 5% impossible, the rest from each quartile equally. */
 export function drawFromPool(random: Random, pool: Pool, workspaceId: bigint): Asked {
-  const asked = random.pick(random.chance(0.05) ? pool.impossible : random.pick(pool.quartiles));
-  return { ...asked, request: { ...asked.request, workspaceId } };
+  const requested = random.pick(random.chance(0.05) ? pool.impossible : random.pick(pool.quartiles));
+  return { ...requested, request: { ...requested.request, workspaceId } };
 }
 
 function drawAsked(random: Random, workspaceId: bigint): Asked {
@@ -57,7 +57,7 @@ function drawAsked(random: Random, workspaceId: bigint): Asked {
   const request: PlacementRequest = {
     ...requestOf({}),
     workspaceId,
-    place: 0,
+    position: 0,
     excluded: [],
     image: drawImage(random),
     imageAffinity: random.chance(0.1) ? "prefer" : random.chance(0.03) ? "require" : "none",
@@ -84,8 +84,8 @@ function drawAsked(random: Random, workspaceId: bigint): Asked {
 }
 
 /** Asks for what no machine has, in one of several ways, some of which only a look at many nodes shows. */
-function spoil(random: Random, asked: Asked): Asked {
-  const { request } = asked;
+function spoil(random: Random, requested: Asked): Asked {
+  const { request } = requested;
   const spoilt = random.pick<Partial<PlacementRequest>>([
     { gpuModel: "NVIDIA GeForce GTX 1080" },
     { minVramMib: 400_000 },
@@ -96,5 +96,5 @@ function spoil(random: Random, asked: Asked): Asked {
     { minDownMbps: 20_000 },
     { image: "image-unknown", imageAffinity: "require" },
   ]);
-  return { ...asked, replicas: 1, request: { ...request, ...spoilt } };
+  return { ...requested, replicas: 1, request: { ...request, ...spoilt } };
 }

@@ -7,7 +7,7 @@ import { createPool } from "@ngpu/db/pool";
 import { createLogger } from "@ngpu/runtime/logger";
 import getPort from "get-port";
 import { Registry } from "prom-client";
-import { exportChain } from "../../../services/autoExport/lead.ts";
+import { exportChain } from "../../../services/autoExport/exportLeader.ts";
 import { createWatch } from "../../../services/autoExport/metrics.ts";
 import { emitter } from "../export/events.ts";
 
@@ -36,7 +36,7 @@ export function startNgpu({ rpcUrl, chainId, databaseUrl }: Options): Indexer {
       chainId,
       startBlock: 1n,
       contracts: Object.fromEntries(Object.keys(abis).map((name) => [name, emitter])) as never,
-      former: [],
+      previous: [],
     },
     definitions: loadDefinitions(),
     watch: createWatch(new Registry()),

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { sessionDomainOf, sessionTypes } from "@ngpu/contracts-sdk/typedData";
-import { type NodeReceipt, receiptSignerOf } from "@ngpu/protocol/heartbeatReceipt";
+import { ackSignerOf, type NodeHeartbeatAck } from "@ngpu/protocol/heartbeatAck";
 import { type ServerMessage, serverMessage } from "@ngpu/protocol/wire";
 import { toJson } from "@ngpu/runtime/json";
 import type { PrivateKeyAccount } from "viem/accounts";
@@ -14,7 +14,7 @@ export type Notes = {
   receipts: number[];
   acks: number[];
   lost: number;
-  samples: NodeReceipt[];
+  samples: NodeHeartbeatAck[];
 };
 
 /** A node that does over its session what the node client does: hello, then heartbeats until it is closed. */
@@ -81,10 +81,10 @@ export async function openNode(options: {
 /** How many of the receipts kept for a sample are signed by the committer. */
 export async function validReceipts(
   deployment: Deployment,
-  samples: readonly NodeReceipt[],
+  samples: readonly NodeHeartbeatAck[],
   committer: string,
 ): Promise<number> {
-  const signers = await Promise.all(samples.map((sample) => receiptSignerOf(deployment, sample)));
+  const signers = await Promise.all(samples.map((sample) => ackSignerOf(deployment, sample)));
   return signers.filter((signer) => signer === committer).length;
 }
 

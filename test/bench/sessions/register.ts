@@ -1,4 +1,4 @@
-import { signRelay } from "@ngpu/protocol/relay";
+import { signRelay } from "@ngpu/protocol/signedMessages";
 import { registration } from "../../services/match/client.ts";
 import type { TestMatch } from "../../services/match/setup.ts";
 import { eventually } from "../../services/support/context.ts";

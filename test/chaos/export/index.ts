@@ -4,10 +4,10 @@ import { messageOf } from "@ngpu/runtime/errors";
 import type { Trial, Verdict } from "../../../scripts/chaos/subject.ts";
 import { randomFrom } from "../../packages/chain-reader/scriptedChain.ts";
 import { rootDir } from "../../support/parts.ts";
-import { grow, misbehave } from "./acts.ts";
+import { grow, misbehave } from "./chainLoad.ts";
 import { type Instances, startInstances } from "./instances.ts";
 import { type Judgement, judge } from "./judge.ts";
-import { startWorld, type World } from "./world.ts";
+import { startWorld, type World } from "./testBed.ts";
 
 // So many that one stands by whenever the leader dies, though each takes a while to start.
 const instanceCount = 5;

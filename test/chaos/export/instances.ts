@@ -54,7 +54,7 @@ export function startInstances(options: { count: number; env: Record<string, str
     const { event, code } = JSON.parse(line) as { event?: string; code?: string };
     if (event === "service_started" && instance.role === "starting") instance.role = "standby";
     if (event === "blocks_stored") instance.stored += 1;
-    else if (event === "chain_fault") faults.set(code ?? "", (faults.get(code ?? "") ?? 0) + 1);
+    else if (event === "chain_error") faults.set(code ?? "", (faults.get(code ?? "") ?? 0) + 1);
     else if (event === "chain_reorg") reorgs += 1;
     else if (event === "export_interrupted") instance.role = "standby";
     else appendFileSync(options.logFile, `${line}\n`);

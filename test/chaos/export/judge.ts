@@ -5,7 +5,7 @@ import { createLogger } from "@ngpu/runtime/logger";
 import type { Hex } from "viem";
 import { compareWithRebuild, tablesOf } from "../../../services/autoExport/verify.ts";
 import { testAddresses, testGenerations } from "../../packages/chain-reader/scriptedChain.ts";
-import type { World } from "./world.ts";
+import type { World } from "./testBed.ts";
 
 export type Judgement = {
   block: bigint;

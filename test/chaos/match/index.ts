@@ -3,7 +3,7 @@ import type { Trial, Verdict } from "../../../scripts/chaos/subject.ts";
 import { setupMatch, type TestMatch } from "../../services/match/setup.ts";
 import { eventually } from "../../services/support/context.ts";
 import { stopParts } from "../../support/parts.ts";
-import { readBooks, readRefusals, readStandings, readWaste } from "./books.ts";
+import { readBooks, readRefusals, readStandings, readWaste } from "./accounting.ts";
 import { createInstances } from "./instances.ts";
 import { createLoad } from "./load.ts";
 import { startNodes } from "./nodes.ts";
@@ -73,7 +73,7 @@ async function tryOut(
   quiet.abort(new Error("Enough."));
   await loading;
   trial.progress(trial.kills, "waiting until all is whole");
-  const lost = await untilWhole(test, load.open());
+  const lost = await untilComplete(test, load.open());
   const verdict = await judge(test, { lost, crashes: instances.crashes(), counts: load.counts });
   life.end();
   await nodes.done;
@@ -81,7 +81,7 @@ async function tryOut(
 }
 
 /** Waits until each workspace runs as it was asked for and nothing else runs; gives the replicas that never did. */
-async function untilWhole(test: TestMatch, open: { id: bigint; replicas: number }[]): Promise<number> {
+async function untilComplete(test: TestMatch, open: { id: bigint; replicas: number }[]): Promise<number> {
   const missing = async () => {
     const { rows } = await test.db.query<{ missing: number; surplus: number }>(
       `with held as (

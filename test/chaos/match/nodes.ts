@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { type AssignmentState, assignmentStates, codeOf, nodeStatuses } from "@ngpu/contracts-sdk/names";
-import { signRelay } from "@ngpu/protocol/relay";
+import { type AssignmentState, assignmentStates, codeOf, nodeStatuses } from "@ngpu/contracts-sdk/enumNames";
+import { signRelay } from "@ngpu/protocol/signedMessages";
 import { createLogger } from "@ngpu/runtime/logger";
 import { rest } from "@ngpu/runtime/loop";
 import { bytesToBigInt, type Hex, type PrivateKeyAccount } from "viem";

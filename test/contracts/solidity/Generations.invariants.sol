@@ -104,12 +104,12 @@ contract RewardGenerationInvariants is Invariants {
         target(address(_market));
     }
 
-    /// @notice An epoch is posted and paid by one Pomc, as long as the former one stays stopped.
+    /// @notice An epoch is posted and paid by one Pomc, as long as the previous one stays stopped.
     function invariant_noEpochIsPaidByTwo() external view {
         none(_market.rewardFault());
     }
 
-    /// @notice What all Pomcs minted keeps to one schedule, even when the former one's poster posts again.
+    /// @notice What all Pomcs minted keeps to one schedule, even when the previous one's poster posts again.
     function invariant_generationsMintWithinTheSchedule() external view {
         uint256 sum;
         for (uint256 i; i < _market.generations(); ++i) {

@@ -1,7 +1,7 @@
 import { decodeReason } from "@ngpu/contracts-sdk/abis";
 import type { Address, Hex } from "viem";
 import type { Changing } from "../../../contracts/ignition/roleTable.ts";
-import { revertDataOf } from "../../../packages/tx-sender/refusal.ts";
+import { revertDataOf } from "../../../packages/tx-sender/revertReason.ts";
 import type { Governed } from "./governed.ts";
 
 /** Errors that say of a caller that it may not, whatever it asks for. */

@@ -14,7 +14,7 @@ import type { MarketFixture } from "./market.ts";
 export async function replace<Market extends MarketFixture>(
   market: Market,
   succession: Succession,
-  generation = market.deployment.former.length + 2,
+  generation = market.deployment.previous.length + 2,
 ): Promise<Market> {
   const { connection, deployment, client } = market;
   if (succession !== "measure") {

@@ -1,10 +1,10 @@
 import { measureAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { domainOf, measurerRegistrationTypes, revealTypes } from "@ngpu/contracts-sdk/typedData";
-import { type DrawProof, drawTreeOf } from "@ngpu/protocol/draws";
+import { type DrawProof, drawTreeOf } from "@ngpu/protocol/drawTree";
 import { type Hex, keccak256, parseEventLogs, toBytes } from "viem";
 import { keyOf, later, loadMarket, type MarketFixture, marketFixture } from "./market.ts";
 import { addNodes } from "./nodes.ts";
-import { zeroAddress } from "./refusals.ts";
+import { zeroAddress } from "./reverts.ts";
 
 export const result = {
   absent: false,

@@ -1,5 +1,5 @@
 import * as typed from "@ngpu/contracts-sdk/typedData";
-import { heartbeatReceiptTypes, heartbeatTreeOf } from "@ngpu/protocol/heartbeatReceipt";
+import { heartbeatAckTypes, heartbeatTreeOf } from "@ngpu/protocol/heartbeatAck";
 import { packProgress, packReport } from "@ngpu/protocol/packedReports";
 import {
   type Hex,
@@ -13,7 +13,7 @@ import type { PrivateKeyAccount } from "viem/accounts";
 import { keyOf, later, type MarketFixture } from "./market.ts";
 import { type Drawn, requestDrawing, result } from "./measure.ts";
 import { nodeSpec, registrationOf } from "./nodes.ts";
-import { zeroAddress, zeroHash } from "./refusals.ts";
+import { zeroAddress, zeroHash } from "./reverts.ts";
 import { authorizationOf, type loadPartner, partner, place, state } from "./workspaces.ts";
 
 type Fields = Record<string, unknown>;
@@ -81,7 +81,7 @@ export const messages: Record<string, (market: Market) => Promise<Signed> | Sign
       second: { signer: key, message: { ...message, nonce: 2n } },
     };
   },
-  heartbeatReceiptTypes: async (market) => {
+  heartbeatAckTypes: async (market) => {
     const signer = keyOf("committer of receipts");
     await market.computeNode.write.setHeartbeatCommitter([signer.address, true]);
     const slot = BigInt(Math.floor((await market.time.latest()) / 60));
@@ -96,11 +96,11 @@ export const messages: Record<string, (market: Market) => Promise<Signed> | Sign
     return {
       signer,
       domain: typed.domainOf(market.deployment, "ComputeNode"),
-      types: heartbeatReceiptTypes,
-      primaryType: "HeartbeatReceipt",
+      types: heartbeatAckTypes,
+      primaryType: "HeartbeatAck",
       message: receipt,
       second: { signer, message: { ...receipt, slot: slot - 1n } },
-      repeated: "HeartbeatDisputedAlready",
+      repeated: "HeartbeatAlreadyDisputed",
       deadline: undefined,
       send,
     };
@@ -136,7 +136,7 @@ export const messages: Record<string, (market: Market) => Promise<Signed> | Sign
       primaryType: "ProgressReport",
       message,
       second: { signer, message: { ...message, milestone: 2 } },
-      repeated: "ProgressNotRising",
+      repeated: "ProgressNotIncreasing",
       deadline: "deadline",
       isSequence: true,
       send: async (given, signature, account) => {
@@ -271,7 +271,7 @@ async function revealMessage(market: Market): Promise<Signed> {
     primaryType: "Reveal",
     message: drawn[0],
     second: { signer: signers[1], message: drawn[1] },
-    repeated: "MeasureSubmittedAlready",
+    repeated: "MeasureAlreadySubmitted",
     deadline: "deadline",
     send: (given, signature, account) =>
       mined(measure.write.revealBatch([[given as Reveal], [signature]], { account })),

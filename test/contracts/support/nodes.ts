@@ -3,7 +3,7 @@ import { domainOf, registrationTypes, walletChangeTypes } from "@ngpu/contracts-
 import { type Hex, keccak256, parseEventLogs, toBytes } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
 import { keyOf, later, type MarketFixture } from "./market.ts";
-import { zeroAddress } from "./refusals.ts";
+import { zeroAddress } from "./reverts.ts";
 
 /** First 8 bytes of the hash of a GPU's name. */
 export function modelOf(name: string): Hex {

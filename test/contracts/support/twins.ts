@@ -1,5 +1,5 @@
 import { type Hex, numberToHex, parseSignature, toHex } from "viem";
-import { zeroHash } from "./refusals.ts";
+import { zeroHash } from "./reverts.ts";
 
 /** Order of secp256k1: a signature with s has a twin with order − s, which contracts must refuse. */
 const order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;

@@ -5,7 +5,7 @@ import { type Hex, keccak256, parseEther, parseEventLogs, toBytes } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
 import { keyOf, later, loadMarket, type MarketFixture } from "./market.ts";
 import { addNodes, nodeSpec } from "./nodes.ts";
-import { zeroHash } from "./refusals.ts";
+import { zeroHash } from "./reverts.ts";
 
 export const config = '{"image":"chat"}';
 

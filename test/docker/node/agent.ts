@@ -7,15 +7,15 @@ import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
 import { createLogger } from "@ngpu/runtime/logger";
 import { privateKeyToAccount } from "viem/accounts";
 import { openEngine } from "../../../node-client/docker/engine.ts";
+import { createDownloadPriority } from "../../../node-client/downloadPriority.ts";
 import { openJournal } from "../../../node-client/journal/open.ts";
 import { openOutbox } from "../../../node-client/journal/outbox.ts";
 import { putPublication } from "../../../node-client/journal/workspaces.ts";
-import { createMemory } from "../../../node-client/knowledge.ts";
 import { type Assignment, publicationKey } from "../../../node-client/leases.ts";
+import { createObservedState } from "../../../node-client/observedState.ts";
 import { createOutbox } from "../../../node-client/outbox.ts";
 import type { Publication } from "../../../node-client/plans.ts";
 import { createReconciler } from "../../../node-client/reconcile.ts";
-import { createRightOfWay } from "../../../node-client/rightOfWay.ts";
 import { engineSocket } from "../../../scripts/embedded/dockerEngine.ts";
 import { deploymentDocument } from "../../services/support/deployment.ts";
 
@@ -58,14 +58,14 @@ async function run(order: AgentOrder): Promise<void> {
     client: createChainClient({ rpcUrls: ["http://127.0.0.1:9"], chainId: deployment.chainId }),
     deployment,
     journal,
-    memory: createMemory(),
+    observed: createObservedState(),
     outbox: createOutbox({ journal, account, deployment, send: () => false, logger }),
-    rightOfWay: createRightOfWay(),
+    downloadPriority: createDownloadPriority(),
     logger,
     signal: new AbortController().signal,
     gpuUuids: [],
     view: () => ({ assignments: order.assignments, rounds: new Map() }),
-    lastSight: () => Date.now() - order.unseenFor * 1000,
+    lastContactAt: () => Date.now() - order.unseenFor * 1000,
     onDone: () => {},
     onProgress: () => {},
     onAction: (action) => {

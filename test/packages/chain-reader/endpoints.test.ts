@@ -75,9 +75,9 @@ describe("several endpoints as one", () => {
     const abort = new AbortController();
     undos.push(() => abort.abort());
     const faults: string[] = [];
-    const onFault = (endpoint: string, code: string) =>
+    const onError = (endpoint: string, code: string) =>
       void faults.push(`${urls.findIndex((url) => url.includes(endpoint))} ${code}`);
-    const made = createEndpoints({ urls, onFault, signal: abort.signal, ...options });
+    const made = createEndpoints({ urls, onError, signal: abort.signal, ...options });
     return { ...made, faults };
   }
 
@@ -99,7 +99,7 @@ describe("several endpoints as one", () => {
       const asked = bad.asked.length;
       for (let index = 0; index < 5; index++) await request(latest);
       expect(bad.asked).to.have.length(asked);
-      expect(states()[0]?.faultsInRow).to.equal(1);
+      expect(states()[0]?.consecutiveErrors).to.equal(1);
     });
   }
 
@@ -121,7 +121,7 @@ describe("several endpoints as one", () => {
     const { request, states } = endpointsOf([first.url, second.url]);
     const fault = await request(logs).catch((error: unknown) => error);
     expect((fault as RetryableError).code).to.equal("rpc_limit");
-    expect(states().map(({ faultsInRow }) => faultsInRow)).to.deep.equal([0, 0]);
+    expect(states().map(({ consecutiveErrors }) => consecutiveErrors)).to.deep.equal([0, 0]);
     expect(second.asked).to.deep.equal([]);
   });
 
@@ -138,11 +138,11 @@ describe("several endpoints as one", () => {
   it("asks another one than the best when it is told to", async () => {
     const first = await serve(sound(5));
     const second = await serve(sound(5));
-    const { request, elsewhere } = endpointsOf([first.url, second.url]);
+    const { request, otherEndpoints } = endpointsOf([first.url, second.url]);
     await request(latest);
     // Slow beyond what a busy machine does to the first, so that it stays the second best.
     second.conduct = (...call) => void setTimeout(() => sound(5)(...call), 500);
-    await elsewhere.request(logs);
+    await otherEndpoints.request(logs);
     expect([first.asked, second.asked]).to.deep.equal([["eth_getBlockByNumber"], ["eth_getLogs"]]);
     await request(latest);
     expect(second.asked).to.have.length(1);
@@ -168,8 +168,8 @@ describe("several endpoints as one", () => {
     const { request, states } = endpointsOf([first.url, second.url], { probeInterval: 50 });
     await request(latest);
     first.conduct = sound(5);
-    await until("the first one is well again", async () => states()[0]?.faultsInRow === 0);
-    expect(states()[0]).to.include({ head: 5n, restsUntil: 0 });
+    await until("the first one is well again", async () => states()[0]?.consecutiveErrors === 0);
+    expect(states()[0]).to.include({ head: 5n, cooldownUntil: 0 });
   });
 
   it("prefers the faster one", async () => {

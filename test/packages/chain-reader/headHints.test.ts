@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { blocksByHash, type FollowedBlock } from "@ngpu/chain-reader/blocks";
-import { follow } from "@ngpu/chain-reader/follow";
+import { follow } from "@ngpu/chain-reader/followChain";
 import type { Header } from "@ngpu/chain-reader/header";
 import type { Logger } from "@ngpu/runtime/logger";
 import { expect } from "chai";
@@ -255,7 +255,7 @@ describe("hints of new heads", () => {
       chain.head().logs.map(({ topics }) => topics),
     );
     // Once for each block.
-    expect(hints.tellerOf(hash)).to.equal(undefined);
+    expect(hints.announcerOf(hash)).to.equal(undefined);
   });
 
   it("have whoever announces a block asked about it at once, until that is ended", async () => {
@@ -270,20 +270,20 @@ describe("hints of new heads", () => {
     await until("it is subscribed to", async () => hints.live());
     const chain = createScriptedChain();
     const question = (hash: unknown) => ({ method: "eth_getLogs", params: [hash] });
-    const stop = hints.askAhead(({ number, hash }) => (number === 1n ? question(hash) : undefined));
+    const stop = hints.requestEarly(({ number, hash }) => (number === 1n ? question(hash) : undefined));
     chain.mine([], [], []);
     const [, first, second, third] = chain.blocks() as [never, ScriptedBlock, ScriptedBlock, ScriptedBlock];
     server.announce(first);
     await until("it was asked", async () => told.length === 1);
-    const teller = hints.tellerOf(first.hash);
-    expect(await teller?.request(question(first.hash))).to.equal("an answer");
+    const announcer = hints.announcerOf(first.hash);
+    expect(await announcer?.request(question(first.hash))).to.equal("an answer");
     expect(told).to.deep.equal([[first.hash]]);
-    await teller?.request(question("other"));
+    await announcer?.request(question("other"));
     expect(told).to.deep.equal([[first.hash], ["other"]]);
     server.announce(second);
     stop();
     server.announce(third);
-    await until("all are told of", async () => hints.tellerOf(third.hash) !== undefined);
+    await until("all are told of", async () => hints.announcerOf(third.hash) !== undefined);
     expect(told).to.have.length(2);
   });
 
@@ -304,7 +304,7 @@ describe("hints of new heads", () => {
     const asking = new Set<(header: Header) => unknown>();
     const hints = {
       ...listen([]),
-      askAhead: (question: (header: Header) => unknown) => {
+      requestEarly: (question: (header: Header) => unknown) => {
         asking.add(question);
         return () => asking.delete(question);
       },
@@ -394,7 +394,7 @@ describe("hints of new heads", () => {
     const { hash } = createScriptedChain().head();
     server.announce(createScriptedChain().head());
     await hints.wait(10_000, new AbortController().signal);
-    hints.doubt();
-    expect(hints.tellerOf(hash)).to.equal(undefined);
+    hints.suspect();
+    expect(hints.announcerOf(hash)).to.equal(undefined);
   });
 });

@@ -49,7 +49,7 @@ export const testContracts = Object.fromEntries(
 ) as Record<AbiName | "AccessManager", Address>;
 
 /** Where the contracts are that stood in the places of some of them before, and go on beside them. */
-export const formerContracts = Object.fromEntries(
+export const previousContracts = Object.fromEntries(
   (["Escrow", "Pomc", "DockerContract", "Progress"] as const).map((name, index) => [
     name,
     pad(numberToHex(0xf0e000 + index), { size: 20 }),
@@ -61,10 +61,10 @@ const none = { workspaces: 0, authorizations: 0, rounds: 0, measurers: 0, epochs
 /** Both generations, as a deployment names them. */
 export const testGenerations = {
   contracts: testContracts,
-  former: [{ contracts: formerContracts, parameters: { before: none } }],
+  previous: [{ contracts: previousContracts, parameters: { before: none } }],
 };
 
-export const testAddresses = [...Object.values(testContracts), ...Object.values(formerContracts)];
+export const testAddresses = [...Object.values(testContracts), ...Object.values(previousContracts)];
 
 /** A log of one of the market's contracts. */
 export function eventLog(

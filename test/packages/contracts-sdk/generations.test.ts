@@ -13,7 +13,7 @@ const { contracts, parameters } = deploymentDocument;
 const deployment = parseDeployment({
   ...deploymentDocument,
   parameters: { ...parameters, before: { workspaces: 2 * wide, rounds: wide, epochs: 9 } },
-  former: [
+  previous: [
     {
       succession: "market",
       contracts: { DockerContract: at("a"), Escrow: at("b"), Progress: at("c"), Pomc: at("d") },
@@ -46,7 +46,7 @@ describe("Generations of contracts", () => {
         ...parameters,
         before: { workspaces: wide, authorizations: wide, epochs: 9, batches: 3 * wide },
       },
-      former: [
+      previous: [
         { contracts: { Pomc: at("a") }, parameters },
         {
           contracts: { DockerContract: at("f"), Escrow: at("b"), Progress: at("9"), Pomc: at("c") },

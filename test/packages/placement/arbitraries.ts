@@ -62,7 +62,7 @@ export const fleets: fc.Arbitrary<Fleet> = fleetNodes(40).map((nodes) => ({
 
 export const requests: fc.Arbitrary<PlacementRequest> = fc.record({
   workspaceId: fc.constantFrom(1n, 2n, 3n),
-  place: fc.integer({ min: 0, max: 4 }),
+  position: fc.integer({ min: 0, max: 4 }),
   excluded: fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 5 }),
   image: fc.constantFrom("0xaa", "0xbb", "0xcc"),
   imageAffinity: fc.constantFrom("none", "none", "prefer", "require"),

@@ -6,7 +6,7 @@ import {
   type PlacementRequest,
   type Strategy,
 } from "@ngpu/placement/fleet";
-import { requestOf } from "@ngpu/placement/wishes";
+import { requestOf } from "@ngpu/placement/preferences";
 import { expect } from "chai";
 import fc from "fast-check";
 import { strategies } from "../../../packages/placement/strategies/all.ts";
@@ -55,7 +55,7 @@ function bruteForce(nodes: FleetNode[], request: PlacementRequest, strategy: Str
   // Among equals any is right; the code under test has a rule of its own for them.
   const chosen = decide(
     { block: { number: 7n, hash: "0x07", time: 1_000 }, nodes },
-    { ...request, place: 0 },
+    { ...request, position: 0 },
     strategy,
   );
   if (best.length === 0) return undefined;
@@ -77,7 +77,7 @@ describe("match: choosing a node", () => {
     fc.assert(
       fc.property(fleets, requests, anyStrategy, (fleet, request, strategy) => {
         let nodes = [...fleet.nodes];
-        for (let place = 0; place < request.place; place += 1) {
+        for (let position = 0; position < request.position; position += 1) {
           const best = bruteForce(nodes, request, strategy);
           nodes = nodes.map((one) => (one.nodeId === best ? taken(one, request) : one));
         }
@@ -91,7 +91,7 @@ describe("match: choosing a node", () => {
   it("accounts for every node: those that fit and those refused add up to the fleet", () => {
     fc.assert(
       fc.property(fleets, requests, (fleet, given) => {
-        const request = { ...given, place: 0 };
+        const request = { ...given, position: 0 };
         const decision = decide(fleet, request, strategies.cheapest);
         const refused = Object.values(decision.refusals).reduce((sum, count) => sum + count, 0);
         expect(refused).to.equal(fleet.nodes.filter((one) => !fits(one, request)).length);
@@ -126,15 +126,15 @@ describe("match: choosing a node", () => {
       refusals: { price: 1, vramMib: 1 },
       nearest: {
         nodeId: 2,
-        misses: [{ dimension: "price", wanted: "40", has: "42", shortfall: 0.047619 }],
+        rejections: [{ dimension: "price", wanted: "40", has: "42", shortfall: 0.047619 }],
       },
     });
   });
 
   it("spreads the replicas of a workspace that are placed at the same state", () => {
     const fleet = fleetOf(machine(1, { pricePerSecond: 1n }), machine(2), machine(3));
-    const chosen = [0, 1, 2].map((place) => {
-      const decision = decide(fleet, ask({ place }), strategies.cheapest);
+    const chosen = [0, 1, 2].map((position) => {
+      const decision = decide(fleet, ask({ position }), strategies.cheapest);
       return decision.type === "placed" ? decision.nodeId : undefined;
     });
     expect(chosen[0]).to.equal(1);
@@ -203,7 +203,7 @@ function ask(given: Partial<PlacementRequest> = {}): PlacementRequest {
   return {
     ...requestOf({}),
     workspaceId: 1n,
-    place: 0,
+    position: 0,
     excluded: [],
     image: "0xaa",
     gpuModel: null,

@@ -1,11 +1,15 @@
 import { decide } from "@ngpu/placement/decide";
 import { explain } from "@ngpu/placement/explain";
+import { firstRejection } from "@ngpu/placement/filters";
 import type { FleetNode } from "@ngpu/placement/fleet";
 import { createFleetIndex } from "@ngpu/placement/fleetIndex/fleetIndex";
-import { firstMiss } from "@ngpu/placement/misses";
-import { requestOf, strategyOf, wishesIn } from "@ngpu/placement/wishes";
-import { placementQuestion } from "@ngpu/protocol/placement/question";
-import { type PlacementWishes, placementWishes, strategyTexts } from "@ngpu/protocol/placement/wishes";
+import { preferencesIn, requestOf, strategyOf } from "@ngpu/placement/preferences";
+import {
+  type PlacementPreferences,
+  placementPreferences,
+  strategyTexts,
+} from "@ngpu/protocol/placement/preferences";
+import { placementQuestion } from "@ngpu/protocol/placement/request";
 import { expect } from "chai";
 import fc from "fast-check";
 import { strategies } from "../../../packages/placement/strategies/all.ts";
@@ -22,7 +26,7 @@ const question = placementQuestion.parse({
   wanted: { gpus: 1, cpuMilli: 1_000, memoryMib: 1_024, diskGib: 10, ports: 1 },
   // 0.4 NGPU an hour.
   maxPricePerSecond: "111111111111111",
-  wishes: {},
+  preferences: {},
 });
 
 function machine(nodeId: number, given: Partial<FleetNode> = {}): FleetNode {
@@ -63,13 +67,13 @@ describe("match: explaining a placement", () => {
       cheapest: { nodeId: 13, pricePerSecond: "116666666666667" },
     });
     expect(answer.nearest?.nodeId).to.equal(13);
-    expect(answer.words).to.deep.equal([
+    expect(answer.messages).to.deep.equal([
       "None of 13 nodes fits.",
       "12 nodes short of 80 GiB VRAM.",
-      "1 node dearer than 0.4 NGPU an hour.",
-      "Cheapest that fits costs 0.42 NGPU an hour (node 13), your limit is 0.4.",
-      "Nearest is node 13: has 0.42 NGPU an hour, wanted 0.4 NGPU an hour.",
-      "No node could take it even if it were online and empty.",
+      "1 node more expensive than 0.4 NGPU an hour.",
+      "The cheapest node that fits otherwise costs 0.42 NGPU an hour (node 13), your limit is 0.4.",
+      "The nearest is node 13: has 0.42 NGPU an hour, requires 0.4 NGPU an hour.",
+      "No node could run it, even if the node were online and empty.",
     ]);
   });
 
@@ -86,14 +90,14 @@ describe("match: explaining a placement", () => {
       fitting: 0,
       possible: true,
     });
-    const away = machine(1, { status: "offline" });
-    expect(explain({ block, index: createFleetIndex([away]) }, question).possible).to.equal(true);
+    const unreachable = machine(1, { status: "offline" });
+    expect(explain({ block, index: createFleetIndex([unreachable]) }, question).possible).to.equal(true);
     expect(explain({ block, index: createFleetIndex() }, question).possible).to.equal(true);
   });
 
   it("accounts for every node once, and chooses what brute force chooses, over any fleet and wishes", () => {
     fc.assert(
-      fc.property(fleetNodes(60), requests, wishes, (nodes, request, wish) => {
+      fc.property(fleetNodes(60), requests, preferences, (nodes, request, preference) => {
         const { gpuModel, minVramMib, minComputeCapability, region, wanted, maxPricePerSecond, image } =
           request;
         const given = {
@@ -107,21 +111,23 @@ describe("match: explaining a placement", () => {
         };
         const answer = explain(
           { block, index: createFleetIndex(nodes) },
-          { ...given, replicas: 2, wishes: wish },
+          { ...given, replicas: 2, preferences: preference },
         );
-        const asked = { ...given, ...requestOf(wish), workspaceId: 0n, place: 0, excluded: [] };
+        const requested = { ...given, ...requestOf(preference), workspaceId: 0n, position: 0, excluded: [] };
         const refused = Object.values(answer.refused).reduce((sum, count) => sum + count, 0);
         expect(refused + answer.fitting).to.equal(nodes.length);
-        expect(answer.fitting).to.equal(nodes.filter((node) => firstMiss(node, asked) === null).length);
-        const decision = decide({ block, nodes }, asked, strategyOf(wish));
+        expect(answer.fitting).to.equal(
+          nodes.filter((node) => firstRejection(node, requested) === null).length,
+        );
+        const decision = decide({ block, nodes }, requested, strategyOf(preference));
         expect(answer.chosen?.nodeId).to.equal(decision.type === "placed" ? decision.nodeId : undefined);
-        expect(answer.words.join(" ")).not.to.match(/undefined|NaN/);
+        expect(answer.messages.join(" ")).not.to.match(/undefined|NaN/);
       }),
     );
   });
 });
 
-const wishes: fc.Arbitrary<PlacementWishes> = fc.record(
+const preferences: fc.Arbitrary<PlacementPreferences> = fc.record(
   {
     strategy: fc.constantFrom(...(Object.keys(strategyTexts) as (keyof typeof strategyTexts)[])),
     replicas: fc.constantFrom("spread", "pack"),
@@ -151,7 +157,7 @@ describe("match: what a workspace wishes of its nodes", () => {
         minUptimePercent: 99.9,
       },
     });
-    expect(requestOf(wishesIn(config))).to.deep.equal({
+    expect(requestOf(preferencesIn(config))).to.deep.equal({
       replicas: "pack",
       imageAffinity: "require",
       maxLatencyTenthMs: 205,
@@ -159,18 +165,19 @@ describe("match: what a workspace wishes of its nodes", () => {
       minDownMbps: 0,
       minUpMbps: 0,
     });
-    expect(strategyOf(wishesIn(config))).to.equal(strategies.bestFit);
+    expect(strategyOf(preferencesIn(config))).to.equal(strategies.bestFit);
   });
 
   it("is nothing where a publisher wrote something else", () => {
     for (const config of ["", "null", "[]", "{}", '{"placement":{"strategy":"luck"}}', '{"placement":7}']) {
-      expect(wishesIn(config), config).to.deep.equal({});
-      expect(strategyOf(wishesIn(config))).to.equal(strategies.cheapest);
+      expect(preferencesIn(config), config).to.deep.equal({});
+      expect(strategyOf(preferencesIn(config))).to.equal(strategies.cheapest);
     }
   });
 
   it("names what is wrong with a wish", () => {
-    const faultOf = (wish: unknown) => placementWishes.safeParse(wish).error?.issues[0]?.message;
+    const faultOf = (preference: unknown) =>
+      placementPreferences.safeParse(preference).error?.issues[0]?.message;
     expect(faultOf({ maxLatencyMs: 0.15 })).to.equal("is not a multiple of 0.1");
     expect(faultOf({ minUptimePercent: 100.5 })).to.match(/100/);
     expect(faultOf({ strategy: "luck" })).to.match(/cheapest/);

@@ -1,8 +1,8 @@
 import { bestByScan, countRefusals, decide, nearestOf } from "@ngpu/placement/decide";
 import { decideByIndex } from "@ngpu/placement/decideByIndex";
+import { firstRejection, without } from "@ngpu/placement/filters";
 import type { FleetNode, PlacementRequest, Strategy } from "@ngpu/placement/fleet";
 import { createFleetIndex, type FleetIndex } from "@ngpu/placement/fleetIndex/fleetIndex";
-import { firstMiss, without } from "@ngpu/placement/misses";
 import { expect } from "chai";
 import fc from "fast-check";
 import { runs } from "../../support/runs.ts";
@@ -25,7 +25,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
       weight: 6,
       arbitrary: fc
         .record({ request: requests, strategy: anyStrategy })
-        .map((asked): Step => ({ type: "place", ...asked })),
+        .map((requested): Step => ({ type: "place", ...requested })),
     },
     { weight: 2, arbitrary: fc.nat().map((which): Step => ({ type: "give back", which })) },
   ),
@@ -143,7 +143,7 @@ describe("match: the index over the fleet", () => {
         const [index, plain] = live(nodes, history);
         const refusals = index.refusals(request);
         expect(refusals).to.deep.equal(countRefusals(plain.values(), request));
-        const fitting = [...plain.values()].filter((node) => firstMiss(node, request) === null).length;
+        const fitting = [...plain.values()].filter((node) => firstRejection(node, request) === null).length;
         const refused = Object.values(refusals).reduce((sum, count) => sum + count, 0);
         expect(refused + fitting).to.equal(plain.size);
         expect(index.nearest(request)).to.deep.equal(nearestOf(plain.values(), request));

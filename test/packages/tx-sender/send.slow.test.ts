@@ -79,19 +79,19 @@ describe("sending transactions", function () {
   });
 
   it("sends to where a contract was, and reads its events there", async () => {
-    const former = market.deployment.contracts.DockerContract;
-    const elsewhere: `0x${string}` = `0x${"0f".repeat(20)}`;
-    const code = await market.client.getCode({ address: former });
+    const previous = market.deployment.contracts.DockerContract;
+    const otherEndpoints: `0x${string}` = `0x${"0f".repeat(20)}`;
+    const code = await market.client.getCode({ address: previous });
     const chain = createTestClient({ mode: "hardhat", transport: http(market.rpcUrl) });
-    await chain.setCode({ address: elsewhere, bytecode: code ?? "0x" });
+    await chain.setCode({ address: otherEndpoints, bytecode: code ?? "0x" });
     const { receipt, events } = await (await open()).send({
       kind: "test",
       contract: "DockerContract",
-      at: elsewhere,
+      at: otherEndpoints,
       functionName: "registerImage",
       args: [image(77), 1n, image(0), "example/image"],
     });
-    expect(receipt.to).to.equal(elsewhere);
+    expect(receipt.to).to.equal(otherEndpoints);
     expect(events.map(({ eventName }) => eventName)).to.deep.equal(["ImageRegistered"]);
   });
 

@@ -69,7 +69,7 @@ function setup(
     return { exited: exited.promise, logFile, stop };
   };
   const supervision = {
-    say: (line: string) => {
+    print: (line: string) => {
       said.push(line);
       heard.resolve();
       heard = Promise.withResolvers();

@@ -1,11 +1,11 @@
 import { PassThrough } from "node:stream";
 import { RetryableError } from "@ngpu/runtime/errors";
 import { expect } from "chai";
+import { Abandoned, sideBySide } from "../../../scripts/start/allOrNothing.ts";
 import { journeyStep, untilDone } from "../../../scripts/start/journey/step.ts";
 import type { Market } from "../../../scripts/start/market.ts";
 import { createReporter, StepFailure } from "../../../scripts/start/reporter.ts";
-import { Abandoned, sideBySide } from "../../../scripts/start/together.ts";
-import { persist, waitFor } from "../../../scripts/start/wait.ts";
+import { persist, waitFor } from "../../../scripts/start/waitFor.ts";
 
 const { signal } = new AbortController();
 const waiting = { signal, logsDir: "/logs", everyMs: 1 };
@@ -22,8 +22,8 @@ function lateStep() {
 
 describe("a wait", () => {
   it("fails after its deadline, saying what it waited for and what there was to see", async () => {
-    const seeing = async () => "round 3 is open";
-    const options = { ...waiting, seconds: 0, progress: quiet, seeing };
+    const describeState = async () => "round 3 is open";
+    const options = { ...waiting, seconds: 0, progress: quiet, describeState };
     const error = await waitFor("a measurement", async () => undefined, options).catch((thrown) => thrown);
     expect(error.code).to.equal("wait_timed_out");
     expect(error.message).to.match(
@@ -43,8 +43,8 @@ describe("a wait", () => {
   it("goes on after its deadline where it can be late, and says what it waits for", async () => {
     const { reasons, progress } = lateStep();
     const ask = async () => (reasons.length > 0 ? "there" : undefined);
-    const seeing = async () => "the measurer is connected";
-    expect(await waitFor("a measurement", ask, { ...waiting, seconds: 0, progress, seeing })).to.equal(
+    const describeState = async () => "the measurer is connected";
+    expect(await waitFor("a measurement", ask, { ...waiting, seconds: 0, progress, describeState })).to.equal(
       "there",
     );
     expect(reasons[0]).to.equal("waiting for a measurement: the measurer is connected");

@@ -11,7 +11,7 @@ import {
   rewardOf,
   workspaceStatus,
 } from "../../../services/apiServer/decide.ts";
-import { gpuModelBytes } from "../../../services/apiServer/spec.ts";
+import { gpuModelBytes } from "../../../services/apiServer/publicationSpec.ts";
 import { createTranscript } from "../../../services/apiServer/transcript.ts";
 
 const lease = {
@@ -30,11 +30,11 @@ describe("apiServer: money", () => {
       id: "1",
       spent: 50n,
       owed: 500n,
-      left: 9_450n,
+      remaining: 9_450n,
       rateInUse: 10n,
     });
     expect(authorizationBalance(facts, 900).owed).to.equal(1_000n);
-    expect(authorizationBalance({ ...facts, total: 300n }, 900)).to.include({ owed: 250n, left: 0n });
+    expect(authorizationBalance({ ...facts, total: 300n }, 900)).to.include({ owed: 250n, remaining: 0n });
   });
 
   it("counts nothing for a lease that rests, is closed, or starts later", () => {

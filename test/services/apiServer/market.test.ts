@@ -3,7 +3,7 @@ import { toJson } from "@ngpu/runtime/json";
 import { expect } from "chai";
 import { echo } from "../gateway/node.ts";
 import { insertRow } from "../support/chainTables.ts";
-import { addNode } from "../workspace/acts.ts";
+import { addNode } from "../workspace/chainActions.ts";
 import { type ApiMarket, probeImage, setup } from "./setup.ts";
 
 type Node = { id: number; connected: boolean; total: unknown; free: Record<string, number>; region: string };
@@ -146,7 +146,7 @@ describe("apiServer: what anyone may read", () => {
       pending: "150",
       earned: "250",
       withheld: "0",
-      former: [],
+      previous: [],
       bonds: [],
     });
     const nobody = await api.client.get(`/v1/rewards/0x${"b2".repeat(20)}`);
@@ -185,9 +185,14 @@ describe("apiServer: what anyone may read", () => {
     ]);
     expect(body.paths["/v1/workspaces"]?.post?.security).to.deep.equal([{ apiKey: [] }]);
     expect(body.paths["/v1/network"]?.get?.security).to.deep.equal([]);
-    const wish = body.components.schemas.NewWorkspace;
-    expect(wish?.properties.replicas).to.include({ type: "integer", minimum: 1, maximum: 1_000, default: 1 });
-    expect(wish?.required).to.include.members([
+    const newWorkspace = body.components.schemas.NewWorkspace;
+    expect(newWorkspace?.properties.replicas).to.include({
+      type: "integer",
+      minimum: 1,
+      maximum: 1_000,
+      default: 1,
+    });
+    expect(newWorkspace?.required).to.include.members([
       "image",
       "ports",
       "cpu",
@@ -195,7 +200,7 @@ describe("apiServer: what anyone may read", () => {
       "diskGib",
       "maxPricePerSecond",
     ]);
-    expect(wish?.required).not.to.include("policy");
+    expect(newWorkspace?.required).not.to.include("policy");
   });
 
   it("serves a documentation page that needs nothing from elsewhere", async () => {

@@ -1,12 +1,17 @@
 import { expect } from "chai";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
-import { addNode } from "../workspace/acts.ts";
+import { addNode } from "../workspace/chainActions.ts";
 import type { Client } from "./client.ts";
-import { join, wish } from "./partner.ts";
+import { join, newWorkspace } from "./partner.ts";
 import { type ApiMarket, setup } from "./setup.ts";
 
-type Explanation = { fitting: number; refused: Record<string, number>; words: string[]; possible: boolean };
-type Fault = { error: { code: string; message: string; details: Explanation & { faults?: unknown } } };
+type Explanation = {
+  fitting: number;
+  refused: Record<string, number>;
+  messages: string[];
+  possible: boolean;
+};
+type Fault = { error: { code: string; message: string; details: Explanation & { errors?: unknown } } };
 
 describe("apiServer: asking match where a workspace could go", () => {
   let api: ApiMarket;
@@ -22,28 +27,28 @@ describe("apiServer: asking match where a workspace could go", () => {
 
   it("explains to anyone, past an instance that does not answer", async () => {
     const { status, body } = await api.client.post<Explanation>("/v1/match/explain", {
-      ...wish,
+      ...newWorkspace,
       placement: { minDownMbps: 100 },
     });
     expect(status).to.equal(200);
     expect(body).to.deep.include({ fitting: 0, refused: { downMbps: 1 } });
-    expect(body.words).to.include("1 node below 100 Mbit/s down.");
+    expect(body.messages).to.include("1 node below 100 Mbit/s down.");
   });
 
   it("refuses wishes that are no wishes, naming the field", async () => {
     const { status, body } = await api.client.post<Fault>("/v1/match/explain", {
-      ...wish,
+      ...newWorkspace,
       placement: { strategy: "luck" },
     });
     expect([status, body.error.code]).to.deep.equal([400, "request_invalid"]);
-    expect(JSON.stringify(body.error.details.faults)).to.include("placement.strategy");
+    expect(JSON.stringify(body.error.details.errors)).to.include("placement.strategy");
   });
 
   it("refuses a workspace that no node could ever take, with the nearest miss, unless it may wait", async () => {
-    const dear = { ...wish, region: "JP" };
+    const dear = { ...newWorkspace, region: "JP" };
     const { status, body } = await partner.post<Fault>("/v1/workspaces", dear);
     expect([status, body.error.code]).to.deep.equal([409, "placement_impossible"]);
-    expect(body.error.message).to.include("Nearest is node 1: has DE, wanted JP.");
+    expect(body.error.message).to.include("The nearest is node 1: has DE, requires JP.");
     expect(body.error.details.refused).to.deep.equal({ region: 1 });
     const waiting = await partner.post("/v1/workspaces", { ...dear, waitForNodes: true });
     expect(waiting.status).to.equal(201);
@@ -51,7 +56,7 @@ describe("apiServer: asking match where a workspace could go", () => {
 
   it("writes the wishes into the configuration that the spec's hash covers, and shows them", async () => {
     const placement = { strategy: "leastUsed", replicas: "pack", image: "prefer", minUptimePercent: 0 };
-    const { body } = await partner.post<{ id: string }>("/v1/workspaces", { ...wish, placement });
+    const { body } = await partner.post<{ id: string }>("/v1/workspaces", { ...newWorkspace, placement });
     const { rows } = await api.db.query("select config from chain.workspace where workspace_id = $1", [
       body.id,
     ]);
@@ -62,7 +67,7 @@ describe("apiServer: asking match where a workspace could go", () => {
 
   it("repeats a publication under its key though the node that could take it has gone", async () => {
     const headers = { "idempotency-key": "once" };
-    const dear = { ...wish, region: "FR", waitForNodes: true };
+    const dear = { ...newWorkspace, region: "FR", waitForNodes: true };
     const first = await partner.post("/v1/workspaces", dear, headers);
     expect(first.status).to.equal(201);
     expect((await partner.post("/v1/workspaces", dear, headers)).body).to.deep.equal(first.body);

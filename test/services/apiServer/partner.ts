@@ -7,7 +7,7 @@ import {
   parseSignature,
   type TypedDataDomain,
 } from "viem";
-import { assign, type LeaseRef, report } from "../workspace/acts.ts";
+import { assign, type LeaseRef, report } from "../workspace/chainActions.ts";
 import { type Client, signIn } from "./client.ts";
 import type { ApiMarket } from "./setup.ts";
 
@@ -61,7 +61,7 @@ export async function join(api: ApiMarket, account: PrivateKeyAccount, tokens = 
 export const image = `registry.test/chat@sha256:${"ab".repeat(32)}`;
 
 /** A workspace that every test node can run. */
-export const wish = {
+export const newWorkspace = {
   image,
   ports: [8080],
   cpu: 0.5,
@@ -76,9 +76,12 @@ type Place = { name: string; nodeId: number; ports?: number[] };
 export async function runWorkspace(
   api: ApiMarket,
   partner: Client,
-  on: Place & { wish?: Record<string, unknown> },
+  on: Place & { newWorkspace?: Record<string, unknown> },
 ): Promise<LeaseRef & { id: string }> {
-  const { body, status } = await partner.post<{ id: string }>("/v1/workspaces", { ...wish, ...on.wish });
+  const { body, status } = await partner.post<{ id: string }>("/v1/workspaces", {
+    ...newWorkspace,
+    ...on.newWorkspace,
+  });
   if (status !== 201) throw new Error(`Not published: ${JSON.stringify(body)}`);
   return { ...(await bringUp(api, body.id, on)), id: body.id };
 }

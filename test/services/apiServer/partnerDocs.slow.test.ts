@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
-import { placementWishes, strategyTexts } from "@ngpu/protocol/placement/wishes";
+import { placementPreferences, strategyTexts } from "@ngpu/protocol/placement/preferences";
 import { rest } from "@ngpu/runtime/loop";
 import { expect } from "chai";
 import { encodeFunctionData, parseEther } from "viem";
@@ -73,7 +73,7 @@ describe("partner-docs", function () {
   for (const file of ["en.md", "zh.md"]) {
     it(`${file}: names every strategy and every wish`, () => {
       const words = readFileSync(join(rootDir, "partner-docs", file), "utf8");
-      for (const name of [...Object.keys(strategyTexts), ...Object.keys(placementWishes.shape)]) {
+      for (const name of [...Object.keys(strategyTexts), ...Object.keys(placementPreferences.shape)]) {
         expect(words).to.include(`\`${name}\``);
       }
     });
@@ -110,7 +110,7 @@ describe("partner-docs", function () {
       .filter((file) => file.endsWith(".ts"))
       .flatMap((file) => [
         ...readFileSync(join(room, file), "utf8").matchAll(
-          /(?:code: |refusal\(\s*|new TaskFault\([^,]+, )"([a-z_]+)"/g,
+          /(?:code: |refusal\(\s*|new TaskError\([^,]+, )"([a-z_]+)"/g,
         ),
       ])
       .map((found) => found[1])
@@ -145,7 +145,7 @@ describe("partner-docs", function () {
       image,
     ]);
     expect(`${example.code} ${example.errors}`).to.equal("0 ");
-    expect(example.output).to.include("A lease is a number.").and.to.include("It is deleted.");
+    expect(example.output).to.include("A lease is a number.").and.to.include("The workspace is deleted.");
   });
 });
 

@@ -7,8 +7,8 @@ import { expect } from "chai";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { createTunnels } from "../../../node-client/tunnels.ts";
 import { eventually } from "../support/context.ts";
-import { addNode } from "../workspace/acts.ts";
 import { nodeKey } from "../workspace/chain.ts";
+import { addNode } from "../workspace/chainActions.ts";
 import type { Client } from "./client.ts";
 import { join, runWorkspace } from "./partner.ts";
 import { type ApiMarket, setup } from "./setup.ts";
@@ -45,7 +45,7 @@ describe("the id of a request", function () {
       logger: createLogger("node", "info", log),
       signal: abort.signal,
     });
-    tunnels.keep([api.gatewayUrl]);
+    tunnels.setGateways([api.gatewayUrl]);
     await eventually("the tunnel", () => tunnels.open() === 1);
     const account = privateKeyToAccount(generatePrivateKey());
     ({ partner } = await join(api, account));

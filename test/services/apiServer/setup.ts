@@ -23,8 +23,8 @@ import {
   type OpenTunnel,
 } from "../gateway/node.ts";
 import { createTestContext, eventually, type LogDestination } from "../support/context.ts";
-import { addNode } from "../workspace/acts.ts";
 import { accounts, nodeKey, privateKeyOf, type TestChain } from "../workspace/chain.ts";
+import { addNode } from "../workspace/chainActions.ts";
 import { openMarket, type TestMarket } from "../workspace/market.ts";
 import { createClient } from "./client.ts";
 

@@ -19,7 +19,7 @@ type Task = {
 type Fault = { error: { code: string; type?: string; details: Record<string, unknown> } };
 
 /** A container that chats, word by word when asked to stream, and does what the path says. */
-function container(state: { asked: string[]; release: Promise<void>; left: boolean }): NodeServer {
+function container(state: { asked: string[]; release: Promise<void>; remaining: boolean }): NodeServer {
   return async (incoming, outgoing) => {
     const path = incoming.url?.replace(/^\/w\/\d+\/\d+\/\d+/, "") ?? "";
     state.asked.push(path);
@@ -50,7 +50,7 @@ function container(state: { asked: string[]; release: Promise<void>; left: boole
       return;
     }
     outgoing.stream.once("close", () => {
-      state.left = true;
+      state.remaining = true;
     });
     outgoing.writeHead(200, { "content-type": "text/event-stream" });
     const say = (choice: object) => outgoing.write(`data: ${JSON.stringify({ choices: [choice] })}\n\n`);
@@ -69,7 +69,7 @@ describe("apiServer: tasks and chat", () => {
   let workspaceId: string;
   let nodeId: number;
   let release: () => void;
-  const state = { asked: [] as string[], release: Promise.resolve(), left: false };
+  const state = { asked: [] as string[], release: Promise.resolve(), remaining: false };
   const hold = () => {
     state.release = new Promise((resolve) => {
       release = resolve;
@@ -80,7 +80,11 @@ describe("apiServer: tasks and chat", () => {
     api = await setup();
     ({ partner } = await join(api, privateKeyToAccount(generatePrivateKey())));
     nodeId = await api.addServingNode("one", container(state));
-    ({ id: workspaceId } = await runWorkspace(api, partner, { name: "one", nodeId, wish: { name: "chat" } }));
+    ({ id: workspaceId } = await runWorkspace(api, partner, {
+      name: "one",
+      nodeId,
+      newWorkspace: { name: "chat" },
+    }));
     await eventually("the gateway knows the replica", async () => {
       const answer = await partner.post("/v1/tasks", { workspaceId, path: "/", method: "GET" });
       return answer.status === 200;
@@ -253,7 +257,7 @@ describe("apiServer: tasks and chat", () => {
 
   it("stops the container's stream when the partner leaves, and records that", async () => {
     hold();
-    state.left = false;
+    state.remaining = false;
     const leaving = new AbortController();
     const answer = await partner.raw("/v1/chat/completions", {
       method: "POST",
@@ -262,14 +266,14 @@ describe("apiServer: tasks and chat", () => {
       body: JSON.stringify({ model: "chat", stream: true, endless: true, messages: [{ role: "user" }] }),
     });
     leaving.abort();
-    await eventually("the container's stream is closed", () => state.left);
+    await eventually("the container's stream is closed", () => state.remaining);
     release();
     const id = answer.headers.get("x-ngpu-task-id");
     const ended = await eventually("the task's end", async () => {
       const task = await partner.get<Task>(`/v1/tasks/${id}`);
       return task.body.status === "failed" ? task.body : undefined;
     });
-    expect(ended.error?.code).to.equal("client_left");
+    expect(ended.error?.code).to.equal("client_disconnected");
   });
 
   it("speaks OpenAI's errors where OpenAI's clients listen", async () => {

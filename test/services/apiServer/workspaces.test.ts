@@ -2,10 +2,10 @@ import { expect } from "chai";
 import { parseEther } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { echo } from "../gateway/node.ts";
-import { report } from "../workspace/acts.ts";
+import { report } from "../workspace/chainActions.ts";
 import type { Client } from "./client.ts";
 import { signIn } from "./client.ts";
-import { authorize, deposit, image, join, runWorkspace, signTyped, wish } from "./partner.ts";
+import { authorize, deposit, image, join, newWorkspace, runWorkspace, signTyped } from "./partner.ts";
 import { type ApiMarket, apiAccount, setup } from "./setup.ts";
 
 const newAccount = () => privateKeyToAccount(generatePrivateKey());
@@ -43,7 +43,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
       delegate: apiAccount.address.toLowerCase(),
       usable: true,
       spent: "0",
-      left: parseEther("500").toString(),
+      remaining: parseEther("500").toString(),
       scope: null,
     });
     expect(body.authorizations[0]?.tier).to.be.oneOf(["unsafe", "safe", "finalized"]);
@@ -92,21 +92,21 @@ describe("apiServer: money and workspaces on a real chain", () => {
 
   it("publishes once for one Idempotency-Key, and refuses the key for another request", async () => {
     const headers = { "idempotency-key": "publish-1" };
-    const first = await partner.post<{ id: string; txHash: string }>("/v1/workspaces", wish, headers);
+    const first = await partner.post<{ id: string; txHash: string }>("/v1/workspaces", newWorkspace, headers);
     expect(first.status).to.equal(201);
-    const second = await partner.post("/v1/workspaces", wish, headers);
+    const second = await partner.post("/v1/workspaces", newWorkspace, headers);
     expect(second.body).to.deep.equal(first.body);
     const { rows } = await api.db.query(
       "select count(*)::int4 as count from chain.workspace where owner = $1",
       [account.address.toLowerCase()],
     );
     expect(rows[0]).to.deep.equal({ count: 1 });
-    const other = await partner.post<Fault>("/v1/workspaces", { ...wish, cpu: 1 }, headers);
+    const other = await partner.post<Fault>("/v1/workspaces", { ...newWorkspace, cpu: 1 }, headers);
     expect([other.status, other.body.error.code]).to.deep.equal([409, "idempotency_mismatch"]);
   });
 
   it("changes image, configuration and replicas, and says when nothing changes", async () => {
-    const { body: made } = await partner.post<{ id: string }>("/v1/workspaces", wish);
+    const { body: made } = await partner.post<{ id: string }>("/v1/workspaces", newWorkspace);
     const path = `/v1/workspaces/${made.id}`;
     const other = `${image.split("@")[0]}@sha256:${"5".repeat(64)}`;
     const change = { image: other, env: { MODE: "new" }, maxDown: 2, replicas: 3 };
@@ -129,7 +129,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
 
   it("publishes what was asked for, in the contract's units", async () => {
     const { body } = await partner.post<{ id: string }>("/v1/workspaces", {
-      ...wish,
+      ...newWorkspace,
       name: "exact",
       command: ["serve", "--port", "8080"],
       env: { MODE: "fast" },
@@ -178,19 +178,22 @@ describe("apiServer: money and workspaces on a real chain", () => {
       [{ secret: "x" }, ""],
     ] as const;
     for (const [wrong, field] of cases) {
-      const { status, body } = await partner.post<Fault>("/v1/workspaces", { ...wish, ...wrong });
+      const { status, body } = await partner.post<Fault>("/v1/workspaces", { ...newWorkspace, ...wrong });
       expect(status).to.equal(400);
-      expect(body.error.details.faults).to.have.nested.property("[0].path", field);
+      expect(body.error.details.errors).to.have.nested.property("[0].path", field);
     }
-    const past = await partner.post<Fault>("/v1/workspaces", { ...wish, expiresAt: "2020-01-01T00:00:00Z" });
+    const past = await partner.post<Fault>("/v1/workspaces", {
+      ...newWorkspace,
+      expiresAt: "2020-01-01T00:00:00Z",
+    });
     expect(past.body.error.code).to.equal("expired");
   });
 
   it("publishes nothing for a partner that authorized nothing, nor under another's authorization", async () => {
     const poor = await signIn(api.client, newAccount());
-    const none = await poor.post<Fault>("/v1/workspaces", wish);
+    const none = await poor.post<Fault>("/v1/workspaces", newWorkspace);
     expect([none.status, none.body.error.code]).to.deep.equal([409, "authorization_missing"]);
-    const stolen = await poor.post<Fault>("/v1/workspaces", { ...wish, authorizationId });
+    const stolen = await poor.post<Fault>("/v1/workspaces", { ...newWorkspace, authorizationId });
     expect([stolen.status, stolen.body.error.code]).to.deep.equal([409, "chain_refused"]);
     expect(stolen.body.error.details.error).to.equal("AuthorizationOwnerMismatch");
   });
@@ -257,7 +260,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
   });
 
   it("tells that there is nothing to start before a node has it", async () => {
-    const { body } = await partner.post<{ id: string }>("/v1/workspaces", wish);
+    const { body } = await partner.post<{ id: string }>("/v1/workspaces", newWorkspace);
     const answer = await partner.post<Fault>(`/v1/workspaces/${body.id}/start`);
     expect([answer.status, answer.body.error.code]).to.deep.equal([409, "nothing_assigned"]);
   });
@@ -292,7 +295,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
     const { partner: other } = await join(api, scoped);
     const { body } = await authorize(other, scoped, `?scope=0x${"11".repeat(32)}`);
     const answer = await other.post<Fault>("/v1/workspaces", {
-      ...wish,
+      ...newWorkspace,
       authorizationId: body.authorizationId,
     });
     expect(answer.body.error.details.error).to.equal("AuthorizationScopeMismatch");

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadDefinitions } from "@ngpu/auto-export/definitions";
 import { createChainClient, createFollowClient } from "@ngpu/chain-reader/client";
-import { readProvenLogs } from "@ngpu/chain-reader/receipts";
+import { readProvenLogs } from "@ngpu/chain-reader/provenLogs";
 import type { RpcClient } from "@ngpu/chain-reader/rpc";
 import { abis } from "@ngpu/contracts-sdk/abis";
 import { FatalError } from "@ngpu/runtime/errors";
@@ -65,7 +65,7 @@ describe("the audit of rows", function () {
       chainId,
       logger: silent,
       signal: ending.signal,
-      onFault: (_endpoint, code) => faults.push(code),
+      onError: (_endpoint, code) => faults.push(code),
     });
     // Without projections: one whose first event is left out cannot be stored, and there were nothing to audit.
     const folder = mkdtempSync(join(tmpdir(), "projections-"));
@@ -200,7 +200,7 @@ describe("the audit of rows", function () {
       const fault = await readProvenLogs(lying, rows[0]).catch((error: unknown) => error);
       expect(fault).to.have.property("code", "rpc_receipts_unproven");
       // Another endpoint's do.
-      expect(await readProvenLogs({ ...lying, elsewhere: honest }, rows[0])).to.deep.equal(wanted);
+      expect(await readProvenLogs({ ...lying, otherEndpoints: honest }, rows[0])).to.deep.equal(wanted);
     }
   });
 });

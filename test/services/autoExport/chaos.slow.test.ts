@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { run } from "../../chaos/export/index.ts";
 import { startInstances } from "../../chaos/export/instances.ts";
-import { startWorld } from "../../chaos/export/world.ts";
+import { startWorld } from "../../chaos/export/testBed.ts";
 import { randomFrom } from "../../packages/chain-reader/scriptedChain.ts";
 import { testStateDir } from "../../support/parts.ts";
 import { until } from "./setup.ts";

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import {
   chooseHead,
-  judgeHealth,
+  evaluateHealth,
   type Origin,
   planSchema,
   type Role,
@@ -56,16 +56,20 @@ describe("how far a tier reaches", () => {
   const at = (number: bigint) => ({ number, hash: `0x${number}` as const });
 
   it("follows the endpoint's head, and ends at our last block", () => {
-    expect(chooseHead({ stored: undefined, claimed: at(7n), tip, tipHashThere: "" })).to.deep.equal(at(7n));
-    expect(chooseHead({ stored: at(7n), claimed: at(12n), tip, tipHashThere: "0x10" })).to.deep.equal(tip);
+    expect(chooseHead({ stored: undefined, claimed: at(7n), tip, tipHashAtEndpoint: "" })).to.deep.equal(
+      at(7n),
+    );
+    expect(chooseHead({ stored: at(7n), claimed: at(12n), tip, tipHashAtEndpoint: "0x10" })).to.deep.equal(
+      tip,
+    );
   });
 
   it("says nothing of our last block when the endpoint has another one there", () => {
-    expect(chooseHead({ stored: at(7n), claimed: at(12n), tip, tipHashThere: "0xff" })).to.equal(null);
+    expect(chooseHead({ stored: at(7n), claimed: at(12n), tip, tipHashAtEndpoint: "0xff" })).to.equal(null);
   });
 
   it("does not go back with an endpoint that lags", () => {
-    expect(chooseHead({ stored: at(7n), claimed: at(6n), tip, tipHashThere: "" })).to.equal(null);
+    expect(chooseHead({ stored: at(7n), claimed: at(6n), tip, tipHashAtEndpoint: "" })).to.equal(null);
   });
 });
 
@@ -80,25 +84,25 @@ describe("health", () => {
   };
 
   it("is good while the head is fresh and stored", () => {
-    expect(judgeHealth(facts)).to.deep.include({ ok: true });
+    expect(evaluateHealth(facts)).to.deep.include({ ok: true });
   });
 
   it("is good for an instance that waits to take over", () => {
-    expect(judgeHealth({ ...facts, role: "standby", head: undefined, tip: undefined })).to.deep.include({
+    expect(evaluateHealth({ ...facts, role: "standby", head: undefined, tip: undefined })).to.deep.include({
       ok: true,
     });
   });
 
   it("is bad, and says why, before anything is stored, behind the head, on an old head and without an answer", () => {
-    const fault = (change: Partial<typeof facts>) => {
-      const health = judgeHealth({ ...facts, ...change });
+    const reason = (change: Partial<typeof facts>) => {
+      const health = evaluateHealth({ ...facts, ...change });
       expect(health.ok).to.equal(false);
-      return health.details?.fault;
+      return health.details?.reason;
     };
-    expect(fault({ role: "starting" })).to.equal("nothing is stored yet");
-    expect(fault({ tip: undefined as never })).to.equal("nothing is stored yet");
-    expect(fault({ tip: 84n })).to.equal("behind the chain's head");
-    expect(fault({ head: { ...facts.head, timestamp: 900n } })).to.equal("the chain's head is old");
-    expect(fault({ head: { ...facts.head, seenAt: 900 } })).to.equal("the chain does not answer");
+    expect(reason({ role: "starting" })).to.equal("no block is stored yet");
+    expect(reason({ tip: undefined as never })).to.equal("no block is stored yet");
+    expect(reason({ tip: 84n })).to.equal("behind the chain's head");
+    expect(reason({ head: { ...facts.head, timestamp: 900n } })).to.equal("the chain's head is stale");
+    expect(reason({ head: { ...facts.head, seenAt: 900 } })).to.equal("the chain does not answer");
   });
 });

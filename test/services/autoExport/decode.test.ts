@@ -7,9 +7,9 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { type AbiEvent, type AbiParameter, type Hex, numberToHex, pad } from "viem";
 import { copyRows } from "../../../services/autoExport/copy.ts";
+import { bytesOf, startLines } from "../../../services/autoExport/copyLines.ts";
 import { addValues, decodedValues } from "../../../services/autoExport/decode.ts";
 import { enumNames } from "../../../services/autoExport/enums.ts";
-import { bytesOf, startLines } from "../../../services/autoExport/lines.ts";
 import { encodeEvent, testContracts } from "../../packages/chain-reader/scriptedChain.ts";
 import { createTestDatabase } from "../../support/postgres.ts";
 
@@ -130,16 +130,16 @@ describe("reading events", () => {
   it("refuses a log that is cut short, is not hexadecimal or has a truth value of 2", () => {
     const table = tables.find(({ event }) => event === "LeaseClockSet");
     if (table === undefined) throw new Error("no table");
-    const [whole] = fc.sample(anyLog(table.abi), { numRuns: 1, seed: 1 }) as [ChainLog];
+    const [complete] = fc.sample(anyLog(table.abi), { numRuns: 1, seed: 1 }) as [ChainLog];
     const refused = (change: Partial<ChainLog>) =>
-      expect(() => valuesOf({ ...whole, ...change }, table))
+      expect(() => valuesOf({ ...complete, ...change }, table))
         .to.throw(FatalError)
         .with.property("code", "event_undecodable");
-    refused({ data: whole.data.slice(0, -2) as Hex });
-    refused({ topics: whole.topics.slice(0, 2) as [Hex, ...Hex[]] });
-    refused({ data: `0x${"z".repeat(whole.data.length - 2)}` });
+    refused({ data: complete.data.slice(0, -2) as Hex });
+    refused({ topics: complete.topics.slice(0, 2) as [Hex, ...Hex[]] });
+    refused({ data: `0x${"z".repeat(complete.data.length - 2)}` });
     const place = table.columns.filter(({ indexed }) => !indexed).findIndex(({ type }) => type === "boolean");
-    const words = whole.data.slice(2).match(/.{64}/g) ?? [];
+    const words = complete.data.slice(2).match(/.{64}/g) ?? [];
     words[place] = numberToHex(2, { size: 32 }).slice(2);
     refused({ data: `0x${words.join("")}` });
   });

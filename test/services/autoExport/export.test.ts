@@ -7,7 +7,7 @@ import type { Logger } from "@ngpu/runtime/logger";
 import { expect } from "chai";
 import pg from "pg";
 import { type Hex, numberToHex, pad, parseAbi } from "viem";
-import { judgeHealth } from "../../../services/autoExport/decide.ts";
+import { evaluateHealth } from "../../../services/autoExport/decide.ts";
 import {
   createScriptedChain,
   encodeEvent,
@@ -140,7 +140,7 @@ describe("autoExport", function () {
     chain.mine([registered(2)]);
     await untilStored(db, chain);
     expect(second.watch.facts().role).to.equal("standby");
-    expect(judgeHealth({ ...second.watch.facts(), now: 0, blockSeconds: 2 }).ok).to.equal(true);
+    expect(evaluateHealth({ ...second.watch.facts(), now: 0, blockSeconds: 2 }).ok).to.equal(true);
     await first.stop();
     chain.mine([registered(3)]);
     await until("the second stores blocks", async () => (await tipOf(db))?.hash === chain.head().hash, 5_000);

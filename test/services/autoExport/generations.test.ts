@@ -2,8 +2,8 @@ import { loadDefinitions } from "@ngpu/auto-export/definitions";
 import { expect } from "chai";
 import { keccak256 } from "viem";
 import { compareWithRebuild } from "../../../services/autoExport/verify.ts";
-import { addNode, assign, fund, publish, report } from "../workspace/acts.ts";
 import { accounts, freshChain, type TestChain } from "../workspace/chain.ts";
+import { addNode, assign, fund, publish, report } from "../workspace/chainActions.ts";
 import { claim, postEpoch, registerImage, replaceContracts } from "../workspace/generations.ts";
 import { dump, setup, silent, startExporter, tipOf, until } from "./setup.ts";
 
@@ -13,7 +13,7 @@ const later = 2n ** 40n;
 
 describe("autoExport, where the market was replaced", function () {
   this.timeout(240_000);
-  let former: TestChain;
+  let previous: TestChain;
   let present: TestChain;
   let market: Awaited<ReturnType<typeof setup>>;
   let earlier: Record<string, string[]>;
@@ -35,25 +35,25 @@ describe("autoExport, where the market was replaced", function () {
 
   before(async () => {
     market = await setup();
-    former = await freshChain();
-    const nodeId = await addNode(former, "one");
-    const old = await publish(former, { authorizationId: await fund(former, 100_000n) });
-    const ref = await assign(former, old, { nodeId, start: true });
-    await report(former, "one", ref, "running");
-    await registerImage(former, digest, "host/old");
+    previous = await freshChain();
+    const nodeId = await addNode(previous, "one");
+    const old = await publish(previous, { authorizationId: await fund(previous, 100_000n) });
+    const ref = await assign(previous, old, { nodeId, start: true });
+    await report(previous, "one", ref, "running");
+    await registerImage(previous, digest, "host/old");
     const leaf = { account: owner, cumulative: 100n };
-    const { proofs } = await postEpoch(former, 1n, [leaf]);
-    await claim(former, 1n, leaf, proofs[0] ?? "0x");
-    earlier = await exportWith(former);
+    const { proofs } = await postEpoch(previous, 1n, [leaf]);
+    await claim(previous, 1n, leaf, proofs[0] ?? "0x");
+    earlier = await exportWith(previous);
 
-    present = await replaceContracts(former, "market");
+    present = await replaceContracts(previous, "market");
     // Before autoExport learns of the successors, as a deployment takes its time.
     const own = await publish(present, { authorizationId: await fund(present, 200_000n) });
     await registerImage(present, digest, "host/new");
     const next = await assign(present, own, { nodeId, start: true });
     await report(present, "one", next, "running");
     await present.pass(100);
-    await report(former, "one", ref, "stopped");
+    await report(previous, "one", ref, "stopped");
     await report(present, "one", next, "stopped");
     const grant = { account: owner, cumulative: 7n };
     const posted = await postEpoch(present, 2n, [grant]);
@@ -116,7 +116,7 @@ describe("autoExport, where the market was replaced", function () {
       "select generation, address from contract where name = 'Escrow' order by generation",
     );
     expect(found).to.deep.equal([
-      { generation: 1, address: former.deployment.contracts.Escrow.toLowerCase() },
+      { generation: 1, address: previous.deployment.contracts.Escrow.toLowerCase() },
       { generation: 2, address: present.deployment.contracts.Escrow.toLowerCase() },
     ]);
     const others = await rows("select count(*)::int as count from contract where name = 'ComputeNode'");

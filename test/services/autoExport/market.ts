@@ -1,9 +1,9 @@
 import { type Address, concat, type Hex, toHex } from "viem";
-import { eventLog, formerContracts, type ScriptedLog } from "../../packages/chain-reader/scriptedChain.ts";
+import { eventLog, previousContracts, type ScriptedLog } from "../../packages/chain-reader/scriptedChain.ts";
 import { measurement, spec, word, workspaceSpec } from "./fixtures.ts";
 
 /** What was replaced and what stands beside it: each has books and ids of its own. */
-type Age = "former" | "present";
+type Age = "previous" | "present";
 
 type Lease = { age: Age; workspaceId: bigint; replica: number; lease: number; nodeId: number; open: boolean };
 
@@ -54,7 +54,7 @@ function empty(): Market {
     rounds: 0n,
     slots: 0n,
     leases: [],
-    books: { former: emptyBooks(), present: emptyBooks() },
+    books: { previous: emptyBooks(), present: emptyBooks() },
   };
 }
 
@@ -62,11 +62,11 @@ function emptyBooks(): Books {
   return { workspaces: 0n, authorizations: 0n, receipts: 0n, epochs: 0n, claimed: {} };
 }
 
-const idsBefore: Record<Age, bigint> = { former: 0n, present: 2n ** 40n };
+const idsBefore: Record<Age, bigint> = { previous: 0n, present: 2n ** 40n };
 
 /** A log of the contract of an age. */
-function logOf(age: Age, contract: keyof typeof formerContracts, event: string, args: object): ScriptedLog {
-  return eventLog(contract, event, { ...args }, age === "former" ? formerContracts[contract] : undefined);
+function logOf(age: Age, contract: keyof typeof previousContracts, event: string, args: object): ScriptedLog {
+  return eventLog(contract, event, { ...args }, age === "previous" ? previousContracts[contract] : undefined);
 }
 
 type Act = (state: Market, upTo: (limit: number) => number) => ScriptedLog[];
@@ -124,7 +124,7 @@ const nodeActs: Act = (state, upTo) => {
   ];
 };
 
-const ageOf = (upTo: (limit: number) => number): Age => (upTo(3) === 0 ? "former" : "present");
+const ageOf = (upTo: (limit: number) => number): Age => (upTo(3) === 0 ? "previous" : "present");
 
 const ownerActs: Act = (state, upTo) => {
   const age = ageOf(upTo);

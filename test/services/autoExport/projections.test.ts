@@ -3,7 +3,7 @@ import { concat, type Hex, numberToHex, pad, toHex } from "viem";
 import {
   createScriptedChain,
   eventLog,
-  formerContracts,
+  previousContracts,
   type ScriptedLog,
   testContracts,
 } from "../../packages/chain-reader/scriptedChain.ts";
@@ -281,7 +281,7 @@ describe("projections", function () {
   });
 
   it("keep the books of contracts apart from those of the contracts they replaced", async () => {
-    const { Escrow: escrow, Pomc: pomc, DockerContract: docker } = formerContracts;
+    const { Escrow: escrow, Pomc: pomc, DockerContract: docker } = previousContracts;
     const later = 2n ** 40n;
     const deposited = (amount: bigint, at?: Hex) =>
       eventLog("Escrow", "Deposited", { account: alice, from: alice, amount }, at);
@@ -375,14 +375,14 @@ describe("projections", function () {
     const minted = eventLog("Token", "MinterSet", { minter: bob, limit: 1n });
     const deposit = { account: alice, from: alice, amount: 1n };
     await mined([
-      eventLog("Escrow", "Deposited", deposit, formerContracts.Escrow),
+      eventLog("Escrow", "Deposited", deposit, previousContracts.Escrow),
       eventLog("Escrow", "Deposited", deposit),
       minted,
     ]);
     const sql = `select generation, address from event_deposited
       join contract using (generation) where name = 'Escrow' order by log_index`;
     expect(await rows(sql)).to.deep.equal([
-      { generation: 1, address: formerContracts.Escrow },
+      { generation: 1, address: previousContracts.Escrow },
       { generation: 2, address: testContracts.Escrow },
     ]);
     // What was never replaced is the first and only one.

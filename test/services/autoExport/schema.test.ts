@@ -115,7 +115,7 @@ select id, part, block_number, log_index, '{}'::jsonb, 0 from event
     );
     refused(
       () => parseProjection("thing", text.replace("names text[]", "names text[],\n  log_index integer")),
-      /names a column log_index, which every projection has/,
+      /declares the reserved column log_index/,
     );
     refused(() => sourcesOf(parseProjection("thing", text), []), /follows Made, which no ABI declares/);
   });

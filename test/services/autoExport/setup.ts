@@ -4,7 +4,7 @@ import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { createPool, type Database } from "@ngpu/db/pool";
 import type { Logger } from "@ngpu/runtime/logger";
 import { Registry } from "prom-client";
-import { exportChain } from "../../../services/autoExport/lead.ts";
+import { exportChain } from "../../../services/autoExport/exportLeader.ts";
 import type { ExportParts } from "../../../services/autoExport/leading.ts";
 import { createWatch } from "../../../services/autoExport/metrics.ts";
 import { tablesOf } from "../../../services/autoExport/verify.ts";
@@ -24,7 +24,7 @@ export const silent: Logger = {
   child: () => silent,
 };
 
-export const deployment: Pick<Deployment, "chainId" | "startBlock" | "contracts" | "former"> = {
+export const deployment: Pick<Deployment, "chainId" | "startBlock" | "contracts" | "previous"> = {
   chainId: 31337,
   startBlock: 1n,
   ...testGenerations,

@@ -1,7 +1,7 @@
 import { loadDefinitions } from "@ngpu/auto-export/definitions";
 import type { FollowedBlock } from "@ngpu/chain-reader/blocks";
 import type { ChainLog } from "@ngpu/chain-reader/rpc";
-import { heartbeatEncodings } from "@ngpu/contracts-sdk/names";
+import { heartbeatEncodings } from "@ngpu/contracts-sdk/enumNames";
 import type { Connection } from "@ngpu/db/pool";
 import { absenteesOf, encodeHeartbeats, type HeartbeatBits } from "@ngpu/protocol/heartbeatBits";
 import { countPresence } from "@ngpu/protocol/presence";

@@ -11,8 +11,8 @@ import { runs } from "../../support/runs.ts";
 const limits: PlacementFacts["limits"] = {
   wave: 4,
   source: 10,
-  tries: 3,
-  triesWindow: 300,
+  attempts: 3,
+  attemptsWindow: 300,
   pause: 30,
   avoidRefused: 30,
   avoidReplaced: 600,
@@ -28,13 +28,13 @@ function facts(missing: Partial<MissingReplica>[], given: Partial<PlacementFacts
     lost: [],
     fromSource: 0,
     limits,
-    missing: missing.map((one, replica) => ({ replica, last: null, tries: 0, avoided: [], ...one })),
+    missing: missing.map((one, replica) => ({ replica, last: null, attempts: 0, avoided: [], ...one })),
     ...given,
   };
 }
 
 function placement(given: Partial<Placement>): Placement {
-  return { status: "asked", at: 999, blockNumber: 40n, assignedBlock: null, ...given };
+  return { status: "requested", at: 999, blockNumber: 40n, assignedBlock: null, ...given };
 }
 
 const asks = (given: PlacementFacts) => decidePlacements(given).map(({ replica }) => replica);
@@ -63,7 +63,7 @@ describe("dispense: which replicas to ask nodes for", () => {
   });
 
   it("leaves alone what is asked, answered, or assigned in a block that is not exported yet", () => {
-    expect(asks(facts([{ last: placement({ status: "asked" }) }]))).to.deep.equal([]);
+    expect(asks(facts([{ last: placement({ status: "requested" }) }]))).to.deep.equal([]);
     expect(asks(facts([{ last: placement({ status: "answered" }) }]))).to.deep.equal([]);
     const used = placement({ status: "used", assignedBlock: 51n });
     expect(asks(facts([{ last: used }]))).to.deep.equal([]);
@@ -72,9 +72,9 @@ describe("dispense: which replicas to ask nodes for", () => {
 
   it("asks again at once after a refusal, and only after a pause when there were many", () => {
     const refused = placement({ status: "refused" });
-    expect(asks(facts([{ last: refused, tries: 2 }]))).to.deep.equal([0]);
-    expect(asks(facts([{ last: refused, tries: 3 }]))).to.deep.equal([]);
-    expect(asks(facts([{ last: refused, tries: 3 }], { now: 1_029 }))).to.deep.equal([0]);
+    expect(asks(facts([{ last: refused, attempts: 2 }]))).to.deep.equal([0]);
+    expect(asks(facts([{ last: refused, attempts: 3 }]))).to.deep.equal([]);
+    expect(asks(facts([{ last: refused, attempts: 3 }], { now: 1_029 }))).to.deep.equal([0]);
   });
 
   it("asks for the impossible again when nodes changed or after a pause", () => {
@@ -93,21 +93,21 @@ describe("dispense: which replicas to ask nodes for", () => {
       { nodeId: 3, at: 990, cause: "replaced" },
     ];
     expect(decidePlacements(facts([{ avoided }]))).to.deep.equal([
-      { type: "ask", replica: 0, excluded: [3, 5] },
+      { type: "request", replica: 0, excluded: [3, 5] },
     ]);
   });
 
   it("distributes in waves", () => {
     expect(asks(facts([{}, {}, {}, {}, {}, {}]))).to.deep.equal([0, 1, 2, 3]);
     expect(asks(facts([{}, {}], { distributing: 3 }))).to.deep.equal([0]);
-    const last = placement({ status: "asked" });
+    const last = placement({ status: "requested" });
     expect(asks(facts([{ last }, {}, {}], { distributing: 2 }))).to.deep.equal([1]);
   });
 
   it("asks nothing twice: once the requests stand, nothing is left to ask", () => {
     const anyLast = fc.option(
       fc.record({
-        status: fc.constantFrom("asked", "answered", "impossible", "used", "refused"),
+        status: fc.constantFrom("requested", "answered", "impossible", "used", "refused"),
         at: fc.integer({ min: 900, max: 1_000 }),
         blockNumber: fc.option(fc.bigInt({ min: 1n, max: 60n })),
         assignedBlock: fc.option(fc.bigInt({ min: 1n, max: 60n })),
@@ -115,17 +115,19 @@ describe("dispense: which replicas to ask nodes for", () => {
     );
     fc.assert(
       fc.property(
-        fc.array(fc.record({ last: anyLast, tries: fc.nat(5) }), { maxLength: 8 }),
+        fc.array(fc.record({ last: anyLast, attempts: fc.nat(5) }), { maxLength: 8 }),
         fc.nat(5),
         (missing, distributing) => {
           const before = facts(missing, { distributing });
-          const asked = new Set(asks(before));
+          const requested = new Set(asks(before));
           const after = before.missing.map((one) =>
-            asked.has(one.replica) ? { ...one, last: placement({ status: "asked", at: 1_000 }) } : one,
+            requested.has(one.replica)
+              ? { ...one, last: placement({ status: "requested", at: 1_000 }) }
+              : one,
           );
           const again = asks({ ...before, missing: after });
-          expect(again.filter((replica) => asked.has(replica))).to.deep.equal([]);
-          expect(asked.size + distributing).to.be.at.most(Math.max(limits.wave, distributing));
+          expect(again.filter((replica) => requested.has(replica))).to.deep.equal([]);
+          expect(requested.size + distributing).to.be.at.most(Math.max(limits.wave, distributing));
           // Asked for up to the limit of a wave, so a second look finds no room or nobody.
           expect(again).to.deep.equal([]);
         },

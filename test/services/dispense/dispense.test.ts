@@ -10,8 +10,8 @@ import { takeBatch } from "../../../services/dispense/batches.ts";
 import { startDispense } from "../../../services/dispense/dispense.ts";
 import { testStateDir } from "../../support/parts.ts";
 import { createTestContext, eventually, type TestContext } from "../support/context.ts";
-import { addNode, fund, lose, orders, progress, publish, report } from "../workspace/acts.ts";
 import { privateKeyOf } from "../workspace/chain.ts";
+import { addNode, fund, lose, orders, progress, publish, report } from "../workspace/chainActions.ts";
 import { openMarket, type TestMarket, untilLease } from "../workspace/market.ts";
 import { answerPlacements, type Choose } from "./match.ts";
 
@@ -175,13 +175,13 @@ describe("dispense, on a chain with Postgres and Redis", function () {
     await handOver(workspaceId);
     await untilLease(market, lease(workspaceId, 0, 2), { node_id: nodes.other });
     const [replacement] = await replacementsOf(workspaceId);
-    expect(replacement?.reason).to.equal("no progress of the download within 180 s");
+    expect(replacement?.reason).to.equal("no download progress within 180 s");
   });
 
   it("puts every job back after Redis lost everything half way", async () => {
     // Nobody answers yet: the request waits in the queue.
     const { workspaceId } = await published();
-    await eventually("asked", async () => (await placementsOf(workspaceId)).length === 1);
+    await eventually("requested", async () => (await placementsOf(workspaceId)).length === 1);
     await redis.flushdb();
     matchBy(() => nodes.big);
     await untilLease(market, lease(workspaceId), { node_id: nodes.big });
@@ -266,7 +266,7 @@ describe("dispense, on a chain with Postgres and Redis", function () {
 
   async function placementsOf(workspaceId: bigint): Promise<PlacementRow[]> {
     const { rows } = await market.pool.query<PlacementRow>(
-      "select status, node_id, excluded, refusal from app.placement where workspace_id = $1 order by asked_at",
+      "select status, node_id, excluded, refusal from app.placement where workspace_id = $1 order by requested_at",
       [workspaceId],
     );
     return rows;

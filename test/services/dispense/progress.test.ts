@@ -46,7 +46,7 @@ describe("dispense: when a lease goes to another node", () => {
   });
 
   it("waits while a download shows progress, live or by milestone, up to a limit", () => {
-    const reason = "no progress of the download within 100 s";
+    const reason = "no download progress within 100 s";
     expect(late(101, { milestone: "accepted", milestoneAt: start })).to.deep.include({ reason });
     expect(late(101, { milestone: "downloading", milestoneAt: start + 1 })).to.equal(null);
     expect(late(900, { milestone: "downloading", milestoneAt: start, liveAt: start + 850 })).to.equal(null);

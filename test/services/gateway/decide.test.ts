@@ -53,15 +53,15 @@ describe("gateway: rankReplicas", () => {
 
 describe("gateway: mayTryNext", () => {
   it("repeats a POST only when the container never saw it", () => {
-    const post = { method: "POST", bodyHeld: true };
-    expect(mayTryNext({ ...post, fault: "not_delivered" })).to.equal(true);
-    expect(mayTryNext({ ...post, fault: "broken" })).to.equal(false);
-    expect(mayTryNext({ ...post, fault: "timeout" })).to.equal(false);
+    const post = { method: "POST", bodyBuffered: true };
+    expect(mayTryNext({ ...post, failure: "not_delivered" })).to.equal(true);
+    expect(mayTryNext({ ...post, failure: "broken" })).to.equal(false);
+    expect(mayTryNext({ ...post, failure: "timeout" })).to.equal(false);
   });
 
   it("repeats a GET that broke off, and nothing whose body is gone", () => {
-    expect(mayTryNext({ method: "GET", bodyHeld: true, fault: "broken" })).to.equal(true);
-    expect(mayTryNext({ method: "POST", bodyHeld: false, fault: "not_delivered" })).to.equal(false);
+    expect(mayTryNext({ method: "GET", bodyBuffered: true, failure: "broken" })).to.equal(true);
+    expect(mayTryNext({ method: "POST", bodyBuffered: false, failure: "not_delivered" })).to.equal(false);
   });
 });
 

@@ -122,19 +122,19 @@ describe("gateway: routes", () => {
   });
 
   it("tries the next replica when a node says that it does not run the lease, body and all", async () => {
-    let asked = 0;
+    let requested = 0;
     const unknown: NodeServer = (_incoming, outgoing) => {
-      asked += 1;
+      requested += 1;
       outgoing.writeHead(404, { "x-ngpu-error": "lease_unknown" });
       outgoing.end();
     };
     await serve([unknown, echo("two")]);
-    asked = 0;
+    requested = 0;
     for (let times = 0; times < 4; times++) {
       const answer = await market.route("/7/x", { method: "POST", body: "abc" });
       expect((await answer.json()) as Echo).to.include({ name: "two", bytes: 3 });
     }
-    expect(asked).to.be.greaterThan(0);
+    expect(requested).to.be.greaterThan(0);
   });
 
   it("does not repeat a POST that the container may have seen, but repeats a GET", async () => {
@@ -249,11 +249,11 @@ describe("gateway: routes", () => {
     expect(await answer.json()).to.have.nested.property("error.code", "replica_timeout");
     const half = await market.route("/7/half");
     expect(half.status).to.equal(200);
-    const fault = await half.text().then(
+    const failure = await half.text().then(
       (whole) => `whole: ${whole}`,
       () => "cut",
     );
-    expect(fault).to.equal("cut");
+    expect(failure).to.equal("cut");
   });
 
   it("cuts the answer when the node breaks off or cancels after it began", async () => {

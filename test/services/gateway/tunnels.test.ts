@@ -58,8 +58,14 @@ describe("gateway: tunnels", () => {
     const wrong = { status: 401, code: "signature_invalid" };
     expect(await ask({ ...good, audience: "http://other.test" })).to.deep.equal(wrong);
     expect(await ask({ ...good, role: "node" })).to.deep.equal(wrong);
-    expect(await ask({ ...good, time: good.time - 61 })).to.deep.equal({ status: 401, code: "time_stale" });
-    expect(await ask({ ...good, time: good.time + 75 })).to.deep.equal({ status: 401, code: "time_stale" });
+    expect(await ask({ ...good, time: good.time - 61 })).to.deep.equal({
+      status: 401,
+      code: "timestamp_stale",
+    });
+    expect(await ask({ ...good, time: good.time + 75 })).to.deep.equal({
+      status: 401,
+      code: "timestamp_stale",
+    });
     const forged = await handshakeHeaders(market.deployment, { ...good, account: newAccount() });
     const headers = { ...forged, "x-ngpu-key": good.account.address };
     expect(await askForTunnel(market.url, headers, echo("node"))).to.deep.equal(wrong);

@@ -46,7 +46,7 @@ describe("match: nodes that say they have more than they have", function () {
     ]);
     const answer = await eventually("it is answered", async () => {
       const { rows } = await test.db.query("select * from app.placement where request_id = $1", [id]);
-      return rows[0]?.status === "asked" ? undefined : rows[0];
+      return rows[0]?.status === "requested" ? undefined : rows[0];
     });
     return { workspace, answer };
   };
@@ -63,10 +63,10 @@ describe("match: nodes that say they have more than they have", function () {
         region,
         wanted: resources(diskGib),
         maxPricePerSecond: "1000",
-        wishes: {},
+        preferences: {},
       }),
     });
-    return (await answer.json()) as { refused: Record<string, number>; nearest: { misses: unknown[] } };
+    return (await answer.json()) as { refused: Record<string, number>; nearest: { rejections: unknown[] } };
   };
 
   it("gives a node that boasts in its session no more than it has on the chain", async () => {
@@ -116,7 +116,11 @@ describe("match: nodes that say they have more than they have", function () {
     expect(answer.status).to.equal("impossible");
     expect(answer.refusals.counts).to.include({ diskGib: 1 });
     expect(answer.refusals.nearest.nodeId).to.equal(nodeId);
-    expect(answer.refusals.nearest.misses[0]).to.include({ dimension: "diskGib", wanted: "100", has: "77" });
+    expect(answer.refusals.nearest.rejections[0]).to.include({
+      dimension: "diskGib",
+      wanted: "100",
+      has: "77",
+    });
     expect((await explained("GB", 100)).refused).to.include({ diskGib: 1 });
     // What is assigned after the measurement is taken off what it found.
     const fitting = await placed("0x4742", 50);
@@ -124,7 +128,7 @@ describe("match: nodes that say they have more than they have", function () {
     await test.chain.assign(fitting.workspace, 0, nodeId);
     await eventually("27 GiB are left", async () => {
       const { nearest } = await explained("GB", 100);
-      return JSON.stringify(nearest.misses).includes('"has":"27"');
+      return JSON.stringify(nearest.rejections).includes('"has":"27"');
     });
   });
 });

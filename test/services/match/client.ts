@@ -2,8 +2,8 @@ import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { sessionDomainOf, sessionTypes } from "@ngpu/contracts-sdk/typedData";
-import { signRelay } from "@ngpu/protocol/relay";
 import type { RelayKind, RelayMessage } from "@ngpu/protocol/relayKinds";
+import { signRelay } from "@ngpu/protocol/signedMessages";
 import { type ServerMessage, serverMessage } from "@ngpu/protocol/wire";
 import { toJson } from "@ngpu/runtime/json";
 import type { Hex } from "viem";
@@ -166,8 +166,8 @@ export async function joinNode(
 }
 
 /** The node that joined at this place of a list. */
-export function joinedAt<Joined>(nodes: readonly Joined[], place: number): Joined {
-  const found = nodes[place];
+export function joinedAt<Joined>(nodes: readonly Joined[], position: number): Joined {
+  const found = nodes[position];
   if (found === undefined) throw new Error("Nodes have joined.");
   return found;
 }

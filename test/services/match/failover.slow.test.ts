@@ -1,6 +1,6 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { expect } from "chai";
-import { findUnseen, missBeats } from "../../../services/match/sessions/absenceStore.ts";
+import { recordMissedHeartbeats, recordUnconnected } from "../../../services/match/sessions/absenceStore.ts";
 import { nameSubject } from "../../../services/match/sessions/sessionStore.ts";
 import { eventually } from "../support/context.ts";
 import { connect, joinedAt, joinNode } from "./client.ts";
@@ -37,7 +37,7 @@ describe("match: nodes that are lost", function () {
     await test.stop();
   });
 
-  const node = (place: number) => joinedAt(nodes, place);
+  const node = (position: number) => joinedAt(nodes, position);
   const lost = (nodeId: number) =>
     eventually(`node ${nodeId} is taken for lost`, async () => {
       const { rows } = await test.db.query<{ signal: string; seconds: number }>(
@@ -47,13 +47,13 @@ describe("match: nodes that are lost", function () {
       );
       return rows[0];
     });
-  const returned = async (place: number) => {
-    const { peer, nodeId } = node(place);
+  const returned = async (position: number) => {
+    const { peer, nodeId } = node(position);
     const again = await connect(match.url, deployment, "node", peer.account);
-    node(place).peer = again;
+    node(position).peer = again;
     await again.next("welcome");
-    stopBeat[place]?.();
-    stopBeat[place] = again.beat(deployment.parameters.slotSeconds);
+    stopBeat[position]?.();
+    stopBeat[position] = again.beat(deployment.parameters.slotSeconds);
     await eventually("its absence is forgotten", async () => {
       const { rowCount } = await test.db.query("select from app.absence where node_id = $1", [nodeId]);
       return rowCount === 0;
@@ -98,11 +98,11 @@ describe("match: nodes that are lost", function () {
       "update app.session set subject_id = null where role = 'node' and subject_id = $1 returning session_id",
       [nodeId],
     );
-    await findUnseen(test.db);
+    await recordUnconnected(test.db);
     const missed = () => test.db.query("select back_at from app.absence where node_id = $1", [nodeId]);
     expect((await missed()).rows).to.deep.equal([]);
     // Should it be missed all the same, its name ends that.
-    await missBeats(test.db, [{ nodeId, quietSeconds: 0 }]);
+    await recordMissedHeartbeats(test.db, [{ nodeId, idleSeconds: 0 }]);
     await nameSubject(test.db, rows[0]?.session_id ?? "", nodeId);
     expect((await missed()).rows[0]?.back_at).to.be.instanceOf(Date);
   });
@@ -112,10 +112,10 @@ describe("match: nodes that are lost", function () {
     probe: ({ peer }: (typeof nodes)[number]) => peer.freeze(),
     heartbeat: () => undefined,
   };
-  for (const [place, signal] of (["session", "probe", "heartbeat"] as const).entries()) {
+  for (const [position, signal] of (["session", "probe", "heartbeat"] as const).entries()) {
     it(`notices a loss by its ${signal} within ${noticedWithin} s of the last it heard`, async () => {
-      const gone = node(place + 1);
-      stopBeat[place + 1]?.();
+      const gone = node(position + 1);
+      stopBeat[position + 1]?.();
       ways[signal](gone);
       const noted = await lost(gone.nodeId);
       expect(noted.signal).to.equal(signal);
@@ -127,7 +127,7 @@ describe("match: nodes that are lost", function () {
           metrics,
         );
       });
-      await returned(place + 1);
+      await returned(position + 1);
     });
   }
 });

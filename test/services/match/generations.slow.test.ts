@@ -32,9 +32,9 @@ describe("match: contracts that were replaced", function () {
   before(async () => {
     test = await setupMatch({ measureWindowSeconds: 200 });
     match = await test.startMatch("match-a");
-    const former = test.market.deployment;
-    measurer = await joinMeasurer(match.url, former);
-    node = await joinNode(match.url, former);
+    const previous = test.market.deployment;
+    measurer = await joinMeasurer(match.url, previous);
+    node = await joinNode(match.url, previous);
     // Its round is open.
     ({ roundId } = await node.peer.next("probe", undefined, 60_000));
     old = await test.chain.publish({}, undefined, 1);

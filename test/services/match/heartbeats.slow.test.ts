@@ -1,8 +1,8 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import type { heartbeatEncodings } from "@ngpu/contracts-sdk/enumNames";
 import { computeNodeAbi } from "@ngpu/contracts-sdk/generated/abi";
-import type { heartbeatEncodings } from "@ngpu/contracts-sdk/names";
+import { ackSignerOf } from "@ngpu/protocol/heartbeatAck";
 import { decodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
-import { receiptSignerOf } from "@ngpu/protocol/heartbeatReceipt";
 import { expect } from "chai";
 import { Redis } from "ioredis";
 import { eventually } from "../support/context.ts";
@@ -77,7 +77,7 @@ describe("match: heartbeats", function () {
     const { slot, receipt } = await peer.next("ack", (ack) => ack.receipt !== undefined);
     if (receipt === undefined) throw new Error("It was waited for.");
     const own = { ...receipt, slot, nodeId };
-    expect(await receiptSignerOf(deployment, own)).to.equal(test.market.keeper.address);
+    expect(await ackSignerOf(deployment, own)).to.equal(test.market.keeper.address);
     // By the chain's clock, which may be behind.
     await eventually(
       "another slot has begun on the chain",
@@ -118,7 +118,7 @@ describe("match: heartbeats", function () {
       (one) => one.id === "forged" && one.status === "refused",
       30_000,
     );
-    expect(refused.reason).to.match(/^HeartbeatReceiptUnproven/);
+    expect(refused.reason).to.match(/^HeartbeatAckUnproven/);
     peer.vanish();
   });
 

@@ -63,7 +63,7 @@ describe("match: placement and failover", function () {
   const answer = (requestId: string) =>
     eventually("the request is answered", async () => {
       const { rows } = await test.db.query("select * from app.placement where request_id = $1", [requestId]);
-      return rows[0]?.status === "asked" ? undefined : rows[0];
+      return rows[0]?.status === "requested" ? undefined : rows[0];
     });
   const priceOf = async (nodeId: number) => {
     const { rows } = await test.db.query("select price_per_second from chain.node where node_id = $1", [
@@ -98,8 +98,8 @@ describe("match: placement and failover", function () {
       const { index } = await follow();
       return index.get(node.nodeId)?.workspaces.includes(workspace.id) ? index : undefined;
     });
-    expect(followed[0]).to.equal("whole");
-    expect(followed.slice(1)).to.include("changed").and.not.include("whole");
+    expect(followed[0]).to.equal("full");
+    expect(followed.slice(1)).to.include("changed").and.not.include("full");
     await eventually("both are at one block", async () => {
       const kept = await follow();
       const fresh = await createFleetSync(test.db)();
@@ -120,7 +120,7 @@ describe("match: placement and failover", function () {
     await enqueue(queue, { requestId });
     const row = await answer(requestId);
     await queue.close();
-    expect(row).to.include({ status: "answered", place: 0 });
+    expect(row).to.include({ status: "answered", position: 0 });
     expect(await priceOf(row.node_id)).to.equal(10n);
     expect(row.ranking.map((one: { score: number }) => one.score)).to.deep.equal([10, 11, 12, 13, 14]);
     expect(row.refusals).to.deep.equal({ counts: { price: 2 }, nearest: null });
@@ -135,7 +135,7 @@ describe("match: placement and failover", function () {
     await exported(workspace.id);
     const first = await answer(await ask(workspace.id, 0));
     const second = await answer(await ask(workspace.id, 1));
-    expect(second.place).to.equal(1);
+    expect(second.position).to.equal(1);
     expect(second.node_id).to.not.equal(first.node_id);
     const third = await answer(await ask(workspace.id, 2, [first.node_id, second.node_id]));
     expect([first.node_id, second.node_id]).to.not.include(third.node_id);
@@ -169,7 +169,7 @@ describe("match: placement and failover", function () {
     expect(row.ranking[0].score).to.equal(0);
     expect(await replay(id)).to.deep.include({
       same: true,
-      wishes: { strategy: "leastUsed" },
+      preferences: { strategy: "leastUsed" },
     });
     const measured = await test.chain.publish({}, { minDownMbps: 1 });
     await exported(measured.id);
@@ -189,7 +189,7 @@ describe("match: placement and failover", function () {
       minComputeCapability: 0,
       region: null,
       maxPricePerSecond: "12",
-      wishes: {},
+      preferences: {},
       wanted: { gpus: 0, cpuMilli: 1, memoryMib: 1, diskGib: 1, ports: 1 },
     };
     const post = (body: unknown) =>
@@ -209,7 +209,7 @@ describe("match: placement and failover", function () {
     const row = await answer(await ask(workspace.id, 0));
     expect(row.status).to.equal("impossible");
     expect(row.refusals.counts).to.deep.equal({ price: 7 });
-    expect(row.refusals.nearest.misses).to.deep.equal([
+    expect(row.refusals.nearest.rejections).to.deep.equal([
       { dimension: "price", wanted: "9", has: "10", shortfall: 0.1 },
     ]);
   });

@@ -2,7 +2,7 @@ import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { expect } from "chai";
 import { Redis } from "ioredis";
 import { createPresence, type Presence } from "../../../services/match/presence/presence.ts";
-import { createReadings } from "../../../services/match/presence/readings.ts";
+import { createReadings } from "../../../services/match/presence/presenceReadings.ts";
 import { createTestRedis } from "../../support/redis.ts";
 
 // What of a deployment tells its bits from another's.
@@ -64,9 +64,9 @@ describe("match: who was there in a slot", () => {
   it("is read anew for a slot that was let go", async () => {
     const readings = createReadings(one, 1_000);
     await readings.take(slot, 5_000);
-    readings.keep(new Set([slot]));
+    readings.retain(new Set([slot]));
     expect(await readings.take(slot, 6_000)).to.not.equal(undefined);
-    readings.keep(new Set());
+    readings.retain(new Set());
     expect(await readings.take(slot, 7_000)).to.equal(undefined);
   });
 });

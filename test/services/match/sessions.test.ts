@@ -1,5 +1,5 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
-import { signRelay } from "@ngpu/protocol/relay";
+import { signRelay } from "@ngpu/protocol/signedMessages";
 import { expect } from "chai";
 import { zeroHash } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
@@ -151,7 +151,7 @@ describe("match: sessions and the messages they relay", function () {
     const old = await connect(match.url, deployment, "node", account, {
       time: BigInt(Math.floor(Date.now() / 1_000)) - 90n,
     });
-    expect(await refusal(old)).to.equal("clock_off");
+    expect(await refusal(old)).to.equal("clock_skew");
     const odd = await connect(match.url, deployment, "node", account, { host: "a b/c" });
     expect(await refusal(odd)).to.equal("host_invalid");
   });

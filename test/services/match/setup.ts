@@ -9,7 +9,7 @@ import { rootDir, testStateDir } from "../../support/parts.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
 import { createTestRedis } from "../../support/redis.ts";
 import { asRole, createTestContext, type TestContext } from "../support/context.ts";
-import { type ChainActs, createChainActs } from "./chainActs.ts";
+import { type ChainActs, createChainActs } from "./chainActions.ts";
 
 export const probeImage = `example/probe@sha256:${"a".repeat(64)}`;
 // Any key will do: it is given ETH by decree and made keeper of nothing else.

@@ -5,8 +5,8 @@ import { nodesThatServed } from "../../../services/pomc/bond/days.ts";
 import {
   type BondTerms,
   dueBonds,
-  keptForBonds,
   type NodeBond,
+  reservedForBonds,
   settleBonds,
 } from "../../../services/pomc/bond/decide.ts";
 import { addShares } from "../../../services/pomc/decide.ts";
@@ -72,10 +72,10 @@ function play(
     schedule = 0n;
     const number = index + 1;
     schedule += emission;
-    const room = schedule - sum(granted.values());
+    const grantLimit = schedule - sum(granted.values());
     const days = factsOf(facts, emission).served;
     const due = dueBonds(before, { terms: ofEpoch, served: days });
-    const kept = keptForBonds(due, room, emission);
+    const kept = reservedForBonds(due, grantLimit, emission);
     const { shares, served } = factsOf(facts, emission - kept);
     // As close.ts does: what is due needs no day.
     const waiting = due.filter(({ nodeId }) => served.every((one) => one.nodeId !== nodeId));
@@ -85,7 +85,7 @@ function play(
       terms: ofEpoch,
       shares,
       served: all,
-      room,
+      grantLimit,
     });
     const earlier = granted;
     granted = addShares(granted, grants);
@@ -200,7 +200,7 @@ describe("bonds", () => {
               terms: bond,
               shares,
               served: [],
-              room: unbounded,
+              grantLimit: unbounded,
             });
             before = new Map([...before, ...settled.bonds.map((one) => [one.nodeId, one] as const)]);
             total += sum(settled.grants.map((grant) => grant.amount));
@@ -222,7 +222,7 @@ describe("bonds", () => {
       terms: bond,
       shares: share(130n),
       served: [],
-      room: unbounded,
+      grantLimit: unbounded,
     });
     expect(first.grants).to.deep.equal([{ account: "0xa", amount: 30n }]);
     const known = new Map(first.bonds.map((one) => [one.nodeId, one]));
@@ -232,14 +232,20 @@ describe("bonds", () => {
       terms: bond,
       shares: share(5n, "0xb"),
       served: day(1),
-      room: unbounded,
+      grantLimit: unbounded,
     });
     expect(second.grants).to.deep.equal([{ account: "0xb", amount: 5n }]);
     expect(second.bonds).to.deep.equal([
       { nodeId: 1, account: "0xb", withheld: 100n, days: 1, servedIn: null },
     ]);
     const half = new Map(second.bonds.map((one) => [one.nodeId, one]));
-    const third = settleBonds(half, { epoch: 3, terms: bond, shares: [], served: day(1), room: unbounded });
+    const third = settleBonds(half, {
+      epoch: 3,
+      terms: bond,
+      shares: [],
+      served: day(1),
+      grantLimit: unbounded,
+    });
     expect(third.grants).to.deep.equal([{ account: "0xb", amount: 100n }]);
     expect(third.bonds).to.deep.equal([{ nodeId: 1, account: "0xb", withheld: 0n, days: 2, servedIn: 3 }]);
   });

@@ -3,10 +3,10 @@ import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
 import { expect } from "chai";
 import type pg from "pg";
 import { type BondTerms, type NodeBond, settleBonds } from "../../../services/pomc/bond/decide.ts";
-import { presentBook } from "../../../services/pomc/books.ts";
 import { closeEpochs } from "../../../services/pomc/close.ts";
 import { addShares, windowOf } from "../../../services/pomc/decide.ts";
 import { epochToPost } from "../../../services/pomc/epochStore.ts";
+import { currentRewardContract } from "../../../services/pomc/rewardContracts.ts";
 import { insertNode, insertRow, openChainTables } from "../support/chainTables.ts";
 import { createTestContext } from "../support/context.ts";
 import { deploymentDocument } from "../support/deployment.ts";
@@ -115,7 +115,7 @@ describe("closing an epoch from the exported chain", () => {
     expect(await market.close()).to.equal(0);
     const { rows } = await market.pool.query("select account, cumulative from app.epoch_leaf");
     expect(rows).to.deep.equal([{ account: key(1), cumulative: emissionPerEpoch }]);
-    expect(await epochToPost(market.pool, presentBook(deployment))).to.include({
+    expect(await epochToPost(market.pool, currentRewardContract(deployment))).to.include({
       number: 1n,
       total: emissionPerEpoch,
     });
@@ -222,7 +222,7 @@ describe("closing an epoch from the exported chain", () => {
     await market.chain.query("delete from chain.measurement");
     await addBlocks(market.chain, 1, blockAt(first.settledAt));
     expect(await market.close()).to.equal(1);
-    expect(await epochToPost(market.pool, presentBook(deployment))).to.equal(null);
+    expect(await epochToPost(market.pool, currentRewardContract(deployment))).to.equal(null);
   });
 
   it("withholds a bond until its days are served, then returns it, and anyone computes the same from the documents", async () => {
@@ -266,7 +266,7 @@ describe("closing an epoch from the exported chain", () => {
           amount: BigInt(share.amount),
         })),
         served: document.served,
-        room: BigInt(document.room),
+        grantLimit: BigInt(document.grantLimit),
       });
       known = new Map([...known, ...changed.map((bond) => [bond.nodeId, bond] as const)]);
       granted = addShares(granted, grants);

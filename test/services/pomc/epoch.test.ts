@@ -74,7 +74,7 @@ describe("the epoch document", () => {
     endsAt: 2,
     asOf: { block: 3n, hash: "0xabc" },
     emission: 10n,
-    room: 10n,
+    grantLimit: 10n,
     shares: [{ nodeId: 1, account: alice, units: 2n, weight: 4n, amount: 10n }],
     bond: { amount: 0n, days: 7, uptimePermille: 900, throughDay: null },
     served: [],

@@ -7,15 +7,15 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { encodeFunctionData, type Hex } from "viem";
 import type { BondTerms } from "../../../services/pomc/bond/decide.ts";
-import { booksOf } from "../../../services/pomc/books.ts";
 import { closeEpochs } from "../../../services/pomc/close.ts";
 import { windowOf } from "../../../services/pomc/decide.ts";
 import type { EpochDocument } from "../../../services/pomc/document.ts";
 import { postEpoch } from "../../../services/pomc/post.ts";
+import { rewardContractsOf } from "../../../services/pomc/rewardContracts.ts";
 import { insertRow } from "../support/chainTables.ts";
 import { eventually } from "../support/context.ts";
-import { addNode } from "../workspace/acts.ts";
 import { accounts, freshChain, nodeKey, type TestChain } from "../workspace/chain.ts";
+import { addNode } from "../workspace/chainActions.ts";
 import { replaceContracts } from "../workspace/generations.ts";
 import { openMarket, type TestMarket } from "../workspace/market.ts";
 
@@ -130,7 +130,7 @@ async function leader({ market, pool }: Setup) {
 
 /** Brings every leaf of the newest epoch that each Pomc has to that Pomc, twice; anyone may. */
 async function claimAll({ pool, chain }: TestMarket): Promise<void> {
-  for (const { address, generation } of booksOf(chain.deployment)) {
+  for (const { address, generation } of rewardContractsOf(chain.deployment)) {
     const { rows } = await pool.query<{ number: bigint; account: Hex; cumulative: bigint; proof: Hex }>(
       `select leaf.number, leaf.account, leaf.cumulative, leaf.proof #>> '{}' as proof
          from app.epoch_leaf as leaf join app.epoch as closed using (number)
@@ -179,10 +179,10 @@ describe("pomc, whose contract is replaced", function () {
             await test.attend(++epoch, slots);
             await oldRound(epoch);
           }
-          const former = market.chain;
-          const [stop] = retirement("rewards", former.deployed.contracts);
-          await former.pass(former.deployment.parameters.activationDelay);
-          await former.call("deployer", "Pomc", stop?.data ?? "0x");
+          const previous = market.chain;
+          const [stop] = retirement("rewards", previous.deployed.contracts);
+          await previous.pass(previous.deployment.parameters.activationDelay);
+          await previous.call("deployer", "Pomc", stop?.data ?? "0x");
           for (const slots of between) {
             await test.attend(++epoch, slots);
             const refused = await oldRound(epoch).then(
@@ -191,16 +191,16 @@ describe("pomc, whose contract is replaced", function () {
             );
             if (refused !== undefined) expect(refused).to.include({ code: "chain_refused" });
           }
-          await test.replaced(await replaceContracts(former, succession));
+          await test.replaced(await replaceContracts(previous, succession));
           const newRound = await leader(test);
           for (const slots of after) {
             await test.attend(++epoch, slots);
             await newRound(epoch);
           }
-          await market.chain.pass(former.deployment.parameters.activationDelay);
+          await market.chain.pass(previous.deployment.parameters.activationDelay);
           await claimAll(market);
           await requirePaid(market);
-          const [old, present] = booksOf(market.chain.deployment);
+          const [old, present] = rewardContractsOf(market.chain.deployment);
           const closed = await market.pool.query<{ generation: number }>(
             "select generation from app.epoch order by number",
           );
@@ -231,7 +231,7 @@ async function requirePaid(market: TestMarket): Promise<void> {
     expect(await balanceOf(account as Hex)).to.equal(granted);
     sum += granted;
   }
-  for (const { address } of booksOf(deployment)) expect(await balanceOf(address)).to.equal(0n);
+  for (const { address } of rewardContractsOf(deployment)) expect(await balanceOf(address)).to.equal(0n);
   const supply = await client.readContract({ ...token, functionName: "totalSupply" });
   expect(supply).to.equal(1_000n * 10n ** 18n + sum);
 }

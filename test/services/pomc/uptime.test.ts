@@ -1,5 +1,5 @@
+import { codeOf, heartbeatEncodings } from "@ngpu/contracts-sdk/enumNames";
 import { computeNodeAbi } from "@ngpu/contracts-sdk/generated/abi";
-import { codeOf, heartbeatEncodings } from "@ngpu/contracts-sdk/names";
 import { createPool } from "@ngpu/db/pool";
 import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
 import { createSender } from "@ngpu/tx-sender/send";
@@ -8,8 +8,8 @@ import { encodeFunctionData, type Hex } from "viem";
 import { type DayFacts, uptimeLeaves } from "../../../services/pomc/uptime/decide.ts";
 import { uptimeRound } from "../../../services/pomc/uptime/round.ts";
 import { eventually } from "../support/context.ts";
-import { addNode, assign, fund, publish, report } from "../workspace/acts.ts";
 import { accounts } from "../workspace/chain.ts";
+import { addNode, assign, fund, publish, report } from "../workspace/chainActions.ts";
 import { openMarket, type TestMarket } from "../workspace/market.ts";
 
 const lease = { workspaceId: 1n, replica: 0, lease: 1, nodeId: 1, authorizationId: 1n, rate: 5n };

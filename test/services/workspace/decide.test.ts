@@ -14,7 +14,7 @@ import { runs } from "../../support/runs.ts";
 const funds: Facts["funds"] = {
   balance: 1_000n,
   owedByOwner: 0n,
-  left: 1_000n,
+  remaining: 1_000n,
   owedByAuthorization: 0n,
   expiry: null,
 };
@@ -31,7 +31,7 @@ function facts(given: Partial<Facts> = {}): Facts {
     maxDown: 1,
     stopped: new Set(),
     funds,
-    underWay: new Set(),
+    inProgress: new Set(),
     ...given,
   };
 }
@@ -76,7 +76,7 @@ describe("workspace: what to do next", () => {
     ]);
     // One that was sent away, is on its way or has no node yet is down until its successor runs.
     expect(
-      deleted({ underWay: new Set([stepKey(7n, { type: "delete", replica: 0, lease: 1 })]) }),
+      deleted({ inProgress: new Set([stepKey(7n, { type: "delete", replica: 0, lease: 1 })]) }),
     ).to.deep.equal([]);
     const [, second, third] = three as [HeldLease, HeldLease, HeldLease];
     const missing = [{ replica: 0, since: 900 }];
@@ -110,8 +110,8 @@ describe("workspace: what to do next", () => {
   it("deletes replicas beyond the wanted number, and all of a closed workspace", () => {
     expect(decide(facts({ replicas: 0, leases: [lease()] }))).to.deep.equal([step("delete")]);
     expect(decide(facts({ open: false, leases: [lease()] }))).to.deep.equal([step("delete")]);
-    const asked = lease({ desired: "delete" });
-    expect(decide(facts({ open: false, leases: [asked] }))).to.deep.equal([]);
+    const requested = lease({ desired: "delete" });
+    expect(decide(facts({ open: false, leases: [requested] }))).to.deep.equal([]);
   });
 
   it("closes an expired workspace and releases its leases", () => {
@@ -133,7 +133,7 @@ describe("workspace: what to do next", () => {
     expect(due({ owedByOwner: 999n })).to.deep.equal([]);
     expect(due({ owedByOwner: 1_000n })).to.deep.equal([settle]);
     expect(due({ owedByAuthorization: 1_000n })).to.deep.equal([settle]);
-    expect(due({ left: null, owedByAuthorization: 5_000n })).to.deep.equal([]);
+    expect(due({ remaining: null, owedByAuthorization: 5_000n })).to.deep.equal([]);
     expect(due({ expiry: 1_000 })).to.deep.equal([settle]);
   });
 
@@ -141,7 +141,11 @@ describe("workspace: what to do next", () => {
     const before = new Set([stepKey(7n, settle)]);
     const due = (owesFrom: number) =>
       decide(
-        facts({ leases: [lease({ owesFrom })], underWay: before, funds: { ...funds, owedByOwner: 1_000n } }),
+        facts({
+          leases: [lease({ owesFrom })],
+          inProgress: before,
+          funds: { ...funds, owedByOwner: 1_000n },
+        }),
       );
     expect(due(950)).to.deep.equal([]);
     expect(due(990)).to.deep.equal([{ ...settle, from: 990 }]);
@@ -149,7 +153,7 @@ describe("workspace: what to do next", () => {
 
   it("does not send what is under way", () => {
     const key = stepKey(7n, step("delete"));
-    expect(decide(facts({ open: false, leases: [lease()], underWay: new Set([key]) }))).to.deep.equal([]);
+    expect(decide(facts({ open: false, leases: [lease()], inProgress: new Set([key]) }))).to.deep.equal([]);
   });
 
   it("has nothing left to do once its steps took effect", () => {
@@ -229,7 +233,7 @@ function anyFacts(): fc.Arbitrary<Facts> {
       funds: fc.record({
         balance: amount,
         owedByOwner: amount,
-        left: fc.option(amount),
+        remaining: fc.option(amount),
         owedByAuthorization: amount,
         expiry: fc.constantFrom(null, 999, 2_000),
       }),

@@ -6,8 +6,8 @@ import { expect } from "chai";
 import { startWorkspace } from "../../../services/workspace/workspace.ts";
 import { testStateDir } from "../../support/parts.ts";
 import { createTestContext, eventually, type TestContext } from "../support/context.ts";
-import { addNode, assign, fund, type LeaseRef, publish, report } from "./acts.ts";
 import { privateKeyOf } from "./chain.ts";
+import { addNode, assign, fund, type LeaseRef, publish, report } from "./chainActions.ts";
 import { openMarket, type TestMarket, untilLease } from "./market.ts";
 
 describe("workspace, with funds for one lease of two", function () {

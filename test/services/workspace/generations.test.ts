@@ -1,8 +1,8 @@
 import { expect } from "chai";
 import { findDue } from "../../../services/workspace/due.ts";
 import { loadFacts } from "../../../services/workspace/store.ts";
-import { addNode, assign, fund, publish, report } from "./acts.ts";
 import { freshChain, type TestChain } from "./chain.ts";
+import { addNode, assign, fund, publish, report } from "./chainActions.ts";
 import { replaceContracts } from "./generations.ts";
 import { openMarket, type TestMarket } from "./market.ts";
 
@@ -12,20 +12,20 @@ const price = 1_000n;
 describe("workspace, where the market was replaced", function () {
   this.timeout(240_000);
   let market: TestMarket;
-  let ids: { former: bigint; present: bigint };
+  let ids: { previous: bigint; present: bigint };
 
   before(async () => {
-    const former = await freshChain();
-    const nodeId = await addNode(former, "one");
+    const previous = await freshChain();
+    const nodeId = await addNode(previous, "one");
     const run = async (chain: TestChain, seconds: bigint) => {
       const published = await publish(chain, { authorizationId: await fund(chain, seconds) });
       const ref = await assign(chain, published, { nodeId, start: true });
       await report(chain, "one", ref, "running");
       return published.workspaceId;
     };
-    const old = await run(former, 1_000n);
-    const present = await replaceContracts(former, "market");
-    ids = { former: old, present: await run(present, 100_000n) };
+    const old = await run(previous, 1_000n);
+    const present = await replaceContracts(previous, "market");
+    ids = { previous: old, present: await run(present, 100_000n) };
     market = await openMarket(present);
     await market.exported();
   });
@@ -35,7 +35,7 @@ describe("workspace, where the market was replaced", function () {
 
   it("counts what the escrow of a workspace's authorization holds, and what is owed there", async () => {
     expect(await findDue(market.pool)).to.deep.equal([]);
-    const old = await fundsOf(ids.former);
+    const old = await fundsOf(ids.previous);
     const own = await fundsOf(ids.present);
     expect([old?.balance, own?.balance]).to.deep.equal([1_000n * price, 100_000n * price]);
     expect(old?.owedByOwner).to.equal(old?.owedByAuthorization);
@@ -45,6 +45,6 @@ describe("workspace, where the market was replaced", function () {
   it("finds the one whose escrow is used up, whatever the owner has in another", async () => {
     await market.chain.pass(2_000);
     await market.exported();
-    expect(await findDue(market.pool)).to.deep.equal([ids.former]);
+    expect(await findDue(market.pool)).to.deep.equal([ids.previous]);
   });
 });

@@ -22,7 +22,7 @@ export async function replaceContracts(chain: TestChain, succession: Succession)
   // A journal of its own for each: the chain is set back between suites.
   const connection = await connect(url, join(await testStateDir(), `ignition-${replacements}`));
   try {
-    const generation = deployed.former.length + 2;
+    const generation = deployed.previous.length + 2;
     const { deployment } = await replaceNgpu({
       connection,
       deployment: deployed,

@@ -1,13 +1,13 @@
 import { loadDefinitions } from "@ngpu/auto-export/definitions";
 import { createPool, type Database } from "@ngpu/db/pool";
 import { Registry } from "prom-client";
-import { exportChain } from "../../../services/autoExport/lead.ts";
+import { exportChain } from "../../../services/autoExport/exportLeader.ts";
 import { createWatch } from "../../../services/autoExport/metrics.ts";
 import { createTestDatabase } from "../../support/postgres.ts";
 import { createTestRedis } from "../../support/redis.ts";
 import { asRole, createTestContext, eventually, type TestContext } from "../support/context.ts";
-import type { LeaseRef } from "./acts.ts";
 import { freshChain, type TestChain } from "./chain.ts";
+import type { LeaseRef } from "./chainActions.ts";
 
 /** A chain, its rows in Postgres and an empty Redis: what a service finds. */
 export type TestMarket = {

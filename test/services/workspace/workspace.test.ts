@@ -9,6 +9,7 @@ import type { Redis } from "ioredis";
 import { startWorkspace } from "../../../services/workspace/workspace.ts";
 import { testStateDir } from "../../support/parts.ts";
 import { createTestContext, eventually, type TestContext } from "../support/context.ts";
+import { accounts, privateKeyOf } from "./chain.ts";
 import {
   addNode,
   assign,
@@ -22,8 +23,7 @@ import {
   setKeeper,
   setStatus,
   update,
-} from "./acts.ts";
-import { accounts, privateKeyOf } from "./chain.ts";
+} from "./chainActions.ts";
 import { openMarket, type TestMarket, untilLease } from "./market.ts";
 
 describe("workspace, on a chain with Postgres and Redis", function () {

@@ -1,4 +1,4 @@
-import { codeOf, heartbeatEncodings } from "@ngpu/contracts-sdk/names";
+import { codeOf, heartbeatEncodings } from "@ngpu/contracts-sdk/enumNames";
 import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
 import { type Hex, numberToHex } from "viem";
 import type { MarketFixture } from "../../../contracts/support/market.ts";

@@ -4,7 +4,7 @@ import { parseEther } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
 import { keyOf, later, type MarketFixture } from "../../../contracts/support/market.ts";
 import { addNodes, type Node } from "../../../contracts/support/nodes.ts";
-import { zeroHash } from "../../../contracts/support/refusals.ts";
+import { zeroHash } from "../../../contracts/support/reverts.ts";
 import {
   authorize,
   config,

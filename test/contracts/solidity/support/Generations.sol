@@ -28,7 +28,7 @@ abstract contract Generations is Signing {
 
     Generation[] private _generations;
     bool public isRetired;
-    /// @notice Somebody lets the former entries run again.
+    /// @notice Somebody lets the previous entries run again.
     bool public isUnpaused;
 
     constructor() {

@@ -1,11 +1,11 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import {
-  type Asked,
+  type CandidateNode,
   decidePrefetch,
-  type Likely,
   type PopularImage,
   type PrefetchFacts,
+  type RequestedImage,
 } from "../../../../services/match/prefetch/decide.ts";
 
 const gib = 2n ** 30n;
@@ -16,25 +16,25 @@ const popular = (image: string, assignments: number, given: Partial<PopularImage
   sizeBytes: gib,
   ...given,
 });
-const likely = (nodeId: number, given: Partial<Likely> = {}): Likely => ({
+const likely = (nodeId: number, given: Partial<CandidateNode> = {}): CandidateNode => ({
   nodeId,
   holds: false,
   freeDiskGib: 100,
   ...given,
 });
-const asked = (nodeId: number, image: string, underWay: boolean): Asked => ({
+const requested = (nodeId: number, image: string, inProgress: boolean): RequestedImage => ({
   nodeId,
   image,
-  underWay,
+  inProgress,
   reference: `registry.test/${image}@sha256:${image}`,
   sizeBytes: gib,
 });
 
 /** Placement would choose these nodes in this order, for every image. */
-function facts(nodes: Likely[], given: Partial<PrefetchFacts> = {}): PrefetchFacts {
+function facts(nodes: CandidateNode[], given: Partial<PrefetchFacts> = {}): PrefetchFacts {
   return {
     popular: [popular("a", 5)],
-    asked: [],
+    requested: [],
     leaseTransfers: new Map(),
     choose: (_image, passed) => nodes.find(({ nodeId }) => !passed.includes(nodeId)),
     limits: { images: 2, nodes: 2, perNode: 1, perSource: 10 },
@@ -56,12 +56,12 @@ describe("match: which images to bring where ahead of demand", () => {
   it("counts a node that has the image, or was asked for it, as one of the likely", () => {
     const nodes = [likely(1, { holds: true }), likely(2), likely(3)];
     expect(pairs(facts(nodes))).to.deep.equal(["a@2"]);
-    expect(pairs(facts(nodes, { asked: [asked(2, "a", false)] }))).to.deep.equal([]);
+    expect(pairs(facts(nodes, { requested: [requested(2, "a", false)] }))).to.deep.equal([]);
   });
 
   it("leaves a node alone that is bringing as many images as it may, for leases or ahead of them", () => {
     const nodes = [likely(1), likely(2)];
-    expect(pairs(facts(nodes, { asked: [asked(1, "z", true)] }))).to.deep.equal(["a@2"]);
+    expect(pairs(facts(nodes, { requested: [requested(1, "z", true)] }))).to.deep.equal(["a@2"]);
     expect(pairs(facts(nodes, { leaseTransfers: new Map([[2, 1]]) }))).to.deep.equal(["a@1"]);
     const images = [popular("a", 5), popular("b", 4)];
     expect(pairs(facts([likely(1)], { popular: images }))).to.deep.equal(["a@1"]);
@@ -100,14 +100,14 @@ describe("match: which images to bring where ahead of demand", () => {
     });
     fc.assert(
       fc.property(nodes, images, limits, before, (fleet, names, limit, was) => {
-        const known = was.map(([node, image, underWay]) => asked(node, image, underWay));
+        const known = was.map(([node, image, inProgress]) => requested(node, image, inProgress));
         const given = facts(fleet, {
-          asked: known,
+          requested: known,
           limits: limit,
-          popular: names.map((image, place) => popular(image, 10 - place)),
+          popular: names.map((image, position) => popular(image, 10 - position)),
         });
         const steps = decidePrefetch(given);
-        const all = [...known.filter(({ underWay }) => underWay), ...steps];
+        const all = [...known.filter(({ inProgress }) => inProgress), ...steps];
         for (const { nodeId, image } of steps) {
           expect(known.some((one) => one.nodeId === nodeId && one.image === image)).to.equal(false);
           expect(all.filter((one) => one.nodeId === nodeId).length).to.be.at.most(limit.perNode);
@@ -118,7 +118,7 @@ describe("match: which images to bring where ahead of demand", () => {
         if (steps.length > 0) expect(all.length).to.be.at.most(limit.perSource);
         const next = decidePrefetch({
           ...given,
-          asked: [...known, ...steps.map((one) => ({ ...one, underWay: true }))],
+          requested: [...known, ...steps.map((one) => ({ ...one, inProgress: true }))],
         });
         expect(next).to.deep.equal([]);
       }),

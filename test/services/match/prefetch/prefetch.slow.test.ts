@@ -31,7 +31,7 @@ describe("match: images brought ahead of demand", function () {
     await test.stop();
   });
 
-  const node = (place: number) => joinedAt(nodes, place);
+  const node = (position: number) => joinedAt(nodes, position);
   const metric = async (name: string) => {
     const text = await (await fetch(`${match.httpUrl}/metrics`)).text();
     const line = text.split("\n").find((one) => one.startsWith(name));
@@ -83,9 +83,9 @@ describe("match: images brought ahead of demand", function () {
     const { code, output } = await runToEnd(process.execPath, cli, { cwd: rootDir, env: process.env });
     expect(code).to.equal(0);
     expect(output).to.include(
-      "Hit rate: 33% of 3 assignments (1 found their image prefetched, 2 had to bring it).",
+      "Hit rate: 33% of 3 assignments (1 found their image prefetched, 2 had to pull it).",
     );
-    expect(output).to.match(/Images on nodes: 1 brought, 0 that were there already, \d under way/);
+    expect(output).to.match(/Images on nodes: 1 prefetched, 0 already present, \d in progress/);
   });
 
   it("counts an image that was taken off since as a hit, and one that was there by itself not at all", async () => {
@@ -93,11 +93,11 @@ describe("match: images brought ahead of demand", function () {
     const workspace = await test.chain.publish({ image });
     const hits = await counted("hit");
     const misses = await counted("miss");
-    const note = (place: number, status: string, evictedBlock: number | null) =>
+    const note = (position: number, status: string, evictedBlock: number | null) =>
       test.db.query(
         `insert into app.prefetch (node_id, image, reference, size_bytes, status, settled_block, evicted_block)
          values ($1, $2, 'example/image', 1, $3, 0, $4)`,
-        [node(place).nodeId, image, status, evictedBlock],
+        [node(position).nodeId, image, status, evictedBlock],
       );
     await note(0, "evicted", 1_000_000_000);
     await note(1, "evicted", 1);

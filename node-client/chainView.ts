@@ -1,0 +1,101 @@
+import { assignmentStates } from "@ngpu/contracts-sdk/enumNames";
+import type { Hex } from "viem";
+import { decodeLog, type StoredLog } from "./events.ts";
+import { type Assignment, type LeaseKey, type LeaseRef, leaseKey } from "./leases.ts";
+
+/** What the present chain says about this node. */
+export type ChainView = {
+  assignments: Assignment[];
+  /** Measurement rounds asked for, with the Unix time at which each closes. */
+  rounds: Map<bigint, number>;
+};
+
+const noDetail = `0x${"00".repeat(32)}` as Hex;
+
+/**
+ * Folds the node's logs, in their order, into the present view. Pure: after a reorg the same fold over what is left gives
+ * the view of the new chain.
+ */
+export function viewOf(logs: Iterable<StoredLog>): ChainView {
+  const leases = new Map<LeaseKey, Assignment>();
+  const rounds = new Map<bigint, number>();
+  for (const log of logs) {
+    const { eventName, args } = decodeLog(log);
+    if (eventName === "MeasureRequested") {
+      rounds.set(args.roundId, args.closesAt);
+    } else if (eventName === "Assigned") {
+      leases.set(leaseKey(args), assigned(args, log));
+    } else {
+      const lease = leases.get(leaseKey(args));
+      if (lease !== undefined) change(lease, log);
+    }
+  }
+  return { assignments: newest([...leases.values()]), rounds };
+}
+
+function assigned(args: LeaseRef & { fence: Hex; start: boolean }, log: StoredLog): Assignment {
+  return {
+    workspaceId: args.workspaceId,
+    replica: args.replica,
+    lease: args.lease,
+    fence: args.fence,
+    assignedBlock: log.blockNumber,
+    assignedBlockHash: log.blockHash,
+    assignedLog: log.logIndex,
+    desired: args.start ? "run" : "hold",
+    order: orderOf(log),
+    state: "assigned",
+    detail: noDetail,
+    sequence: 0,
+    milestone: 0,
+    lost: false,
+    ended: false,
+  };
+}
+
+function change(lease: Assignment, log: StoredLog): void {
+  const { eventName, args } = decodeLog(log);
+  switch (eventName) {
+    case "StartRequested":
+      lease.desired = "run";
+      lease.order = orderOf(log);
+      break;
+    case "StopRequested":
+      lease.desired = "stop";
+      break;
+    case "DeleteRequested":
+      lease.desired = "delete";
+      break;
+    case "StateChanged":
+      lease.state = assignmentStates[args.state] ?? "none";
+      lease.detail = args.detail;
+      lease.sequence = args.sequence;
+      lease.lost = false;
+      break;
+    case "LeaseLost":
+      lease.lost = true;
+      break;
+    case "ProgressReported":
+      lease.milestone = args.milestone;
+      break;
+    case "Released":
+    case "LeaseClosed":
+      lease.ended = true;
+      break;
+  }
+}
+
+function orderOf(log: StoredLog): string {
+  return `${log.blockHash.slice(0, 18)}:${log.logIndex}`;
+}
+
+/** A node acts only on the highest lease of a replica. */
+function newest(assignments: Assignment[]): Assignment[] {
+  const byReplica = new Map<string, Assignment>();
+  for (const item of assignments) {
+    const key = `${item.workspaceId}/${item.replica}`;
+    const other = byReplica.get(key);
+    if (other === undefined || other.lease < item.lease) byReplica.set(key, item);
+  }
+  return [...byReplica.values()];
+}

@@ -1,0 +1,137 @@
+import type { ClientMessage } from "@ngpu/protocol/wire";
+import { messageOf } from "@ngpu/runtime/errors";
+import type { Logger } from "@ngpu/runtime/logger";
+import type Docker from "dockerode";
+import {
+  createContainer,
+  inspectLabelled,
+  removeContainer,
+  startContainer,
+  stopContainer,
+} from "./docker/containers.ts";
+import type { Engine } from "./docker/engine.ts";
+import { findImage, pullImage } from "./docker/images.ts";
+import { sandbox, userOf } from "./docker/sandbox.ts";
+import type { Journal } from "./journal/open.ts";
+import { dropProbe, type ProbeOrder, readProbes } from "./journal/probes.ts";
+
+export type RoundDependencies = {
+  engine: Engine;
+  journal: Journal;
+  logger: Logger;
+  signal: AbortSignal;
+  send: (message: ClientMessage) => boolean;
+  /** The one image that is run for measurements, as the market tells it. */
+  probeImage: () => string | undefined;
+  /** Rounds that the chain asked of this node, with the Unix time at which each closes. */
+  rounds: () => ReadonlyMap<bigint, number>;
+};
+
+/** The chain may show a round this many seconds after match speaks of it. */
+const awaitRound = 30;
+const probePort = "8080/tcp";
+
+/**
+ * Brings the probe containers towards the orders in the journal: level-triggered like the rest, so that a probe is removed
+ * when its round is over, also by a client that was killed meanwhile.
+ */
+export function createRounds(deps: RoundDependencies) {
+  const announced = new Set<bigint>();
+  const orderedAt = new Map<bigint, number>();
+  return async () => {
+    const now = Math.floor(Date.now() / 1000);
+    for (const order of readProbes(deps.journal)) {
+      if (order.closesAt <= now) dropProbe(deps.journal, order.roundId);
+    }
+    const orders = readProbes(deps.journal);
+    const containers = await inspectLabelled(deps.engine, ["ngpu.probe"]);
+    const wanted = new Set(orders.map((order) => String(order.roundId)));
+    for (const container of containers) {
+      if (!wanted.has(container.Config.Labels["ngpu.probe"] ?? "")) await retire(deps, container);
+    }
+    for (const order of orders) {
+      const firstSeen = orderedAt.get(order.roundId) ?? now;
+      orderedAt.set(order.roundId, firstSeen);
+      const seen = deps.rounds().has(order.roundId);
+      if (!seen && now - firstSeen < awaitRound) continue;
+      const refusal = !seen ? "the chain has no such round for this node" : refusalOf(deps, order);
+      if (refusal !== undefined) giveUp(deps, order, refusal);
+      else if (!announced.has(order.roundId)) await prepare(deps, order, announced);
+    }
+  };
+}
+
+function refusalOf({ probeImage }: RoundDependencies, order: ProbeOrder): string | undefined {
+  if (order.image !== probeImage()) return "the image is not the market's probe image";
+  return order.port < 1024 ? "ports below 1024 are not offered" : undefined;
+}
+
+async function prepare(deps: RoundDependencies, order: ProbeOrder, announced: Set<bigint>): Promise<void> {
+  const { logger, engine } = deps;
+  try {
+    if ((await findImage(engine, order.image)) === undefined) {
+      const options = { sizeBytes: undefined, onProgress: () => {}, signal: deps.signal };
+      await pullImage(engine, order.image, options);
+    }
+    const image = await findImage(engine, order.image);
+    const id = await createContainer(engine, probeContainer(engine, order, image?.user));
+    await startContainer(engine, id);
+    // Its port answers a little after the container has started.
+    if (!(await answers(order.port))) return;
+    if (deps.send({ type: "probeReady", roundId: order.roundId, port: order.port })) {
+      announced.add(order.roundId);
+      logger.info({ event: "probe_ready", roundId: order.roundId, port: order.port });
+    }
+  } catch (error) {
+    if (!deps.signal.aborted) giveUp(deps, order, messageOf(error));
+  }
+}
+
+function giveUp({ logger, journal, send }: RoundDependencies, order: ProbeOrder, reason: string): void {
+  logger.warn({ event: "probe_failed", roundId: order.roundId, reason });
+  dropProbe(journal, order.roundId);
+  send({ type: "probeFailed", roundId: order.roundId, reason: reason.slice(0, 500) });
+}
+
+async function retire({ engine }: RoundDependencies, container: Docker.ContainerInspectInfo): Promise<void> {
+  await stopContainer(engine, container.Id, 1);
+  await removeContainer(engine, container.Id);
+}
+
+async function answers(port: number): Promise<boolean> {
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}/healthz`, { signal: AbortSignal.timeout(2_000) });
+    await response.body?.cancel();
+    return response.ok;
+  } catch {
+    // Not listening yet.
+    return false;
+  }
+}
+
+function probeContainer(
+  engine: Engine,
+  order: ProbeOrder,
+  user: string | undefined,
+): Docker.ContainerCreateOptions {
+  return {
+    name: `ngpu-${engine.market}-${engine.node.slice(2, 10)}-probe-${order.roundId}`,
+    Image: order.image,
+    User: userOf(user),
+    Env: [`PROBE_TOKEN=${order.token}`, "HOME=/tmp"],
+    ExposedPorts: { [probePort]: {} },
+    Labels: {
+      "ngpu.market": engine.market,
+      "ngpu.node": engine.node,
+      "ngpu.probe": String(order.roundId),
+      "ngpu.expires": String(order.closesAt),
+    },
+    HostConfig: {
+      ...sandbox({ memoryMib: 512, cpuMilli: 1000, pids: 128, tmpMib: 64 }),
+      // On all addresses: that it is reached from outside is what is measured.
+      PortBindings: { [probePort]: [{ HostIp: "0.0.0.0", HostPort: String(order.port) }] },
+      // A volume, not memory: the node's disk is what is tested.
+      Mounts: [{ Type: "volume", Target: "/data", Source: "" }],
+    },
+  };
+}

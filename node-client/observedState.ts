@@ -1,0 +1,104 @@
+import type { ChainView } from "./chainView.ts";
+import type { Journal } from "./journal/open.ts";
+import { lastBySubject } from "./journal/outbox.ts";
+import { readRuns } from "./journal/runs.ts";
+import { readPublications } from "./journal/workspaces.ts";
+import { type PublicationKey, publicationKey } from "./leases.ts";
+import { planOf } from "./plans.ts";
+import type {
+  Container,
+  Facts,
+  Health,
+  ImageState,
+  Plan,
+  SubmittedProgress,
+  SubmittedReport,
+} from "./reconcileFacts.ts";
+
+/** What the client knows beside the journal and the engine; lost at a restart and found out again. */
+export type ObservedState = {
+  images: Map<string, ImageState>;
+  health: Map<string, Health>;
+  containers: Container[];
+};
+
+/** Milliseconds after which an image is looked for again: an operator may prune the engine's images. */
+const imageRecheckInterval = 60_000;
+const permanentFailureMs = 300_000;
+
+export function createObservedState(): ObservedState {
+  return { images: new Map(), health: new Map(), containers: [] };
+}
+
+/** Puts together everything that a decision depends on. */
+export function collectFacts(options: {
+  journal: Journal;
+  observed: ObservedState;
+  view: ChainView;
+  containers: Container[];
+  gpuUuids: readonly string[];
+  lastContactAt: number;
+  now: number;
+}): Facts {
+  const { journal, observed, containers } = options;
+  const plans = new Map<PublicationKey, Plan>(
+    [...readPublications(journal)].map(([key, publication]) => [key, planOf(publication)]),
+  );
+  const ids = new Set(containers.map((container) => container.id));
+  for (const id of observed.health.keys()) if (!ids.has(id)) observed.health.delete(id);
+  return {
+    now: options.now,
+    lastContactAt: options.lastContactAt,
+    assignments: options.view.assignments,
+    plans,
+    containers,
+    images: observed.images,
+    runs: readRuns(journal),
+    health: observed.health,
+    reports: submittedReports(journal),
+    progress: submittedProgress(journal),
+    gpuUuids: options.gpuUuids,
+  };
+}
+
+/** References of the images that live leases use. */
+export function imagesInUse(journal: Journal, view: ChainView): Set<string> {
+  const publications = readPublications(journal);
+  const references = view.assignments.flatMap((lease) => {
+    const publication = lease.ended ? undefined : publications.get(publicationKey(lease));
+    const plan = publication === undefined ? undefined : planOf(publication);
+    return plan?.type === "runnable" ? [plan.reference] : [];
+  });
+  return new Set(references);
+}
+
+/** Forgets what may have changed behind our back. */
+export function forgetStale(observed: ObservedState, state: { lastRecheckAt: number; now: number }): number {
+  if (state.now - state.lastRecheckAt < imageRecheckInterval) return state.lastRecheckAt;
+  for (const [reference, image] of observed.images) {
+    const isOver =
+      image.type === "present" || (image.permanent && state.now - image.retryAt > permanentFailureMs);
+    if (isOver) observed.images.delete(reference);
+  }
+  return state.now;
+}
+
+function submittedReports(journal: Journal): Map<string, SubmittedReport> {
+  const messages = lastBySubject(journal, "report");
+  return new Map(
+    [...messages].map(([subject, { message, status, createdAt, settledAt }]) => [
+      subject,
+      { state: message.state, detail: message.detail, status, at: createdAt, settledAt },
+    ]),
+  );
+}
+
+function submittedProgress(journal: Journal): Map<string, SubmittedProgress> {
+  const messages = lastBySubject(journal, "progress");
+  return new Map(
+    [...messages].map(([subject, { message, status, createdAt, settledAt }]) => [
+      subject,
+      { milestone: message.milestone, status, at: createdAt, settledAt },
+    ]),
+  );
+}

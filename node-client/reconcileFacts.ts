@@ -1,0 +1,90 @@
+import type { Policy } from "@ngpu/contracts-sdk/enumNames";
+import type { WorkspaceConfig } from "@ngpu/protocol/workspaceConfig";
+import type { Hex } from "viem";
+import type { OutboxStatus } from "./journal/outbox.ts";
+import type { Run } from "./journal/runs.ts";
+import type { Assignment, LeaseRef, PublicationKey } from "./leases.ts";
+
+/** How to run a workspace, or why it cannot be run. */
+export type Plan =
+  | {
+      type: "runnable";
+      /** `name@sha256:…`, what is pulled and checked. */
+      reference: string;
+      policy: Policy;
+      graceSeconds: number;
+      gpus: number;
+      cpuMilli: number;
+      memoryMib: number;
+      config: WorkspaceConfig;
+      /** Compressed size where the chain tells it. */
+      sizeBytes: bigint | undefined;
+    }
+  | { type: "unrunnable"; reason: string };
+
+/** A container of this node, as the engine reports it. Times in milliseconds, 0 when never. */
+export type Container = LeaseRef & {
+  id: string;
+  fence: Hex;
+  status: "created" | "running" | "exited" | "removing";
+  exitCode: number;
+  startedAt: number;
+  finishedAt: number;
+  /** Host port by container port. */
+  ports: Record<number, number>;
+  /** Host port of the container's first port, which serves tasks. */
+  servedPort: number | undefined;
+  gpuUuids: string[];
+};
+
+/** What is known of one image. */
+export type ImageState =
+  | { type: "present" }
+  | { type: "absent"; failures: number; retryAt: number; reason: string | undefined; permanent: boolean };
+
+export type Health = { ok: boolean; checkedAt: number; everOk: boolean };
+
+/** The last report or milestone that was signed for a lease. */
+export type SubmittedMessage = { status: OutboxStatus; at: number; settledAt: number | undefined };
+export type SubmittedReport = SubmittedMessage & { state: number; detail: Hex };
+export type SubmittedProgress = SubmittedMessage & { milestone: number };
+
+/** Everything a decision depends on. Maps by fenced key unless said. Times in milliseconds. */
+export type Facts = {
+  now: number;
+  /** When the chain moved on or match answered, last. */
+  lastContactAt: number;
+  assignments: Assignment[];
+  /** By publication key; missing while not known. */
+  plans: ReadonlyMap<PublicationKey, Plan>;
+  containers: Container[];
+  /** By reference; missing while not looked at. */
+  images: ReadonlyMap<string, ImageState>;
+  runs: ReadonlyMap<string, Run>;
+  /** By container id. */
+  health: ReadonlyMap<string, Health>;
+  reports: ReadonlyMap<string, SubmittedReport>;
+  progress: ReadonlyMap<string, SubmittedProgress>;
+  /** GPUs that are offered. */
+  gpuUuids: readonly string[];
+};
+
+/** What to do next. Each is safe to do twice, and is decided again until the facts show that it is done. */
+export type Action =
+  | { type: "learn"; lease: Assignment }
+  | { type: "inspect"; reference: string }
+  | { type: "pull"; lease: Assignment; reference: string; sizeBytes: bigint | undefined }
+  | { type: "create"; lease: Assignment; gpuUuids: string[] }
+  | { type: "start"; lease: Assignment; containerId: string; starts: number }
+  | { type: "stop"; containerId: string; key: string; reason: StopReason }
+  | { type: "remove"; containerId: string; key: string }
+  | { type: "check"; containerId: string; port: number; path: string }
+  | {
+      type: "report";
+      lease: Assignment;
+      state: "ready" | "running" | "stopped" | "failed" | "deleted";
+      detail: Hex;
+    }
+  | { type: "progress"; lease: Assignment; milestone: number };
+
+export type StopReason = "no_lease" | "ordered" | "deleted" | "contact_lost" | "on_hold" | "failed";

@@ -1,0 +1,29 @@
+/** Names of the contracts' enum values, by number, as Postgres and the API show them. */
+export const nodeStatuses = ["none", "online", "offline", "maintenance"] as const;
+export const assignmentStates = [
+  "none",
+  "assigned",
+  "ready",
+  "running",
+  "stopped",
+  "failed",
+  "deleted",
+  "released",
+] as const;
+export const desiredStates = ["hold", "run", "stop", "delete"] as const;
+export const releaseReasons = ["deleted", "lost", "unfunded", "expired", "replaced"] as const;
+export const milestones = ["none", "accepted", "downloading", "downloaded", "verified"] as const;
+export const closeReasons = ["ended", "overdrawn", "authorization_ended"] as const;
+export const policies = ["available", "exclusive"] as const;
+export const heartbeatEncodings = ["bitmap", "absentees"] as const;
+
+export type NodeStatus = (typeof nodeStatuses)[number];
+export type AssignmentState = (typeof assignmentStates)[number];
+export type Desired = (typeof desiredStates)[number];
+export type Milestone = (typeof milestones)[number];
+export type Policy = (typeof policies)[number];
+
+/** The number a contract uses for a name. */
+export function codeOf<Names extends readonly string[]>(names: Names, name: Names[number]): number {
+  return names.indexOf(name);
+}

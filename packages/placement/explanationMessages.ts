@@ -1,0 +1,96 @@
+import type { PlacementExplanation } from "@ngpu/protocol/placement/request";
+import { formatEther } from "viem";
+import { type Dimension, dimensions } from "./filters.ts";
+import type { PlacementRequest } from "./fleet.ts";
+
+type Facts = Omit<PlacementExplanation, "messages">;
+
+/** What an explanation says, in sentences: what would happen, who was refused why, and what lacks the least. */
+export function explanationMessages(facts: Facts, request: PlacementRequest, replicas: number): string[] {
+  const { nodes, fitting, placeable, chosen, nearest } = facts;
+  if (nodes === 0) return ["No node has joined the market yet."];
+  const messages = [
+    chosen === null
+      ? `None of ${nodesOf(nodes)} fits.`
+      : `${fitting} of ${nodesOf(nodes)} ${fitting === 1 ? "fits" : "fit"}: the first replica would go to node ${chosen.nodeId} ` +
+        `for ${hourly(chosen.pricePerSecond)} NGPU an hour; ${placeable} of ${replicas} could be placed now.`,
+  ];
+  for (const dimension of dimensions) {
+    const count = facts.refused[dimension];
+    if (count !== undefined) messages.push(`${nodesOf(count)} ${reasons[dimension](request)}.`);
+  }
+  const priceMessage = priceMessageOf(facts, request);
+  if (priceMessage !== null) messages.push(priceMessage);
+  if (chosen === null && nearest !== null) {
+    const details = nearest.rejections.map(({ dimension, wanted, has }) =>
+      describeRejection(dimension as Dimension, wanted, has),
+    );
+    messages.push(`The nearest is node ${nearest.nodeId}: ${details.join("; ")}.`);
+  }
+  if (!facts.possible) messages.push("No node could run it, even if the node were online and empty.");
+  return messages;
+}
+
+function priceMessageOf({ cheapest, chosen }: Facts, request: PlacementRequest): string | null {
+  if (chosen !== null || cheapest === null) return null;
+  return (
+    `The cheapest node that fits otherwise costs ${hourly(cheapest.pricePerSecond)} NGPU an hour (node ${cheapest.nodeId}), ` +
+    `your limit is ${hourly(request.maxPricePerSecond)}.`
+  );
+}
+
+const nodesOf = (count: number) => (count === 1 ? "1 node" : `${count} nodes`);
+const cores = (milli: number | string) => `${Number(milli) / 1_000} cores`;
+const gib = (mib: number | string) => `${Math.round((Number(mib) / 1_024) * 100) / 100} GiB`;
+const capability = (tenths: number | string) => (Number(tenths) / 10).toFixed(1);
+const percent = (permille: number | string) => `${Number(permille) / 10}%`;
+const milliseconds = (tenths: number | string | null) => `${Number(tenths) / 10} ms`;
+
+/** Token units a second as tokens an hour, to four digits that count. */
+function hourly(pricePerSecond: bigint | string): string {
+  const tokens = Number(formatEther(BigInt(pricePerSecond) * 3_600n));
+  return tokens === 0 ? "0" : Number(tokens.toPrecision(4)).toString();
+}
+
+/** What is said of nodes that a dimension refuses; the request tells what was wanted. */
+const reasons: Record<Dimension, (request: PlacementRequest) => string> = {
+  excluded: () => "excluded",
+  status: () => "not online",
+  gpuModel: ({ gpuModel }) => `without the GPU model ${gpuModel}`,
+  vramMib: ({ minVramMib }) => `short of ${gib(minVramMib)} VRAM`,
+  computeCapability: ({ minComputeCapability }) =>
+    `below compute capability ${capability(minComputeCapability)}`,
+  region: ({ region }) => `not in ${region}`,
+  gpus: ({ wanted }) => `short of ${wanted.gpus} free ${wanted.gpus === 1 ? "GPU" : "GPUs"}`,
+  cpuMilli: ({ wanted }) => `short of ${cores(wanted.cpuMilli)} free`,
+  memoryMib: ({ wanted }) => `short of ${gib(wanted.memoryMib)} free memory`,
+  diskGib: ({ wanted }) => `short of ${wanted.diskGib} GiB free disk`,
+  ports: ({ wanted }) => `short of ${wanted.ports} free ${wanted.ports === 1 ? "port" : "ports"}`,
+  uptimePermille: ({ minUptimePermille }) => `below ${percent(minUptimePermille)} uptime`,
+  downMbps: ({ minDownMbps }) => `below ${minDownMbps} Mbit/s down`,
+  upMbps: ({ minUpMbps }) => `below ${minUpMbps} Mbit/s up`,
+  latencyTenthMs: ({ maxLatencyTenthMs }) =>
+    `beyond ${milliseconds(maxLatencyTenthMs)} latency, or not measured`,
+  image: () => "without the image",
+  price: ({ maxPricePerSecond }) => `more expensive than ${hourly(maxPricePerSecond)} NGPU an hour`,
+};
+
+const units: Partial<Record<Dimension, (value: string) => string>> = {
+  vramMib: (value) => `${gib(value)} VRAM`,
+  computeCapability: (value) => `compute capability ${capability(value)}`,
+  gpus: (value) => `${value} free GPUs`,
+  cpuMilli: (value) => `${cores(value)} free`,
+  memoryMib: (value) => `${gib(value)} free memory`,
+  diskGib: (value) => `${value} GiB free disk`,
+  ports: (value) => `${value} free ports`,
+  uptimePermille: (value) => `${percent(value)} uptime`,
+  downMbps: (value) => `${value} Mbit/s down`,
+  upMbps: (value) => `${value} Mbit/s up`,
+  latencyTenthMs: (value) => (Number.isNaN(Number(value)) ? value : `${milliseconds(value)} latency`),
+  price: (value) => `${hourly(value)} NGPU an hour`,
+};
+
+function describeRejection(dimension: Dimension, wanted: string, has: string): string {
+  const format = units[dimension] ?? ((value: string) => value);
+  return `has ${format(has)}, requires ${format(wanted)}`;
+}

@@ -1,0 +1,130 @@
+import { type Capacity, capacityDimensions, type FleetNode, type PlacementRequest } from "./fleet.ts";
+
+/** Why a node cannot take a replica, in the order in which a node is counted: the first one is its refusal. */
+export const dimensions = [
+  "excluded",
+  "status",
+  "gpuModel",
+  "vramMib",
+  "computeCapability",
+  "region",
+  ...capacityDimensions,
+  "uptimePermille",
+  "downMbps",
+  "upMbps",
+  "latencyTenthMs",
+  "image",
+  "price",
+] as const;
+
+export type Dimension = (typeof dimensions)[number];
+
+/** What was wanted and what the node has, as text; `shortfall` is 0 to 1 of what was wanted, 1 for what is no amount. */
+export type Rejection = { dimension: Dimension; wanted: string; has: string; shortfall: number };
+
+type Filter<Facts = FleetNode> = (
+  node: Facts,
+  request: PlacementRequest,
+) => Omit<Rejection, "dimension"> | null;
+
+const classDimensions = ["status", "gpuModel", "vramMib", "computeCapability", "region"] as const;
+
+/** What of a node no reservation, price or measurement changes. */
+type ClassFields = Pick<FleetNode, (typeof classDimensions)[number]>;
+
+const mismatch = (wanted: string, has: string) => ({ wanted, has, shortfall: 1 });
+const short = (wanted: number, has: number) =>
+  has < wanted ? { wanted: `${wanted}`, has: `${has}`, shortfall: 1 - has / wanted } : null;
+const capacityFilter =
+  (dimension: keyof Capacity): Filter =>
+  (node, request) =>
+    short(request.wanted[dimension], node.free[dimension]);
+
+const classFilters: Record<keyof ClassFields, Filter<ClassFields>> = {
+  status: (node) => (node.status === "online" ? null : mismatch("online", node.status)),
+  gpuModel: (node, { gpuModel }) =>
+    gpuModel === null || gpuModel === node.gpuModel ? null : mismatch(gpuModel, node.gpuModel ?? "none"),
+  vramMib: (node, request) => short(request.minVramMib, node.vramMib),
+  computeCapability: (node, request) => short(request.minComputeCapability, node.computeCapability),
+  region: (node, { region }) =>
+    region === null || region === node.region ? null : mismatch(region, node.region ?? "not set"),
+};
+
+/** One check a dimension: null when the node has what is wanted. */
+const filters: Record<Dimension, Filter> = {
+  excluded: (node, request) =>
+    request.excluded.includes(node.nodeId) ? mismatch("another node", `node ${node.nodeId}`) : null,
+  ...classFilters,
+  gpus: capacityFilter("gpus"),
+  cpuMilli: capacityFilter("cpuMilli"),
+  memoryMib: capacityFilter("memoryMib"),
+  diskGib: capacityFilter("diskGib"),
+  ports: capacityFilter("ports"),
+  uptimePermille: (node, request) => short(request.minUptimePermille, node.uptimePermille),
+  downMbps: (node, request) => short(request.minDownMbps, node.downMbps),
+  upMbps: (node, request) => short(request.minUpMbps, node.upMbps),
+  latencyTenthMs: (node, request) => latencyRejection(node.latencyTenthMs, request.maxLatencyTenthMs),
+  image: (node, { image, imageAffinity }) =>
+    imageAffinity !== "require" || node.images.has(image) ? null : mismatch(image, "not present"),
+  price: priceRejection,
+};
+
+const orderedFilters = dimensions.map((dimension) => [dimension, filters[dimension]] as const);
+
+/** Everything that keeps the node from taking the replica; empty when it fits. */
+export function rejectionsOf(node: FleetNode, request: PlacementRequest): Rejection[] {
+  const rejections: Rejection[] = [];
+  for (const [dimension, filter] of orderedFilters) {
+    const rejection = filter(node, request);
+    if (rejection !== null) rejections.push({ dimension, ...rejection });
+  }
+  return rejections;
+}
+
+/** Those of `rejectionsOf` that all nodes of the same kind share. */
+export function classRejectionsOf(kind: ClassFields, request: PlacementRequest): Rejection[] {
+  const rejections: Rejection[] = [];
+  for (const dimension of classDimensions) {
+    const rejection = classFilters[dimension](kind, request);
+    if (rejection !== null) rejections.push({ dimension, ...rejection });
+  }
+  return rejections;
+}
+
+/** The first of `rejectionsOf`; null when the node fits. */
+export function firstRejection(node: FleetNode, request: PlacementRequest): Dimension | null {
+  for (const [dimension, filter] of orderedFilters) if (filter(node, request) !== null) return dimension;
+  return null;
+}
+
+function latencyRejection(has: number | null, wanted: number | null): Omit<Rejection, "dimension"> | null {
+  if (wanted === null || (has !== null && has <= wanted)) return null;
+  if (has === null) return mismatch(`${wanted}`, "not measured");
+  return { wanted: `${wanted}`, has: `${has}`, shortfall: 1 - wanted / has };
+}
+
+/** What keeps a node from being cheap enough; null when it is. */
+export function priceRejection(
+  node: FleetNode,
+  request: PlacementRequest,
+): Omit<Rejection, "dimension"> | null {
+  const over = node.pricePerSecond - request.maxPricePerSecond;
+  if (over <= 0n) return null;
+  return {
+    wanted: request.maxPricePerSecond.toString(),
+    has: node.pricePerSecond.toString(),
+    // In millionths first: a Number of token units would lose digits.
+    shortfall: Number((over * 1_000_000n) / node.pricePerSecond) / 1_000_000,
+  };
+}
+
+/** What stays of `free` when `wanted` is taken. */
+export function without(free: Capacity, wanted: Capacity): Capacity {
+  return {
+    gpus: free.gpus - wanted.gpus,
+    cpuMilli: free.cpuMilli - wanted.cpuMilli,
+    memoryMib: free.memoryMib - wanted.memoryMib,
+    diskGib: free.diskGib - wanted.diskGib,
+    ports: free.ports - wanted.ports,
+  };
+}

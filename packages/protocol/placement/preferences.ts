@@ -1,0 +1,65 @@
+import { z } from "zod";
+
+/**
+ * The strategies by which a node is chosen among those that fit, and what each prefers. packages/placement/strategies has a file
+ * for each of them.
+ */
+export const strategyTexts = {
+  cheapest: "the lowest price",
+  mostReliable: "the fewest missed heartbeats",
+  leastUsed: "the node whose scarcest resource is used the least",
+  bestFit: "the fewest free GPUs, then the fewest free cores, so that large nodes stay free",
+  locality: "nodes that have the image, then the lowest price",
+} as const;
+
+export type StrategyName = keyof typeof strategyTexts;
+
+/** What a workspace that names none gets. */
+export const defaultStrategy: StrategyName = "cheapest";
+
+const steps = (most: number, parts: number) =>
+  z
+    .number()
+    .min(0)
+    .max(most)
+    .refine((n) => Math.abs(n * parts - Math.round(n * parts)) < 1e-6, `is not a multiple of ${1 / parts}`);
+
+const mbps = (what: string) =>
+  z
+    .number()
+    .int()
+    .min(0)
+    .max(2 ** 31 - 1)
+    .optional()
+    .meta({ description: `Minimum measured ${what}, Mbit/s; nodes without a measurement do not match` });
+
+/**
+ * What a workspace wishes of its nodes beyond its spec. It stands in the configuration document on the chain, so that anyone can
+ * decide a placement again.
+ */
+export const placementPreferences = z.strictObject({
+  strategy: z
+    .enum(Object.keys(strategyTexts) as [StrategyName, ...StrategyName[]])
+    .optional()
+    .meta({
+      description: `Order of the nodes that fit: ${Object.entries(strategyTexts)
+        .map(([name, text]) => `${name} (${text})`)
+        .join("; ")}. Default: ${defaultStrategy}`,
+    }),
+  replicas: z.enum(["spread", "pack"]).optional().meta({
+    description: "Whether replicas are spread over nodes or packed together; default: spread",
+  }),
+  image: z.enum(["any", "prefer", "require"]).optional().meta({
+    description: "Whether nodes that have the image are preferred or required; default: any",
+  }),
+  maxLatencyMs: steps(60_000, 10).optional().meta({
+    description: "Maximum measured latency in ms, steps of 0.1; nodes without a measurement do not match",
+  }),
+  minDownMbps: mbps("download bandwidth"),
+  minUpMbps: mbps("upload bandwidth"),
+  minUptimePercent: steps(100, 10).optional().meta({
+    description: "Minimum percentage of recent heartbeat slots in which the node was present, steps of 0.1",
+  }),
+});
+
+export type PlacementPreferences = z.output<typeof placementPreferences>;

@@ -1,0 +1,69 @@
+import { canonicalJson } from "@ngpu/runtime/json";
+import { SimpleMerkleTree } from "@openzeppelin/merkle-tree";
+import { encodeAbiParameters, type Hex, keccak256, parseAbiParameters, stringToHex } from "viem";
+
+/**
+ * A task that a node served and what it cost. Its leaf is keccak256(keccak256(abi.encode(…fields in this order))); pairs are
+ * sorted before they are hashed, as OpenZeppelin's MerkleProof has it. Pomc keeps the root of a batch of them.
+ */
+export type TaskReceipt = {
+  /** keccak256 of the task's id, so that only who knows the task knows its receipt. */
+  taskHash: Hex;
+  /** Whose deposit paid. */
+  payer: Hex;
+  nodeId: number;
+  workspaceId: bigint;
+  replica: number;
+  lease: number;
+  /** Unix milliseconds. */
+  finishedAt: bigint;
+  durationMs: number;
+  succeeded: boolean;
+  /** What of the lease's cost this task stands for, token units (1e-18). */
+  amount: bigint;
+  resultHash: Hex;
+};
+
+const fields = parseAbiParameters(
+  "bytes32 taskHash, address payer, uint32 nodeId, uint64 workspaceId, uint16 replica, uint32 lease, uint64 finishedAt, uint32 durationMs, bool succeeded, uint96 amount, bytes32 resultHash",
+);
+
+export function taskHashOf(taskId: string): Hex {
+  return keccak256(stringToHex(taskId));
+}
+
+/** The hash of a task's result as the API shows it, with the task's id beside it so that short results cannot be guessed. */
+export function resultHashOf(taskId: string, result: unknown): Hex {
+  return keccak256(stringToHex(canonicalJson({ taskId, result: result ?? null })));
+}
+
+export function taskReceiptLeafOf(receipt: TaskReceipt): Hex {
+  const { taskHash, payer, nodeId, workspaceId, replica, lease, finishedAt, durationMs } = receipt;
+  return keccak256(
+    keccak256(
+      encodeAbiParameters(fields, [
+        ...([taskHash, payer, nodeId, workspaceId, replica, lease, finishedAt, durationMs] as const),
+        ...([receipt.succeeded, receipt.amount, receipt.resultHash] as const),
+      ]),
+    ),
+  );
+}
+
+/**
+ * The tree over a batch of receipts, in the order given.
+ *
+ * @throws RangeError for no receipts.
+ */
+export function taskReceiptTreeOf(receipts: readonly TaskReceipt[]): {
+  root: Hex;
+  proofOf(index: number): Hex[];
+} {
+  if (receipts.length === 0) throw new RangeError("A tree has at least one leaf.");
+  const tree = SimpleMerkleTree.of(receipts.map(taskReceiptLeafOf), { sortLeaves: false });
+  return { root: tree.root as Hex, proofOf: (index) => tree.getProof(index) as Hex[] };
+}
+
+/** Whether the proof leads from the receipt to the root. */
+export function verifyTaskReceipt(root: Hex, receipt: TaskReceipt, proof: readonly Hex[]): boolean {
+  return SimpleMerkleTree.verify(root, taskReceiptLeafOf(receipt), [...proof]);
+}

@@ -1,0 +1,93 @@
+import type { ChainClient } from "@ngpu/chain-reader/client";
+import { type ChainReason, decodeReason } from "@ngpu/contracts-sdk/abis";
+import { FatalError, RetryableError } from "@ngpu/runtime/errors";
+import {
+  type Address,
+  BaseError,
+  ExecutionRevertedError,
+  type Hex,
+  InsufficientFundsError,
+  isHex,
+  type TransactionReceipt,
+} from "viem";
+
+/** The data that a contract reverted with, or undefined when the fault is not a revert. */
+export function revertDataOf(error: unknown): Hex | undefined {
+  if (!(error instanceof BaseError)) return undefined;
+  let found: Hex | undefined;
+  error.walk((cause) => {
+    found ??= dataOf(cause);
+    return false;
+  });
+  if (found !== undefined) return found;
+  return error.walk((cause) => cause instanceof ExecutionRevertedError) === null ? undefined : "0x";
+}
+
+// Endpoints give the data as it is, or wrapped once more.
+function dataOf(cause: unknown): Hex | undefined {
+  if (typeof cause !== "object" || cause === null || !("data" in cause)) return undefined;
+  const { data } = cause;
+  if (isHex(data)) return data;
+  return typeof data === "object" && data !== null && "data" in data && isHex(data.data)
+    ? data.data
+    : undefined;
+}
+
+/** The FatalError `chain_refused` of a decoded reason. */
+export function refusal(
+  kind: string,
+  reason: ChainReason,
+  details: Record<string, unknown> = {},
+): FatalError {
+  return new FatalError(`The contract refused ${kind}: ${reason.text}`, {
+    code: "chain_refused",
+    details: { error: reason.name, args: reason.args, text: reason.text, ...details },
+  });
+}
+
+/** Translates what an endpoint answered to a simulation, once, at the edge. */
+export function translateChainError(error: unknown, kind: string): unknown {
+  const data = revertDataOf(error);
+  if (data !== undefined) return refusal(kind, decodeReason(data));
+  if (error instanceof BaseError && error.walk((cause) => cause instanceof InsufficientFundsError) !== null) {
+    return unfunded(error);
+  }
+  if (!(error instanceof BaseError)) return error;
+  return new RetryableError(`The chain does not answer: ${error.shortMessage}`, {
+    code: "chain_unreachable",
+    cause: error,
+  });
+}
+
+export function unfunded(cause?: unknown, details: Record<string, unknown> = {}): FatalError {
+  return new FatalError("The account that sends transactions has insufficient ETH.", {
+    code: "signer_unfunded",
+    hint: "Send ETH to the address of SIGNER_KEY.",
+    details,
+    cause,
+  });
+}
+
+/** Why a mined transaction was reverted: the same call again on the state before its block. */
+export async function explainRevert(
+  client: ChainClient,
+  from: Address,
+  call: { to_address: Hex; data: Hex; gas: bigint },
+  receipt: TransactionReceipt,
+): Promise<ChainReason> {
+  const outOfGas = { name: "OutOfGas", args: { gas: call.gas }, text: `ran out of gas (${call.gas})` };
+  if (receipt.gasUsed >= call.gas) return outOfGas;
+  try {
+    await client.call({
+      account: from,
+      to: call.to_address,
+      data: call.data,
+      blockNumber: receipt.blockNumber - 1n,
+    });
+  } catch (error) {
+    const data = revertDataOf(error);
+    if (data !== undefined) return decodeReason(data);
+    throw translateChainError(error, "a replay");
+  }
+  return { name: "Unexplained", args: {}, text: "reverted because of an earlier transaction in its block" };
+}

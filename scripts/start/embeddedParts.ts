@@ -1,0 +1,154 @@
+import { randomBytes } from "node:crypto";
+import { FatalError } from "@ngpu/runtime/errors";
+import { marketPrograms } from "../bootstrap/system.mjs";
+import { EMBEDDED_CHAIN_ID } from "../embedded/chain.ts";
+import { startDocker } from "../embedded/docker.ts";
+import { installMissing } from "../embedded/install.ts";
+import { keepChain } from "../embedded/keptChain.ts";
+import { startPostgres } from "../embedded/postgres.ts";
+import { startRedis } from "../embedded/redis.ts";
+import { allOrNothing } from "./allOrNothing.ts";
+import { checkChain, checkPostgres, checkRedis } from "./configured.ts";
+import type { StartEnv } from "./env.ts";
+import type { MarketChain } from "./market.ts";
+import type { StartOptions } from "./options.ts";
+import type { Reporter } from "./reporter.ts";
+import { type Running, type Supervision, supervise } from "./supervise/supervisor.ts";
+
+export type Parts = {
+  chain: MarketChain;
+  postgres: { adminUrl: string; embedded: boolean };
+  redis: { url: string };
+  docker: { socketPath: string };
+};
+
+type Context = {
+  options: StartOptions & { rootDir: string };
+  env: StartEnv;
+  print: Reporter["print"];
+  /** Settles when the system's programs are there, as far as they could be installed. */
+  installed: Promise<void>;
+  signal: AbortSignal;
+  supervision: Supervision;
+  onStop: (name: string, stop: () => Promise<void>) => void;
+};
+
+/** Brings up each outside part that was not configured, all at once; what is started is registered to be stopped. */
+export async function startParts(
+  context: Omit<Context, "print" | "installed"> & { reporter: Reporter },
+): Promise<Parts> {
+  const { reporter } = context;
+  const { print } = reporter;
+  const programs = marketPrograms(context.env);
+  const installed = installMissing({ programs, print, signal: context.signal });
+  const given = { ...context, print, installed };
+  const [chain, postgres, redis, docker] = await allOrNothing([
+    reporter.step(
+      "chain",
+      "OP-stack chain",
+      () => chainPart(given),
+      (part) => part.rpcUrls.map((url) => new URL(url).host).join(", "),
+    ),
+    reporter.step(
+      "postgres",
+      "Postgres",
+      () => postgresPart(given),
+      (part) => new URL(part.adminUrl).host,
+    ),
+    reporter.step(
+      "redis",
+      "Redis",
+      () => redisPart(given),
+      (part) => new URL(part.url).host,
+    ),
+    reporter.step(
+      "docker",
+      "Docker engine",
+      () => dockerPart(given),
+      (part) => `${part.version} at ${part.socketPath}`,
+    ),
+  ]);
+  return { chain, postgres, redis, docker };
+}
+
+async function chainPart({ options, env, signal, supervision, onStop }: Context): Promise<MarketChain> {
+  const configured = env.CHAIN_RPC_URLS;
+  if (configured !== undefined) {
+    return { rpcUrls: configured, chainId: await checkChain(configured, signal), embedded: false };
+  }
+  const { rootDir, stateDir, chainPort } = options;
+  const kept = await keepChain({ rootDir, stateDir, port: chainPort });
+  onStop("chain's address", kept.stop);
+  const start = async (begun: AbortSignal) => (await kept.start(begun)).process;
+  onStop("chain", await supervise(supervision, "chain", start));
+  return { rpcUrls: [kept.url], chainId: EMBEDDED_CHAIN_ID, embedded: true };
+}
+
+async function postgresPart({ options, env, supervision, onStop }: Context): Promise<Parts["postgres"]> {
+  const configured = env.DATABASE_ADMIN_URL;
+  if (configured !== undefined) {
+    await checkPostgres(configured);
+    return { adminUrl: configured, embedded: false };
+  }
+  const { stateDir } = options;
+  let port = options.postgresPort;
+  let url = "";
+  const start = async (signal: AbortSignal) => {
+    const postgres = await startPostgres({ stateDir, port, signal });
+    ({ port, url } = postgres);
+    return postgres.process;
+  };
+  onStop("postgres", await supervise(supervision, "postgres", start));
+  return { adminUrl: url, embedded: true };
+}
+
+async function redisPart({
+  options,
+  env,
+  print,
+  installed,
+  supervision,
+  onStop,
+}: Context): Promise<Parts["redis"]> {
+  if (env.REDIS_URL !== undefined) {
+    await checkRedis(env.REDIS_URL);
+    return { url: env.REDIS_URL };
+  }
+  const { stateDir } = options;
+  await installed;
+  const password = randomBytes(24).toString("hex");
+  let port = options.redisPort;
+  let url = "";
+  const start = async (signal: AbortSignal) => {
+    const redis = await startRedis({ stateDir, print, port, password, signal });
+    ({ port, url } = redis);
+    return redis.process;
+  };
+  onStop("redis", await supervise(supervision, "redis", start));
+  return { url };
+}
+
+async function dockerPart({ options, env, print, installed, signal, supervision, onStop }: Context) {
+  const { stateDir } = options;
+  const dockerHost = env.DOCKER_HOST;
+  await installed;
+  const first = await startDocker({ stateDir, print, dockerHost, signal });
+  const told = { socketPath: first.socketPath, version: first.version };
+  if (first.process === undefined) {
+    // One that was there before, or that systemd looks after.
+    onStop("docker", first.stop);
+    return told;
+  }
+  let engine: typeof first | undefined = first;
+  const start = async (begun: AbortSignal): Promise<Running> => {
+    const { process, stop } = engine ?? (await startDocker({ stateDir, print, dockerHost, signal: begun }));
+    engine = undefined;
+    if (process !== undefined) return { ...process, stop };
+    throw new FatalError("Another Docker engine has come up on this machine.", {
+      code: "docker_remote",
+      hint: "Stop it, or stop this market and start it again to use that engine.",
+    });
+  };
+  onStop("docker", await supervise(supervision, "docker", start));
+  return told;
+}

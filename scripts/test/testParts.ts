@@ -1,0 +1,46 @@
+import { startDocker } from "../embedded/docker.ts";
+import type { Print } from "../embedded/install.ts";
+import { startPostgres } from "../embedded/postgres.ts";
+import { startRedis } from "../embedded/redis.ts";
+
+/** The real things that tests run on, each started when the first stage needs it, once. */
+export type TestParts = {
+  /** Postgres and Redis, as TEST_DATABASE_URL and TEST_REDIS_URL; those that the user set stay. */
+  databases: () => Promise<Record<string, string>>;
+  /** The Docker engine, as DOCKER_HOST. */
+  docker: () => Promise<Record<string, string>>;
+  stop: () => Promise<void>;
+};
+
+/** Prepares the parts; nothing is started yet. */
+export function createTestParts(options: { stateDir: string; print: Print; signal: AbortSignal }): TestParts {
+  const stops: (() => Promise<void>)[] = [];
+  let databases: Promise<Record<string, string>> | undefined;
+  let docker: Promise<Record<string, string>> | undefined;
+  const keep = <Part extends { stop: () => Promise<void> }>(part: Part): Part => {
+    stops.push(part.stop);
+    return part;
+  };
+  const startDatabases = async () => {
+    const { TEST_DATABASE_URL, TEST_REDIS_URL } = process.env;
+    return {
+      TEST_DATABASE_URL: TEST_DATABASE_URL || keep(await startPostgres({ ...options, durable: false })).url,
+      TEST_REDIS_URL: TEST_REDIS_URL || keep(await startRedis(options)).url,
+    };
+  };
+  return {
+    databases: () => {
+      databases ??= startDatabases();
+      return databases;
+    },
+    docker: () => {
+      docker ??= startDocker(options).then((engine) => ({
+        DOCKER_HOST: `unix://${keep(engine).socketPath}`,
+      }));
+      return docker;
+    },
+    stop: async () => {
+      for (const stop of stops.splice(0).reverse()) await stop();
+    },
+  };
+}

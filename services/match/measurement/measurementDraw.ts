@@ -1,0 +1,72 @@
+import { randomBytes, randomInt } from "node:crypto";
+import { drawLeaves, drawTreeOf } from "@ngpu/protocol/drawTree";
+import { bytesToHex, type Hex } from "viem";
+import type { MeasurableNode, MeasurerSession, NewDraw, NewRound, RoundToDraw } from "./roundFacts.ts";
+
+/** Whether a node needs a round now. Times are Unix seconds. */
+export function needsRound(node: MeasurableNode, now: number, ttlSeconds: number): boolean {
+  if (node.open) return false;
+  // Renewed when a quarter of its life is left.
+  if (node.valid_until !== null && node.valid_until - now > ttlSeconds / 4) return false;
+  if (node.failures === 0 || node.failed_at === null) return true;
+  return now >= node.failed_at + Math.min(600, 5 * 2 ** Math.min(node.failures - 1, 10));
+}
+
+export type RandomSource = {
+  /** A whole number from 0 to below `limit`. */
+  below(limit: number): number;
+  bytes(length: number): Hex;
+};
+
+/** The operating system's randomness: nobody foresees who measures and where. */
+export const randomSource: RandomSource = {
+  below: (limit) => randomInt(limit),
+  bytes: (length) => bytesToHex(randomBytes(length)),
+};
+
+/** Makes what a round of a node commits to: a port that no other round uses, where one is left, and salts. */
+export function prepareRound(
+  node: { node_id: number; host: string },
+  facts: { ports: { first: number; last: number }; taken: ReadonlySet<number> },
+  random: RandomSource,
+): NewRound {
+  const span = facts.ports.last - facts.ports.first + 1;
+  let port = facts.ports.first + random.below(span);
+  for (let step = 0; step < span && facts.taken.has(port); step += 1) {
+    port = port === facts.ports.last ? facts.ports.first : port + 1;
+  }
+  const salts = Array.from({ length: drawLeaves }, () => random.bytes(32));
+  const { root } = drawTreeOf(salts.map((salt) => ({ port, salt })));
+  return {
+    draws: root,
+    node_id: node.node_id,
+    host: node.host,
+    port,
+    token: random.bytes(24).slice(2),
+    salts,
+  };
+}
+
+/**
+ * What the chain drew, and which of it is of no use: a measurer drawn before, nobody, or one of the node's own operator.
+ *
+ * @param drawn Measurer ids in the order of the draws, 0 for nobody.
+ */
+export function sortDraws(
+  round: Pick<RoundToDraw, "key" | "owner">,
+  drawn: readonly number[],
+  measurers: readonly MeasurerSession[],
+): NewDraw[] {
+  const owners = new Map(measurers.map(({ measurer_id, owner }) => [measurer_id, owner]));
+  const taken = new Set<string>();
+  return drawn.map((measurer_id, position) => {
+    const owner = owners.get(measurer_id);
+    const refuse = (failure: string): NewDraw => ({ position, measurer_id, failure });
+    if (measurer_id === 0) return refuse("no measurer was drawn");
+    if (owner === undefined) return refuse("the measurer is unknown");
+    if (owner === round.owner || owner === round.key) return refuse("the node belongs to the measurer");
+    if (taken.has(owner)) return refuse("its operator is already drawn");
+    taken.add(owner);
+    return { position, measurer_id, failure: null };
+  });
+}

@@ -1,0 +1,144 @@
+import { randomUUID } from "node:crypto";
+import { type Connection, type Database, transaction } from "@ngpu/db/pool";
+import type { RelayKind } from "@ngpu/protocol/relayKinds";
+import { toJson } from "@ngpu/runtime/json";
+import type { Hex } from "viem";
+
+export type RelayStatus = "queued" | "sent" | "confirmed" | "refused";
+
+export type RelayOutcome = { id: bigint; status: RelayStatus; tx_hash: Hex | null; reason: string | null };
+
+export type RelayItem = {
+  id: bigint;
+  kind: RelayKind;
+  message: unknown;
+  signature: Hex;
+  batch: string;
+  unbatched: boolean;
+};
+
+/** Puts a message in the queue; the same message again is the same row, with what has become of it. */
+export async function putRelay(
+  pool: Database,
+  entry: {
+    kind: RelayKind;
+    signer: Hex;
+    message: unknown;
+    signature: Hex;
+    digest: Hex;
+    deadline: bigint;
+  },
+): Promise<RelayOutcome> {
+  await pool.query(
+    `insert into app.relay (kind, signer, message, signature, digest, deadline)
+     values ($1, $2, $3, $4, $5, $6) on conflict (digest) do nothing`,
+    [entry.kind, entry.signer, toJson(entry.message), entry.signature, entry.digest, entry.deadline],
+  );
+  const { rows } = await pool.query<RelayOutcome>(
+    "select id, status, tx_hash, reason from app.relay where digest = $1",
+    [entry.digest],
+  );
+  return rows[0] as RelayOutcome;
+}
+
+/** What has become of those that are over. */
+export async function settledRelays(pool: Database, ids: bigint[]): Promise<RelayOutcome[]> {
+  if (ids.length === 0) return [];
+  const { rows } = await pool.query<RelayOutcome>(
+    `select id, status, tx_hash, reason from app.relay where id = any($1) and status in ('confirmed', 'refused')`,
+    [ids],
+  );
+  return rows;
+}
+
+const claimLock = 7_101;
+/** Items in one transaction: well under what a block holds. */
+const batchSize = 50;
+
+/**
+ * Claims what is queued, in the order it came, as batches of one kind. A signer's next message of a kind waits until the
+ * one before it is settled, so that nothing overtakes it: claims are made one at a time over all instances.
+ */
+export function claimBatches(pool: Database, instance: string): Promise<RelayItem[][]> {
+  return transaction(pool, async (db) => {
+    await db.query("select pg_advisory_xact_lock($1)", [claimLock]);
+    await refuseExpired(db);
+    const { rows } = await db.query<Omit<RelayItem, "batch">>(
+      `select id, kind, message, signature, unbatched from app.relay r
+       where status = 'queued' and not exists
+         (select from app.relay b where b.signer = r.signer and b.kind = r.kind and b.status = 'sent')
+       order by id limit 500`,
+    );
+    const batches = inBatches(rows);
+    const items = batches.flat();
+    await db.query(
+      `update app.relay r set status = 'sent', batch = v.batch, claimed_by = $3, claimed_at = now()
+       from unnest($1::bigint[], $2::uuid[]) as v (id, batch) where r.id = v.id`,
+      [items.map((item) => item.id), items.map((item) => item.batch), instance],
+    );
+    return batches;
+  });
+}
+
+function inBatches(rows: Omit<RelayItem, "batch">[]): RelayItem[][] {
+  const batches: RelayItem[][] = [];
+  const open = new Map<string, RelayItem[]>();
+  for (const row of rows) {
+    let batch = row.unbatched ? undefined : open.get(row.kind);
+    if (batch === undefined || batch.length >= batchSize) {
+      batch = [];
+      batches.push(batch);
+      if (!row.unbatched) open.set(row.kind, batch);
+    }
+    batch.push({ ...row, batch: batch[0]?.batch ?? randomUUID() });
+  }
+  return batches;
+}
+
+async function refuseExpired(db: Connection): Promise<void> {
+  const { rowCount } = await db.query(
+    `update app.relay set status = 'refused', settled_at = now(),
+       reason = format('SignatureExpired(deadline %s)', deadline)
+     where status = 'queued' and deadline < extract(epoch from now())`,
+  );
+  if (rowCount !== null && rowCount > 0) await db.query("select pg_notify('app_changed', 'relay')");
+}
+
+/** Batches of an instance that died half way: its own after a restart, or anyone's after three minutes. */
+export async function takeOver(pool: Database, instance: string, own: boolean): Promise<RelayItem[][]> {
+  const { rows } = await pool.query<RelayItem>(
+    `update app.relay set claimed_by = $1, claimed_at = now()
+     where status = 'sent' and (($2 and claimed_by = $1) or claimed_at < now() - interval '3 minutes')
+     returning id, kind, message, signature, batch, unbatched`,
+    [instance, own],
+  );
+  rows.sort((a, b) => Number(a.id - b.id));
+  return [...Map.groupBy(rows, (row) => row.batch).values()];
+}
+
+export async function renewClaim(pool: Database, batch: string): Promise<void> {
+  await pool.query("update app.relay set claimed_at = now() where batch = $1 and status = 'sent'", [batch]);
+}
+
+/** Writes what became of a batch and tells all instances. */
+export async function settleBatch(
+  pool: Database,
+  items: { id: bigint; reason: string | null }[],
+  hash: Hex | null,
+): Promise<void> {
+  await pool.query(
+    `update app.relay r set status = case when v.reason is null then 'confirmed' else 'refused' end,
+       reason = v.reason, tx_hash = $3, settled_at = now()
+     from unnest($1::bigint[], $2::text[]) as v (id, reason) where r.id = v.id`,
+    [items.map((item) => item.id), items.map((item) => item.reason), hash],
+  );
+  await pool.query("select pg_notify('app_changed', 'relay')");
+}
+
+/** The batch was refused as a whole: each item is tried by itself, so that one does not take the others with it. */
+export async function requeueUnbatched(pool: Database, ids: bigint[]): Promise<void> {
+  await pool.query(
+    "update app.relay set status = 'queued', batch = null, claimed_by = null, unbatched = true where id = any($1)",
+    [ids],
+  );
+}

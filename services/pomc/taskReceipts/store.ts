@@ -1,0 +1,203 @@
+import { type Database, transaction } from "@ngpu/db/pool";
+import type { Hex } from "viem";
+import type { EscrowContract } from "../rewardContracts.ts";
+import { type Batch, leaseKey, type Paid, type ServedTask } from "./decide.ts";
+
+/** Tasks that get their receipts in one batch at most. */
+const tasksAtOnce = 10_000;
+
+export type LeaseRef = { workspaceId: bigint; replica: number; lease: number };
+
+/** A workspace of it tells which escrow all of it was paid from. */
+export type BatchToCommit = Pick<Batch, "root" | "nodeTotals" | "payerTotals"> & { workspaceId: bigint };
+
+/** The oldest batch that the chain does not have, if there is one. */
+export async function batchToCommit(database: Database): Promise<BatchToCommit | null> {
+  const { rows } = await database.query<{
+    root: Hex;
+    node_totals: Hex[];
+    payer_totals: Hex[];
+    workspace_id: bigint;
+  }>(
+    `select root, node_totals, payer_totals, (
+         select workspace_id::int8 from app.receipt where receipt.root = batch.root limit 1) as workspace_id
+       from app.receipt_batch as batch
+      where not exists (select from chain.receipt_batch as known where known.root = batch.root)
+      order by closed_at limit 1`,
+  );
+  const found = rows[0];
+  if (found === undefined) return null;
+  const { root, node_totals, payer_totals, workspace_id } = found;
+  return { root, nodeTotals: node_totals, payerTotals: payer_totals, workspaceId: workspace_id };
+}
+
+/** Whether the last batch is at least so many seconds old, or there is none. */
+export async function isBatchDue(database: Database, seconds: number): Promise<boolean> {
+  const { rows } = await database.query<{ due: boolean }>(
+    `select coalesce(max(closed_at) <= now() - make_interval(secs => $1), true) as due from app.receipt_batch`,
+    [seconds],
+  );
+  return rows[0]?.due ?? true;
+}
+
+// Tasks that a replica answered by the safe head's time, without a receipt, with their leases as of that head.
+const served = `
+  with safe as (
+    select block.number, block.time from chain.head join chain.block using (number) where head.tier = 'safe'
+  ),
+  served as (
+    select task.id, task.status, task.finished_at, task.duration_ms, task.result_hash, lease.workspace_id, lease.replica,
+           lease.lease, lease.node_id, lease.rate, lease.running and not lease.closed as running, spending.owner
+      from safe
+      join app.task on task.finished_at <= safe.time and task.node_id is not null and task.result_hash is not null
+      join chain.lease_history as lease on lease.workspace_id = task.workspace_id and lease.replica = task.replica
+        and lease.lease = task.lease and lease.node_id = task.node_id
+        and lease.valid_from <= safe.number and (lease.valid_to is null or lease.valid_to > safe.number)
+      join chain.spending_authorization as spending using (authorization_id)
+     where not exists (select from app.receipt where receipt.task_id = task.id)
+  )`;
+
+/** Running leases that served tasks which have no receipts: what to settle before they do. */
+export async function leasesToSettle(database: Database): Promise<LeaseRef[]> {
+  const { rows } = await database.query<{ workspace_id: bigint; replica: number; lease: number }>(
+    `${served}
+     select workspace_id::numeric, replica::float8, lease::float8 from served
+      where running group by workspace_id, replica, lease limit 500`,
+  );
+  return rows.map((row) => ({ workspaceId: row.workspace_id, replica: row.replica, lease: row.lease }));
+}
+
+/**
+ * Tasks without receipts, oldest first.
+ *
+ * @param patience Seconds for which a task waits until its lease is settled.
+ */
+export async function servedTasks(database: Database, settlementTimeout: number): Promise<ServedTask[]> {
+  const { rows } = await database.query<{
+    id: string;
+    status: string;
+    finished_at: number;
+    duration_ms: number;
+    result_hash: Hex;
+    workspace_id: bigint;
+    replica: number;
+    lease: number;
+    node_id: number;
+    rate: bigint;
+    owner: Hex;
+    pending: boolean;
+  }>(
+    `${served}
+     select id, status, floor(extract(epoch from finished_at) * 1000)::float8 as finished_at, duration_ms::float8,
+            result_hash, workspace_id::numeric, replica::float8, lease::float8, node_id::float8, rate, owner,
+            running and served.finished_at > now() - make_interval(secs => $2) as pending
+       from served order by served.finished_at, id limit $1`,
+    [tasksAtOnce, settlementTimeout],
+  );
+  return rows.map((row) => ({
+    id: row.id,
+    payer: row.owner,
+    nodeId: row.node_id,
+    workspaceId: row.workspace_id,
+    replica: row.replica,
+    lease: row.lease,
+    finishedAt: BigInt(row.finished_at),
+    durationMs: row.duration_ms,
+    succeeded: row.status === "succeeded",
+    resultHash: row.result_hash,
+    rate: row.rate,
+    pending: row.pending,
+  }));
+}
+
+// Receipts of what was paid from the escrow.
+const ofEscrow = "receipt.workspace_id > $2 and ($3::numeric is null or receipt.workspace_id <= $3)";
+
+/** What an escrow was paid for the tasks' leases, by their payers and to their nodes, and no receipt stands for. */
+export async function paidFor(
+  database: Database,
+  tasks: readonly ServedTask[],
+  { generation, above, upTo }: EscrowContract,
+): Promise<Paid> {
+  const { rows: leases } = await database.query<{
+    workspace_id: bigint;
+    replica: number;
+    lease: number;
+    left: bigint;
+  }>(
+    `select workspace_id::numeric, replica::float8, lease::float8, settled - refunded - coalesce((
+       select sum(amount) from app.receipt
+        where receipt.workspace_id = lease.workspace_id and receipt.replica = lease.replica
+          and receipt.lease = lease.lease), 0) as left
+       from chain.lease where (workspace_id, replica, lease) in (select * from unnest($1::int8[], $2::int4[], $3::int4[]))`,
+    [
+      tasks.map((task) => task.workspaceId),
+      tasks.map((task) => task.replica),
+      tasks.map((task) => task.lease),
+    ],
+  );
+  const { rows: payers } = await database.query<{ account: string; left: bigint }>(
+    `select account, settled - refunded - coalesce((
+       select sum(amount) from app.receipt where payer = account and ${ofEscrow}), 0) as left
+       from chain.escrow_account where account = any($1) and generation = $4`,
+    [tasks.map((task) => task.payer), above, upTo, generation],
+  );
+  const { rows: nodes } = await database.query<{ node_id: number; left: bigint }>(
+    `select node_id::float8, earned - refunded - coalesce((
+       select sum(amount) from app.receipt where receipt.node_id = node_earning.node_id and ${ofEscrow}), 0) as left
+       from chain.node_earning where node_id = any($1) and generation = $4`,
+    [tasks.map((task) => task.nodeId), above, upTo, generation],
+  );
+  return {
+    leases: new Map(
+      leases.map(({ workspace_id, replica, lease, left }) => [
+        leaseKey({ workspaceId: workspace_id, replica, lease }),
+        left,
+      ]),
+    ),
+    payers: new Map(payers.map(({ account, left }) => [account, left])),
+    nodes: new Map(nodes.map(({ node_id, left }) => [node_id, left])),
+  };
+}
+
+/** Stores a batch with its receipts, before its root is sent. */
+export async function saveBatch(database: Database, batch: Batch): Promise<void> {
+  await transaction(database, async (connection) => {
+    await connection.query(
+      "insert into app.receipt_batch (root, total, node_totals, payer_totals) values ($1, $2, $3, $4)",
+      [batch.root, batch.total, batch.nodeTotals, batch.payerTotals],
+    );
+    const { receipts } = batch;
+    // As JSON: proofs differ in length, and an array of arrays in Postgres is rectangular.
+    await connection.query(
+      `insert into app.receipt (task_id, root, payer, node_id, workspace_id, replica, lease, finished_at, duration_ms,
+         succeeded, amount, result_hash, proof)
+       select task_id, $2, payer, node_id, workspace_id, replica, lease, finished_at, duration_ms, succeeded, amount,
+         result_hash, array(select jsonb_array_elements_text(proof))
+       from unnest($1::uuid[], $3::text[], $4::bigint[], $5::numeric[], $6::integer[], $7::bigint[], $8::bigint[],
+         $9::bigint[], $10::boolean[], $11::numeric[], $12::text[], $13::jsonb[])
+         as receipt (task_id, payer, node_id, workspace_id, replica, lease, finished_at, duration_ms, succeeded, amount,
+           result_hash, proof)`,
+      [
+        receipts.map((receipt) => receipt.taskId),
+        batch.root,
+        receipts.map((receipt) => receipt.payer),
+        receipts.map((receipt) => receipt.nodeId),
+        receipts.map((receipt) => receipt.workspaceId),
+        receipts.map((receipt) => receipt.replica),
+        receipts.map((receipt) => receipt.lease),
+        receipts.map((receipt) => receipt.finishedAt),
+        receipts.map((receipt) => receipt.durationMs),
+        receipts.map((receipt) => receipt.succeeded),
+        receipts.map((receipt) => receipt.amount),
+        receipts.map((receipt) => receipt.resultHash),
+        receipts.map((receipt) => JSON.stringify(receipt.proof)),
+      ],
+    );
+  });
+}
+
+/** Forgets a batch that the contract refused; its tasks come again in another. */
+export async function dropBatch(database: Database, root: Hex): Promise<void> {
+  await database.query("delete from app.receipt_batch where root = $1", [root]);
+}

@@ -1,0 +1,120 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ChainClient } from "@ngpu/chain-reader/client";
+import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
+import { codeOf, heartbeatEncodings } from "@ngpu/contracts-sdk/enumNames";
+import { signHeartbeats } from "@ngpu/protocol/heartbeatAck";
+import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
+import { createLogger } from "@ngpu/runtime/logger";
+import { expect } from "chai";
+import { encodeAbiParameters, type Hex, numberToHex, pad, toEventSelector } from "viem";
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
+import { createHeartbeatAcks } from "../../node-client/heartbeatAcks.ts";
+import { pendingAcks } from "../../node-client/journal/heartbeatAcks.ts";
+import { type Journal, openJournal } from "../../node-client/journal/open.ts";
+import { deploymentDocument } from "../services/support/deployment.ts";
+
+const deployment = parseDeployment(deploymentDocument);
+const { slotSeconds } = deployment.parameters;
+const committer = privateKeyToAccount(generatePrivateKey());
+const nodeId = 3;
+const committed = toEventSelector("HeartbeatsCommitted(uint64,uint8,uint32,bytes)");
+
+describe("a node's receipts of heartbeats", () => {
+  let dir: string;
+  let journal: Journal;
+  let logs: Record<string, unknown>[];
+  let asked: Hex[][];
+  let sent: { message: { slot: bigint; nodeId: number }; signature: Hex }[];
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), "ngpu-receipts-"));
+    journal = openJournal(join(dir, "journal.sqlite"));
+    logs = [];
+    asked = [];
+    sent = [];
+  });
+  afterEach(() => {
+    journal.close();
+    rmSync(dir, { recursive: true });
+  });
+
+  /** The chain as the node asks it: the logs of the slots it names. */
+  const client = {
+    getBlockNumber: async () => 50n,
+    readContract: async () => 100n,
+    request: async ({ params }: { params: [{ topics: [Hex, Hex[]] }] }) => {
+      const [, slots] = params[0].topics;
+      asked.push(slots);
+      return logs.filter((log) => slots.includes((log.topics as Hex[])[1] as Hex));
+    },
+  } as unknown as ChainClient;
+  const receipts = () =>
+    createHeartbeatAcks({
+      client,
+      deployment,
+      journal,
+      nodeId: () => nodeId,
+      logger: createLogger("test", "silent"),
+      outbox: {
+        submit: async () => "",
+        resend: () => undefined,
+        take: () => undefined,
+        forward: async (_kind, message, signature) => {
+          sent.push({ message: message as never, signature });
+          return "";
+        },
+      },
+    });
+  const commit = (slot: bigint, present: number[]) => {
+    const { encoding, nodeCount, bits } = encodeHeartbeats(8, new Set(present));
+    const types = [{ type: "uint8" }, { type: "uint32" }, { type: "bytes" }] as const;
+    logs.push({
+      address: deployment.contracts.ComputeNode,
+      topics: [committed, pad(numberToHex(slot), { size: 32 })],
+      data: encodeAbiParameters(types, [codeOf(heartbeatEncodings, encoding), nodeCount, bits]),
+      blockNumber: "0x20",
+      blockHash: pad("0x20", { size: 32 }),
+      transactionHash: pad("0x21", { size: 32 }),
+      logIndex: "0x0",
+    });
+  };
+  const acknowledged = async (slot: bigint) => {
+    const { proofOf, root, signature } = await signHeartbeats(committer, deployment, slot, [1, nodeId, 5]);
+    return { type: "ack" as const, slot, receipt: { root, signature, proof: proofOf(nodeId) } };
+  };
+  const at = (slot: bigint) => Number(slot) * slotSeconds * 1_000;
+
+  it("dispute a slot that was committed without the node, once, and none that has its bit or none at all", async () => {
+    const own = receipts();
+    for (const slot of [200n, 201n, 202n]) await own.take(await acknowledged(slot));
+    commit(200n, [1, nodeId]);
+    commit(201n, [1, 5]);
+    await own.check(at(210n));
+    expect(sent.map(({ message }) => [message.slot, message.nodeId])).to.deep.equal([[201n, nodeId]]);
+    await own.check(at(211n));
+    expect(sent).to.have.length(1);
+    // The one that was not committed is looked for again, the others are not.
+    expect(asked.at(-1)).to.deep.equal([pad(numberToHex(202n), { size: 32 })]);
+  });
+
+  it("wait until the slot had time to be posted, and end with the window for disputes", async () => {
+    const own = receipts();
+    await own.take(await acknowledged(300n));
+    await own.check(at(303n));
+    expect(asked).to.deep.equal([]);
+    await own.check(at(450n));
+    expect(pendingAcks(journal, 1_000n, 10)).to.deep.equal([]);
+  });
+
+  it("are kept over a restart, and only when they prove something", async () => {
+    const own = receipts();
+    const ack = await acknowledged(400n);
+    await own.take({ ...ack, receipt: { ...ack.receipt, proof: [] } });
+    expect(pendingAcks(journal, 1_000n, 10)).to.deep.equal([]);
+    await own.take(ack);
+    journal.close();
+    journal = openJournal(join(dir, "journal.sqlite"));
+    expect(pendingAcks(journal, 1_000n, 10)).to.deep.equal([{ ...ack.receipt, slot: 400n, nodeId }]);
+  });
+});

@@ -1,0 +1,291 @@
+import { assignmentStates, codeOf } from "@ngpu/contracts-sdk/enumNames";
+import type { Hex } from "viem";
+import { type ChainView, viewOf } from "../../node-client/chainView.ts";
+import { decide } from "../../node-client/decide.ts";
+import type { StoredLog } from "../../node-client/events.ts";
+import type { Run } from "../../node-client/journal/runs.ts";
+import { type Assignment, fencedKey, type LeaseRef, publicationKey } from "../../node-client/leases.ts";
+import type {
+  Action,
+  Container,
+  Facts,
+  Health,
+  ImageState,
+  Plan,
+  SubmittedProgress,
+  SubmittedReport,
+} from "../../node-client/reconcileFacts.ts";
+import { hashOf, logOf } from "./chain.ts";
+
+const nodeId = 7;
+const reference = `registry/image@sha256:${"1".repeat(64)}`;
+
+/** A chain, an engine and a node around the real fold and the real decision, for histories that tests make up. */
+export class World {
+  logs: StoredLog[] = [];
+  containers: (Container & { dead?: true })[] = [];
+  now = 1_000_000;
+  lastContactAt = 1_000_000;
+  started: string[] = [];
+  private fork = 0;
+  private height = 1n;
+  private numbers = new Map<string, number>();
+  private nextContainer = 1;
+  // What the journal keeps over a kill.
+  private runs = new Map<string, Run>();
+  private reports = new Map<string, SubmittedReport & { lease: Assignment }>();
+  private progress = new Map<string, SubmittedProgress>();
+  // What a kill takes.
+  private images = new Map<string, ImageState>();
+  private health = new Map<string, Health>();
+  private readonly plan: Plan;
+  // The view of `logs` as it was read last; void once a log is added or taken away.
+  private view: ChainView | undefined;
+
+  constructor(options: { policy: "available" | "exclusive"; gpus?: number }) {
+    this.plan = {
+      type: "runnable",
+      reference,
+      policy: options.policy,
+      graceSeconds: 60,
+      gpus: options.gpus ?? 0,
+      cpuMilli: 1000,
+      memoryMib: 256,
+      sizeBytes: undefined,
+      config: { image: "registry/image", ports: [8080], env: {}, health: "/healthz" },
+    };
+  }
+
+  get live(): Assignment[] {
+    return this.chainView().assignments.filter((lease) => !lease.ended);
+  }
+
+  private chainView(): ChainView {
+    this.view ??= viewOf(this.logs);
+    return this.view;
+  }
+
+  /** One event in a block of its own; what a contract would refuse does not happen. */
+  event(name: string, workspaceId: bigint): void {
+    const lease = this.live.find((item) => item.workspaceId === workspaceId);
+    const ref = { workspaceId, nodeId, replica: 0, lease: lease?.lease };
+    if (name === "Assigned" || name === "AssignedHeld") {
+      if (lease !== undefined) return;
+      const number = (this.numbers.get(`${this.fork}/${workspaceId}`) ?? this.lastNumber(workspaceId)) + 1;
+      this.numbers.set(`${this.fork}/${workspaceId}`, number);
+      const fence = hashOf(this.fork, this.height, workspaceId, number).slice(0, 18) as Hex;
+      this.put("Assigned", {
+        ...ref,
+        lease: number,
+        fence,
+        pricePerSecond: 1n,
+        start: name === "Assigned",
+      });
+      return;
+    }
+    if (lease === undefined) return;
+    if (name === "StartRequested" && lease.desired !== "hold" && lease.desired !== "stop") return;
+    if (name === "StopRequested" && lease.desired !== "run") return;
+    if (name === "DeleteRequested" && lease.desired === "delete") return;
+    this.put(name, { ...ref, reason: 1 });
+  }
+
+  /** The newest blocks are void; other ones will take their numbers. */
+  reorg(depth: number): void {
+    this.height = this.height > BigInt(depth) ? this.height - BigInt(depth) : 0n;
+    this.logs = this.logs.filter((log) => log.blockNumber <= this.height);
+    this.view = undefined;
+    this.fork += 1;
+  }
+
+  /** Everything in memory is gone; the journal, the engine and the chain stay. */
+  kill(): void {
+    this.images.clear();
+    this.health.clear();
+  }
+
+  crash(): void {
+    const container = this.containers.find((item) => item.status === "running");
+    if (container !== undefined) this.end(container, 1);
+  }
+
+  prune(): void {
+    this.images.clear();
+  }
+
+  /** match relays what was signed; the contract takes or refuses it. */
+  relay(): void {
+    for (const said of this.reports.values()) {
+      if (said.status !== "waiting") continue;
+      const state = assignmentStates[said.state] ?? "none";
+      const current = this.live.find((item) => fencedKey(item) === fencedKey(said.lease));
+      if (current === undefined || !mayReport(current, state)) {
+        Object.assign(said, { status: "refused", settledAt: this.now });
+        continue;
+      }
+      Object.assign(said, { status: "confirmed", settledAt: this.now });
+      const { workspaceId, replica, lease } = current;
+      const ref = { workspaceId, nodeId, replica, lease };
+      this.put("StateChanged", {
+        ...ref,
+        state: said.state,
+        sequence: current.sequence + 1,
+        detail: said.detail,
+      });
+      if (state === "deleted") this.putBeside("Released", { ...ref, reason: 0 });
+    }
+    for (const [key, said] of this.progress) {
+      if (said.status !== "waiting") continue;
+      const current = this.live.find((item) => fencedKey(item) === key);
+      const isTaken = current !== undefined && current.milestone < said.milestone;
+      Object.assign(said, { status: isTaken ? "confirmed" : "refused", settledAt: this.now });
+      if (!isTaken) continue;
+      const { workspaceId, replica, lease } = current;
+      this.put("ProgressReported", { workspaceId, nodeId, replica, lease, milestone: said.milestone });
+    }
+  }
+
+  /** Decides and does the first `most` actions, then is killed if told so. Gives how many were decided. */
+  round(most = Number.POSITIVE_INFINITY): number {
+    const actions = decide(this.facts());
+    for (const action of actions.slice(0, most)) this.act(action);
+    return actions.length;
+  }
+
+  /** Lets the node work, the chain stand still and time pass, until nothing is left to do. */
+  settle(): void {
+    for (let quiet = 0, rounds = 0; quiet < 30; rounds += 1) {
+      if (rounds > 2_000) throw new Error("the node never comes to rest");
+      this.now += 10_000;
+      this.lastContactAt = this.now;
+      const lasting = (item: Action) => item.type !== "check";
+      const actions = decide(this.facts());
+      for (const action of actions) this.act(action);
+      this.relay();
+      quiet = actions.some(lasting) ? 0 : quiet + 1;
+    }
+  }
+
+  facts(): Facts {
+    const { assignments } = this.chainView();
+    return {
+      now: this.now,
+      lastContactAt: this.lastContactAt,
+      assignments,
+      plans: new Map(assignments.map((lease) => [publicationKey(lease), this.plan])),
+      containers: this.containers,
+      images: this.images,
+      runs: this.runs,
+      health: this.health,
+      reports: this.reports,
+      progress: this.progress,
+      gpuUuids: ["GPU-a", "GPU-b"],
+    };
+  }
+
+  private act(action: Action): void {
+    switch (action.type) {
+      case "inspect":
+        this.images.set(action.reference, {
+          type: "absent",
+          failures: 0,
+          retryAt: 0,
+          reason: undefined,
+          permanent: false,
+        });
+        return;
+      case "pull":
+        this.images.set(action.reference, { type: "present" });
+        return;
+      case "create":
+        this.containers.push(this.created(action.lease, action.gpuUuids));
+        return;
+      case "start": {
+        const { order } = action.lease;
+        this.runs.set(fencedKey(action.lease), { order, starts: action.starts, lastStart: this.now });
+        const container = this.containers.find((item) => item.id === action.containerId);
+        if (container !== undefined) Object.assign(container, { status: "running", startedAt: this.now });
+        this.started.push(fencedKey(action.lease));
+        return;
+      }
+      case "stop": {
+        this.runs.delete(action.key);
+        const container = this.containers.find((item) => item.id === action.containerId);
+        if (container?.status === "running") this.end(container, 143);
+        return;
+      }
+      case "remove":
+        this.containers = this.containers.filter((item) => item.id !== action.containerId);
+        return;
+      case "check":
+        this.health.set(action.containerId, { ok: true, everOk: true, checkedAt: this.now });
+        return;
+      case "report": {
+        const { lease, state, detail } = action;
+        const said = { state: codeOf(assignmentStates, state), detail, lease, at: this.now };
+        this.reports.set(fencedKey(lease), { ...said, status: "waiting", settledAt: undefined });
+        return;
+      }
+      case "progress": {
+        const said = {
+          milestone: action.milestone,
+          status: "waiting" as const,
+          at: this.now,
+          settledAt: undefined,
+        };
+        this.progress.set(fencedKey(action.lease), said);
+      }
+    }
+  }
+
+  private created(lease: Assignment, gpuUuids: string[]): Container {
+    const id = `container-${this.nextContainer++}`;
+    const { workspaceId, replica, lease: number, fence } = lease;
+    const ref: LeaseRef & { fence: Hex } = { workspaceId, replica, lease: number, fence };
+    const times = { startedAt: 0, finishedAt: 0 };
+    return {
+      ...ref,
+      ...times,
+      id,
+      status: "created",
+      exitCode: 0,
+      ports: { 8080: 32_000 },
+      servedPort: 32_000,
+      gpuUuids,
+    };
+  }
+
+  private end(container: Container, exitCode: number): void {
+    Object.assign(container, { status: "exited", exitCode, finishedAt: this.now });
+  }
+
+  private put(name: string, args: Record<string, unknown>): void {
+    this.height += 1n;
+    this.add(name, args, 0);
+  }
+
+  /** An event of the newest block's transaction: a reorg takes it along with the one before it. */
+  private putBeside(name: string, args: Record<string, unknown>): void {
+    this.add(name, args, 1);
+  }
+
+  private add(name: string, args: Record<string, unknown>, logIndex: number): void {
+    const place = { blockNumber: this.height, blockHash: hashOf(this.fork, this.height), logIndex };
+    this.logs.push(logOf(name, args, place));
+    this.view = undefined;
+  }
+
+  private lastNumber(workspaceId: bigint): number {
+    const found = this.chainView().assignments.filter((item) => item.workspaceId === workspaceId);
+    return Math.max(0, ...found.map((item) => item.lease));
+  }
+}
+
+/** The table of contracts/libraries/AssignmentStates.sol. */
+function mayReport(lease: Assignment, to: string): boolean {
+  if (lease.state === to) return false;
+  if (to === "ready") return lease.state !== "running";
+  if (to === "running") return lease.desired === "run";
+  if (to === "deleted") return lease.desired === "delete";
+  return to === "stopped" || to === "failed";
+}

@@ -1,0 +1,362 @@
+import type { FollowedBlock } from "@ngpu/chain-reader/blocks";
+import { type FollowOptions, follow } from "@ngpu/chain-reader/followChain";
+import type { FollowStep } from "@ngpu/chain-reader/followSteps";
+import type { BlockRef } from "@ngpu/chain-reader/reconcile";
+import { FatalError } from "@ngpu/runtime/errors";
+import type { Logger } from "@ngpu/runtime/logger";
+import { expect } from "chai";
+import fc from "fast-check";
+import { numberToHex, pad } from "viem";
+import { runs } from "../../support/runs.ts";
+import {
+  createScriptedChain,
+  eventLog,
+  type Faults,
+  randomFrom,
+  type ScriptedChain,
+  type ScriptedLog,
+  testContracts,
+} from "./scriptedChain.ts";
+
+const silent: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  child: () => silent,
+};
+const log = (nodeId: number): ScriptedLog =>
+  eventLog("ComputeNode", "NodeWalletSet", { nodeId, wallet: testContracts.Token });
+
+/** A consumer that keeps its blocks in memory and checks that each step fits what it has. */
+function createConsumer(chain: ScriptedChain, options: Partial<FollowOptions> = {}) {
+  let stored: FollowedBlock[] = [];
+  const steps: FollowStep[] = [];
+  const from = options.from ?? 1n;
+  const refs = (): BlockRef[] => stored.map(({ number, hash }) => ({ number, hash }));
+
+  function apply(step: FollowStep): void {
+    steps.push(step);
+    if (step.type === "reorg") {
+      const last = step.ancestor?.number ?? -1n;
+      stored = stored.filter(({ number }) => number <= last);
+      expect(stored.at(-1)?.hash).to.equal(step.ancestor?.hash);
+      return;
+    }
+    for (const block of step.blocks) {
+      const tip = stored.at(-1);
+      if (options.headers !== "logged") {
+        expect(block.number).to.equal(tip === undefined ? from : tip.number + 1n);
+        if (tip !== undefined) expect(block.parentHash).to.equal(tip.hash);
+      }
+      stored.push(block);
+    }
+  }
+
+  /** Follows until `done`, or until a step that it dies in before storing it. */
+  async function run(done: () => boolean, dies: () => boolean = () => false): Promise<void> {
+    const abort = new AbortController();
+    const cursor = {
+      recent: async () => refs().slice(-5),
+      older: async (below: bigint) =>
+        refs()
+          .filter(({ number }) => number < below)
+          .slice(-7),
+    };
+    const steps = follow({
+      client: chain.client,
+      addresses: [testContracts.ComputeNode],
+      from,
+      cursor,
+      signal: abort.signal,
+      logger: silent,
+      interval: 0,
+      onHead: () => {
+        if (done()) abort.abort();
+      },
+      ...options,
+    });
+    for await (const step of steps) {
+      if (dies()) return;
+      apply(step);
+    }
+  }
+
+  const upToDate = () => stored.at(-1)?.hash === chain.head().hash;
+  return { run, steps, stored: () => stored, upToDate };
+}
+
+/** What the consumer must hold: the chain's blocks with the logs of the one contract. */
+function expected(chain: ScriptedChain, from = 1n) {
+  return chain
+    .blocks()
+    .filter(({ number }) => number >= from)
+    .map(({ number, hash, logs }) => ({
+      number,
+      hash,
+      logs: logs.flatMap(({ address, topics }, index) =>
+        address === testContracts.ComputeNode ? [{ index, topics }] : [],
+      ),
+    }));
+}
+
+function held(blocks: FollowedBlock[]) {
+  return blocks.map(({ number, hash, logs }) => ({
+    number,
+    hash,
+    logs: logs.map(({ logIndex, topics }) => ({ index: logIndex, topics })),
+  }));
+}
+
+describe("following the chain", () => {
+  it("gives every block with the logs that were asked for, in order", async () => {
+    const chain = createScriptedChain();
+    const other = eventLog("Token", "MinterSet", { minter: testContracts.Pomc, limit: 1n });
+    chain.mine([log(1), other, log(2)], [], [other], [log(3)]);
+    const consumer = createConsumer(chain);
+    await consumer.run(consumer.upToDate);
+    expect(held(consumer.stored())).to.deep.equal(expected(chain));
+  });
+
+  it("starts at the block it is told to", async () => {
+    const chain = createScriptedChain();
+    chain.mine(...Array.from({ length: 100 }, (_, index) => [log(index)]));
+    const consumer = createConsumer(chain, { from: 40n });
+    await consumer.run(consumer.upToDate);
+    expect(held(consumer.stored())).to.deep.equal(expected(chain, 40n));
+  });
+
+  it("stays behind the head by the confirmations asked for", async () => {
+    const chain = createScriptedChain();
+    chain.mine([], [], [], [], []);
+    const consumer = createConsumer(chain, { confirmations: 2n });
+    await consumer.run(() => consumer.stored().length >= 3);
+    expect(consumer.stored().at(-1)?.number).to.equal(3n);
+  });
+
+  it("takes smaller ranges from an endpoint that refuses large ones", async () => {
+    const chain = createScriptedChain();
+    chain.mine(...Array.from({ length: 400 }, (_, index) => (index % 3 === 0 ? [log(index)] : [])));
+    chain.misbehave({ rangeLimit: 20n });
+    const consumer = createConsumer(chain);
+    await consumer.run(consumer.upToDate);
+    expect(held(consumer.stored())).to.deep.equal(expected(chain));
+  });
+
+  it("is not fooled by an endpoint that answers without the logs of blocks it lacks", async () => {
+    const chain = createScriptedChain();
+    chain.mine(...Array.from({ length: 300 }, (_, index) => (index % 7 === 0 ? [log(index)] : [])));
+    chain.misbehave({ hidden: 1 });
+    const consumer = createConsumer(chain);
+    await consumer.run(consumer.upToDate);
+    expect(held(consumer.stored())).to.deep.equal(expected(chain));
+  });
+
+  it("takes no block whose bloom tells of logs that the endpoint leaves out, and asks another endpoint", async () => {
+    const chain = createScriptedChain(randomFrom(3));
+    const other = eventLog("Token", "MinterSet", { minter: testContracts.Pomc, limit: 1n });
+    chain.mine(
+      ...Array.from({ length: 200 }, (_, index) => (index % 3 === 0 ? [log(index), other] : [other])),
+    );
+    chain.misbehave({ missing: 1 });
+    const faults: string[] = [];
+    const onError = (code: string) => void faults.push(code);
+    const alone = createConsumer(chain, { onError, maxRange: 10n });
+    await alone.run(() => faults.length > 20);
+    expect(new Set(faults)).to.deep.equal(new Set(["rpc_logs_missing"]));
+    // What it stored is whole: the blocks before the first that it could not believe.
+    expect(held(alone.stored())).to.deep.equal(expected(chain).slice(0, alone.stored().length));
+    const honest = createScriptedChain();
+    honest.copy(chain);
+    const helped = createConsumer(chain, {
+      client: { ...chain.client, otherEndpoints: honest.client } as FollowOptions["client"],
+      onError,
+    });
+    await helped.run(helped.upToDate);
+    expect(held(helped.stored())).to.deep.equal(expected(chain));
+  });
+
+  it("believes an endpoint that a bloom names a contract by coincidence", async () => {
+    const chain = createScriptedChain();
+    const other = eventLog("Token", "MinterSet", { minter: testContracts.Pomc, limit: 1n });
+    // As many logs of others as it takes until the bits of our contract are set too.
+    const many = Array.from({ length: 3_000 }, (_, index) => ({
+      ...other,
+      topics: [other.topics[0] as `0x${string}`, pad(numberToHex(index), { size: 32 })],
+    }));
+    chain.mine([other], many, many.slice(0, 900), [log(1)]);
+    const consumer = createConsumer(chain);
+    await consumer.run(consumer.upToDate);
+    expect(held(consumer.stored())).to.deep.equal(expected(chain));
+  });
+
+  it("takes no log of a fork that the endpoint has left", async () => {
+    const chain = createScriptedChain(randomFrom(1));
+    const filled = (base: number) => Array.from({ length: 150 }, (_, index) => [log(base + index)]);
+    chain.mine(...filled(0));
+    chain.rewind(150);
+    chain.mine(...filled(1_000));
+    chain.misbehave({ otherFork: 0.5 });
+    const consumer = createConsumer(chain, { maxRange: 10n });
+    await consumer.run(consumer.upToDate);
+    expect(held(consumer.stored())).to.deep.equal(expected(chain));
+  });
+
+  it("takes no block that does not follow the one before it", async () => {
+    const chain = createScriptedChain(randomFrom(1));
+    chain.mine(...Array.from({ length: 20 }, (_, index) => [log(index)]));
+    chain.rewind(15);
+    chain.mine(...Array.from({ length: 20 }, (_, index) => [log(1_000 + index)]));
+    chain.misbehave({ lag: 0.2 });
+    const faults: string[] = [];
+    const consumer = createConsumer(chain, { onError: (code) => faults.push(code) });
+    await consumer.run(consumer.upToDate);
+    expect(faults).to.include("rpc_unlinked");
+    expect(held(consumer.stored())).to.deep.equal(expected(chain));
+  });
+
+  it("hands a busy stretch over in steps of bounded size", async () => {
+    const chain = createScriptedChain();
+    const busy = Array.from({ length: 900 }, (_, index) => log(index));
+    chain.mine(...Array.from({ length: 30 }, () => busy));
+    const consumer = createConsumer(chain);
+    await consumer.run(consumer.upToDate);
+    const sizes = consumer.steps.map((step) =>
+      step.type === "blocks" ? step.blocks.reduce((sum, { logs }) => sum + logs.length, 0) : 0,
+    );
+    expect(sizes).to.deep.equal([9_900, 9_900, 7_200]);
+  });
+
+  it("forgets all when not even the first block is on the chain any more", async () => {
+    const chain = createScriptedChain();
+    chain.mine([log(1)], [log(2)]);
+    const consumer = createConsumer(chain);
+    await consumer.run(consumer.upToDate);
+    chain.rewind(2);
+    chain.mine([log(3)], [log(4)], [log(5)]);
+    await consumer.run(consumer.upToDate);
+    expect(consumer.steps).to.deep.include({ type: "reorg", ancestor: null, depth: 2n });
+    expect(held(consumer.stored())).to.deep.equal(expected(chain));
+  });
+
+  it("waits out an endpoint that has merely fallen behind", async () => {
+    const chain = createScriptedChain();
+    chain.mine(...Array.from({ length: 10 }, (_, index) => [log(index)]));
+    const consumer = createConsumer(chain);
+    await consumer.run(consumer.upToDate);
+    const all = chain.blocks();
+    chain.rewind(4);
+    let looks = 0;
+    await consumer.run(() => ++looks > 5);
+    expect(consumer.stored().length).to.equal(all.length - 1);
+    expect(consumer.steps.map(({ type }) => type)).to.not.include("reorg");
+  });
+
+  it("stops with what to do when the endpoint lacks a method", async () => {
+    const chain = createScriptedChain();
+    const { MethodNotFoundRpcError } = await import("viem");
+    const broken = {
+      request: () =>
+        Promise.reject(new MethodNotFoundRpcError(new Error("no such method"), { method: "eth_getLogs" })),
+    } as unknown as FollowOptions["client"];
+    const consumer = createConsumer(chain, { client: broken });
+    const fault = await consumer.run(() => false).catch((error: unknown) => error);
+    expect(fault).to.be.instanceOf(FatalError);
+    expect((fault as FatalError).code).to.equal("rpc_method_missing");
+  });
+
+  const someFaults: fc.Arbitrary<Faults> = fc.record(
+    {
+      timeout: fc.constant(0.1),
+      busy: fc.constant(0.1),
+      broken: fc.constant(0.1),
+      nullBlock: fc.constant(0.1),
+      cut: fc.constant(0.2),
+      otherFork: fc.constant(0.5),
+      hidden: fc.constant(0.3),
+      missing: fc.constant(0.3),
+      lag: fc.constant(0.3),
+      rangeLimit: fc.constantFrom(1n, 3n, 10n),
+    },
+    { requiredKeys: [] },
+  );
+  const act = fc.oneof(
+    {
+      weight: 3,
+      arbitrary: fc.record({ type: fc.constant("mine" as const), count: fc.integer({ min: 1, max: 60 }) }),
+    },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        type: fc.constant("reorg" as const),
+        depth: fc.integer({ min: 1, max: 80 }),
+        count: fc.integer({ min: 0, max: 90 }),
+        empty: fc.boolean(),
+      }),
+    },
+    { weight: 2, arbitrary: fc.record({ type: fc.constant("faults" as const), faults: someFaults }) },
+    { weight: 2, arbitrary: fc.record({ type: fc.constant("catchUp" as const) }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ type: fc.constant("kill" as const), after: fc.integer({ min: 0, max: 3 }) }),
+    },
+  );
+
+  // Without headers nothing tells that a stretch's logs were left out: that way takes one endpoint at its word.
+  const bearable = { all: {}, logged: { hidden: 0, missing: 0, otherFork: 0, lag: 0 } };
+
+  for (const headers of ["all", "logged"] as const) {
+    it(`ends with the chain's own blocks after any reorgs, faults and kills (headers: ${headers})`, async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(act, { maxLength: 12 }), fc.nat(), async (acts, seed) => {
+          const random = randomFrom(seed);
+          const chain = createScriptedChain(random);
+          const consumer = createConsumer(chain, { headers, maxRange: 25n });
+          const contents = (count: number, empty: boolean) =>
+            Array.from({ length: count }, () =>
+              empty
+                ? []
+                : Array.from({ length: Math.floor(random() * 3) }, () => log(Math.floor(random() * 1e6))),
+            );
+          const catchUp = async () => {
+            chain.misbehave({});
+            const missing = Number((consumer.stored().at(-1)?.number ?? 0n) - chain.head().number);
+            chain.mine(...contents(Math.max(0, missing) + 1, false));
+            await consumer.run(consumer.upToDate);
+          };
+          for (const action of acts) {
+            if (action.type === "catchUp") {
+              await catchUp();
+              continue;
+            }
+            if (action.type === "mine") chain.mine(...contents(action.count, false));
+            if (action.type === "faults") chain.misbehave({ ...action.faults, ...bearable[headers] });
+            if (action.type === "reorg") {
+              chain.rewind(action.depth);
+              chain.mine(...contents(action.count, action.empty));
+            }
+            // A few looks, ending before or in the middle of a step.
+            const deadline = chain.requests() + 30;
+            let left = action.type === "kill" ? action.after : Number.POSITIVE_INFINITY;
+            await consumer.run(
+              () => chain.requests() > deadline,
+              () => left-- <= 0,
+            );
+          }
+          await catchUp();
+          const wanted = expected(chain);
+          const got = held(consumer.stored());
+          if (headers === "all") expect(got).to.deep.equal(wanted);
+          else {
+            const numbers = new Set(got.map(({ number }) => number));
+            expect(got).to.deep.equal(wanted.filter(({ number }) => numbers.has(number)));
+            expect(
+              wanted.filter(({ number, logs }) => logs.length > 0 && !numbers.has(number)),
+            ).to.deep.equal([]);
+          }
+        }),
+        { numRuns: runs(20) },
+      );
+    });
+  }
+});

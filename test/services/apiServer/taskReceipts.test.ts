@@ -1,0 +1,173 @@
+import { execFile } from "node:child_process";
+import { join as joinPath } from "node:path";
+import { promisify } from "node:util";
+import { createPool } from "@ngpu/db/pool";
+import { createSender } from "@ngpu/tx-sender/send";
+import { expect } from "chai";
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
+import { receiptRound } from "../../../services/pomc/taskReceipts/commit.ts";
+import { rootDir } from "../../support/parts.ts";
+import { echo } from "../gateway/node.ts";
+import { insertRow } from "../support/chainTables.ts";
+import { eventually } from "../support/context.ts";
+import { accounts } from "../workspace/chain.ts";
+import { type Client, signIn } from "./client.ts";
+import { join, runWorkspace } from "./partner.ts";
+import { type ApiMarket, setup } from "./setup.ts";
+
+type TaskReceipt = {
+  receipt: { amount: string; durationMs: number; nodeId: number; payer: string; succeeded: boolean };
+  batch: string;
+  root: string;
+  proof: string[];
+};
+type Fault = { error: { code: string } };
+
+const run = promisify(execFile);
+
+describe("apiServer: receipts of tasks", function () {
+  this.timeout(120_000);
+  let api: ApiMarket;
+  let partner: Client;
+  let workspaceId: string;
+  let nodeId: number;
+  const wallet = privateKeyToAccount(generatePrivateKey());
+  before(async () => {
+    api = await setup();
+    ({ partner } = await join(api, wallet));
+    nodeId = await api.addServingNode("one", echo("container"));
+    ({ id: workspaceId } = await runWorkspace(api, partner, { name: "one", nodeId }));
+    await eventually("the gateway knows the replica", async () => {
+      const answer = await partner.post("/v1/tasks", { workspaceId, path: "/", method: "GET" });
+      return answer.status === 200;
+    });
+  });
+  after(() => api.stop());
+
+  /** Runs what the leader of pomc runs, until the task has its receipt. */
+  async function untilReceipt(id: string): Promise<TaskReceipt> {
+    const { market, chain } = api;
+    const pool = createPool({ url: market.urlAs("ngpu_pomc"), name: "pomc" });
+    const { logger, signal } = market.context;
+    try {
+      const sender = await createSender({
+        pool,
+        client: chain.client,
+        account: accounts.deployer,
+        deployment: chain.deployment,
+        logger,
+        signal,
+        pollMs: 20,
+      });
+      const round = receiptRound({
+        pool,
+        sender,
+        deployment: chain.deployment,
+        logger,
+        every: 0,
+        settlementTimeout: 3_600,
+      });
+      return await eventually("the receipt", async () => {
+        await chain.pass(2);
+        await market.exported();
+        // The chain's clock is ahead of ours: an older safe head could lie after the task and before the lease ran.
+        await eventually("what is exported is safe", async () => {
+          const { rows } = await market.pool.query(
+            "select from chain.head as safe join chain.head as newest using (number) where safe.tier = 'safe' and newest.tier = 'unsafe'",
+          );
+          return rows.length === 1;
+        });
+        await round();
+        await market.exported();
+        const { status, body } = await partner.get<TaskReceipt>(`/v1/tasks/${id}/receipt`);
+        return status === 200 ? body : undefined;
+      });
+    } finally {
+      await pool.end();
+    }
+  }
+
+  const verify = async (id: string, key: string) => {
+    const cli = joinPath(rootDir, "cli/index.ts");
+    const args = [cli, "verify", "receipt", id, "--api", api.url, "--key", key, "--json"];
+    const { stdout } = await run(process.execPath, args).catch((error: { stdout: string }) => error);
+    return JSON.parse(stdout) as { holds: boolean; checks: Record<string, boolean> };
+  };
+
+  it("stand under a root on the chain, for what the lease was paid, and anyone with the task can verify them", async () => {
+    const { body: task } = await partner.post<{ id: string; ms: number }>("/v1/tasks", {
+      workspaceId,
+      path: "/do",
+      input: { a: 1 },
+    });
+    const pending = await partner.get<Fault>(`/v1/tasks/${task.id}/receipt`);
+    expect([pending.status, pending.body.error.code]).to.deep.equal([404, "receipt_pending"]);
+    const { receipt } = await untilReceipt(task.id);
+    expect(receipt).to.deep.include({ nodeId, payer: wallet.address.toLowerCase(), succeeded: true });
+    expect(BigInt(receipt.amount)).to.equal((1_000n * BigInt(task.ms)) / 1_000n);
+    const { rows } = await api.db.query<{ settled: bigint; receipts: bigint }>(
+      `select settled, (select sum(amount) from app.receipt)::numeric as receipts from chain.escrow_account
+       where account = $1`,
+      [wallet.address.toLowerCase()],
+    );
+    expect((rows[0]?.receipts ?? 0n) <= (rows[0]?.settled ?? 0n)).to.equal(true);
+
+    const { body: key } = await partner.post<{ apiKey: string }>("/v1/keys", { name: "verifier" });
+    expect(await verify(task.id, key.apiKey)).to.deep.include({
+      holds: true,
+      checks: { task: true, result: true, status: true, proof: true },
+    });
+    await api.db.query("update app.receipt set amount = amount + 1 where task_id = $1", [task.id]);
+    expect(await verify(task.id, key.apiKey)).to.deep.include({
+      holds: false,
+      checks: { task: true, result: true, status: true, proof: false },
+    });
+  });
+
+  it("stand beside a history of the balance, refunds among it", async () => {
+    const { rows } = await api.db.query<{ number: bigint; hash: string }>(
+      "select number, hash from chain.head where tier = 'unsafe'",
+    );
+    await insertRow(api.db, "chain.event_refunded", {
+      block_number: rows[0]?.number,
+      block_hash: rows[0]?.hash,
+      block_time: new Date(),
+      tx_hash: "0x07",
+      log_index: 9_999,
+      workspace_id: workspaceId,
+      node_id: nodeId,
+      replica: 0,
+      lease: 1,
+      owner: wallet.address.toLowerCase(),
+      day: 20_000,
+      down_seconds: 60,
+      amount: 60_000,
+    });
+    type Change = { kind: string; amount: string; downSeconds: number | null };
+    const { body } = await partner.get<{ changes: Change[]; next: string | null }>(
+      "/v1/account/history?limit=2",
+    );
+    expect(body.changes[0]).to.deep.include({
+      kind: "refund",
+      amount: "60000",
+      downSeconds: 60,
+      day: "20000",
+    });
+    expect(body.changes[1]).to.deep.include({ kind: "settlement", workspaceId, replica: 0, lease: 1 });
+    const kinds: string[] = [];
+    for (let { next } = body; next !== null; ) {
+      const page = await partner.get<typeof body>(`/v1/account/history?limit=2&after=${next}`);
+      kinds.push(...page.body.changes.map(({ kind }) => kind));
+      next = page.body.next;
+    }
+    expect(kinds.at(-1)).to.equal("deposit");
+    expect(kinds).to.not.include("refund");
+  });
+
+  it("are shown to the task's owner alone", async () => {
+    const { body: task } = await partner.post<{ id: string }>("/v1/tasks", { workspaceId, path: "/do" });
+    const other = await signIn(api.client, privateKeyToAccount(generatePrivateKey()));
+    const { status, body } = await other.get<Fault>(`/v1/tasks/${task.id}/receipt`);
+    expect([status, body.error.code]).to.deep.equal([404, "task_unknown"]);
+  });
+});

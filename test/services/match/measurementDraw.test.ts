@@ -1,0 +1,93 @@
+import { drawTreeOf } from "@ngpu/protocol/drawTree";
+import { expect } from "chai";
+import { pad, toHex } from "viem";
+import {
+  needsRound,
+  prepareRound,
+  type RandomSource,
+  randomSource,
+  sortDraws,
+} from "../../../services/match/measurement/measurementDraw.ts";
+import type { MeasurableNode } from "../../../services/match/measurement/roundFacts.ts";
+
+const node = (given: Partial<MeasurableNode> = {}): MeasurableNode => ({
+  node_id: 1,
+  host: "10.0.0.1",
+  valid_until: null,
+  open: false,
+  failures: 0,
+  failed_at: null,
+  rounds: 0,
+  ...given,
+});
+
+const facts = { ports: { first: 42_000, last: 42_002 }, taken: new Set<number>() };
+const round = { key: "0xkey", owner: "0xowner" };
+const measurers = [
+  { measurer_id: 1, owner: "0xowner" },
+  { measurer_id: 2, owner: "0xkey" },
+  { measurer_id: 3, owner: "0xother" },
+  { measurer_id: 4, owner: "0xother" },
+  { measurer_id: 5, owner: "0xthird" },
+];
+
+const first: RandomSource = { below: () => 0, bytes: (length) => pad("0x01", { size: length }) };
+
+describe("match: drawing measurements", () => {
+  it("asks for a round when there is no measurement, or its last quarter has begun", () => {
+    expect(needsRound(node(), 100, 400)).to.equal(true);
+    expect(needsRound(node({ valid_until: 201 }), 100, 400)).to.equal(false);
+    expect(needsRound(node({ valid_until: 200 }), 100, 400)).to.equal(true);
+    expect(needsRound(node({ open: true }), 100, 400)).to.equal(false);
+  });
+
+  it("waits longer after each failure", () => {
+    const failed = (failures: number, ago: number) => node({ failures, failed_at: 1_000 - ago });
+    expect(needsRound(failed(1, 4), 1_000, 400)).to.equal(false);
+    expect(needsRound(failed(1, 5), 1_000, 400)).to.equal(true);
+    expect(needsRound(failed(4, 39), 1_000, 400)).to.equal(false);
+    expect(needsRound(failed(4, 40), 1_000, 400)).to.equal(true);
+    expect(needsRound(failed(30, 600), 1_000, 400)).to.equal(true);
+  });
+
+  it("takes a port in the range that no other round uses", () => {
+    const given = prepareRound(node(), { ...facts, taken: new Set([42_000, 42_001]) }, first);
+    expect(given.port).to.equal(42_002);
+    for (let tries = 0; tries < 50; tries += 1) {
+      expect(prepareRound(node(), facts, randomSource).port).to.be.within(42_000, 42_002);
+    }
+  });
+
+  it("commits to the port and to salts that are all its own", () => {
+    const { draws, salts, port } = prepareRound(node(), facts, randomSource);
+    expect(drawTreeOf(salts.map((salt) => ({ port, salt }))).root).to.equal(draws);
+    expect(new Set(salts).size).to.equal(8);
+    expect(prepareRound(node(), facts, randomSource).draws).to.not.equal(draws);
+  });
+
+  it("puts aside whom the contract would refuse: nobody, its own operator, an operator drawn before", () => {
+    const drawn = sortDraws(round, [3, 1, 2, 0, 4, 3, 9, 5], measurers);
+    expect(drawn.filter(({ failure }) => failure === null)).to.deep.equal([
+      { position: 0, measurer_id: 3, failure: null },
+      { position: 7, measurer_id: 5, failure: null },
+    ]);
+    expect(drawn.map(({ failure }) => failure).slice(1, 7)).to.deep.equal([
+      "the node belongs to the measurer",
+      "the node belongs to the measurer",
+      "no measurer was drawn",
+      "its operator is already drawn",
+      "its operator is already drawn",
+      "the measurer is unknown",
+    ]);
+  });
+
+  it("has eight draws, each proven at its own place", () => {
+    const draws = Array.from({ length: 8 }, (_, position) => ({
+      port: 1,
+      salt: toHex(position, { size: 32 }),
+    }));
+    const { proofOf } = drawTreeOf(draws);
+    expect(new Set(draws.map((_, position) => proofOf(position).join())).size).to.equal(8);
+    expect(() => drawTreeOf(draws.slice(1))).to.throw(RangeError);
+  });
+});

@@ -1,0 +1,274 @@
+import {
+  type AssignmentState,
+  assignmentStates,
+  codeOf,
+  type Milestone,
+  milestones,
+  type NodeStatus,
+  nodeStatuses,
+} from "@ngpu/contracts-sdk/enumNames";
+import {
+  computeNodeAbi,
+  dockerContractAbi,
+  escrowAbi,
+  progressAbi,
+  tokenAbi,
+} from "@ngpu/contracts-sdk/generated/abi";
+import { authorizationTypes, domainOf } from "@ngpu/contracts-sdk/typedData";
+import { packProgress, packReport } from "@ngpu/protocol/packedReports";
+import { signRelay } from "@ngpu/protocol/signedMessages";
+import type { WorkspaceSpec } from "@ngpu/protocol/workspaceSpec";
+import {
+  type Address,
+  encodeFunctionData,
+  type Hex,
+  keccak256,
+  parseEther,
+  parseEventLogs,
+  toBytes,
+  zeroAddress,
+  zeroHash,
+} from "viem";
+import { accounts, nodeKey, type TestChain } from "./chain.ts";
+
+export type LeaseRef = { workspaceId: bigint; replica: number; lease: number };
+
+const deadline = 2n ** 47n;
+const anyModel: Hex = "0x0000000000000000";
+const config = JSON.stringify({ image: "localhost:5000/ngpu/chat", ports: [8000] });
+/** What every node asks for a replica, token units a second. */
+const price = 1_000n;
+
+/** Registers a node with room for so many replicas; returns its id. */
+export async function addNode(
+  chain: TestChain,
+  name: string,
+  room = 4,
+  gpu?: { name: string; vramMib: number; computeCapability: number },
+): Promise<number> {
+  const { call, deployment } = chain;
+  const key = nodeKey(name);
+  const gpuModel = gpu === undefined ? anyModel : (keccak256(toBytes(gpu.name)).slice(0, 18) as Hex);
+  const { vramMib, computeCapability } = gpu ?? { vramMib: 0, computeCapability: 0 };
+  const gpus = gpu === undefined ? 0 : 1;
+  const total = { gpus, cpuMilli: 1_000 * room, memoryMib: 1_024 * room, diskGib: 10 * room, ports: room };
+  const message = {
+    key: key.address,
+    wallet: zeroAddress,
+    spec: { gpuModel, vramMib, computeCapability, region: "0x4445" as Hex, total },
+    pricePerSecond: price,
+    gpuName: gpu?.name ?? "",
+    gpuUuids: gpu === undefined ? [] : [keccak256(toBytes(`gpu of ${name}`))],
+    deadline,
+  };
+  const signature = await signRelay(key, deployment, "register", message);
+  const args = [[message], [signature]] as const;
+  const data = encodeFunctionData({ abi: computeNodeAbi, functionName: "registerBatch", args });
+  const { logs } = await call("relayer", "ComputeNode", data);
+  const [registered] = parseEventLogs({ abi: computeNodeAbi, eventName: "NodeRegistered", logs });
+  if (registered === undefined) throw new Error(`${name} was not registered.`);
+  return registered.args.nodeId;
+}
+
+/** Gives the owner a deposit for so many seconds of one replica, and authorizes a delegate; returns the authorization's id. */
+export async function fund(
+  chain: TestChain,
+  seconds: bigint,
+  delegate: Address = accounts.relayer.address,
+): Promise<bigint> {
+  const { call, client, deployment } = chain;
+  const amount = price * seconds;
+  const owner = accounts.owner.address;
+  const transfer = { abi: tokenAbi, functionName: "transfer", args: [owner, amount] } as const;
+  await call("treasury", "Token", encodeFunctionData(transfer));
+  const approve = {
+    abi: tokenAbi,
+    functionName: "approve",
+    args: [deployment.contracts.Escrow, amount],
+  } as const;
+  await call("owner", "Token", encodeFunctionData(approve));
+  const deposit = { abi: escrowAbi, functionName: "deposit", args: [owner, amount] } as const;
+  await call("owner", "Escrow", encodeFunctionData(deposit));
+  const { timestamp } = await client.getBlock();
+  const message = {
+    owner,
+    delegate,
+    maxRate: 100n * price,
+    total: parseEther("1"),
+    scope: zeroHash,
+    expiry: Number(timestamp) + 1_000_000,
+    nonce: timestamp,
+  };
+  const domain = domainOf(deployment, "Escrow");
+  const primaryType = "Authorization";
+  const signature = await accounts.owner.signTypedData({
+    domain,
+    types: authorizationTypes,
+    primaryType,
+    message,
+  });
+  const authorize = { abi: escrowAbi, functionName: "authorize", args: [message, signature] } as const;
+  const { logs } = await call("relayer", "Escrow", encodeFunctionData(authorize));
+  const [authorized] = parseEventLogs({ abi: escrowAbi, eventName: "Authorized", logs });
+  if (authorized === undefined) throw new Error("The authorization was not recorded.");
+  return authorized.args.authorizationId;
+}
+
+type Publication = { authorizationId: bigint; replicas?: number; expiresAt?: number; maxPrice?: bigint };
+
+export type Published = { workspaceId: bigint; spec: WorkspaceSpec };
+
+/** Publishes a workspace of the owner. */
+export async function publish({ call }: TestChain, given: Publication): Promise<Published> {
+  const spec: WorkspaceSpec = {
+    image: `0x${"ab".repeat(32)}`,
+    policy: 0,
+    graceSeconds: 60,
+    maxPricePerSecond: given.maxPrice ?? price,
+    gpuModel: anyModel,
+    minVramMib: 0,
+    minComputeCapability: 0,
+    region: "0x0000",
+    resources: { gpus: 0, cpuMilli: 1_000, memoryMib: 1_024, diskGib: 10, ports: 1 },
+    expiresAt: given.expiresAt ?? 0,
+    configHash: keccak256(toBytes(config)),
+  };
+  const args = [accounts.owner.address, given.authorizationId, given.replicas ?? 1, spec, config] as const;
+  const data = encodeFunctionData({ abi: dockerContractAbi, functionName: "publish", args });
+  const { logs } = await call("owner", "DockerContract", data);
+  const [published] = parseEventLogs({ abi: dockerContractAbi, eventName: "WorkspacePublished", logs });
+  if (published === undefined) throw new Error("The workspace was not published.");
+  return { workspaceId: published.args.workspaceId, spec };
+}
+
+/** Changes a workspace's spec as its owner. */
+export async function update(
+  { call }: TestChain,
+  { workspaceId, spec }: Published,
+  changes: Partial<WorkspaceSpec>,
+): Promise<Published> {
+  const next = { ...spec, ...changes };
+  const args = [workspaceId, spec, next, config] as const;
+  const data = encodeFunctionData({ abi: dockerContractAbi, functionName: "updateWorkspace", args });
+  await call("owner", "DockerContract", data);
+  return { workspaceId, spec: next };
+}
+
+/** The node's signed change of its status. */
+export async function setStatus(
+  { call, deployment }: TestChain,
+  name: string,
+  nodeId: number,
+  status: NodeStatus,
+): Promise<void> {
+  const message = { nodeId, status: codeOf(nodeStatuses, status), nonce: 1n, deadline };
+  const signature = await signRelay(nodeKey(name), deployment, "setStatus", message);
+  const args = [[message], [signature]] as const;
+  const data = encodeFunctionData({ abi: computeNodeAbi, functionName: "setStatusBatch", args });
+  await call("relayer", "ComputeNode", data);
+}
+
+/** Assigns a replica as another keeper than the services under test, whose nonces are their own; returns the lease. */
+export async function assign(
+  { call }: TestChain,
+  { workspaceId, spec }: Published,
+  given: { replica?: number; nodeId: number; start: boolean },
+): Promise<LeaseRef> {
+  const { replica = 0, nodeId, start } = given;
+  const args = [[{ workspaceId, replica, nodeId, start, spec }]] as const;
+  const data = encodeFunctionData({ abi: dockerContractAbi, functionName: "assign", args });
+  const { logs } = await call("match", "DockerContract", data);
+  const [assigned] = parseEventLogs({ abi: dockerContractAbi, eventName: "Assigned", logs });
+  if (assigned === undefined) throw new Error("The assignment was refused.");
+  return { workspaceId, replica, lease: assigned.args.lease };
+}
+
+/** Takes a lease from its node, as match does when the node is lost. */
+export async function lose({ call }: TestChain, ref: LeaseRef, spec: WorkspaceSpec): Promise<void> {
+  const release = { abi: dockerContractAbi, functionName: "releaseLost", args: [[ref], [spec]] } as const;
+  await call("match", "DockerContract", encodeFunctionData(release));
+}
+
+/** Lets an account act for owners, or stops it. */
+export async function setKeeper({ call }: TestChain, account: Address, allowed: boolean): Promise<void> {
+  const set = { abi: dockerContractAbi, functionName: "setKeeper", args: [account, allowed] } as const;
+  await call("deployer", "DockerContract", encodeFunctionData(set));
+}
+
+/** The owner's orders. */
+export const orders = {
+  stop: (chain: TestChain, ref: LeaseRef) => orderLease(chain, "requestStop", ref),
+  start: (chain: TestChain, ref: LeaseRef) => orderLease(chain, "requestStart", ref),
+  close: async ({ call }: TestChain, workspaceId: bigint) => {
+    const close = { abi: dockerContractAbi, functionName: "closeWorkspace", args: [workspaceId] } as const;
+    await call("owner", "DockerContract", encodeFunctionData(close));
+  },
+  scale: async ({ call }: TestChain, workspaceId: bigint, replicas: number) => {
+    const set = {
+      abi: dockerContractAbi,
+      functionName: "setReplicas",
+      args: [workspaceId, replicas],
+    } as const;
+    await call("owner", "DockerContract", encodeFunctionData(set));
+  },
+};
+
+async function orderLease(
+  { call }: TestChain,
+  functionName: "requestStart" | "requestStop",
+  ref: LeaseRef,
+): Promise<void> {
+  await call(
+    "owner",
+    "DockerContract",
+    encodeFunctionData({ abi: dockerContractAbi, functionName, args: [[ref]] }),
+  );
+}
+
+/** The node's signed report that its lease is in a state. */
+export async function report(
+  chain: TestChain,
+  node: string,
+  ref: LeaseRef,
+  state: AssignmentState,
+  detail = "",
+): Promise<void> {
+  const { fence, sequence } = await assignmentOf(chain, ref);
+  const bytes: Hex = `0x${Buffer.from(detail.padEnd(32, "\0")).toString("hex")}`;
+  const code = codeOf(assignmentStates, state);
+  const message = { ...ref, fence, state: code, detail: bytes, sequence: sequence + 1, deadline };
+  const signature = await signRelay(nodeKey(node), chain.deployment, "report", message);
+  const args = [[packReport(message, signature)]] as const;
+  const data = encodeFunctionData({ abi: dockerContractAbi, functionName: "reportBatch", args });
+  const { logs } = await chain.call("relayer", "DockerContract", data);
+  const changed = parseEventLogs({ abi: dockerContractAbi, eventName: "StateChanged", logs });
+  if (changed.length === 0) throw new Error(`The report of ${state} was refused.`);
+}
+
+/** The node's signed progress. */
+export async function progress(
+  chain: TestChain,
+  node: string,
+  ref: LeaseRef,
+  milestone: Milestone,
+): Promise<void> {
+  const { fence } = await assignmentOf(chain, ref);
+  const message = { ...ref, fence, milestone: codeOf(milestones, milestone), deadline };
+  const signature = await signRelay(nodeKey(node), chain.deployment, "progress", message);
+  const args = [[packProgress(message, signature)]] as const;
+  const data = encodeFunctionData({ abi: progressAbi, functionName: "reportBatch", args });
+  await chain.call("relayer", "Progress", data);
+}
+
+/** The assignment as the contract has it. */
+async function assignmentOf(
+  { client, deployment }: TestChain,
+  { workspaceId, replica }: Omit<LeaseRef, "lease">,
+) {
+  return client.readContract({
+    address: deployment.contracts.DockerContract,
+    abi: dockerContractAbi,
+    functionName: "assignmentOf",
+    args: [workspaceId, replica],
+  });
+}
