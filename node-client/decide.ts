@@ -37,15 +37,15 @@ export function decide(facts: Facts): Action[] {
     facts.assignments.filter((lease) => !lease.ended).map((lease) => [fencedKey(lease), lease]),
   );
   const actions: Action[] = [];
-  const own = new Map<string, Container>();
+  const containerOf = new Map<string, Container>();
   for (const container of facts.containers) {
     const key = fencedKey(container);
-    if (live.has(key) && !own.has(key)) own.set(key, container);
+    if (live.has(key) && !containerOf.has(key)) containerOf.set(key, container);
     else actions.push(...retire(container, "no_lease"));
   }
   const takenGpus = new Set(facts.containers.flatMap((container) => container.gpuUuids));
   for (const [key, lease] of live) {
-    actions.push(...forLease(facts, { key, lease, container: own.get(key), takenGpus }));
+    actions.push(...forLease(facts, { key, lease, container: containerOf.get(key), takenGpus }));
   }
   return actions;
 }

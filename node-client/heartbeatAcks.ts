@@ -53,13 +53,13 @@ async function store(
 ) {
   const nodeId = idOf();
   if (receipt === undefined || nodeId === undefined) return;
-  const own = { ...receipt, slot, nodeId };
+  const ack = { ...receipt, slot, nodeId };
   // Drop one that proves nothing. The contract decides whether its signer may commit.
-  if ((await ackSignerOf(deployment, own)) === undefined) {
+  if ((await ackSignerOf(deployment, ack)) === undefined) {
     logger.warn({ event: "heartbeat_ack_invalid", slot });
     return;
   }
-  putAck(journal, own);
+  putAck(journal, ack);
 }
 
 async function disputeMissing(options: HeartbeatAckOptions, now: number, windowSlots: bigint): Promise<void> {
