@@ -48,28 +48,9 @@ export async function startTestMarket(given: Partial<typeof periods> = {}): Prom
   const keeper = privateKeyToAccount(keeperKey);
   await fund(chain.url, [deployer.address, keeper.address]);
   await createTestClient({ mode: "hardhat", transport: http(chain.url) }).setIntervalMining({ interval: 1 });
-  const { address } = keeper;
   const parametersFile = join(stateDir, `parameters-${chain.port}.json`);
   const deploymentFile = join(stateDir, `deployment-${chain.port}.json`);
-  writeFileSync(
-    parametersFile,
-    JSON.stringify({
-      ...periods,
-      ...given,
-      treasury: address,
-      guardian: address,
-      operations: address,
-      poster: address,
-      committers: [address],
-      keepers: [address],
-      measureKeepers: [address],
-      quorum: 1,
-      openMeasurers: true,
-      emissionPerEpoch: "1000",
-      cap: parseEther("1000000000").toString(),
-      genesisSupply: parseEther("1000000").toString(),
-    }),
-  );
+  writeFileSync(parametersFile, JSON.stringify({ ...parametersFor(keeper.address), ...given }));
   const files = ["--parameters", parametersFile, "--out", deploymentFile];
   // A separate journal, because other suites deploy to chains with the same id at the same time.
   const journal = ["--journal", join(stateDir, `ignition-${chain.port}`)];
@@ -99,6 +80,25 @@ export async function startTestMarket(given: Partial<typeof periods> = {}): Prom
     },
   };
   return market;
+}
+
+/** Deployment parameters in which one account has every role. */
+function parametersFor(address: `0x${string}`) {
+  return {
+    ...periods,
+    treasury: address,
+    guardian: address,
+    operations: address,
+    poster: address,
+    committers: [address],
+    keepers: [address],
+    measureKeepers: [address],
+    quorum: 1,
+    openMeasurers: true,
+    emissionPerEpoch: "1000",
+    cap: parseEther("1000000000").toString(),
+    genesisSupply: parseEther("1000000").toString(),
+  };
 }
 
 /** Sets the balance of accounts to 100 ETH. */
