@@ -1,6 +1,6 @@
 import type { Database } from "@ngpu/db/pool";
 import { defaultStrategy } from "@ngpu/protocol/placement/preferences";
-import { type PlacementAnswer, placementAnswer } from "@ngpu/protocol/placement/response";
+import { type PlacementRecord, placementRecord } from "@ngpu/protocol/placement/response";
 import { findPlacement } from "@ngpu/queries/placements";
 import { type Replay, replayPlacement } from "@ngpu/queries/replay";
 import { InputError } from "@ngpu/runtime/errors";
@@ -25,8 +25,8 @@ export async function verifyPlacement(id: string, options: Options): Promise<voi
 }
 
 /** @throws InputError `placement_unknown`, and what asking the API throws. */
-async function readPlacement(pool: Database, id: string, api: string | undefined): Promise<PlacementAnswer> {
-  if (api !== undefined) return placementAnswer.parse(await callApi({ api }, `/v1/placements/${id}`));
+async function readPlacement(pool: Database, id: string, api: string | undefined): Promise<PlacementRecord> {
+  if (api !== undefined) return placementRecord.parse(await callApi({ api }, `/v1/placements/${id}`));
   const placement = await findPlacement(pool, id);
   if (placement !== undefined) return placement;
   throw new InputError(`There is no placement ${id}.`, { code: "placement_unknown" });

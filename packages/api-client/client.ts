@@ -1,32 +1,32 @@
 import { ApiError, ApiUnreachableError } from "./errors.ts";
 
 export type ApiClientOptions = {
-  /** Address of the market's API, such as https://market.example. */
+  /** URL of the market's API, such as https://market.example. */
   url: string;
-  /** API key; without it only public endpoints answer. */
+  /** API key. Without it only public endpoints are available. */
   apiKey?: string | undefined;
-  /** Ends every request of this client. */
+  /** Aborts all requests of this client. */
   signal?: AbortSignal | undefined;
-  /** Milliseconds a request may take. Default 180,000: a write waits for its transaction. */
+  /** Timeout of a request, milliseconds. Default 180,000: a write waits for its transaction. */
   timeoutMs?: number | undefined;
 };
 
-/** Requests of the partner API. A path begins with `/v1/`; the answer is the parsed JSON body. */
+/** Requests to the partner API. A path begins with `/v1/`; the result is the parsed JSON body. */
 export type ApiClient = {
   readonly url: string;
-  get<Answer>(path: string): Promise<Answer>;
-  post<Answer>(path: string, body: unknown, headers?: Record<string, string>): Promise<Answer>;
-  delete<Answer>(path: string): Promise<Answer>;
-  /** The same market with another API key. */
+  get<Result>(path: string): Promise<Result>;
+  post<Result>(path: string, body: unknown, headers?: Record<string, string>): Promise<Result>;
+  delete<Result>(path: string): Promise<Result>;
+  /** A client of the same market with another API key. */
   withKey(apiKey: string): ApiClient;
 };
 
 const defaultTimeoutMs = 180_000;
 
 /**
- * Makes a client of a market's partner API.
+ * Creates a client of a market's partner API.
  *
- * Every method throws ApiError when the API refuses, and ApiUnreachableError when no answer comes.
+ * Every method throws ApiError if the API returns an error, and ApiUnreachableError if there is no response.
  */
 export function createApiClient(options: ApiClientOptions): ApiClient {
   const url = options.url.replace(/\/+$/, "");
@@ -39,13 +39,13 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
   };
 }
 
-async function request<Answer>(
+async function request<Result>(
   options: ApiClientOptions,
   method: string,
   url: string,
   body?: unknown,
   headers: Record<string, string> = {},
-): Promise<Answer> {
+): Promise<Result> {
   const deadline = AbortSignal.timeout(options.timeoutMs ?? defaultTimeoutMs);
   const { response, text } = await exchange(url, {
     method,
@@ -58,9 +58,9 @@ async function request<Answer>(
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
-  const answer = parse(text);
-  if (response.ok && answer !== undefined) return answer as Answer;
-  throw errorOf(response, answer, `${method} ${url}`);
+  const parsed = parse(text);
+  if (response.ok && parsed !== undefined) return parsed as Result;
+  throw errorOf(response, parsed, `${method} ${url}`);
 }
 
 async function exchange(url: string, init: RequestInit): Promise<{ response: Response; text: string }> {
@@ -72,7 +72,7 @@ async function exchange(url: string, init: RequestInit): Promise<{ response: Res
   }
 }
 
-/** Undefined for what is no JSON. */
+/** Parses JSON; undefined if the text is not JSON. */
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -83,12 +83,12 @@ function parse(text: string): unknown {
 
 type ErrorBody = { code?: unknown; message?: unknown; hint?: unknown; details?: unknown };
 
-function errorOf(response: Response, answer: unknown, request: string): ApiError {
-  const body: ErrorBody = (answer as { error?: ErrorBody } | undefined)?.error ?? {};
+function errorOf(response: Response, parsed: unknown, request: string): ApiError {
+  const body: ErrorBody = (parsed as { error?: ErrorBody } | undefined)?.error ?? {};
   const message =
     typeof body.message === "string"
       ? body.message
-      : `${request} answered HTTP ${response.status} and no JSON.`;
+      : `${request} returned HTTP ${response.status} without a valid JSON body.`;
   return new ApiError(message, {
     status: response.status,
     code: typeof body.code === "string" ? body.code : "answer_invalid",

@@ -3,30 +3,36 @@ import type { CompletenessSource } from "./completeness.ts";
 import { maxLogs } from "./followSteps.ts";
 import type { BlockRef } from "./reconcile.ts";
 
-/** Part of what `follow` is given, where it is described. */
+/** The options that a backfill uses; PollOptions documents them. */
 export type BackfillOptions = CompletenessSource & {
   headers?: "all" | "logged";
   maxRange?: bigint;
   ahead?: number;
 };
 
-/** A long way to the head, gone in stretches. */
+/** The state of reading blocks far behind the head, range by range. */
 export type Backfill = {
-  /** Blocks in the next stretch. */
+  /** Number of blocks in the next range. */
   range: bigint;
-  /** Stretches that are being read, in order. */
+  /** Ranges that are being read, in order. */
   ahead: { first: bigint; to: bigint; blocks: Promise<FollowedBlock[]> }[];
 };
 
 const maxBlocks = 2_000n;
-// Blocks in the first stretch, before it is known how many logs they have.
+// Blocks in the first range, while their number of logs is unknown.
 const firstRange = 64n;
 
 export function startBackfill({ maxRange = maxBlocks }: BackfillOptions): Backfill {
   return { range: smaller(maxRange, firstRange), ahead: [] };
 }
 
-/** Blocks of a range whose size follows what the endpoint bears; the next ones are asked for meanwhile. */
+/**
+ * Reads the next range and prefetches the following ones. The size of a range adapts to the number of logs and to
+ * errors of the endpoint.
+ *
+ * @param bounds `tip` is the newest stored block; the range begins at `first` and ends at `last` or before.
+ * @throws RetryableError if a request fails; the next range is half the size.
+ */
 export async function readNextRange(
   options: BackfillOptions,
   backfill: Backfill,
@@ -40,7 +46,7 @@ export async function readNextRange(
     else if (logs < maxLogs / 2) backfill.range = smaller(options.maxRange ?? maxBlocks, backfill.range * 2n);
     return blocks;
   } catch (error) {
-    // Whatever the fault, fewer blocks are easier; no code tells "range too large" the same way everywhere.
+    // Endpoints have no common error code for "range too large", so any error halves the range.
     backfill.range = atLeastOne(backfill.range / 2n);
     backfill.ahead = [];
     throw error;
@@ -53,14 +59,14 @@ function readAhead(
   { tip, first, last }: { tip: BlockRef | null; first: bigint; last: bigint },
 ): void {
   const logged = options.headers === "logged";
-  // Read for another way: before a reorg, or for blocks that have been read otherwise since.
+  // Discard ranges read before a reorg, or for blocks that were read in another way since.
   if (backfill.ahead[0]?.first !== first || (backfill.ahead.at(-1)?.to ?? 0n) > last) backfill.ahead = [];
   while (backfill.ahead.length <= (logged ? 0 : (options.ahead ?? 2))) {
     const from = (backfill.ahead.at(-1)?.to ?? first - 1n) + 1n;
     if (from > last) return;
     const to = smaller(from + backfill.range - 1n, last);
     const blocks = logged ? loggedBlocksByRange(options, from, to, tip) : blocksByRange(options, from, to);
-    // Its fault is met when its turn comes, if it comes.
+    // The error is handled when this range is taken, if it is.
     blocks.catch(() => undefined);
     backfill.ahead.push({ first: from, to, blocks });
   }

@@ -5,20 +5,21 @@ import type { Header } from "./header.ts";
 import type { BlockRef } from "./reconcile.ts";
 import { type ChainLog, type RpcClient, readHeader, readLogs } from "./rpc.ts";
 
-/** A block with the logs that were asked for, in order of their index. `timestamp` is in Unix seconds. */
+/** A block with the requested logs, ordered by index. `timestamp` is in Unix seconds. */
 export type FollowedBlock = BlockRef & { parentHash: Hex; timestamp: bigint; logs: ChainLog[] };
 
 type Source = CompletenessSource;
 
-// Requests under way at once.
+// Concurrent requests.
 const concurrency = 24;
-// Headers asked for in one HTTP request.
+// Headers requested in one HTTP request.
 const batchSize = 50;
 
 /**
- * Blocks from `first` to `head`, their logs asked by hash: an endpoint that does not know a block says so.
+ * Reads blocks `first` to `head`. Logs are requested by block hash: an endpoint that does not have a block returns an
+ * error.
  *
- * @param told The headers from `first` on, when they are known.
+ * @param announced The headers from `first` on, if they are known.
  */
 export async function blocksByHash(
   source: Source,
@@ -35,7 +36,7 @@ export async function blocksByHash(
   });
 }
 
-/** Asked of whoever announced the block just now, else, or when that fails, of the endpoint in use. */
+/** Reads logs from the endpoint that announced the block. Without one, or if that fails, the endpoint in use is read. */
 async function logsByHash(source: Source, { hash: blockHash }: Header): Promise<ChainLog[]> {
   const announcer = source.client.hints?.announcerOf(blockHash);
   if (announcer === undefined) return readLogs(source.client, source, { blockHash });
@@ -49,22 +50,25 @@ async function logsByHash(source: Source, { hash: blockHash }: Header): Promise<
 }
 
 /**
- * Blocks `first` to `last` with all their headers. A block whose bloom names a contract of which the range had no log
- * is asked again by its hash, so that a lagging or truncating endpoint cannot hide one.
+ * Reads blocks `first` to `last` with all headers. If a block's bloom filter contains a contract but the range has no
+ * log of it, the block's logs are requested again by hash. So a lagging or truncating endpoint cannot hide logs.
  */
 export async function blocksByRange(source: Source, first: bigint, last: bigint): Promise<FollowedBlock[]> {
-  const [headers, answer] = await Promise.all([
+  const [headers, rangeLogs] = await Promise.all([
     headersOf(source, first, last),
     readLogs(source.client, source, { fromBlock: first, toBlock: last }),
   ]);
   const byNumber = new Map(headers.map((header) => [header.number, header]));
-  const logs = accepted(source, answer, byNumber);
+  const logs = accepted(source, rangeLogs, byNumber);
   return inParallel(headers, (header) => complete(source, header, logs.get(header.number) ?? []));
 }
 
 /**
- * Of blocks `first` to `last` those with logs, and the last one. That the chain was the same one all the while is
- * checked at both ends: the block before is still `tip`, and the last one is the same before and after.
+ * Reads those of blocks `first` to `last` that have logs, and the last one.
+ *
+ * @param tip The block before `first`, or null.
+ * @throws RetryableError `rpc_unlinked` if the chain changed in the meantime: the block before `first` is no longer
+ *   `tip`, or the last block is another one than at the beginning.
  */
 export async function loggedBlocksByRange(
   source: Source,
@@ -73,8 +77,8 @@ export async function loggedBlocksByRange(
   tip: BlockRef | null,
 ): Promise<FollowedBlock[]> {
   const end = await readHeader(source.client, last);
-  const answer = await readLogs(source.client, source, { fromBlock: first, toBlock: last });
-  const numbers = [...new Set(answer.map((log) => log.blockNumber))].filter((number) => number !== last);
+  const rangeLogs = await readLogs(source.client, source, { fromBlock: first, toBlock: last });
+  const numbers = [...new Set(rangeLogs.map((log) => log.blockNumber))].filter((number) => number !== last);
   const headers = await inParallel(numbers.sort(ascending), (number) => readHeader(source.client, number));
   const after = await readHeader(source.client, last);
   const before = tip === null ? null : await readHeader(source.client, tip.number);
@@ -82,7 +86,7 @@ export async function loggedBlocksByRange(
     throw new RetryableError("The chain changed while it was read.", { code: "rpc_unlinked" });
   }
   const all = [...headers, end];
-  const logs = accepted(source, answer, new Map(all.map((header) => [header.number, header])));
+  const logs = accepted(source, rangeLogs, new Map(all.map((header) => [header.number, header])));
   return inParallel(all, (header) => complete(source, header, logs.get(header.number) ?? []));
 }
 
@@ -98,14 +102,14 @@ async function headersOf({ client }: Source, first: bigint, last: bigint): Promi
   );
   const headers = await inParallel(parts, (part) =>
     Promise.all(part.map((number) => readHeader(batched, number))).catch(() =>
-      // Not every endpoint takes batches.
+      // Some endpoints do not accept batches.
       inParallel(part, (number) => readHeader(client, number)),
     ),
   );
   return headers.flat();
 }
 
-/** The block with its logs, asked for again when its bloom tells of more. */
+/** The block with its logs. Proven logs take precedence; logs are re-read if the bloom filter contains more. */
 async function complete(source: Source, header: Header, logs: ChainLog[]): Promise<FollowedBlock> {
   const proven = source.proven?.get(header.hash);
   if (proven !== undefined) return blockOf(header, ofBlock(source, header, proven));
@@ -118,9 +122,9 @@ function ofBlock(source: Source, header: Header, logs: readonly ChainLog[]): Cha
 }
 
 /**
- * The wanted ones of the logs by block, each once, in order of their index.
+ * The logs of the source's contracts by block number, without duplicates, ordered by index.
  *
- * @throws RetryableError when one is not of the block that is at its number
+ * @throws RetryableError `rpc_log_mismatch` if the block hash of a log is not the hash of the block at its number.
  */
 function accepted(
   source: Source,
@@ -133,7 +137,7 @@ function accepted(
   let hash: Hex | undefined;
   let list: ChainLog[] = [];
   for (const log of logs) {
-    // Logs of a block come together, nearly always.
+    // Logs of a block are nearly always adjacent.
     if (log.blockNumber !== number) {
       number = log.blockNumber;
       hash = headers.get(number)?.hash;
@@ -141,7 +145,7 @@ function accepted(
       byBlock.set(number, list);
     }
     if (hash !== log.blockHash) {
-      throw new RetryableError("A log belongs to another block than the one at its number.", {
+      throw new RetryableError("The block hash of a log differs from the hash of the block at its number.", {
         code: "rpc_log_mismatch",
         details: { blockNumber: log.blockNumber, blockHash: log.blockHash },
       });
@@ -168,7 +172,7 @@ function ascending(a: bigint, b: bigint): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** Maps in order, a bounded number at a time; the first fault stops it. */
+/** Maps items with bounded concurrency; results keep the order. The first error stops it. */
 async function inParallel<Item, Result>(
   items: readonly Item[],
   map: (item: Item) => Promise<Result>,

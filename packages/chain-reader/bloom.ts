@@ -1,6 +1,6 @@
 import { type Hex, hexToBytes, keccak256 } from "viem";
 
-/** Three bits of 2048, as `byte` from the start and `mask`, that stand for a value in a header's logsBloom. */
+/** The three bits, of 2048, that represent a value in a header's logsBloom. `byte` counts from the start. */
 export type BloomBits = readonly { byte: number; mask: number }[];
 
 /** The bits of an address or topic. */
@@ -12,7 +12,7 @@ export function bloomBits(value: Hex): BloomBits {
   });
 }
 
-/** False: the value is surely in none of the block's logs. True: it may be. */
+/** False: none of the block's logs contains the value. True: one may. */
 export function mayContain(bloom: Uint8Array, bits: BloomBits): boolean {
   return bits.every(({ byte, mask }) => ((bloom[byte] ?? 0) & mask) !== 0);
 }

@@ -8,7 +8,7 @@ import type { RpcClient } from "./rpc.ts";
 
 export type ChainClient = PublicClient;
 
-/** The chain as viem knows it: only its id matters here, everything else is asked of the endpoints. */
+/** The viem chain definition. Only the id is used; everything else is read from the endpoints. */
 export function chainOf(chainId: number): Chain {
   return defineChain({
     id: chainId,
@@ -18,7 +18,7 @@ export function chainOf(chainId: number): Chain {
   });
 }
 
-/** Several endpoints behind one transport: a faulty one is left for the next, each call is tried three times. */
+/** A transport over several endpoints. Each call is tried three times on an endpoint before the next one is used. */
 export function chainTransport(rpcUrls: string[]) {
   return fallback(
     rpcUrls.map((url) => http(url, { timeout: 10_000, retryCount: 2, retryDelay: 150 })),
@@ -38,9 +38,10 @@ export function createChainClient(options: { rpcUrls: string[]; chainId: number 
 export type FollowClient = ChainClient & Required<RpcClient> & { states: Endpoints["states"] };
 
 /**
- * A client for following the chain: the best endpoint is asked, many headers at once, and new heads are told by all.
+ * A client for following the chain. It sends requests to the best endpoint, batches header requests, and subscribes to
+ * new heads at all endpoints.
  *
- * @param options.wsUrls WebSocket URLs that tell of new heads. Default: those of `rpcUrls` with `ws` for `http`.
+ * @param options.wsUrls WebSocket URLs for head subscriptions. Default: `rpcUrls` with `ws` in place of `http`.
  */
 export function createFollowClient(
   options: Pick<EndpointsOptions, "signal" | "onError"> & {
@@ -82,7 +83,7 @@ export function createFollowClient(
 }
 
 /**
- * Checks at start that the chain answers and is the one the deployment is on.
+ * Checks at startup that the chain is reachable and that it is the chain of the deployment.
  *
  * @throws FatalError `chain_unreachable`, `chain_mismatch` or `contract_missing`.
  */
@@ -106,16 +107,16 @@ export async function requireChain(client: ChainClient, deployment: Deployment):
   }
 }
 
-/** The transport tries again and again, which takes a minute with an endpoint that is silent; a start does not wait so long. */
+/** Limit for a startup check. The transport's own retries take a minute on an endpoint that does not respond. */
 const startTimeoutMs = 15_000;
 
-async function queryAtStart<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+async function queryAtStart<Result>(query: () => Promise<Result>): Promise<Result> {
   const deadline = AbortSignal.timeout(startTimeoutMs);
   const timeout = Promise.withResolvers<never>();
   const onTimeout = () => timeout.reject(new Error(`no answer within ${startTimeoutMs / 1000} s`));
   deadline.addEventListener("abort", onTimeout, { once: true });
   try {
-    return await Promise.race([ask(), timeout.promise]);
+    return await Promise.race([query(), timeout.promise]);
   } catch (error) {
     throw new FatalError(`The chain does not answer: ${messageOf(error).split("\n")[0]}`, {
       code: "chain_unreachable",

@@ -4,23 +4,23 @@ import { type BloomBits, bloomBits, mayContain } from "./bloom.ts";
 import type { Header } from "./header.ts";
 import { type ChainLog, type LogFilter, type RpcClient, readLogs } from "./rpc.ts";
 
-/** What is asked again, and where: `otherEndpoints` when there is another endpoint. */
+/** The logs to read, and the client to re-read them with; re-reads use `otherEndpoints` if it is set. */
 export type CompletenessSource = LogFilter & {
   client: RpcClient;
   onError?: (code: string) => void;
-  /** All logs of blocks that were proven otherwise, by the block's hash: they stand, whatever an endpoint says. */
+  /** All logs of blocks that are proven in another way, by block hash. They take precedence over any response. */
   proven?: ReadonlyMap<Hex, readonly ChainLog[]>;
 };
 
-// Above this chance that a bloom names an address by coincidence it is no evidence any more.
-const coincidence = 0.05;
+// Above this probability of a false positive, a bloom filter is not evidence of a missing log.
+const maxFalsePositive = 0.05;
 
 type Wanted = { address: string; bits: BloomBits };
 
-// The bits of the same contracts are needed for every block.
+// Caches the bloom bits of the contracts, which are needed for every block.
 const wantedOf = new WeakMap<readonly Address[], Wanted[]>();
 
-/** Whether a header's bloom names a wanted contract of which none of the logs is. */
+/** Whether a header's bloom filter contains a wanted contract, but none of the logs is of that contract. */
 export function isSuspicious(
   { addresses, topics = [] }: LogFilter,
   header: Header,
@@ -34,15 +34,18 @@ export function isSuspicious(
   const missing = wanted.some(
     ({ address, bits }) => mayContain(bloom, bits) && !logs.some((log) => log.address === address),
   );
-  const places = topics.flatMap((topic) => (topic === null ? [] : [[topic].flat()]));
-  return missing && places.every((position) => position.some((topic) => mayContain(bloom, bloomBits(topic))));
+  const positions = topics.flatMap((topic) => (topic === null ? [] : [[topic].flat()]));
+  return (
+    missing && positions.every((options) => options.some((topic) => mayContain(bloom, bloomBits(topic))))
+  );
 }
 
 /**
- * Asks again for the logs of a block of which too few came: by hash, of another endpoint where there is one. Where that does
- * not explain the bloom either, all of the block's logs are asked for, whose own bloom must be the header's.
+ * Re-reads the logs of a block whose bloom filter contains more than the logs in `given`: by hash, from another
+ * endpoint if there is one. If they still do not match the bloom filter, it reads all logs of the block, whose bloom
+ * filter must equal the header's.
  *
- * @throws RetryableError `rpc_logs_missing` when they are not: the endpoint leaves logs out
+ * @throws RetryableError `rpc_logs_missing` if it does not: the endpoint omits logs.
  */
 export async function recheckLogs(
   source: CompletenessSource,
@@ -69,11 +72,11 @@ function matches({ topics = [] }: LogFilter, given: readonly Hex[]): boolean {
   return topics.every((topic, position) => topic === null || [topic].flat().includes(given[position] as Hex));
 }
 
-/** Whether so many bits are set that an address may well be named that has no log there. */
+/** Whether so many bits are set that a false positive for one of the addresses is likely. */
 function isDense({ addresses }: LogFilter, { logsBloom }: Header): boolean {
   let set = 0;
   for (const byte of hexToBytes(logsBloom)) for (let rest = byte; rest > 0; rest &= rest - 1) set += 1;
-  return addresses.length * (set / 2048) ** 3 > coincidence;
+  return addresses.length * (set / 2048) ** 3 > maxFalsePositive;
 }
 
 function bloomOf(logs: readonly ChainLog[]): string {

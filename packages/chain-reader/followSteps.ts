@@ -2,15 +2,15 @@ import type { FollowedBlock } from "./blocks.ts";
 import type { BlockRef } from "./reconcile.ts";
 
 export type FollowStep =
-  /** The next blocks; `head` is the newest that the endpoint speaks of. */
+  /** The next blocks; `head` is the newest block of the endpoint. */
   | { type: "blocks"; blocks: FollowedBlock[]; head: BlockRef }
-  /** Every block above `ancestor` (null: every block there is) is void; the new ones come next. */
+  /** The stored blocks above `ancestor` (null: all) are no longer canonical. The next steps replace them. */
   | { type: "reorg"; ancestor: BlockRef | null; depth: bigint };
 
-/** Most logs in one step, unless one block alone has more. */
+/** Maximum number of logs in one step, unless a single block has more. */
 export const maxLogs = 10_000;
 
-/** Whether each block's parent is the one before it; with gaps allowed, wherever two are neighbours. */
+/** Whether each block's parent is the block before it. With `gaps`, only consecutive numbers are compared. */
 export function areLinked(tip: BlockRef | null, blocks: FollowedBlock[], gaps: boolean): boolean {
   let parent = tip;
   for (const block of blocks) {
@@ -21,7 +21,7 @@ export function areLinked(tip: BlockRef | null, blocks: FollowedBlock[], gaps: b
   return true;
 }
 
-/** A busy stretch in several steps, so that no consumer has to store any number of logs at once. */
+/** Splits a step so that a consumer stores a bounded number of logs at a time. */
 export function* splitStep(step: FollowStep): Generator<FollowStep, void> {
   if (step.type === "reorg") {
     yield step;

@@ -1,8 +1,8 @@
 import { type Hex, hexToBigInt } from "viem";
-import { hashOf, hexOf, parseAnswer } from "./parse.ts";
+import { hashOf, hexOf, parseResponse } from "./parse.ts";
 import type { BlockRef } from "./reconcile.ts";
 
-/** What is read of a block's header. */
+/** The fields that are read of a block's header. */
 export type Header = BlockRef & {
   parentHash: Hex;
   /** Unix seconds. */
@@ -10,9 +10,9 @@ export type Header = BlockRef & {
   logsBloom: Hex;
 };
 
-/** A block's header as an endpoint gives it. @throws RetryableError `rpc_malformed` */
+/** Parses the header of a block in an RPC response. @throws RetryableError `rpc_malformed` */
 export function headerOf(block: unknown): Header {
-  return parseAnswer(() => {
+  return parseResponse(() => {
     const fields = block as Record<string, unknown>;
     return {
       number: hexToBigInt(hexOf(fields.number)),

@@ -12,12 +12,16 @@ export function hashOf(value: unknown): Hex {
   return hash.toLowerCase() as Hex;
 }
 
-/** An answer that lacks a part, or has one of the wrong kind, was cut short: asking again may help. */
-export function parseAnswer<Result>(read: () => Result): Result {
+/**
+ * Parses a response.
+ *
+ * @throws RetryableError `rpc_malformed` if `read` throws: the response may be truncated, so a retry can succeed.
+ */
+export function parseResponse<Result>(read: () => Result): Result {
   try {
     return read();
   } catch (error) {
-    throw new RetryableError("The endpoint's answer is not parseAnswer.", {
+    throw new RetryableError("The endpoint's response has a missing or invalid field.", {
       code: "rpc_malformed",
       cause: error,
     });

@@ -1,6 +1,6 @@
 import { RetryableError } from "@ngpu/runtime/errors";
 import { type Hex, numberToHex } from "viem";
-import { parseAnswer } from "./parse.ts";
+import { parseResponse } from "./parse.ts";
 import { type RawReceipt, receiptsRootOf } from "./receiptsRoot.ts";
 import type { BlockRef } from "./reconcile.ts";
 import { type ChainLog, call, logReader, type RpcClient } from "./rpc.ts";
@@ -8,11 +8,12 @@ import { type ChainLog, call, logReader, type RpcClient } from "./rpc.ts";
 type Requester = Pick<RpcClient, "request">;
 
 /**
- * Every log of a block, whatever its contract, proven by the root that the block's header has of its receipts. Another endpoint
- * is asked, where there is one, when the first one's receipts do not give that root.
+ * Reads all logs of a block and verifies them against the receiptsRoot of its header. If the receipts of the first
+ * endpoint do not match, another endpoint is used if there is one.
  *
- * @throws RetryableError `rpc_receipts_unproven`, or `rpc_block_missing` when another block stands at its number
- * @throws FatalError `rpc_method_missing` when no endpoint serves receipts
+ * @throws RetryableError `rpc_receipts_unproven` if no receipts match; `rpc_block_missing` if the endpoint does not
+ *   have this block at its number.
+ * @throws FatalError `rpc_method_missing` if no endpoint serves receipts.
  */
 export async function readProvenLogs(client: RpcClient, block: BlockRef): Promise<ChainLog[]> {
   const first = await provenBy(client, block);
@@ -27,24 +28,24 @@ export async function readProvenLogs(client: RpcClient, block: BlockRef): Promis
 
 async function provenBy(client: Requester, { number, hash }: BlockRef): Promise<ChainLog[] | undefined> {
   const at = numberToHex(number);
-  const ask = (method: string, params: unknown[]): Promise<unknown> =>
+  const request = (method: string, params: unknown[]): Promise<unknown> =>
     call(() => client.request({ method, params } as never));
   const [header, receipts] = await Promise.all([
-    ask("eth_getBlockByNumber", [at, false]),
-    ask("eth_getBlockReceipts", [at]),
+    request("eth_getBlockByNumber", [at, false]),
+    request("eth_getBlockReceipts", [at]),
   ]);
   const { hash: hashAtEndpoint, receiptsRoot } = (header ?? {}) as { hash?: Hex; receiptsRoot?: Hex };
   if (hashAtEndpoint !== hash) {
-    throw new RetryableError(`The endpoint has another block ${number}, or none.`, {
+    throw new RetryableError(`The endpoint does not have block ${number} with hash ${hash}.`, {
       code: "rpc_block_missing",
     });
   }
-  return parseAnswer(() => {
+  return parseResponse(() => {
     const root = receiptsRootOf(receipts as RawReceipt[]);
     if (root !== receiptsRoot) return undefined;
     const logs = (receipts as { logs: Record<string, unknown>[] }[]).flatMap((receipt) => receipt.logs);
     const read = logReader();
-    // The root does not cover where a log stands; the order of the receipts does.
+    // The root does not cover block and index of a log. The order of the receipts determines them.
     return logs.map((log, logIndex) => ({ ...read(log), blockNumber: number, blockHash: hash, logIndex }));
   });
 }

@@ -1,18 +1,18 @@
 import { concat, type Hex, keccak256, toHex, toRlp } from "viem";
 
-/** A receipt as an endpoint gives it. */
+/** A transaction receipt in an RPC response. */
 export type RawReceipt = {
   type?: Hex;
   status: Hex;
   cumulativeGasUsed: Hex;
   logsBloom: Hex;
   logs: { address: Hex; topics: Hex[]; data: Hex }[];
-  /** Of an OP-stack deposit. */
+  /** Set for an OP-stack deposit. */
   depositNonce?: Hex | null;
   depositReceiptVersion?: Hex | null;
 };
 
-/** The root that a block's header commits to its receipts with: of all of them, in order. */
+/** The receiptsRoot of a block: the Merkle-Patricia root over all its receipts, in order. */
 export function receiptsRootOf(receipts: readonly RawReceipt[]): Hex {
   const entries = receipts.map((receipt, index) => ({
     path: [...toRlp(index === 0 ? "0x" : toHex(index)).slice(2)],
@@ -38,10 +38,10 @@ function encodeReceipt(receipt: RawReceipt): Hex {
 }
 
 type Rlp = Hex | Rlp[];
-/** A value under the hexadecimal digits of its key. */
+/** A value with the remaining hexadecimal digits of its key. */
 type Entry = { path: string[]; value: Hex };
 
-/** The node of a Merkle-Patricia trie under which the entries stand, each with what is left of its path. */
+/** The Merkle-Patricia trie node over the entries. */
 function nodeOf(entries: readonly Entry[]): Rlp[] {
   const [first] = entries as [Entry];
   if (entries.length === 1) return [compact(first.path, true), first.value];
@@ -59,21 +59,21 @@ function below(entries: readonly Entry[], digits: number): Entry[] {
   return entries.map(({ path, value }) => ({ path: path.slice(digits), value }));
 }
 
-/** A small node stands in its parent itself, a larger one by its hash. */
+/** A node of less than 32 bytes is embedded in its parent; a larger one is referenced by its hash. */
 function reference(entries: readonly Entry[]): Rlp {
   const node = nodeOf(entries);
   const encoded = toRlp(node);
   return (encoded.length - 2) / 2 < 32 ? node : keccak256(encoded);
 }
 
-/** Digits as bytes, the first saying whether they are odd in number and end at a value. */
+/** Hex-prefix encoding: the first digit flags a leaf and an odd number of digits. */
 function compact(path: readonly string[], isLeaf: boolean): Hex {
   const odd = path.length % 2;
   const flag = (isLeaf ? 2 : 0) + odd;
   return `0x${flag.toString(16)}${odd === 1 ? "" : "0"}${path.join("")}`;
 }
 
-/** A whole number as RLP has it: without leading zeros, none at all for 0. */
+/** An integer for RLP: without leading zeros; 0 is empty. */
 function number(value: Hex): Hex {
   return BigInt(value) === 0n ? "0x" : toHex(BigInt(value));
 }

@@ -1,35 +1,35 @@
 import type { Hex } from "viem";
 
-/** A block by what identifies it. */
+/** Identifies a block. */
 export type BlockRef = { number: bigint; hash: Hex };
 
-/** What a follower knows when it compares the blocks it keeps with an endpoint's chain. */
+/** The input of a comparison of stored blocks with an endpoint's chain. */
 export type ReconcileFacts = {
   /** Blocks the follower has stored, ascending; gaps are allowed. */
   kept: readonly BlockRef[];
-  /** The newest block the endpoint speaks of. */
+  /** The newest block of the endpoint. */
   head: BlockRef;
-  /** The endpoint's hash at numbers it was asked about. */
-  answers: ReadonlyMap<bigint, Hex>;
+  /** The endpoint's block hashes that were read so far, by number. */
+  hashes: ReadonlyMap<bigint, Hex>;
 };
 
 export type Verdict =
   /** The endpoint's head is the newest kept block. */
   | { type: "same" }
-  /** The newest kept block (null: none is kept) is on the endpoint's chain, which goes on after it. */
+  /** The endpoint's chain extends the newest kept block (null: none is kept). */
   | { type: "extend"; tip: BlockRef | null }
-  /** The endpoint contradicts nothing; it has not seen the newest `by` blocks, or has dropped them. */
+  /** The endpoint's chain matches, but ends `by` blocks before the newest kept block. */
   | { type: "behind"; by: bigint }
-  /** Blocks above `ancestor` are no longer on the chain; `shorter` when the new chain is not as high yet. */
+  /** Kept blocks above `ancestor` are not on the endpoint's chain. `shorter`: it ends before the newest kept block. */
   | { type: "reorg"; ancestor: BlockRef; depth: bigint; shorter: boolean }
-  /** Not even the oldest kept block is on the endpoint's chain: older ones are needed to find the ancestor. */
+  /** No kept block is on the endpoint's chain. Older blocks are needed to find the ancestor. */
   | { type: "deeper"; oldest: BlockRef; shorter: boolean }
   /** Undecided until the endpoint's hash at `number` is known. */
-  | { type: "ask"; number: bigint };
+  | { type: "readHash"; number: bigint };
 
 /**
- * Compares kept blocks with an endpoint's chain. Asks for as few hashes as it can: the newest first, then ever larger
- * steps back, then halves, since below a block that is on the chain every kept block is.
+ * Compares kept blocks with an endpoint's chain. It needs few hashes: the newest first, then in doubling steps back,
+ * then by binary search. If a block is on the chain, every kept block below it is too.
  */
 export function reconcile(facts: ReconcileFacts): Verdict {
   const { kept, head } = facts;
@@ -37,7 +37,8 @@ export function reconcile(facts: ReconcileFacts): Verdict {
   const oldest = kept[0];
   if (tip === undefined || oldest === undefined) return { type: "extend", tip: null };
   const { on, off, contradicted } = search(facts);
-  if (off - on > 1) return { type: "ask", number: (kept[nextProbe(on, off, kept.length)] ?? tip).number };
+  if (off - on > 1)
+    return { type: "readHash", number: (kept[nextProbe(on, off, kept.length)] ?? tip).number };
   const shorter = head.number < tip.number;
   if (on === kept.length - 1) return head.number === tip.number ? { type: "same" } : { type: "extend", tip };
   if (!contradicted) return { type: "behind", by: tip.number - head.number };
@@ -46,8 +47,8 @@ export function reconcile(facts: ReconcileFacts): Verdict {
   return { type: "reorg", ancestor, depth: tip.number - ancestor.number, shorter };
 }
 
-/** The highest index known to be on the chain, the lowest known to be off it, and whether a hash says so. */
-function search({ kept, head, answers }: ReconcileFacts): { on: number; off: number; contradicted: boolean } {
+/** The highest index known to be on the chain, the lowest known to be off it, and whether a hash differs. */
+function search({ kept, head, hashes }: ReconcileFacts): { on: number; off: number; contradicted: boolean } {
   let on = -1;
   let off = kept.length;
   let contradicted = false;
@@ -57,7 +58,7 @@ function search({ kept, head, answers }: ReconcileFacts): { on: number; off: num
       off = index;
       continue;
     }
-    const hash = block.number === head.number ? head.hash : answers.get(block.number);
+    const hash = block.number === head.number ? head.hash : hashes.get(block.number);
     if (hash === undefined) continue;
     if (hash === block.hash) on = index;
     else {
@@ -70,6 +71,6 @@ function search({ kept, head, answers }: ReconcileFacts): { on: number; off: num
 
 function nextProbe(on: number, off: number, length: number): number {
   if (on >= 0) return Math.floor((on + off) / 2);
-  // Nothing is known to be on the chain: step back twice as far as what is known to be off it reaches.
+  // No block is known to be on the chain: double the distance from the newest block.
   return Math.max(0, off - Math.max(1, length - off));
 }

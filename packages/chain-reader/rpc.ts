@@ -15,9 +15,9 @@ import {
 } from "viem";
 import type { HeadHints } from "./endpoints/headHints.ts";
 import { type Header, headerOf } from "./header.ts";
-import { hashOf, hexOf, parseAnswer } from "./parse.ts";
+import { hashOf, hexOf, parseResponse } from "./parse.ts";
 
-/** A log as the chain holds it; address and hashes in lower case. */
+/** A log of the chain. Address and hashes are in lower case. */
 export type ChainLog = {
   address: Address;
   topics: [Hex, ...Hex[]];
@@ -28,29 +28,29 @@ export type ChainLog = {
   logIndex: number;
 };
 
-/** Which logs are wanted: of these contracts (none: any), and of these topics (null: any) where they are given. */
+/** Selects logs by contract (none: any) and by topic (null: any). */
 export type LogFilter = { addresses: readonly Address[]; topics?: readonly (Hex | Hex[] | null)[] };
 
-/** A block, by its hash, or all from one to another. */
+/** One block by hash, or an inclusive range of block numbers. */
 type LogRange = { blockHash: Hex } | { fromBlock: bigint; toBlock: bigint };
 
 export type BlockTag = "latest" | "safe" | "finalized";
 
 type Requester = Pick<PublicClient, "request">;
 
-/** The part of viem's client that is used: anything that speaks JSON-RPC will do. */
+/** The subset of a viem client that is used; any JSON-RPC client works. */
 export type RpcClient = Requester & {
-  /** A way to ask that puts small questions which are asked at once into one HTTP request. */
+  /** Sends concurrent requests as one batch. */
   batched?: Requester;
-  /** A way to ask another endpoint than the one that is in use, where there is one. */
+  /** Sends requests to an endpoint other than the one in use. */
   otherEndpoints?: Requester;
-  /** Says that the endpoint in use was found at fault, by the fault's code: it is asked less. */
+  /** Records an error of the endpoint in use, by code. It lowers the endpoint's score. */
   penalize?: (code: string) => void;
-  /** Tells of new heads before anybody asks. */
+  /** Head subscriptions. */
   hints?: HeadHints;
 };
 
-/** @throws RetryableError, also when the endpoint does not know the block or its answer is cut short. */
+/** Reads a header. @throws RetryableError, `rpc_block_missing` if the endpoint does not have the block. */
 export async function readHeader(client: Requester, at: bigint | BlockTag): Promise<Header> {
   const block: unknown = await call(() =>
     client.request({
@@ -64,17 +64,17 @@ export async function readHeader(client: Requester, at: bigint | BlockTag): Prom
   return headerOf(block);
 }
 
-/** The logs of one block, named by its hash so that no other block's can be meant, or of a range of numbers. */
+/** Reads the logs of one block by hash, or of a range of numbers. */
 export async function readLogs(client: RpcClient, filter: LogFilter, where: LogRange): Promise<ChainLog[]> {
-  const answer: unknown = await call(() => client.request(logsRequest(filter, where)));
-  return parseAnswer(() => {
-    if (!Array.isArray(answer)) throw new TypeError("not a list of logs");
+  const response: unknown = await call(() => client.request(logsRequest(filter, where)));
+  return parseResponse(() => {
+    if (!Array.isArray(response)) throw new TypeError("not a list of logs");
     const read = logReader();
-    return answer.map(read);
+    return response.map(read);
   });
 }
 
-/** What `readLogs` asks. */
+/** The request of `readLogs`. */
 export function logsRequest(filter: LogFilter, where: LogRange) {
   const range =
     "blockHash" in where
@@ -86,12 +86,12 @@ export function logsRequest(filter: LogFilter, where: LogRange) {
   };
 }
 
-/** None: logs of any contract. */
+/** An empty list selects logs of any contract. */
 function addressesOf({ addresses }: LogFilter): { address?: Address[] } {
   return addresses.length === 0 ? {} : { address: [...addresses] };
 }
 
-/** Reads logs. Those of a block, or of a transaction, come together: what they share is read once. */
+/** Parses logs. Adjacent logs share block and transaction, so equal values are parsed once. */
 export function logReader(): (raw: Record<string, unknown>) => ChainLog {
   const numberOf = once((text) => hexToBigInt(hexOf(text)));
   const blockHashOf = once(hashOf);
@@ -113,7 +113,7 @@ export function logReader(): (raw: Record<string, unknown>) => ChainLog {
   };
 }
 
-/** Reads a value again only when it is another one than the last. */
+/** Caches the result for the last value. */
 function once<Result>(read: (value: unknown) => Result): (value: unknown) => Result {
   let last: unknown;
   let result: Result | undefined;
@@ -140,7 +140,7 @@ export async function call<Result>(request: () => Promise<Result>): Promise<Resu
   }
 }
 
-/** Translates a fault of an endpoint once, at the edge; the code says its kind. */
+/** Translates an error of an endpoint once, at the edge. The code is its kind. */
 function translateRpcError(error: unknown): NgpuError {
   if (error instanceof NgpuError) return error;
   const is = (type: new (...args: never[]) => Error) =>
@@ -164,5 +164,5 @@ function translateRpcError(error: unknown): NgpuError {
         : is(TimeoutError)
           ? "rpc_timeout"
           : "rpc_failed";
-  return new RetryableError("The chain's endpoint did not answer.", { code, cause: error });
+  return new RetryableError("The RPC endpoint did not respond.", { code, cause: error });
 }

@@ -9,7 +9,7 @@ import {
   tokenAbi,
 } from "./generated/abi.ts";
 
-/** The ABI of each contract that services write to. */
+/** The ABI of each contract that services send transactions to. */
 export const abis = {
   ComputeNode: computeNodeAbi,
   DockerContract: dockerContractAbi,
@@ -23,15 +23,18 @@ export const abis = {
 export type Abis = typeof abis;
 export type AbiName = keyof Abis;
 
-/** Why a contract refused: its custom error, decoded. `text` is the same in one line, for people. */
+/** The decoded custom error of a revert. `text` is the error in one line, for people. */
 export type ChainReason = { name: string; args: Record<string, unknown>; text: string };
 
-// One contract passes on the error of another, so a reason is looked up among the errors of all.
+// A contract can bubble up another contract's error, so an error is looked up in all ABIs.
 const errors = Object.values(abis as Record<AbiName, Abi>)
   .flat()
   .filter((item) => item.type === "error");
 
-/** Decodes the data of a revert, or of an ItemRefused event. Never throws: an unknown error keeps its selector. */
+/**
+ * Decodes the data of a revert or of an ItemRefused event.
+ * An unknown error becomes `Unknown_<selector>`; data shorter than a selector becomes `Unexplained`.
+ */
 export function decodeReason(data: Hex): ChainReason {
   if (data.length < 10) return { name: "Unexplained", args: {}, text: "reverted without a reason" };
   const decoded = decode(data);

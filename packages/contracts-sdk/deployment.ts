@@ -20,7 +20,7 @@ const contracts = z.object({
 
 const count = z.number().int().nonnegative().default(0);
 
-/** The ids that contracts before these may have given, and the epochs that are theirs. */
+/** The highest ids that the previous contracts can have issued, and their last epoch and receipt batch. */
 const before = z
   .object({
     workspaces: count,
@@ -28,21 +28,21 @@ const before = z
     rounds: count,
     measurers: count,
     epochs: count,
-    /** Numbers of batches of receipts. */
+    /** Numbers of task receipt batches. */
     batches: count,
   })
   .prefault({});
 
-/** What a deployment wrote: where the contracts are and the periods they were deployed with. */
+/** The file that a deployment writes: addresses of the contracts and their parameters. */
 const deploymentSchema = z.object({
   chainId: z.number().int().positive(),
-  /** First block that can hold an event of the market. */
+  /** The first block that can contain an event of the market. */
   startBlock: z.coerce.bigint(),
   contracts,
   /** Periods in seconds. */
   parameters: z.object({
     slotSeconds: z.number().int().positive(),
-    /** For so long after its end a slot can be committed, disputed and challenged. */
+    /** Seconds after the end of a slot during which it can be committed, disputed and challenged. */
     heartbeatWindowSeconds: z.number().int().positive(),
     /** Length of the days that uptime roots are committed for. */
     daySeconds: z.number().int().positive(),
@@ -56,18 +56,18 @@ const deploymentSchema = z.object({
     clockMarginSeconds: z.number().int().nonnegative(),
     /** Token units (1e-18) granted at most for one epoch. */
     emissionPerEpoch: z.coerce.bigint(),
-    /** What is burned of every payout to a node, in hundredths of a percent. */
+    /** Share of every payout to a node that is burned, in basis points (1/100 of a percent). */
     feeBasisPoints: z.number().int().nonnegative(),
     before,
   }),
-  /** What was replaced, oldest first, and goes on beside its successor. */
+  /** The replaced contracts, oldest first. They keep serving what they began. */
   previous: z
     .array(
       z.object({
         contracts: contracts.partial(),
         parameters: z.object({
           before,
-          /** What it granted for an epoch; as now, where it is not told. */
+          /** Token units (1e-18) granted at most for one of its epochs. Default: the current value. */
           emissionPerEpoch: z.coerce.bigint().optional(),
         }),
       }),
@@ -78,7 +78,7 @@ const deploymentSchema = z.object({
 export type Deployment = z.infer<typeof deploymentSchema>;
 export type ContractName = keyof Deployment["contracts"];
 
-/** @throws FatalError `deployment_invalid`, naming what is wrong. */
+/** @throws FatalError `deployment_invalid`, listing the invalid fields. */
 export function parseDeployment(value: unknown): Deployment {
   const parsed = deploymentSchema.safeParse(value);
   if (parsed.success) return parsed.data;

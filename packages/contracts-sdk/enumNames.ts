@@ -1,4 +1,4 @@
-/** Names of the contracts' enum values, by number, as Postgres and the API show them. */
+/** Names of the contracts' enum values, indexed by value. Postgres and the API use these names. */
 export const nodeStatuses = ["none", "online", "offline", "maintenance"] as const;
 export const assignmentStates = [
   "none",
@@ -23,7 +23,7 @@ export type Desired = (typeof desiredStates)[number];
 export type Milestone = (typeof milestones)[number];
 export type Policy = (typeof policies)[number];
 
-/** The number a contract uses for a name. */
+/** The enum value of a name. */
 export function codeOf<Names extends readonly string[]>(names: Names, name: Names[number]): number {
   return names.indexOf(name);
 }

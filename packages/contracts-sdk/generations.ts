@@ -3,17 +3,17 @@ import type { ContractName, Deployment } from "./deployment.ts";
 
 type Before = Deployment["parameters"]["before"];
 
-/** The contracts in use and those that were replaced. */
+/** The contracts in use and the replaced ones. */
 export type Generations = Pick<Deployment, "contracts" | "previous">;
 type Contracts = Generations & { parameters: { before: Before } };
 
-/** Where a contract has been, the present one last. */
+/** All addresses of a contract: the replaced ones, oldest first, then the current one. */
 export function addressesOf({ contracts, previous }: Generations, name: ContractName): Address[] {
   const before = previous.flatMap((entry) => entry.contracts[name] ?? []);
   return [...before, contracts[name]];
 }
 
-/** The same with their numbers, as rows of schema chain have them: from 1. */
+/** All addresses of a contract with their generation, counted from 1 as in schema chain. */
 export function generationsOf(
   deployment: Generations,
   name: ContractName,
@@ -21,51 +21,54 @@ export function generationsOf(
   return addressesOf(deployment, name).map((address, position) => ({ generation: position + 1, address }));
 }
 
-/** The number of the contract in use: 1 where it never replaced another. */
+/** The generation of the contract in use: 1 if it was never replaced. */
 export function generationOf(deployment: Generations, name: ContractName): number {
   return addressesOf(deployment, name).length;
 }
 
-/** What a call or a message says of itself that tells whose it is: each generation's ids begin above those before it. */
+/**
+ * The fields of a call or message that identify its generation. The ids of a generation are higher than those of the
+ * previous ones.
+ */
 export type Ids = {
   workspaceId?: unknown;
   authorizationId?: unknown;
   roundId?: unknown;
-  /** Of rewards. */
+  /** Number of a reward epoch. */
   epoch?: unknown;
-  /** Of receipts. */
+  /** Number of a task receipt batch. */
   batch?: unknown;
 };
 
 const workspaces = { workspaceId: "workspaces" } as const;
-/** The ids that each contract is told by, and where a generation's begin. */
+/** For each contract the ids that identify its generation, and the field of `before` to compare each with. */
 const idFields: Partial<Record<ContractName, Partial<Record<keyof Ids, keyof Before>>>> = {
   DockerContract: workspaces,
   Progress: workspaces,
   Escrow: { ...workspaces, authorizationId: "authorizations" },
   Measure: { roundId: "rounds" },
-  // By a workspace: the last one at the escrow that the workspace is paid from.
+  // A workspace id selects the last Pomc of the escrow that the workspace is paid from.
   Pomc: { ...workspaces, epoch: "epochs", batch: "batches" },
 };
 
 /**
- * The contract that knows these ids: the present one, or one that was replaced and goes on with what it began. Without such an
- * id it is the present one.
+ * The address of the contract that issued these ids: the current contract or a replaced one. Without an id that
+ * identifies a generation it is the current contract.
  */
 export function addressFor(deployment: Contracts, name: ContractName, ids: Ids): Address {
-  const present = deployment.contracts[name];
+  const current = deployment.contracts[name];
   for (const [field, begin] of Object.entries(idFields[name] ?? {}) as [keyof Ids, keyof Before][]) {
     const id = ids[field];
     if (typeof id !== "bigint") continue;
-    if (id > BigInt(deployment.parameters.before[begin])) return present;
-    const own = deployment.previous.filter(({ contracts }) => contracts[name] !== undefined);
-    const entry = own.findLast(({ parameters }) => id > BigInt(parameters.before[begin]));
-    return entry?.contracts[name] ?? present;
+    if (id > BigInt(deployment.parameters.before[begin])) return current;
+    const replaced = deployment.previous.filter(({ contracts }) => contracts[name] !== undefined);
+    const entry = replaced.findLast(({ parameters }) => id > BigInt(parameters.before[begin]));
+    return entry?.contracts[name] ?? current;
   }
-  return present;
+  return current;
 }
 
-/** Items by the contract that each goes to, in their order: a batch may be of several generations, a call is of one. */
+/** Groups items by their contract, in order. A batch may span generations; a call goes to one contract. */
 export function byContract<Item>(
   deployment: Contracts,
   name: ContractName,

@@ -131,7 +131,7 @@ export const authorizationTypes = {
   ],
 } as const;
 
-/** ERC-2612: lets a spender take tokens of the owner. */
+/** ERC-2612: allows a spender to transfer tokens of the owner. */
 export const permitTypes = {
   Permit: [
     { name: "owner", type: "address" },
@@ -142,7 +142,7 @@ export const permitTypes = {
   ],
 } as const;
 
-/** Signed by a node or measurer key to open a session with match or a tunnel to the gateway; never sent to the chain. */
+/** Signed by a node or measurer key to open a session with match or a tunnel to a gateway. Never sent to the chain. */
 export const sessionTypes = {
   Session: [
     { name: "key", type: "address" },
@@ -153,7 +153,11 @@ export const sessionTypes = {
   ],
 } as const;
 
-/** The EIP-712 domain of a contract of this deployment; of the one that knows the message's ids, where it was replaced. */
+/**
+ * The EIP-712 domain of a contract of this deployment.
+ *
+ * @param ids Ids of the message; they select the generation of a replaced contract.
+ */
 export function domainOf(deployment: Deployment, contract: ContractName, ids: Ids = {}) {
   return {
     name: `ngpu ${contract}`,
@@ -163,7 +167,7 @@ export function domainOf(deployment: Deployment, contract: ContractName, ids: Id
   } as const;
 }
 
-/** The EIP-712 domain of sessions and tunnels: bound to the market by its node registry. */
+/** The EIP-712 domain of sessions and tunnels. The address of ComputeNode binds it to the market. */
 export function sessionDomainOf(deployment: Deployment) {
   return {
     name: "ngpu session",

@@ -2,21 +2,21 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 
-/** Beside this file; written by `npm run chain:schema`. */
+/** Written by `npm run chain:schema`. */
 export const chainSchemaFile = join(import.meta.dirname, "chainSchema.json");
 
 const recorded = z.object({
-  /** Counts the definitions of schema `chain`. */
+  /** Incremented when the definitions of schema `chain` change. */
   version: z.int().min(1),
-  /** Services built for this version, or a later one, can read it. */
+  /** Services built for this version or a later one can read the schema. */
   compatibleSince: z.int().min(1),
   /** Hash of the definitions. */
   definitions: z.string(),
-  /** Columns with their types, by table. */
+  /** Types of columns, by table and column. */
   tables: z.record(z.string(), z.record(z.string(), z.string())),
 });
 
-/** The definitions of schema `chain` as they were recorded last. */
+/** The recorded definitions of schema `chain`. */
 export type ChainSchema = z.infer<typeof recorded>;
 export type ChainVersion = Pick<ChainSchema, "version" | "compatibleSince">;
 

@@ -2,7 +2,7 @@ import type { Logger } from "@ngpu/runtime/logger";
 import { rest } from "@ngpu/runtime/loop";
 import pg from "pg";
 
-/** Names of what only one process at a time may do; the number is the advisory lock's key. */
+/** Tasks that only one process at a time may run, with the keys of their advisory locks. */
 export const leaderships = {
   autoExport: 7_001,
   heartbeats: 7_002,
@@ -13,10 +13,11 @@ export const leaderships = {
 } as const;
 
 /**
- * Competes for a leadership and runs `lead` while holding it, on a connection of its own: when that connection breaks, or
- * the process dies, Postgres frees the lock and the next in line takes over.
+ * Competes for a leadership and runs `lead` while holding it, until the signal is aborted. The lock is held on a
+ * dedicated connection. If that connection breaks or the process dies, Postgres releases the lock and another process
+ * acquires it.
  *
- * @param options.lead Gets a signal that is aborted when the leadership is lost; must end soon after.
+ * @param options.lead Receives a signal that is aborted when the leadership is lost. It must end soon after.
  */
 export async function holdLeadership(options: {
   url: string;
@@ -30,7 +31,7 @@ export async function holdLeadership(options: {
       await competeOnce(options);
     } catch (error) {
       if (!options.signal.aborted) {
-        options.logger.warn({ event: "leadership_broken", leadership: options.leadership, error });
+        options.logger.warn({ event: "leadership_lost", leadership: options.leadership, error });
       }
     }
     await rest(1_000, options.signal);
@@ -50,7 +51,7 @@ async function competeOnce(options: Parameters<typeof holdLeadership>[0]): Promi
         key,
       ]);
       if (rows[0]?.held === true) {
-        options.logger.info({ event: "leadership_taken", leadership: options.leadership });
+        options.logger.info({ event: "leadership_acquired", leadership: options.leadership });
         await options.lead(AbortSignal.any([options.signal, lost.signal]));
         return;
       }

@@ -3,10 +3,10 @@ import { rest } from "@ngpu/runtime/loop";
 import pg from "pg";
 import { z } from "zod";
 
-/** Sent by autoExport after its rows are visible, as `{ "block": "123", "hash": "0x…", "tables": ["node", …] }`. */
+/** Notified by autoExport once its rows are visible: `{ "block": "123", "hash": "0x…", "tables": ["node", …] }`. */
 export const chainChannel = "chain_changed";
 
-/** Sent by a service whose rows another service acts on; the payload is the table's name. */
+/** Notified by a service after it changed rows that another service acts on. The payload is the table's name. */
 export const appChannel = "app_changed";
 
 export type ListenOptions = {
@@ -14,6 +14,7 @@ export type ListenOptions = {
   channels: string[];
   logger: Logger;
   signal: AbortSignal;
+  /** Called for each notification. Without a payload, anything may have changed. */
   onNotice: (channel: string, payload: string | undefined) => void;
 };
 
@@ -21,11 +22,11 @@ const cursorOf = z.object({ block: z.string(), hash: z.string() });
 type Cursor = z.infer<typeof cursorOf>;
 
 /**
- * Listens for notifications on a connection of its own and reconnects when that breaks.
+ * Listens for notifications on a dedicated connection and reconnects when it breaks.
  *
- * Notifications are hints. `onNotice` is also called once for each channel when first connected, with no payload: anything may
- * have changed. After a break the changes of the chain that were missed are found by the last block that was heard of and
- * told in one notice of the usual form; of other channels, and when they cannot be found, a notice without a payload tells.
+ * Notifications are hints. When first connected, `onNotice` is also called once for each channel without a payload.
+ * After a reconnection, the changes of schema chain since the last known block are reported in one notification of the
+ * usual form. For other channels, or if these changes cannot be determined, `onNotice` is called without a payload.
  */
 export function listenForChanges(options: ListenOptions): void {
   let cursor: Cursor | undefined;
@@ -36,7 +37,7 @@ export function listenForChanges(options: ListenOptions): void {
           cursor = latest;
         });
       } catch (error) {
-        if (!options.signal.aborted) options.logger.warn({ event: "listen_broken", error });
+        if (!options.signal.aborted) options.logger.warn({ event: "listen_disconnected", error });
       }
       await rest(1_000, options.signal);
     }
@@ -60,7 +61,7 @@ async function listenOnce(
   const stop = () => void client.end();
   try {
     await client.connect();
-    // Stopped while it connected: a listener added now would never be called.
+    // Stopped while connecting: an abort listener added now would never be called.
     if (signal.aborted) return;
     signal.addEventListener("abort", stop, { once: true });
     for (const channel of channels) await client.query(`listen ${pg.escapeIdentifier(channel)}`);
@@ -75,7 +76,7 @@ async function listenOnce(
   }
 }
 
-/** Tells of what the chain's tables were changed in while nobody listened. */
+/** Reports the changes of schema chain during the disconnection. */
 async function catchUp(
   client: pg.Client,
   known: Cursor | undefined,
@@ -88,7 +89,7 @@ async function catchUp(
   else if (missed.hash !== known.hash) onNotice(chainChannel, JSON.stringify(missed));
 }
 
-/** The last block and, after a known one, the tables changed since; undefined while there are no rows to ask. */
+/** The newest block and the tables that changed since the known block; undefined if schema chain is not built. */
 async function readMissed(
   client: pg.Client,
   known: Cursor | undefined,
@@ -102,7 +103,7 @@ async function readMissed(
     );
     return rows[0];
   } catch (error) {
-    // No such table, schema or function: the schema is not built yet, or is being rebuilt.
+    // No such table, schema or function, or no privilege: the schema is not built yet, or is being rebuilt.
     const code = error instanceof pg.DatabaseError ? error.code : undefined;
     if (code === "42P01" || code === "3F000" || code === "42883" || code === "42501") return undefined;
     throw error;

@@ -4,15 +4,15 @@ import { FatalError, messageOf } from "@ngpu/runtime/errors";
 import { runner } from "node-pg-migrate";
 import pg from "pg";
 
-/** `additive`: a service built before the migration may run on a database that has it. */
+/** `additive`: a service built before the migration can run on a database that has it. */
 export type Migration = { name: string; additive: boolean };
 
 const migrationFolder = join(import.meta.dirname, "migrations");
 
 /**
- * The migrations in a folder, oldest first. Each file has a line `-- Additive` or `-- Breaking: <why>`.
+ * The migrations in a folder, oldest first. Each file must have a line `-- Additive` or `-- Breaking: <why>`.
  *
- * @throws FatalError `migrations_missing` or `migration_unmarked`, naming the file.
+ * @throws FatalError `migrations_missing`; `migration_unmarked`, with the file.
  */
 export function readMigrations(folder = migrationFolder): Migration[] {
   const files = readdirSync(folder)
@@ -28,17 +28,18 @@ export function readMigrations(folder = migrationFolder): Migration[] {
 function isAdditive(file: string, text: string): boolean {
   const mark = /^-- (Additive|Breaking: \S.*)$/m.exec(text)?.[1];
   if (mark !== undefined) return mark === "Additive";
-  throw new FatalError(`Migration ${file} does not say whether older services can run on it.`, {
+  throw new FatalError(`Migration ${file} does not declare whether older services can run on it.`, {
     code: "migration_unmarked",
     hint: "Add a line `-- Additive` or `-- Breaking: <why>`.",
   });
 }
 
 /**
- * Brings schema `app` up to date; safe to run twice and from several processes at once.
+ * Applies the pending migrations to schema `app`. Safe to run repeatedly and from several processes at the same time.
  *
- * @param adminUrl Postgres with a role that may create roles and schemas.
- * @returns Names of the migrations that were run.
+ * @param adminUrl Postgres URL with a role that may create roles and schemas.
+ * @returns Names of the applied migrations.
+ * @throws FatalError `migration_failed`, or as readMigrations.
  */
 export async function migrate(adminUrl: string, folder = migrationFolder): Promise<string[]> {
   const known = readMigrations(folder);

@@ -3,19 +3,19 @@ import pg from "pg";
 
 export type Database = pg.Pool;
 export type Connection = pg.PoolClient;
-/** Anything that runs one statement: a pool, or a connection inside a transaction. */
+/** A pool, or a connection inside a transaction. */
 export type Queryable = Pick<pg.Pool, "query">;
 
 const int8 = 20;
 const numeric = 1700;
 
-/** int8 and numeric(78,0) are read as bigint; everything else as pg reads it. */
+/** Parses int8 and numeric(78,0) as bigint; other types use the parsers of pg. */
 const types = {
   getTypeParser: (oid: number, format?: "text" | "binary") =>
     oid === int8 || oid === numeric ? BigInt : pg.types.getTypeParser(oid, format as "text"),
 };
 
-/** A pool for one service. `name` is what the server shows as application_name. */
+/** A connection pool for one service. `name` is the application_name; `max` defaults to 10 connections. */
 export function createPool(options: { url: string; name: string; max?: number }): Database {
   const pool = new pg.Pool({
     connectionString: options.url,
@@ -26,12 +26,12 @@ export function createPool(options: { url: string; name: string; max?: number })
     statement_timeout: 60_000,
     idle_in_transaction_session_timeout: 60_000,
   });
-  // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
+  // The pool replaces a broken idle connection. Without a listener the error would end the process.
   pool.on("error", () => undefined);
   return pool;
 }
 
-/** Runs `work` in a transaction; anything thrown rolls it back. */
+/** Runs `work` in a transaction. Any error rolls it back and is thrown. */
 export async function transaction<Result>(
   pool: Database,
   work: (connection: Connection) => Promise<Result>,
@@ -47,7 +47,7 @@ export async function transaction<Result>(
     try {
       await connection.query("rollback");
     } catch {
-      // The server rolls back by itself when the connection goes.
+      // The server rolls back when the connection is closed.
       broken = true;
     }
     throw error;
@@ -56,13 +56,13 @@ export async function transaction<Result>(
   }
 }
 
-/** SQLSTATE classes that a further try may get over: connection, resources, operator, serialization, deadlock. */
-const passing = /^(08|53|57|40)/;
+/** Transient SQLSTATE classes: connection, resources, operator intervention, serialization and deadlock. */
+const transientClasses = /^(08|53|57|40)/;
 
-/** Translates a driver fault once, at the edge. */
+/** Translates a driver error once, at the edge: a transient one becomes RetryableError `database_unreachable`. */
 export function translateDatabaseError(error: unknown): unknown {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  if (passing.test(code) || ["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT"].includes(code)) {
+  if (transientClasses.test(code) || ["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT"].includes(code)) {
     return new RetryableError("Postgres does not answer.", { code: "database_unreachable", cause: error });
   }
   return error;

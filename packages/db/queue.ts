@@ -3,27 +3,27 @@ import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import { type Job, Queue, Worker } from "bullmq";
 import { Redis } from "ioredis";
 
-/** Every queue of the market. A job carries ids only and is safe to run twice. */
+/** All queues. A job carries only ids and is safe to run repeatedly. */
 export const queues = {
-  /** `{ workspaceId }`: bring one workspace towards what its owner wants. */
+  /** `{ workspaceId }`: reconcile one workspace with its desired state. */
   workspace: "workspace",
-  /** `{ workspaceId }`: find nodes for the replicas of a workspace that have none and assign them. */
+  /** `{ workspaceId }`: find and assign nodes for the replicas of a workspace that have none. */
   dispense: "dispense",
-  /** `{ requestId }`: answer a placement request. */
+  /** `{ requestId }`: decide a placement request. */
   placement: "placement",
 } as const;
 
 export type QueueName = (typeof queues)[keyof typeof queues];
 
-/** A connection that BullMQ may block on; it keeps trying while Redis is away. */
+/** A connection for BullMQ, which issues blocking commands. It reconnects without limit while Redis is unavailable. */
 export function connectRedis(url: string): Redis {
   return new Redis(url, { maxRetriesPerRequest: null, enableReadyCheck: true });
 }
 
 /**
- * Asks Redis once whether it is there.
+ * Connects to Redis and sends one ping.
  *
- * @throws Error with what went wrong at the connection, which says more than what connecting throws.
+ * @throws Error The connection's own error if there is one; it is more specific than the error of `connect`.
  */
 export async function pingRedis(url: string, timeoutMs: number): Promise<void> {
   const once = { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 };
@@ -43,7 +43,7 @@ export async function pingRedis(url: string, timeoutMs: number): Promise<void> {
 }
 
 /**
- * Checks at start that Redis answers; later it may go away and come back.
+ * Checks at startup that Redis responds. Later outages are handled by reconnection.
  *
  * @throws FatalError `redis_unreachable`
  */
@@ -60,8 +60,8 @@ export async function requireRedis(url: string): Promise<void> {
 }
 
 /**
- * Puts a job in a queue; the job's id is made of the ids it carries, so a second one waiting for the same thing is dropped.
- * The queue's name stands in front because BullMQ refuses an id that is a whole number.
+ * Adds a job to a queue. The job id consists of the ids that it carries, so a duplicate of a waiting job is dropped.
+ * The queue name is a prefix, because BullMQ rejects integer job ids.
  */
 export async function enqueue(queue: Queue, ids: Record<string, string>): Promise<void> {
   await queue.add(queue.name, ids, {
@@ -79,7 +79,7 @@ export function openQueue(name: QueueName, redis: Redis, context: Pick<ServiceCo
   return queue;
 }
 
-/** Serves a queue until the service stops; a job under way is let finish. */
+/** Processes a queue until the service stops. Running jobs complete first. */
 export function serveQueue(
   name: QueueName,
   redis: Redis,

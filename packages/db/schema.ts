@@ -3,51 +3,54 @@ import { readChainVersion } from "./chainSchema.ts";
 import { type Migration, readMigrations } from "./migrate.ts";
 import type { Queryable } from "./pool.ts";
 
-/** What the database has that this code was not built for, or the other way round. */
-export type SchemaFault = { type: "outdated"; missing: string[] } | { type: "newer"; breaking: string[] };
+/** The difference between the migrations of this code and of the database that prevents running. */
+export type SchemaMismatch = { type: "outdated"; missing: string[] } | { type: "newer"; breaking: string[] };
 
-/** Codes of a Postgres that has no such schema yet: undefined table, undefined schema, no privilege on it. */
+/** SQLSTATEs of a schema that does not exist yet: undefined table, undefined schema, no privilege. */
 const schemaMissing = new Set(["42P01", "3F000", "42501"]);
 
 /**
- * Checks at start that Postgres answers and that this code can run on its schemas: they are at least those that it was built
- * for, and all that is newer is additive. A schema `chain` that is not built yet is no fault.
+ * Checks at startup that Postgres responds and that this code is compatible with its schemas: all migrations of this
+ * code are applied, and newer ones are additive. Schema `chain` may be missing.
  *
- * @throws FatalError `database_unreachable`, `database_refused`, `schema_outdated`, `schema_newer`, `chain_schema_outdated` or
- *   `chain_schema_newer`, each with what to do.
+ * @throws FatalError `database_unreachable`, `database_refused`, `schema_outdated`, `schema_newer`,
+ *   `chain_schema_outdated` or `chain_schema_newer`.
  */
 export async function requireSchema(db: Queryable): Promise<void> {
   await requireMigrations(db);
   await requireChainSchema(db);
 }
 
-/** The same for schema `app` alone: for autoExport, which builds schema `chain` itself. */
+/** Checks only schema `app`. Used by autoExport, which builds schema `chain` itself. */
 export async function requireMigrations(db: Queryable, known = readMigrations()): Promise<void> {
   const found = await readApplied(db);
-  const fault = judgeMigrations(known, found);
-  if (fault === undefined) return;
+  const mismatch = compareMigrations(known, found);
+  if (mismatch === undefined) return;
   const newest = found.at(-1)?.name ?? "empty";
-  const details = { found: found.at(-1)?.name ?? null, expected: known.at(-1)?.name, ...fault };
-  if (fault.type === "newer") {
-    const names = fault.breaking.join(", ");
+  const details = { found: found.at(-1)?.name ?? null, expected: known.at(-1)?.name, ...mismatch };
+  if (mismatch.type === "newer") {
+    const names = mismatch.breaking.join(", ");
     throw new FatalError(`The database schema is ${newest}; this version cannot run with ${names}.`, {
       code: "schema_newer",
       hint: "Update this service to the version that migrated the database, or a later one.",
       details,
     });
   }
-  throw new FatalError(`The database schema is ${newest}; this version needs ${fault.missing.join(", ")}.`, {
-    code: "schema_outdated",
-    hint: "Run `npm run migrate` with DATABASE_ADMIN_URL set, then start again.",
-    details,
-  });
+  throw new FatalError(
+    `The database schema is ${newest}; this version needs ${mismatch.missing.join(", ")}.`,
+    {
+      code: "schema_outdated",
+      hint: "Run `npm run migrate` with DATABASE_ADMIN_URL set, then start again.",
+      details,
+    },
+  );
 }
 
-/** Compares the migrations that this code knows with those that the database has; undefined when it can run. */
-export function judgeMigrations(
+/** Compares the migrations of this code with those of the database. Undefined if this code can run. */
+export function compareMigrations(
   known: readonly Migration[],
   found: readonly Migration[],
-): SchemaFault | undefined {
+): SchemaMismatch | undefined {
   const names = (migrations: readonly Migration[]) => new Set(migrations.map(({ name }) => name));
   const applied = names(found);
   const missing = [...names(known)].filter((name) => !applied.has(name));
@@ -59,7 +62,7 @@ export function judgeMigrations(
 
 async function readApplied(db: Queryable): Promise<Migration[]> {
   try {
-    // As JSON, since a database from before the column is to be called outdated.
+    // Read via JSON, so that a database without the column is reported as outdated.
     const { rows } = await db.query<Migration>(
       `select name, coalesce((to_jsonb(migration) ->> 'additive')::boolean, false) as additive
        from app.migration order by id`,
@@ -68,7 +71,7 @@ async function readApplied(db: Queryable): Promise<Migration[]> {
   } catch (error) {
     const code = codeOf(error);
     if (schemaMissing.has(code)) return [];
-    // 28: refused login; 3D: no such database.
+    // 28: login rejected; 3D: no such database.
     if (/^(28|3D)...$/.test(code)) {
       throw new FatalError(`Postgres refused the connection: ${messageOf(error)}.`, {
         code: "database_refused",
@@ -84,7 +87,7 @@ async function readApplied(db: Queryable): Promise<Migration[]> {
   }
 }
 
-/** Checks that schema `chain`, when it is built, is one that this code can read. */
+/** Checks that this code can read schema `chain`, if it is built. */
 export async function requireChainSchema(db: Queryable, expected = readChainVersion()): Promise<void> {
   const found = await readBuilt(db);
   if (found === undefined) return;

@@ -4,19 +4,19 @@ import type { Redis } from "ioredis";
 import type { Queryable } from "./pool.ts";
 import { enqueue } from "./queue.ts";
 
-/** Puts a workspace in a queue whose jobs are workspaces. */
+/** Adds a workspace to a queue whose jobs carry a workspace id. */
 export function enqueueWorkspace(queue: Queue, workspaceId: bigint): Promise<void> {
   return enqueue(queue, { workspaceId: String(workspaceId) });
 }
 
-/** Makes the handler of such a queue. */
+/** The job handler of such a queue. */
 export function handleWorkspaces(
   handle: (workspaceId: bigint) => Promise<void>,
 ): (ids: Record<string, string>) => Promise<void> {
   return (ids) => handle(BigInt(ids.workspaceId ?? ""));
 }
 
-/** The health of a service that serves a queue: Postgres answers and Redis is connected. */
+/** The health check of a service with a queue: Postgres responds and Redis is connected. */
 export function queueHealth(db: Queryable, redis: Pick<Redis, "status">): () => Promise<Health> {
   return async () => {
     await db.query("select 1");

@@ -1,4 +1,4 @@
-import type { PlacementExplanation, placementQuestion } from "@ngpu/protocol/placement/request";
+import type { explanationRequest, PlacementExplanation } from "@ngpu/protocol/placement/request";
 import type { z } from "zod";
 import { explanationMessages } from "./explanationMessages.ts";
 import { firstRejection } from "./filters.ts";
@@ -13,7 +13,7 @@ const anyPrice = 2n ** 64n;
 /** Says where a workspace could go now, and why not elsewhere. The index is left as it was. */
 export function explain(
   { block, index }: { block: FleetBlock; index: FleetIndex },
-  question: z.output<typeof placementQuestion>,
+  question: z.output<typeof explanationRequest>,
 ): PlacementExplanation {
   const { preferences, replicas, ...requested } = question;
   const request = { ...requested, ...requestOf(preferences), workspaceId: 0n, position: 0, excluded: [] };

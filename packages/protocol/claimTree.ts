@@ -1,15 +1,16 @@
 import { SimpleMerkleTree } from "@openzeppelin/merkle-tree";
 import { concatHex, type Hex, keccak256, pad, slice, toHex } from "viem";
 
-/** Everything ever granted to an account. */
+/** The total amount ever granted to an account, in token units (1e-18). */
 export type Leaf = { account: string; cumulative: bigint };
 
 const NODE_BYTES = 20;
 
 /**
- * The cumulative tree that Pomc checks claims against (contracts/libraries/ClaimTree.sol), with leaves in the order given.
+ * The tree of cumulative grants that Pomc verifies claims against (contracts/libraries/ClaimTree.sol). The leaves keep
+ * the given order.
  *
- * @throws RangeError for no leaves or an amount beyond 96 bits.
+ * @throws RangeError if there is no leaf. An amount above 96 bits throws viem's IntegerOutOfRangeError.
  */
 export function claimTreeOf(leaves: readonly Leaf[]) {
   if (leaves.length === 0) throw new RangeError("A tree has at least one leaf.");
@@ -21,7 +22,7 @@ export function claimTreeOf(leaves: readonly Leaf[]) {
     grants,
     /** The siblings of a leaf, lowest first, 20 bytes each. */
     proofOf: (index: number): Hex => join(tree.getProof(index) as Hex[]),
-    /** What `claimMany` takes beside the epoch's number, for leaves by their places. */
+    /** The arguments of `claimMany` besides the epoch number, for leaves by index. */
     manyOf: (indices: readonly number[]): { grants: Hex[]; proof: Hex; flags: Hex } => {
       const positionOf = new Map(nodes.map((node, index) => [node, index]));
       const { leaves: ordered, proof, proofFlags } = tree.getMultiProof([...indices]);
@@ -34,7 +35,7 @@ export function claimTreeOf(leaves: readonly Leaf[]) {
   };
 }
 
-/** One word: | account 160 | cumulative 96 |. */
+/** One word, in bits: | account 160 | cumulative 96 |. */
 function grantOf({ account, cumulative }: Leaf): Hex {
   return concatHex([account as Hex, toHex(cumulative, { size: 12 })]);
 }
@@ -58,7 +59,7 @@ function narrow(node: Hex): Hex {
   return slice(node, 0, NODE_BYTES);
 }
 
-/** The tree's library holds nodes of 32 bytes: ours and zeros. */
+/** SimpleMerkleTree stores nodes of 32 bytes: the 20-byte node padded with zeros. */
 function widen(node: Hex): Hex {
   return pad(node, { dir: "right", size: 32 });
 }
@@ -67,7 +68,7 @@ function join(nodes: readonly Hex[]): Hex {
   return concatHex(nodes.map(narrow));
 }
 
-/** Lowest bit of the first byte first. */
+/** Packs flags from the lowest bit of the first byte up. */
 function bitsOf(flags: readonly boolean[]): Hex {
   const bytes = new Uint8Array(Math.ceil(flags.length / 8));
   for (const [index, flag] of flags.entries()) {

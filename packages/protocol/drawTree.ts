@@ -3,16 +3,18 @@ import { encodeAbiParameters, type Hex, keccak256 } from "viem";
 /** The draws of a measurement round, hashed as contracts/libraries/Draws.sol does. */
 export type Draw = { port: number; salt: Hex };
 
-/** Siblings of a draw, lowest first. */
+/** Siblings of a draw, from the leaves up. */
 export type DrawProof = [Hex, Hex, Hex];
 
-/** Draws under one root. */
+/** Number of draws under one root. */
 export const drawLeaves = 8;
 
 /**
- * The root that a keeper commits to before a round, and each draw's proof. A draw stands at its place: pairs are not sorted.
+ * The root that a keeper commits to before a round, and the proof of each draw. Pairs are not sorted: a proof also
+ * proves the position of its draw.
  *
- * @param draws Exactly 8; those beyond what the deployment draws count for nothing.
+ * @param draws Exactly 8. Draws beyond the number that the deployment uses are ignored.
+ * @throws RangeError for any other number of draws.
  */
 export function drawTreeOf(draws: readonly Draw[]): { root: Hex; proofOf(position: number): DrawProof } {
   if (draws.length !== drawLeaves) throw new RangeError(`A round has ${drawLeaves} draws.`);

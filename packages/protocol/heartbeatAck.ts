@@ -13,12 +13,12 @@ import {
 } from "viem";
 
 /**
- * match's word that it heard nodes in a slot. Whoever acknowledges heartbeats signs one root for many nodes (all that it
- * acknowledged in a second), so that a signature costs little; each node keeps the root, the signature and its own proof, and
- * with them anyone can have ComputeNode set a bit that was not committed (`disputeHeartbeats`).
+ * A signed statement of match that it received the heartbeats of nodes in a slot. A heartbeat committer signs one root
+ * for all nodes acknowledged within a second. Each node keeps the root, the signature and its own proof. With them
+ * anyone can make ComputeNode set a bit that was not committed (`disputeHeartbeats`).
  */
 
-/** EIP-712 type of what is signed, in the domain of ComputeNode. */
+/** EIP-712 type of the signed message, in the domain of ComputeNode. */
 export const heartbeatAckTypes = {
   HeartbeatAck: [
     { name: "slot", type: "uint64" },
@@ -26,36 +26,36 @@ export const heartbeatAckTypes = {
   ],
 } as const;
 
-/** What was signed, by an account that is a heartbeat committer of ComputeNode. */
+/** An acknowledgement, signed by a heartbeat committer of ComputeNode. */
 export type HeartbeatAck = { slot: bigint; root: Hex; signature: Hex };
 
-/** What a node holds: the receipt and the siblings of its leaf, lowest first. */
+/** The acknowledgement of one node, with the siblings of its leaf from the leaves up. */
 export type NodeHeartbeatAck = HeartbeatAck & { nodeId: number; proof: Hex[] };
 
-/** keccak256(keccak256(abi.encode(uint32 nodeId))): hashed twice, so that no inner node passes for a leaf. */
+/** keccak256(keccak256(abi.encode(uint32 nodeId))). Hashed twice, so that an inner node is never a valid leaf. */
 export function heartbeatLeafOf(nodeId: number): Hex {
   return keccak256(keccak256(encodeAbiParameters([{ type: "uint32" }], [nodeId])));
 }
 
-/** Leaves never change and each is two hashes. */
+/** Cached leaves: a leaf never changes and costs two hashes. */
 const leaves = new Map<number, Uint8Array>();
-const leavesKept = 200_000;
+const maxCachedLeaves = 200_000;
 
 function leafBytesOf(nodeId: number): Uint8Array {
   const known = leaves.get(nodeId);
   if (known !== undefined) return known;
   const leaf = hexToBytes(heartbeatLeafOf(nodeId));
-  if (leaves.size >= leavesKept) leaves.clear();
+  if (leaves.size >= maxCachedLeaves) leaves.clear();
   leaves.set(nodeId, leaf);
   return leaf;
 }
 
 /**
- * The tree over the nodes acknowledged together: pairs sorted before they are hashed, as OpenZeppelin's MerkleProof has it; one
- * without a partner moves up as it is.
+ * The tree over the nodes that are acknowledged together. Pairs are sorted before they are hashed, as in OpenZeppelin's
+ * MerkleProof. A node without a sibling moves up unchanged.
  *
- * @param nodeIds At least one, each once.
- * @throws RangeError for no node, or one that is there twice.
+ * @param nodeIds At least one node id, without duplicates.
+ * @throws RangeError if there is no node id or a duplicate.
  */
 export function heartbeatTreeOf(nodeIds: readonly number[]): { root: Hex; proofOf(nodeId: number): Hex[] } {
   if (nodeIds.length === 0) throw new RangeError("An acknowledgement names at least one node.");
@@ -93,7 +93,11 @@ function hashPair(left: Uint8Array, right: Uint8Array): Uint8Array {
   return keccak256(Buffer.concat(isSorted ? [left, right] : [right, left]), "bytes");
 }
 
-/** Signs the nodes acknowledged together in a slot, with the key of a heartbeat committer. */
+/**
+ * Signs the acknowledgement of nodes in a slot.
+ *
+ * @param account A heartbeat committer.
+ */
 export async function signHeartbeats(
   account: LocalAccount,
   deployment: Deployment,
@@ -105,7 +109,7 @@ export async function signHeartbeats(
   return { slot, root, signature, proofOf };
 }
 
-/** The root that a proof leads to. */
+/** The root that a node's proof results in. */
 export function heartbeatRootOf(nodeId: number, proof: readonly Hex[]): Hex {
   return proof.reduce<Hex>((node, sibling) => {
     const [first, second] = node < sibling ? [node, sibling] : [sibling, node];
@@ -114,19 +118,19 @@ export function heartbeatRootOf(nodeId: number, proof: readonly Hex[]): Hex {
 }
 
 /**
- * Who signed a node's receipt; ask ComputeNode's `isHeartbeatCommitter` whether that one may. Undefined when the proof does not
- * lead to the root or there is no such signature: then the receipt proves nothing.
+ * The signer of a node's acknowledgement, or undefined if the proof or the signature is invalid. ComputeNode's
+ * `isHeartbeatCommitter` says whether the signer is authorized.
  */
 export async function ackSignerOf(
   deployment: Deployment,
-  receipt: NodeHeartbeatAck,
+  ack: NodeHeartbeatAck,
 ): Promise<Address | undefined> {
-  const { slot, root, signature, nodeId, proof } = receipt;
+  const { slot, root, signature, nodeId, proof } = ack;
   if (heartbeatRootOf(nodeId, proof) !== root.toLowerCase()) return undefined;
   try {
     return await recoverTypedDataAddress({ ...typedDataOf(deployment, { slot, root }), signature });
   } catch {
-    // Not a signature at all.
+    // The signature is malformed.
     return undefined;
   }
 }

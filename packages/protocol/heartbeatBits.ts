@@ -2,14 +2,17 @@ import type { heartbeatEncodings } from "@ngpu/contracts-sdk/enumNames";
 import { InputError } from "@ngpu/runtime/errors";
 import { bytesToHex, type Hex, hexToBytes } from "viem";
 
-/** How the presence of nodes 1 to `nodeCount` in one slot is written (IComputeNode.HeartbeatEncoding). */
+/** The encoded presence of nodes 1 to `nodeCount` in one slot (IComputeNode.HeartbeatEncoding). */
 export type HeartbeatBits = {
   encoding: (typeof heartbeatEncodings)[number];
   nodeCount: number;
   bits: Hex;
 };
 
-/** The shorter of the two encodings: a bit for each node, or a byte or more for the distance from each absentee to the next. */
+/**
+ * Encodes the presence of nodes in the shorter of the two encodings.
+ * `bitmap` is one bit for each node. `absentees` is the distance from each absent node to the next, in LEB128.
+ */
 export function encodeHeartbeats(nodeCount: number, present: ReadonlySet<number>): HeartbeatBits {
   const distances: number[] = [];
   let last = 0;
@@ -31,9 +34,9 @@ export function encodeHeartbeats(nodeCount: number, present: ReadonlySet<number>
 }
 
 /**
- * The nodes that were absent, ascending. Costs as much as there are absentees and bytes, so that most nodes being there is cheap.
+ * The absent nodes, ascending. The cost grows with the number of absent nodes and bytes, not with `nodeCount`.
  *
- * @throws InputError `heartbeats_invalid` when the bytes don't fit the encoding.
+ * @throws InputError `heartbeats_invalid` if the bytes do not match the encoding.
  */
 export function absenteesOf({ encoding, nodeCount, bits }: HeartbeatBits): number[] {
   const bytes = hexToBytes(bits);
@@ -43,9 +46,9 @@ export function absenteesOf({ encoding, nodeCount, bits }: HeartbeatBits): numbe
 }
 
 /**
- * The nodes that were present.
+ * The present nodes.
  *
- * @throws InputError `heartbeats_invalid` when the bytes don't fit the encoding.
+ * @throws InputError `heartbeats_invalid` if the bytes do not match the encoding.
  */
 export function decodeHeartbeats(slot: HeartbeatBits): Set<number> {
   const present = new Set<number>();
@@ -66,7 +69,10 @@ function clearBits(bytes: Uint8Array, nodeCount: number): number[] {
   return ids;
 }
 
-/** Adds distances up. The contract leaves them to readers: one of 0 names nobody new, and one past the last node nobody. */
+/**
+ * Node ids from distances. The contract does not validate distances: a distance of 0 adds no node, and ids above
+ * `nodeCount` are ignored.
+ */
 function positionsOf(bytes: Uint8Array, nodeCount: number): number[] {
   const ids: number[] = [];
   let id = 0;
@@ -84,7 +90,7 @@ function positionsOf(bytes: Uint8Array, nodeCount: number): number[] {
   return ids;
 }
 
-/** Seven bits a byte, the lowest first; the top bit says that more follow. */
+/** LEB128: seven bits in each byte, lowest first; the top bit is set when more bytes follow. */
 function pushLeb128(bytes: number[], value: number): void {
   let rest = value;
   for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) + 0x80);
@@ -92,7 +98,7 @@ function pushLeb128(bytes: number[], value: number): void {
 }
 
 function encodingError(encoding: string, nodeCount: number, length: number): InputError {
-  return new InputError(`${length} bytes are not valid for encoding ${encoding} of ${nodeCount} nodes.`, {
+  return new InputError(`${length} bytes are not a valid ${encoding} encoding of ${nodeCount} nodes.`, {
     code: "heartbeats_invalid",
     details: { encoding, nodeCount, length },
   });

@@ -1,10 +1,14 @@
-/** Layers lie on the disk unpacked, and for a while packed as well. */
+/** Layers are stored unpacked, and compressed as well during a pull. */
 const unpackedFactor = 3;
 
-/** GiB of disk to be left free beside an image. */
+/** GiB of disk that stay free after an image is pulled. */
 export const marginGib = 1;
 
-/** What an image takes of the disk, in bytes. @param packed Its compressed size in bytes, as the chain tells it */
+/**
+ * Estimated disk usage of an image, in bytes.
+ *
+ * @param packed Compressed size in bytes, as registered on the chain.
+ */
 export function unpackedBytes(packed: bigint | string): number {
   return Number(packed) * unpackedFactor;
 }

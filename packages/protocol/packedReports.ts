@@ -18,21 +18,21 @@ type Compact = { r: Hex; vs: Hex };
 export type SignedReport = Compact & { head: Hex; detail: Hex };
 export type SignedProgress = Compact & { head: Hex };
 
-/** A report or signature that has no packed form; the chain would not take it in any other. */
+/** A report or signature without a packed form. The contracts do not accept any other form. */
 export class PackingError extends InputError {}
 
 const maxDeadline = 2n ** 48n - 1n;
-// Half the order of secp256k1: of the two forms of a signature the chain takes the one with the lower s.
+// Half the order of secp256k1: of the two valid forms of a signature, the contracts accept the one with the lower s.
 const maxS = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0n;
 
 /**
- * A Report and its signature as DockerContract.reportBatch takes them; the layout stands in PackedReports.sol.
- * @throws PackingError `deadline_too_late` past 48 bits, `signature_invalid` as compactSignature.
+ * Packs a Report and its signature for DockerContract.reportBatch. PackedReports.sol documents the layout.
+ * @throws PackingError `deadline_too_late` above 48 bits; `signature_invalid` as in compactSignature.
  */
 export function packReport(message: ReportMessage, signature: Hex): SignedReport {
   const { state, detail, sequence, deadline } = message;
   if (deadline > maxDeadline) {
-    throw new PackingError(`The deadline ${deadline} does not fit 48 bits.`, {
+    throw new PackingError(`The deadline ${deadline} does not fit in 48 bits.`, {
       code: "deadline_too_late",
       hint: "Use Unix time in seconds.",
       details: { deadline, highest: maxDeadline },
@@ -48,8 +48,8 @@ export function packReport(message: ReportMessage, signature: Hex): SignedReport
 }
 
 /**
- * A ProgressReport and its signature as Progress.reportBatch takes them; the layout stands in PackedProgress.sol.
- * @throws PackingError `signature_invalid` as compactSignature.
+ * Packs a ProgressReport and its signature for Progress.reportBatch. PackedProgress.sol documents the layout.
+ * @throws PackingError `signature_invalid` as in compactSignature.
  */
 export function packProgress(message: ProgressMessage, signature: Hex): SignedProgress {
   const { milestone, deadline } = message;
@@ -58,23 +58,23 @@ export function packProgress(message: ProgressMessage, signature: Hex): SignedPr
 }
 
 /**
- * A signature in its compact form (ERC-2098).
- * @throws PackingError `signature_invalid` unless it has 65 bytes, the lower s and 27 or 28 at its end.
+ * Converts a signature to its compact form (ERC-2098).
+ * @throws PackingError `signature_invalid` unless it has 65 bytes, the lower s, and a v of 27 or 28.
  */
 export function compactSignature(signature: Hex): Compact {
-  const refuse = (why: string) =>
+  const invalid = (why: string) =>
     new PackingError(`The signature ${why}.`, {
       code: "signature_invalid",
-      hint: "Use the signature of a wallet: 65 bytes (r, s, v) with the lower s and v of 27 or 28.",
+      hint: "Use a wallet's signature: 65 bytes (r, s, v) with the lower s and a v of 27 or 28.",
       details: { signature },
     });
   const bytes = size(signature);
-  if (bytes !== 65) throw refuse(`has ${bytes} bytes, not 65`);
+  if (bytes !== 65) throw invalid(`has ${bytes} bytes, not 65`);
   const r = slice(signature, 0, 32);
   const s = slice(signature, 32, 64);
   const v = Number(slice(signature, 64));
-  if (v !== 27 && v !== 28) throw refuse(`has ${v} for v, not 27 or 28`);
-  if (hexToBigInt(s) > maxS) throw refuse("has the higher s");
+  if (v !== 27 && v !== 28) throw invalid(`has a v of ${v}, not 27 or 28`);
+  if (hexToBigInt(s) > maxS) throw invalid("has the higher s");
   const { yParityAndS } = signatureToCompactSignature({ r, s, yParity: v - 27 });
   return { r, vs: yParityAndS };
 }

@@ -1,10 +1,11 @@
 import { absenteesOf, type HeartbeatBits } from "./heartbeatBits.ts";
 
-/** What the chain says of the slots from `firstSlot` to before `endSlot`, as of one block. */
+/** The commits, disputes and challenges of a range of slots, as of one block. */
 export type PresenceFacts = {
   firstSlot: number;
+  /** The first slot after the range. */
   endSlot: number;
-  /** Those that were committed, each once. */
+  /** The committed slots, each once. */
   slots: (HeartbeatBits & { slot: number })[];
   disputes: { slot: number; nodeId: number }[];
   challenges: { nodeId: number; firstSlot: number; lastSlot: number }[];
@@ -13,16 +14,16 @@ export type PresenceFacts = {
 export type Presence = {
   /** Slots in which a node was present: committed or disputed, and not challenged. */
   presentSlots: number;
-  /** Slots that the chain has a word of for it: committed with it among the nodes, or corrected for it. */
+  /** Slots that the chain has a record of for this node: committed for it, disputed or challenged. */
   totalSlots: number;
 };
 
 /**
- * The one count of presence that rewards, refunds, placement and the API share. A challenge has the last word, whatever was
- * committed or disputed and in whatever order. Of a slot that nobody committed nothing is known, so it counts against nobody but
- * those who were challenged in it. Costs as much as there are absences and corrections.
+ * Counts the presence of nodes. Rewards, refunds, placement and the API all use this count. A challenge overrides
+ * commits and disputes, in whatever order they were recorded. A slot that was not committed counts only for nodes that
+ * were disputed or challenged in it. The cost grows with the number of absences and corrections.
  *
- * @param onAbsence Told of each slot in which a node was not present.
+ * @param onAbsence Called for each slot in which a node was not present.
  */
 export function countPresence(
   facts: PresenceFacts,
@@ -31,12 +32,12 @@ export function countPresence(
   const corrections = correctionsOf(facts);
   const slots = facts.slots.filter(({ slot }) => slot >= facts.firstSlot && slot < facts.endSlot);
   const size = slots.reduce((most, { nodeCount }) => Math.max(most, nodeCount), 0);
-  const reaching = new Uint32Array(size + 1);
+  const slotsByNodeCount = new Uint32Array(size + 1);
   const absences = new Uint32Array(size + 1);
-  const further = new Map<number, Presence>();
+  const uncovered = new Map<number, Presence>();
   for (const committed of slots) {
     const { slot, nodeCount } = committed;
-    reaching[nodeCount] = (reaching[nodeCount] ?? 0) + 1;
+    slotsByNodeCount[nodeCount] = (slotsByNodeCount[nodeCount] ?? 0) + 1;
     for (const nodeId of correctedAbsentees(absenteesOf(committed), nodeCount, corrections.get(slot))) {
       absences[nodeId] = (absences[nodeId] ?? 0) + 1;
       onAbsence?.(nodeId, slot);
@@ -46,27 +47,31 @@ export function countPresence(
   for (const [slot, corrected] of corrections) {
     for (const [nodeId, isPresent] of corrected) {
       if (nodeId <= (nodeCounts.get(slot) ?? 0)) continue;
-      const known = further.get(nodeId) ?? { presentSlots: 0, totalSlots: 0 };
-      further.set(nodeId, {
+      const known = uncovered.get(nodeId) ?? { presentSlots: 0, totalSlots: 0 };
+      uncovered.set(nodeId, {
         presentSlots: known.presentSlots + (isPresent ? 1 : 0),
         totalSlots: known.totalSlots + 1,
       });
       if (!isPresent) onAbsence?.(nodeId, slot);
     }
   }
-  return addUp(reaching, absences, further);
+  return addUp(slotsByNodeCount, absences, uncovered);
 }
 
+/**
+ * Totals by node. `slotsByNodeCount` counts the committed slots by their node count: node n is covered by every slot
+ * with a node count of n or more. `uncovered` is the presence in slots whose commit does not cover the node.
+ */
 function addUp(
-  reaching: Uint32Array,
+  slotsByNodeCount: Uint32Array,
   absences: Uint32Array,
-  further: Map<number, Presence>,
+  uncovered: Map<number, Presence>,
 ): Map<number, Presence> {
-  const counted = new Map(further);
+  const counted = new Map(uncovered);
   let totalSlots = 0;
-  for (let nodeId = reaching.length - 1; nodeId >= 1; nodeId--) {
-    totalSlots += reaching[nodeId] ?? 0;
-    const more = further.get(nodeId) ?? { presentSlots: 0, totalSlots: 0 };
+  for (let nodeId = slotsByNodeCount.length - 1; nodeId >= 1; nodeId--) {
+    totalSlots += slotsByNodeCount[nodeId] ?? 0;
+    const more = uncovered.get(nodeId) ?? { presentSlots: 0, totalSlots: 0 };
     counted.set(nodeId, {
       presentSlots: totalSlots - (absences[nodeId] ?? 0) + more.presentSlots,
       totalSlots: totalSlots + more.totalSlots,

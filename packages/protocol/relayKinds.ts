@@ -11,7 +11,7 @@ const address = z.custom<Address>(
 const bytes = (length: number) =>
   z.custom<Hex>(
     (v) => typeof v === "string" && new RegExp(`^0x[0-9a-fA-F]{${2 * length}}$`).test(v),
-    `is not ${length} bytes of hex`,
+    `is not ${length} bytes in hexadecimal`,
   );
 const small = (bits: number) =>
   z.coerce
@@ -23,7 +23,7 @@ const big = (bits: number) =>
   z
     .union([z.bigint(), z.string().regex(/^\d{1,78}$/), z.number().int().nonnegative()])
     .transform((value) => BigInt(value))
-    .refine((value) => value < 1n << BigInt(bits), `does not fit ${bits} bits`);
+    .refine((value) => value < 1n << BigInt(bits), `does not fit in ${bits} bits`);
 
 const resources = z.strictObject({
   gpus: small(8),
@@ -51,8 +51,8 @@ const measurement = z.strictObject({
 const leaseFields = { workspaceId: big(64), replica: small(16), lease: small(32), fence: bytes(8) };
 
 /**
- * Every message that a node or a measurer signs and match relays: the contract and batch function it goes to, its EIP-712
- * type and its shape. Uints up to 48 bits are numbers, wider ones bigints (decimal strings on the wire).
+ * Every kind of message that a node or a measurer signs and match relays: its contract and batch function, its EIP-712
+ * type and its schema. Uints up to 32 bits are numbers; wider ones are bigints (decimal strings on the wire).
  */
 export const relayKinds = {
   register: {
@@ -120,7 +120,7 @@ export const relayKinds = {
     message: z.strictObject({ ...leaseFields, milestone: small(8), deadline: big(64) }),
     pack: packProgress,
   },
-  /** A receipt of a heartbeat; the signature is that of the committer who acknowledged it. */
+  /** A heartbeat acknowledgement; the signature is the committer's. */
   dispute: {
     contract: "ComputeNode",
     functionName: "disputeHeartbeats",
@@ -131,7 +131,7 @@ export const relayKinds = {
       nodeId: small(32),
       root: bytes(32),
       proof: z.array(bytes(32)).max(32),
-      /** Until when it is worth relaying; not signed. */
+      /** Unix seconds after which it is not relayed; not signed. */
       deadline: big(64),
     }),
   },

@@ -13,7 +13,7 @@ import {
 } from "viem";
 import { type RelayKind, type RelayMessage, relayKinds } from "./relayKinds.ts";
 
-// viem types a typed-data call by its literal type definition; a kind chosen at run time has to be widened first.
+// viem infers the message type from a literal type definition. A kind chosen at run time needs the general type.
 type AnyTypedData = {
   domain: ReturnType<typeof domainOf>;
   types: Record<string, { name: string; type: string }[]>;
@@ -46,8 +46,8 @@ export function signRelay<Kind extends RelayKind>(
 }
 
 /**
- * What the kind's batch function takes: the messages and their signatures, or each packed with its own.
- * @throws PackingError where one cannot be packed: see packedReports.ts.
+ * The arguments of the kind's batch function: the messages and their signatures, or the packed messages.
+ * @throws PackingError if a message cannot be packed; see packedReports.ts.
  */
 export function relayArgs(
   kind: RelayKind,
@@ -60,7 +60,7 @@ export function relayArgs(
   return [items.map(({ signature }, index) => pack(parsed[index], signature))];
 }
 
-/** The items of a batch by the contract they go to: messages of one kind may be of several generations. */
+/** Groups the items of a batch by their contract. Messages of one kind may belong to several generations. */
 export function relayGroups<Item extends { message: unknown }>(
   deployment: Deployment,
   kind: RelayKind,
@@ -70,7 +70,10 @@ export function relayGroups<Item extends { message: unknown }>(
   return byContract(deployment, contract, items, (item) => message.parse(item.message) as Ids);
 }
 
-/** What makes one message the same as another: its EIP-712 digest, with the node where many nodes share a signature. */
+/**
+ * Identifies a message: its EIP-712 digest. For a dispute the node id is hashed in, because many nodes share one
+ * signature.
+ */
 export function relayDigest<Kind extends RelayKind>(
   deployment: Deployment,
   kind: Kind,
@@ -83,7 +86,7 @@ export function relayDigest<Kind extends RelayKind>(
   );
 }
 
-/** Who signed it. */
+/** The signer of a message. */
 export function recoverRelay<Kind extends RelayKind>(
   deployment: Deployment,
   kind: Kind,

@@ -3,13 +3,13 @@ import { SimpleMerkleTree } from "@openzeppelin/merkle-tree";
 import { encodeAbiParameters, type Hex, keccak256, parseAbiParameters, stringToHex } from "viem";
 
 /**
- * A task that a node served and what it cost. Its leaf is keccak256(keccak256(abi.encode(…fields in this order))); pairs are
- * sorted before they are hashed, as OpenZeppelin's MerkleProof has it. Pomc keeps the root of a batch of them.
+ * A task that a node served, with its cost. The leaf is keccak256(keccak256(abi.encode(…fields in this order))). Pairs
+ * are sorted before they are hashed, as in OpenZeppelin's MerkleProof. Pomc stores the root of a batch of receipts.
  */
 export type TaskReceipt = {
-  /** keccak256 of the task's id, so that only who knows the task knows its receipt. */
+  /** keccak256 of the task id. Only holders of the id can find the receipt. */
   taskHash: Hex;
-  /** Whose deposit paid. */
+  /** The owner whose deposit paid. */
   payer: Hex;
   nodeId: number;
   workspaceId: bigint;
@@ -19,7 +19,7 @@ export type TaskReceipt = {
   finishedAt: bigint;
   durationMs: number;
   succeeded: boolean;
-  /** What of the lease's cost this task stands for, token units (1e-18). */
+  /** The part of the lease's cost that this task accounts for, token units (1e-18). */
   amount: bigint;
   resultHash: Hex;
 };
@@ -32,7 +32,7 @@ export function taskHashOf(taskId: string): Hex {
   return keccak256(stringToHex(taskId));
 }
 
-/** The hash of a task's result as the API shows it, with the task's id beside it so that short results cannot be guessed. */
+/** Hashes a task's result as shown by the API. The task id is included, so that short results cannot be guessed. */
 export function resultHashOf(taskId: string, result: unknown): Hex {
   return keccak256(stringToHex(canonicalJson({ taskId, result: result ?? null })));
 }
@@ -50,9 +50,9 @@ export function taskReceiptLeafOf(receipt: TaskReceipt): Hex {
 }
 
 /**
- * The tree over a batch of receipts, in the order given.
+ * The tree over a batch of receipts, in the given order.
  *
- * @throws RangeError for no receipts.
+ * @throws RangeError if there is no receipt.
  */
 export function taskReceiptTreeOf(receipts: readonly TaskReceipt[]): {
   root: Hex;
@@ -63,7 +63,7 @@ export function taskReceiptTreeOf(receipts: readonly TaskReceipt[]): {
   return { root: tree.root as Hex, proofOf: (index) => tree.getProof(index) as Hex[] };
 }
 
-/** Whether the proof leads from the receipt to the root. */
+/** Whether the proof of a receipt is valid under the root. */
 export function verifyTaskReceipt(root: Hex, receipt: TaskReceipt, proof: readonly Hex[]): boolean {
   return SimpleMerkleTree.verify(root, taskReceiptLeafOf(receipt), [...proof]);
 }

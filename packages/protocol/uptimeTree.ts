@@ -2,23 +2,24 @@ import { SimpleMerkleTree } from "@openzeppelin/merkle-tree";
 import { encodeAbiParameters, type Hex, keccak256, parseAbiParameters } from "viem";
 
 /**
- * The tree of one day's proven uptime, whose root ComputeNode keeps (`commitUptime`). Two kinds of leaf, told apart by their
- * first word; each is keccak256(keccak256(abi.encode(kind, …fields in the order below))), and pairs are sorted before they
- * are hashed, as OpenZeppelin's MerkleProof has it. contracts/libraries/UptimeTree.sol hashes the same.
+ * The tree of one day's proven uptime. ComputeNode stores its root (`commitUptime`). There are two kinds of leaves; the
+ * first word of a leaf is its kind. A leaf is keccak256(keccak256(abi.encode(kind, …fields in the order below))).
+ * Pairs are sorted before they are hashed, as in OpenZeppelin's MerkleProof. contracts/libraries/UptimeTree.sol
+ * computes the same hashes.
  */
 
-/** Kind 1: how much of a day a node was present. */
+/** Kind 1: the uptime of a node on a day. */
 export type NodeUptime = {
   /** Days since 1970, of the deployment's day length. */
   day: bigint;
   nodeId: number;
-  /** Slots in which it was present: committed or disputed, and not challenged. */
+  /** Slots in which the node was present: committed or disputed, and not challenged. */
   presentSlots: number;
-  /** Slots of the day that the chain has a word of for this node: committed with it among the nodes, or disputed. */
+  /** Slots of the day that the chain has a record of for this node: committed for it, disputed or challenged. */
   totalSlots: number;
 };
 
-/** Kind 2: for how long a lease was paid for while its node was down. */
+/** Kind 2: the time for which a lease was paid while its node was down. */
 export type LeaseDowntime = {
   day: bigint;
   workspaceId: bigint;
@@ -26,13 +27,13 @@ export type LeaseDowntime = {
   lease: number;
   nodeId: number;
   authorizationId: bigint;
-  /** Token units (1e-18) a second. */
+  /** Token units (1e-18) per second. */
   rate: bigint;
-  /** Seconds of the day in which the lease ran and its node was not present. */
+  /** Seconds of the day during which the lease ran and its node was not present. */
   downSeconds: number;
 };
 
-/** The tree's leaves: nodes by id, then leases by workspace, replica and lease. */
+/** A leaf. A tree lists nodes by id, then leases by workspace, replica and lease. */
 export type UptimeLeaf = ({ kind: "node" } & NodeUptime) | ({ kind: "lease" } & LeaseDowntime);
 
 const nodeFields = parseAbiParameters(
@@ -47,9 +48,9 @@ export function uptimeLeafOf(leaf: UptimeLeaf): Hex {
 }
 
 /**
- * The tree over a day's leaves, in the order given.
+ * The tree over the leaves of a day, in the given order.
  *
- * @throws RangeError for no leaves.
+ * @throws RangeError if there is no leaf.
  */
 export function uptimeTreeOf(leaves: readonly UptimeLeaf[]): { root: Hex; proofOf(index: number): Hex[] } {
   if (leaves.length === 0) throw new RangeError("A tree has at least one leaf.");

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type RelayKind, relayKinds } from "./relayKinds.ts";
 
-/** The session that a node or a measurer holds with match: JSON messages over one WebSocket at `/v1/session`. */
+/** The session of a node or a measurer with match: JSON messages over a WebSocket at `/v1/session`. */
 
 const hex = z
   .string()
@@ -12,9 +12,9 @@ const relayKind = z.enum(Object.keys(relayKinds) as [RelayKind, ...RelayKind[]])
 
 export const sessionRole = z.enum(["node", "measurer"]);
 
-/** What a node or measurer says. */
+/** Messages from a node or measurer to match. */
 export const clientMessage = z.discriminatedUnion("type", [
-  /** First message: answers the challenge with a signature of sessionTypes.Session. */
+  /** The first message: responds to the challenge with a signature of sessionTypes.Session. */
   z.strictObject({
     type: z.literal("hello"),
     role: sessionRole,
@@ -22,19 +22,19 @@ export const clientMessage = z.discriminatedUnion("type", [
     time: decimal,
     signature: hex,
     version: z.string().max(40),
-    /** Host name or address under which mapped ports are reached from outside; the peer address when left out. */
+    /** Host name or address at which mapped ports are reachable from outside. Default: the peer address. */
     host: z.string().max(255).optional(),
   }),
   z.strictObject({
     type: z.literal("heartbeat"),
     slot: decimal,
-    /** 0 to 1 of all cores; load serves routing and pages, never placement. */
+    /** Load of all cores, 0 to 1. Used for routing and dashboards, never for placement. */
     cpuLoad: z.number().min(0),
     freeDiskGib: z.number().min(0),
-    /** `workspaceId/replica/lease` of each container that runs now. */
+    /** `workspaceId/replica/lease` of each running container. */
     running: z.array(z.string().max(60)).max(1024),
   }),
-  /** A signed message for the chain; `id` is the sender's, for the answer. */
+  /** A signed message for the chain. The sender chooses `id`; the response repeats it. */
   z.strictObject({
     type: z.literal("relay"),
     id: z.string().max(64),
@@ -42,7 +42,7 @@ export const clientMessage = z.discriminatedUnion("type", [
     message: z.unknown(),
     signature: hex,
   }),
-  /** Live progress of a download; never goes to the chain. */
+  /** Live progress of a download. Never sent to the chain. */
   z.strictObject({
     type: z.literal("live"),
     workspaceId: decimal,
@@ -57,8 +57,8 @@ export const clientMessage = z.discriminatedUnion("type", [
     port: z.number().int().min(1).max(65535),
   }),
   /**
-   * What came of an image that the node was asked to bring ahead of demand. `held`: it was there already, and not by that;
-   * `evicted`: it was brought, and made room.
+   * The outcome of a prefetch. `present`: the image was fetched. `held`: the node already had the image, not because of
+   * a prefetch. `evicted`: the fetched image was removed to free disk space.
    */
   z.strictObject({
     type: z.literal("prefetched"),
@@ -70,16 +70,16 @@ export const clientMessage = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("measureFailed"), roundId: decimal, reason: z.string().max(500) }),
 ]);
 
-/** What match says. */
+/** Messages from match to a node or measurer. */
 export const serverMessage = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("challenge"), challenge: hex, audience: z.string() }),
-  /** `id` is the node id or measurer id, null before the registration is on the chain (sent again once it is). */
+  /** `id` is the node or measurer id. It is null until the registration is on the chain; then welcome is sent again. */
   z.strictObject({
     type: z.literal("welcome"),
     id: z.number().int().nullable(),
     heartbeatSeconds: z.number().positive(),
   }),
-  /** The heartbeat is noted. The first of a slot comes with a receipt (`chain/heartbeatReceipt.ts`) within a second. */
+  /** Acknowledges a heartbeat. For the first one of a slot the signed acknowledgement (heartbeatAck.ts) is included. */
   z.strictObject({
     type: z.literal("ack"),
     slot: decimal,
@@ -92,7 +92,7 @@ export const serverMessage = z.discriminatedUnion("type", [
     txHash: hex.optional(),
     reason: z.string().optional(),
   }),
-  /** To a node: run the probe container, its server mapped to `port` on all addresses, until `closesAt` (Unix seconds). */
+  /** To a node: run the probe container until `closesAt` (Unix seconds), with its server on `port` of all addresses. */
   z.strictObject({
     type: z.literal("probe"),
     roundId: decimal,
@@ -101,7 +101,7 @@ export const serverMessage = z.discriminatedUnion("type", [
     image: z.string(),
     closesAt: z.number().int(),
   }),
-  /** To a node: bring this image ahead of demand, as far as there is room; `sizeBytes` is what it takes packed. */
+  /** To a node: prefetch this image if the disk has space. `sizeBytes` is its compressed size. */
   z.strictObject({
     type: z.literal("prefetch"),
     image: hex,
@@ -109,8 +109,9 @@ export const serverMessage = z.discriminatedUnion("type", [
     sizeBytes: decimal,
   }),
   /**
-   * To a measurer: measure the probe at `url`, sign and relay a `reveal` with this draw. `awaitProbe`: the node has not said that
-   * its probe answers; if nothing does until the window is nearly over, it is absent.
+   * To a measurer: measure the probe at `url`, then sign and relay a `reveal` with this draw. `awaitProbe`: the node
+   * has not reported that its probe is ready. If the probe does not respond until shortly before `closesAt`, the node
+   * is absent.
    */
   z.strictObject({
     type: z.literal("measure"),
@@ -128,7 +129,7 @@ export const serverMessage = z.discriminatedUnion("type", [
   }),
   /** The probe of this round is no longer needed. */
   z.strictObject({ type: z.literal("probeDone"), roundId: decimal }),
-  /** Sent before the session is closed. */
+  /** Sent before match closes the session. */
   z.strictObject({ type: z.literal("error"), code: z.string(), message: z.string() }),
 ]);
 

@@ -2,7 +2,7 @@ import { codeOf, type Policy, policies } from "@ngpu/contracts-sdk/enumNames";
 import type { dockerContractAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { type ContractFunctionArgs, type Hex, pad, stringToHex } from "viem";
 
-/** DockerContract's WorkspaceSpec as calls take it. */
+/** DockerContract's WorkspaceSpec, as passed to calls. */
 export type WorkspaceSpec = ContractFunctionArgs<typeof dockerContractAbi, "nonpayable", "publish">[3];
 
 /** The columns of chain.workspace that make up the spec. */
@@ -19,7 +19,7 @@ export type WorkspaceSpecRow = {
   gpu_model: string | null;
   min_vram_mib: number | bigint;
   min_compute_capability: number | bigint;
-  /** Two letters; null: any. */
+  /** Two letters. Null: any. */
   region: string | null;
   gpus: number | bigint;
   cpu_milli: number | bigint;
@@ -30,7 +30,7 @@ export type WorkspaceSpecRow = {
   config_hash: string;
 };
 
-/** The spec that a workspace was published with: calls pass it again, since the contract keeps only its hash. */
+/** The spec that a workspace was published with. Calls pass it again, because the contract stores only its hash. */
 export function workspaceSpecOf(row: WorkspaceSpecRow): WorkspaceSpec {
   return {
     image: row.image as Hex,
@@ -53,7 +53,7 @@ export function workspaceSpecOf(row: WorkspaceSpecRow): WorkspaceSpec {
   };
 }
 
-/** The bytes2 of a region: two ASCII letters, or zero for none. */
+/** A region as bytes2: two ASCII letters, or zero for any region. */
 export function regionBytes(region: string | null): Hex {
   if (region === null || region === "") return "0x0000";
   return region.startsWith("0x") ? (region as Hex) : stringToHex(region, { size: 2 });

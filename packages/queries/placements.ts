@@ -1,10 +1,10 @@
 import type { Queryable } from "@ngpu/db/pool";
-import type { PlacementAnswer } from "@ngpu/protocol/placement/response";
+import type { PlacementRecord } from "@ngpu/protocol/placement/response";
 
 type Row = {
   workspace_id: string;
   replica: number;
-  status: PlacementAnswer["status"];
+  status: PlacementRecord["status"];
   block_number: string | null;
   block_hash: string | null;
   position: number | null;
@@ -19,7 +19,7 @@ type Row = {
 };
 
 /** A placement by the id of its request; undefined when there is none. */
-export async function findPlacement(db: Queryable, id: string): Promise<PlacementAnswer | undefined> {
+export async function findPlacement(db: Queryable, id: string): Promise<PlacementRecord | undefined> {
   const { rows } = await db.query<Row>(
     `select workspace_id::text, replica, status, block_number::text, block_hash, position, excluded, node_id, ranking,
        refusals, refusal, assign_tx, requested_at, answered_at

@@ -3,7 +3,7 @@ import { type Decision, decide } from "@ngpu/placement/decide";
 import type { FleetBlock, PlacementRequest } from "@ngpu/placement/fleet";
 import { strategyOf } from "@ngpu/placement/preferences";
 import type { PlacementPreferences } from "@ngpu/protocol/placement/preferences";
-import type { PlacementAnswer } from "@ngpu/protocol/placement/response";
+import type { PlacementRecord } from "@ngpu/protocol/placement/response";
 import { InputError } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
 import { readBlock, readNodes, readUptimes } from "./fleet.ts";
@@ -36,7 +36,7 @@ export type Replay = {
  * @param pool Any Postgres that autoExport brings this chain into; nothing but schema `chain` is read.
  * @throws InputError `placement_open` (not answered) or `block_gone` (a reorg took it back).
  */
-export function replayPlacement(pool: Database, placement: PlacementAnswer): Promise<Replay> {
+export function replayPlacement(pool: Database, placement: PlacementRecord): Promise<Replay> {
   const { id: requestId, replica, excluded, position, nodeId, ranking, refusals } = placement;
   const workspaceId = BigInt(placement.workspaceId);
   return transaction(pool, async (db) => {

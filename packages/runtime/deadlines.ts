@@ -7,7 +7,11 @@ type Settings<Name extends string> = { [Part in Name as `DEADLINE_${Uppercase<Pa
 
 const variableOf = (name: string) => `DEADLINE_${name.toUpperCase()}`;
 
-/** Variables `DEADLINE_<NAME>`: seconds for each part of a service's work, with default and meaning. */
+/**
+ * Schemas of the variables `DEADLINE_<NAME>`, one for each part of a service's work.
+ *
+ * @param parts Default in seconds and description of each part.
+ */
 export function deadlineVariables<Name extends string>(
   parts: Record<Name, readonly [seconds: number, meaning: string]>,
 ): Variables<Name> {
@@ -18,7 +22,7 @@ export function deadlineVariables<Name extends string>(
   return Object.fromEntries(named) as Variables<Name>;
 }
 
-/** The seconds of each part, as the environment has them. */
+/** The deadline of each part in seconds, as set in the environment. */
 export function deadlinesOf<Name extends string>(
   parts: Record<Name, readonly [seconds: number, meaning: string]>,
   settings: Settings<Name>,

@@ -2,11 +2,11 @@ import { z } from "zod";
 import { FatalError } from "./errors.ts";
 
 /**
- * Reads a service's settings from the environment, once, reporting every fault at once.
- * An empty variable counts as unset, so that `NAME=` in an env file means the default.
+ * Reads a service's settings from the environment and reports all errors together.
+ * An empty variable counts as unset: `NAME=` in an env file selects the default.
  *
- * @param shape One zod schema for each variable; `.describe()` says what it means.
- * @throws FatalError `env_invalid`, naming each variable that is missing or wrong.
+ * @param shape One zod schema for each variable; `.describe()` sets its description.
+ * @throws FatalError `env_invalid`, listing each variable that is missing or invalid.
  */
 export function readEnv<Shape extends z.ZodRawShape>(
   shape: Shape,
@@ -63,7 +63,7 @@ export const commonEnv = {
   PORT: envTypes.port().default(0).describe("Port the service listens on; 0 picks a free one"),
 };
 
-/** Variables of every service that follows or writes the chain. */
+/** Variables of every service that follows the chain or sends transactions. */
 export const chainEnv = {
   CHAIN_RPC_URLS: envTypes.urls().describe("JSON-RPC endpoints of the OP-stack chain, comma-separated"),
   DEPLOYMENT_FILE: z
@@ -76,14 +76,14 @@ export const databaseEnv = {
   DATABASE_URL: z
     .string()
     .regex(/^postgres(ql)?:\/\//, "is not a postgres:// URL")
-    .describe("Postgres, with the role of this service"),
+    .describe("Postgres URL, with the role of this service"),
 };
 
 export const redisEnv = {
   REDIS_URL: z
     .string()
     .regex(/^rediss?:\/\//, "is not a redis:// URL")
-    .describe("Redis for queues"),
+    .describe("Redis URL, for queues"),
 };
 
 export const signerEnv = {

@@ -1,15 +1,15 @@
-/** What every error of ngpu says beside its message. */
+/** Fields of every ngpu error besides its message. */
 export type ErrorOptions = {
-  /** Stable, snake_case, for programs. */
+  /** Stable identifier for programs, snake_case. */
   code: string;
-  /** What the reader can do about it, one sentence. */
+  /** How to resolve the error, one imperative sentence. */
   hint?: string;
   /** The offending values. Never a secret. */
   details?: Record<string, unknown>;
   cause?: unknown;
 };
 
-/** The one error family: whether to try again is told by the class, never by the message's text. */
+/** Base class of all errors. The class determines whether a retry can succeed; code never matches message text. */
 export abstract class NgpuError extends Error {
   abstract readonly retryable: boolean;
   readonly code: string;
@@ -25,17 +25,17 @@ export abstract class NgpuError extends Error {
   }
 }
 
-/** A passing fault of something outside: an RPC that times out, a database that restarts. */
+/** A transient failure of an external system: an RPC that times out, a database that restarts. */
 export class RetryableError extends NgpuError {
   readonly retryable = true;
 }
 
-/** Trying again changes nothing until somebody acts. */
+/** A retry fails the same way until an operator or a caller changes something. */
 export class FatalError extends NgpuError {
   readonly retryable = false;
 }
 
-/** Input that an edge refuses; `status` is the HTTP status an API answers with. */
+/** Invalid input; `status` is the HTTP status of the API's response. */
 export class InputError extends FatalError {
   readonly status: number;
 
@@ -45,12 +45,12 @@ export class InputError extends FatalError {
   }
 }
 
-/** The message of anything thrown, for logs and one-line output. */
+/** The message of any thrown value, for logs and one-line output. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** True when the error, or what caused it, says that a further try may succeed. */
+/** Whether a retry may succeed. */
 export function isRetryable(error: unknown): boolean {
   return error instanceof NgpuError && error.retryable;
 }

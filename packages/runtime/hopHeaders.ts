@@ -1,4 +1,4 @@
-/** Headers that are between two neighbours only: neither end of a tunnel passes them on. */
+/** Hop-by-hop headers, and headers that each hop sets itself. Neither end of a tunnel forwards them. */
 export const hopHeaders: readonly string[] = [
   "connection",
   "expect",

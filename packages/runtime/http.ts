@@ -10,10 +10,10 @@ import type { ServiceContext } from "./lifecycle.ts";
 import type { Logger } from "./logger.ts";
 import { requestIdHeader, requestIdOf } from "./requestId.ts";
 
-/** What /healthz answers with, beside the process's number: 200 when ok, else 503. */
+/** The body of `/healthz`, to which the process id is added. Status 200 when ok, otherwise 503. */
 export type Health = { ok: boolean; details?: Record<string, unknown> };
 
-/** An express app with the headers, JSON limits, request ids and endpoints that every service has: /healthz and /metrics. */
+/** An express app with what every service has: security headers, request ids, `/healthz` and `/metrics`. */
 export function createApp(options: { health: () => Promise<Health> | Health; registry: Registry }): Express {
   const app = express();
   app.disable("x-powered-by");
@@ -21,7 +21,7 @@ export function createApp(options: { health: () => Promise<Health> | Health; reg
     typeof value === "bigint" ? value.toString() : value,
   );
   app.use(helmet());
-  app.use(nameRequest);
+  app.use(assignRequestId);
   app.get("/healthz", async (_request, response) => {
     const health = await options.health();
     response
@@ -35,24 +35,24 @@ export function createApp(options: { health: () => Promise<Health> | Health; reg
   return app;
 }
 
-const nameRequest: RequestHandler = (request, response, next) => {
+const assignRequestId: RequestHandler = (request, response, next) => {
   const requestId = requestIdOf(request.headers[requestIdHeader]);
   response.locals.requestId = requestId;
   response.setHeader(requestIdHeader, requestId);
   next();
 };
 
-/** The id of the request that is answered here. */
+/** The id of the request that this response belongs to. */
 export function requestIdIn(response: Response): string {
   return response.locals.requestId as string;
 }
 
-/** Writes lines that name the request. */
+/** A logger that adds the request id to each line. */
 export function requestLogger(logger: Logger, response: Response): Logger {
   return logger.child({ requestId: requestIdIn(response) });
 }
 
-/** The last handler of an app: typed errors become `{ error: { code, message, hint, details, request_id } }`. */
+/** The last handler of an app: sends errors as `{ error: { code, message, hint, details, request_id } }`. */
 export function errorHandler(logger: Logger): ErrorRequestHandler {
   return (error, request, response, next) => {
     if (response.headersSent) {
@@ -88,15 +88,16 @@ export function errorHandler(logger: Logger): ErrorRequestHandler {
 function statusOf(error: unknown): number {
   if (error instanceof InputError) return error.status;
   if (error instanceof NgpuError) return error.retryable ? 503 : 500;
-  // body-parser and express mark their own client faults with a status.
+  // body-parser and express set a status on their own client errors.
   if (error instanceof Error && "status" in error && typeof error.status === "number") return error.status;
   return 500;
 }
 
 /**
- * Listens and stops with the service: no new connection, the running requests end, then the rest is cut.
+ * Listens until the service stops. On stop the server accepts no new connections, lets running requests end, and
+ * closes the remaining connections after 3 s.
  *
- * @throws FatalError `port_in_use`, naming the address.
+ * @throws FatalError `port_in_use`, with the address.
  */
 export async function listen(
   handler: RequestListener | Server,
@@ -118,9 +119,9 @@ export async function listen(
   context.onStop("http", async () => {
     server.close();
     server.closeIdleConnections();
-    const cut = setTimeout(() => server.closeAllConnections(), 3_000);
+    const forceClose = setTimeout(() => server.closeAllConnections(), 3_000);
     await once(server, "close");
-    clearTimeout(cut);
+    clearTimeout(forceClose);
   });
   const { port } = server.address() as AddressInfo;
   return { server, port, url: `http://${options.host}:${port}` };

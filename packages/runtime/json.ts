@@ -3,7 +3,7 @@ export function toJson(value: unknown, space?: number): string {
   return JSON.stringify(value, (_name, item) => (typeof item === "bigint" ? item.toString() : item), space);
 }
 
-/** The one JSON text of a value: fields in the order of their names, bigints as decimal strings, no space. For hashes. */
+/** Canonical JSON text of a value, for hashing: fields sorted by name, bigints as decimal strings, no whitespace. */
 export function canonicalJson(value: unknown): string {
   return canonical(JSON.parse(toJson(value)));
 }

@@ -2,28 +2,28 @@ import { messageOf, NgpuError } from "./errors.ts";
 import { createLogger, type Logger } from "./logger.ts";
 import { version } from "./version.ts";
 
-/** What a service gets to run with. */
+/** What `runService` passes to a service. */
 export type ServiceContext = {
   logger: Logger;
   /** Aborted when the service must stop. */
   signal: AbortSignal;
-  /** Registers what to undo at the end; run in reverse order. */
+  /** Registers a shutdown step; steps run in reverse order. */
   onStop(name: string, undo: () => Promise<void> | void): void;
-  /** Stops the whole process because `error` cannot be got over. */
+  /** Stops the process with exit code 1 because of an unrecoverable error. */
   fail(error: unknown): void;
 };
 
 export type ServiceOptions = {
   name: string;
   logLevel: string;
-  /** Milliseconds between the order to stop and the forced end. */
+  /** Milliseconds between the stop signal and the forced exit. Default 10,000. */
   stopDeadline?: number;
 };
 
 /**
- * Runs a service until SIGTERM, SIGINT or a fatal error; then drains what it registered and exits.
- * Exit code 0 after an ordered stop, 1 after a fault. A fault of the start is one plain message on stderr, a later one
- * is logged.
+ * Runs a service until SIGTERM, SIGINT or a fatal error, then runs the registered shutdown steps and exits.
+ * The exit code is 0 after an orderly stop and 1 after an error. A startup error is one plain message on stderr; a
+ * later error is logged.
  */
 export async function runService(
   options: ServiceOptions,
@@ -43,7 +43,7 @@ export async function runService(
   let started = false;
   const fail = (error: unknown) => {
     exitCode = 1;
-    // What is none of ours has a stack worth keeping.
+    // An error of another class is unexpected: its stack goes to the log.
     if (started || !(error instanceof NgpuError)) logger.error({ event: "service_failed", error });
     if (!started && !abort.signal.aborted) process.stderr.write(`${explain(error)}\n`);
     stop("error");
@@ -58,7 +58,7 @@ export async function runService(
     logger.info({ event: "service_started", version });
     await ended.promise;
   } catch (error) {
-    // A start that was broken off by the order to stop has no fault.
+    // A start interrupted by a stop signal is not an error.
     if (!abort.signal.aborted) fail(error);
   }
   setTimeout(() => {
@@ -76,14 +76,14 @@ export async function runService(
   process.exit(exitCode);
 }
 
-/** The one clear message of a start-up fault, with what to do about it. */
+/** The message of a startup error, followed by its hint. */
 export function explain(error: unknown): string {
   const hint = error instanceof NgpuError && error.hint !== undefined ? `\n${error.hint}` : "";
   return `${messageOf(error)}${hint}`;
 }
 
 /**
- * Runs the start of a program that reads its environment; a fault there is one message on stderr and exit code 1.
+ * Runs a program. An error is one message on stderr and exit code 1.
  * With `--version` it only prints the version.
  */
 export async function start(program: () => Promise<void>): Promise<void> {

@@ -9,12 +9,16 @@ export type Logger = {
   child(fields: Record<string, unknown>): Logger;
 };
 
-/** `event` is a stable snake_case name; ids, `duration` (ms) and `error` stand beside it. */
+/** `event` is a stable snake_case name. Other fields are ids, `duration` (ms) and `error`. */
 export type LogFields = { event: string; error?: unknown; duration?: number } & Record<string, unknown>;
 
 const secretPaths = ["apiKey", "key", "secret", "token", "password", "privateKey", "authorization"];
 
-/** JSON lines, on stdout unless a destination is given; bigints are decimal strings, fields that hold secrets are removed. */
+/**
+ * A logger that writes JSON lines. Bigints are written as decimal strings; fields that hold secrets are removed.
+ *
+ * @param destination Default: stdout.
+ */
 export function createLogger(
   service: string,
   level: string,

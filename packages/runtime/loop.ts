@@ -6,20 +6,20 @@ export type LoopOptions = {
   name: string;
   logger: Logger;
   signal: AbortSignal;
-  /** Milliseconds between rounds when nothing wakes the loop. */
+  /** Milliseconds between rounds unless the loop is woken. */
   interval: number;
 };
 
 export type Loop = {
-  /** Runs a round as soon as the present one is over. */
+  /** Starts a round now, or as soon as the current one has ended. */
   wake(): void;
   /** Resolves when the loop has ended. */
   done: Promise<void>;
 };
 
 /**
- * Runs `round` again and again, at each wake and at the latest every `interval`, never two at once.
- * A round that throws is logged and tried again after a growing pause of at most 10 s.
+ * Runs `round` repeatedly: at each wake and at least every `interval`, one round at a time.
+ * A round that throws is logged and retried after a pause that doubles up to 10 s.
  */
 export function startLoop(options: LoopOptions, round: (signal: AbortSignal) => Promise<void>): Loop {
   let woken = true;
@@ -57,7 +57,7 @@ export function startLoop(options: LoopOptions, round: (signal: AbortSignal) => 
   return { wake, done: run() };
 }
 
-/** A pause that ends early, without a fault, when the signal is aborted. */
+/** Waits. Resolves early, without an error, when the signal is aborted. */
 export async function rest(milliseconds: number, signal: AbortSignal): Promise<void> {
   try {
     await sleep(milliseconds, undefined, { signal, ref: false });

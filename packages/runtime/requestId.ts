@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 
-/** Names a request on its way: in the answer, in every program's log, in what the container gets. */
+/** The header with a request id. It is set on the response and forwarded to the container; every program logs it. */
 export const requestIdHeader = "x-request-id";
 
 const acceptable = /^[\w.:-]{1,128}$/;
 
-/** The id that came with a request, when it is short and plain enough to be logged; else a new one. */
+/** The id given with a request when it has at most 128 characters that are safe to log; otherwise a new one. */
 export function requestIdOf(given: string | string[] | undefined): string {
   return typeof given === "string" && acceptable.test(given) ? given : randomUUID();
 }

@@ -1,10 +1,10 @@
-/** Remembers what was reported as stuck, so that each instance logs and counts it once. */
+/** The stuck items that this instance has reported, so that it logs and counts each once. */
 export type StuckReports = {
-  /** True the first time for a key. */
+  /** True for the first call with a key. */
   isNew(key: string): boolean;
 };
 
-/** @param limit Keys that are remembered; beyond it the oldest is forgotten. */
+/** @param limit Maximum number of remembered keys; the oldest are dropped. */
 export function createStuckReports(limit = 10_000): StuckReports {
   const reported = new Set<string>();
   return {

@@ -1,4 +1,4 @@
 import manifest from "../../package.json" with { type: "json" };
 
-/** The release, as package.json has it; a bundler puts it into the bundle. */
+/** The release, from the root package.json. A bundler inlines it. */
 export const version: string = manifest.version;

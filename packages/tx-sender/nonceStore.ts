@@ -1,7 +1,12 @@
 import { type Connection, type Database, transaction } from "@ngpu/db/pool";
 import { byKey, columns, type Signed, type StoredTransaction, type Unsigned } from "./sendStore.ts";
 
-/** Makes the signer known, or raises its next nonce to what the chain has already seen of it. Returns its genesis. */
+/**
+ * Inserts the signer, or raises its next nonce to the account's nonce on the chain. The nonce is not raised if the
+ * signer was stored for another chain.
+ *
+ * @returns The stored genesis hash and next nonce.
+ */
 export async function ensureSigner(
   pool: Database,
   signer: { address: string; genesisHash: string; chainNonce: bigint },
@@ -17,8 +22,8 @@ export async function ensureSigner(
 }
 
 /**
- * Takes the signer's next nonce and stores what `sign` makes of it, both or neither: no crash leaves a gap.
- * With a key that is already taken it returns the row that has it.
+ * Allocates the signer's next nonce and stores the signed transaction, in one database transaction: a crash never
+ * leaves a nonce gap. If the dedupe key is already used, it returns the existing row.
  */
 export function allocate(
   pool: Database,
@@ -30,7 +35,7 @@ export function allocate(
     unsigned: Omit<Unsigned, "nonce">;
   },
   sign: (unsigned: Unsigned) => Promise<Signed>,
-): Promise<{ row: StoredTransaction; fresh: boolean }> {
+): Promise<{ row: StoredTransaction; isNew: boolean }> {
   return transaction(pool, async (db) => {
     const { rows } = await db.query<{ next_nonce: bigint }>(
       "select next_nonce from app.signer where address = $1 for update",
@@ -38,15 +43,16 @@ export function allocate(
     );
     const nonce = rows[0]?.next_nonce ?? 0n;
     const existing = await byKey(db, entry.dedupeKey);
-    if (existing !== undefined) return { row: existing, fresh: false };
+    if (existing !== undefined) return { row: existing, isNew: false };
     const row = await insert(db, entry, { ...entry.unsigned, nonce }, sign);
     if (row === undefined) {
       const winner = await byKey(db, entry.dedupeKey);
-      if (winner === undefined) throw new Error(`The row with key ${entry.dedupeKey} is gone.`);
-      return { row: winner, fresh: false };
+      if (winner === undefined)
+        throw new Error(`There is no transaction with dedupe key ${entry.dedupeKey}.`);
+      return { row: winner, isNew: false };
     }
     await db.query("update app.signer set next_nonce = $2 where address = $1", [entry.signer, nonce + 1n]);
-    return { row, fresh: true };
+    return { row, isNew: true };
   });
 }
 

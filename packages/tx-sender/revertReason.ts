@@ -11,7 +11,7 @@ import {
   type TransactionReceipt,
 } from "viem";
 
-/** The data that a contract reverted with, or undefined when the fault is not a revert. */
+/** The revert data of an error, or undefined if the error is not a revert. */
 export function revertDataOf(error: unknown): Hex | undefined {
   if (!(error instanceof BaseError)) return undefined;
   let found: Hex | undefined;
@@ -23,7 +23,7 @@ export function revertDataOf(error: unknown): Hex | undefined {
   return error.walk((cause) => cause instanceof ExecutionRevertedError) === null ? undefined : "0x";
 }
 
-// Endpoints give the data as it is, or wrapped once more.
+// Some endpoints wrap the data in another object.
 function dataOf(cause: unknown): Hex | undefined {
   if (typeof cause !== "object" || cause === null || !("data" in cause)) return undefined;
   const { data } = cause;
@@ -33,8 +33,8 @@ function dataOf(cause: unknown): Hex | undefined {
     : undefined;
 }
 
-/** The FatalError `chain_refused` of a decoded reason. */
-export function refusal(
+/** The FatalError `chain_refused` for a decoded revert reason. */
+export function refusalError(
   kind: string,
   reason: ChainReason,
   details: Record<string, unknown> = {},
@@ -45,12 +45,12 @@ export function refusal(
   });
 }
 
-/** Translates what an endpoint answered to a simulation, once, at the edge. */
+/** Translates an error of a simulation once, at the edge. */
 export function translateChainError(error: unknown, kind: string): unknown {
   const data = revertDataOf(error);
-  if (data !== undefined) return refusal(kind, decodeReason(data));
+  if (data !== undefined) return refusalError(kind, decodeReason(data));
   if (error instanceof BaseError && error.walk((cause) => cause instanceof InsufficientFundsError) !== null) {
-    return unfunded(error);
+    return unfundedError(error);
   }
   if (!(error instanceof BaseError)) return error;
   return new RetryableError(`The chain does not answer: ${error.shortMessage}`, {
@@ -59,7 +59,8 @@ export function translateChainError(error: unknown, kind: string): unknown {
   });
 }
 
-export function unfunded(cause?: unknown, details: Record<string, unknown> = {}): FatalError {
+/** The FatalError `signer_unfunded`. */
+export function unfundedError(cause?: unknown, details: Record<string, unknown> = {}): FatalError {
   return new FatalError("The account that sends transactions has insufficient ETH.", {
     code: "signer_unfunded",
     hint: "Send ETH to the address of SIGNER_KEY.",
@@ -68,7 +69,7 @@ export function unfunded(cause?: unknown, details: Record<string, unknown> = {})
   });
 }
 
-/** Why a mined transaction was reverted: the same call again on the state before its block. */
+/** Finds the reason of a reverted transaction by replaying the call on the state before its block. */
 export async function explainRevert(
   client: ChainClient,
   from: Address,

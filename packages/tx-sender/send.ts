@@ -20,23 +20,23 @@ import {
 } from "viem";
 import { createGasOracle, type GasOracle } from "./gas.ts";
 import { allocate, ensureSigner } from "./nonceStore.ts";
-import { explainRevert, refusal } from "./revertReason.ts";
+import { explainRevert, refusalError } from "./revertReason.ts";
 import * as store from "./sendStore.ts";
 import { createTracker, type Tracker } from "./sendTracker.ts";
 
 type Writes = "nonpayable" | "payable";
 
 export type SendRequest<Name extends AbiName, Fn extends ContractFunctionName<Abis[Name], Writes>> = {
-  /** What it is for, in logs and app.transaction: `relay.report`. */
+  /** Purpose of the transaction, for logs and app.transaction: `relay.report`. */
   kind: string;
   contract: Name;
-  /** Where it is, when another than the present one is meant. */
+  /** Address of the contract. Default: its current address in the deployment. */
   at?: Address;
   functionName: Fn;
   args: ContractFunctionArgs<Abis[Name], Writes, Fn>;
-  /** A second send with the same key sends nothing and returns the first one's outcome, across processes and crashes. */
+  /** A repeated send with the same key returns the outcome of the first one, across processes and crashes. */
   dedupeKey?: string;
-  /** Milliseconds to wait for the receipt; 120,000 when left out. The transaction stays on its way after that. */
+  /** Milliseconds to wait for the transaction receipt; afterwards the transaction stays pending. Default 120,000. */
   timeoutMs?: number;
 };
 
@@ -45,18 +45,18 @@ export type SendResult<Name extends AbiName> = {
   receipt: TransactionReceipt;
   /** The events of the called contract. */
   events: ParseEventLogsReturnType<Abis[Name]>;
-  /** Items of a batch that the contract refused, by their place in the batch. */
+  /** Items of a batch that the contract refused, by index in the batch. */
   refusals: { index: number; error: ChainReason }[];
 };
 
 export type Sender = {
   address: Address;
   /**
-   * Simulates, signs, stores, broadcasts and waits for the receipt. Many sends may be under way at once: each gets its
-   * nonce when it is stored, none waits for the receipt of another.
+   * Simulates, signs, stores and broadcasts a transaction, and waits for its receipt. Sends may be concurrent: a nonce
+   * is allocated when the transaction is stored, and no send waits for the receipt of another.
    *
-   * @throws FatalError `chain_refused` (details.error, details.args: the decoded custom error), `signer_unfunded`;
-   *   RetryableError `chain_slow` (no receipt in time; it may still be mined), `nonce_taken`, `chain_unreachable`.
+   * @throws FatalError `chain_refused` (details.error, details.args: the decoded custom error), `signer_unfunded`
+   * @throws RetryableError `chain_slow` (no receipt in time; it may still be mined), `nonce_taken`, `chain_unreachable`
    */
   send<Name extends AbiName, Fn extends ContractFunctionName<Abis[Name], Writes>>(
     request: SendRequest<Name, Fn>,
@@ -70,15 +70,15 @@ export type SenderOptions = {
   deployment: Deployment;
   logger: Logger;
   signal: AbortSignal;
-  /** Milliseconds between looks for receipts while something is awaited. */
+  /** Milliseconds between polls while a send waits for its receipt. Default 500. */
   pollMs?: number;
 };
 
 /**
- * Opens an account for sending. Several processes may send from the same account: Postgres hands out the nonces.
- * What an earlier run stored and the chain has not seen is broadcast again, and followed until it is final.
+ * Opens an account for sending. Several processes may send from the same account: nonces are allocated in Postgres.
+ * Pending transactions of an earlier run are broadcast again and followed until they are final.
  *
- * @throws FatalError `chain_restarted` when the database's nonces belong to another chain.
+ * @throws FatalError `chain_restarted` if the stored nonces belong to another chain.
  */
 export async function createSender(options: SenderOptions): Promise<Sender> {
   const { client, account } = options;
@@ -89,7 +89,7 @@ export async function createSender(options: SenderOptions): Promise<Sender> {
   const tracker = createTracker({ ...options, address, sign, gasOracle });
   await tracker.resume();
   const parts: SenderParts = { ...options, address, gasOracle, sign, tracker };
-  // The typed signature is what callers see; inside, a contract chosen at run time has the general ABI.
+  // Callers see the typed signature. Internally a contract chosen at run time has the general ABI.
   const send = (request: AnyRequest) => sendOne(parts, request);
   return { address, send: send as unknown as Sender["send"] };
 }
@@ -123,7 +123,7 @@ async function sendOne(parts: SenderParts, request: AnyRequest): Promise<SendRes
     const row = await storeRequest(parts, request);
     const { hash, receipt } = await tracker.wait(row, request.timeoutMs ?? 120_000);
     if (receipt.status === "reverted") {
-      throw refusal(request.kind, await explainRevert(client, address, row, receipt), { hash });
+      throw refusalError(request.kind, await explainRevert(client, address, row, receipt), { hash });
     }
     const at = request.at ?? deployment.contracts[request.contract];
     return outcome(request.contract, at, hash, receipt);
@@ -132,7 +132,7 @@ async function sendOne(parts: SenderParts, request: AnyRequest): Promise<SendRes
   }
 }
 
-/** Stores what a request comes to and broadcasts it, unless one with its key is stored. */
+/** Stores and broadcasts the transaction of a request, unless one with its dedupe key is stored. */
 async function storeRequest(parts: SenderParts, request: AnyRequest): Promise<store.StoredTransaction> {
   const { pool, deployment, gasOracle, address, sign, tracker } = parts;
   const first = await store.byKey(pool, request.dedupeKey);
@@ -144,7 +144,7 @@ async function storeRequest(parts: SenderParts, request: AnyRequest): Promise<st
     args: request.args,
   });
   const call = await gasOracle.quote({ to, data, kind: request.kind });
-  const { row, fresh } = await allocate(
+  const { row, isNew } = await allocate(
     pool,
     {
       signer: address,
@@ -155,7 +155,7 @@ async function storeRequest(parts: SenderParts, request: AnyRequest): Promise<st
     },
     sign,
   );
-  if (fresh) await tracker.broadcast(row);
+  if (isNew) await tracker.broadcast(row);
   return row;
 }
 
@@ -178,11 +178,11 @@ async function registerSigner({ pool, client }: SenderOptions, address: Address)
     chainNonce: BigInt(chainNonce),
   });
   const gap = signer.next_nonce - BigInt(chainNonce);
-  const found = gap > 0n ? await store.countRepeatable(pool, address, BigInt(chainNonce)) : 0n;
+  const found = gap > 0n ? await store.countRebroadcastable(pool, address, BigInt(chainNonce)) : 0n;
   if (signer.genesis_hash !== genesis.hash || found < gap) {
-    throw new FatalError(`The database holds nonces of ${address} on another chain.`, {
+    throw new FatalError(`The database contains nonces of ${address} from another chain.`, {
       code: "chain_restarted",
-      hint: "The chain was restarted. Use a new database, or point CHAIN_RPC_URLS to the previous chain.",
+      hint: "Use a new database, or point CHAIN_RPC_URLS to the previous chain. The current chain was restarted.",
       details: { expected: signer.genesis_hash, found: genesis.hash },
     });
   }

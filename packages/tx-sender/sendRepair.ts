@@ -6,11 +6,11 @@ import { type TransactionReceipt, TransactionReceiptNotFoundError } from "viem";
 import type { GasOracle } from "./gas.ts";
 import * as store from "./sendStore.ts";
 
-/** The lowest nonce on its way is stuck after so long and so many blocks: it is signed again with a higher fee. */
+/** The lowest pending nonce is stuck after this time and this number of blocks. */
 const stuckMs = 20_000;
 const stuckBlocks = 6n;
-/** A fee is not raised above so many times what the market asks. */
-const feeCeiling = 10n;
+/** A fee is not raised above this multiple of the current market fee. */
+const maxFeeMultiple = 10n;
 
 export type Mined = { hash: Hex; receipt: TransactionReceipt };
 
@@ -22,7 +22,7 @@ type UnstickOptions = {
   logger: Logger;
 };
 
-/** Replaces a transaction that stays unmined while blocks go by. */
+/** Replaces a stuck transaction by one with a higher fee under the same nonce. */
 export async function unstick(
   { pool, address, gasOracle, sign, logger }: UnstickOptions,
   row: store.StoredTransaction,
@@ -33,7 +33,7 @@ export async function unstick(
   if (market.block < row.signed_block + stuckBlocks) return;
   const maxFee = larger(market.maxFee, (row.max_fee * 5n) / 4n + 1n);
   const maxPriorityFee = larger(market.maxPriorityFee, (row.max_priority_fee * 5n) / 4n + 1n);
-  if (maxFee > market.maxFee * feeCeiling) return;
+  if (maxFee > market.maxFee * maxFeeMultiple) return;
   const call = { to: row.to_address, data: row.data, gas: row.gas };
   const signed = await sign({ ...call, nonce: row.nonce, maxFee, maxPriorityFee });
   const next = { ...signed, maxFee, maxPriorityFee, block: market.block };
@@ -46,18 +46,18 @@ function larger(a: bigint, b: bigint): bigint {
   return a > b ? a : b;
 }
 
-/** True when the endpoint has the transaction, mined or waiting. */
+/** Whether the endpoint has the transaction, mined or pending. */
 export async function isKnown(client: ChainClient, hash: Hex): Promise<boolean> {
   try {
     await client.getTransaction({ hash });
     return true;
   } catch {
-    // Not found, or no answer at all: either way the next look broadcasts it again.
+    // Not found, or no response: in both cases a later poll broadcasts it again.
     return false;
   }
 }
 
-/** The receipt under whichever of its hashes the transaction was mined. */
+/** The receipt of a transaction, under any of its hashes; undefined if it is not mined. */
 export async function receiptOf(client: ChainClient, hashes: Hex[]): Promise<Mined | undefined> {
   for (const hash of hashes) {
     try {

@@ -7,14 +7,14 @@ import type { GasOracle } from "./gas.ts";
 import { isKnown, type Mined, receiptOf, unstick } from "./sendRepair.ts";
 import * as store from "./sendStore.ts";
 
-/** Broadcast again after so long without being mined: an endpoint may have dropped it. */
+/** An unmined transaction is broadcast again after this time, because an endpoint may have dropped it. */
 const rebroadcastMs = 10_000;
-/** A nonce that the chain has counted, with no receipt of ours after so long, went to somebody else's transaction. */
+/** A used nonce without a receipt of ours after this time was used by a foreign transaction. */
 const missingMs = 8_000;
-/** How often it is asked which blocks are final, in ms. */
+/** Interval of reading the finalized block, ms. */
 const finalityMs = 10_000;
 
-/** One account whose transactions are followed, and what is known of them beside what is stored. */
+/** An account whose transactions are followed, with the state that is kept in memory only. */
 export type Tracked = {
   pool: Database;
   client: ChainClient;
@@ -22,7 +22,7 @@ export type Tracked = {
   gasOracle: GasOracle;
   sign: (unsigned: store.Unsigned) => Promise<store.Signed>;
   logger: Logger;
-  /** By the ids of transactions. */
+  /** The sends that wait, by transaction id. */
   waiters: Map<bigint, Waiter>;
   lastBroadcast: Map<bigint, number>;
   missingSince: Map<bigint, number>;
@@ -31,24 +31,24 @@ export type Tracked = {
 
 export type Waiter = PromiseWithResolvers<Mined> & { count: number };
 
-/** Compares everything that is stored of the account with the chain, once. */
+/** Compares the stored transactions of the account with the chain, once. */
 export async function trackRound(tracked: Tracked): Promise<void> {
   const { pool, client, address } = tracked;
   const rows = await store.outstanding(pool, address);
-  const mayReturn = await store.hasNotFinal(pool, address);
-  if (rows.length === 0 && !mayReturn) return settleFromStore(tracked);
+  const mayReorg = await store.hasUnfinalized(pool, address);
+  if (rows.length === 0 && !mayReorg) return settleFromStore(tracked);
   const counted = BigInt(await client.getTransactionCount({ address, blockTag: "latest" }));
-  const returned = mayReturn ? await reopen(tracked, counted) : 0;
+  const reopened = mayReorg ? await reopen(tracked, counted) : 0;
   await inGroups(
     rows.filter((row) => row.nonce < counted),
-    (row) => collect(tracked, row, counted),
+    (row) => settleMined(tracked, row, counted),
   );
   const open = rows.filter((row) => row.nonce >= counted);
   for (const row of open) if (isDue(tracked, row)) await broadcast(tracked, row);
   const [first] = open;
   if (first !== undefined) await unstick(tracked, first, (row) => broadcast(tracked, row));
   await settleFromStore(tracked);
-  if (mayReturn && returned === 0) await markFinal(tracked);
+  if (mayReorg && reopened === 0) await markFinal(tracked);
 }
 
 export async function broadcast(tracked: Tracked, row: store.StoredTransaction): Promise<void> {
@@ -58,25 +58,29 @@ export async function broadcast(tracked: Tracked, row: store.StoredTransaction):
   try {
     await client.sendRawTransaction({ serializedTransaction: row.raw });
   } catch (error) {
-    // Known already, mined already or refused: only the chain can tell which.
+    // It may be pending, mined or refused. The endpoint's state determines which.
     if (await isKnown(client, row.hashes[0] as Hex)) return;
     logger.warn({ event: "broadcast_failed", kind, nonce, hash: row.hashes[0], error });
   }
 }
 
-/** Sends what a reorg took back again. @returns How many there were. */
+/** Broadcasts transactions again that a reorg removed. @returns Their number. */
 async function reopen(tracked: Tracked, counted: bigint): Promise<number> {
   const { pool, address, logger } = tracked;
-  const returned = await store.reopen(pool, address, counted);
-  for (const row of returned) {
+  const reopened = await store.reopen(pool, address, counted);
+  for (const row of reopened) {
     logger.warn({ event: "transaction_reorged", kind: row.kind, nonce: row.nonce });
     await broadcast(tracked, row);
   }
-  return returned.length;
+  return reopened.length;
 }
 
-/** Settles a transaction whose nonce the chain has counted. */
-async function collect(tracked: Tracked, row: store.StoredTransaction, chainNonce: bigint): Promise<void> {
+/** Settles a transaction whose nonce is used on the chain. */
+async function settleMined(
+  tracked: Tracked,
+  row: store.StoredTransaction,
+  chainNonce: bigint,
+): Promise<void> {
   const { pool, client, address, logger, missingSince } = tracked;
   const mined = await receiptOf(client, row.hashes);
   if (mined !== undefined) {
@@ -91,14 +95,14 @@ async function collect(tracked: Tracked, row: store.StoredTransaction, chainNonc
   logger.error({ event: "nonce_taken", kind: row.kind, nonce: row.nonce, hash: row.hashes[0] });
   const error = new RetryableError(`Nonce ${row.nonce} of ${address} was used by another program.`, {
     code: "nonce_taken",
-    hint: "Give SIGNER_KEY to this market alone.",
+    hint: "Use SIGNER_KEY for this market only.",
   });
   settle(tracked, row.id, (waiter) => waiter.reject(error));
 }
 
 /**
- * Settles rows that another process has settled, and rows of another account whose process may be gone: anyone may broadcast
- * the bytes that it stored.
+ * Settles the waiting sends whose rows another process has settled, and those stored by another account. The process
+ * of that account may have stopped, so its signed bytes are broadcast from here.
  */
 async function settleFromStore(tracked: Tracked): Promise<void> {
   const { pool, client, address, waiters } = tracked;

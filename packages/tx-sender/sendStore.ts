@@ -20,7 +20,7 @@ export type StoredTransaction = {
   hash: Hex | null;
 };
 
-/** What is signed for a nonce. */
+/** The fields of a transaction that are signed. Fees are in wei. */
 export type Unsigned = {
   nonce: bigint;
   to: Hex;
@@ -31,7 +31,7 @@ export type Unsigned = {
 };
 export type Signed = { hash: Hex; raw: Hex };
 
-/** Of app.transaction, as StoredTransaction has them. */
+/** The columns of app.transaction in StoredTransaction. */
 export const columns =
   "id, signer, nonce, kind, to_address, data, gas, max_fee, max_priority_fee, hashes, raw, signed_at, signed_block, status, hash";
 
@@ -47,7 +47,7 @@ export async function byKey(
   return rows[0];
 }
 
-/** What is on its way, lowest nonce first. */
+/** At most 500 pending transactions, lowest nonce first. */
 export async function outstanding(pool: Database, signer: string): Promise<StoredTransaction[]> {
   const { rows } = await pool.query<StoredTransaction>(
     `select ${columns} from app.transaction where signer = $1 and status = 'sent' order by nonce limit 500`,
@@ -65,8 +65,8 @@ export async function byIds(pool: Database, ids: bigint[]): Promise<StoredTransa
   return rows;
 }
 
-/** True while a reorg may still take back something that was mined. */
-export async function hasNotFinal(pool: Database, signer: string): Promise<boolean> {
+/** Whether a mined transaction is not final yet, so that a reorg may remove it. */
+export async function hasUnfinalized(pool: Database, signer: string): Promise<boolean> {
   const { rows } = await pool.query(
     "select 1 from app.transaction where signer = $1 and status = 'mined' and not final limit 1",
     [signer],
@@ -74,8 +74,12 @@ export async function hasNotFinal(pool: Database, signer: string): Promise<boole
   return rows.length > 0;
 }
 
-/** How many transactions from a nonce on can be broadcast again. */
-export async function countRepeatable(pool: Database, signer: string, fromNonce: bigint): Promise<bigint> {
+/** The number of transactions from a nonce on that can be broadcast again. */
+export async function countRebroadcastable(
+  pool: Database,
+  signer: string,
+  fromNonce: bigint,
+): Promise<bigint> {
   const { rows } = await pool.query<{ count: bigint }>(
     `select count(*) as count from app.transaction
      where signer = $1 and nonce >= $2 and (status = 'sent' or (status = 'mined' and not final))`,
@@ -84,7 +88,7 @@ export async function countRepeatable(pool: Database, signer: string, fromNonce:
   return rows[0]?.count ?? 0n;
 }
 
-/** What a reorg took back is on its way again. */
+/** Marks mined transactions from a nonce on, which a reorg removed, as pending again. */
 export async function reopen(
   pool: Database,
   signer: string,
@@ -119,7 +123,7 @@ export async function markFinal(pool: Database, signer: string, upToBlock: bigin
   );
 }
 
-/** The nonce went to a transaction that is not ours; the next ones start above what the chain has seen. */
+/** Marks a transaction as failed because a foreign one used its nonce. Raises the next nonce to that of the chain. */
 export async function markFailed(
   pool: Database,
   row: { id: bigint; signer: string; chainNonce: bigint },
@@ -133,7 +137,7 @@ export async function markFailed(
   });
 }
 
-/** Stores a replacement under the same nonce, unless another process was quicker. */
+/** Stores a replacement under the same nonce. @returns False if another process replaced or settled it first. */
 export async function replace(
   pool: Database,
   row: StoredTransaction,

@@ -19,9 +19,9 @@ export type TrackerOptions = Pick<
 };
 
 /**
- * Follows what is stored until it is mined and final. One question a look tells it all: how many of the account's nonces
- * the chain has counted. Below that number a transaction is mined (its receipt is fetched once), from it on it is not,
- * whatever was seen before.
+ * Follows stored transactions until they are mined and final. Each poll reads the account's nonce on the chain. A
+ * transaction below that nonce is mined, and its receipt is read once. A transaction from that nonce on is not mined,
+ * whatever was read before.
  */
 export function createTracker(options: TrackerOptions): Tracker {
   const { pool, address, logger, signal, pollMs = 500 } = options;
@@ -59,7 +59,7 @@ export function createTracker(options: TrackerOptions): Tracker {
 
 type WakeTimer = { pollMs: number; isSet: boolean };
 
-/** One timer for all that wait: a burst of sends makes no burst of looks. */
+/** Wakes the loop after `pollMs`. All sends share one timer, so that concurrent sends do not cause concurrent polls. */
 function wakeSoon(loop: Loop, timer: WakeTimer): void {
   if (timer.isSet) return;
   timer.isSet = true;

@@ -3,13 +3,13 @@ import type { Queryable } from "@ngpu/db/pool";
 import { NgpuError } from "@ngpu/runtime/errors";
 
 /**
- * The ledger of steps sent to the chain (app.step): keeps two instances, or two rounds of one, from sending the same step
- * while its effect is not yet visible, and lets a refused step be tried again later.
+ * The ledger of steps sent to the chain (app.step). It prevents two instances, or two rounds of one instance, from
+ * sending a step again before its effect is visible. It schedules retries of refused steps.
  */
 
-// Longest time that a transaction is waited for before another instance takes the step over, under the same attempt.
+// Seconds to wait for a transaction before another instance may take over the step, under the same attempt.
 const claimSeconds = 120;
-// A step that was done and whose effect is missing all the same (a reorg) is tried again after this.
+// A step whose effect is missing although it was mined (a reorg) is retried after this time.
 const settleSeconds = 5;
 const longestPauseSeconds = 300;
 
@@ -27,14 +27,14 @@ export async function stepsInProgress(
   return new Set(found.rows.map((row) => row.key));
 }
 
-/** A step as the ledger knows it: the key is the same for every instance and every try. */
+/** A step. Its key is the same for every instance and every attempt. */
 type LedgerItem = { key: string; workspaceId: bigint };
 
 /**
- * Takes steps on for this instance.
+ * Claims steps for this instance.
  *
- * @returns For each step that was free, the name of its transaction: the same again when an attempt was begun but not
- * settled, so that the sender repeats rather than adds.
+ * @returns For each claimed step the name of its transaction. The name is unchanged if the last attempt was not
+ *   settled, so that the sender repeats that transaction.
  */
 async function claimSteps(db: Queryable, items: LedgerItem[], head: bigint): Promise<Map<string, string>> {
   const claimed = await db.query<{ key: string; attempt: number }>(
@@ -52,8 +52,8 @@ async function claimSteps(db: Queryable, items: LedgerItem[], head: bigint): Pro
   return new Map(claimed.rows.map(({ key, attempt }) => [key, `${key}#${attempt}`]));
 }
 
-/** Records that the chain took a step in this block; it stays under way until the block is exported. */
-async function stepDone(
+/** Records that a step was mined. It stays in progress until its block is exported. */
+async function recordDone(
   db: Queryable,
   key: string,
   transaction: { hash: string; blockNumber: bigint },
@@ -66,8 +66,8 @@ async function stepDone(
   );
 }
 
-/** Records a refusal: the step may be tried again after a pause that doubles with each one. */
-async function stepRefused(db: Queryable, key: string, refusal: string): Promise<void> {
+/** Records a refusal. The step may be retried after a pause that doubles with each refusal. */
+async function recordRefusal(db: Queryable, key: string, refusal: string): Promise<void> {
   await db.query(
     `update app.step set settled = true, block_number = null, refusal = $2, refusals = refusals + 1,
        wait_until = now() + make_interval(secs => least($3, power(2, least(refusals + 1, 16)))), updated_at = now()
@@ -76,20 +76,20 @@ async function stepRefused(db: Queryable, key: string, refusal: string): Promise
   );
 }
 
-/** Forgets steps that nothing was heard of for a week. */
+/** Deletes steps that have not changed for a week. */
 export async function forgetOldSteps(db: Queryable): Promise<void> {
   await db.query("delete from app.step where updated_at < now() - interval '7 days'");
 }
 
-/** Gives a step back whose attempt met a passing fault: the next one repeats the same attempt. */
-async function returnSteps(db: Queryable, keys: string[]): Promise<void> {
+/** Releases steps whose attempt failed with a transient error. The next claim repeats the same attempt. */
+async function releaseSteps(db: Queryable, keys: string[]): Promise<void> {
   await db.query(
     "update app.step set wait_until = now(), updated_at = now() where key = any($1) and not settled",
     [keys],
   );
 }
 
-/** What a sender tells of a batch: items it refused by their place. */
+/** The result of a batch transaction; `refusals` are the refused items by index. */
 type BatchResult = {
   hash: string;
   receipt: { blockNumber: bigint };
@@ -97,12 +97,12 @@ type BatchResult = {
 };
 
 /**
- * Sends those of the steps that are not under way, in one transaction, and records how each one went.
+ * Sends the steps that are not in progress in one transaction, and records the outcome of each.
  *
- * @param batch `head` is the newest exported block when the steps were decided.
- * @param send Sends the items given to it; the dedupe key is the same when the same attempts are sent again after a crash.
- * @returns How each step that was sent went; `refusal` is null for one that the chain took.
- * @throws What `send` throws, unless the chain refused the call as a whole.
+ * @param batch `head` is the newest exported block at the time of the decision.
+ * @param send Sends the given items. The dedupe key is the same if the same attempts are sent again after a crash.
+ * @returns The outcome of each sent step; `refusal` is null for an accepted step.
+ * @throws Any error of `send` except `chain_refused`, which counts as a refusal of every step.
  */
 export async function sendSteps<Item extends LedgerItem>(
   db: Queryable,
@@ -118,13 +118,13 @@ export async function sendSteps<Item extends LedgerItem>(
     result = await send(items, dedupeKey);
   } catch (error) {
     if (!(error instanceof NgpuError) || error.code !== "chain_refused") {
-      await returnSteps(
+      await releaseSteps(
         db,
         items.map((item) => item.key),
       );
       throw error;
     }
-    for (const item of items) await stepRefused(db, item.key, error.message);
+    for (const item of items) await recordRefusal(db, item.key, error.message);
     return items.map((item) => ({ item, refusal: error.message }));
   }
   const refusals = new Map(result.refusals.map(({ index, error }) => [index, error.text]));
@@ -132,8 +132,8 @@ export async function sendSteps<Item extends LedgerItem>(
   for (const [index, item] of items.entries()) {
     const refusal = refusals.get(index) ?? null;
     if (refusal === null) {
-      await stepDone(db, item.key, { hash: result.hash, blockNumber: result.receipt.blockNumber });
-    } else await stepRefused(db, item.key, refusal);
+      await recordDone(db, item.key, { hash: result.hash, blockNumber: result.receipt.blockNumber });
+    } else await recordRefusal(db, item.key, refusal);
     settled.push({ item, refusal });
   }
   return settled;

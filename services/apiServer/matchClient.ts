@@ -1,6 +1,6 @@
 import {
+  type ExplanationRequest,
   type PlacementExplanation,
-  type PlacementQuestion,
   placementExplanation,
 } from "@ngpu/protocol/placement/request";
 import { RetryableError } from "@ngpu/runtime/errors";
@@ -8,7 +8,7 @@ import { toJson } from "@ngpu/runtime/json";
 
 export type MatchClient = {
   /** @throws RetryableError `match_unreachable` when no match answers. */
-  explain(question: PlacementQuestion): Promise<PlacementExplanation>;
+  explain(question: ExplanationRequest): Promise<PlacementExplanation>;
 };
 
 const deadlineMs = 5_000;
@@ -34,7 +34,7 @@ export function createMatchClient(urls: readonly string[]): MatchClient {
   };
 }
 
-async function ask(url: string, question: PlacementQuestion): Promise<PlacementExplanation> {
+async function ask(url: string, question: ExplanationRequest): Promise<PlacementExplanation> {
   const address = new URL("/v1/explain", url.replace(/^ws/, "http"));
   const response = await fetch(address, {
     method: "POST",

@@ -1,5 +1,5 @@
 import { codeOf, policies } from "@ngpu/contracts-sdk/enumNames";
-import type { PlacementQuestion } from "@ngpu/protocol/placement/request";
+import type { ExplanationRequest } from "@ngpu/protocol/placement/request";
 import { workspaceConfig } from "@ngpu/protocol/workspaceConfig";
 import { regionBytes, type WorkspaceSpec } from "@ngpu/protocol/workspaceSpec";
 import { InputError } from "@ngpu/runtime/errors";
@@ -58,7 +58,7 @@ export function publication(workspace: NewWorkspace, now: number): { spec: Works
 }
 
 /** What match is asked about a publication. */
-export function questionOf(spec: WorkspaceSpec, workspace: NewWorkspace): PlacementQuestion {
+export function questionOf(spec: WorkspaceSpec, workspace: NewWorkspace): ExplanationRequest {
   return {
     image: spec.image,
     replicas: workspace.replicas,

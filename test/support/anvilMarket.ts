@@ -5,19 +5,19 @@ import { type Anvil, startAnvil } from "./anvil.ts";
 import { compileEmitter, emitterCall } from "./emitter.ts";
 
 export type AnvilMarket = Pick<Anvil, "url" | "rpc" | "stop"> & {
-  /** Mines blocks with up to `acts` acts of the market each. */
+  /** Mines blocks with up to `acts` market actions each. */
   mine: (blocks: number, acts: number) => Promise<void>;
-  /** Replaces the newest `depth` blocks by as many, with up to `acts` acts each. */
+  /** Replaces the newest `depth` blocks by the same number of new ones, with up to `acts` actions each. */
   reorg: (depth: number, acts: number) => Promise<void>;
   head: () => Promise<{ number: bigint; hash: Hex }>;
 };
 
-// After a reorg anvil lacks contracts in states that it had put on disk.
+// After a reorg anvil loses contracts from states that it had written to disk.
 const statesInMemory = ["--prune-history", "2000"];
 
 /**
- * A real node whose blocks and reorgs a test orders. At the market's addresses stand contracts that write the logs they are
- * told to, so that a market of months passes in seconds.
+ * A real node whose blocks and reorgs a test controls. The contracts at the market's addresses emit the logs listed in
+ * the calldata, so that months of a market pass in seconds.
  */
 export async function startAnvilMarket(options: {
   stateDir: string;
@@ -60,7 +60,7 @@ export async function startAnvilMarket(options: {
       for (let block = 0; block < depth; block++) {
         const { logs, settle } = market.next(parent, some(acts));
         pairs.push(...transactions(logs).map((one): [object, number] => [one, block]));
-        // The hash is not known before the reorg: until then the block goes by a name of its own.
+        // The hash is unknown before the reorg. Until then a placeholder identifies the block.
         parent = `0x${block}`;
         settle(parent);
         settles.push(settle);
@@ -77,7 +77,7 @@ function transaction(from: Address, { address, logs }: Run) {
 
 type Run = { address: Address; logs: ScriptedLog[] };
 
-/** Logs one after the other that are of the same contract. */
+/** Groups consecutive logs of the same contract. */
 function runsOf(logs: readonly ScriptedLog[]): Run[] {
   const runs: Run[] = [];
   for (const log of logs) {

@@ -14,16 +14,16 @@ export type TestMarket = {
   client: ChainClient;
   deployment: Deployment;
   deploymentFile: string;
-  /** Committer, keeper, measure keeper and poster; holds the genesis supply too. */
+  /** Committer, keeper, measure keeper and poster. It also holds the genesis supply. */
   keeper: PrivateKeyAccount;
   keeperKey: `0x${string}`;
-  /** Deploys successors beside the contracts; `deployment` and its file are then those in use. */
+  /** Deploys successors beside the contracts. Updates `deployment` and its file. */
   replace: (succession: Succession) => Promise<void>;
-  /** Ends the chain before the run does. */
+  /** Stops the chain before the end of the run. */
   stop: () => Promise<void>;
 };
 
-/** Periods that tests can wait for, in seconds. */
+/** Short periods for tests, in seconds. */
 const periods = {
   slotSeconds: 4,
   epochSeconds: 20,
@@ -35,8 +35,8 @@ const periods = {
 };
 
 /**
- * A fresh OP-stack simulation, a block a second, with the contracts of this checkout deployed on it; stopped at the end of
- * the mocha run.
+ * Starts an OP-stack simulation with one block per second and deploys the contracts of this checkout on it. It stops at
+ * the end of the mocha run.
  */
 export async function startTestMarket(given: Partial<typeof periods> = {}): Promise<TestMarket> {
   const stateDir = await testStateDir();
@@ -48,30 +48,11 @@ export async function startTestMarket(given: Partial<typeof periods> = {}): Prom
   const keeper = privateKeyToAccount(keeperKey);
   await fund(chain.url, [deployer.address, keeper.address]);
   await createTestClient({ mode: "hardhat", transport: http(chain.url) }).setIntervalMining({ interval: 1 });
-  const { address } = keeper;
   const parametersFile = join(stateDir, `parameters-${chain.port}.json`);
   const deploymentFile = join(stateDir, `deployment-${chain.port}.json`);
-  writeFileSync(
-    parametersFile,
-    JSON.stringify({
-      ...periods,
-      ...given,
-      treasury: address,
-      guardian: address,
-      operations: address,
-      poster: address,
-      committers: [address],
-      keepers: [address],
-      measureKeepers: [address],
-      quorum: 1,
-      openMeasurers: true,
-      emissionPerEpoch: "1000",
-      cap: parseEther("1000000000").toString(),
-      genesisSupply: parseEther("1000000").toString(),
-    }),
-  );
+  writeFileSync(parametersFile, JSON.stringify({ ...parametersFor(keeper.address), ...given }));
   const files = ["--parameters", parametersFile, "--out", deploymentFile];
-  // A journal of its own: other suites deploy to chains with the same id at the same time.
+  // A separate journal, because other suites deploy to chains with the same id at the same time.
   const journal = ["--journal", join(stateDir, `ignition-${chain.port}`)];
   const deploy = async (...options: string[]): Promise<Deployment> => {
     const args = [join(rootDir, "scripts/deploy.ts"), "--rpc-url", chain.url, ...files, ...options];
@@ -101,7 +82,26 @@ export async function startTestMarket(given: Partial<typeof periods> = {}): Prom
   return market;
 }
 
-/** Gives accounts ETH by decree. */
+/** Deployment parameters in which one account has every role. */
+function parametersFor(address: `0x${string}`) {
+  return {
+    ...periods,
+    treasury: address,
+    guardian: address,
+    operations: address,
+    poster: address,
+    committers: [address],
+    keepers: [address],
+    measureKeepers: [address],
+    quorum: 1,
+    openMeasurers: true,
+    emissionPerEpoch: "1000",
+    cap: parseEther("1000000000").toString(),
+    genesisSupply: parseEther("1000000").toString(),
+  };
+}
+
+/** Sets the balance of accounts to 100 ETH. */
 export async function fund(rpcUrl: string, addresses: `0x${string}`[]): Promise<void> {
   const test = createTestClient({ mode: "hardhat", transport: http(rpcUrl) });
   for (const address of addresses) await test.setBalance({ address, value: parseEther("100") });

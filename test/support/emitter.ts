@@ -1,10 +1,11 @@
 import { createRequire } from "node:module";
 import type { Hex } from "viem";
 
-/** A log as the emitter is told to write it. */
+/** A log in the form that the emitter takes. */
 export type EncodedLog = { topics: readonly Hex[]; data: Hex };
 
-// Writes the logs its calldata lists: a byte with the count of topics, two with the size of the data, then both.
+// Emits the logs in its calldata. Each is a byte with the number of topics, two bytes with the size of the data, the
+// topics and the data.
 const source = `object "Emitter" { code {
   let at := 0
   for {} lt(at, calldatasize()) {} {
@@ -26,7 +27,7 @@ const source = `object "Emitter" { code {
   }
 } }`;
 
-/** Code for an account that writes whatever logs its calldata lists, as a contract of any kind would. */
+/** Bytecode of a contract that emits the logs in its calldata. */
 export function compileEmitter(): Hex {
   const solc = createRequire(import.meta.url)("solc") as { compile: (input: string) => string };
   const output = JSON.parse(
@@ -44,7 +45,7 @@ export function compileEmitter(): Hex {
   return `0x${output.contracts["Emitter.yul"].Emitter.evm.bytecode.object}`;
 }
 
-/** The calldata that makes it write these logs. */
+/** The calldata that makes the emitter emit these logs. */
 export function emitterCall(logs: readonly EncodedLog[]): Hex {
   return `0x${logs.map(bytesOf).join("")}`;
 }

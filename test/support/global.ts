@@ -5,7 +5,7 @@ import { runs } from "./runs.ts";
 export async function mochaGlobalSetup(): Promise<void> {
   if (runs(1) === 1) return;
   const { default: fc } = await import("fast-check");
-  // For the properties that say no number.
+  // For properties without their own number of runs.
   fc.configureGlobal({ ...fc.readConfigureGlobal(), numRuns: runs(100) });
 }
 

@@ -1,4 +1,4 @@
-/** Hardhat's settings for contracts rewritten into `.ngpu/<name>/contracts`, which are larger than a chain would take. */
+/** Hardhat settings for the instrumented contracts in `.ngpu/<name>/contracts`, which exceed the code size limit. */
 export function largeContracts(name: string) {
   const folder = `.ngpu/${name}`;
   return {

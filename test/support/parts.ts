@@ -1,24 +1,22 @@
 import { join } from "node:path";
 import { openTestState } from "../../scripts/test/state.ts";
 
-/** The checkout. */
+/** The root of the checkout. */
 export const rootDir = join(import.meta.dirname, "../..");
 
 const stops: (() => Promise<void>)[] = [];
 let opened: Promise<string> | undefined;
 
-/**
- * The folder for the state of the parts that this mocha run starts, removed at its end.
- */
+/** The directory for the state of the parts that this mocha run starts. It is removed at the end of the run. */
 export function testStateDir(): Promise<string> {
   if (process.env.NGPU_TEST_STAGE === "unit") {
-    throw new Error("A unit test starts no Postgres, Redis or chain: see scripts/test/unit.ts.");
+    throw new Error("A unit test must not start Postgres, Redis or a chain: see scripts/test/unit.ts.");
   }
   opened ??= openOnce();
   return opened;
 }
 
-/** Has a part stopped at the end of the run. */
+/** Registers a function that stops a part at the end of the run. */
 export function stopAtEnd(stop: () => Promise<void>): void {
   stops.push(stop);
 }

@@ -14,22 +14,22 @@ export type TestDatabase = {
   drop: () => Promise<void>;
 };
 
-// Any number will do, as long as all test runs on a cluster use the same.
+// An arbitrary number that all test runs on a cluster share.
 const TEMPLATE_LOCK = 7_999;
 
 let cluster: Promise<string> | undefined;
 let template: Promise<string> | undefined;
 
 /**
- * The maintenance database of a real Postgres, as the superuser: of TEST_DATABASE_URL, or of a cluster that is
- * started for this mocha run alone.
+ * The URL of the maintenance database of a real Postgres, as the superuser. It is TEST_DATABASE_URL, or that of a
+ * cluster started for this mocha run.
  */
 export function testCluster(): Promise<string> {
   cluster ??= openCluster();
   return cluster;
 }
 
-/** Makes a database for one suite, with all migrations run: a copy of a template, so it takes a few milliseconds. */
+/** Creates a database for one suite with all migrations applied. It copies a template, which takes milliseconds. */
 export async function createTestDatabase(): Promise<TestDatabase> {
   const url = await testCluster();
   template ??= makeTemplate(url);
@@ -49,7 +49,7 @@ async function makeDatabase(url: string, from?: string): Promise<TestDatabase> {
   return { name, url: await createDatabase(url, name, from), drop: () => dropDatabase(url, name) };
 }
 
-/** Named after what the migrations say, so that a cluster that outlives the run gets a new one when they change. */
+/** Creates the template. Its name contains a hash of the migrations, so that changed migrations use a new one. */
 async function makeTemplate(url: string): Promise<string> {
   const name = `template_${migrationsHash()}`;
   const client = new pg.Client({ connectionString: url });
@@ -58,7 +58,7 @@ async function makeTemplate(url: string): Promise<string> {
     await client.query("select pg_advisory_lock($1)", [TEMPLATE_LOCK]);
     const { rowCount } = await client.query("select from pg_database where datname = $1", [name]);
     if (rowCount === 0) {
-      // Under another name until it is complete.
+      // It has a draft name until it is complete.
       const draft = `${name}_draft`;
       await dropDatabase(url, draft);
       await createDatabase(url, draft);

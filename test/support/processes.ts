@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 
 type Process = { pid: number; group: number; command: string; text: string };
 
-/** Every process of this machine but this one, with all that may name a folder: command line, folder, environment. */
+/** All other processes of this machine. `text` is the command line and the environment. */
 export function processes(): Process[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
@@ -15,7 +15,7 @@ export function processes(): Process[] {
         const command = read("cmdline");
         return [{ pid: Number(pid), group: Number(group), command, text: `${command} ${read("environ")}` }];
       } catch {
-        // It has ended meanwhile, or belongs to the kernel.
+        // The process has ended, or it is a kernel thread.
         return [];
       }
     });

@@ -7,8 +7,8 @@ const COUNTER = "ngpu:test:databases";
 let server: Promise<string> | undefined;
 
 /**
- * The URL of an empty database of a real Redis for one suite: of TEST_REDIS_URL, or of a server that is started for
- * this mocha run alone. Database 0 counts the others, so that suites in several processes get different ones.
+ * The URL of an empty database of a real Redis for one suite. The server is TEST_REDIS_URL, or one started for this
+ * mocha run. A counter in database 0 assigns different databases to suites in several processes.
  */
 export async function createTestRedis(): Promise<string> {
   server ??= openServer();

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { rootDir } from "./parts.ts";
 
-/** Runs the command line as its user would. */
+/** Runs the CLI as a user does. */
 export async function runCli(
   args: readonly string[],
   { input = "", env = {} }: { input?: string; env?: Record<string, string> } = {},

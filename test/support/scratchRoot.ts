@@ -6,29 +6,29 @@ import { text } from "node:stream/consumers";
 
 export type Ran = { code: number | null; stdout: string; stderr: string };
 
-/** A file system to install into: this machine's own, with /etc, /opt, /run and /var/lib of its own. */
+/** A file system to install into: that of this machine, with separate /etc, /opt, /run and /var/lib. */
 export type ScratchRoot = {
-  /** Where the folders are, as seen from outside: `<path>/etc` is /etc inside. */
+  /** The directory outside: `<path>/etc` is /etc inside. */
   path: string;
-  /** Runs a shell script inside, to its end; PATH begins with `<path>/bin`. */
+  /** Runs a shell script inside and waits for its end. PATH begins with `<path>/bin`. */
   run(script: string, env?: Record<string, string>): Promise<Ran>;
   /** Starts a shell script inside, as the leader of a process group. */
   start(script: string): ReturnType<typeof spawn>;
   remove(): void;
 };
 
-/** Why there can be no scratch root here, undefined when there can. */
+/** The reason why a scratch root is not possible here; undefined if it is. */
 export function noScratchRoot(): string | undefined {
   if (process.getuid?.() !== 0) return "this does not run as root";
   const { status } = spawnSync("unshare", ["--mount", "true"]);
   return status === 0 ? undefined : "unshare --mount does not work here";
 }
 
-/** @param dockerSocket The engine's socket, which is /var/run/docker.sock inside. */
+/** Creates a scratch root. @param dockerSocket Socket of a Docker engine; it is /var/run/docker.sock inside. */
 export function scratchRoot(dockerSocket?: string): ScratchRoot {
   const path = mkdtempSync(join(tmpdir(), "ngpu-scratch-"));
   for (const folder of ["opt", "run", "lib", "bin", "etc"]) mkdirSync(join(path, folder));
-  // The names and users that are there, and what decides who may become another user.
+  // Users, groups and host names, and the files that control switching users.
   const etc = ["passwd", "group", "shadow", "gshadow", "login.defs", "nsswitch.conf", "os-release", "hosts"];
   for (const name of [...etc, "resolv.conf", "pam.d", "security", "default", "ssl", "ld.so.cache"]) {
     const from = join("/etc", name);
@@ -69,7 +69,7 @@ export function scratchRoot(dockerSocket?: string): ScratchRoot {
   };
 }
 
-/** A program inside that only writes down how it is called, in `<path>/<name>.calls`. */
+/** Installs a program inside that only records its arguments in `<path>/<name>.calls`. */
 export function recordProgram({ path }: ScratchRoot, name: string): void {
   const script = `#!/bin/sh\nprintf '%s\\n' "$*" >>${path}/${name}.calls\n`;
   writeFileSync(join(path, "bin", name), script, { mode: 0o755 });

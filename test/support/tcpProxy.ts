@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
-/** A way to a TCP server that can be cut and mended. */
+/** Starts a proxy for a TCP server whose connections can be cut and restored. */
 export async function startTcpProxy(target: URL) {
   const sockets = new Set<Socket>();
   let open = true;
@@ -28,11 +28,13 @@ export async function startTcpProxy(target: URL) {
   url.port = String((server.address() as AddressInfo).port);
   return {
     url: url.href,
+    /** Closes all connections and rejects new ones. */
     cut: () => {
       open = false;
       for (const socket of sockets) socket.destroy();
     },
-    mend: () => {
+    /** Accepts connections again. */
+    restore: () => {
       open = true;
     },
     stop: () => {

@@ -1,24 +1,24 @@
-/** What is known of an endpoint. */
+/** Recent performance of an endpoint. */
 export type EndpointHealth = {
-  /** Milliseconds an answer takes, smoothed; undefined before the first. */
+  /** Smoothed response time in milliseconds; undefined before the first response. */
   latency: number | undefined;
-  /** Share of questions that failed, smoothed. */
+  /** Smoothed share of failed requests. */
   errorRate: number;
-  /** Faults since the last good answer. */
+  /** Errors since the last successful response. */
   consecutiveErrors: number;
-  /** The newest block it spoke of. */
+  /** The newest block it returned. */
   head: bigint | undefined;
-  /** Milliseconds of the clock until which it is left alone. */
+  /** Time (`performance.now()`, ms) until which it is used only if no other endpoint is available. */
   cooldownUntil: number;
 };
 
-// Weight of the newest measure.
+// Weight of the newest sample.
 const smoothing = 0.2;
-// A latency for those that were never asked: they are tried early.
+// Assumed latency of an endpoint that was never used. It is low, so that such an endpoint is tried early.
 const assumedLatency = 50;
 const errorPenalty = 20;
 const lagPenaltyMs = 500;
-// Blocks that endpoints differ by without any being at fault.
+// Blocks by which healthy endpoints may differ.
 const toleratedLag = 2n;
 const minCooldown = 1_000;
 const maxCooldown = 60_000;
@@ -31,7 +31,8 @@ export const initialHealth: EndpointHealth = {
   cooldownUntil: 0,
 };
 
-export function answered(health: EndpointHealth, milliseconds: number): EndpointHealth {
+/** The health after a successful response. */
+export function afterSuccess(health: EndpointHealth, milliseconds: number): EndpointHealth {
   const { latency = milliseconds, errorRate } = health;
   return {
     ...health,
@@ -42,8 +43,8 @@ export function answered(health: EndpointHealth, milliseconds: number): Endpoint
   };
 }
 
-/** Leaves the endpoint alone for a time that doubles with each further fault. */
-export function failed(health: EndpointHealth, now: number): EndpointHealth {
+/** The health after an error. The cooldown doubles with each consecutive error. */
+export function afterError(health: EndpointHealth, now: number): EndpointHealth {
   const { errorRate, consecutiveErrors } = health;
   return {
     ...health,
@@ -53,21 +54,22 @@ export function failed(health: EndpointHealth, now: number): EndpointHealth {
   };
 }
 
-/** Expected cost of asking, in milliseconds: less is better. @param best The newest block that any endpoint speaks of. */
+/** Expected cost of a request in milliseconds; lower is better. @param best The newest block of any endpoint. */
 export function scoreOf({ latency = assumedLatency, errorRate, head }: EndpointHealth, best: bigint): number {
   const behind = head === undefined || best - head <= toleratedLag ? 0n : best - head;
   return latency * (1 + errorPenalty * errorRate) + lagPenaltyMs * Number(behind > 1_000n ? 1_000n : behind);
 }
 
-// How much better another must be before the present one is left: two endpoints rarely hold quite the same view.
+// Score factor of the endpoint in use: another one must be twice as good, because views of endpoints differ slightly.
 const switchFactor = 0.5;
 
 /**
- * The order in which endpoints are asked: rested ones by score, those that rest after them, by how soon they return.
+ * The order in which endpoints are tried: by score, then those in cooldown by the end of their cooldown.
  *
- * @param present Index of the one that was asked last.
+ * @param current Index of the endpoint in use.
+ * @param now `performance.now()`
  */
-export function orderOf(healthByEndpoint: readonly EndpointHealth[], present: number, now: number): number[] {
+export function orderOf(healthByEndpoint: readonly EndpointHealth[], current: number, now: number): number[] {
   const best = healthByEndpoint.reduce(
     (most, { head }) => (head !== undefined && head > most ? head : most),
     0n,
@@ -77,7 +79,7 @@ export function orderOf(healthByEndpoint: readonly EndpointHealth[], present: nu
     return {
       index,
       coolingDown: health.cooldownUntil > now,
-      score: index === present ? score * switchFactor : score,
+      score: index === current ? score * switchFactor : score,
     };
   });
   return rank

@@ -1,48 +1,48 @@
 import { NgpuError, RetryableError } from "@ngpu/runtime/errors";
-import { byNumber, type Group, recordFailure, requestAny, requestOne } from "./askAny.ts";
 import { type EndpointHealth, initialHealth, scoreOf } from "./endpointHealth.ts";
 import type { RpcRequest } from "./jsonRpc.ts";
+import { byNumber, type EndpointGroup, recordFailure, requestAny, requestOne } from "./requestAny.ts";
 
 export type EndpointState = EndpointHealth & {
-  /** Host and port, numbered where they repeat: a path may hold a key. */
+  /** Host and port, numbered if they repeat. The path is omitted because it may contain a key. */
   name: string;
   score: number;
 };
 
 export type Endpoints = {
-  /** Asks the best endpoint, and the next one when it is at fault. */
+  /** Sends a request to the best endpoint, and to the next one if that fails. */
   request: (rpcRequest: RpcRequest) => Promise<unknown>;
-  /** The same, with the questions of one turn of the event loop as one request. */
+  /** The same; requests made in the same tick of the event loop are sent as one batch. */
   batched: { request: (rpcRequest: RpcRequest) => Promise<unknown> };
-  /** Asks any other than the best one first. */
+  /** Tries the best endpoint last. */
   otherEndpoints: { request: (rpcRequest: RpcRequest) => Promise<unknown> };
-  /** Counts a fault of the endpoint in use that no answer of its own showed. */
+  /** Records an error of the endpoint in use that was detected elsewhere. */
   penalize: (code: string) => void;
   states: () => EndpointState[];
 };
 
 export type EndpointsOptions = {
   urls: readonly string[];
-  /** Ends the looks at endpoints that are not in use. */
+  /** Stops the probes of endpoints that are not in use. */
   signal?: AbortSignal;
-  /** Milliseconds for an answer. Default 10,000. */
+  /** Milliseconds for a response. Default 10,000. */
   deadline?: number;
-  /** Milliseconds between looks at the endpoints that are not in use. Default 5,000. */
+  /** Milliseconds between probes of the endpoints that are not in use. Default 5,000. */
   probeInterval?: number;
-  /** Told of each endpoint's faults by their code. */
+  /** Called with the name of the endpoint and the code of each error. */
   onError?: (endpoint: string, code: string) => void;
 };
 
-/** Several endpoints of one chain as one: asks the best by latency, faults and head, and leaves one that fails. */
+/** Combines several endpoints of one chain: selects the best by latency, error rate and head, and fails over. */
 export function createEndpoints(options: EndpointsOptions): Endpoints {
   const { urls, deadline = 10_000, onError } = options;
-  const group: Group = {
+  const group: EndpointGroup = {
     urls,
     deadline,
     onError,
     names: namesOf(urls),
     healthByEndpoint: urls.map(() => initialHealth),
-    present: 0,
+    current: 0,
   };
   startProbes(group, options);
   return {
@@ -54,7 +54,7 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
     penalize: (code) =>
       recordFailure(
         group,
-        group.present,
+        group.current,
         new RetryableError("An endpoint returned a wrong response.", { code }),
       ),
     states: () => statesOf(group),
@@ -69,7 +69,7 @@ function namesOf(urls: readonly string[]): string[] {
   });
 }
 
-function statesOf({ healthByEndpoint, names }: Group): EndpointState[] {
+function statesOf({ healthByEndpoint, names }: EndpointGroup): EndpointState[] {
   const best = healthByEndpoint.reduce((most, { head = 0n }) => (head > most ? head : most), 0n);
   return healthByEndpoint.map((health, index) => ({
     ...health,
@@ -78,8 +78,8 @@ function statesOf({ healthByEndpoint, names }: Group): EndpointState[] {
   }));
 }
 
-/** Asks the questions of one turn of the event loop together. */
-function createBatcher(group: Group): (rpcRequest: RpcRequest) => Promise<unknown> {
+/** Collects the requests of one tick of the event loop into a batch. */
+function createBatcher(group: EndpointGroup): (rpcRequest: RpcRequest) => Promise<unknown> {
   let waiting: RpcRequest[] = [];
   let sent: Promise<(unknown | NgpuError)[]> | undefined;
   return async (rpcRequest) => {
@@ -94,13 +94,13 @@ function createBatcher(group: Group): (rpcRequest: RpcRequest) => Promise<unknow
   };
 }
 
-/** Looks at the endpoints that are not in use now and then, so that the one in use is the best. */
-function startProbes(group: Group, { probeInterval = 5_000, signal }: EndpointsOptions): void {
+/** Probes the endpoints that are not in use, so that their scores stay current. */
+function startProbes(group: EndpointGroup, { probeInterval = 5_000, signal }: EndpointsOptions): void {
   if (group.urls.length < 2) return;
   const probe = async () => {
     const now = performance.now();
     const due = group.healthByEndpoint.flatMap(({ cooldownUntil }, index) =>
-      index !== group.present && cooldownUntil <= now ? [index] : [],
+      index !== group.current && cooldownUntil <= now ? [index] : [],
     );
     const query = { method: byNumber, params: ["latest", false] };
     await Promise.allSettled(due.map((index) => requestOne(group, index, [query])));
@@ -109,8 +109,8 @@ function startProbes(group: Group, { probeInterval = 5_000, signal }: EndpointsO
   signal?.addEventListener("abort", () => clearInterval(timer), { once: true });
 }
 
-function resultOf(answers: (unknown | NgpuError)[], position: number): unknown {
-  const answer = answers[position];
-  if (answer instanceof NgpuError) throw answer;
-  return answer;
+function resultOf(results: (unknown | NgpuError)[], position: number): unknown {
+  const result = results[position];
+  if (result instanceof NgpuError) throw result;
+  return result;
 }

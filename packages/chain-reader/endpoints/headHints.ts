@@ -3,149 +3,154 @@ import type { Logger } from "@ngpu/runtime/logger";
 import { rest } from "@ngpu/runtime/loop";
 import type { Hex } from "viem";
 import type { Header } from "../header.ts";
-import { type Announcer, type HeadSocketOptions, type RpcRequest, subscribeToHeads } from "./headSocket.ts";
+import { type Announcer, type HeadSocketOptions, subscribeToHeads } from "./headSocket.ts";
+import type { RpcRequest } from "./jsonRpc.ts";
 
-/** Told of new blocks before anybody asks. Hints only: what they say is checked like any answer. */
+/** Announcements of new heads by endpoints. They are hints: their content is verified like any response. */
 export type HeadHints = {
-  /** Headers that were announced since the last call, in the order of their coming. */
+  /** Returns the headers announced since the last call, in order of arrival. */
   take: () => Header[];
-  /** Resolves at the next announcement, at once when one waits, or else after the milliseconds. */
+  /** Resolves at the next announcement, or after the milliseconds. Resolves immediately if headers are waiting. */
   wait: (milliseconds: number, signal: AbortSignal) => Promise<void>;
   /**
-   * Whoever was the first to announce a block, to be asked about that block: it is there, and its connection is open. Given once for each
-   * block, so that what it says wrongly is not asked of it again.
+   * The first connection that announced a block: its endpoint has the block, and the connection is open. Returned once
+   * for each block, so that a retry uses another endpoint.
    */
   announcerOf: (hash: Hex) => Announcer | undefined;
   /**
-   * Asks whoever announces a block this about it at once (undefined: nothing), so that a teller that is asked the same has the
-   * answer under way. @returns a way to end that
+   * Registers a request that is sent to the announcer of a block as soon as the block is announced (undefined: none). A
+   * later equal request to that announcer uses its response. @returns A function that removes the registration.
    */
   requestEarly: (rpcRequest: (header: Header) => RpcRequest | undefined) => () => void;
-  /** Some endpoint left logs out: for a while only those that are scored are asked. */
+  /** Reports that an endpoint omitted logs. For ten minutes `announcerOf` returns none: only scored endpoints are used. */
   suspect: () => void;
-  /** Whether any endpoint has a subscription that is alive. */
+  /** Whether any subscription is live. */
   live: () => boolean;
 };
 
 export type HeadHintsOptions = Pick<HeadSocketOptions, "chainId" | "signal" | "idleTimeout"> & {
-  /** WebSocket URLs; all are listened to, the first to tell counts. */
+  /** WebSocket URLs; all are subscribed to, and the first announcement of a block counts. */
   urls: readonly string[];
   logger: Logger;
-  /** Milliseconds before the first try to connect anew; they double up to 30 s. Default 500. */
+  /** Milliseconds before the first reconnection attempt; doubles up to 30 s. Default 500. */
   retry?: number;
 };
 
-// A consumer that is busy for longer reads what it missed itself.
+// Beyond this limit a busy consumer loses hints and reads the blocks itself.
 const maxQueued = 256;
 const maxRetryDelay = 30_000;
 const suspectMs = 600_000;
 
-/** What was announced, and what is to be asked of whoever announces. */
-type Heard = {
+/** The announced headers, and the requests to send to announcers. */
+type Announcements = {
   waiting: Header[];
   wakeUp: PromiseWithResolvers<void>;
-  /** By the hashes of blocks announced, the last ones; none once it was given. */
+  /** The announcers of the latest blocks, by block hash; undefined once returned. */
   announcers: Map<Hex, Announcer | undefined>;
-  ahead: Set<(header: Header) => RpcRequest | undefined>;
+  earlyRequests: Set<(header: Header) => RpcRequest | undefined>;
   suspectedAt: number;
-  /** URLs of endpoints whose subscription is alive. */
-  alive: Set<string>;
+  /** URLs with a live subscription. */
+  liveUrls: Set<string>;
 };
 
-/** Subscribes to the heads of all endpoints, and again whenever a connection breaks, until the signal is aborted. */
+/** Subscribes to the heads of all endpoints and reconnects broken connections, until the signal is aborted. */
 export function listenForHeads(options: HeadHintsOptions): HeadHints {
-  const onAnnounced: Heard = {
+  const announcements: Announcements = {
     waiting: [],
     wakeUp: Promise.withResolvers(),
     announcers: new Map(),
-    ahead: new Set(),
+    earlyRequests: new Set(),
     suspectedAt: Number.NEGATIVE_INFINITY,
-    alive: new Set(),
+    liveUrls: new Set(),
   };
-  for (const url of options.urls) void listen(onAnnounced, url, options);
+  for (const url of options.urls) void listen(announcements, url, options);
   return {
     take: () => {
-      const headers = onAnnounced.waiting;
-      onAnnounced.waiting = [];
-      onAnnounced.wakeUp = Promise.withResolvers();
+      const headers = announcements.waiting;
+      announcements.waiting = [];
+      announcements.wakeUp = Promise.withResolvers();
       return headers;
     },
-    wait: (milliseconds, until) => waitFor(onAnnounced, milliseconds, until),
+    wait: (milliseconds, until) => waitFor(announcements, milliseconds, until),
     suspect: () => {
-      onAnnounced.suspectedAt = performance.now();
+      announcements.suspectedAt = performance.now();
     },
-    announcerOf: (hash) => announcerOf(onAnnounced, hash),
+    announcerOf: (hash) => announcerOf(announcements, hash),
     requestEarly: (rpcRequest) => {
-      onAnnounced.ahead.add(rpcRequest);
-      return () => onAnnounced.ahead.delete(rpcRequest);
+      announcements.earlyRequests.add(rpcRequest);
+      return () => announcements.earlyRequests.delete(rpcRequest);
     },
-    live: () => onAnnounced.alive.size > 0,
+    live: () => announcements.liveUrls.size > 0,
   };
 }
 
-async function listen(onAnnounced: Heard, url: string, options: HeadHintsOptions): Promise<void> {
+async function listen(announcements: Announcements, url: string, options: HeadHintsOptions): Promise<void> {
   const { logger, signal, retry = 500 } = options;
   let failures = 0;
   while (!signal.aborted) {
     const reason = await subscribeToHeads(url, {
       ...options,
-      onHead: (header, announcer) => hear(onAnnounced, header, announcer),
+      onHead: (header, announcer) => handleHead(announcements, header, announcer),
       onLive: () => {
         failures = 0;
-        onAnnounced.alive.add(url);
+        announcements.liveUrls.add(url);
       },
     });
-    onAnnounced.alive.delete(url);
+    announcements.liveUrls.delete(url);
     if (signal.aborted) return;
     failures += 1;
-    // Many endpoints have no subscriptions: that is told once, not at each try.
+    // Many endpoints have no subscriptions. That is logged at level info once, not at each attempt.
     const level = failures === 1 ? "info" : "debug";
     logger[level]({ event: "heads_unsubscribed", endpoint: new URL(url).host, reason });
     await rest(Math.min(maxRetryDelay, retry * 2 ** Math.min(failures - 1, 10)), signal);
   }
 }
 
-function hear(onAnnounced: Heard, header: Header, announcer: Announcer): void {
-  const { announcers, ahead, waiting, wakeUp } = onAnnounced;
+function handleHead(announcements: Announcements, header: Header, announcer: Announcer): void {
+  const { announcers, earlyRequests, waiting, wakeUp } = announcements;
   if (announcers.has(header.hash)) return;
-  const rpcRequests = isSuspect(onAnnounced)
+  const rpcRequests = isSuspect(announcements)
     ? []
-    : [...ahead].flatMap((rpcRequest) => rpcRequest(header) ?? []);
-  announcers.set(header.hash, withEarlyAnswers(announcer, rpcRequests));
+    : [...earlyRequests].flatMap((rpcRequest) => rpcRequest(header) ?? []);
+  announcers.set(header.hash, withEarlyResponses(announcer, rpcRequests));
   if (announcers.size > 2 * maxQueued) announcers.delete(announcers.keys().next().value as Hex);
   waiting.push(header);
   if (waiting.length > maxQueued) waiting.shift();
   wakeUp.resolve();
 }
 
-async function waitFor({ waiting, wakeUp }: Heard, milliseconds: number, until: AbortSignal): Promise<void> {
+async function waitFor(
+  { waiting, wakeUp }: Announcements,
+  milliseconds: number,
+  until: AbortSignal,
+): Promise<void> {
   if (waiting.length > 0) return;
-  const over = Promise.withResolvers<void>();
-  using _listening = addAbortListener(until, () => over.resolve());
-  using _timer = setTimeout(over.resolve, milliseconds).unref();
-  await Promise.race([wakeUp.promise, over.promise]);
+  const ended = Promise.withResolvers<void>();
+  using _listening = addAbortListener(until, () => ended.resolve());
+  using _timer = setTimeout(ended.resolve, milliseconds).unref();
+  await Promise.race([wakeUp.promise, ended.promise]);
 }
 
-function announcerOf(onAnnounced: Heard, hash: Hex): Announcer | undefined {
-  if (isSuspect(onAnnounced)) return undefined;
-  const announcer = onAnnounced.announcers.get(hash);
-  if (announcer !== undefined) onAnnounced.announcers.set(hash, undefined);
+function announcerOf(announcements: Announcements, hash: Hex): Announcer | undefined {
+  if (isSuspect(announcements)) return undefined;
+  const announcer = announcements.announcers.get(hash);
+  if (announcer !== undefined) announcements.announcers.set(hash, undefined);
   return announcer;
 }
 
-function isSuspect({ suspectedAt }: Heard): boolean {
+function isSuspect({ suspectedAt }: Announcements): boolean {
   return performance.now() - suspectedAt < suspectMs;
 }
 
-/** A teller to which these questions were put already. */
-function withEarlyAnswers(announcer: Announcer, rpcRequests: readonly RpcRequest[]): Announcer {
+/** Sends the requests now, and returns an announcer that serves them from these responses. */
+function withEarlyResponses(announcer: Announcer, rpcRequests: readonly RpcRequest[]): Announcer {
   if (rpcRequests.length === 0) return announcer;
-  const answers = new Map(
+  const responses = new Map(
     rpcRequests.map((rpcRequest) => [JSON.stringify(rpcRequest), announcer.request(rpcRequest)]),
   );
-  // Whether anybody wants to know will show.
-  for (const answer of answers.values()) answer.catch(() => undefined);
+  // A response that is never used must not cause an unhandled rejection.
+  for (const response of responses.values()) response.catch(() => undefined);
   return {
-    request: (rpcRequest) => answers.get(JSON.stringify(rpcRequest)) ?? announcer.request(rpcRequest),
+    request: (rpcRequest) => responses.get(JSON.stringify(rpcRequest)) ?? announcer.request(rpcRequest),
   };
 }

@@ -1,19 +1,21 @@
 import { messageOf } from "@ngpu/runtime/errors";
 import { WebSocket } from "ws";
 import { type Header, headerOf } from "../header.ts";
+import type { RpcRequest } from "./jsonRpc.ts";
 
-export type RpcRequest = { method: string; params?: unknown };
-
-/** Answers one question; for a block just told of, sooner than over HTTP. @throws Error for any fault: ask elsewhere then */
+/**
+ * Sends requests over the connection that announced a block, which is faster than over HTTP.
+ * `request` throws an Error if it fails; the caller then uses another endpoint.
+ */
 export type Announcer = { request(rpcRequest: RpcRequest): Promise<unknown> };
 
 export type HeadSocketOptions = {
   chainId: number;
   signal: AbortSignal;
-  /** Milliseconds of silence after which a connection must answer a ping. Default 10,000. */
+  /** Milliseconds between pings. A connection that is silent for twice as long is closed. Default 10,000. */
   idleTimeout?: number;
   onHead: (header: Header, announcer: Announcer) => void;
-  /** The subscription is there. */
+  /** Called when the endpoint has confirmed the subscription. */
   onLive: () => void;
 };
 
@@ -21,10 +23,10 @@ type Message = { id?: number; method?: string; params?: unknown; result?: unknow
 
 const ids = { chain: 1, heads: 2 };
 const requestTimeout = 2_000;
-// The logs of a full block.
+// Large enough for the logs of a full block.
 const maxPayload = 64 * 1024 * 1024;
 
-/** A connection that is subscribed to heads, until it breaks. @returns why it did */
+/** Subscribes to heads over a connection until it breaks. @returns Why it broke. */
 export async function subscribeToHeads(url: string, options: HeadSocketOptions): Promise<string> {
   const { chainId, signal, idleTimeout = 10_000, onHead, onLive } = options;
   const socket = new WebSocket(url, { handshakeTimeout: idleTimeout, maxPayload });
@@ -42,11 +44,11 @@ export async function subscribeToHeads(url: string, options: HeadSocketOptions):
   }, idleTimeout).unref();
   const sendRequest = (id: number, method: string, params: unknown) =>
     socket.send(JSON.stringify({ jsonrpc: "2.0", id, method, params }));
-  const { announcer, answered, lost } = createAnnouncer(sendRequest);
-  const take = (message: Message) => {
+  const { announcer, handleResponse, fail } = createAnnouncer(sendRequest);
+  const handle = (message: Message) => {
     if (message.method === "eth_subscription") {
       onHead(headerOf((message.params as { result: unknown }).result), announcer);
-    } else if (answered(message)) return;
+    } else if (handleResponse(message)) return;
     else if (message.error !== undefined) end("no subscription");
     else if (message.id === ids.chain && Number(message.result) !== chainId) end("another chain");
     else if (message.id === ids.heads) onLive();
@@ -61,7 +63,7 @@ export async function subscribeToHeads(url: string, options: HeadSocketOptions):
   socket.on("message", (data) => {
     lastMessageAt = performance.now();
     try {
-      take(JSON.parse(String(data)) as Message);
+      handle(JSON.parse(String(data)) as Message);
     } catch (error) {
       end(messageOf(error));
     }
@@ -72,7 +74,7 @@ export async function subscribeToHeads(url: string, options: HeadSocketOptions):
     return await ended.promise;
   } finally {
     clearInterval(watch);
-    lost();
+    fail();
     signal.removeEventListener("abort", stop);
   }
 }
@@ -83,15 +85,15 @@ function createAnnouncer(sendRequest: (id: number, method: string, params: unkno
   const announcer: Announcer = {
     request: async ({ method, params }) => {
       const id = ++last;
-      const answer = Promise.withResolvers<unknown>();
-      open.set(id, answer);
+      const response = Promise.withResolvers<unknown>();
+      open.set(id, response);
       const late = setTimeout(
-        () => answer.reject(new Error(`no answer within ${requestTimeout} ms`)),
+        () => response.reject(new Error(`no response within ${requestTimeout} ms`)),
         requestTimeout,
       );
       try {
         sendRequest(id, method, params);
-        return await answer.promise;
+        return await response.promise;
       } finally {
         clearTimeout(late);
         open.delete(id);
@@ -100,14 +102,14 @@ function createAnnouncer(sendRequest: (id: number, method: string, params: unkno
   };
   return {
     announcer,
-    /** Whether the message was an answer to a question of the teller's, in time or late. */
-    answered: ({ id, result, error }: Message) => {
+    /** Handles a response to a request of the announcer. Returns false for any other message. */
+    handleResponse: ({ id, result, error }: Message) => {
       if (typeof id !== "number" || id <= ids.heads) return false;
       if (error === undefined) open.get(id)?.resolve(result);
-      else open.get(id)?.reject(new Error(`the endpoint answers ${JSON.stringify(error)}`));
+      else open.get(id)?.reject(new Error(`the endpoint returned ${JSON.stringify(error)}`));
       return true;
     },
-    lost: () => {
+    fail: () => {
       for (const { reject } of open.values()) reject(new Error("the connection broke"));
     },
   };

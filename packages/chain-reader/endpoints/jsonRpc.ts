@@ -4,7 +4,7 @@ import { Agent as HttpsAgent, request as requestHttps } from "node:https";
 import { createGunzip } from "node:zlib";
 import { FatalError, messageOf, type NgpuError, RetryableError } from "@ngpu/runtime/errors";
 
-/** A question of JSON-RPC. */
+/** A JSON-RPC request. */
 export type RpcRequest = { method: string; params?: unknown };
 
 const agents = {
@@ -13,10 +13,10 @@ const agents = {
 };
 
 /**
- * Asks an endpoint one question or, as a batch, several, over connections that stay open.
+ * Sends one request, or several as a batch, over persistent connections.
  *
- * @param deadline Milliseconds until the whole answer must be there.
- * @returns each question's answer, or its own fault, in order
+ * @param deadline Milliseconds until the complete response must have arrived.
+ * @returns The result or the error of each request, in order.
  * @throws RetryableError `rpc_timeout`, `rpc_rate_limited`, `rpc_limit`, `rpc_failed` or `rpc_malformed`
  */
 export async function postRpc(
@@ -26,37 +26,37 @@ export async function postRpc(
 ): Promise<(unknown | NgpuError)[]> {
   const calls = rpcRequests.map(({ method, params }, id) => ({ jsonrpc: "2.0", id, method, params }));
   const text = await post(url, JSON.stringify(calls.length === 1 ? calls[0] : calls), deadline);
-  let answer: unknown;
+  let response: unknown;
   try {
-    answer = JSON.parse(text);
+    response = JSON.parse(text);
   } catch (cause) {
     throw malformed(cause);
   }
-  if (calls.length === 1) return [resultOf(answer, rpcRequests[0] as RpcRequest)];
-  // An endpoint that takes no batches answers with one fault for all.
-  if (!Array.isArray(answer)) throw asError(resultOf(answer, rpcRequests[0] as RpcRequest));
-  const byId = new Map(answer.map((part) => [(part as { id?: unknown } | null)?.id, part as unknown]));
+  if (calls.length === 1) return [resultOf(response, rpcRequests[0] as RpcRequest)];
+  // An endpoint that does not accept batches responds with a single error.
+  if (!Array.isArray(response)) throw asError(resultOf(response, rpcRequests[0] as RpcRequest));
+  const byId = new Map(response.map((part) => [(part as { id?: unknown } | null)?.id, part as unknown]));
   return rpcRequests.map((rpcRequest, id) => resultOf(byId.get(id), rpcRequest));
 }
 
 function asError(result: unknown): Error {
-  return result instanceof Error ? result : malformed(new TypeError("not a list of answers"));
+  return result instanceof Error ? result : malformed(new TypeError("not a list of responses"));
 }
 
 function malformed(cause: unknown): RetryableError {
   return new RetryableError("The endpoint's response is incomplete.", { code: "rpc_malformed", cause });
 }
 
-/** The answer's result, or its fault. */
-function resultOf(answer: unknown, { method }: RpcRequest): unknown | NgpuError {
-  if (typeof answer !== "object" || answer === null) return malformed(new TypeError("not an answer"));
-  if ("error" in answer && answer.error !== null && answer.error !== undefined) {
-    return errorOf(answer.error as { code?: unknown; message?: unknown }, method);
+/** The result of a response, or its error. */
+function resultOf(response: unknown, { method }: RpcRequest): unknown | NgpuError {
+  if (typeof response !== "object" || response === null) return malformed(new TypeError("not a response"));
+  if ("error" in response && response.error !== null && response.error !== undefined) {
+    return errorOf(response.error as { code?: unknown; message?: unknown }, method);
   }
-  return "result" in answer ? answer.result : malformed(new TypeError("neither result nor error"));
+  return "result" in response ? response.result : malformed(new TypeError("neither result nor error"));
 }
 
-// What the codes mean: EIP-1474, and JSON-RPC 2.0 for those below -32099.
+// Error codes of EIP-1474, and of JSON-RPC 2.0 below -32099.
 const methodMissing = new Set<unknown>([-32601, -32004]);
 const overLimit = new Set<unknown>([-32005, -32602]);
 
@@ -69,11 +69,11 @@ function errorOf({ code, message }: { code?: unknown; message?: unknown }, metho
       cause,
     });
   }
-  return unanswered(overLimit.has(code) ? "rpc_limit" : "rpc_failed", cause);
+  return requestError(overLimit.has(code) ? "rpc_limit" : "rpc_failed", cause);
 }
 
-function unanswered(code: string, cause: unknown): RetryableError {
-  return new RetryableError("The chain's endpoint did not answer.", { code, cause });
+function requestError(code: string, cause: unknown): RetryableError {
+  return new RetryableError("The RPC endpoint did not respond.", { code, cause });
 }
 
 async function post(url: string, body: string, deadline: number): Promise<string> {
@@ -83,7 +83,7 @@ async function post(url: string, body: string, deadline: number): Promise<string
   const headers: Record<string, string | number> = {
     "content-type": "application/json",
     "content-length": Buffer.byteLength(body),
-    // Far away the network is slower than unpacking, nearby it is not.
+    // A remote endpoint is reached over https, where compression saves time; a local one over http, where it does not.
     ...(secure ? { "accept-encoding": "gzip" } : {}),
   };
   if (at.username !== "") {
@@ -99,15 +99,15 @@ async function post(url: string, body: string, deadline: number): Promise<string
     });
     const text = await read(response);
     const status = response.statusCode ?? 0;
-    // Some endpoints put the fault of a question into an answer of status 400 or 500.
+    // Some endpoints return a JSON-RPC error with status 400 or 500.
     if (status === 200 || (status !== 429 && status !== 413 && text.startsWith('{"'))) return text;
     const code = status === 429 ? "rpc_rate_limited" : status === 413 ? "rpc_limit" : "rpc_failed";
-    throw unanswered(code, new Error(`HTTP status ${status}`));
+    throw requestError(code, new Error(`HTTP status ${status}`));
   } catch (error) {
     if (error instanceof RetryableError) throw error;
     throw signal.aborted
-      ? unanswered("rpc_timeout", new Error(`no answer within ${deadline} ms`))
-      : unanswered("rpc_failed", new Error(messageOf(error), { cause: error }));
+      ? requestError("rpc_timeout", new Error(`no response within ${deadline} ms`))
+      : requestError("rpc_failed", new Error(messageOf(error), { cause: error }));
   }
 }
 
@@ -115,8 +115,8 @@ async function read(response: IncomingMessage): Promise<string> {
   const packed = response.headers["content-encoding"] === "gzip";
   const chunks: Buffer[] = [];
   for await (const chunk of packed ? response.pipe(createGunzip()) : response) chunks.push(chunk as Buffer);
-  // Node ends a body that was cut off with an error by itself, whether its length was told or not.
+  // For a truncated body Node's stream throws, with or without a content-length.
   const body = Buffer.concat(chunks);
-  // Hexadecimal, nearly always, and read faster as such.
+  // Responses are nearly always ASCII, which latin1 decodes faster.
   return body.toString(isAscii(body) ? "latin1" : "utf8");
 }

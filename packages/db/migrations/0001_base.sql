@@ -1,7 +1,7 @@
 -- Up Migration
 -- Additive
--- Schema chain is written by autoExport alone and can be dropped and rebuilt; schema app holds what is private by nature.
--- Every service has a role of its own. Roles cannot log in until an operator gives them a password.
+-- Only autoExport writes schema chain, which can be dropped and rebuilt. Schema app holds private data.
+-- Each service has its own role. A role cannot log in until an administrator sets a password.
 
 do $$
 declare
@@ -13,7 +13,7 @@ begin
     begin
       execute format('create role %I nologin', role_name);
     exception when duplicate_object or unique_violation then
-      null; -- roles belong to the whole server: another database of the market made it
+      null; -- roles are shared by all databases of a server: another database of the market created it
     end;
   end loop;
 end

@@ -1,26 +1,26 @@
 -- Up Migration
 -- Additive
 
--- Signed messages of nodes and measurers on their way to the chain.
+-- Signed messages of nodes and measurers to relay to the chain.
 create table app.relay (
   id bigint generated always as identity primary key,
   kind text not null,
   signer text not null,
   message jsonb not null,
   signature text not null,
-  -- EIP-712: the same message is relayed once, whoever hands it in and however often.
+  -- EIP-712 digest: a message is relayed once, however often it is submitted.
   digest text not null unique,
-  -- Unix seconds after which the contract refuses it.
+  -- Unix seconds after which the contract rejects it.
   deadline numeric(20) not null,
   status text not null default 'queued' check (status in ('queued', 'sent', 'confirmed', 'refused')),
-  -- The transaction it goes with; the same batch is always sent under the same key.
+  -- The batch of its transaction. A batch is always sent with the same dedupe key.
   batch uuid,
   claimed_by text,
   claimed_at timestamptz,
-  -- Its batch was refused as a whole: it goes by itself.
+  -- The whole batch was refused, so it is sent in its own transaction.
   unbatched boolean not null default false,
   tx_hash text,
-  -- The contract's custom error with its values: `SequenceStale(given 3, last 4)`.
+  -- The custom error with its values: `SequenceStale(given 3, last 4)`.
   reason text,
   created_at timestamptz not null default now(),
   settled_at timestamptz
@@ -29,7 +29,7 @@ create table app.relay (
 create index relay_open on app.relay (id) where status in ('queued', 'sent');
 create index relay_signer on app.relay (signer, kind) where status = 'sent';
 
--- Who holds a session with which instance; a key has one, the newest.
+-- Sessions and the instances that hold them. A key has one session, the newest.
 create table app.session (
   key text primary key,
   session_id uuid not null unique,
@@ -48,7 +48,7 @@ create table app.session (
 
 create index session_subject on app.session (role, subject_id);
 
--- How far the download of an image is, as the node reports it over its session.
+-- Progress of image downloads, reported by nodes over their sessions.
 create table app.live_progress (
   workspace_id numeric(20) not null,
   replica integer not null,
@@ -59,16 +59,16 @@ create table app.live_progress (
   primary key (workspace_id, replica, lease)
 );
 
--- Requests for a node, and what match answered. dispense asks; match answers.
+-- Placement requests of dispense and the decisions of match.
 create table app.placement (
   request_id uuid primary key,
   workspace_id numeric(20) not null,
   replica integer not null,
-  -- Nodes that the asker has already tried.
+  -- Nodes that dispense has already tried.
   excluded integer[] not null default '{}',
   status text not null default 'requested'
     check (status in ('requested', 'answered', 'impossible', 'used', 'refused')),
-  -- The state of the chain that the answer rests on, and its place among the answers for this workspace at that state.
+  -- The block of the decision, and its position among the decisions for this workspace at that block.
   block_number bigint,
   block_hash text,
   position integer,
@@ -77,7 +77,7 @@ create table app.placement (
   refusals jsonb,
   requested_at timestamptz not null default now(),
   answered_at timestamptz,
-  -- Filled by dispense: the transaction that assigned it, or why the chain refused.
+  -- Set by dispense: the transaction of the assignment, or the reason of the chain's refusal.
   assign_tx text,
   refusal text
 );
@@ -85,7 +85,7 @@ create table app.placement (
 create index placement_requested on app.placement (requested_at) where status = 'requested';
 create index placement_workspace on app.placement (workspace_id, replica, requested_at);
 
--- The draws of measurement rounds; secret until they are revealed on the chain.
+-- Draws of measurement rounds, secret until they are revealed on the chain.
 create table app.measure_round (
   round_id numeric(20) primary key,
   node_id integer not null,
@@ -94,7 +94,7 @@ create table app.measure_round (
   salt text not null,
   token text not null,
   commitment text not null,
-  -- drawn; committed: on the chain; ready: the probe answers at url; submitted: revealed on the chain; done; failed
+  -- drawn; committed: on the chain; ready: the probe responds at url; submitted: revealed on the chain; done; failed
   status text not null default 'drawn'
     check (status in ('drawn', 'committed', 'ready', 'submitted', 'done', 'failed')),
   url text,

@@ -1,6 +1,6 @@
 -- Up Migration
 -- Additive
--- Partners and what they did over the API. Private by nature: none of it is on the chain.
+-- Partners and their use of the API. Private data: none of it is on the chain.
 
 -- Partners that have signed in.
 create table app.account (
@@ -10,11 +10,11 @@ create table app.account (
 
 -- API keys of partners, without their secrets.
 create table app.api_key (
-  -- The part of the key before its secret; shown in lists and looked up by.
+  -- The part of the key before its secret. It is shown in lists and used for lookups.
   id text primary key,
   wallet text not null references app.account,
   name text not null,
-  -- sha256 of 256 random bits: nothing to guess, so nothing slow is needed.
+  -- sha256 of 256 random bits. They cannot be guessed, so a slow hash is not needed.
   secret_hash bytea not null,
   created_at timestamptz not null default now(),
   last_used_at timestamptz,
@@ -22,14 +22,14 @@ create table app.api_key (
 );
 create index api_key_wallet on app.api_key (wallet, created_at);
 
--- Challenges of sign-in with Ethereum; each is deleted by the sign-in that uses it.
+-- Challenges of Sign-In with Ethereum. A sign-in deletes its challenge.
 create table app.siwe_nonce (
   nonce text primary key,
   expires_at timestamptz not null
 );
 create index siwe_nonce_expires_at on app.siwe_nonce (expires_at);
 
--- What a partner calls its workspaces.
+-- Names that partners give to their workspaces.
 create table app.workspace_name (
   workspace_id numeric(20,0) primary key,
   wallet text not null,
@@ -37,7 +37,7 @@ create table app.workspace_name (
 );
 create index workspace_name_wallet on app.workspace_name (wallet, name);
 
--- One Idempotency-Key stands for one request of a partner, whatever comes of it.
+-- Idempotency-Key headers of partners. A key identifies one request, whatever its outcome.
 create table app.idempotency_key (
   wallet text not null,
   key text not null,
@@ -46,7 +46,7 @@ create table app.idempotency_key (
   primary key (wallet, key)
 );
 
--- Tasks of partners, with what was asked and what was answered.
+-- Tasks of partners, with input and result.
 create table app.task (
   id uuid primary key,
   wallet text not null,
@@ -56,10 +56,10 @@ create table app.task (
   kind text not null check (kind in ('task', 'chat')),
   method text not null,
   path text not null,
-  -- json, not jsonb: what partners send may hold characters that jsonb refuses.
+  -- json, not jsonb: input of partners may contain characters that jsonb rejects.
   input json,
   status text not null default 'queued' check (status in ('queued', 'running', 'succeeded', 'failed')),
-  -- Advisory lock held by the process that runs it: free means that process is gone.
+  -- Advisory lock held by the process that runs the task. If it is free, that process has ended.
   runner bigint not null,
   node_id bigint,
   replica integer,
@@ -78,9 +78,9 @@ create table app.task (
 create index task_wallet on app.task (wallet, created_at desc);
 create index task_open on app.task (runner) where status in ('queued', 'running');
 
--- Every call of the partner API.
+-- Calls of the partner API.
 create table app.call (
-  -- What the answer showed as x-request-id.
+  -- Id of the row; the x-request-id of the response is in request_id.
   id uuid primary key,
   wallet text,
   key_id text,

@@ -1,12 +1,12 @@
 -- Up Migration
 -- Additive
--- What pomc closed: the document each root rests on, and every account's leaf with its proof. All of it can be computed
--- again from schema chain.
+-- Closed epochs: the document of each root, and each account's leaf with its proof. All of it can be recomputed from
+-- schema chain.
 
--- Epochs that were closed, with the document that each root is computed from.
+-- Closed epochs, with the document that each root is computed from.
 create table app.epoch (
   number bigint primary key check (number > 0),
-  -- null when nothing has ever been granted
+  -- null if nothing was granted so far
   root text,
   total numeric(78, 0) not null check (total >= 0),
   data_hash text not null,
@@ -14,7 +14,7 @@ create table app.epoch (
   closed_at timestamptz not null default now()
 );
 
--- Every account's leaf of an epoch's tree, with its proof.
+-- Leaves of the tree of an epoch by account, with their proofs.
 create table app.epoch_leaf (
   number bigint not null references app.epoch on delete cascade,
   account text not null,

@@ -1,9 +1,9 @@
 -- Up Migration
 -- Additive
--- Which gateway instance holds a node's tunnel. A node may hold one at each of several instances; a row whose seen_at
--- is older than a minute is left over from an instance that died.
+-- Tunnels of nodes and the gateway instances that hold them. A node may have a tunnel at each of several instances. A
+-- row whose seen_at is older than a minute belongs to an instance that died.
 
--- Which gateway instance holds a node's tunnel.
+-- Tunnels of nodes and the gateway instances that hold them.
 create table app.tunnel (
   node_id bigint not null,
   instance text not null,
@@ -13,7 +13,7 @@ create table app.tunnel (
   primary key (node_id, instance)
 );
 
--- Challenges of tunnels opened of late: a signature opens one tunnel, whichever instance sees it.
+-- Challenges of recently opened tunnels. A signature opens one tunnel, at any instance.
 create table app.tunnel_challenge (
   challenge text primary key,
   valid_until timestamptz not null

@@ -1,15 +1,15 @@
 -- Up Migration
 -- Additive
--- What workspace and dispense have under way between the market's wish and the chain's answer.
+-- Operations of workspace and dispense in progress on the chain.
 
--- One row for each step that was sent to the chain: who retries it, and when it may be tried again.
+-- Steps that were sent to the chain, with the time from which each may be retried.
 create table app.step (
   key text primary key,
   workspace_id numeric(20) not null,
-  -- counts up when a settled step is tried again; the key and this number name one transaction
+  -- incremented when a settled step is retried; key and attempt identify one transaction
   attempt integer not null default 1,
   tx_hash text,
-  -- block of the transaction: the step is under way until that block is exported
+  -- block of the transaction; the step is in progress until that block is exported
   block_number numeric(20),
   -- why the chain refused the last attempt
   refusal text,
@@ -22,7 +22,7 @@ create table app.step (
 create index step_of_workspace on app.step (workspace_id);
 create index step_updated on app.step (updated_at);
 
--- Placements that go to the chain in one `assign`. A batch without settled_at is resumed by any instance once its claim ran out.
+-- Batches of placements, each sent in one `assign`. Any instance resumes an unsettled batch after its claim expires.
 create table app.assign_batch (
   batch_id uuid primary key,
   claimed_until timestamptz not null,
@@ -38,16 +38,16 @@ create table app.assign_item (
   request_id uuid primary key references app.placement (request_id) on delete cascade,
   batch_id uuid not null references app.assign_batch (batch_id) on delete cascade,
   position integer not null,
-  -- name of the error that the chain refused it with
+  -- name of the custom error if the chain refused the item
   refused_with text,
   unique (batch_id, position)
 );
 
--- Two instances of dispense never ask for the same replica at once.
+-- A replica has at most one open placement request, even with several instances of dispense.
 create unique index placement_in_progress on app.placement (workspace_id, replica) where status in ('requested', 'answered');
 create index placement_answered on app.placement (answered_at);
 
--- Leases that were taken from a node because it did not get them running, with the reason.
+-- Leases that were removed from a node because it did not start them, with the reason.
 create table app.replacement (
   workspace_id numeric(20) not null,
   replica integer not null,

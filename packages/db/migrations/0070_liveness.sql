@@ -1,8 +1,8 @@
 -- Up Migration
 -- Additive
--- Who is away: written when a node is no longer heard, so that nobody has to look at all nodes to know.
+-- Absent nodes. A row is written when contact to a node is lost, so that no reader scans all nodes.
 
--- Instances of match; one that was not seen for some seconds has died, and its sessions with it.
+-- Instances of match. One whose seen_at is several seconds old has died, and its sessions have ended.
 create table app.match_instance (
   instance text primary key,
   started_at timestamptz not null default now(),
@@ -11,14 +11,14 @@ create table app.match_instance (
 
 create index session_instance on app.session (instance);
 
--- A row from the moment a node is missed until it was back for a while.
+-- Absences of nodes. A row exists from the loss of contact until the node has been back for some time.
 create table app.absence (
   node_id integer primary key,
-  -- session: the connection ended; probe: it does not answer pings; heartbeat: it answers, but does not beat
+  -- session: the connection ended; probe: no response to pings; heartbeat: no heartbeats, but responses to pings
   signal text not null check (signal in ('session', 'probe', 'heartbeat')),
-  -- When it was last heard; after a short return, as long before it left again as it had been away.
+  -- Last contact. If the node had returned only briefly, it is set earlier by the length of the previous absence.
   since timestamptz not null,
-  -- Null while it is away.
+  -- Null while the node is absent.
   back_at timestamptz
 );
 

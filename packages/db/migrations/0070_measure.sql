@@ -1,20 +1,20 @@
 -- Up Migration
--- Breaking: measure_round is made again with other columns.
+-- Breaking: measure_round is recreated with other columns.
 
--- Rounds are known by the root over their draws, which is made and stored before the round is requested.
+-- A round is identified by the root over its draws, which is stored before the round is requested.
 drop table app.measure_round;
 
 -- Measurement rounds by the root over their draws, stored before the round is requested.
 create table app.measure_round (
   draws text primary key,
   node_id integer not null,
-  -- Under which the node was reached when the round was requested.
+  -- Address of the node when the round was requested.
   host text not null,
   port integer not null,
   token text not null,
   -- Secret until they are revealed on the chain.
   salts text[] not null,
-  -- asked; open: the node is to run its probe; ready: the probe answers at url; done; failed
+  -- requested; open: the node starts its probe; ready: the probe responds at url; done; failed
   status text not null default 'requested' check (status in ('requested', 'open', 'ready', 'done', 'failed')),
   url text,
   failure text,
@@ -24,12 +24,12 @@ create table app.measure_round (
 
 create index measure_round_open on app.measure_round (updated_at) where status not in ('done', 'failed');
 
--- Whom a round's salts draw, once the deciding block is there.
+-- Measurers that the salts of a round select, once the deciding block exists.
 create table app.measure_draw (
   draws text not null references app.measure_round on delete cascade,
   position integer not null,
   measurer_id integer not null,
-  -- drawn; told: the measurer is at it; submitted: its result is on the chain; failed
+  -- drawn; assigned: the measurer is measuring; submitted: its result is on the chain; failed
   status text not null default 'drawn' check (status in ('drawn', 'assigned', 'submitted', 'failed')),
   failure text,
   assigned_at timestamptz,

@@ -1,23 +1,23 @@
 -- Up Migration
 -- Additive
--- Receipts of tasks: what stands under the roots that Pomc keeps. Nothing of a task but hashes leaves this database.
+-- Task receipts: the leaves of the roots that Pomc stores. Only hashes of a task leave this database.
 
--- keccak256 of the result with the task's id; null while the task is not over.
+-- keccak256 of the result with the task id; null until the task has ended.
 alter table app.task add column result_hash text;
 create index task_served on app.task (finished_at) where node_id is not null;
 grant select (result_hash) on app.task to ngpu_pomc;
 
--- Batches of task receipts whose root Pomc keeps.
+-- Batches of task receipts, whose roots Pomc stores.
 create table app.receipt_batch (
   root text primary key,
   total numeric(78, 0) not null check (total >= 0),
-  -- Words as Pomc.commitReceipts takes them.
+  -- Words in the format of Pomc.commitReceipts.
   node_totals text[] not null,
   payer_totals text[] not null,
   closed_at timestamptz not null default now()
 );
 
--- A task's leaf in its batch, with its proof.
+-- Task receipts: the leaves of the batches, with their proofs.
 create table app.receipt (
   task_id uuid primary key,
   root text not null references app.receipt_batch on delete cascade,

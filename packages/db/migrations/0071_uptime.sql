@@ -1,19 +1,19 @@
 -- Up Migration
 -- Additive
--- What pomc closed of days: the root over every node's uptime, and the leases to refund. All of it can be computed again from
--- schema chain.
+-- Closed days: the root over the uptime of all nodes, and the leases to refund. All of it can be recomputed from schema
+-- chain.
 
--- Days that were closed, with the root over every node's uptime.
+-- Closed days, with the root over the uptime of all nodes.
 create table app.uptime_day (
   day bigint primary key,
-  -- null when the chain has nothing to say of any node
+  -- null if the chain has no record of any node on this day
   root text,
   as_of_block bigint not null,
   as_of_hash text not null,
   closed_at timestamptz not null default now()
 );
 
--- Downtime of a lease on a day, with its proof: what pomc submits to Escrow.refundDowntime on the next day.
+-- Downtime of leases by day, with proofs. pomc submits it to Escrow.refundDowntime on the next day.
 create table app.downtime (
   day bigint not null references app.uptime_day on delete cascade,
   workspace_id numeric(20, 0) not null,
@@ -24,7 +24,7 @@ create table app.downtime (
   rate numeric(78, 0) not null,
   down_seconds integer not null check (down_seconds > 0),
   proof text[] not null,
-  -- The contract's error, when it refused the refund.
+  -- The custom error if the contract refused the refund.
   refused_with text,
   primary key (day, workspace_id, replica, lease)
 );

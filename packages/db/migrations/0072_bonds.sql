@@ -1,17 +1,17 @@
 -- Up Migration
 -- Additive
--- What pomc withheld of nodes' first rewards: a node's bond after each epoch that changed it. The newest row is how it stands.
+-- Bonds of nodes: the withheld part of their first rewards.
 
--- A node's bond after each epoch that changed it; the newest row is its state.
+-- Bonds of nodes after each epoch that changed them. The newest row of a node is its current bond.
 create table app.node_bond (
   node_id bigint not null,
   number bigint not null references app.epoch on delete cascade,
-  -- Where the node's rewards went then.
+  -- Account that received the node's rewards in this epoch.
   account text not null,
   withheld numeric(78, 0) not null check (withheld >= 0),
   -- Days of uptime served.
   days integer not null check (days >= 0),
-  -- The epoch that returned it; null before.
+  -- The epoch that returned the bond; null before.
   served_in bigint,
   primary key (node_id, number)
 );

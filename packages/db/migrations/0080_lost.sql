@@ -1,9 +1,9 @@
 -- Up Migration
 -- Additive
--- Which of the nodes that are away match took for lost, so that nothing goes to them before the chain has them offline.
+-- Absent nodes that match declared lost. No replica is placed on them, even before the chain marks them offline.
 
 alter table app.absence
-  -- Null while it may only be a flap, or we who are cut off.
+  -- Null while the absence may be short, or while match itself may be disconnected.
   add column lost_at timestamptz;
 
 create index absence_lost on app.absence (node_id) where lost_at is not null and back_at is null;

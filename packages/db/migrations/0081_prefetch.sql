@@ -1,27 +1,27 @@
 -- Up Migration
 -- Additive
--- Images that nodes were asked to bring ahead of demand, and what came of it.
+-- Prefetched images.
 
--- Images that nodes fetch ahead of demand, and what came of each.
+-- Prefetch requests to nodes, with their outcomes.
 create table app.prefetch (
   node_id integer not null,
-  -- Digest of the image, as the chain has it.
+  -- Digest of the image, as on the chain.
   image text not null,
-  -- reference@sha256:…, what the node pulls.
+  -- The reference that the node pulls, reference@sha256:….
   reference text not null,
   size_bytes numeric(20) not null,
-  -- evicted: the node took it off again for others
+  -- evicted: the node removed it to make space for other images
   status text not null default 'requested' check (status in ('requested', 'present', 'failed', 'evicted')),
   reason text,
   requested_at timestamptz not null default now(),
   settled_at timestamptz,
-  -- newest exported block when the node said so: assignments after it found the image there
+  -- newest exported block when the node reported the outcome; assignments after it found the image present
   settled_block numeric(20),
   primary key (node_id, image)
 );
 create index prefetch_requested on app.prefetch (requested_at) where status = 'requested';
 
--- One row: assignments up to a block, by whether the image was there ahead of them.
+-- One row: the number of assignments up to a block, by whether the image was prefetched.
 create table app.prefetch_tally (
   one boolean primary key default true check (one),
   counted_block numeric(20) not null,

@@ -1,10 +1,10 @@
 -- Up Migration
 -- Additive
--- Which Pomc an epoch was closed for, by its place among all there were, the oldest first from 1: each counts its grants from zero.
+-- The generation of Pomc that an epoch was closed for, from 1. Each generation counts its grants from zero.
 
 alter table app.epoch add column generation smallint not null default 1;
 
--- What was closed for a Pomc that was then replaced before it took it is closed again for its successor.
+-- An epoch closed for a Pomc that was replaced before it received the root is closed again for its successor.
 grant delete on app.epoch to ngpu_pomc;
 
 -- Down Migration

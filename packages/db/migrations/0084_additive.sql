@@ -1,6 +1,6 @@
 -- Up Migration
 -- Additive
--- Which migrations a service built before them may run on. One that nobody recorded counts as breaking.
+-- Whether a service built before the migration can run on it. An unrecorded migration counts as breaking.
 
 alter table app.migration add column additive boolean not null default false;
 

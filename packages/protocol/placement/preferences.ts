@@ -1,8 +1,8 @@
 import { z } from "zod";
 
 /**
- * The strategies by which a node is chosen among those that fit, and what each prefers. packages/placement/strategies has a file
- * for each of them.
+ * The strategies that rank the nodes that fit, and what each prefers. packages/placement/strategies has one file for
+ * each strategy.
  */
 export const strategyTexts = {
   cheapest: "the lowest price",
@@ -14,14 +14,15 @@ export const strategyTexts = {
 
 export type StrategyName = keyof typeof strategyTexts;
 
-/** What a workspace that names none gets. */
+/** The strategy of a workspace that selects none. */
 export const defaultStrategy: StrategyName = "cheapest";
 
-const steps = (most: number, parts: number) =>
+/** A number from 0 to `max` in steps of 1 / `parts`. */
+const steps = (max: number, parts: number) =>
   z
     .number()
     .min(0)
-    .max(most)
+    .max(max)
     .refine((n) => Math.abs(n * parts - Math.round(n * parts)) < 1e-6, `is not a multiple of ${1 / parts}`);
 
 const mbps = (what: string) =>
@@ -34,8 +35,8 @@ const mbps = (what: string) =>
     .meta({ description: `Minimum measured ${what}, Mbit/s; nodes without a measurement do not match` });
 
 /**
- * What a workspace wishes of its nodes beyond its spec. It stands in the configuration document on the chain, so that anyone can
- * decide a placement again.
+ * What a workspace prefers of its nodes beyond its spec. It is part of the configuration document on the chain, so that
+ * anyone can reproduce a placement.
  */
 export const placementPreferences = z.strictObject({
   strategy: z

@@ -1,7 +1,10 @@
 import { z } from "zod";
 import { placementPreferences } from "./preferences.ts";
 
-/** What apiServer asks match: where a workspace could go, were it published now. Units as in the spec on the chain. */
+/**
+ * Explains where a workspace could be placed if it were published now: the request of apiServer to match, and the
+ * response. Units are those of the spec on the chain.
+ */
 
 const count = z
   .number()
@@ -9,11 +12,11 @@ const count = z
   .min(0)
   .max(2 ** 32 - 1);
 
-export const placementQuestion = z.strictObject({
-  /** Digest, 32 bytes of hex. */
+export const explanationRequest = z.strictObject({
+  /** Digest, 32 bytes in hexadecimal. */
   image: z.string().regex(/^0x[0-9a-f]{64}$/),
   replicas: z.number().int().min(1).max(1_000),
-  /** 8 bytes of hex; null: any. */
+  /** 8 bytes in hexadecimal. Null: any. */
   gpuModel: z
     .string()
     .regex(/^0x[0-9a-f]{16}$/)
@@ -29,15 +32,15 @@ export const placementQuestion = z.strictObject({
   preferences: placementPreferences,
 });
 
-export type PlacementQuestion = z.input<typeof placementQuestion>;
+export type ExplanationRequest = z.input<typeof explanationRequest>;
 
 const amount = (description: string) => z.string().meta({ description });
-const nodeAtPrice = z.object({ nodeId: z.number().int(), pricePerSecond: amount("Token units a second") });
+const nodeAtPrice = z.object({ nodeId: z.number().int(), pricePerSecond: amount("Token units per second") });
 
-/** What match answers; the partner sees it as it is. */
+/** The response of match. apiServer returns it to the partner unchanged. */
 export const placementExplanation = z
   .object({
-    block: z.object({ number: z.string(), hash: z.string() }).meta({ description: "Block of the answer" }),
+    block: z.object({ number: z.string(), hash: z.string() }).meta({ description: "Block of the decision" }),
     nodes: z.number().int().meta({ description: "Nodes of the market" }),
     fitting: z.number().int().meta({ description: "Nodes that could run a replica now" }),
     placeable: z.number().int().meta({ description: "Number of replicas that could be placed now" }),

@@ -1,4 +1,4 @@
-import { placementAnswer } from "@ngpu/protocol/placement/response";
+import { placementRecord } from "@ngpu/protocol/placement/response";
 import { findPlacement } from "@ngpu/queries/placements";
 import { InputError } from "@ngpu/runtime/errors";
 import { z } from "zod";
@@ -17,7 +17,7 @@ export function placementRoutes({ db }: ApiDeps): Endpoint[] {
           "The decision depends only on the chain's state at its block: `npm run cli -- verify placement <id>` recomputes and compares it.",
         access: "public",
         params: z.object({ id: z.uuid() }),
-        answer: placementAnswer,
+        answer: placementRecord,
       },
       async ({ params: { id } }) => {
         const placement = await findPlacement(db, id);

@@ -1,5 +1,5 @@
 import { explain } from "@ngpu/placement/explain";
-import { placementQuestion } from "@ngpu/protocol/placement/request";
+import { explanationRequest } from "@ngpu/protocol/placement/request";
 import { InputError } from "@ngpu/runtime/errors";
 import { errorHandler } from "@ngpu/runtime/http";
 import { toJson } from "@ngpu/runtime/json";
@@ -22,7 +22,7 @@ export function serveExplain(app: Express, fleetNow: () => Promise<IndexedFleet>
     },
   });
   app.post("/v1/explain", limit, express.json({ limit: "64kb" }), async (request, response) => {
-    const parsed = placementQuestion.safeParse(request.body);
+    const parsed = explanationRequest.safeParse(request.body);
     if (!parsed.success) {
       throw new InputError("The placement request is not valid.", {
         code: "request_invalid",

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { AnvilMarket } from "../../support/anvilMarket.ts";
-import { faultKinds, type ProxyFaults, type RpcProxy } from "../../support/rpcProxy.ts";
+import { faultKinds, type ProxyFaults } from "../../support/rpcFaults.ts";
+import type { RpcProxy } from "../../support/rpcProxy.ts";
 
 const deepest = 60;
 const blockPauseMs = 60;

@@ -147,7 +147,7 @@ async function eventually<Value>(
 function metBy({ endpoints }: World): Record<string, number> {
   const sum: Record<string, number> = {};
   for (const endpoint of endpoints) {
-    for (const [kind, count] of Object.entries(endpoint.met())) sum[kind] = (sum[kind] ?? 0) + count;
+    for (const [kind, count] of Object.entries(endpoint.injected())) sum[kind] = (sum[kind] ?? 0) + count;
   }
   return sum;
 }

@@ -8,7 +8,7 @@ import { expect } from "chai";
 
 type Seen = { method?: string | undefined; url?: string | undefined; key?: string | undefined; body: string };
 
-/** A server that answers every request in one way, and what it was asked. */
+/** A server that handles every request with `answer` and records the requests. */
 async function serve(answer: (request: IncomingMessage, response: ServerResponse) => void) {
   const seen: Seen[] = [];
   const server = createServer(async (request, response) => {
@@ -35,7 +35,7 @@ const failureOf = (work: Promise<unknown>) =>
   );
 
 describe("the API client", () => {
-  it("sends method, path, key and body, and gives the parsed answer", async () => {
+  it("sends method, path, key and body, and returns the parsed response", async () => {
     using server = await serve((_request, response) => response.end('{"id":"7"}'));
     const api = createApiClient({ url: `${server.url}/` }).withKey("ngpu_key");
     expect(await api.post("/v1/tasks", { input: 1 })).to.deep.equal({ id: "7" });
@@ -49,7 +49,7 @@ describe("the API client", () => {
     ]);
   });
 
-  it("throws what the API refuses with, field by field", async () => {
+  it("throws the error of the API with all its fields", async () => {
     using server = await serve((_request, response) => {
       response.writeHead(409, { "x-request-id": "r-1" });
       const error = {
@@ -72,20 +72,20 @@ describe("the API client", () => {
   });
 
   for (const body of ["<html>", "", "null", '"text"', '{"error":{}}', '{"error":{"code":5}}']) {
-    it(`says that an answer is no error of the API: ${JSON.stringify(body)}`, async () => {
+    it(`throws answer_invalid for a response that is not an error of the API: ${JSON.stringify(body)}`, async () => {
       using server = await serve((_request, response) => response.writeHead(502).end(body));
       const error = await failureOf(createApiClient({ url: server.url }).get("/v1/account"));
       expect(error).to.be.instanceOf(ApiError).and.to.include({ status: 502, code: "answer_invalid" });
     });
   }
 
-  it("says that an answer of 200 is not JSON", async () => {
+  it("throws answer_invalid for a 200 response that is not JSON", async () => {
     using server = await serve((_request, response) => response.end("<html>"));
     const error = await failureOf(createApiClient({ url: server.url }).get("/v1/account"));
     expect(error).to.include({ status: 200, code: "answer_invalid" });
   });
 
-  it("says that nobody answers, and why", async () => {
+  it("throws the reason when the server is unreachable", async () => {
     const { url, [Symbol.dispose]: close } = await serve(() => undefined);
     close();
     const error = await failureOf(createApiClient({ url }).get("/v1/account"));
@@ -95,12 +95,12 @@ describe("the API client", () => {
       .and.to.include("ECONNREFUSED");
   });
 
-  it("ends with its signal and at its deadline", async () => {
+  it("stops at its signal and at its timeout", async () => {
     using server = await serve(() => undefined);
     const gone = new AbortController();
-    const left = failureOf(createApiClient({ url: server.url, signal: gone.signal }).get("/v1/account"));
+    const aborted = failureOf(createApiClient({ url: server.url, signal: gone.signal }).get("/v1/account"));
     gone.abort();
-    expect(await left).to.be.instanceOf(ApiUnreachableError);
+    expect(await aborted).to.be.instanceOf(ApiUnreachableError);
     const late = await failureOf(createApiClient({ url: server.url, timeoutMs: 50 }).get("/v1/account"));
     expect(late).to.be.instanceOf(ApiUnreachableError);
   });

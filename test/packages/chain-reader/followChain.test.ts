@@ -28,7 +28,7 @@ const silent: Logger = {
 const log = (nodeId: number): ScriptedLog =>
   eventLog("ComputeNode", "NodeWalletSet", { nodeId, wallet: testContracts.Token });
 
-/** A consumer that keeps its blocks in memory and checks that each step fits what it has. */
+/** A consumer that stores blocks in memory and checks that each step extends them. */
 function createConsumer(chain: ScriptedChain, options: Partial<FollowOptions> = {}) {
   let stored: FollowedBlock[] = [];
   const steps: FollowStep[] = [];
@@ -53,7 +53,7 @@ function createConsumer(chain: ScriptedChain, options: Partial<FollowOptions> = 
     }
   }
 
-  /** Follows until `done`, or until a step that it dies in before storing it. */
+  /** Follows until `done`, or until `dies` before a step is stored. */
   async function run(done: () => boolean, dies: () => boolean = () => false): Promise<void> {
     const abort = new AbortController();
     const cursor = {
@@ -86,7 +86,7 @@ function createConsumer(chain: ScriptedChain, options: Partial<FollowOptions> = 
   return { run, steps, stored: () => stored, upToDate };
 }
 
-/** What the consumer must hold: the chain's blocks with the logs of the one contract. */
+/** The blocks that the consumer must hold: those of the chain, with the logs of the one contract. */
 function expected(chain: ScriptedChain, from = 1n) {
   return chain
     .blocks()
@@ -109,7 +109,7 @@ function held(blocks: FollowedBlock[]) {
 }
 
 describe("following the chain", () => {
-  it("gives every block with the logs that were asked for, in order", async () => {
+  it("yields every block with the requested logs, in order", async () => {
     const chain = createScriptedChain();
     const other = eventLog("Token", "MinterSet", { minter: testContracts.Pomc, limit: 1n });
     chain.mine([log(1), other, log(2)], [], [other], [log(3)]);
@@ -118,7 +118,7 @@ describe("following the chain", () => {
     expect(held(consumer.stored())).to.deep.equal(expected(chain));
   });
 
-  it("starts at the block it is told to", async () => {
+  it("starts at the given block", async () => {
     const chain = createScriptedChain();
     chain.mine(...Array.from({ length: 100 }, (_, index) => [log(index)]));
     const consumer = createConsumer(chain, { from: 40n });
@@ -126,7 +126,7 @@ describe("following the chain", () => {
     expect(held(consumer.stored())).to.deep.equal(expected(chain, 40n));
   });
 
-  it("stays behind the head by the confirmations asked for", async () => {
+  it("stays behind the head by the given confirmations", async () => {
     const chain = createScriptedChain();
     chain.mine([], [], [], [], []);
     const consumer = createConsumer(chain, { confirmations: 2n });
@@ -134,7 +134,7 @@ describe("following the chain", () => {
     expect(consumer.stored().at(-1)?.number).to.equal(3n);
   });
 
-  it("takes smaller ranges from an endpoint that refuses large ones", async () => {
+  it("reads smaller ranges from an endpoint that rejects large ones", async () => {
     const chain = createScriptedChain();
     chain.mine(...Array.from({ length: 400 }, (_, index) => (index % 3 === 0 ? [log(index)] : [])));
     chain.misbehave({ rangeLimit: 20n });
@@ -143,7 +143,7 @@ describe("following the chain", () => {
     expect(held(consumer.stored())).to.deep.equal(expected(chain));
   });
 
-  it("is not fooled by an endpoint that answers without the logs of blocks it lacks", async () => {
+  it("detects an endpoint that returns no logs for blocks that it lacks", async () => {
     const chain = createScriptedChain();
     chain.mine(...Array.from({ length: 300 }, (_, index) => (index % 7 === 0 ? [log(index)] : [])));
     chain.misbehave({ hidden: 1 });
@@ -152,19 +152,19 @@ describe("following the chain", () => {
     expect(held(consumer.stored())).to.deep.equal(expected(chain));
   });
 
-  it("takes no block whose bloom tells of logs that the endpoint leaves out, and asks another endpoint", async () => {
+  it("rejects a block whose bloom filter contains omitted logs, and uses another endpoint", async () => {
     const chain = createScriptedChain(randomFrom(3));
     const other = eventLog("Token", "MinterSet", { minter: testContracts.Pomc, limit: 1n });
     chain.mine(
       ...Array.from({ length: 200 }, (_, index) => (index % 3 === 0 ? [log(index), other] : [other])),
     );
     chain.misbehave({ missing: 1 });
-    const faults: string[] = [];
-    const onError = (code: string) => void faults.push(code);
+    const errors: string[] = [];
+    const onError = (code: string) => void errors.push(code);
     const alone = createConsumer(chain, { onError, maxRange: 10n });
-    await alone.run(() => faults.length > 20);
-    expect(new Set(faults)).to.deep.equal(new Set(["rpc_logs_missing"]));
-    // What it stored is whole: the blocks before the first that it could not believe.
+    await alone.run(() => errors.length > 20);
+    expect(new Set(errors)).to.deep.equal(new Set(["rpc_logs_missing"]));
+    // The stored blocks are complete: those before the first rejected one.
     expect(held(alone.stored())).to.deep.equal(expected(chain).slice(0, alone.stored().length));
     const honest = createScriptedChain();
     honest.copy(chain);
@@ -176,10 +176,10 @@ describe("following the chain", () => {
     expect(held(helped.stored())).to.deep.equal(expected(chain));
   });
 
-  it("believes an endpoint that a bloom names a contract by coincidence", async () => {
+  it("accepts a false positive of a bloom filter", async () => {
     const chain = createScriptedChain();
     const other = eventLog("Token", "MinterSet", { minter: testContracts.Pomc, limit: 1n });
-    // As many logs of others as it takes until the bits of our contract are set too.
+    // So many logs of another contract that they set the bits of the followed contract.
     const many = Array.from({ length: 3_000 }, (_, index) => ({
       ...other,
       topics: [other.topics[0] as `0x${string}`, pad(numberToHex(index), { size: 32 })],
@@ -190,7 +190,7 @@ describe("following the chain", () => {
     expect(held(consumer.stored())).to.deep.equal(expected(chain));
   });
 
-  it("takes no log of a fork that the endpoint has left", async () => {
+  it("rejects logs of a fork that the endpoint has left", async () => {
     const chain = createScriptedChain(randomFrom(1));
     const filled = (base: number) => Array.from({ length: 150 }, (_, index) => [log(base + index)]);
     chain.mine(...filled(0));
@@ -202,20 +202,20 @@ describe("following the chain", () => {
     expect(held(consumer.stored())).to.deep.equal(expected(chain));
   });
 
-  it("takes no block that does not follow the one before it", async () => {
+  it("rejects a block that is not linked to the one before it", async () => {
     const chain = createScriptedChain(randomFrom(1));
     chain.mine(...Array.from({ length: 20 }, (_, index) => [log(index)]));
     chain.rewind(15);
     chain.mine(...Array.from({ length: 20 }, (_, index) => [log(1_000 + index)]));
     chain.misbehave({ lag: 0.2 });
-    const faults: string[] = [];
-    const consumer = createConsumer(chain, { onError: (code) => faults.push(code) });
+    const errors: string[] = [];
+    const consumer = createConsumer(chain, { onError: (code) => errors.push(code) });
     await consumer.run(consumer.upToDate);
-    expect(faults).to.include("rpc_unlinked");
+    expect(errors).to.include("rpc_unlinked");
     expect(held(consumer.stored())).to.deep.equal(expected(chain));
   });
 
-  it("hands a busy stretch over in steps of bounded size", async () => {
+  it("splits busy ranges into steps of bounded size", async () => {
     const chain = createScriptedChain();
     const busy = Array.from({ length: 900 }, (_, index) => log(index));
     chain.mine(...Array.from({ length: 30 }, () => busy));
@@ -227,7 +227,7 @@ describe("following the chain", () => {
     expect(sizes).to.deep.equal([9_900, 9_900, 7_200]);
   });
 
-  it("forgets all when not even the first block is on the chain any more", async () => {
+  it("discards every block when none is on the chain any more", async () => {
     const chain = createScriptedChain();
     chain.mine([log(1)], [log(2)]);
     const consumer = createConsumer(chain);
@@ -239,20 +239,20 @@ describe("following the chain", () => {
     expect(held(consumer.stored())).to.deep.equal(expected(chain));
   });
 
-  it("waits out an endpoint that has merely fallen behind", async () => {
+  it("waits while an endpoint lags", async () => {
     const chain = createScriptedChain();
     chain.mine(...Array.from({ length: 10 }, (_, index) => [log(index)]));
     const consumer = createConsumer(chain);
     await consumer.run(consumer.upToDate);
     const all = chain.blocks();
     chain.rewind(4);
-    let looks = 0;
-    await consumer.run(() => ++looks > 5);
+    let polls = 0;
+    await consumer.run(() => ++polls > 5);
     expect(consumer.stored().length).to.equal(all.length - 1);
     expect(consumer.steps.map(({ type }) => type)).to.not.include("reorg");
   });
 
-  it("stops with what to do when the endpoint lacks a method", async () => {
+  it("throws a FatalError when the endpoint lacks a method", async () => {
     const chain = createScriptedChain();
     const { MethodNotFoundRpcError } = await import("viem");
     const broken = {
@@ -260,9 +260,9 @@ describe("following the chain", () => {
         Promise.reject(new MethodNotFoundRpcError(new Error("no such method"), { method: "eth_getLogs" })),
     } as unknown as FollowOptions["client"];
     const consumer = createConsumer(chain, { client: broken });
-    const fault = await consumer.run(() => false).catch((error: unknown) => error);
-    expect(fault).to.be.instanceOf(FatalError);
-    expect((fault as FatalError).code).to.equal("rpc_method_missing");
+    const thrown = await consumer.run(() => false).catch((error: unknown) => error);
+    expect(thrown).to.be.instanceOf(FatalError);
+    expect((thrown as FatalError).code).to.equal("rpc_method_missing");
   });
 
   const someFaults: fc.Arbitrary<Faults> = fc.record(
@@ -302,7 +302,7 @@ describe("following the chain", () => {
     },
   );
 
-  // Without headers nothing tells that a stretch's logs were left out: that way takes one endpoint at its word.
+  // Without headers, omitted logs of a range cannot be detected: `logged` trusts the endpoint.
   const bearable = { all: {}, logged: { hidden: 0, missing: 0, otherFork: 0, lag: 0 } };
 
   for (const headers of ["all", "logged"] as const) {
@@ -335,7 +335,7 @@ describe("following the chain", () => {
               chain.rewind(action.depth);
               chain.mine(...contents(action.count, action.empty));
             }
-            // A few looks, ending before or in the middle of a step.
+            // A few polls, ending before or in the middle of a step.
             const deadline = chain.requests() + 30;
             let left = action.type === "kill" ? action.after : Number.POSITIVE_INFINITY;
             await consumer.run(

@@ -27,7 +27,7 @@ describe("hints of new heads", () => {
     for (const undo of undos.splice(0).reverse()) undo();
   });
 
-  /** A real server that takes subscriptions and announces what the test tells it to. */
+  /** A real WebSocket server with subscriptions; the test calls `announce`. */
   async function serve({
     id = chainId,
     subscribes = true,
@@ -85,7 +85,7 @@ describe("hints of new heads", () => {
     return { signal, ...listenForHeads({ urls, chainId, logger: silent, signal, retry: 20 }) };
   }
 
-  it("tell of each head once, however many endpoints announce it", async () => {
+  it("contain each head once, however many endpoints announce it", async () => {
     const servers = [await serve(), await serve()];
     const { signal, take, wait, live } = listen(servers.map(({ url }) => url));
     await until(
@@ -93,53 +93,53 @@ describe("hints of new heads", () => {
       async () => live() && servers.every((s) => s.subscribed.size === 1),
     );
     const chain = createScriptedChain();
-    const told: bigint[] = [];
+    const received: bigint[] = [];
     chain.mine([], []);
     for (const block of chain.blocks()) {
       for (const { announce } of servers) announce(block);
-      await until("it is told of", async () => {
+      await until("it is received", async () => {
         await wait(5, signal);
-        told.push(...take().map(({ number }) => number));
-        return told.at(-1) === block.number;
+        received.push(...take().map(({ number }) => number));
+        return received.at(-1) === block.number;
       });
     }
-    expect(told).to.deep.equal([0n, 1n, 2n]);
+    expect(received).to.deep.equal([0n, 1n, 2n]);
   });
 
-  it("go on when the connection was broken", async () => {
+  it("continue after a broken connection", async () => {
     const server = await serve();
     const { signal, take, wait, live } = listen([server.url]);
     await until("it is subscribed to", async () => live());
     server.disconnect();
-    await until("the subscription is gone", async () => !live());
-    await until("it is there again", async () => live());
+    await until("the subscription has ended", async () => !live());
+    await until("it is live again", async () => live());
     server.announce(createScriptedChain().head());
     await wait(10_000, signal);
     expect(take()).to.have.length(1);
   });
 
-  it("are none of an endpoint of another chain, nor of one without subscriptions", async () => {
+  it("ignore an endpoint of another chain and one without subscriptions", async () => {
     const other = await serve({ id: 1 });
     const mute = await serve({ subscribes: false });
-    const sound = await serve();
+    const unlisted = await serve();
     const { take, live } = listen([other.url, mute.url]);
     await until("the other chain's endpoint was left", async () => other.subscribed.size > 0 && !live());
-    for (const { announce } of [other, mute, sound]) announce(createScriptedChain().head());
+    for (const { announce } of [other, mute, unlisted]) announce(createScriptedChain().head());
     expect(take()).to.deep.equal([]);
     expect(live()).to.equal(false);
   });
 
-  it("bring the next block without a look at the head; one that does not fit makes follow look itself", async () => {
+  it("yield the next block without a poll; one that does not extend the chain makes follow poll", async () => {
     const server = await serve();
     const hints = listen([server.url]);
     await until("it is subscribed to", async () => hints.live());
     const chain = createScriptedChain();
     chain.mine([]);
-    let looks = 0;
+    let polls = 0;
     const client = {
       hints,
       request: (call: { method: string; params?: unknown }) => {
-        if ((call.params as unknown[])[0] === "latest") looks += 1;
+        if ((call.params as unknown[])[0] === "latest") polls += 1;
         return chain.client.request(call as never);
       },
     };
@@ -153,7 +153,7 @@ describe("hints of new heads", () => {
       cursor: { recent: async () => [] },
       signal: abort.signal,
       logger: silent,
-      // Nothing but a hint can bring the next step.
+      // Only a hint can yield the next step.
       interval: 1_000_000,
       hintedInterval: 1_000_000,
     });
@@ -163,29 +163,29 @@ describe("hints of new heads", () => {
       return step?.type;
     };
     await store();
-    expect([stored.length, looks]).to.deep.equal([1, 1]);
+    expect([stored.length, polls]).to.deep.equal([1, 1]);
     let next = store();
     chain.mine([], []);
     for (const block of chain.blocks().slice(-2)) server.announce(block);
     await next;
     if (stored.length < 3) await store();
-    expect(looks).to.equal(1);
+    expect(polls).to.equal(1);
     expect(stored.map(({ hash }) => hash)).to.deep.equal(
       chain
         .blocks()
         .slice(1)
         .map(({ hash }) => hash),
     );
-    const before = looks;
+    const before = polls;
     next = store();
     chain.rewind(1);
     chain.mine([], []);
     server.announce(chain.head());
     expect(await next).to.equal("reorg");
-    expect(looks).to.equal(before + 1);
+    expect(polls).to.equal(before + 1);
   });
 
-  /** Follows a chain whose head one server announces, with how often logs were asked for in the other way. */
+  /** Follows a chain whose heads a server announces, and counts the log requests to the other client. */
   async function followAnnounced(
     answer: (
       call: { method: string },
@@ -198,9 +198,9 @@ describe("hints of new heads", () => {
     const hints = listen([server.url]);
     await until("it is subscribed to", async () => hints.live());
     chain.mine([]);
-    let asked = 0;
+    let requested = 0;
     const request = (call: { method: string }) => {
-      if (call.method === "eth_getLogs") asked += 1;
+      if (call.method === "eth_getLogs") requested += 1;
       return chain.client.request(call as never);
     };
     const abort = new AbortController();
@@ -216,7 +216,7 @@ describe("hints of new heads", () => {
       hintedInterval: 1_000_000,
     });
     await steps.next();
-    asked = 0;
+    requested = 0;
     const stored: FollowedBlock[] = [];
     for (let block = 0; block < mined; block += 1) {
       const next = steps.next();
@@ -225,12 +225,12 @@ describe("hints of new heads", () => {
       const { value: step } = await next;
       if (step?.type === "blocks") stored.push(...step.blocks);
     }
-    return { chain, stored, asked: () => asked };
+    return { chain, stored, requested: () => requested };
   }
   const status = (nodeId: number) =>
     eventLog("ComputeNode", "NodeStatusChanged", { nodeId: BigInt(nodeId + 1), status: 1 });
 
-  it("come with the block's logs, asked of whoever announced it", async () => {
+  it("read the block's logs from the announcer", async () => {
     let chain: ReturnType<typeof createScriptedChain> | undefined;
     const answer = async (call: never) => ({ result: await chain?.client.request(call) });
     const server = await serve({ answer: answer as never });
@@ -245,7 +245,7 @@ describe("hints of new heads", () => {
     expect(head?.hash).to.equal(hash);
     const [block] = await blocksByHash(
       {
-        client: { hints, request: () => Promise.reject(new Error("It was asked over HTTP.")) } as never,
+        client: { hints, request: () => Promise.reject(new Error("It was requested over HTTP.")) } as never,
         addresses: [testContracts.ComputeNode],
       },
       1n,
@@ -254,59 +254,59 @@ describe("hints of new heads", () => {
     expect(block?.logs.map(({ topics }) => topics)).to.deep.equal(
       chain.head().logs.map(({ topics }) => topics),
     );
-    // Once for each block.
+    // The announcer is returned once for each block.
     expect(hints.announcerOf(hash)).to.equal(undefined);
   });
 
-  it("have whoever announces a block asked about it at once, until that is ended", async () => {
-    const told: unknown[] = [];
+  it("send early requests to the announcer of a block until they are removed", async () => {
+    const received: unknown[] = [];
     const server = await serve({
       answer: async (call) => {
-        told.push((call as { params: unknown }).params);
-        return { result: "an answer" };
+        received.push((call as { params: unknown }).params);
+        return { result: "a result" };
       },
     });
     const hints = listen([server.url]);
     await until("it is subscribed to", async () => hints.live());
     const chain = createScriptedChain();
-    const question = (hash: unknown) => ({ method: "eth_getLogs", params: [hash] });
-    const stop = hints.requestEarly(({ number, hash }) => (number === 1n ? question(hash) : undefined));
+    const requestOf = (hash: unknown) => ({ method: "eth_getLogs", params: [hash] });
+    const stop = hints.requestEarly(({ number, hash }) => (number === 1n ? requestOf(hash) : undefined));
     chain.mine([], [], []);
     const [, first, second, third] = chain.blocks() as [never, ScriptedBlock, ScriptedBlock, ScriptedBlock];
     server.announce(first);
-    await until("it was asked", async () => told.length === 1);
+    await until("it was requested", async () => received.length === 1);
     const announcer = hints.announcerOf(first.hash);
-    expect(await announcer?.request(question(first.hash))).to.equal("an answer");
-    expect(told).to.deep.equal([[first.hash]]);
-    await announcer?.request(question("other"));
-    expect(told).to.deep.equal([[first.hash], ["other"]]);
+    expect(await announcer?.request(requestOf(first.hash))).to.equal("a result");
+    expect(received).to.deep.equal([[first.hash]]);
+    await announcer?.request(requestOf("other"));
+    expect(received).to.deep.equal([[first.hash], ["other"]]);
     server.announce(second);
     stop();
     server.announce(third);
-    await until("all are told of", async () => hints.announcerOf(third.hash) !== undefined);
-    expect(told).to.have.length(2);
+    await until("all are announced", async () => hints.announcerOf(third.hash) !== undefined);
+    expect(received).to.have.length(2);
   });
 
-  it("bring a block's logs with one question for them, asked ahead", async () => {
-    const asked: string[] = [];
+  it("request a block's logs once, as soon as the block is announced", async () => {
+    const requested: string[] = [];
     const { stored, chain } = await followAnnounced(async (call, { client }) => {
-      asked.push(call.method);
+      requested.push(call.method);
       return { result: await client.request(call as never) };
     }, 3);
     expect(stored.map(({ logs }) => logs.length)).to.deep.equal([1, 1, 1]);
     expect(stored.at(-1)?.hash).to.equal(chain.head().hash);
-    expect(asked).to.deep.equal(["eth_getLogs", "eth_getLogs", "eth_getLogs"]);
+    expect(requested).to.deep.equal(["eth_getLogs", "eth_getLogs", "eth_getLogs"]);
   });
 
-  it("have follow ask ahead about what goes on from its newest block, about nothing else, while it lasts", async () => {
+  it("make follow request logs early only for a block that extends its newest one, and only while it runs", async () => {
     const chain = createScriptedChain();
     chain.mine([], []);
-    const asking = new Set<(header: Header) => unknown>();
+    const registered = new Set<(header: Header) => unknown>();
     const hints = {
       ...listen([]),
-      requestEarly: (question: (header: Header) => unknown) => {
-        asking.add(question);
-        return () => asking.delete(question);
+      requestEarly: (requestFor: (header: Header) => unknown) => {
+        registered.add(requestFor);
+        return () => registered.delete(requestFor);
       },
     };
     const abort = new AbortController();
@@ -322,25 +322,28 @@ describe("hints of new heads", () => {
     });
     await steps.next();
     const next = steps.next();
-    const [question] = [...asking];
+    const [requestFor] = [...registered];
     const { number, hash } = chain.head();
     const header = (parentHash: string) => ({ number: number + 1n, hash: pad("0x9"), parentHash }) as Header;
-    await until("the step is behind it", async () => question?.(header(hash)) !== undefined);
-    expect(question?.(header(hash))).to.deep.equal({
+    await until("the step is stored", async () => requestFor?.(header(hash)) !== undefined);
+    expect(requestFor?.(header(hash))).to.deep.equal({
       method: "eth_getLogs",
       params: [{ address: [testContracts.ComputeNode], topics: [], blockHash: pad("0x9") }],
     });
-    expect(question?.(header(pad("0x8")))).to.equal(undefined);
+    expect(requestFor?.(header(pad("0x8")))).to.equal(undefined);
     abort.abort();
     await next;
-    expect(asking.size).to.equal(0);
+    expect(registered.size).to.equal(0);
   });
 
   for (const { what, answer } of [
-    { what: "refuses", answer: async () => ({ error: { code: -32601, message: "no such method" } }) },
-    { what: "answers with something else", answer: async () => ({ result: "0x1" }) },
     {
-      what: "answers with another block's logs",
+      what: "returns an error",
+      answer: async () => ({ error: { code: -32601, message: "no such method" } }),
+    },
+    { what: "returns something else", answer: async () => ({ result: "0x1" }) },
+    {
+      what: "returns another block's logs",
       answer: async () => ({
         result: [
           {
@@ -354,9 +357,9 @@ describe("hints of new heads", () => {
       }),
     },
   ]) {
-    it(`are asked for in the usual way when whoever announced the block ${what}`, async () => {
-      const { chain, stored, asked } = await followAnnounced(answer, 3);
-      expect(asked()).to.equal(3);
+    it(`read logs from the endpoint in use when the announcer ${what}`, async () => {
+      const { chain, stored, requested } = await followAnnounced(answer, 3);
+      expect(requested()).to.equal(3);
       expect(stored.map(({ hash }) => hash)).to.deep.equal(
         chain
           .blocks()
@@ -367,7 +370,7 @@ describe("hints of new heads", () => {
     });
   }
 
-  it("are asked for in the usual way when the connection breaks before the answer", async () => {
+  it("read logs from the endpoint in use when the connection breaks before the response", async () => {
     let disconnect = () => {};
     const answer = async () => {
       disconnect();
@@ -387,7 +390,7 @@ describe("hints of new heads", () => {
     expect(block?.logs).to.have.length(1);
   });
 
-  it("come without anybody to ask once some endpoint was found to leave logs out", async () => {
+  it("return no announcer after an endpoint was found to omit logs", async () => {
     const server = await serve();
     const hints = listen([server.url]);
     await until("it is subscribed to", async () => hints.live());

@@ -10,17 +10,17 @@ const blocks = (fork: string, from: number, to: number): BlockRef[] =>
     hash: hashOf(fork, BigInt(from + index)),
   }));
 
-/** Answers every question from a chain and returns the verdict, with how many questions it took. */
-function decide(kept: BlockRef[], chain: BlockRef[]): { verdict: Verdict; asked: number } {
+/** Provides every requested hash from a chain. Returns the verdict and the number of requests. */
+function decide(kept: BlockRef[], chain: BlockRef[]): { verdict: Verdict; requests: number } {
   const head = chain.at(-1) as BlockRef;
-  const answers = new Map<bigint, Hex>();
-  for (let asked = 0; asked < 100; asked++) {
-    const verdict = reconcile({ kept, head, answers });
-    if (verdict.type !== "ask") return { verdict, asked };
+  const hashes = new Map<bigint, Hex>();
+  for (let requests = 0; requests < 100; requests++) {
+    const verdict = reconcile({ kept, head, hashes });
+    if (verdict.type !== "readHash") return { verdict, requests };
     const found = chain.find(({ number }) => number === verdict.number) as BlockRef;
-    answers.set(verdict.number, found.hash);
+    hashes.set(verdict.number, found.hash);
   }
-  throw new Error("It never stops asking.");
+  throw new Error("There is no verdict after 100 requests.");
 }
 
 describe("comparing stored blocks with an endpoint's chain", () => {
@@ -34,13 +34,13 @@ describe("comparing stored blocks with an endpoint's chain", () => {
     expect(decide(ours, ours).verdict).to.deep.equal({ type: "same" });
   });
 
-  it("goes on from the newest stored block with one question", () => {
-    const { verdict, asked } = decide(ours, blocks("aa", 10, 30));
+  it("extends from the newest stored block with one request", () => {
+    const { verdict, requests } = decide(ours, blocks("aa", 10, 30));
     expect(verdict).to.deep.equal({ type: "extend", tip: ours.at(-1) });
-    expect(asked).to.equal(1);
+    expect(requests).to.equal(1);
   });
 
-  it("takes an endpoint that knows fewer blocks for one that lags", () => {
+  it("considers an endpoint with fewer blocks as lagging", () => {
     expect(decide(ours, blocks("aa", 0, 15)).verdict).to.deep.equal({ type: "behind", by: 5n });
     expect(decide(ours, blocks("aa", 0, 3)).verdict).to.deep.equal({ type: "behind", by: 17n });
   });
@@ -55,17 +55,17 @@ describe("comparing stored blocks with an endpoint's chain", () => {
     });
   });
 
-  it("says when the other chain is shorter", () => {
+  it("reports a shorter chain", () => {
     const theirs = [...blocks("aa", 0, 12), ...blocks("bb", 13, 14)];
     expect(decide(ours, theirs).verdict).to.deep.include({ type: "reorg", depth: 8n, shorter: true });
   });
 
-  it("asks for older blocks when none of those stored is on the chain", () => {
+  it("requests older blocks when no stored block is on the chain", () => {
     const theirs = [...blocks("aa", 0, 8), ...blocks("bb", 9, 25)];
     expect(decide(ours, theirs).verdict).to.deep.equal({ type: "deeper", oldest: ours[0], shorter: false });
   });
 
-  it("finds the fork of any two chains, with gaps in what is stored, in few questions", () => {
+  it("finds the fork of any two chains, with gaps in the stored blocks, in few requests", () => {
     const scenario = fc.record({
       shared: fc.integer({ min: 0, max: 300 }),
       ours: fc.integer({ min: 0, max: 300 }),
@@ -81,8 +81,8 @@ describe("comparing stored blocks with an endpoint's chain", () => {
         const head = theirs.at(-1) as BlockRef;
         const tip = kept.at(-1) as BlockRef;
         const common = kept.filter(({ number }) => number <= BigInt(given.shared)).at(-1);
-        const { verdict, asked } = decide(kept, theirs);
-        expect(asked).to.be.below(25);
+        const { verdict, requests } = decide(kept, theirs);
+        expect(requests).to.be.below(25);
         const off = kept.filter(({ number }) => number > BigInt(given.shared));
         const contradicted = off.some(({ number }) => number <= head.number);
         const expected = !contradicted

@@ -18,7 +18,7 @@ import {
 } from "viem";
 import { bloomBits } from "../../../packages/chain-reader/bloom.ts";
 
-/** A log as a test writes it; the chain adds where it stands. */
+/** A log as a test defines it. The chain adds block and index. */
 export type ScriptedLog = { address: Address; topics: Hex[]; data: Hex };
 
 export type ScriptedBlock = {
@@ -29,18 +29,18 @@ export type ScriptedBlock = {
   logs: ScriptedLog[];
 };
 
-/** What an endpoint does wrong, each with the chance that a request meets it. */
+/** Injected faults of an endpoint, each with its probability for a request. */
 export type Faults = Partial<
   Record<
     "timeout" | "busy" | "broken" | "nullBlock" | "cut" | "otherFork" | "hidden" | "missing" | "lag",
     number
   >
 > & {
-  /** Most blocks of one eth_getLogs. */
+  /** Maximum number of blocks of one eth_getLogs request. */
   rangeLimit?: bigint;
 };
 
-/** Where the tests' contracts are. */
+/** Addresses of the contracts. */
 export const testContracts = Object.fromEntries(
   ["AccessManager", ...Object.keys(abis)].map((name, index) => [
     name,
@@ -48,7 +48,7 @@ export const testContracts = Object.fromEntries(
   ]),
 ) as Record<AbiName | "AccessManager", Address>;
 
-/** Where the contracts are that stood in the places of some of them before, and go on beside them. */
+/** Addresses of the replaced contracts, which keep serving what they began. */
 export const previousContracts = Object.fromEntries(
   (["Escrow", "Pomc", "DockerContract", "Progress"] as const).map((name, index) => [
     name,
@@ -58,7 +58,7 @@ export const previousContracts = Object.fromEntries(
 
 const none = { workspaces: 0, authorizations: 0, rounds: 0, measurers: 0, epochs: 0, batches: 0 };
 
-/** Both generations, as a deployment names them. */
+/** Both generations, as in a deployment. */
 export const testGenerations = {
   contracts: testContracts,
   previous: [{ contracts: previousContracts, parameters: { before: none } }],
@@ -91,10 +91,10 @@ export function encodeEvent(address: Address, abi: AbiEvent, args: Record<string
 }
 
 /**
- * A chain whose blocks, reorgs and faults a test decides, behind a JSON-RPC transport: it stands in for the endpoint,
- * which a test cannot make misbehave on demand.
+ * A chain with scripted blocks, reorgs and faults behind a JSON-RPC transport. It replaces the endpoint, because a test
+ * cannot make a real one misbehave on demand.
  *
- * @param random Numbers from 0 up to 1; decides which faults happen.
+ * @param random Returns numbers from 0 to below 1; selects the faults that occur.
  */
 export function createScriptedChain(random: () => number = () => 0.5) {
   let salt = 0;
@@ -118,7 +118,7 @@ export function createScriptedChain(random: () => number = () => 0.5) {
     if (chance("timeout")) throw new TimeoutError({ body: {}, url: "scripted" });
     if (chance("busy")) throw new HttpRequestError({ url: "scripted", status: 429 });
     if (chance("broken")) throw new HttpRequestError({ url: "scripted", status: 500 });
-    // A second endpoint behind the same address that is a few blocks behind, or still on the fork that was left.
+    // Like a second endpoint behind the same address, a few blocks behind or still on the abandoned fork.
     const view = chance("lag") ? lagging() : blocks;
     if (method === "eth_chainId") return numberToHex(31337);
     if (method === "eth_getBlockByNumber") return header((params as [string])[0], view);
@@ -138,14 +138,14 @@ export function createScriptedChain(random: () => number = () => 0.5) {
     const found = view[index];
     if (found === undefined) return null;
     const { number, hash, parentHash, timestamp } = found;
-    const whole = {
+    const complete = {
       number: numberToHex(number),
       hash,
       parentHash,
       timestamp: numberToHex(timestamp),
       logsBloom: bloomOf(found.logs),
     };
-    return chance("cut") ? { ...whole, parentHash: undefined } : whole;
+    return chance("cut") ? { ...complete, parentHash: undefined } : complete;
   }
 
   function logs(query: LogQuery, view: ScriptedBlock[]): unknown {
@@ -159,7 +159,7 @@ export function createScriptedChain(random: () => number = () => 0.5) {
     if (faults.rangeLimit !== undefined && BigInt(to - from + 1) > faults.rangeLimit) {
       throw new HttpRequestError({ url: "scripted", status: 413 });
     }
-    // "hidden": the way some endpoints answer for blocks that they do not have.
+    // "hidden": some endpoints respond like this for blocks that they do not have.
     if (chance("hidden")) return [];
     const source = chance("otherFork") && fork.length > to ? fork : view;
     const found = source
@@ -182,7 +182,7 @@ export function createScriptedChain(random: () => number = () => 0.5) {
     mine: (...contents: ScriptedLog[][]) => {
       for (const logsOf of contents) blocks = [...blocks, block(blocks.at(-1), logsOf)];
     },
-    /** Makes the newest `depth` blocks void; what they were can still be served by an endpoint that lags. */
+    /** Removes the newest `depth` blocks. An endpoint that lags can still return them. */
     rewind: (depth: number) => {
       fork = blocks;
       blocks = blocks.slice(0, Math.max(1, blocks.length - depth));
@@ -228,7 +228,7 @@ function filtered(block: ScriptedBlock, query: LogQuery) {
 
 const blooms = new WeakMap<ScriptedLog[], Hex>();
 
-/** The bloom of a block's logs, kept: a block is read many times, and hashing is most of the work. */
+/** The bloom filter of a block's logs, cached: a block is read many times, and hashing is expensive. */
 function bloomOf(logs: ScriptedLog[]): Hex {
   const known = blooms.get(logs);
   if (known !== undefined) return known;
@@ -241,7 +241,7 @@ function bloomOf(logs: ScriptedLog[]): Hex {
   return hex;
 }
 
-/** A small generator whose numbers follow from the seed. */
+/** A small deterministic random number generator. */
 export function randomFrom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

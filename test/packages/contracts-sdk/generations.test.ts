@@ -9,7 +9,7 @@ const at = (digit: string) => `0x${digit.repeat(40)}`;
 const wide = 2 ** 40;
 const { contracts, parameters } = deploymentDocument;
 
-/** The market was replaced, then Measure, then the market again. */
+/** The market contracts were replaced, then Measure, then the market contracts again. */
 const deployment = parseDeployment({
   ...deploymentDocument,
   parameters: { ...parameters, before: { workspaces: 2 * wide, rounds: wide, epochs: 9 } },
@@ -29,7 +29,7 @@ const deployment = parseDeployment({
 });
 
 describe("Generations of contracts", () => {
-  it("are found by the ids that each gives", () => {
+  it("are found by the ids that each issued", () => {
     const docker = (workspaceId: bigint) => addressFor(deployment, "DockerContract", { workspaceId });
     const last = BigInt(wide);
     expect([1n, last].map(docker)).to.deep.equal([at("a"), at("a")]);
@@ -39,7 +39,7 @@ describe("Generations of contracts", () => {
     expect([last, last + 1n].map(measure)).to.deep.equal([at("e"), contracts.Measure]);
   });
 
-  it("are found for what is paid by an escrow: its authorizations, its leases, and the last Pomc that it had", () => {
+  it("are found for an escrow's authorizations and leases, and for its last Pomc", () => {
     const replaced = parseDeployment({
       ...deploymentDocument,
       parameters: {
@@ -78,7 +78,7 @@ describe("Generations of contracts", () => {
     expect(escrow({ authorizationId: last + 1n })).to.equal(contracts.Escrow);
   });
 
-  it("get each their own of a batch, in its order", () => {
+  it("receive their items of a batch, in its order", () => {
     const ids = [1n, 3n * BigInt(wide), 2n, BigInt(wide) + 1n];
     const groups = byContract(deployment, "DockerContract", ids, (workspaceId) => ({ workspaceId }));
     expect([...groups]).to.deep.equal([
@@ -88,14 +88,14 @@ describe("Generations of contracts", () => {
     ]);
   });
 
-  it("are the present ones for what has no such id, and for what was never replaced", () => {
+  it("are the current ones without such an id, and for a contract that was never replaced", () => {
     expect(addressFor(deployment, "Measure", {})).to.equal(contracts.Measure);
     expect(addressFor(deployment, "ComputeNode", { workspaceId: 1n })).to.equal(contracts.ComputeNode);
     const first = parseDeployment(deploymentDocument);
     expect(addressFor(first, "DockerContract", { workspaceId: 1n })).to.equal(contracts.DockerContract);
   });
 
-  it("are what a message is signed for", () => {
+  it("select the signing domain of a message", () => {
     const of = (workspaceId: bigint) => domainOf(deployment, "Progress", { workspaceId }).verifyingContract;
     expect([of(1n), of(BigInt(wide) + 5n)]).to.deep.equal([at("c"), at("9")]);
     expect(domainOf(deployment, "Escrow").verifyingContract).to.equal(contracts.Escrow);

@@ -12,7 +12,7 @@ import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts
 
 const own = join(rootDir, "packages/db/migrations");
 
-describe("the check of the database's schemas at a service's start", () => {
+describe("the schema check at startup", () => {
   let database: TestDatabase;
   let db: Database;
   let folder: string;
@@ -35,38 +35,38 @@ describe("the check of the database's schemas at a service's start", () => {
       `-- Up Migration\n${mark}\ncreate table app.more_${name} ();\n\n-- Down Migration\n`,
     );
 
-  it("passes on the migrations that the service was built with, before schema chain is built", async () => {
+  it("passes with the service's own migrations, before schema chain is built", async () => {
     await requireSchema(db);
   });
 
-  it("passes when a newer version has migrated the database and all of it is additive", async () => {
+  it("passes when all newer migrations are additive", async () => {
     add("9000", "-- Additive");
     add("9001", "-- Additive");
     expect(await migrate(database.url, folder)).to.deep.equal(["9000", "9001"]);
     await requireSchema(db);
   });
 
-  it("says to update the service after a migration that breaks older services, also when further ones do not", async () => {
+  it("rejects a newer breaking migration, also when additive ones follow, with the hint to update", async () => {
     add("9000", "-- Breaking: its rows have another meaning.");
     add("9001", "-- Additive");
     await migrate(database.url, folder);
-    const error = await refusalOf(requireSchema(db));
+    const error = await errorOf(requireSchema(db));
     expect(error.code).to.equal("schema_newer");
     expect(error.message).to.include("9000").and.to.include("9001");
     expect(error.hint).to.include("Update this service");
     expect(error.details).to.deep.include({ breaking: ["9000"] });
-    // The version that migrated it runs on it.
+    // The version that migrated the database runs on it.
     await requireMigrations(db, readMigrations(folder));
   });
 
-  it("takes a newer migration that nobody marked as one that breaks", async () => {
+  it("treats a newer migration without a mark as breaking", async () => {
     await withAdmin("insert into app.migration (name, run_on) values ('9000', now())");
-    expect((await refusalOf(requireSchema(db))).code).to.equal("schema_newer");
+    expect((await errorOf(requireSchema(db))).code).to.equal("schema_newer");
   });
 
-  it("says to migrate a database that lacks what the service was built with", async () => {
+  it("rejects a database without a migration of the service, with the hint to migrate", async () => {
     add("9000", "-- Additive");
-    const error = await refusalOf(requireMigrations(db, readMigrations(folder)));
+    const error = await errorOf(requireMigrations(db, readMigrations(folder)));
     expect(error.code).to.equal("schema_outdated");
     expect(error.message).to.include("needs 9000");
     expect(error.hint).to.include("npm run migrate");
@@ -74,45 +74,45 @@ describe("the check of the database's schemas at a service's start", () => {
     await requireMigrations(db, readMigrations(folder));
   });
 
-  it("lets the older version's migrate run on the newer database and change nothing", async () => {
+  it("changes nothing when an older version migrates a newer database", async () => {
     add("9000", "-- Breaking: of a later version.");
     await migrate(database.url, folder);
     expect(await migrate(database.url)).to.deep.equal([]);
-    expect((await refusalOf(requireSchema(db))).code).to.equal("schema_newer");
+    expect((await errorOf(requireSchema(db))).code).to.equal("schema_newer");
   });
 
-  it("wants each migration to say whether older services can run on it", () => {
-    add("9000", "-- No word of it.");
+  it("rejects a migration without a mark", () => {
+    add("9000", "-- A comment.");
     expect(() => readMigrations(folder))
       .to.throw(FatalError)
       .with.property("code", "migration_unmarked");
     expect(readMigrations().map(({ additive }) => additive)).to.include(true);
   });
 
-  it("reads a schema chain of its own version and of newer ones that are compatible with it", async () => {
+  it("accepts schema chain in its own version and in newer compatible versions", async () => {
     await builtAs(5, 3);
     for (const version of [3, 4, 5]) await requireChainSchema(db, { version, compatibleSince: 1 });
   });
 
-  it("says to update the service when schema chain is newer than it can read", async () => {
+  it("rejects a newer incompatible schema chain, with the hint to update the service", async () => {
     await builtAs(5, 3);
-    const error = await refusalOf(requireChainSchema(db, { version: 2, compatibleSince: 1 }));
+    const error = await errorOf(requireChainSchema(db, { version: 2, compatibleSince: 1 }));
     expect(error.code).to.equal("chain_schema_newer");
     expect(error.hint).to.include("Update this service");
   });
 
-  it("says to update autoExport when schema chain is older than the service", async () => {
+  it("rejects an older schema chain, with the hint to update autoExport", async () => {
     await builtAs(5, 3);
-    const error = await refusalOf(requireChainSchema(db, { version: 6, compatibleSince: 3 }));
+    const error = await errorOf(requireChainSchema(db, { version: 6, compatibleSince: 3 }));
     expect(error.code).to.equal("chain_schema_outdated");
     expect(error.hint).to.include("Update autoExport first");
   });
 
-  it("calls a schema chain from before versions were counted outdated", async () => {
+  it("rejects a schema chain without a version as outdated", async () => {
     await withAdmin(
       "create table chain.origin as select 1 as chain_id; grant select on chain.origin to ngpu_reader",
     );
-    expect((await refusalOf(requireSchema(db))).code).to.equal("chain_schema_outdated");
+    expect((await errorOf(requireSchema(db))).code).to.equal("chain_schema_outdated");
   });
 
   async function builtAs(version: number, compatibleSince: number) {
@@ -129,11 +129,11 @@ describe("the check of the database's schemas at a service's start", () => {
   }
 });
 
-async function refusalOf(check: Promise<void>): Promise<FatalError> {
+async function errorOf(check: Promise<void>): Promise<FatalError> {
   const error = await check.then(
     () => undefined,
     (thrown: unknown) => thrown,
   );
   if (error instanceof FatalError) return error;
-  throw new Error("It was not refused.", { cause: error });
+  throw new Error("The check did not throw a FatalError.", { cause: error });
 }

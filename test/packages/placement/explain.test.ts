@@ -9,14 +9,14 @@ import {
   placementPreferences,
   strategyTexts,
 } from "@ngpu/protocol/placement/preferences";
-import { placementQuestion } from "@ngpu/protocol/placement/request";
+import { explanationRequest } from "@ngpu/protocol/placement/request";
 import { expect } from "chai";
 import fc from "fast-check";
 import { strategies } from "../../../packages/placement/strategies/all.ts";
 import { fleetNodes, requests } from "./arbitraries.ts";
 
 const block = { number: 7n, hash: "0x07", time: 1_000 };
-const question = placementQuestion.parse({
+const question = explanationRequest.parse({
   image: `0x${"aa".repeat(32)}`,
   replicas: 3,
   gpuModel: null,

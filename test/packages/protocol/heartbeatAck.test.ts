@@ -10,17 +10,17 @@ const deployment = {
 } as unknown as Deployment;
 const committer = privateKeyToAccount(`0x${"11".repeat(32)}`);
 
-describe("Heartbeat receipts", () => {
-  it("prove each node of the second under one signature", async () => {
+describe("Heartbeat acknowledgements", () => {
+  it("prove each of their nodes with one signature", async () => {
     const nodeIds = [7, 1, 300, 4_294_967_295, 12];
-    const { proofOf, ...receipt } = await signHeartbeats(committer, deployment, 9n, nodeIds);
+    const { proofOf, ...ack } = await signHeartbeats(committer, deployment, 9n, nodeIds);
     for (const nodeId of nodeIds) {
-      const signer = await ackSignerOf(deployment, { ...receipt, nodeId, proof: proofOf(nodeId) });
+      const signer = await ackSignerOf(deployment, { ...ack, nodeId, proof: proofOf(nodeId) });
       expect(signer).to.equal(committer.address);
     }
   });
 
-  it("lead from every node of any number of them to the one root", () => {
+  it("have one root that every node's proof results in, for any number of nodes", () => {
     for (const count of [1, 2, 3, 4, 5, 7, 8, 9, 33, 100]) {
       const nodeIds = Array.from({ length: count }, (_, position) => 3 * position + 1);
       const { root, proofOf } = heartbeatTreeOf(nodeIds);
@@ -28,9 +28,9 @@ describe("Heartbeat receipts", () => {
     }
   });
 
-  it("prove nothing of another node, slot or market", async () => {
-    const { proofOf, ...receipt } = await signHeartbeats(committer, deployment, 9n, [1, 2, 3]);
-    const own = { ...receipt, nodeId: 2, proof: proofOf(2) };
+  it("prove nothing for another node, slot or market", async () => {
+    const { proofOf, ...ack } = await signHeartbeats(committer, deployment, 9n, [1, 2, 3]);
+    const own = { ...ack, nodeId: 2, proof: proofOf(2) };
     expect(await ackSignerOf(deployment, { ...own, nodeId: 4 })).to.equal(undefined);
     expect(await ackSignerOf(deployment, { ...own, slot: 10n })).to.not.equal(committer.address);
     expect(await ackSignerOf({ ...deployment, chainId: 11 }, own)).to.not.equal(committer.address);
@@ -38,7 +38,7 @@ describe("Heartbeat receipts", () => {
     expect(() => proofOf(4)).to.throw("Node 4");
   });
 
-  it("of a single node have the leaf for a root, and of none or of one twice there are none", () => {
+  it("have the leaf as root for a single node, and reject no nodes and duplicates", () => {
     const { root, proofOf } = heartbeatTreeOf([5]);
     expect(proofOf(5)).to.deep.equal([]);
     expect(heartbeatRootOf(5, [] as Hex[])).to.equal(root);

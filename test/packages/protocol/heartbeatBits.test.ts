@@ -10,7 +10,7 @@ const fleet = fc.integer({ min: 1, max: 500 }).chain((nodeCount) =>
 );
 
 describe("heartbeat bits", () => {
-  it("come back as they were written", () => {
+  it("decode to what was encoded", () => {
     fc.assert(
       fc.property(fleet, ({ nodeCount, present }) => {
         const decoded = decodeHeartbeats(encodeHeartbeats(nodeCount, new Set(present)));
@@ -19,7 +19,7 @@ describe("heartbeat bits", () => {
     );
   });
 
-  it("are written in the shorter encoding", () => {
+  it("are encoded in the shorter encoding", () => {
     const all = new Set(Array.from({ length: 1_000 }, (_, index) => index + 1));
     expect(encodeHeartbeats(1_000, all)).to.deep.equal({
       encoding: "absentees",
@@ -28,16 +28,16 @@ describe("heartbeat bits", () => {
     });
     expect(encodeHeartbeats(1_000, new Set([1]))).to.include({ encoding: "bitmap" });
     for (const absent of [3, 4, 1_000]) all.delete(absent);
-    // 3, then 1 further, then 996 further: 0x64 + 7 × 128.
+    // Distances 3, 1 and 996 (0x64 + 7 × 128).
     expect(encodeHeartbeats(1_000, all).bits).to.equal("0x0301e407");
   });
 
-  it("of a wrong length are refused", () => {
+  it("are rejected with a wrong length", () => {
     expect(() => decodeHeartbeats({ encoding: "bitmap", nodeCount: 9, bits: "0xff" })).to.throw(
-      "1 bytes are not valid for encoding bitmap",
+      "1 bytes are not a valid bitmap encoding of 9 nodes",
     );
     expect(() => decodeHeartbeats({ encoding: "absentees", nodeCount: 9, bits: "0xffff" })).to.throw(
-      "2 bytes are not valid for encoding absentees",
+      "2 bytes are not a valid absentees encoding of 9 nodes",
     );
   });
 });

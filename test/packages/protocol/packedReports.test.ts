@@ -16,7 +16,7 @@ const order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141
 const account = privateKeyToAccount(generatePrivateKey());
 const sign = () => account.sign({ hash: zeroHash });
 
-function refusal(act: () => unknown): string | undefined {
+function errorCodeOf(act: () => unknown): string | undefined {
   try {
     act();
   } catch (error) {
@@ -27,7 +27,7 @@ function refusal(act: () => unknown): string | undefined {
 }
 
 describe("packed reports", () => {
-  it("stand in the words that the contracts read", async () => {
+  it("have the layout that the contracts read", async () => {
     const signature = await sign();
     const detail: Hex = `0x${"ab".repeat(32)}`;
     const report = { ...lease, state: 0x19, detail, sequence: 0x1a1b1c, deadline: 0x1d1e1f202122n };
@@ -41,7 +41,7 @@ describe("packed reports", () => {
     );
   });
 
-  it("keep who signed", async () => {
+  it("keep the signer", async () => {
     const hashes = fc.uint8Array({ minLength: 32, maxLength: 32 });
     await fc.assert(
       fc.asyncProperty(hashes, async (bytes) => {
@@ -55,21 +55,21 @@ describe("packed reports", () => {
     );
   });
 
-  it("have no form for another signature or a deadline past 48 bits", async () => {
-    const whole = await sign();
-    const s = BigInt(`0x${whole.slice(66, 130)}`);
+  it("reject another kind of signature and a deadline above 48 bits", async () => {
+    const signature = await sign();
+    const s = BigInt(`0x${signature.slice(66, 130)}`);
     const high =
-      `${whole.slice(0, 66)}${(order - s).toString(16).padStart(64, "0")}${whole.slice(130)}` as Hex;
-    const others = ["00", "01", "1d", "ff"].map((v) => `${whole.slice(0, -2)}${v}` as Hex);
-    for (const other of ["0x", whole.slice(0, -2), `${whole}00`, high, ...others] as Hex[]) {
+      `${signature.slice(0, 66)}${(order - s).toString(16).padStart(64, "0")}${signature.slice(130)}` as Hex;
+    const others = ["00", "01", "1d", "ff"].map((v) => `${signature.slice(0, -2)}${v}` as Hex);
+    for (const other of ["0x", signature.slice(0, -2), `${signature}00`, high, ...others] as Hex[]) {
       expect(
-        refusal(() => compactSignature(other)),
+        errorCodeOf(() => compactSignature(other)),
         other,
       ).to.equal("signature_invalid");
     }
     const report = { ...lease, state: 2, detail: zeroHash, sequence: 1, deadline: 2n ** 48n - 1n };
-    expect(refusal(() => packReport(report, whole))).to.equal(undefined);
+    expect(errorCodeOf(() => packReport(report, signature))).to.equal(undefined);
     const late = { ...report, deadline: 2n ** 48n };
-    expect(refusal(() => packReport(late, whole))).to.equal("deadline_too_late");
+    expect(errorCodeOf(() => packReport(late, signature))).to.equal("deadline_too_late");
   });
 });

@@ -25,7 +25,7 @@ const facts: fc.Arbitrary<PresenceFacts> = fc.record({
 });
 
 describe("presence", () => {
-  it("is what was committed or disputed and not challenged, node by node and slot by slot", () => {
+  it("counts the slots that were committed or disputed and not challenged, for each node", () => {
     fc.assert(
       fc.property(facts, (given) => {
         const absences: string[] = [];
@@ -53,7 +53,7 @@ describe("presence", () => {
     );
   });
 
-  it("is counted alike whatever distances a committer wrote", () => {
+  it("ignores distances of 0 and ids above the node count", () => {
     const slots = [{ slot: 0, encoding: "absentees" as const, nodeCount: 3, bits: "0x0200ff7f01" as const }];
     const counted = countPresence({ firstSlot: 0, endSlot: 1, slots, disputes: [], challenges: [] });
     expect([...counted].filter(([, one]) => one.presentSlots === 0)).to.deep.equal([

@@ -27,7 +27,7 @@ const lease = fc.record({
 const leaf: fc.Arbitrary<UptimeLeaf> = fc.oneof(node, lease);
 
 describe("The uptime tree", () => {
-  it("proves each of its leaves and gives differing leaves differing hashes", () => {
+  it("proves each of its leaves and gives different leaves different hashes", () => {
     fc.assert(
       fc.property(fc.uniqueArray(leaf, { minLength: 1, maxLength: 20, selector: uptimeLeafOf }), (leaves) => {
         const { root, proofOf } = uptimeTreeOf(leaves);

@@ -11,17 +11,17 @@ describe("deadlines from the environment", () => {
   const read = (source: Record<string, string>) =>
     deadlinesOf(parts, readEnv(deadlineVariables(parts), source));
 
-  it("have their default, or what the variable of their name says", () => {
+  it("have the value of their variable, or their default", () => {
     expect(read({})).to.deep.equal({ start: 60, stop: 30 });
     expect(read({ DEADLINE_STOP: "2.5" })).to.deep.equal({ start: 60, stop: 2.5 });
   });
 
-  it("are refused by name and meaning when they are no time", () => {
+  it("are rejected with name and description when they are not positive", () => {
     expect(() => read({ DEADLINE_START: "0" })).to.throw(/DEADLINE_START .*Seconds that a start may take/);
   });
 });
 
-describe("reports of what is stuck", () => {
+describe("reports of stuck items", () => {
   it("are new once for each key", () => {
     const reports = createStuckReports();
     expect(["a", "b", "a", "b"].map(reports.isNew)).to.deep.equal([true, true, false, false]);

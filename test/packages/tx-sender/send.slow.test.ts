@@ -37,7 +37,7 @@ describe("sending transactions", function () {
     await database.drop();
   });
 
-  /** A sender of its own, as another process would have; `die` forgets everything it knew. */
+  /** A separate sender, as in another process. `die` discards its memory. */
   async function open(signer = account): Promise<Sender & { die: () => Promise<void> }> {
     const context = createTestContext("send");
     contexts.push(context);
@@ -78,24 +78,24 @@ describe("sending transactions", function () {
     if (event?.eventName === "ImageRegistered") expect(event.args.digest).to.equal(image(1));
   });
 
-  it("sends to where a contract was, and reads its events there", async () => {
+  it("sends to the given address of a contract and reads its events there", async () => {
     const previous = market.deployment.contracts.DockerContract;
-    const otherEndpoints: `0x${string}` = `0x${"0f".repeat(20)}`;
+    const otherAddress: `0x${string}` = `0x${"0f".repeat(20)}`;
     const code = await market.client.getCode({ address: previous });
     const chain = createTestClient({ mode: "hardhat", transport: http(market.rpcUrl) });
-    await chain.setCode({ address: otherEndpoints, bytecode: code ?? "0x" });
+    await chain.setCode({ address: otherAddress, bytecode: code ?? "0x" });
     const { receipt, events } = await (await open()).send({
       kind: "test",
       contract: "DockerContract",
-      at: otherEndpoints,
+      at: otherAddress,
       functionName: "registerImage",
       args: [image(77), 1n, image(0), "example/image"],
     });
-    expect(receipt.to).to.equal(otherEndpoints);
+    expect(receipt.to).to.equal(otherAddress);
     expect(events.map(({ eventName }) => eventName)).to.deep.equal(["ImageRegistered"]);
   });
 
-  it("sends many at once, each under its own nonce, without waiting for receipts", async () => {
+  it("sends concurrently, each under its own nonce, without waiting for receipts", async () => {
     const sender = await open();
     const sent = await Promise.all(Array.from({ length: 40 }, (_, index) => register(sender, 100 + index)));
     expect(new Set(sent.map(({ hash }) => hash)).size).to.equal(40);
@@ -104,13 +104,13 @@ describe("sending transactions", function () {
     expect((await statuses()).map(({ nonce }) => Number(nonce))).to.deep.equal([...Array(40).keys()]);
   });
 
-  it("hands out nonces to two processes that share an account", async () => {
+  it("allocates nonces to two processes that share an account", async () => {
     const [one, two] = await Promise.all([open(), open()]);
     await Promise.all(Array.from({ length: 20 }, (_, index) => register(index % 2 ? one : two, 200 + index)));
     expect((await statuses()).map(({ nonce }) => Number(nonce))).to.deep.equal([...Array(20).keys()]);
   });
 
-  it("says which custom error a contract refused with, before anything is sent", async () => {
+  it("throws the custom error of a contract before anything is sent", async () => {
     const sender = await open();
     await register(sender, 300);
     const stranger = await open(await funded());
@@ -123,7 +123,7 @@ describe("sending transactions", function () {
     expect(await statuses()).to.have.length(1);
   });
 
-  it("decodes why items of a batch were refused and keeps the rest", async () => {
+  it("decodes the errors of refused items of a batch and keeps the rest", async () => {
     const sender = await open(market.keeper);
     const { refusals } = await sender.send({
       kind: "test",
@@ -147,7 +147,7 @@ describe("sending transactions", function () {
     expect(lost[0]?.reason.details.hash).to.match(/^0x/);
   });
 
-  it("sends once for one key, within a process, over processes and after a crash", async () => {
+  it("sends once for a dedupe key: within a process, across processes and after a crash", async () => {
     const one = await open();
     const two = await open(await funded());
     const sent = await Promise.all([
@@ -166,7 +166,7 @@ describe("sending transactions", function () {
     const first = await open();
     await register(first, 600);
     await first.die();
-    // What a process leaves that was killed right after it stored the transaction: the row, and nothing on the chain.
+    // The state after a process was killed right after it stored the transaction: the row, and nothing on the chain.
     const left = await signedBy(account, 1);
     await pool.query("update app.signer set next_nonce = 2");
     await pool.query(
@@ -179,7 +179,7 @@ describe("sending transactions", function () {
     expect((await market.client.getTransactionReceipt({ hash: left.hash })).status).to.equal("success");
   });
 
-  it("gives up a nonce that another program used, and goes on with the next", async () => {
+  it("skips a nonce that another program used and continues with the next", async () => {
     const sender = await open();
     await register(sender, 700);
     const foreign = await signedBy(account, 1);
@@ -195,7 +195,7 @@ describe("sending transactions", function () {
     expect((await statuses()).map(({ status }) => status)).to.deep.equal(["mined", "failed", "mined"]);
   });
 
-  it("broadcasts again what a reorg took back", async () => {
+  it("broadcasts transactions again that a reorg removed", async () => {
     const sender = await open();
     const test = createTestClient({ mode: "hardhat", transport: http(market.rpcUrl) });
     await test.setIntervalMining({ interval: 0 });
@@ -219,7 +219,7 @@ describe("sending transactions", function () {
     await test.setIntervalMining({ interval: 0 });
     const sending = register(sender, 900);
     await eventually("it is stored", async () => (await statuses()).length === 1);
-    // Twenty seconds and ten blocks pass for it, with a base fee that it does not reach.
+    // Simulate a minute and ten blocks with a base fee above its maximum fee.
     const { rows } = await pool.query<{ hashes: `0x${string}`[] }>("select hashes from app.transaction");
     const [hash] = rows[0]?.hashes ?? [];
     if (hash !== undefined) await test.dropTransaction({ hash });
@@ -239,12 +239,12 @@ describe("sending transactions", function () {
     expect(after.rows[0].count).to.be.greaterThan(1);
   });
 
-  it("refuses a database whose nonces belong to another chain", async () => {
+  it("rejects a database whose nonces belong to another chain", async () => {
     await pool.query("insert into app.signer values ($1, '0xother', 5)", [account.address.toLowerCase()]);
     expect(await open().catch((error: unknown) => error)).to.have.property("code", "chain_restarted");
   });
 
-  it("says that the account has too little ETH", async () => {
+  it("throws signer_unfunded when the account has insufficient ETH", async () => {
     const sender = await open(privateKeyToAccount(generatePrivateKey()));
     expect(await register(sender, 1000).catch((error: unknown) => error)).to.have.property(
       "code",

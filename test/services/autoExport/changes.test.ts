@@ -86,7 +86,7 @@ describe("changes of the chain's tables", function () {
     way.cut();
     await mined([image(2)], [], [image(3)], []);
     const head = chain.head();
-    way.mend();
+    way.restore();
     await until("it is told", async () => heard.length > 1);
     expect(JSON.parse(heard[1] ?? "")).to.deep.equal({
       block: String(head.number),
@@ -97,7 +97,7 @@ describe("changes of the chain's tables", function () {
     way.cut();
     chain.rewind(2);
     await mined([posterSet], [], []);
-    way.mend();
+    way.restore();
     await until("it is told again", async () => heard.length > 2);
     expect(JSON.parse(heard[2] ?? "").tables).to.deep.equal(all());
     await mined([image(9)]);

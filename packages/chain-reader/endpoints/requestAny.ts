@@ -1,0 +1,148 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { FatalError, isRetryable, NgpuError, RetryableError } from "@ngpu/runtime/errors";
+import { afterError, afterSuccess, type EndpointHealth, initialHealth, orderOf } from "./endpointHealth.ts";
+import { postRpc, type RpcRequest } from "./jsonRpc.ts";
+
+/** The endpoints of one chain and their health. */
+export type EndpointGroup = {
+  urls: readonly string[];
+  /** Milliseconds for a response. */
+  deadline: number;
+  onError: ((endpoint: string, code: string) => void) | undefined;
+  names: readonly string[];
+  healthByEndpoint: EndpointHealth[];
+  /** Index of the endpoint in use. */
+  current: number;
+};
+
+type Results = (unknown | NgpuError)[];
+
+export const byNumber = "eth_getBlockByNumber";
+// These errors are caused by the request, not by the endpoint.
+const callerErrors = new Set(["rpc_limit"]);
+// All endpoints are tried twice, with a pause in between: a single dropped connection is not reported.
+const rounds = 2;
+const pauseMs = 150;
+
+/**
+ * The outcome of a round in which no endpoint succeeded: the last error, a response that lacks a block, and the errors
+ * of endpoints that lack the method.
+ */
+type RoundFailure = { last: unknown; without: Results | undefined; lacking: FatalError[] };
+
+/**
+ * Tries one endpoint after another until all requests succeed or fail with an error that another endpoint would also
+ * return.
+ *
+ * @param options.otherFirst Tries the best endpoint last.
+ * @throws RetryableError if no endpoint responds; FatalError `rpc_method_missing` if every endpoint lacks a method.
+ */
+export async function requestAny(
+  group: EndpointGroup,
+  rpcRequests: readonly RpcRequest[],
+  { otherFirst = false } = {},
+): Promise<Results> {
+  let last: unknown;
+  // A response without the block: another endpoint may already have it.
+  let without: Results | undefined;
+  for (let round = 0; round < rounds; round++) {
+    if (round > 0) await sleep(pauseMs);
+    const outcome = await requestEach(group, rpcRequests, otherFirst);
+    if (Array.isArray(outcome)) return outcome;
+    last = outcome.last ?? last;
+    without = outcome.without ?? without;
+    if (without !== undefined) return without;
+    // Fatal only if every endpoint lacks the method.
+    if (outcome.lacking.length === group.urls.length) throw outcome.lacking[0];
+  }
+  throw isRetryable(last)
+    ? last
+    : new RetryableError("No endpoint responds.", { code: "rpc_failed", cause: last });
+}
+
+async function requestEach(
+  group: EndpointGroup,
+  rpcRequests: readonly RpcRequest[],
+  otherFirst: boolean,
+): Promise<Results | RoundFailure> {
+  const failures: RoundFailure = { last: undefined, without: undefined, lacking: [] };
+  const order = orderOf(group.healthByEndpoint, group.current, performance.now());
+  if (otherFirst) order.push(...order.splice(0, 1));
+  for (const index of order) {
+    try {
+      const results = await requestOne(group, index, rpcRequests);
+      const failure = results.find((result) => result instanceof NgpuError && !callerErrors.has(result.code));
+      if (failure === undefined && !lacksBlock(rpcRequests, results)) {
+        if (!otherFirst) group.current = index;
+        return results;
+      }
+      if (failure === undefined) failures.without = results;
+      else {
+        failures.last = failure;
+        if (failure instanceof FatalError) failures.lacking.push(failure);
+      }
+    } catch (error) {
+      failures.last = error;
+      if (error instanceof NgpuError && callerErrors.has(error.code)) throw error;
+    }
+  }
+  return failures;
+}
+
+function lacksBlock(rpcRequests: readonly RpcRequest[], results: Results): boolean {
+  return results.some((result, position) => result === null && rpcRequests[position]?.method === byNumber);
+}
+
+/** Sends requests to one endpoint and records the outcome. */
+export async function requestOne(
+  group: EndpointGroup,
+  index: number,
+  rpcRequests: readonly RpcRequest[],
+): Promise<Results> {
+  const since = performance.now();
+  try {
+    const results = await postRpc(group.urls[index] as string, rpcRequests, group.deadline);
+    const failure = results.find((result) => result instanceof NgpuError);
+    if (failure instanceof NgpuError) recordFailure(group, index, failure);
+    else recordSuccess(group, index, performance.now() - since, { rpcRequests, results });
+    return results;
+  } catch (error) {
+    recordFailure(group, index, error);
+    throw error;
+  }
+}
+
+/** Records an error of an endpoint. */
+export function recordFailure(
+  { names, healthByEndpoint, onError }: EndpointGroup,
+  index: number,
+  error: unknown,
+): void {
+  const code = error instanceof NgpuError ? error.code : "rpc_failed";
+  onError?.(names[index] as string, code);
+  if (!callerErrors.has(code))
+    healthByEndpoint[index] = afterError(healthByEndpoint[index] ?? initialHealth, performance.now());
+}
+
+function recordSuccess(
+  { healthByEndpoint }: EndpointGroup,
+  index: number,
+  milliseconds: number,
+  { rpcRequests, results }: { rpcRequests: readonly RpcRequest[]; results: Results },
+): void {
+  // The time of a large response does not indicate the endpoint's latency.
+  const small = rpcRequests.length === 1 && rpcRequests[0]?.method !== "eth_getLogs";
+  const health = healthByEndpoint[index] ?? initialHealth;
+  const next = afterSuccess(health, small ? milliseconds : (health.latency ?? milliseconds));
+  rpcRequests.forEach(({ method, params }, position) => {
+    if (method === byNumber && (params as unknown[])[0] === "latest") {
+      next.head = numberOf(results[position]) ?? next.head;
+    }
+  });
+  healthByEndpoint[index] = next;
+}
+
+function numberOf(block: unknown): bigint | undefined {
+  const number = (block as { number?: unknown } | null)?.number;
+  return typeof number === "string" && /^0x[0-9a-f]{1,16}$/i.test(number) ? BigInt(number) : undefined;
+}
