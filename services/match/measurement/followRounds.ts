@@ -46,7 +46,7 @@ type End = { to: "done" | "failed"; failure?: string };
 function outcomeOf(round: store.OpenRound, now: number): End | undefined {
   if (round.on_chain === "finalized") return { to: "done" };
   if (round.on_chain === "failed") return { to: "failed", failure: "too few results came" };
-  if (round.known > 0 && round.waiting + round.told + round.submitted === 0) {
+  if (round.known > 0 && round.waiting + round.assigned + round.submitted === 0) {
     return { to: "failed", failure: "no draw of it came to a result" };
   }
   // Who has measured still waits for the result to be published.
@@ -62,7 +62,7 @@ function outcomeOf(round: store.OpenRound, now: number): End | undefined {
  */
 async function tell({ pool, deployment }: RoundOptions, round: store.OpenRound, now: number): Promise<void> {
   if (round.status === "ready") {
-    if (round.told === 0) await store.assignNextDraws(pool, round.draws, 1);
+    if (round.assigned === 0) await store.assignNextDraws(pool, round.draws, 1);
     return;
   }
   const lastQuarter = round.closes_at - Math.floor(deployment.parameters.measureWindowSeconds / 4);

@@ -17,7 +17,7 @@ export type OpenRound = {
   /** Draws known at all, those still to come, at work, and whose results are on the chain. */
   known: number;
   waiting: number;
-  told: number;
+  assigned: number;
   submitted: number;
 };
 
@@ -26,13 +26,13 @@ export async function openRounds(pool: Database): Promise<OpenRound[]> {
   await pool.query(
     `update app.measure_draw one set status = 'submitted', failure = null
      from chain.measurement m join chain.event_measure_submitted e using (round_id)
-     where one.draws = m.draws and e.measurer_id = one.measurer_id and one.status in ('drawn', 'told')`,
+     where one.draws = m.draws and e.measurer_id = one.measurer_id and one.status in ('drawn', 'assigned')`,
   );
   const { rows } = await pool.query<OpenRound>(
     `select d.draws, d.status, d.node_id, m.round_id::numeric, m.status as on_chain, m.opens_at::int, m.closes_at::int,
        count(one.position)::int as known,
        count(*) filter (where one.status = 'drawn')::int as waiting,
-       count(*) filter (where one.status = 'told')::int as told,
+       count(*) filter (where one.status = 'assigned')::int as assigned,
        count(*) filter (where one.status = 'submitted')::int as submitted
      from app.measure_round d join chain.measurement m using (draws) left join app.measure_draw one using (draws)
      where d.status not in ('done', 'failed')
@@ -69,7 +69,7 @@ export async function moveRound(
 /** Gives the next draws of a round to their measurers: those with a session, in the order drawn. */
 export async function assignNextDraws(pool: Database, draws: Hex, limit: number): Promise<number> {
   const { rowCount } = await pool.query(
-    `update app.measure_draw set status = 'told', assigned_at = now() where (draws, position) in (
+    `update app.measure_draw set status = 'assigned', assigned_at = now() where (draws, position) in (
        select one.draws, one.position from app.measure_draw one
        where one.draws = $1 and one.status = 'drawn' and exists (select from app.session s
          where s.role = 'measurer' and s.subject_id = ${idNow("one")} and ${fresh})
@@ -84,7 +84,7 @@ export async function assignNextDraws(pool: Database, draws: Hex, limit: number)
 export async function failOverdueDraws(pool: Database, draws: Hex, seconds: number): Promise<void> {
   await pool.query(
     `update app.measure_draw set status = 'failed', failure = 'measurer: no result came in time'
-     where draws = $1 and status = 'told' and assigned_at < now() - make_interval(secs => $2)`,
+     where draws = $1 and status = 'assigned' and assigned_at < now() - make_interval(secs => $2)`,
     [draws, seconds],
   );
 }
