@@ -18,7 +18,7 @@ type Row = {
   answered_at: Date | null;
 };
 
-/** A placement by the id of its request; undefined when there is none. */
+/** The placement of a request; undefined when there is none with this id. */
 export async function findPlacement(db: Queryable, id: string): Promise<PlacementAnswer | undefined> {
   const { rows } = await db.query<Row>(
     `select workspace_id::text, replica, status, block_number::text, block_hash, position, excluded, node_id, ranking,

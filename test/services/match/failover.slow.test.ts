@@ -123,9 +123,10 @@ describe("match: nodes that are lost", function () {
       // Counted after it is written.
       await eventually("it is counted", async () => {
         const metrics = await (await fetch(`${match.httpUrl}/metrics`)).text();
-        return new RegExp(`^match_loss_noticed_seconds_count\\{.*signal="${signal}".*\\} [1-9]`, "m").test(
-          metrics,
-        );
+        return new RegExp(
+          `^ngpu_match_loss_detection_seconds_count\\{.*signal="${signal}".*\\} [1-9]`,
+          "m",
+        ).test(metrics);
       });
       await returned(position + 1);
     });
