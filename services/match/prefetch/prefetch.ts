@@ -31,7 +31,7 @@ export type PrefetchOptions = {
   >;
 };
 
-/** Has popular images brought to the nodes that placement would choose next; does nothing unless it is switched on. */
+/** Prefetches popular images to the nodes that placement would choose next, on the instance that leads. Off unless PREFETCH is 1. */
 export function startPrefetch(options: PrefetchOptions): void {
   const { context, databaseUrl, env } = options;
   if (!env.PREFETCH) return;

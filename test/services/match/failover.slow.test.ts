@@ -1,7 +1,7 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { expect } from "chai";
 import { recordMissedHeartbeats, recordUnconnected } from "../../../services/match/sessions/absenceStore.ts";
-import { nameSubject } from "../../../services/match/sessions/sessionStore.ts";
+import { recordSubject } from "../../../services/match/sessions/sessionStore.ts";
 import { eventually } from "../support/context.ts";
 import { connect, joinedAt, joinNode } from "./client.ts";
 import { type Match, setupMatch, type TestMatch } from "./setup.ts";
@@ -103,7 +103,7 @@ describe("match: nodes that are lost", function () {
     expect((await missed()).rows).to.deep.equal([]);
     // Should it be missed all the same, its name ends that.
     await recordMissedHeartbeats(test.db, [{ nodeId, idleSeconds: 0 }]);
-    await nameSubject(test.db, rows[0]?.session_id ?? "", nodeId);
+    await recordSubject(test.db, rows[0]?.session_id ?? "", nodeId);
     expect((await missed()).rows[0]?.back_at).to.be.instanceOf(Date);
   });
 

@@ -2,11 +2,11 @@ import { drawTreeOf } from "@ngpu/protocol/drawTree";
 import { expect } from "chai";
 import { pad, toHex } from "viem";
 import {
+  checkDraws,
   needsRound,
   prepareRound,
   type RandomSource,
   randomSource,
-  sortDraws,
 } from "../../../services/match/measurement/measurementDraw.ts";
 import type { MeasurableNode } from "../../../services/match/measurement/roundFacts.ts";
 
@@ -66,7 +66,7 @@ describe("match: drawing measurements", () => {
   });
 
   it("puts aside whom the contract would refuse: nobody, its own operator, an operator drawn before", () => {
-    const drawn = sortDraws(round, [3, 1, 2, 0, 4, 3, 9, 5], measurers);
+    const drawn = checkDraws(round, [3, 1, 2, 0, 4, 3, 9, 5], measurers);
     expect(drawn.filter(({ failure }) => failure === null)).to.deep.equal([
       { position: 0, measurer_id: 3, failure: null },
       { position: 7, measurer_id: 5, failure: null },
