@@ -106,7 +106,7 @@ function startSessions(
   { presence, relay }: { presence: Presence; relay: Relay },
 ): { sessions: Sessions; sessionMonitor: SessionMonitor } {
   const { pool, deployment, metrics, instance } = shared;
-  // Several heartbeats per slot, so that a lost one has no effect; at most 4 s apart, so that two missed ones are detected soon.
+  // Several heartbeats per slot, so that a lost one has no effect. At most 4 s apart, so that a loss is detected soon.
   const heartbeatSeconds = Math.max(1, Math.min(4, Math.floor(deployment.parameters.slotSeconds / 3)));
   const sessions = createSessions({
     server,

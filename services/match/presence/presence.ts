@@ -20,7 +20,10 @@ export type Presence = {
   forget(slot: bigint): void;
 };
 
-/** A bitmap per heartbeat slot, one bit per node, shared in Redis. Each instance keeps its own bits in memory until the slot is committed. */
+/**
+ * A bitmap per heartbeat slot, one bit per node, shared in Redis. Each instance keeps its own bits in memory until the slot
+ * is committed.
+ */
 export function createPresence(options: { redis: Redis; deployment: Deployment }): Presence {
   const { redis, deployment } = options;
   const prefix = `ngpu:presence:${deployment.chainId}:${deployment.contracts.ComputeNode.toLowerCase()}`;

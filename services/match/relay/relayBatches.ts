@@ -4,7 +4,10 @@ import * as store from "./relayBatchStore.ts";
 import { checkRelay, type RelayRequest } from "./relayCheck.ts";
 import { type DeliveryOptions, deliver } from "./relayDelivery.ts";
 
-/** Delay in which messages are collected for one transaction, ms. It is short after a pause, so that the first reaches the next block. */
+/**
+ * Delay in which messages are collected for one transaction, ms. It is short after a pause, so that the first message
+ * reaches the next block.
+ */
 const batchDelayMs = { first: 30, more: 300 };
 
 export type RelayOptions = DeliveryOptions & { instance: string };

@@ -20,7 +20,10 @@ export type DeliveryOptions = {
   metrics: MatchMetrics;
 };
 
-/** Sends a batch, with retries, until it is settled. After a crash the batch is sent again under the same dedupe key. Does not throw. */
+/**
+ * Sends a batch, with retries, until it is settled. After a crash it is sent again under the same dedupe key. Does not
+ * throw.
+ */
 export async function deliver(options: DeliveryOptions, items: store.RelayItem[]): Promise<void> {
   const { logger, signal } = options.context;
   for (let pause = 500; !signal.aborted; pause = Math.min(15_000, pause * 2)) {

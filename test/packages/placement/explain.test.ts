@@ -55,8 +55,8 @@ function machine(nodeId: number, given: Partial<FleetNode> = {}): FleetNode {
 describe("placement: explanations", () => {
   it("describes the rejections, the nearest node and the cheapest node that only its price rejects", () => {
     const small = Array.from({ length: 12 }, (_, at) => machine(at + 1, { vramMib: 24_576 }));
-    const dear = machine(13, { pricePerSecond: 116_666_666_666_667n });
-    const answer = explain({ block, index: createFleetIndex([...small, dear]) }, question);
+    const expensive = machine(13, { pricePerSecond: 116_666_666_666_667n });
+    const answer = explain({ block, index: createFleetIndex([...small, expensive]) }, question);
     expect(answer).to.deep.include({
       nodes: 13,
       fitting: 0,

@@ -9,7 +9,7 @@ import type { TestMarket } from "../../support/chain.ts";
 
 export type ChainActs = ReturnType<typeof createChainActs>;
 
-/** What a partner does on the chain, with the keeper's tokens. */
+/** Actions of a partner on the chain, paid with the keeper's tokens. */
 export function createChainActs(options: {
   market: TestMarket;
   keeper: Sender;
@@ -55,12 +55,12 @@ export function createChainActs(options: {
       args: [message, signature],
     } as const);
     const [event] = parseEventLogs({ abi: escrowAbi, eventName: "Authorized", logs: receipt.logs });
-    if (event === undefined) throw new Error("Nothing was authorized.");
+    if (event === undefined) throw new Error("The transaction has no event Authorized.");
     return event.args.authorizationId;
   };
 
   return {
-    /** Publishes a workspace that any node fits unless `given` says otherwise. */
+    /** Publishes a workspace. By default it fits on any node. */
     async publish(
       given: Partial<WorkspaceSpec> = {},
       placement?: PlacementPreferences,
@@ -80,11 +80,11 @@ export function createChainActs(options: {
         eventName: "WorkspacePublished",
         logs: receipt.logs,
       });
-      if (event === undefined) throw new Error("Nothing was published.");
+      if (event === undefined) throw new Error("The transaction has no event WorkspacePublished.");
       return { id: event.args.workspaceId, spec };
     },
 
-    /** Ends a publication. */
+    /** Closes a workspace. */
     async close(workspaceId: bigint): Promise<void> {
       await partner.send({
         kind: "test",
@@ -94,7 +94,7 @@ export function createChainActs(options: {
       } as const);
     },
 
-    /** Asks for another number of replicas. */
+    /** Sets the number of replicas. */
     async scale(workspaceId: bigint, replicas: number): Promise<void> {
       await partner.send({
         kind: "test",
@@ -115,7 +115,7 @@ export function createChainActs(options: {
         functionName: "assign",
         args: [[{ workspaceId: workspace.id, replica, nodeId, start: true, spec: workspace.spec }]],
       } as const);
-      if (refusals.length > 0) throw new Error(`The assignment was refused: ${refusals[0]?.error.text}`);
+      if (refusals.length > 0) throw new Error(`The assignment failed: ${refusals[0]?.error.text}`);
     },
   };
 }
