@@ -9,7 +9,7 @@ import { rootDir, testStateDir } from "../../support/parts.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
 import { createTestRedis } from "../../support/redis.ts";
 import { asRole, createTestContext, type TestContext } from "../support/context.ts";
-import { type ChainActs, createChainActs } from "./chainActions.ts";
+import { type ChainActions, createChainActions } from "./chainActions.ts";
 
 export const probeImage = `example/probe@sha256:${"a".repeat(64)}`;
 // Any key works: the test chain funds it, and it has no keeper role.
@@ -31,7 +31,7 @@ export type TestMatch = {
   /** Sends with the keeper account of match. */
   keeper: Sender;
   /** Actions of a partner on the chain. */
-  chain: ChainActs;
+  chain: ChainActions;
   /** Starts another service as a separate process, with its database role. */
   startService: (
     service: "dispense" | "workspace",
@@ -39,7 +39,7 @@ export type TestMatch = {
     env?: Record<string, string>,
   ) => Promise<RunningProcess>;
   /** Restarts autoExport and creates new senders, for the contracts in use now. */
-  readDeployment: () => Promise<{ keeper: Sender; chain: ChainActs }>;
+  readDeployment: () => Promise<{ keeper: Sender; chain: ChainActions }>;
   /** Starts an instance of match as a separate process, with its database role. */
   startMatch: (instance: string, env?: Record<string, string>) => Promise<Match>;
   stop: () => Promise<void>;
@@ -62,7 +62,7 @@ export async function setupMatch(periods?: Parameters<typeof startTestMarket>[0]
     const partnerSender = await createSender({ ...shared, account: partner });
     return {
       keeper,
-      chain: createChainActs({ market: { ...market }, keeper, partner: partnerSender, account: partner }),
+      chain: createChainActions({ market: { ...market }, keeper, partner: partnerSender, account: partner }),
     };
   };
   const { keeper, chain } = await actors();
