@@ -18,16 +18,18 @@ export type Base = {
   built: boolean;
 };
 
-/** Raised whenever the base layer's contents change in a way that the files' own hashes do not show. */
+/** Increased whenever the base layer changes in a way that the hashes of its files do not cover. */
 const layoutVersion = 1;
 
-/** Owner of the process inside every image we build. */
+/** User and group id of the process in every image built here. */
 export const nobody = 65534;
 
 /**
- * The layer under every workspace: the Node binary of the npm package `node`, the shared libraries it loads as this
- * machine's loader finds them, and the few files under /etc that name users and hosts. Kept in the store by content.
+ * The layer under every workspace: the Node binary of the npm package `node`, the shared libraries that this machine's
+ * loader resolves for it, and the files under /etc that configure users and host names. The store caches it by content.
  *
+ * @param options.repoRoot the checkout, with its node_modules
+ * @param options.storeDir directory of the image store
  * @throws FatalError `base_missing` or `library_missing`.
  */
 export async function baseLayer(options: {
@@ -48,7 +50,12 @@ export async function baseLayer(options: {
   return { layer, libraryDirs, built: true };
 }
 
-/** What `ldd` prints, as absolute paths: the libraries and the loader. The kernel's vdso is no file. */
+/**
+ * Parses the output of `ldd` into absolute paths: the libraries and the loader. The kernel's vdso is not a file and is
+ * skipped.
+ *
+ * @throws FatalError `library_missing`.
+ */
 export function parseLdd(output: string): string[] {
   const paths: string[] = [];
   for (const line of output.split("\n").map((text) => text.trim())) {
@@ -72,7 +79,7 @@ async function librariesOf(binary: string): Promise<string[]> {
       hint: "Run npm install first.",
     });
   }
-  // A bare environment: an LD_LIBRARY_PATH or LD_PRELOAD of this shell is not the image's.
+  // A minimal environment: LD_LIBRARY_PATH and LD_PRELOAD of this process do not apply inside the image.
   const options = { env: { PATH: "/usr/bin:/bin", LC_ALL: "C" } };
   const { stdout } = await promisify(execFile)("ldd", [binary], options).catch((cause: Error) => {
     throw new FatalError(`ldd cannot read ${binary}.`, {
@@ -88,7 +95,7 @@ async function librariesOf(binary: string): Promise<string[]> {
       code: "base_missing",
       hint: "Images are built on Linux with glibc.",
     });
-  // glibc opens these by name when it looks up hosts and users; ldd cannot see them.
+  // glibc loads these at run time to resolve hosts and users; ldd does not list them.
   const opened = ["libnss_files.so.2", "libnss_dns.so.2", "libresolv.so.2"].map((name) =>
     join(dirname(libc), name),
   );
@@ -124,7 +131,7 @@ function etcEntries(): Entry[] {
   ];
 }
 
-/** Names the base by what goes into it, so an upgraded library or Node makes another base. */
+/** Hash of the base layer's contents: an upgraded library or Node changes it. */
 async function contentKey(entries: readonly Entry[], signal?: AbortSignal): Promise<string> {
   const hash = createHash("sha256").update(`base layout ${layoutVersion}\n`);
   for (const entry of [...entries].sort((a, b) => (a.path < b.path ? -1 : 1))) {
@@ -138,7 +145,7 @@ async function contentKey(entries: readonly Entry[], signal?: AbortSignal): Prom
 const digestField = z.custom<Digest>(isDigest);
 const recordSchema = z.object({ digest: digestField, diffId: digestField, sizeBytes: z.int().positive() });
 
-/** The recorded layer, if the store still holds it intact; anything else means: build it again. */
+/** The recorded layer if the store holds it intact; undefined if it must be built again. */
 async function readRecord(path: string, storeDir: string): Promise<Layer | undefined> {
   if (!(await exists(path))) return undefined;
   const record = recordSchema.safeParse(parseJson(await readFile(path, "utf8")));

@@ -13,10 +13,11 @@ export function blobPath(storeDir: string, digest: Digest): string {
 }
 
 /**
- * Writes a stream into the store under its sha256. The bytes are read back from disk and hashed again before the
- * name exists, so a blob that carries a digest's name had that content when it got the name.
+ * Writes a stream into the store under its sha256. The bytes are read back from disk and verified before the file gets
+ * its final name.
  *
- * @throws FatalError `digest_mismatch` when the disk holds something else, or `expected` is given and differs.
+ * @param options.expected digest that the bytes must have; default: any
+ * @throws FatalError `digest_mismatch` when the bytes on disk differ from the stream, or the digest from `expected`.
  */
 export async function putBlob(options: {
   storeDir: string;
@@ -40,9 +41,10 @@ export async function putBlob(options: {
   try {
     await pipeline(metered(), createWriteStream(temporary, { flags: "wx", flush: true }), { signal });
     const digest: Digest = `sha256:${hash.digest("hex")}`;
-    const wanted = expected ?? digest;
+    const required = expected ?? digest;
     const written = await digestOfFile(temporary, signal);
-    if (digest !== wanted || written !== wanted) throw mismatch(wanted, digest === wanted ? written : digest);
+    if (digest !== required || written !== required)
+      throw mismatch(required, digest === required ? written : digest);
     await rename(temporary, blobPath(storeDir, digest));
     return { digest, sizeBytes };
   } finally {
@@ -50,7 +52,11 @@ export async function putBlob(options: {
   }
 }
 
-/** Removes what writers that were killed left half-written; what is younger than an hour may still be written to. */
+/**
+ * Removes partial files that killed writers left behind. Files younger than an hour are kept: they may be in use.
+ *
+ * @param now current time, ms since the epoch
+ */
 export async function removeAbandoned(storeDir: string, now: number): Promise<void> {
   const dir = join(storeDir, "blobs");
   await mkdir(dir, { recursive: true });
@@ -64,12 +70,12 @@ export async function removeAbandoned(storeDir: string, now: number): Promise<vo
   }
 }
 
-/** Stores small bytes (a config, a manifest). */
+/** Stores a small blob: a config or a manifest. */
 export function putBytes(storeDir: string, bytes: Buffer): Promise<Blob> {
   return putBlob({ storeDir, source: [bytes], expected: digestOf(bytes) });
 }
 
-/** The blob's size if the store holds it intact, else undefined. Reads the whole blob. */
+/** Size of a blob in bytes; undefined if it is absent or corrupt. Reads the entire blob. */
 export async function verifiedSize(storeDir: string, digest: Digest): Promise<number | undefined> {
   const path = blobPath(storeDir, digest);
   const found = await blobSize(storeDir, digest);
@@ -77,7 +83,7 @@ export async function verifiedSize(storeDir: string, digest: Digest): Promise<nu
   return (await digestOfFile(path)) === digest ? found : undefined;
 }
 
-/** The blob's size if a file carries its name, else undefined. */
+/** Size of a blob in bytes; undefined if it is absent. Does not verify the content. */
 export async function blobSize(storeDir: string, digest: Digest): Promise<number | undefined> {
   const found = await stat(blobPath(storeDir, digest)).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return undefined;
@@ -87,14 +93,14 @@ export async function blobSize(storeDir: string, digest: Digest): Promise<number
 }
 
 /**
- * A small blob's bytes, checked against the digest.
+ * The bytes of a small blob, verified against the digest.
  *
  * @throws FatalError `blob_missing` or `digest_mismatch`.
  */
 export async function readBlob(storeDir: string, digest: Digest): Promise<Buffer> {
   const bytes = await readFile(blobPath(storeDir, digest)).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== "ENOENT") throw cause;
-    throw new FatalError("A blob is missing in the image store.", {
+    throw new FatalError("A blob is missing from the image store.", {
       code: "blob_missing",
       hint: "Delete the image store and build again.",
       details: { storeDir, digest },
@@ -106,10 +112,10 @@ export async function readBlob(storeDir: string, digest: Digest): Promise<Buffer
   return bytes;
 }
 
-function mismatch(wanted: Digest, found: Digest): FatalError {
-  return new FatalError(`A blob should be ${wanted} but its bytes are ${found}.`, {
+function mismatch(expected: Digest, found: Digest): FatalError {
+  return new FatalError(`The blob ${expected} has the digest ${found}.`, {
     code: "digest_mismatch",
     hint: "Delete the image store and build again.",
-    details: { wanted, found },
+    details: { expected, found },
   });
 }

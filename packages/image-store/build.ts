@@ -9,11 +9,11 @@ import { findWorkspaces, type Workspace, workspaceEntries } from "./workspace.ts
 export type BuiltImage = {
   /** The workspace's name, `chat`. */
   reference: string;
-  /** Where the distribution server offers it, `ngpu/chat`: pull `<host>/<repository>@<digest>`. */
+  /** Repository on the registry, `ngpu/chat`: pull `<host>/<repository>@<digest>`. */
   repository: string;
-  /** The manifest's digest: the name that the chain keeps. */
+  /** Digest of the manifest, as stored on the chain. */
   digest: Digest;
-  /** Bytes a node downloads: the config and the layers as compressed. */
+  /** Bytes that a node downloads: the config and the compressed layers. */
   sizeBytes: number;
   layers: Blob[];
   /** The TCP port that the server inside listens on. */
@@ -26,11 +26,12 @@ export type BuildProgress =
 
 /**
  * Builds an image from every workspace folder, without a registry, and tags each `latest` in the store.
- * A second build of the same files gives the same digests and packs no base again.
+ * A repeated build of the same files gives the same digests and reuses the base layer.
  *
  * @param options.repoRoot the checkout, with its node_modules
- * @param options.storeDir where blobs and the index live; made when absent
- * @throws FatalError when a part is missing or damaged.
+ * @param options.storeDir directory of the image store; created when absent
+ * @param options.onProgress called after each step
+ * @throws FatalError when a part is missing or corrupt.
  */
 export async function buildAll(options: {
   repoRoot: string;
@@ -40,7 +41,7 @@ export async function buildAll(options: {
 }): Promise<BuiltImage[]> {
   const { repoRoot, storeDir, onProgress = () => {}, signal } = options;
   const workspaces = await findWorkspaces(repoRoot);
-  // Read before the base is packed, so that a fault in them shows at once.
+  // Read before the base layer is packed, which takes long: an invalid workspace fails fast.
   const sources = await Promise.all(
     workspaces.map(async (workspace) => ({
       workspace,

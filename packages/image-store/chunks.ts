@@ -5,7 +5,7 @@ import { blobPath } from "./blobs.ts";
 import type { Digest } from "./digest.ts";
 import { readManifest } from "./manifest.ts";
 
-/** Bytes in a chunk; the last one is shorter. */
+/** Bytes in a chunk; the last one may be shorter. */
 export const chunkBytes = 4 * 1024 * 1024;
 
 export type ChunkRoot = {
@@ -16,14 +16,14 @@ export type ChunkRoot = {
 };
 
 /**
- * The Merkle root over an image's bytes, which the chain keeps beside the manifest digest.
+ * The Merkle root over an image's bytes, which the chain stores beside the manifest digest.
  *
- * The bytes are the config blob, then each layer blob, in manifest order, without gaps; chunk i is the i-th 4 MiB of
- * them. A chunk's hash is sha256 (fast on every node). A leaf is OpenZeppelin's standard leaf
+ * The bytes are the config blob followed by the layer blobs in manifest order, without gaps. Chunk i is the i-th 4 MiB
+ * of them. A chunk's hash is sha256, which is fast on every node. A leaf is OpenZeppelin's standard leaf
  * `keccak256(keccak256(abi.encode(uint32 index, bytes32 sha256)))` and the tree is OpenZeppelin's sorted-pair keccak256
  * tree, so a contract checks one chunk with `MerkleProof.verify`.
  *
- * @throws FatalError when the manifest is missing, damaged, or not one of ours.
+ * @throws FatalError `blob_missing`, `digest_mismatch`, or `store_invalid` when the blob is not a manifest.
  */
 export async function chunkRoot(options: {
   storeDir: string;
@@ -43,7 +43,7 @@ async function* concatenated(paths: readonly string[], signal?: AbortSignal): As
   for (const path of paths) yield* createReadStream(path, { highWaterMark: 1 << 20, signal });
 }
 
-/** sha256 of each 4 MiB of a stream, however the stream itself is cut. */
+/** sha256 of each 4 MiB of a stream, independent of the sizes of the stream's pieces. */
 export async function chunkHashes(
   source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 ): Promise<{ hashes: `0x${string}`[]; totalBytes: number }> {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 
-/** `sha256:` and 64 lowercase hex digits: the only digest the store knows. */
+/** `sha256:` and 64 lowercase hex digits: the only digest that the store supports. */
 export type Digest = `sha256:${string}`;
 
 const pattern = /^sha256:[0-9a-f]{64}$/;
@@ -16,12 +16,12 @@ export function digestOf(bytes: string | Uint8Array): Digest {
 
 export async function digestOfFile(path: string, signal?: AbortSignal): Promise<Digest> {
   const hash = createHash("sha256");
-  // Large reads: a node binary is 120 MB and this runs on every start.
+  // Large reads: the node binary has 120 MB, and this runs on every start.
   for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, signal })) hash.update(chunk);
   return `sha256:${hash.digest("hex")}`;
 }
 
-/** The 64 hex digits, which are also the blob's file name. */
+/** The 64 hex digits of a digest, which are also the blob's file name. */
 export function hexOf(digest: Digest): string {
   return digest.slice("sha256:".length);
 }

@@ -14,13 +14,13 @@ const schema = z.object({
     z.object({
       /** tag → manifest digest */
       tags: z.record(z.string(), digest),
-      /** Every manifest ever tagged here: a workspace pinned to an older digest can still be pulled. */
+      /** Every manifest ever tagged: a workspace pinned to an older digest can still be pulled. */
       manifests: z.array(digest),
     }),
   ),
 });
 
-/** Which manifests the store offers, by repository name. */
+/** The manifests in the store, by repository name. */
 export type StoreIndex = z.infer<typeof schema>;
 
 export type Tagged = { repository: string; tag: string; digest: Digest };
@@ -30,9 +30,9 @@ function indexPath(storeDir: string): string {
 }
 
 /**
- * The store's index; an absent file is an empty index.
+ * The store's index; empty when the file does not exist.
  *
- * @throws FatalError `store_invalid` when the file is not one of ours.
+ * @throws FatalError `store_invalid` when the file is not an index.
  */
 export async function readIndex(storeDir: string): Promise<StoreIndex> {
   const text = await readFile(indexPath(storeDir), "utf8").catch((error: NodeJS.ErrnoException) => {
@@ -51,7 +51,7 @@ export async function readIndex(storeDir: string): Promise<StoreIndex> {
   }
 }
 
-/** Points tags at manifests, in one atomic replacement of the file. One writer at a time: the build. */
+/** Points tags at manifests and replaces the index file atomically. Not safe for concurrent writers. */
 export async function tagManifests(storeDir: string, tagged: readonly Tagged[]): Promise<void> {
   const index = await readIndex(storeDir);
   for (const { repository, tag, digest } of tagged) {
@@ -63,7 +63,7 @@ export async function tagManifests(storeDir: string, tagged: readonly Tagged[]):
   await writeAtomically(storeDir, indexPath(storeDir), `${JSON.stringify(index, undefined, 2)}\n`);
 }
 
-/** Writes beside and renames, so a reader sees the old file or the new one. */
+/** Writes a temporary file and renames it: a reader sees the old file or the new one. */
 export async function writeAtomically(dir: string, path: string, text: string): Promise<void> {
   await mkdir(dir, { recursive: true });
   const temporary = `${path}.${randomUUID()}`;

@@ -12,10 +12,10 @@ export const mediaTypes = {
   layer: "application/vnd.oci.image.layer.v1.tar+gzip",
 } as const;
 
-/** The OCI names of the processors that the npm package `node` comes for. */
+/** OCI names of the architectures that the npm package `node` supports. */
 const architectures: Partial<Record<NodeJS.Architecture, string>> = { x64: "amd64", arm64: "arm64" };
 
-/** The image config: how a container of this workspace starts. No time in it, so equal content has one digest. */
+/** The image config: how a container of this workspace starts. It has no timestamps, so equal content has one digest. */
 export function configOf(workspace: Workspace, base: Base, app: Layer): Buffer {
   const env = {
     PATH: "/usr/local/bin",
@@ -48,7 +48,7 @@ export function configOf(workspace: Workspace, base: Base, app: Layer): Buffer {
   });
 }
 
-/** The OCI image manifest, which Docker Engine 20.10 and everything newer pull by digest. */
+/** The OCI image manifest. Docker Engine 20.10 and later pull it by digest. */
 export function manifestOf(config: { digest: Digest; sizeBytes: number }, layers: readonly Layer[]): Buffer {
   return json({
     schemaVersion: 2,
@@ -73,9 +73,9 @@ const manifestSchema = z.object({
 export type Manifest = z.infer<typeof manifestSchema>;
 
 /**
- * A manifest of ours, read from the store.
+ * Reads a manifest from the store.
  *
- * @throws FatalError `blob_missing`, `digest_mismatch`, or `store_invalid` when the blob is no manifest.
+ * @throws FatalError `blob_missing`, `digest_mismatch`, or `store_invalid` when the blob is not a manifest.
  */
 export async function readManifest(storeDir: string, digest: Digest): Promise<Manifest> {
   const bytes = await readBlob(storeDir, digest);

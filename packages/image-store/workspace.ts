@@ -13,19 +13,19 @@ const schema = z.strictObject({
   /** The TCP port that the server listens on. */
   port: z.int().min(1).max(65535),
   env: z.record(z.string().regex(/^[A-Z][A-Z0-9_]*$/), z.string()).default({}),
-  /** Directories the process may write: volumes, owned by the image's user. */
+  /** Directories that the process may write to: volumes, owned by the image's user. */
   volumes: z.array(z.string().regex(/^\/[a-z0-9/_-]+$/)).default([]),
   /** Sibling folders that the source imports from. */
   uses: z.array(z.string().regex(segment)).default([]),
 });
 
-/** A folder under images/ with an image.json: what becomes one image. */
+/** A folder under images/ with an image.json. One image is built from each. */
 export type Workspace = z.infer<typeof schema> & { name: string };
 
 /**
- * Every workspace under `<repoRoot>/images`, by name.
+ * All workspaces under `<repoRoot>/images`, sorted by name.
  *
- * @throws FatalError `workspace_invalid` when an image.json does not parse.
+ * @throws FatalError `workspace_invalid` when an image.json is invalid or its entry file does not exist.
  */
 export async function findWorkspaces(repoRoot: string): Promise<Workspace[]> {
   const root = join(repoRoot, "images");
@@ -52,7 +52,11 @@ async function readWorkspace(root: string, name: string): Promise<Workspace | un
   }
 }
 
-/** The application layer: the folder and what it uses under /app, as they stand on disk, and its volumes. */
+/**
+ * Entries of the application layer: the workspace's folder and the folders it uses, below /app, and its volumes.
+ *
+ * @throws FatalError `workspace_invalid` when a folder contains a symbolic link or a special file.
+ */
 export async function workspaceEntries(repoRoot: string, workspace: Workspace): Promise<Entry[]> {
   const folders = [workspace.name, ...workspace.uses];
   const files = await Promise.all(
@@ -61,7 +65,7 @@ export async function workspaceEntries(repoRoot: string, workspace: Workspace): 
   const volumes = workspace.volumes.map((path): Entry => {
     return { kind: "directory", path, mode: 0o755, owner: nobody };
   });
-  // Without a package.json Node would have to guess the module kind of every file.
+  // Without a package.json Node would have to detect the module type of every file.
   const kind: Entry = {
     kind: "bytes",
     path: "/app/package.json",

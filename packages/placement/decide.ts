@@ -2,22 +2,23 @@ import { type Dimension, firstRejection, type Rejection, rejectionsOf, without }
 import type { Fleet, FleetNode, PlacementRequest, Strategy } from "./fleet.ts";
 import { candidateOf, orderFor, type Ranked, rankedOf, seedOf } from "./ranking.ts";
 
-/** Refused nodes by the first dimension that refused them: the counts add up to all nodes that do not fit. */
+/** Number of rejected nodes by the first filter that rejects them. The counts add up to all nodes that do not fit. */
 export type Refusals = Partial<Record<Dimension, number>>;
 
-/** The refused node that lacks the least, and all that it lacks. */
+/** The rejected node that is closest to fitting, with all its rejections. */
 export type Nearest = { nodeId: number; rejections: Rejection[] };
 
 export type Decision =
   | { type: "placed"; nodeId: number; ranking: Ranked[]; refusals: Refusals }
   | { type: "impossible"; refusals: Refusals; nearest: Nearest | null };
 
-/** How many candidates an answer names: the next ones are tried when the chain refuses the first. */
+/** Maximum number of candidates in a decision. The next one is tried when the chain rejects the first. */
 export const rankingLength = 16;
 
 /**
- * Chooses the node for a replica by trying all. It rests on the state of the chain at one block and on the request alone,
- * so anyone can do it again. The index (fleetIndex/) gives the same answers faster; this is what they are checked against.
+ * Chooses the node of a replica by trying every node. The decision depends only on the state of the chain at one block
+ * and on the request, so anyone can recompute it. This is the reference for the index (fleetIndex/), which gives the same
+ * decisions faster.
  */
 export function decide(fleet: Fleet, request: PlacementRequest, strategy: Strategy): Decision {
   const nodes = new Map(fleet.nodes.map((node) => [node.nodeId, node]));
@@ -25,7 +26,7 @@ export function decide(fleet: Fleet, request: PlacementRequest, strategy: Strate
     const before = rankAll(nodes.values(), request, strategy)[0];
     const node = before === undefined ? undefined : nodes.get(before.nodeId);
     if (node === undefined) break;
-    nodes.set(node.nodeId, taken(node, request));
+    nodes.set(node.nodeId, reserved(node, request));
   }
   const ranking = rankAll(nodes.values(), request, strategy).slice(0, rankingLength);
   const refusals = countRefusals(nodes.values(), request);
@@ -34,7 +35,7 @@ export function decide(fleet: Fleet, request: PlacementRequest, strategy: Strate
   return { type: "impossible", refusals, nearest: nearestOf(nodes.values(), request) };
 }
 
-/** The best node by one pass over all, undefined when none fits. */
+/** The best node, found in one pass; undefined when none fits. */
 export function bestByScan(
   nodes: Iterable<FleetNode>,
   request: PlacementRequest,
@@ -61,7 +62,7 @@ export function rankAll(nodes: Iterable<FleetNode>, request: PlacementRequest, s
   return candidates.sort(orderFor(request, strategy)).map(rankedOf);
 }
 
-function taken(node: FleetNode, request: PlacementRequest): FleetNode {
+function reserved(node: FleetNode, request: PlacementRequest): FleetNode {
   return {
     ...node,
     free: without(node.free, request.wanted),
@@ -69,6 +70,7 @@ function taken(node: FleetNode, request: PlacementRequest): FleetNode {
   };
 }
 
+/** Counts the rejected nodes by the first filter that rejects them. */
 export function countRefusals(nodes: Iterable<FleetNode>, request: PlacementRequest): Refusals {
   const refusals: Refusals = {};
   for (const node of nodes) {
@@ -78,15 +80,15 @@ export function countRefusals(nodes: Iterable<FleetNode>, request: PlacementRequ
   return refusals;
 }
 
-/** How far a node is from fitting: fewer misses first, then the smaller sum of shortfalls. */
+/** Distance of a node from fitting: the number of rejections counts first, then the sum of their shortfalls. */
 export function distanceOf(rejections: readonly Rejection[]): number {
   return rejections.length * 100 + rejections.reduce((sum, rejection) => sum + rejection.shortfall, 0);
 }
 
-/** The refused node at the least distance, of equals the one with the lower id. */
+/** The rejected node at the least distance. The lower id wins a tie. Null when no node is rejected. */
 export function nearestOf(nodes: Iterable<FleetNode>, request: PlacementRequest): Nearest | null {
   let nearest: (Nearest & { distance: number }) | null = null;
-  for (const { nodeId, rejections } of refusedOf(nodes, request)) {
+  for (const { nodeId, rejections } of rejectedOf(nodes, request)) {
     const distance = distanceOf(rejections);
     if (
       nearest === null ||
@@ -99,7 +101,7 @@ export function nearestOf(nodes: Iterable<FleetNode>, request: PlacementRequest)
   return nearest === null ? null : { nodeId: nearest.nodeId, rejections: nearest.rejections };
 }
 
-function* refusedOf(nodes: Iterable<FleetNode>, request: PlacementRequest): Iterable<Nearest> {
+function* rejectedOf(nodes: Iterable<FleetNode>, request: PlacementRequest): Iterable<Nearest> {
   for (const node of nodes) {
     const rejections = rejectionsOf(node, request);
     if (rejections.length > 0) yield { nodeId: node.nodeId, rejections };

@@ -2,7 +2,7 @@ import { type Decision, rankingLength } from "./decide.ts";
 import type { PlacementRequest, Strategy } from "./fleet.ts";
 import type { FleetIndex } from "./fleetIndex/fleetIndex.ts";
 
-/** What `decide` decides, by an index over the same fleet; the index is left as it was. */
+/** The decision of `decide`, computed from an index over the same fleet. The index is unchanged afterwards. */
 export function decideByIndex(index: FleetIndex, request: PlacementRequest, strategy: Strategy): Decision {
   const reserved: number[] = [];
   try {

@@ -7,10 +7,10 @@ import type { FleetIndex } from "./fleetIndex/fleetIndex.ts";
 import { requestOf, strategyOf } from "./preferences.ts";
 import { strategies } from "./strategies/all.ts";
 
-/** More than any price on the chain. */
+/** Above any price on the chain, in token units (1e-18) a second. */
 const anyPrice = 2n ** 64n;
 
-/** Says where a workspace could go now, and why not elsewhere. The index is left as it was. */
+/** Explains where a workspace could be placed now and which filters reject nodes. The index is unchanged afterwards. */
 export function explain(
   { block, index }: { block: FleetBlock; index: FleetIndex },
   question: z.output<typeof explanationRequest>,
@@ -61,7 +61,7 @@ function countPlaceable(
   }
 }
 
-/** Whether a node could take a replica were it online and empty. */
+/** Whether any node could take a replica if it were online and empty. */
 function wouldFit(nodes: Iterable<FleetNode>, request: PlacementRequest): boolean {
   for (const node of nodes) {
     if (firstRejection({ ...node, status: "online", free: node.total }, request) === null) return true;

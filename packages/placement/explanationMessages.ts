@@ -5,7 +5,10 @@ import type { PlacementRequest } from "./fleet.ts";
 
 type Facts = Omit<PlacementExplanation, "messages">;
 
-/** What an explanation says, in sentences: what would happen, who was refused why, and what lacks the least. */
+/**
+ * The sentences of an explanation: the placement that would result, the rejected nodes by reason, and the node closest to
+ * fitting.
+ */
 export function explanationMessages(facts: Facts, request: PlacementRequest, replicas: number): string[] {
   const { nodes, fitting, placeable, chosen, nearest } = facts;
   if (nodes === 0) return ["No node has joined the market yet."];
@@ -17,7 +20,7 @@ export function explanationMessages(facts: Facts, request: PlacementRequest, rep
   ];
   for (const dimension of dimensions) {
     const count = facts.refused[dimension];
-    if (count !== undefined) messages.push(`${nodesOf(count)} ${reasons[dimension](request)}.`);
+    if (count !== undefined) messages.push(`${nodesOf(count)} rejected: ${reasons[dimension](request)}.`);
   }
   const priceMessage = priceMessageOf(facts, request);
   if (priceMessage !== null) messages.push(priceMessage);
@@ -25,17 +28,17 @@ export function explanationMessages(facts: Facts, request: PlacementRequest, rep
     const details = nearest.rejections.map(({ dimension, wanted, has }) =>
       describeRejection(dimension as Dimension, wanted, has),
     );
-    messages.push(`The nearest is node ${nearest.nodeId}: ${details.join("; ")}.`);
+    messages.push(`The closest match is node ${nearest.nodeId}: ${details.join("; ")}.`);
   }
-  if (!facts.possible) messages.push("No node could run it, even if the node were online and empty.");
+  if (!facts.possible) messages.push("No node could run the workspace, even if it were online and empty.");
   return messages;
 }
 
 function priceMessageOf({ cheapest, chosen }: Facts, request: PlacementRequest): string | null {
   if (chosen !== null || cheapest === null) return null;
   return (
-    `The cheapest node that fits otherwise costs ${hourly(cheapest.pricePerSecond)} NGPU an hour (node ${cheapest.nodeId}), ` +
-    `your limit is ${hourly(request.maxPricePerSecond)}.`
+    `The cheapest node that meets all other requirements is node ${cheapest.nodeId}. ` +
+    `It costs ${hourly(cheapest.pricePerSecond)} NGPU an hour; your limit is ${hourly(request.maxPricePerSecond)}.`
   );
 }
 
@@ -46,33 +49,33 @@ const capability = (tenths: number | string) => (Number(tenths) / 10).toFixed(1)
 const percent = (permille: number | string) => `${Number(permille) / 10}%`;
 const milliseconds = (tenths: number | string | null) => `${Number(tenths) / 10} ms`;
 
-/** Token units a second as tokens an hour, to four digits that count. */
+/** Converts token units a second to tokens an hour, with four significant digits. */
 function hourly(pricePerSecond: bigint | string): string {
   const tokens = Number(formatEther(BigInt(pricePerSecond) * 3_600n));
   return tokens === 0 ? "0" : Number(tokens.toPrecision(4)).toString();
 }
 
-/** What is said of nodes that a dimension refuses; the request tells what was wanted. */
+/** Why a filter rejects nodes. */
 const reasons: Record<Dimension, (request: PlacementRequest) => string> = {
   excluded: () => "excluded",
   status: () => "not online",
-  gpuModel: ({ gpuModel }) => `without the GPU model ${gpuModel}`,
-  vramMib: ({ minVramMib }) => `short of ${gib(minVramMib)} VRAM`,
+  gpuModel: ({ gpuModel }) => `GPU model is not ${gpuModel}`,
+  vramMib: ({ minVramMib }) => `less than ${gib(minVramMib)} VRAM`,
   computeCapability: ({ minComputeCapability }) =>
-    `below compute capability ${capability(minComputeCapability)}`,
+    `compute capability below ${capability(minComputeCapability)}`,
   region: ({ region }) => `not in ${region}`,
-  gpus: ({ wanted }) => `short of ${wanted.gpus} free ${wanted.gpus === 1 ? "GPU" : "GPUs"}`,
-  cpuMilli: ({ wanted }) => `short of ${cores(wanted.cpuMilli)} free`,
-  memoryMib: ({ wanted }) => `short of ${gib(wanted.memoryMib)} free memory`,
-  diskGib: ({ wanted }) => `short of ${wanted.diskGib} GiB free disk`,
-  ports: ({ wanted }) => `short of ${wanted.ports} free ${wanted.ports === 1 ? "port" : "ports"}`,
-  uptimePermille: ({ minUptimePermille }) => `below ${percent(minUptimePermille)} uptime`,
-  downMbps: ({ minDownMbps }) => `below ${minDownMbps} Mbit/s down`,
-  upMbps: ({ minUpMbps }) => `below ${minUpMbps} Mbit/s up`,
+  gpus: ({ wanted }) => `fewer than ${wanted.gpus} free ${wanted.gpus === 1 ? "GPU" : "GPUs"}`,
+  cpuMilli: ({ wanted }) => `fewer than ${cores(wanted.cpuMilli)} free`,
+  memoryMib: ({ wanted }) => `less than ${gib(wanted.memoryMib)} free memory`,
+  diskGib: ({ wanted }) => `less than ${wanted.diskGib} GiB free disk space`,
+  ports: ({ wanted }) => `fewer than ${wanted.ports} free ${wanted.ports === 1 ? "port" : "ports"}`,
+  uptimePermille: ({ minUptimePermille }) => `uptime below ${percent(minUptimePermille)}`,
+  downMbps: ({ minDownMbps }) => `download rate below ${minDownMbps} Mbit/s`,
+  upMbps: ({ minUpMbps }) => `upload rate below ${minUpMbps} Mbit/s`,
   latencyTenthMs: ({ maxLatencyTenthMs }) =>
-    `beyond ${milliseconds(maxLatencyTenthMs)} latency, or not measured`,
-  image: () => "without the image",
-  price: ({ maxPricePerSecond }) => `more expensive than ${hourly(maxPricePerSecond)} NGPU an hour`,
+    `latency above ${milliseconds(maxLatencyTenthMs)}, or not measured`,
+  image: () => "image not present",
+  price: ({ maxPricePerSecond }) => `price above ${hourly(maxPricePerSecond)} NGPU an hour`,
 };
 
 const units: Partial<Record<Dimension, (value: string) => string>> = {
@@ -81,7 +84,7 @@ const units: Partial<Record<Dimension, (value: string) => string>> = {
   gpus: (value) => `${value} free GPUs`,
   cpuMilli: (value) => `${cores(value)} free`,
   memoryMib: (value) => `${gib(value)} free memory`,
-  diskGib: (value) => `${value} GiB free disk`,
+  diskGib: (value) => `${value} GiB free disk space`,
   ports: (value) => `${value} free ports`,
   uptimePermille: (value) => `${percent(value)} uptime`,
   downMbps: (value) => `${value} Mbit/s down`,
@@ -92,5 +95,5 @@ const units: Partial<Record<Dimension, (value: string) => string>> = {
 
 function describeRejection(dimension: Dimension, wanted: string, has: string): string {
   const format = units[dimension] ?? ((value: string) => value);
-  return `has ${format(has)}, requires ${format(wanted)}`;
+  return `${format(has)} instead of ${format(wanted)}`;
 }

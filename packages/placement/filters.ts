@@ -1,6 +1,6 @@
 import { type Capacity, capacityDimensions, type FleetNode, type PlacementRequest } from "./fleet.ts";
 
-/** Why a node cannot take a replica, in the order in which a node is counted: the first one is its refusal. */
+/** The filters, in order. A node is counted under the first one that rejects it. */
 export const dimensions = [
   "excluded",
   "status",
@@ -19,7 +19,7 @@ export const dimensions = [
 
 export type Dimension = (typeof dimensions)[number];
 
-/** What was wanted and what the node has, as text; `shortfall` is 0 to 1 of what was wanted, 1 for what is no amount. */
+/** The required value and the node's, as text. `shortfall` is from 0 to 1; it is 1 for a value that is not an amount. */
 export type Rejection = { dimension: Dimension; wanted: string; has: string; shortfall: number };
 
 type Filter<Facts = FleetNode> = (
@@ -29,7 +29,7 @@ type Filter<Facts = FleetNode> = (
 
 const classDimensions = ["status", "gpuModel", "vramMib", "computeCapability", "region"] as const;
 
-/** What of a node no reservation, price or measurement changes. */
+/** Fields of a node that no reservation, price change or measurement affects. */
 type ClassFields = Pick<FleetNode, (typeof classDimensions)[number]>;
 
 const mismatch = (wanted: string, has: string) => ({ wanted, has, shortfall: 1 });
@@ -50,7 +50,7 @@ const classFilters: Record<keyof ClassFields, Filter<ClassFields>> = {
     region === null || region === node.region ? null : mismatch(region, node.region ?? "not set"),
 };
 
-/** One check a dimension: null when the node has what is wanted. */
+/** One filter per dimension; null: the node passes. */
 const filters: Record<Dimension, Filter> = {
   excluded: (node, request) =>
     request.excluded.includes(node.nodeId) ? mismatch("another node", `node ${node.nodeId}`) : null,
@@ -71,7 +71,7 @@ const filters: Record<Dimension, Filter> = {
 
 const orderedFilters = dimensions.map((dimension) => [dimension, filters[dimension]] as const);
 
-/** Everything that keeps the node from taking the replica; empty when it fits. */
+/** All rejections of a node; empty when it fits. */
 export function rejectionsOf(node: FleetNode, request: PlacementRequest): Rejection[] {
   const rejections: Rejection[] = [];
   for (const [dimension, filter] of orderedFilters) {
@@ -81,17 +81,17 @@ export function rejectionsOf(node: FleetNode, request: PlacementRequest): Reject
   return rejections;
 }
 
-/** Those of `rejectionsOf` that all nodes of the same kind share. */
-export function classRejectionsOf(kind: ClassFields, request: PlacementRequest): Rejection[] {
+/** The rejections that all nodes of one class have in common. */
+export function classRejectionsOf(node: ClassFields, request: PlacementRequest): Rejection[] {
   const rejections: Rejection[] = [];
   for (const dimension of classDimensions) {
-    const rejection = classFilters[dimension](kind, request);
+    const rejection = classFilters[dimension](node, request);
     if (rejection !== null) rejections.push({ dimension, ...rejection });
   }
   return rejections;
 }
 
-/** The first of `rejectionsOf`; null when the node fits. */
+/** The first filter that rejects a node; null when it fits. */
 export function firstRejection(node: FleetNode, request: PlacementRequest): Dimension | null {
   for (const [dimension, filter] of orderedFilters) if (filter(node, request) !== null) return dimension;
   return null;
@@ -103,7 +103,7 @@ function latencyRejection(has: number | null, wanted: number | null): Omit<Rejec
   return { wanted: `${wanted}`, has: `${has}`, shortfall: 1 - wanted / has };
 }
 
-/** What keeps a node from being cheap enough; null when it is. */
+/** The rejection of a node above the highest price; null when its price is within it. */
 export function priceRejection(
   node: FleetNode,
   request: PlacementRequest,
@@ -113,12 +113,12 @@ export function priceRejection(
   return {
     wanted: request.maxPricePerSecond.toString(),
     has: node.pricePerSecond.toString(),
-    // In millionths first: a Number of token units would lose digits.
+    // Divided as bigint, in millionths: a Number of token units would lose digits.
     shortfall: Number((over * 1_000_000n) / node.pricePerSecond) / 1_000_000,
   };
 }
 
-/** What stays of `free` when `wanted` is taken. */
+/** `free` minus `wanted`. */
 export function without(free: Capacity, wanted: Capacity): Capacity {
   return {
     gpus: free.gpus - wanted.gpus,

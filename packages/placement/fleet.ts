@@ -1,57 +1,57 @@
 import type { NodeStatus } from "@ngpu/contracts-sdk/enumNames";
 
-/** What a node offers, or a replica takes. */
+/** Resources of a node or a replica: 1/1000 cores, MiB of memory, GiB of disk. */
 export type Capacity = { gpus: number; cpuMilli: number; memoryMib: number; diskGib: number; ports: number };
 
 export const capacityDimensions = ["gpus", "cpuMilli", "memoryMib", "diskGib", "ports"] as const;
 
-/** A node as the chain shows it at one block. */
+/** A node's state on the chain at one block. */
 export type FleetNode = {
   nodeId: number;
   status: NodeStatus;
   /** Null: no GPU. */
   gpuModel: string | null;
   vramMib: number;
-  /** Times ten. */
+  /** Compute capability × 10. */
   computeCapability: number;
-  /** Null: not told. */
+  /** Null: not declared. */
   region: string | null;
   total: Capacity;
   free: Capacity;
   /** Token units (1e-18). */
   pricePerSecond: bigint;
-  /** A measurement of it is valid at the block's time. */
+  /** The node has a measurement that is valid at the block's time. */
   measured: boolean;
   /** From that measurement; 0 without one. */
   downMbps: number;
   upMbps: number;
   /** Tenths of a millisecond, from that measurement; null without one. */
   latencyTenthMs: number | null;
-  /** In how many of 1,000 recent heartbeat slots it was present; 0 for a node that no slot has counted. */
+  /** Share of recent heartbeat slots in which the node was present, permille; 0 when no slot counts for it. */
   uptimePermille: number;
-  /** Digests of the images that its leases have brought there. */
+  /** Digests of the images that its leases have downloaded. */
   images: ReadonlySet<string>;
-  /** Ids of the workspaces it has replicas of, one entry a replica. */
+  /** Ids of the workspaces of its replicas, one entry per replica. */
   workspaces: readonly bigint[];
 };
 
-/** The newest block that a fleet shows. */
+/** The block of a fleet's state. `time` is in Unix seconds. */
 export type FleetBlock = { number: bigint; hash: string; time: number };
 
-/** The state of the chain at one block, as far as placement goes. */
+/** The state of all nodes at one block. */
 export type Fleet = { block: FleetBlock; nodes: readonly FleetNode[] };
 
-/** What a replica needs. Nothing but this and the fleet decides where it goes. */
+/** The requirements of a replica. The decision depends on them and the fleet only. */
 export type PlacementRequest = {
   workspaceId: bigint;
-  /** How many answers for the same workspace were given at this state before: each of them takes its capacity first. */
+  /** Number of earlier placements of the workspace at this state. Each reserves its capacity first. */
   position: number;
-  /** Nodes that were tried already. */
+  /** Nodes that were tried before. */
   excluded: readonly number[];
   image: string;
-  /** What having the image is worth: nothing, to come first, or that only such nodes fit. */
+  /** Nodes that have the image: treated like others (`none`), ranked first (`prefer`), or the only ones (`require`). */
   imageAffinity: "none" | "prefer" | "require";
-  /** Whether replicas of the workspace keep away from each other or come together. */
+  /** Whether replicas of the workspace go to different nodes or share nodes. */
   replicas: "spread" | "pack";
   /** Null: any. */
   gpuModel: string | null;
@@ -63,14 +63,14 @@ export type PlacementRequest = {
   minDownMbps: number;
   minUpMbps: number;
   minUptimePermille: number;
-  /** Null: any, also one that nobody has measured. */
+  /** Tenths of a millisecond; null: any, including nodes without a measurement. */
   maxLatencyTenthMs: number | null;
   maxPricePerSecond: bigint;
 };
 
 export type Strategy = {
-  /** Lower is better; never NaN. Pure, and of the node alone, so that an index can keep nodes in its order. */
+  /** Lower is better; never NaN. Pure and a function of the node only, so an index can store it. */
   score: (node: FleetNode) => number;
-  /** Nodes that have the image come before all others, whatever the score. */
+  /** Nodes that have the image rank before all others, regardless of the score. */
   imageFirst?: true;
 };

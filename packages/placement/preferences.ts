@@ -11,7 +11,7 @@ type PreferenceFields = Pick<
   "imageAffinity" | "replicas" | "minDownMbps" | "minUpMbps" | "minUptimePermille" | "maxLatencyTenthMs"
 >;
 
-/** What wishes come to in a request. */
+/** The fields of a request that follow from placement preferences. */
 export function requestOf(preferences: PlacementPreferences): PreferenceFields {
   const { image = "any", maxLatencyMs } = preferences;
   return {
@@ -24,18 +24,19 @@ export function requestOf(preferences: PlacementPreferences): PreferenceFields {
   };
 }
 
+/** The strategy that the preferences name, or the default one. */
 export function strategyOf(preferences: PlacementPreferences): Strategy {
   return strategies[preferences.strategy ?? defaultStrategy];
 }
 
-/** The wishes in a workspace's configuration document; none when its publisher wrote something else there. */
+/** The placement preferences in a workspace's configuration document; empty when it has none or they are invalid. */
 export function preferencesIn(config: string): PlacementPreferences {
   try {
     const document: unknown = JSON.parse(config);
     if (typeof document !== "object" || document === null || !("placement" in document)) return {};
     return placementPreferences.safeParse(document.placement).data ?? {};
   } catch {
-    // Not JSON: the contract takes any text.
+    // Not JSON: the contract accepts any text.
     return {};
   }
 }

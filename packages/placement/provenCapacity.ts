@@ -1,36 +1,43 @@
 import type { Capacity } from "./fleet.ts";
 
-/** What a measurement found of a node's capacity; `block` is before anybody looked, so that no lease is forgotten. */
-export type Found = { diskGib: number; ports: number; block: bigint };
+/**
+ * Capacity found by a measurement. `block` precedes the measurement, so every lease that the measurement may not have seen
+ * was assigned after it.
+ */
+export type MeasuredCapacity = { diskGib: number; ports: number; block: bigint };
 
-/** A lease that a node holds, as far as its disk goes. */
-type Held = { diskGib: number; assignedBlock: bigint };
+/** Disk space of a lease on the node. */
+type LeaseDisk = { diskGib: number; assignedBlock: bigint };
 
 /**
- * What of a node's capacity counts: what its spec says, but no more disk than its valid measurement found free, less what
- * leases took since, and no port when the measurement reached none. A node that nobody has measured is taken at its word.
+ * The part of a node's capacity that counts. Disk space is limited to the free space that the valid measurement found,
+ * less the leases assigned since. Ports count only if the measurement reached one. The declared capacity counts until the
+ * first measurement.
+ *
+ * @param measured the node's valid measurement; undefined: none
+ * @param leases the leases on the node
  */
-export function counted(
+export function provenCapacity(
   spec: { total: Capacity; free: Capacity },
-  found: Found | undefined,
-  held: readonly Held[],
+  measured: MeasuredCapacity | undefined,
+  leases: readonly LeaseDisk[],
 ): { total: Capacity; free: Capacity } {
-  if (found === undefined) return spec;
+  if (measured === undefined) return spec;
   const { total, free } = spec;
-  const isSince = ({ assignedBlock }: Held) => assignedBlock > found.block;
-  const since = sumOf(held.filter(isSince));
-  const before = sumOf(held.filter((lease) => !isSince(lease)));
-  const withFound = (capacity: Capacity, diskGib: number): Capacity => ({
+  const isLater = ({ assignedBlock }: LeaseDisk) => assignedBlock > measured.block;
+  const later = diskOf(leases.filter(isLater));
+  const earlier = diskOf(leases.filter((lease) => !isLater(lease)));
+  const limited = (capacity: Capacity, diskGib: number): Capacity => ({
     ...capacity,
     diskGib: Math.max(0, Math.min(capacity.diskGib, diskGib)),
-    ports: found.ports === 0 ? 0 : capacity.ports,
+    ports: measured.ports === 0 ? 0 : capacity.ports,
   });
   return {
-    total: withFound(total, found.diskGib + before),
-    free: withFound(free, found.diskGib - since),
+    total: limited(total, measured.diskGib + earlier),
+    free: limited(free, measured.diskGib - later),
   };
 }
 
-function sumOf(leases: readonly Held[]): number {
+function diskOf(leases: readonly LeaseDisk[]): number {
   return leases.reduce((sum, { diskGib }) => sum + diskGib, 0);
 }

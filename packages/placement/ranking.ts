@@ -1,6 +1,6 @@
 import type { FleetNode, PlacementRequest, Strategy } from "./fleet.ts";
 
-/** A node that fits, with what it was ranked by. */
+/** A node that fits, with the values by which it was ranked. */
 export type Ranked = {
   nodeId: number;
   replicas: number;
@@ -12,12 +12,12 @@ export type Ranked = {
 
 type Candidate = Ranked & { price: number; tie: number };
 
-/** Whether nodes that have the image come before others. */
+/** Whether nodes that have the image rank before others. */
 export function wantsImageFirst(request: PlacementRequest, strategy: Strategy): boolean {
   return request.imageAffinity === "prefer" || strategy.imageFirst === true;
 }
 
-/** A node as it is compared with others for this request. */
+/** The values by which a node is compared with others for a request. */
 export function candidateOf(
   node: FleetNode,
   request: PlacementRequest,
@@ -37,9 +37,15 @@ export function candidateOf(
 }
 
 /**
- * The one order of nodes that fit: those with fewer replicas of the workspace first (more, when they are to be packed), then
- * measured ones, then those with the image where that is wanted, then the strategy's score, then the price to 53 bits.
- * Equals are ordered by a hash of workspace and node, so that workspaces do not all run to the same node.
+ * The order of nodes that fit:
+ *
+ * 1. fewer replicas of the workspace, or more with `pack`
+ * 2. measured nodes
+ * 3. nodes with the image, if the request or the strategy ranks them first
+ * 4. the strategy's score
+ * 5. the price, rounded to 53 bits
+ * 6. a hash of workspace and node, so that different workspaces choose different nodes among equals
+ * 7. the node id
  */
 export function orderFor(
   request: PlacementRequest,
@@ -57,12 +63,12 @@ export function orderFor(
     a.nodeId - b.nodeId;
 }
 
-/** What the order keeps of a candidate for the answer. */
+/** The fields of a candidate that are part of the decision. */
 export function rankedOf({ price: _price, tie: _tie, ...ranked }: Candidate): Ranked {
   return ranked;
 }
 
-/** FNV-1a over the workspace's id in decimal. */
+/** FNV-1a over the workspace's id in decimal: the seed of `tieOf`. */
 export function seedOf(workspaceId: bigint): number {
   let hash = 0x811c9dc5;
   for (const character of workspaceId.toString()) {
@@ -71,7 +77,7 @@ export function seedOf(workspaceId: bigint): number {
   return hash >>> 0;
 }
 
-/** Mixes a workspace's seed with a node's id to 32 bits (multiply and shift, twice). */
+/** Hash of a workspace's seed and a node's id, 32 bits (multiply and shift, twice). */
 export function tieOf(seed: number, nodeId: number): number {
   let hash = seed ^ Math.imul(nodeId, 0x9e3779b1);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);

@@ -2,15 +2,19 @@ import type { NodeStatus } from "@ngpu/contracts-sdk/enumNames";
 import type { Queryable } from "@ngpu/db/pool";
 import { without } from "@ngpu/placement/filters";
 import type { Capacity, FleetBlock, FleetNode } from "@ngpu/placement/fleet";
-import { counted } from "@ngpu/placement/provenCapacity";
+import { provenCapacity } from "@ngpu/placement/provenCapacity";
 import { countPresence } from "@ngpu/protocol/presence";
 import { RetryableError } from "@ngpu/runtime/errors";
 import { newestSlots, readPresence } from "./presence.ts";
 
-/** So many of the newest heartbeat slots make a node's uptime. */
+/** Number of newest heartbeat slots from which a node's uptime is computed. */
 const uptimeSlots = 60;
 
-/** The newest exported block. */
+/**
+ * The newest exported block.
+ *
+ * @throws RetryableError `export_not_started`.
+ */
 export async function readHead(db: Queryable): Promise<FleetBlock> {
   const { rows } = await db.query<FleetBlock>(
     `select h.number::bigint as number, h.hash, extract(epoch from b.time)::int as time
@@ -22,7 +26,7 @@ export async function readHead(db: Queryable): Promise<FleetBlock> {
   return rows[0];
 }
 
-/** An exported block; undefined when there is none of that number. */
+/** The exported block with a number; undefined when there is none. */
 export async function readBlock(db: Queryable, number: bigint): Promise<FleetBlock | undefined> {
   const { rows } = await db.query<FleetBlock>(
     "select number::bigint as number, hash, extract(epoch from time)::int as time from chain.block where number = $1",
@@ -57,16 +61,21 @@ type MeasuredRow = {
   block: bigint;
 };
 
-/** The five resources of a replica or node; the count of GPUs has a name of its own in either. */
+/** SQL: the five resources of a replica or node. The column with the number of GPUs has a different name in each. */
 export const resourceColumns = (gpus: string) =>
   `${gpus}::int as gpus, cpu_milli::int as "cpuMilli", memory_mib::int as "memoryMib", ` +
   `disk_gib::int as "diskGib", ports::int as ports`;
 
-// $1 is the block, $2 the nodes, null for all.
+// $1 is the block number, $2 the node ids; null: all nodes.
 const asOf = "valid_from <= $1::bigint and (valid_to is null or valid_to > $1::bigint)";
 const ofNodes = "($2::int[] is null or node_id = any($2::int[]))";
 
-/** The nodes, all or those named, as they were at a block. */
+/**
+ * Reads nodes as of a block.
+ *
+ * @param nodeIds null: all nodes
+ * @param uptimes permille by node id, from `readUptimes`
+ */
 export async function readNodes(
   db: Queryable,
   block: FleetBlock,
@@ -119,7 +128,7 @@ function assemble(
       vramMib: row.vram_mib,
       computeCapability: row.compute_capability,
       region: nullIfUnset(row.region),
-      ...counted({ total, free: own.reduce(without, total) }, measurement, own),
+      ...provenCapacity({ total, free: own.reduce(without, total) }, measurement, own),
       pricePerSecond: row.price,
       measured: measurement !== undefined,
       downMbps: measurement?.down ?? 0,
@@ -132,12 +141,12 @@ function assemble(
   });
 }
 
-/** Null for what is empty or all zeros. */
+/** Null for an empty or all-zero value. */
 export function nullIfUnset(value: string | null): string | null {
   return value === null || value === "" || /^0x0*$/.test(value) ? null : value;
 }
 
-/** In how many of 1,000 of the newest slots each node was present, of those that the chain has a word of for it. */
+/** Uptime of each node, permille: its share of present slots among the newest slots that count for it. */
 export async function readUptimes(db: Queryable, block: FleetBlock): Promise<Map<number, number>> {
   const slots = await newestSlots(db, block.number, uptimeSlots);
   const presence = countPresence(await readPresence(db, block.number, slots));
@@ -148,7 +157,11 @@ export async function readUptimes(db: Queryable, block: FleetBlock): Promise<Map
   );
 }
 
-/** What changed between two blocks of one chain: the nodes, and whether heartbeats were counted or corrected. */
+/**
+ * The changes between two blocks of one fork.
+ *
+ * @returns the nodes that changed, and in `slots` whether heartbeat slots were committed, disputed or challenged
+ */
 export async function readChanges(
   db: Queryable,
   from: FleetBlock,
@@ -168,7 +181,7 @@ export async function readChanges(
   return { nodeIds: nodes.rows.map((row) => row.node_id), slots: slots.rows[0]?.changed ?? false };
 }
 
-/** Those that a projection's rows changed of after block $1, as they are and as they were: both are found without reading all. */
+/** SQL: ids of nodes with rows of a projection that changed after block $1. Both branches avoid a full scan. */
 function nodesChanged(projection: string): string {
   return `select node_id::int from chain.${projection} where block_number > $1
      union select node_id::int from chain.${projection}_past where valid_to > $1`;

@@ -1,12 +1,12 @@
 import type { Queryable } from "@ngpu/db/pool";
 
-/** Assignments that a prefetch prepared (`hits`) and did not (`misses`), and how many images are in each state. */
+/** Assignments with a prefetched image (`hits`) and without it (`misses`), and the number of images in each state. */
 export type PrefetchReport = Record<
   "hits" | "misses" | "requested" | "present" | "held" | "failed" | "evicted",
   number
 >;
 
-/** How often prefetched images were used so far. */
+/** Totals of prefetching since it was first enabled. */
 export async function readReport(db: Queryable): Promise<PrefetchReport> {
   const { rows } = await db.query<PrefetchReport>(
     `select coalesce(max(hits), 0)::int as hits, coalesce(max(misses), 0)::int as misses, p.*

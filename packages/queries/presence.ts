@@ -5,7 +5,12 @@ import type { Hex } from "viem";
 
 type Slots = { firstSlot: number; endSlot: number };
 
-/** What was committed, disputed and challenged of some slots by a block; `nodeId` leaves out corrections of other nodes. */
+/**
+ * Commits, disputes and challenges of heartbeat slots as of a block.
+ *
+ * @param slots from `firstSlot` to before `endSlot`
+ * @param nodeId limits disputes and challenges to one node; null: all nodes
+ */
 export async function readPresence(
   db: Queryable,
   asOf: bigint,
@@ -37,7 +42,7 @@ export async function readPresence(
   return { firstSlot, endSlot, slots, disputes, challenges };
 }
 
-/** The slots from the first to the last of the newest `count` that were committed by a block; none before any was. */
+/** The range of the newest `count` slots committed as of a block; empty when there is none. */
 export async function newestSlots(db: Queryable, asOf: bigint, count: number): Promise<Slots> {
   const { rows } = await db.query<{ first: number | null; last: number | null }>(
     `select min(slot)::float8 as first, max(slot)::float8 as last from (

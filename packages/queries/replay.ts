@@ -9,7 +9,7 @@ import { toJson } from "@ngpu/runtime/json";
 import { readBlock, readNodes, readUptimes } from "./fleet.ts";
 import { readWanted } from "./wanted.ts";
 
-/** What was answered, as far as it can be recomputed. */
+/** The part of a placement that can be recomputed. */
 type Answer = { nodeId: number | null; ranking: unknown[]; refusals: unknown };
 
 export type Replay = {
@@ -17,24 +17,25 @@ export type Replay = {
   block: FleetBlock;
   workspaceId: bigint;
   replica: number;
-  /** Answers for the workspace that went before, and nodes that were left out. */
+  /** Number of earlier placements of the workspace that the block does not include. */
   position: number;
+  /** Nodes that the request excluded. */
   excluded: number[];
-  /** What the workspace wishes of its nodes, as it was published. */
+  /** The workspace's placement preferences at the block. */
   preferences: PlacementPreferences;
   same: boolean;
-  /** Which parts of the answer differ. */
+  /** Parts of the placement that differ. */
   different: (keyof Answer)[];
   answered: Answer;
   recomputed: Answer;
 };
 
 /**
- * Decides a placement once more, by trying every node, from what the chain says as of its block: only the request itself
- * (workspace, replica, place, what was excluded) is taken from the answer.
+ * Recomputes a placement from the chain as of its block, by trying every node. Only the request (workspace, replica,
+ * position and excluded nodes) is taken from the stored placement.
  *
- * @param pool Any Postgres that autoExport brings this chain into; nothing but schema `chain` is read.
- * @throws InputError `placement_open` (not answered) or `block_gone` (a reorg took it back).
+ * @param pool any Postgres into which autoExport exports this chain; only schema `chain` is read
+ * @throws InputError `placement_open` (not answered yet) or `block_gone` (reverted by a reorg, or not exported).
  */
 export function replayPlacement(pool: Database, placement: PlacementRecord): Promise<Replay> {
   const { id: requestId, replica, excluded, position, nodeId, ranking, refusals } = placement;
@@ -83,7 +84,7 @@ export function replayPlacement(pool: Database, placement: PlacementRecord): Pro
   });
 }
 
-/** A decision as it stands in an answer. */
+/** A decision in the form in which it is stored. */
 function answerOf(decision: Decision): Answer {
   if (decision.type === "impossible") {
     const { refusals, nearest } = decision;
@@ -93,7 +94,7 @@ function answerOf(decision: Decision): Answer {
   return { nodeId, ranking, refusals: { counts: refusals, nearest: null } };
 }
 
-/** JSON with the fields in one order: Postgres keeps its own. */
+/** JSON with sorted fields: Postgres does not preserve their order. */
 function canonical(value: unknown): string {
   return JSON.stringify(sorted(JSON.parse(toJson(value))));
 }

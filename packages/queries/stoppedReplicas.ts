@@ -1,8 +1,8 @@
 import type { Queryable } from "@ngpu/db/pool";
 
 /**
- * Replicas that their owner stopped: the newest order for the replica is a stop, whichever lease it was given for. A replica
- * that was scaled away afterwards has no order any more.
+ * Replicas that their owner stopped: the newest request for the replica is a stop, regardless of its lease. Scaling a
+ * replica away discards its earlier requests.
  */
 export async function stoppedReplicas(db: Queryable, workspaceId: bigint): Promise<Set<number>> {
   const found = await db.query<{ replica: number }>(

@@ -4,10 +4,14 @@ import { preferencesIn, requestOf } from "@ngpu/placement/preferences";
 import type { PlacementPreferences } from "@ngpu/protocol/placement/preferences";
 import { nullIfUnset, resourceColumns } from "./fleet.ts";
 
-/** What a workspace asks for, by its spec and its wishes. */
+/** A workspace's placement request, from its spec and its placement preferences. */
 export type Wanted = { request: Omit<PlacementRequest, "position">; preferences: PlacementPreferences };
 
-/** What the workspace asked for at the block; undefined when it was not open then, unless that does not matter. */
+/**
+ * The workspace's placement request as of a block.
+ *
+ * @param status `open`: undefined for a workspace that was not open at the block; `any`: its status is ignored
+ */
 export async function readWanted(
   db: Queryable,
   asked: { workspace_id: bigint; excluded: number[] },

@@ -7,7 +7,7 @@ import {
 } from "@ngpu/protocol/workspaceSpec";
 import { FatalError } from "@ngpu/runtime/errors";
 
-/** The specs of published workspaces, by id. */
+/** Specs of published workspaces, by id. Unknown ids are omitted. */
 export async function loadSpecs(db: Queryable, workspaceIds: bigint[]): Promise<Map<bigint, WorkspaceSpec>> {
   const found = await db.query<WorkspaceSpecRow & { workspace_id: bigint }>(
     `select workspace_id::int8, ${workspaceSpecColumns} from chain.workspace where workspace_id = any($1)`,
@@ -16,14 +16,18 @@ export async function loadSpecs(db: Queryable, workspaceIds: bigint[]): Promise<
   return new Map(found.rows.map((row) => [row.workspace_id, workspaceSpecOf(row)]));
 }
 
-/** @throws FatalError `workspace_unknown` */
+/**
+ * The spec of a published workspace.
+ *
+ * @throws FatalError `workspace_unknown`.
+ */
 export async function loadSpec(db: Queryable, workspaceId: bigint): Promise<WorkspaceSpec> {
   const spec = (await loadSpecs(db, [workspaceId])).get(workspaceId);
   if (spec === undefined) throw unknownWorkspace(workspaceId);
   return spec;
 }
 
-/** The FatalError `workspace_unknown`: not published, or in a block that a reorg took back. */
+/** The FatalError `workspace_unknown`: the workspace was not published, or a reorg reverted its block. */
 export function unknownWorkspace(workspaceId: bigint): FatalError {
   return new FatalError(`The chain has no workspace ${workspaceId}.`, {
     code: "workspace_unknown",

@@ -48,13 +48,17 @@ export const matchVariables = {
     .min(0)
     .max(1)
     .default(0.2)
-    .describe("Maximum share of online capacity that may be lost at once; above it nothing is reassigned"),
+    .describe(
+      "Maximum share of online capacity that may be lost at the same time; above it nothing is reassigned",
+    ),
   LOSS_FLOOR: z.coerce
     .number()
     .int()
     .min(1)
     .default(1)
-    .describe("Number of nodes that may be lost at once whatever their share, as long as one node remains"),
+    .describe(
+      "Number of nodes that may be lost at the same time regardless of their share, as long as one remains",
+    ),
   PREFETCH: z
     .enum(["0", "1"])
     .default("0")

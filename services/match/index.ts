@@ -35,7 +35,7 @@ async function main(context: ServiceContext, env: MatchEnv, deployment: Deployme
   const account = privateKeyToAccount(env.SIGNER_KEY);
   const sender = await createSender({ pool, client, account, deployment, logger, signal });
   const registry = createRegistry("match");
-  // The server listens before sessions are served: until then a node would be told that there is no such path.
+  // The server listens before sessions are served; until then /v1/session gets the status 404.
   let match: Match | undefined;
   const health = async () => {
     await pool.query("select 1");
@@ -48,7 +48,7 @@ async function main(context: ServiceContext, env: MatchEnv, deployment: Deployme
   const app = createApp({ health, registry });
   serveExplain(app, fleetNow, logger);
   const server = createServer(app);
-  // Before the sessions, so that these are closed first when the service stops.
+  // Registered before the sessions: on shutdown, the sessions close first.
   const { url } = await listen(server, { host: env.HOST, port: env.PORT }, context);
   match = await startMatch({
     context,

@@ -20,8 +20,8 @@ import { type Relay, startRelay } from "./relay/relayBatches.ts";
 import type { IndexedFleet } from "./scheduling/fleetSync.ts";
 import { startPlacement } from "./scheduling/placement.ts";
 import { registerInstance } from "./sessions/absenceStore.ts";
-import { startInstruct } from "./sessions/orderDispatch.ts";
-import { createHearing } from "./sessions/sessionMessages.ts";
+import { startOrderDispatch } from "./sessions/orderDispatch.ts";
+import { createMessageRouter } from "./sessions/sessionMessages.ts";
 import { type SessionMonitor, startSessionMonitor } from "./sessions/sessionMonitor.ts";
 import { createSessions, type Sessions } from "./sessions/sessions.ts";
 
@@ -43,7 +43,7 @@ export type MatchOptions = {
   pool: Database;
   redis: Redis;
   sender: Sender;
-  /** Signs receipts of heartbeats; the account that `sender` sends from. */
+  /** Signs heartbeat acknowledgements; the account of `sender`. */
   account: LocalAccount;
   client: ChainClient;
   registry: Registry;
@@ -52,20 +52,20 @@ export type MatchOptions = {
 };
 
 export type Match = {
-  /** To be called with every notification from Postgres. */
+  /** Call with every notification from Postgres. */
   notice: Notice;
-  /** What the watch over nodes suspects, where this instance leads it. */
+  /** The suspected outage; null: none, or another instance leads the failover. */
   outage: () => Outage | null;
 };
 
-/** What most parts are made with. */
+/** Dependencies that most parts share. */
 type Shared = Pick<MatchOptions, "context" | "pool" | "deployment" | "sender"> & {
   metrics: MatchMetrics;
   databaseUrl: string;
   instance: string;
 };
 
-/** Wires the parts of match. */
+/** Starts all parts of match. */
 export async function startMatch(options: MatchOptions): Promise<Match> {
   const { context, env, deployment, pool, redis, sender, fleetNow } = options;
   const metrics = createMatchMetrics(options.registry);
@@ -82,7 +82,7 @@ export async function startMatch(options: MatchOptions): Promise<Match> {
   const presence = createPresence({ redis, deployment });
   const relay = startRelay(shared);
   const { sessions, sessionMonitor } = startSessions(options, shared, { presence, relay });
-  const instruct = startInstruct({ context, pool, sessions, probeImage: env.PROBE_IMAGE });
+  const orderDispatch = startOrderDispatch({ context, pool, sessions, probeImage: env.PROBE_IMAGE });
   const placement = startPlacement({ context, pool, redis, answers: metrics.answers, fleetNow });
   startPrefetch({ ...shared, env, fleetNow });
   startHeartbeats({ ...shared, presence });
@@ -95,18 +95,18 @@ export async function startMatch(options: MatchOptions): Promise<Match> {
   });
   return {
     outage: failover.outage,
-    notice: createNotice({ sessions, sessionMonitor, measure, failover, relay, instruct, placement }),
+    notice: createNotice({ sessions, sessionMonitor, measure, failover, relay, orderDispatch, placement }),
   };
 }
 
-/** Opens sessions, and watches those that are open. */
+/** Serves sessions and starts their monitor. */
 function startSessions(
   { context, env, server, account }: MatchOptions,
   shared: Shared,
   { presence, relay }: { presence: Presence; relay: Relay },
 ): { sessions: Sessions; sessionMonitor: SessionMonitor } {
   const { pool, deployment, metrics, instance } = shared;
-  // Several heartbeats a slot, so that one that gets lost costs nothing; so often that two that are missed are soon noticed.
+  // Several heartbeats per slot, so that a lost one has no effect. At most 4 s apart, so that a loss is detected soon.
   const heartbeatSeconds = Math.max(1, Math.min(4, Math.floor(deployment.parameters.slotSeconds / 3)));
   const sessions = createSessions({
     server,
@@ -123,7 +123,7 @@ function startSessions(
   const acknowledge = startAcknowledging({ ...shared, account, presence, sessionMonitor });
   sessions.serve({
     onOpen: sessionMonitor.watch,
-    onMessage: createHearing({ pool, metrics, relay, acknowledge }),
+    onMessage: createMessageRouter({ pool, metrics, relay, acknowledge }),
   });
   return { sessions, sessionMonitor };
 }

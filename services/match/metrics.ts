@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
 export type MatchMetrics = ReturnType<typeof createMatchMetrics>;
 
-/** What match counts. */
+/** The metrics of match. */
 export function createMatchMetrics(registry: Registry) {
   const registers = [registry];
   return {
@@ -24,9 +24,9 @@ export function createMatchMetrics(registry: Registry) {
       labelNames: ["code"] as const,
       registers,
     }),
-    missed: new Counter({
+    silentNodes: new Counter({
       name: "ngpu_match_nodes_silent_total",
-      help: "Slots in which a node with a session sent no heartbeat",
+      help: "Times that a node with a session stopped sending heartbeats",
       registers,
     }),
     receipts: new Counter({
@@ -51,13 +51,13 @@ export function createMatchMetrics(registry: Registry) {
       help: "Heartbeat slots committed to the chain",
       registers,
     }),
-    lost: new Counter({
+    leasesLost: new Counter({
       name: "ngpu_match_leases_lost_total",
-      help: "Leases released because their node was lost, by the signal that showed it",
+      help: "Leases released because their node was lost, by signal",
       labelNames: ["signal"] as const,
       registers,
     }),
-    noticed: new Histogram({
+    lossDetection: new Histogram({
       name: "ngpu_match_loss_detection_seconds",
       help: "Time from the last contact with a node until it was declared lost, by signal",
       labelNames: ["signal"] as const,
@@ -66,7 +66,7 @@ export function createMatchMetrics(registry: Registry) {
     }),
     prefetched: new Counter({
       name: "ngpu_match_prefetched_images_total",
-      help: "Images that nodes were requested to prefetch, by outcome",
+      help: "Prefetch orders, by outcome",
       labelNames: ["outcome"] as const,
       registers,
     }),
@@ -78,13 +78,13 @@ export function createMatchMetrics(registry: Registry) {
     }),
     unreachable: new Gauge({
       name: "ngpu_match_nodes_away",
-      help: "Nodes without contact now, by signal; set by the instance that leads",
+      help: "Nodes without contact, by signal; set by the leader",
       labelNames: ["signal"] as const,
       registers,
     }),
     suspicion: new Gauge({
       name: "ngpu_match_outage_suspected",
-      help: "1 while so much capacity is missing at once that nothing is reassigned",
+      help: "1 while too much capacity is missing to reassign leases",
       registers,
     }),
   };

@@ -4,19 +4,19 @@ import type { Sessions } from "./sessions/sessions.ts";
 
 export type Notice = (channel: string, payload: string | undefined) => void;
 
-type Woken = { wake(): void };
+type Wakeable = { wake(): void };
 
-/** Wakes the parts that a notification from Postgres concerns. */
+/** Routes notifications from Postgres to the parts that they concern. */
 export function createNotice(parts: {
   sessions: Sessions;
-  sessionMonitor: Woken;
-  measure: Woken;
-  failover: Woken;
-  relay: Woken;
-  instruct: Woken;
-  placement: Woken;
+  sessionMonitor: Wakeable;
+  measure: Wakeable;
+  failover: Wakeable;
+  relay: Wakeable;
+  orderDispatch: Wakeable;
+  placement: Wakeable;
 }): Notice {
-  const { sessions, sessionMonitor, measure, failover, relay, instruct, placement } = parts;
+  const { sessions, sessionMonitor, measure, failover, relay, orderDispatch, placement } = parts;
   return (channel, payload) => {
     if (payload?.startsWith(replacedNotice)) {
       sessions.replaced(payload.slice(replacedNotice.length).split(","));
@@ -28,9 +28,9 @@ export function createNotice(parts: {
     }
     if (payload === "relay") relay.wake();
     if (payload === "placement") placement.wake();
-    if (payload === "prefetch") instruct.wake();
+    if (payload === "prefetch") orderDispatch.wake();
     if (payload === "measure_round" || payload === "session") {
-      instruct.wake();
+      orderDispatch.wake();
       measure.wake();
     }
   };

@@ -42,8 +42,8 @@ describe("the command line", function () {
     it("says by name which GPU model is missing and which there is, and exits 2", async () => {
       const { code, stdout } = await cli(["explain", "--gpus", "1", "--gpu-model", "NVIDIA H100 NVL"]);
       expect(code).to.equal(2);
-      expect(stdout).to.include("2 nodes without the GPU model NVIDIA H100 NVL.");
-      expect(stdout).to.include("The nearest is node 2: has NVIDIA H200, requires NVIDIA H100 NVL.");
+      expect(stdout).to.include("2 nodes rejected: GPU model is not NVIDIA H100 NVL.");
+      expect(stdout).to.include("The closest match is node 2: NVIDIA H200 instead of NVIDIA H100 NVL.");
     });
 
     it("reads what would be published from a file or stdin", async () => {

@@ -9,38 +9,38 @@ import { beginSearch, type Search } from "./searchMemory.ts";
 /** The nodes of an index, and the search over them. */
 export type Searched = { entries: Entries; search: Search };
 
-/** The best node that is none of those passed over; undefined when none fits. */
-export function bestPassing(
+/** The best node that is not in `skipped`; undefined when none fits. */
+export function bestExcept(
   searched: Searched,
   request: PlacementRequest,
   strategy: Strategy,
-  passed: Set<number>,
+  skipped: Set<number>,
 ): number | undefined {
   const { entries } = searched;
   const own = entries.byWorkspace.get(request.workspaceId);
   if (request.replicas === "spread") {
-    const found = bestWithout(searched, request, strategy, own, passed);
+    const found = bestWithout(searched, request, strategy, own, skipped);
     if (found !== 0) return found;
-    return own === undefined ? undefined : bestAmong(entries, own.keys(), request, strategy, passed);
+    return own === undefined ? undefined : bestAmong(entries, own.keys(), request, strategy, skipped);
   }
-  const found = own === undefined ? undefined : bestAmong(entries, own.keys(), request, strategy, passed);
-  return found ?? (bestWithout(searched, request, strategy, own, passed) || undefined);
+  const found = own === undefined ? undefined : bestAmong(entries, own.keys(), request, strategy, skipped);
+  return found ?? (bestWithout(searched, request, strategy, own, skipped) || undefined);
 }
 
-/** The best of a few nodes by looking at each. */
+/** The best of a few nodes, found by trying each. */
 function bestAmong(
   { all }: Entries,
   ids: Iterable<number>,
   request: PlacementRequest,
   strategy: Strategy,
-  passed: Set<number>,
+  skipped: Set<number>,
 ): number | undefined {
   const seed = seedOf(request.workspaceId);
   const order = orderFor(request, strategy);
   let best: ReturnType<typeof candidateOf> | undefined;
   for (const id of ids) {
     const entry = all[id];
-    if (entry === undefined || passed.has(id) || firstRejection(entry, request) !== null) continue;
+    if (entry === undefined || skipped.has(id) || firstRejection(entry, request) !== null) continue;
     const candidate = candidateOf(entry, request, strategy, seed);
     if (best === undefined || order(candidate, best) < 0) best = candidate;
   }
@@ -53,24 +53,24 @@ function bestWithout(
   request: PlacementRequest,
   strategy: Strategy,
   own: Map<number, number> | undefined,
-  passed: Set<number>,
+  skipped: Set<number>,
 ): number {
   const admits = (id: number) =>
     own?.has(id) !== true &&
-    !passed.has(id) &&
+    !skipped.has(id) &&
     !request.excluded.includes(id) &&
-    // The column's price is rounded to 53 bits; only the exact one decides.
+    // The price in the column is rounded to 53 bits; the exact price decides.
     entryOf(entries, id).pricePerSecond <= request.maxPricePerSecond;
   const column = scoreColumn(strategy.score);
-  const sought = { request, column, seed: seedOf(request.workspaceId), admits };
+  const query = { request, column, seed: seedOf(request.workspaceId), admits };
   beginSearch(search, request);
   const imageOnly = request.imageAffinity === "require";
   const imageFirst = imageOnly || wantsImageFirst(request, strategy);
   const holders = imageFirst ? entries.images.get(request.image) : undefined;
   for (const measured of [true, false]) {
     const found =
-      (holders === undefined ? 0 : searchHolders(search, sought, holders, measured)) ||
-      (imageOnly ? 0 : searchAll(search, sought, measured));
+      (holders === undefined ? 0 : searchHolders(search, query, holders, measured)) ||
+      (imageOnly ? 0 : searchAll(search, query, measured));
     if (found !== 0) return found;
   }
   return 0;

@@ -1,10 +1,10 @@
 import { blockSize, blockStride, limitCount, limitsAt, minimaStride, scoreCount } from "./layout.ts";
 
-/** Columns of nodes in blocks, and the minima of each block. */
+/** The columns of all blocks, and the minima of each block. Layout: layout.ts. */
 export type Blocks = {
   rows: Float64Array;
   minima: Float64Array;
-  /** Nodes in each block; they fill its first places. */
+  /** Number of nodes in each block; they occupy its first slots. */
   counts: Int32Array;
   freed: number[];
   used: number;
@@ -21,7 +21,7 @@ export function createBlocks(): Blocks {
   };
 }
 
-/** The number of an empty block. */
+/** Allocates a block and returns its number. */
 export function takeBlock(blocks: Blocks): number {
   const freed = blocks.freed.pop();
   if (freed !== undefined) return freed;
@@ -42,7 +42,7 @@ export function freeBlock(blocks: Blocks, block: number): void {
   blocks.freed.push(block);
 }
 
-/** A longer copy; what is new holds `fill`. */
+/** A longer copy; new elements are set to `fill`. */
 export function grown(from: Float64Array, length: number, fill = 0): Float64Array {
   const to = new Float64Array(length);
   to.set(from);
@@ -50,7 +50,7 @@ export function grown(from: Float64Array, length: number, fill = 0): Float64Arra
   return to;
 }
 
-/** Computes the minima of a block anew from its columns. */
+/** Recomputes the minima of a block from its columns. */
 export function refreshBlock({ rows, minima, counts }: Blocks, block: number): void {
   const first = block * blockStride;
   const count = counts[block] as number;
@@ -82,14 +82,14 @@ export function refreshBlock({ rows, minima, counts }: Blocks, block: number): v
   }
 }
 
-/** Puts the columns of one slot into another. */
+/** Copies the columns of one slot to another. */
 export function copySlot(rows: Float64Array, from: number, to: number): void {
   for (let column = 0; column < blockStride; column += blockSize) {
     rows[to + column] = rows[from + column] as number;
   }
 }
 
-/** Brings the minima at `to` to the least of both: of score and price together, of each limited column alone. */
+/** Merges minima at `at` into those at `to`: each score together with its price, each limited column separately. */
 export function mergeMinima(into: Float64Array, to: number, from: Float64Array, at: number): void {
   for (let column = 0; column < limitsAt; column += 2) {
     const score = from[at + column] as number;

@@ -19,23 +19,23 @@ import {
 } from "./layout.ts";
 
 /**
- * Cells: the nodes of one class (classes.ts) with so many free GPUs, `bucketCount` of them a class. A full node lies in
- * a cell that no request for GPUs looks at. The blocks of a cell lie in the order of the price.
+ * A cell holds the nodes of one class (classes.ts) whose number of free GPUs is in one bucket. A class has `bucketCount`
+ * cells. Requests for GPUs skip the cell of nodes without a free GPU. The blocks of a cell are ordered by price.
  */
 export type Cells = {
   blocks: Blocks;
-  /** Minima of each cell; infinite when it is empty. */
+  /** Minima of each cell; infinite when the cell is empty. */
   minima: Float64Array;
-  /** By strategy, the least score and price of a cell and those of its class with more free GPUs: a search runs along them. */
+  /** Per strategy, the least score and its price in each cell and the cells of its class with more free GPUs. */
   scores: Float64Array[];
   prices: Float64Array[];
-  /** Blocks of each cell, and the lowest price that belongs in each of them. */
+  /** Blocks of each cell, and the lower bound of the prices in each block. */
   lists: number[][];
   lows: number[][];
   sizes: Int32Array;
 };
 
-/** Told of each node that lies at another slot than before. */
+/** Called with the new slot of each node that was moved. */
 export type Moved = (slot: number) => void;
 
 export function createCells(): Cells {
@@ -51,7 +51,7 @@ export function createCells(): Cells {
   };
 }
 
-/** Makes room for the cells of `classes` classes. */
+/** Grows the arrays to hold the cells of `classes` classes. */
 export function growCells(cells: Cells, classes: number): void {
   const wanted = classes * bucketCount;
   if (wanted <= cells.lists.length) return;
@@ -69,7 +69,7 @@ export function growCells(cells: Cells, classes: number): void {
   }
 }
 
-/** A free slot for a node of that price; makes room by parting a full block in two. */
+/** Claims a slot for a node of a price; splits the block if it is full. */
 export function claimSlot(cells: Cells, cell: number, price: number, moved: Moved): number {
   const { blocks } = cells;
   const list = cells.lists[cell] as number[];
@@ -79,7 +79,7 @@ export function claimSlot(cells: Cells, cell: number, price: number, moved: Move
   }
   let at = positionOf(cells.lows[cell] as number[], price);
   if (blocks.counts[list[at] as number] === blockSize) {
-    part(cells, cell, at, moved);
+    splitBlock(cells, cell, at, moved);
     at = positionOf(cells.lows[cell] as number[], price);
   }
   const block = list[at] as number;
@@ -89,7 +89,7 @@ export function claimSlot(cells: Cells, cell: number, price: number, moved: Move
   return block * blockSize + count;
 }
 
-/** Empties a slot; the block's last node takes it. */
+/** Frees a slot; the last node of the block moves into it. */
 export function vacateSlot(cells: Cells, cell: number, slot: number, moved: Moved): void {
   const { blocks } = cells;
   const block = Math.floor(slot / blockSize);
@@ -120,7 +120,7 @@ function dropBlock(cells: Cells, cell: number, block: number): void {
 
 const before = new Float64Array(minimaStride);
 
-/** Brings the minima of a block and of its cell up to date. */
+/** Updates the minima of a block and of its cell. */
 export function refreshCell(cells: Cells, cell: number, block: number): void {
   const { blocks, minima } = cells;
   const start = block * minimaStride;
@@ -130,7 +130,7 @@ export function refreshCell(cells: Cells, cell: number, block: number): void {
   refreshBlock(blocks, block);
   const of = cell * minimaStride;
   mergeMinima(minima, of, blocks.minima, start);
-  // A minimum that only this block may have held is sought anew among all blocks of the cell.
+  // A minimum that this block had and no longer has is recomputed from all blocks of the cell.
   for (let column = 0; column < limitsAt; column += 2) {
     const held = before[column] === minima[of + column] && before[column + 1] === minima[of + column + 1];
     const rose =
@@ -168,7 +168,7 @@ function recomputeLimit({ blocks, minima, lists }: Cells, cell: number, column: 
   minima[cell * minimaStride + column] = least;
 }
 
-/** Tells a cell's least scores to it and to the cells of its class with fewer free GPUs. */
+/** Updates `scores` and `prices` of a cell and of the cells of its class with fewer free GPUs. */
 function propagateScores({ scores, prices, minima }: Cells, cell: number): void {
   const lowest = cell - (cell % bucketCount);
   for (let column = 0; column < scoreCount; column += 1) {
@@ -191,7 +191,7 @@ function propagateScores({ scores, prices, minima }: Cells, cell: number): void 
   }
 }
 
-/** The last block whose lowest price is at most this one. */
+/** The last block whose lower bound is at most this price. */
 function positionOf(lows: number[], price: number): number {
   let low = 0;
   let high = lows.length - 1;
@@ -203,8 +203,8 @@ function positionOf(lows: number[], price: number): number {
   return low;
 }
 
-/** Parts a full block: its dearer half goes to a new one. */
-function part({ blocks, lists, lows }: Cells, cell: number, at: number, moved: Moved): void {
+/** Splits a full block: the more expensive half moves to a new block. */
+function splitBlock({ blocks, lists, lows }: Cells, cell: number, at: number, moved: Moved): void {
   const full = lists[cell]?.[at] as number;
   const fresh = takeBlock(blocks);
   const start = full * blockStride;

@@ -1,23 +1,23 @@
 import type { FleetNode, PlacementRequest } from "../fleet.ts";
 
-/** Nodes that are alike in all that a reservation never changes, but price and measurements. */
+/** Nodes with equal values in all fields that no reservation, price change or measured rate affects. */
 export type NodeClass = Pick<
   FleetNode,
   "status" | "gpuModel" | "vramMib" | "computeCapability" | "region" | "measured"
 > & { key: string; number: number; size: number };
 
-/** The classes of a fleet by number, and those of online nodes by what requests name. */
+/** The classes of a fleet by number, and those of online nodes by GPU model and region. */
 export type Classes = {
   all: NodeClass[];
   byKey: Map<string, NodeClass>;
   vramMib: Float64Array;
   computeCapability: Float64Array;
-  /** Numbers of the classes of online nodes, by model and region or by any; made anew when a class comes or goes. */
+  /** Classes of online nodes by GPU model and region; null: any. A cache, cleared when a class is added or removed. */
   kinds: Map<string | null, Map<string | null, Kind>>;
   freed: number[];
 };
 
-/** Numbers of classes, those of measured and of unmeasured nodes. */
+/** Numbers of the classes of measured and of unmeasured nodes. */
 export type Kind = { measured: Int32Array; unmeasured: Int32Array };
 
 export function createClasses(): Classes {
@@ -36,7 +36,7 @@ export function classKey(node: FleetNode): string {
   return `${status}|${gpuModel}|${vramMib}|${computeCapability}|${region}|${measured}`;
 }
 
-/** The class of a node, a new one when it is the first of its kind. */
+/** The class of a node; created if it does not exist. */
 export function classOf(classes: Classes, key: string, node: FleetNode): NodeClass {
   const known = classes.byKey.get(key);
   if (known !== undefined) return known;
@@ -65,14 +65,14 @@ export function classOf(classes: Classes, key: string, node: FleetNode): NodeCla
   return fresh;
 }
 
-/** Forgets a class that has no node any more. */
+/** Removes a class without nodes. Its number is reused. */
 export function dropClass(classes: Classes, { key, number }: NodeClass): void {
   classes.byKey.delete(key);
   classes.freed.push(number);
   classes.kinds.clear();
 }
 
-/** The classes of online nodes of a request's model and region. */
+/** The classes of online nodes with a request's GPU model and region. */
 export function kindOf(classes: Classes, { gpuModel, region }: PlacementRequest): Kind {
   let byRegion = classes.kinds.get(gpuModel);
   if (byRegion === undefined) {
@@ -90,7 +90,7 @@ export function kindOf(classes: Classes, { gpuModel, region }: PlacementRequest)
     const numbers = (measured: boolean) =>
       Int32Array.from(own.filter((one) => one.measured === measured).map((one) => one.number));
     kind = { measured: numbers(true), unmeasured: numbers(false) };
-    // What nobody has is not kept: requests may name any number of such models and regions.
+    // Empty results are not cached: requests may name any number of unknown models and regions.
     if (own.length > 0) byRegion.set(region, kind);
     else if (byRegion.size === 0) classes.kinds.delete(gpuModel);
   }

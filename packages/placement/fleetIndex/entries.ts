@@ -13,23 +13,23 @@ import { addHolder, type Images, removeHolder } from "./images.ts";
 import { blockSize, bucketCount, bucketOf, idColumn, slotStart, writeNode } from "./layout.ts";
 import type { Places } from "./searchMemory.ts";
 
-/** A node of the index: its own copy, since reservations change it. */
+/** A node of the index. It is a copy, because reservations change it. */
 export type Entry = Omit<FleetNode, "free" | "workspaces"> & {
   free: Capacity;
   workspaces: bigint[];
   group: NodeClass;
 };
 
-/** The nodes of an index, and where each of them lies. */
+/** The nodes of an index, with the cell and slot of each. */
 export type Entries = {
-  /** By id: ids are dense, since the contract counts them. */
+  /** By node id. The contract assigns dense ids. */
   all: (Entry | undefined)[];
   places: Places;
   size: number;
   classes: Classes;
   cells: Cells;
   images: Images;
-  /** How many replicas of a workspace each node has. */
+  /** Number of replicas on each node, by workspace. */
   byWorkspace: Map<bigint, Map<number, number>>;
   moved: Moved;
 };
@@ -51,7 +51,7 @@ export function createEntries(): Entries {
   };
 }
 
-/** @throws RangeError where the index has no such node. */
+/** @throws RangeError when the index has no such node. */
 export function entryOf({ all }: Entries, nodeId: number): Entry {
   const entry = all[nodeId];
   if (entry === undefined) throw new RangeError(`The index has no node ${nodeId}.`);
@@ -83,14 +83,14 @@ export function dropEntry(entries: Entries, entry: Entry): void {
   if (group.size === 0) dropClass(entries.classes, group);
 }
 
-/** Writes what is known of a node to its place. */
+/** Writes a node's columns to its slot and updates the minima. */
 export function rewrite({ places, cells }: Entries, entry: Entry): void {
   const slot = places.slots[entry.nodeId] as number;
   writeNode(cells.blocks.rows, slot, entry);
   refreshCell(cells, places.cells[entry.nodeId] as number, Math.floor(slot / blockSize));
 }
 
-/** Takes capacity from a node, or gives it back with a sign of -1. */
+/** Reserves capacity on a node (sign 1) or releases it (sign -1). */
 export function takeCapacity(entries: Entries, entry: Entry, wanted: Capacity, sign: 1 | -1): void {
   const { free } = entry;
   free.gpus -= sign * wanted.gpus;
@@ -118,7 +118,7 @@ function displace({ places, cells, moved }: Entries, { nodeId }: Entry): void {
   vacateSlot(cells, places.cells[nodeId] as number, places.slots[nodeId] as number, moved);
 }
 
-/** Counts all replicas that a node has, or takes them from the count. */
+/** Adds all replicas of a node to the counts, or subtracts them. */
 export function countReplicas({ byWorkspace }: Entries, entry: Entry, by: 1 | -1): void {
   for (const id of entry.workspaces) countReplica(byWorkspace, id, entry.nodeId, by);
 }
@@ -135,7 +135,7 @@ export function countReplica(
   else if (nodes.delete(nodeId) && nodes.size === 0) of.delete(id);
 }
 
-/** Whether both lie in one cell, at one place among the prices there, and hold the same images. */
+/** Whether both belong in the same cell at the same price and have the same images. */
 export function samePlace(one: Entry, other: Entry): boolean {
   return (
     one.group === other.group &&

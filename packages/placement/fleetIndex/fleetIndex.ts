@@ -1,7 +1,7 @@
 import type { Nearest, Refusals } from "../decide.ts";
 import type { FleetNode, PlacementRequest, Strategy } from "../fleet.ts";
 import { candidateOf, type Ranked, rankedOf, seedOf } from "../ranking.ts";
-import { bestPassing, type Searched } from "./best.ts";
+import { bestExcept, type Searched } from "./best.ts";
 import { classKey, classOf } from "./classes.ts";
 import {
   addEntry,
@@ -21,19 +21,19 @@ import { createRefusals } from "./rejections.ts";
 import { createSearch } from "./searchMemory.ts";
 
 export type FleetIndex = {
-  /** Adds a node, or replaces what is known of it. */
+  /** Adds or replaces a node. */
   put(node: FleetNode): void;
   remove(nodeId: number): void;
-  /** Takes a replica's capacity from a node at once; `release` gives it back. */
+  /** Reserves a replica's capacity on a node until `release`. */
   reserve(nodeId: number, request: Pick<PlacementRequest, "workspaceId" | "wanted">): void;
   release(nodeId: number, request: Pick<PlacementRequest, "workspaceId" | "wanted">): void;
-  /** The node that `decide` would choose at this state; undefined when none fits. */
+  /** The node that `decide` chooses at this state; undefined when none fits. */
   best(request: PlacementRequest, strategy: Strategy): number | undefined;
-  /** The first `length` of the nodes that fit, as `decide` ranks them. */
+  /** The first `length` nodes that fit, ranked as by `decide`. */
   rank(request: PlacementRequest, strategy: Strategy, length: number): Ranked[];
-  /** Refused nodes by the first dimension that refuses them, each once, as `countRefusals` counts them. */
+  /** Number of rejected nodes by the first filter that rejects them, as by `countRefusals`. */
   refusals(request: PlacementRequest): Refusals;
-  /** The refused node that lacks the least; null when none is refused. */
+  /** The rejected node that is closest to fitting, as by `nearestOf`; null when no node is rejected. */
   nearest(request: PlacementRequest): Nearest | null;
   get(nodeId: number): FleetNode | undefined;
   nodes(): Iterable<FleetNode>;
@@ -44,7 +44,7 @@ type Replica = Pick<PlacementRequest, "workspaceId" | "wanted">;
 
 const none = new Set<number>();
 
-/** An index over a fleet that answers what trying every node answers, and follows single changes of nodes at once. */
+/** An index over a fleet with the results of decide.ts. Changes of single nodes take effect immediately. */
 export function createFleetIndex(nodes: Iterable<FleetNode> = []): FleetIndex {
   const entries = createEntries();
   const { all, classes, cells, places } = entries;
@@ -56,7 +56,7 @@ export function createFleetIndex(nodes: Iterable<FleetNode> = []): FleetIndex {
     remove: (nodeId) => remove(entries, nodeId),
     reserve: (nodeId, replica) => reserve(entries, nodeId, replica),
     release: (nodeId, replica) => release(entries, nodeId, replica),
-    best: (request, strategy) => bestPassing(searched, request, strategy, none),
+    best: (request, strategy) => bestExcept(searched, request, strategy, none),
     rank: (request, strategy, length) => rank(searched, request, strategy, length),
     refusals: createRefusals(indexed),
     nearest: createNearest(indexed),
@@ -88,7 +88,7 @@ function put(entries: Entries, node: FleetNode): void {
     return;
   }
   if (old !== undefined) dropEntry(entries, old);
-  // The class may have gone with its last node.
+  // Dropping the class's last node has removed the class.
   entry.group = classOf(classes, group.key, node);
   addEntry(entries, entry);
 }
@@ -117,13 +117,13 @@ function release(entries: Entries, nodeId: number, { workspaceId, wanted }: Repl
 }
 
 function rank(searched: Searched, request: PlacementRequest, strategy: Strategy, length: number): Ranked[] {
-  const passed = new Set<number>();
+  const ranked = new Set<number>();
   const ranking: Ranked[] = [];
   const seed = seedOf(request.workspaceId);
   while (ranking.length < length) {
-    const nodeId = bestPassing(searched, request, strategy, passed);
+    const nodeId = bestExcept(searched, request, strategy, ranked);
     if (nodeId === undefined) break;
-    passed.add(nodeId);
+    ranked.add(nodeId);
     ranking.push(rankedOf(candidateOf(entryOf(searched.entries, nodeId), request, strategy, seed)));
   }
   return ranking;

@@ -1,12 +1,12 @@
 /**
- * Who has an image: a list of node ids while few have it, which a search goes through, and one bit a node when many have,
- * which a search among all nodes looks at.
+ * The nodes that have an image: a list of node ids while they are few, which a search iterates over; otherwise one bit per
+ * node, which a search over all nodes tests.
  */
 export type Holders = { size: number; ids: number[] | null; bits: Uint32Array };
 
-/** An image has many holders when more than one node in so many has it; back again at half of that. */
+/** The list becomes bits above 1/64 of the nodes and above 32 nodes, and a list again below half of that. */
 const rareShare = 64;
-const fewest = 32;
+const minListLength = 32;
 const noBits = new Uint32Array(0);
 
 export type Images = Map<string, Holders>;
@@ -21,7 +21,7 @@ export function addHolder(images: Images, image: string, nodeId: number, fleetSi
   if (holders.ids === null) setBit(holders, nodeId);
   else {
     holders.ids.push(nodeId);
-    if (holders.size <= Math.max(fewest, fleetSize / rareShare)) return;
+    if (holders.size <= Math.max(minListLength, fleetSize / rareShare)) return;
     for (const id of holders.ids) setBit(holders, id);
     holders.ids = null;
   }
@@ -38,7 +38,7 @@ export function removeHolder(images: Images, image: string, nodeId: number, flee
     if (last !== undefined && at >= 0) holders.ids[at] = last;
   } else {
     holders.bits[nodeId >>> 5] = (holders.bits[nodeId >>> 5] as number) & ~(1 << (nodeId & 31));
-    if (holders.size < Math.max(fewest, fleetSize / rareShare) / 2) listAgain(holders);
+    if (holders.size < Math.max(minListLength, fleetSize / rareShare) / 2) bitsToList(holders);
   }
 }
 
@@ -52,7 +52,7 @@ function setBit(holders: Holders, nodeId: number): void {
   holders.bits[word] = (holders.bits[word] as number) | (1 << (nodeId & 31));
 }
 
-function listAgain(holders: Holders): void {
+function bitsToList(holders: Holders): void {
   const ids: number[] = [];
   for (let word = 0; word < holders.bits.length; word += 1) {
     const bits = holders.bits[word] as number;

@@ -2,25 +2,26 @@ import type { FleetNode, PlacementRequest } from "../fleet.ts";
 import { strategies } from "../strategies/all.ts";
 
 /*
- * Nodes lie in blocks of up to `blockSize`. A block keeps one column after the other, so that a search reads the scores of its
- * nodes at one stretch and the rest only of nodes that might win. "At least" is written as "at most" by its negative: every
- * column is a minimum, and one comparison with the request's limit tells whether any node below can have enough.
+ * Nodes are stored in blocks of up to `blockSize`. A block stores its columns one after the other: a search reads the
+ * scores of its nodes sequentially, and the other columns only of nodes that may win. Lower bounds are stored negated, so
+ * every limit is an upper bound: one comparison of a minimum with the request's limit shows whether any node below it can
+ * fit.
  *
- *   column:  score (one a strategy; the first is the price) | limited columns | node id
- *   minima:  of each score the least with the least price at it | the least of each limited column
+ *   column:  score (one per strategy; the first is the price) | limited columns | node id
+ *   minima:  the least of each score, with the least price at that score | the least of each limited column
  *
- * Blocks and cells (classes.ts) have minima in the same order.
+ * The minima of blocks and cells (cells.ts) have the same layout.
  */
 
-/** Nodes in a block (docs/benchmarks.md says what was measured). */
+/** Maximum number of nodes in a block. The measurements behind it are in docs/benchmarks.md. */
 export const blockSize = 32;
 
 const scores = [...new Set([strategies.cheapest, ...Object.values(strategies)].map(({ score }) => score))];
 
-/** Column of a strategy's scores. The first one is the price, by which the nodes of a cell lie in blocks. */
+/** Column of a strategy's scores. Column 0 is the price, which orders the blocks of a cell. */
 export const scoreColumn = (score: (node: FleetNode) => number): number => scores.indexOf(score);
 
-/** The dimensions of the limited columns, in the order in which refusals are counted. */
+/** Dimensions of the limited columns, in the order of the filters. */
 export const limited = [
   ...(["gpus", "cpuMilli", "memoryMib", "diskGib", "ports"] as const),
   ...(["uptimePermille", "downMbps", "upMbps", "latencyTenthMs"] as const),
@@ -30,19 +31,20 @@ export const scoreCount = scores.length;
 export const limitCount = limited.length;
 export const idColumn = scoreCount + limitCount;
 export const blockStride = (idColumn + 1) * blockSize;
-/** Score and price of each strategy, then the limited columns. */
+/** Offset of the limited columns in minima: score and price of each strategy precede them. */
 export const limitsAt = 2 * scoreCount;
 export const minimaStride = limitsAt + limitCount;
 
-/** Free GPUs from which on a node is in a bucket. */
+/** Lowest number of free GPUs in each bucket. */
 const bucketFloors = [0, 1, 2, 4, 8, 16] as const;
 export const bucketCount = bucketFloors.length;
 
+/** The bucket of a number of free GPUs. */
 export function bucketOf(gpus: number): number {
   return gpus < 1 ? 0 : Math.min(bucketCount - 1, 32 - Math.clz32(gpus));
 }
 
-/** Where the first column of a slot lies; the others follow `blockSize` apart. A slot is block × `blockSize` + place. */
+/** Offset of a slot's first column; the others follow `blockSize` apart. A slot is block × `blockSize` + position. */
 export const slotStart = (slot: number): number =>
   Math.floor(slot / blockSize) * blockStride + (slot % blockSize);
 
@@ -66,7 +68,7 @@ export function writeNode(rows: Float64Array, slot: number, node: FleetNode): vo
   rows[at + 9 * blockSize] = node.nodeId;
 }
 
-/** What the limited columns may be at most, in their order. */
+/** Writes the upper bounds of the limited columns. */
 export function writeLimits(limits: Float64Array, request: PlacementRequest): void {
   const { wanted } = request;
   limits[0] = -wanted.gpus;

@@ -18,7 +18,7 @@ import type { IndexedNodes } from "./rejections.ts";
 const latencyColumn = limited.indexOf("latencyTenthMs");
 const priceTolerance = 2e-6;
 
-/** What is searched, and the nearest so far. */
+/** The searched nodes, and the nearest so far. */
 type Nearness = IndexedNodes & {
   limits: Float64Array;
   /** 0 for none. */
@@ -26,12 +26,12 @@ type Nearness = IndexedNodes & {
   least: number;
 };
 
-/** A request, with what is asked of it again and again. */
-type Asked = { request: PlacementRequest; excluded: ReadonlySet<number>; highest: number };
+/** A request, with values derived from it. */
+type PreparedRequest = { request: PlacementRequest; excluded: ReadonlySet<number>; highest: number };
 
 /**
- * Finds the refused node that lacks the least, as `nearestOf` of decide.ts does. A cell is entered only if its minima allow a node
- * with as few misses as the nearest so far, and a shortfall is summed up only for such nodes.
+ * Finds the rejected node that is closest to fitting, as `nearestOf` of decide.ts does. A cell is searched only if its
+ * minima allow a node with as few rejections as the nearest so far. Exact shortfalls are computed only for such nodes.
  */
 export function createNearest(indexed: IndexedNodes): (request: PlacementRequest) => Nearest | null {
   const { classes, cells, get } = indexed;
@@ -43,7 +43,7 @@ export function createNearest(indexed: IndexedNodes): (request: PlacementRequest
 function nearestTo(nearness: Nearness, request: PlacementRequest): Nearest | null {
   const { classes, get, limits } = nearness;
   const excluded = new Set(request.excluded);
-  const requested: Asked = { request, excluded, highest: Number(request.maxPricePerSecond) };
+  const prepared: PreparedRequest = { request, excluded, highest: Number(request.maxPricePerSecond) };
   nearness.nearest = 0;
   nearness.least = Number.POSITIVE_INFINITY;
   writeLimits(limits, request);
@@ -52,10 +52,10 @@ function nearestTo(nearness: Nearness, request: PlacementRequest): Nearest | nul
     if (node !== undefined) consider(nearness, nodeId, distanceOf(rejectionsOf(node, request)));
   }
   for (const one of classes.byKey.values()) {
-    const kind = classRejectionsOf(one, request);
-    const sum = kind.reduce((all, { shortfall }) => all + shortfall, 0);
+    const rejections = classRejectionsOf(one, request);
+    const sum = rejections.reduce((all, { shortfall }) => all + shortfall, 0);
     for (let at = 0; at < bucketCount; at += 1) {
-      enterCell(nearness, requested, one.number * bucketCount + at, kind.length, sum);
+      enterCell(nearness, prepared, one.number * bucketCount + at, rejections.length, sum);
     }
   }
   const node = get(nearness.nearest);
@@ -71,23 +71,23 @@ function consider(nearness: Nearness, nodeId: number, distance: number): void {
 
 function enterCell(
   nearness: Nearness,
-  requested: Asked,
+  prepared: PreparedRequest,
   cell: number,
   classRejections: number,
   classSum: number,
 ): void {
   const { cells } = nearness;
-  if ((classRejections + leastMisses(nearness, requested, cell)) * 100 > nearness.least) return;
+  if ((classRejections + leastRejections(nearness, prepared, cell)) * 100 > nearness.least) return;
   const { counts } = cells.blocks;
   for (const block of cells.lists[cell] as number[]) {
     const first = block * blockStride;
     const end = first + (counts[block] as number);
-    for (let at = first; at < end; at += 1) lookAt(nearness, requested, at, classRejections, classSum);
+    for (let at = first; at < end; at += 1) considerSlot(nearness, prepared, at, classRejections, classSum);
   }
 }
 
-/** What every node of a cell misses at least, beside its kind. */
-function leastMisses({ cells, limits }: Nearness, { highest }: Asked, cell: number): number {
+/** Lower bound of the rejections of every node in a cell, without those of its class. */
+function leastRejections({ cells, limits }: Nearness, { highest }: PreparedRequest, cell: number): number {
   const start = cell * minimaStride;
   let rejections = (cells.minima[start] as number) > highest ? 1 : 0;
   for (let column = 0; column < limitCount; column += 1) {
@@ -96,15 +96,15 @@ function leastMisses({ cells, limits }: Nearness, { highest }: Asked, cell: numb
   return rejections;
 }
 
-function lookAt(
+function considerSlot(
   nearness: Nearness,
-  requested: Asked,
+  prepared: PreparedRequest,
   at: number,
   classRejections: number,
   classSum: number,
 ): void {
   const { cells, limits, least } = nearness;
-  const { request, highest } = requested;
+  const { request, highest } = prepared;
   const { rows } = cells.blocks;
   let rejections = classRejections;
   let sum = classSum;
@@ -116,9 +116,9 @@ function lookAt(
     sum += 1 - (column === latencyColumn ? limit / has : has / limit);
   }
   const nodeId = rows[at + idColumn * blockSize] as number;
-  if (rejections * 100 + sum > least || requested.excluded.has(nodeId)) return;
+  if (rejections * 100 + sum > least || prepared.excluded.has(nodeId)) return;
   const price = rows[at] as number;
-  // Misses are compared by millionths of the price; a rough figure rules most nodes out before.
+  // The exact price shortfall is in millionths. An approximation rules out most nodes before it is computed.
   if (price > highest && (rejections + 1) * 100 + sum + 1 - highest / price - priceTolerance > least) return;
   const node = nearness.get(nodeId) as FleetNode;
   if (request.imageAffinity === "require" && !node.images.has(request.image)) {

@@ -21,12 +21,12 @@ export type IndexedNodes = {
   get: (nodeId: number) => FleetNode | undefined;
 };
 
-/** What is counted, and how many nodes are short of each limited column. */
+/** The counted nodes, the request's limits, and the number of nodes beyond each limit. */
 type Counting = IndexedNodes & { limits: Float64Array; short: Int32Array };
 
 /**
- * Counts refused nodes as `countRefusals` of decide.ts does: whole classes and cells where all nodes are refused alike, and
- * the others along their columns.
+ * Counts rejected nodes as `countRefusals` of decide.ts does. Classes and cells whose nodes all have the same rejection are
+ * counted by their size, the others node by node.
  */
 export function createRefusals({
   classes,
@@ -58,7 +58,7 @@ function refusalsOf(counting: Counting, request: PlacementRequest): Refusals {
       continue;
     }
     const first = one.number * bucketCount;
-    // Those in a lower bucket all have too few GPUs free.
+    // All nodes in lower buckets have too few free GPUs.
     for (let at = 0; at < bucket; at += 1) add(refusals, "gpus", cells.sizes[first + at] as number);
     for (let at = bucket; at < bucketCount; at += 1) countCell(counting, first + at, rest);
   }
@@ -79,7 +79,7 @@ function add(refusals: Refusals, dimension: Dimension | null, by: number): void 
   else refusals[dimension] = count;
 }
 
-/** Counts the nodes of a cell that are short of something limited; `rest` tells of the others. */
+/** Counts the nodes of a cell that are beyond a limit; calls `rest` with the slot of each other node. */
 function countCell({ cells, limits, short }: Counting, cell: number, rest: (at: number) => void): void {
   const { rows, counts } = cells.blocks;
   for (const block of cells.lists[cell] as number[]) {
@@ -93,7 +93,7 @@ function countCell({ cells, limits, short }: Counting, cell: number, rest: (at: 
   }
 }
 
-/** What else refuses a node that has enough of all that is limited. */
+/** The filter that rejects a node within all limits: image or price; null when it fits. */
 function remainingRejection(
   { cells, get }: Counting,
   at: number,
@@ -105,11 +105,11 @@ function remainingRejection(
   if (request.imageAffinity === "require" && node()?.images.has(request.image) !== true) return "image";
   const price = rows[at] as number;
   if (price !== highest) return price > highest ? "price" : null;
-  // The column's price is rounded to 53 bits.
+  // The price in the column is rounded to 53 bits.
   return (node()?.pricePerSecond ?? 0n) > request.maxPricePerSecond ? "price" : null;
 }
 
-/** The first limited column, from the one at `start` on, that is beyond its limit; `limitCount` when none is. */
+/** The first limited column that is beyond its limit; `limitCount` when none is. `start` is the first of them. */
 function firstShort(rows: Float64Array, start: number, limits: Float64Array): number {
   let column = 0;
   let at = start;

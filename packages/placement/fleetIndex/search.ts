@@ -15,13 +15,21 @@ import {
 } from "./layout.ts";
 import { highestAt, priceAt, type Search, type SearchQuery, scoreAt, tieAt } from "./searchMemory.ts";
 
-/** Searches all nodes of one measured-ness. @returns The best node since the search began; 0 when none fits. */
+/**
+ * Searches all measured nodes, or all unmeasured ones.
+ *
+ * @returns the best node since `beginSearch`; 0 when none fits
+ */
 export function searchAll(search: Search, query: SearchQuery, measured: boolean): number {
   search.bits = null;
   return searchCells(search, query, measured);
 }
 
-/** Searches those nodes that have an image. @returns The best node since the search began; 0 when none fits. */
+/**
+ * Searches the measured or unmeasured nodes that have an image.
+ *
+ * @returns the best node since `beginSearch`; 0 when none fits
+ */
 export function searchHolders(
   search: Search,
   query: SearchQuery,
@@ -46,8 +54,8 @@ export function searchHolders(
 }
 
 /**
- * Runs along the cells of the classes that can serve the request. No cell and no block is entered whose minima show that it
- * has no node that fits or none that beats the best so far, so nothing is missed (branch and bound).
+ * Branch and bound over the cells of the classes that can serve the request. A cell or block is skipped if its minima show
+ * that none of its nodes fits or ranks before the best so far.
  */
 function searchCells(search: Search, query: SearchQuery, measured: boolean): number {
   const { classes, cells, best, bucket } = search;
@@ -93,7 +101,7 @@ function enterCell(search: Search, query: SearchQuery, cell: number): void {
   }
 }
 
-/** Whether minima allow that any node below them is within all limits. */
+/** Whether the minima allow a node within all limits. */
 function admitsAny({ best, limits }: Search, minima: Float64Array, start: number): boolean {
   if ((minima[start] as number) > (best[highestAt] as number)) return false;
   for (let at = 0; at < limitCount; at += 1) {
@@ -107,7 +115,7 @@ function isWorse(best: Float64Array, score: number, price: number): boolean {
   return score > least || (score === least && price > (best[priceAt] as number));
 }
 
-/** Makes the node of a slot the best when it fits and comes before the best so far. */
+/** Makes the node of a slot the best if it fits and ranks before the best so far. */
 function consider(search: Search, query: SearchQuery, at: number): void {
   const { best, rows } = search;
   const score = rows[at + query.column * blockSize] as number;
@@ -137,7 +145,7 @@ function consider(search: Search, query: SearchQuery, at: number): void {
   best[tieAt] = tie;
 }
 
-/** Whether a class is of the kind that a request names. */
+/** Whether the nodes of a class pass the class filters of a request. */
 export function serves(one: NodeClass, request: PlacementRequest): boolean {
   return (
     (request.gpuModel === null || request.gpuModel === one.gpuModel) &&

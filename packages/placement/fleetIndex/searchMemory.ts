@@ -3,39 +3,39 @@ import type { Cells } from "./cells.ts";
 import type { Classes } from "./classes.ts";
 import { bucketOf, limitCount, limited, writeLimits } from "./layout.ts";
 
-/** What is query: the first node in the order of score, price, tie and id. */
+/** A query for the first node in the order of score, price, tie and id. */
 export type SearchQuery = {
   request: PlacementRequest;
   /** Column of the score. */
   column: number;
   seed: number;
-  /** Asked only of nodes that would be the best so far; false passes them over. */
+  /** Called only for nodes that would become the best; false skips the node. */
   admits: (nodeId: number) => boolean;
 };
 
-/** Where nodes lie, by their ids. */
+/** Cell and slot of each node, by node id. */
 export type Places = { cells: Int32Array; slots: Int32Array };
 
-/** Working memory, kept from one search to the next. */
+/** Working memory, reused by all searches of an index. */
 export type Search = {
   classes: Classes;
   cells: Cells;
   places: Places;
-  /** The best so far: 0 for none, with its score, price and tie, and the highest price. */
+  /** The best so far; 0: none. `best` holds its score, price and tie, and the request's highest price. */
   nodeId: number;
   best: Float64Array;
   limits: Float64Array;
-  /** The limited columns that the request asks something of; the others need no look. */
+  /** The limited columns that the request limits; the others are not checked. */
   active: Int32Array;
   activeCount: number;
-  /** The lowest one whose nodes have enough GPUs. */
+  /** The lowest bucket in which a node can have enough free GPUs. */
   bucket: number;
   rows: Float64Array;
-  /** Null, or one bit for each node that is to be looked at. */
+  /** One bit for each node to consider; null: all nodes. */
   bits: Uint32Array | null;
 };
 
-/** Places in `best`. */
+/** Indexes in `best`. */
 export const scoreAt = 0;
 export const priceAt = 1;
 export const tieAt = 2;
@@ -57,7 +57,7 @@ export function createSearch(classes: Classes, cells: Cells, places: Places): Se
   };
 }
 
-/** Forgets what was found, and prepares for another request. */
+/** Resets the result and prepares for a request. */
 export function beginSearch(search: Search, request: PlacementRequest): void {
   const { best, limits, active } = search;
   search.rows = search.cells.blocks.rows;
@@ -79,7 +79,7 @@ export function beginSearch(search: Search, request: PlacementRequest): void {
 const uptimeColumn = limited.indexOf("uptimePermille");
 const latencyColumn = limited.indexOf("latencyTenthMs");
 
-/** Whether every node is within a limit. What is free may be below zero: a node may offer less than it gave away. */
+/** Whether every node is within a limit. Free capacity can be negative: a node may declare less than it has assigned. */
 function always(column: number, limit: number): boolean {
   if (column < uptimeColumn) return false;
   return column === latencyColumn ? limit === Number.POSITIVE_INFINITY : limit >= 0;

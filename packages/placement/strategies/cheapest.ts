@@ -1,4 +1,4 @@
 import type { Strategy } from "../fleet.ts";
 
-/** The lowest price a second, to 53 bits. */
+/** The lowest price, rounded to 53 bits. */
 export const cheapest: Strategy = { score: (node) => Number(node.pricePerSecond) };

@@ -1,6 +1,6 @@
 import { capacityDimensions, type Strategy } from "../fleet.ts";
 
-/** The node whose scarcest resource is the least used, in millionths: load is spread over the fleet. */
+/** The node whose most used resource is the least used, in millionths. Spreads load over the fleet. */
 export const leastUsed: Strategy = {
   score: ({ total, free }) => {
     let most = 0;

@@ -1,5 +1,5 @@
 import type { Strategy } from "../fleet.ts";
 import { cheapest } from "./cheapest.ts";
 
-/** Nodes that have the image already come first, then the lowest price. */
+/** Nodes that have the image first, then the lowest price. */
 export const locality: Strategy = { score: cheapest.score, imageFirst: true };

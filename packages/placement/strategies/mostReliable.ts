@@ -1,4 +1,4 @@
 import type { Strategy } from "../fleet.ts";
 
-/** The node that missed the fewest heartbeat slots, in thousandths of them. */
+/** The node with the smallest share of missed heartbeat slots, permille. */
 export const mostReliable: Strategy = { score: (node) => 1_000 - node.uptimePermille };

@@ -1,21 +1,21 @@
 import type { AssignmentState, NodeStatus, Policy } from "@ngpu/contracts-sdk/enumNames";
 import type { Signal } from "../sessions/absenceStore.ts";
 
-/** What a node weighs among all. */
+/** Weight of a node's loss. */
 export type Weight = { gpus: number; cpuMilli: number };
 
-/** A node that is missed. */
+/** A node without contact. */
 export type UnreachableNode = Weight & {
   nodeId: number;
   status: NodeStatus;
   signal: Signal;
-  /** For how long it has not been heard, in ms. */
+  /** Time since the last contact, ms. */
   unreachableMs: number;
-  /** Measured and valid: only proven capacity counts for the share, unless nobody has any. */
+  /** The node has a valid measurement. Only proven capacity counts for the share, unless no node has any. */
   proven: boolean;
 };
 
-/** All nodes that are online on the chain, missed or not. */
+/** All nodes that are online on the chain, reachable or not. */
 export type Online = { nodes: number; all: Weight; proven: Weight };
 
 export type HeldLease = {
@@ -30,13 +30,13 @@ export type HeldLease = {
 };
 
 export type LossLimits = {
-  /** Away for so long a node is lost. */
+  /** Time without contact after which a node is lost, ms. */
   lossMs: number;
-  /** Share of the capacity online that may be lost at once. */
+  /** Largest share of the online capacity that may be lost at the same time. */
   share: number;
-  /** So many nodes may be lost at once whatever their share. */
+  /** Number of nodes that may be lost at the same time regardless of their share. */
   floor: number;
-  /** Away for so long a node is marked offline. */
+  /** Time without contact after which a node is marked offline, ms. */
   offlineMs: number;
 };
 
@@ -50,14 +50,14 @@ export type LossFacts = {
 };
 
 export type LossDecision =
-  /** More than the share is missing at once: it is we who may be cut off. */
+  /** Too much capacity is missing at the same time: match itself may be disconnected. */
   | { type: "suspect"; missing: number[]; share: number }
   | { type: "act"; release: HeldLease[]; offline: number[] };
 
 /**
- * What to do about nodes that stopped answering. An available lease is released at once, an exclusive one is marked lost
- * first and released when the contract allows it. Nothing is done while too much of the capacity online is missing: in a small
- * market a single node is a large share, so a few may go in any case, but never the last.
+ * Decides which leases to release and which nodes to mark offline. An available lease is released immediately. An exclusive
+ * lease is marked lost first, and released when the contract allows it. Nothing happens while too much of the online capacity
+ * is missing. In a small market one node is a large share: up to `floor` nodes may be lost in any case, but never all.
  */
 export function decideLosses({ chainTime, unreachable, online, leases, limits }: LossFacts): LossDecision {
   const lost = new Set(
@@ -65,8 +65,8 @@ export function decideLosses({ chainTime, unreachable, online, leases, limits }:
   );
   const missing = unreachable.filter((node) => lost.has(node.nodeId) && node.status === "online");
   const share = shareOf(missing, online);
-  const isMuch = share > limits.share && missing.length > limits.floor;
-  if (missing.length > 0 && (isMuch || missing.length >= online.nodes)) {
+  const isTooMuch = share > limits.share && missing.length > limits.floor;
+  if (missing.length > 0 && (isTooMuch || missing.length >= online.nodes)) {
     return { type: "suspect", missing: missing.map((node) => node.nodeId), share };
   }
   const release = leases.filter((lease) => lost.has(lease.nodeId) && isDue(lease, chainTime));
@@ -79,7 +79,7 @@ function isDue(lease: HeldLease, chainTime: number): boolean {
   return lease.lostUntil === null || chainTime >= lease.lostUntil;
 }
 
-/** The larger of the shares of GPUs and of cores that are missing. */
+/** The missing share of GPUs or of cores, whichever is larger. */
 function shareOf(missing: readonly UnreachableNode[], { all, proven }: Online): number {
   const anyProven = proven.gpus + proven.cpuMilli > 0;
   const total = anyProven ? proven : all;

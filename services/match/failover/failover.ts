@@ -2,23 +2,23 @@ import { holdLeadership } from "@ngpu/db/leader";
 import { readHead } from "@ngpu/queries/fleet";
 import { type Loop, startLoop } from "@ngpu/runtime/loop";
 import { hasPeers, readAbsences, reapInstances, recordUnconnected } from "../sessions/absenceStore.ts";
-import { decideLosses, type Online } from "./decideLosses.ts";
+import { decideLosses, type Online, type UnreachableNode } from "./decideLosses.ts";
 import { heldLeases, readOnline, readUnreachable } from "./lossStore.ts";
 import { type LossOptions, markOffline, releaseLeases, reportLost, type Tried } from "./releaseLost.ts";
 
-type Away = Awaited<ReturnType<typeof readUnreachable>>[number];
-type Losses = ReturnType<typeof decideLosses>;
+type Decision = ReturnType<typeof decideLosses>;
 
-/** A node absent for so many slots is marked offline on the chain. */
+/** Number of slots without contact after which a node is marked offline on the chain. */
 const offlineSlots = 3;
-/** After a time without any instance nodes get so long to come back: longer than the longest pause between their tries. */
+/** Time for nodes to reconnect after no instance was running, ms: longer than the longest pause between their attempts. */
 const reconnectGraceMs = 20_000;
-/** A new leader waits so long before it acts, in ms: what the one before it did has to be seen. */
+/** Delay before a new leader acts, ms: the actions of the previous leader must become visible first. */
 const settleMs = 2_000;
-/** A lease is not named again for so long, in ms: its release has to be exported first. */
+/** Delay before a lease is tried again, ms: its release must be exported first. */
 const retryAfterMs = 10_000;
-/** What looks at all nodes is done so often, in ms. */
+/** Interval of counting the online capacity, which reads all nodes, ms. */
 const countMs = 5_000;
+/** Interval of the search for unconnected nodes, which reads all nodes, ms. */
 const sweepMs = 15_000;
 
 export type FailoverOptions = LossOptions & {
@@ -29,10 +29,10 @@ export type FailoverOptions = LossOptions & {
   lossFloor: number;
 };
 
-/** So much is missing at once that nothing is reassigned. */
+/** A suspected outage: too much capacity is missing, so no lease is reassigned. */
 export type Outage = { since: string; missing: number; share: number };
 
-/** Leads the watch over nodes that stop answering. */
+/** Releases the leases of lost nodes, on the instance that leads. */
 export function startFailover(options: FailoverOptions): { wake(): void; outage(): Outage | null } {
   const { context, databaseUrl, pool, instance } = options;
   let loop: Loop | undefined;
@@ -77,7 +77,7 @@ async function checkNodes(options: FailoverOptions, watch: Watch): Promise<void>
     watch.sweptAt = now;
   }
   const unreachable = await readUnreachable(pool, await readAbsences(pool));
-  countAway(options, unreachable);
+  countUnreachable(options, unreachable);
   const lost = unreachable.filter((node) => node.unreachableMs >= lossSeconds * 1_000);
   if (lost.length === 0) return updateOutage(options, watch, null);
   const decision = await decideOn(options, watch, lost, now);
@@ -86,7 +86,7 @@ async function checkNodes(options: FailoverOptions, watch: Watch): Promise<void>
   await actOn(options, watch.tried, lost, decision);
 }
 
-function countAway({ metrics }: FailoverOptions, unreachable: readonly Away[]): void {
+function countUnreachable({ metrics }: FailoverOptions, unreachable: readonly UnreachableNode[]): void {
   for (const signal of ["session", "probe", "heartbeat"] as const) {
     metrics.unreachable.set({ signal }, unreachable.filter((node) => node.signal === signal).length);
   }
@@ -95,9 +95,9 @@ function countAway({ metrics }: FailoverOptions, unreachable: readonly Away[]): 
 async function decideOn(
   { pool, deployment, lossSeconds, lossShare, lossFloor }: FailoverOptions,
   watch: Watch,
-  lost: Away[],
+  lost: UnreachableNode[],
   now: number,
-): Promise<Losses> {
+): Promise<Decision> {
   if (watch.online === undefined || now - watch.online.at >= countMs) {
     watch.online = { value: await readOnline(pool), at: now };
   }
@@ -121,10 +121,10 @@ async function decideOn(
 async function actOn(
   options: FailoverOptions,
   tried: Tried,
-  lost: readonly Away[],
-  { release, offline }: Exclude<Losses, { type: "suspect" }>,
+  lost: readonly UnreachableNode[],
+  { release, offline }: Exclude<Decision, { type: "suspect" }>,
 ): Promise<void> {
-  // Before a lease is released: whoever assigns it next must already see which nodes to leave out.
+  // Before a lease is released: its next assignment must already exclude the lost nodes.
   await reportLost(
     options,
     lost.map((node) => node.nodeId),
@@ -136,7 +136,7 @@ async function actOn(
   await markOffline(options, tried, offline);
 }
 
-/** Raises the alert and takes it back: in the log, the metric and /healthz. */
+/** Sets or clears the suspected outage in the log, the metric and /healthz. */
 function updateOutage(
   { metrics, context }: FailoverOptions,
   watch: Watch,
@@ -144,7 +144,7 @@ function updateOutage(
 ): void {
   metrics.suspicion.set(suspicion === null ? 0 : 1);
   if (suspicion === null) {
-    if (watch.outage !== null) context.logger.info({ event: "outage_over" });
+    if (watch.outage !== null) context.logger.info({ event: "outage_ended" });
     watch.outage = null;
     return;
   }

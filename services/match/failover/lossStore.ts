@@ -5,7 +5,7 @@ import type { HeldLease, Online, UnreachableNode } from "./decideLosses.ts";
 const proven = `exists (select from chain.measurement m where m.node_id = n.node_id and m.status = 'finalized'
   and not m.absent and m.expires_at > extract(epoch from now()))`;
 
-/** What the chain says of nodes that are missed; those that it does not know are left out. */
+/** The nodes of absences, with their state on the chain. Nodes that are not on the chain are omitted. */
 export async function readUnreachable(
   pool: Database,
   absences: readonly Absence[],
@@ -26,7 +26,7 @@ export async function readUnreachable(
   });
 }
 
-/** The capacity online. Looks at all nodes, so it is for now and then. */
+/** The online capacity. Reads all nodes, so do not call it often. */
 export async function readOnline(pool: Database): Promise<Online> {
   const { rows } = await pool.query<{
     nodes: number;
@@ -49,7 +49,7 @@ export async function readOnline(pool: Database): Promise<Online> {
   };
 }
 
-/** The leases that nodes hold. */
+/** The leases held by nodes. */
 export async function heldLeases(pool: Database, nodeIds: number[]): Promise<HeldLease[]> {
   if (nodeIds.length === 0) return [];
   const { rows } = await pool.query<HeldLease>(

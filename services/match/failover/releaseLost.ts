@@ -22,16 +22,18 @@ export type LossOptions = {
   metrics: MatchMetrics;
 };
 
-/** When a lease or a node was named last, in ms. */
+/** Time of the last attempt for a lease or a node, ms since the epoch. */
 export type Tried = Map<string, number>;
 
+/** Marks nodes as lost; logs and measures those that were not marked before. */
 export async function reportLost({ pool, metrics, context }: LossOptions, nodeIds: number[]): Promise<void> {
   for (const { nodeId, signal, unreachableMs } of await markLost(pool, nodeIds)) {
-    metrics.noticed.observe({ signal }, unreachableMs / 1_000);
+    metrics.lossDetection.observe({ signal }, unreachableMs / 1_000);
     context.logger.warn({ event: "node_lost", nodeId, signal, unreachableMs: Math.round(unreachableMs) });
   }
 }
 
+/** Releases leases, or marks exclusive ones lost: at most 50 per call, each at its workspace's contract. */
 export async function releaseLeases(
   options: LossOptions,
   tried: Tried,
@@ -81,12 +83,13 @@ async function releaseAt(
     const ids = { workspaceId, replica, lease: number, nodeId, signal, hash };
     const reason = refused.get(index);
     if (reason === undefined) {
-      metrics.lost.inc({ signal });
+      metrics.leasesLost.inc({ signal });
       context.logger.warn({ event: "lease_lost", ...ids });
     } else context.logger.info({ event: "lease_kept", ...ids, reason });
   }
 }
 
+/** Marks nodes offline on the chain: at most 500 per call. */
 export async function markOffline(options: LossOptions, tried: Tried, due: number[]): Promise<void> {
   const { sender, context } = options;
   const nodes = due.filter((id) => !tried.has(`offline:${id}`)).slice(0, 500);

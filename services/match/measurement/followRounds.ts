@@ -14,10 +14,15 @@ export type RoundOptions = {
   sender: Sender;
 };
 
-/** A measurer gives up by itself after a minute; its result then takes a few blocks. */
+/** Time for a measurement, s: the measurer stops after a minute, and its result takes a few blocks. */
 const measureSeconds = 75;
 
-/** Moves every round on that is under way, and ends those that are over. */
+/**
+ * Advances all rounds in progress and finalizes those that have ended.
+ *
+ * @param tried times of earlier attempts
+ * @param now Unix seconds, by the chain's clock
+ */
 export async function followRounds(
   options: RoundOptions,
   tried: Map<string, number>,
@@ -33,43 +38,48 @@ export async function followRounds(
       await store.moveRound(pool, round.draws, { from: ["requested"], to: "open" });
     } else if (round.status === "open" || round.status === "ready") {
       await store.failOverdueDraws(pool, round.draws, measureSeconds);
-      await tell(options, round, now);
+      await assignDraws(options, round, now);
     }
     if (round.known > 0 && round.submitted === round.known) done.push(round.round_id);
   }
   await finalize(options, [...new Set([...done, ...(await store.overdueRounds(pool, now))])], tried);
 }
 
-type End = { to: "done" | "failed"; failure?: string };
+type RoundEnd = { to: "done" | "failed"; failure?: string };
 
-/** How a round ended, if it has. */
-function outcomeOf(round: store.OpenRound, now: number): End | undefined {
+/** How a round ended; undefined while it is in progress. */
+function outcomeOf(round: store.OpenRound, now: number): RoundEnd | undefined {
   if (round.on_chain === "finalized") return { to: "done" };
-  if (round.on_chain === "failed") return { to: "failed", failure: "too few results came" };
-  if (round.known > 0 && round.waiting + round.told + round.submitted === 0) {
-    return { to: "failed", failure: "no draw of it came to a result" };
+  if (round.on_chain === "failed") return { to: "failed", failure: "too few results" };
+  if (round.known > 0 && round.waiting + round.assigned + round.submitted === 0) {
+    return { to: "failed", failure: "no measurer submitted a result" };
   }
-  // Who has measured still waits for the result to be published.
+  // With a result on the chain, the round still waits for its publication.
   if (round.closes_at <= now && round.submitted === 0) {
-    return { to: "failed", failure: `the window closed while it was ${round.status}` };
+    return { to: "failed", failure: `the window closed while the round was ${round.status}` };
   }
   return undefined;
 }
 
 /**
- * One measurer after the other while the probe answers: two at once would measure each other. Where it does not answer, all
- * that are left look for the node in the window's last quarter, in which alone the chain takes their word that it is absent.
+ * Assigns draws to their measurers: one at a time while the probe is ready, because concurrent measurements would distort
+ * each other. If the probe is not ready, all remaining draws are assigned in the last quarter of the window, the only time in
+ * which the contract accepts the result that the node is absent.
  */
-async function tell({ pool, deployment }: RoundOptions, round: store.OpenRound, now: number): Promise<void> {
+async function assignDraws(
+  { pool, deployment }: RoundOptions,
+  round: store.OpenRound,
+  now: number,
+): Promise<void> {
   if (round.status === "ready") {
-    if (round.told === 0) await store.assignNextDraws(pool, round.draws, 1);
+    if (round.assigned === 0) await store.assignNextDraws(pool, round.draws, 1);
     return;
   }
   const lastQuarter = round.closes_at - Math.floor(deployment.parameters.measureWindowSeconds / 4);
   if (now >= lastQuarter) await store.assignNextDraws(pool, round.draws, round.waiting);
 }
 
-/** Ends rounds that have all their results, or whose window is over. */
+/** Finalizes rounds that have all results or whose window has closed. */
 async function finalize(
   options: RoundOptions,
   roundIds: bigint[],

@@ -11,13 +11,13 @@ export type MeasureOptions = RoundOptions & {
   ports: { first: number; last: number };
 };
 
-/** How long a transaction's effect may take to be exported before it is sent again, in ms. */
+/** Time for a transaction's effect to be exported before the transaction is sent again, ms. */
 const exportTimeoutMs = 15_000;
 
 /**
- * Leads the measurement of all nodes: requests rounds with secret salts, learns from the chain whom these draw, has the node
- * measured by each in turn, and ends the rounds. What there is to do is read from Postgres each time, so a new leader goes on
- * where the old one was killed.
+ * Measures all nodes, on the instance that leads: requests rounds with secret salts, reads from the chain which measurers
+ * they draw, assigns the draws one after the other, and finalizes the rounds. All state is in Postgres and on the chain, so a
+ * new leader resumes where the previous one stopped.
  */
 export function startMeasure(options: MeasureOptions): { wake(): void } {
   const { context, databaseUrl } = options;
@@ -25,7 +25,7 @@ export function startMeasure(options: MeasureOptions): { wake(): void } {
   const lead = async (signal: AbortSignal) => {
     const tried = new Map<string, number>();
     loop = startLoop({ name: "measure", logger: context.logger, signal, interval: 1_000 }, async () => {
-      // The contract's windows go by the chain's clock.
+      // The contract's windows use the chain's clock.
       const now = (await readHead(options.pool)).time;
       for (const [key, at] of tried) if (Date.now() - at > exportTimeoutMs) tried.delete(key);
       await requestRounds(options, tried, now);

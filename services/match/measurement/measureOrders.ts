@@ -1,20 +1,20 @@
 import type { Database } from "@ngpu/db/pool";
 import { drawTreeOf } from "@ngpu/protocol/drawTree";
 import type { Hex } from "viem";
-import { idNow } from "./measureStore.ts";
+import { currentMeasurerId } from "./measureStore.ts";
 
-/** What a node in a round is to be told. */
+/** An order to the node of a round. */
 export type ProbeOrder = {
   round_id: bigint;
   node_id: number;
   port: number;
   token: string;
   closes_at: number;
-  /** The probe is not needed any more. */
+  /** The probe is no longer needed. */
   over: boolean;
 };
 
-/** Rounds about which a node has something to be told. */
+/** Orders to nodes: rounds in progress, and rounds that ended in the last minute. */
 export async function pendingProbeOrders(pool: Database): Promise<ProbeOrder[]> {
   const { rows } = await pool.query<ProbeOrder>(
     `select m.round_id::numeric, d.node_id, d.port, d.token, m.closes_at::int, d.status in ('done', 'failed') as over
@@ -26,28 +26,28 @@ export async function pendingProbeOrders(pool: Database): Promise<ProbeOrder[]> 
   return rows;
 }
 
-/** What a measurer in a round is to be told. */
+/** An order to a measurer of a round. */
 export type MeasureOrder = {
   round_id: bigint;
   draws: Hex;
   node_id: number;
   measurer_id: number;
-  /** Under which the measurer has its session. */
-  id_now: number;
+  /** The id under which the measurer has its session. */
+  current_id: number;
   position: number;
   host: string;
   port: number;
   salts: Hex[];
   token: string;
   closes_at: number;
-  /** Null while the node has not said that its probe answers. */
+  /** URL of the probe; null until the node reports it as ready. */
   url: string | null;
 };
 
-/** Draws that are to be measured now. */
+/** Orders to measurers: the assigned draws. */
 export async function pendingMeasureOrders(pool: Database): Promise<MeasureOrder[]> {
   const { rows } = await pool.query<MeasureOrder>(
-    `select m.round_id::numeric, d.draws, d.node_id, one.measurer_id, ${idNow("one")}::int as id_now,
+    `select m.round_id::numeric, d.draws, d.node_id, one.measurer_id, ${currentMeasurerId("one")}::int as current_id,
        one.position, d.host, d.port, d.salts, d.token,
        m.closes_at::int, d.url
      from app.measure_draw one join app.measure_round d using (draws) join chain.measurement m using (draws)
@@ -56,18 +56,18 @@ export async function pendingMeasureOrders(pool: Database): Promise<MeasureOrder
   return rows;
 }
 
-/** The salt and the proof of a draw. */
+/** The salt of a draw and its Merkle proof. */
 export function proofOf({ salts, port, position }: MeasureOrder) {
   const proof = drawTreeOf(salts.map((salt) => ({ port, salt }))).proofOf(position);
   return { salt: salts[position] as Hex, proof };
 }
 
-/** Where a probe is reached. */
+/** URL of a probe. */
 export function probeUrl(host: string, port: number): string {
   return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
-/** The node's probe answers. */
+/** Records that the node's probe is ready. */
 export async function markReady(
   pool: Database,
   ready: { roundId: bigint; nodeId: number; port: number; url: string },
@@ -80,7 +80,7 @@ export async function markReady(
   await notify(pool);
 }
 
-/** The node of a round cannot run the probe: it is there, and the round comes to nothing. */
+/** Records that the node cannot run the probe. The node is present, but the round fails. */
 export async function markProbeFailed(
   pool: Database,
   failed: { roundId: bigint; nodeId: number; reason: string },
@@ -93,14 +93,14 @@ export async function markProbeFailed(
   await notify(pool);
 }
 
-/** A measurer could not measure. */
+/** Records that a measurer could not measure. */
 export async function markMeasureFailed(
   pool: Database,
   failed: { roundId: bigint; measurerId: number; reason: string },
 ): Promise<void> {
   await pool.query(
     `update app.measure_draw one set status = 'failed', failure = $3 from chain.measurement m
-     where m.draws = one.draws and m.round_id = $1 and ${idNow("one")} = $2 and one.status = 'assigned'`,
+     where m.draws = one.draws and m.round_id = $1 and ${currentMeasurerId("one")} = $2 and one.status = 'assigned'`,
     [failed.roundId, failed.measurerId, `measurer: ${failed.reason}`],
   );
   await notify(pool);

@@ -1,14 +1,19 @@
 import type { Database } from "@ngpu/db/pool";
 import type { Hex } from "viem";
-import { fresh } from "../sessions/sessionStore.ts";
+import { isLive } from "../sessions/sessionStore.ts";
 import type { MeasurableNode, MeasurerSession, NewDraw, NewRound, RoundToDraw } from "./roundFacts.ts";
 
+/**
+ * Online nodes with a session, with the state of their measurements.
+ *
+ * @param now Unix seconds, by the chain's clock
+ */
 export async function measurableNodes(pool: Database, now: number): Promise<MeasurableNode[]> {
   const { rows } = await pool.query<MeasurableNode>(
     `with round as (
        select m.node_id::int, m.round_id, m.expires_at::bigint, m.closes_at,
          m.status = 'finalized' and not m.absent as good,
-         -- The contract takes no other before; a result that waits to be published has a minute more.
+         -- The contract rejects another request until then; a submitted result has another minute to be published.
          m.status in ('requested', 'submitted')
            and m.closes_at + case when m.submissions > 0 then 60 else 0 end >= $1 as open
        from chain.measurement m
@@ -21,7 +26,7 @@ export async function measurableNodes(pool: Database, now: number): Promise<Meas
        max(r.closes_at) filter (where not r.good and not r.open)::int as failed_at,
        count(r.round_id)::int as rounds
      from chain.node n
-       join app.session s on s.role = 'node' and s.subject_id = n.node_id and ${fresh}
+       join app.session s on s.role = 'node' and s.subject_id = n.node_id and ${isLive}
        left join round r on r.node_id = n.node_id
        left join last_good g on g.node_id = n.node_id
      where n.status = 'online'
@@ -32,25 +37,29 @@ export async function measurableNodes(pool: Database, now: number): Promise<Meas
 }
 
 /**
- * SQL: the id that the measurer of a draw has now. Where Measure was replaced it registered anew, with the same key, and goes on
- * with the rounds that drew it before.
+ * SQL: the current id of a draw's measurer. After Measure is replaced, a measurer registers again with the same key, and
+ * continues the rounds that drew it before.
  */
-export const idNow = (draw: string) => `(select max(now.measurer_id) from chain.measurer as drawn
+export const currentMeasurerId = (draw: string) => `(select max(now.measurer_id) from chain.measurer as drawn
   join chain.measurer as now using (key) where drawn.measurer_id = ${draw}.measurer_id)`;
 
-/** All measurers, or those with a session. */
+/**
+ * Registered measurers.
+ *
+ * @param live only those with a session
+ */
 export async function readMeasurers(pool: Database, live: boolean): Promise<MeasurerSession[]> {
   const { rows } = await pool.query<MeasurerSession>(
     `select m.measurer_id::int, coalesce(m.wallet, m.key) as owner from chain.measurer m
      where not $1 or exists (select from app.session s
-       where s.role = 'measurer' and s.subject_id = m.measurer_id and ${fresh})
+       where s.role = 'measurer' and s.subject_id = m.measurer_id and ${isLive})
      order by m.measurer_id`,
     [live],
   );
   return rows;
 }
 
-/** Stores rounds before they are requested. */
+/** Stores rounds; call it before they are requested on the chain. */
 export async function putRounds(pool: Database, rounds: readonly NewRound[]): Promise<void> {
   await pool.query(
     `insert into app.measure_round (draws, node_id, host, port, token, salts)
@@ -69,7 +78,7 @@ export async function putRounds(pool: Database, rounds: readonly NewRound[]): Pr
   );
 }
 
-/** Ports of rounds under way: several nodes may share a machine. */
+/** Ports of rounds in progress: several nodes may share a machine. */
 export async function portsInUse(pool: Database): Promise<Set<number>> {
   const { rows } = await pool.query<{ port: number }>(
     "select port from app.measure_round where status not in ('done', 'failed')",
@@ -77,7 +86,7 @@ export async function portsInUse(pool: Database): Promise<Set<number>> {
   return new Set(rows.map((row) => row.port));
 }
 
-/** Rounds that were stored and never reached the chain: their request was sent before under another root, or refused. */
+/** Deletes rounds that never reached the chain: the request was sent before under another root, or failed. */
 export async function dropUnrequested(pool: Database): Promise<void> {
   await pool.query(
     `delete from app.measure_round d where d.status = 'requested' and d.created_at < now() - interval '10 minutes'
@@ -85,13 +94,13 @@ export async function dropUnrequested(pool: Database): Promise<void> {
   );
 }
 
-/** A round on the chain whose draws are not known yet. */
+/** Rounds on the chain whose draws are not stored yet. */
 export async function roundsToDraw(pool: Database, now: number): Promise<RoundToDraw[]> {
   const { rows } = await pool.query<RoundToDraw>(
     `select m.round_id::numeric, d.draws, d.salts, m.opens_at::int, n.key, coalesce(n.wallet, n.key) as owner
      from app.measure_round d join chain.measurement m using (draws) join chain.node n on n.node_id = d.node_id
      where d.status not in ('done', 'failed') and m.closes_at > $1
-       -- The block itself does not know its hash.
+       -- The hash of a block is available from the next block on.
        and m.draw_block < (select number from chain.head where tier = 'unsafe')
        and not exists (select from app.measure_draw one where one.draws = d.draws)
      order by m.round_id`,
@@ -100,6 +109,7 @@ export async function roundsToDraw(pool: Database, now: number): Promise<RoundTo
   return rows;
 }
 
+/** Stores the draws of a round; those with a failure count as failed. */
 export async function putDraws(pool: Database, draws: Hex, drawn: readonly NewDraw[]): Promise<void> {
   await pool.query(
     `insert into app.measure_draw (draws, position, measurer_id, status, failure)

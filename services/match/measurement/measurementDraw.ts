@@ -3,28 +3,34 @@ import { drawLeaves, drawTreeOf } from "@ngpu/protocol/drawTree";
 import { bytesToHex, type Hex } from "viem";
 import type { MeasurableNode, MeasurerSession, NewDraw, NewRound, RoundToDraw } from "./roundFacts.ts";
 
-/** Whether a node needs a round now. Times are Unix seconds. */
+/**
+ * Whether a node needs a round now.
+ *
+ * @param now Unix seconds
+ * @param ttlSeconds validity of a measurement
+ */
 export function needsRound(node: MeasurableNode, now: number, ttlSeconds: number): boolean {
   if (node.open) return false;
-  // Renewed when a quarter of its life is left.
+  // A measurement is renewed in the last quarter of its validity.
   if (node.valid_until !== null && node.valid_until - now > ttlSeconds / 4) return false;
   if (node.failures === 0 || node.failed_at === null) return true;
   return now >= node.failed_at + Math.min(600, 5 * 2 ** Math.min(node.failures - 1, 10));
 }
 
 export type RandomSource = {
-  /** A whole number from 0 to below `limit`. */
+  /** A random integer from 0 to `limit` - 1. */
   below(limit: number): number;
+  /** Random bytes. */
   bytes(length: number): Hex;
 };
 
-/** The operating system's randomness: nobody foresees who measures and where. */
+/** Randomness of the operating system: draws and ports cannot be predicted. */
 export const randomSource: RandomSource = {
   below: (limit) => randomInt(limit),
   bytes: (length) => bytesToHex(randomBytes(length)),
 };
 
-/** Makes what a round of a node commits to: a port that no other round uses, where one is left, and salts. */
+/** Prepares a round of a node: random salts, and a port that no other round uses if one is free. */
 export function prepareRound(
   node: { node_id: number; host: string },
   facts: { ports: { first: number; last: number }; taken: ReadonlySet<number> },
@@ -48,11 +54,12 @@ export function prepareRound(
 }
 
 /**
- * What the chain drew, and which of it is of no use: a measurer drawn before, nobody, or one of the node's own operator.
+ * Checks the draws of a round. A draw fails if no measurer was drawn, if the measurer is unknown or belongs to the node's
+ * operator, or if its operator was drawn before.
  *
- * @param drawn Measurer ids in the order of the draws, 0 for nobody.
+ * @param drawn measurer ids in the order of the draws; 0: none
  */
-export function sortDraws(
+export function checkDraws(
   round: Pick<RoundToDraw, "key" | "owner">,
   drawn: readonly number[],
   measurers: readonly MeasurerSession[],
@@ -61,11 +68,11 @@ export function sortDraws(
   const taken = new Set<string>();
   return drawn.map((measurer_id, position) => {
     const owner = owners.get(measurer_id);
-    const refuse = (failure: string): NewDraw => ({ position, measurer_id, failure });
-    if (measurer_id === 0) return refuse("no measurer was drawn");
-    if (owner === undefined) return refuse("the measurer is unknown");
-    if (owner === round.owner || owner === round.key) return refuse("the node belongs to the measurer");
-    if (taken.has(owner)) return refuse("its operator is already drawn");
+    const failed = (failure: string): NewDraw => ({ position, measurer_id, failure });
+    if (measurer_id === 0) return failed("no measurer was drawn");
+    if (owner === undefined) return failed("the measurer is unknown");
+    if (owner === round.owner || owner === round.key) return failed("the node belongs to the measurer");
+    if (taken.has(owner)) return failed("its operator is already drawn");
     taken.add(owner);
     return { position, measurer_id, failure: null };
   });

@@ -1,11 +1,11 @@
 import type { Database } from "@ngpu/db/pool";
 import type { Hex } from "viem";
-import { fresh } from "../sessions/sessionStore.ts";
-import { idNow } from "./measureStore.ts";
+import { isLive } from "../sessions/sessionStore.ts";
+import { currentMeasurerId } from "./measureStore.ts";
 
 export type RoundStatus = "requested" | "open" | "ready" | "done" | "failed";
 
-/** A round under way here, beside what the chain says of it. */
+/** A round in progress, with its state on the chain. */
 export type OpenRound = {
   draws: Hex;
   status: RoundStatus;
@@ -14,25 +14,26 @@ export type OpenRound = {
   on_chain: string;
   opens_at: number;
   closes_at: number;
-  /** Draws known at all, those still to come, at work, and whose results are on the chain. */
+  /** Number of draws: all stored, not assigned yet, assigned, and with a result on the chain. */
   known: number;
   waiting: number;
-  told: number;
+  assigned: number;
   submitted: number;
 };
 
+/** The rounds in progress. Updates draws whose results are on the chain first. */
 export async function openRounds(pool: Database): Promise<OpenRound[]> {
-  // What the chain holds of a draw is more than what was heard of it here.
+  // A result on the chain overrides the stored status of its draw.
   await pool.query(
     `update app.measure_draw one set status = 'submitted', failure = null
      from chain.measurement m join chain.event_measure_submitted e using (round_id)
-     where one.draws = m.draws and e.measurer_id = one.measurer_id and one.status in ('drawn', 'told')`,
+     where one.draws = m.draws and e.measurer_id = one.measurer_id and one.status in ('drawn', 'assigned')`,
   );
   const { rows } = await pool.query<OpenRound>(
     `select d.draws, d.status, d.node_id, m.round_id::numeric, m.status as on_chain, m.opens_at::int, m.closes_at::int,
        count(one.position)::int as known,
        count(*) filter (where one.status = 'drawn')::int as waiting,
-       count(*) filter (where one.status = 'told')::int as told,
+       count(*) filter (where one.status = 'assigned')::int as assigned,
        count(*) filter (where one.status = 'submitted')::int as submitted
      from app.measure_round d join chain.measurement m using (draws) left join app.measure_draw one using (draws)
      where d.status not in ('done', 'failed')
@@ -41,7 +42,7 @@ export async function openRounds(pool: Database): Promise<OpenRound[]> {
   return rows;
 }
 
-/** Rounds whose window is over and that nobody ended yet. */
+/** Rounds whose window has closed and that are not finalized yet. */
 export async function overdueRounds(pool: Database, now: number): Promise<bigint[]> {
   const { rows } = await pool.query<{ round_id: bigint }>(
     `select round_id::numeric from chain.measurement
@@ -51,7 +52,12 @@ export async function overdueRounds(pool: Database, now: number): Promise<bigint
   return rows.map((row) => row.round_id);
 }
 
-/** Moves a round on from one of the states given, and tells the instances that hold the sessions. */
+/**
+ * Changes the status of a round and notifies the instances.
+ *
+ * @param change.from the change applies only in one of these states
+ * @returns whether it applied
+ */
 export async function moveRound(
   pool: Database,
   draws: Hex,
@@ -66,13 +72,13 @@ export async function moveRound(
   return rowCount === 1;
 }
 
-/** Gives the next draws of a round to their measurers: those with a session, in the order drawn. */
+/** Assigns the next draws of a round whose measurers have a session, in their order. @returns their number */
 export async function assignNextDraws(pool: Database, draws: Hex, limit: number): Promise<number> {
   const { rowCount } = await pool.query(
-    `update app.measure_draw set status = 'told', assigned_at = now() where (draws, position) in (
+    `update app.measure_draw set status = 'assigned', assigned_at = now() where (draws, position) in (
        select one.draws, one.position from app.measure_draw one
        where one.draws = $1 and one.status = 'drawn' and exists (select from app.session s
-         where s.role = 'measurer' and s.subject_id = ${idNow("one")} and ${fresh})
+         where s.role = 'measurer' and s.subject_id = ${currentMeasurerId("one")} and ${isLive})
        order by one.position limit $2)`,
     [draws, limit],
   );
@@ -80,11 +86,11 @@ export async function assignNextDraws(pool: Database, draws: Hex, limit: number)
   return rowCount ?? 0;
 }
 
-/** Gives up draws of a round that have been at work for too long. */
+/** Fails the draws of a round that were assigned more than `seconds` ago. */
 export async function failOverdueDraws(pool: Database, draws: Hex, seconds: number): Promise<void> {
   await pool.query(
-    `update app.measure_draw set status = 'failed', failure = 'measurer: no result came in time'
-     where draws = $1 and status = 'told' and assigned_at < now() - make_interval(secs => $2)`,
+    `update app.measure_draw set status = 'failed', failure = 'measurer: no result in time'
+     where draws = $1 and status = 'assigned' and assigned_at < now() - make_interval(secs => $2)`,
     [draws, seconds],
   );
 }

@@ -3,13 +3,14 @@ import { measureAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { addressFor } from "@ngpu/contracts-sdk/generations";
 import { keccak256, stringToHex } from "viem";
 import type { RoundOptions } from "./followRounds.ts";
-import { needsRound, prepareRound, randomSource, sortDraws } from "./measurementDraw.ts";
+import { checkDraws, needsRound, prepareRound, randomSource } from "./measurementDraw.ts";
 import * as store from "./measureStore.ts";
 import { moveRound } from "./openRoundStore.ts";
 
-/** A round that drew nobody by then draws nobody. */
+/** Time after the opening of a round until an empty draw is final, s: the RPC endpoint may be behind. */
 const drawGraceSeconds = 5;
-/** Requests a round of every node that needs one. */
+
+/** Requests a round for every node that needs one: at most 100 per call. */
 export async function requestRounds(
   { pool, sender, deployment, context, ports }: RoundOptions & { ports: { first: number; last: number } },
   tried: Map<string, number>,
@@ -30,9 +31,9 @@ export async function requestRounds(
     taken.add(round.port);
     return round;
   });
-  // Before they are sent: a root whose salts are lost would be a round for nothing.
+  // Stored before they are sent: without its salts a round is useless.
   await store.putRounds(pool, rounds);
-  // The count of rounds so far makes the key: a leader that crashed after sending does not ask twice.
+  // The key contains the number of rounds so far: a leader that crashed after sending does not request twice.
   const requested = nodes.map((node) => `${node.node_id}:${node.rounds}`).join(",");
   const key = `${deployment.contracts.Measure}:${requested}`;
   const { hash, refusals } = await sender.send({
@@ -51,7 +52,7 @@ export async function requestRounds(
   }
 }
 
-/** Learns whom the deciding block drew. */
+/** Reads the draws of rounds from the chain, once the block that determines them exists. */
 export async function drawRounds(
   { pool, client, deployment, context }: RoundOptions & { client: ChainClient },
   now: number,
@@ -70,9 +71,9 @@ export async function drawRounds(
           client.readContract({ ...contract, functionName: "drawnBy", args: [round.round_id, salt] }),
         ),
     );
-    // A node of the chain that is behind does not know the block yet.
+    // An RPC endpoint that is behind does not have the block yet.
     if (drawn.every((id) => id === 0) && now < round.opens_at + drawGraceSeconds) continue;
-    const sorted = sortDraws(round, drawn, measurers);
+    const sorted = checkDraws(round, drawn, measurers);
     await store.putDraws(pool, round.draws, sorted);
     const useful = sorted.filter(({ failure }) => failure === null).length;
     context.logger.info({ event: "measure_drawn", roundId: round.round_id, draws: sorted.length, useful });

@@ -1,7 +1,7 @@
 import type { Hex } from "viem";
 
 export type NewRound = {
-  /** Root over the draws: what is told beforehand. */
+  /** Merkle root over the draws: the commitment in the request. */
   draws: Hex;
   node_id: number;
   host: string;
@@ -12,19 +12,19 @@ export type NewRound = {
 
 export type NewDraw = { position: number; measurer_id: number; failure: string | null };
 
-/** A node online with a session, and where its measurements stand. Times are Unix seconds. */
+/** An online node with a session, and the state of its measurements. Times are Unix seconds. */
 export type MeasurableNode = {
   node_id: number;
-  /** Under which it is reached. */
+  /** Host at which the node is reachable. */
   host: string;
-  /** Its last measurement is valid until then; null: none. */
+  /** End of the last measurement's validity; null: no measurement. */
   valid_until: number | null;
-  /** A round of it is under way. */
+  /** A round of the node is in progress. */
   open: boolean;
-  /** Rounds since the last measurement that came to nothing, and when the last of them ended. */
+  /** Failed rounds since the last measurement, and the end of the latest of them. */
   failures: number;
   failed_at: number | null;
-  /** All rounds there ever were. */
+  /** Number of all rounds of the node. */
   rounds: number;
 };
 

@@ -1,26 +1,26 @@
 import { marginGib, unpackedBytes } from "@ngpu/protocol/imageDiskSpace";
 
-/** An image that many leases wanted lately. */
+/** An image with many recent assignments. */
 export type PopularImage = {
   /** Digest. */
   image: string;
   /** reference@sha256:… */
   reference: string;
-  /** Compressed; null where the chain tells none. */
+  /** Compressed; null: not on the chain. */
   sizeBytes: bigint | null;
-  /** Assignments within the window. */
+  /** Number of assignments within the window. */
   assignments: number;
 };
 
-/** A node that placement would choose. */
+/** A node that placement would choose next. */
 export type CandidateNode = {
   nodeId: number;
-  /** A lease has brought the image there. */
+  /** A lease has downloaded the image. */
   holds: boolean;
   freeDiskGib: number;
 };
 
-/** What nodes were asked for before: an image that is under way, there, or failed a while ago only. */
+/** An image that a node was ordered to prefetch: in progress, present, or failed recently. */
 export type RequestedImage = {
   nodeId: number;
   image: string;
@@ -30,29 +30,29 @@ export type RequestedImage = {
 };
 
 export type PrefetchLimits = {
-  /** Images that are prefetched at once, the most popular ones. */
+  /** Number of images to prefetch, most popular first. */
   images: number;
-  /** Likely nodes that should have each of them. */
+  /** Number of nodes that should have each image. */
   nodes: number;
-  /** Images brought to one node at once, those of its leases included. */
+  /** Maximum number of concurrent downloads of one node, including those of its leases. */
   perNode: number;
-  /** Images that one registry serves at once for this. */
+  /** Maximum number of concurrent prefetches from one registry. */
   perSource: number;
 };
 
 export type PrefetchFacts = {
   popular: readonly PopularImage[];
   requested: readonly RequestedImage[];
-  /** Images that leases are bringing to nodes now. */
+  /** Number of downloads in progress for leases, by node. */
   leaseTransfers: ReadonlyMap<number, number>;
-  /** Where placement would put a usual replica with this image, were the passed nodes not there. */
-  choose: (image: PopularImage, passed: readonly number[]) => CandidateNode | undefined;
+  /** The node that placement would choose for a typical replica with this image. */
+  choose: (image: PopularImage, excluded: readonly number[]) => CandidateNode | undefined;
   limits: PrefetchLimits;
 };
 
 export type PrefetchStep = { nodeId: number; image: string; reference: string; sizeBytes: bigint };
 
-/** Which nodes to ask for which images, so that each popular image is on the nodes that its next leases go to. */
+/** Decides which images to prefetch on which nodes: each popular image on the nodes that placement would choose next. */
 export function decidePrefetch(facts: PrefetchFacts): PrefetchStep[] {
   const { limits, requested, leaseTransfers } = facts;
   const inProgress = requested.filter((one) => one.inProgress);
@@ -71,14 +71,14 @@ export function decidePrefetch(facts: PrefetchFacts): PrefetchStep[] {
     b.assignments - a.assignments || (a.image < b.image ? -1 : 1);
   for (const popular of facts.popular.toSorted(order).slice(0, limits.images)) {
     const { image, reference, sizeBytes } = popular;
-    // What nobody knows the size of cannot be kept within bounds.
+    // Without its size, the image cannot be checked against the free disk space.
     if (sizeBytes === null) continue;
-    const passed: number[] = [];
-    while (passed.length < limits.nodes) {
-      const candidate = facts.choose(popular, passed);
+    const considered: number[] = [];
+    while (considered.length < limits.nodes) {
+      const candidate = facts.choose(popular, considered);
       if (candidate === undefined) break;
       const { nodeId } = candidate;
-      passed.push(nodeId);
+      considered.push(nodeId);
       if (candidate.holds || requested.some((one) => one.nodeId === nodeId && one.image === image)) continue;
       const wantedGib = gibOf(sizeBytes) + reservedGib(nodeId) + marginGib;
       if (wantedGib > candidate.freeDiskGib || !isFree(nodeId, sourceOf(reference))) continue;

@@ -1,6 +1,7 @@
 import { holdLeadership } from "@ngpu/db/leader";
 import type { Database } from "@ngpu/db/pool";
-import type { PlacementRequest } from "@ngpu/placement/fleet";
+import type { FleetBlock, PlacementRequest, Strategy } from "@ngpu/placement/fleet";
+import type { FleetIndex } from "@ngpu/placement/fleetIndex/fleetIndex";
 import { strategyOf } from "@ngpu/placement/preferences";
 import { readWanted } from "@ngpu/queries/wanted";
 import { InputError } from "@ngpu/runtime/errors";
@@ -10,7 +11,7 @@ import type { MatchEnv } from "../env.ts";
 import type { MatchMetrics } from "../metrics.ts";
 import type { IndexedFleet } from "../scheduling/fleetSync.ts";
 import type { Session } from "../sessions/session.ts";
-import { type CandidateNode, decidePrefetch, type PopularImage } from "./decide.ts";
+import { type CandidateNode, decidePrefetch } from "./decide.ts";
 import * as store from "./store.ts";
 
 export type PrefetchOptions = {
@@ -31,7 +32,10 @@ export type PrefetchOptions = {
   >;
 };
 
-/** Has popular images brought to the nodes that placement would choose next; does nothing unless it is switched on. */
+/**
+ * Prefetches popular images to the nodes that placement would choose next, on the instance that leads. Off unless PREFETCH
+ * is 1.
+ */
 export function startPrefetch(options: PrefetchOptions): void {
   const { context, databaseUrl, env } = options;
   if (!env.PREFETCH) return;
@@ -54,37 +58,12 @@ async function prefetch({ context, pool, metrics, fleetNow, env }: PrefetchOptio
   metrics.prefetchAssignments.inc({ result: "miss" }, misses);
   const since = block.number - BigInt(env.PREFETCH_WINDOW);
   const popular = await store.readPopular(pool, since, env.PREFETCH_IMAGES);
-  const typicalRequests = new Map<
-    string,
-    { request: Omit<PlacementRequest, "excluded">; strategy: ReturnType<typeof strategyOf> }
-  >();
-  for (const { image, workspaceId } of popular) {
-    // Closed or not: its spec shows what a replica with this image usually asks for.
-    const requested = { workspace_id: workspaceId, excluded: [] };
-    const wanted = await readWanted(pool, requested, block, "any");
-    // It may have changed to another image meanwhile.
-    if (wanted === undefined || wanted.request.image !== image) continue;
-    // As of a workspace that has no replica anywhere yet.
-    typicalRequests.set(image, {
-      request: { ...wanted.request, workspaceId: 0n, position: 0 },
-      strategy: strategyOf(wanted.preferences),
-    });
-  }
-  const requested = await store.readRequestedImages(pool);
-  const leaseTransfers = await store.readLeaseTransfers(pool);
-  const choose = ({ image }: PopularImage, passed: readonly number[]): CandidateNode | undefined => {
-    const wanted = typicalRequests.get(image);
-    if (wanted === undefined) return undefined;
-    const nodeId = index.best({ ...wanted.request, excluded: passed }, wanted.strategy);
-    const node = nodeId === undefined ? undefined : index.get(nodeId);
-    if (node === undefined) return undefined;
-    return { nodeId: node.nodeId, holds: node.images.has(image), freeDiskGib: node.free.diskGib };
-  };
+  const typicalRequests = await readTypicalRequests(pool, popular, block);
   const steps = decidePrefetch({
     popular,
-    requested,
-    leaseTransfers,
-    choose,
+    requested: await store.readRequestedImages(pool),
+    leaseTransfers: await store.readLeaseTransfers(pool),
+    choose: ({ image }, excluded) => chooseNode(index, typicalRequests.get(image), image, excluded),
     limits: {
       images: env.PREFETCH_IMAGES,
       nodes: env.PREFETCH_NODES,
@@ -99,7 +78,47 @@ async function prefetch({ context, pool, metrics, fleetNow, env }: PrefetchOptio
   }
 }
 
-/** What a node says of an image that it was asked to bring. */
+type TypicalRequest = { request: Omit<PlacementRequest, "excluded">; strategy: Strategy };
+
+/** A typical placement request for each popular image, by the image's digest. */
+async function readTypicalRequests(
+  pool: Database,
+  popular: readonly store.ImageOfWorkspace[],
+  block: FleetBlock,
+): Promise<Map<string, TypicalRequest>> {
+  const typicalRequests = new Map<string, TypicalRequest>();
+  for (const { image, workspaceId } of popular) {
+    // A closed workspace serves too: its spec shows what a replica with this image requests.
+    const wanted = await readWanted(pool, { workspace_id: workspaceId, excluded: [] }, block, "any");
+    // The workspace may have another image now.
+    if (wanted === undefined || wanted.request.image !== image) continue;
+    // As a workspace without replicas: id 0 does not exist.
+    typicalRequests.set(image, {
+      request: { ...wanted.request, workspaceId: 0n, position: 0 },
+      strategy: strategyOf(wanted.preferences),
+    });
+  }
+  return typicalRequests;
+}
+
+function chooseNode(
+  index: FleetIndex,
+  typical: TypicalRequest | undefined,
+  image: string,
+  excluded: readonly number[],
+): CandidateNode | undefined {
+  if (typical === undefined) return undefined;
+  const nodeId = index.best({ ...typical.request, excluded }, typical.strategy);
+  const node = nodeId === undefined ? undefined : index.get(nodeId);
+  if (node === undefined) return undefined;
+  return { nodeId: node.nodeId, holds: node.images.has(image), freeDiskGib: node.free.diskGib };
+}
+
+/**
+ * Records the result that a node reports for a prefetch order.
+ *
+ * @throws InputError `message_unexpected`.
+ */
 export async function handlePrefetchResult(
   { pool, metrics }: Pick<PrefetchOptions, "pool" | "metrics">,
   session: Session,
@@ -108,7 +127,7 @@ export async function handlePrefetchResult(
   if (session.role !== "node") {
     throw new InputError(`A ${session.role} must not send prefetched.`, { code: "message_unexpected" });
   }
-  // A node that says again what it has may do so before its registration is known here; it was asked for nothing then.
+  // A reconnecting node reports its images again, possibly before its registration is exported. It has no orders then.
   if (session.subjectId === null) return;
   if (await store.settle(pool, session.subjectId, result))
     metrics.prefetched.inc({ outcome: result.outcome });

@@ -2,15 +2,15 @@ import { type Database, type Queryable, transaction } from "@ngpu/db/pool";
 import type { FleetBlock } from "@ngpu/placement/fleet";
 import type { PopularImage, PrefetchStep, RequestedImage } from "./decide.ts";
 
-/** A node that failed, or took an image off again, is not asked for it again for so long. */
-const retry = "interval '1 hour'";
-/** After so long without an answer it is not waited for any more. */
+/** Delay before an image is ordered again from a node that failed or evicted it. */
+const retryDelay = "interval '1 hour'";
+/** Time after which an order without a result has failed. */
 const answerTimeout = "interval '30 minutes'";
 
-/** A popular image with the workspace that last asked for it: what is usual for it. */
+/** A popular image with the workspace of its newest assignment, which serves as the typical one. */
 export type ImageOfWorkspace = PopularImage & { workspaceId: bigint };
 
-/** The images with the most assignments since a block; those without a name in their workspace's configuration are left out. */
+/** The images with the most assignments since a block. Images without a name in the workspace's configuration are omitted. */
 export async function readPopular(db: Queryable, since: bigint, limit: number): Promise<ImageOfWorkspace[]> {
   const { rows } = await db.query<{
     image: string;
@@ -39,7 +39,7 @@ export async function readPopular(db: Queryable, since: bigint, limit: number): 
   );
 }
 
-/** What nodes were asked for and is under way, there, or not to be asked for again yet. */
+/** Prefetched images that are in progress, present, or too recent to be ordered again. Fails orders that timed out. */
 export async function readRequestedImages(db: Queryable): Promise<RequestedImage[]> {
   await db.query(
     `update app.prefetch set status = 'failed', reason = 'no answer', settled_at = now()
@@ -47,12 +47,12 @@ export async function readRequestedImages(db: Queryable): Promise<RequestedImage
   );
   const { rows } = await db.query<RequestedImage>(
     `select node_id as "nodeId", image, reference, size_bytes::numeric as "sizeBytes", status = 'requested' as "inProgress"
-     from app.prefetch where status in ('requested', 'present') or settled_at > now() - ${retry}`,
+     from app.prefetch where status in ('requested', 'present') or settled_at > now() - ${retryDelay}`,
   );
   return rows;
 }
 
-/** How many images leases are bringing to each node. */
+/** Number of downloads in progress for leases, by node. */
 export async function readLeaseTransfers(db: Queryable): Promise<Map<number, number>> {
   const { rows } = await db.query<{ node_id: number; count: number }>(
     `select node_id::int, count(*)::int as count from chain.assignment
@@ -61,7 +61,7 @@ export async function readLeaseTransfers(db: Queryable): Promise<Map<number, num
   return new Map(rows.map((row) => [row.node_id, row.count]));
 }
 
-/** Asks nodes; whichever instance has their sessions tells them. */
+/** Orders images. The instances that hold the sessions deliver the orders. */
 export async function requestImages(db: Queryable, steps: readonly PrefetchStep[]): Promise<void> {
   if (steps.length === 0) return;
   await db.query(
@@ -87,7 +87,7 @@ export type PrefetchOrder = {
   at: string;
 };
 
-/** What nodes are still to be told, or to answer. */
+/** Orders without a result. */
 export async function pendingPrefetchOrders(db: Queryable): Promise<PrefetchOrder[]> {
   const { rows } = await db.query<PrefetchOrder>(
     `select node_id as "nodeId", image, reference, size_bytes::numeric as "sizeBytes", requested_at::text as at
@@ -102,7 +102,7 @@ export type PrefetchResult = {
   reason?: string | undefined;
 };
 
-/** Notes what a node says; false when it was not asked for that, or has said so before. */
+/** Records the result of an order; false when there is no such order, or its result is recorded already. */
 export async function settle(db: Queryable, nodeId: number, result: PrefetchResult): Promise<boolean> {
   const { rowCount } = await db.query(
     `update app.prefetch set status = $3, reason = $4, settled_at = now(),
@@ -123,8 +123,9 @@ export async function settle(db: Queryable, nodeId: number, result: PrefetchResu
 type Tally = { hits: number; misses: number };
 
 /**
- * Counts the assignments since the last count: a hit went to a node that had the image by a prefetch, a miss to one that had it
- * neither so nor by an earlier lease nor, as it said itself, otherwise. The first count only begins.
+ * Counts the assignments since the last count. A hit went to a node that had the image because of a prefetch. A miss went to
+ * a node without the image: not prefetched, not from an earlier lease, and not reported as held. The first call only stores
+ * the starting block.
  */
 export async function countHits(pool: Database, head: FleetBlock): Promise<Tally> {
   return transaction(pool, async (db) => {

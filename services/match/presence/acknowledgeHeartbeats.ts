@@ -8,7 +8,7 @@ import type { Session } from "../sessions/session.ts";
 import type { SessionMonitor } from "../sessions/sessionMonitor.ts";
 import type { Presence } from "./presence.ts";
 
-/** Receipts are signed so often, in ms: one signature for all that beat meanwhile. */
+/** Interval of signing, ms: one signature covers all heartbeats received in between. */
 const signMs = 1_000;
 
 export type Heartbeat = { slot: bigint; cpuLoad: number; freeDiskGib: number; running: string[] };
@@ -16,23 +16,24 @@ export type Heartbeat = { slot: bigint; cpuLoad: number; freeDiskGib: number; ru
 export type AcknowledgeOptions = {
   context: ServiceContext;
   deployment: Deployment;
-  /** A heartbeat committer: what it signs counts in a dispute. */
+  /** A heartbeat committer: the contract accepts its signatures in a dispute. */
   account: LocalAccount;
   presence: Presence;
   sessionMonitor: SessionMonitor;
   metrics: MatchMetrics;
 };
 
-/** The slot that a time in ms falls in. */
+/** The slot of a time in ms since the epoch. */
 export function slotAt(milliseconds: number, deployment: Deployment): bigint {
   return BigInt(Math.floor(milliseconds / 1_000 / deployment.parameters.slotSeconds));
 }
 
 /**
- * Takes heartbeats: the node's bit for the slot, and an acknowledgement once the bit is shared. The first of a slot gets a
- * receipt, one signed root a second for all nodes that beat in it; those after it are only answered.
+ * Handles heartbeats: sets the node's bit for the slot, and acknowledges the heartbeat once the bit is in Redis. The
+ * acknowledgement of a node's first heartbeat in a slot carries a signature: one signed root per second for all nodes. Later
+ * ones carry none.
  *
- * @returns Called with every heartbeat of a node's session.
+ * @returns handler of a heartbeat in a node's session
  */
 export function startAcknowledging(
   options: AcknowledgeOptions,
@@ -44,40 +45,40 @@ export function startAcknowledging(
     waiting.clear();
     for (const [slot, sessions] of taken) {
       sign(options, slot, sessions).catch((error) =>
-        // Each of them beats again in a moment and is acknowledged then.
+        // The nodes' next heartbeats in the slot are acknowledged instead.
         context.logger.warn({ event: "heartbeat_acks_not_signed", slot, nodes: sessions.size, error }),
       );
     }
   }, signMs);
   timer.unref();
-  context.onStop("receipts", () => clearInterval(timer));
-  const shared = (slot: bigint, session: Session, nodeId: number) => {
+  context.onStop("heartbeatAcks", () => clearInterval(timer));
+  const acknowledge = (slot: bigint, session: Session, nodeId: number) => {
     const sessions = waiting.get(slot) ?? new Map<number, Session>();
     waiting.set(slot, sessions.set(nodeId, session));
   };
   return (session, heartbeat) => {
     const { slot } = heartbeat;
-    const leasesChanged = note(session, heartbeat);
+    const leasesChanged = recordStatus(session, heartbeat);
     sessionMonitor.recordHeartbeat(session, leasesChanged);
     if (session.subjectId === null) return;
     const difference = slot - slotAt(Date.now(), deployment);
-    // One slot either way for clocks that differ; anything else would be a claim about the past or the future.
+    // One slot of tolerance for clocks that differ. Other slots are in the past or the future and do not count.
     if (difference < -1n || difference > 1n) return;
     const nodeId = session.subjectId;
     if (session.ackSlot === slot) {
       session.send({ type: "ack", slot });
       return;
     }
-    // Not awaited: while Redis is away, what else the node says goes on.
+    // Not awaited: while Redis is unavailable, other messages of the node are still handled.
     presence.mark(slot, nodeId).then(
-      () => shared(slot, session, nodeId),
+      () => acknowledge(slot, session, nodeId),
       (error) => context.logger.warn({ event: "heartbeat_not_shared", id: nodeId, error }),
     );
   };
 }
 
-/** Keeps what the node said of itself; true when it runs other leases than before. */
-function note(session: Session, { cpuLoad, freeDiskGib, running }: Heartbeat): boolean {
+/** Stores the status that a heartbeat reports; true when the running leases changed. */
+function recordStatus(session: Session, { cpuLoad, freeDiskGib, running }: Heartbeat): boolean {
   if (session.role !== "node") {
     throw new InputError("A measurer must not send heartbeat.", { code: "message_unexpected" });
   }

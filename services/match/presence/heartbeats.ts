@@ -12,7 +12,7 @@ import { slotAt } from "./acknowledgeHeartbeats.ts";
 import type { Presence } from "./presence.ts";
 import { createReadings } from "./presenceReadings.ts";
 
-/** Slots that ended so long ago are not posted any more. */
+/** Age in slots beyond which a slot is no longer committed. */
 const maxSlotAge = 5n;
 
 export type HeartbeatOptions = {
@@ -25,7 +25,7 @@ export type HeartbeatOptions = {
   metrics: MatchMetrics;
 };
 
-/** Keeps the shared bits whole, and as the leader posts each slot that has ended, once. */
+/** Restores the shared bits after a loss of Redis. The leader also commits each slot that has ended, once. */
 export function startHeartbeats(options: HeartbeatOptions): void {
   const { context, presence, deployment, pool, databaseUrl } = options;
   const { logger, signal } = context;
@@ -34,30 +34,30 @@ export function startHeartbeats(options: HeartbeatOptions): void {
   const interval = Math.min(1_000, slotMs / 8);
   startLoop({ name: "presence", logger, signal, interval }, async () => {
     const now = slotAt(Date.now(), deployment);
-    const posted = await postedSlots(pool, now - maxSlotAge);
+    const committed = await committedSlots(pool, now - maxSlotAge);
     for (const slot of presence.slots()) {
-      if (posted.has(slot) || slot < now - maxSlotAge) presence.forget(slot);
+      if (committed.has(slot) || slot < now - maxSlotAge) presence.forget(slot);
       else if (slot < now) await presence.repeat(slot);
     }
   });
   const lead = async (leading: AbortSignal) => {
     const done = new Set<bigint>();
-    // Between the first reading and the last every instance has repeated its own bits.
+    // Every instance repeats its own bits between the first reading and the last.
     const readings = createReadings(presence, 2 * interval);
     const loop = startLoop({ name: "heartbeats", logger, signal: leading, interval }, async () => {
       const now = Date.now();
       const ended = slotAt(now, deployment) - 1n;
-      // A quarter of a slot for late bits.
-      const over = slotAt(now - Math.min(3_000, slotMs / 4), deployment) - 1n;
-      const posted = await postedSlots(pool, ended - maxSlotAge);
+      // Late bits have a quarter of a slot, at most 3 s.
+      const closed = slotAt(now - Math.min(3_000, slotMs / 4), deployment) - 1n;
+      const committed = await committedSlots(pool, ended - maxSlotAge);
       const open = new Set<bigint>();
       for (let slot = ended - maxSlotAge; slot <= ended; slot += 1n) {
-        if (done.has(slot) || posted.has(slot)) continue;
+        if (done.has(slot) || committed.has(slot)) continue;
         open.add(slot);
         const present = await readings.take(slot, now);
-        if (slot > over || present === undefined) continue;
+        if (slot > closed || present === undefined) continue;
         const bits = await bitsOf(options, slot, present, startedAt);
-        if (bits === undefined || (await post(options, slot, bits))) done.add(slot);
+        if (bits === undefined || (await commit(options, slot, bits))) done.add(slot);
       }
       readings.retain(open);
     });
@@ -66,7 +66,7 @@ export function startHeartbeats(options: HeartbeatOptions): void {
   void holdLeadership({ url: databaseUrl, leadership: "heartbeats", logger, signal, lead });
 }
 
-async function postedSlots(pool: Database, from: bigint): Promise<Set<bigint>> {
+async function committedSlots(pool: Database, from: bigint): Promise<Set<bigint>> {
   const { rows } = await pool.query<{ slot: bigint }>(
     "select slot::numeric as slot from chain.heartbeat_slot where slot >= $1",
     [from],
@@ -74,7 +74,7 @@ async function postedSlots(pool: Database, from: bigint): Promise<Set<bigint>> {
   return new Set(rows.map((row) => row.slot));
 }
 
-/** What to post for a slot; undefined when there is nothing that could be said of it. */
+/** The bits to commit for a slot; undefined when the presence of nodes in it is unknown. */
 async function bitsOf(
   { pool, deployment }: HeartbeatOptions,
   slot: bigint,
@@ -82,7 +82,7 @@ async function bitsOf(
   startedAt: number,
 ): Promise<ReturnType<typeof encodeHeartbeats> | undefined> {
   const begin = slot * BigInt(deployment.parameters.slotSeconds);
-  // Silence counts against nodes only where we were there to hear them.
+  // An empty slot counts against nodes only if this instance was running when it began.
   if (present.size === 0 && BigInt(startedAt) > begin * 1_000n) return undefined;
   const { rows } = await pool.query<{ count: number | null }>(
     `select max(n.node_id)::int as count from chain.node n
@@ -94,8 +94,8 @@ async function bitsOf(
   return nodeCount === 0 ? undefined : encodeHeartbeats(nodeCount, present);
 }
 
-/** True when the slot needs no further try. */
-async function post(
+/** Commits a slot. False: it must be tried again. */
+async function commit(
   { sender, context, metrics }: HeartbeatOptions,
   slot: bigint,
   bits: ReturnType<typeof encodeHeartbeats>,
@@ -114,8 +114,8 @@ async function post(
   } catch (error) {
     if (!(error instanceof FatalError) || error.code !== "chain_refused") throw error;
     if (error.details.error === "HeartbeatSlotCommitted") return true;
-    // A chain whose newest block is a little behind calls the slot unfinished; a slot that is too old stays refused
-    // until it is no longer looked at.
+    // The newest block may be behind, so the slot has not ended on the chain. A slot that is too old reverts until it
+    // exceeds maxSlotAge.
     context.logger.debug({ event: "heartbeats_refused", slot, error });
     return false;
   }

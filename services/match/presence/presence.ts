@@ -2,24 +2,28 @@ import { randomUUID } from "node:crypto";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import type { Redis } from "ioredis";
 
-/** How long a slot's bits stay in Redis, in slots. */
+/** Expiry of a slot's bits in Redis, slots. */
 const keptSlots = 30;
-/** Bits are gathered for so long into one round trip, in ms. */
+/** Delay in which bits are collected for one round trip, ms. */
 const batchDelayMs = 50;
 
 export type Presence = {
-  /** Notes that a node was there. Resolves once Redis has the bit; if Redis is away, that is when it is back. */
+  /** Sets a node's bit. Resolves once Redis has it; while Redis is unavailable it waits. */
   mark(slot: bigint, nodeId: number): Promise<void>;
-  /** Sets again everything that this instance saw in a slot: a Redis that lost its memory gets it back. */
+  /** Sets all bits of this instance again, which restores them after Redis lost its data. */
   repeat(slot: bigint): Promise<void>;
-  /** Everyone whom any instance saw in a slot. */
+  /** Ids of the nodes that were present in a slot, on any instance. */
   read(slot: bigint): Promise<Set<number>>;
-  /** Slots that this instance has bits of. */
+  /** Slots of which this instance has bits. */
   slots(): bigint[];
+  /** Drops this instance's bits of a slot. */
   forget(slot: bigint): void;
 };
 
-/** The shared bitmap of each heartbeat slot: one bit a node, set in Redis by any instance, kept in memory until it is posted. */
+/**
+ * A bitmap per heartbeat slot, one bit per node, shared in Redis. Each instance keeps its own bits in memory until the slot
+ * is committed.
+ */
 export function createPresence(options: { redis: Redis; deployment: Deployment }): Presence {
   const { redis, deployment } = options;
   const prefix = `ngpu:presence:${deployment.chainId}:${deployment.contracts.ComputeNode.toLowerCase()}`;
@@ -53,7 +57,7 @@ export function createPresence(options: { redis: Redis; deployment: Deployment }
     async repeat(slot) {
       const seen = memory.get(slot);
       if (seen === undefined || seen.size === 0) return;
-      // All of them at once, however many there are.
+      // All bits in one transaction, regardless of their number.
       const replies = await redis
         .multi()
         .set(scratch, bitmapOf(seen), "EX", seconds)
@@ -76,7 +80,7 @@ export function createPresence(options: { redis: Redis; deployment: Deployment }
   };
 }
 
-/** Redis counts bits from the highest of each byte. */
+/** The bitmap of node ids as Redis stores it: bits count from the highest of each byte. */
 function bitmapOf(nodeIds: ReadonlySet<number>): Buffer {
   let largest = 0;
   for (const nodeId of nodeIds) largest = Math.max(largest, nodeId);

@@ -1,15 +1,20 @@
 import type { Presence } from "./presence.ts";
 
 export type Readings = {
-  /** Reads a slot's shared bits once more. @returns everyone read so far; undefined while it is too early to say so */
+  /**
+   * Reads a slot's shared bits again.
+   *
+   * @param now ms since the epoch
+   * @returns all nodes read so far; undefined before `settleMs` have passed since the first reading
+   */
   take(slot: bigint, now: number): Promise<ReadonlySet<number> | undefined>;
-  /** Forgets slots that need no further reading. */
+  /** Drops the readings of all other slots. */
   retain(slots: ReadonlySet<bigint>): void;
 };
 
 /**
- * Reads the shared bits of slots that have ended. A Redis that loses its memory just before a reading has the bits again
- * once every instance has repeated its own; so what counts is everything read over at least `settleMs`.
+ * Reads the shared bits of slots that have ended. If Redis loses its data just before a reading, the bits return when every
+ * instance has repeated its own. The result is therefore the union of all readings over at least `settleMs`.
  */
 export function createReadings(presence: Pick<Presence, "read">, settleMs: number): Readings {
   const taken = new Map<bigint, { since: number; present: Set<number> }>();

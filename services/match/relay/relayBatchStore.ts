@@ -17,7 +17,7 @@ export type RelayItem = {
   unbatched: boolean;
 };
 
-/** Puts a message in the queue; the same message again is the same row, with what has become of it. */
+/** Queues a message. A repeated message is the same row. @returns its row with the outcome so far */
 export async function putRelay(
   pool: Database,
   entry: {
@@ -41,7 +41,7 @@ export async function putRelay(
   return rows[0] as RelayOutcome;
 }
 
-/** What has become of those that are over. */
+/** The outcomes of those messages that are settled. */
 export async function settledRelays(pool: Database, ids: bigint[]): Promise<RelayOutcome[]> {
   if (ids.length === 0) return [];
   const { rows } = await pool.query<RelayOutcome>(
@@ -52,24 +52,24 @@ export async function settledRelays(pool: Database, ids: bigint[]): Promise<Rela
 }
 
 const claimLock = 7_101;
-/** Items in one transaction: well under what a block holds. */
+/** Maximum number of messages in one transaction, well below the gas limit of a block. */
 const batchSize = 50;
 
 /**
- * Claims what is queued, in the order it came, as batches of one kind. A signer's next message of a kind waits until the
- * one before it is settled, so that nothing overtakes it: claims are made one at a time over all instances.
+ * Claims queued messages in the order of their arrival, as batches of one kind. A signer's next message of a kind waits until
+ * the previous one is settled, so messages are never reordered. A lock serializes the claims of all instances.
  */
 export function claimBatches(pool: Database, instance: string): Promise<RelayItem[][]> {
   return transaction(pool, async (db) => {
     await db.query("select pg_advisory_xact_lock($1)", [claimLock]);
-    await refuseExpired(db);
+    await rejectExpired(db);
     const { rows } = await db.query<Omit<RelayItem, "batch">>(
       `select id, kind, message, signature, unbatched from app.relay r
        where status = 'queued' and not exists
          (select from app.relay b where b.signer = r.signer and b.kind = r.kind and b.status = 'sent')
        order by id limit 500`,
     );
-    const batches = inBatches(rows);
+    const batches = groupIntoBatches(rows);
     const items = batches.flat();
     await db.query(
       `update app.relay r set status = 'sent', batch = v.batch, claimed_by = $3, claimed_at = now()
@@ -80,7 +80,7 @@ export function claimBatches(pool: Database, instance: string): Promise<RelayIte
   });
 }
 
-function inBatches(rows: Omit<RelayItem, "batch">[]): RelayItem[][] {
+function groupIntoBatches(rows: Omit<RelayItem, "batch">[]): RelayItem[][] {
   const batches: RelayItem[][] = [];
   const open = new Map<string, RelayItem[]>();
   for (const row of rows) {
@@ -95,7 +95,7 @@ function inBatches(rows: Omit<RelayItem, "batch">[]): RelayItem[][] {
   return batches;
 }
 
-async function refuseExpired(db: Connection): Promise<void> {
+async function rejectExpired(db: Connection): Promise<void> {
   const { rowCount } = await db.query(
     `update app.relay set status = 'refused', settled_at = now(),
        reason = format('SignatureExpired(deadline %s)', deadline)
@@ -104,7 +104,11 @@ async function refuseExpired(db: Connection): Promise<void> {
   if (rowCount !== null && rowCount > 0) await db.query("select pg_notify('app_changed', 'relay')");
 }
 
-/** Batches of an instance that died half way: its own after a restart, or anyone's after three minutes. */
+/**
+ * Claims the unfinished batches of instances that died.
+ *
+ * @param own also the batches of this instance, after a restart; those of others only after three minutes
+ */
 export async function takeOver(pool: Database, instance: string, own: boolean): Promise<RelayItem[][]> {
   const { rows } = await pool.query<RelayItem>(
     `update app.relay set claimed_by = $1, claimed_at = now()
@@ -116,11 +120,12 @@ export async function takeOver(pool: Database, instance: string, own: boolean): 
   return [...Map.groupBy(rows, (row) => row.batch).values()];
 }
 
+/** Renews the claim of a batch, so that no other instance takes it over. */
 export async function renewClaim(pool: Database, batch: string): Promise<void> {
   await pool.query("update app.relay set claimed_at = now() where batch = $1 and status = 'sent'", [batch]);
 }
 
-/** Writes what became of a batch and tells all instances. */
+/** Stores the outcome of a batch and notifies all instances. A null `reason` means confirmed. */
 export async function settleBatch(
   pool: Database,
   items: { id: bigint; reason: string | null }[],
@@ -135,7 +140,7 @@ export async function settleBatch(
   await pool.query("select pg_notify('app_changed', 'relay')");
 }
 
-/** The batch was refused as a whole: each item is tried by itself, so that one does not take the others with it. */
+/** Queues the messages of a batch that failed as a whole again, each in a transaction of its own. */
 export async function requeueUnbatched(pool: Database, ids: bigint[]): Promise<void> {
   await pool.query(
     "update app.relay set status = 'queued', batch = null, claimed_by = null, unbatched = true where id = any($1)",

@@ -4,22 +4,25 @@ import * as store from "./relayBatchStore.ts";
 import { checkRelay, type RelayRequest } from "./relayCheck.ts";
 import { type DeliveryOptions, deliver } from "./relayDelivery.ts";
 
-/** How long messages are gathered into one transaction, in ms: not long for the first after a pause, since it may make the next block. */
+/**
+ * Delay in which messages are collected for one transaction, ms. It is short after a pause, so that the first message
+ * reaches the next block.
+ */
 const batchDelayMs = { first: 30, more: 300 };
 
 export type RelayOptions = DeliveryOptions & { instance: string };
 
 export type Relay = {
-  /** Checks a session's message, queues it and answers over the session, now and when the chain has spoken. */
+  /** Checks a session's message, queues it, and responds over the session: now, and again when the message is settled. */
   submit(session: Session, request: RelayRequest): Promise<void>;
-  /** Something was queued or settled elsewhere. */
+  /** Call when another instance queued or settled messages. */
   wake(): void;
 };
 
-/** Who waits for the end of a queued message, by its row. */
+/** Sessions that wait for the outcome of a queued message, by its row. */
 type Waiting = Map<bigint, { session: Session; id: string }[]>;
 
-/** Brings signed messages to the chain in batches, each kind its own, without waiting for one another. */
+/** Relays signed messages to the chain in concurrent batches, each of one kind. */
 export function startRelay(options: RelayOptions): Relay {
   const { context, pool } = options;
   const { logger, signal } = context;
@@ -29,11 +32,11 @@ export function startRelay(options: RelayOptions): Relay {
     const resumed = await store.takeOver(pool, options.instance, restarted);
     restarted = false;
     const batches = [...resumed, ...(await store.claimBatches(pool, options.instance))];
-    // Not awaited: the next batch need not wait for the receipt of this one. Nothing throws out of it.
+    // Not awaited: the next batch does not wait for the receipt of this one. deliver() does not throw.
     for (const batch of batches) void deliver(options, batch).then(loop.wake);
-    await tellSettled(options, waiting);
+    await notifySettled(options, waiting);
   });
-  const wake = gathered(loop.wake);
+  const wake = coalesced(loop.wake);
   return {
     wake,
     async submit(session, request) {
@@ -42,7 +45,7 @@ export function startRelay(options: RelayOptions): Relay {
   };
 }
 
-/** Queues a message and answers its session. @returns Whether the chain has yet to speak. */
+/** Queues a message and responds to its session. @returns whether the message is still to be settled */
 async function queue(
   { pool, deployment }: RelayOptions,
   waiting: Waiting,
@@ -55,7 +58,7 @@ async function queue(
     return false;
   }
   const row = await store.putRelay(pool, checked);
-  answer(session, request.id, row);
+  respond(session, request.id, row);
   if (row.status === "confirmed" || row.status === "refused") return false;
   waiting.set(row.id, [
     ...(waiting.get(row.id) ?? []).filter((one) => one.session.key !== session.key),
@@ -64,15 +67,15 @@ async function queue(
   return true;
 }
 
-async function tellSettled({ pool }: RelayOptions, waiting: Waiting): Promise<void> {
+async function notifySettled({ pool }: RelayOptions, waiting: Waiting): Promise<void> {
   for (const row of await store.settledRelays(pool, [...waiting.keys()])) {
-    for (const { session, id } of waiting.get(row.id) ?? []) answer(session, id, row);
+    for (const { session, id } of waiting.get(row.id) ?? []) respond(session, id, row);
     waiting.delete(row.id);
   }
 }
 
-/** `wake` once for all calls within a while. */
-function gathered(wake: () => void): () => void {
+/** Combines the calls within `batchDelayMs` into one call of `wake`. */
+function coalesced(wake: () => void): () => void {
   let flushScheduled = false;
   let lastFlushAt = 0;
   return () => {
@@ -87,13 +90,13 @@ function gathered(wake: () => void): () => void {
   };
 }
 
-function answer(session: Session, id: string, row: store.RelayOutcome): void {
-  const over = row.status === "confirmed" || row.status === "refused";
+function respond(session: Session, id: string, row: store.RelayOutcome): void {
+  const isSettled = row.status === "confirmed" || row.status === "refused";
   session.send({
     type: "relayed",
     id,
-    status: row.status === "confirmed" || row.status === "refused" ? row.status : "queued",
-    ...(over && row.tx_hash !== null ? { txHash: row.tx_hash } : {}),
+    status: row.status === "sent" ? "queued" : row.status,
+    ...(isSettled && row.tx_hash !== null ? { txHash: row.tx_hash } : {}),
     ...(row.reason !== null ? { reason: row.reason } : {}),
   });
 }

@@ -16,7 +16,12 @@ const kindsOf: Record<Role, readonly RelayKind[]> = {
   measurer: ["registerMeasurer", "reveal"],
 };
 
-/** What can be told without the chain: shape, deadline, and who signed. */
+/**
+ * Checks everything that does not need the chain: schema, deadline and signature.
+ *
+ * @returns the message to queue, or the reason for which it is rejected
+ * @throws InputError `kind_not_allowed` or `message_invalid`.
+ */
 export async function checkRelay(
   deployment: Deployment,
   session: Session,
@@ -24,7 +29,7 @@ export async function checkRelay(
 ): Promise<Parameters<typeof putRelay>[1] | { reason: string }> {
   const { kind, signature } = request;
   if (!kindsOf[session.role].includes(kind)) {
-    throw new InputError(`A ${session.role} does not relay ${kind}.`, { code: "kind_not_allowed" });
+    throw new InputError(`A ${session.role} must not relay ${kind}.`, { code: "kind_not_allowed" });
   }
   const parsed = relayKinds[kind].message.safeParse(request.message);
   if (!parsed.success) {
@@ -46,9 +51,9 @@ export async function checkRelay(
   }
   const signer = await signerOf(deployment, kind, message, signature);
   const named = "key" in message ? (message.key.toLowerCase() as Hex) : session.key;
-  // The bound wallet, which the node's key does not know, signs a change of wallet, a committer a receipt.
-  const strange = kind !== "setWallet" && kind !== "dispute" && signer !== session.key;
-  if (signer === undefined || strange || named !== session.key) {
+  // Others sign these kinds: the bound wallet a change of wallet, a committer a heartbeat acknowledgement.
+  const isForeign = kind !== "setWallet" && kind !== "dispute" && signer !== session.key;
+  if (signer === undefined || isForeign || named !== session.key) {
     return { reason: `SignatureInvalid(signer ${named})` };
   }
   const digest = relayDigest(deployment, kind, message as never);
@@ -64,7 +69,7 @@ async function signerOf(
   try {
     return (await recoverRelay(deployment, kind, message as never, signature)).toLowerCase() as Hex;
   } catch {
-    // Not a signature at all.
+    // Not a valid signature.
     return undefined;
   }
 }

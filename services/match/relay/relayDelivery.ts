@@ -20,7 +20,10 @@ export type DeliveryOptions = {
   metrics: MatchMetrics;
 };
 
-/** Sends one batch until the chain has spoken; after a crash the same batch goes out under the same key. */
+/**
+ * Sends a batch, with retries, until it is settled. After a crash it is sent again under the same dedupe key. Does not
+ * throw.
+ */
 export async function deliver(options: DeliveryOptions, items: store.RelayItem[]): Promise<void> {
   const { logger, signal } = options.context;
   for (let pause = 500; !signal.aborted; pause = Math.min(15_000, pause * 2)) {
@@ -67,9 +70,9 @@ async function deliverTo(
     // A kind chosen at run time has no literal type of its own; relayKinds pairs function and message.
     sent = await sender.send(request() as unknown as SendRequest<AbiName, never>);
   } catch (error) {
-    if (error instanceof PackingError) return refuseBatch(pool, items, error.message);
+    if (error instanceof PackingError) return rejectBatch(pool, items, error.message);
     if (!(error instanceof FatalError) || error.code !== "chain_refused") throw error;
-    return refuseBatch(pool, items, String(error.details.text));
+    return rejectBatch(pool, items, String(error.details.text));
   }
   const refused = new Map(sent.refusals.map(({ index, error }) => [index, error.text]));
   const settled = items.map(({ id }, index) => ({ id, reason: refused.get(index) ?? null }));
@@ -81,7 +84,7 @@ async function deliverTo(
   }
 }
 
-async function refuseBatch(pool: Database, items: store.RelayItem[], reason: string): Promise<void> {
+async function rejectBatch(pool: Database, items: store.RelayItem[], reason: string): Promise<void> {
   const ids = items.map((item) => item.id);
   if (ids.length > 1) return store.requeueUnbatched(pool, ids);
   await store.settleBatch(

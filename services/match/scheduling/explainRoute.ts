@@ -8,14 +8,14 @@ import express, { type Express } from "express";
 import { rateLimit } from "express-rate-limit";
 import type { IndexedFleet } from "./fleetSync.ts";
 
-/** Questions a second that one instance answers, whoever asks: placements come first. */
-const mostPerSecond = 50;
+/** Maximum number of requests per second from all clients: placements have priority. */
+const maxPerSecond = 50;
 
-/** Serves `POST /v1/explain`, which apiServer asks. It tells only what stands on the chain, and changes nothing. */
+/** Serves `POST /v1/explain` for apiServer. It is read-only and exposes only public data of the chain. */
 export function serveExplain(app: Express, fleetNow: () => Promise<IndexedFleet>, logger: Logger): void {
   const limit = rateLimit({
     windowMs: 1_000,
-    limit: mostPerSecond,
+    limit: maxPerSecond,
     keyGenerator: () => "all",
     handler: () => {
       throw new InputError("Too many requests.", { code: "rate_limited", status: 429 });

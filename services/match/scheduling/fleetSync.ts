@@ -3,34 +3,38 @@ import type { FleetBlock } from "@ngpu/placement/fleet";
 import { createFleetIndex, type FleetIndex } from "@ngpu/placement/fleetIndex/fleetIndex";
 import { readBlock, readChanges, readHead, readNodes, readUptimes } from "@ngpu/queries/fleet";
 
-/** The index as of a block. Nothing else changes it: whoever reserves in it gives back before the next await. */
+/** The index as of a block. It is shared: release every reservation before the next await. */
 export type IndexedFleet = { block: FleetBlock; index: FleetIndex };
 
-/** How an index came to its block: as it was, by the nodes that changed, or read whole (at first, and after a reorg). */
-type Followed = { type: "same" } | { type: "changed"; nodes: number } | { type: "full"; nodes: number };
+/** How the index reached a block: unchanged, by the nodes that changed, or rebuilt (at first, and after a reorg). */
+type SyncResult = { type: "same" } | { type: "changed"; nodes: number } | { type: "full"; nodes: number };
 
-/** Keeps one index at the newest exported block, by what changed since the block it was at. */
+/**
+ * Keeps an index at the newest exported block by reading the changes since its last block.
+ *
+ * @returns a function that synchronizes the index and returns it
+ */
 export function createFleetSync(
   pool: Database,
-  onFollowed: (followed: Followed) => void = () => undefined,
+  onSynced: (result: SyncResult) => void = () => undefined,
 ): () => Promise<IndexedFleet> {
   let fleet: (IndexedFleet & { uptimes: Map<number, number> }) | undefined;
-  let following: Promise<IndexedFleet> | undefined;
+  let syncing: Promise<IndexedFleet> | undefined;
 
   const rebuildIndex = async (db: Connection, block: FleetBlock) => {
     const uptimes = await readUptimes(db, block);
     const index = createFleetIndex(await readNodes(db, block, null, uptimes));
     fleet = { block, index, uptimes };
-    onFollowed({ type: "full", nodes: index.size });
+    onSynced({ type: "full", nodes: index.size });
     return fleet;
   };
-  const followOnce = () =>
+  const syncOnce = () =>
     transaction(pool, async (db): Promise<IndexedFleet> => {
       await db.query("set transaction isolation level repeatable read, read only");
       const block = await readHead(db);
       const known = fleet;
       if (known?.block.hash === block.hash) {
-        onFollowed({ type: "same" });
+        onSynced({ type: "same" });
         return known;
       }
       const before = known === undefined ? undefined : await readBlock(db, known.block.number);
@@ -38,19 +42,19 @@ export function createFleetSync(
       const changes = await readChanges(db, known.block, block);
       const uptimes = changes.slots ? await readUptimes(db, block) : known.uptimes;
       const nodes = await readNodes(db, block, changes.nodeIds, uptimes);
-      // From here on nothing is awaited, so that nobody sees half of it.
+      // No await from here on: other callers never see a partial update.
       for (const node of nodes) known.index.put(node);
       if (changes.slots) putUptimes(known.index, uptimes);
       fleet = { block, index: known.index, uptimes };
-      onFollowed({ type: "changed", nodes: nodes.length });
+      onSynced({ type: "changed", nodes: nodes.length });
       return fleet;
     });
-  // Those who ask at the same time share one reading.
+  // Concurrent calls share one synchronization.
   return () => {
-    following ??= followOnce().finally(() => {
-      following = undefined;
+    syncing ??= syncOnce().finally(() => {
+      syncing = undefined;
     });
-    return following;
+    return syncing;
   };
 }
 

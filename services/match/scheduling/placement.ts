@@ -15,12 +15,12 @@ export type PlacementOptions = {
   context: ServiceContext;
   pool: Database;
   redis: Redis;
-  /** Counts answers by their outcome. */
+  /** Counts answers, by outcome. */
   answers: Counter<"outcome">;
   fleetNow: () => Promise<IndexedFleet>;
 };
 
-/** Serves the queue `placement`, and answers from Postgres what a lost queue forgot. */
+/** Answers the requests of the queue `placement`, and those in Postgres that the queue lost. */
 export function startPlacement({ context, pool, redis, answers, fleetNow }: PlacementOptions): Loop {
   const answer = async (requestId: string) => {
     const outcome = await answerRequest(pool, requestId, fleetNow);
@@ -34,14 +34,14 @@ export function startPlacement({ context, pool, redis, answers, fleetNow }: Plac
   return startLoop(
     { name: "placement sweeper", logger: context.logger, signal: context.signal, interval: 2_000 },
     async () => {
-      for (const requestId of await store.forgottenRequests(pool)) await answer(requestId);
+      for (const requestId of await store.unansweredRequests(pool)) await answer(requestId);
     },
   );
 }
 
 type Outcome = { type: string; workspaceId: bigint; nodeId: number | undefined; block: bigint };
 
-/** Answers one request in one transaction; undefined when another instance did. */
+/** Answers a request in one transaction; undefined when it is claimed or answered already. */
 async function answerRequest(
   pool: Database,
   requestId: string,
@@ -63,7 +63,7 @@ async function answerRequest(
 
 type Facts = IndexedFleet & { position: number; wanted: Wanted | undefined };
 
-/** The fleet, what is wanted at its block, and how many answers for the workspace the block does not show yet. */
+/** The fleet at a block, the workspace's request at it, and the number of its placements that the block does not include. */
 async function factsFor(
   db: Connection,
   requested: store.PendingPlacement,
@@ -73,7 +73,7 @@ async function factsFor(
     const { block } = await fleetNow();
     const wanted = await readWanted(db, requested, block);
     const position = await store.countPending(db, requested, block);
-    // The index goes on with the chain: all this is good for the block that it is at now, or it is read again.
+    // The index may have advanced meanwhile; then everything is read again at its new block.
     const now = await fleetNow();
     if (now.block.hash === block.hash) return { ...now, position, wanted };
   }

@@ -11,8 +11,9 @@ export type PendingPlacement = {
 };
 
 /**
- * Takes a request that nobody has answered; the row, and the order of answers for its workspace, stay locked until the
- * transaction ends.
+ * Claims an unanswered request. The row and a lock on the placements of its workspace are held until the transaction ends.
+ *
+ * @returns undefined when the request is claimed or answered already
  */
 export async function claimPlacement(
   db: Connection,
@@ -32,7 +33,7 @@ export async function claimPlacement(
   return requested;
 }
 
-/** Answers for other replicas of the workspace that the block does not show yet: they take their capacity first. */
+/** Number of recent placements of the workspace's other replicas that the block does not include yet. */
 export async function countPending(
   db: Queryable,
   requested: PendingPlacement,
@@ -50,7 +51,7 @@ export async function countPending(
   return Number(rows[0]?.count ?? 0n);
 }
 
-/** Writes the answer and tells dispense. */
+/** Stores the answer and notifies dispense. */
 export async function writeAnswer(
   db: Connection,
   answer: { requestId: string; block: FleetBlock; position: number; decision: Decision },
@@ -74,8 +75,8 @@ export async function writeAnswer(
   await db.query("select pg_notify('app_changed', 'placement')");
 }
 
-/** Requests that waited longer than a queue takes: a lost Redis forgot them. */
-export async function forgottenRequests(pool: Database): Promise<string[]> {
+/** Requests that are overdue because Redis lost the queue. */
+export async function unansweredRequests(pool: Database): Promise<string[]> {
   const { rows } = await pool.query<{ request_id: string }>(
     `select request_id from app.placement where status = 'requested' and requested_at < now() - interval '1 second'
      order by requested_at limit 200`,

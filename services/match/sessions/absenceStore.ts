@@ -1,19 +1,19 @@
 import type { Database, Queryable } from "@ngpu/db/pool";
-import { fresh } from "./sessionStore.ts";
+import { isLive } from "./sessionStore.ts";
 
-/** How a node is missed: its connection ended, it answers no ping, or it answers and does not beat. */
+/** How an absence was detected: the connection closed, a ping timed out, or heartbeats stopped on an open connection. */
 export type Signal = "session" | "probe" | "heartbeat";
 
-/** A node that returned is watched for so long, in seconds: leaving again, it goes on being away where it had stopped. */
+/** Time after a node's return, s. If the node leaves again within it, its absence continues. */
 const probationSeconds = 10;
 
-// A node that was back for a while only has been away for the sum of both times.
-const missed = `on conflict (node_id) do update set signal = excluded.signal, back_at = null,
+// SQL: an absence that resumes within the probation counts the earlier absence, without the time in between.
+const resumeAbsence = `on conflict (node_id) do update set signal = excluded.signal, back_at = null,
   lost_at = case when absence.back_at is null then absence.lost_at end,
   since = case when absence.back_at is null then least(absence.since, excluded.since)
     else excluded.since - (absence.back_at - absence.since) end`;
 
-/** Ends sessions, and notes since when their nodes are missed. */
+/** Deletes sessions and records the absences of their nodes. `idleSeconds` is the time since the last contact. */
 export async function dropSessions(
   db: Queryable,
   ended: { id: string; signal: Signal; idleSeconds: number }[],
@@ -27,13 +27,13 @@ export async function dropSessions(
      )
      insert into app.absence as absence (node_id, signal, since)
      select distinct on (subject_id) subject_id, signal, now() - make_interval(secs => quiet)
-     from gone where role = 'node' and subject_id is not null order by subject_id, quiet ${missed}`,
+     from gone where role = 'node' and subject_id is not null order by subject_id, quiet ${resumeAbsence}`,
     [ended.map((one) => one.id), ended.map((one) => one.signal), ended.map((one) => one.idleSeconds)],
   );
   await db.query("select pg_notify('app_changed', 'session')");
 }
 
-/** Notes nodes that have a session and do not beat. */
+/** Records the absences of nodes with a session whose heartbeats stopped. */
 export async function recordMissedHeartbeats(
   db: Queryable,
   nodes: { nodeId: number; idleSeconds: number }[],
@@ -41,13 +41,13 @@ export async function recordMissedHeartbeats(
   await db.query(
     `insert into app.absence as absence (node_id, signal, since)
      select node_id, 'heartbeat', now() - make_interval(secs => quiet)
-     from unnest($1::int[], $2::float8[]) as g (node_id, quiet) order by node_id ${missed}`,
+     from unnest($1::int[], $2::float8[]) as g (node_id, quiet) order by node_id ${resumeAbsence}`,
     [nodes.map((one) => one.nodeId), nodes.map((one) => one.idleSeconds)],
   );
   await db.query("select pg_notify('app_changed', 'session')");
 }
 
-/** Notes that nodes beat again. */
+/** Records that nodes send heartbeats again. */
 export async function clearMissedHeartbeats(db: Queryable, nodeIds: number[]): Promise<void> {
   await db.query(
     "update app.absence set back_at = now() where node_id = any($1::int[]) and back_at is null",
@@ -55,21 +55,25 @@ export async function clearMissedHeartbeats(db: Queryable, nodeIds: number[]): P
   );
 }
 
-/** Ends what instances left behind that died. Their nodes are missed from now on: they need a moment to find another. */
+/**
+ * Deletes the sessions of dead instances. The absences of their nodes begin now, because nodes need time to reconnect.
+ *
+ * @returns the number of sessions
+ */
 export async function reapInstances(db: Queryable): Promise<number> {
   const { rowCount } = await db.query(
     `with gone as (
-       delete from app.session s where not (${fresh}) returning s.role, s.subject_id
+       delete from app.session s where not (${isLive}) returning s.role, s.subject_id
      )
      insert into app.absence as absence (node_id, signal, since)
      select distinct subject_id, 'session', now() from gone
-     where role = 'node' and subject_id is not null ${missed}`,
+     where role = 'node' and subject_id is not null ${resumeAbsence}`,
   );
   await db.query("delete from app.match_instance where seen_at < now() - interval '1 hour'");
   return rowCount ?? 0;
 }
 
-/** Takes over what an instance of the same name left behind when it was killed, and says that this one lives. */
+/** Deletes the sessions of an earlier instance with the same name, and registers this one as alive. */
 export async function registerInstance(db: Queryable, instance: string): Promise<void> {
   const { rows } = await db.query<{ id: string }>(
     "select session_id as id from app.session where instance = $1",
@@ -82,6 +86,7 @@ export async function registerInstance(db: Queryable, instance: string): Promise
   await refreshInstance(db, instance);
 }
 
+/** Registers the instance as alive now. */
 export async function refreshInstance(db: Queryable, instance: string): Promise<void> {
   await db.query(
     `insert into app.match_instance (instance) values ($1)
@@ -90,7 +95,7 @@ export async function refreshInstance(db: Queryable, instance: string): Promise<
   );
 }
 
-/** Whether an instance beside this one lived a moment ago. */
+/** Whether another instance was alive within the last 30 s. */
 export async function hasPeers(db: Queryable, instance: string): Promise<boolean> {
   const { rowCount } = await db.query(
     "select from app.match_instance where instance <> $1 and seen_at > now() - interval '30 seconds' limit 1",
@@ -100,8 +105,8 @@ export async function hasPeers(db: Queryable, instance: string): Promise<boolean
 }
 
 /**
- * Finds nodes that nobody missed and nobody holds a session of: those that never came, and those whose end went unwritten.
- * Looks at all nodes, so it is for now and then.
+ * Records the absences of nodes without a session: those that never connected, and those whose disconnection was not
+ * recorded. Reads all nodes, so do not call it often.
  */
 export async function recordUnconnected(db: Queryable): Promise<void> {
   await db.query(
@@ -109,7 +114,7 @@ export async function recordUnconnected(db: Queryable): Promise<void> {
      select n.node_id, 'session', now() from chain.node n
      where (n.status = 'online' or exists (
          select from chain.assignment a where a.node_id = n.node_id and a.release_reason is null))
-       -- By its key: a session that came before the registration does not know its node for a moment.
+       -- By key: a session opened before the registration has no node id at first.
        and not exists (select from app.session s where s.role = 'node' and s.key = n.key)
      on conflict do nothing`,
   );
@@ -117,7 +122,7 @@ export async function recordUnconnected(db: Queryable): Promise<void> {
 
 export type Absence = { nodeId: number; signal: Signal; unreachableMs: number };
 
-/** Who is away now. Those that have been back for long enough are forgotten. */
+/** The current absences. Deletes those whose node returned and passed the probation. */
 export async function readAbsences(pool: Database): Promise<Absence[]> {
   await pool.query(`delete from app.absence where back_at < now() - interval '${probationSeconds} seconds'`);
   const { rows } = await pool.query<Absence>(
@@ -127,7 +132,7 @@ export async function readAbsences(pool: Database): Promise<Absence[]> {
   return rows;
 }
 
-/** Notes nodes as lost that were not yet; tells of each for how long it had not been heard. */
+/** Marks absent nodes as lost. @returns those that were not marked before */
 export async function markLost(db: Queryable, nodeIds: number[]): Promise<Absence[]> {
   const { rows } = await db.query<Absence>(
     `update app.absence set lost_at = now()

@@ -12,7 +12,7 @@ import { hostOf, newChallenge, parseMessage, verifyHello } from "./handshake.ts"
 import type { Session, SessionHandlers, SessionsOptions } from "./session.ts";
 import type { NewSession } from "./sessionStore.ts";
 
-/** What all connections share. */
+/** Dependencies that all connections share. */
 export type SessionServer = Omit<SessionsOptions, "server"> &
   SessionHandlers & {
     directory: ReturnType<typeof createDirectory>;
@@ -21,12 +21,15 @@ export type SessionServer = Omit<SessionsOptions, "server"> &
     drop: (ended: { id: string; signal: Signal; idleSeconds: number }) => Promise<void>;
   };
 
-/** Takes a connection: until its hello it may say nothing else, and not for long. */
+/** Accepts a connection. The first message must be a hello, within `limits.helloMs`. */
 export function acceptSession(server: SessionServer, ws: WebSocket, address: string | undefined): void {
   const { logger, metrics, directory } = server;
-  const peer = { ...speaker(ws, metrics), challenge: newChallenge(), address };
+  const peer = { ...messenger(ws, metrics), challenge: newChallenge(), address };
   let session: Session | undefined;
-  const helloTimer = setTimeout(() => peer.close("hello_missing", "No hello came in time."), limits.helloMs);
+  const helloTimer = setTimeout(
+    () => peer.close("hello_missing", "No hello arrived in time."),
+    limits.helloMs,
+  );
   const handle = async (text: string) => {
     const message = parseMessage(text);
     metrics.messages.inc({ type: message.type });
@@ -42,20 +45,20 @@ export function acceptSession(server: SessionServer, ws: WebSocket, address: str
   readInOrder(ws, handle, (error) => {
     if (error instanceof InputError) return peer.close(error.code, error.message);
     logger.warn({ event: "session_message_failed", session: session?.id, error });
-    peer.close("unavailable", "Something is not available here; connect again.");
+    peer.close("unavailable", "The service is temporarily unavailable. Connect again.");
   });
-  const line = server.watch(ws);
-  // What the peer does wrong on the wire ends in "close" as well.
+  const connection = server.watch(ws);
+  // Protocol errors of the peer are followed by "close".
   ws.on("error", (error) => logger.debug({ event: "session_socket_error", session: session?.id, error }));
   ws.on("close", () => {
     clearTimeout(helloTimer);
-    if (line.silent) metrics.closed.inc({ code: "silent" });
-    if (session !== undefined && directory.drop(session)) gone(server, session, line);
+    if (connection.silent) metrics.closed.inc({ code: "silent" });
+    if (session !== undefined && directory.drop(session)) onClosed(server, session, connection);
   });
   peer.send({ type: "challenge", challenge: peer.challenge, audience: server.audience });
 }
 
-function speaker(ws: WebSocket, metrics: MatchMetrics): Pick<Session, "send" | "close"> {
+function messenger(ws: WebSocket, metrics: MatchMetrics): Pick<Session, "send" | "close"> {
   const send = (message: ServerMessage) => {
     if (ws.readyState === ws.OPEN) ws.send(toJson(message));
   };
@@ -76,14 +79,18 @@ async function handleOpen(server: SessionServer, session: Session, message: Clie
   await server.onMessage(session, message);
 }
 
-function gone({ logger, drop }: SessionServer, session: Session, line: MonitoredConnection): void {
+function onClosed(
+  { logger, drop }: SessionServer,
+  session: Session,
+  { silent, lastMessageAt }: MonitoredConnection,
+): void {
   const { id, role, subjectId } = session;
-  const signal = line.silent ? "probe" : "session";
-  const idleSeconds = line.silent ? (Date.now() - line.lastMessageAt) / 1_000 : 0;
+  const signal = silent ? "probe" : "session";
+  const idleSeconds = silent ? (Date.now() - lastMessageAt) / 1_000 : 0;
   logger.info({ event: "session_closed", session: id, role, id: subjectId, signal });
   drop({ id, signal, idleSeconds }).catch((error) =>
-    // The row goes with the instance's own, or when the key comes back.
-    logger.warn({ event: "session_row_left", session: id, error }),
+    // The row is deleted with its instance, or replaced when the key reconnects.
+    logger.warn({ event: "session_not_removed", session: id, error }),
   );
 }
 
@@ -114,7 +121,7 @@ async function open(server: SessionServer, peer: Peer, hello: ClientMessage): Pr
     freeDiskGib: null,
     running: [],
     lastHeartbeatAt: Date.now(),
-    missed: false,
+    heartbeatOverdue: false,
     ackSlot: -1n,
   };
 }

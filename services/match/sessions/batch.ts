@@ -1,8 +1,8 @@
 /**
- * Gathers what comes within `ms` and does it in one go: a thousand nodes that come at once are a few statements, not a
- * thousand.
+ * Runs concurrent calls as one batch: a thousand nodes that connect together need a few statements instead of a thousand.
  *
- * @param act Gets the gathered items; its result for each, in their order. A fault is a fault of all of them.
+ * @param ms time in which calls are collected
+ * @param run handles a batch and returns one result per item, in order. If it throws, all calls of the batch fail.
  */
 export function batch<Item, Result>(
   ms: number,

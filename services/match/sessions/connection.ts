@@ -2,26 +2,28 @@ import { InputError } from "@ngpu/runtime/errors";
 import type { WebSocket } from "ws";
 import { createTimingWheel } from "./timingWheel.ts";
 
-/** What one peer may ask of us. */
+/** Limits of one connection. */
 export const limits = {
   maxBytes: 256 * 1024,
-  /** Messages a second, and how many may come at once. */
+  /** Messages per second, and the size of a burst. */
   rate: 50,
   burst: 300,
+  /** Time for the hello, ms. */
   helloMs: 10_000,
-  /** After so long without a word a peer is pinged, in ms. */
+  /** Time without a message after which the peer is pinged, ms. */
   pingMs: 4_500,
-  /** Without a word for so long the peer is gone, in ms. */
+  /** Time without a message or pong after which the connection is terminated, ms. */
   idleTimeoutMs: 6_500,
 };
 
-/** Messages that wait to be handled before we stop reading, and how few make us read on. */
+/** Numbers of waiting messages at which reading pauses and resumes. */
 const pauseAbove = 32;
 const resumeBelow = 8;
 
 /**
- * Hands over a socket's messages one after the other, in the order they came; a peer that is faster than we are is not
- * read from for a while, and one that exceeds its rate is a fault.
+ * Handles the messages of a socket one after the other, in order. Reading pauses while too many messages wait.
+ *
+ * @param onError receives the errors of `handle`, and InputError `rate_exceeded` when the peer exceeds its rate
  */
 export function readInOrder(
   ws: WebSocket,
@@ -52,22 +54,22 @@ export function readInOrder(
   });
 }
 
-/** One connection as the watch over it sees it. */
+/** A monitored connection. */
 export type MonitoredConnection = {
   ws: WebSocket;
-  /** When something was last heard, in ms. */
+  /** Time of the last message, ping or pong, ms since the epoch. */
   lastMessageAt: number;
-  /** It was cut because it no longer answered. */
+  /** The connection was terminated because the peer did not respond. */
   silent: boolean;
 };
 
 export type ConnectionMonitor = {
-  /** Watches a connection until it is closed: pings it when it is quiet, and cuts it when there is no answer. */
+  /** Monitors a connection until it is closed: pings an idle peer, and terminates the connection without a response. */
   watch(ws: WebSocket): MonitoredConnection;
   stop(): void;
 };
 
-/** Watches any number of connections with one timer. */
+/** Monitors any number of connections with one timer. */
 export function createConnectionMonitor(): ConnectionMonitor {
   const tickMs = 250;
   const timingWheel = createTimingWheel<MonitoredConnection>(
@@ -76,7 +78,7 @@ export function createConnectionMonitor(): ConnectionMonitor {
       const { ws } = connection;
       if (ws.readyState === ws.CLOSED) return;
       const idle = now - connection.lastMessageAt;
-      // What we do not read we cannot hear.
+      // While reading is paused, messages and pongs are not received.
       if (ws.isPaused || idle < limits.pingMs) {
         timingWheel.add(connection, ws.isPaused ? tickMs : limits.pingMs - idle);
       } else if (idle < limits.idleTimeoutMs) {

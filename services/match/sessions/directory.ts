@@ -1,14 +1,15 @@
 import type { Session } from "./session.ts";
 import type { Role } from "./sessionStore.ts";
 
-/** The open sessions of this instance, found by what they are asked for. */
+/** The open sessions of this instance, by key, id, and node or measurer. */
 export type Directory = {
   all(): Iterable<Session>;
   ofSubject(role: Role, id: number): Session | undefined;
   withId(id: string): Session | undefined;
   /** Sessions whose registration is not on the chain yet. */
-  unnamed(): Iterable<Session>;
-  name(session: Session, subjectId: number): void;
+  unregistered(): Iterable<Session>;
+  /** Sets the node or measurer id of a session once it is registered. */
+  setSubject(session: Session, subjectId: number): void;
   count(role: Role): number;
 };
 
@@ -16,15 +17,15 @@ export function createDirectory() {
   const byKey = new Map<string, Session>();
   const byId = new Map<string, Session>();
   const bySubject = { node: new Map<number, Session>(), measurer: new Map<number, Session>() };
-  const unnamed = new Set<Session>();
+  const unregistered = new Set<Session>();
   const counts = { node: 0, measurer: 0 };
   const index = (session: Session) => {
-    if (session.subjectId === null) unnamed.add(session);
+    if (session.subjectId === null) unregistered.add(session);
     else bySubject[session.role].set(session.subjectId, session);
   };
   const remove = (session: Session) => {
     byId.delete(session.id);
-    unnamed.delete(session);
+    unregistered.delete(session);
     counts[session.role] -= 1;
     const { role, subjectId } = session;
     if (subjectId !== null && bySubject[role].get(subjectId) === session) bySubject[role].delete(subjectId);
@@ -33,11 +34,11 @@ export function createDirectory() {
     all: () => byKey.values(),
     ofSubject: (role, id) => bySubject[role].get(id),
     withId: (id) => byId.get(id),
-    unnamed: () => unnamed,
-    name(session, subjectId) {
+    unregistered: () => unregistered,
+    setSubject(session, subjectId) {
       session.subjectId = subjectId;
       if (!byId.has(session.id)) return;
-      unnamed.delete(session);
+      unregistered.delete(session);
       index(session);
     },
     count: (role) => counts[role],
@@ -45,7 +46,7 @@ export function createDirectory() {
   return {
     ...directory,
     ofKey: (key: string) => byKey.get(key),
-    /** Takes a session in; the one that its key had before is out. */
+    /** Adds a session, in place of the earlier one of its key. */
     put(session: Session): void {
       const before = byKey.get(session.key);
       if (before !== undefined) remove(before);
@@ -54,7 +55,7 @@ export function createDirectory() {
       counts[session.role] += 1;
       index(session);
     },
-    /** Takes a session out; false when it was out already. */
+    /** Removes a session; false when it was not there. */
     drop(session: Session): boolean {
       if (byKey.get(session.key) !== session) return false;
       byKey.delete(session.key);

@@ -7,7 +7,7 @@ import { bytesToHex, type Hex, recoverTypedDataAddress } from "viem";
 
 type Hello = Extract<ClientMessage, { type: "hello" }>;
 
-/** How far the clock of a node may be from ours, in seconds. */
+/** Maximum difference between the clocks of a node and this instance, s. */
 const clockTolerance = 60n;
 
 export function newChallenge(): Hex {
@@ -15,9 +15,10 @@ export function newChallenge(): Hex {
 }
 
 /**
- * Checks that whoever says hello holds the key it names, now and here: the challenge is ours and used once.
+ * Verifies that the peer holds the key in its hello. The signature covers the audience, the time and a challenge that is used
+ * once, so it cannot be replayed.
  *
- * @returns the key in lower case.
+ * @returns the key in lower case
  * @throws InputError `clock_skew` or `signature_invalid`.
  */
 export async function verifyHello(
@@ -60,14 +61,18 @@ async function recover(
       signature: hello.signature,
     });
   } catch (error) {
-    throw new InputError(`The session's signature cannot be read: ${messageOf(error).split("\n")[0]}`, {
+    throw new InputError(`The session's signature is not valid: ${messageOf(error).split("\n")[0]}`, {
       code: "signature_invalid",
       cause: error,
     });
   }
 }
 
-/** The host under which a node's ports are reached: what it says, or where it comes from. */
+/**
+ * The host at which a node's ports are reachable: the declared one, or the peer's address.
+ *
+ * @throws InputError `host_invalid`.
+ */
 export function hostOf(declared: string | undefined, peer: string | undefined): string {
   if (declared === undefined || declared === "") return (peer ?? "127.0.0.1").replace(/^::ffff:/, "");
   if (!/^[A-Za-z0-9.:_-]+$/.test(declared)) {
@@ -76,7 +81,11 @@ export function hostOf(declared: string | undefined, peer: string | undefined): 
   return declared;
 }
 
-/** @throws InputError `message_invalid`, naming what is wrong. */
+/**
+ * Parses a message of a client.
+ *
+ * @throws InputError `message_invalid`, which names the invalid field.
+ */
 export function parseMessage(text: string): ClientMessage {
   let value: unknown;
   try {

@@ -8,7 +8,7 @@ import { pendingPrefetchOrders } from "../prefetch/store.ts";
 import type { Session, SessionMessage } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
 
-export type InstructOptions = {
+export type OrderDispatchOptions = {
   context: ServiceContext;
   pool: Database;
   sessions: Sessions;
@@ -16,11 +16,11 @@ export type InstructOptions = {
 };
 
 /**
- * Tells the nodes and measurers that have their session here what the rounds they are in ask of them, and nodes which images to
- * bring ahead of demand. The leader that draws
- * may be another instance: the draws stand in Postgres. Each is told once a session, and again after it reconnects.
+ * Delivers orders to the nodes and measurers with a session on this instance: probes and measurements of rounds, and images to
+ * prefetch. The leaders that create orders may be other instances; the orders are read from Postgres. Each order is sent once
+ * per session, so again after a reconnect.
  */
-export function startInstruct(options: InstructOptions): Loop {
+export function startOrderDispatch(options: OrderDispatchOptions): Loop {
   const { context, pool, sessions } = options;
   const delivered = new WeakMap<Session, Set<string>>();
   const once = (session: Session | undefined, key: string, deliver: (to: Session) => void) => {
@@ -32,7 +32,7 @@ export function startInstruct(options: InstructOptions): Loop {
     deliver(session);
   };
   return startLoop(
-    { name: "instruct", logger: context.logger, signal: context.signal, interval: 2_000 },
+    { name: "orderDispatch", logger: context.logger, signal: context.signal, interval: 2_000 },
     async () => {
       for (const order of await orders.pendingProbeOrders(pool)) {
         const { round_id: roundId, over } = order;
@@ -42,7 +42,7 @@ export function startInstruct(options: InstructOptions): Loop {
         });
       }
       for (const order of await orders.pendingMeasureOrders(pool)) {
-        once(sessions.ofSubject("measurer", order.id_now), `measure:${order.round_id}`, (measurer) =>
+        once(sessions.ofSubject("measurer", order.current_id), `measure:${order.round_id}`, (measurer) =>
           sendMeasureOrder(measurer, order),
         );
       }
@@ -55,7 +55,7 @@ export function startInstruct(options: InstructOptions): Loop {
   );
 }
 
-function sendProbeOrder(options: InstructOptions, node: Session, order: orders.ProbeOrder): void {
+function sendProbeOrder(options: OrderDispatchOptions, node: Session, order: orders.ProbeOrder): void {
   node.send({
     type: "probe",
     roundId: order.round_id,
@@ -84,7 +84,11 @@ function sendMeasureOrder(measurer: Session, order: orders.MeasureOrder): void {
 
 type RoundResult = Extract<SessionMessage, { type: "probeReady" | "probeFailed" | "measureFailed" }>;
 
-/** What a node or measurer answers about a round. */
+/**
+ * Handles the response of a node or measurer to an order of a round.
+ *
+ * @throws InputError `message_unexpected`.
+ */
 export async function handleRoundResult(
   pool: Database,
   session: Session,

@@ -18,18 +18,18 @@ export type Session = {
   cpuLoad: number | null;
   freeDiskGib: number | null;
   running: string[];
-  /** When it last beat, or opened, in ms. */
+  /** Time of the last heartbeat, or of the opening, ms since the epoch. */
   lastHeartbeatAt: number;
-  /** It answers, but has not beaten for too long. */
-  missed: boolean;
-  /** The last slot for which it has a receipt. */
+  /** Heartbeats stopped, although the connection is open. */
+  heartbeatOverdue: boolean;
+  /** The last slot for which the node has a signed acknowledgement. */
   ackSlot: bigint;
   send(message: ServerMessage): void;
-  /** Says why and closes. */
+  /** Sends the error and closes the connection. */
   close(code: string, message: string): void;
 };
 
-/** Anything a session says once it is open. */
+/** A message of an open session. */
 export type SessionMessage = Exclude<ClientMessage, { type: "hello" }>;
 
 export type SessionHandlers = {

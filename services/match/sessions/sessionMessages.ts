@@ -8,8 +8,8 @@ import { handleRoundResult } from "./orderDispatch.ts";
 import type { Session, SessionHandlers } from "./session.ts";
 import { writeLive } from "./sessionStore.ts";
 
-/** Takes each message of an open session to the part that it is for. */
-export function createHearing(parts: {
+/** Routes the messages of open sessions to the parts that handle them. */
+export function createMessageRouter(parts: {
   pool: Database;
   metrics: MatchMetrics;
   relay: Relay;
@@ -23,7 +23,7 @@ export function createHearing(parts: {
     }
     if (message.type === "prefetched") return handlePrefetchResult({ pool, metrics }, session, message);
     if (session.role !== "node") {
-      throw new InputError(`A measurer does not send ${message.type}.`, { code: "message_unexpected" });
+      throw new InputError(`A measurer must not send ${message.type}.`, { code: "message_unexpected" });
     }
     if (message.type === "heartbeat") return acknowledge(session, message);
     if (session.subjectId !== null) await writeLive(pool, session.subjectId, message);

@@ -5,7 +5,7 @@ import { startLoop } from "@ngpu/runtime/loop";
 import type { MatchMetrics } from "../metrics.ts";
 import { clearMissedHeartbeats, recordMissedHeartbeats, refreshInstance } from "./absenceStore.ts";
 import type { Session } from "./session.ts";
-import { nameSubject, persistSessions, type Role, subjectIds } from "./sessionStore.ts";
+import { persistSessions, type Role, recordSubject, subjectIds } from "./sessionStore.ts";
 import type { Sessions } from "./sessions.ts";
 import { createTimingWheel, type TimingWheel } from "./timingWheel.ts";
 
@@ -19,21 +19,21 @@ export type SessionMonitorOptions = {
   heartbeatSeconds: number;
 };
 
-/** What a session said last is written so often, in ms. */
+/** Interval of writing a session's last state, ms. */
 const persistIntervalMs = 12_000;
 const tickMs = 500;
 
 export type SessionMonitor = {
   wake(): void;
-  /** Begins to watch a session that was opened. */
+  /** Monitors an opened session. */
   watch(session: Session): void;
-  /** Notes a heartbeat; `leasesChanged` when it says other leases than the one before. */
+  /** Records a heartbeat. `leasesChanged`: it reports other leases than the previous one. */
   recordHeartbeat(session: Session, leasesChanged: boolean): void;
 };
 
-/** Sessions by what is to be said or written of them, and the wheels that bring each one round. */
-type Watched = {
-  /** A node that has not beaten for so long is told of, in ms. */
+/** The state of the monitor: sessions to report or write, and the wheels that schedule checks. */
+type MonitorState = {
+  /** Time without a heartbeat after which a node is reported as absent, ms. */
   heartbeatTimeoutMs: number;
   silent: Set<Session>;
   recovered: Set<Session>;
@@ -44,25 +44,25 @@ type Watched = {
 };
 
 /**
- * Keeps app.session true: says that this instance lives, writes by turns what sessions said last, tells of nodes that no longer
- * beat, and says welcome again to those whose registration has reached the chain.
+ * Keeps app.session up to date: registers this instance as alive, writes the last state of each session, and records nodes whose
+ * heartbeats stopped. Sends another welcome to nodes and measurers whose registration has reached the chain.
  */
 export function startSessionMonitor(options: SessionMonitorOptions): SessionMonitor {
   const { context, metrics, sessions } = options;
   const { logger, signal } = context;
-  const watched = createWatched(options);
+  const state = createState(options);
   const liveness = startLoop({ name: "liveness", logger, signal, interval: 1_000 }, () =>
-    tellLiveness(options, watched),
+    reportLiveness(options, state),
   );
   const ticker = setInterval(() => {
-    watched.heartbeatWheel.advance(Date.now());
-    watched.persistWheel.advance(Date.now());
-    if (watched.silent.size + watched.recovered.size > 0) liveness.wake();
+    state.heartbeatWheel.advance(Date.now());
+    state.persistWheel.advance(Date.now());
+    if (state.silent.size + state.recovered.size > 0) liveness.wake();
   }, tickMs);
   ticker.unref();
   context.onStop("sessionMonitor", () => clearInterval(ticker));
   const loop = startLoop({ name: "sessionMonitor", logger, signal, interval: 2_000 }, async () => {
-    await persist(options, watched);
+    await persist(options, state);
     await identify(options, "node");
     await identify(options, "measurer");
     for (const role of ["node", "measurer"] as const) metrics.sessions.set({ role }, sessions.count(role));
@@ -70,16 +70,16 @@ export function startSessionMonitor(options: SessionMonitorOptions): SessionMoni
   return {
     wake: loop.wake,
     watch(session) {
-      if (session.role === "node") watched.heartbeatWheel.add(session, watched.heartbeatTimeoutMs);
-      // Spread over the time, so that nodes that came together are not written together.
-      watched.persistWheel.add(session, 1_000 + 2_000 * Math.random());
+      if (session.role === "node") state.heartbeatWheel.add(session, state.heartbeatTimeoutMs);
+      // Random, so that nodes that connected together are not written together.
+      state.persistWheel.add(session, 1_000 + 2_000 * Math.random());
     },
-    recordHeartbeat: (session, leasesChanged) => noteBeat(watched, session, leasesChanged),
+    recordHeartbeat: (session, leasesChanged) => recordBeat(state, session, leasesChanged),
   };
 }
 
-function createWatched({ sessions, heartbeatSeconds }: SessionMonitorOptions): Watched {
-  // Two beats and what they may be late; with the looks that follow a loss is noticed within 10 s.
+function createState({ sessions, heartbeatSeconds }: SessionMonitorOptions): MonitorState {
+  // Two intervals and a tolerance. With the checks that follow, a loss is detected within 10 s.
   const heartbeatTimeoutMs = Math.max(3_000, heartbeatSeconds * 2_000 + 250);
   const silent = new Set<Session>();
   const due = new Set<Session>();
@@ -87,8 +87,8 @@ function createWatched({ sessions, heartbeatSeconds }: SessionMonitorOptions): W
   const heartbeatWheel = createTimingWheel<Session>(wheel, (session, now) => {
     if (!isOpen(sessions, session)) return;
     const idle = now - session.lastHeartbeatAt;
-    if (idle >= heartbeatTimeoutMs && !session.missed && session.subjectId !== null) {
-      session.missed = true;
+    if (idle >= heartbeatTimeoutMs && !session.heartbeatOverdue && session.subjectId !== null) {
+      session.heartbeatOverdue = true;
       silent.add(session);
     }
     heartbeatWheel.add(session, idle >= heartbeatTimeoutMs ? heartbeatTimeoutMs : heartbeatTimeoutMs - idle);
@@ -107,25 +107,27 @@ function createWatched({ sessions, heartbeatSeconds }: SessionMonitorOptions): W
   };
 }
 
-function noteBeat({ changed, recovered }: Watched, session: Session, leasesChanged: boolean): void {
+function recordBeat({ changed, recovered }: MonitorState, session: Session, leasesChanged: boolean): void {
   session.lastHeartbeatAt = Date.now();
   if (leasesChanged) changed.add(session);
-  if (!session.missed) return;
-  session.missed = false;
+  if (!session.heartbeatOverdue) return;
+  session.heartbeatOverdue = false;
   recovered.add(session);
 }
 
-/** Says that this instance lives, and which of its nodes went silent or beat again. */
-async function tellLiveness(
+/** Registers this instance as alive, and records which nodes stopped or resumed their heartbeats. */
+async function reportLiveness(
   { pool, instance, metrics, sessions }: SessionMonitorOptions,
-  { silent, recovered }: Watched,
+  { silent, recovered }: MonitorState,
 ): Promise<void> {
   await refreshInstance(pool, instance);
-  const unreachable = drain(silent).filter((session) => session.missed && isOpen(sessions, session));
-  const back = drain(recovered).filter((session) => !session.missed);
+  const unreachable = drain(silent).filter(
+    (session) => session.heartbeatOverdue && isOpen(sessions, session),
+  );
+  const back = drain(recovered).filter((session) => !session.heartbeatOverdue);
   if (unreachable.length > 0) {
     const now = Date.now();
-    metrics.missed.inc(unreachable.length);
+    metrics.silentNodes.inc(unreachable.length);
     await recordMissedHeartbeats(
       pool,
       unreachable.map(({ subjectId, lastHeartbeatAt }) => ({
@@ -142,30 +144,31 @@ async function tellLiveness(
   }
 }
 
+/** Completes the sessions whose registration has reached the chain. */
 async function identify(options: SessionMonitorOptions, role: Role): Promise<void> {
   const { context, pool, deployment, sessions, heartbeatSeconds } = options;
-  const unknown = [...sessions.unnamed()].filter((one) => one.role === role);
+  const unknown = [...sessions.unregistered()].filter((one) => one.role === role);
   const keys = unknown.map((session) => session.key);
   const ids = await subjectIds(pool, role, keys, deployment.parameters.before);
   for (const session of unknown) {
     const id = ids.get(session.key);
     if (id === undefined) continue;
-    sessions.name(session, id);
-    await nameSubject(pool, session.id, id);
+    sessions.setSubject(session, id);
+    await recordSubject(pool, session.id, id);
     session.send({ type: "welcome", id, heartbeatSeconds });
-    context.logger.info({ event: "session_named", session: session.id, role, id });
+    context.logger.info({ event: "session_registered", session: session.id, role, id });
   }
 }
 
 async function persist(
   { pool, sessions }: SessionMonitorOptions,
-  { due, changed, persistWheel }: Watched,
+  { due, changed, persistWheel }: MonitorState,
 ): Promise<void> {
   const dueNow = drain(due);
   for (const session of dueNow) persistWheel.add(session, persistIntervalMs);
   const seen = [...new Set([...dueNow, ...drain(changed)])];
   const still = await persistSessions(pool, seen);
-  // What a notification told already, unless it was lost.
+  // A notification reports replaced sessions too, but may be lost.
   sessions.replaced(seen.filter((session) => !still.has(session.id)).map((session) => session.id));
 }
 

@@ -1,18 +1,18 @@
 import type { Database } from "@ngpu/db/pool";
 
-/** An instance that was not seen for so long, in seconds, has died. */
+/** Time after which an instance without a sign of life is dead, s. */
 const instanceSeconds = 6;
 
-/** SQL: the session row `s` belongs to an instance that lives. */
-export const fresh = `exists (select from app.match_instance i where i.instance = s.instance
+/** SQL: the instance of the session row `s` is alive. */
+export const isLive = `exists (select from app.match_instance i where i.instance = s.instance
   and i.seen_at > now() - interval '${instanceSeconds} seconds')`;
 
 export type Role = "node" | "measurer";
 
-/** Measurers up to this id registered with a Measure that was replaced: they register anew, under another id. */
+/** Ids up to `measurers` belong to a Measure that was replaced. Their measurers register again, with another id. */
 export type Before = { measurers: number };
 
-/** The node or measurer ids of keys; those without one are not on the chain yet. */
+/** Node or measurer ids by key. Keys that are not registered on the chain yet are omitted. */
 export async function subjectIds(
   pool: Database,
   role: Role,
@@ -29,9 +29,9 @@ export async function subjectIds(
   return new Map(rows.map((row) => [row.key, row.id]));
 }
 
-/** What app_changed says when sessions were taken over: this, then their ids with commas between. */
+/** Prefix of the notification about replaced sessions on app_changed; their ids follow, separated by commas. */
 export const replacedNotice = "session_replaced:";
-// A notification holds less than 8,000 bytes.
+// The payload of a notification is limited to 8,000 bytes.
 const idsInNotice = 200;
 
 export type NewSession = {
@@ -44,9 +44,9 @@ export type NewSession = {
 };
 
 /**
- * Makes these the sessions of their keys, whoever had them before, and tells the other instances. Each key stands there once.
+ * Stores sessions in place of the earlier ones of their keys, and notifies the other instances. The keys must be distinct.
  *
- * @returns The node or measurer id of each key that the chain knows.
+ * @returns node or measurer id by key, for registered keys
  */
 export async function takeSessions(
   pool: Database,
@@ -92,8 +92,8 @@ export async function takeSessions(
   return new Map(rows.flatMap((row) => (row.subject_id === null ? [] : [[row.key, row.subject_id]])));
 }
 
-/** Names the node or measurer of a session that came before its registration; a node that was missed until now is back. */
-export async function nameSubject(pool: Database, sessionId: string, subjectId: number): Promise<void> {
+/** Stores the node or measurer id of a session opened before its registration. Ends the absence of the node. */
+export async function recordSubject(pool: Database, sessionId: string, subjectId: number): Promise<void> {
   await pool.query(
     `with named as (
        update app.session set subject_id = $2 where session_id = $1 returning role
@@ -112,7 +112,7 @@ export type SessionState = {
   running: string[];
 };
 
-/** Notes sessions as seen now. Returns those that still are the sessions of their keys. */
+/** Writes the state of sessions and the time of their last contact. @returns ids of those that were not replaced */
 export async function persistSessions(pool: Database, seen: SessionState[]): Promise<Set<string>> {
   if (seen.length === 0) return new Set();
   const { rows } = await pool.query<{ session_id: string }>(
@@ -140,7 +140,7 @@ export type Live = {
   bytesPerSecond: number;
 };
 
-/** Live progress of downloads; only the node that holds the lease is believed. */
+/** Stores live progress of a download, if the node holds the lease. */
 export async function writeLive(pool: Database, nodeId: number, live: Live): Promise<void> {
   await pool.query(
     `insert into app.live_progress (workspace_id, replica, lease, percent, bytes_per_second)

@@ -10,18 +10,18 @@ import type { SessionHandlers, SessionsOptions } from "./session.ts";
 import { type NewSession, takeSessions } from "./sessionStore.ts";
 
 export type Sessions = Directory & {
-  /** Closes those of the sessions that are here: their keys opened newer ones elsewhere. */
+  /** Closes those of the sessions that are on this instance: their keys opened newer ones elsewhere. */
   replaced(ids: readonly string[]): void;
-  /** Opens sessions from now on. */
+  /** Starts to accept sessions. */
   serve(handlers: SessionHandlers): void;
-  /** Closes every session, with the hint to come back. */
+  /** Closes all sessions with the code 1012: the peers reconnect. */
   stop(): Promise<void>;
 };
 
-/** How long arrivals and departures are gathered into one statement, in ms. */
+/** Delay in which opened and closed sessions are collected for one statement, ms. */
 const batchDelayMs = 25;
 
-/** Serves `/v1/session`: a challenge, a signed hello, then messages, each handled after the one before it. */
+/** Serves `/v1/session`: a challenge, a signed hello, then messages, handled in order. */
 export function createSessions(options: SessionsOptions): Sessions {
   const { pool } = options;
   const wss = new WebSocketServer({ noServer: true, maxPayload: limits.maxBytes, perMessageDeflate: false });
@@ -55,11 +55,11 @@ export function createSessions(options: SessionsOptions): Sessions {
   };
 }
 
-/** Writes the rows of sessions that come and go, those of a moment together. */
+/** Writes the rows of opened and closed sessions in batches. */
 function createRows({ pool, deployment }: SessionsOptions): Pick<SessionServer, "take" | "drop"> {
   return {
     take: batch(batchDelayMs, async (newSessions: NewSession[]) => {
-      // The last one of a key that comes twice at once; the other finds itself replaced.
+      // The newest session of each key; the others of the batch are replaced.
       const newest = new Map(newSessions.map((one) => [one.key, one]));
       const ids = await takeSessions(pool, [...newest.values()], deployment.parameters.before);
       return newSessions.map(({ key }) => ids.get(key) ?? null);

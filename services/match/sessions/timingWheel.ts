@@ -1,16 +1,16 @@
-/** Calls back for entries when their time has come. */
+/** Calls back for entries when they are due. */
 export type TimingWheel<Entry> = {
-  /** Has `entry` looked at again after so many ms, rounded up to a tick, at most one turn of the wheel. */
+  /** Schedules `entry` in `inMs`, rounded up to a tick and limited to one turn of the wheel. */
   add(entry: Entry, inMs: number): void;
-  /** Moves on to `now` and hands over what has become due. */
+  /** Advances to `now` and calls back for the entries that are due. */
   advance(now: number): void;
 };
 
 /**
- * A timing wheel: putting an entry in and taking it out cost the same however many there are. Nothing is ever moved: who
- * hears of an entry notes the time, and looks at it when the entry comes round.
+ * A timing wheel: adding an entry and calling back for it take constant time. Entries are not rescheduled: the caller records
+ * the time of the last activity and compares it when the entry is due.
  *
- * @param onDue Gets each entry once; it is put in again with `add` if it is to come round again.
+ * @param onDue called once per added entry; call `add` again to schedule the next check
  */
 export function createTimingWheel<Entry>(
   options: { tickMs: number; ticks: number; now: number },
@@ -26,7 +26,7 @@ export function createTimingWheel<Entry>(
     },
     advance(now) {
       const until = Math.floor(now / tickMs);
-      // After a long pause one turn hands over everything.
+      // After a long pause one turn covers all entries.
       at = Math.max(at, until - ticks);
       while (at < until) {
         at += 1;

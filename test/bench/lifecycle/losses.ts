@@ -17,7 +17,7 @@ export async function watchLosses({ api, signal }: BenchMarket): Promise<{
   const count = async () => {
     const texts = await Promise.all(urls.map(async (url) => (await fetch(url, { signal })).text()));
     const counts = texts.flatMap((text) => [
-      ...text.matchAll(/^match_loss_noticed_seconds_count\{.*\} (\d+)$/gm),
+      ...text.matchAll(/^ngpu_match_loss_detection_seconds_count\{.*\} (\d+)$/gm),
     ]);
     return counts.reduce((sum, [, value]) => sum + Number(value), 0);
   };

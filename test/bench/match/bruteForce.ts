@@ -2,8 +2,8 @@ import type { FleetNode, PlacementRequest, Strategy } from "@ngpu/placement/flee
 import { seedOf, tieOf, wantsImageFirst } from "../../../packages/placement/ranking.ts";
 
 /**
- * The best node by looking at all, written for speed: no object is made, the cheap tests come first, and the order is compared
- * only among nodes that fit. The same rule as packages/placement/decide.ts, which names misses too.
+ * Finds the best node by trying all. It is optimized: it allocates no objects, checks cheap conditions first, and compares
+ * only nodes that fit. It gives the same node as packages/placement/decide.ts, without the rejections.
  */
 export function scanFast(
   nodes: readonly FleetNode[],

@@ -9,20 +9,22 @@ import { accounts } from "../../services/workspace/chain.ts";
 import { addNode, fund, type Published, publish } from "../../services/workspace/chainActions.ts";
 import { openMarket, type TestMarket } from "../../services/workspace/market.ts";
 
-/** Placements in one transaction, as dispense sends them, and transactions under way at once. */
+/** Placements per transaction, as in dispense, and concurrent transactions. */
 const batchSize = 50;
 const inProgress = 4;
-/** An authorization's rate is enough for so many replicas. */
+/** Replicas per workspace, limited by the rate of an authorization. */
 const replicasEach = 100;
-const roomEach = 50;
+/** Replicas that fit on a node. */
+const replicasPerNode = 50;
 
 type Item = { workspaceId: bigint; replica: number; nodeId: number; start: boolean; spec: Published["spec"] };
 
 /**
- * Placements a second from choosing to a row in Postgres: chosen by the index over the fleet as exported, sent in batches of
- * `assign` to a chain with the real contracts, exported by autoExport, and read in schema chain.
+ * Measures placements per second from the decision to the row in Postgres. The index over the exported fleet chooses, batches of
+ * `assign` go to a chain with the real contracts, and autoExport exports them to schema chain.
  *
- * @param placements Rounded up to whole workspaces.
+ * @param placements number of placements, rounded up to a multiple of the replicas per workspace
+ * @returns placements per second
  */
 export async function measureDurable(placements: number): Promise<number> {
   const market = await openMarket();
@@ -54,10 +56,10 @@ export async function measureDurable(placements: number): Promise<number> {
   }
 }
 
-/** Nodes with room for all replicas of the workspaces, and the workspaces. */
+/** Adds enough nodes for all replicas, and publishes the workspaces. */
 async function fill({ chain, exported }: TestMarket, count: number): Promise<Published[]> {
-  for (let node = 0; node < Math.ceil((count * replicasEach) / roomEach); node += 1) {
-    await addNode(chain, `bench ${node}`, roomEach);
+  for (let node = 0; node < Math.ceil((count * replicasEach) / replicasPerNode); node += 1) {
+    await addNode(chain, `bench ${node}`, replicasPerNode);
   }
   const workspaces: Published[] = [];
   for (let at = 0; at < count; at += 1) {
@@ -68,7 +70,7 @@ async function fill({ chain, exported }: TestMarket, count: number): Promise<Pub
   return workspaces;
 }
 
-/** Chooses as match does, one replica after the other. */
+/** Decides placements as match does, one replica after the other. */
 async function choose({ pool }: TestMarket, workspaces: Published[]): Promise<Item[]> {
   const { block, index } = await createFleetSync(pool)();
   const items: Item[] = [];
@@ -78,7 +80,8 @@ async function choose({ pool }: TestMarket, workspaces: Published[]): Promise<It
     const request = { ...wanted.request, position: 0 };
     for (let replica = 0; replica < replicasEach; replica += 1) {
       const decision = decideByIndex(index, request, strategyOf(wanted.preferences));
-      if (decision.type === "impossible") throw new Error("There is room for all.");
+      if (decision.type === "impossible")
+        throw new Error("No node fits, although the nodes have capacity for all replicas.");
       index.reserve(decision.nodeId, request);
       items.push({ workspaceId, replica, nodeId: decision.nodeId, start: true, spec });
     }
@@ -99,5 +102,5 @@ async function send(sender: Sender, batch: Item[]): Promise<void> {
     functionName: "assign",
     args: [batch],
   });
-  if (refusals.length > 0) throw new Error(`The chain refused a placement: ${refusals[0]?.error.text}`);
+  if (refusals.length > 0) throw new Error(`A placement reverted: ${refusals[0]?.error.text}`);
 }

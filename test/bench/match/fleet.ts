@@ -1,7 +1,7 @@
 import type { FleetNode } from "@ngpu/placement/fleet";
 import type { Random } from "./random.ts";
 
-/** GPUs on rental markets: memory in MiB, compute capability × 10, a usual price of one in dollars an hour, how common. */
+/** GPUs on rental markets: memory in MiB, compute capability × 10, typical price in dollars an hour, frequency. */
 export const gpus = [
   { model: "NVIDIA H200", vramMib: 143_771, capability: 90, price: 2.9, weight: 3 },
   { model: "NVIDIA B200", vramMib: 183_359, capability: 100, price: 4.6, weight: 1 },
@@ -50,17 +50,17 @@ const sizes = [
 ];
 const images = 200;
 
-/** Token units a second for dollars an hour, a token being a dollar, to a hundredth of a cent an hour. */
+/** Converts dollars an hour to token units a second, at a dollar per token, rounded to 0.01 cents an hour. */
 export function priceOf(dollarsAnHour: number): bigint {
   return (BigInt(Math.round(dollarsAnHour * 10_000)) * 10n ** 14n) / 3_600n;
 }
 
-/** An image, the popular ones more often. */
+/** Draws an image; popular ones are more frequent. */
 export function drawImage(random: Random): string {
   return `image-${Math.floor(images * random.next() ** 3)}`;
 }
 
-/** What of a node changes from one day to the next. */
+/** Draws the fields of a node that change over time, around its usual price in dollars an hour. */
 export function drawChanges(random: Random, usual: number) {
   const measured = random.chance(0.92);
   const down = Math.round(50 * 200 ** random.next());
@@ -75,7 +75,7 @@ export function drawChanges(random: Random, usual: number) {
   };
 }
 
-/** A fleet of empty machines. */
+/** Draws a fleet of nodes without leases. */
 export function drawFleet(random: Random, size: number): FleetNode[] {
   return Array.from({ length: size }, (_, index): FleetNode => {
     const gpu = random.weighted(gpus);

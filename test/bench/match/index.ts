@@ -7,8 +7,8 @@ import { type EngineResult, type MarketResult, runMarket } from "./market.ts";
 import { runPostgres } from "./postgres.ts";
 
 /*
- * How fast nodes are chosen: by the index, by brute force and by Postgres, over the same fleets and the same mix of requests
- * (docs/benchmarks.md). Every answer of brute force is compared with the index's; a difference ends the run.
+ * Measures how fast the index, brute force and Postgres choose nodes, over the same fleets and the same mix of requests
+ * (docs/benchmarks.md). Each result of brute force is compared with that of the index; a difference ends the run.
  */
 
 type Row = {
@@ -23,7 +23,7 @@ type Report = {
   nodes: number;
   seed: number;
   rows: Row[];
-  /** Placements a second that are committed on the chain and seen in Postgres: one figure for all sizes, never mixed with the others. */
+  /** Placements per second that are committed on the chain and exported to Postgres. Independent of the fleet's size. */
   durablePerSecond: number;
   timesBruteForce: number;
   steadyPerSecond: number;
@@ -45,7 +45,7 @@ function readOptions(args: string[]): Options {
     .opts<Options>();
 }
 
-/** Answers a second over all of a mix, refusals included: each is a decision about one replica. */
+/** Decisions per second over the mix, including impossible requests. Each is about one replica. */
 function rowOf(engine: string, { latency, refused }: EngineResult): Row {
   const perSecond = (latency.count * 1_000_000) / latency.sum;
   return {
@@ -92,10 +92,10 @@ function show(report: Report, json: boolean): void {
       `  ${engine.padEnd(12)}${placementsPerSecond.toFixed(1).padStart(10)}/s  p50 ${p50Us} µs  p99 ${p99Us} µs\n`,
     );
   }
-  process.stdout.write(`  committed on the chain, seen in Postgres: ${report.durablePerSecond}/s\n`);
+  process.stdout.write(`  committed on the chain and exported: ${report.durablePerSecond}/s\n`);
 }
 
-/** Runs the benchmark for each size of fleet and prints what came out. */
+/** Runs the benchmark for each size of fleet and prints the results. */
 export async function run(args: string[]): Promise<void> {
   const { json = false, nodes: sizes, seed, seconds, durable: placements } = readOptions(args);
   try {

@@ -1,10 +1,10 @@
-/** Times of single answers. */
+/** Latencies of decisions. */
 export type Latency = {
   add(microseconds: number): void;
-  /** The time that a share of the answers did not exceed, in microseconds. */
+  /** Quantile of the latencies, µs. */
   at(share: number): number;
   readonly count: number;
-  /** Microseconds of all together. */
+  /** Sum of the latencies, µs. */
   readonly sum: number;
 };
 

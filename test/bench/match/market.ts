@@ -20,18 +20,18 @@ export type EngineResult = { latency: Latency; placed: number; refused: number }
 export type MarketResult = {
   index: EngineResult & { seconds: number; updates: number; depletion: number; steadyPerSecond: number };
   bruteForce: EngineResult;
-  /** What the pool's quartiles are: the largest share of nodes that fits a request of each. */
+  /** The largest share of nodes that fits a request, per quartile of the pool. */
   shares: number[];
-  /** The fleet at the start and at the end, with requests to ask of it, for engines of another kind. */
+  /** The fleet at the start and at the end, with requests, to run other engines on. */
   states: { name: string; nodes: FleetNode[]; requested: Asked[] }[];
 };
 
-/** Answers of brute force at each of the states it is asked at; every one is compared with the index's. */
+/** Number of states at which brute force runs, and of requests at each. All results are compared with the index. */
 const scansEach = { states: 20, requests: 12 };
 
 /**
- * Fills an empty fleet until `depletion` of its GPUs are taken, then keeps it there by giving back the oldest replica for
- * each new one, while nodes change all along. Nodes that change wait for nobody: their time is in that of the next answer.
+ * Fills an empty fleet until `depletion` of its GPUs are reserved, then releases the oldest replica for each new one. Nodes
+ * change all the time. The time of a change counts for the next decision.
  */
 export function runMarket(options: MarketOptions): MarketResult {
   const random = createRandom(options.seed);
@@ -50,7 +50,7 @@ export function runMarket(options: MarketOptions): MarketResult {
   let placed = 0;
   let refused = 0;
   let updates = 0;
-  // Time that the index was at work: what is measured beside it does not count.
+  // Time spent in the index, ms. Brute force does not count.
   let busy = 0;
   let workspaces = 1_000_000n;
   let nextScan = 0;
@@ -65,7 +65,7 @@ export function runMarket(options: MarketOptions): MarketResult {
     if (node !== undefined) index.put({ ...node, ...drawChanges(random, usual[nodeId - 1] ?? 1) });
     updates += 1;
   };
-  const giveBack = () => {
+  const releaseOldest = () => {
     const one = held[oldest];
     if (one === undefined) return;
     oldest += 1;
@@ -83,7 +83,7 @@ export function runMarket(options: MarketOptions): MarketResult {
       held.push({ nodeId, request: requested.request });
       taken += requested.request.wanted.gpus;
       placed += 1;
-      while (steady && taken > allGpus * options.depletion) giveBack();
+      while (steady && taken > allGpus * options.depletion) releaseOldest();
     }
     const time = performance.now() - start;
     busy += time;

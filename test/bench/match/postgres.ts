@@ -34,12 +34,12 @@ const orders: Record<StrategyName, string> = {
   locality: "price",
 };
 
-/** The most used resource in millionths once $3 to $7 are taken, as the strategy `leastUsed` sees it. */
+/** SQL: the used share of the most used resource after reserving $3 to $7, in millionths, as in the strategy leastUsed. */
 const usedAfter = ["gpus", "cpu_milli", "memory_mib", "disk_gib", "ports"]
   .map((column, at) => `1000000 - 1000000.0 * (n.${column} - $${at + 3}) / nullif((n.total->>${at})::int, 0)`)
   .join(", ");
 
-/** One placement: finds the node, locks it past those that others hold, takes the capacity. */
+/** SQL of a placement: finds the best node that is not locked, locks it and reserves the capacity. */
 function statement({ request, strategy }: Asked): string {
   const imageFirst = strategy === "locality" || request.imageAffinity === "prefer";
   const conditions = [
@@ -70,7 +70,7 @@ function statement({ request, strategy }: Asked): string {
   from picked where n.node_id = picked.node_id returning n.node_id`;
 }
 
-/** Places requests on a fleet in a real Postgres, one statement and one transaction each, for so long. */
+/** Places requests on a fleet in a real Postgres for `seconds`, each with one statement in one transaction. */
 export async function runPostgres(
   url: string,
   states: { nodes: FleetNode[]; requested: Asked[] }[],

@@ -1,11 +1,11 @@
-/** Random numbers that a seed repeats (mulberry32). */
+/** A deterministic random number generator (mulberry32). */
 export type Random = {
   /** From 0 to below 1. */
   next(): number;
-  /** A whole number from 0 to below `below`. */
+  /** An integer from 0 to `below` - 1. */
   under(below: number): number;
   pick<Item>(items: readonly Item[]): Item;
-  /** An item as often as its weight says. */
+  /** An item, with a probability in proportion to its weight. */
   weighted<Item extends { weight: number }>(items: readonly Item[]): Item;
   chance(share: number): boolean;
 };
@@ -20,7 +20,7 @@ export function createRandom(seed: number): Random {
   };
   const at = <Item>(items: readonly Item[], index: number) => {
     const item = items[index];
-    if (item === undefined) throw new RangeError("There is nothing to pick from.");
+    if (item === undefined) throw new RangeError("The list of items is empty.");
     return item;
   };
   return {

@@ -8,18 +8,18 @@ import type { Random } from "./random.ts";
 
 export type Asked = { request: PlacementRequest; strategy: StrategyName; replicas: number };
 
-/** Requests in four equal parts by the share of the empty fleet that fits them, and those that nothing fits. */
+/** Requests in quartiles by the share of the empty fleet that fits them, and impossible ones. */
 export type Pool = {
   quartiles: Asked[][];
   impossible: Asked[];
-  /** The largest share of nodes that fits a request of each quartile. */
+  /** The largest share of nodes that fits a request, per quartile. */
   shares: number[];
 };
 
 const poolSize = 4_000;
 const sampleSize = 2_000;
 
-/** Draws the pool; shares are estimated over a sample of the fleet. */
+/** Draws the pool. Shares are estimated from a sample of the fleet. */
 export function drawPool(random: Random, fleet: readonly FleetNode[]): Pool {
   const sample = Array.from({ length: Math.min(sampleSize, fleet.length) }, () => random.pick(fleet));
   const shareOf = (requested: Asked) =>
@@ -43,7 +43,7 @@ export function drawPool(random: Random, fleet: readonly FleetNode[]): Pool {
   };
 }
 
-/** The next request of the mix: 5% impossible, the rest from each quartile equally. */
+/** Draws the next request of the mix: 5% are impossible, the others come equally from all quartiles. */
 export function drawFromPool(random: Random, pool: Pool, workspaceId: bigint): Asked {
   const requested = random.pick(random.chance(0.05) ? pool.impossible : random.pick(pool.quartiles));
   return { ...requested, request: { ...requested.request, workspaceId } };
@@ -83,7 +83,7 @@ function drawAsked(random: Random, workspaceId: bigint): Asked {
   return { request, strategy, replicas: 1 + random.under(8) };
 }
 
-/** Asks for what no machine has, in one of several ways, some of which only a look at many nodes shows. */
+/** Makes a request impossible, in one of several ways. Some can only be detected by checking many nodes. */
 function spoil(random: Random, requested: Asked): Asked {
   const { request } = requested;
   const spoilt = random.pick<Partial<PlacementRequest>>([

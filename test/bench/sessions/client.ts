@@ -4,11 +4,11 @@ import { nodeKey } from "./keys.ts";
 import { latencyOf } from "./latency.ts";
 import { type Notes, nextOrder, openNode, validReceipts } from "./node.ts";
 
-/* The other side of the benchmark, a process of its own: all the nodes. */
+/* All nodes of the benchmark, in a separate process. */
 
 type Begin = { url: string; deployment: unknown; committer: string; sessions: number; seed: number };
 
-const handshakesAtOnce = 48;
+const concurrentHandshakes = 48;
 
 const begin = await nextOrder<Begin>();
 const deployment = parseDeployment(begin.deployment);
@@ -24,17 +24,17 @@ const open = async () => {
     nodes.push(node);
     const periodMs = node.heartbeatSeconds * 1_000;
     node.beat();
-    // By turns, as nodes that came one after the other do.
+    // Random phases, as of nodes that connected at different times.
     timers.push(setTimeout(() => timers.push(setInterval(node.beat, periodMs)), Math.random() * periodMs));
     if (nodes.length % 1_000 === 0) process.send?.({ type: "opened", sessions: nodes.length });
   }
 };
-await Promise.all(Array.from({ length: handshakesAtOnce }, open));
+await Promise.all(Array.from({ length: concurrentHandshakes }, open));
 const seconds = (performance.now() - since) / 1_000;
 process.send?.({ type: "open", perSecond: nodes.length / seconds, latency: latencyOf(notes.handshakes) });
 
 const { seconds: holdFor } = await nextOrder<{ seconds: number }>();
-// What came while the sessions were being opened is not what is measured.
+// Acknowledgements received while sessions were being opened do not count.
 notes.receipts = [];
 notes.acks = [];
 await delay(holdFor * 1_000);

@@ -12,8 +12,8 @@ import type { Latency } from "./latency.ts";
 import { registerNodes } from "./register.ts";
 
 /*
- * How many nodes one instance of match holds sessions with: keys, signatures, contracts, Postgres and Redis are real, and all
- * nodes are in a process of their own (docs/benchmarks.md).
+ * Measures how many sessions one instance of match holds. Keys, signatures, contracts, Postgres and Redis are real. All
+ * nodes run in a separate process (docs/benchmarks.md).
  */
 
 type Options = { json?: true; sessions: number; seconds: number; seed: number };
@@ -28,7 +28,7 @@ type Report = {
   handshake: Latency;
   kibPerSession: number;
   rssMib: number;
-  /** Of one core, while all sessions beat. */
+  /** Share of one core while all sessions send heartbeats. */
   serverCpuShare: number;
   heartbeatsPerSecond: number;
   ack: Latency;
@@ -40,9 +40,9 @@ type Report = {
 export async function run(args: string[]): Promise<void> {
   const options = new Command("npm run bench -- sessions")
     .option("--json", "the result as JSON")
-    .option("--sessions <count>", "nodes with a session", wholeNumber(1), 15_000)
-    .option("--seconds <number>", "for which they are held and beat", wholeNumber(1), 90)
-    .option("--seed <number>", "of the nodes' keys", wholeNumber(1), 20_261)
+    .option("--sessions <count>", "number of sessions", wholeNumber(1), 15_000)
+    .option("--seconds <number>", "duration of the measurement, seconds", wholeNumber(1), 90)
+    .option("--seed <number>", "seed of the nodes' keys", wholeNumber(1), 20_261)
     .parse(args, { from: "user" })
     .opts<Options>();
   process.env.TEST_LOG_LEVEL ??= "warn";
@@ -69,19 +69,19 @@ async function measure(test: TestMatch, options: Options, say: (line: string) =>
   const ended = new Promise<never>((_resolve, reject) => {
     client.once("exit", () => reject(new Error("The nodes' process ended.")));
   });
-  const hear = <Said>(type: string) => {
-    const heard = new Promise<Said>((resolve) => {
+  const next = <Message>(type: string) => {
+    const received = new Promise<Message>((resolve) => {
       client.on("message", (message: { type: string; sessions?: number }) => {
-        if (message.type === type) resolve(message as Said);
+        if (message.type === type) resolve(message as Message);
       });
     });
-    return Promise.race([heard, ended]);
+    return Promise.race([received, ended]);
   };
   client.on("message", (message: { type: string; sessions?: number }) => {
     if (message.type === "opened") say(`${message.sessions} sessions open`);
   });
   const { deployment, keeper } = test.market;
-  // Bigints do not travel between processes.
+  // Bigints cannot be sent between processes.
   client.send({
     url: match.url,
     sessions,
@@ -89,10 +89,10 @@ async function measure(test: TestMatch, options: Options, say: (line: string) =>
     committer: keeper.address,
     deployment: JSON.parse(toJson(deployment)),
   });
-  const opened = await hear<Opened>("open");
+  const opened = await next<Opened>("open");
   const full = figuresOf(match.process.pid);
   client.send({ seconds });
-  const held = await hear<Held>("held");
+  const held = await next<Held>("held");
   const after = figuresOf(match.process.pid);
   const rss = Math.max(full.rssKib, after.rssKib);
   return {
@@ -112,7 +112,7 @@ async function measure(test: TestMatch, options: Options, say: (line: string) =>
   };
 }
 
-/** Memory and processor time of a process, as Linux counts them. */
+/** Memory and CPU time of a process, from /proc. */
 function figuresOf(pid: number): { rssKib: number; cpuSeconds: number } {
   const rss = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
@@ -122,22 +122,22 @@ function figuresOf(pid: number): { rssKib: number; cpuSeconds: number } {
   return { rssKib: Number(rss), cpuSeconds: (Number(fields[11]) + Number(fields[12])) / ticksPerSecond };
 }
 
-/** Each session is an open file in either process. Node has raised the soft limit to the hard one at its start. */
+/** Each session is an open file in both processes. Node raises the soft limit to the hard limit at start. */
 function requireFiles(sessions: number): void {
   const limit = Number(/Max open files\s+(\d+)/.exec(readFileSync("/proc/self/limits", "utf8"))?.[1]);
   if (limit >= sessions + 500) return;
-  throw new FatalError(`${sessions} sessions need more open files than ${limit}.`, {
+  throw new FatalError(`The limit of ${limit} open files is too low for ${sessions} sessions.`, {
     code: "files_too_few",
-    hint: `Raise the limit first: ulimit -n ${sessions + 1_000}`,
+    hint: `Raise the limit with: ulimit -n ${sessions + 1_000}`,
   });
 }
 
 function table(report: Report): string {
-  const latency = ({ p50Ms, p99Ms, maxMs }: Latency) => `p50 ${p50Ms} ms, p99 ${p99Ms} ms, most ${maxMs} ms`;
+  const latency = ({ p50Ms, p99Ms, maxMs }: Latency) => `p50 ${p50Ms} ms, p99 ${p99Ms} ms, max ${maxMs} ms`;
   const rows = [
     ["sessions", `${report.sessions} on one instance, ${report.cores} cores, nodes in another process`],
     ["handshakes", `${report.handshakesPerSecond}/s, ${latency(report.handshake)}`],
-    ["memory", `${report.kibPerSession} KiB a session, ${report.rssMib} MiB in all`],
+    ["memory", `${report.kibPerSession} KiB per session, ${report.rssMib} MiB in total`],
     ["heartbeats", `${report.heartbeatsPerSecond}/s at ${report.serverCpuShare} of a core`],
     ["acknowledged", latency(report.ack)],
     ["with receipt", latency(report.receipt)],

@@ -1,4 +1,4 @@
-/** Times in ms, told by quantiles. */
+/** Quantiles of times, ms. */
 export type Latency = { count: number; p50Ms: number; p99Ms: number; maxMs: number };
 
 export function latencyOf(times: readonly number[]): Latency {

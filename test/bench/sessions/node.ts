@@ -7,17 +7,17 @@ import { toJson } from "@ngpu/runtime/json";
 import type { PrivateKeyAccount } from "viem/accounts";
 import { WebSocket } from "ws";
 
-/** What all nodes of a run note. */
+/** Measurements of all nodes of a run; times in ms. */
 export type Notes = {
   handshakes: number[];
-  /** From a heartbeat to its acknowledgement: the first of a slot, with its receipt, and those after it. */
+  /** Time from a heartbeat to its acknowledgement: the first of a slot, which is signed, and later ones. */
   receipts: number[];
   acks: number[];
   lost: number;
   samples: NodeHeartbeatAck[];
 };
 
-/** A node that does over its session what the node client does: hello, then heartbeats until it is closed. */
+/** Opens the session of a node, with the messages of the node client: a hello, then heartbeats. */
 export async function openNode(options: {
   url: string;
   deployment: Deployment;
@@ -78,7 +78,7 @@ export async function openNode(options: {
   };
 }
 
-/** How many of the receipts kept for a sample are signed by the committer. */
+/** Number of sampled acknowledgements that the committer has signed. */
 export async function validReceipts(
   deployment: Deployment,
   samples: readonly NodeHeartbeatAck[],
@@ -88,7 +88,7 @@ export async function validReceipts(
   return signers.filter((signer) => signer === committer).length;
 }
 
-/** Resolves when the parent says so. */
+/** Waits for the next message of the parent process. */
 export async function nextOrder<Order>(): Promise<Order> {
   const [order] = (await once(process, "message")) as [Order];
   return order;

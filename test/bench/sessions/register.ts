@@ -5,9 +5,9 @@ import { eventually } from "../../services/support/context.ts";
 import { nodeKey } from "./keys.ts";
 
 const perTransaction = 50;
-const atOnce = 6;
+const concurrentTransactions = 6;
 
-/** Registers so many nodes on the chain with their own signatures, and waits until Postgres has them. */
+/** Registers `count` nodes on the chain, each with its own signature, and waits for their export. */
 export async function registerNodes(
   test: TestMatch,
   count: number,
@@ -44,7 +44,7 @@ export async function registerNodes(
       if (done % 2_500 < perTransaction) say(`${done} nodes registered`);
     }
   };
-  await Promise.all(Array.from({ length: atOnce }, worker));
+  await Promise.all(Array.from({ length: concurrentTransactions }, worker));
   await eventually(
     "all nodes in Postgres",
     async () => {

@@ -10,19 +10,19 @@ type Step = {
   cpu: number;
 };
 
-/** What the chain's own record says when it is read again from the beginning. */
-export type Books = {
+/** The accounting of leases, replayed from the chain's events. */
+export type Accounting = {
   assigned: number;
   released: number;
-  /** Replicas that were assigned while a lease of theirs was live. */
+  /** Assignments of replicas with a live lease. */
   doubles: number;
-  /** Assignments beyond what a node had left. */
+  /** Assignments beyond a node's free capacity. */
   overdrawn: number;
-  /** Nodes whose free capacity is not what their live leases leave. */
-  misfits: number;
+  /** Nodes whose free capacity on the chain differs from the accounting. */
+  mismatches: number;
 };
 
-export async function readBooks(test: TestMatch): Promise<Books> {
+export async function readAccounting(test: TestMatch): Promise<Accounting> {
   const { rows: steps } = await test.db.query<Step>(
     `select * from (
        select 'assigned' as kind, a.block_number, a.log_index, a.workspace_id::numeric, a.replica::int, a.lease::int,
@@ -39,20 +39,20 @@ export async function readBooks(test: TestMatch): Promise<Books> {
   );
   const free = new Map(nodes.map(({ node_id, cpu }) => [node_id, cpu]));
   const live = new Map<string, number>();
-  const books: Books = { assigned: 0, released: 0, doubles: 0, overdrawn: 0, misfits: 0 };
+  const accounting: Accounting = { assigned: 0, released: 0, doubles: 0, overdrawn: 0, mismatches: 0 };
   for (const { kind, workspace_id, replica, lease, node_id, cpu } of steps) {
     const place = `${workspace_id}/${replica}`;
-    books[kind] += 1;
+    accounting[kind] += 1;
     if (kind === "released") {
       if (live.get(place) === lease) live.delete(place);
       free.set(node_id, (free.get(node_id) ?? 0) + cpu);
       continue;
     }
-    if (live.has(place)) books.doubles += 1;
+    if (live.has(place)) accounting.doubles += 1;
     live.set(place, lease);
     const left = (free.get(node_id) ?? 0) - cpu;
     free.set(node_id, left);
-    if (left < 0) books.overdrawn += 1;
+    if (left < 0) accounting.overdrawn += 1;
   }
   const { client, deployment } = test.market;
   for (const [nodeId, left] of free) {
@@ -63,12 +63,12 @@ export async function readBooks(test: TestMatch): Promise<Books> {
       functionName: "freeOf",
       args: [nodeId],
     });
-    if (onChain.cpuMilli !== left) books.misfits += 1;
+    if (onChain.cpuMilli !== left) accounting.mismatches += 1;
   }
-  return books;
+  return accounting;
 }
 
-/** What the chain refused of assignments, by error. */
+/** Number of reverted assignments, by error. */
 export async function readRefusals({ db }: TestMatch): Promise<Record<string, number>> {
   const { rows } = await db.query<{ error: string; count: number }>(
     `select coalesce(refused_with, 'none') as error, count(*)::int as count from app.assign_item
@@ -77,7 +77,7 @@ export async function readRefusals({ db }: TestMatch): Promise<Record<string, nu
   return Object.fromEntries(rows.map(({ error, count }) => [error, count]));
 }
 
-/** Transactions that came to nothing: a nonce was lost to another program, or a call failed as a whole. */
+/** Number of wasted transactions: the nonce was used by another program (`failed`), or the call reverted. */
 export async function readWaste({ db }: TestMatch): Promise<{ failed: number; reverted: number }> {
   const { rows } = await db.query<{ failed: number; reverted: number }>(
     `select count(*) filter (where status = 'failed')::int as failed, count(*) filter (where reverted)::int as reverted
@@ -86,9 +86,9 @@ export async function readWaste({ db }: TestMatch): Promise<{ failed: number; re
   return rows[0] ?? { failed: 0, reverted: 0 };
 }
 
-/** Where what was asked for stands, to see what holds it up. */
-export async function readStandings({ db }: TestMatch): Promise<Record<string, Record<string, number>>> {
-  const standings = {
+/** Number of leases, nodes, absences, placements, relays and transactions by state, to diagnose a failed trial. */
+export async function readStates({ db }: TestMatch): Promise<Record<string, Record<string, number>>> {
+  const queries = {
     leases: "select state || ' of ' || desired from chain.assignment where release_reason is null",
     nodes: "select status from chain.node",
     absences: `select signal || case when lost_at is null then '' else ', lost' end from app.absence where back_at is null`,
@@ -103,7 +103,7 @@ export async function readStandings({ db }: TestMatch): Promise<Record<string, R
     return Object.fromEntries(rows.map(({ name, count }) => [name, count]));
   };
   const entries = await Promise.all(
-    Object.entries(standings).map(async ([name, query]) => [name, await counted(query)] as const),
+    Object.entries(queries).map(async ([name, query]) => [name, await counted(query)] as const),
   );
   return Object.fromEntries(entries);
 }

@@ -3,23 +3,23 @@ import type { Trial, Verdict } from "../../../scripts/chaos/subject.ts";
 import { setupMatch, type TestMatch } from "../../services/match/setup.ts";
 import { eventually } from "../../services/support/context.ts";
 import { stopParts } from "../../support/parts.ts";
-import { readBooks, readRefusals, readStandings, readWaste } from "./accounting.ts";
+import { readAccounting, readRefusals, readStates, readWaste } from "./accounting.ts";
 import { createInstances } from "./instances.ts";
 import { createLoad } from "./load.ts";
 import { startNodes } from "./nodes.ts";
 import { drawsOf } from "./random.ts";
 
 /*
- * Three instances of match and three of dispense, killed with SIGKILL at random and started again, while workspaces are published,
- * scaled and closed, on a real chain with a real Postgres and Redis. Afterwards every workspace must be whole, and the
- * chain's own record must show that no replica ever had two leases and no node ever gave more than it had.
+ * Three instances of match and three of dispense are killed with SIGKILL at random and restarted, while workspaces are
+ * published, scaled and closed, on a real chain with a real Postgres and Redis. Afterwards every workspace must have all its
+ * replicas, and the events on the chain must show that no replica ever had two leases and no node was ever overcommitted.
  */
 
 const nodeCount = 12;
-/** Replicas wanted at once: three quarters of what the nodes hold, so that the cheapest are always fought for. */
-const room = 72;
-/** Refusals that come of acting on what was true a moment ago. */
-const ordinary = new Set([
+/** Maximum number of replicas: three quarters of the nodes' capacity, so that workspaces compete for the cheapest nodes. */
+const maxReplicas = 72;
+/** Errors of assignments that were decided on an outdated state. */
+const expectedErrors = new Set([
   "NodeCapacityExceeded",
   "NodeNotAccepting",
   "ReplicaAssigned",
@@ -34,9 +34,9 @@ export async function run(trial: Trial): Promise<Verdict> {
   const abort = new AbortController();
   const signal = AbortSignal.any([abort.signal, trial.signal]);
   try {
-    return await tryOut(test, trial, { signal, end: () => abort.abort(new Error("The trial is over.")) });
+    return await tryOut(test, trial, { signal, end: () => abort.abort(new Error("The trial has ended.")) });
   } finally {
-    abort.abort(new Error("The trial is over."));
+    abort.abort(new Error("The trial has ended."));
     await test.stop();
     await stopParts();
   }
@@ -57,7 +57,7 @@ async function tryOut(
     signal: life.signal,
   });
   const draws = drawsOf(trial.seed ^ 0x5eed);
-  const load = createLoad(test, draws, room);
+  const load = createLoad(test, draws, maxReplicas);
   const quiet = new AbortController();
   const loading = load.run(AbortSignal.any([quiet.signal, life.signal]));
   const kills = drawsOf(trial.seed ^ 0xdead);
@@ -70,9 +70,9 @@ async function tryOut(
     trial.progress(done, `${name} killed, ${load.open().length} workspaces open`);
   }
   await instances.settle();
-  quiet.abort(new Error("Enough."));
+  quiet.abort(new Error("The last instance was killed."));
   await loading;
-  trial.progress(trial.kills, "waiting until all is whole");
+  trial.progress(trial.kills, "waiting for all replicas");
   const lost = await untilComplete(test, load.open());
   const verdict = await judge(test, { lost, crashes: instances.crashes(), counts: load.counts });
   life.end();
@@ -80,7 +80,7 @@ async function tryOut(
   return verdict;
 }
 
-/** Waits until each workspace runs as it was asked for and nothing else runs; gives the replicas that never did. */
+/** Waits until exactly the wanted replicas run. @returns the number of replicas that are missing or surplus after 180 s */
 async function untilComplete(test: TestMatch, open: { id: bigint; replicas: number }[]): Promise<number> {
   const missing = async () => {
     const { rows } = await test.db.query<{ missing: number; surplus: number }>(
@@ -103,7 +103,7 @@ async function untilComplete(test: TestMatch, open: { id: bigint; replicas: numb
     return row.missing + row.surplus;
   };
   try {
-    await eventually("all workspaces are whole", async () => (await missing()) === 0, 180_000);
+    await eventually("all replicas run", async () => (await missing()) === 0, 180_000);
     return 0;
   } catch {
     return missing();
@@ -114,33 +114,39 @@ async function judge(
   test: TestMatch,
   seen: { lost: number; crashes: number; counts: Record<string, number> },
 ): Promise<Verdict> {
-  const books = await readBooks(test);
+  const accounting = await readAccounting(test);
   const refusals = await readRefusals(test);
   const waste = await readWaste(test);
-  const strange = Object.keys(refusals).filter((error) => !ordinary.has(error));
+  const unexpected = Object.keys(refusals).filter((error) => !expectedErrors.has(error));
   const { lost, crashes, counts } = seen;
   const broken =
-    lost + crashes + books.doubles + books.overdrawn + books.misfits + waste.failed + waste.reverted;
-  const ok = broken === 0 && strange.length === 0 && books.assigned > 0;
+    lost +
+    crashes +
+    accounting.doubles +
+    accounting.overdrawn +
+    accounting.mismatches +
+    waste.failed +
+    waste.reverted;
+  const ok = broken === 0 && unexpected.length === 0 && accounting.assigned > 0;
   const conflicts = Object.values(refusals).reduce((sum, count) => sum + count, 0);
   const rows: [string, string | number][] = [
     ["workspaces", `${counts.published} published, ${counts.scaled} scaled, ${counts.closed} closed`],
-    ["leases", `${books.assigned} assigned, ${books.released} released`],
-    ["replicas not as wanted", lost],
-    ["replicas with two leases", books.doubles],
-    ["assignments beyond capacity", books.overdrawn],
-    ["nodes whose books differ", books.misfits],
-    ["conflicts refused", `${conflicts} ${JSON.stringify(refusals)}`],
+    ["leases", `${accounting.assigned} assigned, ${accounting.released} released`],
+    ["replicas missing or surplus", lost],
+    ["replicas with two leases", accounting.doubles],
+    ["assignments beyond capacity", accounting.overdrawn],
+    ["nodes whose capacity differs", accounting.mismatches],
+    ["conflicts", `${conflicts} ${JSON.stringify(refusals)}`],
     ["transactions lost, reverted", `${waste.failed}, ${waste.reverted}`],
-    ["instances that ended by themselves", crashes],
+    ["instances that crashed", crashes],
   ];
-  const standings = await readStandings(test);
-  if (!ok) for (const [name, counts] of Object.entries(standings)) rows.push([name, JSON.stringify(counts)]);
+  const states = await readStates(test);
+  if (!ok) for (const [name, counts] of Object.entries(states)) rows.push([name, JSON.stringify(counts)]);
   return {
     ok,
-    figures: { lost, crashes, ...counts, ...books, ...waste, refusals, strange, standings },
+    figures: { lost, crashes, ...counts, ...accounting, ...waste, refusals, unexpected, states },
     text: [
-      ok ? "All held." : "Something broke.",
+      ok ? "All conditions hold." : "A condition is violated.",
       ...rows.map(([name, value]) => `${name.padEnd(36)}${value}`),
     ].join("\n"),
   };

@@ -4,26 +4,32 @@ import type { drawsOf } from "./random.ts";
 
 type Instance = {
   name: string;
-  room: "match" | "dispense";
+  service: "match" | "dispense";
   pid: number | null;
   url: string | null;
   crashes: number;
 };
 
-/** With fewer running nothing would be under way that a kill could disturb. */
-const fewest = 3;
+/** Minimum number of running instances for a kill: with fewer, little work is in progress. */
+const minRunning = 3;
 
-/** Shorter pauses than in a market, so that a trial sees many of each. */
+/** Shorter intervals than in production, so that a trial has many of each. */
 const dispenseEnv = { SWEEP_SECONDS: "0.5", PLACEMENT_PAUSE: "3", AVOID_REFUSED: "3", AVOID_REPLACED: "5" };
 
-/** Three instances of match and three of dispense that are killed and started again. */
+/** Three instances of match and three of dispense, which are killed and restarted. */
 export function createInstances(test: TestMatch, draws: ReturnType<typeof drawsOf>) {
-  const instances: Instance[] = (["match", "dispense"] as const).flatMap((room) =>
-    ["a", "b", "c"].map((letter) => ({ name: `${room}-${letter}`, room, pid: null, url: null, crashes: 0 })),
+  const instances: Instance[] = (["match", "dispense"] as const).flatMap((service) =>
+    ["a", "b", "c"].map((letter) => ({
+      name: `${service}-${letter}`,
+      service,
+      pid: null,
+      url: null,
+      crashes: 0,
+    })),
   );
   const starting = new Set<Promise<void>>();
-  const bring = async (instance: Instance) => {
-    if (instance.room === "match") {
+  const launch = async (instance: Instance) => {
+    if (instance.service === "match") {
       const match = await test.startMatch(instance.name, { LOSS_SECONDS: "4" });
       instance.url = match.url;
       follow(instance, match.process);
@@ -32,22 +38,22 @@ export function createInstances(test: TestMatch, draws: ReturnType<typeof drawsO
     follow(instance, await test.startService("dispense", instance.name, dispenseEnv));
   };
   const begin = (instance: Instance) => {
-    const started = bring(instance).finally(() => starting.delete(started));
+    const started = launch(instance).finally(() => starting.delete(started));
     starting.add(started);
     return started;
   };
   return {
-    /** Where nodes may open sessions now. */
+    /** URLs of the running instances of match. */
     urls: () => instances.flatMap(({ url }) => (url === null ? [] : [url])),
-    /** Ends that nobody brought about. */
+    /** Number of exits other than kills. */
     crashes: () => instances.reduce((sum, instance) => sum + instance.crashes, 0),
     startAll: async () => {
       await Promise.all(instances.map(begin));
     },
-    /** Kills a running instance without warning, and has it start again after a while. Names it; null while too few run. */
+    /** Kills a random instance with SIGKILL and restarts it up to 1.5 s later. @returns its name; null while too few run */
     killOne(): string | null {
       const running = instances.filter(({ pid }) => pid !== null);
-      if (running.length < fewest) return null;
+      if (running.length < minRunning) return null;
       const instance = running[draws.below(running.length)];
       if (instance === undefined || instance.pid === null) return null;
       const pid = instance.pid;
@@ -55,12 +61,12 @@ export function createInstances(test: TestMatch, draws: ReturnType<typeof drawsO
       instance.url = null;
       process.kill(pid, "SIGKILL");
       const pause = Math.floor(draws.next() * 1_500);
-      const again = delay(pause).then(() => bring(instance));
+      const again = delay(pause).then(() => launch(instance));
       const settled = again.finally(() => starting.delete(settled));
       starting.add(settled);
       return instance.name;
     },
-    /** Waits until all that were killed run again. */
+    /** Waits until all killed instances run again. */
     settle: async () => {
       await Promise.all(starting);
     },
@@ -70,7 +76,7 @@ export function createInstances(test: TestMatch, draws: ReturnType<typeof drawsO
 function follow(instance: Instance, { pid, exited }: { pid: number; exited: Promise<unknown> }): void {
   instance.pid = pid;
   void exited.then(() => {
-    // Killed by us, it no longer counted as running.
+    // killOne() has cleared the pid.
     if (instance.pid !== pid) return;
     instance.crashes += 1;
     instance.pid = null;

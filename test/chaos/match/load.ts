@@ -5,13 +5,13 @@ import type { drawsOf } from "./random.ts";
 
 type Open = { id: bigint; spec: WorkspaceSpec; replicas: number };
 
-/** What a replica asks for: a node has room for eight by cores. */
+/** Resources of a replica: a node's cores are enough for eight. */
 const resources = { gpus: 0, cpuMilli: 1_000, memoryMib: 512, diskGib: 2, ports: 1 };
 
 const partners = 3;
 
-/** Publishes, scales and closes workspaces, a few at a time, with never more replicas wanted than there is room for. */
-export function createLoad(test: TestMatch, draws: ReturnType<typeof drawsOf>, room: number) {
+/** Publishes, scales and closes workspaces concurrently, with at most `maxReplicas` replicas in total. */
+export function createLoad(test: TestMatch, draws: ReturnType<typeof drawsOf>, maxReplicas: number) {
   const open: Open[] = [];
   const counts = { published: 0, scaled: 0, closed: 0 };
   let wanted = 0;
@@ -28,12 +28,12 @@ export function createLoad(test: TestMatch, draws: ReturnType<typeof drawsOf>, r
     counts.published += 1;
   };
   const change = async () => {
-    // Out of the list while it is worked on: no two change the same one.
+    // Removed from the list meanwhile, so that no two partners change the same workspace.
     const [workspace] = open.splice(draws.below(open.length), 1);
     if (workspace === undefined) return;
     const replicas = 1 + draws.below(4);
     const more = replicas - workspace.replicas;
-    if (draws.next() < 0.4 && wanted + more <= room) {
+    if (draws.next() < 0.4 && wanted + more <= maxReplicas) {
       wanted += more;
       await test.chain.scale(workspace.id, replicas);
       open.push({ ...workspace, replicas });
@@ -46,7 +46,7 @@ export function createLoad(test: TestMatch, draws: ReturnType<typeof drawsOf>, r
   };
   const act = async (signal: AbortSignal) => {
     while (!signal.aborted) {
-      await (wanted + 4 <= room && draws.next() < 0.6 ? publish() : change());
+      await (wanted + 4 <= maxReplicas && draws.next() < 0.6 ? publish() : change());
       await rest(100, signal);
     }
   };

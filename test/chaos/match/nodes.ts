@@ -10,7 +10,7 @@ import { nodeKey } from "../../bench/sessions/keys.ts";
 import { registerNodes } from "../../bench/sessions/register.ts";
 import type { TestMatch } from "../../services/match/setup.ts";
 
-/** What a node knows of a lease that it holds. */
+/** A lease that a node holds. */
 type Held = {
   key: string;
   workspace_id: bigint;
@@ -25,12 +25,12 @@ type Held = {
 
 type SimNode = { account: PrivateKeyAccount; session: Session };
 
-/** Milliseconds after which a report that had no effect is made again. */
+/** Time after which a report without effect is repeated, ms. */
 const repeatMs = 6_000;
 
 /**
- * Nodes without containers: they hold sessions as the node client does, beat, report of each lease what it is to be, and come back
- * online when they were marked offline, as a machine that is starved for a while is. What they send is signed and relayed as any node's.
+ * Nodes without containers. They open sessions with the node client, send heartbeats, report each lease in its desired state,
+ * and go online again after they were marked offline. Their messages are signed and relayed as those of any node.
  */
 export async function startNodes(
   test: TestMatch,
@@ -50,35 +50,35 @@ export async function startNodes(
       version: "chaos",
       host: undefined,
       signal,
-      // That an instance is gone is what the trial is about.
+      // Lost connections are expected here.
       logger: createLogger("nodes", "silent"),
       onMessage: () => undefined,
     });
     nodes.set(account.address.toLowerCase(), { account, session });
   }
-  const said = new Map<string, number>();
+  const reportedAt = new Map<string, number>();
   const act = async () => {
     while (!signal.aborted) {
       for (const held of await heldLeases(test)) {
         const node = nodes.get(held.key);
-        const state = wanted(held);
+        const state = stateToReport(held);
         if (node === undefined || state === null) continue;
         const about = `${held.workspace_id}/${held.replica}/${held.lease}/${state}/${held.sequence}`;
-        if (Date.now() - (said.get(about) ?? 0) < repeatMs || !node.session.isOpen()) continue;
-        said.set(about, Date.now());
+        if (Date.now() - (reportedAt.get(about) ?? 0) < repeatMs || !node.session.isOpen()) continue;
+        reportedAt.set(about, Date.now());
         await report(test, node, held, state);
       }
       for (const { key, node_id: nodeId } of await offlineNodes(test)) {
         const node = nodes.get(key);
         if (node === undefined || !node.session.isOpen()) continue;
-        if (Date.now() - (said.get(key) ?? 0) < repeatMs) continue;
-        said.set(key, Date.now());
-        await comeBack(test, node, nodeId);
+        if (Date.now() - (reportedAt.get(key) ?? 0) < repeatMs) continue;
+        reportedAt.set(key, Date.now());
+        await goOnline(test, node, nodeId);
       }
       await rest(400, signal);
     }
   };
-  const beat = async () => {
+  const sendHeartbeats = async () => {
     while (!signal.aborted) {
       const slot = BigInt(Math.floor(Date.now() / 1_000 / deployment.parameters.slotSeconds));
       for (const { session } of nodes.values()) {
@@ -89,7 +89,7 @@ export async function startNodes(
   };
   while (![...nodes.values()].every(({ session }) => session.isOpen())) await delay(50);
   const sessions = [...nodes.values()].map(({ session }) => session.done);
-  return { done: Promise.all([act(), beat(), ...sessions]).then(() => undefined) };
+  return { done: Promise.all([act(), sendHeartbeats(), ...sessions]).then(() => undefined) };
 }
 
 async function heldLeases({ db }: TestMatch): Promise<Held[]> {
@@ -109,7 +109,7 @@ async function offlineNodes({ db }: TestMatch): Promise<{ key: string; node_id: 
   return rows;
 }
 
-async function comeBack({ market }: TestMatch, { account, session }: SimNode, nodeId: number): Promise<void> {
+async function goOnline({ market }: TestMatch, { account, session }: SimNode, nodeId: number): Promise<void> {
   const nonce = bytesToBigInt(randomBytes(32));
   const message = { nodeId, status: codeOf(nodeStatuses, "online"), nonce, deadline: inTwoMinutes() };
   const signature = await signRelay(account, market.deployment, "setStatus", message);
@@ -118,8 +118,8 @@ async function comeBack({ market }: TestMatch, { account, session }: SimNode, no
 
 const inTwoMinutes = () => BigInt(Math.floor(Date.now() / 1_000) + 120);
 
-/** What the node has to say of a lease now; null for nothing. */
-function wanted({ state, desired, lost_until: lostUntil }: Held): AssignmentState | null {
+/** The state to report of a lease; null: nothing to report. */
+function stateToReport({ state, desired, lost_until: lostUntil }: Held): AssignmentState | null {
   if (desired === "delete") return "deleted";
   if (desired === "run") return state === "running" && lostUntil === null ? null : "running";
   return state === "ready" || state === "stopped" ? null : "stopped";

@@ -1,4 +1,4 @@
-/** Numbers from 0 to below 1 that depend on the seed alone (mulberry32). */
+/** A deterministic random number generator: numbers from 0 to below 1 (mulberry32). */
 export function drawsOf(seed: number): { next(): number; below(limit: number): number } {
   let state = seed >>> 0;
   const next = () => {

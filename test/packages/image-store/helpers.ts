@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 
 export const repoRoot = fileURLToPath(new URL("../../../", import.meta.url));
 
-/** A checkout with one workspace, `sample`, of these files, over this checkout's node_modules. */
+/** Creates a checkout with one workspace, `sample`, with these files and a link to this checkout's node_modules. */
 export async function makeCheckout(
   root: string,
   files: Record<string, string | Buffer>,

@@ -30,7 +30,7 @@ describe("image building", function () {
   });
   after(() => rm(dir, { recursive: true }));
 
-  describe("of the workspaces of this checkout", () => {
+  describe("the workspaces of this checkout", () => {
     let storeDir: string;
     let seen: BuildProgress[];
     let images: Awaited<ReturnType<typeof buildAll>>;
@@ -41,14 +41,14 @@ describe("image building", function () {
       images = await buildAll({ repoRoot, storeDir, onProgress: (step) => seen.push(step) });
     });
 
-    it("gives one image a workspace, tagged latest", async () => {
+    it("builds one image per workspace, tagged latest", async () => {
       expect(images.map((image) => image.reference)).to.deep.equal(["chat", "probe"]);
       const { repositories } = await readIndex(storeDir);
       for (const { repository, digest } of images)
         expect(repositories[repository]?.tags.latest).to.equal(digest);
     });
 
-    it("gives the same digests in another store, byte for byte", async () => {
+    it("builds byte-identical images in another store", async () => {
       const again = await buildAll({ repoRoot, storeDir: join(dir, "other") });
       expect(again).to.deep.equal(images);
     });
@@ -61,7 +61,7 @@ describe("image building", function () {
       expect(again).to.deep.equal(images);
     });
 
-    it("packs a damaged base again", async () => {
+    it("rebuilds a corrupt base", async () => {
       const base = images[0]?.layers[0];
       const path = blobPath(storeDir, base?.digest ?? digestOf(""));
       await writeFile(path, "damaged");
@@ -70,7 +70,7 @@ describe("image building", function () {
       expect(digestOf(await readFile(path))).to.equal(base?.digest);
     });
 
-    it("says the size a node downloads, and names every blob by its content", async () => {
+    it("reports the download size, and names every blob by its content", async () => {
       for (const image of images) {
         const manifest = await readManifest(storeDir, image.digest);
         const parts = [manifest.config, ...manifest.layers];
@@ -79,7 +79,7 @@ describe("image building", function () {
       }
     });
 
-    it("runs as nobody, on its port, with the tar digests that the layers have", async () => {
+    it("configures the user nobody, the port and the digests of the layers", async () => {
       for (const image of images) {
         const manifest = await readManifest(storeDir, image.digest);
         const config = JSON.parse((await readBlob(storeDir, manifest.config.digest)).toString());
@@ -92,13 +92,13 @@ describe("image building", function () {
       }
     });
 
-    it("has a chunk root that a contract can check a chunk against", async () => {
+    it("computes a chunk root against which a contract can verify a chunk", async () => {
       const [image] = images;
       if (!image) throw new Error("no image was built");
       const { root, chunks, totalBytes } = await chunkRoot({ storeDir, digest: image.digest });
       expect(totalBytes).to.equal(image.sizeBytes);
       expect(chunks).to.equal(Math.ceil(totalBytes / chunkBytes));
-      // Restated from the definition, over the whole image in memory.
+      // An independent implementation of the definition, over the entire image in memory.
       const manifest = await readManifest(storeDir, image.digest);
       const parts = [manifest.config, ...manifest.layers];
       const bytes = Buffer.concat(await Promise.all(parts.map((part) => readBlob(storeDir, part.digest))));
@@ -116,15 +116,15 @@ describe("image building", function () {
     });
   });
 
-  it("hashes the same chunks however the stream is cut", async () => {
+  it("hashes the same chunks for any split of the stream", async () => {
     const bytes = Buffer.alloc(2 * chunkBytes + 5, "ngpu");
-    const whole = await chunkHashes([bytes]);
-    expect(whole.hashes).to.have.length(3);
+    const expected = await chunkHashes([bytes]);
+    expect(expected.hashes).to.have.length(3);
     await fc.assert(
       fc.asyncProperty(fc.uniqueArray(fc.nat(bytes.length), { maxLength: 4 }), async (cuts) => {
         const marks = [0, ...cuts.sort((a, b) => a - b), bytes.length];
         const pieces = marks.slice(1).map((mark, i) => bytes.subarray(marks[i], mark));
-        expect(await chunkHashes(pieces)).to.deep.equal(whole);
+        expect(await chunkHashes(pieces)).to.deep.equal(expected);
       }),
       { numRuns: 10 },
     );
@@ -139,25 +139,25 @@ describe("image building", function () {
     }
     expect(digests[0]).to.not.equal(digests[1]);
     const { repositories } = await readIndex(join(dir, "changing-store"));
-    // A workspace pinned to the older one can still be pulled.
+    // A workspace pinned to the older digest can still be pulled.
     expect(repositories["ngpu/sample"]?.manifests).to.deep.equal(digests);
   });
 
-  it("refuses a workspace whose image.json is wrong, naming the file and the field", async () => {
+  it("rejects an invalid image.json, naming the file and the field", async () => {
     const root = await makeCheckout(join(dir, "wrong"), { "server.ts": "" }, { port: 0 });
     const failure = await failureOf(buildAll({ repoRoot: root, storeDir: join(dir, "wrong-store") }));
     expect(failure.code).to.equal("workspace_invalid");
     expect(failure.message).to.include("image.json").and.to.include("port");
   });
 
-  it("refuses a link in a workspace, which could carry any file of this machine out", async () => {
+  it("rejects a symbolic link in a workspace, which could leak any file of this machine", async () => {
     const root = await makeCheckout(join(dir, "linked"), { "server.ts": "" });
     await symlink("/etc/shadow", join(root, "images/sample/secret.txt"));
     const failure = await failureOf(buildAll({ repoRoot: root, storeDir: join(dir, "linked-store") }));
     expect(failure.code).to.equal("workspace_invalid");
   });
 
-  it("says what to do when npm has not brought Node", async () => {
+  it("gives a hint when the Node binary is not installed", async () => {
     const root = join(dir, "bare");
     await mkdir(join(root, "images"), { recursive: true });
     const failure = await failureOf(buildAll({ repoRoot: root, storeDir: join(dir, "bare-store") }));
@@ -165,7 +165,7 @@ describe("image building", function () {
     expect(failure.hint).to.include("npm install");
   });
 
-  it("makes tars that tar itself reads, with no time and no owner", async () => {
+  it("writes archives that tar reads, without timestamps and owners", async () => {
     const entries = [
       { kind: "bytes", path: "/b/file", mode: 0o644, bytes: Buffer.from("hello") },
       { kind: "directory", path: "/a", mode: 0o1777 },
@@ -206,7 +206,7 @@ describe("blob store", () => {
   });
   after(() => rm(storeDir, { recursive: true }));
 
-  it("refuses bytes that are not the digest's, and keeps nothing of them", async () => {
+  it("rejects bytes with another digest, and stores nothing", async () => {
     const expected = digestOf("right");
     const failure = await failureOf(putBlob({ storeDir, source: [Buffer.from("wrong")], expected }));
     expect(failure.code).to.equal("digest_mismatch");
@@ -214,7 +214,7 @@ describe("blob store", () => {
     expect((await failureOf(readBlob(storeDir, digestOf("wrong")))).code).to.equal("blob_missing");
   });
 
-  it("notices a blob that was damaged on disk", async () => {
+  it("detects a blob that was corrupted on disk", async () => {
     const { digest } = await putBlob({ storeDir, source: [Buffer.from("whole")] });
     await writeFile(blobPath(storeDir, digest), "whale");
     expect((await failureOf(readBlob(storeDir, digest))).code).to.equal("digest_mismatch");
@@ -230,7 +230,7 @@ describe("blob store", () => {
     expect((await failureOf(readBlob(storeDir, digestOf("some")))).code).to.equal("blob_missing");
   });
 
-  it("clears away what a killed writer left, but not what is being written", async () => {
+  it("removes files of killed writers, but not those still being written", async () => {
     const [old, young] = ["incoming-old", "incoming-young"].map((name) => join(storeDir, "blobs", name));
     if (!old || !young) throw new Error("two files");
     await writeFile(old, "");
@@ -241,7 +241,7 @@ describe("blob store", () => {
     expect(left).to.deep.equal(["incoming-young"]);
   });
 
-  it("refuses an index that is not one", async () => {
+  it("rejects an invalid index", async () => {
     const other = join(storeDir, "other");
     await mkdir(other);
     await writeFile(
@@ -251,7 +251,7 @@ describe("blob store", () => {
     expect((await failureOf(readIndex(other))).code).to.equal("store_invalid");
   });
 
-  it("moves a tag and remembers what it pointed at", async () => {
+  it("moves a tag and keeps the earlier manifest", async () => {
     const [one, two]: Digest[] = [digestOf("one"), digestOf("two")];
     if (!one || !two) throw new Error("two digests");
     for (const digest of [one, two, two])
@@ -261,8 +261,8 @@ describe("blob store", () => {
   });
 });
 
-describe("ldd's output", () => {
-  it("gives the libraries and the loader, without the kernel's vdso", () => {
+describe("parsing the output of ldd", () => {
+  it("returns the libraries and the loader, without the kernel's vdso", () => {
     const output = [
       "\tlinux-vdso.so.1 (0x00007f4eab0f8000)",
       "\tlibm.so.6 => /lib/x86_64-linux-gnu/libm.so.6 (0x00007f4eaad20000)",
@@ -275,7 +275,7 @@ describe("ldd's output", () => {
     ]);
   });
 
-  it("names a library that is missing", () => {
+  it("names a missing library", () => {
     expect(() => parseLdd("\tlibatomic.so.1 => not found\n")).to.throw("libatomic.so.1");
   });
 });

@@ -14,7 +14,7 @@ const capacity = (most: number) =>
     ports: fc.integer({ min: 0, max: most }),
   });
 
-// Some differ by less than a double tells at this size.
+// Some differ by less than a double can represent at this size.
 const prices = fc.oneof(
   fc.bigInt({ min: 0n, max: 12n }),
   fc.bigInt({ min: 0n, max: 3n }).map((n) => 2n ** 60n + n),
@@ -50,7 +50,7 @@ export const fleetNodes = (maxLength: number): fc.Arbitrary<FleetNode[]> =>
     .array(node, { maxLength, size: "max" })
     .map((nodes) => nodes.map((one, index) => ({ ...one, nodeId: index + 1 }) as FleetNode));
 
-/** A node with an id of its own or of another, as an update of it would be. */
+/** A node with a new or an existing id: an addition or an update. */
 export const changedNode: fc.Arbitrary<FleetNode> = fc
   .record({ one: node, nodeId: fc.integer({ min: 1, max: 60 }) })
   .map(({ one, nodeId }) => ({ ...one, nodeId }) as FleetNode);

@@ -12,7 +12,7 @@ import fc from "fast-check";
 import { strategies } from "../../../packages/placement/strategies/all.ts";
 import { anyStrategy, fleets, requests } from "./arbitraries.ts";
 
-/** The rule said once more, without the code under test: who fits at all. */
+/** An independent implementation of the filters. */
 function fits(one: FleetNode, request: PlacementRequest): boolean {
   return (
     !request.excluded.includes(one.nodeId) &&
@@ -32,7 +32,7 @@ function fits(one: FleetNode, request: PlacementRequest): boolean {
   );
 }
 
-/** The best by trying all, pair by pair. */
+/** An independent implementation of the ranking: compares all pairs. */
 function bruteForce(nodes: FleetNode[], request: PlacementRequest, strategy: Strategy): number | undefined {
   const replicas = (one: FleetNode) => one.workspaces.filter((id) => id === request.workspaceId).length;
   const beats = (a: FleetNode, b: FleetNode): boolean | "tie" => {
@@ -52,7 +52,7 @@ function bruteForce(nodes: FleetNode[], request: PlacementRequest, strategy: Str
   };
   const fitting = nodes.filter((one) => fits(one, request));
   const best = fitting.filter((one) => fitting.every((other) => beats(other, one) !== true));
-  // Among equals any is right; the code under test has a rule of its own for them.
+  // Any of equal nodes is correct here; `decide` breaks ties by a hash.
   const chosen = decide(
     { block: { number: 7n, hash: "0x07", time: 1_000 }, nodes },
     { ...request, position: 0 },
@@ -72,8 +72,8 @@ function taken(one: FleetNode, request: PlacementRequest): FleetNode {
   return { ...one, free, workspaces: [...one.workspaces, request.workspaceId] };
 }
 
-describe("match: choosing a node", () => {
-  it("chooses what trying every node chooses, and refuses only what fits nowhere", () => {
+describe("placement: decisions", () => {
+  it("chooses the best node, and none only when no node fits", () => {
     fc.assert(
       fc.property(fleets, requests, anyStrategy, (fleet, request, strategy) => {
         let nodes = [...fleet.nodes];
@@ -88,7 +88,7 @@ describe("match: choosing a node", () => {
     );
   });
 
-  it("accounts for every node: those that fit and those refused add up to the fleet", () => {
+  it("counts every node that does not fit as rejected", () => {
     fc.assert(
       fc.property(fleets, requests, (fleet, given) => {
         const request = { ...given, position: 0 };
@@ -99,7 +99,7 @@ describe("match: choosing a node", () => {
     );
   });
 
-  it("gives the same answer however the nodes are ordered", () => {
+  it("does not depend on the order of the nodes", () => {
     fc.assert(
       fc.property(fleets, requests, anyStrategy, (fleet, request, strategy) => {
         const reversed = { ...fleet, nodes: [...fleet.nodes].reverse() };
@@ -113,7 +113,7 @@ describe("match: choosing a node", () => {
     );
   });
 
-  it("names every dimension that the nearest node misses", () => {
+  it("lists all rejections of the nearest node", () => {
     const far = machine(1, { pricePerSecond: 50n, vramMib: 0 });
     const near = machine(2, { pricePerSecond: 42n });
     const decision = decide(
@@ -131,7 +131,7 @@ describe("match: choosing a node", () => {
     });
   });
 
-  it("spreads the replicas of a workspace that are placed at the same state", () => {
+  it("spreads replicas that are placed at the same state", () => {
     const fleet = fleetOf(machine(1, { pricePerSecond: 1n }), machine(2), machine(3));
     const chosen = [0, 1, 2].map((position) => {
       const decision = decide(fleet, ask({ position }), strategies.cheapest);
@@ -141,30 +141,30 @@ describe("match: choosing a node", () => {
     expect(new Set(chosen)).to.deep.equal(new Set([1, 2, 3]));
   });
 
-  it("takes measured nodes before cheaper ones that nobody has measured", () => {
+  it("prefers measured nodes to cheaper unmeasured ones", () => {
     const fleet = fleetOf(machine(1, { pricePerSecond: 1n, measured: false }), machine(2));
     expect(decide(fleet, ask(), strategies.cheapest)).to.include({ type: "placed", nodeId: 2 });
   });
 
-  it("brings a workspace to where its image is when locality is asked for", () => {
+  it("prefers nodes with the image under the strategy locality", () => {
     const fleet = fleetOf(machine(1, { pricePerSecond: 1n }), machine(2, { images: new Set(["0xaa"]) }));
     expect(decide(fleet, ask(), strategies.locality)).to.include({ nodeId: 2 });
     expect(decide(fleet, ask(), strategies.cheapest)).to.include({ nodeId: 1 });
   });
 
-  it("packs replicas together where that is asked for", () => {
+  it("packs replicas on one node on request", () => {
     const fleet = fleetOf(machine(1, { pricePerSecond: 1n }), machine(2, { workspaces: [1n] }));
     expect(decide(fleet, ask({ replicas: "pack" }), strategies.cheapest)).to.include({ nodeId: 2 });
     expect(decide(fleet, ask(), strategies.cheapest)).to.include({ nodeId: 1 });
   });
 
-  it("takes the node that missed the fewest heartbeats, the cheaper one among equals", () => {
+  it("chooses the node with the fewest missed heartbeats, and the cheaper one among equals", () => {
     const fleet = fleetOf(machine(1, { uptimePermille: 980, pricePerSecond: 1n }), machine(2), machine(3));
-    const dear = fleetOf(...fleet.nodes, machine(4, { pricePerSecond: 9n }));
-    expect(decide(dear, ask(), strategies.mostReliable)).to.include({ nodeId: 4 });
+    const cheaper = fleetOf(...fleet.nodes, machine(4, { pricePerSecond: 9n }));
+    expect(decide(cheaper, ask(), strategies.mostReliable)).to.include({ nodeId: 4 });
   });
 
-  it("packs by best fit and spreads by least used", () => {
+  it("fills small nodes under bestFit and spreads load under leastUsed", () => {
     const small = machine(1, { free: { gpus: 1, cpuMilli: 2_000, memoryMib: 2_000, diskGib: 20, ports: 2 } });
     const large = machine(2);
     expect(decide(fleetOf(small, large), ask(), strategies.bestFit)).to.include({ nodeId: 1 });

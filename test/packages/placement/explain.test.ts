@@ -52,11 +52,11 @@ function machine(nodeId: number, given: Partial<FleetNode> = {}): FleetNode {
   };
 }
 
-describe("match: explaining a placement", () => {
-  it("says in words and figures who was refused, what lacks the least and what fits but for its price", () => {
+describe("placement: explanations", () => {
+  it("describes the rejections, the nearest node and the cheapest node that only its price rejects", () => {
     const small = Array.from({ length: 12 }, (_, at) => machine(at + 1, { vramMib: 24_576 }));
-    const dear = machine(13, { pricePerSecond: 116_666_666_666_667n });
-    const answer = explain({ block, index: createFleetIndex([...small, dear]) }, question);
+    const expensive = machine(13, { pricePerSecond: 116_666_666_666_667n });
+    const answer = explain({ block, index: createFleetIndex([...small, expensive]) }, question);
     expect(answer).to.deep.include({
       nodes: 13,
       fitting: 0,
@@ -69,22 +69,22 @@ describe("match: explaining a placement", () => {
     expect(answer.nearest?.nodeId).to.equal(13);
     expect(answer.messages).to.deep.equal([
       "None of 13 nodes fits.",
-      "12 nodes short of 80 GiB VRAM.",
-      "1 node more expensive than 0.4 NGPU an hour.",
-      "The cheapest node that fits otherwise costs 0.42 NGPU an hour (node 13), your limit is 0.4.",
-      "The nearest is node 13: has 0.42 NGPU an hour, requires 0.4 NGPU an hour.",
-      "No node could run it, even if the node were online and empty.",
+      "12 nodes rejected: less than 80 GiB VRAM.",
+      "1 node rejected: price above 0.4 NGPU an hour.",
+      "The cheapest node that meets all other requirements is node 13. It costs 0.42 NGPU an hour; your limit is 0.4.",
+      "The closest match is node 13: 0.42 NGPU an hour instead of 0.4 NGPU an hour.",
+      "No node could run the workspace, even if it were online and empty.",
     ]);
   });
 
-  it("counts how many replicas would find a node, and leaves the index as it was", () => {
+  it("counts the replicas that can be placed, and leaves the index unchanged", () => {
     const index = createFleetIndex([machine(1)]);
     expect(explain({ block, index }, question)).to.include({ fitting: 1, placeable: 2, possible: true });
     expect(index.get(1)?.free.gpus).to.equal(2);
     expect(index.get(1)?.workspaces).to.deep.equal([]);
   });
 
-  it("tells a full market from one that could never do it, and waits for the first node", () => {
+  it("reports a request as possible when the market is full, offline or empty", () => {
     const full = machine(1, { free: { ...machine(1).free, gpus: 0 } });
     expect(explain({ block, index: createFleetIndex([full]) }, question)).to.include({
       fitting: 0,
@@ -95,7 +95,7 @@ describe("match: explaining a placement", () => {
     expect(explain({ block, index: createFleetIndex() }, question).possible).to.equal(true);
   });
 
-  it("accounts for every node once, and chooses what brute force chooses, over any fleet and wishes", () => {
+  it("counts every node once and chooses the same node as the reference, for any fleet and preferences", () => {
     fc.assert(
       fc.property(fleetNodes(60), requests, preferences, (nodes, request, preference) => {
         const { gpuModel, minVramMib, minComputeCapability, region, wanted, maxPricePerSecond, image } =
@@ -140,12 +140,12 @@ const preferences: fc.Arbitrary<PlacementPreferences> = fc.record(
   { requiredKeys: [] },
 );
 
-describe("match: what a workspace wishes of its nodes", () => {
-  it("has a strategy for each name", () => {
+describe("placement: preferences", () => {
+  it("have a strategy for each name", () => {
     expect(Object.keys(strategies).sort()).to.deep.equal(Object.keys(strategyTexts).sort());
   });
 
-  it("is read from the configuration document on the chain, in the chain's units", () => {
+  it("are read from the configuration document and converted to the chain's units", () => {
     const config = JSON.stringify({
       image: "registry.test/chat",
       ports: [8080],
@@ -168,19 +168,19 @@ describe("match: what a workspace wishes of its nodes", () => {
     expect(strategyOf(preferencesIn(config))).to.equal(strategies.bestFit);
   });
 
-  it("is nothing where a publisher wrote something else", () => {
+  it("are empty when the configuration has none or invalid ones", () => {
     for (const config of ["", "null", "[]", "{}", '{"placement":{"strategy":"luck"}}', '{"placement":7}']) {
       expect(preferencesIn(config), config).to.deep.equal({});
       expect(strategyOf(preferencesIn(config))).to.equal(strategies.cheapest);
     }
   });
 
-  it("names what is wrong with a wish", () => {
-    const faultOf = (preference: unknown) =>
+  it("are rejected with a message that names the problem", () => {
+    const messageOf = (preference: unknown) =>
       placementPreferences.safeParse(preference).error?.issues[0]?.message;
-    expect(faultOf({ maxLatencyMs: 0.15 })).to.equal("is not a multiple of 0.1");
-    expect(faultOf({ minUptimePercent: 100.5 })).to.match(/100/);
-    expect(faultOf({ strategy: "luck" })).to.match(/cheapest/);
-    expect(faultOf({ luck: true })).to.match(/luck/);
+    expect(messageOf({ maxLatencyMs: 0.15 })).to.equal("is not a multiple of 0.1");
+    expect(messageOf({ minUptimePercent: 100.5 })).to.match(/100/);
+    expect(messageOf({ strategy: "luck" })).to.match(/cheapest/);
+    expect(messageOf({ luck: true })).to.match(/luck/);
   });
 });

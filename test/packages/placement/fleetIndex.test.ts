@@ -12,7 +12,7 @@ type Step =
   | { type: "put"; node: FleetNode }
   | { type: "remove"; nodeId: number }
   | { type: "place"; request: PlacementRequest; strategy: Strategy }
-  | { type: "give back"; which: number };
+  | { type: "release"; which: number };
 
 const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.oneof(
@@ -27,12 +27,12 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
         .record({ request: requests, strategy: anyStrategy })
         .map((requested): Step => ({ type: "place", ...requested })),
     },
-    { weight: 2, arbitrary: fc.nat().map((which): Step => ({ type: "give back", which })) },
+    { weight: 2, arbitrary: fc.nat().map((which): Step => ({ type: "release", which })) },
   ),
   { maxLength: 60, size: "max" },
 );
 
-/** Makes a node one of a kind that all share, so that a class has more of them than a block holds. */
+/** Puts all nodes into one class, so that it has more nodes than a block holds. */
 const alike = (node: FleetNode): FleetNode => ({
   ...node,
   gpuModel: null,
@@ -42,20 +42,20 @@ const alike = (node: FleetNode): FleetNode => ({
   measured: true,
 });
 
-/** The same fleet without an index. */
+/** The same fleet without an index, as the reference. */
 type Plain = Map<number, FleetNode>;
 type Held = { nodeId: number; request: PlacementRequest };
 
 function take(plain: Plain, index: FleetIndex, held: Held[], { nodeId, request }: Held): void {
   const node = plain.get(nodeId);
-  if (node === undefined) throw new Error("Only a known node is chosen.");
+  if (node === undefined) throw new Error("The index chose an unknown node.");
   const workspaces = [...node.workspaces, request.workspaceId];
   plain.set(nodeId, { ...node, free: without(node.free, request.wanted), workspaces });
   index.reserve(nodeId, request);
   held.push({ nodeId, request });
 }
 
-function giveBack(plain: Plain, index: FleetIndex, held: Held[], which: number): void {
+function release(plain: Plain, index: FleetIndex, held: Held[], which: number): void {
   const [one] = held.splice(which % Math.max(1, held.length), 1);
   const node = one === undefined ? undefined : plain.get(one.nodeId);
   if (one === undefined || node === undefined) return;
@@ -77,8 +77,8 @@ function giveBack(plain: Plain, index: FleetIndex, held: Held[], which: number):
   index.release(one.nodeId, one.request);
 }
 
-/** Runs a history on a fleet and compares each choice with that of brute force. */
-function live(nodes: FleetNode[], history: Step[]): [FleetIndex, Plain] {
+/** Applies a history to the index and the reference, and compares each choice. */
+function applyHistory(nodes: FleetNode[], history: Step[]): [FleetIndex, Plain] {
   const plain: Plain = new Map(nodes.map((node) => [node.nodeId, node]));
   const index = createFleetIndex(nodes);
   let held: Held[] = [];
@@ -87,7 +87,7 @@ function live(nodes: FleetNode[], history: Step[]): [FleetIndex, Plain] {
       const best = index.best(step.request, step.strategy);
       expect(best).to.equal(bestByScan(plain.values(), step.request, step.strategy)?.nodeId);
       if (best !== undefined) take(plain, index, held, { nodeId: best, request: step.request });
-    } else if (step.type === "give back") giveBack(plain, index, held, step.which);
+    } else if (step.type === "release") release(plain, index, held, step.which);
     else {
       const nodeId = step.type === "put" ? step.node.nodeId : step.nodeId;
       held = held.filter((one) => one.nodeId !== nodeId);
@@ -104,8 +104,8 @@ function live(nodes: FleetNode[], history: Step[]): [FleetIndex, Plain] {
   return [index, plain];
 }
 
-describe("match: the index over the fleet", () => {
-  it("decides as brute force does, with the same ranking, refusals and nearest miss", () => {
+describe("placement: fleet index", () => {
+  it("makes the same decisions as the reference: ranking, rejections and nearest node", () => {
     fc.assert(
       fc.property(fleetNodes(150), requests, anyStrategy, (nodes, request, strategy) => {
         const fleet = { block: { number: 7n, hash: "0x07", time: 1_000 }, nodes };
@@ -116,14 +116,14 @@ describe("match: the index over the fleet", () => {
     );
   });
 
-  it("chooses as brute force does after any history of updates, reservations and releases", () => {
+  it("chooses the same node as the reference after any history of updates, reservations and releases", () => {
     const property = fc.property(fleetNodes(120), steps, (nodes, history) => {
-      live(nodes, history);
+      applyHistory(nodes, history);
     });
     fc.assert(property, { numRuns: runs(80) });
   });
 
-  it("chooses so when nodes are so alike that they fill many blocks, and empty them again", () => {
+  it("chooses the same node as the reference when a class fills and empties many blocks", () => {
     const many = fleetNodes(300).map((nodes) => nodes.map(alike));
     const same = steps.map((history) =>
       history.map((step): Step => (step.type === "put" ? { type: "put", node: alike(step.node) } : step)),
@@ -131,16 +131,16 @@ describe("match: the index over the fleet", () => {
     fc.assert(
       fc.property(many, same, fc.boolean(), (nodes, history, emptied) => {
         const removals = nodes.slice(3).map((node): Step => ({ type: "remove", nodeId: node.nodeId }));
-        live(nodes, emptied ? [...history, ...removals, ...history] : history);
+        applyHistory(nodes, emptied ? [...history, ...removals, ...history] : history);
       }),
       { numRuns: runs(40) },
     );
   });
 
-  it("accounts for every refused node and names the nearest miss as brute force does, after any history", () => {
+  it("counts the same rejections and finds the same nearest node as the reference after any history", () => {
     fc.assert(
       fc.property(fleetNodes(120), steps, requests, (nodes, history, request) => {
-        const [index, plain] = live(nodes, history);
+        const [index, plain] = applyHistory(nodes, history);
         const refusals = index.refusals(request);
         expect(refusals).to.deep.equal(countRefusals(plain.values(), request));
         const fitting = [...plain.values()].filter((node) => firstRejection(node, request) === null).length;
@@ -152,7 +152,7 @@ describe("match: the index over the fleet", () => {
     );
   });
 
-  it("is as it was before when a decision for a later place has been made", () => {
+  it("is unchanged after a decision for a later position", () => {
     fc.assert(
       fc.property(fleetNodes(60), requests, anyStrategy, (nodes, request, strategy) => {
         const index = createFleetIndex(nodes);

@@ -1,5 +1,5 @@
 import { capacityDimensions } from "@ngpu/placement/fleet";
-import { counted } from "@ngpu/placement/provenCapacity";
+import { provenCapacity } from "@ngpu/placement/provenCapacity";
 import { expect } from "chai";
 import fc from "fast-check";
 
@@ -12,28 +12,28 @@ const capacity = (diskGib: number, ports = 16) => ({
 });
 const lease = (diskGib: number, assignedBlock: bigint) => ({ diskGib, assignedBlock });
 
-describe("match: what of a node's capacity counts", () => {
-  it("takes a node that nobody has measured at its word", () => {
+describe("placement: proven capacity", () => {
+  it("counts the declared capacity of a node without a measurement", () => {
     const spec = { total: capacity(500), free: capacity(450) };
-    expect(counted(spec, undefined, [lease(50, 1n)])).to.deep.equal(spec);
+    expect(provenCapacity(spec, undefined, [lease(50, 1n)])).to.deep.equal(spec);
   });
 
-  it("counts no more disk than was found free, less what was assigned since", () => {
+  it("limits disk space to the measured free space less later assignments", () => {
     const spec = { total: capacity(500), free: capacity(430) };
-    const found = { diskGib: 80, ports: 1, block: 10n };
-    const { free, total } = counted(spec, found, [lease(50, 9n), lease(20, 11n)]);
+    const measured = { diskGib: 80, ports: 1, block: 10n };
+    const { free, total } = provenCapacity(spec, measured, [lease(50, 9n), lease(20, 11n)]);
     expect(free).to.deep.equal(capacity(60));
     expect(total).to.deep.equal(capacity(130));
-    expect(counted(spec, found, [lease(500, 11n)]).free.diskGib).to.equal(0);
+    expect(provenCapacity(spec, measured, [lease(500, 11n)]).free.diskGib).to.equal(0);
   });
 
-  it("counts no port when the measurement reached none", () => {
+  it("counts no ports when the measurement reached none", () => {
     const spec = { total: capacity(500), free: capacity(500) };
-    const { free } = counted(spec, { diskGib: 900, ports: 0, block: 1n }, []);
+    const { free } = provenCapacity(spec, { diskGib: 900, ports: 0, block: 1n }, []);
     expect(free).to.deep.equal(capacity(500, 0));
   });
 
-  it("never counts more than the chain says, nor less than nothing", () => {
+  it("stays between zero and the declared capacity", () => {
     const amounts = fc.record({
       total: fc.nat(1_000),
       taken: fc.nat(1_000),
@@ -46,10 +46,10 @@ describe("match: what of a node's capacity counts", () => {
     fc.assert(
       fc.property(amounts, leases, ({ total, taken, found, ports }, held) => {
         const spec = { total: capacity(total), free: capacity(Math.max(0, total - taken)) };
-        const is = counted(spec, { diskGib: found, ports, block: 10n }, held);
+        const result = provenCapacity(spec, { diskGib: found, ports, block: 10n }, held);
         for (const part of ["total", "free"] as const) {
           for (const dimension of capacityDimensions) {
-            expect(is[part][dimension]).to.be.within(0, spec[part][dimension]);
+            expect(result[part][dimension]).to.be.within(0, spec[part][dimension]);
           }
         }
       }),

@@ -48,7 +48,7 @@ describe("apiServer: asking match where a workspace could go", () => {
     const dear = { ...newWorkspace, region: "JP" };
     const { status, body } = await partner.post<Fault>("/v1/workspaces", dear);
     expect([status, body.error.code]).to.deep.equal([409, "placement_impossible"]);
-    expect(body.error.message).to.include("The nearest is node 1: has DE, requires JP.");
+    expect(body.error.message).to.include("The closest match is node 1: DE instead of JP.");
     expect(body.error.details.refused).to.deep.equal({ region: 1 });
     const waiting = await partner.post("/v1/workspaces", { ...dear, waitForNodes: true });
     expect(waiting.status).to.equal(201);

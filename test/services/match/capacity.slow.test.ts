@@ -6,7 +6,7 @@ import { eventually } from "../support/context.ts";
 import { joinMeasurer, joinNode, soon } from "./client.ts";
 import { type Match, setupMatch, type TestMatch } from "./setup.ts";
 
-describe("match: nodes that say they have more than they have", function () {
+describe("match: nodes that overstate their capacity", function () {
   this.timeout(180_000);
   let test: TestMatch;
   let match: Match;
@@ -22,7 +22,7 @@ describe("match: nodes that say they have more than they have", function () {
     await test.stop();
   });
 
-  /** A node of a region of its own, with so much disk in its spec. */
+  /** Joins a node in a region, with this disk space in its spec. */
   const join = (region: Hex, diskGib: number) => {
     const total = { gpus: 0, cpuMilli: 8_000, memoryMib: 16_384, diskGib, ports: 4 };
     const gpus = { gpuModel: "0x0000000000000000" as Hex, vramMib: 0, computeCapability: 0 };
@@ -30,7 +30,7 @@ describe("match: nodes that say they have more than they have", function () {
   };
   const resources = (diskGib: number) => ({ gpus: 0, cpuMilli: 500, memoryMib: 256, diskGib, ports: 1 });
 
-  /** Has match place a new workspace, as dispense does. */
+  /** Requests the placement of a new workspace, as dispense does. */
   const placed = async (region: Hex, diskGib: number) => {
     const workspace = await test.chain.publish({ region, resources: resources(diskGib) }, undefined, 1);
     await eventually("it is exported", async () => {
@@ -69,7 +69,7 @@ describe("match: nodes that say they have more than they have", function () {
     return (await answer.json()) as { refused: Record<string, number>; nearest: { rejections: unknown[] } };
   };
 
-  it("gives a node that boasts in its session no more than it has on the chain", async () => {
+  it("ignores capacity reported in a heartbeat beyond the spec on the chain", async () => {
     const { peer, nodeId } = await join("0x4652", 20);
     const slot = BigInt(Math.floor(Date.now() / 1_000 / deployment.parameters.slotSeconds));
     peer.send({ type: "heartbeat", slot, cpuLoad: 0, freeDiskGib: 10_000, running: [] });
@@ -77,7 +77,7 @@ describe("match: nodes that say they have more than they have", function () {
     const { answer, workspace } = await placed("0x4652", 30);
     expect(answer.status).to.equal("impossible");
     expect(answer.refusals.counts).to.include({ diskGib: 1 });
-    // A keeper who believes it is stopped by the contract.
+    // The contract also rejects the assignment.
     let refusal: unknown;
     await test.chain.assign(workspace, 0, nodeId).catch((error: unknown) => {
       refusal = error;
@@ -86,7 +86,7 @@ describe("match: nodes that say they have more than they have", function () {
     peer.vanish();
   });
 
-  it("gives a node whose spec boasts no more than a measurement found, and says so", async () => {
+  it("limits a node to the disk space that a measurement found, and explains it", async () => {
     const { peer: node, nodeId } = await join("0x4742", 500);
     const { peer: measurer, measurerId } = await joinMeasurer(match.url, deployment);
     const before = await placed("0x4742", 100);
@@ -122,7 +122,7 @@ describe("match: nodes that say they have more than they have", function () {
       has: "77",
     });
     expect((await explained("GB", 100)).refused).to.include({ diskGib: 1 });
-    // What is assigned after the measurement is taken off what it found.
+    // Later assignments are subtracted from the measured space.
     const fitting = await placed("0x4742", 50);
     expect(fitting.answer).to.include({ status: "answered", node_id: nodeId });
     await test.chain.assign(fitting.workspace, 0, nodeId);

@@ -1,3 +1,4 @@
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { dockerContractAbi, escrowAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { authorizationTypes, domainOf } from "@ngpu/contracts-sdk/typedData";
 import type { PlacementPreferences } from "@ngpu/protocol/placement/preferences";
@@ -7,10 +8,10 @@ import { type Hex, keccak256, parseEther, parseEventLogs, stringToHex, toHex } f
 import type { PrivateKeyAccount } from "viem/accounts";
 import type { TestMarket } from "../../support/chain.ts";
 
-export type ChainActs = ReturnType<typeof createChainActs>;
+export type ChainActions = ReturnType<typeof createChainActions>;
 
-/** What a partner does on the chain, with the keeper's tokens. */
-export function createChainActs(options: {
+/** Actions of a partner on the chain, paid with the keeper's tokens. */
+export function createChainActions(options: {
   market: TestMarket;
   keeper: Sender;
   partner: Sender;
@@ -20,53 +21,14 @@ export function createChainActs(options: {
   const { deployment } = market;
   let authorization: Promise<bigint> | undefined;
 
-  const authorize = async (): Promise<bigint> => {
-    await keeper.send({
-      kind: "test",
-      contract: "Token",
-      functionName: "approve",
-      args: [deployment.contracts.Escrow, parseEther("1000")],
-    } as const);
-    await keeper.send({
-      kind: "test",
-      contract: "Escrow",
-      functionName: "deposit",
-      args: [account.address, parseEther("1000")],
-    } as const);
-    const message = {
-      owner: account.address,
-      delegate: keeper.address,
-      maxRate: 10n ** 18n,
-      total: parseEther("900"),
-      scope: toHex(0, { size: 32 }),
-      expiry: 4_000_000_000,
-      nonce: 1n,
-    };
-    const signature = await account.signTypedData({
-      domain: domainOf(deployment, "Escrow"),
-      types: authorizationTypes,
-      primaryType: "Authorization",
-      message,
-    });
-    const { receipt } = await keeper.send({
-      kind: "test",
-      contract: "Escrow",
-      functionName: "authorize",
-      args: [message, signature],
-    } as const);
-    const [event] = parseEventLogs({ abi: escrowAbi, eventName: "Authorized", logs: receipt.logs });
-    if (event === undefined) throw new Error("Nothing was authorized.");
-    return event.args.authorizationId;
-  };
-
   return {
-    /** Publishes a workspace that any node fits unless `given` says otherwise. */
+    /** Publishes a workspace. By default it fits on any node. */
     async publish(
       given: Partial<WorkspaceSpec> = {},
       placement?: PlacementPreferences,
       replicas = 8,
     ): Promise<{ id: bigint; spec: WorkspaceSpec }> {
-      authorization ??= authorize();
+      authorization ??= authorize({ deployment, keeper, account });
       const config = configWith(placement);
       const spec = { ...specOf(given), configHash: keccak256(stringToHex(config)) };
       const { receipt } = await partner.send({
@@ -80,11 +42,11 @@ export function createChainActs(options: {
         eventName: "WorkspacePublished",
         logs: receipt.logs,
       });
-      if (event === undefined) throw new Error("Nothing was published.");
+      if (event === undefined) throw new Error("The transaction has no event WorkspacePublished.");
       return { id: event.args.workspaceId, spec };
     },
 
-    /** Ends a publication. */
+    /** Closes a workspace. */
     async close(workspaceId: bigint): Promise<void> {
       await partner.send({
         kind: "test",
@@ -94,7 +56,7 @@ export function createChainActs(options: {
       } as const);
     },
 
-    /** Asks for another number of replicas. */
+    /** Sets the number of replicas. */
     async scale(workspaceId: bigint, replicas: number): Promise<void> {
       await partner.send({
         kind: "test",
@@ -115,9 +77,54 @@ export function createChainActs(options: {
         functionName: "assign",
         args: [[{ workspaceId: workspace.id, replica, nodeId, start: true, spec: workspace.spec }]],
       } as const);
-      if (refusals.length > 0) throw new Error(`The assignment was refused: ${refusals[0]?.error.text}`);
+      if (refusals.length > 0) throw new Error(`The assignment failed: ${refusals[0]?.error.text}`);
     },
   };
+}
+
+/** Funds the partner's deposit and authorizes the keeper to spend from it. @returns the authorization's id */
+async function authorize(options: {
+  deployment: Deployment;
+  keeper: Sender;
+  account: PrivateKeyAccount;
+}): Promise<bigint> {
+  const { deployment, keeper, account } = options;
+  await keeper.send({
+    kind: "test",
+    contract: "Token",
+    functionName: "approve",
+    args: [deployment.contracts.Escrow, parseEther("1000")],
+  } as const);
+  await keeper.send({
+    kind: "test",
+    contract: "Escrow",
+    functionName: "deposit",
+    args: [account.address, parseEther("1000")],
+  } as const);
+  const message = {
+    owner: account.address,
+    delegate: keeper.address,
+    maxRate: 10n ** 18n,
+    total: parseEther("900"),
+    scope: toHex(0, { size: 32 }),
+    expiry: 4_000_000_000,
+    nonce: 1n,
+  };
+  const signature = await account.signTypedData({
+    domain: domainOf(deployment, "Escrow"),
+    types: authorizationTypes,
+    primaryType: "Authorization",
+    message,
+  });
+  const { receipt } = await keeper.send({
+    kind: "test",
+    contract: "Escrow",
+    functionName: "authorize",
+    args: [message, signature],
+  } as const);
+  const [event] = parseEventLogs({ abi: escrowAbi, eventName: "Authorized", logs: receipt.logs });
+  if (event === undefined) throw new Error("The transaction has no event Authorized.");
+  return event.args.authorizationId;
 }
 
 const configWith = (placement?: PlacementPreferences) =>

@@ -2,10 +2,10 @@ import { randomInt } from "node:crypto";
 import { expect } from "chai";
 import { run } from "../../chaos/match/index.ts";
 
-describe("match and dispense, killed at random", function () {
+describe("match and dispense, under random kills", function () {
   this.timeout(420_000);
 
-  it("lose no workspace, give none two leases and overdraw no node", async () => {
+  it("keep all replicas running, without double leases or overcommitted nodes", async () => {
     const seed = randomInt(2 ** 31);
     const { ok, text } = await run({
       kills: 8,

@@ -12,7 +12,7 @@ import { WebSocket } from "ws";
 
 type Said<Type extends ServerMessage["type"]> = Extract<ServerMessage, { type: Type }>;
 
-/** A node or a measurer at the other end of a session, as bare as a test needs it. */
+/** A minimal client of a session: a node or a measurer. */
 export type Peer = {
   account: PrivateKeyAccount;
   key: Hex;
@@ -22,23 +22,23 @@ export type Peer = {
   sendRaw(text: string): void;
   send(message: Record<string, unknown>): void;
   relay<Kind extends RelayKind>(id: string, kind: Kind, message: RelayMessage<Kind>): Promise<void>;
-  /** Waits for a message that was not waited for before. */
+  /** Waits for a message that no earlier call returned. */
   next<Type extends ServerMessage["type"]>(
     type: Type,
     holds?: (message: Said<Type>) => boolean,
     deadline?: number,
   ): Promise<Said<Type>>;
-  /** Beats more than once a second until it is closed, or told to stop by what it gives. */
+  /** Sends a heartbeat every 0.7 s until the connection closes. @returns a function that stops it */
   beat(slotSeconds: number): () => void;
-  /** Neither reads nor answers any more, with its connection open: as behind a broken line. */
+  /** Stops reading, with the connection open, as after a network failure. */
   freeze(): void;
-  /** As if the machine went away. */
+  /** Terminates the connection, as after a machine failure. */
   vanish(): void;
 };
 
 type Overrides = { time?: bigint; signer?: PrivateKeyAccount; host?: string };
 
-/** Opens a session up to the hello; what comes back is for the test to see. */
+/** Connects and sends the hello. The test awaits the response. */
 export async function connect(
   url: string,
   deployment: Deployment,
@@ -73,7 +73,7 @@ function peerOf(socket: WebSocket, deployment: Deployment, account: PrivateKeyAc
   const seen = new Set<ServerMessage>();
   const closed = new Promise<number>((resolve) => socket.on("close", resolve));
   socket.on("message", (data) => received.push(serverMessage.parse(JSON.parse(String(data)))));
-  // A refused session ends in an error event as well; tests look at `closed`.
+  // A rejected session also emits an error; tests check `closed`.
   socket.on("error", () => undefined);
   const send = (message: Record<string, unknown>) => socket.send(toJson(message));
   return {
@@ -103,7 +103,7 @@ function peerOf(socket: WebSocket, deployment: Deployment, account: PrivateKeyAc
           seen.add(found);
           return found;
         }
-        if (Date.now() > end) throw new Error(`No ${type} came; there were ${toJson(received)}`);
+        if (Date.now() > end) throw new Error(`No ${type} was received; there were ${toJson(received)}`);
         await delay(20);
       }
     },
@@ -123,7 +123,7 @@ function peerOf(socket: WebSocket, deployment: Deployment, account: PrivateKeyAc
 
 let uuids = 0n;
 
-/** A registration for the peer's own key; each GPU gets a uuid nobody has. */
+/** A registration for the peer's own key. Each GPU gets a unique uuid. */
 export function registration(
   peer: Pick<Peer, "account">,
   given: Partial<RelayMessage<"register">> = {},
@@ -147,12 +147,12 @@ export function registration(
   };
 }
 
-/** Unix seconds, ten minutes ahead. */
+/** A deadline ten minutes ahead, Unix seconds. */
 export function soon(): bigint {
   return BigInt(Math.floor(Date.now() / 1_000)) + 600n;
 }
 
-/** Connects, registers and waits until the chain knows the node. */
+/** Connects, registers and waits until the registration is on the chain. */
 export async function joinNode(
   url: string,
   deployment: Deployment,
@@ -165,10 +165,10 @@ export async function joinNode(
   return { peer, nodeId: Number(id) };
 }
 
-/** The node that joined at this place of a list. */
+/** The node at a position of a list. */
 export function joinedAt<Joined>(nodes: readonly Joined[], position: number): Joined {
   const found = nodes[position];
-  if (found === undefined) throw new Error("Nodes have joined.");
+  if (found === undefined) throw new Error(`There is no node at position ${position}.`);
   return found;
 }
 

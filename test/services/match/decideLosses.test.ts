@@ -23,30 +23,30 @@ function held(nodeId: number, given: Partial<HeldLease> = {}): HeldLease {
   return { ...ids, state: "running", policy: "available", lostUntil: null, ...given };
 }
 
-/** So many nodes online, each with one GPU and eight cores. */
+/** An online fleet of nodes with one GPU and eight cores each. */
 function fleet(nodes: number): Online {
   const all = { gpus: nodes, cpuMilli: 8_000 * nodes };
   return { nodes, all, proven: all };
 }
 
-function facts(missed: UnreachableNode[], leases: HeldLease[] = [], online = fleet(10)): LossFacts {
-  return { chainTime: 50, unreachable: missed, online, leases, limits };
+function facts(nodes: UnreachableNode[], leases: HeldLease[] = [], online = fleet(10)): LossFacts {
+  return { chainTime: 50, unreachable: nodes, online, leases, limits };
 }
 
-describe("match: nodes that stop answering", () => {
-  it("releases the available leases of a node that is gone for longer than the limit", () => {
+describe("match: decisions about lost nodes", () => {
+  it("releases the available leases of a node after the loss limit", () => {
     const decision = decideLosses(facts([unreachable(1, 4_000)], [held(1), held(2)]));
     expect(decision).to.deep.equal({ type: "act", release: [held(1)], offline: [] });
   });
 
-  it("takes a lost session, a failed probe and missed heartbeats for the same", () => {
+  it("treats a closed session, a failed probe and missed heartbeats alike", () => {
     for (const signal of ["session", "probe", "heartbeat"] as const) {
       const decision = decideLosses(facts([unreachable(1, 4_000, { signal })], [held(1)]));
       expect(decision).to.deep.equal({ type: "act", release: [held(1)], offline: [] });
     }
   });
 
-  it("changes nothing for a flap that is shorter", () => {
+  it("does nothing for a shorter absence", () => {
     const decision = decideLosses(facts([unreachable(1, 3_999)], [held(1)]));
     expect(decision).to.deep.equal({ type: "act", release: [], offline: [] });
   });
@@ -62,19 +62,19 @@ describe("match: nodes that stop answering", () => {
     expect(releases(50)).to.equal(1);
   });
 
-  it("marks a node offline when it has been gone for long", () => {
+  it("marks a node offline after the offline limit", () => {
     const decision = decideLosses(facts([unreachable(1, 12_000)]));
     expect(decision).to.deep.equal({ type: "act", release: [], offline: [1] });
   });
 
-  it("still releases what a node holds that is offline or in maintenance on the chain", () => {
+  it("releases leases of a node that is offline or in maintenance on the chain", () => {
     for (const status of ["offline", "maintenance"] as const) {
       const decision = decideLosses(facts([unreachable(1, 60_000, { status })], [held(1)]));
       expect(decision).to.deep.equal({ type: "act", release: [held(1)], offline: [] });
     }
   });
 
-  it("does nothing at all while more than the share of capacity is missing at once", () => {
+  it("does nothing while more than the share of capacity is missing", () => {
     const decision = decideLosses(
       facts([unreachable(1, 60_000), unreachable(2, 60_000)], [held(1), held(2)], fleet(6)),
     );
@@ -84,7 +84,7 @@ describe("match: nodes that stop answering", () => {
     });
   });
 
-  it("reassigns from the one node that is lost of a few, but never when none is left", () => {
+  it("acts on one lost node of a few, but not when no node is left", () => {
     const lose = (nodes: number) =>
       decideLosses(facts([unreachable(1, 60_000)], [held(1)], fleet(nodes))).type;
     expect([5, 3, 2].map(lose)).to.deep.equal(["act", "act", "act"]);
@@ -93,7 +93,7 @@ describe("match: nodes that stop answering", () => {
     expect(two).to.include({ type: "suspect" });
   });
 
-  it("weighs nodes by their capacity, and only what is proven", () => {
+  it("weighs nodes by their proven capacity", () => {
     const large = [unreachable(1, 60_000, { gpus: 8 }), unreachable(2, 60_000)];
     const online = {
       nodes: 20,
@@ -101,7 +101,7 @@ describe("match: nodes that stop answering", () => {
       proven: { gpus: 40, cpuMilli: 160_000 },
     };
     expect(decideLosses(facts(large, [], online))).to.include({ type: "suspect", share: 9 / 40 });
-    const boast = [unreachable(1, 60_000, { gpus: 8, proven: false }), unreachable(2, 60_000)];
-    expect(decideLosses(facts(boast, [], online))).to.include({ type: "act" });
+    const overstated = [unreachable(1, 60_000, { gpus: 8, proven: false }), unreachable(2, 60_000)];
+    expect(decideLosses(facts(overstated, [], online))).to.include({ type: "act" });
   });
 });

@@ -1,17 +1,17 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { expect } from "chai";
 import { recordMissedHeartbeats, recordUnconnected } from "../../../services/match/sessions/absenceStore.ts";
-import { nameSubject } from "../../../services/match/sessions/sessionStore.ts";
+import { recordSubject } from "../../../services/match/sessions/sessionStore.ts";
 import { eventually } from "../support/context.ts";
 import { connect, joinedAt, joinNode } from "./client.ts";
 import { type Match, setupMatch, type TestMatch } from "./setup.ts";
 
-/** What a market promises, from the last that was heard of a node. */
-const noticedWithin = 10;
-/** What match waits for by default. */
+/** Maximum time from the last contact to the detection of a loss, s. */
+const detectedWithin = 10;
+/** Default of LOSS_SECONDS. */
 const lossSeconds = 4;
 
-describe("match: nodes that are lost", function () {
+describe("match: lost nodes", function () {
   this.timeout(180_000);
   let test: TestMatch;
   let match: Match;
@@ -20,7 +20,7 @@ describe("match: nodes that are lost", function () {
   let stopBeat: (() => void)[];
 
   before(async () => {
-    // Slots so long that beats come as seldom as in a lasting market, and that the chain shows a lost node as online for long.
+    // Long slots: heartbeats are as rare as in production, and a lost node stays online on the chain for long.
     test = await setupMatch({ slotSeconds: 30 });
     match = await test.startMatch("match-a");
     ({ deployment } = test.market);
@@ -39,7 +39,7 @@ describe("match: nodes that are lost", function () {
 
   const node = (position: number) => joinedAt(nodes, position);
   const lost = (nodeId: number) =>
-    eventually(`node ${nodeId} is taken for lost`, async () => {
+    eventually(`node ${nodeId} is marked lost`, async () => {
       const { rows } = await test.db.query<{ signal: string; seconds: number }>(
         `select signal, extract(epoch from lost_at - since)::float8 as seconds
          from app.absence where node_id = $1 and lost_at is not null`,
@@ -54,7 +54,7 @@ describe("match: nodes that are lost", function () {
     await again.next("welcome");
     stopBeat[position]?.();
     stopBeat[position] = again.beat(deployment.parameters.slotSeconds);
-    await eventually("its absence is forgotten", async () => {
+    await eventually("its absence is deleted", async () => {
       const { rowCount } = await test.db.query("select from app.absence where node_id = $1", [nodeId]);
       return rowCount === 0;
     });
@@ -67,7 +67,7 @@ describe("match: nodes that are lost", function () {
     return rows;
   };
 
-  it("assigns a lost lease to another node at once, though the chain still has the lost one online", async () => {
+  it("assigns a lost lease to another node while the lost one is still online on the chain", async () => {
     const { id } = await test.chain.publish({}, undefined, 1);
     const cheapest = node(0);
     const next = node(1);
@@ -82,7 +82,7 @@ describe("match: nodes that are lost", function () {
       cheapest.nodeId,
     ]);
     expect(rows).to.deep.equal([{ status: "online" }]);
-    // Nothing else goes to it either, as long as it is away.
+    // The lost node gets no other leases either while it is absent.
     const other = await test.chain.publish({}, undefined, 1);
     await eventually("the other one is placed", async () => (await leases(other.id)).length === 1);
     expect((await leases(other.id))[0]?.node_id).to.equal(next.nodeId);
@@ -92,40 +92,41 @@ describe("match: nodes that are lost", function () {
     expect((await leases(later.id))[0]?.node_id).to.equal(cheapest.nodeId);
   });
 
-  it("misses no node whose session does not know yet that the chain has it", async () => {
+  it("records no absence of a node whose session has no node id yet", async () => {
     const { nodeId } = node(3);
     const { rows } = await test.db.query<{ session_id: string }>(
       "update app.session set subject_id = null where role = 'node' and subject_id = $1 returning session_id",
       [nodeId],
     );
     await recordUnconnected(test.db);
-    const missed = () => test.db.query("select back_at from app.absence where node_id = $1", [nodeId]);
-    expect((await missed()).rows).to.deep.equal([]);
-    // Should it be missed all the same, its name ends that.
+    const absence = () => test.db.query("select back_at from app.absence where node_id = $1", [nodeId]);
+    expect((await absence()).rows).to.deep.equal([]);
+    // An absence ends when the session gets its node id.
     await recordMissedHeartbeats(test.db, [{ nodeId, idleSeconds: 0 }]);
-    await nameSubject(test.db, rows[0]?.session_id ?? "", nodeId);
-    expect((await missed()).rows[0]?.back_at).to.be.instanceOf(Date);
+    await recordSubject(test.db, rows[0]?.session_id ?? "", nodeId);
+    expect((await absence()).rows[0]?.back_at).to.be.instanceOf(Date);
   });
 
-  const ways = {
+  const failures = {
     session: ({ peer }: (typeof nodes)[number]) => peer.vanish(),
     probe: ({ peer }: (typeof nodes)[number]) => peer.freeze(),
     heartbeat: () => undefined,
   };
   for (const [position, signal] of (["session", "probe", "heartbeat"] as const).entries()) {
-    it(`notices a loss by its ${signal} within ${noticedWithin} s of the last it heard`, async () => {
+    it(`detects a loss by ${signal} within ${detectedWithin} s of the last contact`, async () => {
       const gone = node(position + 1);
       stopBeat[position + 1]?.();
-      ways[signal](gone);
+      failures[signal](gone);
       const noted = await lost(gone.nodeId);
       expect(noted.signal).to.equal(signal);
-      expect(noted.seconds).to.be.within(lossSeconds, noticedWithin);
-      // Counted after it is written.
+      expect(noted.seconds).to.be.within(lossSeconds, detectedWithin);
+      // The metric follows the write to Postgres.
       await eventually("it is counted", async () => {
         const metrics = await (await fetch(`${match.httpUrl}/metrics`)).text();
-        return new RegExp(`^match_loss_noticed_seconds_count\\{.*signal="${signal}".*\\} [1-9]`, "m").test(
-          metrics,
-        );
+        return new RegExp(
+          `^ngpu_match_loss_detection_seconds_count\\{.*signal="${signal}".*\\} [1-9]`,
+          "m",
+        ).test(metrics);
       });
       await returned(position + 1);
     });

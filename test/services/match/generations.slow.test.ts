@@ -17,7 +17,7 @@ const result = {
   diskWriteMibps: 400,
 };
 
-describe("match: contracts that were replaced", function () {
+describe("match: replaced contracts", function () {
   this.timeout(240_000);
   let test: TestMatch;
   let match: Match;
@@ -35,7 +35,7 @@ describe("match: contracts that were replaced", function () {
     const previous = test.market.deployment;
     measurer = await joinMeasurer(match.url, previous);
     node = await joinNode(match.url, previous);
-    // Its round is open.
+    // Wait for its round to open.
     ({ roundId } = await node.peer.next("probe", undefined, 60_000));
     old = await test.chain.publish({}, undefined, 1);
     await test.chain.assign(old, 0, node.nodeId);
@@ -64,16 +64,16 @@ describe("match: contracts that were replaced", function () {
     return rows.map(({ generation }) => generation);
   };
 
-  /** Answers as the node and the measurer of a round do, until its result is published. */
+  /** Acts as the node and the measurer of a round until its result is published. */
   const carryOut = async (prober: Peer, id: bigint, measurerId: number) => {
     const probe = await prober.next("probe", (order) => order.roundId === id, 60_000);
     prober.send({ type: "probeReady", roundId: id, port: probe.port });
-    const order = await measurer.peer.next("measure", (told) => told.roundId === id, 60_000);
+    const order = await measurer.peer.next("measure", (one) => one.roundId === id, 60_000);
     expect(order.measurerId).to.equal(measurerId);
     const reveal = { roundId: id, measurerId, ...drawOf(order), result, deadline: soon() };
     await measurer.peer.relay(`reveal ${id}`, "reveal", reveal);
-    const isOver = (said: { id: string; status: string }) =>
-      said.id === `reveal ${id}` && said.status !== "queued";
+    const isOver = (message: { id: string; status: string }) =>
+      message.id === `reveal ${id}` && message.status !== "queued";
     expect(await measurer.peer.next("relayed", isOver, 60_000)).to.include({ status: "confirmed" });
     await eventually("the result is published", async () => {
       const { rows } = await test.db.query(
@@ -84,7 +84,7 @@ describe("match: contracts that were replaced", function () {
     });
   };
 
-  it("has a measurer register anew, and lets it end the round that drew it before, at the old contract", async () => {
+  it("lets a measurer register again and complete an earlier round at the old contract", async () => {
     const { account } = measurer.peer;
     measurer.peer = await connect(match.url, present, "measurer", account);
     expect((await measurer.peer.next("welcome")).id).to.equal(null);
@@ -117,7 +117,7 @@ describe("match: contracts that were replaced", function () {
     expect(await generationsOf("measure_finalized", "round_id", id)).to.deep.equal([2]);
   });
 
-  it("takes the leases of a lost node from it, each at its own contract", async () => {
+  it("releases the leases of a lost node, each at its own contract", async () => {
     const own = await next.chain.publish({}, undefined, 1);
     await next.chain.assign(own, 0, node.nodeId);
     await eventually("both are exported", async () => {
@@ -138,7 +138,7 @@ describe("match: contracts that were replaced", function () {
   });
 });
 
-/** What of an order goes back with its result. */
+/** The fields of an order that its result repeats. */
 function drawOf({ draw, port, salt, proof }: Extract<ServerMessage, { type: "measure" }>) {
   return { draw, port, salt: salt as Hex, proof: proof as [Hex, Hex, Hex] };
 }

@@ -42,7 +42,7 @@ describe("match: heartbeats", function () {
   const events = async (slot: bigint) =>
     (await test.db.query("select from chain.event_heartbeats_committed where slot = $1", [slot])).rowCount;
 
-  it("posts each slot once with the bits of nodes on all instances, though Redis forgets them", async () => {
+  it("commits each slot once with the bits of all instances, although Redis loses them", async () => {
     const [a, b] = instances;
     if (a === undefined || b === undefined) throw new Error("Two instances were started.");
     const joined = [
@@ -54,9 +54,9 @@ describe("match: heartbeats", function () {
     for (const { peer } of joined.slice(0, 2)) peer.beat(deployment.parameters.slotSeconds);
     await joined[0]?.peer.next("ack");
     const first = slotNow() + 1n;
-    // In each of the slots watched, and after one of them has ended.
+    // During each of the slots, and after one of them has ended.
     for (let slot = first; slot < first + 3n; slot += 1n) {
-      await eventually(`slot ${slot} is under way`, () => slotNow() === slot, 20_000);
+      await eventually(`slot ${slot} has begun`, () => slotNow() === slot, 20_000);
       await joined[0]?.peer.next("ack", (ack) => ack.slot === slot);
       await joined[1]?.peer.next("ack", (ack) => ack.slot === slot);
       await redis.flushdb();
@@ -69,7 +69,7 @@ describe("match: heartbeats", function () {
     }
   });
 
-  it("gives each node one receipt a slot, with which a slot that was committed without it is disputed", async () => {
+  it("sends each node one signed acknowledgement per slot, which proves its presence in a dispute", async () => {
     const [a] = instances;
     if (a === undefined) throw new Error("Two instances were started.");
     const { peer, nodeId } = await joinNode(a.url, deployment);
@@ -78,7 +78,7 @@ describe("match: heartbeats", function () {
     if (receipt === undefined) throw new Error("It was waited for.");
     const own = { ...receipt, slot, nodeId };
     expect(await ackSignerOf(deployment, own)).to.equal(test.market.keeper.address);
-    // By the chain's clock, which may be behind.
+    // The chain's clock may be behind.
     await eventually(
       "another slot has begun on the chain",
       async () => {
@@ -122,7 +122,7 @@ describe("match: heartbeats", function () {
     peer.vanish();
   });
 
-  it("goes on when the instance that posted is killed, and posts no slot twice", async () => {
+  it("continues when the leader is killed, and commits no slot twice", async () => {
     const [a, b] = instances;
     if (a === undefined || b === undefined) throw new Error("Two instances were started.");
     const { peer, nodeId } = await joinNode(b.url, deployment);

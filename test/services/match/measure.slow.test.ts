@@ -16,7 +16,7 @@ const result = {
   diskWriteMibps: 400,
 };
 
-/** What of an order goes back with its result. */
+/** The fields of an order that its result repeats. */
 function drawOf({ draw, port, salt, proof }: Extract<ServerMessage, { type: "measure" }>) {
   return { draw, port, salt: salt as Hex, proof: proof as [Hex, Hex, Hex] };
 }
@@ -45,7 +45,7 @@ describe("match: measuring nodes", function () {
     for (const peer of peers.splice(0)) peer.vanish();
   });
 
-  /** The one measurer there is, whose session may come again: another one that is gone would be drawn all the same. */
+  /** The only measurer, with a new session. An absent second measurer would be drawn too. */
   const measuring = async (url: string) => {
     if (known === undefined) {
       const joined = await joinMeasurer(url, deployment);
@@ -68,7 +68,7 @@ describe("match: measuring nodes", function () {
     return rows[0];
   };
 
-  it("takes a round from its draw to its result, with node and measurer on different instances", async () => {
+  it("completes a round with node and measurer on different instances", async () => {
     const measurer = await measuring(two.url);
     const { peer: node, nodeId } = await joinNode(one.url, deployment);
     peers.push(node);
@@ -113,7 +113,7 @@ describe("match: measuring nodes", function () {
     });
   });
 
-  it("tries again with another round when the probe fails, and tells the node that the first is over", async () => {
+  it("requests another round when the probe fails, and ends the first one on the node", async () => {
     await measuring(one.url);
     const { peer: node } = await joinNode(two.url, deployment);
     peers.push(node);
@@ -129,7 +129,7 @@ describe("match: measuring nodes", function () {
     expect(rows).to.deep.equal([{ failure: "node: the port is taken" }]);
   });
 
-  it("goes on where it stood when the instances are killed, and tells a node that reconnects again", async () => {
+  it("resumes a round after all instances were killed, and repeats orders after a reconnect", async () => {
     const { peer: node, nodeId } = await joinNode(one.url, deployment);
     peers.push(node);
     const measurer = await measuring(one.url);

@@ -2,11 +2,11 @@ import { drawTreeOf } from "@ngpu/protocol/drawTree";
 import { expect } from "chai";
 import { pad, toHex } from "viem";
 import {
+  checkDraws,
   needsRound,
   prepareRound,
   type RandomSource,
   randomSource,
-  sortDraws,
 } from "../../../services/match/measurement/measurementDraw.ts";
 import type { MeasurableNode } from "../../../services/match/measurement/roundFacts.ts";
 
@@ -33,8 +33,8 @@ const measurers = [
 
 const first: RandomSource = { below: () => 0, bytes: (length) => pad("0x01", { size: length }) };
 
-describe("match: drawing measurements", () => {
-  it("asks for a round when there is no measurement, or its last quarter has begun", () => {
+describe("match: measurement draws", () => {
+  it("needs a round without a measurement, or in the last quarter of its validity", () => {
     expect(needsRound(node(), 100, 400)).to.equal(true);
     expect(needsRound(node({ valid_until: 201 }), 100, 400)).to.equal(false);
     expect(needsRound(node({ valid_until: 200 }), 100, 400)).to.equal(true);
@@ -50,7 +50,7 @@ describe("match: drawing measurements", () => {
     expect(needsRound(failed(30, 600), 1_000, 400)).to.equal(true);
   });
 
-  it("takes a port in the range that no other round uses", () => {
+  it("chooses a port in the range that no other round uses", () => {
     const given = prepareRound(node(), { ...facts, taken: new Set([42_000, 42_001]) }, first);
     expect(given.port).to.equal(42_002);
     for (let tries = 0; tries < 50; tries += 1) {
@@ -58,15 +58,15 @@ describe("match: drawing measurements", () => {
     }
   });
 
-  it("commits to the port and to salts that are all its own", () => {
+  it("commits to the port and to unique salts", () => {
     const { draws, salts, port } = prepareRound(node(), facts, randomSource);
     expect(drawTreeOf(salts.map((salt) => ({ port, salt }))).root).to.equal(draws);
     expect(new Set(salts).size).to.equal(8);
     expect(prepareRound(node(), facts, randomSource).draws).to.not.equal(draws);
   });
 
-  it("puts aside whom the contract would refuse: nobody, its own operator, an operator drawn before", () => {
-    const drawn = sortDraws(round, [3, 1, 2, 0, 4, 3, 9, 5], measurers);
+  it("fails draws of no measurer, of the node's own operator, and of an operator drawn before", () => {
+    const drawn = checkDraws(round, [3, 1, 2, 0, 4, 3, 9, 5], measurers);
     expect(drawn.filter(({ failure }) => failure === null)).to.deep.equal([
       { position: 0, measurer_id: 3, failure: null },
       { position: 7, measurer_id: 5, failure: null },
@@ -81,7 +81,7 @@ describe("match: drawing measurements", () => {
     ]);
   });
 
-  it("has eight draws, each proven at its own place", () => {
+  it("has eight draws, each with a proof for its position", () => {
     const draws = Array.from({ length: 8 }, (_, position) => ({
       port: 1,
       salt: toHex(position, { size: 32 }),

@@ -12,7 +12,7 @@ import { eventually } from "../support/context.ts";
 import { connect, joinedAt, joinNode } from "./client.ts";
 import { type Match, setupMatch, type TestMatch } from "./setup.ts";
 
-/** The nodes without where the index keeps them. */
+/** The nodes without their location in the index. */
 const plain = (index: FleetIndex) =>
   [...index.nodes()].map((node) => ({ ...node, slot: 0, group: null })).sort((a, b) => a.nodeId - b.nodeId);
 
@@ -87,7 +87,7 @@ describe("match: placement and failover", function () {
     return rows[0];
   };
 
-  it("follows the chain by what changed, to the fleet that a reading of everything gives", async () => {
+  it("follows the chain by changes, with the same result as a rebuilt index", async () => {
     const followed: string[] = [];
     const follow = createFleetSync(test.db, ({ type }) => followed.push(type));
     await follow();
@@ -110,7 +110,7 @@ describe("match: placement and failover", function () {
     expect(byChanges.size).to.equal(nodes.length);
   });
 
-  it("answers from the queue with node, block, ranking and refusals", async () => {
+  it("answers a queued request with node, block, ranking and rejections", async () => {
     const workspace = await test.chain.publish({ maxPricePerSecond: 14n });
     await exported(workspace.id);
     const requestId = await ask(workspace.id, 0);
@@ -130,7 +130,7 @@ describe("match: placement and failover", function () {
     expect(rows[0].hash).to.equal(row.block_hash);
   });
 
-  it("answers what no queue tells of, leaving out what was tried and what is pending", async () => {
+  it("answers requests that the queue lost, without excluded nodes and pending capacity", async () => {
     const workspace = await test.chain.publish();
     await exported(workspace.id);
     const first = await answer(await ask(workspace.id, 0));
@@ -141,7 +141,7 @@ describe("match: placement and failover", function () {
     expect([first.node_id, second.node_id]).to.not.include(third.node_id);
   });
 
-  it("lets anyone recompute its answers from the chain alone, and shows one that was tampered with", async () => {
+  it("gives answers that can be recomputed from the chain, which reveals a tampered one", async () => {
     const { rows } = await test.db.query<{ request_id: string }>(
       "select request_id from app.placement where status = 'answered' order by answered_at",
     );
@@ -161,7 +161,7 @@ describe("match: placement and failover", function () {
     await test.db.query("update app.placement set node_id = node_id - 1 where request_id = $1", [id]);
   });
 
-  it("follows the wishes in a workspace's configuration, and so does who recomputes them", async () => {
+  it("applies placement preferences, in placements and in their replays", async () => {
     const workspace = await test.chain.publish({ maxPricePerSecond: 14n }, { strategy: "leastUsed" });
     await exported(workspace.id);
     const id = await ask(workspace.id, 0);
@@ -180,7 +180,7 @@ describe("match: placement and failover", function () {
     expect(stdout).to.include("Strategy leastUsed");
   });
 
-  it("answers questions over HTTP from the same fleet", async () => {
+  it("explains placements over HTTP", async () => {
     const question = {
       image: `0x${"0".repeat(64)}`,
       replicas: 1,
@@ -203,7 +203,7 @@ describe("match: placement and failover", function () {
     expect((await post({ ...question, region: 7 })).status).to.equal(400);
   });
 
-  it("refuses the impossible at once, with the nearest miss", async () => {
+  it("answers an impossible request with the nearest node", async () => {
     const workspace = await test.chain.publish({ maxPricePerSecond: 9n });
     await exported(workspace.id);
     const row = await answer(await ask(workspace.id, 0));
@@ -214,11 +214,11 @@ describe("match: placement and failover", function () {
     ]);
   });
 
-  it("releases the leases of a node that went away, and leaves those of the others", async () => {
+  it("releases the leases of a lost node, and keeps those of the others", async () => {
     const lost = await test.chain.publish();
     const kept = await test.chain.publish();
     const [first, second] = nodes;
-    if (first === undefined || second === undefined) throw new Error("Nodes have joined.");
+    if (first === undefined || second === undefined) throw new Error("Two nodes are required.");
     await test.chain.assign(lost, 0, first.nodeId);
     await test.chain.assign(kept, 0, second.nodeId);
     await eventually("both are exported", async () => {
@@ -243,42 +243,48 @@ describe("match: placement and failover", function () {
     );
   });
 
-  it("changes nothing for a node that is back before it is lost", async () => {
+  it("does nothing for a node that returns in time", async () => {
     const workspace = await test.chain.publish();
     const node = joinedAt(nodes, 1);
     await test.chain.assign(workspace, 0, node.nodeId);
     await eventually("it is exported", async () => (await assignment(workspace.id)) !== undefined);
     const { account } = node.peer;
     node.peer.vanish();
-    await eventually("it is missed", async () => (await absence(node.nodeId))?.signal === "session");
+    await eventually(
+      "its absence is recorded",
+      async () => (await absence(node.nodeId))?.signal === "session",
+    );
     node.peer = await connect(match.url, deployment, "node", account);
     await node.peer.next("welcome");
     stopBeat[1] = node.peer.beat(deployment.parameters.slotSeconds);
-    await eventually("it is forgotten", async () => (await absence(node.nodeId)) === undefined);
+    await eventually("its absence is deleted", async () => (await absence(node.nodeId)) === undefined);
     expect(await assignment(workspace.id)).to.include({ release_reason: null });
   });
 
-  it("takes leases from a node that answers and no longer beats", async () => {
+  it("releases leases of a node whose heartbeats stop", async () => {
     const workspace = await test.chain.publish();
     const node = joinedAt(nodes, 6);
     await test.chain.assign(workspace, 0, node.nodeId);
     await eventually("it is exported", async () => (await assignment(workspace.id)) !== undefined);
     stopBeat[6]?.();
-    await eventually("it is missed", async () => (await absence(node.nodeId))?.signal === "heartbeat");
+    await eventually(
+      "its absence is recorded",
+      async () => (await absence(node.nodeId))?.signal === "heartbeat",
+    );
     await eventually(
       "it is released",
       async () => (await assignment(workspace.id))?.release_reason === "lost",
     );
-    // Counted once the transaction is seen as mined, which may be after the export has it.
+    // Counted when the sender sees the transaction as mined, which may be after its export.
     await eventually("it is counted", async () => {
       const metrics = await (await fetch(`${match.httpUrl}/metrics`)).text();
       return /ngpu_match_leases_lost_total\{signal="heartbeat",service="match"\} [1-9]/.test(metrics);
     });
     stopBeat[6] = node.peer.beat(deployment.parameters.slotSeconds);
-    await eventually("it is forgotten", async () => (await absence(node.nodeId)) === undefined);
+    await eventually("its absence is deleted", async () => (await absence(node.nodeId)) === undefined);
   });
 
-  it("takes leases from a node that no longer answers, with its connection open", async () => {
+  it("releases leases of a node that does not respond on an open connection", async () => {
     const workspace = await test.chain.publish();
     const node = joinedAt(nodes, 5);
     await test.chain.assign(workspace, 0, node.nodeId);
@@ -293,7 +299,7 @@ describe("match: placement and failover", function () {
     const { account } = node.peer;
     node.peer = await connect(match.url, deployment, "node", account);
     stopBeat[5] = node.peer.beat(deployment.parameters.slotSeconds);
-    await eventually("it is forgotten", async () => (await absence(node.nodeId)) === undefined);
+    await eventually("its absence is deleted", async () => (await absence(node.nodeId)) === undefined);
   });
 
   it("marks an exclusive lease lost and releases it only after grace and margin", async () => {
@@ -323,7 +329,7 @@ describe("match: placement and failover", function () {
     expect(rows[0].time).to.be.at.least(Number(marked?.lost_until));
   });
 
-  it("reassigns nothing while too many are gone at once, and says so", async () => {
+  it("reassigns nothing while too many nodes are missing, and reports it", async () => {
     await eventually(
       "the earlier losses are settled",
       async () => {
@@ -338,7 +344,7 @@ describe("match: placement and failover", function () {
     );
     const workspace = await test.chain.publish();
     const [, , , one, two] = nodes;
-    if (one === undefined || two === undefined) throw new Error("Nodes have joined.");
+    if (one === undefined || two === undefined) throw new Error("Two nodes are required.");
     await test.chain.assign(workspace, 0, one.nodeId);
     one.peer.vanish();
     two.peer.vanish();
@@ -354,7 +360,7 @@ describe("match: placement and failover", function () {
       details: { outageSuspected: { missing: number } };
     };
     expect(health.details.outageSuspected).to.include({ missing: 2 });
-    // As long as a release took above, and the slots after which a node is marked offline.
+    // Longer than a release takes, and than the slots after which a node is marked offline.
     await new Promise((resolve) => setTimeout(resolve, 15_000));
     expect(await assignment(workspace.id)).to.include({ release_reason: null });
     const { rows } = await test.db.query("select status from chain.node where node_id = $1", [one.nodeId]);

@@ -5,7 +5,7 @@ import { createPresence, type Presence } from "../../../services/match/presence/
 import { createReadings } from "../../../services/match/presence/presenceReadings.ts";
 import { createTestRedis } from "../../support/redis.ts";
 
-// What of a deployment tells its bits from another's.
+// The fields of a deployment that name its bits in Redis.
 const deployment = {
   chainId: 31_337,
   contracts: { ComputeNode: `0x${"c0".repeat(20)}` },
@@ -13,7 +13,7 @@ const deployment = {
 } as unknown as Deployment;
 const slot = 7n;
 
-describe("match: who was there in a slot", () => {
+describe("match: presence in a slot", () => {
   let redis: Redis;
   let one: Presence;
   let other: Presence;
@@ -31,12 +31,12 @@ describe("match: who was there in a slot", () => {
 
   after(() => redis.disconnect());
 
-  it("is what any instance saw", async () => {
+  it("is the union over all instances", async () => {
     expect([...(await one.read(slot))].sort()).to.deep.equal([1, 12, 900]);
     expect([...(await one.read(slot + 1n))]).to.deep.equal([]);
   });
 
-  it("comes back from every instance's memory when Redis forgets it", async () => {
+  it("is restored from the memory of all instances after Redis lost it", async () => {
     await redis.flushdb();
     await one.repeat(slot);
     expect([...(await other.read(slot))].sort()).to.deep.equal([1, 900]);
@@ -44,7 +44,7 @@ describe("match: who was there in a slot", () => {
     expect([...(await one.read(slot))].sort()).to.deep.equal([1, 12, 900]);
   });
 
-  it("is not said before the bits had time to come back", async () => {
+  it("is undefined until the bits had time to be restored", async () => {
     const readings = createReadings(one, 1_000);
     await redis.flushdb();
     expect(await readings.take(slot, 5_000)).to.equal(undefined);
@@ -54,14 +54,14 @@ describe("match: who was there in a slot", () => {
     expect([...((await readings.take(slot, 6_000)) ?? [])].sort()).to.deep.equal([1, 12, 900]);
   });
 
-  it("keeps what was read when Redis forgets it afterwards", async () => {
+  it("keeps earlier readings when Redis loses the bits afterwards", async () => {
     const readings = createReadings(one, 1_000);
     await readings.take(slot, 5_000);
     await redis.flushdb();
     expect([...((await readings.take(slot, 6_000)) ?? [])].sort()).to.deep.equal([1, 12, 900]);
   });
 
-  it("is read anew for a slot that was let go", async () => {
+  it("starts again for a slot whose readings were dropped", async () => {
     const readings = createReadings(one, 1_000);
     await readings.take(slot, 5_000);
     readings.retain(new Set([slot]));

@@ -8,7 +8,7 @@ import { eventually } from "../support/context.ts";
 import { connect, joinNode, type Peer, registration, soon } from "./client.ts";
 import { type Match, setupMatch, type TestMatch } from "./setup.ts";
 
-describe("match: sessions and the messages they relay", function () {
+describe("match: sessions and relayed messages", function () {
   this.timeout(120_000);
   let test: TestMatch;
   let match: Match;
@@ -64,7 +64,7 @@ describe("match: sessions and the messages they relay", function () {
     });
   });
 
-  it("answers a message that it has had before with what became of it", async () => {
+  it("answers a repeated message with its earlier outcome", async () => {
     const { peer } = await joinNode(match.url, deployment);
     const message = registration(peer, { deadline: soon() + 1n });
     await peer.relay("again", "register", message);
@@ -76,7 +76,7 @@ describe("match: sessions and the messages they relay", function () {
     expect(await relayRow("NodeKeyTaken%")).to.have.length(1);
   });
 
-  it("relays in order and says of each message whether the chain took it", async () => {
+  it("relays messages in order and reports the outcome of each", async () => {
     const { peer, nodeId } = await joinNode(match.url, deployment);
     const statuses = [3, 1, 1, 3, 2];
     for (const [index, status] of statuses.entries()) {
@@ -95,13 +95,13 @@ describe("match: sessions and the messages they relay", function () {
       "confirmed",
     ]);
     expect(outcomes[2]?.reason).to.match(/^NodeStatusInvalid/);
-    await eventually("the last one stands", async () => {
+    await eventually("the last status is on the chain", async () => {
       const { rows } = await test.db.query("select status from chain.node where node_id = $1", [nodeId]);
       return rows[0]?.status === "offline";
     });
   });
 
-  it("takes nothing that somebody else signed, or that is over", async () => {
+  it("rejects messages with another signer or an expired deadline", async () => {
     const peer = await opened();
     const other = await opened();
     await peer.relay("late", "register", registration(peer, { deadline: 5n }));
@@ -115,7 +115,7 @@ describe("match: sessions and the messages they relay", function () {
     );
   });
 
-  it("packs reports for the chain, and refuses at once a signature that cannot be packed", async () => {
+  it("packs reports for the chain, and rejects a signature that cannot be packed", async () => {
     const { peer } = await joinNode(match.url, deployment);
     const lease = { workspaceId: 999_999n, replica: 0, lease: 1, fence: "0x0000000000000001" } as const;
     const reports = {
@@ -143,7 +143,7 @@ describe("match: sessions and the messages they relay", function () {
     }
   });
 
-  it("lets nobody in who does not hold the key", async () => {
+  it("rejects a hello without a valid signature, clock or host", async () => {
     const stranger = privateKeyToAccount(generatePrivateKey());
     const account = privateKeyToAccount(generatePrivateKey());
     const forged = await connect(match.url, deployment, "node", account, { signer: stranger });
@@ -156,7 +156,7 @@ describe("match: sessions and the messages they relay", function () {
     expect(await refusal(odd)).to.equal("host_invalid");
   });
 
-  it("closes with a typed reason what sends anything else than the messages of the wire", async () => {
+  it("closes a session with an error code for an invalid message", async () => {
     const cases: [string, string][] = [
       ["{", "message_invalid"],
       ['{"type":"dance"}', "message_invalid"],
@@ -179,7 +179,7 @@ describe("match: sessions and the messages they relay", function () {
     );
   });
 
-  it("closes a session that floods it, and one that says too much at once", async () => {
+  it("closes a session that exceeds the rate or the message size", async () => {
     const flood = await opened();
     for (let count = 0; count < 1_000; count += 1) {
       flood.send({ type: "heartbeat", slot: 1n, cpuLoad: 0, freeDiskGib: 0, running: [] });
@@ -190,7 +190,7 @@ describe("match: sessions and the messages they relay", function () {
     expect(await large.closed).to.equal(1009);
   });
 
-  it("keeps one session for a key: the newest, on whichever instance", async () => {
+  it("keeps one session per key: the newest, on any instance", async () => {
     const account = privateKeyToAccount(generatePrivateKey());
     const first = await connect(match.url, deployment, "node", account);
     await first.next("welcome");
@@ -211,13 +211,13 @@ describe("match: sessions and the messages they relay", function () {
     expect(left.rowCount).to.equal(0);
   });
 
-  it("answers nothing but sessions on its WebSocket", async () => {
+  it("rejects WebSockets on other paths", async () => {
     const socket = new WebSocket(`${match.url}/v1/other`);
     const error = await new Promise<Error>((resolve) => socket.on("error", resolve));
     expect(error.message).to.include("404");
   });
 
-  it("loses no message and sends none twice when it is killed between accepting and sending", async () => {
+  it("neither loses nor repeats a message when it is killed between accepting and sending", async () => {
     const joined = await Promise.all(Array.from({ length: 5 }, () => joinNode(match.url, deployment)));
     for (const { peer, nodeId } of joined) {
       for (const [index, status] of [3, 1, 3, 1, 2].entries()) {

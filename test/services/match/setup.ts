@@ -9,10 +9,10 @@ import { rootDir, testStateDir } from "../../support/parts.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
 import { createTestRedis } from "../../support/redis.ts";
 import { asRole, createTestContext, type TestContext } from "../support/context.ts";
-import { type ChainActs, createChainActs } from "./chainActions.ts";
+import { type ChainActions, createChainActions } from "./chainActions.ts";
 
 export const probeImage = `example/probe@sha256:${"a".repeat(64)}`;
-// Any key will do: it is given ETH by decree and made keeper of nothing else.
+// Any key works: the test chain funds it, and it has no keeper role.
 const partnerKey = `0x${"11".repeat(32)}` as const;
 
 export type Match = {
@@ -28,24 +28,24 @@ export type TestMatch = {
   db: Database;
   redisUrl: string;
   context: TestContext;
-  /** Sends as the keeper that match sends as, too. */
+  /** Sends with the keeper account of match. */
   keeper: Sender;
-  /** What partners do on the chain. */
-  chain: ChainActs;
-  /** Starts another service as a process of its own, under its role. */
+  /** Actions of a partner on the chain. */
+  chain: ChainActions;
+  /** Starts another service as a separate process, with its database role. */
   startService: (
-    room: "dispense" | "workspace",
+    service: "dispense" | "workspace",
     name: string,
     env?: Record<string, string>,
   ) => Promise<RunningProcess>;
-  /** Starts autoExport anew and sends as before, with the contracts that are in use now. */
-  readDeployment: () => Promise<{ keeper: Sender; chain: ChainActs }>;
-  /** Starts an instance of match as a process of its own, with Postgres as its role sees it. */
+  /** Restarts autoExport and creates new senders, for the contracts in use now. */
+  readDeployment: () => Promise<{ keeper: Sender; chain: ChainActions }>;
+  /** Starts an instance of match as a separate process, with its database role. */
   startMatch: (instance: string, env?: Record<string, string>) => Promise<Match>;
   stop: () => Promise<void>;
 };
 
-/** A real market as far as match needs one: chain with contracts, Postgres with autoExport, Redis. */
+/** Starts what match needs: a chain with contracts, Postgres with autoExport, and Redis. */
 export async function setupMatch(periods?: Parameters<typeof startTestMarket>[0]): Promise<TestMatch> {
   const market = await startTestMarket(periods);
   const database = await createTestDatabase();
@@ -62,7 +62,7 @@ export async function setupMatch(periods?: Parameters<typeof startTestMarket>[0]
     const partnerSender = await createSender({ ...shared, account: partner });
     return {
       keeper,
-      chain: createChainActs({ market: { ...market }, keeper, partner: partnerSender, account: partner }),
+      chain: createChainActions({ market: { ...market }, keeper, partner: partnerSender, account: partner }),
     };
   };
   const { keeper, chain } = await actors();
@@ -93,10 +93,10 @@ export async function setupMatch(periods?: Parameters<typeof startTestMarket>[0]
     context,
     keeper,
     chain,
-    async startService(room, name, env = {}) {
-      const own = { DATABASE_URL: asRole(database.url, `ngpu_${room}`), REDIS_URL: redisUrl };
+    async startService(service, name, env = {}) {
+      const own = { DATABASE_URL: asRole(database.url, `ngpu_${service}`), REDIS_URL: redisUrl };
       const signer = { SIGNER_KEY: market.keeperKey };
-      return start(name, `services/${room}/index.ts`, { ...own, ...signer, ...env }, await freePort());
+      return start(name, `services/${service}/index.ts`, { ...own, ...signer, ...env }, await freePort());
     },
     async readDeployment() {
       await exporting.stop();

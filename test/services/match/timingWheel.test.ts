@@ -4,7 +4,7 @@ import { batch } from "../../../services/match/sessions/batch.ts";
 import { createTimingWheel } from "../../../services/match/sessions/timingWheel.ts";
 
 describe("match: the timing wheel", () => {
-  it("hands over each entry once, at its time or a tick later, whatever the turns", () => {
+  it("calls back once per entry, at its time or a tick later, for any steps", () => {
     const delays = fc.array(fc.integer({ min: 1, max: 3_000 }), { maxLength: 50 });
     const turns = fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1, maxLength: 40 });
     fc.assert(
@@ -28,7 +28,7 @@ describe("match: the timing wheel", () => {
     );
   });
 
-  it("hands over an entry that is put in again while it comes round", () => {
+  it("calls back for an entry that is added again when it is due", () => {
     let rounds = 0;
     const timingWheel = createTimingWheel<string>({ tickMs: 10, ticks: 8, now: 0 }, (entry) => {
       rounds += 1;
@@ -40,8 +40,8 @@ describe("match: the timing wheel", () => {
   });
 });
 
-describe("match: gathering", () => {
-  it("does what comes together in one go, and gives each its own result", async () => {
+describe("match: batches", () => {
+  it("runs concurrent calls as one batch, and returns each call's result", async () => {
     const batches: number[][] = [];
     const double = batch(5, async (items: number[]) => {
       batches.push(items);
@@ -52,7 +52,7 @@ describe("match: gathering", () => {
     expect(batches).to.deep.equal([[1, 2, 3], [4]]);
   });
 
-  it("fails all that came together, and goes on", async () => {
+  it("fails all calls of a batch, and continues", async () => {
     let fail = true;
     const act = batch(5, async (items: string[]) => {
       if (fail) throw new Error("no");

@@ -13,7 +13,7 @@ const at = (block: number) => ({
 });
 const block = (number: number): FleetBlock => ({ number: BigInt(number), hash: `0x${number}`, time: number });
 
-describe("match: the uptime it places by", () => {
+describe("match: uptime for placement", () => {
   let chain: Database;
   let db: Database;
   let close: () => Promise<void>;
@@ -50,14 +50,14 @@ describe("match: the uptime it places by", () => {
 
   const uptimes = async (number: number) => Object.fromEntries(await readUptimes(db, block(number)));
 
-  it("takes a dispute for present and a challenge for absent, from the block that says so", async () => {
+  it("counts a disputed slot as present and a challenged one as absent, from the block of the event", async () => {
     expect(await uptimes(10)).to.deep.equal({ 1: 1_000, 2: 500 });
     expect(await uptimes(11)).to.deep.equal({ 1: 1_000, 2: 1_000 });
     expect(await uptimes(12)).to.deep.equal({ 1: 1_000, 2: 750 });
     expect(await uptimes(0)).to.deep.equal({});
   });
 
-  it("is read anew when a slot was committed or corrected", async () => {
+  it("is read again when a slot was committed or corrected", async () => {
     const changed = async (from: number) => (await readChanges(db, block(from), block(20))).slots;
     expect([await changed(9), await changed(10), await changed(11), await changed(12)]).to.deep.equal([
       true,

@@ -30,13 +30,13 @@ const requested = (nodeId: number, image: string, inProgress: boolean): Requeste
   sizeBytes: gib,
 });
 
-/** Placement would choose these nodes in this order, for every image. */
+/** Facts in which placement chooses these nodes in this order, for every image. */
 function facts(nodes: CandidateNode[], given: Partial<PrefetchFacts> = {}): PrefetchFacts {
   return {
     popular: [popular("a", 5)],
     requested: [],
     leaseTransfers: new Map(),
-    choose: (_image, passed) => nodes.find(({ nodeId }) => !passed.includes(nodeId)),
+    choose: (_image, excluded) => nodes.find(({ nodeId }) => !excluded.includes(nodeId)),
     limits: { images: 2, nodes: 2, perNode: 1, perSource: 10 },
     ...given,
   };
@@ -45,21 +45,21 @@ function facts(nodes: CandidateNode[], given: Partial<PrefetchFacts> = {}): Pref
 const pairs = (given: PrefetchFacts) =>
   decidePrefetch(given).map(({ nodeId, image }) => `${image}@${nodeId}`);
 
-describe("match: which images to bring where ahead of demand", () => {
-  it("asks the nodes that placement would choose first, for the most popular images", () => {
+describe("match: prefetch decisions", () => {
+  it("orders the most popular images on the nodes that placement would choose first", () => {
     const images = [popular("c", 1), popular("a", 5), popular("b", 9)];
     const limits = { images: 2, nodes: 2, perNode: 2, perSource: 10 };
     const steps = pairs(facts([likely(7), likely(3), likely(9)], { popular: images, limits }));
     expect(steps).to.deep.equal(["b@7", "b@3", "a@7", "a@3"]);
   });
 
-  it("counts a node that has the image, or was asked for it, as one of the likely", () => {
+  it("counts nodes that have the image or an order for it", () => {
     const nodes = [likely(1, { holds: true }), likely(2), likely(3)];
     expect(pairs(facts(nodes))).to.deep.equal(["a@2"]);
     expect(pairs(facts(nodes, { requested: [requested(2, "a", false)] }))).to.deep.equal([]);
   });
 
-  it("leaves a node alone that is bringing as many images as it may, for leases or ahead of them", () => {
+  it("skips a node at its limit of downloads, for leases or prefetches", () => {
     const nodes = [likely(1), likely(2)];
     expect(pairs(facts(nodes, { requested: [requested(1, "z", true)] }))).to.deep.equal(["a@2"]);
     expect(pairs(facts(nodes, { leaseTransfers: new Map([[2, 1]]) }))).to.deep.equal(["a@1"]);
@@ -67,21 +67,21 @@ describe("match: which images to bring where ahead of demand", () => {
     expect(pairs(facts([likely(1)], { popular: images }))).to.deep.equal(["a@1"]);
   });
 
-  it("asks no registry for more than it serves at once", () => {
+  it("limits concurrent prefetches per registry", () => {
     const limits = { images: 2, nodes: 2, perNode: 1, perSource: 1 };
     expect(pairs(facts([likely(1), likely(2)], { limits }))).to.deep.equal(["a@1"]);
     const images = [popular("a", 5), popular("b", 4, { reference: "other.test/b@sha256:b" })];
     expect(pairs(facts([likely(1), likely(2)], { popular: images, limits }))).to.deep.equal(["a@1", "b@2"]);
   });
 
-  it("asks only for what has room unpacked, and of which the size is known", () => {
+  it("orders only images of known size that fit unpacked", () => {
     expect(pairs(facts([likely(1, { freeDiskGib: 3.9 }), likely(2, { freeDiskGib: 4 })]))).to.deep.equal([
       "a@2",
     ]);
     expect(pairs(facts([likely(1)], { popular: [popular("a", 5, { sizeBytes: null })] }))).to.deep.equal([]);
   });
 
-  it("keeps every limit, asks nobody twice, and is done once what it asked for stands", () => {
+  it("keeps all limits, repeats no order, and is stable once its orders are placed", () => {
     const nodes = fc
       .uniqueArray(fc.nat(8), { maxLength: 8 })
       .chain((ids) =>

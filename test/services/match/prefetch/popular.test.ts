@@ -6,7 +6,7 @@ import { insertRow, openChainTables } from "../../support/chainTables.ts";
 const image = `0x${"ab".repeat(32)}`;
 const later = 2 ** 40;
 
-describe("match: popular images where the market was replaced", () => {
+describe("match: popular images after contracts were replaced", () => {
   let chain: Database;
   let db: Database;
   let close: () => Promise<void>;
@@ -69,7 +69,7 @@ describe("match: popular images where the market was replaced", () => {
   });
   after(() => close());
 
-  it("count an image once, with what it was registered with for the workspace that asked last", async () => {
+  it("counts an image once, with the registration for the workspace of its newest assignment", async () => {
     expect(await readPopular(db, 0n, 10)).to.deep.equal([
       {
         image,

@@ -7,7 +7,7 @@ import { eventually } from "../../support/context.ts";
 import { joinedAt, joinNode } from "../client.ts";
 import { type Match, setupMatch, type TestMatch } from "../setup.ts";
 
-describe("match: images brought ahead of demand", function () {
+describe("match: prefetched images", function () {
   this.timeout(180_000);
   let test: TestMatch;
   let match: Match;
@@ -46,7 +46,7 @@ describe("match: images brought ahead of demand", function () {
     return rows[0];
   };
 
-  it("asks the nodes that placement would choose, and counts what came of it", async () => {
+  it("orders images on the nodes that placement would choose, and counts hits and misses", async () => {
     const first = await test.chain.publish();
     await test.keeper.send({
       kind: "test",
@@ -60,7 +60,7 @@ describe("match: images brought ahead of demand", function () {
     });
     await test.chain.assign(first, 0, node(0).nodeId);
     await eventually("the first assignment is a miss", async () => (await counted("miss")) === 1);
-    // The cheapest is bringing the image to its lease already; the second cheapest is next.
+    // The cheapest node downloads the image for its lease already; the second cheapest is next.
     const order = await node(1).peer.next("prefetch", undefined, 40_000);
     expect(order).to.deep.include({
       image: first.spec.image,
@@ -68,7 +68,7 @@ describe("match: images brought ahead of demand", function () {
       sizeBytes: 50_000_000n,
     });
     node(1).peer.send({ type: "prefetched", image: order.image, outcome: "present" });
-    await eventually("it is noted", async () => (await row(node(1).nodeId))?.status === "present");
+    await eventually("it is recorded", async () => (await row(node(1).nodeId))?.status === "present");
     const second = await test.chain.publish();
     await test.chain.assign(second, 0, node(1).nodeId);
     await eventually("the second assignment is a hit", async () => (await counted("hit")) === 1);
@@ -78,7 +78,7 @@ describe("match: images brought ahead of demand", function () {
     expect(await metric('ngpu_match_prefetched_images_total{outcome="present"')).to.equal(1);
   });
 
-  it("says the hit rate in words", async () => {
+  it("reports the hit rate in the CLI", async () => {
     const cli = [join(rootDir, "cli/index.ts"), "prefetch", "--database-url", test.database.url];
     const { code, output } = await runToEnd(process.execPath, cli, { cwd: rootDir, env: process.env });
     expect(code).to.equal(0);
@@ -88,7 +88,7 @@ describe("match: images brought ahead of demand", function () {
     expect(output).to.match(/Images on nodes: 1 prefetched, 0 already present, \d in progress/);
   });
 
-  it("counts an image that was taken off since as a hit, and one that was there by itself not at all", async () => {
+  it("counts an image evicted later as a hit, and ignores one that the node already had", async () => {
     const image = `0x${"77".repeat(32)}` as const;
     const workspace = await test.chain.publish({ image });
     const hits = await counted("hit");
@@ -110,11 +110,11 @@ describe("match: images brought ahead of demand", function () {
     await test.db.query("delete from app.prefetch where image = $1", [image]);
   });
 
-  it("notes that a node took an image off again, and believes no node that was not asked", async () => {
+  it("records an eviction, and ignores results without an order", async () => {
     const image = (await test.chain.publish()).spec.image;
     node(2).peer.send({ type: "prefetched", image, outcome: "present" });
     node(1).peer.send({ type: "prefetched", image, outcome: "evicted" });
-    await eventually("it is noted", async () => (await row(node(1).nodeId))?.status === "evicted");
+    await eventually("it is recorded", async () => (await row(node(1).nodeId))?.status === "evicted");
     expect(await row(node(2).nodeId)).to.equal(undefined);
   });
 });
