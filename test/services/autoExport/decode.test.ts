@@ -7,7 +7,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { type AbiEvent, type AbiParameter, type Hex, numberToHex, pad } from "viem";
 import { copyRows } from "../../../services/autoExport/copy.ts";
-import { bytesOf, startLines } from "../../../services/autoExport/copyLines.ts";
+import { bytesOf, createLines } from "../../../services/autoExport/copyLines.ts";
 import { addValues, decodedValues } from "../../../services/autoExport/decode.ts";
 import { enumNames } from "../../../services/autoExport/enums.ts";
 import { encodeEvent, testContracts } from "../../packages/chain-reader/scriptedChain.ts";
@@ -16,7 +16,7 @@ import { createTestDatabase } from "../../support/postgres.ts";
 const { tables } = loadDefinitions();
 
 function valuesOf(log: ChainLog, table: EventTable): string {
-  const lines = startLines();
+  const lines = createLines();
   addValues(lines, log, table);
   return bytesOf(lines).toString();
 }
