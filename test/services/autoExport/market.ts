@@ -2,13 +2,20 @@ import { type Address, concat, type Hex, toHex } from "viem";
 import { eventLog, previousContracts, type ScriptedLog } from "../../packages/chain-reader/scriptedChain.ts";
 import { measurement, spec, word, workspaceSpec } from "./fixtures.ts";
 
-/** What was replaced and what stands beside it: each has books and ids of its own. */
-type Age = "previous" | "present";
+/** Replaced contracts and the current ones beside them. Each generation has its own ids and accounting. */
+type Generation = "previous" | "current";
 
-type Lease = { age: Age; workspaceId: bigint; replica: number; lease: number; nodeId: number; open: boolean };
+type Lease = {
+  generation: Generation;
+  workspaceId: bigint;
+  replica: number;
+  lease: number;
+  nodeId: number;
+  open: boolean;
+};
 
-/** What the contracts of one generation would know. */
-type Books = {
+/** State of the contracts of one generation. */
+type GenerationState = {
   workspaces: bigint;
   authorizations: bigint;
   receipts: bigint;
@@ -16,29 +23,29 @@ type Books = {
   claimed: Record<string, string>;
 };
 
-/** What the contracts would know after a block; enough to emit only events that they could emit. */
+/** State of the contracts after a block, as far as needed to emit only events that they could emit. */
 type Market = {
   nodes: number;
   measurers: number;
   rounds: bigint;
   slots: bigint;
   leases: Lease[];
-  books: Record<Age, Books>;
+  generations: Record<Generation, GenerationState>;
 };
 
 const account = (number: number): Address => word(0xacc0000 + number, 20);
 const zero = word(0, 20);
 
 /**
- * Makes the events of blocks, block after block, as the contracts could emit them. Its state is kept per block, so that
- * a fork goes on from what its own blocks did.
+ * Generates the events of consecutive blocks as the contracts could emit them. State is kept for each block, so that a fork
+ * continues from the state of its own parent.
  */
 export function createMarket(random: () => number) {
   const states = new Map<Hex, Market>();
   const upTo = (limit: number) => Math.floor(random() * limit);
 
   return {
-    /** @returns The logs of the next block and how to tell which hash it got. */
+    /** @returns The logs of the next block, and a function to call with its hash. */
     next(parent: Hex, acts: number): { logs: ScriptedLog[]; settle: (hash: Hex) => void } {
       const state = structuredClone(states.get(parent) ?? empty());
       const logs = Array.from({ length: acts }, () => act(state, upTo)).flat();
@@ -54,19 +61,29 @@ function empty(): Market {
     rounds: 0n,
     slots: 0n,
     leases: [],
-    books: { previous: emptyBooks(), present: emptyBooks() },
+    generations: { previous: emptyGeneration(), current: emptyGeneration() },
   };
 }
 
-function emptyBooks(): Books {
+function emptyGeneration(): GenerationState {
   return { workspaces: 0n, authorizations: 0n, receipts: 0n, epochs: 0n, claimed: {} };
 }
 
-const idsBefore: Record<Age, bigint> = { previous: 0n, present: 2n ** 40n };
+const idsBefore: Record<Generation, bigint> = { previous: 0n, current: 2n ** 40n };
 
-/** A log of the contract of an age. */
-function logOf(age: Age, contract: keyof typeof previousContracts, event: string, args: object): ScriptedLog {
-  return eventLog(contract, event, { ...args }, age === "previous" ? previousContracts[contract] : undefined);
+/** A log of a contract of a generation. */
+function logOf(
+  generation: Generation,
+  contract: keyof typeof previousContracts,
+  event: string,
+  args: object,
+): ScriptedLog {
+  return eventLog(
+    contract,
+    event,
+    { ...args },
+    generation === "previous" ? previousContracts[contract] : undefined,
+  );
 }
 
 type Act = (state: Market, upTo: (limit: number) => number) => ScriptedLog[];
@@ -124,16 +141,19 @@ const nodeActs: Act = (state, upTo) => {
   ];
 };
 
-const ageOf = (upTo: (limit: number) => number): Age => (upTo(3) === 0 ? "previous" : "present");
+const anyGeneration = (upTo: (limit: number) => number): Generation =>
+  upTo(3) === 0 ? "previous" : "current";
 
 const ownerActs: Act = (state, upTo) => {
-  const age = ageOf(upTo);
-  const books = state.books[age];
+  const generation = anyGeneration(upTo);
+  const own = state.generations[generation];
   const owner = account(upTo(4));
   const amount = BigInt(1 + upTo(1e9)) * 10n ** 18n;
   const choice = upTo(7);
-  if (choice === 0) return [logOf(age, "Escrow", "Deposited", { account: owner, from: owner, amount })];
-  if (choice === 1) return [logOf(age, "Escrow", "Withdrawn", { account: owner, to: owner, amount: 1n })];
+  if (choice === 0)
+    return [logOf(generation, "Escrow", "Deposited", { account: owner, from: owner, amount })];
+  if (choice === 1)
+    return [logOf(generation, "Escrow", "Withdrawn", { account: owner, to: owner, amount: 1n })];
   if (choice === 2) {
     const image = {
       digest: word(1 + upTo(3)),
@@ -142,13 +162,13 @@ const ownerActs: Act = (state, upTo) => {
       chunkRoot: word(2),
       ref: "host/name",
     };
-    return [logOf(age, "DockerContract", "ImageRegistered", image)];
+    return [logOf(generation, "DockerContract", "ImageRegistered", image)];
   }
-  if (books.authorizations === 0n || choice === 3) {
-    books.authorizations += 1n;
+  if (own.authorizations === 0n || choice === 3) {
+    own.authorizations += 1n;
     return [
-      logOf(age, "Escrow", "Authorized", {
-        authorizationId: idsBefore[age] + books.authorizations,
+      logOf(generation, "Escrow", "Authorized", {
+        authorizationId: idsBefore[generation] + own.authorizations,
         owner,
         delegate: account(9),
         maxRate: 2n ** 64n - 1n,
@@ -158,18 +178,18 @@ const ownerActs: Act = (state, upTo) => {
       }),
     ];
   }
-  const authorizationId = idsBefore[age] + BigInt(1 + upTo(Number(books.authorizations)));
-  if (choice === 4) return [logOf(age, "Escrow", "AuthorizationRevoked", { authorizationId })];
-  if (books.workspaces > 0n && choice === 5) {
-    const workspaceId = idsBefore[age] + BigInt(1 + upTo(Number(books.workspaces)));
+  const authorizationId = idsBefore[generation] + BigInt(1 + upTo(Number(own.authorizations)));
+  if (choice === 4) return [logOf(generation, "Escrow", "AuthorizationRevoked", { authorizationId })];
+  if (own.workspaces > 0n && choice === 5) {
+    const workspaceId = idsBefore[generation] + BigInt(1 + upTo(Number(own.workspaces)));
     return upTo(2) === 0
-      ? [logOf(age, "DockerContract", "ReplicasSet", { workspaceId, replicas: upTo(5) })]
-      : [logOf(age, "DockerContract", "WorkspaceClosed", { workspaceId })];
+      ? [logOf(generation, "DockerContract", "ReplicasSet", { workspaceId, replicas: upTo(5) })]
+      : [logOf(generation, "DockerContract", "WorkspaceClosed", { workspaceId })];
   }
-  books.workspaces += 1n;
+  own.workspaces += 1n;
   return [
-    logOf(age, "DockerContract", "WorkspacePublished", {
-      workspaceId: idsBefore[age] + books.workspaces,
+    logOf(generation, "DockerContract", "WorkspacePublished", {
+      workspaceId: idsBefore[generation] + own.workspaces,
       owner,
       image: word(7),
       authorizationId,
@@ -183,22 +203,29 @@ const ownerActs: Act = (state, upTo) => {
 const leaseActs: Act = (state, upTo) => {
   const open = state.leases.filter((lease) => lease.open);
   const chosen = open[upTo(open.length)];
-  const age = ageOf(upTo);
-  const books = state.books[age];
+  const generation = anyGeneration(upTo);
+  const own = state.generations[generation];
   if (state.nodes === 0) return nodeActs(state, upTo);
-  if (books.workspaces === 0n || books.authorizations === 0n) return ownerActs(state, upTo);
+  if (own.workspaces === 0n || own.authorizations === 0n) return ownerActs(state, upTo);
   if (chosen === undefined || upTo(5) === 0) {
-    const workspaceId = idsBefore[age] + BigInt(1 + upTo(Number(books.workspaces)));
+    const workspaceId = idsBefore[generation] + BigInt(1 + upTo(Number(own.workspaces)));
     const replica = upTo(3);
     const number =
       state.leases.filter((l) => l.workspaceId === workspaceId && l.replica === replica).length + 1;
-    const lease = { age, workspaceId, replica, lease: number, nodeId: 1 + upTo(state.nodes), open: true };
+    const lease = {
+      generation,
+      workspaceId,
+      replica,
+      lease: number,
+      nodeId: 1 + upTo(state.nodes),
+      open: true,
+    };
     state.leases.push(lease);
-    const { open: _open, age: _age, ...ref } = lease;
-    const authorizationId = idsBefore[age] + BigInt(1 + upTo(Number(books.authorizations)));
+    const { open: _open, generation: _generation, ...ref } = lease;
+    const authorizationId = idsBefore[generation] + BigInt(1 + upTo(Number(own.authorizations)));
     return [
-      logOf(age, "Escrow", "LeaseOpened", { ...ref, authorizationId, rate: 5n }),
-      logOf(age, "DockerContract", "Assigned", {
+      logOf(generation, "Escrow", "LeaseOpened", { ...ref, authorizationId, rate: 5n }),
+      logOf(generation, "DockerContract", "Assigned", {
         ...ref,
         fence: word(number, 8),
         pricePerSecond: 5n,
@@ -206,7 +233,7 @@ const leaseActs: Act = (state, upTo) => {
       }),
     ];
   }
-  const { open: _, age: its, ...ref } = chosen;
+  const { open: _, generation: its, ...ref } = chosen;
   const { workspaceId, nodeId, replica, lease } = ref;
   const settled = logOf(its, "Escrow", "Settled", {
     ...ref,
@@ -249,10 +276,10 @@ const leaseActs: Act = (state, upTo) => {
       }),
     ],
     () => {
-      state.books[its].receipts += 1n;
+      state.generations[its].receipts += 1n;
       return [
         logOf(its, "Pomc", "ReceiptsCommitted", {
-          number: idsBefore[its] + state.books[its].receipts,
+          number: idsBefore[its] + state.generations[its].receipts,
           root: word(upTo(1e9)),
           total: BigInt(upTo(1e9)),
           nodeTotals: [word(nodeId), word(2)],
@@ -321,8 +348,8 @@ const measureActs: Act = (state, upTo) => {
 };
 
 const rewardActs: Act = (state, upTo) => {
-  const age = ageOf(upTo);
-  const books = state.books[age];
+  const generation = anyGeneration(upTo);
+  const own = state.generations[generation];
   const choice = upTo(4);
   if (choice === 0) {
     return [eventLog("ComputeNode", "ItemRefused", { index: BigInt(upTo(9)), reason: word(upTo(255), 4) })];
@@ -331,23 +358,23 @@ const rewardActs: Act = (state, upTo) => {
     return [
       eventLog("Escrow", "Deposited", { account: account(1), from: account(1), amount: 1n }, account(77)),
     ];
-  if (books.epochs === 0n || choice === 2) {
-    books.epochs += 1n;
+  if (own.epochs === 0n || choice === 2) {
+    own.epochs += 1n;
     return [
-      logOf(age, "Pomc", "EpochPosted", {
-        number: books.epochs,
+      logOf(generation, "Pomc", "EpochPosted", {
+        number: own.epochs,
         root: toHex(upTo(1e9), { size: 20 }),
-        total: books.epochs * 10n ** 24n,
+        total: own.epochs * 10n ** 24n,
         dataHash: word(upTo(1e9)),
         activatesAt: 1_700_000_000,
       }),
     ];
   }
-  const number = BigInt(1 + upTo(Number(books.epochs)));
+  const number = BigInt(1 + upTo(Number(own.epochs)));
   const to = account(upTo(4));
-  const cumulative = BigInt(books.claimed[to] ?? 0) + BigInt(upTo(1e6));
-  books.claimed[to] = cumulative.toString();
-  if (upTo(2) === 0) return [logOf(age, "Pomc", "Claimed", { account: to, cumulative })];
+  const cumulative = BigInt(own.claimed[to] ?? 0) + BigInt(upTo(1e6));
+  own.claimed[to] = cumulative.toString();
+  if (upTo(2) === 0) return [logOf(generation, "Pomc", "Claimed", { account: to, cumulative })];
   const grants = concat([to, toHex(cumulative, { size: 12 })]);
-  return [logOf(age, "Pomc", "ClaimedMany", { number, grants })];
+  return [logOf(generation, "Pomc", "ClaimedMany", { number, grants })];
 };

@@ -61,7 +61,7 @@ describe("projections", function () {
   });
 
   beforeEach(() => {
-    // A chain of its own for each test: the rows of the one before are of another origin and go.
+    // Each test has its own chain: the rows of the previous one have another origin and are dropped.
     chain = createScriptedChain();
     exporter = startExporter(market.database, chain.client);
   });
@@ -78,11 +78,11 @@ describe("projections", function () {
 
   const rows = async (sql: string): Promise<Record<string, unknown>[]> => (await market.db.query(sql)).rows;
   const row = async (sql: string) => (await rows(sql))[0] ?? {};
-  /** A projection's rows without the last change's place in its block. */
+  /** A projection's rows without the log index of the last change. */
   const present = async (name: string): Promise<Record<string, unknown>[]> =>
     (await rows(`select * from ${name}`)).map(({ log_index: _, ...row }) => row);
 
-  it("show a node as it registered, without wallet when it bound none", async () => {
+  it("store a node as registered, with a null wallet if it has bound none", async () => {
     await mined([registered()]);
     expect((await present("node"))[0]).to.deep.equal({
       node_id: 1,
@@ -106,7 +106,7 @@ describe("projections", function () {
     });
   });
 
-  it("keep one version a block, with the last of its changes in log order", async () => {
+  it("keep one version for each block, with its last changes in log order", async () => {
     const wallet = (to: Hex) => eventLog("ComputeNode", "NodeWalletSet", { nodeId: 1, wallet: to });
     const status = (to: number) => eventLog("ComputeNode", "NodeStatusChanged", { nodeId: 1, status: to });
     await mined(
@@ -122,7 +122,7 @@ describe("projections", function () {
     ]);
   });
 
-  it("keep what others wrote, even bytes that Postgres has no text for", async () => {
+  it("store any strings from the chain, even with bytes that Postgres text cannot contain", async () => {
     const odd = { ...spec(4), region: "0x00ff" };
     await mined([registered({ gpuName: `a\0b "quoted" \u{1F680} \\u0000`, spec: odd, gpuUuids: [] })]);
     expect(await row("select gpu_name, region, gpu_uuids from node")).to.deep.equal({
@@ -132,7 +132,7 @@ describe("projections", function () {
     });
   });
 
-  it("show a workspace with its spec, and how it changes", async () => {
+  it("store a workspace with its spec, and its changes", async () => {
     const published = eventLog("DockerContract", "WorkspacePublished", {
       workspaceId: 1n,
       owner: alice,
@@ -178,7 +178,7 @@ describe("projections", function () {
     });
   });
 
-  it("keep every lease there ever was, the released ones with their reason", async () => {
+  it("keep every lease, the released ones with their reason", async () => {
     const released = eventLog("DockerContract", "Released", { ...ref, reason: 1 });
     const lost = eventLog("DockerContract", "LeaseLost", { ...ref, releasableAt: 1_234 });
     const of = "select lease, state, desired, lost_until, release_reason from assignment order by lease";
@@ -205,7 +205,7 @@ describe("projections", function () {
     });
   });
 
-  it("follow what the owner wants, order by order", async () => {
+  it("store the desired state of each of the owner's requests", async () => {
     const order = (event: string) => eventLog("DockerContract", event, ref);
     await mined([assigned({ start: false })]);
     const seen: unknown[] = [];
@@ -216,7 +216,7 @@ describe("projections", function () {
     expect(seen).to.deep.equal(["run", "stop", "run", "delete"]);
   });
 
-  it("tell the state at any past block", async () => {
+  it("return the state at any past block", async () => {
     await mined(
       [assigned({ start: false })],
       [stateChanged(2), eventLog("DockerContract", "StartRequested", ref)],
@@ -234,7 +234,7 @@ describe("projections", function () {
     expect(await at(4)).to.deep.equal({ state: "running", desired: "run" });
   });
 
-  it("add up deposits, withdrawals, what leases paid and got back, and what nodes earned", async () => {
+  it("sum deposits, withdrawals, payments and refunds of leases, and earnings of nodes", async () => {
     const refunded = (amount: bigint) =>
       eventLog("Escrow", "Refunded", { ...ref, owner: alice, day: 9n, downSeconds: 60, amount });
     const large = 2n ** 128n - 1n;
@@ -280,7 +280,7 @@ describe("projections", function () {
     });
   });
 
-  it("keep the books of contracts apart from those of the contracts they replaced", async () => {
+  it("keep the rows of contracts separate from those of the contracts they replaced", async () => {
     const { Escrow: escrow, Pomc: pomc, DockerContract: docker } = previousContracts;
     const later = 2n ** 40n;
     const deposited = (amount: bigint, at?: Hex) =>
@@ -324,7 +324,7 @@ describe("projections", function () {
       );
     await mined(
       [deposited(100n, escrow), ...leased(0n, escrow), image("old", docker), posted(10n, pomc)],
-      // Both go on side by side, in one block and in turns.
+      // Both are in use, in the same block and in alternating blocks.
       [
         deposited(70n),
         ...leased(later),
@@ -371,7 +371,7 @@ describe("projections", function () {
     ]);
   });
 
-  it("name the contract of a row by its generation", async () => {
+  it("identify the contract of a row by its generation", async () => {
     const minted = eventLog("Token", "MinterSet", { minter: bob, limit: 1n });
     const deposit = { account: alice, from: alice, amount: 1n };
     await mined([
@@ -385,7 +385,7 @@ describe("projections", function () {
       { generation: 1, address: previousContracts.Escrow },
       { generation: 2, address: testContracts.Escrow },
     ]);
-    // What was never replaced is the first and only one.
+    // A contract that was never replaced has generation 1.
     expect(await row("select generation from event_minter_set")).to.deep.equal({ generation: 1 });
     const names = await rows("select name, count(*)::int as count from contract group by name order by name");
     expect(names.map(({ name, count }) => `${name} ${count}`)).to.deep.equal([
@@ -400,7 +400,7 @@ describe("projections", function () {
     ]);
   });
 
-  it("hold the root of a batch of task receipts, and its totals as they were logged", async () => {
+  it("store the root and total of a batch of task receipts, and its event's totals as logged", async () => {
     await mined([
       eventLog("Pomc", "ReceiptsCommitted", {
         number: 1n,
@@ -419,7 +419,7 @@ describe("projections", function () {
     });
   });
 
-  it("show a lease's clock and how it closed", async () => {
+  it("store a lease's clock and the reason for its close", async () => {
     const clock = (running: boolean, since: number) =>
       eventLog("Escrow", "LeaseClockSet", { ...ref, running, since });
     const of = "select running, clock_since, settled, closed, close_reason from lease";
@@ -443,7 +443,7 @@ describe("projections", function () {
     });
   });
 
-  it("carry a measurement from its request to its result, or to none", async () => {
+  it("store a measurement from its request to its result or its failure", async () => {
     const roundId = 1n;
     const submit = eventLog("Measure", "MeasureSubmitted", {
       roundId,
@@ -481,7 +481,7 @@ describe("projections", function () {
     });
   });
 
-  it("show images, measurers, progress, heartbeats, epochs and claims", async () => {
+  it("store images, measurers, progress, heartbeats, epochs and claims", async () => {
     const image = { digest: word(1), owner: alice, sizeBytes: 10n, chunkRoot: word(2), ref: "host/name" };
     const epoch = {
       number: 1n,
@@ -548,7 +548,7 @@ describe("projections", function () {
     }
   });
 
-  it("take back what a reorg made void, and open again what it had ended", async () => {
+  it("revert the changes of reorganized blocks and restore the versions that they ended", async () => {
     await mined([registered()], [], [eventLog("ComputeNode", "NodeStatusChanged", { nodeId: 1, status: 2 })]);
     chain.rewind(1);
     await mined([], [eventLog("ComputeNode", "NodeStatusChanged", { nodeId: 1, status: 3 })]);
@@ -563,7 +563,7 @@ describe("projections", function () {
     });
   });
 
-  it("keep one event of several contracts apart, and leave out contracts that are not the market's", async () => {
+  it("distinguish contracts that emit the same event, and ignore contracts outside the market", async () => {
     const refused = { index: 3n, reason: "0xAB" };
     await mined([
       eventLog("ComputeNode", "ItemRefused", refused),
