@@ -103,7 +103,7 @@ export function mineNext(
 }
 
 /** Waits until a condition holds. */
-export async function until(what: string, holds: () => Promise<boolean>, deadline = 10_000): Promise<void> {
+export async function until(what: string, holds: () => Promise<boolean>, deadline = 30_000): Promise<void> {
   const end = Date.now() + deadline;
   while (!(await holds())) {
     if (Date.now() > end) throw new Error(`Timed out after ${deadline} ms: ${what}`);
