@@ -42,7 +42,7 @@ export function rewardContractOf(deployment: Deployment, epoch: number): RewardC
   ) as RewardContract;
 }
 
-/** The Pomc that takes epochs now. */
+/** The Pomc that accepts epochs now. */
 export function currentRewardContract(deployment: Deployment): RewardContract {
   return rewardContractsOf(deployment).at(-1) as RewardContract;
 }
