@@ -1,19 +1,22 @@
-/** Words of 64 hexadecimal digits, each beginning at a multiple of four: as bytes, and four of those at once. */
+/**
+ * ABI words as 64 hexadecimal digits, each word at an offset that is a multiple of four. `quads` is the same memory, four
+ * digits to an element.
+ */
 export type Words = { bytes: Buffer; quads: Uint32Array };
 
-/** Writes the value of the word that begins at `at` as text that Postgres takes, from `end` on; gives where that ends. */
+/** Writes the value of the word at offset `at` as Postgres text to `to` at offset `end`. Returns the offset after the text. */
 export type WordWriter = (words: Words, at: number, to: Buffer, end: number) => number;
 
-/** No value of a word is longer as text, the sign of a number included. */
+/** Maximum length of a word's value as text, sign included. */
 export const longestValue = 80;
 
 // A JavaScript number holds 13 digits exactly; most values are smaller.
-const leading = 64 - 13;
+const leadingZeros = 64 - 13;
 const zero = 0x30;
 const fourZeros = 0x30303030;
-// What stands for no digit has a bit that no digit has.
-const noDigit = 16;
-const digits = new Uint8Array(256).fill(noDigit);
+// A bit that is not set in any digit's value.
+const invalidDigit = 16;
+const digits = new Uint8Array(256).fill(invalidDigit);
 for (let value = 0; value < 16; value++) {
   digits[value.toString(16).charCodeAt(0)] = value;
   digits[value.toString(16).toUpperCase().charCodeAt(0)] = value;
@@ -31,48 +34,49 @@ export const writeSigned: WordWriter = (words, at, to, end) =>
 
 export const writeBoolean: WordWriter = (words, at, to, end) => {
   const value = smallNumber(words, at);
-  if (value !== 0 && value !== 1) throw new RangeError("A truth value is neither 0 nor 1.");
+  if (value !== 0 && value !== 1) throw new RangeError("A boolean is neither 0 nor 1.");
   return writeAscii(value === 1 ? "t" : "f", to, end);
 };
 
 export const writeAddress: WordWriter = (words, at, to, end) => writeHex(words, at + 24, 40, to, end);
 
-/** @param size In bytes, which stand at the beginning of the word. */
+/** @param size Number of bytes; they are at the start of the word. */
 export function writeBytes(size: number): WordWriter {
   return (words, at, to, end) => writeHex(words, at, 2 * size, to, end);
 }
 
-/** @param nameOf The name of an enum's value. */
+/** @param nameOf Returns the name of an enum value; throws for a value without a name. */
 export function writeName(nameOf: (value: number) => string): WordWriter {
   return (words, at, to, end) => writeAscii(nameOf(smallNumber(words, at) ?? Number.NaN), to, end);
 }
 
-/** A whole number that is not negative, in decimal digits. */
+/** Writes a non-negative integer in decimal digits. Returns the offset after them. */
 export function writeNumber(value: number, to: Buffer, end: number): number {
   if (value > 0x7fffffff) return writeAscii(String(value), to, end);
   let size = 1;
   for (let rest = value; rest >= 10; rest = (rest / 10) | 0) size += 1;
-  for (let place = end + size - 1, rest = value; place >= end; place--) {
+  for (let position = end + size - 1, rest = value; position >= end; position--) {
     const next = (rest / 10) | 0;
-    to[place] = zero + rest - 10 * next;
+    to[position] = zero + rest - 10 * next;
     rest = next;
   }
   return end + size;
 }
 
-/** The value of a word, undefined when it has more digits than a JavaScript number. */
+/** The value of a word; undefined when it has more than 13 significant digits. */
 function smallNumber({ bytes, quads }: Words, at: number): number | undefined {
-  let place = at;
-  for (; place < at + leading - 3; place += 4) if (quads[place >> 2] !== fourZeros) return undefined;
-  for (; place < at + leading; place++) if (bytes[place] !== zero) return undefined;
+  let position = at;
+  for (; position < at + leadingZeros - 3; position += 4)
+    if (quads[position >> 2] !== fourZeros) return undefined;
+  for (; position < at + leadingZeros; position++) if (bytes[position] !== zero) return undefined;
   let value = 0;
   let seen = 0;
-  for (; place < at + 64; place++) {
-    const digit = digits[bytes[place] as number] as number;
+  for (; position < at + 64; position++) {
+    const digit = digits[bytes[position] as number] as number;
     seen |= digit;
     value = value * 16 + digit;
   }
-  if (seen >= noDigit) throw new RangeError("not hexadecimal");
+  if (seen >= invalidDigit) throw new RangeError("not hexadecimal");
   return value;
 }
 
@@ -83,13 +87,13 @@ function bigNumber({ bytes }: Words, at: number): bigint {
 function writeHex({ bytes }: Words, from: number, count: number, to: Buffer, end: number): number {
   to[end] = zero;
   to[end + 1] = 0x78;
-  let place = end + 2;
-  // The bit makes capitals small and leaves all other digits alone.
-  for (let next = from; next < from + count; next++) to[place++] = (bytes[next] as number) | 0x20;
-  return place;
+  let position = end + 2;
+  // The bit turns upper case into lower case and does not change decimal digits.
+  for (let next = from; next < from + count; next++) to[position++] = (bytes[next] as number) | 0x20;
+  return position;
 }
 
 function writeAscii(text: string, to: Buffer, end: number): number {
-  for (let place = 0; place < text.length; place++) to[end + place] = text.charCodeAt(place);
+  for (let position = 0; position < text.length; position++) to[end + position] = text.charCodeAt(position);
   return end + text.length;
 }

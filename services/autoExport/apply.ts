@@ -2,9 +2,9 @@ import { snakeCase } from "./columns.ts";
 import type { Projection } from "./projection.ts";
 
 /**
- * The statement that applies the events of blocks $1 to $2, whole blocks after all that were applied before: folds each
- * key's changes in order, and keeps the state after each block. The last of them is the key's row from now on; what the row was,
- * and the states between, become versions of the past.
+ * The statement that applies the events of blocks $1 to $2. These are complete blocks above every applied block. It folds each
+ * key's changes in order and computes the state after each block. The last state becomes the key's row. The previous row and
+ * the states in between go to the table of past versions.
  */
 export function applyStatement(projection: Projection): string {
   const { name, key } = projection;
@@ -33,8 +33,8 @@ ${putRows(projection, `select ${names(own)}, valid_from, log_index from stated w
 }
 
 /**
- * The same for a single block, $1 and $2 alike, in less than that: no window, and one state for each key. While the
- * chain is followed live every block takes this way.
+ * The same for a single block ($1 equals $2), at a lower cost: no window, and one state for each key. Every block uses this
+ * statement while the chain is followed at its head.
  */
 export function applyBlockStatement(projection: Projection): string {
   const { name } = projection;
@@ -57,8 +57,8 @@ ${putRows(projection, `select ${names(own)}, $2::bigint, log_index from state`)}
 }
 
 /**
- * The statements that take back every change above block $1, to be run in this order: the rows that changed since go, and what
- * they were at that block comes back out of the past. The first says how many rows there were.
+ * The statements that revert every change above block $1, in this order. The first deletes the rows that changed; its row count
+ * is their number. The second restores from the past versions what they were at that block.
  */
 export function revertStatements(projection: Projection): [string, string] {
   const { name } = projection;
@@ -71,7 +71,7 @@ select ${own}, valid_from, log_index from gone where valid_from <= $1::bigint`,
   ];
 }
 
-/** `change`: what the events of blocks $1 to $2 change, each a key's. */
+/** The query `change`: the changes by the events of blocks $1 to $2, each to one key. */
 function changeQuery({ key, sums, changes }: Projection): string {
   const selects = changes.map(
     ({ event, select }) =>
@@ -83,12 +83,12 @@ ${selects.join("\nunion all\n")}
 )`;
 }
 
-/** The row of a key as it stands. Found by the key in any case: a plain join might be planned to read the whole table. */
+/** The current row of a key. `offset 0` forces a lookup by key; a plain join can be planned as a scan of the table. */
 function presentRow(projection: Projection, of: string): string {
   return `(select * from ${projection.name} as present where ${same(projection, "present", of)} offset 0)`;
 }
 
-/** Puts rows where they belong. @param select Gives the projection's own columns, the block and the log's index. */
+/** Inserts or replaces rows. @param select Selects the projection's own columns, the block and the log index. */
 function putRows(projection: Projection, select: string): string {
   const { name, key } = projection;
   const own = ownColumns(projection);
@@ -102,7 +102,7 @@ function ownColumns({ columns }: Projection): string[] {
   return columns.map((column) => column.name);
 }
 
-/** What stands in a state's column: told by the changes, or as it was before them. */
+/** The value of a state's column: set by the changes, or else the previous one. */
 function stateValue({ key, sums, columns }: Projection, column: string): string {
   const name = quote(column);
   if (key.includes(column)) return `version.${name}`;
@@ -119,7 +119,7 @@ function same({ key }: Projection, left: string, right: string): string {
   return key.map((column) => `${left}.${quote(column)} = ${right}.${quote(column)}`).join(" and ");
 }
 
-/** The key, each value of the type that its column has; a cast keeps the column's name. */
+/** The key's columns, each cast to the type of its table column. A cast keeps the column's name. */
 function typedKey({ key, columns }: Projection): string {
   const typed = columns.filter(({ name }) => key.includes(name));
   return typed.map(({ name, type }) => `${quote(name)}::${type}`).join(", ");

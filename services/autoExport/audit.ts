@@ -8,16 +8,16 @@ import { type ComparedParts, findOmittedLogs, type KnownBlock, wantedOf } from "
 import type { Tier } from "./store.ts";
 
 type AuditParts = ComparedParts & {
-  /** Most blocks in one round. */
+  /** Maximum number of blocks in a round. */
   blocks: number;
-  /** Makes void what is stored of blocks that lack logs, and of all after the first, so that they are read again. In order. */
+  /** Reverts the first of these blocks and every block above it, so that they are read again. Blocks are in ascending order. */
   repair: (proven: ReadonlyMap<BlockRef, ChainLog[]>) => Promise<void>;
 };
 
-// Blocks that are looked through for rows in one round.
+// Blocks that a round searches for rows.
 const span = 1_000n;
 
-/** Audits some blocks a round, until the signal is aborted or no endpoint serves receipts. */
+/** Audits up to `parts.blocks` blocks in each round, until the signal is aborted or no endpoint serves receipts. */
 export function startAudit(
   parts: AuditParts & { ready: Promise<void> },
   options: Pick<LoopOptions, "logger" | "signal" | "interval">,
@@ -30,7 +30,7 @@ export function startAudit(
       await auditBlocks(parts);
     } catch (error) {
       if (!receiptsUnsupported(error)) throw error;
-      options.logger.warn({ event: "audit_impossible", error });
+      options.logger.warn({ event: "audit_disabled", error });
       cancelled.abort();
     }
   });
@@ -41,8 +41,8 @@ function receiptsUnsupported(error: unknown): boolean {
 }
 
 /**
- * Compares the rows of the next blocks that are safe with all logs of those blocks, proven by their receipts. Only blocks with rows
- * are asked about: where a contract has none at all, the bloom told while the block was read.
+ * Compares the rows of the next safe blocks with all logs of those blocks, proven by their receipts. Only blocks with rows
+ * are checked: logs of a contract without any row in the block were already detected by the bloom when the block was read.
  */
 async function auditBlocks(parts: AuditParts): Promise<void> {
   const { audited, head } = await readAuditRange(parts, "safe");
@@ -56,10 +56,11 @@ async function auditBlocks(parts: AuditParts): Promise<void> {
 }
 
 /**
- * Searches for logs that an endpoint left out, because a row that was to be stored builds on one: in blocks that could not be stored, else in
- * those that are, from the last audited one on. Gives the blocks that lack some, with all their logs.
+ * Searches for logs that an endpoint omitted, after a row could not be stored because its first event is missing. Searches the
+ * blocks that could not be stored, then the stored blocks above the last audited one.
  *
- * @throws FatalError `logs_missing` when no endpoint serves the receipts that would tell
+ * @returns The blocks that lack logs, with all their logs; `isStored` is true if these blocks are stored.
+ * @throws FatalError `logs_missing` when no endpoint serves receipts.
  */
 export async function searchOmittedLogs(
   parts: ComparedParts,
@@ -102,7 +103,7 @@ async function search(
   return { isStored: true, proven };
 }
 
-/** The last audited block, and a head; -1 for none. */
+/** The last audited block, and the head of a tier; -1 if there is none. */
 async function readAuditRange(
   { pool, schema }: ComparedParts,
   tier: Tier,
@@ -119,7 +120,7 @@ function endOfSpan(audited: bigint, head: bigint): bigint {
   return head < audited + span ? head : audited + span;
 }
 
-/** The blocks with rows above `audited` up to `last`, the first of them, so many at most. */
+/** The first blocks with rows, above `audited` and up to `last`; at most `most` blocks. */
 async function readStored(
   { pool, schema, definitions }: ComparedParts,
   audited: bigint,
@@ -138,7 +139,7 @@ async function readStored(
   return found.rows;
 }
 
-/** A reorg meanwhile sets it back by itself, and to what is not stored any more it does not go. */
+/** Records the last audited block. Does nothing if a reorg has removed the block; a reorg also lowers the recorded number. */
 async function recordAudited(db: Queryable, schema: string, number: bigint): Promise<void> {
   await db.query(
     `insert into ${schema}.audit (number) select number from ${schema}.block where number = $1

@@ -3,7 +3,7 @@ import pg from "pg";
 import type { Origin } from "./decide.ts";
 import type { Definitions } from "./definitions.ts";
 
-/** Drops everything this role made in a schema: tables with their views, functions, aggregates. */
+/** Drops everything in the schema: tables with their views, functions, aggregates. */
 const dropAll = `do $$
 declare
   target record;
@@ -23,10 +23,10 @@ end
 $$`;
 
 /**
- * Makes every table, view and function anew in the schema that comes first in the connection's search path; inside a
- * transaction, so that readers see the old rows or none.
+ * Recreates every table, view and function in the first schema of the connection's search path. Call it inside a
+ * transaction, so that readers see either the old rows or none.
  *
- * @param reader Role that may read all of it; none when left out.
+ * @param reader Role that is granted read access; optional.
  */
 export async function buildSchema(
   db: Queryable,

@@ -11,16 +11,16 @@ import {
 } from "./abiWords.ts";
 import { enumNames } from "./enums.ts";
 
-/** A column of an event table and how its value is read from the event's decoded arguments. */
+/** A column of an event table, and how to read its value from a log. */
 export type Column = {
   name: string;
   /** Postgres type. */
   type: string;
-  /** The value as JSON that Postgres reads the type from. */
+  /** Reads the value from the decoded arguments, as JSON that Postgres can convert to the type. */
   read: (args: Record<string, unknown>) => unknown;
-  /** Whether the value is a topic of the log rather than a part of its data. */
+  /** Whether the value is a topic of the log; otherwise it is part of the data. */
   indexed: boolean;
-  /** Writes the same value out of its word; undefined when it is of varying length or a list. */
+  /** Writes the same value from its ABI word; undefined for values of variable length and for arrays. */
   writeWord: WordWriter | undefined;
 };
 
@@ -32,7 +32,7 @@ export function snakeCase(name: string): string {
     .toLowerCase();
 }
 
-/** The columns of a list of event parameters; structs are flattened with `_`. */
+/** The columns of event parameters. Structs are flattened with `_`; `_` is appended to a reserved name. */
 export function columnsOf(
   parameters: readonly AbiParameter[],
   reserved: ReadonlySet<string>,
@@ -61,7 +61,7 @@ export function columnsOf(
   });
 }
 
-/** Arguments without a name are called by their place. */
+/** The name of an argument; `arg` and its index if it has none. */
 export function argumentName(parameter: AbiParameter, index: number): string {
   return parameter.name === undefined || parameter.name === "" ? `arg${index}` : parameter.name;
 }
@@ -69,7 +69,7 @@ export function argumentName(parameter: AbiParameter, index: number): string {
 type Codec = { type: string; write: (value: unknown) => unknown; writeWord?: WordWriter };
 
 function codecOf(parameter: AbiParameter): Codec {
-  // Only the hash of an indexed string, bytes, array or struct stands in the log.
+  // The log contains only the hash of an indexed string, bytes, array or struct.
   if (isHashed(parameter)) return { type: "text", write: lowerCase, writeWord: writeBytes(32) };
   const array = /^(.*)\[\d*\]$/.exec(parameter.type);
   if (array !== null) {
@@ -115,7 +115,7 @@ function lowerCase(value: unknown): string {
   return String(value).toLowerCase();
 }
 
-/** Anyone may put any bytes in a string; Postgres has no text with a zero in it. */
+/** Strings from the chain may contain any character; Postgres text cannot contain NUL. */
 function storable(text: string): string {
   return text.replaceAll("\0", "\uFFFD");
 }
@@ -123,13 +123,13 @@ function storable(text: string): string {
 function nameOf(names: readonly string[], value: number): string {
   const name = names[value];
   if (name !== undefined) return name;
-  throw new FatalError(`There is no name for the enum value ${value} after ${names.join(", ")}.`, {
+  throw new FatalError(`Enum value ${value} has no name; the names are ${names.join(", ")}.`, {
     code: "enum_value_unknown",
-    hint: "Add it to packages/contracts-sdk/enumNames.ts.",
+    hint: "Add its name to packages/contracts-sdk/enumNames.ts.",
   });
 }
 
-/** Structs in arrays as JSON: big numbers as decimal strings. */
+/** Structs in arrays as JSON, with bigints as decimal strings. */
 function plain(value: unknown): unknown {
   if (typeof value === "bigint") return value.toString();
   if (typeof value === "string") return /^0x[0-9a-fA-F]*$/.test(value) ? lowerCase(value) : storable(value);

@@ -2,19 +2,19 @@ import type { Connection } from "@ngpu/db/pool";
 import { toJson } from "@ngpu/runtime/json";
 import pg from "pg";
 
-/** What of pg's connection a COPY needs; its types leave it out. */
+/** The part of pg's connection that COPY needs; pg's type definitions do not declare it. */
 type CopyTarget = {
   stream: { cork: () => void; uncork: () => void; write: (bytes: Buffer) => void };
   query: (text: string) => void;
   endCopyFrom: () => void;
 };
 
-/** A statement without parameters; `lines` are what a `copy … from stdin` reads, in COPY's text format. */
+/** A statement without parameters; `lines` is the input of a `copy … from stdin`, in COPY's text format. */
 export type Statement = { text: string; lines?: Buffer };
 
 /**
- * Runs statements as one transaction in a single round trip: all that they are to copy is sent along with them. When one
- * fails, the server drops the rest of both.
+ * Runs statements as one transaction in a single round trip: the COPY data is sent together with the statements. When a
+ * statement fails, the server discards the remaining statements and data.
  */
 export function runPipelined(db: Pick<Connection, "query">, statements: readonly Statement[]): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -28,7 +28,7 @@ export function runPipelined(db: Pick<Connection, "query">, statements: readonly
           connection.query(text);
           for (const { lines } of statements) {
             if (lines === undefined) continue;
-            // As pg's own way does, but that copies them once more.
+            // pg's own method does the same, with one more copy of the data.
             connection.stream.write(copyData(lines.length));
             connection.stream.write(lines);
             connection.endCopyFrom();
@@ -41,14 +41,14 @@ export function runPipelined(db: Pick<Connection, "query">, statements: readonly
   });
 }
 
-/** The beginning of the message that carries so many bytes of a COPY. */
+/** The header of a CopyData message with `length` bytes of data. */
 function copyData(length: number): Buffer {
   const head = Buffer.alloc(5, "d");
   head.writeInt32BE(length + 4, 1);
   return head;
 }
 
-/** Adds rows to a table, by far the fastest way there is. @param lines Each with its line end. */
+/** Adds rows to a table with COPY. @param lines Rows in COPY's text format, each with its line end. */
 export function copyRows(db: Pick<Connection, "query">, table: string, lines: string): Promise<void> {
   return runPipelined(db, [copyInto(table, Buffer.from(lines))]);
 }
@@ -57,7 +57,7 @@ export function copyInto(table: string, lines: Buffer): Statement {
   return { text: `copy ${table} from stdin`, lines };
 }
 
-/** A value as JSON has it, as a field of COPY's text format. @param type The column's. */
+/** A JSON value as a field of COPY's text format. @param type The column's Postgres type. */
 export function copyField(type: string, value: unknown): string {
   if (type === "jsonb") return escaped(toJson(value));
   if (Array.isArray(value)) return escaped(`{${value.map(arrayItem).join(",")}}`);

@@ -1,13 +1,13 @@
-/** Rows of one table as lines that COPY takes, written one after the other into memory that grows. */
+/** Rows of one table in COPY's text format, appended to a buffer that grows. */
 export type Lines = { bytes: Buffer; end: number; count: number };
 
 const firstSize = 4_096;
 
-export function startLines(): Lines {
+export function createLines(): Lines {
   return { bytes: Buffer.allocUnsafe(firstSize), end: 0, count: 0 };
 }
 
-/** Makes room for so many more bytes. */
+/** Grows the buffer, if needed, to hold `more` further bytes. */
 export function reserve(lines: Lines, more: number): void {
   const needed = lines.end + more;
   if (needed <= lines.bytes.length) return;
@@ -16,12 +16,12 @@ export function reserve(lines: Lines, more: number): void {
   lines.bytes = larger;
 }
 
-/** Adds text in which every character is one byte, into reserved room. */
+/** Adds text in which every character is one byte. The space must be reserved. */
 export function addAscii(lines: Lines, text: string): void {
   lines.end += lines.bytes.write(text, lines.end, "latin1");
 }
 
-/** Adds any text. */
+/** Adds any text, and reserves the space for it. */
 export function addText(lines: Lines, text: string): void {
   // No character of a string takes more than three bytes.
   reserve(lines, 3 * text.length);

@@ -1,16 +1,16 @@
 import type { BlockRef } from "@ngpu/chain-reader/reconcile";
 import type { Health } from "@ngpu/runtime/http";
 
-/** What the rows were, or are to be, read from. */
+/** The source of the rows: a chain, its contracts and the definitions of the tables. */
 export type Origin = {
   chainId: number;
   startBlock: bigint;
   startHash: string;
-  /** Each contract and those it replaced, oldest first. */
+  /** Addresses of each contract and its predecessors, oldest first. */
   contracts: Record<string, string[]>;
   /** Hash of the tables' and projections' definitions. */
   definitions: string;
-  /** Of the definitions: the higher is the newer. */
+  /** Version of the definitions; a higher one is newer. */
   version: number;
 };
 
@@ -19,10 +19,10 @@ export type SchemaPlan =
   | { type: "build" }
   /** What differs, for the log. */
   | { type: "rebuild"; reasons: string[] }
-  /** A newer version built them, and would build them again after this one. */
+  /** A newer version built them, and would rebuild them again after this one. */
   | { type: "leave" };
 
-/** Whether the rows that are there can be gone on with. */
+/** Whether to keep the stored rows, to build them, to rebuild them or to leave them to a newer version. */
 export function planSchema(stored: Origin | undefined, wanted: Origin): SchemaPlan {
   if (stored === undefined) return { type: "build" };
   if (stored.version > wanted.version) return { type: "leave" };
@@ -42,16 +42,16 @@ function canonical(contracts: Origin["contracts"]): string {
 export type HeadFacts = {
   /** The head of this tier as stored. */
   stored: BlockRef | undefined;
-  /** The head of this tier as the endpoint says. */
+  /** The head of this tier at the endpoint. */
   claimed: BlockRef;
-  /** Our last block, and the endpoint's hash at its number. */
+  /** The last stored block, and the endpoint's hash at its number. */
   tip: BlockRef;
   tipHashAtEndpoint: string;
 };
 
 /**
- * How far a tier reaches in our blocks: null when there is nothing to change. A head never goes back by itself; an
- * endpoint that lags would make it. A reorg below it does that.
+ * The new head of a tier among the stored blocks; null when it does not change. A head never moves back here, because an
+ * endpoint may lag. Only a reorg below it moves it back.
  */
 export function chooseHead({ stored, claimed, tip, tipHashAtEndpoint }: HeadFacts): BlockRef | null {
   const reached = claimed.number <= tip.number ? claimed : tipHashAtEndpoint === tip.hash ? tip : null;
@@ -59,7 +59,7 @@ export function chooseHead({ stored, claimed, tip, tipHashAtEndpoint }: HeadFact
   return stored === undefined || stored.number < reached.number ? reached : null;
 }
 
-/** `starting`: not connected, or what is stored is not known to be of this chain yet. */
+/** `starting`: not connected, or not yet verified that the stored rows are of this chain. */
 export type Role = "starting" | "standby" | "leader";
 
 export type HealthFacts = {
@@ -67,7 +67,7 @@ export type HealthFacts = {
   /** Unix seconds. */
   now: number;
   blockSeconds: number;
-  /** The endpoint's head as last seen, and when that was. */
+  /** The last head received from an endpoint, with the Unix time of receipt in seconds. */
   head: { number: bigint; timestamp: bigint; seenAt: number } | undefined;
   /** The last block whose rows are visible. */
   tip: bigint | undefined;
@@ -77,7 +77,7 @@ export type HealthFacts = {
 const staleAfter = 15;
 const maxLagBlocks = 15n;
 
-/** An instance that waits to take over is healthy; the one that leads must see a fresh head and keep up with it. */
+/** A standby instance is healthy. The leader is healthy while it receives a recent head and is at most 15 blocks behind it. */
 export function evaluateHealth(facts: HealthFacts): Health {
   const { role, head, tip, now, blockSeconds } = facts;
   if (role === "standby") return { ok: true, details: { role } };

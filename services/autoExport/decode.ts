@@ -7,7 +7,7 @@ import { type Abi, type Address, decodeEventLog, type Hex } from "viem";
 import { longestValue, type Words, type WordWriter, writeNumber } from "./abiWords.ts";
 import type { Column } from "./columns.ts";
 import { copyField } from "./copy.ts";
-import { addAscii, addText, type Lines, reserve, startLines } from "./copyLines.ts";
+import { addAscii, addText, createLines, type Lines, reserve } from "./copyLines.ts";
 import type { EventTable } from "./schema.ts";
 
 /** Rows by table. */
@@ -16,19 +16,19 @@ export type EventRows = Map<string, Lines>;
 const tab = 9;
 const lineEnd = 10;
 
-// Where the words of a log are laid out, each after its 0x: up to three topics after the first, then the data.
+// Offsets of a log's words, each after its 0x: up to three topics after the first, then the data.
 const topicOffset = 4;
 const topicStride = 68;
 const dataOffset = topicOffset + 3 * topicStride;
-let words = roomFor(4_096);
+let words = allocateWords(4_096);
 
-/** Where a log goes, and which generation of its contract it is of. */
+/** The table of a log, and the generation of its contract. */
 export type EventSource = { table: EventTable; generation: number };
 
-/** Undefined for other contracts and for events that no ABI names. */
+/** Finds the source of a log; undefined for other contracts and for events that no ABI declares. */
 export type EventIndex = (log: ChainLog) => EventSource | undefined;
 
-/** @param generations Where the contracts of the tables are. */
+/** @param generations Addresses of the tables' contracts. */
 export function indexEvents(tables: readonly EventTable[], generations: Generations): EventIndex {
   const byAddress = new Map<string, Map<string, EventSource>>();
   for (const table of tables) {
@@ -41,36 +41,36 @@ export function indexEvents(tables: readonly EventTable[], generations: Generati
   return (log) => byAddress.get(log.address)?.get(log.topics[0]);
 }
 
-/** Where the contracts are, or were, that the tables' events come from. */
+/** Current and previous addresses of the contracts that emit the tables' events. */
 export function sourceAddresses(tables: readonly EventTable[], generations: Generations): Address[] {
   const names = new Set<ContractName>(tables.map(({ contract }) => contract));
   return [...names].flatMap((name) => addressesOf(generations, name));
 }
 
-/** The rows of all known events in the blocks. @throws FatalError `event_undecodable` when the ABI is not the contract's. */
+/** The rows of all known events in the blocks. @throws FatalError `event_undecodable` when a log does not match the ABI. */
 export function rowsOf(blocks: readonly FollowedBlock[], find: EventIndex): EventRows {
   const rows: EventRows = new Map();
   for (const block of blocks) {
     if (block.logs.length === 0) continue;
-    const place = `${block.number}\t${block.hash}\t${timeOf(block.timestamp)}\t`;
+    const blockFields = `${block.number}\t${block.hash}\t${timeOf(block.timestamp)}\t`;
     for (const log of block.logs) {
       const source = find(log);
       if (source === undefined) continue;
       const { table } = source.table;
       let lines = rows.get(table);
       if (lines === undefined) {
-        lines = startLines();
+        lines = createLines();
         rows.set(table, lines);
       }
-      addRow(lines, place, log, source);
+      addRow(lines, blockFields, log, source);
     }
   }
   return rows;
 }
 
-function addRow(lines: Lines, place: string, log: ChainLog, { table, generation }: EventSource): void {
-  reserve(lines, place.length + log.transactionHash.length + 2 * longestValue);
-  addAscii(lines, place);
+function addRow(lines: Lines, blockFields: string, log: ChainLog, { table, generation }: EventSource): void {
+  reserve(lines, blockFields.length + log.transactionHash.length + 2 * longestValue);
+  addAscii(lines, blockFields);
   addAscii(lines, log.transactionHash);
   addByte(lines, tab);
   lines.end = writeNumber(log.logIndex, lines.bytes, lines.end);
@@ -81,7 +81,7 @@ function addRow(lines: Lines, place: string, log: ChainLog, { table, generation 
   lines.count += 1;
 }
 
-/** Adds what stands in a row after the common columns, each field with its tab. */
+/** Adds the fields after the common columns, each with a tab before it. */
 export function addValues(lines: Lines, log: ChainLog, table: EventTable): void {
   if (table.shared) addText(lines, `\t${table.contract}`);
   if (table.words) addWords(lines, log, table);
@@ -89,7 +89,7 @@ export function addValues(lines: Lines, log: ChainLog, table: EventTable): void 
   reserve(lines, 1);
 }
 
-/** Without a decoder: where each column's word stands follows from the ABI alone. */
+/** Writes the columns without a decoder: the ABI determines the offset of each word. */
 function addWords(lines: Lines, log: ChainLog, table: EventTable): void {
   reserve(lines, table.columns.length * (longestValue + 1) + 1);
   const last = writeLogWords(log);
@@ -97,22 +97,22 @@ function addWords(lines: Lines, log: ChainLog, table: EventTable): void {
   let at = dataOffset;
   try {
     for (const { indexed, writeWord } of table.columns as (Column & { writeWord: WordWriter })[]) {
-      const place = indexed ? topicOffset + topic++ * topicStride : at;
+      const offset = indexed ? topicOffset + topic++ * topicStride : at;
       if (indexed ? topic >= log.topics.length : at + 64 > last) {
         throw new RangeError("The log is shorter than its event.");
       }
       if (!indexed) at += 64;
       addByte(lines, tab);
-      lines.end = writeWord(words, place, lines.bytes, lines.end);
+      lines.end = writeWord(words, offset, lines.bytes, lines.end);
     }
   } catch (error) {
     throw undecodable(log, table, error);
   }
 }
 
-/** Writes a log's topics and data where its words are read. Gives where the data ends. */
+/** Copies a log's topics and data into `words`. Returns the offset after the data. */
 function writeLogWords({ topics, data }: ChainLog): number {
-  if (dataOffset + data.length > words.bytes.length) words = roomFor(dataOffset + 2 * data.length);
+  if (dataOffset + data.length > words.bytes.length) words = allocateWords(dataOffset + 2 * data.length);
   const { bytes } = words;
   for (let topic = 1; topic < topics.length; topic++) {
     bytes.write(topics[topic] as Hex, topicOffset + (topic - 1) * topicStride - 2, "latin1");
@@ -120,7 +120,7 @@ function writeLogWords({ topics, data }: ChainLog): number {
   return dataOffset - 2 + bytes.write(data, dataOffset - 2, "latin1");
 }
 
-function roomFor(size: number): Words {
+function allocateWords(size: number): Words {
   const memory = new ArrayBuffer(Math.ceil(size / 4) * 4);
   return { bytes: Buffer.from(memory), quads: new Uint32Array(memory) };
 }
@@ -129,7 +129,7 @@ function addByte(lines: Lines, byte: number): void {
   lines.bytes[lines.end++] = byte;
 }
 
-/** With viem's decoder, for events with parts of varying length. */
+/** The fields of a log by viem's decoder, for events with values of variable length. */
 export function decodedValues(log: ChainLog, table: EventTable): string {
   const args = argumentsOf(log, table);
   return table.columns.map((column) => `\t${copyField(column.type, column.read(args))}`).join("");
@@ -146,11 +146,11 @@ function argumentsOf(log: ChainLog, table: EventTable): Record<string, unknown> 
 }
 
 function undecodable(log: ChainLog, { abi, contract }: EventTable, cause: unknown): unknown {
-  // A value of an enum that has no name says itself what to do.
+  // The error of an enum value without a name has its own hint.
   if (cause instanceof FatalError) return cause;
   return new FatalError(`A log of ${contract} does not match the ABI of ${abi.name}.`, {
     code: "event_undecodable",
-    hint: "The contract at this address has another version: redeploy it, or run the version it was deployed with.",
+    hint: "Redeploy the contract, or run the version of autoExport that it was deployed with.",
     details: { blockNumber: log.blockNumber, logIndex: log.logIndex, address: log.address },
     cause,
   });

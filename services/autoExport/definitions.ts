@@ -9,7 +9,7 @@ import { type Projection, readProjections, sourcesOf } from "./projection.ts";
 import { type Contracts, type EventTable, eventTableDdl, eventTables } from "./schema.ts";
 import { viewDdl } from "./views.ts";
 
-/** Everything that decides which tables there are and what stands in them. */
+/** Everything that determines the tables and their rows. */
 export type Definitions = {
   tables: EventTable[];
   projections: (Projection & {
@@ -18,11 +18,11 @@ export type Definitions = {
     applyBlock: string;
     revert: [string, string];
   })[];
-  /** Statements that create all tables, and then what is read beside them, in order. */
+  /** Statements that create all tables, then the views and functions, in order. */
   ddl: string[];
-  /** Differs whenever a rebuild would give other tables or rows. */
+  /** Changes whenever a rebuild would create other tables or rows. */
   hash: string;
-  /** Which of two different definitions is newer, and who can read it. */
+  /** Orders definitions, and names the oldest version whose readers are compatible. */
   version: ChainVersion;
 };
 
@@ -60,8 +60,8 @@ export function loadDefinitions(
 }
 
 /**
- * The tables of a projection's rows and of what they were, both as one, and the projection's further statements. A row changes where it
- * stands: with room left in each page and no index on what changes, no index has to be told.
+ * The tables of a projection's current rows and of past versions, the view over both, and the projection's other statements.
+ * Free space in each page and no index on changing columns keep updates heap-only: they write to no index.
  */
 function projectionDdl({ name, key, columns, table, ddl }: Projection): string[] {
   const keys = key.map((column) => `"${column}"`).join(", ");
@@ -73,8 +73,8 @@ function projectionDdl({ name, key, columns, table, ddl }: Projection): string[]
     `create table ${name}_past (like ${name})`,
     `alter table ${name}_past rename column block_number to valid_from`,
     `alter table ${name}_past add column valid_to bigint not null`,
-    // Changes come in the order of blocks: a summary of each few pages finds a reorg's, or what was so at a block, and with filters
-    // of what they hold also a key's, at next to no cost. Where a key's past is read often its file adds an index.
+    // Rows are written in block order, so a BRIN index finds the changes of a reorg and the versions at a block at little cost.
+    // With a bloom filter it also finds a key's versions. A projection whose past is often read by key adds an index.
     `create index on ${name} using brin (block_number) with (pages_per_range = 16, autosummarize = on)`,
     `create index on ${name}_past using brin (${["valid_to", ...filterOf(columns, key)].join(", ")}) with (pages_per_range = 16, autosummarize = on)`,
     `create view ${name}_history as
@@ -84,7 +84,7 @@ function projectionDdl({ name, key, columns, table, ddl }: Projection): string[]
   ];
 }
 
-// The operator classes that filter values of a type.
+// BRIN bloom operator classes by type.
 const filters: Record<string, string> = {
   bigint: "int8_bloom_ops",
   integer: "int4_bloom_ops",
@@ -92,7 +92,7 @@ const filters: Record<string, string> = {
   text: "text_bloom_ops",
 };
 
-/** The key's first column as a block-range summary filters it; none of a type that has no filter. */
+/** The key's first column with its BRIN bloom operator class; none if its type has no such class. */
 function filterOf(columns: Projection["columns"], [first]: string[]): string[] {
   const type = columns.find(({ name }) => name === first)?.type ?? "";
   return type in filters ? [`"${first}" ${filters[type]}`] : [];

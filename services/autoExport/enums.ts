@@ -9,7 +9,7 @@ import {
   releaseReasons,
 } from "@ngpu/contracts-sdk/enumNames";
 
-/** Names of enum values by the enum's name in Solidity. */
+/** Names of enum values, by the enum's name in Solidity. */
 export const enums: Record<string, readonly string[]> = {
   NodeStatus: nodeStatuses,
   HeartbeatEncoding: heartbeatEncodings,
@@ -21,7 +21,7 @@ export const enums: Record<string, readonly string[]> = {
   CloseReason: closeReasons,
 };
 
-/** @param internalType As the compiler writes it, `enum IComputeNode.NodeStatus`. */
+/** @param internalType As in the compiler's ABI: `enum IComputeNode.NodeStatus`. */
 export function enumNames(internalType: string | undefined): readonly string[] | undefined {
   const match = /^enum (?:.*\.)?(\w+)$/.exec(internalType ?? "");
   return match === null ? undefined : enums[match[1] as string];

@@ -10,10 +10,11 @@ const retryPause = 1_000;
 const lockPause = 250;
 
 /**
- * Exports the chain whenever no other instance does, until the signal is aborted. The lock and every write are on one
- * connection: when that breaks, or the process dies, lock and open transaction go together, and another may go on.
+ * Exports the chain while this instance holds the leader lock, until the signal is aborted. The lock and every write use one
+ * connection. When it breaks or the process dies, Postgres releases the lock and rolls back the open transaction together, and
+ * another instance takes over.
  *
- * @throws FatalError and whatever else trying again cannot get over.
+ * @throws FatalError and any other error that a retry cannot resolve.
  */
 export async function exportChain(parts: ExportParts): Promise<void> {
   const proven: Proven = new Map();
@@ -36,8 +37,8 @@ async function competeOnce(parts: ExportParts, proven: Proven): Promise<void> {
     connection = await parts.pool.connect();
     connection.on("error", (error) => lost.abort(error));
     connection.on("end", () => lost.abort());
-    // A peer that vanished without a word frees the lock within seconds, not hours. What Postgres forgets in a crash
-    // is read from the chain again, since rows and cursor are one transaction: it need not wait for the disk.
+    // Keepalives release the lock of a vanished client within seconds. Commits need not wait for the disk: rows and cursor
+    // are one transaction, so what Postgres loses in a crash is read from the chain again.
     await connection.query(
       `set search_path to ${chainSchema}; set synchronous_commit to off; set tcp_keepalives_idle to 2; set tcp_keepalives_interval to 1; set tcp_keepalives_count to 2`,
     );
@@ -54,12 +55,12 @@ async function competeOnce(parts: ExportParts, proven: Proven): Promise<void> {
       : translateDatabaseError(error);
   } finally {
     parts.watch.setRole("starting");
-    // Not back into the pool: with the connection goes the lock.
+    // Closes the connection, which releases the lock.
     connection?.release(true);
   }
 }
 
-/** False when the signal was aborted first. */
+/** Waits for the leader lock. Returns false when the signal is aborted first. */
 async function takeLock(connection: Connection, { signal, watch }: ExportParts): Promise<boolean> {
   while (!signal.aborted) {
     const { rows } = await connection.query<{ held: boolean }>("select pg_try_advisory_lock($1) as held", [

@@ -4,8 +4,8 @@ import { chooseHead } from "./decide.ts";
 import { hasBlock, readHead, readTip, writeHead } from "./store.ts";
 
 /**
- * Brings the safe and finalized heads up to what the endpoint says of them, as far as our blocks reach.
- * The endpoint is asked first, then the rows are read and written by themselves, so that no statement waits for it.
+ * Advances the stored safe and finalized heads to those of the endpoint, up to the last stored block. The writing connection is
+ * not held during requests to the endpoint.
  *
  * @param exclusively Runs work on the writing connection while no block is being stored.
  */
@@ -25,7 +25,7 @@ export async function followHeads(
     ][]) {
       const tipHashAtEndpoint = tipAtEndpoint?.hash ?? "";
       const chosen = chooseHead({ stored: await readHead(db, tier), claimed, tip, tipHashAtEndpoint });
-      // Between the question and now a reorg may have taken the block away.
+      // A reorg may have removed the block since the tip was read.
       if (chosen !== null && (await hasBlock(db, chosen))) await writeHead(db, tier, chosen);
     }
   });

@@ -14,7 +14,7 @@ import { createMutex } from "./mutex.ts";
 import type { ComparedParts } from "./omittedLogs.ts";
 import { planBuild } from "./prepare.ts";
 import { chainSchema, prepareWriter, readBlocks } from "./store.ts";
-import { heal, type Proven, repair, storeStep, type Writing } from "./writing.ts";
+import { type Proven, recoverOmittedLogs, repair, storeStep, type Writing } from "./writing.ts";
 
 export type ExportParts = {
   pool: Database;
@@ -24,16 +24,19 @@ export type ExportParts = {
   watch: Watch;
   logger: Logger;
   signal: AbortSignal;
-  /** Most blocks whose rows are compared with their receipts in a round, and milliseconds between rounds. Default 2, 1,000. */
+  /** Maximum number of blocks audited in a round, default 2; milliseconds between rounds, default 1,000. */
   audit?: { blocks?: number; interval?: number };
-  /** Passed on to `follow`. */
+  /** Options of `follow`. */
   following?: Pick<FollowOptions, "interval" | "maxRange">;
 };
 
 const headsInterval = 1_000;
 const recentBlocks = 1_024;
 
-/** Until the signal is aborted, the chain's first block turns out to be another one, or blocks are to be read again. */
+/**
+ * Follows the chain and stores its steps. Returns when the signal is aborted, when a reorg removes every stored block, or when
+ * blocks must be read again.
+ */
 export async function lead(parts: ExportParts, db: Connection, proven: Proven): Promise<void> {
   const { client, definitions, deployment, logger, watch } = parts;
   const { isEmpty, build } = await planBuild(parts, db);
@@ -43,8 +46,8 @@ export async function lead(parts: ExportParts, db: Connection, proven: Proven): 
   const find = indexEvents(definitions.tables, deployment);
   const compared = comparedOf(parts, find);
   const writing: Writing = { db, definitions, compared, proven, exclusively, ended, logger };
-  // While one step is stored the next is read and decoded: `follow` knows by itself what it has given out. So it is with the
-  // first one while the schema is built.
+  // The next step is read and decoded while one is stored, and the first step while the schema is built. `follow` keeps its
+  // own record of the steps it has returned.
   const ready = exclusively(async () => {
     await build();
     await prepareWriter(db, definitions);
@@ -91,7 +94,7 @@ function followFrom(
   });
 }
 
-/** Undefined where no block is to be audited. */
+/** Starts the audit; returns undefined when it is disabled. */
 function startLeaderAudit(
   { audit, logger }: ExportParts,
   writing: Writing,
@@ -103,7 +106,7 @@ function startLeaderAudit(
   return startAudit({ ...parts, repair: (found) => repair(writing, found) }, { logger, signal, interval });
 }
 
-/** Stores one step after another; ends with the writing, and with whatever cannot be stored. */
+/** Stores steps in order. Ends when the writing ends or a step cannot be stored. */
 async function storeSteps(
   writing: Writing,
   steps: AsyncIterable<FollowStep>,
@@ -119,7 +122,7 @@ async function storeSteps(
         (events) => {
           if (events !== undefined) watch.stored(step, events);
         },
-        (error) => heal(writing, step, error),
+        (error) => recoverOmittedLogs(writing, step, error),
       );
       storing.catch(() => ended.abort());
       if (step.type === "reorg" && step.ancestor === null) break;

@@ -6,7 +6,7 @@ import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { HealthFacts, Role } from "./decide.ts";
 import type { AuditResult } from "./omittedLogs.ts";
 
-/** What is seen while exporting: for /metrics, and the facts that /healthz is judged by. */
+/** Records the exporter's state, for /metrics and for the facts of /healthz. */
 export type Watch = {
   facts: () => Pick<HealthFacts, "role" | "head" | "tip">;
   setRole: (role: Role) => void;
@@ -18,57 +18,8 @@ export type Watch = {
 };
 
 export function createWatch(registry: Registry): Watch {
-  const registers = [registry];
-  const leading = new Gauge({
-    name: "ngpu_export_leading",
-    help: "1 while this instance is the leader",
-    registers,
-  });
-  const headNumber = new Gauge({
-    name: "ngpu_export_head_block_number",
-    help: "Number of the newest block that the chain's endpoints know",
-    registers,
-  });
-  const tipNumber = new Gauge({
-    name: "ngpu_export_tip_block_number",
-    help: "Number of the last block stored",
-    registers,
-  });
-  const lag = new Gauge({
-    name: "ngpu_export_lag_blocks",
-    help: "Blocks between the head and the last block stored",
-    registers,
-  });
-  const age = new Gauge({
-    name: "ngpu_export_tip_age_seconds",
-    help: "Age of the last block when it was stored",
-    registers,
-  });
-  const events = new Counter({ name: "ngpu_export_events_total", help: "Contract events stored", registers });
-  const reorgs = new Histogram({
-    name: "ngpu_export_reorg_depth_blocks",
-    help: "Depth of reorganizations of the chain",
-    buckets: [1, 2, 5, 10, 50, 100, 500, 1_000],
-    registers,
-  });
-  const errors = new Counter({
-    name: "ngpu_export_rpc_errors_total",
-    help: "Requests to the chain that no endpoint answered well, by error code",
-    labelNames: ["code"],
-    registers,
-  });
-  const endpointErrors = new Counter({
-    name: "ngpu_export_rpc_endpoint_errors_total",
-    help: "Errors of each endpoint, including those after which another one answered",
-    labelNames: ["endpoint", "code"],
-    registers,
-  });
-  const audits = new Counter({
-    name: "ngpu_export_audited_blocks_total",
-    help: "Blocks audited against their receipts",
-    labelNames: ["result"],
-    registers,
-  });
+  const { leading, headNumber, tipNumber, lag, age } = createGauges(registry);
+  const { events, reorgs, errors, endpointErrors, audits } = createCounters(registry);
   const seen: Pick<HealthFacts, "role" | "head" | "tip"> = {
     role: "starting",
     head: undefined,
@@ -110,7 +61,52 @@ export function createWatch(registry: Registry): Watch {
   };
 }
 
-/** Shows how each endpoint stands, whenever the metrics are read. */
+function createGauges(registry: Registry) {
+  const gauge = (name: string, help: string) => new Gauge({ name, help, registers: [registry] });
+  return {
+    leading: gauge("ngpu_export_leading", "1 while this instance is the leader"),
+    headNumber: gauge(
+      "ngpu_export_head_block_number",
+      "Number of the newest block that the chain's endpoints know",
+    ),
+    tipNumber: gauge("ngpu_export_tip_block_number", "Number of the last block stored"),
+    lag: gauge("ngpu_export_lag_blocks", "Blocks between the head and the last block stored"),
+    age: gauge("ngpu_export_tip_age_seconds", "Age of the last block when it was stored"),
+  };
+}
+
+function createCounters(registry: Registry) {
+  const registers = [registry];
+  return {
+    events: new Counter({ name: "ngpu_export_events_total", help: "Contract events stored", registers }),
+    reorgs: new Histogram({
+      name: "ngpu_export_reorg_depth_blocks",
+      help: "Depth of reorganizations of the chain",
+      buckets: [1, 2, 5, 10, 50, 100, 500, 1_000],
+      registers,
+    }),
+    errors: new Counter({
+      name: "ngpu_export_rpc_errors_total",
+      help: "Requests to the chain that failed at every endpoint, by error code",
+      labelNames: ["code"],
+      registers,
+    }),
+    endpointErrors: new Counter({
+      name: "ngpu_export_rpc_endpoint_errors_total",
+      help: "Errors of each endpoint, including requests that another endpoint then served",
+      labelNames: ["endpoint", "code"],
+      registers,
+    }),
+    audits: new Counter({
+      name: "ngpu_export_audited_blocks_total",
+      help: "Blocks audited against their receipts",
+      labelNames: ["result"],
+      registers,
+    }),
+  };
+}
+
+/** Registers gauges with the state of each endpoint, read at each scrape. */
 export function watchEndpoints(registry: Registry, states: () => EndpointState[]): void {
   const gauge = (name: string, help: string, read: (state: EndpointState) => number | undefined) =>
     new Gauge({
@@ -127,10 +123,10 @@ export function watchEndpoints(registry: Registry, states: () => EndpointState[]
     });
   gauge(
     "ngpu_export_rpc_endpoint_cost_seconds",
-    "Expected cost of asking the endpoint, failures included; the least costly one is asked",
+    "Expected cost of a request to the endpoint, failures included; the cheapest endpoint is used",
     (s) => s.score / 1_000,
   );
-  gauge("ngpu_export_rpc_endpoint_latency_seconds", "Smoothed time that an answer takes", (s) =>
+  gauge("ngpu_export_rpc_endpoint_latency_seconds", "Smoothed response time of the endpoint", (s) =>
     s.latency === undefined ? undefined : s.latency / 1_000,
   );
   gauge(
@@ -138,7 +134,7 @@ export function watchEndpoints(registry: Registry, states: () => EndpointState[]
     "Number of the newest block that the endpoint knows",
     (s) => (s.head === undefined ? undefined : Number(s.head)),
   );
-  gauge("ngpu_export_rpc_endpoint_resting", "1 while the endpoint is not asked because of errors", (s) =>
+  gauge("ngpu_export_rpc_endpoint_resting", "1 while the endpoint is not used because of errors", (s) =>
     s.cooldownUntil > performance.now() ? 1 : 0,
   );
 }

@@ -1,4 +1,4 @@
-/** One at a time, in the order of asking: transactions of several tasks on one connection must not mix. */
+/** Runs tasks one at a time, in call order, so that transactions on one connection do not interleave. */
 export function createMutex(): <Result>(work: () => Promise<Result>) => Promise<Result> {
   let last: Promise<unknown> = Promise.resolve();
   return (work) => {

@@ -6,7 +6,7 @@ import { NgpuError } from "@ngpu/runtime/errors";
 import type { EventIndex } from "./decode.ts";
 import type { Definitions } from "./definitions.ts";
 
-/** What an audit of a block found: its rows are whole, some were left out, or its receipts prove nothing. */
+/** Result of an audit of a block: its rows are complete, rows are missing, or its receipts are not proven. */
 export type AuditResult = "complete" | "missing" | "unproven";
 
 export type ComparedParts = {
@@ -18,10 +18,10 @@ export type ComparedParts = {
   onResult: (result: AuditResult) => void;
 };
 
-/** A block with the indexes of the logs that are known of it, ascending. */
+/** A block with the indexes of its known logs, ascending. */
 export type KnownBlock = BlockRef & { logIndexes: number[] };
 
-/** Those of the blocks that lack a log, with all their logs. The endpoint that left the first one's out is blamed. */
+/** The blocks that lack a log, with all their logs. Penalizes the endpoint if it still omits logs of the first such block. */
 export async function findOmittedLogs(
   parts: ComparedParts,
   blocks: readonly KnownBlock[],
@@ -34,7 +34,7 @@ export async function findOmittedLogs(
     if (logs !== undefined && result === "missing") proven.set(block, logs);
   }
   const [first] = proven;
-  if (first !== undefined) await blame(parts, ...first);
+  if (first !== undefined) await penalizeOmission(parts, ...first);
   return proven;
 }
 
@@ -58,8 +58,12 @@ async function provenLogs({ client }: ComparedParts, block: BlockRef): Promise<C
   }
 }
 
-/** An endpoint that still leaves logs out is asked less from now on. */
-async function blame(parts: ComparedParts, { hash }: BlockRef, logs: readonly ChainLog[]): Promise<void> {
+/** Penalizes the endpoint if it still omits logs of the block, so that it is used less. */
+async function penalizeOmission(
+  parts: ComparedParts,
+  { hash }: BlockRef,
+  logs: readonly ChainLog[],
+): Promise<void> {
   const wanted = wantedOf(parts, logs);
   const addresses = [...new Set(wanted.map(({ address }) => address))];
   const again = await readLogs(parts.client, { addresses }, { blockHash: hash });

@@ -19,10 +19,10 @@ type BuildParts = {
 };
 
 /**
- * Keeps, builds or rebuilds the schema, by what the stored rows were read from. `isEmpty` says that no block will be stored
- * after `build`.
+ * Decides from the stored origin whether to keep, build or rebuild the schema. `build` carries it out.
  *
- * @throws FatalError `chain_schema_newer` when a newer version built it.
+ * @returns `isEmpty`: whether the schema has no blocks after `build`.
+ * @throws FatalError `chain_schema_newer` when a newer version built the schema.
  */
 export async function planBuild(
   { client, definitions, deployment, logger }: BuildParts,
@@ -54,11 +54,14 @@ export async function planBuild(
 }
 
 function builtByNewer(found: number, known: number): FatalError {
-  return new FatalError(`Schema chain has version ${found}; this autoExport knows it up to ${known}.`, {
-    code: "chain_schema_newer",
-    hint: "Update autoExport. To go back to this version, drop table chain.origin: it then rebuilds the schema.",
-    details: { found, known },
-  });
+  return new FatalError(
+    `Schema chain has version ${found}; this autoExport supports versions up to ${known}.`,
+    {
+      code: "chain_schema_newer",
+      hint: "Update autoExport. To rebuild the schema with this version instead, drop table chain.origin.",
+      details: { found, known },
+    },
+  );
 }
 
 function generationsOf(deployment: BuildParts["deployment"]): Origin["contracts"] {

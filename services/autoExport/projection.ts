@@ -4,27 +4,30 @@ import { FatalError } from "@ngpu/runtime/errors";
 import type { EventTable } from "./schema.ts";
 
 /**
- * A projection's file: comments `-- key: …` and, for columns that add up, `-- sums: …`; the statement that creates the table
- * `<name>`, and what else it needs; then for each event it follows `-- on EventName` and a select from `event` (that event's rows in
- * the blocks at hand) that gives, in this order, the key, block_number, log_index, a jsonb patch of columns and
- * what each sum grows by.
+ * A projection's file has a head and sections.
+ *
+ * - The head has the comment `-- key: …` and, for columns that are sums, `-- sums: …`. Then follow the statement that creates the
+ *   table `<name>`, and other statements such as indexes.
+ * - Each section begins with `-- on EventName` and selects from `event`, the rows of that event in the blocks being applied. It
+ *   selects, in this order: the key, block_number, log_index, a jsonb patch of columns, and the increment of each sum.
  */
 export type Projection = {
   name: string;
   key: string[];
   sums: string[];
-  /** The statement that creates the table, and those after it. */
+  /** The statement that creates the table. */
   table: string;
+  /** The other statements of the head. */
   ddl: string;
-  /** Of the table, in order. */
+  /** Columns of the table, in order. */
   columns: { name: string; type: string }[];
   changes: { event: string; select: string }[];
 };
 
-/** What is added to each table: the block and place of a row's last change, and in the past the blocks it held for. */
-const ownNames = new Set(["block_number", "log_index", "valid_from", "valid_to"]);
+/** Columns that are added to each table: block and log index of the last change, and the block range of a past version. */
+const addedNames = new Set(["block_number", "log_index", "valid_from", "valid_to"]);
 
-/** @throws FatalError `projection_invalid`, naming the file and what it lacks. */
+/** @throws FatalError `projection_invalid`; its message names the file and the error. */
 export function parseProjection(name: string, text: string): Projection {
   const [head = "", ...sections] = text.split(/^-- on (?=\w+$)/m);
   const listed = (label: string) =>
@@ -43,7 +46,7 @@ export function parseProjection(name: string, text: string): Projection {
   const sums = listed("sums");
   const missing = [...key, ...sums].filter((wanted) => !columns.some((column) => column.name === wanted));
   if (missing.length > 0) throw invalid(`has no column ${missing.join(", ")}`);
-  const taken = columns.filter((column) => ownNames.has(column.name));
+  const taken = columns.filter((column) => addedNames.has(column.name));
   if (taken.length > 0)
     throw invalid(`declares the reserved column ${taken.map((column) => column.name).join(", ")}`);
   const changes = sections.map((section) => {
@@ -70,7 +73,7 @@ export function readProjections(folder: string): Projection[] {
     .map((file) => parseProjection(basename(file, ".sql"), readFileSync(join(folder, file), "utf8")));
 }
 
-/** The tables of the events that a projection follows. @throws FatalError `projection_invalid` for an unknown event. */
+/** The tables of a projection's events. @throws FatalError `projection_invalid` for an event that no ABI declares. */
 export function sourcesOf(projection: Projection, tables: readonly EventTable[]): string[] {
   return projection.changes.map(({ event }) => {
     const found = tables.find((table) => table.event === event);

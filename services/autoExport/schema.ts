@@ -3,30 +3,30 @@ import type { Abi, AbiEvent, Hex } from "viem";
 import { toEventSelector } from "viem";
 import { argumentName, type Column, columnsOf, snakeCase } from "./columns.ts";
 
-/** An event of a contract and the table its logs go to. */
+/** An event of a contract, and the table that stores its logs. */
 export type EventTable = {
-  /** Without the schema: `event_node_registered`. */
+  /** Name without the schema: `event_node_registered`. */
   table: string;
   event: string;
   contract: ContractName;
-  /** Whether the table holds the event of several contracts and so has a column `contract`. */
+  /** Whether several contracts share the table; it then has a column `contract`. */
   shared: boolean;
   selector: Hex;
   /** With every argument named. */
   abi: AbiEvent;
   columns: Column[];
-  /** Whether every column can be written out of its word. */
+  /** Whether every column can be written from its ABI word. */
   words: boolean;
 };
 
-/** What every event table begins with. */
+/** The first columns of every event table. */
 const commonColumns = [
   ["block_number", "bigint"],
   ["block_hash", "text"],
   ["block_time", "timestamptz"],
   ["tx_hash", "text"],
   ["log_index", "integer"],
-  // Of the contract: 1 is the oldest of its name.
+  // Generation of the contract: 1 is the oldest of its name.
   ["generation", "smallint"],
 ] as const;
 
@@ -36,8 +36,8 @@ export type Contracts = Partial<Record<ContractName, Abi>>;
 const reserved = new Set<string>([...commonColumns.map(([name]) => name), "contract"]);
 
 /**
- * The table of every event in the ABIs. An event that several contracts declare alike has one table, with a column
- * that names the contract; where they differ, each contract has its own, named after both.
+ * The table of every event in the ABIs. An event that several contracts declare with the same arguments has one table, with a
+ * column that names the contract. If the arguments differ, each contract has its own table, named after contract and event.
  */
 export function eventTables(abis: Contracts): EventTable[] {
   const declared = Object.entries(abis).flatMap(([contract, abi]) =>
@@ -65,7 +65,7 @@ export function eventTables(abis: Contracts): EventTable[] {
   });
 }
 
-/** The statements that create the event tables, each once. */
+/** The statements that create the event tables, one for each table. */
 export function eventTableDdl(tables: readonly EventTable[]): string[] {
   const once = new Map(tables.map((table) => [table.table, table]));
   return [...once.values()].map(({ table, columns, shared }) => {

@@ -15,7 +15,7 @@ export const chainSchema = "chain";
 
 export type Tier = "unsafe" | "safe" | "finalized";
 
-/** Where the last block's rows are visible: nothing is stored of blocks above it. */
+/** The last stored block. */
 export async function readTip(db: Queryable): Promise<BlockRef | undefined> {
   return readHead(db, "unsafe");
 }
@@ -34,7 +34,7 @@ export async function readBlocks(db: Queryable, below: bigint | null, limit: num
   return rows.reverse();
 }
 
-/** Runs `work` in a transaction on the one connection that writes. */
+/** Runs `work` in a transaction on the writing connection. */
 export async function inTransaction<Result>(db: Queryable, work: () => Promise<Result>): Promise<Result> {
   await db.query("begin");
   try {
@@ -42,16 +42,16 @@ export async function inTransaction<Result>(db: Queryable, work: () => Promise<R
     await db.query("commit");
     return result;
   } catch (error) {
-    // A connection that is gone took the transaction with it, and what broke it is the error that counts.
+    // A broken connection has already ended the transaction; the first error is the one to report.
     await db.query("rollback").catch(() => undefined);
     throw error;
   }
 }
 
 /**
- * Readies a connection for writing; the schema comes first in its search path and is built. Every table is reached by an
- * index that fits, so plans are made once and do not depend on statistics, which lag behind a backfill; few rows are wanted of
- * each, or such that stand together, so no bitmap of them is worth its making.
+ * Prepares a connection for writing. The schema must be built and come first in its search path. Every table has an index
+ * for its lookups, so plans are generic and do not depend on statistics, which lag during a backfill. Lookups return few rows or
+ * adjacent ones, so bitmap scans are disabled.
  */
 export async function prepareWriter(db: Connection, { projections }: Definitions): Promise<void> {
   const settings =
@@ -59,7 +59,7 @@ export async function prepareWriter(db: Connection, { projections }: Definitions
   await db.query(`${settings}; deallocate all`);
   await db.query(`prepare put_head (text, bigint, text) as insert into head (tier, number, hash) values ($1, $2, $3)
     on conflict (tier) do update set number = excluded.number, hash = excluded.hash`);
-  // One message each: a plan keeps the whole message it came with, and every `execute` copies that.
+  // One message for each statement: a plan keeps the text of its whole message, and every `execute` copies it.
   for (const { name, apply, applyBlock } of projections) {
     await db.query(`prepare apply_${name} (bigint, bigint) as ${apply}`);
     await db.query(`prepare apply_block_${name} (bigint, bigint) as ${applyBlock}`);
@@ -67,10 +67,10 @@ export async function prepareWriter(db: Connection, { projections }: Definitions
 }
 
 /**
- * Stores the next blocks with their events, brings the projections up to them and, unless silent, tells listeners:
- * one transaction, one round trip.
+ * Stores the next blocks with their events, updates the projections and, unless `silent`, notifies listeners, in one
+ * transaction and one round trip.
  *
- * @param db Readied by `prepareWriter`.
+ * @param db A connection prepared by `prepareWriter`.
  */
 export async function saveBlocks(
   db: Connection,
@@ -95,7 +95,7 @@ export async function saveBlocks(
   await runPipelined(db, statements);
 }
 
-/** Takes back every block above `ancestor` (null: all): rows go, and what they changed is as it was. */
+/** Reverts every block above `ancestor` (null: all): deletes its rows and restores the projections' previous rows. */
 export async function revertBlocks(
   db: Queryable,
   definitions: Definitions,
@@ -103,7 +103,7 @@ export async function revertBlocks(
 ): Promise<void> {
   const last = ancestor?.number ?? -1n;
   await inTransaction(db, async () => {
-    // A block-range summary is read no other way.
+    // BRIN indexes need bitmap scans.
     await db.query("set local enable_bitmapscan to on");
     const touched: string[] = [];
     for (const table of new Set(definitions.tables.map((event) => event.table))) {
@@ -136,13 +136,13 @@ function headStatement(tier: Tier, { number, hash }: BlockRef): string {
   return `execute put_head ('${tier}', ${number}, ${pg.escapeLiteral(hash)})`;
 }
 
-/** Whether this very block is stored. */
+/** Whether a block with this number and hash is stored. */
 export async function hasBlock(db: Queryable, { number, hash }: BlockRef): Promise<boolean> {
   const { rowCount } = await db.query("select from block where number = $1 and hash = $2", [number, hash]);
   return rowCount === 1;
 }
 
-/** What the stored rows were read from; undefined when there is no schema yet, or one that was never finished. */
+/** The origin of the stored rows; undefined when there is no schema, or its build never finished. */
 export async function readOrigin(db: Queryable, schema: string): Promise<Origin | undefined> {
   const { rows: found } = await db.query<{ exists: boolean }>(
     "select to_regclass($1) is not null as exists",
@@ -157,7 +157,7 @@ export async function readOrigin(db: Queryable, schema: string): Promise<Origin 
     definitions: string;
     version: number;
   }>(
-    // As JSON, since rows from before versions were counted have none.
+    // As JSON, because an origin written before versions existed has no such column.
     `select chain_id, start_block, start_hash, contracts, definitions,
        coalesce((to_jsonb(origin) ->> 'version')::int4, 0) as version from origin`,
   );
@@ -174,7 +174,7 @@ export async function readOrigin(db: Queryable, schema: string): Promise<Origin 
       };
 }
 
-/** Whether a row could not be stored because a column that no event set must not be null. */
+/** Whether a row could not be stored because no event has set a column that is `not null`. */
 export function isNotNullViolation(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.code === "23502";
 }
@@ -183,7 +183,7 @@ function blockLine({ number, hash, parentHash, timestamp }: FollowedBlock): stri
   return `${number}\t${hash}\t${parentHash}\t${timeOf(timestamp)}\n`;
 }
 
-/** Postgres delivers it when the transaction commits, so listeners find the rows. */
+/** The notification of a change. Postgres delivers it when the transaction commits, so listeners find the rows. */
 function announcement({ number, hash }: BlockRef, tables: string[]): string {
   const payload = toJson({ block: number, hash, tables });
   return `notify ${chainChannel}, ${pg.escapeLiteral(payload)}`;

@@ -14,15 +14,15 @@ import { verifyVariables } from "./env.ts";
 import type { ExportParts } from "./leading.ts";
 import { chainSchema, prepareWriter, readOrigin, readTip, saveBlocks } from "./store.ts";
 
-/** A table's rows up to a block, as a count and a hash, in the schema and in its rebuilt copy. */
+/** A table's rows up to a block: their count, and their hash in the schema and in the rebuilt copy. */
 export type Comparison = { table: string; rows: bigint; stored: string; rebuilt: string };
 
 /**
- * Rebuilds everything up to the stored tip in a schema of its own and compares every table's rows, while the
- * exporter may go on. The copy is dropped afterwards.
+ * Rebuilds everything up to the stored tip in a second schema, compares every table's rows and drops the copy. The exporter may
+ * keep running.
  *
  * @param db A connection whose role may create schemas and read the stored one.
- * @throws FatalError `nothing_stored`
+ * @throws FatalError `nothing_stored` when the schema has no blocks, `chain_changed` on a reorg during the rebuild.
  */
 export async function compareWithRebuild(
   parts: Pick<ExportParts, "client" | "deployment" | "definitions" | "logger" | "signal" | "following">,
@@ -59,7 +59,7 @@ export async function compareWithRebuild(
   }
 }
 
-/** Every table whose rows follow from the chain. */
+/** Every table whose rows derive from the chain. */
 export function tablesOf(definitions: Definitions): string[] {
   const events = new Set(definitions.tables.map(({ table }) => table));
   return ["block", ...events, ...definitions.projections.map(({ name }) => `${name}_history`)];
@@ -82,9 +82,9 @@ async function replay(
   });
   for await (const step of steps) {
     if (step.type === "reorg") {
-      throw new FatalError("The chain was reorganized while it was replayed.", {
+      throw new FatalError("The chain was reorganized during the rebuild.", {
         code: "chain_changed",
-        hint: "Run it again.",
+        hint: "Run the command again.",
       });
     }
     const blocks = step.blocks.filter(({ number }) => number <= last);
@@ -94,7 +94,7 @@ async function replay(
   signal.throwIfAborted();
 }
 
-/** Rows as text in the order of their text; versions as they were at the block. */
+/** Count and hash of a table's rows, sorted as text; versions as they were at block `last`. */
 async function hashTable(
   db: Queryable,
   schema: string,

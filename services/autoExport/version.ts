@@ -2,10 +2,10 @@ import type { ChainSchema } from "@ngpu/db/chainSchema";
 import type { Definitions } from "./definitions.ts";
 
 /**
- * The record of today's definitions after an earlier one: the same while nothing changed, else the next version. Services of
- * earlier versions can read it when every table and column they know is there with its type.
+ * The record of the current definitions, given the recorded one: the same record if nothing changed, or else the next version.
+ * The new version is compatible with services of earlier versions if every recorded table and column exists with its type.
  *
- * @param breaking True when rows mean something else in the same columns.
+ * @param breaking Whether the same columns have a new meaning; the version is then incompatible.
  */
 export function nextChainSchema(
   recorded: ChainSchema,

@@ -4,8 +4,8 @@ import type { EventTable } from "./schema.ts";
 type Shape = Pick<Projection, "name" | "columns">;
 
 /**
- * The statements, after those of all tables, that create what is read beside them: how final rows are, the past, and what changed
- * since a block.
+ * The statements that create the views and functions over the tables: the tier of rows, past states, and the changes since a
+ * block. They run after the statements of all tables.
  */
 export function viewDdl(tables: readonly EventTable[], projections: readonly Shape[]): string[] {
   const events = [...new Set(tables.map(({ table }) => table))];
@@ -17,7 +17,7 @@ export function viewDdl(tables: readonly EventTable[], projections: readonly Sha
   ];
 }
 
-// The heads are looked up once a query, not once a row.
+// The heads are read once in a query, not once for each row.
 const tierOf = (number: string) => `case
     when ${number} <= (select number from head where head.tier = 'finalized') then 'finalized'
     when ${number} <= (select number from head where head.tier = 'safe') then 'safe'
@@ -45,8 +45,8 @@ end`;
 }
 
 /**
- * For a reader who knew the rows as of a block: the last block now, and the tables that changed since. When that block is not
- * on the chain any more, any of them may have.
+ * For a reader that last read the rows as of a block: the current last block, and the tables that changed since. Returns every
+ * table when that block is no longer on the chain.
  */
 function changedSince(events: readonly string[], projections: readonly string[]): string {
   const changed = [

@@ -11,22 +11,22 @@ import type { createMutex } from "./mutex.ts";
 import type { ComparedParts } from "./omittedLogs.ts";
 import { hasBlock, isNotNullViolation, readBlocks, revertBlocks, saveBlocks } from "./store.ts";
 
-/** Of blocks of which an endpoint had left logs out, by the block's hash. */
+/** All logs of blocks for which an endpoint omitted some, by block hash. */
 export type Proven = Map<Hex, ChainLog[]>;
 
-/** What a leader writes with, until it ends. */
+/** State of a leader's writing. It ends when `ended` is aborted. */
 export type Writing = {
   db: Connection;
   definitions: Definitions;
   compared: ComparedParts;
   proven: Proven;
-  /** Turns on the connection. */
+  /** Serializes the use of `db`. */
   exclusively: ReturnType<typeof createMutex>;
   ended: AbortController;
   logger: Logger;
 };
 
-/** Undefined when it was not stored, since the writing ended meanwhile. */
+/** Stores a step. @returns the number of its events; undefined when the writing has ended and nothing is stored. */
 export async function storeStep(
   { db, definitions, ended, logger }: Writing,
   step: FollowStep,
@@ -49,8 +49,11 @@ export async function storeStep(
   return events;
 }
 
-/** A row that lacks what an earlier event says may be the first to show that an endpoint left that event's log out. */
-export async function heal(writing: Writing, step: FollowStep, error: unknown): Promise<void> {
+/**
+ * Handles a step that could not be stored. A row without its required columns can mean that an endpoint omitted the log of an
+ * earlier event: then the blocks that lack logs are read again. Any other error is rethrown.
+ */
+export async function recoverOmittedLogs(writing: Writing, step: FollowStep, error: unknown): Promise<void> {
   if (step.type !== "blocks" || !isNotNullViolation(error)) throw error;
   const { isStored, proven: found } = await searchOmittedLogs(writing.compared, step.blocks);
   if (found.size === 0) throw error;
@@ -58,7 +61,7 @@ export async function heal(writing: Writing, step: FollowStep, error: unknown): 
   else readAgain(writing, found);
 }
 
-/** As if the blocks were no more on the chain: what is in the cursor afterwards is where the next leader goes on. */
+/** Reverts the first of the blocks and all above it, as a reorg does, and ends the writing. The next one resumes at the cursor. */
 export function repair(writing: Writing, blocks: ReadonlyMap<BlockRef, ChainLog[]>): Promise<void> {
   const { db, definitions, ended, exclusively } = writing;
   return exclusively(async () => {
@@ -70,7 +73,7 @@ export function repair(writing: Writing, blocks: ReadonlyMap<BlockRef, ChainLog[
   });
 }
 
-/** Ends the writing: the next one begins at the cursor, with these logs. What was read meanwhile is not stored any more. */
+/** Ends the writing. The next one starts at the cursor and uses these logs. Steps that were read but not stored are discarded. */
 function readAgain({ proven, ended, logger }: Writing, blocks: ReadonlyMap<BlockRef, ChainLog[]>): void {
   for (const [{ hash }, logs] of blocks) proven.set(hash, logs);
   ended.abort();

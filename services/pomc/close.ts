@@ -13,13 +13,14 @@ import { type NodeFacts, shareEmission } from "./score.ts";
 import { lastBlockBefore, nodeFacts, safeTime } from "./store.ts";
 import { buildTree } from "./tree.ts";
 
-/** Everything granted when nothing has been granted: no leaf, no root. */
-const nothing = { root: null, leaves: [] };
+/** The tree of an epoch before anything is granted. */
+const emptyTree = { root: null, leaves: [] };
 
 /**
- * Closes every epoch whose time and settlement are over by the safe head, each from chain data as of its own last block.
+ * Closes every epoch whose settlement has ended by the safe head's time, each from chain data as of its own last block.
  *
- * @returns How many were closed.
+ * @returns Number of epochs closed.
+ * @throws RetryableError `epoch_too_early` while the epoch's last block is not exported.
  */
 export async function closeEpochs(options: {
   database: Database;
@@ -79,7 +80,7 @@ async function closeEpoch(options: {
   });
   const tree: { root: Hex | null; leaves: ReturnType<typeof buildTree>["leaves"] } =
     granted.size === 0
-      ? nothing
+      ? emptyTree
       : buildTree([...granted].map(([account, cumulative]) => ({ account, cumulative })));
   const document: EpochDocument = {
     number,
@@ -109,7 +110,7 @@ async function closeEpoch(options: {
   return { number, granted, bonds: after, throughDay: days.throughDay };
 }
 
-/** What an epoch grants, on top of what its own Pomc granted before. */
+/** The grants of an epoch, added to the earlier grants of its Pomc. */
 function grant(options: {
   rewardContract: RewardContract;
   number: number;
@@ -138,7 +139,7 @@ function grant(options: {
   return { emission, grantLimit, shares, served, bonds, granted: addShares(grantedBefore, grants) };
 }
 
-/** Bonds that were due before and found no room: their nodes need no day or share to have them returned. */
+/** Nodes whose bond is due and that have no new day. Their bond is returned without a day or share, within the grant limit. */
 function waiting(due: readonly NodeBond[], counted: readonly { nodeId: number }[]) {
   const known = new Set(counted.map(({ nodeId }) => nodeId));
   return due.flatMap(({ nodeId }) => (known.has(nodeId) ? [] : [{ nodeId, days: 0 }]));

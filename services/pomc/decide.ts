@@ -1,13 +1,13 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 
-/** The periods of the deployment that epochs rest on, in seconds. */
+/** The deployment's parameters that define epochs: Unix time of the genesis, and lengths in seconds. */
 export type Periods = Pick<Deployment["parameters"], "genesis" | "epochSeconds" | "slotSeconds">;
 
 export type EpochWindow = {
   number: number;
   startsAt: number;
   endsAt: number;
-  /** First second whose blocks no longer count: heartbeats of the last slot are posted in the two slots after it. */
+  /** End of settlement: blocks from this second on do not count. Heartbeats of a slot are posted within two slots after it. */
   settledAt: number;
 };
 
@@ -24,9 +24,9 @@ export type EpochDecision =
   | { type: "close"; from: number; to: number };
 
 /**
- * Which epochs to close now.
+ * Decides which epochs to close now.
  *
- * @param chainTime Unix time of the newest block that can be relied on (safe head).
+ * @param chainTime Unix time of the safe head, seconds.
  * @param closed Number of the last epoch that was closed, 0 for none.
  */
 export function decideEpoch(chainTime: number, closed: number, periods: Periods): EpochDecision {
@@ -37,7 +37,7 @@ export function decideEpoch(chainTime: number, closed: number, periods: Periods)
   return { type: "close", from: closed + 1, to: last };
 }
 
-/** Grants of an epoch on top of what was granted before. */
+/** Adds the grants of an epoch to the earlier ones, by account. */
 export function addShares(
   before: ReadonlyMap<string, bigint>,
   shares: readonly { account: string; amount: bigint }[],

@@ -4,29 +4,29 @@ import { type Address, type Hex, keccak256, stringToHex } from "viem";
 import type { BondFacts, BondTerms, NodeBond } from "./bond/decide.ts";
 import type { NodeShare } from "./score.ts";
 
-/** Everything an epoch's root rests on; its hash is posted beside the root. */
+/** Everything an epoch's root is computed from. Its hash is posted with the root. Amounts are in token units (1e-18). */
 export type EpochDocument = {
   number: number;
-  /** The contract that pays it. The leaves count from that contract's first epoch. */
+  /** The contract that pays the epoch. The leaves accumulate from that contract's first epoch. */
   pomc: Address;
-  /** Unix seconds, the first in the epoch and the first after it. */
+  /** Unix seconds: the first second of the epoch, and the first second after it. */
   startsAt: number;
   endsAt: number;
   /** The last block whose state counts. */
   asOf: { block: bigint; hash: string };
-  /** What was shared: what the schedule gives an epoch, less what is kept back for bonds of a Pomc that was replaced. */
+  /** The amount shared: the scheduled emission of an epoch, less the reserve for due bonds of a replaced Pomc. */
   emission: bigint;
-  /** What could be granted at most: the contract's schedule up to this epoch less everything it granted before. */
+  /** Maximum of the epoch's grants: the contract's schedule up to this epoch, less everything it granted before. */
   grantLimit: bigint;
-  /** What every node earned, before bonds. */
+  /** Earnings of every node, before bonds. */
   shares: NodeShare[];
-  /** The terms of bonds, and the last day whose uptime counts by now; null while none was over. */
+  /** The terms of bonds, and the last day whose uptime is counted; null before the first. */
   bond: BondTerms & { throughDay: number | null };
-  /** Days of uptime that counted for the first time in this epoch. */
+  /** Days of uptime that this epoch counts for the first time. */
   served: BondFacts["served"];
-  /** The bonds that changed; the others are as the documents before have them. */
+  /** The bonds that changed; earlier documents have the others. */
   bonds: NodeBond[];
-  /** Everything granted to each account up to and with this epoch, by this contract. */
+  /** Total granted to each account by this contract, up to and including this epoch. */
   leaves: Leaf[];
 };
 

@@ -29,7 +29,7 @@ export const pomcVariables = { ...commonEnv, ...chainEnv, ...databaseEnv, ...sig
 
 export const readPomcEnv = () => readEnv(pomcVariables);
 
-/** The terms of bonds that the environment names. */
+/** The terms of bonds from the environment. */
 export function bondTermsOf(env: ReturnType<typeof readPomcEnv>): BondTerms {
   return { amount: BigInt(env.BOND), days: env.BOND_DAYS, uptimePermille: env.BOND_UPTIME_PERMILLE };
 }

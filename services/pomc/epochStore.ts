@@ -8,11 +8,11 @@ import type { RewardContract } from "./rewardContracts.ts";
 import type { ProvenLeaf } from "./tree.ts";
 
 /**
- * Forgets what was closed for another Pomc than its epoch belongs to, and all that came after it: the Pomc was replaced before it
- * took that epoch, so nothing of it can be claimed, and its successor counts anew.
+ * Deletes epochs that were closed for a Pomc they do not belong to, and all later ones. That Pomc was replaced before it accepted
+ * the epoch's root, so nothing of it can be claimed, and its successor computes the epoch again.
  *
- * @returns How many epochs are to be closed again.
- * @throws FatalError `deployment_outdated` where epochs were closed for a Pomc that the deployment does not know.
+ * @returns Number of epochs to close again.
+ * @throws FatalError `deployment_outdated` when epochs were closed for a Pomc that the deployment does not list.
  */
 export async function dropSuperseded(
   database: Database,
@@ -25,7 +25,7 @@ export async function dropSuperseded(
   if ((rows[0]?.unknown ?? 0n) > 0n) {
     throw new FatalError("Epochs were closed for a Pomc that is not in the deployment file.", {
       code: "deployment_outdated",
-      hint: "Point DEPLOYMENT_FILE to the file written by the last replacement.",
+      hint: "Set DEPLOYMENT_FILE to the file that the last replacement wrote.",
     });
   }
   const { rowCount } = await database.query(
@@ -41,17 +41,18 @@ export async function dropSuperseded(
   return rowCount ?? 0;
 }
 
+/** State after the last closed epoch. */
 export type Closed = {
-  /** 0 for none. */
+  /** Number of the epoch; 0 if none is closed. */
   number: number;
-  /** By the Pomc that this epoch belongs to. */
+  /** Total granted to each account by the epoch's Pomc, token units (1e-18). */
   granted: ReadonlyMap<string, bigint>;
   bonds: ReadonlyMap<number, NodeBond>;
-  /** The last day whose uptime was counted for bonds; null for none. */
+  /** The last day whose uptime is counted for bonds; null before the first. */
   throughDay: number | null;
 };
 
-/** The last epoch closed here, what its Pomc granted up to it, and every node's bond after it. */
+/** The last closed epoch, the total grants of its Pomc, and every node's bond after it. */
 export async function lastClosed(database: Database): Promise<Closed> {
   const { rows } = await database.query<{ number: bigint; through_day: number | null }>(
     `select number, (document->'bond'->>'throughDay')::float8 as through_day from app.epoch
@@ -76,7 +77,7 @@ export async function lastClosed(database: Database): Promise<Closed> {
   };
 }
 
-/** Stores a closed epoch with its leaves, before its root is posted. Safe to run twice. */
+/** Stores a closed epoch with its leaves, before its root is posted. Idempotent. */
 export async function saveEpoch(
   database: Database,
   epoch: {
@@ -125,7 +126,7 @@ export async function saveEpoch(
 
 export type EpochToPost = { number: bigint; root: Hex; total: bigint; dataHash: Hex };
 
-/** The newest closed epoch of a Pomc whose total is above everything that the chain has of that Pomc, if there is one. */
+/** The newest closed epoch of a Pomc whose number and total are above those posted for that Pomc; null if there is none. */
 export async function epochToPost(
   database: Database,
   { generation }: RewardContract,
@@ -145,8 +146,8 @@ export async function epochToPost(
 }
 
 /**
- * What was granted by Pomcs before this one and stands in none of their roots that count: the last one was disabled after its
- * Pomc had been replaced. Only that Pomc can pay it.
+ * Grants of previous Pomcs that none of their valid roots contains, token units (1e-18). This happens when a root is disabled
+ * after its Pomc was replaced. Only that Pomc can pay them.
  */
 export async function owedByPrevious(database: Database, { generation }: RewardContract): Promise<bigint> {
   const { rows } = await database.query<{ owed: bigint }>(

@@ -24,7 +24,7 @@ type LeaderOptions = {
 
 type Metrics = ReturnType<typeof createPomcMetrics>;
 
-/** Closes epochs, commits receipts and posts uptime while this instance leads. */
+/** Closes epochs, commits receipts and posts uptime while this instance is the leader. `wake` runs the epochs loop immediately. */
 export function leadPomc(options: LeaderOptions): { wake(): void; done: Promise<void> } {
   const { databaseUrl: url, logger, signal } = options;
   const metrics = createPomcMetrics(options.registry);

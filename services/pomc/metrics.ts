@@ -1,6 +1,6 @@
 import { Gauge, type Registry } from "prom-client";
 
-/** What pomc shows. */
+/** The metrics of pomc. */
 export function createPomcMetrics(registry: Registry) {
   return {
     posted: new Gauge({
@@ -10,7 +10,7 @@ export function createPomcMetrics(registry: Registry) {
     }),
     owed: new Gauge({
       name: "ngpu_pomc_owed_by_previous_token_units",
-      help: "Token units (1e-18 NGPU) that previous Pomc contracts granted and no root of theirs pays",
+      help: "Grants of previous Pomc contracts that none of their roots pays, token units (1e-18 NGPU)",
       registers: [registry],
     }),
     leading: new Gauge({

@@ -8,7 +8,11 @@ import { currentRewardContract } from "./rewardContracts.ts";
 
 type PostDeps = { pool: Database; sender: Sender; deployment: Deployment; logger: Logger };
 
-/** Posts the newest closed epoch of the present Pomc if it grants anything new; sent once however often it is asked. */
+/**
+ * Posts the newest closed epoch of the current Pomc if it grants anything new. Repeated calls send one transaction.
+ *
+ * @returns The epoch's number; undefined if there is nothing to post.
+ */
 export async function postEpoch(options: PostDeps): Promise<number | undefined> {
   const rewardContract = currentRewardContract(options.deployment);
   const epoch = await epochToPost(options.pool, rewardContract);
@@ -31,7 +35,7 @@ export async function postEpoch(options: PostDeps): Promise<number | undefined> 
   return Number(epoch.number);
 }
 
-/** Says when a Pomc that was replaced no longer pays all it granted, and when it does again. */
+/** Logs when a replaced Pomc no longer pays everything it granted, and when it pays everything again. */
 export async function watchPrevious(
   options: Omit<PostDeps, "sender"> & { gauge: Gauge; lastReported: { owed: bigint } },
 ): Promise<void> {

@@ -2,18 +2,18 @@ import type { ContractName, Deployment } from "@ngpu/contracts-sdk/deployment";
 import { addressFor, generationsOf, type Ids } from "@ngpu/contracts-sdk/generations";
 import type { Address } from "viem";
 
-/** A Pomc, which counts what it grants from zero, and pays the epochs from its first number up to its successor's. */
+/** A Pomc. Its grants accumulate from zero. It pays the epochs from its first one up to its successor's first one. */
 export type RewardContract = {
   address: Address;
-  /** Its place among all there were, the oldest first from 1. */
+  /** Generation of the contract: 1 is the oldest. */
   generation: number;
-  /** The last number that belongs to those before it. */
+  /** Number of the last epoch of its predecessors. */
   epochsBefore: number;
-  /** What it may grant for an epoch. */
+  /** Maximum grants for an epoch, token units (1e-18). */
   emission: bigint;
 };
 
-/** Every Pomc there was, the present one last. */
+/** Every Pomc of the deployment, the current one last. */
 export function rewardContractsOf(deployment: Deployment): RewardContract[] {
   return deployedWith(deployment, "Pomc").map(({ parameters, ...pomc }) => ({
     ...pomc,
@@ -24,7 +24,7 @@ export function rewardContractsOf(deployment: Deployment): RewardContract[] {
 
 type Settings = Deployment["previous"][number]["parameters"];
 
-/** Every contract there was of a name, the present one last, and what each was deployed with. */
+/** Every contract of a name, the current one last, each with the parameters of its deployment. */
 function deployedWith(deployment: Deployment, name: ContractName) {
   const previous = deployment.previous.filter(({ contracts }) => contracts[name] !== undefined);
   const settings: Settings[] = [...previous.map(({ parameters }) => parameters), deployment.parameters];
@@ -42,17 +42,17 @@ export function rewardContractOf(deployment: Deployment, epoch: number): RewardC
   ) as RewardContract;
 }
 
-/** The Pomc that takes epochs now. */
+/** The Pomc that accepts epochs now. */
 export function currentRewardContract(deployment: Deployment): RewardContract {
   return rewardContractsOf(deployment).at(-1) as RewardContract;
 }
 
-/** Everything that a Pomc may have granted by an epoch of its own. */
+/** Maximum total grants of a Pomc up to one of its epochs, token units (1e-18). */
 export function scheduleUpTo({ epochsBefore, emission }: RewardContract, epoch: number): bigint {
   return BigInt(epoch - epochsBefore) * emission;
 }
 
-/** An escrow, by its place among all there were, and the workspaces that are paid from it. */
+/** An escrow by its generation, and its workspaces: ids above `above`, up to `upTo` (null: no limit). */
 export type EscrowContract = { generation: number; above: bigint; upTo: bigint | null };
 
 /** The escrow that a workspace is paid from. */

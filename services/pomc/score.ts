@@ -1,15 +1,15 @@
 /**
- * How one epoch's emission is shared. Pure, whole numbers only, so that anyone who has the chain computes the same:
+ * How one epoch's emission is shared. Pure, with integers only, so that anyone with the chain's data computes the same result:
  *
  *   units(node)  = GPUs × MiB of one GPU × 4 + thousandths of a core + MiB of memory ÷ 4
  *   weight(node) = units × slots present, for a node with a valid measurement that reached it at a mapped port
  *   share(node)  = emission × weight ÷ Σ weight, rounded down
  *
- * An account gets at most a quarter of the emission, or 1 ÷ accounts where there are fewer than four; what is cut is not granted.
+ * An account receives at most a quarter of the emission, or 1 ÷ accounts if there are fewer than four. The excess is not granted.
  */
 export type NodeFacts = {
   nodeId: number;
-  /** Where its reward goes: the wallet bound at the end of the epoch, or else the node's key. */
+  /** The account that receives the reward: the wallet bound at the end of the epoch, or else the node's key. */
   account: string;
   gpus: number;
   vramMib: number;
@@ -17,13 +17,13 @@ export type NodeFacts = {
   memoryMib: number;
   /** Slots of the epoch in which the node was present. */
   slotsPresent: number;
-  /** Ports that the latest valid measurement reached; null without one. */
+  /** Number of ports reached by the latest valid measurement; null without one. */
   portsReachable: number | null;
 };
 
 export type NodeShare = { nodeId: number; account: string; units: bigint; weight: bigint; amount: bigint };
 
-/** What every node gets of the emission, in token units (1e-18), capped by account. */
+/** Every node's share of the emission, in token units (1e-18), capped by account. */
 export function shareEmission(nodes: NodeFacts[], emission: bigint): NodeShare[] {
   const weighed = nodes
     .map((node) => ({

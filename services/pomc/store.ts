@@ -43,7 +43,7 @@ type NodeRow = {
   ports_reachable: number | null;
 };
 
-// State as of block $1; a measurement counts while it had not expired at the start of the epoch ($2, Unix seconds).
+// State as of block $1. A measurement counts if it expires after the start of the epoch ($2, Unix seconds).
 const nodesAsOf = `
   select node.node_id, coalesce(node.wallet, node.key) as account, node.gpu_count, node.vram_mib, node.cpu_milli,
          node.memory_mib, measured.ports_reachable
@@ -57,7 +57,7 @@ const nodesAsOf = `
    where node.valid_from <= $1 and (node.valid_to is null or node.valid_to > $1)
    order by node.node_id`;
 
-/** What the chain says of every node over an epoch, as of a block. */
+/** Chain data of every node for an epoch, as of a block. */
 export async function nodeFacts(
   database: Database,
   window: EpochWindow,

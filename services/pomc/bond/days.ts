@@ -8,11 +8,12 @@ import { slotsOfDay } from "../uptime/decide.ts";
 import type { BondTerms } from "./decide.ts";
 
 /**
- * How many of the days whose presence cannot change any more by the end of an epoch's settlement each node served, each day as
- * of the block with which its uptime root closes too.
+ * Number of days that each node served, among the days whose presence is final by the end of an epoch's settlement. Each day is
+ * read as of the block of its uptime root.
  *
- * @param options.settledAt Unix seconds: blocks from then on do not count.
- * @param options.after The last day that was counted before; null: none was.
+ * @param options.settledAt Unix seconds: blocks from this second on do not count.
+ * @param options.after The last day already counted; null if there is none.
+ * @throws RetryableError `day_too_early` while the day's blocks are not exported.
  */
 export async function servedDays(
   database: Database,
@@ -40,8 +41,8 @@ export async function servedDays(
 }
 
 /**
- * The nodes that were present in enough of a day's slots. The chain's own silence counts against nobody, but slots before a
- * node registered do: a day is a whole day.
+ * The nodes that were present in enough of a day's slots. Slots that were never committed do not count against a node. Slots
+ * committed before its registration do: only a full day counts.
  */
 export function nodesThatServed(facts: PresenceFacts, { uptimePermille }: BondTerms): number[] {
   return [...countPresence(facts)]

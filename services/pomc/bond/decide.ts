@@ -1,39 +1,41 @@
-/** What a node's bond is and how it is served. Written into each epoch's document. */
+/** The amount of a bond and how it is served. Part of each epoch's document. */
 export type BondTerms = {
   /** Token units (1e-18) withheld from a node's first rewards. */
   amount: bigint;
-  /** Days of uptime after which they are returned. */
+  /** Days of uptime after which the bond is returned. */
   days: number;
-  /** In how many of 1,000 slots of a day the node must have been present for the day to count. */
+  /** Minimum presence for a day to count, in thousandths of its slots. */
   uptimePermille: number;
 };
 
 /** A node's bond after an epoch. */
 export type NodeBond = {
   nodeId: number;
-  /** Where the node's rewards went when this was written. */
+  /** The account that received the node's rewards when the bond last changed. */
   account: string;
+  /** Token units (1e-18). */
   withheld: bigint;
+  /** Days served. */
   days: number;
-  /** The epoch from which on nothing is withheld; null until the days are served. */
+  /** The epoch from which nothing is withheld; null until the bond is served and returned. */
   servedIn: number | null;
 };
 
 export type BondFacts = {
   epoch: number;
   terms: BondTerms;
-  /** What each node earned in the epoch. */
+  /** Earnings of each node in the epoch, token units (1e-18). */
   shares: readonly { nodeId: number; account: string; amount: bigint }[];
   /**
-   * Days of uptime that ended since the epoch before, with where the node's rewards go now; none for a node whose bond is only
-   * due.
+   * Days of uptime that ended since the previous epoch, with the account that receives the node's rewards now. `days` is 0 for a
+   * node that has no such day but whose bond is due.
    */
   served: readonly { nodeId: number; account: string; days: number }[];
-  /** What may be granted in the epoch at most. No less than the shares. */
+  /** Maximum grants of the epoch; at least the sum of the shares. */
   grantLimit: bigint;
 };
 
-/** What is withheld of nodes that have served their days by now: what is to be returned. */
+/** The bonds to return: those of nodes that have served their days. */
 export function dueBonds(
   before: ReadonlyMap<number, NodeBond>,
   { terms, served }: Pick<BondFacts, "terms" | "served">,
@@ -46,11 +48,11 @@ export function dueBonds(
 }
 
 /**
- * How much of an epoch's emission is kept back for bonds that are due. Within one Pomc nothing: what was withheld there is room
- * that its schedule has left. What was withheld under a Pomc that was replaced is not in the schedule of its successor, so it comes
- * out of what that has left, and then out of a quarter of the emission at most until all is returned.
+ * The part of an epoch's emission that is reserved for due bonds. Within one Pomc it is zero: an amount withheld there is still
+ * available in its schedule. The schedule of a successor does not include amounts withheld under its predecessor. They are paid
+ * from the unused part of its schedule, then from at most a quarter of each epoch's emission until all are returned.
  *
- * @param room What may be granted in the epoch at most, its emission included.
+ * @param grantLimit Maximum grants of the epoch, its emission included.
  */
 export function reservedForBonds(due: readonly NodeBond[], grantLimit: bigint, emission: bigint): bigint {
   const owed = due.reduce((sum, bond) => sum + bond.withheld, 0n);
@@ -59,12 +61,12 @@ export function reservedForBonds(due: readonly NodeBond[], grantLimit: bigint, e
 }
 
 /**
- * Withholds each node's first rewards until it served its days, then returns them at once, to where its rewards go then. A
- * node that goes away before leaves them ungranted, so one machine under many identities has each of their bonds withheld. What
- * finds no room is returned by a later epoch.
+ * Withholds each node's first rewards until it has served its days, then returns them in one epoch to the account that receives
+ * its rewards then. The bond of a node that leaves earlier is never granted, so a machine with many identities has a bond
+ * withheld for each. An amount above the grant limit is returned in a later epoch.
  *
- * @param before Every node's bond after the epoch before.
- * @returns What is granted, and the bonds that changed, both by node.
+ * @param before Every node's bond after the previous epoch.
+ * @returns The grants and the changed bonds, both in order of node id.
  */
 export function settleBonds(
   before: ReadonlyMap<number, NodeBond>,
@@ -77,7 +79,7 @@ export function settleBonds(
   }
   const grants: { account: string; amount: bigint }[] = [];
   const bonds: NodeBond[] = [];
-  // Shares come before returns.
+  // Shares take precedence over returned bonds.
   let left = grantLimit - shares.reduce((sum, { amount }) => sum + amount, 0n);
   for (const [nodeId, { account, amount, days }] of [...changes].sort(([a], [b]) => a - b)) {
     const bond = before.get(nodeId) ?? { nodeId, account, withheld: 0n, days: 0, servedIn: null };

@@ -24,17 +24,18 @@ type Deps = {
   logger: Logger;
   /** Seconds between batches. */
   every: number;
-  /** Seconds for which a task waits until its lease is settled. */
+  /** Maximum time that a task waits for the settlement of its lease, seconds. */
   settlementTimeout: number;
 };
 
 /**
- * A round that commits the receipts of tasks, a batch at a time for each escrow, to the Pomc that counts against it. The leases that
- * served them are settled first, so that what the tasks cost has been paid. A batch that the contract refuses, since a refund came between, is made anew.
+ * Returns a round that commits the receipts of tasks: one batch for each escrow, to the Pomc that is bound to it. The tasks'
+ * leases are settled first, so that their cost is paid. If a refund makes a batch exceed what was paid, the contract refuses it;
+ * the batch is dropped and its tasks go into the next one.
  */
 export function receiptRound(deps: Deps): () => Promise<void> {
   const { pool, deployment } = deps;
-  // A settlement shows in the safe head's rows only minutes later, so they do not say whether one is needed again.
+  // A settlement appears in the safe head's rows minutes later, so those rows cannot show whether another one is needed.
   let settledAt = Number.NEGATIVE_INFINITY;
   return async () => {
     const waiting = await batchToCommit(pool);
@@ -55,7 +56,7 @@ export function receiptRound(deps: Deps): () => Promise<void> {
   };
 }
 
-/** Gives whether there was anything to settle. */
+/** Settles the leases. @returns whether there were any. */
 async function settle({ pool, sender, deployment }: Deps): Promise<boolean> {
   const leases = await leasesToSettle(pool);
   const call = { kind: "pomc.settle", contract: "Escrow", functionName: "settle" } as const;
@@ -75,7 +76,7 @@ async function commit({ pool, sender, deployment, logger }: Deps, batch: BatchTo
       at,
       functionName: "commitReceipts",
       args: [root, nodeTotals, payerTotals],
-      // Without the address: what one Pomc of an escrow has taken must not go to its successor there.
+      // Without the address: a batch that one Pomc of an escrow has accepted must not be sent to its successor.
       dedupeKey: `receipts:${root}`,
     });
     logger.info({ event: "receipts_committed", root, nodes: nodeTotals.length, txHash: hash });

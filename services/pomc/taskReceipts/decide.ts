@@ -1,19 +1,19 @@
 import { type TaskReceipt, taskHashOf, taskReceiptTreeOf } from "@ngpu/protocol/taskReceiptTree";
 import { concatHex, type Hex, toHex } from "viem";
 
-/** What Pomc takes of nodes, and of payers, in one batch. */
-const totalsAtOnce = 512;
+/** Maximum number of nodes, and of payers, in one batch; Pomc's limit. */
+const maxTotals = 512;
 
-/** A task that a replica answered, and the lease that was paid for it. */
+/** A task that a replica served, with its lease. */
 export type ServedTask = Omit<TaskReceipt, "taskHash" | "amount"> & {
   id: string;
-  /** What the lease costs, token units (1e-18) a second. */
+  /** The lease's rate, token units (1e-18) per second. */
   rate: bigint;
-  /** Whether its lease still runs and is to be settled first, should less have been paid than the task cost. */
+  /** Whether the lease still runs. If less is paid than the task cost, the task then waits for its settlement. */
   pending: boolean;
 };
 
-/** What was paid and no receipt stands for yet, token units: by lease (`workspace/replica/lease`), payer and node. */
+/** Paid amounts without a receipt, token units (1e-18): by lease (`workspace/replica/lease`), payer and node. */
 export type Paid = {
   leases: ReadonlyMap<string, bigint>;
   payers: ReadonlyMap<string, bigint>;
@@ -36,11 +36,11 @@ export const leaseKey = (ref: { workspaceId: bigint; replica: number; lease: num
   `${ref.workspaceId}/${ref.replica}/${ref.lease}`;
 
 /**
- * A batch of receipts for tasks in the order given. A task costs its lease's rate for as long as it took, but all tasks
- * of a lease, a payer or a node together no more than was paid: those that come later then cost less, or wait. Stops before a
- * task that would take the batch beyond what Pomc takes at once.
+ * Makes a batch of receipts for tasks, in the given order. The amount of a receipt is the lease's rate times the task's duration.
+ * The receipts of a lease, a payer or a node never exceed what was paid: later tasks then have smaller amounts, or wait. The batch
+ * ends before a task that would exceed Pomc's limits.
  *
- * @returns undefined when no task gets its receipt.
+ * @returns undefined when no task gets a receipt.
  */
 export function makeBatch(tasks: readonly ServedTask[], paid: Paid): Batch | undefined {
   const leases = new Map(paid.leases);
@@ -79,7 +79,7 @@ export function makeBatch(tasks: readonly ServedTask[], paid: Paid): Batch | und
 }
 
 function fits<Key>(totals: ReadonlyMap<Key, bigint>, key: Key): boolean {
-  return totals.has(key) || totals.size < totalsAtOnce;
+  return totals.has(key) || totals.size < maxTotals;
 }
 
 function least(...amounts: bigint[]): bigint {

@@ -3,15 +3,15 @@ import type { Hex } from "viem";
 import type { EscrowContract } from "../rewardContracts.ts";
 import { type Batch, leaseKey, type Paid, type ServedTask } from "./decide.ts";
 
-/** Tasks that get their receipts in one batch at most. */
-const tasksAtOnce = 10_000;
+/** Maximum number of tasks in one batch. */
+const maxTasks = 10_000;
 
 export type LeaseRef = { workspaceId: bigint; replica: number; lease: number };
 
-/** A workspace of it tells which escrow all of it was paid from. */
+/** A batch to commit. `workspaceId` is any of its workspaces; it identifies the escrow that all of them are paid from. */
 export type BatchToCommit = Pick<Batch, "root" | "nodeTotals" | "payerTotals"> & { workspaceId: bigint };
 
-/** The oldest batch that the chain does not have, if there is one. */
+/** The oldest batch that is not on the chain; null if there is none. */
 export async function batchToCommit(database: Database): Promise<BatchToCommit | null> {
   const { rows } = await database.query<{
     root: Hex;
@@ -31,7 +31,7 @@ export async function batchToCommit(database: Database): Promise<BatchToCommit |
   return { root, nodeTotals: node_totals, payerTotals: payer_totals, workspaceId: workspace_id };
 }
 
-/** Whether the last batch is at least so many seconds old, or there is none. */
+/** Whether the last batch is at least `seconds` seconds old, or there is none. */
 export async function isBatchDue(database: Database, seconds: number): Promise<boolean> {
   const { rows } = await database.query<{ due: boolean }>(
     `select coalesce(max(closed_at) <= now() - make_interval(secs => $1), true) as due from app.receipt_batch`,
@@ -40,7 +40,7 @@ export async function isBatchDue(database: Database, seconds: number): Promise<b
   return rows[0]?.due ?? true;
 }
 
-// Tasks that a replica answered by the safe head's time, without a receipt, with their leases as of that head.
+// Tasks without a receipt that a replica served by the safe head's time, with their leases as of that head.
 const served = `
   with safe as (
     select block.number, block.time from chain.head join chain.block using (number) where head.tier = 'safe'
@@ -57,7 +57,7 @@ const served = `
      where not exists (select from app.receipt where receipt.task_id = task.id)
   )`;
 
-/** Running leases that served tasks which have no receipts: what to settle before they do. */
+/** Running leases whose tasks have no receipts: they are settled before the receipts are made. */
 export async function leasesToSettle(database: Database): Promise<LeaseRef[]> {
   const { rows } = await database.query<{ workspace_id: bigint; replica: number; lease: number }>(
     `${served}
@@ -70,7 +70,7 @@ export async function leasesToSettle(database: Database): Promise<LeaseRef[]> {
 /**
  * Tasks without receipts, oldest first.
  *
- * @param patience Seconds for which a task waits until its lease is settled.
+ * @param settlementTimeout Maximum time that a task waits for the settlement of its lease, seconds.
  */
 export async function servedTasks(database: Database, settlementTimeout: number): Promise<ServedTask[]> {
   const { rows } = await database.query<{
@@ -92,7 +92,7 @@ export async function servedTasks(database: Database, settlementTimeout: number)
             result_hash, workspace_id::numeric, replica::float8, lease::float8, node_id::float8, rate, owner,
             running and served.finished_at > now() - make_interval(secs => $2) as pending
        from served order by served.finished_at, id limit $1`,
-    [tasksAtOnce, settlementTimeout],
+    [maxTasks, settlementTimeout],
   );
   return rows.map((row) => ({
     id: row.id,
@@ -110,10 +110,10 @@ export async function servedTasks(database: Database, settlementTimeout: number)
   }));
 }
 
-// Receipts of what was paid from the escrow.
+// Receipts of payments from the escrow.
 const ofEscrow = "receipt.workspace_id > $2 and ($3::numeric is null or receipt.workspace_id <= $3)";
 
-/** What an escrow was paid for the tasks' leases, by their payers and to their nodes, and no receipt stands for. */
+/** Payments from an escrow without a receipt: for the tasks' leases, by their payers, and to their nodes. */
 export async function paidFor(
   database: Database,
   tasks: readonly ServedTask[],
@@ -197,7 +197,7 @@ export async function saveBatch(database: Database, batch: Batch): Promise<void>
   });
 }
 
-/** Forgets a batch that the contract refused; its tasks come again in another. */
+/** Deletes a batch that the contract refused. Its tasks go into another batch. */
 export async function dropBatch(database: Database, root: Hex): Promise<void> {
   await database.query("delete from app.receipt_batch where root = $1", [root]);
 }

@@ -1,12 +1,12 @@
 import { countPresence, type PresenceFacts } from "@ngpu/protocol/presence";
 import type { LeaseDowntime, UptimeLeaf } from "@ngpu/protocol/uptimeTree";
 
-/** What the chain says of a day (its own length, Unix time / length). Times are Unix seconds. */
+/** Chain data of a day. A day's number is its Unix time divided by `daySeconds`. Times are Unix seconds. */
 export type DayFacts = Omit<PresenceFacts, "firstSlot" | "endSlot"> & {
   day: bigint;
   daySeconds: number;
   slotSeconds: number;
-  /** While a lease ran and was paid for; one lease may have several, which do not overlap. */
+  /** Periods in which a lease ran and was paid for. A lease may have several; they do not overlap. */
   runs: (Omit<LeaseDowntime, "day" | "downSeconds"> & { from: number; to: number })[];
 };
 

@@ -21,8 +21,8 @@ import {
 type Deps = { pool: Database; sender: Sender; deployment: Deployment; logger: Logger };
 
 /**
- * Closes days of which nothing can change any more, posts the newest one's root, and brings the refunds of the day whose
- * root counts, so that partners have them without acting.
+ * Closes the days whose presence is final, posts the root of the newest one, and submits the refunds of the day whose root is
+ * active, so that partners receive them without acting.
  */
 export async function uptimeRound(deps: Deps): Promise<void> {
   await closeDays(deps);

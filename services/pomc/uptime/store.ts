@@ -5,18 +5,18 @@ import type { Hex } from "viem";
 import type { BlockRef } from "../store.ts";
 import { type DayFacts, slotsOfDay } from "./decide.ts";
 
-/** Refunds in one transaction. */
-const refundsAtOnce = 100;
+/** Maximum number of refunds in one transaction. */
+const maxRefunds = 100;
 
 export type ProvenDowntime = LeaseDowntime & { proof: Hex[] };
 
-/** The last day closed here, or null. */
+/** The last closed day; null if there is none. */
 export async function lastDay(database: Database): Promise<bigint | null> {
   const { rows } = await database.query<{ day: bigint | null }>("select max(day) as day from app.uptime_day");
   return rows[0]?.day ?? null;
 }
 
-/** What the chain says of a day as of a block. */
+/** Chain data of a day, as of a block. */
 export async function dayFacts(
   database: Database,
   day: bigint,
@@ -31,7 +31,7 @@ export async function dayFacts(
   return { day, daySeconds, slotSeconds, slots, disputes, challenges, runs };
 }
 
-// A version of a lease in which it runs is a time for which it was paid, up to its authorization's expiry.
+// Each version of a lease in which it runs is a paid period, up to its authorization's expiry.
 async function runsIn(
   database: Database,
   { begin, end, asOf }: { begin: number; end: number; asOf: BlockRef },
@@ -71,7 +71,7 @@ async function runsIn(
   }));
 }
 
-/** Stores a closed day with the leases to refund, before its root is posted. Safe to run twice. */
+/** Stores a closed day with the leases to refund, before its root is posted. Idempotent. */
 export async function saveDay(
   database: Database,
   closed: { day: bigint; root: Hex | null; asOf: BlockRef; downtime: ProvenDowntime[] },
@@ -107,7 +107,7 @@ export async function saveDay(
   });
 }
 
-/** The newest closed day whose root the chain does not have, if there is one. */
+/** The newest closed day, if its root is not on the chain; null otherwise. */
 export async function dayToPost(database: Database): Promise<{ day: bigint; root: Hex } | null> {
   const { rows } = await database.query<{ day: bigint; root: Hex }>(
     `select day, root from app.uptime_day
@@ -117,7 +117,7 @@ export async function dayToPost(database: Database): Promise<{ day: bigint; root
   return rows[0] ?? null;
 }
 
-/** Leases whose refund nobody has brought, of the day before the present one, once its root counts. */
+/** Refunds of the previous day that are not on the chain, once the day's root is active. */
 export async function refundsDue(database: Database, daySeconds: number): Promise<ProvenDowntime[]> {
   const { rows } = await database.query<{
     day: bigint;
@@ -148,7 +148,7 @@ export async function refundsDue(database: Database, daySeconds: number): Promis
         and not exists (select from chain.event_uptime_disabled as disabled
           where disabled.day = posted.day and disabled.block_number > posted.block_number)
       order by item.workspace_id, item.replica, item.lease limit $2`,
-    [daySeconds, refundsAtOnce],
+    [daySeconds, maxRefunds],
   );
   return rows.map((row) => ({
     day: row.day,
@@ -163,7 +163,7 @@ export async function refundsDue(database: Database, daySeconds: number): Promis
   }));
 }
 
-/** Keeps that the contract refused a refund, so that it is not brought again. */
+/** Records that the contract refused a refund, so that it is not submitted again. */
 export async function markRefused(database: Database, item: LeaseDowntime, error: string): Promise<void> {
   await database.query(
     `update app.downtime set refused_with = $5

@@ -10,7 +10,7 @@ export type Row = {
   mode: string;
   eventsPerSecond: number;
   peakMib: number | null;
-  /** Of the run that ended with most: resident memory at the start and after each quarter of the blocks. */
+  /** Resident memory at the start and after each quarter of the blocks, of the run with the highest value at its end. */
   rssMib: number[] | null;
 };
 
@@ -25,7 +25,7 @@ export type Backfill = {
 const perBlock = 100;
 const chainId = 31_337;
 
-/** Fills a chain with events and lets each contender in turn store them, as often as there are runs; medians count. */
+/** Fills a chain with events and runs each contender in turn, `options.runs` times. The figures are medians. */
 export async function measureBackfill(
   all: readonly Contender[],
   cluster: string,
@@ -62,7 +62,7 @@ export async function measureBackfill(
   }
 }
 
-/** @throws FatalError `rows_differ`: then the figures compare nothing. */
+/** @throws FatalError `rows_differ` when the contenders stored different rows; their figures are then not comparable. */
 function requireSameRows(outcomes: Map<Contender, Outcome[]>, events: number): void {
   const stored = [...outcomes].filter(([{ schema }]) => schema !== undefined).flatMap(([, list]) => list);
   for (const { rows } of stored) {

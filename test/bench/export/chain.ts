@@ -7,7 +7,7 @@ export type FilledChain = { url: string; startBlock: bigint; last: bigint; stop:
 
 const emptyBlocks = 70;
 
-/** Starts anvil and fills a block with events after another, as evenly as they go. */
+/** Starts anvil and mines blocks with the events distributed evenly over them. */
 export async function startFilledChain(options: {
   stateDir: string;
   events: number;
@@ -25,18 +25,18 @@ export async function startFilledChain(options: {
     await rpc("evm_mine");
   }
   const last = BigInt(await rpc<Hex>("eth_blockNumber"));
-  // SQD stays a block behind the head, ponder takes only what is 30 behind for history.
+  // SQD stays one block behind the head; ponder's backfill ends 30 blocks behind it.
   for (let block = 0; block < emptyBlocks; block++) await rpc("evm_mine");
   return { url, startBlock: 1n, last, stop };
 }
 
-/** How many of `whole` things come to place `index` of `parts`, when all get alike. */
-function share(whole: number, parts: number, index: number): number {
-  return Math.floor((whole * (index + 1)) / parts) - Math.floor((whole * index) / parts);
+/** The size of part `index` when `total` items are distributed evenly over `parts` parts. */
+function share(total: number, parts: number, index: number): number {
+  return Math.floor((total * (index + 1)) / parts) - Math.floor((total * index) / parts);
 }
 
 function take(events: Iterator<EncodedLog>): EncodedLog {
   const { value } = events.next();
-  if (value === undefined) throw new Error("There are fewer events than were asked for.");
+  if (value === undefined) throw new Error("There are fewer events than requested.");
   return value;
 }

@@ -7,15 +7,16 @@ import { createDatabase, databaseUrl, dropDatabase } from "../../../scripts/embe
 import { hashRows } from "./rows.ts";
 import type { Run, Task } from "./run.ts";
 
-/** One way of getting the events into Postgres, in a process of its own. */
+/** A program that stores the events in Postgres, run as a separate process. */
 export type Contender = {
-  /** As it stands in the result. */
+  /** Name in the result. */
   name: "ngpu" | "sqd" | "ponder" | "limit";
   mode: Task["mode"];
-  /** Folder and arguments of the node process, before the task. */
+  /** Working directory of the process. */
   cwd: string;
+  /** Script in that directory. */
   program: string;
-  /** Where its tables are; none: its rows are not of the same form. */
+  /** Schema of its tables; undefined if its rows have another form and are not compared. */
   schema?: string;
 };
 
@@ -24,7 +25,7 @@ export type Outcome = Run & { rows: Record<string, string> };
 
 const ours = import.meta.dirname;
 
-/** @param peers Where the peers are installed; none: ngpu and the limit alone. */
+/** @param peers Directories of the installed peers; optional: without them only ngpu and the limit run. */
 export function contenders(peers: { sqd: string; ponder: string } | undefined): Contender[] {
   const ngpu = { name: "ngpu", cwd: ours, program: "ngpu.ts", schema: "chain" } as const;
   const own: Contender[] = [
@@ -40,7 +41,7 @@ export function contenders(peers: { sqd: string; ponder: string } | undefined): 
   ];
 }
 
-/** Lets one contender fill a new database, which is dropped afterwards. */
+/** Runs one contender in a new database, which is dropped afterwards. */
 export async function runOnce(
   contender: Contender,
   cluster: string,
@@ -53,7 +54,7 @@ export async function runOnce(
   });
 }
 
-/** @param work Gets a superuser's connection, and the database's URL for the contender. */
+/** Creates a database, runs `work` and drops it. @param work Receives a superuser's connection and the contender's URL. */
 export async function inNewDatabase<Result>(
   contender: Contender,
   cluster: string,
@@ -67,7 +68,7 @@ export async function inNewDatabase<Result>(
   try {
     if (contender.name === "ngpu") await migrate(url);
     await client.connect();
-    // So that nobody pays for what the one before wrote.
+    // A contender does not pay for the writes of the previous one.
     await client.query("checkpoint");
     return await work(client, asWriter(contender, url));
   } finally {
@@ -83,13 +84,13 @@ function asWriter({ name }: Contender, url: string): string {
   return own.href;
 }
 
-/** Runs a contender's process to its end, or until the signal is aborted. */
+/** Runs a contender's process until it exits or the signal is aborted. */
 export async function spawnIndexer(
   { name, cwd, program }: Contender,
   task: Task,
   signal?: AbortSignal,
 ): Promise<Run> {
-  // ponder serves an API meanwhile, and takes no free port by itself.
+  // ponder serves an API and does not choose a free port itself.
   const port = await getPort();
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [join(cwd, program), JSON.stringify(task), `${port}`], {
@@ -98,19 +99,19 @@ export async function spawnIndexer(
       stdio: ["ignore", "pipe", "pipe"],
       ...(signal === undefined ? {} : { signal }),
     });
-    let said = "";
-    let faults = "";
+    let output = "";
+    let errors = "";
     child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
-      said += chunk;
+      output += chunk;
     });
     child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
-      faults += chunk;
+      errors += chunk;
     });
     child.once("error", reject);
     child.once("close", (code) => {
-      const line = said.trim().split("\n").at(-1) ?? "";
+      const line = output.trim().split("\n").at(-1) ?? "";
       if (code === 0 && line.startsWith("{")) resolve(JSON.parse(line) as Run);
-      else reject(new Error(`${name} ended with ${code}:\n${said.slice(-2_000)}${faults.slice(-2_000)}`));
+      else reject(new Error(`${name} exited with ${code}:\n${output.slice(-2_000)}${errors.slice(-2_000)}`));
     });
   });
 }

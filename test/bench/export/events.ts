@@ -5,10 +5,10 @@ import type { EncodedLog } from "../../support/emitter.ts";
 type Values = Record<string, bigint | number | boolean | Hex>;
 type Shape = { selector: Hex; indexed: string[]; open: string[] };
 
-/** Where the events of all contracts come from: their selectors tell them apart. */
+/** The address that emits the events of all contracts. Their selectors distinguish them. */
 export const emitter: Address = "0x00000000000000000000000000000000c0de0001";
 
-/** Every event of the benchmark, by contract: those of a market whose leases run. */
+/** The events of the benchmark, by contract: those of a market with running leases. */
 export const used = {
   Escrow: ["Authorized", "Deposited", "LeaseOpened", "LeaseClockSet", "Settled"],
   DockerContract: ["Assigned", "StateChanged"],
@@ -21,8 +21,8 @@ const leases = 500;
 const authorizations = 20;
 
 /**
- * The events of the market's `count` first acts: authorizations, then leases, then what happens to leases all day.
- * The same for every indexer and every run.
+ * The first `count` events of the market: authorizations, then new leases, then events of running leases. They are the same for
+ * every indexer and every run.
  */
 export function* marketEvents(count: number): Generator<EncodedLog> {
   const random = randomFrom(20_26);
@@ -31,7 +31,7 @@ export function* marketEvents(count: number): Generator<EncodedLog> {
   for (let index = 0; index < count; index++) {
     if (index < authorizations) yield authorized(index + 1);
     else if (index < authorizations + 2 * leases) yield opening(index - authorizations);
-    else yield daily(index, upTo, claimed);
+    else yield running(index, upTo, claimed);
   }
 }
 
@@ -63,7 +63,7 @@ function opening(place: number): EncodedLog {
       });
 }
 
-function daily(index: number, upTo: (limit: number) => number, claimed: Map<number, bigint>): EncodedLog {
+function running(index: number, upTo: (limit: number) => number, claimed: Map<number, bigint>): EncodedLog {
   const lease = leaseOf(upTo(leases));
   const at = 1_800_000_000 + index;
   const choice = upTo(100);
@@ -116,7 +116,7 @@ function shapeOf(contract: AbiName, event: string): Shape {
   return shape;
 }
 
-/** Numbers stand at the right of their word, fixed bytes (shorter ones than an address) at the left. */
+/** The ABI word of a value. Numbers and addresses are padded on the left, shorter fixed bytes on the right. */
 function word(value: Values[string]): Hex {
   if (typeof value === "string") return pad(value, { size: 32, dir: value.length < 42 ? "right" : "left" });
   return `0x${BigInt(value).toString(16).padStart(64, "0")}`;
@@ -126,7 +126,7 @@ function account(number: number): Hex {
   return pad(numberToHex(0xacc0000 + number), { size: 20 });
 }
 
-/** Numbers from 0 up to 1, the same for a seed (a 32-bit xorshift). */
+/** Random numbers from 0 to below 1 by a seeded 32-bit xorshift. */
 function randomFrom(seed: number): () => number {
   let state = seed | 1;
   return () => {

@@ -20,25 +20,32 @@ type Options = {
   json?: true;
 };
 
-const whole = { events: [100_000, 1_000_000], runs: 5, lagBlocks: 300 };
+const full = { events: [100_000, 1_000_000], runs: 5, lagBlocks: 300 };
 const quick = { events: [20_000], runs: 1, lagBlocks: 50 };
 const eventsPerSecond = 500;
 
-/** `npm run bench -- export`: how fast the chain gets into Postgres, by ngpu, SQD and ponder, and at most. */
+/** `npm run bench -- export`: the export rate of ngpu, SQD and ponder, and the upper limit on this machine. */
 export async function run(args: string[]): Promise<void> {
   const command = new Command("bench export")
-    .option("--events <counts>", "how many events, comma-separated (100000,1000000)", wholeNumbers)
-    .option("--runs <count>", "runs of each, interleaved; their median counts (5)", wholeNumber(1))
-    .option("--quick", `${quick.events} events once, to see that it works: its figures mean nothing`)
-    .option("--no-peers", "ngpu and the limit alone")
-    .option("--no-lag", "without the time from mined to visible")
+    .option("--events <counts>", "numbers of events, comma-separated (100000,1000000)", wholeNumbers)
+    .option(
+      "--runs <count>",
+      "interleaved runs of each contender; the result is their median (5)",
+      wholeNumber(1),
+    )
+    .option(
+      "--quick",
+      `a single run of ${quick.events} events, to check that it works; its figures mean nothing`,
+    )
+    .option("--no-peers", "run only ngpu and the limit")
+    .option("--no-lag", "skip the measurement of the time from mined to visible")
     .option(
       "--lag-interval <ms>",
-      `between blocks there, for ${eventsPerSecond} events/s`,
+      `block interval of that measurement, at ${eventsPerSecond} events/s`,
       wholeNumber(1),
       100,
     )
-    .option("--json", "the result as JSON")
+    .option("--json", "print the result as JSON")
     .parse(args, { from: "user" });
   const options = command.opts<Options>();
   const result = await measure(options);
@@ -46,7 +53,7 @@ export async function run(args: string[]): Promise<void> {
 }
 
 async function measure(options: Options): Promise<Result> {
-  const form = options.quick ? quick : whole;
+  const form = options.quick ? quick : full;
   const { events = form.events, runs = form.runs } = options;
   const folder = join(import.meta.dirname, "../../../.ngpu/bench");
   const stateDir = join(folder, "export");
@@ -59,7 +66,7 @@ async function measure(options: Options): Promise<Result> {
   const postgres = await startPostgres({ stateDir });
   try {
     const machine = describeMachine(await versionOf(postgres.url));
-    // First, while nothing the backfills wrote is being cleaned up.
+    // The lag is measured first, before Postgres has to vacuum the backfills' rows.
     const intervalMs = options.lagInterval;
     const perBlock = Math.max(1, Math.round((eventsPerSecond * intervalMs) / 1_000));
     const lagOptions = { stateDir, emptyFolder, blocks: form.lagBlocks, perBlock, intervalMs };
@@ -77,7 +84,7 @@ async function measure(options: Options): Promise<Result> {
   }
 }
 
-/** What services wait for: the lag is measured with everything they read. */
+/** The contender of the lag: ngpu with projections, because services read them. */
 function withProjections(all: readonly Contender[]): Contender {
   return all.find(({ name, mode }) => name === "ngpu" && mode === "projections") as Contender;
 }

@@ -10,7 +10,7 @@ import { type Contender, inNewDatabase, spawnIndexer } from "./contenders.ts";
 import { emitter, marketEvents } from "./events.ts";
 import { countRows, hashRows } from "./rows.ts";
 
-/** Milliseconds from a block's mining to its rows being seen by another session. */
+/** Milliseconds from the mining of a block until another session can read its rows. */
 export type Lag = {
   p50: number;
   p95: number;
@@ -21,11 +21,11 @@ export type Lag = {
 };
 
 const chainId = 31_337;
-// The blocks before those that are measured: ids that the later events speak of, and all code once used.
+// Blocks before the measured ones: they create the ids that later events use, and warm up all code.
 const openingEvents = 1_100;
 const openingBlocks = 60;
 
-/** Lets ngpu follow a chain that mines a block of events at an even pace, and looks on from outside. */
+/** Runs ngpu on a chain that mines a block of events at a constant interval, and measures the lag from a separate session. */
 export async function measureLag(
   contender: Contender,
   cluster: string,
@@ -91,7 +91,7 @@ async function startMiner({ rpc }: Anvil) {
   const events = marketEvents(Number.MAX_SAFE_INTEGER);
   let sent = 0;
   let last = BigInt(await rpc<Hex>("eth_blockNumber"));
-  /** @returns the block's number and the moment anvil had it mined */
+  /** @returns The block's number, and the time of anvil's response. */
   async function mine(count: number): Promise<{ number: bigint; at: number }> {
     const logs = Array.from({ length: count }, () => events.next().value as EncodedLog);
     const data = emitterCall(logs);
@@ -105,7 +105,7 @@ async function startMiner({ rpc }: Anvil) {
   return { mine, last: () => last, events: () => sent };
 }
 
-/** The first that anybody outside can know of a block: anvil's answer to its miner, or what a subscriber is told. */
+/** Records when a block is first visible outside anvil: in the response to its miner, or in a subscriber's notification. */
 async function watchHeads(url: string) {
   const times = new Map<bigint, number>();
   const note = ({ number, at }: { number: bigint; at: number }) => {
@@ -122,19 +122,19 @@ async function watchHeads(url: string) {
   return { note, at: (number: bigint) => times.get(number) ?? Number.NaN, stop: () => socket.terminate() };
 }
 
-/** When blocks could first be read by a session of its own, woken as a service is. */
+/** Records when a separate session can first read each block. The session is notified as a service is. */
 async function watchRows(client: pg.Client) {
   const times = new Map<bigint, number>();
   let noted = await tip(client);
-  let looking: Promise<void> = Promise.resolve();
-  const look = async () => {
+  let polling: Promise<void> = Promise.resolve();
+  const poll = async () => {
     const number = await tip(client);
     const at = performance.now();
     for (; noted < number; noted++) times.set(noted + 1n, at);
   };
   await client.query(`listen ${chainChannel}`);
   client.on("notification", () => {
-    looking = looking.then(look);
+    polling = polling.then(poll);
   });
   return { at: (number: bigint) => times.get(number) ?? Number.NaN };
 }
@@ -156,7 +156,7 @@ async function untilSeen(client: pg.Client, number: bigint): Promise<void> {
 }
 
 function summary(lags: number[]): Pick<Lag, "p50" | "p95" | "max"> {
-  if (lags.some(Number.isNaN)) throw new Error("A block was never told of.");
+  if (lags.some(Number.isNaN)) throw new Error("A block was never reported by a new head.");
   const sorted = lags.toSorted((a, b) => a - b);
   const at = (share: number) => {
     const value = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;

@@ -4,8 +4,8 @@ import { copyRows } from "../../../services/autoExport/copy.ts";
 import { rpc } from "../../support/rpc.ts";
 import { readTask, reportRun } from "./run.ts";
 
-// What no indexer on this machine can pass: logs asked for ahead, and copied as they come into one table without an
-// index. Nothing is decoded, no header is read, nothing is checked.
+// The upper limit for an indexer on this machine: logs are requested ahead and copied unchanged into one table without an
+// index. Nothing is decoded, no header is read, nothing is verified.
 type RawLog = {
   address: string;
   topics: string[];
@@ -16,8 +16,8 @@ type RawLog = {
   logIndex: string;
 };
 
-const blocksAtOnce = 64;
-const ahead = 3;
+const blocksPerRequest = 64;
+const requestsAhead = 3;
 
 const task = readTask();
 const since = performance.now();
@@ -29,11 +29,11 @@ await db.query(
 );
 const last = Number(task.last);
 let next = Number(task.startBlock);
-const asked: Promise<RawLog[]>[] = [];
+const pending: Promise<RawLog[]>[] = [];
 let stored: Promise<void> = Promise.resolve();
 for (;;) {
-  while (next <= last && asked.length < ahead) asked.push(ask());
-  const logs = await asked.shift();
+  while (next <= last && pending.length < requestsAhead) pending.push(requestLogs());
+  const logs = await pending.shift();
   if (logs === undefined) break;
   const lines = logs.map(lineOf).join("");
   await stored;
@@ -45,9 +45,9 @@ db.release();
 await pool.end();
 reportRun({ milliseconds, peakMib: Math.round(process.resourceUsage().maxRSS / 1_024) });
 
-function ask(): Promise<RawLog[]> {
+function requestLogs(): Promise<RawLog[]> {
   const from = next;
-  const to = Math.min(last, from + blocksAtOnce - 1);
+  const to = Math.min(last, from + blocksPerRequest - 1);
   next = to + 1;
   const filter = {
     address: task.address,

@@ -8,7 +8,7 @@ import { exportChain } from "../../../services/autoExport/exportLeader.ts";
 import { createWatch } from "../../../services/autoExport/metrics.ts";
 import { readTask, reportRun } from "./run.ts";
 
-// A process of its own, so that memory is the exporter's alone: exports up to the last block, then says how long.
+// Exports up to the last block and reports the duration. It is a separate process, so that its memory is the exporter's alone.
 const task = readTask();
 const logger = createLogger("autoExport", "warn");
 const abort = new AbortController();

@@ -15,7 +15,7 @@ const sqd = {
 
 const ponder = { hono: "4.13.19", ponder: "0.16.10", viem: "2.57.1" };
 
-/** Versions of what the benchmark measures against, and of anvil. */
+/** Versions of the peers and of anvil. */
 export function peerVersions(): Record<string, string> {
   const anvil = createRequire(import.meta.url)("@foundry-rs/anvil/package.json") as { version: string };
   return {
@@ -26,7 +26,7 @@ export function peerVersions(): Record<string, string> {
   };
 }
 
-/** Installs SQD with our program for it. @returns its folder */
+/** Installs SQD with the benchmark's program for it. @returns its directory */
 export async function installSqd(folder: string): Promise<string> {
   const at = await install(join(folder, "sqd"), sqd);
   mkdirSync(join(at, "lib/model"), { recursive: true });
@@ -36,7 +36,7 @@ export async function installSqd(folder: string): Promise<string> {
   return at;
 }
 
-/** Installs ponder with our program for it. @returns its folder */
+/** Installs ponder with the benchmark's program for it. @returns its directory */
 export async function installPonder(folder: string): Promise<string> {
   const at = await install(join(folder, "ponder"), ponder);
   const from = join(import.meta.dirname, "peers");
@@ -54,7 +54,7 @@ export async function installPonder(folder: string): Promise<string> {
   return at;
 }
 
-/** Installs exact versions in a folder of their own, once. @throws FatalError `peer_unavailable` */
+/** Installs exact versions into a directory, unless they are installed. @throws FatalError `peer_unavailable` */
 async function install(folder: string, dependencies: Record<string, string>): Promise<string> {
   const manifest = JSON.stringify({ private: true, dependencies }, null, 2);
   const done = join(folder, "installed.json");

@@ -3,26 +3,26 @@ import type { Backfill } from "./backfill.ts";
 import type { Lag } from "./lag.ts";
 import { peerVersions } from "./peers.ts";
 
-/** The largest backfill with the smaller ones beside it, and the lag; null where it was left out. */
+/** The largest backfill, the smaller ones, and the lag; null if it was skipped. */
 export type Result = Backfill & {
   lagMs: Lag | null;
   smaller: Backfill[];
   machine: { cpu: string; cores: number; load: number; node: string; versions: Record<string, string> };
 };
 
-/** What the figures were measured on. @param postgres The server's version */
+/** The machine of the measurement. @param postgres The server's version. */
 export function describeMachine(postgres: string): Result["machine"] {
   return {
     cpu: cpus()[0]?.model.trim() ?? "unknown",
     cores: availableParallelism(),
-    // Of the last minute, when the benchmark began: other programs' if it is above 0.
+    // Average of the minute before the benchmark: the load of other programs.
     load: Math.round((loadavg()[0] ?? 0) * 10) / 10,
     node: process.version,
     versions: { postgres, ...peerVersions() },
   };
 }
 
-/** The result for people, in Markdown. */
+/** The result as text, in Markdown. */
 export function asText({ smaller, lagMs, machine, ...largest }: Result): string {
   const { cpu, cores, load, node, versions } = machine;
   const named = Object.entries({ node, ...versions }).map(([name, version]) => `${name} ${version}`);
@@ -31,7 +31,7 @@ export function asText({ smaller, lagMs, machine, ...largest }: Result): string 
   if (lagMs !== null) {
     const { p50, p95, max, eventsPerSecond, blocks, perBlock } = lagMs;
     lines.push(
-      `Mined to visible, ngpu with projections: p50 ${p50} ms, p95 ${p95} ms, most ${max} ms`,
+      `Mined to visible, ngpu with projections: p50 ${p50} ms, p95 ${p95} ms, max ${max} ms`,
       `(${blocks} blocks of ${perBlock} events, ${eventsPerSecond} events a second)`,
       "",
     );
@@ -51,6 +51,6 @@ function tableOf({ events, blocks, runs, rows, limitEventsPerSecond }: Backfill)
         `| ${indexer} | ${mode} | ${eventsPerSecond} | ${against(eventsPerSecond)} | ` +
         `${Math.round((100 * eventsPerSecond) / limitEventsPerSecond)}% | ${peakMib ?? ""} | ${rssMib?.join(", ") ?? ""} |`,
     ),
-    `| limit | events as they come | ${limitEventsPerSecond} | ${against(limitEventsPerSecond)} | 100% | | |`,
+    `| limit | raw events | ${limitEventsPerSecond} | ${against(limitEventsPerSecond)} | 100% | | |`,
   ];
 }

@@ -1,7 +1,7 @@
 import type pg from "pg";
 import { peerTables } from "./tables.ts";
 
-/** A hash of each event table's rows in the order of the chain, from what all indexers store of them. */
+/** Count and hash of each event table's rows in chain order, over the columns that every indexer stores. */
 export async function hashRows(client: pg.Client, schema: string): Promise<Record<string, string>> {
   const hashes: Record<string, string> = {};
   for (const { table, columns } of peerTables()) {
@@ -27,7 +27,7 @@ export function differences(a: Record<string, string>, b: Record<string, string>
   return Object.keys({ ...a, ...b }).filter((table) => a[table] !== b[table]);
 }
 
-/** How many rows were hashed. */
+/** The number of hashed rows. */
 export function countRows(rows: Record<string, string>): number {
   return Object.values(rows).reduce((sum, text) => sum + Number(text.split(" ")[0]), 0);
 }

@@ -1,32 +1,32 @@
 import type { Address } from "viem";
 
-/** What one indexer is to do, passed to its process in TASK. */
+/** The task of an indexer, passed to its process as JSON in the first argument. */
 export type Task = {
   rpcUrl: string;
   databaseUrl: string;
   chainId: number;
   address: Address;
-  /** Numbers of the first and the last block. */
+  /** Numbers of the first and last block. */
   startBlock: string;
   last: string;
   mode: "events" | "projections";
-  /** A folder without projections. */
+  /** A directory without projections. */
   emptyFolder: string;
 };
 
 export type Run = {
   milliseconds: number;
   peakMib?: number;
-  /** Resident memory at the start, after each quarter of the blocks, and so at the end. */
+  /** Resident memory in MiB: at the start and after each quarter of the blocks. */
   rssMib?: number[];
 };
 
-/** In the indexer's process: what it is to do. */
+/** Reads the task, in the indexer's process. */
 export function readTask(): Task {
   return JSON.parse(process.argv[2] ?? "") as Task;
 }
 
-/** In the indexer's process: its last line. */
+/** Prints the result as the last line of output, in the indexer's process. */
 export function reportRun(run: Run): void {
   process.stdout.write(`${JSON.stringify(run)}\n`);
 }

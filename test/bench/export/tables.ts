@@ -5,7 +5,7 @@ import { toEventSignature } from "viem";
 import { enumNames } from "../../../services/autoExport/enums.ts";
 import { used } from "./events.ts";
 
-/** An event's table, as the peers' programs are told of it. */
+/** An event's table, as passed to the peers' programs. */
 export type PeerTable = {
   table: string;
   event: string;
@@ -23,7 +23,7 @@ export type PeerTable = {
   }[];
 };
 
-/** The tables of the benchmark's events: all of them flat. */
+/** The tables of the benchmark's events. Their events have no structs. */
 export function peerTables(): PeerTable[] {
   const wanted = new Set(
     Object.entries(used).flatMap(([contract, events]) => events.map((event) => `${contract}.${event}`)),

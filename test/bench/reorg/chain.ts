@@ -3,12 +3,12 @@ import { startAnvil } from "../../support/anvil.ts";
 import { compileEmitter, type EncodedLog, emitterCall } from "../../support/emitter.ts";
 import { emitter, marketEvents } from "../export/events.ts";
 
-/** An event by where it stands: block, hash of the block, index of the log. */
-export type Place = string;
+/** The position of an event: block number, block hash, log index. */
+export type Position = string;
 
 const perBlock = 10;
 
-/** A node with the events of a market, some in each block, whose newest blocks can be replaced by others. */
+/** A node with events of a market in each block. Its newest blocks can be replaced. */
 export async function startReorgChain(stateDir: string) {
   const { url, rpc, stop } = await startAnvil({ stateDir, args: ["--prune-history", "2000"] });
   await rpc("anvil_setCode", [emitter, compileEmitter()]);
@@ -35,13 +35,13 @@ export async function startReorgChain(stateDir: string) {
         await rpc("evm_mine");
       }
     },
-    /** Replaces the newest blocks by as many with other events. */
+    /** Replaces the newest `depth` blocks by as many blocks with other events. */
     reorg: async (depth: number) => {
       const pairs = Array.from({ length: depth }, (_, block) => [transaction(), block]);
       await rpc("anvil_reorg", [depth, pairs]);
     },
-    /** Where every event stands. */
-    places: async (): Promise<Set<Place>> => {
+    /** The positions of all events. */
+    positions: async (): Promise<Set<Position>> => {
       const query = { address: emitter, fromBlock: "0x1", toBlock: "latest" };
       const logs = await rpc<{ blockNumber: Hex; blockHash: Hex; logIndex: Hex }[]>("eth_getLogs", [query]);
       return new Set(

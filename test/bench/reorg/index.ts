@@ -9,31 +9,34 @@ import { startPostgres } from "../../../scripts/embedded/postgres.ts";
 import { startRpcProxy } from "../../support/rpcProxy.ts";
 import { installPonder } from "../export/peers.ts";
 import { peerTables } from "../export/tables.ts";
-import { type Place, startReorgChain } from "./chain.ts";
+import { type Position, startReorgChain } from "./chain.ts";
 import { type Indexer, startNgpu, startPonder } from "./indexers.ts";
 
-/** What a database holds: rows of blocks that are on the chain, of blocks that are not, and events without a row. */
-type Held = {
+/** The state of an indexer's database. */
+type Stored = {
   indexer: string;
   rows: number;
-  right: number;
-  void: number;
+  /** Rows of blocks that are on the chain. */
+  canonical: number;
+  /** Rows of blocks that are not. */
+  orphaned: number;
+  /** Events without a row. */
   missing: number;
-  said: string | null;
+  worstError: string | null;
 };
-type Result = { depth: number; before: Held[]; after: Held[] };
+type Result = { depth: number; before: Stored[]; after: Stored[] };
 
 const chainId = 31_337;
 const blocks = 200;
 const depths = [20, 60];
-// The chain's own word on finality, as an OP-stack node gives it, farther back than any of the reorgs.
+// Distances of the safe and finalized heads, as an OP-stack node reports them; deeper than any reorg of the benchmark.
 const heads = { safe: 100, finalized: 150 };
-const patienceMs = 90_000;
+const timeoutMs = 90_000;
 
-/** `npm run bench -- reorg`: the same reorg for ngpu and ponder, and what each database then holds. */
+/** `npm run bench -- reorg`: the same reorg for ngpu and ponder, and the rows of each database afterwards. */
 export async function run(args: string[]): Promise<void> {
   const command = new Command("bench reorg")
-    .option("--json", "the result as JSON")
+    .option("--json", "print the result as JSON")
     .parse(args, { from: "user" });
   const folder = join(import.meta.dirname, "../../../.ngpu/bench");
   const stateDir = join(folder, "reorg");
@@ -72,18 +75,18 @@ async function compare(options: {
       const url = databaseUrl(cluster, database);
       undos.push(() => dropDatabase(cluster, database));
       if (name === "ngpu") await migrate(url);
-      const given = { rpcUrl: proxy.url, chainId, databaseUrl: url };
-      const indexer = name === "ngpu" ? startNgpu(given) : await startPonder(options.ponder, given);
+      const source = { rpcUrl: proxy.url, chainId, databaseUrl: url };
+      const indexer = name === "ngpu" ? startNgpu(source) : await startPonder(options.ponder, source);
       undos.push(indexer.stop);
       indexers.push({ name, url, indexer });
     }
     const settle = async () => {
-      const held: Held[] = [];
-      for (const entry of indexers) held.push(await settled(entry, await chain.places()));
-      return held;
+      const stored: Stored[] = [];
+      for (const entry of indexers) stored.push(await settled(entry, await chain.positions()));
+      return stored;
     };
     await settle();
-    // So that all of them follow the head when it changes.
+    // Every indexer follows the head before the reorg.
     await chain.mine(depth);
     const before = await settle();
     await chain.reorg(depth);
@@ -94,40 +97,40 @@ async function compare(options: {
   }
 }
 
-/** What an indexer holds once that is what is on the chain, or once it has had its time. */
+/** Waits until an indexer's rows equal the chain's events, up to the timeout. @returns the state of its database. */
 async function settled(
   { name, url, indexer }: { name: string; url: string; indexer: Indexer },
-  places: Set<Place>,
-): Promise<Held> {
-  const end = Date.now() + patienceMs;
+  positions: Set<Position>,
+): Promise<Stored> {
+  const end = Date.now() + timeoutMs;
   for (;;) {
-    const stored = await storedPlaces(url, indexer.schema);
-    const right = stored.filter((place) => places.has(place)).length;
-    const held = {
+    const rows = await storedPositions(url, indexer.schema);
+    const canonical = rows.filter((position) => positions.has(position)).length;
+    const stored = {
       indexer: name,
-      rows: stored.length,
-      right,
-      void: stored.length - right,
-      missing: places.size - right,
-      said: indexer.said() ?? null,
+      rows: rows.length,
+      canonical,
+      orphaned: rows.length - canonical,
+      missing: positions.size - canonical,
+      worstError: indexer.worstError() ?? null,
     };
-    if ((held.void === 0 && held.missing === 0) || Date.now() > end) return held;
+    if ((stored.orphaned === 0 && stored.missing === 0) || Date.now() > end) return stored;
     await delay(500);
   }
 }
 
-async function storedPlaces(url: string, schema: string): Promise<Place[]> {
+async function storedPositions(url: string, schema: string): Promise<Position[]> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
     const selects = peerTables().map(
       ({ table }) =>
-        `select block_number || ' ' || block_hash || ' ' || log_index as place from "${schema}"."${table}"`,
+        `select block_number || ' ' || block_hash || ' ' || log_index as position from "${schema}"."${table}"`,
     );
-    const { rows } = await client.query<{ place: string }>(selects.join(" union all "));
-    return rows.map(({ place }) => place);
+    const { rows } = await client.query<{ position: string }>(selects.join(" union all "));
+    return rows.map(({ position }) => position);
   } catch (error) {
-    // Before an indexer has made its tables.
+    // The indexer has not created its tables yet.
     if (error instanceof pg.DatabaseError && error.code === "42P01") return [];
     throw error;
   } finally {
@@ -138,13 +141,13 @@ async function storedPlaces(url: string, schema: string): Promise<Place[]> {
 function table(results: Result[]): string {
   const lines = results.flatMap(({ depth, after }) =>
     after.map(
-      (held) =>
-        `| ${depth} | ${held.indexer} | ${held.rows} | ${held.right} | ${held.void} | ${held.missing} | ${held.said ?? ""} |`,
+      ({ indexer, rows, canonical, orphaned, missing, worstError }) =>
+        `| ${depth} | ${indexer} | ${rows} | ${canonical} | ${orphaned} | ${missing} | ${worstError ?? ""} |`,
     ),
   );
   return [
-    "| blocks replaced | indexer | rows | on the chain | of void blocks | missing | says |",
-    "| --------------- | ------- | ---- | ------------ | -------------- | ------- | ---- |",
+    "| blocks replaced | indexer | rows | on the chain | orphaned | missing | worst error |",
+    "| --------------- | ------- | ---- | ------------ | -------- | ------- | ----------- |",
     ...lines,
     "",
   ].join("\n");

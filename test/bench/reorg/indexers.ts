@@ -13,22 +13,22 @@ import { emitter } from "../export/events.ts";
 
 /** An indexer that follows a chain into a database. */
 export type Indexer = {
-  /** Where its tables are. */
+  /** Schema of its tables. */
   schema: string;
-  /** The gravest fault that it told of, or how it ended. */
-  said: () => string | undefined;
+  /** The most severe error that it logged, or its exit code; undefined if there is neither. */
+  worstError: () => string | undefined;
   stop: () => Promise<void>;
 };
 
 type Options = { rpcUrl: string; chainId: number; databaseUrl: string };
 
-/** autoExport, as its own role. */
+/** Starts autoExport with its own role. */
 export function startNgpu({ rpcUrl, chainId, databaseUrl }: Options): Indexer {
   const url = new URL(databaseUrl);
   url.searchParams.set("options", "-c role=ngpu_autoexport");
   const pool = createPool({ url: url.href, name: "autoExport", max: 2 });
   const abort = new AbortController();
-  let fault: unknown;
+  let failure: unknown;
   const ended = exportChain({
     pool,
     client: createChainClient({ rpcUrls: [rpcUrl], chainId }),
@@ -43,11 +43,11 @@ export function startNgpu({ rpcUrl, chainId, databaseUrl }: Options): Indexer {
     logger: createLogger("autoExport", "silent"),
     signal: abort.signal,
   }).catch((error: unknown) => {
-    fault = error;
+    failure = error;
   });
   return {
     schema: "chain",
-    said: () => (fault === undefined ? undefined : String(fault)),
+    worstError: () => (failure === undefined ? undefined : String(failure)),
     stop: async () => {
       abort.abort();
       await ended;
@@ -56,7 +56,7 @@ export function startNgpu({ rpcUrl, chainId, databaseUrl }: Options): Indexer {
   };
 }
 
-/** ponder, as it is started in production. @param folder Where it is installed with our program for it. */
+/** Starts ponder as in production. @param folder Directory of ponder and the benchmark's program for it. */
 export async function startPonder(
   folder: string,
   { rpcUrl, chainId, databaseUrl }: Options,
@@ -69,10 +69,10 @@ export async function startPonder(
     env: { PATH: process.env.PATH, TASK: task, PONDER_TELEMETRY_DISABLED: "true", DO_NOT_TRACK: "1" },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  let said: { level: number; text: string | undefined } | undefined;
+  let worst: { level: number; text: string | undefined } | undefined;
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   child.once("exit", (code) => {
-    said ??= { level: 0, text: `ended with ${code}` };
+    worst ??= { level: 0, text: `exited with ${code}` };
   });
   createInterface({ input: child.stdout }).on("line", (line) => {
     if (!line.startsWith("{")) return;
@@ -81,12 +81,12 @@ export async function startPonder(
       msg: string;
       error?: { message?: string };
     };
-    if (level < 40 || level <= (said?.level ?? 0)) return;
-    said = { level, text: [msg, error?.message].filter(Boolean).join(": ").split("\n")[0] };
+    if (level < 40 || level <= (worst?.level ?? 0)) return;
+    worst = { level, text: [msg, error?.message].filter(Boolean).join(": ").split("\n")[0] };
   });
   return {
     schema: "indexed",
-    said: () => said?.text,
+    worstError: () => worst?.text,
     stop: async () => {
       child.kill("SIGKILL");
       await ended;

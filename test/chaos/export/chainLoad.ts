@@ -6,7 +6,7 @@ import type { RpcProxy } from "../../support/rpcProxy.ts";
 const deepest = 60;
 const blockPauseMs = 60;
 
-/** Lets the chain grow and reorganize until told to stop, which leaves a head that nothing follows. */
+/** Mines and reorganizes the chain until the signal is aborted, then mines one last block. */
 export async function grow(
   market: AnvilMarket,
   random: () => number,
@@ -23,10 +23,10 @@ export async function grow(
   };
   while (!signal.aborted) {
     const draw = random();
-    // A few at once, so that there is a way to catch up; mostly one after the other.
+    // Mostly single blocks; sometimes many, so that the exporter has to catch up.
     if (draw < 0.9) await market.mine(draw < 0.03 ? upTo(60) : 1, 6);
     else {
-      // By no more than a few blocks as a rule; now and then deep, emptied, or reorganized again at once.
+      // Mostly by a few blocks; sometimes deep, with empty blocks, or followed by another reorg immediately.
       await reorg(upTo(draw < 0.92 ? deepest : 4), draw > 0.98 ? 0 : 4);
       if (random() < 0.2) await reorg(upTo(deepest / 2), 4);
     }
@@ -36,25 +36,25 @@ export async function grow(
   return { minedReorgs };
 }
 
-/** Gives each endpoint other faults every second or two; one at least is whole at any time, as in the world. */
+/** Changes the faults of each endpoint every one to two seconds. At least one endpoint has none at any time. */
 export async function misbehave(
   endpoints: readonly RpcProxy[],
   random: () => number,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
-    const whole = Math.floor(random() * endpoints.length);
+    const healthy = Math.floor(random() * endpoints.length);
     for (const [index, endpoint] of endpoints.entries()) {
-      endpoint.misbehave(index === whole ? {} : someFaults(random));
+      endpoint.misbehave(index === healthy ? {} : randomFaults(random));
     }
     await rest(1_000 + random() * 1_000, signal);
   }
 }
 
-function someFaults(random: () => number): ProxyFaults {
+function randomFaults(random: () => number): ProxyFaults {
   const chosen = faultKinds.filter(() => random() < 0.3);
   const faults: ProxyFaults = Object.fromEntries(chosen.map((kind) => [kind, random() * 0.2]));
-  // Each costs the client its whole deadline.
+  // Each one costs the client its full deadline.
   if (faults.timeout !== undefined) faults.timeout *= 0.05;
   return random() < 0.3 ? { ...faults, behind: 1 + Math.floor(random() * 20) } : faults;
 }

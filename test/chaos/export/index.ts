@@ -7,36 +7,36 @@ import { rootDir } from "../../support/parts.ts";
 import { grow, misbehave } from "./chainLoad.ts";
 import { type Instances, startInstances } from "./instances.ts";
 import { type Judgement, judge } from "./judge.ts";
-import { startWorld, type World } from "./testBed.ts";
+import { startTestBed, type TestBed } from "./testBed.ts";
 
-// So many that one stands by whenever the leader dies, though each takes a while to start.
+// Enough that one instance is standby whenever the leader dies, although each takes a while to start.
 const instanceCount = 5;
-// Every so many kills Postgres goes away, in order or not.
-const usualKillsPerRestart = 25;
-const patienceMs = 180_000;
+// Number of kills between two restarts of Postgres, by shutdown and by crash in turns.
+const defaultKillsPerRestart = 25;
+const timeoutMs = 180_000;
 
 /**
- * Instances of autoExport, three endpoints that misbehave, one node that grows and reorganizes: instances are killed at
- * random moments, mostly the one that leads, and in the end every row must be that of a fresh replay.
+ * Kills instances of autoExport at random times, mostly the leader, while three endpoints inject faults and one node mines and
+ * reorganizes its chain. In the end every row must equal that of a fresh replay.
  *
- * @param trial.stateDir Where its Postgres and its logs are kept. Default `.ngpu/chaos/export`.
+ * @param trial.stateDir Directory of Postgres and the logs. Default `.ngpu/chaos/export`.
  * @param trial.killsPerRestart Kills between two restarts of Postgres. Default 25.
  */
 export async function run(trial: Trial & { stateDir?: string; killsPerRestart?: number }): Promise<Verdict> {
   const { kills, seed, signal, progress, stateDir = join(rootDir, ".ngpu/chaos/export") } = trial;
-  const { killsPerRestart = usualKillsPerRestart } = trial;
-  const world = await startWorld(stateDir, randomFrom(seed));
+  const { killsPerRestart = defaultKillsPerRestart } = trial;
+  const testBed = await startTestBed(stateDir, randomFrom(seed));
   const ended = new AbortController();
   const instances = startInstances({
     count: instanceCount,
-    env: world.env,
+    env: testBed.env,
     logFile: join(stateDir, "autoExport.log"),
   });
-  const growing = grow(world.market, randomFrom(seed + 1), ended.signal);
-  const misbehaving = misbehave(world.endpoints, randomFrom(seed + 2), ended.signal);
+  const growing = grow(testBed.market, randomFrom(seed + 1), ended.signal);
+  const misbehaving = misbehave(testBed.endpoints, randomFrom(seed + 2), ended.signal);
   try {
     const done = await killAll({
-      world,
+      testBed,
       instances,
       kills,
       killsPerRestart,
@@ -47,18 +47,19 @@ export async function run(trial: Trial & { stateDir?: string; killsPerRestart?: 
     ended.abort();
     const grown = await growing;
     await misbehaving;
-    for (const endpoint of world.endpoints) endpoint.misbehave({});
+    for (const endpoint of testBed.endpoints) endpoint.misbehave({});
     progress(kills, "waiting until the last block is stored");
-    await untilStored(world, signal);
+    await untilStored(testBed, signal);
     progress(kills, "comparing with a fresh replay");
     await instances.stop();
-    const judgement = await judge(world);
-    return verdictOf(judgement, { ...done, ...grown, ...instances.figures(), faultsMet: metBy(world) });
+    const judgement = await judge(testBed);
+    const injectedFaults = injectedBy(testBed);
+    return verdictOf(judgement, { ...done, ...grown, ...instances.figures(), injectedFaults });
   } finally {
     ended.abort();
     await Promise.allSettled([growing, misbehaving]);
     await instances.stop();
-    await world.stop();
+    await testBed.stop();
   }
 }
 
@@ -68,7 +69,7 @@ type Done = {
 };
 
 async function killAll(options: {
-  world: World;
+  testBed: TestBed;
   instances: Instances;
   kills: number;
   killsPerRestart: number;
@@ -76,12 +77,12 @@ async function killAll(options: {
   signal: AbortSignal;
   progress: Trial["progress"];
 }): Promise<Done> {
-  const { world, instances, kills, killsPerRestart, random, signal, progress } = options;
+  const { testBed, instances, kills, killsPerRestart, random, signal, progress } = options;
   const killed = { leader: 0, insideTransaction: 0, other: 0 };
   let postgresRestarts = 0;
   for (let kill = 1; kill <= kills; kill++) {
     const leader = await eventually("an instance leads", () => instances.leader(), signal);
-    // Some die before their first block, most in the middle of their work.
+    // Some leaders are killed before they store a block, most of them later.
     if (random() < 0.8) await hasStored(leader, signal);
     await delay(random() * 300, undefined, { signal });
     const other = instances.others()[0];
@@ -89,17 +90,17 @@ async function killAll(options: {
       instances.kill(other);
       killed.other += 1;
     } else if (instances.leader() === leader) {
-      if (await world.isWriting()) killed.insideTransaction += 1;
+      if (await testBed.isWriting()) killed.insideTransaction += 1;
       instances.kill(leader);
       killed.leader += 1;
     } else {
-      // It ended by itself meanwhile, and is no kill of ours.
+      // The leader has exited without a kill; the attempt does not count.
       kill -= 1;
       continue;
     }
     if (kill % killsPerRestart === 0) {
-      instances.forgetTakeover();
-      await world.restartPostgres(postgresRestarts % 2 === 1);
+      instances.discardTakeover();
+      await testBed.restartPostgres(postgresRestarts % 2 === 1);
       postgresRestarts += 1;
     }
     progress(
@@ -110,41 +111,41 @@ async function killAll(options: {
   return { killed, postgresRestarts };
 }
 
-/** Waits until an instance stored something, not for ever: its endpoints may be of no use for a while. */
+/** Waits until an instance has stored blocks, for at most 1,500 polls: its endpoints may be unusable for a while. */
 async function hasStored(instance: { stored: number; killed: boolean }, signal: AbortSignal): Promise<void> {
   for (let waited = 0; waited < 1_500 && instance.stored === 0 && !instance.killed; waited += 10) {
     await delay(10, undefined, { signal });
   }
 }
 
-async function untilStored({ tip, market }: World, signal: AbortSignal): Promise<void> {
+async function untilStored({ tip, market }: TestBed, signal: AbortSignal): Promise<void> {
   const { hash } = await market.head();
-  const look = async () => ((await tip())?.hash === hash ? true : undefined);
-  await eventually("the last block is stored", look, signal);
+  const check = async () => ((await tip())?.hash === hash ? true : undefined);
+  await eventually("the last block is stored", check, signal);
 }
 
 async function eventually<Value>(
   what: string,
-  look: () => Promise<Value | undefined> | Value | undefined,
+  check: () => Promise<Value | undefined> | Value | undefined,
   signal: AbortSignal,
 ): Promise<Value> {
-  const end = Date.now() + patienceMs;
-  let fault: unknown;
+  const end = Date.now() + timeoutMs;
+  let lastError: unknown;
   while (Date.now() < end) {
     try {
-      const value = await look();
+      const value = await check();
       if (value !== undefined) return value;
     } catch (error) {
-      fault = error;
+      lastError = error;
     }
     await delay(20, undefined, { signal });
   }
-  throw new Error(`Waited ${patienceMs / 1_000} s in vain: ${what}. ${messageOf(fault ?? "")}`, {
-    cause: fault,
+  throw new Error(`Timed out after ${timeoutMs / 1_000} s: ${what}. ${messageOf(lastError ?? "")}`, {
+    cause: lastError,
   });
 }
 
-function metBy({ endpoints }: World): Record<string, number> {
+function injectedBy({ endpoints }: TestBed): Record<string, number> {
   const sum: Record<string, number> = {};
   for (const endpoint of endpoints) {
     for (const [kind, count] of Object.entries(endpoint.injected())) sum[kind] = (sum[kind] ?? 0) + count;
@@ -155,7 +156,7 @@ function metBy({ endpoints }: World): Record<string, number> {
 type Figures = Done & { reorgs: number; minedReorgs: { count: number; deepest: number } } & ReturnType<
     Instances["figures"]
   > & {
-    faultsMet: Record<string, number>;
+    injectedFaults: Record<string, number>;
   };
 
 function verdictOf(judgement: Judgement, { takeovers, ...figures }: Figures): Verdict {
@@ -167,14 +168,14 @@ function verdictOf(judgement: Judgement, { takeovers, ...figures }: Figures): Ve
     p50: sorted[sorted.length >> 1] ?? null,
     max: sorted.at(-1) ?? null,
   };
-  const { killed, postgresRestarts, minedReorgs, faultsMet, failedStarts } = figures;
+  const { killed, postgresRestarts, minedReorgs, injectedFaults, failedStarts } = figures;
   const text = [
-    `${ok ? "Nothing lost, nothing double, no gap" : "NOT EXACT"}: block ${block}, ${tables} tables, ${rows} rows, ` +
+    `${ok ? "Nothing lost, nothing duplicated, no gap" : "NOT EXACT"}: block ${block}, ${tables} tables, ${rows} rows, ` +
       `${eventsStored} of ${eventsOnChain} events, ${gaps} gaps, ${differing.length} tables differ ${differing.join(", ")}`,
     `killed: ${killed.leader} leaders (${killed.insideTransaction} while writing), ${killed.other} others; ${failedStarts} starts failed; Postgres restarted ${postgresRestarts} times`,
-    `reorgs: ${minedReorgs.count}, the deepest ${minedReorgs.deepest} blocks; ${figures.reorgs} met by an exporter`,
-    `takeover by one that stood by: ${takeoverMs.count} times, median ${takeoverMs.p50} ms, longest ${takeoverMs.max} ms`,
-    `faults of endpoints: ${Object.entries(faultsMet)
+    `reorgs: ${minedReorgs.count}, the deepest ${minedReorgs.deepest} blocks; ${figures.reorgs} handled by an exporter`,
+    `takeovers by a standby instance: ${takeoverMs.count}, median ${takeoverMs.p50} ms, longest ${takeoverMs.max} ms`,
+    `injected endpoint faults: ${Object.entries(injectedFaults)
       .map(([kind, count]) => `${kind} ${count}`)
       .join(", ")}`,
   ].join("\n");

@@ -7,7 +7,7 @@ import { rootDir } from "../../support/parts.ts";
 type Instance = {
   child: ChildProcess;
   role: "starting" | "standby" | "leader";
-  /** How often it stored blocks. */
+  /** Number of times it stored blocks. */
   stored: number;
   killed: boolean;
 };
@@ -18,18 +18,18 @@ const program = join(rootDir, "services/autoExport/index.ts");
 const restartPauseMs = 200;
 
 /**
- * Keeps a number of autoExport's processes running: one that ends, killed or not, is started again.
+ * Keeps `options.count` processes of autoExport running: a process that exits, killed or not, is restarted.
  *
- * @param options.logFile Takes what they say.
+ * @param options.logFile File to which their output is appended.
  */
 export function startInstances(options: { count: number; env: Record<string, string>; logFile: string }) {
   const slots: (Instance | undefined)[] = [];
   let stopping = false;
   let leaderDiedAt: number | undefined;
-  // Starts that ended by themselves, because Postgres or the chain was away.
+  // Starts that failed because Postgres or the chain was unavailable.
   let failedStarts = 0;
   const takeovers: number[] = [];
-  const faults = new Map<string, number>();
+  const chainErrors = new Map<string, number>();
   let reorgs = 0;
 
   function launch(slot: number): void {
@@ -40,7 +40,7 @@ export function startInstances(options: { count: number; env: Record<string, str
     });
     const instance: Instance = { child, role: "starting", stored: 0, killed: false };
     slots[slot] = instance;
-    createInterface({ input: child.stdout }).on("line", (line) => hear(instance, line));
+    createInterface({ input: child.stdout }).on("line", (line) => readLogLine(instance, line));
     child.stderr.on("data", (chunk: Buffer) => appendFileSync(options.logFile, chunk));
     child.once("exit", () => {
       if (!instance.killed && !stopping) failedStarts += 1;
@@ -49,12 +49,12 @@ export function startInstances(options: { count: number; env: Record<string, str
     });
   }
 
-  function hear(instance: Instance, line: string): void {
+  function readLogLine(instance: Instance, line: string): void {
     if (!line.startsWith("{")) return;
     const { event, code } = JSON.parse(line) as { event?: string; code?: string };
     if (event === "service_started" && instance.role === "starting") instance.role = "standby";
     if (event === "blocks_stored") instance.stored += 1;
-    else if (event === "chain_error") faults.set(code ?? "", (faults.get(code ?? "") ?? 0) + 1);
+    else if (event === "chain_error") chainErrors.set(code ?? "", (chainErrors.get(code ?? "") ?? 0) + 1);
     else if (event === "chain_reorg") reorgs += 1;
     else if (event === "export_interrupted") instance.role = "standby";
     else appendFileSync(options.logFile, `${line}\n`);
@@ -64,7 +64,7 @@ export function startInstances(options: { count: number; env: Record<string, str
     leaderDiedAt = undefined;
   }
 
-  // Whoever ends this process by force must not leave them behind.
+  // Kills the instances when this process exits.
   process.on("exit", () => {
     for (const instance of slots) instance?.child.kill("SIGKILL");
   });
@@ -80,11 +80,16 @@ export function startInstances(options: { count: number; env: Record<string, str
       if (instance.role === "leader" && standby) leaderDiedAt = performance.now();
       instance.child.kill("SIGKILL");
     },
-    /** Postgres went away: how long until somebody leads says nothing of the instances. */
-    forgetTakeover: () => {
+    /** Discards the current takeover measurement. Call it when Postgres restarts: the time is not the instances'. */
+    discardTakeover: () => {
       leaderDiedAt = undefined;
     },
-    figures: () => ({ failedStarts, takeovers: [...takeovers], faults: Object.fromEntries(faults), reorgs }),
+    figures: () => ({
+      failedStarts,
+      takeovers: [...takeovers],
+      chainErrors: Object.fromEntries(chainErrors),
+      reorgs,
+    }),
     stop: async () => {
       stopping = true;
       await Promise.all(

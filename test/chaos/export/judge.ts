@@ -5,24 +5,24 @@ import { createLogger } from "@ngpu/runtime/logger";
 import type { Hex } from "viem";
 import { compareWithRebuild, tablesOf } from "../../../services/autoExport/verify.ts";
 import { testAddresses, testGenerations } from "../../packages/chain-reader/scriptedChain.ts";
-import type { World } from "./testBed.ts";
+import type { TestBed } from "./testBed.ts";
 
 export type Judgement = {
   block: bigint;
   rows: bigint;
   tables: number;
-  /** Tables whose rows are not those of a fresh replay. */
+  /** Tables whose rows differ from those of a fresh replay. */
   differing: string[];
-  /** Events that the node itself lists, and those that stand in the tables. */
+  /** Number of events on the node, and in the tables. */
   eventsOnChain: number;
   eventsStored: bigint;
-  /** Stored blocks whose parent is not the block before. */
+  /** Number of stored blocks whose parent is not the previous block. */
   gaps: bigint;
 };
 
-/** Compares every table with a fresh replay from the node itself, and counts events and gaps without our own code. */
-export async function judge(world: World): Promise<Judgement> {
-  const url = new URL(world.databaseUrl);
+/** Compares every table with a fresh replay from the node, and counts events and gaps without the exporter's code. */
+export async function judge(testBed: TestBed): Promise<Judgement> {
+  const url = new URL(testBed.databaseUrl);
   url.searchParams.set("options", "-c search_path=chain");
   const pool = createPool({ url: url.href, name: "judge", max: 2 });
   const definitions = loadDefinitions();
@@ -30,7 +30,7 @@ export async function judge(world: World): Promise<Judgement> {
   try {
     const { block, tables } = await compareWithRebuild(
       {
-        client: createChainClient({ rpcUrls: [world.market.url], chainId: 31_337 }),
+        client: createChainClient({ rpcUrls: [testBed.market.url], chainId: 31_337 }),
         deployment: { chainId: 31_337, startBlock: 1n, ...testGenerations },
         definitions,
         logger: createLogger("judge", "silent"),
@@ -43,9 +43,9 @@ export async function judge(world: World): Promise<Judgement> {
       rows: tables.reduce((sum, { rows }) => sum + rows, 0n),
       tables: tables.length,
       differing: tables.filter(({ stored, rebuilt }) => stored !== rebuilt).map(({ table }) => table),
-      eventsOnChain: await countOnChain(world, block),
+      eventsOnChain: await countOnChain(testBed, block),
       eventsStored: await countStored(pool, tablesOf(definitions)),
-      gaps: await world.gaps(),
+      gaps: await testBed.gaps(),
     };
   } finally {
     connection.release(true);
@@ -53,7 +53,7 @@ export async function judge(world: World): Promise<Judgement> {
   }
 }
 
-async function countOnChain({ market }: World, last: bigint): Promise<number> {
+async function countOnChain({ market }: TestBed, last: bigint): Promise<number> {
   const address = testAddresses;
   let count = 0;
   for (let from = 1n; from <= last; from += 500n) {

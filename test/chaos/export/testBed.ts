@@ -11,30 +11,30 @@ import { deploymentDocument } from "../../services/support/deployment.ts";
 import { type AnvilMarket, startAnvilMarket } from "../../support/anvilMarket.ts";
 import { type RpcProxy, startRpcProxy } from "../../support/rpcProxy.ts";
 
-export type World = {
+export type TestBed = {
   market: AnvilMarket;
   endpoints: RpcProxy[];
-  /** As the superuser. */
+  /** URL of the database with the superuser. */
   databaseUrl: string;
-  /** What an instance of autoExport is started with. */
+  /** Environment of an instance of autoExport. */
   env: Record<string, string>;
-  /** Ends Postgres, in order or without warning, and starts it again. */
+  /** Restarts Postgres. @param crash Kills it instead of shutting it down. */
   restartPostgres: (crash: boolean) => Promise<void>;
-  /** The last block stored; undefined before there is a schema. */
+  /** The last block stored; undefined before the schema exists. */
   tip: () => Promise<{ hash: string } | undefined>;
-  /** Stored blocks whose parent is not the block before. */
+  /** Number of stored blocks whose parent is not the previous block. */
   gaps: () => Promise<bigint>;
-  /** Whether a transaction of autoExport is open at this moment. */
+  /** Whether a transaction of autoExport is open. */
   isWriting: () => Promise<boolean>;
   stop: () => Promise<void>;
 };
 
-// Reorgs are shallower: what is final stays.
+// Finalized blocks are deeper than any reorg.
 const heads = { safe: 40, finalized: 100 };
 const endpointCount = 3;
 
-/** A node that grows, endpoints before it, and a Postgres of its own, which can be taken away. */
-export async function startWorld(stateDir: string, random: () => number): Promise<World> {
+/** Starts a node, endpoints before it that inject faults, and a separate Postgres that can be restarted. */
+export async function startTestBed(stateDir: string, random: () => number): Promise<TestBed> {
   rmSync(stateDir, { recursive: true, force: true });
   mkdirSync(stateDir, { recursive: true });
   const undos: (() => Promise<void>)[] = [];
@@ -73,7 +73,7 @@ export async function startWorld(stateDir: string, random: () => number): Promis
         await postgres.stop();
         postgres = await startPostgres({ stateDir, port });
       },
-      ...questions(databaseUrl),
+      ...queriesOf(databaseUrl),
       stop,
     };
   } catch (error) {
@@ -82,33 +82,33 @@ export async function startWorld(stateDir: string, random: () => number): Promis
   }
 }
 
-/** What is asked of the database, each on a connection of its own, since Postgres goes away at times. */
-function questions(url: string): Pick<World, "tip" | "gaps" | "isWriting"> {
-  async function ask<Row extends pg.QueryResultRow>(question: string): Promise<Row[]> {
+/** Queries of the database. Each uses a new connection, because Postgres restarts during a trial. */
+function queriesOf(url: string): Pick<TestBed, "tip" | "gaps" | "isWriting"> {
+  async function query<Row extends pg.QueryResultRow>(text: string): Promise<Row[]> {
     const client = new pg.Client({ connectionString: url });
     client.on("error", () => undefined);
     await client.connect();
     try {
-      return (await client.query<Row>(question)).rows;
+      return (await client.query<Row>(text)).rows;
     } finally {
       await client.end();
     }
   }
   return {
     tip: async () => {
-      const [found] = await ask("select from pg_tables where schemaname = 'chain' and tablename = 'head'");
+      const [found] = await query("select from pg_tables where schemaname = 'chain' and tablename = 'head'");
       if (found === undefined) return undefined;
-      return (await ask<{ hash: string }>("select hash from chain.head where tier = 'unsafe'"))[0];
+      return (await query<{ hash: string }>("select hash from chain.head where tier = 'unsafe'"))[0];
     },
     gaps: async () => {
-      const [row] = await ask<{ gaps: string }>(
+      const [row] = await query<{ gaps: string }>(
         `select count(*) as gaps from chain.block left join chain.block as parent on parent.number = block.number - 1
          where block.number > 1 and parent.hash is distinct from block.parent_hash`,
       );
       return BigInt(row?.gaps ?? 0);
     },
     isWriting: async () => {
-      const open = await ask(
+      const open = await query(
         "select from pg_stat_activity where application_name = 'autoExport' and xact_start is not null",
       );
       return open.length > 0;

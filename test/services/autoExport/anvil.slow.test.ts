@@ -87,7 +87,7 @@ describe("autoExport on a real node that reorganizes", function () {
       await node.reorg(depth, acts);
       await untilStored();
       const after = new Set(await hashes());
-      // An empty block in the place of an empty one may be the very same, so that the reorg begins after it.
+      // An empty block that replaces an empty one may be identical; the reorg then begins above it.
       const gone = before.filter((hash) => !after.has(hash)).length;
       expect(gone).to.be.within(depth - 2, depth);
       expect(depths).to.deep.equal([BigInt(gone)]);
@@ -95,7 +95,7 @@ describe("autoExport on a real node that reorganizes", function () {
     });
   }
 
-  it("holds them after two reorgs at once, of which it sees only the last", async () => {
+  it("holds a fresh replay's rows after two consecutive reorgs of which it observes only the last", async () => {
     await node.reorg(80, 6);
     await node.reorg(30, 6);
     await node.mine(1, 6);
@@ -103,7 +103,7 @@ describe("autoExport on a real node that reorganizes", function () {
     await requireExact();
   });
 
-  it("knows which blocks are safe and which are final", async () => {
+  it("stores the safe and finalized heads of the endpoint", async () => {
     await node.mine(3, 6);
     await untilStored();
     const { number } = await node.head();

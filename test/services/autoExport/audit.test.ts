@@ -53,11 +53,11 @@ describe("the audit of rows", function () {
     return { db: market.db, exporter, stored };
   }
 
-  it("finds a log that the endpoint left out of several, and reads the block again", async () => {
+  it("finds a log that the endpoint omitted among several, and reads the block again", async () => {
     const endpoint = await startRpcProxy({ target: node.url, random, heads });
     undos.push(endpoint.stop);
     endpoint.misbehave({ missingOne: 0.5 });
-    const faults: string[] = [];
+    const errors: string[] = [];
     const ending = new AbortController();
     undos.push(async () => ending.abort());
     const client = createFollowClient({
@@ -65,31 +65,31 @@ describe("the audit of rows", function () {
       chainId,
       logger: silent,
       signal: ending.signal,
-      onError: (_endpoint, code) => faults.push(code),
+      onError: (_endpoint, code) => errors.push(code),
     });
-    // Without projections: one whose first event is left out cannot be stored, and there were nothing to audit.
+    // Without projections: a row whose first event is omitted cannot be stored, so there would be nothing to audit.
     const folder = mkdtempSync(join(tmpdir(), "projections-"));
     undos.push(async () => rmSync(folder, { recursive: true }));
     const definitions = loadDefinitions(abis, folder);
-    const blind = await startMarket(client, { definitions });
+    const unaudited = await startMarket(client, { definitions });
     const wanted = await startMarket(createChainClient({ rpcUrls: [node.url], chainId }), { definitions });
     const rows = await dump(wanted.db, definitions);
-    expect(await dump(blind.db, definitions), "what a bloom does not tell").to.not.deep.equal(rows);
+    expect(await dump(unaudited.db, definitions), "omissions that the bloom hides").to.not.deep.equal(rows);
 
     const missing: number[] = [];
     const warn = ({ event, blocks }: { event: string; blocks?: bigint[] }) => {
       if (event === "logs_missing") missing.push(blocks?.length ?? 0);
     };
-    const sighted = await startMarket(client, {
+    const audited = await startMarket(client, {
       definitions,
-      // One by one, so that the endpoint is asked again after each: it leaves a log out in half of all answers.
+      // One block in each round, with new requests after each: the endpoint omits a log from half of its responses.
       audit: { blocks: 1, interval: 5 },
       logger: { ...silent, warn },
     });
     await until(
       "all is audited",
       async () => {
-        const { rows: found } = await sighted.db.query(
+        const { rows: found } = await audited.db.query(
           "select from audit join head on tier = 'safe' where audit.number = head.number and head.number = $1",
           [(await node.head()).number - BigInt(heads.safe)],
         );
@@ -98,59 +98,59 @@ describe("the audit of rows", function () {
       60_000,
     );
     expect(missing.length).to.be.greaterThan(0);
-    expect(await dump(sighted.db, definitions)).to.deep.equal(rows);
-    expect(faults).to.include("rpc_logs_missing");
+    expect(await dump(audited.db, definitions)).to.deep.equal(rows);
+    expect(errors).to.include("rpc_logs_missing");
   });
 
-  /** An endpoint that leaves out the events that begin rows, wherever the bloom does not tell. */
-  function withoutBeginnings() {
+  /** An endpoint that omits the first events of rows, wherever the bloom does not show it. */
+  function withoutFirstEvents() {
     const client = createChainClient({ rpcUrls: [node.url], chainId });
-    const begins = new Set(["NodeRegistered", "Assigned", "WorkspacePublished"].map(selectorOf));
-    let leftOut = 0;
+    const firstEvents = new Set(["NodeRegistered", "Assigned", "WorkspacePublished"].map(selectorOf));
+    let omitted = 0;
     const request = async (call: { method: string }) => {
       const answer = await client.request(call as never);
       if (call.method !== "eth_getLogs") return answer;
       const logs = answer as { address: string; blockHash: string; topics: string[] }[];
-      // What is alone of its contract in a block, the bloom would tell.
+      // The bloom shows the omission of a contract's only log in a block.
       const rest = logs.filter(
         (log) =>
-          !begins.has(log.topics[0] as Hex) ||
+          !firstEvents.has(log.topics[0] as Hex) ||
           !logs.some(
             ({ address, blockHash, topics }) =>
-              address === log.address && blockHash === log.blockHash && !begins.has(topics[0] as Hex),
+              address === log.address && blockHash === log.blockHash && !firstEvents.has(topics[0] as Hex),
           ),
       );
-      leftOut += logs.length - rest.length;
+      omitted += logs.length - rest.length;
       return rest;
     };
-    return { request, leftOut: () => leftOut };
+    return { request, omitted: () => omitted };
   }
 
-  it("finds what an endpoint left out once a row builds on it, before its block is safe", async () => {
+  it("finds an omitted log when a row depends on it, before its block is safe", async () => {
     const wanted = await startMarket(createChainClient({ rpcUrls: [node.url], chainId }), {});
-    const { request, leftOut } = withoutBeginnings();
+    const { request, omitted } = withoutFirstEvents();
     const found: string[] = [];
     const warn = ({ event }: { event: string }) => found.push(event);
-    // Nothing is safe for an audit at first, then everything is.
+    // At first no block is safe, so nothing is audited; later every block is.
     let isSafe = false;
     const shaped = async (call: { method: string; params: [string, boolean] }) =>
       call.method === "eth_getBlockByNumber" && call.params[0] === "safe"
         ? request({ ...call, params: [isSafe ? "latest" : "0x0", false] } as never)
         : request(call);
-    const healed = await startMarket({ request: shaped } as never, {
+    const repaired = await startMarket({ request: shaped } as never, {
       logger: { ...silent, warn },
       audit: { blocks: 50, interval: 5 },
     });
-    expect(leftOut()).to.be.greaterThan(0);
+    expect(omitted()).to.be.greaterThan(0);
     expect(found).to.include("logs_missing");
     isSafe = true;
     const rows = await dump(wanted.db);
-    const same = async () => JSON.stringify(await dump(healed.db)) === JSON.stringify(rows);
+    const same = async () => JSON.stringify(await dump(repaired.db)) === JSON.stringify(rows);
     await until("the rest is audited", same, 60_000);
   });
 
-  it("says what to do when a row lacks its beginning and no endpoint serves receipts", async () => {
-    const { request } = withoutBeginnings();
+  it("fails with a hint when a row's first event is omitted and no endpoint serves receipts", async () => {
+    const { request } = withoutFirstEvents();
     const unproven = (call: { method: string }) =>
       request(call.method === "eth_getBlockReceipts" ? { method: "eth_noSuchMethod" } : call);
     const market = await setup();
@@ -163,7 +163,7 @@ describe("the audit of rows", function () {
     expect(error.hint).to.contain("eth_getBlockReceipts");
   });
 
-  it("computes the root that the node put into its headers, of any number of receipts", async () => {
+  it("computes the receipts root of the node's headers, for any number of receipts", async () => {
     const counts = new Set<number>();
     for (let number = (await node.head()).number; number > 0n; number--) {
       const at = `0x${number.toString(16)}`;
@@ -175,7 +175,7 @@ describe("the audit of rows", function () {
     expect(counts.size).to.be.greaterThan(4);
   });
 
-  it("proves nothing by receipts that lack a log, or have another one", async () => {
+  it("rejects receipts that lack a log or have a different one", async () => {
     const { rows } = await (
       await startMarket(createChainClient({ rpcUrls: [node.url], chainId }), {})
     ).db.query(
@@ -191,16 +191,16 @@ describe("the audit of rows", function () {
       (receipts) => receipts.slice(1),
     ];
     for (const change of changes) {
-      const lying = {
+      const tampering = {
         request: async (question: { method: string }) => {
           const answer = await honest.request(question as never);
           return question.method === "eth_getBlockReceipts" ? change(answer as RawReceipt[]) : answer;
         },
       } as RpcClient;
-      const fault = await readProvenLogs(lying, rows[0]).catch((error: unknown) => error);
-      expect(fault).to.have.property("code", "rpc_receipts_unproven");
-      // Another endpoint's do.
-      expect(await readProvenLogs({ ...lying, otherEndpoints: honest }, rows[0])).to.deep.equal(wanted);
+      const rejection = await readProvenLogs(tampering, rows[0]).catch((error: unknown) => error);
+      expect(rejection).to.have.property("code", "rpc_receipts_unproven");
+      // The receipts of another endpoint are accepted.
+      expect(await readProvenLogs({ ...tampering, otherEndpoints: honest }, rows[0])).to.deep.equal(wanted);
     }
   });
 });

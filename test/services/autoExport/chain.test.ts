@@ -78,7 +78,7 @@ describe("autoExport on the OP-stack simulation", function () {
       return rows.length === 1;
     });
 
-  it("shows what transactions did, where the chain says they did it", async () => {
+  it("stores the events of transactions with the block, transaction and log index of their receipts", async () => {
     const key = privateKeyToAccount(generatePrivateKey());
     const receipt = await register(key);
     await stored(receipt);
@@ -107,7 +107,7 @@ describe("autoExport on the OP-stack simulation", function () {
     ]);
   });
 
-  it("goes on where it was after kill -9", async () => {
+  it("resumes where it stopped after kill -9", async () => {
     process.kill(service.process.pid, "SIGKILL");
     await service.process.exited;
     const receipt = await write(dockerContractAbi, "DockerContract", "registerImage", [
@@ -142,7 +142,7 @@ describe("autoExport on the OP-stack simulation", function () {
     }
   });
 
-  it("says how it does", async () => {
+  it("reports its health and metrics", async () => {
     const health = (await (await fetch(`${service.url}/healthz`)).json()) as {
       details: Record<string, unknown>;
     };
@@ -161,7 +161,7 @@ describe("autoExport on the OP-stack simulation", function () {
     }
   });
 
-  it("ends in order when it is told to", async () => {
+  it("exits cleanly when it is stopped", async () => {
     await service.process.stop();
     expect(await service.process.exited).to.deep.equal({ code: 0, signal: null });
   });

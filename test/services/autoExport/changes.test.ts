@@ -16,7 +16,7 @@ const image = (number: number) =>
   });
 const posterSet = eventLog("Pomc", "PosterSet", { poster: word(3, 20) });
 
-/** The tables that `changed_since` and the tiers are about. */
+/** The tables that `changed_since` and the views `…_tiered` cover. */
 function all(): string[] {
   const { tables, projections } = loadDefinitions();
   return [...new Set([...tables.map(({ table }) => table), ...projections.map(({ name }) => name)])].sort();
@@ -46,7 +46,7 @@ describe("changes of the chain's tables", function () {
     return { ...market, chain, mined, since };
   }
 
-  it("are found since any block", async () => {
+  it("are listed since any block", async () => {
     const { chain, mined, since } = await exported();
     const first = chain.head();
     await mined([], []);
@@ -58,7 +58,7 @@ describe("changes of the chain's tables", function () {
     expect((await since(chain.head())).tables).to.deep.equal([]);
   });
 
-  it("may be anywhere once the block is off the chain", async () => {
+  it("include every table once the block is no longer on the chain", async () => {
     const { chain, mined, since } = await exported();
     await mined([image(2)], []);
     const left = chain.head();
@@ -67,49 +67,49 @@ describe("changes of the chain's tables", function () {
     expect((await since(left)).tables).to.deep.equal(all());
   });
 
-  it("that a listener missed are told when it is back, and nothing else", async () => {
+  it("are reported to a listener that reconnects: those it has missed, and no others", async () => {
     const { database, chain, mined } = await exported();
-    const way = await startTcpProxy(new URL(urlAs(database, "ngpu_match")));
-    undos.push(way.stop);
-    const heard: (string | undefined)[] = [];
+    const proxy = await startTcpProxy(new URL(urlAs(database, "ngpu_match")));
+    undos.push(proxy.stop);
+    const notices: (string | undefined)[] = [];
     const abort = new AbortController();
     undos.push(() => abort.abort());
     listenForChanges({
-      url: way.url,
+      url: proxy.url,
       channels: [chainChannel],
       logger: silent,
       signal: abort.signal,
-      onNotice: (_channel, payload) => heard.push(payload),
+      onNotice: (_channel, payload) => notices.push(payload),
     });
-    await until("it listens", async () => heard.length === 1);
-    expect(heard).to.deep.equal([undefined]);
-    way.cut();
+    await until("it listens", async () => notices.length === 1);
+    expect(notices).to.deep.equal([undefined]);
+    proxy.cut();
     await mined([image(2)], [], [image(3)], []);
     const head = chain.head();
-    way.restore();
-    await until("it is told", async () => heard.length > 1);
-    expect(JSON.parse(heard[1] ?? "")).to.deep.equal({
+    proxy.restore();
+    await until("it is notified", async () => notices.length > 1);
+    expect(JSON.parse(notices[1] ?? "")).to.deep.equal({
       block: String(head.number),
       hash: head.hash,
       tables: ["event_image_registered", "image"],
     });
-    // The block that it knows goes while it is away.
-    way.cut();
+    // The last block that it received is reorganized away while it is disconnected.
+    proxy.cut();
     chain.rewind(2);
     await mined([posterSet], [], []);
-    way.restore();
-    await until("it is told again", async () => heard.length > 2);
-    expect(JSON.parse(heard[2] ?? "").tables).to.deep.equal(all());
+    proxy.restore();
+    await until("it is notified again", async () => notices.length > 2);
+    expect(JSON.parse(notices[2] ?? "").tables).to.deep.equal(all());
     await mined([image(9)]);
-    await until("it hears by itself", async () => heard.length > 3);
-    expect(JSON.parse(heard[3] ?? "")).to.deep.include({ hash: chain.head().hash });
+    await until("it is notified of the next block", async () => notices.length > 3);
+    expect(JSON.parse(notices[3] ?? "")).to.deep.include({ hash: chain.head().hash });
   });
 });
 
-describe("how final rows are", function () {
+describe("the tier of rows", function () {
   this.timeout(60_000);
 
-  it("stands beside every event and every projection, with the block's hash, time and the log's index", async () => {
+  it("is a column of every event and every projection, with the block's hash and time and the log index", async () => {
     const { database, db, drop } = await setup();
     const chain = createScriptedChain();
     chain.mine(...Array.from({ length: 20 }, (_, index) => [image(100 + index), image(200 + index)]));

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { run } from "../../chaos/export/index.ts";
 import { startInstances } from "../../chaos/export/instances.ts";
-import { startWorld } from "../../chaos/export/testBed.ts";
+import { startTestBed } from "../../chaos/export/testBed.ts";
 import { randomFrom } from "../../packages/chain-reader/scriptedChain.ts";
 import { testStateDir } from "../../support/parts.ts";
 import { until } from "./setup.ts";
@@ -12,7 +12,7 @@ describe("autoExport's processes", function () {
   this.timeout(600_000);
 
   // The short form of `npm run chaos -- export`.
-  it("lose nothing, store nothing twice and leave no gap when they are killed while all else misbehaves", async () => {
+  it("lose nothing, store nothing twice and leave no gap when they are killed while endpoints and Postgres fail", async () => {
     const seed = Number(process.env.TEST_SEED ?? randomInt(2 ** 31));
     process.stdout.write(`    TEST_SEED=${seed}\n`);
     const { ok, figures, text } = await run({
@@ -30,29 +30,33 @@ describe("autoExport's processes", function () {
 
   it("take over within five seconds of a kill -9, without a gap", async () => {
     const stateDir = join(await testStateDir(), "takeover");
-    const world = await startWorld(stateDir, randomFrom(5));
-    const instances = startInstances({ count: 2, env: world.env, logFile: join(stateDir, "autoExport.log") });
+    const testBed = await startTestBed(stateDir, randomFrom(5));
+    const instances = startInstances({
+      count: 2,
+      env: testBed.env,
+      logFile: join(stateDir, "autoExport.log"),
+    });
     const stored = async () => {
-      const { hash } = await world.market.head();
-      return async () => (await world.tip())?.hash === hash;
+      const { hash } = await testBed.market.head();
+      return async () => (await testBed.tip())?.hash === hash;
     };
     try {
-      await world.market.mine(30, 5);
+      await testBed.market.mine(30, 5);
       await until("all is stored", await stored(), 120_000);
       await until(
-        "the other stands by",
+        "the other instance is standby",
         async () => instances.others().some(({ role }) => role === "standby"),
         60_000,
       );
       const leader = instances.leader();
-      if (leader === undefined) throw new Error("Nobody leads.");
+      if (leader === undefined) throw new Error("There is no leader.");
       instances.kill(leader);
-      await world.market.mine(1, 5);
+      await testBed.market.mine(1, 5);
       await until("the other stores the next block", await stored(), 5_000);
-      expect(await world.gaps()).to.equal(0n);
+      expect(await testBed.gaps()).to.equal(0n);
     } finally {
       await instances.stop();
-      await world.stop();
+      await testBed.stop();
     }
   });
 });

@@ -16,20 +16,20 @@ const origin: Origin = {
   version: 2,
 };
 
-describe("what to do with the rows that are there", () => {
-  it("builds where there are none and keeps those of the same origin", () => {
+describe("the plan for stored rows", () => {
+  it("builds them if there are none and keeps those of the same origin", () => {
     expect(planSchema(undefined, origin)).to.deep.equal({ type: "build" });
     const reordered = { ...origin, contracts: { Escrow: ["0x02"], Pomc: ["0x01"] } };
     expect(planSchema(reordered, origin)).to.deep.equal({ type: "keep" });
   });
 
-  it("rebuilds, and says why, when chain, start, contracts or definitions are others", () => {
+  it("rebuilds them, with the reason, when chain, start, contracts or definitions differ", () => {
     const cases: [Partial<Origin>, string][] = [
       [{ chainId: 11 }, "chain"],
       [{ startHash: "0xbb" }, "start block"],
       [{ startBlock: 6n }, "start block"],
       [{ contracts: { Pomc: ["0x03"], Escrow: ["0x02"] } }, "contracts"],
-      // The successor's events since its deployment are on the chain, but not in the rows.
+      // The successor's earlier events are on the chain but are not stored.
       [{ contracts: { Pomc: ["0x01"], Escrow: ["0x02"], Measure: ["0x04"] } }, "contracts"],
       [{ contracts: { Pomc: ["0x00", "0x01"], Escrow: ["0x02"] } }, "contracts"],
       [{ definitions: "d2" }, "definitions"],
@@ -43,7 +43,7 @@ describe("what to do with the rows that are there", () => {
     }
   });
 
-  it("leaves what a newer version built, whatever else differs", () => {
+  it("leaves rows that a newer version built, whatever else differs", () => {
     for (const change of [{}, { chainId: 11 }, { contracts: {} }]) {
       const newer = { ...origin, ...change, definitions: "d3", version: 3 };
       expect(planSchema(newer, origin)).to.deep.equal({ type: "leave" });
@@ -51,11 +51,11 @@ describe("what to do with the rows that are there", () => {
   });
 });
 
-describe("how far a tier reaches", () => {
+describe("the head of a tier", () => {
   const tip = { number: 10n, hash: "0x10" as const };
   const at = (number: bigint) => ({ number, hash: `0x${number}` as const });
 
-  it("follows the endpoint's head, and ends at our last block", () => {
+  it("follows the endpoint's head up to the last stored block", () => {
     expect(chooseHead({ stored: undefined, claimed: at(7n), tip, tipHashAtEndpoint: "" })).to.deep.equal(
       at(7n),
     );
@@ -64,11 +64,11 @@ describe("how far a tier reaches", () => {
     );
   });
 
-  it("says nothing of our last block when the endpoint has another one there", () => {
+  it("does not include the last stored block when the endpoint has a different block there", () => {
     expect(chooseHead({ stored: at(7n), claimed: at(12n), tip, tipHashAtEndpoint: "0xff" })).to.equal(null);
   });
 
-  it("does not go back with an endpoint that lags", () => {
+  it("does not move back with an endpoint that lags", () => {
     expect(chooseHead({ stored: at(7n), claimed: at(6n), tip, tipHashAtEndpoint: "" })).to.equal(null);
   });
 });
@@ -83,17 +83,17 @@ describe("health", () => {
     tip: 100n,
   };
 
-  it("is good while the head is fresh and stored", () => {
+  it("is good while the head is recent and stored", () => {
     expect(evaluateHealth(facts)).to.deep.include({ ok: true });
   });
 
-  it("is good for an instance that waits to take over", () => {
+  it("is good for a standby instance", () => {
     expect(evaluateHealth({ ...facts, role: "standby", head: undefined, tip: undefined })).to.deep.include({
       ok: true,
     });
   });
 
-  it("is bad, and says why, before anything is stored, behind the head, on an old head and without an answer", () => {
+  it("is bad, with a reason, before a block is stored, behind the head, on a stale head and without a response", () => {
     const reason = (change: Partial<typeof facts>) => {
       const health = evaluateHealth({ ...facts, ...change });
       expect(health.ok).to.equal(false);

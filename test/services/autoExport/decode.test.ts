@@ -7,7 +7,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { type AbiEvent, type AbiParameter, type Hex, numberToHex, pad } from "viem";
 import { copyRows } from "../../../services/autoExport/copy.ts";
-import { bytesOf, startLines } from "../../../services/autoExport/copyLines.ts";
+import { bytesOf, createLines } from "../../../services/autoExport/copyLines.ts";
 import { addValues, decodedValues } from "../../../services/autoExport/decode.ts";
 import { enumNames } from "../../../services/autoExport/enums.ts";
 import { encodeEvent, testContracts } from "../../packages/chain-reader/scriptedChain.ts";
@@ -16,7 +16,7 @@ import { createTestDatabase } from "../../support/postgres.ts";
 const { tables } = loadDefinitions();
 
 function valuesOf(log: ChainLog, table: EventTable): string {
-  const lines = startLines();
+  const lines = createLines();
   addValues(lines, log, table);
   return bytesOf(lines).toString();
 }
@@ -29,7 +29,7 @@ const hex = (size: number): fc.Arbitrary<Hex> =>
     fc.constant(pad("0x", { size })),
   );
 
-/** Any value of a parameter, small and largest ones often. */
+/** Any value of a parameter, often a small one or the largest. */
 function anyValue(parameter: AbiParameter): fc.Arbitrary<unknown> {
   const { type } = parameter;
   if (type.endsWith("[]"))
@@ -77,7 +77,7 @@ function anyLog(abi: AbiEvent): fc.Arbitrary<ChainLog> {
 }
 
 describe("reading events", () => {
-  it("gives what viem decodes, for every event of the contracts whose values have their places", () => {
+  it("returns what viem decodes, for every event of the contracts whose values have fixed offsets", () => {
     const placed = tables.filter(({ words }) => words);
     expect(placed.map(({ event }) => event)).to.include.members([
       "Settled",
@@ -95,7 +95,7 @@ describe("reading events", () => {
     }
   });
 
-  it("reads what its event needs of a log that goes on, however long", () => {
+  it("ignores data after the event's values, of any length", () => {
     const table = tables.find(({ event }) => event === "Settled");
     if (table === undefined) throw new Error("no table");
     fc.assert(
@@ -107,7 +107,7 @@ describe("reading events", () => {
     );
   });
 
-  it("gives what viem decodes for types that no contract of ours uses", () => {
+  it("returns what viem decodes for types that the contracts do not use", () => {
     const inputs = ["int8", "int128", "int256", "uint256", "uint48", "uint56", "bytes1", "bytes31"];
     const abi: AbiEvent = {
       type: "event",
@@ -127,7 +127,7 @@ describe("reading events", () => {
     );
   });
 
-  it("refuses a log that is cut short, is not hexadecimal or has a truth value of 2", () => {
+  it("rejects a log that is truncated, is not hexadecimal or has a boolean of 2", () => {
     const table = tables.find(({ event }) => event === "LeaseClockSet");
     if (table === undefined) throw new Error("no table");
     const [complete] = fc.sample(anyLog(table.abi), { numRuns: 1, seed: 1 }) as [ChainLog];
@@ -146,7 +146,7 @@ describe("reading events", () => {
 });
 
 describe("COPY", () => {
-  it("stores any text, list and JSON as it is", async () => {
+  it("stores any text, array and JSON unchanged", async () => {
     const texts = ["", "a\tb\nc\rd\\e", '"{},\\N', "\\.", "NULL", "gr\u00fc\u00df \ud83d\ude80"];
     const abi: AbiEvent = {
       type: "event",
@@ -163,14 +163,14 @@ describe("COPY", () => {
     const pool = createPool({ url: database.url, name: "test", max: 1 });
     const db = await pool.connect();
     try {
-      await db.query("create table said (text text, list text[], parts jsonb)");
+      await db.query("create table sample (text text, list text[], parts jsonb)");
       const args = { list: texts, parts: texts.map((inText) => ({ inText })) };
       const lines = texts.map((text) => {
         const log = encodeEvent(testContracts.Escrow, table.abi, { ...args, text });
         return `${valuesOf(log as unknown as ChainLog, table).slice(1)}\n`;
       });
-      await copyRows(db, "said", lines.join(""));
-      const { rows } = await db.query("select * from said");
+      await copyRows(db, "sample", lines.join(""));
+      const { rows } = await db.query("select * from sample");
       const parts = texts.map((text) => ({ in_text: text }));
       expect(rows).to.deep.equal(texts.map((text) => ({ text, list: texts, parts })));
     } finally {
@@ -180,14 +180,14 @@ describe("COPY", () => {
     }
   });
 
-  it("says what is wrong with a row, and leaves the connection in order", async () => {
+  it("rejects with the server's error for an invalid row, and the connection stays usable", async () => {
     const database = await createTestDatabase();
     const pool = createPool({ url: database.url, name: "test", max: 1 });
     const db = await pool.connect();
     try {
       await db.query("create table numbers (number integer)");
-      const fault = await copyRows(db, "numbers", "1\nno\n").catch((error: unknown) => error);
-      expect(fault).to.have.property("code", "22P02");
+      const rejection = await copyRows(db, "numbers", "1\nno\n").catch((error: unknown) => error);
+      expect(rejection).to.have.property("code", "22P02");
       await copyRows(db, "numbers", "7\n");
       expect((await db.query("select number from numbers")).rows).to.deep.equal([{ number: 7 }]);
     } finally {

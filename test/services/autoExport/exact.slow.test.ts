@@ -10,31 +10,31 @@ import {
   type ScriptedChain,
 } from "../../packages/chain-reader/scriptedChain.ts";
 import { createMarket } from "./market.ts";
-import { anyActs, createScenario, nothingMet } from "./scenario.ts";
+import { anyActs, createScenario, emptyCoverage } from "./scenario.ts";
 import { deployment, dump, mineNext, setup, silent, startExporter, untilStored } from "./setup.ts";
 
 describe("the exported rows", function () {
   this.timeout(600_000);
 
-  it("are those of a fresh replay after any reorgs, faults and kills, at the head and at every block before", async () => {
+  it("are those of a fresh replay after any reorgs, faults and kills, at the head and at any earlier block", async () => {
     const seed = Number(process.env.TEST_SEED ?? randomInt(2 ** 31));
     process.stdout.write(`    TEST_SEED=${seed}\n`);
-    const met = nothingMet();
+    const coverage = emptyCoverage();
     await fc.assert(
       fc.asyncProperty(anyActs, fc.nat(), fc.nat(), async (acts, chainSeed, anyBlock) => {
-        const { chain, ours, play, catchUp, stop, drop } = await createScenario(chainSeed, met);
+        const { chain, exported, play, catchUp, stop, drop } = await createScenario(chainSeed, coverage);
         try {
           for (const step of acts) await play(step);
           await catchUp();
           await stop();
           const rows = await replayed(chain, dump);
-          requireSame(await dump(ours.db), rows);
+          requireSame(await dump(exported.db), rows);
           expect(rows.block?.length).to.equal(chain.blocks().length - 1);
-          // The chain as it was at some block before, and what our rows say of that time.
+          // The chain as of an earlier block, and the stored states as of that block.
           const height = chain.blocks().length - 1;
           chain.rewind(anyBlock % height);
           const past = chain.head().number;
-          expect(await statesAt(ours.db, past)).to.deep.equal(
+          expect(await statesAt(exported.db, past)).to.deep.equal(
             await replayed(chain, (db) => statesAt(db, past)),
           );
         } finally {
@@ -43,14 +43,14 @@ describe("the exported rows", function () {
       }),
       { numRuns: 4, endOnFailure: true, seed },
     );
-    const { depths, ...kinds } = met;
+    const { depths, ...kinds } = coverage;
     for (const [kind, times] of Object.entries(kinds)) expect(times, kind).to.be.greaterThan(0);
     expect(depths.filter((depth) => depth >= 500n).length, "reorgs of 500 blocks and more").to.be.greaterThan(
       3,
     );
   });
 
-  it("compare equal to a rebuild beside them, and not when a row was changed", async () => {
+  it("compare equal to a rebuilt copy, and not equal after a row is changed", async () => {
     const random = randomFrom(7);
     const chain = createScriptedChain(random);
     const market = createMarket(random);
@@ -94,20 +94,23 @@ describe("the exported rows", function () {
   });
 });
 
-/** Names the first rows that only one side has: whole tables would say too much. */
-function requireSame(held: Record<string, string[]>, wanted: Record<string, string[]>): void {
-  for (const table of Object.keys({ ...held, ...wanted })) {
-    const ours = held[table] ?? [];
-    const theirs = wanted[table] ?? [];
-    const lacking = (rows: string[], others: Set<string>) =>
+/** Reports the first rows that only one side has, because complete tables are too long to read. */
+function requireSame(stored: Record<string, string[]>, expected: Record<string, string[]>): void {
+  for (const table of Object.keys({ ...stored, ...expected })) {
+    const actual = stored[table] ?? [];
+    const wanted = expected[table] ?? [];
+    const without = (rows: string[], others: Set<string>) =>
       rows.filter((row) => !others.has(row)).slice(0, 5);
-    const difference = { more: lacking(ours, new Set(theirs)), less: lacking(theirs, new Set(ours)) };
-    expect(difference, table).to.deep.equal({ more: [], less: [] });
-    expect(ours.length, table).to.equal(theirs.length);
+    const difference = {
+      unexpected: without(actual, new Set(wanted)),
+      missing: without(wanted, new Set(actual)),
+    };
+    expect(difference, table).to.deep.equal({ unexpected: [], missing: [] });
+    expect(actual.length, table).to.equal(wanted.length);
   }
 }
 
-/** What is read after a fresh export of the whole chain. */
+/** Reads from a fresh export of the complete chain. */
 async function replayed<Result>(
   chain: ScriptedChain,
   read: (db: Database) => Promise<Result>,
@@ -123,7 +126,7 @@ async function replayed<Result>(
   }
 }
 
-/** Every projection as of a block, by the query that the documentation gives. */
+/** Every projection as of a block, by the documented query. */
 async function statesAt(db: Database, block: bigint): Promise<Record<string, string[]>> {
   const states: Record<string, string[]> = {};
   for (const { name } of loadDefinitions().projections) {

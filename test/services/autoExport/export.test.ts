@@ -49,7 +49,7 @@ describe("autoExport", function () {
     return started;
   }
 
-  it("tells of a change once its rows can be read, with the block and the tables", async () => {
+  it("notifies listeners of a change once its rows can be read, with the block and the tables", async () => {
     const { database, db } = await market();
     const chain = createScriptedChain();
     chain.mine([]);
@@ -58,15 +58,15 @@ describe("autoExport", function () {
     const listener = new pg.Client({ connectionString: urlAs(database, "ngpu_match") });
     await listener.connect();
     undos.push(() => listener.end());
-    const heard: { block: string; tables: string[]; nodes: number | null }[] = [];
+    const notices: { block: string; tables: string[]; nodes: number | null }[] = [];
     listener.on("notification", async ({ payload }) => {
       const { rowCount } = await listener.query("select from chain.node");
-      heard.push({ ...JSON.parse(payload ?? ""), nodes: rowCount });
+      notices.push({ ...JSON.parse(payload ?? ""), nodes: rowCount });
     });
     await listener.query("listen chain_changed");
     chain.mine([registered(1)]);
-    await until("the notice is heard", async () => heard.length > 0);
-    expect(heard[0]).to.deep.equal({
+    await until("the notice arrives", async () => notices.length > 0);
+    expect(notices[0]).to.deep.equal({
       block: "2",
       hash: chain.head().hash,
       tables: ["event_node_registered", "node"],
@@ -74,7 +74,7 @@ describe("autoExport", function () {
     });
   });
 
-  it("lets services read everything and write nothing", async () => {
+  it("grants services read access to everything and no write access", async () => {
     const { database, db } = await market();
     const chain = createScriptedChain();
     chain.mine([registered(1)]);
@@ -113,7 +113,7 @@ describe("autoExport", function () {
     }
   });
 
-  it("says how final a record is", async () => {
+  it("reports the tier of a record", async () => {
     const { database, db } = await market();
     const chain = createScriptedChain();
     chain.mine(...Array.from({ length: 20 }, (_, index) => [registered(index + 1)]));
@@ -126,7 +126,10 @@ describe("autoExport", function () {
     expect(await of("safe")).to.equal(16n);
     expect(await of("unsafe")).to.equal(20n);
     chain.mine([], []);
-    await until("the tiers go on", async () => (await of("finalized")) === 14n && (await of("safe")) === 18n);
+    await until(
+      "the tiers advance",
+      async () => (await of("finalized")) === 14n && (await of("safe")) === 18n,
+    );
   });
 
   it("has one writer; another instance takes over within five seconds of its death, without a gap", async () => {
@@ -149,7 +152,7 @@ describe("autoExport", function () {
     expect(rows[0].numbers.map(BigInt)).to.deep.equal([1n, 2n, 3n]);
   });
 
-  it("goes on by itself when its connections break", async () => {
+  it("recovers when its connections break", async () => {
     const { database, db } = await market();
     const chain = createScriptedChain();
     chain.mine([registered(1)]);
@@ -164,7 +167,7 @@ describe("autoExport", function () {
     expect(rows).to.deep.equal([{ nodes: 2n }]);
   });
 
-  it("keeps its rows over a restart and builds them anew for another deployment", async () => {
+  it("keeps its rows over a restart and rebuilds them for another deployment", async () => {
     const { database, db } = await market();
     const chain = createScriptedChain();
     chain.mine([registered(1)], [registered(2)]);
@@ -181,7 +184,7 @@ describe("autoExport", function () {
     expect(events).to.include("schema_built");
     await exportOnce();
     expect(events).to.not.include("schema_built").and.not.include("schema_rebuilt");
-    // The same chain with other contracts: what the old ones said is no longer of the market.
+    // The same chain with other contracts: events of the old contracts no longer belong to the market.
     const moved = { ...testContracts, ComputeNode: account(0xfeed) };
     chain.mine([{ ...registered(9), address: moved.ComputeNode }]);
     await exportOnce({ deployment: { ...deployment, contracts: moved } });
@@ -198,7 +201,7 @@ describe("autoExport", function () {
     }
   });
 
-  it("begins anew when the chain does", async () => {
+  it("rebuilds its rows when the chain restarts from another first block", async () => {
     const { database, db } = await market();
     const chain = createScriptedChain();
     chain.mine([registered(1)], [registered(2)]);
@@ -248,11 +251,11 @@ select who, block_number, log_index, jsonb_build_object('reason', reason) as pat
     ]);
   });
 
-  it("stops with a clear message when a contract's events are not those of the ABI", async () => {
+  it("stops with an error when a contract's events do not match the ABI", async () => {
     const { database } = await market();
     const chain = createScriptedChain();
     chain.mine([{ ...registered(1), data: "0x01" }]);
-    const fault = await exporter(database, chain.client).ended;
-    expect(fault).to.have.property("code", "event_undecodable");
+    const error = await exporter(database, chain.client).ended;
+    expect(error).to.have.property("code", "event_undecodable");
   });
 });

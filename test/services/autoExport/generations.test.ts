@@ -11,17 +11,17 @@ const owner = accounts.owner.address.toLowerCase();
 const digest = keccak256("0x01");
 const later = 2n ** 40n;
 
-describe("autoExport, where the market was replaced", function () {
+describe("autoExport after the market was replaced", function () {
   this.timeout(240_000);
   let previous: TestChain;
-  let present: TestChain;
+  let current: TestChain;
   let market: Awaited<ReturnType<typeof setup>>;
   let earlier: Record<string, string[]>;
   let now: Record<string, string[]>;
   const definitions = loadDefinitions();
   const rows = async (sql: string) => (await market.db.query(sql)).rows;
 
-  /** Exports all that is on the chain, as a service started with the deployment's file would. */
+  /** Exports the chain up to its head, as a service started with the deployment's file does. */
   async function exportWith({ client, deployment }: TestChain): Promise<Record<string, string[]>> {
     const exporter = startExporter(market.database, client, { deployment });
     try {
@@ -46,24 +46,24 @@ describe("autoExport, where the market was replaced", function () {
     await claim(previous, 1n, leaf, proofs[0] ?? "0x");
     earlier = await exportWith(previous);
 
-    present = await replaceContracts(previous, "market");
-    // Before autoExport learns of the successors, as a deployment takes its time.
-    const own = await publish(present, { authorizationId: await fund(present, 200_000n) });
-    await registerImage(present, digest, "host/new");
-    const next = await assign(present, own, { nodeId, start: true });
-    await report(present, "one", next, "running");
-    await present.pass(100);
+    current = await replaceContracts(previous, "market");
+    // These transactions precede the export with the new deployment, as in a real replacement.
+    const own = await publish(current, { authorizationId: await fund(current, 200_000n) });
+    await registerImage(current, digest, "host/new");
+    const next = await assign(current, own, { nodeId, start: true });
+    await report(current, "one", next, "running");
+    await current.pass(100);
     await report(previous, "one", ref, "stopped");
-    await report(present, "one", next, "stopped");
+    await report(current, "one", next, "stopped");
     const grant = { account: owner, cumulative: 7n };
-    const posted = await postEpoch(present, 2n, [grant]);
-    await claim(present, 2n, grant, posted.proofs[0] ?? "0x");
-    now = await exportWith(present);
+    const posted = await postEpoch(current, 2n, [grant]);
+    await claim(current, 2n, grant, posted.proofs[0] ?? "0x");
+    now = await exportWith(current);
   });
 
   after(() => market.drop());
 
-  it("holds what it held before, and what both generations did since", () => {
+  it("keeps the earlier rows and adds the later events of both generations", () => {
     const lacking = Object.entries(earlier).flatMap(([table, lines]) => {
       const held = new Set(now[table]);
       return table.endsWith("_history") ? [] : lines.filter((line) => !held.has(line));
@@ -77,7 +77,7 @@ describe("autoExport, where the market was replaced", function () {
     expect(generations("event_node_registered")).to.deep.equal([1]);
   });
 
-  it("tells the books of an account, a node, a number and a digest apart", async () => {
+  it("keeps separate rows for each generation of an account, a node, a number and a digest", async () => {
     const accountsHeld = await rows(
       "select account, generation, deposited, settled > 0 as paid from escrow_account order by generation",
     );
@@ -111,13 +111,13 @@ describe("autoExport, where the market was replaced", function () {
     ]);
   });
 
-  it("names each contract there ever was", async () => {
+  it("lists every contract of every generation", async () => {
     const found = await rows(
       "select generation, address from contract where name = 'Escrow' order by generation",
     );
     expect(found).to.deep.equal([
       { generation: 1, address: previous.deployment.contracts.Escrow.toLowerCase() },
-      { generation: 2, address: present.deployment.contracts.Escrow.toLowerCase() },
+      { generation: 2, address: current.deployment.contracts.Escrow.toLowerCase() },
     ]);
     const others = await rows("select count(*)::int as count from contract where name = 'ComputeNode'");
     expect(others).to.deep.equal([{ count: 1 }]);
@@ -126,7 +126,7 @@ describe("autoExport, where the market was replaced", function () {
   it("holds the same rows as a rebuild from the chain", async () => {
     const connection = await market.db.connect();
     try {
-      const { client, deployment } = present;
+      const { client, deployment } = current;
       const signal = new AbortController().signal;
       const parts = { client, deployment, definitions, logger: silent, signal };
       const { tables } = await compareWithRebuild(parts, connection);

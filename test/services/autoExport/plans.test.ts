@@ -8,7 +8,7 @@ import { type Exporter, mineNext, setup, startExporter, untilStored } from "./se
 
 const definitions = loadDefinitions();
 
-describe("the plans that keep projections", function () {
+describe("the plans of the statements that update projections", function () {
   this.timeout(60_000);
   let market: Awaited<ReturnType<typeof setup>>;
   let exporter: Exporter;
@@ -31,7 +31,7 @@ describe("the plans that keep projections", function () {
     await market.drop();
   });
 
-  /** The plans' scans of tables, each with the lines below it up to the next node. */
+  /** The table scans of the plans, each with the lines below it up to the next node. */
   async function scans(): Promise<string[]> {
     await prepareWriter(db, definitions);
     const found: string[] = [];
@@ -58,7 +58,7 @@ describe("the plans that keep projections", function () {
     { tables: "small", statistics: "reltuples = 1, relpages = 1" },
     { tables: "huge", statistics: "reltuples = 1e9, relpages = 1" },
   ]) {
-    it(`look every row up by an index, of tables that seem ${tables}`, async () => {
+    it(`use an index for every lookup when statistics show ${tables} tables`, async () => {
       await market.db.query(
         `update pg_class set ${statistics} where relnamespace = '${chainSchema}'::regnamespace and relkind = 'r'`,
       );

@@ -1,21 +1,10 @@
 import { expect } from "chai";
-import { concat, type Hex, numberToHex, pad, toHex } from "viem";
-import {
-  createScriptedChain,
-  eventLog,
-  previousContracts,
-  type ScriptedLog,
-  testContracts,
-} from "../../packages/chain-reader/scriptedChain.ts";
-import { measurement, spec, workspaceSpec } from "./fixtures.ts";
-import { type Exporter, setup, startExporter, untilStored } from "./setup.ts";
+import { concat, type Hex, toHex } from "viem";
+import { eventLog, type ScriptedLog, testContracts } from "../../packages/chain-reader/scriptedChain.ts";
+import { alice, bob, ref, useExportedChain } from "./exportedChain.ts";
+import { measurement, spec, word, workspaceSpec } from "./fixtures.ts";
 
-const word = (value: number, size = 32): Hex => pad(numberToHex(value), { size });
-const alice = word(0xa11ce, 20);
-const bob = word(0xb0b, 20);
 const zero = word(0, 20);
-const ref = { workspaceId: 1n, nodeId: 1, replica: 0, lease: 1 };
-
 const registered = (overrides: Record<string, unknown> = {}): ScriptedLog =>
   eventLog("ComputeNode", "NodeRegistered", {
     nodeId: 1,
@@ -27,16 +16,6 @@ const registered = (overrides: Record<string, unknown> = {}): ScriptedLog =>
     gpuUuids: [word(1), word(2)],
     ...overrides,
   });
-const authorized = eventLog("Escrow", "Authorized", {
-  authorizationId: 1n,
-  owner: alice,
-  delegate: bob,
-  maxRate: 2n ** 64n - 1n,
-  total: 2n ** 128n - 1n,
-  scope: word(0),
-  expiry: 1_800_000_000,
-});
-const opened = eventLog("Escrow", "LeaseOpened", { ...ref, authorizationId: 1n, rate: 5n });
 const assigned = (overrides: Record<string, unknown> = {}): ScriptedLog =>
   eventLog("DockerContract", "Assigned", {
     ...ref,
@@ -45,46 +24,16 @@ const assigned = (overrides: Record<string, unknown> = {}): ScriptedLog =>
     start: true,
     ...overrides,
   });
-const settled = (amount: bigint, settledAt: number): ScriptedLog =>
-  eventLog("Escrow", "Settled", { ...ref, amount, settledAt });
 const stateChanged = (state: number, sequence = 1): ScriptedLog =>
   eventLog("DockerContract", "StateChanged", { ...ref, state, sequence, detail: word(8080) });
 
 describe("projections", function () {
   this.timeout(60_000);
-  let market: Awaited<ReturnType<typeof setup>>;
-  let exporter: Exporter;
-  let chain: ReturnType<typeof createScriptedChain>;
+  const { chain, mined, rows, row, current } = useExportedChain();
 
-  before(async () => {
-    market = await setup();
-  });
-
-  beforeEach(() => {
-    // A chain of its own for each test: the rows of the one before are of another origin and go.
-    chain = createScriptedChain();
-    exporter = startExporter(market.database, chain.client);
-  });
-
-  afterEach(() => exporter.stop());
-
-  after(() => market.drop());
-
-  /** Mines one block for each list of logs and reads rows once the last is stored. */
-  async function mined(...blocks: ScriptedLog[][]) {
-    chain.mine(...blocks);
-    await untilStored(market.db, chain);
-  }
-
-  const rows = async (sql: string): Promise<Record<string, unknown>[]> => (await market.db.query(sql)).rows;
-  const row = async (sql: string) => (await rows(sql))[0] ?? {};
-  /** A projection's rows without the last change's place in its block. */
-  const present = async (name: string): Promise<Record<string, unknown>[]> =>
-    (await rows(`select * from ${name}`)).map(({ log_index: _, ...row }) => row);
-
-  it("show a node as it registered, without wallet when it bound none", async () => {
+  it("store a node as registered, with a null wallet if it has bound none", async () => {
     await mined([registered()]);
-    expect((await present("node"))[0]).to.deep.equal({
+    expect((await current("node"))[0]).to.deep.equal({
       node_id: 1,
       key: alice,
       wallet: null,
@@ -106,7 +55,7 @@ describe("projections", function () {
     });
   });
 
-  it("keep one version a block, with the last of its changes in log order", async () => {
+  it("keep one version for each block, with its last changes in log order", async () => {
     const wallet = (to: Hex) => eventLog("ComputeNode", "NodeWalletSet", { nodeId: 1, wallet: to });
     const status = (to: number) => eventLog("ComputeNode", "NodeStatusChanged", { nodeId: 1, status: to });
     await mined(
@@ -122,7 +71,7 @@ describe("projections", function () {
     ]);
   });
 
-  it("keep what others wrote, even bytes that Postgres has no text for", async () => {
+  it("store any strings from the chain, even with bytes that Postgres text cannot contain", async () => {
     const odd = { ...spec(4), region: "0x00ff" };
     await mined([registered({ gpuName: `a\0b "quoted" \u{1F680} \\u0000`, spec: odd, gpuUuids: [] })]);
     expect(await row("select gpu_name, region, gpu_uuids from node")).to.deep.equal({
@@ -132,7 +81,7 @@ describe("projections", function () {
     });
   });
 
-  it("show a workspace with its spec, and how it changes", async () => {
+  it("store a workspace with its spec, and its changes", async () => {
     const published = eventLog("DockerContract", "WorkspacePublished", {
       workspaceId: 1n,
       owner: alice,
@@ -143,7 +92,7 @@ describe("projections", function () {
       config: '{"image":"host/name"}',
     });
     await mined([published], [eventLog("DockerContract", "ReplicasSet", { workspaceId: 1n, replicas: 5 })]);
-    const { published_tx: hash, ...workspace } = (await present("workspace"))[0] ?? {};
+    const { published_tx: hash, ...workspace } = (await current("workspace"))[0] ?? {};
     expect(hash).to.match(/^0x[0-9a-f]{64}$/);
     expect(workspace).to.deep.equal({
       workspace_id: 1n,
@@ -178,7 +127,7 @@ describe("projections", function () {
     });
   });
 
-  it("keep every lease there ever was, the released ones with their reason", async () => {
+  it("keep every lease, the released ones with their reason", async () => {
     const released = eventLog("DockerContract", "Released", { ...ref, reason: 1 });
     const lost = eventLog("DockerContract", "LeaseLost", { ...ref, releasableAt: 1_234 });
     const of = "select lease, state, desired, lost_until, release_reason from assignment order by lease";
@@ -193,7 +142,7 @@ describe("projections", function () {
       { lease: 1, state: "released", desired: "run", lost_until: null, release_reason: "lost" },
       { lease: 2, state: "assigned", desired: "hold", lost_until: null, release_reason: null },
     ]);
-    const { hash } = chain.blocks()[1] as { hash: Hex };
+    const { hash } = chain().blocks()[1] as { hash: Hex };
     expect(
       await row("select assigned_block, assigned_block_hash, sequence, detail, fence from assignment"),
     ).to.deep.equal({
@@ -205,7 +154,7 @@ describe("projections", function () {
     });
   });
 
-  it("follow what the owner wants, order by order", async () => {
+  it("store the desired state of each of the owner's requests", async () => {
     const order = (event: string) => eventLog("DockerContract", event, ref);
     await mined([assigned({ start: false })]);
     const seen: unknown[] = [];
@@ -216,7 +165,7 @@ describe("projections", function () {
     expect(seen).to.deep.equal(["run", "stop", "run", "delete"]);
   });
 
-  it("tell the state at any past block", async () => {
+  it("return the state at any past block", async () => {
     await mined(
       [assigned({ start: false })],
       [stateChanged(2), eventLog("DockerContract", "StartRequested", ref)],
@@ -234,216 +183,7 @@ describe("projections", function () {
     expect(await at(4)).to.deep.equal({ state: "running", desired: "run" });
   });
 
-  it("add up deposits, withdrawals, what leases paid and got back, and what nodes earned", async () => {
-    const refunded = (amount: bigint) =>
-      eventLog("Escrow", "Refunded", { ...ref, owner: alice, day: 9n, downSeconds: 60, amount });
-    const large = 2n ** 128n - 1n;
-    const deposited = (amount: bigint) =>
-      eventLog("Escrow", "Deposited", { account: alice, from: bob, amount });
-    await mined(
-      [authorized, deposited(large), deposited(large), opened, settled(3n, 10)],
-      [
-        settled(4n, 20),
-        settled(5n, 30),
-        eventLog("Escrow", "Withdrawn", { account: alice, to: bob, amount: 2n }),
-      ],
-      [eventLog("Escrow", "Collected", { nodeId: 1, to: bob, amount: 6n, fee: 1n }), refunded(2n)],
-      [refunded(1n)],
-    );
-    expect(await present("escrow_account")).to.deep.equal([
-      {
-        account: alice,
-        generation: 2,
-        deposited: 2n * large,
-        withdrawn: 2n,
-        settled: 12n,
-        refunded: 3n,
-        block_number: 4n,
-      },
-    ]);
-    expect((await present("node_earning"))[0]).to.deep.equal({
-      node_id: 1,
-      generation: 2,
-      earned: 12n,
-      refunded: 3n,
-      collected: 6n,
-      burned: 1n,
-      block_number: 4n,
-    });
-    expect(await row("select settled, refunded from lease")).to.deep.equal({ settled: 12n, refunded: 3n });
-    expect(await row("select settled from escrow_account_history where valid_from = 1")).to.deep.equal({
-      settled: 3n,
-    });
-    expect(await row("select total, revoked from spending_authorization")).to.deep.equal({
-      total: large,
-      revoked: false,
-    });
-  });
-
-  it("keep the books of contracts apart from those of the contracts they replaced", async () => {
-    const { Escrow: escrow, Pomc: pomc, DockerContract: docker } = previousContracts;
-    const later = 2n ** 40n;
-    const deposited = (amount: bigint, at?: Hex) =>
-      eventLog("Escrow", "Deposited", { account: alice, from: alice, amount }, at);
-    const paid = (workspaceId: bigint, amount: bigint, at?: Hex) => [
-      eventLog("Escrow", "Settled", { ...ref, workspaceId, amount, settledAt: 1 }, at),
-      eventLog("Escrow", "Collected", { nodeId: 1, to: bob, amount: amount - 1n, fee: 1n }, at),
-    ];
-    const authorization = { owner: alice, delegate: bob, maxRate: 1n, total: 9n, scope: word(0), expiry: 9 };
-    const leased = (before: bigint, at?: Hex) => [
-      eventLog("Escrow", "Authorized", { ...authorization, authorizationId: before + 1n }, at),
-      eventLog(
-        "Escrow",
-        "LeaseOpened",
-        { ...ref, workspaceId: before + 1n, authorizationId: before + 1n, rate: 5n },
-        at,
-      ),
-    ];
-    const image = (reference: string, at?: Hex) =>
-      eventLog(
-        "DockerContract",
-        "ImageRegistered",
-        { digest: word(1), owner: alice, sizeBytes: 1n, chunkRoot: word(2), ref: reference },
-        at,
-      );
-    const posted = (total: bigint, at?: Hex) =>
-      eventLog(
-        "Pomc",
-        "EpochPosted",
-        { number: 1n, root: toHex(total, { size: 20 }), total, dataHash: word(4), activatesAt: 50 },
-        at,
-      );
-    const claimed = (cumulative: bigint, at?: Hex) =>
-      eventLog("Pomc", "Claimed", { account: alice, cumulative }, at);
-    const granted = (cumulative: bigint, at?: Hex) =>
-      eventLog(
-        "Pomc",
-        "ClaimedMany",
-        { number: 1n, grants: concat([bob, toHex(cumulative, { size: 12 })]) },
-        at,
-      );
-    await mined(
-      [deposited(100n, escrow), ...leased(0n, escrow), image("old", docker), posted(10n, pomc)],
-      // Both go on side by side, in one block and in turns.
-      [
-        deposited(70n),
-        ...leased(later),
-        image("new"),
-        ...paid(1n, 30n, escrow),
-        posted(20n),
-        claimed(4n, pomc),
-      ],
-      [claimed(5n), granted(6n, pomc), granted(7n), ...paid(later + 1n, 20n), deposited(1n, escrow)],
-      [eventLog("Pomc", "EpochDisabled", { number: 1n }, pomc)],
-    );
-    const of = (sql: string) => rows(`${sql} order by 1, generation`);
-    expect(await of("select account, generation, deposited, settled from escrow_account")).to.deep.equal([
-      { account: alice, generation: 1, deposited: 101n, settled: 30n },
-      { account: alice, generation: 2, deposited: 70n, settled: 20n },
-    ]);
-    expect(await of("select node_id, generation, earned, collected, burned from node_earning")).to.deep.equal(
-      [
-        { node_id: 1, generation: 1, earned: 30n, collected: 29n, burned: 1n },
-        { node_id: 1, generation: 2, earned: 20n, collected: 19n, burned: 1n },
-      ],
-    );
-    expect(await of("select digest, generation, reference from image")).to.deep.equal([
-      { digest: word(1), generation: 1, reference: "old" },
-      { digest: word(1), generation: 2, reference: "new" },
-    ]);
-    expect(await of("select number, generation, total, disabled from epoch")).to.deep.equal([
-      { number: 1n, generation: 1, total: 10n, disabled: true },
-      { number: 1n, generation: 2, total: 20n, disabled: false },
-    ]);
-    expect(await of("select account, generation, claimed from claim")).to.deep.equal([
-      { account: bob, generation: 1, claimed: 6n },
-      { account: bob, generation: 2, claimed: 7n },
-      { account: alice, generation: 1, claimed: 4n },
-      { account: alice, generation: 2, claimed: 5n },
-    ]);
-    expect(await of("select workspace_id, generation, settled from lease")).to.deep.equal([
-      { workspace_id: 1n, generation: 1, settled: 30n },
-      { workspace_id: later + 1n, generation: 2, settled: 20n },
-    ]);
-    expect(await of("select authorization_id, generation from spending_authorization")).to.deep.equal([
-      { authorization_id: 1n, generation: 1 },
-      { authorization_id: later + 1n, generation: 2 },
-    ]);
-  });
-
-  it("name the contract of a row by its generation", async () => {
-    const minted = eventLog("Token", "MinterSet", { minter: bob, limit: 1n });
-    const deposit = { account: alice, from: alice, amount: 1n };
-    await mined([
-      eventLog("Escrow", "Deposited", deposit, previousContracts.Escrow),
-      eventLog("Escrow", "Deposited", deposit),
-      minted,
-    ]);
-    const sql = `select generation, address from event_deposited
-      join contract using (generation) where name = 'Escrow' order by log_index`;
-    expect(await rows(sql)).to.deep.equal([
-      { generation: 1, address: previousContracts.Escrow },
-      { generation: 2, address: testContracts.Escrow },
-    ]);
-    // What was never replaced is the first and only one.
-    expect(await row("select generation from event_minter_set")).to.deep.equal({ generation: 1 });
-    const names = await rows("select name, count(*)::int as count from contract group by name order by name");
-    expect(names.map(({ name, count }) => `${name} ${count}`)).to.deep.equal([
-      "AccessManager 1",
-      "ComputeNode 1",
-      "DockerContract 2",
-      "Escrow 2",
-      "Measure 1",
-      "Pomc 2",
-      "Progress 2",
-      "Token 1",
-    ]);
-  });
-
-  it("hold the root of a batch of task receipts, and its totals as they were logged", async () => {
-    await mined([
-      eventLog("Pomc", "ReceiptsCommitted", {
-        number: 1n,
-        root: word(5),
-        total: 9n,
-        nodeTotals: [word(6)],
-        payerTotals: [word(7), word(8)],
-      }),
-    ]);
-    expect(await present("receipt_batch")).to.deep.equal([
-      { number: 1n, root: word(5), total: 9n, block_number: 1n },
-    ]);
-    expect(await row("select node_totals, payer_totals from event_receipts_committed")).to.deep.equal({
-      node_totals: [word(6)],
-      payer_totals: [word(7), word(8)],
-    });
-  });
-
-  it("show a lease's clock and how it closed", async () => {
-    const clock = (running: boolean, since: number) =>
-      eventLog("Escrow", "LeaseClockSet", { ...ref, running, since });
-    const of = "select running, clock_since, settled, closed, close_reason from lease";
-    await mined([authorized, opened]);
-    expect(await row(of)).to.deep.equal({
-      running: false,
-      clock_since: null,
-      settled: 0n,
-      closed: false,
-      close_reason: null,
-    });
-    await mined([clock(true, 100)], [settled(9n, 120)]);
-    expect(await row(of)).to.deep.include({ running: true, clock_since: 120n, settled: 9n });
-    await mined([settled(1n, 130), eventLog("Escrow", "LeaseClosed", { ...ref, reason: 1 })]);
-    expect(await row(of)).to.deep.equal({
-      running: false,
-      clock_since: 130n,
-      settled: 10n,
-      closed: true,
-      close_reason: "overdrawn",
-    });
-  });
-
-  it("carry a measurement from its request to its result, or to none", async () => {
+  it("store a measurement from its request to its result or its failure", async () => {
     const roundId = 1n;
     const submit = eventLog("Measure", "MeasureSubmitted", {
       roundId,
@@ -481,7 +221,7 @@ describe("projections", function () {
     });
   });
 
-  it("show images, measurers, progress, heartbeats, epochs and claims", async () => {
+  it("store images, measurers, progress, heartbeats, epochs and claims", async () => {
     const image = { digest: word(1), owner: alice, sizeBytes: 10n, chunkRoot: word(2), ref: "host/name" };
     const epoch = {
       number: 1n,
@@ -548,9 +288,9 @@ describe("projections", function () {
     }
   });
 
-  it("take back what a reorg made void, and open again what it had ended", async () => {
+  it("revert the changes of reorganized blocks and restore the versions that they ended", async () => {
     await mined([registered()], [], [eventLog("ComputeNode", "NodeStatusChanged", { nodeId: 1, status: 2 })]);
-    chain.rewind(1);
+    chain().rewind(1);
     await mined([], [eventLog("ComputeNode", "NodeStatusChanged", { nodeId: 1, status: 3 })]);
     expect(
       await rows("select status, valid_from, valid_to from node_history order by valid_from"),
@@ -563,7 +303,7 @@ describe("projections", function () {
     });
   });
 
-  it("keep one event of several contracts apart, and leave out contracts that are not the market's", async () => {
+  it("distinguish contracts that emit the same event, and ignore contracts outside the market", async () => {
     const refused = { index: 3n, reason: "0xAB" };
     await mined([
       eventLog("ComputeNode", "ItemRefused", refused),
@@ -572,7 +312,7 @@ describe("projections", function () {
     ]);
     const sql =
       "select contract, index, reason, log_index, block_hash from event_item_refused order by log_index";
-    const { hash } = chain.head();
+    const { hash } = chain().head();
     expect(testContracts.Progress).to.not.equal(testContracts.ComputeNode);
     expect(await rows(sql)).to.deep.equal([
       { contract: "ComputeNode", index: 3n, reason: "0xab", log_index: 0, block_hash: hash },

@@ -32,7 +32,7 @@ const act = <Type extends string, Fields>(
 ) => fc.record({ type: fc.constant(type), ...fields }) as fc.Arbitrary<{ type: Type } & Fields>;
 const count = (min: number, max: number) => fc.integer({ min, max });
 
-/** What a follower of the chain can meet, each with the blocks it takes. */
+/** Kinds of reorg, each with its numbers of blocks. */
 const kinds = {
   deepReorg: act("deepReorg", { depth: count(500, 1_000), blocks: count(1, 60) }),
   reorgInBackfill: act("reorgInBackfill", {
@@ -46,12 +46,12 @@ const kinds = {
 };
 
 const others = fc.oneof(
-  // It gets to the head, so that a reorg that comes next takes rows away.
+  // The exporter reaches the head, so that the next reorg removes rows.
   act("catchUp", {}),
   act("mine", { blocks: count(1, 40) }),
   act("reorg", { depth: count(1, 60), blocks: count(0, 60) }),
   act("faults", { faults: someFaults }),
-  // How far it gets before it is killed, in requests: in the middle of a backfill, of a reorg, or of nothing.
+  // Number of requests before the kill: during a backfill, during a reorg, or while idle.
   act("kill", { after: count(1, 60) }),
 );
 
@@ -64,10 +64,10 @@ export const anyActs = fc
 
 export type Act = typeof anyActs extends fc.Arbitrary<(infer One)[]> ? One : never;
 
-/** What happened in a scenario: how deep the reorgs were that took stored rows, and how often each kind was met. */
-export type Met = Record<keyof typeof kinds, number> & { depths: bigint[] };
+/** What scenarios covered: the depths of the reorgs that removed stored rows, and the number of each kind of reorg. */
+export type Coverage = Record<keyof typeof kinds, number> & { depths: bigint[] };
 
-export const nothingMet = (): Met => ({
+export const emptyCoverage = (): Coverage => ({
   deepReorg: 0,
   reorgInBackfill: 0,
   reorgOfReorg: 0,
@@ -76,39 +76,39 @@ export const nothingMet = (): Met => ({
   depths: [],
 });
 
-/** A chain of a market, and an exporter that follows it, kills included, while acts are played. */
-export async function createScenario(seed: number, met: Met) {
+/** A chain of a market, and an exporter that follows it and is killed, while acts are played. */
+export async function createScenario(seed: number, coverage: Coverage) {
   const random = randomFrom(seed);
   const chain = createScriptedChain(random);
   const market = createMarket(random);
-  const ours = await setup();
+  const exported = await setup();
   const logger = {
     ...silent,
     warn: (fields: { event: string; depth?: bigint }) => {
-      if (fields.event === "chain_reorg") met.depths.push(fields.depth ?? 0n);
+      if (fields.event === "chain_reorg") coverage.depths.push(fields.depth ?? 0n);
     },
   };
   const starting = () =>
-    startExporter(ours.database, chain.client, { following: { interval: 2, maxRange: 30n }, logger });
+    startExporter(exported.database, chain.client, { following: { interval: 2, maxRange: 30n }, logger });
   const mine = (blocks: number, most = 6) => {
     for (let block = 0; block < blocks; block++) mineNext(chain, market, Math.floor(random() * most));
   };
   const mineLogs = (logs: ScriptedLog[]) => mineNext(chain, market, 0, logs);
   mine(20);
   let exporter = starting();
-  const tip = async () => (await tipOf(ours.db))?.number ?? 0n;
+  const tip = async () => (await tipOf(exported.db))?.number ?? 0n;
   const catchUp = async () => {
     chain.misbehave({});
     mine(Math.max(0, Number((await tip()) - chain.head().number)) + 1);
-    await untilStored(ours.db, chain);
+    await untilStored(exported.db, chain);
   };
   const requests = (more: number) => {
     const enough = chain.requests() + more;
     return until("requests", async () => chain.requests() > enough);
   };
   const kill = async () => {
-    // Its connection ends wherever it is, as with the death of its process.
-    await ours.db.query(
+    // Terminates its connection at any point, as the death of its process does.
+    await exported.db.query(
       "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'autoExport' and datname = current_database()",
     );
     await exporter.stop();
@@ -132,9 +132,9 @@ export async function createScenario(seed: number, met: Met) {
       await catchUp();
       chain.rewind(depth);
       mine(blocks);
-      // Our blocks are void only once there is more than a shorter chain to tell.
+      // The stored blocks are reverted only once the new chain is longer.
       await catchUp();
-      met.deepReorg += 1;
+      coverage.deepReorg += 1;
     },
     reorgInBackfill: async ({ ahead, depth, blocks }) => {
       await catchUp();
@@ -143,23 +143,23 @@ export async function createScenario(seed: number, met: Met) {
       const behind = (await tip()) < chain.head().number;
       chain.rewind(depth);
       mine(blocks);
-      if (behind) met.reorgInBackfill += 1;
+      if (behind) coverage.reorgInBackfill += 1;
     },
     reorgOfReorg: async ({ depth, blocks, second }) => {
       await catchUp();
       chain.rewind(depth);
       mine(blocks);
       await requests(second);
-      // Into the blocks of the first one, or below them.
+      // Replaces blocks of the first reorg, or also blocks below them.
       chain.rewind(Math.min(blocks, 1 + second));
       mine(blocks);
-      met.reorgOfReorg += 1;
+      coverage.reorgOfReorg += 1;
     },
     emptyReplacement: async ({ depth, blocks }) => {
       await catchUp();
       chain.rewind(depth);
       mine(blocks, 0);
-      met.emptyReplacement += 1;
+      coverage.emptyReplacement += 1;
     },
     otherOrder: async ({ logs }) => {
       const priced = Array.from({ length: logs }, (_, index) => repriced(BigInt(index)));
@@ -168,13 +168,13 @@ export async function createScenario(seed: number, met: Met) {
       await catchUp();
       chain.rewind(2);
       mineLogs(priced.toReversed());
-      met.otherOrder += 1;
+      coverage.otherOrder += 1;
     },
   };
 
   return {
     chain,
-    ours,
+    exported,
     mine,
     catchUp,
     play: async (step: Act) => {
@@ -184,7 +184,7 @@ export async function createScenario(seed: number, met: Met) {
     stop: () => exporter.stop(),
     drop: async () => {
       await exporter.stop();
-      await ours.drop();
+      await exported.drop();
     },
   };
 }

@@ -16,7 +16,7 @@ describe("event tables", () => {
     expect(snakeCase("latencyTenthMs")).to.equal("latency_tenth_ms");
   });
 
-  it("flatten structs and hold each number in a type that fits all of its values", () => {
+  it("flatten structs and store each number in a type that fits all of its values", () => {
     const [table] = eventTables({
       Token: parseAbi([
         "struct Inner { uint24 vramMib; address owner; }",
@@ -37,12 +37,12 @@ describe("event tables", () => {
     ]);
   });
 
-  it("set a clashing argument apart with an underscore, and name one that has no name", () => {
+  it("append an underscore to an argument with a reserved name, and name an unnamed one by its index", () => {
     const [table] = eventTables({ Token: parseAbi(["event Made(bytes32 blockHash, uint8)"]) });
     expect(columnsOf(table)).to.deep.equal(["block_hash_ text", "arg1 integer"]);
   });
 
-  it("are shared by contracts that declare an event alike, and told apart by a column", () => {
+  it("are shared by contracts that declare the same event, with a column for the contract", () => {
     const tables = eventTables({
       Escrow: parseAbi(["event Refused(uint256 index)"]),
       Pomc: parseAbi(["event Refused(uint256 index)"]),
@@ -56,7 +56,7 @@ describe("event tables", () => {
     expect(ddl[0]).to.contain('"contract" text not null');
   });
 
-  it("are one for each contract where an event's arguments differ", () => {
+  it("are separate for each contract if an event's arguments differ", () => {
     const tables = eventTables({
       Escrow: parseAbi(["event Refused(uint256 index)"]),
       Pomc: parseAbi(["event Refused(address who)"]),
@@ -92,7 +92,7 @@ select id, part, block_number, log_index, '{}'::jsonb as patch, 1 as total from 
 select id, part, block_number, log_index, '{}'::jsonb, 0 from event
 `;
 
-  it("says its key, its sums and what each event changes", () => {
+  it("declares its key, its sums and the changes of each event", () => {
     const projection = parseProjection("thing", text);
     expect(projection).to.deep.include({ key: ["id", "part"], sums: ["total"] });
     expect(projection.columns.map(({ name, type }) => `${name} ${type}`)).to.deep.equal([
@@ -105,7 +105,7 @@ select id, part, block_number, log_index, '{}'::jsonb, 0 from event
     expect(projection.changes[0]?.select).to.match(/^-- a comment of its own\nselect/);
   });
 
-  it("is refused without a key, without a column that it needs, under another table's name, with one of every projection's columns, or for an event that nobody declares", () => {
+  it("is invalid without a key, without a required column, under another table's name, with a reserved column, or for an event that no ABI declares", () => {
     const refused = (act: () => unknown, message: RegExp) => expect(act).to.throw(FatalError, message);
     refused(() => parseProjection("thing", text.replace("-- key: id, part\n", "")), /has no line `-- key/);
     refused(() => parseProjection("other", text), /does not create the table other/);

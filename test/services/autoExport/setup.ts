@@ -30,7 +30,7 @@ export const deployment: Pick<Deployment, "chainId" | "startBlock" | "contracts"
   ...testGenerations,
 };
 
-/** The database as one of the services sees it. */
+/** The URL of the database with the role of a service. */
 export function urlAs(database: TestDatabase, role: string): string {
   const url = new URL(database.url);
   url.searchParams.set("options", `-c role=${role}`);
@@ -43,7 +43,7 @@ export type Exporter = {
   watch: ReturnType<typeof createWatch>;
 };
 
-/** Starts an instance of the exporter, as its own role. */
+/** Starts an instance of the exporter with its own role. */
 export function startExporter(
   database: TestDatabase,
   client: ExportParts["client"],
@@ -74,7 +74,7 @@ export function startExporter(
   return { stop, ended, watch };
 }
 
-/** A migrated database with a superuser's pool that finds schema chain. */
+/** A migrated database, and a superuser's pool with schema `chain` in its search path. */
 export async function setup(): Promise<{ database: TestDatabase; db: Database; drop: () => Promise<void> }> {
   const database = await createTestDatabase();
   const url = new URL(database.url);
@@ -90,7 +90,7 @@ export async function setup(): Promise<{ database: TestDatabase; db: Database; d
   };
 }
 
-/** Mines the market's next block. @param given Logs instead of those of its acts */
+/** Mines the market's next block. @param given Logs to mine instead of those of its acts. */
 export function mineNext(
   chain: ScriptedChain,
   market: ReturnType<typeof createMarket>,
@@ -103,15 +103,15 @@ export function mineNext(
 }
 
 /** Waits until a condition holds. */
-export async function until(what: string, holds: () => Promise<boolean>, deadline = 10_000): Promise<void> {
+export async function until(what: string, holds: () => Promise<boolean>, deadline = 30_000): Promise<void> {
   const end = Date.now() + deadline;
   while (!(await holds())) {
-    if (Date.now() > end) throw new Error(`Not within ${deadline} ms: ${what}`);
+    if (Date.now() > end) throw new Error(`Timed out after ${deadline} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 
-/** The last block stored, undefined before there is a schema. */
+/** The last block stored; undefined before the schema exists. */
 export async function tipOf(db: Database): Promise<BlockRef | undefined> {
   const { rows: found } = await db.query("select to_regclass('chain.head') is not null as there");
   if (found[0].there !== true) return undefined;
@@ -127,7 +127,7 @@ export async function untilStored(db: Database, chain: ScriptedChain): Promise<v
   );
 }
 
-/** Every row of every table that follows from the chain, as text. */
+/** Every row of every table that derives from the chain, as text. */
 export async function dump(db: Database, definitions: Definitions = loadDefinitions()) {
   const tables: Record<string, string[]> = {};
   for (const table of tablesOf(definitions)) {

@@ -35,7 +35,7 @@ const dispute = fc.record({ type: fc.constant("dispute" as const), slot, nodeId 
 const challenge = fc.record({ type: fc.constant("challenge" as const), nodeId, slot, length: fc.nat(4) });
 type Event = typeof commit | typeof dispute | typeof challenge extends fc.Arbitrary<infer One> ? One : never;
 
-/** Blocks that come together, after as many of the newest were taken back. */
+/** Blocks that are stored together, after a reorg of the newest `reorg` blocks. */
 const acts = fc.array(
   fc.record({
     reorg: fc.oneof({ weight: 2, arbitrary: fc.constant(0) }, fc.nat(6)),
@@ -79,7 +79,7 @@ describe("the uptime of nodes", function () {
   const versions = async () =>
     (await db.query("select * from node_uptime_history order by node_id, valid_from")).rows;
 
-  it("is what the helper counts over all slots, at every block, whatever order slots and corrections come in", async () => {
+  it("equals countPresence over all slots, at every block and for any order of slots and corrections", async () => {
     await fc.assert(
       fc.asyncProperty(acts, async (given) => {
         await begin();
@@ -94,9 +94,9 @@ describe("the uptime of nodes", function () {
           chain.push(...next);
         }
         for (const { number } of chain)
-          expect(await counted(db, number)).to.deep.equal(await helped(db, number));
+          expect(await storedCounts(db, number)).to.deep.equal(await expectedCounts(db, number));
         const stored = await versions();
-        // The same rows, when the blocks come one by one.
+        // The rows are the same when the blocks are stored one by one.
         await begin();
         for (const block of chain) await save([block]);
         expect(await versions()).to.deep.equal(stored);
@@ -105,7 +105,7 @@ describe("the uptime of nodes", function () {
     );
   });
 
-  it("adds no version for a node that stays there or stays away", async () => {
+  it("adds no version for a node that stays present or stays absent", async () => {
     await begin();
     const present = new Set([1, 2, 4]);
     const blocks = Array.from({ length: 50 }, (_, slot): Event[] => [
@@ -122,10 +122,10 @@ describe("the uptime of nodes", function () {
       [3, 1],
       [4, 1],
     ]);
-    expect((await counted(db, 20n))[3]).to.deep.equal({ presentSlots: 0, totalSlots: 20 });
+    expect((await storedCounts(db, 20n))[3]).to.deep.equal({ presentSlots: 0, totalSlots: 20 });
   });
 
-  it("reads both encodings as the node client does", async () => {
+  it("decodes both encodings as the node client does", async () => {
     await begin();
     const bits = fc.oneof(
       fc
@@ -162,7 +162,7 @@ describe("the uptime of nodes", function () {
   });
 });
 
-/** The blocks of a fork on top of a chain. No slot is committed twice, as the contract has it. */
+/** The blocks of a fork on top of a chain. No slot is committed twice, as the contract requires. */
 function follow(chain: readonly FollowedBlock[], blocks: Event[][], fork: number): FollowedBlock[] {
   const committed = new Set(
     chain.flatMap(({ logs }) =>
@@ -215,7 +215,7 @@ const [commitTopic] = committedLog({ slot: 0, encoding: "bitmap", nodeCount: 0, 
 
 type Counts = Record<number, { presentSlots: number; totalSlots: number }>;
 
-async function counted(db: Connection, block: bigint): Promise<Counts> {
+async function storedCounts(db: Connection, block: bigint): Promise<Counts> {
   const { rows } = await db.query(
     `select node_id::int, present_slots::int as "presentSlots", total_slots::int as "totalSlots" from uptime_at($1) where total_slots > 0 or present_slots <> 0`,
     [block],
@@ -223,7 +223,7 @@ async function counted(db: Connection, block: bigint): Promise<Counts> {
   return Object.fromEntries(rows.map(({ node_id, ...counts }) => [node_id, counts]));
 }
 
-async function helped(db: Connection, block: bigint): Promise<Counts> {
+async function expectedCounts(db: Connection, block: bigint): Promise<Counts> {
   const facts = await readPresence(db, block, { firstSlot: 0, endSlot: 2 ** 20 });
   return Object.fromEntries([...countPresence(facts)].filter(([, { totalSlots }]) => totalSlots > 0));
 }

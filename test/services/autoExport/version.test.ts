@@ -17,11 +17,11 @@ describe("the version of schema chain", () => {
   ];
   const changed = (change: Partial<Shape>): Shape => ({ ...today, hash: "another", ...change });
 
-  it("is that of today's definitions: run `npm run chain:schema` after a change", () => {
+  it("is that of the current definitions: run `npm run chain:schema` after a change", () => {
     expect(nextChainSchema(recorded, today)).to.deep.equal(recorded);
   });
 
-  it("counts on and stays compatible when columns or tables are added", () => {
+  it("increases and stays compatible when columns or tables are added", () => {
     const wider = { ...first, columns: [...first.columns, { name: "more", type: "text" }] };
     const next = nextChainSchema(recorded, changed({ projections: [wider, ...others] }));
     expect(next.version).to.equal(recorded.version + 1);
@@ -29,7 +29,7 @@ describe("the version of schema chain", () => {
     expect(next.tables[first.name]).to.include({ more: "text" });
   });
 
-  it("ends compatibility when a column goes or has another type, or a table goes", () => {
+  it("ends compatibility when a column is removed or has another type, or a table is removed", () => {
     const narrower = { ...first, columns: first.columns.slice(1) };
     const [column, ...rest] = first.columns as [{ name: string; type: string }];
     const other = { ...first, columns: [{ ...column, type: "other" }, ...rest] };
@@ -42,7 +42,7 @@ describe("the version of schema chain", () => {
     }
   });
 
-  it("ends compatibility when rows are said to mean something else", () => {
+  it("ends compatibility when the change is declared breaking", () => {
     const next = nextChainSchema(recorded, changed({}), true);
     expect(next.compatibleSince).to.equal(recorded.version + 1);
   });
@@ -59,7 +59,7 @@ describe("autoExport on a schema of another version", () => {
   });
   afterEach(() => market.drop());
 
-  it("rebuilds an older one, and leaves a newer one to the version that built it", async () => {
+  it("rebuilds an older schema, and leaves a newer one to the version that built it", async () => {
     const { database, db } = market;
     const chain = createScriptedChain();
     chain.mine([], []);

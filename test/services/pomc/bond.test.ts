@@ -15,8 +15,8 @@ const emission = 1_000n;
 const nodes = 6;
 
 /**
- * Of an epoch, what each node earned at most (in 1,000 of an equal part of the emission), who served a day, who moved, and
- * whether it is the first of a Pomc that replaced another.
+ * An epoch: each node's earnings (in thousandths of an equal part of the emission), its served days and its wallet, and whether
+ * the epoch is the first one of a Pomc that replaced another.
  */
 const epoch = fc.record({
   replaced: fc.boolean(),
@@ -46,7 +46,7 @@ function factsOf({ earned, served, wallets }: Epoch, emission: bigint) {
   return { shares, served: days.filter(({ days: count }) => count > 0) };
 }
 
-/** Settles epoch after epoch; tells each to `each`. A Pomc that replaces another grants from zero, and knows the bonds. */
+/** Settles epochs in order and passes each to `each`. A Pomc that replaces another grants from zero and keeps the bonds. */
 function play(
   epochs: [Epoch, BondTerms][],
   each: (step: {
@@ -58,10 +58,10 @@ function play(
     shares: { nodeId: number; amount: bigint }[];
     grants: { account: string; amount: bigint }[];
     number: number;
-    /** What the epoch's Pomc may have granted by now. */
+    /** Maximum total grants of the epoch's Pomc. */
     schedule: bigint;
-    /** What was kept back of the emission for bonds of a Pomc before. */
-    kept: bigint;
+    /** The part of the emission reserved for bonds of a previous Pomc. */
+    reserved: bigint;
   }) => void,
 ): void {
   let granted = new Map<string, bigint>();
@@ -77,9 +77,9 @@ function play(
     const grantLimit = schedule - sum(granted.values());
     const days = factsOf(facts, emission).served;
     const due = dueBonds(before, { terms: ofEpoch, served: days });
-    const kept = reservedForBonds(due, grantLimit, emission);
-    const { shares, served } = factsOf(facts, emission - kept);
-    // As close.ts does: what is due needs no day.
+    const reserved = reservedForBonds(due, grantLimit, emission);
+    const { shares, served } = factsOf(facts, emission - reserved);
+    // As in close.ts: a due bond needs no new day.
     const waiting = due.filter(({ nodeId }) => served.every((one) => one.nodeId !== nodeId));
     const all = [...served, ...waiting.map(({ nodeId, account }) => ({ nodeId, account, days: 0 }))];
     const { grants, bonds: changed } = settleBonds(before, {
@@ -93,7 +93,7 @@ function play(
     granted = addShares(granted, grants);
     const bonds = new Map(before);
     for (const bond of changed) bonds.set(bond.nodeId, bond);
-    each({ terms: ofEpoch, before, bonds, granted, earlier, shares, grants, number, schedule, kept });
+    each({ terms: ofEpoch, before, bonds, granted, earlier, shares, grants, number, schedule, reserved });
     before = bonds;
   }
 }
@@ -103,7 +103,7 @@ const unbounded = 10n ** 30n;
 const sum = (amounts: Iterable<bigint>) => [...amounts].reduce((total, amount) => total + amount, 0n);
 
 describe("bonds", () => {
-  it("never lower what an account was granted by a Pomc, and never grant more than its schedule", () => {
+  it("never lower the grants of an account by a Pomc, and never exceed its schedule", () => {
     fc.assert(
       fc.property(history, (epochs) => {
         play(epochs, ({ granted, earlier, schedule }) => {
@@ -116,7 +116,7 @@ describe("bonds", () => {
     );
   });
 
-  it("withhold no more than the bond of each node, and nothing once it is served", () => {
+  it("withhold at most the bond of each node, and nothing once it is served", () => {
     fc.assert(
       fc.property(history, (epochs) => {
         play(epochs, ({ bonds, before, terms: { amount, days } }) => {
@@ -132,7 +132,7 @@ describe("bonds", () => {
     );
   });
 
-  it("return what was withheld, no more and no less: what was earned is granted by one of the Pomcs or withheld", () => {
+  it("return exactly the withheld amount: earnings are either granted by one of the Pomcs or withheld", () => {
     fc.assert(
       fc.property(history, (epochs) => {
         let earned = 0n;
@@ -147,16 +147,16 @@ describe("bonds", () => {
     );
   });
 
-  it("cost nobody a share within one Pomc, and at most a quarter of an epoch after it was replaced", () => {
+  it("reduce no share within one Pomc, and take at most a quarter of an epoch's emission after a replacement", () => {
     fc.assert(
       fc.property(history, (epochs) => {
-        play(ofOnePomc(epochs), ({ kept }) => expect(kept).to.equal(0n));
-        play(epochs, ({ kept }) => expect(kept <= emission / 4n).to.equal(true));
+        play(ofOnePomc(epochs), ({ reserved }) => expect(reserved).to.equal(0n));
+        play(epochs, ({ reserved }) => expect(reserved <= emission / 4n).to.equal(true));
       }),
     );
   });
 
-  it("are returned when they are served, at once by their own Pomc, and in the end by its successor", () => {
+  it("are returned when they are served: in one epoch by their own Pomc, over several epochs by its successor", () => {
     const bond: BondTerms = { amount: 600n, days: 1, uptimePermille: 900 };
     const facts = (replaced: boolean, served: number): [Epoch, BondTerms] => [
       {
@@ -167,7 +167,7 @@ describe("bonds", () => {
       },
       bond,
     ];
-    // 3,600 are withheld: the whole emission of almost four epochs, all of which is shared out.
+    // 3,600 are withheld: almost the complete emission of four epochs, all of which is shared.
     const earning = Array.from({ length: 4 }, () => facts(false, 0));
     const left: bigint[] = [];
     const note = ({ bonds }: { bonds: ReadonlyMap<number, NodeBond> }) =>
@@ -177,12 +177,12 @@ describe("bonds", () => {
     left.length = 0;
     const later = Array.from({ length: 14 }, () => facts(false, 0));
     play([...earning, facts(true, 1), ...later], note);
-    // A quarter of 1,000 each epoch.
+    // A quarter of 1,000 in each epoch.
     expect(left.slice(3, 6)).to.deep.equal([3_600n, 3_350n, 3_100n]);
     expect(left.slice(-2)).to.deep.equal([100n, 0n]);
   });
 
-  it("let one machine gain nothing by splitting its work over identities that have not served", () => {
+  it("give a machine no advantage from splitting its work over identities that have not served", () => {
     const work = fc.array(fc.array(fc.bigInt({ min: 0n, max: 400n }), { minLength: 3, maxLength: 3 }), {
       minLength: 1,
       maxLength: 12,
@@ -209,14 +209,14 @@ describe("bonds", () => {
             return total;
           });
         };
-        const whole = grantedTo((parts) => [sum(parts)]);
+        const single = grantedTo((parts) => [sum(parts)]);
         const split = grantedTo((parts) => parts);
-        for (const [index, total] of split.entries()) expect(total <= (whole[index] ?? 0n)).to.equal(true);
+        for (const [index, total] of split.entries()) expect(total <= (single[index] ?? 0n)).to.equal(true);
       }),
     );
   });
 
-  it("are returned at once, to where the node's rewards go then", () => {
+  it("are returned in one epoch, to the account that receives the node's rewards then", () => {
     const bond: BondTerms = { amount: 100n, days: 2, uptimePermille: 900 };
     const share = (amount: bigint, account = "0xa") => [{ nodeId: 1, account, amount }];
     const first = settleBonds(new Map(), {
@@ -262,7 +262,7 @@ describe("a day that counts for a bond", () => {
     }));
   const day = { firstSlot: 0, endSlot: 20, disputes: [], challenges: [] };
 
-  it("is one with enough slots present, corrected by disputes and challenges", () => {
+  it("has enough present slots, after disputes and challenges", () => {
     const facts = {
       ...day,
       slots: slots(
@@ -280,7 +280,7 @@ describe("a day that counts for a bond", () => {
     expect(nodesThatServed(facts, terms).sort()).to.deep.equal([1, 3]);
   });
 
-  it("holds the chain's silence against nobody, but the time before a node registered against it", () => {
+  it("ignores slots that were never committed, but counts slots before a node registered as absent", () => {
     const facts = {
       ...day,
       slots: slots(

@@ -19,7 +19,7 @@ const first = windowOf(1, deployment.parameters);
 
 type Chain = pg.Pool;
 
-/** Block n stands 2 n seconds after genesis. */
+/** Adds blocks; block n is 2 n seconds after genesis. */
 async function addBlocks(chain: Chain, from: number, to: number, tier = "safe"): Promise<void> {
   for (let number = from; number <= to; number++) {
     await insertRow(chain, "chain.block", {
@@ -103,13 +103,13 @@ describe("closing an epoch from the exported chain", () => {
   });
   afterEach(() => market.stop());
 
-  it("waits until the settlement is over by the safe head", async () => {
+  it("waits until the settlement has ended by the safe head", async () => {
     await addBlocks(market.chain, 1, blockAt(first.settledAt) - 1);
     await addBlocks(market.chain, blockAt(first.settledAt), blockAt(first.settledAt) + 5, "unsafe");
     expect(await market.close()).to.equal(0);
   });
 
-  it("grants the emission to a node that was measured and present, once however often it runs", async () => {
+  it("grants the emission to a measured and present node, and only once when it runs again", async () => {
     await addBlocks(market.chain, 1, blockAt(first.settledAt));
     expect(await market.close()).to.equal(1);
     expect(await market.close()).to.equal(0);
@@ -121,7 +121,7 @@ describe("closing an epoch from the exported chain", () => {
     });
   });
 
-  it("counts a slot that was disputed, and none that was challenged, disputed or not", async () => {
+  it("counts a disputed slot, and no challenged one, whether disputed or not", async () => {
     const at = { block_hash: hash(2), block_time: new Date(genesis * 1000), tx_hash: hash(9) };
     const slot = Math.ceil(first.startsAt / slotSeconds);
     await insertNode(market.chain, { node_id: 2, key: key(2), wallet: null });
@@ -151,7 +151,7 @@ describe("closing an epoch from the exported chain", () => {
     expect(Number(one?.weight)).to.be.greaterThan(Number(two?.weight));
   });
 
-  it("grants nothing for tasks: what leases were paid and what receipts stand for change no share", async () => {
+  it("grants nothing for tasks: payments of leases and task receipts change no share", async () => {
     const at = { block_hash: hash(2), block_time: new Date(genesis * 1000), tx_hash: hash(9) };
     await insertRow(market.chain, "chain.event_settled", {
       ...at,
@@ -204,28 +204,28 @@ describe("closing an epoch from the exported chain", () => {
     expect(rows).to.deep.equal([{ account: key(9) }]);
   });
 
-  it("catches up on several epochs, adds them up, and computes the same again from the chain", async () => {
+  it("catches up on several epochs, accumulates their grants, and computes the same again from the chain", async () => {
     await addSlots(market.chain, 2, [1], 1);
     await addBlocks(market.chain, 1, blockAt(windowOf(3, deployment.parameters).settledAt));
     expect(await market.close()).to.equal(3);
     const read = async () =>
       (await market.pool.query("select number, root, total, data_hash from app.epoch order by number")).rows;
     const before = await read();
-    // Nobody was present in the third, so it grants nothing.
+    // No node was present in the third epoch, so it grants nothing.
     expect(before.map((epoch) => epoch.total)).to.deep.equal([1n, 2n, 2n].map((n) => n * emissionPerEpoch));
     await market.chain.query("delete from app.epoch");
     await market.close();
     expect(await read()).to.deep.equal(before);
   });
 
-  it("posts nothing while nothing was granted", async () => {
+  it("posts nothing while nothing is granted", async () => {
     await market.chain.query("delete from chain.measurement");
     await addBlocks(market.chain, 1, blockAt(first.settledAt));
     expect(await market.close()).to.equal(1);
     expect(await epochToPost(market.pool, currentRewardContract(deployment))).to.equal(null);
   });
 
-  it("withholds a bond until its days are served, then returns it, and anyone computes the same from the documents", async () => {
+  it("withholds a bond until its days are served, then returns it, as computed from the documents alone", async () => {
     const half = emissionPerEpoch / 2n;
     const terms = { amount: half, days: 1, uptimePermille: 900 };
     const { daySeconds, heartbeatWindowSeconds, epochSeconds } = deployment.parameters;

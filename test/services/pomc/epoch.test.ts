@@ -8,7 +8,7 @@ const periods = { genesis: 1_000, epochSeconds: 100, slotSeconds: 10 };
 const alice = "0x00000000000000000000000000000000000000a1";
 const bob = "0x00000000000000000000000000000000000000b0";
 
-// The tree's formula, once more.
+// A second implementation of the tree's formula.
 const hash = (data: Hex) => slice(keccak256(data), 0, 20);
 const leafOf = (account: string, cumulative: bigint) =>
   hash(concat([account as Hex, toHex(cumulative, { size: 12 })]));
@@ -30,12 +30,12 @@ describe("closing epochs", () => {
     expect(decideEpoch(1_120, 0, periods)).to.deep.equal({ type: "close", from: 1, to: 1 });
   });
 
-  it("catches up on every epoch that passed while it was away", () => {
+  it("catches up on every epoch that passed while it was not running", () => {
     expect(decideEpoch(1_420, 1, periods)).to.deep.equal({ type: "close", from: 2, to: 4 });
     expect(decideEpoch(1_419, 1, periods)).to.deep.equal({ type: "close", from: 2, to: 3 });
   });
 
-  it("adds shares to what was granted before and forgets nobody", () => {
+  it("adds shares to the earlier grants and keeps every account", () => {
     const after = addShares(new Map([[alice, 5n]]), [
       { account: bob, amount: 7n },
       { account: bob, amount: 1n },
@@ -60,7 +60,7 @@ describe("the reward tree", () => {
     }
   });
 
-  it("has the same root whatever order accounts come in", () => {
+  it("has the same root for any order of accounts", () => {
     const leaves = [alice, bob].map((account, index) => ({ account, cumulative: BigInt(index + 1) }));
     expect(buildTree(leaves).root).to.equal(buildTree([...leaves].reverse()).root);
   });
@@ -82,12 +82,12 @@ describe("the epoch document", () => {
     leaves: [{ account: alice, cumulative: 10n }],
   };
 
-  it("hashes the same however its fields are ordered", () => {
+  it("has the same hash for any order of its fields", () => {
     const { number, ...others } = document;
     expect(hashDocument({ ...others, number })).to.equal(hashDocument(document));
   });
 
-  it("hashes differently when any figure differs", () => {
+  it("has another hash when any figure differs", () => {
     expect(hashDocument({ ...document, asOf: { block: 4n, hash: "0xabc" } })).to.not.equal(
       hashDocument(document),
     );

@@ -20,13 +20,13 @@ import { replaceContracts } from "../workspace/generations.ts";
 import { openMarket, type TestMarket } from "../workspace/market.ts";
 
 const names = ["one", "two", "three"];
-/** In how many of the epoch's first slots each node was present. */
+/** For each node, the number of the epoch's first slots in which it was present. */
 const presence = fc.array(fc.integer({ min: 0, max: 4 }), { minLength: 3, maxLength: 3 });
 const epochs = (minLength: number) => fc.array(presence, { minLength, maxLength: 3 });
 const history = fc.record({
   succession: fc.constantFrom<Succession>("market", "rewards"),
   before: epochs(1),
-  /** What ended after the Pomc was stopped and before pomc knew its successor. */
+  /** Epochs that end after the Pomc is stopped and before pomc runs with its successor. */
   between: epochs(1),
   after: epochs(2),
 });
@@ -34,7 +34,7 @@ const terms: BondTerms = { amount: 400n * 10n ** 18n, days: 2, uptimePermille: 2
 
 type Fact = [table: string, row: Record<string, unknown>];
 
-/** A market whose nodes are registered, and who was present as the test says: written where the export would. */
+/** A market with registered nodes. The test's measurements and heartbeats are inserted into the exported tables. */
 async function setup() {
   const market = await openMarket(await freshChain());
   const pool = createPool({ url: market.urlAs("ngpu_pomc"), name: "pomc" });
@@ -96,7 +96,7 @@ const measured = (nodeId: number) => ({
 
 type Setup = Awaited<ReturnType<typeof setup>>;
 
-/** What the leader of pomc does, as the poster of the contracts in use. */
+/** A round of pomc's leader, as the poster of the current contracts. */
 async function leader({ market, pool }: Setup) {
   const { chain, context } = market;
   const { logger, signal } = context;
@@ -116,7 +116,7 @@ async function leader({ market, pool }: Setup) {
     const { timestamp } = await client.getBlock();
     await chain.pass(windowOf(epoch, deployment.parameters).settledAt + 1 - Number(timestamp));
     await market.exported();
-    await eventually("what is exported is safe", async () => {
+    await eventually("the exported head is safe", async () => {
       const { rows } = await market.pool.query(
         "select from chain.head as safe join chain.head as newest using (number) where safe.tier = 'safe' and newest.tier = 'unsafe'",
       );
@@ -128,7 +128,7 @@ async function leader({ market, pool }: Setup) {
   };
 }
 
-/** Brings every leaf of the newest epoch that each Pomc has to that Pomc, twice; anyone may. */
+/** Claims every leaf of the newest epoch of each Pomc, twice, from an account that owns none of them. */
 async function claimAll({ pool, chain }: TestMarket): Promise<void> {
   for (const { address, generation } of rewardContractsOf(chain.deployment)) {
     const { rows } = await pool.query<{ number: bigint; account: Hex; cumulative: bigint; proof: Hex }>(
@@ -146,7 +146,7 @@ async function claimAll({ pool, chain }: TestMarket): Promise<void> {
   }
 }
 
-/** What each account was granted: all that its node earned, but for what is still withheld. */
+/** The grants of each account: all earnings of its node, less the amount still withheld. */
 async function grantedBy({ pool }: TestMarket): Promise<Map<string, bigint>> {
   const { rows } = await pool.query<{ document: EpochDocument }>(
     "select document from app.epoch order by number",
@@ -166,7 +166,7 @@ async function grantedBy({ pool }: TestMarket): Promise<Map<string, bigint>> {
 describe("pomc, whose contract is replaced", function () {
   this.timeout(600_000);
 
-  it("grants each epoch through one Pomc, and every account claims its grants from both, once", async () => {
+  it("grants each epoch through one Pomc, and every account claims its grants from both exactly once", async () => {
     let paidByBoth = 0;
     await fc.assert(
       fc.asyncProperty(history, async ({ succession, before, between, after }) => {
@@ -220,7 +220,7 @@ describe("pomc, whose contract is replaced", function () {
   });
 });
 
-/** Every balance is what was granted, and nobody's tokens are left in a Pomc. */
+/** Requires that every balance equals the account's grants, and that no tokens are left in a Pomc. */
 async function requirePaid(market: TestMarket): Promise<void> {
   const { client, deployment } = market.chain;
   const token = { address: deployment.contracts.Token, abi: tokenAbi } as const;

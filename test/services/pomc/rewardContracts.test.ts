@@ -36,9 +36,9 @@ const deployment = parseDeployment({
     },
   ],
 });
-const books = rewardContractsOf(deployment);
+const rewardContracts = rewardContractsOf(deployment);
 
-describe("pomc's books, where the market was replaced", () => {
+describe("pomc after the market was replaced", () => {
   let database: TestDatabase;
   let db: Database;
 
@@ -77,9 +77,9 @@ describe("pomc's books, where the market was replaced", () => {
     return rows.map(({ number }) => Number(number));
   };
 
-  it("are one for each Pomc, with what it grants for an epoch, and one for each escrow", () => {
+  it("lists each Pomc with its emission, and each escrow with its workspaces", () => {
     expect(
-      books.map(({ address, epochsBefore, emission }) => [address, epochsBefore, emission]),
+      rewardContracts.map(({ address, epochsBefore, emission }) => [address, epochsBefore, emission]),
     ).to.deep.equal([
       [at("d"), 0, 5n],
       [contracts.Pomc, 2, 7n],
@@ -89,23 +89,23 @@ describe("pomc's books, where the market was replaced", () => {
     expect(own).to.deep.equal({ generation: 2, above: BigInt(wide), upTo: null });
   });
 
-  it("forget what was closed for the old Pomc beyond its last epoch, and all after it", async () => {
+  it("deletes epochs closed for the old Pomc after its last epoch, and all later ones", async () => {
     for (const number of [1, 2, 3, 4]) await close(number, 1, number);
-    expect(await dropSuperseded(db, books)).to.equal(2);
+    expect(await dropSuperseded(db, rewardContracts)).to.equal(2);
     expect(await numbers()).to.deep.equal([1, 2]);
     await close(3, 2, 7);
-    expect(await dropSuperseded(db, books)).to.equal(0);
+    expect(await dropSuperseded(db, rewardContracts)).to.equal(0);
     expect(await numbers()).to.deep.equal([1, 2, 3]);
   });
 
-  it("are not those of a deployment that does not know their last Pomc", async () => {
+  it("refuses a deployment that does not list the Pomc of a closed epoch", async () => {
     await close(1, 3, 1);
-    const refused = await dropSuperseded(db, books).catch((error: unknown) => error);
+    const refused = await dropSuperseded(db, rewardContracts).catch((error: unknown) => error);
     expect(refused).to.include({ code: "deployment_outdated" });
     expect(await numbers()).to.deep.equal([1]);
   });
 
-  it("post to the Pomc in use what is above its own last total, whatever the other one paid or still takes", async () => {
+  it("posts an epoch to the current Pomc if it is above that Pomc's last total, regardless of the old Pomc's epochs", async () => {
     await close(2, 1, 900);
     await post(2, 1, 900);
     await post(9, 1, 950);
@@ -115,7 +115,7 @@ describe("pomc's books, where the market was replaced", () => {
     expect(await epochToPost(db, currentRewardContract(deployment))).to.equal(null);
   });
 
-  it("say what an old Pomc does not pay, once its last root does not count", async () => {
+  it("reports the amount that an old Pomc does not pay after its last root is disabled", async () => {
     await close(1, 1, 400);
     await close(2, 1, 900);
     await post(1, 1, 400);
@@ -126,14 +126,14 @@ describe("pomc's books, where the market was replaced", () => {
     expect(await owed()).to.equal(500n);
   });
 
-  it("make a batch of receipts for each escrow, within what was paid there, for the Pomc that counts against it", async () => {
+  it("makes a batch of receipts for each escrow, up to its payments, for the Pomc bound to it", async () => {
     const now = new Date();
     const later = new Date(now.getTime() + 60_000);
     await insertRow(db, "chain.block", { number: 1, hash: "0x1", parent_hash: "0x0", time: later });
     for (const tier of ["unsafe", "safe"]) {
       await insertRow(db, "chain.head", { tier, number: 1, hash: "0x1" });
     }
-    // Ten seconds for ten units a second in each; eighty were paid from the old escrow, thirty from the new one.
+    // Each task took ten seconds at ten units per second. Eighty were paid from the old escrow, thirty from the new one.
     for (const [generation, paid] of [
       [1, 80],
       [2, 30],

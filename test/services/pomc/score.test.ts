@@ -30,11 +30,11 @@ const anyNode = fc.record({
 });
 
 describe("sharing an epoch's emission", () => {
-  it("gives a lone node the whole of it", () => {
+  it("grants all of it to a single node", () => {
     expect(shareEmission([node({})], emission).map((share) => share.amount)).to.deep.equal([emission]);
   });
 
-  it("gives nothing to a node without a valid measurement, unreached, or absent", () => {
+  it("grants nothing to a node that has no valid measurement, is unreachable or is absent", () => {
     const nodes = [
       node({ nodeId: 1, portsReachable: null }),
       node({ nodeId: 2, portsReachable: 0 }),
@@ -45,12 +45,12 @@ describe("sharing an epoch's emission", () => {
 
   it("weighs units by the slots a node was present in", () => {
     const account = (n: number) => `0x${n.toString(16).padStart(40, "0")}`;
-    // Four accounts, so that each may have a quarter.
+    // Four accounts, so that the cap is a quarter for each.
     const nodes = [1, 2, 3, 4].map((n) =>
       node({ nodeId: n, account: account(n), slotsPresent: n === 1 ? 3 : 4 }),
     );
     const [first, second] = shareEmission(nodes, emission);
-    // Three of fifteen parts, and four of fifteen cut to a quarter.
+    // Three of fifteen parts, and four of fifteen parts, capped at a quarter.
     expect(first?.amount).to.equal((emission * 3n) / 15n);
     expect(second?.amount).to.equal(emission / 4n);
   });

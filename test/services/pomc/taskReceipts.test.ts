@@ -56,7 +56,7 @@ const paid: fc.Arbitrary<Paid> = fc
 const amountIn = (word: Hex) => BigInt(`0x${word.slice(-24)}`);
 
 describe("task receipts", () => {
-  it("never come to more than was paid, by lease, payer and node, and both totals are the same", () => {
+  it("never exceed what was paid, by lease, payer and node, and both totals are equal", () => {
     fc.assert(
       fc.property(
         fc.uniqueArray(task, { minLength: 1, maxLength: 40, selector: ({ id }) => id }),
@@ -97,7 +97,7 @@ describe("task receipts", () => {
     );
   });
 
-  it("stop a batch before the 513th node or payer, and there is none without tasks", () => {
+  it("end a batch before the 513th node or payer, and need at least one task", () => {
     const tasks = Array.from(
       { length: 600 },
       (_, index): ServedTask => ({
@@ -120,7 +120,7 @@ describe("task receipts", () => {
     expect(makeBatch([], nothing)).to.equal(undefined);
   });
 
-  it("wait while their lease runs and less was paid than they cost, and come in a later batch", () => {
+  it("wait for a later batch while their lease runs and less is paid than they cost", () => {
     const cost = { durationMs: 5_000, rate: 2n };
     const one: ServedTask = {
       id: "one",
@@ -145,7 +145,7 @@ describe("task receipts", () => {
     expect(makeBatch([{ ...one, pending: false }], left(9n))?.total).to.equal(9n);
   });
 
-  it("hash a result with its task, however its fields are ordered", () => {
+  it("hash a result with its task, for any order of its fields", () => {
     expect(resultHashOf("a", { x: 1, y: [2n] })).to.equal(resultHashOf("a", { y: ["2"], x: 1 }));
     expect(resultHashOf("a", { x: 1 })).to.not.equal(resultHashOf("b", { x: 1 }));
     expect(resultHashOf("a", undefined)).to.equal(resultHashOf("a", null));

@@ -26,7 +26,7 @@ const slot = (number: number, present: number[], nodeCount = 2) => ({
 });
 
 describe("a day's uptime", () => {
-  it("counts slots of the day that were committed, and of those that were not nothing", () => {
+  it("counts the committed slots of the day and ignores the others", () => {
     const slots = [slot(19, []), slot(20, [1]), slot(25, [1, 2]), slot(30, [])];
     expect(uptimeLeaves(facts({ slots }))).to.deep.equal([
       { kind: "node", day: 2n, nodeId: 1, presentSlots: 2, totalSlots: 2 },
@@ -35,7 +35,7 @@ describe("a day's uptime", () => {
     expect(uptimeLeaves(facts({}))).to.deep.equal([]);
   });
 
-  it("takes a disputed bit as set and a challenged one as clear, a challenge over a dispute", () => {
+  it("reads a disputed bit as set and a challenged bit as clear; a challenge overrides a dispute", () => {
     const leaves = uptimeLeaves(
       facts({
         slots: [slot(20, [2]), slot(21, [2]), slot(22, [1])],
@@ -53,7 +53,7 @@ describe("a day's uptime", () => {
     ]);
   });
 
-  it("refunds the seconds in which a lease ran on a node that was down, a leaf for each lease", () => {
+  it("refunds the seconds in which a lease ran while its node was down, with one leaf for each lease", () => {
     const leaves = uptimeLeaves(
       facts({
         slots: [20, 21, 22, 23].map((number) => slot(number, [2])),
@@ -90,7 +90,7 @@ describe("the leader's day", function () {
       >[0]),
     );
 
-  it("posts a root once nothing of the day can change, and brings its refunds, once", async () => {
+  it("posts a root once the day's presence is final, and submits its refunds once", async () => {
     const { chain } = market;
     const { daySeconds, slotSeconds, heartbeatWindowSeconds, uptimeDelay } = chain.deployment.parameters;
     const now = async () => Number((await chain.client.getBlock()).timestamp);

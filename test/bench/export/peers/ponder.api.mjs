@@ -1,4 +1,4 @@
-// Copied to src/api/index.ts, which ponder wants.
+// Copied to src/api/index.ts, which ponder requires.
 import { Hono } from "hono";
 
 export default new Hono();

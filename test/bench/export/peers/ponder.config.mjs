@@ -8,7 +8,7 @@ const abi = JSON.parse(readFileSync("abi.json", "utf8"));
 export default createConfig({
   ordering: "omnichain",
   database: { kind: "postgres", connectionString: task.databaseUrl },
-  // Listed 25 times, since one endpoint is asked only so often a second.
+  // Listed 25 times, because ponder limits the request rate of each endpoint.
   chains: { bench: { id: task.chainId, rpc: Array(25).fill(task.rpcUrl) } },
   contracts: {
     Market: {
@@ -16,7 +16,7 @@ export default createConfig({
       abi,
       address: task.address,
       startBlock: Number(task.startBlock),
-      // None: it goes on with what comes.
+      // Without an end block it continues to follow the chain.
       ...(task.last === undefined ? {} : { endBlock: Number(task.last) }),
     },
   },

@@ -1,4 +1,4 @@
-// Copied to src/index.ts: stores each event as it comes.
+// Copied to src/index.ts: stores each event.
 import { readFileSync } from "node:fs";
 import { ponder } from "ponder:registry";
 import * as schema from "ponder:schema";

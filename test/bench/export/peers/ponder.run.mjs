@@ -1,4 +1,4 @@
-// Copied to main.mjs where ponder is installed: runs it until its backfill is done, and says how long that took.
+// Copied to main.mjs in ponder's directory: runs ponder until its backfill has finished, and reports the duration.
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 

@@ -1,4 +1,4 @@
-// Copied to the folder where SQD is installed: indexes the events of tables.json as its manual shows it.
+// Copied to SQD's directory: indexes the events of tables.json as SQD's documentation shows.
 const { EvmBatchProcessor } = require("@subsquid/evm-processor");
 const { TypeormDatabase } = require("@subsquid/typeorm-store");
 const { createOrmConfig } = require("@subsquid/typeorm-config");

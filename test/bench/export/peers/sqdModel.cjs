@@ -1,4 +1,4 @@
-// Copied to lib/model/index.js, where SQD looks for the entities: one class a table of tables.json.
+// Copied to lib/model/index.js, from which SQD loads the entities: one class for each table of tables.json.
 const { Column, Entity, PrimaryColumn } = require("typeorm");
 
 const bigint = { to: (value) => value, from: (value) => BigInt(value) };
