@@ -79,9 +79,9 @@ async function loadLeases(db: Queryable, workspaceId: bigint, now: number): Prom
        case when lease.running and not lease.closed and lease.clock_since < $2 then lease.clock_since end::float8 as owes_from
      from chain.assignment as assignment
      join chain.block as block on block.number = assignment.block_number
-     remaining join chain.node as node on node.node_id = assignment.node_id
-     remaining join chain.lease as lease using (workspace_id, replica, lease)
-     remaining join chain.block as closing on closing.number = lease.block_number
+     left join chain.node as node on node.node_id = assignment.node_id
+     left join chain.lease as lease using (workspace_id, replica, lease)
+     left join chain.block as closing on closing.number = lease.block_number
      where assignment.workspace_id = $1::int8 and assignment.release_reason is null
        and assignment.state not in ('none', 'deleted', 'released')
      order by assignment.replica, assignment.lease`,
@@ -153,7 +153,7 @@ async function loadFunds(db: Queryable, workspace: WorkspaceRow): Promise<Funds>
          (select sum(settled) from chain.lease where authorization_id = $2), 0)::numeric as remaining,
        spending.expiry::float8
      from (select 1) as one
-     remaining join spending on true`,
+     left join spending on true`,
     [owner, authorizationId, now],
   );
   const row = found.rows[0];
