@@ -7,7 +7,7 @@ import {
   type PlacementLimits,
 } from "./decide.ts";
 
-/** SQL: a lease that is held. */
+/** SQL: the lease is held. */
 export const held = "release_reason is null and state not in ('none', 'deleted', 'released')";
 
 type MissingRow = {
@@ -20,7 +20,7 @@ type MissingRow = {
   avoided: Avoided[];
 };
 
-/** The replicas of a workspace without a lease, with what was tried for each. */
+/** The replicas of a workspace without a lease, with their placement requests and avoided nodes. */
 export async function loadMissing(
   db: Queryable,
   workspaceId: bigint,

@@ -20,7 +20,7 @@ type WorkspaceRow = {
   now: number;
 };
 
-/** Everything decide() needs of one workspace, at one moment; null when the chain does not know it. */
+/** Reads the input of decide() in one snapshot; null when the workspace is not exported. */
 export function loadFacts(db: Database, workspaceId: bigint): Promise<LoadedFacts | null> {
   return transaction(db, async (connection) => {
     await connection.query("set transaction isolation level repeatable read, read only");
@@ -94,12 +94,12 @@ async function loadLeases(db: Queryable, workspaceId: bigint, now: number): Prom
   }));
 }
 
-/** Replicas that may be down at once; a stranger's configuration may be no JSON at all. */
+/** Maximum replicas down at the same time, from the configuration, which may be invalid JSON. */
 function maxDownOf(config: string): number {
   try {
     return workspaceConfig.parse(JSON.parse(config)).maxDown ?? 1;
   } catch {
-    // Its nodes refuse it as well, so there is nothing to replace.
+    // Nodes refuse an invalid configuration too, so there is nothing to replace.
     return 1;
   }
 }
@@ -126,7 +126,7 @@ async function loadMissing(db: Queryable, workspaceId: bigint): Promise<Facts["m
   return found.rows;
 }
 
-/** What is left in the escrow that the authorization stands in, for all workspaces that are paid from there. */
+/** The funds in the authorization's escrow, which all of the owner's workspaces there share. */
 async function loadFunds(db: Queryable, workspace: WorkspaceRow): Promise<Funds> {
   const { owner, authorization_id: authorizationId, now } = workspace;
   const found = await db.query<{
@@ -157,7 +157,7 @@ async function loadFunds(db: Queryable, workspace: WorkspaceRow): Promise<Funds>
     [owner, authorizationId, now],
   );
   const row = found.rows[0];
-  if (row === undefined) throw new TypeError("a select without a from clause gave no row");
+  if (row === undefined) throw new TypeError("the query of the funds returned no row");
   return {
     balance: row.balance,
     owedByOwner: row.owed_by_owner,
