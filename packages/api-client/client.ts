@@ -1,32 +1,32 @@
 import { ApiError, ApiUnreachableError } from "./errors.ts";
 
 export type ApiClientOptions = {
-  /** Address of the market's API, such as https://market.example. */
+  /** URL of the market's API, such as https://market.example. */
   url: string;
-  /** API key; without it only public endpoints answer. */
+  /** API key; without it only public endpoints are available. */
   apiKey?: string | undefined;
-  /** Ends every request of this client. */
+  /** Aborts all requests of this client. */
   signal?: AbortSignal | undefined;
-  /** Milliseconds a request may take. Default 180,000: a write waits for its transaction. */
+  /** Deadline of a request in milliseconds; default: 180,000, because a write waits for its transaction. */
   timeoutMs?: number | undefined;
 };
 
-/** Requests of the partner API. A path begins with `/v1/`; the answer is the parsed JSON body. */
+/** A client of the partner API. Paths begin with `/v1/`; methods return the parsed JSON body. */
 export type ApiClient = {
   readonly url: string;
   get<Answer>(path: string): Promise<Answer>;
   post<Answer>(path: string, body: unknown, headers?: Record<string, string>): Promise<Answer>;
   delete<Answer>(path: string): Promise<Answer>;
-  /** The same market with another API key. */
+  /** A client with the same options and another API key. */
   withKey(apiKey: string): ApiClient;
 };
 
 const defaultTimeoutMs = 180_000;
 
 /**
- * Makes a client of a market's partner API.
+ * Creates a client of a market's partner API.
  *
- * Every method throws ApiError when the API refuses, and ApiUnreachableError when no answer comes.
+ * Every method throws ApiError when the API returns an error, and ApiUnreachableError when there is no response.
  */
 export function createApiClient(options: ApiClientOptions): ApiClient {
   const url = options.url.replace(/\/+$/, "");
@@ -72,7 +72,7 @@ async function exchange(url: string, init: RequestInit): Promise<{ response: Res
   }
 }
 
-/** Undefined for what is no JSON. */
+/** Undefined when the text is not JSON. */
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -88,7 +88,7 @@ function errorOf(response: Response, answer: unknown, request: string): ApiError
   const message =
     typeof body.message === "string"
       ? body.message
-      : `${request} answered HTTP ${response.status} and no JSON.`;
+      : `${request} answered HTTP ${response.status} without a JSON error.`;
   return new ApiError(message, {
     status: response.status,
     code: typeof body.code === "string" ? body.code : "answer_invalid",

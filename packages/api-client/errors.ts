@@ -1,13 +1,13 @@
-/** The API answered with an error. `code` is stable; the reference lists every one. */
+/** The API returned an error. `code` is stable; docs/reference/error-codes.md lists all codes. */
 export class ApiError extends Error {
   override readonly name = "ApiError";
-  /** HTTP status of the answer. */
+  /** HTTP status of the response. */
   readonly status: number;
   readonly code: string;
-  /** What to do about it, where the API says so. */
+  /** How to resolve the error; undefined: no hint. */
   readonly hint: string | undefined;
   readonly details: Readonly<Record<string, unknown>>;
-  /** Names the request in the logs of the market. */
+  /** Id of the request in the market's logs. */
   readonly requestId: string | undefined;
 
   constructor(
@@ -29,7 +29,7 @@ export class ApiError extends Error {
   }
 }
 
-/** No answer came: the address is wrong, the network is down, or the deadline passed. `cause` says which. */
+/** There was no response: the URL is wrong, the network is down, or the deadline passed. `cause` is the reason. */
 export class ApiUnreachableError extends Error {
   override readonly name = "ApiUnreachableError";
   readonly url: string;
@@ -40,7 +40,7 @@ export class ApiUnreachableError extends Error {
   }
 }
 
-/** fetch wraps what went wrong. */
+/** fetch wraps the actual error as `cause`. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? error.cause.message : error.message;
