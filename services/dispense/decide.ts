@@ -66,10 +66,10 @@ export function decidePlacements(facts: PlacementFacts): PlacementStep[] {
   if (!facts.open) return [];
   const inProgress = facts.missing.filter((replica) => isInProgress(replica, facts.head)).length;
   const { wave, source } = facts.limits;
-  const room = Math.max(0, Math.min(wave - facts.distributing, source - facts.fromSource) - inProgress);
+  const available = Math.max(0, Math.min(wave - facts.distributing, source - facts.fromSource) - inProgress);
   return facts.missing
     .filter((replica) => !isInProgress(replica, facts.head) && canRequest(replica, facts))
-    .slice(0, room)
+    .slice(0, available)
     .map(({ replica, avoided }) => ({ type: "request", replica, excluded: excludedNodes(avoided, facts) }));
 }
 

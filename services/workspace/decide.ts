@@ -120,8 +120,8 @@ function retireNow(facts: Facts): HeldLease[] {
   const down =
     facts.missing.length +
     wanted.filter((lease) => !serves(lease) && !facts.stopped.has(lease.replica)).length;
-  const room = Math.max(0, facts.maxDown - down);
-  return [...retiring.filter((lease) => !serves(lease)), ...retiring.filter(serves).slice(0, room)];
+  const available = Math.max(0, facts.maxDown - down);
+  return [...retiring.filter((lease) => !serves(lease)), ...retiring.filter(serves).slice(0, available)];
 }
 
 function isReleasable({ now }: Facts, { releasableAt }: HeldLease): boolean {

@@ -186,9 +186,9 @@ describe("chat server", function () {
       const { error } = await jsonOf<{ error: { code: string } }>(second);
       expect(error.code).to.equal("rate_limit_exceeded");
       leaving.abort();
-      const healed = new AbortController();
-      await until(async () => (await slow.ask(request, { signal: healed.signal })).status === 200, 2_000);
-      healed.abort();
+      const attempt = new AbortController();
+      await until(async () => (await slow.ask(request, { signal: attempt.signal })).status === 200, 2_000);
+      attempt.abort();
     } finally {
       slow.server.closeAllConnections();
       slow.server.close();
