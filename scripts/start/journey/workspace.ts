@@ -125,7 +125,9 @@ export async function awaitState(
 async function explained(partner: Partner, image: Image): Promise<string> {
   const { authorizationId: _ours, ...body } = workspaceOf(partner, image);
   const { messages } = await partner.api.post<{ messages: string[] }>("/v1/match/explain", body);
-  return messages[0] === undefined ? "match gives no reason" : `match reports: ${messages[0].replace(/\.$/, "")}`;
+  return messages[0] === undefined
+    ? "match gives no reason"
+    : `match reports: ${messages[0].replace(/\.$/, "")}`;
 }
 
 /** True once the assignment is in this state or has passed it. */

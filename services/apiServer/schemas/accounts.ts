@@ -91,12 +91,9 @@ export const historyAnswer = z.object({
         replica: z.number().int().nullable(),
         lease: z.number().int().nullable(),
         nodeId: z.number().int().nullable().meta({ description: "The node that was paid or was down" }),
-        day: z
-          .string()
-          .nullable()
-          .meta({
-            description: "Refunds only: day of the downtime, Unix time divided by the length of a day",
-          }),
+        day: z.string().nullable().meta({
+          description: "Refunds only: day of the downtime, Unix time divided by the length of a day",
+        }),
         downSeconds: z.number().int().nullable().meta({ description: "Refunds only: seconds of downtime" }),
         at: isoTime,
         txHash,

@@ -71,12 +71,9 @@ export const nodeAnswer = z.object({
       .number()
       .int()
       .meta({ description: "Number of heartbeat slots considered: the newest ones since its registration" }),
-    present: z
-      .number()
-      .int()
-      .meta({
-        description: "Slots in which the node was present: committed or disputed, and not challenged",
-      }),
+    present: z.number().int().meta({
+      description: "Slots in which the node was present: committed or disputed, and not challenged",
+    }),
     share: z.number().nullable(),
   }),
   session: z
@@ -141,12 +138,9 @@ export const rewardAnswer = z
   .object({
     account: z.string(),
     pomc: z.string().meta({ description: "The contract that pays it" }),
-    epoch: z
-      .string()
-      .nullable()
-      .meta({
-        description: "The newest active epoch with a leaf for the account, else the newest posted one",
-      }),
+    epoch: z.string().nullable().meta({
+      description: "The newest active epoch with a leaf for the account, else the newest posted one",
+    }),
     cumulative: amount("Total granted up to that epoch; argument of the claim"),
     proof: z.string(),
     activatesAt: unixTime.nullable(),
