@@ -7,11 +7,11 @@ export type ApiOptions = { api: string; key?: string };
 const timeoutMs = 60_000;
 
 /**
- * Asks the partner API.
+ * Calls the partner API.
  *
- * @param body What is sent, as JSON; a GET without it.
- * @returns what it answered, as JSON
- * @throws FatalError `api_unreachable`, or InputError with the API's own code when it refused
+ * @param body JSON body of a POST; undefined: a GET.
+ * @returns The parsed JSON response.
+ * @throws FatalError `api_unreachable`; InputError with the code of the API's error.
  */
 export async function callApi({ api, key }: ApiOptions, path: string, body?: unknown): Promise<unknown> {
   const client = createApiClient({ url: api, apiKey: key, timeoutMs });

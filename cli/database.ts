@@ -3,17 +3,20 @@ import { join } from "node:path";
 import { createPool, type Database } from "@ngpu/db/pool";
 import { databaseEnv, readEnv } from "@ngpu/runtime/env";
 
-/** What `npm start` leaves in its folder: the address of its Postgres, for who may read that folder. */
-const startedHere = join(import.meta.dirname, "../.ngpu/database-url");
+/** File in which `npm start` stores the URL of its Postgres. */
+const urlFile = join(import.meta.dirname, "../.ngpu/database-url");
 
-/** Calls `work` with a market's Postgres: the one given, that of DATABASE_URL, or that of the market that was started here. */
+/**
+ * Calls `work` with a connection to a market's Postgres: `given`, else DATABASE_URL, else the market that `npm start` runs in this
+ * directory.
+ */
 export async function withDatabase(
   given: string | undefined,
   work: (pool: Database) => Promise<void>,
 ): Promise<void> {
-  const here = existsSync(startedHere) ? { DATABASE_URL: readFileSync(startedHere, "utf8").trim() } : {};
+  const local = existsSync(urlFile) ? { DATABASE_URL: readFileSync(urlFile, "utf8").trim() } : {};
   const { DATABASE_URL: url } = readEnv(databaseEnv, {
-    ...here,
+    ...local,
     ...process.env,
     ...(given === undefined ? {} : { DATABASE_URL: given }),
   });

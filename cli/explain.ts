@@ -29,7 +29,7 @@ export type ExplainOptions = {
 
 const noImage = `none@sha256:${"0".repeat(64)}`;
 
-/** Asks the API where a workspace could go; the exit code is 0 when a node fits now, 2 when none does. */
+/** Prints where a workspace could be placed. The exit code is 0 when a node fits now, 2 when none does. */
 export async function explainPlacement(file: string | undefined, options: ExplainOptions): Promise<void> {
   const body = file === undefined ? bodyOf(options) : readBody(file);
   const answer = (await callApi(options, "/v1/match/explain", body)) as PlacementExplanation;
@@ -60,7 +60,7 @@ function readBody(file: string): unknown {
   }
 }
 
-/** What POST /v1/workspaces takes, from options; the API says what is wrong with them. */
+/** Builds the body of POST /v1/workspaces from options; the API validates them. */
 function bodyOf(options: ExplainOptions): unknown {
   const number = (text: string | undefined) => (text === undefined ? undefined : Number(text));
   const gpu = {

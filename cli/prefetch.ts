@@ -3,7 +3,7 @@ import { withDatabase } from "./database.ts";
 
 type Options = { databaseUrl?: string; json: boolean };
 
-/** Prints what bringing images ahead of demand came to. */
+/** Prints the hit rate of image prefetching. */
 export async function showPrefetch(options: Options): Promise<void> {
   await withDatabase(options.databaseUrl, async (pool) => {
     const report = await readReport(pool);

@@ -10,12 +10,15 @@ import { withDatabase } from "./database.ts";
 
 type Options = { api?: string; databaseUrl?: string; json: boolean };
 
-/** Prints whether a placement comes out the same; the exit code is 0 for the same, 2 for a different one. */
+/** Recomputes a placement and prints whether the result is the same. The exit code is 0 if it is, else 2. */
 export async function verifyPlacement(id: string, options: Options): Promise<void> {
   if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)) {
-    throw new InputError(`${id} is not the id of a placement: a UUID, as in GET /v1/workspaces/{id}.`, {
-      code: "placement_id_invalid",
-    });
+    throw new InputError(
+      `${id} is not the id of a placement, which is a UUID as in GET /v1/workspaces/{id}.`,
+      {
+        code: "placement_id_invalid",
+      },
+    );
   }
   await withDatabase(options.databaseUrl, async (pool) => {
     const replay = await replayPlacement(pool, await readPlacement(pool, id, options.api));
@@ -24,7 +27,11 @@ export async function verifyPlacement(id: string, options: Options): Promise<voi
   });
 }
 
-/** @throws InputError `placement_unknown`, and what asking the API throws. */
+/**
+ * Reads the placement from the API, or from the database without one.
+ *
+ * @throws InputError `placement_unknown`, and the errors of `callApi`.
+ */
 async function readPlacement(pool: Database, id: string, api: string | undefined): Promise<PlacementRecord> {
   if (api !== undefined) return placementRecord.parse(await callApi({ api }, `/v1/placements/${id}`));
   const placement = await findPlacement(pool, id);
@@ -37,16 +44,16 @@ function formatText(replay: Replay): string {
   const node = (id: number | null) => (id === null ? "no node" : `node ${id}`);
   const verdict = replay.same
     ? `Same: ${node(answered.nodeId)}.`
-    : `Different: ${node(answered.nodeId)} was answered, ${node(recomputed.nodeId)} comes out; ` +
-      `what differs: ${replay.different.join(", ")}.`;
+    : `Different: the answer was ${node(answered.nodeId)}, recomputed is ${node(recomputed.nodeId)}; ` +
+      `differences: ${replay.different.join(", ")}.`;
   return [
     verdict,
     `Workspace ${workspaceId}, replica ${replica}, at block ${block.number} ${block.hash}, position ${position}, ` +
       `excluded: ${excluded.length === 0 ? "none" : excluded.join(", ")}.`,
     `Strategy ${replay.preferences.strategy ?? defaultStrategy}; preferences: ${toJson(replay.preferences)}.`,
-    "Ranking as recomputed:",
+    "Recomputed ranking:",
     ...recomputed.ranking.map((ranked, index) => `  ${index + 1}. ${toJson(ranked)}`),
-    `Refused: ${toJson(recomputed.refusals)}`,
+    `Rejected nodes: ${toJson(recomputed.refusals)}`,
     "",
   ].join("\n");
 }

@@ -41,13 +41,13 @@ const networkSchema = z.object({
   deployment: z.unknown().transform((value) => parseDeployment(value)),
 });
 
-/** What of a receipt is as it should be; each is computed here, from the task and the chain. */
+/** The checks of a receipt, each computed from the task and the chain; true: passed. */
 export type ReceiptChecks = { task: boolean; result: boolean; status: boolean; proof: boolean };
 
-/** Prints whether a task's receipt stands under the chain's root; the exit code is 0 when it does, 2 when not. */
+/** Verifies a task's receipt against the root on the chain and prints the result. The exit code is 0 if it is valid, else 2. */
 export async function verifyReceipt(id: string, options: Options): Promise<void> {
   if (!z.uuid().safeParse(id).success) {
-    throw new InputError(`${id} is not the id of a task: a UUID, as returned by POST /v1/tasks.`, {
+    throw new InputError(`${id} is not the id of a task, which is a UUID as returned by POST /v1/tasks.`, {
       code: "task_id_invalid",
     });
   }
@@ -88,13 +88,13 @@ function formatText(found: {
   receipt: TaskReceipt;
 }): string {
   const { holds, checks, batch, root, receipt } = found;
-  const wrong = Object.entries(checks)
-    .filter(([, fits]) => !fits)
+  const failed = Object.entries(checks)
+    .filter(([, passed]) => !passed)
     .map(([name]) => name);
   return [
     holds
       ? `Valid: the receipt is included in root ${root} of batch ${batch}.`
-      : `Invalid for root ${root} of batch ${batch}: ${wrong.join(", ")}.`,
+      : `Invalid for root ${root} of batch ${batch}; failed checks: ${failed.join(", ")}.`,
     `Node ${receipt.nodeId} served workspace ${receipt.workspaceId}, replica ${receipt.replica}, lease ${receipt.lease}, ` +
       `in ${receipt.durationMs} ms for ${receipt.amount} token units of ${receipt.payer}.`,
     "",

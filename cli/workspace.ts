@@ -13,7 +13,11 @@ export type UpdateOptions = WorkspaceOptions & {
 
 type Updated = { id: string; updated: string | null; scaled: string | null };
 
-/** Changes a workspace over the partner API. */
+/**
+ * Updates a workspace over the partner API.
+ *
+ * @throws FatalError `key_missing`; InputError `env_invalid`; the errors of `callApi`.
+ */
 export async function updateWorkspace(id: string, options: UpdateOptions): Promise<void> {
   const { image, replicas, maxDown, maxPrice, env, health } = options;
   const body = {
@@ -27,13 +31,15 @@ export async function updateWorkspace(id: string, options: UpdateOptions): Promi
   if (options.key === undefined) {
     throw new FatalError("No API key is set.", {
       code: "key_missing",
-      hint: "Set --key or NGPU_API_KEY.",
+      hint: "Pass --key or set NGPU_API_KEY.",
     });
   }
   const path = `/v1/workspaces/${encodeURIComponent(id)}/update`;
   const answer = (await callApi(options, path, body)) as Updated;
   const lines = [
-    answer.updated === null ? "The spec is unchanged." : `Updated in ${answer.updated}; replicas follow.`,
+    answer.updated === null
+      ? "The spec is unchanged."
+      : `Updated in ${answer.updated}; the replicas are replaced.`,
     ...(answer.scaled === null ? [] : [`Scaled in ${answer.scaled}.`]),
   ];
   process.stdout.write(`${options.json ? JSON.stringify(answer) : lines.join("\n")}\n`);

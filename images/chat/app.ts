@@ -8,19 +8,19 @@ import { type CompletionRequest, parseCompletion } from "./request.ts";
 
 export type ChatDeps = {
   model: Model;
-  /** The name under which /v1/models lists it. */
+  /** Id of the model in /v1/models. */
   modelId: string;
-  /** Tells one training text from another, as OpenAI's system_fingerprint does. */
+  /** Identifies the training text, as OpenAI's system_fingerprint. */
   fingerprint: string;
-  /** When the server started, in seconds since 1970. */
+  /** Start time of the server, Unix seconds. */
   created: number;
   tokensPerSecond: number;
-  /** Completions drawn at once; more are refused with 429. */
+  /** Maximum concurrent completions; more are rejected with 429. */
   maxConcurrent: number;
   maxBodyBytes: number;
 };
 
-/** The OpenAI-shaped endpoints over one model. */
+/** The OpenAI-compatible endpoints of one model. */
 export function chatHandler(deps: ChatDeps): RequestListener {
   const state = { running: 0 };
   return (request, response) => {
@@ -45,7 +45,7 @@ async function answer(
   if (name !== "POST /v1/chat/completions") {
     throw new RequestError(404, "unknown_url", `There is no endpoint ${name}.`);
   }
-  const asked = parseCompletion(await readJson(request, deps.maxBodyBytes), modelId);
+  const completion = parseCompletion(await readJson(request, deps.maxBodyBytes), modelId);
   if (state.running >= deps.maxConcurrent) {
     throw new RequestError(
       429,
@@ -55,7 +55,7 @@ async function answer(
   }
   state.running += 1;
   try {
-    await (asked.stream ? stream : whole)(deps, asked, response);
+    await (completion.stream ? sendStream : sendCompletion)(deps, completion, response);
   } finally {
     state.running -= 1;
   }
@@ -72,7 +72,11 @@ function head({ modelId, fingerprint }: ChatDeps, object: string) {
   };
 }
 
-async function whole(deps: ChatDeps, request: CompletionRequest, response: ServerResponse): Promise<void> {
+async function sendCompletion(
+  deps: ChatDeps,
+  request: CompletionRequest,
+  response: ServerResponse,
+): Promise<void> {
   let content = "";
   const onText = (text: string) => {
     content += text;
@@ -83,7 +87,11 @@ async function whole(deps: ChatDeps, request: CompletionRequest, response: Serve
   sendJson(response, 200, { ...head(deps, "chat.completion"), choices, usage });
 }
 
-async function stream(deps: ChatDeps, request: CompletionRequest, response: ServerResponse): Promise<void> {
+async function sendStream(
+  deps: ChatDeps,
+  request: CompletionRequest,
+  response: ServerResponse,
+): Promise<void> {
   const signal = abortOnClose(response);
   const common = { ...head(deps, "chat.completion.chunk"), ...(request.includeUsage && { usage: null }) };
   const send = (body: object) =>
@@ -102,7 +110,7 @@ async function stream(deps: ChatDeps, request: CompletionRequest, response: Serv
   response.end("data: [DONE]\n\n");
 }
 
-/** Completes and logs how it went, which is where one sees that a client's leaving stopped the work. */
+/** Completes a request and logs its end, also when the client disconnected. */
 async function run(
   { model, tokensPerSecond }: ChatDeps,
   request: CompletionRequest,
@@ -121,12 +129,12 @@ async function run(
   }
 }
 
-/** OpenAI's error shape; a client that has gone gets nothing. */
+/** Sends an error in OpenAI's format; nothing to a disconnected client. */
 function fail(request: IncomingMessage, response: ServerResponse, error: Error): void {
   if (response.headersSent || response.destroyed) return void response.destroy();
   const known = error instanceof RequestError;
   if (!known) log("failed", { error: error.message });
-  // An unread body would be taken for the next request.
+  // Otherwise the unread body would be parsed as the next request.
   if (!request.complete) response.setHeader("Connection", "close");
   const { status, message, field, code } = known
     ? error

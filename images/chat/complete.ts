@@ -10,10 +10,10 @@ export type Usage = { prompt_tokens: number; completion_tokens: number; total_to
 export type Completion = { finish: "stop" | "length"; usage: Usage };
 
 /**
- * Draws the reply and hands its text to `onText` piece by piece, waiting for each to be taken.
+ * Generates the reply and passes its text to `onText` piece by piece, waiting for each call.
  *
- * @param options.tokensPerSecond the fastest that tokens are drawn; 0 for as fast as can be
- * @throws the signal's reason, when it aborts: nothing is drawn for a client that left
+ * @param options.tokensPerSecond Maximum speed; 0: unlimited.
+ * @throws The signal's reason when it aborts: generation stops when the client disconnects.
  */
 export async function complete(options: {
   model: Model;
@@ -44,7 +44,7 @@ export async function complete(options: {
     drawn += 1;
     await emit(text, onText);
     if (stopped) return close("stop");
-    // Gives the event loop a turn, in which a closed connection is noticed.
+    // Yields to the event loop, so that a closed connection is detected.
     if (tokensPerSecond > 0) await setTimeout(1000 / tokensPerSecond, undefined, { signal });
     else await setImmediate(undefined, { signal });
   }

@@ -7,7 +7,11 @@ export type ChatConfig = {
   maxBodyBytes: number;
 };
 
-/** @throws Error naming every variable that is out of bounds. */
+/**
+ * Reads the configuration.
+ *
+ * @throws Error that lists every variable that is out of bounds.
+ */
 export function chatConfig(env: Record<string, string | undefined>): ChatConfig {
   const read = environment(env);
   const config = {

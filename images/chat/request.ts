@@ -1,13 +1,13 @@
 import { RequestError } from "../shared/http.ts";
 
-/** A completion as asked for, with every default filled in. */
+/** A validated completion request, with defaults applied. */
 export type CompletionRequest = {
-  /** What the conversation says, oldest first. */
+  /** Texts of the conversation, oldest first. */
   messages: string[];
   maxTokens: number;
   temperature: number;
   topP: number;
-  /** Absent: the reply differs from call to call. */
+  /** Undefined: each call gives a different reply. */
   seed: number | undefined;
   stop: string[];
   stream: boolean;
@@ -20,13 +20,13 @@ export const defaultMaxTokens = 256;
 export const highestMaxTokens = 4096;
 
 const roles = ["system", "developer", "user", "assistant", "tool"];
-/** What would change the answer's shape, and this model cannot give. Refused, since ignoring it would mislead. */
+/** Fields that change the format of the response. This model does not support them; ignoring them would mislead. */
 const unsupported = ["tools", "functions", "logprobs", "top_logprobs", "audio", "prediction"];
 
 /**
- * Checks the body of POST /v1/chat/completions.
+ * Validates the body of POST /v1/chat/completions.
  *
- * @throws RequestError 400 naming the field, or 404 for a model that is not ours.
+ * @throws RequestError 400 with the field, or 404 for an unknown model.
  */
 export function parseCompletion(body: unknown, model: string): CompletionRequest {
   if (!isFields(body)) throw invalid("The body must be a JSON object.", null);
@@ -87,7 +87,7 @@ function messagesOf(value: unknown): string[] {
 
 function contentOf({ content, role }: Fields, at: string): string {
   if (typeof content === "string") return content;
-  // An assistant's message that called a tool has none.
+  // An assistant message with a tool call has no content.
   if (!isSet(content) && role === "assistant") return "";
   if (!Array.isArray(content))
     throw invalid(`${at}.content must be a string or an array of parts.`, `${at}.content`);
@@ -127,7 +127,7 @@ function boolean(fields: Fields, name: string, path = name): boolean {
   return value === true;
 }
 
-/** OpenAI's clients send null for what they leave out. */
+/** OpenAI's clients send null for omitted fields. */
 function isSet(value: unknown): boolean {
   return value !== undefined && value !== null;
 }

@@ -1,11 +1,11 @@
 /**
- * Lets text through up to the first stop sequence, which may span pieces: what could be the beginning of one is held
- * back until it is clear.
+ * Passes text up to the first stop sequence, which may span pieces. A possible beginning of a stop sequence is held until
+ * the next pieces decide it.
  */
 export function stopFilter(sequences: readonly string[]) {
   let held = "";
   return {
-    /** The text that is safe to send now, and whether a stop sequence was met. */
+    /** The text that can be sent now, and whether a stop sequence was found. */
     push(piece: string): { text: string; stopped: boolean } {
       held += piece;
       const found = sequences.map((sequence) => held.indexOf(sequence)).filter((at) => at >= 0);
@@ -15,14 +15,14 @@ export function stopFilter(sequences: readonly string[]) {
       held = held.slice(held.length - keep);
       return { text, stopped: false };
     },
-    /** What was held back and turned out to be no stop. */
+    /** The held text, when no more pieces follow. */
     rest(): string {
       return held;
     },
   };
 }
 
-/** The longest end of `text` that begins `sequence`. */
+/** Length of the longest suffix of `text` that is a proper prefix of `sequence`. */
 function overlap(text: string, sequence: string): number {
   for (let length = Math.min(text.length, sequence.length - 1); length > 0; length -= 1) {
     if (sequence.startsWith(text.slice(-length))) return length;

@@ -3,10 +3,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type Model, train } from "./model/train.ts";
 
-/** The name of the model: what it is, not what it would like to be. */
+/** The id of the model. */
 export const modelId = "ngpu-ngram-1";
 
-/** Trains on the text/ folder beside this file; takes a few milliseconds. */
+/** Trains the model on the text/ directory; takes a few milliseconds. */
 export function loadModel(): { model: Model; fingerprint: string } {
   const folder = new URL("./text/", import.meta.url);
   const names = readdirSync(fileURLToPath(folder)).sort();

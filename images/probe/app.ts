@@ -9,15 +9,15 @@ import { sendBytes, takeBytes } from "./transfer.ts";
 type Route = (request: IncomingMessage, response: ServerResponse, query: URLSearchParams) => Promise<void>;
 
 /**
- * The probe's endpoints. Everything but /healthz asks for `Authorization: Bearer <PROBE_TOKEN>`; transfers and disk
- * tests are bounded in number, bytes and time, so that a stranger with the token cannot fill the machine.
+ * The probe's endpoints. All except /healthz require `Authorization: Bearer <PROBE_TOKEN>`. Transfers and disk tests are
+ * limited in number, bytes and time, so that a caller with the token cannot exhaust the machine.
  */
 export function probeHandler(config: ProbeConfig): RequestListener {
   const routes = routesOf(config);
   return (request, response) => {
     const started = performance.now();
     const url = new URL(request.url ?? "/", "http://probe");
-    // Past this the socket goes, whatever the other side does; a response to write would find no one in time.
+    // At the deadline the socket is destroyed without a response, which could block on the same peer.
     const deadline = setTimeout(() => request.socket.destroy(), config.maxMs);
     answer(config, routes, request, response, url)
       .catch((error: Error) => fail(request, response, url.pathname, error))
@@ -76,7 +76,7 @@ function routesOf(config: ProbeConfig): Record<string, Route> {
   };
 }
 
-/** Compares digests, which have one length, so the time tells nothing of the token or its length. */
+/** Compares digests of equal length in constant time, so that the time reveals nothing about the token. */
 function isAuthorized(request: IncomingMessage, token: string): boolean {
   const given = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1] ?? "";
   const hash = (text: string) => createHash("sha256").update(text).digest();
@@ -90,7 +90,7 @@ function wholeNumber(query: URLSearchParams, name: string, max: number): number 
   throw new RequestError(400, "out_of_bounds", `${name} must be a whole number from 1 to ${max}.`, name);
 }
 
-/** Lets so many run at once and refuses the rest: a queued measurement would measure the queue. */
+/** Runs at most `places` calls concurrently and rejects more: a queued measurement would measure the queue. */
 function gate(places: number) {
   let taken = 0;
   return async <T>(work: () => Promise<T>): Promise<T> => {
@@ -110,7 +110,7 @@ function fail(request: IncomingMessage, response: ServerResponse, path: string, 
   if (!known && !response.destroyed) log("failed", { path, error: error.message });
   if (response.headersSent || response.destroyed) return void response.destroy();
   if (known && error.status === 503) response.setHeader("Retry-After", "1");
-  // An unread body would be taken for the next request.
+  // Otherwise the unread body would be parsed as the next request.
   if (!request.complete) response.setHeader("Connection", "close");
   const code = known ? error.code : "internal";
   sendJson(response, known ? error.status : 500, {

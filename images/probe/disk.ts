@@ -6,11 +6,11 @@ import { RequestError } from "../shared/http.ts";
 import { pseudoRandom } from "./transfer.ts";
 
 const mebibyte = 1024 * 1024;
-/** Left free whatever is asked: a disk test must not be what fills a node. */
+/** Always left free, so that a disk test does not fill the node's disk. */
 const reserveBytes = 64 * mebibyte;
 const prefix = "probe-";
 
-/** The one part of WebAssembly used here; Node's types leave it to the browser's. */
+/** The only part of WebAssembly used here; Node's types do not declare it. */
 declare const WebAssembly: { Memory: new (options: { initial: number }) => { buffer: ArrayBuffer } };
 
 export type DiskResult = {
@@ -20,14 +20,14 @@ export type DiskResult = {
   readMibps: number;
   /** The bytes read back were the bytes written. */
   verified: boolean;
-  /** The read went past the page cache, so `readMibps` is the disk's; else it may be memory's. */
+  /** True: the read bypassed the page cache. False: `readMibps` may be the speed of memory. */
   readDirect: boolean;
 };
 
 /**
  * Writes `mib` MiB to the volume, flushes them to the disk, reads them back, compares, and deletes the file.
  *
- * @throws RequestError 507 when the volume has too little room.
+ * @throws RequestError 507 `too_little_room` when the volume has too little free space.
  */
 export async function measureDisk(options: {
   dir: string;
@@ -42,7 +42,7 @@ export async function measureDisk(options: {
     throw new RequestError(
       507,
       "too_little_room",
-      `The volume has ${freeBytes} bytes free, too few for ${mib} MiB.`,
+      `The volume has ${freeBytes} bytes free, not enough for ${mib} MiB.`,
     );
   }
   const path = join(dir, `${prefix}${randomBytes(8).toString("hex")}`);
@@ -62,7 +62,7 @@ export async function measureDisk(options: {
   }
 }
 
-/** Removes what a killed probe left on its volume. */
+/** Deletes the files that a killed probe left on its volume. */
 export async function removeLeftovers(dir: string): Promise<void> {
   const names = (await readdir(dir)).filter((name) => name.startsWith(prefix));
   await Promise.all(names.map((name) => rm(join(dir, name), { force: true })));
@@ -93,7 +93,7 @@ async function writeAll(file: FileHandle, piece: Buffer): Promise<void> {
 
 async function readBack(path: string, signal: AbortSignal) {
   const { file, direct } = await openUncached(path);
-  // O_DIRECT wants page-aligned memory, which WebAssembly's is and a Buffer's need not be.
+  // O_DIRECT requires page-aligned memory. WebAssembly memory is aligned, a Buffer may not be.
   const page = new Uint8Array(new WebAssembly.Memory({ initial: mebibyte / 65536 }).buffer);
   const hash = createHash("sha256");
   let ms = 0;
@@ -112,7 +112,7 @@ async function readBack(path: string, signal: AbortSignal) {
   }
 }
 
-/** Without the page cache where the file system allows it (tmpfs does not). */
+/** Opens without the page cache if the file system supports it (tmpfs does not). */
 async function openUncached(path: string): Promise<{ file: FileHandle; direct: boolean }> {
   try {
     return { file: await open(path, constants.O_RDONLY | constants.O_DIRECT), direct: true };

@@ -4,22 +4,26 @@ const mebibyte = 1024 * 1024;
 
 export type ProbeConfig = {
   port: number;
-  /** What callers present as `Authorization: Bearer`. */
+  /** Bearer token of the callers. */
   token: string;
-  /** The key of challenges; the token unless set apart, and never sent by anyone. */
+  /** Key of the challenges; default: the token. */
   secret: string;
   dataDir: string;
-  /** The most bytes of one download or upload. */
+  /** Maximum bytes of one download or upload. */
   maxBytes: number;
-  /** The most MiB that one disk test writes. */
+  /** Maximum MiB that one disk test writes. */
   maxDiskMib: number;
-  /** Longest time of one transfer or disk test. */
+  /** Maximum duration of one transfer or disk test, in milliseconds. */
   maxMs: number;
-  /** Transfers at once. */
+  /** Maximum concurrent transfers. */
   maxTransfers: number;
 };
 
-/** @throws Error naming every variable that is missing or out of bounds. */
+/**
+ * Reads the configuration.
+ *
+ * @throws Error that lists every variable that is missing or out of bounds.
+ */
 export function probeConfig(env: Record<string, string | undefined>): ProbeConfig {
   const read = environment(env);
   const token = read.secret("PROBE_TOKEN", 16);

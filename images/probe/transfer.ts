@@ -6,7 +6,7 @@ import { RequestError, writePiece } from "../shared/http.ts";
 const pieceBytes = 256 * 1024;
 
 /**
- * Endless bytes that no link compresses: AES in counter mode over zeros, several GB/s where the processor has AES.
+ * Generates an endless sequence of incompressible bytes: AES in counter mode over zeros, several GB/s with AES instructions.
  * The same seed gives the same bytes.
  */
 export function pseudoRandom(seed: Uint8Array) {
@@ -19,7 +19,7 @@ export function pseudoRandom(seed: Uint8Array) {
   };
 }
 
-/** Streams exactly `bytes` bytes as fast as the other side takes them. */
+/** Streams exactly `bytes` bytes as fast as the client reads them. */
 export async function sendBytes(response: ServerResponse, bytes: number, signal: AbortSignal): Promise<void> {
   const next = pseudoRandom(randomBytes(32));
   response.writeHead(200, {
@@ -31,7 +31,7 @@ export async function sendBytes(response: ServerResponse, bytes: number, signal:
     await writePiece(response, next(Math.min(left, pieceBytes)), signal);
   }
   response.end();
-  // Until the system has the last byte the transfer holds its place and its deadline.
+  // The transfer ends, and frees its place, when the system has accepted the last byte.
   await finished(response, { signal });
 }
 
@@ -43,9 +43,10 @@ export type Taken = {
 };
 
 /**
- * Counts a request's body.
+ * Reads and measures a request's body.
  *
- * @throws RequestError 413 past the limit.
+ * @param limit Maximum bytes.
+ * @throws RequestError 413 above the limit.
  */
 export async function takeBytes(request: IncomingMessage, limit: number): Promise<Taken> {
   const tooLong = new RequestError(413, "too_many_bytes", `An upload may have at most ${limit} bytes.`);

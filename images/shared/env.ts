@@ -1,10 +1,10 @@
 type Environment = Record<string, string | undefined>;
 
-/** Reads a container's environment, gathering every fault so that one start tells them all. */
+/** Reads a container's environment and collects all errors, so that `done` reports them together. */
 export function environment(env: Environment) {
   const errors: string[] = [];
   return {
-    /** A whole number within bounds; the default when unset. */
+    /** An integer from `min` to `max`; `fallback` when unset. */
     number(name: string, fallback: number, min: number, max: number): number {
       const text = env[name];
       if (text === undefined || text === "") return fallback;
@@ -24,7 +24,7 @@ export function environment(env: Environment) {
     text(name: string, fallback: string): string {
       return env[name] || fallback;
     },
-    /** @throws Error naming every fault at once. */
+    /** @throws Error that lists all errors. */
     done(): void {
       if (errors.length > 0) throw new Error(`The environment is not valid: ${errors.join("; ")}.`);
     },

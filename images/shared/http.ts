@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-/** A request refused with an HTTP status. Each server turns it into its own error shape. */
+/** A rejected request with its HTTP status. Each server sends it in its own error format. */
 export class RequestError extends Error {
   override readonly name = "RequestError";
   readonly status: number;
   readonly code: string;
-  /** The body field at fault, if one is. */
+  /** The invalid field of the body; null: none. */
   readonly field: string | null;
 
   constructor(status: number, code: string, message: string, field: string | null = null) {
@@ -26,10 +26,10 @@ export function sendJson(response: ServerResponse, status: number, body: unknown
 }
 
 /**
- * Reads a request's whole body as JSON.
+ * Reads a request's body as JSON.
  *
- * @param limit the most bytes taken
- * @throws RequestError 413 when it is longer, 400 when it is no JSON.
+ * @param limit Maximum bytes.
+ * @throws RequestError 413 when it is longer, 400 when it is not JSON.
  */
 export async function readJson(request: IncomingMessage, limit: number): Promise<unknown> {
   const chunks: Buffer[] = [];
@@ -48,16 +48,16 @@ export async function readJson(request: IncomingMessage, limit: number): Promise
   }
 }
 
-/** Aborts when the other side closes before the response is finished. */
+/** A signal that aborts when the client disconnects before the response is finished. */
 export function abortOnClose(response: ServerResponse): AbortSignal {
-  const gone = new AbortController();
+  const disconnected = new AbortController();
   response.once("close", () => {
-    if (!response.writableFinished) gone.abort(new Error("the client went away"));
+    if (!response.writableFinished) disconnected.abort(new Error("the client disconnected"));
   });
-  return gone.signal;
+  return disconnected.signal;
 }
 
-/** Writes one piece and waits while the client is slower than we are. Throws when the signal aborts. */
+/** Writes one piece and waits while the client reads more slowly. Throws when the signal aborts. */
 export async function writePiece(
   response: ServerResponse,
   piece: string | Uint8Array,

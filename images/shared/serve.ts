@@ -4,7 +4,7 @@ import { log } from "./log.ts";
 
 export type Serving = { server: Server; port: number };
 
-/** Listens on all addresses of the container; port 0 takes a free one. */
+/** Listens on all addresses of the container; port 0: a free port. */
 export async function listen(handler: RequestListener, port: number, host = "0.0.0.0"): Promise<Serving> {
   const server = createServer(
     { headersTimeout: 10_000, requestTimeout: 120_000, keepAliveTimeout: 5_000 },
@@ -20,14 +20,14 @@ export async function listen(handler: RequestListener, port: number, host = "0.0
 }
 
 /**
- * Stops taking connections, lets what is in flight finish, and cuts it at the deadline.
+ * Stops accepting connections, waits for requests in progress, and closes them at the deadline.
  *
- * @param graceMs kept under the 10 s that Docker waits between SIGTERM and SIGKILL
+ * @param graceMs Deadline in milliseconds, below the 10 s that Docker waits between SIGTERM and SIGKILL.
  */
 export async function drain(server: Server, graceMs: number): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   server.close(() => resolve());
-  // A connection kept alive would otherwise idle on after its last reply.
+  // Otherwise a keep-alive connection would stay open after its last response.
   const idle = setInterval(() => server.closeIdleConnections(), 100);
   const deadline = setTimeout(() => server.closeAllConnections(), graceMs);
   await promise;
@@ -36,8 +36,8 @@ export async function drain(server: Server, graceMs: number): Promise<void> {
 }
 
 /**
- * Runs a container's server until SIGTERM or SIGINT. As process 1 it must handle them: nothing else would.
- * What keeps it from starting is one line on standard error, and exit status 1.
+ * Runs a container's server until SIGTERM or SIGINT, which process 1 must handle itself. A failed start prints one line to
+ * standard error and exits with status 1.
  */
 export async function runUntilSignal(
   name: string,

@@ -1,9 +1,10 @@
-// Publishes a workspace, waits until it runs, asks it something and deletes it:
+// Publishes a workspace, waits until it runs, runs a task on it and deletes it:
 //   npx node partner-docs/examples/run.ts --api http://127.0.0.1:8080 --key ngpu_… --image registry/name@sha256:…
 import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { createApi, runExample } from "./api.ts";
+import { createApiClient } from "@ngpu/api-client/client";
+import { runExample } from "./runExample.ts";
 
 await runExample(async () => {
   const { values } = parseArgs({
@@ -12,9 +13,9 @@ await runExample(async () => {
   if (values.api === undefined || values.key === undefined || values.image === undefined) {
     throw new Error("Usage: run.ts --api <url> --key <API key> --image <reference@sha256:…>");
   }
-  const api = createApi(values.api, values.key);
+  const api = createApiClient({ url: values.api, apiKey: values.key });
 
-  const { id } = await api<{ id: string }>("POST", "/v1/workspaces", {
+  const { id } = await api.post<{ id: string }>("/v1/workspaces", {
     name: `example-${randomUUID().slice(0, 8)}`,
     image: values.image,
     ports: [8080],
@@ -26,14 +27,14 @@ await runExample(async () => {
   process.stdout.write(`Workspace ${id} is published.\n`);
 
   for (let status = ""; status !== "running"; ) {
-    const workspace = await api<{ status: string }>("GET", `/v1/workspaces/${id}`);
-    if (workspace.status !== status) process.stdout.write(`It is ${workspace.status}.\n`);
+    const workspace = await api.get<{ status: string }>(`/v1/workspaces/${id}`);
+    if (workspace.status !== status) process.stdout.write(`Its status is ${workspace.status}.\n`);
     status = workspace.status;
     if (status === "failed") throw new Error("The workspace failed; see GET /v1/workspaces/<id>.");
     await pause(500);
   }
 
-  const task = await api<{ id: string; nodeId: number; ms: number; result: unknown }>("POST", "/v1/tasks", {
+  const task = await api.post<{ id: string; nodeId: number; ms: number; result: unknown }>("/v1/tasks", {
     workspaceId: id,
     path: "/v1/chat/completions",
     input: { model: "chat", messages: [{ role: "user", content: "What does a compute node do?" }] },
@@ -42,6 +43,6 @@ await runExample(async () => {
     `Node ${task.nodeId} answered in ${task.ms} ms:\n${JSON.stringify(task.result, null, 2)}\n`,
   );
 
-  await api("DELETE", `/v1/workspaces/${id}`);
+  await api.delete(`/v1/workspaces/${id}`);
   process.stdout.write("The workspace is deleted.\n");
 });

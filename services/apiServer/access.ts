@@ -5,12 +5,12 @@ import type { RequestHandler, Response } from "express";
 import type { Address } from "viem";
 import { findKey, markKeyUsed } from "./store/keys.ts";
 
-/** Who calls, as its API key tells. */
+/** The caller, identified by its API key. */
 export type Partner = { wallet: Address; keyId: string };
 
 const keyPattern = /^ngpu_([0-9a-f]{16})_([0-9a-f]{64})$/;
 
-/** A new API key. The text is shown once; only the id and the hash of its secret are kept. */
+/** Creates an API key. The text is shown once; only the id and the hash of its secret are stored. */
 export function createKey(): { id: string; text: string; secretHash: Buffer } {
   const id = randomBytes(8).toString("hex");
   const secret = randomBytes(32).toString("hex");
@@ -19,7 +19,7 @@ export function createKey(): { id: string; text: string; secretHash: Buffer } {
 
 const hashSecret = (secret: string) => createHash("sha256").update(secret, "hex").digest();
 
-/** Finds out whose key came with the request; a wrong key is told by requirePartner, after the rate limit. */
+/** Resolves the API key of a request. An invalid key is reported by requirePartner, after the rate limit. */
 export function identify(db: Queryable): RequestHandler {
   return async (request, response, next) => {
     const text = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? "")?.[1];
@@ -45,7 +45,11 @@ export function partnerIn(response: Response): Partner | undefined {
   return response.locals.partner as Partner | undefined;
 }
 
-/** @throws InputError `key_missing` or `key_invalid` (401). */
+/**
+ * Returns the partner of a request.
+ *
+ * @throws InputError `key_missing` or `key_invalid` (401).
+ */
 export function requirePartner(response: Response): Partner {
   const partner = partnerIn(response);
   if (partner !== undefined) return partner;

@@ -22,7 +22,11 @@ import { sweepTasks } from "./store/tasks.ts";
 import { holdRunnerLock } from "./taskLock.ts";
 import { createTaskRunner } from "./taskRunner.ts";
 
-/** Starts the partner API. */
+/**
+ * Starts the partner API.
+ *
+ * @returns The URL it listens on.
+ */
 export async function startApiServer(
   context: ServiceContext,
   env: ApiEnv,
@@ -72,7 +76,7 @@ export async function startApiServer(
     ...faucetOf(env, { client: chain, deployment }),
     logger,
   };
-  const health = async () => ({ ok: await answers(db), details: { delegate: account.address } });
+  const health = async () => ({ ok: await isReachable(db), details: { delegate: account.address } });
   const app = createApiApp(deps, {
     ...{ registry, health, calls, releases: env.CLIENT_RELEASES },
     limits: createLimits(redis, limits),
@@ -87,12 +91,12 @@ function faucetOf(env: ApiEnv, given: Pick<ApiDeps, "deployment"> & { client: Ch
   return key === undefined ? {} : { faucet: createFaucet({ ...given, key, rpcUrls: env.CHAIN_RPC_URLS }) };
 }
 
-async function answers(db: Database): Promise<boolean> {
+async function isReachable(db: Database): Promise<boolean> {
   try {
     await db.query("select 1");
     return true;
   } catch {
-    // The health check says so; the pool says why where it matters.
+    // The health check reports the state; the pool logs the cause.
     return false;
   }
 }

@@ -60,7 +60,7 @@ export function createApiApp(
     health: () => Promise<Health>;
     calls: CallLog;
     limits: ReturnType<typeof createLimits>;
-    /** Folder with the node client's releases. */
+    /** Directory with the node client's releases; undefined: none are served. */
     releases: string | undefined;
   },
 ): Express {
@@ -84,7 +84,7 @@ export function createApiApp(
       },
       one.access === "auth" ? parts.limits.signIn : parts.limits.general,
       ...(one.writes === true ? [parts.limits.writes] : []),
-      // Inputs of tasks may be pictures; everything else is small.
+      // Task inputs may be images; all other bodies are small.
       express.json({ limit: one.path === "/v1/tasks" || one.openAiErrors === true ? "16mb" : "256kb" }),
       one.handler,
     );

@@ -7,13 +7,13 @@ import { partnerIn } from "./access.ts";
 import { insertCall } from "./store/calls.ts";
 
 export type CallLog = {
-  /** Logs every request and records it when it has ended. */
+  /** Logs and records each request when it has ended. */
   record: RequestHandler;
-  /** Resolves when every call that ended is stored. */
+  /** Resolves when all ended calls are stored. */
   flush: () => Promise<void>;
 };
 
-/** Records every call of the API: who, what, how it ended, which node served it, how long it took. */
+/** Records every API call: caller, route, status, serving node and duration. */
 export function createCallLog(deps: {
   db: Queryable;
   logger: Logger;
@@ -25,7 +25,7 @@ export function createCallLog(deps: {
     const logger = requestLogger(deps.logger, response);
     const route = String(response.locals.route ?? "unknown");
     const duration = performance.now() - started;
-    // 499: whoever asked left before the answer was out.
+    // 499: the client disconnected before the response was sent.
     const status = response.writableFinished ? response.statusCode : 499;
     deps.onEnd(route, status, duration / 1000);
     const partner = partnerIn(response);

@@ -8,13 +8,13 @@ import type { Sender, SendRequest, SendResult } from "@ngpu/tx-sender/send";
 import type { ContractFunctionName } from "viem";
 import { bindIdempotencyKey } from "./store/calls.ts";
 
-/** How long an answer waits for what it wrote to be readable, in milliseconds. */
-const landDeadline = 10_000;
+/** How long a response waits until the export shows its transaction, in milliseconds. */
+const exportDeadline = 10_000;
 
 export type Writer = {
   /**
-   * Sends a call, waits until it is mined, and until schema chain shows that block (for a while: a partner that reads what it just
-   * wrote should find it).
+   * Sends a call and waits until it is mined. Then waits up to ten seconds until the database shows its block, so that the partner
+   * can read its own write.
    *
    * @throws InputError `chain_refused` (409) with the contract's reason; what Sender.send throws otherwise.
    */
@@ -28,7 +28,7 @@ export function createWriter(deps: { sender: Sender; db: Queryable; signal: Abor
     write: async (request) => {
       try {
         const result = await deps.sender.send(request);
-        await untilLanded(deps, result.receipt.blockNumber);
+        await waitForExport(deps, result.receipt.blockNumber);
         return result;
       } catch (error) {
         if (!(error instanceof NgpuError) || error.code !== "chain_refused") throw error;
@@ -44,8 +44,8 @@ export function createWriter(deps: { sender: Sender; db: Queryable; signal: Abor
   };
 }
 
-async function untilLanded(deps: { db: Queryable; signal: AbortSignal }, block: bigint): Promise<void> {
-  const deadline = Date.now() + landDeadline;
+async function waitForExport(deps: { db: Queryable; signal: AbortSignal }, block: bigint): Promise<void> {
+  const deadline = Date.now() + exportDeadline;
   while (!deps.signal.aborted && Date.now() < deadline) {
     const { rowCount } = await deps.db.query(
       "select from chain.head where tier = 'unsafe' and number >= $1",
@@ -57,9 +57,9 @@ async function untilLanded(deps: { db: Queryable; signal: AbortSignal }, block: 
 }
 
 /**
- * What makes a repeat of a request the same one; undefined when the partner sent no Idempotency-Key.
+ * Returns the key that deduplicates a request; undefined when the partner sent no Idempotency-Key.
  *
- * @throws InputError `idempotency_mismatch` (409) when the key was used for another request.
+ * @throws InputError `idempotency_mismatch` (409) when the key was used for a different request.
  */
 export async function dedupeKeyOf(
   db: Queryable,
@@ -74,7 +74,7 @@ export async function dedupeKeyOf(
   if (await bindIdempotencyKey(db, wallet, given.key, requestHash)) {
     return `${purpose}:${wallet}:${given.key}`;
   }
-  throw new InputError("This Idempotency-Key was used for another request.", {
+  throw new InputError("This Idempotency-Key was used for a different request.", {
     code: "idempotency_mismatch",
     status: 409,
     hint: "Use a new key for a new request.",

@@ -5,9 +5,9 @@ import express, { type Router } from "express";
 const scripts = ["install_mcNode.sh", "install_measure.sh"];
 
 /**
- * What operators install: the install scripts as text, and the node client's archives below `/client` with their manifest.
+ * Serves what operators install: the install scripts, and the node client's archives and manifest below `/client`.
  *
- * @param folder What `npm run client:release` wrote; undefined when this market serves none.
+ * @param folder Output of `npm run client:release`; undefined when this market serves no client.
  */
 export function clientReleases(folder: string | undefined): Router {
   const router = express.Router();
@@ -16,14 +16,14 @@ export function clientReleases(folder: string | undefined): Router {
       throw new InputError("This market does not serve the node client.", {
         code: "client_not_served",
         status: 404,
-        hint: "Write a release with npm run client:release and set CLIENT_RELEASES of apiServer to its folder.",
+        hint: "Write a release with npm run client:release and set CLIENT_RELEASES of apiServer to its directory.",
       });
     });
     return router;
   }
   for (const name of scripts) {
     router.get(`/${name}`, (_request, response, next) => {
-      // As text, so that a browser shows what is about to be run.
+      // Plain text, so that a browser displays the script.
       response.sendFile(
         name,
         { root: folder, headers: { "content-type": "text/plain; charset=utf-8" } },
@@ -41,9 +41,9 @@ export function clientReleases(folder: string | undefined): Router {
 }
 
 function unknownFile(path: string): InputError {
-  return new InputError(`There is no file ${path} among the node client's releases.`, {
+  return new InputError(`The node client's releases have no file ${path}.`, {
     code: "client_file_unknown",
     status: 404,
-    hint: "GET /client/manifest.json names the files there are.",
+    hint: "GET /client/manifest.json lists the files.",
   });
 }

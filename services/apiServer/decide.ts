@@ -21,7 +21,7 @@ export type AuthorizationBalance = {
   rateInUse: bigint;
 };
 
-/** What an authorization's leases have cost and owe at `now` (Unix seconds): what a settlement of all would book, as Escrow does. */
+/** The amounts spent and owed under an authorization at `now` (Unix seconds), computed as Escrow settles them. */
 export function authorizationBalance(facts: AuthorizationFacts, now: number): AuthorizationBalance {
   const spent = facts.leases.reduce((sum, lease) => sum + lease.settled, 0n);
   const open = facts.leases.filter((lease) => !lease.closed);
@@ -35,7 +35,11 @@ export function authorizationBalance(facts: AuthorizationFacts, now: number): Au
   return { id: facts.id, spent, owed, remaining: rest - owed, rateInUse };
 }
 
-/** Whether the delegate may publish under an authorization now. @param generation Of the escrow in use. */
+/**
+ * Whether the delegate may publish under an authorization now.
+ *
+ * @param context.generation Generation of the current escrow.
+ */
 export function isUsable(
   row: { revoked: boolean; expiry: number; delegate: string; generation: number },
   { now, delegate, generation }: { now: number; delegate: string; generation: number },
@@ -46,12 +50,12 @@ export function isUsable(
 
 type AccountTotals = { deposited: bigint; withdrawn: bigint; settled: bigint; refunded: bigint };
 
-/** What an account holds, what it owes included. */
+/** Balance of an account before its debts are deducted. */
 export function balanceOf({ deposited, withdrawn, settled, refunded }: AccountTotals): bigint {
   return atLeastZero(deposited + refunded - withdrawn - settled);
 }
 
-/** What an account could take out now. A debt above the balance is not owed: the settlement closes the lease instead. */
+/** The amount an account can withdraw now. The debt is capped at the balance: a settlement above it closes the lease. */
 export function refundable(account: AccountTotals, owed: bigint): { owed: bigint; refundable: bigint } {
   const balance = balanceOf(account);
   const due = smaller(owed, balance);
@@ -64,14 +68,14 @@ const smaller = (a: bigint, b: bigint) => (b > a ? a : b);
 export type ReplicaFacts = {
   state: AssignmentState;
   desired: Desired;
-  /** Whether the lease still holds its node. */
+  /** Whether the lease is not released. */
   held: boolean;
   milestone: Milestone | null;
 };
 
 export type WorkspaceStatus = (typeof workspaceStatuses)[number];
 
-/** One word for a workspace: the best that any of its replicas has come to. */
+/** The status of a workspace: the furthest state that any of its replicas has reached. */
 export function workspaceStatus(facts: {
   status: "open" | "closed";
   /** Unix seconds; 0: never. */
@@ -92,24 +96,24 @@ export function workspaceStatus(facts: {
   return held.some((replica) => replica.state === "failed") ? "failed" : "stopped";
 }
 
-/** The ports in a running report: big-endian uint16 each, in the order of the config's. */
+/** The mapped ports in a running report: big-endian uint16, in the order of the configured ports. */
 export function mappedPorts(
   detail: string,
   containerPorts: number[],
 ): { containerPort: number; port: number }[] {
   const digits = detail.replace(/^0x/, "");
-  return containerPorts.flatMap((containerPort, place) => {
-    const port = Number.parseInt(digits.slice(4 * place, 4 * place + 4), 16);
+  return containerPorts.flatMap((containerPort, index) => {
+    const port = Number.parseInt(digits.slice(4 * index, 4 * index + 4), 16);
     return Number.isInteger(port) && port > 0 ? [{ containerPort, port }] : [];
   });
 }
 
-/** The reason in a failed report: ASCII, filled up with zeros. */
+/** The reason in a failed report: ASCII, padded with zeros. */
 export function failureText(detail: string): string {
   return Buffer.from(detail.replace(/^0x/, ""), "hex").toString("latin1").replace(/\0+$/, "");
 }
 
-/** Splits an OpenAI model name: `7`, `ws-7`, `chat`, each with `/<model of the container>` after it. */
+/** Parses an OpenAI model name: `7`, `ws-7` or `chat`, optionally followed by `/<model of the container>`. */
 export function parseModel(model: string): { id: string } | { name: string } | undefined {
   const [head = ""] = model.split("/", 1);
   const id = /^(?:ws-)?(\d{1,20})$/.exec(head)?.[1];
@@ -117,7 +121,7 @@ export function parseModel(model: string): { id: string } | { name: string } | u
   return head === "" ? undefined : { name: head };
 }
 
-/** What the container is told as its model: what stands after the workspace; nothing, when it is to use its own. */
+/** The model name passed to the container: the part after the workspace. Undefined: the container uses its own model. */
 export function innerModel(model: string): string | undefined {
   const slash = model.indexOf("/");
   return slash === -1 ? undefined : model.slice(slash + 1);
@@ -125,7 +129,7 @@ export function innerModel(model: string): string | undefined {
 
 export type LeafFacts = { epoch: string; cumulative: bigint; proof: string; activatesAt: number };
 
-/** What an account can claim at `now`: by the newest active root that has it, or by the newest one to come. */
+/** What an account can claim at `now`: under the newest active root with a leaf for it, else under the newest pending one. */
 export function rewardOf(leaves: LeafFacts[], claimed: bigint, now: number) {
   const newest = leaves[0];
   const active = leaves.find((leaf) => leaf.activatesAt <= now);
@@ -142,9 +146,9 @@ export function rewardOf(leaves: LeafFacts[], claimed: bigint, now: number) {
 }
 
 /**
- * When a bond is returned at the earliest, in Unix seconds: once no slot of the last day it needs can change any more.
+ * Earliest time at which a bond is returned, in Unix seconds: when no slot of the last required day can change any more.
  *
- * @param throughDay The last day that was counted; null before any was: then days count from `now`'s on.
+ * @param bond.throughDay The last counted day; null: no day is counted yet, and days count from the day of `now`.
  */
 export function bondReturnsAt(
   bond: { days: number; daysNeeded: number; throughDay: number | null },

@@ -9,13 +9,13 @@ import type { Gateway } from "./gatewayClient.ts";
 import type { MatchClient } from "./matchClient.ts";
 import type { TaskRunner } from "./taskRunner.ts";
 
-/** What the routes work with. */
+/** Dependencies of the routes. */
 export type ApiDeps = {
   db: Database;
   writer: Writer;
-  /** The account this API sends transactions from: what partners authorize. */
+  /** The account this API sends transactions from; partners authorize it. */
   delegate: Address;
-  /** For what only the chain knows: permit nonces, contract wallets' signatures. */
+  /** For reads that Postgres cannot serve: permit nonces, signatures of contract wallets. */
   chain: ChainClient;
   deployment: Deployment;
   publicUrl: string;
@@ -23,7 +23,7 @@ export type ApiDeps = {
   gateway: Gateway;
   match: MatchClient;
   tasks: TaskRunner;
-  /** On a market of test tokens. */
+  /** Only on a market with test tokens. */
   faucet?: Faucet;
   logger: Logger;
 };

@@ -22,7 +22,7 @@ const page = `<!doctype html>
 const script = `window.ui = SwaggerUIBundle({ url: "/openapi.json", dom_id: "#api", deepLinking: true });
 `;
 
-/** The API's documentation, with everything it needs served from here. */
+/** Serves the API documentation with all of its assets. */
 export function docsRouter(): Router {
   const found = fileURLToPath(import.meta.resolve("swagger-ui-dist/package.json"));
   const router = express.Router();
@@ -31,10 +31,10 @@ export function docsRouter(): Router {
       directives: {
         defaultSrc: ["'self'"],
         scriptSrc: ["'self'"],
-        // Swagger UI sets styles and small pictures from its script.
+        // Swagger UI sets inline styles and data: images.
         styleSrc: ["'self'", "'unsafe-inline'"],
         imgSrc: ["'self'", "data:"],
-        // The page also has to work where the API is served without TLS.
+        // The page must also work when the API is served without TLS.
         upgradeInsecureRequests: null,
       },
     }),

@@ -5,7 +5,7 @@ import type { Request, RequestHandler, Response } from "express";
 import { z } from "zod";
 import { type Partner, requirePartner } from "./access.ts";
 
-/** Who may call: `partner` needs an API key; `auth` is public but counted strictly. */
+/** Access to an endpoint. `partner` requires an API key; `auth` is public with a stricter rate limit. */
 export type Access = "public" | "auth" | "partner";
 
 type Shapes = {
@@ -28,31 +28,31 @@ export type Call<Given extends Shapes> = {
   disconnected: AbortSignal;
 };
 
-/** What an endpoint says of itself: the schemas that validate a call are those that its documentation shows. */
+/** Description of an endpoint. The same schemas validate its calls and appear in its documentation. */
 export type EndpointFacts = Shapes & {
   method: "get" | "post" | "delete";
-  /** As express writes it: `/v1/workspaces/:id`. */
+  /** In express syntax: `/v1/workspaces/:id`. */
   path: string;
   tag: string;
   summary: string;
   description?: string;
   access: Access;
-  /** Sends a transaction that this server pays for. */
+  /** True when a call sends a transaction whose gas this server pays. */
   writes?: boolean;
-  /** Status of an answer that went well; 200 when left out. */
+  /** HTTP status on success; default: 200. */
   status?: number;
   answer: z.ZodType;
-  /** What the answer is when it isn't JSON. */
+  /** The response when it is not JSON. */
   streams?: { contentType: string; description: string };
-  /** Errors take OpenAI's shape instead of ours. */
+  /** Errors have OpenAI's format instead of ours. */
   openAiErrors?: boolean;
 };
 
 export type Endpoint = EndpointFacts & { handler: RequestHandler };
 
 /**
- * Describes an endpoint and its handler. The handler returns what is answered as JSON, or undefined when it has answered
- * by itself; `reply` changes the status.
+ * Combines an endpoint's description with its handler. The handler returns the JSON body, a Reply to change the status, or
+ * undefined when it has sent the response itself.
  */
 export function endpoint<const Facts extends EndpointFacts>(
   facts: Facts,
@@ -73,7 +73,7 @@ export function endpoint<const Facts extends EndpointFacts>(
       requestId: requestIdIn(response),
       disconnected: disconnectSignal(response),
     };
-    // The call's parts were read by the very schemas that its type is made of.
+    // The parts were parsed by the schemas that the type is derived from.
     const answer = await handle(call as unknown as Parameters<typeof handle>[0]);
     if (answer === undefined || response.headersSent) return;
     const { status, body } = answer instanceof Reply ? answer : { status: facts.status ?? 200, body: answer };
@@ -82,7 +82,7 @@ export function endpoint<const Facts extends EndpointFacts>(
   return { ...facts, handler };
 }
 
-/** An answer with another status than the endpoint's usual one. */
+/** A response with a status other than the endpoint's default. */
 export class Reply<Body> {
   readonly status: number;
   readonly body: Body;
@@ -101,8 +101,8 @@ function read(location: string, schema: z.ZodType | undefined, value: unknown): 
     message: issue.message,
   }));
   const [first] = errors;
-  const where = first?.path ? `${location} ${first.path}` : `the ${location}`;
-  throw new InputError(`In ${where}: ${first?.message}.`, {
+  const where = first?.path ? `${location} ${first.path}` : location;
+  throw new InputError(`Invalid ${where}: ${first?.message}.`, {
     code: "request_invalid",
     hint: "See the API documentation at /docs.",
     details: { location, errors },
@@ -117,7 +117,7 @@ function disconnectSignal(response: Response): AbortSignal {
   return disconnected.signal;
 }
 
-/** The text of a header that a client may send with a write, so that a repeat does nothing twice. */
+/** Header that makes a repeated write idempotent. */
 export const idempotencyHeader = z.object({
   "idempotency-key": z
     .string()

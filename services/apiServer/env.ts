@@ -29,12 +29,12 @@ export const apiServerVariables = {
   FAUCET_KEY: envTypes
     .privateKey()
     .optional()
-    .describe("Account that gives test tokens and ETH to whoever asks; only where they are worth nothing"),
+    .describe("Private key of the faucet's account; only for markets whose tokens are worth nothing"),
   CLIENT_RELEASES: z
     .string()
     .optional()
     .describe(
-      "Folder that npm run client:release writes; without it operators cannot install the node client from here",
+      "Output directory of npm run client:release; without it operators cannot install the node client from this API",
     ),
 };
 

@@ -6,7 +6,7 @@ import type { NewWorkspace } from "./schemas/workspaces.ts";
 import { gpuNames } from "./store/market.ts";
 
 /**
- * Asks match where a workspace could go, and says GPU models by their names: the chain and match know eight bytes of each.
+ * Asks match for an explanation and replaces GPU model hashes with names. The chain and match store eight bytes of each model.
  *
  * @throws RetryableError `match_unreachable`
  */
@@ -17,10 +17,10 @@ export async function explainWithModelNames(
 ): Promise<PlacementExplanation> {
   const explanation = await match.explain(questionOf(spec, workspace));
   const model = /\b0x[0-9a-f]{16}\b/g;
-  const models = new Set(explanation.messages.flatMap((messages) => messages.match(model) ?? []));
+  const models = new Set(explanation.messages.flatMap((message) => message.match(model) ?? []));
   if (models.size === 0) return explanation;
   const names = await gpuNames(db, [...models]);
   if (workspace.gpu?.model !== undefined) names.set(spec.gpuModel, workspace.gpu.model);
-  const named = (messages: string) => messages.replace(model, (found) => names.get(found) ?? found);
+  const named = (message: string) => message.replace(model, (found) => names.get(found) ?? found);
   return { ...explanation, messages: explanation.messages.map(named) };
 }

@@ -5,10 +5,10 @@ import { InputError, NgpuError, RetryableError } from "@ngpu/runtime/errors";
 import { type Address, createWalletClient, formatEther, type Hex, parseEther } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 
-/** What one call gives. */
+/** Amounts of one gift. */
 export const faucetGift = { tokens: parseEther("100"), ether: parseEther("0.1") };
 
-/** Most gifts in an hour, to all together. */
+/** Maximum gifts per hour, for all wallets together. */
 const GIFTS_AN_HOUR = 60;
 const HOUR_MS = 3_600_000;
 
@@ -16,7 +16,7 @@ export type Gift = { tokens: bigint; ether: bigint; txHash: Hex };
 
 export type Faucet = {
   /**
-   * Gives a wallet test tokens, and ETH where it has less than the gift.
+   * Sends a wallet test tokens, and ETH if it has less than the gift.
    *
    * @throws InputError `faucet_enough` (409), `faucet_empty` (409) or `rate_limited` (429); RetryableError
    *   `chain_unreachable`.
@@ -24,7 +24,7 @@ export type Faucet = {
   give(wallet: Address): Promise<Gift>;
 };
 
-/** A faucet that gives from an account of its own. One process sends from it, one gift at a time. */
+/** Creates a faucet with its own account. Only one process may send from that account; gifts are sent one at a time. */
 export function createFaucet(options: {
   key: Hex;
   client: ChainClient;
@@ -41,8 +41,8 @@ export function createFaucet(options: {
   });
   const token = { address: deployment.contracts.Token, abi: tokenAbi } as const;
   const tokensOf = (of: Address) => client.readContract({ ...token, functionName: "balanceOf", args: [of] });
-  let given: number[] = [];
-  let turn: Promise<unknown> = Promise.resolve();
+  let giftTimes: number[] = [];
+  let queue: Promise<unknown> = Promise.resolve();
 
   const give = async (to: Address): Promise<Gift> => {
     const [has, ether, left] = await Promise.all([
@@ -50,30 +50,30 @@ export function createFaucet(options: {
       client.getBalance({ address: to }),
       tokensOf(account.address),
     ]);
-    given = requireRoom(given, now());
+    giftTimes = requireQuota(giftTimes, now());
     if (has >= faucetGift.tokens) throw enough(to, has);
     if (left < faucetGift.tokens) throw empty(left);
-    given.push(now());
-    const owed = ether < faucetGift.ether ? faucetGift.ether : 0n;
-    const hashes = owed === 0n ? [] : [await wallet.sendTransaction({ to, value: owed })];
+    giftTimes.push(now());
+    const ethToSend = ether < faucetGift.ether ? faucetGift.ether : 0n;
+    const hashes = ethToSend === 0n ? [] : [await wallet.sendTransaction({ to, value: ethToSend })];
     const args = [to, faucetGift.tokens] as const;
     hashes.push(await wallet.writeContract({ ...token, functionName: "transfer", args }));
     for (const hash of hashes) await client.waitForTransactionReceipt({ hash });
-    return { tokens: faucetGift.tokens, ether: owed, txHash: hashes.at(-1) as Hex };
+    return { tokens: faucetGift.tokens, ether: ethToSend, txHash: hashes.at(-1) as Hex };
   };
   return {
     give: (to) => {
-      const mine = turn.catch(() => undefined).then(() => give(to).catch(translate));
-      turn = mine;
-      return mine;
+      const gift = queue.catch(() => undefined).then(() => give(to).catch(translate));
+      queue = gift;
+      return gift;
     },
   };
 }
 
-function requireRoom(given: number[], now: number): number[] {
-  const recent = given.filter((at) => at > now - HOUR_MS);
+function requireQuota(giftTimes: number[], now: number): number[] {
+  const recent = giftTimes.filter((at) => at > now - HOUR_MS);
   if (recent.length < GIFTS_AN_HOUR) return recent;
-  throw new InputError(`The faucet gives ${GIFTS_AN_HOUR} times an hour.`, {
+  throw new InputError(`The faucet is limited to ${GIFTS_AN_HOUR} gifts per hour.`, {
     code: "rate_limited",
     status: 429,
     hint: "Try again later.",
@@ -81,10 +81,10 @@ function requireRoom(given: number[], now: number): number[] {
 }
 
 function enough(wallet: Address, has: bigint): InputError {
-  return new InputError(`${wallet} has ${formatEther(has)} NGPU already.`, {
+  return new InputError(`${wallet} already has ${formatEther(has)} NGPU.`, {
     code: "faucet_enough",
     status: 409,
-    hint: `The faucet gives to wallets with less than ${formatEther(faucetGift.tokens)} NGPU.`,
+    hint: `The faucet serves wallets with less than ${formatEther(faucetGift.tokens)} NGPU.`,
   });
 }
 
@@ -92,13 +92,13 @@ function empty(left: bigint): InputError {
   return new InputError(`The faucet has ${formatEther(left)} NGPU left.`, {
     code: "faucet_empty",
     status: 409,
-    hint: "Who runs the market can start it again, or send the faucet's account tokens.",
+    hint: "Ask the market's operator to restart it, or to fund the faucet's account.",
   });
 }
 
 function translate(error: unknown): never {
   if (error instanceof NgpuError) throw error;
-  throw new RetryableError("The chain did not take the faucet's transaction.", {
+  throw new RetryableError("The faucet's transaction could not be sent.", {
     code: "chain_unreachable",
     hint: "Try again in a few seconds.",
     cause: error,

@@ -14,11 +14,15 @@ export type GatewayRequest = {
   signal: AbortSignal;
 };
 
-/** A container's answer, its body unread. */
+/** A container's response with its body unread. */
 export type GatewayAnswer = { message: IncomingMessage; nodeId: number; replica: number; lease: number };
 
 export type Gateway = {
-  /** @throws InputError or RetryableError with the gateway's code: `no_replica`, `replica_timeout`, `replica_broken`, … */
+  /**
+   * Sends a request to the best running replica of a workspace.
+   *
+   * @throws InputError or RetryableError with the gateway's code: `no_replica`, `replica_timeout`, `replica_broken`, …
+   */
   call(request: GatewayRequest): Promise<GatewayAnswer>;
   close(): void;
 };
@@ -29,11 +33,11 @@ export function createGateway(options: { url: string; token: string }): Gateway 
   const base = new URL(options.url);
   const secure = base.protocol === "https:";
   const agent = secure ? new SecureAgent({ keepAlive: true }) : new Agent({ keepAlive: true });
-  const ask = secure ? httpsRequest : httpRequest;
+  const send = secure ? httpsRequest : httpRequest;
   return {
     call: async (request) => {
       const answered = Promise.withResolvers<IncomingMessage>();
-      const outgoing = ask({
+      const outgoing = send({
         agent,
         host: base.hostname,
         port: base.port,
@@ -53,7 +57,7 @@ export function createGateway(options: { url: string; token: string }): Gateway 
         throw request.signal.aborted ? request.signal.reason : unreachable(error);
       });
       const nodeId = message.headers["x-ngpu-node-id"];
-      // Only a container's answer says which node it came from.
+      // Only the response of a container has this header.
       if (nodeId === undefined) throw await errorOf(message);
       return {
         message,

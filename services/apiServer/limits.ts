@@ -6,19 +6,19 @@ import { Redis } from "ioredis";
 import { RedisStore } from "rate-limit-redis";
 import { type Partner, partnerIn } from "./access.ts";
 
-/** Calls a minute. */
+/** Calls per minute. */
 export type Limits = {
   perKey: number;
   perAddress: number;
   signIn: number;
-  /** Transactions that this server pays for, by wallet. */
+  /** Calls that send a transaction, per wallet. */
   writes: number;
 };
 
 export const defaultLimits: Limits = { perKey: 600, perAddress: 300, signIn: 30, writes: 60 };
 
 /**
- * A connection for counting: a call never waits for a Redis that is away.
+ * Connects to the Redis that counts calls. Commands fail fast, so a call never waits for an unreachable Redis.
  *
  * @throws FatalError `redis_unreachable`
  */
@@ -36,7 +36,7 @@ export async function connectCounters(url: string, context: ServiceContext): Pro
     isUp = true;
   });
   redis.on("error", (error) => {
-    if (isUp) context.logger.warn({ event: "redis_away", error });
+    if (isUp) context.logger.warn({ event: "redis_unreachable", error });
     isUp = false;
   });
   try {
@@ -45,7 +45,7 @@ export async function connectCounters(url: string, context: ServiceContext): Pro
     redis.disconnect();
     throw new FatalError("Redis does not answer.", {
       code: "redis_unreachable",
-      hint: "Check REDIS_URL and that the server is up.",
+      hint: "Check REDIS_URL and that the server is running.",
       cause: error,
     });
   }
@@ -53,7 +53,7 @@ export async function connectCounters(url: string, context: ServiceContext): Pro
   return redis;
 }
 
-/** Counts calls by API key, or by address where there is none. */
+/** Creates the rate limits. Calls are counted by API key, or by IP address without one. */
 export function createLimits(
   redis: Redis,
   limits: Limits,
@@ -71,7 +71,7 @@ export function createLimits(
       standardHeaders: "draft-8",
       legacyHeaders: false,
       identifier: name,
-      // Without Redis calls go through uncounted: it holds no fact, and its loss stops nobody.
+      // Without Redis calls pass uncounted: Redis stores nothing that must not be lost.
       passOnStoreError: true,
       store: new RedisStore({
         prefix: `ngpu:rate:${name}:`,

@@ -7,13 +7,17 @@ import { RetryableError } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
 
 export type MatchClient = {
-  /** @throws RetryableError `match_unreachable` when no match answers. */
+  /**
+   * Asks where a workspace could be placed now.
+   *
+   * @throws RetryableError `match_unreachable` when no instance answers.
+   */
   explain(question: ExplanationRequest): Promise<PlacementExplanation>;
 };
 
 const deadlineMs = 5_000;
 
-/** Asks match over HTTP at the addresses where nodes open their sessions, one after the other. */
+/** Creates a client of match. It calls the session URLs over HTTP, one after the other, until one answers. */
 export function createMatchClient(urls: readonly string[]): MatchClient {
   return {
     explain: async (question) => {

@@ -1,6 +1,6 @@
 import { Histogram, type Registry } from "prom-client";
 
-/** Counts the calls of the API and how long they take. */
+/** Creates the histogram of API calls. The returned function observes one call. */
 export function callHistogram(registry: Registry) {
   const histogram = new Histogram({
     name: "ngpu_api_request_duration_seconds",

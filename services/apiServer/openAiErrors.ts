@@ -4,7 +4,7 @@ import { toJson } from "@ngpu/runtime/json";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { ErrorRequestHandler } from "express";
 
-/** Errors in the shape that OpenAI's clients understand. */
+/** Sends errors in the format that OpenAI's clients expect. */
 export function openAiErrorHandler(logger: Logger): ErrorRequestHandler {
   return (error, request, response, next) => {
     if (response.locals.openAiErrors !== true || response.headersSent) {

@@ -4,7 +4,7 @@ import type { Endpoint } from "./endpoint.ts";
 import { errorBody } from "./schemas/common.ts";
 import { openAiError } from "./schemas/tasks.ts";
 
-/** The API's OpenAPI 3.1 document, made of the schemas that validate its calls. */
+/** Generates the OpenAPI 3.1 document from the schemas that validate the calls. */
 export function openApiDocument(endpoints: Endpoint[], publicUrl: string) {
   const paths: ZodOpenApiPathsObject = {};
   for (const one of endpoints) {
@@ -17,7 +17,7 @@ export function openApiDocument(endpoints: Endpoint[], publicUrl: string) {
       title: "ngpu partner API",
       version: apiVersion,
       description:
-        "Publish Docker workspaces on the market's nodes and run tasks on them. Amounts are decimal strings of token units (1e-18 NGPU). Every answer has a header x-request-id, and every error a field request_id with the same value. Send x-request-id (1 to 128 letters, digits and ._:-) to choose it; the container of a task gets it too.",
+        "Publish Docker workspaces on the market's nodes and run tasks on them. Amounts are decimal strings of token units (1e-18 NGPU). Every response has a header x-request-id, and every error a field request_id with the same value. Send x-request-id (1 to 128 letters, digits and ._:-) to choose it; the container of a task gets it too.",
     },
     servers: [{ url: publicUrl }],
     components: {

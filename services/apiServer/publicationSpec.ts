@@ -7,7 +7,7 @@ import { type Hex, keccak256, stringToHex } from "viem";
 import type { NewWorkspace, WorkspaceUpdate } from "./schemas/workspaces.ts";
 
 /**
- * What DockerContract.publish takes, from a partner's words.
+ * Converts a publication request into the arguments of DockerContract.publish.
  *
  * @throws InputError `expired` when expiresAt has passed.
  */
@@ -57,7 +57,7 @@ export function publication(workspace: NewWorkspace, now: number): { spec: Works
   };
 }
 
-/** What match is asked about a publication. */
+/** The question to match about a publication. */
 export function questionOf(spec: WorkspaceSpec, workspace: NewWorkspace): ExplanationRequest {
   return {
     image: spec.image,
@@ -72,7 +72,7 @@ export function questionOf(spec: WorkspaceSpec, workspace: NewWorkspace): Explan
   };
 }
 
-/** The spec and configuration that an update makes of those that stand; null when nothing of them changes. */
+/** Applies an update to the current spec and configuration; null when neither changes. */
 export function updated(
   current: { spec: WorkspaceSpec; config: string },
   { image, replicas: _replicas, maxPricePerSecond, ...changes }: WorkspaceUpdate,
@@ -99,7 +99,7 @@ export function updated(
   return isSame ? null : { spec, config };
 }
 
-/** The 8 bytes that stand for a GPU's model on the chain: of its name's hash, or given as hex; zero for any. */
+/** The 8 bytes that represent a GPU model on the chain: the start of its name's hash, or the given hex; zero: any model. */
 export function gpuModelBytes(model: string | undefined): Hex {
   if (model === undefined) return "0x0000000000000000";
   if (/^0x[0-9a-fA-F]{16}$/.test(model)) return model.toLowerCase() as Hex;

@@ -3,8 +3,10 @@ import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import pg from "pg";
 
 /**
- * Takes a number of this process's own and holds Postgres's advisory lock of it for life: whoever gets that lock knows that the
- * process is gone, and with it what it was doing.
+ * Picks a random number and holds the Postgres advisory lock of it until the process ends. Another instance that acquires the
+ * lock knows that the process has ended and its tasks are abandoned.
+ *
+ * @returns The number.
  */
 export async function holdRunnerLock(url: string, context: ServiceContext): Promise<bigint> {
   const runner = randomBytes(8).readBigUInt64BE() >> 2n;
@@ -13,17 +15,17 @@ export async function holdRunnerLock(url: string, context: ServiceContext): Prom
     keepAlive: true,
     application_name: "apiServer tasks",
   });
-  let isOver = false;
+  let isStopped = false;
   const lost = (error: unknown) => {
-    // Without the lock others take our tasks for abandoned: better to start anew.
-    if (!isOver) context.fail(error);
+    // Without the lock other instances treat our tasks as abandoned, so the process must restart.
+    if (!isStopped) context.fail(error);
   };
   client.on("error", lost);
   client.on("end", () => lost(new Error("The connection that holds the task lock ended.")));
   await client.connect();
   await client.query("select pg_advisory_lock($1)", [runner]);
   context.onStop("task lock", async () => {
-    isOver = true;
+    isStopped = true;
     await client.end();
   });
   return runner;

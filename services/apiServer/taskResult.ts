@@ -1,10 +1,10 @@
 import type { IncomingMessage } from "node:http";
 import { NgpuError } from "@ngpu/runtime/errors";
 
-/** Longest answer that is kept, in bytes. */
+/** Maximum size of a stored response, in bytes. */
 const maxResultBytes = 8 << 20;
 
-/** What kept a task from its answer. */
+/** The reason why a task got no complete response. */
 export class TaskError extends NgpuError {
   readonly retryable: boolean;
   constructor(message: string, code: string, retryable: boolean) {
@@ -13,14 +13,18 @@ export class TaskError extends NgpuError {
   }
 }
 
-/** JSON as it is, text as a string, anything else as base64. */
+/**
+ * Reads a container's response: JSON is parsed, text is a string, everything else becomes `{ base64, contentType }`.
+ *
+ * @throws TaskError `result_too_long` above 8 MiB.
+ */
 export async function readResult(message: IncomingMessage): Promise<unknown> {
   const parts: Buffer[] = [];
   let length = 0;
   for await (const part of message as AsyncIterable<Buffer>) {
     length += part.length;
     if (length > maxResultBytes) {
-      throw new TaskError(`The answer is longer than ${maxResultBytes} bytes.`, "result_too_long", false);
+      throw new TaskError(`The response is larger than ${maxResultBytes} bytes.`, "result_too_long", false);
     }
     parts.push(part);
   }

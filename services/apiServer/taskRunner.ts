@@ -6,30 +6,30 @@ import type { Gateway, GatewayAnswer } from "./gatewayClient.ts";
 import { endTask, insertTask, markTaskRunning, type NewTask, type TaskEnd } from "./store/tasks.ts";
 import { readResult, TaskError } from "./taskResult.ts";
 
-/** Tasks run behind at once; the rest wait in order. */
+/** Concurrent background tasks; further ones are queued in order. */
 const backgroundConcurrency = 32;
-/** Milliseconds that running tasks get to end when the server is stopping. */
+/** Time that running tasks have to end when the server stops, in milliseconds. */
 const stopDeadline = 3_000;
 
-/** `requestId`: of the request that began it. */
+/** A task to run. `requestId` is the id of the request that created it. */
 export type TaskWork = Omit<NewTask, "runner"> & { requestId: string };
 
 export type TaskRunner = {
-  /** Stores a task. False when the partner's Idempotency-Key has one already. */
+  /** Stores a task. False when a task with the partner's Idempotency-Key exists. */
   begin(work: TaskWork): Promise<boolean>;
-  /** Runs a task that was begun, to its recorded end. Gives the fault when no container answered. */
+  /** Runs a stored task and records its end. Returns the error when no container answered. */
   run(work: TaskWork, signal: AbortSignal): Promise<NgpuError | undefined>;
-  /** Runs it behind, when its turn comes. */
+  /** Queues a stored task to run in the background. */
   runInBackground(work: TaskWork): void;
-  /** Asks the workspace; the caller reads the answer and ends the task. */
+  /** Sends the task to the workspace. The caller reads the response and ends the task. */
   open(work: TaskWork, signal: AbortSignal): Promise<GatewayAnswer>;
-  /** Records an end; `started` is performance.now() at the start. */
+  /** Records the end of a task; `started` is performance.now() at its start. */
   end(work: TaskWork, started: number, end: Omit<TaskEnd, "durationMs">): Promise<void>;
-  /** Counts work of a caller's own among what `stop` waits for. */
+  /** Makes `stop` wait for a caller's work. */
   watch<Result>(work: Promise<Result>): Promise<Result>;
-  /** Names what kept a task from its answer, for the partner and the record. */
+  /** Translates an error into the one that the partner sees and the task records. */
   errorOf(error: unknown, disconnected: AbortSignal): NgpuError;
-  /** Lets what is under way end, within a deadline, then cuts it; all of it is recorded when this resolves. */
+  /** Waits for running tasks until a deadline, then aborts them. All ends are recorded when it resolves. */
   stop(): Promise<void>;
 };
 
@@ -41,31 +41,31 @@ type RunnerDependencies = {
   logger: Logger;
 };
 
-/** What a runner is made with, and what it has under way. */
-type Running = RunnerDependencies & {
+/** Dependencies and state of a runner. */
+type RunnerState = RunnerDependencies & {
   stopping: AbortController;
   inProgress: Set<Promise<unknown>>;
-  /** Tasks that wait for their turn behind. */
+  /** Resolvers of queued background tasks, oldest first. */
   waiting: (() => void)[];
-  behind: number;
+  background: number;
 };
 
 export function createTaskRunner(deps: RunnerDependencies): TaskRunner {
-  const own: Running = {
+  const state: RunnerState = {
     ...deps,
     stopping: new AbortController(),
     inProgress: new Set(),
     waiting: [],
-    behind: 0,
+    background: 0,
   };
-  const { stopping, inProgress } = own;
+  const { stopping, inProgress } = state;
   return {
     begin: (work) => insertTask(deps.db, { ...work, runner: deps.runner }),
-    run: (work, signal) => watch(own, run(own, work, signal)),
-    runInBackground: (work) => track(own, runQueued(own, work)),
-    open: (work, signal) => open(own, work, signal),
-    end: (work, started, how) => end(own, work, started, how),
-    watch: (work) => watch(own, work),
+    run: (work, signal) => watch(state, run(state, work, signal)),
+    runInBackground: (work) => track(state, runQueued(state, work)),
+    open: (work, signal) => open(state, work, signal),
+    end: (work, started, how) => end(state, work, started, how),
+    watch: (work) => watch(state, work),
     errorOf: (error, disconnected) => taskError(error, disconnected, stopping.signal),
     stop: async () => {
       const deadline = setTimeout(() => stopping.abort(new Error("the server is stopping")), stopDeadline);
@@ -76,7 +76,7 @@ export function createTaskRunner(deps: RunnerDependencies): TaskRunner {
 }
 
 async function open(
-  { db, gateway, stopping }: Running,
+  { db, gateway, stopping }: RunnerState,
   work: TaskWork,
   signal: AbortSignal,
 ): Promise<GatewayAnswer> {
@@ -98,7 +98,7 @@ async function open(
 }
 
 function end(
-  { db }: Running,
+  { db }: RunnerState,
   work: TaskWork,
   started: number,
   how: Omit<TaskEnd, "durationMs">,
@@ -106,14 +106,14 @@ function end(
   return endTask(db, work.id, { ...how, durationMs: Math.round(performance.now() - started) });
 }
 
-async function run(own: Running, work: TaskWork, signal: AbortSignal): Promise<NgpuError | undefined> {
+async function run(state: RunnerState, work: TaskWork, signal: AbortSignal): Promise<NgpuError | undefined> {
   const started = performance.now();
   try {
-    const served = await open(own, work, signal);
+    const served = await open(state, work, signal);
     const result = await readResult(served.message);
     const httpStatus = served.message.statusCode ?? 0;
     const isSuccess = httpStatus >= 200 && httpStatus < 300;
-    await end(own, work, started, {
+    await end(state, work, started, {
       status: isSuccess ? "succeeded" : "failed",
       served,
       httpStatus,
@@ -124,41 +124,41 @@ async function run(own: Running, work: TaskWork, signal: AbortSignal): Promise<N
     });
     return undefined;
   } catch (error) {
-    const failure = taskError(error, signal, own.stopping.signal);
-    await end(own, work, started, noAnswer(failure));
+    const failure = taskError(error, signal, state.stopping.signal);
+    await end(state, work, started, noAnswer(failure));
     return failure;
   }
 }
 
-function track({ inProgress }: Running, work: Promise<unknown>): void {
+function track({ inProgress }: RunnerState, work: Promise<unknown>): void {
   inProgress.add(work);
   void work.finally(() => inProgress.delete(work));
 }
 
-function watch<Result>(own: Running, work: Promise<Result>): Promise<Result> {
+function watch<Result>(state: RunnerState, work: Promise<Result>): Promise<Result> {
   track(
-    own,
+    state,
     work.catch(() => undefined),
   );
   return work;
 }
 
-async function runQueued(own: Running, work: TaskWork): Promise<void> {
-  const { waiting, logger, stopping } = own;
-  if (own.behind >= backgroundConcurrency) await new Promise<void>((resolve) => waiting.push(resolve));
-  own.behind += 1;
+async function runQueued(state: RunnerState, work: TaskWork): Promise<void> {
+  const { waiting, logger, stopping } = state;
+  if (state.background >= backgroundConcurrency) await new Promise<void>((resolve) => waiting.push(resolve));
+  state.background += 1;
   try {
-    await run(own, work, stopping.signal);
+    await run(state, work, stopping.signal);
   } catch (error) {
     const { id: taskId, requestId } = work;
     logger.child({ requestId }).warn({ event: "task_not_recorded", taskId, error });
   } finally {
-    own.behind -= 1;
+    state.background -= 1;
     waiting.shift()?.();
   }
 }
 
-/** The end of a task that no container answered. */
+/** The end of a task without a response from a container. */
 export function noAnswer(failure: NgpuError): Omit<TaskEnd, "durationMs"> {
   return {
     status: "failed",

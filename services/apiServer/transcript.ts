@@ -1,14 +1,14 @@
 import { StringDecoder } from "node:string_decoder";
 import { z } from "zod";
 
-/** Keeps what a chat answered, without keeping every event of its stream. */
+/** Collects the response of a chat without storing every event of its stream. */
 export type Transcript = {
   add(part: Buffer): void;
-  /** A JSON answer as it is; a stream as `{ streamed, content, finishReason }`. */
+  /** A parsed JSON response, or `{ streamed, content, finishReason }` of a stream. */
   result(): unknown;
 };
 
-/** Characters kept; an answer that is longer is cut there. */
+/** Maximum stored characters; longer responses are truncated. */
 const storedLength = 1 << 20;
 
 const event = z.object({
@@ -46,7 +46,7 @@ function streamTranscript(): Transcript {
   let line = "";
   let content = "";
   let finishReason: string | null = null;
-  const take = (text: string) => {
+  const readLine = (text: string) => {
     const data = /^data:\s*(\{.*)$/.exec(text)?.[1];
     if (data === undefined) return;
     const choice = parseEvent(data)?.choices[0];
@@ -58,10 +58,10 @@ function streamTranscript(): Transcript {
     add: (part) => {
       const lines = (line + decoder.write(part)).split(/\r?\n/);
       line = (lines.pop() ?? "").slice(0, storedLength);
-      for (const one of lines) take(one);
+      for (const one of lines) readLine(one);
     },
     result: () => {
-      take(line);
+      readLine(line);
       return { streamed: true, content: content.slice(0, storedLength), finishReason };
     },
   };

@@ -3,7 +3,7 @@ import { workspaceConfig } from "@ngpu/protocol/workspaceConfig";
 import { failureText, mappedPorts, workspaceStatus } from "./decide.ts";
 import type { PlacementRow, ReplicaRow, WorkspaceRow } from "./store/workspaces.ts";
 
-/** A workspace's entry in lists. */
+/** A workspace as an entry of a list. */
 export function entryOf(row: WorkspaceRow, replicas: ReplicaRow[], now: number) {
   const held = replicas.filter((replica) => replica.release_reason === null);
   return {
@@ -21,7 +21,7 @@ export function entryOf(row: WorkspaceRow, replicas: ReplicaRow[], now: number) 
   };
 }
 
-/** Everything there is to say of a workspace. */
+/** A workspace with its configuration and replicas. */
 export function workspaceOf(
   row: WorkspaceRow,
   replicas: ReplicaRow[],
@@ -119,7 +119,7 @@ function endpointsOf(row: ReplicaRow, containerPorts: number[]) {
   return mappedPorts(detail, containerPorts).map((mapped) => ({ ...mapped, host }));
 }
 
-/** The config as published; null when its publisher wrote something else there. */
+/** The published configuration; null when it does not match the schema. */
 function configOf(row: WorkspaceRow) {
   try {
     const parsed = workspaceConfig.safeParse(JSON.parse(row.config));

@@ -22,15 +22,15 @@ export type AssignDeps = {
   deployment: Deployment;
   logger: Logger;
   metrics: DispenseMetrics;
-  /** Placements in one transaction at most. */
+  /** Maximum placements in one transaction. */
   batchSize: number;
-  /** Images brought to one node at once at most. */
+  /** Maximum concurrent image transfers to one node. */
   perNode: number;
-  /** Has a refused replica looked at again. */
+  /** Queues a workspace with a refused replica again. */
   requeue: (workspaceId: bigint) => Promise<void>;
 };
 
-/** Sends answered placements to the chain until there are none. */
+/** Sends answered placements to the chain until none is left. */
 export async function assignAnswered(deps: AssignDeps, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     const batch = await takeBatch(deps.pool, deps);
@@ -39,7 +39,7 @@ export async function assignAnswered(deps: AssignDeps, signal: AbortSignal): Pro
   }
 }
 
-/** What the chain made of a batch; null when it refused the call as a whole. */
+/** The transaction of a batch; null when the whole call reverted. */
 type Sent = { hash: string; blockNumber: bigint; firstLeases: ReadonlySet<string> };
 
 async function assignBatch(deps: AssignDeps, batch: AssignBatch): Promise<void> {
@@ -72,13 +72,13 @@ async function sendBatch({ pool, sender, deployment }: AssignDeps, { batchId, it
   const args = items.map(({ workspaceId, replica, nodeId }) => {
     const spec = specs.get(workspaceId);
     if (spec === undefined) throw unknownWorkspace(workspaceId);
-    // A stop that the owner ordered outlives the lease it was ordered for.
+    // A stop ordered by the owner also applies to later leases of the replica.
     return { workspaceId, replica, nodeId, start: stopped.get(workspaceId)?.has(replica) !== true, spec };
   });
   const { hash, receipt, events, refusals } = await sender.send({
     kind: "dispense.assign",
     contract: "DockerContract",
-    // All of a batch are of one contract.
+    // All items of a batch belong to one contract.
     at: addressFor(deployment, "DockerContract", { workspaceId: items[0]?.workspaceId }),
     functionName: "assign",
     args: [args],
@@ -92,7 +92,7 @@ async function sendBatch({ pool, sender, deployment }: AssignDeps, { batchId, it
   return { sent: { hash, blockNumber: receipt.blockNumber, firstLeases }, refusals };
 }
 
-/** The refusal of a whole call, or null for a fault that passes. */
+/** The refusal of a whole call; null for a transient error. */
 function refusalOf(error: unknown): Refusal | null {
   if (!(error instanceof NgpuError)) return null;
   if (error.code === "chain_refused") return { error: String(error.details.error), text: error.message };

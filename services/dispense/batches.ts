@@ -5,25 +5,27 @@ import { departing, requiresTransfer, transfers } from "./transfers.ts";
 
 type AssignItem = { requestId: string; workspaceId: bigint; replica: number; nodeId: number };
 
-/** Answered placements that go to the chain together, in this order. */
+/** Answered placements sent in one transaction, in this order. */
 export type AssignBatch = { batchId: string; items: AssignItem[] };
 
-/** How an item went; `error` is the name of the contract's error. */
+/** Why the chain refused an item; `error` is the name of the contract's error. */
 export type Refusal = { error: string; text: string };
 
-// Longer than a send waits for its receipt: afterwards any instance may take the batch up.
+// Longer than the sender waits for a transaction receipt. Afterwards any instance may claim the batch.
 const claimSeconds = 150;
 
-/** How many placements go into one batch, and how many images are brought to one node at once. */
+/** Maximum placements in one batch, and maximum concurrent image transfers to one node. */
 export type BatchLimits = { batchSize: number; perNode: number; deployment: Deployment };
 
 /**
- * Takes the next batch on: one that an instance left behind, or else a new one of answered placements of one contract. The same
- * placement is never part of two batches.
+ * Claims the next batch: one whose claim has expired, else a new one with answered placements of one contract. A placement is
+ * never part of two batches.
+ *
+ * @returns Null when there is nothing to assign.
  */
 export function takeBatch(pool: Database, limits: BatchLimits): Promise<AssignBatch | null> {
   return transaction(pool, async (db) => {
-    const left = await db.query<{ batch_id: string }>(
+    const expired = await db.query<{ batch_id: string }>(
       `update app.assign_batch set claimed_until = now() + make_interval(secs => $1)
        where batch_id = (
          select batch_id from app.assign_batch where settled_at is null and claimed_until <= now()
@@ -31,7 +33,7 @@ export function takeBatch(pool: Database, limits: BatchLimits): Promise<AssignBa
        returning batch_id`,
       [claimSeconds],
     );
-    const batchId = left.rows[0]?.batch_id ?? (await newBatch(db, limits));
+    const batchId = expired.rows[0]?.batch_id ?? (await newBatch(db, limits));
     return batchId === null ? null : { batchId, items: await loadItems(db, batchId) };
   });
 }
@@ -40,10 +42,10 @@ async function newBatch(
   db: Queryable,
   { batchSize, perNode, deployment }: BatchLimits,
 ): Promise<string | null> {
-  // One instance at a time makes a batch: each sees the items of the one before, and the nodes that these keep busy.
+  // One instance creates a batch at a time, so each sees the items and transfers of the previous batches.
   await db.query("select pg_advisory_xact_lock(hashtextextended('assign_batch', 0))");
   await refuseUnwanted(db);
-  // A placement whose node is busy stays answered until one of the node's transfers is over.
+  // A placement whose node is busy stays answered until one of the node's transfers has ended.
   const answered = await db.query<{ request_id: string; workspace_id: bigint }>(
     `select request_id, workspace_id::int8 from app.placement as placement
      where status = 'answered' and node_id is not null
@@ -65,7 +67,7 @@ async function newBatch(
      order by answered_at limit $1 for update skip locked`,
     [batchSize, perNode],
   );
-  // Those of another contract stay answered, for the next batch.
+  // Placements of other contracts stay answered for the next batch.
   const idsOf = (row: { workspace_id: bigint }) => ({ workspaceId: row.workspace_id });
   const [rows] = byContract(deployment, "DockerContract", answered.rows, idsOf).values();
   if (rows === undefined) return null;
@@ -82,7 +84,7 @@ async function newBatch(
   return made.rows[0]?.batch_id ?? null;
 }
 
-/** What the chain would refuse since its workspace was closed, or scaled down, is not sent, and holds up nobody. */
+/** Refuses placements whose workspace was closed or scaled down: the chain would reject them. */
 async function refuseUnwanted(db: Queryable): Promise<void> {
   await db.query(
     `update app.placement as placement
@@ -115,7 +117,7 @@ async function loadItems(db: Queryable, batchId: string): Promise<AssignItem[]> 
   }));
 }
 
-/** Records how each item of a batch went: `used` with the transaction, or `refused` with the reason. */
+/** Records the result of each item of a batch: `used` with the transaction, or `refused` with the reason. */
 export function settleBatch(
   pool: Database,
   batch: AssignBatch,
@@ -154,7 +156,7 @@ export function settleBatch(
   });
 }
 
-/** Gives a batch back that met a passing fault, so that it is sent again, under the same name. */
+/** Releases a batch after a transient error, so that it is sent again with the same dedupe key. */
 export async function returnBatch(db: Queryable, batchId: string): Promise<void> {
   await db.query(
     "update app.assign_batch set claimed_until = now() where batch_id = $1 and settled_at is null",
@@ -162,7 +164,7 @@ export async function returnBatch(db: Queryable, batchId: string): Promise<void>
   );
 }
 
-/** Seconds since a workspace's publication, by the database's clock. */
+/** Seconds since the publication of each workspace, by the database's clock. */
 export async function secondsSincePublished(
   db: Queryable,
   workspaceIds: bigint[],

@@ -20,10 +20,14 @@ import { createMetrics } from "./metrics.ts";
 import { followProgress } from "./replacements.ts";
 import { createSweep } from "./sweep.ts";
 
-// Transactions of assignments that are under way at once: one is made ready while another is mined.
+// Concurrent assignment transactions: the next ones are prepared while one is mined.
 const assigners = 3;
 
-/** Starts dispense: serves its queue, assigns what match answered, follows what is on its way. */
+/**
+ * Starts dispense: serves its queue, sends assignments, and follows the progress of leases.
+ *
+ * @returns The URL it listens on.
+ */
 export async function startDispense(
   settings: DispenseSettings,
   context: ServiceContext,
@@ -81,7 +85,7 @@ type WorkDeps = {
   placementQueue: Queue;
 };
 
-/** Starts the loops; each runs by itself every SWEEP_SECONDS, and sooner when woken. */
+/** Starts the loops. Each runs every SWEEP_SECONDS, and earlier when woken. */
 function startWork({ settings, context, pool, sender, deployment, registry, ...queue }: WorkDeps) {
   const { logger, signal } = context;
   const metrics = createMetrics(registry);
@@ -95,8 +99,8 @@ function startWork({ settings, context, pool, sender, deployment, registry, ...q
   };
   const shared = { pool, sender, deployment, logger, metrics, batchSize };
   const assignDeps = { ...shared, perNode: settings.NODE_TRANSFERS, requeue };
-  const onAnswer = Array.from({ length: assigners }, (_, place) =>
-    loop(`assign ${place + 1}`, (ended) => assignAnswered(assignDeps, ended)),
+  const onAnswer = Array.from({ length: assigners }, (_, index) =>
+    loop(`assign ${index + 1}`, (ended) => assignAnswered(assignDeps, ended)),
   );
   const sweep = createSweep({
     pool,

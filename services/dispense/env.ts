@@ -11,7 +11,7 @@ const deadlines = {
   accept: [60, "Seconds within which a node must accept a lease"],
   stall: [180, "Seconds that a download may stall"],
   download: [3600, "Seconds that a download may take"],
-  ready: [120, "Seconds from the verified image to Ready"],
+  ready: [120, "Seconds from the verified image to state ready"],
   start: [120, "Seconds that a start may take"],
   retry: [20, "Seconds within which a node must recover from a failure"],
   delete: [120, "Seconds within which a node must delete a replica"],
@@ -24,7 +24,7 @@ export const dispenseVariables = {
   ...databaseEnv,
   ...redisEnv,
   ...signerEnv,
-  SWEEP_SECONDS: seconds(3, "Seconds between sweeps over work in progress"),
+  SWEEP_SECONDS: seconds(3, "Interval of the sweep over work in progress, seconds"),
   CONCURRENCY: count(16, "Workspaces processed concurrently"),
   ASSIGN_BATCH: z.coerce
     .number()
@@ -49,7 +49,7 @@ export const dispenseVariables = {
 
 export type DispenseSettings = ReturnType<typeof readDispenseEnv>;
 
-/** Settings of dispense, read once at its start. */
+/** Reads the settings of dispense; called once at start. */
 export function readDispenseEnv(source?: Record<string, string | undefined>) {
   return readEnv(dispenseVariables, source);
 }

@@ -10,13 +10,13 @@ export type HandleDeps = {
   logger: Logger;
   metrics: DispenseMetrics;
   limits: PlacementLimits;
-  /** Puts a request in the queue that match serves. */
+  /** Adds a request to match's queue. */
   enqueuePlacement: (requestId: string) => Promise<void>;
 };
 
 /**
- * Makes the handler of the `dispense` queue: asks match for a node for each replica without one. Safe to run twice and on several
- * instances at once.
+ * Creates the handler of the `dispense` queue, which requests a placement for each replica without a lease. It is idempotent and
+ * safe to run on several instances.
  */
 export function createHandler(deps: HandleDeps): (ids: Record<string, string>) => Promise<void> {
   const { pool, logger, metrics, limits, enqueuePlacement } = deps;

@@ -2,7 +2,7 @@ import { Counter, Histogram, type Registry } from "prom-client";
 
 export type DispenseMetrics = ReturnType<typeof createMetrics>;
 
-/** What dispense counts. */
+/** Creates the metrics of dispense. */
 export function createMetrics(registry: Registry) {
   return {
     placements: new Counter({

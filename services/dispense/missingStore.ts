@@ -7,7 +7,7 @@ import {
   type PlacementLimits,
 } from "./decide.ts";
 
-/** SQL: a lease that is held. */
+/** SQL: the lease is held. */
 export const held = "release_reason is null and state not in ('none', 'deleted', 'released')";
 
 type MissingRow = {
@@ -20,7 +20,7 @@ type MissingRow = {
   avoided: Avoided[];
 };
 
-/** The replicas of a workspace without a lease, with what was tried for each. */
+/** The replicas of a workspace without a lease, with their placement requests and avoided nodes. */
 export async function loadMissing(
   db: Queryable,
   workspaceId: bigint,
@@ -28,7 +28,7 @@ export async function loadMissing(
 ): Promise<MissingReplica[]> {
   const found = await db.query<MissingRow>(
     `select wanted.replica::int4, last.status, last.at, last.block_number, last.assigned_block,
-       coalesce(refused.tries, 0)::int4 as tries,
+       coalesce(refused.attempts, 0)::int4 as attempts,
        coalesce(refused.nodes, '[]') || coalesce(replaced.nodes, '[]') as avoided
      from chain.workspace as workspace
      cross join lateral generate_series(0, workspace.replicas::int4 - 1) as wanted (replica)
@@ -42,7 +42,7 @@ export async function loadMissing(
        order by requested_at desc limit 1
      ) as last on true
      left join lateral (
-       select count(*) as tries,
+       select count(*) as attempts,
          jsonb_agg(jsonb_build_object(
            'nodeId', placement.node_id, 'cause', 'refused', 'at', extract(epoch from batch.settled_at)
          )) filter (where item.refused_with = any($3)) as nodes

@@ -1,6 +1,6 @@
 import type { AssignmentState, Desired, Milestone } from "@ngpu/contracts-sdk/enumNames";
 
-/** A held lease on its way to running, or to its end. */
+/** A held lease that is not running yet, or is being deleted. */
 export type LeaseProgress = {
   workspaceId: bigint;
   replica: number;
@@ -8,86 +8,86 @@ export type LeaseProgress = {
   nodeId: number;
   state: AssignmentState;
   desired: Desired;
-  /** What the node said with its last report: for a failed lease, why. */
+  /** Detail of the node's last report; of a failed lease: the reason. */
   detail: string | null;
   milestone: Milestone;
-  /** Unix seconds of the blocks that brought the assignment, its present state or wish, and the milestone (null: none). */
+  /** Unix seconds of the blocks of the assignment, its current state or order, and its milestone (null: none). */
   assignedAt: number;
   changedAt: number;
   milestoneAt: number | null;
-  /** Unix seconds of the last live progress, which never goes to the chain; null: none. */
+  /** Unix seconds of the last live progress, which is not on the chain; null: none. */
   liveAt: number | null;
-  /** A lost exclusive lease cannot be released before this (Unix seconds); null: at once. */
+  /** Earliest release of a lost exclusive lease, Unix seconds; null: no restriction. */
   releasableAt: number | null;
 };
 
-/** Seconds that a node has for each part of a lease's life. */
+/** Seconds that a node has for each phase of a lease. */
 export type ProgressDeadlines = {
   /** From the assignment to the first milestone. */
   accept: number;
-  /** Without any sign of a download going on. */
+  /** Without download progress. */
   stall: number;
   /** From the assignment to the verified image. */
   download: number;
-  /** From the verified image to Ready. */
+  /** From the verified image to ready. */
   ready: number;
-  /** From Ready, with the start ordered, to Running. */
+  /** From ready, with a start order, to running. */
   start: number;
-  /** From Failed to whatever the node's own further try brings. */
+  /** From failed to the result of the node's own retry. */
   retry: number;
-  /** From the order to delete to the report of it. */
+  /** From the delete order to the report of the deletion. */
   delete: number;
 };
 
-/** `delete` asks the node to let go; `release` takes the lease from it. The reason is kept. */
+/** `delete` orders the node to delete the replica; `release` releases the lease without the node. The reason is stored. */
 export type Replacement = { action: "delete" | "release"; reason: string };
 
-/** Whether a node has had its chance with a lease; null leaves it. */
+/** Decides whether a lease is replaced because the node exceeded a deadline; null: not yet. */
 export function decideReplacement(
   lease: LeaseProgress,
   now: number,
   deadlines: ProgressDeadlines,
 ): Replacement | null {
   if (lease.releasableAt !== null && now < lease.releasableAt) return null;
-  const isOver = (since: number, name: keyof ProgressDeadlines) => now - since > deadlines[name];
+  const isExceeded = (since: number, name: keyof ProgressDeadlines) => now - since > deadlines[name];
   if (lease.desired === "delete") {
-    if (!isOver(lease.changedAt, "delete")) return null;
+    if (!isExceeded(lease.changedAt, "delete")) return null;
     return { action: "release", reason: `not deleted within ${deadlines.delete} s` };
   }
   if (lease.state === "failed") {
-    if (!isOver(lease.changedAt, "retry")) return null;
+    if (!isExceeded(lease.changedAt, "retry")) return null;
     return { action: "release", reason: `the node reported a failure: ${failureOf(lease.detail)}` };
   }
-  const missed = missedDeadline(lease, isOver);
+  const missed = missedDeadline(lease, isExceeded);
   if (missed === null) return null;
   return { action: "delete", reason: `${missed.what} within ${deadlines[missed.name]} s` };
 }
 
 function missedDeadline(
   lease: LeaseProgress,
-  isOver: (since: number, name: keyof ProgressDeadlines) => boolean,
+  isExceeded: (since: number, name: keyof ProgressDeadlines) => boolean,
 ): { name: keyof ProgressDeadlines; what: string } | null {
   const { assignedAt, changedAt, milestoneAt, liveAt } = lease;
   if (lease.state === "ready" && lease.desired === "run") {
-    return isOver(changedAt, "start") ? { name: "start", what: "not running" } : null;
+    return isExceeded(changedAt, "start") ? { name: "start", what: "not running" } : null;
   }
   if (lease.state !== "assigned") return null;
   switch (lease.milestone) {
     case "none":
-      return isOver(assignedAt, "accept") ? { name: "accept", what: "not accepted" } : null;
+      return isExceeded(assignedAt, "accept") ? { name: "accept", what: "not accepted" } : null;
     case "accepted":
     case "downloading":
-      if (isOver(Math.max(assignedAt, milestoneAt ?? 0, liveAt ?? 0), "stall")) {
+      if (isExceeded(Math.max(assignedAt, milestoneAt ?? 0, liveAt ?? 0), "stall")) {
         return { name: "stall", what: "no download progress" };
       }
-      return isOver(assignedAt, "download") ? { name: "download", what: "not downloaded" } : null;
+      return isExceeded(assignedAt, "download") ? { name: "download", what: "not downloaded" } : null;
     case "downloaded":
     case "verified":
-      return isOver(milestoneAt ?? assignedAt, "ready") ? { name: "ready", what: "not ready" } : null;
+      return isExceeded(milestoneAt ?? assignedAt, "ready") ? { name: "ready", what: "not ready" } : null;
   }
 }
 
-/** The reason that stands as ASCII in a failed report's 32 bytes. */
+/** The ASCII reason in the 32 bytes of a failed report. */
 function failureOf(detail: string | null): string {
   const text = Buffer.from((detail ?? "").replace(/^0x/, ""), "hex").toString("latin1");
   const printable = text.replace(/[^\x20-\x7e]/g, "").trim();

@@ -22,20 +22,20 @@ export type FollowDeps = {
   logger: Logger;
   metrics: DispenseMetrics;
   deadlines: ProgressDeadlines;
-  /** Leases in one transaction at most. */
+  /** Maximum leases in one transaction. */
   batchSize: number;
 };
 
-type Late = { key: string; workspaceId: bigint; lease: LeaseProgress; replacement: Replacement };
+type Overdue = { key: string; workspaceId: bigint; lease: LeaseProgress; replacement: Replacement };
 
 /**
- * Looks at every lease that is not yet running and takes it from nodes that had their chance. The replica is then missing, and
- * is asked for again without that node.
+ * Checks every lease that is not running yet and replaces those whose node exceeded a deadline. The replica is then missing, and
+ * its next placement request excludes that node.
  */
 export async function followProgress(deps: FollowDeps): Promise<void> {
   const { pool, deadlines, batchSize } = deps;
   const { leases, now, head } = await loadProgress(pool);
-  const late = leases.flatMap((lease): Late[] => {
+  const overdue = leases.flatMap((lease): Overdue[] => {
     const replacement = decideReplacement(lease, now, deadlines);
     if (replacement === null) return [];
     const { workspaceId, replica, lease: number } = lease;
@@ -43,7 +43,7 @@ export async function followProgress(deps: FollowDeps): Promise<void> {
     return [{ key, workspaceId, lease, replacement }];
   });
   for (const action of ["release", "delete"] as const) {
-    const same = late.filter(({ replacement }) => replacement.action === action);
+    const same = overdue.filter(({ replacement }) => replacement.action === action);
     for (const [at, own] of byContract(deps.deployment, "DockerContract", same, (item) => item)) {
       for (let start = 0; start < own.length; start += batchSize) {
         await replace(deps, { action, at }, head, own.slice(start, start + batchSize));
@@ -54,8 +54,8 @@ export async function followProgress(deps: FollowDeps): Promise<void> {
 
 type Order = { action: Replacement["action"]; at: Address };
 
-async function replace(deps: FollowDeps, order: Order, head: bigint, items: Late[]): Promise<void> {
-  // Before the order goes out: whoever places the replica again must already see which node to leave out.
+async function replace(deps: FollowDeps, order: Order, head: bigint, items: Overdue[]): Promise<void> {
+  // Stored before the order is sent, so that the next placement excludes the node.
   await recordReplacements(deps.pool, items);
   const settled = await sendSteps(deps.pool, { head, items }, (free, dedupeKey) =>
     sendReplacement(deps, order, free, dedupeKey),
@@ -73,7 +73,7 @@ async function replace(deps: FollowDeps, order: Order, head: bigint, items: Late
 async function sendReplacement(
   { pool, sender }: FollowDeps,
   { action, at }: Order,
-  items: Late[],
+  items: Overdue[],
   dedupeKey: string,
 ) {
   const leases = items.map(({ lease: { workspaceId, replica, lease } }) => ({ workspaceId, replica, lease }));
@@ -88,7 +88,7 @@ async function sendReplacement(
   return sender.send({ ...call, functionName: "releaseLost", args: [leases, each] });
 }
 
-async function recordReplacements(db: Queryable, items: Late[]): Promise<void> {
+async function recordReplacements(db: Queryable, items: Overdue[]): Promise<void> {
   await db.query(
     `insert into app.replacement (workspace_id, replica, lease, node_id, reason)
      select * from unnest($1::numeric[], $2::int4[], $3::int8[], $4::int8[], $5::text[])
@@ -119,7 +119,7 @@ type ProgressRow = {
   releasable_at: number | null;
 };
 
-/** The leases that are on their way, by the chain's clock at its newest exported block. */
+/** The leases that are not running yet or are being deleted, with the time and number of the newest exported block. */
 async function loadProgress(db: Queryable): Promise<{ leases: LeaseProgress[]; now: number; head: bigint }> {
   const clock = await db.query<{ now: number; head: bigint }>(
     `select extract(epoch from block.time)::float8 as now, head.number::int8 as head

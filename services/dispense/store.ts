@@ -13,7 +13,7 @@ type WorkspaceRow = {
   lost: number[];
 };
 
-/** Everything decidePlacements() needs of one workspace, at one moment; null when the chain does not know it. */
+/** Reads the input of decidePlacements() in one snapshot; null when the workspace is not exported. */
 export function loadPlacementFacts(
   db: Database,
   workspaceId: bigint,
@@ -31,7 +31,7 @@ export function loadPlacementFacts(
   });
 }
 
-// The primary key of event tables begins with the block, so each of these maxima is one look at an index.
+// The primary key of event tables begins with the block, so each maximum is a single index lookup.
 const workspaceQuery = `
   select extract(epoch from now())::float8 as now,
     workspace.status = 'open'
@@ -55,9 +55,9 @@ const workspaceQuery = `
   where workspace.workspace_id = $1::int8 and head.tier = 'unsafe'`;
 
 /**
- * Records the request for a node.
+ * Stores a placement request.
  *
- * @returns Its id; null when another instance has one under way for this replica.
+ * @returns Its id; null when a request for this replica is already in progress.
  */
 export async function requestPlacement(
   db: Queryable,
@@ -72,7 +72,7 @@ export async function requestPlacement(
   return requested.rows[0]?.request_id ?? null;
 }
 
-/** Requests without an answer, with their age in seconds: what the queue of match must hold. */
+/** Requests without an answer, with their age in seconds; match's queue must contain all of them. */
 export async function unanswered(
   db: Queryable,
 ): Promise<{ requestId: string; workspaceId: bigint; replica: number; seconds: number }[]> {
@@ -89,7 +89,7 @@ export async function unanswered(
   return found.rows;
 }
 
-/** Open workspaces with a replica that has no lease and no request under way, but had one before. */
+/** Open workspaces with a replica that has no lease and no request in progress, but had a request before. */
 export async function unplaced(db: Queryable): Promise<bigint[]> {
   const found = await db.query<{ workspace_id: bigint }>(
     `select distinct placement.workspace_id::int8
@@ -113,13 +113,13 @@ export type Answer = {
   workspaceId: bigint;
   replica: number;
   status: "answered" | "impossible";
-  /** match's account of the nodes that did not fit. */
+  /** The rejected nodes as counted by match. */
   refusals: unknown;
-  /** Place in time, to the microsecond; `since` of the next look. */
+  /** Time of the answer in microseconds; `since` of the next call. */
   cursor: string;
 };
 
-/** What match answered after `since`, oldest first; without it, from now on. */
+/** Placements answered after `since`, oldest first. If `since` is null, none, and a cursor at the current time. */
 export async function answeredSince(
   db: Queryable,
   since: string | null,

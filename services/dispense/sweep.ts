@@ -11,23 +11,23 @@ export type SweepDeps = {
   /** Seconds after which a request without an answer counts as stuck. */
   placementDeadline: number;
   enqueuePlacement: (requestId: string) => Promise<void>;
-  /** Has a workspace's missing replicas looked at again. */
+  /** Queues a workspace with missing replicas again. */
   requeue: (workspaceId: bigint) => Promise<void>;
 };
 
 /**
- * Makes the round that rebuilds every queue from Postgres: a job that is still there is left alone, one that a lost Redis forgot
- * is put back.
+ * Creates the sweep, which restores the queues from Postgres. Jobs that are still queued stay; jobs lost with Redis are added
+ * again.
  */
 export function createSweep(deps: SweepDeps): () => Promise<void> {
   const { pool, logger, metrics, placementDeadline } = deps;
   const reports = createStuckReports();
   let seen: string | null = null;
   return async () => {
-    for (const { requestId, seconds, ...place } of await unanswered(pool)) {
+    for (const { requestId, seconds, ...ids } of await unanswered(pool)) {
       await deps.enqueuePlacement(requestId);
       if (seconds <= placementDeadline || !reports.isNew(requestId)) continue;
-      logger.warn({ event: "placement_stuck", requestId, ...place, seconds });
+      logger.warn({ event: "placement_stuck", requestId, ...ids, seconds });
       metrics.stuck.inc();
     }
     for (const workspaceId of await unplaced(pool)) await deps.requeue(workspaceId);

@@ -1,16 +1,16 @@
-/** SQL of what is being brought to nodes now: leases whose node has not got the image of their workspace yet. */
+/** SQL of image transfers in progress: leases whose node does not have the image of the workspace yet. */
 
-/** The registry of an image, from a workspace's configuration; a stranger's may be no JSON at all. */
+/** The registry of an image, from a workspace's configuration, which may be invalid JSON. */
 export const sourceOf = (workspace: string) =>
   `substring(${workspace}.config from '"image"\\s*:\\s*"([^"/]+)/')`;
 
-/** Whether a node has brought an image to a lease that it holds. */
+/** Whether a node has the image for a lease that it holds. */
 const hasImage = (nodeId: string, image: string) => `exists (
   select from chain.assignment as had join chain.workspace as of_it on of_it.workspace_id = had.workspace_id
   where had.node_id = ${nodeId} and of_it.image = ${image} and had.release_reason is null
     and had.state in ('ready', 'running', 'stopped'))`;
 
-/** Rows `(node_id, source)`, one for each image that is on its way to a node. */
+/** Rows `(node_id, source)`, one for each image transfer in progress. */
 export const transfers = `
   select held.node_id, ${sourceOf("wanted")} as source
   from chain.assignment as held
@@ -21,7 +21,7 @@ export const transfers = `
     and coalesce(progress.milestone, 'none') in ('none', 'accepted', 'downloading')
     and not ${hasImage("held.node_id", "wanted.image")}`;
 
-/** Rows `(node_id)` of assignments that were sent and are not exported yet. */
+/** Rows `(node_id)` of assignments that were sent but are not exported yet. */
 export const departing = `
   select placement.node_id
   from app.assign_item as item
@@ -30,7 +30,7 @@ export const departing = `
   where item.refused_with is null and (batch.settled_at is null
     or batch.block_number > (select number from chain.head where tier = 'unsafe'))`;
 
-/** Whether a placement's node must be sent the image first. */
+/** Whether the node of a placement must pull the image first. */
 export const requiresTransfer = (placement: string) =>
   `not ${hasImage(
     `${placement}.node_id`,

@@ -7,7 +7,7 @@ import { type Hex, isAddressEqual, recoverTypedDataAddress } from "viem";
 import { z } from "zod";
 import { findNodeId, takeChallenge } from "./store.ts";
 
-/** How far a node's clock may be from ours, in seconds. */
+/** Maximum difference between the clocks of node and gateway, in seconds. */
 const clockTolerance = 60;
 
 const hex = (bytes: number) =>
@@ -26,13 +26,14 @@ const handshake = z.object({
 export type AdmitDependencies = {
   db: Queryable;
   deployment: Deployment;
-  /** The URL that the node must have signed for. */
+  /** The gateway URL that the signature must cover. */
   audience: string;
   now: () => Date;
 };
 
 /**
- * Checks who wants to open a tunnel: a registered node's key, signed for this gateway, now, and not once before.
+ * Authenticates a tunnel request: the key of a registered node, signed for this gateway with the current time and an unused
+ * challenge.
  *
  * @returns The node's id.
  * @throws InputError `handshake_invalid`, `timestamp_stale`, `signature_invalid`, `node_unknown` or `challenge_used`.
@@ -87,7 +88,7 @@ async function isSignedBy(
     });
     return isAddressEqual(signer, signed.key);
   } catch {
-    // 65 bytes that are no point of the curve: nobody's signature.
+    // 65 bytes that are not a valid signature of any key.
     return false;
   }
 }

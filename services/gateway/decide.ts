@@ -1,19 +1,19 @@
-/** A replica that the chain says is running, under its highest lease. */
+/** A replica that is running on the chain, under its highest lease. */
 export type Replica = { workspaceId: string; replica: number; lease: number; nodeId: number };
 
-/** What the gateway itself knows of a replica at this moment. */
+/** The current state of a replica at this gateway. */
 export type Load = {
-  /** Whether the replica's node holds a tunnel here. */
+  /** Whether the replica's node has a tunnel to this instance. */
   live: boolean;
-  /** Requests sent to the replica that have not ended. */
+  /** Number of requests in progress. */
   outstanding: number;
-  /** Grows with every request sent; 0 when the replica was never used. */
+  /** Sequence number of the last request sent to the replica; 0: never used. */
   lastUsed: number;
 };
 
 /**
- * The order in which replicas are tried: those whose node is here, the least busy first, then the one that has rested
- * longest, so that equals take turns.
+ * Orders the replicas whose node has a tunnel here: fewest requests in progress first, then least recently used, so that
+ * equally busy replicas alternate.
  */
 export function rankReplicas(replicas: Replica[], loadOf: (replica: Replica) => Load): Replica[] {
   return replicas
@@ -23,20 +23,20 @@ export function rankReplicas(replicas: Replica[], loadOf: (replica: Replica) => 
     .map(({ replica }) => replica);
 }
 
-/** How a try at one replica ended without an answer to pass on. */
+/** Why a request to a replica failed without a response. */
 export type ForwardFailure =
-  /** The container never saw the request. */
+  /** The container did not receive the request. */
   | "not_delivered"
-  /** It may have seen it. */
+  /** The container may have received it. */
   | "broken"
-  /** It had the whole request and did not answer in time. */
+  /** The container received it and did not answer in time. */
   | "timeout";
 
 const safeMethods = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /**
- * Whether the next replica may be tried: only when sending the request again cannot do the same work twice, and the request's
- * body is still held.
+ * Whether the next replica may be tried. This requires that the body is buffered and that sending the request again cannot do
+ * the same work twice.
  */
 export function mayTryNext(facts: {
   failure: ForwardFailure;
@@ -50,8 +50,8 @@ export function mayTryNext(facts: {
 const workspacePath = /^\/(\d{1,20})(\/.*)?$/;
 
 /**
- * Splits `/<workspaceId>/<path>?<query>`. Undefined when it is none, or when its path has `.` or `..` segments, which a server
- * further on might resolve into another workspace.
+ * Parses `/<workspaceId>/<path>?<query>`. Undefined for any other URL, and for a path with `.` or `..` segments, which another
+ * server could resolve to a different workspace.
  */
 export function parseRoute(url: string): { workspaceId: string; path: string } | undefined {
   const found = workspacePath.exec(url);

@@ -7,9 +7,9 @@ import { requestIdHeader } from "@ngpu/runtime/requestId";
 import type { ForwardFailure, Replica } from "./decide.ts";
 
 export type Timeouts = {
-  /** Milliseconds until the container's answer begins. */
+  /** Milliseconds until the container's response begins. */
   answer: number;
-  /** Milliseconds without a byte in either direction, once it has begun. */
+  /** Milliseconds without a byte in either direction after it has begun. */
   idle: number;
 };
 
@@ -18,24 +18,24 @@ export type Outgoing = {
   path: string;
   requestId: string;
   request: IncomingMessage;
-  /** The request's whole body; undefined when it is too long to hold and is streamed. */
+  /** The buffered body; undefined when it is too large and is streamed. */
   body: Buffer | undefined;
   response: ServerResponse;
   timeouts: Timeouts;
 };
 
-/** `client_gone`: whoever asked is gone. `answered`: the container's answer went out whole; `cut`: a part of it. */
+/** `answered`: the complete response was sent. `cut`: only a part of it. `client_gone`: the client disconnected. */
 export type Outcome =
   | { end: "answered" | "cut" | "client_gone" }
   | { end: "failure"; failure: ForwardFailure; reason: string };
 
-/** What is not passed on: `authorization` holds the secret between apiServer and this gateway. */
+/** Headers that are not forwarded: `authorization` is the secret shared by apiServer and the gateway. */
 const excludedHeaders = new Set([...hopHeaders, "authorization"]);
 
-/** What a node says itself, in place of a container, when it surely did not pass the request to one. */
+/** Error codes of a node that did not pass the request to a container. */
 const undelivered = new Set(["lease_unknown"]);
 
-/** Sends one request to one replica and passes its answer on as it comes. Never throws. */
+/** Sends a request to one replica and streams the response to the client. Never throws. */
 export async function forward(session: ClientHttp2Session, outgoing: Outgoing): Promise<Outcome> {
   const { request, response, replica, body } = outgoing;
   let stream: ClientHttp2Stream;
@@ -45,7 +45,7 @@ export async function forward(session: ClientHttp2Session, outgoing: Outgoing): 
         ":method": request.method ?? "GET",
         ":authority": `ws-${replica.workspaceId}`,
         ":path": `/w/${replica.workspaceId}/${replica.replica}/${replica.lease}${outgoing.path}`,
-        ...passedOn(request.headers),
+        ...forwardedHeaders(request.headers),
         [requestIdHeader]: outgoing.requestId,
       },
       { endStream: body?.length === 0 },
@@ -56,12 +56,12 @@ export async function forward(session: ClientHttp2Session, outgoing: Outgoing): 
   const cancel = () => stream.close(constants.NGHTTP2_CANCEL);
   response.once("close", cancel);
   try {
-    const answer = awaitAnswer(stream, outgoing.timeouts.answer);
+    const started = awaitResponse(stream, outgoing.timeouts.answer);
     if (body === undefined) request.pipe(stream);
     else if (body.length > 0) stream.end(body);
-    const outcome = await answer;
+    const outcome = await started;
     if (response.destroyed) return { end: "client_gone" };
-    return outcome.end === "started" ? await passAnswer(stream, outcome.headers, outgoing) : outcome;
+    return outcome.end === "started" ? await passResponse(stream, outcome.headers, outgoing) : outcome;
   } finally {
     response.off("close", cancel);
     request.unpipe(stream);
@@ -69,27 +69,30 @@ export async function forward(session: ClientHttp2Session, outgoing: Outgoing): 
   }
 }
 
-type StartedAnswer = { end: "started"; headers: OutgoingHttpHeaders };
+type StartedResponse = { end: "started"; headers: OutgoingHttpHeaders };
 
-async function awaitAnswer(stream: ClientHttp2Stream, deadline: number): Promise<StartedAnswer | Outcome> {
-  const settled = Promise.withResolvers<StartedAnswer | Outcome>();
+async function awaitResponse(
+  stream: ClientHttp2Stream,
+  deadline: number,
+): Promise<StartedResponse | Outcome> {
+  const settled = Promise.withResolvers<StartedResponse | Outcome>();
   const fail = (failure: ForwardFailure, reason: string) =>
     settled.resolve({ end: "failure", failure, reason });
-  const timer = setTimeout(() => fail("timeout", `no answer within ${deadline} ms`), deadline);
+  const timer = setTimeout(() => fail("timeout", `no response within ${deadline} ms`), deadline);
   stream.once("response", (headers) => settled.resolve({ end: "started", headers }));
   stream.on("error", (error) => fail(failureOf(stream), reasonOf(error)));
-  stream.once("close", () => fail(failureOf(stream), "closed without an answer"));
+  stream.once("close", () => fail(failureOf(stream), "closed without a response"));
   const outcome = await settled.promise;
   clearTimeout(timer);
   return outcome;
 }
 
-/** A stream that never left, or that the node's HTTP/2 refused, was not seen by the container. */
+/** The container did not receive a stream that was never sent or that the node's HTTP/2 refused. */
 function failureOf(stream: ClientHttp2Stream): ForwardFailure {
   return stream.pending || stream.rstCode === constants.NGHTTP2_REFUSED_STREAM ? "not_delivered" : "broken";
 }
 
-async function passAnswer(
+async function passResponse(
   stream: ClientHttp2Stream,
   headers: OutgoingHttpHeaders,
   { replica, requestId, response, timeouts }: Outgoing,
@@ -99,10 +102,10 @@ async function passAnswer(
     const failure = undelivered.has(String(nodeError)) ? "not_delivered" : "broken";
     return { end: "failure", failure, reason: String(nodeError) };
   }
-  // The answer is the container's: our own app's headers do not belong on it.
+  // The response is the container's, without the headers of our own app.
   for (const name of response.getHeaderNames()) response.removeHeader(name);
   response.writeHead(Number(headers[":status"]), {
-    ...passedOn(headers),
+    ...forwardedHeaders(headers),
     [requestIdHeader]: requestId,
     "x-ngpu-node-id": String(replica.nodeId),
     "x-ngpu-replica": String(replica.replica),
@@ -112,20 +115,20 @@ async function passAnswer(
   stream.setTimeout(timeouts.idle, () => stream.destroy(new Error(`no byte for ${timeouts.idle} ms`)));
   try {
     await pipeline(stream, response, { end: false });
-    // A stream that the node cancelled ends like one that is complete; only its code tells them apart.
+    // A cancelled stream ends like a complete one; only its code differs.
     if (!stream.closed) await once(stream, "close");
     if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) throw new Error(`cancelled: ${stream.rstCode}`);
     response.end();
     return { end: "answered" };
   } catch {
     const end = response.destroyed ? "client_gone" : "cut";
-    // Whoever asked must not take a part for the whole.
+    // The client must not mistake a partial response for a complete one.
     response.destroy();
     return { end };
   }
 }
 
-function passedOn(headers: IncomingHttpHeaders | OutgoingHttpHeaders): OutgoingHttpHeaders {
+function forwardedHeaders(headers: IncomingHttpHeaders | OutgoingHttpHeaders): OutgoingHttpHeaders {
   const named = String(headers.connection ?? "").toLowerCase();
   const dropped = new Set(named.split(",").map((name) => name.trim()));
   return Object.fromEntries(

@@ -17,10 +17,14 @@ import { createRouteHandler } from "./route.ts";
 import { findRunningReplicas, reconcileTunnels } from "./store.ts";
 import { createTunnels } from "./tunnels.ts";
 
-/** A task may think for long; a node that died meanwhile is noticed by its pings. */
+/** A task may take long; a node that fails meanwhile is detected by pings. */
 const defaultTimeouts: Timeouts = { answer: 600_000, idle: 120_000 };
 
-/** Starts the gateway: tunnels from nodes on one side, requests of apiServer on the other. */
+/**
+ * Starts the gateway, which accepts tunnels from nodes and routes the requests of apiServer to them.
+ *
+ * @returns The URL it listens on.
+ */
 export async function startGateway(
   context: ServiceContext,
   env: GatewayEnv,

@@ -2,12 +2,12 @@ import type { Replica } from "./decide.ts";
 
 type Entry = { outstanding: number; lastUsed: number };
 
-/** How busy each replica is with requests of this gateway. */
+/** The load of each replica from this gateway. */
 export type Loads = {
   of(replica: Replica): Entry;
-  /** Counts a request until the function it gives is called. */
+  /** Counts a request until the returned function is called. */
   begin(replica: Replica): () => void;
-  /** Forgets replicas that are no more and have nothing under way. */
+  /** Removes all other replicas that have no request in progress. */
   retainOnly(replicas: Replica[]): void;
 };
 
@@ -17,15 +17,15 @@ const nameOf = (replica: Replica) =>
 
 export function createLoads(): Loads {
   const entries = new Map<string, Entry>();
-  let turn = 0;
+  let sequence = 0;
   return {
     of: (replica) => entries.get(nameOf(replica)) ?? unused,
     begin: (replica) => {
       const name = nameOf(replica);
       const entry = entries.get(name) ?? { outstanding: 0, lastUsed: 0 };
-      turn += 1;
+      sequence += 1;
       entry.outstanding += 1;
-      entry.lastUsed = turn;
+      entry.lastUsed = sequence;
       entries.set(name, entry);
       return () => {
         entry.outstanding -= 1;

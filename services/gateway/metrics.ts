@@ -1,6 +1,6 @@
 import { Gauge, Histogram, type Registry } from "prom-client";
 
-/** What the gateway counts. */
+/** Creates the gateway's metrics. */
 export function createGatewayMetrics(registry: Registry) {
   return {
     tunnels: new Gauge({

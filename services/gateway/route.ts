@@ -14,7 +14,7 @@ export type RouteDependencies = {
   token: string;
   /** The running replicas of a workspace. */
   replicasOf: (workspaceId: string) => Replica[];
-  /** The node's live tunnel. */
+  /** HTTP/2 session of the node's open tunnel. */
   sessionOf: (nodeId: number) => ClientHttp2Session | undefined;
   loads: Loads;
   logger: Logger;
@@ -22,16 +22,16 @@ export type RouteDependencies = {
   onEnd: (outcome: string, seconds: number) => void;
 };
 
-/** Bodies up to this length are held, so that another replica can be tried. */
+/** Bodies up to this length are buffered, so that another replica can be tried. */
 const bufferedBytes = 1 << 20;
 
-/** `<any method> /<workspaceId>/<path>`: passes a request to the best running replica. Mounted at /v1/route. */
+/** Handles `<any method> /<workspaceId>/<path>`: sends the request to the best running replica. Mounted at /v1/route. */
 export function createRouteHandler(deps: RouteDependencies): RequestHandler {
   return async (request, response) => {
     requireToken(request, deps.token);
     const route = parseRoute(request.url);
     if (route === undefined) {
-      throw new InputError("Not a route to a workspace.", {
+      throw new InputError("The path is not a route to a workspace.", {
         code: "route_invalid",
         hint: "Use /v1/route/<workspaceId>/<path> without dot segments.",
       });
@@ -95,7 +95,7 @@ function requireToken(request: IncomingMessage, token: string): void {
   const given = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1] ?? "";
   const digest = (text: string) => createHash("sha256").update(text).digest();
   if (timingSafeEqual(digest(given), digest(token))) return;
-  throw new InputError("The gateway's token is missing or wrong.", { code: "token_invalid", status: 401 });
+  throw new InputError("The gateway token is missing or invalid.", { code: "token_invalid", status: 401 });
 }
 
 function noReplica(deps: RouteDependencies, workspaceId: string): RetryableError {
@@ -123,7 +123,7 @@ function failureError(outcome: Extract<Outcome, { end: "failure" }>, workspaceId
         status: 504,
         details,
       })
-    : new InputError("The workspace's node closed the connection before it answered.", {
+    : new InputError("The workspace's node closed the connection before it responded.", {
         code: "replica_broken",
         status: 502,
         details,

@@ -1,7 +1,7 @@
 import type { Queryable } from "@ngpu/db/pool";
 import type { Replica } from "./decide.ts";
 
-/** Every replica that runs now under the highest lease of its number, and is not ordered to stop. */
+/** All replicas that are running under their highest lease and are not ordered to stop. */
 export async function findRunningReplicas(db: Queryable): Promise<Replica[]> {
   const found = await db.query<{
     workspace_id: string;
@@ -25,7 +25,7 @@ export async function findRunningReplicas(db: Queryable): Promise<Replica[]> {
   }));
 }
 
-/** The id of the registered node with this key, or undefined. */
+/** The id of the registered node with this key; undefined: no such node. */
 export async function findNodeId(db: Queryable, key: string): Promise<number | undefined> {
   const found = await db.query<{ node_id: number | bigint }>(
     "select node_id from chain.node where key = $1 and status <> 'none'",
@@ -35,7 +35,7 @@ export async function findNodeId(db: Queryable, key: string): Promise<number | u
   return row === undefined ? undefined : Number(row.node_id);
 }
 
-/** Takes a challenge for good. False when it was taken before, here or at another instance. */
+/** Marks a challenge as used. False when it was used before, at any instance. */
 export async function takeChallenge(db: Queryable, challenge: string, validUntil: Date): Promise<boolean> {
   const taken = await db.query(
     "insert into app.tunnel_challenge (challenge, valid_until) values ($1, $2) on conflict do nothing",
@@ -45,7 +45,7 @@ export async function takeChallenge(db: Queryable, challenge: string, validUntil
 }
 
 /**
- * Makes the instance's rows those of the tunnels that are open now, and drops challenges that no longer count.
+ * Replaces the instance's rows with its currently open tunnels, and deletes expired challenges.
  */
 export async function reconcileTunnels(
   db: Queryable,

@@ -10,42 +10,43 @@ import type { Logger } from "@ngpu/runtime/logger";
 export type Tunnel = { nodeId: number; session: ClientHttp2Session; connectedAt: Date };
 
 export type TunnelDependencies = {
-  /** Gives the node's id, or throws an InputError. */
+  /** Authenticates a request and returns the node's id; throws an InputError when it is refused. */
   admit: (headers: IncomingMessage["headers"]) => Promise<number>;
   logger: Logger;
-  /** Called whenever a tunnel opened or closed. */
+  /** Called when a tunnel was opened or closed. */
   onChange: () => void;
 };
 
 export type Tunnels = {
-  /** The node's newest tunnel, when it is up. */
+  /** The node's newest tunnel; undefined: none is open. */
   find(nodeId: number): Tunnel | undefined;
   all(): Tunnel[];
-  /** Answers an upgrade request; never throws. */
+  /** Handles an upgrade request; never throws. */
   accept(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>;
-  /** Asks every node for a sign of life and drops those that give none. */
+  /** Pings every node and closes the tunnels of those that do not answer. */
   ping(): Promise<void>;
-  /** Lets what is under way end, within a deadline. */
+  /** Closes all tunnels. Requests in progress may end within a deadline. */
   closeAll(): Promise<void>;
 };
 
 export const tunnelPath = "/v1/tunnel";
 export const tunnelProtocol = "ngpu-tunnel";
 
+/* Deadlines in milliseconds. */
 const pingDeadline = 10_000;
 const settingsDeadline = 10_000;
-/** What a replaced tunnel's requests get to end. */
+/** For the requests of a replaced tunnel. */
 const retireDeadline = 30_000;
 const stopDeadline = 3_000;
 
-/** Tunnels that nodes opened: on each the gateway is the HTTP/2 client, the node the server. */
+/** Manages the tunnels that nodes open. In each tunnel the gateway is the HTTP/2 client and the node is the server. */
 export function createTunnels(deps: TunnelDependencies): Tunnels {
   const tunnels = new Map<number, Tunnel>();
   const sessions = new Set<ClientHttp2Session>();
 
   const drop = (tunnel: Tunnel) => {
     sessions.delete(tunnel.session);
-    // A tunnel that was replaced must not take its successor with it.
+    // A replaced tunnel must not remove its successor.
     if (tunnels.get(tunnel.nodeId) !== tunnel) return;
     tunnels.delete(tunnel.nodeId);
     deps.logger.info({ event: "tunnel_closed", nodeId: tunnel.nodeId });
@@ -57,7 +58,7 @@ export function createTunnels(deps: TunnelDependencies): Tunnels {
     sessions.add(session);
     const tunnel: Tunnel = { nodeId, session, connectedAt: new Date() };
     session.once("close", () => drop(tunnel));
-    // Its settings are the first thing an HTTP/2 server says: before them the node may be anything.
+    // An HTTP/2 server sends its settings first. Until then the peer may speak any protocol.
     await once(session, "remoteSettings", { signal: AbortSignal.timeout(settingsDeadline) }).catch(
       (error: unknown) => {
         session.destroy();
@@ -79,7 +80,7 @@ export function createTunnels(deps: TunnelDependencies): Tunnels {
     },
     all: () => [...tunnels.values()],
     accept: async (request, socket, head) => {
-      // Until HTTP/2 owns the socket, a peer that leaves must not end the process.
+      // Until HTTP/2 owns the socket, a socket error must not end the process.
       socket.on("error", () => socket.destroy());
       try {
         requireTunnelRequest(request);
@@ -116,19 +117,19 @@ function startSession(nodeId: number, socket: Duplex, logger: Logger): ClientHtt
   });
   session.on("error", (error) => logger.debug({ event: "tunnel_broken", nodeId, error }));
   session.once("connect", () => session.setLocalWindowSize(8 << 20));
-  // Sockets of an HTTP server stay half open: without this a node that left would be noticed only by its pings.
+  // Sockets of an HTTP server stay half open. Without this a disconnected node would be detected only by pings.
   socket.once("end", () => session.destroy(new Error("the node closed its tunnel")));
   return session;
 }
 
-/** No new request; those under way may end, within a deadline. */
+/** Closes a session. Requests in progress may end within a deadline. */
 async function retire(session: ClientHttp2Session, milliseconds: number): Promise<void> {
   if (session.destroyed) return;
   const closed = Promise.withResolvers<void>();
   session.once("close", closed.resolve);
   session.close();
   const deadline = setTimeout(
-    () => session.destroy(new Error("the tunnel reached its maximum age")),
+    () => session.destroy(new Error("the requests of the tunnel did not end in time")),
     milliseconds,
   );
   deadline.unref();
@@ -139,11 +140,11 @@ async function retire(session: ClientHttp2Session, milliseconds: number): Promis
 async function pingOrDestroy(session: ClientHttp2Session): Promise<void> {
   if (session.destroyed) return;
   const answered = Promise.withResolvers<void>();
-  // With an error, so that an answer under way is seen to be cut.
-  const giveUp = () => session.destroy(new Error("the node does not answer pings"));
-  const deadline = setTimeout(giveUp, pingDeadline);
+  // Destroyed with an error, so that a response in progress counts as cut.
+  const destroy = () => session.destroy(new Error("the node does not answer pings"));
+  const deadline = setTimeout(destroy, pingDeadline);
   session.once("close", answered.resolve);
-  if (!session.ping((error) => (error === null ? answered.resolve() : giveUp()))) giveUp();
+  if (!session.ping((error) => (error === null ? answered.resolve() : destroy()))) destroy();
   await answered.promise;
   session.off("close", answered.resolve);
   clearTimeout(deadline);
@@ -165,7 +166,7 @@ function refuse(socket: Duplex, error: unknown): void {
   const known = error instanceof InputError;
   const status = known ? error.status : 503;
   const code = known ? error.code : "gateway_unavailable";
-  const message = known ? error.message : "The tunnel cannot be opened now; try again.";
+  const message = known ? error.message : "The tunnel cannot be opened now. Try again.";
   const body = toJson({ error: { code, message } });
   socket.end(
     `HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Type: application/json\r\n` +

@@ -7,8 +7,9 @@ import type { RegistrySettings } from "./env.ts";
 import { registryRouter } from "./router.ts";
 
 /**
- * Starts the registry: serves the image store as a read-only OCI registry.
+ * Starts the registry, which serves the image store as a read-only OCI registry.
  *
+ * @returns The URL it listens on.
  * @throws FatalError `image_store_unreadable` or `port_in_use`
  */
 export async function startRegistry(
@@ -30,7 +31,7 @@ async function requireStore(folder: string): Promise<void> {
   if (await isReadable(folder)) return;
   throw new FatalError(`The image store ${folder} cannot be read.`, {
     code: "image_store_unreadable",
-    hint: "Set IMAGE_STORE to the folder that the images were built into.",
+    hint: "Set IMAGE_STORE to the directory that the images were built into.",
   });
 }
 

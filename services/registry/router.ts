@@ -11,7 +11,7 @@ type Deps = {
   logger?: Pick<Logger, "debug" | "error">;
 };
 
-/** Codes of the OCI distribution specification. */
+/** Error codes of the OCI distribution specification. */
 type RegistryCode =
   | "BLOB_UNKNOWN"
   | "DIGEST_INVALID"
@@ -29,8 +29,8 @@ const namePattern = /^[a-z0-9]+(?:[._-][a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-][a-z0-9]
 const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 
 /**
- * A read-only OCI distribution server over the image store, so that a node downloads our images by a plain
- * `docker pull host:port/ngpu/chat@sha256:…`, the same path as from any registry. Mount it at `/`.
+ * A read-only OCI distribution server for the image store. Nodes pull the market's images with a plain
+ * `docker pull host:port/ngpu/chat@sha256:…`, as from any registry. Mount it at `/`.
  */
 export function registryRouter(deps: Deps): Router {
   const router = Router({ caseSensitive: true });
@@ -58,7 +58,12 @@ async function serve(deps: Deps, kind: Kind, request: Request, response: Respons
   const found = locate(await readIndex(deps.storeDir), kind, name, String(request.params.reference));
   if ("code" in found) return refuse(response, found.status, found.code, found.message);
   if ((await blobSize(deps.storeDir, found.digest)) === undefined) {
-    return refuse(response, 404, kind === "blob" ? "BLOB_UNKNOWN" : "MANIFEST_UNKNOWN", "not in the store");
+    return refuse(
+      response,
+      404,
+      kind === "blob" ? "BLOB_UNKNOWN" : "MANIFEST_UNKNOWN",
+      "the image store does not have this digest",
+    );
   }
   return send(
     deps,
@@ -68,35 +73,39 @@ async function serve(deps: Deps, kind: Kind, request: Request, response: Respons
   );
 }
 
-/** Which blob a request names, or why it names none. Only a digest ever becomes part of a path. */
+/** Resolves a request to a digest, or to an error. Only a digest becomes part of a file path. */
 function locate(index: StoreIndex, kind: Kind, name: string, reference: string): Located {
   if (name.length > 255 || !namePattern.test(name)) {
     return { status: 400, code: "NAME_INVALID", message: "invalid repository name" };
   }
   const repository = own(index.repositories, name);
-  if (!repository) return { status: 404, code: "NAME_UNKNOWN", message: `no repository ${name} here` };
+  if (!repository) return { status: 404, code: "NAME_UNKNOWN", message: `there is no repository ${name}` };
   if (kind === "blob") {
     if (isDigest(reference)) return { digest: reference };
-    return { status: 400, code: "DIGEST_INVALID", message: "a blob is named by sha256:<64 hex digits>" };
+    return {
+      status: 400,
+      code: "DIGEST_INVALID",
+      message: "the reference of a blob must be sha256:<64 hex digits>",
+    };
   }
   if (!isDigest(reference) && !tagPattern.test(reference)) {
     return {
       status: 400,
       code: "DIGEST_INVALID",
-      message: "a manifest is named by a tag or a sha256 digest",
+      message: "the reference of a manifest must be a tag or a sha256 digest",
     };
   }
   const digest = isDigest(reference) ? reference : own(repository.tags, reference);
   if (digest && repository.manifests.includes(digest)) return { digest };
-  return { status: 404, code: "MANIFEST_UNKNOWN", message: `no manifest ${reference} in ${name}` };
+  return { status: 404, code: "MANIFEST_UNKNOWN", message: `${name} has no manifest ${reference}` };
 }
 
-/** `constructor` is a valid repository name and a valid tag, and must not find what every object inherits. */
+/** Reads an own property: `constructor` is a valid repository name and tag, and must not match an inherited one. */
 function own<T>(record: Record<string, T>, key: string): T | undefined {
   return Object.hasOwn(record, key) ? record[key] : undefined;
 }
 
-/** Streams a blob. Ranges, HEAD and conditional requests are express's; a client that goes away is no error of ours. */
+/** Streams a blob. express handles ranges, HEAD and conditional requests; a client that disconnects is not an error. */
 function send(deps: Deps, response: Response, digest: Digest, type: string): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   response.set({ "Content-Type": type, "Docker-Content-Digest": digest, ETag: `"${digest}"` });
@@ -117,7 +126,7 @@ function send(deps: Deps, response: Response, digest: Digest, type: string): Pro
 }
 
 function refuse(response: Response, status: number, code: RegistryCode, message: string): void {
-  // What was set for the blob does not describe the refusal.
+  // These headers describe the blob, not the error.
   for (const header of ["Content-Type", "Docker-Content-Digest", "ETag"]) response.removeHeader(header);
   response.status(status).json({ errors: [{ code, message }] });
 }
@@ -126,8 +135,8 @@ function onError({ logger }: Deps): ErrorRequestHandler {
   return (error: Error & { status?: number }, _request, response, next) => {
     if (response.headersSent) return next(error);
     const status = error.status ?? 500;
-    if (status === 416) return refuse(response, 416, "RANGE_INVALID", "the range lies outside the blob");
-    if (status < 500) return refuse(response, status, "NAME_INVALID", "the request's path is not valid");
+    if (status === 416) return refuse(response, 416, "RANGE_INVALID", "the range is outside the blob");
+    if (status < 500) return refuse(response, status, "NAME_INVALID", "the path is not valid");
     logger?.error({ event: "registry_failed", error });
     refuse(response, 500, "UNKNOWN", "the image store cannot be read");
   };

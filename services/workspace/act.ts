@@ -13,23 +13,23 @@ export type ActDeps = {
   sender: Pick<Sender, "send">;
   deployment: Deployment;
   logger: Logger;
-  /** Puts the workspace in dispense's queue. */
+  /** Adds the workspace to dispense's queue. */
   enqueueDispense: (workspaceId: bigint) => Promise<void>;
 };
 
 export type StepResult = { type: Step["type"]; refusal: string | null };
 
-// Leases in one transaction; well below what a block's gas takes.
+// Maximum leases in one transaction; well below the gas limit of a block.
 const batchSize = 50;
-// What frees something comes first.
+// Steps that free funds or capacity come first.
 const order: LeaseStepType[] = ["settle", "release", "stop", "delete", "start"];
 
 /**
- * Does the steps. One that another instance has under way is left to it.
+ * Executes the steps. Steps that another instance has in progress are skipped.
  *
  * @param head Newest exported block when the steps were decided.
- * @returns How each step that was done here went.
- * @throws RetryableError when the chain or Postgres does not answer; what was done before stays done.
+ * @returns The result of each step executed here.
+ * @throws RetryableError when the chain or Postgres does not answer; steps done before that stay done.
  */
 export async function act(
   deps: ActDeps,
@@ -70,7 +70,7 @@ async function closeExpired(deps: ActDeps, workspaceId: bigint, head: bigint): P
         dedupeKey,
       }),
   );
-  return sent.map(({ refusal }) => noted(deps, { workspaceId, type: "close" as const }, refusal));
+  return sent.map(({ refusal }) => logResult(deps, { workspaceId, type: "close" as const }, refusal));
 }
 
 type LeaseStep = Extract<Step, { type: LeaseStepType }>;
@@ -88,7 +88,7 @@ async function orderLeases(
     const leases = free.map(({ step: { replica, lease } }) => ({ workspaceId, replica, lease }));
     return sendOrder(deps, type, workspaceId, leases, spec, dedupeKey);
   });
-  return sent.map(({ item, refusal }) => noted(deps, { workspaceId, ...item.step }, refusal));
+  return sent.map(({ item, refusal }) => logResult(deps, { workspaceId, ...item.step }, refusal));
 }
 
 type LeaseRef = { workspaceId: bigint; replica: number; lease: number };
@@ -116,7 +116,7 @@ function sendOrder(
   return sender.send({ ...call, ...docker, functionName: orders[type], args: [leases] });
 }
 
-function noted(
+function logResult(
   { logger }: ActDeps,
   step: { workspaceId: bigint; type: Step["type"] },
   refusal: string | null,

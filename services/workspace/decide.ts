@@ -1,81 +1,81 @@
 import type { AssignmentState, Desired } from "@ngpu/contracts-sdk/enumNames";
 
-/** A lease that is held: assigned to a node and not released. */
+/** A held lease: assigned to a node and not released. */
 export type HeldLease = {
   replica: number;
   lease: number;
   state: AssignmentState;
   desired: Desired;
-  /** Unix seconds of the block that brought the present state and wish, or closed the lease in escrow. */
+  /** Unix seconds of the block of the current state and order, or of the lease's closure in escrow. */
   since: number;
-  /** A lost exclusive lease cannot be released before this (Unix seconds); null: at once. */
+  /** Earliest release of a lost exclusive lease, Unix seconds; null: no restriction. */
   releasableAt: number | null;
-  /** False once escrow closed the lease, for lack of funds or of an authorization. */
+  /** False when escrow has closed the lease for lack of funds or authorization. */
   funded: boolean;
-  /** Why the replica is to be assigned anew: its image or configuration is not today's, or its node is in maintenance. */
+  /** Why the replica must be reassigned: its image or configuration is outdated, or its node is in maintenance. */
   retire: "outdated" | "draining" | null;
-  /** Unix seconds from which on it owes, by the running escrow clock, what was not settled yet; null: it owes nothing. */
+  /** Start of the unsettled time on the escrow clock, Unix seconds; null: it owes nothing. */
   owesFrom: number | null;
 };
 
-/** What pays for the workspace, in token units (1e-18). */
+/** The funds of a workspace, in token units (1e-18). */
 export type Funds = {
-  /** What the owner deposited less what was withdrawn and settled; what is owed is not yet taken off. */
+  /** The owner's deposits and refunds minus withdrawals and settlements; debts are not deducted. */
   balance: bigint;
   /** Owed now by all running leases of the owner. */
   owedByOwner: bigint;
-  /** What the authorization still allows; null when the owner published without one. */
+  /** Remaining total of the authorization; null: published without one. */
   remaining: bigint | null;
   /** Owed now by the running leases under this authorization. */
   owedByAuthorization: bigint;
-  /** Unix seconds after which the authorization is over; null without one. */
+  /** Expiry of the authorization, Unix seconds; null: no authorization. */
   expiry: number | null;
 };
 
-/** Everything known of one workspace at one block. */
+/** The state of one workspace at one block. */
 export type Facts = {
   workspaceId: bigint;
-  /** Unix seconds of the newest exported block: what the contracts will compare with, give or take a block. */
+  /** Unix seconds of the newest exported block, which approximates the clock of the contracts. */
   now: number;
   open: boolean;
   replicas: number;
   /** Unix seconds, 0 for never. */
   expiresAt: number;
   leases: HeldLease[];
-  /** Replicas below `replicas` that no lease holds, with the time since which that is so. */
+  /** Replicas below `replicas` without a lease, with the start of that state in Unix seconds. */
   missing: { replica: number; since: number }[];
-  /** Replicas that may be down at once while others are replaced. */
+  /** Maximum replicas that may be down at the same time during a replacement. */
   maxDown: number;
-  /** Replicas whose owner ordered a stop and no start after it. */
+  /** Replicas whose last order from the owner is a stop. */
   stopped: ReadonlySet<number>;
   funds: Funds;
-  /** Keys (`stepKey`) of steps that were sent and whose effect is not visible yet, or that wait before another try. */
+  /** Keys (`stepKey`) of steps that were sent but are not visible yet, or that wait for their retry. */
   inProgress: ReadonlySet<string>;
 };
 
 export type LeaseStepType = "start" | "stop" | "delete" | "release" | "settle";
 
-/** One thing to do; every one of them is safe to repeat. */
+/** A step to execute; all steps are safe to repeat. */
 export type Step =
-  /** Hand the workspace to dispense: replicas have no lease. */
+  /** Queue the workspace for dispense, because replicas have no lease. */
   | { type: "place" }
-  /** End the publication of an expired workspace. */
+  /** Close an expired workspace. */
   | { type: "close" }
   | { type: Exclude<LeaseStepType, "settle">; replica: number; lease: number }
-  /** Collect what the lease has owed since `from`. What it comes to owe afterwards is another step. */
+  /** Settle the debt of the lease since `from`. Later debts are a separate step. */
   | { type: "settle"; replica: number; lease: number; from: number };
 
-/** The identity of a step: the same for every instance and every try. */
+/** The identity of a step: the same for all instances and retries. */
 export function stepKey(workspaceId: bigint, step: Step): string {
-  const place = `${step.type}:${workspaceId}`;
-  const named = "lease" in step ? `${place}/${step.replica}/${step.lease}` : place;
+  const prefix = `${step.type}:${workspaceId}`;
+  const named = "lease" in step ? `${prefix}/${step.replica}/${step.lease}` : prefix;
   return step.type === "settle" ? `${named}@${step.from}` : named;
 }
 
 /**
- * What brings the workspace one step closer to what its owner wants. Nothing to do is an empty list.
- * A start is ordered once the image is on the node (dispense orders it at assignment already, so this serves leases that
- * were assigned at rest); a stop that the owner ordered outlives the lease it was ordered for.
+ * Decides the next steps that move a workspace to the state its owner ordered. An empty list: nothing to do.
+ * A start is ordered when the image is on the node. Dispense already orders it with the assignment, so this applies only to
+ * leases that were assigned as stopped. A stop ordered by the owner also applies to later leases of the replica.
  */
 export function decide(facts: Facts): Step[] {
   const steps: Step[] = [];
@@ -104,24 +104,24 @@ function leaseStep(facts: Facts, lease: HeldLease): Exclude<LeaseStepType, "sett
 }
 
 /**
- * Leases whose replicas go to be assigned anew: those that serve nobody at once, of the others so many that no more than
- * `maxDown` replicas are down. What an earlier round deleted counts as down until its successor runs.
+ * Leases to delete so that their replicas are reassigned. Replicas that do not serve are deleted immediately, serving ones only
+ * while at most `maxDown` replicas are down. A deleted replica counts as down until its successor runs.
  */
 function retireNow(facts: Facts): HeldLease[] {
   if (!facts.open || isExpired(facts)) return [];
   const wanted = facts.leases.filter((lease) => lease.replica < facts.replicas && lease.funded);
-  const isGoing = (lease: HeldLease) =>
+  const isDeleting = (lease: HeldLease) =>
     lease.desired === "delete" ||
     facts.inProgress.has(
       stepKey(facts.workspaceId, { type: "delete", replica: lease.replica, lease: lease.lease }),
     );
-  const serves = (lease: HeldLease) => lease.state === "running" && !isGoing(lease);
-  const retiring = wanted.filter((lease) => lease.retire !== null && !isGoing(lease));
+  const serves = (lease: HeldLease) => lease.state === "running" && !isDeleting(lease);
+  const retiring = wanted.filter((lease) => lease.retire !== null && !isDeleting(lease));
   const down =
     facts.missing.length +
     wanted.filter((lease) => !serves(lease) && !facts.stopped.has(lease.replica)).length;
-  const room = Math.max(0, facts.maxDown - down);
-  return [...retiring.filter((lease) => !serves(lease)), ...retiring.filter(serves).slice(0, room)];
+  const available = Math.max(0, facts.maxDown - down);
+  return [...retiring.filter((lease) => !serves(lease)), ...retiring.filter(serves).slice(0, available)];
 }
 
 function isReleasable({ now }: Facts, { releasableAt }: HeldLease): boolean {
@@ -132,19 +132,19 @@ function isExpired(facts: Facts): boolean {
   return facts.expiresAt !== 0 && facts.now > facts.expiresAt;
 }
 
-/** Settled lazily, debts are only ever collected when somebody asks: it is time when they reach what is there to pay them. */
+/** Escrow settles lazily, so a settlement is due when the debt reaches the available funds or the authorization expires. */
 function debtIsDue({ funds, now }: Facts): boolean {
   if (funds.owedByOwner >= funds.balance) return true;
   if (funds.remaining !== null && funds.owedByAuthorization >= funds.remaining) return true;
   return funds.expiry !== null && now >= funds.expiry;
 }
 
-/** Seconds that each phase of a replica may last before it counts as stuck. */
+/** Seconds after which each phase of a replica counts as stuck. */
 export type Deadlines = Record<"place" | "distribute" | "start" | "stop" | "delete" | "release", number>;
 
 export type StuckStep = { name: keyof Deadlines; replica: number; lease: number | null; seconds: number };
 
-/** Phases that have lasted longer than their deadline, by name. */
+/** Phases that have exceeded their deadline. */
 export function findStuck(facts: Facts, deadlines: Deadlines): StuckStep[] {
   const waiting: StuckStep[] = [];
   if (facts.open && !isExpired(facts)) {

@@ -1,6 +1,6 @@
 import type { Queryable } from "@ngpu/db/pool";
 
-/** SQL: the assignment was made under another image or configuration than its workspace has now. */
+/** SQL: the assignment was made with a different image or configuration than its workspace has now. */
 export const isOutdated = (assignment: string) => `exists (
   select from chain.workspace as today join chain.workspace_history as previous using (workspace_id)
   where today.workspace_id = ${assignment}.workspace_id and today.block_number > ${assignment}.assigned_block
@@ -8,8 +8,8 @@ export const isOutdated = (assignment: string) => `exists (
     and (previous.image, previous.config_hash) is distinct from (today.image, today.config_hash))`;
 
 /**
- * Workspaces that are not as their owners want them, or that run on funds that are used up: what there may be something to
- * do for, or to wait for. Those that are settled, nearly all of them, are left out.
+ * Workspaces that differ from the state their owners ordered, or whose funds are used up. Only these can have steps to execute
+ * or phases to monitor; nearly all workspaces are converged and not returned.
  */
 export async function findDue(db: Queryable): Promise<bigint[]> {
   const found = await db.query<{ workspace_id: bigint }>(`

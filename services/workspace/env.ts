@@ -21,14 +21,14 @@ export const workspaceVariables = {
   ...databaseEnv,
   ...redisEnv,
   ...signerEnv,
-  SWEEP_SECONDS: envTypes.seconds().default(3).describe("Seconds between sweeps over all workspaces"),
+  SWEEP_SECONDS: envTypes.seconds().default(3).describe("Interval of the sweep over all workspaces, seconds"),
   CONCURRENCY: z.coerce.number().int().min(1).default(16).describe("Workspaces processed concurrently"),
   ...deadlineVariables(deadlines),
 };
 
 export type WorkspaceSettings = ReturnType<typeof readWorkspaceEnv>;
 
-/** Settings of workspace, read once at its start. */
+/** Reads the settings of workspace; called once at start. */
 export function readWorkspaceEnv(source?: Record<string, string | undefined>) {
   return readEnv(workspaceVariables, source);
 }

@@ -8,8 +8,8 @@ import { loadFacts } from "./store.ts";
 export type HandleDeps = ActDeps & { metrics: WorkspaceMetrics; deadlines: Deadlines };
 
 /**
- * Makes the handler of the `workspace` queue: reads afresh what the chain says, and does what is due. Safe to run twice and
- * on several instances at once.
+ * Creates the handler of the `workspace` queue, which reads the current state and executes the next steps. It is idempotent and
+ * safe to run on several instances.
  */
 export function createHandler(deps: HandleDeps): (ids: Record<string, string>) => Promise<void> {
   const reports = createStuckReports();

@@ -2,7 +2,7 @@ import { Counter, type Registry } from "prom-client";
 
 export type WorkspaceMetrics = ReturnType<typeof createMetrics>;
 
-/** What workspace counts. */
+/** Creates the metrics of workspace. */
 export function createMetrics(registry: Registry) {
   return {
     steps: new Counter({

@@ -20,7 +20,7 @@ type WorkspaceRow = {
   now: number;
 };
 
-/** Everything decide() needs of one workspace, at one moment; null when the chain does not know it. */
+/** Reads the input of decide() in one snapshot; null when the workspace is not exported. */
 export function loadFacts(db: Database, workspaceId: bigint): Promise<LoadedFacts | null> {
   return transaction(db, async (connection) => {
     await connection.query("set transaction isolation level repeatable read, read only");
@@ -79,9 +79,9 @@ async function loadLeases(db: Queryable, workspaceId: bigint, now: number): Prom
        case when lease.running and not lease.closed and lease.clock_since < $2 then lease.clock_since end::float8 as owes_from
      from chain.assignment as assignment
      join chain.block as block on block.number = assignment.block_number
-     remaining join chain.node as node on node.node_id = assignment.node_id
-     remaining join chain.lease as lease using (workspace_id, replica, lease)
-     remaining join chain.block as closing on closing.number = lease.block_number
+     left join chain.node as node on node.node_id = assignment.node_id
+     left join chain.lease as lease using (workspace_id, replica, lease)
+     left join chain.block as closing on closing.number = lease.block_number
      where assignment.workspace_id = $1::int8 and assignment.release_reason is null
        and assignment.state not in ('none', 'deleted', 'released')
      order by assignment.replica, assignment.lease`,
@@ -94,12 +94,12 @@ async function loadLeases(db: Queryable, workspaceId: bigint, now: number): Prom
   }));
 }
 
-/** Replicas that may be down at once; a stranger's configuration may be no JSON at all. */
+/** Maximum replicas down at the same time, from the configuration, which may be invalid JSON. */
 function maxDownOf(config: string): number {
   try {
     return workspaceConfig.parse(JSON.parse(config)).maxDown ?? 1;
   } catch {
-    // Its nodes refuse it as well, so there is nothing to replace.
+    // Nodes refuse an invalid configuration too, so there is nothing to replace.
     return 1;
   }
 }
@@ -126,7 +126,7 @@ async function loadMissing(db: Queryable, workspaceId: bigint): Promise<Facts["m
   return found.rows;
 }
 
-/** What is left in the escrow that the authorization stands in, for all workspaces that are paid from there. */
+/** The funds in the authorization's escrow, which all of the owner's workspaces there share. */
 async function loadFunds(db: Queryable, workspace: WorkspaceRow): Promise<Funds> {
   const { owner, authorization_id: authorizationId, now } = workspace;
   const found = await db.query<{
@@ -153,11 +153,11 @@ async function loadFunds(db: Queryable, workspace: WorkspaceRow): Promise<Funds>
          (select sum(settled) from chain.lease where authorization_id = $2), 0)::numeric as remaining,
        spending.expiry::float8
      from (select 1) as one
-     remaining join spending on true`,
+     left join spending on true`,
     [owner, authorizationId, now],
   );
   const row = found.rows[0];
-  if (row === undefined) throw new TypeError("a select without a from clause gave no row");
+  if (row === undefined) throw new TypeError("the query of the funds returned no row");
   return {
     balance: row.balance,
     owedByOwner: row.owed_by_owner,

@@ -16,8 +16,8 @@ export type SweepDeps = {
 const hourMs = 3_600_000;
 
 /**
- * Queues each workspace that is not settled, from Postgres alone: what a lost Redis or a missed notification forgot is
- * queued again within `interval`.
+ * Starts the sweep, which queues every due workspace from Postgres. Jobs lost with Redis or with a notification are queued
+ * again within `interval`.
  */
 export function startSweep(deps: SweepDeps): Loop {
   let forgotAt = 0;

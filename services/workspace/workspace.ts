@@ -15,7 +15,11 @@ import { createHandler } from "./handle.ts";
 import { createMetrics } from "./metrics.ts";
 import { startSweep } from "./sweep.ts";
 
-/** Starts workspace: serves its queue, and sweeps over all workspaces every few seconds. */
+/**
+ * Starts workspace: serves its queue and sweeps over all workspaces.
+ *
+ * @returns The URL it listens on.
+ */
 export async function startWorkspace(
   settings: WorkspaceSettings,
   context: ServiceContext,

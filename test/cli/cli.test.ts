@@ -31,7 +31,7 @@ describe("the command line", function () {
     });
 
   describe("explain", () => {
-    it("says where a workspace could go, and exits 0", async () => {
+    it("prints where a workspace could be placed and exits 0", async () => {
       const { code, stdout } = await cli(["explain", "--cpu", "0.5"]);
       expect([code, stdout.split("\n")[0]]).to.deep.equal([
         0,
@@ -39,14 +39,14 @@ describe("the command line", function () {
       ]);
     });
 
-    it("says by name which GPU model is missing and which there is, and exits 2", async () => {
+    it("prints the missing and the available GPU model by name and exits 2", async () => {
       const { code, stdout } = await cli(["explain", "--gpus", "1", "--gpu-model", "NVIDIA H100 NVL"]);
       expect(code).to.equal(2);
       expect(stdout).to.include("2 nodes rejected: GPU model is not NVIDIA H100 NVL.");
       expect(stdout).to.include("The closest match is node 2: NVIDIA H200 instead of NVIDIA H100 NVL.");
     });
 
-    it("reads what would be published from a file or stdin", async () => {
+    it("reads the request from a file or stdin", async () => {
       const { code, stdout } = await cli(
         ["explain", "-", "--json"],
         JSON.stringify({ ...newWorkspace, region: "JP" }),
@@ -56,18 +56,13 @@ describe("the command line", function () {
     });
 
     for (const [what, args, input, message] of [
-      [
-        "a file that is not there",
-        ["explain", "/nowhere.json"],
-        undefined,
-        "/nowhere.json cannot be read: ENOENT",
-      ],
-      ["what is not JSON", ["explain", "-"], "{", "The input on stdin is not JSON."],
-      ["what the API refuses", ["explain", "--strategy", "luck"], undefined, "placement.strategy"],
-      ["a count that is none", ["explain", "--ports", "many"], undefined, "whole number"],
-      ["an API that is not there", ["explain", "--api", "http://127.0.0.1:9"], undefined, "does not answer"],
+      ["a missing file", ["explain", "/nowhere.json"], undefined, "/nowhere.json cannot be read: ENOENT"],
+      ["input that is not JSON", ["explain", "-"], "{", "The input on stdin is not JSON."],
+      ["a request that the API rejects", ["explain", "--strategy", "luck"], undefined, "placement.strategy"],
+      ["an invalid count", ["explain", "--ports", "many"], undefined, "whole number"],
+      ["an unreachable API", ["explain", "--api", "http://127.0.0.1:9"], undefined, "does not answer"],
     ] as const) {
-      it(`refuses ${what}, and says so`, async () => {
+      it(`reports ${what} and exits 1`, async () => {
         const { code, stdout, stderr } = await cli([...args], input);
         expect([code, stdout]).to.deep.equal([1, ""]);
         expect(stderr).to.include(message);
@@ -80,11 +75,11 @@ describe("the command line", function () {
     it("changes the number of replicas", async () => {
       const { body } = await partner.post<{ id: string }>("/v1/workspaces", newWorkspace);
       const { code, stdout } = await cli(["workspace", "update", body.id, "--replicas", "2"]);
-      expect(stdout).to.match(/^Nothing of the spec changed\.\nScaled in 0x[0-9a-f]{64}\.\n$/);
+      expect(stdout).to.match(/^The spec is unchanged\.\nScaled in 0x[0-9a-f]{64}\.\n$/);
       expect(code).to.equal(0);
     });
 
-    it("asks for a key", async () => {
+    it("requires a key", async () => {
       const { code, stderr } = await runCli(["workspace", "update", "1"], { env: { NGPU_API: api.url } });
       expect(code).to.equal(1);
       expect(stderr).to.include("No API key is set.");
@@ -104,18 +99,18 @@ describe("the command line", function () {
       return { code, replay: JSON.parse(stdout) as Replay };
     };
 
-    it("decides what the API tells of again from the chain, and says same or different", async () => {
+    it("recomputes a placement of the API and reports whether it is the same", async () => {
       const { body } = await partner.post<{ id: string }>("/v1/workspaces", newWorkspace);
       await api.market.exported();
       const id = randomUUID();
-      // As match would have written it, but for what it answered.
+      // As match writes it, but with a wrong node.
       await api.db.query(
         `insert into app.placement (request_id, workspace_id, replica, status, block_number, block_hash, position, node_id, ranking, refusals)
          select $1, $2, 0, 'answered', number, hash, 0, 99, '[]', '{"counts":{},"nearest":null}' from chain.head where tier = 'unsafe'`,
         [id, body.id],
       );
-      const told = await api.client.get(`/v1/placements/${id}`);
-      expect(told.body).to.deep.include({ id, workspaceId: body.id, nodeId: 99, excluded: [], position: 0 });
+      const shown = await api.client.get(`/v1/placements/${id}`);
+      expect(shown.body).to.deep.include({ id, workspaceId: body.id, nodeId: 99, excluded: [], position: 0 });
       const wrong = await verify(id);
       expect([wrong.code, wrong.replay.different]).to.deep.equal([2, ["nodeId", "ranking"]]);
       const { nodeId, ranking } = wrong.replay.recomputed;
@@ -128,7 +123,7 @@ describe("the command line", function () {
       expect([right.code, right.replay.same, right.replay.answered.nodeId]).to.deep.equal([0, true, nodeId]);
     });
 
-    it("refuses what is no placement", async () => {
+    it("rejects unknown and invalid placement ids", async () => {
       const unknown = await cli([
         "verify",
         "placement",

@@ -20,17 +20,17 @@ function reply(prompt: string, seed: number, temperature = 1, topP = 1): string 
 
 describe("chat model", function () {
   this.timeout(10_000);
-  it("gives the same reply for the same seed and another for another", () => {
+  it("gives the same reply for the same seed and different replies for different seeds", () => {
     expect(reply("What is a lease?", 7)).to.equal(reply("What is a lease?", 7));
     const replies = new Set([1, 2, 3, 4, 5, 6].map((seed) => reply("What is a lease?", seed)));
     expect(replies.size).to.be.greaterThan(4);
   });
 
-  it("says the same for every seed at temperature zero", () => {
+  it("gives the same reply for every seed at temperature zero", () => {
     expect(reply("What is a lease?", 1, 0)).to.equal(reply("What is a lease?", 2, 0));
   });
 
-  it("speaks of what the prompt asks about", () => {
+  it("replies about the subject of the prompt", () => {
     const topics = { lease: /lease/i, "Merkle tree": /merkle|leaf|hash/i, heartbeat: /heartbeat|slot|bit/i };
     for (const [topic, words] of Object.entries(topics)) {
       const seeds = Array.from({ length: 20 }, (_, seed) => seed);
@@ -41,7 +41,7 @@ describe("chat model", function () {
     }
   });
 
-  it("always ends, within its vocabulary, whatever the prompt, seed and sampling", () => {
+  it("always ends and stays in its vocabulary for any prompt, seed and sampling", () => {
     const vocabulary = new Set(model.words);
     const sampling = fc.record({
       seed: fc.integer(),
@@ -62,21 +62,21 @@ describe("chat model", function () {
     );
   });
 
-  it("weighs all sentences alike when it knows no word of the prompt", () => {
+  it("weights all sentences equally for a prompt of unknown words", () => {
     expect(new Set(sentenceWeights(model, ["zzzz qqqq"]))).to.deep.equal(new Set([1]));
   });
 
-  it("counts the last message more than an earlier one", () => {
+  it("weights the last message more than earlier ones", () => {
     const small = train("Cats sleep all day.\n\nDogs run all day.");
     const [cats = 0, dogs = 0] = sentenceWeights(small, ["cats", "dogs"]);
     expect(dogs).to.be.greaterThan(cats);
   });
 
-  it("refuses a text without a sentence", () => {
+  it("rejects a text without a sentence", () => {
     expect(() => train("no end")).to.throw("no sentence");
   });
 
-  it("joins tokens as they were written", () => {
+  it("joins tokens as in the original text", () => {
     const text = "The node's fee (16.5 gas) is small, isn't it?";
     const tokens = tokenize(text);
     expect(tokens).to.deep.equal([
@@ -100,7 +100,7 @@ describe("chat model", function () {
 });
 
 describe("chat stop sequences", () => {
-  it("cut the text at the first one, however the text is cut into pieces", () => {
+  it("end the text at the first one, for any split into pieces", () => {
     fc.assert(
       fc.property(
         fc.array(fc.stringMatching(/^[ab.]{0,3}$/)),
@@ -119,7 +119,7 @@ describe("chat stop sequences", () => {
           }
           if (!stopped) out += filter.rest();
           expect(stopped).to.equal(cuts.length > 0);
-          // A shorter stop may end before a longer one that began earlier; then the shorter one wins, as in a stream.
+          // A shorter stop sequence may end before a longer one that began earlier; the shorter one applies, as in a stream.
           if (!stopped) expect(out).to.equal(whole);
           else expect(stops.some((stop) => whole.startsWith(out + stop))).to.equal(true);
           expect(stops.every((stop) => !out.includes(stop))).to.equal(true);

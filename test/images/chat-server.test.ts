@@ -42,13 +42,13 @@ describe("chat server", function () {
   });
   after(() => server.close());
 
-  it("answers with its own model when none is named", async () => {
+  it("uses its own model if the request names none", async () => {
     const response = await ask({ messages: question, max_tokens: 3 });
     expect(response.status).to.equal(200);
     expect(await jsonOf<Completion>(response)).to.include({ model: modelId });
   });
 
-  it("answers one completion with its usage", async () => {
+  it("returns a completion with its usage", async () => {
     const response = await ask({ model: modelId, messages: question, seed: 4, max_tokens: 12 });
     expect(response.status).to.equal(200);
     const body = await jsonOf<Completion>(response);
@@ -60,7 +60,7 @@ describe("chat server", function () {
     expect(body.usage).to.deep.equal({ prompt_tokens: 5, completion_tokens: 12, total_tokens: 17 });
   });
 
-  it("streams the same text as it answers whole, ending with its reason, usage and [DONE]", async () => {
+  it("streams the same text as a completion, then the finish reason, usage and [DONE]", async () => {
     const request = {
       model: modelId,
       messages: question,
@@ -84,7 +84,7 @@ describe("chat server", function () {
     expect(chunks.at(-1)).to.deep.include({ choices: [], usage: whole.usage });
   });
 
-  it("leaves usage out of a stream that did not ask for it", async () => {
+  it("omits usage from a stream unless requested", async () => {
     const response = await ask({ model: modelId, messages: question, stream: true, max_tokens: 3 });
     const chunks = chunksOf(await response.text());
     expect(chunks.some((chunk) => "usage" in chunk)).to.equal(false);
@@ -99,7 +99,7 @@ describe("chat server", function () {
     expect(cut.choices[0]?.finish_reason).to.equal("stop");
   });
 
-  it("takes content in text parts", async () => {
+  it("accepts content in text parts", async () => {
     const content = [
       { type: "text", text: "What is" },
       { type: "text", text: "a lease?" },
@@ -109,9 +109,9 @@ describe("chat server", function () {
   });
 
   const refusals: [string, unknown, number, string | null][] = [
-    ["a body that is no JSON", "{", 400, null],
-    ["a body that is no object", [], 400, null],
-    ["a model that is no name", { model: 7, messages: question }, 400, "model"],
+    ["a body that is not JSON", "{", 400, null],
+    ["a body that is not an object", [], 400, null],
+    ["a model that is not a string", { model: 7, messages: question }, 400, "model"],
     ["another model", { model: "gpt", messages: question }, 404, "model"],
     ["no messages", { model: modelId, messages: [] }, 400, "messages"],
     ["an unknown role", { model: modelId, messages: [{ role: "x", content: "" }] }, 400, "messages[0].role"],
@@ -129,7 +129,7 @@ describe("chat server", function () {
       "max_tokens",
     ],
     ["a temperature above two", { model: modelId, messages: question, temperature: 2.1 }, 400, "temperature"],
-    ["a broken seed", { model: modelId, messages: question, seed: 1.5 }, 400, "seed"],
+    ["a fractional seed", { model: modelId, messages: question, seed: 1.5 }, 400, "seed"],
     ["two choices", { model: modelId, messages: question, n: 2 }, 400, "n"],
     ["five stops", { model: modelId, messages: question, stop: ["a", "b", "c", "d", "e"] }, 400, "stop"],
     ["an empty stop", { model: modelId, messages: question, stop: "" }, 400, "stop"],
@@ -143,7 +143,7 @@ describe("chat server", function () {
     ["tools", { model: modelId, messages: question, tools: [{}] }, 400, "tools"],
   ];
   for (const [title, body, status, param] of refusals) {
-    it(`refuses ${title} in OpenAI's shape`, async () => {
+    it(`rejects ${title} in OpenAI's format`, async () => {
       const response = await ask(body);
       expect(response.status).to.equal(status);
       const { error } = await jsonOf<{ error: object }>(response);
@@ -152,7 +152,7 @@ describe("chat server", function () {
     });
   }
 
-  it("refuses a body past the limit, announced or not", async () => {
+  it("rejects a body above the limit, with and without a content length", async () => {
     const long = "x".repeat(70_000);
     expect((await ask(long)).status).to.equal(413);
     const body = new ReadableStream({
@@ -164,7 +164,7 @@ describe("chat server", function () {
     expect((await ask("", { body, duplex: "half" } as RequestInit)).status).to.equal(413);
   });
 
-  it("lists its one model and knows no other path", async () => {
+  it("lists its model and returns 404 for other paths", async () => {
     const list = await jsonOf<{ data: { id: string }[] }>(fetch(`${url}/v1/models`));
     expect(list.data.map((card) => card.id)).to.deep.equal([modelId]);
     expect((await fetch(`${url}/v1/models/${modelId}`)).status).to.equal(200);
@@ -173,8 +173,8 @@ describe("chat server", function () {
     expect(await (await fetch(`${url}/healthz`)).json()).to.include({ ok: true });
   });
 
-  it("stops drawing when the client goes away, and gives its place to the next", async () => {
-    // One place and a slow model: while the first reply runs, a second is refused.
+  it("stops generating when the client disconnects, and frees its place", async () => {
+    // One place and a slow model, so a second request is rejected while the first one runs.
     const slow = await setup({ tokensPerSecond: 2, maxConcurrent: 1 });
     const leaving = new AbortController();
     const request = { model: modelId, messages: question, stream: true };
@@ -186,9 +186,9 @@ describe("chat server", function () {
       const { error } = await jsonOf<{ error: { code: string } }>(second);
       expect(error.code).to.equal("rate_limit_exceeded");
       leaving.abort();
-      const healed = new AbortController();
-      await until(async () => (await slow.ask(request, { signal: healed.signal })).status === 200, 2_000);
-      healed.abort();
+      const attempt = new AbortController();
+      await until(async () => (await slow.ask(request, { signal: attempt.signal })).status === 200, 2_000);
+      attempt.abort();
     } finally {
       slow.server.closeAllConnections();
       slow.server.close();
@@ -197,7 +197,7 @@ describe("chat server", function () {
 });
 
 describe("chat process", function () {
-  // Starts Node anew, which takes its time on a busy machine.
+  // Starts a Node process, which is slow on a busy machine.
   this.timeout(15_000);
   const entry = fileURLToPath(new URL("../../images/chat/server.ts", import.meta.url));
 
@@ -205,7 +205,7 @@ describe("chat process", function () {
     return spawn(process.execPath, [entry], { env, stdio: ["ignore", "pipe", "pipe"] });
   }
 
-  it("finishes the reply under way after SIGTERM, then exits 0", async () => {
+  it("finishes the reply in progress after SIGTERM, then exits 0", async () => {
     const child = start({ PORT: String(await freePort()), CHAT_TOKENS_PER_SECOND: "40" });
     try {
       const exited = once(child, "exit");
@@ -228,7 +228,7 @@ describe("chat process", function () {
     }
   });
 
-  it("names every wrong variable in one line and exits 1", async () => {
+  it("lists every invalid variable in one line and exits 1", async () => {
     const child = start({ PORT: "99999", CHAT_MAX_CONCURRENT: "no" });
     let said = "";
     child.stderr?.on("data", (piece) => {

@@ -1,4 +1,4 @@
-/** A reply of the chat server, whole or one chunk of a stream. */
+/** A reply of the chat server: a completion or one chunk of a stream. */
 export type Completion = {
   id: string;
   object: string;
@@ -10,12 +10,12 @@ export type Completion = {
   usage?: { prompt_tokens: number; completion_tokens: number; total_tokens: number };
 };
 
-/** The body of a reply, in the shape that the test goes on to check. */
+/** The parsed body of a reply, typed as the test expects it. */
 export async function jsonOf<T>(response: Response | Promise<Response>): Promise<T> {
   return (await (await response).json()) as T;
 }
 
-/** The chunks of a stream that ended as it should. */
+/** The chunks of a stream that ended with [DONE]. */
 export function chunksOf(stream: string): Completion[] {
   const events = dataOf(stream);
   if (events.pop() !== "[DONE]") throw new Error("the stream did not end with [DONE]");
@@ -30,7 +30,7 @@ function dataOf(stream: string): string[] {
     .map((event) => event.slice("data: ".length));
 }
 
-/** Waits for a condition; fails when it does not come true in time. */
+/** Waits for a condition; fails at the deadline. */
 export async function until(condition: () => Promise<boolean>, ms: number): Promise<void> {
   const deadline = performance.now() + ms;
   while (!(await condition())) {

@@ -39,7 +39,7 @@ describe("probe", function () {
     await rm(dataDir, { recursive: true });
   });
 
-  it("asks everyone for the token but at /healthz", async () => {
+  it("requires the token except at /healthz", async () => {
     expect((await fetch(`${url}/healthz`)).status).to.equal(200);
     const paths = [
       "GET /challenge?nonce=1",
@@ -57,22 +57,22 @@ describe("probe", function () {
     }
   });
 
-  it("answers a challenge with the HMAC of its secret", async () => {
+  it("answers a challenge with an HMAC keyed with its secret", async () => {
     const nonce = randomBytes(16).toString("hex");
     const answer = await (await call(`/challenge?nonce=${nonce}`)).json();
     expect(answer).to.deep.equal({ nonce, hmac: createHmac("sha256", secret).update(nonce).digest("hex") });
   });
 
-  it("keys challenges with the token when no secret is set apart", () => {
+  it("keys challenges with the token if no secret is set", () => {
     expect(probeConfig({ PROBE_TOKEN: token }).secret).to.equal(token);
   });
 
-  it("refuses a nonce that is empty or too long", async () => {
+  it("rejects an empty or too long nonce", async () => {
     expect((await call("/challenge")).status).to.equal(400);
     expect((await call(`/challenge?nonce=${"x".repeat(257)}`)).status).to.equal(400);
   });
 
-  it("sends exactly the bytes asked for, other ones each time", async () => {
+  it("sends exactly the requested number of bytes, different ones each time", async () => {
     const bodies = await Promise.all(
       [1, 300_001, 300_001].map(async (bytes) =>
         Buffer.from(await (await call(`/download?bytes=${bytes}`)).arrayBuffer()),
@@ -82,32 +82,32 @@ describe("probe", function () {
     expect(bodies[1]?.equals(bodies[2] ?? Buffer.alloc(0))).to.equal(false);
   });
 
-  it("makes the same bytes from the same seed, however they are cut", () => {
+  it("generates the same bytes from the same seed for any piece size", () => {
     const one = pseudoRandom(Buffer.from("seed"));
     const two = pseudoRandom(Buffer.from("seed"));
     expect(Buffer.concat([one(10), one(20)]).equals(two(30))).to.equal(true);
   });
 
-  it("refuses amounts out of bounds", async () => {
+  it("rejects amounts out of bounds", async () => {
     for (const bytes of ["0", "-1", "1.5", "1e3", "", `${(8 << 20) + 1}`]) {
       expect((await call(`/download?bytes=${bytes}`)).status, bytes).to.equal(400);
     }
     expect((await call("/disk?mib=9", { method: "POST" })).status).to.equal(400);
   });
 
-  it("counts an upload and says what arrived", async () => {
+  it("measures an upload and returns its size and hash", async () => {
     const body = randomBytes(3 << 20);
     const taken = await jsonOf<Taken>(call("/upload", { method: "POST", body }));
     expect(taken).to.include({ bytes: body.length, sha256: createHash("sha256").update(body).digest("hex") });
     expect(taken.durationMs).to.be.greaterThan(0);
   });
 
-  it("refuses an upload past the limit", async () => {
+  it("rejects an upload above the limit", async () => {
     const response = await call("/upload", { method: "POST", body: Buffer.alloc((8 << 20) + 1) });
     expect(response.status).to.equal(413);
   });
 
-  it("measures the disk, compares what it read, and leaves nothing behind", async () => {
+  it("measures the disk, verifies the data and deletes its file", async () => {
     const result = await jsonOf<DiskResult>(call("/disk?mib=8", { method: "POST" }));
     expect(result.verified).to.equal(true);
     expect(result.writeMibps).to.be.greaterThan(0);
@@ -116,7 +116,7 @@ describe("probe", function () {
     expect(await readdir(dataDir)).to.deep.equal([]);
   });
 
-  it("removes what a killed probe left, and nothing else", async () => {
+  it("deletes only the files left by a killed probe", async () => {
     const dir = await mkdtemp(join(dataDir, "left-"));
     await writeFile(join(dir, "probe-0123"), "");
     await writeFile(join(dir, "other"), "");
@@ -125,10 +125,10 @@ describe("probe", function () {
     await rm(dir, { recursive: true });
   });
 
-  it("refuses more transfers than it has places, and frees the place of one that breaks off", async () => {
+  it("rejects transfers above the limit and frees the place of an aborted one", async () => {
     const one = await setup({ maxTransfers: 1 });
     const auth = { Authorization: `Bearer ${token}` };
-    // A stalled upload holds the only place.
+    // A stalled upload occupies the only place.
     const stalled = connect(Number(new URL(one.url).port), "127.0.0.1");
     stalled.on("error", () => stalled.destroy());
     stalled.write(
@@ -146,7 +146,7 @@ describe("probe", function () {
     }
   });
 
-  it("cuts a transfer that takes too long", async () => {
+  it("closes a transfer at its deadline", async () => {
     const short = await setup({ maxMs: 100 });
     const body = new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(1)) });
     const init = { method: "POST", headers: { Authorization: `Bearer ${token}` }, body, duplex: "half" };

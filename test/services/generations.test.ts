@@ -29,7 +29,7 @@ import { untilLease } from "./workspace/market.ts";
 
 const wide = 2n ** 40n;
 
-describe("a market that was replaced while a lease ran, and its successor", function () {
+describe("contracts replaced while a lease runs", function () {
   this.timeout(120_000);
   let previous: TestChain;
   let present: TestChain;
@@ -85,7 +85,7 @@ describe("a market that was replaced while a lease ran, and its successor", func
     };
   };
 
-  /** Which contracts, by their generation, had an event of a workspace. */
+  /** The generations of the contracts with an event of a workspace. */
   const generationsOf = async (event: string, workspaceId: bigint) => {
     const { rows } = await api.db.query<{ generation: number }>(
       `select distinct generation from chain.event_${event} where workspace_id = $1 order by generation`,
@@ -94,7 +94,7 @@ describe("a market that was replaced while a lease ran, and its successor", func
     return rows.map(({ generation }) => generation);
   };
 
-  it("has the owner's orders for the old lease brought to the contract that runs it", async () => {
+  it("sends the owner's orders for the old lease to its own contract", async () => {
     const id = String(old.workspaceId);
     const stopped = await owner.post<{ refusals: unknown[] }>(`/v1/workspaces/${id}/stop`);
     expect([stopped.status, stopped.body.refusals]).to.deep.equal([200, []]);
@@ -107,14 +107,14 @@ describe("a market that was replaced while a lease ran, and its successor", func
     expect(await generationsOf("stop_requested", old.workspaceId)).to.deep.equal([1]);
   });
 
-  it("does not publish on an authorization of the old escrow, and publishes at the new one", async () => {
+  it("publishes only under an authorization of the new escrow", async () => {
     const refused = await owner.post<{ error: { code: string } }>("/v1/workspaces", newWorkspace);
     expect([refused.status, refused.body.error.code]).to.deep.equal([409, "authorization_missing"]);
     await authorizeApi();
     const { status, body } = await owner.post<{ id: string }>("/v1/workspaces", newWorkspace);
     expect(status, JSON.stringify(body)).to.equal(201);
     expect(BigInt(body.id)).to.equal(wide + 1n);
-    // The second replica of the old one is placed beside it, each by its own contract.
+    // The second replica of the old workspace is placed too, each replica at its own contract.
     const next = { workspaceId: BigInt(body.id), replica: 0, lease: 1 };
     await untilLease(api.market, next, { desired: "run" });
     await untilLease(api.market, { ...running, replica: 1 }, { desired: "run" });
@@ -125,7 +125,7 @@ describe("a market that was replaced while a lease ran, and its successor", func
     expect(await generationsOf("assigned", old.workspaceId)).to.deep.equal([1]);
   });
 
-  it("scales the old workspace, whose replica is then deleted by its own contract", async () => {
+  it("scales the old workspace and deletes its replica at its own contract", async () => {
     const id = String(old.workspaceId);
     const scaled = await owner.post<{ scaled: string }>(`/v1/workspaces/${id}/update`, { replicas: 1 });
     expect([scaled.status, typeof scaled.body.scaled]).to.deep.equal([200, "string"]);
@@ -136,8 +136,8 @@ describe("a market that was replaced while a lease ran, and its successor", func
     expect(await generationsOf("replicas_set", old.workspaceId)).to.deep.equal([1]);
   });
 
-  it("closes the old workspace there, whose lease then ends", async () => {
-    // Whether the API or workspace asks first for the lease's end does not matter.
+  it("closes the old workspace at its own contract and ends its lease", async () => {
+    // Either the API or workspace may order the end of the lease first.
     expect((await owner.delete(`/v1/workspaces/${old.workspaceId}`)).status).to.equal(200);
     await untilLease(api.market, running, { desired: "delete" });
     await report(previous, "big", running, "deleted");
@@ -145,7 +145,7 @@ describe("a market that was replaced while a lease ran, and its successor", func
     expect(await generationsOf("workspace_closed", old.workspaceId)).to.deep.equal([1]);
   });
 
-  it("settles and releases each lease at its own contracts once its deposit there is used up", async () => {
+  it("settles and releases each lease at its own contracts when its deposit there is used up", async () => {
     const next = { workspaceId: wide + 1n, replica: 0, lease: 1 };
     await present.pass(1_100_000);
     for (const lease of [unattended, next]) {
@@ -155,7 +155,7 @@ describe("a market that was replaced while a lease ran, and its successor", func
     expect(await generationsOf("settled", next.workspaceId)).to.deep.equal([2]);
   });
 
-  /** Funds the owner's leases at the present escrow for so long as those at the old one, and lets the API publish. */
+  /** Funds the owner's leases at the current escrow for as long as those at the old one, and authorizes the API. */
   async function authorizeApi(): Promise<void> {
     const id = await fund(present, 1_000_000n, accounts.workspace.address);
     expect(id).to.equal(wide + 1n);

@@ -11,7 +11,7 @@ import { createMatchMetrics } from "../../services/match/metrics.ts";
 import { createPomcMetrics } from "../../services/pomc/metrics.ts";
 import { createMetrics as createWorkspaceMetrics } from "../../services/workspace/metrics.ts";
 
-/** A registry of each program with all that it shows, by the component that its metrics name. */
+/** The registry of each program with all of its metrics, by component. */
 function registries() {
   const build = (component: string, add: (registry: ReturnType<typeof createRegistry>) => unknown) => {
     const registry = createRegistry(component);
@@ -37,16 +37,16 @@ function registries() {
 }
 
 const standard = /^(process|nodejs)_/;
-/** Units that Prometheus would have in their base unit. */
+/** Units that Prometheus replaces with base units. */
 const scaled =
   /_(ms|milliseconds?|micros|microseconds|nanoseconds|minutes|hours|days|kb|kib|mb|mib|gb|gib|percent)(_|$)/;
-/** What a metric's name ends with where its type gives no suffix. */
+/** Metric types whose values are counted. */
 const counted = new Set(["counter", "histogram", "summary"]);
 
 describe("metrics", () => {
   const all = registries();
 
-  it("have one prefix and the component's name; those of the process keep their standard names", async () => {
+  it("have the prefix ngpu and their component's name, except the standard metrics of the process", async () => {
     for (const { component, registry } of all) {
       const own = registry.getMetricsAsArray().filter(({ name }) => !standard.test(name));
       const names = own.map(({ name }) => name).filter((name) => name !== "ngpu_build_info");
@@ -56,13 +56,13 @@ describe("metrics", () => {
     }
   });
 
-  it("follow Prometheus' naming: _total on counters alone, base units, a unit on histograms", async () => {
+  it("follow Prometheus' naming: _total only on counters, base units, a unit on histograms", async () => {
     for (const { registry } of all) {
       for (const { name, type } of await registry.getMetricsAsJSON()) {
         if (standard.test(name)) continue;
         const kind = String(type);
         expect(name.endsWith("_total"), `${name} is a ${kind}`).to.equal(kind === "counter");
-        expect(name, "its unit is no base unit").not.to.match(scaled);
+        expect(name, "its unit is not a base unit").not.to.match(scaled);
         expect(name, "this suffix is Prometheus' own").not.to.match(/_(count|sum|bucket)$/);
         if (kind === "histogram") expect(name).to.match(/_(seconds|bytes|blocks)$/);
         expect(["gauge", ...counted]).to.include(kind);
@@ -70,7 +70,7 @@ describe("metrics", () => {
     }
   });
 
-  it("have a help text that begins with a capital letter or a number and ends without a full stop", async () => {
+  it("have a help text that starts with a capital letter or a number and has no full stop", async () => {
     for (const { registry } of all) {
       for (const { name, help } of await registry.getMetricsAsJSON()) {
         if (!standard.test(name)) expect(help, name).to.match(/^[A-Z0-9].{8,}[^.]$/);
@@ -87,7 +87,7 @@ describe("metrics", () => {
     }
   });
 
-  it("show the version that runs", async () => {
+  it("report the running version", async () => {
     for (const { registry } of all) {
       const text = await registry.getSingleMetricAsString("ngpu_build_info");
       expect(text).to.include(`version="${version}"`);

@@ -26,7 +26,7 @@ describe("the version of a program", function () {
     ...scripts.map((name) => `scripts/${name}.ts`),
     "node-client/main.ts",
   ]) {
-    it(`is printed by ${program} --version, without anything configured`, () => {
+    it(`is printed by ${program} --version without configuration`, () => {
       const { PATH, HOME } = process.env;
       const { status, stdout, stderr } = spawnSync(process.execPath, [join(rootDir, program), "--version"], {
         env: { PATH, HOME },

@@ -4,23 +4,23 @@ import { endsSentence } from "./tokens.ts";
 import { contextKey, end, longestContext, type Model, type Occurrence, start } from "./train.ts";
 
 export type Sampling = {
-  /** 0 takes the likeliest token always. */
+  /** 0: always the most likely token. */
   temperature: number;
-  /** Only the likeliest tokens that together reach this share are drawn from. */
+  /** Only the most likely tokens that together reach this share are sampled. */
   topP: number;
   seed: number;
 };
 
-/** How much of the probability a context keeps for shorter ones, per kind of token seen after it, by its length. */
+/** Probability that a context reserves for shorter ones, per distinct token seen after it, by context length. */
 const reserve = [0, 0, 0.2, 0.5];
-/** How much likelier a sentence is right after the one that precedes it in the text. */
+/** Factor for a sentence right after the one that precedes it in the text. */
 const continuation = 8;
-/** How fast a sentence of the text fades once the reply has used it: e to minus this. */
+/** Decay of a sentence that the reply has used: its weight is multiplied by e^-fatigue. */
 const fatigue = 5;
 
 /**
- * Draws a reply token by token. The same model, messages and sampling give the same reply. It ends where a paragraph
- * of the text could end; whoever consumes it may stop sooner.
+ * Samples a reply token by token. The same model, messages and sampling give the same reply. It ends where a paragraph
+ * of the text could end; the consumer may stop earlier.
  */
 export function* generate(model: Model, messages: readonly string[], sampling: Sampling): Generator<string> {
   const random = randomNumbers(sampling.seed);
@@ -52,7 +52,7 @@ export function* generate(model: Model, messages: readonly string[], sampling: S
 
 /**
  * Interpolates the counts after the longest context with those after shorter ones (Witten and Bell's idea: a context
- * that many different tokens followed knows less). One word of context has always been seen, so nothing is shorter.
+ * followed by many different tokens is less reliable). A context of one word has always been seen, so none is shorter.
  */
 function nextTokens(model: Model, context: readonly number[], weigh: (occurrence: Occurrence) => number) {
   let chances = new Map<number, number>();
@@ -82,7 +82,7 @@ function draw(chances: ReadonlyMap<number, number>, { temperature, topP }: Sampl
   const [likeliest] = ordered;
   if (!likeliest) return end;
   if (temperature === 0) return likeliest[0];
-  // Relative to the likeliest, so that a low temperature does not underflow.
+  // Relative to the most likely token, so that a low temperature does not underflow.
   const scaled = ordered.map(([token, p]): [number, number] => [
     token,
     (p / likeliest[1]) ** (1 / temperature),
@@ -102,7 +102,7 @@ function draw(chances: ReadonlyMap<number, number>, { temperature, topP }: Sampl
   return nucleus.at(-1)?.[0] ?? likeliest[0];
 }
 
-/** Numbers in [0, 1): 48 bits of each successive sha256 of the seed. Slow for a simulation, plenty for a reply. */
+/** Numbers in [0, 1): 48 bits of each successive sha256 of the seed. Fast enough for a reply. */
 function randomNumbers(seed: number): () => number {
   let counter = 0;
   return () => {

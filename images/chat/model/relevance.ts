@@ -1,18 +1,18 @@
 import { stem, tokenize } from "./tokens.ts";
 import type { Model } from "./train.ts";
 
-/** How much likelier the most relevant sentence's n-grams are than an unrelated one's: e to this. */
+/** The n-grams of the most relevant sentence weigh e^sharpness times as much as those of an unrelated one. */
 const sharpness = 7;
-/** What an older message of the same conversation counts beside the one after it. */
+/** Weight of a message relative to the next message of the conversation. */
 const fading = 0.4;
-/** What a sentence takes from its neighbours in the paragraph: they speak of the same thing. */
+/** Share of a neighbour's score that a sentence receives: sentences of a paragraph have the same subject. */
 const spread = 0.35;
 
 /**
- * A weight for every sentence of the text, from the words that the prompt shares with it; rare words count more.
- * Counting n-grams with these weights is what conditions the reply on the prompt.
+ * Computes a weight for each sentence from the words it shares with the prompt; rare words count more. N-grams counted
+ * with these weights condition the reply on the prompt.
  *
- * @param messages the conversation's texts, oldest first
+ * @param messages Texts of the conversation, oldest first.
  */
 export function sentenceWeights(model: Model, messages: readonly string[]): Float64Array {
   const asked = new Map<string, number>();
@@ -33,7 +33,7 @@ export function sentenceWeights(model: Model, messages: readonly string[]): Floa
   return Float64Array.from(scores, (score) => (best > 0 ? Math.exp((sharpness * score) / best) : 1));
 }
 
-/** Inverse document frequency, squared: "the" stands everywhere and says nothing. */
+/** Squared inverse document frequency: a word in every sentence, such as "the", carries no information. */
 function rarity(model: Model, word: string): number {
   const found = model.sentencesWith.get(word) ?? 0;
   return Math.log((1 + model.sentences.length) / (1 + found)) ** 2;

@@ -1,16 +1,16 @@
-/** Words (with inner apostrophes, dots and hyphens) and single marks. */
+/** Words (with inner apostrophes, dots and hyphens) and single punctuation marks. */
 const tokenPattern = /[\p{L}\p{N}]+(?:['’.-][\p{L}\p{N}]+)*|[^\s\p{L}\p{N}]/gu;
 
 export function tokenize(text: string): string[] {
   return text.match(tokenPattern) ?? [];
 }
 
-/** Marks that end a sentence. */
+/** Whether a token ends a sentence. */
 export function endsSentence(token: string): boolean {
   return token === "." || token === "?" || token === "!";
 }
 
-/** The token as it joins the text before it: a space first, unless it is the first or a closing mark. */
+/** The token as appended to a text: with a leading space, unless it is the first or closing punctuation. */
 export function joined(token: string, isFirst: boolean): string {
   return isFirst || /^[.,;:?!)]$/.test(token) ? token : ` ${token}`;
 }

@@ -1,28 +1,28 @@
 import { endsSentence, stem, tokenize } from "./tokens.ts";
 
-/** Begins every sentence; no text contains it. */
+/** Token at the start of each sentence; no text contains it. */
 export const start = 0;
-/** Ends every paragraph, in a place where a sentence could begin. */
+/** Token at the end of each paragraph, where a sentence could begin. */
 export const end = 1;
 
-/** Words of context that the model looks back on at most. */
+/** Maximum number of context words. */
 export const longestContext = 3;
 
 export type Sentence = {
   paragraph: number;
-  /** Tokens, without the marks of start and end. */
+  /** Number of tokens, without the start and end tokens. */
   length: number;
   stems: ReadonlySet<string>;
 };
 
 export type Occurrence = { token: number; sentence: number };
 
-/** Everything counted from the text: for each context, each token that followed it and the sentence where it did. */
+/** The counts of a text: for each context, the tokens that follow it and their sentences. */
 export type Model = {
   words: readonly string[];
   sentences: readonly Sentence[];
   contexts: ReadonlyMap<string, readonly Occurrence[]>;
-  /** In how many sentences a stem stands. */
+  /** Number of sentences that contain a stem. */
   sentencesWith: ReadonlyMap<string, number>;
 };
 

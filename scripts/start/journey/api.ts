@@ -1,62 +1,54 @@
-import { FatalError, messageOf } from "@ngpu/runtime/errors";
+import { type ApiClient, createApiClient } from "@ngpu/api-client/client";
+import { ApiError, ApiUnreachableError } from "@ngpu/api-client/errors";
+import { FatalError } from "@ngpu/runtime/errors";
 import { atPace } from "../../embedded/pace.ts";
 
-/** The partner API as a partner calls it. */
-export type Api = {
-  url: string;
-  get<Answer>(path: string): Promise<Answer>;
-  post<Answer>(path: string, body: unknown, headers?: Record<string, string>): Promise<Answer>;
-  delete<Answer>(path: string): Promise<Answer>;
-  withKey(apiKey: string): Api;
-};
+/** The partner API as the journey calls it: errors are FatalErrors. */
+export type Api = ApiClient;
 
-/** A write waits for the chain, at most so long on the machine that this was set for. */
+/** Deadline of one call in milliseconds: a write waits for its transaction. */
 const deadlineMs = 180_000;
 
-/** @param signal Breaks off every call. */
+/**
+ * Creates a client of the partner API. Every method throws FatalError `api_refused`, with the HTTP status in `details.status`, or
+ * `api_unreachable`.
+ *
+ * @param signal Aborts all calls.
+ */
 export function createApi(url: string, signal: AbortSignal, apiKey?: string): Api {
   const call = async <Answer>(
-    method: string,
-    path: string,
-    body?: unknown,
-    headers?: Record<string, string>,
-  ) => {
-    const { status, text } = await exchange(`${url}${path}`, {
-      method,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(Math.round(atPace(deadlineMs)))]),
-      headers: {
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
-        ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
-        ...headers,
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    if (status < 200 || status > 299) {
-      throw new FatalError(`${method} ${path} answered ${status}: ${text.slice(0, 500)}`, {
-        code: "api_refused",
-        details: { status },
-      });
+    name: string,
+    send: (client: ApiClient) => Promise<Answer>,
+  ): Promise<Answer> => {
+    const timeoutMs = Math.round(atPace(deadlineMs));
+    try {
+      return await send(createApiClient({ url, signal, apiKey, timeoutMs }));
+    } catch (error) {
+      throw translated(name, error);
     }
-    return JSON.parse(text) as Answer;
   };
   return {
     url,
-    get: (path) => call("GET", path),
-    post: (path, body, headers) => call("POST", path, body, headers),
-    delete: (path) => call("DELETE", path),
+    get: (path) => call(`GET ${path}`, (client) => client.get(path)),
+    post: (path, body, headers) => call(`POST ${path}`, (client) => client.post(path, body, headers)),
+    delete: (path) => call(`DELETE ${path}`, (client) => client.delete(path)),
     withKey: (key) => createApi(url, signal, key),
   };
 }
 
-async function exchange(url: string, request: RequestInit): Promise<{ status: number; text: string }> {
-  try {
-    const response = await fetch(url, request);
-    return { status: response.status, text: await response.text() };
-  } catch (error) {
-    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-    throw new FatalError(`${request.method} ${url} got no answer: ${messageOf(cause)}`, {
+function translated(name: string, error: unknown): unknown {
+  if (error instanceof ApiUnreachableError) {
+    return new FatalError(`${name} got no response. ${error.message}`, {
       code: "api_unreachable",
       cause: error,
     });
   }
+  if (!(error instanceof ApiError)) return error;
+  const { status, code, message, hint } = error;
+  return new FatalError(`${name} answered ${status} ${code}: ${message}`, {
+    code: "api_refused",
+    details: { status },
+    ...(hint === undefined ? {} : { hint }),
+    cause: error,
+  });
 }

@@ -124,8 +124,10 @@ export async function awaitState(
 /** Where match would place the workspace now. */
 async function explained(partner: Partner, image: Image): Promise<string> {
   const { authorizationId: _ours, ...body } = workspaceOf(partner, image);
-  const { words } = await partner.api.post<{ words: string[] }>("/v1/match/explain", body);
-  return words[0] === undefined ? "match says nothing of it" : `match says: ${words[0].replace(/\.$/, "")}`;
+  const { messages } = await partner.api.post<{ messages: string[] }>("/v1/match/explain", body);
+  return messages[0] === undefined
+    ? "match gives no reason"
+    : `match reports: ${messages[0].replace(/\.$/, "")}`;
 }
 
 /** True once the assignment is in this state or has passed it. */

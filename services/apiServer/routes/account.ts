@@ -38,14 +38,14 @@ export function accountRoutes({ db, delegate, deployment }: ApiDeps): Endpoint[]
         const entries = authorizations.map((row) =>
           authorizationEntry(row, leases, { now, delegate, generation }),
         );
-        const present = accounts.find((account) => account.generation === generation);
+        const current = accounts.find((account) => account.generation === generation);
         const previous = accounts.filter(
           (account) => account.generation < generation && balanceOf(account) > 0n,
         );
         return {
           wallet,
           ...accountTotals(
-            present ?? { ...nothing, escrow: deployment.contracts.Escrow.toLowerCase() },
+            current ?? { ...emptyAccount, escrow: deployment.contracts.Escrow.toLowerCase() },
             entries,
           ),
           previous: previous.map((account) => accountTotals(account, entries)),
@@ -61,7 +61,7 @@ export function accountRoutes({ db, delegate, deployment }: ApiDeps): Endpoint[]
         tag: "Accounts",
         summary: "List balance changes, newest first",
         description:
-          "Deposits, withdrawals, lease payments, and refunds for node downtime, which are paid automatically the next day.",
+          "Deposits, withdrawals, lease payments and refunds. Downtime of a node is refunded automatically the next day.",
         access: "partner",
         query: page,
         answer: historyAnswer,
@@ -77,9 +77,9 @@ export function accountRoutes({ db, delegate, deployment }: ApiDeps): Endpoint[]
   ];
 }
 
-const nothing = { deposited: 0n, withdrawn: 0n, settled: 0n, refunded: 0n, tier: null };
+const emptyAccount = { deposited: 0n, withdrawn: 0n, settled: 0n, refunded: 0n, tier: null };
 
-/** One escrow's account, with what the leases that it pays for owe. */
+/** The account in one escrow, with the debts of the leases it pays for. */
 function accountTotals(account: Omit<AccountRow, "generation">, entries: { escrow: string; owed: string }[]) {
   const own = entries.filter(({ escrow }) => escrow === account.escrow);
   const balance = refundable(

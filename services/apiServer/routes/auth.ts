@@ -7,7 +7,7 @@ import { type Endpoint, endpoint } from "../endpoint.ts";
 import { nonceAnswer, signIn, signInAnswer } from "../schemas/accounts.ts";
 import { insertNonce, openAccount } from "../store/keys.ts";
 
-/** How long a nonce waits for its sign-in. */
+/** Lifetime of a nonce, in seconds. */
 const nonceSeconds = 600;
 
 export function authRoutes(deps: ApiDeps): Endpoint[] {
@@ -58,7 +58,7 @@ export function authRoutes(deps: ApiDeps): Endpoint[] {
           throw refusal(
             "nonce_invalid",
             "The nonce is unknown, used or expired.",
-            "Ask POST /v1/auth/nonce for a new one.",
+            "Get a new one from POST /v1/auth/nonce.",
           );
         }
         return { wallet, keyId: key.id, apiKey: key.text };
@@ -76,10 +76,16 @@ function requireSignIn(
     throw new InputError("The message is not a sign-in with Ethereum (EIP-4361).", { code: "siwe_invalid" });
   }
   if (message.chainId !== expected.chainId) {
-    throw refusal("siwe_chain", `The message is for chain ${message.chainId}, this is ${expected.chainId}.`);
+    throw refusal(
+      "siwe_chain",
+      `The message is for chain ${message.chainId}; this market is on chain ${expected.chainId}.`,
+    );
   }
   if (message.domain !== expected.domain) {
-    throw refusal("siwe_domain", `The message is for ${message.domain}, this is ${expected.domain}.`);
+    throw refusal(
+      "siwe_domain",
+      `The message is for the domain ${message.domain}; this API's domain is ${expected.domain}.`,
+    );
   }
   if (!validateSiweMessage({ message, address, domain: expected.domain, nonce, time: new Date() })) {
     throw refusal("siwe_time", "The message has expired or is not valid yet.");
@@ -96,7 +102,7 @@ async function isSignedBy(
   try {
     if (isAddressEqual(await recoverMessageAddress({ message, signature }), address)) return true;
   } catch {
-    // No signature of an ordinary account; a contract may still accept it.
+    // Not the signature of an externally owned account; a contract wallet may still accept it.
   }
   const code = await deps.chain.getCode({ address });
   return code !== undefined && deps.chain.verifyMessage({ address, message, signature });

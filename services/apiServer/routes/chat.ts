@@ -22,7 +22,7 @@ export function chatRoutes(deps: ApiDeps): Endpoint[] {
       {
         method: "post",
         path: "/v1/chat/completions",
-        tag: "OpenAI-shaped",
+        tag: "OpenAI-compatible",
         summary: "Chat with a workspace",
         description: "Compatible with OpenAI's endpoint; `stream: true` streams server-sent events.",
         access: "partner",
@@ -55,7 +55,7 @@ export function chatRoutes(deps: ApiDeps): Endpoint[] {
       {
         method: "get",
         path: "/v1/models",
-        tag: "OpenAI-shaped",
+        tag: "OpenAI-compatible",
         summary: "List your running workspaces as models",
         access: "partner",
         answer: modelList,
@@ -90,11 +90,11 @@ export function chatRoutes(deps: ApiDeps): Endpoint[] {
 }
 
 async function requireModel(deps: ApiDeps, wallet: string, model: string): Promise<WorkspaceRow> {
-  const meant = parseModel(model);
+  const parsed = parseModel(model);
   const found =
-    meant !== undefined && "id" in meant
-      ? await findWorkspace(deps.db, wallet, meant.id)
-      : meant && (await findWorkspaceByName(deps.db, wallet, meant.name));
+    parsed !== undefined && "id" in parsed
+      ? await findWorkspace(deps.db, wallet, parsed.id)
+      : parsed && (await findWorkspaceByName(deps.db, wallet, parsed.name));
   if (found !== undefined) return found;
   throw new InputError(`You have no workspace ${model}.`, {
     code: "model_not_found",
@@ -103,7 +103,7 @@ async function requireModel(deps: ApiDeps, wallet: string, model: string): Promi
   });
 }
 
-/** Passes the container's answer on as it comes, and keeps what it said. */
+/** Streams the container's response to the client and records its content. */
 async function passChat(
   deps: ApiDeps,
   work: TaskWork,
@@ -119,7 +119,7 @@ async function passChat(
     const contentType = String(message.headers["content-type"] ?? "application/json");
     response.status(httpStatus).setHeader("content-type", contentType);
     response.setHeader("x-ngpu-node-id", String(served.nodeId));
-    // Proxies on the way must not hold the stream back.
+    // Proxies must not buffer the stream.
     response.setHeader("cache-control", "no-cache, no-transform");
     response.setHeader("x-accel-buffering", "no");
     response.flushHeaders();
@@ -143,7 +143,7 @@ async function passChat(
     const failure = deps.tasks.errorOf(error, disconnected);
     await deps.tasks.end(work, started, { ...noAnswer(failure), served });
     if (!response.headersSent) throw failure;
-    // A cut stream must look cut.
+    // The client must see that the stream was cut.
     response.destroy();
   }
 }

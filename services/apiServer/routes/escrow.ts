@@ -37,7 +37,7 @@ const authorizationTypedData = (deps: ApiDeps) =>
       tag: "Payments",
       summary: "Get the exact authorization to sign",
       description:
-        "EIP-712 typed data of Escrow.Authorization, with this API as the delegate and a fresh nonce.",
+        "EIP-712 typed data of Escrow.Authorization, with this API as the delegate and an unused nonce.",
       access: "partner",
       query: typedDataQuery,
       answer: typedDataAnswer,
@@ -74,7 +74,7 @@ const authorize = (deps: ApiDeps) =>
       if (!isAddressEqual(authorization.delegate, deps.delegate)) {
         throw new InputError("The authorization is for another delegate.", {
           code: "delegate_mismatch",
-          hint: "Get one for this API from GET /v1/authorizations/typed-data.",
+          hint: "Sign the typed data of GET /v1/authorizations/typed-data.",
           details: { delegate: deps.delegate },
         });
       }
@@ -89,7 +89,7 @@ const authorize = (deps: ApiDeps) =>
         signer === undefined || !isAddressEqual(signer, authorization.owner)
           ? (await deps.chain.getCode({ address: authorization.owner })) !== undefined
           : false;
-      // What a contract wallet accepts, the chain itself finds out.
+      // The chain verifies the signature of a contract wallet.
       if (!isContract && (signer === undefined || !isAddressEqual(signer, authorization.owner))) {
         throw new InputError("The signature does not match the authorization's owner.", {
           code: "signature_invalid",
@@ -148,7 +148,7 @@ const deposit = (deps: ApiDeps) =>
       path: "/v1/deposits",
       writes: true,
       tag: "Payments",
-      summary: "Deposit tokens by a signed permit",
+      summary: "Deposit tokens with a signed permit",
       description:
         "Relayed to Escrow.depositWithPermit; the tokens are transferred from your wallet, this API pays the gas.",
       access: "partner",
@@ -177,7 +177,7 @@ function requireOwn(wallet: string, owner: Hex): void {
   });
 }
 
-/** With the domain's own type, as eth_signTypedData_v4 wants it. */
+/** Typed data for eth_signTypedData_v4, which requires the type of the domain. */
 function typedData(
   domain: Record<string, unknown>,
   types: Record<string, readonly TypedDataParameter[]>,

@@ -3,7 +3,7 @@ import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import { address, amount, txHash } from "../schemas/common.ts";
 
-/** Only a market of test tokens has a faucet. */
+/** The faucet's endpoint; none on a market without a faucet. */
 export function faucetRoutes({ faucet }: ApiDeps): Endpoint[] {
   if (faucet === undefined) return [];
   return [
@@ -14,14 +14,14 @@ export function faucetRoutes({ faucet }: ApiDeps): Endpoint[] {
         tag: "Payments",
         summary: "Get test tokens",
         description:
-          "Served where the token is worth nothing, such as a market of `npm start`. Gives 100 NGPU to a wallet that has less, and 0.1 ETH.",
+          "Available only where the token is worth nothing, such as on a market of `npm start`. Sends 100 NGPU to a wallet that has less, and 0.1 ETH if it has less ETH than that.",
         access: "auth",
         body: z.strictObject({ wallet: address }),
         status: 201,
         answer: z.object({
           wallet: z.string(),
-          tokens: amount("Token units that were given"),
-          ether: amount("Wei that were given"),
+          tokens: amount("Token units sent"),
+          ether: amount("Wei sent; 0 if the wallet has enough"),
           txHash,
         }),
       },

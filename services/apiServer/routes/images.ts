@@ -15,7 +15,7 @@ const imagePage = z.object({
 });
 
 export function imageRoutes(deps: ApiDeps): Endpoint[] {
-  // Each DockerContract has registrations of its own.
+  // Each DockerContract has its own registrations.
   const generation = generationOf(deps.deployment, "DockerContract");
   return [
     endpoint(
@@ -34,7 +34,7 @@ export function imageRoutes(deps: ApiDeps): Endpoint[] {
       },
       async ({ body }) => {
         const known = await findImage(deps.db, body.digest, generation);
-        if (known !== undefined) return alreadyThere(known.digest, known.reference);
+        if (known !== undefined) return alreadyRegistered(known.digest, known.reference);
         try {
           const { hash } = await deps.writer.write({
             kind: "api.registerImage",
@@ -45,9 +45,9 @@ export function imageRoutes(deps: ApiDeps): Endpoint[] {
           });
           return { digest: body.digest, reference: body.reference, txHash: hash };
         } catch (error) {
-          // Registered by somebody else a moment ago.
+          // Another account registered it in the meantime.
           const taken = error instanceof InputError && error.details.error === "ImageTaken";
-          if (taken) return alreadyThere(body.digest, body.reference);
+          if (taken) return alreadyRegistered(body.digest, body.reference);
           throw error;
         }
       },
@@ -80,6 +80,6 @@ export function imageRoutes(deps: ApiDeps): Endpoint[] {
   ];
 }
 
-function alreadyThere(digest: string, reference: string) {
+function alreadyRegistered(digest: string, reference: string) {
   return new Reply(200, { digest, reference, txHash: null });
 }

@@ -15,7 +15,7 @@ import {
   type NodeRow,
 } from "../store/market.ts";
 
-/** Newest heartbeat slots that a node's uptime is told over. */
+/** Number of newest heartbeat slots that a node's uptime covers. */
 const uptimeSlots = 1_440;
 
 export function marketRoutes(deps: ApiDeps): Endpoint[] {

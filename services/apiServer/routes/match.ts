@@ -16,7 +16,7 @@ export function matchRoutes({ db, match }: ApiDeps): Endpoint[] {
         summary: "Explain where a workspace could be placed now",
         description:
           "Takes the body of `POST /v1/workspaces` and publishes nothing. Each rejected node is counted once, under the first " +
-          "dimension that rejects it; `messages` describes the result in sentences.",
+          "dimension that rejects it. `messages` describes the result in sentences.",
         access: "public",
         body: newWorkspace,
         answer: placementExplanation,

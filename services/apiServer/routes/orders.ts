@@ -99,9 +99,9 @@ async function send(deps: ApiDeps, id: string, functionName: Order, leases: Leas
   const refused = new Map(refusals.map(({ index, error }) => [index, error.text]));
   return {
     txHash: hash,
-    leases: leases.filter((_lease, place) => !refused.has(place)),
-    refusals: leases.flatMap((lease, place) => {
-      const reason = refused.get(place);
+    leases: leases.filter((_lease, index) => !refused.has(index)),
+    refusals: leases.flatMap((lease, index) => {
+      const reason = refused.get(index);
       return reason === undefined ? [] : [{ ...lease, reason }];
     }),
   };

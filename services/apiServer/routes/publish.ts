@@ -23,7 +23,7 @@ export function publishRoutes(deps: ApiDeps): Endpoint[] {
         tag: "Workspaces",
         summary: "Publish a workspace",
         description:
-          "Answers once DockerContract.publish is mined. With an Idempotency-Key, a repeated request returns the same workspace and publishes nothing.",
+          "Returns when DockerContract.publish is mined. With an Idempotency-Key, a repeated request returns the same workspace and publishes nothing.",
         access: "partner",
         headers: idempotencyHeader,
         body: newWorkspace,
@@ -59,8 +59,8 @@ export function publishRoutes(deps: ApiDeps): Endpoint[] {
 }
 
 /**
- * Refuses what no node of the market could ever take as it is now, with the nearest miss. A repeat of what was published passes,
- * and so does everything while match does not answer: the workspace waits for a node then.
+ * Refuses a workspace that no current node could run even if it were empty and online. A repeated publication passes. While match
+ * does not answer, every publication passes and its workspace waits for a node.
  *
  * @throws InputError `placement_impossible` (409).
  */

@@ -19,7 +19,7 @@ import {
   listLeaves,
 } from "../store/rewards.ts";
 
-/** More epochs than can be posted within an activation delay that anyone would choose. */
+/** Maximum leaves read per account; above the number of epochs within any practical activation delay. */
 const maxLeavesRead = 100;
 
 export function rewardRoutes({ db, deployment }: ApiDeps): Endpoint[] {
@@ -66,7 +66,7 @@ export function rewardRoutes({ db, deployment }: ApiDeps): Endpoint[] {
         method: "get",
         path: "/v1/rewards/:address",
         tag: "Rewards",
-        summary: "Show what an account earned, what is withheld, and what it can claim, with the proof",
+        summary: "Show the earned, withheld and claimable rewards of an account, with the proof",
         description:
           "Pass `epoch`, `cumulative` and `proof` to Pomc.claim. Any account may send the transaction.",
         access: "public",
@@ -95,7 +95,7 @@ export function rewardRoutes({ db, deployment }: ApiDeps): Endpoint[] {
   ];
 }
 
-/** What one contract granted the account, and what of it can be claimed there. */
+/** The account's reward at one contract. */
 async function rewardAt(
   db: Database,
   account: string,

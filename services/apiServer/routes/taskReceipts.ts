@@ -16,7 +16,7 @@ export function receiptRoutes({ db }: ApiDeps): Endpoint[] {
         tag: "Tasks",
         summary: "Show a task's receipt and its proof",
         description:
-          "The receipt is a leaf of a tree whose root is stored in Pomc: `npm run cli -- verify receipt <id>` recomputes it. It exists once the lease is settled and the batch is on the chain.",
+          "The receipt is a leaf of a tree whose root is stored in Pomc: `npm run cli -- verify receipt <id>` recomputes it. It exists when the lease is settled and the batch is on the chain.",
         access: "partner",
         params: z.object({ id: z.uuid() }),
         answer: receiptAnswer,
@@ -27,7 +27,7 @@ export function receiptRoutes({ db }: ApiDeps): Endpoint[] {
           throw new InputError(`You have no task ${id}.`, { code: "task_unknown", status: 404 });
         }
         const row = await findReceipt(db, id);
-        if (row !== undefined) return answerOf(id, row);
+        if (row !== undefined) return responseOf(id, row);
         if (task.node_id === null && task.finished_at !== null) {
           throw new InputError("No node served this task, so it cost nothing and has no receipt.", {
             code: "receipt_none",
@@ -37,14 +37,14 @@ export function receiptRoutes({ db }: ApiDeps): Endpoint[] {
         throw new InputError("The task's receipt is not on the chain yet.", {
           code: "receipt_pending",
           status: 404,
-          hint: "Try again after an epoch.",
+          hint: "Try again after the end of the epoch.",
         });
       },
     ),
   ];
 }
 
-function answerOf(taskId: string, row: ReceiptRow) {
+function responseOf(taskId: string, row: ReceiptRow) {
   const receipt: Record<keyof TaskReceipt, string | number | boolean> = {
     taskHash: taskHashOf(taskId),
     payer: row.payer,

@@ -22,7 +22,7 @@ const runTask = (deps: ApiDeps) =>
       tag: "Tasks",
       summary: "Run a task on a workspace",
       description:
-        "Sends the input to the best running replica and returns the container's response. With `wait: false` it returns 202 at once; poll GET /v1/tasks/{id} for the result.",
+        "Sends the input to the best running replica and returns the container's response. With `wait: false` it returns 202 immediately; poll GET /v1/tasks/{id} for the result.",
       access: "partner",
       headers: idempotencyHeader,
       body: newTask,
@@ -51,9 +51,9 @@ const runTask = (deps: ApiDeps) =>
         deps.tasks.runInBackground(work);
         return new Reply(202, taskOf(await requireTask(deps, partner.wallet, work.id)));
       }
-      // With a key somebody may come back for the result; without one it would be for nobody.
-      const ending = idempotencyKey === undefined ? disconnected : new AbortController().signal;
-      const failure = await deps.tasks.run(work, ending);
+      // With a key the client may ask for the result later, so the task continues after a disconnect.
+      const cancellation = idempotencyKey === undefined ? disconnected : new AbortController().signal;
+      const failure = await deps.tasks.run(work, cancellation);
       if (failure !== undefined) throw withTask(failure, work.id);
       const task = await requireTask(deps, partner.wallet, work.id);
       if (task.node_id !== null) response.setHeader("x-ngpu-node-id", String(task.node_id));
@@ -99,7 +99,7 @@ const showTasks = (deps: ApiDeps) =>
     },
   );
 
-/** The task that the same Idempotency-Key began before; waits for its end where asked to. */
+/** The task of an earlier request with the same Idempotency-Key; waits for its end if `wait` is set. */
 async function repeated(deps: ApiDeps, work: TaskWork, wait: boolean, disconnected: AbortSignal) {
   for (;;) {
     const task = await findTaskByKey(deps.db, work.wallet, work.idempotencyKey ?? "");
@@ -109,8 +109,8 @@ async function repeated(deps: ApiDeps, work: TaskWork, wait: boolean, disconnect
         hint: "Send the request again.",
       });
     }
-    const isOver = task.status === "succeeded" || task.status === "failed";
-    if (isOver) return taskOf(task);
+    const hasEnded = task.status === "succeeded" || task.status === "failed";
+    if (hasEnded) return taskOf(task);
     if (!wait || disconnected.aborted) return new Reply(202, taskOf(task));
     await rest(200, disconnected);
   }
@@ -122,7 +122,7 @@ async function requireTask({ db }: ApiDeps, wallet: string, id: string): Promise
   throw new InputError(`You have no task ${id}.`, { code: "task_unknown", status: 404 });
 }
 
-/** The same fault, with the id that the task is kept under. */
+/** The same error with the id of the task in its details. */
 function withTask(failure: NgpuError, taskId: string): NgpuError {
   const options = {
     code: failure.code,

@@ -65,7 +65,11 @@ export function workspaceRoutes({ db }: ApiDeps): Endpoint[] {
   ];
 }
 
-/** @throws InputError `workspace_unknown` (404), for another's workspace too. */
+/**
+ * Finds a workspace of the wallet.
+ *
+ * @throws InputError `workspace_unknown` (404), also for the workspace of another wallet.
+ */
 export async function requireWorkspace(db: ApiDeps["db"], wallet: string, id: string): Promise<WorkspaceRow> {
   const row = await findWorkspace(db, wallet, id);
   if (row !== undefined) return row;

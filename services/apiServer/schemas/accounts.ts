@@ -13,7 +13,7 @@ import {
 } from "./common.ts";
 
 export const nonceAnswer = z.object({
-  nonce: z.string().meta({ description: "For one sign-in" }),
+  nonce: z.string().meta({ description: "Valid for one sign-in" }),
   domain: z.string().meta({ description: "Required domain of the message" }),
   uri: z.string(),
   chainId: z.number().int(),
@@ -44,12 +44,12 @@ export const newKeyAnswer = z.object({ id: z.string(), name: z.string(), apiKey:
 
 export const authorizationEntry = z.object({
   id: z.string(),
-  escrow: z.string().meta({ description: "The contract that holds it" }),
+  escrow: z.string().meta({ description: "The escrow contract that stores it" }),
   delegate: z.string(),
   maxRate: amount("Maximum total rate of all open leases, token units per second"),
-  rateInUse: amount("Total rate of the leases that are open now"),
+  rateInUse: amount("Total rate of all open leases"),
   total: amount("Maximum total to spend, token units"),
-  spent: amount("Settled until now"),
+  spent: amount("Amount settled so far"),
   owed: amount("Owed now by running leases, not settled yet"),
   remaining: amount("Remaining amount: total − spent − owed"),
   scope: z.string().nullable().meta({ description: "The only image digest it covers; null: any image" }),
@@ -59,7 +59,7 @@ export const authorizationEntry = z.object({
   tier,
 });
 
-const books = z.object({
+const escrowBalance = z.object({
   escrow: z.string().meta({ description: "The escrow contract of this account" }),
   deposited: amount("Total deposited, token units"),
   withdrawn: amount("Total withdrawn"),
@@ -70,12 +70,12 @@ const books = z.object({
   tier: tier.nullable().meta({ description: "Tier of the deposits; null: none yet" }),
 });
 
-export const accountAnswer = books.extend({
+export const accountAnswer = escrowBalance.extend({
   wallet: z.string(),
   asOf: unixTime,
-  previous: z.array(books.meta({ id: "FormerBalance" })).meta({
+  previous: z.array(escrowBalance.meta({ id: "PreviousBalance" })).meta({
     description:
-      "Balances in contracts that were replaced, oldest first. Their leases continue to be paid from there; withdraw the rest from that contract",
+      "Balances in replaced contracts, oldest first. Their leases are still paid from there; withdraw the rest from that contract",
   }),
   authorizations: z.array(authorizationEntry),
 });
@@ -90,9 +90,11 @@ export const historyAnswer = z.object({
         workspaceId: z.string().nullable(),
         replica: z.number().int().nullable(),
         lease: z.number().int().nullable(),
-        nodeId: z.number().int().nullable().meta({ description: "The node that was paid, or was down" }),
-        day: z.string().nullable().meta({ description: "Of a refund: Unix time / length of a day" }),
-        downSeconds: z.number().int().nullable().meta({ description: "Of a refund" }),
+        nodeId: z.number().int().nullable().meta({ description: "The node that was paid or was down" }),
+        day: z.string().nullable().meta({
+          description: "Refunds only: day of the downtime, Unix time divided by the length of a day",
+        }),
+        downSeconds: z.number().int().nullable().meta({ description: "Refunds only: seconds of downtime" }),
         at: isoTime,
         txHash,
         tier,
@@ -105,7 +107,7 @@ export const historyAnswer = z.object({
 export const authorizationMessage = z.strictObject({
   owner: address,
   delegate: address,
-  maxRate: uint(64, "Highest rate, token units a second"),
+  maxRate: uint(64, "Maximum total rate, token units per second"),
   total: uint(128, "Maximum total to spend, token units"),
   scope: hexBytes(32, "The only image digest it covers; zero: any image"),
   expiry: z.coerce
@@ -121,8 +123,8 @@ export const newAuthorization = z.strictObject({ authorization: authorizationMes
 export const authorizationAnswer = z.object({ authorizationId: z.string(), txHash, tier });
 
 export const typedDataQuery = z.object({
-  maxRate: uint(64, "Highest rate, token units a second").optional(),
-  total: uint(128, "What may be spent in all, token units").optional(),
+  maxRate: uint(64, "Maximum total rate, token units per second").optional(),
+  total: uint(128, "Maximum total to spend, token units").optional(),
   expiry: z.coerce
     .number()
     .int()
@@ -130,7 +132,7 @@ export const typedDataQuery = z.object({
     .max(2 ** 40 - 1)
     .optional()
     .meta({ description: "Unix time; default: in 30 days" }),
-  scope: hexBytes(32, "The only image digest; default: any").optional(),
+  scope: hexBytes(32, "The only image digest it covers; default: any image").optional(),
 });
 
 export const permitQuery = z.object({
@@ -158,7 +160,7 @@ export const newDeposit = z.strictObject({
   amount: uint(128, "Token units to deposit"),
   deadline: uint(256, "The permit's deadline, Unix time"),
   v: z.number().int().min(0).max(255),
-  r: hexBytes(32, "Of the permit's signature"),
-  s: hexBytes(32, "Of the permit's signature"),
+  r: hexBytes(32, "Part of the permit's signature"),
+  s: hexBytes(32, "Part of the permit's signature"),
 });
 export const depositAnswer = z.object({ amount: amount("Token units"), txHash, tier });

@@ -2,16 +2,16 @@ import { type Address, type Hex, isAddress } from "viem";
 import { z } from "zod";
 import "zod-openapi";
 
-/** A decimal string of an unsigned number of so many bits; JSON numbers cannot hold it. */
+/** A decimal string of an unsigned integer below 2^bits, which may exceed JSON's safe numbers. */
 export const uint = (bits: number, description: string) =>
   z
     .string()
-    .regex(/^\d{1,78}$/, { error: "is not a decimal string of digits", abort: true })
-    .refine((text) => BigInt(text) < 1n << BigInt(bits), `does not fit ${bits} bits`)
+    .regex(/^\d{1,78}$/, { error: "is not a string of decimal digits", abort: true })
+    .refine((text) => BigInt(text) < 1n << BigInt(bits), `does not fit in ${bits} bits`)
     .transform((text) => BigInt(text))
     .meta({ description, example: "1000000000000000000" });
 
-/** Token units in an answer. */
+/** An amount of token units in a response. */
 export const amount = (description: string) =>
   z.string().regex(/^\d+$/).meta({ description, example: "1000000000000000000" });
 
@@ -85,7 +85,7 @@ export const errorBody = z
       message: z.string(),
       hint: z.string().optional().meta({ description: "How to resolve the error" }),
       details: z.record(z.string(), z.unknown()).optional(),
-      request_id: z.string().meta({ description: "The answer's x-request-id" }),
+      request_id: z.string().meta({ description: "Value of the response's x-request-id header" }),
     }),
   })
   .meta({ id: "Error" });

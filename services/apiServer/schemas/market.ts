@@ -6,7 +6,7 @@ export const networkAnswer = z
   .object({
     chainId: z.number().int(),
     rpcUrls: z.array(z.string()),
-    deployment: z.unknown().meta({ description: "The contracts' addresses and the market's periods" }),
+    deployment: z.unknown().meta({ description: "Contract addresses and parameters of the market" }),
     matchUrls: z.array(z.string()),
     gatewayUrls: z.array(z.string()),
     probeImage: z.string(),
@@ -44,7 +44,7 @@ export const measurementEntry = z
 const nodeHead = {
   id: z.number().int(),
   key: z.string(),
-  wallet: z.string().nullable().meta({ description: "Null: the node's own address" }),
+  wallet: z.string().nullable().meta({ description: "Null: rewards go to the address of the node key" }),
   status: z.enum(nodeStatuses),
   region: z.string().nullable(),
   gpu: z.object({
@@ -56,8 +56,8 @@ const nodeHead = {
   }),
   total: resources,
   free: resources.meta({ description: "Capacity that is not reserved" }),
-  pricePerSecond: amount("Token units a second"),
-  connected: z.boolean().meta({ description: "Whether it has an open tunnel to a gateway" }),
+  pricePerSecond: amount("Token units per second"),
+  connected: z.boolean().meta({ description: "Whether the node has an open tunnel to a gateway" }),
   tier,
 };
 export const nodeEntry = z.object(nodeHead).meta({ id: "Node" });
@@ -70,11 +70,10 @@ export const nodeAnswer = z.object({
     slots: z
       .number()
       .int()
-      .meta({ description: "Number of recent heartbeat slots considered, since its registration" }),
-    present: z
-      .number()
-      .int()
-      .meta({ description: "Of these, those that were committed or disputed, and not challenged" }),
+      .meta({ description: "Number of heartbeat slots considered: the newest ones since its registration" }),
+    present: z.number().int().meta({
+      description: "Slots in which the node was present: committed or disputed, and not challenged",
+    }),
     share: z.number().nullable(),
   }),
   session: z
@@ -92,7 +91,7 @@ export const nodeAnswer = z.object({
 export const epochEntry = z
   .object({
     number: z.string(),
-    pomc: z.string().meta({ description: "The contract it was posted to, which pays it" }),
+    pomc: z.string().meta({ description: "The contract that stores and pays it" }),
     root: z.string(),
     total: amount("Total granted up to this epoch"),
     dataHash: z.string(),
@@ -117,7 +116,7 @@ const nodeBond = z
       .number()
       .int()
       .meta({ description: "Days of uptime after which the withheld amount is returned" }),
-    returnsAt: unixTime.meta({ description: "Earliest time of return, if every day from now on counts" }),
+    returnsAt: unixTime.meta({ description: "Earliest time of return, if every day until then counts" }),
   })
   .meta({ id: "NodeBond" });
 
@@ -125,25 +124,24 @@ const previousReward = z
   .object({
     pomc: z.string().meta({ description: "The contract that pays it" }),
     epoch: z.string().nullable(),
-    cumulative: amount("Everything this contract granted up to that epoch"),
+    cumulative: amount("Total granted by this contract up to that epoch"),
     proof: z.string(),
     activatesAt: unixTime.nullable(),
     active: z.boolean(),
     claimed: amount("Amount this contract has paid"),
-    claimable: amount("Amount a claim to it would pay now"),
-    pending: amount("Granted there by an epoch that is posted and not active yet"),
+    claimable: amount("Amount a claim would pay now"),
+    pending: amount("Granted by an epoch that is posted and not active yet"),
   })
-  .meta({ id: "FormerReward" });
+  .meta({ id: "PreviousReward" });
 
 export const rewardAnswer = z
   .object({
     account: z.string(),
     pomc: z.string().meta({ description: "The contract that pays it" }),
-    epoch: z
-      .string()
-      .nullable()
-      .meta({ description: "The newest active epoch with a leaf for it, else the newest posted" }),
-    cumulative: amount("Total granted up to that epoch, as the claim takes it"),
+    epoch: z.string().nullable().meta({
+      description: "The newest active epoch with a leaf for the account, else the newest posted one",
+    }),
+    cumulative: amount("Total granted up to that epoch; argument of the claim"),
     proof: z.string(),
     activatesAt: unixTime.nullable(),
     active: z.boolean(),
@@ -151,11 +149,11 @@ export const rewardAnswer = z
     claimable: amount("Amount a claim would pay now"),
     pending: amount("Granted by an epoch that is posted and not active yet"),
     earned: amount("Total granted by this contract, active or not, and the withheld amount"),
-    withheld: amount("Bonds of its nodes that are still withheld"),
+    withheld: amount("Total of the bonds still withheld from its nodes"),
     previous: z.array(previousReward).meta({
       description:
-        "What replaced contracts still owe the account, oldest first; claim each from its contract",
+        "Rewards that replaced contracts still owe, oldest first; claim each from its own contract",
     }),
-    bonds: z.array(nodeBond).meta({ description: "Its nodes whose bond is still withheld" }),
+    bonds: z.array(nodeBond).meta({ description: "Nodes of the account whose bond is still withheld" }),
   })
   .meta({ id: "Reward" });

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { amount, isoTime, nextPage, tier, txHash, workspaceIdText } from "./common.ts";
 
-/** A path in the container that means there what it means here. */
+/** A path in the container without dot segments, so that no server resolves it to another path. */
 export const containerPath = z
   .string()
   .max(2_000)
@@ -21,7 +21,7 @@ export const newTask = z
     wait: z
       .boolean()
       .default(true)
-      .meta({ description: "false: return 202 at once and run in the background" }),
+      .meta({ description: "false: return 202 immediately and run in the background" }),
   })
   .meta({ id: "NewTask" });
 
@@ -34,10 +34,10 @@ export const taskAnswer = z
     workspaceId: z.string(),
     kind: z.enum(["task", "chat"]),
     nodeId: z.number().int().nullable(),
-    ms: z.number().int().nullable().meta({ description: "From start to end" }),
+    ms: z.number().int().nullable().meta({ description: "Duration in milliseconds" }),
     httpStatus: z.number().int().nullable().meta({ description: "The container's HTTP status" }),
     result: z.unknown().meta({
-      description: "The container's answer: JSON, or text, or { base64, contentType }",
+      description: "The container's response: JSON, text, or { base64, contentType }",
     }),
     error: z.object({ code: z.string(), message: z.string() }).nullable(),
     createdAt: isoTime,
@@ -70,14 +70,14 @@ export const receiptAnswer = z
         finishedAt: z.string().meta({ description: "Unix time in milliseconds" }),
         durationMs: z.number().int(),
         succeeded: z.boolean(),
-        amount: amount("What the task cost: its lease's rate for as long as it took, token units"),
+        amount: amount("Cost of the task in token units: the lease's rate × its duration"),
         resultHash: z.string().meta({
-          description: "keccak256 of { result, taskId } as JSON with sorted fields and no space",
+          description: "keccak256 of { result, taskId } as JSON with sorted fields and no whitespace",
         }),
       })
-      .meta({ description: "The fields of the leaf, in their order" }),
-    batch: z.string().meta({ description: "Number of the batch: Pomc.receiptsRootOf" }),
-    pomc: z.string().meta({ description: "The contract that keeps the root" }),
+      .meta({ description: "The fields of the leaf, in order" }),
+    batch: z.string().meta({ description: "Batch number, the argument of Pomc.receiptsRootOf" }),
+    pomc: z.string().meta({ description: "The contract that stores the root" }),
     root: z.string(),
     proof: z.array(z.string()).meta({ description: "The leaf's siblings, lowest first" }),
     txHash,
@@ -89,14 +89,17 @@ export const chatRequest = z
   .looseObject({
     model: z.string().min(1).max(300).meta({
       description:
-        "A workspace: its id, `ws-<id>` or name. The container uses its own model; `<workspace>/<model>` passes `<model>` on to it",
+        "A workspace: its id, `ws-<id>` or name. The container uses its own model; `<workspace>/<model>` passes `<model>` to it",
     }),
     messages: z.array(z.looseObject({ role: z.string() })).min(1),
     stream: z.boolean().optional(),
   })
-  .meta({ id: "ChatRequest", description: "As OpenAI's; all other fields are passed on" });
+  .meta({
+    id: "ChatRequest",
+    description: "OpenAI's request body; all other fields are passed to the container",
+  });
 
-export const chatAnswer = z.looseObject({}).meta({ description: "The container's answer" });
+export const chatAnswer = z.looseObject({}).meta({ description: "The container's response" });
 export const modelList = z.object({
   object: z.literal("list"),
   data: z.array(
@@ -116,7 +119,7 @@ export const openAiError = z
       type: z.string(),
       param: z.string().nullable(),
       code: z.string().nullable(),
-      request_id: z.string().meta({ description: "The answer's x-request-id" }),
+      request_id: z.string().meta({ description: "Value of the response's x-request-id header" }),
     }),
   })
   .meta({ id: "OpenAiError" });

@@ -34,7 +34,7 @@ export const imageEntry = z.object({
 export const imageList = z.object({ images: z.array(imageEntry), next: nextPage });
 export const imageAnswer = z.object({ digest: z.string(), reference: z.string(), txHash: txHash.nullable() });
 
-const whole = (max: number) => z.number().int().min(0).max(max);
+const integer = (max: number) => z.number().int().min(0).max(max);
 const decimal = (max: number, step: number) =>
   z
     .number()
@@ -45,15 +45,15 @@ const decimal = (max: number, step: number) =>
 export const gpuRequirement = z.strictObject({
   model: z.string().min(1).max(120).optional().meta({
     description:
-      "The GPU's name as its driver prints it (`NVIDIA H100 80GB HBM3`), or its 8 bytes of hex; default: any",
+      "The GPU's name as its driver prints it (`NVIDIA H100 80GB HBM3`), or the model's 8 bytes as hex; default: any",
   }),
-  count: whole(255).default(1),
+  count: integer(255).default(1),
   minVramGib: decimal(16_000, 1 / 1024)
     .default(0)
-    .meta({ description: "Memory of one GPU, GiB" }),
+    .meta({ description: "Minimum memory of one GPU, GiB" }),
   minComputeCapability: z
     .string()
-    .regex(/^\d{1,2}\.\d$/, "is not like 9.0")
+    .regex(/^\d{1,2}\.\d$/, "is not a version such as 9.0")
     .refine((text) => Math.round(Number(text) * 10) <= 255, "is above 25.5")
     .optional()
     .meta({ description: "CUDA compute capability", example: "9.0" }),
@@ -89,13 +89,14 @@ export const newWorkspace = z
     health: workspaceConfig.shape.health,
     placement: workspaceConfig.shape.placement.meta({ description: "Placement preferences beyond the spec" }),
     maxDown: workspaceConfig.shape.maxDown.meta({
-      description: "Maximum number of replicas down at once during an update; default: 1",
+      description: "Maximum number of replicas that are down at the same time during an update; default: 1",
     }),
     replicas: z.number().int().min(1).max(1_000).default(1),
     policy: z.enum(policies).default("available").meta({
-      description: "available: failover within seconds, two may overlap; exclusive: never two at once",
+      description:
+        "available: failover within seconds, two copies may overlap; exclusive: never two at the same time",
     }),
-    graceSeconds: whole(2 ** 24 - 1)
+    graceSeconds: integer(2 ** 24 - 1)
       .default(60)
       .meta({
         description: "Seconds without contact to the chain after which a node must stop the container",
@@ -103,11 +104,11 @@ export const newWorkspace = z
     maxPricePerSecond: uint(64, "Maximum price of one replica, token units (1e-18) per second"),
     gpu: gpuRequirement.optional().meta({ description: "Default: no GPU" }),
     cpu: decimal(16_000, 0.001).meta({ description: "Cores of one replica", example: 0.5 }),
-    memoryMib: whole(2 ** 24 - 1),
-    diskGib: whole(65_535),
+    memoryMib: integer(2 ** 24 - 1),
+    diskGib: integer(65_535),
     region: z
       .string()
-      .regex(/^[A-Z]{2}$/, "is not two capital letters")
+      .regex(/^[A-Z]{2}$/, "is not two uppercase letters")
       .optional()
       .meta({ description: "ISO 3166-1 alpha-2; default: any" }),
     expiresAt: z.iso
@@ -125,7 +126,7 @@ export type NewWorkspace = z.output<typeof newWorkspace>;
 
 const fields = newWorkspace.shape;
 
-/** What may change of a workspace; what is left out stays. */
+/** The fields of a workspace that can change; omitted fields keep their values. */
 export const workspaceUpdate = z
   .strictObject({
     image: fields.image.optional(),
@@ -136,7 +137,7 @@ export const workspaceUpdate = z
       .regex(/^\/[^\s]*$/)
       .optional(),
     maxDown: workspaceConfig.shape.maxDown.meta({
-      description: "Maximum number of replicas down at once during the update; default: 1",
+      description: "Maximum number of replicas that are down at the same time during the update; default: 1",
     }),
     maxPricePerSecond: fields.maxPricePerSecond.optional(),
     replicas: z.number().int().min(1).max(1_000).optional(),
@@ -180,7 +181,7 @@ export const workspaceList = z.object({ workspaces: z.array(workspaceEntry), nex
 
 export const replicaEntry = z.object({
   replica: z.number().int(),
-  lease: z.number().int().nullable().meta({ description: "Null: no node yet" }),
+  lease: z.number().int().nullable().meta({ description: "Null: not assigned yet" }),
   node: z
     .object({ id: z.number().int(), region: z.string().nullable(), gpuName: z.string().nullable() })
     .nullable(),
@@ -188,8 +189,8 @@ export const replicaEntry = z.object({
   desired: z.enum(desiredStates).nullable(),
   releaseReason: z.enum(releaseReasons).nullable(),
   milestone: z.enum(milestones).nullable(),
-  percent: z.number().nullable().meta({ description: "Of the download, live" }),
-  pricePerSecond: amount("Token units a second").nullable(),
+  percent: z.number().nullable().meta({ description: "Live download progress" }),
+  pricePerSecond: amount("Token units per second").nullable(),
   failure: z.string().nullable(),
   endpoints: z.array(z.object({ containerPort: z.number().int(), host: z.string(), port: z.number().int() })),
   placement: z
@@ -198,8 +199,10 @@ export const replicaEntry = z.object({
       status: z.string(),
       nodeId: z.number().int().nullable(),
       block: z.string().nullable().meta({ description: "Block at which the decision was made" }),
-      refusals: z.unknown().meta({ description: "Why other nodes were rejected" }),
-      refusal: z.string().nullable().meta({ description: "Why the chain refused it" }),
+      refusals: z
+        .unknown()
+        .meta({ description: "Number of nodes rejected by each dimension, and the nearest rejected node" }),
+      refusal: z.string().nullable().meta({ description: "Reason why the chain refused the assignment" }),
       requestedAt: isoTime,
     })
     .nullable(),
@@ -213,7 +216,7 @@ export const workspaceAnswer = z
     config: z.unknown(),
     policy: z.enum(policies),
     graceSeconds: z.number().int(),
-    maxPricePerSecond: amount("Token units a second"),
+    maxPricePerSecond: amount("Token units per second"),
     gpu: z.object({
       model: z.string().nullable(),
       count: z.number().int(),
@@ -235,6 +238,6 @@ const leaseRef = z.object({ replica: z.number().int(), lease: z.number().int() }
 export const orderAnswer = z.object({
   id: z.string(),
   txHash: txHash.nullable(),
-  leases: z.array(leaseRef).meta({ description: "Leases that received the order" }),
+  leases: z.array(leaseRef).meta({ description: "Leases the order was applied to" }),
   refusals: z.array(z.object({ replica: z.number().int(), lease: z.number().int(), reason: z.string() })),
 });

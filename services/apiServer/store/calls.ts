@@ -33,7 +33,7 @@ export async function insertCall(db: Queryable, call: CallRecord): Promise<void>
 /**
  * Binds an Idempotency-Key to a request.
  *
- * @returns False when the partner has used the key for another request.
+ * @returns False when the partner used the key for a different request.
  */
 export async function bindIdempotencyKey(
   db: Queryable,
@@ -52,7 +52,7 @@ export async function bindIdempotencyKey(
   return rows[0]?.request_hash === requestHash;
 }
 
-/** Whether a transaction was sent under this key before, by whichever request. */
+/** Whether any request has sent a transaction under this key. */
 export async function wasSent(db: Queryable, dedupeKey: string): Promise<boolean> {
   const { rowCount } = await db.query("select from app.transaction where dedupe_key = $1", [dedupeKey]);
   return rowCount === 1;

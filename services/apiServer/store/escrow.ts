@@ -4,7 +4,7 @@ import { addressOf } from "./contracts.ts";
 
 export type Tier = "unsafe" | "safe" | "finalized";
 
-/** Unix seconds: the database's clock, but never before the chain's newest block. */
+/** Current time in Unix seconds: the database's clock, but not before the newest block. */
 export async function currentTime(db: Queryable): Promise<number> {
   const { rows } = await db.query<{ now: number }>(
     `select floor(extract(epoch from greatest(now(), (
@@ -16,7 +16,7 @@ export async function currentTime(db: Queryable): Promise<number> {
 
 export type AccountRow = {
   generation: number;
-  /** Where the books are. */
+  /** Address of the escrow contract. */
   escrow: string;
   deposited: bigint;
   withdrawn: bigint;
@@ -25,7 +25,7 @@ export type AccountRow = {
   tier: Tier | null;
 };
 
-/** The wallet's account in each escrow there ever was, oldest first; none where nothing was paid in. */
+/** The wallet's account in each generation of Escrow, oldest first; without those it never deposited to. */
 export async function findAccounts(db: Queryable, wallet: string): Promise<AccountRow[]> {
   const { rows } = await db.query<AccountRow>(
     `select generation, ${addressOf("Escrow", "account")} as escrow, deposited, withdrawn, settled, refunded,
@@ -36,11 +36,11 @@ export async function findAccounts(db: Queryable, wallet: string): Promise<Accou
   return rows;
 }
 
-const authorizationsShown = 100;
+const maxAuthorizations = 100;
 
 export type AuthorizationRow = {
   id: string;
-  /** Of the escrow that it stands in. */
+  /** Generation of the escrow that stores it. */
   generation: number;
   escrow: string;
   delegate: string;
@@ -52,7 +52,7 @@ export type AuthorizationRow = {
   tier: Tier;
 };
 
-/** Newest first, so many of each escrow. */
+/** The wallet's authorizations, newest first, at most 100 of each escrow. */
 export async function listAuthorizations(db: Queryable, wallet: string): Promise<AuthorizationRow[]> {
   const { rows } = await db.query<AuthorizationRow>(
     `select authorization_id::text as id, spending.generation, spending.escrow, delegate, max_rate, total, scope,
@@ -62,12 +62,12 @@ export async function listAuthorizations(db: Queryable, wallet: string): Promise
        where own.owner = $1 and own.generation = contract.generation order by own.authorization_id desc limit $2
      ) as spending
      where contract.name = 'Escrow' order by spending.authorization_id desc`,
-    [wallet, authorizationsShown],
+    [wallet, maxAuthorizations],
   );
   return rows;
 }
 
-/** Every lease that the wallet's authorizations paid or pay for. */
+/** All leases paid under the wallet's authorizations, closed ones included. */
 export async function listLeases(db: Queryable, wallet: string): Promise<LeaseFacts[]> {
   const { rows } = await db.query<{
     authorization_id: string;

@@ -13,14 +13,14 @@ export type HistoryRow = {
   down_seconds: number | null;
   at: Date;
   tx_hash: string;
-  /** Whose books were changed. */
+  /** Address of the escrow whose balance changed. */
   escrow: string;
-  /** Block and place in it, as one number that rises. */
+  /** Block number × 65536 + log index. */
   id: string;
   tier: Tier;
 };
 
-/** What changed an account's balance, newest first, what is before `before` only. */
+/** Changes of an account's balance, newest first; only those before id `before`. */
 export async function listHistory(
   db: Queryable,
   wallet: string,

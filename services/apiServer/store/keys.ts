@@ -13,7 +13,7 @@ export async function findKey(
   return row && { wallet: row.wallet, secretHash: row.secret_hash };
 }
 
-/** Once a minute is enough to tell a key that is in use from one that is not. */
+/** Records the use of a key, at most once a minute. */
 export async function markKeyUsed(db: Queryable, id: string): Promise<void> {
   await db.query(
     `update app.api_key set last_used_at = now()
@@ -33,7 +33,11 @@ export async function insertKey(db: Queryable, key: NewKey): Promise<void> {
   ]);
 }
 
-/** Makes sure that the wallet has an account, and gives it a key, for a nonce that is still good; false when it isn't. */
+/**
+ * Consumes a nonce, creates the wallet's account if it does not exist, and stores its new key.
+ *
+ * @returns False when the nonce is unknown, used or expired.
+ */
 export async function openAccount(db: Database, nonce: string, key: NewKey): Promise<boolean> {
   return transaction(db, async (connection) => {
     const used = await connection.query(
@@ -49,7 +53,7 @@ export async function openAccount(db: Database, nonce: string, key: NewKey): Pro
   });
 }
 
-/** Stores a nonce, and drops those that are over. */
+/** Stores a nonce and deletes expired ones. */
 export async function insertNonce(db: Queryable, nonce: string, expiresAt: Date): Promise<void> {
   await db.query("delete from app.siwe_nonce where expires_at < now()");
   await db.query("insert into app.siwe_nonce (nonce, expires_at) values ($1, $2)", [nonce, expiresAt]);

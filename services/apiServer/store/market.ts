@@ -4,7 +4,7 @@ import { countPresence, type Presence } from "@ngpu/protocol/presence";
 import { newestSlots, readPresence } from "@ngpu/queries/presence";
 import type { Tier } from "./escrow.ts";
 
-/** A block above any: the present. */
+/** A block number above all others: reads the current state. */
 const newest = 2n ** 63n - 1n;
 
 export type NodeRow = {
@@ -103,7 +103,7 @@ export async function lastMeasurement(db: Queryable, nodeId: number): Promise<Me
   return rows[0];
 }
 
-/** A node's presence in the newest heartbeat slots; a slot that was committed before it registered does not know it. */
+/** A node's presence in the newest heartbeat slots; without slots committed before its registration. */
 export async function findPresence(db: Queryable, nodeId: number, slots: number): Promise<Presence> {
   const facts = await readPresence(db, newest, await newestSlots(db, newest, slots), nodeId);
   return countPresence(facts).get(nodeId) ?? { presentSlots: 0, totalSlots: 0 };
@@ -127,7 +127,7 @@ export async function findSession(db: Queryable, nodeId: number): Promise<Sessio
   return rows[0];
 }
 
-/** Names of GPU models as their nodes told them, by the eight bytes that the chain has of them. */
+/** Names of GPU models as reported by nodes, by the eight bytes stored on the chain. */
 export async function gpuNames(db: Queryable, models: readonly string[]): Promise<Map<string, string>> {
   const { rows } = await db.query<{ gpu_model: string; gpu_name: string }>(
     `select distinct on (gpu_model) gpu_model, gpu_name from chain.node

@@ -4,7 +4,7 @@ import type { Tier } from "./escrow.ts";
 
 export type EpochRow = {
   number: string;
-  /** Which contract it was posted to, and pays it. */
+  /** Address of the contract that stores and pays it. */
   pomc: string;
   root: string;
   total: bigint;
@@ -19,8 +19,8 @@ const epochColumns = `epoch.number::text as number, epoch.root, epoch.total, epo
   ${addressOf("Pomc", "epoch")} as pomc`;
 
 /**
- * Posted epochs, newest first, those before `before`. A number is the newest contract's that has it: one that was replaced has
- * none above its last, unless its poster goes on by itself.
+ * Posted epochs, newest first; only those before `before`. If two generations of Pomc have the same number, the newer one is
+ * returned: a replaced contract receives no more epochs, unless its poster continues.
  */
 export async function listEpochs(
   db: Queryable,
@@ -56,7 +56,7 @@ export type LeafRow = {
   activates_at: number;
 };
 
-/** Unix seconds of the newest block: what Pomc measures activation by. 0 before there is one. */
+/** Unix seconds of the newest block, the clock of Pomc's activation delay; 0 before the first block. */
 export async function chainTime(db: Queryable): Promise<number> {
   const { rows } = await db.query<{ time: number }>(
     `select extract(epoch from block.time)::float8 as time
@@ -65,7 +65,7 @@ export async function chainTime(db: Queryable): Promise<number> {
   return rows[0]?.time ?? 0;
 }
 
-/** The account's leaves in epochs that were posted to one contract and that nobody disabled, newest first. */
+/** The account's leaves in the epochs of one contract that are not disabled, newest first. */
 export async function listLeaves(
   db: Queryable,
   account: string,
@@ -83,7 +83,7 @@ export async function listLeaves(
   return rows;
 }
 
-/** What one contract has paid an account. */
+/** The amount one contract has paid an account. */
 export async function claimedBy(db: Queryable, account: string, generation: number): Promise<bigint> {
   const { rows } = await db.query<{ claimed: bigint }>(
     "select claimed from chain.claim where account = $1 and generation = $2",
@@ -100,7 +100,7 @@ export type BondRow = {
   through_day: number | null;
 };
 
-/** The bonds that are not served of the nodes whose rewards go to an account, with the terms of the last epoch closed. */
+/** The unserved bonds of the nodes that pay to an account, under the terms of the newest closed epoch. */
 export async function listBonds(db: Queryable, account: string): Promise<BondRow[]> {
   const { rows } = await db.query<BondRow>(
     `select bond.node_id::float8 as node_id, bond.withheld, bond.days, (terms.bond->>'days')::int4 as days_needed,

@@ -16,13 +16,13 @@ export type ReceiptRow = {
   proof: string[];
   root: string;
   batch: string;
-  /** Which contract keeps the root. */
+  /** Address of the contract that stores the root. */
   pomc: string;
   tx_hash: string;
   tier: Tier;
 };
 
-/** The receipt of a task, once its batch is on the chain. */
+/** The receipt of a task; undefined until its batch is on the chain. */
 export async function findReceipt(db: Queryable, taskId: string): Promise<ReceiptRow | undefined> {
   const { rows } = await db.query<ReceiptRow>(
     `select receipt.payer, receipt.node_id::float8, receipt.workspace_id::text, receipt.replica, receipt.lease::float8,

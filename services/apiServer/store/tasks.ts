@@ -34,7 +34,7 @@ export type NewTask = {
   idempotencyKey: string | undefined;
 };
 
-/** Stores a task as queued. False when the partner's Idempotency-Key has one already. */
+/** Stores a task as queued. False when a task with the partner's Idempotency-Key exists. */
 export async function insertTask(db: Queryable, task: NewTask): Promise<boolean> {
   const { rowCount } = await db.query(
     `insert into app.task (id, wallet, key_id, workspace_id, kind, method, path, input, runner, idempotency_key)
@@ -71,7 +71,7 @@ export type TaskEnd = {
   durationMs: number;
 };
 
-/** Writes how a task ended; the first end stands. One that no container saw gives its Idempotency-Key back. */
+/** Records the end of a task; later ends are ignored. A task that no replica received releases its Idempotency-Key. */
 export async function endTask(db: Queryable, id: string, end: TaskEnd): Promise<void> {
   await db.query(
     `update app.task set status = $2, node_id = $3, replica = $4, lease = $5, http_status = $6, result = $7,
@@ -114,7 +114,7 @@ export async function findTaskByKey(
   return rows[0];
 }
 
-/** The wallet's tasks, newest first, those before `after`; without their results. */
+/** The wallet's tasks without their results, newest first; only those before `after`. */
 export async function listTasks(
   db: Queryable,
   wallet: string,
@@ -131,9 +131,10 @@ export async function listTasks(
 }
 
 /**
- * Ends the tasks of processes that are gone: a process holds the advisory lock of its number as long as it lives.
+ * Ends the tasks of processes that have ended: a running process holds the advisory lock of its number.
  *
- * @returns How many there were.
+ * @param self Number of this process, whose tasks are skipped.
+ * @returns Number of tasks ended.
  */
 export async function sweepTasks(db: Queryable, self: bigint): Promise<number> {
   const open = await db.query<{ runner: bigint }>(
@@ -142,7 +143,7 @@ export async function sweepTasks(db: Queryable, self: bigint): Promise<number> {
   );
   let swept = 0;
   for (const { runner } of open.rows) {
-    // The lock is asked for inside the update, so that it is freed with it and whoever is alive keeps its tasks.
+    // The update takes the lock itself, so that it is released with the transaction and a running process keeps its tasks.
     const { rowCount } = await db.query(
       `with gone as materialized (select pg_try_advisory_xact_lock($1) as gone)
        update app.task set status = 'failed', finished_at = now(), error_code = 'interrupted',

@@ -14,7 +14,11 @@ export type ImageRow = {
 
 const imageColumns = "digest, owner, size_bytes, chunk_root, reference, chain.tier(block_number) as tier";
 
-/** @param generation Of the DockerContract that it is registered with. */
+/**
+ * Finds a registered image.
+ *
+ * @param generation Generation of the DockerContract it is registered with.
+ */
 export async function findImage(
   db: Queryable,
   digest: string,
@@ -27,7 +31,7 @@ export async function findImage(
   return rows[0];
 }
 
-/** Images of one DockerContract by digest, those after `after` first. */
+/** Images registered with one DockerContract, in the order of their digests, after `after`. */
 export async function listImages(
   db: Queryable,
   generation: number,
@@ -94,7 +98,7 @@ export async function findWorkspace(
   return rows[0];
 }
 
-/** The wallet's newest open workspace of this name. */
+/** The wallet's newest workspace with this name; an open one if there is any. */
 export async function findWorkspaceByName(
   db: Queryable,
   wallet: string,
@@ -109,7 +113,7 @@ export async function findWorkspaceByName(
   return rows[0];
 }
 
-/** The wallet's workspaces, newest first, those before id `before`. */
+/** The wallet's workspaces, newest first; only those before id `before`. */
 export async function listWorkspaces(
   db: Queryable,
   wallet: string,
@@ -140,7 +144,7 @@ export type ReplicaRow = {
   state: AssignmentState;
   desired: Desired;
   price_per_second: bigint;
-  /** Of the last report; null before one. */
+  /** Detail of the last report; null before the first one. */
   detail: string | null;
   release_reason: string | null;
   milestone: Milestone | null;
@@ -151,7 +155,7 @@ export type ReplicaRow = {
   tier: Tier;
 };
 
-/** The highest lease of each replica of these workspaces, with its node, progress and the address its node is reached at. */
+/** The highest lease of each replica of these workspaces, with its node, progress and the host of its node. */
 export async function listReplicas(db: Queryable, workspaceIds: string[]): Promise<ReplicaRow[]> {
   const { rows } = await db.query<ReplicaRow>(
     `select distinct on (held.workspace_id, held.replica)

@@ -15,7 +15,7 @@ describe("apiServer: accounts and keys", () => {
   });
   after(() => api.stop());
 
-  it("gives a key for a signed message, and keeps only the hash of its secret", async () => {
+  it("issues a key for a signed message and stores only the hash of its secret", async () => {
     const account = newAccount();
     const partner = await signIn(api.client, account);
     expect(partner.apiKey).to.match(/^ngpu_[0-9a-f]{16}_[0-9a-f]{64}$/);
@@ -26,13 +26,13 @@ describe("apiServer: accounts and keys", () => {
     expect(JSON.stringify(rows)).not.to.include(partner.apiKey.split("_")[2]);
   });
 
-  it("has no faucet where tokens are worth something", async () => {
+  it("has no faucet unless one is configured", async () => {
     const answer = await api.client.post("/v1/faucet", { wallet: newAccount().address });
     expect(answer.status).to.equal(404);
     expect(answer.body).to.have.nested.property("error.code", "route_unknown");
   });
 
-  it("takes a nonce once", async () => {
+  it("accepts a nonce once", async () => {
     const signed = await signedMessage(api.client, newAccount());
     expect((await api.client.post("/v1/accounts", signed)).status).to.equal(201);
     const again = await api.client.post("/v1/accounts", signed);
@@ -41,11 +41,11 @@ describe("apiServer: accounts and keys", () => {
   });
 
   const wrongs = [
-    ["a nonce of its own", { nonce: "abcdefgh12345678" }, "nonce_invalid"],
+    ["an unknown nonce", { nonce: "abcdefgh12345678" }, "nonce_invalid"],
     ["another domain", { domain: "evil.test" }, "siwe_domain"],
     ["another chain", { chainId: 1 }, "siwe_chain"],
-    ["a time that is over", { expirationTime: new Date(Date.now() - 1_000) }, "siwe_time"],
-    ["another's signature", { signer: newAccount() }, "signature_invalid"],
+    ["an expired message", { expirationTime: new Date(Date.now() - 1_000) }, "siwe_time"],
+    ["another account's signature", { signer: newAccount() }, "signature_invalid"],
   ] as const;
   for (const [what, wrong, code] of wrongs) {
     it(`refuses ${what}`, async () => {
@@ -58,7 +58,7 @@ describe("apiServer: accounts and keys", () => {
     });
   }
 
-  it("says what is wrong with a message that is none", async () => {
+  it("rejects text that is not a sign-in message", async () => {
     const answer = await api.client.post("/v1/accounts", {
       message: "hello",
       signature: `0x${"00".repeat(65)}`,
@@ -69,7 +69,7 @@ describe("apiServer: accounts and keys", () => {
     expect(none.body).to.have.nested.property("error.code", "request_invalid");
   });
 
-  it("refuses a call without a key, with a wrong secret, and with a revoked key", async () => {
+  it("refuses calls without a key, with a wrong secret and with a revoked key", async () => {
     const partner = await signIn(api.client, newAccount());
     const without = await api.client.get("/v1/account");
     expect([without.status, without.body]).to.have.nested.property("[1].error.code", "key_missing");
@@ -89,7 +89,7 @@ describe("apiServer: accounts and keys", () => {
     expect((await partner.delete(`/v1/keys/${further.body.id}`)).status).to.equal(404);
   });
 
-  it("lets nobody revoke another's key", async () => {
+  it("does not revoke another account's key", async () => {
     const one = await signIn(api.client, newAccount());
     const other = await signIn(api.client, newAccount());
     const answer = await other.delete(`/v1/keys/${one.apiKey.split("_")[1]}`);
@@ -97,7 +97,7 @@ describe("apiServer: accounts and keys", () => {
     expect((await one.get("/v1/account")).status).to.equal(200);
   });
 
-  it("records every call under its request id", async () => {
+  it("records every call with its request id", async () => {
     const partner = await signIn(api.client, newAccount());
     const answer = await partner.get("/v1/nodes/4711");
     expect(answer.status).to.equal(404);
@@ -135,8 +135,8 @@ describe("apiServer: limits", () => {
     expect(statuses).to.deep.equal([200, 200, 200, 200, 429, 429]);
   });
 
-  it("counts what it pays gas for by wallet, whatever the key", async () => {
-    // The limit of sign-ins is used up: the keys come from the database.
+  it("counts calls that send a transaction by wallet, across keys", async () => {
+    // The sign-in limit is exhausted, so the keys are inserted into the database.
     const wallet = newAccount().address.toLowerCase();
     await api.db.query("insert into app.account (wallet) values ($1)", [wallet]);
     const statuses: number[] = [];

@@ -2,7 +2,7 @@ import type { PrivateKeyAccount } from "viem";
 import { createSiweMessage } from "viem/siwe";
 
 export type Answer<Body> = { status: number; headers: Headers; body: Body };
-// Answers are read as what the test expects of them; a wrong expectation fails the assertion that follows.
+// Responses are typed as the test expects them; a wrong expectation fails the next assertion.
 type Loose = Record<string, unknown>;
 
 export type Client = {
@@ -13,7 +13,7 @@ export type Client = {
   raw(path: string, init?: RequestInit): Promise<Response>;
 };
 
-/** The API as a partner's program calls it. */
+/** A client of the API that also returns status and headers. */
 export function createClient(url: string, apiKey?: string): Client {
   const own = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
   const raw = (path: string, init: RequestInit = {}) =>
@@ -42,7 +42,7 @@ export function createClient(url: string, apiKey?: string): Client {
 
 type Nonce = { nonce: string; domain: string; uri: string; chainId: number };
 
-/** A signed sign-in, with what a test wants to have wrong in it. */
+/** A signed sign-in message; `wrong` replaces correct values. */
 export async function signedMessage(
   client: Client,
   account: PrivateKeyAccount,
@@ -67,7 +67,7 @@ export async function signedMessage(
   return { message, signature: await (wrong.signer ?? account).signMessage({ message }) };
 }
 
-/** Signs in and gives a client with the new key. */
+/** Signs in and returns a client with the new key. */
 export async function signIn(
   client: Client,
   account: PrivateKeyAccount,

@@ -17,7 +17,7 @@ const paths = [
   "/client/1.0.0/a.tar.gz",
 ];
 
-/** The routes as apiServer has them, with its headers and its errors. */
+/** The routes with the headers and error handler of apiServer. */
 async function serve(folder: string | undefined) {
   const app = createApp({ health: () => ({ ok: true }), registry: new Registry() });
   app.use(clientReleases(folder));
@@ -34,7 +34,7 @@ async function serve(folder: string | undefined) {
 const errorOf = async (answer: Response) =>
   ((await answer.json()) as { error: { code: string; hint: string } }).error;
 
-describe("the node client's releases, as the API serves them", () => {
+describe("apiServer: releases of the node client", () => {
   const releases = temporaryDir();
   let api: Awaited<ReturnType<typeof serve>>;
   before(async () => {
@@ -48,19 +48,19 @@ describe("the node client's releases, as the API serves them", () => {
     releases[Symbol.dispose]();
   });
 
-  it("are the files of CLIENT_RELEASES", async () => {
+  it("serves the files in CLIENT_RELEASES", async () => {
     for (const path of paths) {
       const answer = await api.get(path);
       expect([answer.status, await answer.text()]).to.deep.equal([200, `content of ${path}`]);
     }
   });
 
-  it("have the scripts as text", async () => {
+  it("serves the scripts as plain text", async () => {
     const { headers } = await api.get("/install_mcNode.sh");
     expect(headers.get("content-type")).to.equal("text/plain; charset=utf-8");
   });
 
-  it("are nothing else of that folder", async () => {
+  it("serves no other file of the directory", async () => {
     for (const path of ["/client/%2e%2e%2fsecret", "/client/2.0.0/a.tar.gz", "/client/nothing"]) {
       const answer = await api.get(path);
       expect([answer.status, (await errorOf(answer)).code]).to.deep.equal([404, "client_file_unknown"]);
@@ -68,7 +68,7 @@ describe("the node client's releases, as the API serves them", () => {
     expect(await (await api.get("/secret")).text()).not.to.include("beside what is served");
   });
 
-  it("are not there without CLIENT_RELEASES, and the answer says how to set it", async () => {
+  it("returns 404 with a hint without CLIENT_RELEASES", async () => {
     const without = await serve(undefined);
     for (const path of paths) {
       const answer = await without.get(path);

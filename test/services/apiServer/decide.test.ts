@@ -24,7 +24,7 @@ const lease = {
 };
 
 describe("apiServer: money", () => {
-  it("counts a running lease by the clock, up to the expiry and the total", () => {
+  it("charges a running lease by the clock, up to the expiry and the total", () => {
     const facts = { id: "1", total: 10_000n, expiry: 200, leases: [lease] };
     expect(authorizationBalance(facts, 150)).to.deep.equal({
       id: "1",
@@ -37,14 +37,14 @@ describe("apiServer: money", () => {
     expect(authorizationBalance({ ...facts, total: 300n }, 900)).to.include({ owed: 250n, remaining: 0n });
   });
 
-  it("counts nothing for a lease that rests, is closed, or starts later", () => {
+  it("charges nothing for a lease that is stopped, closed, or starts later", () => {
     for (const other of [{ running: false }, { running: false, closed: true }, { clockSince: 500 }]) {
       const facts = { id: "1", total: 10_000n, expiry: 900, leases: [{ ...lease, ...other }] };
       expect(authorizationBalance(facts, 400).owed).to.equal(0n);
     }
   });
 
-  it("never makes money: what is refundable, owed, settled and withdrawn is the deposit and what was refunded", () => {
+  it("conserves money: refundable + owed + settled + withdrawn = deposited + refunded", () => {
     const units = fc.bigInt({ min: 0n, max: 10n ** 24n });
     fc.assert(
       fc.property(units, units, units, units, units, (deposited, part, other, back, owed) => {
@@ -64,12 +64,12 @@ describe("apiServer: the status of a workspace", () => {
   const cases: [string, ReplicaFacts[], string][] = [
     ["no lease", [], "pending"],
     ["a released lease", [{ ...held, state: "released", held: false }], "pending"],
-    ["an assigned one", [held], "distributing"],
-    ["an assigned one whose image is there", [{ ...held, milestone: "verified" }], "starting"],
-    ["a ready one", [{ ...held, state: "ready" }], "starting"],
-    ["one of two running", [held, { ...held, state: "running" }], "running"],
-    ["one that was stopped", [{ ...held, state: "stopped", desired: "stop" }], "stopped"],
-    ["one that failed", [{ ...held, state: "failed", milestone: "verified" }], "failed"],
+    ["an assigned lease", [held], "distributing"],
+    ["an assigned lease with its image downloaded", [{ ...held, milestone: "verified" }], "starting"],
+    ["a ready lease", [{ ...held, state: "ready" }], "starting"],
+    ["one of two leases running", [held, { ...held, state: "running" }], "running"],
+    ["a stopped lease", [{ ...held, state: "stopped", desired: "stop" }], "stopped"],
+    ["a failed lease", [{ ...held, state: "failed", milestone: "verified" }], "failed"],
   ];
   for (const [what, replicas, status] of cases) {
     it(`is ${status} with ${what}`, () => {
@@ -77,7 +77,7 @@ describe("apiServer: the status of a workspace", () => {
     });
   }
 
-  it("is closed or expired whatever runs", () => {
+  it("is closed or expired regardless of its replicas", () => {
     const running = [{ ...held, state: "running" as const }];
     expect(workspaceStatus({ status: "closed", expiresAt: 0, now: 10, replicas: running })).to.equal(
       "closed",
@@ -89,7 +89,7 @@ describe("apiServer: the status of a workspace", () => {
 });
 
 describe("apiServer: small decisions", () => {
-  it("reads mapped ports and reasons out of a report's bytes", () => {
+  it("parses mapped ports and reasons from the bytes of a report", () => {
     const detail = `0x7d640bb8${"0".repeat(56)}`;
     expect(mappedPorts(detail, [8080, 9090, 7070])).to.deep.equal([
       { containerPort: 8080, port: 32_100 },
@@ -99,7 +99,7 @@ describe("apiServer: small decisions", () => {
     expect(failureText(`0x${reason}`)).to.equal("image_missing");
   });
 
-  it("reads a workspace out of a model's name", () => {
+  it("parses the workspace in a model name", () => {
     expect(parseModel("7")).to.deep.equal({ id: "7" });
     expect(parseModel("ws-7/llama3")).to.deep.equal({ id: "7" });
     expect(parseModel("chat")).to.deep.equal({ name: "chat" });
@@ -108,13 +108,13 @@ describe("apiServer: small decisions", () => {
     expect(innerModel("chat")).to.equal(undefined);
   });
 
-  it("names a GPU's model by 8 bytes of its name's hash", () => {
+  it("encodes a GPU model as 8 bytes of its name's hash", () => {
     expect(gpuModelBytes(undefined)).to.equal("0x0000000000000000");
     expect(gpuModelBytes("NVIDIA H100 80GB HBM3")).to.match(/^0x[0-9a-f]{16}$/);
     expect(gpuModelBytes("0xABCDEF0123456789")).to.equal("0xabcdef0123456789");
   });
 
-  it("claims by the newest active root only", () => {
+  it("claims only under the newest active root", () => {
     const leaf = (epoch: string, cumulative: bigint, activatesAt: number) => ({
       epoch,
       cumulative,
@@ -137,7 +137,7 @@ describe("apiServer: small decisions", () => {
     });
   });
 
-  it("keeps the same words of a stream however its bytes are cut", () => {
+  it("collects the same text of a stream for any split of its bytes", () => {
     const events = [
       { delta: { content: "grüß " } },
       { delta: { content: "dich" } },

@@ -9,7 +9,7 @@ import { type ApiMarket, setup } from "./setup.ts";
 const freshWallet = () => privateKeyToAccount(generatePrivateKey()).address;
 const refusedAs = (answer: { body: unknown }) => (answer.body as { error: { code: string } }).error.code;
 
-describe("the faucet of a market of test tokens", function () {
+describe("apiServer: the faucet of a market with test tokens", function () {
   this.timeout(60_000);
   let api: ApiMarket;
   const giveFaucet = async (tokens: string) => {
@@ -27,7 +27,7 @@ describe("the faucet of a market of test tokens", function () {
   });
   after(() => api.stop());
 
-  it("gives a fresh wallet tokens and ETH", async () => {
+  it("sends tokens and ETH to a new wallet", async () => {
     const wallet = freshWallet();
     const answer = await api.client.post("/v1/faucet", { wallet });
     expect(answer.status).to.equal(201);
@@ -40,7 +40,7 @@ describe("the faucet of a market of test tokens", function () {
     expect(await api.chain.client.getBalance({ address: wallet })).to.equal(parseEther("0.1"));
   });
 
-  it("gives a wallet nothing twice, asked at once or later", async () => {
+  it("serves a wallet once, for concurrent and later requests", async () => {
     const wallet = freshWallet();
     const answers = await Promise.all([1, 2].map(() => api.client.post("/v1/faucet", { wallet })));
     expect(answers.map(({ status }) => status).sort()).to.deep.equal([201, 409]);
@@ -50,20 +50,20 @@ describe("the faucet of a market of test tokens", function () {
     expect(await tokensOf(wallet)).to.equal(parseEther("100"));
   });
 
-  it("refuses what is no address", async () => {
+  it("rejects an invalid address", async () => {
     const answer = await api.client.post("/v1/faucet", { wallet: "0x12" });
     expect(answer.status).to.equal(400);
     expect(refusedAs(answer)).to.equal("request_invalid");
   });
 
-  it("says when it has too little left", async () => {
+  it("refuses when its account is empty", async () => {
     expect((await api.client.post("/v1/faucet", { wallet: freshWallet() })).status).to.equal(201);
     const answer = await api.client.post("/v1/faucet", { wallet: freshWallet() });
     expect(answer.status).to.equal(409);
     expect(refusedAs(answer)).to.equal("faucet_empty");
   });
 
-  it("gives sixty times an hour, to all together", async () => {
+  it("gives at most sixty gifts per hour to all wallets together", async () => {
     await giveFaucet("10000");
     let now = 0;
     const { client, deployment, url } = api.chain;

@@ -8,7 +8,7 @@ import { type ApiMarket, probeImage, setup } from "./setup.ts";
 
 type Node = { id: number; connected: boolean; total: unknown; free: Record<string, number>; region: string };
 
-describe("apiServer: what anyone may read", () => {
+describe("apiServer: public data", () => {
   let api: ApiMarket;
   before(async function () {
     this.timeout(90_000);
@@ -16,7 +16,7 @@ describe("apiServer: what anyone may read", () => {
   });
   after(() => api.stop());
 
-  it("tells a node all it needs to join", async () => {
+  it("returns the settings a node needs to join", async () => {
     const { body } = await api.client.get("/v1/network");
     expect(body).to.include({ chainId: 31337, probeImage, apiVersion: "1" });
     expect(body.rpcUrls).to.deep.equal([api.chain.url]);
@@ -24,7 +24,7 @@ describe("apiServer: what anyone may read", () => {
     expect(parseDeployment(body.deployment)).to.deep.equal(api.chain.deployment);
   });
 
-  it("lists nodes with what they have and what is free, page by page", async () => {
+  it("lists nodes with total and free resources, in pages", async () => {
     await addNode(api.chain, "first", 2);
     await api.addServingNode("second", echo("second"));
     await api.market.exported();
@@ -42,7 +42,7 @@ describe("apiServer: what anyone may read", () => {
     expect(rest.body.next).to.equal(null);
   });
 
-  it("shows a node with its measurement, session and uptime by slots", async () => {
+  it("shows a node with its measurement, session and uptime", async () => {
     await api.db.query(
       `insert into chain.heartbeat_slot (slot, encoding, node_count, bits, block_number)
        select slot, 'bitmap', 2, case when slot = 2 then '0x02' else '0x03' end, 1000000 from generate_series(1, 4) as slot`,
@@ -61,7 +61,7 @@ describe("apiServer: what anyone may read", () => {
     expect((await api.client.get("/v1/measurements/6")).status).to.equal(404);
   });
 
-  it("counts a slot of a node as present when it was disputed, and as not when it was challenged", async () => {
+  it("counts a disputed slot as present and a challenged slot as absent", async () => {
     const at = { block_number: 2, block_hash: "0x", block_time: new Date(0), tx_hash: "0x" };
     const present = async () => {
       const { body } = await api.client.get<{ uptime: { present: number } }>("/v1/nodes/1");
@@ -74,7 +74,7 @@ describe("apiServer: what anyone may read", () => {
     expect(await present()).to.equal(2);
   });
 
-  it("shows what is withheld of an account's nodes, and when it is returned", async () => {
+  it("shows the withheld bonds of an account's nodes and when they are returned", async () => {
     const account = `0x${"b0".repeat(20)}`;
     const { daySeconds, heartbeatWindowSeconds } = api.chain.deployment.parameters;
     const close = async (number: number, throughDay: number, withheld: bigint, days: number) => {
@@ -106,7 +106,7 @@ describe("apiServer: what anyone may read", () => {
     await api.db.query("delete from app.epoch where number > 100");
   });
 
-  it("hands out the proof of the newest active epoch, and says what is still to come", async () => {
+  it("returns the proof of the newest active epoch and the pending amount", async () => {
     const account = `0x${"a1".repeat(20)}`;
     const insert = async (number: number, cumulative: bigint, activatesAt: number, disabled = false) => {
       const root = `0x${String(number).repeat(40)}`;
@@ -149,8 +149,8 @@ describe("apiServer: what anyone may read", () => {
       previous: [],
       bonds: [],
     });
-    const nobody = await api.client.get(`/v1/rewards/0x${"b2".repeat(20)}`);
-    expect(nobody.body).to.deep.include({ epoch: null, cumulative: "0", proof: "0x", claimable: "0" });
+    const unknown = await api.client.get(`/v1/rewards/0x${"b2".repeat(20)}`);
+    expect(unknown.body).to.deep.include({ epoch: null, cumulative: "0", proof: "0x", claimable: "0" });
     const epochs = await api.client.get<{ epochs: { number: string }[] }>("/v1/epochs");
     expect(epochs.body.epochs.map((epoch) => epoch.number)).to.deep.equal(["3", "2", "1"]);
     expect((await api.client.get("/v1/epochs/1")).body).to.deep.include({
@@ -160,7 +160,7 @@ describe("apiServer: what anyone may read", () => {
     expect((await api.client.get("/v1/rewards/0x12")).status).to.equal(400);
   });
 
-  it("describes every endpoint in OpenAPI 3.1, with the limits that it enforces", async () => {
+  it("describes every endpoint in OpenAPI 3.1, with the limits it enforces", async () => {
     const { body } = await api.client.get<{
       openapi: string;
       paths: Record<string, Record<string, { security: unknown[]; requestBody?: unknown }>>;
@@ -203,7 +203,7 @@ describe("apiServer: what anyone may read", () => {
     expect(newWorkspace?.required).not.to.include("policy");
   });
 
-  it("serves a documentation page that needs nothing from elsewhere", async () => {
+  it("serves a documentation page without external assets", async () => {
     const answer = await api.client.raw("/docs");
     const page = await answer.text();
     expect(answer.headers.get("content-security-policy")).to.include("script-src 'self'");
@@ -216,7 +216,7 @@ describe("apiServer: what anyone may read", () => {
     }
   });
 
-  it("answers health, metrics and what it does not know", async () => {
+  it("serves health and metrics, and returns 404 for unknown paths", async () => {
     expect((await api.client.get("/healthz")).body).to.deep.include({ ok: true });
     const metrics = await (await api.client.raw("/metrics")).text();
     expect(metrics).to.match(

@@ -11,9 +11,9 @@ type Explanation = {
   messages: string[];
   possible: boolean;
 };
-type Fault = { error: { code: string; message: string; details: Explanation & { errors?: unknown } } };
+type Failure = { error: { code: string; message: string; details: Explanation & { errors?: unknown } } };
 
-describe("apiServer: asking match where a workspace could go", () => {
+describe("apiServer: explaining placements", () => {
   let api: ApiMarket;
   let partner: Client;
   before(async function () {
@@ -25,7 +25,7 @@ describe("apiServer: asking match where a workspace could go", () => {
   });
   after(() => api.stop());
 
-  it("explains to anyone, past an instance that does not answer", async () => {
+  it("explains without a key, and skips a match instance that does not answer", async () => {
     const { status, body } = await api.client.post<Explanation>("/v1/match/explain", {
       ...newWorkspace,
       placement: { minDownMbps: 100 },
@@ -35,8 +35,8 @@ describe("apiServer: asking match where a workspace could go", () => {
     expect(body.messages).to.include("1 node below 100 Mbit/s down.");
   });
 
-  it("refuses wishes that are no wishes, naming the field", async () => {
-    const { status, body } = await api.client.post<Fault>("/v1/match/explain", {
+  it("rejects invalid placement preferences with the field's name", async () => {
+    const { status, body } = await api.client.post<Failure>("/v1/match/explain", {
       ...newWorkspace,
       placement: { strategy: "luck" },
     });
@@ -44,17 +44,17 @@ describe("apiServer: asking match where a workspace could go", () => {
     expect(JSON.stringify(body.error.details.errors)).to.include("placement.strategy");
   });
 
-  it("refuses a workspace that no node could ever take, with the nearest miss, unless it may wait", async () => {
-    const dear = { ...newWorkspace, region: "JP" };
-    const { status, body } = await partner.post<Fault>("/v1/workspaces", dear);
+  it("refuses a workspace that no node could ever run, with the nearest node, unless it may wait", async () => {
+    const impossible = { ...newWorkspace, region: "JP" };
+    const { status, body } = await partner.post<Failure>("/v1/workspaces", impossible);
     expect([status, body.error.code]).to.deep.equal([409, "placement_impossible"]);
     expect(body.error.message).to.include("The closest match is node 1: DE instead of JP.");
     expect(body.error.details.refused).to.deep.equal({ region: 1 });
-    const waiting = await partner.post("/v1/workspaces", { ...dear, waitForNodes: true });
+    const waiting = await partner.post("/v1/workspaces", { ...impossible, waitForNodes: true });
     expect(waiting.status).to.equal(201);
   });
 
-  it("writes the wishes into the configuration that the spec's hash covers, and shows them", async () => {
+  it("stores the placement preferences in the hashed configuration and shows them", async () => {
     const placement = { strategy: "leastUsed", replicas: "pack", image: "prefer", minUptimePercent: 0 };
     const { body } = await partner.post<{ id: string }>("/v1/workspaces", { ...newWorkspace, placement });
     const { rows } = await api.db.query("select config from chain.workspace where workspace_id = $1", [
@@ -65,11 +65,11 @@ describe("apiServer: asking match where a workspace could go", () => {
     expect(shown.body.config.placement).to.deep.equal(placement);
   });
 
-  it("repeats a publication under its key though the node that could take it has gone", async () => {
+  it("repeats a publication with its key although no node can run it any more", async () => {
     const headers = { "idempotency-key": "once" };
-    const dear = { ...newWorkspace, region: "FR", waitForNodes: true };
-    const first = await partner.post("/v1/workspaces", dear, headers);
+    const impossible = { ...newWorkspace, region: "FR", waitForNodes: true };
+    const first = await partner.post("/v1/workspaces", impossible, headers);
     expect(first.status).to.equal(201);
-    expect((await partner.post("/v1/workspaces", dear, headers)).body).to.deep.equal(first.body);
+    expect((await partner.post("/v1/workspaces", impossible, headers)).body).to.deep.equal(first.body);
   });
 });

@@ -20,13 +20,13 @@ type TypedData = {
   };
 };
 
-/** Signs what the API hands out to sign, as a wallet would. */
+/** Signs typed data of the API, as a wallet does. */
 export async function signTyped(account: PrivateKeyAccount, { typedData }: TypedData) {
   const { EIP712Domain: _own, ...types } = typedData.types;
   return account.signTypedData({ ...typedData, types } as Parameters<typeof account.signTypedData>[0]);
 }
 
-/** Deposits tokens over the API. */
+/** Deposits tokens through the API. */
 export async function deposit(partner: Client, account: PrivateKeyAccount, amount: bigint) {
   const { body } = await partner.get<TypedData>(`/v1/deposits/typed-data?amount=${amount}`);
   const { v, r, s } = parseSignature(await signTyped(account, body));
@@ -34,7 +34,7 @@ export async function deposit(partner: Client, account: PrivateKeyAccount, amoun
   return partner.post("/v1/deposits", { amount: String(amount), deadline, v: Number(v), r, s });
 }
 
-/** Authorizes the API over the API; returns the authorization's id. */
+/** Authorizes the API and returns the authorization's id. */
 export async function authorize(partner: Client, account: PrivateKeyAccount, query = "") {
   const { body } = await partner.get<TypedData>(`/v1/authorizations/typed-data${query}`);
   const signature = await signTyped(account, body);
@@ -44,7 +44,7 @@ export async function authorize(partner: Client, account: PrivateKeyAccount, que
   });
 }
 
-/** A partner with a key, a deposit and an authorization. */
+/** Creates a partner with a key, a deposit and an authorization. */
 export async function join(api: ApiMarket, account: PrivateKeyAccount, tokens = "10") {
   const partner = await signIn(api.client, account);
   const data = encodeFunctionData({
@@ -72,7 +72,7 @@ export const newWorkspace = {
 
 type Place = { name: string; nodeId: number; ports?: number[] };
 
-/** Publishes a workspace and brings it to run on a node. */
+/** Publishes a workspace and runs it on a node. */
 export async function runWorkspace(
   api: ApiMarket,
   partner: Client,
@@ -86,7 +86,7 @@ export async function runWorkspace(
   return { ...(await bringUp(api, body.id, on)), id: body.id };
 }
 
-/** Does what match, dispense and the node would: assigns a published workspace and reports that it runs. */
+/** Acts as match, dispense and the node: assigns a published workspace and reports it as running. */
 export async function bringUp(api: ApiMarket, id: string, on: Place): Promise<LeaseRef> {
   const { rows } = await api.db.query<WorkspaceSpecRow>(
     `select ${workspaceSpecColumns} from chain.workspace where workspace_id = $1`,

@@ -15,7 +15,7 @@ import type { NodeServer } from "../gateway/node.ts";
 import { bringUp, image } from "./partner.ts";
 import { type ApiMarket, setup } from "./setup.ts";
 
-/** A container that chats in one sentence. */
+/** A container that answers every chat with one sentence. */
 const chat: NodeServer = (incoming, outgoing) => {
   incoming.resume();
   incoming.once("end", () => {
@@ -41,22 +41,22 @@ describe("partner-docs", function () {
   this.timeout(120_000);
   let api: ApiMarket;
   let folder: string;
-  const over = new AbortController();
-  let bringing: Promise<void>;
+  const ended = new AbortController();
+  let keeper: Promise<void>;
   before(async () => {
     api = await setup({ limits: { signIn: 1_000, perKey: 100_000 }, explains: true });
     folder = mkdtempSync(join(tmpdir(), "ngpu-docs-"));
     const nodeId = await api.addServingNode("docs", chat);
-    bringing = bringAllUp(api, nodeId, over.signal);
+    keeper = runAllWorkspaces(api, nodeId, ended.signal);
   });
   after(async () => {
-    over.abort();
-    await bringing;
+    ended.abort();
+    await keeper;
     await api.stop();
     rmSync(folder, { recursive: true });
   });
 
-  /** A wallet with tokens; gives the file with its key. */
+  /** Creates a wallet with tokens and returns the file with its key. */
   const newWallet = async (name: string) => {
     const key = generatePrivateKey();
     const args = [privateKeyToAccount(key).address, parseEther("20")] as const;
@@ -71,14 +71,14 @@ describe("partner-docs", function () {
   };
 
   for (const file of ["en.md", "zh.md"]) {
-    it(`${file}: names every strategy and every wish`, () => {
-      const words = readFileSync(join(rootDir, "partner-docs", file), "utf8");
+    it(`${file}: names every strategy and every placement preference`, () => {
+      const page = readFileSync(join(rootDir, "partner-docs", file), "utf8");
       for (const name of [...Object.keys(strategyTexts), ...Object.keys(placementPreferences.shape)]) {
-        expect(words).to.include(`\`${name}\``);
+        expect(page).to.include(`\`${name}\``);
       }
     });
 
-    it(`${file}: every command works as written, from a wallet to a deleted workspace`, async () => {
+    it(`${file}: every command works as written, from sign-in to deletion`, async () => {
       const wallet = await newWallet(`${file}.key`);
       const script = blocksOf(file)
         .join("\n")
@@ -96,20 +96,20 @@ describe("partner-docs", function () {
     });
   }
 
-  it("shows the same commands in both languages", () => {
+  it("has the same commands in both languages", () => {
     const commands = (file: string) => blocksOf(file).join("\n");
     expect(commands("zh.md")).to.equal(commands("en.md"));
   });
 
-  it("names every error code that a partner can meet, in both languages", () => {
+  it("lists every error code of the API, in both languages", () => {
     const page = (file: string) => readFileSync(join(rootDir, "partner-docs", file), "utf8");
     const named = (text: string) => [...text.matchAll(/`([a-z]+(?:_[a-z]+)*)`/g)].map((found) => found[1]);
-    const room = join(rootDir, "services/apiServer");
+    const service = join(rootDir, "services/apiServer");
     const startUp = ["redis_unreachable"];
-    const thrown = readdirSync(room, { recursive: true, encoding: "utf8" })
+    const thrown = readdirSync(service, { recursive: true, encoding: "utf8" })
       .filter((file) => file.endsWith(".ts"))
       .flatMap((file) => [
-        ...readFileSync(join(room, file), "utf8").matchAll(
+        ...readFileSync(join(service, file), "utf8").matchAll(
           /(?:code: |refusal\(\s*|new TaskError\([^,]+, )"([a-z_]+)"/g,
         ),
       ])
@@ -122,7 +122,7 @@ describe("partner-docs", function () {
     }
   });
 
-  it("runs the example that publishes, asks and deletes", async () => {
+  it("runs the examples", async () => {
     const wallet = await newWallet("example.key");
     const joined = await run(process.execPath, [
       fileURLToPath(import.meta.resolve("../../../partner-docs/examples/join.ts")),
@@ -149,8 +149,8 @@ describe("partner-docs", function () {
   });
 });
 
-/** Does for every workspace what the rest of the market would. */
-async function bringAllUp(api: ApiMarket, nodeId: number, signal: AbortSignal): Promise<void> {
+/** Acts as the rest of the market: assigns and runs every open workspace. */
+async function runAllWorkspaces(api: ApiMarket, nodeId: number, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     const { rows } = await api.db.query<{ id: string }>(
       `select workspace_id::text as id from chain.workspace

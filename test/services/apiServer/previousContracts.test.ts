@@ -25,7 +25,7 @@ const owner = accounts.owner.address.toLowerCase();
 const relayer = accounts.relayer.address.toLowerCase();
 const digest = keccak256("0x01");
 
-describe("apiServer, where the market was replaced", function () {
+describe("apiServer: a market with replaced contracts", function () {
   this.timeout(240_000);
   let previous: TestChain;
   let present: TestChain;
@@ -64,7 +64,7 @@ describe("apiServer, where the market was replaced", function () {
   });
   after(() => api.stop());
 
-  /** As pomc keeps an epoch that it closed. */
+  /** Stores a closed epoch, as pomc does. */
   async function keep(epoch: PostedEpoch, leaves: { account: string; cumulative: bigint }[]) {
     const { number, root, total } = epoch;
     await api.db.query(
@@ -79,7 +79,7 @@ describe("apiServer, where the market was replaced", function () {
     }
   }
 
-  it("shows the balance in the escrow in use, and what is left in the one before, until it is taken out", async () => {
+  it("shows the balance in the current escrow and the rest in the previous one until it is withdrawn", async () => {
     const { body } = await partner.get<Account>("/v1/account");
     expect(body).to.deep.include({
       escrow: addressOf(present, "Escrow"),
@@ -100,7 +100,7 @@ describe("apiServer, where the market was replaced", function () {
     expect(again.body.refundable).to.equal("2000000");
   });
 
-  it("lists what changed in both, and says in whose books", async () => {
+  it("lists the balance changes of both escrows with their addresses", async () => {
     const { body } = await partner.get<{ changes: { kind: string; escrow: string }[] }>(
       "/v1/account/history?limit=50",
     );
@@ -109,7 +109,7 @@ describe("apiServer, where the market was replaced", function () {
     expect(new Set(of("settlement"))).to.deep.equal(new Set([addressOf(previous, "Escrow")]));
   });
 
-  it("takes no authorization of the escrow before for one that it can publish with", async () => {
+  it("does not treat an authorization of the previous escrow as usable", async () => {
     const { body } = await partner.get<Account>("/v1/account");
     const shown = body.authorizations.map(({ escrow, usable }) => ({ escrow, usable }));
     expect(shown).to.deep.equal([
@@ -118,7 +118,7 @@ describe("apiServer, where the market was replaced", function () {
     ]);
   });
 
-  it("shows what each contract grants an account, the one before only while it owes something", async () => {
+  it("shows the rewards of each contract, of the previous one only while it owes any", async () => {
     const { body } = await api.client.get<Reward & { claimed: string; previous: Reward[] }>(
       `/v1/rewards/${owner}`,
     );
@@ -151,7 +151,7 @@ describe("apiServer, where the market was replaced", function () {
     expect(paid.body.previous).to.deep.equal([]);
   });
 
-  it("lists epochs under one numbering, each with the contract that pays it", async () => {
+  it("lists the epochs of all contracts in one sequence, each with its contract", async () => {
     const { body } = await api.client.get<{ epochs: { number: string; pomc: string }[] }>("/v1/epochs");
     expect(body.epochs.map(({ number, pomc }) => ({ number, pomc }))).to.deep.equal([
       { number: "2", pomc: addressOf(present, "Pomc") },
@@ -161,7 +161,7 @@ describe("apiServer, where the market was replaced", function () {
     expect(one.body.pomc).to.equal(addressOf(previous, "Pomc"));
   });
 
-  it("has an image registered anew, since the contract in use does not know it", async () => {
+  it("registers an image again with the current contract", async () => {
     const listed = async () =>
       (await partner.get<{ images: { reference: string }[] }>("/v1/images")).body.images;
     expect(await listed()).to.deep.equal([]);

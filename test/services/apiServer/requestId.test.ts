@@ -16,7 +16,7 @@ import { type ApiMarket, setup } from "./setup.ts";
 type Line = { service: string; event: string; requestId?: string } & Record<string, unknown>;
 type Fault = { error: { code: string; request_id: string } };
 
-describe("the id of a request", function () {
+describe("apiServer: request ids", function () {
   this.timeout(120_000);
   const lines: Line[] = [];
   const log = { write: (line: string) => void lines.push(JSON.parse(line) as Line) };
@@ -65,7 +65,7 @@ describe("the id of a request", function () {
 
   const linesOf = (requestId: string) => lines.filter((line) => line.requestId === requestId);
 
-  it("goes with a task through apiServer, gateway and node to the container", async () => {
+  it("passes the id of a task through gateway and node to the container", async () => {
     const requestId = "trace:0001.a_b-c";
     const answer = await partner.post<{ id: string }>(
       "/v1/tasks",
@@ -86,7 +86,7 @@ describe("the id of a request", function () {
     expect(row).to.deep.equal({ route: "/v1/tasks", status: 200 });
   });
 
-  it("goes with a chat, and over the container's own in the answer", async () => {
+  it("passes the id of a chat and overrides the container's id in the response", async () => {
     const answer = await partner.post(
       "/v1/chat/completions",
       { model: workspaceId, messages: [{ role: "user" }] },
@@ -96,12 +96,12 @@ describe("the id of a request", function () {
     expect(got.at(-1)).to.include({ "x-request-id": "chat-1" });
   });
 
-  it("goes with a task that runs after its answer", async () => {
+  it("passes the id of a background task", async () => {
     await partner.post("/v1/tasks", { workspaceId, path: "/x", wait: false }, { "x-request-id": "later-1" });
     await eventually("the container", () => got.some((headers) => headers["x-request-id"] === "later-1"));
   });
 
-  it("is in every error, in OpenAI's shape too", async () => {
+  it("returns the id in every error, including OpenAI's format", async () => {
     const unknown = await partner.get<Fault>("/v1/tasks/00000000-0000-4000-8000-000000000000");
     expect(unknown.body.error.request_id).to.equal(unknown.headers.get("x-request-id"));
     const model = await partner.post<Fault>(
@@ -119,7 +119,7 @@ describe("the id of a request", function () {
     });
   });
 
-  it("is a new one where none came, or one that is too long or holds other characters", async () => {
+  it("generates an id if the client sends none or an invalid one", async () => {
     for (const given of [undefined, "", "a".repeat(129), "two words", "ümlaut", 'quote"', "new\nline"]) {
       expect(requestIdOf(given)).to.match(/^[0-9a-f-]{36}$/);
     }

@@ -30,7 +30,7 @@ import { createClient } from "./client.ts";
 
 const token = "a-token-of-more-than-thirty-two-characters";
 export const probeImage = `registry.test/probe@sha256:${"0".repeat(64)}`;
-/** The account that the API sends from; nobody else in the tests does. */
+/** The account that the API sends from; nothing else in the tests uses it. */
 export const apiAccount = accounts.workspace;
 
 export type ApiMarket = Awaited<ReturnType<typeof setup>>;
@@ -96,12 +96,12 @@ export async function setup(
     client: createClient(url),
     chain: market.chain,
     db: market.pool,
-    /** Stops the API and starts another with the same settings. */
+    /** Restarts the API with the same settings. */
     restart: async () => {
       await api.stop();
       api = await start();
     },
-    /** A registered node that serves requests as the function does. */
+    /** Adds a registered node that serves requests with the function. */
     addServingNode: (name: string, serve: NodeServer) =>
       addServingNode(market, { name, serve, gatewayUrl, tunnels }),
     stop: async () => {
@@ -115,7 +115,7 @@ export async function setup(
   };
 }
 
-/** What of match answers the API's questions about placements, without the rest of it. */
+/** Starts only the explain route of match. */
 async function startExplainer(db: Database): Promise<{ url: string; stop: () => void }> {
   const app = createApp({ health: () => ({ ok: true }), registry: new Registry() });
   serveExplain(app, createFleetSync(db), pino({ level: "silent" }));

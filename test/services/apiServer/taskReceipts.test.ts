@@ -25,7 +25,7 @@ type Fault = { error: { code: string } };
 
 const run = promisify(execFile);
 
-describe("apiServer: receipts of tasks", function () {
+describe("apiServer: task receipts", function () {
   this.timeout(120_000);
   let api: ApiMarket;
   let partner: Client;
@@ -44,7 +44,7 @@ describe("apiServer: receipts of tasks", function () {
   });
   after(() => api.stop());
 
-  /** Runs what the leader of pomc runs, until the task has its receipt. */
+  /** Runs the loops of pomc's leader until the task has a receipt. */
   async function untilReceipt(id: string): Promise<TaskReceipt> {
     const { market, chain } = api;
     const pool = createPool({ url: market.urlAs("ngpu_pomc"), name: "pomc" });
@@ -70,7 +70,7 @@ describe("apiServer: receipts of tasks", function () {
       return await eventually("the receipt", async () => {
         await chain.pass(2);
         await market.exported();
-        // The chain's clock is ahead of ours: an older safe head could lie after the task and before the lease ran.
+        // The chain's clock is ahead of ours, so an older safe head could be after the task and before the lease ran.
         await eventually("what is exported is safe", async () => {
           const { rows } = await market.pool.query(
             "select from chain.head as safe join chain.head as newest using (number) where safe.tier = 'safe' and newest.tier = 'unsafe'",
@@ -94,7 +94,7 @@ describe("apiServer: receipts of tasks", function () {
     return JSON.parse(stdout) as { holds: boolean; checks: Record<string, boolean> };
   };
 
-  it("stand under a root on the chain, for what the lease was paid, and anyone with the task can verify them", async () => {
+  it("are included in a root on the chain, add up to the settled amount, and can be verified by anyone with the task", async () => {
     const { body: task } = await partner.post<{ id: string; ms: number }>("/v1/tasks", {
       workspaceId,
       path: "/do",
@@ -124,7 +124,7 @@ describe("apiServer: receipts of tasks", function () {
     });
   });
 
-  it("stand beside a history of the balance, refunds among it", async () => {
+  it("match a balance history that includes refunds", async () => {
     const { rows } = await api.db.query<{ number: bigint; hash: string }>(
       "select number, hash from chain.head where tier = 'unsafe'",
     );
@@ -164,7 +164,7 @@ describe("apiServer: receipts of tasks", function () {
     expect(kinds).to.not.include("refund");
   });
 
-  it("are shown to the task's owner alone", async () => {
+  it("are visible only to the task's owner", async () => {
     const { body: task } = await partner.post<{ id: string }>("/v1/tasks", { workspaceId, path: "/do" });
     const other = await signIn(api.client, privateKeyToAccount(generatePrivateKey()));
     const { status, body } = await other.get<Fault>(`/v1/tasks/${task.id}/receipt`);

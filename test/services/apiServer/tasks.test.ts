@@ -18,7 +18,7 @@ type Task = {
 };
 type Fault = { error: { code: string; type?: string; details: Record<string, unknown> } };
 
-/** A container that chats, word by word when asked to stream, and does what the path says. */
+/** A container that chats, streams word by word on request, and acts according to the path. */
 function container(state: { asked: string[]; release: Promise<void>; remaining: boolean }): NodeServer {
   return async (incoming, outgoing) => {
     const path = incoming.url?.replace(/^\/w\/\d+\/\d+\/\d+/, "") ?? "";
@@ -92,7 +92,7 @@ describe("apiServer: tasks and chat", () => {
   });
   after(() => api.stop());
 
-  it("answers with the container's answer, the node and the time, and records them", async () => {
+  it("returns and records the container's response, the node and the duration", async () => {
     const { status, body, headers } = await partner.post<Task>("/v1/tasks", {
       workspaceId,
       path: "/do",
@@ -123,19 +123,19 @@ describe("apiServer: tasks and chat", () => {
     expect(call).to.deep.equal({ node_id: BigInt(nodeId) });
   });
 
-  it("records a refusal of the container as a failed task with its answer", async () => {
+  it("records an error response of the container as a failed task with its result", async () => {
     const { status, body } = await partner.post<Task>("/v1/tasks", { workspaceId, path: "/refuse" });
     expect(status).to.equal(200);
     expect(body).to.deep.include({ status: "failed", httpStatus: 422, result: { detail: "no" } });
     expect(body.error?.code).to.equal("container_refused");
   });
 
-  it("keeps bytes that are no text as base64", async () => {
+  it("stores binary responses as base64", async () => {
     const { body } = await partner.post<Task>("/v1/tasks", { workspaceId, path: "/picture", method: "GET" });
     expect(body.result).to.deep.equal({ base64: "iVBORw==", contentType: "image/png" });
   });
 
-  it("keeps text that Postgres's jsonb would refuse", async () => {
+  it("stores text that jsonb cannot represent", async () => {
     const { body } = await partner.post<Task>("/v1/tasks", {
       workspaceId,
       path: "/do",
@@ -144,7 +144,7 @@ describe("apiServer: tasks and chat", () => {
     expect(body.status).to.equal("succeeded");
   });
 
-  it("runs behind when it is not to wait", async () => {
+  it("runs in the background with wait: false", async () => {
     hold();
     const { status, body } = await partner.post<Task>("/v1/tasks", {
       workspaceId,
@@ -161,7 +161,7 @@ describe("apiServer: tasks and chat", () => {
     expect(ended).to.include({ nodeId, httpStatus: 200 });
   });
 
-  it("runs once for one Idempotency-Key, also while the first is under way", async () => {
+  it("runs once per Idempotency-Key, also for a concurrent repetition", async () => {
     hold();
     const before = state.asked.filter((path) => path === "/slow").length;
     const headers = { "idempotency-key": "task-1" };
@@ -179,7 +179,7 @@ describe("apiServer: tasks and chat", () => {
     expect(state.asked.filter((path) => path === "/slow").length).to.equal(before + 1);
   });
 
-  it("does not reach another partner's workspace or task", async () => {
+  it("does not expose another partner's workspace or task", async () => {
     const other = await signIn(api.client, privateKeyToAccount(generatePrivateKey()));
     const { body } = await partner.post<Task>("/v1/tasks", { workspaceId, path: "/do" });
     expect((await other.post("/v1/tasks", { workspaceId, path: "/do" })).status).to.equal(404);
@@ -193,13 +193,13 @@ describe("apiServer: tasks and chat", () => {
   });
 
   for (const path of ["/../../8/0/1/x", "/a/%2e%2e/b", "/a\\..\\b", "no-slash", "/a b"]) {
-    it(`refuses the path ${path}`, async () => {
+    it(`rejects the path ${path}`, async () => {
       const { status } = await partner.post("/v1/tasks", { workspaceId, path });
       expect(status).to.equal(400);
     });
   }
 
-  it("answers 503 when no replica runs, and the same key may try again", async () => {
+  it("returns 503 when no replica runs, and accepts the same key again", async () => {
     const idle = await partner.post<{ id: string }>("/v1/workspaces", {
       image: `registry.test/chat@sha256:${"ab".repeat(32)}`,
       ports: [8080],
@@ -219,7 +219,7 @@ describe("apiServer: tasks and chat", () => {
     expect(shown.body).to.deep.include({ status: "failed", nodeId: null });
   });
 
-  it("chats by id, ws-id and name, and passes the container's own model name on", async () => {
+  it("chats by id, ws-id and name, and passes on the container's model name", async () => {
     for (const model of [workspaceId, `ws-${workspaceId}`, "chat", "chat/llama3"]) {
       const { status, body, headers } = await partner.post<Record<string, unknown>>("/v1/chat/completions", {
         model,
@@ -231,7 +231,7 @@ describe("apiServer: tasks and chat", () => {
     }
   });
 
-  it("streams as the words come, and keeps what was said as a task", async () => {
+  it("streams without buffering and records the content as a task", async () => {
     hold();
     const answer = await partner.raw("/v1/chat/completions", {
       method: "POST",
@@ -255,7 +255,7 @@ describe("apiServer: tasks and chat", () => {
     expect(task.body.result).to.deep.equal({ streamed: true, content: "hello wörld", finishReason: "stop" });
   });
 
-  it("stops the container's stream when the partner leaves, and records that", async () => {
+  it("stops the container's stream when the partner disconnects, and records it", async () => {
     hold();
     state.remaining = false;
     const leaving = new AbortController();
@@ -276,7 +276,7 @@ describe("apiServer: tasks and chat", () => {
     expect(ended.error?.code).to.equal("client_disconnected");
   });
 
-  it("speaks OpenAI's errors where OpenAI's clients listen", async () => {
+  it("returns errors in OpenAI's format on OpenAI-compatible endpoints", async () => {
     const none = await api.client.post<Fault>("/v1/chat/completions", {});
     expect([none.status, none.body.error.type]).to.deep.equal([401, "authentication_error"]);
     const bad = await partner.post<Fault>("/v1/chat/completions", { model: "chat" });
@@ -290,7 +290,7 @@ describe("apiServer: tasks and chat", () => {
     expect(body.data[0]).to.include({ id: `ws-${workspaceId}`, name: "chat" });
   });
 
-  it("lets a running task end when the server stops, and names one that does not", async () => {
+  it("waits for running tasks on shutdown and marks those that do not end as interrupted", async () => {
     hold();
     const begin = async () =>
       (await partner.post<Task>("/v1/tasks", { workspaceId, path: "/slow", wait: false })).body.id;
@@ -311,7 +311,7 @@ describe("apiServer: tasks and chat", () => {
     release();
   });
 
-  it("ends the tasks of a process that is gone, and leaves those of one that lives", async () => {
+  it("ends the tasks of an ended process and keeps those of a running one", async () => {
     const insert = async (runner: string) => {
       const { rows } = await api.db.query<{ id: string }>(
         `insert into app.task (id, wallet, key_id, workspace_id, kind, method, path, status, runner)

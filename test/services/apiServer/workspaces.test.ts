@@ -32,7 +32,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
   });
   after(() => api.stop());
 
-  it("shows what was deposited and authorized, at once after it was mined", async () => {
+  it("shows a deposit and an authorization as soon as the response arrives", async () => {
     const { body } = await partner.get<Account>("/v1/account");
     expect(body).to.include({
       deposited: parseEther("10").toString(),
@@ -49,7 +49,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
     expect(body.authorizations[0]?.tier).to.be.oneOf(["unsafe", "safe", "finalized"]);
   });
 
-  it("relays the same authorization once", async () => {
+  it("relays a repeated authorization once", async () => {
     const { body: given } = await partner.get<Parameters<typeof signTyped>[1]>(
       "/v1/authorizations/typed-data",
     );
@@ -61,7 +61,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
     expect(second.body).to.deep.equal(first.body);
   });
 
-  it("refuses an authorization of another wallet, for another delegate, or signed by another", async () => {
+  it("refuses an authorization of another wallet, for another delegate, or signed by another account", async () => {
     const { body: given } = await partner.get<Parameters<typeof signTyped>[1]>(
       "/v1/authorizations/typed-data",
     );
@@ -81,7 +81,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
     expect(away.body.error.code).to.equal("delegate_mismatch");
   });
 
-  it("says why the chain refused a deposit", async () => {
+  it("returns the contract's error for a refused deposit", async () => {
     const answer = (await deposit(partner, account, parseEther("1000000"))) as {
       status: number;
       body: unknown;
@@ -90,7 +90,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
     expect(answer.body).to.have.nested.property("error.details.error", "ERC20InsufficientBalance");
   });
 
-  it("publishes once for one Idempotency-Key, and refuses the key for another request", async () => {
+  it("publishes once per Idempotency-Key and refuses the key for a different request", async () => {
     const headers = { "idempotency-key": "publish-1" };
     const first = await partner.post<{ id: string; txHash: string }>("/v1/workspaces", newWorkspace, headers);
     expect(first.status).to.equal(201);
@@ -105,7 +105,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
     expect([other.status, other.body.error.code]).to.deep.equal([409, "idempotency_mismatch"]);
   });
 
-  it("changes image, configuration and replicas, and says when nothing changes", async () => {
+  it("changes image, configuration and replicas, and reports when nothing changes", async () => {
     const { body: made } = await partner.post<{ id: string }>("/v1/workspaces", newWorkspace);
     const path = `/v1/workspaces/${made.id}`;
     const other = `${image.split("@")[0]}@sha256:${"5".repeat(64)}`;
@@ -127,7 +127,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
     await partner.delete(path);
   });
 
-  it("publishes what was asked for, in the contract's units", async () => {
+  it("publishes the requested spec in the contract's units", async () => {
     const { body } = await partner.post<{ id: string }>("/v1/workspaces", {
       ...newWorkspace,
       name: "exact",
@@ -169,7 +169,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
     expect(shown.body).to.deep.include({ name: "exact", image, status: "pending", cpu: 0.5, region: "DE" });
   });
 
-  it("names the faulty field of a wish", async () => {
+  it("names the invalid field of a request", async () => {
     const cases = [
       [{ image: "chat:latest" }, "image"],
       [{ cpu: 0.0001 }, "cpu"],
@@ -189,7 +189,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
     expect(past.body.error.code).to.equal("expired");
   });
 
-  it("publishes nothing for a partner that authorized nothing, nor under another's authorization", async () => {
+  it("publishes nothing without an authorization or under another partner's authorization", async () => {
     const poor = await signIn(api.client, newAccount());
     const none = await poor.post<Fault>("/v1/workspaces", newWorkspace);
     expect([none.status, none.body.error.code]).to.deep.equal([409, "authorization_missing"]);
@@ -198,7 +198,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
     expect(stolen.body.error.details.error).to.equal("AuthorizationOwnerMismatch");
   });
 
-  it("shows a running replica with node, lease, mapped port and what it owes", async () => {
+  it("shows a running replica with node, lease, mapped port and debt", async () => {
     const running = await runWorkspace(api, partner, { name: "one", nodeId, ports: [32_100] });
     const { body } = await partner.get<{ status: string; replicaList: Record<string, unknown>[] }>(
       `/v1/workspaces/${running.id}`,
@@ -211,7 +211,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
       pricePerSecond: "1000",
     });
     expect(body.replicaList[0]?.node).to.deep.equal({ id: nodeId, region: "DE", gpuName: null });
-    // No session tells the node's address yet.
+    // No session has reported the node's host yet.
     expect(body.replicaList[0]?.endpoints).to.deep.equal([]);
     await api.db.query(
       `insert into app.session (key, session_id, role, subject_id, instance, host, version)
@@ -231,7 +231,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
     expect(BigInt(after.owed) + BigInt(after.refundable)).to.equal(parseEther("10"));
   });
 
-  it("stops, starts and deletes a workspace, only for its owner", async () => {
+  it("stops, starts and deletes a workspace only for its owner", async () => {
     const running = await runWorkspace(api, partner, { name: "one", nodeId });
     const other = await signIn(api.client, newAccount());
     for (const path of ["start", "stop"]) {
@@ -259,13 +259,13 @@ describe("apiServer: money and workspaces on a real chain", () => {
     expect((await partner.delete(`/v1/workspaces/${running.id}`)).status).to.equal(200);
   });
 
-  it("tells that there is nothing to start before a node has it", async () => {
+  it("refuses to start a workspace without an assigned replica", async () => {
     const { body } = await partner.post<{ id: string }>("/v1/workspaces", newWorkspace);
     const answer = await partner.post<Fault>(`/v1/workspaces/${body.id}/start`);
     expect([answer.status, answer.body.error.code]).to.deep.equal([409, "nothing_assigned"]);
   });
 
-  it("registers an image once, and lists workspaces page by page", async () => {
+  it("registers an image once, and lists workspaces in pages", async () => {
     const request = {
       digest: `sha256:${"cd".repeat(32)}`,
       sizeBytes: 1_000,
@@ -290,7 +290,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
     expect(ids.length).to.be.greaterThan(3);
   });
 
-  it("uses only what the authorization's image allows", async () => {
+  it("uses an authorization only for the image in its scope", async () => {
     const scoped = newAccount();
     const { partner: other } = await join(api, scoped);
     const { body } = await authorize(other, scoped, `?scope=0x${"11".repeat(32)}`);

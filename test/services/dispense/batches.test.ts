@@ -8,7 +8,7 @@ import { deploymentDocument } from "../support/deployment.ts";
 
 const deployment = parseDeployment(deploymentDocument);
 
-describe("dispense's batches, with several instances on one Postgres", () => {
+describe("dispense: batches of several instances on one Postgres", () => {
   let database: TestDatabase;
   let instances: Database[];
 
@@ -29,7 +29,7 @@ describe("dispense's batches, with several instances on one Postgres", () => {
        select gen_random_uuid(), $2::int4, replica, 'answered', $2::int4, now() from generate_series(0, $1::int4 - 1) as replica`,
       [count, nodeId],
     );
-  /** Takes batches as long as there are any. */
+  /** Takes batches until none is left. */
   const takeAll = async (pool: Database, limits: { batchSize: number; perNode: number }) => {
     const taken: string[] = [];
     for (;;) {
@@ -39,7 +39,7 @@ describe("dispense's batches, with several instances on one Postgres", () => {
     }
   };
 
-  it("puts each placement into one batch", async () => {
+  it("adds each placement to one batch", async () => {
     await answered(200, 1);
     const taken = await Promise.all(
       instances.flatMap((pool) => [1, 2].map(() => takeAll(pool, { batchSize: 2, perNode: 1_000 }))),
@@ -49,7 +49,7 @@ describe("dispense's batches, with several instances on one Postgres", () => {
     expect(new Set(all).size).to.equal(200);
   });
 
-  it("sends no node more images at once than the limit, whoever takes the batches", async () => {
+  it("limits concurrent transfers to a node across instances", async () => {
     await answered(50, 2);
     const taken = await Promise.all(
       instances.flatMap((pool) => [1, 2].map(() => takeAll(pool, { batchSize: 1, perNode: 3 }))),

@@ -39,17 +39,17 @@ function placement(given: Partial<Placement>): Placement {
 
 const asks = (given: PlacementFacts) => decidePlacements(given).map(({ replica }) => replica);
 
-describe("dispense: which replicas to ask nodes for", () => {
-  it("asks for each replica that was never asked for", () => {
+describe("dispense: which placements to request", () => {
+  it("requests a placement for each replica without a request", () => {
     expect(asks(facts([{}, {}]))).to.deep.equal([0, 1]);
   });
 
-  it("asks for no more than the source may serve at once", () => {
+  it("requests no more placements than concurrent transfers of the source", () => {
     expect(asks(facts([{}, {}, {}], { fromSource: 8 }))).to.deep.equal([0, 1]);
     expect(asks(facts([{}], { fromSource: 12 }))).to.deep.equal([]);
   });
 
-  it("leaves out nodes that are lost, beside those that the replica has to avoid", () => {
+  it("excludes lost nodes besides the avoided nodes of the replica", () => {
     const avoided = [{ nodeId: 9, at: 999, cause: "refused" as const }];
     const steps = decidePlacements(facts([{ avoided }, {}], { lost: [4, 9] }));
     expect(steps.map(({ excluded }) => excluded)).to.deep.equal([
@@ -58,11 +58,11 @@ describe("dispense: which replicas to ask nodes for", () => {
     ]);
   });
 
-  it("asks for nothing when the workspace is closed or has expired", () => {
+  it("requests nothing for a closed or expired workspace", () => {
     expect(asks(facts([{}], { open: false }))).to.deep.equal([]);
   });
 
-  it("leaves alone what is asked, answered, or assigned in a block that is not exported yet", () => {
+  it("skips replicas that are requested, answered, or assigned in a block that is not exported yet", () => {
     expect(asks(facts([{ last: placement({ status: "requested" }) }]))).to.deep.equal([]);
     expect(asks(facts([{ last: placement({ status: "answered" }) }]))).to.deep.equal([]);
     const used = placement({ status: "used", assignedBlock: 51n });
@@ -70,21 +70,21 @@ describe("dispense: which replicas to ask nodes for", () => {
     expect(asks(facts([{ last: used }], { head: 51n }))).to.deep.equal([0]);
   });
 
-  it("asks again at once after a refusal, and only after a pause when there were many", () => {
+  it("retries immediately after a refusal, and after a pause when there were many", () => {
     const refused = placement({ status: "refused" });
     expect(asks(facts([{ last: refused, attempts: 2 }]))).to.deep.equal([0]);
     expect(asks(facts([{ last: refused, attempts: 3 }]))).to.deep.equal([]);
     expect(asks(facts([{ last: refused, attempts: 3 }], { now: 1_029 }))).to.deep.equal([0]);
   });
 
-  it("asks for the impossible again when nodes changed or after a pause", () => {
+  it("retries an impossible placement when nodes changed or after a pause", () => {
     const last = placement({ status: "impossible" });
     expect(asks(facts([{ last }]))).to.deep.equal([]);
     expect(asks(facts([{ last }], { fleetChanged: 41n }))).to.deep.equal([0]);
     expect(asks(facts([{ last }], { now: 1_029 }))).to.deep.equal([0]);
   });
 
-  it("leaves out nodes that were refused a moment ago or failed within the time set", () => {
+  it("excludes nodes that were refused or failed recently", () => {
     const avoided: MissingReplica["avoided"] = [
       { nodeId: 5, at: 980, cause: "refused" },
       { nodeId: 4, at: 900, cause: "refused" },
@@ -104,7 +104,7 @@ describe("dispense: which replicas to ask nodes for", () => {
     expect(asks(facts([{ last }, {}, {}], { distributing: 2 }))).to.deep.equal([1]);
   });
 
-  it("asks nothing twice: once the requests stand, nothing is left to ask", () => {
+  it("requests nothing twice: no request is left when all are stored", () => {
     const anyLast = fc.option(
       fc.record({
         status: fc.constantFrom("requested", "answered", "impossible", "used", "refused"),
@@ -128,7 +128,7 @@ describe("dispense: which replicas to ask nodes for", () => {
           const again = asks({ ...before, missing: after });
           expect(again.filter((replica) => requested.has(replica))).to.deep.equal([]);
           expect(requested.size + distributing).to.be.at.most(Math.max(limits.wave, distributing));
-          // Asked for up to the limit of a wave, so a second look finds no room or nobody.
+          // The first round requests up to the limit of the wave, so a second round requests nothing.
           expect(again).to.deep.equal([]);
         },
       ),

@@ -58,7 +58,7 @@ describe("dispense, on a chain with Postgres and Redis", function () {
     stopMatch = answerPlacements(market, redis, choose);
   };
 
-  /** Publishes and hands over, as workspace does. */
+  /** Publishes a workspace and queues it, as the service workspace does. */
   const published = async (replicas = 1) => {
     const workspace = await publish(market.chain, { authorizationId, replicas });
     await market.exported();
@@ -69,7 +69,7 @@ describe("dispense, on a chain with Postgres and Redis", function () {
   const handOver = (workspaceId: bigint) => enqueue(dispenseQueue, { workspaceId: String(workspaceId) });
   const lease = (workspaceId: bigint, replica = 0, number = 1) => ({ workspaceId, replica, lease: number });
 
-  it("assigns each replica once, started, though two instances work on it", async () => {
+  it("assigns and starts each replica once with two instances", async () => {
     matchBy(() => nodes.big);
     const { workspaceId } = await published(5);
     for (const replica of [0, 1, 2, 3, 4]) {
@@ -83,7 +83,7 @@ describe("dispense, on a chain with Postgres and Redis", function () {
     expect(texts.join()).to.match(/ngpu_dispense_publish_to_assigned_seconds_count\{[^}]*\} [1-5]\b/);
   });
 
-  it("brings one node no more images at once than set, and the others when those are there", async () => {
+  it("limits concurrent transfers to a node and assigns the others afterwards", async () => {
     const busy = await addNode(market.chain, "busy", 20);
     matchBy(() => busy);
     const { workspaceId } = await published(18);
@@ -100,14 +100,14 @@ describe("dispense, on a chain with Postgres and Redis", function () {
     if (first === undefined) throw new Error("Sixteen were assigned.");
     await progress(market.chain, "busy", lease(workspaceId, first.replica), "downloaded");
     await eventually("another one follows", async () => (await held()).rows.length === 17);
-    // With the image on the node there is nothing to bring any more.
+    // The image is on the node, so no transfer is needed any more.
     await report(market.chain, "busy", lease(workspaceId, first.replica), "ready");
     await eventually("all are assigned", async () => (await held()).rows.length === 18);
-    // So that none of them is brought to another node when the clock is put forward below.
+    // So that none of them is replaced when the clock advances below.
     await orders.close(market.chain, workspaceId);
   });
 
-  it("tries another node when the chain refuses one, and keeps the reason", async () => {
+  it("tries another node when the chain refuses one, and stores the reason", async () => {
     matchBy(({ excluded }) => (excluded.includes(nodes.small) ? nodes.other : nodes.small));
     const { workspaceId } = await published(2);
     await eventually("both replicas assigned", async () => {
@@ -123,7 +123,7 @@ describe("dispense, on a chain with Postgres and Redis", function () {
     expect(last).to.deep.include({ status: "used", node_id: nodes.other, excluded: [nodes.small] });
   });
 
-  it("keeps an impossible placement and asks again when the fleet changes", async () => {
+  it("stores an impossible placement and retries when the fleet changes", async () => {
     let found: number | null = null;
     matchBy(() => found);
     const { workspaceId } = await published();
@@ -137,7 +137,7 @@ describe("dispense, on a chain with Postgres and Redis", function () {
     expect(statuses[0]).to.equal("impossible");
   });
 
-  it("assigns at rest what its owner stopped", async () => {
+  it("assigns a replica that its owner stopped without starting it", async () => {
     matchBy(() => nodes.big);
     const { workspaceId, spec } = await published();
     await untilLease(market, lease(workspaceId), { desired: "run" });
@@ -149,7 +149,7 @@ describe("dispense, on a chain with Postgres and Redis", function () {
     await untilLease(market, lease(workspaceId, 0, 2), { desired: "hold" });
   });
 
-  it("gives a failed replica to another node, with the node's reason kept", async () => {
+  it("moves a failed replica to another node and stores the reason", async () => {
     matchBy(({ excluded }) => (excluded.includes(nodes.big) ? nodes.other : nodes.big));
     const { workspaceId } = await published();
     await untilLease(market, lease(workspaceId), { node_id: nodes.big });
@@ -163,7 +163,7 @@ describe("dispense, on a chain with Postgres and Redis", function () {
     ]);
   });
 
-  it("takes a download without progress from the node, first by asking, then by force", async () => {
+  it("replaces a stalled download, first with a delete order, then with a release", async () => {
     matchBy(({ excluded }) => (excluded.includes(nodes.big) ? nodes.other : nodes.big));
     const { workspaceId } = await published();
     await untilLease(market, lease(workspaceId), { node_id: nodes.big });
@@ -178,8 +178,8 @@ describe("dispense, on a chain with Postgres and Redis", function () {
     expect(replacement?.reason).to.equal("no download progress within 180 s");
   });
 
-  it("puts every job back after Redis lost everything half way", async () => {
-    // Nobody answers yet: the request waits in the queue.
+  it("restores all jobs after Redis lost its data", async () => {
+    // No match runs yet, so the request waits in the queue.
     const { workspaceId } = await published();
     await eventually("requested", async () => (await placementsOf(workspaceId)).length === 1);
     await redis.flushdb();
@@ -188,7 +188,7 @@ describe("dispense, on a chain with Postgres and Redis", function () {
     expect(await placementsOf(workspaceId)).to.have.length(1);
   });
 
-  it("asks again by itself for what was refused before Redis lost everything", async () => {
+  it("retries refused placements after Redis lost its data", async () => {
     let refused = 0;
     matchBy(() => {
       refused += 1;
@@ -203,7 +203,7 @@ describe("dispense, on a chain with Postgres and Redis", function () {
     await untilLease(market, lease(workspaceId), { node_id: nodes.big });
   });
 
-  /** A placement that match answered. */
+  /** Stores an answered placement. */
   const insertAnswered = (workspaceId: bigint, replica: number) =>
     market.pool.query(
       `insert into app.placement (request_id, workspace_id, replica, status, node_id, answered_at)
@@ -211,7 +211,7 @@ describe("dispense, on a chain with Postgres and Redis", function () {
       [workspaceId, replica, nodes.big],
     );
 
-  it("sends nothing for a workspace that was closed meanwhile, nor for a replica that was scaled away", async () => {
+  it("sends nothing for a workspace closed or a replica removed in the meantime", async () => {
     await Promise.all(services.map((service) => service.stop()));
     const closed = await publish(market.chain, { authorizationId });
     const scaled = await publish(market.chain, { authorizationId, replicas: 2 });
@@ -225,7 +225,7 @@ describe("dispense, on a chain with Postgres and Redis", function () {
       const [placement] = await placementsOf(workspaceId);
       return [placement?.status, placement?.refusal];
     };
-    // What the stop above left half done is taken first.
+    // The batch left by the stop above is taken first.
     await eventually("a batch was looked for among what is answered", async () => {
       await takeBatch(market.pool, limits);
       return (await standing(closed.workspaceId))[0] !== "answered";
@@ -246,7 +246,7 @@ describe("dispense, on a chain with Postgres and Redis", function () {
     await market.exported();
     const { workspaceId } = workspace;
     await insertAnswered(workspaceId, 0);
-    // As a process does that is killed before it sends; what the stop above left half done is taken first.
+    // As if the process was killed before it sent; the batch left by the stop above is taken first.
     const limits = { batchSize: 10, perNode: 100, deployment: market.chain.deployment };
     const taken = async () =>
       (await takeBatch(market.pool, limits))?.items.some((item) => item.workspaceId === workspaceId);
@@ -258,7 +258,7 @@ describe("dispense, on a chain with Postgres and Redis", function () {
     await eventually("used", async () => (await placementsOf(workspaceId)).every(isUsed));
   });
 
-  it("serves its own health", async () => {
+  it("serves its health", async () => {
     expect((await fetch(`${urls[0]}/healthz`)).status).to.equal(200);
   });
 

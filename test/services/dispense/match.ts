@@ -5,10 +5,10 @@ import type { TestMarket } from "../workspace/market.ts";
 
 export type Request = { requestId: string; workspaceId: bigint; replica: number; excluded: number[] };
 
-/** Chooses a node for a request, or null for an impossible one. */
+/** Chooses a node for a request; null: impossible. */
 export type Choose = (request: Request) => number | null;
 
-/** Answers placements at the place where match does, with the nodes the test says. */
+/** Answers placement requests as match does, with nodes chosen by the test. */
 export function answerPlacements(market: TestMarket, redis: Redis, choose: Choose) {
   const pool = createPool({ url: market.urlAs("ngpu_match"), name: "match", max: 2 });
   const answer = async ({ data }: Job<{ requestId: string }>) => {

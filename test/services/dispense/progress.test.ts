@@ -18,7 +18,7 @@ const deadlines: ProgressDeadlines = {
 
 const start = 10_000;
 
-/** What becomes of a lease assigned at `start`, so many seconds later. */
+/** The decision about a lease assigned at `start`, a number of seconds later. */
 function late(seconds: number, given: Partial<LeaseProgress>) {
   const lease: LeaseProgress = {
     workspaceId: 1n,
@@ -39,13 +39,13 @@ function late(seconds: number, given: Partial<LeaseProgress>) {
   return decideReplacement(lease, start + seconds, deadlines);
 }
 
-describe("dispense: when a lease goes to another node", () => {
+describe("dispense: when a lease is replaced", () => {
   it("gives a node time to accept", () => {
     expect(late(60, {})).to.equal(null);
     expect(late(61, {})).to.deep.equal({ action: "delete", reason: "not accepted within 60 s" });
   });
 
-  it("waits while a download shows progress, live or by milestone, up to a limit", () => {
+  it("waits while a download progresses, live or by milestone, up to a limit", () => {
     const reason = "no download progress within 100 s";
     expect(late(101, { milestone: "accepted", milestoneAt: start })).to.deep.include({ reason });
     expect(late(101, { milestone: "downloading", milestoneAt: start + 1 })).to.equal(null);
@@ -58,7 +58,7 @@ describe("dispense: when a lease goes to another node", () => {
     });
   });
 
-  it("wants Ready soon after the image is verified, and Running soon after Ready", () => {
+  it("requires ready soon after the image is verified, and running soon after ready", () => {
     expect(late(570, { milestone: "verified", milestoneAt: start + 500 })).to.equal(null);
     expect(late(571, { milestone: "verified", milestoneAt: start + 500 })).to.deep.include({
       reason: "not ready within 70 s",
@@ -69,13 +69,13 @@ describe("dispense: when a lease goes to another node", () => {
     });
   });
 
-  it("leaves what rests, runs or is stopped", () => {
+  it("keeps leases that are held, running or stopped", () => {
     expect(late(9_999, { state: "ready", desired: "hold" })).to.equal(null);
     expect(late(9_999, { state: "running" })).to.equal(null);
     expect(late(9_999, { state: "stopped", desired: "stop" })).to.equal(null);
   });
 
-  it("takes a failed lease away with the node's reason, after the node's own further try", () => {
+  it("releases a failed lease with the node's reason, after the node's own retry", () => {
     const detail = stringToHex("exit code 1", { size: 32 });
     expect(late(20, { state: "failed", detail })).to.equal(null);
     expect(late(21, { state: "failed", detail })).to.deep.equal({
@@ -87,7 +87,7 @@ describe("dispense: when a lease goes to another node", () => {
     });
   });
 
-  it("takes a lease away that is not deleted in time, a lost exclusive one only after its grace", () => {
+  it("releases a lease that is not deleted in time, a lost exclusive one only after its grace period", () => {
     expect(late(90, { desired: "delete" })).to.equal(null);
     const release = { action: "release", reason: "not deleted within 90 s" };
     expect(late(91, { desired: "delete" })).to.deep.equal(release);

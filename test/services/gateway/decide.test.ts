@@ -16,7 +16,7 @@ const replicaOf = (replica: number): Replica => ({
 });
 
 describe("gateway: rankReplicas", () => {
-  it("takes the least busy live replica first, and equals in turn", () => {
+  it("ranks the least busy connected replica first, and alternates between equals", () => {
     const replicas = [0, 1, 2, 3].map(replicaOf);
     const loads: Load[] = [
       { live: true, outstanding: 1, lastUsed: 1 },
@@ -28,7 +28,7 @@ describe("gateway: rankReplicas", () => {
     expect(ranked.map((one) => one.replica)).to.deep.equal([2, 1, 0]);
   });
 
-  it("spreads requests evenly when all take equally long", () => {
+  it("spreads requests evenly when all take the same time", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 200 }), (count, requests) => {
         const used = Array.from({ length: count }, () => ({ times: 0, lastUsed: 0 }));
@@ -52,14 +52,14 @@ describe("gateway: rankReplicas", () => {
 });
 
 describe("gateway: mayTryNext", () => {
-  it("repeats a POST only when the container never saw it", () => {
+  it("repeats a POST only when the container did not receive it", () => {
     const post = { method: "POST", bodyBuffered: true };
     expect(mayTryNext({ ...post, failure: "not_delivered" })).to.equal(true);
     expect(mayTryNext({ ...post, failure: "broken" })).to.equal(false);
     expect(mayTryNext({ ...post, failure: "timeout" })).to.equal(false);
   });
 
-  it("repeats a GET that broke off, and nothing whose body is gone", () => {
+  it("repeats an interrupted GET, but no request without a buffered body", () => {
     expect(mayTryNext({ method: "GET", bodyBuffered: true, failure: "broken" })).to.equal(true);
     expect(mayTryNext({ method: "POST", bodyBuffered: false, failure: "not_delivered" })).to.equal(false);
   });
@@ -75,6 +75,6 @@ describe("gateway: parseRoute", () => {
   });
 
   for (const url of ["/7/../8/x", "/7/a/%2e%2E/b", "/7/a/..%2fb", "/7/.", "/x/y", "/", "/7/a\\..\\b"]) {
-    it(`refuses ${url}`, () => expect(parseRoute(url)).to.equal(undefined));
+    it(`rejects ${url}`, () => expect(parseRoute(url)).to.equal(undefined));
   }
 });

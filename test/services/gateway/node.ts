@@ -44,13 +44,13 @@ export async function handshakeHeaders(deployment: Deployment, handshake: Handsh
   };
 }
 
-/** What a node signs when nothing is wrong. */
+/** A valid handshake of a node. */
 export function goodHandshake(account: LocalAccount, audience: string): Handshake {
   const challenge = toHex(randomBytes(32));
   return { account, audience, challenge, role: "tunnel", time: Math.floor(Date.now() / 1000) };
 }
 
-/** Asks for a tunnel and serves it as a node does; gives the refusal when there is one. */
+/** Requests a tunnel and serves it as a node does; returns the refusal if there is one. */
 export async function askForTunnel(
   url: string,
   headers: Record<string, string>,
@@ -70,7 +70,7 @@ export async function askForTunnel(
     });
   });
   asking.once("upgrade", (_response: IncomingMessage, socket: Socket, head: Buffer) => {
-    // The gateway speaks HTTP/2 right after its 101: the first bytes may have come with it.
+    // The gateway sends HTTP/2 right after its 101, so the first bytes may be in `head`.
     if (head.length > 0) socket.unshift(head);
     const server = createServer((incoming, outgoing) => void serve(incoming, outgoing));
     server.once("session", (session) => {
@@ -82,7 +82,7 @@ export async function askForTunnel(
   return answered.promise;
 }
 
-/** A container that tells what it was asked, and by which node. */
+/** A container that returns the request and the node's name. */
 export function echo(name: string): NodeServer {
   return async (incoming, outgoing) => {
     const body = await buffer(incoming);
@@ -100,7 +100,7 @@ export function echo(name: string): NodeServer {
   };
 }
 
-/** Waits until the other side of the tunnel is gone. */
+/** Waits until the gateway has closed the tunnel. */
 export async function untilClosed(tunnel: OpenTunnel): Promise<void> {
   if (!tunnel.socket.destroyed) await once(tunnel.socket, "close");
 }

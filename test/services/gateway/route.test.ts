@@ -61,14 +61,14 @@ describe("gateway: routes", () => {
     });
   });
 
-  it("asks for the token", async () => {
+  it("requires the token", async () => {
     const without = await fetch(`${market.url}/v1/route/7/`);
     expect(without.status).to.equal(401);
     const wrong = await market.route("/7/", { headers: { authorization: "Bearer wrong" } });
     expect(wrong.status).to.equal(401);
   });
 
-  it("answers 503 no_replica for a workspace that does not run, or whose node is away", async () => {
+  it("returns 503 no_replica for a workspace that is not running or whose node is not connected", async () => {
     await market.addNode(1);
     await market.setAssignments([{ workspace_id: 7, replica: 0, lease: 1, node_id: 1 }]);
     const answer = await market.route("/8/x");
@@ -78,7 +78,7 @@ describe("gateway: routes", () => {
     expect(away.status).to.equal(503);
   });
 
-  it("uses only the highest lease of a replica, and only while it is running", async () => {
+  it("uses only the highest lease of a replica, and only while it runs", async () => {
     await serve(
       [echo("held")],
       [
@@ -94,7 +94,7 @@ describe("gateway: routes", () => {
     }
   });
 
-  it("takes turns among equals, and avoids the busy one", async () => {
+  it("alternates between equally busy replicas and avoids a busy one", async () => {
     let release: () => void = () => undefined;
     const held = new Promise<void>((resolve) => {
       release = resolve;
@@ -110,7 +110,7 @@ describe("gateway: routes", () => {
       names.set(name, (names.get(name) ?? 0) + 1);
     }
     expect(names.get("slow")).to.equal(5);
-    // Two requests at /hold: one waits at the slow replica, the other one is answered by the quick one.
+    // Two requests to /hold: one waits at the slow replica, the fast one answers the other.
     const holding = [market.route("/7/hold"), market.route("/7/hold")];
     await Promise.race(holding);
     for (let times = 0; times < 4; times++) {
@@ -121,7 +121,7 @@ describe("gateway: routes", () => {
     await Promise.all(holding);
   });
 
-  it("tries the next replica when a node says that it does not run the lease, body and all", async () => {
+  it("sends the request with its body to the next replica when a node does not run the lease", async () => {
     let requested = 0;
     const unknown: NodeServer = (_incoming, outgoing) => {
       requested += 1;
@@ -137,7 +137,7 @@ describe("gateway: routes", () => {
     expect(requested).to.be.greaterThan(0);
   });
 
-  it("does not repeat a POST that the container may have seen, but repeats a GET", async () => {
+  it("does not repeat a POST that the container may have received, but repeats a GET", async () => {
     const breaks: NodeServer = (incoming, outgoing) => {
       incoming.resume();
       incoming.once("end", () => outgoing.stream.close(constants.NGHTTP2_INTERNAL_ERROR));
@@ -150,7 +150,7 @@ describe("gateway: routes", () => {
     for (let times = 0; times < 4; times++) expect((await market.route("/7/x")).status).to.equal(200);
   });
 
-  it("streams both ways as the bytes come", async () => {
+  it("streams in both directions without buffering", async () => {
     const upper: NodeServer = (incoming, outgoing) => {
       outgoing.writeHead(200, { "content-type": "text/event-stream" });
       incoming.setEncoding("utf8");
@@ -165,7 +165,7 @@ describe("gateway: routes", () => {
           text === undefined ? controller.close() : controller.enqueue(new TextEncoder().encode(text));
       },
     });
-    // undici's half-duplex is about its promise only; the chunks below still travel one at a time.
+    // undici's half-duplex mode affects only its promise; the chunks below are still sent one at a time.
     const init: RequestInit & { duplex: "half" } = { method: "POST", body, duplex: "half" };
     push("a");
     const answer = await market.route("/7/x", init);
@@ -179,7 +179,7 @@ describe("gateway: routes", () => {
     expect((await reader.read()).value).to.equal(".");
   });
 
-  it("carries a large body whole, and holds the container back while the reader does not read", async () => {
+  it("transfers a large body completely, with backpressure on the container", async () => {
     const size = 24 << 20;
     let written = 0;
     const flood: NodeServer = async (_incoming, outgoing) => {
@@ -210,13 +210,13 @@ describe("gateway: routes", () => {
     expect(received).to.equal(size);
   });
 
-  it("streams a body too long to hold", async () => {
+  it("streams a body above the buffer limit", async () => {
     await serve([echo("one")]);
     const answer = await market.route("/7/x", { method: "POST", body: Buffer.alloc(3 << 20) });
     expect((await answer.json()) as Echo).to.include({ bytes: 3 << 20 });
   });
 
-  it("stops the container's work when whoever asked leaves", async () => {
+  it("cancels the container's request when the client disconnects", async () => {
     let stopped = false;
     const endless: NodeServer = (_incoming, outgoing) => {
       outgoing.writeHead(200);
@@ -236,7 +236,7 @@ describe("gateway: routes", () => {
     await eventually("the container's stream is closed", () => stopped, 600);
   });
 
-  it("answers 504 when the container does not answer, and cuts an answer that goes silent", async () => {
+  it("returns 504 when the container does not respond, and cuts an idle response", async () => {
     const silent: NodeServer = async (incoming, outgoing) => {
       if (incoming.url?.endsWith("/silent")) return;
       if (!incoming.url?.endsWith("/half")) return echo("one")(incoming, outgoing);
@@ -256,7 +256,7 @@ describe("gateway: routes", () => {
     expect(failure).to.equal("cut");
   });
 
-  it("cuts the answer when the node breaks off or cancels after it began", async () => {
+  it("cuts the response when the node disconnects or cancels it", async () => {
     const breaks: NodeServer = async (incoming, outgoing) => {
       const cancel = () => outgoing.stream.close(constants.NGHTTP2_CANCEL);
       const leave = () => tunnels[0]?.close();
@@ -275,9 +275,9 @@ describe("gateway: routes", () => {
     }
   });
 
-  it("does not let a path climb out of its workspace", async () => {
+  it("rejects paths that leave the workspace", async () => {
     await serve([echo("one")]);
-    // fetch would resolve the dots by itself; a socket does not.
+    // fetch would resolve the dots; a socket does not.
     const status = await new Promise((resolve, reject) => {
       const asking = request(market.url, {
         path: "/v1/route/7/a/%2e%2e/../8/x",

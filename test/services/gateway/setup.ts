@@ -14,7 +14,7 @@ import { askForTunnel, goodHandshake, handshakeHeaders, type NodeServer, newAcco
 export const token = "a-token-of-more-than-thirty-two-characters";
 export const audience = "http://gateway.test";
 
-/** A gateway on a real Postgres, with helpers to be a node and to be apiServer. */
+/** A gateway on a real Postgres, with helpers that act as a node and as apiServer. */
 export async function setup(options: { timeouts?: Timeouts } = {}) {
   const database = await createTestDatabase();
   const db = new pg.Pool({ connectionString: database.url, max: 4 });
@@ -53,7 +53,7 @@ export async function setup(options: { timeouts?: Timeouts } = {}) {
     deployment,
     addNode,
     connectNode,
-    /** A registered node with a tunnel, whose row the gateway has written. */
+    /** Adds a registered node with an open tunnel, and waits for its row. */
     addConnectedNode: async (nodeId: number, serve: NodeServer) => {
       const tunnel = await connectNode(await addNode(nodeId), serve);
       await eventually(`tunnel of node ${nodeId}`, async () => {
@@ -62,7 +62,7 @@ export async function setup(options: { timeouts?: Timeouts } = {}) {
       });
       return tunnel;
     },
-    /** Puts leases on the chain and tells, as autoExport does. */
+    /** Stores leases in schema chain and notifies, as autoExport does. */
     setAssignments: async (rows: Record<string, unknown>[]) => {
       await db.query("delete from chain.assignment");
       for (const row of rows) await insertAssignment(db, { state: "running", ...row });

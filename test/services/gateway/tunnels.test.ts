@@ -23,7 +23,7 @@ describe("gateway: tunnels", () => {
   const ask = async (handshake: Handshake) =>
     askForTunnel(market.url, await handshakeHeaders(market.deployment, handshake), echo("node"));
 
-  it("opens for a registered node's signature and says so in app.tunnel until it closes", async () => {
+  it("opens for a registered node's signature and has a row in app.tunnel until it closes", async () => {
     const account = await market.addNode(1);
     const tunnel = await market.connectNode(account, echo("node"));
     const row = await eventually("a row", async () => {
@@ -38,7 +38,7 @@ describe("gateway: tunnels", () => {
     });
   });
 
-  it("refuses a challenge that was used before", async () => {
+  it("refuses a used challenge", async () => {
     const handshake = goodHandshake(await market.addNode(2), audience);
     const first = await ask(handshake);
     expect(first).to.have.property("session");
@@ -46,14 +46,14 @@ describe("gateway: tunnels", () => {
     if ("session" in first) first.close();
   });
 
-  it("refuses a key that no node is registered with", async () => {
+  it("refuses the key of no registered node", async () => {
     expect(await ask(goodHandshake(newAccount(), audience))).to.deep.equal({
       status: 403,
       code: "node_unknown",
     });
   });
 
-  it("refuses what was signed for another gateway, another role, another time or by another key", async () => {
+  it("refuses a signature for another gateway, role or time, or by another key", async () => {
     const good = goodHandshake(await market.addNode(3), audience);
     const wrong = { status: 401, code: "signature_invalid" };
     expect(await ask({ ...good, audience: "http://other.test" })).to.deep.equal(wrong);
@@ -69,11 +69,11 @@ describe("gateway: tunnels", () => {
     const forged = await handshakeHeaders(market.deployment, { ...good, account: newAccount() });
     const headers = { ...forged, "x-ngpu-key": good.account.address };
     expect(await askForTunnel(market.url, headers, echo("node"))).to.deep.equal(wrong);
-    const nobody = { ...headers, "x-ngpu-signature": toHex(new Uint8Array(65)) };
-    expect(await askForTunnel(market.url, nobody, echo("node"))).to.deep.equal(wrong);
+    const unrecoverable = { ...headers, "x-ngpu-signature": toHex(new Uint8Array(65)) };
+    expect(await askForTunnel(market.url, unrecoverable, echo("node"))).to.deep.equal(wrong);
   });
 
-  it("refuses headers that are missing, and other protocols", async () => {
+  it("refuses missing headers and other protocols", async () => {
     const refused = await askForTunnel(market.url, {}, echo("node"));
     expect(refused).to.deep.equal({ status: 400, code: "handshake_invalid" });
     const status = await new Promise((resolve, reject) => {
@@ -87,7 +87,7 @@ describe("gateway: tunnels", () => {
     expect(status).to.equal(404);
   });
 
-  it("lets the newest tunnel of a node win", async () => {
+  it("uses the newest tunnel of a node", async () => {
     const account = await market.addNode(4);
     await market.setAssignments([{ workspace_id: 4, replica: 0, lease: 1, node_id: 4 }]);
     const old = await market.connectNode(account, echo("old"));

@@ -17,7 +17,7 @@ import { registryRouter } from "../../../services/registry/router.ts";
 
 const manifestType = "application/vnd.oci.image.manifest.v1+json";
 
-/** A service's context in a test: what it registers is undone with `stop`. */
+/** A service context for tests; `stop` runs its stop handlers. */
 function createContext() {
   const undos: (() => Promise<void> | void)[] = [];
   const context: ServiceContext = {
@@ -34,8 +34,8 @@ function createContext() {
   return { context, stop };
 }
 
-describe("the registry's service", () => {
-  it("serves the registry and its own health", async () => {
+describe("registry: the service", () => {
+  it("serves the registry and its health", async () => {
     const folder = await mkdtemp(join(tmpdir(), "ngpu-registry-"));
     const { context, stop } = createContext();
     const { url } = await startRegistry(readRegistryEnv({ IMAGE_STORE: folder }), context);
@@ -48,7 +48,7 @@ describe("the registry's service", () => {
     await stop();
   });
 
-  it("says which folder it cannot read", async () => {
+  it("names the directory it cannot read", async () => {
     const { context } = createContext();
     const refused = await startRegistry(readRegistryEnv({ IMAGE_STORE: "/nowhere/images" }), context).catch(
       (error: unknown) => error,
@@ -83,7 +83,7 @@ describe("registry", () => {
     await rm(storeDir, { recursive: true });
   });
 
-  /** Sends the path as it is; fetch would tidy it first. */
+  /** Sends the path unchanged; fetch would normalize it. */
   function call(path: string, options: { method?: string; headers?: Record<string, string> } = {}) {
     return new Promise<{ status: number; headers: Record<string, unknown>; body: Buffer }>(
       (resolve, reject) => {
@@ -97,13 +97,13 @@ describe("registry", () => {
   }
   const codeOf = (body: Buffer): string => JSON.parse(body.toString()).errors[0].code;
 
-  it("says that it speaks version 2", async () => {
+  it("reports API version 2", async () => {
     const { status, headers } = await call("/v2/");
     expect(status).to.equal(200);
     expect(headers["docker-distribution-api-version"]).to.equal("registry/2.0");
   });
 
-  it("gives a manifest by tag and by digest, with its type and digest", async () => {
+  it("returns a manifest by tag and by digest, with its type and digest", async () => {
     for (const reference of ["latest", manifest]) {
       const { status, headers, body } = await call(`/v2/ngpu/chat/manifests/${reference}`);
       expect(status).to.equal(200);
@@ -116,7 +116,7 @@ describe("registry", () => {
     }
   });
 
-  it("gives a blob, and only its head when asked for that", async () => {
+  it("returns a blob for GET and its headers for HEAD", async () => {
     const whole = await call(`/v2/ngpu/chat/blobs/${blob}`);
     expect(digestOf(whole.body)).to.equal(blob);
     const { status, headers, body } = await call(`/v2/ngpu/chat/blobs/${blob}`, { method: "HEAD" });
@@ -125,7 +125,7 @@ describe("registry", () => {
     expect(body).to.have.length(0);
   });
 
-  it("goes on from where a download broke off", async () => {
+  it("resumes an interrupted download", async () => {
     const { status, headers, body } = await call(`/v2/ngpu/chat/blobs/${blob}`, {
       headers: { Range: "bytes=9995-" },
     });
@@ -134,12 +134,12 @@ describe("registry", () => {
     expect(body.toString()).to.equal("56789");
   });
 
-  it("sends the whole blob when the range is of other bytes", async () => {
+  it("sends the complete blob when If-Range does not match", async () => {
     const headers = { Range: "bytes=9995-", "If-Range": `"${manifest}"` };
     expect((await call(`/v2/ngpu/chat/blobs/${blob}`, { headers })).body).to.have.length(content.length);
   });
 
-  it("refuses a range outside the blob", async () => {
+  it("rejects a range outside the blob", async () => {
     const { status, headers, body } = await call(`/v2/ngpu/chat/blobs/${blob}`, {
       headers: { Range: "bytes=10000-" },
     });
@@ -148,7 +148,7 @@ describe("registry", () => {
     expect(headers["content-type"]).to.match(/^application\/json/);
   });
 
-  it("sends nothing again to one who has it", async () => {
+  it("returns 304 to a client with the current ETag", async () => {
     const headers = { "If-None-Match": `"${blob}"` };
     expect((await call(`/v2/ngpu/chat/blobs/${blob}`, { headers })).status).to.equal(304);
   });
@@ -181,11 +181,11 @@ describe("registry", () => {
     });
   }
 
-  it("gives a blob as a manifest only when it is one", async () => {
+  it("does not return other blobs as manifests", async () => {
     expect((await call(`/v2/ngpu/chat/manifests/${blob}`)).status).to.equal(404);
   });
 
-  it("takes nothing in", async () => {
+  it("rejects uploads and deletions", async () => {
     for (const method of ["POST", "PUT", "PATCH", "DELETE"]) {
       const { status, body } = await call("/v2/ngpu/chat/manifests/latest", { method });
       expect(status).to.equal(405);

@@ -18,47 +18,47 @@ import { connectHardhat } from "../../../scripts/hardhat.ts";
 import { rootDir, stopAtEnd, testStateDir } from "../../support/parts.ts";
 import { rpc } from "../../support/rpc.ts";
 
-/** Accounts that have ETH on the embedded chain. */
+/** Accounts with ETH on the embedded chain. */
 const people = ["deployer", "treasury", "workspace", "dispense", "owner", "relayer", "match"] as const;
 type Person = (typeof people)[number];
 
 const phrase = "test test test test test test test test test test test junk";
-/** The private key of one of the people. */
+/** The private key of a named account. */
 export function privateKeyOf(person: Person): Hex {
   const { privateKey } = mnemonicToAccount(phrase, { addressIndex: people.indexOf(person) }).getHdKey();
   if (privateKey === null) throw new Error(`${person} has no key.`);
   return `0x${Buffer.from(privateKey).toString("hex")}`;
 }
 
-/** The accounts of the market's own people. */
+/** The named accounts of the market. */
 export const accounts = Object.fromEntries(
   people.map((person) => [person, privateKeyToAccount(privateKeyOf(person))]),
 ) as Record<Person, PrivateKeyAccount>;
 
-/** A key that is the same in every run; it has no ETH. */
+/** A key that is the same in each run; its account has no ETH. */
 export function nodeKey(name: string): PrivateKeyAccount {
   return privateKeyToAccount(keccak256(toBytes(`ngpu test node ${name}`)));
 }
 
-/** A chain with the market's contracts, as one suite finds it: nothing registered, nothing published. */
+/** A chain with the market's contracts and no registrations or publications. */
 export type TestChain = {
   url: string;
   client: ChainClient;
   deployment: Deployment;
-  /** The same, as it was deployed. */
+  /** The deployment. */
   deployed: NgpuDeployment;
   /** Sends a call to a contract and waits for its receipt. */
   call: (person: Person, contract: ContractName, data: Hex) => Promise<TransactionReceipt>;
-  /** The same to any address, such as that of a contract that was replaced. */
+  /** Sends a call to any address, such as a replaced contract. */
   callAt: (person: Person, to: Address, data: Hex) => Promise<TransactionReceipt>;
-  /** Lets seconds pass on the chain, and a block with them. */
+  /** Advances the chain's clock by seconds and mines a block. */
   pass: (seconds: number) => Promise<void>;
 };
 
 type SharedChain = { chain: TestChain; snapshot: Hex };
 let shared: Promise<SharedChain> | undefined;
 
-/** The OP-stack simulation with every contract deployed, a block for each transaction; set back for each suite. */
+/** The OP-stack simulation with all contracts deployed and one block per transaction; reset for each suite. */
 export async function freshChain(): Promise<TestChain> {
   shared ??= startSharedChain();
   const { chain, snapshot } = await shared;

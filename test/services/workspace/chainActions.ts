@@ -36,10 +36,10 @@ export type LeaseRef = { workspaceId: bigint; replica: number; lease: number };
 const deadline = 2n ** 47n;
 const anyModel: Hex = "0x0000000000000000";
 const config = JSON.stringify({ image: "localhost:5000/ngpu/chat", ports: [8000] });
-/** What every node asks for a replica, token units a second. */
+/** Price of a replica on every node, token units per second. */
 const price = 1_000n;
 
-/** Registers a node with room for so many replicas; returns its id. */
+/** Registers a node with capacity for a number of replicas and returns its id. */
 export async function addNode(
   chain: TestChain,
   name: string,
@@ -70,7 +70,7 @@ export async function addNode(
   return registered.args.nodeId;
 }
 
-/** Gives the owner a deposit for so many seconds of one replica, and authorizes a delegate; returns the authorization's id. */
+/** Deposits for a number of seconds of one replica, authorizes a delegate and returns the authorization's id. */
 export async function fund(
   chain: TestChain,
   seconds: bigint,
@@ -118,7 +118,7 @@ type Publication = { authorizationId: bigint; replicas?: number; expiresAt?: num
 
 export type Published = { workspaceId: bigint; spec: WorkspaceSpec };
 
-/** Publishes a workspace of the owner. */
+/** Publishes a workspace as the owner. */
 export async function publish({ call }: TestChain, given: Publication): Promise<Published> {
   const spec: WorkspaceSpec = {
     image: `0x${"ab".repeat(32)}`,
@@ -154,7 +154,7 @@ export async function update(
   return { workspaceId, spec: next };
 }
 
-/** The node's signed change of its status. */
+/** Changes the status of a node with its signature. */
 export async function setStatus(
   { call, deployment }: TestChain,
   name: string,
@@ -168,7 +168,7 @@ export async function setStatus(
   await call("relayer", "ComputeNode", data);
 }
 
-/** Assigns a replica as another keeper than the services under test, whose nonces are their own; returns the lease. */
+/** Assigns a replica with a keeper account that no service under test uses, and returns the lease. */
 export async function assign(
   { call }: TestChain,
   { workspaceId, spec }: Published,
@@ -183,19 +183,19 @@ export async function assign(
   return { workspaceId, replica, lease: assigned.args.lease };
 }
 
-/** Takes a lease from its node, as match does when the node is lost. */
+/** Releases a lease, as match does when its node is lost. */
 export async function lose({ call }: TestChain, ref: LeaseRef, spec: WorkspaceSpec): Promise<void> {
   const release = { abi: dockerContractAbi, functionName: "releaseLost", args: [[ref], [spec]] } as const;
   await call("match", "DockerContract", encodeFunctionData(release));
 }
 
-/** Lets an account act for owners, or stops it. */
+/** Grants or revokes an account's right to act for owners. */
 export async function setKeeper({ call }: TestChain, account: Address, allowed: boolean): Promise<void> {
   const set = { abi: dockerContractAbi, functionName: "setKeeper", args: [account, allowed] } as const;
   await call("deployer", "DockerContract", encodeFunctionData(set));
 }
 
-/** The owner's orders. */
+/** Orders of the owner. */
 export const orders = {
   stop: (chain: TestChain, ref: LeaseRef) => orderLease(chain, "requestStop", ref),
   start: (chain: TestChain, ref: LeaseRef) => orderLease(chain, "requestStart", ref),
@@ -225,7 +225,7 @@ async function orderLease(
   );
 }
 
-/** The node's signed report that its lease is in a state. */
+/** Sends a node's signed report of a lease's state. */
 export async function report(
   chain: TestChain,
   node: string,
@@ -245,7 +245,7 @@ export async function report(
   if (changed.length === 0) throw new Error(`The report of ${state} was refused.`);
 }
 
-/** The node's signed progress. */
+/** Sends a node's signed progress. */
 export async function progress(
   chain: TestChain,
   node: string,
@@ -260,7 +260,7 @@ export async function progress(
   await chain.call("relayer", "Progress", data);
 }
 
-/** The assignment as the contract has it. */
+/** Reads the assignment from the contract. */
 async function assignmentOf(
   { client, deployment }: TestChain,
   { workspaceId, replica }: Omit<LeaseRef, "lease">,

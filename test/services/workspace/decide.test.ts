@@ -54,16 +54,16 @@ function lease(given: Partial<HeldLease> = {}): HeldLease {
 const step = (type: Exclude<Step["type"], "place" | "close" | "settle">) => ({ type, replica: 0, lease: 1 });
 const settle = { type: "settle", replica: 0, lease: 1, from: 950 } as const;
 
-describe("workspace: what to do next", () => {
-  it("asks for a node when a replica has none", () => {
+describe("workspace: the next steps", () => {
+  it("requests a node for a replica without one", () => {
     expect(decide(facts({ missing: [{ replica: 0, since: 900 }] }))).to.deep.equal([{ type: "place" }]);
   });
 
-  it("leaves a running workspace alone", () => {
+  it("has no step for a running workspace", () => {
     expect(decide(facts({ leases: [lease()] }))).to.deep.equal([]);
   });
 
-  it("replaces outdated and draining replicas, never more at once than may be down", () => {
+  it("replaces outdated and draining replicas with at most maxDown down", () => {
     const three = ([0, 1, 2] as const).map((replica) => lease({ replica, retire: "outdated" }));
     const deleted = (given: Partial<Facts>) =>
       decide(facts({ replicas: 3, leases: three, ...given })).flatMap((one) =>
@@ -74,7 +74,7 @@ describe("workspace: what to do next", () => {
     expect(deleted({ leases: three.map((one) => ({ ...one, retire: "draining" as const })) })).to.deep.equal([
       0,
     ]);
-    // One that was sent away, is on its way or has no node yet is down until its successor runs.
+    // A replica that is being deleted, distributed or has no node is down until its successor runs.
     expect(
       deleted({ inProgress: new Set([stepKey(7n, { type: "delete", replica: 0, lease: 1 })]) }),
     ).to.deep.equal([]);
@@ -86,20 +86,20 @@ describe("workspace: what to do next", () => {
     expect(deleted({ leases: [{ ...next, state: "running" }, second, third] })).to.deep.equal([1]);
   });
 
-  it("replaces at once an outdated replica that serves nobody", () => {
+  it("replaces an outdated replica that does not serve immediately", () => {
     const failed = lease({ state: "failed", retire: "outdated" });
     const stopped = lease({ replica: 1, state: "stopped", desired: "stop", retire: "outdated" });
     const steps = decide(facts({ replicas: 2, leases: [failed, stopped], stopped: new Set([1]) }));
     expect(steps.map(({ type }) => type)).to.deep.equal(["delete", "delete"]);
   });
 
-  it("starts a lease at rest once the image is ready", () => {
+  it("starts a held lease when its image is ready", () => {
     const resting = lease({ desired: "hold", state: "assigned" });
     expect(decide(facts({ leases: [resting] }))).to.deep.equal([]);
     expect(decide(facts({ leases: [{ ...resting, state: "ready" }] }))).to.deep.equal([step("start")]);
   });
 
-  it("keeps stopped what its owner stopped, on the next node too", () => {
+  it("keeps a replica stopped that its owner stopped, on the next node too", () => {
     const stopped = new Set([0]);
     const ready = lease({ desired: "hold", state: "ready" });
     expect(decide(facts({ leases: [ready], stopped }))).to.deep.equal([]);
@@ -107,7 +107,7 @@ describe("workspace: what to do next", () => {
     expect(decide(facts({ leases: [started], stopped }))).to.deep.equal([step("stop")]);
   });
 
-  it("deletes replicas beyond the wanted number, and all of a closed workspace", () => {
+  it("deletes replicas above the wanted number and all replicas of a closed workspace", () => {
     expect(decide(facts({ replicas: 0, leases: [lease()] }))).to.deep.equal([step("delete")]);
     expect(decide(facts({ open: false, leases: [lease()] }))).to.deep.equal([step("delete")]);
     const requested = lease({ desired: "delete" });
@@ -120,14 +120,14 @@ describe("workspace: what to do next", () => {
     expect(decide(facts({ expiresAt: 1_000, leases: [lease()] }))).to.deep.equal([]);
   });
 
-  it("releases an unfunded lease, a lost exclusive one only after its time", () => {
+  it("releases an unfunded lease, a lost exclusive one only after its grace period", () => {
     expect(decide(facts({ leases: [lease({ funded: false })] }))).to.deep.equal([step("release")]);
     const lost = lease({ funded: false, releasableAt: 1_001 });
     expect(decide(facts({ leases: [lost] }))).to.deep.equal([]);
     expect(decide(facts({ now: 1_001, leases: [lost] }))).to.deep.equal([step("release")]);
   });
 
-  it("settles when what is owed reaches what is there", () => {
+  it("settles when the debt reaches the funds", () => {
     const due = (given: Partial<Facts["funds"]>) =>
       decide(facts({ leases: [lease()], funds: { ...funds, ...given } }));
     expect(due({ owedByOwner: 999n })).to.deep.equal([]);
@@ -137,7 +137,7 @@ describe("workspace: what to do next", () => {
     expect(due({ expiry: 1_000 })).to.deep.equal([settle]);
   });
 
-  it("settles what is owed anew at once, though the settlement before it still rests", () => {
+  it("settles a later debt immediately while the previous settlement is in progress", () => {
     const before = new Set([stepKey(7n, settle)]);
     const due = (owesFrom: number) =>
       decide(
@@ -151,16 +151,16 @@ describe("workspace: what to do next", () => {
     expect(due(990)).to.deep.equal([{ ...settle, from: 990 }]);
   });
 
-  it("does not send what is under way", () => {
+  it("does not repeat steps in progress", () => {
     const key = stepKey(7n, step("delete"));
     expect(decide(facts({ open: false, leases: [lease()], inProgress: new Set([key]) }))).to.deep.equal([]);
   });
 
-  it("has nothing left to do once its steps took effect", () => {
+  it("has no steps left when its steps took effect", () => {
     fc.assert(
       fc.property(anyFacts(), (given) => {
         let current = given;
-        // Settling may close a lease, which is then released, and its replica placed again: at most three rounds.
+        // A settlement may close a lease, which is then released and its replica placed again: at most three rounds.
         for (let round = 0; round < 4; round++) current = apply(current, decide(current));
         expect(decide(current)).to.deep.equal([]);
       }),
@@ -168,7 +168,7 @@ describe("workspace: what to do next", () => {
     );
   });
 
-  it("gives each lease at most one order beside the settlement, and no order to a lease that is to be deleted", () => {
+  it("sends each lease at most one order besides a settlement, and none to a lease with a delete order", () => {
     fc.assert(
       fc.property(anyFacts(), (given) => {
         const steps = decide(given).flatMap((one) => ("lease" in one && one.type !== "settle" ? [one] : []));
@@ -185,7 +185,7 @@ describe("workspace: what to do next", () => {
 describe("workspace: stuck steps", () => {
   const deadlines: Deadlines = { place: 60, distribute: 60, start: 60, stop: 60, delete: 60, release: 60 };
 
-  it("names each phase that is over its deadline", () => {
+  it("names each phase that exceeded its deadline", () => {
     const since = 939;
     const found = findStuck(
       facts({
@@ -206,7 +206,7 @@ describe("workspace: stuck steps", () => {
     expect(found[0]).to.deep.equal({ name: "place", replica: 0, lease: null, seconds: 61 });
   });
 
-  it("says nothing before the deadline, of a running replica or of a stopped one", () => {
+  it("reports nothing before the deadline, for a running or a stopped replica", () => {
     const young = lease({ since: 940, state: "assigned" });
     const stopped = lease({ since: 0, state: "stopped", desired: "stop" });
     expect(findStuck(facts({ leases: [young, lease({ since: 0 }), stopped] }), deadlines)).to.deep.equal([]);
@@ -252,7 +252,7 @@ function withMissing(given: Facts): Facts {
   return { ...given, missing: all.filter(({ replica }) => !held.has(replica)) };
 }
 
-/** What the chain makes of the steps, as the contracts define them. */
+/** Applies the steps as the contracts do. */
 function apply(given: Facts, steps: Step[]): Facts {
   const orders = { start: "run", stop: "stop", delete: "delete" } as const;
   let next = given;

@@ -10,7 +10,7 @@ import { privateKeyOf } from "./chain.ts";
 import { addNode, assign, fund, type LeaseRef, publish, report } from "./chainActions.ts";
 import { openMarket, type TestMarket, untilLease } from "./market.ts";
 
-describe("workspace, with funds for one lease of two", function () {
+describe("workspace: funds for one of two leases", function () {
   this.timeout(60_000);
   let market: TestMarket;
   let service: TestContext;
@@ -49,8 +49,8 @@ describe("workspace, with funds for one lease of two", function () {
     await market.stop();
   });
 
-  it("settles the lease that was paid in full again, as a step of its own that waits for no other", async () => {
-    // Enough for 1,000,000 s of one: the lease that is settled first is paid, the other one is over.
+  it("settles a fully paid lease again as a separate step", async () => {
+    // Funds for 1,000,000 s of one lease: the one settled first is paid, the other one is closed.
     await market.chain.pass(600_000);
     const over = await eventually("one is over", async () => {
       const { rows } = await market.pool.query<{ id: bigint }>(

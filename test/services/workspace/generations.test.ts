@@ -6,10 +6,10 @@ import { addNode, assign, fund, publish, report } from "./chainActions.ts";
 import { replaceContracts } from "./generations.ts";
 import { openMarket, type TestMarket } from "./market.ts";
 
-// What a replica costs a second, in token units.
+// Price of a replica, token units per second.
 const price = 1_000n;
 
-describe("workspace, where the market was replaced", function () {
+describe("workspace: a market with replaced contracts", function () {
   this.timeout(240_000);
   let market: TestMarket;
   let ids: { previous: bigint; present: bigint };
@@ -33,7 +33,7 @@ describe("workspace, where the market was replaced", function () {
 
   const fundsOf = async (id: bigint) => (await loadFacts(market.pool, id))?.facts.funds;
 
-  it("counts what the escrow of a workspace's authorization holds, and what is owed there", async () => {
+  it("reads the balance and the debts in the escrow of the workspace's authorization", async () => {
     expect(await findDue(market.pool)).to.deep.equal([]);
     const old = await fundsOf(ids.previous);
     const own = await fundsOf(ids.present);
@@ -42,7 +42,7 @@ describe("workspace, where the market was replaced", function () {
     expect(own?.owedByOwner).to.equal(own?.owedByAuthorization);
   });
 
-  it("finds the one whose escrow is used up, whatever the owner has in another", async () => {
+  it("finds the workspace whose escrow is used up, regardless of balances in others", async () => {
     await market.chain.pass(2_000);
     await market.exported();
     expect(await findDue(market.pool)).to.deep.equal([ids.previous]);

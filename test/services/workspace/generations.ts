@@ -10,7 +10,7 @@ import { accounts, chainAt, connect, type TestChain } from "./chain.ts";
 let replacements = 0;
 
 /**
- * Replaces contracts as operators do; gives the chain with their successors in use. The chain before acts on those before.
+ * Replaces contracts as operators do. Returns the chain with the new contracts; the given chain still uses the previous ones.
  */
 export async function replaceContracts(chain: TestChain, succession: Succession): Promise<TestChain> {
   const { url, deployed, call } = chain;
@@ -19,7 +19,7 @@ export async function replaceContracts(chain: TestChain, succession: Succession)
     for (const { contract, data } of stops) await call("deployer", contract, data);
   }
   replacements += 1;
-  // A journal of its own for each: the chain is set back between suites.
+  // A separate journal for each, because the chain is reset between suites.
   const connection = await connect(url, join(await testStateDir(), `ignition-${replacements}`));
   try {
     const generation = deployed.previous.length + 2;
@@ -38,7 +38,7 @@ export async function replaceContracts(chain: TestChain, succession: Succession)
 
 export type PostedEpoch = { number: bigint; root: Hex; total: bigint; proofs: Hex[] };
 
-/** Ends an epoch, posts its root and waits until it can be claimed under. */
+/** Ends an epoch, posts its root and waits until it is active. */
 export async function postEpoch(chain: TestChain, number: bigint, leaves: Leaf[]): Promise<PostedEpoch> {
   const { genesis, epochSeconds, activationDelay } = chain.deployment.parameters;
   const { timestamp } = await chain.client.getBlock();

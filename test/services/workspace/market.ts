@@ -9,23 +9,23 @@ import { asRole, createTestContext, eventually, type TestContext } from "../supp
 import { freshChain, type TestChain } from "./chain.ts";
 import type { LeaseRef } from "./chainActions.ts";
 
-/** A chain, its rows in Postgres and an empty Redis: what a service finds. */
+/** A chain, its export in Postgres and an empty Redis, for a service under test. */
 export type TestMarket = {
   chain: TestChain;
   context: TestContext;
   redisUrl: string;
-  /** Postgres as the role of a service sees it. */
+  /** URL of Postgres with the role of a service. */
   urlAs: (role: string) => string;
-  /** The superuser's view, for looks at what came of it. */
+  /** Connections as superuser, to check results. */
   pool: Database;
-  /** Waits until everything on the chain is in Postgres. */
+  /** Waits until the whole chain is exported. */
   exported: () => Promise<void>;
-  /** Goes on with other contracts in use: what is exported is built anew, and `chain` is the one given. */
+  /** Continues with other contracts: rebuilds the export and sets `chain`. */
   moveTo: (chain: TestChain) => Promise<void>;
   stop: () => Promise<void>;
 };
 
-/** Starts a market for one suite, with autoExport running; on a fresh chain unless one is given. */
+/** Starts a market for one suite with autoExport, on a fresh chain unless one is given. */
 export async function openMarket(given?: TestChain): Promise<TestMarket> {
   const chain = given ?? (await freshChain());
   const database = await createTestDatabase();
@@ -64,7 +64,7 @@ export async function openMarket(given?: TestChain): Promise<TestMarket> {
   return market;
 }
 
-/** Exports a chain until it is told to stop. */
+/** Exports a chain until it is stopped. */
 async function startExport({ client, deployment }: TestChain, url: string, pool: Database) {
   const { logger, signal, stop } = createTestContext("autoExport");
   const exportPool = createPool({ url: asRole(url, "ngpu_autoexport"), name: "autoExport", max: 2 });
@@ -104,7 +104,7 @@ export type AssignmentRow = {
   release_reason: string | null;
 };
 
-/** A workspace's leases as exported, oldest first. */
+/** The exported leases of a workspace, oldest first. */
 async function leasesOf({ pool }: TestMarket, workspaceId: bigint): Promise<AssignmentRow[]> {
   const { rows } = await pool.query<AssignmentRow>(
     `select replica, lease, node_id, state, desired, release_reason
@@ -114,7 +114,7 @@ async function leasesOf({ pool }: TestMarket, workspaceId: bigint): Promise<Assi
   return rows;
 }
 
-/** Waits until a lease is exported as the match describes. */
+/** Waits until the exported lease has the given values. */
 export function untilLease(
   market: TestMarket,
   ref: LeaseRef,

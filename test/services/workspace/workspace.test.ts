@@ -43,7 +43,7 @@ describe("workspace, on a chain with Postgres and Redis", function () {
     await market.exported();
     redis = connectRedis(market.redisUrl);
     dispenseQueue = new Queue("dispense", { connection: redis });
-    // Two instances from the start: nothing may be done twice.
+    // Two instances, so that duplicate steps would show.
     services = [createTestContext("workspace"), createTestContext("workspace")];
     urls = [];
     for (const context of services) urls.push((await startWorkspace(await settings(market), context)).url);
@@ -65,7 +65,7 @@ describe("workspace, on a chain with Postgres and Redis", function () {
     return ref;
   };
 
-  /** Passes once every workspace that is not settled has been looked at, twice over. */
+  /** Waits until every due workspace was processed twice. */
   const sweptTwice = async () => {
     for (let round = 0; round < 2; round++) {
       const { workspaceId } = await published();
@@ -78,14 +78,14 @@ describe("workspace, on a chain with Postgres and Redis", function () {
       dispenseQueue.getJob(`dispense-${workspaceId}`),
     );
 
-  it("hands a published workspace to dispense, and again after Redis lost everything", async () => {
+  it("queues a published workspace for dispense, and again after Redis lost its data", async () => {
     const { workspaceId } = await published();
     await askedFor(workspaceId);
     await redis.flushdb();
     await askedFor(workspaceId);
   });
 
-  it("starts a lease that was assigned at rest, once its image is ready", async () => {
+  it("starts a lease that was assigned as held when its image is ready", async () => {
     const workspace = await published();
     const ref = await assign(market.chain, workspace, { nodeId, start: false });
     await progress(market.chain, "one", ref, "verified");
@@ -94,7 +94,7 @@ describe("workspace, on a chain with Postgres and Redis", function () {
     await untilLease(market, ref, { state: "ready", desired: "run" });
   });
 
-  it("keeps stopped what its owner stopped, on the next node too, until the owner starts it", async () => {
+  it("keeps a replica stopped, on the next node too, until its owner starts it", async () => {
     const workspace = await published();
     const first = await runningLease(workspace);
     await orders.stop(market.chain, first);
@@ -108,7 +108,7 @@ describe("workspace, on a chain with Postgres and Redis", function () {
     await untilLease(market, next, { desired: "run" });
   });
 
-  it("stops what was started on the next node before the owner's stop was seen", async () => {
+  it("stops a replica that was started on the next node before the owner's stop was exported", async () => {
     const workspace = await published();
     const first = await runningLease(workspace);
     await orders.stop(market.chain, first);
@@ -117,7 +117,7 @@ describe("workspace, on a chain with Postgres and Redis", function () {
     await untilLease(market, next, { desired: "stop" });
   });
 
-  it("starts a replica that was scaled away while stopped, and back", async () => {
+  it("starts a replica that was removed while stopped and added again", async () => {
     const workspace = await published({ replicas: 2 });
     const ref = await runningLease(workspace, 1);
     await orders.stop(market.chain, ref);
@@ -131,7 +131,7 @@ describe("workspace, on a chain with Postgres and Redis", function () {
     await untilLease(market, next, { desired: "run" });
   });
 
-  it("deletes replicas beyond the wanted number and leaves the others", async () => {
+  it("deletes replicas above the wanted number and keeps the others", async () => {
     const workspace = await published({ replicas: 2 });
     const kept = await runningLease(workspace, 0);
     const surplus = await runningLease(workspace, 1);
@@ -140,7 +140,7 @@ describe("workspace, on a chain with Postgres and Redis", function () {
     await untilLease(market, kept, { desired: "run", release_reason: null });
   });
 
-  it("replaces the replicas of an updated workspace one after the other", async () => {
+  it("replaces the replicas of an updated workspace one by one", async () => {
     const workspace = await published({ replicas: 2 });
     const before = [await runningLease(workspace, 0), await runningLease(workspace, 1)] as const;
     const next = await update(market.chain, workspace, { image: `0x${"cd".repeat(32)}` });
@@ -158,7 +158,7 @@ describe("workspace, on a chain with Postgres and Redis", function () {
     await untilLease(market, last, { desired: "run", release_reason: null });
   });
 
-  it("moves replicas off a node in maintenance, with nothing held against it", async () => {
+  it("moves replicas off a node in maintenance without excluding the node", async () => {
     const drained = await addNode(market.chain, "drained", 4);
     const workspace = await published();
     const ref = await assign(market.chain, workspace, { nodeId: drained, start: true });
@@ -172,7 +172,7 @@ describe("workspace, on a chain with Postgres and Redis", function () {
     expect(rows).to.have.length(0);
   });
 
-  it("deletes all replicas of a closed workspace in one transaction, sent once by two instances", async () => {
+  it("deletes all replicas of a closed workspace in one transaction with two instances", async () => {
     const workspace = await published({ replicas: 3 });
     const refs = [];
     for (const replica of [0, 1, 2]) refs.push(await runningLease(workspace, replica));
@@ -194,7 +194,7 @@ describe("workspace, on a chain with Postgres and Redis", function () {
     await eventually("closed", async () => (await statusOf(workspace.workspaceId)) === "closed");
   });
 
-  it("tries a refused step again, and keeps the reason until it is done", async () => {
+  it("retries a refused step and stores the reason until it succeeds", async () => {
     const workspace = await published();
     const ref = await runningLease(workspace);
     await market.exported();
@@ -213,7 +213,7 @@ describe("workspace, on a chain with Postgres and Redis", function () {
     expect((await step()).rows[0]?.attempt).to.be.greaterThan(1);
   });
 
-  it("counts a replica that gets no node in time as stuck", async () => {
+  it("counts a replica without a node after the deadline as stuck", async () => {
     await published();
     await market.chain.pass(200);
     await eventually("stuck step in the metrics", async () => {
@@ -222,7 +222,7 @@ describe("workspace, on a chain with Postgres and Redis", function () {
     });
   });
 
-  it("settles what its funds no longer cover, and releases it", async () => {
+  it("settles and releases a lease that its funds no longer cover", async () => {
     const workspace = await published();
     const ref = await runningLease(workspace);
     await market.exported();
