@@ -1,4 +1,4 @@
-// Writes .env.example from the variables that every program declares; `--check` only says whether it is current.
+// Writes .env.example from the variables that every program declares; `--check` only checks that it is current.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { z } from "zod";

@@ -3,7 +3,7 @@ import { Abandoned } from "./allOrNothing.ts";
 
 export type StepTiming = { name: string; ms: number };
 
-/** A failure of the journey, with the step it happened in. */
+/** An error of the journey, with the step it happened in. */
 export class StepFailure extends Error {
   readonly step: string;
 
@@ -14,22 +14,22 @@ export class StepFailure extends Error {
   }
 }
 
-/** Tells what a step is doing or waiting for. */
+/** Reports what a step does or waits for. */
 export type Progress = {
   (detail: string): void;
-  /** Tells why a step is late that goes on; without it, a step that is late fails. */
+  /** Reports why a step is late and continues. Without it, a step that is late fails. */
   late?: (reason: string) => void;
 };
 
 export type Reporter = {
-  /** Runs one step and shows it as a line with its time; a throw becomes a StepFailure that names it. */
+  /** Runs one step and shows it as a line with its duration. An error becomes a StepFailure that names the step. */
   step<Result>(
     name: string,
     title: string,
     work: (progress: Progress) => Promise<Result>,
     summarize?: (result: Result) => string,
   ): Promise<Result>;
-  /** Runs what is worth no line while it goes well; a throw becomes a StepFailure that names it. */
+  /** Runs work that prints a line only on failure. An error becomes a StepFailure that names it. */
   check<Result>(name: string, work: () => Promise<Result>): Promise<Result>;
   print(line: string): void;
   timings: StepTiming[];
@@ -37,16 +37,16 @@ export type Reporter = {
 
 const clearLine = "\r\u001b[2K";
 const redrawMs = 250;
-/** Without a terminal, a long step tells every so often what it waits for. */
+/** Interval at which a long step is repeated without a terminal. */
 const repeatMs = 15_000;
 
 type InProgress = { title: string; started: number; detail: string; isLate: boolean };
 
 /**
- * Shows steps as lines. On a terminal the steps under way are shown too, with what they are doing.
+ * Shows steps as lines. A terminal also shows the running steps with what they do.
  *
- * @param out Where the lines go: stdout, or stderr when stdout belongs to JSON.
- * @param signal No step begins after it; what it breaks off is shown as stopped, not as failed.
+ * @param out Stream of the lines: stdout, or stderr when stdout is reserved for JSON.
+ * @param signal No step begins after it. A step that it interrupts is shown as stopped, not as failed.
  */
 export function createReporter(out: NodeJS.WriteStream, signal: () => AbortSignal | undefined): Reporter {
   const timings: StepTiming[] = [];
@@ -79,7 +79,7 @@ export function createReporter(out: NodeJS.WriteStream, signal: () => AbortSigna
     }
   };
   const lineOf = (mark: string, title: string, started: number, detail: string) => {
-    // In a narrow terminal columns would only wrap.
+    // In a narrow terminal the columns would wrap.
     const wide = !live || (out.columns || 80) >= 80;
     const head = wide ? `${title.padEnd(46)} ${since(started).padStart(8)} ` : `${title}, ${since(started)} `;
     return `${mark} ${head} ${colour("dim", detail)}`.trimEnd();

@@ -33,7 +33,7 @@ function selected(
   }).map((one) => [one.stage.name, ...(one.files ?? ["all"])]);
 }
 
-function faultOf(pattern: string): FatalError {
+function refusalOf(pattern: string): FatalError {
   try {
     selected([pattern]);
   } catch (error) {
@@ -78,10 +78,13 @@ describe("what npm test runs", () => {
   });
 
   it("is refused when a file is unknown, with what a test file is", () => {
-    const fault = faultOf("test/nope.test.ts");
-    expect(fault).to.include({ code: "test_file_unknown", message: "There is no file test/nope.test.ts." });
-    expect(fault.hint).to.include("test/**/*.test.ts");
-    expect(faultOf("test/nope/*.test.ts").code).to.equal("test_file_unknown");
-    expect(faultOf("test/helper.ts").message).to.match(/^test\/helper\.ts is no test file/);
+    const refusal = refusalOf("test/nope.test.ts");
+    expect(refusal).to.include({
+      code: "test_file_unknown",
+      message: "File test/nope.test.ts does not exist.",
+    });
+    expect(refusal.hint).to.include("test/**/*.test.ts");
+    expect(refusalOf("test/nope/*.test.ts").code).to.equal("test_file_unknown");
+    expect(refusalOf("test/helper.ts").message).to.match(/^test\/helper\.ts is no test file/);
   });
 });

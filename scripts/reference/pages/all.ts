@@ -21,7 +21,7 @@ const PAGES: { name: string; says: string; make: PageOf }[] = [
 const HEAD = `Lists that are generated from the code. \`npm run reference\` writes them; \`npm test\` checks that they are
 current. What connects them is in [architecture](../architecture.md).`;
 
-/** Every page of the reference by its file's name, and what could not be read. */
+/** Every page of the reference by file name, and what could not be read. */
 export function referencePages(input: Input): { pages: Map<string, string>; problems: string[] } {
   const made = PAGES.map(({ name, make }) => ({ name, ...make(input) }));
   const index = PAGES.map(({ name, says }) => item(`[${name}](${name}.md): ${says}`)).join("\n");

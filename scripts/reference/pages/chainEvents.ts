@@ -9,7 +9,7 @@ const HEAD = `Every event that the contracts emit, with its parameters, the tabl
 it. [Tables](tables.md) lists what a table of events has beside the parameters. The errors that a contract refuses with are at the
 end of each section.`;
 
-/** Of the contracts as they are compiled, and of the projections as autoExport reads them. */
+/** Built from the compiled contracts and from the projections as autoExport reads them. */
 export function chainEventsPage(): Page {
   const { tables, projections } = loadDefinitions();
   const followers = (event: string) =>

@@ -17,7 +17,7 @@ const PROJECTIONS = `Each is a table of the rows as they are now, with \`block_n
 \`chain.<name>_past\` of what rows were, with the blocks \`valid_from\` and \`valid_to\`; the view \`chain.<name>_history\` over both;
 the view \`chain.<name>_tiered\` with how final each row is; and the function \`chain.<name>_at(block)\`.`;
 
-/** Tables that a program makes and the migrations only grant on. */
+/** Tables that a program creates; the migrations only grant privileges on them. */
 const GIVEN = ["app.migration"];
 
 export const tablesPage: PageOf = ({ rootDir, project }) => {
@@ -68,7 +68,7 @@ function chainSection(rootDir: string): Page {
     problems: [...own, ...projected].flatMap(uncommented),
   };
 
-  /** What every table of an event begins with, out of the statement that creates one. */
+  /** The common first columns of event tables, from the statement that creates one. */
   function commonOf(table: string): Column[] {
     const { ddl } = loadDefinitions();
     const statement = ddl.find((each) => each.startsWith(`create table ${table} (`)) ?? "";
@@ -78,7 +78,7 @@ function chainSection(rootDir: string): Page {
   }
 }
 
-/** The first paragraph of comments that is not about the key and the sums. */
+/** The first paragraph of comments that does not describe the key or the sums. */
 function commentsBefore(ddl: string): string {
   const lines = ddl.split("\n").map((line) => line.trim());
   const end = lines.findIndex((line) => !line.startsWith("--"));
@@ -107,7 +107,7 @@ function columnItem({ name, type, mayBeNull, values, says }: Column): string {
   return item(text + sentence);
 }
 
-/** Who may change rows, and who may only read them, by the grants. */
+/** The roles that may write rows, and those that may only read, from the grants. */
 function usersOf({ grants }: Table, components: ReadonlySet<string>): string {
   const writers: string[] = [];
   const readers: string[] = [];

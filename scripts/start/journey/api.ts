@@ -10,10 +10,10 @@ export type Api = {
   withKey(apiKey: string): Api;
 };
 
-/** A write waits for the chain, at most so long on the machine that this was set for. */
+/** Timeout of a write, which waits for the chain, on the reference machine. */
 const deadlineMs = 180_000;
 
-/** @param signal Breaks off every call. */
+/** @param signal Aborts every call. */
 export function createApi(url: string, signal: AbortSignal, apiKey?: string): Api {
   const call = async <Answer>(
     method: string,

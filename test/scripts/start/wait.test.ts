@@ -27,7 +27,7 @@ describe("a wait", () => {
     const error = await waitFor("a measurement", async () => undefined, options).catch((thrown) => thrown);
     expect(error.code).to.equal("wait_timed_out");
     expect(error.message).to.match(
-      /^Waited for a measurement: not there after \d+ s.*\. Last seen: round 3 is open\.$/,
+      /^Timed out waiting for a measurement after \d+ s.*\. Last seen: round 3 is open\.$/,
     );
     expect(error.hint).to.include("/logs");
   });
@@ -83,7 +83,7 @@ describe("work that is tried on", () => {
     };
     expect(await persist(work, { signal, progress, rest })).to.equal("answer");
     expect(rests).to.deep.equal([1, 2, 4, 8, 16, 30, 30].map((seconds) => seconds * 1_000));
-    expect(reasons[0]).to.equal("No replica runs; tried again in 1 s");
+    expect(reasons[0]).to.equal("No replica runs; retried in 1 s");
   });
 
   it("is not tried again after a mistake of the program", async () => {
@@ -124,7 +124,7 @@ describe("a step of the journey", () => {
       return 7;
     };
     expect(await journeyStep(given, ["run", "The container starts"], work, (n) => `lease ${n}`)).to.equal(7);
-    expect(lines[0]).to.match(/^! The container starts .*late: No node is online; tried again in 1 s\n$/);
+    expect(lines[0]).to.match(/^! The container starts .*late: No node is online; retried in 1 s\n$/);
     expect(lines[1]).to.match(/^✓ The container starts .*lease 7\n$/);
   });
 
