@@ -14,14 +14,18 @@ const READS = [...BASE, "packages/chain-reader", "packages/db", "packages/placem
 
 /** The allowed imports between packages: arrows point downwards only. A new rule is one line. */
 const RULES: readonly Rule[] = [
-  { of: "packages/runtime", may: [], because: "the runtime knows nothing of the market" },
-  { of: "packages/contracts-sdk", may: ["packages/runtime"], because: "it describes the contracts alone" },
-  { of: "packages/protocol", may: BASE, because: "formats depend on no database and no chain client" },
+  { of: "packages/runtime", may: [], because: "the runtime does not depend on the market" },
+  { of: "packages/contracts-sdk", may: ["packages/runtime"], because: "it describes only the contracts" },
+  { of: "packages/protocol", may: BASE, because: "formats need no database and no chain client" },
   { of: "packages/chain-reader", may: BASE, because: "reading the chain needs no database" },
-  { of: "packages/db", may: ["packages/runtime"], because: "the database layer knows no contract" },
+  {
+    of: "packages/db",
+    may: ["packages/runtime"],
+    because: "the database layer does not depend on contracts",
+  },
   { of: "packages/placement", may: BASE, because: "the placement engine is pure" },
-  { of: "packages/image-store", may: BASE, because: "the image store is files alone" },
-  { of: "packages/api-client", may: [], because: "partners install the client by itself" },
+  { of: "packages/image-store", may: BASE, because: "the image store uses only files" },
+  { of: "packages/api-client", may: [], because: "partners install the client without other packages" },
   {
     of: "packages/tx-sender",
     may: [...BASE, "packages/chain-reader", "packages/db"],
@@ -40,7 +44,7 @@ const RULES: readonly Rule[] = [
   {
     of: "services/*",
     may: [...READS, "packages/tx-sender"],
-    because: "services meet in Postgres tables, chain events and queues",
+    because: "services communicate through Postgres tables, chain events and queues",
   },
   {
     of: "node-client",
@@ -138,8 +142,8 @@ function cycles(imports: ReadonlyMap<string, readonly string[]>): string[] {
     state.set(file, "open");
     for (const target of imports.get(file) ?? []) {
       if (state.get(target) === "open") {
-        const circle = [...path.slice(path.indexOf(target)), target];
-        errors.push(`${circle.join(" imports ")}: files do not import each other in a circle`);
+        const cycle = [...path.slice(path.indexOf(target)), target];
+        errors.push(`${cycle.join(" imports ")}: import cycles are not allowed`);
       } else if (!state.has(target)) {
         visit(target, [...path, target]);
       }
