@@ -44,7 +44,7 @@ export function withTarget(command: Command): Command {
 }
 
 const networkSchema = z.strictObject({ chainId: z.number().int().positive(), parameters: z.looseObject({}) });
-const nobody = `0x${"0".repeat(40)}`;
+const zeroAddress = `0x${"0".repeat(40)}`;
 
 /** @throws FatalError `network_missing`, `network_invalid`, `parameters_missing`, `parameters_invalid` or `option_missing`. */
 export function readTarget(options: TargetOptions): Target {
@@ -67,7 +67,7 @@ export function readTarget(options: TargetOptions): Target {
     });
   }
   const blank = Object.entries(parsed.data.parameters).filter(([, entry]) =>
-    [entry].flat().some((account) => account === nobody),
+    [entry].flat().some((account) => account === zeroAddress),
   );
   if (blank.length > 0) {
     throw new FatalError(`${file} sets no address for ${blank.map(([name]) => name).join(", ")}.`, {

@@ -16,7 +16,7 @@ type Variables = Record<string, z.ZodType>;
 
 /** Every program, with its variables. */
 export const programs: { title: string; variables: Variables }[] = [
-  { title: "npm start: what is left out is embedded", variables: startVariables },
+  { title: "npm start: parts without a variable are embedded", variables: startVariables },
   { title: "npm run deploy", variables: deployVariables },
   { title: "Every service, the node client and the measurement node", variables: commonEnv },
   { title: "services/autoExport", variables: autoExportVariables },

@@ -50,7 +50,7 @@ export async function startChain(options: ChainOptions): Promise<RunningChain> {
 }
 
 /** Runs work that should not wait for blocks: meanwhile each transaction is mined as it arrives. */
-export async function minedAtOnce<Result>(
+export async function withAutomine<Result>(
   { url, signal }: { url: string; signal: AbortSignal },
   work: () => Promise<Result>,
 ): Promise<Result> {

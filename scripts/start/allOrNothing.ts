@@ -19,7 +19,7 @@ export class Abandoned extends Error {
  *
  * @param begin Receives the signal that cancels the work.
  */
-export async function sideBySide<Work extends readonly Promise<unknown>[]>(
+export async function runConcurrently<Work extends readonly Promise<unknown>[]>(
   signal: AbortSignal,
   begin: (signal: AbortSignal) => readonly [...Work],
 ): Promise<{ [Index in keyof Work]: Awaited<Work[Index]> }> {

@@ -6,7 +6,7 @@ import { FatalError } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
 import { type Address, parseEther } from "viem";
 import { isCompiled } from "../bootstrap/compiled.mjs";
-import { minedAtOnce } from "../embedded/chain.ts";
+import { withAutomine } from "../embedded/chain.ts";
 import { fundSenders } from "./funds.ts";
 import type { KeyName, Keys } from "./keys.ts";
 import type { Market } from "./market.ts";
@@ -58,7 +58,7 @@ export async function deployContracts(
       ...["--journal", paths.journal],
       ...(chain.embedded ? ["--reset", "--poll-ms", "25"] : []),
     ]);
-  await (chain.embedded ? minedAtOnce({ url, signal: context.signal }, deploy) : deploy());
+  await (chain.embedded ? withAutomine({ url, signal: context.signal }, deploy) : deploy());
   return { deployment: parseDeployment(JSON.parse(readFileSync(paths.out, "utf8"))), file: paths.out };
 }
 

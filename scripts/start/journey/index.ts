@@ -1,5 +1,5 @@
 import { formatEther } from "viem";
-import { sideBySide } from "../allOrNothing.ts";
+import { runConcurrently } from "../allOrNothing.ts";
 import type { Market, MarketImages } from "../market.ts";
 import type { Addresses } from "../ports.ts";
 import type { JourneyResult } from "../result.ts";
@@ -31,7 +31,7 @@ export type Given = {
 
 /** The journey from a machine to a rewarded wallet. Every step uses the real parts. */
 export async function runJourney(market: Market, given: Given): Promise<Journey> {
-  const [node, measurement, { usable, task }, { epoch, claim }] = await sideBySide(
+  const [node, measurement, { usable, task }, { epoch, claim }] = await runConcurrently(
     market.signal,
     (signal) => {
       const own = { ...market, signal };

@@ -1,7 +1,7 @@
 import { PassThrough } from "node:stream";
 import { RetryableError } from "@ngpu/runtime/errors";
 import { expect } from "chai";
-import { Abandoned, sideBySide } from "../../../scripts/start/allOrNothing.ts";
+import { Abandoned, runConcurrently } from "../../../scripts/start/allOrNothing.ts";
 import { journeyStep, untilDone } from "../../../scripts/start/journey/step.ts";
 import type { Market } from "../../../scripts/start/market.ts";
 import { createReporter, StepFailure } from "../../../scripts/start/reporter.ts";
@@ -152,7 +152,9 @@ describe("concurrent work", () => {
     const failing = async () => {
       throw new Error("first");
     };
-    const error = await sideBySide(signal, (begun) => [slow(begun), failing()]).catch((thrown) => thrown);
+    const error = await runConcurrently(signal, (begun) => [slow(begun), failing()]).catch(
+      (thrown) => thrown,
+    );
     expect(error.message).to.equal("first");
     expect(reasons[0]).to.be.instanceOf(Abandoned);
   });
