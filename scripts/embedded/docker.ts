@@ -90,6 +90,6 @@ async function startUnit(socketPath: string): Promise<RunningDocker> {
   }
   throw new FatalError(`systemd could not start the Docker engine: ${started.output.trim()}`, {
     code: "docker_stopped",
-    hint: "See: journalctl -u docker",
+    hint: "Run: journalctl -u docker",
   });
 }

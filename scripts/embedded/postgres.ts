@@ -93,7 +93,7 @@ function findBinaries(): Binaries {
   } catch (cause) {
     throw new FatalError(`npm provides no Postgres for ${platform}, or did not install it.`, {
       code: "postgres_unavailable",
-      hint: "Run a Postgres of your own and set DATABASE_URL.",
+      hint: "Run your own Postgres and set DATABASE_ADMIN_URL.",
       cause,
     });
   }

@@ -146,7 +146,7 @@ async function dockerPart({ options, env, print, installed, signal, supervision,
     if (process !== undefined) return { ...process, stop };
     throw new FatalError("Another Docker engine was started on this machine.", {
       code: "docker_remote",
-      hint: "Stop it, or stop this market and start it again to use that engine.",
+      hint: "Stop that engine, or restart this market to use it.",
     });
   };
   onStop("docker", await supervise(supervision, "docker", start));

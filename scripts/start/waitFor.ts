@@ -74,7 +74,7 @@ async function timedOut(what: string, began: number, error: unknown, options: Wa
     `Timed out waiting for ${what} after ${after}.${seen === "" ? "" : ` Last seen: ${seen}.`}`,
     {
       code: "wait_timed_out",
-      hint: `The log of every program is in ${options.logsDir}.`,
+      hint: `See the programs' logs in ${options.logsDir}.`,
       cause: error,
     },
   );

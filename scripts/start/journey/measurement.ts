@@ -44,7 +44,7 @@ export async function measureNode(
   if (row.ports_reachable < 1) {
     throw new FatalError("The measurement node reached no mapped port of this machine.", {
       code: "port_unreachable",
-      hint: `The logs of node and measurer are in ${market.logsDir}.`,
+      hint: `See the logs of node and measurer in ${market.logsDir}.`,
     });
   }
   return {

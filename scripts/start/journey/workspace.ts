@@ -125,7 +125,7 @@ export async function awaitState(
 async function explained(partner: Partner, image: Image): Promise<string> {
   const { authorizationId: _ours, ...body } = workspaceOf(partner, image);
   const { words } = await partner.api.post<{ words: string[] }>("/v1/match/explain", body);
-  return words[0] === undefined ? "match says nothing of it" : `match says: ${words[0].replace(/\.$/, "")}`;
+  return words[0] === undefined ? "match has no explanation" : `match reports: ${words[0].replace(/\.$/, "")}`;
 }
 
 /** True once the assignment has reached or passed this state. */
@@ -154,7 +154,7 @@ export async function inspectContainer(
   if (found === undefined) {
     throw new FatalError(`Docker has no running container labelled ${label.join(", ")}.`, {
       code: "container_missing",
-      hint: `The node's log is ${market.logsDir}/node.log.`,
+      hint: `See the node's log, ${market.logsDir}/node.log.`,
     });
   }
   const inspected = await docker.getContainer(found.Id).inspect();
