@@ -2,7 +2,7 @@ import {
   type ActDependencies,
   check,
   create,
-  learn,
+  loadPublication,
   pull,
   report,
   reportProgress,
@@ -14,11 +14,11 @@ import { forgetRun } from "./journal/runs.ts";
 import { fencedKey, publicationKey } from "./leases.ts";
 import type { Action } from "./reconcileFacts.ts";
 
-/** What an action is about: two actions about the same thing never run at once. */
+/** The key of an action's subject. Two actions with the same subject never run concurrently. */
 export function subjectOf(action: Action): string {
   switch (action.type) {
-    case "learn":
-      return `learn ${publicationKey(action.lease)}`;
+    case "load":
+      return `publication ${publicationKey(action.lease)}`;
     case "inspect":
     case "pull":
       return `image ${action.reference}`;
@@ -36,12 +36,16 @@ export function subjectOf(action: Action): string {
   }
 }
 
-/** Does one action. @throws NgpuError when the engine or the chain's endpoint fails; it is decided again then. */
+/**
+ * Runs one action.
+ *
+ * @throws NgpuError when the engine or the RPC endpoint fails. The next round decides the action again.
+ */
 export async function act(deps: ActDependencies, action: Action): Promise<void> {
   const { engine, journal, observed, logger } = deps;
   switch (action.type) {
-    case "learn":
-      return learn(deps, action);
+    case "load":
+      return loadPublication(deps, action);
     case "inspect": {
       const image = await findImage(engine, action.reference);
       observed.images.set(
@@ -59,7 +63,7 @@ export async function act(deps: ActDependencies, action: Action): Promise<void> 
     case "start":
       return start(deps, action);
     case "stop":
-      // Ended by us, not by a crash: forgotten before, so that a kill in between cannot count it as one.
+      // Delete the record of the run first: a kill before the stop must not make it count as a crash.
       forgetRun(journal, action.key);
       await stopContainer(engine, action.containerId);
       logger.info({ event: "container_stopped", lease: action.key, reason: action.reason });

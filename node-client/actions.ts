@@ -35,11 +35,13 @@ export type ActDependencies = {
 
 type Of<Type extends Action["type"]> = Extract<Action, { type: Type }>;
 
-export async function learn(deps: ActDependencies, { lease }: Of<"learn">): Promise<void> {
+/** Reads the workspace's publication from the chain and stores it. @throws RetryableError as `readPublication` does. */
+export async function loadPublication(deps: ActDependencies, { lease }: Of<"load">): Promise<void> {
   const publication = await readPublication(deps.client, deps.deployment, lease);
   putPublication(deps.journal, publicationKey(lease), publication);
 }
 
+/** Pulls the image of a lease, reports its milestones and records the result in the observed state. */
 export async function pull(deps: ActDependencies, action: Of<"pull">): Promise<void> {
   const { observed } = deps;
   const { lease, reference, sizeBytes } = action;
@@ -55,6 +57,7 @@ export async function pull(deps: ActDependencies, action: Of<"pull">): Promise<v
   observed.images.set(reference, state);
 }
 
+/** Creates the container of a lease. An image that is no longer present is inspected again first. */
 export async function create(deps: ActDependencies, { lease, gpuUuids }: Of<"create">): Promise<void> {
   const { engine, observed, logger } = deps;
   const plan = runnable(deps.journal, lease);
@@ -69,6 +72,7 @@ export async function create(deps: ActDependencies, { lease, gpuUuids }: Of<"cre
   logger.info({ event: "container_created", lease: fencedKey(lease), containerId });
 }
 
+/** Starts the container of a lease. The start is recorded before it is tried. */
 export async function start(
   deps: ActDependencies,
   { lease, containerId, starts }: Of<"start">,
@@ -80,25 +84,27 @@ export async function start(
   try {
     await startContainer(engine, containerId);
   } catch (error) {
-    // A container whose network or image went away under it cannot be started any more: the next one can.
+    // The container's network or image was removed. It cannot start again; a new container can.
     if (statusOf(error) === 404) await removeContainer(engine, containerId);
     throw error;
   }
   logger.info({ event: "container_started", lease: key, containerId, starts });
 }
 
-const firstAnswer = { everyMs: 50, withinMs: 1_500 };
+/** Polling of a container that has not been healthy yet. */
+const firstCheck = { everyMs: 50, withinMs: 1_500 };
 
+/** Requests the health path of a container and records the result in the observed state. */
 export async function check(
   { observed, signal }: ActDependencies,
   { containerId, port, path }: Of<"check">,
 ): Promise<void> {
   const wasOk = observed.health.get(containerId)?.everOk ?? false;
-  // A container that has just started is asked in quick succession: whoever published it waits for its first answer.
-  const end = wasOk ? 0 : Date.now() + firstAnswer.withinMs;
+  // Poll a container that has just started at short intervals: the partner waits for its first response.
+  const end = wasOk ? 0 : Date.now() + firstCheck.withinMs;
   let ok = await isHealthy(port, path);
   while (!ok && Date.now() < end && !signal.aborted) {
-    await sleep(firstAnswer.everyMs);
+    await sleep(firstCheck.everyMs);
     ok = await isHealthy(port, path);
   }
   observed.health.set(containerId, { ok, everOk: ok || wasOk, checkedAt: Date.now() });
@@ -110,11 +116,12 @@ async function isHealthy(port: number, path: string): Promise<boolean> {
     await response.body?.cancel();
     return response.ok;
   } catch {
-    // Not listening yet, or not any more: that is the answer.
+    // Not listening yet, or no longer.
     return false;
   }
 }
 
+/** Signs a report of the lease's state and submits it. */
 export async function report(deps: ActDependencies, { lease, state, detail }: Of<"report">): Promise<void> {
   const subject = fencedKey(lease);
   const { workspaceId, replica, lease: number, fence } = lease;
@@ -135,6 +142,7 @@ export async function report(deps: ActDependencies, { lease, state, detail }: Of
   deps.logger.info({ event: "lease_reported", lease: subject, state });
 }
 
+/** Signs a milestone of the lease's image and submits it, unless the chain has it or a later one. */
 export async function reportProgress(
   deps: ActDependencies,
   lease: Assignment,
@@ -149,6 +157,7 @@ export async function reportProgress(
 function runnable(journal: Journal, lease: Assignment): Extract<Plan, { type: "runnable" }> {
   const publication = readPublications(journal).get(publicationKey(lease));
   const plan = publication === undefined ? undefined : planOf(publication);
-  if (plan?.type !== "runnable") throw new Error(`Workspace ${lease.workspaceId} was forgotten.`);
+  if (plan?.type !== "runnable")
+    throw new Error(`The journal has no runnable publication of workspace ${lease.workspaceId}.`);
   return plan;
 }

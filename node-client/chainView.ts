@@ -3,18 +3,18 @@ import type { Hex } from "viem";
 import { decodeLog, type StoredLog } from "./events.ts";
 import { type Assignment, type LeaseKey, type LeaseRef, leaseKey } from "./leases.ts";
 
-/** What the present chain says about this node. */
+/** The state of this node on the canonical chain. */
 export type ChainView = {
   assignments: Assignment[];
-  /** Measurement rounds asked for, with the Unix time at which each closes. */
+  /** Requested measurement rounds, by id, with the Unix time at which each closes. */
   rounds: Map<bigint, number>;
 };
 
 const noDetail = `0x${"00".repeat(32)}` as Hex;
 
 /**
- * Folds the node's logs, in their order, into the present view. Pure: after a reorg the same fold over what is left gives
- * the view of the new chain.
+ * Folds the node's logs, in chain order, into the current view. Pure: after a reorg, the same fold over the remaining logs
+ * yields the view of the new chain.
  */
 export function viewOf(logs: Iterable<StoredLog>): ChainView {
   const leases = new Map<LeaseKey, Assignment>();

@@ -13,13 +13,13 @@ import {
 export const limits = {
   /** Starts under one order to run before the lease is reported as failed. */
   maxStarts: 5,
-  /** A container that ran this long is fresh again. */
+  /** A run of this length resets the count of starts. */
   stableAfter: 600_000,
   /** Longest pause between a crash and the next start. */
   maxBackoff: 60_000,
-  /** What a container gets from its start to the first 2xx of its health path. */
+  /** Most time from a container's start to the first 2xx response of its health path. */
   startTimeout: 900_000,
-  /** A container that takes longer than this is reported as ready first. */
+  /** A container that takes longer to become healthy is first reported as ready. */
   quickStart: 3_000,
   healthInterval: 10_000,
   firstHealthInterval: 500,
@@ -28,23 +28,24 @@ export const limits = {
 type Runnable = Extract<Plan, { type: "runnable" }>;
 
 /**
- * Compares what the chain wants of this node with what the engine runs. Pure and level-triggered: it never depends on
- * which event came last, so running it again after a kill goes on where things stand.
+ * Compares the leases on the chain with the containers on the engine and returns the next actions. Pure and
+ * level-triggered: the result depends on the current facts alone, not on the last event, so a restarted client resumes
+ * where it stopped.
  */
 export function decide(facts: Facts): Action[] {
   const live = new Map(
     facts.assignments.filter((lease) => !lease.ended).map((lease) => [fencedKey(lease), lease]),
   );
   const actions: Action[] = [];
-  const own = new Map<string, Container>();
+  const containerOf = new Map<string, Container>();
   for (const container of facts.containers) {
     const key = fencedKey(container);
-    if (live.has(key) && !own.has(key)) own.set(key, container);
+    if (live.has(key) && !containerOf.has(key)) containerOf.set(key, container);
     else actions.push(...retire(container, "no_lease"));
   }
   const takenGpus = new Set(facts.containers.flatMap((container) => container.gpuUuids));
   for (const [key, lease] of live) {
-    actions.push(...forLease(facts, { key, lease, container: own.get(key), takenGpus }));
+    actions.push(...forLease(facts, { key, lease, container: containerOf.get(key), takenGpus }));
   }
   return actions;
 }
@@ -57,7 +58,7 @@ function forLease(facts: Facts, subject: Subject): Action[] {
     return container ? retire(container, "deleted") : reportIfNeeded(facts, lease, "deleted");
   }
   const plan = facts.plans.get(publicationKey(lease));
-  if (plan === undefined) return [{ type: "learn", lease }];
+  if (plan === undefined) return [{ type: "load", lease }];
   if (plan.type === "unrunnable") return fail(facts, subject, plan.reason);
   switch (lease.desired) {
     case "stop":
@@ -86,16 +87,16 @@ function run(facts: Facts, subject: Subject, plan: Runnable): Action[] {
   });
 }
 
-/** Has the image brought here first; says that it is there. */
+/** Pulls the image first. Reports it once it is present. */
 function withImage(facts: Facts, subject: Subject, plan: Runnable, then: () => Action[]): Action[] {
   const { lease } = subject;
   const image = facts.images.get(plan.reference);
   if (image === undefined) return [{ type: "inspect", reference: plan.reference }];
   if (image.type === "present") {
     const next = then();
-    // What is to run says so when it does: a word before it would cost a block.
+    // A lease that is to run reports `running` once it runs: a `ready` report before it would cost a block.
     const isReady = (lease.state === "assigned" || lease.state === "failed") && lease.desired === "hold";
-    // The first word about a lease, or none: said after a later one it would take that back.
+    // `ready` is the first report of a lease or none: after a later report it would revert that state.
     const ready = isReady && !hasPendingReport(facts, lease) && !next.some(({ type }) => type === "report");
     return [
       ...progressIfNeeded(facts, lease, "verified"),
@@ -112,7 +113,7 @@ function withImage(facts: Facts, subject: Subject, plan: Runnable, then: () => A
 function create(facts: Facts, { lease, takenGpus }: Subject, plan: Runnable): Action[] {
   if (isExhausted(facts, lease)) return reportIfNeeded(facts, lease, "failed", reasonDetail("start_failed"));
   const free = freeGpus(facts.gpuUuids, takenGpus, plan.gpus);
-  // The GPUs are reserved for us on the chain: whoever has them now is on the way out.
+  // The chain reserved these GPUs for this lease: the container that still has them is about to be removed.
   if (free === undefined) return [];
   for (const uuid of free) takenGpus.add(uuid);
   return [{ type: "create", lease, gpuUuids: free }];
@@ -131,7 +132,7 @@ function startAgain(facts: Facts, lease: Assignment, container: Container): Acti
   return [{ type: "start", lease, containerId: container.id, starts: starts + 1 }];
 }
 
-/** Starts so far under the present order; a container that ran steadily before it ended begins anew. */
+/** Starts so far under the current order. A stable run before the exit resets the count. */
 function startsOf(facts: Facts, lease: Assignment, container: Container): number {
   const run = facts.runs.get(fencedKey(lease));
   if (run === undefined || run.order !== lease.order) return 0;
@@ -163,18 +164,18 @@ function watch(facts: Facts, subject: Subject, plan: Runnable, container: Contai
   }
   const waited = facts.now - container.startedAt;
   if (health !== undefined && waited > limits.startTimeout) return fail(facts, subject, "health_timeout");
-  // Whoever waits for it hears at least that the image is there.
+  // A slow start: report at least that the image is present.
   const slow = lease.state === "assigned" && waited > limits.quickStart && !hasPendingReport(facts, lease);
   return [...check, ...(slow ? reportIfNeeded(facts, lease, "ready") : [])];
 }
 
-/** Stops what runs and says why it cannot go on; a new order to run starts afresh. */
+/** Stops the container, then reports why the lease failed. A new order to run starts over. */
 function fail(facts: Facts, { lease, container }: Subject, reason: string): Action[] {
   if (container?.status === "running") return [stop(container, "failed")];
   return reportIfNeeded(facts, lease, "failed", reasonDetail(reason));
 }
 
-/** Stops, then removes: one step at a time, each decided anew. */
+/** Stops a container, then removes it: one step a round. */
 function retire(container: Container, reason: StopReason): Action[] {
   if (container.status === "removing") return [];
   if (container.status === "running") return [stop(container, reason)];

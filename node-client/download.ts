@@ -9,15 +9,16 @@ export type Stage = "downloading" | "downloaded" | "verified";
 
 type Absent = Extract<ImageState, { type: "absent" }>;
 
-/** Tries before the lease is reported as failed. */
+/** Attempts before the lease is reported as failed. */
 const maxFailures = 8;
-/** What an unknown image may take. */
+/** Disk for an image of unknown size, GiB. */
 const unknownGib = 2;
 
 /**
- * Brings one image here and checks it by its digest. Never throws for an outcome: what it gives says whether and when to try again.
+ * Pulls one image and verifies its digest. Never throws.
  *
- * @param before What is known of earlier tries.
+ * @param image.before The state after the previous attempt.
+ * @returns The image's state: present, or absent with the reason and the time of the next attempt.
  */
 export async function download(
   deps: { engine: Engine; dataDir: string; logger: Logger; signal: AbortSignal },
@@ -29,9 +30,9 @@ export async function download(
   const failures = (image.before?.type === "absent" ? image.before.failures : 0) + 1;
   const started = performance.now();
   try {
-    const lacking = await lackingGib(deps.dataDir, image.sizeBytes);
-    if (lacking > 0) {
-      logger.error({ event: "image_too_large", reference, lackingGib: Math.ceil(lacking) });
+    const missing = await missingGib(deps.dataDir, image.sizeBytes);
+    if (missing > 0) {
+      logger.error({ event: "image_too_large", reference, missingGib: Math.ceil(missing) });
       return absent({ failures, reason: "disk_full", permanent: true });
     }
     callbacks.onStage("downloading");
@@ -56,8 +57,8 @@ function absent(state: Pick<Absent, "failures" | "reason" | "permanent">): Absen
   return { type: "absent", retryAt: Date.now() + pause, ...state };
 }
 
-/** How many GiB are missing for an image; not above zero when it fits. An engine elsewhere is not looked into. */
-async function lackingGib(dataDir: string, sizeBytes: bigint | undefined): Promise<number> {
+/** GiB of disk missing for an image; zero or less when it fits. */
+async function missingGib(dataDir: string, sizeBytes: bigint | undefined): Promise<number> {
   const wanted = sizeBytes === undefined ? unknownGib : unpackedBytes(sizeBytes) / 2 ** 30;
   return wanted + marginGib - (await freeDiskGib(dataDir));
 }

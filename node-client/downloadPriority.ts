@@ -1,48 +1,53 @@
 import { addAbortListener } from "node:events";
 
-/** Who downloads first: an image for a lease goes before one that is brought ahead of demand. */
+/** The order of downloads: an image for a lease goes before one that is pulled in the background. */
 export type DownloadPriority = {
-  /** Downloads for a lease. What is being brought ahead of demand gives way, unless it is the same image. */
+  /** Downloads for a lease. Background downloads of other images are aborted. */
   forLease<Result>(reference: string, download: () => Promise<Result>): Promise<Result>;
   /**
-   * Downloads ahead of demand, one at a time: begins when no lease downloads, is broken off when one begins, and is done anew then.
+   * Downloads in the background: starts when no lease downloads, is aborted when one begins, and starts again afterwards.
    *
-   * @param download Ends soon after its signal is aborted; what it gives then is dropped.
+   * @param download Ends soon after its signal is aborted, and does not throw then. Its result is dropped.
    */
-  ahead<Result>(
+  inBackground<Result>(
     reference: string,
     download: (signal: AbortSignal) => Promise<Result>,
     signal: AbortSignal,
   ): Promise<Result>;
 };
 
+/** Creates the download order of a node. */
 export function createDownloadPriority(): DownloadPriority {
   let leases = 0;
-  let clear = Promise.resolve();
-  let open = () => {};
-  let background: { reference: string; preemption: AbortController } | undefined;
+  let noLease = Promise.resolve();
+  let resolveNoLease = () => {};
+  const background = new Set<{ reference: string; preemption: AbortController }>();
   return {
     forLease: async (reference, download) => {
-      if (leases === 0) clear = new Promise((resolve) => (open = resolve));
+      if (leases === 0) noLease = new Promise((resolve) => (resolveNoLease = resolve));
       leases += 1;
-      if (background?.reference !== reference) background?.preemption.abort();
+      for (const other of background) if (other.reference !== reference) other.preemption.abort();
       try {
         return await download();
       } finally {
         leases -= 1;
-        if (leases === 0) open();
+        if (leases === 0) resolveNoLease();
       }
     },
-    ahead: async (reference, download, signal) => {
+    inBackground: async (reference, download, signal) => {
       const stop = Promise.withResolvers<void>();
       using _listening = addAbortListener(signal, () => stop.resolve());
       for (;;) {
-        while (leases > 0 && !signal.aborted) await Promise.race([clear, stop.promise]);
+        while (leases > 0 && !signal.aborted) await Promise.race([noLease, stop.promise]);
         const preemption = new AbortController();
-        background = { reference, preemption };
-        const result = await download(AbortSignal.any([signal, preemption.signal]));
-        background = undefined;
-        if (signal.aborted || !preemption.signal.aborted) return result;
+        const running = { reference, preemption };
+        background.add(running);
+        try {
+          const result = await download(AbortSignal.any([signal, preemption.signal]));
+          if (signal.aborted || !preemption.signal.aborted) return result;
+        } finally {
+          background.delete(running);
+        }
       }
     },
   };

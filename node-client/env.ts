@@ -16,7 +16,7 @@ const folder = () =>
     context.addIssue({ code: "custom", message: "must not be the root directory" });
     return z.NEVER;
   });
-/** Mixed case carries a checksum, and a typing error shows in it: rewards that go astray do not come back. */
+/** A mixed-case address has a checksum, which reveals typing errors: rewards sent to a wrong address are lost. */
 const wallet = () =>
   envTypes
     .address()
@@ -85,18 +85,18 @@ export const measurerVariables = {
 export type NodeEnv = z.infer<z.ZodObject<typeof nodeVariables>>;
 export type MeasurerEnv = z.infer<z.ZodObject<typeof measurerVariables>>;
 
-/** @throws FatalError `env_invalid`, naming every variable at fault. */
+/** Reads the variables of a compute node. @throws FatalError `env_invalid`, naming every invalid variable. */
 export function readNodeEnv(): NodeEnv {
   return readEnv(nodeVariables);
 }
 
-/** The variables of commands that only look at this machine: no market is needed. */
+/** Reads the variables of commands that only inspect this machine. They need no market. */
 export function readLocalEnv(): Omit<NodeEnv, "NGPU_API"> {
   const { NGPU_API: _api, ...local } = nodeVariables;
   return readEnv(local);
 }
 
-/** @throws FatalError `env_invalid`, naming every variable at fault. */
+/** Reads the variables of a measurement node. @throws FatalError `env_invalid`, naming every invalid variable. */
 export function readMeasurerEnv(): MeasurerEnv {
   return readEnv(measurerVariables);
 }

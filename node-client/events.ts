@@ -3,7 +3,7 @@ import { dockerContractAbi, escrowAbi, measureAbi, progressAbi } from "@ngpu/con
 import { addressesOf } from "@ngpu/contracts-sdk/generations";
 import { type Address, decodeEventLog, getAbiItem, type Hex, numberToHex, pad, toEventSelector } from "viem";
 
-/** A log as the chain gave it and the journal keeps it. */
+/** A log as the chain returned it and the journal stores it. */
 export type StoredLog = {
   address: Address;
   topics: [Hex, ...Hex[]];
@@ -13,7 +13,7 @@ export type StoredLog = {
   logIndex: number;
 };
 
-/** Events that concern one node: in each its id is the second indexed argument. */
+/** The events of one node: its id is the second indexed argument of each. */
 const followed = [
   getAbiItem({ abi: dockerContractAbi, name: "Assigned" }),
   getAbiItem({ abi: dockerContractAbi, name: "StartRequested" }),
@@ -27,7 +27,7 @@ const followed = [
   getAbiItem({ abi: measureAbi, name: "MeasureRequested" }),
 ] as const;
 
-/** Which logs a node follows. */
+/** The filter of the logs that a node follows. */
 export function nodeLogFilter(deployment: Deployment, nodeId: number) {
   const names = ["DockerContract", "Escrow", "Progress", "Measure"] as const;
   const topics: (Hex | Hex[] | null)[] = [
@@ -35,7 +35,7 @@ export function nodeLogFilter(deployment: Deployment, nodeId: number) {
     null,
     pad(numberToHex(nodeId), { size: 32 }),
   ];
-  // What was replaced goes on with the leases and rounds it began.
+  // Replaced contracts keep the leases and rounds that began on them.
   return { addresses: names.flatMap((name) => addressesOf(deployment, name)), topics };
 }
 

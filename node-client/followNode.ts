@@ -11,7 +11,7 @@ type Options = {
   client: RpcClient;
   deployment: Deployment;
   nodeId: number;
-  /** The first block that can hold an event of this node. */
+  /** The first block that can contain an event of this node. */
   from: bigint;
   journal: Journal;
   logger: Logger;
@@ -25,11 +25,11 @@ type Options = {
 const pruneEvery = 5_000n;
 
 /**
- * Follows the chain from the journal's cursor: stores what concerns this node, takes back what a reorg took back, and
- * tells the view that results. The fence of a lease stands in its Assigned event, so a lease that was assigned again on
- * another fork is another lease in the new view.
+ * Follows the chain from the journal's cursor: stores the node's logs, deletes those of reorged blocks and passes on the
+ * resulting view. The fence of a lease is part of its Assigned event, so a lease that is assigned again on another fork is
+ * another lease in the new view.
  */
-export async function listen(options: Options): Promise<void> {
+export async function followNode(options: Options): Promise<void> {
   const { client, deployment, journal, logger, signal } = options;
   const { addresses, topics } = nodeLogFilter(deployment, options.nodeId);
   const wanted = new Set<string>([topics[0]].flat().map(String));
@@ -53,7 +53,7 @@ export async function listen(options: Options): Promise<void> {
     }
     const logs: StoredLog[] = step.blocks
       .flatMap((block) => block.logs)
-      // An endpoint that gives more than was asked for must not stop the node.
+      // An endpoint that returns logs outside the filter must not stop the node.
       .filter((log) => wanted.has(log.topics[0]) && log.topics[2] === topics[2]);
     appendBlocks(journal, step.blocks, logs);
     const last = step.blocks.at(-1)?.number ?? 0n;

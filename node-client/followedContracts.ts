@@ -3,28 +3,29 @@ import { nodeLogFilter } from "./events.ts";
 import { forgetChain } from "./journal/chain.ts";
 import { type Journal, readFact, writeFact } from "./journal/open.ts";
 
-/** Whether the journal has the logs of all contracts that are followed. */
-export type Sources = {
-  /** False while the chain is read anew: the journal then has a part of it, which must not be acted on. */
+/** Whether the journal has the logs of all contracts that the node follows. */
+export type FollowedContracts = {
+  /** False while the chain is read again: the journal is then incomplete and must not be acted on. */
   isComplete(): boolean;
-  /** The head was reached. */
-  settle(): void;
+  /** Records that the head was reached. */
+  markComplete(): void;
 };
 
 /**
- * Forgets what was seen of the chain where contracts came beside those it was read from: their first events may stand below the
- * cursor, an assignment to this node among them. Asked again after a kill, it forgets again until the head was reached once.
+ * Clears the journal's copy of the chain when contracts were added to those it was read from: their first events, such as an
+ * assignment to this node, may be in blocks below the cursor. A client that is killed before it reaches the head clears it
+ * again.
  */
-export function openSources(journal: Journal, deployment: Deployment): Sources {
+export function openFollowedContracts(journal: Journal, deployment: Deployment): FollowedContracts {
   const { addresses } = nodeLogFilter(deployment, 0);
   const wanted = addresses.join(",").toLowerCase();
   const read = readFact(journal, "contracts");
-  // A journal that does not say was written while nothing had been replaced.
+  // A journal without this fact was written before any contract was replaced.
   let isComplete = read === wanted || (read === undefined && deployment.previous.length === 0);
   if (!isComplete) forgetChain(journal);
   return {
     isComplete: () => isComplete,
-    settle: () => {
+    markComplete: () => {
       if (isComplete && readFact(journal, "contracts") === wanted) return;
       isComplete = true;
       writeFact(journal, "contracts", wanted);

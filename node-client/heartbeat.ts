@@ -4,14 +4,14 @@ import { rest } from "@ngpu/runtime/loop";
 import { freeDiskGib } from "./probe/hardware.ts";
 import type { Session } from "./session.ts";
 
-/** Most leases that one heartbeat names. */
+/** Most leases in one heartbeat. */
 const maxNamed = 1024;
 
-/** Says that the node is there, at least twice a slot, until the signal is aborted. */
+/** Sends heartbeats, at least two a slot, until the signal is aborted. */
 export async function sendHeartbeats(options: {
   session: Session;
   slotSeconds: number;
-  /** Seconds between heartbeats, as match asks. */
+  /** Seconds between heartbeats, as match requests. */
   everySeconds: () => number;
   dataDir: string;
   running: () => Iterable<string>;

@@ -24,71 +24,72 @@ export type HeartbeatAckOptions = {
 };
 
 const committed = getAbiItem({ abi: computeNodeAbi, name: "HeartbeatsCommitted" });
-/** A slot is looked at so long after its end, in slots: by then it was posted, and a reorg of its posting is rare. */
+/** Slots between a slot's end and its check: by then it was committed, and a reorg of the commit is rare. */
 const disputeDelaySlots = 4n;
-/** Slots looked at in one question, and blocks in one answer. */
-const slotsAtOnce = 64;
-const blocksAtOnce = 5_000n;
+/** Most slots of one check. */
+const maxSlots = 64;
+/** Blocks of one log query. */
+const blocksPerQuery = 5_000n;
 
-/** Keeps the receipts of heartbeats, and disputes slots that were committed without the bit that one proves. */
+/** Stores heartbeat acknowledgements, and disputes slots that were committed without the bit that one proves. */
 export type HeartbeatAcks = {
-  /** Takes match's acknowledgement. */
-  take(ack: Ack): Promise<void>;
-  /** Looks at the slots that have been committed since, and disputes where there is something to dispute. */
+  /** Verifies an acknowledgement of match and stores it. An invalid one is dropped. */
+  store(ack: Ack): Promise<void>;
+  /** Checks the acknowledged slots that were committed, and disputes those without the node's bit. @param now Milliseconds. */
   check(now: number): Promise<void>;
 };
 
 export function createHeartbeatAcks(options: HeartbeatAckOptions): HeartbeatAcks {
   const window = windowOf(options);
   return {
-    take: (ack) => keep(options, ack),
+    store: (ack) => store(options, ack),
     check: async (now) => disputeMissing(options, now, await window()),
   };
 }
 
-async function keep(
+async function store(
   { deployment, journal, logger, nodeId: idOf }: HeartbeatAckOptions,
   { slot, receipt }: Ack,
 ) {
   const nodeId = idOf();
   if (receipt === undefined || nodeId === undefined) return;
-  const own = { ...receipt, slot, nodeId };
-  // One that proves nothing is no receipt; whether its signer may commit is for the contract to say.
-  if ((await ackSignerOf(deployment, own)) === undefined) {
+  const ack = { ...receipt, slot, nodeId };
+  // Drop one that proves nothing. The contract decides whether its signer may commit.
+  if ((await ackSignerOf(deployment, ack)) === undefined) {
     logger.warn({ event: "heartbeat_ack_invalid", slot });
     return;
   }
-  putAck(journal, own);
+  putAck(journal, ack);
 }
 
 async function disputeMissing(options: HeartbeatAckOptions, now: number, windowSlots: bigint): Promise<void> {
   const { deployment, journal } = options;
   const present = BigInt(Math.floor(now / 1_000 / deployment.parameters.slotSeconds));
   dropAcks(journal, present - windowSlots);
-  const held = pendingAcks(journal, present - disputeDelaySlots, slotsAtOnce);
-  if (held.length === 0) return;
-  const bits = await readCommitted(options, held);
-  for (const receipt of held) {
-    const nodes = bits.get(receipt.slot);
-    // Not committed yet: it may still be.
+  const pending = pendingAcks(journal, present - disputeDelaySlots, maxSlots);
+  if (pending.length === 0) return;
+  const committedNodes = await readCommitted(options, pending);
+  for (const ack of pending) {
+    const nodes = committedNodes.get(ack.slot);
+    // Not committed yet.
     if (nodes === undefined) continue;
-    if (nodes.has(receipt.nodeId)) markAck(journal, receipt.slot, "counted");
-    else await dispute(options, receipt);
+    if (nodes.has(ack.nodeId)) markAck(journal, ack.slot, "counted");
+    else await dispute(options, ack);
   }
 }
 
 async function dispute(
   { journal, logger, outbox }: HeartbeatAckOptions,
-  receipt: NodeHeartbeatAck,
+  ack: NodeHeartbeatAck,
 ): Promise<void> {
-  const { signature, ...message } = receipt;
-  const { slot, nodeId } = receipt;
+  const { signature, ...message } = ack;
+  const { slot, nodeId } = ack;
   logger.warn({ event: "heartbeat_missing", slot, nodeId });
   await outbox.forward("dispute", { ...message, deadline: deadline() }, signature, `slot ${slot}`);
   markAck(journal, slot, "disputed");
 }
 
-/** Reads how many slots a dispute may look back, once. */
+/** Reads once how many slots back a dispute may reach. */
 function windowOf({ client, deployment }: HeartbeatAckOptions): () => Promise<bigint> {
   let slots: bigint | undefined;
   return async () => {
@@ -101,23 +102,23 @@ function windowOf({ client, deployment }: HeartbeatAckOptions): () => Promise<bi
   };
 }
 
-/** The nodes present in those of the slots that were committed. */
+/** Reads the nodes present in each of the slots that was committed. */
 async function readCommitted(
   { client, deployment, journal }: HeartbeatAckOptions,
-  receipts: readonly NodeHeartbeatAck[],
+  acks: readonly NodeHeartbeatAck[],
 ): Promise<Map<bigint, Set<number>>> {
   const topics: (Hex | Hex[])[] = [
     toEventSelector(committed),
-    receipts.map(({ slot }) => pad(numberToHex(slot), { size: 32 })),
+    acks.map(({ slot }) => pad(numberToHex(slot), { size: 32 })),
   ];
   const filter = { addresses: [deployment.contracts.ComputeNode], topics };
   const head = await client.getBlockNumber({ cacheTime: 0 });
-  // From where the oldest slot that is still open was looked for first.
-  const known = readFact(journal, "acks_checked_from");
-  const first = known === undefined ? larger(deployment.startBlock, head - blocksAtOnce) : BigInt(known);
+  // Start where the last check that found all of its slots ended.
+  const stored = readFact(journal, "acks_checked_from");
+  const first = stored === undefined ? larger(deployment.startBlock, head - blocksPerQuery) : BigInt(stored);
   const found = new Map<bigint, Set<number>>();
-  for (let from = first; from <= head; from += blocksAtOnce) {
-    const to = from + blocksAtOnce - 1n < head ? from + blocksAtOnce - 1n : head;
+  for (let from = first; from <= head; from += blocksPerQuery) {
+    const to = from + blocksPerQuery - 1n < head ? from + blocksPerQuery - 1n : head;
     for (const { topics: logTopics, data } of await readLogs(client, filter, {
       fromBlock: from,
       toBlock: to,
@@ -127,7 +128,7 @@ async function readCommitted(
       found.set(args.slot, decodeHeartbeats({ encoding, nodeCount: args.nodeCount, bits: args.bits }));
     }
   }
-  if (receipts.every(({ slot }) => found.has(slot))) writeFact(journal, "acks_checked_from", String(head));
+  if (acks.every(({ slot }) => found.has(slot))) writeFact(journal, "acks_checked_from", String(head));
   return found;
 }
 

@@ -4,7 +4,7 @@ import { FatalError, messageOf } from "@ngpu/runtime/errors";
 import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
 
 /**
- * The key that is this machine's identity, from `<dir>/<name>.key`; made once, readable by its owner alone.
+ * Reads the machine's key from `<dir>/<name>.key`. A missing key is created, readable by its owner alone.
  *
  * @throws FatalError `identity_unusable` when the file cannot be read or written, or others can read it.
  */
@@ -38,7 +38,7 @@ function read(path: string): PrivateKeyAccount | undefined {
     });
   }
   if (!/^0x[0-9a-f]{64}$/.test(text)) {
-    throw new FatalError(`The key file ${path} does not hold a private key.`, {
+    throw new FatalError(`The key file ${path} does not contain a private key.`, {
       code: "identity_unusable",
       hint: "Restore it from a backup, or remove it to join as a new node.",
     });
@@ -46,7 +46,7 @@ function read(path: string): PrivateKeyAccount | undefined {
   return privateKeyToAccount(text as `0x${string}`);
 }
 
-/** Links a finished file into place, so that a kill leaves either no key or a whole one, and the first of two writers wins. */
+/** Links a finished file into place: a kill leaves no key or a complete one, and the first of two writers wins. */
 function create(path: string): PrivateKeyAccount | never {
   const draft = `${path}.${process.pid}`;
   writeFileSync(draft, `${generatePrivateKey()}\n`, { mode: 0o600, flush: true });
@@ -58,6 +58,6 @@ function create(path: string): PrivateKeyAccount | never {
     rmSync(draft);
   }
   const account = read(path);
-  if (account === undefined) throw new Error("it was removed as it was written");
+  if (account === undefined) throw new Error("it was removed while it was written");
   return account;
 }

@@ -2,12 +2,12 @@ import { createApp, listen as listenHttp } from "@ngpu/runtime/http";
 import { runService, type ServiceContext } from "@ngpu/runtime/lifecycle";
 import { createLogger } from "@ngpu/runtime/logger";
 import type { NodeEnv } from "./env.ts";
-import { hear } from "./handleMessage.ts";
+import { handleMessage } from "./handleMessage.ts";
 import { startLoops } from "./loops.ts";
 import { createParts, type NodeParts } from "./parts.ts";
 import { type Prepared, prepareNode } from "./prepare.ts";
 
-/** What SIGTERM gets: containers that are to be stopped have 10 s of their own. */
+/** Milliseconds from SIGTERM to the end: with NODE_STOP_CONTAINERS, containers get 10 s of it to stop. */
 const stopDeadline = 18_000;
 
 /** Runs the compute node until it is stopped. @throws NgpuError when it cannot be started. */
@@ -21,7 +21,7 @@ export async function runNode(env: NodeEnv): Promise<void> {
 async function startNode(context: ServiceContext, env: NodeEnv, prepared: Prepared): Promise<void> {
   const node = createParts(context, env, prepared);
   const { reconciler, prefetcher, membership, tunnels, metrics } = node;
-  node.events.on("message", (message) => hear(node, message));
+  node.events.on("message", (message) => handleMessage(node, message));
   const background = startLoops(node);
   context.onStop("journal", () => node.journal.close());
   context.onStop("loops", async () => {
@@ -35,7 +35,7 @@ async function startNode(context: ServiceContext, env: NodeEnv, prepared: Prepar
   await listenHttp(app, { host: env.HOST, port: env.PORT }, context);
 }
 
-/** What the node's own health page and metrics say. */
+/** The state that the node's health page and metrics show. */
 function stateOf({ account, membership, session, tunnels, reconciler, lastContact }: NodeParts) {
   return {
     nodeId: membership.nodeId() ?? null,

@@ -1,11 +1,12 @@
 import { type Journal, readFact, writeFact } from "./journal/open.ts";
 
-/** When the chain moved on, or match answered, last: what an exclusive lease's grace counts from. */
+/** When the node last received a block or a message of match, in milliseconds. The grace of exclusive leases counts from it. */
 export type LastContact = { last(): number; note(): void };
 
-const writeEvery = 2_000;
+/** Least time between two writes to the journal, in milliseconds. */
+const writeInterval = 2_000;
 
-/** Kept over restarts, so that a client that was away longer than the grace knows it. */
+/** Restores the time from the journal: a client that was down for longer than the grace period must detect it. */
 export function createLastContact(journal: Journal): LastContact {
   let last = Number(readFact(journal, "last_contact") ?? 0);
   let written = last;
@@ -13,7 +14,7 @@ export function createLastContact(journal: Journal): LastContact {
     last: () => last,
     note: () => {
       last = Date.now();
-      if (last - written < writeEvery) return;
+      if (last - written < writeInterval) return;
       written = last;
       writeFact(journal, "last_contact", String(last));
     },

@@ -4,9 +4,10 @@ import { sendHeartbeats } from "./heartbeat.ts";
 import { watchNetwork } from "./network.ts";
 import { offerOf } from "./offer.ts";
 import type { NodeParts } from "./parts.ts";
+import { prefetchProbeImage } from "./probeImage.ts";
 import { ensureRegistered } from "./registration.ts";
 
-/** Starts everything that goes on until the node stops. @returns What is to have ended then. */
+/** Starts the background work of the node. @returns Promises that resolve once it has ended, after the node's stop. */
 export function startLoops(node: NodeParts): Promise<void>[] {
   const { context, env, network, engine, events } = node;
   const { logger, signal, fail } = context;
@@ -26,13 +27,20 @@ export function startLoops(node: NodeParts): Promise<void>[] {
     work.done,
     probes.done,
     startDisputes(node).done,
+    prefetchProbeImage({
+      engine,
+      reference: network.probeImage ?? undefined,
+      downloadPriority: node.downloadPriority,
+      logger,
+      signal,
+    }),
     watchNetwork({ api: env.NGPU_API, dir: env.NODE_DIR, network, logger, signal, fail }),
     watchEngine(engine, { signal, logger, onEvent: () => events.emit("work") }),
     startHeartbeats(node),
   ];
 }
 
-/** Registers the node and keeps what the chain has of it true; a registered node follows the chain and opens tunnels. */
+/** Registers the node and keeps its entry in the registry up to date. A registered node follows the chain and opens tunnels. */
 function startRegistration(node: NodeParts): Loop {
   const { context, env, account, network, journal, client, hardware, outbox, membership, tunnels } = node;
   const { logger, signal } = context;
@@ -56,11 +64,11 @@ function startRegistration(node: NodeParts): Loop {
   });
 }
 
-function startDisputes({ context, network, receipts }: NodeParts): Loop {
+function startDisputes({ context, network, heartbeatAcks }: NodeParts): Loop {
   const { logger, signal } = context;
-  // A few slots at a time: the chain's endpoints serve many nodes.
+  // Once in five slots at most: the RPC endpoints serve many nodes.
   const interval = Math.min(300_000, 5_000 * network.deployment.parameters.slotSeconds);
-  return startLoop({ name: "receipts", logger, signal, interval }, () => receipts.check(Date.now()));
+  return startLoop({ name: "disputes", logger, signal, interval }, () => heartbeatAcks.check(Date.now()));
 }
 
 function startHeartbeats(node: NodeParts): Promise<void> {

@@ -10,10 +10,11 @@ import {
   stopContainer,
 } from "./docker/containers.ts";
 import type { Engine } from "./docker/engine.ts";
-import { findImage, pullImage } from "./docker/images.ts";
+import { findImage } from "./docker/images.ts";
 import { sandbox, userOf } from "./docker/sandbox.ts";
 import type { Journal } from "./journal/open.ts";
 import { dropProbe, type ProbeOrder, readProbes } from "./journal/probes.ts";
+import { pullIfAbsent } from "./probeImage.ts";
 
 export type RoundDependencies = {
   engine: Engine;
@@ -21,19 +22,21 @@ export type RoundDependencies = {
   logger: Logger;
   signal: AbortSignal;
   send: (message: ClientMessage) => boolean;
-  /** The one image that is run for measurements, as the market tells it. */
+  /** The market's probe image, the only one that runs for measurements; undefined when the market has none. */
   probeImage: () => string | undefined;
-  /** Rounds that the chain asked of this node, with the Unix time at which each closes. */
+  /** Rounds of this node on the chain, with the Unix time at which each closes. */
   rounds: () => ReadonlyMap<bigint, number>;
 };
 
-/** The chain may show a round this many seconds after match speaks of it. */
+/** Seconds that the chain may take to show a round after match's order. */
 const awaitRound = 30;
 const probePort = "8080/tcp";
 
 /**
- * Brings the probe containers towards the orders in the journal: level-triggered like the rest, so that a probe is removed
- * when its round is over, also by a client that was killed meanwhile.
+ * Reconciles the probe containers with the orders in the journal. Level-triggered: a probe is removed once its round has
+ * ended, also after a restart of the client.
+ *
+ * @returns One reconciliation, to be called again and again.
  */
 export function createRounds(deps: RoundDependencies) {
   const announced = new Set<bigint>();
@@ -54,14 +57,14 @@ export function createRounds(deps: RoundDependencies) {
       orderedAt.set(order.roundId, firstSeen);
       const seen = deps.rounds().has(order.roundId);
       if (!seen && now - firstSeen < awaitRound) continue;
-      const refusal = !seen ? "the chain has no such round for this node" : refusalOf(deps, order);
-      if (refusal !== undefined) giveUp(deps, order, refusal);
+      const rejection = !seen ? "the chain has no such round for this node" : rejectionOf(deps, order);
+      if (rejection !== undefined) failProbe(deps, order, rejection);
       else if (!announced.has(order.roundId)) await prepare(deps, order, announced);
     }
   };
 }
 
-function refusalOf({ probeImage }: RoundDependencies, order: ProbeOrder): string | undefined {
+function rejectionOf({ probeImage }: RoundDependencies, order: ProbeOrder): string | undefined {
   if (order.image !== probeImage()) return "the image is not the market's probe image";
   return order.port < 1024 ? "ports below 1024 are not offered" : undefined;
 }
@@ -69,25 +72,22 @@ function refusalOf({ probeImage }: RoundDependencies, order: ProbeOrder): string
 async function prepare(deps: RoundDependencies, order: ProbeOrder, announced: Set<bigint>): Promise<void> {
   const { logger, engine } = deps;
   try {
-    if ((await findImage(engine, order.image)) === undefined) {
-      const options = { sizeBytes: undefined, onProgress: () => {}, signal: deps.signal };
-      await pullImage(engine, order.image, options);
-    }
+    await pullIfAbsent(engine, order.image, deps.signal);
     const image = await findImage(engine, order.image);
     const id = await createContainer(engine, probeContainer(engine, order, image?.user));
     await startContainer(engine, id);
-    // Its port answers a little after the container has started.
-    if (!(await answers(order.port))) return;
+    // The port responds shortly after the container has started: the next reconciliation checks again.
+    if (!(await isHealthy(order.port))) return;
     if (deps.send({ type: "probeReady", roundId: order.roundId, port: order.port })) {
       announced.add(order.roundId);
       logger.info({ event: "probe_ready", roundId: order.roundId, port: order.port });
     }
   } catch (error) {
-    if (!deps.signal.aborted) giveUp(deps, order, messageOf(error));
+    if (!deps.signal.aborted) failProbe(deps, order, messageOf(error));
   }
 }
 
-function giveUp({ logger, journal, send }: RoundDependencies, order: ProbeOrder, reason: string): void {
+function failProbe({ logger, journal, send }: RoundDependencies, order: ProbeOrder, reason: string): void {
   logger.warn({ event: "probe_failed", roundId: order.roundId, reason });
   dropProbe(journal, order.roundId);
   send({ type: "probeFailed", roundId: order.roundId, reason: reason.slice(0, 500) });
@@ -98,7 +98,7 @@ async function retire({ engine }: RoundDependencies, container: Docker.Container
   await removeContainer(engine, container.Id);
 }
 
-async function answers(port: number): Promise<boolean> {
+async function isHealthy(port: number): Promise<boolean> {
   try {
     const response = await fetch(`http://127.0.0.1:${port}/healthz`, { signal: AbortSignal.timeout(2_000) });
     await response.body?.cancel();
@@ -128,9 +128,9 @@ function probeContainer(
     },
     HostConfig: {
       ...sandbox({ memoryMib: 512, cpuMilli: 1000, pids: 128, tmpMib: 64 }),
-      // On all addresses: that it is reached from outside is what is measured.
+      // On all addresses: the round measures whether the port is reachable from outside.
       PortBindings: { [probePort]: [{ HostIp: "0.0.0.0", HostPort: String(order.port) }] },
-      // A volume, not memory: the node's disk is what is tested.
+      // A volume, not memory: the round measures the disk.
       Mounts: [{ Type: "volume", Target: "/data", Source: "" }],
     },
   };

@@ -3,7 +3,7 @@ import { Counter, Gauge, type Registry } from "prom-client";
 
 type State = { session: boolean; tunnels: number; running: readonly string[]; lastContactAt: number };
 
-/** The node's own figures beside those of its process. */
+/** The metrics of a compute node, beside those of its process. */
 export function nodeMetrics(): {
   registry: Registry;
   countAction: (action: string, outcome: string) => void;
@@ -12,7 +12,7 @@ export function nodeMetrics(): {
   const registry = createRegistry("node");
   const actions = new Counter({
     name: "ngpu_node_actions_total",
-    help: "Actions taken to reach what the chain wants, by kind and outcome",
+    help: "Actions towards the state on the chain, by kind and outcome",
     labelNames: ["action", "outcome"] as const,
     registers: [registry],
   });
@@ -31,7 +31,7 @@ export function nodeMetrics(): {
         });
       gauge("session_open", "1 while a session with match is open", (now) => (now.session ? 1 : 0));
       gauge("tunnels_open", "Open tunnels to gateways", (now) => now.tunnels);
-      gauge("containers_running", "Containers that run for leases", (now) => now.running.length);
+      gauge("containers_running", "Running containers of leases", (now) => now.running.length);
       gauge("last_contact_age_seconds", "Time since the last contact with the chain or match", (now) =>
         now.lastContactAt === 0 ? Number.NaN : (Date.now() - now.lastContactAt) / 1000,
       );

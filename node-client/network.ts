@@ -13,20 +13,20 @@ const networkSchema = z.object({
   deployment: z.unknown().transform((value) => parseDeployment(value)),
   matchUrls: z.array(z.url()).min(1),
   gatewayUrls: z.array(z.url()),
-  /** `reference@sha256:…` of the image that measurements run; no other is run for them. */
+  /** `name@sha256:…` of the only image that runs for measurements. */
   probeImage: z.string().nullish(),
 });
 
-/** What the market tells of itself: where its chain, its match instances and its gateways are. */
+/** The market's description: its contracts and the URLs of its chain, match instances and gateways. */
 export type Network = z.infer<typeof networkSchema>;
 
 const watchInterval = 60_000;
 
 /**
- * Asks the API for the market's addresses.
+ * Fetches the market's description from the API.
  *
- * @throws RetryableError `api_unreachable` when it does not answer, FatalError `network_invalid` when the answer is no
- * description of a market.
+ * @throws RetryableError `api_unreachable` when the API does not respond; FatalError `network_invalid` when the response
+ * does not describe a market.
  */
 export async function fetchNetwork(api: string, signal?: AbortSignal): Promise<Network> {
   const url = new URL("v1/network", api.endsWith("/") ? api : `${api}/`);
@@ -34,10 +34,10 @@ export async function fetchNetwork(api: string, signal?: AbortSignal): Promise<N
   let body: unknown;
   try {
     const response = await fetch(url, { signal: signal ? AbortSignal.any([signal, limit]) : limit });
-    if (!response.ok) throw new Error(`it answers ${response.status}`);
+    if (!response.ok) throw new Error(`status ${response.status}`);
     body = await response.json();
   } catch (error) {
-    throw new RetryableError(`The market's API at ${url.href} does not answer: ${messageOf(error)}.`, {
+    throw new RetryableError(`The market's API at ${url.href} does not respond: ${messageOf(error)}.`, {
       code: "api_unreachable",
       hint: "Check NGPU_API and that the market is running.",
       cause: error,
@@ -56,13 +56,14 @@ function parseNetwork(body: unknown, source: string): Network {
 }
 
 /**
- * The market's addresses as the API tells them now, or as it told them last: a node that was set up once goes on
- * following the chain while the API is down.
+ * Fetches the market's description, or reads the stored one while the API is down: a node that joined once keeps following
+ * the chain.
  *
- * @param tries How often the API is asked, a second apart, when nothing is remembered.
- * @throws RetryableError `api_unreachable` when the API does not answer and never did.
+ * @param options.attempts Requests to the API, a second apart, when no description is stored.
+ * @throws RetryableError `api_unreachable` when the API does not respond and no description is stored; FatalError
+ * `network_invalid`.
  */
-export async function learnNetwork(options: {
+export async function loadNetwork(options: {
   api: string;
   dir: string;
   logger: Logger;
@@ -72,14 +73,14 @@ export async function learnNetwork(options: {
   for (let remaining = options.attempts ?? 10; ; remaining -= 1) {
     try {
       const network = await fetchNetwork(options.api);
-      remember(path, options.api, network);
+      storeNetwork(path, options.api, network);
       return network;
     } catch (error) {
       if (!(error instanceof RetryableError)) throw error;
-      const known = recall(path, options.api);
-      if (known !== undefined) {
-        options.logger.warn({ event: "network_from_memory", path, error });
-        return known;
+      const stored = readStoredNetwork(path, options.api);
+      if (stored !== undefined) {
+        options.logger.warn({ event: "network_from_file", path, error });
+        return stored;
       }
       if (remaining <= 1) throw error;
       await new Promise((resolve) => setTimeout(resolve, 1_000));
@@ -87,12 +88,12 @@ export async function learnNetwork(options: {
   }
 }
 
-function remember(path: string, api: string, network: Network): void {
+function storeNetwork(path: string, api: string, network: Network): void {
   writeFileSync(`${path}.new`, toJson({ api, network }, 2), { mode: 0o600 });
   renameSync(`${path}.new`, path);
 }
 
-function recall(path: string, api: string): Network | undefined {
+function readStoredNetwork(path: string, api: string): Network | undefined {
   let text: string;
   try {
     text = readFileSync(path, "utf8");
@@ -100,13 +101,13 @@ function recall(path: string, api: string): Network | undefined {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
-  const kept = z.object({ api: z.string(), network: z.unknown() }).parse(JSON.parse(text));
-  return kept.api === api ? parseNetwork(kept.network, path) : undefined;
+  const stored = z.object({ api: z.string(), network: z.unknown() }).parse(JSON.parse(text));
+  return stored.api === api ? parseNetwork(stored.network, path) : undefined;
 }
 
 /**
- * Asks now and then whether addresses have changed and puts them into `network`. Other contracts than before end the client: it
- * starts anew with a journal of their own.
+ * Polls the API and writes changed URLs into `network`. When the contracts have changed, the client fails: its restart uses
+ * another journal.
  */
 export async function watchNetwork(options: {
   api: string;
@@ -134,14 +135,14 @@ export async function watchNetwork(options: {
       network.matchUrls = latest.matchUrls;
       network.gatewayUrls = latest.gatewayUrls;
       network.probeImage = latest.probeImage;
-      remember(join(options.dir, "network.json"), options.api, latest);
+      storeNetwork(join(options.dir, "network.json"), options.api, latest);
     } catch (error) {
-      if (!signal.aborted) logger.warn({ event: "network_unknown", reason: messageOf(error) });
+      if (!signal.aborted) logger.warn({ event: "network_poll_failed", reason: messageOf(error) });
     }
   }
 }
 
-/** True when both describe the same contracts on the same chain. */
+/** Whether both describe the same contracts on the same chain. */
 function sameMarket(a: Deployment, b: Deployment): boolean {
   return a.chainId === b.chainId && toJson(a.contracts).toLowerCase() === toJson(b.contracts).toLowerCase();
 }

@@ -15,22 +15,23 @@ import type {
   SubmittedReport,
 } from "./reconcileFacts.ts";
 
-/** What the client knows beside the journal and the engine; lost at a restart and found out again. */
+/** The client's state in memory. A restart loses it; the client then observes it again. */
 export type ObservedState = {
   images: Map<string, ImageState>;
   health: Map<string, Health>;
   containers: Container[];
 };
 
-/** Milliseconds after which an image is looked for again: an operator may prune the engine's images. */
+/** Milliseconds after which an image is inspected again: an operator may prune the engine's images. */
 const imageRecheckInterval = 60_000;
+/** Milliseconds after which an image that failed permanently is tried again. */
 const permanentFailureMs = 300_000;
 
 export function createObservedState(): ObservedState {
   return { images: new Map(), health: new Map(), containers: [] };
 }
 
-/** Puts together everything that a decision depends on. */
+/** Collects everything that a decision depends on. */
 export function collectFacts(options: {
   journal: Journal;
   observed: ObservedState;
@@ -72,13 +73,13 @@ export function imagesInUse(journal: Journal, view: ChainView): Set<string> {
   return new Set(references);
 }
 
-/** Forgets what may have changed behind our back. */
+/** Drops image states that may be outdated. @returns The time of the last recheck, in milliseconds. */
 export function forgetStale(observed: ObservedState, state: { lastRecheckAt: number; now: number }): number {
   if (state.now - state.lastRecheckAt < imageRecheckInterval) return state.lastRecheckAt;
   for (const [reference, image] of observed.images) {
-    const isOver =
+    const isStale =
       image.type === "present" || (image.permanent && state.now - image.retryAt > permanentFailureMs);
-    if (isOver) observed.images.delete(reference);
+    if (isStale) observed.images.delete(reference);
   }
   return state.now;
 }

@@ -4,10 +4,10 @@ import type { Hardware } from "./probe/hardware.ts";
 
 type NodeSpec = RelayMessage<"register">["spec"];
 
-/** What the chain holds of a node's hardware and price. */
+/** A node's hardware and price, as the chain stores them. */
 export type Offer = { spec: NodeSpec; pricePerSecond: bigint; gpuName: string };
 
-/** The offer of a machine: its hardware in the shape that the node registry keeps. */
+/** The offer of a machine: its hardware in the node registry's format. @param options.price Token units (1e-18) a second. */
 export function offerOf(hardware: Hardware, options: { region: string | undefined; price: bigint }): Offer {
   const [gpu] = hardware.gpus;
   return {
@@ -34,13 +34,14 @@ export function gpuModelOf(name: string): Hex {
   return keccak256(toBytes(name)).slice(0, 18) as Hex;
 }
 
-/** What the chain knows a GPU by, so that one GPU belongs to one node. */
+/** The id of a GPU on the chain, where one GPU belongs to one node. */
 export function gpuIdOf(uuid: string): Hex {
   return keccak256(toBytes(uuid));
 }
 
 /**
- * True when the chain should be told anew. Free disk moves with every download, so a tenth more or less of it is the same offer.
+ * Whether the registry's entry is to be updated. Free disk changes with every download, so a difference of up to a tenth
+ * does not count; neither does 1 % of the memory.
  */
 export function offerDiffers(onChain: Omit<Offer, "gpuName">, probed: Offer): boolean {
   const a = onChain.spec;

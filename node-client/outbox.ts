@@ -7,24 +7,24 @@ import type { Hex, LocalAccount } from "viem";
 import type { Journal } from "./journal/open.ts";
 import { expireOutbox, type OutboxItem, openOutbox, putOutbox, settleOutbox } from "./journal/outbox.ts";
 
-/** Signed messages on their way to the chain through match. */
+/** Signed messages for the chain, which match relays. */
 export type Outbox = {
-  /** Signs a message, stores it and sends it; from then on the same bytes are sent until it is settled. */
+  /** Signs, stores and sends a message. The same bytes are sent again until it is settled. @returns Its id. */
   submit<Kind extends RelayKind>(kind: Kind, message: RelayMessage<Kind>, subject: string): Promise<string>;
-  /** The same for a message that another has signed. */
+  /** Stores and sends a message that match has signed. @returns Its id. */
   forward<Kind extends RelayKind>(
     kind: Kind,
     message: RelayMessage<Kind>,
     signature: Hex,
     subject: string,
   ): Promise<string>;
-  /** Sends all that is not settled: at each new session, and now and then. */
+  /** Sends all unsettled messages, at each new session and periodically. */
   resend(): void;
-  /** Takes match's answer. */
-  take(answer: Extract<ServerMessage, { type: "relayed" }>): void;
+  /** Records the result that match reports for a message. */
+  recordResult(result: Extract<ServerMessage, { type: "relayed" }>): void;
 };
 
-/** Seconds that a signature is good for. */
+/** Seconds for which a signature is valid. */
 export const messageLife = 600;
 
 type OutboxDependencies = {
@@ -54,7 +54,7 @@ export function createOutbox(deps: OutboxDependencies): Outbox {
       expireOutbox(journal, Date.now());
       for (const item of openOutbox(journal)) if (!dispatch(deps, item)) return;
     },
-    take: ({ id, status, reason, txHash }) => {
+    recordResult: ({ id, status, reason, txHash }) => {
       settleOutbox(journal, id, { status, reason, now: Date.now() });
       if (status === "refused") logger.warn({ event: "message_refused", id, reason });
       else logger.debug({ event: status === "queued" ? "message_queued" : "message_confirmed", id, txHash });
@@ -82,7 +82,7 @@ function dispatch(
   return deps.send({ type: "relay", id, kind, message, signature });
 }
 
-/** The Unix time until which a message signed now is good. */
+/** The Unix time until which a message signed now is valid. */
 export function deadline(): bigint {
   return BigInt(Math.floor(Date.now() / 1000) + messageLife);
 }

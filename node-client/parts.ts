@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import type { ServerMessage } from "@ngpu/protocol/wire";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
-import { createDownloadPriority } from "./downloadPriority.ts";
+import { createDownloadPriority, type DownloadPriority } from "./downloadPriority.ts";
 import type { NodeEnv } from "./env.ts";
 import { createHeartbeatAcks, type HeartbeatAcks } from "./heartbeatAcks.ts";
 import { createLastContact, type LastContact } from "./lastContact.ts";
@@ -17,17 +17,17 @@ import { type Session, startSession } from "./session.ts";
 import { createTunnels, type Tunnels } from "./tunnels.ts";
 import { version } from "./version.ts";
 
-/** What one part of the node says to those that start after it. */
+/** Events between the parts of the node. */
 type NodeEvents = {
   message: [ServerMessage];
-  /** There may be something to do for a lease, or in a round of measurement. */
+  /** A lease or a measurement round may need work. */
   work: [];
   /** The node's registration may have changed. */
   registration: [];
 };
 
-/** What every part of the node is made with. */
-type Ground = Prepared & {
+/** The dependencies of all parts. */
+type BaseParts = Prepared & {
   context: ServiceContext;
   env: NodeEnv;
   events: EventEmitter<NodeEvents>;
@@ -35,22 +35,28 @@ type Ground = Prepared & {
   lastContact: LastContact;
 };
 
-/** The parts that speak with match and the chain. */
-type Contact = { membership: Membership; session: Session; outbox: Outbox; receipts: HeartbeatAcks };
+/** The parts that communicate with match and the chain. */
+type NetworkParts = {
+  membership: Membership;
+  session: Session;
+  outbox: Outbox;
+  heartbeatAcks: HeartbeatAcks;
+};
 
-/** The parts that work on the engine. */
-type Work = {
+/** The parts that use the engine. */
+type EngineParts = {
+  downloadPriority: DownloadPriority;
   reconciler: Reconciler;
   prefetcher: ReturnType<typeof createPrefetcher>;
   tunnels: Tunnels;
   rounds: ReturnType<typeof createRounds>;
 };
 
-export type NodeParts = Ground & Contact & Work & { heartbeatSeconds: number };
+export type NodeParts = BaseParts & NetworkParts & EngineParts & { heartbeatSeconds: number };
 
-/** Makes the parts of a compute node; the loops that drive them start later. */
+/** Creates the parts of a compute node. `startLoops` starts their background work. */
 export function createParts(context: ServiceContext, env: NodeEnv, prepared: Prepared): NodeParts {
-  const ground: Ground = {
+  const base: BaseParts = {
     ...prepared,
     context,
     env,
@@ -58,14 +64,14 @@ export function createParts(context: ServiceContext, env: NodeEnv, prepared: Pre
     metrics: nodeMetrics(),
     lastContact: createLastContact(prepared.journal),
   };
-  const contact = createContact(ground);
-  const work = createWork(ground, contact);
-  // Until match says otherwise.
+  const networkParts = createNetworkParts(base);
+  const engineParts = createEngineParts(base, networkParts);
+  // The default until match sends another.
   const heartbeatSeconds = prepared.network.deployment.parameters.slotSeconds / 2;
-  return { ...ground, ...contact, ...work, heartbeatSeconds };
+  return { ...base, ...networkParts, ...engineParts, heartbeatSeconds };
 }
 
-function createContact({
+function createNetworkParts({
   context,
   env,
   events,
@@ -74,7 +80,7 @@ function createContact({
   network,
   journal,
   client,
-}: Ground): Contact {
+}: BaseParts): NetworkParts {
   const { logger, signal, fail } = context;
   const { deployment } = network;
   const membership = createMembership({
@@ -106,7 +112,7 @@ function createContact({
     logger,
     onSettled: () => events.emit("registration"),
   });
-  const receipts = createHeartbeatAcks({
+  const heartbeatAcks = createHeartbeatAcks({
     client,
     deployment,
     journal,
@@ -114,15 +120,15 @@ function createContact({
     logger,
     nodeId: membership.nodeId,
   });
-  return { membership, session, outbox, receipts };
+  return { membership, session, outbox, heartbeatAcks };
 }
 
-function createWork(ground: Ground, contact: Contact): Work {
-  const { context, env, account, network, journal, engine, dataDir } = ground;
-  const { membership, session } = contact;
+function createEngineParts(base: BaseParts, networkParts: NetworkParts): EngineParts {
+  const { context, env, account, network, journal, engine, dataDir } = base;
+  const { membership, session } = networkParts;
   const { logger, signal } = context;
   const downloadPriority = createDownloadPriority();
-  const reconciler = createReconciler(reconcilerOptions(ground, contact, downloadPriority));
+  const reconciler = createReconciler(reconcilerOptions(base, networkParts, downloadPriority));
   const prefetcher = createPrefetcher({
     engine,
     dataDir,
@@ -150,13 +156,13 @@ function createWork(ground: Ground, contact: Contact): Work {
     probeImage: () => network.probeImage ?? undefined,
     rounds: () => membership.view().rounds,
   });
-  return { reconciler, prefetcher, tunnels, rounds };
+  return { downloadPriority, reconciler, prefetcher, tunnels, rounds };
 }
 
 function reconcilerOptions(
-  { context, events, metrics, lastContact, client, network, journal, engine, dataDir, hardware }: Ground,
-  { membership, session, outbox }: Contact,
-  downloadPriority: ReturnType<typeof createDownloadPriority>,
+  { context, events, metrics, lastContact, client, network, journal, engine, dataDir, hardware }: BaseParts,
+  { membership, session, outbox }: NetworkParts,
+  downloadPriority: DownloadPriority,
 ): ReconcileDependencies {
   return {
     engine,

@@ -22,7 +22,7 @@ const published = getAbiItem({ abi: dockerContractAbi, name: "WorkspacePublished
 const updated = getAbiItem({ abi: dockerContractAbi, name: "WorkspaceUpdated" });
 const imageRegistered = getAbiItem({ abi: dockerContractAbi, name: "ImageRegistered" });
 
-/** A workspace as its publication or its last update tells it; what the journal keeps. */
+/** A workspace as of its publication or an update, as the journal stores it. */
 export type Publication = {
   workspaceId: bigint;
   blockNumber: bigint;
@@ -60,15 +60,15 @@ function parseConfig(text: string) {
   try {
     return workspaceConfig.parse(JSON.parse(text));
   } catch {
-    // Published by a stranger: whatever is wrong with it, it cannot be run, and the lease is told so.
+    // The text comes from a partner. Whatever the error, the workspace cannot run, and the lease is reported as failed.
     return undefined;
   }
 }
 
 /**
- * Reads from the chain what a workspace was when it was assigned here: its publication, or the last update before that.
+ * Reads a workspace from the chain as of a lease's assignment: its last update before it, or its publication.
  *
- * @throws RetryableError `publication_missing` when the endpoint does not have it, or an endpoint's fault.
+ * @throws RetryableError `publication_missing` when the endpoint does not return it, or the endpoint's error.
  */
 export async function readPublication(
   client: RpcClient,
@@ -98,7 +98,7 @@ export async function readPublication(
   };
 }
 
-/** The image's compressed size; undefined when it was not registered: only the space check and the percentage want it. */
+/** The image's compressed size; undefined when it was not registered. Only the disk check and the percentage use it. */
 async function readSize(client: RpcClient, deployment: Deployment, image: Hex, until: bigint) {
   const topics = [toEventSelector(imageRegistered), image];
   const log = await findLatestLog(client, deployment, topics, { block: until, log: Number.MAX_SAFE_INTEGER });
@@ -106,7 +106,7 @@ async function readSize(client: RpcClient, deployment: Deployment, image: Hex, u
   return decodeEventLog({ abi: [imageRegistered], topics: log.topics, data: log.data }).args.sizeBytes;
 }
 
-/** The newest such log before a place in the chain; in ranges that shrink where the endpoint does not bear them. */
+/** The newest matching log before a position in the chain. The block range shrinks when the endpoint rejects it. */
 async function findLatestLog(
   client: RpcClient,
   deployment: Deployment,

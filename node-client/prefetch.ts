@@ -29,13 +29,18 @@ export type PrefetchDependencies = {
   downloadPriority: DownloadPriority;
   /** References of images that live leases use. */
   inUse: () => ReadonlySet<string>;
-  /** What prefetched images may take of the disk, GiB; 0: none are brought. */
+  /** Disk for prefetched images, GiB; 0 disables prefetching. */
   limitGib: number;
 };
 
 export type PrefetchOrder = Omit<Extract<ServerMessage, { type: "prefetch" }>, "type">;
 
-/** Which images make room for one of so many bytes, the least recently used first; undefined when they cannot. Pure. */
+/**
+ * The images to evict for an image of `sizeBytes`. Pure.
+ *
+ * @param entries Prefetched images, least recently used first.
+ * @returns References, or undefined when evictions do not free enough.
+ */
 export function decideEvictions(
   entries: readonly Prefetched[],
   facts: { sizeBytes: number; inUse: ReadonlySet<string>; limitBytes: number },
@@ -52,8 +57,8 @@ export function decideEvictions(
 }
 
 /**
- * Brings images here ahead of demand, one after the other, within a part of the disk of their own. What a live lease uses is
- * never taken away, and an image that a lease brought is none of this.
+ * Prefetches images one at a time, within their own disk quota. An image that a live lease uses is never evicted. Images that
+ * were pulled for a lease do not count.
  */
 export function createPrefetcher(deps: PrefetchDependencies) {
   const waiting = new Set<Hex>();
@@ -63,7 +68,8 @@ export function createPrefetcher(deps: PrefetchDependencies) {
     deps.send({ type: "prefetched", image: order.image, ...outcome });
   };
   return {
-    take(order: PrefetchOrder): void {
+    /** Queues an image, unless it is queued already. The outcome is reported to match. */
+    enqueue(order: PrefetchOrder): void {
       if (waiting.has(order.image)) return;
       waiting.add(order.image);
       chain = chain
@@ -79,9 +85,9 @@ export function createPrefetcher(deps: PrefetchDependencies) {
         })
         .finally(() => waiting.delete(order.image));
     },
-    /** Says again what is here and what was taken off: what was said while no session was open has been heard by nobody. */
+    /** Reports the present and the evicted images again: reports without an open session were lost. */
     repeat(): void {
-      // More at once than match takes of a session would end it.
+      // match closes a session that sends too many messages in a burst.
       for (const { reference } of readPrefetched(deps.journal).slice(-100)) {
         deps.send({ type: "prefetched", image: imageOf(reference), outcome: "present" });
       }
@@ -89,12 +95,12 @@ export function createPrefetcher(deps: PrefetchDependencies) {
         deps.send({ type: "prefetched", image: imageOf(reference), outcome: "evicted" });
       }
     },
-    /** Waits for what is under way. */
+    /** Resolves when the queue is empty. */
     idle: () => chain,
   };
 }
 
-/** The digest in a reference, as the chain has it. */
+/** The digest of a reference, as the chain stores it. */
 function imageOf(reference: string): Hex {
   return `0x${reference.slice(reference.indexOf("@sha256:") + 8)}`;
 }
@@ -113,10 +119,10 @@ async function prefetch(deps: PrefetchDependencies, order: PrefetchOrder): Promi
   }
   dropPrefetched(journal, reference);
   const sizeBytes = unpackedBytes(order.sizeBytes);
-  if (!(await evictFor(deps, sizeBytes))) return { outcome: "failed", reason: "no_room" };
+  if (!(await evictFor(deps, sizeBytes))) return { outcome: "failed", reason: "quota_exceeded" };
   const image = { reference, sizeBytes: order.sizeBytes, before: undefined };
   const callbacks = { onStage: () => undefined, onProgress: () => undefined };
-  const state = await deps.downloadPriority.ahead<ImageState>(
+  const state = await deps.downloadPriority.inBackground<ImageState>(
     reference,
     (signal) => download({ ...deps, signal }, image, callbacks),
     deps.signal,
@@ -127,6 +133,7 @@ async function prefetch(deps: PrefetchDependencies, order: PrefetchOrder): Promi
   return { outcome: "present" };
 }
 
+/** Evicts images until `sizeBytes` fit into the quota. @returns Whether they fit. */
 async function evictFor(deps: PrefetchDependencies, sizeBytes: number): Promise<boolean> {
   const { journal, engine, logger, limitGib } = deps;
   const inUse = deps.inUse();
@@ -138,7 +145,7 @@ async function evictFor(deps: PrefetchDependencies, sizeBytes: number): Promise<
   });
   if (evicted === undefined) return false;
   for (const reference of evicted) {
-    // A lease may have come meanwhile: the engine keeps what a container uses, and a pull brings back the rest.
+    // A lease may need the image by now: the engine keeps an image in use, and the lease pulls any other again.
     await removeImage(engine, reference);
     recordEvicted(journal, reference);
     logger.info({ event: "prefetched_evicted", reference });

@@ -8,29 +8,29 @@ import type { NodeEnv } from "./env.ts";
 import { openIdentity } from "./identity.ts";
 import { keptBlocksOf } from "./journal/chain.ts";
 import { type Journal, openJournalOf } from "./journal/open.ts";
-import { learnNetwork, type Network } from "./network.ts";
+import { loadNetwork, type Network } from "./network.ts";
 import { type Hardware, probeHardware } from "./probe/hardware.ts";
 
-/** What a node runs with, found out and checked before anything of it starts. */
+/** The checked prerequisites of a node. */
 export type Prepared = {
   account: PrivateKeyAccount;
   network: Network;
   journal: Journal;
   engine: Engine;
-  /** Where the engine stores its data. */
+  /** Directory of the engine's data. */
   dataDir: string;
   hardware: Hardware;
   client: ChainClient;
 };
 
 /**
- * Looks at everything that the node stands on.
+ * Checks the prerequisites of the node before anything starts.
  *
- * @throws NgpuError with one clear message: the API, the engine, the GPUs, the chain or the journal cannot be used.
+ * @throws NgpuError when the API, the engine, the GPUs, the chain or the journal cannot be used.
  */
 export async function prepareNode(env: NodeEnv, logger: Logger): Promise<Prepared> {
   const account = openIdentity(env.NODE_DIR, "node");
-  const network = await learnNetwork({ api: env.NGPU_API, dir: env.NODE_DIR, logger });
+  const network = await loadNetwork({ api: env.NGPU_API, dir: env.NODE_DIR, logger });
   const { deployment } = network;
   const engine = openEngine({
     socket: env.NODE_DOCKER_SOCKET,
@@ -42,11 +42,11 @@ export async function prepareNode(env: NodeEnv, logger: Logger): Promise<Prepare
   if (hardware.gpus.length > 0 && !hasNvidia) logger.warn({ event: "engine_without_nvidia_runtime" });
   const client = createChainClient({ rpcUrls: network.rpcUrls, chainId: deployment.chainId });
   const journal = openJournal(env, network, logger);
-  await requireChainUnlessKnown(client, network, journal, logger);
+  await requireChainOnFirstStart(client, network, journal, logger);
   return { account, network, journal, engine, dataDir, hardware, client };
 }
 
-/** The journal of this market, alone. */
+/** Opens the journal of this market. */
 function openJournal(env: NodeEnv, { deployment }: Network, logger: Logger): Journal {
   const market = `${deployment.chainId}/${deployment.contracts.ComputeNode.toLowerCase()}`;
   return openJournalOf(join(env.NODE_DIR, "journal.sqlite"), market, (to) =>
@@ -54,8 +54,8 @@ function openJournal(env: NodeEnv, { deployment }: Network, logger: Logger): Jou
   );
 }
 
-/** A node that knows the chain already starts without it: what runs here must be watched all the more. */
-async function requireChainUnlessKnown(
+/** Requires the chain unless the journal has blocks of it: a restarted node must supervise its containers in any case. */
+async function requireChainOnFirstStart(
   client: ChainClient,
   { deployment }: Network,
   journal: Journal,

@@ -5,7 +5,7 @@ import type { Logger } from "@ngpu/runtime/logger";
 import { requestIdHeader, requestIdOf } from "@ngpu/runtime/requestId";
 import type { LeaseKey } from "./leases.ts";
 
-/** What is not passed on. `x-ngpu-error` is ours to say, not the container's. */
+/** Headers that are not forwarded. Only the node may set `x-ngpu-error`, not the container. */
 const excludedHeaders = new Set([...hopHeaders, "x-ngpu-error"]);
 const leasePath = /^\/w\/(\d{1,20})\/(\d{1,5})\/(\d{1,10})(\/.*)?$/s;
 
@@ -17,12 +17,12 @@ export type ProxyDeps = {
 
 type RequestHeaders = IncomingHttpHeaders & { ":path"?: string | undefined; ":method"?: string | undefined };
 
-/** Serves one request of the gateway: passes it to the container of the lease that its path names, streaming both ways. */
+/** Serves one request of the gateway: forwards it to the container of the lease in its path, streaming in both directions. */
 export function proxyStream(stream: ServerHttp2Stream, headers: RequestHeaders, deps: ProxyDeps): void {
   stream.on("error", () => stream.destroy());
   const path = headers[":path"] ?? "/";
   if (path === "/healthz") {
-    answer(stream, 200, undefined);
+    respond(stream, 200, undefined);
     return;
   }
   const requestId = requestIdOf(headers[requestIdHeader]);
@@ -31,7 +31,7 @@ export function proxyStream(stream: ServerHttp2Stream, headers: RequestHeaders, 
   logEnd(stream, { lease, logger: deps.logger.child({ requestId }) });
   const port = lease === undefined ? undefined : deps.portOf(lease);
   if (match === null || port === undefined) {
-    answer(stream, 404, "lease_unknown");
+    respond(stream, 404, "lease_unknown");
     return;
   }
   const upstream = request({
@@ -39,15 +39,15 @@ export function proxyStream(stream: ServerHttp2Stream, headers: RequestHeaders, 
     port,
     method: headers[":method"] ?? "GET",
     path: match[4] ?? "/",
-    headers: { ...passedOn(headers), [requestIdHeader]: requestId, host: `127.0.0.1:${port}` },
+    headers: { ...forwardedHeaders(headers), [requestIdHeader]: requestId, host: `127.0.0.1:${port}` },
     agent: false,
   });
   stream.once("close", () => upstream.destroy());
   upstream.once("error", () => {
-    if (!stream.headersSent) answer(stream, 502, "container_unreachable");
+    if (!stream.headersSent) respond(stream, 502, "container_unreachable");
     else stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   });
-  upstream.once("response", (response) => passAnswer(stream, response));
+  upstream.once("response", (response) => forwardResponse(stream, response));
   stream.pipe(upstream);
 }
 
@@ -60,25 +60,25 @@ function logEnd(stream: ServerHttp2Stream, { lease, logger }: { lease: string | 
   });
 }
 
-function passAnswer(stream: ServerHttp2Stream, response: IncomingMessage): void {
+function forwardResponse(stream: ServerHttp2Stream, response: IncomingMessage): void {
   if (stream.destroyed) {
     response.destroy();
     return;
   }
-  stream.respond({ ":status": response.statusCode ?? 502, ...passedOn(response.headers) });
-  // A container that dies in mid-answer must not look like one that ended it.
+  stream.respond({ ":status": response.statusCode ?? 502, ...forwardedHeaders(response.headers) });
+  // A response that breaks off must not look complete.
   response.once("error", () => stream.close(constants.NGHTTP2_INTERNAL_ERROR));
   response.pipe(stream);
 }
 
-function answer(stream: ServerHttp2Stream, status: number, error: string | undefined): void {
+function respond(stream: ServerHttp2Stream, status: number, error: string | undefined): void {
   if (stream.destroyed || stream.headersSent) return;
   stream.respond({ ":status": status, ...(error !== undefined && { "x-ngpu-error": error }) });
   stream.end();
 }
 
-function passedOn(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
-  const named = new Set(
+function forwardedHeaders(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
+  const hopByHop = new Set(
     (headers.connection ?? "")
       .toLowerCase()
       .split(",")
@@ -86,7 +86,7 @@ function passedOn(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
   );
   return Object.fromEntries(
     Object.entries(headers).filter(
-      ([name]) => !name.startsWith(":") && !excludedHeaders.has(name) && !named.has(name),
+      ([name]) => !name.startsWith(":") && !excludedHeaders.has(name) && !hopByHop.has(name),
     ),
   );
 }

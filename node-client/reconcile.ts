@@ -17,79 +17,79 @@ import type { Action } from "./reconcileFacts.ts";
 export type ReconcileDependencies = ActDependencies & {
   gpuUuids: readonly string[];
   view: () => ChainView;
-  /** When the chain or match was seen last, in milliseconds. */
+  /** Time of the last contact with the chain or match, in milliseconds. */
   lastContactAt: () => number;
-  /** Called when something was done, so that the next round comes at once. */
+  /** Called when an action has ended, to start the next round immediately. */
   onDone: () => void;
-  onAction?: (action: Action["type"], outcome: "begun" | "done" | "failed") => void;
+  onAction?: (action: Action["type"], outcome: "started" | "done" | "failed") => void;
 };
 
 export type Reconciler = {
-  /** Looks at the engine, decides, and sets off what is to be done; actions go on behind. */
+  /** Reads the engine, decides and starts the actions. They continue after the round. */
   round(): Promise<void>;
-  /** Waits for the actions under way. */
+  /** Resolves when no action is in progress. */
   idle(): Promise<void>;
   /** Leases with a running container, and the host port of each one's first port. */
   running(): Map<LeaseKey, number>;
-  /** Stops and removes every container of this node, those of measurements too. */
+  /** Stops and removes every container of this node, including probes, and the network of workspaces. */
   stopAll(): Promise<void>;
 };
 
-/** After a fault the same action waits this long, in milliseconds. */
+/** Pause after a failed action before the same action may run again, in milliseconds. */
 const failureBackoff = 2_000;
 
-/** A reconciler's dependencies, and what it has under way. */
+/** A reconciler's dependencies and its actions in progress. */
 type Reconciling = ReconcileDependencies & { inProgress: Map<string, Promise<void>>; lastRecheckAt: number };
 
 export function createReconciler(deps: ReconcileDependencies): Reconciler {
-  const own: Reconciling = { ...deps, inProgress: new Map(), lastRecheckAt: Date.now() };
-  const { inProgress } = own;
+  const state: Reconciling = { ...deps, inProgress: new Map(), lastRecheckAt: Date.now() };
+  const { inProgress } = state;
   return {
-    round: () => round(own),
+    round: () => round(state),
     idle: async () => {
       while (inProgress.size > 0) await Promise.all(inProgress.values());
     },
-    running: () => runningLeases(own),
-    stopAll: () => stopAll(own),
+    running: () => runningLeases(state),
+    stopAll: () => stopAll(state),
   };
 }
 
-async function round(own: Reconciling): Promise<void> {
-  const { engine, journal, observed, gpuUuids, signal } = own;
+async function round(state: Reconciling): Promise<void> {
+  const { engine, journal, observed, gpuUuids, signal } = state;
   const containers = await listContainers(engine);
   observed.containers = containers;
   const now = Date.now();
-  own.lastRecheckAt = forgetStale(observed, { lastRecheckAt: own.lastRecheckAt, now });
+  state.lastRecheckAt = forgetStale(observed, { lastRecheckAt: state.lastRecheckAt, now });
   const facts = collectFacts({
     journal,
     observed,
-    view: own.view(),
+    view: state.view(),
     containers,
     gpuUuids,
-    lastContactAt: own.lastContactAt(),
+    lastContactAt: state.lastContactAt(),
     now,
   });
   if (signal.aborted) return;
-  for (const action of decide(facts)) begin(own, action);
+  for (const action of decide(facts)) begin(state, action);
 }
 
-/** Sets an action off, unless one of the same subject is under way. */
-function begin(own: Reconciling, action: Action): void {
-  const { inProgress, logger, signal } = own;
+/** Starts an action, unless one with the same subject is in progress. */
+function begin(state: Reconciling, action: Action): void {
+  const { inProgress, logger, signal } = state;
   const subject = subjectOf(action);
   if (inProgress.has(subject)) return;
-  own.onAction?.(action.type, "begun");
-  const work = act(own, action)
-    .then(() => own.onAction?.(action.type, "done"))
+  state.onAction?.(action.type, "started");
+  const work = act(state, action)
+    .then(() => state.onAction?.(action.type, "done"))
     .catch(async (error: unknown) => {
       if (signal.aborted) return;
-      own.onAction?.(action.type, "failed");
+      state.onAction?.(action.type, "failed");
       logger.warn({ event: "action_failed", action: action.type, subject, error });
       await sleep(failureBackoff, undefined, { ref: false });
     })
     .finally(() => {
       inProgress.delete(subject);
-      own.onDone();
+      state.onDone();
     });
   inProgress.set(subject, work);
 }

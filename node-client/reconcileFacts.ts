@@ -9,7 +9,7 @@ import type { Assignment, LeaseRef, PublicationKey } from "./leases.ts";
 export type Plan =
   | {
       type: "runnable";
-      /** `name@sha256:…`, what is pulled and checked. */
+      /** `name@sha256:…` */
       reference: string;
       policy: Policy;
       graceSeconds: number;
@@ -17,7 +17,7 @@ export type Plan =
       cpuMilli: number;
       memoryMib: number;
       config: WorkspaceConfig;
-      /** Compressed size where the chain tells it. */
+      /** Compressed size, if it is on the chain. */
       sizeBytes: bigint | undefined;
     }
   | { type: "unrunnable"; reason: string };
@@ -37,7 +37,7 @@ export type Container = LeaseRef & {
   gpuUuids: string[];
 };
 
-/** What is known of one image. */
+/** The state of one image. `retryAt` is in milliseconds. */
 export type ImageState =
   | { type: "present" }
   | { type: "absent"; failures: number; retryAt: number; reason: string | undefined; permanent: boolean };
@@ -49,29 +49,29 @@ export type SubmittedMessage = { status: OutboxStatus; at: number; settledAt: nu
 export type SubmittedReport = SubmittedMessage & { state: number; detail: Hex };
 export type SubmittedProgress = SubmittedMessage & { milestone: number };
 
-/** Everything a decision depends on. Maps by fenced key unless said. Times in milliseconds. */
+/** Everything a decision depends on. Maps are by fenced key unless noted. Times in milliseconds. */
 export type Facts = {
   now: number;
-  /** When the chain moved on or match answered, last. */
+  /** When the node last received a block or a message of match. */
   lastContactAt: number;
   assignments: Assignment[];
-  /** By publication key; missing while not known. */
+  /** By publication key; missing until it is loaded. */
   plans: ReadonlyMap<PublicationKey, Plan>;
   containers: Container[];
-  /** By reference; missing while not looked at. */
+  /** By reference; missing until it is inspected. */
   images: ReadonlyMap<string, ImageState>;
   runs: ReadonlyMap<string, Run>;
   /** By container id. */
   health: ReadonlyMap<string, Health>;
   reports: ReadonlyMap<string, SubmittedReport>;
   progress: ReadonlyMap<string, SubmittedProgress>;
-  /** GPUs that are offered. */
+  /** UUIDs of the offered GPUs. */
   gpuUuids: readonly string[];
 };
 
-/** What to do next. Each is safe to do twice, and is decided again until the facts show that it is done. */
+/** The next step. Each action is idempotent and is decided again until the facts show its effect. */
 export type Action =
-  | { type: "learn"; lease: Assignment }
+  | { type: "load"; lease: Assignment }
   | { type: "inspect"; reference: string }
   | { type: "pull"; lease: Assignment; reference: string; sizeBytes: bigint | undefined }
   | { type: "create"; lease: Assignment; gpuUuids: string[] }

@@ -23,9 +23,10 @@ type Dependencies = {
   recordAbsence: () => Promise<void>;
 };
 
+/** Milliseconds after a refusal or confirmation before the same request is sent again. */
 const retryRefused = 30_000;
 
-/** The node's id on the present chain, or 0. */
+/** Reads the node's id from the registry; 0 when it is not registered. */
 export async function nodeIdOf({
   client,
   deployment,
@@ -40,7 +41,7 @@ export async function nodeIdOf({
 }
 
 /**
- * Brings the registry's entry towards what this machine offers: registers, corrects the spec, comes back online.
+ * Updates the registry's entry to this machine's offer: registers the node, corrects its spec, sets it online.
  *
  * @returns The node's id, or undefined while it is not registered.
  */
@@ -83,7 +84,7 @@ async function register(deps: Dependencies): Promise<void> {
   await deps.outbox.submit("register", message, "register");
 }
 
-/** Not while one is on its way, and not at once after a refusal or a confirmation that the endpoint does not show yet. */
+/** False while a request is pending, and shortly after a refusal or a confirmation that the endpoint may not show yet. */
 function canRequest({ journal }: Dependencies, kind: "register" | "updateSpec" | "setStatus"): boolean {
   const last: OutboxItem | undefined = lastBySubject(journal, kind).get(kind);
   if (last === undefined || last.status === "expired") return true;

@@ -3,15 +3,15 @@ import { bytesToHex, type Hex, stringToHex } from "viem";
 import { type Assignment, fencedKey } from "./leases.ts";
 import type { Action, Facts, SubmittedMessage } from "./reconcileFacts.ts";
 
-/** Milliseconds. */
+/** Milliseconds after which a refused message is sent again. */
 const retryRefused = 20_000;
-/** How long the chain may take to show a message that match confirmed. */
+/** Milliseconds that the chain may take to show a message that match confirmed. */
 const awaitConfirmed = 60_000;
 const noDetail = `0x${"00".repeat(32)}` as Hex;
 
 type ReportState = Extract<Action, { type: "report" }>["state"];
 
-/** A report, unless the chain has it already or it is on its way. */
+/** A report, unless it is on the chain or pending. */
 export function reportIfNeeded(
   facts: Facts,
   lease: Assignment,
@@ -23,19 +23,19 @@ export function reportIfNeeded(
   const submitted = facts.reports.get(fencedKey(lease));
   if (submitted?.state === codeOf(assignmentStates, state) && submitted.detail === detail) {
     if (isPending(submitted, facts.now)) return [];
-    // The chain knows the state and does not want the new detail.
+    // The contract has the state and rejected the new detail.
     if (isOnChain && !lease.lost && submitted.status === "refused") return [];
   }
   return [{ type: "report", lease, state, detail }];
 }
 
-/** Whether a report of the lease is on its way. */
+/** Whether a report of the lease is pending. */
 export function hasPendingReport(facts: Facts, lease: Assignment): boolean {
   const submitted = facts.reports.get(fencedKey(lease));
   return submitted !== undefined && isPending(submitted, facts.now);
 }
 
-/** A milestone, unless it or a later one is on the chain or on its way. */
+/** A milestone, unless it or a later one is on the chain or pending. */
 export function progressIfNeeded(facts: Facts, lease: Assignment, name: Milestone): Action[] {
   const milestone = codeOf(milestones, name);
   if (lease.milestone >= milestone) return [];
@@ -63,8 +63,8 @@ function isPending(submitted: SubmittedMessage, now: number): boolean {
 export function portsDetail(ports: number[], mapped: Record<number, number>): Hex {
   const bytes = new Uint8Array(32);
   const view = new DataView(bytes.buffer);
-  ports.slice(0, 16).forEach((port, place) => {
-    view.setUint16(2 * place, mapped[port] ?? 0);
+  ports.slice(0, 16).forEach((port, index) => {
+    view.setUint16(2 * index, mapped[port] ?? 0);
   });
   return bytesToHex(bytes);
 }
@@ -74,7 +74,7 @@ export function reasonDetail(reason: string): Hex {
   return stringToHex(reason.replace(/[^\x20-\x7e]/g, "?").slice(0, 32), { size: 32 });
 }
 
-/** So many GPUs that nobody has, or undefined when there are too few. */
+/** The first `wanted` GPUs that are not taken, or undefined when there are too few. */
 export function freeGpus(
   offered: readonly string[],
   taken: ReadonlySet<string>,

@@ -13,32 +13,36 @@ export type SessionOptions = {
   role: "node" | "measurer";
   account: LocalAccount;
   deployment: Deployment;
-  /** The match instances as the market tells them now. */
+  /** URLs of the market's match instances. */
   urls: () => readonly string[];
   version: string;
-  /** Where this machine's ports are reached; what match sees when left out. */
+  /** Host name or address of this machine's ports; default: the address that match sees. */
   host: string | undefined;
   logger: Logger;
   signal: AbortSignal;
-  /** Called with every message after the first welcome of a connection, that welcome included. */
+  /** Called with every message of an open session, its welcome included. */
   onMessage: (message: ServerMessage) => void;
 };
 
 export type Session = {
-  /** Sends at once; false when there is no session now. */
+  /** Sends a message. @returns False when no session is open. */
   send(message: ClientMessage): boolean;
   isOpen(): boolean;
-  /** Resolves when the signal was aborted and the socket is closed. */
+  /** Resolves after the signal was aborted and the socket is closed. */
   done: Promise<void>;
 };
 
-const answerDeadline = 10_000;
-/** Acknowledgements come every few seconds. Sooner gone than match takes us for lost, in ms. */
+/** Milliseconds from the connection to the welcome. */
+const handshakeDeadline = 10_000;
+/**
+ * Milliseconds without a message until a ping, and until the connection is closed. match acknowledges every few seconds, and
+ * considers a silent node lost only after this timeout.
+ */
 const pingAfter = 4_500;
 const idleTimeout = 7_500;
 const maxBackoff = 15_000;
 
-/** Holds a session with any one match instance: when it ends, the next instance is tried, after a growing pause. */
+/** Keeps a session with one match instance open. When it ends, the next instance is tried after an increasing pause. */
 export function startSession(options: SessionOptions): Session {
   const { logger, signal } = options;
   let socket: WebSocket | undefined;
@@ -58,7 +62,7 @@ export function startSession(options: SessionOptions): Session {
       }
       socket = undefined;
       failures += 1;
-      // Nodes that lose an instance together must not come back together.
+      // Jitter: nodes that lost the same instance must not reconnect simultaneously.
       const pause = Math.min(maxBackoff, 250 * 2 ** failures) * (0.5 + Math.random() / 2);
       await rest(pause, signal);
     }
@@ -74,14 +78,14 @@ export function startSession(options: SessionOptions): Session {
   };
 }
 
-/** Opens one session and stays until it ends. */
+/** Opens one session. Resolves or rejects when it ends. */
 async function runSession(
   options: SessionOptions,
   url: string,
   onOpen: (socket: WebSocket) => void,
 ): Promise<void> {
   const { signal, logger } = options;
-  const socket = new WebSocket(sessionUrl(url), { handshakeTimeout: answerDeadline, maxPayload: 1 << 20 });
+  const socket = new WebSocket(sessionUrl(url), { handshakeTimeout: handshakeDeadline, maxPayload: 1 << 20 });
   const close = () => socket.terminate();
   signal.addEventListener("abort", close, { once: true });
   const ended = Promise.withResolvers<void>();
@@ -90,7 +94,7 @@ async function runSession(
   );
   socket.on("close", () => ended.resolve());
   let state: "challenged" | "greeted" | "open" = "challenged";
-  const deadline = setTimeout(() => socket.terminate(), answerDeadline);
+  const deadline = setTimeout(() => socket.terminate(), handshakeDeadline);
   socket.on("message", (data) => {
     const message = parse(String(data), logger);
     if (message === undefined) return;
@@ -128,7 +132,7 @@ async function runSession(
   }
 }
 
-/** Pings a match that has been quiet, and cuts a connection whose other end has silently gone. */
+/** Pings an idle match instance and closes the connection when it does not respond. */
 function keepAlive(socket: WebSocket): NodeJS.Timeout {
   let lastMessageAt = Date.now();
   const markActive = () => {
@@ -150,7 +154,7 @@ async function answerChallenge(
   url: string,
   challenge: Extract<ServerMessage, { type: "challenge" }>,
 ): Promise<ClientMessage> {
-  // A signature for another audience would let this instance open a session elsewhere in our name.
+  // With a signature for another audience, this instance could open a session elsewhere in the node's name.
   if (new URL(challenge.audience).href !== new URL(url).href) {
     throw new FatalError(
       `The instance at ${url} requested a signature for another audience, ${challenge.audience}.`,
@@ -187,7 +191,7 @@ function parse(text: string, logger: Logger): ServerMessage | undefined {
   try {
     return serverMessage.parse(JSON.parse(text));
   } catch (error) {
-    // A newer match may say what this release does not know.
+    // A newer match may send messages that this release does not support.
     logger.warn({ event: "session_message_unknown", reason: messageOf(error).slice(0, 300) });
     return undefined;
   }

@@ -14,14 +14,14 @@ import type { LeaseKey } from "./leases.ts";
 import { proxyStream } from "./proxy.ts";
 
 export type TunnelOptions = {
-  /** The gateway's public URL, as the market tells it. */
+  /** The gateway's public URL, from the market's description. */
   url: string;
   account: LocalAccount;
   deployment: Deployment;
   portOf: (lease: LeaseKey) => number | undefined;
   logger: Logger;
   signal: AbortSignal;
-  /** Told when the tunnel opens and closes. */
+  /** Called when the tunnel opens and closes. */
   onChange?: (isOpen: boolean) => void;
 };
 
@@ -49,7 +49,7 @@ export async function maintainTunnel(options: TunnelOptions): Promise<void> {
   }
 }
 
-/** Asks the gateway to turn a connection around. @throws RetryableError with the gateway's refusal. */
+/** Opens a connection that the gateway reverses. @throws RetryableError `tunnel_refused`, with the gateway's response. */
 async function openTunnel(options: TunnelOptions): Promise<Duplex> {
   const { url, signal } = options;
   const headers = await handshakeHeaders(options);
@@ -102,7 +102,7 @@ async function handshakeHeaders({
   };
 }
 
-/** Speaks HTTP/2 as the server on the reversed connection until it ends. */
+/** Serves HTTP/2 on the reversed connection until it ends. */
 async function serve({ portOf, signal, logger, url }: TunnelOptions, socket: Duplex): Promise<void> {
   if (socket instanceof Socket) {
     socket.setTimeout(0);
@@ -117,9 +117,9 @@ async function serve({ portOf, signal, logger, url }: TunnelOptions, socket: Dup
   session.setLocalWindowSize(8 << 20);
   const pingTimer = setInterval(() => pingOrDestroy(session), pingInterval);
   const close = () => session.close();
-  const cut = () => setTimeout(() => session.destroy(), 3_000).unref();
+  const destroyLater = () => setTimeout(() => session.destroy(), 3_000).unref();
   signal.addEventListener("abort", close, { once: true });
-  signal.addEventListener("abort", cut, { once: true });
+  signal.addEventListener("abort", destroyLater, { once: true });
   try {
     await new Promise<void>((resolve) => {
       session.once("close", resolve);
@@ -127,12 +127,12 @@ async function serve({ portOf, signal, logger, url }: TunnelOptions, socket: Dup
   } finally {
     clearInterval(pingTimer);
     signal.removeEventListener("abort", close);
-    signal.removeEventListener("abort", cut);
+    signal.removeEventListener("abort", destroyLater);
     socket.destroy();
   }
 }
 
-/** A gateway that is gone without a word is found out by a ping that is not answered. */
+/** Destroys the session when the gateway does not respond to a ping. */
 function pingOrDestroy(session: ServerHttp2Session): void {
   if (session.destroyed) return;
   const deadline = setTimeout(() => session.destroy(), pingInterval - 1_000);

@@ -1,15 +1,15 @@
 import { maintainTunnel, type TunnelOptions } from "./tunnel.ts";
 
 export type Tunnels = {
-  /** Opens a tunnel to each of these gateways and closes those to others. */
+  /** Opens a tunnel to each of these gateways and closes all others. */
   setGateways(urls: readonly string[]): void;
-  /** How many are open now. */
+  /** Number of open tunnels. */
   open(): number;
-  /** Resolves when all have ended, after the signal was aborted. */
+  /** Resolves when all tunnels have ended, after the signal was aborted. */
   done(): Promise<unknown>;
 };
 
-/** Tunnels to all gateways of the market. */
+/** Creates the tunnels to the market's gateways. */
 export function createTunnels(options: Omit<TunnelOptions, "url" | "onChange">): Tunnels {
   const kept = new Map<string, { abort: AbortController; ended: Promise<void> }>();
   const open = new Set<string>();

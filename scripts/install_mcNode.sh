@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the ngpu client as a service: a compute node, or with --role measurer a measurement node.
 # Running it again updates the client and keeps key, journal and settings.
-# Everything that can be checked is checked first, and everything that is wrong is said at once.
+# All checks come before the first change, and all problems are reported together.
 set -eu
 
 role=node
@@ -15,20 +15,20 @@ usage() {
   cat <<'TEXT'
 Usage: install_mcNode.sh --api URL --wallet 0x... [options]
 
-  --api URL             address of the market's API
+  --api URL             URL of the market's API
   --wallet 0x...        wallet that rewards go to (default: the node's own address)
-  --price N             price of a replica, token units (1e-18) a second
+  --price N             price of a replica, in token units (1e-18) a second
   --region CC           country of the machine, two letters
-  --host NAME           name or address under which the machine's ports are reached
-  --gpus N              most GPUs to offer (also --cpu-milli, --memory-mib, --disk-gib, --ports)
+  --host NAME           host name or address at which the machine's ports are reachable
+  --gpus N              GPUs to offer at most (also --cpu-milli, --memory-mib, --disk-gib, --ports)
   --docker-socket PATH  socket of the Docker engine (default: /var/run/docker.sock)
   --role ROLE           node (default) or measurer
-  --from SOURCE         folder or URL with the client's manifest.json (default: the API's /client)
-  --sha256 HEX          what the client's archive must hash to, whatever the manifest says
-  --allow-http          trust plain http beyond this machine
+  --from SOURCE         directory or URL with the client's manifest.json (default: the API's /client)
+  --sha256 HEX          sha256 of the client's archive, in place of the one in the manifest
+  --allow-http          allow plain http to other machines
   --uninstall           stop and remove the client; its key and settings stay
-  --purge               with --uninstall: remove key and settings too
-  --dry-run             check, print what would be done, and do nothing
+  --purge               with --uninstall: also remove the key and the settings
+  --dry-run             run the checks and print the steps without changing anything
 TEXT
 }
 
@@ -41,7 +41,7 @@ upper() { printf '%s' "$1" | tr 'a-z-' 'A-Z_'; }
 lower() { printf '%s' "$1" | tr '[:upper:]' '[:lower:]'; }
 matches() { printf '%s\n' "$1" | grep -Eq "^($2)\$"; }
 
-# problem <what is wrong> <what to do about it>
+# problem <message> <hint>
 problem() {
   problems="$problems
   - $1
@@ -70,35 +70,35 @@ parse() {
           *) set_option "$1" "$2"; shift ;;
         esac
         ;;
-      *) problem "There is no option $1." "See --help." ;;
+      *) problem "Unknown option $1." "See --help." ;;
     esac
     shift
   done
 }
 
 set_option() {
-  # The settings' file is read by systemd and by shells: nothing in it may mean something to either.
+  # systemd and shells read the settings file: reject characters that are special to either.
   case "$1=$2" in
     --from=*) ;;
-    *[!A-Za-z0-9:/._,@%?=+-]*) problem "$1 cannot be \"$2\"." "It holds a character that no such value has."; return ;;
+    *[!A-Za-z0-9:/._,@%?=+-]*) problem "$1 is \"$2\", which has an invalid character." "Correct it and run this again."; return ;;
   esac
   case "$1" in
     --api) api=${2%/} ;;
     --from) from=${2%/} ;;
     --sha256) checksum=$2 ;;
     --role) role=$2 ;;
-    --docker-socket) socket=$2; add_setting "$1" DOCKER_SOCKET "$2" '/.+' "the full path of a socket" ;;
+    --docker-socket) socket=$2; add_setting "$1" DOCKER_SOCKET "$2" '/.+' "the absolute path of a socket" ;;
     --wallet) add_setting "$1" WALLET "$2" '0x[0-9a-fA-F]{40}' "an address: 0x and 40 hexadecimal digits" ;;
-    --region) add_setting "$1" REGION "$2" '[A-Z]{2}' "a country's two letters, such as DE" ;;
+    --region) add_setting "$1" REGION "$2" '[A-Z]{2}' "a country code of two letters, such as DE" ;;
     --price) add_setting "$1" PRICE "$2" '[0-9]{1,19}' "a whole number of token units (1e-18) a second" ;;
-    --host) add_setting "$1" HOST "$2" '[A-Za-z0-9:._-]{1,255}' "a name or an address" ;;
+    --host) add_setting "$1" HOST "$2" '[A-Za-z0-9:._-]{1,255}' "a host name or an address" ;;
     --gpus) add_limit "$1" "$2" 255 ;;
     --ports | --disk-gib) add_limit "$1" "$2" 65535 ;;
     --cpu-milli | --memory-mib) add_limit "$1" "$2" 16777215 ;;
   esac
 }
 
-# add_setting <option> <name> <value> <pattern> <what it has to be>
+# add_setting <option> <name> <value> <pattern> <description of a valid value>
 add_setting() {
   if matches "$3" "$4"; then
     settings="$settings $2=$3"
@@ -107,22 +107,22 @@ add_setting() {
   fi
 }
 
-# add_limit <option> <value> <most>
+# add_limit <option> <value> <maximum>
 add_limit() {
-  most=$3
-  if matches "$2" '[0-9]{1,8}' && [ "$2" -le "$most" ]; then
+  maximum=$3
+  if matches "$2" '[0-9]{1,8}' && [ "$2" -le "$maximum" ]; then
     settings="$settings LIMIT_$(upper "${1#--}")=$2"
   else
-    problem "$1 is \"$2\", which is not a whole number from 0 to $most." "Correct it and run this again."
+    problem "$1 is \"$2\", which is not a whole number from 0 to $maximum." "Correct it and run this again."
   fi
 }
 
-# Names of everything that is installed.
-name_things() {
+# Sets the names and paths of the installation.
+set_names() {
   case "$role" in
     node) prefix=NODE command=run ;;
     measurer) prefix=MEASURER command=measure ;;
-    *) problem "--role is node or measurer, not $role." "See --help."; report ;;
+    *) problem "--role must be node or measurer, not $role." "See --help."; report ;;
   esac
   service=ngpu-$role
   target=/opt/ngpu/$role state=/var/lib/$service unit=/etc/systemd/system/$service.service env_file=/etc/ngpu/$role.env
@@ -139,25 +139,25 @@ check_measurer_settings() {
   for item in $settings; do
     case "$item" in
       WALLET=* | REGION=*) ;;
-      *) problem "A measurement node has no setting ${item%%=*}." "Leave that option out." ;;
+      *) problem "A measurement node has no setting ${item%%=*}." "Remove that option." ;;
     esac
   done
 }
 
-# ---- Checks: none of them changes anything
+# ---- Checks, which change nothing
 
 check_user() {
   if [ "$dry_run" = 0 ] && [ "$(id -u)" != 0 ]; then
-    problem "This does not run as root." "Run it with sudo, or with --dry-run to see what it would do."
+    problem "The installation requires root." "Run it with sudo, or with --dry-run to see the steps."
   fi
 }
 
 check_machine() {
-  [ "$(uname -s)" = Linux ] || problem "The client runs on Linux; this is $(uname -s)." "Use a Linux machine."
+  [ "$(uname -s)" = Linux ] || problem "The client requires Linux; this is $(uname -s)." "Use a Linux machine."
   case "$(uname -m)" in
     x86_64) platform=linux-x64 ;;
     aarch64) platform=linux-arm64 ;;
-    *) platform=''; problem "There is no client for $(uname -m)." "Use an x86_64 or an arm64 machine." ;;
+    *) platform=''; problem "The client does not support $(uname -m)." "Use an x86_64 or arm64 machine." ;;
   esac
   missing=''
   for program in curl tar gzip sha256sum install mktemp getent useradd usermod runuser; do
@@ -176,10 +176,10 @@ check_space() {
   folder=$1
   while ! [ -d "$folder" ]; do folder=$(dirname "$folder"); done
   free=$(($(df -Pk "$folder" | sed 1d | tr -s ' ' | cut -d ' ' -f 4) / 1024))
-  [ "$free" -ge "$2" ] || problem "$1 has $free MiB free, and $2 MiB are needed." "Make room there."
+  [ "$free" -ge "$2" ] || problem "$1 has $free MiB free; $2 MiB are required." "Free some disk space there."
 }
 
-# Nobody on the way can change what comes over https, or from this machine.
+# True for URLs whose content cannot be changed in transit: https, and this machine.
 is_safe_url() {
   case "$1" in
     *@*) return 1 ;;
@@ -193,90 +193,90 @@ is_safe_url() {
 check_url() {
   is_safe_url "$2" && return
   case "$2" in
-    *@*) problem "$1 holds an @: $2." "Give the address without a user's name." ;;
+    *@*) problem "$1 contains an @: $2." "Remove the user name from the URL." ;;
     http://?*)
-      problem "$1 $2 is plain http, and what is installed could be changed on the way." \
-        "Use https, or add --allow-http in a network that you trust."
+      problem "$1 $2 is plain http: the client could be changed in transit." \
+        "Use https, or add --allow-http in a trusted network."
       ;;
-    *) problem "$1 is \"$2\", which is no address." "Give one such as https://market.example." ;;
+    *) problem "$1 is \"$2\", which is not a URL." "Use one such as https://market.example." ;;
   esac
   return 1
 }
 
-# get <url> <file> <seconds> [curl's options]: a redirect leads to https or nowhere.
+# get <url> <file> <seconds> [curl options]: follows redirects to https only.
 get() {
   url=$1 file=$2 seconds=$3
   shift 3
   curl --fail --silent --show-error --location --proto =http,https --proto-redir =https --connect-timeout 10 \
-    --max-time "$seconds" --output "$file" "$@" "$url" 2>"$work/fault"
+    --max-time "$seconds" --output "$file" "$@" "$url" 2>"$work/error"
 }
 
-fault() { tail -n 1 "$work/fault"; }
+last_error() { tail -n 1 "$work/error"; }
 
 check_api() {
   if [ -z "$api" ]; then
-    problem "--api is missing: the address of the market's API." "The market's operator tells it."
+    problem "--api is missing: the URL of the market's API." "Ask the market's operator for it."
     return
   fi
   check_url --api "$api" || return 0
   has curl || return 0
   if ! get "$api/v1/network" "$work/network" 20 --dump-header "$work/headers"; then
-    api_silent=1
-    problem "The market's API does not answer at $api/v1/network: $(fault)." "Check the address and this machine's network."
+    api_failed=1
+    problem "The market's API does not respond at $api/v1/network: $(last_error)." "Check the URL and this machine's network."
     return
   fi
   check_clock
-  check_reachable rpcUrls "The chain"
+  check_reachable rpcUrls "The chain's RPC endpoint"
   check_reachable matchUrls "The market's match service"
   check_reachable gatewayUrls "The market's gateway"
 }
 
-# What is signed with a wrong clock is refused.
+# Signatures made with a wrong clock are rejected.
 check_clock() {
   served=$(sed -n 's/^[Dd]ate: *//p' "$work/headers" | tr -d '\r' | tail -n 1)
   there=$(date -u -d "$served" +%s 2>/dev/null) || return 0
   ahead=$(($(date -u +%s) - there))
   if [ "$ahead" -gt 30 ] || [ "$ahead" -lt -30 ]; then
-    problem "This machine's clock differs from the market's by ${ahead#-} s." "Set it: timedatectl set-ntp true."
+    problem "This machine's clock differs from the market's by ${ahead#-} s." "Synchronize it: timedatectl set-ntp true."
   fi
 }
 
-# check_reachable <list in /v1/network> <name>: one of a list is enough.
+# check_reachable <list in /v1/network> <name>: one reachable URL of the list is enough.
 check_reachable() {
   addresses=$(tr -d ' \n' <"$work/network" | sed -n "s/.*\"$1\":\[\([^]]*\)\].*/\1/p" | tr ',' '\n' | tr -d '"' |
     grep -E '^(https?|wss?)://[A-Za-z0-9:/._%?=&+~-]+$') || addresses=''
   reached=0 unreached=''
   for address in $addresses; do
     case "$address" in ws*) address=http${address#ws} ;; esac
-    if curl --silent --output "$work/answer" --connect-timeout 5 --max-time 10 "$address" 2>"$work/fault"; then
+    if curl --silent --output "$work/response" --connect-timeout 5 --max-time 10 "$address" 2>"$work/error"; then
       reached=$((reached + 1))
     else
       unreached="$unreached $address"
     fi
   done
   if [ -z "$addresses" ]; then
-    [ "$1" = gatewayUrls ] || problem "$api/v1/network names no $1." "Check that --api is the address of an ngpu API."
+    [ "$1" = gatewayUrls ] || problem "$api/v1/network lists no $1." "Check that --api is the URL of an ngpu API."
   elif [ "$reached" = 0 ]; then
-    problem "$2 cannot be reached from here at$unreached." "Open the way there in the firewall, or ask the market's operator."
+    problem "$2 is not reachable from this machine at$unreached." "Allow the connection in the firewall, or ask the market's operator."
   elif [ -n "$unreached" ]; then
-    note "$2 cannot be reached at$unreached; another address answers."
+    note "$2 is not reachable at$unreached; another URL is."
   fi
 }
 
-# Reads the manifest, and where the client comes from: a folder, or an address.
+# Reads the manifest from the release's directory or URL.
 check_release() {
   source=${from:-$api/client} archive=''
   [ -n "$api$from" ] && [ -n "$platform" ] || return 0
   [ -z "$checksum" ] || matches "$checksum" '[0-9a-f]{64}' ||
-    problem "--sha256 is \"$checksum\"." "It is 64 hexadecimal digits in lower case."
+    problem "--sha256 is \"$checksum\", which is not a sha256." "Use 64 hexadecimal digits in lower case."
   case "$source" in
     "$api"/*) is_safe_url "$api" || return 0 ;;
     *://*) check_url --from "$from" || return 0 ;;
-    *) [ -d "$source" ] || { problem "There is no folder $source." "Give --from the folder with manifest.json."; return 0; } ;;
+    *) [ -d "$source" ] || { problem "There is no directory $source." "Set --from to the directory with manifest.json."; return 0; } ;;
   esac
-  if ! bring manifest.json "$work/manifest" 20; then
-    [ "$api_silent" = 0 ] || return 0
-    problem "There is no client at $source/manifest.json: $(fault)." \
+  if ! fetch_file manifest.json "$work/manifest" 20; then
+    [ "$api_failed" = 0 ] || return 0
+    problem "There is no client at $source/manifest.json: $(last_error)." \
       "Ask the market's operator to serve it (CLIENT_RELEASES of apiServer), or use --from."
     return
   fi
@@ -292,51 +292,51 @@ check_release() {
   fi
 }
 
-# bring <file of the release> <to> <seconds>
-bring() {
+# fetch_file <file of the release> <to> <seconds>
+fetch_file() {
   case "$source" in
     *://*) get "$source/$1" "$2" "$3" ;;
-    *) cp "$source/$1" "$2" 2>"$work/fault" ;;
+    *) cp "$source/$1" "$2" 2>"$work/error" ;;
   esac
 }
 
 # Sets `engine` to running, stopped or absent.
 check_engine() {
   engine=running
-  if [ -S "$socket" ] && { [ "$(id -u)" != 0 ] || engine_answers; }; then return; fi
+  if [ -S "$socket" ] && { [ "$(id -u)" != 0 ] || engine_responds; }; then return; fi
   if [ -n "$own_socket" ]; then
-    problem "No Docker engine answers at $socket." "Start that engine, or leave --docker-socket out."
+    problem "No Docker engine responds at $socket." "Start that engine, or remove --docker-socket."
   elif has dockerd; then
     engine=stopped
-    has_systemd || problem "The Docker engine is installed and does not run." "$(start_engine_hint)"
+    has_systemd || problem "The Docker engine is installed but not running." "$(start_engine_hint)"
   elif [ "$has_apt" = 1 ]; then
     engine=absent
     check_space /var/lib/docker 1024
-    has_systemd || note "There is no systemd here: start the Docker engine yourself. $(start_engine_hint)"
+    has_systemd || note "This machine has no systemd: start the Docker engine after the installation. $(start_engine_hint)"
   else
-    problem "The Docker engine is missing." "Install it (on Debian and Ubuntu this script does): docs.docker.com/engine/install."
+    problem "The Docker engine is not installed." "Install it: docs.docker.com/engine/install. On Debian and Ubuntu this script does."
   fi
 }
 
-engine_answers() { curl --fail --silent --output "$work/ping" --max-time 15 --unix-socket "$socket" http://localhost/_ping; }
+engine_responds() { curl --fail --silent --output "$work/ping" --max-time 15 --unix-socket "$socket" http://localhost/_ping; }
 
 start_engine_hint() {
   for other in /run/ngpu-*/docker.sock; do
-    [ ! -S "$other" ] || { say "A market on this machine runs one: add --docker-socket $other."; return; }
+    [ ! -S "$other" ] || { say "A market on this machine runs an engine: add --docker-socket $other."; return; }
   done
   say "Start it: dockerd."
 }
 
 check_gpus() {
   if has nvidia-smi; then
-    has nvidia-container-runtime || note "The NVIDIA Container Toolkit is missing: containers get no GPU before it is \
-installed and set up for Docker (nvidia-ctk runtime configure --runtime=docker)."
+    has nvidia-container-runtime || note "The NVIDIA Container Toolkit is not installed: containers cannot use GPUs until it is \
+installed and configured for Docker (nvidia-ctk runtime configure --runtime=docker)."
     return
   fi
   for device in /sys/bus/pci/devices/*; do
     [ -r "$device/vendor" ] || continue
     case "$(cat "$device/vendor" "$device/class" | tr '\n' ' ')" in
-      0x10de\ 0x03*) note "There is an NVIDIA GPU and no driver (nvidia-smi): it is not offered before the driver is installed."; return ;;
+      0x10de\ 0x03*) note "This machine has an NVIDIA GPU but no driver (nvidia-smi): the GPU is offered once the driver is installed."; return ;;
     esac
   done
 }
@@ -344,13 +344,13 @@ installed and set up for Docker (nvidia-ctk runtime configure --runtime=docker).
 report() {
   [ -z "$notes" ] || say "${notes#?}"
   [ -n "$problems" ] || return 0
-  printf 'install: nothing was changed, because:%s\n' "$problems" >&2
+  printf 'install: Nothing was changed. Problems:%s\n' "$problems" >&2
   exit 1
 }
 
-# ---- Changes, each of which may be done again
+# ---- Changes, each of which is idempotent
 
-# Into a folder beside the old client, so that a failed update leaves the old one as it was.
+# Unpacks the client beside the old one: a failed update leaves the old one unchanged.
 stage_client() {
   staged=$target.new
   if [ "$dry_run" = 1 ]; then
@@ -359,21 +359,21 @@ stage_client() {
     return
   fi
   say "Fetching the client $version for $platform from $source"
-  bring "$archive" "$work/client.tar.gz" 1800 || fail "$source/$archive cannot be fetched: $(fault). Nothing was changed."
+  fetch_file "$archive" "$work/client.tar.gz" 1800 || fail "Cannot fetch $source/$archive: $(last_error). Nothing was changed."
   printf '%s  %s\n' "$checksum" "$work/client.tar.gz" | sha256sum -c - >"$work/sum" 2>&1 ||
-    fail "$source/$archive is not what the manifest says: its sha256 differs. Nothing was changed; run this again."
+    fail "$source/$archive does not match the manifest: its sha256 differs. Nothing was changed. Run this again."
   had_parent=1
   [ -d "${target%/*}" ] || had_parent=0
   rm -rf "$staged"
   install -d -m 0755 "${target%/*}" "$staged"
   tar -xzf "$work/client.tar.gz" -C "$staged" --strip-components=1 --no-same-owner
-  try_client || { unstage; fail "The client cannot be used here: $(cat "$work/fault")
+  try_client || { unstage; fail "The client does not run on this machine: $(cat "$work/error")
 Nothing was changed."; }
 }
 
-# Its own Node has to run on this machine, and it has to accept the settings.
+# Runs the new client once: its Node must run on this machine, and it must accept the settings.
 try_client() {
-  "$staged/bin/node" "$staged/client.mjs" --version >"$work/version" 2>"$work/fault" || return 1
+  "$staged/bin/node" "$staged/client.mjs" --version >"$work/version" 2>"$work/error" || return 1
   [ "$role" = node ] || return 0
   (
     set -a
@@ -381,7 +381,7 @@ try_client() {
     . "$work/settings"
     export NODE_DIR="$work/try"
     exec "$staged/bin/node" "$staged/client.mjs" identity
-  ) >"$work/identity" 2>"$work/fault"
+  ) >"$work/identity" 2>"$work/error"
 }
 
 unstage() {
@@ -389,7 +389,7 @@ unstage() {
   [ "$had_parent" = 1 ] || rmdir "${target%/*}" 2>/dev/null || true
 }
 
-# Settings that are not given keep the value they have.
+# Settings without an option keep their value.
 draft_settings() {
   if [ -r "$env_file" ]; then cat "$env_file" >"$work/settings"; else : >"$work/settings"; fi
   for item in "NGPU_API=$api" "${prefix}_DIR=$state" $(prefixed); do
@@ -414,7 +414,7 @@ add_user() {
     run useradd --system --user-group --home-dir "$state" --no-create-home --shell /usr/sbin/nologin "$service"
   if [ "$role" = node ]; then
     getent group docker >/dev/null || run groupadd --system docker
-    # Who may use the engine could become root by it: the client is trusted with that, its containers are not.
+    # Access to the engine amounts to root access: the client gets it, its containers do not.
     run usermod --append --groups docker "$service"
   fi
   run install -d -m 0700 -o "$service" -g "$service" "$state"
@@ -440,7 +440,7 @@ replace_client() {
   rm -rf "$target.old"
 }
 
-# The unit's template is in the archive, with @names@ for what differs.
+# The archive contains the unit's template, with @names@ as placeholders.
 write_unit() {
   docker=docker.service
   if [ "$role" = measurer ] || [ -n "$own_socket" ]; then docker=''; fi
@@ -458,14 +458,14 @@ start_service() {
     say "Installed. Follow it with: journalctl -fu $service"
     return
   fi
-  say "Installed. There is no systemd here; run the client as root like this:"
+  say "Installed. This machine has no systemd. Start the client as root with:"
   say "  sh -c 'set -a; . $env_file; exec runuser -u $service -- $target/bin/node $target/client.mjs $command'"
 }
 
 check_socket_access() {
   if [ "$dry_run" = 1 ] || [ "$role" = measurer ] || ! [ -S "$socket" ]; then return; fi
   runuser -u "$service" -- test -w "$socket" ||
-    say "Note: the user $service may not use $socket; give the socket to the group docker (dockerd --group docker)."
+    say "Note: The user $service cannot access $socket. Change the socket's group to docker (dockerd --group docker)."
 }
 
 # ---- Removal
@@ -479,7 +479,7 @@ remove_all() {
     run rm -rf "$env_file" "$state"
     if getent passwd "$service" >/dev/null; then run userdel "$service"; fi
   else
-    say "Kept: $state (key and journal) and $env_file. Remove them with --uninstall --purge."
+    say "Kept $state (key and journal) and $env_file. Remove them with --uninstall --purge."
   fi
 }
 
@@ -492,9 +492,9 @@ remove_containers() {
 }
 
 main() {
-  engine='' staged='' version='' own_socket='' api_silent=0
+  engine='' staged='' version='' own_socket='' api_failed=0
   parse "$@"
-  name_things
+  set_names
   work=$(mktemp -d)
   trap 'rm -rf "$work"; [ -z "$staged" ] || rm -rf "$staged"' EXIT
   trap 'exit 130' INT

@@ -19,14 +19,14 @@ export async function inspectLabelled(
   const list = await calling(docker, () => docker.listContainers({ all: true, filters: { label } }));
   const found = await Promise.all(
     list.map(({ Id }) =>
-      // It may be gone since it was listed.
+      // It may have been removed since it was listed.
       tolerating([404], undefined, () => calling(docker, () => docker.getContainer(Id).inspect())),
     ),
   );
   return found.filter((info) => info !== undefined);
 }
 
-/** Makes a container and gives its id; one that is there under this name already is taken for it. */
+/** Creates a container. An existing one of the same name is used instead. @returns The container's id. */
 export async function createContainer(
   engine: Engine,
   options: Docker.ContainerCreateOptions,
@@ -39,31 +39,31 @@ export async function createContainer(
   return (await calling(docker, () => docker.getContainer(options.name ?? "").inspect())).Id;
 }
 
-/** Starts it; one that runs already is started. */
+/** Starts a container. Does nothing if it is running. */
 export async function startContainer(engine: Engine, id: string): Promise<void> {
   await tolerating([304], undefined, () =>
     calling(engine.docker, () => engine.docker.getContainer(id).start()),
   );
 }
 
-/** SIGTERM, then SIGKILL after so many seconds; one that is stopped or gone is stopped. */
+/** Sends SIGTERM, then SIGKILL after `seconds`. Does nothing if the container is stopped or gone. */
 export async function stopContainer(engine: Engine, id: string, seconds = 10): Promise<void> {
   await tolerating([304, 404], undefined, () =>
     calling(engine.docker, () => engine.docker.getContainer(id).stop({ t: seconds })),
   );
 }
 
-/** Removes it with its volumes; one that is gone, or on its way out, is removed. */
+/** Removes a container and its volumes. Does nothing if it is gone or being removed. */
 export async function removeContainer(engine: Engine, id: string): Promise<void> {
   await tolerating([404, 409], undefined, () =>
     calling(engine.docker, () => engine.docker.getContainer(id).remove({ v: true, force: true })),
   );
 }
 
-/** One network for the workspaces of every market on the engine: an engine has addresses for a few dozen networks only. */
+/** The network of the workspaces of all markets on the engine: an engine has addresses for only a few dozen networks. */
 export const networkName = "ngpu";
 
-/** Makes the network of workspaces: containers on it do not reach each other. */
+/** Creates the network of workspaces. Containers on it cannot reach each other. */
 export async function ensureNetwork(engine: Engine): Promise<void> {
   const { docker } = engine;
   const known = await calling(docker, () => docker.listNetworks({ filters: { name: [networkName] } }));
@@ -115,7 +115,7 @@ function statusOfState(state: Docker.ContainerInspectInfo["State"]): Container["
     case "exited":
     case "dead":
       return "exited";
-    // Paused and restarting ones hold what a running one holds.
+    // Paused and restarting containers hold the resources of a running one.
     default:
       return "running";
   }
@@ -130,7 +130,7 @@ export function portsOf(info: Docker.ContainerInspectInfo): Record<number, numbe
   return Object.fromEntries(mapped);
 }
 
-/** Milliseconds; 0 for the engine's year 1, which means never. */
+/** Unix time in milliseconds; 0 for the engine's year 1, which means never. */
 function timeOf(text: string): number {
   const time = Date.parse(text);
   return Number.isFinite(time) && time > 0 ? time : 0;

@@ -1,7 +1,7 @@
 import { FatalError, NgpuError, RetryableError } from "@ngpu/runtime/errors";
 import Docker from "dockerode";
 
-/** The engine, and whose containers on it are ours: other nodes may share it. */
+/** A Docker engine, and the labels of this node's containers on it: other nodes may share the engine. */
 export type Engine = {
   docker: Docker;
   /** First 8 hex digits of the node registry's address. */
@@ -12,9 +12,9 @@ export type Engine = {
 
 export type EngineFacts = {
   version: string;
-  /** Where images and volumes lie. */
+  /** Directory of images and volumes. */
   dataDir: string;
-  /** Containers can be given NVIDIA GPUs. */
+  /** Whether containers can use NVIDIA GPUs. */
   hasNvidia: boolean;
 };
 
@@ -26,7 +26,7 @@ export function openEngine(options: { socket: string; market: string; node: stri
   };
 }
 
-/** @throws RetryableError `engine_unreachable` when the engine does not answer. */
+/** Reads what the engine reports of itself. @throws RetryableError `engine_unreachable` when it does not respond. */
 export async function engineFacts(docker: Docker): Promise<EngineFacts> {
   const info = (await calling(docker, () => docker.info())) as {
     ServerVersion: string;
@@ -40,16 +40,16 @@ export async function engineFacts(docker: Docker): Promise<EngineFacts> {
   };
 }
 
-/** The HTTP status of an engine's refusal. */
+/** The HTTP status of an engine's error response; undefined for any other error. */
 export function statusOf(error: unknown): number | undefined {
   const failure = error instanceof NgpuError ? error.cause : error;
   return (failure as { statusCode?: number } | undefined)?.statusCode;
 }
 
 /**
- * Calls the engine and translates its faults once.
+ * Calls the engine and translates its errors.
  *
- * @throws RetryableError `engine_unreachable` or `engine_failed`, FatalError `engine_refused` when it says that the call is wrong.
+ * @throws RetryableError `engine_unreachable` or `engine_failed`; FatalError `engine_refused` for a 4xx response.
  */
 export async function calling<T>(docker: Docker, call: () => Promise<T>): Promise<T> {
   try {
@@ -67,7 +67,7 @@ function translate(docker: Docker, error: unknown): NgpuError {
   };
   if (statusCode === undefined) {
     const { socketPath = "the Docker engine" } = docker.modem as { socketPath?: string };
-    return new RetryableError(`The Docker engine at ${socketPath} does not answer (${code ?? message}).`, {
+    return new RetryableError(`The Docker engine at ${socketPath} does not respond (${code ?? message}).`, {
       code: "engine_unreachable",
       hint:
         code === "EACCES"
@@ -82,7 +82,7 @@ function translate(docker: Docker, error: unknown): NgpuError {
   return statusCode < 500 ? new FatalError(text, options) : new RetryableError(text, options);
 }
 
-/** What a call gives, or `otherwise` when the engine answers with one of these statuses. */
+/** The result of a call, or `otherwise` when the engine responds with one of these statuses. */
 export async function tolerating<T, U>(
   statuses: number[],
   otherwise: U,

@@ -5,7 +5,7 @@ import type { Logger } from "@ngpu/runtime/logger";
 import { rest } from "@ngpu/runtime/loop";
 import { calling, type Engine } from "./engine.ts";
 
-/** Calls `onEvent` at each change of one of our containers. A hint only: whoever acts on it looks for himself. */
+/** Calls `onEvent` at each change of one of this node's containers. A hint only: the caller reads the state itself. */
 export async function watchEngine(
   engine: Engine,
   options: { signal: AbortSignal; logger: Logger; onEvent: () => void },
@@ -17,7 +17,7 @@ export async function watchEngine(
       const stream = (await calling(engine.docker, () => engine.docker.getEvents({ filters }))) as Readable;
       const lines = createInterface({ input: stream });
       const abort = () => {
-        // A stream that is only destroyed leaves whoever waits for its next line waiting for ever.
+        // Destroying the stream alone does not end the iteration over its lines.
         lines.close();
         stream.destroy();
       };

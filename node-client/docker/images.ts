@@ -4,11 +4,11 @@ import { RetryableError } from "@ngpu/runtime/errors";
 import { z } from "zod";
 import { calling, type Engine, tolerating } from "./engine.ts";
 
-/** An image on the engine, checked to be the one with this digest. */
+/** An image on the engine whose digest was verified. `sizeBytes` is its unpacked size. */
 export type Image = { id: string; user: string | undefined; sizeBytes: number };
 
 /**
- * Looks for `name@sha256:…`.
+ * Finds the image `name@sha256:…` on the engine.
  *
  * @returns undefined when the engine does not have it, or has it under another digest.
  */
@@ -23,7 +23,7 @@ export async function findImage(engine: Engine, reference: string): Promise<Imag
   return { id: info.Id, user: info.Config?.User || undefined, sizeBytes: info.Size };
 }
 
-/** Takes an image off the engine; one that a container uses stays, one that is not there is no fault. */
+/** Removes an image from the engine. Does nothing if a container uses it or it is not present. */
 export async function removeImage(engine: Engine, reference: string): Promise<void> {
   await tolerating([404, 409], undefined, async () => {
     await calling(engine.docker, () => engine.docker.getImage(reference).remove());
@@ -40,10 +40,10 @@ const line = z.object({
 });
 
 /**
- * Pulls an image by digest; the engine checks every byte against it, and keeps whole layers over a retry.
+ * Pulls an image by digest. The engine verifies all content against it and keeps complete layers for a retry.
  *
- * @param sizeBytes Compressed size where it is known: layers that have not begun tell none.
- * @throws RetryableError `pull_failed`, with what the engine says.
+ * @param options.sizeBytes Compressed size, if known: layers that have not started report no size.
+ * @throws RetryableError `pull_failed`, with the engine's message.
  */
 export async function pullImage(
   engine: Engine,
@@ -58,7 +58,7 @@ export async function pullImage(
   const stream = (await calling(docker, () => docker.pull(reference))) as Readable;
   const lines = createInterface({ input: stream });
   const abort = () => {
-    // A stream that is only destroyed leaves whoever waits for its next line waiting for ever.
+    // Destroying the stream alone does not end the iteration over its lines.
     lines.close();
     stream.destroy();
   };
@@ -87,7 +87,7 @@ function pullError(reference: string, detail: string, cause: unknown): Retryable
   });
 }
 
-/** Adds up layers: how much of the image is here, and how fast it comes. Exported for its test. */
+/** Sums the progress of the layers: percent of the image and bytes a second. Exported for its test. */
 export function createMeter(sizeBytes: number, startedAt: number) {
   const layers = new Map<string, { current: number; total: number }>();
   let lastSample = { at: startedAt, bytes: 0 };
@@ -110,8 +110,8 @@ export function createMeter(sizeBytes: number, startedAt: number) {
         Math.round(((bytes - lastSample.bytes) * 1000) / (now - lastSample.at)),
       );
       lastSample = { at: now, bytes };
-      const whole = Math.max(sizeBytes, sum("total"), 1);
-      return { percent: Math.min(100, Math.round((bytes * 100) / whole)), bytesPerSecond };
+      const total = Math.max(sizeBytes, sum("total"), 1);
+      return { percent: Math.min(100, Math.round((bytes * 100) / total)), bytesPerSecond };
     },
   };
 }

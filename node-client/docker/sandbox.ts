@@ -6,17 +6,17 @@ import type { Engine } from "./engine.ts";
 
 type Runnable = Extract<Plan, { type: "runnable" }>;
 
-/** An image that would run as root runs as nobody: nothing a workspace does needs root, and a flaw in it gains less. */
+/** The user of images that would run as root: no workspace needs root, and an exploited one gains less. */
 const nobody = "65534:65534";
 const mebibyte = 2 ** 20;
 
-/** `ngpu-<market>-<workspaceId>-<replica>-<lease>-<fence>`: the engine refuses a second one of the same name. */
+/** `ngpu-<market>-<workspaceId>-<replica>-<lease>-<fence>`: the engine rejects a second container of the same name. */
 export function containerName(engine: Engine, lease: Assignment): string {
   const { workspaceId, replica, lease: number, fence } = lease;
   return `ngpu-${engine.market}-${workspaceId}-${replica}-${number}-${fence.slice(2)}`;
 }
 
-/** What every container of ours lives under: no privilege, no capability, a read-only root, bounded resources. */
+/** The limits of every container: no privileges, no capabilities, a read-only root, bounded resources. */
 export function sandbox(limits: { memoryMib: number; cpuMilli: number; pids: number; tmpMib: number }) {
   return {
     Privileged: false,
@@ -29,13 +29,13 @@ export function sandbox(limits: { memoryMib: number; cpuMilli: number; pids: num
     NanoCpus: limits.cpuMilli * 1_000_000,
     PidsLimit: limits.pids,
     Init: true,
-    // Starting again is ours to decide: an engine that does it by itself would run a lease that is over.
+    // The client decides about restarts: the engine would restart the container of an ended lease.
     RestartPolicy: { Name: "no" },
     LogConfig: { Type: "json-file", Config: { "max-size": "10m", "max-file": "3" } },
   } satisfies Docker.HostConfig;
 }
 
-/** The user an image is run as. */
+/** The user that an image runs as: its own, unless that is root. */
 export function userOf(imageUser: string | undefined): string {
   const [user = ""] = (imageUser ?? "").split(":");
   return user === "" || user === "root" || /^0+$/.test(user) ? nobody : (imageUser ?? nobody);
@@ -80,7 +80,7 @@ export function workspaceContainer(
       }),
       NetworkMode: networkName,
       ShmSize: Math.max(64, Math.floor(plan.memoryMib / 4)) * mebibyte,
-      // The tunnel reaches these; nothing outside the machine does.
+      // On loopback: the tunnel reaches these ports, other machines do not.
       PortBindings: Object.fromEntries(ports.map((port) => [port, [{ HostIp: "127.0.0.1", HostPort: "" }]])),
       ...(gpuUuids.length > 0 && {
         DeviceRequests: [{ Driver: "nvidia", DeviceIDs: gpuUuids, Capabilities: [["gpu"]] }],

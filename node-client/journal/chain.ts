@@ -4,12 +4,12 @@ import { atomically, type Journal } from "./open.ts";
 
 export type StoredBlock = { number: bigint; hash: Hex; parentHash: Hex; timestamp: bigint };
 
-/** Blocks kept for finding a common ancestor: more than an OP-stack chain ever takes back. */
+/** Blocks kept for finding a common ancestor: more than the deepest reorg of an OP-stack chain. */
 const keptBlocks = 2_000;
-/** Logs of ended leases are kept this many blocks, for the case that their end is taken back. */
+/** Logs of ended leases are kept for this many blocks, in case a reorg removes the end. */
 const keptLogBlocks = 50_000n;
 
-/** The newest blocks seen, ascending. */
+/** The newest stored blocks, ascending. */
 export function keptBlocksOf(journal: Journal): StoredBlock[] {
   return journal
     .prepare("select * from block order by number")
@@ -22,7 +22,7 @@ export function keptBlocksOf(journal: Journal): StoredBlock[] {
     }));
 }
 
-/** Stores blocks and their logs together: after a kill either both are there or the blocks are read again. */
+/** Stores blocks and their logs in one transaction: after a kill the journal has both or reads the blocks again. */
 export function appendBlocks(journal: Journal, blocks: StoredBlock[], logs: StoredLog[]): void {
   const putBlock = journal.prepare("insert or replace into block values (?, ?, ?, ?)");
   const putLog = journal.prepare("insert or replace into log values (?, ?, ?, ?, ?, ?)");
@@ -43,7 +43,7 @@ export function appendBlocks(journal: Journal, blocks: StoredBlock[], logs: Stor
   });
 }
 
-/** Forgets everything above the common ancestor. */
+/** Deletes everything above the common ancestor. */
 export function undoBlocks(journal: Journal, ancestor: bigint): void {
   atomically(journal, () => {
     for (const table of ["block", "log"] as const) {
@@ -54,7 +54,7 @@ export function undoBlocks(journal: Journal, ancestor: bigint): void {
   });
 }
 
-/** Every log kept, in the chain's order. */
+/** All stored logs, in chain order. */
 export function logsOf(journal: Journal): StoredLog[] {
   return journal
     .prepare("select * from log order by block_number, log_index")
@@ -70,7 +70,7 @@ export function logsOf(journal: Journal): StoredLog[] {
 }
 
 /**
- * Drops logs about workspaces whose last log is old and that have no lease here any more.
+ * Deletes the logs of workspaces whose last log is old and that have no live lease here.
  *
  * @param live Ids of workspaces with a lease that has not ended.
  */
@@ -87,7 +87,7 @@ export function pruneLogs(journal: Journal, head: bigint, live: ReadonlySet<bigi
   }
 }
 
-/** Forgets all that was seen of the chain. */
+/** Deletes everything that was read from the chain. */
 export function forgetChain(journal: Journal): void {
   journal.exec("delete from block; delete from log; delete from publication;");
 }

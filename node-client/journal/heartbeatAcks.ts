@@ -2,21 +2,21 @@ import type { NodeHeartbeatAck } from "@ngpu/protocol/heartbeatAck";
 import type { Hex } from "viem";
 import type { Journal } from "./open.ts";
 
-/** What has become of a slot: not looked at, committed with our bit, or without it and disputed. */
+/** `held`: not checked yet; `counted`: committed with the node's bit; `disputed`: committed without it. */
 type AckState = "held" | "counted" | "disputed";
 
-/** Keeps the receipt of a slot; a second one for the slot proves no more. */
-export function putAck(journal: Journal, receipt: NodeHeartbeatAck): void {
-  const { slot, nodeId, root, signature, proof } = receipt;
+/** Stores the acknowledgement of a slot. A second one for the same slot is ignored: it proves no more. */
+export function putAck(journal: Journal, ack: NodeHeartbeatAck): void {
+  const { slot, nodeId, root, signature, proof } = ack;
   journal
-    .prepare("insert into receipt values (?, ?, ?, ?, ?, 'held') on conflict do nothing")
+    .prepare("insert into heartbeat_ack values (?, ?, ?, ?, ?, 'held') on conflict do nothing")
     .run(slot, nodeId, root, signature, JSON.stringify(proof));
 }
 
-/** Receipts of slots before `slot` whose commitment has not been looked at, oldest first. */
+/** Acknowledgements of unchecked slots before `slot`, oldest first. */
 export function pendingAcks(journal: Journal, slot: bigint, limit: number): NodeHeartbeatAck[] {
   return journal
-    .prepare("select * from receipt where state = 'held' and slot < ? order by slot limit ?")
+    .prepare("select * from heartbeat_ack where state = 'held' and slot < ? order by slot limit ?")
     .all(slot, limit)
     .map((row) => ({
       slot: BigInt(Number(row.slot)),
@@ -27,11 +27,12 @@ export function pendingAcks(journal: Journal, slot: bigint, limit: number): Node
     }));
 }
 
+/** Records the state of a slot's acknowledgement. */
 export function markAck(journal: Journal, slot: bigint, state: AckState): void {
-  journal.prepare("update receipt set state = ? where slot = ?").run(state, slot);
+  journal.prepare("update heartbeat_ack set state = ? where slot = ?").run(state, slot);
 }
 
-/** Forgets what can no longer be disputed. */
+/** Deletes the acknowledgements of slots before `before`, which can no longer be disputed. */
 export function dropAcks(journal: Journal, before: bigint): void {
-  journal.prepare("delete from receipt where slot < ?").run(before);
+  journal.prepare("delete from heartbeat_ack where slot < ?").run(before);
 }

@@ -3,15 +3,15 @@ import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { FatalError, messageOf } from "@ngpu/runtime/errors";
 
-/** The client's own memory on disk: what it has seen of the chain, what it has signed, what it has started. */
+/** The client's database: what it has read from the chain, what it has signed and which containers it has started. */
 export type Journal = DatabaseSync;
 
 const schema = `
 create table if not exists fact (name text primary key, value text not null) strict;
--- The newest blocks seen, for finding the common ancestor after a reorg.
+-- The newest blocks, for finding the common ancestor after a reorg.
 create table if not exists block (
   number integer primary key, hash text not null, parent_hash text not null, time integer not null) strict;
--- Logs that concern this node, as the chain gave them.
+-- Logs of this node, as the chain returned them.
 create table if not exists log (
   block_number integer not null, log_index integer not null, block_hash text not null, address text not null,
   topics text not null, data text not null, primary key (block_number, log_index)) strict;
@@ -20,7 +20,7 @@ drop table if exists workspace;
 create table if not exists publication (
   key text primary key, workspace_id text not null, block_number integer not null, spec text not null, config text not null,
   size_bytes text) strict;
--- Signed messages on their way to the chain; id is the digest without 0x.
+-- Signed messages for the chain; id is the digest without 0x.
 create table if not exists outbox (
   id text primary key, kind text not null, message text not null, signature text not null, subject text not null,
   status text not null, reason text, deadline integer not null, created_at integer not null,
@@ -30,23 +30,23 @@ create table if not exists sequence (lease text primary key, last integer not nu
 -- Starts of a lease's container under one order to run, counted before each is tried.
 create table if not exists run (
   lease text primary key, run_order text not null, starts integer not null, last_start integer not null) strict;
--- Acknowledged heartbeats, one a slot, for as long as a slot that was committed without them can be disputed.
-create table if not exists receipt (
+-- Heartbeat acknowledgements, one a slot, kept while the slot can be disputed.
+create table if not exists heartbeat_ack (
   slot integer primary key, node_id integer not null, root text not null, signature text not null, proof text not null,
   state text not null) strict;
 create table if not exists probe (
   round_id text primary key, port integer not null, token text not null, image text not null,
   closes_at integer not null) strict;
--- Images that were brought ahead of demand.
+-- Prefetched images.
 create table if not exists prefetched (
   reference text primary key, size_bytes integer not null, used_at integer not null) strict;
--- Those of them that made room for others: match is told again, in case it did not hear.
+-- Evicted ones: reported to match again in each session, since a report can be lost.
 create table if not exists prefetched_evicted (reference text primary key) strict;
 `;
-const version = 1;
+const version = 2;
 
 /**
- * Opens the journal and holds it alone: a second client on the same folder is refused. A kill of the holder frees it.
+ * Opens the journal and locks it: a second client on the same directory is refused. A kill of the client releases the lock.
  *
  * @throws FatalError `journal_in_use` or `journal_unusable`.
  */
@@ -54,19 +54,12 @@ export function openJournal(path: string): Journal {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const journal = new DatabaseSync(path, { timeout: 2_000 });
-    journal.exec("pragma locking_mode = exclusive; pragma journal_mode = wal; pragma synchronous = full;");
-    journal.exec(`begin exclusive; ${schema} commit;`);
-    const found = journal.prepare("pragma user_version").get()?.user_version;
-    if (found !== 0 && found !== version) {
-      throw new FatalError(
-        `The journal ${path} has version ${found}; this client supports version ${version}.`,
-        {
-          code: "journal_unusable",
-          hint: "Run the client release that wrote it, or move the file away to read the chain again.",
-        },
-      );
+    try {
+      prepareJournal(journal, path);
+    } catch (error) {
+      journal.close();
+      throw error;
     }
-    journal.exec(`pragma user_version = ${version}`);
     return journal;
   } catch (error) {
     if (error instanceof FatalError) throw error;
@@ -86,7 +79,33 @@ export function openJournal(path: string): Journal {
   }
 }
 
-/** Runs `work` so that all of its writes happen or none. */
+/** Locks the journal and brings its tables to this version, in one transaction. */
+function prepareJournal(journal: Journal, path: string): void {
+  journal.exec("pragma locking_mode = exclusive; pragma journal_mode = wal; pragma synchronous = full;");
+  journal.exec("begin exclusive");
+  const found = Number(journal.prepare("pragma user_version").get()?.user_version);
+  if (found > version) {
+    throw new FatalError(
+      `The journal ${path} has version ${found}; this client supports versions up to ${version}.`,
+      {
+        code: "journal_unusable",
+        hint: "Run the client release that wrote it, or move the file away to read the chain again.",
+      },
+    );
+  }
+  if (hasTable(journal, "receipt")) journal.exec(upgrade);
+  journal.exec(`${schema} pragma user_version = ${version}; commit;`);
+}
+
+/** Version 1 has another name for the table of heartbeat acknowledgements. */
+const upgrade = "alter table receipt rename to heartbeat_ack";
+
+function hasTable(journal: Journal, name: string): boolean {
+  const row = journal.prepare("select 1 from sqlite_master where type = 'table' and name = ?").get(name);
+  return row !== undefined;
+}
+
+/** Runs `work` in a transaction: all of its writes happen or none. */
 export function atomically<T>(journal: Journal, work: () => T): T {
   journal.exec("begin immediate");
   try {
@@ -99,11 +118,13 @@ export function atomically<T>(journal: Journal, work: () => T): T {
   }
 }
 
+/** Reads a named value; undefined when it was never written. */
 export function readFact(journal: Journal, name: string): string | undefined {
   const row = journal.prepare("select value from fact where name = ?").get(name);
   return row === undefined ? undefined : String(row.value);
 }
 
+/** Stores a named value. */
 export function writeFact(journal: Journal, name: string, value: string): void {
   journal
     .prepare("insert into fact values (?, ?) on conflict (name) do update set value = excluded.value")
@@ -111,22 +132,24 @@ export function writeFact(journal: Journal, name: string, value: string): void {
 }
 
 /**
- * Opens the journal of one market. A journal of another market, or of a chain that was started afresh, is moved aside.
+ * Opens the journal of one market. A journal of another market is renamed, and a new one is created.
  *
- * @param market What names the market and its chain, genesis included.
+ * @param market Identifies the market and its chain.
+ * @param onMoved Called with the new path of the other market's journal.
+ * @throws FatalError `journal_in_use` or `journal_unusable`.
  */
 export function openJournalOf(path: string, market: string, onMoved: (to: string) => void): Journal {
   const journal = openJournal(path);
-  const known = readFact(journal, "market");
-  if (known === market) return journal;
-  if (known === undefined) {
+  const stored = readFact(journal, "market");
+  if (stored === market) return journal;
+  if (stored === undefined) {
     writeFact(journal, "market", market);
     return journal;
   }
   journal.close();
-  const aside = `${path}.${Date.now()}`;
-  renameSync(path, aside);
-  onMoved(aside);
+  const movedTo = `${path}.${Date.now()}`;
+  renameSync(path, movedTo);
+  onMoved(movedTo);
   const fresh = openJournal(path);
   writeFact(fresh, "market", market);
   return fresh;

@@ -5,13 +5,13 @@ import { atomically, type Journal } from "./open.ts";
 
 export type OutboxStatus = "waiting" | "queued" | "confirmed" | "refused" | "expired";
 
-/** A signed message; its bytes never change. */
+/** A signed message. Its bytes never change. */
 export type OutboxItem<Kind extends RelayKind = RelayKind> = {
   id: string;
   kind: Kind;
   message: RelayMessage<Kind>;
   signature: Hex;
-  /** What it is about: a fenced lease, or the kind itself. */
+  /** The subject: a fenced lease, a slot, a round, or the kind itself. */
   subject: string;
   status: OutboxStatus;
   reason: string | undefined;
@@ -22,7 +22,7 @@ export type OutboxItem<Kind extends RelayKind = RelayKind> = {
 
 const open = "status in ('waiting', 'queued')";
 
-/** Stores a signed message before it is sent anywhere. */
+/** Stores a signed message, before it is sent. */
 export function putOutbox<Kind extends RelayKind>(
   journal: Journal,
   item: Pick<OutboxItem<Kind>, "id" | "kind" | "message" | "signature" | "subject"> & {
@@ -38,7 +38,7 @@ export function putOutbox<Kind extends RelayKind>(
     .run(item.id, item.kind, toJson(item.message), item.signature, item.subject, item.deadline, item.now);
 }
 
-/** Notes what became of a message; what is settled stays so. */
+/** Records the result of a message. The result of a settled message does not change. */
 export function settleOutbox(
   journal: Journal,
   id: string,
@@ -49,7 +49,7 @@ export function settleOutbox(
     .run(result.status, result.reason ?? null, result.now, id);
 }
 
-/** Marks what can no longer be accepted, and forgets what was settled a day ago. */
+/** Marks messages past their deadline as expired, and deletes those settled more than a day ago. */
 export function expireOutbox(journal: Journal, now: number): void {
   journal
     .prepare(`update outbox set status = 'expired', settled_at = ? where ${open} and deadline < ?`)
@@ -57,12 +57,12 @@ export function expireOutbox(journal: Journal, now: number): void {
   journal.prepare(`delete from outbox where not ${open} and settled_at < ?`).run(now - 86_400_000);
 }
 
-/** Messages not settled yet, in the order they were signed. */
+/** The unsettled messages, in the order they were signed. */
 export function openOutbox(journal: Journal): OutboxItem[] {
   return journal.prepare(`select * from outbox where ${open} order by created_at, rowid`).all().map(itemOf);
 }
 
-/** The last message of a kind about each subject. */
+/** The last message of a kind for each subject. */
 export function lastBySubject<Kind extends RelayKind>(
   journal: Journal,
   kind: Kind,
@@ -71,7 +71,7 @@ export function lastBySubject<Kind extends RelayKind>(
   return new Map(rows.map((row) => [String(row.subject), itemOf(row) as OutboxItem<Kind>]));
 }
 
-/** The next sequence number of a lease's reports, above what the chain has; taken once. */
+/** Allocates the next sequence number of a lease's reports, above the chain's. No number is returned twice. */
 export function takeSequence(journal: Journal, lease: string, onChain: number): number {
   return atomically(journal, () => {
     const last = Number(journal.prepare("select last from sequence where lease = ?").get(lease)?.last ?? 0);

@@ -1,8 +1,9 @@
 import type { Journal } from "./open.ts";
 
-/** An image that was brought here ahead of demand, and is there to be used or to make room. */
+/** A prefetched image on the engine. `sizeBytes` is its unpacked size, `usedAt` is in milliseconds. */
 export type Prefetched = { reference: string; sizeBytes: number; usedAt: number };
 
+/** Stores an image as prefetched, and no longer as evicted. */
 export function putPrefetched(journal: Journal, entry: Prefetched): void {
   journal.prepare("delete from prefetched_evicted where reference = ?").run(entry.reference);
   journal
@@ -10,17 +11,17 @@ export function putPrefetched(journal: Journal, entry: Prefetched): void {
     .run(entry.reference, entry.sizeBytes, entry.usedAt);
 }
 
-/** Notes that a lease uses these images now; others than prefetched ones are not kept. */
+/** Records the use of these images. Images that were not prefetched are ignored. */
 export function touchPrefetched(journal: Journal, references: Iterable<string>, at: number): void {
-  const note = journal.prepare("update prefetched set used_at = ? where reference = ?");
-  for (const reference of references) note.run(at, reference);
+  const update = journal.prepare("update prefetched set used_at = ? where reference = ?");
+  for (const reference of references) update.run(at, reference);
 }
 
 export function dropPrefetched(journal: Journal, reference: string): void {
   journal.prepare("delete from prefetched where reference = ?").run(reference);
 }
 
-/** Notes that an image was taken off again. The last hundred are kept: few enough to be said at once. */
+/** Records an eviction. The last 100 are kept, which match accepts in one burst. */
 export function recordEvicted(journal: Journal, reference: string): void {
   dropPrefetched(journal, reference);
   journal.prepare("insert or replace into prefetched_evicted (reference) values (?)").run(reference);
@@ -29,6 +30,7 @@ export function recordEvicted(journal: Journal, reference: string): void {
   );
 }
 
+/** References of the evicted images, oldest eviction first. */
 export function readEvicted(journal: Journal): string[] {
   return journal
     .prepare("select reference from prefetched_evicted order by rowid")
@@ -36,7 +38,7 @@ export function readEvicted(journal: Journal): string[] {
     .map((row) => String(row.reference));
 }
 
-/** Least recently used first. */
+/** The prefetched images, least recently used first. */
 export function readPrefetched(journal: Journal): Prefetched[] {
   return journal
     .prepare("select * from prefetched order by used_at, reference")

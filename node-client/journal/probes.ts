@@ -1,6 +1,6 @@
 import type { Journal } from "./open.ts";
 
-/** A measurement that match asked this node to be ready for. */
+/** A probe that match requested for a measurement round. */
 export type ProbeOrder = {
   roundId: bigint;
   port: number;

@@ -8,7 +8,7 @@ export type Run = {
   lastStart: number;
 };
 
-/** By fenced lease. */
+/** The runs by fenced lease. */
 export function readRuns(journal: Journal): Map<string, Run> {
   const rows = journal.prepare("select * from run").all();
   return new Map(
@@ -19,7 +19,7 @@ export function readRuns(journal: Journal): Map<string, Run> {
   );
 }
 
-/** Counts a start before it is tried, so that a kill in between never makes the count too low. */
+/** Records a start before it is tried: a kill in between must not make the count too low. */
 export function recordRun(journal: Journal, lease: string, run: Run): void {
   journal
     .prepare(
@@ -29,7 +29,7 @@ export function recordRun(journal: Journal, lease: string, run: Run): void {
     .run(lease, run.order, run.starts, run.lastStart);
 }
 
-/** Forgets the starts of a container that we stop ourselves: it has not crashed. */
+/** Deletes the record of a container that the client stops: it has not crashed. */
 export function forgetRun(journal: Journal, lease: string): void {
   journal.prepare("delete from run where lease = ?").run(lease);
 }

@@ -12,7 +12,7 @@ const spec = z.object({
   configHash: z.custom<`0x${string}`>((value) => typeof value === "string"),
 });
 
-/** Keeps what a workspace was when a lease was assigned; a reorg below its block drops it. */
+/** Stores a workspace as of a lease's assignment. A reorg below its block deletes it. */
 export function putPublication(journal: Journal, key: PublicationKey, publication: Publication): void {
   const { workspaceId, blockNumber, config, sizeBytes } = publication;
   journal

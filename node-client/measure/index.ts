@@ -15,7 +15,7 @@ import type { MeasurerEnv } from "../env.ts";
 import { openIdentity } from "../identity.ts";
 import { openJournalOf } from "../journal/open.ts";
 import { lastBySubject } from "../journal/outbox.ts";
-import { learnNetwork, watchNetwork } from "../network.ts";
+import { loadNetwork, watchNetwork } from "../network.ts";
 import { createOutbox, deadline, type Outbox } from "../outbox.ts";
 import { type Session, startSession } from "../session.ts";
 import { version } from "../version.ts";
@@ -35,9 +35,9 @@ export async function runMeasurer(env: MeasurerEnv): Promise<void> {
 async function prepareMeasurer(env: MeasurerEnv, logger: Logger) {
   const dir = env.MEASURER_DIR;
   const account = openIdentity(dir, "measurer");
-  const network = await learnNetwork({ api: env.NGPU_API, dir, logger });
+  const network = await loadNetwork({ api: env.NGPU_API, dir, logger });
   const { deployment } = network;
-  // Not by Measure: where that was replaced, results of its last rounds are still to be sent.
+  // Identified by ComputeNode, not Measure: a replaced Measure still receives the results of its last rounds.
   const market = `${deployment.chainId}/${deployment.contracts.ComputeNode.toLowerCase()}`;
   const journal = openJournalOf(join(dir, "journal.sqlite"), market, (to) =>
     logger.warn({ event: "journal_of_another_market", movedTo: to }),
@@ -49,18 +49,18 @@ async function prepareMeasurer(env: MeasurerEnv, logger: Logger) {
 
 type MeasurerEvents = { message: [ServerMessage] };
 
-/** The parts of a measurement node, and what they know now. */
+/** The parts of a measurement node and their state. */
 type Measurer = Awaited<ReturnType<typeof prepareMeasurer>> & {
   context: ServiceContext;
   env: MeasurerEnv;
   session: Session;
   outbox: Outbox;
   measured: Counter<"outcome">;
-  /** 0 before the registration is on the chain. */
+  /** 0 until the registration is on the chain. */
   measurerId: number;
-  /** One at a time: two at once would measure each other. */
+  /** Measurements, one at a time: concurrent ones would distort each other. */
   queue: Promise<void>;
-  /** Who only looks whether a node is there waits for nobody. */
+  /** Rounds that wait for a node's probe to respond, concurrently. */
   awaiting: Set<Promise<void>>;
 };
 
@@ -87,7 +87,7 @@ async function startMeasurer(
   const registration = startLoop({ name: "registration", logger, signal, interval: 10_000 }, () =>
     ensureRegistered(measurer),
   );
-  events.on("message", (message) => hear(measurer, registration, message));
+  events.on("message", (message) => handleMessage(measurer, registration, message));
   const watching = watchNetwork({ api: env.NGPU_API, dir: env.MEASURER_DIR, network, logger, signal, fail });
   context.onStop("journal", () => journal.close());
   context.onStop("loops", async () => {
@@ -125,16 +125,16 @@ function contactOf(
   return { session, outbox };
 }
 
-function hear(measurer: Measurer, registration: Loop, message: ServerMessage): void {
+function handleMessage(measurer: Measurer, registration: Loop, message: ServerMessage): void {
   const { outbox } = measurer;
   if (message.type === "welcome") {
     outbox.resend();
     registration.wake();
-  } else if (message.type === "relayed") outbox.take(message);
-  else if (message.type === "measure") take(measurer, message);
+  } else if (message.type === "relayed") outbox.recordResult(message);
+  else if (message.type === "measure") enqueue(measurer, message);
 }
 
-function take(measurer: Measurer, order: Order): void {
+function enqueue(measurer: Measurer, order: Order): void {
   const { awaiting } = measurer;
   if (!order.awaitProbe) {
     measurer.queue = measurer.queue.then(() => serve(measurer, order));
@@ -144,7 +144,7 @@ function take(measurer: Measurer, order: Order): void {
   awaiting.add(attempt);
 }
 
-/** Measures a node and reveals the result; a round that cannot be measured is told to match. */
+/** Measures a node and submits the result. A round that cannot be measured is reported to match. */
 async function serve({ context, network, session, outbox, measured }: Measurer, order: Order): Promise<void> {
   const { logger, signal } = context;
   const { roundId, measurerId, draw, port, salt, proof } = order;
@@ -167,7 +167,7 @@ async function serve({ context, network, session, outbox, measured }: Measurer, 
   }
 }
 
-/** Asks the chain for the measurer's id, and for its registration where there is none. */
+/** Reads the measurer's id from the chain. Registers it if it has none. */
 async function ensureRegistered(measurer: Measurer): Promise<void> {
   const { account, client, env, journal, network, outbox } = measurer;
   outbox.resend();

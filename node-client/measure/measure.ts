@@ -8,26 +8,27 @@ import { z } from "zod";
 export type Measurement = RelayMessage<"reveal">["result"];
 
 export type MeasureOptions = {
-  /** Where the probe's port is mapped. */
+  /** URL of the probe's mapped port. */
   url: string;
   token: string;
   signal: AbortSignal;
-  /** What one transfer takes at most. */
+  /** Most time and bytes of one transfer, and MiB of the disk test. */
   limits?: { milliseconds: number; bytes: number; diskMib: number };
 };
 
 const defaults = { milliseconds: 3_000, bytes: 256 * 2 ** 20, diskMib: 64 };
 const latencySamples = 9;
-const piece = randomBytes(256 * 1024);
-const highest = 2 ** 32 - 1;
+const uploadChunk = randomBytes(256 * 1024);
+const maxUint32 = 2 ** 32 - 1;
 
 type Probe = { agent: Agent; url: string; token: string; signal: AbortSignal };
 
 /**
- * Measures a node through its probe container: proves that the mapped port leads to it, then times it.
+ * Measures a node through its probe container: verifies that the mapped port leads to it, then measures latency, both
+ * transfer rates and the disk.
  *
- * @throws FatalError `probe_false` when whoever answers does not know the token; RetryableError `probe_unreachable` or
- * `probe_failed`.
+ * @throws FatalError `probe_mismatch` when the server at the port does not have the token; RetryableError
+ * `probe_unreachable` or `probe_failed`.
  */
 export async function measureProbe(options: MeasureOptions): Promise<Measurement> {
   const { milliseconds, bytes, diskMib } = options.limits ?? defaults;
@@ -53,7 +54,7 @@ export async function measureProbe(options: MeasureOptions): Promise<Measurement
   }
 }
 
-/** Only the container that match's token was given to can answer. */
+/** Only the container with match's token can compute the response. */
 async function challenge(probe: Probe): Promise<void> {
   const nonce = randomBytes(32).toString("hex");
   const answer = await answerOf(await open(probe, "GET", `/challenge?nonce=${nonce}`));
@@ -61,7 +62,7 @@ async function challenge(probe: Probe): Promise<void> {
   const expected = createHmac("sha256", probe.token).update(nonce).digest();
   if (hmac.length === expected.length && timingSafeEqual(hmac, expected)) return;
   throw new FatalError("The server at the node's port is not the probe that match ordered.", {
-    code: "probe_false",
+    code: "probe_mismatch",
   });
 }
 
@@ -78,7 +79,7 @@ async function medianLatency(probe: Probe): Promise<number> {
 
 type Transfer = { bytes: number; milliseconds: number };
 
-/** From the first byte until the bytes or the time are used up. */
+/** Measures from the first byte until either limit is reached. */
 async function download(probe: Probe, limit: Transfer): Promise<Transfer> {
   const response = await open(probe, "GET", `/download?bytes=${limit.bytes}`);
   const started = performance.now();
@@ -92,14 +93,14 @@ async function download(probe: Probe, limit: Transfer): Promise<Transfer> {
   return { bytes, milliseconds };
 }
 
-/** What the probe says it took, over the time until it said so. */
+/** Measures the bytes that the probe reports as received, over the time until its response. */
 async function upload(probe: Probe, limit: Transfer): Promise<Transfer> {
   const started = performance.now();
   const response = await open(probe, "POST", "/upload", async (outgoing) => {
     let sent = 0;
     while (sent < limit.bytes && performance.now() - started < limit.milliseconds) {
-      sent += piece.byteLength;
-      if (!outgoing.write(piece)) await drained(outgoing);
+      sent += uploadChunk.byteLength;
+      if (!outgoing.write(uploadChunk)) await drained(outgoing);
     }
   });
   const { bytes } = z.object({ bytes: z.number() }).parse(JSON.parse(await answerOf(response)));
@@ -111,7 +112,7 @@ async function writeDisk(probe: Probe, mib: number): Promise<{ freeBytes: number
   return z.object({ freeBytes: z.number(), writeMibps: z.number() }).parse(JSON.parse(answer));
 }
 
-/** Sends a request and gives the answer once it begins. */
+/** Sends a request. @returns The response, once its headers have arrived. */
 async function open(
   { agent, url, token, signal }: Probe,
   method: string,
@@ -133,7 +134,7 @@ async function open(
     outgoing.end();
     return await begun.promise;
   } catch (error) {
-    throw new RetryableError(`The probe does not answer at ${url}: ${messageOf(error)}`, {
+    throw new RetryableError(`The probe does not respond at ${url}: ${messageOf(error)}`, {
       code: "probe_unreachable",
       cause: error,
     });
@@ -143,12 +144,12 @@ async function open(
 async function answerOf(response: IncomingMessage): Promise<string> {
   const body = await text(response);
   if (response.statusCode === 200) return body;
-  throw new RetryableError(`The probe answered ${response.statusCode}: ${body.slice(0, 200)}`, {
+  throw new RetryableError(`The probe responded with status ${response.statusCode}: ${body.slice(0, 200)}`, {
     code: "probe_failed",
   });
 }
 
-/** Resolves when more may be written, or when nothing can be any more. */
+/** Resolves when the request can take more data or is closed. */
 function drained(outgoing: ClientRequest): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
@@ -166,7 +167,7 @@ function megabits({ bytes, milliseconds }: Transfer): number {
   return bounded((bytes * 8) / 1000 / Math.max(milliseconds, 0.001));
 }
 
-/** A whole number that the contract takes; what was measured at all is at least 1. */
+/** A positive integer that fits the contract's uint32. */
 function bounded(value: number): number {
-  return Math.min(highest, Math.max(1, Math.round(value)));
+  return Math.min(maxUint32, Math.max(1, Math.round(value)));
 }

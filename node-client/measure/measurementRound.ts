@@ -5,7 +5,7 @@ import { type Measurement, type MeasureOptions, measureProbe } from "./measure.t
 
 export type Order = Extract<ServerMessage, { type: "measure" }>;
 
-/** What is said of a node that did not answer. */
+/** The result for a node that did not respond. */
 const absence: Measurement = {
   absent: true,
   downMbps: 0,
@@ -16,17 +16,17 @@ const absence: Measurement = {
   diskWriteMibps: 0,
 };
 
-/** Most milliseconds of one measurement. */
-const longest = 60_000;
-/** Between two looks for a node that does not answer, in ms. */
-const pause = 1_000;
+/** Longest measurement, in milliseconds. */
+const maxDuration = 60_000;
+/** Pause between attempts to reach a node, in milliseconds. */
+const retryInterval = 1_000;
 
 /**
- * Measures a node for a round. One that has not said that its probe answers is looked for until only as much time is left as
- * the chain needs to hear of it; it is absent when nothing answered at its port all that while.
+ * Measures a node for a round. A node that has not reported its probe as ready (`awaitProbe`) is polled until only the time
+ * needed to submit the result remains. It is absent when its port never responded.
  *
  * @param windowSeconds Length of a round's window.
- * @throws NgpuError when it could neither be measured nor found absent.
+ * @throws NgpuError when the node could be neither measured nor found absent.
  */
 export async function measureRound(
   order: Pick<Order, "url" | "token" | "closesAt" | "awaitProbe">,
@@ -35,7 +35,7 @@ export async function measureRound(
 ): Promise<Measurement> {
   const closesAt = order.closesAt * 1_000;
   const once = () => {
-    const remaining = Math.max(1, Math.min(closesAt - Date.now(), longest));
+    const remaining = Math.max(1, Math.min(closesAt - Date.now(), maxDuration));
     const signal = AbortSignal.any([options.signal, AbortSignal.timeout(remaining)]);
     return measureProbe({ ...options, url: order.url, token: order.token, signal });
   };
@@ -45,11 +45,11 @@ export async function measureRound(
     try {
       return await once();
     } catch (error) {
-      // Whoever answers otherwise is there.
+      // Any other error means that the port responded.
       if (!(error instanceof NgpuError) || error.code !== "probe_unreachable") throw error;
       if (options.signal.aborted) throw error;
-      if (Date.now() + pause >= until) return absence;
+      if (Date.now() + retryInterval >= until) return absence;
     }
-    await rest(pause, options.signal);
+    await rest(retryInterval, options.signal);
   }
 }

@@ -1,11 +1,11 @@
 import { Counter, type Registry } from "prom-client";
 
-/** What a measurement node counts. */
+/** The metrics of a measurement node. */
 export function createMeasurerMetrics(registry: Registry) {
   return {
     measured: new Counter({
       name: "ngpu_measurer_rounds_total",
-      help: "Rounds of measurement, by outcome",
+      help: "Measurement rounds, by outcome",
       labelNames: ["outcome"] as const,
       registers: [registry],
     }),

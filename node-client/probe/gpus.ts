@@ -26,9 +26,9 @@ const row = z.tuple([
 const query = ["--query-gpu=name,uuid,memory.total,compute_cap", "--format=csv,noheader,nounits"];
 
 /**
- * The GPUs of this machine through `nvidia-smi`; none where this user finds none to run.
+ * Reads the GPUs of this machine from `nvidia-smi`. There are none when this user cannot find the program.
  *
- * @throws FatalError `gpu_probe_failed` when it is there and fails, or prints what cannot be understood.
+ * @throws FatalError `gpu_probe_failed` when it fails or its output cannot be parsed.
  */
 export async function probeGpus(): Promise<Gpu[]> {
   let text: string;
@@ -36,7 +36,7 @@ export async function probeGpus(): Promise<Gpu[]> {
     text = (await run("nvidia-smi", query, { timeout: 20_000 })).stdout;
   } catch (error) {
     const failure = error as NodeJS.ErrnoException & { stdout?: string; stderr?: string };
-    // EACCES: a folder on PATH that this user may not read hides whether there is one.
+    // EACCES: PATH has a directory that this user may not read.
     if (failure.code === "ENOENT" || failure.code === "EACCES") return [];
     const detail = `${failure.stdout ?? ""}${failure.stderr ?? ""}`.trim().split("\n")[0] || messageOf(error);
     throw probeError(`nvidia-smi failed: ${detail}`, error);
@@ -44,7 +44,7 @@ export async function probeGpus(): Promise<Gpu[]> {
   return parseGpus(text);
 }
 
-/** @throws FatalError `gpu_probe_failed`, quoting the line at fault. */
+/** Parses the output of `nvidia-smi`. @throws FatalError `gpu_probe_failed`, quoting the invalid line. */
 export function parseGpus(text: string): Gpu[] {
   const lines = text.split("\n").filter((line) => line.trim() !== "");
   if (lines[0]?.startsWith("No devices were found")) return [];
@@ -58,9 +58,7 @@ export function parseGpus(text: string): Gpu[] {
   });
 }
 
-/**
- * A node offers GPUs of one kind: the largest group of equal ones, by memory in all.
- */
+/** The GPUs that a node offers: the group of equal GPUs with the most memory in total, up to `limit`. */
 export function offeredGpus(gpus: Gpu[], limit = gpus.length): Gpu[] {
   const groups = Map.groupBy(gpus, (gpu) => `${gpu.name}/${gpu.memoryMib}/${gpu.computeCapability}`);
   const memory = (group: Gpu[]) => group.reduce((sum, gpu) => sum + gpu.memoryMib, 0);

@@ -3,7 +3,7 @@ import { availableParallelism, totalmem } from "node:os";
 import type { NodeEnv } from "../env.ts";
 import { type Gpu, offeredGpus, probeGpus } from "./gpus.ts";
 
-/** What this machine has and offers. */
+/** The hardware that this machine offers. */
 export type Hardware = {
   gpus: Gpu[];
   cpuMilli: number;
@@ -21,14 +21,14 @@ type Limits = Pick<
   | "NODE_LIMIT_PORTS"
 >;
 
-/** Kept for the system, the engine and this client. */
+/** Reserved for the system, the engine and this client. */
 const systemMemoryMib = 512;
 const systemDiskGib = 2;
 
 /**
- * Looks at the machine.
+ * Probes the machine's hardware and applies the limits.
  *
- * @param dataDir Where the Docker engine stores its data.
+ * @param dataDir Directory of the Docker engine's data.
  * @throws FatalError `gpu_probe_failed`.
  */
 export async function probeHardware(dataDir: string, limits: Limits): Promise<Hardware> {
@@ -48,7 +48,7 @@ export async function probeHardware(dataDir: string, limits: Limits): Promise<Ha
   };
 }
 
-/** GiB that an ordinary user may still write under a folder. */
+/** Free disk in GiB at a directory, for an unprivileged user. */
 export async function freeDiskGib(dir: string): Promise<number> {
   const volume = await statfs(dir);
   return (volume.bavail * volume.bsize) / 2 ** 30;

@@ -92,7 +92,7 @@ function pushLeb128(bytes: number[], value: number): void {
 }
 
 function encodingError(encoding: string, nodeCount: number, length: number): InputError {
-  return new InputError(`${length} bytes are not a valid ${encoding} of ${nodeCount} nodes.`, {
+  return new InputError(`${length} bytes are not valid for encoding ${encoding} of ${nodeCount} nodes.`, {
     code: "heartbeats_invalid",
     details: { encoding, nodeCount, length },
   });

@@ -5,12 +5,15 @@ import { buffer } from "node:stream/consumers";
 import { gzipSync } from "node:zlib";
 import { pack } from "tar-stream";
 
-/** A small file of an archive: its path inside, and its text. */
+/** A text file of an archive, with its path in the archive. */
 export type TextFile = { path: string; text: string };
 
 /**
- * Writes a .tar.gz out of a gzip member that begins the tar and text files that end it. Members of gzip that follow each other
- * are one file to everything that unpacks it. The same content gives the same bytes.
+ * Writes a .tar.gz from a gzip member with the start of the tar and text files for its end. Programs that unpack gzip read
+ * concatenated members as one file. Equal content gives equal bytes.
+ *
+ * @param content.begin Path of the first gzip member.
+ * @returns Hash and size of the archive.
  */
 export async function writeArchive(
   path: string,

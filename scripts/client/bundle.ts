@@ -2,8 +2,8 @@ import { join } from "node:path";
 import { build } from "esbuild";
 
 /**
- * What the packages inside expect of CommonJS, for the one ES module that they end up in. The names are long so that
- * they meet nobody else's.
+ * The CommonJS names that the bundled packages expect, defined for the one ES module. The long names avoid collisions with
+ * those of the packages.
  */
 const commonJs = [
   'import { createRequire as createRequireOfClient } from "node:module";',
@@ -12,12 +12,12 @@ const commonJs = [
   "const __dirname = import.meta.dirname;",
 ].join("\n");
 
-/** The node client as one JavaScript module. */
+/** Bundles the node client into one JavaScript module. */
 export function bundleClient(rootDir: string): Promise<string> {
   return bundleProgram(rootDir, "node-client/main.ts");
 }
 
-/** A program with every package that it uses, as one JavaScript module without a file beside it. */
+/** Bundles a program and all packages that it uses into one JavaScript module. */
 export async function bundleProgram(rootDir: string, entry: string): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [join(rootDir, entry)],
@@ -30,7 +30,7 @@ export async function bundleProgram(rootDir: string, entry: string): Promise<str
     format: "esm",
     banner: { js: commonJs },
     legalComments: "eof",
-    // ssh2, ws and pg try these and do without them: they are compiled for one machine.
+    // Native add-ons, compiled for one platform. ssh2, ws and pg work without them.
     external: ["cpu-features", "bufferutil", "utf-8-validate", "pg-native", "*.node"],
     logLevel: "silent",
   });

@@ -1,4 +1,4 @@
-// Writes a release of the node client for a market that lasts: npm run client:release -- --out FOLDER
+// Writes a release of the node client: npm run client:release -- --out FOLDER
 import { join, resolve } from "node:path";
 import { start } from "@ngpu/runtime/lifecycle";
 import { Command, Option } from "commander";
@@ -10,13 +10,13 @@ const own = ownPlatform();
 
 const program = new Command("npm run client:release --")
   .description(
-    "Writes the node client's release and the install scripts into a folder, for CLIENT_RELEASES of apiServer",
+    "Writes the node client's release and the install scripts into a folder: CLIENT_RELEASES of apiServer",
   )
-  .requiredOption("--out <folder>", "the folder")
+  .requiredOption("--out <folder>", "directory of the release")
   .addOption(
     new Option(
       "--platform <name...>",
-      "for which machines; Node for another than this one's is fetched from npm",
+      "platforms of the release; Node for a platform other than this one is fetched from npm",
     )
       .choices(platforms)
       .default(own === undefined ? [...platforms] : [own]),

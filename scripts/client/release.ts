@@ -6,23 +6,25 @@ import { writeArchive } from "./archive.ts";
 import { bundleClient } from "./bundle.ts";
 import { type Platform, packRuntime } from "./runtime.ts";
 
-/** The folder that a client archive unpacks to. */
+/** The directory in a client archive. */
 const folder = "ngpu-client";
 
-/** What `client/manifest.json` says of a release; paths are relative to it. */
+/** The content of `client/manifest.json`; `file` is relative to it, `bytes` is the archive's size. */
 export type ClientManifest = {
   version: string;
   platforms: Partial<Record<Platform, { file: string; sha256: string; bytes: number }>>;
 };
 
 /**
- * Writes a release of the node client into a folder that apiServer, or any web server, serves as it is:
+ * Writes a release of the node client into a directory that apiServer, or any web server, serves unchanged:
  *
- * - `install_mcNode.sh`, `install_measure.sh`: what operators run
- * - `client/<version>/ngpu-client-<platform>.tar.gz`: the client in one file, and the Node that runs it
+ * - `install_mcNode.sh`, `install_measure.sh`: the install scripts
+ * - `client/<version>/ngpu-client-<platform>.tar.gz`: the client in one file, and Node
  * - `client/manifest.json`: the archives with their hashes
  *
- * Other releases in the folder stay. The manifest is replaced last, so that it never names what is not there yet.
+ * Other releases in the directory stay. The manifest is replaced last, so that all archives it lists exist.
+ *
+ * @throws FatalError `runtime_missing` when Node for a platform cannot be fetched.
  */
 export async function writeRelease(options: {
   rootDir: string;
@@ -54,7 +56,7 @@ export async function writeRelease(options: {
   return manifest;
 }
 
-/** The install script with the other role: what is piped into a shell has no file beside it. */
+/** The install script of a measurement node. It is complete in itself, because it is piped into a shell. */
 export function measurerScript(node: string): string {
   const script = node.replace(/^role=node$/m, "role=measurer");
   if (script !== node) return script;

@@ -16,23 +16,24 @@ import { z } from "zod";
 import { runToEnd } from "../embedded/command.ts";
 
 export const platforms = ["linux-x64", "linux-arm64"] as const;
-/** A kind of machine that the client is released for, as Node names it. */
+/** A platform of the client, as Node names it. */
 export type Platform = (typeof platforms)[number];
 
-/** Level 1 takes 1 s for Node and level 6 2.2 s, for 50 MB and 46 MB. */
+/** For Node, level 1 takes 1 s and gives 50 MB; level 6 takes 2.2 s and gives 46 MB. */
 const gzipLevel = 1;
 const tarBlock = 512;
 
-/** This machine's platform, undefined when the client does not run on it. */
+/** This machine's platform; undefined when the client does not support it. */
 export function ownPlatform(): Platform | undefined {
   return platforms.find((one) => one === `${process.platform}-${process.arch}`);
 }
 
 /**
- * Node for a platform as the first member of a client archive: a gzip member with the tar entry `<folder>/bin/node`, without the
- * end of the tar. Made once a version and kept in the cache folder.
+ * Packs Node for a platform as the first member of a client archive: a gzip member with the tar entry `<folder>/bin/node`,
+ * without the end of the tar. It is packed once a version and kept in the cache directory.
  *
- * @returns the member's file
+ * @returns Path of the member.
+ * @throws FatalError `runtime_missing` when npm cannot install Node for the platform.
  */
 export async function packRuntime(options: {
   rootDir: string;
@@ -43,11 +44,11 @@ export async function packRuntime(options: {
 }): Promise<string> {
   const { rootDir, cacheDir, platform, folder, signal } = options;
   const version = nodeVersion(rootDir);
-  const kept = join(cacheDir, `${folder}-node-${version}-${platform}.gz`);
-  if (existsSync(kept)) return kept;
+  const cached = join(cacheDir, `${folder}-node-${version}-${platform}.gz`);
+  if (existsSync(cached)) return cached;
   mkdirSync(cacheDir, { recursive: true });
   const binary = await findRuntime({ rootDir, cacheDir, platform, version, ...(signal && { signal }) });
-  const draft = `${kept}.${process.pid}`;
+  const draft = `${cached}.${process.pid}`;
   const { size } = await stat(binary);
   const archive = pack();
   const header = { name: `${folder}/bin/node`, mode: 0o755, mtime: new Date(0), size };
@@ -62,11 +63,11 @@ export async function packRuntime(options: {
       { signal },
     ),
   ]);
-  renameSync(draft, kept);
-  return kept;
+  renameSync(draft, cached);
+  return cached;
 }
 
-/** The first bytes of a stream. */
+/** The first `length` bytes of a stream. */
 async function* first(source: AsyncIterable<unknown>, length: number): AsyncGenerator<Buffer> {
   let left = length;
   for await (const piece of source) {
@@ -84,7 +85,7 @@ function nodeVersion(rootDir: string): string {
     .version;
 }
 
-/** Node for a platform: this machine's own is installed, another's is fetched from npm once. */
+/** Finds Node for a platform: this machine's is installed, another's is fetched from npm once. */
 async function findRuntime(options: {
   rootDir: string;
   cacheDir: string;
@@ -100,7 +101,7 @@ async function findRuntime(options: {
   if (existsSync(binary)) return binary;
   await mkdir(prefix, { recursive: true });
   await writeFile(join(prefix, "package.json"), '{ "private": true }\n');
-  // --force: the package is for another machine than this one.
+  // --force: the package is for another platform.
   const flags = ["--prefix", prefix, "--force", "--ignore-scripts", "--no-save", "--no-audit", "--no-fund"];
   const { code, output } = await runToEnd("npm", ["install", ...flags, `${name}@${version}`], {
     cwd: dirname(prefix),
@@ -109,6 +110,6 @@ async function findRuntime(options: {
   if (code === 0 && existsSync(binary)) return binary;
   throw new FatalError(`npm could not install Node ${version} for ${platform}: ${output.trim()}`, {
     code: "runtime_missing",
-    hint: "Check that npm reaches its registry, or build for this machine's platform alone.",
+    hint: "Check that npm reaches its registry, or build for this machine's platform only.",
   });
 }

@@ -20,7 +20,7 @@ export type TestRun = {
 type Total = { passed: number; failed: number; skipped: number; failures: Failure[]; files: FileRun[] };
 
 export const mocha = ["mocha/bin/mocha.js", "--forbid-only", "--reporter", "./scripts/test/reporter.ts"];
-const config = ["--config", "scripts/test/hardhat.config.ts"];
+const config = ["--config", "test/hardhat.config.ts"];
 export const hardhat = ["hardhat/dist/src/cli.js", ...config, "test", "mocha"];
 
 // Tests mostly wait: for blocks, deadlines, other processes.

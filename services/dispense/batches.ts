@@ -104,7 +104,7 @@ async function loadItems(db: Queryable, batchId: string): Promise<AssignItem[]> 
   }>(
     `select request_id, workspace_id::int8, replica, node_id
      from app.assign_item join app.placement using (request_id)
-     where batch_id = $1 order by position`,
+     where batch_id = $1 order by app.assign_item.position`,
     [batchId],
   );
   return found.rows.map((row) => ({

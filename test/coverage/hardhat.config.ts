@@ -1,5 +1,5 @@
 import { defineConfig } from "hardhat/config";
-import config from "../../scripts/test/hardhat.config.ts";
+import config from "../hardhat.config.ts";
 import { largeContracts } from "../support/largeContracts.ts";
 
 /** Builds the contracts that record their branches. */

@@ -11,7 +11,7 @@ import { openState } from "../../scripts/embedded/leftovers.ts";
 import { gone, temporaryDir } from "../embedded/setup.ts";
 
 describe("the machine's engine", () => {
-  it("is used, and left running", async () => {
+  it("is used and keeps running", async () => {
     using dir = temporaryDir();
     const engine = await startDocker({ stateDir: dir.path, print: () => undefined });
     await engine.stop();
@@ -21,16 +21,16 @@ describe("the machine's engine", () => {
   });
 });
 
-describe("an engine of our own", () => {
+describe("an embedded engine", () => {
   before(function () {
-    // Only root may run one.
+    // An engine requires root.
     if (process.getuid?.() !== 0) this.skip();
   });
 
   it("stops with its containers and leaves nothing running or mounted", async () => {
     using dir = temporaryDir();
     const { release } = await openState(join(dir.path, "state"));
-    const engine = await startDaemon(dockerdAside(dir.path), { stateDir: join(dir.path, "state") });
+    const engine = await startDaemon(isolatedDockerd(dir.path), { stateDir: join(dir.path, "state") });
     const docker = new Docker({ socketPath: engine.socketPath });
     const container = await sleeper(docker);
     const { State } = await container.inspect();
@@ -44,16 +44,15 @@ describe("an engine of our own", () => {
 });
 
 /**
- * dockerd in a network of its own: two engines in one network fight over the bridge and the firewall, and the machine's
- * engine would lose.
+ * dockerd in its own network namespace: two engines in one namespace conflict over the bridge and the firewall rules.
  */
-function dockerdAside(dir: string): string {
+function isolatedDockerd(dir: string): string {
   const path = join(dir, "dockerd");
   writeFileSync(path, `#!/bin/sh\nexec unshare --net ${findProgram("dockerd")} "$@"\n`, { mode: 0o755 });
   return path;
 }
 
-/** A running container of an image made of this machine's own sleep. */
+/** A running container of an image that contains this machine's `sleep`. */
 async function sleeper(docker: Docker): Promise<Docker.Container> {
   const sleep = findProgram("sleep") ?? "/bin/sleep";
   const libraries = execFileSync("ldd", [sleep], { encoding: "utf8" }).match(/\/\S+/g) ?? [];
@@ -64,9 +63,9 @@ async function sleeper(docker: Docker): Promise<Docker.Container> {
   await docker
     .importImage(Readable.from([tar]), { repo: "ngpu-test-sleeper" })
     .then(
-      (answer) =>
+      (progress) =>
         new Promise((resolve, reject) =>
-          docker.modem.followProgress(answer, (error) => (error ? reject(error) : resolve(undefined))),
+          docker.modem.followProgress(progress, (error) => (error ? reject(error) : resolve(undefined))),
         ),
     );
   const container = await docker.createContainer({

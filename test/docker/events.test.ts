@@ -5,7 +5,7 @@ import { watchEngine } from "../../node-client/docker/events.ts";
 import { engineSocket } from "../../scripts/embedded/dockerEngine.ts";
 
 describe("watching the engine", () => {
-  it("ends when the node stops, though no event comes", async () => {
+  it("ends when the node stops, without a further event", async () => {
     const engine = openEngine({
       socket: engineSocket(process.env.DOCKER_HOST),
       market: "00000000",

@@ -16,7 +16,7 @@ import { makeCheckout, repoRoot } from "../packages/image-store/helpers.ts";
 
 const docker = new Docker();
 
-/** A registry over the store, that tests may put something before. */
+/** A registry over the store, with an optional handler before it. */
 async function serve(storeDir: string, before: RequestHandler = (_request, _response, next) => next()) {
   const app = express().use(before).use(registryRouter({ storeDir }));
   const server = await new Promise<Server>((resolve) => {
@@ -30,13 +30,13 @@ function stop(server: Server | undefined): void {
   server?.close();
 }
 
-/** Pulls as a node does, and fails as the engine says: a pull that breaks off ends with an event, not with a status. */
+/** Pulls as a node does. The engine reports a failed pull in an event, not in the status. */
 async function pull(reference: string): Promise<void> {
   const progress = await docker.pull(reference);
   await new Promise<void>((resolve, reject) => {
     docker.modem.followProgress(progress, (error, events: { error?: string }[]) => {
-      const said = events?.find((event) => event.error !== undefined)?.error;
-      if (error || said !== undefined) reject(error ?? new Error(said));
+      const failure = events?.find((event) => event.error !== undefined)?.error;
+      if (error || failure !== undefined) reject(error ?? new Error(failure));
       else resolve();
     });
   });
@@ -68,7 +68,7 @@ async function start(reference: string, env: string[], created: Docker.Container
   await until(
     async () =>
       fetch(`${url}/healthz`).then(
-        (answer) => answer.ok,
+        (response) => response.ok,
         () => false,
       ),
     15_000,
@@ -114,12 +114,12 @@ describe("images on a real engine", function () {
       chat = await run("chat");
     });
 
-    it("is pulled by its digest, and the engine knows it by that", async () => {
+    it("is pulled by its digest, which the engine lists", async () => {
       const { RepoDigests } = await docker.getImage(chat.reference).inspect();
       expect(RepoDigests).to.include(chat.reference);
     });
 
-    it("streams a completion from inside its limits", async () => {
+    it("streams a completion within its resource limits", async () => {
       const response = await fetch(`${chat.url}/v1/chat/completions`, {
         method: "POST",
         body: JSON.stringify({
@@ -136,7 +136,7 @@ describe("images on a real engine", function () {
       expect(chunks.at(-1)?.choices[0]?.finish_reason).to.be.oneOf(["stop", "length"]);
     });
 
-    it("ends by itself on SIGTERM, before the engine would kill it", async () => {
+    it("exits on SIGTERM before the engine kills it", async () => {
       await chat.container.stop({ t: 10 });
       const { State } = await chat.container.inspect();
       expect(State.ExitCode).to.equal(0);
@@ -152,7 +152,7 @@ describe("images on a real engine", function () {
       probe = await run("probe", [`PROBE_TOKEN=${token}`]);
     });
 
-    it("proves that this very container answers at the port", async () => {
+    it("proves that its container serves the port", async () => {
       const nonce = randomBytes(16).toString("hex");
       const answer = await jsonOf<{ hmac: string }>(
         fetch(`${probe.url}/challenge?nonce=${nonce}`, { headers }),
@@ -161,7 +161,7 @@ describe("images on a real engine", function () {
       expect((await fetch(`${probe.url}/challenge?nonce=${nonce}`)).status).to.equal(401);
     });
 
-    it("moves bytes down and up", async () => {
+    it("transfers bytes in both directions", async () => {
       const down = await fetch(`${probe.url}/download?bytes=20000000`, { headers });
       expect((await down.arrayBuffer()).byteLength).to.equal(20_000_000);
       const body = randomBytes(5_000_000);
@@ -171,7 +171,7 @@ describe("images on a real engine", function () {
       expect(up.bytes).to.equal(body.length);
     });
 
-    it("measures the volume that the engine made for it, and may write nowhere else", async () => {
+    it("measures the volume that the engine created for it, and can write nowhere else", async () => {
       const measuring = fetch(`${probe.url}/disk?mib=32`, { method: "POST", headers });
       const disk = await jsonOf<DiskResult>(measuring);
       expect(disk.verified).to.equal(true);
@@ -185,9 +185,9 @@ describe("images on a real engine", function () {
     });
   });
 
-  describe("over a bad line", () => {
-    it("goes on where a pull broke off", async () => {
-      // A layer that no engine has yet, and that does not compress.
+  describe("over an unreliable connection", () => {
+    it("resumes an interrupted pull", async () => {
+      // A layer that no engine has and that does not compress.
       const big = randomBytes(24 << 20);
       const root = await makeCheckout(join(dir, "resumed"), { "server.ts": "", "big.bin": big });
       const storeDir = join(dir, "store");
@@ -211,7 +211,7 @@ describe("images on a real engine", function () {
       }
     });
 
-    it("refuses a blob that is not its digest's", async () => {
+    it("rejects a blob that does not match its digest", async () => {
       const root = await makeCheckout(join(dir, "corrupt"), {
         "server.ts": `${randomBytes(8).toString("hex")};\n`,
       });
@@ -233,7 +233,7 @@ describe("images on a real engine", function () {
   });
 });
 
-/** Ends the connection once so many bytes were written, as a line that breaks does. */
+/** Closes the connection after `bytes` bytes. */
 function cutAfter(response: Parameters<RequestHandler>[1], bytes: number): void {
   const write = response.write.bind(response);
   let left = bytes;

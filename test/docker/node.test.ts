@@ -14,7 +14,7 @@ import { assignment, engineRecord, openRegistry, removeMarket } from "./node/mar
 type Outcome = {
   steps: number;
   running: [string, number][];
-  said: { kind: string; message: { state: number } }[];
+  messages: { kind: string; message: { state: number } }[];
 };
 
 const docker = new Docker();
@@ -38,7 +38,7 @@ describe("a node on a real engine", function () {
       publication: registry.publicationOf("chat"),
       assignments: [assignment({})],
       killAt: 0,
-      unseenFor: 0,
+      secondsSinceContact: 0,
     };
   });
   afterEach(async () => {
@@ -49,7 +49,7 @@ describe("a node on a real engine", function () {
   const containers = () =>
     docker.listContainers({ all: true, filters: { label: [`ngpu.market=${market}`] } });
 
-  it("starts the container of a lease once, however often it is killed on the way", async () => {
+  it("starts the container of a lease once, however often the client is killed meanwhile", async () => {
     const since = Date.now();
     const kills = await killAtEveryStep(order);
     const outcome = await agent(order);
@@ -58,21 +58,21 @@ describe("a node on a real engine", function () {
     expect(outcome?.running.map(([lease]) => lease)).to.deep.equal(["1/0/1"]);
     expect(await containers()).to.have.length(1);
     expect([record.create, record.start, record.die]).to.deep.equal([1, 1, undefined]);
-    // Whether it was said to be ready before depends on how long the kills took.
+    // A `ready` report before depends on how long the kills took.
     expect(reportsOf(outcome).filter((state) => state !== "ready")).to.deep.equal(["running"]);
     expect(reportsOf(outcome)).to.have.length.below(3);
   });
 
-  it("removes the container of a lease that is gone, however often it is killed on the way", async () => {
+  it("removes the container of an ended lease, however often the client is killed meanwhile", async () => {
     await agent(order);
-    const gone = { ...order, assignments: [assignment({ ended: true })] };
-    await killAtEveryStep(gone);
-    const outcome = await agent(gone);
+    const ended = { ...order, assignments: [assignment({ ended: true })] };
+    await killAtEveryStep(ended);
+    const outcome = await agent(ended);
     expect(outcome?.running).to.deep.equal([]);
     expect(await containers()).to.deep.equal([]);
   });
 
-  it("takes the same lease number on another fork for another lease", async () => {
+  it("treats the same lease number on another fork as another lease", async () => {
     await agent(order);
     const [before] = await containers();
     await agent({ ...order, assignments: [assignment({ fence: "0xbbbbbbbbbbbbbbbb" })] });
@@ -82,13 +82,13 @@ describe("a node on a real engine", function () {
     expect(after[0]?.Labels["ngpu.fence"]).to.equal("0xbbbbbbbbbbbbbbbb");
   });
 
-  it("stops an exclusive lease that has been out of sight for its grace, and starts it again in sight", async () => {
+  it("stops an exclusive lease without contact for its grace period, and starts it again after contact", async () => {
     const exclusive = {
       ...order,
       publication: registry.publicationOf("chat", { policy: 1, graceSeconds: 30 }),
     };
     await agent(exclusive);
-    const away = await agent({ ...exclusive, unseenFor: 31 });
+    const away = await agent({ ...exclusive, secondsSinceContact: 31 });
     const [stopped] = await containers();
     const back = await agent(exclusive);
     expect(away?.running).to.deep.equal([]);
@@ -96,23 +96,23 @@ describe("a node on a real engine", function () {
     expect(back?.running.map(([lease]) => lease)).to.deep.equal(["1/0/1"]);
   });
 
-  it("starts a container that crashes a few times, then reports it as failed", async () => {
+  it("restarts a crashing container a few times, then reports it as failed", async () => {
     const command = ["/usr/local/bin/node", "-e", "process.exit(7)"];
     const publication = registry.publicationOf("chat", { config: { command } });
-    const outcome = await agentUntil({ ...order, publication }, (said) => said.includes("failed"));
+    const outcome = await agentUntil({ ...order, publication }, (reports) => reports.includes("failed"));
     const [container] = await containers();
     expect(container?.State).to.equal("exited");
     expect(outcome.filter((state) => state === "failed")).to.have.length(1);
   });
 
-  it("gives the container no privilege, and no more than the lease reserves", async () => {
+  it("gives the container no privileges and only the resources of its lease", async () => {
     await agent(order);
     const [listed] = await containers();
     const { HostConfig, Config } = await docker.getContainer(listed?.Id ?? "").inspect();
     expect(HostConfig).to.include({
       Privileged: false,
       ReadonlyRootfs: true,
-      ObservedState: 256 * 2 ** 20,
+      Memory: 256 * 2 ** 20,
       MemorySwap: 256 * 2 ** 20,
       NanoCpus: 1_000_000_000,
       PidsLimit: 4096,
@@ -126,39 +126,39 @@ describe("a node on a real engine", function () {
   });
 });
 
-/** Runs the agent again and again, each life one step longer than the last, until one comes through. Gives the number of kills. */
+/** Runs the agent repeatedly and kills it one step later each time, until a run ends. @returns The number of kills. */
 async function killAtEveryStep(order: AgentOrder): Promise<number> {
   for (let kills = 0; ; kills += 1) {
     if ((await agent({ ...order, killAt: kills + 1 })) !== undefined) return kills;
-    if (kills > 40) throw new Error("the agent does not get on");
+    if (kills > 40) throw new Error("the agent makes no progress");
   }
 }
 
-/** Runs one life of the agent; undefined when it was killed. */
+/** Runs the agent once; undefined when it was killed. */
 async function agent(order: AgentOrder): Promise<Outcome | undefined> {
   const path = join(import.meta.dirname, "node/agent.ts");
   const child = spawn(process.execPath, [path, encode(order)], { stdio: ["ignore", "pipe", "pipe"] });
-  const [out, fault, [, signal]] = await Promise.all([
+  const [out, errors, [, signal]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),
     once(child, "exit"),
   ]);
   if (signal === "SIGKILL") return undefined;
-  if (out === "") throw new Error(fault);
+  if (out === "") throw new Error(errors);
   return JSON.parse(out) as Outcome;
 }
 
 async function agentUntil(order: AgentOrder, done: (reports: string[]) => boolean): Promise<string[]> {
-  for (let lives = 0; lives < 20; lives += 1) {
+  for (let runs = 0; runs < 20; runs += 1) {
     const reports = reportsOf(await agent(order));
     if (done(reports)) return reports;
   }
-  throw new Error("the agent never said it");
+  throw new Error("the agent never reported it");
 }
 
 function reportsOf(outcome: Outcome | undefined): string[] {
   const names = ["none", "assigned", "ready", "running", "stopped", "failed"];
-  return (outcome?.said ?? [])
+  return (outcome?.messages ?? [])
     .filter(({ kind }) => kind === "report")
     .map(({ message }) => names[message.state] ?? "?");
 }

@@ -21,13 +21,13 @@ import { assignment, openRegistry, removeMarket } from "./node/market.ts";
 
 const docker = new Docker();
 
-describe("images brought ahead of demand, on a real engine", function () {
+describe("prefetched images on a real engine", function () {
   this.timeout(120_000);
   const market = randomBytes(4).toString("hex");
   let registry: Awaited<ReturnType<typeof openRegistry>>;
   let engine: Engine;
   let dir: string;
-  let said: ClientMessage[];
+  let sent: ClientMessage[];
   let inUse: Set<string>;
   let downloadPriority: DownloadPriority;
 
@@ -37,7 +37,7 @@ describe("images brought ahead of demand, on a real engine", function () {
   });
   beforeEach(() => {
     dir = mkdtempSync(join(tmpdir(), "ngpu-prefetch-"));
-    said = [];
+    sent = [];
     inUse = new Set();
     downloadPriority = createDownloadPriority();
   });
@@ -53,7 +53,7 @@ describe("images brought ahead of demand, on a real engine", function () {
   });
   after(() => registry.stop());
 
-  /** Brings images one after the other; the outcomes as they would be told to match. */
+  /** Prefetches images. @returns The outcomes that are reported to match. */
   const prefetch = async (names: string[], limitGib = 10) => {
     const journal = openJournal(join(dir, "prefetch.sqlite"));
     const prefetcher = createPrefetcher({
@@ -65,25 +65,25 @@ describe("images brought ahead of demand, on a real engine", function () {
       signal: new AbortController().signal,
       inUse: () => inUse,
       downloadPriority,
-      send: (message) => said.push(message) > 0,
+      send: (message) => sent.push(message) > 0,
     });
     for (const name of names) {
       const reference = registry.referenceOf(name);
       const image = `0x${reference.split("@sha256:")[1]}` as const;
-      prefetcher.take({ image, reference, sizeBytes: registry.publicationOf(name).sizeBytes });
+      prefetcher.enqueue({ image, reference, sizeBytes: registry.publicationOf(name).sizeBytes });
     }
     await prefetcher.idle();
     journal.close();
-    return said.map((message) => (message.type === "prefetched" ? message.outcome : message.type));
+    return sent.map((message) => (message.type === "prefetched" ? message.outcome : message.type));
   };
   const present = async (name: string) => (await findImage(engine, registry.referenceOf(name))) !== undefined;
 
-  it("starts a later lease without asking the registry for anything", async () => {
+  it("starts a later lease without a request to the registry", async () => {
     expect(await prefetch(["chat"])).to.deep.equal(["present"]);
     expect(await present("chat")).to.equal(true);
     const publication = registry.publicationOf("chat");
     const served = registry.served();
-    const order = { dir, market, publication, key: generatePrivateKey(), killAt: 0, unseenFor: 0 };
+    const order = { dir, market, publication, key: generatePrivateKey(), killAt: 0, secondsSinceContact: 0 };
     const agent = spawn(
       process.execPath,
       [join(import.meta.dirname, "node/agent.ts"), encode({ ...order, assignments: [assignment({})] })],
@@ -97,40 +97,40 @@ describe("images brought ahead of demand, on a real engine", function () {
     expect(registry.served()).to.equal(served);
   });
 
-  it("takes an image off again for another one, but none that a lease uses", async () => {
+  it("evicts an image for another one, but none that a lease uses", async () => {
     const gib = 2 ** 30;
     const size = (name: string) => (Number(registry.publicationOf(name).sizeBytes) * 3) / gib;
-    const roomForOne = Math.max(size("chat"), size("probe")) * 1.5;
-    expect(await prefetch(["chat", "probe"], roomForOne)).to.deep.equal(["present", "evicted", "present"]);
+    const quotaForOne = Math.max(size("chat"), size("probe")) * 1.5;
+    expect(await prefetch(["chat", "probe"], quotaForOne)).to.deep.equal(["present", "evicted", "present"]);
     expect(await Promise.all(["chat", "probe"].map(present))).to.deep.equal([false, true]);
-    said = [];
+    sent = [];
     inUse.add(registry.referenceOf("probe"));
-    expect(await prefetch(["chat"], roomForOne)).to.deep.equal(["failed"]);
-    expect(said[0]).to.include({ reason: "no_room" });
+    expect(await prefetch(["chat"], quotaForOne)).to.deep.equal(["failed"]);
+    expect(sent[0]).to.include({ reason: "quota_exceeded" });
     expect(await Promise.all(["chat", "probe"].map(present))).to.deep.equal([false, true]);
   });
 
-  it("says of an image that was there already that it was not brought", async () => {
+  it("reports an image that was already present as held", async () => {
     await docker.pull(registry.referenceOf("chat")).then(text);
     expect(await prefetch(["chat"])).to.deep.equal(["held"]);
     expect(await prefetch(["probe"])).to.deep.equal(["held", "present"]);
     expect(await prefetch(["probe"])).to.deep.equal(["held", "present", "present"]);
   });
 
-  it("waits for what a lease downloads", async () => {
+  it("waits for the download of a lease", async () => {
     const lease = Promise.withResolvers<void>();
     const leased = downloadPriority.forLease("registry.test/other", () => lease.promise);
     const served = registry.served();
-    const brought = prefetch(["chat"]);
-    // What it does without waiting for the lease is done once the engine has answered other questions.
-    for (let question = 0; question < 5; question += 1) expect(await present("chat")).to.equal(false);
+    const prefetched = prefetch(["chat"]);
+    // After several responses of the engine, a prefetch that did not wait would have sent requests.
+    for (let request = 0; request < 5; request += 1) expect(await present("chat")).to.equal(false);
     expect(registry.served()).to.equal(served);
     lease.resolve();
     await leased;
-    expect(await brought).to.deep.equal(["present"]);
+    expect(await prefetched).to.deep.equal(["present"]);
   });
 
-  it("brings nothing where the operator gives no room for it", async () => {
+  it("prefetches nothing when the quota is 0", async () => {
     expect(await prefetch(["chat"], 0)).to.deep.equal(["failed"]);
     expect(await present("chat")).to.equal(false);
   });

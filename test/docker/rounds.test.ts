@@ -8,10 +8,12 @@ import { expect } from "chai";
 import Docker from "dockerode";
 import getPort from "get-port";
 import { type Engine, openEngine } from "../../node-client/docker/engine.ts";
+import { createDownloadPriority } from "../../node-client/downloadPriority.ts";
 import { type Journal, openJournal } from "../../node-client/journal/open.ts";
 import { putProbe, readProbes } from "../../node-client/journal/probes.ts";
 import { measureProbe } from "../../node-client/measure/measure.ts";
 import { createRounds } from "../../node-client/measurementRounds.ts";
+import { prefetchProbeImage } from "../../node-client/probeImage.ts";
 import { engineSocket } from "../../scripts/embedded/dockerEngine.ts";
 import { eventually } from "../services/support/context.ts";
 import { openRegistry, removeMarket } from "./node/market.ts";
@@ -65,7 +67,7 @@ describe("measurement rounds on a real engine", function () {
   const containers = () =>
     docker.listContainers({ all: true, filters: { label: [`ngpu.market=${engine.market}`] } });
 
-  it("run the probe at the port that match chose, measurable from outside, and remove it at the end", async () => {
+  it("run a measurable probe at the port that match chose, and remove it at the end", async () => {
     const port = await order(60);
     const round = begin();
     await eventually(
@@ -88,11 +90,11 @@ describe("measurement rounds on a real engine", function () {
     expect(readProbes(journal)).to.deep.equal([]);
   });
 
-  it("leave nothing behind when the node was killed before the end", async () => {
+  it("leave no container when the client was killed before the end", async () => {
     await order(2);
     await begin()();
     expect(await containers()).to.have.length(1);
-    // Another life, that knows only what the journal and the engine say.
+    // A restarted client, which has only the journal and the engine.
     const later = begin();
     await eventually(
       "the end of the round",
@@ -104,11 +106,30 @@ describe("measurement rounds on a real engine", function () {
     );
   });
 
-  it("run no other image than the market's probe, whoever asks", async () => {
+  it("run no image other than the market's probe", async () => {
     await order(60, { image: "127.0.0.1:1/miner@sha256:00" });
     await begin()();
-    expect(sent[0]).to.include({ type: "probeFailed", reason: "the image is not the market's probe" });
+    expect(sent[0]).to.include({ type: "probeFailed", reason: "the image is not the market's probe image" });
     expect(await containers()).to.deep.equal([]);
+  });
+
+  it("use the probe image that was pulled at the start", async () => {
+    await docker
+      .getImage(image)
+      .remove({ force: true })
+      .catch(() => undefined);
+    await prefetchProbeImage({
+      engine,
+      reference: image,
+      downloadPriority: createDownloadPriority(),
+      logger: createLogger("test", "silent"),
+      signal: new AbortController().signal,
+    });
+    const served = registry.served();
+    await order(60);
+    await begin()();
+    expect(await containers()).to.have.length(1);
+    expect(registry.served()).to.equal(served);
   });
 
   it("wait for the chain to show the round", async () => {

@@ -4,7 +4,7 @@ import type { StoredLog } from "../../node-client/events.ts";
 
 const abis = [dockerContractAbi, escrowAbi, measureAbi, progressAbi].flat();
 
-/** A log as the chain would give it. */
+/** A log as the chain would return it. */
 export function logOf(
   name: string,
   args: Record<string, unknown>,
@@ -26,7 +26,7 @@ export function logOf(
   };
 }
 
-/** A hash that tells forks apart. */
+/** A hash that differs between forks. */
 export function hashOf(...parts: unknown[]): Hex {
   return keccak256(toHex(parts.join("/")));
 }

@@ -41,7 +41,7 @@ function take(world: World, { do: act, name = "", workspace = 1, most = 0, depth
   else world.reorg(depth);
 }
 
-/** Whatever happens: one container a lease at most, and none is started without its lease. */
+/** Invariants: at most one container a lease and a GPU, and no container starts without its lease. */
 function checkAlways(world: World, before: { started: number; live: Set<string> }): void {
   const keys = world.containers.map(fencedKey);
   expect(new Set(keys).size, "a container a lease").to.equal(keys.length);
@@ -72,7 +72,7 @@ describe("a node's decisions", () => {
     );
   });
 
-  it("end where the chain wants the node, whatever happened on the way", () => {
+  it("converge to the state on the chain after any history", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40, size: "max" }), (steps) => {
         const world = new World({ policy: "available" });
@@ -80,7 +80,7 @@ describe("a node's decisions", () => {
         world.settle();
         const running = world.containers.filter((item) => item.status === "running").map(fencedKey);
         const live = new Set(world.live.map(fencedKey));
-        // A lease whose container crashed too often is reported as failed and rests.
+        // A lease whose container crashed too often is reported as failed and does not run.
         const wanted = world.live.filter((lease) => lease.desired === "run" && lease.state !== "failed");
         expect(running.sort()).to.deep.equal(wanted.map(fencedKey).sort());
         expect(world.containers.every((item) => live.has(fencedKey(item)))).to.equal(true);
@@ -91,7 +91,7 @@ describe("a node's decisions", () => {
     );
   });
 
-  it("stop an exclusive lease at the end of its grace, and an available one never", () => {
+  it("stop an exclusive lease at the end of its grace period, and never an available one", () => {
     for (const [policy, status] of [
       ["exclusive", "exited"],
       ["available", "running"],
@@ -105,7 +105,7 @@ describe("a node's decisions", () => {
     }
   });
 
-  it("report a container that keeps crashing as failed, and try again under a new order", () => {
+  it("report a container that keeps crashing as failed, and start it again under a new order", () => {
     const world = new World({ policy: "available" });
     world.event("Assigned", 1n);
     for (let i = 0; i < 40; i += 1) {
@@ -123,7 +123,7 @@ describe("a node's decisions", () => {
     expect(world.live[0]?.state).to.equal("running");
   });
 
-  it("say once what is on its way", () => {
+  it("submit a pending report once", () => {
     const world = new World({ policy: "available" });
     world.event("AssignedHeld", 1n);
     for (let i = 0; i < 5; i += 1) world.round();

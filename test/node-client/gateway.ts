@@ -12,7 +12,7 @@ import { createTestDatabase } from "../support/postgres.ts";
 
 const token = "a-token-of-more-than-thirty-two-characters";
 
-/** The real gateway on a real Postgres, under the URL that nodes are told. */
+/** The real gateway on a real Postgres. `url` is the URL in the market's description. */
 export async function openGateway() {
   const database = await createTestDatabase();
   const db = new pg.Pool({ connectionString: database.url, max: 2 });

@@ -32,7 +32,7 @@ describe("the probe of GPUs", () => {
     rmSync(dir, { recursive: true });
   });
 
-  /** This machine has no GPU: a program of that name prints what one printed elsewhere. */
+  /** Puts a fake `nvidia-smi` on PATH that prints `output`. */
   const fakeSmi = (output: string, code = 0) => {
     writeFileSync(join(dir, "output"), output);
     const file = join(dir, "nvidia-smi");
@@ -41,7 +41,7 @@ describe("the probe of GPUs", () => {
     process.env.PATH = dir;
   };
 
-  it("finds none where nvidia-smi is not installed", async () => {
+  it("finds none without nvidia-smi", async () => {
     process.env.PATH = dir;
     expect(await probeGpus()).to.deep.equal([]);
   });
@@ -58,26 +58,26 @@ describe("the probe of GPUs", () => {
     });
   });
 
-  it("finds none where the driver says that there are none", async () => {
+  it("finds none when the driver reports none", async () => {
     fakeSmi("No devices were found\n");
     expect(await probeGpus()).to.deep.equal([]);
   });
 
-  it("quotes what it does not understand", async () => {
+  it("quotes a line that it cannot parse", async () => {
     fakeSmi("NVIDIA GB10, GPU-5a6f2c1e-0c1f-4a7e-9d55-3f0b8f5f7a10, [N/A], 12.1\n");
-    const error = await probeGpus().catch((fault) => fault);
+    const error = await probeGpus().catch((failure) => failure);
     expect(error.code).to.equal("gpu_probe_failed");
     expect(error.message).to.include("[N/A]");
     expect(error.hint).to.include("NODE_LIMIT_GPUS=0");
   });
 
-  it("repeats what a broken driver says", async () => {
+  it("reports the driver's error", async () => {
     fakeSmi("NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.\n", 9);
-    const error = await probeGpus().catch((fault) => fault);
+    const error = await probeGpus().catch((failure) => failure);
     expect(error.message).to.include("couldn't communicate with the NVIDIA driver");
   });
 
-  it("is left out when no GPU is to be offered", async () => {
+  it("is skipped when no GPU is to be offered", async () => {
     fakeSmi("broken", 1);
     const hardware = await probeHardware(dir, { ...limits, NODE_LIMIT_GPUS: 0 });
     expect(hardware.gpus).to.deep.equal([]);
@@ -97,7 +97,7 @@ describe("a node's offer", () => {
   const hardware = { gpus: parseGpus(h200), cpuMilli: 16_000, memoryMib: 130_000, diskGib: 1_000, ports: 8 };
   const options = { region: "DE", price: 5n };
 
-  it("packs the hardware as the registry keeps it", () => {
+  it("encodes the hardware in the registry's format", () => {
     const { spec, gpuName } = offerOf(hardware, options);
     expect(gpuName).to.equal("NVIDIA H200");
     expect(spec).to.deep.include({ vramMib: 143_771, computeCapability: 90, region: "0x4445" });
@@ -113,14 +113,14 @@ describe("a node's offer", () => {
     });
   });
 
-  it("is told anew when it changes, but not for a little disk", () => {
+  it("is updated when it changes, except for small changes of the disk", () => {
     const offer = offerOf(hardware, options);
-    const but = (change: Partial<typeof hardware>) => offerOf({ ...hardware, ...change }, options);
+    const changed = (change: Partial<typeof hardware>) => offerOf({ ...hardware, ...change }, options);
     expect(offerDiffers(offer, offer)).to.equal(false);
-    expect(offerDiffers(offer, but({ diskGib: 920 }))).to.equal(false);
-    expect(offerDiffers(offer, but({ diskGib: 800 }))).to.equal(true);
-    expect(offerDiffers(offer, but({ cpuMilli: 8_000 }))).to.equal(true);
-    expect(offerDiffers(offer, but({ gpus: [] }))).to.equal(true);
+    expect(offerDiffers(offer, changed({ diskGib: 920 }))).to.equal(false);
+    expect(offerDiffers(offer, changed({ diskGib: 800 }))).to.equal(true);
+    expect(offerDiffers(offer, changed({ cpuMilli: 8_000 }))).to.equal(true);
+    expect(offerDiffers(offer, changed({ gpus: [] }))).to.equal(true);
     expect(offerDiffers(offer, { ...offer, pricePerSecond: 6n })).to.equal(true);
   });
 });

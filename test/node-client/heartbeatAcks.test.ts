@@ -21,17 +21,17 @@ const committer = privateKeyToAccount(generatePrivateKey());
 const nodeId = 3;
 const committed = toEventSelector("HeartbeatsCommitted(uint64,uint8,uint32,bytes)");
 
-describe("a node's receipts of heartbeats", () => {
+describe("a node's heartbeat acknowledgements", () => {
   let dir: string;
   let journal: Journal;
   let logs: Record<string, unknown>[];
-  let asked: Hex[][];
+  let requested: Hex[][];
   let sent: { message: { slot: bigint; nodeId: number }; signature: Hex }[];
   beforeEach(() => {
-    dir = mkdtempSync(join(tmpdir(), "ngpu-receipts-"));
+    dir = mkdtempSync(join(tmpdir(), "ngpu-acks-"));
     journal = openJournal(join(dir, "journal.sqlite"));
     logs = [];
-    asked = [];
+    requested = [];
     sent = [];
   });
   afterEach(() => {
@@ -39,17 +39,17 @@ describe("a node's receipts of heartbeats", () => {
     rmSync(dir, { recursive: true });
   });
 
-  /** The chain as the node asks it: the logs of the slots it names. */
+  /** A chain that returns the logs of the requested slots. */
   const client = {
     getBlockNumber: async () => 50n,
     readContract: async () => 100n,
     request: async ({ params }: { params: [{ topics: [Hex, Hex[]] }] }) => {
       const [, slots] = params[0].topics;
-      asked.push(slots);
+      requested.push(slots);
       return logs.filter((log) => slots.includes((log.topics as Hex[])[1] as Hex));
     },
   } as unknown as ChainClient;
-  const receipts = () =>
+  const createAcks = () =>
     createHeartbeatAcks({
       client,
       deployment,
@@ -59,7 +59,7 @@ describe("a node's receipts of heartbeats", () => {
       outbox: {
         submit: async () => "",
         resend: () => undefined,
-        take: () => undefined,
+        recordResult: () => undefined,
         forward: async (_kind, message, signature) => {
           sent.push({ message: message as never, signature });
           return "";
@@ -85,34 +85,34 @@ describe("a node's receipts of heartbeats", () => {
   };
   const at = (slot: bigint) => Number(slot) * slotSeconds * 1_000;
 
-  it("dispute a slot that was committed without the node, once, and none that has its bit or none at all", async () => {
-    const own = receipts();
-    for (const slot of [200n, 201n, 202n]) await own.take(await acknowledged(slot));
+  it("dispute a slot that was committed without the node, once, and no other slot", async () => {
+    const acks = createAcks();
+    for (const slot of [200n, 201n, 202n]) await acks.store(await acknowledged(slot));
     commit(200n, [1, nodeId]);
     commit(201n, [1, 5]);
-    await own.check(at(210n));
+    await acks.check(at(210n));
     expect(sent.map(({ message }) => [message.slot, message.nodeId])).to.deep.equal([[201n, nodeId]]);
-    await own.check(at(211n));
+    await acks.check(at(211n));
     expect(sent).to.have.length(1);
-    // The one that was not committed is looked for again, the others are not.
-    expect(asked.at(-1)).to.deep.equal([pad(numberToHex(202n), { size: 32 })]);
+    // Only the slot that was not committed is requested again.
+    expect(requested.at(-1)).to.deep.equal([pad(numberToHex(202n), { size: 32 })]);
   });
 
-  it("wait until the slot had time to be posted, and end with the window for disputes", async () => {
-    const own = receipts();
-    await own.take(await acknowledged(300n));
-    await own.check(at(303n));
-    expect(asked).to.deep.equal([]);
-    await own.check(at(450n));
+  it("wait until the slot can be committed, and are deleted after the dispute window", async () => {
+    const acks = createAcks();
+    await acks.store(await acknowledged(300n));
+    await acks.check(at(303n));
+    expect(requested).to.deep.equal([]);
+    await acks.check(at(450n));
     expect(pendingAcks(journal, 1_000n, 10)).to.deep.equal([]);
   });
 
-  it("are kept over a restart, and only when they prove something", async () => {
-    const own = receipts();
+  it("survive a restart, and are stored only if valid", async () => {
+    const acks = createAcks();
     const ack = await acknowledged(400n);
-    await own.take({ ...ack, receipt: { ...ack.receipt, proof: [] } });
+    await acks.store({ ...ack, receipt: { ...ack.receipt, proof: [] } });
     expect(pendingAcks(journal, 1_000n, 10)).to.deep.equal([]);
-    await own.take(ack);
+    await acks.store(ack);
     journal.close();
     journal = openJournal(join(dir, "journal.sqlite"));
     expect(pendingAcks(journal, 1_000n, 10)).to.deep.equal([{ ...ack.receipt, slot: 400n, nodeId }]);

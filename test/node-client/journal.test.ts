@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
 import { recoverRelay } from "@ngpu/protocol/signedMessages";
 import type { ClientMessage } from "@ngpu/protocol/wire";
@@ -11,6 +12,7 @@ import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { viewOf } from "../../node-client/chainView.ts";
 import { openIdentity } from "../../node-client/identity.ts";
 import { appendBlocks, keptBlocksOf, logsOf, undoBlocks } from "../../node-client/journal/chain.ts";
+import { pendingAcks, putAck } from "../../node-client/journal/heartbeatAcks.ts";
 import { type Journal, openJournal, openJournalOf } from "../../node-client/journal/open.ts";
 import {
   expireOutbox,
@@ -61,7 +63,7 @@ describe("the journal", () => {
     expect(viewOf(logsOf(journal)).assignments[0]).to.include({ workspaceId: 4n, lease: 1, desired: "run" });
   });
 
-  it("gives the lease of the new fork after a reorg, with its own fence", () => {
+  it("returns the lease of the new fork after a reorg, with its own fence", () => {
     appendBlocks(journal, [block(1n, "a"), block(2n, "a")], [assigned(2n, "a")]);
     const before = viewOf(logsOf(journal)).assignments[0];
     undoBlocks(journal, 1n);
@@ -73,7 +75,7 @@ describe("the journal", () => {
     expect(after?.assignedBlockHash).to.equal(hashOf(3n, "b"));
   });
 
-  it("takes the same blocks twice as once", () => {
+  it("stores the same blocks only once", () => {
     for (let i = 0; i < 2; i += 1) appendBlocks(journal, [block(2n, "a")], [assigned(2n, "a")]);
     expect(logsOf(journal)).to.have.length(1);
   });
@@ -87,7 +89,7 @@ describe("the journal", () => {
     expect(viewOf([assigned(2n, "a"), closed]).assignments[0]?.ended).to.equal(true);
   });
 
-  it("never gives a sequence number twice, and always one above the chain's", () => {
+  it("never allocates a sequence number twice, and only above the chain's", () => {
     expect([takeSequence(journal, "a", 0), takeSequence(journal, "a", 0)]).to.deep.equal([1, 2]);
     reopen();
     expect([
@@ -97,7 +99,7 @@ describe("the journal", () => {
     ]).to.deep.equal([10, 11, 1]);
   });
 
-  it("refuses a second client on the same folder, in words that help", () => {
+  it("refuses a second client on the same directory", () => {
     const script = `import { openJournal } from ${JSON.stringify(join(import.meta.dirname, "../../node-client/journal/open.ts"))};
       try { openJournal(${JSON.stringify(join(dir, "journal.sqlite"))}); } catch (error) { process.stdout.write(error.code); }`;
     const { stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
@@ -106,7 +108,28 @@ describe("the journal", () => {
     expect(stdout).to.equal("journal_in_use");
   });
 
-  it("moves the journal of another market aside", () => {
+  it("keeps the heartbeat acknowledgements of version 1", () => {
+    putAck(journal, { slot: 5n, nodeId: 7, root: "0x01", signature: "0x02", proof: ["0x03"] });
+    journal.exec("alter table heartbeat_ack rename to receipt; pragma user_version = 1;");
+    reopen();
+    reopen();
+    expect(pendingAcks(journal, 9n, 10)).to.deep.equal([
+      { slot: 5n, nodeId: 7, root: "0x01", signature: "0x02", proof: ["0x03"] },
+    ]);
+  });
+
+  it("refuses a journal of a later version, and releases it", () => {
+    journal.exec("pragma user_version = 99");
+    journal.close();
+    const path = join(dir, "journal.sqlite");
+    expect(() => openJournal(path)).to.throw("has version 99");
+    const raw = new DatabaseSync(path);
+    raw.exec("pragma user_version = 2");
+    raw.close();
+    journal = openJournal(path);
+  });
+
+  it("renames the journal of another market", () => {
     journal.close();
     const path = join(dir, "journal.sqlite");
     const moved: string[] = [];
@@ -159,15 +182,15 @@ describe("the journal", () => {
       expect(await recoverRelay(deployment, "setStatus", first.message as never, first.signature)).to.equal(
         account.address,
       );
-      outbox.take({ type: "relayed", id, status: "queued" });
+      outbox.recordResult({ type: "relayed", id, status: "queued" });
       outbox.resend();
       expect(sent).to.have.length(3);
-      outbox.take({ type: "relayed", id, status: "confirmed" });
+      outbox.recordResult({ type: "relayed", id, status: "confirmed" });
       outbox.resend();
       expect(sent).to.have.length(3);
     });
 
-    it("gives up what has expired or was refused, and says why", async () => {
+    it("sends no expired or refused message, and keeps the reason", async () => {
       const id = await open().submit("setStatus", change(), "one");
       settleOutbox(journal, id, { status: "refused", reason: "NonceUsed", now: Date.now() });
       await open().submit("setStatus", change(1n), "two");
@@ -181,7 +204,7 @@ describe("the journal", () => {
 });
 
 describe("a node's identity", () => {
-  it("is made once, and read by its owner alone", () => {
+  it("is created once, readable by its owner alone", () => {
     const dir = mkdtempSync(join(tmpdir(), "ngpu-key-"));
     const first = openIdentity(dir, "node").address;
     expect(openIdentity(dir, "node").address).to.equal(first);

@@ -29,12 +29,12 @@ describe("a measurement", () => {
     rmSync(dir, { recursive: true });
   });
 
-  it("times the real probe: transfers both ways, latency and disk", async () => {
+  it("measures the real probe: transfers in both directions, latency and disk", async () => {
     const started = performance.now();
     const result = await measureProbe({ url, token, limits, signal: AbortSignal.timeout(20_000) });
     expect(performance.now() - started).to.be.lessThan(10_000);
     expect(result.portsReachable).to.equal(1);
-    // Within one machine anything slower than this would be a fault of the measurement.
+    // On one machine, a lower rate would be an error of the measurement.
     expect(result.downMbps).to.be.greaterThan(50);
     expect(result.upMbps).to.be.greaterThan(50);
     expect(result.latencyTenthMs).to.be.within(1, 1_000);
@@ -42,34 +42,34 @@ describe("a measurement", () => {
     expect(result.diskWriteMibps).to.be.greaterThan(0);
   });
 
-  it("is refused by whoever does not know the token", async () => {
+  it("fails with another token", async () => {
     const error = await measureProbe({
       url,
       token: "another-token-of-16",
       limits,
       signal: AbortSignal.timeout(5_000),
-    }).catch((fault) => fault);
+    }).catch((failure) => failure);
     expect(error.code).to.equal("probe_failed");
   });
 
-  it("does not take a stranger at the port for the probe", async () => {
-    const stranger = createServer((_request, response) =>
+  it("rejects another server at the port", async () => {
+    const other = createServer((_request, response) =>
       response.end(JSON.stringify({ hmac: "00".repeat(32) })),
     );
-    await once(stranger.listen(0, "127.0.0.1"), "listening");
-    const at = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}`;
+    await once(other.listen(0, "127.0.0.1"), "listening");
+    const at = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
     const error = await measureProbe({ url: at, token, limits, signal: AbortSignal.timeout(5_000) }).catch(
-      (fault) => fault,
+      (failure) => failure,
     );
-    expect(error.code).to.equal("probe_false");
-    stranger.closeAllConnections();
-    stranger.close();
+    expect(error.code).to.equal("probe_mismatch");
+    other.closeAllConnections();
+    other.close();
   });
 
-  it("says that a closed port is closed", async () => {
+  it("reports a closed port as unreachable", async () => {
     const at = "http://127.0.0.1:9";
     const error = await measureProbe({ url: at, token, limits, signal: AbortSignal.timeout(5_000) }).catch(
-      (fault) => fault,
+      (failure) => failure,
     );
     expect(error.code).to.equal("probe_unreachable");
   });

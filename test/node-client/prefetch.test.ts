@@ -10,8 +10,8 @@ import { temporaryDir } from "../embedded/setup.ts";
 
 const entry = (reference: string, sizeBytes: number, usedAt = 0) => ({ reference, sizeBytes, usedAt });
 
-describe("node: room for prefetched images", () => {
-  it("takes away the least recently used, and no more than it must", () => {
+describe("node: quota of prefetched images", () => {
+  it("evicts the least recently used images, and no more than necessary", () => {
     const entries = [entry("old", 40), entry("newer", 40), entry("newest", 10)];
     const evicted = (sizeBytes: number, inUse: string[] = []) =>
       decideEvictions(entries, { sizeBytes, inUse: new Set(inUse), limitBytes: 100 });
@@ -22,11 +22,11 @@ describe("node: room for prefetched images", () => {
     expect(evicted(70, ["old"])).to.equal(undefined);
   });
 
-  it("never takes away what is in use, nor goes beyond the limit", () => {
+  it("never evicts an image in use and never exceeds the limit", () => {
     const entries = fc.array(fc.record({ sizeBytes: fc.nat(50), used: fc.boolean() }), { maxLength: 8 });
     fc.assert(
       fc.property(entries, fc.nat(100), fc.nat(200), (given, sizeBytes, limitBytes) => {
-        const all = given.map((one, place) => ({ ...entry(`${place}`, one.sizeBytes), used: one.used }));
+        const all = given.map((one, index) => ({ ...entry(`${index}`, one.sizeBytes), used: one.used }));
         const inUse = new Set(all.filter(({ used }) => used).map(({ reference }) => reference));
         const evicted = decideEvictions(all, { sizeBytes, inUse, limitBytes });
         const left = all.filter(({ reference }) => !(evicted ?? []).includes(reference));
@@ -39,84 +39,101 @@ describe("node: room for prefetched images", () => {
   });
 });
 
-describe("node: who downloads first", () => {
-  /** A download that ends when it is told to, or is broken off. */
+describe("node: download priority", () => {
+  /** A download that ends when `end` is called or when it is aborted. */
   function download() {
     const end = Promise.withResolvers<string>();
     const begun: AbortSignal[] = [];
     const run = (signal: AbortSignal) => {
       begun.push(signal);
-      signal.addEventListener("abort", () => end.resolve("broken off"), { once: true });
+      signal.addEventListener("abort", () => end.resolve("aborted"), { once: true });
       return end.promise;
     };
     return { run, begun, end: () => end.resolve("done") };
   }
 
-  it("breaks off what is brought ahead of demand when a lease downloads, and brings it afterwards", async () => {
-    const way = createDownloadPriority();
-    const tries = [download(), download()];
+  it("aborts a background download when a lease downloads, and restarts it afterwards", async () => {
+    const priority = createDownloadPriority();
+    const attempts = [download(), download()];
     let begun = 0;
-    const ahead = way.ahead(
+    const background = priority.inBackground(
       "one",
-      (signal) => (tries[begun++] as (typeof tries)[0]).run(signal),
+      (signal) => (attempts[begun++] as (typeof attempts)[0]).run(signal),
       new AbortController().signal,
     );
     expect(begun).to.equal(1);
     const leases = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    const done = leases.map(({ promise }) => way.forLease("two", () => promise));
-    expect(tries[0]?.begun[0]?.aborted).to.equal(true);
+    const done = leases.map(({ promise }) => priority.forLease("two", () => promise));
+    expect(attempts[0]?.begun[0]?.aborted).to.equal(true);
     leases[0]?.resolve();
     await done[0];
     expect(begun).to.equal(1);
     leases[1]?.resolve();
     await done[1];
-    tries[1]?.end();
-    expect(await ahead).to.equal("done");
+    attempts[1]?.end();
+    expect(await background).to.equal("done");
     expect(begun).to.equal(2);
   });
 
-  it("lets a lease wait for the same image, and goes on after a lease's download that failed", async () => {
-    const way = createDownloadPriority();
+  it("keeps a background download of the same image, and continues after a failed download of a lease", async () => {
+    const priority = createDownloadPriority();
     const { run, begun, end } = download();
     const { signal } = new AbortController();
-    const ahead = way.ahead("one", run, signal);
-    const failing = way.forLease("one", () => Promise.reject(new Error("no registry")));
+    const background = priority.inBackground("one", run, signal);
+    const failing = priority.forLease("one", () => Promise.reject(new Error("no registry")));
     expect(begun[0]?.aborted).to.equal(false);
     expect(await failing.catch((error: Error) => error.message)).to.equal("no registry");
     end();
-    expect(await ahead).to.equal("done");
-    expect(await way.ahead("three", async () => "at once", signal)).to.equal("at once");
+    expect(await background).to.equal("done");
+    expect(await priority.inBackground("three", async () => "done", signal)).to.equal("done");
   });
 
-  it("listens to the node's stop no longer than it takes", async () => {
-    const way = createDownloadPriority();
+  it("aborts all background downloads when a lease downloads", async () => {
+    const priority = createDownloadPriority();
     const { signal } = new AbortController();
-    await way.ahead("one", async () => "done", signal);
+    const attempts = [download(), download()];
+    const results = attempts.map(({ run }, index) => {
+      let started = 0;
+      return priority.inBackground(
+        `image ${index}`,
+        async (stop) => (started++ === 0 ? run(stop) : "restarted"),
+        signal,
+      );
+    });
+    await priority.forLease("another image", async () => undefined);
+    expect(attempts.map(({ begun }) => begun[0]?.aborted)).to.deep.equal([true, true]);
+    expect(await Promise.all(results)).to.deep.equal(["restarted", "restarted"]);
+  });
+
+  it("removes its listener from the node's signal", async () => {
+    const priority = createDownloadPriority();
+    const { signal } = new AbortController();
+    await priority.inBackground("one", async () => "done", signal);
     expect(getEventListeners(signal, "abort")).to.deep.equal([]);
   });
 
-  it("waits no more once the node stops", async () => {
-    const way = createDownloadPriority();
+  it("stops waiting when the node stops", async () => {
+    const priority = createDownloadPriority();
     const stop = new AbortController();
-    void way.forLease("two", () => new Promise(() => undefined));
-    const ahead = way.ahead("one", async (signal) => signal.aborted, stop.signal);
+    void priority.forLease("two", () => new Promise(() => undefined));
+    const background = priority.inBackground("one", async (signal) => signal.aborted, stop.signal);
     stop.abort();
-    expect(await ahead).to.equal(true);
+    expect(await background).to.equal(true);
   });
 });
 
-describe("node: what it says of prefetched images", () => {
+describe("node: reports of prefetched images", () => {
   const reference = (digit: string) => `registry.test/one@sha256:${digit.repeat(64)}`;
   const image = (digit: string) => `0x${digit.repeat(64)}`;
 
-  /** A prefetcher on a journal in a folder, with what it sends. */
+  /** A prefetcher on a journal in a directory, with the messages it sends. */
   async function open(folder: string) {
     const journal = openJournal(join(folder, "journal.db"));
-    const said: unknown[] = [];
+    const sent: unknown[] = [];
     const prefetcher = createPrefetcher({
       journal,
-      send: (message: unknown) => said.push(message) > 0,
-      // Nothing is pulled or taken off here.
+      send: (message: unknown) => sent.push(message) > 0,
+      // No image is pulled or removed here.
       engine: undefined as never,
       dataDir: folder,
       logger: undefined as never,
@@ -125,10 +142,10 @@ describe("node: what it says of prefetched images", () => {
       limitGib: 1,
       downloadPriority: createDownloadPriority(),
     });
-    return { journal, prefetcher, said };
+    return { journal, prefetcher, sent };
   }
 
-  it("is said again at each session, after a restart too, until the image is there once more", async () => {
+  it("repeats them in each session, also after a restart, until the image is present again", async () => {
     using dir = temporaryDir();
     const first = await open(dir.path);
     putPrefetched(first.journal, { reference: reference("a"), sizeBytes: 5, usedAt: 1 });
@@ -137,17 +154,17 @@ describe("node: what it says of prefetched images", () => {
     first.journal.close();
     const again = await open(dir.path);
     for (let session = 0; session < 2; session += 1) {
-      again.said.length = 0;
+      again.sent.length = 0;
       again.prefetcher.repeat();
-      expect(again.said).to.deep.equal([
+      expect(again.sent).to.deep.equal([
         { type: "prefetched", image: image("b"), outcome: "present" },
         { type: "prefetched", image: image("a"), outcome: "evicted" },
       ]);
     }
     putPrefetched(again.journal, { reference: reference("a"), sizeBytes: 5, usedAt: 3 });
-    again.said.length = 0;
+    again.sent.length = 0;
     again.prefetcher.repeat();
-    expect(again.said.map((one) => (one as { outcome: string }).outcome)).to.deep.equal([
+    expect(again.sent.map((one) => (one as { outcome: string }).outcome)).to.deep.equal([
       "present",
       "present",
     ]);

@@ -11,7 +11,7 @@ async function listening(server: Server): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** A node that is awaited, in a window of 8 s that closes so many seconds from now. */
+/** An order for a node whose probe is awaited, in a window of 8 s that closes in `seconds`. */
 const order = (url: string, seconds: number, awaitProbe = true) => ({
   url,
   awaitProbe,
@@ -19,8 +19,8 @@ const order = (url: string, seconds: number, awaitProbe = true) => ({
   closesAt: Math.ceil(Date.now() / 1_000) + seconds,
 });
 
-describe("A measurer's round", () => {
-  it("finds a node absent at whose port nothing answers until the window is nearly over", async () => {
+describe("a measurer's round", () => {
+  it("finds a node absent when its port does not respond until shortly before the window closes", async () => {
     const server = createServer();
     const url = await listening(server);
     server.close();
@@ -29,24 +29,26 @@ describe("A measurer's round", () => {
     expect(result).to.deep.include({ absent: true, portsReachable: 0, downMbps: 0 });
   });
 
-  it("finds no node absent at whose port something else answers", async () => {
+  it("fails when another server responds at the port", async () => {
     const server = createServer((_request, response) => response.writeHead(500).end("no"));
     const url = await listening(server);
     const signal = AbortSignal.timeout(20_000);
-    const error = await measureRound(order(url, 3), 8, { signal, limits }).catch((fault: unknown) => fault);
+    const error = await measureRound(order(url, 3), 8, { signal, limits }).catch(
+      (failure: unknown) => failure,
+    );
     server.close();
     expect(error).to.be.instanceOf(NgpuError);
     expect((error as NgpuError).code).to.equal("probe_failed");
   });
 
-  it("says of a node whose probe answered before only that it could not be measured", async () => {
+  it("fails when a probe that was ready does not respond", async () => {
     const server = createServer();
     const url = await listening(server);
     server.close();
     const signal = AbortSignal.timeout(20_000);
-    const fault = await measureRound(order(url, 3, false), 8, { signal, limits }).catch(
-      (error: unknown) => error,
+    const error = await measureRound(order(url, 3, false), 8, { signal, limits }).catch(
+      (failure: unknown) => failure,
     );
-    expect((fault as NgpuError).code).to.equal("probe_unreachable");
+    expect((error as NgpuError).code).to.equal("probe_unreachable");
   });
 });

@@ -15,11 +15,11 @@ import { deploymentDocument } from "../services/support/deployment.ts";
 const deployment = parseDeployment(deploymentDocument);
 const challenge = `0x${"42".repeat(32)}` as const;
 
-/** The other end of the wire, as packages/protocol/wire.ts has it. */
+/** A match instance that speaks the protocol of packages/protocol/wire.ts. */
 class Peer {
   readonly server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
   sockets: WebSocket[] = [];
-  heard: ClientMessage[] = [];
+  received: ClientMessage[] = [];
   audience: string | undefined;
 
   async open(): Promise<string> {
@@ -30,15 +30,15 @@ class Peer {
       this.sockets.push(socket);
       socket.on("message", (data) => {
         const message = clientMessage.parse(JSON.parse(String(data)));
-        this.heard.push(message);
-        if (message.type === "hello") this.say({ type: "welcome", id: 3, heartbeatSeconds: 5 });
+        this.received.push(message);
+        if (message.type === "hello") this.send({ type: "welcome", id: 3, heartbeatSeconds: 5 });
       });
-      this.say({ type: "challenge", challenge, audience: this.audience ?? url });
+      this.send({ type: "challenge", challenge, audience: this.audience ?? url });
     });
     return url;
   }
 
-  say(message: ServerMessage | { type: string }): void {
+  send(message: ServerMessage | { type: string }): void {
     this.sockets.at(-1)?.send(JSON.stringify(message));
   }
 
@@ -53,12 +53,12 @@ describe("a session with match", () => {
   let abort: AbortController;
   let peers: Peer[];
   let session: Session;
-  let told: ServerMessage[];
+  let received: ServerMessage[];
 
   beforeEach(() => {
     abort = new AbortController();
     peers = [];
-    told = [];
+    received = [];
   });
   afterEach(async () => {
     abort.abort();
@@ -80,18 +80,18 @@ describe("a session with match", () => {
       host: undefined,
       logger: createLogger("test", "silent"),
       signal: abort.signal,
-      onMessage: (message) => told.push(message),
+      onMessage: (message) => received.push(message),
     });
   };
   const welcomed = (count = 1) =>
-    eventually("a welcome", () => told.filter(({ type }) => type === "welcome").length >= count);
+    eventually("a welcome", () => received.filter(({ type }) => type === "welcome").length >= count);
 
   it("opens with a signature over the challenge and the audience", async () => {
     const match = peer();
     const url = await match.open();
     begin([url]);
     await welcomed();
-    const [hello] = match.heard;
+    const [hello] = match.received;
     if (hello?.type !== "hello") throw new Error("no hello");
     const signer = await recoverTypedDataAddress({
       domain: sessionDomainOf(deployment),
@@ -104,37 +104,37 @@ describe("a session with match", () => {
     expect(session.isOpen()).to.equal(true);
   });
 
-  it("signs for nobody but the instance it connected to", async () => {
+  it("signs only for the instance it connected to", async () => {
     const match = peer();
     const url = await match.open();
     match.audience = "ws://another.test/";
     begin([url]);
-    await eventually("a second try", () => match.sockets.length > 1);
-    expect(match.heard).to.deep.equal([]);
+    await eventually("a second attempt", () => match.sockets.length > 1);
+    expect(match.received).to.deep.equal([]);
   });
 
-  it("opens again after it is cut, with another instance when one is gone", async () => {
+  it("reopens after a lost connection, with another instance when one is gone", async () => {
     const first = peer();
     const second = peer();
     begin([await first.open(), await second.open()]);
     await welcomed();
     first.close();
     await welcomed(2);
-    expect(second.heard[0]?.type).to.equal("hello");
+    expect(second.received[0]?.type).to.equal("hello");
     expect(session.send({ type: "probeReady", roundId: 1n, port: 5 })).to.equal(true);
-    await eventually("the message", () => second.heard.some(({ type }) => type === "probeReady"));
+    await eventually("the message", () => second.received.some(({ type }) => type === "probeReady"));
   });
 
-  it("goes on after a message that this release does not know", async () => {
+  it("ignores a message that this release does not support", async () => {
     const match = peer();
     begin([await match.open()]);
     await welcomed();
-    match.say({ type: "news of a later release" });
-    match.say({ type: "probeDone", roundId: "7" } as never);
-    await eventually("the next message", () => told.some(({ type }) => type === "probeDone"));
+    match.send({ type: "news of a later release" });
+    match.send({ type: "probeDone", roundId: "7" } as never);
+    await eventually("the next message", () => received.some(({ type }) => type === "probeDone"));
   });
 
-  it("says so when nothing can be sent", async () => {
+  it("returns false when no session is open", async () => {
     begin(["ws://127.0.0.1:9"]);
     expect(session.send({ type: "probeReady", roundId: 1n, port: 5 })).to.equal(false);
   });

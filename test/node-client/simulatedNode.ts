@@ -20,7 +20,7 @@ import { hashOf, logOf } from "./chain.ts";
 const nodeId = 7;
 const reference = `registry/image@sha256:${"1".repeat(64)}`;
 
-/** A chain, an engine and a node around the real fold and the real decision, for histories that tests make up. */
+/** A simulated chain, engine and node around the real fold and the real decisions, for histories that tests generate. */
 export class World {
   logs: StoredLog[] = [];
   containers: (Container & { dead?: true })[] = [];
@@ -31,15 +31,15 @@ export class World {
   private height = 1n;
   private numbers = new Map<string, number>();
   private nextContainer = 1;
-  // What the journal keeps over a kill.
+  // State of the journal, which survives a kill.
   private runs = new Map<string, Run>();
   private reports = new Map<string, SubmittedReport & { lease: Assignment }>();
   private progress = new Map<string, SubmittedProgress>();
-  // What a kill takes.
+  // State in memory, which a kill loses.
   private images = new Map<string, ImageState>();
   private health = new Map<string, Health>();
   private readonly plan: Plan;
-  // The view of `logs` as it was read last; void once a log is added or taken away.
+  // The cached view of `logs`, reset when they change.
   private view: ChainView | undefined;
 
   constructor(options: { policy: "available" | "exclusive"; gpus?: number }) {
@@ -65,7 +65,7 @@ export class World {
     return this.view;
   }
 
-  /** One event in a block of its own; what a contract would refuse does not happen. */
+  /** Adds an event in its own block, unless the contract would revert. */
   event(name: string, workspaceId: bigint): void {
     const lease = this.live.find((item) => item.workspaceId === workspaceId);
     const ref = { workspaceId, nodeId, replica: 0, lease: lease?.lease };
@@ -90,7 +90,7 @@ export class World {
     this.put(name, { ...ref, reason: 1 });
   }
 
-  /** The newest blocks are void; other ones will take their numbers. */
+  /** Removes the newest blocks; later blocks reuse their numbers. */
   reorg(depth: number): void {
     this.height = this.height > BigInt(depth) ? this.height - BigInt(depth) : 0n;
     this.logs = this.logs.filter((log) => log.blockNumber <= this.height);
@@ -98,7 +98,7 @@ export class World {
     this.fork += 1;
   }
 
-  /** Everything in memory is gone; the journal, the engine and the chain stay. */
+  /** Kills the client: its memory is lost; the journal, the engine and the chain stay. */
   kill(): void {
     this.images.clear();
     this.health.clear();
@@ -113,49 +113,49 @@ export class World {
     this.images.clear();
   }
 
-  /** match relays what was signed; the contract takes or refuses it. */
+  /** match relays the signed messages; the contract accepts or rejects each. */
   relay(): void {
-    for (const said of this.reports.values()) {
-      if (said.status !== "waiting") continue;
-      const state = assignmentStates[said.state] ?? "none";
-      const current = this.live.find((item) => fencedKey(item) === fencedKey(said.lease));
+    for (const message of this.reports.values()) {
+      if (message.status !== "waiting") continue;
+      const state = assignmentStates[message.state] ?? "none";
+      const current = this.live.find((item) => fencedKey(item) === fencedKey(message.lease));
       if (current === undefined || !mayReport(current, state)) {
-        Object.assign(said, { status: "refused", settledAt: this.now });
+        Object.assign(message, { status: "refused", settledAt: this.now });
         continue;
       }
-      Object.assign(said, { status: "confirmed", settledAt: this.now });
+      Object.assign(message, { status: "confirmed", settledAt: this.now });
       const { workspaceId, replica, lease } = current;
       const ref = { workspaceId, nodeId, replica, lease };
       this.put("StateChanged", {
         ...ref,
-        state: said.state,
+        state: message.state,
         sequence: current.sequence + 1,
-        detail: said.detail,
+        detail: message.detail,
       });
       if (state === "deleted") this.putBeside("Released", { ...ref, reason: 0 });
     }
-    for (const [key, said] of this.progress) {
-      if (said.status !== "waiting") continue;
+    for (const [key, message] of this.progress) {
+      if (message.status !== "waiting") continue;
       const current = this.live.find((item) => fencedKey(item) === key);
-      const isTaken = current !== undefined && current.milestone < said.milestone;
-      Object.assign(said, { status: isTaken ? "confirmed" : "refused", settledAt: this.now });
-      if (!isTaken) continue;
+      const isAccepted = current !== undefined && current.milestone < message.milestone;
+      Object.assign(message, { status: isAccepted ? "confirmed" : "refused", settledAt: this.now });
+      if (!isAccepted) continue;
       const { workspaceId, replica, lease } = current;
-      this.put("ProgressReported", { workspaceId, nodeId, replica, lease, milestone: said.milestone });
+      this.put("ProgressReported", { workspaceId, nodeId, replica, lease, milestone: message.milestone });
     }
   }
 
-  /** Decides and does the first `most` actions, then is killed if told so. Gives how many were decided. */
+  /** Decides and runs the first `most` actions. @returns The number of decided actions. */
   round(most = Number.POSITIVE_INFINITY): number {
     const actions = decide(this.facts());
     for (const action of actions.slice(0, most)) this.act(action);
     return actions.length;
   }
 
-  /** Lets the node work, the chain stand still and time pass, until nothing is left to do. */
+  /** Runs the node without new events until no action is left. */
   settle(): void {
     for (let quiet = 0, rounds = 0; quiet < 30; rounds += 1) {
-      if (rounds > 2_000) throw new Error("the node never comes to rest");
+      if (rounds > 2_000) throw new Error("the node never becomes idle");
       this.now += 10_000;
       this.lastContactAt = this.now;
       const lasting = (item: Action) => item.type !== "check";
@@ -222,18 +222,18 @@ export class World {
         return;
       case "report": {
         const { lease, state, detail } = action;
-        const said = { state: codeOf(assignmentStates, state), detail, lease, at: this.now };
-        this.reports.set(fencedKey(lease), { ...said, status: "waiting", settledAt: undefined });
+        const message = { state: codeOf(assignmentStates, state), detail, lease, at: this.now };
+        this.reports.set(fencedKey(lease), { ...message, status: "waiting", settledAt: undefined });
         return;
       }
       case "progress": {
-        const said = {
+        const message = {
           milestone: action.milestone,
           status: "waiting" as const,
           at: this.now,
           settledAt: undefined,
         };
-        this.progress.set(fencedKey(action.lease), said);
+        this.progress.set(fencedKey(action.lease), message);
       }
     }
   }
@@ -264,14 +264,14 @@ export class World {
     this.add(name, args, 0);
   }
 
-  /** An event of the newest block's transaction: a reorg takes it along with the one before it. */
+  /** Adds an event in the newest block: a reorg removes it together with the previous one. */
   private putBeside(name: string, args: Record<string, unknown>): void {
     this.add(name, args, 1);
   }
 
   private add(name: string, args: Record<string, unknown>, logIndex: number): void {
-    const place = { blockNumber: this.height, blockHash: hashOf(this.fork, this.height), logIndex };
-    this.logs.push(logOf(name, args, place));
+    const position = { blockNumber: this.height, blockHash: hashOf(this.fork, this.height), logIndex };
+    this.logs.push(logOf(name, args, position));
     this.view = undefined;
   }
 
@@ -281,7 +281,7 @@ export class World {
   }
 }
 
-/** The table of contracts/libraries/AssignmentStates.sol. */
+/** The transitions of contracts/libraries/AssignmentStates.sol. */
 function mayReport(lease: Assignment, to: string): boolean {
   if (lease.state === to) return false;
   if (to === "ready") return lease.state !== "running";

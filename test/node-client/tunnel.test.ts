@@ -13,7 +13,7 @@ import { eventually } from "../services/support/context.ts";
 import { deploymentDocument } from "../services/support/deployment.ts";
 import { openGateway } from "./gateway.ts";
 
-/** What stands in a container: any HTTP server. */
+/** An HTTP server in place of a container. */
 async function serveContainer(handler: RequestListener): Promise<{ server: Server; port: number }> {
   const server = createServer(handler);
   await once(server.listen(0, "127.0.0.1"), "listening");
@@ -81,7 +81,7 @@ describe("a node's tunnel to a real gateway", function () {
     await gateway.stop();
   });
 
-  it("passes a request to the container of the lease, and its answer back", async () => {
+  it("forwards a request to the container of the lease, and its response back", async () => {
     const response = await gateway.route("/9/v1/echo?a=1", {
       method: "POST",
       body: "hello",
@@ -94,7 +94,7 @@ describe("a node's tunnel to a real gateway", function () {
     expect(response.headers.get("x-ngpu-node-id")).to.equal("5");
   });
 
-  it("streams as the container writes, and lets it know when the asker has gone", async () => {
+  it("streams the response, and closes it when the client has disconnected", async () => {
     const leave = new AbortController();
     const response = await gateway.route("/9/stream", { signal: leave.signal });
     const reader = response.body?.getReader();
@@ -102,7 +102,7 @@ describe("a node's tunnel to a real gateway", function () {
     expect(Buffer.from(first?.value ?? []).toString()).to.include("data: tick");
     expect(response.headers.get("x-own")).to.equal("yes");
     leave.abort();
-    await eventually("the container to see it", () => aborted === 1);
+    await eventually("the end of the container's response", () => aborted === 1);
   });
 
   it("carries 8 MiB each way unchanged", async () => {
@@ -111,12 +111,12 @@ describe("a node's tunnel to a real gateway", function () {
     expect(((await response.json()) as { body: string }).body).to.equal(body.toString());
   });
 
-  it("does not pass off an answer that broke off as a whole one", async () => {
+  it("does not present an incomplete response as complete", async () => {
     const response = await gateway.route("/9/die");
     expect(await response.text().catch(() => "broken")).to.equal("broken");
   });
 
-  it("answers nothing for a lease that this node does not run", async () => {
+  it("returns 503 for a lease that this node does not run", async () => {
     ports.delete("9/0/2");
     const response = await gateway.route("/9/v1/echo");
     expect(response.status).to.equal(503);
@@ -125,7 +125,7 @@ describe("a node's tunnel to a real gateway", function () {
 });
 
 describe("the node's end of a tunnel", () => {
-  it("names a lease that it does not run, and a container that does not answer", async () => {
+  it("returns an error code for an unknown lease and for an unreachable container", async () => {
     const sockets: Socket[] = [];
     const server = createTcpServer((socket) => sockets.push(socket)).listen(0, "127.0.0.1");
     await once(server, "listening");

@@ -11,7 +11,7 @@ import { rootDir } from "../support/parts.ts";
 
 const platform = ownPlatform() ?? ("linux-x64" as Platform);
 
-/** Runs the client of an unpacked archive with its own Node and nothing of this machine's environment. */
+/** Runs the client of an unpacked archive with its own Node and an empty environment. */
 function runClient(folder: string, args: string[], env: Record<string, string> = {}) {
   const client = join(folder, "ngpu-client");
   const { status, stdout, stderr } = spawnSync(
@@ -36,7 +36,7 @@ describe("a release of the node client", function () {
   });
   const archive = () => join(dirs.release.path, "client", manifest.platforms[platform]?.file ?? "");
 
-  it("has a manifest that names version, size and hash of each archive", () => {
+  it("has a manifest with the version, and the size and hash of each archive", () => {
     const written = JSON.parse(
       readFileSync(join(dirs.release.path, "client/manifest.json"), "utf8"),
     ) as unknown;
@@ -54,20 +54,20 @@ describe("a release of the node client", function () {
     });
   });
 
-  it("is the same to the byte when it is written again", async () => {
+  it("has the same bytes when it is written again", async () => {
     using again = temporaryDir();
     expect(await writeRelease({ rootDir, outDir: again.path, platforms: [platform] })).to.deep.equal(
       manifest,
     );
   });
 
-  it("unpacks to the client, its Node and the unit, and to nothing else", () => {
+  it("contains only the client, Node and the unit", () => {
     const files = readdirSync(join(dirs.empty.path, "ngpu-client"), { recursive: true }).sort();
     expect(files).to.deep.equal(["bin", "bin/node", "client.mjs", "service.unit"]);
     expect(statSync(join(dirs.empty.path, "ngpu-client/bin/node")).mode & 0o777).to.equal(0o755);
   });
 
-  it("prints its version in a folder with nothing else", () => {
+  it("prints its version in an otherwise empty directory", () => {
     expect(runClient(dirs.empty.path, ["--version"])).to.deep.equal({
       status: 0,
       stdout: `${version}\n`,
@@ -75,26 +75,26 @@ describe("a release of the node client", function () {
     });
   });
 
-  it("makes a key", () => {
+  it("creates a key", () => {
     const NODE_DIR = join(dirs.empty.path, "state");
     const { status, stdout } = runClient(dirs.empty.path, ["identity"], { NODE_DIR });
     expect(status).to.equal(0);
     expect(stdout).to.match(/^0x[0-9a-fA-F]{40}\n$/);
   });
 
-  it("says which setting is wrong", () => {
+  it("reports invalid settings", () => {
     const { status, stderr } = runClient(dirs.empty.path, ["run"], { NODE_WALLET: "0x12" });
     expect(status).to.equal(1);
     expect(stderr).to.include("NGPU_API is not set").and.to.include("NODE_WALLET is not an address");
   });
 
-  it("asks the Docker engine of the machine", () => {
+  it("connects to the configured Docker engine", () => {
     const { status, stderr } = runClient(dirs.empty.path, ["probe"], { NODE_DOCKER_SOCKET: "/nowhere.sock" });
     expect(status).to.equal(1);
     expect(stderr).to.include("/nowhere.sock");
   });
 
-  it("has install scripts that differ in their role alone", () => {
+  it("has install scripts that differ only in their role", () => {
     const [node, measurer] = ["install_mcNode.sh", "install_measure.sh"].map((name) =>
       readFileSync(join(dirs.release.path, name), "utf8"),
     );

@@ -16,12 +16,12 @@ async function install(script: string, ...options: string[]) {
   const child = spawn("sh", [join(rootDir, "scripts", script), ...options], {
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const [out, said, code] = await Promise.all([
+  const [out, err, code] = await Promise.all([
     text(child.stdout),
     text(child.stderr),
     new Promise<number | null>((resolve) => child.once("close", resolve)),
   ]);
-  return { code, out, said };
+  return { code, out, err };
 }
 
 describe("the install scripts", function () {
@@ -36,7 +36,7 @@ describe("the install scripts", function () {
   const given = () => ["--api", market.api, "--docker-socket", market.engine];
 
   for (const script of scripts) {
-    it(`${script} is sound POSIX sh`, function () {
+    it(`${script} is valid POSIX sh`, function () {
       const path = join(rootDir, "scripts", script);
       for (const shell of ["sh", "dash"].filter((one) => findProgram(one) !== undefined)) {
         const { status, stderr } = spawnSync(shell, ["-n", path], { encoding: "utf8" });
@@ -47,12 +47,12 @@ describe("the install scripts", function () {
       expect([status, stdout]).to.deep.equal([0, ""]);
     });
 
-    it(`${script} shows every step of a dry run, and takes none`, async () => {
+    it(`${script} prints every step of a dry run and takes none`, async () => {
       const role = script === "install_measure.sh" ? "measurer" : "node";
       const before = existsSync(`/opt/ngpu/${role}`);
       const options = role === "node" ? given() : ["--api", market.api];
-      const { code, out, said } = await install(script, "--dry-run", ...options, "--region", "DE");
-      expect([code, said]).to.deep.equal([0, ""]);
+      const { code, out, err } = await install(script, "--dry-run", ...options, "--region", "DE");
+      expect([code, err]).to.deep.equal([0, ""]);
       expect(out).to.include(`unpack it to /opt/ngpu/${role}\n`);
       expect(out).to.include(`NGPU_API=${market.api}`);
       expect(out).to.include(role === "node" ? "NODE_REGION=DE" : "MEASURER_REGION=DE");
@@ -61,14 +61,14 @@ describe("the install scripts", function () {
     });
   }
 
-  it("gives only the compute node the Docker engine", async () => {
+  it("give only the compute node access to the Docker engine", async () => {
     const node = await install("install_mcNode.sh", "--dry-run", ...given());
     expect(node.out).to.include("--groups docker");
     const measurer = await install("install_measure.sh", "--dry-run", "--api", market.api);
     expect(measurer.out).not.to.include("docker");
   });
 
-  it("take the client from a folder", async () => {
+  it("take the client from a directory", async () => {
     const { code, out } = await install(
       "install_mcNode.sh",
       "--dry-run",
@@ -80,57 +80,57 @@ describe("the install scripts", function () {
     expect(out).to.include(`fetch ${market.releases}/1.0.0/client.tar.gz`);
   });
 
-  it("say what is wrong with what they are given", async () => {
+  it("report invalid options", async () => {
     const wrong: [string[], string][] = [
       [["--dry-run"], "--api is missing"],
-      [["--dry-run", ...given(), "--from", "/nowhere"], "There is no folder /nowhere"],
+      [["--dry-run", ...given(), "--from", "/nowhere"], "There is no directory /nowhere"],
       [["--dry-run", ...given(), "--from", "http://far.test/client"], "plain http"],
       [["--dry-run", "--api", "http://far.test"], "plain http"],
       [["--dry-run", "--api", "http://127.0.0.1.far.test"], "plain http"],
-      [["--dry-run", "--api", "http://127.0.0.1:80@far.test"], "holds an @"],
-      [["--dry-run", "--api", "$(id)"], "cannot be"],
+      [["--dry-run", "--api", "http://127.0.0.1:80@far.test"], "contains an @"],
+      [["--dry-run", "--api", "$(id)"], "invalid character"],
       [["--api"], "--api needs a value"],
-      [["--nonsense", "1"], "no option --nonsense"],
-      [["--role", "king"], "--role is node or measurer"],
+      [["--nonsense", "1"], "Unknown option --nonsense"],
+      [["--role", "king"], "--role must be node or measurer"],
       [["--dry-run", ...given(), "--wallet", "0x12"], "0x and 40 hexadecimal digits"],
       [["--dry-run", ...given(), "--ports", "70000"], "a whole number from 0 to 65535"],
       [["--dry-run", ...given(), "--region", "Germany"], "two letters"],
-      [["--dry-run", ...given(), "--docker-socket", "/nowhere"], "No Docker engine answers at /nowhere"],
+      [["--dry-run", ...given(), "--docker-socket", "/nowhere"], "No Docker engine responds at /nowhere"],
       [["--dry-run", "--role", "measurer", "--api", market.api, "--price", "1"], "no setting PRICE"],
     ];
     for (const [options, message] of wrong) {
-      const { code, said } = await install("install_mcNode.sh", ...options);
-      expect([code, said.includes(message)], said).to.deep.equal([1, true]);
+      const { code, err } = await install("install_mcNode.sh", ...options);
+      expect([code, err.includes(message)], err).to.deep.equal([1, true]);
     }
   });
 
-  it("say everything that is wrong at once, each with what to do", async () => {
+  it("report all problems together, each with a hint", async () => {
     const network = market.network;
     market.network = { ...network, matchUrls: ["ws://127.0.0.1:1"] };
     market.date = new Date(Date.now() - 3_600_000);
-    const { code, out, said } = await install(
+    const { code, out, err } = await install(
       "install_mcNode.sh",
       ...["--dry-run", ...given(), "--wallet", "0x12", "--gpus", "many"],
     );
     market.network = network;
     market.date = undefined;
     expect([code, out]).to.deep.equal([1, ""]);
-    for (const message of ["--wallet is", "--gpus is", "clock differs", "match service cannot be reached"]) {
-      expect(said).to.include(message);
+    for (const message of ["--wallet is", "--gpus is", "clock differs", "match service is not reachable"]) {
+      expect(err).to.include(message);
     }
-    const lines = said.trimEnd().split("\n").slice(1);
+    const lines = err.trimEnd().split("\n").slice(1);
     expect(lines.map((line) => line.startsWith("  - "))).to.deep.equal(
       [0, 1, 2, 3].flatMap(() => [true, false]),
     );
   });
 
-  it("say so when the API does not answer, serves no client, or none for this machine", async () => {
+  it("report an API that does not respond, has no client, or none for this machine", async () => {
     const silent = await install("install_mcNode.sh", "--dry-run", "--api", "http://127.0.0.1:1");
-    expect(silent.said).to.include("The market's API does not answer at http://127.0.0.1:1/v1/network");
+    expect(silent.err).to.include("The market's API does not respond at http://127.0.0.1:1/v1/network");
     const manifest = readFileSync(join(market.releases, "manifest.json"), "utf8");
     writeFileSync(join(market.releases, "manifest.json"), '{"version":"1.0.0","platforms":{}}');
     const none = await install("install_mcNode.sh", "--dry-run", ...given());
-    expect(none.said).to.match(/The market has no client for linux-(x64|arm64)/);
+    expect(none.err).to.match(/The market has no client for linux-(x64|arm64)/);
     writeFileSync(join(market.releases, "manifest.json"), manifest);
     const nowhere = await install(
       "install_mcNode.sh",
@@ -139,10 +139,10 @@ describe("the install scripts", function () {
       "--from",
       `${market.api}/other`,
     );
-    expect(nowhere.said).to.include(`There is no client at ${market.api}/other/manifest.json`);
+    expect(nowhere.err).to.include(`There is no client at ${market.api}/other/manifest.json`);
   });
 
-  describe("in a root of their own", () => {
+  describe("in their own root", () => {
     let root: ScratchRoot;
     before(function () {
       const reason = noScratchRoot();
@@ -157,7 +157,7 @@ describe("the install scripts", function () {
     const settings = () => readFileSync(join(root.path, "etc/ngpu/node.env"), "utf8").trim().split("\n");
     const users = () => readFileSync(join(root.path, "etc/passwd"), "utf8");
 
-    it("install the client, which runs as it is told to", async () => {
+    it("install a client that the printed command runs", async () => {
       const { code, stdout, stderr } = await inside(
         "--api",
         market.api,
@@ -182,7 +182,7 @@ describe("the install scripts", function () {
       expect([key.mode & 0o777, key.uid]).to.deep.equal([0o600, uidOf(users())]);
     });
 
-    it("update the client and keep the settings that are not given", async () => {
+    it("update the client and keep settings without an option", async () => {
       await inside("--api", market.api, "--wallet", wallet, "--region", "DE", "--price", "5");
       appendFileSync(join(root.path, "etc/ngpu/node.env"), "NODE_PREFETCH_GIB=3\n");
       market.release({ version: "1.0.1", bundle: `${bundle}\n// newer` });
@@ -196,7 +196,7 @@ describe("the install scripts", function () {
       expect(readdirSync(join(root.path, "opt/ngpu"))).to.deep.equal(["node"]);
     });
 
-    it("refuse an archive that is not what the manifest says, and change nothing", async () => {
+    it("reject an archive that does not match the manifest, and change nothing", async () => {
       appendFileSync(join(market.releases, "1.0.0/client.tar.gz"), "x");
       const { code, stderr } = await inside("--api", market.api);
       market.release({ version: "1.0.0", bundle });
@@ -207,19 +207,19 @@ describe("the install scripts", function () {
       expect(users()).not.to.include("ngpu-node");
     });
 
-    it("refuse a client that does not run here, and leave the old one as it was", async () => {
+    it("reject a client that does not run on this machine, and keep the old one", async () => {
       await inside("--api", market.api);
       market.release({ version: "1.0.1", bundle: "throw new Error('broken');" });
       const { code, stderr } = await inside("--region", "FR");
       market.release({ version: "1.0.0", bundle });
       expect(code).to.equal(1);
-      expect(stderr).to.include("The client cannot be used here");
+      expect(stderr).to.include("The client does not run on this machine");
       expect(readFileSync(join(root.path, "opt/ngpu/node/client.mjs"), "utf8")).to.equal(bundle);
       expect(readdirSync(join(root.path, "opt/ngpu"))).to.deep.equal(["node"]);
       expect(settings()).not.to.include("NODE_REGION=FR");
     });
 
-    it("refuse a wallet that was mistyped, before anything is changed", async () => {
+    it("reject a wallet with a wrong checksum, and change nothing", async () => {
       const { code, stderr } = await inside(
         ...["--api", market.api, "--wallet", "0xAb5801a7D398351b8bE11C439e05C5B3259aeC9c"],
       );
@@ -242,7 +242,7 @@ describe("the install scripts", function () {
       expect(unit).not.to.match(/@\w+@/);
     });
 
-    it("remove the client, with --purge its key and settings too", async () => {
+    it("remove the client, and with --purge also its key and settings", async () => {
       await inside("--api", market.api);
       recordProgram(root, "docker");
       const kept = await inside("--uninstall");

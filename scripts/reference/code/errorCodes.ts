@@ -2,7 +2,16 @@ import type { NewExpression, Node, ObjectExpression } from "oxc-parser";
 import { type ErrorClass, errorClasses } from "./errorClasses.ts";
 import { type Project, positionOf, type Source } from "./project.ts";
 import { openIn, sentencesOf, textsOf } from "./texts.ts";
-import { type Leaf, type Leaves, leavesOf, propertyOf, type Scope, scopeOf, scopesOf } from "./values.ts";
+import {
+  isNumber,
+  type Leaf,
+  type Leaves,
+  leavesOf,
+  propertyOf,
+  type Scope,
+  scopeOf,
+  scopesOf,
+} from "./values.ts";
 
 export type ErrorCode = {
   code: string;
@@ -131,6 +140,8 @@ function readCode(
   result: ErrorCodes,
 ): void {
   const { component, file } = at;
+  // A JSON-RPC error has a number of its own protocol.
+  if (isNumber(leaf.node)) return;
   const { texts, unknown } = textsOf(project, [leaf]);
   if (unknown.some(isPassedOn)) result.passedOn.push({ component, file });
   else if (unknown.length > 0)

@@ -190,7 +190,9 @@ function mayGive({ call }: CallSite, { fn, index }: Open): boolean {
   return argument !== undefined && call.arguments.length >= required.length && !isNumber(argument);
 }
 
-function isNumber(node: Node): boolean {
+/** Whether a node is a number, or a choice between numbers. */
+export function isNumber(node: Node): boolean {
+  if (node.type === "UnaryExpression") return isNumber(node.argument);
   if (node.type === "ConditionalExpression") return isNumber(node.consequent) && isNumber(node.alternate);
   return node.type === "Literal" && typeof node.value === "number";
 }

@@ -67,6 +67,7 @@ function apply(
   if (dropped !== undefined)
     return tables.delete(dropped) ? undefined : `drops ${dropped}, which is not there`;
   const [, altered] = /^alter table (?:only )?([\w.]+)/.exec(text) ?? [];
+  if (altered !== undefined && given.has(altered)) return undefined;
   if (altered !== undefined) return alter(tables.get(altered), altered, source);
   const grant = /^(grant|revoke) (.+) on ([\w., ]+) (?:to|from) ([\w, ]+)$/.exec(text);
   if (grant !== null && !PASSED.test(text)) return grantOn(grant, tables, given);

@@ -1,5 +1,5 @@
-// A node client without a chain: the real reconciler on the real engine and journal, with a view that the test gives, that kills
-// itself without warning at a step. Run as a program: agent.ts <json>.
+// A node client without a chain: the real reconciler, engine and journal with a view from the test. It kills itself at a given
+// step. Run as a program: agent.ts <json>.
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { createChainClient } from "@ngpu/chain-reader/client";
@@ -25,13 +25,13 @@ export type AgentOrder = {
   key: `0x${string}`;
   publication: Publication;
   assignments: Assignment[];
-  /** Die at the n-th beginning or end of an action, from 1; 0: live. */
+  /** Kill itself at the n-th start or end of an action, from 1; 0: never. */
   killAt: number;
-  /** Seconds since the chain or match was seen. */
-  unseenFor: number;
+  /** Seconds since the last contact with the chain or match. */
+  secondsSinceContact: number;
 };
 
-/** BigInts travel as "123n". */
+/** BigInts are encoded as "123n". */
 export const encode = (value: unknown) =>
   JSON.stringify(value, (_name, item) => (typeof item === "bigint" ? `${item}n` : item));
 const decode = (text: string) =>
@@ -65,7 +65,7 @@ async function run(order: AgentOrder): Promise<void> {
     signal: new AbortController().signal,
     gpuUuids: [],
     view: () => ({ assignments: order.assignments, rounds: new Map() }),
-    lastContactAt: () => Date.now() - order.unseenFor * 1000,
+    lastContactAt: () => Date.now() - order.secondsSinceContact * 1000,
     onDone: () => {},
     onProgress: () => {},
     onAction: (action) => {
@@ -80,8 +80,8 @@ async function run(order: AgentOrder): Promise<void> {
     await reconciler.idle();
     await delay(100);
   }
-  const said = openOutbox(journal).map(({ kind, message }) => ({ kind, message }));
-  process.stdout.write(`${encode({ steps, running: [...reconciler.running()], said })}\n`);
+  const messages = openOutbox(journal).map(({ kind, message }) => ({ kind, message }));
+  process.stdout.write(`${encode({ steps, running: [...reconciler.running()], messages })}\n`);
   journal.close();
 }
 

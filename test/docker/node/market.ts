@@ -13,7 +13,7 @@ import { registryRouter } from "../../../services/registry/router.ts";
 
 const repoRoot = join(import.meta.dirname, "../../..");
 
-/** Our images, served as a node pulls them. */
+/** A registry with the repository's images. */
 export async function openRegistry() {
   const storeDir = mkdtempSync(join(tmpdir(), "ngpu-store-"));
   const images = await buildAll({ repoRoot, storeDir });
@@ -39,7 +39,7 @@ export async function openRegistry() {
     served: () => served,
     /** `name@sha256:…` */
     referenceOf: (name: string) => `${host}/${find(name).repository}@${find(name).digest}`,
-    /** What a partner would have published. */
+    /** The publication of a workspace with one of the images. */
     publicationOf: (
       name: string,
       options: { policy?: number; graceSeconds?: number; config?: object } = {},
@@ -68,7 +68,7 @@ export async function openRegistry() {
   };
 }
 
-/** A lease as the chain tells it, to run at once. */
+/** A lease on the chain that is to run immediately. */
 export function assignment(change: Partial<Assignment>): Assignment {
   return {
     workspaceId: 1n,
@@ -90,7 +90,7 @@ export function assignment(change: Partial<Assignment>): Assignment {
   };
 }
 
-/** Removes what a test's node left on the engine. */
+/** Removes the containers of a test's node from the engine. */
 export async function removeMarket(market: string): Promise<void> {
   const docker = new Docker();
   const label = [`ngpu.market=${market}`];
@@ -99,7 +99,7 @@ export async function removeMarket(market: string): Promise<void> {
   }
 }
 
-/** How often the engine did each thing to containers of a node since a time, in the engine's own record. */
+/** Number of the engine's events by action, for the containers of a market since a time. */
 export async function engineRecord(market: string, since: number): Promise<Record<string, number>> {
   const docker = new Docker();
   const stream = await docker.getEvents({

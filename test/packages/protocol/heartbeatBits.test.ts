@@ -34,10 +34,10 @@ describe("heartbeat bits", () => {
 
   it("of a wrong length are refused", () => {
     expect(() => decodeHeartbeats({ encoding: "bitmap", nodeCount: 9, bits: "0xff" })).to.throw(
-      "1 bytes are no bitmap",
+      "1 bytes are not valid for encoding bitmap",
     );
     expect(() => decodeHeartbeats({ encoding: "absentees", nodeCount: 9, bits: "0xffff" })).to.throw(
-      "no absentees",
+      "2 bytes are not valid for encoding absentees",
     );
   });
 });

@@ -103,7 +103,7 @@ describe("apiServer: accounts and keys", () => {
     expect(answer.status).to.equal(404);
     const id = answer.headers.get("x-request-id");
     const row = await eventually("the call's row", async () => {
-      const { rows } = await api.db.query("select * from app.call where id = $1", [id]);
+      const { rows } = await api.db.query("select * from app.call where request_id = $1", [id]);
       return rows[0];
     });
     expect(row).to.include({

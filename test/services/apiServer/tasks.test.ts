@@ -115,7 +115,7 @@ describe("apiServer: tasks and chat", () => {
     const shown = await partner.get<Task>(`/v1/tasks/${body.id}`);
     expect(shown.body).to.deep.equal(body);
     const call = await eventually("the call's row", async () => {
-      const found = await api.db.query("select node_id from app.call where id = $1", [
+      const found = await api.db.query("select node_id from app.call where request_id = $1", [
         headers.get("x-request-id"),
       ]);
       return found.rows[0];

@@ -117,6 +117,6 @@ select id, part, block_number, log_index, '{}'::jsonb, 0 from event
       () => parseProjection("thing", text.replace("names text[]", "names text[],\n  log_index integer")),
       /declares the reserved column log_index/,
     );
-    refused(() => sourcesOf(parseProjection("thing", text), []), /follows Made, which no ABI declares/);
+    refused(() => sourcesOf(parseProjection("thing", text), []), /handles Made, which no ABI declares/);
   });
 });

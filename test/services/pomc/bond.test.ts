@@ -68,8 +68,10 @@ function play(
   let before = new Map<number, NodeBond>();
   let schedule = 0n;
   for (const [index, [facts, ofEpoch]] of epochs.entries()) {
-    if (facts.replaced) granted = new Map();
-    schedule = 0n;
+    if (facts.replaced) {
+      granted = new Map();
+      schedule = 0n;
+    }
     const number = index + 1;
     schedule += emission;
     const grantLimit = schedule - sum(granted.values());

@@ -137,7 +137,7 @@ async function deploy(url: string, journalFolder: string): Promise<NgpuDeploymen
       activationDelay: 60,
       emissionPerEpoch: parseEther("1000"),
       cap: parseEther("1000000"),
-      genesisSupply: parseEther("1000"),
+      genesisSupply: parseEther("20000"),
     },
   });
   await connection.close();
