@@ -125,7 +125,9 @@ export async function awaitState(
 async function explained(partner: Partner, image: Image): Promise<string> {
   const { authorizationId: _ours, ...body } = workspaceOf(partner, image);
   const { words } = await partner.api.post<{ words: string[] }>("/v1/match/explain", body);
-  return words[0] === undefined ? "match has no explanation" : `match reports: ${words[0].replace(/\.$/, "")}`;
+  return words[0] === undefined
+    ? "match has no explanation"
+    : `match reports: ${words[0].replace(/\.$/, "")}`;
 }
 
 /** True once the assignment has reached or passed this state. */
