@@ -1,4 +1,4 @@
-// The typed ABI of every contract, in packages/contracts-sdk/generated/abi.ts, from Hardhat's artifacts.
+// Writes the typed ABI of every contract, packages/contracts-sdk/generated/abi.ts, from Hardhat's artifacts.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -14,7 +14,7 @@ const contracts = [
   "Pauses",
 ];
 
-/** Writes the ABI of the contracts as they were compiled last. */
+/** Writes the ABI of the contracts as last compiled. */
 export function writeAbi(rootDir: string): void {
   const lines = contracts.map((name) => {
     const constant = `${name.charAt(0).toLowerCase()}${name.slice(1)}Abi`;

@@ -20,9 +20,9 @@ await start(async () => {
     return;
   }
   if (!benchmarks.includes(name)) {
-    throw new FatalError(`There is no benchmark ${JSON.stringify(name)}.`, {
+    throw new FatalError(`Unknown benchmark ${JSON.stringify(name)}.`, {
       code: "benchmark_unknown",
-      hint: `Name one of: ${known}.`,
+      hint: `Choose one of: ${known}.`,
     });
   }
   process.stderr.write(`ngpu ${version}, bench ${name}\n`);

@@ -1,6 +1,6 @@
-// The first thing that `npm start` and `npm test` run: plain JavaScript for whatever Node (20 or newer) is there, with
-// nothing installed. It installs what is missing and hands over to Node 24: bootstrap.mjs [--omit=dev] <script>
-// [arguments]. With --omit=dev only the packages are installed that a market needs to run.
+// `npm start` and `npm test` run this first: plain JavaScript for any Node from 20 on, without installed packages. It
+// installs missing packages and runs the script on Node 24: bootstrap.mjs [--omit=dev] <script> [arguments]. With
+// --omit=dev it installs only the packages that a market needs to run.
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { delimiter, dirname, join } from "node:path";
@@ -15,7 +15,7 @@ const OLDEST_NODE = 20;
 const MARKET = "scripts/start/index.ts";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const bin = join(root, "node_modules", ".bin");
-// A market is a dozen processes that load the same code: compiled once, it is there for the next.
+// A market is a dozen processes that load the same code, so they share a compile cache.
 const compileCache = process.env.NODE_COMPILE_CACHE ?? join(root, ".ngpu/compile-cache");
 
 async function main() {
@@ -29,7 +29,7 @@ async function main() {
   }
   if (script === undefined)
     throw new InstallError("Usage: node scripts/bootstrap.mjs [--omit=dev] <script> [arguments]");
-  // Contracts that were changed have to be compiled, and the compiler is not among what running needs.
+  // Changed contracts have to be compiled, and the compiler is not among the packages for running.
   const dev = !omitsDev || !isCompiled(root);
   const beside = script === MARKET && !isInstalled(root, dev) ? installBeside() : undefined;
   try {
@@ -42,15 +42,15 @@ async function main() {
 }
 
 /**
- * Installs what a market needs of the system while npm installs its packages. What fails is left to the market itself,
- * which tries again and says why; it waits for what is under way.
+ * Installs the system packages of a market while npm installs its packages. Errors are ignored here: the market waits for
+ * a running installation, retries, and reports the error.
  */
 function installBeside() {
   const programs = missingPrograms(marketPrograms(process.env));
   if (programs.length === 0 || !mayInstall()) return undefined;
   const abort = new AbortController();
   const packages = programs.flatMap((program) => program.packages).join(", ");
-  process.stderr.write(`Installing ${packages} with apt-get meanwhile\n`);
+  process.stderr.write(`Installing ${packages} with apt-get\n`);
   const ended = installPrograms({ programs, print: () => {}, signal: abort.signal }).catch(() => undefined);
   const stop = async () => {
     abort.abort();
@@ -59,7 +59,7 @@ function installBeside() {
   return { stop };
 }
 
-/** Runs the script on Node 24 and ends as it ends. */
+/** Runs the script on Node 24 and exits with its code or signal. */
 function handOver(script, args, beside) {
   const child = spawn(join(bin, "node"), [script, ...args], {
     stdio: "inherit",
@@ -69,9 +69,9 @@ function handOver(script, args, beside) {
       PATH: [bin, process.env.PATH].filter(Boolean).join(delimiter),
     },
   });
-  // Ctrl-C in a terminal reaches the child too, a signal to this process alone does not, and the two look the same
-  // from here. So SIGINT is passed on as SIGTERM: to a child that is stopping already it says nothing new, and a second
-  // Ctrl-C stays something that only the terminal gives.
+  // Ctrl-C in a terminal also reaches the child; a signal to this process alone does not. The two cannot be told apart
+  // here. So SIGINT is forwarded as SIGTERM, which a child that is already stopping ignores. Only the terminal sends a
+  // second SIGINT.
   process.on("SIGINT", () => child.kill("SIGTERM"));
   for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
   if (process.env.npm_lifecycle_event !== undefined) whenOrphaned(() => child.kill("SIGTERM"));
@@ -79,14 +79,14 @@ function handOver(script, args, beside) {
   child.once("exit", async (code, signal) => {
     await beside?.stop();
     if (signal === null) process.exit(code);
-    // So that the shell sees the true reason.
+    // Ends by the same signal, so that the shell sees it.
     for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.removeAllListeners(name);
     process.kill(process.pid, signal);
     setTimeout(() => process.exit(128 + constants.signals[signal]), 1000);
   });
 }
 
-/** npm runs scripts in a shell, and a signal that ends npm or the shell does not reach us. */
+/** npm runs scripts in a shell. A signal that ends npm or the shell does not reach this process. */
 function whenOrphaned(stop) {
   const parent = process.ppid;
   const watch = setInterval(() => {

@@ -1,4 +1,4 @@
-// `npm run build:contracts`: compiles the contracts and writes what the repository keeps of them.
+// `npm run build:contracts`: compiles the contracts and writes the generated files of the repository.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { writeAbi } from "./abi.ts";

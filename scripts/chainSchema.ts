@@ -1,4 +1,4 @@
-// Records the definitions of schema chain after they changed; `--breaking` when rows mean something else in the same columns.
+// Records changed definitions of schema chain. `--breaking`: rows of the same columns have another meaning.
 import { writeFileSync } from "node:fs";
 import { loadDefinitions } from "@ngpu/auto-export/definitions";
 import { nextChainSchema } from "@ngpu/auto-export/version";

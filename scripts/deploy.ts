@@ -1,4 +1,4 @@
-// Deploys the market to an OP-stack chain with Hardhat Ignition, or goes on where that stopped.
+// Deploys the market to an OP-stack chain with Hardhat Ignition, or resumes an interrupted deployment.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { artifactOf, contractNames } from "@ngpu/contracts/ignition/constructors";
@@ -37,13 +37,13 @@ const command = withTarget(new Command("deploy"))
     new Option("--replace <what>", "deploy successors of these contracts").choices(Object.keys(successions)),
   )
   .option("--generation <number>", "number of the successors' generation; the first deployment is 1", Number)
-  .option("--poll-ms <milliseconds>", "how often it asks the chain for a new block; default 250", Number);
+  .option("--poll-ms <milliseconds>", "interval of polling for new blocks; default 250", Number);
 
 async function run({ reset, replace, generation, pollMs, ...options }: Options): Promise<void> {
   const target = readTarget(options);
   const { hre, connection, chainId } = await connectTarget(target, [await readDeployerKey()]);
   try {
-    // Trials name an endpoint; a network is meant to last.
+    // Test deployments name an endpoint. A named network is a production market.
     if (options.network !== undefined) requireWindows(parseParameters(target.parameters), chainId);
     const journal = { folder: target.journal, id: `chain-${chainId}` };
     if (replace !== undefined) {
@@ -52,7 +52,7 @@ async function run({ reset, replace, generation, pollMs, ...options }: Options):
     }
     const present = reset ? undefined : readNgpuDeployment(target.out);
     if (present !== undefined && present.previous.length > 0) {
-      // The module knows the first contracts only; those in use now are written down.
+      // The Ignition module knows only the first contracts; the deployment file has the current ones.
       const generation = present.previous.length + 1;
       process.stdout.write(`Deployed, and replaced up to generation ${generation}: ${target.out}\n`);
       return;
@@ -80,7 +80,7 @@ type Replacing = Pick<Parameters<typeof replaceNgpu>[0], "connection" | "journal
   generation: number | undefined;
 };
 
-/** The successors are deployed with what the parameters say now, but for what goes on from those before them. */
+/** Deploys the successors with the current parameters, except for those that continue from the predecessors. */
 async function replaceAt(target: Target, { generation, ...options }: Replacing): Promise<void> {
   if (generation === undefined || !Number.isInteger(generation) || generation < 2) {
     throw new FatalError("--generation is missing. It is the number of the new generation, 2 or higher.", {
@@ -100,7 +100,7 @@ async function replaceAt(target: Target, { generation, ...options }: Replacing):
     process.stdout.write(`Generation ${generation} is already deployed: ${target.out}\n`);
     return;
   }
-  // First what the roles have to call: the deployment file is what says that this run is done.
+  // The roles' calls are written first, because the deployment file marks this run as complete.
   write(join(pages, "introduction.json"), introduction);
   write(join(pages, "retirement.json"), retirement(options.succession, previous.contracts));
   write(target.out, deployment);

@@ -1,4 +1,4 @@
-// Compares a deployment with this checkout: code, wiring, roles and delays. Exit code 1 where something differs.
+// Compares a deployment with this checkout: code, wiring, roles and delays. Exits with 1 if they differ.
 
 import { checkDeployment } from "@ngpu/contracts/ignition/check/index";
 import { artifactOf } from "@ngpu/contracts/ignition/constructors";

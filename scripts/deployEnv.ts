@@ -7,7 +7,7 @@ import { Wallet } from "ethers";
 import type { Hex } from "viem";
 import { z } from "zod";
 
-/** Variables of the deployment: the key in clear, or an encrypted keystore (ethers' JSON) and its password. */
+/** Variables of the deployment: the key in plain text, or an encrypted keystore (ethers' JSON) and its password. */
 export const deployVariables = {
   DEPLOYER_KEY: envTypes
     .privateKey()
@@ -55,7 +55,7 @@ export async function readDeployerKey(): Promise<Hex> {
   }
 }
 
-/** Asks on the terminal, showing nothing of the answer. */
+/** Prompts on the terminal without echoing the input. */
 async function promptPassword(keystore: string): Promise<string> {
   if (!process.stdin.isTTY) {
     throw new FatalError(`The password of ${keystore} is missing.`, {

@@ -19,17 +19,17 @@ export type TargetOptions = {
   journal?: string;
 };
 
-/** Where a deployment goes, what with, and where it is written down. */
+/** Target of a deployment: endpoint, parameters and the files it writes. */
 export type Target = {
   rpcUrl: string;
-  /** The chain it is meant for; undefined where only an endpoint is named. */
+  /** The expected chain; undefined where only an endpoint is given. */
   chainId: number | undefined;
   parameters: NgpuParametersInput;
   out: string;
   journal: string;
 };
 
-/** The options by which a target is named. */
+/** Adds the options that choose a target. */
 export function withTarget(command: Command): Command {
   return command
     .version(version)
@@ -44,7 +44,7 @@ export function withTarget(command: Command): Command {
 }
 
 const networkSchema = z.strictObject({ chainId: z.number().int().positive(), parameters: z.looseObject({}) });
-const nobody = `0x${"0".repeat(40)}`;
+const zeroAddress = `0x${"0".repeat(40)}`;
 
 /** @throws FatalError `network_missing`, `network_invalid`, `parameters_missing`, `parameters_invalid` or `option_missing`. */
 export function readTarget(options: TargetOptions): Target {
@@ -67,7 +67,7 @@ export function readTarget(options: TargetOptions): Target {
     });
   }
   const blank = Object.entries(parsed.data.parameters).filter(([, entry]) =>
-    [entry].flat().some((account) => account === nobody),
+    [entry].flat().some((account) => account === zeroAddress),
   );
   if (blank.length > 0) {
     throw new FatalError(`${file} sets no address for ${blank.map(([name]) => name).join(", ")}.`, {
@@ -86,10 +86,10 @@ export function readTarget(options: TargetOptions): Target {
 }
 
 /**
- * Hardhat connected to the target, with the compiled contracts of this checkout.
+ * Connects Hardhat to the target, with the compiled contracts of this checkout.
  *
- * @param accounts Private keys that may send; none to read only.
- * @throws FatalError `wrong_chain`, and what `connectHardhat` throws.
+ * @param accounts Private keys that may send; empty for reading only.
+ * @throws FatalError `wrong_chain`, and the errors of `connectHardhat`.
  */
 export async function connectTarget(target: Target, accounts: string[]) {
   const { hre, connection } = await connectHardhat({
@@ -108,18 +108,18 @@ export async function connectTarget(target: Target, accounts: string[]) {
   return { hre, connection, chainId };
 }
 
-/** @throws FatalError `deployment_missing`, and what `readNgpuDeployment` throws. */
+/** @throws FatalError `deployment_missing`, and the errors of `readNgpuDeployment`. */
 export function requireDeployment(file: string): NgpuDeployment {
   const deployment = readNgpuDeployment(file);
   if (deployment !== undefined) return deployment;
   throw new FatalError(`There is no deployment at ${file}.`, {
     code: "deployment_missing",
-    hint: "Deploy first.",
+    hint: "Run `npm run deploy` first.",
   });
 }
 
 export function readJson(file: string): unknown {
-  if (!existsSync(file)) throw new FatalError(`There is no file ${file}.`, { code: "parameters_missing" });
+  if (!existsSync(file)) throw new FatalError(`File ${file} does not exist.`, { code: "parameters_missing" });
   try {
     return JSON.parse(readFileSync(file, "utf8"));
   } catch (error) {
@@ -127,7 +127,7 @@ export function readJson(file: string): unknown {
   }
 }
 
-/** Runs a command; a fault is one plain message and exit code 1. */
+/** Runs a command; an error prints one plain message and sets exit code 1. */
 export async function runCommand(run: () => Promise<void>): Promise<void> {
   try {
     await run();

@@ -14,9 +14,9 @@ import { startVariables } from "./start/env.ts";
 
 type Variables = Record<string, z.ZodType>;
 
-/** Every program, with the variables that it reads. */
+/** Every program, with its variables. */
 export const programs: { title: string; variables: Variables }[] = [
-  { title: "npm start: what is left out is embedded", variables: startVariables },
+  { title: "npm start: parts without a variable are embedded", variables: startVariables },
   { title: "npm run deploy", variables: deployVariables },
   { title: "Every service, the node client and the measurement node", variables: commonEnv },
   { title: "services/autoExport", variables: autoExportVariables },
@@ -35,17 +35,17 @@ export const programs: { title: string; variables: Variables }[] = [
 /** Variables that every service reads; they are listed once. */
 export const commonVariables: Variables = commonEnv;
 
-/** Defaults made of the machine's name or the process's number say nothing in a file. */
+/** Defaults that derive from the machine's name or the process's id are not listed. */
 const machineSpecific = new Set(["INSTANCE"]);
 
-/** What is written of a variable: whether it must be set, its default as in an env file, and what it means. */
+/** The entry of a variable: whether it is required, its default as in an env file, and its description. */
 export function meaningOf(name: string, schema: z.ZodType): { need: string; shown: string; says: string } {
   const value = machineSpecific.has(name) ? null : defaultOf(schema);
   const need = value === undefined ? "required" : value === null ? "optional" : "default shown";
   return { need, shown: shown(value), says: schema.description ?? name };
 }
 
-/** The default as it would stand in the file, undefined when the variable must be set, null when it may be left out. */
+/** The default as in the file; undefined when the variable is required, null when it is optional. */
 function defaultOf(schema: z.ZodType): unknown {
   const parsed = z.object({ value: schema }).safeParse({});
   if (!parsed.success) return undefined;

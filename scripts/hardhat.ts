@@ -1,4 +1,4 @@
-// Hardhat as a deployment needs it: connected to a chain, with compiled contracts to read and no compiler.
+// Hardhat for deployments: connected to a chain, with compiled contracts and no compiler.
 import { join } from "node:path";
 import { FatalError } from "@ngpu/runtime/errors";
 import ignition from "@nomicfoundation/hardhat-ignition-viem";
@@ -10,11 +10,11 @@ import { COMPILED, isCompiled } from "./bootstrap/compiled.mjs";
 import { runToEnd } from "./embedded/command.ts";
 
 /**
- * Connects Hardhat to a chain. Its contracts are those that the repository keeps; where the sources are others, it
- * compiles them first.
+ * Connects Hardhat to a chain. It uses the compiled contracts of the repository, and compiles the sources first if
+ * they differ.
  *
- * @param options.accounts Private keys that may send, or `remote` for those of the endpoint.
- * @param options.journal Where Ignition keeps what it has done.
+ * @param options.accounts Private keys that may send, or `remote` for the accounts of the endpoint.
+ * @param options.journal Directory of Ignition's journal.
  * @throws FatalError `contracts_failed` when the contracts do not compile.
  */
 export async function connectHardhat(options: {
@@ -37,7 +37,7 @@ export async function connectHardhat(options: {
   return { hre, connection: await hre.network.create({ network: "target", chainType: "op" }) };
 }
 
-/** The folder with the artifacts of today's sources. */
+/** The directory with the artifacts of the current sources. */
 async function compiledFolder(rootDir: string): Promise<string> {
   if (isCompiled(rootDir)) return join(rootDir, COMPILED);
   const hardhat = join(rootDir, "node_modules/hardhat/dist/src/cli.js");

@@ -1,12 +1,12 @@
-// Keeps the compiled contracts in the repository, so that a clone deploys them without a compiler.
+// Writes the compiled contracts into the repository, so that a clone deploys them without a compiler.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { artifactOf, contractNames } from "@ngpu/contracts/ignition/constructors";
 import { COMPILED, manifestOf, manifestPath } from "./bootstrap/compiled.mjs";
 
 /**
- * What a deployment, its check and Ignition read of Hardhat's artifact. Left out is what names the build: it differs
- * with what else was compiled at the time.
+ * The fields of Hardhat's artifact that a deployment, its check and Ignition read. Fields that identify the build are
+ * omitted: they depend on what else was compiled at the time.
  */
 const keptFields = [
   "_format",
@@ -23,7 +23,7 @@ const keptFields = [
 type HardhatArtifact = Record<string, unknown> & { immutableReferences: Record<string, Place[]> };
 type Place = { start: number; length: number };
 
-/** Writes what is kept of every contract that is deployed, from Hardhat's artifacts, and the manifest. */
+/** Writes the stored artifact of every deployed contract, from Hardhat's artifacts, and the manifest. */
 export function keepCompiled(rootDir: string): void {
   rmSync(join(rootDir, COMPILED), { recursive: true, force: true });
   for (const name of contractNames.map(artifactOf)) {
@@ -36,7 +36,7 @@ export function keepCompiled(rootDir: string): void {
   writeFileSync(manifestPath(rootDir), manifestOf(rootDir));
 }
 
-/** A line for each field, so that a change of one shows as one. */
+/** One line for each field, so that a diff shows which field changed. */
 function keptText(artifact: HardhatArtifact): string {
   const immutableReferences = numberInOrder(artifact.immutableReferences);
   const kept: Record<string, unknown> = { ...artifact, immutableReferences };
@@ -45,7 +45,10 @@ function keptText(artifact: HardhatArtifact): string {
   return `{\n${lines.join(",\n")}\n}\n`;
 }
 
-/** The compiler numbers immutables by what else it compiled at the time; here they are numbered as the code has them. */
+/**
+ * The compiler's ids of immutables depend on what else it compiled. Here they are numbered by their order in the
+ * code.
+ */
 function numberInOrder(references: Record<string, Place[]>): Record<string, Place[]> {
   const firstOf = (places: Place[]) => Math.min(...places.map(({ start }) => start));
   const inOrder = Object.values(references).sort((a, b) => firstOf(a) - firstOf(b));

@@ -1,11 +1,11 @@
-// Plain JavaScript: the bootstrap uses it before anything is installed, on whatever Node is there.
+// Plain JavaScript: the bootstrap uses it before packages are installed, on any supported Node.
 import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
 /**
- * Tells one life of a pid from another: a recycled pid, or the same pid after a reboot, has another stamp.
+ * A stamp that identifies one process of a pid. A recycled pid, or the same pid after a reboot, has another stamp.
  *
  * @param {number} pid
  * @returns {string | undefined} undefined when no such process runs (a zombie has ended)
@@ -14,7 +14,7 @@ export function processStamp(pid) {
   if (process.platform !== "linux") return stampFromPs(pid);
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The command's name stands in brackets and may hold spaces; what follows does not.
+    // The command's name is in brackets and may contain spaces; the fields after it do not.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     if (fields[0] === "Z" || fields[0] === "X") return undefined;
     const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
@@ -36,11 +36,11 @@ function stampFromPs(pid) {
 }
 
 /**
- * Takes a lock that a killed holder does not keep: the file names its holder, and a dead holder's file is taken over.
+ * Takes a lock. The file names its holder; the file of a dead holder is taken over.
  *
  * @param {string} path
- * @returns {{ release: () => void, holder?: undefined } | { holder: number, release?: undefined }} the pid of
- *   whoever holds it when it is taken
+ * @returns {{ release: () => void, holder?: undefined } | { holder: number, release?: undefined }} the pid of the
+ *   holder when the lock is taken
  */
 export function tryLock(path) {
   mkdirSync(dirname(path), { recursive: true });
@@ -49,13 +49,13 @@ export function tryLock(path) {
   writeFileSync(draft, mine, { mode: 0o600 });
   try {
     for (;;) {
-      // A link appears with its content, so that nobody reads a lock half written.
+      // A link is created with its content, so that no process reads an incomplete lock.
       if (link(draft, path)) return { release: () => release(path, mine) };
       const text = readText(path);
       if (text === undefined) continue;
       const holder = livingHolder(text);
       if (holder !== undefined) return { holder };
-      takeAway(path, text);
+      removeStale(path, text);
     }
   } finally {
     rmSync(draft, { force: true });
@@ -67,8 +67,8 @@ function release(path, mine) {
   if (readText(path) === mine) rmSync(path, { force: true });
 }
 
-/** Moves a dead holder's file aside; puts it back when someone else was quicker and it is theirs by now. */
-function takeAway(path, text) {
+/** Moves a dead holder's file aside. Restores it if another process has replaced it meanwhile. */
+function removeStale(path, text) {
   const grave = `${path}.${randomUUID()}`;
   try {
     renameSync(path, grave);
@@ -85,7 +85,7 @@ function livingHolder(text) {
     const { pid, stamp } = JSON.parse(text);
     return processStamp(pid) === stamp ? pid : undefined;
   } catch (error) {
-    // Cut off by a power loss: nobody holds it.
+    // Truncated by a power loss: no process holds it.
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }

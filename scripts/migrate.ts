@@ -1,4 +1,4 @@
-// Brings the database of services that run on their own up to date; `npm start` does it by itself.
+// Migrates the database of services that run without `npm start`, which migrates by itself.
 
 import { migrate } from "@ngpu/db/migrate";
 import { readEnv } from "@ngpu/runtime/env";

@@ -1,19 +1,19 @@
-// Tells whether the compiled contracts that the repository keeps are those of its sources. Plain JavaScript: the
-// bootstrap asks before anything is installed, because only compiling needs the compiler.
+// Checks whether the compiled contracts in the repository match its sources. Plain JavaScript: the bootstrap runs it
+// before packages are installed, because only compiling needs the compiler.
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** Where compiled contracts are kept, in the layout of Hardhat's artifacts. */
+/** Directory of the stored compiled contracts, in the layout of Hardhat's artifacts. */
 export const COMPILED = "contracts/compiled";
 
 const MANIFEST = `${COMPILED}/manifest.json`;
 const COMPILER = "contracts/compiler.json";
-/** What of node_modules decides the bytecode. */
+/** Packages that determine the bytecode. */
 const PACKAGES = ["@openzeppelin/contracts", "solc"];
 
 /**
- * True when the kept contracts were compiled from these sources, with these settings and packages.
+ * True when the stored contracts were compiled from these sources, with these settings and packages.
  *
  * @param {string} root the checkout
  */
@@ -23,8 +23,8 @@ export function isCompiled(root) {
 }
 
 /**
- * The manifest that kept contracts have when they are those of the sources: a hash of each file that decides the
- * bytecode, and the version of each package.
+ * The manifest for the current sources: a hash of each file that determines the bytecode, and the version of each
+ * package.
  *
  * @param {string} root the checkout
  * @returns {string} the file's text
@@ -36,12 +36,12 @@ export function manifestOf(root) {
   return `${JSON.stringify({ packages: Object.fromEntries(packages), files: Object.fromEntries(files) }, null, 2)}\n`;
 }
 
-/** The manifest's path below a checkout. */
+/** The manifest's path in a checkout. */
 export function manifestPath(root) {
   return join(root, MANIFEST);
 }
 
-/** The Solidity files below contracts/, sorted, so that the text does not depend on the machine. */
+/** The Solidity files in contracts/, sorted, so that the text does not depend on the machine. */
 function sourcesOf(root) {
   const found = [];
   const open = ["contracts"];

@@ -1,4 +1,4 @@
-// Installs the packages, with the one Node that all of them accept.
+// Installs the packages, with a Node that all of them support.
 import { execFileSync } from "node:child_process";
 import {
   existsSync,
@@ -16,14 +16,14 @@ import { tryLock } from "../lock.mjs";
 import { InstallError, runNpm, runScripts } from "./npm.mjs";
 import { isInstalled, missingPackages, writeStamp } from "./tree.mjs";
 
-/** Where the Node is that npm runs under, where the machine's own is too old. */
+/** Directory of the Node that runs npm, when the machine's own is too old. */
 const TOOLCHAIN = ".ngpu/toolchain";
 
 /**
- * Makes node_modules what package-lock.json asks for. Of two that do this at once, one installs and the other waits.
+ * Installs the packages of package-lock.json. If two processes do this at once, one installs and the other waits.
  *
  * @param {string} root the checkout
- * @param {{ dev: boolean }} options without `dev` only what a market needs to run is installed
+ * @param {{ dev: boolean }} options without `dev` only the packages that a market needs to run
  */
 export async function ensureInstalled(root, { dev }) {
   if (isInstalled(root, dev)) return;
@@ -31,7 +31,7 @@ export async function ensureInstalled(root, { dev }) {
   const release = await waitForLock(join(root, ".ngpu/install.lock"));
   try {
     if (isInstalled(root, dev)) return;
-    // What is there stays as it is when only the rest is added to it, also under a market that runs.
+    // Installed packages stay unchanged when only others are added, so a running market is not affected.
     const completes = dev && isInstalled(root, false);
     if (!completes) refuseWhileRunning(root);
     const found = await findNode(root);
@@ -45,8 +45,8 @@ export async function ensureInstalled(root, { dev }) {
 }
 
 /**
- * Not by `npm ci`: it fails where the registry lacks a package for some other machine, which nothing here needs. All
- * kinds of packages are named, whatever NODE_ENV says.
+ * Does not use `npm ci`, which fails when the registry lacks a package for another platform. The kinds of packages are
+ * given explicitly, independent of NODE_ENV.
  */
 async function installPackages(root, { node, fetched }, dev) {
   const kinds = [dev ? "--include=dev" : "--omit=dev", "--include=optional", "--ignore-scripts"];
@@ -65,8 +65,8 @@ async function installPackages(root, { node, fetched }, dev) {
 }
 
 /**
- * The packages whose install scripts put something in place that is needed, as package.json has them. The others' are
- * not run: an older npm would run all of them, compilers included.
+ * The packages of package.json whose install scripts are required. Scripts of other packages are not run: an older npm
+ * would run all of them, including compilers.
  */
 function scriptedPackages(root) {
   const { allowScripts = {} } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
@@ -75,8 +75,8 @@ function scriptedPackages(root) {
 }
 
 /**
- * Gives npm's `node` package the program that its install script would fetch once more; false when this Node is not
- * the one that findNode fetched.
+ * Copies the Node program into npm's `node` package, so that its install script need not fetch it again. False when this
+ * Node is not the one that findNode fetched.
  */
 function placeNode(root, node) {
   if (!node.startsWith(join(root, TOOLCHAIN) + sep)) return false;
@@ -87,7 +87,7 @@ function placeNode(root, node) {
   return true;
 }
 
-/** npm links no program that is not there yet. */
+/** Links the program, because npm does not link a program that does not exist yet. */
 function linkNode(root) {
   const bin = join(root, "node_modules/.bin/node");
   if (existsSync(bin)) return;
@@ -96,7 +96,7 @@ function linkNode(root) {
   symlinkSync("../node/bin/node", bin);
 }
 
-/** A linked node_modules belongs to another checkout, whose packages are not ours to delete. */
+/** A linked node_modules belongs to another checkout, whose packages must not be deleted. */
 function refuseUnsafe(root) {
   const link = lstatSync(join(root, "node_modules"), { throwIfNoEntry: false })?.isSymbolicLink();
   if (!link) return;
@@ -129,8 +129,8 @@ async function waitForLock(path) {
 }
 
 /**
- * The Node that npm runs under. Under an older one npm leaves out, without a word, the optional packages that ask for a
- * newer one, and the chain's engine is among them. And it must not live in the node_modules that npm replaces. `fetched`: npm has just fetched it.
+ * The Node that runs npm. Under an older one npm silently omits the optional packages that require a newer one, among
+ * them the chain's engine. It must not be in the node_modules that npm replaces. `fetched`: npm has just fetched it.
  */
 async function findNode(root) {
   const wanted = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).dependencies.node;
@@ -138,7 +138,7 @@ async function findNode(root) {
   if (majorOf(process.versions.node) >= majorOf(wanted) && !inside) {
     return { node: process.execPath, fetched: false };
   }
-  // npm's `node` package fetches this one in an install script; asking for it by name needs no script.
+  // npm's `node` package fetches this package in an install script. Installing it by name needs no script.
   const prefix = process.platform === "darwin" && process.arch === "arm64" ? "node-bin" : "node";
   const name = `${prefix}-${process.platform}-${process.arch}`;
   const toolchain = join(root, TOOLCHAIN);
@@ -175,7 +175,7 @@ function versionOf(node) {
   try {
     return execFileSync(node, ["-p", "process.versions.node"], { encoding: "utf8" }).trim();
   } catch {
-    // Not there, or made for another machine: in both cases it is of no use.
+    // Absent, or built for another platform: not usable.
     return undefined;
   }
 }

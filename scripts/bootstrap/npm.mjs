@@ -3,14 +3,14 @@ import { spawn } from "node:child_process";
 import { existsSync, realpathSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 
-/** An error whose message is all that the user needs. */
+/** An error that is reported by its message alone. */
 export class InstallError extends Error {}
 
 /**
- * Runs npm under a given Node, and says so in one line.
+ * Runs npm under a given Node, and reports it in one line.
  *
  * @param {{ what: string, node: string, args: string[], cwd: string, answered?: boolean }} options `what` is being
- *   installed; `answered`: the registry has answered a moment ago
+ *   installed; `answered`: the registry has just responded
  */
 export async function runNpm({ what, node, args, cwd, answered = false }) {
   const npm = findNpm();
@@ -24,12 +24,12 @@ export async function runNpm({ what, node, args, cwd, answered = false }) {
   if (code === 0) return;
   if (failure !== undefined) throw new InstallError(`Could not install ${what}: ${failure}`);
   process.stderr.write(output);
-  throw new InstallError(`Could not install ${what}: see npm's output above, then try again.`);
+  throw new InstallError(`Could not install ${what}: see npm's output above, then retry.`);
 }
 
 /**
- * Runs npm, and asks its registry meanwhile. Without its registry npm tries for minutes: then it is ended and run
- * again with what it has stored, so that it ends well or fails at once.
+ * Runs npm, and checks its registry meanwhile. Without a registry npm retries for minutes. So npm is ended and run again
+ * offline, from its cache, which succeeds or fails immediately.
  */
 async function runWatched({ node, npm, args, cwd }) {
   const [install, question] = [new AbortController(), new AbortController()];
@@ -55,13 +55,11 @@ export async function runScripts({ name, node, folder, scripts }) {
     const { code, output } = await run(node, [npm, "run", script], { cwd: folder, npm });
     if (code === 0) continue;
     process.stderr.write(output);
-    throw new InstallError(
-      `Script ${script} of package ${name} failed: see what it says above, then try again.`,
-    );
+    throw new InstallError(`Script ${script} of package ${name} failed: see its output above, then retry.`);
   }
 }
 
-/** What keeps npm from its registry, undefined when nothing does or nobody waits for the answer any more. */
+/** Why npm cannot reach its registry; undefined when it can, or when the check was cancelled. */
 async function registryError({ node, npm, cwd, signal }) {
   const brief = ["--prefer-online", "--fetch-retries=0", "--fetch-timeout=10000"];
   const { code, output } = await run(node, [npm, "view", "node", "version", ...brief], { cwd, npm, signal });
@@ -74,7 +72,7 @@ async function registryError({ node, npm, cwd, signal }) {
 
 function run(node, args, { cwd, npm, signal }) {
   return new Promise((resolve, reject) => {
-    // The Node that is meant comes first, because install scripts call `node` and `npm` by name.
+    // This Node is first on PATH, because install scripts call `node` and `npm` by name.
     const path = [dirname(node), process.env.PATH, dirname(npm)].filter(Boolean).join(delimiter);
     const child = spawn(node, args, {
       cwd,
@@ -102,7 +100,7 @@ function run(node, args, { cwd, npm, signal }) {
   });
 }
 
-/** Without what an outer `npm start` tells its scripts about itself. */
+/** The environment without the variables that an outer `npm start` sets. */
 function cleanEnvironment() {
   const entries = Object.entries(process.env);
   const outer = /^npm_(config_(local_prefix|global|prefix)|lifecycle_|package_|command|execpath)/;

@@ -1,4 +1,4 @@
-// Installs programs of the system with apt-get, one run at a time. Plain JavaScript: the bootstrap does it beside npm.
+// Installs system packages with apt-get, one run at a time. Plain JavaScript: the bootstrap runs it beside npm.
 import { spawn } from "node:child_process";
 import { accessSync, constants, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -8,14 +8,14 @@ import { tryLock } from "../lock.mjs";
 export const redisServer = { program: "redis-server", packages: ["redis-server"] };
 export const dockerEngine = { program: "dockerd", packages: ["docker.io", "iptables"] };
 
-/** Where system programs live, for a PATH that leaves the administrator's folders out, as after `su`. */
+/** Directories of system programs, for a PATH without the administrator's directories, as after `su`. */
 const SYSTEM_FOLDERS = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 const POLICY_FILE = "/usr/sbin/policy-rc.d";
 const POLICY_MARK = "# ngpu: no service starts while ngpu installs a package";
 const LOCK = "/run/ngpu-apt.lock";
 const DOCKER_SOCKET = "/var/run/docker.sock";
 
-/** This process's PATH with the system's folders added behind it. */
+/** This process's PATH, followed by the system's directories. */
 export function systemPath() {
   const own = (process.env.PATH ?? "").split(delimiter).filter((folder) => folder !== "");
   return [...new Set([...own, ...SYSTEM_FOLDERS])].join(delimiter);
@@ -38,7 +38,7 @@ export function mayInstall() {
   return process.getuid?.() === 0 && isDebian();
 }
 
-/** The programs that a market runs beside its own, as far as nobody configured others in their place. */
+/** The external programs that a market runs, except those that are configured. */
 export function marketPrograms(env) {
   const usesEngine = (env.DOCKER_HOST ?? "") !== "" || existsSync(DOCKER_SOCKET);
   return [...(env.REDIS_URL ? [] : [redisServer]), ...(usesEngine ? [] : [dockerEngine])];
@@ -50,11 +50,11 @@ export function missingPrograms(programs) {
 }
 
 /**
- * Installs what is missing of these programs with one run of apt-get, after a run of another process has ended.
+ * Installs the missing ones of these programs with one run of apt-get, after a run of another process has ended.
  *
  * @param {{ programs: { program: string, packages: string[] }[], say: (line: string) => void, signal?: AbortSignal }}
  *   options
- * @returns {Promise<{ ok: boolean, output: string }>} what apt-get said when it failed
+ * @returns {Promise<{ ok: boolean, output: string }>} the output of apt-get when it failed
  */
 export async function installPrograms({ programs, print, signal }) {
   const release = await waitForLock(print, signal);
@@ -91,18 +91,18 @@ async function waitForLock(print, signal) {
   }
 }
 
-/** A fresh machine has no package lists, and old lists name files that are gone: only then are they fetched. */
+/** Fetches the package lists only if they are absent, or name files that no longer exist. */
 async function aptInstall(packages, signal) {
   const install = ["install", "-y", "--no-install-recommends", ...packages];
   const first = await runSystem("apt-get", [...APT, ...install], signal);
   if (first.ok) return first;
-  // A run that was ended may have left a package half set up, and apt-get then does nothing else.
+  // An interrupted run may have left a package unconfigured; apt-get then refuses all other work.
   await runSystem("dpkg", ["--configure", "-a"], signal);
   await runSystem("apt-get", [...APT, "update"], signal);
   return runSystem("apt-get", [...APT, ...install], signal);
 }
 
-// Descriptions in the user's language are a third of the lists, and nobody reads them here.
+// Translated descriptions are a third of the lists and are not needed.
 const APT = ["-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Languages=none", "-q"];
 
 function runSystem(command, args, signal) {
@@ -124,7 +124,7 @@ function runSystem(command, args, signal) {
       failure = error;
       if (child.pid === undefined) reject(error);
     });
-    // After the end, so that nothing of it goes on behind an abort.
+    // Rejects only after the end, so that no process continues after an abort.
     child.once("close", (code) => {
       if (failure === undefined) resolve({ ok: code === 0, output });
       else reject(failure);
@@ -133,8 +133,8 @@ function runSystem(command, args, signal) {
 }
 
 /**
- * Keeps the package's own service from starting and taking its usual port. Debian asks this file before any start;
- * a file that someone else put there stays as it is.
+ * Prevents the package's own service from starting and taking its usual port. Debian runs this file before any start.
+ * An existing file is not changed.
  */
 function forbidServiceStarts() {
   const foreign = existsSync(POLICY_FILE) && !readFileSync(POLICY_FILE, "utf8").includes(POLICY_MARK);
@@ -148,7 +148,7 @@ function isExecutable(path) {
     accessSync(path, constants.X_OK);
     return statSync(path).isFile();
   } catch {
-    // Not there, or not for us: in both cases it cannot be run.
+    // Absent or not permitted: it cannot be run.
     return false;
   }
 }

@@ -1,4 +1,4 @@
-// Tells whether node_modules holds what package-lock.json asks for.
+// Compares node_modules with package-lock.json.
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,37 +6,37 @@ import { join } from "node:path";
 const STAMP = "node_modules/.ngpu-install.json";
 
 /**
- * True when the packages are all there, in the versions and for the machine asked for.
+ * True when all packages are installed, in the locked versions and for this platform.
  *
  * @param {string} root
- * @param {boolean} dev false when only what a market needs to run is asked for
+ * @param {boolean} dev false checks only the packages that a market needs to run
  */
 export function isInstalled(root, dev) {
   if (!existsSync(join(root, "node_modules/.bin/node"))) return false;
   const stamp = readText(join(root, STAMP));
   if (stamp === stampOf(root, true) || (!dev && stamp === stampOf(root, false))) return true;
-  // Installed by hand: it will do when nothing is missing or of another version.
+  // Installed by hand: accepted when no package is missing or has another version.
   if (missingPackages(root, dev).length > 0) return false;
   writeStamp(root, dev);
   return true;
 }
 
-/** Writes down that the packages are those of this package-lock.json, all of them or those that running needs. */
+/** Records that the packages of this package-lock.json are installed: all, or those needed to run. */
 export function writeStamp(root, dev) {
   writeFileSync(join(root, STAMP), stampOf(root, dev));
 }
 
 /**
- * What package-lock.json asks for on this machine and node_modules lacks, or has in another version.
+ * Packages of package-lock.json for this platform that node_modules lacks, or has in another version.
  *
  * @param {string} root
- * @param {boolean} dev false leaves out what only tests, checks and compiling need
+ * @param {boolean} dev false omits the packages that only tests, checks and compiling need
  * @returns {string[]} folders below the root
  */
 export function missingPackages(root, dev) {
   const all = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages;
   const asked = Object.entries(all).filter(([, entry]) => dev || runs(entry));
-  // An optional package comes with what names it, and is left out with that.
+  // An optional package is installed with its dependent, and omitted with it.
   const named = new Set(
     asked.flatMap(([, { optionalDependencies }]) => Object.keys(optionalDependencies ?? {})),
   );
@@ -51,23 +51,23 @@ function nameOf(folder) {
   return folder.slice(folder.lastIndexOf("node_modules/") + "node_modules/".length);
 }
 
-/** The checkout itself and its workspaces are entries too, but nothing that npm puts into node_modules. */
+/** Excludes the entries of the checkout and its workspaces, which are not installed into node_modules. */
 function isPackage(folder) {
   return folder.split("/").includes("node_modules");
 }
 
-/** Whether npm installs a package for running; one that is at once for development and optional it may leave out. */
+/** Whether npm installs a package without dev dependencies; it may omit one that is both dev and optional. */
 function runs({ dev, devOptional }) {
   return !dev && !devOptional;
 }
 
-/** A workspace is a link to its folder; everything else has the version asked for. */
+/** True for a link to a workspace's directory, or a package of the locked version. */
 function isThere(root, folder, entry) {
   if (entry.link) return realPath(join(root, folder)) === realPath(join(root, entry.resolved));
   return versionIn(join(root, folder)) === entry.version;
 }
 
-/** An optional package may be left out, unless it is the one made for this machine: then something needs it. */
+/** An optional package may be omitted, unless it is built for this platform: then another package needs it. */
 function isRequired({ optional, os, cpu, libc }) {
   const fits = allows(os, process.platform) && allows(cpu, process.arch) && allows(libc, libcName());
   if (optional) return fits && os !== undefined;

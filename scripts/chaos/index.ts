@@ -7,7 +7,10 @@ import { Command } from "commander";
 import { createBar } from "./progressBar.ts";
 import type { Subject } from "./subject.ts";
 
-/* `npm run chaos -- <subject>`: kills a part of the market at random moments while all else misbehaves, then counts what was lost. */
+/*
+ * `npm run chaos -- <subject>`: kills a part of the market at random moments under other failures, then checks for
+ * losses.
+ */
 
 const subjects: Record<string, { module: string; kills: number; description: string }> = {
   export: {
@@ -39,7 +42,7 @@ for (const [name, { module, kills, description }] of Object.entries(subjects)) {
 
 await start(async () => {
   await program.parseAsync();
-  // What a killed process leaves behind must not keep this one from ending.
+  // Handles that a killed process leaves open must not keep this process running.
   process.exit();
 });
 

@@ -1,6 +1,6 @@
 const width = 30;
 
-/** A line on stderr that is written over as work goes on; on anything but a terminal, a line for every tenth. */
+/** A progress line on stderr, updated in place on a terminal. Elsewhere, one line for every tenth of the work. */
 export function createBar(total: number) {
   const terminal = process.stderr.isTTY === true;
   const since = Date.now();

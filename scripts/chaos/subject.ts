@@ -1,24 +1,24 @@
-/** What every trial is told. */
+/** Options of a trial. */
 export type Trial = {
-  /** Times that something of the subject is killed without warning. */
+  /** Number of kills. */
   kills: number;
-  /** Decides everything that is drawn: the same seed draws the same acts. */
+  /** Seed of all random choices. */
   seed: number;
-  /** Aborted by Ctrl-C: the trial stops what it started and rejects with the signal's reason. */
+  /** Aborted by Ctrl-C: the trial stops its processes and rejects with the signal's reason. */
   signal: AbortSignal;
-  /** Tells how many kills are done and, in a few words, what is happening. */
+  /** Reports the number of kills done and a short description of the current step. */
   progress: (kills: number, doing: string) => void;
 };
 
-/** What a trial found. */
+/** Result of a trial. */
 export type Verdict = {
-  /** Whether all that had to hold did. */
+  /** Whether all checks passed. */
   ok: boolean;
   /** Printed as JSON; bigints as decimal strings. */
   figures: Record<string, unknown>;
-  /** The same for people, without the line end. */
+  /** The same as readable text, without a final newline. */
   text: string;
 };
 
-/** What the module of a subject exports, see index.ts. */
+/** Exports of a subject's module, see index.ts. */
 export type Subject = { run: (trial: Trial) => Promise<Verdict> };

@@ -2,17 +2,17 @@ import { join } from "node:path";
 import { choosePort } from "./ports.ts";
 import { type RunningProcess, startProcess } from "./process.ts";
 
-/** The chain id of the embedded chain, as its hardhat.config.ts sets it. */
+/** Chain id of the embedded chain, the same as in its hardhat.config.ts. */
 export const EMBEDDED_CHAIN_ID = 31337;
 
 export type ChainOptions = {
-  /** The checkout: holds node_modules. */
+  /** The checkout, which has node_modules. */
   rootDir: string;
   stateDir: string;
   port?: number | undefined;
-  /** What the user sets to choose the port, for the error message. Default `--chain-port`. */
+  /** Option that chooses the port, for the error message. Default `--chain-port`. */
   portOption?: string;
-  /** The second in which the chain begins, for who makes its blocks. Default: now, and it makes a block every 2 s. */
+  /** Time of the genesis block, in seconds, if the caller makes the blocks. Default: now, with a block every 2 s. */
   genesis?: number;
   signal?: AbortSignal;
 };
@@ -20,7 +20,7 @@ export type ChainOptions = {
 export type RunningChain = { url: string; port: number; process: RunningProcess; stop: () => Promise<void> };
 
 /**
- * Starts the OP-stack simulation and waits until it answers. It starts afresh each time.
+ * Starts the OP-stack simulation and waits until it responds. Each start begins with an empty chain.
  *
  * @throws FatalError `port_in_use` or `process_failed`
  */
@@ -49,8 +49,8 @@ export async function startChain(options: ChainOptions): Promise<RunningChain> {
   return { url, port, process: child, stop: child.stop };
 }
 
-/** Does work for which nobody should wait for blocks: until it ends, each transaction is mined as it arrives. */
-export async function minedAtOnce<Result>(
+/** Runs work that should not wait for blocks: meanwhile each transaction is mined as it arrives. */
+export async function withAutomine<Result>(
   { url, signal }: { url: string; signal: AbortSignal },
   work: () => Promise<Result>,
 ): Promise<Result> {

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 export type CommandOptions = { cwd?: string; env?: NodeJS.ProcessEnv; signal?: AbortSignal };
 
 /**
- * Runs a command to its end and collects what it says.
+ * Runs a command to its end and collects its output.
  *
  * @returns its exit code (null when a signal ended it) and its output, stdout and stderr together
  */

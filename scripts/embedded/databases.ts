@@ -9,7 +9,7 @@ export function databaseUrl(url: string, name: string): string {
 }
 
 /**
- * Makes a database, empty or as a copy of a template that nobody is connected to.
+ * Creates a database, empty or as a copy of a template that has no connections.
  *
  * @param url any other database of the cluster, usually the maintenance one
  * @returns the new database's URL
@@ -24,8 +24,8 @@ export async function createDatabase(url: string, name: string, template?: strin
 const OBJECT_IN_USE = "55006";
 
 /**
- * Drops a database if it exists. Sessions that are about to end may do so, which Postgres waits for some seconds: to be
- * thrown out would reach their programs as an error. Those that stay are ended.
+ * Drops a database if it exists. Postgres first waits some seconds for sessions that are about to end, because a
+ * terminated session is an error in its program. It terminates the others.
  */
 export async function dropDatabase(url: string, name: string): Promise<void> {
   const drop = `drop database if exists ${pg.escapeIdentifier(name)}`;
@@ -37,7 +37,7 @@ export async function dropDatabase(url: string, name: string): Promise<void> {
   }
 }
 
-/** True when the cluster answers a query; throws what keeps it from answering. */
+/** True when the cluster answers a query; throws the error of the connection otherwise. */
 export async function answers(url: string): Promise<boolean> {
   const rows = await query(url, "select 1 as one");
   return rows.length === 1;
@@ -45,7 +45,7 @@ export async function answers(url: string): Promise<boolean> {
 
 async function query(url: string, sql: string): Promise<unknown[]> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000 });
-  // A session that the server ends is reported here and by the query; the query's report is the one that is thrown.
+  // A session that the server ends is reported here and by the query. The query throws the error.
   client.on("error", () => undefined);
   await client.connect();
   try {

@@ -11,7 +11,7 @@ import { ensureProgram, findProgram, type Print, systemPath } from "./install.ts
 export type DockerOptions = {
   stateDir: string;
   print: Print;
-  /** Which engine to use, as in DOCKER_HOST. Default: that variable, else the usual socket. */
+  /** The engine to use, as in DOCKER_HOST. Default: that variable, else the usual socket. */
   dockerHost?: string | undefined;
   signal?: AbortSignal;
 };
@@ -19,8 +19,8 @@ export type DockerOptions = {
 const START_DEADLINE_MS = 60_000;
 
 /**
- * Finds the machine's Docker engine, or starts one: through systemd where that runs, else as a process of ours with
- * its data in `<stateDir>/docker`. Installs it first where it may. Pulls no image.
+ * Finds the machine's Docker engine, or starts one: through systemd where it runs, else as a child process with its
+ * data in `<stateDir>/docker`. Installs Docker first where it may. Pulls no image.
  *
  * @throws FatalError `docker_host`, `docker_forbidden`, `docker_unresponsive`, `docker_stopped`, `docker_remote`,
  *   `program_missing`, `install_failed` or `process_failed`
@@ -45,7 +45,10 @@ export async function startDocker(options: DockerOptions): Promise<RunningDocker
   return startDaemon(dockerd, options);
 }
 
-/** Two engines on one machine fight over its bridge and firewall: the one that another checkout started stays alone. */
+/**
+ * Two engines on one machine conflict over its bridge and firewall, so an engine of another checkout prevents a
+ * second one.
+ */
 async function refuseSecondEngine(stateDir: string): Promise<void> {
   const own = join(daemonDir(stateDir), "docker.sock");
   for (const socket of globSync("/run/ngpu-*/docker.sock").filter((path) => path !== own)) {
@@ -87,6 +90,6 @@ async function startUnit(socketPath: string): Promise<RunningDocker> {
   }
   throw new FatalError(`systemd could not start the Docker engine: ${started.output.trim()}`, {
     code: "docker_stopped",
-    hint: "See: journalctl -u docker",
+    hint: "Run: journalctl -u docker",
   });
 }

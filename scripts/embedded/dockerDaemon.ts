@@ -15,9 +15,9 @@ export type DaemonOptions = {
 export type RunningDocker = {
   socketPath: string;
   version: string;
-  /** False for an engine that was there before; `stop` leaves it alone. */
+  /** False for an engine that was already running; `stop` does not stop it. */
   startedByUs: boolean;
-  /** The engine, where it is a process of ours. */
+  /** The engine's process, if this program started it. */
   process?: RunningProcess;
   stop: () => Promise<void>;
 };
@@ -26,7 +26,7 @@ const MACHINE_SETTINGS = "/etc/docker/daemon.json";
 const START_DEADLINE_MS = 60_000;
 
 /**
- * Starts a Docker engine as a process of ours, with its data in `<stateDir>/docker`. Stopping it stops its containers.
+ * Starts a Docker engine as a child process, with its data in `<stateDir>/docker`. Stopping it stops its containers.
  *
  * @throws FatalError `process_failed`, or `docker_stopped` when the machine's settings cannot be read
  */
@@ -45,20 +45,20 @@ export async function startDaemon(dockerd: string, options: DaemonOptions): Prom
       return answer.kind === "answers";
     },
     readyDeadlineMs: START_DEADLINE_MS,
-    // It stops its containers first, and waits 15 s for each that does not listen.
+    // The engine stops its containers first, and waits 15 s for each that ignores the signal.
     stopDeadlineMs: 30_000,
     ...(options.signal ? { signal: options.signal } : {}),
   });
   const stop = async () => {
     await child.stop();
-    // A killed predecessor leaves its data folder mounted onto itself; nothing is mounted after an ordinary stop.
+    // A killed engine leaves its data directory mounted onto itself. After an ordinary stop nothing is mounted.
     await runToEnd("umount", ["--quiet", dataRoot], { env: { PATH: systemPath() } });
     rmSync(runDir, { recursive: true, force: true });
   };
   return { socketPath, version, startedByUs: true, process: child, stop };
 }
 
-/** Where the socket of a state folder's engine is: under /run, for a socket's path ends at about 100 characters. */
+/** Directory of the engine's socket. It is under /run because a socket's path is limited to about 100 characters. */
 export function daemonDir(stateDir: string): string {
   mkdirSync(stateDir, { recursive: true });
   const id = createHash("sha256").update(realpathSync(stateDir)).digest("hex").slice(0, 12);
@@ -67,13 +67,14 @@ export function daemonDir(stateDir: string): string {
 
 function configure({ stateDir }: DaemonOptions) {
   const runDir = daemonDir(stateDir);
-  // Others may pass: the socket's own mode decides who uses the engine.
+  // Other users may enter: the socket's own mode decides who may use the engine.
   mkdirSync(runDir, { recursive: true, mode: 0o711 });
   const socketPath = join(runDir, "docker.sock");
   const configFile = join(runDir, "daemon.json");
   const dataRoot = join(realpathSync(stateDir), "docker");
   const pidfile = join(runDir, "docker.pid");
-  // A killed engine leaves it, and the next one would not start; one that still runs is ended by startProcess.
+  // A killed engine leaves the file, and the next one would not start. startProcess has ended an engine that still
+  // runs.
   rmSync(pidfile, { force: true });
   const all = {
     ...machineSettings(),
@@ -87,7 +88,7 @@ function configure({ stateDir }: DaemonOptions) {
   return { runDir, dataRoot, configFile, socketPath };
 }
 
-/** What the machine's owner set for engines here, such as a GPU runtime. */
+/** The owner's settings for Docker engines on this machine, such as a GPU runtime. */
 function machineSettings(): Record<string, unknown> {
   if (!existsSync(MACHINE_SETTINGS)) return {};
   try {
@@ -95,7 +96,7 @@ function machineSettings(): Record<string, unknown> {
   } catch (cause) {
     throw new FatalError(`${MACHINE_SETTINGS} is not JSON.`, {
       code: "docker_stopped",
-      hint: "Mend it.",
+      hint: `Correct ${MACHINE_SETTINGS}.`,
       cause,
     });
   }

@@ -2,7 +2,7 @@ import { FatalError, messageOf } from "@ngpu/runtime/errors";
 import Docker from "dockerode";
 import { errorCode } from "./leftovers.ts";
 
-/** What asking an engine for its version came to. */
+/** Result of a version request to an engine. */
 export type EngineAnswer =
   | { kind: "answers"; version: string }
   /** Nothing listens on the socket. */
@@ -11,11 +11,11 @@ export type EngineAnswer =
   | { kind: "silent"; reason: string };
 
 const DEFAULT_SOCKET = "/var/run/docker.sock";
-// Asking is what starts an engine that systemd keeps behind its socket, and that takes a while.
+// With socket activation, the request itself makes systemd start the engine, which takes a while.
 const ANSWER_DEADLINE_MS = 10_000;
 
 /**
- * The socket of the engine that this machine's user means: DOCKER_HOST, else the usual one.
+ * The socket of the user's engine: DOCKER_HOST, else the usual one.
  *
  * @throws FatalError `docker_host` when DOCKER_HOST is no local socket
  */
@@ -28,7 +28,7 @@ export function engineSocket(dockerHost: string | undefined): string {
   });
 }
 
-/** Asks the engine on a socket for its version; one that says nothing within 10 s counts as silent. */
+/** Requests the version of the engine on a socket. An engine without a response within 10 s counts as silent. */
 export async function queryEngine(
   socketPath: string,
   deadlineMs = ANSWER_DEADLINE_MS,
@@ -47,7 +47,7 @@ export async function queryEngine(
   }
 }
 
-/** The error for an engine that is there and cannot be used. */
+/** The error for an engine that cannot be used. */
 export function unusable(
   answer: { kind: "forbidden" } | { kind: "silent"; reason: string },
   socketPath: string,
@@ -60,6 +60,6 @@ export function unusable(
   }
   return new FatalError(`The Docker engine at ${socketPath} does not answer: ${answer.reason}.`, {
     code: "docker_unresponsive",
-    hint: "Restart it (sudo systemctl restart docker) , check that `docker version` answers, then start again.",
+    hint: "Restart it (sudo systemctl restart docker), check that `docker version` answers, then start again.",
   });
 }

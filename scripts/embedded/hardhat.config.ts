@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { defineConfig } from "hardhat/config";
 
-/** Set by who makes the embedded chain's blocks: the second in which the chain begins. */
+/** Time of the genesis block, in seconds. Set if another process makes the blocks. */
 const genesis = process.env.EMBEDDED_CHAIN_GENESIS;
 const rootDir = join(import.meta.dirname, "../..");
 
@@ -14,7 +14,7 @@ export default defineConfig({
       chainType: "op",
       chainId: 31337,
       mining: { auto: false, interval: genesis === undefined ? 2000 : 0 },
-      // Blocks of one second share its timestamp, so that a burst of them does not run ahead of the clock.
+      // Blocks of one second share its timestamp, so that a burst of blocks does not advance the clock.
       allowBlocksWithSameTimestamp: true,
       ...(genesis === undefined ? {} : { initialDate: new Date(Number(genesis) * 1000) }),
     },

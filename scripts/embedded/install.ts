@@ -10,16 +10,16 @@ import {
 
 export { findProgram, systemPath } from "../bootstrap/system.mjs";
 
-/** Says one line to the user. */
+/** Prints one line to the user. */
 export type Print = (line: string) => void;
 
 export type ProgramOptions = SystemProgram & { print: Print; signal?: AbortSignal };
 
 /**
- * Installs what is missing of these programs with one run of apt-get, where this may be done (root on Debian or Ubuntu);
- * elsewhere whoever needs one of them says so.
+ * Installs the missing ones of these programs with one run of apt-get, where it may (root on Debian or Ubuntu).
+ * Elsewhere the part that needs a program reports its absence.
  *
- * @throws FatalError `install_failed` with what apt-get said
+ * @throws FatalError `install_failed` with the output of apt-get
  */
 export async function installMissing(options: {
   programs: readonly SystemProgram[];
@@ -33,14 +33,14 @@ export async function installMissing(options: {
   if (ok) return;
   throw new FatalError(`apt-get could not install ${packages.join(" and ")}:\n${output.trimEnd()}`, {
     code: "install_failed",
-    hint: `See to what it says, then start again, or run: ${commandFor(packages)}`,
+    hint: `Resolve the error of apt-get, then start again, or run: ${commandFor(packages)}`,
   });
 }
 
 /**
- * Finds a program, and installs it with apt-get where this may be done (root on Debian or Ubuntu).
+ * Finds a program, and installs it with apt-get where it may (root on Debian or Ubuntu).
  *
- * @throws FatalError `program_missing` with the command to type, or `install_failed` with what apt-get said
+ * @throws FatalError `program_missing` with the command to run, or `install_failed` with the output of apt-get
  */
 export async function ensureProgram(options: ProgramOptions): Promise<string> {
   const { program, packages, print, signal } = options;

@@ -8,15 +8,15 @@ import { choosePort } from "./ports.ts";
 export type KeptChain = {
   /** Stays the same when the chain behind it restarts. */
   url: string;
-  /** Starts the chain; after its end, starts it again as it was. */
+  /** Starts the chain. After its end, starts it again in the same state. */
   start: (signal: AbortSignal) => Promise<RunningChain>;
-  /** Ends what serves the URL. */
+  /** Stops the server at the URL. */
   stop: () => Promise<void>;
 };
 
 /**
- * An embedded chain that survives the end of its process: all that changes it is in `<stateDir>/chain-journal.jsonl`.
- * It begins afresh with each call.
+ * An embedded chain that survives the end of its process: `<stateDir>/chain-journal.jsonl` holds all its changes.
+ * Each call begins with an empty chain.
  *
  * @throws FatalError `port_in_use`
  */

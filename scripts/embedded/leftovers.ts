@@ -4,22 +4,21 @@ import { setTimeout as delay } from "node:timers/promises";
 import { FatalError, messageOf } from "@ngpu/runtime/errors";
 import { processStamp, tryLock } from "../lock.mjs";
 
-/** A process that was started, as written down for whoever comes after a kill -9. */
+/** Record of a started process, so that the next start can end it after a kill -9. */
 export type ProcessRecord = {
   pid: number;
   /** Start time of the pid, see processStamp. */
   stamp: string;
   stopSignal: NodeJS.Signals;
-  /** How long it may take to end before SIGKILL, in ms. */
+  /** Time to end before SIGKILL, in ms. */
   stopDeadlineMs: number;
 };
 
 /**
- * Takes the state folder for this process and ends what an earlier, killed one left running.
+ * Locks the state directory for this process and ends the processes that an earlier, killed one left running.
  *
- * @returns the names of the leftovers that were stopped, and `release`, to be called once all is stopped
- * @throws FatalError `state_in_use` when another process works in the folder, `state_unusable` when it cannot be
- *   written to
+ * @returns the names of the ended processes, and `release`, to be called once everything is stopped
+ * @throws FatalError `state_in_use` when another process uses the directory, `state_unusable` when it is not writable
  */
 export async function openState(stateDir: string): Promise<{ stopped: string[]; release: () => void }> {
   const lock = lockState(stateDir);
@@ -49,7 +48,7 @@ function lockState(stateDir: string): ReturnType<typeof tryLock> {
   }
 }
 
-/** Ends the recorded process of this name if it still runs, with its whole group. True when it did run. */
+/** Ends the recorded process of this name and its whole group. True when it was running. */
 export async function stopLeftover(stateDir: string, name: string): Promise<boolean> {
   const record = readRecord(stateDir, name);
   if (record === undefined) return false;
@@ -66,13 +65,13 @@ export async function stopLeftover(stateDir: string, name: string): Promise<bool
   return found;
 }
 
-/** Writes down a process that was just started. */
+/** Records a process that was just started. */
 export function recordProcess(stateDir: string, name: string, record: ProcessRecord): void {
   mkdirSync(join(stateDir, "run"), { recursive: true });
   writeFileSync(recordPath(stateDir, name), JSON.stringify(record), { mode: 0o600 });
 }
 
-/** Strikes a process that has ended off the records; a successor's record of the same name stays. */
+/** Removes the record of a process that has ended, but not a successor's record of the same name. */
 export function forgetProcess(stateDir: string, name: string, pid: number): void {
   if (readRecord(stateDir, name)?.pid === pid) rmSync(recordPath(stateDir, name), { force: true });
 }
@@ -103,7 +102,7 @@ function readRecord(stateDir: string, name: string): ProcessRecord | undefined {
   try {
     return JSON.parse(readFileSync(recordPath(stateDir, name), "utf8")) as ProcessRecord;
   } catch (error) {
-    // A record cut off by a power loss names a process that the power loss ended too.
+    // A truncated record is from a power loss, which ended the process too.
     if (errorCode(error) === "ENOENT" || error instanceof SyntaxError) return undefined;
     throw error;
   }

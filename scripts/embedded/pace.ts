@@ -2,34 +2,34 @@ import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 
-// What the two probes take on the machine that every deadline was set for, in ms.
+// Duration of the two probes on the reference machine of every deadline, in ms.
 const REFERENCE_COMPUTE_MS = 65;
 const REFERENCE_SPAWN_MS = 60;
-/** Beyond it a machine is broken, and not slow. */
+/** Upper bound: a slower machine is broken. */
 const SLOWEST = 20;
 
-// One for the process: how fast the machine is does not depend on who asks.
+// One value for the process, because it describes the machine.
 let factor = 1;
 
-/** How many times slower this machine was found than the one the deadlines were set for; 1 or more. */
+/** How many times slower this machine is than the reference machine; at least 1. */
 export function pace(): number {
   return factor;
 }
 
-/** A deadline as this machine needs it. */
+/** A deadline, adjusted to this machine. */
 export function atPace(milliseconds: number): number {
   return milliseconds * factor;
 }
 
-/** Says why a deadline is longer than it is written; empty where it is not. */
+/** Explains a longer deadline in a message; empty when it is not longer. */
 export function paceNote(): string {
   if (factor < 1.05) return "";
   return ` (this machine is ${factor.toFixed(1)} times slower than the one the limits were set for)`;
 }
 
 /**
- * Measures what this machine gives to one program now: a fixed computation and the start of a process. The slowest
- * finding counts from then on, because a machine that was slow once is slow again.
+ * Measures this machine's current speed: a fixed computation and the start of a process. The slowest result counts
+ * from then on, because a machine that was slow once becomes slow again.
  */
 export async function measurePace(): Promise<number> {
   const computeMs = await timed(compute);
@@ -38,7 +38,7 @@ export async function measurePace(): Promise<number> {
   return factor;
 }
 
-/** The slower of the two decides, within bounds. */
+/** The slower of the two counts, within bounds. */
 export function factorOf({ computeMs, spawnMs }: { computeMs: number; spawnMs: number }): number {
   const slower = Math.max(computeMs / REFERENCE_COMPUTE_MS, spawnMs / REFERENCE_SPAWN_MS);
   return Math.min(SLOWEST, Math.max(1, slower));

@@ -4,10 +4,10 @@ import getPort from "get-port";
 import { errorCode } from "./leftovers.ts";
 
 /**
- * A port on 127.0.0.1: the one asked for, or any free one.
+ * A port on 127.0.0.1: the requested one, or any free one.
  *
- * @param option what the user sets to choose the port, named in the error: `--api-port`
- * @throws FatalError `port_in_use` or `port_forbidden` when the port asked for cannot be had
+ * @param option Option that chooses the port, named in the error: `--api-port`
+ * @throws FatalError `port_in_use` or `port_forbidden` when the requested port is not available
  */
 export async function choosePort({
   option,
@@ -31,7 +31,7 @@ export async function choosePort({
   });
 }
 
-/** The code of the error that listening gives, undefined when the port is free. */
+/** The error code of listening on a port; undefined when the port is free. */
 function tryListen(port: number): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
     const server = createServer();
@@ -39,7 +39,7 @@ function tryListen(port: number): Promise<string | undefined> {
     try {
       server.listen({ port, host: "127.0.0.1" }, () => server.close(() => resolve(undefined)));
     } catch (error) {
-      // Node throws at once for what is no port number at all.
+      // Node throws synchronously for an invalid port number.
       const code = errorCode(error);
       if (code === undefined) reject(error);
       else resolve(code);

@@ -22,9 +22,9 @@ import { type RunningProcess, startProcess } from "./process.ts";
 export type PostgresOptions = {
   stateDir: string;
   port?: number | undefined;
-  /** What the user sets to choose the port, for the error message. Default `--postgres-port`. */
+  /** Option that chooses the port, for the error message. Default `--postgres-port`. */
   portOption?: string;
-  /** False gives up safety against power loss for speed, for clusters that do not outlive a test run. */
+  /** False trades durability at power loss for speed, for clusters of one test run. */
   durable?: boolean;
   signal?: AbortSignal;
 };
@@ -40,7 +40,7 @@ export type RunningPostgres = {
 type Binaries = { initdb: string; postgres: string };
 
 const SUPERUSER = "ngpu";
-// What a market with all its rooms on one machine needs, no more.
+// Sized for a market with all services on one machine.
 const SETTINGS = {
   listen_addresses: "127.0.0.1",
   unix_socket_directories: "",
@@ -52,8 +52,8 @@ const SETTINGS = {
 const HASTY = { fsync: "off", synchronous_commit: "off", full_page_writes: "off" };
 
 /**
- * Starts Postgres from npm's binaries on 127.0.0.1, its cluster in `<stateDir>/postgres` kept from one start to the
- * next, with a random password.
+ * Starts Postgres from npm's binaries on 127.0.0.1, with a random password. Its cluster in `<stateDir>/postgres`
+ * persists between starts.
  *
  * @throws FatalError `port_in_use`, `postgres_unavailable`, `postgres_data`, `postgres_user` or `process_failed`
  */
@@ -93,13 +93,13 @@ function findBinaries(): Binaries {
   } catch (cause) {
     throw new FatalError(`npm provides no Postgres for ${platform}, or did not install it.`, {
       code: "postgres_unavailable",
-      hint: "Run a Postgres of your own and set DATABASE_URL.",
+      hint: "Run your own Postgres and set DATABASE_ADMIN_URL.",
       cause,
     });
   }
 }
 
-/** Makes the cluster if there is none; gives its password. */
+/** Creates the cluster if there is none; returns its password. */
 async function ensureCluster(
   binaries: Binaries,
   homeDir: string,
@@ -140,7 +140,7 @@ async function makeCluster(
   runAs: RunAs,
   durable: boolean,
 ): Promise<void> {
-  // Made under another name, so that a start that was killed half way leaves no half cluster to be used.
+  // Created under another name and then renamed, so that a killed start leaves no incomplete cluster.
   const draft = `${dataDir}.new`;
   rmSync(draft, { recursive: true, force: true });
   writeFileSync(passwordFile, `${randomBytes(24).toString("hex")}\n`, { mode: 0o600 });
@@ -158,7 +158,7 @@ async function makeCluster(
   renameSync(draft, dataDir);
 }
 
-/** Without the PG* variables of the user's own Postgres. */
+/** The environment without the user's PG* variables. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
   return { PATH: "/usr/local/bin:/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" };
 }

@@ -5,28 +5,28 @@ import { runToEnd } from "./command.ts";
 import { findProgram, systemPath } from "./install.ts";
 import { errorCode } from "./leftovers.ts";
 
-/** Wraps a command so that it runs as the user whom Postgres runs as. */
+/** Wraps a command so that it runs as the user of Postgres. */
 export type RunAs = {
-  /** Who owns the cluster; undefined: this process's own user. */
+  /** The owner of the cluster; undefined: this process's own user. */
   owner: { uid: number; gid: number } | undefined;
   wrap: (command: string, args: readonly string[]) => { command: string; args: string[] };
 };
 
-/** The system user that Postgres runs as when ngpu runs as root, which Postgres refuses. */
+/** System user of Postgres when ngpu runs as root, because Postgres refuses to run as root. */
 const USER = "ngpu";
-// A clone under /root lies behind a folder that only root may enter. The first of these capabilities that root has
-// here lets Postgres walk through to its own folder; the first is enough, some containers have only the second.
+// A clone under /root is inside a directory that only root may enter. The first of these capabilities that root has
+// here lets Postgres traverse it. One is enough; some containers have only the second.
 const PASSAGE = [
   { name: "dac_read_search", bit: 2n },
   { name: "dac_override", bit: 1n },
 ];
 
 /**
- * Finds out how Postgres can run here: as ourselves, or, for root, as a system user without any privilege except,
- * where the folders need it, passage.
+ * Determines how Postgres can run here: as this user, or, for root, as a system user without privileges except, where
+ * the directories require it, one to traverse them.
  *
  * @param binaries the executables
- * @param homeDir the existing folder that holds the cluster
+ * @param homeDir the existing directory that holds the cluster
  * @throws FatalError `postgres_user` when root cannot become another user here
  */
 export async function postgresUser(binaries: readonly string[], homeDir: string): Promise<RunAs> {
@@ -40,7 +40,7 @@ export async function postgresUser(binaries: readonly string[], homeDir: string)
     });
   }
   const home = statSync(homeDir);
-  // A cluster that an ordinary user made stays that user's.
+  // A cluster of an ordinary user keeps its owner.
   const owner = home.uid === 0 ? await systemUser() : { uid: home.uid, gid: home.gid };
   chownSync(homeDir, owner.uid, owner.gid);
   for (const binary of binaries) chmodSync(binary, statSync(binary).mode | 0o555);
@@ -72,7 +72,7 @@ function privileges(owner: { uid: number; gid: number }, capability: string | un
     "--no-new-privs",
     `--bounding-set=${only}`,
     `--inh-caps=${only}`,
-    // Without this bit access(2) leaves the capability out, and Postgres asks it about its own executable.
+    // Without this bit access(2) ignores the capability, and Postgres checks its own executable with access(2).
     ...(capability === undefined ? [] : [`--ambient-caps=${only}`, "--securebits=+no_setuid_fixup"]),
   ];
 }
@@ -83,7 +83,7 @@ function heldPassage(): string[] {
   return PASSAGE.filter(({ bit }) => ((held >> bit) & 1n) === 1n).map(({ name }) => name);
 }
 
-/** True when the user can reach all these paths; asked of the system itself, which knows of ACLs and mounts. */
+/** True when the user can reach all these paths. The system itself checks it, including ACLs and mounts. */
 async function canWork(runAs: RunAs, paths: readonly string[]): Promise<boolean> {
   const checks = paths.flatMap((path) => ["-x", path, "-a"]).slice(0, -1);
   const { command, args } = runAs.wrap("test", checks);
@@ -95,7 +95,7 @@ async function systemUser(): Promise<{ uid: number; gid: number }> {
   if (existing !== undefined) return existing;
   const flags = ["--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"];
   const made = await addUser([...flags, "--shell", "/usr/sbin/nologin", USER]);
-  // Two first starts at once: the other one may hold the lock on the list of users, or have been quicker.
+  // Another first start may hold the lock on the user list, or have added the user already.
   for (let attempts = 0; attempts < 50; attempts++) {
     const user = lookUp(USER);
     if (user !== undefined) return user;

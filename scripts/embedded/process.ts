@@ -10,62 +10,62 @@ import { atPace, paceNote } from "./pace.ts";
 import { describeExit, type Exit, openLog, processFailure } from "./processLog.ts";
 
 export type ProcessOptions = {
-  /** Names the log file, the record and the error messages. */
+  /** Name of the log file and the record; part of the error messages. */
   name: string;
   command: string;
   args: readonly string[];
-  /** Folder of all state, usually `.ngpu`. */
+  /** State directory, usually `.ngpu`. */
   stateDir: string;
   cwd?: string;
-  /** The whole environment of the child. Default: this process's own. */
+  /** The complete environment of the child. Default: this process's own. */
   env?: NodeJS.ProcessEnv;
-  /** Asked again and again until true. A throw counts as "not yet", and is the cause of a missed deadline. */
+  /** Polled until true. An error counts as "not yet"; the last one is the cause of a timeout. */
   ready: (signal: AbortSignal, pid: number) => Promise<boolean>;
-  /** How long it may take to become ready, in ms, longer on a slow machine. Default 30,000. */
+  /** Time to become ready, in ms; longer on a slow machine. Default 30,000. */
   readyDeadlineMs?: number;
-  /** What asks it to end. Default SIGTERM. */
+  /** Signal that stops it. Default SIGTERM. */
   stopSignal?: NodeJS.Signals;
-  /** How long it may take to end before SIGKILL, in ms. Default 10,000. */
+  /** Time to end before SIGKILL, in ms. Default 10,000. */
   stopDeadlineMs?: number;
-  /** Gives up the start. */
+  /** Aborts the start. */
   signal?: AbortSignal;
 };
 
 export type RunningProcess = {
   pid: number;
   logFile: string;
-  /** Settles when the process ends, asked or not. */
+  /** Resolves when the process ends, for any reason. */
   exited: Promise<Exit>;
-  /** Ends the whole group: the stop signal, then SIGKILL after the deadline. Repeating it does no harm. */
+  /** Ends the whole group: the stop signal, then SIGKILL after the deadline. It may be called again. */
   stop: () => Promise<void>;
 };
 
 const STOP_DEADLINE_MS = 10_000;
 const READY_POLL_MS = 100;
 
-// One list for the whole process, because one exit hook serves all: what is still in it when this process ends by an
-// uncaught error is told to stop.
+// One list for the whole process, because one exit hook serves all. Entries that remain when this process ends by an
+// uncaught error receive their stop signal.
 const running = new Map<number, { name: string; stopSignal: NodeJS.Signals }>();
-// The names in use, for the same reason: what has a name in use is ours, and no leftover.
+// Names in use, for the same reason: a process with such a name is a current one, not a leftover.
 const names = new Set<string>();
 process.on("exit", () => {
   for (const [pid, { stopSignal }] of running) signalGroup(pid, stopSignal);
 });
 
 /**
- * Kills what this process started and still runs, for a user who will not wait; `stop` then comes to its end at once. A
- * Docker engine is left to its own stop: killed, it would leave its containers behind.
+ * Kills the running child processes, for a user who does not want to wait; `stop` then resolves immediately. It does
+ * not kill a Docker engine, because that would leave its containers running.
  */
 export function killRunning(): void {
   for (const [pid, { name }] of running) if (name !== "docker") signalGroup(pid, "SIGKILL");
 }
 
 /**
- * Starts a process in a group of its own (Ctrl-C in the terminal does not reach it), its output in
- * `<stateDir>/logs/<name>.log`, and waits until it is ready. A second one of the same name is called `<name>-2`.
+ * Starts a process in its own group, so that Ctrl-C in the terminal does not reach it, and waits until it is ready.
+ * Its output is in `<stateDir>/logs/<name>.log`. A second process of the same name is called `<name>-2`.
  *
- * @throws FatalError `process_failed` with the log's last lines when it ends early or misses the deadline; the
- *   signal's reason when aborted. In each case nothing of it is left running.
+ * @throws FatalError `process_failed` with the last lines of the log when it ends early or exceeds the deadline; the
+ *   signal's reason when aborted. In each case none of its processes is left running.
  */
 export async function startProcess(asked: ProcessOptions): Promise<RunningProcess> {
   asked.signal?.throwIfAborted();
@@ -107,12 +107,15 @@ async function launch(options: ProcessOptions): Promise<RunningProcess> {
   return { pid, logFile: logFile.path, exited, stop };
 }
 
-// Becomes the command once it is told to, at file descriptor 3; ends when nobody is there any more to tell it.
+// Waits for a line on file descriptor 3, then becomes the command. Ends when the descriptor is closed first.
 const HELD_BACK = 'read -r go <&3 && exec "$@" 3<&-';
-// What a shell ends with that finds no such command, or one that cannot be run.
+// Exit codes of a shell for a command that is not found or not executable.
 const CANNOT_RUN = new Set([126, 127]);
 
-/** The process runs its command only when it was written down: one that nobody knows of would outlive a kill -9 of this one. */
+/**
+ * The process runs its command only after its record is written. Without a record it would outlive a kill -9 of this
+ * process.
+ */
 function spawnGroup(options: ProcessOptions, log: number): ChildProcess {
   const { name, stateDir, stopSignal = "SIGTERM", stopDeadlineMs = STOP_DEADLINE_MS } = options;
   const child = spawn("/bin/sh", ["-c", HELD_BACK, "sh", options.command, ...options.args], {
@@ -125,15 +128,15 @@ function spawnGroup(options: ProcessOptions, log: number): ChildProcess {
     running.set(child.pid, { name, stopSignal });
     const stamp = processStamp(child.pid);
     const go = child.stdio[3] as Writable;
-    // It may have been killed before it is told.
+    // The child may have been killed before this write.
     go.on("error", () => undefined);
     try {
-      // No stamp: it has ended already, and there is nothing to clean up after.
+      // No stamp: it has already ended and needs no record.
       if (stamp !== undefined)
         recordProcess(stateDir, name, { pid: child.pid, stamp, stopSignal, stopDeadlineMs });
       go.end("\n", () => go.destroy());
     } finally {
-      // Not told, it ends.
+      // Without the line, the child ends.
       if (!go.writableEnded) go.destroy();
     }
   }
@@ -199,7 +202,7 @@ async function untilReady(
 function stopper(options: ProcessOptions, pid: number, exited: Promise<Exit>): () => Promise<void> {
   const { name, stateDir, stopSignal = "SIGTERM", stopDeadlineMs = STOP_DEADLINE_MS } = options;
   exited.then(() => {
-    // Whatever the leader leaves in its group ends with it.
+    // Processes that the leader leaves in its group end with it.
     signalGroup(pid, "SIGKILL");
     running.delete(pid);
   });

@@ -6,10 +6,10 @@ export type Exit = { code: number | null; signal: NodeJS.Signals | null };
 
 const LOG_TAIL_LINES = 15;
 
-// What was started before from here: the log of a later start follows that of the one before.
+// Logs of processes that this program started before: a later start appends to the earlier log.
 const begunBefore = new Set<string>();
 
-/** Opens the log of a process; a later start from here goes on in the same file. */
+/** Opens the log of a process. A restart by this program appends to the same file. */
 export function openLog({ stateDir, name }: { stateDir: string; name: string }): {
   path: string;
   fd: number;
@@ -22,7 +22,7 @@ export function openLog({ stateDir, name }: { stateDir: string; name: string }):
   return { path, fd };
 }
 
-/** The error for a process that did not come up, with the end of its log. */
+/** The error for a process that did not start, with the end of its log. */
 export function processFailure(what: string, logFile: string, cause?: unknown): FatalError {
   const tail = logTail(logFile);
   const log = tail === "" ? `Its log ${logFile} is empty.` : `The end of ${logFile}:\n${tail}`;
@@ -35,7 +35,7 @@ export function logTail(path: string): string {
   return lines.join("\n").trim() === "" ? "" : lines.map((line) => `  ${line}`).join("\n");
 }
 
-/** How a process ended, in words. */
+/** Describes how a process ended. */
 export function describeExit({ code, signal }: Exit): string {
   return signal === null ? `exit code ${code}` : `killed by ${signal}`;
 }

@@ -11,7 +11,7 @@ export type RedisOptions = {
   stateDir: string;
   print: Print;
   port?: number | undefined;
-  /** What the user sets to choose the port, for the error message. Default `--redis-port`. */
+  /** Option that chooses the port, for the error message. Default `--redis-port`. */
   portOption?: string;
   /** Default: a random one. */
   password?: string;
@@ -21,8 +21,8 @@ export type RedisOptions = {
 export type RunningRedis = { url: string; port: number; process: RunningProcess; stop: () => Promise<void> };
 
 /**
- * Starts the system's redis-server on 127.0.0.1 with a random password, and installs it first where it may. It keeps
- * nothing: Redis holds no fact.
+ * Starts the system's redis-server on 127.0.0.1 with a random password; installs it first where it may. It stores
+ * nothing on disk, because Redis holds no fact.
  *
  * @throws FatalError `port_in_use`, `program_missing`, `install_failed` or `process_failed`
  */
@@ -35,7 +35,7 @@ export async function startRedis(options: RedisOptions): Promise<RunningRedis> {
   mkdirSync(homeDir, { recursive: true, mode: 0o700 });
   const { password = randomBytes(24).toString("hex") } = options;
   const url = `redis://:${password}@127.0.0.1:${port}`;
-  // In a file of our own, not on the command line, which every user of the machine may read.
+  // The password is in a file, because every user of the machine may read command lines.
   const configFile = join(homeDir, "redis.conf");
   writeFileSync(configFile, configuration(port, password), { mode: 0o600 });
   const child = await startProcess({
@@ -58,9 +58,9 @@ function configuration(port: number, password: string): string {
     "daemonize no",
     "appendonly no",
     'save ""',
-    // What the queues require: a full Redis refuses writes instead of losing jobs.
+    // The queues require it: a full Redis rejects writes instead of losing jobs.
     "maxmemory-policy noeviction",
-    // The market needs one; test suites take one each.
+    // The market needs one database; each test suite uses its own.
     "databases 256",
   ];
   return `${lines.join("\n")}\n`;
@@ -68,7 +68,7 @@ function configuration(port: number, password: string): string {
 
 async function answers(url: string): Promise<boolean> {
   const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null, connectTimeout: 2000 });
-  // The same fault is thrown by connect(), where it is read.
+  // connect() throws the same error, and it is handled there.
   redis.on("error", () => undefined);
   try {
     await redis.connect();

@@ -1,4 +1,4 @@
-// Writes docs/reference from the code; `--check` only says whether it is current.
+// Writes docs/reference from the code; `--check` only checks that it is current.
 import { join } from "node:path";
 import { readProject } from "./code/project.ts";
 import { referencePages } from "./pages/all.ts";

@@ -11,7 +11,7 @@ export function item(text: string, level = 0): string {
   return wrapped(text, `${indent}- `, `${indent}  `);
 }
 
-/** A paragraph in lines of at most 120 characters where its words allow it. */
+/** A paragraph, wrapped at 120 characters where possible. */
 export function wrapped(text: string, first = "", rest = ""): string {
   const lines: string[] = [];
   let line = first;
@@ -25,7 +25,10 @@ export function wrapped(text: string, first = "", rest = ""): string {
   return [...lines, line].join("\n");
 }
 
-/** Words; one that would begin a list, a heading or a quotation at a line's start keeps to the word before it. */
+/**
+ * Splits text into words. A word that would start a list, heading or quotation at the beginning of a line stays with
+ * the word before it.
+ */
 function wordsOf(text: string): string[] {
   const words: string[] = [];
   for (const word of text.split(/\s+/).filter((each) => each !== "")) {
@@ -37,7 +40,7 @@ function wordsOf(text: string): string[] {
   return words;
 }
 
-/** Text as it is, for Markdown: what is not in backticks keeps its signs. */
+/** Escapes text for Markdown, except in backticks. */
 export function plain(text: string): string {
   return text
     .split("`")
@@ -54,7 +57,7 @@ export function codes(names: readonly string[]): string {
   return names.map(code).join(", ");
 }
 
-/** Groups items under a heading each, in the order of their names. */
+/** Groups items by heading, sorted by heading. */
 export function sections<Item>(
   items: readonly Item[],
   nameOf: (item: Item) => string,

@@ -1,10 +1,10 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** Pages by the name of their file. */
+/** Pages by file name. */
 type Pages = ReadonlyMap<string, string>;
 
-/** What differs between a folder and the pages that belong in it, one line for each file. */
+/** Differences between a directory and its expected pages, one line for each file. */
 export function staleIn(folder: string, pages: Pages): string[] {
   const present = filesIn(folder);
   const changed = [...pages]
@@ -16,7 +16,7 @@ export function staleIn(folder: string, pages: Pages): string[] {
   return [...changed, ...extra];
 }
 
-/** Makes a folder hold these pages and nothing else. */
+/** Replaces the content of a directory by these pages. */
 export function writePages(folder: string, pages: Pages): void {
   mkdirSync(folder, { recursive: true });
   for (const name of filesIn(folder)) if (!pages.has(name)) rmSync(join(folder, name));

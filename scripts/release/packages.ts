@@ -4,18 +4,18 @@ import { join } from "node:path";
 import { FatalError } from "@ngpu/runtime/errors";
 import { bundleProgram } from "../client/bundle.ts";
 
-/** A package as it is published: its manifest, and what builds its `dist` folder. */
+/** A published package: its manifest, and the function that builds its `dist` directory. */
 export type PublishedPackage = {
   /** Folder in the checkout. */
   folder: string;
-  /** What the published manifest has beyond name, version, description and license. */
+  /** Fields of the published manifest besides name, version, description and license. */
   manifest: Record<string, unknown>;
   build(rootDir: string, outDir: string): Promise<void>;
 };
 
 const clientFiles = ["client", "errors"];
 
-/** The packages that partners and operators install from npm. The programs carry what they use in one file. */
+/** The packages that partners and operators install from npm. The programs are bundled into one file each. */
 export const publishedPackages: readonly PublishedPackage[] = [
   {
     folder: "packages/api-client",
@@ -47,7 +47,7 @@ function program(folder: string, entry: string, command: string): PublishedPacka
   };
 }
 
-/** JavaScript and declarations of a package without dependencies, by the TypeScript compiler. */
+/** Compiles a package without dependencies to JavaScript and declarations. */
 function compile(rootDir: string, folder: string, files: readonly string[], outDir: string): void {
   const options = ["--declaration", "--rewriteRelativeImportExtensions", "--noEmit", "false"];
   const settings = [
@@ -70,7 +70,7 @@ function compile(rootDir: string, folder: string, files: readonly string[], outD
   throw new FatalError(`${folder} does not compile:\n${stdout}${stderr}`, { code: "release_failed" });
 }
 
-/** Writes the folder of a package that `npm pack` packs. */
+/** Writes a package's directory for `npm pack`. */
 export async function writePackage(
   rootDir: string,
   published: PublishedPackage,

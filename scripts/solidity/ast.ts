@@ -2,7 +2,7 @@ import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import solc from "solc";
 
-/** A node of solc's typed syntax tree; which fields it has depends on its `nodeType`. */
+/** A node of solc's typed syntax tree. Its fields depend on its `nodeType`. */
 export type Node = {
   nodeType: string;
   /** `offset:length:file`, in bytes. */
@@ -16,10 +16,10 @@ export type Node = {
   [field: string]: unknown;
 };
 
-/** A source file. `text` holds a byte a character, as the tree counts. */
+/** A source file. `text` has one character per byte, because the tree counts bytes. */
 export type Source = { file: string; text: string; ast: Node };
 
-/** What solc found wrong, and where. */
+/** An error of solc, with its location. */
 export type CompilerError = { file: string; start: number; message: string };
 
 type Output = {
@@ -31,7 +31,7 @@ type Output = {
   sources: Record<string, { ast: Node }>;
 };
 
-/** Reads the typed syntax trees of the project's contracts; solc makes no code for it. */
+/** Reads the typed syntax trees of the project's contracts; solc generates no code for them. */
 export function readSources(rootDir: string): Source[] {
   const files = globSync("contracts/**/*.sol", { cwd: rootDir }).sort();
   const contents = files.map((file) => readFileSync(join(rootDir, file), "latin1"));
@@ -47,7 +47,7 @@ export function readSources(rootDir: string): Source[] {
   });
 }
 
-/** Checks sources, a byte a character, without making code. */
+/** Checks sources (one character per byte) without generating code. */
 export function checkTypes(
   rootDir: string,
   texts: ReadonlyMap<string, string>,
@@ -75,7 +75,7 @@ export function isNode(value: unknown): value is Node {
   return typeof value === "object" && value !== null && "nodeType" in value;
 }
 
-/** Visits a node and all below it, outer ones first; a visitor that returns false leaves out what is below. */
+/** Visits a node and its descendants, outer nodes first. A visitor that returns false skips the descendants. */
 export function walk(node: Node, visit: (node: Node) => boolean | undefined): void {
   if (visit(node) === false) return;
   for (const child of childrenOf(node)) walk(child, visit);
@@ -85,7 +85,7 @@ function childrenOf(node: Node): Node[] {
   return Object.values(node).flatMap((value) => (Array.isArray(value) ? value : [value]).filter(isNode));
 }
 
-/** Where a node stands in its file: [start, end). */
+/** The range of a node in its file: [start, end). */
 export function rangeOf(node: Node): [number, number] {
   const [offset = 0, length = 0] = node.src.split(":").map(Number);
   return [offset, offset + length];
@@ -95,7 +95,7 @@ export function textOf(source: Source, node: Node): string {
   return source.text.slice(...rangeOf(node));
 }
 
-/** The line a node begins on, from 1. */
+/** The line at which a node begins, from 1. */
 export function lineOf(source: Source, node: Node): number {
   return source.text.slice(0, rangeOf(node)[0]).split("\n").length;
 }

@@ -2,10 +2,10 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import type { Source } from "./ast.ts";
 
-/** Text put in the place of [start, end); the two are the same for what is only put in. */
+/** Text that replaces [start, end); the two are equal for an insertion. */
 export type Edit = { start: number; end: number; text: string };
 
-/** Applies edits that do not overlap; those of one place stay in their order. */
+/** Applies edits that do not overlap; edits at the same position keep their order. */
 export function edited(text: string, edits: readonly Edit[], from = 0, to = text.length): string {
   let result = "";
   let at = from;
@@ -29,7 +29,7 @@ export function rewritten(
   const texts = sources.map(({ source, edits }): [string, string] => {
     const path = relative(dirname(source.file), join("contracts", helper.file));
     const pragma = source.text.indexOf(";", source.text.indexOf("pragma")) + 1;
-    // On the line of the pragma, so that every other line keeps its number.
+    // On the pragma's line, so that all other lines keep their numbers.
     const line = ` import {${helper.names.join(", ")}} from "${path.startsWith(".") ? path : `./${path}`}";`;
     const put = edits.length === 0 ? [] : [{ start: pragma, end: pragma, text: line }];
     return [source.file, edited(source.text, [...put, ...edits])];
@@ -37,7 +37,7 @@ export function rewritten(
   return new Map([...texts, [join("contracts", helper.file), helper.text]]);
 }
 
-/** Writes sources, a byte a character, to a folder that holds nothing else. */
+/** Writes sources (one character per byte) to a directory that contains nothing else. */
 export function writeSources(folder: string, texts: ReadonlyMap<string, string>): void {
   rmSync(join(folder, "contracts"), { recursive: true, force: true });
   for (const [file, text] of texts) {

@@ -1,4 +1,4 @@
-/** Like Promise.all, but waits for all to end before it throws, so that nothing goes on behind a failure. */
+/** Like Promise.all, but waits until all work has ended before it throws. No work continues after a failure. */
 export async function allOrNothing<Work extends readonly Promise<unknown>[]>(
   work: readonly [...Work],
 ): Promise<{ [Index in keyof Work]: Awaited<Work[Index]> }> {
@@ -6,7 +6,7 @@ export async function allOrNothing<Work extends readonly Promise<unknown>[]>(
   return (await Promise.all(work)) as { [Index in keyof Work]: Awaited<Work[Index]> };
 }
 
-/** Work that is broken off because other work failed. */
+/** The reason with which work is cancelled because other work failed. */
 export class Abandoned extends Error {
   constructor() {
     super("Other work failed.");
@@ -15,11 +15,11 @@ export class Abandoned extends Error {
 }
 
 /**
- * Runs work side by side; the first failure breaks off the rest, and is thrown once all have ended.
+ * Runs work concurrently. The first failure cancels the rest and is thrown once all have ended.
  *
- * @param begin Gets the signal that breaks it off.
+ * @param begin Receives the signal that cancels the work.
  */
-export async function sideBySide<Work extends readonly Promise<unknown>[]>(
+export async function runConcurrently<Work extends readonly Promise<unknown>[]>(
   signal: AbortSignal,
   begin: (signal: AbortSignal) => readonly [...Work],
 ): Promise<{ [Index in keyof Work]: Awaited<Work[Index]> }> {

@@ -1,5 +1,5 @@
-// Looks at the parts that the user configured before anything leans on them, so that a wrong address is one message
-// within seconds and not a service that cannot start.
+// Checks the configured chain, Postgres and Redis before anything uses them. A wrong address is one message within
+// seconds, not a service that fails to start.
 
 import { pingRedis } from "@ngpu/db/queue";
 import { FatalError, messageOf } from "@ngpu/runtime/errors";
@@ -8,9 +8,9 @@ import pg from "pg";
 const deadlineMs = 10_000;
 
 /**
- * Asks every endpoint for its chain.
+ * Requests the chain id from every endpoint.
  *
- * @returns The chain's id, the same at each.
+ * @returns The chain's id, the same at each endpoint.
  * @throws FatalError `chain_unreachable` or `chain_mismatch`.
  */
 export async function checkChain(rpcUrls: string[], signal: AbortSignal): Promise<number> {
@@ -42,7 +42,7 @@ async function fetchChainId(url: string, signal: AbortSignal): Promise<number> {
   }
   const result = (answer as { result?: unknown } | null)?.result;
   if (typeof result === "string" && /^0x[0-9a-f]{1,12}$/i.test(result)) return Number(result);
-  throw unreachable(url, `it answered ${JSON.stringify(answer)?.slice(0, 120)}`);
+  throw unreachable(url, `the response was ${JSON.stringify(answer)?.slice(0, 120)}`);
 }
 
 function unreachable(url: string, why: string, cause?: unknown): FatalError {
@@ -56,14 +56,14 @@ function unreachable(url: string, why: string, cause?: unknown): FatalError {
 /** @throws FatalError `database_unreachable` or `database_refused`. */
 export async function checkPostgres(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: deadlineMs });
-  // The same fault is thrown by connect or query, where it is read.
+  // connect or query throws the same error, and it is handled there.
   client.on("error", () => undefined);
   const host = new URL(url).host;
   try {
     await client.connect();
     await client.query("select 1");
   } catch (error) {
-    // A Postgres that refuses says so with a code of five letters or digits; without one, none was reached.
+    // A rejected login has a SQLSTATE of five characters. An error without one means that no server was reached.
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
     if (/^(28|3D)/.test(code) && code.length === 5) {
       throw new FatalError(
@@ -98,7 +98,7 @@ export async function checkRedis(url: string): Promise<void> {
   }
 }
 
-/** The message of what lies at the bottom: `fetch failed` and the like say nothing by themselves. */
+/** The message of the innermost cause: an outer message such as `fetch failed` has no detail. */
 function rootMessage(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return rootMessage(error.errors[0]);
   if (error instanceof Error && error.name === "TimeoutError")

@@ -7,10 +7,10 @@ export function marketLabel(deployment: Deployment): string {
 }
 
 /**
- * Removes every container and network of this market that is still there: those of a run that was killed, or that a
- * killed node client could not stop itself.
+ * Removes every container and network of this market: those of a killed run, and those that a killed node client did
+ * not stop.
  *
- * @returns How many containers there were.
+ * @returns The number of removed containers.
  */
 export async function removeContainers(socketPath: string, deployment: Deployment): Promise<number> {
   const docker = new Docker({ socketPath });
@@ -24,7 +24,7 @@ export async function removeContainers(socketPath: string, deployment: Deploymen
   return found.length;
 }
 
-/** Takes the names away under which images were pulled from a registry that is about to end; nobody can pull by them again. */
+/** Removes the names of images that were pulled from this registry. It is about to stop, so the names are of no use. */
 export async function forgetImages(socketPath: string, registry: string): Promise<void> {
   const docker = new Docker({ socketPath });
   const images = await docker.listImages({ filters: { reference: [`${registry}/*/*`] } });
@@ -34,7 +34,7 @@ export async function forgetImages(socketPath: string, registry: string): Promis
   }
 }
 
-/** Gone already, or on its way out (409), is gone. */
+/** Succeeds also when the object does not exist (404) or is being removed (409). */
 async function unlessGone(removal: Promise<unknown>): Promise<void> {
   try {
     await removal;

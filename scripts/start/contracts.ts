@@ -6,7 +6,7 @@ import { FatalError } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
 import { type Address, parseEther } from "viem";
 import { isCompiled } from "../bootstrap/compiled.mjs";
-import { minedAtOnce } from "../embedded/chain.ts";
+import { withAutomine } from "../embedded/chain.ts";
 import { fundSenders } from "./funds.ts";
 import type { KeyName, Keys } from "./keys.ts";
 import type { Market } from "./market.ts";
@@ -17,12 +17,12 @@ import { unlessAborted } from "./waitFor.ts";
 
 type Context = Pick<Market, "rootDir" | "stateDir" | "options" | "keys" | "chain" | "signal">;
 
-/** What is kept of the deployments to one chain. */
+/** Files of the deployments to one chain. */
 type Paths = { journal: string; record: string; parameters: string; out: string };
 
 /**
- * Gives the senders gas, compiles the contracts where they are others than those kept, and deploys with Hardhat Ignition; on a chain that has the contracts
- * already, only reads them.
+ * Funds the senders, compiles the contracts if they differ from the stored ones, and deploys them with Hardhat Ignition.
+ * On a chain that already has the contracts, it only reads the deployment.
  *
  * @throws FatalError `contracts_failed`, `chain_restarted`, `periods_fixed` or `deployer_unfunded`.
  */
@@ -47,7 +47,7 @@ export async function deployContracts(
   }
   progress(deployed ? "reading the deployment" : "deploying");
   mkdirSync(paths.journal, { recursive: true });
-  // What is deployed was deployed with what the file says.
+  // The file of an earlier deployment holds the parameters it was deployed with.
   if (!deployed) writeFileSync(paths.parameters, toJson(parametersOf(context.keys, periods), 2));
   const deploy = () =>
     mustRun(context, "deploy", "The contracts could not be deployed", [
@@ -58,11 +58,11 @@ export async function deployContracts(
       ...["--journal", paths.journal],
       ...(chain.embedded ? ["--reset", "--poll-ms", "25"] : []),
     ]);
-  await (chain.embedded ? minedAtOnce({ url, signal: context.signal }, deploy) : deploy());
+  await (chain.embedded ? withAutomine({ url, signal: context.signal }, deploy) : deploy());
   return { deployment: parseDeployment(JSON.parse(readFileSync(paths.out, "utf8"))), file: paths.out };
 }
 
-/** The embedded chain has a journal of its own: another chain may go by the same id. */
+/** The embedded chain has its own journal, because another chain may have the same id. */
 function pathsOf({ stateDir, chain }: Context): Paths {
   const journal = join(stateDir, chain.embedded ? "ignition-embedded" : "ignition");
   return {
@@ -73,7 +73,7 @@ function pathsOf({ stateDir, chain }: Context): Paths {
   };
 }
 
-/** True when the chain holds what the journal says; a chain that was started afresh under its old id does not. */
+/** True when the chain has the contracts of the journal; a chain that was reset under the same id does not. */
 async function deployedBefore({ chain, signal }: Context, { record }: Paths): Promise<boolean> {
   const addressesFile = join(record, "deployed_addresses.json");
   if (!existsSync(addressesFile)) return false;
@@ -98,7 +98,7 @@ function parametersOf(keys: Keys, periods: Periods) {
   const address = (holder: KeyName) => keys[holder].account.address;
   return {
     ...periods,
-    // The contract takes whole slots.
+    // The contract requires whole slots.
     daySeconds: Math.ceil(periods.daySeconds / periods.slotSeconds) * periods.slotSeconds,
     clockMarginSeconds: 120,
     quorum: 1,
@@ -106,7 +106,7 @@ function parametersOf(keys: Keys, periods: Periods) {
     emissionPerEpoch: parseEther("1000"),
     cap: parseEther("1000000000"),
     genesisSupply: parseEther("100000000"),
-    // One owner holds every role here, so that waiting would guard nothing.
+    // One owner holds every role here, so delays would protect nothing.
     delays: { admin: 0, operations: 0, unpauser: 0 },
     treasury: address("treasury"),
     guardian: address("guardian"),

@@ -23,16 +23,17 @@ type Choice = {
   postgres: { adminUrl: string; embedded: boolean };
   chain: MarketChain;
   stateDir: string;
-  /** Passwords of the services' roles are made of it: the same at each start, so that a start shuts nobody out. */
+  /**
+   * The services' database passwords are derived from it. It is the same at each start, so running services keep
+   * their access.
+   */
   secret: string;
 };
 
 /**
- * Brings the database of the market up to date and lets each service in.
- *
- * The embedded chain starts afresh, and what a database says of the previous one means nothing any more: it has a database
- * of its own that is dropped and made anew. A lasting chain keeps its database: the one configured, or one of the
- * embedded Postgres named after the chain.
+ * Migrates the market's database and sets up each service's login.
+ * The embedded chain is reset at each start, so its database is dropped and created again. A persistent chain keeps
+ * its database: the configured one, or one of the embedded Postgres that is named after the chain.
  */
 export async function prepareDatabase(choice: Choice): Promise<{ urls: DatabaseUrls; recreated: boolean }> {
   const { adminUrl } = choice.postgres;
@@ -48,16 +49,16 @@ export async function prepareDatabase(choice: Choice): Promise<{ urls: DatabaseU
   }
   await migrate(admin);
   const services = await grantServiceLogins(admin, choice.secret);
-  // Where terminal commands look: what the API may read, for who may read the keys beside it.
+  // Terminal commands read this file. It holds the API's read access, for a user who may read the keys beside it.
   writeFileSync(join(choice.stateDir, "database-url"), `${services.apiServer}\n`, { mode: 0o600 });
   return { urls: { admin, services }, recreated };
 }
 
-/** Undefined: the very one that was configured. */
+/** Undefined: the configured database itself. */
 function databaseName({ postgres, chain, stateDir }: Choice): string | undefined {
   if (!chain.embedded) return postgres.embedded ? `ngpu_chain_${chain.chainId}` : undefined;
   if (postgres.embedded) return "ngpu";
-  // Others may use the same server for a market of theirs.
+  // Other markets may use the same server.
   return `ngpu_embedded_${createHash("sha256").update(stateDir).digest("hex").slice(0, 8)}`;
 }
 

@@ -26,14 +26,14 @@ type Context = {
   options: StartOptions & { rootDir: string };
   env: StartEnv;
   print: Reporter["print"];
-  /** Settles when the system's programs are there, as far as they could be installed. */
+  /** Settles when the system's programs are installed, as far as they could be. */
   installed: Promise<void>;
   signal: AbortSignal;
   supervision: Supervision;
   onStop: (name: string, stop: () => Promise<void>) => void;
 };
 
-/** Brings up each outside part that was not configured, all at once; what is started is registered to be stopped. */
+/** Starts each part that is not configured, concurrently. Every started part is registered with `onStop`. */
 export async function startParts(
   context: Omit<Context, "print" | "installed"> & { reporter: Reporter },
 ): Promise<Parts> {
@@ -133,22 +133,22 @@ async function dockerPart({ options, env, print, installed, signal, supervision,
   const dockerHost = env.DOCKER_HOST;
   await installed;
   const first = await startDocker({ stateDir, print, dockerHost, signal });
-  const told = { socketPath: first.socketPath, version: first.version };
+  const engineInfo = { socketPath: first.socketPath, version: first.version };
   if (first.process === undefined) {
-    // One that was there before, or that systemd looks after.
+    // An engine that was already running, or that systemd manages.
     onStop("docker", first.stop);
-    return told;
+    return engineInfo;
   }
   let engine: typeof first | undefined = first;
   const start = async (begun: AbortSignal): Promise<Running> => {
     const { process, stop } = engine ?? (await startDocker({ stateDir, print, dockerHost, signal: begun }));
     engine = undefined;
     if (process !== undefined) return { ...process, stop };
-    throw new FatalError("Another Docker engine has come up on this machine.", {
+    throw new FatalError("Another Docker engine was started on this machine.", {
       code: "docker_remote",
-      hint: "Stop it, or stop this market and start it again to use that engine.",
+      hint: "Stop that engine, or restart this market to use it.",
     });
   };
   onStop("docker", await supervise(supervision, "docker", start));
-  return told;
+  return engineInfo;
 }

@@ -2,7 +2,7 @@ import { envTypes, readEnv } from "@ngpu/runtime/env";
 import { FatalError } from "@ngpu/runtime/errors";
 import { z } from "zod";
 
-/** What `npm start` reads; everything left out is embedded. */
+/** Variables of `npm start`; a part without its variable is embedded. */
 export const startVariables = {
   CHAIN_RPC_URLS: envTypes
     .urls()
@@ -34,7 +34,7 @@ export const startVariables = {
 export type StartEnv = ReturnType<typeof readStartEnv>;
 
 /**
- * @throws FatalError `env_invalid`, naming every variable at fault.
+ * @throws FatalError `env_invalid`, naming every invalid variable.
  */
 export function readStartEnv() {
   const env = readEnv(startVariables);

@@ -6,12 +6,12 @@ import type { MarketChain } from "./market.ts";
 import type { Progress } from "./reporter.ts";
 import { unlessAborted } from "./waitFor.ts";
 
-/** Who sends transactions and so needs gas. Nodes and measurers never do. */
+/** Accounts that send transactions and need gas. Nodes and measurers never do. */
 const gasPayers: KeyName[] = ["match", "workspace", "dispense", "pomc", "api", "operator", "partner"];
 
-/** A sender with less gets twice as much. */
+/** A sender with less is funded with twice this amount. */
 const enough = parseEther("0.005");
-/** What the deployment takes at most on an OP-stack chain at ordinary fees. */
+/** Upper bound of the deployment's cost on an OP-stack chain at ordinary fees. */
 const deploymentCost = parseEther("0.01");
 
 type Funding = {
@@ -19,14 +19,14 @@ type Funding = {
   keys: Keys;
   signal: AbortSignal;
   progress: Progress;
-  /** The deployer has the deployment to pay, too. */
+  /** Whether the deployer also pays for a deployment. */
   deploys: boolean;
 };
 
 /**
- * Gives every sender gas: by decree on the embedded chain, from the deployer on any other.
+ * Funds every sender: by setting balances on the embedded chain, from the deployer on any other.
  *
- * @throws FatalError `deployer_unfunded`, before anything is sent, saying how much the deployer lacks.
+ * @throws FatalError `deployer_unfunded` with the required amount, before anything is sent.
  */
 export async function fundSenders(funding: Funding): Promise<void> {
   funding.progress("funding the services' accounts");

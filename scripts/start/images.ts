@@ -4,7 +4,7 @@ import { chunkRoot } from "@ngpu/image-store/chunks";
 import { FatalError } from "@ngpu/runtime/errors";
 import type { MarketImages } from "./market.ts";
 
-/** Builds the market's own images into the store that the registry serves; nothing is downloaded. */
+/** Builds the market's own images into the store that the registry serves. It downloads nothing. */
 export async function buildImages(options: {
   rootDir: string;
   stateDir: string;

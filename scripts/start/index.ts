@@ -28,7 +28,7 @@ async function main(): Promise<number> {
   const reporter = createReporter(out, () => interrupts?.signal);
   interrupts = watchInterrupts({ print: reporter.print, kill: killRunning });
   stopWithoutReader(interrupts);
-  stopOnMistake(interrupts);
+  stopOnUnhandled(interrupts);
   const stack = createStopStack();
   try {
     const options = await reporter.check("options", async () => readOptions(argv, rootDir));
@@ -67,7 +67,7 @@ async function run(
       signal: interrupts.signal,
     });
   } finally {
-    // What ends from here on is being stopped.
+    // From here on, parts that end are not restarted.
     stopping.abort();
   }
   const errors = await stopAll(stack, reporter);
@@ -78,8 +78,8 @@ async function run(
 }
 
 /**
- * Runs the journey and, without `--once`, stays until a signal comes. One that comes when the market is up is its
- * ordinary end, even when some of the journey is late.
+ * Runs the journey and, without `--once`, waits for a signal. A signal after the market is up is the ordinary end, even
+ * when a step of the journey is late.
  */
 async function stayUp(
   options: StartOptions,
@@ -104,7 +104,7 @@ async function stayUp(
   return result;
 }
 
-/** Stops what was started, shown as a step of its own; gives what did not stop cleanly. */
+/** Stops everything that was started, as a step of its own. Returns one line for each part that did not stop cleanly. */
 async function stopAll(stack: StopStack, reporter: Reporter): Promise<string[]> {
   if (stack.isEmpty()) return [];
   return reporter.step(
@@ -115,15 +115,15 @@ async function stopAll(stack: StopStack, reporter: Reporter): Promise<string[]> 
   );
 }
 
-/** The step that failed and the deepest thing worth saying about it. */
+/** The failed step and its most specific error. */
 function failureOf(error: unknown, signal: AbortSignal, steps: JourneyFailure["steps"]): JourneyFailure {
   const failedStep = error instanceof StepFailure ? error.step : "start";
-  // What made the whole market stop says more than the step it interrupted.
+  // The reason that stopped the market is more specific than the step it interrupted.
   const cause = signal.aborted ? signal.reason : error instanceof StepFailure ? error.cause : error;
   return { ok: false, failedStep, error: explain(cause), steps };
 }
 
-/** A terminal that is closed, or `| head`, leaves nobody to read: that ends the market like Ctrl-C. */
+/** A closed terminal, or `| head`, ends the market like Ctrl-C. */
 function stopWithoutReader(interrupts: Interrupts): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error) => {
@@ -134,8 +134,8 @@ function stopWithoutReader(interrupts: Interrupts): void {
   }
 }
 
-/** A mistake of ours that nobody awaits still stops everything in order. */
-function stopOnMistake(interrupts: Interrupts): void {
+/** An unhandled error of this program still stops everything in order. */
+function stopOnUnhandled(interrupts: Interrupts): void {
   const fail = (error: unknown) => {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     interrupts.fail(new FatalError(text, { code: "unexpected", cause: error }));

@@ -3,22 +3,22 @@ import { FatalError } from "@ngpu/runtime/errors";
 export type Interrupts = {
   /** Aborted by the first signal, or by `fail`. */
   signal: AbortSignal;
-  /** Resolves when a signal came, rejects with what `fail` was given. */
+  /** Resolves after a signal, rejects with the error passed to `fail`. */
   ended: Promise<void>;
-  /** Stops the market because of a fault. */
+  /** Stops the market because of an error. */
   fail(failure: FatalError): void;
 };
 
 /**
- * Turns signals into one end: the first asks everything to stop, a second Ctrl-C kills what is slow about it, a third
- * does not wait any longer. Only SIGINT counts up: npm and the bootstrap pass the others on more than once.
+ * Handles signals. The first one stops everything, a second Ctrl-C kills what still runs, a third exits immediately.
+ * Only SIGINT is counted, because npm and the bootstrap forward the other signals more than once.
  */
 export function watchInterrupts(options: { print: (line: string) => void; kill: () => void }): Interrupts {
   const abort = new AbortController();
   const ended = Promise.withResolvers<void>();
   ended.promise.catch(() => undefined);
   let typed = 0;
-  // Not named: the bootstrap passes Ctrl-C on as SIGTERM, which may well come before the terminal's own SIGINT.
+  // The message names no signal: the bootstrap forwards Ctrl-C as SIGTERM, which may arrive before SIGINT.
   const stop = () => {
     if (!abort.signal.aborted) {
       options.print("Stopping everything. Press Ctrl-C again to kill what is still running.");

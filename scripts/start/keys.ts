@@ -6,7 +6,7 @@ import type { Hex } from "viem";
 import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
 import { z } from "zod";
 
-/** Everyone who signs on this machine. Services send transactions; operator, measurer, partner and guest own wallets. */
+/** All signers on this machine. Services send transactions; operator, measurer, partner and guest own wallets. */
 const keyNames = [
   "deployer",
   "treasury",
@@ -39,8 +39,8 @@ const storedSchema = z.object({
 });
 
 /**
- * The keys of this machine's market, made at random the first time and kept in `<stateDir>/keys.json` (0600), and the
- * secret that its database passwords are made of.
+ * The keys of this machine's market, and the secret that its database passwords are derived from. The first start
+ * generates them; `<stateDir>/keys.json` (0600) keeps them.
  *
  * @param deployerKey Used instead of a random one, for a chain that is not embedded.
  * @throws FatalError `keys_unreadable`
@@ -56,7 +56,7 @@ export function loadKeys(
   ) as Record<KeyName, Hex>;
   const databaseSecret = stored.databaseSecret ?? randomBytes(32).toString("hex");
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-  // Under another name until it is whole: what these keys own is lost with them.
+  // Written under another name and then renamed: a truncated file would lose the assets of these keys.
   writeFileSync(`${path}.new`, `${JSON.stringify({ ...made, databaseSecret }, null, 2)}\n`, { mode: 0o600 });
   renameSync(`${path}.new`, path);
   const used = {

@@ -5,10 +5,10 @@ import type { StartOptions } from "./options.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Supervision } from "./supervise/supervisor.ts";
 
-/** The chain that the market is on. */
+/** The market's chain. */
 export type MarketChain = { rpcUrls: string[]; chainId: number; embedded: boolean };
 
-/** What every step of the journey has at hand. */
+/** Context of every step of the journey. */
 export type Market = {
   rootDir: string;
   stateDir: string;
@@ -18,16 +18,16 @@ export type Market = {
   signal: AbortSignal;
   keys: Keys;
   chain: MarketChain;
-  /** Read-only eyes on what the services wrote. */
+  /** The services' tables, for reading only. */
   database: Database;
   redisUrl: string;
   dockerSocket: string;
   deployment: Deployment;
   deploymentFile: string;
   logLevel: string;
-  /** Registers what to stop at the end; stopped in reverse order. */
+  /** Registers a part to stop at the end; parts are stopped in reverse order. */
   onStop(name: string, stop: () => Promise<void>): void;
-  /** How parts that end by themselves are started again. */
+  /** How parts that end by themselves are restarted. */
   supervision: Supervision;
 };
 

@@ -3,7 +3,7 @@ import { FatalError } from "@ngpu/runtime/errors";
 import { version } from "@ngpu/runtime/version";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 
-/** Ports that can be chosen, by the option that does. */
+/** Options that choose a port. */
 const portOptions = {
   apiPort: ["--api-port", "port of the API (default: 8080, or a free port if it is in use)"],
   chainPort: ["--chain-port", "port of the embedded chain (default: any free port)"],
@@ -14,7 +14,7 @@ const portOptions = {
   registryPort: ["--registry-port", "port of the image registry (default: any free port)"],
 } as const;
 
-/** Periods that can be chosen, by the option that does. */
+/** Options that choose a period. */
 export const periodOptions = {
   slotSeconds: ["--slot-seconds", "seconds of a heartbeat slot; default 60, embedded 4"],
   epochSeconds: ["--epoch-seconds", "seconds of a reward epoch; default 3600, embedded 20"],
@@ -51,15 +51,15 @@ export type StartOptions = {
   json: boolean;
   stateDir: string;
   host: string;
-  /** What was asked for; the rest have defaults that depend on the chain. */
+  /** The given periods; the others have defaults that depend on the chain. */
   periods: Partial<Record<PeriodName, number>>;
 } & Record<keyof typeof portOptions, number | undefined>;
 
 /**
  * Reads the command line of `npm start --`.
  *
- * @returns undefined when help was asked for and printed.
- * @throws FatalError `options_invalid`, saying which option is wrong.
+ * @returns undefined when help was requested and printed.
+ * @throws FatalError `options_invalid`, naming the invalid option.
  */
 export function readOptions(argv: string[], rootDir: string): StartOptions | undefined {
   const command = describe(rootDir);
@@ -72,11 +72,11 @@ export function readOptions(argv: string[], rootDir: string): StartOptions | und
   }
   const { once, json, host, stateDir } = command.opts<StartOptions>();
   const ports = pick(command, portOptions);
-  refuseSamePort(ports);
+  rejectSamePort(ports);
   const periods = Object.fromEntries(
     Object.entries(pick(command, periodOptions)).filter(([, chosen]) => chosen !== undefined),
   );
-  // npm runs scripts in the checkout; a relative folder is meant from where the user stands.
+  // npm runs scripts in the checkout; a relative path is relative to the user's directory.
   return {
     ...{ once, json, host, periods },
     stateDir: resolve(process.env.INIT_CWD ?? process.cwd(), stateDir),
@@ -105,7 +105,7 @@ function describe(rootDir: string): Command {
   return command;
 }
 
-/** The values of a table's options, by their names in the table. */
+/** The values of a table's options, by their keys in the table. */
 function pick<Name extends string>(
   command: Command,
   table: Record<Name, readonly [string, string]>,
@@ -120,7 +120,7 @@ function pick<Name extends string>(
   return Object.fromEntries(values) as Record<Name, number | undefined>;
 }
 
-function refuseSamePort(ports: Record<string, number | undefined>): void {
+function rejectSamePort(ports: Record<string, number | undefined>): void {
   const seen = new Map<number, string>();
   for (const [name, [option]] of Object.entries(portOptions)) {
     const value = ports[name];

@@ -2,7 +2,7 @@ import type { Addresses } from "./ports.ts";
 import type { Up } from "./run.ts";
 import type { Guest } from "./tokens.ts";
 
-/** What the market shows when it is up: addresses, the partner's key (this once), and commands that work as pasted. */
+/** The panel of a running market: addresses, the partner's key (shown only once), and commands that work as pasted. */
 export function panel(options: Up & { stateDir: string }): string {
   const { addresses, apiKey, workspace } = options;
   const rows: [string, string][] = [
@@ -40,7 +40,7 @@ export function panel(options: Up & { stateDir: string }): string {
   ].join("\n");
 }
 
-/** How to become a partner of this market. */
+/** Commands to become a partner of this market. */
 function guestLines({ api }: Addresses, guest: Guest): string[] {
   return [
     "  Become a partner with a wallet of this market's (worth nothing anywhere else):",

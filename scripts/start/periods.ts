@@ -3,7 +3,7 @@ import { type PeriodName, periodOptions } from "./options.ts";
 
 export type Periods = Record<PeriodName, number>;
 
-/** For a chain that starts afresh: a journey takes a minute. */
+/** For a chain that is reset at each start: a journey takes a minute. */
 const embedded: Periods = {
   slotSeconds: 4,
   epochSeconds: 20,
@@ -11,14 +11,14 @@ const embedded: Periods = {
   heartbeatWindowSeconds: 60,
   daySeconds: 120,
   uptimeDelay: 4,
-  // Two blocks in which the draw can be committed.
+  // Two blocks for committing the draw.
   measureLeadSeconds: 6,
   measureWindowSeconds: 30,
   measureTtlSeconds: 3_600,
 };
 
-/** For a chain that stays. */
-const lasting: Periods = {
+/** For a persistent chain. */
+const persistent: Periods = {
   slotSeconds: 60,
   epochSeconds: 3_600,
   activationDelay: 1_800,
@@ -31,10 +31,10 @@ const lasting: Periods = {
 };
 
 /**
- * The periods to deploy with: those asked for, else those of an earlier deployment, else the defaults.
+ * The periods to deploy with: the requested ones, else those of an earlier deployment, else the defaults.
  *
- * @param deployed Those of the deployment that is there already; they cannot change any more.
- * @throws FatalError `periods_fixed` when others are asked for than were deployed.
+ * @param deployed Periods of the existing deployment; they cannot change.
+ * @throws FatalError `periods_fixed` when a requested period differs from the deployed one.
  */
 export function choosePeriods(options: {
   isEmbedded: boolean;
@@ -42,7 +42,7 @@ export function choosePeriods(options: {
   deployed: Partial<Periods> | undefined;
 }): Periods {
   const { asked, deployed } = options;
-  const periods = { ...(options.isEmbedded ? embedded : lasting), ...deployed, ...asked };
+  const periods = { ...(options.isEmbedded ? embedded : persistent), ...deployed, ...asked };
   for (const [name, [option]] of Object.entries(periodOptions)) {
     const fixed = deployed?.[name as PeriodName];
     const wanted = asked[name as PeriodName];

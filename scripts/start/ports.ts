@@ -7,7 +7,7 @@ import getPort, { portNumbers } from "get-port";
 import { choosePort } from "../embedded/ports.ts";
 import type { StartOptions } from "./options.ts";
 
-/** Where everything that listens can be reached. */
+/** Addresses of everything that listens. */
 export type Addresses = { api: string; match: string; gateway: string; registry: string };
 
 const services = [
@@ -21,14 +21,14 @@ const services = [
   "pomc",
 ] as const;
 
-/** Ports are chosen before anything starts, because the services are told each other's addresses. */
+/** Ports are chosen before anything starts, because each service is configured with the addresses of others. */
 export type Ports = Record<(typeof services)[number], number>;
 
-/** Below those that outgoing connections take: one of these may not be free any more when the service comes to it. */
+/** Below the range of outgoing connections, which could take a chosen port before the service listens on it. */
 const range = { first: 20_000, last: 29_999 };
 
 /**
- * Chooses a port for every service: the one asked for, else the one of the last start from this folder, else a free one.
+ * Chooses a port for every service: the requested one, else the one of the last start from this directory, else a free one.
  *
  * @throws FatalError `port_in_use`, `port_forbidden` or `host_invalid`.
  */
@@ -59,9 +59,9 @@ export async function choosePorts(options: StartOptions): Promise<Ports> {
 }
 
 /**
- * Keeps the chosen ports from everybody else, another start above all, until the services are about to listen on them.
+ * Reserves the chosen ports, above all from another start, until the services listen on them.
  *
- * @returns What lets go of them.
+ * @returns Releases the ports.
  */
 export async function reservePorts(ports: Ports, host: string): Promise<() => Promise<void>> {
   const holders = await Promise.all(
@@ -95,7 +95,7 @@ function readLast(file: string): Partial<Ports> {
   try {
     return JSON.parse(readFileSync(file, "utf8")) as Partial<Ports>;
   } catch (error) {
-    // Cut off by a kill: other ports will do.
+    // Truncated by a kill: other ports are chosen.
     if (error instanceof SyntaxError) return {};
     throw error;
   }
@@ -110,7 +110,7 @@ export function addressesOf(ports: Ports, host: string): Addresses {
   };
 }
 
-/** How this machine itself reaches what listens on `host`, as it stands in a URL. */
+/** The host in a URL by which this machine reaches a server that listens on `host`. */
 export function reachable(host: string): string {
   if (host === "0.0.0.0" || host === "::") return "127.0.0.1";
   return isIPv6(host) ? `[${host}]` : host;

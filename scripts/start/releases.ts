@@ -2,10 +2,10 @@ import { join } from "node:path";
 import { writeRelease } from "../client/release.ts";
 import { ownPlatform } from "../client/runtime.ts";
 
-/** Where apiServer of this market finds what operators install. */
+/** Directory of the client releases that apiServer of this market serves. */
 export const releasesDir = (stateDir: string): string => join(stateDir, "releases");
 
-/** Writes the node client's release for machines of this kind; nothing is downloaded. */
+/** Writes the node client's release for this machine's platform. It downloads nothing. */
 export async function releaseClient(options: {
   rootDir: string;
   stateDir: string;

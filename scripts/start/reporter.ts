@@ -3,7 +3,7 @@ import { Abandoned } from "./allOrNothing.ts";
 
 export type StepTiming = { name: string; ms: number };
 
-/** A failure of the journey, with the step it happened in. */
+/** An error of the journey, with the step it happened in. */
 export class StepFailure extends Error {
   readonly step: string;
 
@@ -14,22 +14,22 @@ export class StepFailure extends Error {
   }
 }
 
-/** Tells what a step is doing or waiting for. */
+/** Reports what a step does or waits for. */
 export type Progress = {
   (detail: string): void;
-  /** Tells why a step is late that goes on; without it, a step that is late fails. */
+  /** Reports why a step is late and continues. Without it, a step that is late fails. */
   late?: (reason: string) => void;
 };
 
 export type Reporter = {
-  /** Runs one step and shows it as a line with its time; a throw becomes a StepFailure that names it. */
+  /** Runs one step and shows it as a line with its duration. An error becomes a StepFailure that names the step. */
   step<Result>(
     name: string,
     title: string,
     work: (progress: Progress) => Promise<Result>,
     summarize?: (result: Result) => string,
   ): Promise<Result>;
-  /** Runs what is worth no line while it goes well; a throw becomes a StepFailure that names it. */
+  /** Runs work that prints a line only on failure. An error becomes a StepFailure that names it. */
   check<Result>(name: string, work: () => Promise<Result>): Promise<Result>;
   print(line: string): void;
   timings: StepTiming[];
@@ -37,57 +37,82 @@ export type Reporter = {
 
 const clearLine = "\r\u001b[2K";
 const redrawMs = 250;
-/** Without a terminal, a long step tells every so often what it waits for. */
+/** Interval at which a long step is repeated without a terminal. */
 const repeatMs = 15_000;
 
 type InProgress = { title: string; started: number; detail: string; isLate: boolean };
 
+/** The output of a reporter: printed lines, and a display of the running steps that updates itself. */
+class Display {
+  readonly #out: NodeJS.WriteStream;
+  readonly #live: boolean;
+  readonly #running = new Set<InProgress>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(out: NodeJS.WriteStream) {
+    this.#out = out;
+    this.#live = out.isTTY === true && process.env.TERM !== "dumb";
+  }
+
+  print(line: string): void {
+    this.#out.write(`${this.#live ? clearLine : ""}${line}\n`);
+  }
+
+  printStep(mark: string, { title, started }: InProgress, detail: string): void {
+    // In a narrow terminal the columns would wrap.
+    const wide = !this.#live || this.#columns >= 80;
+    const head = wide ? `${title.padEnd(46)} ${since(started).padStart(8)} ` : `${title}, ${since(started)} `;
+    this.print(`${mark} ${head} ${this.colour("dim", detail)}`.trimEnd());
+  }
+
+  colour(style: "green" | "yellow" | "red" | "dim", text: string): string {
+    return text === "" ? "" : styleText(style, text, { stream: this.#out });
+  }
+
+  add(entry: InProgress): void {
+    this.#running.add(entry);
+    const show = this.#live ? () => this.#draw() : () => this.#repeat();
+    this.#timer ??= setInterval(show, this.#live ? redrawMs : repeatMs).unref();
+  }
+
+  remove(entry: InProgress): void {
+    this.#running.delete(entry);
+    if (this.#running.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  get #columns(): number {
+    return this.#out.columns || 80;
+  }
+
+  #draw(): void {
+    const parts = [...this.#running].map(({ title, started, detail }) =>
+      `${title} ${since(started)} ${detail}`.trimEnd(),
+    );
+    const text = cut(`… ${parts.join(" · ")}`, this.#columns - 1);
+    this.#out.write(`${clearLine}${this.colour("dim", text)}`);
+  }
+
+  #repeat(): void {
+    for (const entry of this.#running) {
+      if (performance.now() - entry.started >= repeatMs - redrawMs) this.printStep("…", entry, entry.detail);
+    }
+  }
+}
+
 /**
- * Shows steps as lines. On a terminal the steps under way are shown too, with what they are doing.
+ * Shows steps as lines. A terminal also shows the running steps with what they do.
  *
- * @param out Where the lines go: stdout, or stderr when stdout belongs to JSON.
- * @param signal No step begins after it; what it breaks off is shown as stopped, not as failed.
+ * @param out Stream of the lines: stdout, or stderr when stdout is reserved for JSON.
+ * @param signal No step begins after it. A step that it interrupts is shown as stopped, not as failed.
  */
 export function createReporter(out: NodeJS.WriteStream, signal: () => AbortSignal | undefined): Reporter {
   const timings: StepTiming[] = [];
-  const live = out.isTTY === true && process.env.TERM !== "dumb";
-  const inProgress = new Set<InProgress>();
-  const colour = (style: "green" | "yellow" | "red" | "dim", text: string) =>
-    text === "" ? "" : styleText(style, text, { stream: out });
-  const print = (line: string) => {
-    out.write(`${live ? clearLine : ""}${line}\n`);
-  };
-  const draw = () => {
-    const parts = [...inProgress].map(({ title, started, detail }) =>
-      `${title} ${since(started)} ${detail}`.trimEnd(),
-    );
-    const text = cut(`… ${parts.join(" · ")}`, (out.columns || 80) - 1);
-    out.write(`${clearLine}${colour("dim", text)}`);
-  };
-  const repeatLines = () => {
-    for (const { title, started, detail } of inProgress) {
-      if (performance.now() - started >= repeatMs - redrawMs) print(lineOf("…", title, started, detail));
-    }
-  };
-  let timer: NodeJS.Timeout | undefined;
-  const show = () => {
-    if (inProgress.size > 0)
-      timer ??= setInterval(live ? draw : repeatLines, live ? redrawMs : repeatMs).unref();
-    else {
-      clearInterval(timer);
-      timer = undefined;
-    }
-  };
-  const lineOf = (mark: string, title: string, started: number, detail: string) => {
-    // In a narrow terminal columns would only wrap.
-    const wide = !live || (out.columns || 80) >= 80;
-    const head = wide ? `${title.padEnd(46)} ${since(started).padStart(8)} ` : `${title}, ${since(started)} `;
-    return `${mark} ${head} ${colour("dim", detail)}`.trimEnd();
-  };
-
+  const display = new Display(out);
   return {
     timings,
-    print,
+    print: (line) => display.print(line),
     check: async (name, work) => {
       try {
         return await work();
@@ -97,32 +122,35 @@ export function createReporter(out: NodeJS.WriteStream, signal: () => AbortSigna
     },
     async step(name, title, work, summarize) {
       const entry: InProgress = { title, started: performance.now(), detail: "", isLate: false };
-      const progress = (detail: string) => {
-        entry.detail = detail;
-      };
-      const late = (reason: string) => {
-        entry.detail = `late: ${reason}`;
-        if (!entry.isLate) print(lineOf(colour("yellow", "!"), title, entry.started, entry.detail));
-        entry.isLate = true;
-      };
-      inProgress.add(entry);
-      show();
+      display.add(entry);
       try {
         if (name !== stopStep) signal()?.throwIfAborted();
-        const result = await work(Object.assign(progress, { late }));
+        const result = await work(progressOf(entry, display));
         timings.push({ name, ms: Math.round(performance.now() - entry.started) });
-        print(lineOf(colour("green", "✓"), title, entry.started, summarize?.(result) ?? ""));
+        display.printStep(display.colour("green", "✓"), entry, summarize?.(result) ?? "");
         return result;
       } catch (error) {
         const stopped = signal()?.aborted === true || error instanceof Abandoned;
-        print(lineOf(stopped ? "–" : colour("red", "✗"), title, entry.started, stopped ? "stopped" : ""));
+        display.printStep(stopped ? "–" : display.colour("red", "✗"), entry, stopped ? "stopped" : "");
         throw error instanceof StepFailure ? error : new StepFailure(name, error);
       } finally {
-        inProgress.delete(entry);
-        show();
+        display.remove(entry);
       }
     },
   };
+}
+
+/** Reports the progress of a step. The first late report is also printed as a line. */
+function progressOf(entry: InProgress, display: Display): Progress {
+  const progress = (detail: string) => {
+    entry.detail = detail;
+  };
+  const late = (reason: string) => {
+    entry.detail = `late: ${reason}`;
+    if (!entry.isLate) display.printStep(display.colour("yellow", "!"), entry, entry.detail);
+    entry.isLate = true;
+  };
+  return Object.assign(progress, { late });
 }
 
 /** The step that stops everything: the only one that runs after an interruption. */

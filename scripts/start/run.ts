@@ -25,14 +25,14 @@ export type RunContext = {
   signal: AbortSignal;
   onStop: Market["onStop"];
   supervision: Market["supervision"];
-  /** Called as soon as partners can work with the market; the rest of the journey goes on behind it. */
+  /** Called as soon as partners can use the market; the journey continues meanwhile. */
   onUp?: (up: Up) => void;
 };
 
-/** What a market that is up tells of itself. */
+/** Facts of a market that is up. */
 export type Up = UsableMarket & { addresses: Addresses; guest: Guest | undefined };
 
-/** Brings the whole market up and walks the journey; what is started is registered with `onStop`. */
+/** Starts the whole market and runs the journey. Everything that is started is registered with `onStop`. */
 export async function runMarket(
   context: RunContext,
 ): Promise<Journey & { addresses: Addresses; dockerSocket: string }> {
@@ -67,7 +67,7 @@ export async function runMarket(
   await releasePorts();
   const [guest] = await allOrNothing([
     reporter.check("guests", () => fundGuests(market)),
-    bringUp(market, { ports, addresses, prepared }),
+    startMarket(market, { ports, addresses, prepared }),
   ]);
   const onUsable = (usable: UsableMarket) => context.onUp?.({ ...usable, addresses, guest });
   const journey = await runJourney(market, { addresses, images: prepared.images, onUsable });
@@ -77,7 +77,7 @@ export async function runMarket(
 type Prepared = Awaited<ReturnType<typeof prepareDatabase>> &
   Awaited<ReturnType<typeof deployContracts>> & { images: MarketImages };
 
-/** Contracts, images, database and the node client do not wait for each other. */
+/** Contracts, images, database and the node client are prepared concurrently. */
 async function prepare(
   context: RunContext & {
     parts: Parts;
@@ -115,7 +115,7 @@ async function prepare(
   return { ...deployed, ...database, images };
 }
 
-/** Clears away what a killed run left on the engine, and sees to it that this run leaves nothing. */
+/** Removes the containers of a killed run, and registers the removal of this run's containers. */
 async function removeStaleContainers(market: Market, { registry }: Addresses): Promise<void> {
   const { dockerSocket, deployment, reporter } = market;
   const leftover = await removeContainers(dockerSocket, deployment);
@@ -130,7 +130,7 @@ async function removeStaleContainers(market: Market, { registry }: Addresses): P
   });
 }
 
-async function bringUp(
+async function startMarket(
   market: Market,
   given: { ports: Ports; addresses: Addresses; prepared: Prepared },
 ): Promise<void> {

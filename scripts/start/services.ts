@@ -21,7 +21,7 @@ const signers: Partial<Record<ServiceName, KeyName>> = {
   apiServer: "api",
 };
 
-/** The environment of one program: what it needs and nothing else of ours. */
+/** The environment of one program: the inherited variables that it needs, and no others. */
 export function baseEnvironment(market: Pick<Market, "logLevel">): Record<string, string> {
   const kept = ["PATH", "HOME", "TZ", "LANG", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "NODE_COMPILE_CACHE"];
   const inherited = kept.flatMap((name) =>
@@ -30,7 +30,7 @@ export function baseEnvironment(market: Pick<Market, "logLevel">): Record<string
   return { ...Object.fromEntries(inherited), LOG_LEVEL: market.logLevel, NODE_ENV: "production" };
 }
 
-/** Starts every service as a process of its own and waits until each says it is healthy. */
+/** Starts every service as its own process and waits until each is healthy. */
 export async function startServices(
   market: Market,
   progress: Progress,
@@ -44,7 +44,7 @@ export async function startServices(
     workspace: {},
     registry: { IMAGE_STORE: join(market.stateDir, "images") },
     dispense: {},
-    // A market that starts afresh shows within minutes how a bond is withheld and returned.
+    // A small bond, so that an embedded market shows within minutes how it is withheld and returned.
     pomc: market.chain.embedded ? { BOND: "1000000000000000000", BOND_DAYS: "1" } : {},
     gateway: { PUBLIC_URL: addresses.gateway, GATEWAY_TOKEN: gatewayToken, INSTANCE: "gateway-1" },
     apiServer: {
@@ -56,14 +56,14 @@ export async function startServices(
       MATCH_URLS: addresses.match,
       PUBLIC_RPC_URLS: market.chain.rpcUrls.join(","),
       PROBE_IMAGE: given.probeImage,
-      // Elsewhere tokens and ETH are worth something.
+      // On other chains tokens and ETH have value.
       ...(market.chain.embedded ? { FAUCET_KEY: market.keys.faucet.key } : {}),
       CLIENT_RELEASES: releasesDir(market.stateDir),
     },
   };
   const startOne = (name: ServiceName) =>
     startService(market, name, { ...own[name], ...databaseOf(given.databases, name) }, given.ports[name]);
-  // The others read what autoExport builds.
+  // The other services read the tables that autoExport creates.
   progress("waiting for autoExport");
   await startOne("autoExport");
   const awaited = new Set((Object.keys(own) as ServiceName[]).filter((name) => name !== "autoExport"));
@@ -103,7 +103,7 @@ async function startService(
   });
 }
 
-/** The registry has no role in the database. */
+/** The registry has no database role. */
 function databaseOf(databases: DatabaseUrls["services"], name: ServiceName): Record<string, string> {
   return name === "registry" ? {} : { DATABASE_URL: databases[name] };
 }
@@ -113,7 +113,7 @@ function signerOf(keys: Keys, name: ServiceName): Record<string, string> {
   return holder === undefined ? {} : { SIGNER_KEY: keys[holder].key };
 }
 
-/** Starts one program of ours and waits for its /healthz; when it ends, it is started again, until the market stops. */
+/** Starts a program of this checkout, waits for its /healthz, and restarts it when it ends, until the market stops. */
 export async function startProgram(
   market: Market,
   program: { name: string; entry: string; args: string[]; env: Record<string, string>; healthUrl: string },
@@ -126,9 +126,9 @@ export async function startProgram(
       cwd: market.rootDir,
       stateDir: market.stateDir,
       env: program.env,
-      ready: async (asking, pid) => {
-        const response = await fetch(program.healthUrl, { signal: asking });
-        // Somebody else's program may have taken the port in the meantime, and answer in place of ours.
+      ready: async (signal, pid) => {
+        const response = await fetch(program.healthUrl, { signal });
+        // Another program may have taken the port meanwhile and respond instead.
         return response.ok && ((await response.json()) as { pid?: number }).pid === pid;
       },
       readyDeadlineMs: 60_000,

@@ -2,7 +2,7 @@ import { messageOf } from "@ngpu/runtime/errors";
 
 type Entry = { name: string; stop: () => Promise<void> };
 
-/** Things to stop, stopped last first; a second call waits for the first. */
+/** A stack of parts to stop, in reverse order. A second call of `stopAll` waits for the first. */
 export function createStopStack() {
   const entries: Entry[] = [];
   let stopping: Promise<string[]> | undefined;
@@ -23,9 +23,9 @@ export function createStopStack() {
       entries.push({ name, stop });
     },
     /**
-     * Stops everything; what cannot be stopped does not keep the rest from being stopped.
+     * Stops everything. A part that does not stop does not prevent the others from being stopped.
      *
-     * @returns What did not stop cleanly, a line each.
+     * @returns One line for each part that did not stop cleanly.
      */
     stopAll: (progress: (name: string) => void) => {
       stopping ??= run(progress);

@@ -6,11 +6,11 @@ import { processStamp } from "../lock.mjs";
 const stopDeadlineMs = 10_000;
 
 /**
- * Runs a program of this checkout to its end, in a group of its own and on record: Ctrl-C in the terminal reaches it
- * only through `signal`, and what a killed start leaves of it is ended by the next one.
+ * Runs a program of this checkout to its end, in its own process group and with a record. Ctrl-C reaches it only
+ * through `signal`. The next start ends a program that a killed start left.
  *
  * @returns its exit code (null when a signal ended it) and its output, stdout and stderr together
- * @throws the signal's reason, once nothing of it is left
+ * @throws the signal's reason, once none of its processes is left
  */
 export async function runTask(options: {
   name: string;

@@ -9,10 +9,10 @@ import { unlessAborted } from "./waitFor.ts";
 
 type Giving = Pick<Market, "chain" | "deployment" | "keys" | "signal">;
 
-/** A wallet for whoever tries the market out. */
+/** A wallet for visitors who try the market. */
 export type Guest = { address: string; key: Hex; file: string };
 
-/** The treasury gives an account what it has less than `amount`. */
+/** The treasury tops an account up to `amount`. */
 export async function giveTokens(market: Giving, holder: KeyName, amount: bigint): Promise<void> {
   const { chainId, contracts } = market.deployment;
   const client = createChainClient(market.chain);
@@ -31,8 +31,8 @@ export async function giveTokens(market: Giving, holder: KeyName, amount: bigint
 }
 
 /**
- * Gives the faucet its tokens and makes a wallet for guests, its key in `<stateDir>/partner.key` (0600). Only on the
- * embedded chain, where tokens are worth nothing.
+ * Funds the faucet and creates a wallet for guests, with its key in `<stateDir>/partner.key` (0600). Only on the
+ * embedded chain, where tokens have no value.
  */
 export async function fundGuests(market: Giving & { stateDir: string }): Promise<Guest | undefined> {
   if (!market.chain.embedded) return undefined;

@@ -8,21 +8,21 @@ const longestRestMs = 30_000;
 
 export type Waiting = {
   signal: AbortSignal;
-  /** The deadline on the machine that it was set for; a slower one gets longer. */
+  /** Deadline on the reference machine; it is longer on a slower one. */
   seconds: number;
   logsDir: string;
   progress: Progress;
   everyMs?: number;
-  /** What there is to be seen so far: shown as progress, and when the time is over. */
+  /** The current state, shown as progress and in the timeout error. */
   describeState?: () => Promise<string>;
 };
 
 /**
- * Asks again and again until there is an answer. After the deadline the wait goes on, shown as late, where the step can
- * be late; else it fails.
+ * Polls until there is a result. After the deadline it continues and is shown as late if the step can be late;
+ * otherwise it fails.
  *
- * @param ask Answers undefined while it is too early; a throw counts as too early, too.
- * @throws FatalError `wait_timed_out`, saying what was waited for.
+ * @param ask Returns undefined while it is too early. An error counts as too early.
+ * @throws FatalError `wait_timed_out` with what it waited for.
  */
 export async function waitFor<Answer>(
   what: string,
@@ -59,7 +59,7 @@ export async function waitFor<Answer>(
   }
 }
 
-/** A machine that has become slower since it was measured gets longer. */
+/** Measures the machine's pace again first: a machine that has become slower gets more time. */
 async function isOver(began: number, seconds: number): Promise<boolean> {
   const isPast = () => performance.now() - began > seconds * 1000 * pace();
   if (!isPast()) return false;
@@ -71,10 +71,10 @@ async function timedOut(what: string, began: number, error: unknown, options: Wa
   const seen = await seenSoFar(options.describeState, error);
   const after = `${Math.round((performance.now() - began) / 1000)} s${paceNote()}`;
   return new FatalError(
-    `Waited for ${what}: not there after ${after}.${seen === "" ? "" : ` Last seen: ${seen}.`}`,
+    `Timed out waiting for ${what} after ${after}.${seen === "" ? "" : ` Last seen: ${seen}.`}`,
     {
       code: "wait_timed_out",
-      hint: `The log of every program is in ${options.logsDir}.`,
+      hint: `See the programs' logs in ${options.logsDir}.`,
       cause: error,
     },
   );
@@ -96,11 +96,11 @@ function firstLine(error: unknown): string {
 export type Persistence = {
   signal: AbortSignal;
   progress: Progress;
-  /** How to wait between tries. */
+  /** Waits between attempts. */
   rest?: (ms: number, signal: AbortSignal) => Promise<void>;
 };
 
-/** Does the work until it succeeds: each failure is shown as a reason to be late, and it is tried again, ever more rarely. */
+/** Repeats the work until it succeeds, with growing pauses. Each failure is shown as the reason of the delay. */
 export async function persist<Result>(
   work: () => Promise<Result>,
   { signal, progress, rest = (ms, until) => sleep(ms, undefined, { signal: until }) }: Persistence,
@@ -110,29 +110,29 @@ export async function persist<Result>(
       return await work();
     } catch (error) {
       signal.throwIfAborted();
-      if (isMistake(error)) throw error;
+      if (isProgrammingError(error)) throw error;
       const ms = Math.min(longestRestMs, 1_000 * 2 ** tries);
-      progress.late?.(`${firstLine(error)}; tried again in ${ms / 1000} s`);
+      progress.late?.(`${firstLine(error)}; retried in ${ms / 1000} s`);
       await rest(ms, signal);
     }
   }
 }
 
-/** A mistake in this program stays one, however often it is tried. */
-function isMistake(error: unknown): boolean {
+/** A programming error is not retried. */
+function isProgrammingError(error: unknown): boolean {
   if (error instanceof ReferenceError || error instanceof SyntaxError || error instanceof RangeError)
     return true;
-  // What fetch throws has a cause.
+  // Errors of fetch have a cause.
   return error instanceof TypeError && error.cause === undefined;
 }
 
-/** What `work` gives, unless the signal is aborted first; for reads that leave nothing behind when they are left. */
+/** The result of `work`, unless the signal is aborted first. For reads that can be abandoned. */
 export async function unlessAborted<Answer>(signal: AbortSignal, work: Promise<Answer>): Promise<Answer> {
   signal.throwIfAborted();
   const aborted = Promise.withResolvers<never>();
   const abort = () => aborted.reject(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
-  // Whichever comes second has been told by the first.
+  // The loser of the race must not be an unhandled rejection.
   work.catch(() => undefined);
   try {
     return await Promise.race([work, aborted.promise]);

@@ -4,27 +4,27 @@ import { type CommandOptions, runToEnd } from "../embedded/command.ts";
 import { importErrors } from "./imports.ts";
 import type { Outcome, StageContext } from "./stage.ts";
 
-/** What `npm run build:contracts` writes. */
+/** Files that `npm run build:contracts` writes. */
 const GENERATED = ["packages/contracts-sdk/generated/**/*.ts", "contracts/compiled/**/*.json"];
 
-/** A check that is a program of node_modules: it passes when the program ends with 0, and is silent then. */
+/** A check that runs a program of node_modules. It passes, without output, when the program exits with 0. */
 export function programCheck(program: string, args: readonly string[] = []) {
   return async ({ rootDir, signal }: StageContext): Promise<Outcome> =>
     verdict(await runProgram(rootDir, program, args, signal));
 }
 
-/** Checks that packages import only what they may. */
+/** Checks that packages import only what the rules allow. */
 export async function checkImports({ rootDir }: StageContext): Promise<Outcome> {
   const errors = importErrors(rootDir);
   return verdict({ ok: errors.length === 0, output: errors.join("\n") });
 }
 
-/** Checks that .env.example lists today's variables. */
+/** Checks that .env.example lists the current variables. */
 export async function checkEnvExample({ rootDir, signal }: StageContext): Promise<Outcome> {
   return verdict(await run(process.execPath, ["scripts/envExample.ts", "--check"], { cwd: rootDir, signal }));
 }
 
-/** Checks that docs/reference is what the code gives. */
+/** Checks that docs/reference matches the code. */
 export async function checkReference({ rootDir, signal }: StageContext): Promise<Outcome> {
   return verdict(
     await run(process.execPath, ["scripts/reference/index.ts", "--check"], { cwd: rootDir, signal }),
@@ -32,8 +32,8 @@ export async function checkReference({ rootDir, signal }: StageContext): Promise
 }
 
 /**
- * Checks that the typed ABI and the kept contracts are byte for byte what today's sources compile to; writes them again
- * when they are not.
+ * Checks that the typed ABI and the stored contracts are byte for byte what the current sources compile to. Writes
+ * them again when they are not.
  */
 export async function checkGenerated({ rootDir, signal }: StageContext): Promise<Outcome> {
   const before = contentsOf(rootDir);
@@ -43,7 +43,7 @@ export async function checkGenerated({ rootDir, signal }: StageContext): Promise
   const stale = [...new Set([...before.keys(), ...after.keys()])].filter(
     (file) => before.get(file) !== after.get(file),
   );
-  const output = `These files were not what the contracts compile to. \`npm run build:contracts\` writes them, and this check has just done so; commit them:\n${stale.map((file) => `  ${file}`).join("\n")}`;
+  const output = `These files differed from what the contracts compile to. This check has rewritten them, as \`npm run build:contracts\` does; commit them:\n${stale.map((file) => `  ${file}`).join("\n")}`;
   return verdict({ ok: stale.length === 0, output });
 }
 

@@ -2,9 +2,9 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 
 type Rule = {
-  /** Folders the rule is about: a glob without wildcards inside a name, `*` for one folder. */
+  /** Files that the rule covers: a glob of whole names, where `*` is one directory. */
   of: string;
-  /** Packages that its code may import, by folder. Its own files are always allowed. */
+  /** Packages that these files may import, by directory. Files of the same package are always allowed. */
   may: readonly string[];
   because: string;
 };
@@ -12,16 +12,20 @@ type Rule = {
 const BASE = ["packages/runtime", "packages/contracts-sdk", "packages/protocol"];
 const READS = [...BASE, "packages/chain-reader", "packages/db", "packages/placement", "packages/queries"];
 
-/** Which package may import which: arrows point downwards only. A new rule is one line. */
+/** The allowed imports between packages: arrows point downwards only. A new rule is one line. */
 const RULES: readonly Rule[] = [
-  { of: "packages/runtime", may: [], because: "the runtime knows nothing of the market" },
-  { of: "packages/contracts-sdk", may: ["packages/runtime"], because: "it describes the contracts alone" },
-  { of: "packages/protocol", may: BASE, because: "formats depend on no database and no chain client" },
+  { of: "packages/runtime", may: [], because: "the runtime does not depend on the market" },
+  { of: "packages/contracts-sdk", may: ["packages/runtime"], because: "it describes only the contracts" },
+  { of: "packages/protocol", may: BASE, because: "formats need no database and no chain client" },
   { of: "packages/chain-reader", may: BASE, because: "reading the chain needs no database" },
-  { of: "packages/db", may: ["packages/runtime"], because: "the database layer knows no contract" },
+  {
+    of: "packages/db",
+    may: ["packages/runtime"],
+    because: "the database layer does not depend on contracts",
+  },
   { of: "packages/placement", may: BASE, because: "the placement engine is pure" },
-  { of: "packages/image-store", may: BASE, because: "the image store is files alone" },
-  { of: "packages/api-client", may: [], because: "partners install the client by itself" },
+  { of: "packages/image-store", may: BASE, because: "the image store uses only files" },
+  { of: "packages/api-client", may: [], because: "partners install the client without other packages" },
   {
     of: "packages/tx-sender",
     may: [...BASE, "packages/chain-reader", "packages/db"],
@@ -40,7 +44,7 @@ const RULES: readonly Rule[] = [
   {
     of: "services/*",
     may: [...READS, "packages/tx-sender"],
-    because: "services meet in Postgres tables, chain events and queues",
+    because: "services communicate through Postgres tables, chain events and queues",
   },
   {
     of: "node-client",
@@ -67,7 +71,7 @@ const RULES: readonly Rule[] = [
   },
 ];
 
-/** What the node client never reaches, not even through another package. */
+/** Modules that the node client must not reach, directly or through other packages. */
 const FORBIDDEN_TO_NODES = /^packages\/(db|queries|tx-sender)\//;
 const SOURCES =
   "{packages,services,node-client,cli,console,images,contracts,partner-docs,scripts}/**/*.{ts,mts,mjs,tsx}";
@@ -75,8 +79,7 @@ const IMPORT =
   /(?:^|[\s;}])(?:import|export)\b[^"'`;]*?\bfrom\s*["']([^"']+)["']|\bimport\s*\(?\s*["']([^"']+)["']/g;
 
 /**
- * Finds imports that a package may not have, cycles between files, and ways from the node client to the database.
- * Imports of types count like any other.
+ * Finds forbidden imports, import cycles, and paths from the node client to the database. Type imports count, too.
  *
  * @returns one line for each error, empty when there is none
  */
@@ -91,7 +94,7 @@ export function importErrors(rootDir: string): string[] {
 function forbiddenImports(file: string, targets: readonly string[]): string[] {
   const rule = RULES.find(({ of }) => isBelow(file, of));
   if (rule === undefined) return [];
-  // `services/*` stands for the one service that the file is in.
+  // `services/*` stands for the service of the file itself.
   const own = file.split("/").slice(0, rule.of.split("/").length).join("/");
   return targets
     .filter((target) => ![own, ...rule.may].some((folder) => isBelow(target, folder)))
@@ -103,7 +106,7 @@ function isBelow(file: string, pattern: string): boolean {
   return pattern.split("/").every((part, index) => part === "*" || part === names[index]);
 }
 
-/** Ways from the node client to the database or a queue, through any number of files. */
+/** Import paths from the node client to the database or a queue, through any number of files. */
 function wayToDatabase(imports: ReadonlyMap<string, readonly string[]>): string[] {
   const importedFrom = new Map<string, string>();
   const open = [...imports.keys()].filter((file) => file.startsWith("node-client/"));
@@ -131,7 +134,7 @@ function importPath(file: string, importedFrom: ReadonlyMap<string, string>): st
   return before === undefined ? file : `${importPath(before, importedFrom)} imports ${file}`;
 }
 
-/** Circles of imports between files: one line for each file that closes one. */
+/** Import cycles: one line for each file that closes one. */
 function cycles(imports: ReadonlyMap<string, readonly string[]>): string[] {
   const state = new Map<string, "open" | "done">();
   const errors: string[] = [];
@@ -139,8 +142,8 @@ function cycles(imports: ReadonlyMap<string, readonly string[]>): string[] {
     state.set(file, "open");
     for (const target of imports.get(file) ?? []) {
       if (state.get(target) === "open") {
-        const circle = [...path.slice(path.indexOf(target)), target];
-        errors.push(`${circle.join(" imports ")}: files do not import each other in a circle`);
+        const cycle = [...path.slice(path.indexOf(target)), target];
+        errors.push(`${cycle.join(" imports ")}: import cycles are not allowed`);
       } else if (!state.has(target)) {
         visit(target, [...path, target]);
       }
@@ -151,7 +154,7 @@ function cycles(imports: ReadonlyMap<string, readonly string[]>): string[] {
   return errors;
 }
 
-/** Folder of each package of the workspace, by its name. */
+/** The directory of each package of the workspace, by name. */
 function packageFolders(rootDir: string): ReadonlyMap<string, string> {
   const manifests = globSync(["{packages,services}/*/package.json", "*/package.json"], { cwd: rootDir });
   return new Map(
@@ -169,7 +172,7 @@ function importsOf(rootDir: string, file: string, packages: ReadonlyMap<string, 
     [...text.matchAll(IMPORT)]
       .map((match) => match[1] ?? match[2] ?? "")
       .flatMap((target) => resolve(file, target, packages))
-      // A manifest is data: the version of the release.
+      // A manifest is data, such as the version of the release.
       .filter((target) => target !== "package.json" && existsSync(join(rootDir, target)))
   );
 }

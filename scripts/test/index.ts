@@ -1,4 +1,4 @@
-// `npm test`: everything that must hold, on the real things. See CONTRIBUTING.md.
+// `npm test`: all checks and tests, on the real parts. See CONTRIBUTING.md.
 import { join } from "node:path";
 import { messageOf } from "@ngpu/runtime/errors";
 import { explain } from "@ngpu/runtime/lifecycle";
@@ -15,7 +15,7 @@ const rootDir = join(import.meta.dirname, "../..");
 async function main(): Promise<number> {
   const options = readOptions(process.argv.slice(2), stages);
   const { quick, only, grep, deep, files: patterns } = options;
-  // npm runs this in the checkout, wherever it was typed.
+  // npm runs scripts in the checkout; INIT_CWD is the user's directory.
   const currentDir = process.env.INIT_CWD ?? process.cwd();
   const selected = selectStages(stages, { rootDir, currentDir, patterns, only, quick });
   const abort = new AbortController();
@@ -30,12 +30,12 @@ async function main(): Promise<number> {
   } finally {
     await parts.stop();
     release();
-    // A test process that had to be killed may have left parts of its own.
+    // A killed test process may have left child processes.
     await sweepTestState(rootDir);
   }
 }
 
-/** Gives the exit code. */
+/** Returns the exit code. */
 async function runStages(
   selected: readonly Selected[],
   context: StageContext,
@@ -58,7 +58,7 @@ async function runStages(
   const passed = runs.some(({ outcome }) => outcome.passed > 0);
   const failed = runs.some(({ outcome }) => outcome.failed > 0);
   if (!passed && !failed && options.grep !== undefined) {
-    print(`No test has a title that contains ${options.grep}.`);
+    print(`No test title contains ${options.grep}.`);
   }
   return failed || !passed || context.signal.aborted ? 1 : 0;
 }

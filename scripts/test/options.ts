@@ -10,21 +10,20 @@ export type Options = {
   slowest: number;
 };
 
-/** Reads the command line of `npm test --`; ends the process at --help and at what it does not know. */
+/** Reads the command line of `npm test --`. Exits after --help and on invalid options. */
 export function readOptions(argv: readonly string[], stages: readonly Stage[]): Options {
   const names = [...new Set(stages.flatMap(({ group, name }) => [group, name]))];
   const command = new Command("npm test --")
     .description("Checks the code and runs the tests.")
-    .argument("[files...]", "test files, folders or globs to run alone, each in its stage with what it needs")
-    .option(
-      "--quick",
-      "leave out the Docker tests, the end-to-end journey and files named *.slow.test.ts",
-      false,
+    .argument(
+      "[files...]",
+      "run only these test files, folders or globs, each in its stage with the parts it needs",
     )
+    .option("--quick", "skip the Docker tests, the end-to-end journey and files named *.slow.test.ts", false)
     .addOption(new Option("--only <stage>", "run one stage, or all checks").choices(names))
-    .option("--grep <text>", "run only the tests whose title contains this (a regular expression)")
-    .option("--deep", "let each property try ten times as many histories", false)
-    .option("--slowest <count>", "how many of the slowest files to name at the end", wholeNumber, 10)
+    .option("--grep <text>", "run only the tests whose title matches this regular expression")
+    .option("--deep", "try ten times as many histories for each property", false)
+    .option("--slowest <count>", "number of slowest files to list at the end", wholeNumber, 10)
     .addHelpText("after", HELP)
     .parse([...argv], { from: "user" });
   const options = command.opts<Omit<Options, "files">>();
@@ -35,8 +34,8 @@ export function readOptions(argv: readonly string[], stages: readonly Stage[]): 
 }
 
 const HELP = `
-Stages run in the order of the choices. A test is in "unit" when nothing of test/ or scripts/ that it imports
-starts a process.
+Stages run in the order of the choices. A test is in "unit" when neither it nor a file of test/ or scripts/ that
+it imports starts a process.
 
 Examples:
   npm test -- test/packages/chain-reader/followChain.test.ts
@@ -46,6 +45,6 @@ Examples:
   npm test -- --only docker`;
 
 function wholeNumber(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("It is a whole number.");
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
   return Number(text);
 }

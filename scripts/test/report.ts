@@ -1,31 +1,31 @@
 import { existsSync, readFileSync } from "node:fs";
 
-/** Names the file that the reporter writes its counts to. */
+/** Environment variable with the file that the reporter writes its counts to. */
 export const reportVariable = "NGPU_TEST_REPORT";
 
-/** A test, hook, check or process that failed, and why. */
+/** A failed test, hook, check or process, and the reason. */
 export type Failure = {
-  /** The test file, as a path from the checkout, where there is one. */
+  /** The test file, as a path from the checkout, if there is one. */
   file?: string | undefined;
   title: string;
   message: string;
 };
 
-/** What one test file took. */
+/** Duration of one test file. */
 export type FileRun = { file: string; tests: number; ms: number; cpuMs: number };
 
-/** Test cases of one mocha run, what failed of them, and what each file took. */
+/** Test cases of one mocha run, with failures and the duration of each file. */
 export type TestReport = {
   passed: number;
   failed: number;
   skipped: number;
   failures: Failure[];
   files: FileRun[];
-  /** What the process took. */
+  /** Duration of the process. */
   cpuMs: number;
 };
 
-/** The counts of a mocha run; undefined when it ended before it had any. */
+/** The counts of a mocha run; undefined when it ended before it wrote any. */
 export function readReport(file: string): TestReport | undefined {
   return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as TestReport) : undefined;
 }

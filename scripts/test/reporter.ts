@@ -7,7 +7,7 @@ const { Spec } = Mocha.reporters;
 const { EVENT_RUN_END, EVENT_SUITE_BEGIN, EVENT_SUITE_END, EVENT_TEST_END, EVENT_TEST_FAIL } =
   Mocha.Runner.constants;
 
-/** Mocha's spec output, and the counts, failures and times in the file that the runner names. */
+/** Mocha's spec output. Also writes counts, failures and durations to the file that the runner names. */
 export default class CountingSpec extends Spec {
   constructor(runner: Mocha.Runner, options?: Mocha.MochaOptions) {
     super(runner, options);
@@ -61,7 +61,7 @@ function timeFiles(runner: Mocha.Runner): Map<string, FileRun> {
   return files;
 }
 
-/** The path of a test's file from the checkout, where the run takes place. */
+/** The path of a test's file from the checkout, which is the working directory. */
 function pathOf({ file }: { file?: string | undefined }): string | undefined {
   return file === undefined ? undefined : relative(process.cwd(), file);
 }

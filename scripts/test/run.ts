@@ -8,34 +8,33 @@ import { readReport, reportVariable, type TestReport } from "./report.ts";
 
 export type ProcessRun = {
   rootDir: string;
-  /** Where the counts and the output go, without their endings; two runs at once need different ones. */
+  /** Path of the counts and the output, without extension. Concurrent runs need different paths. */
   scratch: string;
-  /** The program below node_modules, and its arguments. */
+  /** The program in node_modules, and its arguments. */
   command: readonly string[];
   env: Record<string, string>;
-  /** True shows the output at once, false gives it back at the end. */
+  /** True prints the output immediately, false returns it at the end. */
   live: boolean;
   signal: AbortSignal;
 };
 
 export type ProcessOutcome = {
-  /** Undefined when the process ended before its tests did. */
+  /** Undefined when the process ended before its tests. */
   report: TestReport | undefined;
-  /** How the process ended when it did not end well. */
+  /** How the process ended, if not normally. */
   failure: string | undefined;
   output: string;
   ms: number;
-  /** Of the process itself, not of those that it starts. */
+  /** Duration of the process itself, without its child processes. */
   cpuMs: number;
 };
 
-// How long a run may take, how long it may go on once all its tests are through, and how long it has to stop when told
-// to, in ms.
+// Limits in ms: of a run, of the time after its last test, and of the time to stop after a signal.
 const DEADLINE_MS = 20 * 60_000;
 const LINGER_MS = 15_000;
 const STOP_MS = 30_000;
 
-/** Runs tests in a process of their own, which ends in any case, and what it leaves in its group with it. */
+/** Runs tests in their own process group. The process always ends, and the rest of its group with it. */
 export async function runProcess({
   rootDir,
   scratch,
@@ -45,7 +44,7 @@ export async function runProcess({
   signal,
 }: ProcessRun): Promise<ProcessOutcome> {
   const [reportFile, outputFile] = [`${scratch}.json`, `${scratch}.log`];
-  // That of an earlier stage would count for this one.
+  // The counts of an earlier stage must not count for this one.
   rmSync(reportFile, { force: true });
   const output = openSync(outputFile, "w");
   const [program = "", ...args] = command;
@@ -70,7 +69,7 @@ export async function runProcess({
   };
 }
 
-/** Waits for the end, brings it about when it is time, and says how it came. */
+/** Waits for the end, ends the process at a limit, and returns how it ended. */
 async function untilEnd(child: ChildProcess, reportFile: string, signal: AbortSignal): Promise<string> {
   const pid = child.pid;
   if (pid === undefined) {
@@ -87,12 +86,12 @@ async function untilEnd(child: ChildProcess, reportFile: string, signal: AbortSi
   const timer = setTimeout(() => signalGroup(pid, "SIGKILL"), STOP_MS);
   await exit;
   clearTimeout(timer);
-  // Whatever the tests leave in the group ends with it.
+  // Processes that the tests leave in the group end with it.
   signalGroup(pid, "SIGKILL");
   return reason;
 }
 
-/** Settles when the process should not go on any longer, with the reason. */
+/** Resolves with the reason when the process must end. */
 async function overdue(reportFile: string, signal: AbortSignal): Promise<string> {
   const deadline = Date.now() + DEADLINE_MS;
   try {

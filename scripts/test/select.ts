@@ -8,7 +8,7 @@ export type Selected = { stage: Stage; files?: string[] };
 
 export type Selection = {
   rootDir: string;
-  /** Where the user typed the command; paths may start from here as well as from the checkout. */
+  /** The user's directory; paths are relative to it or to the checkout. */
   currentDir: string;
   /** Files, folders and globs. */
   patterns: readonly string[];
@@ -19,7 +19,7 @@ export type Selection = {
 /**
  * Chooses what to run, in the order of the stages.
  *
- * @throws FatalError `test_file_unknown` when a pattern names no test file
+ * @throws FatalError `test_file_unknown` when a pattern matches no test file
  */
 export function selectStages(stages: readonly Stage[], selection: Selection): Selected[] {
   const { only, quick, patterns, rootDir } = selection;
@@ -46,8 +46,8 @@ function testFiles(pattern: string, all: ReadonlySet<string>, selection: Selecti
   if (found.length > 0) return found;
   throw new FatalError(
     paths.length === 0
-      ? `There is no file ${pattern}.`
-      : `${pattern} is no test file, and no folder of test files.`,
+      ? `File ${pattern} does not exist.`
+      : `${pattern} is neither a test file nor a folder of test files.`,
     {
       code: "test_file_unknown",
       hint: "Test files are test/**/*.test.ts and test/contracts/solidity/*.sol.",
@@ -55,7 +55,7 @@ function testFiles(pattern: string, all: ReadonlySet<string>, selection: Selecti
   );
 }
 
-/** What exists of a pattern, as paths from the checkout. */
+/** The existing paths of a pattern, relative to the checkout. */
 function pathsOf(pattern: string, dir: string, rootDir: string): string[] {
   const absolute = isAbsolute(pattern) ? pattern : join(dir, pattern);
   const exists = statSync(absolute, { throwIfNoEntry: false }) !== undefined;

@@ -13,15 +13,15 @@ export type Outcome = {
 
 export type StageContext = {
   rootDir: string;
-  /** Folder for what this run writes; gone at its end. */
+  /** Temporary directory of this run. */
   stateDir: string;
-  /** Leaves out files named *.slow.test.ts. */
+  /** Skips files named *.slow.test.ts. */
   quick: boolean;
-  /** Has properties try ten times as many histories. */
+  /** Tries ten times as many histories for each property. */
   deep?: boolean;
-  /** Runs only the tests whose title contains this. */
+  /** Runs only the tests whose title matches. */
   grep?: string | undefined;
-  /** Runs these of the stage's files alone. */
+  /** Runs only these of the stage's files. */
   files?: readonly string[];
   parts: TestParts;
   signal: AbortSignal;
@@ -29,9 +29,9 @@ export type StageContext = {
 
 export type Stage = {
   name: string;
-  /** `check` for what reads the code, else the stage's own name; `--only` takes both. */
+  /** `check` for static checks, else the stage's own name; `--only` accepts both. */
   group: string;
-  /** True for what `--quick` leaves out. */
+  /** True for stages that `--quick` skips. */
   slow: boolean;
   /** The stage's test files, as paths from the checkout; a check has none. */
   files?: (rootDir: string) => string[];

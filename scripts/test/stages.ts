@@ -11,10 +11,10 @@ import type { Stage, StageContext } from "./stage.ts";
 import { hardhat, mocha, runTests, type TestRun } from "./tests.ts";
 import { unitFiles } from "./unit.ts";
 
-// Folders of test/ whose files are no unit or service tests.
+// Directories of test/ whose files are neither unit nor service tests.
 const APART = ["contracts", "docker", "e2e", "chaos", "bench"].map((folder) => `test/${folder}/**`);
 
-/** Everything that `npm test` runs, in this order. */
+/** All stages of `npm test`, in this order. */
 export const stages: Stage[] = [
   check("style", programCheck("biome", ["check", "--error-on-warnings", "."])),
   check("types", programCheck("tsc", ["-p", "."])),

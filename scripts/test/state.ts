@@ -5,9 +5,9 @@ import { openState } from "../embedded/leftovers.ts";
 import { processStamp } from "../lock.mjs";
 
 /**
- * Opens a state folder for this test run alone, after sweepTestState.
+ * Opens a state directory for this test run alone. Call sweepTestState first.
  *
- * @returns the folder, and `release`, which removes it, to be called once all is stopped
+ * @returns the directory, and `release`, which removes it, to be called once everything is stopped
  */
 export async function openTestState(rootDir: string): Promise<{ stateDir: string; release: () => void }> {
   await sweepTestState(rootDir);
@@ -22,7 +22,7 @@ export async function openTestState(rootDir: string): Promise<{ stateDir: string
   };
 }
 
-/** Removes the folders of test runs that were killed, and stops what they left running. */
+/** Removes the directories of killed test runs, and stops the processes that they left running. */
 export async function sweepTestState(rootDir: string): Promise<void> {
   const testDir = testDirOf(rootDir);
   mkdirSync(testDir, { recursive: true });
@@ -39,7 +39,7 @@ async function remove(killed: string): Promise<void> {
   try {
     (await openState(killed)).release();
   } catch (error) {
-    // Another run is at it.
+    // Another run uses it.
     if (error instanceof FatalError && error.code === "state_in_use") return;
     throw error;
   }

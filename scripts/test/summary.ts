@@ -1,15 +1,15 @@
 import type { Failure, FileRun } from "./report.ts";
 import type { Outcome } from "./stage.ts";
 
-/** A stage that was run, and how long it took. */
+/** A stage that ran, and its duration. */
 export type StageRun = { name: string; outcome: Outcome; ms: number };
 
-// A longer message is shown to this line at the end; all of it is above.
+// Longer messages are cut at this line at the end; the complete message is above.
 const MESSAGE_LINES = 20;
 
 /**
- * What the end of a run shows: minutes of each stage, the slowest files, each failure with its reason and the command
- * that runs it again, the counts.
+ * The end of a run: duration of each stage, the slowest files, each failure with its reason and the command that
+ * repeats it, and the counts.
  */
 export function summaryOf(runs: readonly StageRun[], options: { slowest: number; deep: boolean }): string[] {
   const [passed, failed] = (["passed", "failed"] as const).map((kind) =>

@@ -3,16 +3,16 @@ import type { Print } from "../embedded/install.ts";
 import { startPostgres } from "../embedded/postgres.ts";
 import { startRedis } from "../embedded/redis.ts";
 
-/** The real things that tests run on, each started when the first stage needs it, once. */
+/** The parts that tests run on, each started once, when the first stage needs it. */
 export type TestParts = {
-  /** Postgres and Redis, as TEST_DATABASE_URL and TEST_REDIS_URL; those that the user set stay. */
+  /** Postgres and Redis, as TEST_DATABASE_URL and TEST_REDIS_URL; the user's values are kept. */
   databases: () => Promise<Record<string, string>>;
   /** The Docker engine, as DOCKER_HOST. */
   docker: () => Promise<Record<string, string>>;
   stop: () => Promise<void>;
 };
 
-/** Prepares the parts; nothing is started yet. */
+/** Prepares the parts without starting any. */
 export function createTestParts(options: { stateDir: string; print: Print; signal: AbortSignal }): TestParts {
   const stops: (() => Promise<void>)[] = [];
   let databases: Promise<Record<string, string>> | undefined;

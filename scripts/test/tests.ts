@@ -7,13 +7,13 @@ import type { Outcome, StageContext } from "./stage.ts";
 export type TestRun = {
   /** All files of the stage, as paths from the checkout. */
   files: (rootDir: string) => string[];
-  /** What runs the files: the program below node_modules, and its arguments. */
+  /** The program in node_modules that runs the files, and its arguments. */
   command: readonly string[];
-  /** What the tests need from the environment. */
+  /** Environment of the tests. */
   env: (context: StageContext) => Promise<Record<string, string>>;
-  /** `together`: in one process. `apart`: each file in its own, several at a time. */
+  /** `together`: in one process. `apart`: each file in its own, several concurrently. */
   processes: "together" | "apart";
-  /** True keeps what the tests print to themselves. */
+  /** True suppresses the tests' output. */
   silent?: boolean;
 };
 
@@ -23,9 +23,9 @@ export const mocha = ["mocha/bin/mocha.js", "--forbid-only", "--reporter", "./sc
 const config = ["--config", "test/hardhat.config.ts"];
 export const hardhat = ["hardhat/dist/src/cli.js", ...config, "test", "mocha"];
 
-// Tests wait more than they work: for blocks, deadlines, other processes.
-const AT_ONCE = availableParallelism() + 1;
-// How long one test of the deep form may take, in ms.
+// Tests mostly wait: for blocks, deadlines, other processes.
+const CONCURRENCY = availableParallelism() + 1;
+// Time limit of one test with --deep, in ms.
 const DEEP_TIMEOUT_MS = 600_000;
 
 /** Runs tests with their output shown, and counts them. */
@@ -37,7 +37,7 @@ export async function runTests(run: TestRun, context: StageContext): Promise<Out
   const batches = (together ? [files] : files.map((file) => [file])).entries();
   const total: Total = { passed: 0, failed: 0, skipped: 0, failures: [], files: [] };
   const worker = async () => {
-    // All workers draw from the same batches.
+    // All workers take files from the same queue.
     for (const [index, batch] of batches) {
       if (context.signal.aborted) return;
       const outcome = await runProcess({
@@ -50,13 +50,13 @@ export async function runTests(run: TestRun, context: StageContext): Promise<Out
       add(total, outcome, batch.length === 1 ? batch[0] : undefined);
     }
   };
-  await Promise.all(Array.from({ length: together ? 1 : AT_ONCE }, worker));
+  await Promise.all(Array.from({ length: together ? 1 : CONCURRENCY }, worker));
   const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
   const note = `${total.passed} passed, ${total.failed} failed${skipped}`;
   return { passed: total.passed, failed: total.failed, note, failures: total.failures, files: total.files };
 }
 
-/** Adds a process to the sum; one that did not end as its tests did is a failure of its own. */
+/** Adds a process to the sum. A process that did not end normally after its tests is a failure of its own. */
 function add(total: Total, { report, failure, ms, cpuMs }: ProcessOutcome, file: string | undefined): void {
   total.passed += report?.passed ?? 0;
   total.failed += report?.failed ?? 0;
@@ -70,7 +70,7 @@ function add(total: Total, { report, failure, ms, cpuMs }: ProcessOutcome, file:
     total.failures.push({ file, title, message: failure });
   }
   if (file === undefined) total.files.push(...(report?.files ?? []));
-  // A process for one file takes what the file takes, imports included.
+  // A process that runs one file takes the file's time, including imports.
   else total.files.push({ file, tests: (report?.passed ?? 0) + (report?.failed ?? 0), ms, cpuMs });
 }
 

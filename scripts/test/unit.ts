@@ -3,16 +3,16 @@ import { dirname, join, posix } from "node:path";
 
 const IMPORT =
   /(?:^|[\s;}])(?:import|export)\b[^"'`;]*?\bfrom\s*["']([^"']+)["']|\bimport\s*\(?\s*["']([^"']+)["']/g;
-// An import of types alone is gone when the test runs.
+// A type-only import does not exist at run time.
 const TYPES_ALONE = /^\W?(import|export)\s+type\b/;
 
-/** What a test and its helpers are made of; what they test is not read. */
+/** The test and its helpers are read, the tested code is not. */
 const READ = /^(test|scripts)\/.*\.m?ts$|^scripts\/.*\.mjs$/;
 const STARTS_PROCESSES = "node:child_process";
 
 /**
- * Tells which test files are unit tests: those that start no process. Neither such a file nor a file of `test/` or
- * `scripts/` that it imports, directly or through others, imports node:child_process; its name does not end in
+ * Selects the unit tests among test files: those that start no process. Neither such a file nor a file of `test/` or
+ * `scripts/` that it imports, directly or indirectly, imports node:child_process, and its name does not end in
  * .slow.test.ts.
  */
 export function unitFiles(rootDir: string, files: readonly string[]): string[] {
@@ -27,7 +27,7 @@ export function unitFiles(rootDir: string, files: readonly string[]): string[] {
 
 function startsProcesses(file: string, importsOf: (file: string) => string[]): boolean {
   const reached = new Set([file]);
-  // The set grows while it is read.
+  // The set grows during the loop.
   for (const one of reached) {
     for (const target of importsOf(one)) {
       if (target === STARTS_PROCESSES) return true;
@@ -37,7 +37,7 @@ function startsProcesses(file: string, importsOf: (file: string) => string[]): b
   return false;
 }
 
-/** What a file imports: files as paths from the checkout, all else by name. */
+/** Imports of a file: files as paths from the checkout, packages by name. */
 function readImports(rootDir: string, file: string): string[] {
   if (!existsSync(join(rootDir, file))) return [];
   const text = readFileSync(join(rootDir, file), "utf8");

@@ -12,7 +12,7 @@ type End = { code: number | null; signal: NodeJS.Signals | null; stdout: string;
 
 const unreachable = { npm_config_registry: "http://127.0.0.1:9", npm_config_fetch_retries: "0" };
 
-/** A checkout that has the bootstrap, one script and, unless told otherwise, all its packages (none but Node). */
+/** A checkout with the bootstrap, one script and, by default, all its packages (only Node). */
 function checkout(path: string, { script = "", installed = true } = {}): void {
   mkdirSync(join(path, "scripts"), { recursive: true });
   for (const part of ["bootstrap.mjs", "bootstrap", "lock.mjs"]) {
@@ -41,7 +41,7 @@ function ask(path: string, entries: Record<string, object>): void {
   writeFileSync(file, JSON.stringify(lock));
 }
 
-/** Gives the checkout a contract that was compiled, as far as its manifest says. */
+/** Adds a contract to the checkout, with a manifest of compiled contracts that matches it. */
 function compile(path: string): void {
   mkdirSync(join(path, "contracts/compiled"), { recursive: true });
   writeFileSync(join(path, "contracts/Some.sol"), "contract Some {}");
@@ -74,7 +74,7 @@ const waiting = `
   setInterval(() => {}, 1000);`;
 
 describe("bootstrap", () => {
-  it("runs the script with its arguments, the packages' programs first on its PATH", async () => {
+  it("runs the script with its arguments, with the packages' programs first on its PATH", async () => {
     using dir = temporaryDir();
     const script =
       "process.stdout.write(JSON.stringify([process.argv.slice(2), process.env.PATH?.split(':')[0]]))";
@@ -90,7 +90,7 @@ describe("bootstrap", () => {
     expect((await start(dir.path).end).code).to.equal(42);
   });
 
-  it("ends by the signal that ended the script", async () => {
+  it("ends with the signal that ended the script", async () => {
     using dir = temporaryDir();
     checkout(dir.path, { script: "process.kill(process.pid, 'SIGKILL')" });
     expect((await start(dir.path).end).signal).to.equal("SIGKILL");
@@ -101,7 +101,7 @@ describe("bootstrap", () => {
     ["SIGHUP", "SIGHUP"],
     ["SIGINT", "SIGTERM"],
   ] as const) {
-    it(`passes ${sent} on as ${received} and waits for the script to end`, async () => {
+    it(`forwards ${sent} as ${received} and waits for the script to end`, async () => {
       using dir = temporaryDir();
       checkout(dir.path, { script: waiting });
       const { child, end } = start(dir.path);
@@ -112,7 +112,7 @@ describe("bootstrap", () => {
     });
   }
 
-  it("says in one line that the registry is away", async () => {
+  it("reports an unreachable registry in one line", async () => {
     using dir = temporaryDir();
     checkout(dir.path, { installed: false });
     const cache = { npm_config_cache: join(dir.path, "cache") };
@@ -123,7 +123,7 @@ describe("bootstrap", () => {
     );
   });
 
-  it("does not touch a node_modules that is another checkout's", async () => {
+  it("does not change the node_modules of another checkout", async () => {
     using dir = temporaryDir();
     const mine = join(dir.path, "mine");
     const other = join(dir.path, "other");
@@ -137,7 +137,7 @@ describe("bootstrap", () => {
     expect(existsSync(join(other, "node_modules/.bin/node"))).to.equal(true);
   });
 
-  it("does not replace the packages under a market that runs", async () => {
+  it("does not replace the packages of a running market", async () => {
     using dir = temporaryDir();
     checkout(dir.path, { installed: false });
     const lock = tryLock(join(dir.path, ".ngpu/run/owner.lock"));
@@ -154,7 +154,7 @@ describe("bootstrap", () => {
     const lock = tryLock(join(dir.path, ".ngpu/install.lock"));
     const { child, end } = start(dir.path, [], unreachable);
     await once(child.stderr, "data");
-    // The other one is through: what was missing is there.
+    // The other installation is done: the missing package is present.
     mkdirSync(join(dir.path, "node_modules/absent"));
     writeFileSync(join(dir.path, "node_modules/absent/package.json"), '{ "version": "1.0.0" }');
     lock.release?.();
@@ -184,7 +184,7 @@ describe("bootstrap", () => {
       expect({ stdout, stderr }).to.deep.equal({ stdout: "ran", stderr: "" });
     });
 
-    it("wants them where a contract is another than the one compiled", async () => {
+    it("requires them when a contract differs from the compiled one", async () => {
       using dir = temporaryDir();
       checkout(dir.path, { script });
       ask(dir.path, tests);
@@ -195,7 +195,7 @@ describe("bootstrap", () => {
       expect(stderr).to.match(/^Installing the npm packages \.\.\. failed/);
     });
 
-    it("leaves an installation that the tests complete later, also while a market runs from it", async () => {
+    it("allows the tests to complete the installation later, also while a market runs from it", async () => {
       using dir = temporaryDir();
       checkout(dir.path, { script });
       ask(dir.path, tests);
@@ -209,7 +209,7 @@ describe("bootstrap", () => {
       expect(existsSync(join(dir.path, "node_modules/.bin/node"))).to.equal(true);
     });
 
-    it("takes a whole installation as it is", async () => {
+    it("accepts a complete installation", async () => {
       using dir = temporaryDir();
       checkout(dir.path, { script });
       await start(dir.path).end;
@@ -226,7 +226,7 @@ describe("bootstrap", () => {
       "node_modules/@ngpu/one": { resolved: "packages/one", link: true },
     };
 
-    it("wants a link to each workspace, and no package in its place", async () => {
+    it("requires a link to each workspace, not a package in its place", async () => {
       using dir = temporaryDir();
       checkout(dir.path, { script });
       ask(dir.path, workspace);
@@ -237,12 +237,12 @@ describe("bootstrap", () => {
       expect({ stdout, stderr }).to.deep.equal({ stdout: "ran", stderr: "" });
     });
 
-    it("installs where a link is absent", async () => {
+    it("installs when a link is absent", async () => {
       using dir = temporaryDir();
       checkout(dir.path, { script });
       ask(dir.path, workspace);
       mkdirSync(join(dir.path, "packages/one"), { recursive: true });
-      // npm itself makes links without a registry.
+      // npm creates links without a registry.
       const { code, stderr } = await start(dir.path, [], { ...unreachable, npm_config_offline: "true" }).end;
       expect(stderr).to.match(/^Installing the npm packages /);
       expect(code).to.equal(1);

@@ -6,7 +6,7 @@ import { COMPILED, isCompiled } from "../../scripts/bootstrap/compiled.mjs";
 import { temporaryDir } from "../embedded/setup.ts";
 import { rootDir } from "../support/parts.ts";
 
-/** What decides whether a checkout compiles, in another folder. */
+/** Copies the files that decide whether a checkout compiles into another directory. */
 function copyOfCheckout() {
   const dir = temporaryDir();
   cpSync(join(rootDir, "contracts"), join(dir.path, "contracts"), { recursive: true });
@@ -14,12 +14,12 @@ function copyOfCheckout() {
   return dir;
 }
 
-describe("kept contracts", () => {
-  it("are those of the sources", () => {
+describe("stored contracts", () => {
+  it("match the sources", () => {
     expect(isCompiled(rootDir), "contracts/compiled is stale: npm run build:contracts").to.equal(true);
   });
 
-  it("hold every contract that is deployed, and no path of the machine they were compiled on", () => {
+  it("include every deployed contract, and no path of the machine that compiled them", () => {
     for (const name of contractNames.map(artifactOf)) {
       const text = readFileSync(join(rootDir, COMPILED, `contracts/${name}.sol/${name}.json`), "utf8");
       expect(JSON.parse(text).bytecode, name).to.match(/^0x[0-9a-f]{1000,}$/);
@@ -27,20 +27,20 @@ describe("kept contracts", () => {
     }
   });
 
-  it("serve a copy of the checkout too", () => {
+  it("are valid in a copy of the checkout", () => {
     using dir = copyOfCheckout();
     expect(isCompiled(dir.path)).to.equal(true);
   });
 
   for (const file of ["contracts/libraries/Accounts.sol", "contracts/compiler.json"]) {
-    it(`are no longer used after a change of ${file}`, () => {
+    it(`are not used after a change of ${file}`, () => {
       using dir = copyOfCheckout();
       appendFileSync(join(dir.path, file), " ");
       expect(isCompiled(dir.path)).to.equal(false);
     });
   }
 
-  it("are no longer used with another version of a package that they are compiled from or with", () => {
+  it("are not used with another version of a package that they are compiled from or with", () => {
     for (const name of ["@openzeppelin/contracts", "solc"]) {
       using dir = copyOfCheckout();
       const file = join(dir.path, "package-lock.json");

@@ -1,23 +1,23 @@
 import { isNode, lineOf, type Node, rangeOf, type Source, textOf, walk } from "../../scripts/solidity/ast.ts";
 import type { Edit } from "../../scripts/solidity/rewrite.ts";
 
-/** One way the code can go, told by its tag when it goes there. */
+/** A branch of the code. Its tag is recorded when it is taken. */
 export type Branch = { tag: number; file: string; line: number; way: string; text: string };
 
-/** Tells both outcomes of a condition, and that a place was reached. It stands on no line of its own. */
+/** Records both outcomes of a condition, and that a position was reached. It adds no lines to the contracts. */
 export const helper = `// SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-function told(bool outcome, uint256 tag) pure returns (bool) {
-    asPure(tell)(outcome ? tag : tag + 1);
+function recorded(bool outcome, uint256 tag) pure returns (bool) {
+    asPure(record)(outcome ? tag : tag + 1);
     return outcome;
 }
 
 function reached(uint256 tag) pure {
-    asPure(tell)(tag);
+    asPure(record)(tag);
 }
 
-function tell(uint256 tag) view {
+function record(uint256 tag) view {
     assembly ("memory-safe") {
         mstore(0, tag)
         pop(staticcall(gas(), 0xc0bEc0BEc0BeC0bEC0beC0bEC0bEC0beC0beC0BE, 0, 32, 0, 0))
@@ -32,8 +32,8 @@ function asPure(function(uint256) view given) pure returns (function(uint256) pu
 `;
 
 /**
- * The contracts with every branch told: both ways of each if, ternary, loop and left side of && and ||, and each clause of a try.
- * Branches in assembly are not counted.
+ * The contracts with every branch recorded: both outcomes of each if, ternary, loop and left side of && and ||, and each
+ * clause of a try. Branches in assembly are not counted.
  */
 export function branchesOf(sources: readonly Source[]): {
   branches: Branch[];
@@ -55,7 +55,7 @@ export function branchesOf(sources: readonly Source[]): {
         const [start, end] = rangeOf(condition);
         const tag = add(condition, "true");
         add(condition, "false");
-        edits.push({ start, end: start, text: "told((" }, { start: end, end, text: `), ${tag})` });
+        edits.push({ start, end: start, text: "recorded((" }, { start: end, end, text: `), ${tag})` });
       }
       if (node.nodeType === "TryCatchClause") {
         const [start] = rangeOf(node.block as Node);
@@ -79,9 +79,9 @@ function conditionOf(node: Node): Node | undefined {
   return has && isNode(node.condition) ? node.condition : undefined;
 }
 
-/** At one place what opens inside comes after what opens outside, and what closes inside before. */
+/** At one position, inner openings follow outer openings, and inner closings precede outer closings. */
 function inNestingOrder(edits: readonly Edit[]): Edit[] {
-  const opens = edits.filter(({ text }) => text === "told((");
-  const closes = edits.filter(({ text }) => text !== "told((").reverse();
+  const opens = edits.filter(({ text }) => text === "recorded((");
+  const closes = edits.filter(({ text }) => text !== "recorded((").reverse();
   return [...closes, ...opens];
 }

@@ -9,8 +9,8 @@ import { type Branch, branchesOf, helper } from "./branches.ts";
 
 const rootDir = join(import.meta.dirname, "../..");
 const folder = ".ngpu/coverage";
-/** Part of what there is that must be reached. */
-const least = { lines: 0.98, branches: 0.95 };
+/** Required coverage. */
+const required = { lines: 0.98, branches: 0.95 };
 
 type Lines = { found: number; hit: number; missed: string[] };
 
@@ -21,7 +21,7 @@ const { json } = new Command("npm run coverage --")
   .opts<{ json?: boolean }>();
 
 const { branches, files } = branchesOf(readSources(rootDir));
-const texts = rewritten(files, { file: "Told.sol", text: helper, names: ["reached", "told"] });
+const texts = rewritten(files, { file: "Recorded.sol", text: helper, names: ["reached", "recorded"] });
 writeSources(join(rootDir, folder), texts);
 rmSync(join(rootDir, "coverage"), { recursive: true, force: true });
 
@@ -35,8 +35,8 @@ const run = spawnSync(process.execPath, [hardhat, ...args], {
 });
 
 const lines = linesOf(readFileSync(join(rootDir, "coverage/lcov.info"), "utf8"));
-const told = tagsOf(join(rootDir, "coverage/data"));
-const missed = branches.filter(({ tag }) => !told.has(tag));
+const taken = tagsOf(join(rootDir, "coverage/data"));
+const missed = branches.filter(({ tag }) => !taken.has(tag));
 const parts = { lines: lines.hit / lines.found, branches: 1 - missed.length / branches.length };
 
 if (json) {
@@ -51,16 +51,17 @@ if (json) {
     `branches ${branches.length - missed.length} of ${branches.length} (${percent(parts.branches)})\n`,
   );
 }
-if (run.status !== 0 || parts.lines < least.lines || parts.branches < least.branches) process.exitCode = 1;
+if (run.status !== 0 || parts.lines < required.lines || parts.branches < required.branches)
+  process.exitCode = 1;
 
-/** Hardhat's report, without our own helper. */
+/** Hardhat's report, without the helper of this program. */
 function linesOf(lcov: string): Lines {
   const lines: Lines = { found: 0, hit: 0, missed: [] };
   let file = "";
   for (const row of lcov.split("\n")) {
     if (row.startsWith("SF:")) file = row.slice(3).replace(`${folder}/`, "");
     const [, line, hits] = /^DA:(\d+),(\d+)/.exec(row) ?? [];
-    if (line === undefined || file.endsWith("Told.sol")) continue;
+    if (line === undefined || file.endsWith("Recorded.sol")) continue;
     lines.found += 1;
     if (Number(hits) > 0) lines.hit += 1;
     else lines.missed.push(`${file}:${line}`);
@@ -68,7 +69,7 @@ function linesOf(lcov: string): Lines {
   return lines;
 }
 
-/** What was told in any process, besides Hardhat's own tags, which are hashes. */
+/** The recorded tags of all processes, without Hardhat's own tags, which are hashes. */
 function tagsOf(data: string): Set<number> {
   const tags = globSync("**/*.json", { cwd: data }).flatMap((file) =>
     Object.keys(JSON.parse(readFileSync(join(data, file), "utf8")) as object),

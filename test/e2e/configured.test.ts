@@ -12,7 +12,7 @@ import { createTestRedis } from "../support/redis.ts";
 import { endStarted, lastLine, leftovers, npmStart, removeDir, stateDir } from "./market.ts";
 import { failureSchema, journeySchema } from "./result.ts";
 
-// A key of this test alone, on a chain of this test alone.
+// A key and a chain of this test only.
 const deployerKey = `0x${"5a".repeat(32)}` as const;
 const periods = {
   "--slot-seconds": 4,
@@ -23,14 +23,14 @@ const periods = {
   "--measure-ttl-seconds": 600,
 };
 
-describe("npm start on a chain, a Postgres and a Redis of the user's own", function () {
+describe("npm start with the user's own chain, Postgres and Redis", function () {
   this.timeout(300_000);
   const dir = stateDir();
   const parts = stateDir();
   const stops: (() => Promise<void>)[] = [];
   let env: Record<string, string>;
   let chainUrl: string;
-  const walked: ReturnType<typeof journeySchema.parse>[] = [];
+  const journeys: ReturnType<typeof journeySchema.parse>[] = [];
 
   before(async () => {
     const chain = await startChain({ rootDir, stateDir: parts });
@@ -60,17 +60,17 @@ describe("npm start on a chain, a Postgres and a Redis of the user's own", funct
   const run = async (...args: string[]) => {
     const start = npmStart(["--once", "--json", "--state-dir", dir, ...args], env);
     const { code } = await start.ended;
-    return { code, said: start.stderr(), result: lastLine(start.stdout()) };
+    return { code, stderr: start.stderr(), result: lastLine(start.stdout()) };
   };
   const walk = async (...args: string[]) => {
-    const { code, said, result } = await run(...args);
-    expect(code, said).to.equal(0);
-    walked.push(journeySchema.parse(result));
+    const { code, stderr, result } = await run(...args);
+    expect(code, stderr).to.equal(0);
+    journeys.push(journeySchema.parse(result));
     expect(await leftovers(dir)).to.deep.equal([]);
   };
   const deployment = () => parseDeployment(JSON.parse(readFileSync(join(dir, "deployment.json"), "utf8")));
 
-  it("says how much ETH the deployer lacks, and deploys nothing", async () => {
+  it("reports how much ETH the deployer lacks, and deploys nothing", async () => {
     const { code, result } = await run(...flags());
     expect(code).to.equal(1);
     const { failedStep, error } = failureSchema.parse(result);
@@ -79,25 +79,25 @@ describe("npm start on a chain, a Postgres and a Redis of the user's own", funct
     expect(error).to.include("Send it ETH on this chain");
   });
 
-  it("walks the journey on them", async () => {
+  it("completes the journey on them", async () => {
     await fund(chainUrl, [privateKeyToAccount(deployerKey).address]);
     await walk(...flags());
     expect(deployment().parameters).to.include({ slotSeconds: 4, epochSeconds: 20, activationDelay: 4 });
   });
 
-  it("walks it again on the same contracts and data", async () => {
+  it("completes it again on the same contracts and data", async () => {
     const before = deployment();
-    // The periods are those of the deployment, whether they are given or not.
+    // Without options, the periods of the deployment apply.
     await walk();
     expect(deployment()).to.deep.equal(before);
-    const [first, second] = walked;
+    const [first, second] = journeys;
     expect(second?.node).to.deep.equal(first?.node);
     expect(Number(second?.workspace.id)).to.be.greaterThan(Number(first?.workspace.id));
     expect(Number(second?.epoch.number)).to.be.greaterThan(Number(first?.epoch.number));
     expect(second?.claim.txHash).not.to.equal(first?.claim.txHash);
   });
 
-  it("says that periods do not change after the deployment", async () => {
+  it("rejects other periods after the deployment", async () => {
     const { code, result } = await run("--epoch-seconds", "40");
     expect(code).to.equal(1);
     const { failedStep, error } = failureSchema.parse(result);
@@ -105,7 +105,7 @@ describe("npm start on a chain, a Postgres and a Redis of the user's own", funct
     expect(error).to.include("deployed with --epoch-seconds 20, not 40");
   });
 
-  it("says that the chain was started afresh under its old id", async () => {
+  it("reports that the chain was reset under the same id", async () => {
     const other = await startChain({ rootDir, stateDir: parts });
     stops.push(other.stop);
     env = { ...env, CHAIN_RPC_URLS: other.url };

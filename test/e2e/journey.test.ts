@@ -25,14 +25,14 @@ describe("npm start -- --once --json", function () {
     removeDir(dir);
   });
 
-  it("exits 0 and ends with one JSON object of exactly the documented shape", () => {
+  it("exits with 0, and prints one JSON object of exactly the documented shape last", () => {
     expect(code).to.equal(0);
     expect(z.prettifyError(journeySchema.safeParse(lastLine(stdout)).error ?? new z.ZodError([]))).to.equal(
       "",
     );
   });
 
-  it("tells values that agree with each other", () => {
+  it("reports values that agree with each other", () => {
     const { node, task, epoch, claim, workspace } = journeySchema.parse(lastLine(stdout));
     expect(task.nodeId).to.equal(node.id);
     expect(BigInt(claim.amount) <= BigInt(epoch.total)).to.equal(true);
@@ -40,7 +40,7 @@ describe("npm start -- --once --json", function () {
     expect(workspace.image).to.match(/\/ngpu\/chat@sha256:/);
   });
 
-  it("names every step once, each with its time", () => {
+  it("lists every step once, each with its duration", () => {
     const { steps } = journeySchema.parse(lastLine(stdout));
     expect(steps.map(({ name }) => name).sort()).to.deep.equal([...journeySteps].sort());
     expect(steps.at(-1)?.name).to.equal("stop");

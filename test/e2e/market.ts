@@ -13,15 +13,15 @@ import { processes } from "../support/processes.ts";
 
 export type Ended = { code: number | null; signal: NodeJS.Signals | null };
 
-/** A running `npm start`, as a user's terminal would have it: in a process group of its own. */
+/** A running `npm start` in its own process group, as in a user's terminal. */
 export type Start = {
   pid: number;
   stdout: () => string;
   stderr: () => string;
   ended: Promise<Ended>;
-  /** Resolves when stdout or stderr has this; rejects when the process ends first. */
+  /** Resolves when stdout or stderr contains the text; rejects when the process ends first. */
   saw: (text: string) => Promise<void>;
-  /** What Ctrl-C does: SIGINT to the whole group. */
+  /** Sends SIGINT to the whole group, as Ctrl-C does. */
   interrupt: () => void;
   /** Pid of the program itself, below npm, the shell and the bootstrap. */
   program: () => number;
@@ -29,7 +29,7 @@ export type Start = {
 
 const started: ChildProcess[] = [];
 
-/** Runs `npm start -- <args>` with the test's own environment and what is given on top of it. */
+/** Runs `npm start -- <args>` with the test's own environment and the given variables. */
 export function npmStart(args: string[], env: Record<string, string> = {}): Start {
   const child = spawn("npm", ["start", "--", ...args], {
     cwd: rootDir,
@@ -54,7 +54,7 @@ export function npmStart(args: string[], env: Record<string, string> = {}): Star
     });
     while (!output.stdout.includes(text) && !output.stderr.includes(text)) {
       if (over !== undefined) {
-        throw new Error(`npm start ended (${JSON.stringify(over)}) before it said ${JSON.stringify(text)}:
+        throw new Error(`npm start ended (${JSON.stringify(over)}) before it printed ${JSON.stringify(text)}:
 ${output.stdout}
 ${output.stderr}`);
       }
@@ -82,7 +82,7 @@ export async function endStarted(): Promise<void> {
   }
 }
 
-/** A folder for the state of one market; what fails leaves its logs to be looked at. */
+/** A new state directory for one market. */
 export function stateDir(): string {
   return mkdtempSync(join(tmpdir(), "ngpu-e2e-"));
 }
@@ -91,7 +91,7 @@ export function removeDir(dir: string): void {
   rmSync(dir, { recursive: true, force: true });
 }
 
-/** Without what would configure a market, or is npm's own of the outer run. */
+/** The environment without variables that configure a market or belong to the outer npm run. */
 function inherited(): NodeJS.ProcessEnv {
   const configured = [
     "CHAIN_RPC_URLS",
@@ -108,7 +108,7 @@ function inherited(): NodeJS.ProcessEnv {
   );
 }
 
-/** Command lines of processes that have to do with this folder. */
+/** Command lines of processes that refer to this directory. */
 export function processesOf(dir: string): string[] {
   return processes()
     .filter(({ text }) => text.includes(dir))
@@ -119,11 +119,11 @@ function programOf(group: number): number {
   const found = processes().find(
     (one) => one.group === group && /^\S*node \S*scripts\/start\/index\.ts/.test(one.command),
   );
-  if (found === undefined) throw new Error(`There is no start program in group ${group}.`);
+  if (found === undefined) throw new Error(`No start program runs in group ${group}.`);
   return found.pid;
 }
 
-/** Ids of the containers of the market in this folder, running or not. */
+/** Ids of the containers of the market in this directory, running or not. */
 export async function containersOf(dir: string): Promise<string[]> {
   const { docker, filters } = engineOf(dir);
   return (await docker.listContainers({ all: true, filters })).map(({ Id }) => Id);
@@ -134,7 +134,7 @@ async function networksOf(dir: string): Promise<string[]> {
   return (await docker.listNetworks({ filters })).map(({ Name }) => Name);
 }
 
-/** Names by which the engine still knows images of the market's own registry. */
+/** Names of images of the market's own registry in the engine. */
 async function imagesOf(dir: string): Promise<string[]> {
   const { docker } = engineOf(dir);
   const images = await docker.listImages();
@@ -148,32 +148,32 @@ function engineOf(dir: string) {
   return { docker: new Docker({ socketPath: engineSocket() }), filters };
 }
 
-/** The socket of the engine that the markets of these tests use. */
+/** The engine's socket of the markets in these tests. */
 export function engineSocket(): string {
   const host = process.env.DOCKER_HOST;
   return host?.startsWith("unix://") ? host.slice("unix://".length) : "/var/run/docker.sock";
 }
 
-/** True when somebody listens there. */
+/** True when a process listens on the port. */
 async function isOpen(port: number): Promise<boolean> {
   const socket = connect({ host: "127.0.0.1", port });
   try {
     await once(socket, "connect");
     return true;
   } catch {
-    // Refused: nobody does.
+    // Connection refused.
     return false;
   } finally {
     socket.destroy();
   }
 }
 
-/** Ports that the market in this folder was told to use. */
+/** Ports of the market in this directory. */
 function ports(dir: string): Record<string, number> {
   return JSON.parse(readFileSync(join(dir, "ports.json"), "utf8")) as Record<string, number>;
 }
 
-/** What is left of the market in this folder; empty when it has gone without a trace but its folder. */
+/** Remaining processes, ports, records and engine objects of the market in this directory; empty after a clean end. */
 export async function leftovers(dir: string): Promise<string[]> {
   const open = await Promise.all(
     Object.values(ports(dir)).map(async (port) => ((await isOpen(port)) ? [`port ${port} is open`] : [])),

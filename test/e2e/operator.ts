@@ -7,7 +7,7 @@ import { signalGroup } from "../../scripts/embedded/leftovers.ts";
 import { rootDir } from "../support/parts.ts";
 import type { ScratchRoot } from "../support/scratchRoot.ts";
 
-/** The README's operator command, with a market and a wallet put in; it runs as root already. */
+/** The README's operator command for this market and wallet, without sudo. */
 export function operatorCommand(api: string, wallet: string): string {
   const readme = readFileSync(join(rootDir, "README.md"), "utf8");
   const command = readme
@@ -17,7 +17,7 @@ export function operatorCommand(api: string, wallet: string): string {
   return command.replaceAll("https://market.example", api).replace("0x…", wallet).replace("sudo ", "");
 }
 
-/** The command that the script prints where there is no systemd. */
+/** The command that the script prints on a machine without systemd. */
 export function foregroundCommand(printed: string): string {
   const command = printed.split("\n").find((line) => line.startsWith("  sh -c "));
   if (command === undefined) throw new Error(`The script printed no command:\n${printed}`);

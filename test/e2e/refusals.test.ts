@@ -18,7 +18,7 @@ describe("npm start with bad input", function () {
   const dir = stateDir();
   const servers: { close: () => void }[] = [];
 
-  /** Starts, waits for the refusal and gives it; nothing may be left of the start. */
+  /** Starts, waits for the failure and returns it. No process may be left. */
   const refusal = async (args: string[], env: Record<string, string> = {}) => {
     const start = npmStart(["--once", "--json", "--state-dir", dir, ...args], env);
     const { code } = await start.ended;
@@ -46,14 +46,14 @@ describe("npm start with bad input", function () {
   });
 
   describe("options", () => {
-    it("refuses an option that does not exist", async () => {
+    it("rejects an option that does not exist", async () => {
       const { failedStep, error } = await refusal(["--onec"]);
       expect(failedStep).to.equal("options");
       expect(error).to.include("--onec").and.to.include("npm start -- --help");
     });
 
     for (const value of ["0", "65536", "80a", "", "8080.5"]) {
-      it(`refuses ${JSON.stringify(value)} as a port`, async () => {
+      it(`rejects ${JSON.stringify(value)} as a port`, async () => {
         const { failedStep, error } = await refusal([`--api-port=${value}`]);
         expect(failedStep).to.equal("options");
         expect(error)
@@ -62,12 +62,12 @@ describe("npm start with bad input", function () {
       });
     }
 
-    it("refuses one port for two things", async () => {
+    it("rejects one port for two servers", async () => {
       const { error } = await refusal(["--match-port", "23456", "--gateway-port", "23456"]);
       expect(error).to.include("--match-port and --gateway-port are both 23456");
     });
 
-    it("refuses a period of no time", async () => {
+    it("rejects a period of zero", async () => {
       const { error } = await refusal(["--epoch-seconds", "0"]);
       expect(error).to.include("--epoch-seconds").and.to.include("at least 2");
     });
@@ -80,7 +80,7 @@ describe("npm start with bad input", function () {
       ["--postgres-port", "postgres"],
       ["--redis-port", "redis"],
     ] as const) {
-      it(`says that the port of ${option} is in use`, async () => {
+      it(`reports that the port of ${option} is in use`, async () => {
         const port = (await serve(() => undefined)).split(":")[1] ?? "";
         const { failedStep, error } = await refusal([option, port]);
         expect(failedStep).to.equal(step);
@@ -88,7 +88,7 @@ describe("npm start with bad input", function () {
       });
     }
 
-    it("refuses an address that is not this machine's", async () => {
+    it("rejects an address of another machine", async () => {
       const { failedStep, error } = await refusal(["--host", "192.0.2.1"]);
       expect(failedStep).to.equal("ports");
       expect(error).to.include("192.0.2.1").and.to.include("--host");
@@ -96,7 +96,7 @@ describe("npm start with bad input", function () {
   });
 
   describe("environment", () => {
-    it("names every variable at fault at once", async () => {
+    it("lists every invalid variable", async () => {
       const { failedStep, error } = await refusal([], {
         CHAIN_RPC_URLS: "not a url",
         DEPLOYER_KEY: "0x12",
@@ -109,7 +109,7 @@ describe("npm start with bad input", function () {
       for (const name of names) expect(error).to.match(new RegExp(`^  ${name} `, "m"));
     });
 
-    it("asks for the deployer's key where a chain is configured", async () => {
+    it("requires the deployer's key if a chain is configured", async () => {
       const { failedStep, error } = await refusal([], { CHAIN_RPC_URLS: `http://${nowhere}` });
       expect(failedStep).to.equal("environment");
       expect(error).to.include("DEPLOYER_KEY is not").and.to.include("Set DEPLOYER_KEY");
@@ -117,18 +117,18 @@ describe("npm start with bad input", function () {
 
     const withChain = (address: string) => ({ CHAIN_RPC_URLS: `http://${address}`, DEPLOYER_KEY: key });
 
-    it("says that the chain does not answer", async () => {
+    it("reports that the chain does not answer", async () => {
       const { failedStep, error } = await refusal([], withChain(nowhere));
       expect(failedStep).to.equal("chain");
       expect(error).to.include(`${nowhere} does not answer`).and.to.include("Check CHAIN_RPC_URLS");
     });
 
     for (const [what, body] of [
-      ["no JSON", "<html>hello</html>"],
-      ["JSON that is no JSON-RPC", '{"hello":1}'],
+      ["invalid JSON", "<html>hello</html>"],
+      ["JSON that is not JSON-RPC", '{"hello":1}'],
       ["an error", '{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"no such method"}}'],
     ] as const) {
-      it(`says that the endpoint answers ${what}`, async () => {
+      it(`reports that the endpoint responds with ${what}`, async () => {
         const address = await chainThatSays(body);
         const { failedStep, error } = await refusal([], withChain(address));
         expect(failedStep).to.equal("chain");
@@ -136,7 +136,7 @@ describe("npm start with bad input", function () {
       });
     }
 
-    it("refuses endpoints of different chains", async () => {
+    it("rejects endpoints of different chains", async () => {
       const [one, other] = await Promise.all([
         chainThatSays('{"jsonrpc":"2.0","id":1,"result":"0xa"}'),
         chainThatSays('{"jsonrpc":"2.0","id":1,"result":"0x2105"}'),
@@ -145,7 +145,7 @@ describe("npm start with bad input", function () {
       expect(error).to.include(`${one} serves 10, ${other} serves 8453`);
     });
 
-    it("says that Postgres does not answer", async () => {
+    it("reports that Postgres does not answer", async () => {
       const { failedStep, error } = await refusal([], {
         DATABASE_ADMIN_URL: `postgres://admin:secret@${nowhere}/ngpu`,
       });
@@ -154,7 +154,7 @@ describe("npm start with bad input", function () {
       expect(error).to.include("Check DATABASE_ADMIN_URL").and.not.to.include("secret");
     });
 
-    it("says that Postgres refuses the password", async () => {
+    it("reports that Postgres refuses the password", async () => {
       const url = new URL(await testCluster());
       url.password = "wrong";
       const { failedStep, error } = await refusal([], { DATABASE_ADMIN_URL: url.href });
@@ -162,7 +162,7 @@ describe("npm start with bad input", function () {
       expect(error).to.include("password authentication failed").and.to.include("DATABASE_ADMIN_URL");
     });
 
-    it("says that Redis does not answer", async () => {
+    it("reports that Redis does not answer", async () => {
       const { failedStep, error } = await refusal([], { REDIS_URL: `redis://${nowhere}` });
       expect(failedStep).to.equal("redis");
       expect(error).to.include(`Redis at ${nowhere} does not answer`).and.to.include("Check REDIS_URL");
@@ -170,13 +170,13 @@ describe("npm start with bad input", function () {
   });
 
   describe("Docker engine", () => {
-    it("says that none listens where DOCKER_HOST points", async () => {
+    it("reports that no engine listens at DOCKER_HOST", async () => {
       const { failedStep, error } = await refusal([], { DOCKER_HOST: `unix://${dir}/none.sock` });
       expect(failedStep).to.equal("docker");
       expect(error).to.include("where DOCKER_HOST points").and.to.include("unset DOCKER_HOST");
     });
 
-    it("says that it accepts and stays silent", async () => {
+    it("reports that it accepts connections and does not respond", async () => {
       const path = join(dir, "silent.sock");
       const server = createSocketServer().listen(path);
       servers.push(server);
@@ -185,15 +185,15 @@ describe("npm start with bad input", function () {
       expect(error).to.include(`${path} does not answer: no answer within 10 s`);
     });
 
-    it("refuses one on another machine", async () => {
+    it("rejects one on another machine", async () => {
       const { failedStep, error } = await refusal([], { DOCKER_HOST: "tcp://192.0.2.1:2375" });
       expect(failedStep).to.equal("docker");
       expect(error).to.include("Unset DOCKER_HOST");
     });
   });
 
-  describe("state folder", () => {
-    it("says who works in it", async () => {
+  describe("state directory", () => {
+    it("reports the process that uses it", async () => {
       const { release } = await openState(dir);
       const start = npmStart(["--once", "--json", "--state-dir", dir]);
       expect((await start.ended).code).to.equal(1);
@@ -203,23 +203,23 @@ describe("npm start with bad input", function () {
       expect(error).to.include(`kill -INT ${process.pid}`);
     });
 
-    it("says that it cannot be written to", async () => {
+    it("reports that it is not writable", async () => {
       const { failedStep, error } = await refusal(["--state-dir", "/dev/null/state"]);
       expect(failedStep).to.equal("state");
       expect(error).to.include("/dev/null/state cannot be written to");
     });
 
-    it("says that its keys are spoilt, and does not replace them", async () => {
-      const spoilt = stateDir();
-      writeFileSync(join(spoilt, "keys.json"), '{"deployer":');
-      const { failedStep, error } = await refusal(["--state-dir", spoilt]);
-      removeDir(spoilt);
+    it("reports that its keys are invalid, and does not replace them", async () => {
+      const invalid = stateDir();
+      writeFileSync(join(invalid, "keys.json"), '{"deployer":');
+      const { failedStep, error } = await refusal(["--state-dir", invalid]);
+      removeDir(invalid);
       expect(failedStep).to.equal("keys");
       expect(error).to.include("keys.json is not a valid key file");
     });
   });
 
-  it("stops at once on Ctrl-C in the middle of a step, and names that step", async () => {
+  it("stops immediately on Ctrl-C during a step, and names that step", async () => {
     const start = npmStart(["--json", "--state-dir", dir]);
     await start.saw("✓ Database schema and roles");
     const began = performance.now();

@@ -7,7 +7,7 @@ const address = z.string().regex(/^0x[0-9a-fA-F]{40}$/);
 const count = z.number().int().positive();
 const amount = z.string().regex(/^[1-9]\d*$/);
 
-/** What README.md promises of the last line, and nothing else. */
+/** The exact shape of the last line of `npm start -- --once --json`. */
 export const journeySchema = z.strictObject({
   ok: z.literal(true),
   steps: z.array(z.strictObject({ name: z.string(), ms: z.number().int().nonnegative() })),
@@ -58,7 +58,7 @@ export const journeySteps = [
   "stop",
 ];
 
-/** The last line of a run that failed. */
+/** The last line of a failed run. */
 export const failureSchema = z.strictObject({
   ok: z.literal(false),
   failedStep: z.string(),

@@ -31,13 +31,13 @@ const nowhere = "127.0.0.1:1";
 const image = `127.0.0.1:5000/ngpu/probe@sha256:${"0".repeat(64)}`;
 const token = "t".repeat(64);
 
-/** Needed by all but the gateway. */
+/** Services that require it: all but the gateway. */
 const followers = ["autoExport", "match", "workspace", "dispense", "pomc", "apiServer"] as const;
-/** Needed by all but the registry. */
+/** Services that require it: all but the registry. */
 const marketServices = services.filter((service) => service !== "registry");
 const queued = ["match", "workspace", "dispense", "apiServer"] as const;
 
-/** An endpoint that answers what a start asks, as the deployment's chain would. */
+/** An endpoint that responds to the requests of a start like the deployment's chain. */
 const endpoint = createHttpServer(async (request, response) => {
   const { id, method } = (await json(request)) as { id: number; method: string };
   const answers: Record<string, string> = { eth_chainId: "0x7a69", eth_getCode: "0x01" };
@@ -67,7 +67,7 @@ describe("a service started alone", function () {
     removeDir(dir);
   });
 
-  /** Everything that any of them reads. */
+  /** A complete environment for any of the services. */
   const complete = (over: Record<string, string> = {}): Record<string, string> => ({
     CHAIN_RPC_URLS: chainUrl,
     DEPLOYMENT_FILE: deploymentFile,
@@ -86,7 +86,7 @@ describe("a service started alone", function () {
     ...over,
   });
 
-  /** The one message of a start that is refused, at the latest after 20 s. */
+  /** The one message of a failed start, which must end within 20 s. */
   const refusal = async (service: Service, env: Record<string, string>): Promise<string> => {
     const began = performance.now();
     const entry = join(rootDir, "services", service, "index.ts");
@@ -109,7 +109,7 @@ describe("a service started alone", function () {
     for (const service of names) check(await refusal(service, env), service);
   };
 
-  it("names every variable that it lacks", () =>
+  it("lists every missing variable", () =>
     each(services, { LOG_LEVEL: "loud" }, (said, service) => {
       expect(said, service).to.match(/^The environment is not complete:\n/);
       const required = service === "registry" ? "IMAGE_STORE" : "DATABASE_URL";
@@ -120,17 +120,17 @@ describe("a service started alone", function () {
       expect(said).to.include(".env.example");
     }));
 
-  it("says that there is no deployment", () =>
+  it("reports that there is no deployment", () =>
     each(marketServices, complete({ DEPLOYMENT_FILE: join(dir, "none.json") }), (said) => {
       expect(said).to.include("none.json cannot be read").and.to.include("Set DEPLOYMENT_FILE");
     }));
 
-  it("says that the chain does not answer", () =>
+  it("reports that the chain does not answer", () =>
     each(followers, complete({ CHAIN_RPC_URLS: `http://${nowhere}` }), (said, service) => {
       expect(said, service).to.include("The chain does not answer").and.to.include("Check CHAIN_RPC_URLS");
     }));
 
-  it("does not wait long for a chain that accepts and stays silent", async () => {
+  it("does not wait long for a chain that accepts connections and does not respond", async () => {
     const silent = createServer().listen(0, "127.0.0.1");
     await once(silent, "listening");
     const { port } = silent.address() as AddressInfo;
@@ -139,7 +139,7 @@ describe("a service started alone", function () {
     expect(said).to.include("The chain does not answer: no answer within 15 s");
   });
 
-  it("says that Postgres does not answer", () =>
+  it("reports that Postgres does not answer", () =>
     each(
       marketServices,
       complete({ DATABASE_URL: `postgres://ngpu:secret@${nowhere}/ngpu` }),
@@ -149,23 +149,23 @@ describe("a service started alone", function () {
       },
     ));
 
-  it("says that Redis does not answer", () =>
+  it("reports that Redis does not answer", () =>
     each(queued, complete({ REDIS_URL: `redis://${nowhere}` }), (said, service) => {
       expect(said, service).to.include("Redis does not answer").and.to.include("Check REDIS_URL");
     }));
 
-  it("says that Postgres does not let it in", async () => {
+  it("reports that Postgres rejects its login", async () => {
     const url = new URL(database.url);
     url.password = "wrong";
     const said = await refusal("gateway", complete({ DATABASE_URL: url.href }));
     expect(said).to.include("password authentication failed").and.to.include("in DATABASE_URL");
   });
 
-  it("says which command brings an older database up to date, and that command does", async () => {
+  it("names the command that migrates an older database, and that command does", async () => {
     const older = await createTestDatabase();
     const client = new pg.Client({ connectionString: older.url });
     await client.connect();
-    // The table's schema stays as it is: what the last migration makes, it must be able to make again.
+    // The table's schema stays unchanged, so that the last migration can run again.
     const { rows } = await client.query<{ name: string }>(
       "delete from app.migration where id = (select max(id) from app.migration) returning name",
     );
@@ -183,7 +183,7 @@ describe("a service started alone", function () {
     expect(migrated).to.deep.equal({ code: 0, output: "The database is up to date.\n" });
   });
 
-  it("says that a database is newer than it", async () => {
+  it("reports that the database is newer than the service", async () => {
     const newer = await createTestDatabase();
     const client = new pg.Client({ connectionString: newer.url });
     await client.connect();

@@ -31,7 +31,7 @@ import {
 const run = promisify(execFile);
 const up = "ngpu is running";
 
-/** A command of the panel as it is pasted: from its `curl` to the end of its last line. */
+/** A command of the panel, from its `curl` to the end of its last line. */
 function commandIn(panel: string, path: string): string {
   const lines = panel.split("\n");
   const first = lines.findIndex((line) => line.startsWith("curl ") && line.includes(path));
@@ -43,12 +43,12 @@ async function paste(command: string): Promise<string> {
   return (await run("bash", ["-c", command], { cwd: rootDir })).stdout;
 }
 
-/** Pid of a part of the market in this folder. */
+/** Pid of a part of the market in this directory. */
 function pidOf(dir: string, name: string): number {
   return (JSON.parse(readFileSync(join(dir, "run", `${name}.json`), "utf8")) as { pid: number }).pid;
 }
 
-/** Asks until it is so; what cannot be asked yet is not so yet. */
+/** Polls until the result is true; an error counts as false. */
 async function until(ask: () => Promise<boolean>): Promise<void> {
   while (!(await ask().catch(() => false))) await delay(500);
 }
@@ -70,7 +70,7 @@ describe("npm start", function () {
     removeDir(dir);
   });
 
-  it("ends in a panel and stays up", async () => {
+  it("shows a panel and stays up", async () => {
     await startAgain();
     expect(start.stdout()).to.match(/Partner key +\S+ +\(shown this once\)/);
     expect(await containersOf(dir)).to.have.length(1);
@@ -96,7 +96,7 @@ describe("npm start", function () {
     expect(BigInt(account.refundable) > 0n).to.equal(true);
   });
 
-  it("lets a placement be decided again, by the id that the API tells", async () => {
+  it("verifies a placement by the id from the API", async () => {
     const { stdout } = start;
     const key = /Partner key +(\S+)/.exec(stdout())?.[1] ?? "";
     const id = /Workspace +(\d+)/.exec(stdout())?.[1] ?? "";
@@ -110,7 +110,7 @@ describe("npm start", function () {
     expect(verified.stdout).to.match(/^Same: node 1\./);
   });
 
-  it("prints a command that makes a partner when pasted, with a wallet that the market funded", async () => {
+  it("prints a command that creates a partner when pasted, with a wallet that the market funded", async () => {
     const line = start
       .stdout()
       .split("\n")
@@ -122,7 +122,7 @@ describe("npm start", function () {
     expect(statSync(join(dir, "partner.key")).mode & 0o777).to.equal(0o600);
   });
 
-  it("gives test tokens to a fresh wallet, so that its deposit works", async () => {
+  it("gives test tokens to a new wallet, so that its deposit works", async () => {
     const wallet = join(dir, "fresh.key");
     writeFileSync(wallet, `${generatePrivateKey()}\n`, { mode: 0o600 });
     const url = /API +(http\S+)/.exec(start.stdout())?.[1] ?? "";
@@ -132,7 +132,7 @@ describe("npm start", function () {
     expect(await paste(`npm run -s cli -- faucet ${other} --api ${url}`)).to.include("100 NGPU and 0.1 ETH");
   });
 
-  it("starts parts again that are killed, and serves partners as before", async () => {
+  it("restarts killed parts, and serves partners as before", async () => {
     for (const name of ["match", "redis", "postgres", "node", "chain"]) {
       process.kill(pidOf(dir, name), "SIGKILL");
       await start.saw(`${name} ended (killed by SIGKILL)`);
@@ -146,7 +146,7 @@ describe("npm start", function () {
     expect(await containersOf(dir)).to.have.length(1);
   });
 
-  it("serves its docs page and its description", async () => {
+  it("serves its documentation and its OpenAPI document", async () => {
     const url = /API docs +(\S+)/.exec(start.stdout())?.[1] ?? "";
     const page = await fetch(url);
     expect(page.status).to.equal(200);
@@ -155,7 +155,7 @@ describe("npm start", function () {
     expect(((await description.json()) as { openapi: string }).openapi).to.match(/^3\./);
   });
 
-  it("takes in a machine by the README's one command", async function () {
+  it("lets a machine join with the README's command", async function () {
     const reason = noScratchRoot();
     if (reason !== undefined) this.skip();
     const api = /API +(http\S+)/.exec(start.stdout())?.[1] ?? "";
@@ -188,7 +188,7 @@ describe("npm start", function () {
     }
   });
 
-  it("stops everything on Ctrl-C within 30 s and exits 0", async () => {
+  it("stops everything on Ctrl-C within 30 s and exits with 0", async () => {
     const began = performance.now();
     start.interrupt();
     expect(await start.ended).to.deep.equal({ code: 0, signal: null });
@@ -196,12 +196,12 @@ describe("npm start", function () {
     expect(await leftovers(dir)).to.deep.equal([]);
   });
 
-  it("comes up again from the same folder and says that the database began anew", async () => {
+  it("starts again from the same directory and reports that the database was recreated", async () => {
     await startAgain();
     expect(start.stdout()).to.include("recreated, because the embedded chain was restarted");
   });
 
-  it("leaves its parts behind when the program alone is killed, and the next start ends them first", async () => {
+  it("leaves its parts running when only the program is killed, and the next start ends them first", async () => {
     process.kill(start.program(), "SIGKILL");
     await start.ended;
     expect(processesOf(dir).length).to.be.greaterThan(8);
@@ -212,7 +212,7 @@ describe("npm start", function () {
     expect(await containersOf(dir)).not.to.include.members(before);
   });
 
-  it("does so too when everything of the terminal is killed at once", async () => {
+  it("does the same when all processes of the terminal are killed", async () => {
     signalGroup(start.pid, "SIGKILL");
     await start.ended;
     expect(processesOf(dir).length).to.be.greaterThan(8);

@@ -8,7 +8,7 @@ import { temporaryDir } from "./setup.ts";
 
 const print = () => undefined;
 
-async function faultOf(stateDir: string, dockerHost: string): Promise<unknown> {
+async function errorOf(stateDir: string, dockerHost: string): Promise<unknown> {
   return startDocker({ stateDir, print, dockerHost }).catch((error: unknown) => error);
 }
 
@@ -17,19 +17,19 @@ function listen(server: Server, path: string): Promise<void> {
 }
 
 describe("Docker engine", () => {
-  it("refuses one on another machine", async () => {
+  it("is rejected on another machine", async () => {
     using dir = temporaryDir();
-    const error = await faultOf(dir.path, "tcp://10.0.0.1:2375");
+    const error = await errorOf(dir.path, "tcp://10.0.0.1:2375");
     expect(error).to.be.instanceOf(FatalError).with.property("code", "docker_host");
   });
 
-  it("is not started in place of the one that DOCKER_HOST names", async () => {
+  it("is not started instead of the one in DOCKER_HOST", async () => {
     using dir = temporaryDir();
-    const error = await faultOf(dir.path, `unix://${dir.path}/none.sock`);
+    const error = await errorOf(dir.path, `unix://${dir.path}/none.sock`);
     expect(error).to.be.instanceOf(FatalError).with.property("code", "docker_stopped");
   });
 
-  it("counts as silent when it takes the call and says nothing", async () => {
+  it("counts as silent when it accepts the connection and does not respond", async () => {
     using dir = temporaryDir();
     const path = join(dir.path, "silent.sock");
     const server = createServer();
@@ -42,7 +42,7 @@ describe("Docker engine", () => {
       .that.includes("Restart it");
   });
 
-  it("counts as silent when what answers is no Docker engine", async () => {
+  it("counts as silent when another server responds", async () => {
     using dir = temporaryDir();
     const path = join(dir.path, "other.sock");
     const server = createServer((socket) =>

@@ -2,8 +2,8 @@ import { FatalError } from "@ngpu/runtime/errors";
 import { expect } from "chai";
 import { ensureProgram } from "../../scripts/embedded/install.ts";
 
-describe("a program that is missing", () => {
-  it("and that no package brings is an error that says what to type", async () => {
+describe("a missing program", () => {
+  it("without a package is an error with the command to run", async () => {
     const wanted = { program: "no-such-program", packages: ["no-such-package"], print: () => undefined };
     const error = await ensureProgram(wanted).catch((thrown: unknown) => thrown);
     expect(error).to.be.instanceOf(FatalError);

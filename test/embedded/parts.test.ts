@@ -23,11 +23,11 @@ async function rpc(url: string, method: string, params: unknown[] = []): Promise
 }
 
 describe("embedded chain", () => {
-  it("is an OP-stack chain that makes a block every 2 s, and leaves nothing running", async () => {
+  it("is an OP-stack chain with a block every 2 s, and leaves nothing running", async () => {
     using dir = temporaryDir();
     const chain = await startChain({ rootDir, stateDir: dir.path });
     const id = await rpc(chain.url, "eth_chainId");
-    // The predeploy at which OP-stack chains keep their L1 fees.
+    // The predeploy of OP-stack chains for L1 fees.
     const code = await rpc(chain.url, "eth_getCode", [
       "0x420000000000000000000000000000000000000F",
       "latest",
@@ -48,7 +48,7 @@ describe("embedded chain", () => {
   });
 });
 
-/** What Redis answers to a client that gives no password. */
+/** The response of Redis to a client without a password. */
 async function ping(port: number): Promise<string> {
   const socket = connect(port, "127.0.0.1");
   socket.write("PING\r\n");
@@ -58,7 +58,7 @@ async function ping(port: number): Promise<string> {
 }
 
 describe("embedded Redis", () => {
-  it("asks for the password, keeps every job and nothing on disk, and leaves nothing running", async () => {
+  it("requires the password, evicts no job, stores nothing on disk, and leaves nothing running", async () => {
     using dir = temporaryDir();
     const {
       url,
@@ -83,11 +83,11 @@ describe("embedded Redis", () => {
 });
 
 describe("ports", () => {
-  it("picks a free one when none is asked for", async () => {
+  it("chooses a free one by default", async () => {
     expect(await choosePort({ option: "--api-port" })).to.be.within(1024, 65535);
   });
 
-  it("gives the one asked for, again and again while it is free", async () => {
+  it("returns the requested one repeatedly while it is free", async () => {
     const port = await choosePort({ option: "--api-port" });
     expect(await choosePort({ option: "--api-port", port })).to.equal(port);
     expect(await choosePort({ option: "--api-port", port })).to.equal(port);
@@ -104,14 +104,14 @@ describe("ports", () => {
     expect(error).to.have.property("hint").that.includes("--api-port");
   });
 
-  it("refuses what is no port", async () => {
+  it("rejects an invalid port", async () => {
     const error = await choosePort({ option: "--api-port", port: 70_000 }).catch((thrown: unknown) => thrown);
     expect(error).to.be.instanceOf(FatalError).with.property("code", "port_forbidden");
   });
 });
 
 describe("programs", () => {
-  it("are found where the system keeps them, whatever the PATH", () => {
+  it("are found in the system's directories, whatever the PATH", () => {
     const before = process.env.PATH;
     process.env.PATH = join(rootDir, "nowhere");
     try {

@@ -29,7 +29,7 @@ describe("embedded Postgres", () => {
     expect(rows).to.deep.equal([{ answer: 42 }]);
   });
 
-  it("works behind a folder that only its owner may enter, and not as root", async () => {
+  it("works in a directory that only its owner may enter, and not as root", async () => {
     using dir = temporaryDir();
     const postgres = await startPostgres({ stateDir: dir.path, durable: false });
     const uid = uidOf(postgres.process.pid);
@@ -37,7 +37,7 @@ describe("embedded Postgres", () => {
     expect(uid).not.to.equal(0);
   });
 
-  it("asks for the password, and listens on this machine alone", async () => {
+  it("requires the password, and listens only on this machine", async () => {
     using dir = temporaryDir();
     const postgres = await startPostgres({ stateDir: dir.path, durable: false });
     const wrong = new URL(postgres.url);
@@ -51,7 +51,7 @@ describe("embedded Postgres", () => {
     expect(access).not.to.match(/^\w.*trust/m);
   });
 
-  it("leaves nothing running when stopped, also when stopped twice with a session open", async () => {
+  it("leaves nothing running when stopped, even twice with an open session", async () => {
     using dir = temporaryDir();
     const postgres = await startPostgres({ stateDir: dir.path, durable: false });
     const client = new pg.Client({ connectionString: postgres.url });
@@ -63,7 +63,7 @@ describe("embedded Postgres", () => {
     expect(await gone(postgres.process.pid)).to.equal(true);
   });
 
-  it("makes databases, copies them and drops them while in use", async () => {
+  it("creates databases, copies them and drops them while in use", async () => {
     const cluster = await testCluster();
     const first = await createDatabase(cluster, 'odd "name"');
     await query(first, "create table t as select 1 as one");
@@ -79,7 +79,7 @@ describe("embedded Postgres", () => {
     expect(left).to.deep.equal([]);
   });
 
-  it("gives each suite a migrated database of its own", async () => {
+  it("gives each suite its own migrated database", async () => {
     const [one, two] = await Promise.all([createTestDatabase(), createTestDatabase()]);
     await query(one.url, "create table only_here ()");
     const tables = "select table_name from information_schema.tables where table_name = 'only_here'";

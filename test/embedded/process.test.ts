@@ -11,7 +11,7 @@ import { rootDir } from "../support/parts.ts";
 import { processes } from "../support/processes.ts";
 import { gone, temporaryDir } from "./setup.ts";
 
-/** Options for a Node program given as text. */
+/** Options of a Node program given as text. */
 function program(stateDir: string, text: string) {
   return {
     name: "program",
@@ -23,9 +23,9 @@ function program(stateDir: string, text: string) {
 }
 
 const steady = "process.stdout.write('up '); setInterval(() => {}, 1000)";
-const deaf = `process.on("SIGTERM", () => {}); ${steady}`;
+const stubborn = `process.on("SIGTERM", () => {}); ${steady}`;
 
-/** Starts a program that opens the state folder and goes on as the text says, to be killed. */
+/** Starts a program, to be killed, that opens the state directory and continues with the given text. */
 function spawnOwner(stateDir: string, text: string) {
   const owner = join(stateDir, "owner.ts");
   writeFileSync(
@@ -59,7 +59,7 @@ describe("process supervisor", () => {
     expect(readdirSync(join(dir.path, "run"))).to.deep.equal([]);
   });
 
-  it("gives a second process of the same name a log and a record of its own", async () => {
+  it("gives a second process of the same name its own log and record", async () => {
     using dir = temporaryDir();
     const first = await startProcess(program(dir.path, steady));
     const second = await startProcess({ ...program(dir.path, steady), ready: async () => true });
@@ -69,18 +69,18 @@ describe("process supervisor", () => {
     await Promise.all([first.stop(), second.stop()]);
   });
 
-  it("kills a process that does not listen to the stop signal", async () => {
+  it("kills a process that ignores the stop signal", async () => {
     using dir = temporaryDir();
-    const running = await startProcess({ ...program(dir.path, deaf), stopDeadlineMs: 100 });
+    const running = await startProcess({ ...program(dir.path, stubborn), stopDeadlineMs: 100 });
     await running.stop();
     expect((await running.exited).signal).to.equal("SIGKILL");
   });
 
-  it("ends grandchildren that stay behind", async () => {
+  it("ends remaining grandchildren", async () => {
     using dir = temporaryDir();
     const pidFile = join(dir.path, "grandchild");
     const text = `
-      const { pid } = require("child_process").spawn(process.execPath, ["-e", ${JSON.stringify(deaf)}]);
+      const { pid } = require("child_process").spawn(process.execPath, ["-e", ${JSON.stringify(stubborn)}]);
       require("fs").writeFileSync(${JSON.stringify(pidFile)}, String(pid));
       ${steady}`;
     const running = await startProcess(program(dir.path, text));
@@ -88,7 +88,7 @@ describe("process supervisor", () => {
     expect(await gone(Number(readFileSync(pidFile, "utf8")))).to.equal(true);
   });
 
-  it("says how the log ends when the process ends early", async () => {
+  it("includes the end of the log when the process ends early", async () => {
     using dir = temporaryDir();
     const error = await thrownBy(
       startProcess(program(dir.path, "console.error('no such disk'); process.exit(7)")),
@@ -104,7 +104,7 @@ describe("process supervisor", () => {
     expect((await thrownBy(startProcess(options))).message).to.include("cannot run /nowhere/at-all");
   });
 
-  it("leaves nothing running when the deadline for being ready is missed", async () => {
+  it("leaves nothing running when the process is not ready in time", async () => {
     using dir = temporaryDir();
     const text = `require("fs").writeFileSync(${JSON.stringify(join(dir.path, "pid"))}, String(process.pid)); ${steady}`;
     const never = async () => false;
@@ -115,21 +115,21 @@ describe("process supervisor", () => {
     expect(processStamp(Number(readFileSync(join(dir.path, "pid"), "utf8")))).to.equal(undefined);
   });
 
-  it("gives up when told to, and leaves nothing running", async () => {
+  it("stops when aborted, and leaves nothing running", async () => {
     using dir = temporaryDir();
     const abort = new AbortController();
     const ready = async () => {
-      abort.abort(new Error("changed my mind"));
+      abort.abort(new Error("aborted by the test"));
       return false;
     };
     const start = startProcess({ ...program(dir.path, steady), ready, signal: abort.signal });
-    expect((await thrownBy(start)).message).to.equal("changed my mind");
+    expect((await thrownBy(start)).message).to.equal("aborted by the test");
     expect(readdirSync(join(dir.path, "run"))).to.deep.equal([]);
   });
 });
 
-describe("state folder", () => {
-  it("is refused to a second process while the first one lives", async () => {
+describe("state directory", () => {
+  it("rejects a second process while the first one runs", async () => {
     using dir = temporaryDir();
     const { release } = await openState(dir.path);
     const error = await thrownBy(openState(dir.path));
@@ -138,7 +138,7 @@ describe("state folder", () => {
     (await openState(dir.path)).release();
   });
 
-  it("is freed of what a killed owner left running", async () => {
+  it("ends the processes that a killed owner left running", async () => {
     using dir = temporaryDir();
     const child = spawnOwner(
       dir.path,
@@ -159,7 +159,7 @@ describe("state folder", () => {
     expect(existsSync(join(dir.path, "run/part.json"))).to.equal(false);
   });
 
-  it("is freed of whatever an owner had started, at whichever moment it was killed", async () => {
+  it("ends all processes of a killed owner, whenever it was killed", async () => {
     for (let round = 0; round < 8; round++) {
       using dir = temporaryDir();
       const watched = join(dir.path, "watched");
@@ -191,17 +191,17 @@ describe("state folder", () => {
     }
   });
 
-  it("does not touch a process that got the pid of a recorded one", async () => {
+  it("does not end another process with a recorded pid", async () => {
     using dir = temporaryDir();
-    const stranger = spawn(process.execPath, ["-e", steady], { detached: true });
-    await once(stranger.stdout, "data");
-    const record = { stamp: "another life", stopSignal: "SIGKILL", stopDeadlineMs: 1 } as const;
-    recordProcess(dir.path, "part", { ...record, pid: stranger.pid ?? 0 });
+    const other = spawn(process.execPath, ["-e", steady], { detached: true });
+    await once(other.stdout, "data");
+    const record = { stamp: "another process", stopSignal: "SIGKILL", stopDeadlineMs: 1 } as const;
+    recordProcess(dir.path, "part", { ...record, pid: other.pid ?? 0 });
     const { stopped, release } = await openState(dir.path);
     release();
     expect(stopped).to.deep.equal([]);
-    expect(processStamp(stranger.pid ?? 0)).to.be.a("string");
-    stranger.kill("SIGKILL");
-    await once(stranger, "exit");
+    expect(processStamp(other.pid ?? 0)).to.be.a("string");
+    other.kill("SIGKILL");
+    await once(other, "exit");
   });
 });

@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { processStamp } from "../../scripts/lock.mjs";
 
-/** A folder of mode 0700 that goes with the block it is made in. */
+/** A directory of mode 0700 that is removed at the end of its block. */
 export function temporaryDir(): { path: string; [Symbol.dispose]: () => void } {
   const path = mkdtempSync(join(tmpdir(), "ngpu-test-"));
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** Waits up to 5 s for a process to be gone; true when it is. */
+/** Waits up to 5 s for a process to end; true when it has ended. */
 export async function gone(pid: number): Promise<boolean> {
   for (let waited = 0; waited < 5_000; waited += 20) {
     if (processStamp(pid) === undefined) return true;

@@ -10,19 +10,19 @@ import {
 } from "../../scripts/bootstrap/system.mjs";
 import { temporaryDir } from "./setup.ts";
 
-const unheardOf = ["first", "second"].map((name) => ({
+const unknown = ["first", "second"].map((name) => ({
   program: `ngpu-${name}-program`,
   packages: [`ngpu-${name}`],
 }));
 
-describe("programs of the system", () => {
+describe("system programs", () => {
   const before = process.env.PATH;
   afterEach(() => {
     process.env.PATH = before;
   });
 
-  /** An apt-get that writes down what it is asked for, and installs by making the programs. */
-  function standIn(dir: string, script: string): () => string[] {
+  /** A fake apt-get that logs its arguments, and installs by creating the programs. */
+  function fakeApt(dir: string, script: string): () => string[] {
     mkdirSync(join(dir, "bin"));
     const [log, bin] = [join(dir, "log"), join(dir, "bin")];
     writeFileSync(log, "");
@@ -37,53 +37,53 @@ describe("programs of the system", () => {
         .map((line) => /(update|install .*)$/.exec(line)?.[0] ?? line);
   }
 
-  const make = unheardOf.map(({ program }) => `touch ${program}; chmod +x ${program}`).join("; ");
+  const make = unknown.map(({ program }) => `touch ${program}; chmod +x ${program}`).join("; ");
   const install = "install -y --no-install-recommends ngpu-first ngpu-second";
 
-  asRoot("are installed by one run for all that is missing, without fetching lists first", async () => {
+  asRoot("are installed by one run for all missing ones, without fetching lists first", async () => {
     using dir = temporaryDir();
-    const asked = standIn(dir.path, make);
-    const result = await installPrograms({ programs: unheardOf, print: () => {} });
+    const asked = fakeApt(dir.path, make);
+    const result = await installPrograms({ programs: unknown, print: () => {} });
     expect(result.ok).to.equal(true);
     expect(asked()).to.deep.equal([install]);
   });
 
-  asRoot("are installed again with fresh lists when the lists at hand are of no use", async () => {
+  asRoot("are installed with fresh lists when the existing lists do not suffice", async () => {
     using dir = temporaryDir();
-    const asked = standIn(
+    const asked = fakeApt(
       dir.path,
       `case "$*" in *update*) touch fresh;; esac; [ -e fresh ] || exit 100; ${make}`,
     );
-    const result = await installPrograms({ programs: unheardOf, print: () => {} });
+    const result = await installPrograms({ programs: unknown, print: () => {} });
     expect(result.ok).to.equal(true);
     expect(asked()).to.deep.equal([install, "update", install]);
   });
 
-  asRoot("are installed once by two that want them at once", async () => {
+  asRoot("are installed once by two concurrent processes", async () => {
     using dir = temporaryDir();
-    const asked = standIn(dir.path, `sleep 0.3; ${make}`);
-    const want = () => installPrograms({ programs: unheardOf, print: () => {} });
+    const asked = fakeApt(dir.path, `sleep 0.3; ${make}`);
+    const want = () => installPrograms({ programs: unknown, print: () => {} });
     const results = await Promise.all([want(), want()]);
     expect(results.map(({ ok }) => ok)).to.deep.equal([true, true]);
     expect(asked()).to.deep.equal([install]);
   });
 
-  asRoot("that cannot be installed are told with what apt-get said", async () => {
+  asRoot("that cannot be installed are reported with the output of apt-get", async () => {
     using dir = temporaryDir();
-    standIn(dir.path, "echo there is no such package; exit 100");
-    const result = await installPrograms({ programs: unheardOf, print: () => {} });
+    fakeApt(dir.path, "echo there is no such package; exit 100");
+    const result = await installPrograms({ programs: unknown, print: () => {} });
     expect(result.ok).to.equal(false);
     expect(result.output).to.include("there is no such package");
   });
 
-  it("are those that nobody configured others in place of", () => {
+  it("are those whose replacement is not configured", () => {
     expect(marketPrograms({ REDIS_URL: "redis://one", DOCKER_HOST: "unix:///one" })).to.deep.equal([]);
     expect(marketPrograms({ DOCKER_HOST: "unix:///one" })).to.deep.equal([redisServer]);
-    expect(missingPrograms([...unheardOf, { ...dockerEngine, program: "sh" }])).to.deep.equal(unheardOf);
+    expect(missingPrograms([...unknown, { ...dockerEngine, program: "sh" }])).to.deep.equal(unknown);
   });
 });
 
-/** Only root installs, and keeps services from starting meanwhile. */
+/** Only root may install packages and prevent their services from starting. */
 function asRoot(title: string, run: () => Promise<void>): void {
   it(title, async function () {
     if (process.getuid?.() !== 0) this.skip();

@@ -7,10 +7,10 @@ import { type Mutant, schemataOf } from "./schemata.ts";
 
 export const folder = ".ngpu/mutation";
 
-/** Beside the contracts that carry the faults, so that what the tests import of a library carries them too. */
+/** Copied beside the contracts with the faults, so that the tests import those. */
 export const solidityTests = "test/contracts/solidity";
 
-/** The fault whose number the block's coinbase is, is on; under the first address every switch that is passed is told. */
+/** The fault whose number is in the block's coinbase is on. With coinbase 1, every passed switch is recorded. */
 const helper = `// SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
@@ -37,7 +37,7 @@ function asPure(function(uint256) view returns (bool) given) pure returns (funct
 `;
 
 /**
- * Writes the contracts that carry the faults, and the Solidity tests beside them. A fault that solc refuses is no fault of a contract and left out.
+ * Writes the contracts with the faults, and the Solidity tests beside them. Faults that do not compile are omitted.
  *
  * @returns all faults, by number.
  */

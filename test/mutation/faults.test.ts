@@ -8,13 +8,13 @@ const mutant = (id: number, was: string, now: string): Mutant => {
 };
 
 describe("Faults of Solidity tests", () => {
-  it("are named for each test there is, and for no other", () => {
+  it("are listed for every test, and for no other", () => {
     const names = testNames(rootDir);
     expect(names).to.include.members(["test_debtsAddUp", "invariant_noEpochIsPaidByTwo"]);
     expect(unmatched(names)).to.deep.equal({ withoutFault: [], withoutTest: [] });
   });
 
-  it("are missed where a test has none, or a test is no more", () => {
+  it("are reported when a test has none, or no longer exists", () => {
     const faults = [{ test: "test_old", file: "A.sol", was: "1", now: "2" }];
     expect(unmatched(["test_new"], faults)).to.deep.equal({
       withoutFault: ["test_new"],
@@ -22,7 +22,7 @@ describe("Faults of Solidity tests", () => {
     });
   });
 
-  it("are parts of statements, or statements that are removed as a whole", () => {
+  it("are parts of statements, or complete statements that are removed", () => {
     const mutants = [mutant(1, "a = b + 1;", "a = b + 2;"), mutant(2, "a = b + 1;", ""), mutant(3, "b", "")];
     const ids = (was: string, now: string) =>
       mutantsOf({ test: "", file: "A.sol", was, now }, mutants).map(({ id }) => id);

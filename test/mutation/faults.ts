@@ -4,12 +4,12 @@ import { solidityTests } from "./build.ts";
 import { fuzzFaults } from "./fuzzFaults.ts";
 import type { Mutant } from "./schemata.ts";
 
-/** A fault that a Solidity test must find: the test, the file, what stands there, and what the fault makes of it. */
+/** A fault that a Solidity test must find: the test, the file, the original text, and the changed text. */
 export type Seeded = { test: string; file: string; was: string; now: string };
 
 const removed = "";
 
-/** One or more faults for each invariant, and for the tests that show that what they watch is in use. */
+/** One or more faults for each invariant, and for the tests that check that the invariants' handlers act. */
 const invariantFaults: Seeded[] = [
   of(
     "invariant_reservedAndFreeAreTheSpec",
@@ -89,20 +89,20 @@ const invariantFaults: Seeded[] = [
 
 export const seeded: readonly Seeded[] = [...invariantFaults, ...fuzzFaults.map((fault) => of(...fault))];
 
-/** @throws Error when a fault is none of today's: the contracts changed, and the list must follow. */
+/** @throws Error when no current fault matches: the contracts have changed, and the list must be updated. */
 export function mutantsOf({ file, was, now }: Seeded, mutants: readonly Mutant[]): Mutant[] {
   const found = mutants.filter((mutant) => {
     if (mutant.file !== `contracts/${file}`) return false;
-    // What is changed may be a part of a longer statement.
+    // The changed text may be a part of a longer statement.
     return now === removed
       ? mutant.was === was && mutant.now === removed
       : mutant.was.includes(was) && mutant.was.replace(was, now) === mutant.now;
   });
-  if (found.length === 0) throw new Error(`No fault of contracts/${file} makes "${now}" of "${was}".`);
+  if (found.length === 0) throw new Error(`No fault of contracts/${file} changes "${was}" to "${now}".`);
   return found;
 }
 
-/** Names of the Solidity tests there are. */
+/** Names of all Solidity tests. */
 export function testNames(rootDir: string): string[] {
   const files = globSync(`${solidityTests}/*.sol`, { cwd: rootDir }).sort();
   const texts = files.map((file) => readFileSync(join(rootDir, file), "utf8"));
@@ -111,7 +111,7 @@ export function testNames(rootDir: string): string[] {
   );
 }
 
-/** Tests that have no fault to find, and faults for tests that are none. */
+/** Tests without a fault to find, and faults of tests that do not exist. */
 export function unmatched(tests: readonly string[], faults: readonly Seeded[] = seeded) {
   const known = new Set(faults.map(({ test }) => test));
   return {

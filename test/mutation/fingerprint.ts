@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** What makes the faults, and what they are put into: with another of these, their numbers mean something else. */
+/** The sources of the faults. With other sources the faults have other numbers. */
 export const faultSources = ["contracts/**/*.sol", "scripts/solidity/*.ts", "test/mutation/*.ts"];
 
-/** Changes with any file of these globs, its name or its content. */
+/** A hash of the names and contents of all matching files. */
 export function fingerprintOf(rootDir: string, globs: readonly string[]): string {
   const hash = createHash("sha256");
   for (const file of globSync([...globs], { cwd: rootDir }).sort()) {

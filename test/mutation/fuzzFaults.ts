@@ -1,6 +1,6 @@
 const refusals = ["refusal.length != 0", "false"] as const;
 
-/** A fault or more for each fuzz test: the test, the file, what stands there, and what the fault makes of it. */
+/** One or more faults for each fuzz test: the test, the file, the original text, and the changed text. */
 export const fuzzFaults: readonly (readonly [test: string, file: string, was: string, now: string])[] = [
   ["test_registrations", "node/Registration.sol", ...refusals],
   ["test_statuses", "node/NodeChanges.sol", ...refusals],

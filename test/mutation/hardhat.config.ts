@@ -2,7 +2,7 @@ import { defineConfig } from "hardhat/config";
 import config from "../../hardhat.config.ts";
 import { largeContracts } from "../support/largeContracts.ts";
 
-/** Builds the contracts that carry the faults. */
+/** Builds the contracts with the faults. */
 export default defineConfig({
   ...config,
   plugins: [

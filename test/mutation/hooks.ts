@@ -3,7 +3,7 @@ import type { ChainType, NetworkConnection } from "hardhat/types/network";
 import type { JsonRpcRequest, JsonRpcResponse } from "hardhat/types/providers";
 import { coinbaseOf, passed } from "./switch.ts";
 
-/** Keeps the switch where it is when the chain goes back to a snapshot, and notes which switches were passed. */
+/** Restores the switch after the chain reverts to a snapshot, and records the passed switches. */
 export default async function networkHooks(): Promise<Partial<NetworkHooks>> {
   return {
     onCoverageData: async (_context, tags) => {

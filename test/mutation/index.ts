@@ -1,4 +1,4 @@
-// `npm run mutate`: how many small faults of the contracts their tests find. See docs/contracts/mutation.md.
+// `npm run mutate`: counts how many small faults of the contracts their tests find. See docs/contracts/mutation.md.
 import { Command } from "commander";
 import { keep, prepare, work } from "./prepare.ts";
 import { processEnded, type Result, type TestRecord } from "./results.ts";
@@ -15,15 +15,17 @@ type Options = {
 };
 
 const options = new Command("npm run mutate --")
-  .description("Puts small faults into the contracts, one at a time, and runs the tests that meet them.")
-  .option("--sample <count>", "that many faults, drawn by the seed (default: all)")
-  .option("--seed <number>", "what decides the draw", "1")
-  .option("--file <part>", "only faults of files whose path holds this")
+  .description(
+    "Injects small faults into the contracts, one at a time, and runs the tests that execute them.",
+  )
+  .option("--sample <count>", "number of faults, drawn by the seed (default: all)")
+  .option("--seed <number>", "seed of the draw", "1")
+  .option("--file <part>", "only faults of files whose path contains this")
   .option(
     "--resume",
-    "keep what was found on the same contracts; try again what survived, once the tests are others",
+    "keep the found faults for the same contracts; repeat survivors if the tests have changed",
   )
-  .option("--jobs <count>", "processes at once", "1")
+  .option("--jobs <count>", "number of concurrent processes", "1")
   .option("--json", "the result as JSON")
   .parse()
   .opts<Options>();
@@ -48,7 +50,7 @@ async function main(): Promise<void> {
     .map(({ id }) => ({ id, titles: titlesFor(record, id) }));
   for (const { id } of open.filter(({ titles }) => titles.length === 0)) note({ id, uncovered: true });
   const hot = open.filter(({ id, titles }) => titles.length > 0 && !isCold.has(id));
-  // What the deployment meets needs a deployment of its own.
+  // A fault that the deployment executes needs its own deployment.
   const batches = [...open.filter(({ id }) => isCold.has(id)).map((job) => [job]), hot];
   const queue = batches.filter((batch) => batch.length > 0).flatMap((batch) => chunksOf(batch, 50));
   const worker = async () => {
@@ -61,7 +63,7 @@ async function main(): Promise<void> {
   );
 }
 
-/** Restarts the process until every fault of the batch has its result. */
+/** Restarts the process until every fault of the batch has a result. */
 async function runBatch(
   batch: { id: number; titles: string[] }[],
   note: (result: Result) => void,
@@ -79,10 +81,10 @@ async function runBatch(
       done.add(result.id);
       note(result);
     };
-    // Too long for an argument: each fault comes with the titles of its tests.
+    // Passed on stdin, because each fault comes with the titles of its tests and arguments are limited.
     await work(["run"], take, JSON.stringify(open));
     if (begun === undefined) throw new Error("The tests' process ended before its first fault: see above.");
-    // A process that ended under a fault found it.
+    // If the process ended under a fault, it found the fault.
     if (!done.has(begun)) {
       done.add(begun);
       note({ id: begun, killedBy: processEnded });
@@ -91,7 +93,7 @@ async function runBatch(
   }
 }
 
-/** Tests that meet a fault, the quickest first; all of them where the deployment does. */
+/** Tests that execute a fault, the fastest first; all tests if the deployment executes it. */
 function titlesFor({ deployment, tests }: TestRecord, id: number): string[] {
   const meets = deployment.includes(id) ? tests : tests.filter((test) => test.passed.includes(id));
   return meets.toSorted((a, b) => a.duration - b.duration).map(({ title }) => title);
@@ -107,7 +109,7 @@ function describe(mutants: readonly Mutant[], { id, uncovered }: Result): string
   const mutant = mutants.find((candidate) => candidate.id === id);
   if (mutant === undefined) return String(id);
   const { file, line, operator, was, now } = mutant;
-  return `${id} ${file}:${line} ${operator}${uncovered ? ", met by no test" : ""}\n    - ${was}\n    + ${now}`;
+  return `${id} ${file}:${line} ${operator}${uncovered ? ", executed by no test" : ""}\n    - ${was}\n    + ${now}`;
 }
 
 function report(mutants: readonly Mutant[], results: readonly Result[]): void {

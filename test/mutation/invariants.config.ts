@@ -2,7 +2,7 @@ import { defineConfig } from "hardhat/config";
 import { folder, solidityTests } from "./build.ts";
 import config from "./hardhat.config.ts";
 
-/** The Solidity tests on the contracts that carry the faults, with the fault that NGPU_FAULT names. */
+/** Runs the Solidity tests on the contracts with the faults; NGPU_FAULT selects the fault. */
 export default defineConfig({
   ...config,
   paths: { ...config.paths, tests: { solidity: `${folder}/${solidityTests}` } },

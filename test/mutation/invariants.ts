@@ -1,4 +1,4 @@
-// `npm run mutate:invariants`: each Solidity test must fail under a fault of what it watches, and pass without it.
+// `npm run mutate:invariants`: each Solidity test must fail under a fault of what it checks, and pass without it.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
@@ -17,7 +17,7 @@ const stateFile = join(rootDir, folder, "invariants.json");
 const program = new Command("npm run mutate:invariants --")
   .description("Runs each Solidity test without a fault, and under faults that it must find.")
   .argument("[tests...]", "only these tests (default: all)")
-  .option("--resume", "keep what was found by the same tests on the same contracts")
+  .option("--resume", "keep the found faults for the same tests and contracts")
   .option("--json", "the result as JSON")
   .parse();
 const options = program.opts<{ resume?: boolean; json?: boolean }>();
@@ -41,13 +41,13 @@ function isSame(one: Seeded, other: Seeded): boolean {
   return (["test", "file", "was", "now"] as const).every((field) => one[field] === other[field]);
 }
 
-/** Only a find stays: what was missed is tried again. */
+/** Only found faults are kept; the others are repeated. */
 function keptOf({ control, results }: State, fault: Seeded): Result | undefined {
   const known = results.find((one) => isSame(one, fault));
   return known?.verdict.kind === "finds" && control[fault.test]?.passed ? known : undefined;
 }
 
-/** Of statements that stand in several places, one whose fault is found is enough. */
+/** If a statement occurs several times, one found fault is enough. */
 async function tryFault(fault: Seeded, mutants: readonly Mutant[], control: Outcome | undefined) {
   let result: Result = { ...fault, line: 0, verdict: verdictOf(control, undefined) };
   if (!control?.passed) return result;
@@ -70,10 +70,10 @@ async function main(): Promise<void> {
   const names = testNames(rootDir);
   const chosen = program.args.length === 0 ? names : program.args;
   const { withoutFault, withoutTest } = unmatched(names);
-  for (const test of withoutFault) say(`✘ ${test}: no fault is named that it must find`);
-  for (const test of withoutTest) say(`✘ ${test}: there is no such test`);
+  for (const test of withoutFault) say(`✘ ${test}: it has no fault to find`);
+  for (const test of withoutTest) say(`✘ ${test}: the test does not exist`);
   const unknown = chosen.filter((test) => !names.includes(test));
-  if (unknown.length > 0) throw new Error(`There is no test ${unknown.join(", ")}.`);
+  if (unknown.length > 0) throw new Error(`Unknown tests: ${unknown.join(", ")}.`);
 
   const mutants = buildMutants(rootDir);
   const faults = seeded.filter(({ test }) => chosen.includes(test));

@@ -11,7 +11,7 @@ export type Operator =
   | "swapped"
   | "modifier";
 
-/** One small fault in one place. */
+/** One small fault at one position. */
 export type Change = Edit & { operator: Operator };
 
 const comparisons: Record<string, string[]> = {
@@ -39,7 +39,7 @@ const arithmetics: Record<string, string> = {
 };
 const booleans: Record<string, string> = { "&&": "||", "||": "&&" };
 
-/** Every fault that the operators make of an expression, a statement or a block of assembly. */
+/** All faults that the operators create in an expression, a statement or an assembly block. */
 export function changesOf(source: Source, root: Node, constants: ReadonlySet<number>): Change[] {
   const changes: Change[] = [];
   walk(root, (node) => {
@@ -47,7 +47,7 @@ export function changesOf(source: Source, root: Node, constants: ReadonlySet<num
       changes.push(...yulChanges(source, node));
       return false;
     }
-    // Types hold constants as lengths, and their names are no values.
+    // Types contain constants as lengths, and their names are not values.
     if (node.nodeType.endsWith("TypeName") || node.nodeType === "ElementaryTypeNameExpression") return false;
     changes.push(...changesAt(source, node, constants));
     return undefined;
@@ -98,7 +98,7 @@ function signChange(source: Source, node: Node, left: Node, right: Node): Change
   return other === undefined ? [] : [operatorChange(source, left, right, operator, other, "arithmetic")];
 }
 
-/** The operator stands between its sides. */
+/** Replaces the operator between its operands. */
 function operatorChange(
   source: Source,
   left: Node,
@@ -127,15 +127,15 @@ function unaryChanges(source: Source, node: Node): Change[] {
 function literalChanges(source: Source, node: Node): Change[] {
   if (node.kind === "bool") return [change(node, node.value === "true" ? "false" : "true", "constant")];
   const text = textOf(source, node).replaceAll("_", "");
-  // An address, or a number with a unit, is left as it is.
+  // Addresses and numbers with a unit are not changed.
   if (node.kind !== "number" || !/^(\d+|0x[0-9a-fA-F]{1,16})$/.test(text)) return [];
   const value = BigInt(text);
-  // One less than 1 may divide by zero, which solc refuses.
+  // 1 - 1 may divide by zero, which solc rejects.
   const values = value > 1n ? [value + 1n, value - 1n] : [value + 1n];
   return values.map((other) => change(node, other.toString(), "constant"));
 }
 
-/** Neighbouring arguments of one type. */
+/** Swaps neighbouring arguments of one type. */
 function argumentSwaps(source: Source, node: Node): Change[] {
   const args = node.arguments as Node[];
   if (node.kind === "typeConversion" || (node.names as string[]).length > 0) return [];

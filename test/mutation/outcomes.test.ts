@@ -15,24 +15,24 @@ Running Solidity tests
     Error: two paid one epoch
 `;
 
-describe("Outcomes of Solidity tests under faults", () => {
-  it("are read by the test, with what a failure says", () => {
+describe("outcomes of Solidity tests under faults", () => {
+  it("are read for each test, with the message of a failure", () => {
     expect([...outcomesIn(output)]).to.deep.equal([
       ["test_debtsAddUp", { passed: true }],
       ["invariant_noEpochIsPaidByTwo", { passed: false, reason: "two paid one epoch" }],
     ]);
   });
 
-  it("are a find only of a test that passes without the fault", () => {
+  it("find a fault only if the test passes without it", () => {
     const failed = { passed: false, reason: "why" } as const;
     const passed = { passed: true } as const;
     expect(verdictOf(passed, failed)).to.deep.equal({ kind: "finds", reason: "why" });
-    expect(verdictOf(passed, passed)).to.deep.equal({ kind: "misses" });
+    expect(verdictOf(passed, passed)).to.deep.equal({ kind: "survives" });
     expect(verdictOf(failed, failed)).to.deep.equal({ kind: "fails without a fault", reason: "why" });
     expect(verdictOf(undefined, failed).kind).to.equal("fails without a fault");
   });
 
-  it("are no find where the fault lets the test not even begin", () => {
+  it("do not find a fault that prevents the set-up", () => {
     const broken = "  1) MarketInvariants#setUp()\n    Error: revert\n";
     const under = outcomesIn(broken).get("invariant_leasesOnlyRise");
     expect(verdictOf({ passed: true }, under)).to.deep.equal({ kind: "breaks the set-up" });

@@ -1,17 +1,17 @@
 import { join } from "node:path";
 import { runToEnd } from "../../scripts/embedded/command.ts";
 
-/** How a Solidity test ended; one that failed says why. */
+/** How a Solidity test ended; a failure has a reason. */
 export type Outcome = { passed: true } | { passed: false; reason: string };
 
-/** What the tests say of a fault; only a test that passes without one can find it. */
+/** The verdict on a fault. Only a test that passes without a fault can find one. */
 export type Verdict =
   | { kind: "finds"; reason: string }
-  | { kind: "misses" }
+  | { kind: "survives" }
   | { kind: "breaks the set-up" }
   | { kind: "fails without a fault"; reason: string };
 
-/** Under this number no switch is on. */
+/** Number with which no switch is on. */
 export const noFault = 0;
 
 /** Runs Solidity tests on the contracts with one fault on. */
@@ -38,7 +38,7 @@ export async function outcomesUnder(
   return outcomesIn(output);
 }
 
-/** Reads what Hardhat's reporter prints, by the name of the test. */
+/** Reads the output of Hardhat's reporter, by test name. */
 export function outcomesIn(output: string): Map<string, Outcome> {
   const outcomes = new Map<string, Outcome>();
   for (const [, test] of output.matchAll(/^ +✔ (\w+)\(/gm)) outcomes.set(test ?? "", { passed: true });
@@ -50,11 +50,11 @@ export function outcomesIn(output: string): Map<string, Outcome> {
 
 /**
  * @param control How the test ended without a fault.
- * @param under How it ended under the fault; nothing where it did not begin.
+ * @param under How it ended under the fault; undefined when it did not begin.
  */
 export function verdictOf(control: Outcome | undefined, under: Outcome | undefined): Verdict {
   if (control === undefined) return { kind: "fails without a fault", reason: "it did not begin" };
   if (!control.passed) return { kind: "fails without a fault", reason: control.reason };
   if (under === undefined) return { kind: "breaks the set-up" };
-  return under.passed ? { kind: "misses" } : { kind: "finds", reason: under.reason };
+  return under.passed ? { kind: "survives" } : { kind: "finds", reason: under.reason };
 }

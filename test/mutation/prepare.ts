@@ -23,7 +23,7 @@ const fingerprints = {
   tests: fingerprintOf(rootDir, ["test/contracts/**/*.ts"]),
 };
 
-/** Everything that is decided once for a build. */
+/** Builds or restores the faults, the recording of the tests, and earlier results. */
 export async function prepare({
   resume,
   say,
@@ -32,19 +32,19 @@ export async function prepare({
   say: Say;
 }): Promise<{ mutants: Mutant[]; record: TestRecord; results: Result[] }> {
   const resumption = resumptionOf(resume ? previousResults() : undefined, fingerprints);
-  if (resumption.kind === "go on") {
-    // A run that was ended while it recorded left none.
+  if (resumption.kind === "resume") {
+    // A run that ended while recording left none.
     const record: TestRecord = existsSync(recordFile) ? readJson(recordFile) : await recordTests(say);
     return { mutants: readJson(mutantsFile), record, results: resumption.results };
   }
   if (resumption.kind === "record again") {
-    say("the tests are others than before: what survived is tried again");
+    say("the tests have changed: survivors are repeated");
     const record = await recordTests(say);
     const results = stillFound(resumption.results, record);
     keep(results);
     return { mutants: readJson(mutantsFile), record, results };
   }
-  if (resume) say("nothing to go on with: other contracts, or no run before");
+  if (resume) say("nothing to resume: other contracts, or no earlier run");
   const mutants = buildMutants(rootDir);
   say(`${mutants.length} faults; compiling`);
   const hardhat = join(rootDir, "node_modules/hardhat/dist/src/cli.js");
@@ -58,20 +58,20 @@ export async function prepare({
   return { mutants, record, results: [] };
 }
 
-/** Writes what was found down, for `--resume`. */
+/** Saves the results for `--resume`. */
 export function keep(results: Result[]): void {
   const all: Results = { ...fingerprints, results };
   writeFileSync(resultsFile, JSON.stringify(all));
 }
 
-/** Runs the tests in a process of their own, and gives each line that they print of their results. */
+/** Runs the tests in their own process, and passes on each result line that it prints. */
 export async function work(args: string[], take: (line: string) => void, input = ""): Promise<void> {
   const worker = spawn(process.execPath, [join(import.meta.dirname, "worker.ts"), ...args], {
     cwd: rootDir,
     env,
     stdio: ["pipe", "pipe", "inherit"],
   });
-  // Who ends before it has read everything is judged by what it printed.
+  // A process that ends before it has read its input is judged by its output.
   worker.stdin.on("error", () => undefined).end(input);
   for await (const line of createInterface({ input: worker.stdout })) {
     if (line.startsWith("{")) take(line);
@@ -79,16 +79,17 @@ export async function work(args: string[], take: (line: string) => void, input =
 }
 
 async function recordTests(say: Say): Promise<TestRecord> {
-  say("recording which tests meet which faults");
+  say("recording which tests execute which faults");
   rmSync(recordFile, { force: true });
   await work(["record", recordFile], () => undefined);
   if (!existsSync(recordFile)) throw new Error("The tests ended before they were recorded.");
   const record: TestRecord = readJson(recordFile);
-  if (record.failed.length > 0) say(`left out, for they fail without a fault: ${record.failed.join("; ")}`);
+  if (record.failed.length > 0)
+    say(`skipped, because they fail without a fault: ${record.failed.join("; ")}`);
   return record;
 }
 
-/** Nothing where no run has come as far as to have results. */
+/** Undefined when no earlier run has results. */
 function previousResults(): Results | undefined {
   return existsSync(mutantsFile) && existsSync(resultsFile) ? readJson(resultsFile) : undefined;
 }

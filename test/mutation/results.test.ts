@@ -10,34 +10,34 @@ const survived = { id: 2 };
 const unmet = { id: 3, uncovered: true };
 const previous = { contracts: "c", tests: "t", results: [found, survived, unmet] };
 
-describe("Results of mutation testing", () => {
-  it("all hold for the same contracts and the same tests", () => {
+describe("results of mutation testing", () => {
+  it("are all kept for the same contracts and the same tests", () => {
     expect(resumptionOf(previous, { contracts: "c", tests: "t" })).to.deep.equal({
-      kind: "go on",
+      kind: "resume",
       results: previous.results,
     });
   });
 
-  it("hold no survivor once the tests are others, so that it is tried again", () => {
+  it("lose the survivors after a change of the tests, so that they are repeated", () => {
     expect(resumptionOf(previous, { contracts: "c", tests: "more" })).to.deep.equal({
       kind: "record again",
       results: [found],
     });
   });
 
-  it("hold nothing for other contracts", () => {
-    expect(resumptionOf(previous, { contracts: "d", tests: "t" })).to.deep.equal({ kind: "begin" });
-    expect(resumptionOf(undefined, { contracts: "c", tests: "t" })).to.deep.equal({ kind: "begin" });
+  it("are all discarded for other contracts", () => {
+    expect(resumptionOf(previous, { contracts: "d", tests: "t" })).to.deep.equal({ kind: "start" });
+    expect(resumptionOf(undefined, { contracts: "c", tests: "t" })).to.deep.equal({ kind: "start" });
   });
 
-  it("keep a find as long as the test that made it passes without a fault", () => {
+  it("keep a found fault while its test passes without a fault", () => {
     const record = { deployment: [], failed: [], tests: [{ title: "Escrow pays", duration: 1, passed: [] }] };
     const gone = { id: 4, killedBy: "Escrow paid once" };
     const ended = { id: 5, killedBy: "the tests' process ended" };
     expect(stillFound([found, gone, ended, survived], record)).to.deep.equal([found, ended]);
   });
 
-  it("know other tests by a file's content and by its name", () => {
+  it("detect changed tests by the content and the name of a file", () => {
     using dir = temporaryDir();
     const write = (file: string, text: string) => writeFileSync(join(dir.path, "test", file), text);
     mkdirSync(join(dir.path, "test"));

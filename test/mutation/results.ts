@@ -1,33 +1,33 @@
 import type { TestCase } from "./tests.ts";
 
-/** Which tests meet which faults, and which fail without one. */
+/** Which tests execute which faults, and which tests fail without one. */
 export type TestRecord = { deployment: number[]; tests: TestCase[]; failed: string[] };
 
 export type Result = { id: number; killedBy?: string; uncovered?: boolean };
 
-/** What a run leaves behind, and of which contracts and tests it says it. */
+/** Results of a run, with the fingerprints of its contracts and tests. */
 export type Results = { contracts: string; tests: string; results: Result[] };
 
-/** What is given as the finder of a fault under which the tests' process ended. */
+/** Recorded as the finder of a fault under which the tests' process ended. */
 export const processEnded = "the tests' process ended";
 
-/** Whether what an earlier run left can be gone on with, and with how much of it. */
+/** Whether an earlier run can be resumed, and with which results. */
 export type Resumption =
-  | { kind: "begin" }
+  | { kind: "start" }
   | { kind: "record again"; results: Result[] }
-  | { kind: "go on"; results: Result[] };
+  | { kind: "resume"; results: Result[] };
 
-/** With other tests a survivor may be found: it has no result until it is tried again. With other contracts nothing holds. */
+/** Changed tests may find a survivor, so it loses its result. With other contracts all results are discarded. */
 export function resumptionOf(
   previous: Results | undefined,
   present: Pick<Results, "contracts" | "tests">,
 ): Resumption {
-  if (previous === undefined || previous.contracts !== present.contracts) return { kind: "begin" };
-  if (previous.tests === present.tests) return { kind: "go on", results: previous.results };
+  if (previous === undefined || previous.contracts !== present.contracts) return { kind: "start" };
+  if (previous.tests === present.tests) return { kind: "resume", results: previous.results };
   return { kind: "record again", results: previous.results.filter(({ killedBy }) => killedBy !== undefined) };
 }
 
-/** A find holds as long as the test that made it is there and passes without a fault. */
+/** A found fault is kept while its test exists and passes without a fault. */
 export function stillFound(results: readonly Result[], { tests }: TestRecord): Result[] {
   const titles = new Set([processEnded, ...tests.map(({ title }) => title)]);
   return results.filter(({ killedBy }) => killedBy !== undefined && titles.has(killedBy));

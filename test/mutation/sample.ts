@@ -1,4 +1,4 @@
-/** Draws items without putting them back; the same for the same seed. */
+/** Draws items without replacement; the same seed draws the same items. */
 export function sampleOf<Item>(items: readonly Item[], count: number, seed: number): Item[] {
   const next = generator(seed);
   const rest = [...items];
@@ -8,7 +8,7 @@ export function sampleOf<Item>(items: readonly Item[], count: number, seed: numb
   return drawn;
 }
 
-/** Mulberry32: small, even and the same everywhere. */
+/** Mulberry32: small, uniform and the same on all platforms. */
 function generator(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

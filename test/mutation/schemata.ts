@@ -2,7 +2,7 @@ import { isNode, lineOf, type Node, rangeOf, type Source, textOf, walk } from ".
 import { type Edit, edited } from "../../scripts/solidity/rewrite.ts";
 import { type Change, changesOf, type Operator } from "./operators.ts";
 
-/** A fault that can be switched on by its number, which stays the same while the contracts do. */
+/** A fault that can be switched on by its number. Numbers are stable while the contracts do not change. */
 export type Mutant = { id: number; file: string; line: number; operator: Operator; was: string; now: string };
 
 type Guards = { calls: Map<string, string>; edits: Map<Source, Edit[]> };
@@ -59,7 +59,7 @@ function flat(text: string): string {
 function sitesOf(source: Source, constants: ReadonlySet<number>, guards: Guards): Site[] {
   const sites: Site[] = [];
   walk(source.ast, (node) => {
-    // Type hashes and layouts; what is wrong with them is wrong always.
+    // Type hashes and layouts: their faults always show.
     if (node.nodeType === "VariableDeclaration") return false;
     if (node.nodeType === "FunctionDefinition") sites.push(...modifierSites(source, node, guards));
     if (node.nodeType === "IfStatement" || node.nodeType === "ForStatement") {
@@ -67,7 +67,7 @@ function sitesOf(source: Source, constants: ReadonlySet<number>, guards: Guards)
       if (site !== undefined) sites.push(site);
     }
     if (node.nodeType === "ForStatement") {
-      // The counter is left alone: most of its faults never end.
+      // The counter is not changed, because most of its faults never end.
       if (isNode(node.body)) sites.push(...sitesOf({ ...source, ast: node.body }, constants, guards));
       return false;
     }
@@ -99,7 +99,7 @@ function conditionSite(source: Source, node: Node, constants: ReadonlySet<number
   return { source, node: condition, changes, write };
 }
 
-/** A check: it reverts or gives back a refusal. */
+/** A guard reverts or returns a rejection. */
 function isGuard(node: Node): boolean {
   const body = node.trueBody as Node;
   const statements = body.nodeType === "Block" ? (body.statements as Node[]) : [body];
@@ -108,7 +108,7 @@ function isGuard(node: Node): boolean {
 }
 
 function leafSite(source: Source, node: Node, constants: ReadonlySet<number>): Site {
-  // The semicolon belongs to some statements and not to others.
+  // The range of some statements does not include the semicolon.
   const [start, bare] = rangeOf(node);
   const end = source.text[bare] === ";" && node.nodeType !== "InlineAssembly" ? bare + 1 : bare;
   const declared = (node.declarations as (Node | null)[] | undefined) ?? [];
@@ -134,7 +134,7 @@ function leafSite(source: Source, node: Node, constants: ReadonlySet<number>): S
   return { source, node: whole, changes: isNode(node) && isDeclarationOnly(node) ? [] : changes, write };
 }
 
-/** solc does not let a pointer be read that was not set. */
+/** solc rejects reads of an unset pointer. */
 function isRemovable(node: Node): boolean {
   if (node.nodeType === "EmitStatement") return true;
   if (node.nodeType !== "ExpressionStatement") return false;
@@ -150,7 +150,7 @@ function isDeclarationOnly(node: Node): boolean {
   return node.nodeType === "VariableDeclarationStatement" && initialOf(node) === undefined;
 }
 
-/** Each function has its own copy of a modifier, so that it can be taken from it alone. */
+/** Each function gets its own copy of a modifier, so that it can be removed from that function alone. */
 function modifierSites(source: Source, node: Node, guards: Guards): Site[] {
   const [, end] = rangeOf(node);
   return ((node.modifiers as Node[] | undefined) ?? []).flatMap((modifier) => {
@@ -168,7 +168,7 @@ function modifierSites(source: Source, node: Node, guards: Guards): Site[] {
   });
 }
 
-/** The check of each modifier without parameters, by its id; OpenZeppelin's by its name. */
+/** The guard of each modifier without parameters, by its id; OpenZeppelin's by its name. */
 function guardsOf(sources: readonly Source[]): Guards {
   const calls = new Map([["restricted", "_checkCanCall(msg.sender, msg.data);"]]);
   const edits = new Map<Source, Edit[]>();
@@ -183,7 +183,7 @@ function guardsOf(sources: readonly Source[]): Guards {
       if (first && last?.nodeType === "PlaceholderStatement" && parameters.length === 0) {
         const check = source.text.slice(rangeOf(first)[0], rangeOf(last)[0]);
         const [, end] = rangeOf(node);
-        // Beside the modifier, which may read what is private there.
+        // Beside the modifier, where private members are readable.
         own.push({ start: end, end, text: `\n    function guard${node.id}() internal { ${check} }` });
         calls.set(String(node.id), `guard${node.id}();`);
       }

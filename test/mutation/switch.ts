@@ -1,9 +1,9 @@
-/** Numbers of the faults whose switches were passed while they were recorded. */
+/** Numbers of the faults whose switches were passed during the recording. */
 export const passed = new Set<number>();
 
 let state: "off" | "recording" | number = "off";
 
-/** Turns one fault on, all off, or records which ones are passed. It holds from the next snapshot on. */
+/** Turns one fault on, all off, or records the passed ones. Takes effect from the next snapshot on. */
 export function setSwitch(next: typeof state): void {
   state = next;
 }

@@ -1,5 +1,5 @@
-// Runs the contracts' tests under one fault after another. Faults and the titles of their tests come on the input; each result is a
-// line.
+// Runs the contracts' tests under one fault after another. Faults and the titles of their tests are read from stdin;
+// each result is one line.
 import { writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -12,7 +12,7 @@ const rootDir = join(import.meta.dirname, "../..");
 
 type Run = { passes: TestCase[]; failed: string[]; isTimeout: boolean };
 
-/** Runs the tests with these titles, or all; ends at the first failure where `bail`. */
+/** Runs the tests with these titles, or all; with `bail`, stops at the first failure. */
 async function runTests(mocha: Mocha, titles: readonly string[] | undefined, bail: boolean): Promise<Run> {
   const passes: TestCase[] = [];
   const failed: string[] = [];
@@ -48,16 +48,16 @@ if (mode === "record") {
 } else {
   const jobs = JSON.parse(await text(process.stdin)) as { id: number; titles: string[] }[];
   for (const { id, titles } of jobs) {
-    // Whoever reads this knows that it is the fault that ends the process, and not the process that cannot begin.
+    // Marks that the process began this fault. If it ends now, the fault ended it.
     writeSync(1, `${JSON.stringify({ begun: id })}\n`);
     setSwitch(id);
     await applySwitch();
-    // The quickest first, for most faults are found by any test that meets them.
+    // The fastest first, because most faults are found by any test that executes them.
     const first = titles.slice(0, 4);
     let run = await runTests(mocha, first, true);
     if (run.failed.length === 0 && titles.length > 4) run = await runTests(mocha, titles.slice(4), true);
     writeSync(1, `${JSON.stringify({ id, killedBy: run.failed[0] })}\n`);
-    // What a test left undone could meet the next fault.
+    // An unfinished test could affect the next fault.
     if (run.isTimeout) break;
   }
 }

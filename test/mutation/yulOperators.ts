@@ -12,7 +12,7 @@ const others: Record<string, [string, Operator]> = {
   or: ["and", "arithmetic"],
 };
 
-/** The same operators on inline assembly. */
+/** The same operators for inline assembly. */
 export function yulChanges(source: Source, assembly: Node): Change[] {
   const changes: Change[] = [];
   walk(assembly.AST as Node, (node) => {

@@ -5,7 +5,7 @@ import { importErrors } from "../../scripts/test/imports.ts";
 import { temporaryDir } from "../embedded/setup.ts";
 import { rootDir } from "../support/parts.ts";
 
-/** What the rules say about files given by path and content. */
+/** The import errors of files given by path and content. */
 function errorsOf(files: Record<string, string>): string[] {
   using dir = temporaryDir();
   for (const [path, text] of Object.entries(files)) {
@@ -22,7 +22,7 @@ describe("import rules", () => {
     expect(importErrors(rootDir)).to.deep.equal([]);
   });
 
-  it("let a service use itself and the packages below it", () => {
+  it("let a service import its own files and the packages below it", () => {
     const errors = errorsOf({
       "services/pomc/index.ts": 'import { a } from "./decide.ts";\nimport { b } from "@ngpu/runtime/b";',
       "services/pomc/decide.ts": "export const a = 1;",
@@ -38,10 +38,10 @@ describe("import rules", () => {
     "an import of types": 'import type { A } from "../match/a.ts";',
     "a bare import": 'import "../match/a.ts";',
     "an export": 'export * from "../match/a.ts";',
-    "an import on demand": 'const a = await import("../match/a.ts");',
+    "a dynamic import": 'const a = await import("../match/a.ts");',
     "an import of the package": 'import { a } from "@ngpu/match/a";',
   })) {
-    it(`keep a service out of another: ${kind}`, () => {
+    it(`reject an import of another service: ${kind}`, () => {
       const errors = errorsOf({
         "services/pomc/index.ts": text,
         "services/match/a.ts": "export const a = 1;",
@@ -52,28 +52,28 @@ describe("import rules", () => {
     });
   }
 
-  it("keep a package from what is above it", () => {
+  it("reject an import of a package above", () => {
     const errors = errorsOf({
       "packages/runtime/a.ts": 'import type { B } from "@ngpu/db/b";',
       "packages/db/b.ts": "export type B = 1;",
       "packages/db/package.json": manifest("@ngpu/db"),
     });
     expect(errors).to.deep.equal([
-      "packages/runtime/a.ts imports packages/db/b.ts: the runtime knows nothing of the market",
+      "packages/runtime/a.ts imports packages/db/b.ts: the runtime does not depend on the market",
     ]);
   });
 
-  it("find circles, also of types alone", () => {
+  it("find import cycles, including cycles of type imports", () => {
     const errors = errorsOf({
       "services/pomc/a.ts": 'import type { B } from "./b.ts";\nexport type A = B;',
       "services/pomc/b.ts": 'import type { A } from "./a.ts";\nexport type B = A;',
     });
     expect(errors).to.deep.equal([
-      "services/pomc/a.ts imports services/pomc/b.ts imports services/pomc/a.ts: files do not import each other in a circle",
+      "services/pomc/a.ts imports services/pomc/b.ts imports services/pomc/a.ts: import cycles are not allowed",
     ]);
   });
 
-  it("keep the node client from the database, also through another package", () => {
+  it("reject paths from the node client to the database, also through another package", () => {
     const errors = errorsOf({
       "node-client/index.ts": 'import { help } from "@ngpu/chain-reader/help";',
       "packages/chain-reader/package.json": manifest("@ngpu/chain-reader"),
@@ -85,7 +85,7 @@ describe("import rules", () => {
     );
   });
 
-  it("keep product code from tests", () => {
+  it("reject imports of tests in product code", () => {
     const errors = errorsOf({
       "node-client/index.ts": 'import { a } from "../test/a.ts";',
       "scripts/start.ts": 'import { a } from "../test/a.ts";',

@@ -18,7 +18,7 @@ const stages = [
   stage("docker", ["test/docker/d.test.ts"]),
 ];
 
-/** What is selected, each stage with its files. */
+/** The selected stages, each with its files. */
 function selected(
   patterns: string[],
   { only, quick = false, below = "" }: { only?: string; quick?: boolean; below?: string } = {},
@@ -33,18 +33,18 @@ function selected(
   }).map((one) => [one.stage.name, ...(one.files ?? ["all"])]);
 }
 
-function faultOf(pattern: string): FatalError {
+function refusalOf(pattern: string): FatalError {
   try {
     selected([pattern]);
   } catch (error) {
     if (error instanceof FatalError) return error;
     throw error;
   }
-  throw new Error(`${pattern} is taken`);
+  throw new Error(`${pattern} is accepted`);
 }
 
-describe("what npm test runs", () => {
-  it("is every stage, or those that are quick, or the one asked for, or all checks", () => {
+describe("the selection of npm test", () => {
+  it("contains all stages, the quick ones, the requested one, or all checks", () => {
     expect(selected([]).map(([name]) => name)).to.deep.equal(stages.map(({ name }) => name));
     expect(selected([], { quick: true }).map(([name]) => name)).to.not.include("docker");
     expect(selected([], { only: "docker", quick: true })).to.deep.equal([["docker", "all"]]);
@@ -54,7 +54,7 @@ describe("what npm test runs", () => {
     ]);
   });
 
-  it("is the files asked for, each in its stage, once", () => {
+  it("contains each requested file once, in its stage", () => {
     const files = ["test/docker/d.test.ts", "test/a.test.ts", "<root>/test/a.test.ts", "./test/a.test.ts"];
     expect(selected(files)).to.deep.equal([
       ["unit", "test/a.test.ts"],
@@ -62,7 +62,7 @@ describe("what npm test runs", () => {
     ]);
   });
 
-  it("is what a folder or a glob holds", () => {
+  it("contains the test files of a folder or a glob", () => {
     const deep = [
       ["unit", "test/deep/b.test.ts"],
       ["services", "test/deep/c.slow.test.ts"],
@@ -73,15 +73,18 @@ describe("what npm test runs", () => {
     expect(selected(["test/**/c.*"])).to.deep.equal([["services", "test/deep/c.slow.test.ts"]]);
   });
 
-  it("may be named from the folder that the user is in", () => {
+  it("accepts paths relative to the user's directory", () => {
     expect(selected(["b.test.ts"], { below: "test/deep" })).to.deep.equal([["unit", "test/deep/b.test.ts"]]);
   });
 
-  it("is refused when a file is unknown, with what a test file is", () => {
-    const fault = faultOf("test/nope.test.ts");
-    expect(fault).to.include({ code: "test_file_unknown", message: "There is no file test/nope.test.ts." });
-    expect(fault.hint).to.include("test/**/*.test.ts");
-    expect(faultOf("test/nope/*.test.ts").code).to.equal("test_file_unknown");
-    expect(faultOf("test/helper.ts").message).to.match(/^test\/helper\.ts is no test file/);
+  it("rejects an unknown file, and describes test files in the hint", () => {
+    const refusal = refusalOf("test/nope.test.ts");
+    expect(refusal).to.include({
+      code: "test_file_unknown",
+      message: "File test/nope.test.ts does not exist.",
+    });
+    expect(refusal.hint).to.include("test/**/*.test.ts");
+    expect(refusalOf("test/nope/*.test.ts").code).to.equal("test_file_unknown");
+    expect(refusalOf("test/helper.ts").message).to.match(/^test\/helper\.ts is neither a test file nor/);
   });
 });

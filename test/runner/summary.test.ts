@@ -13,8 +13,8 @@ const run = (name: string, seconds: number, outcome: Partial<Outcome> = {}) => (
 const shown = (runs: ReturnType<typeof run>[], { slowest = 10, deep = false } = {}) =>
   summaryOf(runs, { slowest, deep }).join("\n");
 
-describe("the end of npm test", () => {
-  it("gives the tests and minutes of each stage and of all", () => {
+describe("the summary of npm test", () => {
+  it("lists the tests and duration of each stage, and the totals", () => {
     const lines = shown([run("style", 4.4), run("services", 187, { passed: 1_200, failed: 2 })]).split("\n");
     expect(lines.slice(1, 5)).to.deep.equal([
       "stage        tests    min:s",
@@ -24,7 +24,7 @@ describe("the end of npm test", () => {
     ]);
   });
 
-  it("names the slowest files of all stages, the slowest first", () => {
+  it("lists the slowest files of all stages, the slowest first", () => {
     const runs = [
       run("unit", 1, { files: [file("a", 1), file("b", 3)] }),
       run("e2e", 1, { files: [file("c", 60)] }),
@@ -34,7 +34,7 @@ describe("the end of npm test", () => {
     expect(shown(runs, { slowest: 0 })).to.not.include("test/");
   });
 
-  it("says which tests failed, why, and how to run their file again", () => {
+  it("lists each failed test with its reason and the command that repeats its file", () => {
     const failures = [
       { file: "test/a.test.ts", title: "match chooses", message: "expected 1 to equal 2" },
       { file: "test/a.test.ts", title: "match refuses", message: "two\nlines" },
@@ -55,7 +55,7 @@ describe("the end of npm test", () => {
     );
   });
 
-  it("says how to run a check again, or a stage that could not begin", () => {
+  it("lists the command that repeats a check, or a stage that did not begin", () => {
     const check = run("types", 1, {
       passed: 0,
       failed: 1,
@@ -76,7 +76,7 @@ describe("the end of npm test", () => {
     expect(text).to.include("line 19\n      … 10 more lines above").and.not.include("line 20");
   });
 
-  it("counts what passed and failed in all stages", () => {
+  it("counts the passed and failed tests of all stages", () => {
     expect(shown([run("a", 1, { passed: 3 }), run("b", 1, { failed: 2 })])).to.match(/\n4 passed, 2 failed$/);
   });
 });

@@ -19,7 +19,7 @@ async function outcomeOf(
   }: Partial<Pick<StageContext, "quick" | "deep" | "grep" | "files">> & {
     processes?: "together" | "apart";
     stateDir?: string;
-    /** True lets mocha read the checkout's settings. */
+    /** True makes mocha read the checkout's settings. */
     withHooks?: boolean;
   } = {},
 ): Promise<Outcome> {
@@ -39,17 +39,17 @@ async function outcomeOf(
   });
 }
 
-/** An outcome without the times of its files. */
+/** An outcome without the durations of its files. */
 function resultOf({ files: _, ...result }: Outcome): Outcome {
   return result;
 }
 
 const pass = 'it("holds", () => undefined);';
-const fail = 'it("does not hold", () => { throw new Error("as this test means it to"); });';
-const failure = { title: "does not hold", message: "as this test means it to" };
+const fail = 'it("does not hold", () => { throw new Error("expected by this test"); });';
+const failure = { title: "does not hold", message: "expected by this test" };
 
 describe("test runner", () => {
-  it("counts what passes and what fails, and says what was wrong", async () => {
+  it("counts passed and failed tests, with the reasons", async () => {
     const outcome = await outcomeOf({
       "a.test.ts": pass + fail,
       "b.test.ts": `${pass} it.skip("later", () => undefined);`,
@@ -62,11 +62,11 @@ describe("test runner", () => {
     });
   });
 
-  it("says so when there is nothing to run", async () => {
+  it("reports that there are no files to run", async () => {
     expect(await outcomeOf({})).to.deep.equal({ passed: 0, failed: 0, note: "no files" });
   });
 
-  it("leaves out slow files when it must be quick", async () => {
+  it("skips slow files with --quick", async () => {
     const { passed } = await outcomeOf({ "a.test.ts": pass, "b.slow.test.ts": pass }, { quick: true });
     expect(passed).to.equal(1);
   });
@@ -82,7 +82,7 @@ describe("test runner", () => {
     });
   });
 
-  it("counts a process that breaks after its tests as a failure", async () => {
+  it("counts a process that crashes after its tests as a failure", async () => {
     const breaking = "after(() => { setTimeout(() => process.kill(process.pid, 'SIGKILL'), 100); });";
     const outcome = await outcomeOf({ "a.test.ts": pass + breaking });
     const title = "The tests' process ended after its tests";
@@ -94,7 +94,7 @@ describe("test runner", () => {
     });
   });
 
-  it("runs files apart, each in a process of its own, and names those that fail", async () => {
+  it("runs each file in its own process, and names the files that fail", async () => {
     const once = 'if (globalThis.process.env.SEEN) throw new Error("seen"); process.env.SEEN = "1";';
     const files = { "a.test.ts": once + pass, "b.test.ts": once + pass + fail, "c.test.ts": once + pass };
     const outcome = await outcomeOf(files, { processes: "apart" });
@@ -106,7 +106,7 @@ describe("test runner", () => {
     });
   });
 
-  it("does not take the counts of an earlier run for its own", async () => {
+  it("does not use the counts of an earlier run", async () => {
     using dir = temporaryDir();
     writeFileSync(join(dir.path, "run-0.json"), JSON.stringify({ passed: 9, failed: 0, skipped: 0 }));
     const outcome = await outcomeOf({ "a.test.ts": 'import "./not-there.ts";' }, { stateDir: dir.path });
@@ -120,18 +120,18 @@ describe("test runner", () => {
     expect(failed).to.equal(1);
   });
 
-  it("runs the files asked for alone, and those even when they are slow", async () => {
+  it("runs only the requested files, even slow ones", async () => {
     const files = { "a.test.ts": fail, "b.slow.test.ts": pass };
     const { passed, failed } = await outcomeOf(files, { quick: true, files: ["test/b.slow.test.ts"] });
     expect({ passed, failed }).to.deep.equal({ passed: 1, failed: 0 });
   });
 
-  it("runs the tests whose title is asked for", async () => {
+  it("runs only the tests whose title matches", async () => {
     const { passed, failed } = await outcomeOf({ "a.test.ts": pass + fail }, { grep: "^holds" });
     expect({ passed, failed }).to.deep.equal({ passed: 1, failed: 0 });
   });
 
-  it("lets properties try ten times as many histories in the deep form, also those that give no number", async () => {
+  it("tries ten times as many histories with --deep, also for properties without a number of runs", async () => {
     const property = `
       import fc from "fast-check";
       import { expect } from "chai";
@@ -152,7 +152,7 @@ describe("test runner", () => {
     }
   });
 
-  it("tells how many tests each file has and what it took", async () => {
+  it("reports the tests and the duration of each file", async () => {
     const suite = (text: string) => `describe("a suite", () => { ${text} });`;
     const files = { "a.test.ts": suite(pass), "b.test.ts": suite(`${pass} ${pass}`) };
     for (const processes of ["together", "apart"] as const) {
@@ -166,7 +166,7 @@ describe("test runner", () => {
     }
   });
 
-  it("refuses a test file that leaves the others out", async () => {
+  it("rejects a test file with it.only", async () => {
     const { passed, failed } = await outcomeOf({ "a.test.ts": `it.only("alone", () => undefined); ${pass}` });
     expect({ passed, failed }).to.deep.equal({ passed: 0, failed: 1 });
   });

@@ -6,7 +6,7 @@ import { temporaryDir } from "../embedded/setup.ts";
 import { rootDir } from "../support/parts.ts";
 import { writeFiles } from "./files.ts";
 
-/** Whether a test file is a unit test beside other files. */
+/** Whether a test file is a unit test, given other files. */
 function isUnit(text: string, { name = "test/a.test.ts", files = {} } = {}): boolean {
   using dir = temporaryDir();
   writeFiles(dir.path, { ...files, [name]: text });
@@ -22,7 +22,7 @@ describe("unit tests", () => {
     );
   });
 
-  it("are not those whose helpers start one, through any number of files", () => {
+  it("exclude tests whose helpers start one, through any number of files", () => {
     const files = {
       "test/support/database.ts": 'import { start } from "../../scripts/start.ts";',
       "scripts/start.ts": 'export { lock } from "./lock.mjs";',
@@ -32,22 +32,22 @@ describe("unit tests", () => {
     expect(isUnit('const { a } = await import("./support/database.ts");', { files })).to.equal(false);
   });
 
-  it("may test code that could start one", () => {
+  it("may test code that can start one", () => {
     const files = { "services/a.ts": 'import { spawn } from "node:child_process";' };
     expect(isUnit('import { a } from "../services/a.ts";', { files })).to.equal(true);
   });
 
-  it("may name types of files that start one", () => {
+  it("may import types of files that start one", () => {
     const files = { "scripts/a.ts": 'import { spawn } from "node:child_process";\nexport type A = 1;' };
     expect(isUnit('import type { A } from "../scripts/a.ts";', { files })).to.equal(true);
     expect(isUnit('import { type A, a } from "../scripts/a.ts";', { files })).to.equal(false);
   });
 
-  it("are not slow by name", () => {
+  it("exclude files with a slow name", () => {
     expect(isUnit("", { name: "test/a.slow.test.ts" })).to.equal(false);
   });
 
-  it("are told apart from the services' tests in this checkout, and no test file is left out", () => {
+  it("and the other stages contain each test file of this checkout exactly once", () => {
     const filesOf = (name: string) => stages.find((stage) => stage.name === name)?.files?.(rootDir) ?? [];
     expect(filesOf("unit")).to.include("test/packages/placement/decide.test.ts");
     expect(filesOf("services")).to.include("test/services/autoExport/projections.test.ts");

@@ -1,12 +1,12 @@
-/** One JSON-RPC call, as far as the keeper reads it. */
+/** The fields of a JSON-RPC call that the keeper reads. */
 export type RpcCall = { id?: unknown; method: string; params?: unknown[] };
 export type RpcError = { code: number; message: string };
 export type RpcAnswer = { jsonrpc: "2.0"; id: unknown } & ({ result: unknown } | { error: RpcError });
 
 /**
- * What a call does to the chain: `read` changes nothing, `write` changes state and is journaled, `automine` is about when
- * blocks are made, `heads` about subscriptions, and `clock` would change the time or the history, which the keeper
- * alone does.
+ * Effect of a call on the chain: `read` changes nothing; `write` changes state and is journaled; `automine` sets when
+ * blocks are made; `heads` manages subscriptions; `clock` would change the time or the history, which only the keeper
+ * may do.
  */
 export type CallKind = "read" | "write" | "automine" | "heads" | "clock";
 
@@ -33,7 +33,7 @@ export function kindOf(method: string): CallKind {
   return /^(evm|hardhat|anvil)_/.test(method) ? "clock" : "read";
 }
 
-/** Parses a request body; undefined when it is no JSON-RPC request. */
+/** Parses a request body; undefined when it is not a JSON-RPC request. */
 export function parseCalls(body: string): { calls: RpcCall[]; isBatch: boolean } | undefined {
   let parsed: unknown;
   try {
@@ -55,7 +55,7 @@ export function answer(call: Pick<RpcCall, "id">, result: unknown): RpcAnswer {
   return { jsonrpc: "2.0", id: call.id ?? null, result };
 }
 
-/** When the next block is made: now, and never before the block before it. */
+/** Timestamp of the next block: now, but never before the previous block. */
 export function nextTimestamp(nowMs: number, last: number): number {
   return Math.max(Math.floor(nowMs / 1000), last);
 }

@@ -5,15 +5,15 @@ import { createInterface } from "node:readline";
 /** A call that changed the chain: its method and its parameters. */
 export type Entry = [method: string, params: unknown[]];
 
-/** Every change of the embedded chain, in order: what its state is computed from again. */
+/** All changes of the embedded chain, in order. Replaying them restores its state. */
 export type Journal = {
-  /** Writes the entry before it returns, so that it precedes its effect. */
+  /** Returns after the entry is written, so that the entry precedes its effect. */
   append(entry: Entry): void;
   /** All entries, the oldest first. */
   read(): AsyncIterable<Entry>;
 };
 
-/** Begins an empty journal in a file that only this user reads. */
+/** Creates an empty journal in a file that only this user may read. */
 export function createJournal(file: string): Journal {
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, "", { mode: 0o600 });

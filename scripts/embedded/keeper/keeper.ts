@@ -8,9 +8,9 @@ export const BLOCK_MS = 2_000;
 type Listener = (header: unknown) => void;
 
 /**
- * Stands between a simulated chain and who uses it. It makes the blocks, and writes every change down before the chain
- * has it. A chain that begins in the same second and is given the same changes has the same blocks, to the hash: so one
- * that died comes back as it was.
+ * A proxy between a simulated chain and its clients. It makes the blocks, and journals every change before the chain
+ * receives it. A chain with the same genesis time and the same changes has the same blocks, including their hashes.
+ * So a chain that ended is restored exactly.
  */
 export class Keeper {
   readonly #journal: Journal;
@@ -18,25 +18,25 @@ export class Keeper {
   readonly #upstream = new Upstream();
   readonly #listeners = new Set<Listener>();
   #last: number;
-  // Changes happen one after the other, in the order of the journal.
+  // Changes run one after the other, in the order of the journal.
   #changes: Promise<unknown> = Promise.resolve();
-  /** The change that the chain was given last. */
-  #given: Promise<unknown> = Promise.resolve();
+  /** The last change that was sent to the chain. */
+  #lastSent: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
-  /** A block for each transaction, beside those of the timer. */
+  /** True: a block for each transaction, in addition to those of the timer. */
   #isAutomining = false;
 
-  /** @param options.genesis The second in which the chain begins. */
+  /** @param options.genesis Timestamp of the genesis block, in seconds. */
   constructor(options: { journal: Journal; genesis: number; now?: () => number }) {
     this.#journal = options.journal;
     this.#now = options.now ?? Date.now;
     this.#last = options.genesis;
   }
 
-  /** Brings a chain that has just begun to where the journal ends, and serves it from then on. */
+  /** Replays the journal on a new chain, and serves the chain from then on. */
   async attach(url: string): Promise<void> {
-    await this.#given.catch(() => undefined);
-    // It would print every call of the past once more.
+    await this.#lastSent.catch(() => undefined);
+    // Otherwise the chain would log every replayed call again.
     await perform(url, ["hardhat_setLoggingEnabled", [false]]);
     for await (const entry of this.#journal.read()) await perform(url, entry);
     await perform(url, ["hardhat_setLoggingEnabled", [true]]);
@@ -45,7 +45,7 @@ export class Keeper {
     this.#timer ??= setInterval(() => void this.mine().catch(() => undefined), BLOCK_MS);
   }
 
-  /** The chain has ended: calls wait until another is attached. */
+  /** Called when the chain has ended: calls wait until another one is attached. */
   detach(): void {
     this.#upstream.close();
     clearInterval(this.#timer);
@@ -59,12 +59,12 @@ export class Keeper {
     });
   }
 
-  /** Answers a request that is not about subscriptions. @throws RetryableError `chain_restarts` */
+  /** Handles a request that is not about subscriptions. @throws RetryableError `chain_restarts` */
   async handle(call: RpcCall): Promise<RpcAnswer> {
     const kind = kindOf(call.method);
     if (kind === "heads") return refuse(call, -32601, `${call.method} needs a WebSocket.`);
     if (kind === "clock") {
-      const why = "the embedded chain follows this machine's clock, and its past stays";
+      const why = "the embedded chain follows this machine's clock, and its history is fixed";
       return refuse(call, -32601, `${call.method} is not served: ${why}.`);
     }
     if (kind === "automine") {
@@ -75,18 +75,18 @@ export class Keeper {
     if (kind === "read") return parseAnswer(call, await this.#upstream.forward(body));
     const entry: Entry = [call.method, call.params ?? []];
     return this.#change(async () => {
-      const given = parseAnswer(call, await this.#give(entry, body));
+      const result = parseAnswer(call, await this.#send(entry, body));
       if (this.#isAutomining && call.method.startsWith("eth_send")) await this.#makeBlock();
-      return given;
+      return result;
     });
   }
 
-  /** Passes a body of reads on as it is. @throws RetryableError `chain_restarts` */
+  /** Forwards a body of reads unchanged. @throws RetryableError `chain_restarts` */
   read(body: string): Promise<string> {
     return this.#upstream.forward(body);
   }
 
-  /** Calls back at each new block with its header; gives a way to end that. */
+  /** Calls back with the header of each new block. Returns a function that unsubscribes. */
   onHead(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -95,24 +95,24 @@ export class Keeper {
   async #makeBlock(): Promise<void> {
     this.#last = nextTimestamp(this.#now(), this.#last);
     const entry: Entry = ["evm_mine", [this.#last]];
-    await this.#give(entry, bodyOf(entry));
+    await this.#send(entry, bodyOf(entry));
     if (this.#listeners.size > 0) await this.#announce();
   }
 
   async #announce(): Promise<void> {
     const latest = { method: "eth_getBlockByNumber", params: ["latest", false] };
-    const told = parseAnswer(latest, await this.#upstream.forward(bodyOf([latest.method, latest.params])));
-    if (!("result" in told)) return;
-    for (const listener of this.#listeners) listener(told.result);
+    const block = parseAnswer(latest, await this.#upstream.forward(bodyOf([latest.method, latest.params])));
+    if (!("result" in block)) return;
+    for (const listener of this.#listeners) listener(block.result);
   }
 
-  /** Writes a change down, then gives it to the chain. What waits for a chain is not written down yet. */
-  async #give(entry: Entry, body: string): Promise<string> {
+  /** Journals a change, then sends it to the chain. A change that waits for a chain is not journaled yet. */
+  async #send(entry: Entry, body: string): Promise<string> {
     const url = await this.#upstream.url();
     this.#journal.append(entry);
-    const given = post(url, body);
-    this.#given = given;
-    return given;
+    const sent = post(url, body);
+    this.#lastSent = sent;
+    return sent;
   }
 
   #change<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -135,7 +135,7 @@ function parseAnswer(call: RpcCall, text: string): RpcAnswer {
   }
 }
 
-/** What the chain refused then it refuses now. */
+/** Replays an entry; a call that the chain rejected then is rejected now. */
 async function perform(url: string, entry: Entry): Promise<void> {
   await post(url, bodyOf(entry));
 }

@@ -33,15 +33,15 @@ async function serve(keeper: Keeper, request: IncomingMessage, response: ServerR
     response.setHeader("content-type", "application/json");
     response.end(await reply(keeper, body));
   } catch {
-    // Clients of a chain try again after this status.
+    // Clients of a chain retry after this status.
     if (!response.headersSent) response.writeHead(503, { "content-type": "text/plain" });
-    response.end("The chain restarts.");
+    response.end("The chain is restarting.");
   }
 }
 
 async function reply(keeper: Keeper, body: string): Promise<string> {
   const parsed = parseCalls(body);
-  if (parsed === undefined) return JSON.stringify(refuse({}, -32600, "This is no JSON-RPC request."));
+  if (parsed === undefined) return JSON.stringify(refuse({}, -32600, "This is not a JSON-RPC request."));
   const { calls, isBatch } = parsed;
   if (calls.every(({ method }) => kindOf(method) === "read")) return keeper.read(body);
   const answers = [];

@@ -3,12 +3,15 @@ import type { WebSocket } from "ws";
 import { answer, kindOf, parseCalls, type RpcAnswer, type RpcCall, refuse } from "./calls.ts";
 import type { Keeper } from "./keeper.ts";
 
-/** Serves one WebSocket: calls as over HTTP, and subscriptions to new heads. They outlive the chain's restarts. */
+/**
+ * Serves one WebSocket: calls as over HTTP, and subscriptions to new heads. Subscriptions persist over restarts of
+ * the chain.
+ */
 export function createSocketSession(keeper: Keeper, socket: WebSocket): void {
   const session = new SocketSession(keeper, socket);
   socket.on("message", (data) => void session.take(String(data)));
   socket.on("close", () => session.end());
-  // Whatever breaks the connection is followed by its close.
+  // Every connection error is followed by a close.
   socket.on("error", () => undefined);
 }
 
@@ -25,7 +28,7 @@ class SocketSession {
   async take(body: string): Promise<void> {
     const parsed = parseCalls(body);
     if (parsed === undefined) {
-      this.#send(refuse({}, -32600, "This is no JSON-RPC request."));
+      this.#send(refuse({}, -32600, "This is not a JSON-RPC request."));
       return;
     }
     try {
@@ -33,7 +36,7 @@ class SocketSession {
       for (const call of parsed.calls) answers.push(await this.#answer(call));
       this.#send(parsed.isBatch ? answers : answers[0]);
     } catch {
-      // The chain restarts: whoever listens connects again and asks again.
+      // The chain restarts: the client reconnects and repeats its request.
       this.#socket.terminate();
     }
   }
@@ -53,9 +56,9 @@ class SocketSession {
 
   #subscribe(): string {
     const subscription = `0x${randomBytes(16).toString("hex")}`;
-    const tell = (result: unknown) =>
+    const notify = (result: unknown) =>
       this.#send({ jsonrpc: "2.0", method: "eth_subscription", params: { subscription, result } });
-    this.#subscriptions.set(subscription, this.#keeper.onHead(tell));
+    this.#subscriptions.set(subscription, this.#keeper.onHead(notify));
     return subscription;
   }
 

@@ -1,9 +1,9 @@
 import { RetryableError } from "@ngpu/runtime/errors";
 
-/** How long a call waits for a chain that restarts. */
+/** Time that a call waits for a restarting chain, in ms. */
 const HOLD_MS = 60_000;
 
-/** The chain behind the keeper: there, or about to be there again. */
+/** The chain behind the keeper, attached or about to be attached again. */
 export class Upstream {
   #url: string | undefined;
   #there = Promise.withResolvers<string>();
@@ -24,15 +24,15 @@ export class Upstream {
   }
 
   /**
-   * Passes a request on as it is, and gives the answer as it is.
+   * Forwards a request unchanged, and returns the response unchanged.
    *
-   * @throws RetryableError `chain_restarts` when there is no chain, or it ends before it answers.
+   * @throws RetryableError `chain_restarts` when no chain is attached, or it ends before it responds.
    */
   async forward(body: string): Promise<string> {
     return post(await this.url(), body);
   }
 
-  /** @throws RetryableError `chain_restarts` when there is no chain for a while. */
+  /** @throws RetryableError `chain_restarts` when no chain is attached in time. */
   async url(): Promise<string> {
     if (this.#url !== undefined) return this.#url;
     const late = Promise.withResolvers<never>();
@@ -59,7 +59,7 @@ export async function post(url: string, body: string): Promise<string> {
 }
 
 function restarts(cause?: unknown): RetryableError {
-  return new RetryableError("The chain restarts.", {
+  return new RetryableError("The chain is restarting.", {
     code: "chain_restarts",
     hint: "Try again in a few seconds.",
     cause,

@@ -1,7 +1,7 @@
 import type { Class } from "oxc-parser";
 import type { Project } from "./project.ts";
 
-/** A class of errors that have a code: how it is to be taken, and the names of its constructor's parameters. */
+/** A class of errors with a code: its kind, and the names of its constructor's parameters. */
 export type ErrorClass = { kind: string; parameters: string[] };
 
 const KINDS: Record<string, string> = {
@@ -10,7 +10,7 @@ const KINDS: Record<string, string> = {
   InputError: "input",
 };
 
-/** The classes that take a code, by name: those that extend Error and say `code` or `options`. */
+/** The error classes with a code, by name: classes that extend Error and have a parameter `code` or `options`. */
 export function errorClasses(project: Project): Map<string, ErrorClass> {
   const declared = new Map<string, Class>();
   for (const source of project.sources) {
@@ -31,7 +31,7 @@ export function errorClasses(project: Project): Map<string, ErrorClass> {
   return classes;
 }
 
-/** The class, its base, and so on up to a class that is not the project's. */
+/** The class, its base, and so on, up to a class outside the project. */
 function lineageOf(declared: ReadonlyMap<string, Class>, name: string): string[] {
   const base = declared.get(name)?.superClass;
   if (!declared.has(name) || base?.type !== "Identifier") return [name];

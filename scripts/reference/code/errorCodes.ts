@@ -15,7 +15,7 @@ import {
 
 export type ErrorCode = {
   code: string;
-  /** How it is to be taken: `retryable`, `fatal`, `input`; `reply` is written in an answer without being raised. */
+  /** Kind of the error: `retryable`, `fatal`, `input`; `reply` is written in a response without being thrown. */
   kind: string;
   status: number | undefined;
   messages: string[];
@@ -26,17 +26,17 @@ export type ErrorCode = {
 
 export type ErrorCodes = {
   codes: ErrorCode[];
-  /** Files that hand on a code that another program or another error gave. */
+  /** Files that pass on a code of another program or another error. */
   passedOn: { component: string; file: string }[];
-  /** What cannot be known from the code, one line each. */
+  /** Values that cannot be derived from the code, one line each. */
   problems: string[];
 };
 
-/** The parts of an error as they are written. */
+/** The parts of an error in the code. */
 type Written = { kind: string; code: PartIn; message: PartIn; hint: PartIn; status: PartIn };
 type PartIn = (scope: Scope) => Leaves | undefined;
 
-/** Every code that an error is raised with, or that an answer is written with. */
+/** Every code that an error is thrown with, or that a response is written with. */
 export function errorCodes(project: Project): ErrorCodes {
   const classes = errorClasses(project);
   const result: ErrorCodes = { codes: [], passedOn: [], problems: [] };
@@ -72,7 +72,7 @@ function writtenError(
   return undefined;
 }
 
-/** A class takes each part as a parameter of that name or as a property of `options`. */
+/** A class receives each part as a parameter of that name or as a property of `options`. */
 function raised(project: Project, { kind, parameters }: ErrorClass, node: NewExpression): Written {
   const part =
     (name: string): PartIn =>
@@ -94,7 +94,7 @@ function raised(project: Project, { kind, parameters }: ErrorClass, node: NewExp
   return { kind, code: part("code"), message: part("message"), hint: part("hint"), status: part("status") };
 }
 
-/** `{ code, message }` written out, but not the shape that a schema checks. */
+/** `{ code, message }` as a literal, but not the shape of a schema. */
 function isReply(source: Source, node: ObjectExpression): boolean {
   const names = new Set(node.properties.map((each) => (each.type === "Property" ? nameOf(each.key) : "")));
   if (!names.has("code") || !names.has("message") || names.has("event")) return false;
@@ -128,7 +128,9 @@ function readError(project: Project, source: Source, node: Node, written: Writte
   }
 }
 
-/** Reads what one of an error's codes goes with: the same sides of the conditions that lead to it. */
+/**
+ * Reads the parts that belong to one of an error's codes: those on the same sides of the conditions that lead to it.
+ */
 function readCode(
   project: Project,
   source: Source,
@@ -158,7 +160,7 @@ function takenOf({ taken }: Scope): Pick<Scope, "taken"> {
   return taken === undefined ? {} : { taken };
 }
 
-/** The file of the call that decides, where a helper makes the error. */
+/** The file of the call that decides the code, if a helper creates the error. */
 function outermost(scope: Scope): Source {
   const last = scope.calls.at(-1);
   return last === undefined ? scope.source : outermost(last.scope);
@@ -176,7 +178,7 @@ function numberIn(part: Leaves | undefined): number | undefined {
   return undefined;
 }
 
-/** `error.code`: what somebody else said. */
+/** `error.code`: the code of another error. */
 function isPassedOn({ node }: Leaf): boolean {
   return (
     (node.type === "MemberExpression" && /^(error_)?code$/.test(nameOf(node.property))) ||

@@ -9,7 +9,7 @@ export type LogEvents = { events: LogEvent[]; problems: string[] };
 
 const LEVELS = new Set(["debug", "info", "warn", "error"]);
 
-/** A call that writes a log line: where its event, level and fields are. */
+/** A call that writes a log line, with its event, level and fields. */
 type Line = { event: Node | undefined; level: Node | string; fields: Node | undefined };
 
 /** Every event that is logged, through a logger or through the images' `log(event, facts)`. */
@@ -41,7 +41,7 @@ function isLogger(node: Node): boolean {
   return node.type === "Identifier" && node.name === "logger";
 }
 
-/** `info: (fields) => logger.info(fields)` writes what its own callers write. */
+/** `info: (fields) => logger.info(fields)` writes the events of its callers. */
 function isHandedOn(source: Source, call: CallExpression): boolean {
   const parent = source.parents.get(call);
   const [only] = call.arguments;
@@ -87,7 +87,7 @@ function levelsOf(project: Project, level: Node | string, scope: Scope): string[
   return textsOf(project, leavesOf(project, level, scope).leaves).texts;
 }
 
-/** The names of the fields; `…` for those of an object that only the run knows. */
+/** The names of the fields; `…` for those of an object that is known only at run time. */
 function fieldsOf(project: Project, node: Node | undefined, scope: Scope): string[] {
   if (node === undefined) return [];
   const { leaves, open } = leavesOf(project, node, scope);

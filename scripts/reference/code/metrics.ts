@@ -8,7 +8,7 @@ export type Metrics = { metrics: Metric[]; problems: string[] };
 
 const TYPES = new Set(["Counter", "Gauge", "Histogram", "Summary"]);
 
-/** Every metric that the code makes with prom-client. */
+/** Every metric that the code creates with prom-client. */
 export function metrics(project: Project): Metrics {
   const result: Metrics = { metrics: [], problems: [] };
   for (const source of project.sources) {

@@ -3,13 +3,16 @@ import type { CallSite, Project, Source } from "./project.ts";
 
 export type Fn = ArrowFunctionExpression | FunctionNode;
 
-/** What a name stands for, with the way into the value when it is destructured. */
+/** The definition of a name, with the path into its value when it is destructured. */
 export type Found =
   | { type: "value"; source: Source; node: Expression; path: string[]; fallback: Expression | undefined }
   | { type: "parameter"; fn: Fn; index: number; path: string[]; fallback: Expression | undefined }
   | { type: "function"; source: Source; fn: Fn };
 
-/** Finds what a name at a node stands for: a constant, a parameter or a function, here or in the file it is imported from. */
+/**
+ * Finds the definition of a name at a node: a constant, a parameter or a function, in this file or in the imported
+ * file.
+ */
 export function findName(project: Project, source: Source, at: Node, name: string): Found | undefined {
   for (let node: Node | undefined = at; node !== undefined; node = source.parents.get(node)) {
     const found =
@@ -66,7 +69,10 @@ function findImported(project: Project, source: Source, name: string): Found | u
   return undefined;
 }
 
-/** The file of a relative import; for a package of the project, every file, since its `exports` are not read here. */
+/**
+ * The file of a relative import; for a package of the project, all its files, because its `exports` are not read
+ * here.
+ */
 function sourcesAt(project: Project, from: string): readonly Source[] {
   const exact = project.byFile.get(from);
   if (exact !== undefined) return [exact];
@@ -75,7 +81,7 @@ function sourcesAt(project: Project, from: string): readonly Source[] {
 
 type Way = { path: string[]; fallback: Expression | undefined };
 
-/** How a pattern takes a name out of the value it is given. */
+/** The path by which a pattern takes a name out of its value. */
 function wayTo(pattern: Node, name: string): Way | undefined {
   if (pattern.type === "Identifier")
     return pattern.name === name ? { path: [], fallback: undefined } : undefined;
@@ -93,7 +99,7 @@ function wayTo(pattern: Node, name: string): Way | undefined {
   return undefined;
 }
 
-/** Where a function is called: by its name, in its file and in those that import it, and as a property by that name. */
+/** The calls of a function: by its name in its file and in files that import it, and as a property of that name. */
 export function callersOf(project: Project, source: Source, fn: Fn): CallSite[] {
   const parent = source.parents.get(fn);
   if (parent?.type === "Property" && parent.key.type === "Identifier")
@@ -117,7 +123,7 @@ function byMember(project: Project, name: string): CallSite[] {
   return [...(project.callsByMember.get(name) ?? [])];
 }
 
-/** Whether an object of the function's scope holds it as `{ name }`. */
+/** Whether an object of the function's scope has it as `{ name }`. */
 function isHandedOut(source: Source, fn: Fn, name: string): boolean {
   return source.nodes.some(
     (node) =>

@@ -13,7 +13,7 @@ import {
 export type Source = {
   /** Path from the repository's root. */
   file: string;
-  /** The package it belongs to: `services/match`. */
+  /** The package of the file: `services/match`. */
   component: string;
   text: string;
   program: Program;
@@ -21,7 +21,7 @@ export type Source = {
   parents: ReadonlyMap<Node, Node>;
   /** Every node, parents first. */
   nodes: readonly Node[];
-  /** By the local name: what is imported and from where. */
+  /** Imports by local name, with name and source. */
   imports: ReadonlyMap<string, { from: string; name: string }>;
 };
 
@@ -40,12 +40,12 @@ const ROOTS = [
   ...["contracts", "packages", "services", "node-client", "cli"],
   ...["console", "images", "workspaces", "scripts"],
 ];
-/** Folders that hold packages, where a package without a package.json is a folder of its own. */
+/** Directories of packages, where a directory without a package.json is a package, too. */
 const COLLECTIONS = new Set(["packages", "services", "images", "workspaces"]);
 const SKIPPED =
   /(^|\/)(node_modules|generated|artifacts|cache|dist)\/|^scripts\/reference\/|\.test\.ts$|\.d\.m?ts$/;
 
-/** Reads and parses the product's code below the roots that exist. */
+/** Reads and parses the product's code in the existing roots. */
 export function readProject(rootDir: string): Project {
   const roots = ROOTS.filter((root) => existsSync(join(rootDir, root)));
   const files = roots
@@ -62,7 +62,7 @@ export function readProject(rootDir: string): Project {
   );
 }
 
-/** Parses texts that stand for the files of a project. */
+/** Parses texts as the files of a project. */
 export function projectOf(files: readonly Pick<Source, "file" | "component" | "text">[]): Project {
   const sources = files.map(parseSource);
   const callsByName = new Map<string, CallSite[]>();
@@ -80,7 +80,7 @@ export function projectOf(files: readonly Pick<Source, "file" | "component" | "t
   return { sources, byFile, callsByName, callsByMember };
 }
 
-/** The nearest folder with a package.json, or else the folder that will be a package. */
+/** The nearest directory with a package.json, or else the directory that counts as a package. */
 export function componentOf(rootDir: string, file: string): string {
   for (let folder = dirname(file); folder !== "."; folder = dirname(folder)) {
     if (existsSync(join(rootDir, folder, "package.json"))) return folder;

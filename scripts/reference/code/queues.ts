@@ -6,7 +6,7 @@ import { keyOf, leavesOf, scopeOf } from "./values.ts";
 export type QueueUse = { name: string; says: string; openedBy: string[]; servedBy: string[] };
 export type Queues = { queues: QueueUse[]; problems: string[] };
 
-/** The queues that the constant `queues` names, with who puts jobs in and who serves them. */
+/** The queues of the constant `queues`, with the services that add jobs and those that process them. */
 export function queueUses(project: Project): Queues {
   const problems: string[] = [];
   const used = (called: string) =>
@@ -47,7 +47,7 @@ function declaration(project: Project): { source: Source; object: ObjectExpressi
   return undefined;
 }
 
-/** The text of the documentation comment that ends right before a place. */
+/** The documentation comment that ends immediately before a position. */
 function docBefore({ comments, text }: Source, place: number): string {
   const comment = comments.findLast(({ end }) => end <= place && text.slice(end, place).trim() === "");
   return (comment?.value ?? "")

@@ -2,10 +2,10 @@ import type { Node } from "oxc-parser";
 import type { Project } from "./project.ts";
 import { type Leaf, type Leaves, leavesOf, type Scope } from "./values.ts";
 
-/** The strings an expression may be. `unknown` are nodes that cannot be known from the code. */
+/** The possible strings of an expression. `unknown` are nodes that cannot be derived from the code. */
 export type Texts = { texts: string[]; unknown: Leaf[] };
 
-/** Reads names that programs go by: literals, and templates whose parts are known. */
+/** Reads identifiers of programs: literals, and templates whose parts are known. */
 export function textsOf(project: Project, leaves: readonly Leaf[]): Texts {
   const all = leaves.map(({ node, scope }): Texts => {
     if (node.type === "Literal")
@@ -48,7 +48,7 @@ export function openIn(project: Project, { leaves, open }: Leaves): Leaves["open
   return [...open, ...inside];
 }
 
-/** Sentences as templates: what is known only at run time stands as `{name}`. */
+/** Sentences as templates: a value known only at run time is written as `{name}`. */
 export function sentencesOf(project: Project, node: Node, scope: Scope): string[] {
   const { leaves, open } = leavesOf(project, node, scope);
   const known = leaves.map((leaf) => sentenceOf(project, leaf)).filter((text) => text !== "");
@@ -72,7 +72,7 @@ function sentenceOf(project: Project, { node, scope }: Leaf): string {
   return `{${labelOf(node)}}`;
 }
 
-/** A part of a template: the text when there is one only. */
+/** A part of a template: the text, if there is only one. */
 function partOf(project: Project, node: Node, scope: Scope): string {
   const { leaves, open } = leavesOf(project, node, scope);
   const { texts, unknown } = textsOf(project, leaves);

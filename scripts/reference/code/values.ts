@@ -3,22 +3,24 @@ import { callersOf, type Fn, type Found, findName, isFunction } from "./names.ts
 import type { CallSite, Project, Source } from "./project.ts";
 
 /**
- * Where an expression is read: its file, what the functions around it were called with, and which side of conditions is
- * taken, by the conditions' text.
+ * The scope in which an expression is evaluated: its file, the arguments of the functions around it, and the side
+ * taken of each condition, by the conditions' text.
  */
 export type Scope = { source: Source; calls: readonly Call[]; taken?: ReadonlyMap<string, boolean> };
 type Call = { fn: Fn; args: readonly Node[]; scope: Scope };
 
-/** A parameter, or what is at a path in it, whose value depends on a call that the scope does not name. */
+/** A parameter, or a path in it, whose value depends on a call outside the scope. */
 export type Open = { fn: Fn; index: number; path: readonly string[]; scope: Scope };
 
-/** Nodes that an expression may come to, each with the scope it is read in. */
+/** The possible nodes of an expression, each with its scope. */
 export type Leaf = { node: Node; scope: Scope };
 export type Leaves = { leaves: Leaf[]; open: Open[] };
 
 const LONGEST_WAY = 12;
 
-/** Follows names, conditions, fallbacks and calls of the project's functions to what an expression may be. */
+/**
+ * Follows names, conditions, fallbacks and calls of the project's functions to the possible values of an expression.
+ */
 export function leavesOf(project: Project, node: Node, scope: Scope, depth = LONGEST_WAY): Leaves {
   const follow = (next: Node, from: Scope = scope) => leavesOf(project, next, from, depth - 1);
   const leaf = { leaves: [{ node, scope }], open: [] };
@@ -62,7 +64,7 @@ function taking(scope: Scope, test: string, side: boolean): Scope {
   return { ...scope, taken: new Map([...(scope.taken ?? []), [test, side]]) };
 }
 
-/** The scope of a node in its file, outside any call, with the sides of the conditions that it stands in. */
+/** The scope of a node in its file, outside any call, with the sides of the conditions around it. */
 export function scopeOf(source: Source, at: Node): Scope {
   let scope: Scope = { source, calls: [] };
   for (
@@ -121,7 +123,7 @@ function memberLeaves(
   return merge(values);
 }
 
-/** The values at a path into object literals; where a value is no literal, the name itself stays. */
+/** The values at a path in object literals. If a value is no literal, the name itself is kept. */
 function walkPath(project: Project, from: Leaves, path: readonly string[], name: Leaves): Leaves {
   const [first, ...rest] = path;
   if (first === undefined) return from;
@@ -132,7 +134,9 @@ function walkPath(project: Project, from: Leaves, path: readonly string[], name:
   return walkPath(project, merge([...next, { leaves: [], open }]), rest, name);
 }
 
-/** What a property of an object literal may be, its spreads included; undefined when it has none by that name. */
+/**
+ * The possible values of a property of an object literal, including spreads; undefined when it has no such property.
+ */
 export function propertyOf(
   project: Project,
   object: ObjectExpression,
@@ -159,7 +163,7 @@ export function keyOf(property: ObjectExpression["properties"][number]): string 
   return property.key.type === "Literal" ? String(property.key.value) : undefined;
 }
 
-/** The scopes that an expression is read in: one for each call that decides an open parameter. */
+/** The scopes of an expression: one for each call that decides an open parameter. */
 export function scopesOf(
   project: Project,
   scope: Scope,
@@ -176,7 +180,7 @@ export function scopesOf(
   });
 }
 
-/** A call by a property's name may be of something else: one that gives too little, or a number, is. */
+/** A call by property name may belong to another function. It does if it has too few arguments, or a number. */
 function mayGive({ call }: CallSite, { fn, index }: Open): boolean {
   if (call.callee.type === "Identifier") return true;
   const required = fn.params.filter(
@@ -202,7 +206,7 @@ function withCall(scope: Scope, target: Scope, call: Call): Scope {
   };
 }
 
-/** What a function returns; not what the functions inside it do. */
+/** The return values of a function, without those of nested functions. */
 function resultsOf(source: Source, fn: Fn): Expression[] {
   if (fn.body === null) return [];
   if (fn.body.type !== "BlockStatement") return [fn.body as Expression];

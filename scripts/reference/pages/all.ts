@@ -9,19 +9,19 @@ import { tablesPage } from "./tables.ts";
 import { variablesPage } from "./variables.ts";
 
 const PAGES: { name: string; says: string; make: PageOf }[] = [
-  { name: "tables", says: "schemas `app` and `chain`: columns, who writes, who reads", make: tablesPage },
+  { name: "tables", says: "schemas `app` and `chain`: columns, writers, readers", make: tablesPage },
   { name: "chain-events", says: "events and errors of the contracts", make: chainEventsPage },
   { name: "queues", says: "BullMQ queues", make: queuesPage },
   { name: "variables", says: "environment variables of every program", make: variablesPage },
-  { name: "error-codes", says: "codes of errors, with message, hint and HTTP status", make: errorCodesPage },
-  { name: "log-events", says: "events of log lines, with level and fields", make: logEventsPage },
-  { name: "metrics", says: "what `/metrics` serves", make: metricsPage },
+  { name: "error-codes", says: "error codes, with message, hint and HTTP status", make: errorCodesPage },
+  { name: "log-events", says: "log events, with level and fields", make: logEventsPage },
+  { name: "metrics", says: "metrics of every program", make: metricsPage },
 ];
 
-const HEAD = `Lists that are generated from the code. \`npm run reference\` writes them; \`npm test\` checks that they are
-current. What connects them is in [architecture](../architecture.md).`;
+const HEAD = `Lists that \`npm run reference\` generates from the code; \`npm test\` checks that they are current.
+[Architecture](../architecture.md) explains how the parts work together.`;
 
-/** Every page of the reference by its file's name, and what could not be read. */
+/** Every page of the reference by file name, and what could not be read. */
 export function referencePages(input: Input): { pages: Map<string, string>; problems: string[] } {
   const made = PAGES.map(({ name, make }) => ({ name, ...make(input) }));
   const index = PAGES.map(({ name, says }) => item(`[${name}](${name}.md): ${says}`)).join("\n");

@@ -5,11 +5,10 @@ import type { AbiParameter } from "viem";
 import { code, codes, compare, item, pageHead, plain, sections } from "../markdown.ts";
 import type { Page } from "./page.ts";
 
-const HEAD = `Every event that the contracts emit, with its parameters, the table that keeps it and the projections that follow
-it. [Tables](tables.md) lists what a table of events has beside the parameters. The errors that a contract refuses with are at the
-end of each section.`;
+const HEAD = `Every event of the contracts, with its parameters, its table and the projections that use it. [Tables](tables.md)
+lists the other columns of an event table. The contract's errors are at the end of each section.`;
 
-/** Of the contracts as they are compiled, and of the projections as autoExport reads them. */
+/** Built from the compiled contracts and from the projections as autoExport reads them. */
 export function chainEventsPage(): Page {
   const { tables, projections } = loadDefinitions();
   const followers = (event: string) =>

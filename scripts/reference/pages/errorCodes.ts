@@ -2,10 +2,10 @@ import { type ErrorCode, errorCodes } from "../code/errorCodes.ts";
 import { code, codes, compare, item, pageHead, plain, sections } from "../markdown.ts";
 import type { PageOf } from "./page.ts";
 
-const HEAD = `Every code that an error carries, by the component that raises it. A kind says what to do: \`retryable\`
-passes by itself, \`fatal\` stays until somebody acts, \`input\` is refused at an edge. A \`reply\` is written into an answer
-without being raised. Over HTTP an \`input\` error is answered with the status shown, 400 where none is; a
-\`retryable\` one with 503, a \`fatal\` one with 500. \`{name}\` stands for a value.`;
+const HEAD = `Every error code, by the component that throws it. Kinds: a \`retryable\` error passes by itself, a \`fatal\` one
+needs intervention, \`input\` means that a request is invalid. A \`reply\` is written into a response without being thrown.
+HTTP status: an \`input\` error has the status shown, or 400; a \`retryable\` one 503; a \`fatal\` one 500. \`{name}\` stands for
+a value.`;
 
 export const errorCodesPage: PageOf = ({ project }) => {
   const { codes: found, passedOn, problems } = errorCodes(project);
@@ -52,5 +52,5 @@ function meaningOf({ messages, hints }: ErrorCode): string {
 
 function passedOnSection(files: readonly string[]): string {
   const lines = [...new Set(files)].sort(compare).map((file) => item(code(file)));
-  return `\n## Passed on\n\nThese files hand on the code of another error, or of another program's answer:\n\n${lines.join("\n")}\n`;
+  return `\n## Passed on\n\nThese files pass on the code of another error, or of another program's response:\n\n${lines.join("\n")}\n`;
 }

@@ -2,8 +2,8 @@ import { type LogEvent, logEvents } from "../code/logEvents.ts";
 import { code, codes, compare, item, pageHead, sections } from "../markdown.ts";
 import type { PageOf } from "./page.ts";
 
-const HEAD = `Every \`event\` that a program logs, by component, with its level and the fields beside it. \`…\` stands for the
-fields of an object. Programs log JSON lines on standard output; the name of the program is in \`service\`, the time in \`time\`.`;
+const HEAD = `Every \`event\` that a program logs, by component, with its level and other fields. \`…\` stands for the fields of an
+object. Programs log JSON lines on standard output. \`service\` is the name of the program, \`time\` the time.`;
 
 export const logEventsPage: PageOf = ({ project }) => {
   const { events, problems } = logEvents(project);

@@ -2,8 +2,8 @@ import { type Metric, metrics } from "../code/metrics.ts";
 import { code, codes, compare, item, pageHead, plain, sections } from "../markdown.ts";
 import type { PageOf } from "./page.ts";
 
-const HEAD = `What each program serves at \`/metrics\`, in Prometheus' format. Every metric also has the label \`service\`, and
-every program serves the process metrics of prom-client (\`process_…\`, \`nodejs_…\`).`;
+const HEAD = `The metrics of each program at \`/metrics\`, in Prometheus' format. Every metric also has the label \`service\`. Every
+program also serves the process metrics of prom-client (\`process_…\`, \`nodejs_…\`).`;
 
 export const metricsPage: PageOf = ({ project }) => {
   const { metrics: found, problems } = metrics(project);

@@ -1,6 +1,6 @@
 import type { Project } from "../code/project.ts";
 
-/** What pages are made from. */
+/** Input of the pages. */
 export type Input = { rootDir: string; project: Project };
 
 /** A page's text, and what could not be read, one line each. */

@@ -10,8 +10,8 @@ export const queuesPage: PageOf = ({ project }) => {
   const lines = queues.map(({ name, says, openedBy, servedBy }) =>
     [
       item(`${code(name)}: ${says}`),
-      item(`Jobs are put in by ${codes(openedBy)}.`, 1),
-      item(`Served by ${codes(servedBy)}.`, 1),
+      item(`Jobs are added by ${codes(openedBy)}.`, 1),
+      item(`Jobs are processed by ${codes(servedBy)}.`, 1),
     ].join("\n"),
   );
   return { text: `${pageHead("Queues", HEAD)}\n${lines.join("\n")}\n`, problems };

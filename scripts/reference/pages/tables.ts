@@ -6,18 +6,18 @@ import { piecesOf } from "../sql/statements.ts";
 import { type Column, type Table, tableOf, tablesAfter } from "../sql/tables.ts";
 import type { Page, PageOf } from "./page.ts";
 
-const HEAD = `The tables of the two schemas. A column is null only where it says so. Amounts are \`numeric(78,0)\` in token units
+const HEAD = `The tables of the two schemas. A column is nullable only if it is marked so. Amounts are \`numeric(78,0)\` in token units
 (1e-18); addresses and hashes are lower-case hexadecimal text.`;
-const APP = `Private by nature. Made by the migrations; each service has a role of its own, and its grants say who writes and who
-reads. \`app.migration\` is the migration runner's own.`;
-const CHAIN = `Written by autoExport, which can drop it and build it again from the chain. Every service reads it.`;
+const APP = `Private data. The migrations create these tables. Each service has its own role; the grants define who writes and who
+reads. \`app.migration\` belongs to the migration runner.`;
+const CHAIN = `Written by autoExport, which can drop it and rebuild it from the chain. Every service reads it.`;
 const EVENTS = `One table for each event, \`chain.event_<name>\`. Each has these columns, then the event's parameters in snake_case,
-structs flattened with \`_\`; a name that is taken gets a \`_\` at its end. [Chain events](chain-events.md) lists them.`;
-const PROJECTIONS = `Each is a table of the rows as they are now, with \`block_number\` and \`log_index\` of their last change;
-\`chain.<name>_past\` of what rows were, with the blocks \`valid_from\` and \`valid_to\`; the view \`chain.<name>_history\` over both;
-the view \`chain.<name>_tiered\` with how final each row is; and the function \`chain.<name>_at(block)\`.`;
+with structs flattened by \`_\`; a conflicting name gets a trailing \`_\`. [Chain events](chain-events.md) lists them.`;
+const PROJECTIONS = `Each projection consists of: a table of the current rows, with \`block_number\` and \`log_index\` of their last change;
+\`chain.<name>_past\` with past versions, valid from block \`valid_from\` to \`valid_to\`; the view \`chain.<name>_history\` over both;
+the view \`chain.<name>_tiered\` with the tier of each row; and the function \`chain.<name>_at(block)\`.`;
 
-/** Tables that a program makes and the migrations only grant on. */
+/** Tables that a program creates; the migrations only grant privileges on them. */
 const GIVEN = ["app.migration"];
 
 export const tablesPage: PageOf = ({ rootDir, project }) => {
@@ -63,12 +63,12 @@ function chainSection(rootDir: string): Page {
       .join(
         "",
       )}\n### Events\n\n${wrapped(EVENTS)}\n\n${common.map(columnItem).join("\n")}\n\n### Projections\n\n${wrapped(PROJECTIONS)}\n${projected
-      .map((table) => section(named(table), table.sums.length === 0 ? "" : `Adds up ${codes(table.sums)}.`))
+      .map((table) => section(named(table), table.sums.length === 0 ? "" : `Sums: ${codes(table.sums)}.`))
       .join("")}`,
     problems: [...own, ...projected].flatMap(uncommented),
   };
 
-  /** What every table of an event begins with, out of the statement that creates one. */
+  /** The common first columns of event tables, from the statement that creates one. */
   function commonOf(table: string): Column[] {
     const { ddl } = loadDefinitions();
     const statement = ddl.find((each) => each.startsWith(`create table ${table} (`)) ?? "";
@@ -78,7 +78,7 @@ function chainSection(rootDir: string): Page {
   }
 }
 
-/** The first paragraph of comments that is not about the key and the sums. */
+/** The first paragraph of comments that does not describe the key or the sums. */
 function commentsBefore(ddl: string): string {
   const lines = ddl.split("\n").map((line) => line.trim());
   const end = lines.findIndex((line) => !line.startsWith("--"));
@@ -107,7 +107,7 @@ function columnItem({ name, type, mayBeNull, values, says }: Column): string {
   return item(text + sentence);
 }
 
-/** Who may change rows, and who may only read them, by the grants. */
+/** The roles that may write rows, and those that may only read, from the grants. */
 function usersOf({ grants }: Table, components: ReadonlySet<string>): string {
   const writers: string[] = [];
   const readers: string[] = [];

@@ -3,9 +3,9 @@ import { code, item, pageHead, plain } from "../markdown.ts";
 import type { Page } from "./page.ts";
 
 const HEAD = `Environment variables of every program, the same as in [\`.env.example\`](../../.env.example). An empty
-variable counts as unset. A program reports every variable that is missing or wrong at once when it starts.`;
+variable counts as unset. At its start a program reports all missing and invalid variables together.`;
 
-/** Of the schemas that the programs read their environment with. */
+/** Built from the schemas of the programs' environments. */
 export function variablesPage(): Page {
   const text = programs
     .map(({ title, variables }) => {

@@ -1,4 +1,4 @@
-/** A piece of SQL with the comments that stand in it and right before it. */
+/** A piece of SQL with the comments in it and immediately before it. */
 export type Piece = { text: string; comments: string[] };
 
 /** Splits SQL at a separator that is outside quotes, brackets, dollar quotes and comments. */
@@ -11,7 +11,7 @@ export function piecesOf(sql: string, separator: ";" | ","): Piece[] {
       piece.comments.push(token.slice(2).trim());
       continue;
     }
-    // A blank line parts what was said before from the statement.
+    // A blank line separates earlier comments from the statement.
     if (/^\n\s*\n/.test(token) && piece.text.trim() === "") piece.comments = [];
     if (token === "(") depth += 1;
     if (token === ")") depth -= 1;
@@ -31,7 +31,7 @@ function tokensOf(sql: string): string[] {
   return sql.match(/--[^\n]*|'(?:[^']|'')*'|\$(\w*)\$[\s\S]*?\$\1\$|\s+|[\w.]+|./g) ?? [];
 }
 
-/** What stands in the first brackets of a piece of SQL, comments included. */
+/** The content of the first brackets of a piece of SQL, including comments. */
 export function bracketed(sql: string): string {
   const tokens = tokensOf(sql);
   const start = tokens.indexOf("(");

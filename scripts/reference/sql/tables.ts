@@ -11,11 +11,11 @@ export type Table = {
 };
 export type Tables = { tables: Map<string, Table>; problems: string[] };
 
-/** Statements that change no table's columns and no one's rights to its rows. */
+/** Statements that change neither a table's columns nor privileges on its rows. */
 const PASSED =
   /^(create (unique )?index|drop index|create (schema|role|view|function|aggregate|type)|do |insert |update |delete |grant \w+ to |grant [\w, ]+ on (schema|database|sequence) )/;
 
-/** The tables that migrations leave behind, run in order. `given` are tables that others make. */
+/** The tables after all migrations, run in order. `given` are tables created elsewhere. */
 export function tablesAfter(
   migrations: readonly { file: string; sql: string }[],
   given: readonly string[],
@@ -31,7 +31,7 @@ export function tablesAfter(
   return result;
 }
 
-/** The statements of a file with their own text, comments inside included. */
+/** The statements of a file with their original text, including comments. */
 function statementsOf(sql: string): (Piece & { source: string })[] {
   let rest = sql;
   return piecesOf(sql, ";").map((piece) => {
@@ -74,7 +74,7 @@ function apply(
   return PASSED.test(text) ? undefined : `a statement is not understood: ${text.slice(0, 60)}`;
 }
 
-/** A table as its `create table` statement has it, comments included. */
+/** A table of a `create table` statement, including comments. */
 export function tableOf(name: string, statement: string): Table {
   const head = statement.slice(0, statement.search(/create table/i));
   const said = piecesOf(`${head} x`, ";")[0]?.comments ?? [];
@@ -106,7 +106,7 @@ function addTo(table: Table, { text, comments }: Piece): void {
   limit(table, text);
 }
 
-/** `check (status in ('asked', 'done'))` says what a column may be. */
+/** `check (status in ('asked', 'done'))` lists the values of a column. */
 function limit(table: Table, text: string): void {
   const [, name, list] = /\bcheck \((\w+) in \(([^)]*)\)/.exec(text) ?? [];
   const column = table.columns.find((each) => each.name === name);

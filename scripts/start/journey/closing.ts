@@ -5,10 +5,10 @@ import type { Partner } from "./partner.ts";
 type OpenRow = { workspace_id: bigint };
 
 /**
- * Closes the workspaces that earlier starts of this market left open on a chain that lasts: their replicas would fill
- * this machine, at the partner's cost.
+ * Closes the workspaces that earlier starts of this market left open on a persistent chain. Their replicas would
+ * occupy this machine at the partner's cost.
  *
- * @returns How many there were.
+ * @returns The number of closed workspaces.
  */
 export async function closeOpenWorkspaces(market: Market, { api }: Partner): Promise<number> {
   const { rows } = await market.database.query<OpenRow>(
@@ -19,7 +19,7 @@ export async function closeOpenWorkspaces(market: Market, { api }: Partner): Pro
   return rows.length;
 }
 
-/** Closes the workspace and waits until its leases have ended on the chain, so that nobody is charged for them any more. */
+/** Closes the workspace and waits until its leases have ended on the chain, so that they cost nothing more. */
 export async function endWorkspace(
   market: Market,
   { api }: Partner,

@@ -1,5 +1,5 @@
 import { formatEther } from "viem";
-import { sideBySide } from "../allOrNothing.ts";
+import { runConcurrently } from "../allOrNothing.ts";
 import type { Market, MarketImages } from "../market.ts";
 import type { Addresses } from "../ports.ts";
 import type { JourneyResult } from "../result.ts";
@@ -13,7 +13,7 @@ import { journeyStep } from "./step.ts";
 import { runTask } from "./task.ts";
 import { type AssignmentRow, awaitState, inspectContainer, isAtLeast, publisher } from "./workspace.ts";
 
-/** What partners need to work with the market, and what the panel shows. */
+/** What partners need to use the market; the panel shows it. */
 export type UsableMarket = {
   apiKey: string;
   refundable: string;
@@ -25,13 +25,13 @@ export type Journey = UsableMarket & { result: JourneyResult };
 export type Given = {
   addresses: Addresses;
   images: MarketImages;
-  /** Called when a workspace of the market has answered, whatever of the journey is late. */
+  /** Called when a workspace of the market has responded, even if other steps are late. */
   onUsable: (usable: UsableMarket) => void;
 };
 
-/** From a machine to a rewarded wallet, every step on the real thing. */
+/** The journey from a machine to a rewarded wallet. Every step uses the real parts. */
 export async function runJourney(market: Market, given: Given): Promise<Journey> {
-  const [node, measurement, { usable, task }, { epoch, claim }] = await sideBySide(
+  const [node, measurement, { usable, task }, { epoch, claim }] = await runConcurrently(
     market.signal,
     (signal) => {
       const own = { ...market, signal };
@@ -66,7 +66,7 @@ export async function runJourney(market: Market, given: Given): Promise<Journey>
   };
 }
 
-/** Somebody else measures the node. */
+/** A measurement node with another owner measures the node. */
 async function measure(market: Market, addresses: Addresses, joined: Promise<{ id: number }>) {
   const measurer = await journeyStep(
     market,
@@ -83,7 +83,7 @@ async function measure(market: Market, addresses: Addresses, joined: Promise<{ i
   );
 }
 
-/** A partner joins, and has a workspace that answers. */
+/** A partner joins and publishes a workspace that responds. */
 async function serve(market: Market, api: Api, { images, onUsable }: Given, joined: Promise<unknown>) {
   const partner = await journeyStep(
     market,
@@ -91,7 +91,7 @@ async function serve(market: Market, api: Api, { images, onUsable }: Given, join
     joinPartner(market, api),
     () => "1000 NGPU deposited",
   );
-  // Without a node a placement is impossible, and is asked for again only after a pause.
+  // Without a node a placement is impossible and is retried only after a pause.
   await joined;
   const { workspaceId, container, task } = await work(market, partner, images.chat);
   const refundable = await journeyStep(
@@ -106,7 +106,7 @@ async function serve(market: Market, api: Api, { images, onUsable }: Given, join
   return { usable, task };
 }
 
-/** From a published workspace to a task answered by its container. */
+/** From a published workspace to a task that its container answers. */
 async function work(market: Market, partner: Partner, image: MarketImages["chat"]) {
   const publish = publisher(market, partner, image);
   const workspaceId = await journeyStep(
@@ -165,17 +165,17 @@ async function reward(market: Market, api: Api) {
     (progress) => claimReward(market, api, progress),
     (c) => `+${formatEther(BigInt(c.amount))} NGPU, balance ${c.balance}`,
   );
-  // A later epoch than the awaited one may have been claimed from.
+  // The wallet may have claimed from a later epoch than the awaited one.
   return { claim, epoch: await readEpoch(market, claim.epoch) };
 }
 
 const endDeadlineMs = 60_000;
 
-/** On a chain that lasts, a lease that nobody serves would go on costing the partner. */
+/** On a persistent chain, a lease on a stopped node would continue to cost the partner. */
 function cleanUpWorkspaces(market: Market, partner: Partner, workspaceId: string): void {
   market.onStop(`workspace ${workspaceId}`, () => {
     const signal = AbortSignal.timeout(endDeadlineMs);
-    // The market's own signal has ended every call by now.
+    // The market's own signal has aborted every call by now.
     const api = createApi(partner.api.url, signal, partner.apiKey);
     return endWorkspace(market, { ...partner, api }, workspaceId, signal);
   });

@@ -13,7 +13,7 @@ type MeasurementRow = {
   disk_free_gib: number;
 };
 
-/** Waits for a finalized measurement of the node that is still good. */
+/** Waits for a valid, finalized measurement of the node. */
 export async function measureNode(
   market: Market,
   { nodeId, measurer }: { nodeId: number; measurer: Measurer },
@@ -35,7 +35,7 @@ export async function measureNode(
     },
     {
       ...{ signal: market.signal, logsDir: market.logsDir, progress },
-      // A round that comes to nothing is followed by another.
+      // A failed round is followed by another.
       seconds: 90 + 3 * measureWindowSeconds,
       describeState: async () =>
         `${sessionSeen("the measurer", await measurer.health())}, ${await roundSeen(market, nodeId)}`,
@@ -44,7 +44,7 @@ export async function measureNode(
   if (row.ports_reachable < 1) {
     throw new FatalError("The measurement node reached no mapped port of this machine.", {
       code: "port_unreachable",
-      hint: `The logs of node and measurer are in ${market.logsDir}.`,
+      hint: `See the logs of node and measurer in ${market.logsDir}.`,
     });
   }
   return {

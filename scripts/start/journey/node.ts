@@ -22,7 +22,9 @@ type Client = { name: "node" | "measurer"; command: "run" | "measure"; env: Reco
 
 type JoinedNode = JourneyResult["node"] & { summary: string };
 
-/** This machine joins as a compute node, by the client that operators run; ends once the chain knows it. */
+/**
+ * This machine joins as a compute node, with the client that operators run. Resolves once the node is on the chain.
+ */
 export function joinNode(market: Market, addresses: Addresses): (progress: Progress) => Promise<JoinedNode> {
   const begin = untilDone((progress: Progress) =>
     startClient(market, progress, {
@@ -53,7 +55,7 @@ async function registeredNode(market: Market, health: AskHealth, progress: Progr
            from chain.node where key = $1 and wallet = $2 and status = 'online'`,
         [address.toLowerCase(), wallet],
       );
-      // A chain that lasts shows it online from an earlier start, too.
+      // On a persistent chain the node may be online from an earlier start, too.
       return session ? rows[0] : undefined;
     },
     {
@@ -71,7 +73,7 @@ async function registeredNode(market: Market, health: AskHealth, progress: Progr
 
 export type Measurer = { id: number; health: AskHealth };
 
-/** A measurement node joins with a wallet of its own, because nobody measures their own node. */
+/** A measurement node joins with another wallet, because a wallet cannot measure its own nodes. */
 export function joinMeasurer(
   market: Market,
   addresses: Addresses,
@@ -113,7 +115,7 @@ export function sessionSeen(who: string, { session }: ClientHealth): string {
   return `${who} is ${session ? "connected" : "not connected"}`;
 }
 
-/** The client's folder, with its key. What it remembers of an embedded chain that is no more would only mislead it. */
+/** The client's directory, with its key. Its journal of an embedded chain that was reset is removed. */
 function folder(market: Market, name: string): string {
   const dir = join(market.stateDir, name);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -128,7 +130,7 @@ function folder(market: Market, name: string): string {
 type ClientHealth = { address: string; session: boolean };
 type AskHealth = () => Promise<ClientHealth>;
 
-/** Starts the node client as an operator would; gives a way to ask how it is. */
+/** Starts the node client as an operator would. Returns a function that describes its state. */
 async function startClient(market: Market, progress: Progress, client: Client): Promise<AskHealth> {
   const port = await getPort({ host: "127.0.0.1" });
   const healthUrl = `http://127.0.0.1:${port}/healthz`;

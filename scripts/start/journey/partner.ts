@@ -14,7 +14,7 @@ const deposit = parseEther("1000");
 
 export type Partner = { api: Api; apiKey: string; authorizationId: string };
 
-/** A partner signs in with its wallet, deposits by permit and signs what the API may spend for it. */
+/** A partner signs in with its wallet, deposits with a permit, and authorizes the API to spend. */
 export function joinPartner(market: Market, api: Api): (progress: Progress) => Promise<Partner> {
   const enter = untilDone(() => signIn(market, api));
   const pay = untilDone((own: Api) => depositByPermit(market, own));

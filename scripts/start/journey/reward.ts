@@ -9,7 +9,7 @@ import type { JourneyResult } from "../result.ts";
 import { unlessAborted, waitFor } from "../waitFor.ts";
 import type { Api } from "./api.ts";
 
-/** On a chain that lasts, the safe head trails by as long as its batches take to reach the layer below. */
+/** On a persistent chain the safe head lags by the time that batches take to reach L1. */
 const safeLagSeconds = 1_800;
 
 type EpochRow = { number: bigint; root: string; total: bigint };
@@ -49,7 +49,7 @@ export async function awaitEpoch(
   return epochOf(row);
 }
 
-/** An epoch as the chain's export has it. */
+/** An exported epoch. */
 export async function readEpoch(market: Market, number: bigint): Promise<JourneyResult["epoch"]> {
   const { rows } = await market.database.query<EpochRow>(
     `select ${epochColumns} from chain.epoch epoch where number = $1 and generation = $2`,
@@ -69,7 +69,7 @@ type RewardAnswer = { epoch: string; cumulative: string; proof: Hex; active: boo
 
 export type Claim = JourneyResult["claim"] & { balance: string; epoch: bigint };
 
-/** The operator's wallet claims by itself, with the proof the API hands to anyone, and its balance is read before and after. */
+/** The operator's wallet claims with the public proof of the API. Its balance is compared before and after. */
 export async function claimReward(market: Market, api: Api, progress: Progress): Promise<Claim> {
   const { signal } = market;
   const account = market.keys.operator.account;

@@ -3,27 +3,27 @@ import type { Progress } from "../reporter.ts";
 import { persist } from "../waitFor.ts";
 
 /**
- * A step of the journey. Where the market stays up, one that is late or refused is shown as late and tried on; with
- * `--once` it fails, and the journey with it.
+ * A step of the journey. In a market that stays up, a step that fails or is late is shown as late and repeated. With
+ * `--once` it fails, and with it the journey.
  *
- * @param work Is called again after a failure; it does nothing twice that was done.
+ * @param work Is called again after a failure. It must not repeat work that is done.
  */
 export function journeyStep<Result>(
   { reporter, options, signal }: Pick<Market, "reporter" | "options" | "signal">,
   [name, title]: [name: string, title: string],
   work: (progress: Progress) => Promise<Result>,
-  tell: (result: Result) => string,
+  summarize: (result: Result) => string,
 ): Promise<Result> {
   return reporter.step(
     name,
     title,
     (progress) =>
       options.once ? work((detail) => progress(detail)) : persist(() => work(progress), { signal, progress }),
-    tell,
+    summarize,
   );
 }
 
-/** Work that is tried again until it succeeds, and then is not done again. */
+/** Wraps work so that it runs until its first success; later calls return that result. */
 export function untilDone<Args extends unknown[], Result>(
   work: (...args: Args) => Promise<Result>,
 ): (...args: Args) => Promise<Result> {

@@ -5,7 +5,7 @@ import type { Partner } from "./partner.ts";
 
 type TaskRow = { status: string; node_id: number; duration_ms: number; result: unknown };
 
-/** The partner asks the workspace a question and gets the container's answer. */
+/** The partner asks the workspace a question and receives the container's answer. */
 export async function runTask(
   market: Market,
   { api }: Partner,

@@ -10,7 +10,7 @@ import { untilDone } from "./step.ts";
 
 type Image = MarketImages["chat"];
 
-/** What the partner publishes. */
+/** The published workspace. */
 function workspaceOf(partner: Partner, image: Image) {
   return {
     authorizationId: partner.authorizationId,
@@ -27,9 +27,9 @@ function workspaceOf(partner: Partner, image: Image) {
 }
 
 /**
- * The partner registers the image and publishes a workspace of it over HTTP; tried again, it publishes the same one.
+ * The partner registers the image and publishes a workspace of it over HTTP. A retry publishes the same workspace.
  *
- * @returns What gives the workspace's id as the chain has it.
+ * @returns A function that returns the workspace's id on the chain.
  */
 export function publisher(
   market: Market,
@@ -71,7 +71,7 @@ function publishedWorkspace(market: Market, id: string, image: Image, progress: 
   );
 }
 
-/** A digest as the chain holds it. */
+/** A digest in the chain's format. */
 function chainDigest(digest: string): string {
   return digest.replace(/^sha256:/, "0x");
 }
@@ -92,10 +92,10 @@ const currentAssignment = `
 
 const order = ["assigned", "ready", "running"];
 
-/** What is waited for: a workspace, and what market and partner say of it. */
+/** A workspace to wait for, with the market and the partner's API. */
 export type Awaited = { workspaceId: string; partner: Partner; image: Image };
 
-/** Waits until the chain says that the workspace has come so far. */
+/** Waits until the workspace has reached a state on the chain. */
 export async function awaitState(
   market: Market,
   { workspaceId, partner, image }: Awaited,
@@ -121,7 +121,7 @@ export async function awaitState(
   );
 }
 
-/** Where match would place the workspace now. */
+/** The placement that match would choose for the workspace now. */
 async function explained(partner: Partner, image: Image): Promise<string> {
   const { authorizationId: _ours, ...body } = workspaceOf(partner, image);
   const { messages } = await partner.api.post<{ messages: string[] }>("/v1/match/explain", body);
@@ -130,15 +130,16 @@ async function explained(partner: Partner, image: Image): Promise<string> {
     : `match reports: ${messages[0].replace(/\.$/, "")}`;
 }
 
-/** True once the assignment is in this state or has passed it. */
+/** True once the assignment has reached or passed this state. */
 export function isAtLeast(row: AssignmentRow, state: string): boolean {
   return order.indexOf(row.state) >= order.indexOf(state);
 }
 
 /**
- * What Docker says of the container that runs the lease.
+ * Docker's description of the container that runs the lease.
  *
- * @throws FatalError `container_missing`, or `container_image` when it runs another image than the chain's workspace names.
+ * @throws FatalError `container_missing`, or `container_image` when it runs another image than the workspace on the
+ *   chain.
  */
 export async function inspectContainer(
   market: Market,
@@ -155,7 +156,7 @@ export async function inspectContainer(
   if (found === undefined) {
     throw new FatalError(`Docker has no running container labelled ${label.join(", ")}.`, {
       code: "container_missing",
-      hint: `The node's log is ${market.logsDir}/node.log.`,
+      hint: `See the node's log, ${market.logsDir}/node.log.`,
     });
   }
   const inspected = await docker.getContainer(found.Id).inspect();
@@ -165,7 +166,7 @@ export async function inspectContainer(
     [lease.workspaceId],
   );
   const digest = rows[0]?.image.replace(/^0x/, "@sha256:") ?? "none";
-  // The engine may know the same image under the names of other registries; the container's own comes first.
+  // The engine may know the same image by names of other registries. The container's own name has precedence.
   const [repository = ""] = inspected.Config.Image.split("@");
   const names = (image.RepoDigests ?? []).filter((name) => name.endsWith(digest));
   const name = names.find((one) => one.startsWith(`${repository}@`)) ?? names[0];

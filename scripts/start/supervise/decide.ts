@@ -1,24 +1,24 @@
-/** What is remembered of a part between its ends. */
+/** State of a part between two starts. */
 export type Life = {
-  /** How often in a row it ended, or did not start, without a minute of health in between. */
+  /** Consecutive failures to start or stay up for a minute. */
   failures: number;
-  /** When it was healthy last, in ms; undefined while it is down. */
+  /** Time in ms at which it became healthy; undefined while it is down. */
   healthySince: number | undefined;
 };
 
 export type Verdict = {
-  /** How long to wait before the next start, in ms. */
+  /** Delay before the next start, in ms. */
   delayMs: number;
-  /** It keeps ending: from now on it is started rarely. True once in a row of failures. */
+  /** The part keeps ending and is now restarted rarely. True once in a row of failures. */
   givesUp: boolean;
   life: Life;
 };
 
 const FIRST_DELAY_MS = 500;
 export const SLOW_DELAY_MS = 60_000;
-/** After so long in health, earlier failures do not count. */
+/** After this time in health, earlier failures do not count. */
 export const STEADY_MS = 60_000;
-/** So many in a row are a part that keeps ending. */
+/** Number of consecutive failures after which a part counts as one that keeps ending. */
 export const TOO_MANY = 5;
 
 export function begun(now: number): Life {

@@ -3,16 +3,16 @@ import { FatalError, messageOf } from "@ngpu/runtime/errors";
 import { describeExit, type Exit, logTail } from "../../embedded/processLog.ts";
 import { begun, failed, type Life, recovered, SLOW_DELAY_MS, TOO_MANY, type Verdict } from "./decide.ts";
 
-/** A part that runs. */
+/** A running part. */
 export type Running = { exited: Promise<Exit>; stop: () => Promise<void>; logFile: string };
 
 export type Clock = { now: () => number; sleep: (ms: number, signal: AbortSignal) => Promise<void> };
 
 export type Supervision = {
   print: (line: string) => void;
-  /** Nothing is started again after it. */
+  /** Nothing is restarted after it is aborted. */
   signal: AbortSignal;
-  /** Set where the market ends with a part that keeps ending; else the part is tried again every minute. */
+  /** Called when a part keeps ending. Without it, the part is retried every minute. */
   onGiveUp?: (failure: FatalError) => void;
   clock?: Clock;
 };
@@ -23,10 +23,10 @@ export const realClock: Clock = {
 };
 
 /**
- * Starts a part, and starts it again whenever it ends by itself.
+ * Starts a part and restarts it whenever it ends by itself.
  *
- * @param start Starts it and resolves once it is healthy; what it throws the first time is thrown here.
- * @returns What stops the part for good.
+ * @param start Starts the part and resolves once it is healthy. An error of the first start is thrown to the caller.
+ * @returns Stops the part for good.
  */
 export async function supervise(
   supervision: Supervision,
@@ -65,7 +65,7 @@ class SupervisedPart {
   async stop(): Promise<void> {
     this.#stopped.abort();
     await Promise.all([this.#running.stop(), this.#watching]);
-    // A start that was just done when the stop came.
+    // A restart may have completed just before the stop.
     await this.#running.stop();
   }
 
@@ -73,12 +73,12 @@ class SupervisedPart {
     while (!this.#signal.aborted) {
       const exit = await this.#running.exited;
       if (this.#signal.aborted) return;
-      await this.#bringBack(`${this.#name} ended (${describeExit(exit)})`);
+      await this.#restart(`${this.#name} ended (${describeExit(exit)})`);
     }
   }
 
-  /** Tries until the part is healthy, or is not wanted any more. */
-  async #bringBack(what: string): Promise<void> {
+  /** Retries until the part is healthy or the supervision ends. */
+  async #restart(what: string): Promise<void> {
     const since = this.#clock.now();
     let verdict = this.#failed(what);
     while (!this.#signal.aborted) {
@@ -109,13 +109,13 @@ class SupervisedPart {
     const tail = logTail(logFile);
     const failure = new FatalError(
       `${what}, ${TOO_MANY} times in a row.${tail === "" ? "" : ` The end of its log:\n${tail}`}`,
-      { code: "part_keeps_ending", hint: `Its whole log is ${logFile}.` },
+      { code: "part_keeps_ending", hint: `See its complete log, ${logFile}.` },
     );
     if (onGiveUp !== undefined) onGiveUp(failure);
     else {
       print(`${this.#name} is down. ${failure.message}`);
       print(
-        `${failure.hint} It is tried again every ${SLOW_DELAY_MS / 1000} s; the rest of the market goes on.`,
+        `${failure.hint} It is retried every ${SLOW_DELAY_MS / 1000} s; the rest of the market continues.`,
       );
     }
   }

@@ -6,8 +6,8 @@ import { FatalError } from "@ngpu/runtime/errors";
 export type Lines = { last: string };
 
 /**
- * Makes a root the whole file system of a new mount and process namespace and becomes a command there; with the last
- * process of the namespace all mounts go. `pivot_root`, because a container's runtime refuses to work in a chroot.
+ * Makes a directory the root of a new mount and process namespace, and runs a command there. All mounts end with the
+ * last process of the namespace. Uses `pivot_root`, because a container runtime refuses to work in a chroot.
  */
 const ENTER = `set -e
 root=$1
@@ -26,11 +26,11 @@ rmdir /.previous
 exec /bin/sh -c "$2"`;
 
 /**
- * Runs a shell command in a root, on this machine's network.
+ * Runs a shell command in a root directory, on this machine's network.
  *
  * @param onLine Called with each line of its stderr.
  * @returns the last line of its stdout
- * @throws FatalError `start_failed` when it does not end with 0
+ * @throws FatalError `start_failed` when it does not exit with 0
  */
 export async function enter(root: string, command: string, onLine: (line: string) => void): Promise<Lines> {
   const flags = ["--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"];
@@ -39,7 +39,7 @@ export async function enter(root: string, command: string, onLine: (line: string
     env: {
       PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
       HOME: "/root",
-      // npm brings certificates of its own; these are the machine's.
+      // npm has its own certificates; these are the machine's.
       NODE_EXTRA_CA_CERTS: "/etc/ssl/certs/ca-certificates.crt",
     },
   });

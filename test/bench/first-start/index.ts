@@ -5,8 +5,8 @@ import { enter, type Lines } from "./enter.ts";
 import { cloneInto, prepareMachine } from "./machine.ts";
 
 /*
- * How long the whole market takes on a machine that has nothing: a bare Debian 12 with Node 20 and npm, and a clean clone
- * of HEAD; then how long it takes there the second time (docs/benchmarks.md).
+ * Measures the start of a whole market on a fresh machine, a bare Debian 12 with Node 20, npm and a clean clone of
+ * HEAD, and then a second start there (docs/benchmarks.md).
  */
 
 type Phase = { name: string; ms: number };
@@ -39,7 +39,7 @@ async function start(root: string, say: (line: string) => void): Promise<Start> 
   let installedAt = began;
   const onLine = (line: string) => {
     say(`  ${line}`);
-    // The bootstrap's last line: from then on it is the market that speaks.
+    // The bootstrap's last line; the market's output follows.
     if (/^Installing .* \.\.\. [\d.]+ s$/.test(line)) installedAt = performance.now();
   };
   const command = "cd /root/ngpu && exec npm start --silent -- --once --json";

@@ -9,22 +9,22 @@ import { unpackPackage } from "../npmPackage.ts";
 
 const SUITE = "bookworm";
 const MIRROR = "http://deb.debian.org/debian";
-/** What a machine of today has that fetched Node where its users do: the last of Node 20, and the npm beside it. */
+/** The versions on a typical machine today: the last Node 20 with its npm. */
 const NODE = `node-${process.platform}-${process.arch}`;
 const NODE_VERSION = "20.20.2";
 const NPM_VERSION = "10.9.8";
 const CERTIFICATES = "etc/ssl/certs/ca-certificates.crt";
 
 /**
- * A root file system as a fresh machine has it, removed at the end: Debian 12 with nothing but its base, certificates,
- * git, Node and npm. The bare root and the packages of Node and npm are kept from one run to the next.
+ * A root file system like that of a fresh machine: Debian 12 with only its base, certificates, git, Node and npm. It
+ * is removed at the end. The bare root and the packages of Node and npm are kept between runs.
  *
- * @param folder where the roots are
+ * @param folder directory of the root file systems
  * @throws FatalError `root_needed`, `debootstrap_failed`, `install_failed` or `peer_unavailable`
  */
 export async function prepareMachine(folder: string, print: Print): Promise<Disposable & { root: string }> {
   if (process.getuid?.() !== 0) {
-    throw new FatalError("A fresh machine is a root file system, which only root can make.", {
+    throw new FatalError("Only root can create the root file system of a fresh machine.", {
       code: "root_needed",
       hint: "Run it as root on Debian.",
     });
@@ -34,16 +34,16 @@ export async function prepareMachine(folder: string, print: Print): Promise<Disp
   const root = join(folder, "machine");
   removeRoot(root);
   await must("cp", ["-a", bare, root]);
-  await giveNode(root, folder);
-  giveNetwork(root);
+  await installNode(root, folder);
+  copyNetworkFiles(root);
   return { root, [Symbol.dispose]: () => removeRoot(root) };
 }
 
-/** Debian's base without any package lists, as images of it come. */
+/** Debian's base without package lists, like its container images. */
 async function bareRoot(bare: string, print: Print): Promise<string> {
   if (existsSync(bare)) return bare;
   const debootstrap = await ensureProgram({ program: "debootstrap", packages: ["debootstrap"], print });
-  print(`Making a bare Debian 12 in ${bare}`);
+  print(`Creating a bare Debian 12 in ${bare}`);
   const draft = `${bare}.part`;
   removeRoot(draft);
   const include = "--include=ca-certificates,git";
@@ -58,7 +58,7 @@ async function bareRoot(bare: string, print: Print): Promise<string> {
   return bare;
 }
 
-async function giveNode(root: string, folder: string): Promise<void> {
+async function installNode(root: string, folder: string): Promise<void> {
   const node = await unpackPackage(folder, NODE, NODE_VERSION);
   const npm = await unpackPackage(folder, "npm", NPM_VERSION);
   const local = join(root, "usr/local");
@@ -67,8 +67,8 @@ async function giveNode(root: string, folder: string): Promise<void> {
   symlinkSync("../lib/node_modules/npm/bin/npm-cli.js", join(local, "bin/npm"));
 }
 
-/** The names and the certificates that this machine trusts; without them nothing could be downloaded. */
-function giveNetwork(root: string): void {
+/** Copies this machine's name resolution and certificates, which downloads need. */
+function copyNetworkFiles(root: string): void {
   for (const file of ["etc/resolv.conf", "etc/hosts", CERTIFICATES]) {
     rmSync(join(root, file), { force: true });
     mkdirSync(dirname(join(root, file)), { recursive: true });
@@ -81,7 +81,7 @@ export async function cloneInto(root: string): Promise<void> {
   await must("git", ["clone", "--quiet", "--no-hardlinks", rootDir, join(root, "root/ngpu")]);
 }
 
-/** Mounts belong to the namespace that a start runs in; should one be left here, what it shows stays. */
+/** Removes the directory on its own file system only, so that content of a remaining mount is not removed. */
 function removeRoot(root: string): void {
   execFileSync("rm", ["-rf", "--one-file-system", root]);
 }

@@ -1,4 +1,4 @@
-/** Gas a unit that an act is to cost at most; acts that are not listed are measured to be seen. */
+/** Maximum gas per unit of an act. Acts without a goal are measured for information. */
 export const goals: Record<string, number> = {
   "heartbeat-10k-2": 4.2,
   "heartbeat-100k-2": 1.8,

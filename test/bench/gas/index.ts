@@ -9,7 +9,7 @@ import type { Peer } from "./peers/peer.ts";
 
 const snapshotFile = join(import.meta.dirname, "../../contracts/gas.snapshot.json");
 
-/** Gas of every act beside its goal and its peer, all from receipts on one simulated OP-stack chain. */
+/** Gas of every act with its goal and its peers, from receipts on one simulated OP-stack chain. */
 export async function run(args: string[]): Promise<void> {
   const options = new Command("npm run bench -- gas")
     .option("--json", "one JSON object on stdout")
@@ -30,7 +30,7 @@ export async function run(args: string[]): Promise<void> {
       goal: goals[act] ?? null,
       l1FeeWeiPerUnit: round(l1Fee),
       l1BytesPerUnit: round(l1Bytes),
-      // The cheapest of them.
+      // The cheapest peer.
       peer: beside[0] ?? null,
       peers: beside,
     };
@@ -47,7 +47,7 @@ function peerLine({ gasPerUnit, name, source }: Peer): string {
   return `${String(gasPerUnit).padStart(38)}  ${name}${source === "published" ? " (published)" : ""}`;
 }
 
-/** To the hundredth, and the bytes of many nodes to four places. */
+/** Rounds to two decimals, and small values to four. */
 function round(value: number): number {
   return value < 10 ? Math.round(value * 1e4) / 1e4 : Math.round(value * 100) / 100;
 }

@@ -3,13 +3,13 @@ import type { MarketFixture } from "../../contracts/support/market.ts";
 
 const L1_BLOCK: Hex = "0x4200000000000000000000000000000000000015";
 
-/** What L1 fees are computed from: 1 gwei base fee, 1 wei blob base fee, and OP Mainnet's scalars since Ecotone. */
+/** Input of L1 fees: 1 gwei base fee, 1 wei blob base fee, and OP Mainnet's scalars since Ecotone. */
 const BASE_FEE = 10n ** 9n;
 const BLOB_BASE_FEE = 1n;
 const BASE_FEE_SCALAR = 5_227n;
 const BLOB_BASE_FEE_SCALAR = 1_014_213n;
 
-/** The simulation's L1 costs nothing until its L1Block contract says what it costs. */
+/** Sets the prices in the simulation's L1Block contract, which are zero by default. */
 export async function setL1Prices(market: MarketFixture): Promise<void> {
   // | - 128 | baseFeeScalar 32 | blobBaseFeeScalar 32 | sequenceNumber 64 |
   const scalars = (BASE_FEE_SCALAR << 96n) | (BLOB_BASE_FEE_SCALAR << 64n);

@@ -7,7 +7,7 @@ import { workspaceActs } from "./acts/workspaces.ts";
 import { setL1Prices } from "./l1Prices.ts";
 import type { Cost } from "./meter.ts";
 
-/** What every act costs on the OP-stack simulation, from receipts, by act id. Each group begins with a fresh market. */
+/** Cost of every act on the OP-stack simulation, from receipts, by act id. Each group begins with a new market. */
 export async function measureActs(): Promise<Record<string, Cost>> {
   const costs: Record<string, Cost> = {};
   for (const acts of [nodeActs, workspaceActs, moneyActs, heartbeatActs, claimActs]) {

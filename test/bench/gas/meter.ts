@@ -7,10 +7,10 @@ import {
 } from "viem";
 import type { MarketFixture } from "../../contracts/support/market.ts";
 
-/** What one unit of an act costs: gas, the L1 fee in wei, and the bytes of the transaction that L1 is paid for. */
+/** Cost of one unit of an act: gas, the L1 fee in wei, and the bytes of the transaction that L1 charges for. */
 export type Cost = { gas: number; l1Fee: number; l1Bytes: number };
 
-/** Adds up the receipts of transactions and divides by the units they did. */
+/** Sums the receipts of transactions and divides by the number of units. */
 export async function costOf(
   market: MarketFixture,
   hashes: readonly (Hex | Promise<Hex>)[],
@@ -26,7 +26,7 @@ async function transactionCost(market: MarketFixture, hash: Hex): Promise<Cost> 
   if (receipt.status !== "success") throw new Error(`The transaction ${hash} was reverted.`);
   const refused = receipt.logs.filter((log) => log.topics[0] === itemRefused).length;
   if (refused > 0)
-    throw new Error(`The transaction ${hash} refused ${refused} items: that is not what it costs.`);
+    throw new Error(`The transaction ${hash} rejected ${refused} items, so its cost is not valid.`);
   const { l1Fee } = receipt as unknown as { l1Fee?: Hex | bigint };
   if (l1Fee === undefined) throw new Error("The receipt has no l1Fee: the chain is no OP-stack simulation.");
   const transaction = await market.client.getTransaction({ hash });
@@ -35,7 +35,7 @@ async function transactionCost(market: MarketFixture, hash: Hex): Promise<Cost> 
 
 const itemRefused = toEventSelector("ItemRefused(uint256,bytes)");
 
-/** How long the transaction is as it was signed. */
+/** Length of the signed transaction. */
 function bytesOf(transaction: Awaited<ReturnType<MarketFixture["client"]["getTransaction"]>>): number {
   const { to, input, nonce, gas, value, maxFeePerGas, maxPriorityFeePerGas, chainId, r, s, yParity } =
     transaction;

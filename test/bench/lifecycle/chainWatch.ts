@@ -7,10 +7,10 @@ import type { BenchMarket } from "./market.ts";
 
 type Lease = { lease: number; nodeId: number };
 
-/** What the chain says of a workspace with one replica, by the block that says it. */
+/** Events of a workspace with one replica, with their blocks. */
 export type ChainWatch = {
   blockOf(txHash: string): Promise<number>;
-  /** Waits for a report of a state; of a later lease than `after`. */
+  /** Waits until a lease later than `after` has reported a state. */
   state(id: string, state: AssignmentState, after?: number): Promise<Lease & { block: number }>;
   /** Waits for the first lease after this one. */
   assigned(id: string, after: number): Promise<Lease & { block: number }>;
@@ -19,12 +19,12 @@ export type ChainWatch = {
 
 const deadlineMs = 120_000;
 
-/** Looks at the chain itself, by the addresses that the market tells nodes. */
+/** Watches the chain itself, at the addresses that the market gives to nodes. */
 export async function openChainWatch({ api, signal }: BenchMarket): Promise<ChainWatch> {
-  const { rpcUrls, deployment: told } = await api.get<{ rpcUrls: string[]; deployment: unknown }>(
+  const { rpcUrls, deployment: document } = await api.get<{ rpcUrls: string[]; deployment: unknown }>(
     "/v1/network",
   );
-  const deployment = parseDeployment(told);
+  const deployment = parseDeployment(document);
   const client: ChainClient = createChainClient({ rpcUrls, chainId: deployment.chainId });
   const source = {
     address: deployment.contracts.DockerContract,
@@ -37,7 +37,7 @@ export async function openChainWatch({ api, signal }: BenchMarket): Promise<Chai
       signal.throwIfAborted();
       const answer = await ask();
       if (answer !== undefined) return answer;
-      if (Date.now() > end) throw new Error(`Waited ${deadlineMs / 1_000} s for ${what}.`);
+      if (Date.now() > end) throw new Error(`Timed out waiting for ${what} after ${deadlineMs / 1_000} s.`);
       await rest(50, signal);
     }
   };

@@ -6,15 +6,15 @@ import { joinSpares } from "./spares.ts";
 import { type Failovers, measureAbsent, measureFailover, measurePresent, type Sample } from "./trials.ts";
 
 /*
- * How long a workspace takes through its life in the market that `npm start` brings up, with the real engine: from the block of
- * its publication, or of an order, to the block of the report that it came about (docs/benchmarks.md).
+ * Measures the life of a workspace in the market of `npm start`, with the real engine: from the block of its
+ * publication, or of an order, to the block of the report that it is done (docs/benchmarks.md).
  */
 
 type Options = { json?: true; runs: number; absent: number; failovers: number };
 type Row = { runs: number; blocks: number; mostBlocks: number; seconds: number };
 type SecondsRow = { runs: number; seconds: number; mostSeconds: number };
 
-/** Runs the benchmark and prints what came out. */
+/** Runs the benchmark and prints its result. */
 export async function run(args: string[]): Promise<void> {
   const options = new Command("npm run bench -- lifecycle")
     .option("--json", "one line of JSON")
@@ -54,7 +54,7 @@ export async function run(args: string[]): Promise<void> {
   }
 }
 
-/** Medians, and the most that one took. */
+/** Medians, and the maximum of blocks. */
 function rowOf(samples: Sample[]): Row | null {
   if (samples.length === 0) return null;
   return {

@@ -3,9 +3,9 @@ import type { BenchMarket } from "./market.ts";
 
 const deadlineMs = 60_000;
 
-/** Counts, at match itself, the nodes that it took for lost. */
+/** Counts, in match's metrics, the nodes that it declared lost. */
 export async function watchLosses({ api, signal }: BenchMarket): Promise<{
-  /** Waits until there is one more than when the watch began; gives the time of it, in seconds of `performance.now()`. */
+  /** Waits until the count increases from its first value. Returns the time, in seconds of `performance.now()`. */
   next: () => Promise<number>;
 }> {
   const { matchUrls } = await api.get<{ matchUrls: string[] }>("/v1/network");
@@ -26,7 +26,7 @@ export async function watchLosses({ api, signal }: BenchMarket): Promise<{
     next: async () => {
       const end = Date.now() + deadlineMs;
       while ((await count()) === before) {
-        if (Date.now() > end) throw new Error(`Waited ${deadlineMs / 1_000} s for match to notice a loss.`);
+        if (Date.now() > end) throw new Error(`Match detected no loss within ${deadlineMs / 1_000} s.`);
         await rest(50, signal);
         signal.throwIfAborted();
       }

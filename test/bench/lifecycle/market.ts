@@ -17,20 +17,20 @@ export type BenchMarket = {
   signal: AbortSignal;
   stateDir: string;
   dockerSocket: string;
-  /** Tells a person how far it is, on stderr. */
+  /** Prints progress on stderr. */
   print: (line: string) => void;
-  /** The workspace's image that the journey left on this machine: reference@digest. */
+  /** The image of the journey's workspace on this machine: reference@digest. */
   image: string;
-  /** Registers what is to be stopped before the market. */
+  /** Registers what to stop before the market. */
   onStop: (name: string, stop: () => Promise<void>) => void;
   stop: () => Promise<void>;
 };
 
-/** The market as `npm start` brings it up, after its journey; its steps are told on stderr. */
+/** Starts the market as `npm start` does and runs its journey. Prints its steps on stderr. */
 export async function startMarket(): Promise<BenchMarket> {
   const stateDir = join(rootDir, ".ngpu/bench/lifecycle");
   const options = readOptions(["--state-dir", stateDir], rootDir);
-  if (options === undefined) throw new Error("No help was asked for.");
+  if (options === undefined) throw new Error("The options ask for no help.");
   let signal: AbortSignal | undefined;
   const reporter = createReporter(process.stderr, () => signal);
   const interrupts = watchInterrupts({ print: reporter.print, kill: killRunning });

@@ -8,18 +8,18 @@ import { type RunningProcess, startProcess } from "../../../scripts/embedded/pro
 import { rootDir } from "../../support/parts.ts";
 import type { BenchMarket } from "./market.ts";
 
-/** A region of their own: workspaces of other trials go elsewhere. */
+/** A region of their own, so that workspaces of other trials are placed elsewhere. */
 export const spareRegion = "AQ";
 
-/** Two more nodes on this machine, each with a client of its own. */
+/** Two more nodes on this machine, each with its own client. */
 export type Spares = {
-  /** Kills a node's client at once; what it gives starts it again and waits until its node is online. */
+  /** Kills a node's client. The returned function restarts it and waits until its node is online. */
   kill(nodeId: number): Promise<() => Promise<void>>;
 };
 
 type Spare = { name: string; wallet: string; nodeId: number; running: RunningProcess };
 
-/** Room for one replica of these trials. */
+/** Capacity for one replica of these trials. */
 const limits = {
   NODE_LIMIT_GPUS: "0",
   NODE_LIMIT_CPU_MILLI: "250",
@@ -31,7 +31,7 @@ const limits = {
 export async function joinSpares(market: BenchMarket): Promise<Spares> {
   const spares: Spare[] = [];
   for (const name of ["spare-1", "spare-2"]) {
-    // What an earlier run remembers of a chain that is no more would mislead the client.
+    // A journal of a chain that was reset would mislead the client.
     rmSync(join(market.stateDir, name), { recursive: true, force: true });
     const wallet = privateKeyToAddress(generatePrivateKey());
     spares.push({ name, wallet, ...(await start(market, name, wallet)) });
@@ -40,7 +40,7 @@ export async function joinSpares(market: BenchMarket): Promise<Spares> {
   return {
     async kill(nodeId) {
       const spare = spares.find((one) => one.nodeId === nodeId);
-      if (spare === undefined) throw new Error(`Node ${nodeId} is none of the spares.`);
+      if (spare === undefined) throw new Error(`Node ${nodeId} is not one of the spares.`);
       signalGroup(spare.running.pid, "SIGKILL");
       await spare.running.exited;
       return async () => {

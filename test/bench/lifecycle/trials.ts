@@ -4,12 +4,12 @@ import { watchLosses } from "./losses.ts";
 import type { BenchMarket } from "./market.ts";
 import { type Spares, spareRegion } from "./spares.ts";
 
-/** Blocks from the one that asked for it to the one that says it came about; seconds as whoever asked lived them. */
+/** Blocks from the request's to that of its effect; seconds from the caller's request. */
 export type Sample = { blocks: number; seconds: number };
 
 type Published = { id: string; block: number; start: number };
 
-/** Publishes, waits until it runs, stops it, deletes it: again and again, the image being there. */
+/** Publishes a workspace, waits until it runs, stops it, deletes it, repeatedly, with the image present. */
 export async function measurePresent(
   market: BenchMarket,
   chain: ChainWatch,
@@ -19,37 +19,37 @@ export async function measurePresent(
   for (let run = 0; run < runs; run += 1) {
     const published = await publish(market, chain);
     const { lease, block } = await chain.state(published.id, "running");
-    present.push(told(market, "image present", sampleOf(published, block)));
+    present.push(shown(market, "image present", sampleOf(published, block)));
     const start = performance.now();
     const { txHash } = await market.api.post<{ txHash: string }>(`/v1/workspaces/${published.id}/stop`, {});
     const ordered = { block: await chain.blockOf(txHash), start };
     const over = await chain.state(published.id, "stopped");
-    stopped.push(told(market, "stop", sampleOf(ordered, over.block)));
+    stopped.push(shown(market, "stop", sampleOf(ordered, over.block)));
     await end(market, chain, published.id, lease);
   }
   return { present, stopped };
 }
 
-/** The same, but each time the image is taken off the engine before. */
+/** The same, but the image is removed from the engine before each run. */
 export async function measureAbsent(market: BenchMarket, chain: ChainWatch, runs: number): Promise<Sample[]> {
   const samples: Sample[] = [];
   for (let run = 0; run < runs; run += 1) {
     await removeImage(market);
     const published = await publish(market, chain);
     const { lease, block } = await chain.state(published.id, "running");
-    samples.push(told(market, "image absent", sampleOf(published, block)));
+    samples.push(shown(market, "image absent", sampleOf(published, block)));
     await end(market, chain, published.id, lease);
   }
   return samples;
 }
 
-/** What came of killing nodes that ran a replica. */
+/** Results of killing nodes that run a replica. */
 export type Failovers = {
-  /** Seconds from the kill until match took the node for lost. */
+  /** Seconds from the kill until match declared the node lost. */
   noticed: number[];
-  /** Blocks from the release of the lost lease to the assignment of the next; seconds from the kill. */
+  /** Blocks from the release of the lost lease to the next assignment; seconds from the kill. */
   reassigned: Sample[];
-  /** The same to the report that the next one runs. */
+  /** The same, to the report that the next lease runs. */
   running: Sample[];
 };
 
@@ -67,14 +67,14 @@ export async function measureFailover(
     const losses = await watchLosses(market);
     const start = performance.now();
     const noticed = losses.next();
-    const revive = await spares.kill(first.nodeId);
+    const restart = await spares.kill(first.nodeId);
     found.noticed.push((await noticed) - start / 1_000);
     const block = await chain.released(id, first.lease);
     const next = await chain.assigned(id, first.lease);
-    found.reassigned.push(told(market, "reassigned", sampleOf({ block, start }, next.block)));
+    found.reassigned.push(shown(market, "reassigned", sampleOf({ block, start }, next.block)));
     const second = await chain.state(id, "running", first.lease);
-    found.running.push(told(market, "runs elsewhere", sampleOf({ block, start }, second.block)));
-    await revive();
+    found.running.push(shown(market, "runs elsewhere", sampleOf({ block, start }, second.block)));
+    await restart();
     await end(market, chain, id, second.lease);
   }
   return found;
@@ -108,12 +108,12 @@ function sampleOf(asked: { block: number; start: number }, block: number): Sampl
   return { blocks: block - asked.block, seconds: (performance.now() - asked.start) / 1_000 };
 }
 
-function told({ print }: BenchMarket, what: string, sample: Sample): Sample {
+function shown({ print }: BenchMarket, what: string, sample: Sample): Sample {
   print(`  ${what}: ${sample.blocks} blocks, ${sample.seconds.toFixed(2)} s`);
   return sample;
 }
 
-/** Takes every name of an image off the engine, and the image with the last of them. */
+/** Removes all names of an image from the engine, and with them the image. */
 async function removeImage({ image, dockerSocket: socketPath }: BenchMarket): Promise<void> {
   const docker = new Docker({ socketPath });
   const { Id } = await docker.getImage(image).inspect();

@@ -12,11 +12,11 @@ import { temporaryDir } from "../setup.ts";
 
 type Block = { hash: string; number: string };
 
-// Hardhat's first account: what it owns is worth nothing anywhere.
+// Hardhat's first account, a public test key.
 const rich = privateKeyToAccount("0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80");
 const someone = `0x${"5e".repeat(20)}` as const;
 
-describe("an embedded chain that is kept", function () {
+describe("a journaled embedded chain", function () {
   this.timeout(180_000);
   const dir = temporaryDir();
   const { signal } = new AbortController();
@@ -38,7 +38,7 @@ describe("an embedded chain that is kept", function () {
     dir[Symbol.dispose]();
   });
 
-  it("has the same blocks, balances and waiting transactions after kill -9, at the same address", async () => {
+  it("has the same blocks, balances and pending transactions after kill -9, at the same address", async () => {
     await ask("hardhat_setBalance", [someone, "0x7b"]);
     const send = async (nonce: number) => {
       const transaction = { chainId: 31337, type: "eip1559", to: someone, value: 1n, gas: 21_000n } as const;
@@ -60,22 +60,22 @@ describe("an embedded chain that is kept", function () {
     expect(await ask("eth_getBalance", [someone, "latest"])).to.equal("0x7d");
   });
 
-  it("goes on telling of new blocks to a WebSocket that was open before", async () => {
+  it("continues to notify an open WebSocket of new blocks", async () => {
     const socket = new WebSocket(kept.url.replace("http", "ws"));
     await once(socket, "open");
-    const heard: Block[] = [];
+    const heads: Block[] = [];
     socket.on("message", (data) => {
       const message = JSON.parse(String(data)) as { method?: string; params?: { result: Block } };
-      if (message.method === "eth_subscription" && message.params) heard.push(message.params.result);
+      if (message.method === "eth_subscription" && message.params) heads.push(message.params.result);
     });
     socket.send(JSON.stringify({ jsonrpc: "2.0", id: 1, method: "eth_subscribe", params: ["newHeads"] }));
-    await until(async () => heard.length > 0);
+    await until(async () => heads.length > 0);
     signalGroup(chain.process.pid, "SIGKILL");
     await chain.process.exited;
-    const seen = heard.length;
+    const seen = heads.length;
     chain = await kept.start(signal);
-    await until(async () => heard.length > seen);
-    const numbers = heard.map(({ number }) => Number(number));
+    await until(async () => heads.length > seen);
+    const numbers = heads.map(({ number }) => Number(number));
     expect(numbers).to.deep.equal([...numbers].sort((one, two) => one - two));
     socket.terminate();
   });
@@ -93,7 +93,7 @@ describe("an embedded chain that is kept", function () {
     ]);
   });
 
-  it("makes a block for each transaction while it is asked to, without running ahead of the clock", async () => {
+  it("makes a block for each transaction with automine, without advancing the clock", async () => {
     await ask("evm_setAutomine", [true]);
     const first = Number(await ask("eth_blockNumber"));
     const [from] = await ask<string[]>("eth_accounts");
@@ -107,7 +107,7 @@ describe("an embedded chain that is kept", function () {
     expect(Number(timestamp)).to.be.at.most(Math.floor(Date.now() / 1000));
   });
 
-  it("does not let its clock or its past be changed", async () => {
+  it("rejects changes of its clock or its history", async () => {
     for (const method of ["evm_increaseTime", "evm_mine", "evm_revert", "hardhat_reset"]) {
       const error = await ask(method, []).catch((thrown: unknown) => thrown);
       expect(String(error)).to.include(`${method} is not served`);

@@ -1,7 +1,7 @@
 import { PassThrough } from "node:stream";
 import { RetryableError } from "@ngpu/runtime/errors";
 import { expect } from "chai";
-import { Abandoned, sideBySide } from "../../../scripts/start/allOrNothing.ts";
+import { Abandoned, runConcurrently } from "../../../scripts/start/allOrNothing.ts";
 import { journeyStep, untilDone } from "../../../scripts/start/journey/step.ts";
 import type { Market } from "../../../scripts/start/market.ts";
 import { createReporter, StepFailure } from "../../../scripts/start/reporter.ts";
@@ -11,7 +11,7 @@ const { signal } = new AbortController();
 const waiting = { signal, logsDir: "/logs", everyMs: 1 };
 const quiet = () => undefined;
 
-/** A step that can be late, with what it told. */
+/** A step that can be late, with its reported reasons. */
 function lateStep() {
   const reasons: string[] = [];
   return {
@@ -21,18 +21,18 @@ function lateStep() {
 }
 
 describe("a wait", () => {
-  it("fails after its deadline, saying what it waited for and what there was to see", async () => {
+  it("fails after its deadline, with what it waited for and the last state", async () => {
     const describeState = async () => "round 3 is open";
     const options = { ...waiting, seconds: 0, progress: quiet, describeState };
     const error = await waitFor("a measurement", async () => undefined, options).catch((thrown) => thrown);
     expect(error.code).to.equal("wait_timed_out");
     expect(error.message).to.match(
-      /^Waited for a measurement: not there after \d+ s.*\. Last seen: round 3 is open\.$/,
+      /^Timed out waiting for a measurement after \d+ s.*\. Last seen: round 3 is open\.$/,
     );
     expect(error.hint).to.include("/logs");
   });
 
-  it("names the failure of its last question when that is why there is no answer", async () => {
+  it("includes the error of the last attempt", async () => {
     const ask = async () => {
       throw new Error("the database restarts");
     };
@@ -40,7 +40,7 @@ describe("a wait", () => {
     expect(error.message).to.include("Last seen: the database restarts.");
   });
 
-  it("goes on after its deadline where it can be late, and says what it waits for", async () => {
+  it("continues after its deadline if the step can be late, and reports what it waits for", async () => {
     const { reasons, progress } = lateStep();
     const ask = async () => (reasons.length > 0 ? "there" : undefined);
     const describeState = async () => "the measurer is connected";
@@ -50,7 +50,7 @@ describe("a wait", () => {
     expect(reasons[0]).to.equal("waiting for a measurement: the measurer is connected");
   });
 
-  it("takes a question that fails for one without an answer yet", async () => {
+  it("treats an error as no result yet", async () => {
     let asked = 0;
     const ask = async () => {
       asked += 1;
@@ -60,7 +60,7 @@ describe("a wait", () => {
     expect(await waitFor("a row", ask, { ...waiting, seconds: 60, progress: quiet })).to.equal(3);
   });
 
-  it("ends at once when it is interrupted, late or not", async () => {
+  it("ends immediately when it is aborted, late or not", async () => {
     const abort = new AbortController();
     const { progress } = lateStep();
     const options = { ...waiting, signal: abort.signal, seconds: 0, progress };
@@ -70,8 +70,8 @@ describe("a wait", () => {
   });
 });
 
-describe("work that is tried on", () => {
-  it("is tried again after ever longer rests, each with its reason", async () => {
+describe("retried work", () => {
+  it("is repeated after growing pauses, each with its reason", async () => {
     const { reasons, progress } = lateStep();
     const rests: number[] = [];
     const rest = async (ms: number) => {
@@ -83,10 +83,10 @@ describe("work that is tried on", () => {
     };
     expect(await persist(work, { signal, progress, rest })).to.equal("answer");
     expect(rests).to.deep.equal([1, 2, 4, 8, 16, 30, 30].map((seconds) => seconds * 1_000));
-    expect(reasons[0]).to.equal("No replica runs; tried again in 1 s");
+    expect(reasons[0]).to.equal("No replica runs; retried in 1 s");
   });
 
-  it("is not tried again after a mistake of the program", async () => {
+  it("is not repeated after a programming error", async () => {
     const { progress } = lateStep();
     const work = async () => {
       throw new TypeError("undefined is not a function");
@@ -95,7 +95,7 @@ describe("work that is tried on", () => {
     expect(error).to.be.instanceOf(TypeError);
   });
 
-  it("is not done again once it is done", async () => {
+  it("is not repeated once it has succeeded", async () => {
     let times = 0;
     const work = untilDone(async () => {
       times += 1;
@@ -115,7 +115,7 @@ describe("a step of the journey", () => {
     return { lines, given: { reporter, signal, options: { once } } as unknown as Market };
   };
 
-  it("is shown late with its reason where the market stays up, and then done", async () => {
+  it("is shown as late with its reason if the market stays up, and then as done", async () => {
     const { lines, given } = market(false);
     let tries = 0;
     const work = async () => {
@@ -124,11 +124,11 @@ describe("a step of the journey", () => {
       return 7;
     };
     expect(await journeyStep(given, ["run", "The container starts"], work, (n) => `lease ${n}`)).to.equal(7);
-    expect(lines[0]).to.match(/^! The container starts .*late: No node is online; tried again in 1 s\n$/);
+    expect(lines[0]).to.match(/^! The container starts .*late: No node is online; retried in 1 s\n$/);
     expect(lines[1]).to.match(/^✓ The container starts .*lease 7\n$/);
   });
 
-  it("fails with its name when the journey is walked once", async () => {
+  it("fails with its name with --once", async () => {
     const { given } = market(true);
     const work = async () => {
       throw new RetryableError("No node is online.", { code: "no_replica" });
@@ -139,8 +139,8 @@ describe("a step of the journey", () => {
   });
 });
 
-describe("work side by side", () => {
-  it("breaks off the rest at the first failure, and throws that failure", async () => {
+describe("concurrent work", () => {
+  it("cancels the rest at the first failure, and throws that failure", async () => {
     const reasons: unknown[] = [];
     const slow = (begun: AbortSignal) =>
       new Promise<never>((_resolve, reject) => {
@@ -152,7 +152,9 @@ describe("work side by side", () => {
     const failing = async () => {
       throw new Error("first");
     };
-    const error = await sideBySide(signal, (begun) => [slow(begun), failing()]).catch((thrown) => thrown);
+    const error = await runConcurrently(signal, (begun) => [slow(begun), failing()]).catch(
+      (thrown) => thrown,
+    );
     expect(error.message).to.equal("first");
     expect(reasons[0]).to.be.instanceOf(Abandoned);
   });

@@ -28,11 +28,11 @@ export async function claimActs(market: MarketFixture): Promise<Record<string, C
   const claimFresh = await costOf(market, [claim(1n, first, MANY + 1)]);
   const second = treeOf(accounts, 2);
   await post(market, 2n, second);
-  // The first claim of an epoch mints for all of them.
+  // The first claim of an epoch mints for all claims.
   const claimFunding = await costOf(market, [claim(2n, second, MANY + 1)]);
   const repeat = await costOf(market, [claim(2n, second, MANY)]);
   const together = await costOf(market, [claimMany(2n, second)], MANY);
-  // The entry of epoch 1, 128 epochs later.
+  // Uses the ring entry of epoch 1 again, 128 epochs later.
   const again = await post(market, 129n, second, NODES_OF_AN_EPOCH);
   return {
     "post-epoch-100k": again,
@@ -56,7 +56,7 @@ function fillers(length: number): Hex[] {
   return Array.from({ length }, (_, place) => toHex(place + 1, { size: 20 }));
 }
 
-/** Posts when the epoch is over and waits until it is active. */
+/** Posts when the epoch has ended and waits until it is active. */
 async function post(market: MarketFixture, number: bigint, tree: Tree, units = 1): Promise<Cost> {
   const { genesis, epochSeconds, activationDelay } = market.deployment.parameters;
   const end = genesis + Number(number) * epochSeconds;

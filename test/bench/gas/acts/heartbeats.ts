@@ -6,7 +6,7 @@ import { type Cost, costOf } from "../meter.ts";
 
 const RING_SLOTS = 4096;
 
-/** A slot for 10,000 and 100,000 nodes, at 0%, 2% and 20% absent, in the entry of an older slot. */
+/** A slot for 10,000 and 100,000 nodes, at 0%, 2% and 20% absent, in the ring entry of an older slot. */
 export async function heartbeatActs(market: MarketFixture): Promise<Record<string, Cost>> {
   const costs: Record<string, Cost> = {};
   for (const [name, count] of [
@@ -23,7 +23,7 @@ export async function heartbeatActs(market: MarketFixture): Promise<Record<strin
 async function commit(market: MarketFixture, count: number, percentAbsent: number): Promise<Cost> {
   const { encoding, bits } = encodeHeartbeats(count, presentOf(count, percentAbsent));
   const { slotSeconds } = market.deployment.parameters;
-  // Ten seconds into a slot, the one before it is over; 4,096 slots later its entry in the ring is used again.
+  // Ten seconds into a slot, the previous one has ended. After 4,096 slots its ring entry is used again.
   const present = Math.floor((await market.time.latest()) / slotSeconds) + 1;
   const call = async (now: number): Promise<Hex> => {
     await market.time.increaseTo(now * slotSeconds + 10);
@@ -36,7 +36,7 @@ async function commit(market: MarketFixture, count: number, percentAbsent: numbe
   return costOf(market, [call(present + RING_SLOTS)], count);
 }
 
-/** Who is present: absentees are spread by a fixed generator, not evenly. */
+/** The present nodes. Absentees are spread by a fixed generator, not evenly. */
 function presentOf(count: number, percentAbsent: number): Set<number> {
   const present = new Set<number>();
   let state = 1;
@@ -48,7 +48,7 @@ function presentOf(count: number, percentAbsent: number): Set<number> {
   return present;
 }
 
-/** So many registrations would take hours: the counter is set where it is stored, which is where setting it shows. */
+/** Sets the counter in storage, because so many registrations would take hours. */
 async function setNodeCount(
   { client, computeNode, connection }: MarketFixture,
   count: number,
@@ -67,5 +67,5 @@ async function setNodeCount(
     if ((await computeNode.read.nodeCount()) === count) return;
     await set(slot, before);
   }
-  throw new Error("The node count is not where it was looked for.");
+  throw new Error("The node count was not found in storage.");
 }

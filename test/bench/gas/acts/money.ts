@@ -9,7 +9,10 @@ import { place, reportAll } from "./workspaces.ts";
 const count = 50;
 const rate = 1_000n;
 
-/** What leases on 50 nodes cost once they run: settled, refunded, collected and told of in receipts, each not for the first time. */
+/**
+ * Cost of running leases on 50 nodes: settled, refunded, collected and included in receipts, each not for the first
+ * time.
+ */
 export async function moneyActs(market: MarketFixture): Promise<Record<string, Cost>> {
   const { escrow } = market;
   await deposit(market, partner.address, parseEther("10"));

@@ -20,7 +20,9 @@ async function register(market: MarketFixture, name: string, gpus: number): Prom
   return costOf(market, [market.computeNode.write.registerBatch([messages, signatures])], 50);
 }
 
-/** A node without a GPU, whose three slots are what every node has, and one with a GPU, whose uuid takes a fourth. */
+/**
+ * A node without a GPU, with the three slots that every node has, and one with a GPU, whose UUID takes a fourth slot.
+ */
 export async function nodeActs(market: MarketFixture): Promise<Record<string, Cost>> {
   return {
     "register-50": await register(market, "cpu", 0),

@@ -22,13 +22,13 @@ const milestones = { downloading: 2, verified: 4 } as const;
 
 type Placed = { workspaceId: bigint; replica: 0; lease: 1; fence: `0x${string}`; key: PrivateKeyAccount };
 
-/** A workspace each on 50 nodes: published, assigned and started, reported on, and one through its whole life. */
+/** One workspace each on 50 nodes: published, assigned and started, reported, and one through its whole life. */
 export async function workspaceActs(market: MarketFixture): Promise<Record<string, Cost>> {
   await deposit(market, partner.address, parseEther("10"));
   await authorize(market);
   const names = Array.from({ length: 2 * count }, (_, place) => `runner ${place}`);
   const nodes = await addNodes(market, names);
-  // Whoever was first opens slots that all share, so the second 50 are what counts.
+  // The first 50 initialize shared slots, so the second 50 are measured.
   await place(market, nodes.slice(0, count));
   const { placed, cost } = await place(market, nodes.slice(count));
   const report = (to: number, sequence: number) => reportAll(market, placed, to, sequence);
@@ -96,7 +96,9 @@ async function progressAll(market: MarketFixture, placed: Placed[], milestone: n
   return costOf(market, [market.progress.write.reportBatch([packed])], placed.length);
 }
 
-/** One workspace on its own: publish, assign, start, Ready, Running, stop, Stopped, delete, Deleted, a transaction each. */
+/**
+ * One workspace alone: publish, assign, start, Ready, Running, stop, Stopped, delete, Deleted, one transaction each.
+ */
 async function life(market: MarketFixture): Promise<Cost> {
   const { docker, people } = market;
   const [node] = await addNodes(market, ["lonely runner"]);

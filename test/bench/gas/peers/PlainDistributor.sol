@@ -5,8 +5,8 @@ import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 
-/// @title Cumulative rewards with OpenZeppelin's parts alone: 256-bit nodes, standard leaves, a prefunded token
-/// @notice For comparison only; nothing deploys it.
+/// @title Cumulative rewards with only OpenZeppelin's parts: 256-bit nodes, standard leaves, a prefunded token
+/// @notice For comparison only; no market deploys it.
 contract PlainDistributor is ERC20, Ownable {
     bytes32 public root;
     mapping(address account => uint256) public claimed;

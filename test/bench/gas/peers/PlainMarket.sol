@@ -3,8 +3,8 @@ pragma solidity 0.8.37;
 
 import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
 
-/// @title The market's acts as plain contracts have them: a transaction each, a struct each, an event each
-/// @notice For comparison only; nothing deploys it.
+/// @title The market's acts as plain contracts: one transaction, one struct and one event each
+/// @notice For comparison only; no market deploys it.
 contract PlainMarket is AccessControl {
     bytes32 public constant OPERATOR = keccak256("OPERATOR");
 

@@ -2,11 +2,13 @@ import { type Abi, encodeDeployData, type Hex } from "viem";
 import type { MarketFixture } from "../../../contracts/support/market.ts";
 
 export type Deployer = {
-  /** The first account, which owns what it deploys. */
+  /** The first account, which owns the contracts it deploys. */
   address: Hex;
   /** Deploys as the first account. @returns the contract's address */
   deploy(contract: { abi: Abi; bytecode: Hex; args?: unknown[] }): Promise<Hex>;
-  /** Sends and waits for the block. @param from The first account where none is named. @throws Error when reverted */
+  /**
+   * Sends a transaction and waits for its block. @param from Default: the first account. @throws Error when reverted
+   */
   send(call: Call): Promise<Hex>;
   read(call: Call): Promise<unknown>;
   /** Signs as an account of the chain. */
@@ -17,7 +19,7 @@ type Wallet = Awaited<ReturnType<MarketFixture["connection"]["viem"]["getWalletC
 
 export type Call = { address: Hex; abi: Abi; functionName: string; args?: unknown[]; from?: Hex };
 
-/** Deploys and calls contracts that come as ABI and bytecode, on the market's chain. */
+/** Deploys and calls contracts given as ABI and bytecode, on the market's chain. */
 export async function createDeployer(market: MarketFixture): Promise<Deployer> {
   const wallets = await market.connection.viem.getWalletClients();
   const walletOf = (from: Hex = market.people.deployer): Wallet => {
@@ -35,7 +37,7 @@ export async function createDeployer(market: MarketFixture): Promise<Deployer> {
     async deploy({ abi, bytecode, args = [] }) {
       const data = encodeDeployData({ abi, bytecode, args });
       const { contractAddress } = await landed(await walletOf().sendTransaction({ data }));
-      if (!contractAddress) throw new Error("Nothing was deployed.");
+      if (!contractAddress) throw new Error("The deployment created no contract.");
       return contractAddress;
     },
     async send({ from, ...call }) {

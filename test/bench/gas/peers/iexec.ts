@@ -16,13 +16,13 @@ import { deployPoco, type Poco, pocoVersion } from "./iexecContracts.ts";
 import { orderTypes } from "./iexecOrders.ts";
 import type { Peers } from "./peer.ts";
 
-/** A worker's stake, a pool's and a request's price come out of this. */
+/** Funds of a worker's stake, a pool's stake and a request's price. */
 const funds = parseEther("1000");
 const price = parseEther("1");
 
 type Roles = { requester: Hex; scheduler: Hex; developer: Hex; worker: Hex };
 
-/** What comes nearest to our acts in iExec's PoCo as its package carries it: its contracts, wired and paid for here. */
+/** The nearest acts of iExec's PoCo, from the contracts of its package, wired and funded here. */
 export async function measureIexec(market: MarketFixture, folder: string): Promise<Peers> {
   const deployer = await createDeployer(market);
   const poco = await deployPoco(deployer, market.deployment.contracts.Token, folder);
@@ -101,7 +101,7 @@ async function signOrders(
       workerpoolrestrict: zeroAddress,
       ...anyone,
     }),
-    // Without a dataset: its order is empty.
+    // Without a dataset, so its order is empty.
     {
       dataset: zeroAddress,
       datasetprice: 0n,
@@ -141,7 +141,7 @@ async function signOrders(
   ] as const;
 }
 
-/** Matches the orders into a deal, whose name is the request's hash and its first task's number. */
+/** Matches the orders into a deal, whose id is the request's hash and its first task's number. */
 async function dealOf(deployer: Deployer, poco: Poco, roles: Roles, orders: readonly unknown[]) {
   const call = { ...poco.hub, functionName: "matchOrders", args: [...orders], from: roles.requester };
   const deal = (await deployer.read(call)) as Hex;
@@ -154,7 +154,7 @@ async function dealOf(deployer: Deployer, poco: Poco, roles: Roles, orders: read
   };
 }
 
-/** A worker says what the result hashes to under its seal, and then shows it. */
+/** A worker commits to the result under its seal, and then reveals it. */
 async function contribute(
   deployer: Deployer,
   poco: Poco,

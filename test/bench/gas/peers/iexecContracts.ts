@@ -16,7 +16,7 @@ type Artifact = {
   linkReferences?: Record<string, Record<string, { start: number; length: number }[]>>;
 };
 
-/** The facets that the measured acts need; the package's own deployment has a few more, for reading. */
+/** The facets that the measured acts need. The package's own deployment has more, for reading. */
 const facets = [
   "facets/IexecConfigurationFacet",
   "facets/IexecCategoryManagerFacet",
@@ -42,7 +42,7 @@ export async function deployPoco(deployer: Deployer, token: Hex, folder: string)
   const apps = await registry("registries/apps/AppRegistry");
   const datasets = await registry("registries/datasets/DatasetRegistry");
   const workerpools = await registry("registries/workerpools/WorkerpoolRegistry");
-  // The owner is asked for through the diamond itself.
+  // The owner is read through the diamond itself.
   const parts = [...facets.map(compiled), read("deployments/arbitrum/OwnershipFacet.json")];
   const hub = await deployDiamond(deployer, compiled("Diamond"), parts, orders);
   const { address: appsAt } = apps;
@@ -77,7 +77,7 @@ async function deployDiamond(
   return { address, abi: parts.flatMap(({ abi }) => abi) as Abi };
 }
 
-/** Puts the library's address where solc left room for it. */
+/** Links a library's address into the placeholder of solc. */
 function linked({ bytecode, linkReferences = {} }: Artifact, library: Hex): Hex {
   let code: string = bytecode;
   const places = Object.values(linkReferences).flatMap((file) => Object.values(file).flat());

@@ -4,7 +4,7 @@ const fields = (text: string) =>
     return { type, name };
   });
 
-/** What is signed of PoCo's orders (EIP-712, as its IexecLibOrders_v5 hashes them). */
+/** EIP-712 types of PoCo's orders, as its IexecLibOrders_v5 hashes them. */
 export const orderTypes = {
   AppOrder: fields(
     "address app, uint256 appprice, uint256 volume, bytes32 tag, address datasetrestrict, address workerpoolrestrict, address requesterrestrict, bytes32 salt",

@@ -9,8 +9,8 @@ import { measureUniswap } from "./uniswap.ts";
 const folder = join(import.meta.dirname, "../../../../.ngpu/bench/gas");
 
 /**
- * What comes nearest to each act elsewhere, the cheapest first: plain contracts and those that npm carries, measured on
- * the same chain, and figures that were published of others.
+ * The nearest equivalents of each act, the cheapest first: plain contracts and those in npm packages, measured on the
+ * same chain, and published figures of others.
  */
 export async function measurePeers(market: MarketFixture): Promise<Peers> {
   const all: Record<string, Peer[]> = {};

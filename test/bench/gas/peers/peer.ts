@@ -1,4 +1,4 @@
-/** What an act costs elsewhere; `published` figures are other people's and were not measured here. */
+/** Cost of an act elsewhere; `published` figures are from others and not measured here. */
 export type Peer = { name: string; gasPerUnit: number; source: "measured" | "published" };
 
 /** Peers by the id of our act. */

@@ -12,7 +12,7 @@ const here = import.meta.dirname;
 const root = join(here, "../../../..");
 const plain = "a plain OpenZeppelin contract, one transaction each";
 
-/** Compiles the peers, which no deployment needs, and gives a way to deploy them on the market's chain. */
+/** Compiles the peers, which no deployment needs, and returns a function that deploys them on the market's chain. */
 async function deployer(market: MarketFixture) {
   const paths = {
     sources: { solidity: here },
@@ -36,7 +36,7 @@ async function deployer(market: MarketFixture) {
   };
 }
 
-/** What the same acts cost in plain contracts of OpenZeppelin's, by our act's id. */
+/** Costs of the same acts in plain contracts from OpenZeppelin's parts, by our act's id. */
 export async function measurePlain(market: MarketFixture): Promise<Peers> {
   const deploy = await deployer(market);
   return { ...(await marketPeers(market, deploy)), ...(await claimPeers(market, deploy)) };

@@ -14,7 +14,7 @@ const version = "1.0.1";
 const leaves = 131_072;
 const amount = 1_234_567_890_123_456n;
 
-/** What a claim costs in Uniswap's distributor as its package carries it, over a tree as deep as ours. */
+/** Costs of a claim in Uniswap's distributor from its package, over a tree as deep as ours. */
 export async function measureUniswap(market: MarketFixture, folder: string): Promise<Peers> {
   const build = join(await unpackPackage(folder, name, version), "build/MerkleDistributor.json");
   const { abi, bytecode } = JSON.parse(readFileSync(build, "utf8")) as { abi: Abi; bytecode: string };
@@ -43,7 +43,7 @@ export async function measureUniswap(market: MarketFixture, folder: string): Pro
       from: market.people.treasury,
     });
   await pay(distributor, amount * 10n);
-  // The first has tokens already; the others don't. Places 256 apart do not share a word of the bitmap.
+  // The first account already has tokens; the others have none. Indexes 256 apart do not share a word of the bitmap.
   for (const place of [0, 1]) await pay(accounts[place] as Hex, 1n);
   const gasOf = async (place: number) => {
     const args = [BigInt(place), accounts[place], amount, tree.getProof(place)];
