@@ -171,18 +171,7 @@ export const computeNodeAbi = [
         "type": "address"
       }
     ],
-    "name": "DockerHoldsNothing",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "address",
-        "name": "docker",
-        "type": "address"
-      }
-    ],
-    "name": "DockerKnown",
+    "name": "DockerAlreadyAdded",
     "type": "error"
   },
   {
@@ -199,6 +188,17 @@ export const computeNodeAbi = [
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "docker",
+        "type": "address"
+      }
+    ],
+    "name": "DockerWithoutReservations",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "bytes4",
         "name": "selector",
         "type": "bytes4"
@@ -209,7 +209,7 @@ export const computeNodeAbi = [
         "type": "uint256"
       }
     ],
-    "name": "ExitPausedLately",
+    "name": "ExitPausedRecently",
     "type": "error"
   },
   {
@@ -232,6 +232,49 @@ export const computeNodeAbi = [
       }
     ],
     "name": "FunctionPaused",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "root",
+        "type": "bytes32"
+      }
+    ],
+    "name": "HeartbeatAckUnproven",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "signer",
+        "type": "address"
+      }
+    ],
+    "name": "HeartbeatAckUnsigned",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "slot",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      }
+    ],
+    "name": "HeartbeatAlreadyDisputed",
     "type": "error"
   },
   {
@@ -269,22 +312,6 @@ export const computeNodeAbi = [
   {
     "inputs": [
       {
-        "internalType": "uint64",
-        "name": "slot",
-        "type": "uint64"
-      },
-      {
-        "internalType": "uint32",
-        "name": "nodeId",
-        "type": "uint32"
-      }
-    ],
-    "name": "HeartbeatDisputedAlready",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
         "internalType": "uint32",
         "name": "nodeCount",
         "type": "uint32"
@@ -296,33 +323,6 @@ export const computeNodeAbi = [
       }
     ],
     "name": "HeartbeatNodesUnknown",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint32",
-        "name": "nodeId",
-        "type": "uint32"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "root",
-        "type": "bytes32"
-      }
-    ],
-    "name": "HeartbeatReceiptUnproven",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "address",
-        "name": "signer",
-        "type": "address"
-      }
-    ],
-    "name": "HeartbeatReceiptUnsigned",
     "type": "error"
   },
   {
@@ -354,7 +354,7 @@ export const computeNodeAbi = [
         "type": "uint64"
       }
     ],
-    "name": "HeartbeatSlotOver",
+    "name": "HeartbeatSlotOutsideWindow",
     "type": "error"
   },
   {
@@ -716,7 +716,7 @@ export const computeNodeAbi = [
         "type": "bytes32"
       }
     ],
-    "name": "UptimeCommittedAlready",
+    "name": "UptimeAlreadyCommitted",
     "type": "error"
   },
   {
@@ -2758,7 +2758,7 @@ export const dockerContractAbi = [
         "type": "uint8"
       }
     ],
-    "name": "DesiredIllegal",
+    "name": "DesiredStateInvalid",
     "type": "error"
   },
   {
@@ -2774,7 +2774,7 @@ export const dockerContractAbi = [
         "type": "uint256"
       }
     ],
-    "name": "ExitPausedLately",
+    "name": "ExitPausedRecently",
     "type": "error"
   },
   {
@@ -2859,7 +2859,7 @@ export const dockerContractAbi = [
         "type": "uint32"
       }
     ],
-    "name": "LeaseOver",
+    "name": "LeaseEnded",
     "type": "error"
   },
   {
@@ -3060,7 +3060,7 @@ export const dockerContractAbi = [
         "type": "uint8"
       }
     ],
-    "name": "TransitionIllegal",
+    "name": "TransitionInvalid",
     "type": "error"
   },
   {
@@ -5436,7 +5436,7 @@ export const progressAbi = [
         "type": "uint256"
       }
     ],
-    "name": "ExitPausedLately",
+    "name": "ExitPausedRecently",
     "type": "error"
   },
   {
@@ -5516,7 +5516,7 @@ export const progressAbi = [
         "type": "uint32"
       }
     ],
-    "name": "ProgressLeaseOver",
+    "name": "ProgressLeaseEnded",
     "type": "error"
   },
   {
@@ -5558,7 +5558,7 @@ export const progressAbi = [
         "type": "uint8"
       }
     ],
-    "name": "ProgressNotRising",
+    "name": "ProgressNotIncreasing",
     "type": "error"
   },
   {
@@ -6122,7 +6122,7 @@ export const measureAbi = [
         "type": "uint256"
       }
     ],
-    "name": "ExitPausedLately",
+    "name": "ExitPausedRecently",
     "type": "error"
   },
   {
@@ -6150,6 +6150,22 @@ export const measureAbi = [
   {
     "inputs": [],
     "name": "InvalidShortString",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "roundId",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint32",
+        "name": "measurerId",
+        "type": "uint32"
+      }
+    ],
+    "name": "MeasureAlreadySubmitted",
     "type": "error"
   },
   {
@@ -6270,6 +6286,17 @@ export const measureAbi = [
         "internalType": "uint64",
         "name": "roundId",
         "type": "uint64"
+      }
+    ],
+    "name": "MeasureRoundEnded",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "roundId",
+        "type": "uint64"
       },
       {
         "internalType": "uint40",
@@ -6304,17 +6331,6 @@ export const measureAbi = [
         "type": "uint64"
       }
     ],
-    "name": "MeasureRoundOver",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint64",
-        "name": "roundId",
-        "type": "uint64"
-      }
-    ],
     "name": "MeasureRoundUnknown",
     "type": "error"
   },
@@ -6337,22 +6353,6 @@ export const measureAbi = [
   {
     "inputs": [
       {
-        "internalType": "uint64",
-        "name": "roundId",
-        "type": "uint64"
-      },
-      {
-        "internalType": "uint32",
-        "name": "measurerId",
-        "type": "uint32"
-      }
-    ],
-    "name": "MeasureSubmittedAlready",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
         "internalType": "uint32",
         "name": "measurerId",
         "type": "uint32"
@@ -6363,7 +6363,7 @@ export const measureAbi = [
         "type": "bool"
       }
     ],
-    "name": "MeasurerAdmittedAlready",
+    "name": "MeasurerAlreadyAdmitted",
     "type": "error"
   },
   {
@@ -7876,7 +7876,7 @@ export const escrowAbi = [
         "type": "uint256"
       }
     ],
-    "name": "ExitPausedLately",
+    "name": "ExitPausedRecently",
     "type": "error"
   },
   {
@@ -9723,6 +9723,22 @@ export const pomcAbi = [
         "type": "uint64"
       },
       {
+        "internalType": "uint64",
+        "name": "last",
+        "type": "uint64"
+      }
+    ],
+    "name": "EpochNotIncreasing",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "number",
+        "type": "uint64"
+      },
+      {
         "internalType": "uint256",
         "name": "endsAt",
         "type": "uint256"
@@ -9734,22 +9750,6 @@ export const pomcAbi = [
       }
     ],
     "name": "EpochNotOver",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint64",
-        "name": "number",
-        "type": "uint64"
-      },
-      {
-        "internalType": "uint64",
-        "name": "last",
-        "type": "uint64"
-      }
-    ],
-    "name": "EpochNotRising",
     "type": "error"
   },
   {
@@ -9786,7 +9786,7 @@ export const pomcAbi = [
         "type": "uint128"
       }
     ],
-    "name": "EpochTotalFalls",
+    "name": "EpochTotalDecreased",
     "type": "error"
   },
   {
@@ -9813,7 +9813,7 @@ export const pomcAbi = [
         "type": "uint256"
       }
     ],
-    "name": "ExitPausedLately",
+    "name": "ExitPausedRecently",
     "type": "error"
   },
   {
@@ -9856,7 +9856,7 @@ export const pomcAbi = [
         "type": "uint256"
       }
     ],
-    "name": "ReceiptsAboveEarned",
+    "name": "ReceiptsExceedEarned",
     "type": "error"
   },
   {
@@ -9877,7 +9877,7 @@ export const pomcAbi = [
         "type": "uint256"
       }
     ],
-    "name": "ReceiptsAboveSpent",
+    "name": "ReceiptsExceedSpent",
     "type": "error"
   },
   {
@@ -12603,7 +12603,7 @@ export const pausesAbi = [
         "type": "uint256"
       }
     ],
-    "name": "ExitPausedLately",
+    "name": "ExitPausedRecently",
     "type": "error"
   },
   {
