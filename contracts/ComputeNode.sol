@@ -10,8 +10,8 @@ import {NodeState} from "./node/NodeState.sol";
 import {Operators} from "./node/Operators.sol";
 import {Uptime} from "./node/Uptime.sol";
 
-/// @notice See IComputeNode. Its parts stand in node/: how nodes come in, what changes of them, what assignments take of them,
-/// when they were present, what is put right of that, and the days' roots.
+/// @notice See IComputeNode. The parts are in node/: registration, later changes, the capacity of assignments,
+/// presence, its corrections, and the days' roots.
 contract ComputeNode is NodeChanges, Capacity, Corrections, Uptime {
     constructor(address authority_, Settings memory settings)
         NodeState(authority_)

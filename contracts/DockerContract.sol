@@ -9,10 +9,10 @@ import {Workspaces} from "./docker/Workspaces.sol";
 import {IComputeNode} from "./interfaces/IComputeNode.sol";
 import {IEscrow} from "./interfaces/IEscrow.sol";
 
-/// @notice See IDockerContract. Its parts stand in docker/, one for each kind of caller: partners publish, keepers place,
-/// nodes report, and leases end.
+/// @notice See IDockerContract. The parts are in docker/, one for each kind of caller: partners publish, keepers place,
+/// nodes report. One part ends leases.
 contract DockerContract is Workspaces, Placement, Reports, Releases {
-    /// @param workspacesBefore The ids that contracts before this one may have given; its own begin after them.
+    /// @param workspacesBefore The highest id that previous contracts may use; this contract's ids begin after it.
     constructor(
         address authority_,
         IComputeNode computeNode,

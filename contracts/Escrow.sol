@@ -8,10 +8,10 @@ import {Refunds} from "./escrow/Refunds.sol";
 import {IComputeNode} from "./interfaces/IComputeNode.sol";
 import {IToken} from "./interfaces/IToken.sol";
 
-/// @notice See IEscrow. Its parts stand in escrow/: deposits, authorizations, the settlement of leases, payouts to nodes and refunds.
+/// @notice See IEscrow. The parts are in escrow/: deposits, authorizations, the settlement of leases, payouts to nodes, refunds.
 contract Escrow is Deposits, Refunds {
-    /// @param feeBasisPoints_ What is burned of every payout, in hundredths of a percent.
-    /// @param authorizationsBefore The ids that escrows before this one may have given; its own begin after them.
+    /// @param feeBasisPoints_ The burned part of every payout, in hundredths of a percent.
+    /// @param authorizationsBefore The highest id that previous escrows may use; this contract's ids begin after it.
     constructor(
         address authority_,
         IToken token,

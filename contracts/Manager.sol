@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
 
-/// @title Who may call what is restricted: OpenZeppelin's AccessManager, unchanged
+/// @title Access control of restricted functions: OpenZeppelin's AccessManager, unchanged
 contract Manager is AccessManager {
     constructor(address admin) AccessManager(admin) {}
 }

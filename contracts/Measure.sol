@@ -5,7 +5,7 @@ import {IComputeNode} from "./interfaces/IComputeNode.sol";
 import {MeasureState} from "./measure/MeasureState.sol";
 import {Results} from "./measure/Results.sol";
 
-/// @notice See IMeasure. Its parts stand in measure/: who measures, how a round goes, and how it ends.
+/// @notice See IMeasure. The parts are in measure/: measurers, rounds, and the results of rounds.
 contract Measure is Results {
     constructor(address authority_, IComputeNode computeNode, Settings memory settings)
         MeasureState(authority_, computeNode, settings)

@@ -64,17 +64,17 @@ abstract contract Pauses is IPauses, AccessManaged {
         return EXIT_PAUSE_SECONDS;
     }
 
-    /// @dev The place of a function's flag: 0 to 15 for entries, FIRST_EXIT to 31 for exits, NONE for the others.
+    /// @dev The position of a function's flag: 0 to 15 for entries, FIRST_EXIT to 31 for exits, NONE for the others.
     function _bitOf(bytes4 selector) internal pure virtual returns (uint256);
 
-    /// @dev For contracts that keep elsewhere that nothing is paused.
+    /// @dev For contracts that store elsewhere that nothing is paused.
     function _afterPause() internal virtual {}
 
     function _requireRunning() internal view {
         if (_paused != 0 && _isPaused(_bitOf(msg.sig))) revert FunctionPaused(msg.sig);
     }
 
-    /// @dev False also while a pause of an exit is over and nobody has unpaused it.
+    /// @dev Also false when a pause of an exit has expired and nobody has unpaused it.
     function _isNothingPaused() internal view returns (bool) {
         return _paused == 0;
     }

@@ -8,21 +8,21 @@ import {IToken} from "./interfaces/IToken.sol";
 import {ClaimTree} from "./libraries/ClaimTree.sol";
 import {Receipts} from "./pomc/Receipts.sol";
 
-/// @notice See IPomc. Task receipts stand in pomc/.
-/// @dev The token is ours: it calls back nobody and returns true or reverts.
+/// @notice See IPomc. Task receipts are in pomc/.
+/// @dev The token is this deployment's own: it makes no calls, and returns true or reverts.
 contract Pomc is Receipts {
-    // | - 24 | isOpen 8 | lap 24 | activatesAt 40 | root 160 |: all that a claim reads
+    // | - 24 | isOpen 8 | lap 24 | activatesAt 40 | root 160 |: everything that a claim reads
     // | - 64 | totalBefore 96 | total 96 |
     struct Epoch {
         bytes20 root;
-        /// @dev The highest time there is marks a disabled epoch.
+        /// @dev The maximum value marks a disabled epoch.
         uint40 activatesAt;
-        /// @dev number / RING: which of the numbers that share the entry it is.
+        /// @dev number / RING: identifies the number among those that share the entry.
         uint24 lap;
-        /// @dev Whether its total was minted and nothing was paused since: a claim then looks no further.
+        /// @dev Whether its total was minted and nothing was paused since: a claim then checks nothing else.
         bool isOpen;
         uint96 total;
-        /// @dev Total of the last valid epoch before: what disabling this one goes back to.
+        /// @dev Total of the previous valid epoch; disabling this epoch restores it.
         uint96 totalBefore;
     }
 
@@ -31,11 +31,11 @@ contract Pomc is Receipts {
         uint40 epochSeconds;
         uint40 activationDelay;
         uint96 emissionPerEpoch;
-        /// @dev The last number of the contract before this one, which goes on paying those up to it; none: zero.
+        /// @dev The last number of the previous contract, which keeps paying the epochs up to it; zero without one.
         uint64 epochsBefore;
-        /// @dev The numbers that contracts before this one may have given to batches of receipts.
+        /// @dev The highest number that previous contracts may use for batches of receipts.
         uint64 batchesBefore;
-        /// @dev A contract before this one whose receipts count against the same escrow; none: zero.
+        /// @dev A previous contract whose receipts count against the same escrow; zero without one.
         IPomc receiptsBefore;
     }
 
@@ -55,7 +55,7 @@ contract Pomc is Receipts {
     mapping(address account => uint256) private _claimed;
 
     // | lastTotal 96 | last 64 | funded 96 |
-    /// @dev Everything minted here: the highest total of an epoch that was claimed from.
+    /// @dev Everything minted here: the highest total of a claimed epoch.
     uint96 private _funded;
     uint64 private _last;
     uint96 private _lastTotal;
@@ -86,7 +86,7 @@ contract Pomc is Receipts {
         if (total > limit) revert EpochScheduleExceeded(total, limit);
 
         uint40 activatesAt = uint40(block.timestamp) + _activationDelay;
-        // The limit has 96 bits. An epoch that is over has a number below 2^31 as long as epochs last a second and
+        // The limit has 96 bits. The number of an ended epoch is below 2^31 as long as epochs last a second and
         // genesis is in this century, so its lap has 24.
         _ring[number % RING] = Epoch({
             root: root,
@@ -105,10 +105,10 @@ contract Pomc is Receipts {
         Epoch storage epoch = _epochAt(number);
         if (epoch.activatesAt == DISABLED) revert EpochIsDisabled(number);
         if (block.timestamp >= epoch.activatesAt) revert EpochIsActive(number, epoch.activatesAt);
-        // Only epochs after the last number were disabled, so this one is not after it.
+        // Only epochs after the last number were disabled, so this one is at or before it.
         uint64 last = _last;
         (_last, _lastTotal) = (number - 1, epoch.totalBefore);
-        // Entries hold RING numbers at most; older ones of this range were replaced.
+        // The ring holds at most RING numbers; older ones of this range were replaced.
         for (uint64 i = number; i <= last && i < number + RING; ++i) {
             Epoch storage later = _ring[i % RING];
             if (later.lap != i / RING || later.activatesAt == 0 || later.activatesAt == DISABLED) continue;
@@ -144,15 +144,15 @@ contract Pomc is Receipts {
         unchecked {
             for (uint256 i; i < grants.length; ++i) {
                 bytes32 grant;
-                // Within the grants; a checked access is a call of its own here, 50 gas.
+                // Within the grants; a checked access would be a separate call here, 50 gas.
                 assembly ("memory-safe") {
                     grant := calldataload(add(grants.offset, shl(5, i)))
                 }
                 address account = address(bytes20(grant));
-                // The cast cuts the account.
+                // The cast removes the account.
                 uint256 amount = _take(account, uint96(uint256(grant)));
                 if (amount == 0) continue;
-                // Within the bytes, for they are as many as the grants'.
+                // Within the bytes, which are as many as the grants.
                 assembly ("memory-safe") {
                     count := add(count, 1)
                     mstore(add(paid, shl(5, count)), grant)
@@ -160,7 +160,7 @@ contract Pomc is Receipts {
                 _token.transfer(account, amount);
             }
         }
-        // Cuts them to what was paid.
+        // Truncates them to the paid ones.
         assembly ("memory-safe") {
             mstore(paid, shl(5, count))
         }
@@ -223,21 +223,21 @@ contract Pomc is Receipts {
         return NONE;
     }
 
-    /// @dev Claims read their epoch's slot and no other, so that is where they are stopped.
+    /// @dev Claims read only their epoch's slot, so a pause of claims is stored there.
     function _afterPause() internal override {
         for (uint256 i; i < RING; ++i) {
             if (_ring[i].isOpen) _ring[i].isOpen = false;
         }
     }
 
-    /// @dev The root of an active epoch. The first claim from it mints what earlier epochs had not.
+    /// @dev The root of an active epoch. The first claim from it mints what previous epochs did not.
     function _openRootOf(uint64 number) private returns (bytes20 root) {
         Epoch storage epoch = _ring[number % RING];
-        // All of one slot, read at once.
+        // One slot, read once.
         (bytes20 root_, uint40 activatesAt, uint24 lap, bool isOpen) =
             (epoch.root, epoch.activatesAt, epoch.lap, epoch.isOpen);
         if (lap != number / RING || activatesAt == 0) revert EpochUnknown(number);
-        // No time reaches that of a disabled one.
+        // The current time never reaches the mark of a disabled epoch.
         if (block.timestamp < activatesAt) {
             if (activatesAt == DISABLED) revert EpochIsDisabled(number);
             revert EpochNotActive(number, activatesAt);
@@ -255,12 +255,12 @@ contract Pomc is Receipts {
         _token.mint(address(this), total - funded);
     }
 
-    /// @dev What a cumulative grant is worth to its account now: nothing when it is repeated.
+    /// @dev The amount that a cumulative grant pays now: zero when it is repeated.
     function _take(address account, uint256 cumulative) private returns (uint256 amount) {
         uint256 before = _claimed[account];
         if (cumulative <= before) return 0;
         _claimed[account] = cumulative;
-        // Just compared.
+        // Compared above.
         unchecked {
             return cumulative - before;
         }
@@ -271,8 +271,8 @@ contract Pomc is Receipts {
         if (epoch.lap != number / RING || epoch.activatesAt == 0) revert EpochUnknown(number);
     }
 
-    /// @dev Everything that may be granted here up to an epoch, cut to what an entry holds; far above the token's cap. Numbers are
-    /// above those before.
+    /// @dev The highest total that may be granted here up to an epoch, truncated to an entry's width, which is far above the
+    /// token's cap. Numbers are above those of previous contracts.
     function _scheduleUpTo(uint64 number) private view returns (uint128) {
         uint256 limit = uint256(number - _epochsBefore) * _emissionPerEpoch;
         return limit > type(uint96).max ? type(uint96).max : uint128(limit);

@@ -6,12 +6,12 @@ import {IBatch} from "./interfaces/IBatch.sol";
 import {Signatures} from "./libraries/Signatures.sol";
 
 /// @title Batches of signed messages
-/// @notice An item is a private function that returns why it is refused, encoded as the custom error, or nothing.
+/// @notice An item is a private function that returns the encoded custom error when the item is refused, or nothing.
 abstract contract SignedBatch is IBatch, EIP712 {
-    /// @dev Items in one call: bounds every loop over a batch.
+    /// @dev Items in one call: the limit of every loop over a batch.
     uint256 internal constant MAX_ITEMS = 512;
 
-    /// @dev Used nonces of a signer, 256 to a word: several relayers deliver in any order.
+    /// @dev Used nonces of a signer, 256 to a word: several relayers submit in any order.
     mapping(address signer => mapping(uint256 word => uint256 bits)) private _nonces;
 
     function _checkLength(uint256 items) internal pure returns (uint256) {
@@ -28,7 +28,7 @@ abstract contract SignedBatch is IBatch, EIP712 {
         if (refusal.length != 0) emit ItemRefused(index, refusal);
     }
 
-    /// @dev Of a message that a node's or measurer's key signs.
+    /// @dev For a message signed by the key of a node or measurer.
     function _checkSigned(address key, uint256 deadline, bytes32 structHash, bytes calldata signature)
         internal
         view
@@ -42,7 +42,7 @@ abstract contract SignedBatch is IBatch, EIP712 {
         }
     }
 
-    /// @dev The same of a compact signature.
+    /// @dev The same with a compact signature.
     function _checkSigned(address key, uint256 deadline, bytes32 structHash, bytes32 r, bytes32 vs)
         internal
         view
@@ -67,7 +67,7 @@ abstract contract SignedBatch is IBatch, EIP712 {
         return _checkSigned(key, deadline, structHash, signature);
     }
 
-    /// @dev Of a message that a wallet signs, which may be a contract.
+    /// @dev For a message signed by a wallet, which may be a contract.
     function _checkSignedOnceByWallet(
         address wallet,
         uint256 nonce,
@@ -92,7 +92,7 @@ abstract contract SignedBatch is IBatch, EIP712 {
         return _nonces[signer][nonce >> 8] & (1 << (nonce & 0xff)) != 0;
     }
 
-    /// @dev A value outside its enum would revert the whole batch when it is decoded, so raw words are looked at first.
+    /// @dev A value outside its enum would revert the whole batch when it is decoded, so raw words are checked first.
     function _checkEnum(uint256 value, uint256 highest) internal pure returns (bytes memory refusal) {
         if (value > highest) return abi.encodeWithSelector(ValueUnknown.selector, value, highest);
     }

@@ -12,15 +12,15 @@ import {Assignments} from "../libraries/Assignments.sol";
 import {Leases} from "../libraries/Leases.sol";
 import {LeaseRef} from "../libraries/Types.sol";
 
-/// @title What every part of DockerContract rests on: its books and the checks they share
-/// @dev ComputeNode and Escrow.open, setClock and close call nobody outside, so nothing re-enters.
+/// @title Shared state and checks of the parts of DockerContract
+/// @dev ComputeNode and Escrow.open, setClock and close make no external calls, so nothing re-enters.
 abstract contract DockerState is IDockerContract, SignedBatch, Pauses {
     using Assignments for *;
     using AssignmentStates for AssignmentState;
 
     // | isOpen 8 | replicas 16 | authorizationId 64 | specHash 168 |
     struct Workspace {
-        /// @dev Two specs with one hash could only come from the owner, at 2^84 hashes, and would gain it nothing.
+        /// @dev Only the owner could construct two specs with one hash, with 2^84 hashes, and would gain nothing.
         bytes21 specHash;
         uint64 authorizationId;
         uint16 replicas;
@@ -101,7 +101,7 @@ abstract contract DockerState is IDockerContract, SignedBatch, Pauses {
         return NONE;
     }
 
-    /// @dev Gives back what a lease held that is over.
+    /// @dev Releases everything that an ended lease held.
     function _free(LeaseRef memory ref, Assignments.Assignment memory assignment, ReleaseReason reason) internal {
         _computeNode.release(assignment.nodeId, assignment.resources);
         _escrow.close(ref);
@@ -116,7 +116,7 @@ abstract contract DockerState is IDockerContract, SignedBatch, Pauses {
         _assignments[Leases.keyOf(ref.workspaceId, ref.replica)] = assignment.pack();
     }
 
-    /// @dev Keepers act for all; others for themselves or under the workspace's own authorization.
+    /// @dev Keepers act for all owners; others act for themselves or under the workspace's own authorization.
     function _mayAct(Workspace memory workspace, bool isKeeper_) internal view returns (bool) {
         return isKeeper_ || _escrow.maySpend(workspace.authorizationId, msg.sender);
     }

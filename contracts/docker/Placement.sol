@@ -10,7 +10,7 @@ import {ResourceMath} from "../libraries/ResourceMath.sol";
 import {LeaseRef, Resources} from "../libraries/Types.sol";
 import {DockerState} from "./DockerState.sol";
 
-/// @title Assigning replicas to nodes and ordering what they do
+/// @title Assigning replicas to nodes, and their orders
 abstract contract Placement is DockerState {
     using Assignments for *;
     using AssignmentStates for *;
@@ -40,7 +40,7 @@ abstract contract Placement is DockerState {
         _orderAll(leases, Desired.Delete);
     }
 
-    /// @dev All is checked before anything is taken.
+    /// @dev All checks precede the reservation.
     function _assign(Assign calldata item, bool isKeeper_) private returns (bytes memory refusal) {
         Workspace memory workspace = _workspaces[item.workspaceId];
         refusal = _checkWorkspace(item, workspace, isKeeper_);
@@ -62,7 +62,7 @@ abstract contract Placement is DockerState {
         return _take(item, workspace.authorizationId, assignment);
     }
 
-    /// @dev What is taken of the node when the escrow refuses is given back.
+    /// @dev Releases the reserved capacity when the escrow refuses.
     function _take(Assign calldata item, uint64 authorizationId, Assignments.Assignment memory assignment)
         private
         returns (bytes memory refusal)

@@ -7,7 +7,7 @@ import {Leases} from "../libraries/Leases.sol";
 import {LeaseRef} from "../libraries/Types.sol";
 import {DockerState} from "./DockerState.sol";
 
-/// @title Ending leases without their node
+/// @title Ending leases without their node's report
 abstract contract Releases is DockerState {
     using Assignments for *;
 
@@ -66,7 +66,7 @@ abstract contract Releases is DockerState {
         }
     }
 
-    /// @dev An expired workspace is assigned to nobody else, so only here must an exclusive lease wait.
+    /// @dev An expired workspace is not assigned again, so an exclusive lease must wait only here.
     function _releaseByPolicy(LeaseRef calldata ref, WorkspaceSpec calldata spec, ReleaseReason reason)
         private
         returns (bytes memory refusal)

@@ -11,8 +11,8 @@ import {PackedReports} from "../libraries/PackedReports.sol";
 import {LeaseRef} from "../libraries/Types.sol";
 import {DockerState} from "./DockerState.sol";
 
-/// @title What nodes report of their leases
-/// @dev The most frequent call of all, so fields are read where they stand in their words and no struct is made of them.
+/// @title Nodes' reports about their leases
+/// @dev The most frequent call, so fields are read directly from their words, without a struct.
 abstract contract Reports is DockerState {
     using Assignments for uint256;
     using AssignmentStates for AssignmentState;
@@ -47,7 +47,7 @@ abstract contract Reports is DockerState {
         emit StateChanged(
             head.workspaceId(), nodeId, head.replica(), head.lease(), to, head.sequence(), report.detail
         );
-        // The clock runs while the state is Running; nothing else moves the escrow.
+        // The clock runs while the state is Running; nothing else changes the escrow.
         bool isRunning = to == AssignmentState.Running;
         if (to == AssignmentState.Deleted) {
             _free(_refOf(head), current.unpack(), ReleaseReason.Deleted);

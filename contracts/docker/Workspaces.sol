@@ -6,7 +6,7 @@ import {ResourceMath} from "../libraries/ResourceMath.sol";
 import {Resources} from "../libraries/Types.sol";
 import {DockerState} from "./DockerState.sol";
 
-/// @title Images and workspaces: what partners publish
+/// @title Images and workspaces that partners publish
 abstract contract Workspaces is DockerState {
     using ResourceMath for Resources;
 

@@ -5,7 +5,7 @@ import {IEscrow} from "../interfaces/IEscrow.sol";
 import {Signatures} from "../libraries/Signatures.sol";
 import {EscrowState} from "./EscrowState.sol";
 
-/// @title What owners sign for: who may spend how much of their deposits
+/// @title Owners' signed authorizations to spend their deposits
 abstract contract Authorizations is EscrowState {
     bytes32 private constant AUTHORIZATION_TYPEHASH = keccak256(
         "Authorization(address owner,address delegate,uint64 maxRate,uint128 total,bytes32 scope,uint40 expiry,"

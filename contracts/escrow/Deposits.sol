@@ -7,7 +7,7 @@ import {IToken} from "../interfaces/IToken.sol";
 import {Accounts} from "../libraries/Accounts.sol";
 import {EscrowState} from "./EscrowState.sol";
 
-/// @title What partners put in and take out
+/// @title Partners' deposits and withdrawals
 abstract contract Deposits is EscrowState {
     using Accounts for Accounts.Account;
     using SafeERC20 for IToken;
@@ -26,7 +26,7 @@ abstract contract Deposits is EscrowState {
         bytes32 r,
         bytes32 s
     ) external pausable {
-        // Anyone may bring the permit to the token first; that must not hand others the use of the allowance it leaves.
+        // Anyone may submit the permit to the token first; that must not let others use the allowance it leaves.
         if (msg.sender != from) {
             _token.permit(from, address(this), amount, deadline, v, r, s);
         } else {
@@ -63,7 +63,7 @@ abstract contract Deposits is EscrowState {
 
     function _deposit(address account, address from, uint128 amount) private {
         if (amount == 0) revert EscrowAmountZero();
-        // A sum beyond 96 bits is beyond the token's supply: the transfer then reverts.
+        // A sum above 96 bits exceeds the token's supply: the transfer then reverts.
         _accounts[account].add(amount);
         emit Deposited(account, from, amount);
         _token.safeTransferFrom(from, address(this), amount);

@@ -10,8 +10,8 @@ import {IToken} from "../interfaces/IToken.sol";
 import {Accounts} from "../libraries/Accounts.sol";
 import {Leases} from "../libraries/Leases.sol";
 
-/// @title The books of the escrow, read by every part of it
-/// @dev The token is ours: it calls back nobody, takes no fee and returns true or reverts.
+/// @title The shared state of the escrow's parts
+/// @dev The token is this deployment's own: it makes no calls, takes no fee, and returns true or reverts.
 abstract contract EscrowState is IEscrow, SignedBatch, Pauses {
     // | grantCount 64 | docker 160 | paused 32 |: see Pauses
     address internal _docker;
@@ -35,7 +35,7 @@ abstract contract EscrowState is IEscrow, SignedBatch, Pauses {
 
     IToken internal immutable _token;
     IComputeNode internal immutable _computeNode;
-    /// @dev Of ComputeNode's days, by which earnings are held and downtime is refunded.
+    /// @dev Length of ComputeNode's days, by which earnings are held and downtime is refunded.
     uint64 internal immutable _daySeconds;
 
     mapping(address account => Accounts.Account) internal _accounts;

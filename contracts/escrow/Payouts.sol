@@ -7,18 +7,18 @@ import {IToken} from "../interfaces/IToken.sol";
 import {Earnings} from "../libraries/Earnings.sol";
 import {Settlement} from "./Settlement.sol";
 
-/// @title What nodes earned: paid out once it has matured, less the fee
+/// @title Payouts of matured earnings to nodes, less the fee
 abstract contract Payouts is Settlement {
     using Earnings for uint256;
     using SafeERC20 for IToken;
 
     uint256 private constant BASIS_POINTS = 10_000;
-    /// @dev A fee above a tenth is a mistake.
+    /// @dev A fee above a tenth is assumed to be a mistake.
     uint16 private constant MAX_FEE = 1_000;
 
     uint16 private immutable _feeBasisPoints;
 
-    /// @dev Modulo 2^96, as what matured (see Earnings).
+    /// @dev Modulo 2^96, like the matured amount (see Earnings).
     mapping(uint32 nodeId => uint96) private _collected;
 
     constructor(uint16 feeBasisPoints_) {
@@ -40,7 +40,7 @@ abstract contract Payouts is Settlement {
             fees += fee;
             amount -= fee;
             address to = _computeNode.payoutOf(nodeId);
-            // Both are parts of what has 96 bits.
+            // Both are parts of a 96-bit amount.
             emit Collected(nodeId, to, uint128(amount), uint128(fee));
             _token.safeTransfer(to, amount);
         }
@@ -75,7 +75,7 @@ abstract contract Payouts is Settlement {
         return _earnings[nodeId].asOf(block.timestamp / _daySeconds);
     }
 
-    /// @dev Rounded up: however small the parts are in which earnings are collected, no less than the whole fee is burned.
+    /// @dev Rounded up: collecting in small amounts never burns less than the fee.
     function _feeOf(uint256 amount) private view returns (uint256) {
         return (amount * _feeBasisPoints + BASIS_POINTS - 1) / BASIS_POINTS;
     }

@@ -10,9 +10,9 @@ import {LeaseRef} from "../libraries/Types.sol";
 import {UptimeTree} from "../libraries/UptimeTree.sol";
 import {Payouts} from "./Payouts.sol";
 
-/// @title What was paid for time in which a node was not there, back to who paid it
-/// @dev The root says what was down; what it may cost the node and bring the owner is bounded by the books alone: at most the
-/// authorization's highest rate over the day, at most what the node earned that day and still has, at most what the owner paid.
+/// @title Refunds to owners for time in which the node was down
+/// @dev The root states the downtime. The stored balances limit the refund: at most the authorization's highest rate over
+/// the day, at most the node's remaining earnings of that day, at most what the owner paid.
 abstract contract Refunds is Payouts {
     using Accounts for Accounts.Account;
     using DayMarks for DayMarks.Marks;
@@ -53,7 +53,7 @@ abstract contract Refunds is Payouts {
         if (amount == 0) return abi.encodeWithSelector(RefundUnfunded.selector, item.nodeId, item.day);
 
         _refunded.set(Leases.keyOf(ref.workspaceId, ref.replica), ref.lease, item.day);
-        // At most what the lane holds, which has 72 bits.
+        // At most the lane's amount, which has 72 bits.
         unchecked {
             lanes.yesterday -= uint72(amount);
         }
@@ -71,7 +71,7 @@ abstract contract Refunds is Payouts {
         );
     }
 
-    /// @dev Only yesterday's downtime is refunded: its root has been posted, and what was paid for it is still held.
+    /// @dev Only yesterday's downtime is refunded: its root is posted, and its payments are still held.
     function _checkProven(
         UptimeTree.LeaseDowntime calldata item,
         LeaseRef calldata ref,
@@ -95,8 +95,8 @@ abstract contract Refunds is Payouts {
         }
     }
 
-    /// @dev Of a replica's latest lease the books have all, of an earlier one its authorization. Settles the latest one, so that
-    /// what it owes for the day has been paid.
+    /// @dev The state has all of a replica's latest lease, and the authorization of an earlier one. Settles the latest one, so
+    /// that the amount it owes for the day has been paid.
     function _checkLease(UptimeTree.LeaseDowntime calldata item, LeaseRef calldata ref)
         private
         returns (bytes memory refusal)
@@ -113,7 +113,7 @@ abstract contract Refunds is Payouts {
         }
     }
 
-    /// @dev Its three fields follow each other in the leaf.
+    /// @dev Its three fields are adjacent in the leaf.
     function _refOf(UptimeTree.LeaseDowntime calldata item) private pure returns (LeaseRef calldata ref) {
         assembly ("memory-safe") {
             ref := add(item, 0x20)

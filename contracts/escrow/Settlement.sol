@@ -8,7 +8,7 @@ import {Leases} from "../libraries/Leases.sol";
 import {LeaseRef} from "../libraries/Types.sol";
 import {Authorizations} from "./Authorizations.sol";
 
-/// @title Leases: opened, run by the clock, settled lazily and closed
+/// @title Leases: opened, run by the clock, settled lazily, closed
 abstract contract Settlement is Authorizations {
     using Accounts for Accounts.Account;
     using Earnings for uint256;
@@ -47,7 +47,7 @@ abstract contract Settlement is Authorizations {
             _accounts[_grants[lease.authorizationId].owner].run(lease.rate, time);
             lease.settledAt = time;
         } else {
-            // A lease that this settlement closes rests already.
+            // The clock of a lease that this settlement closes is already stopped.
             if (_settle(ref, lease, time)) return;
             _accounts[_grants[lease.authorizationId].owner].rest(lease.rate, time);
         }
@@ -104,14 +104,14 @@ abstract contract Settlement is Authorizations {
         return lease.isOpen && lease.number == ref.lease;
     }
 
-    /// @dev Settles an open lease up to now and writes it.
+    /// @dev Settles an open lease up to now and stores it.
     function _settleOpen(LeaseRef calldata ref, Leases.Lease memory lease) internal {
         if (_settle(ref, lease, uint40(block.timestamp))) return;
         _leases[Leases.keyOf(ref.workspaceId, ref.replica)] = lease;
     }
 
-    /// @dev Pays what is due, or what there is. Writes the lease only when that closes it; else the caller does.
-    /// @return closed Whether the lease was closed for want of funds.
+    /// @dev Pays the amount due, or the available amount. Stores the lease only when that closes it; otherwise the caller does.
+    /// @return closed Whether the lease was closed for lack of funds.
     function _settle(LeaseRef calldata ref, Leases.Lease memory lease, uint40 time) private returns (bool closed) {
         Grant storage grant = _grants[lease.authorizationId];
         Accounts.Account storage account = _accounts[grant.owner];
@@ -136,7 +136,7 @@ abstract contract Settlement is Authorizations {
         return true;
     }
 
-    /// @dev Of a lease that is settled up to now.
+    /// @dev For a lease that is settled up to now.
     function _close(LeaseRef calldata ref, Leases.Lease memory lease, CloseReason reason) private {
         Grant storage grant = _grants[lease.authorizationId];
         if (lease.isRunning) _accounts[grant.owner].rest(lease.rate, lease.settledAt);

@@ -11,13 +11,13 @@ type Contracts = Record<ContractName, Contract>;
 type Call = ReturnType<Builder["call"]>;
 
 /**
- * The market's contracts, wired and with their roles given; at the end the deployer hands over, where an admin is named.
- * Ignition sends what does not depend on each other in one block; it never does a step again that its journal has.
+ * Deploys the market's contracts, connects them and grants the roles. Where an admin is configured, the deployer then
+ * renounces its roles. Ignition sends independent steps in one block and never repeats a step that is in its journal.
  */
 export function ngpuModule(parameters: NgpuParameters) {
   return buildModule("Ngpu", (m) => {
     const contracts = deployContracts(m, parameters);
-    const calls = [...wire(m, contracts, parameters), ...giveRoles(m, contracts, parameters)];
+    const calls = [...connect(m, contracts, parameters), ...grantRoles(m, contracts, parameters)];
     if (parameters.admin !== undefined) handOver(m, contracts, calls);
     return contracts;
   });
@@ -26,15 +26,15 @@ export function ngpuModule(parameters: NgpuParameters) {
 function deployContracts(m: Builder, parameters: NgpuParameters): Contracts {
   const contracts = {} as Contracts;
   for (const name of contractNames) {
-    // They come in an order in which each finds those before it.
+    // In this order each contract's dependencies are already deployed.
     const args = constructorArguments(name, parameters, contracts, m.getAccount(0));
     contracts[name] = m.contract(artifactOf(name), args as never, { id: name });
   }
   return contracts;
 }
 
-/** Contracts that call each other, and the accounts that call them often. */
-function wire(m: Builder, contracts: Contracts, parameters: NgpuParameters): Call[] {
+/** Connects the contracts and appoints their frequent callers. */
+function connect(m: Builder, contracts: Contracts, parameters: NgpuParameters): Call[] {
   const { ComputeNode, DockerContract, Escrow, Measure, Pomc, Token } = contracts;
   const allow = (to: Contract, name: string, id: string, accounts: readonly string[]) =>
     [...new Set(accounts)].map((account) => m.call(to, name, [account, true], { id: `${id}_${account}` }));
@@ -51,7 +51,7 @@ function wire(m: Builder, contracts: Contracts, parameters: NgpuParameters): Cal
   ];
 }
 
-/** Who holds which role, and how long after saying so it acts. The deployer stands in where nobody is named. */
+/** The holder and the delay of each role. The deployer holds a role without a configured account. */
 export function holdersOf(parameters: NgpuParameters) {
   const { admin, guardian, operations = admin, unpauser = admin, delays } = parameters;
   return {
@@ -62,7 +62,7 @@ export function holdersOf(parameters: NgpuParameters) {
   } satisfies Record<RoleLabel, { account: string | undefined; delay: number }>;
 }
 
-function giveRoles(m: Builder, contracts: Contracts, parameters: NgpuParameters): Call[] {
+function grantRoles(m: Builder, contracts: Contracts, parameters: NgpuParameters): Call[] {
   const { AccessManager } = contracts;
   const holders = holdersOf(parameters);
   const calls: Call[] = [];
@@ -84,9 +84,9 @@ function giveRoles(m: Builder, contracts: Contracts, parameters: NgpuParameters)
       calls.push(m.call(AccessManager, "grantRole", [id, account, delay], { id: `grant_${label}` }));
     }
   }
-  // Sent with the contracts, so before what needs them.
-  const unheld = roles.filter(({ label }) => holders[label].account === undefined);
-  for (const { id, label } of new Set([...deployerRoles, ...unheld])) {
+  // Sent with the contracts, so before the calls that need them.
+  const unassigned = roles.filter(({ label }) => holders[label].account === undefined);
+  for (const { id, label } of new Set([...deployerRoles, ...unassigned])) {
     const args = [id, m.getAccount(0), 0];
     calls.push(m.call(AccessManager, "grantRole", args, { id: `grant_deployer_${label}` }));
   }
@@ -97,10 +97,10 @@ function giveRoles(m: Builder, contracts: Contracts, parameters: NgpuParameters)
   return calls;
 }
 
-/** The deployer keeps nothing; ADMIN goes last, once all that needed it is done. */
+/** The deployer renounces every role, ADMIN last, after all calls that need it. */
 function handOver(m: Builder, { AccessManager }: Contracts, calls: Call[]): void {
   const renounce = (role: bigint, label: string, after: Call[]) =>
     m.call(AccessManager, "renounceRole", [role, m.getAccount(0)], { id: `renounce_${label}`, after });
-  const given = deployerRoles.map(({ id, label }) => renounce(id, label, calls));
-  renounce(adminRole, "admin", [...calls, ...given]);
+  const renounced = deployerRoles.map(({ id, label }) => renounce(id, label, calls));
+  renounce(adminRole, "admin", [...calls, ...renounced]);
 }

@@ -8,7 +8,7 @@ import { type RoleCall, type Succession, successions } from "./succession.ts";
 type Builder = Parameters<Parameters<typeof buildModule>[1]>[0];
 type Contract = Parameters<Builder["call"]>[0];
 
-/** The contracts of a succession, which know those that stay by address. */
+/** Deploys the contracts of a succession, with the addresses of those that stay. */
 export function successorModule(
   generation: number,
   succession: Succession,
@@ -29,16 +29,16 @@ export function successorModule(
   });
 }
 
-/** Calls of roles that the deployer holds, one after the other. */
+/** Makes the calls of roles that the deployer holds, one after the other. */
 export function introductionModule(generation: number, calls: readonly RoleCall[]) {
   return buildModule(`NgpuGeneration${generation}Introduction`, (m) => {
     const targets = new Map<Address, Contract>();
     let last: ReturnType<Builder["call"]> | undefined;
-    for (const [place, { contract, to, name, args }] of calls.entries()) {
+    for (const [index, { contract, to, name, args }] of calls.entries()) {
       const target = targets.get(to) ?? m.contractAt(artifactOf(contract), to, { id: `at_${to}` });
       targets.set(to, target);
       const after = last === undefined ? [] : [last];
-      last = m.call(target, name, args as never, { id: `call_${place}_${name}`, after });
+      last = m.call(target, name, args as never, { id: `call_${index}_${name}`, after });
     }
     return {};
   });

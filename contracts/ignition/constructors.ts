@@ -1,7 +1,7 @@
 import type { ContractName } from "@ngpu/contracts-sdk/deployment";
 import type { NgpuParameters } from "./parameters.ts";
 
-/** Names of the contracts in the order in which they can be deployed. */
+/** Names of the contracts, in an order in which they can be deployed. */
 export const contractNames = [
   "AccessManager",
   "Token",
@@ -13,16 +13,16 @@ export const contractNames = [
   "Progress",
 ] as const satisfies readonly ContractName[];
 
-/** The artifact's name where it is another. */
+/** The name of a contract's artifact. */
 export function artifactOf(name: ContractName): string {
   return name === "AccessManager" ? "Manager" : name;
 }
 
 /**
- * What a contract is constructed with.
+ * Returns a contract's constructor arguments.
  *
- * @param at The contracts before it in `contractNames`, as addresses or as Ignition's futures.
- * @param deployer Who deploys, and heads the AccessManager until it hands over.
+ * @param at The earlier contracts of `contractNames`, as addresses or as Ignition's futures.
+ * @param deployer The deployer, which is the AccessManager's first ADMIN.
  */
 export function constructorArguments<Ref, Deployer>(
   name: ContractName,

@@ -10,15 +10,15 @@ import { ngpuModule } from "./Ngpu.ts";
 import { type NgpuParameters, type NgpuParametersInput, parseParameters } from "./parameters.ts";
 import type { Succession } from "./succession.ts";
 
-/** Where the contracts are and what they were deployed with. */
+/** The addresses and parameters of a deployment. */
 export type NgpuDeployment = {
   chainId: number;
   /** First block that can hold an event of the market. */
   startBlock: bigint;
   contracts: Record<(typeof contractNames)[number], Address>;
-  /** With `genesis` as the contract has it. */
+  /** With the contract's `genesis`. */
   parameters: ReturnType<typeof parseParameters>;
-  /** What was replaced, oldest first, and goes on beside its successor until it has nothing more to do. */
+  /** Replaced contracts, oldest first. Each runs next to its successor until its last lease and claim. */
   previous: PreviousContracts[];
 };
 
@@ -29,12 +29,12 @@ export type PreviousContracts = {
 };
 
 /**
- * Deploys the market with Hardhat Ignition, or goes on where a deployment stopped; where all is deployed it only reads.
- * The first account of the connection deploys.
+ * Deploys the market with Hardhat Ignition, or resumes an interrupted deployment. A complete deployment is only read.
+ * The connection's first account deploys.
  *
- * @param pollMs How often to look for a new block.
+ * @param pollMs Interval of polling for a new block, milliseconds.
  * @param journal Folder of Ignition's deployments and the deployment's id in it; none on a simulated network.
- * @param reset Forget the journal: the chain is a new one.
+ * @param reset Delete the journal first, for a new chain.
  * @throws FatalError `parameters_invalid`, `deployer_named` or `journal_of_another_chain`.
  */
 export async function deployNgpu(options: {
@@ -79,10 +79,10 @@ export async function deployNgpu(options: {
 
 function requireOtherDeployer(parameters: NgpuParameters, deployer: Address | undefined): void {
   const { admin, operations, unpauser } = parameters;
-  const named = [admin, operations, unpauser].some(
+  const holdsRole = [admin, operations, unpauser].some(
     (account) => account?.toLowerCase() === deployer?.toLowerCase(),
   );
-  if (admin !== undefined && named) {
+  if (admin !== undefined && holdsRole) {
     throw new FatalError(
       `${deployer} is the deployer and cannot hold a role: the deployer gives up every role.`,
       {
@@ -93,9 +93,9 @@ function requireOtherDeployer(parameters: NgpuParameters, deployer: Address | un
   }
 }
 
-/** The block of the deployment's first transaction, as Ignition's journal has it: the same on every run. */
+/** The block of the deployment's first transaction, from Ignition's journal: the same on every run. */
 function firstBlockOf(journalFile: string): bigint {
-  if (!existsSync(journalFile)) throw new Error(`Ignition left no journal at ${journalFile}.`);
+  if (!existsSync(journalFile)) throw new Error(`Ignition wrote no journal at ${journalFile}.`);
   const blocks = readFileSync(journalFile, "utf8")
     .split("\n")
     .filter((line) => line.includes('"TRANSACTION_CONFIRM"'))

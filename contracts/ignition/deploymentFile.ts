@@ -5,7 +5,7 @@ import type { NgpuDeployment, PreviousContracts } from "./deploy.ts";
 import { parseParameters } from "./parameters.ts";
 
 /**
- * What a deployment wrote down, with every parameter; undefined where there is no file.
+ * Reads a deployment file, with every parameter; undefined when it does not exist.
  *
  * @throws FatalError `deployment_invalid` or `parameters_invalid`.
  */

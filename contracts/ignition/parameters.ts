@@ -11,19 +11,19 @@ const delay = z.number().int().nonnegative();
 const count = z.number().int().nonnegative().default(0);
 const amount = z.coerce.bigint().nonnegative();
 
-/** What a deployment is made with. Durations are seconds, amounts token units (1e-18). */
+/** The parameters of a deployment. Durations are seconds, amounts token units (1e-18). */
 const parametersSchema = z.strictObject({
-  /** Heads the AccessManager and governs in the deployer's place, which hands over at the end; default: the deployer keeps all. */
+  /** Holds ADMIN and governance; the deployer renounces its roles at the end. Default: the deployer keeps all roles. */
   admin: address.optional(),
   /** Holds the genesis supply. */
   treasury: address,
-  /** May stop functions, and disable epochs before they activate. */
+  /** May pause functions, and disable epochs before they activate. */
   guardian: address,
-  /** Lets functions that were stopped run again, after its delay; default: the admin. */
+  /** Unpauses functions, after its delay; default: the admin. */
   unpauser: address.optional(),
   /** Sets committers, keepers and the poster; default: the admin alone. */
   operations: address.optional(),
-  /** Between saying what one will do and doing it, by role; the guardian may cancel it in between. */
+  /** Delay between scheduling and executing a call, by role; the guardian may cancel the call in between. */
   delays: z
     .strictObject({
       admin: delay.default(172_800),
@@ -36,13 +36,13 @@ const parametersSchema = z.strictObject({
   measureKeepers: z.array(address),
   poster: address,
   slotSeconds: seconds,
-  /** How far back a heartbeat slot may be committed, disputed and challenged; at most 4096 slots. */
+  /** Time in which a heartbeat slot may be committed, disputed and challenged; at most 4096 slots. */
   heartbeatWindowSeconds: seconds.default(3_600),
   /** Length of the days that uptime roots are committed for; a multiple of a slot's. */
   daySeconds: seconds.default(86_400),
-  /** How long an uptime root waits, in which the guardian may disable it. */
+  /** Delay of an uptime root, in which the guardian may disable it. */
   uptimeDelay: z.number().int().nonnegative().default(3_600),
-  /** How many nodes a wallet takes in a period. */
+  /** Number of nodes that a wallet accepts in a period. */
   registrationLimit: z.number().int().positive().default(100),
   registrationSeconds: seconds.default(86_400),
   clockMarginSeconds: z.number().int().nonnegative(),
@@ -50,9 +50,9 @@ const parametersSchema = z.strictObject({
   quorum: z.number().int().min(1).max(8),
   /** Draws of a round; default: one less than twice the quorum, at most 8. */
   measureDraws: z.number().int().min(1).max(8).optional(),
-  /** Whether every measurer that registers can be drawn; else operations admits them. */
+  /** Whether every registered measurer can be drawn; otherwise operations admits them. */
   openMeasurers: z.boolean().default(false),
-  /** Between the request of a measurement and its opening, in which a block decides who measures. */
+  /** Time between the request of a measurement and its opening, in which a block draws the measurers. */
   measureLeadSeconds: seconds.default(12),
   measureWindowSeconds: seconds,
   measureTtlSeconds: seconds,
@@ -61,9 +61,9 @@ const parametersSchema = z.strictObject({
   epochSeconds: seconds,
   activationDelay: z.number().int().nonnegative(),
   emissionPerEpoch: amount,
-  /** What is burned of every payout to a node, in hundredths of a percent. */
+  /** Burned part of every payout to a node, in hundredths of a percent. */
   feeBasisPoints: z.number().int().min(0).max(1_000).default(100),
-  /** What contracts before these used up or may yet use, so that nothing is numbered or paid twice; default: there were none. */
+  /** The ids and epochs that previous contracts may use, so that none is used or paid twice; default: no previous contracts. */
   before: z
     .strictObject({
       workspaces: count,
@@ -72,7 +72,7 @@ const parametersSchema = z.strictObject({
       measurers: count,
       epochs: count,
       batches: count,
-      /** A Pomc of the same Escrow, whose receipts count on. */
+      /** The previous Pomc of the same Escrow, whose sums of receipts continue. */
       receiptsOf: address.default(zeroAddress),
     })
     .prefault({}),
@@ -83,12 +83,12 @@ const parametersSchema = z.strictObject({
 export type NgpuParameters = z.infer<typeof parametersSchema>;
 export type NgpuParametersInput = z.input<typeof parametersSchema>;
 
-/** @throws FatalError `parameters_invalid`, naming each fault. */
+/** @throws FatalError `parameters_invalid`, with every error. */
 export function parseParameters(value: unknown): NgpuParameters {
   const parsed = parametersSchema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new FatalError(`The deployment parameters are not valid:\n${z.prettifyError(parsed.error)}`, {
     code: "parameters_invalid",
-    hint: "contracts/ignition/parameters.ts describes each of them.",
+    hint: "See contracts/ignition/parameters.ts for their descriptions.",
   });
 }

@@ -16,36 +16,36 @@ import {
 } from "./succession.ts";
 
 export type Replacement = {
-  /** With the successors in their places and those before them among the previous. */
+  /** With the successors in use, and the replaced contracts in `previous`. */
   deployment: NgpuDeployment;
-  /** What the roles have yet to call, in this order; none where the deployer holds the roles and has called it. */
+  /** Calls that the roles must still make, in this order; empty when the deployer holds the roles and has made them. */
   introduction: RoleCall[];
 };
 
 /**
- * Deploys the successors of some contracts beside them. Run again, it goes on where it stopped, or changes nothing.
- * Where an admin was named, it sends no call of a role but gives what the roles have to call.
+ * Deploys the successors of some contracts next to them. A repeated call resumes where it stopped, or changes nothing.
+ * Where an admin is configured, it makes no call of a role but returns the calls that the roles must make.
  *
- * @param generation Its number; the deployment itself is the first.
- * @throws FatalError `generation_skipped`; `pomc_not_stopped`: the Pomc that is replaced must have been paused, so that the
- *   successor's epochs, and its sums of receipts, go on where its own end; or `epoch_not_active`: its last epoch must be beyond
- *   disabling, for the successor takes no number up to it.
+ * @param generation The generation's number; the first deployment is 1.
+ * @throws FatalError `generation_skipped`; `pomc_not_stopped`: the replaced Pomc must be paused, so that the successor's
+ *   epochs and sums of receipts continue where its own end; or `epoch_not_active`: the guardian must no longer be able to
+ *   disable its last epoch, since the successor accepts no number up to it.
  */
 export async function replaceNgpu(options: {
   connection: NetworkConnection<"op">;
   deployment: NgpuDeployment;
   succession: Succession;
   generation: number;
-  /** What changes beside what the previous contracts were deployed with; not for contracts that stay. */
+  /** Changes to the parameters of the previous contracts; ignored for contracts that stay. */
   changes?: Partial<Omit<NgpuParameters, "before" | "genesis" | "epochSeconds">>;
   pollMs?: number;
   journal?: { folder: string; id: string };
 }): Promise<Replacement> {
   const { connection, deployment: previous, succession, generation, journal } = options;
-  const present = previous.previous.length + 1;
-  if (generation <= present) return { deployment: previous, introduction: [] };
-  if (generation > present + 1) {
-    throw new FatalError(`Generation ${generation} cannot follow generation ${present}.`, {
+  const current = previous.previous.length + 1;
+  if (generation <= current) return { deployment: previous, introduction: [] };
+  if (generation > current + 1) {
+    throw new FatalError(`Generation ${generation} cannot follow generation ${current}.`, {
       code: "generation_skipped",
     });
   }
@@ -65,26 +65,26 @@ export async function replaceNgpu(options: {
   const calls = introduction(succession, previous, contracts, parameters);
   const areSent = parameters.admin === undefined;
   if (areSent) await connection.ignition.deploy(introductionModule(generation, calls), settings);
-  const left = Object.fromEntries(names.map((name) => [name, previous.contracts[name]]));
-  const entry = { succession, contracts: left, parameters: previous.parameters };
+  const replaced = Object.fromEntries(names.map((name) => [name, previous.contracts[name]]));
+  const entry = { succession, contracts: replaced, parameters: previous.parameters };
   return {
     deployment: { ...previous, contracts, parameters, previous: [...previous.previous, entry] },
     introduction: areSent ? [] : calls,
   };
 }
 
-/** The last epoch of a Pomc that is stopped; of one that stays, its number does not matter. */
+/** The last epoch of the paused Pomc; zero when the Pomc stays, since the number is then unused. */
 async function lastEpochOf({ connection, deployment, succession }: Parameters<typeof replaceNgpu>[0]) {
   if (succession === "measure") return 0n;
   const client = await connection.viem.getPublicClient();
   const pomc = { address: deployment.contracts.Pomc, abi: pomcAbi } as const;
-  // A successor at the same escrow adds to the sums of receipts; one at another begins its own.
-  const stopped =
+  // A successor at the same escrow continues the sums of receipts; one at another escrow starts at zero.
+  const paused =
     succession === "rewards" ? (["postEpoch", "commitReceipts"] as const) : (["postEpoch"] as const);
-  for (const name of stopped) {
+  for (const name of paused) {
     const selector = toFunctionSelector(getAbiItem({ abi: pomcAbi, name }));
     if (await client.readContract({ ...pomc, functionName: "isPaused", args: [selector] })) continue;
-    throw new FatalError(`Pomc.${name} is not paused at the contract that is to be replaced.`, {
+    throw new FatalError(`Pomc.${name} is not paused at the contract to be replaced.`, {
       code: "pomc_not_stopped",
       hint: "Have the guardian pause it. Calls made in the meantime belong to the successor.",
     });
@@ -94,7 +94,7 @@ async function lastEpochOf({ connection, deployment, succession }: Parameters<ty
   const { timestamp } = await client.getBlock();
   if (timestamp >= activatesAt) return last;
   throw new FatalError(
-    `Epoch ${last} of the contract that is to be replaced is not active yet and can still be disabled.`,
+    `Epoch ${last} of the contract to be replaced is not active yet and can still be disabled.`,
     {
       code: "epoch_not_active",
       hint: `Wait until ${new Date(activatesAt * 1_000).toISOString()}, when it activates.`,

@@ -6,7 +6,7 @@ import { toFunctionSelector, toFunctionSignature } from "viem";
 
 export type Changing = { contract: ContractName; name: string; signature: string; selector: `0x${string}` };
 
-/** Every function that changes something, of every contract. */
+/** Every state-changing function of every contract. */
 export function changingFunctions(): Changing[] {
   const all = { AccessManager: managerAbi, ...abis } as unknown as Record<ContractName, Abi>;
   return (Object.keys(all) as ContractName[]).flatMap((contract) =>

@@ -8,8 +8,8 @@ const pausing: ContractName[] = ["ComputeNode", "DockerContract", "Progress", "M
 const each = (signature: string): May => Object.fromEntries(pausing.map((name) => [name, [signature]]));
 
 /**
- * Functions of the AccessManager that ADMIN alone may call. They are listed under governance so that the guardian may cancel
- * one that is scheduled; being listed lets nobody call them. `revokeRole` is not among them: a guardian cannot keep itself.
+ * Functions of the AccessManager that only ADMIN may call. They are listed under governance so that the guardian may cancel
+ * a scheduled call; the listing permits no call. `revokeRole` is not among them: a guardian cannot keep its own role.
  */
 const managerFunctions = [
   "labelRole(uint64,string)",
@@ -58,13 +58,13 @@ const governance = {
   } as May,
 } as const;
 
-/** Roles of the AccessManager beside role 0, ADMIN, which gives and takes them. docs/contracts/roles.md is the table. */
+/** Roles of the AccessManager other than role 0, ADMIN, which grants and revokes them. Table: docs/contracts/roles.md. */
 export const roles = [operations, guardian, unpauser, governance] as const;
 
 /** The role whose holders may cancel what holders of the others have scheduled. */
 export const guardianRole = guardian.id;
 
-/** Roles that the deployer needs to wire the contracts. */
+/** Roles that the deployer needs to connect the contracts. */
 export const deployerRoles = [operations, governance] as const;
 
 export type RoleLabel = (typeof roles)[number]["label"];

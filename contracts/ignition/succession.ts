@@ -7,7 +7,7 @@ import { adminRole, type RoleLabel, roles } from "./roles.ts";
 
 type Contracts = Record<ContractName, Address>;
 
-/** What is replaced together, in the order in which it is deployed. The rest stays (docs/adr/0016-generations-side-by-side.md). */
+/** Contracts that are replaced together, in deployment order. The others stay (docs/adr/0016-generations-side-by-side.md). */
 export const successions = {
   market: ["Escrow", "Pomc", "DockerContract", "Progress"],
   rewards: ["Pomc"],
@@ -16,7 +16,7 @@ export const successions = {
 
 export type Succession = keyof typeof successions;
 
-/** What each contract is constructed with, but for ids and addresses; the epochs' genesis and length stay for good. */
+/** Constructor parameters of each contract, except ids and addresses; the epochs' genesis and length never change. */
 const constructedWith = {
   ComputeNode: [
     ...(["slotSeconds", "heartbeatWindowSeconds", "daySeconds", "uptimeDelay"] as const),
@@ -32,7 +32,7 @@ const constructedWith = {
   ],
 } as const satisfies Partial<Record<ContractName, readonly (keyof NgpuParameters)[]>>;
 
-/** Parameters of the contracts that stay: they are as they were, whatever is asked of the successors. */
+/** Parameters of the contracts that stay: unchanged, whatever the successors' parameters are. */
 export function parametersKept(succession: Succession, previous: NgpuParameters): Partial<NgpuParameters> {
   const names: readonly string[] = successions[succession];
   const kept = Object.entries(constructedWith).flatMap(([name, own]) =>
@@ -41,14 +41,14 @@ export function parametersKept(succession: Succession, previous: NgpuParameters)
   return Object.fromEntries(kept.map((field) => [field, previous[field]]));
 }
 
-/** Ids of a generation that have 64 bits, and those that have 32: no generation gives so many. */
+/** Ids reserved for a generation, of 64 bits and of 32 bits: more than any generation issues. */
 const WIDE_IDS = 2 ** 40;
 const NARROW_IDS = 2 ** 24;
 
 /**
- * What the successors are told of those before them, so that no id is given twice and no epoch is paid by two.
+ * Returns the successors' parameters about previous contracts, so that no id is issued twice and no epoch is paid by two.
  *
- * @param lastEpoch The last number that the previous Pomc posted; it must post no more.
+ * @param lastEpoch The last number that the previous Pomc posted; it must not post again.
  */
 export function beforeOf(
   succession: Succession,
@@ -64,14 +64,14 @@ export function beforeOf(
   if (succession === "rewards") return { ...rewards, receiptsOf: previous.contracts.Pomc };
   return {
     ...rewards,
-    // Another escrow has books of its own, so receipts count from zero.
+    // Another escrow has its own sums, so receipts count from zero.
     receiptsOf: zeroAddress,
     workspaces: before.workspaces + WIDE_IDS,
     authorizations: before.authorizations + WIDE_IDS,
   };
 }
 
-/** A call that a role makes, at once or after its delay. */
+/** A call that a role makes, immediately or after its delay. */
 export type RoleCall = {
   role: RoleLabel | "ADMIN";
   contract: ContractName;
@@ -91,9 +91,9 @@ function caller(contracts: Contracts) {
 }
 
 /**
- * What brings the successors in beside the previous contracts, in this order.
+ * Returns the calls that put the successors into use next to the previous contracts, in this order.
  *
- * @param parameters Those of the successors.
+ * @param parameters The successors' parameters.
  */
 export function introduction(
   succession: Succession,
@@ -103,7 +103,7 @@ export function introduction(
 ): RoleCall[] {
   const call = caller(contracts);
   const names: readonly ContractName[] = successions[succession];
-  const given = names.flatMap((name) =>
+  const functionRoles = names.flatMap((name) =>
     roles.flatMap(({ id, may }) => {
       const signatures: readonly string[] =
         (may as Partial<Record<ContractName, readonly string[]>>)[name] ?? [];
@@ -114,7 +114,7 @@ export function introduction(
   );
   if (succession === "measure") {
     return [
-      ...given,
+      ...functionRoles,
       call("governance", "ComputeNode", "setMeasure", contracts.Measure, true),
       ...parameters.measureKeepers.map((keeper) =>
         call("operations", "Measure", "setMeasureKeeper", keeper, true),
@@ -123,7 +123,7 @@ export function introduction(
   }
   const epochs = BigInt(parameters.before.epochs - previous.parameters.before.epochs);
   const rewards = [
-    // What its own schedule came to: it mints what it still owes, and the two together keep to one schedule.
+    // Its schedule's total: it mints what it still owes, and the two together keep to one schedule.
     call(
       "governance",
       "Token",
@@ -134,9 +134,9 @@ export function introduction(
     call("governance", "Token", "setMinter", contracts.Pomc, parameters.cap),
     call("operations", "Pomc", "setPoster", parameters.poster),
   ];
-  if (succession === "rewards") return [...given, ...rewards];
+  if (succession === "rewards") return [...functionRoles, ...rewards];
   return [
-    ...given,
+    ...functionRoles,
     call("governance", "Escrow", "setDocker", contracts.DockerContract),
     call("governance", "ComputeNode", "addDocker", contracts.DockerContract),
     ...parameters.keepers.map((keeper) => call("operations", "DockerContract", "setKeeper", keeper, true)),
@@ -149,18 +149,18 @@ const selectorsOf = (contract: ContractName, names: readonly string[]) =>
     item.type === "function" && names.includes(item.name) ? [toFunctionSelector(item)] : [],
   );
 
-/** What ends the entries of contracts whose successors are in use. Their exits go on. */
+/** Returns the calls that pause the entries of contracts whose successors are in use. Their exits continue. */
 export function retirement(succession: Succession, previous: Contracts): RoleCall[] {
   const call = caller(previous);
-  const stop = (contract: ContractName, ...names: string[]) =>
+  const pause = (contract: ContractName, ...names: string[]) =>
     call("guardian", contract, "pause", selectorsOf(contract, names));
-  if (succession === "measure") return [stop("Measure", "registerMeasurerBatch", "request")];
-  if (succession === "rewards") return [stop("Pomc", "postEpoch", "commitReceipts")];
+  if (succession === "measure") return [pause("Measure", "registerMeasurerBatch", "request")];
+  if (succession === "rewards") return [pause("Pomc", "postEpoch", "commitReceipts")];
   return [
     call("governance", "ComputeNode", "retireDocker", previous.DockerContract),
-    stop("DockerContract", "registerImage", "publish", "publishBatch", "assign"),
-    stop("Escrow", "deposit", "depositWithPermit", "authorize"),
-    stop("Pomc", "postEpoch"),
+    pause("DockerContract", "registerImage", "publish", "publishBatch", "assign"),
+    pause("Escrow", "deposit", "depositWithPermit", "authorize"),
+    pause("Pomc", "postEpoch"),
   ];
 }
 

@@ -1,10 +1,10 @@
 import { FatalError } from "@ngpu/runtime/errors";
 import type { NgpuParameters } from "./parameters.ts";
 
-/** Chains that live on one machine: Hardhat's and anvil's, and geth's in developer mode. */
+/** Ids of local chains: Hardhat's and anvil's, and geth's in developer mode. */
 const localChains = new Set([31337, 1337]);
 
-/** Where strangers' money is, and delays must leave people time. */
+/** Whether the chain holds other people's money, so that delays must leave them time. */
 function isPublic(chainId: number): boolean {
   return !localChains.has(chainId);
 }
@@ -12,7 +12,7 @@ function isPublic(chainId: number): boolean {
 const minute = 60;
 const hour = 3_600;
 
-/** The shortest times that leave people time to act, in seconds. */
+/** The minimum values on a public chain, in seconds. */
 const shortest: Record<string, { least: number; of: (p: NgpuParameters) => number }> = {
   activationDelay: { least: hour, of: (p) => p.activationDelay },
   uptimeDelay: { least: hour, of: (p) => p.uptimeDelay },
@@ -24,7 +24,7 @@ const shortest: Record<string, { least: number; of: (p: NgpuParameters) => numbe
   "delays.unpauser": { least: hour, of: (p) => p.delays.unpauser },
 };
 
-/** What of the parameters no public chain may have; nothing on a chain of one machine. */
+/** Errors of the parameters for a public chain; none for a local one. */
 export function windowErrors(parameters: NgpuParameters, chainId: number): string[] {
   if (!isPublic(chainId)) return [];
   const short = Object.entries(shortest).flatMap(([name, { least, of }]) =>
@@ -32,8 +32,9 @@ export function windowErrors(parameters: NgpuParameters, chainId: number): strin
       ? [`${name} is ${of(parameters)} s; a public chain needs at least ${least} s`]
       : [],
   );
-  const heads = parameters.admin === undefined ? ["no admin is set, so the deployer would keep ADMIN"] : [];
-  return [...short, ...heads];
+  const adminErrors =
+    parameters.admin === undefined ? ["no admin is set, so the deployer would keep ADMIN"] : [];
+  return [...short, ...adminErrors];
 }
 
 /** @throws FatalError `windows_too_short` */

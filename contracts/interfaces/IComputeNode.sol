@@ -17,26 +17,26 @@ interface IComputeNode is IBatch, IPauses {
         Maintenance
     }
 
-    /// @notice How the bits of a heartbeat slot are written.
+    /// @notice The encoding of the bits of a heartbeat slot.
     /// @dev Bitmap: bit `nodeId - 1`, little-endian within the byte, is 1 when the node was present.
-    /// Absentees: the ids that were absent, ascending, each as its distance from the one before (the first from 0) in LEB128:
-    /// seven bits a byte, the lowest first, the top bit set where more follow. All others up to `nodeCount` were present; an id
-    /// beyond it means nothing.
+    /// Absentees: the ids of absent nodes, ascending, each as its distance from the previous one (the first from 0) in LEB128:
+    /// seven bits a byte, the lowest first, the top bit set when more follow. All others up to `nodeCount` were present; a higher
+    /// id is ignored.
     enum HeartbeatEncoding {
         Bitmap,
         Absentees
     }
 
-    /// @notice What is fixed with the deployment; durations are seconds.
+    /// @notice Fixed at deployment; durations are seconds.
     struct Settings {
         uint64 slotSeconds;
-        /// @dev How many slots back a slot may be committed and put right; at most the ring's length.
+        /// @dev The number of past slots that may be committed and corrected; at most the ring's length.
         uint64 windowSlots;
         /// @dev Length of the days that uptime roots are committed for; a multiple of a slot's.
         uint64 daySeconds;
-        /// @dev How long a committed uptime root waits, in which it can be disabled.
+        /// @dev The delay of a committed uptime root, in which it can be disabled.
         uint40 uptimeDelay;
-        /// @dev How many nodes a wallet takes in a period.
+        /// @dev The number of nodes that a wallet accepts in a period.
         uint32 registrationLimit;
         uint40 registrationSeconds;
     }
@@ -62,7 +62,7 @@ interface IComputeNode is IBatch, IPauses {
         uint64 deadline;
     }
 
-    /// @notice Signed by the node's key. A node may say Online, Offline (leaving) and Maintenance of itself.
+    /// @notice Signed by the node's key. A node may set itself Online, Offline (leaving) and Maintenance.
     struct StatusChange {
         uint32 nodeId;
         NodeStatus status;
@@ -70,7 +70,7 @@ interface IComputeNode is IBatch, IPauses {
         uint64 deadline;
     }
 
-    /// @notice Signed by the wallet bound now, which may be a contract (ERC-1271), or by the node's key while none is bound.
+    /// @notice Signed by the currently bound wallet, which may be a contract (ERC-1271), or by the node's key while none is bound.
     struct WalletChange {
         uint32 nodeId;
         address wallet;
@@ -78,17 +78,17 @@ interface IComputeNode is IBatch, IPauses {
         uint64 deadline;
     }
 
-    /// @notice A heartbeat that was acknowledged: a committer signed `HeartbeatAck(uint64 slot,bytes32 root)`, and the root's tree
-    /// holds the node.
+    /// @notice An acknowledged heartbeat: a committer signed `HeartbeatAck(uint64 slot,bytes32 root)`, and the root's tree
+    /// contains the node.
     struct HeartbeatDispute {
         uint64 slot;
         uint32 nodeId;
         bytes32 root;
-        /// @dev Siblings of the leaf keccak256(keccak256(abi.encode(nodeId))), lowest first, pairs sorted.
+        /// @dev Siblings of the leaf keccak256(keccak256(abi.encode(nodeId))), from the lowest, pairs sorted.
         bytes32[] proof;
     }
 
-    /// @notice What an assignment asks of a node; zero fields ask nothing.
+    /// @notice The demand of an assignment; a zero field demands nothing.
     struct Demand {
         /// @dev Packed, see ResourceMath.
         uint88 resources;
@@ -112,20 +112,20 @@ interface IComputeNode is IBatch, IPauses {
     event NodeStatusChanged(uint32 indexed nodeId, NodeStatus status);
     event NodeWalletSet(uint32 indexed nodeId, address indexed wallet);
 
-    /// @notice The presence of nodes 1 to `nodeCount` in a slot. The bits stand in this log only; the contract keeps
+    /// @notice The presence of nodes 1 to `nodeCount` in a slot. The bits are in this log only; the contract stores
     /// a hash of them in a ring of slots.
     event HeartbeatsCommitted(uint64 indexed slot, HeartbeatEncoding encoding, uint32 nodeCount, bytes bits);
     event HeartbeatCommitterSet(address indexed account, bool allowed);
     event DockerAdded(address indexed docker);
 
-    /// @param reservations How many it holds and has yet to give back.
+    /// @param reservations The number of reservations that it has not released.
     event DockerRetired(address indexed docker, uint64 reservations);
     event MeasureSet(address indexed measure, bool allowed);
 
-    /// @notice The node was acknowledged in the slot: its bit is set, whatever was or will be committed.
+    /// @notice The node was acknowledged in the slot: its bit is set, whatever is committed.
     event HeartbeatDisputed(uint64 indexed slot, uint32 indexed nodeId);
 
-    /// @notice Measurers found the node absent: its bits from `firstSlot` to `lastSlot` are clear, whatever was or will be committed
+    /// @notice Measurers found the node absent: its bits from `firstSlot` to `lastSlot` are clear, whatever is committed
     /// or disputed.
     event PresenceChallenged(uint32 indexed nodeId, uint64 firstSlot, uint64 lastSlot);
     event UptimeCommitted(uint64 indexed day, bytes32 root, uint40 activeAt);
@@ -140,7 +140,7 @@ interface IComputeNode is IBatch, IPauses {
     error NodeCapacityExceeded(uint32 nodeId, Resources wanted, Resources free);
     error NodeNotAccepting(uint32 nodeId, NodeStatus status);
 
-    /// @param dimension The first one that does not fit, as ASCII.
+    /// @param dimension The first insufficient dimension, as ASCII.
     error NodeUnfit(uint32 nodeId, bytes32 dimension);
     error PriceAboveLimit(uint32 nodeId, uint64 price, uint64 limit);
     error HeartbeatWindowInvalid(uint64 slotSeconds, uint64 windowSlots, uint64 ringSlots);
@@ -157,7 +157,7 @@ interface IComputeNode is IBatch, IPauses {
     /// @notice The receipt was not signed by a heartbeat committer.
     error HeartbeatAckUnsigned(address signer);
 
-    /// @notice The wallet took as many nodes as it may for now.
+    /// @notice The wallet has reached its limit of nodes for the current period.
     error OperatorRateExceeded(address operator, uint32 limit, uint256 nextAt);
     error RegistrationRateInvalid(uint32 limit, uint40 period);
     error UptimeDayInvalid(uint64 daySeconds, uint64 slotSeconds);
@@ -177,10 +177,10 @@ interface IComputeNode is IBatch, IPauses {
     /// @notice Lets `account` commit heartbeats and mark nodes offline, or stops it. Restricted.
     function setHeartbeatCommitter(address account, bool allowed) external;
 
-    /// @notice Lets a DockerContract reserve capacity, beside those that may already. Restricted.
+    /// @notice Lets another DockerContract reserve capacity. Restricted.
     function addDocker(address docker) external;
 
-    /// @notice Lets a DockerContract reserve nothing more, for good; what it holds it still releases. Restricted.
+    /// @notice Permanently stops a DockerContract from reserving; it still releases its reservations. Restricted.
     function retireDocker(address docker) external;
 
     /// @notice Lets a contract challenge presence, or stops it. Restricted.
@@ -189,23 +189,23 @@ interface IComputeNode is IBatch, IPauses {
     /// @notice Lets `account` commit uptime roots, or stops it. Restricted.
     function setUptimePoster(address account, bool allowed) external;
 
-    /// @notice Registers nodes; a key registers once. `gpuUuids` names as many GPUs as `spec.total.gpus` counts. A wallet takes
-    /// only so many nodes in a period.
+    /// @notice Registers nodes; a key registers once. `gpuUuids` has as many GPUs as `spec.total.gpus`. A wallet accepts
+    /// a limited number of nodes in a period.
     function registerBatch(Registration[] calldata registrations, bytes[] calldata signatures) external;
 
-    /// @notice Changes spec and price. What is reserved stays reserved: a spec smaller than that is refused, and so are
+    /// @notice Changes spec and price. Reservations stay: a spec smaller than them is refused, and so are
     /// more GPUs than registered.
     function updateSpecBatch(SpecUpdate[] calldata updates, bytes[] calldata signatures) external;
 
     function setStatusBatch(StatusChange[] calldata changes, bytes[] calldata signatures) external;
 
-    /// @notice Binds nodes to other wallets, which counts as a registration there; to the zero address binds to none.
+    /// @notice Binds nodes to other wallets, which counts as a registration there; the zero address unbinds them.
     function setWalletBatch(WalletChange[] calldata changes, bytes[] calldata signatures) external;
 
-    /// @notice Marks nodes that stopped answering Offline. Committers only.
+    /// @notice Marks nodes that stopped responding Offline. Committers only.
     function markOffline(uint32[] calldata nodeIds) external;
 
-    /// @notice Records a whole slot in one transaction. Committers only; each slot once, in a window after it ended.
+    /// @notice Records a slot of all nodes in one transaction. Committers only; each slot once, in a window after it ended.
     function commitHeartbeats(
         uint64 slot,
         HeartbeatEncoding encoding,
@@ -213,31 +213,31 @@ interface IComputeNode is IBatch, IPauses {
         bytes calldata bits
     ) external;
 
-    /// @notice Sets bits of nodes that a committer acknowledged, each once. Anyone, while the slot can still be committed; not where
-    /// the node's presence was challenged.
+    /// @notice Sets bits of nodes that a committer acknowledged, each once. Anyone, while the slot can still be committed; not
+    /// where the node's presence was challenged.
     function disputeHeartbeats(HeartbeatDispute[] calldata disputes, bytes[] calldata signatures) external;
 
-    /// @notice Clears the bits of a node that measurers found absent, for good. Measure only; slots that cannot be committed any
-    /// more are left as they are.
-    /// @return isCleared Whether any slot was left.
+    /// @notice Permanently clears the bits of a node that measurers found absent. Measure only; slots that can no longer be
+    /// committed are not changed.
+    /// @return isCleared Whether any slot could be changed.
     function challengePresence(uint32 nodeId, uint64 firstSlot, uint64 lastSlot) external returns (bool isCleared);
 
-    /// @notice Commits the root over the uptime of a day (UptimeTree) once nothing of that day can change any more. Uptime posters
+    /// @notice Commits the root over the uptime of a day (UptimeTree) once the day can no longer change. Uptime posters
     /// only; each day once, unless it is disabled.
     function commitUptime(uint64 day, bytes32 root) external;
 
-    /// @notice Takes back a root that is not active yet. Restricted.
+    /// @notice Disables a root that is not active yet. Restricted.
     function disableUptime(uint64 day) external;
 
-    /// @notice Takes capacity for an assignment. DockerContract only; reverts with the reason when the node's status,
+    /// @notice Reserves capacity for an assignment. DockerContract only; reverts with the reason when the node's status,
     /// hardware, price or free capacity does not allow it.
     /// @return pricePerSecond The node's price, in token units (1e-18) a second.
     function reserve(uint32 nodeId, Demand calldata demand) external returns (uint64 pricePerSecond);
 
-    /// @notice Gives capacity back, packed as in ResourceMath. Only a DockerContract that holds a reservation, retired or not.
+    /// @notice Releases capacity, packed as in ResourceMath. Only a DockerContract that holds a reservation, retired or not.
     function release(uint32 nodeId, uint88 resources) external;
 
-    /// @notice All false and zero of an account that was never added; `reservations` is how many it holds now.
+    /// @notice All false and zero for an account that was never added; `reservations` is its current number.
     function dockerOf(address docker)
         external
         view
@@ -249,7 +249,7 @@ interface IComputeNode is IBatch, IPauses {
     function nodeCount() external view returns (uint32);
     function nodeIdOf(address key) external view returns (uint32);
 
-    /// @notice The key that signs for the node; zero where there is none. Asked for each signed report: its selector stands among
+    /// @notice The key that signs for the node; zero for an unknown node. Called for each signed report: its selector is among
     /// the lowest, which are compared first.
     function nodeKeyOf(uint32 nodeId) external view returns (address);
     function statusOf(uint32 nodeId) external view returns (NodeStatus);
@@ -257,32 +257,32 @@ interface IComputeNode is IBatch, IPauses {
     function freeOf(uint32 nodeId) external view returns (Resources memory);
     function walletOf(uint32 nodeId) external view returns (address);
 
-    /// @notice Where money for a node goes: its bound wallet, or else its own address.
+    /// @notice The payee of a node: its bound wallet, or else its own address.
     function payoutOf(uint32 nodeId) external view returns (address);
 
-    /// @notice Who answers for an account: the wallet bound to it where it is a node's key, else itself.
+    /// @notice The operator of an account: the wallet bound to it where it is a node's key, else the account itself.
     function operatorOf(address account) external view returns (address);
 
-    /// @notice How many nodes a wallet takes in a period of seconds.
+    /// @notice The number of nodes that a wallet accepts in a period of seconds.
     function registrationRate() external view returns (uint32 limit, uint40 period);
 
-    /// @notice What was put right of a node's bit.
+    /// @notice The corrections of a node's bit.
     function correctionOf(uint64 slot, uint32 nodeId) external view returns (bool isDisputed, bool isChallenged);
     function isUptimePoster(address account) external view returns (bool);
 
     /// @notice Length of a day in seconds; day `d` covers [d × length, (d + 1) × length).
     function daySeconds() external view returns (uint64);
 
-    /// @notice How long a committed root waits before it is active, in seconds.
+    /// @notice The delay of a committed root until it is active, in seconds.
     function uptimeDelay() external view returns (uint40);
 
-    /// @notice What was committed for a day, active or not; zero when nothing was or it was disabled.
+    /// @notice The commitment of a day, active or not; zero when there is none or it was disabled.
     function uptimeOf(uint64 day) external view returns (bytes32 root, uint40 activeAt);
 
     /// @notice The root of a day, or zero while it is not active.
     function uptimeRootOf(uint64 day) external view returns (bytes32);
 
-    /// @notice Whether an active root holds this uptime of a node.
+    /// @notice Whether an active root contains this uptime of a node.
     function isUptimeProven(UptimeTree.NodeUptime calldata uptime, bytes32[] calldata proof)
         external
         view
@@ -291,10 +291,10 @@ interface IComputeNode is IBatch, IPauses {
     /// @notice Length of a heartbeat slot in seconds; slot `s` covers [s × length, (s + 1) × length).
     function slotSeconds() external view returns (uint64);
 
-    /// @notice How many slots back a commitment may reach.
+    /// @notice The number of past slots that a commitment may reach.
     function heartbeatWindowSlots() external view returns (uint64);
 
-    /// @notice First 192 bits (the rest zero) of keccak256(abi.encode(slot, encoding, nodeCount, keccak256(bits))) of what
-    /// was committed for a slot that is still in the ring, or zero.
+    /// @notice First 192 bits (the rest zero) of keccak256(abi.encode(slot, encoding, nodeCount, keccak256(bits))) of the
+    /// commitment of a slot that is still in the ring, or zero.
     function heartbeatHash(uint64 slot) external view returns (bytes32);
 }

@@ -6,10 +6,10 @@ import {IBatch} from "./IBatch.sol";
 import {IPauses} from "./IPauses.sol";
 
 /// @title Images, workspaces and their assignments to nodes
-/// @notice A workspace's spec is published in an event and kept as a hash: calls that need it pass it again.
-/// Each (workspace, replica) has a lease number that only grows; a report under an older lease changes nothing.
+/// @notice A workspace's spec is published in an event and stored as a hash: calls that need it pass it again.
+/// Each (workspace, replica) has a lease number that only grows; a report under an older lease is refused.
 interface IDockerContract is IBatch, IPauses {
-    /// @notice What losing a node means: Available may overlap for a while, Exclusive never runs twice.
+    /// @notice The effect of losing a node: Available may overlap for a while, Exclusive never runs twice.
     enum Policy {
         Available,
         Exclusive
@@ -26,7 +26,7 @@ interface IDockerContract is IBatch, IPauses {
         Released
     }
 
-    /// @notice What the owner wants of an assignment.
+    /// @notice The owner's order for an assignment.
     enum Desired {
         Hold,
         Run,
@@ -46,7 +46,7 @@ interface IDockerContract is IBatch, IPauses {
         /// @dev sha256 digest of the image manifest.
         bytes32 image;
         Policy policy;
-        /// @dev Seconds without a sight of the chain or its market after which a node must stop by itself.
+        /// @dev Seconds without contact to the chain or its market after which a node must stop by itself.
         uint24 graceSeconds;
         /// @dev Highest price of one replica, token units (1e-18) a second.
         uint64 maxPricePerSecond;
@@ -56,15 +56,15 @@ interface IDockerContract is IBatch, IPauses {
         uint8 minComputeCapability;
         /// @dev Zero: any.
         bytes2 region;
-        /// @dev What one replica reserves.
+        /// @dev The reservation of one replica.
         Resources resources;
         /// @dev Unix time after which anyone may release it; zero: never.
         uint40 expiresAt;
-        /// @dev keccak256 of the configuration document that is published beside the spec.
+        /// @dev keccak256 of the configuration document that is published with the spec.
         bytes32 configHash;
     }
 
-    /// @notice What `publish` takes.
+    /// @notice The input of `publish`.
     struct Publication {
         address owner;
         uint64 authorizationId;
@@ -77,7 +77,7 @@ interface IDockerContract is IBatch, IPauses {
         uint64 workspaceId;
         uint16 replica;
         uint32 nodeId;
-        /// @dev Order the start at once: the node starts as soon as the image is there.
+        /// @dev Order the start immediately: the node starts as soon as it has the image.
         bool start;
         WorkspaceSpec spec;
     }
@@ -96,9 +96,9 @@ interface IDockerContract is IBatch, IPauses {
         uint64 deadline;
     }
 
-    /// @notice A Report as it travels.
+    /// @notice A packed Report.
     struct SignedReport {
-        /// @dev All of it but its detail: see PackedReports.
+        /// @dev All fields but its detail: see PackedReports.
         bytes32 head;
         bytes32 detail;
         /// @dev The signature of the Report, compact (ERC-2098).
@@ -129,7 +129,7 @@ interface IDockerContract is IBatch, IPauses {
         WorkspaceSpec spec,
         string config
     );
-    /// @notice Further assignments follow this spec; those that stand keep the one they were made under.
+    /// @notice Later assignments use this spec; existing ones keep the one they were made with.
     event WorkspaceUpdated(uint64 indexed workspaceId, bytes32 indexed image, WorkspaceSpec spec, string config);
     event ReplicasSet(uint64 indexed workspaceId, uint16 replicas);
     event WorkspaceClosed(uint64 indexed workspaceId);
@@ -163,7 +163,7 @@ interface IDockerContract is IBatch, IPauses {
         uint64 indexed workspaceId, uint32 indexed nodeId, uint16 replica, uint32 lease, uint40 releasableAt
     );
 
-    /// @notice The lease is over and its capacity free.
+    /// @notice The lease has ended and its capacity is free.
     event Released(
         uint64 indexed workspaceId, uint32 indexed nodeId, uint16 replica, uint32 lease, ReleaseReason reason
     );
@@ -177,7 +177,7 @@ interface IDockerContract is IBatch, IPauses {
     error WorkspaceSpecMismatch(uint64 workspaceId, bytes21 expected, bytes21 actual);
     error WorkspaceSpecInvalid();
     /// @notice Policy, grace and resources stay as published: a node that stops by the old terms must not be replaced by new ones,
-    /// and what its leases hold must be told from the spec alone.
+    /// and the resources of its leases must follow from the spec alone.
     error WorkspaceTermsFixed(uint64 workspaceId);
     error WorkspaceConfigMismatch(bytes32 expected, bytes32 actual);
     error WorkspaceNotExpired(uint64 workspaceId, uint40 expiresAt);
@@ -193,11 +193,11 @@ interface IDockerContract is IBatch, IPauses {
     error DesiredStateInvalid(Desired from, Desired to);
     error NotReleasable(uint64 workspaceId, uint16 replica, uint32 lease, uint40 releasableAt);
 
-    /// @notice Lets `account` assign, order and release for any workspace within what its owner signed for, or stops it.
+    /// @notice Lets `account` assign, order and release for any workspace within its owner's authorization, or stops it.
     /// Restricted.
     function setKeeper(address account, bool allowed) external;
 
-    /// @notice Records an image once. The chain keeps who did; the rest stands in the log only.
+    /// @notice Records an image once. The chain stores who did; the rest is in the log only.
     function registerImage(bytes32 digest, uint64 sizeBytes, bytes32 chunkRoot, string calldata ref) external;
 
     /// @notice Publishes a workspace of `owner`, called by the owner or the delegate of `authorizationId`.
@@ -210,12 +210,12 @@ interface IDockerContract is IBatch, IPauses {
         string calldata config
     ) external returns (uint64 workspaceId);
 
-    /// @notice Publishes several workspaces; one that is refused leaves the others.
+    /// @notice Publishes several workspaces; a refused one does not affect the others.
     function publishBatch(Publication[] calldata publications) external;
 
-    /// @notice Has further assignments follow another spec, with another image, say. What runs goes on until it is deleted and
-    /// assigned again. Policy, grace and resources stay. Owner or delegate.
-    /// @param current The spec so far.
+    /// @notice Makes later assignments use another spec, for example with another image. Running replicas continue until they are
+    /// deleted and assigned again. Policy, grace and resources stay. Owner or delegate.
+    /// @param current The current spec.
     function updateWorkspace(
         uint64 workspaceId,
         WorkspaceSpec calldata current,
@@ -226,17 +226,17 @@ interface IDockerContract is IBatch, IPauses {
     /// @notice Owner or delegate.
     function setReplicas(uint64 workspaceId, uint16 replicas) external;
 
-    /// @notice No further assignment. Owner or delegate.
+    /// @notice Ends further assignments. Owner or delegate.
     function closeWorkspace(uint64 workspaceId) external;
 
-    /// @notice The same by anyone once the workspace has expired.
+    /// @notice The same once the workspace has expired. Anyone.
     function closeExpired(uint64 workspaceId, WorkspaceSpec calldata spec) external;
 
     /// @notice Assigns replicas to nodes: checks the spec's hash, the node's status, hardware, free capacity and price,
     /// reserves the capacity and opens the escrow lease. Owner, delegate or keeper.
     function assign(Assign[] calldata items) external;
 
-    /// @notice Owner, delegate or keeper, as the next two.
+    /// @notice Owner, delegate or keeper, like the next two.
     function requestStart(LeaseRef[] calldata leases) external;
     function requestStop(LeaseRef[] calldata leases) external;
     function requestDelete(LeaseRef[] calldata leases) external;
@@ -245,7 +245,7 @@ interface IDockerContract is IBatch, IPauses {
     function reportBatch(SignedReport[] calldata reports) external;
 
     /// @notice Ends leases of lost nodes (reason Lost) and of replicas that failed (reason Replaced). Keepers only.
-    /// Available: at once. Exclusive: the first call marks the lease lost, and a call after grace and clock margin
+    /// Available: immediately. Exclusive: the first call marks the lease lost, and a call after grace and clock margin
     /// releases it; a report of the node in between clears the mark.
     function releaseLost(LeaseRef[] calldata leases, WorkspaceSpec[] calldata specs) external;
 
@@ -255,20 +255,20 @@ interface IDockerContract is IBatch, IPauses {
 
     function isKeeper(address account) external view returns (bool);
 
-    /// @notice Who registered an image; zero when nobody did.
+    /// @notice The account that registered an image; zero when it is not registered.
     function imageOwnerOf(bytes32 digest) external view returns (address);
 
-    /// @notice Id of the last workspace; before the first one, of the last that contracts before this one may have given.
+    /// @notice Id of the last workspace; before the first one, the highest id that previous contracts may use.
     function workspaceCount() external view returns (uint64);
 
-    /// @notice The owner is the authorization's. `specHash` is the first 168 bits of keccak256(abi.encode(spec)).
+    /// @notice The owner is that of the authorization. `specHash` is the first 168 bits of keccak256(abi.encode(spec)).
     function workspaceOf(uint64 workspaceId)
         external
         view
         returns (uint64 authorizationId, uint16 replicas, bool open, bytes21 specHash);
     function assignmentOf(uint64 workspaceId, uint16 replica) external view returns (Assignment memory);
 
-    /// @notice Who holds a replica, for contracts that check what a node says of its lease.
+    /// @notice The holder of a replica, for contracts that check a node's report about its lease.
     function tenancyOf(uint64 workspaceId, uint16 replica)
         external
         view

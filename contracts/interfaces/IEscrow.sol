@@ -8,7 +8,7 @@ import {IPauses} from "./IPauses.sol";
 
 /// @title Partners' deposits and per-second leases
 /// @notice Settled lazily: owed = rate × (now − settledAt). Anyone may settle; a settlement that the account or the
-/// authorization cannot cover closes the lease. What nodes earned of a day is held until its downtime can be refunded no more.
+/// authorization cannot cover closes the lease. A node's earnings of a day are held until its downtime can no longer be refunded.
 interface IEscrow is IBatch, IPauses {
     enum CloseReason {
         Ended,
@@ -23,7 +23,7 @@ interface IEscrow is IBatch, IPauses {
         address delegate;
         uint64 maxRate;
         uint128 total;
-        /// @dev Zero: any image; else the one image digest that may be run.
+        /// @dev Zero: any image; otherwise the only image digest that may run.
         bytes32 scope;
         uint40 expiry;
         uint256 nonce;
@@ -50,7 +50,7 @@ interface IEscrow is IBatch, IPauses {
         uint64 rate
     );
 
-    /// @notice The lease's clock runs, or rests, from `since` on; what was owed before is in the Settled beside it.
+    /// @notice The lease's clock runs, or is stopped, from `since` on; the same call's Settled event has the earlier debt.
     event LeaseClockSet(
         uint64 indexed workspaceId, uint32 indexed nodeId, uint16 replica, uint32 lease, bool running, uint40 since
     );
@@ -66,11 +66,11 @@ interface IEscrow is IBatch, IPauses {
         uint64 indexed workspaceId, uint32 indexed nodeId, uint16 replica, uint32 lease, CloseReason reason
     );
 
-    /// @param amount What `to` was paid.
-    /// @param fee What was burned beside it.
+    /// @param amount The amount paid to `to`.
+    /// @param fee The amount burned in addition.
     event Collected(uint32 indexed nodeId, address indexed to, uint128 amount, uint128 fee);
 
-    /// @notice `owner` has back what a lease was paid for `downSeconds` of a day, or what there was of it.
+    /// @notice `owner` got back the price of `downSeconds` of a day, or the available part of it.
     event Refunded(
         uint64 indexed workspaceId,
         uint32 indexed nodeId,
@@ -106,14 +106,14 @@ interface IEscrow is IBatch, IPauses {
     error DowntimeRefunded(uint64 day, uint64 workspaceId, uint16 replica, uint32 lease);
     error RefundUnfunded(uint32 nodeId, uint64 day);
 
-    /// @notice Sets the contract that may open, run and close leases, once: no other ever acts on what is deposited here. Restricted.
+    /// @notice Sets the contract that may open, run and close leases, once: no other ever acts on these deposits. Restricted.
     function setDocker(address docker) external;
 
-    /// @notice Takes `amount` tokens from the caller for `account`.
+    /// @notice Transfers `amount` tokens from the caller and credits them to `account`.
     function deposit(address account, uint128 amount) external;
 
-    /// @notice Takes `amount` tokens from `from`, for `from`, with an ERC-2612 permit relayed by anyone. Where the permit
-    /// was used already, only `from` itself may go on with the allowance it left.
+    /// @notice Transfers `amount` tokens from `from` and credits them to `from`, with an ERC-2612 permit relayed by anyone. Where
+    /// the permit was used already, only `from` itself may continue with the allowance it left.
     function depositWithPermit(
         address from,
         uint128 amount,
@@ -123,7 +123,7 @@ interface IEscrow is IBatch, IPauses {
         bytes32 s
     ) external;
 
-    /// @notice Pays out what the caller's account has free of running leases' debts.
+    /// @notice Pays out `amount` of the caller's balance, as far as it exceeds the debt of its running leases.
     function withdraw(uint128 amount, address to) external;
 
     /// @notice Records a signed authorization, relayed by anyone.
@@ -131,14 +131,14 @@ interface IEscrow is IBatch, IPauses {
         external
         returns (uint64 authorizationId);
 
-    /// @notice Owner only. Leases already open go on until closed or overdrawn, at most to the total signed for.
+    /// @notice Owner only. Open leases continue until they are closed or unfunded, at most to the signed total.
     function revoke(uint64 authorizationId) external;
 
-    /// @notice DockerContract only, as the next two. Reserves `rate` in the authorization; the clock rests until started.
-    /// What the account has free, and what the authorization has left, must pay for at least one second.
+    /// @notice DockerContract only, as the next two. Reserves `rate` in the authorization; the clock is initially stopped.
+    /// The account's free balance and the authorization's remaining total must each cover at least one second.
     function open(uint64 authorizationId, LeaseRef calldata ref, uint32 nodeId, uint64 rate, bytes32 image) external;
 
-    /// @notice Starts or rests the lease's clock; settles before it rests. Does nothing where the lease is closed.
+    /// @notice Starts or stops the lease's clock; settles before it stops. Does nothing where the lease is closed.
     function setClock(LeaseRef calldata ref, bool running) external;
 
     /// @notice Settles and closes. Does nothing where the lease is closed.
@@ -147,24 +147,24 @@ interface IEscrow is IBatch, IPauses {
     /// @notice Settles leases up to now. Anyone.
     function settle(LeaseRef[] calldata leases) external;
 
-    /// @notice Pays what each node's earnings have matured, less the fee, to its bound wallet, or else its own address. A day's
-    /// earnings mature when the next day is over, for until then its downtime is refunded. The fee is burned. Anyone.
+    /// @notice Pays each node's matured earnings, less the fee, to its bound wallet, or else to its own address. A day's
+    /// earnings mature when the next day ends, since until then its downtime is refunded. The fee is burned. Anyone.
     function collect(uint32[] calldata nodeIds) external;
 
-    /// @notice Pays rate × downSeconds of yesterday back to the owner of the authorization, from what the node earned that day,
-    /// once a lease and day. Pays what there is where that is less, and never more than the day at the lease's rate. Anyone.
+    /// @notice Pays rate × downSeconds of yesterday back to the owner of the authorization, from the node's earnings of that day,
+    /// once per lease and day. Pays the available amount when that is less, at most the day at the lease's rate. Anyone.
     /// @param items Leaves of yesterday's uptime tree (ComputeNode.uptimeRootOf).
-    /// @param proofs Each leaf's siblings, lowest first.
+    /// @param proofs Each leaf's siblings, from the lowest.
     function refundDowntime(UptimeTree.LeaseDowntime[] calldata items, bytes32[][] calldata proofs) external;
 
-    /// @notice What the account holds, with what its running leases owe and nobody settled yet.
+    /// @notice The account's balance, including the unsettled debt of its running leases.
     function balanceOf(address account) external view returns (uint128);
 
-    /// @notice What the account holds beyond what its running leases owe up to now.
+    /// @notice The account's balance less the debt of its running leases up to now.
     function withdrawableOf(address account) external view returns (uint128);
     function isNonceUsed(address signer, uint256 nonce) external view returns (bool);
 
-    /// @notice An authorization; its owner is zero where there is none. `remaining` is what is left of its total,
+    /// @notice An authorization; its owner is zero when it does not exist. `remaining` is the rest of its total,
     /// `rateInUse` the sum of the rates of its open leases.
     function authorizationOf(uint64 authorizationId)
         external
@@ -194,13 +194,13 @@ interface IEscrow is IBatch, IPauses {
             bool running
         );
 
-    /// @notice What a node earned and has not collected, with what is held and the fee.
+    /// @notice A node's uncollected earnings, including held amounts and the fee.
     function earnedBy(uint32 nodeId) external view returns (uint128);
 
-    /// @notice What `collect` would pay now, and what it would burn.
+    /// @notice The amounts that `collect` would pay and burn now.
     function collectableBy(uint32 nodeId) external view returns (uint128 amount, uint128 fee);
 
-    /// @notice Everything a node ever earned, and an account ever paid, without what was refunded.
+    /// @notice Everything a node ever earned, and an account ever paid, less refunds.
     function totalEarnedBy(uint32 nodeId) external view returns (uint256);
     function totalSpentBy(address account) external view returns (uint256);
     function isRefunded(uint64 day, LeaseRef calldata ref) external view returns (bool);

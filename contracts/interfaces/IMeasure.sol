@@ -4,23 +4,23 @@ pragma solidity 0.8.37;
 import {IBatch} from "./IBatch.sol";
 import {IPauses} from "./IPauses.sol";
 
-/// @title Measurement nodes, who measures whom, and the results
-/// @notice A round announces only its window, with a commitment to the salts and ports of its draws. A block that comes after it
-/// decides whom each salt draws (Draws), and each draw is revealed with its result.
+/// @title Measurement nodes, their rounds and results
+/// @notice A round announces only its window, with a commitment to the salts and ports of its draws. A later block
+/// determines the measurer of each salt (Draws), and each draw is revealed with its result.
 interface IMeasure is IBatch, IPauses {
-    /// @notice What is fixed with the deployment; durations are seconds.
+    /// @notice Fixed at deployment; durations are seconds.
     struct Settings {
-        /// @dev Results of distinct operators that a median takes.
+        /// @dev Results of distinct operators that a median needs.
         uint8 quorum;
-        /// @dev Draws of a round, at least as many: the more, the more of them may be away, and the more leave the keeper has in
-        /// whom it asks.
+        /// @dev Draws of a round, at least as many as the quorum. A higher number tolerates more absent measurers, and gives the
+        /// keeper more choice among them.
         uint8 draws;
-        /// @dev Whether everyone who registers is admitted.
+        /// @dev Whether every measurer that registers is admitted.
         bool openToAll;
         uint40 leadSeconds;
         uint40 windowSeconds;
         uint40 ttlSeconds;
-        /// @dev The ids that contracts before this one may have given; its own begin after them.
+        /// @dev The highest ids that previous contracts may use; this contract's ids begin after them.
         uint32 measurersBefore;
         uint64 roundsBefore;
     }
@@ -34,7 +34,7 @@ interface IMeasure is IBatch, IPauses {
     }
 
     struct Measurement {
-        /// @dev Nothing answered at the node's port until the window's end; then all other fields are zero.
+        /// @dev Nothing responded at the node's port until the end of the window; then all other fields are zero.
         bool absent;
         /// @dev From the node to the measurer, Mbit/s.
         uint32 downMbps;
@@ -42,9 +42,9 @@ interface IMeasure is IBatch, IPauses {
         uint32 upMbps;
         /// @dev Round trip in tenths of a millisecond.
         uint32 latencyTenthMs;
-        /// @dev Mapped ports behind which a container answered the measurer's challenge.
+        /// @dev Mapped ports behind which a container responded to the measurer's challenge.
         uint16 portsReachable;
-        /// @dev Free disk in GiB, as a container on the node saw it.
+        /// @dev Free disk in GiB, measured in a container on the node.
         uint32 diskFreeGib;
         /// @dev Sequential write in MiB/s.
         uint32 diskWriteMibps;
@@ -60,11 +60,11 @@ interface IMeasure is IBatch, IPauses {
     struct Reveal {
         uint64 roundId;
         uint32 measurerId;
-        /// @dev Its place among the round's draws, from 0.
+        /// @dev Its position among the round's draws, from 0.
         uint8 draw;
         uint16 port;
         bytes32 salt;
-        /// @dev Siblings of the draw under the round's root, lowest first.
+        /// @dev Siblings of the draw under the round's root, from the lowest.
         bytes32[3] proof;
         Measurement result;
         uint64 deadline;
@@ -72,7 +72,7 @@ interface IMeasure is IBatch, IPauses {
 
     event MeasurerRegistered(uint32 indexed measurerId, address indexed key, address indexed wallet, bytes2 region);
 
-    /// @notice The measurer can be drawn from now on, or not any more.
+    /// @notice The measurer can be drawn from now on, or no longer.
     event MeasurerAdmissionSet(uint32 indexed measurerId, bool admitted);
     event MeasureRequested(
         uint64 indexed roundId,
@@ -89,7 +89,7 @@ interface IMeasure is IBatch, IPauses {
         uint64 indexed roundId, uint32 indexed nodeId, uint8 submissions, Measurement median, uint40 expiresAt
     );
 
-    /// @notice The round is over without its quorum; nothing of it is kept.
+    /// @notice The round ended without its quorum; no result of it is stored.
     event MeasureFailed(uint64 indexed roundId, uint32 indexed nodeId, uint8 submissions);
     event MeasureKeeperSet(address indexed account, bool allowed);
 
@@ -98,7 +98,7 @@ interface IMeasure is IBatch, IPauses {
     error MeasurerAlreadyAdmitted(uint32 measurerId, bool admitted);
     error MeasureNodeUnknown(uint32 nodeId);
 
-    /// @notice A round of the node is under way.
+    /// @notice The node has an open round.
     error MeasureNodeBusy(uint32 nodeId, uint40 until);
     error MeasureRoundUnknown(uint64 roundId);
 
@@ -107,34 +107,34 @@ interface IMeasure is IBatch, IPauses {
     error MeasureRoundClosed(uint64 roundId, uint40 closesAt);
     error MeasureRoundOpen(uint64 roundId, uint40 closesAt);
 
-    /// @notice This cannot be said of the node before `from`.
+    /// @notice Absence cannot be reported for the node before `from`.
     error MeasureRoundNotOpen(uint64 roundId, uint40 from);
     error MeasureQuorumInvalid(uint8 quorum, uint8 draws, uint256 limit);
 
-    /// @notice The round's root does not hold this port and salt as this draw.
+    /// @notice The round's root does not contain this port and salt for this draw.
     error MeasureDrawUnknown(uint64 roundId, uint8 draw);
 
-    /// @notice The chain has not, or no longer, the hash of the block that decides the draws.
+    /// @notice The hash of the block that determines the draws is not available yet, or no longer.
     error MeasureSeedMissing(uint64 roundId, uint40 drawBlock);
 
-    /// @param drawn Whom the draw names, zero for nobody.
+    /// @param drawn The measurer of the draw, zero for none.
     error MeasurerNotDrawn(uint64 roundId, uint32 measurerId, uint32 drawn);
     error MeasureOwnNode(uint32 measurerId, uint32 nodeId);
 
-    /// @notice This measurer, of the same operator, has given its result.
+    /// @notice This measurer, of the same operator, has already submitted a result.
     error MeasureAlreadySubmitted(uint64 roundId, uint32 measurerId);
 
-    /// @notice An absent node has no figures.
+    /// @notice The result of an absent node has measured values.
     error MeasureResultInvalid(uint64 roundId, uint32 measurerId);
     error CallerNotMeasureKeeper(address caller);
 
     /// @notice Lets `account` request rounds, or stops it. Restricted.
     function setMeasureKeeper(address account, bool allowed) external;
 
-    /// @notice Lets measurers be drawn, or stops it. Restricted. A round under way whose draws this moves comes to nothing.
+    /// @notice Lets measurers be drawn, or stops it. Restricted. An open round whose draws change by it gets no results.
     function setMeasurersAdmitted(uint32[] calldata measurerIds, bool admitted) external;
 
-    /// @notice Registers measurement nodes; a key registers once. Money goes to `wallet`, or to the key where that is zero.
+    /// @notice Registers measurement nodes; a key registers once. Payments go to `wallet`, or to the key when it is zero.
     function registerMeasurerBatch(
         MeasurerRegistration[] calldata registrations,
         bytes[] calldata signatures
@@ -147,8 +147,8 @@ interface IMeasure is IBatch, IPauses {
     /// @notice Reveals draws with the measurers' signed results, each operator once. Relayed by anyone.
     function revealBatch(Reveal[] calldata reveals, bytes[] calldata signatures) external;
 
-    /// @notice Ends rounds that have a result for every draw, or whose window is over: publishes the median where there is a
-    /// quorum, and frees what they took. Where more than half found the node absent, its heartbeats in the window are
+    /// @notice Ends rounds that have a result for every draw, or whose window has ended: publishes the median where there is a
+    /// quorum, and frees their storage. Where more than half found the node absent, its heartbeats in the window are
     /// challenged. Anyone. The lower one of two middle values is the median.
     function finalize(uint64[] calldata roundIds) external;
 
@@ -158,10 +158,10 @@ interface IMeasure is IBatch, IPauses {
     function leadSeconds() external view returns (uint40);
     function windowSeconds() external view returns (uint40);
 
-    /// @notice How long a median holds after it is published.
+    /// @notice The time for which a published median is valid.
     function ttlSeconds() external view returns (uint40);
 
-    /// @notice How many measurers can be drawn.
+    /// @notice The number of measurers that can be drawn.
     function admittedCount() external view returns (uint256);
     function measurerIdOf(address key) external view returns (uint32);
     function measurerOf(uint32 measurerId)
@@ -169,13 +169,13 @@ interface IMeasure is IBatch, IPauses {
         view
         returns (address key, address wallet, bytes2 region, bool isAdmitted);
 
-    /// @notice A round that is under way; zeros for any other.
+    /// @notice An open round; zeros for any other.
     function roundOf(uint64 roundId)
         external
         view
         returns (uint32 nodeId, uint40 opensAt, uint40 closesAt, uint40 drawBlock, uint8 submissions, bytes32 draws_);
 
-    /// @notice Whom a salt draws in a round; zero for nobody, or while the deciding block is not there.
+    /// @notice The measurer that a salt draws in a round; zero for none, or while the deciding block does not exist.
     function drawnBy(uint64 roundId, bytes32 salt) external view returns (uint32 measurerId);
     function latestOf(uint32 nodeId) external view returns (Measurement memory median, uint40 expiresAt);
 }

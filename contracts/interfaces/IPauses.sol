@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-/// @title What the guardian can stop, one function at a time
-/// @notice An entry stays paused until it is unpaused. An exit, by which people get their money or stop what costs them, runs
-/// again by itself after `exitPauseSeconds`, and cannot be paused anew before as long has passed again: a guardian gains
-/// time, and cannot keep what is others'.
+/// @title Pausing single functions by the guardian
+/// @notice An entry stays paused until it is unpaused. A pause of an exit, by which people get their money or stop their costs,
+/// expires after `exitPauseSeconds`, and the exit cannot be paused again before the same time has passed: a guardian gains
+/// time, but cannot keep the property of others.
 interface IPauses {
     enum Pausability {
         None,
@@ -15,24 +15,24 @@ interface IPauses {
     event FunctionsPaused(address indexed caller, bytes4[] selectors);
     event FunctionsUnpaused(address indexed caller, bytes4[] selectors);
 
-    /// @notice The guardian stopped this function.
+    /// @notice The guardian paused this function.
     error FunctionPaused(bytes4 selector);
     error FunctionNotPausable(bytes4 selector);
 
-    /// @notice The exit was paused before, and its time to run is not over.
+    /// @notice The exit was paused before, and its guaranteed running time has not ended.
     error ExitPausedRecently(bytes4 selector, uint256 pausableAt);
 
-    /// @notice Stops functions at once; one that is paused stays as it is. Restricted (guardian).
+    /// @notice Pauses functions immediately; a paused function stays as it is. Restricted (guardian).
     function pause(bytes4[] calldata selectors) external;
 
-    /// @notice Lets functions run again. Restricted (unpauser, after a delay).
+    /// @notice Unpauses functions. Restricted (unpauser, after a delay).
     function unpause(bytes4[] calldata selectors) external;
 
     function pausabilityOf(bytes4 selector) external view returns (Pausability);
 
-    /// @notice Whether a function that can be paused is paused now.
+    /// @notice Whether a function is paused now.
     function isPaused(bytes4 selector) external view returns (bool);
 
-    /// @notice How long a pause of an exit lasts at most, and how long the exit then runs at least.
+    /// @notice The longest time that a pause of an exit lasts, and the shortest time that the exit then runs.
     function exitPauseSeconds() external view returns (uint40);
 }

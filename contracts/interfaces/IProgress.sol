@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {IBatch} from "./IBatch.sol";
 import {IPauses} from "./IPauses.sol";
 
-/// @title How far each workspace has been distributed to each node
+/// @title The progress of each workspace's image to each node
 interface IProgress is IBatch, IPauses {
     enum Milestone {
         None,
@@ -24,9 +24,9 @@ interface IProgress is IBatch, IPauses {
         uint64 deadline;
     }
 
-    /// @notice A ProgressReport as it travels.
+    /// @notice A packed ProgressReport.
     struct SignedProgress {
-        /// @dev All of it: see PackedProgress.
+        /// @dev All fields: see PackedProgress.
         bytes32 head;
         /// @dev The signature of the ProgressReport, compact (ERC-2098).
         bytes32 r;

@@ -12,7 +12,7 @@ interface IToken is IERC20, IERC20Permit {
     error CallerNotMinter(address caller);
     error MinterLimitExceeded(address minter, uint256 minted, uint256 limit);
 
-    /// @notice Lets `account` mint up to `limit` in all, counting what it minted before; zero lets it mint nothing. Restricted.
+    /// @notice Lets `account` mint up to `limit` in total, including its earlier mints; zero allows none. Restricted.
     function setMinter(address account, uint96 limit) external;
 
     /// @notice Minters only, each up to its limit.
@@ -21,9 +21,9 @@ interface IToken is IERC20, IERC20Permit {
     /// @notice Destroys `amount` of the caller's tokens.
     function burn(uint256 amount) external;
 
-    /// @notice Highest supply there will ever be.
+    /// @notice The highest possible supply.
     function cap() external view returns (uint256);
 
-    /// @notice What the account may mint in all, zero of one that is no minter; and what it minted so far, whatever was burned since.
+    /// @notice The total that the account may mint, zero for a non-minter; and the total it has minted, whatever was burned since.
     function minterOf(address account) external view returns (uint256 limit, uint256 minted);
 }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-/// @title What an account holds and what its running leases owe, without a loop over them
+/// @title An account's balance and the debt of its running leases, without a loop over them
 /// @dev Each running lease owes rate × (now − settledAt). The sum over leases is
-/// (Σ rate) × now − Σ (rate × settledAt), and both sums are kept: exact to the unit at any time.
+/// (Σ rate) × now − Σ (rate × settledAt), and both sums are stored: exact to the unit at any time.
 library Accounts {
     // | spent 160 | balance 96 |
     // | rateTime 128 | rate 128 |
     struct Account {
-        /// @dev What the account has, never above the token's supply, which has 96 bits; above it everything that leases were
-        /// paid, without what was refunded. In one number, so that both change in one write.
+        /// @dev The balance, never above the token's supply, which has 96 bits; in the higher bits everything that leases were
+        /// paid, without refunds. One number, so that both change in one write.
         uint256 funds;
         /// @dev Σ rate of running leases.
         uint128 rate;
@@ -38,33 +38,33 @@ library Accounts {
         return held > debt ? uint128(held - debt) : 0;
     }
 
-    /// @notice `amount` comes in.
+    /// @notice Adds `amount` to the balance.
     function add(Account storage account, uint256 amount) internal {
         account.funds += amount;
     }
 
-    /// @notice `amount`, which the account has, goes out.
+    /// @notice Subtracts `amount`, which the balance covers.
     function take(Account storage account, uint256 amount) internal {
         account.funds -= amount;
     }
 
-    /// @notice `amount`, which the account has, goes to a lease.
+    /// @notice Pays `amount`, which the balance covers, to a lease.
     function pay(Account storage account, uint256 amount) internal {
         account.funds += (amount << BALANCE_BITS) - amount;
     }
 
-    /// @notice `amount`, which the account paid, comes back.
+    /// @notice Returns `amount`, which the account paid.
     function restore(Account storage account, uint256 amount) internal {
         account.funds -= (amount << BALANCE_BITS) - amount;
     }
 
-    /// @notice A lease of `rate` runs from `since` on.
+    /// @notice Starts a lease of `rate` at `since`.
     function run(Account storage account, uint64 rate, uint40 since) internal {
         account.rate += rate;
         account.rateTime += uint128(rate) * since;
     }
 
-    /// @notice A running lease of `rate`, settled to `since`, rests.
+    /// @notice Stops a running lease of `rate`, settled to `since`.
     function rest(Account storage account, uint64 rate, uint40 since) internal {
         account.rate -= rate;
         account.rateTime -= uint128(rate) * since;

@@ -3,10 +3,10 @@ pragma solidity 0.8.37;
 
 import {IDockerContract} from "../interfaces/IDockerContract.sol";
 
-/// @title The states of an assignment and what may be ordered of it
-/// @dev What the node may report. R: only while Run is ordered; D: only once Delete is ordered, for a node cannot free
-/// itself of a lease; y: always. The rest is illegal. A repeat of a state brings its detail up to date (mapped ports), and
-/// clears the mark of a lost lease as any report does.
+/// @title The states of an assignment and its possible orders
+/// @dev The states that the node may report. R: only while Run is ordered; D: only once Delete is ordered, since a node
+/// cannot end its lease; y: always. The rest is illegal. A repeated state updates its detail (mapped ports), and clears
+/// the mark of a lost lease as any report does.
 ///
 /// | from \ to | Ready | Running | Stopped | Failed | Deleted |
 /// |-----------|-------|---------|---------|--------|---------|
@@ -19,7 +19,7 @@ import {IDockerContract} from "../interfaces/IDockerContract.sol";
 /// None becomes Assigned by `assign`; any of the five becomes Released by `releaseLost` and `releaseEnded`; from Deleted
 /// and Released the replica becomes Assigned again, under the next lease number.
 ///
-/// What may be ordered.
+/// The possible orders.
 ///
 /// | from \ to | Run | Stop | Delete |
 /// |-----------|-----|------|--------|

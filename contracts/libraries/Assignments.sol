@@ -3,14 +3,14 @@ pragma solidity 0.8.37;
 
 import {IDockerContract} from "../interfaces/IDockerContract.sol";
 
-/// @title What the chain keeps of a replica's assignment: one slot, read and written whole
+/// @title A replica's assignment: one slot, read and written as one word
 library Assignments {
     // | fence 64 | nodeId 32 | lease 32 | resources 88 | sequence 24 | state 8 | desired 8 |, high to low
     struct Assignment {
         bytes8 fence;
         uint32 nodeId;
         uint32 lease;
-        /// @dev What it holds of the node, packed (ResourceMath).
+        /// @dev Its resources on the node, packed (ResourceMath).
         uint88 resources;
         uint24 sequence;
         IDockerContract.AssignmentState state;
@@ -18,8 +18,8 @@ library Assignments {
     }
 
     // | - 160 | lostAt 40 | sequence 24 | lease 32 |
-    /// @notice That an exclusive lease was lost. It holds while the assignment has that lease and sequence: any report of the
-    /// node clears it by raising the sequence.
+    /// @notice The mark of a lost exclusive lease. It holds while the assignment has that lease and sequence: any report of
+    /// the node clears it by raising the sequence.
     struct LostMark {
         uint32 lease;
         uint24 sequence;
@@ -37,7 +37,7 @@ library Assignments {
     }
 
     function unpack(uint256 packed) internal pure returns (Assignment memory) {
-        // Each cast cuts exactly its field; only values of the enums were packed.
+        // Each cast keeps exactly its field; only values of the enums were packed.
         return Assignment({
             fence: fenceOf(packed),
             nodeId: nodeIdOf(packed),
@@ -73,7 +73,7 @@ library Assignments {
         return IDockerContract.Desired(uint8(packed));
     }
 
-    /// @notice The same assignment in another state, by a report of that sequence.
+    /// @notice The same assignment in another state, from a report with that sequence.
     function withReport(uint256 packed, IDockerContract.AssignmentState state, uint24 sequence)
         internal
         pure

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-/// @title The Merkle tree of what was granted, with nodes of 160 bits
+/// @title The Merkle tree of grants, with nodes of 160 bits
 /// @dev A grant is one word: | account 160 | cumulative 96 |. Its leaf is the first 160 bits of keccak256 of that word; an
 /// internal node is the first 160 bits of keccak256 of its two children, the smaller first, 40 bytes. A leaf hashes 32 bytes
-/// and a node 40, so neither passes for the other. A collision takes 2^80 hashes, and what it could win is bounded by the
-/// epoch's total.
+/// and a node 40, so neither is valid as the other. A collision takes 2^80 hashes, and the epoch's total limits its
+/// gain.
 ///
-/// While a root is made, what stands behind a node's 160 bits is left as it is: pairs are hashed over 40 bytes, and it could
-/// decide the order only of nodes that are equal.
+/// While a root is computed, the bits after a node's 160 bits are not cleared: pairs are hashed over 40 bytes, and those
+/// bits could only decide the order of equal nodes.
 ///
-/// Nodes of 20 bytes for 32 make a 17-deep proof 204 bytes shorter: 3,264 gas of calldata.
+/// Nodes of 20 bytes instead of 32 make a 17-deep proof 204 bytes shorter: 3,264 gas of calldata.
 library ClaimTree {
     uint256 private constant NODE_BYTES = 20;
 
     /// @notice The root over a grant and its siblings, lowest first, 20 bytes each.
-    /// @return root Zero, which is no root, when the proof's length is not whole.
+    /// @return root Zero, which is not a root, when the proof's length is not a multiple of a node's.
     function rootOf(bytes32 grant, bytes calldata proof) internal pure returns (bytes20 root) {
         if (proof.length % NODE_BYTES != 0) return 0;
         bytes32 node;
@@ -41,22 +41,22 @@ library ClaimTree {
         return bytes20(node);
     }
 
-    /// @notice The root over several grants of one tree. Their leaves, then what was made of them, wait in a queue; each step
-    /// takes one from it and a second one from the queue or the proof, and puts their parent at its end.
-    /// @param flags One bit a step, lowest bit of the first byte first: 1 takes the second from the queue, 0 from the proof.
-    /// @return root Zero, which is no root, when the lengths do not fit each other.
+    /// @notice The root over several grants of one tree. A queue holds their leaves, then their parents. Each step
+    /// takes one from it and a second one from the queue or the proof, and appends their parent.
+    /// @param flags One bit per step, lowest bit of the first byte first: 1 takes the second from the queue, 0 from the proof.
+    /// @return root Zero, which is not a root, when the lengths do not match.
     function rootOfMany(bytes32[] calldata grants, bytes calldata proof, bytes calldata flags)
         internal
         pure
         returns (bytes20 root)
     {
         if (grants.length == 0 || proof.length % NODE_BYTES != 0) return 0;
-        // Each step leaves one node fewer, and one is left: the root.
+        // Each step removes one node, and one remains: the root.
         uint256 steps = grants.length + proof.length / NODE_BYTES - 1;
         if (flags.length != (steps + 7) / 8) return 0;
         bytes32 last;
         assembly ("memory-safe") {
-            // The queue lies beyond the free memory, which nothing is written to meanwhile.
+            // The queue is beyond the free memory, which nothing else writes to in this block.
             let head := mload(0x40)
             let tail := head
             let cursor := grants.offset
@@ -69,7 +69,7 @@ library ClaimTree {
             let end := add(cursor, proof.length)
             let isWhole := 1
             for { let step := 0 } lt(step, steps) { step := add(step, 1) } {
-                // The queue is never empty here: each step ends with one put in.
+                // The queue is never empty here: each step appends one.
                 let node := mload(head)
                 head := add(head, 0x20)
                 let other
@@ -98,7 +98,7 @@ library ClaimTree {
                 mstore(tail, keccak256(0, 40))
                 tail := add(tail, 0x20)
             }
-            // With all the proof used, one node is left.
+            // With the complete proof used, one node is left.
             if and(isWhole, eq(cursor, end)) { last := mload(head) }
         }
         return bytes20(last);

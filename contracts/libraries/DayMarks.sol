@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-/// @title Which leases were marked on a day, in slots that the next day uses again
-/// @dev A slot has 128 leases of a replica and the day they were marked on: | day 128 | marks 128 |. A later day takes it over.
+/// @title The leases marked on a day, in slots that the next day reuses
+/// @dev A slot has 128 leases of a replica and the day of their marks: | day 128 | marks 128 |. A later day overwrites it.
 library DayMarks {
     uint256 private constant LEASES = 128;
 
@@ -15,7 +15,7 @@ library DayMarks {
         return word >> LEASES == day && word & _bitOf(lease) != 0;
     }
 
-    /// @param day No earlier than any day that a lease of the replica was marked on before.
+    /// @param day No earlier than any day on which a lease of the replica was marked before.
     function set(Marks storage marks, uint256 replicaKey, uint32 lease, uint64 day) internal {
         uint256 word = marks.words[replicaKey][lease / LEASES];
         if (word >> LEASES != day) word = uint256(day) << LEASES;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-/// @title What a node earned: one slot, in which the last two days stand apart until nothing of them can be refunded any more
-/// @dev A day's downtime is refunded on the day after it, so its earnings mature when that day ends too. What two days hold
-/// moves on as the days pass, whenever the slot is read (`asOf`).
+/// @title A node's earnings: one slot, with separate lanes for the last two days while these can be refunded
+/// @dev A day's downtime is refunded on the day after it, so its earnings mature when that next day ends. The lanes
+/// advance with the days, whenever the slot is read (`asOf`).
 library Earnings {
-    /// @dev As kept: | day 16 | today 72 | yesterday 72 | matured 96 |, high to low.
+    /// @dev As stored: | day 16 | today 72 | yesterday 72 | matured 96 |, high to low.
     struct Lanes {
-        /// @dev Everything that matured, ever, modulo 2^96; what was collected of it is counted the same way, so that the
-        /// difference, which the token's supply bounds, is right.
+        /// @dev The total that ever matured, modulo 2^96. The collected total is counted the same way, so their
+        /// difference, which is below the token's supply, is exact.
         uint96 matured;
         uint72 yesterday;
         uint72 today;
@@ -21,16 +21,16 @@ library Earnings {
             | uint256(lanes.matured);
     }
 
-    /// @notice The lanes as they stand on `day`, which is no earlier than the day they were written.
+    /// @notice The lanes on `day`, which is no earlier than the day they were stored.
     function asOf(uint256 packed, uint256 day) internal pure returns (Lanes memory lanes) {
-        // Each cast cuts exactly its field, and the day to its last 16 bits.
+        // Each cast keeps exactly its field, and the last 16 bits of the day.
         lanes = Lanes({
             matured: uint96(packed),
             yesterday: uint72(packed >> 96),
             today: uint72(packed >> 168),
             day: uint16(day)
         });
-        // Sums modulo 2^96, see Lanes; days modulo 2^16: after 65,536 days without a change, what is held waits a day longer.
+        // Sums modulo 2^96, see Lanes; days modulo 2^16: after 65,536 days without a change, held amounts wait one more day.
         unchecked {
             uint16 passed = uint16(day) - uint16(packed >> 240);
             if (passed == 0) return lanes;
@@ -45,8 +45,8 @@ library Earnings {
         }
     }
 
-    /// @notice Books `amount`, paid at `rate` for the seconds from `from` on: the earliest seconds are paid first. What a day's
-    /// lane cannot hold, and what is older than yesterday, has matured.
+    /// @notice Adds `amount`, paid at `rate` for the seconds from `from` on: the earliest seconds are paid first. The part that a
+    /// day's lane cannot hold, and the part older than yesterday, has matured.
     function earn(uint256 packed, uint256 amount, uint256 rate, uint256 from, uint256 time, uint256 daySeconds)
         internal
         pure
@@ -54,7 +54,7 @@ library Earnings {
     {
         Lanes memory lanes = asOf(packed, time / daySeconds);
         // Amounts are at most an account's balance, which has 96 bits; products of 64 and 40 bits do not overflow; sums of
-        // what matured are modulo 2^96.
+        // matured amounts are modulo 2^96.
         unchecked {
             uint256 midnight = time - time % daySeconds;
             if (from < midnight) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-/// @title What was committed for the latest heartbeat slots
-/// @dev A reused entry costs 5,000 gas where a new one costs 22,100. Each tells its own slot:
+/// @title The hashes of the latest committed heartbeat slots
+/// @dev Writing to a reused entry costs 5,000 gas instead of 22,100. Each entry stores its slot:
 /// | hash of the slot's heartbeats, its first 192 bits | slot 64 |.
 library HeartbeatRing {
     uint64 internal constant SLOTS = 4096;
@@ -15,10 +15,10 @@ library HeartbeatRing {
         ring.entries[slot % SLOTS] = (uint256(digest) >> 64 << 64) | slot;
     }
 
-    /// @return digest The first 192 bits of the hash, or zero when the ring holds nothing of the slot.
+    /// @return digest The first 192 bits of the hash, or zero when the slot is not in the ring.
     function digestOf(Ring storage ring, uint64 slot) internal view returns (bytes32 digest) {
         uint256 entry = ring.entries[slot % SLOTS];
-        // The cast cuts the slot's lane.
+        // The cast removes the slot's lane.
         if (uint64(entry) == slot) digest = bytes32(entry >> 64 << 64);
     }
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-/// @title Which lease a packed report is about: how every such word begins
-/// @dev | workspaceId 64 | replica 16 | lease 32 | fence 64 | the report's own 80 |, high to low.
+/// @title The head of a packed report: its lease
+/// @dev | workspaceId 64 | replica 16 | lease 32 | fence 64 | the report's fields 80 |, high to low.
 library LeaseHeads {
-    /// @notice As Leases.keyOf: workspace and replica stand here just as they do in a replica's key.
+    /// @notice As Leases.keyOf: workspace and replica have the same layout as in a replica's key.
     function replicaKey(bytes32 head) internal pure returns (uint256) {
         return uint256(head) >> 176;
     }

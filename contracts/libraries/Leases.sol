@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-/// @title What a lease owes
+/// @title The debt of a lease
 library Leases {
     // | running 8 | open 8 | lease 32 | nodeId 32 | settledAt 40 | rate 64 | authorizationId 64 |
     struct Lease {
@@ -14,7 +14,7 @@ library Leases {
         bool isRunning;
     }
 
-    /// @notice A replica has one lease at a time, so its slot serves all of them in turn.
+    /// @notice A replica has one lease at a time, so all its leases use one slot.
     function keyOf(uint64 workspaceId, uint16 replica) internal pure returns (uint256) {
         return (uint256(workspaceId) << 16) | replica;
     }

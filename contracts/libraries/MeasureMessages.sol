@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {IMeasure} from "../interfaces/IMeasure.sol";
 
-/// @title EIP-712 hashes of what measurers sign
+/// @title EIP-712 hashes of the messages that measurers sign
 library MeasureMessages {
     bytes32 private constant REGISTRATION_TYPEHASH =
         keccak256("MeasurerRegistration(address key,address wallet,bytes2 region,uint64 deadline)");

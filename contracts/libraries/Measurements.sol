@@ -15,7 +15,7 @@ library Measurements {
     }
 
     function unpack(uint184 packed) internal pure returns (IMeasure.Measurement memory) {
-        // Each cast cuts exactly its field.
+        // Each cast keeps exactly its field.
         return IMeasure.Measurement({
             absent: isAbsent(packed),
             downMbps: uint32(packed >> 144),
@@ -31,23 +31,23 @@ library Measurements {
         return packed >= ABSENT;
     }
 
-    /// @notice Whether it is only one of the two: absent, or measured.
+    /// @notice Whether it is exactly one of the two: absent, or measured.
     function isAbsentOrMeasured(uint184 packed) internal pure returns (bool) {
         return packed <= ABSENT;
     }
 
-    /// @notice The median of each field. An even count takes the lower of its middle two, so that the median is a value
-    /// somebody measured, and absence takes more than half.
+    /// @notice The median of each field. An even count takes the lower of the middle two, so the median is a measured
+    /// value, and absence needs more than half.
     function median(uint184[] memory results) internal pure returns (uint184) {
         uint184 absent = _medianAt(results, 176, 1);
-        // Some of those who found it absent may stand beside others' figures: those are no median of what is there.
+        // The figures of the measurers that did not find it absent are then dropped.
         if (absent != 0) return absent;
         return _medianAt(results, 144, type(uint32).max) | _medianAt(results, 112, type(uint32).max)
             | _medianAt(results, 80, type(uint32).max) | _medianAt(results, 64, type(uint16).max)
             | _medianAt(results, 32, type(uint32).max) | _medianAt(results, 0, type(uint32).max);
     }
 
-    /// @dev Of at most a handful, so sorted by insertion.
+    /// @dev For a handful of values at most, hence insertion sort.
     function _medianAt(uint184[] memory results, uint8 shift, uint184 mask) private pure returns (uint184) {
         uint184[] memory sorted = new uint184[](results.length);
         for (uint256 i; i < results.length; ++i) {

@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {IComputeNode} from "../interfaces/IComputeNode.sol";
 import {NodeRecords} from "./NodeRecords.sol";
 
-/// @title Whether a node's hardware is what an assignment asks for
+/// @title Whether a node's hardware meets the demand of an assignment
 library NodeFit {
     /// @return dimension The first one that does not fit, as ASCII; zero when all do.
     function misfit(IComputeNode.Demand calldata demand, NodeRecords.Hardware storage node)

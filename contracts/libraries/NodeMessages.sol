@@ -5,7 +5,7 @@ import {IComputeNode} from "../interfaces/IComputeNode.sol";
 import {StructHash} from "./StructHash.sol";
 import {NodeSpec} from "./Types.sol";
 
-/// @title EIP-712 struct hashes of what nodes sign for ComputeNode
+/// @title EIP-712 struct hashes of the messages that nodes sign for ComputeNode
 library NodeMessages {
     bytes32 private constant RESOURCES_TYPEHASH =
         keccak256("Resources(uint8 gpus,uint24 cpuMilli,uint24 memoryMib,uint16 diskGib,uint16 ports)");
@@ -36,7 +36,7 @@ library NodeMessages {
 
     bytes32 private constant HEARTBEAT_ACK_TYPEHASH = keccak256("HeartbeatAck(uint64 slot,bytes32 root)");
 
-    /// @notice What a committer signs for the nodes whose heartbeats it acknowledged in a slot.
+    /// @notice The message that a committer signs for the nodes whose heartbeats it acknowledged in a slot.
     function hashReceipt(uint64 slot, bytes32 root) internal pure returns (bytes32) {
         return keccak256(abi.encode(HEARTBEAT_ACK_TYPEHASH, slot, root));
     }

@@ -3,13 +3,13 @@ pragma solidity 0.8.37;
 
 import {IComputeNode} from "../interfaces/IComputeNode.sol";
 
-/// @title What the chain keeps of a node: three slots
+/// @title The stored record of a node: three slots
 library NodeRecords {
     // | free 88 | status 8 | key 160 |
     struct Head {
         address key;
         IComputeNode.NodeStatus status;
-        /// @dev Packed resources that nothing has reserved.
+        /// @dev Packed resources without a reservation.
         uint88 free;
     }
 

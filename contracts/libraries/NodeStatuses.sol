@@ -3,8 +3,8 @@ pragma solidity 0.8.37;
 
 import {IComputeNode} from "../interfaces/IComputeNode.sol";
 
-/// @title Who may change a node's status to what
-/// @dev n: the node itself, by its signature; c: a heartbeat committer, when it stopped answering.
+/// @title The transitions of a node's status and who may make them
+/// @dev n: the node itself, by its signature; c: a heartbeat committer, when the node stopped responding.
 ///
 /// | from \ to   | Online | Offline | Maintenance |
 /// |-------------|--------|---------|-------------|

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-/// @title How a Report travels: one word, with its detail beside it
-/// @dev | workspaceId 64 | replica 16 | lease 32 | fence 64 | state 8 | sequence 24 | deadline 48 |, high to low. Every bit is a
-/// field's, so a report has one packing. What is signed is the EIP-712 struct: it is put together again to be hashed.
+/// @title The packed form of a Report: one word, with its detail as another
+/// @dev | workspaceId 64 | replica 16 | lease 32 | fence 64 | state 8 | sequence 24 | deadline 48 |, high to low. Every bit
+/// belongs to a field, so a report has one packing. The node signs the EIP-712 struct, which is reconstructed to be hashed.
 library PackedReports {
     bytes32 private constant TYPEHASH = keccak256(
         "Report(uint64 workspaceId,uint16 replica,uint32 lease,bytes8 fence,uint8 state,bytes32 detail,"
         "uint24 sequence,uint64 deadline)"
     );
 
-    /// @dev Any byte, perhaps of no state.
+    /// @dev Any byte; it may be no valid state.
     function state(bytes32 head) internal pure returns (uint8) {
         return uint8(uint256(head) >> 72);
     }
@@ -27,7 +27,7 @@ library PackedReports {
     function hash(bytes32 head, bytes32 detail) internal pure returns (bytes32 structHash) {
         bytes32 typeHash = TYPEHASH;
         assembly ("memory-safe") {
-            // Beyond the free memory, which nothing is written to meanwhile.
+            // Beyond the free memory, which nothing else writes to in this block.
             let start := mload(0x40)
             mstore(start, typeHash)
             mstore(add(start, 0x20), shr(192, head)) // workspaceId

@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {IProgress} from "../interfaces/IProgress.sol";
 
-/// @title Milestones of six neighbouring workspaces' replicas to a word
+/// @title Milestones of six neighbouring workspaces' replicas in one word
 /// @dev Workspaces published together are distributed together, so a batch opens few new slots.
 /// | - 16 | lane 5 | … | lane 0 |, a lane: | lease 32 | milestone 8 |; lane workspaceId % 6 of word (replica, workspaceId / 6).
 library ProgressLanes {
@@ -14,7 +14,7 @@ library ProgressLanes {
         uint256 word;
     }
 
-    /// @notice The lanes among which the replica's is.
+    /// @notice The word with the replica's lane.
     function lanesOf(mapping(uint256 => Lanes) storage all, uint64 workspaceId, uint16 replica)
         internal
         view

@@ -14,7 +14,7 @@ library ResourceMath {
     }
 
     function unpack(uint88 packed) internal pure returns (Resources memory) {
-        // Each cast cuts exactly its lane.
+        // Each cast keeps exactly its lane.
         return Resources({
             gpus: uint8(packed >> 80),
             cpuMilli: uint24(packed >> 56),

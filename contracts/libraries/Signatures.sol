@@ -5,32 +5,32 @@ import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {IBatch} from "../interfaces/IBatch.sol";
 
-/// @title The one place that decides who signed a digest
-/// @dev A wallet that is a contract is asked (ERC-1271) with a fixed amount of gas and at most one word of its answer is read,
-/// so that none can stop or burden a batch beyond that amount. Whoever relays cannot make it fail by giving too little gas
-/// either: then the whole call reverts.
+/// @title Verification of signatures
+/// @dev A wallet that is a contract is called (ERC-1271) with a fixed amount of gas, and at most one word of its result is read,
+/// so a wallet can neither stop a batch nor cost it more than that amount. A relayer cannot make the call fail by giving too
+/// little gas either: then the whole call reverts.
 library Signatures {
-    /// @dev What a wallet may spend on saying whether a signature is its own: enough for a multisig of several owners.
+    /// @dev The gas of a wallet for checking a signature: enough for a multisig of several owners.
     uint256 internal constant WALLET_GAS = 100_000;
 
-    /// @dev A call passes on at most 63 of 64 parts of the gas that is left, after what the call itself costs.
+    /// @dev A call passes on at most 63 of 64 parts of the gas that is left after the call's own cost.
     uint256 internal constant WALLET_GAS_LEFT = (WALLET_GAS * 64) / 63 + 3_000;
 
-    /// @notice Whether `signature` is that of the key of `signer`. Malleable and compact forms are refused, and the zero address
+    /// @notice Whether the key of `signer` made `signature`. Malleable and compact forms are refused, and the zero address
     /// signs nothing.
     function isSignedByKey(bytes32 digest, address signer, bytes calldata signature) internal pure returns (bool) {
         (address recovered, ECDSA.RecoverError fault,) = ECDSA.tryRecoverCalldata(digest, signature);
         return fault == ECDSA.RecoverError.NoError && recovered == signer;
     }
 
-    /// @notice The same of a compact signature (ERC-2098), which has no other form either.
+    /// @notice The same for a compact signature (ERC-2098), which has no other form either.
     function isSignedByKey(bytes32 digest, address signer, bytes32 r, bytes32 vs) internal pure returns (bool) {
         (address recovered, ECDSA.RecoverError fault,) = ECDSA.tryRecover(digest, r, vs);
         return fault == ECDSA.RecoverError.NoError && recovered == signer;
     }
 
-    /// @notice As the first, or, where `signer` is a contract, whether it says that the signature is its own.
-    /// @dev Reverts with SignatureGasTooLow when the contract could not be given its gas.
+    /// @notice As the first, or, where `signer` is a contract, whether the contract accepts the signature.
+    /// @dev Reverts with SignatureGasTooLow when the contract could not get its gas.
     function isSignedBy(bytes32 digest, address signer, bytes calldata signature) internal view returns (bool) {
         if (isSignedByKey(digest, signer, signature)) return true;
         return signer.code.length != 0 && _isSignedByWallet(digest, signer, signature);
@@ -46,7 +46,7 @@ library Signatures {
         bytes4 yes = IERC1271.isValidSignature.selector;
         assembly ("memory-safe") {
             let hasAnswered := staticcall(WALLET_GAS, wallet, add(question, 0x20), mload(question), 0, 0x20)
-            // The answer is a whole word: the selector and zeros.
+            // The result is a whole word: the selector and zeros.
             isValid := and(and(hasAnswered, gt(returndatasize(), 0x1f)), eq(mload(0), yes))
         }
     }

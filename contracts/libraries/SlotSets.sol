@@ -15,7 +15,7 @@ library SlotSets {
         set.bits[slot >> 8] |= 1 << (slot & 0xff);
     }
 
-    /// @notice Adds `first` to `last`, a word at a time. The caller bounds how many there are; `first` is not above `last`.
+    /// @notice Adds `first` to `last`, a word at a time. The caller limits their number; `first` is not above `last`.
     function addRange(Set storage set, uint64 first, uint64 last) internal {
         for (uint64 word = first >> 8; word <= last >> 8; ++word) {
             uint256 mask = type(uint256).max;

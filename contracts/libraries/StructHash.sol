@@ -2,14 +2,14 @@
 pragma solidity 0.8.37;
 
 /// @title EIP-712 struct hashes of messages whose fields are one word each
-/// @dev Such a message stands in calldata just as EIP-712 encodes it, so it is hashed as it is. A word with bits beyond its
-/// field's type is not what anyone signed.
+/// @dev The calldata of such a message equals its EIP-712 encoding, so it is hashed directly. A word with bits beyond its
+/// field's type is not what was signed.
 library StructHash {
-    /// @param offset Where the message begins in calldata.
-    /// @param words How many fields it has.
+    /// @param offset The position of the message in calldata.
+    /// @param words The number of its fields.
     function ofWords(bytes32 typeHash, uint256 offset, uint256 words) internal pure returns (bytes32 hash) {
         assembly ("memory-safe") {
-            // Beyond the free memory, which nothing is written to meanwhile.
+            // Beyond the free memory, which nothing else writes to in this block.
             let start := mload(0x40)
             mstore(start, typeHash)
             calldatacopy(add(start, 0x20), offset, shl(5, words))

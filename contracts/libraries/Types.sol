@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-/// @notice What a node offers or a replica takes, 88 bits in all.
+/// @notice The resources of a node or a replica, 88 bits in all.
 struct Resources {
     /// @dev Whole GPUs.
     uint8 gpus;
@@ -23,7 +23,7 @@ struct NodeSpec {
     uint24 vramMib;
     /// @dev CUDA compute capability times ten: 90 is 9.0.
     uint8 computeCapability;
-    /// @dev Two ASCII letters, ISO 3166-1 alpha-2; zero when not told.
+    /// @dev Two ASCII letters, ISO 3166-1 alpha-2; zero when unknown.
     bytes2 region;
     /// @dev Everything that can be reserved.
     Resources total;

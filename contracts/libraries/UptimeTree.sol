@@ -4,21 +4,21 @@ pragma solidity 0.8.37;
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 
 /// @title The leaves of a day's uptime root
-/// @notice Each leaf is keccak256(keccak256(abi.encode(kind, fields))): hashed twice, so that no inner node passes for a leaf, and
-/// with its kind first, so that no kind passes for the other. packages/protocol/uptimeTree.ts hashes the same.
+/// @notice Each leaf is keccak256(keccak256(abi.encode(kind, fields))): hashed twice, so that no inner node is valid as a leaf,
+/// and with its kind first, so that no kind is valid as the other. packages/protocol/uptimeTree.ts computes the same hash.
 library UptimeTree {
-    /// @notice How much of a day a node was present.
+    /// @notice A node's presence on a day.
     struct NodeUptime {
         /// @dev Days since 1970, of ComputeNode's day length.
         uint64 day;
         uint32 nodeId;
-        /// @dev Slots in which it was present: committed or disputed, and not challenged.
+        /// @dev Slots in which the node was present: committed or disputed, and not challenged.
         uint32 presentSlots;
-        /// @dev Slots of the day that the chain has a word of for this node: committed with it among the nodes, or disputed.
+        /// @dev Slots of the day with a record of this node: committed with it among the nodes, or disputed.
         uint32 totalSlots;
     }
 
-    /// @notice For how long a lease was paid for while its node was down.
+    /// @notice The paid time of a lease in which its node was down.
     struct LeaseDowntime {
         uint64 day;
         uint64 workspaceId;
@@ -43,7 +43,7 @@ library UptimeTree {
         return _twice(abi.encode(LEASE, downtime));
     }
 
-    /// @notice Whether `leaf` stands under `root`; under no root, which is zero, stands none.
+    /// @notice Whether `root` contains `leaf`; the zero root contains none.
     function isUnder(bytes32 leaf, bytes32 root, bytes32[] calldata proof) internal pure returns (bool) {
         return root != 0 && MerkleProof.verifyCalldata(proof, root, leaf);
     }

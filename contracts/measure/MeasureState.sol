@@ -10,7 +10,7 @@ import {Draws} from "../libraries/Draws.sol";
 import {MeasureRecords} from "../libraries/MeasureRecords.sol";
 import {Measurements} from "../libraries/Measurements.sol";
 
-/// @title The books of measurers and rounds, read by every part of Measure
+/// @title The shared state of Measure's parts: measurers and rounds
 abstract contract MeasureState is IMeasure, SignedBatch, Pauses {
     using Measurements for uint184;
 
@@ -29,7 +29,7 @@ abstract contract MeasureState is IMeasure, SignedBatch, Pauses {
 
     mapping(uint32 measurerId => MeasureRecords.Measurer) internal _measurers;
     mapping(address key => uint32 measurerId) internal _measurerIds;
-    /// @dev Those who can be drawn, in no order.
+    /// @dev The measurers that can be drawn, in no order.
     uint32[] internal _admitted;
     mapping(uint64 roundId => MeasureRecords.Round) internal _rounds;
     mapping(uint64 roundId => mapping(uint256 index => MeasureRecords.Submission)) internal _submissions;
@@ -137,7 +137,7 @@ abstract contract MeasureState is IMeasure, SignedBatch, Pauses {
         return round.seed == 0 ? Draws.seedOf(roundId, round.drawBlock) : round.seed;
     }
 
-    /// @dev Nobody without a seed, without candidates, or where so many were dismissed since that the place is empty.
+    /// @dev Zero without a seed, without candidates, or when so many were removed since that the position is empty.
     function _drawnBy(bytes32 salt, uint64 seed, uint32 candidates) internal view returns (uint32 measurerId) {
         if (seed == 0 || candidates == 0) return 0;
         uint256 place = Draws.pick(salt, seed, candidates);

@@ -6,7 +6,7 @@ import {MeasureMessages} from "../libraries/MeasureMessages.sol";
 import {MeasureRecords} from "../libraries/MeasureRecords.sol";
 import {MeasureState} from "./MeasureState.sol";
 
-/// @title Who measures, and for whom
+/// @title Registration and admission of measurers, and their operators
 abstract contract Measurers is MeasureState {
     using MeasureMessages for IMeasure.MeasurerRegistration;
 
@@ -62,7 +62,7 @@ abstract contract Measurers is MeasureState {
             _admitted.push(measurerId);
             measurer.place = uint32(_admitted.length);
         } else {
-            // The last one takes its place.
+            // The last one moves to its position.
             uint32 last = _admitted[_admitted.length - 1];
             _admitted[place - 1] = last;
             _measurers[last].place = place;
@@ -72,8 +72,8 @@ abstract contract Measurers is MeasureState {
         emit MeasurerAdmissionSet(measurerId, admitted);
     }
 
-    /// @dev Whether key and wallet of a measurer and of a node lead to one account: themselves, or, where one is the key of another
-    /// node or measurer, the wallet bound to that.
+    /// @dev Whether key and wallet of a measurer and of a node lead to one account: themselves, or, for the key of another
+    /// node or measurer, the wallet bound to it.
     function _isOwn(uint32 measurerId, uint32 nodeId) internal view returns (bool) {
         (address key, address wallet) = (_measurers[measurerId].key, _measurers[measurerId].wallet);
         (address nodeKey, address payout) = (_computeNode.nodeKeyOf(nodeId), _computeNode.payoutOf(nodeId));
@@ -88,12 +88,12 @@ abstract contract Measurers is MeasureState {
         return false;
     }
 
-    /// @dev Whether two measurers answer to one operator.
+    /// @dev Whether two measurers have the same operator.
     function _isSameOperator(uint32 measurerId, uint32 other) internal view returns (bool) {
         return _operatorOf(_measurers[measurerId].key) == _operatorOf(_measurers[other].key);
     }
 
-    /// @dev The wallet of the measurer whose key it is, and then of the node whose key that is.
+    /// @dev Resolves the key of a measurer to its wallet, and then the key of a node to its wallet.
     function _operatorOf(address account) internal view returns (address) {
         address wallet = _measurers[_measurerIds[account]].wallet;
         return _computeNode.operatorOf(wallet == address(0) ? account : wallet);

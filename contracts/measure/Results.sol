@@ -6,7 +6,7 @@ import {MeasureRecords} from "../libraries/MeasureRecords.sol";
 import {Measurements} from "../libraries/Measurements.sol";
 import {Rounds} from "./Rounds.sol";
 
-/// @title How rounds end
+/// @title The end of rounds
 abstract contract Results is Rounds {
     using Measurements for *;
 
@@ -22,14 +22,14 @@ abstract contract Results is Rounds {
         MeasureRecords.Round memory round = _rounds[roundId];
         refusal = _checkInProgress(roundId, round);
         if (refusal.length != 0) return refusal;
-        // Whoever calls cannot choose which of the results count.
+        // The caller cannot choose which results count.
         if (block.timestamp <= round.closesAt && round.submissions < _draws) {
             return abi.encodeWithSelector(MeasureRoundOpen.selector, roundId, round.closesAt);
         }
         uint184[] memory results = _takeResults(roundId, round.submissions);
         delete _rounds[roundId];
         MeasureRecords.Latest storage latest = _latest[round.nodeId];
-        // Nothing was requested since where this round is the one that is under way.
+        // No round of the node was requested since, when this one is its open round.
         if (latest.openUntil == uint32(round.closesAt)) latest.openUntil = 0;
         if (results.length < _quorum) {
             emit MeasureFailed(roundId, round.nodeId, round.submissions);
@@ -50,7 +50,7 @@ abstract contract Results is Rounds {
         }
     }
 
-    /// @dev The slots that lie wholly in the window. Whoever finalizes later than they can be put right clears nothing.
+    /// @dev The slots that are completely in the window. After the time for corrections, nothing is cleared.
     function _challenge(MeasureRecords.Round memory round) private {
         uint64 first = (uint64(round.opensAt) + _slotSeconds - 1) / _slotSeconds;
         uint64 end = uint64(round.closesAt) / _slotSeconds;

@@ -78,7 +78,7 @@ abstract contract Rounds is Measurers {
         emit MeasureSubmitted(roundId, round.nodeId, measurerId, message.port, message.result);
     }
 
-    /// @dev Within the window; and a node is not absent before the window's last quarter, for until then it may still come.
+    /// @dev Inside the window. A node is not absent before the last quarter of the window, since it may still respond.
     function _checkTime(uint64 roundId, MeasureRecords.Round memory round, uint184 result)
         private
         view

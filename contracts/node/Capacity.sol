@@ -7,9 +7,9 @@ import {NodeRecords} from "../libraries/NodeRecords.sol";
 import {ResourceMath} from "../libraries/ResourceMath.sol";
 import {NodeState} from "./NodeState.sol";
 
-/// @title What assignments take of nodes and give back
-/// @notice Several DockerContracts may stand beside each other, one of them in use and the others before it. A retired one takes
-/// nothing any more and gives back what it holds.
+/// @title Reserving and releasing the capacity of nodes
+/// @notice Several DockerContracts may coexist: one in use, and the previous ones. A retired one reserves nothing more and
+/// releases its reservations.
 abstract contract Capacity is NodeState {
     using NodeFit for Demand;
     using ResourceMath for uint88;
@@ -18,7 +18,7 @@ abstract contract Capacity is NodeState {
     struct Docker {
         bool mayReserve;
         bool isRetired;
-        /// @dev How many it holds. It stands beside the permission, so that counting costs one write of a slot that is read anyway.
+        /// @dev Its reservations. The count shares the permission's slot, so counting writes one slot that is read anyway.
         uint64 reservations;
     }
 
@@ -67,7 +67,7 @@ abstract contract Capacity is NodeState {
             if (docker.mayReserve || docker.isRetired) revert DockerWithoutReservations(msg.sender);
             revert CallerNotDocker(msg.sender);
         }
-        // Just compared.
+        // Compared above.
         unchecked {
             docker.reservations = reservations - 1;
         }

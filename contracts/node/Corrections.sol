@@ -8,10 +8,10 @@ import {NodeMessages} from "../libraries/NodeMessages.sol";
 import {SlotSets} from "../libraries/SlotSets.sol";
 import {Heartbeats} from "./Heartbeats.sol";
 
-/// @title What is put right of the bits that a committer committed
-/// @notice A node was present in a slot when its bit was committed or disputed, and the slot was not challenged. This holds in
-/// whatever order the three come, so that a challenge has the last word: measurers of several operators looked for the node
-/// themselves, where a receipt is one committer's word, as the bit is.
+/// @title Corrections of committed heartbeat bits
+/// @notice A node was present in a slot when its bit was committed or disputed, and the slot was not challenged. This holds
+/// in whatever order the three arrive, so a challenge overrides the others: it is the statement of measurers of several
+/// operators, while a receipt is one committer's statement, as the bit is.
 abstract contract Corrections is Heartbeats {
     using NodeMessages for *;
     using SlotSets for SlotSets.Set;

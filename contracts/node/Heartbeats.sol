@@ -5,11 +5,11 @@ import {IComputeNode} from "../interfaces/IComputeNode.sol";
 import {HeartbeatRing} from "../libraries/HeartbeatRing.sol";
 import {NodeState} from "./NodeState.sol";
 
-/// @title Which nodes were present, a slot for all of them in one transaction
+/// @title Nodes' presence, one transaction per slot for all of them
 abstract contract Heartbeats is NodeState {
     using HeartbeatRing for HeartbeatRing.Ring;
 
-    /// @dev A distance of 32 bits takes five bytes of seven.
+    /// @dev A 32-bit distance takes five bytes of seven bits.
     uint256 private constant MAX_DISTANCE_BYTES = 5;
 
     uint64 private immutable _slotSeconds;
@@ -17,7 +17,7 @@ abstract contract Heartbeats is NodeState {
 
     HeartbeatRing.Ring private _ring;
 
-    /// @param windowSlots How many slots back a commitment may reach; at most the ring's length.
+    /// @param windowSlots The number of past slots that may be committed; at most the ring's length.
     constructor(uint64 slotSeconds_, uint64 windowSlots) {
         if (slotSeconds_ == 0 || windowSlots == 0 || windowSlots > HeartbeatRing.SLOTS) {
             revert HeartbeatWindowInvalid(slotSeconds_, windowSlots, HeartbeatRing.SLOTS);
@@ -56,14 +56,14 @@ abstract contract Heartbeats is NodeState {
         return _ring.digestOf(slot);
     }
 
-    /// @dev The slots that can still be committed and put right: those that are over, all before the present one, as far back as the
-    /// window reaches. The cast holds for any time that fits in 64 bits, and the present slot is not the first one ever.
+    /// @dev The slots that can still be committed and corrected: the ended ones, up to the window's length back. The cast is valid
+    /// for any time that fits in 64 bits, and the current slot is not the first one ever.
     function _openSlots() internal view returns (uint64 earliest, uint64 latest) {
         uint64 present = uint64(block.timestamp) / _slotSeconds;
         return (present > _windowSlots ? present - _windowSlots : 0, present - 1);
     }
 
-    /// @dev Checks length and padding, and that the last distance ends; the distances are left to those who read the log.
+    /// @dev Checks length and padding, and that the last distance ends; readers of the log check the distances.
     function _isWellFormed(HeartbeatEncoding encoding, uint32 nodeCount_, bytes calldata bits)
         private
         pure

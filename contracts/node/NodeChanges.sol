@@ -9,7 +9,7 @@ import {ResourceMath} from "../libraries/ResourceMath.sol";
 import {Resources} from "../libraries/Types.sol";
 import {Registration} from "./Registration.sol";
 
-/// @title What nodes and their owners change later
+/// @title Later changes by nodes and their owners
 abstract contract NodeChanges is Registration {
     using NodeMessages for *;
     using ResourceMath for Resources;
@@ -66,7 +66,7 @@ abstract contract NodeChanges is Registration {
         (uint88 before, uint8 gpus) = (_hardware[head.key].total, _hardware[head.key].gpusRegistered);
         if (message.spec.total.gpus > gpus) return abi.encodeWithSelector(NodeSpecInvalid.selector);
         uint88 total = message.spec.total.pack();
-        // Free is never more than the total in any lane.
+        // The free capacity never exceeds the total in any lane.
         uint88 reserved = before - head.free;
         if (!total.covers(reserved)) {
             return abi.encodeWithSelector(
@@ -117,7 +117,7 @@ abstract contract NodeChanges is Registration {
         if (signer == address(0)) return abi.encodeWithSelector(NodeUnknown.selector, nodeId);
         refusal = _checkSignedOnceByWallet(signer, message.nonce, message.deadline, message.hash(), signature);
         if (refusal.length != 0) return refusal;
-        // A node that stays with its wallet is not a new one of its operator.
+        // A node that keeps its wallet is not a new node of its operator.
         if (message.wallet != bound) {
             uint256 rate;
             (refusal, rate) = _rateWithOneMore(message.wallet);

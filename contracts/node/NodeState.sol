@@ -9,7 +9,7 @@ import {NodeRecords} from "../libraries/NodeRecords.sol";
 import {ResourceMath} from "../libraries/ResourceMath.sol";
 import {NodeSpec, Resources} from "../libraries/Types.sol";
 
-/// @title The books of nodes, read by every part of ComputeNode
+/// @title The shared state of ComputeNode's parts: nodes
 abstract contract NodeState is IComputeNode, SignedBatch, Pauses {
     using ResourceMath for uint88;
 

@@ -5,9 +5,9 @@ import {IComputeNode} from "../interfaces/IComputeNode.sol";
 import {OperatorRates} from "../libraries/OperatorRates.sol";
 import {NodeState} from "./NodeState.sol";
 
-/// @title How fast an operator's nodes come in
-/// @notice An operator is the wallet that its nodes pay to; a node without one is an operator of its own, and its key registers
-/// once. So a wallet's count grows where a node comes to it: with its registration, or by a later change of wallet.
+/// @title The rate limit of an operator's new nodes
+/// @notice An operator is the wallet that its nodes pay to. A node without one is its own operator, and its key registers
+/// once. So a wallet's count grows when a node joins it: at registration, or by a later change of wallet.
 abstract contract Operators is NodeState {
     using OperatorRates for uint256;
 
@@ -35,8 +35,8 @@ abstract contract Operators is NodeState {
         return wallet == address(0) ? account : wallet;
     }
 
-    /// @return refusal Why the wallet cannot take another node now, or nothing.
-    /// @return rate What `_setRate` is to store when it takes the node.
+    /// @return refusal The reason why the wallet cannot accept another node now, or nothing.
+    /// @return rate The value for `_setRate` when the wallet accepts the node.
     function _rateWithOneMore(address wallet) internal view returns (bytes memory refusal, uint256 rate) {
         if (wallet == address(0)) return (refusal, rate);
         uint256 nextAt;

@@ -8,7 +8,7 @@ import {ResourceMath} from "../libraries/ResourceMath.sol";
 import {NodeSpec, Resources} from "../libraries/Types.sol";
 import {Operators} from "./Operators.sol";
 
-/// @title How nodes come in
+/// @title Registration of nodes
 abstract contract Registration is Operators {
     using NodeMessages for *;
     using ResourceMath for Resources;
@@ -58,7 +58,7 @@ abstract contract Registration is Operators {
         );
     }
 
-    /// @dev Takes the GPUs for the node, or none of them: one may be taken, or named twice.
+    /// @dev Claims all GPUs for the node or none: one may belong to another node, or be listed twice.
     function _claimGpus(uint32 nodeId, bytes32[] calldata gpuUuids) private returns (bytes memory refusal) {
         for (uint256 i; i < gpuUuids.length; ++i) {
             uint32 holder = _gpuNodes[gpuUuids[i]];

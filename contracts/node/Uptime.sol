@@ -5,7 +5,7 @@ import {IComputeNode} from "../interfaces/IComputeNode.sol";
 import {UptimeTree} from "../libraries/UptimeTree.sol";
 import {Heartbeats} from "./Heartbeats.sol";
 
-/// @title One root a day over every node's proven uptime
+/// @title One root per day over every node's proven uptime
 abstract contract Uptime is Heartbeats {
     using UptimeTree for UptimeTree.NodeUptime;
     using UptimeTree for bytes32;
@@ -39,7 +39,7 @@ abstract contract Uptime is Heartbeats {
     function commitUptime(uint64 day, bytes32 root) external pausable {
         if (!_posters[msg.sender]) revert CallerNotUptimePoster(msg.sender);
         if (root == 0) revert UptimeRootZero(day);
-        // Beyond 2^64 days nothing is over; the sum stays far below 256 bits.
+        // Day numbers above 2^64 have not ended; the sum stays far below 256 bits.
         uint256 settledAt =
             (uint256(day) + 1) * _daySeconds + uint256(heartbeatWindowSlots()) * slotSeconds();
         if (block.timestamp < settledAt) revert UptimeDayOpen(day, settledAt);

@@ -5,7 +5,7 @@ import {Pauses} from "../Pauses.sol";
 import {IEscrow} from "../interfaces/IEscrow.sol";
 import {IPomc} from "../interfaces/IPomc.sol";
 
-/// @title What tasks cost, a root for many of them, never above what the escrow was paid
+/// @title The cost of tasks: one root for many receipts, never above the payments to the escrow
 abstract contract Receipts is IPomc, Pauses {
     // | lastReceipts 64 | poster 160 | paused 32 |: see Pauses
     address private _poster;
@@ -25,7 +25,7 @@ abstract contract Receipts is IPomc, Pauses {
         _;
     }
 
-    /// @param before Whose receipts count against the same escrow, which must take no more of them; none: zero.
+    /// @param before A contract whose receipts count against the same escrow and which accepts no more; zero without one.
     constructor(address authority_, IEscrow escrow, uint64 batchesBefore, IPomc before) Pauses(authority_) {
         _escrow = escrow;
         _before = before;
@@ -82,7 +82,7 @@ abstract contract Receipts is IPomc, Pauses {
     function _addNodes(bytes32[] calldata totals) private returns (uint256 total) {
         uint256 count = _checkLength(totals.length);
         for (uint256 i; i < count; ++i) {
-            // Each cast cuts exactly its field.
+            // Each cast keeps exactly its field.
             (uint32 nodeId, uint96 amount) = (uint32(uint256(totals[i]) >> 96), uint96(uint256(totals[i])));
             uint256 receipts = _ofNode(nodeId) + amount;
             uint256 earned = _escrow.totalEarnedBy(nodeId);
@@ -104,7 +104,7 @@ abstract contract Receipts is IPomc, Pauses {
         }
     }
 
-    /// @dev A sum goes on from the contract before. One that is not zero has it in it already.
+    /// @dev A sum continues from the previous contract's. A non-zero sum includes it already.
     function _ofNode(uint32 nodeId) private view returns (uint256 sum) {
         sum = _nodeReceipts[nodeId];
         if (sum == 0 && address(_before) != address(0)) return _before.receiptsOfNode(nodeId);

@@ -47,7 +47,7 @@ describe("ComputeNode: capacity", () => {
     });
   });
 
-  it("gives all there is of every lane, and then not one unit of any", async () => {
+  it("reserves the total of every lane, and then not one unit of any", async () => {
     const market = await loadMarket();
     const { computeNode, people } = market;
     await addNodes(market, ["a"]);
@@ -82,7 +82,7 @@ describe("ComputeNode: capacity", () => {
 });
 
 describe("ComputeNode: reservations", () => {
-  it("are counted for each DockerContract, and a retired one only gives back", async () => {
+  it("are counted for each DockerContract, and a retired one only releases", async () => {
     const market = await loadMarket();
     const { computeNode, people } = market;
     await addNodes(market, ["a"]);
@@ -109,7 +109,7 @@ describe("ComputeNode: reservations", () => {
     await expectRevert(computeNode.write.retireDocker([people.treasury]), "DockerNotReserving");
   });
 
-  it("log who is added and retired, and what is held then", async () => {
+  it("log the added and retired contracts, with their reservations", async () => {
     const market = await loadMarket();
     const { computeNode, people, mined } = market;
     const of = "computeNode";
@@ -130,7 +130,7 @@ describe("ComputeNode: reservations", () => {
 });
 
 describe("ComputeNode: heartbeats", () => {
-  /** The last slot that is over. */
+  /** The last slot that has ended. */
   async function lastSlot(market: Awaited<ReturnType<typeof loadMarket>>): Promise<bigint> {
     return BigInt(Math.floor((await market.time.latest()) / 60) - 1);
   }
@@ -175,7 +175,7 @@ describe("ComputeNode: heartbeats", () => {
     expect(await computeNode.read.heartbeatHash([slot + 4096n])).to.not.equal(`0x${"0".repeat(64)}`);
   });
 
-  it("takes slots that are over, inside the window", async () => {
+  it("accepts ended slots inside the window", async () => {
     const market = await loadMarket();
     const { computeNode, people, time } = market;
     await time.increaseTo(Math.ceil((await time.latest()) / 60) * 60 + 5);
@@ -190,7 +190,7 @@ describe("ComputeNode: heartbeats", () => {
   });
 
   for (const count of [1, 7, 8, 9]) {
-    it(`takes every bit of ${count} nodes, and none beside them`, async () => {
+    it(`accepts every bit of ${count} nodes, and no others`, async () => {
       const market = await loadMarket();
       const { computeNode, people } = market;
       const names = Array.from({ length: count }, (_, place) => `node ${place}`);
@@ -219,7 +219,7 @@ describe("ComputeNode: heartbeats", () => {
     });
   }
 
-  it("refuses bits that are not those of the nodes there are", async () => {
+  it("refuses bits of nodes that do not exist", async () => {
     const market = await loadMarket();
     const { computeNode, people } = market;
     await addNodes(market, ["a", "b", "c"]);

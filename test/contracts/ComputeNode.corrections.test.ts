@@ -15,7 +15,7 @@ async function loadNodes() {
   await addNodes(market, ["node one", "node two", "node three"]);
   await market.computeNode.write.setHeartbeatCommitter([committer.address, true]);
   await market.computeNode.write.setMeasure([market.people.keeper, true]);
-  // At the beginning of a slot: the one before stays the last that is over for as long as a test takes.
+  // The beginning of a slot: the previous one stays the last ended slot for the duration of a test.
   const begun = Math.floor((await market.time.latest()) / slotSeconds) + 1;
   await market.time.increaseTo(begun * slotSeconds);
   return { ...market, slot: BigInt(begun) - 1n };
@@ -42,7 +42,7 @@ function challenge(market: MarketFixture, nodeId: number, first: bigint, last: b
   return market.mined(market.computeNode.write.challengePresence([nodeId, first, last], { account }));
 }
 
-describe("ComputeNode: what is put right of heartbeats", () => {
+describe("ComputeNode: corrections of heartbeats", () => {
   it("sets the bit of a node that a committer acknowledged, once, relayed by anyone", async () => {
     const market = await loadNodes();
     const { slot } = market;
@@ -60,7 +60,7 @@ describe("ComputeNode: what is put right of heartbeats", () => {
     expect(await market.computeNode.read.correctionOf([slot, 1])).to.deep.equal([false, false]);
   });
 
-  it("refuses receipts of other slots, nodes and markets, and of those who are no committers", async () => {
+  it("refuses receipts of other slots, nodes and markets, and of accounts that are not committers", async () => {
     const market = await loadNodes();
     const { slot } = market;
     const good = await disputeOf(market, slot, 2);
@@ -89,7 +89,7 @@ describe("ComputeNode: what is put right of heartbeats", () => {
     expect(await refused(good)).to.equal("HeartbeatAckUnsigned");
   });
 
-  it("takes an inner node of the tree for no leaf", async () => {
+  it("refuses an inner node of the tree as a leaf", async () => {
     const market = await loadNodes();
     const { root, proofOf } = heartbeatTreeOf([1, 2, 3]);
     const signed = await disputeOf(market, market.slot, 1);
@@ -97,7 +97,7 @@ describe("ComputeNode: what is put right of heartbeats", () => {
     expectRefused(await send(market, cut), "HeartbeatAckUnproven");
   });
 
-  it("is closed for slots that are not over, or so old that they cannot be committed", async () => {
+  it("is closed for slots that have not ended, or are too old to be committed", async () => {
     const market = await loadNodes();
     const { slot } = market;
     expectRefused(await send(market, await disputeOf(market, slot + 2n, 1)), "HeartbeatSlotOutsideWindow", {
@@ -136,7 +136,7 @@ describe("ComputeNode: what is put right of heartbeats", () => {
     expect((await challenge(market, 1, slot, slot - 1n)).logs).to.have.length(0);
   });
 
-  it("gives a challenge the last word over a dispute, whichever comes first", async () => {
+  it("lets a challenge override a dispute, whichever comes first", async () => {
     const market = await loadNodes();
     const { slot } = market;
     await send(market, await disputeOf(market, slot, 1));
@@ -151,7 +151,7 @@ describe("ComputeNode: what is put right of heartbeats", () => {
 
   it("clears every slot of a range across the words that hold them", async () => {
     const market = await loadNodes();
-    // To where the window spans the end of a word of 256 slots.
+    // A time at which the window spans the end of a word of 256 slots.
     const border = (market.slot / 256n + 1n) * 256n;
     await market.time.increaseTo(Number(border + 20n) * 60 + 1);
     await challenge(market, 3, border - 7n, border + 5n);

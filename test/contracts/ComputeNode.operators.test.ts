@@ -32,7 +32,7 @@ const named = (count: number, name = "node") =>
   Array.from({ length: count }, (_, place) => `${name} ${place}`);
 
 describe("ComputeNode: operators", () => {
-  it("bring so many nodes in a period, and as many in the next", async () => {
+  it("add a limited number of nodes in a period, and as many in the next", async () => {
     const market = await loadMarket();
     const receipt = await register(market, named(limit + 1));
     const [refusal, ...more] = refusalsOf(receipt);
@@ -46,7 +46,7 @@ describe("ComputeNode: operators", () => {
     expect(refusalsOf(await register(market, ["too soon"]))).to.have.length(1);
   });
 
-  it("leave the GPUs of a node that came too soon to be registered", async () => {
+  it("leave the GPUs of a node that came too soon free", async () => {
     const market = await loadMarket();
     await register(market, named(limit));
     await register(market, ["one more"]);
@@ -55,19 +55,19 @@ describe("ComputeNode: operators", () => {
     );
   });
 
-  it("do not walk round the limit by binding the wallet later", async () => {
+  it("do not evade the limit by binding the wallet later", async () => {
     const market = await loadMarket();
     const [node] = (await addNodes(market, ["loner"])) as [Node];
     await register(market, named(limit - 1));
     expect(await move(market, node, wallet)).to.deep.equal([]);
     const [second] = (await addNodes(market, ["second loner"])) as [Node];
     expect((await move(market, second, wallet))[0]).to.deep.include({ name: "OperatorRateExceeded" });
-    // What was refused can be sent again.
+    // A refused message can be sent again.
     await market.time.increase(3_600);
     expect(await move(market, second, wallet)).to.deep.equal([]);
   });
 
-  it("may leave a wallet, or say again which one is bound, whatever its count", async () => {
+  it("may leave a wallet, or bind the same one again, whatever its count", async () => {
     const market = await loadMarket();
     const [node] = (await addNodes(market, ["loner"], { wallet })) as [Node];
     await register(market, named(limit - 1));

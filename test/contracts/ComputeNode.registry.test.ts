@@ -84,7 +84,7 @@ describe("ComputeNode: registry", () => {
     if (isGasReal) expect(Number(gas)).to.be.lessThan(120_000);
   });
 
-  it("refuses a key or a GPU that is registered, and goes on with the rest", async () => {
+  it("refuses a key or a GPU that is registered, and continues with the rest", async () => {
     const market = await loadMarket();
     await addNodes(market, ["a"]);
     expectRefused(await register(market, "a"), "NodeKeyTaken", { key: keyOf("a").address, nodeId: 1 });
@@ -104,7 +104,7 @@ describe("ComputeNode: registry", () => {
     expect(await market.computeNode.read.nodeIdOf([honest.key])).to.equal(2);
   });
 
-  it("refuses a GPU named twice and leaves none of the list taken", async () => {
+  it("refuses a GPU listed twice and claims none of the list", async () => {
     const market = await loadMarket();
     const one = keccak256("0x01");
     const two = keccak256("0x02");
@@ -158,7 +158,7 @@ describe("ComputeNode: registry", () => {
     expectRefused(await setStatus(market, "a", change), "NonceUsed", { signer, nonce: 7n });
   });
 
-  it("takes messages of one key in any order", async () => {
+  it("accepts messages of one key in any order", async () => {
     const market = await loadMarket();
     await addNodes(market, ["a"]);
     for (const [nonce, wanted] of [
@@ -179,7 +179,7 @@ describe("ComputeNode: registry", () => {
     expectRefused(receipt, "SignatureInvalid", { signer: message.key });
   });
 
-  it("changes status only as the table has it", async () => {
+  it("changes status only as in the table", async () => {
     const market = await loadMarket();
     await addNodes(market, ["a"]);
     let nonce = 0n;
@@ -208,7 +208,7 @@ describe("ComputeNode: registry", () => {
     });
   });
 
-  it("lets committers, and nobody else, mark online nodes offline", async () => {
+  it("lets only committers mark online nodes offline", async () => {
     const market = await loadMarket();
     const { computeNode, people, mined } = market;
     await addNodes(market, ["a", "b"]);
@@ -231,7 +231,7 @@ describe("ComputeNode: registry", () => {
     expect(changed.map(({ args }) => args.nodeId)).to.deep.equal([1, 2]);
   });
 
-  it("pays the node's key until a wallet is bound, which then alone moves on", async () => {
+  it("pays the node's key until a wallet is bound, which alone can then change it", async () => {
     const market = await loadMarket();
     const { computeNode } = market;
     await addNodes(market, ["a"]);
@@ -299,7 +299,7 @@ describe("ComputeNode: registry", () => {
     expect((await computeNode.read.freeOf([1])).cpuMilli).to.equal(4_000);
   });
 
-  it("changes nothing of nodes there are none of", async () => {
+  it("changes nothing for unknown nodes", async () => {
     const market = await loadMarket();
     const { computeNode, mined } = market;
     const nonce = 1n;

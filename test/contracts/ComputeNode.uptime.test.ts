@@ -21,7 +21,7 @@ function commit(market: MarketFixture, day: bigint, of = root) {
 }
 
 describe("ComputeNode: uptime roots", () => {
-  it("are committed once, when nothing of the day can change, and count after the delay", async () => {
+  it("are committed once, when the day can no longer change, and count after the delay", async () => {
     const market = await loadDay();
     const { day, settledAt, time, computeNode } = market;
     await time.setNextBlockTimestamp(settledAt - 1);
@@ -39,7 +39,7 @@ describe("ComputeNode: uptime roots", () => {
     expect(await computeNode.read.uptimeRootOf([day + 1n])).to.equal(zeroHash);
   });
 
-  it("are disabled by the guardian within the delay, not after, and may be committed anew", async () => {
+  it("are disabled by the guardian within the delay, not after, and may be committed again", async () => {
     const market = await loadDay();
     const { day, settledAt, time, computeNode, people } = market;
     const guardian = { account: people.guardian };
@@ -53,7 +53,7 @@ describe("ComputeNode: uptime roots", () => {
     await computeNode.write.disableUptime([day], guardian);
     expect(await computeNode.read.uptimeOf([day])).to.deep.equal([zeroHash, 0]);
     await commit(market, day);
-    // In the last second before it counts, and never from then on.
+    // In the last second before it is active, and never from then on.
     await time.setNextBlockTimestamp((await time.latest()) + 599);
     const disabled = await market.mined(computeNode.write.disableUptime([day], guardian));
     const [log] = parseEventLogs({ abi: computeNodeAbi, eventName: "UptimeDisabled", logs: disabled.logs });

@@ -32,7 +32,7 @@ const table: Record<string, Record<string, "y" | "R" | "D">> = {
 describe("DockerContract: reports and releases", () => {
   after(printGas);
 
-  it("takes exactly the transitions of the table, under every order", async () => {
+  it("accepts exactly the transitions of the table, under every order", async () => {
     const market = await loadPartner();
     const { docker, people, connection } = market;
     const placed = await place(market);
@@ -87,7 +87,7 @@ describe("DockerContract: reports and releases", () => {
     expectRefused(await report(market, placed, state.failed, 5), "SequenceStale", { given: 5, last: 5 });
   });
 
-  it("takes no signature in another form than the one that was signed", async () => {
+  it("accepts a signature only in the form that was signed", async () => {
     const market = await loadPartner();
     const { ref, fence } = await place(market);
     const message = { ...ref, fence, state: state.ready, detail: zeroHash, sequence: 1, deadline: later };
@@ -108,7 +108,7 @@ describe("DockerContract: reports and releases", () => {
     expect((await market.docker.read.assignmentOf([placed.workspaceId, 0])).state).to.equal(state.failed);
   });
 
-  it("starts the clock on Running, rests it when that ends, and tells new ports without touching it", async () => {
+  it("starts the clock on Running, stops it when that ends, and reports new ports without changing it", async () => {
     const market = await loadPartner();
     const { workspaceId, ref, fence } = await place(market);
     const running = async () => (await market.escrow.read.leaseOf([workspaceId, 0]))[6];
@@ -126,7 +126,7 @@ describe("DockerContract: reports and releases", () => {
     expect(await running()).to.equal(false);
   });
 
-  it("frees the capacity and closes the escrow lease when a node has deleted", async () => {
+  it("frees the capacity and closes the escrow lease when a node reports Deleted", async () => {
     const market = await loadPartner();
     const placed = await place(market);
     await report(market, placed, state.running, 1);
@@ -183,7 +183,7 @@ describe("DockerContract: leases that end", () => {
   const reasonIn = (receipt: Awaited<ReturnType<typeof lose>>) =>
     parseEventLogs({ abi: dockerContractAbi, logs: receipt.logs, eventName: "Released" })[0]?.args.reason;
 
-  it("releases an available lease at once, as lost, or as replaced when it had failed", async () => {
+  it("releases an available lease immediately, as lost, or as replaced when it had failed", async () => {
     const market = await loadPartner();
     const lost = await place(market);
     const receipt = await lose(market, lost);
@@ -211,14 +211,14 @@ describe("DockerContract: leases that end", () => {
     expect(reasonIn(await lose(market, placed))).to.equal(1);
   });
 
-  it("is left to keepers", async () => {
+  it("lets only keepers release", async () => {
     const market = await loadPartner();
     const { ref, spec } = await place(market);
     const call = market.docker.write.releaseLost([[ref], [spec]], { account: market.people.delegate });
     await expectRevert(call, "CallerNotKeeper", { caller: market.people.delegate });
   });
 
-  it("ends what is unfunded or expired by anyone's call, and nothing else", async () => {
+  it("ends unfunded or expired leases by anyone's call, and no others", async () => {
     const market = await loadPartner();
     const { docker, escrow, people, mined, time } = market;
     const expiresAt = (await time.latest()) + 100_000;
@@ -235,7 +235,7 @@ describe("DockerContract: leases that end", () => {
     await time.increase(100_000);
   });
 
-  it("ends what is expired", async () => {
+  it("ends expired leases", async () => {
     const market = await loadPartner();
     const expiresAt = (await market.time.latest()) + 50;
     const { ref, spec } = await place(market, { expiresAt });
@@ -244,7 +244,7 @@ describe("DockerContract: leases that end", () => {
     expect(reasonIn(receipt)).to.equal(3);
   });
 
-  it("ends only the lease there is, under its own spec", async () => {
+  it("ends only the current lease, under its own spec", async () => {
     const market = await loadPartner();
     const { docker, mined, people } = market;
     const { ref, spec, workspaceId } = await place(market);
@@ -260,7 +260,7 @@ describe("DockerContract: leases that end", () => {
     await expectRevert(docker.write.closeExpired([workspaceId, spec]), "WorkspaceNotOpen", { workspaceId });
   });
 
-  it("lets an unfunded exclusive lease go only after its grace", async () => {
+  it("releases an unfunded exclusive lease only after its grace", async () => {
     const market = await loadPartner();
     const { docker, escrow, mined, time } = market;
     const placed = await place(market, { policy: 1 });

@@ -32,7 +32,7 @@ describe("DockerContract: workspaces and assignments", () => {
     await expectRevert(docker.write.registerImage([`0x${"0".repeat(64)}`, 5n, root, "x"]), "ImageInvalid");
   });
 
-  it("is published by the owner's delegate, with the configuration in the log and a hash of the spec kept", async () => {
+  it("is published by the owner's delegate, with the configuration in the log and the spec's hash in storage", async () => {
     const market = await loadPartner();
     const { workspaceId } = await publish(market);
     const [authorizationId, replicas, open, specHash] = await market.docker.read.workspaceOf([workspaceId]);
@@ -40,7 +40,7 @@ describe("DockerContract: workspaces and assignments", () => {
     expect(specHash).to.not.equal(`0x${"0".repeat(42)}`);
   });
 
-  it("is not published by others, nor with an authorization of others, nor past one", async () => {
+  it("is not published by others, with an authorization of others, or beyond one", async () => {
     const market = await loadPartner();
     const { docker, people } = market;
     const call = (account: Hex, owner: Hex, authorizationId = 1n, changes = {}) =>
@@ -140,7 +140,7 @@ describe("DockerContract: workspaces and assignments", () => {
     expect((await market.docker.read.assignmentOf([workspaceId, 1])).nodeId).to.equal(2);
   });
 
-  it("refuses a policy that is none as an item, not the batch", async () => {
+  it("refuses an unknown policy as an item, not the batch", async () => {
     const market = await loadPartner();
     const { workspaceId, spec } = await publish(market);
     const item = { workspaceId, replica: 0, nodeId: 1, start: true, spec };
@@ -157,7 +157,7 @@ describe("DockerContract: workspaces and assignments", () => {
     expect(await market.docker.read.workspaceCount()).to.equal(workspaceId + 1n);
   });
 
-  it("is assigned by a delegate while its authorization holds", async () => {
+  it("is assigned by a delegate while its authorization is valid", async () => {
     const market = await loadPartner();
     const { escrow, people } = market;
     const { workspaceId, spec } = await publish(market);
@@ -167,7 +167,7 @@ describe("DockerContract: workspaces and assignments", () => {
     await expectRevert(escrow.write.revoke([revoker]), "CallerNotOwner", { owner: partner.address });
   });
 
-  it("orders start, stop and delete only as the table has it", async () => {
+  it("orders start, stop and delete only as in the table", async () => {
     const market = await loadPartner();
     const { docker, people, mined } = market;
     const { workspaceId, spec } = await publish(market);
@@ -212,7 +212,7 @@ describe("DockerContract: workspaces and assignments", () => {
     await expectRevert(docker.write.closeExpired([workspaceId, spec]), "WorkspaceNotOpen");
   });
 
-  it("changes image and configuration by owner or delegate, for the assignments after it, and no other terms", async () => {
+  it("changes image and configuration by owner or delegate, for later assignments, and no other terms", async () => {
     const market = await loadPartner();
     const { docker, people } = market;
     const { workspaceId, spec } = await publish(market);

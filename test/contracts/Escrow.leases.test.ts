@@ -7,7 +7,7 @@ import { authorize, loadPartner, partner } from "./support/workspaces.ts";
 
 const ref = { workspaceId: 9n, replica: 0, lease: 1 };
 
-/** The escrow, called as its DockerContract by somebody who may say anything of leases. */
+/** The escrow, called as its DockerContract by an account that may report anything about leases. */
 async function loadStandIn() {
   const market = await loadPartner();
   const { escrow, docker, connection } = market;
@@ -23,7 +23,7 @@ async function loadStandIn() {
 }
 
 describe("Escrow: leases", () => {
-  it("open once, under an authorization there is", async () => {
+  it("open once, under an existing authorization", async () => {
     const { open } = await loadStandIn();
     await expectRevert(open({}, 9n), "AuthorizationUnknown", { authorizationId: 9n });
     await open();
@@ -31,7 +31,7 @@ describe("Escrow: leases", () => {
     await open({ replica: 1 });
   });
 
-  it("have their clock set by their own number only, and not where it stands already", async () => {
+  it("have their clock set by their own number only, and only when it changes", async () => {
     const { open, clock, close, escrow } = await loadStandIn();
     await open();
     for (const receipt of [await clock(true, { lease: 2 }), await clock(false), await close({ lease: 2 })]) {
@@ -45,7 +45,7 @@ describe("Escrow: leases", () => {
     expect((await escrow.read.leaseOf([9n, 0]))[5]).to.equal(false);
   });
 
-  it("rest at what they owe: closing takes it all and frees the rate", async () => {
+  it("stop at their debt: closing pays all of it and frees the rate", async () => {
     const { open, clock, close, escrow, time } = await loadStandIn();
     await open();
     await clock(true);
@@ -58,7 +58,7 @@ describe("Escrow: leases", () => {
     expect(await escrow.read.withdrawableOf([partner.address])).to.equal(999_000n);
   });
 
-  it("close where the settlement before their rest finds too little", async () => {
+  it("close when the settlement before their stop finds too little", async () => {
     const { open, clock, escrow, time } = await loadStandIn();
     await open({}, 1n, 1_000n);
     await clock(true);
@@ -104,7 +104,7 @@ describe("Escrow: authorizations", () => {
     );
   });
 
-  it("tell which nonces were used", async () => {
+  it("return which nonces were used", async () => {
     const { escrow } = await loadPartner();
     expect(await escrow.read.isNonceUsed([partner.address, 1n])).to.equal(true);
     for (const nonce of [0n, 2n, 257n]) {
@@ -132,7 +132,7 @@ describe("Escrow: permits", () => {
     return [partner.address, 7n, later, Number(v), r, s] as const;
   }
 
-  it("that were used already still let their owner pay in", async () => {
+  it("that were used already still let their owner deposit", async () => {
     const market = await loadPartner();
     const { escrow, token, people, connection } = market;
     await token.write.transfer([partner.address, 10n], { account: people.treasury });
@@ -148,7 +148,7 @@ describe("Escrow: permits", () => {
     expect(await token.read.allowance([partner.address, escrow.address])).to.equal(0n);
   });
 
-  it("are brought by their owner as by anyone", async () => {
+  it("are submitted by their owner or anyone", async () => {
     const market = await loadPartner();
     await market.token.write.transfer([partner.address, 10n], { account: market.people.treasury });
     await market.connection.networkHelpers.impersonateAccount(partner.address);

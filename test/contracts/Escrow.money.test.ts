@@ -40,7 +40,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   ),
 );
 
-/** What went in, and what went out again, of everybody. */
+/** All deposits and all payments out. */
 type Books = { deposited: bigint; withdrawn: bigint };
 
 async function setUp() {
@@ -48,7 +48,7 @@ async function setUp() {
   const helpers = market.connection.networkHelpers;
   await helpers.impersonateAccount(partner.address);
   await helpers.setBalance(partner.address, parseEther("10"));
-  // The total runs out within a sequence, and so may the deposit.
+  // The total is spent within a sequence, and the deposit may be too.
   const message = { ...authorizationOf(market), total: 400_000n, nonce: 5n };
   await market.escrow.write.authorize([message, await signAuthorization(market, message)]);
   const published = [];
@@ -60,7 +60,7 @@ async function setUp() {
 
 type Setting = Awaited<ReturnType<typeof setUp>>;
 
-/** Does a step; what the contracts refuse changes nothing and is no fault here. */
+/** Does a step; a refused call changes nothing and is no failure here. */
 async function act(market: Setting, books: Books, todo: Step): Promise<void> {
   const { escrow, docker, people, time } = market;
   if (todo.type === "deposit") {
@@ -102,7 +102,7 @@ async function withdraw(market: Setting, books: Books, amount: bigint): Promise<
   const destination = keyOf("withdrawn").address;
   const before = await market.token.read.balanceOf([destination]);
   await market.escrow.write.withdraw([amount, destination], own).catch(async (error: unknown) => {
-    // A second passes before the next block, so what was free now may not be free then.
+    // A second passes before the next block, so the free balance may be lower then.
     if (amount <= (await market.escrow.read.withdrawableOf([partner.address]))) throw error;
   });
   books.withdrawn += (await market.token.read.balanceOf([destination])) - before;
@@ -145,7 +145,7 @@ async function checkBooks(market: Setting, books: Books): Promise<void> {
   }
 }
 
-/** What fees took out of the supply; nothing is minted here. */
+/** The fees burned from the supply; nothing is minted here. */
 async function burned({ token, deployment }: Setting): Promise<bigint> {
   return deployment.parameters.genesisSupply - (await token.read.totalSupply());
 }

@@ -20,7 +20,7 @@ import {
 const rate = 1_000n;
 const dayOf = 86_400n;
 
-/** A workspace that runs on node 1 from the middle of a day on, paid well. */
+/** A workspace that runs on node 1 from the middle of a day on, at a high rate. */
 async function running() {
   const market = await loadPartner();
   await deposit(market, partner.address, parseEther("1"));
@@ -50,7 +50,7 @@ function downtime({ placed, day }: Running, downSeconds: number, changes = {}) {
 const refund = (market: PartnerFixture, { items, proofs }: Awaited<ReturnType<typeof commitDowntime>>) =>
   market.mined(market.escrow.write.refundDowntime([items, proofs], { account: market.people.outsider }));
 
-describe("Escrow: what nodes earned", () => {
+describe("Escrow: nodes' earnings", () => {
   it("is held for the day and the next, then collected less the fee, which is burned", async () => {
     const { market, placed, day, since } = await running();
     const { escrow, token, nodes, deployment } = market;
@@ -76,7 +76,7 @@ describe("Escrow: what nodes earned", () => {
     expect(await escrow.read.totalSpentBy([partner.address])).to.equal(total);
   });
 
-  it("counts for the days in which it was earned when a settlement comes days later", async () => {
+  it("counts for the days it was earned on when it is settled days later", async () => {
     const { market, placed, day, since } = await running();
     const { escrow } = market;
     await goToDay(market, day + 3n, 499);
@@ -94,7 +94,7 @@ describe("Escrow: what nodes earned", () => {
     expect(allAmount + allFee).to.equal(rate * (now - since));
   });
 
-  it("matures at once where it is more than a day's lane holds", async () => {
+  it("matures immediately when it exceeds a day's lane", async () => {
     const market = await loadPartner();
     const most = 2n ** 72n - 1n;
     const price = 10n ** 18n;
@@ -151,7 +151,7 @@ describe("Escrow: refunds of downtime", () => {
     expectRefused(await refund(market, only), "DowntimeRefunded", { day, lease: 1 });
   });
 
-  it("come out of what is owed, settled or not, and out of nothing that was collected", async () => {
+  it("come out of the day's debt, settled or not, and never out of collected earnings", async () => {
     const run = await running();
     const { market, day, since } = run;
     await goToDay(market, day + 1n, 100);
@@ -164,7 +164,7 @@ describe("Escrow: refunds of downtime", () => {
     expect(await market.escrow.read.collectableBy([1])).to.deep.equal([0n, 0n]);
   });
 
-  it("of a lease that ended are bounded by its authorization", async () => {
+  it("of a lease that ended are limited by its authorization", async () => {
     const run = await running();
     const { market, placed, day } = run;
     await market.docker.write.requestDelete([[placed.ref]], { account: market.people.keeper });
@@ -188,7 +188,7 @@ describe("Escrow: refunds of downtime", () => {
     ]);
   });
 
-  it("of leases of a replica are each their own, in any group of 128", async () => {
+  it("of leases of a replica are independent, in any group of 128", async () => {
     const run = await running();
     const { market, placed, day } = run;
     const { workspaceId, spec } = placed;
@@ -204,7 +204,7 @@ describe("Escrow: refunds of downtime", () => {
     expect(lease).to.equal(129);
     await report(market, { ref: { workspaceId, replica: 0, lease }, fence }, state.running, 1);
     await goToDay(market, day + 1n, 100);
-    // Either side of where a group of leases ends, and one at the same place of another group.
+    // Both sides of the end of a group of leases, and one at the same position of another group.
     const leases = [129, 128, 127, 1];
     const proven = await commitDowntime(
       market,
@@ -232,7 +232,7 @@ describe("Escrow: refunds of downtime", () => {
     }
   });
 
-  it("are refused for another day, root, proof, rate or node, and where nothing was earned", async () => {
+  it("are refused for another day, root, proof, rate or node, and without earnings", async () => {
     const run = await running();
     const { market, day } = run;
     await market.time.increase(10);
@@ -264,7 +264,7 @@ describe("Escrow: refunds of downtime", () => {
     expectRefused(await refund(market, late), "RefundNotYesterday", { day, today: day + 2n });
   });
 
-  it("use the marks of a day again on the next", async () => {
+  it("reuse the marks of a day on the next", async () => {
     const run = await running();
     const { market, day } = run;
     for (const next of [day, day + 1n, day + 2n]) {

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { goToDay, today } from "./support/uptime.ts";
 import { deposit, loadPartner, partner, place, report, state } from "./support/workspaces.ts";
 
-/** What the partner and the operator hold together, wherever it lies, when they are one. */
+/** The total holdings of a partner that is also the operator, in all accounts. */
 async function heldBy({ escrow, token, nodes }: Awaited<ReturnType<typeof loadPartner>>): Promise<bigint> {
   const [balance, earned, free, paid] = await Promise.all([
     escrow.read.balanceOf([partner.address]),
@@ -14,12 +14,12 @@ async function heldBy({ escrow, token, nodes }: Awaited<ReturnType<typeof loadPa
   return balance + earned + free + paid;
 }
 
-describe("Dealing with oneself", () => {
-  it("gains nothing: what comes back is what was paid less the fee, which is burned, however it is collected", async function () {
+describe("Self-dealing", () => {
+  it("gains nothing: the payment returns less the fee, which is burned, however it is collected", async function () {
     this.timeout(120_000);
     const round = fc.record({
       seconds: fc.integer({ min: 1, max: 5_000 }),
-      /** How often it collects on the way, in small parts. */
+      /** Number of intermediate collections, in small amounts. */
       collects: fc.integer({ min: 0, max: 4 }),
     });
     await fc.assert(

@@ -28,7 +28,7 @@ const authorize = (
   });
 
 describe("Escrow: signatures", () => {
-  it("of authorizations count in their one form, for their signer, chain and contract, until they expire", async () => {
+  it("of authorizations are valid in one form, for their signer, chain and contract, until they expire", async () => {
     const market = await loadMarket();
     const message = authorizationOf(market);
     const good = await signAuthorization(market, message);
@@ -72,7 +72,7 @@ describe("Escrow: signatures", () => {
     await authorize(market, message, good);
   });
 
-  it("of authorizations are taken once each, in any order, from any relayer", async () => {
+  it("of authorizations are accepted once each, in any order, from any relayer", async () => {
     const market = await loadMarket();
     const { people, escrow } = market;
     const messages = [1n, 300n, 2n ** 200n].map((nonce) => ({ ...authorizationOf(market), nonce }));
@@ -93,7 +93,7 @@ describe("Escrow: signatures", () => {
     expect((await escrow.read.authorizationOf([4n]))[0]).to.not.equal(partner.address);
   });
 
-  it("of contract wallets are asked for, so that they can own deposits and authorize", async () => {
+  it("of contract wallets are checked with the wallet, so that it can own deposits and authorize", async () => {
     const market = await loadMarket();
     const { escrow, token, connection } = market;
     const wallet = await makeWallet(market, walletCode.of(partner.address));
@@ -114,13 +114,13 @@ describe("Escrow: signatures", () => {
     expect(await token.read.balanceOf([wallet])).to.equal(100n);
   });
 
-  it("of contract wallets that burn gas, answer too much or too little, cost a bounded amount and count for nothing", async () => {
+  it("of contract wallets that burn gas or return too much or too little cost a limited amount and are invalid", async () => {
     const market = await loadMarket();
     const signature = await signAuthorization(market, authorizationOf(market));
     for (const name of ["greedy", "reverting", "bomb", "short", "silent"] as const) {
       const wallet = await makeWallet(market, walletCode[name]);
       const message = { ...authorizationOf(market), owner: wallet };
-      // Enough for the wallet's bound and the rest of the call, so a wallet that took more would leave it without gas.
+      // Enough for the wallet's limit and the rest of the call, so a wallet that used more would leave the call without gas.
       await expectRevert(authorize(market, message, signature, undefined, 250_000n), "SignatureInvalid", {
         signer: wallet,
       });
@@ -133,7 +133,7 @@ describe("Escrow: signatures", () => {
     );
   });
 
-  it("of permits pay in once, for their own token, chain, escrow, amount and time", async () => {
+  it("of permits deposit once, for their own token, chain, escrow, amount and time", async () => {
     const market = await loadMarket();
     const { token, escrow, people, deployment, time } = market;
     await token.write.transfer([partner.address, 1_000n], { account: people.treasury });

@@ -33,7 +33,7 @@ async function permit(market: MarketFixture, value: bigint, deadline: bigint) {
 }
 
 describe("Escrow: deposits and authorizations", () => {
-  it("credits deposits, and pays withdrawals to whom the owner names", async () => {
+  it("credits deposits, and pays withdrawals to the owner's destination", async () => {
     const market = await loadMarket();
     const { escrow, token, people } = market;
     await deposit(market, people.owner, 100n);
@@ -56,7 +56,7 @@ describe("Escrow: deposits and authorizations", () => {
     await expectRevert(escrow.write.deposit([people.owner, 0n]), "EscrowAmountZero");
   });
 
-  it("takes a deposit by permit that anyone relays, but leaves the allowance of a used permit to its owner", async () => {
+  it("accepts a deposit by permit that anyone relays, but leaves the allowance of a used permit to its owner", async () => {
     const market = await loadMarket();
     const { escrow, token, people } = market;
     await token.write.transfer([partner.address, 500n], { account: people.treasury });
@@ -179,7 +179,7 @@ describe("Escrow: leases", () => {
     expect(await escrow.read.totalSpentBy([partner.address])).to.equal(rate * seconds);
   });
 
-  it("keeps what running leases owe out of withdrawals, settled or not", async () => {
+  it("excludes the debt of running leases from withdrawals, settled or not", async () => {
     const market = await loadPartner();
     const { escrow, time, connection, people } = market;
     const first = await place(market);
@@ -205,7 +205,7 @@ describe("Escrow: leases", () => {
     await expectRevert(all, "EscrowBalanceTooLow", { wanted: 1_000_000n - stillOwed });
   });
 
-  it("pays what there is and closes a lease that the account cannot cover", async () => {
+  it("pays the available amount and closes a lease that the account cannot cover", async () => {
     const market = await loadPartner();
     const { escrow, time, mined } = market;
     const placed = await place(market);
@@ -223,7 +223,7 @@ describe("Escrow: leases", () => {
     expect(await escrow.read.withdrawableOf([partner.address])).to.equal(50n);
   });
 
-  it("leaves a lease open that rests, where the account has nothing left", async () => {
+  it("leaves a stopped lease open when the account is empty", async () => {
     const market = await loadPartner();
     const { escrow, connection, mined, people } = market;
     const placed = await place(market);
@@ -266,7 +266,7 @@ describe("Escrow: leases", () => {
     expect(left).to.equal(parseEther("1") - rate * BigInt(expiry - dated.since));
   });
 
-  it("lets leases run on when the authorization is revoked, and opens no more", async () => {
+  it("lets leases continue when the authorization is revoked, and opens no more", async () => {
     const market = await loadPartner();
     const { escrow, time, connection } = market;
     const placed = await place(market);

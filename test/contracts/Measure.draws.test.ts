@@ -31,7 +31,7 @@ describe("Measure: draws", () => {
     expectRefused(await addMeasurer(market, "m"), "MeasurerKeyTaken", { measurerId: 1 });
   });
 
-  it("name nobody before the block that decides", async () => {
+  it("select no measurer before the deciding block", async () => {
     const market = await loadMeasure();
     await addMeasurer(market, "m");
     const round = await requestRound(market);
@@ -40,7 +40,7 @@ describe("Measure: draws", () => {
     expect(await market.measure.read.drawnBy([round.roundId, another], earlier)).to.equal(0);
   });
 
-  it("spread over those who are admitted", async () => {
+  it("spread over the admitted measurers", async () => {
     const market = await loadMeasure();
     for (let id = 1; id <= 4; id += 1) await addMeasurer(market, `m${id}`);
     const round = await requestDrawing(market, 4);
@@ -48,7 +48,7 @@ describe("Measure: draws", () => {
     expect([...seen].sort()).to.deep.equal([1, 2, 3, 4]);
   });
 
-  it("take no salt, port or place that was not committed, and none who was not drawn", async () => {
+  it("accept no salt, port or position that was not committed, and no measurer that was not drawn", async () => {
     const market = await loadMeasure("three");
     await addMeasurer(market, "m1");
     await addMeasurer(market, "m2");
@@ -71,7 +71,7 @@ describe("Measure: draws", () => {
     expect(await refused(two, {}, "m2")).to.equal("MeasureRoundClosed");
   });
 
-  it("beyond those of the deployment count for nothing", async () => {
+  it("beyond those of the deployment are ignored", async () => {
     const market = await loadMeasure("one");
     await addMeasurer(market, "m");
     const round = await requestRound(market);
@@ -81,7 +81,7 @@ describe("Measure: draws", () => {
     });
   });
 
-  it("need a block of which the chain still knows the hash at the first reveal, and none after", async () => {
+  it("need the block's hash at the first reveal only", async () => {
     const market = await loadMeasure("three");
     for (let id = 1; id <= 4; id += 1) await addMeasurer(market, `m${id}`);
     const round = await requestDrawing(market, 2);
@@ -100,7 +100,7 @@ describe("Measure: draws", () => {
     expect(refusalsOf(await finalize(market, late.roundId))).to.deep.equal([]);
   });
 
-  it("take one result of an operator, however many measurers it has", async () => {
+  it("accept one result per operator, however many measurers it has", async () => {
     const market = await loadMeasure("three");
     const wallet = keyOf("measurers' wallet").address;
     await addMeasurer(market, "m1", wallet);
@@ -113,7 +113,7 @@ describe("Measure: draws", () => {
     });
   });
 
-  it("never let an operator measure its own node, by whatever key or wallet they are one", async () => {
+  it("never let an operator measure its own node, whichever key or wallet connects them", async () => {
     const market = await loadMeasure();
     const wallet = keyOf("wallet").address;
     const node = (id: number, name: string): Node => ({ id, key: keyOf(name) });
@@ -124,12 +124,12 @@ describe("Measure: draws", () => {
       ["paid to the node", keyOf("node one").address],
       ["paid to its wallet", wallet],
       ["wallet", undefined],
-      // Another node of the same wallet, as the measurer's key or where it is paid.
+      // Another node of the same wallet, which is the measurer's key or its payee.
       ["node two", undefined],
       ["paid to the other node", keyOf("node two").address],
     ];
     for (const [place, [name, to]] of own.entries()) {
-      // Each by itself: whoever is drawn then is that one.
+      // Each alone, so that it is the one that is drawn.
       const { networkHelpers } = market.connection;
       const snapshot = await networkHelpers.takeSnapshot();
       await addMeasurer(market, name, to);
@@ -141,7 +141,7 @@ describe("Measure: draws", () => {
     }
   });
 
-  it("are for admitted measurers, whom operations names where not everyone is", async () => {
+  it("select admitted measurers only, which operations admits where not everyone is", async () => {
     const market = await loadMeasure("closed");
     const { measure, people, mined } = market;
     await addMeasurer(market, "m1");
@@ -166,7 +166,7 @@ describe("Measure: draws", () => {
     expect(await measure.read.admittedCount()).to.equal(1n);
     const round = await requestRound(market, 2, "after");
     expect(new Set(round.drawn.map(({ measurerId }) => measurerId))).to.deep.equal(new Set([2]));
-    // Dismissed while the round was under way.
+    // Removed while the round was open.
     await set([2], false);
     await market.time.increaseTo(round.opensAt);
     expectRefused(await reveal(market, "m2", round, round.drawn[0] as Drawn), "MeasurerNotDrawn", {
@@ -174,7 +174,7 @@ describe("Measure: draws", () => {
     });
   });
 
-  it("are asked for by keepers, of nodes there are", async () => {
+  it("are requested by keepers, for existing nodes", async () => {
     const { measure, people, mined } = await loadMeasure();
     const ask = (nodeId: number, account: `0x${string}`) =>
       measure.write.request([[{ nodeId, draws: another }]], { account });

@@ -16,7 +16,7 @@ async function loadRound() {
 }
 
 describe("Measure: rounds", () => {
-  it("tell their window, draws and results, and who measures", async () => {
+  it("log their window, draws, results and measurers", async () => {
     const { measure, deployment, reveal, signed, second, time } = await loadRound();
     const [nodeId, opensAt, closesAt, , submissions] = await measure.read.roundOf([1n]);
     expect([nodeId, submissions]).to.deep.equal([1, 0]);
@@ -33,7 +33,7 @@ describe("Measure: rounds", () => {
     expect((await measure.read.latestOf([1]))[0].downMbps).to.equal(940);
   });
 
-  it("refuse what is of no round, or of one that is over", async () => {
+  it("refuse results of an unknown round, or of one that has ended", async () => {
     const { measure, mined, reveal, second, signed, time } = await loadRound();
     const [, , closesAt] = await measure.read.roundOf([1n]);
     for (const roundId of [0n, 9n]) {
@@ -50,7 +50,7 @@ describe("Measure: rounds", () => {
     expectRefused(await mined(measure.write.finalize([[1n]])), "MeasureRoundEnded", { roundId: 1n });
   });
 
-  it("take results to the last second of their window", async () => {
+  it("accept results until the last second of their window", async () => {
     const { measure, reveal, second, time } = await loadRound();
     const [, , closesAt] = await measure.read.roundOf([1n]);
     await time.setNextBlockTimestamp(closesAt);

@@ -34,7 +34,7 @@ async function roundOfMany(market: MarketFixture, count: number) {
 describe("Measure: rounds", () => {
   after(printGas);
 
-  it("announces a window, and publishes what was revealed in it", async () => {
+  it("announces a window, and publishes the results revealed in it", async () => {
     const market = await loadMeasure();
     await addMeasurer(market, "m");
     const round = await requestRound(market);
@@ -67,7 +67,7 @@ describe("Measure: rounds", () => {
     expectRefused(await finalize(market, 99n), "MeasureRoundUnknown", { roundId: 99n });
   });
 
-  it("publishes the median of each field, of no fewer than were drawn while the window is open", async () => {
+  it("publishes the median of each field, of all drawn measurers while the window is open", async () => {
     const market = await loadMeasure("three");
     const { round, drawn } = await roundOfMany(market, 3);
     await market.time.increaseTo(round.opensAt);
@@ -79,7 +79,7 @@ describe("Measure: rounds", () => {
         refusalsOf(await reveal(market, `m${draw.measurerId}`, round, draw, { result: measured })),
       ).to.deep.equal([]);
     }
-    // Not even who has the quorum can leave out a result that may still come.
+    // Even with a quorum, a result that may still arrive cannot be skipped.
     expectRefused(await finalize(market, round.roundId), "MeasureRoundOpen", { roundId: round.roundId });
     await market.time.increaseTo(round.closesAt + 1);
     await finalize(market, round.roundId);
@@ -87,7 +87,7 @@ describe("Measure: rounds", () => {
     expect(median).to.deep.equal({ ...result, downMbps: 500, portsReachable: 3 });
   });
 
-  it("keeps every bit of each field, and none of its neighbours", async () => {
+  it("stores every bit of each field, and none of its neighbours", async () => {
     const market = await loadMeasure();
     await addMeasurer(market, "m");
     const most = 2 ** 32 - 1;
@@ -112,7 +112,7 @@ describe("Measure: rounds", () => {
     }
   });
 
-  it("ends a round without its quorum cleanly, and keeps nothing of it", async () => {
+  it("ends a round without its quorum cleanly, and stores nothing of it", async () => {
     const market = await loadMeasure("three");
     const { round, drawn } = await roundOfMany(market, 2);
     await market.time.increaseTo(round.opensAt);
@@ -132,7 +132,7 @@ describe("Measure: rounds", () => {
     expectRefused(await finalize(market, round.roundId), "MeasureRoundEnded", { roundId: round.roundId });
   });
 
-  it("has one round of a node at a time, so that nobody asks until the draw suits", async () => {
+  it("has one round per node at a time, so that no keeper repeats the draw", async () => {
     const market = await loadMeasure();
     await addMeasurer(market, "m");
     const round = await requestRound(market);
@@ -145,7 +145,7 @@ describe("Measure: rounds", () => {
     await reveal(market, "m", round, round.drawn[0] as Drawn);
     await finalize(market, round.roundId);
     const second = await requestRound(market, 1, "second");
-    // A round that nobody ends does not stand in the way of the next one, nor that one's end in the way of a third.
+    // A round that was not finalized does not block the next one, nor does that one's end block a third.
     await market.time.increaseTo(second.closesAt + 1);
     const third = await requestRound(market, 1, "third");
     await finalize(market, second.roundId);
@@ -154,7 +154,7 @@ describe("Measure: rounds", () => {
 });
 
 describe("Measure: absence", () => {
-  it("found by more than half clears the slots that lie in the window", async () => {
+  it("found by more than half clears the slots in the window", async () => {
     const market = await loadMeasure("three");
     const { round, drawn } = await roundOfMany(market, 3);
     const { roundId, opensAt, closesAt } = round;
@@ -183,7 +183,7 @@ describe("Measure: absence", () => {
     expect((await market.measure.read.latestOf([1]))[0]).to.deep.equal(absent);
   });
 
-  it("found by half or fewer is no absence", async () => {
+  it("found by half or fewer does not count", async () => {
     const market = await loadMeasure("three");
     const { round, drawn } = await roundOfMany(market, 4);
     await market.time.increaseTo(round.closesAt - 75);
@@ -198,7 +198,7 @@ describe("Measure: absence", () => {
     expect((await market.measure.read.latestOf([1]))[0].absent).to.equal(false);
   });
 
-  it("has no figures beside it", async () => {
+  it("has no measured values", async () => {
     const market = await loadMeasure();
     await addMeasurer(market, "m");
     const round = await requestRound(market);
@@ -209,7 +209,7 @@ describe("Measure: absence", () => {
     expectRefused(receipt, "MeasureResultInvalid", { measurerId: 1 });
   });
 
-  it("told when its slots cannot be put right any more clears nothing", async () => {
+  it("reported when its slots can no longer be corrected clears nothing", async () => {
     const market = await loadMeasure();
     await addMeasurer(market, "m");
     const round = await requestRound(market);

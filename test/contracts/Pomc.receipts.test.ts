@@ -25,7 +25,7 @@ const commit = ({ pomc, people }: PartnerFixture, nodes: Hex[], payers: Hex[], a
   pomc.write.commitReceipts([root, nodes, payers], { account });
 
 describe("Pomc: task receipts", () => {
-  it("are recorded as a root with its totals, up to what the escrow was paid", async () => {
+  it("are recorded as a root with its totals, up to the payments to the escrow", async () => {
     const { market, earned } = await paid();
     const { pomc, mined } = market;
     const nodes = [ofNode(1, earned - 7n)];
@@ -58,7 +58,7 @@ describe("Pomc: task receipts", () => {
     });
   });
 
-  it("are refused from others, without a root, out of balance, for nobody's money and too many", async () => {
+  it("are refused from others, without a root, unbalanced, without payments, or too many", async () => {
     const { market, earned } = await paid();
     const { pomc, people } = market;
     const outsider = { caller: people.outsider };

@@ -20,7 +20,7 @@ function treeOf(shares: Share[]) {
   };
 }
 
-/** Waits until epoch `number` is over. */
+/** Waits until epoch `number` has ended. */
 async function endOf(market: MarketFixture, number: number): Promise<void> {
   const { genesis, epochSeconds } = market.deployment.parameters;
   const end = genesis + number * epochSeconds;
@@ -42,7 +42,7 @@ describe("Pomc: epochs", () => {
   after(printGas);
   const account = keyOf("rewarded").address;
 
-  it("takes a root from its poster once the epoch is over, and activates it after the delay", async () => {
+  it("accepts a root from its poster once the epoch has ended, and activates it after the delay", async () => {
     const market = await loadMarket();
     const { pomc, people } = market;
     const { root, total } = treeOf([[account, 10n]]);
@@ -87,7 +87,7 @@ describe("Pomc: epochs", () => {
     const first = await post(market, 1, [[account, 10n]]);
     await market.time.increaseTo(first.activatesAt);
     await post(market, 2, [[account, parseEther("2000")]]);
-    // Posted at once after a stall, so that both are still to activate.
+    // Posted together after a stall, so that neither is active yet.
     await market.connection.networkHelpers.mine();
     const { root } = treeOf([[account, parseEther("2500")]]);
     await endOf(market, 3);
@@ -169,7 +169,7 @@ describe("Pomc: claims", () => {
     expect(await pomc.read.claimedOf([two])).to.equal(50n);
   });
 
-  it("pays a single unit, and tells of nothing where nothing was left to pay", async () => {
+  it("pays a single unit, and emits nothing when nothing was left to pay", async () => {
     const market = await loadMarket();
     const { pomc, token, mined } = market;
     const { activatesAt, proof } = await post(market, 1, [
@@ -184,13 +184,13 @@ describe("Pomc: claims", () => {
     expect((await call()).logs).to.deep.equal([]);
   });
 
-  it("answers zeros for an epoch that nobody posted", async () => {
+  it("returns zeros for an epoch that was not posted", async () => {
     const { pomc } = await loadMarket();
     const nothing = [`0x${"0".repeat(40)}`, 0n, 0, false];
     for (const number of [0n, 1n, 128n]) expect(await pomc.read.epochOf([number])).to.deep.equal(nothing);
   });
 
-  it("refuses a root that is zero, and tells a disabled epoch from one that was replaced", async () => {
+  it("refuses a zero root, and distinguishes a disabled epoch from a replaced one", async () => {
     const market = await loadMarket();
     const { pomc, people } = market;
     const as = { account: people.poster };
@@ -199,7 +199,7 @@ describe("Pomc: claims", () => {
       pomc.write.postEpoch([2n, slice(`0x${"0".repeat(64)}`, 0, 20), 1n, dataHash], as),
       "EpochRootZero",
     );
-    // 130 takes the entry of 2, and 131, which nobody posts, that of 3.
+    // 130 reuses the entry of 2, and 131, which is not posted, that of 3.
     for (const number of [2n, 3n, 130n, 132n])
       await pomc.write.postEpoch([number, someRoot, 1n, dataHash], as);
     const guardian = { account: people.guardian };
@@ -213,7 +213,7 @@ describe("Pomc: claims", () => {
     expect(await pomc.read.lastEpoch()).to.equal(129n);
   });
 
-  it("refuses a proof that is not whole", async () => {
+  it("refuses an incomplete proof", async () => {
     const market = await loadMarket();
     const { root, total } = treeOf([[one, 100n]]);
     await endOf(market, 1);
@@ -240,7 +240,7 @@ describe("Pomc: claims", () => {
     await expectRevert(pomc.write.claim([2n, one, 100n, proof(one)]), "EpochUnknown", { number: 2n });
   });
 
-  it("never pays more than the total of the root it pays from", async () => {
+  it("never pays more than the total of its root", async () => {
     const market = await loadMarket();
     const { pomc, people } = market;
     await endOf(market, 1);
@@ -257,7 +257,7 @@ describe("Pomc: claims", () => {
     });
   });
 
-  it("pays many with one proof, and those who have it already nothing", async () => {
+  it("pays many with one proof, and nothing to those who have claimed already", async () => {
     const market = await loadMarket();
     const { pomc, token, mined } = market;
     const accounts = Array.from({ length: 13 }, (_, place) => keyOf(`one of many ${place}`).address);
@@ -277,7 +277,7 @@ describe("Pomc: claims", () => {
     expect(await token.read.balanceOf([pomc.address])).to.equal(0n);
   });
 
-  it("refuses a proof of many that is not whole, not theirs or too long", async () => {
+  it("refuses a multiproof that is incomplete, for others or too long", async () => {
     const market = await loadMarket();
     const { pomc } = market;
     const tree = await post(market, 1, [
@@ -298,14 +298,14 @@ describe("Pomc: claims", () => {
     await expectRevert(call(Array(513).fill(grants[0]), proof, flags), "ClaimTooLong", { grants: 513n });
   });
 
-  it("takes no inner node for a grant", async () => {
+  it("refuses an inner node as a grant", async () => {
     const market = await loadMarket();
     const tree = await post(market, 1, [
       [one, 100n],
       [two, 50n],
     ]);
     await market.time.increaseTo(tree.activatesAt);
-    // The root itself, and a node of 40 bytes cut to 32, are no leaves.
+    // The root itself, and a node of 40 bytes truncated to 32, are not leaves.
     const [low, high] = tree.grants as [Hex, Hex];
     for (const grant of [
       `0x${tree.root.slice(2)}${"0".repeat(24)}`,

@@ -53,7 +53,7 @@ async function send(
 describe("Progress", () => {
   after(printGas);
 
-  it("takes milestones that rise, and refuses a repeat", async () => {
+  it("accepts milestones that rise, and refuses a repeat", async () => {
     const market = await loadPartner();
     const placed = await place(market);
     const read = () => market.progress.read.milestoneOf([placed.workspaceId, 0]);
@@ -81,7 +81,7 @@ describe("Progress", () => {
     expectRefused(await send(market, placed, { deadline: 1n }), "SignatureExpired", { deadline: 1n });
   });
 
-  it("takes no signature in another form than the one that was signed", async () => {
+  it("accepts a signature only in the form that was signed", async () => {
     const market = await loadPartner();
     const { ref, fence } = await place(market);
     const message = { ...ref, fence, milestone: milestone.accepted, deadline: later };
@@ -99,13 +99,13 @@ describe("Progress", () => {
     const { ref, fence } = await place(market);
     const message = { ...ref, fence, milestone: milestone.accepted, deadline: later };
     const good = packProgress(message, await sign(market, message));
-    // The upper of the milestone's two bytes, which no milestone needs.
+    // The upper of the milestone's two bytes, which no milestone uses.
     const head = numberToHex(BigInt(good.head) | (1n << 72n), { size: 32 });
     const receipt = await market.mined(market.progress.write.reportBatch([[{ ...good, head }]]));
     expectRefused(receipt, "ValueUnknown", { value: 257n, highest: 4n });
   });
 
-  it("begins anew with the next lease, and ends with the lease", async () => {
+  it("starts again with the next lease, and ends with the lease", async () => {
     const market = await loadPartner();
     const placed = await place(market);
     const { ref, spec, workspaceId } = placed;

@@ -21,7 +21,7 @@ describe("Token", () => {
     expect(await token.read.totalSupply()).to.equal(parseEther("100000"));
   });
 
-  it("is minted by its minters alone", async () => {
+  it("lets only its minters mint", async () => {
     const { token, people, pomc } = await loadMarket();
     expect(await token.read.minterOf([pomc.address])).to.deep.equal([parseEther("1000000"), 0n]);
     expect(await token.read.minterOf([people.deployer])).to.deep.equal([0n, 0n]);
@@ -30,7 +30,7 @@ describe("Token", () => {
     });
   });
 
-  it("lets each of several minters mint up to its own limit, whatever it minted before", async () => {
+  it("lets each of several minters mint up to its own limit, including its earlier mints", async () => {
     const { token, people } = await loadMarket();
     const first = { account: people.keeper };
     const second = { account: people.poster };
@@ -54,7 +54,7 @@ describe("Token", () => {
     expect(await token.read.balanceOf([people.outsider])).to.equal(11n);
   });
 
-  it("counts what is minted and refuses to pass the cap", async () => {
+  it("counts minted tokens and refuses to exceed the cap", async () => {
     const { token, people } = await loadMarket();
     await token.write.setMinter([people.keeper, 2n ** 96n - 1n]);
     await token.write.mint([people.outsider, parseEther("5")], { account: people.keeper });
@@ -73,7 +73,7 @@ describe("Token", () => {
     );
   });
 
-  it("keeps minted as it is when its holder burns, and no more than it has", async () => {
+  it("keeps the minted amount when a holder burns, at most its balance", async () => {
     const { token, people } = await loadMarket();
     const own = { account: people.treasury };
     await token.write.setMinter([people.keeper, 3n]);
@@ -84,7 +84,7 @@ describe("Token", () => {
     await expectRevert(token.write.burn([4n], own), "ERC20InsufficientBalance", { balance: 3n, needed: 4n });
   });
 
-  it("gets its minters from the admin alone", async () => {
+  it("lets only the admin set its minters", async () => {
     const { token, people } = await loadMarket();
     await expectRevert(
       token.write.setMinter([people.outsider, 1n], { account: people.outsider }),

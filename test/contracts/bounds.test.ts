@@ -28,7 +28,7 @@ async function endOfEpoch(market: MarketFixture, number: number): Promise<void> 
 }
 
 describe("Bounds: the last second", () => {
-  it("of an authorization is its delegate's, and the next one is not", async () => {
+  it("of an authorization is still valid for its delegate, and the next one is not", async () => {
     const market = await loadPartner();
     const expiry = (await market.time.latest()) + 1_000;
     const id = await authorize(market, { nonce: 9n, expiry });
@@ -41,7 +41,7 @@ describe("Bounds: the last second", () => {
     expect(await market.escrow.read.maySpend([id, partner.address])).to.equal(true);
   });
 
-  it("of an epoch is not over, and the next one is", async () => {
+  it("of an epoch still belongs to it, and the next one does not", async () => {
     const market = await loadMarket();
     const { genesis, epochSeconds } = market.deployment.parameters;
     const call = () =>
@@ -53,7 +53,7 @@ describe("Bounds: the last second", () => {
     expect(await market.pomc.read.lastEpoch()).to.equal(1n);
   });
 
-  it("of a round's window is still the measurers': it is finalized a second later", async () => {
+  it("of a round's window still belongs to the measurers: it is finalized a second later", async () => {
     const market = await loadMeasure("three");
     for (const name of ["m1", "m2", "m3"]) await addMeasurer(market, name);
     const round = await requestRound(market);
@@ -71,7 +71,7 @@ describe("Bounds: the last second", () => {
 });
 
 describe("Bounds: the last unit", () => {
-  it("of a genesis supply is minted, and none is where there is none", async () => {
+  it("of a genesis supply is minted, and none without a supply", async () => {
     const { connection, client, deployment, people } = await loadMarket();
     for (const genesis of [1n, 0n]) {
       const args = [deployment.contracts.AccessManager, people.treasury, 100n, genesis];
@@ -85,7 +85,7 @@ describe("Bounds: the last unit", () => {
     const market = await loadPartner();
     const { escrow, time } = market;
     const placed = await place(market);
-    // Longer than the deposit would last.
+    // Longer than the deposit lasts.
     await time.increase(5_000);
     await escrow.write.settle([[placed.ref]]);
     expect(await escrow.read.totalSpentBy([partner.address])).to.equal(0n);
@@ -98,7 +98,7 @@ describe("Bounds: the last unit", () => {
   });
 });
 
-describe("Bounds: what is taken is taken off", () => {
+describe("Bounds: amounts are subtracted", () => {
   it("of an authorization's total, by each settlement", async () => {
     const market = await loadPartner();
     const { escrow, time } = market;
@@ -114,7 +114,7 @@ describe("Bounds: what is taken is taken off", () => {
     }
   });
 
-  it("of GPUs nothing: who names one that another node has leaves it to that node", async () => {
+  it("of GPUs nothing: listing another node's GPU leaves it to that node", async () => {
     const market = await loadMarket();
     const own = keccak256("0x01");
     const other = keccak256("0x02");
@@ -129,13 +129,13 @@ describe("Bounds: what is taken is taken off", () => {
     for (const name of ["first", "second"]) {
       expectRefused(await register(name, [other, own]), "NodeGpuTaken", { gpuUuid: own, nodeId: 1 });
     }
-    // What it named before that is free again.
+    // The GPUs listed before that are free again.
     expect(refusalsOf(await register("third", [other]))).to.deep.equal([]);
   });
 });
 
 describe("Bounds: many at once", () => {
-  it("of a proof of many leaves room for all that were paid", async () => {
+  it("of a multiproof leaves memory for all payments", async () => {
     const market = await loadMarket();
     const accounts = Array.from({ length: 40 }, (_, place) => keyOf(`paid ${place}`).address);
     const tree = claimTreeOf(accounts.map((account) => ({ account, cumulative: 3n })));
@@ -144,7 +144,7 @@ describe("Bounds: many at once", () => {
     await market.time.increase(600);
     const { grants, proof, flags } = tree.manyOf(accounts.map((_, place) => place));
     const receipt = await market.mined(market.pomc.write.claimMany([1n, grants, proof, flags]));
-    // The event holds each grant in full, and the proof that was read beside it came through whole.
+    // The event has each grant in full, and the proof in memory next to it was not overwritten.
     const said = receipt.logs.at(-1)?.data ?? "0x";
     for (const grant of grants) expect(said).to.include(grant.slice(2).toLowerCase());
     for (const account of accounts) expect(await market.token.read.balanceOf([account])).to.equal(3n);
@@ -152,7 +152,7 @@ describe("Bounds: many at once", () => {
 });
 
 describe("Bounds: groups and codes", () => {
-  it("of milestones: each workspace and replica has its own, whatever its neighbours have", async () => {
+  it("of milestones: each workspace and replica has its own, independent of its neighbours", async () => {
     const market = await loadPartner();
     const placed = [];
     for (let one = 0; one < 7; one += 1) {
@@ -182,7 +182,7 @@ describe("Bounds: groups and codes", () => {
     }
   });
 
-  it("of an image's size: one byte is an image, none is not", async () => {
+  it("of an image's size: one byte is valid, none is not", async () => {
     const { docker } = await loadMarket();
     const digest = keccak256("0x09");
     const root = keccak256("0x0a");

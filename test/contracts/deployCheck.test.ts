@@ -30,7 +30,7 @@ async function faultsOf(
   );
 }
 
-/** Does what a role may do after its delay. */
+/** Makes a role's call after its delay. */
 async function act(market: Governed, caller: Address, to: Address, data: Hex, delay: number): Promise<void> {
   const { connection, deployment } = market;
   const wallet = await connection.viem.getWalletClient(caller);
@@ -46,11 +46,11 @@ async function send(market: Governed, caller: Address, to: Address, data: Hex): 
 }
 
 describe("Checking a deployment", () => {
-  it("finds nothing where all is as it was deployed", async () => {
+  it("finds no difference in an unchanged deployment", async () => {
     expect(await faultsOf(await loadGoverned())).to.deep.equal({});
   });
 
-  it("finds code that is another's, and immutables that are", async () => {
+  it("finds other code and other immutables", async () => {
     const market = await loadGoverned();
     const { client, connection, deployment } = market;
     const address = deployment.contracts.Escrow;
@@ -67,7 +67,7 @@ describe("Checking a deployment", () => {
     expect(await faultsOf(market)).to.deep.equal({});
   });
 
-  it("finds parameters that are not those it was deployed with", async () => {
+  it("finds parameters that differ from the deployed ones", async () => {
     const market = await loadGoverned();
     const { people } = market;
     expect(await faultsOf(market, { activationDelay: 7_200 })).to.have.property("code of Pomc");
@@ -81,7 +81,7 @@ describe("Checking a deployment", () => {
     });
   });
 
-  it("finds roles that were given, delays that were changed and functions that were moved", async () => {
+  it("finds granted roles, changed delays and moved functions", async () => {
     const market = await loadGoverned();
     const { people, deployment } = market;
     const manager = deployment.contracts.AccessManager;
@@ -114,7 +114,7 @@ describe("Checking a deployment", () => {
     ]);
   });
 
-  it("covers what was replaced, and finds nothing once the roles have brought the successors in and ended it", async () => {
+  it("covers replaced contracts, and finds no difference once the roles have introduced the successors and ended the old ones", async () => {
     const market = await loadGoverned();
     const { people, deployment, connection } = market;
     const callers = { ADMIN: people.admin, governance: people.admin, operations: people.operations };

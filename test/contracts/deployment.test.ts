@@ -7,14 +7,14 @@ import { loadMarket } from "./support/market.ts";
 import { expectRevert } from "./support/reverts.ts";
 
 describe("Deployment", () => {
-  it("is what the services read, with the genesis that the contract has", async () => {
+  it("matches the services' type, with the genesis of the contract", async () => {
     const { deployment, pomc } = await loadMarket();
     const read = parseDeployment(JSON.parse(toJson(deployment)));
     expect(read.contracts).to.deep.equal(deployment.contracts);
     expect(read.parameters.genesis).to.equal(await pomc.read.genesis());
   });
 
-  it("fits every contract in the 24,576 bytes that a chain takes", async function () {
+  it("keeps every contract within the 24,576 bytes that a chain accepts", async function () {
     if (!isGasReal) this.skip();
     const { deployment, client } = await loadMarket();
     for (const [name, address] of Object.entries(deployment.contracts)) {
@@ -23,7 +23,7 @@ describe("Deployment", () => {
     }
   });
 
-  it("wires the contracts to each other and names those who call them often", async () => {
+  it("connects the contracts and appoints their frequent callers", async () => {
     const { computeNode, docker, measure, pomc, token, people } = await loadMarket();
     expect(await token.read.minterOf([pomc.address])).to.deep.equal([await token.read.cap(), 0n]);
     expect(await computeNode.read.dockerOf([docker.address])).to.deep.equal([true, false, 0n]);
@@ -55,7 +55,7 @@ describe("Deployment", () => {
     }
   });
 
-  it("refuses parameters that are missing, wrong or unknown, naming each", () => {
+  it("rejects parameters that are missing, wrong or unknown, naming each", () => {
     const parse = () => parseParameters({ slotSeconds: 0, sloth: 1 });
     for (const name of ["slotSeconds", "treasury", "sloth"]) expect(parse).to.throw(name);
   });

@@ -15,15 +15,15 @@ import {
   state,
 } from "./support/workspaces.ts";
 
-/** What a transaction said, all of it. */
+/** All events of a transaction. */
 async function said(market: MarketFixture, call: Promise<Hex>) {
   const { computeNode, docker, progress, measure, escrow, pomc, token } = market;
   const contracts = { computeNode, docker, progress, measure, escrow, pomc, token };
   return eventsOf(await market.mined(call), contracts);
 }
 
-describe("Events: what an act says is all that it did, with every value in its place", () => {
-  it("of those who set who may do what", async () => {
+describe("Events: an act emits all of its changes, with every value in its field", () => {
+  it("of permissions", async () => {
     const market = await loadMarket();
     const { computeNode, docker, measure, pomc, token, people } = market;
     const account = people.outsider;
@@ -50,7 +50,7 @@ describe("Events: what an act says is all that it did, with every value in its p
     ]);
   });
 
-  it("of money that comes in, is signed for and goes out", async () => {
+  it("of deposits, authorizations and withdrawals", async () => {
     const market = await loadMarket();
     const { escrow, token, people } = market;
     const { owner, treasury, outsider } = people;
@@ -97,7 +97,7 @@ describe("Events: what an act says is all that it did, with every value in its p
     ]);
   });
 
-  it("of orders: each says what was ordered", async () => {
+  it("of orders: each names its order", async () => {
     const market = await loadPartner();
     const { docker, people } = market;
     const { workspaceId, spec } = await publish(market);
@@ -155,7 +155,7 @@ describe("Events: what an act says is all that it did, with every value in its p
     ]);
   });
 
-  it("of an epoch and who claims from it", async () => {
+  it("of an epoch and its claims", async () => {
     const market = await loadMarket();
     const { pomc, people, time, deployment } = market;
     const account = keyOf("rewarded").address;
@@ -181,7 +181,7 @@ describe("Events: what an act says is all that it did, with every value in its p
       { of: "pomc", name: "Claimed", args: { account, cumulative: 10n } },
       { of: "token", name: "Transfer", args: { from: pomc.address, to: account, value: 10n } },
     ]);
-    // Said again, it pays nothing and says nothing.
+    // A repeat pays nothing and emits nothing.
     expect(await said(market, pomc.write.claim([1n, account, 10n, "0x"]))).to.deep.equal([]);
   });
 });

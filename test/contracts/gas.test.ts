@@ -4,7 +4,7 @@ import { expect } from "chai";
 import { goals } from "../bench/gas/goals.ts";
 import { measureActs } from "../bench/gas/measure.ts";
 
-/** Gas a unit that the acts cost when the snapshot was taken: `npm run bench -- gas --snapshot` takes a new one. */
+/** Gas per unit of the acts in the snapshot: `npm run bench -- gas --snapshot` writes a new one. */
 const snapshotFile = join(import.meta.dirname, "gas.snapshot.json");
 const allowedRise = 1.05;
 
@@ -20,7 +20,7 @@ describe("Gas", () => {
     expect(risen).to.deep.equal([]);
   });
 
-  it("has a goal for acts that are measured only", () => {
+  it("has a goal only for measured acts", () => {
     const snapshot = JSON.parse(readFileSync(snapshotFile, "utf8")) as Record<string, number>;
     expect(Object.keys(snapshot)).to.include.members(Object.keys(goals));
   });

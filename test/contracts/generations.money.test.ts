@@ -39,7 +39,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   ),
 );
 
-/** One market of several, what it published and what went into its escrow. */
+/** One of several markets, with its workspaces and its escrow's deposits. */
 type Generation = {
   market: PartnerFixture;
   published: Awaited<ReturnType<typeof publish>>[];
@@ -57,7 +57,7 @@ async function settleIn(market: PartnerFixture): Promise<Generation> {
   return { market, published, deposited: 1_000_000n, withdrawn: 0n };
 }
 
-/** Does a step; what the contracts refuse changes nothing and is no fault here. */
+/** Does a step; a refused call changes nothing and is no failure here. */
 async function act(generation: Generation, todo: Step): Promise<void> {
   const { market } = generation;
   const { escrow, docker, people, mined, time } = market;
@@ -129,7 +129,7 @@ async function checkCapacity(generations: readonly Generation[]): Promise<void> 
   }
 }
 
-/** Ends every lease as its owner and node do, and takes everything out. */
+/** Ends every lease as its owner and node do, and withdraws everything. */
 async function leave(generation: Generation): Promise<void> {
   const { market, published } = generation;
   const { escrow, computeNode, docker, time, token } = market;

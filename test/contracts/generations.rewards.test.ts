@@ -56,7 +56,7 @@ async function post(market: MarketFixture, number: number, grants: [bigint, bigi
 
 describe("Generations of rewards", () => {
   for (const succession of ["rewards", "market"] as const) {
-    it(`pay what their own epochs granted, all of it and once, where ${succession} is replaced`, async () => {
+    it(`pay the grants of their own epochs completely and once when ${succession} is replaced`, async () => {
       const old = await loadMarket();
       const { token } = old;
       const granted = parseEther("1500");
@@ -79,7 +79,7 @@ describe("Generations of rewards", () => {
     });
   }
 
-  it("keep to one schedule together, whatever the poster asks for and whoever unpauses", async () => {
+  it("keep to one schedule together, whatever the poster requests and whoever unpauses", async () => {
     const old = await loadMarket();
     await post(old, 1, [parseEther("1000"), 0n]);
     const market = await replace(old, "rewards");
@@ -98,7 +98,7 @@ describe("Generations of rewards", () => {
     await expectRevert(claim(one), "MinterLimitExceeded", { limit: parseEther("1000") });
   });
 
-  it("change no parameter of a contract that stays, so that whoever goes by it goes by the contract", async () => {
+  it("change no parameter of a contract that stays, so that the parameters match the contract", async () => {
     const { connection, deployment } = await loadMarket();
     const { emissionPerEpoch, measureTtlSeconds } = deployment.parameters;
     const changes = { emissionPerEpoch: 2n * emissionPerEpoch, measureTtlSeconds: measureTtlSeconds + 1 };
@@ -129,7 +129,7 @@ describe("Generations of rewards", () => {
     expect(await market.pomc.read.epochsBefore()).to.equal(1n);
   });
 
-  it("count receipts on against the same escrow, and from zero against another", async () => {
+  it("continue counting receipts against the same escrow, and start from zero against another", async () => {
     const { old, earned } = await paid();
     await commit(old, earned - 7n);
     const { connection, deployment, people } = old;
@@ -155,7 +155,7 @@ describe("Generations of rewards", () => {
   });
 });
 
-describe("Generations of measuring", () => {
+describe("Generations of Measure", () => {
   it("end the rounds they began, and number their own above", async () => {
     const old = await loadMeasure();
     await addMeasurer(old, "m");
@@ -171,7 +171,7 @@ describe("Generations of measuring", () => {
       [old, round],
       [market, next],
     ] as const) {
-      // Nobody is absent before the window's last quarter.
+      // Absence cannot be reported before the window's last quarter.
       await of.time.increaseTo(its.closesAt - 75);
       const revealed = await reveal(of, "m", its, drawn[0] as Drawn, { result: absent });
       expect(refusalsOf(revealed)).to.deep.equal([]);

@@ -37,7 +37,7 @@ async function expectFault(call: Promise<unknown>, code: string): Promise<void> 
   expect(fault).to.include({ code });
 }
 
-/** What is left of a node's spec beside these. */
+/** The rest of a node's spec without these. */
 function beside(...held: Resources[]): Resources {
   const free = { ...nodeSpec.total };
   for (const one of held) {
@@ -69,7 +69,7 @@ async function settleIn(market: PartnerFixture, changes: Partial<typeof workspac
   return { authorizationId, ...(await publish(market, changes, { authorizationId })) };
 }
 
-/** What went into an escrow is there, or was paid: nothing else ever leaves it. */
+/** An escrow's deposits are still there or were paid: nothing else ever leaves it. */
 async function expectBalanced(market: PartnerFixture, deposited: bigint, withdrawn = 0n) {
   const { escrow, token } = market;
   const spent = await escrow.read.totalSpentBy([partner.address]);
@@ -80,7 +80,7 @@ async function expectBalanced(market: PartnerFixture, deposited: bigint, withdra
 }
 
 describe("Generations of the market", () => {
-  it("stand side by side on the same nodes, within what is free of them", async () => {
+  it("reserve side by side on the same nodes, within their free capacity", async () => {
     const { market: old } = await running();
     const market = await replace(old, "market");
     const { computeNode } = market;
@@ -105,7 +105,7 @@ describe("Generations of the market", () => {
     );
   });
 
-  it("give no id that those before them gave or may give", async () => {
+  it("issue no id that previous ones issued or may issue", async () => {
     const { market: old, placed } = await running();
     const second = await replace(old, "market");
     const inSecond = await settleIn(second);
@@ -124,7 +124,7 @@ describe("Generations of the market", () => {
     expect(await old.escrow.read.isOpen([placed.ref])).to.equal(true);
   });
 
-  it("end what is running, pay what is owed and give back what is left, after the entries were ended", async () => {
+  it("end leases, pay debts and return the rest after their entries were paused", async () => {
     const { market: old, placed, waiting, since } = await running();
     const market = await replace(old, "market");
     await retire(old, "market");
@@ -161,7 +161,7 @@ describe("Generations of the market", () => {
     expect(refusalsOf(await assign(market, [item]))).to.deep.equal([]);
   });
 
-  it("refund a day's downtime of the leases that are theirs, and of no others", async () => {
+  it("refund a day's downtime of their own leases only", async () => {
     const { market: old, placed, day } = await running();
     await goToDay(old, day + 1n, 100);
     await old.escrow.write.settle([[placed.ref]]);
@@ -184,7 +184,7 @@ describe("Generations of the market", () => {
     await expectBalanced(market, 100_000_000n);
   });
 
-  it("place nothing on nodes once they are retired, whatever is unpaused, and never come back", async () => {
+  it("place nothing on nodes once they are retired, whatever is unpaused, and stay retired", async () => {
     const { market: old } = await running();
     const { people, docker, escrow, computeNode } = old;
     const { workspaceId, spec } = await publish(old);
@@ -206,7 +206,7 @@ describe("Generations of the market", () => {
     await expectRevert(computeNode.write.retireDocker([docker.address]), "DockerNotReserving");
   });
 
-  it("take no signature that was given to another of them", async () => {
+  it("accept no signature for another generation", async () => {
     const { market: old, placed } = await running();
     const market = await replace(old, "market");
     const message = { ...authorizationOf(old), nonce: 9n };
@@ -224,7 +224,7 @@ describe("Generations of the market", () => {
     expectRefused(await report(old, placed, state.running, 1), "SequenceStale");
   });
 
-  it("each take what nodes sign and match relays of their own workspaces, with one deployment at hand", async () => {
+  it("each accept the messages about their own workspaces that nodes sign and match relays, with one deployment file", async () => {
     const { market: old, placed } = await running();
     const market = await replace(old, "market");
     const { workspaceId, spec } = await settleIn(market);
@@ -252,7 +252,7 @@ describe("Generations of the market", () => {
     expect((await market.docker.read.assignmentOf([workspaceId, 0])).state).to.equal(state.running);
   });
 
-  it("have escrows that obey the one contract they were given", async () => {
+  it("have escrows that accept only their one DockerContract", async () => {
     const { market: old } = await running();
     const { escrow, docker, people } = await replace(old, "market");
     await expectRevert(escrow.write.setDocker([people.outsider]), "DockerIsSet", { docker: docker.address });
@@ -261,7 +261,7 @@ describe("Generations of the market", () => {
     });
   });
 
-  it("come one at a time, once the epochs before have ended, and a second run changes nothing", async () => {
+  it("are deployed one at a time, once the previous epochs have ended, and a second run changes nothing", async () => {
     const market = await loadMarket();
     const { connection, deployment } = market;
     const run = (of: typeof deployment, generation: number) =>

@@ -11,7 +11,7 @@ import { deposit } from "./support/workspaces.ts";
 const pausing = ["ComputeNode", "DockerContract", "Progress", "Measure", "Escrow", "Pomc"] as const;
 type Pausing = (typeof pausing)[number];
 
-/** What the guardian can never stop, and why. Whatever else changes something can be paused. */
+/** Functions that the guardian can never pause, and why. All other state-changing functions can be paused. */
 const neverPaused: Partial<Record<Pausing | "every", string[]>> = {
   // Roles act through them, and the manager may change.
   every: ["pause", "unpause", "setAuthority"],
@@ -33,10 +33,10 @@ const neverPaused: Partial<Record<Pausing | "every", string[]>> = {
   Measure: ["setMeasureKeeper", "setMeasurersAdmitted"],
   Pomc: ["setPoster", "disableEpoch"],
 };
-/** As IPauses.Pausability has it. */
+/** The values of IPauses.Pausability. */
 const entry = 1;
 const exit = 2;
-/** Through these somebody is paid or ends something; whatever else can be paused lets something in. */
+/** The exits, which pay somebody or end something; all other pausable functions are entries. */
 const exits: Record<Pausing, string[]> = {
   ComputeNode: ["setStatusBatch", "setWalletBatch"],
   DockerContract: ["requestStop", "requestDelete", "reportBatch", "releaseEnded"],
@@ -53,7 +53,7 @@ function selectorOf(name: Pausing, functionName: string): Hex {
   return toFunctionSelector(item);
 }
 
-/** Whether a call is stopped as paused. Zeros decode to empty lists and zero values of any type. */
+/** Whether a call reverts as paused. Zeros decode to empty lists and zero values of any type. */
 async function isStopped(market: MarketFixture, to: Hex, selector: Hex): Promise<boolean> {
   const data = `${selector}${"0".repeat(64 * 40)}` as Hex;
   const fault = await market.client.call({ to, data, account: market.people.outsider }).then(
@@ -69,7 +69,7 @@ async function isStopped(market: MarketFixture, to: Hex, selector: Hex): Promise
 
 describe("Pauses", () => {
   for (const name of pausing) {
-    it(`of ${name}: each function can be stopped, alone, but for those that must go on`, async () => {
+    it(`of ${name}: each function can be paused alone, except those that must continue`, async () => {
       const market = await loadMarket();
       const { people } = market;
       const contract = market.pausesOf(name);
@@ -95,7 +95,7 @@ describe("Pauses", () => {
         await contract.write.pause([[paused]], { account: people.guardian });
         for (const selector of selectors) {
           expect(await contract.read.isPaused([selector])).to.equal(selector === paused);
-          // A claim looks at its epoch first; "stops claims" tells of it.
+          // A claim reads its epoch first; "stop claims" tests that.
           if (name === "Pomc" && (await contract.read.pausabilityOf([selector])) === exit) continue;
           expect(await isStopped(market, contract.address, selector), `${selector} while ${paused}`).to.equal(
             selector === paused,
@@ -106,7 +106,7 @@ describe("Pauses", () => {
     });
   }
 
-  it("are the guardian's to make at once, and the unpauser's to end after the delay", async () => {
+  it("are made by the guardian immediately, and ended by the unpauser after the delay", async () => {
     const market = await loadMarket();
     const { escrow, people, time } = market;
     const selectors = [selectorOf("Escrow", "deposit"), selectorOf("Escrow", "settle")];
@@ -136,7 +136,7 @@ describe("Pauses", () => {
     await deposit(market, people.owner, 1n);
   });
 
-  it("of exits end by themselves after a week, and leave them a week at least; those of entries do not end", async () => {
+  it("of exits expire after a week and leave them at least a week; those of entries do not expire", async () => {
     const market = await loadMarket();
     const { escrow, people, time } = market;
     const deposits = selectorOf("Escrow", "deposit");
@@ -148,7 +148,7 @@ describe("Pauses", () => {
     const withdraw = () => escrow.write.withdraw([1n, people.owner], { account: people.owner });
     await expectRevert(withdraw(), "FunctionPaused", { selector: withdrawal });
     await time.increaseTo(pausedAt + week - 3);
-    // A pause of what is paused does not make it longer.
+    // Pausing a paused function does not extend the pause.
     await escrow.write.pause([[withdrawal]], guardian);
     await time.setNextBlockTimestamp(pausedAt + week - 1);
     await expectRevert(withdraw(), "FunctionPaused", { selector: withdrawal });
@@ -171,7 +171,7 @@ describe("Pauses", () => {
     await expectRevert(withdraw(), "FunctionPaused", { selector: withdrawal });
   });
 
-  it("refuse what cannot be paused, and take nothing of the rest", async () => {
+  it("refuse functions that cannot be paused, with the rest of the list", async () => {
     const { escrow, people } = await loadMarket();
     const known = selectorOf("Escrow", "deposit");
     const unknown = selectorOf("Escrow", "revoke");
@@ -183,7 +183,7 @@ describe("Pauses", () => {
     expect(await escrow.read.isPaused([known])).to.equal(false);
   });
 
-  it("stop claims from every epoch, each way of claiming alone, and open them again", async () => {
+  it("stop claims from every epoch, each claim function alone, and let them run again", async () => {
     const market = await loadMarket();
     const { pomc, people, time, deployment } = market;
     const shares = [1n, 2n, 3n].map((cumulative, place) => ({

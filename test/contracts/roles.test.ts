@@ -10,7 +10,7 @@ import { expectRevert } from "./support/reverts.ts";
 const page = new URL("../../docs/contracts/roles.md", import.meta.url);
 const pausability = ["", "entry", "exit"];
 
-/** What the table on the page says of each function. */
+/** The table's caller and pausability of each function. */
 function tableOf(text: string): Map<string, string> {
   const rows = text.split("\n").flatMap((line) => {
     const [, name, who, paused] = /^\| `(\w+\.\w+)`\s*\| ([^|]+?)\s*\| ([^|]*?)\s*\|/.exec(line) ?? [];
@@ -50,7 +50,7 @@ async function managerOf(market: Governed, caller: Hex) {
 }
 
 describe("Roles", () => {
-  it("let through to every function whom the table names, and nobody else", async () => {
+  it("let exactly the callers in the table call each function", async () => {
     const market = await loadGoverned();
     const rows = new Map<string, string>();
     for (const changing of changingFunctions()) {
@@ -60,7 +60,7 @@ describe("Roles", () => {
     expect(Object.fromEntries(tableOf(readFileSync(page, "utf8")))).to.deep.equal(Object.fromEntries(rows));
   });
 
-  it("leave the deployer nothing", async () => {
+  it("leave the deployer no role", async () => {
     const { client, deployment, people } = await loadGoverned();
     for (const role of [0n, 1n, 2n, 3n, 4n]) {
       const [isMember] = await client.readContract({
@@ -93,7 +93,7 @@ describe("Roles", () => {
     await operations.execute(Pomc, data);
   });
 
-  it("let the guardian cancel what ADMIN scheduled, but not its own dismissal", async () => {
+  it("let the guardian cancel calls that ADMIN scheduled, except its own removal", async () => {
     const market = await loadGoverned();
     const { people, deployment, connection } = market;
     const { AccessManager } = deployment.contracts;

@@ -33,7 +33,7 @@ const epoch = {
   receiptsBefore: zeroAddress,
 };
 
-/** Deploys one contract beside the market. */
+/** Deploys one more contract in the market. */
 function make(market: MarketFixture) {
   const { viem } = market.connection;
   const { AccessManager, ComputeNode, Escrow, Token } = market.deployment.contracts;
@@ -59,7 +59,7 @@ function make(market: MarketFixture) {
 }
 
 describe("Settings", () => {
-  it("that cannot work are refused, with what was wrong", async () => {
+  it("that cannot work are refused, with the invalid value", async () => {
     const { computeNode, escrow, measure, pomc, token } = make(await loadMarket());
     const slotSeconds = 60n;
     const windowSlots = 60n;
@@ -85,7 +85,7 @@ describe("Settings", () => {
     await expectRevert(token(10n, 11n), "TokenCapExceeded", { supply: 11n, cap: 10n });
   });
 
-  it("at their limits are taken", async () => {
+  it("at their limits are accepted", async () => {
     const { computeNode, escrow, measure, pomc, token } = make(await loadMarket());
     expect(await (await computeNode({ windowSlots: 4_096n })).read.heartbeatWindowSlots()).to.equal(4_096n);
     expect(await (await computeNode({ daySeconds: 60n })).read.daySeconds()).to.equal(60n);
@@ -107,7 +107,7 @@ describe("Settings", () => {
     expect(await (await token(10n, 1n)).read.totalSupply()).to.equal(1n);
   });
 
-  it("are told by the contracts as they were given", async () => {
+  it("are returned by the contracts unchanged", async () => {
     const { deployment, computeNode, docker, escrow, measure, people, pomc, time } = await loadMarket();
     const { parameters } = deployment;
     expect(await computeNode.read.slotSeconds()).to.equal(BigInt(parameters.slotSeconds));
@@ -125,11 +125,11 @@ describe("Settings", () => {
     expect(await pomc.read.epochSeconds()).to.equal(parameters.epochSeconds);
     expect(await pomc.read.activationDelay()).to.equal(parameters.activationDelay);
     expect(await pomc.read.emissionPerEpoch()).to.equal(parameters.emissionPerEpoch);
-    // Nothing given: epochs count from the deployment.
+    // Zero: epochs count from the deployment.
     expect(await pomc.read.genesis()).to.be.within((await time.latest()) - 600, await time.latest());
   });
 
-  it("let a window reach before the first slot there is", async () => {
+  it("let a window reach before the first slot", async () => {
     const market = await loadMarket();
     const early = await make(market).computeNode({
       slotSeconds: 10n ** 9n,
@@ -142,7 +142,7 @@ describe("Settings", () => {
     expect(await early.read.heartbeatHash([0n])).to.not.match(/^0x0+$/);
   });
 
-  it("of an emission without end still keep totals to what an epoch holds", async () => {
+  it("of an unlimited emission still limit totals to an epoch's width", async () => {
     const market = await loadMarket();
     const most = 2n ** 96n - 1n;
     const endless = await make(market).pomc({ emissionPerEpoch: most });

@@ -14,7 +14,7 @@ const invalid = [
   "ECDSAInvalidSignatureS",
   "ECDSAInvalidSignature",
 ];
-// The last: what has no packed form is refused before it comes to the chain.
+// The last one: a message without a packed form is refused before it is sent.
 const unsigned = [...invalid, "HeartbeatAckUnsigned", "signature_invalid"];
 
 function sign(
@@ -48,7 +48,7 @@ async function refused(
 describe("Signed messages", () => {
   it("are all in the table", () => {
     const types = Object.keys(typedData).filter((name) => name.endsWith("Types"));
-    // Sessions never come to the chain; receipts have their types elsewhere.
+    // Sessions are never sent to the chain; receipts have their types elsewhere.
     const onChain = types.filter((name) => name !== "sessionTypes");
     expect(Object.keys(messages)).to.have.members([...onChain, "heartbeatAckTypes"]);
   });
@@ -60,7 +60,7 @@ describe("Signed messages", () => {
         return { market, signed: await make(market) };
       };
 
-      it("counts from anyone, once", async () => {
+      it("is accepted from anyone, once", async () => {
         const { market, signed } = await load();
         const signature = await sign(signed);
         const { outsider, keeper } = market.people;
@@ -70,7 +70,7 @@ describe("Signed messages", () => {
         ]);
       });
 
-      it("counts for its own chain, contract, name and version only", async () => {
+      it("is valid for its own chain, contract, name and version only", async () => {
         const { market, signed } = await load();
         const others = [
           { chainId: 1 },
@@ -84,7 +84,7 @@ describe("Signed messages", () => {
         }
       });
 
-      it("counts from its signer only, and only as it was signed", async () => {
+      it("is valid from its signer only, and only as it was signed", async () => {
         const { market, signed } = await load();
         await refused(signed, await sign(signed, { signer: keyOf("stranger") }), market);
         if (signed.deadline === undefined) return;
@@ -112,7 +112,7 @@ describe("Signed messages", () => {
         }
       });
 
-      it("counts up to its last second", async () => {
+      it("is valid up to its last second", async () => {
         const { market, signed } = await load();
         if (signed.deadline === undefined) return;
         const now = await market.time.latest();
@@ -130,7 +130,7 @@ describe("Signed messages", () => {
         expect(await faultsOf(signed.send(last, signature, market.people.outsider))).to.deep.equal([]);
       });
 
-      it("may come in another order, by several relayers", async () => {
+      it("is accepted in any order, from several relayers", async () => {
         const { market, signed } = await load();
         const { signer, message } = signed.second;
         const first = await sign(signed);
@@ -138,7 +138,7 @@ describe("Signed messages", () => {
         const { outsider, keeper } = market.people;
         const isLate = signed.isSequence === true;
         const early = await faultsOf(signed.send(message, second, outsider));
-        // The token's own count makes the second wait for the first; of reports the second leaves the first behind.
+        // The token's nonce count makes the second wait for the first; a second report invalidates the first.
         const permits = name === "permitTypes";
         expect(early).to.deep.equal(permits ? [signed.repeated] : []);
         const after = await faultsOf(signed.send(signed.message, first, keeper));

@@ -11,12 +11,12 @@ import { twinOf } from "./support/twins.ts";
 type Setting = MarketFixture & { holder: Hex; spender: Hex; other: Hex; held: bigint };
 type Load = () => Promise<Setting>;
 
-/** What ERC-20 asks of a token: transfers, allowances and their events. */
+/** The requirements of ERC-20: transfers, allowances and their events. */
 export function behavesLikeErc20(load: Load): void {
   const transfersIn = (receipt: Awaited<ReturnType<Setting["mined"]>>) =>
     parseEventLogs({ abi: tokenAbi, eventName: "Transfer", logs: receipt.logs }).map(({ args }) => args);
 
-  it("says its name, symbol, 18 decimals and what there is", async () => {
+  it("returns its name, symbol, 18 decimals and supply", async () => {
     const { token, held } = await load();
     expect(await token.read.name()).to.equal("ngpu");
     expect(await token.read.symbol()).to.equal("NGPU");
@@ -24,7 +24,7 @@ export function behavesLikeErc20(load: Load): void {
     expect((await token.read.totalSupply()) >= held).to.equal(true);
   });
 
-  it("moves what the sender has, to others and to itself, nothing too, and logs it", async () => {
+  it("transfers the sender's tokens, to others and to itself, zero too, and logs it", async () => {
     const { token, holder, other, held, mined } = await load();
     const send = (to: Hex, value: bigint) => mined(token.write.transfer([to, value], { account: holder }));
     const supply = await token.read.totalSupply();
@@ -38,7 +38,7 @@ export function behavesLikeErc20(load: Load): void {
     expect(await token.read.totalSupply()).to.equal(supply);
   });
 
-  it("moves no more than there is, and nothing to the zero address", async () => {
+  it("transfers no more than the balance, and nothing to the zero address", async () => {
     const { token, holder, other, held } = await load();
     const own = { account: holder };
     await expectRevert(token.write.transfer([other, held + 1n], own), "ERC20InsufficientBalance", {
@@ -51,7 +51,7 @@ export function behavesLikeErc20(load: Load): void {
     });
   });
 
-  it("lets a spender move what was allowed, and counts it down", async () => {
+  it("lets a spender transfer its allowance, and decreases it", async () => {
     const { token, holder, spender, other, mined } = await load();
     const approved = await mined(token.write.approve([spender, 10n], { account: holder }));
     const [event] = parseEventLogs({ abi: tokenAbi, eventName: "Approval", logs: approved.logs });
@@ -70,7 +70,7 @@ export function behavesLikeErc20(load: Load): void {
     await token.write.transferFrom([holder, other, 0n], { account: other });
   });
 
-  it("never counts an infinite allowance down, and a spender still moves no more than there is", async () => {
+  it("never decreases an infinite allowance, and a spender still transfers no more than the balance", async () => {
     const { token, holder, spender, other, held } = await load();
     await token.write.approve([spender, maxUint256], { account: holder });
     await token.write.transferFrom([holder, other, 9n], { account: spender });
@@ -82,7 +82,7 @@ export function behavesLikeErc20(load: Load): void {
     );
   });
 
-  it("allows nothing to the zero address, and moves nothing there", async () => {
+  it("refuses approvals of and transfers to the zero address", async () => {
     const { token, holder, spender } = await load();
     const own = { account: holder };
     await expectRevert(token.write.approve([zeroAddress, 1n], own), "ERC20InvalidSpender", {
@@ -97,7 +97,7 @@ export function behavesLikeErc20(load: Load): void {
   });
 }
 
-/** What ERC-2612 asks: allowances by signature, each once, for this token on this chain. */
+/** The requirements of ERC-2612: allowances by signature, each once, for this token on this chain. */
 export function behavesLikeErc2612(load: Load): void {
   const owner = keyOf("token owner");
   const value = 42n;
@@ -131,7 +131,7 @@ export function behavesLikeErc2612(load: Load): void {
   const refused = (setting: Setting, signed: Signed, amount = value) =>
     expectRevert(permit(setting, signed, amount), "ERC2612InvalidSigner", { owner: owner.address });
 
-  it("separates its domain as EIP-712 says", async () => {
+  it("separates its domain as EIP-712 specifies", async () => {
     const setting = await load();
     const { token } = setting;
     const [, name, version, chainId, verifyingContract] = await token.read.eip712Domain();
@@ -139,7 +139,7 @@ export function behavesLikeErc2612(load: Load): void {
     expect(await token.read.DOMAIN_SEPARATOR()).to.equal(domainSeparator({ domain: domainOf(setting) }));
   });
 
-  it("allows by a signature that anyone brings, once, and counts nonces up", async () => {
+  it("approves by a signature that anyone submits, once, and increases nonces", async () => {
     const setting = await load();
     const { token, spender, mined } = setting;
     const signed = await sign(setting);
@@ -170,7 +170,7 @@ export function behavesLikeErc2612(load: Load): void {
     expect(await setting.token.read.nonces([owner.address])).to.equal(0n);
   });
 
-  it("refuses a deadline that has passed, and takes one that is now", async () => {
+  it("refuses a deadline that has passed, and accepts one that is now", async () => {
     const setting = await load();
     const now = BigInt(await setting.time.latest());
     await expectRevert(permit(setting, await sign(setting, { deadline: now })), "ERC2612ExpiredSignature", {
@@ -180,7 +180,7 @@ export function behavesLikeErc2612(load: Load): void {
     await permit(setting, await sign(setting, { deadline: now + 60n }));
   });
 
-  it("refuses the other signature that a key's signature gives, and what is none", async () => {
+  it("refuses the malleable twin of a signature, and invalid ones", async () => {
     const setting = await load();
     const good = await sign(setting);
     const malleable = twinOf(good);

@@ -18,7 +18,7 @@ function signMove(market: MarketFixture, message: { nodeId: number; wallet: Addr
   });
 }
 
-/** A node bound to a wallet of this code, and its signed move to the next one. */
+/** A node bound to a wallet with this code, and its signed change to the next one. */
 async function boundTo(market: MarketFixture, name: string, code: Hex) {
   const wallet = await makeWallet(market, code);
   const [node] = await addNodes(market, [name], { wallet });
@@ -28,7 +28,7 @@ async function boundTo(market: MarketFixture, name: string, code: Hex) {
 }
 
 describe("Wallets that are contracts", () => {
-  it("move their nodes with what they call their signature, once", async () => {
+  it("move their nodes with a signature that they accept, once", async () => {
     const market = await loadMarket();
     const { wallet, message, signature } = await boundTo(market, "node one", walletCode.of(owner.address));
     const move = () => market.mined(market.computeNode.write.setWalletBatch([[message], [signature]]));
@@ -38,7 +38,7 @@ describe("Wallets that are contracts", () => {
     expectRefused(await move(), "SignatureInvalid", { signer: next });
   });
 
-  it("refuse what others signed", async () => {
+  it("refuse signatures of others", async () => {
     const market = await loadMarket();
     const { wallet, message } = await boundTo(market, "node one", walletCode.of(owner.address));
     const signature = await signMove(market, { ...message, nonce: 1n });
@@ -47,7 +47,7 @@ describe("Wallets that are contracts", () => {
   });
 
   for (const name of ["greedy", "reverting", "bomb", "short", "silent"] as const) {
-    it(`do not stop a batch when they are ${name}, nor cost it more than their bound`, async () => {
+    it(`do not stop a batch when they are ${name}, nor cost it more than their limit`, async () => {
       const market = await loadMarket();
       const bad = await boundTo(market, "node one", walletCode[name]);
       const good = await boundTo(market, "node two", walletCode.of(owner.address));
@@ -63,7 +63,7 @@ describe("Wallets that are contracts", () => {
     });
   }
 
-  it("are never refused for want of gas: the whole call reverts, or they have what they need", async () => {
+  it("are never refused for lack of gas: the whole call reverts, or they get the gas they need", async () => {
     const market = await loadMarket();
     const { message, signature } = await boundTo(market, "node one", walletCode.slow as Hex);
     const { networkHelpers } = market.connection;
@@ -72,7 +72,7 @@ describe("Wallets that are contracts", () => {
     const outcomes = new Set<string>();
     for (let gas = 60_000n; gas <= 300_000n; gas += 4_000n) {
       const snapshot = await networkHelpers.takeSnapshot();
-      // Sent without asking first whether it would succeed.
+      // Sent without simulating it first.
       const hash = await write([[message], [signature]], { gas }).catch(() => undefined);
       const receipt = hash && (await market.client.getTransactionReceipt({ hash }));
       if (receipt?.status !== "success") outcomes.add("reverted");

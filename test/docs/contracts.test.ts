@@ -18,7 +18,7 @@ const pages: [string, Abi][] = [
   ["Manager", generated.managerAbi],
 ];
 
-/** Everything between backticks. */
+/** The texts between backticks. */
 function namesIn(page: string): Set<string> {
   const text = page.replaceAll(/^```[\s\S]*?^```$/gm, "");
   return new Set([...text.matchAll(/`([^`]+)`/g)].map(([, name]) => name ?? ""));
@@ -26,7 +26,7 @@ function namesIn(page: string): Set<string> {
 
 describe("Pages of the contracts", () => {
   for (const [name, abi] of pages) {
-    it(`name every function and event of ${name}, and only tests there are`, () => {
+    it(`name every function and event of ${name}, and only tests that exist`, () => {
       const page = read(`docs/contracts/${name}.md`);
       const named = namesIn(page);
       const members = abi.flatMap((item) => {
@@ -37,7 +37,8 @@ describe("Pages of the contracts", () => {
 
       const tests = globSync("test/contracts/**/*.{ts,sol}", { cwd: rootDir }).map(read).join("\n");
       const attacks = page.slice(page.indexOf("## Attacks"));
-      const titles = [...attacks.matchAll(/(?<=[ ,|])_([^_|]+)_(?=[ ,|])/g)].map(([, title]) => title ?? "");
+      const italics = [...attacks.matchAll(/(?<=\s)_([^_]+)_(?=[\s,])/g)];
+      const titles = italics.map(([, title]) => (title ?? "").replaceAll(/\s+/g, " "));
       const functions = [...namesIn(attacks)].filter((word) => /^(test|invariant)_/.test(word));
       expect(titles.length + functions.length).to.be.greaterThan(2);
       expect(titles.filter((title) => !tests.includes(`"${title}"`))).to.deep.equal([]);

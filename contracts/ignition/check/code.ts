@@ -10,7 +10,7 @@ import {
 } from "viem";
 import type { ChainReader } from "./history.ts";
 
-/** What the compiler made of a contract. */
+/** The compiler's output for a contract. */
 export type Artifact = {
   abi: Abi;
   bytecode: Hex;
@@ -18,10 +18,10 @@ export type Artifact = {
 };
 
 /**
- * Compares the code at an address with what the artifact's constructor returns for these arguments: byte by byte, and the
- * immutables too, but for the two that EIP712 makes of the contract's own address, which are compared with that.
+ * Compares the code at an address with the result of the artifact's constructor for these arguments: byte by byte, and the
+ * immutables too. The two immutables that EIP712 derives from the contract's own address are compared with that address.
  *
- * @returns What differs; empty when nothing does.
+ * @returns The differences; empty without one.
  */
 export async function codeErrors(options: {
   client: ChainReader;
@@ -41,7 +41,7 @@ export async function codeErrors(options: {
   }
   const places = Object.values(artifact.immutableReferences ?? {}).flat();
   const masked = [actual, expected].map((code) => mask(code, places));
-  if (masked[0] !== masked[1]) return ["the code differs from what this checkout compiles to"];
+  if (masked[0] !== masked[1]) return ["the code differs from this checkout's"];
   const own = new Set([pad(address).toLowerCase(), await domainOf(client, address, artifact.abi)]);
   return places.flatMap((place) => {
     const is = wordAt(actual, place);
@@ -66,7 +66,7 @@ function mask(code: Hex, places: readonly Place[]): string {
   return masked;
 }
 
-/** The EIP-712 domain's separator, from what the contract says its domain is; undefined where it signs nothing. */
+/** The EIP-712 domain separator of the domain that the contract reports; undefined when it verifies no signatures. */
 async function domainOf(client: ChainReader, address: Address, abi: Abi): Promise<Hex | undefined> {
   if (!abi.some((item) => item.type === "function" && item.name === "eip712Domain")) return undefined;
   const answer = await client.readContract({ address, abi, functionName: "eip712Domain" });

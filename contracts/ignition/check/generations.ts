@@ -4,7 +4,7 @@ import { contractNames } from "../constructors.ts";
 import type { PreviousContracts } from "../deploy.ts";
 import type { NgpuParameters } from "../parameters.ts";
 
-/** The market as it was until some of its contracts were replaced. */
+/** A market before some of its contracts were replaced. */
 export type Generation = {
   /** From 1. */
   number: number;
@@ -13,7 +13,7 @@ export type Generation = {
   parameters: NgpuParameters;
 };
 
-/** Each earlier state of a market, oldest first, from what it is now and what was replaced in it. */
+/** Each earlier state of a market, oldest first, from its current and its replaced contracts. */
 export function generationsOf(
   contracts: Record<ContractName, Address>,
   previous: readonly PreviousContracts[],

@@ -1,12 +1,12 @@
 import { type AbiEvent, type Address, getAddress, type PublicClient } from "viem";
 
-/** What a check asks of a chain. */
+/** The client methods that a check needs. */
 export type ChainReader = Pick<
   PublicClient,
   "getCode" | "call" | "readContract" | "getLogs" | "getBlockNumber" | "getChainId"
 >;
 
-/** Blocks asked for at once: what public endpoints commonly answer. */
+/** Blocks per request, a common limit of public endpoints. */
 const BLOCK_RANGE = 10_000n;
 
 export type PastEvent = { name: string; address: Address; args: Record<string, unknown> };

@@ -12,7 +12,7 @@ import { type ChainReader, pastEvents } from "./history.ts";
 import { roleErrors } from "./roles.ts";
 import { settingErrors } from "./settings.ts";
 
-/** One thing that was looked at, and what is wrong with it. */
+/** One check and its errors. */
 export type Finding = { check: string; errors: string[] };
 
 const abis = { AccessManager: managerAbi, ...contractAbis } as unknown as Record<ContractName, Abi>;
@@ -33,9 +33,9 @@ const settingEvents = new Set([
 ]);
 
 /**
- * Compares a deployment with this checkout: code and immutables, wiring, roles, and whether its delays suit the chain.
+ * Compares a deployment with this checkout: code and immutables, connections, roles, and whether its delays suit the chain.
  *
- * @param parameters What it was deployed with; `genesis` as the contract has it.
+ * @param parameters The deployment's parameters, with the contract's `genesis`.
  * @param artifact The compiler's output by contract.
  */
 export async function checkDeployment(options: {
@@ -43,7 +43,7 @@ export async function checkDeployment(options: {
   contracts: Record<ContractName, Address>;
   startBlock: bigint;
   parameters: NgpuParameters;
-  /** What was replaced, oldest first. */
+  /** Replaced contracts, oldest first. */
   previous?: readonly PreviousContracts[];
   artifact: (name: ContractName) => Promise<Artifact>;
 }): Promise<Finding[]> {

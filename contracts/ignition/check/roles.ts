@@ -9,11 +9,11 @@ import { difference } from "./settings.ts";
 
 type Contracts = Record<ContractName, Address>;
 
-/** Compares who holds which role, after which delay they act and which functions are whose with roles.ts and the parameters. */
+/** Compares the holders, delays and functions of each role with roles.ts and the parameters. */
 export async function roleErrors(options: {
   client: ChainReader;
   contracts: Contracts;
-  /** Contracts that were replaced, whose functions stay whose they were. */
+  /** Replaced contracts, whose functions keep their roles. */
   previous: readonly { name: ContractName; address: Address }[];
   abis: Record<ContractName, Abi>;
   parameters: NgpuParameters;
@@ -55,7 +55,8 @@ export async function roleErrors(options: {
     if (await read("isTargetClosed", [address])) found.push(`${name} is closed`);
     if (name !== "AccessManager") {
       const authority = await client.readContract({ address, abi: abis[name], functionName: "authority" });
-      if (authority !== getAddress(contracts.AccessManager)) found.push(`${name} obeys ${authority}`);
+      if (authority !== getAddress(contracts.AccessManager))
+        found.push(`${name} has the authority ${authority}`);
     }
     for (const item of abis[name]) {
       if (item.type !== "function" || item.stateMutability === "view" || item.stateMutability === "pure")
@@ -69,7 +70,7 @@ export async function roleErrors(options: {
   }
 }
 
-/** The role that a function is given to; ADMIN where none is named. */
+/** The role of a function; ADMIN by default. */
 export function roleOf(name: ContractName, selector: string): bigint {
   const role = roles.find(({ may }) =>
     (may[name] ?? []).some((signature: string) => toFunctionSelector(signature) === selector),

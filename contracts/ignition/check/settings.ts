@@ -6,7 +6,7 @@ import type { PastEvent } from "./history.ts";
 
 type Contracts = Record<ContractName, Address>;
 
-/** Compares who calls what often, and which contract which, with the parameters. */
+/** Compares the frequent callers and the connections of the contracts with the parameters. */
 export function settingErrors(
   parameters: NgpuParameters,
   contracts: Contracts,
@@ -21,7 +21,7 @@ export function settingErrors(
   };
   const previousOf = (name: ContractName) =>
     generations.flatMap(({ replaced, at }) => (replaced.includes(name) ? [at[name]] : []));
-  // Those that may be there or not are not looked at.
+  // Optional members are not compared.
   const allowed = (
     of: ContractName,
     event: string,
@@ -60,7 +60,7 @@ export function settingErrors(
 
 const dockerOf = (docker: unknown) => `${getAddress(String(docker))} reserves`;
 
-/** The contracts that may reserve capacity, of the ComputeNode there is one of. */
+/** The contracts that may reserve capacity of the only ComputeNode. */
 function dockersOf(events: readonly PastEvent[]): Set<string> {
   const dockers = new Set<string>();
   for (const { name, args } of events) {
@@ -78,7 +78,7 @@ function mintersOf(events: readonly PastEvent[]): Set<string> {
   return new Set([...limits].flatMap(([minter, limit]) => (limit ? [minterOf(minter, limit)] : [])));
 }
 
-/** Each Pomc that was replaced keeps what its own schedule came to. */
+/** Each replaced Pomc keeps its schedule's total as its limit. */
 function minters(
   parameters: NgpuParameters,
   contracts: Contracts,
@@ -98,7 +98,7 @@ function without(members: Set<string>, others: readonly string[]): Set<string> {
   return new Set([...members].filter((member) => !others.includes(member)));
 }
 
-/** What one set has beyond the other, as faults. */
+/** The differences of two sets, as errors. */
 export function difference(subject: string, actual: Set<string>, expected: Set<string>): string[] {
   return [
     ...[...actual]

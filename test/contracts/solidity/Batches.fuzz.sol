@@ -10,7 +10,7 @@ import {LeaseRef, Resources} from "../../../contracts/libraries/Types.sol";
 import {Signing} from "./support/Signing.sol";
 import {Vm, vm} from "./support/Vm.sol";
 
-/// @notice One item never takes a batch with it: good ones among anything count, and each bad one is named with its reason.
+/// @notice One item never fails a batch: valid items are accepted, and each invalid one is refused with its reason.
 contract BatchesFuzz is Signing {
     uint256 private constant KEY = 0x1000;
 
@@ -62,7 +62,7 @@ contract BatchesFuzz is Signing {
         computeNode.registerBatch(messages, signatures);
     }
 
-    /// @notice A good registration stands anywhere among three that anybody made up.
+    /// @notice A valid registration at any position among three arbitrary ones.
     function test_registrations(IComputeNode.Registration[3] memory junk, bytes[3] memory junkSigned, uint8 place)
         external
     {
@@ -77,7 +77,7 @@ contract BatchesFuzz is Signing {
         require(computeNode.nodeIdOf(vm.addr(KEY + 1)) == 2, "the good one counts");
     }
 
-    /// @notice Raw words where an enum belongs do not revert the batch when it is decoded.
+    /// @notice Raw words in place of an enum do not revert the batch when it is decoded.
     function test_statuses(RawStatus[3] memory junk, bytes[3] memory junkSigned, uint8 place) external {
         RawStatus[] memory messages = new RawStatus[](4);
         bytes[] memory signatures = new bytes[](4);
@@ -102,7 +102,7 @@ contract BatchesFuzz is Signing {
         require(computeNode.statusOf(1) == IComputeNode.NodeStatus.Maintenance, "the good one counts");
     }
 
-    /// @notice Of packed words too every item answers for itself.
+    /// @notice Packed items are refused individually too.
     function test_reports(
         IDockerContract.SignedReport[4] memory junk,
         IProgress.SignedProgress[4] memory junkProgress
@@ -114,7 +114,7 @@ contract BatchesFuzz is Signing {
         require(_send(address(progress), abi.encodeCall(progress.reportBatch, (steps))) == 4);
     }
 
-    /// @notice Of a replica that lives, too, whose lease is another.
+    /// @notice Includes a live replica with another lease.
     function test_orders(LeaseRef[4] memory junk) external {
         IDockerContract.Assign[] memory items = new IDockerContract.Assign[](1);
         (items[0].workspaceId, items[0].nodeId, items[0].spec) = (1, 1, _spec());
@@ -130,7 +130,7 @@ contract BatchesFuzz is Signing {
         require(_send(address(escrow), abi.encodeCall(escrow.settle, (refs))) == 4);
     }
 
-    /// @notice A spec's policy too may be no policy at all.
+    /// @notice A spec's policy may be an invalid value too.
     function test_assignments(RawAssign[3] memory junk) external {
         RawAssign[] memory items = new RawAssign[](3);
         for (uint256 i; i < 3; ++i) items[i] = junk[i];
@@ -157,8 +157,8 @@ contract BatchesFuzz is Signing {
         require(_send(address(docker), abi.encodePacked(docker.releaseEnded.selector, arguments)) == 2);
     }
 
-    /// @notice Loops are bounded: 512 items go through, one more is refused as a whole, and so are lists that differ.
-    /// @param near Whether there are about as many as may be.
+    /// @notice Loops are limited: 512 items are accepted, one more reverts the call, and so do lists of different lengths.
+    /// @param near Whether their number is near the limit.
     function test_lengths(uint16 items, uint16 others, bool near, bool same) external {
         (uint256 first, uint256 second) = (uint256(items) % 600, uint256(others) % 600);
         if (near) first = 510 + uint256(items) % 6;

@@ -9,7 +9,7 @@ import {GenerationHandler} from "./support/GenerationHandler.sol";
 import {GenerationRewards} from "./support/GenerationRewards.sol";
 import {Invariants} from "./support/Invariants.sol";
 
-/// @notice Nodes, leases and deposits while the contracts around them are replaced and those before are retired.
+/// @notice Nodes, leases and deposits while their contracts are replaced and the previous ones are retired.
 contract GenerationInvariants is Invariants {
     GenerationHandler private _market;
 
@@ -18,7 +18,7 @@ contract GenerationInvariants is Invariants {
         target(address(_market));
     }
 
-    /// @notice For every node, what the live leases of all generations hold and what is free make up the spec.
+    /// @notice For every node, the resources of all generations' live leases + free = spec.
     function invariant_generationsReserveWithinTheSpec() external view {
         for (uint32 nodeId = 1; nodeId <= _market.NODES(); ++nodeId) {
             (NodeSpec memory spec,) = _market.computeNode().specOf(nodeId);
@@ -31,7 +31,7 @@ contract GenerationInvariants is Invariants {
         }
     }
 
-    /// @notice A retired contract's leases only become fewer, it gives back each of them, and what is counted is what lives.
+    /// @notice A retired contract's leases only decrease, it releases each of them, and its count is that of its live leases.
     function invariant_aRetiredContractOnlyReleases() external view {
         none(_market.retiredFault());
         for (uint256 generation; generation < _market.generations(); ++generation) {
@@ -48,7 +48,7 @@ contract GenerationInvariants is Invariants {
         }
     }
 
-    /// @notice Each escrow has the tokens of its own books, whatever happens in the other.
+    /// @notice Each escrow has the tokens of its own accounts, whatever happens in the other.
     function invariant_eachEscrowCoversItsBooks() external view {
         for (uint256 generation; generation < _market.generations(); ++generation) {
             (, IEscrow escrow,) = _market.generationOf(generation);
@@ -59,7 +59,7 @@ contract GenerationInvariants is Invariants {
         }
     }
 
-    /// @notice That random acts do come to replace contracts in use, so that the rest is no empty word.
+    /// @notice Random acts replace contracts in use, so the other invariants do not hold vacuously.
     function test_generationsAreInUse() external {
         for (uint256 i; i < 600; ++i) {
             uint256 seed = uint256(keccak256(abi.encode(i)));
@@ -95,7 +95,7 @@ contract GenerationInvariants is Invariants {
     }
 }
 
-/// @notice Rewards while the Pomc that pays them is replaced.
+/// @notice Rewards while their Pomc is replaced.
 contract RewardGenerationInvariants is Invariants {
     GenerationRewards private _market;
 
@@ -104,12 +104,12 @@ contract RewardGenerationInvariants is Invariants {
         target(address(_market));
     }
 
-    /// @notice An epoch is posted and paid by one Pomc, as long as the previous one stays stopped.
+    /// @notice An epoch is posted and paid by one Pomc, as long as the previous one stays paused.
     function invariant_noEpochIsPaidByTwo() external view {
         none(_market.rewardFault());
     }
 
-    /// @notice What all Pomcs minted keeps to one schedule, even when the previous one's poster posts again.
+    /// @notice All Pomcs together mint within one schedule, even when the previous one's poster posts again.
     function invariant_generationsMintWithinTheSchedule() external view {
         uint256 sum;
         for (uint256 i; i < _market.generations(); ++i) {
@@ -122,7 +122,7 @@ contract RewardGenerationInvariants is Invariants {
         holds(sum <= epochs * first.emissionPerEpoch(), "minted beyond the schedule");
     }
 
-    /// @notice That random acts do come to be paid by both, so that the rest is no empty word.
+    /// @notice Random acts lead to payments by both, so the other invariants do not hold vacuously.
     function test_generationsPay() external {
         for (uint256 i; i < 400; ++i) {
             uint256 seed = uint256(keccak256(abi.encode(i)));

@@ -16,7 +16,7 @@ import {ProgressLanes} from "../../../contracts/libraries/ProgressLanes.sol";
 import {ResourceMath} from "../../../contracts/libraries/ResourceMath.sol";
 import {LeaseRef, Resources} from "../../../contracts/libraries/Types.sol";
 
-/// @notice What is packed comes back as it was, whatever it is.
+/// @notice Packed values unpack unchanged, whatever they are.
 contract LibrariesFuzz {
     using Accounts for Accounts.Account;
     using HeartbeatRing for HeartbeatRing.Ring;
@@ -38,8 +38,8 @@ contract LibrariesFuzz {
         require(_same(ResourceMath.unpack(this.pack(amount)), amount));
     }
 
-    /// @notice Lane by lane, the lanes that are equal too, and a difference that is covered borrows from no other lane.
-    /// @param equal A bit for each lane that is made equal: by chance two hardly are.
+    /// @notice Lane by lane, equal lanes included; a covered difference borrows from no other lane.
+    /// @param equal A bit for each lane that is made equal, since two are hardly equal by chance.
     function test_resourcesCoverLaneByLane(Resources calldata a, Resources memory b, uint8 equal) external view {
         if (equal & 1 != 0) b.gpus = a.gpus;
         if (equal & 2 != 0) b.cpuMilli = a.cpuMilli;
@@ -94,7 +94,7 @@ contract LibrariesFuzz {
         require(same > 0 && below <= (length - 1) / 2 && above <= length / 2);
     }
 
-    /// @notice What travels packed is hashed as it was signed, whatever stands beside a field.
+    /// @notice Packed messages are hashed as they were signed, whatever the adjacent fields are.
     function test_packedReportsAreHashedAsSigned(
         LeaseRef calldata ref,
         bytes8 fence,
@@ -132,7 +132,7 @@ contract LibrariesFuzz {
         require(PackedProgress.milestone(head) == milestone && PackedProgress.deadline(head) == deadline);
     }
 
-    /// @notice Neighbours too, which share a word.
+    /// @notice Includes neighbours, which share a word.
     function test_lanesKeepToThemselves(uint64 a, uint64 b, uint16 replica, uint32 lease, uint8 milestone, bool near)
         external
     {
@@ -146,7 +146,7 @@ contract LibrariesFuzz {
         require(leaseB == lease && uint8(milestoneB) == milestone % 5);
     }
 
-    /// @notice Those too that share an entry.
+    /// @notice Includes slots that share an entry.
     function test_ringTellsItsSlots(uint64 slot, bytes32 digest, uint64 other, bool shared) external {
         if (shared) other = slot ^ uint64(4096 << (other % 52));
         _ring.record(slot, digest);
@@ -154,7 +154,7 @@ contract LibrariesFuzz {
         if (other != slot) require(_ring.digestOf(other) == 0);
     }
 
-    /// @notice Two leases of an account owe what each owes, to the unit, through a settlement of one.
+    /// @notice The debt of an account's two leases is their sum, to the unit, also after a settlement of one.
     function test_debtsAddUp(uint64 rateA, uint64 rateB, uint32 since, uint32 between, uint32 later) external {
         uint40 start = uint40(since);
         uint40 middle = start + between;

@@ -17,7 +17,7 @@ contract MarketInvariants is Invariants {
         target(address(_market));
     }
 
-    /// @notice For every node, what live assignments hold and what is free make up the spec, in each dimension.
+    /// @notice For every node, live assignments' resources + free = spec, in each dimension.
     function invariant_reservedAndFreeAreTheSpec() external view {
         for (uint32 nodeId = 1; nodeId <= 5; ++nodeId) {
             (NodeSpec memory spec,) = _market.computeNode().specOf(nodeId);
@@ -44,7 +44,7 @@ contract MarketInvariants is Invariants {
         none(_market.transitionFault());
     }
 
-    /// @notice Only the node's key speaks for it, only its owner moves a wallet, and nothing is accepted twice.
+    /// @notice Only the node's key signs for it, only its owner changes the wallet, and nothing is accepted twice.
     function invariant_signaturesSpeakForTheirSignerOnce() external view {
         none(_market.signatureFault());
     }
@@ -59,8 +59,8 @@ contract MarketInvariants is Invariants {
         holds(_market.deposited() == held + _market.withdrawn() + _market.collected() + _market.burned(), "deposits went elsewhere");
     }
 
-    /// @notice A partner and an operator who are one lose the fee of what they pay themselves, and can show no more receipts
-    /// than they paid for.
+    /// @notice A partner that is also the operator loses the fee of what it pays itself, and can show no more receipts
+    /// than it paid for.
     function invariant_selfDealingGainsNothing() external view {
         (uint256 collected, uint256 burned) = (_market.collected(), _market.burned());
         holds(burned * 10_000 >= (collected + burned) * _market.escrow().feeBasisPoints(), "less than the fee was burned");
@@ -76,7 +76,7 @@ contract MarketInvariants is Invariants {
         holds(_market.token().totalSupply() + burned == 100_000 ether, "the supply changed by more than the fees");
     }
 
-    /// @notice What an account owes is the sum of its running leases, to the second and the unit.
+    /// @notice An account's debt is the sum of its running leases, to the second and the unit.
     function invariant_debtIsTheSumOfRunningLeases() external view {
         uint256[2] memory debt;
         for (uint256 i; i < 6; ++i) {
@@ -91,7 +91,7 @@ contract MarketInvariants is Invariants {
         }
     }
 
-    /// @notice No delegate moves more than its authorization, nor faster.
+    /// @notice No delegate spends more than its authorization, nor faster.
     function invariant_authorizationsBind() external view {
         uint256[8] memory inUse;
         for (uint256 i; i < 6; ++i) {
@@ -106,7 +106,7 @@ contract MarketInvariants is Invariants {
         }
     }
 
-    /// @notice No assignment lives without its escrow lease having been opened, and none that is over keeps one open.
+    /// @notice Every live assignment has had its escrow lease opened, and no ended one keeps it open.
     function invariant_openLeasesHaveLiveAssignments() external view {
         for (uint256 i; i < 6; ++i) {
             (uint64 workspaceId, uint16 replica) = (uint64(i / 2 + 1), uint16(i % 2));
@@ -120,7 +120,7 @@ contract MarketInvariants is Invariants {
         }
     }
 
-    /// @notice That random acts do come to change things, so that the rest is no empty word.
+    /// @notice Random acts change state, so the other invariants do not hold vacuously.
     function test_actsHappen() external {
         for (uint256 i; i < 800; ++i) {
             uint256 seed = uint256(keccak256(abi.encode(i)));

@@ -13,7 +13,7 @@ contract PomcInvariants is Invariants {
         target(address(_market));
     }
 
-    /// @notice Nothing is paid from an epoch that is not active, a repeat pays 0, and posts keep to the schedule.
+    /// @notice An inactive epoch pays nothing, a repeat pays 0, and posts keep to the schedule.
     function invariant_claimsFollowActiveEpochs() external view {
         none(_market.fault());
     }
@@ -39,7 +39,7 @@ contract PomcInvariants is Invariants {
         holds(_market.pomc().lastEpoch() == _market.last(), "the last epoch is another");
     }
 
-    /// @notice That random acts do come to pay, so that the rest is no empty word.
+    /// @notice Random acts lead to payments, so the other invariants do not hold vacuously.
     function test_actsPay() external {
         for (uint256 i; i < 600; ++i) {
             uint256 seed = uint256(keccak256(abi.encode(i)));

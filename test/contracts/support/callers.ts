@@ -4,7 +4,7 @@ import type { Changing } from "../../../contracts/ignition/roleTable.ts";
 import { revertDataOf } from "../../../packages/tx-sender/revertReason.ts";
 import type { Governed } from "./governed.ts";
 
-/** Errors that say of a caller that it may not, whatever it asks for. */
+/** Errors for a caller without permission, whatever the arguments are. */
 const denials = new Set([
   // AccessManagedUnauthorized(address) and AccessManagerUnauthorizedAccount(address,uint64)
   "Unknown_0x068ca9d8",
@@ -22,7 +22,7 @@ const denials = new Set([
   "CallerNotMinter",
 ]);
 
-/** Everyone who may be let through somewhere, by the name that the table has for them. */
+/** Every caller that some function accepts, by its name in the table. */
 export function callersOf({ people, deployment }: Governed): Record<string, Address> {
   const { AccessManager, DockerContract, Measure, Pomc } = deployment.contracts;
   return {
@@ -42,7 +42,7 @@ export function callersOf({ people, deployment }: Governed): Record<string, Addr
   };
 }
 
-/** Who is let through to a function, by trying as each of them. Zeros decode to empty lists and zero values. */
+/** The callers that a function accepts, by calling it as each of them. Zeros decode to empty lists and zero values. */
 export async function whoMay(market: Governed, changing: Changing): Promise<string> {
   const to = market.deployment.contracts[changing.contract];
   const data = `${changing.selector}${"0".repeat(64 * 40)}` as Hex;

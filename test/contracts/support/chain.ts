@@ -3,7 +3,7 @@ import type { NetworkConnection } from "hardhat/types/network";
 
 let connection: Promise<NetworkConnection<"op">> | undefined;
 
-/** The OP-stack simulation of this process: made once, for fixtures are snapshots of it. */
+/** The OP-stack simulation of this process: created once, since fixtures are snapshots of it. */
 export function opChain(): Promise<NetworkConnection<"op">> {
   connection ??= network.create({ network: "default", chainType: "op" });
   return connection;

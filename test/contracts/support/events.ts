@@ -1,10 +1,10 @@
 import { abis } from "@ngpu/contracts-sdk/abis";
 import { type Abi, parseEventLogs, type TransactionReceipt } from "viem";
 
-// Contracts share names of events, never with other arguments.
+// Contracts share names of events, always with the same arguments.
 const events = (Object.values(abis) as Abi[]).flat().filter((item) => item.type === "event");
 
-/** Every event of a transaction, in its order: which contract's, its name and all its arguments. */
+/** Every event of a transaction, in order: its contract, its name and all its arguments. */
 export function eventsOf(
   receipt: TransactionReceipt,
   contracts: Record<string, { address: string }>,

@@ -10,7 +10,7 @@ import {
 import { type Abi, getContract } from "viem";
 import type { MarketFixture } from "./market.ts";
 
-/** Deploys successors and brings them in; gives the market with them in their places. The Pomc before posts no more. */
+/** Deploys successors and puts them into use; returns the market with them. The previous Pomc no longer posts. */
 export async function replace<Market extends MarketFixture>(
   market: Market,
   succession: Succession,
@@ -18,7 +18,7 @@ export async function replace<Market extends MarketFixture>(
 ): Promise<Market> {
   const { connection, deployment, client } = market;
   if (succession !== "measure") {
-    // What its successor's numbers and sums go on from must stand still.
+    // The numbers and sums that the successor continues must not change.
     const stops = retirement(succession, deployment.contracts).filter(({ contract }) => contract === "Pomc");
     await callAs(market, stops);
   }
@@ -41,7 +41,7 @@ export async function replace<Market extends MarketFixture>(
   };
 }
 
-/** Ends the entries of contracts that were replaced. */
+/** Pauses the entries of replaced contracts. */
 export async function retire(market: MarketFixture, succession: Succession): Promise<void> {
   await callAs(market, retirement(succession, market.deployment.contracts));
 }

@@ -5,7 +5,7 @@ import { keyOf } from "./market.ts";
 
 export const delays = { admin: 86_400, operations: 3_600, unpauser: 7_200 };
 
-/** A deployment with everyone in a role of their own, from which the deployer has withdrawn, as on a public chain. */
+/** A deployment with a separate account for each role and without roles of the deployer, as on a public chain. */
 export async function governedFixture() {
   const connection = await opChain();
   const wallets = await connection.viem.getWalletClients();

@@ -37,7 +37,7 @@ const periods = {
   clockMarginSeconds: 120,
 };
 
-/** Every contract deployed as a real deployment does it, and someone in each role. */
+/** Every contract, deployed as in a real deployment, with an account in each role. */
 export async function marketFixture(changes: Partial<NgpuParametersInput> = {}) {
   const connection = await opChain();
   const wallets = await connection.viem.getWalletClients();
@@ -106,7 +106,7 @@ export async function marketFixture(changes: Partial<NgpuParametersInput> = {}) 
   return { connection, client, deployment, people, mined, time, pausesOf, ...contracts };
 }
 
-/** A deadline that no test reaches. */
+/** A deadline after the end of every test. */
 export const later = 2n ** 47n;
 
 const plain = () => marketFixture();

@@ -16,7 +16,7 @@ export const result = {
   diskWriteMibps: 1_200,
 };
 
-/** What a measurer says of a node that did not answer. */
+/** A measurer's result for a node that did not respond. */
 export const absent = {
   absent: true,
   downMbps: 0,
@@ -31,7 +31,7 @@ const one = () => marketFixture({ measureDraws: 1 });
 const three = () => marketFixture({ quorum: 3, measureDraws: 8 });
 const closed = () => marketFixture({ openMeasurers: false });
 
-/** A market with nodes 1 and 2: one draw that suffices, or 8 draws of which 3, or with measurers that are not admitted. */
+/** A market with nodes 1 and 2: one draw with a quorum of one, 8 draws with a quorum of 3, or measurers without admission. */
 export async function loadMeasure(which: "one" | "three" | "closed" = "one") {
   const market = await loadMarket({ one, three, closed }[which]);
   await addNodes(market, ["node one", "node two"]);
@@ -52,7 +52,7 @@ export async function addMeasurer(market: MarketFixture, name: string, wallet: H
 export type Drawn = { draw: number; measurerId: number; port: number; salt: Hex; proof: DrawProof };
 export type Round = Awaited<ReturnType<typeof requestRound>>;
 
-/** Requests a round of a node, and mines the block that decides whom its salts draw and the one that knows its hash. */
+/** Requests a round of a node. Mines the block that decides the draws, and the next one, which can read its hash. */
 export async function requestRound(market: MarketFixture, nodeId = 1, seed = "salt") {
   const draws = Array.from({ length: 8 }, (_, place) => ({
     port: 4_000 + place,
@@ -76,7 +76,7 @@ export async function requestRound(market: MarketFixture, nodeId = 1, seed = "sa
   return { roundId, opensAt, closesAt, drawBlock, root, drawn };
 }
 
-/** The same, with salts that draw so many measurers: which ones the deciding block draws is not for a test to say. */
+/** The same, with salts that draw at least `measurers` of them: a test cannot choose which ones the deciding block draws. */
 export async function requestDrawing(market: MarketFixture, measurers: number, nodeId = 1): Promise<Round> {
   for (let attempt = 0; ; attempt += 1) {
     const snapshot = await market.connection.networkHelpers.takeSnapshot();

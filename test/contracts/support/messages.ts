@@ -18,20 +18,20 @@ import { authorizationOf, type loadPartner, partner, place, state } from "./work
 
 type Fields = Record<string, unknown>;
 
-/** A message that somebody signs for a contract, and how it comes there. */
+/** A signed message for a contract, and the call that submits it. */
 export type Signed = {
   signer: PrivateKeyAccount;
   domain: TypedDataDomain;
   types: TypedData;
   primaryType: string;
   message: Fields;
-  /** Another one that the same signer may sign beside it, or another signer's where each signs one. */
+  /** Another one that the same signer may sign too, or another signer's where each signs one. */
   second: { signer: PrivateKeyAccount; message: Fields };
-  /** What a repeat is refused with. */
+  /** The error of a repeat. */
   repeated: string;
-  /** The field with the last time at which it counts; some have none. */
+  /** The field with the last time at which it is valid; some have none. */
   deadline: "deadline" | "expiry" | undefined;
-  /** True where a message that comes after a later one of its kind is too late. */
+  /** True when a message after a later one of its kind is refused. */
   isSequence?: true;
   send: (message: Fields, signature: Hex, account: Hex) => Promise<TransactionReceipt>;
 };
@@ -72,7 +72,7 @@ export const messages: Record<string, (market: Market) => Promise<Signed> | Sign
     };
   },
   walletChangeTypes: (market) => {
-    // Bound to none, so that the node's key goes on to sign.
+    // Bound to none, so that the node's key keeps signing.
     const message = { nodeId: 1, wallet: zeroAddress, nonce: 1n, deadline: later };
     const { key } = market.nodes.first;
     return {

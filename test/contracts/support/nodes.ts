@@ -30,7 +30,7 @@ export function packResources(amount: typeof nodeSpec.total): bigint {
   );
 }
 
-/** Asks a node for resources at any price. */
+/** A demand of resources at any price. */
 export function demandOf(amount: typeof nodeSpec.total) {
   return {
     resources: packResources(amount),

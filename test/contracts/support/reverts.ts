@@ -11,7 +11,7 @@ import {
 } from "viem";
 import { revertDataOf } from "../../../packages/tx-sender/revertReason.ts";
 
-// One contract passes on the error of another, so a reason is looked up among the errors of all.
+// One contract passes on the error of another, so a reason is decoded with the errors of all.
 const errors = Object.values({ ...abis, managerAbi } as Record<string, Abi>)
   .flat()
   .filter((item) => item.type === "error");
@@ -28,7 +28,7 @@ function decode(data: Hex): { name: string; args: Record<string, unknown> } {
 
 export type Refusal = { index: number; name: string; args: Record<string, unknown> };
 
-/** What a batch refused, in its order. */
+/** The refused items of a batch, in order. */
 export function refusalsOf(receipt: TransactionReceipt): Refusal[] {
   return parseEventLogs({ abi: computeNodeAbi, eventName: "ItemRefused", logs: receipt.logs }).map(
     ({ args }) => {
@@ -66,7 +66,7 @@ export async function expectRevert(
   expect(reason.args).to.deep.include(args);
 }
 
-/** What became of a call: the names of what its batch refused, or of the error it reverted with; none when all was done. */
+/** The result of a call: the errors of its refused items, or the error of its revert; empty on success. */
 export async function faultsOf(call: Promise<TransactionReceipt>): Promise<string[]> {
   const outcome = await call.then(
     (receipt) => refusalsOf(receipt).map(({ name }) => name),

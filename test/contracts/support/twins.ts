@@ -19,7 +19,7 @@ export function twinOfSignature(signature: Hex): Hex {
 // Half the order and one: the least s that is refused, whatever it signs.
 const high = "0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a1";
 
-/** What is not the signature, of one that travels as `r` and `vs`. */
+/** Invalid variants of a signature that is sent as `r` and `vs`. */
 export function othersThan({ r, vs }: { r: Hex; vs: Hex }): { r: Hex; vs: Hex }[] {
   return [
     { r: zeroHash, vs: zeroHash },

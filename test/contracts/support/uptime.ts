@@ -7,15 +7,15 @@ export async function today({ time, deployment }: MarketFixture): Promise<bigint
   return BigInt(Math.floor((await time.latest()) / deployment.parameters.daySeconds));
 }
 
-/** Goes on to a day, `seconds` into it. */
+/** Advances to a day, `seconds` into it. */
 export async function goToDay(market: MarketFixture, day: bigint, seconds = 0): Promise<void> {
   const to = Number(day) * market.deployment.parameters.daySeconds + seconds;
   if ((await market.time.latest()) < to) await market.time.increaseTo(to);
 }
 
 /**
- * Commits the root over the leases' downtime of a day and waits until it counts; gives what refundDowntime takes.
- * The day is over then.
+ * Commits the root over the leases' downtime of a day and waits until it is active; returns the arguments of refundDowntime.
+ * The day has ended then.
  */
 export async function commitDowntime(market: MarketFixture, day: bigint, items: LeaseDowntime[]) {
   const { heartbeatWindowSeconds, uptimeDelay } = market.deployment.parameters;

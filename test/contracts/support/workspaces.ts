@@ -68,7 +68,7 @@ export async function deposit(market: MarketFixture, account: Hex, amount: bigin
   await escrow.write.deposit([account, amount], { account: people.treasury });
 }
 
-/** Records an authorization of the partner. */
+/** Stores an authorization of the partner. */
 export async function authorize(
   market: MarketFixture,
   changes: Partial<Authorization> = {},

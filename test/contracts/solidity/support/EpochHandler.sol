@@ -17,11 +17,11 @@ contract EpochHandler is Market {
     mapping(uint64 number => Posted) private _posted;
     mapping(address account => uint256) public paidTo;
     uint64 public last;
-    /// @dev The last that was posted and not disabled; disabling one goes back to the number before it, posted or not.
+    /// @dev The last posted and not disabled epoch; disabling one restores the number before it, posted or not.
     uint64 private _valid;
     uint64 private _highest;
     uint256 public paid;
-    /// @notice The highest total of an epoch that was active when something was claimed from it.
+    /// @notice The highest total of an epoch that was active at a claim from it.
     uint256 public granted;
     uint256 public claims;
     string public fault;
@@ -34,7 +34,7 @@ contract EpochHandler is Market {
         vm.warp(block.timestamp + 1 + time % 2 hours);
     }
 
-    /// @notice The grants may exceed the total, the total the schedule, and the number what has passed.
+    /// @notice The grants may exceed the total, the total the schedule, and the number the ended epochs.
     function post(uint256 seed) external {
         seed = mixed(seed);
         uint64 now_ = uint64((block.timestamp - START) / EPOCH_SECONDS);
@@ -77,7 +77,7 @@ contract EpochHandler is Market {
         } catch {}
     }
 
-    /// @notice Of any epoch, by anyone, for what the epoch grants or for more.
+    /// @notice From any epoch, by anyone, for the grant or for more.
     function claim(uint256 seed) external {
         seed = mixed(seed);
         uint64 number = _recent(seed % 4);
@@ -96,7 +96,7 @@ contract EpochHandler is Market {
         }
     }
 
-    /// @notice All four at once, twice; the second time pays nothing.
+    /// @notice All four in one call, twice; the second time pays nothing.
     function claimMany(uint256 seed) external {
         seed = mixed(seed);
         uint64 number = _recent(seed % 4);

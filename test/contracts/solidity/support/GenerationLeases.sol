@@ -7,19 +7,19 @@ import {LeaseRef} from "../../../../contracts/libraries/Types.sol";
 import {Generations} from "./Generations.sol";
 import {vm} from "./Vm.sol";
 
-/// @notice Acts on nodes and on the leases of either generation, and how a retired one is emptied.
+/// @notice Acts on nodes and on the leases of either generation, and the emptying of a retired one.
 abstract contract GenerationLeases is Generations {
-    /// @notice What was wrong; empty while nothing is.
+    /// @notice The first error; empty while there is none.
     string public retiredFault;
 
-    /// @notice Leases that lived when their contracts were replaced, and how often a retired one was emptied of some.
+    /// @notice Live leases at the replacement of their contracts, and how often a retired contract released some.
     uint64 public carried;
     uint256 public emptied;
     uint256[2] public assigned;
 
     uint256 private _nonce;
 
-    /// @notice Two replicas of a generation at once, one of them perhaps already assigned.
+    /// @notice Two replicas of a generation in one call, one of them possibly already assigned.
     function assign(uint256 seed) external {
         seed = mixed(seed);
         uint256 generation = _pick(seed);
@@ -55,7 +55,7 @@ abstract contract GenerationLeases is Generations {
         else docker.requestDelete(refs);
     }
 
-    /// @notice Of any state that may be reported, more often than not Running.
+    /// @notice Any reportable state, mostly Running.
     function report(uint256 seed) external {
         seed = mixed(seed);
         (LeaseRef memory ref, IDockerContract.Assignment memory held) = _heldBy(_pick(seed), seed);
@@ -72,7 +72,7 @@ abstract contract GenerationLeases is Generations {
         else docker.releaseEnded(refs, specs);
     }
 
-    /// @notice A node offers more or less; never less than it lent.
+    /// @notice A node offers more or less; never less than its reservations.
     function updateSpec(uint256 seed) external {
         seed = mixed(seed);
         IComputeNode.SpecUpdate[] memory messages = new IComputeNode.SpecUpdate[](1);
@@ -85,7 +85,7 @@ abstract contract GenerationLeases is Generations {
         _relay(address(computeNode), abi.encodeCall(computeNode.updateSpecBatch, (messages, signatures)));
     }
 
-    /// @notice All that a retired contract holds is ended: it gives back everything, its owners' deposits too.
+    /// @notice Ends everything in a retired contract: it releases all capacity and returns its owners' deposits.
     function emptyRetired() external {
         if (!isRetired) return;
         use(0);

@@ -4,11 +4,11 @@ pragma solidity 0.8.37;
 import {Generations} from "./Generations.sol";
 import {vm} from "./Vm.sol";
 
-/// @notice Epochs of a Pomc that is replaced. The posters ask for all that the schedule grants, and for what is not theirs.
+/// @notice Epochs of a replaced Pomc. The posters request the complete schedule, and epochs of the other Pomc.
 contract GenerationRewards is Generations {
     address private constant REWARDED = address(0xacc0);
 
-    /// @notice Who posted an epoch, and who paid of it: a bit for each generation.
+    /// @notice The generations that posted an epoch and that paid from it, a bit each.
     mapping(uint64 number => uint256) public posters;
     mapping(uint64 number => uint256) public payers;
     mapping(uint256 generation => mapping(uint64 number => uint96)) private _grants;
@@ -21,7 +21,7 @@ contract GenerationRewards is Generations {
         vm.roll(block.number + 1);
     }
 
-    /// @notice A recent epoch at either Pomc, with the total that is still free or one that is not.
+    /// @notice A recent epoch at either Pomc, with the total that is still free or a higher one.
     function post(uint256 seed) external {
         seed = mixed(seed);
         uint256 generation = _pick(seed);
@@ -49,7 +49,7 @@ contract GenerationRewards is Generations {
         } catch {}
     }
 
-    /// @notice Of a recent epoch, now or once it may be active.
+    /// @notice From a recent epoch, now or once it may be active.
     function claim(uint256 seed) external {
         seed = mixed(seed);
         uint256 generation = _pick(seed);

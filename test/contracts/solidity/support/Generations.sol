@@ -10,8 +10,8 @@ import {NodeSpec, Resources} from "../../../../contracts/libraries/Types.sol";
 import {Signing} from "./Signing.sol";
 import {vm} from "./Vm.sol";
 
-/// @notice A market in use, and the one that follows it, brought in as contracts/ignition/replace.ts does.
-/// @dev `docker`, `escrow` and `pomc` are those of the generation that acts (`use`).
+/// @notice A market and its successor, introduced as in contracts/ignition/replace.ts.
+/// @dev `docker`, `escrow` and `pomc` are those of the acting generation (`use`).
 abstract contract Generations is Signing {
     struct Generation {
         IDockerContract docker;
@@ -23,12 +23,12 @@ abstract contract Generations is Signing {
     uint256 public constant OWNERS = 2;
     uint64 public constant WORKSPACES = 2;
     uint16 public constant REPLICAS = 2;
-    /// @dev Ids of a generation begin as far above those before it (succession.ts).
+    /// @dev The distance between the first ids of two generations (succession.ts).
     uint64 internal constant WIDE_IDS = 2 ** 40;
 
     Generation[] private _generations;
     bool public isRetired;
-    /// @notice Somebody lets the previous entries run again.
+    /// @notice Unpauses the previous entries.
     bool public isUnpaused;
 
     constructor() {
@@ -59,10 +59,10 @@ abstract contract Generations is Signing {
         return _workspaceSpec(number).resources;
     }
 
-    /// @notice The successors come; later those before them are retired; at last somebody unpauses these.
+    /// @notice Introduces the successors, later retires the previous contracts, and finally unpauses these.
     function succeed(uint256 seed) external {
         if (generations() == 1) {
-            // What is not in use yet is seldom replaced.
+            // Contracts that are not used yet are seldom replaced.
             if (_isInUse() || mixed(seed) % 4 == 0) _replace();
             return;
         }
@@ -80,7 +80,7 @@ abstract contract Generations is Signing {
         (docker, escrow, pomc) = (generation.docker, generation.escrow, generation.pomc);
     }
 
-    /// @dev The generation that acts; the first while there is no other.
+    /// @dev The acting generation; the first while there is no other.
     function _pick(uint256 seed) internal returns (uint256 generation) {
         generation = seed % generations();
         use(generation);
@@ -111,10 +111,10 @@ abstract contract Generations is Signing {
         _settleIn(1);
     }
 
-    /// @dev Whether there is something that the successors find.
+    /// @dev Whether there is state that the successors coexist with.
     function _isInUse() internal virtual returns (bool);
 
-    /// @dev The pauses only keep people from an empty house; retiring must do without them.
+    /// @dev The pauses only prevent deposits without a future; retiring must work without them.
     function _retire(bool pauses) private {
         isRetired = true;
         computeNode.retireDocker(address(docker));
@@ -161,7 +161,7 @@ abstract contract Generations is Signing {
         (message.gpuUuids[0], message.gpuUuids[1]) = (bytes32(index * 2 + 1), bytes32(index * 2 + 2));
     }
 
-    /// @dev Room for two or three replicas, whosesoever they are.
+    /// @dev Capacity for two or three replicas of any owner.
     function _specOf(uint256 seed) internal pure returns (NodeSpec memory spec) {
         spec.total = Resources({
             gpus: uint8(seed % 3),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-/// @notice What the runner asks a suite of invariants for.
+/// @notice The functions that the runner calls on a suite of invariants.
 abstract contract Invariants {
     address[] private _targets;
 
@@ -9,7 +9,7 @@ abstract contract Invariants {
         _targets.push(handler);
     }
 
-    /// @notice Whose functions are called, in any order and with any arguments.
+    /// @notice The contracts whose functions are called, in any order and with any arguments.
     function targetContracts() external view returns (address[] memory) {
         return _targets;
     }

@@ -7,11 +7,11 @@ import {MoneyActs} from "./MoneyActs.sol";
 import {NodeActs} from "./NodeActs.sol";
 import {vm} from "./Vm.sol";
 
-/// @notice What may happen in the market, by a few actors. No act here may revert, for every batch answers item by item.
+/// @notice The possible acts in the market, by a few actors. No act may revert, since every batch refuses item by item.
 contract MarketHandler is NodeActs, MoneyActs {
     bool private _started;
 
-    /// @notice Three nodes, two partners and their workspaces; once, by the suite.
+    /// @notice Creates three nodes, two partners and their workspaces; called once, by the suite.
     function start() external {
         if (_started) return;
         _started = true;
@@ -28,12 +28,12 @@ contract MarketHandler is NodeActs, MoneyActs {
         vm.roll(block.number + 1);
     }
 
-    /// @notice Now and then as long as earnings are held for.
+    /// @notice Sometimes as long as earnings are held.
     function leap(uint256 seed) external {
         if (mixed(seed) % 2 == 0) vm.warp(block.timestamp + 2 * DAY_SECONDS);
     }
 
-    /// @notice A replica as it should go: assigned, then running. By chance alone few come so far.
+    /// @notice The regular course of a replica: assigned, then running. By chance alone few reach it.
     function serve(uint256 seed) external {
         seed = mixed(seed);
         (uint64 workspaceId, uint16 replica) = (uint64(seed % WORKSPACES + 1), uint16((seed >> 8) % REPLICAS));
@@ -43,7 +43,7 @@ contract MarketHandler is NodeActs, MoneyActs {
         _reportTruly(workspaceId, replica, IDockerContract.AssignmentState.Running);
     }
 
-    /// @notice And to its end: stopped, or deleted as ordered.
+    /// @notice The regular end of a replica: stopped, or deleted as ordered.
     function finish(uint256 seed) external {
         seed = mixed(seed);
         LeaseRef memory ref = LeaseRef(uint64(seed % WORKSPACES + 1), uint16((seed >> 8) % REPLICAS), 0);
@@ -57,7 +57,7 @@ contract MarketHandler is NodeActs, MoneyActs {
         );
     }
 
-    /// @notice Two replicas at once, one of them perhaps already assigned, under a spec that may be another's.
+    /// @notice Two replicas in one call, one of them possibly already assigned, under a spec that may be another's.
     function assign(uint256 seed) external watched(Act.Assign) {
         seed = mixed(seed);
         IDockerContract.Assign[] memory items = new IDockerContract.Assign[](2);
@@ -74,7 +74,7 @@ contract MarketHandler is NodeActs, MoneyActs {
         docker.assign(items);
     }
 
-    /// @notice By a keeper, the delegate or a stranger, under the present lease or another.
+    /// @notice By a keeper, the delegate or a stranger, under the current lease or another.
     function order(uint256 seed, uint8 caller) external watched(Act.Order) {
         seed = mixed(seed);
         LeaseRef[] memory refs = new LeaseRef[](1);
@@ -87,11 +87,11 @@ contract MarketHandler is NodeActs, MoneyActs {
         else docker.requestDelete(refs);
     }
 
-    /// @notice Two reports: of any state, every other with something that may be wrong: the key, the lease, the sequence.
+    /// @notice Two reports of any state; every second one may have a wrong key, lease or sequence.
     function report(uint256 seed) external watched(Act.Report) {
         seed = mixed(seed);
         IDockerContract.SignedReport[] memory reports = new IDockerContract.SignedReport[](2);
-        // Of different workspaces, so that each replica changes once an act.
+        // Of different workspaces, so that each replica changes once per act.
         for (uint256 i; i < 2; ++i) {
             reports[i] = _reportOf(uint64((seed % WORKSPACES + i) % WORKSPACES + 1), seed >> (64 * i));
         }

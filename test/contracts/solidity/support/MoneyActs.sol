@@ -102,7 +102,7 @@ abstract contract MoneyActs is NodeActs {
         if (token.totalSupply() + fee != supply) moneyFault = "the fee was not burned";
     }
 
-    /// @notice Yesterday's downtime of a lease, as a poster says that may say anything.
+    /// @notice Yesterday's downtime of a lease, from a poster that may report anything.
     function refund(uint256 seed) external watched(Act.Other) {
         seed = mixed(seed);
         UptimeTree.LeaseDowntime[] memory items = new UptimeTree.LeaseDowntime[](1);
@@ -122,7 +122,7 @@ abstract contract MoneyActs is NodeActs {
         if (refundsOf[leaf] == 2) moneyFault = "a downtime was refunded twice";
     }
 
-    /// @notice What tasks cost is never above what the escrow was paid, to the node and by the payer.
+    /// @notice The cost of tasks is never above the escrow's payments, to the node and by the payer.
     function commitReceipts(uint256 seed) external watched(Act.Other) {
         seed = mixed(seed);
         (uint32 nodeId, address payer) = (uint32(seed % 3 + 1), ownerOf(seed >> 8));
@@ -142,7 +142,7 @@ abstract contract MoneyActs is NodeActs {
         (address owner,,,,,,,) = escrow.authorizationOf(item.authorizationId);
         LeaseRef[] memory refs = new LeaseRef[](1);
         refs[0] = LeaseRef(item.workspaceId, item.replica, item.lease);
-        // What is due is settled first, so that only the refund moves money below.
+        // The debt is settled first, so that only the refund moves money below.
         escrow.settle(refs);
         (uint256 balance, uint256 earned) = (escrow.balanceOf(owner), escrow.earnedBy(item.nodeId));
         vm.prank(STRANGER);

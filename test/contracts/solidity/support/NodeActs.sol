@@ -6,7 +6,7 @@ import {NodeSpec, Resources} from "../../../../contracts/libraries/Types.sol";
 import {Watch} from "./Watch.sol";
 import {Vm, vm} from "./Vm.sol";
 
-/// @notice Acts on nodes, signed by the right key and by wrong ones, and repeats of what was accepted.
+/// @notice Acts on nodes, signed by the right key and by wrong ones, and repeats of accepted messages.
 abstract contract NodeActs is Watch {
     uint256 internal constant KEYS = 5;
     address internal constant STRANGER = address(0x57a);
@@ -71,7 +71,7 @@ abstract contract NodeActs is Watch {
         computeNode.markOffline(nodeIds);
     }
 
-    /// @notice Nobody but the wallet bound, or the key while none is, moves the wallet.
+    /// @notice Only the bound wallet, or the key while none is bound, changes the wallet.
     function setWallet(uint32 node, uint8 wallet, uint256 nonce, uint8 signer) external watched(Act.Other) {
         IComputeNode.WalletChange[] memory messages = new IComputeNode.WalletChange[](1);
         bytes[] memory signatures = new bytes[](1);
@@ -88,7 +88,7 @@ abstract contract NodeActs is Watch {
         }
     }
 
-    /// @notice What was accepted once is brought again, by somebody else.
+    /// @notice Another account submits an accepted message again.
     function replay(uint256 which) external watched(Act.Other) {
         if (_accepted.length == 0) return;
         Accepted storage message = _accepted[mixed(which) % _accepted.length];
@@ -108,7 +108,7 @@ abstract contract NodeActs is Watch {
         if (_accepted.length < 64) _accepted.push(Accepted(target, data));
     }
 
-    /// @dev Relayed by a stranger: anyone may.
+    /// @dev Relayed by a stranger, since anyone may relay.
     function _relay(bytes memory data) internal {
         vm.prank(STRANGER);
         (bool ok,) = address(computeNode).call(data);

@@ -9,7 +9,7 @@ import {NodeSpec} from "../../../../contracts/libraries/Types.sol";
 import {Market} from "./Market.sol";
 import {vm} from "./Vm.sol";
 
-/// @notice EIP-712 signatures, with every type written out again.
+/// @notice EIP-712 signatures, with every type restated.
 abstract contract Signing is Market {
     string private constant RESOURCES =
         "Resources(uint8 gpus,uint24 cpuMilli,uint24 memoryMib,uint16 diskGib,uint16 ports)";
@@ -103,7 +103,7 @@ abstract contract Signing is Market {
         return digestOf("ngpu Progress", address(progress), keccak256(abi.encode(typeHash, message)));
     }
 
-    /// @notice As it travels, with its signature in compact form.
+    /// @notice Packed, with its compact signature.
     function pack(IDockerContract.Report memory message, bytes memory signature)
         internal
         pure

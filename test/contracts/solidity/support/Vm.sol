@@ -18,7 +18,7 @@ interface Vm {
     function recordLogs() external;
     function getRecordedLogs() external returns (Log[] memory);
 
-    /// @notice Bytecode that stands among the artifacts.
+    /// @notice The bytecode of an artifact.
     function getCode(string calldata artifact) external view returns (bytes memory);
 }
 

@@ -7,7 +7,7 @@ import {IEscrow} from "../../../../contracts/interfaces/IEscrow.sol";
 import {Signing} from "./Signing.sol";
 import {Vm, vm} from "./Vm.sol";
 
-/// @notice Compares every replica before and after each act with a table of its own, and keeps books beside the contracts'.
+/// @notice Compares every replica before and after each act with its own table, and keeps its own accounts.
 abstract contract Watch is Signing {
     enum Act {
         Other,
@@ -24,20 +24,20 @@ abstract contract Watch is Signing {
     // r: only while Run is ordered; d: only while Delete is ordered.
     bytes private constant MAY_REPORT = "yryyd" "yryyd" "-ryyd" "yryyd" "yryyd";
 
-    /// @notice What was wrong; empty while nothing is.
+    /// @notice The first error; empty while there is none.
     string public leaseFault;
     string public transitionFault;
     string public signatureFault;
     string public moneyFault;
 
-    /// @notice Books kept from events and the acts themselves.
+    /// @notice Accounts derived from events and the acts themselves.
     uint256 public deposited;
     uint256 public withdrawn;
     uint256 public collected;
     mapping(uint64 authorizationId => uint256) public spentBy;
     mapping(uint64 authorizationId => uint256) public signedFor;
 
-    /// @notice How often each kind of act did something: a suite in which nothing happens proves nothing.
+    /// @notice The number of effective acts of each kind: a suite without effects proves nothing.
     mapping(Act kind => uint256) public done;
 
     IDockerContract.Assignment[6] private _before;
