@@ -153,8 +153,8 @@ describe("Checking a deployment", () => {
     const short = { ...parameters, activationDelay: 4, delays: { ...delays, admin: 0 }, admin: undefined };
     expect(windowErrors(short, 31_337)).to.deep.equal([]);
     expect(windowErrors(short, 10)).to.deep.equal([
-      "activationDelay is 4 s; a public chain needs 3600 s at least",
-      "delays.admin is 0 s; a public chain needs 86400 s at least",
+      "activationDelay is 4 s; a public chain needs at least 3600 s",
+      "delays.admin is 0 s; a public chain needs at least 86400 s",
       "no admin is set, so the deployer would keep ADMIN",
     ]);
   });
