@@ -32,7 +32,7 @@ describe("apiServer: explaining placements", () => {
     });
     expect(status).to.equal(200);
     expect(body).to.deep.include({ fitting: 0, refused: { downMbps: 1 } });
-    expect(body.messages).to.include("1 node below 100 Mbit/s down.");
+    expect(body.messages).to.include("1 node rejected: download rate below 100 Mbit/s.");
   });
 
   it("rejects invalid placement preferences with the field's name", async () => {
