@@ -13,6 +13,7 @@ import { buildSchema } from "../../../services/autoExport/build.ts";
 import { indexEvents, rowsOf } from "../../../services/autoExport/decode.ts";
 import { prepareWriter, revertBlocks, saveBlocks } from "../../../services/autoExport/store.ts";
 import { eventLog, type ScriptedLog, testGenerations } from "../../packages/chain-reader/scriptedChain.ts";
+import { runs } from "../../support/runs.ts";
 import { setup } from "./setup.ts";
 
 const definitions = loadDefinitions();
@@ -48,7 +49,7 @@ const acts = fc.array(
 );
 
 describe("the uptime of nodes", function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let market: Awaited<ReturnType<typeof setup>>;
   let db: Connection;
 
@@ -101,7 +102,7 @@ describe("the uptime of nodes", function () {
         for (const block of chain) await save([block]);
         expect(await versions()).to.deep.equal(stored);
       }),
-      { numRuns: 25 },
+      { numRuns: runs(10) },
     );
   });
 
