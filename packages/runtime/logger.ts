@@ -29,7 +29,11 @@ export function createLogger(
     base: { service },
     timestamp: pino.stdTimeFunctions.isoTime,
     redact: { paths: secretPaths, remove: true },
-    formatters: { level: (label: string) => ({ level: label }), log: decimalBigints },
+    formatters: {
+      level: (label: string) => ({ level: label }),
+      bindings: decimalBigints,
+      log: decimalBigints,
+    },
     serializers: { error: pino.stdSerializers.err },
   };
   return wrap(destination === undefined ? pino(options) : pino(options, destination));

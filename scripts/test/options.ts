@@ -1,3 +1,4 @@
+import { version } from "@ngpu/runtime/version";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { Stage } from "./stage.ts";
 
@@ -15,6 +16,7 @@ export function readOptions(argv: readonly string[], stages: readonly Stage[]): 
   const names = [...new Set(stages.flatMap(({ group, name }) => [group, name]))];
   const command = new Command("npm test --")
     .description("Checks the code and runs the tests.")
+    .version(version)
     .argument(
       "[files...]",
       "run only these test files, folders or globs, each in its stage with the parts it needs",

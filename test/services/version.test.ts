@@ -6,17 +6,8 @@ import { expect } from "chai";
 import { rootDir } from "../support/parts.ts";
 
 const { version } = JSON.parse(readFileSync(join(rootDir, "package.json"), "utf8")) as { version: string };
-const services = ["apiServer", "autoExport", "dispense", "gateway", "match", "pomc", "workspace"];
-const scripts = [
-  "start/index",
-  "cli/index",
-  "chaos/index",
-  "test/index",
-  "bench",
-  "deploy",
-  "deployCheck",
-  "migrate",
-];
+const services = ["apiServer", "autoExport", "dispense", "gateway", "match", "pomc", "registry", "workspace"];
+const scripts = ["start/index", "chaos/index", "test/index", "bench", "deploy", "deployCheck", "migrate"];
 
 describe("the version of a program", function () {
   this.timeout(120_000);
@@ -24,6 +15,7 @@ describe("the version of a program", function () {
   for (const program of [
     ...services.map((name) => `services/${name}/index.ts`),
     ...scripts.map((name) => `scripts/${name}.ts`),
+    "cli/index.ts",
     "node-client/main.ts",
   ]) {
     it(`is printed by ${program} --version without configuration`, () => {

@@ -19,6 +19,9 @@ import { rootDir, stopAtEnd, testStateDir } from "../../support/parts.ts";
 import { rpc } from "../../support/rpc.ts";
 
 /** Accounts with ETH on the embedded chain. */
+/** Token units that the treasury begins with. */
+export const genesisSupply = parseEther("20000");
+
 const people = ["deployer", "treasury", "workspace", "dispense", "owner", "relayer", "match"] as const;
 type Person = (typeof people)[number];
 
@@ -137,7 +140,7 @@ async function deploy(url: string, journalFolder: string): Promise<NgpuDeploymen
       activationDelay: 60,
       emissionPerEpoch: parseEther("1000"),
       cap: parseEther("1000000"),
-      genesisSupply: parseEther("20000"),
+      genesisSupply,
     },
   });
   await connection.close();
