@@ -31,7 +31,6 @@ export function createLogger(
     redact: { paths: secretPaths, remove: true },
     formatters: {
       level: (label: string) => ({ level: label }),
-      bindings: decimalBigints,
       log: decimalBigints,
     },
     serializers: { error: pino.stdSerializers.err },
@@ -45,7 +44,7 @@ function wrap(logger: Pino): Logger {
     info: (fields) => logger.info(fields),
     warn: (fields) => logger.warn(fields),
     error: (fields) => logger.error(fields),
-    child: (fields) => wrap(logger.child(fields)),
+    child: (fields) => wrap(logger.child(decimalBigints(fields))),
   };
 }
 

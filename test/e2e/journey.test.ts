@@ -47,7 +47,7 @@ describe("npm start -- --once --json", function () {
     for (const line of [
       "OP-stack chain",
       "nodeListen starts the container",
-      "The operator's wallet claims",
+      "The operator's wallet claims its reward",
     ]) {
       expect(stderr).to.match(new RegExp(`✓ ${line} +\\d+\\.\\d s`));
     }

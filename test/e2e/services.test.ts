@@ -111,7 +111,7 @@ describe("a service started alone", function () {
 
   it("lists every missing variable", () =>
     each(services, { LOG_LEVEL: "loud" }, (said, service) => {
-      expect(said, service).to.match(/^The environment is not complete:\n/);
+      expect(said, service).to.match(/^The environment is not valid:\n/);
       const required = service === "registry" ? "IMAGE_STORE" : "DATABASE_URL";
       expect(said).to.match(new RegExp(`^ {2}${required} is not set \\(.+\\)$`, "m"));
       expect(said).to.match(/^ {2}LOG_LEVEL /m);
