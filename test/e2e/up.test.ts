@@ -72,7 +72,7 @@ describe("npm start", function () {
 
   it("shows a panel and stays up", async () => {
     await startAgain();
-    expect(start.stdout()).to.match(/Partner key +\S+ +\(shown this once\)/);
+    expect(start.stdout()).to.match(/Partner key +\S+ +\(shown only once\)/);
     expect(await containersOf(dir)).to.have.length(1);
   });
 
