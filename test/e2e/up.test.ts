@@ -73,7 +73,8 @@ describe("npm start", function () {
   it("shows a panel and stays up", async () => {
     await startAgain();
     expect(start.stdout()).to.match(/Partner key +\S+ +\(shown only once\)/);
-    expect(await containersOf(dir)).to.have.length(1);
+    // The panel does not wait for the measurement, whose probe is a container too until it ends.
+    await until(async () => (await containersOf(dir)).length === 1);
   });
 
   it("prints a command that streams a chat when pasted", async () => {
