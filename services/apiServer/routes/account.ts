@@ -16,66 +16,69 @@ import { type HistoryRow, listHistory } from "../store/history.ts";
 
 const anyImage = /^0x0{64}$/;
 
-export function accountRoutes({ db, delegate, deployment }: ApiDeps): Endpoint[] {
-  return [
-    endpoint(
-      {
-        method: "get",
-        path: "/v1/account",
-        tag: "Accounts",
-        summary: "Show the deposit, the amounts owed and refundable, and the authorizations",
-        access: "partner",
-        answer: accountAnswer,
-      },
-      async ({ partner: { wallet } }) => {
-        const [now, accounts, authorizations, leases] = await Promise.all([
-          currentTime(db),
-          findAccounts(db, wallet),
-          listAuthorizations(db, wallet),
-          listLeases(db, wallet),
-        ]);
-        const generation = generationOf(deployment, "Escrow");
-        const entries = authorizations.map((row) =>
-          authorizationEntry(row, leases, { now, delegate, generation }),
-        );
-        const current = accounts.find((account) => account.generation === generation);
-        const previous = accounts.filter(
-          (account) => account.generation < generation && balanceOf(account) > 0n,
-        );
-        return {
-          wallet,
-          ...accountTotals(
-            current ?? { ...emptyAccount, escrow: deployment.contracts.Escrow.toLowerCase() },
-            entries,
-          ),
-          previous: previous.map((account) => accountTotals(account, entries)),
-          asOf: now,
-          authorizations: entries,
-        };
-      },
-    ),
-    endpoint(
-      {
-        method: "get",
-        path: "/v1/account/history",
-        tag: "Accounts",
-        summary: "List balance changes, newest first",
-        description:
-          "Deposits, withdrawals, lease payments and refunds. Downtime of a node is refunded automatically the next day.",
-        access: "partner",
-        query: page,
-        answer: historyAnswer,
-      },
-      async ({ partner: { wallet }, query: { limit, after } }) => {
-        const rows = await listHistory(db, wallet, limit, after);
-        return {
-          changes: rows.map(changeOf),
-          next: rows.length === limit ? (rows.at(-1)?.id ?? null) : null,
-        };
-      },
-    ),
-  ];
+export function accountRoutes(deps: ApiDeps): Endpoint[] {
+  return [account(deps), history(deps)];
 }
+
+const account = ({ db, delegate, deployment }: ApiDeps) =>
+  endpoint(
+    {
+      method: "get",
+      path: "/v1/account",
+      tag: "Accounts",
+      summary: "Show the deposit, the amounts owed and refundable, and the authorizations",
+      access: "partner",
+      answer: accountAnswer,
+    },
+    async ({ partner: { wallet } }) => {
+      const [now, accounts, authorizations, leases] = await Promise.all([
+        currentTime(db),
+        findAccounts(db, wallet),
+        listAuthorizations(db, wallet),
+        listLeases(db, wallet),
+      ]);
+      const generation = generationOf(deployment, "Escrow");
+      const entries = authorizations.map((row) =>
+        authorizationEntry(row, leases, { now, delegate, generation }),
+      );
+      const current = accounts.find((account) => account.generation === generation);
+      const previous = accounts.filter(
+        (account) => account.generation < generation && balanceOf(account) > 0n,
+      );
+      return {
+        wallet,
+        ...accountTotals(
+          current ?? { ...emptyAccount, escrow: deployment.contracts.Escrow.toLowerCase() },
+          entries,
+        ),
+        previous: previous.map((account) => accountTotals(account, entries)),
+        asOf: now,
+        authorizations: entries,
+      };
+    },
+  );
+
+const history = ({ db }: ApiDeps) =>
+  endpoint(
+    {
+      method: "get",
+      path: "/v1/account/history",
+      tag: "Accounts",
+      summary: "List balance changes, newest first",
+      description:
+        "Deposits, withdrawals, lease payments and refunds. Downtime of a node is refunded automatically the next day.",
+      access: "partner",
+      query: page,
+      answer: historyAnswer,
+    },
+    async ({ partner: { wallet }, query: { limit, after } }) => {
+      const rows = await listHistory(db, wallet, limit, after);
+      return {
+        changes: rows.map(changeOf),
+        next: rows.length === limit ? (rows.at(-1)?.id ?? null) : null,
+      };
+    },
+  );
 
 const emptyAccount = { deposited: 0n, withdrawn: 0n, settled: 0n, refunded: 0n, tier: null };
 

@@ -11,61 +11,68 @@ import { insertNonce, openAccount } from "../store/keys.ts";
 const nonceSeconds = 600;
 
 export function authRoutes(deps: ApiDeps): Endpoint[] {
+  return [newNonce(deps), signInToAccount(deps)];
+}
+
+const newNonce = (deps: ApiDeps) => {
   const { host: domain, origin } = new URL(deps.publicUrl);
   const { chainId } = deps.deployment;
-  return [
-    endpoint(
-      {
-        method: "post",
-        path: "/v1/auth/nonce",
-        tag: "Accounts",
-        summary: "Begin a sign-in",
-        description:
-          "Returns the values for an EIP-4361 message. A nonce is valid for one sign-in within ten minutes.",
-        access: "auth",
-        answer: nonceAnswer,
-      },
-      async () => {
-        const nonce = generateSiweNonce();
-        const expiresAt = new Date(Date.now() + nonceSeconds * 1000);
-        await insertNonce(deps.db, nonce, expiresAt);
-        return { nonce, domain, uri: origin, chainId, expiresAt: expiresAt.toISOString() };
-      },
-    ),
-    endpoint(
-      {
-        method: "post",
-        path: "/v1/accounts",
-        tag: "Accounts",
-        summary: "Sign in with a wallet and get an API key",
-        description:
-          "Creates the wallet's account if it does not exist. The key is shown only once; each sign-in issues a new key.",
-        access: "auth",
-        body: signIn,
-        status: 201,
-        answer: signInAnswer,
-      },
-      async ({ body }) => {
-        const parsed = parseSiweMessage(body.message);
-        const { address, nonce } = requireSignIn(parsed, { domain, chainId });
-        if (!(await isSignedBy(deps, address, body.message, body.signature))) {
-          throw refusal("signature_invalid", "The signature does not match the message's address.");
-        }
-        const wallet = address.toLowerCase();
-        const key = createKey();
-        const opened = await openAccount(deps.db, nonce, { ...key, wallet, name: body.keyName });
-        if (!opened) {
-          throw refusal(
-            "nonce_invalid",
-            "The nonce is unknown, used or expired.",
-            "Get a new one from POST /v1/auth/nonce.",
-          );
-        }
-        return { wallet, keyId: key.id, apiKey: key.text };
-      },
-    ),
-  ];
-}
+  return endpoint(
+    {
+      method: "post",
+      path: "/v1/auth/nonce",
+      tag: "Accounts",
+      summary: "Begin a sign-in",
+      description:
+        "Returns the values for an EIP-4361 message. A nonce is valid for one sign-in within ten minutes.",
+      access: "auth",
+      answer: nonceAnswer,
+    },
+    async () => {
+      const nonce = generateSiweNonce();
+      const expiresAt = new Date(Date.now() + nonceSeconds * 1000);
+      await insertNonce(deps.db, nonce, expiresAt);
+      return { nonce, domain, uri: origin, chainId, expiresAt: expiresAt.toISOString() };
+    },
+  );
+};
+
+const signInToAccount = (deps: ApiDeps) => {
+  const { host: domain } = new URL(deps.publicUrl);
+  const { chainId } = deps.deployment;
+  return endpoint(
+    {
+      method: "post",
+      path: "/v1/accounts",
+      tag: "Accounts",
+      summary: "Sign in with a wallet and get an API key",
+      description:
+        "Creates the wallet's account if it does not exist. The key is shown only once; each sign-in issues a new key.",
+      access: "auth",
+      body: signIn,
+      status: 201,
+      answer: signInAnswer,
+    },
+    async ({ body }) => {
+      const parsed = parseSiweMessage(body.message);
+      const { address, nonce } = requireSignIn(parsed, { domain, chainId });
+      if (!(await isSignedBy(deps, address, body.message, body.signature))) {
+        throw refusal("signature_invalid", "The signature does not match the message's address.");
+      }
+      const wallet = address.toLowerCase();
+      const key = createKey();
+      const opened = await openAccount(deps.db, nonce, { ...key, wallet, name: body.keyName });
+      if (!opened) {
+        throw refusal(
+          "nonce_invalid",
+          "The nonce is unknown, used or expired.",
+          "Get a new one from POST /v1/auth/nonce.",
+        );
+      }
+      return { wallet, keyId: key.id, apiKey: key.text };
+    },
+  );
+};
 
 function requireSignIn(
   message: ReturnType<typeof parseSiweMessage>,

@@ -17,77 +17,80 @@ import { noAnswer, type TaskWork } from "../taskRunner.ts";
 import { createTranscript } from "../transcript.ts";
 
 export function chatRoutes(deps: ApiDeps): Endpoint[] {
-  return [
-    endpoint(
-      {
-        method: "post",
-        path: "/v1/chat/completions",
-        tag: "OpenAI-compatible",
-        summary: "Chat with a workspace",
-        description: "Compatible with OpenAI's endpoint; `stream: true` streams server-sent events.",
-        access: "partner",
-        body: chatRequest,
-        answer: chatAnswer,
-        streams: { contentType: "text/event-stream", description: "With `stream: true`" },
-        openAiErrors: true,
-      },
-      async ({ partner, body, response, requestId, disconnected }) => {
-        const workspace = await requireModel(deps, partner.wallet, body.model);
-        const work: TaskWork = {
-          id: randomUUID(),
-          requestId,
-          wallet: partner.wallet,
-          keyId: partner.keyId,
-          workspaceId: workspace.id,
-          kind: "chat",
-          method: "POST",
-          path: "/v1/chat/completions",
-          input: { ...body, model: innerModel(body.model) },
-          idempotencyKey: undefined,
-        };
-        await deps.tasks.begin(work);
-        response.setHeader("x-ngpu-task-id", work.id);
-        await deps.tasks.watch(passChat(deps, work, response, disconnected));
-        return undefined;
-      },
-    ),
-    endpoint(
-      {
-        method: "get",
-        path: "/v1/models",
-        tag: "OpenAI-compatible",
-        summary: "List your running workspaces as models",
-        access: "partner",
-        answer: modelList,
-        openAiErrors: true,
-      },
-      async ({ partner }) => {
-        const workspaces = await listWorkspaces(deps.db, partner.wallet, 200, undefined);
-        const replicas = await listReplicas(
-          deps.db,
-          workspaces.map((workspace) => workspace.id),
-        );
-        const running = new Set(
-          replicas
-            .filter((one) => one.state === "running" && one.release_reason === null)
-            .map((one) => one.workspace_id),
-        );
-        return {
-          object: "list" as const,
-          data: workspaces
-            .filter((workspace) => running.has(workspace.id) && workspace.status === "open")
-            .map((workspace) => ({
-              id: `ws-${workspace.id}`,
-              object: "model" as const,
-              created: Math.floor(workspace.published_at ?? 0),
-              owned_by: partner.wallet,
-              name: workspace.name,
-            })),
-        };
-      },
-    ),
-  ];
+  return [completions(deps), models(deps)];
 }
+
+const completions = (deps: ApiDeps) =>
+  endpoint(
+    {
+      method: "post",
+      path: "/v1/chat/completions",
+      tag: "OpenAI-compatible",
+      summary: "Chat with a workspace",
+      description: "Compatible with OpenAI's endpoint; `stream: true` streams server-sent events.",
+      access: "partner",
+      body: chatRequest,
+      answer: chatAnswer,
+      streams: { contentType: "text/event-stream", description: "With `stream: true`" },
+      openAiErrors: true,
+    },
+    async ({ partner, body, response, requestId, disconnected }) => {
+      const workspace = await requireModel(deps, partner.wallet, body.model);
+      const work: TaskWork = {
+        id: randomUUID(),
+        requestId,
+        wallet: partner.wallet,
+        keyId: partner.keyId,
+        workspaceId: workspace.id,
+        kind: "chat",
+        method: "POST",
+        path: "/v1/chat/completions",
+        input: { ...body, model: innerModel(body.model) },
+        idempotencyKey: undefined,
+      };
+      await deps.tasks.begin(work);
+      response.setHeader("x-ngpu-task-id", work.id);
+      await deps.tasks.watch(passChat(deps, work, response, disconnected));
+      return undefined;
+    },
+  );
+
+const models = (deps: ApiDeps) =>
+  endpoint(
+    {
+      method: "get",
+      path: "/v1/models",
+      tag: "OpenAI-compatible",
+      summary: "List your running workspaces as models",
+      access: "partner",
+      answer: modelList,
+      openAiErrors: true,
+    },
+    async ({ partner }) => {
+      const workspaces = await listWorkspaces(deps.db, partner.wallet, 200, undefined);
+      const replicas = await listReplicas(
+        deps.db,
+        workspaces.map((workspace) => workspace.id),
+      );
+      const running = new Set(
+        replicas
+          .filter((one) => one.state === "running" && one.release_reason === null)
+          .map((one) => one.workspace_id),
+      );
+      return {
+        object: "list" as const,
+        data: workspaces
+          .filter((workspace) => running.has(workspace.id) && workspace.status === "open")
+          .map((workspace) => ({
+            id: `ws-${workspace.id}`,
+            object: "model" as const,
+            created: Math.floor(workspace.published_at ?? 0),
+            owned_by: partner.wallet,
+            name: workspace.name,
+          })),
+      };
+    },
+  );
 
 async function requireModel(deps: ApiDeps, wallet: string, model: string): Promise<WorkspaceRow> {
   const parsed = parseModel(model);

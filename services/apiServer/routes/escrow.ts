@@ -9,6 +9,7 @@ import {
   recoverTypedDataAddress,
   type TypedDataParameter,
 } from "viem";
+import type { z } from "zod";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import {
@@ -21,6 +22,8 @@ import {
   typedDataQuery,
 } from "../schemas/accounts.ts";
 import { currentTime } from "../store/escrow.ts";
+
+type Authorization = z.output<typeof newAuthorization>["authorization"];
 
 const day = 86_400;
 const units = 10n ** 18n;
@@ -78,23 +81,8 @@ const authorize = (deps: ApiDeps) =>
           details: { delegate: deps.delegate },
         });
       }
-      const data = {
-        domain: domainOf(deps.deployment, "Escrow"),
-        types: authorizationTypes,
-        primaryType: "Authorization",
-        message: authorization,
-      } as const;
-      const signer = await recoverTypedDataAddress({ ...data, signature }).catch(() => undefined);
-      const isContract =
-        signer === undefined || !isAddressEqual(signer, authorization.owner)
-          ? (await deps.chain.getCode({ address: authorization.owner })) !== undefined
-          : false;
-      // The chain verifies the signature of a contract wallet.
-      if (!isContract && (signer === undefined || !isAddressEqual(signer, authorization.owner))) {
-        throw new InputError("The signature does not match the authorization's owner.", {
-          code: "signature_invalid",
-        });
-      }
+      const data = authorizationData(deps, authorization);
+      await requireOwnerSignature(deps, data, signature);
       const { hash, events } = await deps.writer.write({
         kind: "api.authorize",
         contract: "Escrow",
@@ -167,6 +155,27 @@ const deposit = (deps: ApiDeps) =>
       return { amount: String(body.amount), txHash: hash, tier: "unsafe" as const };
     },
   );
+
+function authorizationData(deps: ApiDeps, message: Authorization) {
+  const domain = domainOf(deps.deployment, "Escrow");
+  return { domain, types: authorizationTypes, primaryType: "Authorization", message } as const;
+}
+
+/** Refuses a signature that is not the owner's. The chain verifies the signature of a contract wallet. */
+async function requireOwnerSignature(
+  deps: ApiDeps,
+  data: ReturnType<typeof authorizationData>,
+  signature: Hex,
+): Promise<void> {
+  const { owner } = data.message;
+  const signer = await recoverTypedDataAddress({ ...data, signature }).catch(() => undefined);
+  if (signer !== undefined && isAddressEqual(signer, owner)) return;
+  const isContract = (await deps.chain.getCode({ address: owner })) !== undefined;
+  if (isContract) return;
+  throw new InputError("The signature does not match the authorization's owner.", {
+    code: "signature_invalid",
+  });
+}
 
 function requireOwn(wallet: string, owner: Hex): void {
   if (wallet === owner) return;

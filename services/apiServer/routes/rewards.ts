@@ -22,78 +22,83 @@ import {
 /** Maximum leaves read per account; above the number of epochs within any practical activation delay. */
 const maxLeavesRead = 100;
 
-export function rewardRoutes({ db, deployment }: ApiDeps): Endpoint[] {
-  return [
-    endpoint(
-      {
-        method: "get",
-        path: "/v1/epochs",
-        tag: "Rewards",
-        summary: "List posted reward epochs, newest first",
-        access: "public",
-        query: page,
-        answer: epochList,
-      },
-      async ({ query }) => {
-        const rows = await listEpochs(db, query.limit, query.after);
-        return {
-          epochs: rows.map(epochOf),
-          next: rows.length === query.limit ? (rows.at(-1)?.number ?? null) : null,
-        };
-      },
-    ),
-    endpoint(
-      {
-        method: "get",
-        path: "/v1/epochs/:number",
-        tag: "Rewards",
-        summary: "Show an epoch with the document its root was computed from",
-        access: "public",
-        params: z.object({ number: z.string().regex(/^\d{1,18}$/, "is not an epoch") }),
-        answer: epochAnswer,
-      },
-      async ({ params }) => {
-        const row = await findEpoch(db, params.number);
-        if (row !== undefined) return { ...epochOf(row), document: row.document ?? null };
-        throw new InputError(`Epoch ${params.number} is not posted.`, {
-          code: "epoch_unknown",
-          status: 404,
-        });
-      },
-    ),
-    endpoint(
-      {
-        method: "get",
-        path: "/v1/rewards/:address",
-        tag: "Rewards",
-        summary: "Show the earned, withheld and claimable rewards of an account, with the proof",
-        description:
-          "Pass `epoch`, `cumulative` and `proof` to Pomc.claim. Any account may send the transaction.",
-        access: "public",
-        params: z.object({ address }),
-        answer: rewardAnswer,
-      },
-      async ({ params }) => {
-        const account = params.address;
-        const [now, bonds] = await Promise.all([chainTime(db), listBonds(db, account)]);
-        const rewards = await Promise.all(
-          generationsOf(deployment, "Pomc").map((pomc) => rewardAt(db, account, pomc, now)),
-        );
-        const { granted, ...reward } = rewards.at(-1) as (typeof rewards)[number];
-        const previous = rewards.slice(0, -1).filter(({ claimable, pending }) => claimable + pending > 0n);
-        const withheld = bonds.reduce((sum, bond) => sum + bond.withheld, 0n);
-        return {
-          account,
-          ...inStrings(reward),
-          earned: String(granted + withheld),
-          withheld: String(withheld),
-          previous: previous.map(({ granted: _, ...owed }) => inStrings(owed)),
-          bonds: bonds.map((row) => bondOf(row, deployment.parameters, now)),
-        };
-      },
-    ),
-  ];
+export function rewardRoutes(deps: ApiDeps): Endpoint[] {
+  return [epochs(deps), epoch(deps), reward(deps)];
 }
+
+const epochs = ({ db }: ApiDeps) =>
+  endpoint(
+    {
+      method: "get",
+      path: "/v1/epochs",
+      tag: "Rewards",
+      summary: "List posted reward epochs, newest first",
+      access: "public",
+      query: page,
+      answer: epochList,
+    },
+    async ({ query }) => {
+      const rows = await listEpochs(db, query.limit, query.after);
+      return {
+        epochs: rows.map(epochOf),
+        next: rows.length === query.limit ? (rows.at(-1)?.number ?? null) : null,
+      };
+    },
+  );
+
+const epoch = ({ db }: ApiDeps) =>
+  endpoint(
+    {
+      method: "get",
+      path: "/v1/epochs/:number",
+      tag: "Rewards",
+      summary: "Show an epoch with the document its root was computed from",
+      access: "public",
+      params: z.object({ number: z.string().regex(/^\d{1,18}$/, "is not an epoch") }),
+      answer: epochAnswer,
+    },
+    async ({ params }) => {
+      const row = await findEpoch(db, params.number);
+      if (row !== undefined) return { ...epochOf(row), document: row.document ?? null };
+      throw new InputError(`Epoch ${params.number} is not posted.`, {
+        code: "epoch_unknown",
+        status: 404,
+      });
+    },
+  );
+
+const reward = ({ db, deployment }: ApiDeps) =>
+  endpoint(
+    {
+      method: "get",
+      path: "/v1/rewards/:address",
+      tag: "Rewards",
+      summary: "Show the earned, withheld and claimable rewards of an account, with the proof",
+      description:
+        "Pass `epoch`, `cumulative` and `proof` to Pomc.claim. Any account may send the transaction.",
+      access: "public",
+      params: z.object({ address }),
+      answer: rewardAnswer,
+    },
+    async ({ params }) => {
+      const account = params.address;
+      const [now, bonds] = await Promise.all([chainTime(db), listBonds(db, account)]);
+      const rewards = await Promise.all(
+        generationsOf(deployment, "Pomc").map((pomc) => rewardAt(db, account, pomc, now)),
+      );
+      const { granted, ...reward } = rewards.at(-1) as (typeof rewards)[number];
+      const previous = rewards.slice(0, -1).filter(({ claimable, pending }) => claimable + pending > 0n);
+      const withheld = bonds.reduce((sum, bond) => sum + bond.withheld, 0n);
+      return {
+        account,
+        ...inStrings(reward),
+        earned: String(granted + withheld),
+        withheld: String(withheld),
+        previous: previous.map(({ granted: _, ...owed }) => inStrings(owed)),
+        bonds: bonds.map((row) => bondOf(row, deployment.parameters, now)),
+      };
+    },
+  );
 
 /** The account's reward at one contract. */
 async function rewardAt(

@@ -14,56 +14,59 @@ import {
 } from "../store/workspaces.ts";
 import { entryOf, workspaceOf } from "../workspaceView.ts";
 
-export function workspaceRoutes({ db }: ApiDeps): Endpoint[] {
-  return [
-    endpoint(
-      {
-        method: "get",
-        path: "/v1/workspaces",
-        tag: "Workspaces",
-        summary: "List your workspaces, newest first",
-        access: "partner",
-        query: page,
-        answer: workspaceList,
-      },
-      async ({ partner, query }) => {
-        const rows = await listWorkspaces(db, partner.wallet, query.limit, query.after);
-        const [now, replicas] = await Promise.all([
-          currentTime(db),
-          listReplicas(
-            db,
-            rows.map((row) => row.id),
-          ),
-        ]);
-        const own = (row: WorkspaceRow) => replicas.filter((replica) => replica.workspace_id === row.id);
-        return {
-          workspaces: rows.map((row) => entryOf(row, own(row), now)),
-          next: rows.length === query.limit ? (rows.at(-1)?.id ?? null) : null,
-        };
-      },
-    ),
-    endpoint(
-      {
-        method: "get",
-        path: "/v1/workspaces/:id",
-        tag: "Workspaces",
-        summary: "Show a workspace with its replicas and where they run",
-        access: "partner",
-        params: z.object({ id: workspaceIdText }),
-        answer: workspaceAnswer,
-      },
-      async ({ partner, params }) => {
-        const row = await requireWorkspace(db, partner.wallet, params.id);
-        const [now, replicas, placements] = await Promise.all([
-          currentTime(db),
-          listReplicas(db, [row.id]),
-          listPlacements(db, row.id),
-        ]);
-        return workspaceOf(row, replicas, placements, now);
-      },
-    ),
-  ];
+export function workspaceRoutes(deps: ApiDeps): Endpoint[] {
+  return [workspaces(deps), workspace(deps)];
 }
+
+const workspaces = ({ db }: ApiDeps) =>
+  endpoint(
+    {
+      method: "get",
+      path: "/v1/workspaces",
+      tag: "Workspaces",
+      summary: "List your workspaces, newest first",
+      access: "partner",
+      query: page,
+      answer: workspaceList,
+    },
+    async ({ partner, query }) => {
+      const rows = await listWorkspaces(db, partner.wallet, query.limit, query.after);
+      const [now, replicas] = await Promise.all([
+        currentTime(db),
+        listReplicas(
+          db,
+          rows.map((row) => row.id),
+        ),
+      ]);
+      const own = (row: WorkspaceRow) => replicas.filter((replica) => replica.workspace_id === row.id);
+      return {
+        workspaces: rows.map((row) => entryOf(row, own(row), now)),
+        next: rows.length === query.limit ? (rows.at(-1)?.id ?? null) : null,
+      };
+    },
+  );
+
+const workspace = ({ db }: ApiDeps) =>
+  endpoint(
+    {
+      method: "get",
+      path: "/v1/workspaces/:id",
+      tag: "Workspaces",
+      summary: "Show a workspace with its replicas and where they run",
+      access: "partner",
+      params: z.object({ id: workspaceIdText }),
+      answer: workspaceAnswer,
+    },
+    async ({ partner, params }) => {
+      const row = await requireWorkspace(db, partner.wallet, params.id);
+      const [now, replicas, placements] = await Promise.all([
+        currentTime(db),
+        listReplicas(db, [row.id]),
+        listPlacements(db, row.id),
+      ]);
+      return workspaceOf(row, replicas, placements, now);
+    },
+  );
 
 /**
  * Finds a workspace of the wallet.
