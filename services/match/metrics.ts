@@ -5,6 +5,11 @@ export type MatchMetrics = ReturnType<typeof createMatchMetrics>;
 /** The metrics of match. */
 export function createMatchMetrics(registry: Registry) {
   const registers = [registry];
+  return { ...sessionMetrics(registers), ...placementMetrics(registers), ...failoverMetrics(registers) };
+}
+
+/** Sessions and the heartbeats and messages that arrive over them. */
+function sessionMetrics(registers: Registry[]) {
   return {
     sessions: new Gauge({
       name: "ngpu_match_sessions",
@@ -40,12 +45,36 @@ export function createMatchMetrics(registry: Registry) {
       labelNames: ["kind", "outcome"] as const,
       registers,
     }),
+  };
+}
+
+/** Answers to placement requests, and prefetched images. */
+function placementMetrics(registers: Registry[]) {
+  return {
     answers: new Counter({
       name: "ngpu_match_placements_total",
       help: "Placement requests answered, by outcome",
       labelNames: ["outcome"] as const,
       registers,
     }),
+    prefetched: new Counter({
+      name: "ngpu_match_prefetched_images_total",
+      help: "Prefetch orders, by outcome",
+      labelNames: ["outcome"] as const,
+      registers,
+    }),
+    prefetchAssignments: new Counter({
+      name: "ngpu_match_prefetch_assignments_total",
+      help: "Assignments to nodes that had prefetched the image (hit) or did not have it (miss)",
+      labelNames: ["result"] as const,
+      registers,
+    }),
+  };
+}
+
+/** Presence of nodes, and leases of lost nodes. */
+function failoverMetrics(registers: Registry[]) {
+  return {
     slots: new Counter({
       name: "ngpu_match_heartbeat_slots_posted_total",
       help: "Heartbeat slots committed to the chain",
@@ -62,18 +91,6 @@ export function createMatchMetrics(registry: Registry) {
       help: "Time from the last contact with a node until it was declared lost, by signal",
       labelNames: ["signal"] as const,
       buckets: [1, 2, 4, 5, 6, 8, 10, 15, 30, 60],
-      registers,
-    }),
-    prefetched: new Counter({
-      name: "ngpu_match_prefetched_images_total",
-      help: "Prefetch orders, by outcome",
-      labelNames: ["outcome"] as const,
-      registers,
-    }),
-    prefetchAssignments: new Counter({
-      name: "ngpu_match_prefetch_assignments_total",
-      help: "Assignments to nodes that had prefetched the image (hit) or did not have it (miss)",
-      labelNames: ["result"] as const,
       registers,
     }),
     unreachable: new Gauge({
