@@ -146,11 +146,11 @@ describe("Measure: draws", () => {
     const { measure, people, mined } = market;
     await addMeasurer(market, "m1");
     await addMeasurer(market, "m2");
-    const nobody = await requestRound(market);
-    expect(nobody.drawn.every(({ measurerId }) => measurerId === 0)).to.equal(true);
-    await market.time.increaseTo(nobody.opensAt);
-    const claimed = { ...(nobody.drawn[0] as Drawn), measurerId: 1 };
-    expectRefused(await reveal(market, "m1", nobody, claimed), "MeasurerNotDrawn", { drawn: 0 });
+    const undrawn = await requestRound(market);
+    expect(undrawn.drawn.every(({ measurerId }) => measurerId === 0)).to.equal(true);
+    await market.time.increaseTo(undrawn.opensAt);
+    const claimed = { ...(undrawn.drawn[0] as Drawn), measurerId: 1 };
+    expectRefused(await reveal(market, "m1", undrawn, claimed), "MeasurerNotDrawn", { drawn: 0 });
     await expectRevert(
       measure.write.setMeasurersAdmitted([[1], true], { account: people.outsider }),
       "AccessManagedUnauthorized",

@@ -117,7 +117,7 @@ describe("Measure: rounds", () => {
     const { round, drawn } = await roundOfMany(market, 2);
     await market.time.increaseTo(round.opensAt);
     for (const draw of drawn) await reveal(market, `m${draw.measurerId}`, round, draw);
-    const empty = await requestRound(market, 2, "nobody reveals");
+    const empty = await requestRound(market, 2, "no measurer reveals");
     await market.time.increaseTo(empty.closesAt + 1);
     const receipt = await finalize(market, round.roundId, empty.roundId);
     const logs = parseEventLogs({ abi: measureAbi, eventName: "MeasureFailed", logs: receipt.logs });

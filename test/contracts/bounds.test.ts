@@ -58,7 +58,7 @@ describe("Bounds: the last second", () => {
     for (const name of ["m1", "m2", "m3"]) await addMeasurer(market, name);
     const round = await requestRound(market);
     const [first] = round.drawn;
-    if (first === undefined) throw new Error("Nobody was drawn.");
+    if (first === undefined) throw new Error("No measurer was drawn.");
     await market.time.increaseTo(round.opensAt);
     const name = `m${first.measurerId}`;
     expect(refusalsOf(await reveal(market, name, round, first))).to.deep.equal([]);

@@ -130,7 +130,7 @@ describe("Events: an act emits all of its changes, with every value in its field
     const round = await requestRound(market);
     const { roundId } = round;
     const [first] = round.drawn;
-    if (first === undefined) throw new Error("Nobody was drawn.");
+    if (first === undefined) throw new Error("No measurer was drawn.");
     await time.increaseTo(round.opensAt);
     expect(eventsOf(await reveal(market, "m", round, first), { measure })).to.deep.equal([
       {

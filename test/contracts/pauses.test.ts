@@ -36,7 +36,7 @@ const neverPaused: Partial<Record<Pausing | "every", string[]>> = {
 /** The values of IPauses.Pausability. */
 const entry = 1;
 const exit = 2;
-/** The exits, which pay somebody or end something; all other pausable functions are entries. */
+/** The exits, which pay an account or end something; all other pausable functions are entries. */
 const exits: Record<Pausing, string[]> = {
   ComputeNode: ["setStatusBatch", "setWalletBatch"],
   DockerContract: ["requestStop", "requestDelete", "reportBatch", "releaseEnded"],
