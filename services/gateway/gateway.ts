@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import { readDeployment } from "@ngpu/contracts-sdk/deployment";
 import { chainChannel, listenForChanges } from "@ngpu/db/listen";
-import { createPool } from "@ngpu/db/pool";
+import { createPool, type Database } from "@ngpu/db/pool";
 import { requireSchema } from "@ngpu/db/schema";
 import { createApp, errorHandler, listen } from "@ngpu/runtime/http";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
@@ -11,7 +11,7 @@ import { admit } from "./admit.ts";
 import type { Replica } from "./decide.ts";
 import type { GatewayEnv } from "./env.ts";
 import type { Timeouts } from "./forward.ts";
-import { createLoads } from "./loads.ts";
+import { createLoads, type Loads } from "./loads.ts";
 import { createGatewayMetrics } from "./metrics.ts";
 import { createRouteHandler } from "./route.ts";
 import { findRunningReplicas, reconcileTunnels } from "./store.ts";
@@ -39,15 +39,7 @@ export async function startGateway(
   const registry = createRegistry("gateway");
   const metrics = createGatewayMetrics(registry);
   const loads = createLoads();
-  let replicas = new Map<string, Replica[]>();
-  let loadedAt: Date | undefined;
-
-  const view = startLoop({ name: "replicas", logger, signal, interval: 3_000 }, async () => {
-    const found = await findRunningReplicas(db);
-    replicas = Map.groupBy(found, (replica) => replica.workspaceId);
-    loadedAt = new Date();
-    loads.retainOnly(found);
-  });
+  const view = startReplicaView(context, db, loads);
   const changes = new EventEmitter<{ tunnels: [] }>();
   const tunnels = createTunnels({
     logger,
@@ -64,11 +56,14 @@ export async function startGateway(
 
   const app = createApp({
     registry,
-    health: () => ({ ok: loadedAt !== undefined, details: { tunnels: tunnels.all().length, loadedAt } }),
+    health: () => {
+      const loadedAt = view.loadedAt();
+      return { ok: loadedAt !== undefined, details: { tunnels: tunnels.all().length, loadedAt } };
+    },
   });
   const handleRoute = createRouteHandler({
     token: env.GATEWAY_TOKEN,
-    replicasOf: (workspaceId) => replicas.get(workspaceId) ?? [],
+    replicasOf: view.replicasOf,
     sessionOf: (nodeId) => tunnels.find(nodeId)?.session,
     loads,
     logger,
@@ -86,4 +81,22 @@ export async function startGateway(
   });
   logger.info({ event: "gateway_listening", url });
   return { url };
+}
+
+/** Keeps the running replicas of each workspace in memory. */
+function startReplicaView({ logger, signal }: ServiceContext, db: Database, loads: Loads) {
+  let replicas = new Map<string, Replica[]>();
+  let loadedAt: Date | undefined;
+  const loop = startLoop({ name: "replicas", logger, signal, interval: 3_000 }, async () => {
+    const found = await findRunningReplicas(db);
+    replicas = Map.groupBy(found, (replica) => replica.workspaceId);
+    loadedAt = new Date();
+    loads.retainOnly(found);
+  });
+  return {
+    wake: loop.wake,
+    /** When the view was last loaded; undefined before the first time. */
+    loadedAt: () => loadedAt,
+    replicasOf: (workspaceId: string) => replicas.get(workspaceId) ?? [],
+  };
 }
