@@ -39,7 +39,9 @@ export async function prepareNode(env: NodeEnv, logger: Logger): Promise<Prepare
   });
   const { dataDir, hasNvidia } = await engineFacts(engine.docker);
   const hardware = await probeHardware(dataDir, env);
-  if (hardware.gpus.length > 0 && !hasNvidia) logger.warn({ event: "engine_without_nvidia_runtime" });
+  for (const gpu of hardware.sickGpus) logger.warn({ event: "gpu_sick", ...gpu });
+  if (hardware.gpus.some((gpu) => gpu.devices === undefined) && !hasNvidia)
+    logger.warn({ event: "engine_without_nvidia_runtime" });
   const client = createChainClient({ rpcUrls: network.rpcUrls, chainId: deployment.chainId });
   const journal = openJournal(env, network, logger);
   await requireChainOnFirstStart(client, network, journal, logger);

@@ -6,7 +6,7 @@ import { computeNodeAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { bytesToBigInt, type LocalAccount, zeroAddress } from "viem";
 import type { Journal } from "./journal/open.ts";
 import { lastBySubject, type OutboxItem } from "./journal/outbox.ts";
-import { gpuIdOf, type Offer, offerDiffers } from "./offer.ts";
+import { gpuIdOf, type Offer, offerDiffers, withLeasedGpus } from "./offer.ts";
 import { deadline, type Outbox } from "./outbox.ts";
 import type { Gpu } from "./probe/gpus.ts";
 
@@ -46,7 +46,7 @@ export async function nodeIdOf({
  * @returns The node's id, or undefined while it is not registered.
  */
 export async function ensureRegistered(deps: Dependencies): Promise<number | undefined> {
-  const { client, deployment, offer } = deps;
+  const { client, deployment } = deps;
   const nodeId = await nodeIdOf(deps);
   if (nodeId === 0) {
     await deps.recordAbsence();
@@ -54,10 +54,12 @@ export async function ensureRegistered(deps: Dependencies): Promise<number | und
     return undefined;
   }
   const contract = { address: deployment.contracts.ComputeNode, abi: computeNodeAbi } as const;
-  const [[spec, pricePerSecond], status] = await Promise.all([
+  const [[spec, pricePerSecond], status, free] = await Promise.all([
     client.readContract({ ...contract, functionName: "specOf", args: [nodeId] }),
     client.readContract({ ...contract, functionName: "statusOf", args: [nodeId] }),
+    client.readContract({ ...contract, functionName: "freeOf", args: [nodeId] }),
   ]);
+  const offer = withLeasedGpus(deps.offer, { spec, free });
   if (offerDiffers({ spec, pricePerSecond }, offer) && canRequest(deps, "updateSpec")) {
     const message = { nodeId, ...offer, nonce: nonce(), deadline: deadline() };
     await deps.outbox.submit("updateSpec", message, "updateSpec");
@@ -78,7 +80,8 @@ async function register(deps: Dependencies): Promise<void> {
     spec: offer.spec,
     pricePerSecond: offer.pricePerSecond,
     gpuName: offer.gpuName,
-    gpuUuids: gpus.map((gpu) => gpuIdOf(gpu.uuid)),
+    // A UUID that another machine may have is made unique by the node's key.
+    gpuUuids: gpus.map((gpu) => gpuIdOf(gpu.isLocal ? `${account.address}/${gpu.uuid}` : gpu.uuid)),
     deadline: deadline(),
   };
   await deps.outbox.submit("register", message, "register");

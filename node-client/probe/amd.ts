@@ -28,18 +28,24 @@ export async function readAmd(): Promise<GpuInventory> {
   const text = `${failed.stderr}\n${failed.stdout}`;
   if (failed.failure === undefined && /no (json data|amd gpu)/i.test(text)) return none;
   const detail = firstLine(text) || firstLine(failed.failure ?? "no output");
-  return { gpus: [], sick: [{ code: "gpu_driver_failed", id: current ? "amd-smi" : "rocm-smi", name: null, detail }] };
+  return {
+    gpus: [],
+    sick: [{ code: "gpu_driver_failed", id: current ? "amd-smi" : "rocm-smi", name: null, detail }],
+  };
 }
 
 /** Undefined: the output has no list of cards. */
 function parseAmdSmi(text: string): GpuInventory | undefined {
   const document = jsonIn(text);
-  const list = Array.isArray(document) ? document : (document as { gpu_data?: unknown } | undefined)?.gpu_data;
+  const list = Array.isArray(document)
+    ? document
+    : (document as { gpu_data?: unknown } | undefined)?.gpu_data;
   if (!Array.isArray(list)) return undefined;
   return merged(
     list.map((entry: unknown, index) => {
       const parsed = staticCard.safeParse(entry);
-      if (!parsed.success) return sickCard("gpu_unreadable", `amd-smi GPU ${index}`, null, JSON.stringify(entry));
+      if (!parsed.success)
+        return sickCard("gpu_unreadable", `amd-smi GPU ${index}`, null, JSON.stringify(entry));
       const { asic, bus, vram, gpu } = parsed.data;
       return cardOf({
         label: `amd-smi GPU ${gpu}`,
@@ -67,7 +73,9 @@ function parseRocmSmi(text: string): GpuInventory | undefined {
       const bytes = field("vram total memory (b)");
       return cardOf({
         label: `rocm-smi ${label}`,
-        name: [field("card series"), field("card model"), field("device name")].find((one) => !isBlank(one)) ?? "",
+        name:
+          [field("card series"), field("card model"), field("device name")].find((one) => !isBlank(one)) ??
+          "",
         serial: field("unique id"),
         bus: busAddressOf(field("pci bus")),
         memoryMib: mibOf({ value: bytes, unit: "B" }),
@@ -76,15 +84,29 @@ function parseRocmSmi(text: string): GpuInventory | undefined {
   );
 }
 
-type Fields = { label: string; name: string; serial: string; bus: string | undefined; memoryMib: number | undefined };
+type Fields = {
+  label: string;
+  name: string;
+  serial: string;
+  bus: string | undefined;
+  memoryMib: number | undefined;
+};
 
 function cardOf({ label, name: text, serial, bus, memoryMib }: Fields): GpuInventory {
   const hasSerial = /^(0x)?[0-9a-f]{6,}$/i.test(serial) && !/^(0x)?0+$/.test(serial);
-  const uuid = hasSerial ? `AMD-${serial.replace(/^0x/i, "").toLowerCase()}` : `AMD-${bus ?? label.replace(/\W+/g, "-")}`;
+  const uuid = hasSerial
+    ? `AMD-${serial.replace(/^0x/i, "").toLowerCase()}`
+    : `AMD-${bus ?? label.replace(/\W+/g, "-")}`;
   const name = cleanName(text);
   if (isBlank(name)) return sickCard("gpu_unreadable", uuid, null, label);
   if (memoryMib === undefined) return sickCard("gpu_memory_unknown", uuid, name, label);
-  const gpu = { name, uuid, memoryMib, computeCapability: 0, ...(hasSerial ? {} : { isLocal: true as const }) };
+  const gpu = {
+    name,
+    uuid,
+    memoryMib,
+    computeCapability: 0,
+    ...(hasSerial ? {} : { isLocal: true as const }),
+  };
   return withDevices(gpu, bus, ["/dev/kfd"]);
 }
 

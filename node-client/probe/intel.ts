@@ -31,7 +31,8 @@ export async function readIntel(): Promise<GpuInventory> {
 
 async function readCard(entry: unknown, index: number): Promise<GpuInventory> {
   const listed = device.safeParse(entry);
-  if (!listed.success) return sickCard("gpu_unreadable", `${program} device ${index}`, null, JSON.stringify(entry));
+  if (!listed.success)
+    return sickCard("gpu_unreadable", `${program} device ${index}`, null, JSON.stringify(entry));
   const { device_id: number, pci_bdf_address: address, device_name: text } = listed.data;
   const details = await runTool(program, ["discovery", "-d", String(number), "-j"]);
   const one = device.partial().safeParse(jsonIn(details?.stdout ?? ""));
@@ -41,12 +42,20 @@ async function readCard(entry: unknown, index: number): Promise<GpuInventory> {
   // The tool's own UUID repeats the card's place and type: machines of one kind have equal ones.
   const uuid = hasSerial ? `INTEL-${serial}` : `INTEL-${bus ?? number}`;
   const name = cleanName(text.replace(/\((R|TM)\)/gi, ""));
-  const bytes = Number(one.data?.memory_physical_size_byte ?? listed.data.memory_physical_size_byte ?? Number.NaN);
+  const bytes = Number(
+    one.data?.memory_physical_size_byte ?? listed.data.memory_physical_size_byte ?? Number.NaN,
+  );
   const memoryMib = Math.floor(bytes / 2 ** 20);
   if (!(memoryMib > 0 && memoryMib < 2 ** 24)) {
     return sickCard("gpu_memory_unknown", uuid, name, firstLine(details?.stdout ?? "") || "no memory size");
   }
-  const gpu = { name, uuid, memoryMib, computeCapability: 0, ...(hasSerial ? {} : { isLocal: true as const }) };
+  const gpu = {
+    name,
+    uuid,
+    memoryMib,
+    computeCapability: 0,
+    ...(hasSerial ? {} : { isLocal: true as const }),
+  };
   return withDevices(gpu, bus, []);
 }
 

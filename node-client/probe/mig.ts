@@ -18,7 +18,14 @@ export function migInventory({ gpus, sick }: GpuInventory, list: string, modes: 
     const gpu = parents.get(parent);
     const gib = Number(/(\d+)gb/.exec(profile)?.[1] ?? 0);
     if (gpu === undefined || gib === 0) return [];
-    return [{ ...gpu, uuid, name: cleanName(`${gpu.name} MIG ${profile}`), memoryMib: Math.min(gpu.memoryMib, gib * 1024) }];
+    return [
+      {
+        ...gpu,
+        uuid,
+        name: cleanName(`${gpu.name} MIG ${profile}`),
+        memoryMib: Math.min(gpu.memoryMib, gib * 1024),
+      },
+    ];
   });
   const unused = [...parents.values()].filter((gpu) => !devices.some((device) => device.parent === gpu.uuid));
   const left: SickGpu[] = unused.map(({ name, uuid }) => ({

@@ -6,7 +6,8 @@ const program = "nvidia-smi";
 const format = "--format=csv,noheader,nounits";
 /** Chips whose GPU has no memory of its own: DGX Spark, Jetson and their relatives. */
 const unified = /\b(GB10|GB20B|N1X|Thor|Orin|Xavier|Tegra|nvgpu|Jetson)\b/i;
-const uuidPattern = /\b(?:GPU-)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\bGPU-[0-9a-f-]{8,}/i;
+const uuidPattern =
+  /\b(?:GPU-)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\bGPU-[0-9a-f-]{8,}/i;
 const busPattern = /\b(?:[0-9a-f]{4,8}:)?[0-9a-f]{2,8}:[0-9a-f]{2}\.[0-7]\b/i;
 
 /** Reads NVIDIA's cards. The first query of old drivers lacks the compute capability; it is then unknown. */
@@ -48,7 +49,9 @@ const shared = -1;
 function cardOf(line: string): GpuInventory | undefined {
   const cells = line.split(",").map((cell) => cell.trim());
   if (cells.length < 3) return undefined;
-  const at = cells.findIndex((cell, index) => index > 0 && new RegExp(`^${uuidPattern.source}$`, "i").test(cell));
+  const at = cells.findIndex(
+    (cell, index) => index > 0 && new RegExp(`^${uuidPattern.source}$`, "i").test(cell),
+  );
   const nameEnd = at === -1 ? Math.max(1, cells.length - 3) : at;
   const name = cleanName(cells.slice(0, nameEnd).join(", "));
   const [uuid = "", memoryText = "", ...rest] = cells.slice(nameEnd);
@@ -63,7 +66,8 @@ function cardOf(line: string): GpuInventory | undefined {
   if (at === -1 || isBlank(name)) return sick("gpu_unreadable");
   const memoryMib = memoryOf(memoryText);
   if (memoryMib === undefined || memoryMib === 0) {
-    if (!unified.test(name)) return sick(isBlank(memoryText) || memoryMib === 0 ? "gpu_memory_unknown" : "gpu_unreadable");
+    if (!unified.test(name))
+      return sick(isBlank(memoryText) || memoryMib === 0 ? "gpu_memory_unknown" : "gpu_unreadable");
     return card({ name, uuid, memoryMib: shared, computeCapability: capabilityOf(rest[0]) });
   }
   return card({ name, uuid, memoryMib, computeCapability: capabilityOf(rest[0]) });
@@ -95,14 +99,20 @@ function errorCodeOf(text: string): SickGpu["code"] | undefined {
 /** A sentence about one card. Undefined: a warning, or an error of the whole tool. */
 function complaintOf(line: string): GpuInventory | undefined {
   const code = errorCodeOf(line);
-  const named = /\bGPU\s?(\d{1,2})?\b/i.test(line) && /device handle|GPU is lost|fallen off the bus/i.test(line);
-  const id = uuidPattern.exec(line)?.[0] ?? /GPU\s?([0-9a-f]{4,8}:[0-9a-f:.]+)/i.exec(line)?.[1] ?? busPattern.exec(line)?.[0];
+  const named =
+    /\bGPU\s?(\d{1,2})?\b/i.test(line) && /device handle|GPU is lost|fallen off the bus/i.test(line);
+  const id =
+    uuidPattern.exec(line)?.[0] ??
+    /GPU\s?([0-9a-f]{4,8}:[0-9a-f:.]+)/i.exec(line)?.[1] ??
+    busPattern.exec(line)?.[0];
   if (id === undefined && !named) return undefined;
   if (code === undefined && !/device handle/i.test(line)) return undefined;
   const text = firstLine(line);
   return {
     gpus: [],
-    sick: [{ code: code ?? "gpu_unreadable", id: (id ?? text).replace(/[:.]+$/, ""), name: null, detail: text }],
+    sick: [
+      { code: code ?? "gpu_unreadable", id: (id ?? text).replace(/[:.]+$/, ""), name: null, detail: text },
+    ],
   };
 }
 
