@@ -64,6 +64,7 @@ function startRegistration(node: NodeParts): Loop {
       outbox,
       offer: offerOf(hardware, { region: env.NODE_REGION, price: env.NODE_PRICE }),
       gpus: hardware.gpus,
+      sickGpus: hardware.sickGpus,
       recordAbsence: membership.recordAbsence,
     });
     if (id === undefined) return;

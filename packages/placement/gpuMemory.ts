@@ -3,7 +3,8 @@
  * correction takes up to a sixteenth.
  */
 const soldSizes = [
-  1, 2, 3, 4, 5, 6, 8, 10, 11, 12, 16, 20, 22, 24, 32, 40, 44, 48, 64, 72, 80, 94, 96, 128, 141, 144, 180, 192, 256, 288,
+  1, 2, 3, 4, 5, 6, 8, 10, 11, 12, 16, 20, 22, 24, 32, 40, 44, 48, 64, 72, 80, 94, 96, 128, 141, 144, 180,
+  192, 256, 288,
 ];
 
 /** Smallest share of its size that a real card reports: a T4 has 15,079 of 16,384 MiB under old drivers. */
