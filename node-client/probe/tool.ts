@@ -22,18 +22,12 @@ export async function runTool(program: string, args: string[]): Promise<ToolOutp
 
 /** The JSON document in a tool's output; tools print warnings before and after it. Undefined: there is none. */
 export function jsonIn(text: string): unknown {
-  for (const [open, close] of [
-    ["{", "}"],
-    ["[", "]"],
-  ] as const) {
-    const candidates = [...text.matchAll(open === "{" ? /^[^\S\n]*\{/gm : /^[^\S\n]*\[/gm)];
-    for (const { index } of candidates) {
-      const end = text.lastIndexOf(close);
-      try {
-        return JSON.parse(text.slice(index, end + 1));
-      } catch {
-        // A warning may contain a bracket: try the next one.
-      }
+  for (const { 0: start, index } of text.matchAll(/^[^\S\n]*[{[]/gm)) {
+    const end = text.lastIndexOf(start.endsWith("{") ? "}" : "]");
+    try {
+      return JSON.parse(text.slice(index, end + 1));
+    } catch {
+      // A warning may begin with a bracket: try the next one.
     }
   }
   return undefined;

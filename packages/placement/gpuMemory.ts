@@ -20,8 +20,10 @@ export function minVramMibOf(gib: number): number {
   return Math.max(Math.ceil(gib * 1024 * leastShare), smaller * 1024 + 1);
 }
 
-/** The smallest whole size that requires at least `mib`; null when no size requires exactly that. */
+/** The size, one that cards are sold with if possible, that requires at least `mib`; null when no size requires exactly that. */
 export function sizeOfRequirement(mib: number): number | null {
+  const sold = soldSizes.find((size) => minVramMibOf(size) === mib);
+  if (sold !== undefined) return sold;
   const from = Math.max(1, Math.floor(mib / 1024));
   const to = Math.ceil(mib / 1024 / leastShare) + 1;
   for (let size = from; size <= to; size += 1) if (minVramMibOf(size) === mib) return size;

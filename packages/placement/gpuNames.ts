@@ -29,7 +29,7 @@ export function modelsNamed(typed: string, market: readonly string[]): GpuMatch 
   const exact = known.filter((name) => fold(name) === fold(typed));
   if (exact.length > 0) return { names: exact, minGib: 0, near: [] };
   const wanted = tokensOf(typed);
-  const names = known.filter((name) => stands(wanted, tokensOf(name)));
+  const names = known.filter((name) => stands(wanted, wordsOf(name)));
   if (names.length === 0) return { names, minGib: 0, near: nearNames(typed, market) };
   const size = [...wanted].find(isMemory);
   // "H100 80GB" also names the H100 PCIe, whose name has no size: the size is then a requirement.
@@ -84,12 +84,15 @@ function tokensOf(name: string): ReadonlySet<string> {
     .replace(/\bmi[\s-](?=\d)/g, "mi")
     .replace(/\b(\d{3,4})(ti|super|xtx|xt|gre|d)(super)?\b/g, "$1 $2 $3")
     .replace(/\btisuper\b/g, "ti super");
-  const tokens = new Set(text.split(/[^a-z0-9.]+/).filter((token) => token !== ""));
-  const isBoard = tokens.has("pcie") || tokens.has("nvl");
-  const isModule = ["h200", "h20", "b200", "b300"].some((one) => tokens.has(one)) && !isBoard;
-  // The names of SXM modules say HBM3, or nothing.
-  if (isModule || (tokens.has("hbm3") && !isBoard)) tokens.add("sxm");
-  return tokens;
+  return new Set(text.split(/[^a-z0-9.]+/).filter((token) => token !== ""));
+}
+
+/** The words of a driver's name. The names of SXM modules say HBM3, or nothing. */
+function wordsOf(name: string): ReadonlySet<string> {
+  const tokens = tokensOf(name);
+  if (tokens.has("pcie") || tokens.has("nvl")) return tokens;
+  const isModule = ["h200", "h20", "b200", "b300", "hbm3"].some((one) => tokens.has(one));
+  return isModule ? new Set([...tokens, "sxm"]) : tokens;
 }
 
 const fold = (name: string) =>
