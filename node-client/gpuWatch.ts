@@ -1,8 +1,6 @@
 import type { Logger } from "@ngpu/runtime/logger";
 import { type Loop, startLoop } from "@ngpu/runtime/loop";
-import type { Hardware } from "./probe/hardware.ts";
-
-type Read = Pick<Hardware, "gpus" | "sickGpus">;
+import type { GpuReading, Hardware } from "./probe/hardware.ts";
 
 /** Milliseconds between two readings of the GPUs. */
 const interval = 30_000;
@@ -15,7 +13,7 @@ const failuresToWithdraw = 2;
  */
 export function watchGpus(options: {
   hardware: Hardware;
-  read: () => Promise<Read>;
+  read: () => Promise<GpuReading>;
   onChange: () => void;
   logger: Logger;
   signal: AbortSignal;
@@ -31,9 +29,9 @@ export function watchGpus(options: {
 }
 
 /** Replaces the GPUs by a new reading and logs the changes. @returns Whether the offer may have changed. */
-export function applyReading(hardware: Hardware, next: Read, logger: Logger): boolean {
-  const listed = new Set([...next.gpus.map((gpu) => gpu.uuid), ...next.sickGpus.map((gpu) => gpu.id)]);
-  const keyOf = (gpu: Read["sickGpus"][number]) => `${gpu.id}/${gpu.code}`;
+export function applyReading(hardware: Hardware, next: GpuReading, logger: Logger): boolean {
+  const listed = new Set([...next.healthy, ...next.sickGpus.map((gpu) => gpu.id)]);
+  const keyOf = (gpu: GpuReading["sickGpus"][number]) => `${gpu.id}/${gpu.code}`;
   const known = new Set(hardware.sickGpus.map(keyOf));
   const sickGpus = [...next.sickGpus];
   // The driver no longer lists these cards at all.

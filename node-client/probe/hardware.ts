@@ -49,10 +49,17 @@ export async function probeHardware(dataDir: string, limits: Limits): Promise<Ha
   };
 }
 
-/** GPUs of this machine, read again: those it offers and the sick ones. */
-export async function readGpusAgain(limits: Limits): Promise<Pick<Hardware, "gpus" | "sickGpus">> {
+/** The GPUs that the machine offers, the sick ones, and the UUIDs of all healthy ones. */
+export type GpuReading = Pick<Hardware, "gpus" | "sickGpus"> & { healthy: string[] };
+
+/** Reads the GPUs again. */
+export async function readGpusAgain(limits: Limits): Promise<GpuReading> {
   const { gpus, sick } = limits.NODE_LIMIT_GPUS === 0 ? none : await probeGpus(offeredMemory(limits));
-  return { gpus: offeredGpus(gpus, limits.NODE_LIMIT_GPUS), sickGpus: sick };
+  return {
+    gpus: offeredGpus(gpus, limits.NODE_LIMIT_GPUS),
+    sickGpus: sick,
+    healthy: gpus.map((gpu) => gpu.uuid),
+  };
 }
 
 function offeredMemory(limits: Limits): number {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { applyReading } from "../../node-client/gpuWatch.ts";
-import { gpuModelOf, offerDiffers, offerOf } from "../../node-client/offer.ts";
+import { gpuModelOf, offerDiffers, offerOf, withLeasedGpus } from "../../node-client/offer.ts";
 import { sysfs } from "../../node-client/probe/devices.ts";
 import { offeredGpus, probeGpus } from "../../node-client/probe/gpus.ts";
 import { probeHardware } from "../../node-client/probe/hardware.ts";
@@ -197,11 +197,13 @@ describe("the probe of GPUs", () => {
     const events: string[] = [];
     const note = ({ event }: { event: string }) => events.push(event);
     const logger = { info: note, warn: note } as never;
-    expect(applyReading(hardware, { gpus: [first], sickGpus: [] }, logger)).to.equal(true);
+    const one = { gpus: [first], sickGpus: [], healthy: [first.uuid] };
+    const both = { gpus: [first, second], sickGpus: [], healthy: [first.uuid, second.uuid] };
+    expect(applyReading(hardware, one, logger)).to.equal(true);
     expect(hardware.sickGpus).to.have.length(1);
-    expect(applyReading(hardware, { gpus: [first], sickGpus: [] }, logger)).to.equal(false);
+    expect(applyReading(hardware, one, logger)).to.equal(false);
     expect(hardware.sickGpus).to.have.length(1);
-    expect(applyReading(hardware, { gpus: [first, second], sickGpus: [] }, logger)).to.equal(true);
+    expect(applyReading(hardware, both, logger)).to.equal(true);
     expect(hardware.sickGpus).to.deep.equal([]);
     expect(events).to.deep.equal(["gpu_sick", "gpu_recovered"]);
   });
@@ -247,6 +249,15 @@ describe("a node's offer", () => {
       diskGib: 1_000,
       ports: 8,
     });
+  });
+
+  it("keeps the GPUs that leases hold, because the registry refuses fewer", () => {
+    const { spec } = offerOf(hardware, options);
+    const lost = offerOf({ ...hardware, gpus: [] }, options);
+    const leased = { spec, free: { ...spec.total, gpus: 1 } };
+    expect(withLeasedGpus(lost, leased).spec).to.deep.include({ gpuModel: spec.gpuModel, vramMib: 143_771 });
+    expect(withLeasedGpus(lost, leased).spec.total.gpus).to.equal(1);
+    expect(withLeasedGpus(lost, { spec, free: spec.total }).spec.total.gpus).to.equal(0);
   });
 
   it("is updated when it changes, except for small changes of the disk", () => {
