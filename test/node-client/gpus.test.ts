@@ -2,12 +2,16 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
+import type { Engine } from "../../node-client/docker/engine.ts";
+import { workspaceContainer } from "../../node-client/docker/sandbox.ts";
 import { applyReading } from "../../node-client/gpuWatch.ts";
+import type { Assignment } from "../../node-client/leases.ts";
 import { gpuModelOf, offerDiffers, offerOf, withLeasedGpus } from "../../node-client/offer.ts";
 import { sysfs } from "../../node-client/probe/devices.ts";
 import { offeredGpus, probeGpus } from "../../node-client/probe/gpus.ts";
 import { probeHardware } from "../../node-client/probe/hardware.ts";
 import { parseNvidia } from "../../node-client/probe/nvidia.ts";
+import type { Plan } from "../../node-client/reconcileFacts.ts";
 import { broken, models, systemMemoryMib } from "./fixtures/gpuOutputs.ts";
 
 // Name, memory and capability as nvidia-smi prints them on a machine with an H200; the UUIDs are made up.
@@ -16,6 +20,7 @@ const h200 = [
   "NVIDIA H200, GPU-1b9e7d44-8c52-41b3-a1f4-6f8d2c0e9b21, 143771, 9.0",
   "",
 ].join("\n");
+type RunnablePlan = Extract<Plan, { type: "runnable" }>;
 const parseGpus = (stdout: string) => parseNvidia({ stdout, stderr: "", failure: undefined }, 0).gpus;
 const limits = {
   NODE_LIMIT_GPUS: undefined,
@@ -269,5 +274,27 @@ describe("a node's offer", () => {
     expect(offerDiffers(offer, changed({ cpuMilli: 8_000 }))).to.equal(true);
     expect(offerDiffers(offer, changed({ gpus: [] }))).to.equal(true);
     expect(offerDiffers(offer, { ...offer, pricePerSecond: 6n })).to.equal(true);
+  });
+});
+
+describe("a container's GPUs", () => {
+  const engine = { market: "aa", node: "0x01" } as Engine;
+  const lease = { workspaceId: 1n, replica: 0, lease: 1, fence: "0x01" } as Assignment;
+  const config = { image: "a/b", ports: [80], env: {}, health: "/healthz" };
+  const plan = { type: "runnable", reference: "a/b", memoryMib: 64, cpuMilli: 100, config } as RunnablePlan;
+  const hostOf = (gpuUuids: string[], devices?: { paths: string[]; groups: string[] }) =>
+    workspaceContainer(engine, { lease, plan, gpuUuids, imageUser: undefined, ...(devices && { devices }) })
+      .HostConfig;
+
+  it("are NVIDIA's by UUID, and other vendors' by the device files of the lease's cards alone", () => {
+    expect(hostOf(["GPU-a"])?.DeviceRequests?.[0]?.DeviceIDs).to.deep.equal(["GPU-a"]);
+    const host = hostOf(["AMD-1"], { paths: ["/dev/kfd", "/dev/dri/renderD128"], groups: ["44", "104"] });
+    expect(host?.DeviceRequests).to.equal(undefined);
+    expect(host?.Devices?.map((one) => [one.PathOnHost, one.CgroupPermissions])).to.deep.equal([
+      ["/dev/kfd", "rw"],
+      ["/dev/dri/renderD128", "rw"],
+    ]);
+    expect(host).to.deep.include({ GroupAdd: ["44", "104"], CapDrop: ["ALL"], Privileged: false });
+    expect(hostOf([])).to.not.have.any.keys("Devices", "DeviceRequests", "GroupAdd");
   });
 });
