@@ -279,9 +279,15 @@ describe("a node's offer", () => {
 
 describe("a container's GPUs", () => {
   const engine = { market: "aa", node: "0x01" } as Engine;
-  const lease = { workspaceId: 1n, replica: 0, lease: 1, fence: "0x01" } as Assignment;
+  const lease = { workspaceId: 1n, replica: 0, lease: 1, fence: "0x01" } as unknown as Assignment;
   const config = { image: "a/b", ports: [80], env: {}, health: "/healthz" };
-  const plan = { type: "runnable", reference: "a/b", memoryMib: 64, cpuMilli: 100, config } as RunnablePlan;
+  const plan = {
+    type: "runnable",
+    reference: "a/b",
+    memoryMib: 64,
+    cpuMilli: 100,
+    config,
+  } as unknown as RunnablePlan;
   const hostOf = (gpuUuids: string[], devices?: { paths: string[]; groups: string[] }) =>
     workspaceContainer(engine, { lease, plan, gpuUuids, imageUser: undefined, ...(devices && { devices }) })
       .HostConfig;
@@ -290,7 +296,12 @@ describe("a container's GPUs", () => {
     expect(hostOf(["GPU-a"])?.DeviceRequests?.[0]?.DeviceIDs).to.deep.equal(["GPU-a"]);
     const host = hostOf(["AMD-1"], { paths: ["/dev/kfd", "/dev/dri/renderD128"], groups: ["44", "104"] });
     expect(host?.DeviceRequests).to.equal(undefined);
-    expect(host?.Devices?.map((one) => [one.PathOnHost, one.CgroupPermissions])).to.deep.equal([
+    expect(
+      host?.Devices?.map((one: { PathOnHost: string; CgroupPermissions: string }) => [
+        one.PathOnHost,
+        one.CgroupPermissions,
+      ]),
+    ).to.deep.equal([
       ["/dev/kfd", "rw"],
       ["/dev/dri/renderD128", "rw"],
     ]);
