@@ -17,6 +17,8 @@ import { type Assignment, fencedKey, publicationKey } from "./leases.ts";
 import type { ObservedState } from "./observedState.ts";
 import { deadline, type Outbox } from "./outbox.ts";
 import { planOf, readPublication } from "./plans.ts";
+import { deviceAccess } from "./probe/devices.ts";
+import type { Gpu } from "./probe/gpu.ts";
 import type { Action, Plan } from "./reconcileFacts.ts";
 
 export type ActDependencies = {
@@ -28,6 +30,8 @@ export type ActDependencies = {
   observed: ObservedState;
   outbox: Outbox;
   downloadPriority: DownloadPriority;
+  /** The healthy GPUs that the node offers now. */
+  gpus: () => readonly Gpu[];
   logger: Logger;
   signal: AbortSignal;
   onProgress: (lease: Assignment, progress: PullProgress) => void;
@@ -67,7 +71,8 @@ export async function create(deps: ActDependencies, { lease, gpuUuids }: Of<"cre
     return;
   }
   await ensureNetwork(engine);
-  const options = workspaceContainer(engine, { lease, plan, gpuUuids, imageUser: image.user });
+  const devices = deviceAccess(deps.gpus().filter((gpu) => gpuUuids.includes(gpu.uuid)));
+  const options = workspaceContainer(engine, { lease, plan, gpuUuids, devices, imageUser: image.user });
   const containerId = await createContainer(engine, options);
   logger.info({ event: "container_created", lease: fencedKey(lease), containerId });
 }

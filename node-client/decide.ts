@@ -113,8 +113,12 @@ function withImage(facts: Facts, subject: Subject, plan: Runnable, then: () => A
 function create(facts: Facts, { lease, takenGpus }: Subject, plan: Runnable): Action[] {
   if (isExhausted(facts, lease)) return reportIfNeeded(facts, lease, "failed", reasonDetail("start_failed"));
   const free = freeGpus(facts.gpuUuids, takenGpus, plan.gpus);
-  // The chain reserved these GPUs for this lease: the container that still has them is about to be removed.
-  if (free === undefined) return [];
+  if (free === undefined) {
+    // The chain reserved these GPUs for this lease: the container that still has them is about to be removed, or a card
+    // was lost.
+    if (facts.gpuUuids.length >= plan.gpus) return [];
+    return reportIfNeeded(facts, lease, "failed", reasonDetail("gpu_lost"));
+  }
   for (const uuid of free) takenGpus.add(uuid);
   return [{ type: "create", lease, gpuUuids: free }];
 }

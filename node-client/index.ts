@@ -36,12 +36,14 @@ async function startNode(context: ServiceContext, env: NodeEnv, prepared: Prepar
 }
 
 /** The state that the node's health page and metrics show. */
-function stateOf({ account, membership, session, tunnels, reconciler, lastContact }: NodeParts) {
+function stateOf({ account, hardware, membership, session, tunnels, reconciler, lastContact }: NodeParts) {
   return {
     nodeId: membership.nodeId() ?? null,
     address: account.address,
     session: session.isOpen(),
     tunnels: tunnels.open(),
+    gpus: hardware.gpus.map(({ name, uuid }) => ({ name, uuid })),
+    sickGpus: hardware.sickGpus,
     current: membership.isCurrent(),
     running: [...reconciler.running().keys()],
     lastContactAt: lastContact.last(),

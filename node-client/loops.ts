@@ -1,9 +1,11 @@
 import { type Loop, startLoop } from "@ngpu/runtime/loop";
 import { watchEngine } from "./docker/events.ts";
+import { watchGpus } from "./gpuWatch.ts";
 import { sendHeartbeats } from "./heartbeat.ts";
 import { watchNetwork } from "./network.ts";
 import { offerOf } from "./offer.ts";
 import type { NodeParts } from "./parts.ts";
+import { readGpusAgain } from "./probe/hardware.ts";
 import { prefetchProbeImage } from "./probeImage.ts";
 import { ensureRegistered } from "./registration.ts";
 
@@ -27,6 +29,13 @@ export function startLoops(node: NodeParts): Promise<void>[] {
     work.done,
     probes.done,
     startDisputes(node).done,
+    watchGpus({
+      hardware: node.hardware,
+      read: () => readGpusAgain(env),
+      onChange: () => events.emit("registration"),
+      logger,
+      signal,
+    }).done,
     prefetchProbeImage({
       engine,
       reference: network.probeImage ?? undefined,
@@ -44,7 +53,6 @@ export function startLoops(node: NodeParts): Promise<void>[] {
 function startRegistration(node: NodeParts): Loop {
   const { context, env, account, network, journal, client, hardware, outbox, membership, tunnels } = node;
   const { logger, signal } = context;
-  const offer = offerOf(hardware, { region: env.NODE_REGION, price: env.NODE_PRICE });
   return startLoop({ name: "registration", logger, signal, interval: 10_000 }, async () => {
     outbox.resend();
     const id = await ensureRegistered({
@@ -54,8 +62,9 @@ function startRegistration(node: NodeParts): Loop {
       wallet: env.NODE_WALLET,
       journal,
       outbox,
-      offer,
+      offer: offerOf(hardware, { region: env.NODE_REGION, price: env.NODE_PRICE }),
       gpus: hardware.gpus,
+      sickGpus: hardware.sickGpus,
       recordAbsence: membership.recordAbsence,
     });
     if (id === undefined) return;

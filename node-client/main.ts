@@ -50,11 +50,12 @@ async function probe(): Promise<Hardware & { dataDir: string }> {
   return { dataDir, ...(await probeHardware(dataDir, env)) };
 }
 
-function describe({ gpus, cpuMilli, memoryMib, diskGib, ports }: Hardware): string {
+function describe({ gpus, sickGpus, cpuMilli, memoryMib, diskGib, ports }: Hardware): string {
   const [gpu] = gpus;
   const kind = gpu === undefined ? "none" : `${gpus.length} × ${gpu.name}, ${gpu.memoryMib} MiB each`;
   return [
     `GPUs    ${kind}`,
+    ...sickGpus.map((gpu) => `        not offered: ${gpu.name ?? gpu.id} (${gpu.code}): ${gpu.detail}`),
     `CPU     ${cpuMilli / 1000} cores`,
     `Memory  ${memoryMib} MiB`,
     `Disk    ${diskGib} GiB`,

@@ -1,7 +1,14 @@
 import { createRegistry } from "@ngpu/runtime/metrics";
 import { Counter, Gauge, type Registry } from "prom-client";
 
-type State = { session: boolean; tunnels: number; running: readonly string[]; lastContactAt: number };
+type State = {
+  session: boolean;
+  tunnels: number;
+  running: readonly string[];
+  gpus: readonly unknown[];
+  sickGpus: readonly unknown[];
+  lastContactAt: number;
+};
 
 /** The metrics of a compute node, beside those of its process. */
 export function nodeMetrics(): {
@@ -31,6 +38,8 @@ export function nodeMetrics(): {
         });
       gauge("session_open", "1 while a session with match is open", (now) => (now.session ? 1 : 0));
       gauge("tunnels_open", "Open tunnels to gateways", (now) => now.tunnels);
+      gauge("gpus_offered", "Healthy GPUs that the node offers", (now) => now.gpus.length);
+      gauge("gpus_sick", "GPUs that are not offered because of an error", (now) => now.sickGpus.length);
       gauge("containers_running", "Running containers of leases", (now) => now.running.length);
       gauge("last_contact_age_seconds", "Time since the last contact with the chain or match", (now) =>
         now.lastContactAt === 0 ? Number.NaN : (Date.now() - now.lastContactAt) / 1000,

@@ -59,3 +59,16 @@ export function offerDiffers(onChain: Omit<Offer, "gpuName">, probed: Offer): bo
     Math.abs(a.total.diskGib - b.total.diskGib) > a.total.diskGib / 10
   );
 }
+
+/**
+ * The offer with at least the GPUs that leases hold: the registry refuses fewer. A lost card under a lease is withdrawn
+ * when the lease ends. While no card is healthy, the leases keep their model.
+ */
+export function withLeasedGpus(offer: Offer, onChain: { spec: NodeSpec; free: NodeSpec["total"] }): Offer {
+  const held = onChain.spec.total.gpus - onChain.free.gpus;
+  const { gpus } = offer.spec.total;
+  if (gpus >= held) return offer;
+  const { gpuModel, vramMib, computeCapability } = gpus === 0 ? onChain.spec : offer.spec;
+  const total = { ...offer.spec.total, gpus: held };
+  return { ...offer, spec: { ...offer.spec, gpuModel, vramMib, computeCapability, total } };
+}

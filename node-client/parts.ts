@@ -175,7 +175,7 @@ function reconcilerOptions(
     downloadPriority,
     logger: context.logger,
     signal: context.signal,
-    gpuUuids: hardware.gpus.map((gpu) => gpu.uuid),
+    gpus: () => hardware.gpus,
     view: membership.view,
     lastContactAt: lastContact.last,
     onDone: () => events.emit("work"),

@@ -1,13 +1,13 @@
 import { join } from "node:path";
 import { type ChainClient, createChainClient, requireChain } from "@ngpu/chain-reader/client";
-import { NgpuError } from "@ngpu/runtime/errors";
+import { FatalError, NgpuError } from "@ngpu/runtime/errors";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { PrivateKeyAccount } from "viem/accounts";
 import { type Engine, engineFacts, openEngine } from "./docker/engine.ts";
 import type { NodeEnv } from "./env.ts";
 import { openIdentity } from "./identity.ts";
 import { keptBlocksOf } from "./journal/chain.ts";
-import { type Journal, openJournalOf } from "./journal/open.ts";
+import { type Journal, openJournalOf, readFact } from "./journal/open.ts";
 import { loadNetwork, type Network } from "./network.ts";
 import { type Hardware, probeHardware } from "./probe/hardware.ts";
 
@@ -39,11 +39,28 @@ export async function prepareNode(env: NodeEnv, logger: Logger): Promise<Prepare
   });
   const { dataDir, hasNvidia } = await engineFacts(engine.docker);
   const hardware = await probeHardware(dataDir, env);
-  if (hardware.gpus.length > 0 && !hasNvidia) logger.warn({ event: "engine_without_nvidia_runtime" });
+  for (const gpu of hardware.sickGpus) logger.warn({ event: "gpu_sick", ...gpu });
+  if (hardware.gpus.some((gpu) => gpu.devices === undefined) && !hasNvidia)
+    logger.warn({ event: "engine_without_nvidia_runtime" });
   const client = createChainClient({ rpcUrls: network.rpcUrls, chainId: deployment.chainId });
   const journal = openJournal(env, network, logger);
+  requireDriverOnFirstStart(hardware, journal);
   await requireChainOnFirstStart(client, network, journal, logger);
   return { account, network, journal, engine, dataDir, hardware, client };
+}
+
+/**
+ * Requires the GPU driver before the node is registered, because a registration limits later offers to its cards.
+ *
+ * @throws FatalError `gpu_probe_failed`.
+ */
+function requireDriverOnFirstStart({ sickGpus }: Hardware, journal: Journal): void {
+  const failed = sickGpus.find((gpu) => gpu.code === "gpu_driver_failed");
+  if (failed === undefined || readFact(journal, "node_id") !== undefined) return;
+  throw new FatalError(`${failed.id} failed: ${failed.detail}`, {
+    code: "gpu_probe_failed",
+    hint: "Repair the GPU driver, or set NODE_LIMIT_GPUS=0 to join without GPUs.",
+  });
 }
 
 /** Opens the journal of this market. */

@@ -15,7 +15,6 @@ import { collectFacts, forgetStale } from "./observedState.ts";
 import type { Action } from "./reconcileFacts.ts";
 
 export type ReconcileDependencies = ActDependencies & {
-  gpuUuids: readonly string[];
   view: () => ChainView;
   /** Time of the last contact with the chain or match, in milliseconds. */
   lastContactAt: () => number;
@@ -55,7 +54,7 @@ export function createReconciler(deps: ReconcileDependencies): Reconciler {
 }
 
 async function round(state: Reconciling): Promise<void> {
-  const { engine, journal, observed, gpuUuids, signal } = state;
+  const { engine, journal, observed, gpus, signal } = state;
   const containers = await listContainers(engine);
   observed.containers = containers;
   const now = Date.now();
@@ -65,7 +64,7 @@ async function round(state: Reconciling): Promise<void> {
     observed,
     view: state.view(),
     containers,
-    gpuUuids,
+    gpuUuids: gpus().map((gpu) => gpu.uuid),
     lastContactAt: state.lastContactAt(),
     now,
   });

@@ -6,9 +6,9 @@ import { computeNodeAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { bytesToBigInt, type LocalAccount, zeroAddress } from "viem";
 import type { Journal } from "./journal/open.ts";
 import { lastBySubject, type OutboxItem } from "./journal/outbox.ts";
-import { gpuIdOf, type Offer, offerDiffers } from "./offer.ts";
+import { gpuIdOf, type Offer, offerDiffers, withLeasedGpus } from "./offer.ts";
 import { deadline, type Outbox } from "./outbox.ts";
-import type { Gpu } from "./probe/gpus.ts";
+import type { Gpu, SickGpu } from "./probe/gpus.ts";
 
 type Dependencies = {
   client: ChainClient;
@@ -19,6 +19,7 @@ type Dependencies = {
   outbox: Outbox;
   offer: Offer;
   gpus: Gpu[];
+  sickGpus: SickGpu[];
   /** Called when the registry does not have the node. */
   recordAbsence: () => Promise<void>;
 };
@@ -46,7 +47,7 @@ export async function nodeIdOf({
  * @returns The node's id, or undefined while it is not registered.
  */
 export async function ensureRegistered(deps: Dependencies): Promise<number | undefined> {
-  const { client, deployment, offer } = deps;
+  const { client, deployment } = deps;
   const nodeId = await nodeIdOf(deps);
   if (nodeId === 0) {
     await deps.recordAbsence();
@@ -54,10 +55,12 @@ export async function ensureRegistered(deps: Dependencies): Promise<number | und
     return undefined;
   }
   const contract = { address: deployment.contracts.ComputeNode, abi: computeNodeAbi } as const;
-  const [[spec, pricePerSecond], status] = await Promise.all([
+  const [[spec, pricePerSecond], status, free] = await Promise.all([
     client.readContract({ ...contract, functionName: "specOf", args: [nodeId] }),
     client.readContract({ ...contract, functionName: "statusOf", args: [nodeId] }),
+    client.readContract({ ...contract, functionName: "freeOf", args: [nodeId] }),
   ]);
+  const offer = withLeasedGpus(deps.offer, { spec, free });
   if (offerDiffers({ spec, pricePerSecond }, offer) && canRequest(deps, "updateSpec")) {
     const message = { nodeId, ...offer, nonce: nonce(), deadline: deadline() };
     await deps.outbox.submit("updateSpec", message, "updateSpec");
@@ -72,16 +75,36 @@ export async function ensureRegistered(deps: Dependencies): Promise<number | und
 async function register(deps: Dependencies): Promise<void> {
   if (!canRequest(deps, "register")) return;
   const { offer, account, gpus } = deps;
+  const sick = mayReturn(deps);
+  const idOf = ({ uuid, isLocal }: { uuid: string; isLocal?: boolean }) =>
+    gpuIdOf(isLocal ? `${account.address}/${uuid}` : uuid);
+  const total = { gpus: gpus.length + sick.length, cpuMilli: 0, memoryMib: 0, diskGib: 0, ports: 0 };
   const message = {
     key: account.address,
     wallet: deps.wallet ?? zeroAddress,
-    spec: offer.spec,
+    // The registry limits later offers to the cards of the registration, so sick cards are registered too. Without
+    // other resources nothing is placed until the next update, which offers the healthy cards alone.
+    spec: sick.length === 0 ? offer.spec : { ...offer.spec, total },
     pricePerSecond: offer.pricePerSecond,
     gpuName: offer.gpuName,
-    gpuUuids: gpus.map((gpu) => gpuIdOf(gpu.uuid)),
+    // A UUID that another machine may have is made unique by the node's key.
+    gpuUuids: [
+      ...gpus.map(idOf),
+      ...sick.map(({ id }) => idOf({ uuid: id, isLocal: !id.startsWith("GPU-") })),
+    ],
     deadline: deadline(),
   };
   await deps.outbox.submit("register", message, "register");
+}
+
+/** Most cards of one registration. */
+const maxCards = 64;
+
+/** The sick cards that may be offered with the healthy ones once they recover. */
+function mayReturn({ gpus, sickGpus }: Dependencies): SickGpu[] {
+  const [first] = gpus;
+  const isEqual = ({ name }: SickGpu) => first === undefined || name === null || name === first.name;
+  return sickGpus.filter(isEqual).slice(0, Math.max(0, maxCards - gpus.length));
 }
 
 /** False while a request is pending, and shortly after a refusal or a confirmation that the endpoint may not show yet. */

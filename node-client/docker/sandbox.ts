@@ -48,6 +48,8 @@ export function workspaceContainer(
     lease: Assignment;
     plan: Runnable;
     gpuUuids: string[];
+    /** Device files of those GPUs that the engine's NVIDIA runtime does not hand over. */
+    devices?: { paths: string[]; groups: string[] };
     imageUser: string | undefined;
   },
 ): Docker.ContainerCreateOptions {
@@ -82,9 +84,26 @@ export function workspaceContainer(
       ShmSize: Math.max(64, Math.floor(plan.memoryMib / 4)) * mebibyte,
       // On loopback: the tunnel reaches these ports, other machines do not.
       PortBindings: Object.fromEntries(ports.map((port) => [port, [{ HostIp: "127.0.0.1", HostPort: "" }]])),
-      ...(gpuUuids.length > 0 && {
-        DeviceRequests: [{ Driver: "nvidia", DeviceIDs: gpuUuids, Capabilities: [["gpu"]] }],
-      }),
+      ...gpuAccess(gpuUuids, options.devices),
     },
+  };
+}
+
+/** Access to the GPUs of a lease and to no other: by UUID for NVIDIA's, by device files for others, without `mknod`. */
+function gpuAccess(
+  gpuUuids: string[],
+  devices = { paths: [] as string[], groups: [] as string[] },
+): Docker.HostConfig {
+  if (gpuUuids.length === 0) return {};
+  if (devices.paths.length === 0) {
+    return { DeviceRequests: [{ Driver: "nvidia", DeviceIDs: gpuUuids, Capabilities: [["gpu"]] }] };
+  }
+  return {
+    Devices: devices.paths.map((path) => ({
+      PathOnHost: path,
+      PathInContainer: path,
+      CgroupPermissions: "rw",
+    })),
+    GroupAdd: devices.groups,
   };
 }

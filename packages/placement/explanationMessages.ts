@@ -1,7 +1,8 @@
 import type { PlacementExplanation } from "@ngpu/protocol/placement/request";
 import { formatEther } from "viem";
-import { type Dimension, dimensions } from "./filters.ts";
+import { type Dimension, dimensions, modelsText } from "./filters.ts";
 import type { PlacementRequest } from "./fleet.ts";
+import { sizeOfRequirement } from "./gpuMemory.ts";
 
 type Facts = Omit<PlacementExplanation, "messages">;
 
@@ -45,6 +46,11 @@ function priceMessageOf({ cheapest, chosen }: Facts, request: PlacementRequest):
 const nodesOf = (count: number) => (count === 1 ? "1 node" : `${count} nodes`);
 const cores = (milli: number | string) => `${Number(milli) / 1_000} cores`;
 const gib = (mib: number | string) => `${Math.round((Number(mib) / 1_024) * 100) / 100} GiB`;
+/** A requirement by the size that cards are sold with, where it is one. */
+const requiredVram = (mib: number | string) => {
+  const size = sizeOfRequirement(Number(mib));
+  return size === null ? gib(mib) : `${size} GB`;
+};
 const capability = (tenths: number | string) => (Number(tenths) / 10).toFixed(1);
 const percent = (permille: number | string) => `${Number(permille) / 10}%`;
 const milliseconds = (tenths: number | string | null) => `${Number(tenths) / 10} ms`;
@@ -59,8 +65,8 @@ function hourly(pricePerSecond: bigint | string): string {
 const reasons: Record<Dimension, (request: PlacementRequest) => string> = {
   excluded: () => "excluded",
   status: () => "not online",
-  gpuModel: ({ gpuModel }) => `GPU model is not ${gpuModel}`,
-  vramMib: ({ minVramMib }) => `less than ${gib(minVramMib)} VRAM`,
+  gpuModel: (request) => `GPU model is not ${modelsText(request)}`,
+  vramMib: ({ minVramMib }) => `less than ${requiredVram(minVramMib)} VRAM`,
   computeCapability: ({ minComputeCapability }) =>
     `compute capability below ${capability(minComputeCapability)}`,
   region: ({ region }) => `not in ${region}`,
@@ -95,5 +101,6 @@ const units: Partial<Record<Dimension, (value: string) => string>> = {
 
 function describeRejection(dimension: Dimension, wanted: string, has: string): string {
   const format = units[dimension] ?? ((value: string) => value);
-  return `${format(has)} instead of ${format(wanted)}`;
+  const required = dimension === "vramMib" ? `${requiredVram(wanted)} VRAM` : format(wanted);
+  return `${format(has)} instead of ${required}`;
 }

@@ -40,10 +40,23 @@ const capacityFilter =
   (node, request) =>
     short(request.wanted[dimension], node.free[dimension]);
 
+/** Whether a request accepts a GPU model. */
+export function acceptsModel(
+  { gpuModel, gpuModels }: Pick<PlacementRequest, "gpuModel" | "gpuModels">,
+  model: string | null,
+): boolean {
+  if (gpuModel !== null && gpuModel !== model) return false;
+  return gpuModels === undefined || (model !== null && gpuModels.includes(model));
+}
+
+/** The models that a request accepts, as text. */
+export const modelsText = ({ gpuModel, gpuModels }: Pick<PlacementRequest, "gpuModel" | "gpuModels">) =>
+  gpuModel ?? (gpuModels ?? []).join(" or ");
+
 const classFilters: Record<keyof ClassFields, Filter<ClassFields>> = {
   status: (node) => (node.status === "online" ? null : mismatch("online", node.status)),
-  gpuModel: (node, { gpuModel }) =>
-    gpuModel === null || gpuModel === node.gpuModel ? null : mismatch(gpuModel, node.gpuModel ?? "none"),
+  gpuModel: (node, request) =>
+    acceptsModel(request, node.gpuModel) ? null : mismatch(modelsText(request), node.gpuModel ?? "none"),
   vramMib: (node, request) => short(request.minVramMib, node.vramMib),
   computeCapability: (node, request) => short(request.minComputeCapability, node.computeCapability),
   region: (node, { region }) =>

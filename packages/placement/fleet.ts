@@ -55,6 +55,8 @@ export type PlacementRequest = {
   replicas: "spread" | "pack";
   /** Null: any. */
   gpuModel: string | null;
+  /** One of several models, where a name stands for more than one; undefined: any. */
+  gpuModels?: readonly string[] | undefined;
   minVramMib: number;
   minComputeCapability: number;
   /** Null: any. */

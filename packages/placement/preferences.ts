@@ -8,13 +8,20 @@ import { strategies } from "./strategies/all.ts";
 
 type PreferenceFields = Pick<
   PlacementRequest,
-  "imageAffinity" | "replicas" | "minDownMbps" | "minUpMbps" | "minUptimePermille" | "maxLatencyTenthMs"
+  | "gpuModels"
+  | "imageAffinity"
+  | "replicas"
+  | "minDownMbps"
+  | "minUpMbps"
+  | "minUptimePermille"
+  | "maxLatencyTenthMs"
 >;
 
 /** The fields of a request that follow from placement preferences. */
 export function requestOf(preferences: PlacementPreferences): PreferenceFields {
   const { image = "any", maxLatencyMs } = preferences;
   return {
+    ...(preferences.gpuModels === undefined ? {} : { gpuModels: preferences.gpuModels }),
     imageAffinity: image === "any" ? "none" : image,
     replicas: preferences.replicas ?? "spread",
     minDownMbps: preferences.minDownMbps ?? 0,

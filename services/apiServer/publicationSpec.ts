@@ -1,4 +1,7 @@
 import { codeOf, policies } from "@ngpu/contracts-sdk/enumNames";
+import { minVramMibOf } from "@ngpu/placement/gpuMemory";
+import { modelsNamed } from "@ngpu/placement/gpuNames";
+import { preferencesIn } from "@ngpu/placement/preferences";
 import type { ExplanationRequest } from "@ngpu/protocol/placement/request";
 import { workspaceConfig } from "@ngpu/protocol/workspaceConfig";
 import { regionBytes, type WorkspaceSpec } from "@ngpu/protocol/workspaceSpec";
@@ -9,9 +12,16 @@ import type { NewWorkspace, WorkspaceUpdate } from "./schemas/workspaces.ts";
 /**
  * Converts a publication request into the arguments of DockerContract.publish.
  *
+ * @param marketNames Names of the market's GPUs, which `gpu.model` may stand for.
  * @throws InputError `expired` when expiresAt has passed.
  */
-export function publication(workspace: NewWorkspace, now: number): { spec: WorkspaceSpec; config: string } {
+export function publication(
+  workspace: NewWorkspace,
+  now: number,
+  marketNames: readonly string[] = [],
+): { spec: WorkspaceSpec; config: string } {
+  const wantedGpu = gpuOf(workspace, marketNames);
+  const placement = placementOf(workspace, wantedGpu.models);
   const [reference = "", digest = ""] = workspace.image.split("@sha256:");
   const config = JSON.stringify(
     workspaceConfig.parse({
@@ -21,7 +31,7 @@ export function publication(workspace: NewWorkspace, now: number): { spec: Works
       ports: workspace.ports,
       health: workspace.health,
       ...(workspace.maxDown === undefined ? {} : { maxDown: workspace.maxDown }),
-      ...(workspace.placement === undefined ? {} : { placement: workspace.placement }),
+      ...(placement === undefined ? {} : { placement }),
     }),
   );
   const expiresAt =
@@ -40,8 +50,8 @@ export function publication(workspace: NewWorkspace, now: number): { spec: Works
       policy: codeOf(policies, workspace.policy),
       graceSeconds: workspace.graceSeconds,
       maxPricePerSecond: workspace.maxPricePerSecond,
-      gpuModel: gpuModelBytes(gpu?.model),
-      minVramMib: Math.round((gpu?.minVramGib ?? 0) * 1024),
+      gpuModel: wantedGpu.models.length === 1 ? (wantedGpu.models[0] as Hex) : gpuModelBytes(undefined),
+      minVramMib: wantedGpu.minVramMib,
       minComputeCapability: Math.round(Number(gpu?.minComputeCapability ?? 0) * 10),
       region: regionBytes(workspace.region ?? null),
       resources: {
@@ -57,8 +67,23 @@ export function publication(workspace: NewWorkspace, now: number): { spec: Works
   };
 }
 
+/** The accepted GPU models, none: any, and the least memory. A name that stands for no known model is taken literally. */
+function gpuOf({ gpu }: NewWorkspace, marketNames: readonly string[]): { models: Hex[]; minVramMib: number } {
+  const minimum = Math.max(minVramMibOf(gpu?.minVramGib ?? 0), gpu?.minVramMib ?? 0);
+  if (gpu?.model === undefined) return { models: [], minVramMib: minimum };
+  if (/^0x[0-9a-fA-F]{16}$/.test(gpu.model))
+    return { models: [gpuModelBytes(gpu.model)], minVramMib: minimum };
+  const { names, minGib } = modelsNamed(gpu.model, marketNames);
+  const models = names.length === 0 ? [gpuModelBytes(gpu.model)] : names.map(gpuModelBytes);
+  return { models, minVramMib: Math.max(minimum, minVramMibOf(minGib)) };
+}
+
+function placementOf({ placement }: NewWorkspace, models: Hex[]): NewWorkspace["placement"] {
+  return models.length > 1 ? { ...placement, gpuModels: models } : placement;
+}
+
 /** The question to match about a publication. */
-export function questionOf(spec: WorkspaceSpec, workspace: NewWorkspace): ExplanationRequest {
+export function questionOf(spec: WorkspaceSpec, config: string, workspace: NewWorkspace): ExplanationRequest {
   return {
     image: spec.image,
     replicas: workspace.replicas,
@@ -68,7 +93,7 @@ export function questionOf(spec: WorkspaceSpec, workspace: NewWorkspace): Explan
     region: workspace.region ?? null,
     wanted: spec.resources,
     maxPricePerSecond: spec.maxPricePerSecond.toString(),
-    preferences: workspace.placement ?? {},
+    preferences: preferencesIn(config),
   };
 }
 

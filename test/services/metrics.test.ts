@@ -19,7 +19,7 @@ function registries() {
     return { component, registry };
   };
   const node = nodeMetrics();
-  node.watch(() => ({ session: true, tunnels: 1, running: [], lastContactAt: 0 }));
+  node.watch(() => ({ session: true, tunnels: 1, running: [], gpus: [], sickGpus: [], lastContactAt: 0 }));
   return [
     build("export", (registry) => {
       createWatch(registry);

@@ -1,3 +1,4 @@
+import { acceptsModel } from "../filters.ts";
 import type { FleetNode, PlacementRequest } from "../fleet.ts";
 
 /** Nodes with equal values in all fields that no reservation, price change or measured rate affects. */
@@ -73,7 +74,10 @@ export function dropClass(classes: Classes, { key, number }: NodeClass): void {
 }
 
 /** The classes of online nodes with a request's GPU model and region. */
-export function kindOf(classes: Classes, { gpuModel, region }: PlacementRequest): Kind {
+export function kindOf(classes: Classes, request: PlacementRequest): Kind {
+  const { gpuModel, region } = request;
+  // Not cached: requests may name any number of different lists.
+  if (request.gpuModels !== undefined) return kindAmong(classes, request);
   let byRegion = classes.kinds.get(gpuModel);
   if (byRegion === undefined) {
     byRegion = new Map();
@@ -81,20 +85,25 @@ export function kindOf(classes: Classes, { gpuModel, region }: PlacementRequest)
   }
   let kind = byRegion.get(region);
   if (kind === undefined) {
-    const own = [...classes.byKey.values()].filter(
-      (one) =>
-        one.status === "online" &&
-        (gpuModel === null || one.gpuModel === gpuModel) &&
-        (region === null || one.region === region),
-    );
-    const numbers = (measured: boolean) =>
-      Int32Array.from(own.filter((one) => one.measured === measured).map((one) => one.number));
-    kind = { measured: numbers(true), unmeasured: numbers(false) };
+    kind = kindAmong(classes, request);
     // Empty results are not cached: requests may name any number of unknown models and regions.
-    if (own.length > 0) byRegion.set(region, kind);
+    if (kind.measured.length + kind.unmeasured.length > 0) byRegion.set(region, kind);
     else if (byRegion.size === 0) classes.kinds.delete(gpuModel);
   }
   return kind;
+}
+
+function kindAmong(classes: Classes, request: PlacementRequest): Kind {
+  const { region } = request;
+  const own = [...classes.byKey.values()].filter(
+    (one) =>
+      one.status === "online" &&
+      acceptsModel(request, one.gpuModel) &&
+      (region === null || one.region === region),
+  );
+  const numbers = (measured: boolean) =>
+    Int32Array.from(own.filter((one) => one.measured === measured).map((one) => one.number));
+  return { measured: numbers(true), unmeasured: numbers(false) };
 }
 
 function doubled(from: Float64Array): Float64Array {

@@ -1,3 +1,4 @@
+import { acceptsModel } from "../filters.ts";
 import type { PlacementRequest } from "../fleet.ts";
 import { tieOf } from "../ranking.ts";
 import { kindOf, type NodeClass } from "./classes.ts";
@@ -148,7 +149,7 @@ function consider(search: Search, query: SearchQuery, at: number): void {
 /** Whether the nodes of a class pass the class filters of a request. */
 export function serves(one: NodeClass, request: PlacementRequest): boolean {
   return (
-    (request.gpuModel === null || request.gpuModel === one.gpuModel) &&
+    acceptsModel(request, one.gpuModel) &&
     (request.region === null || request.region === one.region) &&
     one.vramMib >= request.minVramMib &&
     one.computeCapability >= request.minComputeCapability &&

@@ -50,6 +50,15 @@ export const placementPreferences = z.strictObject({
   replicas: z.enum(["spread", "pack"]).optional().meta({
     description: "Whether replicas are spread over nodes or packed together; default: spread",
   }),
+  gpuModels: z
+    .array(z.string().regex(/^0x[0-9a-f]{16}$/))
+    .min(1)
+    .max(32)
+    .optional()
+    .meta({
+      description:
+        "Accepted GPU models, 8 bytes as hex each. The API sets it where `gpu.model` stands for several models; default: any",
+    }),
   image: z.enum(["any", "prefer", "require"]).optional().meta({
     description: "Whether nodes that have the image are preferred or required; default: any",
   }),

@@ -64,6 +64,9 @@ export const placementExplanation = z
     cheapest: nodeAtPrice
       .nullable()
       .meta({ description: "The cheapest node that fits except for its price" }),
+    gpuSuggestions: z.array(z.string()).optional().meta({
+      description: "Names of the market's GPUs that are similar to `gpu.model`, where no node has that model",
+    }),
     messages: z.array(z.string()).meta({ description: "The explanation in sentences" }),
   })
   .meta({ id: "PlacementExplanation" });

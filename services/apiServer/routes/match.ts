@@ -5,6 +5,7 @@ import { explainWithModelNames } from "../explainWithModelNames.ts";
 import { publication } from "../publicationSpec.ts";
 import { newWorkspace } from "../schemas/workspaces.ts";
 import { currentTime } from "../store/escrow.ts";
+import { marketGpuNames } from "../store/market.ts";
 
 export function matchRoutes({ db, match }: ApiDeps): Endpoint[] {
   return [
@@ -22,8 +23,8 @@ export function matchRoutes({ db, match }: ApiDeps): Endpoint[] {
         answer: placementExplanation,
       },
       async ({ body }) => {
-        const { spec } = publication(body, await currentTime(db));
-        return explainWithModelNames({ db, match }, spec, body);
+        const published = publication(body, await currentTime(db), await marketGpuNames(db));
+        return explainWithModelNames({ db, match }, published, body);
       },
     ),
   ];

@@ -11,6 +11,7 @@ import { publication } from "../publicationSpec.ts";
 import { newWorkspace, publishAnswer } from "../schemas/workspaces.ts";
 import { wasSent } from "../store/calls.ts";
 import { currentTime, listAuthorizations } from "../store/escrow.ts";
+import { marketGpuNames } from "../store/market.ts";
 import { nameWorkspace } from "../store/workspaces.ts";
 
 export function publishRoutes(deps: ApiDeps): Endpoint[] {
@@ -36,10 +37,10 @@ export function publishRoutes(deps: ApiDeps): Endpoint[] {
           key: headers["idempotency-key"],
           body,
         });
-        const { spec, config } = publication(body, await currentTime(deps.db));
+        const { spec, config } = publication(body, await currentTime(deps.db), await marketGpuNames(deps.db));
         const logged = { db: deps.db, logger: requestLogger(deps.logger, response) };
         if (!body.waitForNodes)
-          await requirePossible(logged, () => explainWithModelNames(deps, spec, body), dedupeKey);
+          await requirePossible(logged, () => explainWithModelNames(deps, { spec, config }, body), dedupeKey);
         const authorizationId = body.authorizationId ?? (await newestUsable(deps, wallet));
         const { hash, events } = await deps.writer.write({
           kind: "api.publish",

@@ -45,12 +45,15 @@ const decimal = (max: number, step: number) =>
 export const gpuRequirement = z.strictObject({
   model: z.string().min(1).max(120).optional().meta({
     description:
-      "The GPU's name as its driver prints it (`NVIDIA H100 80GB HBM3`), or the model's 8 bytes as hex; default: any",
+      "The GPU's name, as its driver prints it (`NVIDIA H100 80GB HBM3`) or in short (`RTX 4090`, `H100 SXM`), or the model's 8 bytes as hex; default: any",
   }),
   count: integer(255).default(1),
-  minVramGib: decimal(16_000, 1 / 1024)
+  minVramGib: z.number().min(0).max(16_000).default(0).meta({
+    description: "Minimum memory of one GPU by the size it is sold with, GB: 24 accepts each 24 GB card",
+  }),
+  minVramMib: integer(2 ** 24 - 1)
     .default(0)
-    .meta({ description: "Minimum memory of one GPU, GiB" }),
+    .meta({ description: "Minimum memory of one GPU exactly as its driver reports it, MiB" }),
   minComputeCapability: z
     .string()
     .regex(/^\d{1,2}\.\d$/, "is not a version such as 9.0")

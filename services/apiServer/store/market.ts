@@ -127,12 +127,11 @@ export async function findSession(db: Queryable, nodeId: number): Promise<Sessio
   return rows[0];
 }
 
-/** Names of GPU models as reported by nodes, by the eight bytes stored on the chain. */
-export async function gpuNames(db: Queryable, models: readonly string[]): Promise<Map<string, string>> {
-  const { rows } = await db.query<{ gpu_model: string; gpu_name: string }>(
-    `select distinct on (gpu_model) gpu_model, gpu_name from chain.node
-     where gpu_model = any($1) and gpu_name <> '' order by gpu_model, node_id`,
-    [models],
+/** The names of the market's GPUs, those of most nodes first. Nodes choose them, so their length and number are bounded. */
+export async function marketGpuNames(db: Queryable): Promise<string[]> {
+  const { rows } = await db.query<{ gpu_name: string }>(
+    `select gpu_name from chain.node where gpu_count > 0 and gpu_name <> '' and length(gpu_name) <= 120
+     group by gpu_name order by count(*) desc, gpu_name limit 500`,
   );
-  return new Map(rows.map((row) => [row.gpu_model, row.gpu_name]));
+  return rows.map((row) => row.gpu_name);
 }

@@ -63,7 +63,7 @@ async function run(order: AgentOrder): Promise<void> {
     downloadPriority: createDownloadPriority(),
     logger,
     signal: new AbortController().signal,
-    gpuUuids: [],
+    gpus: () => [],
     view: () => ({ assignments: order.assignments, rounds: new Map() }),
     lastContactAt: () => Date.now() - order.secondsSinceContact * 1000,
     onDone: () => {},

@@ -68,6 +68,12 @@ export const requests: fc.Arbitrary<PlacementRequest> = fc.record({
   imageAffinity: fc.constantFrom("none", "none", "prefer", "require"),
   replicas: fc.constantFrom("spread", "pack"),
   gpuModel: fc.constantFrom(null, null, ...models),
+  gpuModels: fc.constantFrom(
+    undefined,
+    undefined,
+    ["0x1111111111111111"],
+    ["0x1111111111111111", "0x2222222222222222"],
+  ),
   minVramMib: fc.constantFrom(0, 0, 24_576, 81_920),
   minComputeCapability: fc.constantFrom(0, 0, 80),
   region: fc.constantFrom(null, null, ...regions),

@@ -18,6 +18,7 @@ function fits(one: FleetNode, request: PlacementRequest): boolean {
     !request.excluded.includes(one.nodeId) &&
     one.status === "online" &&
     (request.gpuModel === null || request.gpuModel === one.gpuModel) &&
+    (request.gpuModels?.includes(one.gpuModel ?? "") ?? true) &&
     one.vramMib >= request.minVramMib &&
     one.computeCapability >= request.minComputeCapability &&
     (request.region === null || request.region === one.region) &&

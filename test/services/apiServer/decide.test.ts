@@ -11,7 +11,8 @@ import {
   rewardOf,
   workspaceStatus,
 } from "../../../services/apiServer/decide.ts";
-import { gpuModelBytes } from "../../../services/apiServer/publicationSpec.ts";
+import { gpuModelBytes, publication } from "../../../services/apiServer/publicationSpec.ts";
+import { newWorkspace } from "../../../services/apiServer/schemas/workspaces.ts";
 import { createTranscript } from "../../../services/apiServer/transcript.ts";
 
 const lease = {
@@ -106,6 +107,30 @@ describe("apiServer: small decisions", () => {
     expect(parseModel("/x")).to.equal(undefined);
     expect(innerModel("chat/org/llama3")).to.equal("org/llama3");
     expect(innerModel("chat")).to.equal(undefined);
+  });
+
+  it("asks for a GPU by its short name and the size it is sold with", () => {
+    const workspace = newWorkspace.parse({
+      image: `registry.test/chat@sha256:${"ab".repeat(32)}`,
+      ports: [8080],
+      maxPricePerSecond: "1",
+      gpu: { model: "RTX 4090", minVramGib: 23.9 },
+      cpu: 1,
+      memoryMib: 1,
+      diskGib: 1,
+    });
+    const one = publication(workspace, 0);
+    expect(one.spec.gpuModel).to.equal(gpuModelBytes("NVIDIA GeForce RTX 4090"));
+    expect(one.spec.minVramMib).to.be.within(22_529, 24_564);
+    const several = publication(
+      { ...workspace, gpu: { count: 1, minVramGib: 80, minVramMib: 0, model: "A100" } },
+      0,
+    );
+    expect(several.spec).to.include({ gpuModel: gpuModelBytes(undefined) });
+    expect(several.spec.minVramMib).to.be.within(73_729, 81_559);
+    const { gpuModels } = JSON.parse(several.config).placement;
+    expect(gpuModels).to.include(gpuModelBytes("NVIDIA A100-SXM4-80GB"));
+    expect(gpuModels).to.not.include(gpuModelBytes("NVIDIA A10"));
   });
 
   it("encodes a GPU model as 8 bytes of its name's hash", () => {

@@ -65,6 +65,33 @@ describe("apiServer: explaining placements", () => {
     expect(shown.body.config.placement).to.deep.equal(placement);
   });
 
+  it("finds a GPU by its short name and sold size, and suggests names that the market has", async () => {
+    await addNode(api.chain, "two", 4, {
+      name: "NVIDIA GeForce RTX 4090",
+      vramMib: 24_564,
+      computeCapability: 89,
+    });
+    await api.market.exported();
+    const ask = (gpu: object) =>
+      api.client.post<Explanation & { gpuSuggestions?: string[] }>("/v1/match/explain", {
+        ...newWorkspace,
+        gpu,
+      });
+    for (const gpu of [
+      { minVramGib: 24 },
+      { minVramGib: 23.9 },
+      { model: "RTX 4090" },
+      { model: "4090 24gb" },
+    ]) {
+      expect((await ask(gpu)).body.fitting, JSON.stringify(gpu)).to.equal(1);
+    }
+    const { body } = await ask({ model: "RTX 4099" });
+    expect(body).to.deep.include({ fitting: 0, gpuSuggestions: ["NVIDIA GeForce RTX 4090"] });
+    expect(body.messages.at(-1)).to.equal(
+      'No node has a GPU named "RTX 4099". Did you mean NVIDIA GeForce RTX 4090?',
+    );
+  });
+
   it("repeats a publication with its key although no node can run it any more", async () => {
     const headers = { "idempotency-key": "once" };
     const impossible = { ...newWorkspace, region: "FR", waitForNodes: true };

@@ -149,7 +149,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
       policy: "exclusive",
       grace_seconds: 90,
       max_price_per_second: 1_000_000n,
-      min_vram_mib: 81_408,
+      min_vram_mib: 74_896,
       min_compute_capability: 90,
       region: "DE",
       gpus: 1,
