@@ -12,7 +12,7 @@ export type ChainOptions = {
   port?: number | undefined;
   /** Option that chooses the port, for the error message. Default `--chain-port`. */
   portOption?: string;
-  /** Time of the genesis block, in seconds, if the caller makes the blocks. Default: now, with a block every 2 s. */
+  /** Time of the genesis block, in seconds, if the caller makes the blocks. Default: now, with a block every second. */
   genesis?: number;
   signal?: AbortSignal;
 };

@@ -16,9 +16,9 @@ const portOptions = {
 
 /** Options that choose a period. */
 export const periodOptions = {
-  slotSeconds: ["--slot-seconds", "seconds of a heartbeat slot; default 60, embedded 4"],
-  epochSeconds: ["--epoch-seconds", "seconds of a reward epoch; default 3600, embedded 20"],
-  activationDelay: ["--activation-seconds", "seconds before a root can be claimed; default 1800, embedded 4"],
+  slotSeconds: ["--slot-seconds", "seconds of a heartbeat slot; default 60, embedded 3"],
+  epochSeconds: ["--epoch-seconds", "seconds of a reward epoch; default 3600, embedded 6"],
+  activationDelay: ["--activation-seconds", "seconds before a root can be claimed; default 1800, embedded 2"],
   heartbeatWindowSeconds: [
     "--heartbeat-window-seconds",
     "seconds in which heartbeats can be committed and corrected; default 3600, embedded 60",
@@ -27,10 +27,10 @@ export const periodOptions = {
     "--day-seconds",
     "seconds of a day of uptime, a multiple of a slot; default 86400, embedded 120",
   ],
-  uptimeDelay: ["--uptime-seconds", "seconds before a day's uptime counts; default 3600, embedded 4"],
+  uptimeDelay: ["--uptime-seconds", "seconds before a day's uptime counts; default 3600, embedded 2"],
   measureLeadSeconds: [
     "--measure-lead-seconds",
-    "seconds before a measurement opens; default 30, embedded 6",
+    "seconds before a measurement opens; default 30, embedded 3",
   ],
   measureWindowSeconds: [
     "--measure-window-seconds",

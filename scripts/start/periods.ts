@@ -5,14 +5,14 @@ export type Periods = Record<PeriodName, number>;
 
 /** For a chain that is reset at each start: a journey takes a minute. */
 const embedded: Periods = {
-  slotSeconds: 4,
-  epochSeconds: 20,
-  activationDelay: 4,
+  slotSeconds: 3,
+  epochSeconds: 6,
+  activationDelay: 2,
   heartbeatWindowSeconds: 60,
   daySeconds: 120,
-  uptimeDelay: 4,
-  // Two blocks for committing the draw.
-  measureLeadSeconds: 6,
+  uptimeDelay: 2,
+  // Three blocks: two for committing the draw.
+  measureLeadSeconds: 3,
   measureWindowSeconds: 30,
   measureTtlSeconds: 3_600,
 };

@@ -23,7 +23,7 @@ async function rpc(url: string, method: string, params: unknown[] = []): Promise
 }
 
 describe("embedded chain", () => {
-  it("is an OP-stack chain with a block every 2 s, and leaves nothing running", async () => {
+  it("is an OP-stack chain with a block every second, and leaves nothing running", async () => {
     using dir = temporaryDir();
     const chain = await startChain({ rootDir, stateDir: dir.path });
     const id = await rpc(chain.url, "eth_chainId");
@@ -33,17 +33,17 @@ describe("embedded chain", () => {
       "latest",
     ]);
     const first = Number(await rpc(chain.url, "eth_blockNumber"));
-    const deadline = Date.now() + 8_000;
-    while (Number(await rpc(chain.url, "eth_blockNumber")) < first + 2 && Date.now() < deadline)
+    const deadline = Date.now() + 20_000;
+    while (Number(await rpc(chain.url, "eth_blockNumber")) < first + 5 && Date.now() < deadline)
       await delay(50);
-    const blocks = [first + 1, first + 2].map((n) =>
+    const blocks = [first + 1, first + 5].map((n) =>
       rpc(chain.url, "eth_getBlockByNumber", [`0x${n.toString(16)}`, false]),
     );
-    const [one, two] = (await Promise.all(blocks)) as { timestamp: string }[];
+    const [start, end] = (await Promise.all(blocks)) as { timestamp: string }[];
     await chain.stop();
     expect(id).to.equal("0x7a69");
     expect(code).to.match(/^0x[0-9a-f]{10,}/);
-    expect(Number(two?.timestamp) - Number(one?.timestamp)).to.equal(2);
+    expect(Number(end?.timestamp) - Number(start?.timestamp)).to.be.within(3, 5);
     expect(await gone(chain.process.pid)).to.equal(true);
   });
 });

@@ -3,7 +3,7 @@ import { answer, kindOf, nextTimestamp, type RpcAnswer, type RpcCall, refuse } f
 import type { Entry, Journal } from "./journal.ts";
 import { post, Upstream } from "./upstream.ts";
 
-export const BLOCK_MS = 2_000;
+export const BLOCK_MS = 1_000;
 
 type Listener = (header: unknown) => void;
 
