@@ -46,6 +46,11 @@ export function createMatchMetrics(registry: Registry) {
       labelNames: ["outcome"] as const,
       registers,
     }),
+    measurementsSetAside: new Gauge({
+      name: "ngpu_match_measurements_set_aside",
+      help: "Valid measurements that do not count because a value is above its bound; set by the leader",
+      registers,
+    }),
     slots: new Counter({
       name: "ngpu_match_heartbeat_slots_posted_total",
       help: "Heartbeat slots committed to the chain",
