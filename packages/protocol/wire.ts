@@ -26,7 +26,7 @@ export const clientMessage = z.discriminatedUnion("type", [
     signature: hex,
     version: storableText(40),
     /** Host name or address at which mapped ports are reachable from outside. Default: the peer address. */
-    host: z.string().max(255).optional(),
+    host: storableText(255).optional(),
   }),
   z.strictObject({
     type: z.literal("heartbeat"),
@@ -40,7 +40,7 @@ export const clientMessage = z.discriminatedUnion("type", [
   /** A signed message for the chain. The sender chooses `id`; the response repeats it. */
   z.strictObject({
     type: z.literal("relay"),
-    id: z.string().max(64),
+    id: storableText(64),
     kind: relayKind,
     message: z.unknown(),
     signature: hex,
