@@ -61,6 +61,7 @@ export async function startServices(
       GATEWAY_URLS: addresses.gateway,
       MATCH_URLS: addresses.match,
       PUBLIC_RPC_URLS: market.chain.rpcUrls.join(","),
+      PRIVATE_ADDRESSES: "1",
       PROBE_IMAGE: given.probeImage,
       // On other chains tokens and ETH have value.
       ...(market.chain.embedded ? { FAUCET_KEY: market.keys.faucet.key } : {}),
