@@ -25,6 +25,9 @@ const chosenByTheMarket: Record<string, (id: number) => unknown> = {
   bits: () => "0x07",
 };
 
+/** Values that leave a record valid, so that services use it. */
+const valid: Record<string, unknown> = { expiresAt: 2 ** 40 - 1, expiry: 2 ** 40 - 1, absent: false };
+
 export const outsider: Hex = word(0xbad, 20);
 const config = '{"image":"outsider.test/name","ports":[80]}';
 
@@ -79,6 +82,7 @@ function usual(parameter: AbiParameter, id: number): unknown {
   const { name = "", type } = parameter;
   const chosen = chosenByTheMarket[name];
   if (chosen !== undefined) return chosen(id);
+  if (name in valid) return valid[name];
   if ("components" in parameter && type === "tuple") {
     return Object.fromEntries(parameter.components.map((inner) => [inner.name, usual(inner, id)]));
   }
