@@ -1,8 +1,8 @@
 -- Up Migration
 -- Additive
+
 -- What each partner said of an image that it registered, or its manifest where the registry serves it. The chain keeps what the
 -- first account said of a digest, whoever that is; nothing relies on it.
-
 create table app.image (
   wallet text not null,
   digest text not null,
