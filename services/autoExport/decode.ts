@@ -8,7 +8,7 @@ import { longestValue, type Words, type WordWriter, writeNumber } from "./abiWor
 import type { Column } from "./columns.ts";
 import { copyField } from "./copy.ts";
 import { addAscii, addText, createLines, type Lines, reserve } from "./copyLines.ts";
-import type { EventTable } from "./schema.ts";
+import type { EventSource, EventTable } from "./schema.ts";
 import { type Aside, asideTable, asideValues, reasonOf } from "./setAside.ts";
 
 /** Rows by table. */
@@ -22,9 +22,6 @@ const topicOffset = 4;
 const topicStride = 68;
 const dataOffset = topicOffset + 3 * topicStride;
 let words = allocateWords(4_096);
-
-/** The table of a log, and the generation of its contract. */
-export type EventSource = { table: EventTable; generation: number };
 
 /** Finds the source of a log; undefined for other contracts and for events that no ABI declares. */
 export type EventIndex = (log: ChainLog) => EventSource | undefined;

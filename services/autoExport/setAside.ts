@@ -2,7 +2,7 @@ import type { ChainLog } from "@ngpu/chain-reader/rpc";
 import { messageOf, NgpuError } from "@ngpu/runtime/errors";
 import pg from "pg";
 import { copyField } from "./copy.ts";
-import type { EventSource } from "./decode.ts";
+import type { EventSource } from "./schema.ts";
 
 /** The table of logs that could not be stored as rows of their event. */
 export const asideTable = "set_aside";
