@@ -225,6 +225,40 @@ describe("any value that an outsider puts on the chain", function () {
     );
   });
 
+  it("is asked for by any id without an error of the server", async () => {
+    const ids = [
+      ...[0n, 2n ** 31n - 1n, 2n ** 31n, 2n ** 32n, 2n ** 53n, 2n ** 63n - 1n, 2n ** 63n, 2n ** 64n].map(
+        String,
+      ),
+      ...[
+        "9".repeat(10),
+        "9".repeat(20),
+        "9".repeat(100),
+        "-1",
+        "1e9",
+        "0x1",
+        "a",
+        "%00",
+        "%ED%A0%80",
+        `0x${"f".repeat(64)}`,
+      ],
+    ];
+    const paths = [
+      ...["nodes", "workspaces", "measurements", "epochs", "rewards", "placements", "tasks", "chat"],
+    ].flatMap((name) =>
+      ids.flatMap((id) => [`/v1/${name}/${id}`, `/v1/${name}?after=${id}`, `/v1/${name}?limit=${id}`]),
+    );
+    const more = ["images", "account/history", "models"].flatMap((name) =>
+      ids.map((id) => `/v1/${name}?after=${id}`),
+    );
+    const wrong: string[] = [];
+    for (const path of [...paths, ...more]) {
+      const { status } = await api.get(path);
+      if (status >= 500) wrong.push(`${status} ${path}`);
+    }
+    expect(wrong).to.deep.equal([]);
+  });
+
   it("sets aside what no row can hold, with the reason", async () => {
     const count = aside.length;
     const { rows } = await chain.query(
