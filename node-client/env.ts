@@ -79,6 +79,11 @@ export const measurerVariables = {
     .default(resolve(".ngpu/measurer"))
     .describe("Directory of the measurer's key and journal"),
   MEASURER_WALLET: wallet().describe("Wallet that receives rewards; default: the measurer's own address"),
+  MEASURER_PRIVATE_ADDRESSES: z
+    .enum(["0", "1"])
+    .default("0")
+    .transform((value) => value === "1")
+    .describe("1: measure nodes at private addresses, for a market on one machine or one network"),
   MEASURER_REGION: region().describe("Country of the machine, two letters"),
 };
 

@@ -3,6 +3,7 @@ import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { policies } from "@ngpu/contracts-sdk/enumNames";
 import { dockerContractAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { addressesOf } from "@ngpu/contracts-sdk/generations";
+import { readImageFacts } from "@ngpu/protocol/imageFacts";
 import { workspaceConfig } from "@ngpu/protocol/workspaceConfig";
 import { RetryableError } from "@ngpu/runtime/errors";
 import {
@@ -20,7 +21,8 @@ import type { Plan } from "./reconcileFacts.ts";
 
 const published = getAbiItem({ abi: dockerContractAbi, name: "WorkspacePublished" });
 const updated = getAbiItem({ abi: dockerContractAbi, name: "WorkspaceUpdated" });
-const imageRegistered = getAbiItem({ abi: dockerContractAbi, name: "ImageRegistered" });
+/** Milliseconds within which a registry serves a manifest. */
+const manifestDeadline = 5_000;
 
 /** A workspace as of its publication or an update, as the journal stores it. */
 export type Publication = {
@@ -94,16 +96,22 @@ export async function readPublication(
     blockNumber: log.blockNumber,
     spec: args.spec,
     config: args.config,
-    sizeBytes: await readSize(client, deployment, args.spec.image, assignment.assignedBlock),
+    sizeBytes: await readSize(args.spec.image, args.config),
   };
 }
 
-/** The image's compressed size; undefined when it was not registered. Only the disk check and the percentage use it. */
-async function readSize(client: RpcClient, deployment: Deployment, image: Hex, until: bigint) {
-  const topics = [toEventSelector(imageRegistered), image];
-  const log = await findLatestLog(client, deployment, topics, { block: until, log: Number.MAX_SAFE_INTEGER });
-  if (log === undefined) return undefined;
-  return decodeEventLog({ abi: [imageRegistered], topics: log.topics, data: log.data }).args.sizeBytes;
+/**
+ * The image's compressed size, from its manifest; undefined when the registry does not serve it. Only the disk check and the
+ * percentage use it. What was registered on the chain is not used: anyone may register any digest.
+ */
+async function readSize(image: Hex, config: string): Promise<bigint | undefined> {
+  const parsed = parseConfig(config);
+  if (parsed === undefined) return undefined;
+  const reference = `${parsed.image}@sha256:${image.slice(2)}`;
+  // The engine pulls from the same registry, wherever it is.
+  const options = { signal: AbortSignal.timeout(manifestDeadline), privateAddresses: true };
+  const facts = await readImageFacts(reference, options).catch(() => undefined);
+  return facts?.sizeBytes;
 }
 
 /** The newest matching log before a position in the chain. The block range shrinks when the endpoint rejects it. */

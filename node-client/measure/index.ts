@@ -145,14 +145,20 @@ function enqueue(measurer: Measurer, order: Order): void {
 }
 
 /** Measures a node and submits the result. A round that cannot be measured is reported to match. */
-async function serve({ context, network, session, outbox, measured }: Measurer, order: Order): Promise<void> {
+async function serve(
+  { context, env, network, session, outbox, measured }: Measurer,
+  order: Order,
+): Promise<void> {
   const { logger, signal } = context;
   const { roundId, measurerId, draw, port, salt, proof } = order;
   if (signal.aborted || order.closesAt * 1000 <= Date.now()) return;
   const started = performance.now();
   try {
     const { measureWindowSeconds } = network.deployment.parameters;
-    const result = await measureRound(order, measureWindowSeconds, { signal });
+    const result = await measureRound(order, measureWindowSeconds, {
+      signal,
+      privateAddresses: env.MEASURER_PRIVATE_ADDRESSES,
+    });
     const duration = Math.round(performance.now() - started);
     logger.info({ event: "round_measured", roundId, ...result, duration });
     const message = { roundId, measurerId, draw, port, salt, proof, result, deadline: deadline() };

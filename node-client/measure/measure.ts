@@ -1,9 +1,10 @@
-import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { Agent, type ClientRequest, type IncomingMessage, request } from "node:http";
-import { text } from "node:stream/consumers";
+import { createCipheriv, createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { Agent } from "node:http";
+import { measurementBounds } from "@ngpu/protocol/measurementBounds";
 import type { RelayMessage } from "@ngpu/protocol/relayKinds";
-import { FatalError, messageOf, RetryableError } from "@ngpu/runtime/errors";
+import { FatalError, messageOf } from "@ngpu/runtime/errors";
 import { z } from "zod";
+import { answerOf, drained, failed, open, type Probe, requirePublic } from "./probeClient.ts";
 
 export type Measurement = RelayMessage<"reveal">["result"];
 
@@ -12,29 +13,30 @@ export type MeasureOptions = {
   url: string;
   token: string;
   signal: AbortSignal;
+  /** The probe may be at an address that is not public. */
+  privateAddresses: boolean;
   /** Most time and bytes of one transfer, and MiB of the disk test. */
   limits?: { milliseconds: number; bytes: number; diskMib: number };
 };
 
 const defaults = { milliseconds: 3_000, bytes: 256 * 2 ** 20, diskMib: 64 };
 const latencySamples = 9;
-const uploadChunk = randomBytes(256 * 1024);
-const maxUint32 = 2 ** 32 - 1;
-
-type Probe = { agent: Agent; url: string; token: string; signal: AbortSignal };
+const chunkBytes = 256 * 1024;
+const zeros = Buffer.alloc(chunkBytes);
 
 /**
  * Measures a node through its probe container: verifies that the mapped port leads to it, then measures latency, both
- * transfer rates and the disk.
+ * transfer rates and the disk. Bytes and seconds are those that the measurer counts; what the node says of itself only lowers them.
  *
- * @throws FatalError `probe_mismatch` when the server at the port does not have the token; RetryableError
- * `probe_unreachable` or `probe_failed`.
+ * @throws FatalError `probe_mismatch` when the server at the port does not have the token, `probe_not_public` when its address
+ * is not public; RetryableError `probe_unreachable` or `probe_failed`.
  */
 export async function measureProbe(options: MeasureOptions): Promise<Measurement> {
   const { milliseconds, bytes, diskMib } = options.limits ?? defaults;
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const probe: Probe = { agent, ...options };
   try {
+    requirePublic(probe);
     await challenge(probe);
     const latency = await medianLatency(probe);
     const down = await download(probe, { milliseconds, bytes });
@@ -42,12 +44,12 @@ export async function measureProbe(options: MeasureOptions): Promise<Measurement
     const disk = await writeDisk(probe, diskMib);
     return {
       absent: false,
-      downMbps: megabits(down),
-      upMbps: megabits(up),
-      latencyTenthMs: bounded(latency * 10),
+      downMbps: bounded(megabits(down), measurementBounds.downMbps),
+      upMbps: bounded(megabits(up), measurementBounds.upMbps),
+      latencyTenthMs: bounded(latency * 10, measurementBounds.latencyTenthMs),
       portsReachable: 1,
-      diskFreeGib: Math.floor(disk.freeBytes / 2 ** 30),
-      diskWriteMibps: bounded(disk.writeMibps),
+      diskFreeGib: Math.min(Math.floor(disk.freeBytes / 2 ** 30), measurementBounds.diskFreeGib),
+      diskWriteMibps: bounded(disk.writeMibps, measurementBounds.diskWriteMibps),
     };
   } finally {
     agent.destroy();
@@ -58,7 +60,7 @@ export async function measureProbe(options: MeasureOptions): Promise<Measurement
 async function challenge(probe: Probe): Promise<void> {
   const nonce = randomBytes(32).toString("hex");
   const answer = await answerOf(await open(probe, "GET", `/challenge?nonce=${nonce}`));
-  const hmac = Buffer.from(z.object({ hmac: z.string() }).parse(JSON.parse(answer)).hmac, "hex");
+  const hmac = Buffer.from(parseAnswer(z.object({ hmac: z.string() }), answer).hmac, "hex");
   const expected = createHmac("sha256", probe.token).update(nonce).digest();
   if (hmac.length === expected.length && timingSafeEqual(hmac, expected)) return;
   throw new FatalError("The server at the node's port is not the probe that match ordered.", {
@@ -79,95 +81,78 @@ async function medianLatency(probe: Probe): Promise<number> {
 
 type Transfer = { bytes: number; milliseconds: number };
 
-/** Measures from the first byte until either limit is reached. */
+/**
+ * Measures from the request until either limit is reached. Bytes that arrive before the first is read count with the time that
+ * they took. A node that sends less than it was asked for would be measured by a burst.
+ */
 async function download(probe: Probe, limit: Transfer): Promise<Transfer> {
-  const response = await open(probe, "GET", `/download?bytes=${limit.bytes}`);
   const started = performance.now();
+  const response = await open(probe, "GET", `/download?bytes=${limit.bytes}`);
   let bytes = 0;
   let milliseconds = 0;
-  for await (const chunk of response) {
-    bytes += (chunk as Buffer).byteLength;
-    milliseconds = performance.now() - started;
-    if (milliseconds >= limit.milliseconds) break;
+  try {
+    for await (const chunk of response) {
+      bytes += (chunk as Buffer).byteLength;
+      milliseconds = performance.now() - started;
+      if (milliseconds >= limit.milliseconds) return { bytes, milliseconds };
+    }
+  } catch (error) {
+    throw failed(`broke off the download: ${messageOf(error)}`, error);
   }
+  if (bytes === limit.bytes) return { bytes, milliseconds };
+  throw failed(`sent ${bytes} of ${limit.bytes} bytes`);
+}
+
+/**
+ * Measures the bytes sent, over the time until the probe responds with their digest. The bytes are random, so only a peer that
+ * received all of them knows it.
+ */
+async function upload(probe: Probe, limit: Transfer): Promise<Transfer> {
+  const cipher = createCipheriv("aes-256-ctr", randomBytes(32), randomBytes(16));
+  const hash = createHash("sha256");
+  let bytes = 0;
+  const started = performance.now();
+  const response = await open(probe, "POST", "/upload", async (outgoing) => {
+    while (
+      bytes < limit.bytes &&
+      performance.now() - started < limit.milliseconds &&
+      !outgoing.writableEnded
+    ) {
+      const chunk = cipher.update(zeros);
+      bytes += chunk.byteLength;
+      hash.update(chunk);
+      if (!outgoing.write(chunk)) await drained(outgoing);
+    }
+  });
+  const { sha256 } = parseAnswer(z.object({ sha256: z.string() }), await answerOf(response));
+  const milliseconds = performance.now() - started;
+  if (sha256 !== hash.digest("hex")) throw failed("does not have the bytes that were sent");
   return { bytes, milliseconds };
 }
 
-/** Measures the bytes that the probe reports as received, over the time until its response. */
-async function upload(probe: Probe, limit: Transfer): Promise<Transfer> {
+const diskAnswer = z.object({ freeBytes: z.number().min(0), writeMibps: z.number().min(0) });
+
+/** The rate that the probe reports, at most that of the whole request. */
+async function writeDisk(probe: Probe, mib: number): Promise<z.output<typeof diskAnswer>> {
   const started = performance.now();
-  const response = await open(probe, "POST", "/upload", async (outgoing) => {
-    let sent = 0;
-    while (sent < limit.bytes && performance.now() - started < limit.milliseconds) {
-      sent += uploadChunk.byteLength;
-      if (!outgoing.write(uploadChunk)) await drained(outgoing);
-    }
-  });
-  const { bytes } = z.object({ bytes: z.number() }).parse(JSON.parse(await answerOf(response)));
-  return { bytes, milliseconds: performance.now() - started };
+  const answer = parseAnswer(diskAnswer, await answerOf(await open(probe, "POST", `/disk?mib=${mib}`)));
+  const seconds = (performance.now() - started) / 1_000;
+  return { ...answer, writeMibps: Math.min(answer.writeMibps, mib / seconds) };
 }
 
-async function writeDisk(probe: Probe, mib: number): Promise<{ freeBytes: number; writeMibps: number }> {
-  const answer = await answerOf(await open(probe, "POST", `/disk?mib=${mib}`));
-  return z.object({ freeBytes: z.number(), writeMibps: z.number() }).parse(JSON.parse(answer));
-}
-
-/** Sends a request. @returns The response, once its headers have arrived. */
-async function open(
-  { agent, url, token, signal }: Probe,
-  method: string,
-  path: string,
-  send?: (outgoing: ClientRequest) => Promise<void>,
-): Promise<IncomingMessage> {
-  const outgoing = request(new URL(path, url), {
-    method,
-    agent,
-    signal,
-    headers: { authorization: `Bearer ${token}` },
-  });
-  const begun = Promise.withResolvers<IncomingMessage>();
-  outgoing.once("response", begun.resolve);
-  outgoing.on("error", begun.reject);
+function parseAnswer<Schema extends z.ZodType>(schema: Schema, text: string): z.output<Schema> {
   try {
-    const sending = send?.(outgoing) ?? Promise.resolve();
-    await Promise.race([sending, begun.promise]);
-    outgoing.end();
-    return await begun.promise;
+    return schema.parse(JSON.parse(text));
   } catch (error) {
-    throw new RetryableError(`The probe does not respond at ${url}: ${messageOf(error)}`, {
-      code: "probe_unreachable",
-      cause: error,
-    });
+    throw failed("gave an answer that cannot be read", error);
   }
 }
 
-async function answerOf(response: IncomingMessage): Promise<string> {
-  const body = await text(response);
-  if (response.statusCode === 200) return body;
-  throw new RetryableError(`The probe responded with status ${response.statusCode}: ${body.slice(0, 200)}`, {
-    code: "probe_failed",
-  });
-}
-
-/** Resolves when the request can take more data or is closed. */
-function drained(outgoing: ClientRequest): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      outgoing.off("drain", done);
-      outgoing.off("close", done);
-      resolve();
-    };
-    outgoing.on("drain", done);
-    outgoing.on("close", done);
-    if (outgoing.destroyed) done();
-  });
-}
-
 function megabits({ bytes, milliseconds }: Transfer): number {
-  return bounded((bytes * 8) / 1000 / Math.max(milliseconds, 0.001));
+  return (bytes * 8) / 1000 / Math.max(milliseconds, 0.001);
 }
 
-/** A positive integer that fits the contract's uint32. */
-function bounded(value: number): number {
-  return Math.min(maxUint32, Math.max(1, Math.round(value)));
+/** A positive integer up to a bound. */
+function bounded(value: number, highest: number): number {
+  return Math.min(highest, Math.max(1, Math.round(value)));
 }

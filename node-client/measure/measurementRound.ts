@@ -31,7 +31,7 @@ const retryInterval = 1_000;
 export async function measureRound(
   order: Pick<Order, "url" | "token" | "closesAt" | "awaitProbe">,
   windowSeconds: number,
-  options: Pick<MeasureOptions, "signal" | "limits">,
+  options: Pick<MeasureOptions, "signal" | "limits" | "privateAddresses">,
 ): Promise<Measurement> {
   const closesAt = order.closesAt * 1_000;
   const once = () => {

@@ -3,6 +3,7 @@ import type { Address, Hex } from "viem";
 import { z } from "zod";
 import { heartbeatAckTypes } from "./heartbeatAck.ts";
 import { packProgress, packReport } from "./packedReports.ts";
+import { storableText } from "./storableText.ts";
 
 const address = z.custom<Address>(
   (v) => typeof v === "string" && /^0x[0-9a-fA-F]{40}$/.test(v),
@@ -65,7 +66,7 @@ export const relayKinds = {
       wallet: address,
       spec: nodeSpec,
       pricePerSecond: big(64),
-      gpuName: z.string().max(120),
+      gpuName: storableText(120),
       gpuUuids: z.array(bytes(32)).max(64),
       deadline: big(64),
     }),
@@ -79,7 +80,7 @@ export const relayKinds = {
       nodeId: small(32),
       spec: nodeSpec,
       pricePerSecond: big(64),
-      gpuName: z.string().max(120),
+      gpuName: storableText(120),
       nonce: big(256),
       deadline: big(64),
     }),

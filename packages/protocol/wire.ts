@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type RelayKind, relayKinds } from "./relayKinds.ts";
+import { storableText } from "./storableText.ts";
 
 /** The session of a node or a measurer with match: JSON messages over a WebSocket at `/v1/session`. */
 
@@ -8,6 +9,8 @@ const hex = z
   .regex(/^0x[0-9a-fA-F]*$/)
   .transform((value) => value as `0x${string}`);
 const decimal = z.union([z.bigint(), z.string().regex(/^\d{1,20}$/)]).transform(BigInt);
+/** An id or a slot: as large as Postgres' bigint. */
+const id = decimal.refine((value) => value >= 0n && value < 2n ** 63n, "does not fit in 63 bits");
 const relayKind = z.enum(Object.keys(relayKinds) as [RelayKind, ...RelayKind[]]);
 
 export const sessionRole = z.enum(["node", "measurer"]);
@@ -21,23 +24,23 @@ export const clientMessage = z.discriminatedUnion("type", [
     key: hex,
     time: decimal,
     signature: hex,
-    version: z.string().max(40),
+    version: storableText(40),
     /** Host name or address at which mapped ports are reachable from outside. Default: the peer address. */
-    host: z.string().max(255).optional(),
+    host: storableText(255).optional(),
   }),
   z.strictObject({
     type: z.literal("heartbeat"),
-    slot: decimal,
+    slot: id,
     /** Load of all cores, 0 to 1. Used for routing and dashboards, never for placement. */
     cpuLoad: z.number().min(0),
     freeDiskGib: z.number().min(0),
     /** `workspaceId/replica/lease` of each running container. */
-    running: z.array(z.string().max(60)).max(1024),
+    running: z.array(storableText(60)).max(1024),
   }),
   /** A signed message for the chain. The sender chooses `id`; the response repeats it. */
   z.strictObject({
     type: z.literal("relay"),
-    id: z.string().max(64),
+    id: storableText(64),
     kind: relayKind,
     message: z.unknown(),
     signature: hex,
@@ -45,15 +48,23 @@ export const clientMessage = z.discriminatedUnion("type", [
   /** Live progress of a download. Never sent to the chain. */
   z.strictObject({
     type: z.literal("live"),
-    workspaceId: decimal,
-    replica: z.number().int(),
-    lease: z.number().int(),
+    workspaceId: id,
+    replica: z
+      .number()
+      .int()
+      .min(0)
+      .max(2 ** 16 - 1),
+    lease: z
+      .number()
+      .int()
+      .min(0)
+      .max(2 ** 31 - 1),
     percent: z.number().min(0).max(100),
     bytesPerSecond: z.number().min(0),
   }),
   z.strictObject({
     type: z.literal("probeReady"),
-    roundId: decimal,
+    roundId: id,
     port: z.number().int().min(1).max(65535),
   }),
   /**
@@ -64,10 +75,10 @@ export const clientMessage = z.discriminatedUnion("type", [
     type: z.literal("prefetched"),
     image: hex,
     outcome: z.enum(["present", "held", "failed", "evicted"]),
-    reason: z.string().max(100).optional(),
+    reason: storableText(100).optional(),
   }),
-  z.strictObject({ type: z.literal("probeFailed"), roundId: decimal, reason: z.string().max(500) }),
-  z.strictObject({ type: z.literal("measureFailed"), roundId: decimal, reason: z.string().max(500) }),
+  z.strictObject({ type: z.literal("probeFailed"), roundId: id, reason: storableText(500) }),
+  z.strictObject({ type: z.literal("measureFailed"), roundId: id, reason: storableText(500) }),
 ]);
 
 /** Messages from match to a node or measurer. */

@@ -5,6 +5,7 @@ import type { Capacity, FleetBlock, FleetNode } from "@ngpu/placement/fleet";
 import { provenCapacity } from "@ngpu/placement/provenCapacity";
 import { countPresence } from "@ngpu/protocol/presence";
 import { RetryableError } from "@ngpu/runtime/errors";
+import { isGood } from "./measurements.ts";
 import { newestSlots, readPresence } from "./presence.ts";
 
 /** Number of newest heartbeat slots from which a node's uptime is computed. */
@@ -17,7 +18,7 @@ const uptimeSlots = 60;
  */
 export async function readHead(db: Queryable): Promise<FleetBlock> {
   const { rows } = await db.query<FleetBlock>(
-    `select h.number::bigint as number, h.hash, extract(epoch from b.time)::int as time
+    `select h.number::bigint as number, h.hash, extract(epoch from b.time)::float8 as time
      from chain.head h join chain.block b on b.number = h.number where h.tier = 'unsafe'`,
   );
   if (rows[0] === undefined) {
@@ -29,7 +30,7 @@ export async function readHead(db: Queryable): Promise<FleetBlock> {
 /** The exported block with a number; undefined when there is none. */
 export async function readBlock(db: Queryable, number: bigint): Promise<FleetBlock | undefined> {
   const { rows } = await db.query<FleetBlock>(
-    "select number::bigint as number, hash, extract(epoch from time)::int as time from chain.block where number = $1",
+    "select number::bigint as number, hash, extract(epoch from time)::float8 as time from chain.block where number = $1",
     [number],
   );
   return rows[0];
@@ -97,11 +98,11 @@ export async function readNodes(
     given,
   );
   const measured = await db.query<MeasuredRow>(
-    `select distinct on (node_id) node_id::int, down_mbps::int as down, up_mbps::int as up,
-       latency_tenth_ms::int as latency, disk_free_gib::int as "diskGib", ports_reachable::int as ports,
+    `select distinct on (node_id) node_id::float8, down_mbps::float8 as down, up_mbps::float8 as up,
+       latency_tenth_ms::float8 as latency, disk_free_gib::float8 as "diskGib", ports_reachable::float8 as ports,
        draw_block::bigint as block
-     from chain.measurement_history where ${asOf} and ${ofNodes}
-       and status = 'finalized' and not absent and expires_at > $3
+     from chain.measurement_history as measured where ${asOf} and ${ofNodes}
+       and ${isGood("measured")} and expires_at > $3
      order by node_id, round_id desc`,
     [...given, block.time],
   );

@@ -40,7 +40,13 @@ export async function startServices(
   const { addresses } = given;
   const own: Record<ServiceName, Record<string, string>> = {
     autoExport: {},
-    match: { PUBLIC_URL: addresses.match, PROBE_IMAGE: given.probeImage, INSTANCE: "match-1" },
+    match: {
+      PUBLIC_URL: addresses.match,
+      PROBE_IMAGE: given.probeImage,
+      INSTANCE: "match-1",
+      // The node of the journey is this machine.
+      PRIVATE_ADDRESSES: "1",
+    },
     workspace: {},
     registry: { IMAGE_STORE: join(market.stateDir, "images") },
     dispense: {},
@@ -55,6 +61,7 @@ export async function startServices(
       GATEWAY_URLS: addresses.gateway,
       MATCH_URLS: addresses.match,
       PUBLIC_RPC_URLS: market.chain.rpcUrls.join(","),
+      PRIVATE_ADDRESSES: "1",
       PROBE_IMAGE: given.probeImage,
       // On other chains tokens and ETH have value.
       ...(market.chain.embedded ? { FAUCET_KEY: market.keys.faucet.key } : {}),

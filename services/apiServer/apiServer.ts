@@ -64,6 +64,7 @@ export async function startApiServer(
     chain,
     deployment,
     publicUrl: env.PUBLIC_URL,
+    privateAddresses: env.PRIVATE_ADDRESSES,
     network: {
       rpcUrls: env.PUBLIC_RPC_URLS,
       matchUrls: env.MATCH_URLS,

@@ -23,6 +23,8 @@ export type ApiDeps = {
   gateway: Gateway;
   match: MatchClient;
   tasks: TaskRunner;
+  /** Registries may be at addresses that are not public. */
+  privateAddresses: boolean;
   /** Only on a market with test tokens. */
   faucet?: Faucet;
   logger: Logger;

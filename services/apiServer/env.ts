@@ -26,6 +26,11 @@ export const apiServerVariables = {
     .string()
     .regex(/^.+@sha256:[0-9a-f]{64}$/, "is not a reference with a digest")
     .describe("Image that nodes run for measurements: reference@sha256:digest"),
+  PRIVATE_ADDRESSES: z
+    .enum(["0", "1"])
+    .default("0")
+    .transform((value) => value === "1")
+    .describe("1: read images' manifests at private addresses, for a market on one machine or one network"),
   FAUCET_KEY: envTypes
     .privateKey()
     .optional()

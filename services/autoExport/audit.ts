@@ -5,6 +5,7 @@ import type { Queryable } from "@ngpu/db/pool";
 import { FatalError, NgpuError } from "@ngpu/runtime/errors";
 import { type Loop, type LoopOptions, startLoop } from "@ngpu/runtime/loop";
 import { type ComparedParts, findOmittedLogs, type KnownBlock, wantedOf } from "./omittedLogs.ts";
+import { asideTable } from "./setAside.ts";
 import type { Tier } from "./store.ts";
 
 type AuditParts = ComparedParts & {
@@ -127,7 +128,7 @@ async function readStored(
   last: bigint,
   most: number,
 ): Promise<KnownBlock[]> {
-  const tables = [...new Set(definitions.tables.map(({ table }) => table))];
+  const tables = [...new Set(definitions.tables.map(({ table }) => table)), asideTable];
   const rows = tables.map(
     (table) =>
       `select block_number, log_index from ${schema}.${table} where block_number > $1 and block_number <= $2`,

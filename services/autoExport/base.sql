@@ -43,6 +43,24 @@ create table audit (
   number bigint not null
 );
 
+-- Logs that could not be stored as rows of their event. They change no other row; everything else of their block is stored.
+create table set_aside (
+  block_number bigint not null,
+  block_hash text not null,
+  block_time timestamptz not null,
+  tx_hash text not null,
+  log_index integer not null,
+  generation smallint not null,
+  contract text not null,
+  event text not null,
+  -- event_undecodable, enum_value_unknown, or a SQLSTATE.
+  code text not null,
+  reason text not null,
+  topics text[] not null,
+  data text not null,
+  primary key (block_number, log_index)
+);
+
 -- How final the records of a block are. Bound to its table here, whatever the caller's search path.
 create function tier(block_number bigint) returns text language sql stable parallel safe
 begin atomic

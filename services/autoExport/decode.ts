@@ -8,7 +8,8 @@ import { longestValue, type Words, type WordWriter, writeNumber } from "./abiWor
 import type { Column } from "./columns.ts";
 import { copyField } from "./copy.ts";
 import { addAscii, addText, createLines, type Lines, reserve } from "./copyLines.ts";
-import type { EventTable } from "./schema.ts";
+import type { EventSource, EventTable } from "./schema.ts";
+import { type Aside, asideTable, asideValues, reasonOf } from "./setAside.ts";
 
 /** Rows by table. */
 export type EventRows = Map<string, Lines>;
@@ -21,9 +22,6 @@ const topicOffset = 4;
 const topicStride = 68;
 const dataOffset = topicOffset + 3 * topicStride;
 let words = allocateWords(4_096);
-
-/** The table of a log, and the generation of its contract. */
-export type EventSource = { table: EventTable; generation: number };
 
 /** Finds the source of a log; undefined for other contracts and for events that no ABI declares. */
 export type EventIndex = (log: ChainLog) => EventSource | undefined;
@@ -47,8 +45,12 @@ export function sourceAddresses(tables: readonly EventTable[], generations: Gene
   return [...names].flatMap((name) => addressesOf(generations, name));
 }
 
-/** The rows of all known events in the blocks. @throws FatalError `event_undecodable` when a log does not match the ABI. */
-export function rowsOf(blocks: readonly FollowedBlock[], find: EventIndex): EventRows {
+/**
+ * The rows of all known events in the blocks. A log that does not match its ABI becomes a row of `set_aside`.
+ *
+ * @param aside.logs Logs to set aside, with the errors of their rows.
+ */
+export function rowsOf(blocks: readonly FollowedBlock[], find: EventIndex, aside: Aside = {}): EventRows {
   const rows: EventRows = new Map();
   for (const block of blocks) {
     if (block.logs.length === 0) continue;
@@ -56,19 +58,52 @@ export function rowsOf(blocks: readonly FollowedBlock[], find: EventIndex): Even
     for (const log of block.logs) {
       const source = find(log);
       if (source === undefined) continue;
-      const { table } = source.table;
-      let lines = rows.get(table);
-      if (lines === undefined) {
-        lines = createLines();
-        rows.set(table, lines);
-      }
-      addRow(lines, blockFields, log, source);
+      const refused =
+        aside.logs?.get(log) ?? tryRow(linesOf(rows, source.table.table), blockFields, log, source);
+      if (refused === undefined) continue;
+      const why = reasonOf(refused);
+      const row = asideValues(log, source, why);
+      addRow(linesOf(rows, asideTable), blockFields, log, source.generation, (lines) => addText(lines, row));
+      aside.onSetAside?.({ log, source, ...why });
     }
   }
+  for (const [table, { count }] of rows) if (count === 0) rows.delete(table);
   return rows;
 }
 
-function addRow(lines: Lines, blockFields: string, log: ChainLog, { table, generation }: EventSource): void {
+function linesOf(rows: EventRows, table: string): Lines {
+  let lines = rows.get(table);
+  if (lines === undefined) {
+    lines = createLines();
+    rows.set(table, lines);
+  }
+  return lines;
+}
+
+/** Adds the row of a log. @returns the error of a log that does not match its ABI; then nothing was added */
+function tryRow(
+  lines: Lines,
+  blockFields: string,
+  log: ChainLog,
+  { table, generation }: EventSource,
+): unknown {
+  const begin = lines.end;
+  try {
+    addRow(lines, blockFields, log, generation, () => addValues(lines, log, table));
+    return undefined;
+  } catch (error) {
+    lines.end = begin;
+    return error;
+  }
+}
+
+function addRow(
+  lines: Lines,
+  blockFields: string,
+  log: ChainLog,
+  generation: number,
+  addOwn: (lines: Lines) => void,
+): void {
   reserve(lines, blockFields.length + log.transactionHash.length + 2 * longestValue);
   addAscii(lines, blockFields);
   addAscii(lines, log.transactionHash);
@@ -76,7 +111,8 @@ function addRow(lines: Lines, blockFields: string, log: ChainLog, { table, gener
   lines.end = writeNumber(log.logIndex, lines.bytes, lines.end);
   addByte(lines, tab);
   lines.end = writeNumber(generation, lines.bytes, lines.end);
-  addValues(lines, log, table);
+  addOwn(lines);
+  reserve(lines, 1);
   addByte(lines, lineEnd);
   lines.count += 1;
 }

@@ -13,8 +13,9 @@ import type { Watch } from "./metrics.ts";
 import { createMutex } from "./mutex.ts";
 import type { ComparedParts } from "./omittedLogs.ts";
 import { planBuild } from "./prepare.ts";
+import type { LogSetAside } from "./setAside.ts";
 import { chainSchema, prepareWriter, readBlocks } from "./store.ts";
-import { type Proven, recoverOmittedLogs, repair, storeStep, type Writing } from "./writing.ts";
+import { type Proven, recoverStep, repair, type StepRows, storeStep, type Writing } from "./writing.ts";
 
 export type ExportParts = {
   pool: Database;
@@ -45,7 +46,8 @@ export async function lead(parts: ExportParts, db: Connection, proven: Proven): 
   const exclusively = createMutex();
   const find = indexEvents(definitions.tables, deployment);
   const compared = comparedOf(parts, find);
-  const writing: Writing = { db, definitions, compared, proven, exclusively, ended, logger };
+  const onSetAside = reportSetAside(parts);
+  const writing: Writing = { db, definitions, compared, proven, exclusively, ended, logger, onSetAside };
   // The next step is read and decoded while one is stored, and the first step while the schema is built. `follow` keeps its
   // own record of the steps it has returned.
   const ready = exclusively(async () => {
@@ -106,6 +108,22 @@ function startLeaderAudit(
   return startAudit({ ...parts, repair: (found) => repair(writing, found) }, { logger, signal, interval });
 }
 
+/** Names and counts each log that is set aside. */
+function reportSetAside({ logger, watch }: ExportParts): (one: LogSetAside) => void {
+  return ({ log, source, code, reason }) => {
+    const { contract, event } = source.table;
+    const place = { block: log.blockNumber, logIndex: log.logIndex };
+    logger.error({ event: "log_set_aside", contract, name: event, ...place, code, reason });
+    watch.setAside(event, code);
+  };
+}
+
+function decodeStep(step: FollowStep, find: EventIndex): StepRows {
+  if (step.type !== "blocks") return { rows: new Map(), aside: [] };
+  const aside: LogSetAside[] = [];
+  return { rows: rowsOf(step.blocks, find, { onSetAside: (one) => aside.push(one) }), aside };
+}
+
 /** Stores steps in order. Ends when the writing ends or a step cannot be stored. */
 async function storeSteps(
   writing: Writing,
@@ -116,14 +134,13 @@ async function storeSteps(
   let storing = ready;
   try {
     for await (const step of steps) {
-      const rows = step.type === "blocks" ? rowsOf(step.blocks, find) : new Map();
+      const decoded = decodeStep(step, find);
       await storing;
-      storing = exclusively(() => storeStep(writing, step, rows)).then(
-        (events) => {
+      storing = exclusively(() => storeStep(writing, step, decoded))
+        .catch((error) => recoverStep(writing, step, error))
+        .then((events) => {
           if (events !== undefined) watch.stored(step, events);
-        },
-        (error) => recoverOmittedLogs(writing, step, error),
-      );
+        });
       storing.catch(() => ended.abort());
       if (step.type === "reorg" && step.ancestor === null) break;
     }

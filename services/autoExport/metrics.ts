@@ -15,11 +15,12 @@ export type Watch = {
   recordEndpointError: (endpoint: string, code: string) => void;
   stored: (step: FollowStep, events: number) => void;
   audited: (result: AuditResult) => void;
+  setAside: (event: string, code: string) => void;
 };
 
 export function createWatch(registry: Registry): Watch {
   const { leading, headNumber, tipNumber, lag, age } = createGauges(registry);
-  const { events, reorgs, errors, endpointErrors, audits } = createCounters(registry);
+  const { events, reorgs, errors, endpointErrors, audits, aside } = createCounters(registry);
   const seen: Pick<HealthFacts, "role" | "head" | "tip"> = {
     role: "starting",
     head: undefined,
@@ -47,6 +48,7 @@ export function createWatch(registry: Registry): Watch {
     recordRpcError: (code) => errors.inc({ code }),
     recordEndpointError: (endpoint, code) => endpointErrors.inc({ endpoint, code }),
     audited: (result) => audits.inc({ result }),
+    setAside: (event, code) => aside.inc({ event, code }),
     stored: (step, count) => {
       if (step.type === "reorg") {
         reorgs.observe(Number(step.depth));
@@ -95,6 +97,12 @@ function createCounters(registry: Registry) {
       name: "ngpu_export_rpc_endpoint_errors_total",
       help: "Errors of each endpoint, including requests that another endpoint then served",
       labelNames: ["endpoint", "code"],
+      registers,
+    }),
+    aside: new Counter({
+      name: "ngpu_export_logs_set_aside_total",
+      help: "Logs whose values could not be stored; they are in chain.set_aside",
+      labelNames: ["event", "code"],
       registers,
     }),
     audits: new Counter({

@@ -19,6 +19,9 @@ export type EventTable = {
   words: boolean;
 };
 
+/** The table of a log, and the generation of its contract. */
+export type EventSource = { table: EventTable; generation: number };
+
 /** The first columns of every event table. */
 const commonColumns = [
   ["block_number", "bigint"],

@@ -117,6 +117,7 @@ export async function revertBlocks(
       touched.push(name);
       await db.query(restorePast, [last]);
     }
+    await db.query("delete from set_aside where block_number > $1", [last]);
     await db.query("delete from block where number > $1", [last]);
     await db.query("update audit set number = least(number, $1)", [last]);
     if (ancestor === null) await db.query("delete from head");
@@ -177,6 +178,14 @@ export async function readOrigin(db: Queryable, schema: string): Promise<Origin 
 /** Whether a row could not be stored because no event has set a column that is `not null`. */
 export function isNotNullViolation(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.code === "23502";
+}
+
+/**
+ * Whether values caused the error: a value out of range or invalid (class 22), a violated constraint (23), or a limit of the server
+ * that a row exceeds (54). The same rows fail again.
+ */
+export function isDataError(error: unknown): error is pg.DatabaseError {
+  return error instanceof pg.DatabaseError && /^(22|23|54)/.test(error.code ?? "");
 }
 
 function blockLine({ number, hash, parentHash, timestamp }: FollowedBlock): string {

@@ -8,11 +8,12 @@ import { start } from "@ngpu/runtime/lifecycle";
 import { createLogger } from "@ngpu/runtime/logger";
 import pg from "pg";
 import { buildSchema } from "./build.ts";
-import { indexEvents, rowsOf, sourceAddresses } from "./decode.ts";
+import { indexEvents, sourceAddresses } from "./decode.ts";
 import { type Definitions, loadDefinitions } from "./definitions.ts";
 import { verifyVariables } from "./env.ts";
 import type { ExportParts } from "./leading.ts";
-import { chainSchema, prepareWriter, readOrigin, readTip, saveBlocks } from "./store.ts";
+import { saveSettingAside } from "./saveSettingAside.ts";
+import { chainSchema, prepareWriter, readOrigin, readTip } from "./store.ts";
 
 /** A table's rows up to a block: their count, and their hash in the schema and in the rebuilt copy. */
 export type Comparison = { table: string; rows: bigint; stored: string; rebuilt: string };
@@ -62,7 +63,7 @@ export async function compareWithRebuild(
 /** Every table whose rows derive from the chain. */
 export function tablesOf(definitions: Definitions): string[] {
   const events = new Set(definitions.tables.map(({ table }) => table));
-  return ["block", ...events, ...definitions.projections.map(({ name }) => `${name}_history`)];
+  return ["block", "set_aside", ...events, ...definitions.projections.map(({ name }) => `${name}_history`)];
 }
 
 async function replay(
@@ -88,7 +89,7 @@ async function replay(
       });
     }
     const blocks = step.blocks.filter(({ number }) => number <= last);
-    await saveBlocks(db, definitions, blocks, rowsOf(blocks, find), { silent: true });
+    await saveSettingAside({ db, definitions, find }, blocks, { silent: true });
     if ((step.blocks.at(-1)?.number ?? 0n) >= last) return;
   }
   signal.throwIfAborted();

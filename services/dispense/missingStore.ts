@@ -20,7 +20,10 @@ type MissingRow = {
   avoided: Avoided[];
 };
 
-/** The replicas of a workspace without a lease, with their placement requests and avoided nodes. */
+/** A workspace may have 65,535 replicas. All of them have the same requirements, so the first ones decide for the others. */
+const maxMissing = 1_000;
+
+/** The first replicas of a workspace without a lease, with their placement requests and avoided nodes. */
 export async function loadMissing(
   db: Queryable,
   workspaceId: bigint,
@@ -60,7 +63,7 @@ export async function loadMissing(
      ) as replaced on true
      where workspace.workspace_id = $1::int8 and not exists (
        select from chain.assignment where workspace_id = $1::int8 and replica = wanted.replica and ${held})
-     order by wanted.replica`,
+     order by wanted.replica limit ${maxMissing}`,
     [workspaceId, limits.attemptsWindow, nodeErrors, limits.avoidReplaced],
   );
   return found.rows.map(({ replica, attempts, avoided, ...last }) => ({

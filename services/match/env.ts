@@ -33,6 +33,11 @@ export const matchVariables = {
   PROBE_PORTS: portRange
     .default({ first: 42_000, last: 42_999 })
     .describe("Range of ports for measurements; nodes keep them reachable"),
+  PRIVATE_ADDRESSES: z
+    .enum(["0", "1"])
+    .default("0")
+    .transform((value) => value === "1")
+    .describe("1: accept nodes at private addresses, for a market on one machine or one network"),
   INSTANCE: z
     .string()
     .min(1)

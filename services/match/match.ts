@@ -34,6 +34,7 @@ export type MatchOptions = {
     | "PROBE_IMAGE"
     | "PROBE_PORTS"
     | "INSTANCE"
+    | "PRIVATE_ADDRESSES"
     | "LOSS_SECONDS"
     | "LOSS_SHARE"
     | "LOSS_FLOOR"
@@ -117,6 +118,7 @@ function startSessions(
     heartbeatSeconds,
     instance,
     audience: env.PUBLIC_URL,
+    privateAddresses: env.PRIVATE_ADDRESSES,
   });
   context.onStop("sessions", () => sessions.stop());
   const sessionMonitor = startSessionMonitor({ ...shared, sessions, heartbeatSeconds });

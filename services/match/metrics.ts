@@ -75,6 +75,11 @@ function placementMetrics(registers: Registry[]) {
 /** Presence of nodes, and leases of lost nodes. */
 function failoverMetrics(registers: Registry[]) {
   return {
+    measurementsSetAside: new Gauge({
+      name: "ngpu_match_measurements_set_aside",
+      help: "Valid measurements that do not count because a value is above its bound; set by the leader",
+      registers,
+    }),
     slots: new Counter({
       name: "ngpu_match_heartbeat_slots_posted_total",
       help: "Heartbeat slots committed to the chain",

@@ -1,5 +1,6 @@
 import type { Database } from "@ngpu/db/pool";
 import { countPresence } from "@ngpu/protocol/presence";
+import { isSetAside } from "@ngpu/queries/measurements";
 import { readPresence } from "@ngpu/queries/presence";
 import type { EpochWindow } from "./decide.ts";
 import type { NodeFacts } from "./score.ts";
@@ -43,7 +44,8 @@ type NodeRow = {
   ports_reachable: number | null;
 };
 
-// State as of block $1. A measurement counts if it expires after the start of the epoch ($2, Unix seconds).
+// State as of block $1. A measurement counts if it expires after the start of the epoch ($2, Unix seconds)
+// and no value is above its bound.
 const nodesAsOf = `
   select node.node_id, coalesce(node.wallet, node.key) as account, node.gpu_count, node.vram_mib, node.cpu_milli,
          node.memory_mib, measured.ports_reachable
@@ -51,7 +53,7 @@ const nodesAsOf = `
     left join lateral (
       select m.ports_reachable
         from chain.measurement_history m
-       where m.node_id = node.node_id and m.status = 'finalized' and m.expires_at > $2
+       where m.node_id = node.node_id and m.status = 'finalized' and not (${isSetAside("m")}) and m.expires_at > $2
          and m.valid_from <= $1 and (m.valid_to is null or m.valid_to > $1)
        order by m.round_id desc limit 1) measured on true
    where node.valid_from <= $1 and (node.valid_to is null or node.valid_to > $1)

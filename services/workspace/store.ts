@@ -9,6 +9,8 @@ import { isOutdated } from "./due.ts";
 /** Facts with the block they were read at. */
 export type LoadedFacts = { facts: Facts; head: bigint };
 
+const maxMissing = 1_000;
+
 type WorkspaceRow = {
   open: boolean;
   replicas: number;
@@ -104,6 +106,7 @@ function maxDownOf(config: string): number {
   }
 }
 
+/** The first replicas without a lease: a workspace may have 65,535, and all are placed and watched alike. */
 async function loadMissing(db: Queryable, workspaceId: bigint): Promise<Facts["missing"]> {
   const found = await db.query<{ replica: number; since: number }>(
     `select replica::int4,
@@ -120,7 +123,7 @@ async function loadMissing(db: Queryable, workspaceId: bigint): Promise<Facts["m
        where held.workspace_id = $1::int8 and held.replica = wanted.replica and held.release_reason is null
          and held.state not in ('none', 'deleted', 'released')
      )
-     order by wanted.replica`,
+     order by wanted.replica limit ${maxMissing}`,
     [workspaceId],
   );
   return found.rows;

@@ -81,7 +81,13 @@ describe("measurement rounds on a real engine", function () {
     expect(sent[0]).to.deep.equal({ type: "probeReady", roundId: 1n, port });
     const url = `http://127.0.0.1:${port}`;
     const limits = { milliseconds: 200, bytes: 8 << 20, diskMib: 4 };
-    const result = await measureProbe({ url, token, limits, signal: AbortSignal.timeout(20_000) });
+    const result = await measureProbe({
+      privateAddresses: true,
+      url,
+      token,
+      limits,
+      signal: AbortSignal.timeout(20_000),
+    });
     expect(result.portsReachable).to.equal(1);
     expect(result.diskWriteMibps).to.be.greaterThan(0);
     journal.prepare("update probe set closes_at = 1").run();

@@ -25,7 +25,7 @@ describe("a measurer's round", () => {
     const url = await listening(server);
     server.close();
     const signal = AbortSignal.timeout(20_000);
-    const result = await measureRound(order(url, 3), 8, { signal, limits });
+    const result = await measureRound(order(url, 3), 8, { signal, limits, privateAddresses: true });
     expect(result).to.deep.include({ absent: true, portsReachable: 0, downMbps: 0 });
   });
 
@@ -33,7 +33,7 @@ describe("a measurer's round", () => {
     const server = createServer((_request, response) => response.writeHead(500).end("no"));
     const url = await listening(server);
     const signal = AbortSignal.timeout(20_000);
-    const error = await measureRound(order(url, 3), 8, { signal, limits }).catch(
+    const error = await measureRound(order(url, 3), 8, { signal, limits, privateAddresses: true }).catch(
       (failure: unknown) => failure,
     );
     server.close();
@@ -46,9 +46,11 @@ describe("a measurer's round", () => {
     const url = await listening(server);
     server.close();
     const signal = AbortSignal.timeout(20_000);
-    const error = await measureRound(order(url, 3, false), 8, { signal, limits }).catch(
-      (failure: unknown) => failure,
-    );
+    const error = await measureRound(order(url, 3, false), 8, {
+      signal,
+      limits,
+      privateAddresses: true,
+    }).catch((failure: unknown) => failure);
     expect((error as NgpuError).code).to.equal("probe_unreachable");
   });
 });

@@ -86,6 +86,7 @@ export function joinMeasurer(
         NGPU_API: addresses.api,
         MEASURER_DIR: folder(market, "measurer"),
         MEASURER_WALLET: market.keys.measurer.account.address,
+        MEASURER_PRIVATE_ADDRESSES: "1",
       },
     }),
   );

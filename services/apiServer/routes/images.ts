@@ -3,8 +3,9 @@ import { InputError } from "@ngpu/runtime/errors";
 import { z } from "zod";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint, Reply } from "../endpoint.ts";
+import { verifiedSize } from "../imageFacts.ts";
 import { imageAnswer, imageList, newImage } from "../schemas/workspaces.ts";
-import { findImage, listImages } from "../store/workspaces.ts";
+import { isRegistered, listImages, putImage } from "../store/workspaces.ts";
 
 const imagePage = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(50),
@@ -29,28 +30,34 @@ const registerImage = (deps: ApiDeps) => {
       tag: "Workspaces",
       summary: "Register an image on the chain",
       description:
-        "Required once per digest, by any account. Returns 200 if the image is already registered.",
+        "Registers the digest, once for all accounts; returns 200 if it is registered already. Size and reference are stored for your account alone. The size is that of the manifest where the registry serves it to this API.",
       access: "partner",
       body: newImage,
       status: 201,
       answer: imageAnswer,
     },
-    async ({ body }) => {
-      const known = await findImage(deps.db, body.digest, generation);
-      if (known !== undefined) return alreadyRegistered(known.digest, known.reference);
+    async ({ body, partner }) => {
+      const measured = await verifiedSize(body, deps.privateAddresses);
+      const image = { ...body, sizeBytes: measured ?? body.sizeBytes };
+      const verified = measured !== undefined;
+      await putImage(deps.db, partner.wallet, { ...image, verified });
+      const { digest, reference } = body;
+      const answer = { digest, reference, sizeBytes: String(image.sizeBytes), verified };
+      const alreadyRegistered = new Reply(200, { ...answer, txHash: null });
+      if (await isRegistered(deps.db, digest, generation)) return alreadyRegistered;
       try {
         const { hash } = await deps.writer.write({
           kind: "api.registerImage",
           contract: "DockerContract",
           functionName: "registerImage",
-          args: [body.digest, body.sizeBytes, body.chunkRoot, body.reference],
-          dedupeKey: `image:${deps.deployment.contracts.DockerContract}:${body.digest}`,
+          args: [digest, image.sizeBytes, body.chunkRoot, reference],
+          dedupeKey: `image:${deps.deployment.contracts.DockerContract}:${digest}`,
         });
-        return { digest: body.digest, reference: body.reference, txHash: hash };
+        return { ...answer, txHash: hash };
       } catch (error) {
         // Another account registered it in the meantime.
         const taken = error instanceof InputError && error.details.error === "ImageTaken";
-        if (taken) return alreadyRegistered(body.digest, body.reference);
+        if (taken) return alreadyRegistered;
         throw error;
       }
     },
@@ -69,8 +76,9 @@ const images = (deps: ApiDeps) => {
       query: imagePage,
       answer: imageList,
     },
-    async ({ query }) => {
-      const rows = await listImages(deps.db, generation, query.limit, query.after ?? "");
+    async ({ query, partner }) => {
+      const of = { wallet: partner.wallet, generation };
+      const rows = await listImages(deps.db, of, query.limit, query.after ?? "");
       return {
         images: rows.map((row) => ({
           digest: row.digest,
@@ -78,6 +86,7 @@ const images = (deps: ApiDeps) => {
           sizeBytes: String(row.size_bytes),
           chunkRoot: row.chunk_root,
           reference: row.reference,
+          verified: row.verified,
           tier: row.tier,
         })),
         next: rows.length === query.limit ? (rows.at(-1)?.digest ?? null) : null,
@@ -85,7 +94,3 @@ const images = (deps: ApiDeps) => {
     },
   );
 };
-
-function alreadyRegistered(digest: string, reference: string) {
-  return new Reply(200, { digest, reference, txHash: null });
-}

@@ -29,10 +29,19 @@ export const imageEntry = z.object({
   sizeBytes: z.string(),
   chunkRoot: z.string(),
   reference: z.string(),
+  verified: z
+    .boolean()
+    .meta({ description: "The size is that of the manifest, verified against the digest" }),
   tier,
 });
 export const imageList = z.object({ images: z.array(imageEntry), next: nextPage });
-export const imageAnswer = z.object({ digest: z.string(), reference: z.string(), txHash: txHash.nullable() });
+export const imageAnswer = z.object({
+  digest: z.string(),
+  reference: z.string(),
+  sizeBytes: z.string(),
+  verified: z.boolean(),
+  txHash: txHash.nullable(),
+});
 
 const integer = (max: number) => z.number().int().min(0).max(max);
 const decimal = (max: number, step: number) =>

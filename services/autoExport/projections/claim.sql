@@ -10,7 +10,7 @@ create table claim (
 select account, generation, block_number, log_index, jsonb_build_object('claimed', cumulative) as patch from event
 
 -- on ClaimedMany
--- a grant is 20 bytes of account and 12 of the cumulative amount
-select '0x' || substr(grants, 3 + place, 40), generation, block_number, log_index,
-  jsonb_build_object('claimed', ('0x' || substr(grants, 43 + place, 24))::numeric)
-from event, generate_series(0, length(grants) - 66, 64) as place
+-- a grant is 20 bytes of account and 12 of the cumulative amount; the pattern reads the bytes once, `substr` would for each grant
+select '0x' || parts[1], generation, block_number, log_index,
+  jsonb_build_object('claimed', ('0x' || parts[2])::numeric)
+from event cross join lateral regexp_matches(substr(grants, 3), '([0-9a-f]{40})([0-9a-f]{24})', 'g') as parts

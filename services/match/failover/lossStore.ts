@@ -1,9 +1,10 @@
 import type { Database } from "@ngpu/db/pool";
+import { isGood } from "@ngpu/queries/measurements";
 import type { Absence } from "../sessions/absenceStore.ts";
 import type { HeldLease, Online, UnreachableNode } from "./decideLosses.ts";
 
-const proven = `exists (select from chain.measurement m where m.node_id = n.node_id and m.status = 'finalized'
-  and not m.absent and m.expires_at > extract(epoch from now()))`;
+const proven = `exists (select from chain.measurement m where m.node_id = n.node_id and ${isGood("m")}
+  and m.expires_at > extract(epoch from now()))`;
 
 /** The nodes of absences, with their state on the chain. Nodes that are not on the chain are omitted. */
 export async function readUnreachable(
@@ -54,7 +55,7 @@ export async function heldLeases(pool: Database, nodeIds: number[]): Promise<Hel
   if (nodeIds.length === 0) return [];
   const { rows } = await pool.query<HeldLease>(
     `select a.workspace_id::numeric as "workspaceId", a.replica::int, a.lease::int, a.node_id::int as "nodeId", a.state,
-       w.policy, a.lost_until::int as "lostUntil"
+       w.policy, a.lost_until::float8 as "lostUntil"
      from chain.assignment a join chain.workspace w using (workspace_id)
      where a.release_reason is null and a.node_id = any($1) order by a.workspace_id, a.replica`,
     [nodeIds],

@@ -2,13 +2,16 @@ import type { ChainClient } from "@ngpu/chain-reader/client";
 import { holdLeadership } from "@ngpu/db/leader";
 import { readHead } from "@ngpu/queries/fleet";
 import { type Loop, startLoop } from "@ngpu/runtime/loop";
+import type { MatchMetrics } from "../metrics.ts";
 import { followRounds, type RoundOptions } from "./followRounds.ts";
+import { reportSetAside } from "./measurementsSetAside.ts";
 import { drawRounds, requestRounds } from "./requestRounds.ts";
 
 export type MeasureOptions = RoundOptions & {
   databaseUrl: string;
   client: ChainClient;
   ports: { first: number; last: number };
+  metrics: MatchMetrics;
 };
 
 /** Time for a transaction's effect to be exported before the transaction is sent again, ms. */
@@ -20,10 +23,11 @@ const exportTimeoutMs = 15_000;
  * new leader resumes where the previous one stopped.
  */
 export function startMeasure(options: MeasureOptions): { wake(): void } {
-  const { context, databaseUrl } = options;
+  const { context, databaseUrl, pool, metrics } = options;
   let loop: Loop | undefined;
   const lead = async (signal: AbortSignal) => {
     const tried = new Map<string, number>();
+    const setAside = new Set<bigint>();
     loop = startLoop({ name: "measure", logger: context.logger, signal, interval: 1_000 }, async () => {
       // The contract's windows use the chain's clock.
       const now = (await readHead(options.pool)).time;
@@ -31,6 +35,7 @@ export function startMeasure(options: MeasureOptions): { wake(): void } {
       await requestRounds(options, tried, now);
       await drawRounds(options, now);
       await followRounds(options, tried, now);
+      await reportSetAside({ pool, metrics, logger: context.logger }, setAside, now);
     });
     await loop.done;
     loop = undefined;

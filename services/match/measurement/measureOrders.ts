@@ -17,7 +17,7 @@ export type ProbeOrder = {
 /** Orders to nodes: rounds in progress, and rounds that ended in the last minute. */
 export async function pendingProbeOrders(pool: Database): Promise<ProbeOrder[]> {
   const { rows } = await pool.query<ProbeOrder>(
-    `select m.round_id::numeric, d.node_id, d.port, d.token, m.closes_at::int, d.status in ('done', 'failed') as over
+    `select m.round_id::numeric, d.node_id, d.port, d.token, m.closes_at::float8, d.status in ('done', 'failed') as over
      from app.measure_round d join chain.measurement m using (draws)
      where d.status in ('open', 'ready')
        or (d.status in ('done', 'failed') and d.updated_at > now() - interval '60 seconds')
@@ -49,7 +49,7 @@ export async function pendingMeasureOrders(pool: Database): Promise<MeasureOrder
   const { rows } = await pool.query<MeasureOrder>(
     `select m.round_id::numeric, d.draws, d.node_id, one.measurer_id, ${currentMeasurerId("one")}::int as current_id,
        one.position, d.host, d.port, d.salts, d.token,
-       m.closes_at::int, d.url
+       m.closes_at::float8, d.url
      from app.measure_draw one join app.measure_round d using (draws) join chain.measurement m using (draws)
      where one.status = 'assigned' and d.status in ('open', 'ready') order by m.round_id`,
   );

@@ -1,4 +1,5 @@
 import type { Database } from "@ngpu/db/pool";
+import { isGood } from "@ngpu/queries/measurements";
 import type { Hex } from "viem";
 import { isLive } from "../sessions/sessionStore.ts";
 import type { MeasurableNode, MeasurerSession, NewDraw, NewRound, RoundToDraw } from "./roundFacts.ts";
@@ -12,7 +13,7 @@ export async function measurableNodes(pool: Database, now: number): Promise<Meas
   const { rows } = await pool.query<MeasurableNode>(
     `with round as (
        select m.node_id::int, m.round_id, m.expires_at::bigint, m.closes_at,
-         m.status = 'finalized' and not m.absent as good,
+         ${isGood("m")} as good,
          -- The contract rejects another request until then; a submitted result has another minute to be published.
          m.status in ('requested', 'submitted')
            and m.closes_at + case when m.submissions > 0 then 60 else 0 end >= $1 as open
@@ -20,10 +21,10 @@ export async function measurableNodes(pool: Database, now: number): Promise<Meas
      ), last_good as (
        select node_id, max(round_id) as round_id, max(expires_at) as expires_at from round where good group by node_id
      )
-     select n.node_id::int, max(s.host) as host, g.expires_at::int as valid_until,
+     select n.node_id::int, max(s.host) as host, g.expires_at::float8 as valid_until,
        coalesce(bool_or(r.open), false) as open,
        count(*) filter (where not r.good and not r.open and r.round_id > coalesce(g.round_id, 0))::int as failures,
-       max(r.closes_at) filter (where not r.good and not r.open)::int as failed_at,
+       max(r.closes_at) filter (where not r.good and not r.open)::float8 as failed_at,
        count(r.round_id)::int as rounds
      from chain.node n
        join app.session s on s.role = 'node' and s.subject_id = n.node_id and ${isLive}
@@ -97,7 +98,7 @@ export async function dropUnrequested(pool: Database): Promise<void> {
 /** Rounds on the chain whose draws are not stored yet. */
 export async function roundsToDraw(pool: Database, now: number): Promise<RoundToDraw[]> {
   const { rows } = await pool.query<RoundToDraw>(
-    `select m.round_id::numeric, d.draws, d.salts, m.opens_at::int, n.key, coalesce(n.wallet, n.key) as owner
+    `select m.round_id::numeric, d.draws, d.salts, m.opens_at::float8, n.key, coalesce(n.wallet, n.key) as owner
      from app.measure_round d join chain.measurement m using (draws) join chain.node n on n.node_id = d.node_id
      where d.status not in ('done', 'failed') and m.closes_at > $1
        -- The hash of a block is available from the next block on.

@@ -30,7 +30,7 @@ export async function openRounds(pool: Database): Promise<OpenRound[]> {
      where one.draws = m.draws and e.measurer_id = one.measurer_id and one.status in ('drawn', 'assigned')`,
   );
   const { rows } = await pool.query<OpenRound>(
-    `select d.draws, d.status, d.node_id, m.round_id::numeric, m.status as on_chain, m.opens_at::int, m.closes_at::int,
+    `select d.draws, d.status, d.node_id, m.round_id::numeric, m.status as on_chain, m.opens_at::float8, m.closes_at::float8,
        count(one.position)::int as known,
        count(*) filter (where one.status = 'drawn')::int as waiting,
        count(*) filter (where one.status = 'assigned')::int as assigned,

@@ -6,7 +6,7 @@ export type PopularImage = {
   image: string;
   /** reference@sha256:… */
   reference: string;
-  /** Compressed; null: not on the chain. */
+  /** Compressed, from the verified manifest; null: the registry does not serve it. */
   sizeBytes: bigint | null;
   /** Number of assignments within the window. */
   assignments: number;

@@ -12,6 +12,7 @@ import type { MatchMetrics } from "../metrics.ts";
 import type { IndexedFleet } from "../scheduling/fleetSync.ts";
 import type { Session } from "../sessions/session.ts";
 import { type CandidateNode, decidePrefetch } from "./decide.ts";
+import { createImageSizes, type ImageSizes } from "./imageSizes.ts";
 import * as store from "./store.ts";
 
 export type PrefetchOptions = {
@@ -29,6 +30,7 @@ export type PrefetchOptions = {
     | "PREFETCH_NODES"
     | "PREFETCH_NODE_TRANSFERS"
     | "PREFETCH_SOURCE_TRANSFERS"
+    | "PRIVATE_ADDRESSES"
   >;
 };
 
@@ -40,8 +42,16 @@ export function startPrefetch(options: PrefetchOptions): void {
   const { context, databaseUrl, env } = options;
   if (!env.PREFETCH) return;
   const interval = env.PREFETCH_SECONDS * 1_000;
-  const lead = (signal: AbortSignal) =>
-    startLoop({ name: "prefetch", logger: context.logger, signal, interval }, () => prefetch(options)).done;
+  const lead = (signal: AbortSignal) => {
+    const sizes = createImageSizes({
+      signal,
+      privateAddresses: env.PRIVATE_ADDRESSES,
+      logger: context.logger,
+    });
+    return startLoop({ name: "prefetch", logger: context.logger, signal, interval }, () =>
+      prefetch(options, sizes),
+    ).done;
+  };
   void holdLeadership({
     url: databaseUrl,
     leadership: "prefetch",
@@ -51,7 +61,10 @@ export function startPrefetch(options: PrefetchOptions): void {
   });
 }
 
-async function prefetch({ context, pool, metrics, fleetNow, env }: PrefetchOptions): Promise<void> {
+async function prefetch(
+  { context, pool, metrics, fleetNow, env }: PrefetchOptions,
+  sizes: ImageSizes,
+): Promise<void> {
   const { block, index } = await fleetNow();
   const { hits, misses } = await store.countHits(pool, block);
   metrics.prefetchAssignments.inc({ result: "hit" }, hits);
@@ -60,7 +73,7 @@ async function prefetch({ context, pool, metrics, fleetNow, env }: PrefetchOptio
   const popular = await store.readPopular(pool, since, env.PREFETCH_IMAGES);
   const typicalRequests = await readTypicalRequests(pool, popular, block);
   const steps = decidePrefetch({
-    popular,
+    popular: await sizes(popular),
     requested: await store.readRequestedImages(pool),
     leaseTransfers: await store.readLeaseTransfers(pool),
     choose: ({ image }, excluded) => chooseNode(index, typicalRequests.get(image), image, excluded),

@@ -4,18 +4,19 @@ import type { PopularImage, PrefetchStep, RequestedImage } from "./decide.ts";
 
 /** Delay before an image is ordered again from a node that failed or evicted it. */
 const retryDelay = "interval '1 hour'";
+/** As in a workspace's configuration. The contract accepts any text. */
+const imageName = /^[a-z0-9][a-z0-9._:/-]{0,254}$/;
 /** Time after which an order without a result has failed. */
 const answerTimeout = "interval '30 minutes'";
 
 /** A popular image with the workspace of its newest assignment, which serves as the typical one. */
-export type ImageOfWorkspace = PopularImage & { workspaceId: bigint };
+export type ImageOfWorkspace = Omit<PopularImage, "sizeBytes"> & { workspaceId: bigint };
 
 /** The images with the most assignments since a block. Images without a name in the workspace's configuration are omitted. */
 export async function readPopular(db: Queryable, since: bigint, limit: number): Promise<ImageOfWorkspace[]> {
   const { rows } = await db.query<{
     image: string;
     name: string;
-    size: bigint | null;
     assignments: number;
     workspace_id: bigint;
   }>(
@@ -25,17 +26,16 @@ export async function readPopular(db: Queryable, since: bigint, limit: number): 
        from chain.event_assigned e join chain.workspace w using (workspace_id)
        where e.block_number > $1 group by w.image
      )
-     select recent.image, assignments, workspace_id::numeric, i.size_bytes::numeric as size,
+     select recent.image, assignments, workspace_id::numeric,
        substring(w.config from '"image"\\s*:\\s*"([^"@]+)"') as name
      from recent join chain.workspace w using (workspace_id)
-     left join chain.image i on i.digest = recent.image and i.generation = w.generation
      order by assignments desc, recent.image limit $2`,
     [since, limit],
   );
-  return rows.flatMap(({ image, name, size, assignments, workspace_id: workspaceId }) =>
-    name === null
+  return rows.flatMap(({ image, name, assignments, workspace_id: workspaceId }) =>
+    name === null || !imageName.test(name)
       ? []
-      : [{ image, reference: `${name}@sha256:${image.slice(2)}`, sizeBytes: size, assignments, workspaceId }],
+      : [{ image, reference: `${name}@sha256:${image.slice(2)}`, assignments, workspaceId }],
   );
 }
 

@@ -1,4 +1,5 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { implausiblePart } from "@ngpu/protocol/measurementBounds";
 import { PackingError } from "@ngpu/protocol/packedReports";
 import { type RelayKind, relayKinds } from "@ngpu/protocol/relayKinds";
 import { recoverRelay, relayArgs, relayDigest } from "@ngpu/protocol/signedMessages";
@@ -39,6 +40,11 @@ export async function checkRelay(
     });
   }
   const message = parsed.data;
+  const excess = "result" in message ? implausiblePart(message.result) : undefined;
+  if (excess !== undefined) {
+    const { name, value, highest } = excess;
+    return { reason: `MeasurementImplausible(${name} ${value}, highest ${highest})` };
+  }
   const now = BigInt(Math.floor(Date.now() / 1_000));
   if (message.deadline < now) {
     return { reason: `SignatureExpired(deadline ${message.deadline}, time ${now})` };

@@ -43,9 +43,30 @@ async function deliverOnce(options: DeliveryOptions, items: store.RelayItem[]): 
   const [first] = items;
   if (first === undefined) return;
   await store.renewClaim(pool, first.batch);
-  for (const [at, group] of relayGroups(deployment, first.kind, items)) {
+  const readable = await setUnreadableAside(options, first.kind, items);
+  for (const [at, group] of relayGroups(deployment, first.kind, readable)) {
     await deliverTo(options, at, first, group);
   }
+}
+
+/**
+ * Refuses the messages that this version cannot read, such as those that another version queued. @returns the others
+ */
+async function setUnreadableAside(
+  { pool, metrics, context }: DeliveryOptions,
+  kind: store.RelayItem["kind"],
+  items: store.RelayItem[],
+): Promise<store.RelayItem[]> {
+  const { message } = relayKinds[kind];
+  const { true: readable = [], false: unreadable = [] } = Object.groupBy(items, (item) =>
+    String(message.safeParse(item.message).success),
+  );
+  if (unreadable.length === 0) return readable;
+  const settled = unreadable.map(({ id }) => ({ id, reason: "the message cannot be read" }));
+  await store.settleBatch(pool, settled, null);
+  metrics.relayed.inc({ kind, outcome: "refused" }, unreadable.length);
+  for (const { id } of unreadable) context.logger.error({ event: "relay_unreadable", relay: id, kind });
+  return readable;
 }
 
 async function deliverTo(

@@ -8,7 +8,7 @@ import type { MatchMetrics } from "../metrics.ts";
 import type { Signal } from "./absenceStore.ts";
 import { limits, type MonitoredConnection, readInOrder } from "./connection.ts";
 import type { createDirectory } from "./directory.ts";
-import { hostOf, newChallenge, parseMessage, verifyHello } from "./handshake.ts";
+import { checkedHost, newChallenge, parseMessage, verifyHello } from "./handshake.ts";
 import type { Session, SessionHandlers, SessionsOptions } from "./session.ts";
 import type { NewSession } from "./sessionStore.ts";
 
@@ -104,7 +104,9 @@ async function open(server: SessionServer, peer: Peer, hello: ClientMessage): Pr
   const { role, version } = hello;
   const now = BigInt(Math.floor(Date.now() / 1_000));
   const key = await verifyHello(deployment, { audience, challenge: peer.challenge, now }, hello);
-  const host = hostOf(hello.host, peer.address);
+  // Nothing connects to a measurer.
+  const rule = { privateAddresses: server.privateAddresses || role === "measurer" };
+  const host = await checkedHost(hello.host, peer.address, rule);
   const id = randomUUID();
   const subjectId = await server.take({ id, key, role, instance, host, version });
   server.logger.info({ event: "session_opened", session: id, role, address: key, id: subjectId });

@@ -3,6 +3,7 @@ import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { sessionDomainOf, sessionTypes } from "@ngpu/contracts-sdk/typedData";
 import { type ClientMessage, clientMessage } from "@ngpu/protocol/wire";
 import { InputError, messageOf } from "@ngpu/runtime/errors";
+import { type Resolve, requirePublicHost } from "@ngpu/runtime/publicAddress";
 import { bytesToHex, type Hex, recoverTypedDataAddress } from "viem";
 
 type Hello = Extract<ClientMessage, { type: "hello" }>;
@@ -69,11 +70,23 @@ async function recover(
 }
 
 /**
- * The host at which a node's ports are reachable: the declared one, or the peer's address.
+ * The host at which a node's ports are reachable: the declared one, or the peer's address. Measurers connect to it, so it must be
+ * public unless the market accepts private addresses.
  *
- * @throws InputError `host_invalid`.
+ * @throws InputError `host_invalid`, `host_not_public` or `host_unresolved`.
  */
-export function hostOf(declared: string | undefined, peer: string | undefined): string {
+export async function checkedHost(
+  declared: string | undefined,
+  peer: string | undefined,
+  rule: { privateAddresses: boolean; resolve?: Resolve },
+): Promise<string> {
+  const host = hostOf(declared, peer);
+  if (!rule.privateAddresses) await requirePublicHost(host, rule.resolve);
+  return host;
+}
+
+/** @throws InputError `host_invalid`. */
+function hostOf(declared: string | undefined, peer: string | undefined): string {
   if (declared === undefined || declared === "") return (peer ?? "127.0.0.1").replace(/^::ffff:/, "");
   if (!/^[A-Za-z0-9.:_-]+$/.test(declared)) {
     throw new InputError(`${declared} is neither a host name nor an address.`, { code: "host_invalid" });

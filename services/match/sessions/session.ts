@@ -46,4 +46,6 @@ export type SessionsOptions = {
   instance: string;
   audience: string;
   heartbeatSeconds: number;
+  /** Nodes may be at addresses that are not public. */
+  privateAddresses: boolean;
 };

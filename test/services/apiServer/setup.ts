@@ -80,6 +80,7 @@ export async function setup(
     MATCH_URLS: ["ws://127.0.0.1:9", ...(explainer === undefined ? [] : [explainer.url])],
     PUBLIC_RPC_URLS: [market.chain.url],
     PROBE_IMAGE: probeImage,
+    PRIVATE_ADDRESSES: true,
     ...(options.faucetKey === undefined ? {} : { FAUCET_KEY: options.faucetKey }),
   };
   const start = async () => {

@@ -1,3 +1,7 @@
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { expect } from "chai";
 import { parseEther } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
@@ -288,6 +292,39 @@ describe("apiServer: money and workspaces on a real chain", () => {
     }
     expect(ids).to.deep.equal(all.body.workspaces.map((one) => one.id));
     expect(ids.length).to.be.greaterThan(3);
+  });
+
+  it("keeps each partner's facts of an image apart, and takes the size from the manifest", async () => {
+    const manifest = JSON.stringify({ config: { size: 10 }, layers: [{ size: 90 }] });
+    const digest = createHash("sha256").update(manifest).digest("hex");
+    const registry = createServer((request, response) => {
+      response.writeHead(request.url === `/v2/chat/manifests/sha256:${digest}` ? 200 : 404).end(manifest);
+    });
+    await once(registry.listen(0, "127.0.0.1"), "listening");
+    const served = `127.0.0.1:${(registry.address() as AddressInfo).port}/chat`;
+    const { partner: stranger } = await join(api, newAccount());
+    const claimed = { digest: `sha256:${digest}`, sizeBytes: "9000000000000000000" };
+    const first = await stranger.post("/v1/images", { ...claimed, reference: "nowhere.invalid/chat" });
+    expect([first.status, first.body]).to.deep.include(201);
+    await api.market.exported();
+    const second = await partner.post<{ sizeBytes: string }>("/v1/images", { ...claimed, reference: served });
+    expect([second.status, second.body]).to.deep.equal([
+      200,
+      { digest: `0x${digest}`, reference: served, sizeBytes: "100", verified: true, txHash: null },
+    ]);
+    const listed = async (as: typeof partner) => {
+      const { body } = await as.get<{ images: Record<string, unknown>[] }>("/v1/images");
+      return body.images.find((one) => one.digest === `0x${digest}`);
+    };
+    expect(await listed(partner)).to.include({ reference: served, sizeBytes: "100", verified: true });
+    expect(await listed(stranger)).to.include({ reference: "nowhere.invalid/chat", verified: false });
+    const wrong = { ...claimed, digest: `sha256:${"ef".repeat(32)}`, reference: served };
+    // Another image's manifest under the digest.
+    registry.removeAllListeners("request").on("request", (_request, response) => response.end(manifest));
+    const refused = await partner.post<Fault>("/v1/images", wrong);
+    expect([refused.status, refused.body.error.code]).to.deep.equal([409, "image_manifest_invalid"]);
+    registry.closeAllConnections();
+    registry.close();
   });
 
   it("uses an authorization only for the image in its scope", async () => {

@@ -251,11 +251,26 @@ select who, block_number, log_index, jsonb_build_object('reason', reason) as pat
     ]);
   });
 
-  it("stops with an error when a contract's events do not match the ABI", async () => {
-    const { database } = await market();
+  it("sets aside a log that does not match the ABI, and stores all others", async () => {
+    const { database, db } = await market();
     const chain = createScriptedChain();
-    chain.mine([{ ...registered(1), data: "0x01" }]);
-    const error = await exporter(database, chain.client).ended;
-    expect(error).to.have.property("code", "event_undecodable");
+    chain.mine([registered(1), { ...registered(2), data: "0x01" }, registered(3)]);
+    exporter(database, chain.client);
+    await untilStored(db, chain);
+    const aside = await db.query(
+      "select contract, event, code, block_number, log_index, data from chain.set_aside",
+    );
+    expect(aside.rows).to.deep.equal([
+      {
+        contract: "ComputeNode",
+        event: "NodeRegistered",
+        code: "event_undecodable",
+        block_number: 1n,
+        log_index: 1,
+        data: "0x01",
+      },
+    ]);
+    const { rows } = await db.query("select node_id from chain.node order by node_id");
+    expect(rows).to.deep.equal([{ node_id: 1 }, { node_id: 3 }]);
   });
 });

@@ -27,9 +27,10 @@ export function createChainActions(options: {
       given: Partial<WorkspaceSpec> = {},
       placement?: PlacementPreferences,
       replicas = 8,
+      image = "example/image",
     ): Promise<{ id: bigint; spec: WorkspaceSpec }> {
       authorization ??= authorize({ deployment, keeper, account });
-      const config = configWith(placement);
+      const config = configWith(placement, image);
       const spec = { ...specOf(given), configHash: keccak256(stringToHex(config)) };
       const { receipt } = await partner.send({
         kind: "test",
@@ -127,8 +128,8 @@ async function authorize(options: {
   return event.args.authorizationId;
 }
 
-const configWith = (placement?: PlacementPreferences) =>
-  JSON.stringify({ image: "example/image", ports: [8080], placement });
+const configWith = (placement: PlacementPreferences | undefined, image: string) =>
+  JSON.stringify({ image, ports: [8080], placement });
 
 function specOf(given: Partial<WorkspaceSpec>): Omit<WorkspaceSpec, "configHash"> {
   return {

@@ -81,13 +81,13 @@ describe("match: measuring nodes", function () {
     expect(measure).to.include({ roundId: probe.roundId, nodeId, port: probe.port, token: probe.token });
     expect(measure.url).to.equal(`http://127.0.0.1:${probe.port}`);
     expect(measure.measurerId).to.equal(measurer.measurerId);
-    await measurer.peer.relay("reveal", "reveal", {
-      roundId: probe.roundId,
-      measurerId: measurer.measurerId,
-      ...drawOf(measure),
-      result,
-      deadline: soon(),
-    });
+    const reveal = { roundId: probe.roundId, measurerId: measurer.measurerId, ...drawOf(measure) };
+    const excessive = { ...result, downMbps: 2 ** 32 - 1 };
+    await measurer.peer.relay("excess", "reveal", { ...reveal, result: excessive, deadline: soon() });
+    const refused = await measurer.peer.next("relayed", ({ id }) => id === "excess");
+    expect(refused).to.include({ status: "refused" });
+    expect(refused.reason).to.match(/^MeasurementImplausible\(downMbps 4294967295, /);
+    await measurer.peer.relay("reveal", "reveal", { ...reveal, result, deadline: soon() });
     const revealed = await measurer.peer.next(
       "relayed",
       ({ id, status }) => id === "reveal" && status !== "queued",

@@ -115,6 +115,22 @@ describe("match: sessions and relayed messages", function () {
     );
   });
 
+  it("refuses a queued message that it cannot read, and relays those of the same batch", async () => {
+    const { peer, nodeId } = await joinNode(match.url, deployment);
+    await test.db.query(
+      `insert into app.relay (kind, signer, message, signature, digest, deadline)
+       values ('setStatus', '0x1', '{"nodeId": 1e300}', '0x', 'unreadable', $1)`,
+      [soon()],
+    );
+    await peer.relay("good", "setStatus", { nodeId, status: 3, nonce: 1n, deadline: soon() });
+    const good = await peer.next("relayed", ({ id, status }) => id === "good" && status !== "queued", 30_000);
+    expect(good).to.include({ status: "confirmed" });
+    await eventually("the other is refused", async () => {
+      const rows = await relayRow("the message cannot be read");
+      return rows[0]?.status === "refused";
+    });
+  });
+
   it("packs reports for the chain, and rejects a signature that cannot be packed", async () => {
     const { peer } = await joinNode(match.url, deployment);
     const lease = { workspaceId: 999_999n, replica: 0, lease: 1, fence: "0x0000000000000001" } as const;
@@ -215,6 +231,36 @@ describe("match: sessions and relayed messages", function () {
     const socket = new WebSocket(`${match.url}/v1/other`);
     const error = await new Promise<Error>((resolve) => socket.on("error", resolve));
     expect(error.message).to.include("404");
+  });
+
+  it("ends at most the session that sends a value out of range, and stores what the others report", async () => {
+    const { peer, nodeId } = await joinNode(match.url, deployment);
+    const slot = BigInt(Math.floor(Date.now() / 1_000 / deployment.parameters.slotSeconds));
+    const heartbeat = { type: "heartbeat", slot, cpuLoad: 0.5, freeDiskGib: 10, running: ["1/0/1"] };
+    const live = { type: "live", workspaceId: 1n, replica: 0, lease: 1, percent: 5, bytesPerSecond: 1 };
+    const texts = [
+      JSON.stringify({ ...heartbeat, slot: "1", running: ["\0"] }),
+      '{"type":"heartbeat","slot":"1","cpuLoad":0,"freeDiskGib":0,"running":["\\ud800"]}',
+      '{"type":"heartbeat","slot":"1","cpuLoad":1e999,"freeDiskGib":0,"running":[]}',
+      JSON.stringify({ ...heartbeat, slot: "99999999999999999999" }),
+      JSON.stringify({ ...live, workspaceId: "99999999999999999999" }),
+      JSON.stringify({ ...live, workspaceId: "1", lease: 2 ** 40 }),
+      JSON.stringify({ type: "probeReady", roundId: "9223372036854775808", port: 1 }),
+      "[".repeat(100_000),
+    ];
+    for (const text of texts) {
+      const other = await opened();
+      other.sendRaw(text);
+      expect(await refusal(other), text.slice(0, 80)).to.equal("message_invalid");
+    }
+    const other = await opened();
+    await other.relay("name", "register", registration(other, { gpuName: "\0" }));
+    expect(await refusal(other)).to.equal("message_invalid");
+    peer.send(heartbeat);
+    await eventually("the heartbeat is stored", async () => {
+      const { rows } = await test.db.query("select running from app.session where subject_id = $1", [nodeId]);
+      return rows[0]?.running[0] === "1/0/1";
+    });
   });
 
   it("neither loses nor repeats a message when it is killed between accepting and sending", async () => {

@@ -116,6 +116,7 @@ export async function setupMatch(periods?: Parameters<typeof startTestMarket>[0]
           PUBLIC_URL: url,
           PROBE_IMAGE: probeImage,
           INSTANCE: instance,
+          PRIVATE_ADDRESSES: "1",
           ...env,
         },
         port,

@@ -37,7 +37,7 @@ export async function openChainTables(role: string) {
   await createChainTables(chain);
   const db = createPool({ url: asRole(database.url, role), name: role });
   const close = async () => {
-    await Promise.all([chain.end(), db.end()]);
+    await Promise.all([chain, db].map((pool) => (pool.ended ? undefined : pool.end())));
     await database.drop();
   };
   return { chain, db, close };

@@ -1,6 +1,11 @@
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { expect } from "chai";
+import type { Hex } from "viem";
 import { runToEnd } from "../../../../scripts/embedded/command.ts";
 import { rootDir } from "../../../support/parts.ts";
 import { eventually } from "../../support/context.ts";
@@ -11,6 +16,8 @@ describe("match: prefetched images", function () {
   this.timeout(180_000);
   let test: TestMatch;
   let match: Match;
+  let registry: Server | undefined;
+  let popular: Hex;
   let deployment: Deployment;
   let nodes: Awaited<ReturnType<typeof joinNode>>[];
 
@@ -28,6 +35,8 @@ describe("match: prefetched images", function () {
   });
 
   after(async () => {
+    registry?.closeAllConnections();
+    registry?.close();
     await test.stop();
   });
 
@@ -46,13 +55,29 @@ describe("match: prefetched images", function () {
     return rows[0];
   };
 
+  /** Serves a manifest of an image with one layer, as its registry. */
+  const serveManifest = async (bytes: number): Promise<{ image: Hex; name: string }> => {
+    const body = Buffer.from(JSON.stringify({ config: { size: 0 }, layers: [{ size: bytes }] }));
+    const digest = createHash("sha256").update(body).digest("hex");
+    const server = createServer((request, response) => {
+      response.writeHead(request.url === `/v2/image/manifests/sha256:${digest}` ? 200 : 404).end(body);
+    });
+    registry = server;
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    return { image: `0x${digest}`, name: `127.0.0.1:${(server.address() as AddressInfo).port}/image` };
+  };
+
   it("orders images on the nodes that placement would choose, and counts hits and misses", async () => {
-    const first = await test.chain.publish();
+    const { image, name } = await serveManifest(50_000_000);
+    popular = image;
+    const published = () => test.chain.publish({ image }, undefined, 8, name);
+    const first = await published();
+    // A stranger's word about the digest.
     await test.keeper.send({
       kind: "test",
       contract: "DockerContract",
       functionName: "registerImage",
-      args: [first.spec.image, 50_000_000n, `0x${"0".repeat(64)}`, "example/image"],
+      args: [image, 9_000_000_000_000_000_000n, `0x${"0".repeat(64)}`, "stranger/image"],
     } as const);
     await eventually("the count has begun", async () => {
       const { rowCount } = await test.db.query("select from app.prefetch_tally");
@@ -64,12 +89,12 @@ describe("match: prefetched images", function () {
     const order = await node(1).peer.next("prefetch", undefined, 40_000);
     expect(order).to.deep.include({
       image: first.spec.image,
-      reference: `example/image@sha256:${first.spec.image.slice(2)}`,
+      reference: `${name}@sha256:${image.slice(2)}`,
       sizeBytes: 50_000_000n,
     });
     node(1).peer.send({ type: "prefetched", image: order.image, outcome: "present" });
     await eventually("it is recorded", async () => (await row(node(1).nodeId))?.status === "present");
-    const second = await test.chain.publish();
+    const second = await published();
     await test.chain.assign(second, 0, node(1).nodeId);
     await eventually("the second assignment is a hit", async () => (await counted("hit")) === 1);
     await test.chain.assign(second, 1, node(2).nodeId);
@@ -111,7 +136,7 @@ describe("match: prefetched images", function () {
   });
 
   it("records an eviction, and ignores results without an order", async () => {
-    const image = (await test.chain.publish()).spec.image;
+    const image = popular;
     node(2).peer.send({ type: "prefetched", image, outcome: "present" });
     node(1).peer.send({ type: "prefetched", image, outcome: "evicted" });
     await eventually("it is recorded", async () => (await row(node(1).nodeId))?.status === "evicted");

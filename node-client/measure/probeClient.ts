@@ -1,0 +1,93 @@
+import { type Agent, type ClientRequest, type IncomingMessage, request } from "node:http";
+import { isIP } from "node:net";
+import { FatalError, InputError, messageOf, RetryableError } from "@ngpu/runtime/errors";
+import { isPublicAddress, publicLookup } from "@ngpu/runtime/publicAddress";
+
+/** A probe and the connections to it. */
+export type Probe = {
+  agent: Agent;
+  url: string;
+  token: string;
+  signal: AbortSignal;
+  privateAddresses: boolean;
+};
+
+const maxAnswerBytes = 64 * 1024;
+
+/** A name is checked when it is resolved, at each connection. */
+export function requirePublic({ url, privateAddresses }: Probe): void {
+  const host = new URL(url).hostname.replace(/^\[|\]$/g, "");
+  if (privateAddresses || isIP(host) === 0 || isPublicAddress(host)) return;
+  throw new FatalError(`The node's address ${host} is not public.`, {
+    code: "probe_not_public",
+    hint: "Set MEASURER_PRIVATE_ADDRESSES=1 only for a market on one machine or one network.",
+  });
+}
+
+/** Sends a request. @returns The response, once its headers have arrived. */
+export async function open(
+  { agent, url, token, signal, privateAddresses }: Probe,
+  method: string,
+  path: string,
+  send?: (outgoing: ClientRequest) => Promise<void>,
+): Promise<IncomingMessage> {
+  const outgoing = request(new URL(path, url), {
+    method,
+    agent,
+    signal,
+    ...(privateAddresses ? {} : { lookup: publicLookup }),
+    headers: { authorization: `Bearer ${token}` },
+  });
+  const begun = Promise.withResolvers<IncomingMessage>();
+  outgoing.once("response", begun.resolve);
+  outgoing.on("error", begun.reject);
+  try {
+    const sending = send?.(outgoing) ?? Promise.resolve();
+    await Promise.race([sending, begun.promise]);
+    outgoing.end();
+    return await begun.promise;
+  } catch (error) {
+    if (error instanceof InputError) throw error;
+    throw new RetryableError(`The probe does not respond at ${url}: ${messageOf(error)}`, {
+      code: "probe_unreachable",
+      cause: error,
+    });
+  }
+}
+
+export async function answerOf(response: IncomingMessage): Promise<string> {
+  const body = await boundedText(response);
+  if (response.statusCode === 200) return body;
+  throw new RetryableError(`The probe responded with status ${response.statusCode}: ${body.slice(0, 200)}`, {
+    code: "probe_failed",
+  });
+}
+
+async function boundedText(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    bytes += chunk.byteLength;
+    if (bytes > maxAnswerBytes) throw failed(`answered with more than ${maxAnswerBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+/** Resolves when the request can take more data or is closed. */
+export function drained(outgoing: ClientRequest): Promise<void> {
+  return new Promise<void>((resolve) => {
+    const done = () => {
+      outgoing.off("drain", done);
+      outgoing.off("close", done);
+      resolve();
+    };
+    outgoing.on("drain", done);
+    outgoing.on("close", done);
+    if (outgoing.destroyed) done();
+  });
+}
+
+export function failed(what: string, cause?: unknown): RetryableError {
+  return new RetryableError(`The probe ${what}.`, { code: "probe_failed", cause });
+}

@@ -1,0 +1,118 @@
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { readImageFacts } from "@ngpu/protocol/imageFacts";
+import { expect } from "chai";
+import fc from "fast-check";
+import { runs } from "../../support/runs.ts";
+
+const digestOf = (body: string | Buffer) => `sha256:${createHash("sha256").update(body).digest("hex")}`;
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+describe("the facts of an image", () => {
+  let handle: Handler;
+  const server = createServer((request, response) => handle(request, response));
+  let host: string;
+
+  before(async () => {
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+
+  const read = (digest: string, privateAddresses = true) =>
+    readImageFacts(`${host}/team/image@${digest}`, { signal: AbortSignal.timeout(5_000), privateAddresses });
+  const failure = (digest: string, privateAddresses = true) =>
+    read(digest, privateAddresses).then(
+      (facts) => facts,
+      (error) => error.code,
+    );
+  /** Serves each body at the path of its digest, and 404 elsewhere. */
+  const serve = (...bodies: string[]) => {
+    const byPath = new Map(bodies.map((body) => [`/v2/team/image/manifests/${digestOf(body)}`, body]));
+    handle = (request, response) => {
+      const body = byPath.get(request.url ?? "");
+      response.writeHead(body === undefined ? 404 : 200).end(body);
+    };
+  };
+  const manifest = JSON.stringify({ config: { size: 5 }, layers: [{ size: 10 }, { size: 2 ** 53 - 1 }] });
+
+  it("are the sizes of its manifest, exactly", async () => {
+    serve(manifest);
+    expect(await read(digestOf(manifest))).to.deep.equal({ sizeBytes: 15n + 2n ** 53n - 1n, layers: 2 });
+  });
+
+  it("are those of the Linux image of an index", async () => {
+    const platform = (os: string) => ({ os, architecture: "amd64" });
+    const other = JSON.stringify({ config: { size: 1 }, layers: [] });
+    const index = JSON.stringify({
+      manifests: [
+        { digest: digestOf(other), platform: platform("windows") },
+        { digest: digestOf(manifest), platform: platform("linux") },
+      ],
+    });
+    serve(index, manifest, other);
+    expect(await read(digestOf(index))).to.have.property("layers", 2);
+  });
+
+  it("are read with the token that the registry names", async () => {
+    handle = (request, response) => {
+      if (request.url?.startsWith("/token") === true) {
+        expect(request.url).to.equal("/token?service=here&scope=pull");
+        response.end('{"token":"secret"}');
+      } else if (request.headers.authorization === "Bearer secret") response.end(manifest);
+      else {
+        const challenge = `Bearer realm="http://${host}/token",service="here",scope="pull"`;
+        response.writeHead(401, { "www-authenticate": challenge }).end();
+      }
+    };
+    expect(await read(digestOf(manifest))).to.have.property("layers", 2);
+  });
+
+  it("are not those of bytes with another digest, nor of anything that is not a manifest", async () => {
+    handle = (_request, response) => void response.end('{"config":{"size":1},"layers":[]}');
+    expect(await failure(digestOf(manifest))).to.equal("manifest_invalid");
+    const sizes = [-1, 0.5, 2 ** 53, 9_000_000_000_000_000_000, "1", null];
+    const bodies = sizes.map((size) => JSON.stringify({ config: { size: 1 }, layers: [{ size }] }));
+    for (const body of [...bodies, "", "null", "[]", "{}", '{"manifests":[]}', "\0", "[".repeat(100_000)]) {
+      serve(body);
+      expect(await failure(digestOf(body)), body.slice(0, 60)).to.equal("manifest_invalid");
+    }
+  });
+
+  it("are unknown when the registry fails in any way", async () => {
+    const ways: Handler[] = [
+      (_request, response) => void response.writeHead(500).end(),
+      (_request, response) => void response.writeHead(401).end(),
+      (_request, response) =>
+        void response.writeHead(401, { "www-authenticate": 'Bearer realm="file:///x"' }).end(),
+      (request) => void request.socket.destroy(),
+      (_request, response) => {
+        response.writeHead(200, { "content-length": "100" });
+        response.write("{");
+        setImmediate(() => response.destroy());
+      },
+      (_request, response) => void response.end(Buffer.alloc(5 * 2 ** 20)),
+    ];
+    for (const way of ways) {
+      handle = way;
+      expect(await failure(digestOf(manifest))).to.equal("manifest_unreachable");
+    }
+    expect(await failure(digestOf(manifest), false)).to.equal("manifest_unreachable");
+  });
+
+  it("never come from any other document", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.json(), async (body) => {
+        serve(body);
+        expect(await failure(digestOf(body))).to.equal("manifest_invalid");
+      }),
+      { numRuns: runs(50) },
+    );
+  });
+});
