@@ -52,13 +52,13 @@ const nodeSelect = `
     where assignment.node_id = node.node_id and assignment.release_reason is null) as used`;
 
 export async function findNode(db: Queryable, id: number): Promise<NodeRow | undefined> {
-  const { rows } = await db.query<NodeRow>(`${nodeSelect} where node.node_id = $1`, [id]);
+  const { rows } = await db.query<NodeRow>(`${nodeSelect} where node.node_id = $1::bigint`, [id]);
   return rows[0];
 }
 
 export async function listNodes(db: Queryable, limit: number, after: string): Promise<NodeRow[]> {
   const { rows } = await db.query<NodeRow>(
-    `${nodeSelect} where node.node_id > $1 order by node.node_id limit $2`,
+    `${nodeSelect} where node.node_id > least($1::numeric, 9223372036854775807)::bigint order by node.node_id limit $2`,
     [after, limit],
   );
   return rows;
