@@ -1,6 +1,5 @@
-import { createApp, type Health } from "@ngpu/runtime/http";
+import { createPublicApp } from "@ngpu/runtime/http";
 import type { Express } from "express";
-import type { Registry } from "prom-client";
 import { identify } from "./access.ts";
 import type { CallLog } from "./calls.ts";
 import { clientReleases } from "./clientReleases.ts";
@@ -58,15 +57,20 @@ export function endpointsOf(deps: ApiDeps): Endpoint[] {
 export function createApiApp(
   deps: ApiDeps,
   parts: {
-    registry: Registry;
-    health: () => Promise<Health>;
+    /** Whether the database answers. */
+    isHealthy: () => Promise<boolean>;
     calls: CallLog;
     limits: ReturnType<typeof createLimits>;
     /** Directory with the node client's releases; undefined: none are served. */
     releases: string | undefined;
   },
 ): Express {
-  const app = createApp(parts);
+  const app = createPublicApp();
+  // For load balancers; the details are on the internal port.
+  app.get("/healthz", async (_request, response) => {
+    const ok = await parts.isHealthy();
+    response.status(ok ? 200 : 503).json({ ok });
+  });
   const endpoints = endpointsOf(deps);
   const document = openApiDocument(endpoints, deps.publicUrl);
   app.use(["/v1", "/openapi.json"], cors);

@@ -9,8 +9,12 @@ import { currentTime, findAccounts, listAuthorizations, listLeases } from "./sto
 /** Seconds that the balance must pay for at the maximum price when a workspace is published. */
 const minimumTermSeconds = 60n;
 
-/** The balance that the wallet's escrow has left to pay for leases. */
-async function freeBalance({ db, deployment }: Pick<ApiDeps, "db" | "deployment">, wallet: string) {
+/** The balance that the wallet's escrow has left to pay for leases; undefined when the authorization is not the wallet's. */
+async function freeBalance(
+  { db, deployment }: Pick<ApiDeps, "db" | "deployment">,
+  wallet: string,
+  authorizationId: string,
+): Promise<bigint | undefined> {
   const generation = generationOf(deployment, "Escrow");
   const [now, accounts, authorizations, leases] = await Promise.all([
     currentTime(db),
@@ -18,6 +22,7 @@ async function freeBalance({ db, deployment }: Pick<ApiDeps, "db" | "deployment"
     listAuthorizations(db, wallet),
     listLeases(db, wallet),
   ]);
+  if (!authorizations.some(({ id }) => id === authorizationId)) return undefined;
   const account = accounts.find((one) => one.generation === generation);
   if (account === undefined) return 0n;
   const owed = authorizations
@@ -40,11 +45,13 @@ async function freeBalance({ db, deployment }: Pick<ApiDeps, "db" | "deployment"
 export async function requireFunds(
   deps: Pick<ApiDeps, "db" | "deployment">,
   wallet: string,
+  authorizationId: string,
   { maxPricePerSecond, replicas }: Pick<NewWorkspace, "maxPricePerSecond" | "replicas">,
 ): Promise<void> {
   const needed = maxPricePerSecond * BigInt(replicas) * minimumTermSeconds;
-  const available = await freeBalance(deps, wallet);
-  if (available >= needed) return;
+  const available = await freeBalance(deps, wallet, authorizationId);
+  // The chain refuses the authorization of another wallet.
+  if (available === undefined || available >= needed) return;
   const missing = needed - available;
   throw new InputError(
     `The deposit is ${formatEther(missing)} NGPU short of ${minimumTermSeconds} seconds at the maximum price.`,

@@ -44,7 +44,7 @@ export function publishRoutes(deps: ApiDeps): Endpoint[] {
           await requirePossible(logged, () => explainWithModelNames(deps, { spec, config }, body), dedupeKey);
         const authorizationId = body.authorizationId ?? (await newestUsable(deps, wallet));
         if (dedupeKey === undefined || !(await wasSent(deps.db, dedupeKey)))
-          await requireFunds(deps, wallet, body);
+          await requireFunds(deps, wallet, authorizationId, body);
         const { hash, events } = await deps.writer.write({
           kind: "api.publish",
           contract: "DockerContract",
