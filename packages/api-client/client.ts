@@ -81,13 +81,16 @@ function parse(text: string): unknown {
   }
 }
 
-type ErrorBody = { code?: unknown; message?: unknown; hint?: unknown; details?: unknown };
+type ErrorBody = { code?: unknown; detail?: unknown; message?: unknown; hint?: unknown; details?: unknown };
 
+/** Reads a problem (RFC 9457), or the error of an OpenAI-compatible endpoint. */
 function errorOf(response: Response, parsed: unknown, request: string): ApiError {
-  const body: ErrorBody = (parsed as { error?: ErrorBody } | undefined)?.error ?? {};
+  const problem = (parsed ?? {}) as ErrorBody & { error?: ErrorBody };
+  const body: ErrorBody = problem.error ?? problem;
+  const text = body.detail ?? body.message;
   const message =
-    typeof body.message === "string"
-      ? body.message
+    typeof text === "string"
+      ? text
       : `${request} returned HTTP ${response.status} without a valid JSON body.`;
   return new ApiError(message, {
     status: response.status,

@@ -1,6 +1,10 @@
 import { z } from "zod";
 import { placementPreferences } from "./placement/preferences.ts";
 
+/** Whether an environment, a command line and Postgres can carry a text: well-formed Unicode without NUL. */
+export const isStorable = (text: string) => !text.includes("\0") && text.isWellFormed();
+export const notStorable = "contains NUL or a lone surrogate";
+
 /**
  * The configuration document that is published with a workspace's spec (DockerContract.publish, `config`): how to run
  * the image. It is public, because it is on the chain. It must not contain secrets.
@@ -9,11 +13,20 @@ export const workspaceConfig = z.strictObject({
   /** Image reference without digest, `host:port/name`. The digest is part of the spec. */
   image: z.string().regex(/^[a-z0-9][a-z0-9._:/-]{0,254}$/, "is not an image reference"),
   /** Command and arguments. Default: those of the image. */
-  command: z.array(z.string().max(4096)).max(64).optional(),
+  command: z.array(z.string().max(4096).refine(isStorable, notStorable)).max(64).optional(),
   /** Public environment variables. */
-  env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().max(4096)).default({}),
+  env: z
+    .record(
+      z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/),
+      z.string().max(4096).refine(isStorable, notStorable),
+    )
+    .default({}),
   /** Ports that the container listens on. The first one serves tasks. */
-  ports: z.array(z.number().int().min(1).max(65535)).min(1).max(16),
+  ports: z
+    .array(z.number().int().min(1).max(65535))
+    .min(1)
+    .max(16)
+    .refine((ports) => new Set(ports).size === ports.length, "names a port twice"),
   /** Path that responds with 2xx when the container is ready for tasks. */
   health: z
     .string()

@@ -13,8 +13,15 @@ import { requestIdHeader, requestIdOf } from "./requestId.ts";
 /** The body of `/healthz`, to which the process id is added. Status 200 when ok, otherwise 503. */
 export type Health = { ok: boolean; details?: Record<string, unknown> };
 
+type Internals = { health: () => Promise<Health> | Health; registry: Registry };
+
 /** An express app with what every service has: security headers, request ids, `/healthz` and `/metrics`. */
-export function createApp(options: { health: () => Promise<Health> | Health; registry: Registry }): Express {
+export function createApp(internals: Internals): Express {
+  return serveInternals(createPublicApp(), internals);
+}
+
+/** An express app with security headers and request ids, for a port that strangers reach. */
+export function createPublicApp(): Express {
   const app = express();
   app.disable("x-powered-by");
   app.set("json replacer", (_name: string, value: unknown) =>
@@ -22,6 +29,10 @@ export function createApp(options: { health: () => Promise<Health> | Health; reg
   );
   app.use(helmet());
   app.use(assignRequestId);
+  return app;
+}
+
+function serveInternals(app: Express, options: Internals): Express {
   app.get("/healthz", async (_request, response) => {
     const health = await options.health();
     response

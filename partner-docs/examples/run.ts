@@ -6,6 +6,14 @@ import { parseArgs } from "node:util";
 import { createApiClient } from "@ngpu/api-client/client";
 import { runExample } from "./runExample.ts";
 
+type Task = {
+  status: string;
+  nodeId: number;
+  ms: number;
+  result: unknown;
+  error: { message: string } | null;
+};
+
 await runExample(async () => {
   const { values } = parseArgs({
     options: { api: { type: "string" }, key: { type: "string" }, image: { type: "string" } },
@@ -34,7 +42,7 @@ await runExample(async () => {
     await pause(500);
   }
 
-  const task = await api.post<{ id: string; nodeId: number; ms: number; result: unknown }>("/v1/tasks", {
+  const task = await api.post<Task>("/v1/tasks", {
     workspaceId: id,
     path: "/v1/chat/completions",
     input: { model: "chat", messages: [{ role: "user", content: "What does a compute node do?" }] },
@@ -45,4 +53,5 @@ await runExample(async () => {
 
   await api.delete(`/v1/workspaces/${id}`);
   process.stdout.write("The workspace is deleted.\n");
+  if (task.status !== "succeeded") throw new Error(`The task failed: ${task.error?.message ?? task.status}`);
 });

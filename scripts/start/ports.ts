@@ -12,6 +12,7 @@ export type Addresses = { api: string; match: string; gateway: string; registry:
 
 const services = [
   "apiServer",
+  "apiServerInternal",
   "match",
   "gateway",
   "registry",
@@ -45,6 +46,7 @@ export async function choosePorts(options: StartOptions): Promise<Ports> {
     port === undefined ? free(service) : choosePort({ option, port });
   const ports: Ports = {
     apiServer: await apiPort(options),
+    apiServerInternal: await free("apiServerInternal"),
     match: await chosen("match", "--match-port", options.matchPort),
     gateway: await chosen("gateway", "--gateway-port", options.gatewayPort),
     registry: await chosen("registry", "--registry-port", options.registryPort),

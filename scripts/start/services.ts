@@ -10,7 +10,7 @@ import { releasesDir } from "./releases.ts";
 import type { Progress } from "./reporter.ts";
 import { supervise } from "./supervise/supervisor.ts";
 
-type ServiceName = keyof Ports;
+type ServiceName = Exclude<keyof Ports, "apiServerInternal">;
 
 /** The account each service sends transactions from. */
 const signers: Partial<Record<ServiceName, KeyName>> = {
@@ -55,6 +55,7 @@ export async function startServices(
     gateway: { PUBLIC_URL: addresses.gateway, GATEWAY_TOKEN: gatewayToken, INSTANCE: "gateway-1" },
     apiServer: {
       HOST: market.options.host,
+      INTERNAL_PORT: String(given.ports.apiServerInternal),
       PUBLIC_URL: addresses.api,
       GATEWAY_URL: addresses.gateway,
       GATEWAY_TOKEN: gatewayToken,
@@ -90,7 +91,7 @@ async function startService(
   own: Record<string, string>,
   port: number,
 ): Promise<void> {
-  const env = {
+  const env: Record<string, string> & { HOST: string } = {
     ...baseEnvironment(market),
     HOST: "127.0.0.1",
     PORT: String(port),
@@ -100,13 +101,16 @@ async function startService(
     ...signerOf(market.keys, name),
     ...own,
   };
-  const host = reachable(env.HOST);
+  const health =
+    env.INTERNAL_PORT === undefined
+      ? { host: env.HOST, port }
+      : { host: "127.0.0.1", port: env.INTERNAL_PORT };
   await startProgram(market, {
     name,
     entry: `services/${name}/index.ts`,
     args: [],
     env,
-    healthUrl: `http://${host}:${port}/healthz`,
+    healthUrl: `http://${reachable(health.host)}:${health.port}/healthz`,
   });
 }
 

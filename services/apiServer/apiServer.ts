@@ -2,7 +2,7 @@ import { type ChainClient, createChainClient, requireChain } from "@ngpu/chain-r
 import { readDeployment } from "@ngpu/contracts-sdk/deployment";
 import { createPool, type Database } from "@ngpu/db/pool";
 import { requireSchema } from "@ngpu/db/schema";
-import { listen } from "@ngpu/runtime/http";
+import { createApp, listen } from "@ngpu/runtime/http";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import { startLoop } from "@ngpu/runtime/loop";
 import { createRegistry } from "@ngpu/runtime/metrics";
@@ -79,11 +79,16 @@ export async function startApiServer(
   };
   const health = async () => ({ ok: await isReachable(db), details: { delegate: account.address } });
   const app = createApiApp(deps, {
-    ...{ registry, health, calls, releases: env.CLIENT_RELEASES },
+    ...{ isHealthy: () => isReachable(db), calls, releases: env.CLIENT_RELEASES },
     limits: createLimits(redis, limits),
   });
+  const internal = await listen(
+    createApp({ health, registry }),
+    { host: env.INTERNAL_HOST, port: env.INTERNAL_PORT },
+    context,
+  );
   const { url } = await listen(app, { host: env.HOST, port: env.PORT }, context);
-  logger.info({ event: "api_listening", url });
+  logger.info({ event: "api_listening", url, internalUrl: internal.url });
   return { url };
 }
 

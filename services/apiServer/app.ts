@@ -1,16 +1,16 @@
-import { InputError } from "@ngpu/runtime/errors";
-import { createApp, errorHandler, type Health } from "@ngpu/runtime/http";
-import express, { type Express } from "express";
-import type { Registry } from "prom-client";
+import { createPublicApp } from "@ngpu/runtime/http";
+import type { Express } from "express";
 import { identify } from "./access.ts";
 import type { CallLog } from "./calls.ts";
 import { clientReleases } from "./clientReleases.ts";
+import { cors } from "./cors.ts";
 import type { ApiDeps } from "./deps.ts";
 import { docsRouter } from "./docsPage.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { createLimits } from "./limits.ts";
 import { openAiErrorHandler } from "./openAiErrors.ts";
 import { openApiDocument } from "./openapi.ts";
+import { problemHandler } from "./problem.ts";
 import { accountRoutes } from "./routes/account.ts";
 import { authRoutes } from "./routes/auth.ts";
 import { chatRoutes } from "./routes/chat.ts";
@@ -28,6 +28,7 @@ import { receiptRoutes } from "./routes/taskReceipts.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { updateRoutes } from "./routes/update.ts";
 import { workspaceRoutes } from "./routes/workspaces.ts";
+import { serveEndpoints } from "./serveEndpoints.ts";
 
 /** Every endpoint, in the order of the documentation. */
 export function endpointsOf(deps: ApiDeps): Endpoint[] {
@@ -56,17 +57,23 @@ export function endpointsOf(deps: ApiDeps): Endpoint[] {
 export function createApiApp(
   deps: ApiDeps,
   parts: {
-    registry: Registry;
-    health: () => Promise<Health>;
+    /** Whether the database answers. */
+    isHealthy: () => Promise<boolean>;
     calls: CallLog;
     limits: ReturnType<typeof createLimits>;
     /** Directory with the node client's releases; undefined: none are served. */
     releases: string | undefined;
   },
 ): Express {
-  const app = createApp(parts);
+  const app = createPublicApp();
+  // For load balancers; the details are on the internal port.
+  app.get("/healthz", async (_request, response) => {
+    const ok = await parts.isHealthy();
+    response.status(ok ? 200 : 503).json({ ok });
+  });
   const endpoints = endpointsOf(deps);
   const document = openApiDocument(endpoints, deps.publicUrl);
+  app.use(["/v1", "/openapi.json"], cors);
   app.get("/openapi.json", (_request, response) => {
     response.json(document);
   });
@@ -74,29 +81,8 @@ export function createApiApp(
   app.use(["/install_mcNode.sh", "/install_measure.sh", "/client"], parts.limits.general);
   app.use(clientReleases(parts.releases));
   app.use("/v1", parts.calls.record, identify(deps.db));
-  for (const one of endpoints) {
-    app[one.method](
-      one.path,
-      (_request, response, next) => {
-        response.locals.route = one.path;
-        response.locals.openAiErrors = one.openAiErrors === true;
-        next();
-      },
-      one.access === "auth" ? parts.limits.signIn : parts.limits.general,
-      ...(one.writes === true ? [parts.limits.writes] : []),
-      // Task inputs may be images; all other bodies are small.
-      express.json({ limit: one.path === "/v1/tasks" || one.openAiErrors === true ? "16mb" : "256kb" }),
-      one.handler,
-    );
-  }
-  app.use((request) => {
-    throw new InputError(`There is no endpoint ${request.method} ${request.path}.`, {
-      code: "route_unknown",
-      status: 404,
-      hint: "GET /docs lists the endpoints.",
-    });
-  });
+  serveEndpoints(app, endpoints, parts.limits);
   app.use(openAiErrorHandler(deps.logger));
-  app.use(errorHandler(deps.logger));
+  app.use(problemHandler(deps.logger));
   return app;
 }

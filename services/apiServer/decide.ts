@@ -96,6 +96,11 @@ export function workspaceStatus(facts: {
   return held.some((replica) => replica.state === "failed") ? "failed" : "stopped";
 }
 
+/** Whether a workspace may serve requests: it is not closed and has not expired. */
+export function isOpen(row: { status: "open" | "closed"; expires_at: number }, now: number): boolean {
+  return row.status === "open" && (row.expires_at === 0 || now < row.expires_at);
+}
+
 /** The mapped ports in a running report: big-endian uint16, in the order of the configured ports. */
 export function mappedPorts(
   detail: string,

@@ -4,6 +4,7 @@ import { toJson } from "@ngpu/runtime/json";
 import type { Request, RequestHandler, Response } from "express";
 import { z } from "zod";
 import { type Partner, requirePartner } from "./access.ts";
+import type { FieldError } from "./problem.ts";
 
 /** Access to an endpoint. `partner` requires an API key; `auth` is public with a stricter rate limit. */
 export type Access = "public" | "auth" | "partner";
@@ -48,6 +49,9 @@ export type EndpointFacts = Shapes & {
   openAiErrors?: boolean;
 };
 
+/** Parameters or a body of an endpoint that has none. */
+const nothing = z.strictObject({});
+
 export type Endpoint = EndpointFacts & { handler: RequestHandler };
 
 /**
@@ -65,9 +69,9 @@ export function endpoint<const Facts extends EndpointFacts>(
     const call = {
       ...partner,
       params: read("path", facts.params, request.params),
-      query: read("query", facts.query, request.query),
+      query: read("query", (facts.query ?? nothing).strict(), request.query),
       headers: read("header", facts.headers, request.headers),
-      body: read("body", facts.body, request.body ?? {}),
+      body: read("body", facts.body ?? (facts.method === "post" ? nothing : undefined), request.body ?? {}),
       request,
       response,
       requestId: requestIdIn(response),
@@ -96,17 +100,26 @@ function read(location: string, schema: z.ZodType | undefined, value: unknown): 
   if (schema === undefined) return undefined;
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const errors = parsed.error.issues.map((issue) => ({
-    path: issue.path.map(String).join("."),
-    message: issue.message,
-  }));
+  const errors = parsed.error.issues.flatMap((issue) => fieldErrors(location, issue));
   const [first] = errors;
-  const where = first?.path ? `${location} ${first.path}` : location;
-  throw new InputError(`Invalid ${where}: ${first?.message}.`, {
+  const where =
+    first === undefined || first.pointer === "" ? location : `${location} ${first.pointer.slice(1)}`;
+  throw new InputError(`Invalid ${where}: ${first?.detail}.`, {
     code: "request_invalid",
     hint: "See the API documentation at /docs.",
-    details: { location, errors },
+    details: { errors },
   });
+}
+
+function fieldErrors(location: string, issue: z.core.$ZodIssue): FieldError[] {
+  const at = (path: PropertyKey[], detail: string) => ({ location, pointer: pointerTo(path), detail });
+  if (issue.code !== "unrecognized_keys") return [at(issue.path, issue.message)];
+  return issue.keys.map((key) => at([...issue.path, key], "is not known"));
+}
+
+/** A JSON Pointer (RFC 6901). */
+function pointerTo(path: readonly PropertyKey[]): string {
+  return path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
 }
 
 function disconnectSignal(response: Response): AbortSignal {

@@ -13,6 +13,14 @@ export const apiServerVariables = {
   ...databaseEnv,
   ...redisEnv,
   ...signerEnv,
+  INTERNAL_HOST: z
+    .string()
+    .default("127.0.0.1")
+    .describe("Address on which apiServer serves /healthz and /metrics; not for the public"),
+  INTERNAL_PORT: envTypes
+    .port()
+    .default(0)
+    .describe("Port on which apiServer serves /healthz and /metrics; 0 picks a free one"),
   PUBLIC_URL: envTypes.url().describe("URL at which partners call the API; also the domain of their sign-in"),
   GATEWAY_URL: envTypes.url().describe("URL at which apiServer reaches the gateway"),
   GATEWAY_TOKEN: z

@@ -76,7 +76,8 @@ function requireQuota(giftTimes: number[], now: number): number[] {
   throw new InputError(`The faucet is limited to ${GIFTS_AN_HOUR} gifts per hour.`, {
     code: "rate_limited",
     status: 429,
-    hint: "Try again later.",
+    hint: "Wait for the time in the retry-after header.",
+    details: { retryAfterSeconds: Math.ceil(((recent[0] ?? now) + HOUR_MS - now) / 1_000) },
   });
 }
 

@@ -1,53 +1,40 @@
-import { InputError, NgpuError } from "@ngpu/runtime/errors";
-import { requestIdIn, requestLogger } from "@ngpu/runtime/http";
+import { requestIdIn } from "@ngpu/runtime/http";
 import { toJson } from "@ngpu/runtime/json";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { ErrorRequestHandler } from "express";
+import { beginError } from "./problem.ts";
 
-/** Sends errors in the format that OpenAI's clients expect. */
+/** Paths below `/v1/` that OpenAI's clients call. */
+const openAiPaths =
+  /^\/v1\/(assistants|audio|batches|chat|completions|containers|conversations|embeddings|engines|evals|files|fine[-_]tun(es|ing)|images\/(edits|generations|variations)|models|moderations|organization|realtime|responses|threads|uploads|vector_stores|videos)(\/|$)/;
+
+/** Whether OpenAI's clients call this path, served here or not. */
+export const isOpenAiPath = (path: string) => openAiPaths.test(path);
+
+/** Sends errors of OpenAI-compatible paths in the format that OpenAI's clients expect. */
 export function openAiErrorHandler(logger: Logger): ErrorRequestHandler {
   return (error, request, response, next) => {
-    if (response.locals.openAiErrors !== true || response.headersSent) {
+    if (!isOpenAiPath(request.path) || response.headersSent) {
       next(error);
       return;
     }
-    const status = statusOf(error);
-    if (status >= 500 && status !== 503)
-      requestLogger(logger, response).error({
-        event: "request_failed",
-        method: request.method,
-        path: request.path,
-        error,
-      });
-    const known = error instanceof NgpuError;
+    const { status, code, detail, hint, errors } = beginError(logger, error, { request, response });
+    const [first] = errors ?? [];
     response
       .status(status)
       .type("json")
       .send(
         toJson({
           error: {
-            message: known || status < 500 ? sentence(error) : "Internal error.",
+            message: hint === undefined ? detail : `${detail} ${hint}`,
             type: typeOf(status),
-            param: null,
-            code: known ? error.code : null,
-            request_id: requestIdIn(response),
+            param: first === undefined ? null : first.pointer.slice(1).replaceAll("/", "."),
+            code,
           },
+          request_id: requestIdIn(response),
         }),
       );
   };
-}
-
-function sentence(error: Error): string {
-  return error instanceof NgpuError && error.hint !== undefined
-    ? `${error.message} ${error.hint}`
-    : error.message;
-}
-
-function statusOf(error: unknown): number {
-  if (error instanceof InputError) return error.status;
-  if (error instanceof NgpuError) return error.retryable ? 503 : 500;
-  if (error instanceof Error && "status" in error && typeof error.status === "number") return error.status;
-  return 500;
 }
 
 function typeOf(status: number): string {

@@ -1,7 +1,7 @@
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from "zod-openapi";
 import { apiVersion } from "./deps.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { errorBody } from "./schemas/common.ts";
+import { problemBody } from "./schemas/common.ts";
 import { openAiError } from "./schemas/tasks.ts";
 
 /** Generates the OpenAPI 3.1 document from the schemas that validate the calls. */
@@ -28,7 +28,8 @@ export function openApiDocument(endpoints: Endpoint[], publicUrl: string) {
 }
 
 function operation(one: Endpoint): ZodOpenApiOperationObject {
-  const error = one.openAiErrors === true ? openAiError : errorBody;
+  const error = one.openAiErrors === true ? openAiError : problemBody;
+  const errorType = one.openAiErrors === true ? "application/json" : "application/problem+json";
   const content = { "application/json": { schema: one.answer } };
   const stream =
     one.streams === undefined
@@ -59,7 +60,7 @@ function operation(one: Endpoint): ZodOpenApiOperationObject {
       : { requestBody: { required: true, content: { "application/json": { schema: one.body } } } }),
     responses: {
       [String(one.status ?? 200)]: { description: "Success", content: { ...content, ...stream } },
-      default: { description: "Error", content: { "application/json": { schema: error } } },
+      default: { description: "Error", content: { [errorType]: { schema: error } } },
     },
   };
 }

@@ -108,8 +108,8 @@ describe("contracts replaced while a lease runs", function () {
   });
 
   it("publishes only under an authorization of the new escrow", async () => {
-    const refused = await owner.post<{ error: { code: string } }>("/v1/workspaces", newWorkspace);
-    expect([refused.status, refused.body.error.code]).to.deep.equal([409, "authorization_missing"]);
+    const refused = await owner.post<{ code: string }>("/v1/workspaces", newWorkspace);
+    expect([refused.status, refused.body.code]).to.deep.equal([409, "authorization_missing"]);
     await authorizeApi();
     const { status, body } = await owner.post<{ id: string }>("/v1/workspaces", newWorkspace);
     expect(status, JSON.stringify(body)).to.equal(201);

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { InputError } from "@ngpu/runtime/errors";
 import type { Response } from "express";
-import { innerModel, parseModel } from "../decide.ts";
+import { innerModel, isOpen, parseModel } from "../decide.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import type { GatewayAnswer } from "../gatewayClient.ts";
@@ -98,8 +98,9 @@ async function requireModel(deps: ApiDeps, wallet: string, model: string): Promi
     parsed !== undefined && "id" in parsed
       ? await findWorkspace(deps.db, wallet, parsed.id)
       : parsed && (await findWorkspaceByName(deps.db, wallet, parsed.name));
-  if (found !== undefined) return found;
-  throw new InputError(`You have no workspace ${model}.`, {
+  if (found !== undefined && isOpen(found, Date.now() / 1000)) return found;
+  const what = found === undefined ? `You have no workspace ${model}.` : `The workspace ${model} is closed.`;
+  throw new InputError(what, {
     code: "model_not_found",
     status: 404,
     hint: "GET /v1/models lists your running workspaces.",

@@ -56,7 +56,7 @@ export function orderRoutes(deps: ApiDeps): Endpoint[] {
       async ({ partner, params }) => {
         const workspace = await requireWorkspace(deps.db, partner.wallet, params.id);
         const closed = workspace.status === "open" ? await close(deps, params.id) : null;
-        const leases = await heldLeases(deps, params.id);
+        const leases = await undeletedLeases(deps, params.id);
         if (leases.length === 0) return { id: params.id, txHash: closed, leases: [], refusals: [] };
         return { id: params.id, ...(await send(deps, params.id, "requestDelete", leases)) };
       },
@@ -81,12 +81,20 @@ async function close(deps: ApiDeps, id: string): Promise<string | null> {
   }
 }
 
-async function heldLeases(deps: ApiDeps, id: string): Promise<Lease[]> {
+async function heldLeases(deps: ApiDeps, id: string) {
   const rows = await listReplicas(deps.db, [id]);
-  return rows.filter((row) => row.release_reason === null).map(({ replica, lease }) => ({ replica, lease }));
+  return rows
+    .filter((row) => row.release_reason === null)
+    .map(({ replica, lease, desired }) => ({ replica, lease, desired }));
 }
 
-async function send(deps: ApiDeps, id: string, functionName: Order, leases: Lease[]) {
+/** The leases whose deletion is not ordered yet: a repeated deletion sends nothing. */
+async function undeletedLeases(deps: ApiDeps, id: string) {
+  return (await heldLeases(deps, id)).filter(({ desired }) => desired !== "delete");
+}
+
+async function send(deps: ApiDeps, id: string, functionName: Order, held: Lease[]) {
+  const leases = held.map(({ replica, lease }) => ({ replica, lease }));
   const workspaceId = BigInt(id);
   const refs = leases.map((lease) => ({ workspaceId, ...lease }));
   const { hash, refusals } = await deps.writer.write({

@@ -7,6 +7,7 @@ import { isUsable } from "../decide.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint, idempotencyHeader } from "../endpoint.ts";
 import { explainWithModelNames } from "../explainWithModelNames.ts";
+import { requireFunds } from "../funds.ts";
 import { publication } from "../publicationSpec.ts";
 import { newWorkspace, publishAnswer } from "../schemas/workspaces.ts";
 import { wasSent } from "../store/calls.ts";
@@ -42,6 +43,8 @@ export function publishRoutes(deps: ApiDeps): Endpoint[] {
         if (!body.waitForNodes)
           await requirePossible(logged, () => explainWithModelNames(deps, { spec, config }, body), dedupeKey);
         const authorizationId = body.authorizationId ?? (await newestUsable(deps, wallet));
+        if (dedupeKey === undefined || !(await wasSent(deps.db, dedupeKey)))
+          await requireFunds(deps, wallet, authorizationId, body);
         const { hash, events } = await deps.writer.write({
           kind: "api.publish",
           contract: "DockerContract",

@@ -3,10 +3,12 @@ import { InputError, type NgpuError, RetryableError } from "@ngpu/runtime/errors
 import { rest } from "@ngpu/runtime/loop";
 import { z } from "zod";
 import { dedupeKeyOf } from "../chainWriter.ts";
+import { isOpen } from "../decide.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint, idempotencyHeader, Reply } from "../endpoint.ts";
 import { newTask, taskAnswer, taskList, taskPage } from "../schemas/tasks.ts";
 import { findTask, findTaskByKey, listTasks, type TaskRow } from "../store/tasks.ts";
+import type { WorkspaceRow } from "../store/workspaces.ts";
 import type { TaskWork } from "../taskRunner.ts";
 import { requireWorkspace } from "./workspaces.ts";
 
@@ -29,7 +31,7 @@ const runTask = (deps: ApiDeps) =>
       answer: taskAnswer,
     },
     async ({ partner, body, headers, response, requestId, disconnected }) => {
-      await requireWorkspace(deps.db, partner.wallet, body.workspaceId);
+      const workspace = await requireWorkspace(deps.db, partner.wallet, body.workspaceId);
       const idempotencyKey = await dedupeKeyOf(deps.db, partner.wallet, "task", {
         key: headers["idempotency-key"],
         body,
@@ -46,6 +48,10 @@ const runTask = (deps: ApiDeps) =>
         input: body.method === "GET" ? undefined : body.input,
         idempotencyKey,
       };
+      // A repetition of an earlier task still gets its result.
+      if (idempotencyKey === undefined) requireOpen(workspace);
+      else if ((await findTaskByKey(deps.db, partner.wallet, idempotencyKey)) === undefined)
+        requireOpen(workspace);
       if (!(await deps.tasks.begin(work))) return repeated(deps, work, body.wait, disconnected);
       if (!body.wait) {
         deps.tasks.runInBackground(work);
@@ -116,6 +122,16 @@ async function repeated(deps: ApiDeps, work: TaskWork, wait: boolean, disconnect
   }
 }
 
+/** @throws InputError `workspace_closed` (409). */
+function requireOpen(workspace: WorkspaceRow): void {
+  if (isOpen(workspace, Date.now() / 1000)) return;
+  throw new InputError(`The workspace ${workspace.id} is closed.`, {
+    code: "workspace_closed",
+    status: 409,
+    hint: "Publish another workspace.",
+  });
+}
+
 async function requireTask({ db }: ApiDeps, wallet: string, id: string): Promise<TaskRow> {
   const task = await findTask(db, wallet, id);
   if (task !== undefined) return task;
@@ -131,7 +147,7 @@ function withTask(failure: NgpuError, taskId: string): NgpuError {
     cause: failure,
   };
   if (failure.retryable) return new RetryableError(failure.message, options);
-  const status = failure instanceof InputError ? failure.status : 502;
+  const status = failure instanceof InputError ? failure.status : 422;
   return new InputError(failure.message, { ...options, status });
 }
 

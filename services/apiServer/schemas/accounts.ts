@@ -6,6 +6,7 @@ import {
   isoTime,
   nextPage,
   signature,
+  text,
   tier,
   txHash,
   uint,
@@ -21,9 +22,9 @@ export const nonceAnswer = z.object({
 });
 
 export const signIn = z.strictObject({
-  message: z.string().max(4_000).meta({ description: "The EIP-4361 message, exactly as signed" }),
+  message: text(0, 4_000).meta({ description: "The EIP-4361 message, exactly as signed" }),
   signature,
-  keyName: z.string().min(1).max(100).default("default").meta({ description: "Name of the key" }),
+  keyName: text(1, 100).default("default").meta({ description: "Name of the key" }),
 });
 
 export const signInAnswer = z.object({
@@ -39,7 +40,7 @@ export const keyEntry = z.object({
   lastUsedAt: isoTime.nullable().meta({ description: "With a resolution of one minute" }),
 });
 export const keyList = z.object({ keys: z.array(keyEntry) });
-export const newKey = z.strictObject({ name: z.string().min(1).max(100) });
+export const newKey = z.strictObject({ name: text(1, 100) });
 export const newKeyAnswer = z.object({ id: z.string(), name: z.string(), apiKey: z.string() });
 
 export const authorizationEntry = z.object({

@@ -1,3 +1,4 @@
+import { isStorable, notStorable } from "@ngpu/protocol/workspaceConfig";
 import { type Address, type Hex, isAddress } from "viem";
 import { z } from "zod";
 import "zod-openapi";
@@ -10,6 +11,10 @@ export const uint = (bits: number, description: string) =>
     .refine((text) => BigInt(text) < 1n << BigInt(bits), `does not fit in ${bits} bits`)
     .transform((text) => BigInt(text))
     .meta({ description, example: "1000000000000000000" });
+
+/** Text that Postgres can store. */
+export const text = (min: number, max: number) =>
+  z.string().min(min).max(max).refine(isStorable, notStorable);
 
 /** An amount of token units in a response. */
 export const amount = (description: string) =>
@@ -78,14 +83,27 @@ export const nextPage = z
   .nullable()
   .meta({ description: "Value of `after` for the next page; null: this is the last page" });
 
-export const errorBody = z
+/** An error of the API: a problem of RFC 9457. */
+export const problemBody = z
   .object({
-    error: z.object({
-      code: z.string().meta({ description: "Stable, machine-readable code" }),
-      message: z.string(),
-      hint: z.string().optional().meta({ description: "How to resolve the error" }),
-      details: z.record(z.string(), z.unknown()).optional(),
-      request_id: z.string().meta({ description: "Value of the response's x-request-id header" }),
-    }),
+    type: z.string().meta({ description: "URN with the code" }),
+    title: z.string().meta({ description: "The HTTP status in words" }),
+    status: z.number().int().meta({ description: "The HTTP status" }),
+    detail: z.string().meta({ description: "What went wrong, in a sentence" }),
+    instance: z.string().meta({ description: "URN with the request's id" }),
+    code: z.string().meta({ description: "Stable, machine-readable code" }),
+    hint: z.string().optional().meta({ description: "How to resolve the error" }),
+    errors: z
+      .array(
+        z.object({
+          location: z.enum(["path", "query", "header", "body"]),
+          pointer: z.string().meta({ description: "JSON Pointer to the field" }),
+          detail: z.string(),
+        }),
+      )
+      .optional()
+      .meta({ description: "The invalid fields" }),
+    details: z.record(z.string(), z.unknown()).optional().meta({ description: "Facts about the error" }),
+    request_id: z.string().meta({ description: "Value of the response's x-request-id header" }),
   })
-  .meta({ id: "Error" });
+  .meta({ id: "Problem" });

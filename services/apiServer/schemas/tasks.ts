@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { amount, isoTime, nextPage, tier, txHash, workspaceIdText } from "./common.ts";
+import { amount, isoTime, nextPage, text, tier, txHash, workspaceIdText } from "./common.ts";
 
 /** A path in the container without dot segments, so that no server resolves it to another path. */
 export const containerPath = z
@@ -87,7 +87,7 @@ export const receiptAnswer = z
 
 export const chatRequest = z
   .looseObject({
-    model: z.string().min(1).max(300).meta({
+    model: text(1, 300).meta({
       description:
         "A workspace: its id, `ws-<id>` or name. The container uses its own model; `<workspace>/<model>` passes `<model>` to it",
     }),
@@ -119,7 +119,7 @@ export const openAiError = z
       type: z.string(),
       param: z.string().nullable(),
       code: z.string().nullable(),
-      request_id: z.string().meta({ description: "Value of the response's x-request-id header" }),
     }),
+    request_id: z.string().meta({ description: "Value of the response's x-request-id header" }),
   })
   .meta({ id: "OpenAiError" });

@@ -7,7 +7,7 @@ import {
 } from "@ngpu/contracts-sdk/enumNames";
 import { workspaceConfig } from "@ngpu/protocol/workspaceConfig";
 import { z } from "zod";
-import { amount, hexBytes, isoTime, nextPage, tier, txHash, uint } from "./common.ts";
+import { amount, hexBytes, isoTime, nextPage, text, tier, txHash, uint } from "./common.ts";
 
 export const newImage = z.strictObject({
   digest: z
@@ -52,7 +52,7 @@ const decimal = (max: number, step: number) =>
     .refine((n) => Math.abs(n / step - Math.round(n / step)) < 1e-6, `is not a multiple of ${step}`);
 
 export const gpuRequirement = z.strictObject({
-  model: z.string().min(1).max(120).optional().meta({
+  model: text(1, 120).optional().meta({
     description:
       "The GPU's name, as its driver prints it (`NVIDIA H100 80GB HBM3`) or in short (`RTX 4090`, `H100 SXM`), or the model's 8 bytes as hex; default: any",
   }),
@@ -75,7 +75,8 @@ export const newWorkspace = z
   .strictObject({
     authorizationId: z
       .string()
-      .regex(/^\d{1,20}$/)
+      .regex(/^\d{1,20}$/, { error: "is not an authorization id", abort: true })
+      .refine((text) => BigInt(text) < 2n ** 64n, "does not fit in 64 bits")
       .optional()
       .meta({
         description: "Authorization that pays; default: the newest usable one",
@@ -143,7 +144,7 @@ export const workspaceUpdate = z
   .strictObject({
     image: fields.image.optional(),
     command: fields.command,
-    env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().max(4096)).optional(),
+    env: fields.env.unwrap().optional(),
     health: z
       .string()
       .regex(/^\/[^\s]*$/)

@@ -52,13 +52,16 @@ const nodeSelect = `
     where assignment.node_id = node.node_id and assignment.release_reason is null) as used`;
 
 export async function findNode(db: Queryable, id: number): Promise<NodeRow | undefined> {
-  const { rows } = await db.query<NodeRow>(`${nodeSelect} where node.node_id = $1::float8::bigint`, [id]);
+  const { rows } = await db.query<NodeRow>(
+    `${nodeSelect} where node.node_id = least($1::numeric, 9223372036854775807)::bigint`,
+    [id],
+  );
   return rows[0];
 }
 
 export async function listNodes(db: Queryable, limit: number, after: string): Promise<NodeRow[]> {
   const { rows } = await db.query<NodeRow>(
-    `${nodeSelect} where node.node_id > $1::numeric order by node.node_id limit $2`,
+    `${nodeSelect} where node.node_id > least($1::numeric, 9223372036854775807)::bigint order by node.node_id limit $2`,
     [after, limit],
   );
   return rows;

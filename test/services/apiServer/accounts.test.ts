@@ -29,7 +29,7 @@ describe("apiServer: accounts and keys", () => {
   it("has no faucet unless one is configured", async () => {
     const answer = await api.client.post("/v1/faucet", { wallet: newAccount().address });
     expect(answer.status).to.equal(404);
-    expect(answer.body).to.have.nested.property("error.code", "route_unknown");
+    expect(answer.body).to.have.property("code", "route_unknown");
   });
 
   it("accepts a nonce once", async () => {
@@ -37,7 +37,7 @@ describe("apiServer: accounts and keys", () => {
     expect((await api.client.post("/v1/accounts", signed)).status).to.equal(201);
     const again = await api.client.post("/v1/accounts", signed);
     expect(again.status).to.equal(401);
-    expect(again.body).to.have.nested.property("error.code", "nonce_invalid");
+    expect(again.body).to.have.property("code", "nonce_invalid");
   });
 
   const wrongs = [
@@ -54,7 +54,7 @@ describe("apiServer: accounts and keys", () => {
         await signedMessage(api.client, newAccount(), wrong),
       );
       expect(answer.status).to.equal(401);
-      expect(answer.body).to.have.nested.property("error.code", code);
+      expect(answer.body).to.have.property("code", code);
     });
   }
 
@@ -64,20 +64,20 @@ describe("apiServer: accounts and keys", () => {
       signature: `0x${"00".repeat(65)}`,
     });
     expect(answer.status).to.equal(400);
-    expect(answer.body).to.have.nested.property("error.code", "siwe_invalid");
+    expect(answer.body).to.have.property("code", "siwe_invalid");
     const none = await api.client.post("/v1/accounts", {});
-    expect(none.body).to.have.nested.property("error.code", "request_invalid");
+    expect(none.body).to.have.property("code", "request_invalid");
   });
 
   it("refuses calls without a key, with a wrong secret and with a revoked key", async () => {
     const partner = await signIn(api.client, newAccount());
     const without = await api.client.get("/v1/account");
-    expect([without.status, without.body]).to.have.nested.property("[1].error.code", "key_missing");
+    expect([without.status, without.body]).to.have.nested.property("[1].code", "key_missing");
     const wrong = await api.client.withKey(`${partner.apiKey.slice(0, -1)}x`).get("/v1/account");
     expect(wrong.status).to.equal(401);
     const flipped = partner.apiKey.endsWith("0") ? "1" : "0";
     const near = await api.client.withKey(partner.apiKey.slice(0, -1) + flipped).get("/v1/account");
-    expect(near.body).to.have.nested.property("error.code", "key_invalid");
+    expect(near.body).to.have.property("code", "key_invalid");
 
     const further = await partner.post<{ id: string; apiKey: string }>("/v1/keys", { name: "ci" });
     const second = api.client.withKey(further.body.apiKey);
@@ -128,7 +128,7 @@ describe("apiServer: limits", () => {
     expect((await api.client.post("/v1/auth/nonce", {})).status).to.equal(200);
     const over = await api.client.post("/v1/auth/nonce", {});
     expect(over.status).to.equal(429);
-    expect(over.body).to.have.nested.property("error.code", "rate_limited");
+    expect(over.body).to.have.property("code", "rate_limited");
     expect(over.headers.get("retry-after")).to.match(/^\d+$/);
     const statuses: number[] = [];
     for (let times = 0; times < 6; times++) statuses.push((await partner.get("/v1/keys")).status);

@@ -7,7 +7,7 @@ import { accounts, privateKeyOf } from "../workspace/chain.ts";
 import { type ApiMarket, setup } from "./setup.ts";
 
 const freshWallet = () => privateKeyToAccount(generatePrivateKey()).address;
-const refusedAs = (answer: { body: unknown }) => (answer.body as { error: { code: string } }).error.code;
+const refusedAs = (answer: { body: unknown }) => (answer.body as { code: string }).code;
 
 describe("apiServer: the faucet of a market with test tokens", function () {
   this.timeout(60_000);

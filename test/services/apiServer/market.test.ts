@@ -217,13 +217,16 @@ describe("apiServer: public data", () => {
   });
 
   it("serves health and metrics, and returns 404 for unknown paths", async () => {
-    expect((await api.client.get("/healthz")).body).to.deep.include({ ok: true });
-    const metrics = await (await api.client.raw("/metrics")).text();
+    expect((await api.client.get("/healthz")).body).to.deep.equal({ ok: true });
+    expect((await api.client.get("/metrics")).status).to.equal(404);
+    const health = await (await fetch(`${api.internalUrl}/healthz`)).json();
+    expect(health).to.deep.include({ ok: true, pid: process.pid });
+    const metrics = await (await fetch(`${api.internalUrl}/metrics`)).text();
     expect(metrics).to.match(
       /ngpu_api_request_duration_seconds_count\{service="apiServer",route="\/v1\/network",status="200"\} 1/,
     );
     const unknown = await api.client.get("/v1/nothing");
-    expect([unknown.status, unknown.body]).to.have.nested.property("[1].error.code", "route_unknown");
+    expect([unknown.status, unknown.body]).to.have.nested.property("[1].code", "route_unknown");
     const broken = await api.client.raw("/v1/auth/nonce", {
       method: "POST",
       headers: { "content-type": "application/json" },

@@ -11,7 +11,7 @@ type Explanation = {
   messages: string[];
   possible: boolean;
 };
-type Failure = { error: { code: string; message: string; details: Explanation & { errors?: unknown } } };
+type Failure = { code: string; detail: string; details: Explanation; errors?: unknown };
 
 describe("apiServer: explaining placements", () => {
   let api: ApiMarket;
@@ -40,16 +40,16 @@ describe("apiServer: explaining placements", () => {
       ...newWorkspace,
       placement: { strategy: "luck" },
     });
-    expect([status, body.error.code]).to.deep.equal([400, "request_invalid"]);
-    expect(JSON.stringify(body.error.details.errors)).to.include("placement.strategy");
+    expect([status, body.code]).to.deep.equal([400, "request_invalid"]);
+    expect(JSON.stringify(body.errors)).to.include("/placement/strategy");
   });
 
   it("refuses a workspace that no node could ever run, with the nearest node, unless it may wait", async () => {
     const impossible = { ...newWorkspace, region: "JP" };
     const { status, body } = await partner.post<Failure>("/v1/workspaces", impossible);
-    expect([status, body.error.code]).to.deep.equal([409, "placement_impossible"]);
-    expect(body.error.message).to.include("The closest match is node 1: DE instead of JP.");
-    expect(body.error.details.refused).to.deep.equal({ region: 1 });
+    expect([status, body.code]).to.deep.equal([409, "placement_impossible"]);
+    expect(body.detail).to.include("The closest match is node 1: DE instead of JP.");
+    expect(body.details.refused).to.deep.equal({ region: 1 });
     const waiting = await partner.post("/v1/workspaces", { ...impossible, waitForNodes: true });
     expect(waiting.status).to.equal(201);
   });

@@ -63,11 +63,14 @@ export async function setup(
   });
   const explainer = options.explains === true ? await startExplainer(market.pool) : undefined;
   const port = await getPort();
+  const internalPort = await getPort();
   const url = `http://127.0.0.1:${port}`;
   const env = {
     LOG_LEVEL: "silent" as const,
     HOST: "127.0.0.1",
     PORT: port,
+    INTERNAL_HOST: "127.0.0.1",
+    INTERNAL_PORT: internalPort,
     CHAIN_RPC_URLS: [market.chain.url],
     DEPLOYMENT_FILE: file,
     DATABASE_URL: market.urlAs("ngpu_api"),
@@ -93,6 +96,7 @@ export async function setup(
   return {
     market,
     url,
+    internalUrl: `http://127.0.0.1:${internalPort}`,
     gatewayUrl,
     client: createClient(url),
     chain: market.chain,

@@ -21,7 +21,7 @@ type TaskReceipt = {
   root: string;
   proof: string[];
 };
-type Fault = { error: { code: string } };
+type Fault = { code: string };
 
 const run = promisify(execFile);
 
@@ -101,7 +101,7 @@ describe("apiServer: task receipts", function () {
       input: { a: 1 },
     });
     const pending = await partner.get<Fault>(`/v1/tasks/${task.id}/receipt`);
-    expect([pending.status, pending.body.error.code]).to.deep.equal([404, "receipt_pending"]);
+    expect([pending.status, pending.body.code]).to.deep.equal([404, "receipt_pending"]);
     const { receipt } = await untilReceipt(task.id);
     expect(receipt).to.deep.include({ nodeId, payer: wallet.address.toLowerCase(), succeeded: true });
     expect(BigInt(receipt.amount)).to.equal((1_000n * BigInt(task.ms)) / 1_000n);
@@ -168,6 +168,6 @@ describe("apiServer: task receipts", function () {
     const { body: task } = await partner.post<{ id: string }>("/v1/tasks", { workspaceId, path: "/do" });
     const other = await signIn(api.client, privateKeyToAccount(generatePrivateKey()));
     const { status, body } = await other.get<Fault>(`/v1/tasks/${task.id}/receipt`);
-    expect([status, body.error.code]).to.deep.equal([404, "task_unknown"]);
+    expect([status, body.code]).to.deep.equal([404, "task_unknown"]);
   });
 });

@@ -16,7 +16,8 @@ type Task = {
   result: unknown;
   error: { code: string } | null;
 };
-type Fault = { error: { code: string; type?: string; details: Record<string, unknown> } };
+type Fault = { code: string; details: Record<string, unknown> };
+type OpenAiFault = { error: { code: string; type: string; param: string | null } };
 
 /** A container that chats, streams word by word on request, and acts according to the path. */
 function container(state: { asked: string[]; release: Promise<void>; remaining: boolean }): NodeServer {
@@ -185,7 +186,7 @@ describe("apiServer: tasks and chat", () => {
     expect((await other.post("/v1/tasks", { workspaceId, path: "/do" })).status).to.equal(404);
     expect((await other.get(`/v1/tasks/${body.id}`)).status).to.equal(404);
     expect((await other.get("/v1/tasks")).body).to.deep.equal({ tasks: [], next: null });
-    const chat = await other.post<Fault>("/v1/chat/completions", {
+    const chat = await other.post<OpenAiFault>("/v1/chat/completions", {
       model: workspaceId,
       messages: [{ role: "user", content: "?" }],
     });
@@ -211,11 +212,11 @@ describe("apiServer: tasks and chat", () => {
     const headers = { "idempotency-key": "task-2" };
     const ask = () => partner.post<Fault>("/v1/tasks", { workspaceId: idle.body.id, path: "/" }, headers);
     const first = await ask();
-    expect([first.status, first.body.error.code]).to.deep.equal([503, "no_replica"]);
+    expect([first.status, first.body.code]).to.deep.equal([503, "no_replica"]);
     const second = await ask();
     expect(second.status).to.equal(503);
-    expect(second.body.error.details.taskId).not.to.equal(first.body.error.details.taskId);
-    const shown = await partner.get<Task>(`/v1/tasks/${String(first.body.error.details.taskId)}`);
+    expect(second.body.details.taskId).not.to.equal(first.body.details.taskId);
+    const shown = await partner.get<Task>(`/v1/tasks/${String(first.body.details.taskId)}`);
     expect(shown.body).to.deep.include({ status: "failed", nodeId: null });
   });
 
@@ -277,13 +278,13 @@ describe("apiServer: tasks and chat", () => {
   });
 
   it("returns errors in OpenAI's format on OpenAI-compatible endpoints", async () => {
-    const none = await api.client.post<Fault>("/v1/chat/completions", {});
+    const none = await api.client.post<OpenAiFault>("/v1/chat/completions", {});
     expect([none.status, none.body.error.type]).to.deep.equal([401, "authentication_error"]);
-    const bad = await partner.post<Fault>("/v1/chat/completions", { model: "chat" });
+    const bad = await partner.post<OpenAiFault>("/v1/chat/completions", { model: "chat" });
     expect(bad.body.error).to.deep.include({
       type: "invalid_request_error",
       code: "request_invalid",
-      param: null,
+      param: "messages",
     });
     const { body } = await partner.get<{ data: { id: string; name: string }[] }>("/v1/models");
     expect(body.data).to.have.lengthOf(1);

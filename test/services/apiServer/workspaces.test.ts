@@ -19,7 +19,7 @@ type Account = {
   refundable: string;
   authorizations: Record<string, unknown>[];
 };
-type Fault = { error: { code: string; details: Record<string, unknown> } };
+type Fault = { code: string; errors?: { pointer: string }[]; details: Record<string, unknown> };
 
 describe("apiServer: money and workspaces on a real chain", () => {
   let api: ApiMarket;
@@ -72,17 +72,17 @@ describe("apiServer: money and workspaces on a real chain", () => {
     const authorization = given.typedData.message;
     const signature = await signTyped(newAccount(), given);
     const forged = await partner.post<Fault>("/v1/authorizations", { authorization, signature });
-    expect([forged.status, forged.body.error.code]).to.deep.equal([400, "signature_invalid"]);
+    expect([forged.status, forged.body.code]).to.deep.equal([400, "signature_invalid"]);
     const other = await partner.post<Fault>("/v1/authorizations", {
       authorization: { ...authorization, owner: newAccount().address },
       signature,
     });
-    expect([other.status, other.body.error.code]).to.deep.equal([403, "owner_mismatch"]);
+    expect([other.status, other.body.code]).to.deep.equal([403, "owner_mismatch"]);
     const away = await partner.post<Fault>("/v1/authorizations", {
       authorization: { ...authorization, delegate: newAccount().address },
       signature,
     });
-    expect(away.body.error.code).to.equal("delegate_mismatch");
+    expect(away.body.code).to.equal("delegate_mismatch");
   });
 
   it("returns the contract's error for a refused deposit", async () => {
@@ -91,7 +91,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
       body: unknown;
     };
     expect(answer.status).to.equal(409);
-    expect(answer.body).to.have.nested.property("error.details.error", "ERC20InsufficientBalance");
+    expect(answer.body).to.have.nested.property("details.error", "ERC20InsufficientBalance");
   });
 
   it("publishes once per Idempotency-Key and refuses the key for a different request", async () => {
@@ -106,7 +106,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
     );
     expect(rows[0]).to.deep.equal({ count: 1 });
     const other = await partner.post<Fault>("/v1/workspaces", { ...newWorkspace, cpu: 1 }, headers);
-    expect([other.status, other.body.error.code]).to.deep.equal([409, "idempotency_mismatch"]);
+    expect([other.status, other.body.code]).to.deep.equal([409, "idempotency_mismatch"]);
   });
 
   it("changes image, configuration and replicas, and reports when nothing changes", async () => {
@@ -179,27 +179,27 @@ describe("apiServer: money and workspaces on a real chain", () => {
       [{ cpu: 0.0001 }, "cpu"],
       [{ maxPricePerSecond: "0.5" }, "maxPricePerSecond"],
       [{ replicas: 0 }, "replicas"],
-      [{ secret: "x" }, ""],
+      [{ secret: "x" }, "secret"],
     ] as const;
     for (const [wrong, field] of cases) {
       const { status, body } = await partner.post<Fault>("/v1/workspaces", { ...newWorkspace, ...wrong });
       expect(status).to.equal(400);
-      expect(body.error.details.errors).to.have.nested.property("[0].path", field);
+      expect(body.errors?.[0]?.pointer).to.equal(`/${field}`);
     }
     const past = await partner.post<Fault>("/v1/workspaces", {
       ...newWorkspace,
       expiresAt: "2020-01-01T00:00:00Z",
     });
-    expect(past.body.error.code).to.equal("expired");
+    expect(past.body.code).to.equal("expired");
   });
 
   it("publishes nothing without an authorization or under another partner's authorization", async () => {
     const poor = await signIn(api.client, newAccount());
     const none = await poor.post<Fault>("/v1/workspaces", newWorkspace);
-    expect([none.status, none.body.error.code]).to.deep.equal([409, "authorization_missing"]);
+    expect([none.status, none.body.code]).to.deep.equal([409, "authorization_missing"]);
     const stolen = await poor.post<Fault>("/v1/workspaces", { ...newWorkspace, authorizationId });
-    expect([stolen.status, stolen.body.error.code]).to.deep.equal([409, "chain_refused"]);
-    expect(stolen.body.error.details.error).to.equal("AuthorizationOwnerMismatch");
+    expect([stolen.status, stolen.body.code]).to.deep.equal([409, "chain_refused"]);
+    expect(stolen.body.details.error).to.equal("AuthorizationOwnerMismatch");
   });
 
   it("shows a running replica with node, lease, mapped port and debt", async () => {
@@ -266,7 +266,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
   it("refuses to start a workspace without an assigned replica", async () => {
     const { body } = await partner.post<{ id: string }>("/v1/workspaces", newWorkspace);
     const answer = await partner.post<Fault>(`/v1/workspaces/${body.id}/start`);
-    expect([answer.status, answer.body.error.code]).to.deep.equal([409, "nothing_assigned"]);
+    expect([answer.status, answer.body.code]).to.deep.equal([409, "nothing_assigned"]);
   });
 
   it("registers an image once, and lists workspaces in pages", async () => {
@@ -335,6 +335,6 @@ describe("apiServer: money and workspaces on a real chain", () => {
       ...newWorkspace,
       authorizationId: body.authorizationId,
     });
-    expect(answer.body.error.details.error).to.equal("AuthorizationScopeMismatch");
+    expect(answer.body.details.error).to.equal("AuthorizationScopeMismatch");
   });
 });

@@ -1,0 +1,81 @@
+import { InputError } from "@ngpu/runtime/errors";
+import type { Express, Request, RequestHandler, Response } from "express";
+import { requirePartner } from "./access.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { createLimits } from "./limits.ts";
+import { readJson } from "./requestBody.ts";
+
+/** Serves endpoints. A method that a path does not have is answered with 405, and a path of no endpoint with 404. */
+export function serveEndpoints(
+  app: Express,
+  endpoints: readonly Endpoint[],
+  limits: ReturnType<typeof createLimits>,
+): void {
+  for (const one of endpoints) {
+    app[one.method](
+      one.path,
+      markRoute(one.path),
+      requireAcceptable(one),
+      one.access === "auth" ? limits.signIn : limits.general,
+      ...(one.writes === true ? [limits.writes] : []),
+      // The key is checked before the body is read.
+      ...(one.access === "partner" ? [requireKey] : []),
+      // Task inputs may be images; all other bodies are small.
+      ...(one.method === "post"
+        ? readJson(one.path === "/v1/tasks" || one.openAiErrors === true ? "16mb" : "256kb")
+        : []),
+      one.handler,
+    );
+  }
+  for (const path of new Set(endpoints.map((one) => one.path))) {
+    const methods = endpoints.filter((one) => one.path === path).map((one) => one.method.toUpperCase());
+    const allow = methods
+      .flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]))
+      .concat("OPTIONS");
+    app.all(path, markRoute(path), limits.general, (request, response) => {
+      response.setHeader("allow", allow.join(", "));
+      if (request.method === "OPTIONS") return void response.status(204).end();
+      throw notAllowed(request, allow);
+    });
+  }
+  app.use(limits.general, (request) => {
+    throw new InputError(`There is no endpoint ${request.method} ${request.path}.`, {
+      code: "route_unknown",
+      status: 404,
+      hint: "GET /docs lists the endpoints.",
+    });
+  });
+}
+
+const markRoute =
+  (path: string): RequestHandler =>
+  (_request, response, next) => {
+    response.locals.route = path;
+    next();
+  };
+
+const requireKey: RequestHandler = (_request, response: Response, next) => {
+  requirePartner(response);
+  next();
+};
+
+function requireAcceptable(one: Endpoint): RequestHandler {
+  const types = ["application/json", "application/problem+json"];
+  if (one.streams !== undefined) types.push(one.streams.contentType);
+  return (request, _response, next) => {
+    if (request.accepts(types) !== false) return next();
+    throw new InputError("The API cannot answer with a type that the request accepts.", {
+      code: "not_acceptable",
+      status: 406,
+      hint: `Accept ${types.join(" or ")}.`,
+    });
+  };
+}
+
+function notAllowed(request: Request, allow: string[]): InputError {
+  return new InputError(`${request.path} does not have the method ${request.method}.`, {
+    code: "method_not_allowed",
+    status: 405,
+    hint: `Use ${allow.join(", ")}.`,
+  });
+}
