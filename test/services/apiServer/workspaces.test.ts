@@ -322,7 +322,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
     // Another image's manifest under the digest.
     registry.removeAllListeners("request").on("request", (_request, response) => response.end(manifest));
     const refused = await partner.post<Fault>("/v1/images", wrong);
-    expect([refused.status, refused.body.error.code]).to.deep.equal([409, "image_manifest_invalid"]);
+    expect([refused.status, refused.body.code]).to.deep.equal([409, "image_manifest_invalid"]);
     registry.closeAllConnections();
     registry.close();
   });

@@ -12,7 +12,6 @@ import { readChanges, readHead, readNodes, readUptimes } from "@ngpu/queries/fle
 import { readWanted } from "@ngpu/queries/wanted";
 import { loadSpecs } from "@ngpu/queries/workspaceSpecs";
 import { createLogger } from "@ngpu/runtime/logger";
-import { Registry } from "prom-client";
 import { createKey } from "../../../services/apiServer/access.ts";
 import { createApiApp } from "../../../services/apiServer/app.ts";
 import type { ApiDeps } from "../../../services/apiServer/deps.ts";
@@ -189,8 +188,7 @@ export async function startApi(db: Database, owner: string): Promise<Api> {
   const network = { rpcUrls: [], matchUrls: [], gatewayUrls: [], probeImage: "" };
   const pass = (_request: unknown, _response: unknown, next: () => void) => next();
   const app = createApiApp({ ...deps, network } as unknown as ApiDeps, {
-    registry: new Registry(),
-    health: async () => ({ ok: true }),
+    isHealthy: async () => true,
     calls: { record: pass, flush: async () => undefined } as never,
     limits: { general: pass, signIn: pass, writes: pass } as never,
     releases: undefined,
