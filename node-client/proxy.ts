@@ -1,5 +1,5 @@
 import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request } from "node:http";
-import type { ServerHttp2Stream } from "node:http2";
+import type { ServerHttp2Stream, ServerStreamResponseOptions } from "node:http2";
 import { pipeline } from "node:stream";
 import { setImmediate } from "node:timers/promises";
 import { messageOf } from "@ngpu/runtime/errors";
@@ -16,7 +16,7 @@ const withheldRequest = new Set([...withheld, requestIdHeader]);
 const leasePath = /^\/w\/(\d{1,20})\/(\d{1,5})\/(\d{1,10})(\/.*)?$/s;
 
 /** Node would add a `date` of its own; this option is not in its types. */
-const asReceived = { sendDate: false };
+const asReceived: ServerStreamResponseOptions & { sendDate: boolean } = { sendDate: false };
 
 /** Errors of the node itself, as `x-ngpu-error`. Only after `lease_unknown` the container has not received the request. */
 type NodeError = "lease_unknown" | "container_unreachable" | "response_invalid" | "request_invalid";
