@@ -1,13 +1,25 @@
-import { type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders, request } from "node:http";
-import { constants, type ServerHttp2Stream } from "node:http2";
-import { hopHeaders } from "@ngpu/runtime/hopHeaders";
+import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request } from "node:http";
+import type { ServerHttp2Stream, ServerStreamResponseOptions } from "node:http2";
+import { pipeline } from "node:stream";
+import { setImmediate } from "node:timers/promises";
+import { messageOf } from "@ngpu/runtime/errors";
+import { forwardedHeaders } from "@ngpu/runtime/hopHeaders";
+import { headerLimits } from "@ngpu/runtime/httpLimits";
 import type { Logger } from "@ngpu/runtime/logger";
 import { requestIdHeader, requestIdOf } from "@ngpu/runtime/requestId";
+import { responseFault } from "./containerResponse.ts";
 import type { LeaseKey } from "./leases.ts";
 
-/** Headers that are not forwarded. Only the node may set `x-ngpu-error`, not the container. */
-const excludedHeaders = new Set([...hopHeaders, "x-ngpu-error"]);
+/** Only the node may set `x-ngpu-error` and `x-ngpu-reason`, not the container. */
+const withheld = new Set(["x-ngpu-error", "x-ngpu-reason"]);
+const withheldRequest = new Set([...withheld, requestIdHeader]);
 const leasePath = /^\/w\/(\d{1,20})\/(\d{1,5})\/(\d{1,10})(\/.*)?$/s;
+
+/** Node would add a `date` of its own; this option is not in its types. */
+const asReceived: ServerStreamResponseOptions & { sendDate: boolean } = { sendDate: false };
+
+/** Errors of the node itself, as `x-ngpu-error`. Only after `lease_unknown` the container has not received the request. */
+type NodeError = "lease_unknown" | "container_unreachable" | "response_invalid" | "request_invalid";
 
 export type ProxyDeps = {
   /** The host port of a running lease's container. */
@@ -17,12 +29,20 @@ export type ProxyDeps = {
 
 type RequestHeaders = IncomingHttpHeaders & { ":path"?: string | undefined; ":method"?: string | undefined };
 
-/** Serves one request of the gateway: forwards it to the container of the lease in its path, streaming in both directions. */
-export function proxyStream(stream: ServerHttp2Stream, headers: RequestHeaders, deps: ProxyDeps): void {
+/**
+ * Serves one request of the gateway: forwards it to the container of the lease in its path, streaming in both directions.
+ * Whatever the container sends ends at most this request. Never throws.
+ */
+export function proxyStream(
+  stream: ServerHttp2Stream,
+  headers: RequestHeaders,
+  rawHeaders: readonly string[],
+  deps: ProxyDeps,
+): void {
   stream.on("error", () => stream.destroy());
   const path = headers[":path"] ?? "/";
   if (path === "/healthz") {
-    respond(stream, 200, undefined);
+    respond(stream, 200);
     return;
   }
   const requestId = requestIdOf(headers[requestIdHeader]);
@@ -31,24 +51,134 @@ export function proxyStream(stream: ServerHttp2Stream, headers: RequestHeaders, 
   logEnd(stream, { lease, logger: deps.logger.child({ requestId }) });
   const port = lease === undefined ? undefined : deps.portOf(lease);
   if (match === null || port === undefined) {
-    respond(stream, 404, "lease_unknown");
+    fail(stream, "lease_unknown");
     return;
   }
-  const upstream = request({
-    host: "127.0.0.1",
-    port,
-    method: headers[":method"] ?? "GET",
-    path: match[4] ?? "/",
-    headers: { ...forwardedHeaders(headers), [requestIdHeader]: requestId, host: `127.0.0.1:${port}` },
-    agent: false,
-  });
+  try {
+    const upstream = request({
+      host: "127.0.0.1",
+      port,
+      method: headers[":method"] ?? "GET",
+      path: match[4] ?? "/",
+      headers: {
+        ...forwardedHeaders(rawHeaders, withheldRequest),
+        [requestIdHeader]: requestId,
+        host: `127.0.0.1:${port}`,
+      },
+      agent: false,
+      maxHeaderSize: headerLimits.bytes,
+    });
+    connectBoth(stream, upstream);
+  } catch (error) {
+    // HTTP/1.1 cannot carry this method, path or header.
+    fail(stream, "request_invalid", messageOf(error));
+  }
+}
+
+function connectBoth(stream: ServerHttp2Stream, upstream: ClientRequest): void {
+  let response: IncomingMessage | undefined;
+  // 0: no limit by count, since Node drops further headers silently. The number is checked with the response.
+  upstream.maxHeadersCount = 0;
   stream.once("close", () => upstream.destroy());
-  upstream.once("error", () => {
-    if (!stream.headersSent) respond(stream, 502, "container_unreachable");
-    else stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  upstream.on("error", (error: NodeJS.ErrnoException) => {
+    // A response that has arrived completely is passed on, whatever happens to its connection afterwards.
+    if (response?.complete === true) return;
+    if (response === undefined && error.code?.startsWith("HPE_") === true) {
+      fail(stream, "response_invalid", messageOf(error));
+    } else fail(stream, "container_unreachable", messageOf(error));
   });
-  upstream.once("response", (response) => forwardResponse(stream, response));
-  stream.pipe(upstream);
+  upstream.once("upgrade", (_response, socket) => {
+    socket.destroy();
+    fail(stream, "response_invalid", "it switches protocols");
+  });
+  upstream.once("connect", (_response, socket) => {
+    socket.destroy();
+    fail(stream, "request_invalid", "CONNECT is not served");
+  });
+  upstream.once("response", (incoming) => {
+    response = incoming;
+    forwardResponse(stream, incoming);
+  });
+  upstream.once("close", () => {
+    if (response === undefined) fail(stream, "container_unreachable", "closed without a response");
+  });
+  void upload(stream, upstream, () => (response?.statusCode ?? 0) >= 400);
+}
+
+/**
+ * Sends the request's body to the container, with back-pressure. A container that refuses a request closes its connection while
+ * the body is still being sent. So what it has answered is read before each part, and after a refusal the rest is discarded.
+ */
+async function upload(
+  stream: ServerHttp2Stream,
+  upstream: ClientRequest,
+  isRefused: () => boolean,
+): Promise<void> {
+  try {
+    for await (const part of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      await setImmediate();
+      if (upstream.destroyed || isRefused()) break;
+      if (!upstream.write(part)) await drained(upstream);
+    }
+    if (!upstream.destroyed && !isRefused()) upstream.end();
+    stream.resume();
+  } catch {
+    // The gateway has cancelled the request, or the connection has failed: its own event reports it.
+    if (stream.aborted || stream.destroyed) upstream.destroy();
+  }
+}
+
+async function drained(upstream: ClientRequest): Promise<void> {
+  const ready = Promise.withResolvers<void>();
+  upstream.once("drain", ready.resolve);
+  upstream.once("close", ready.resolve);
+  await ready.promise;
+  upstream.off("drain", ready.resolve);
+  upstream.off("close", ready.resolve);
+}
+
+/** Passes a response on. A part of one ends the stream with an error, which no reader can take for its end. */
+function forwardResponse(stream: ServerHttp2Stream, response: IncomingMessage): void {
+  response.on("error", (error) => stream.destroy(error));
+  const fault = responseFault(response);
+  if (fault !== undefined) {
+    response.destroy();
+    fail(stream, "response_invalid", fault);
+    return;
+  }
+  const status = response.statusCode ?? 0;
+  const hasNoBody = status === 204 || status === 205;
+  const excluded = hasNoBody ? new Set([...withheld, "content-length"]) : withheld;
+  try {
+    stream.respond({ ":status": status, ...forwardedHeaders(response.rawHeaders, excluded) }, asReceived);
+  } catch (error) {
+    response.destroy();
+    fail(stream, "response_invalid", messageOf(error));
+    return;
+  }
+  if (hasNoBody || stream.writableEnded) response.resume();
+  else pipeline(response, stream, () => undefined);
+}
+
+/** Ends a request with an error of the node. After the response has begun it is cut. */
+function fail(stream: ServerHttp2Stream, error: NodeError, reason?: string): void {
+  if (stream.destroyed) return;
+  if (stream.headersSent) {
+    stream.destroy(new Error(error));
+    return;
+  }
+  respond(stream, error === "lease_unknown" ? 404 : 502, {
+    "x-ngpu-error": error,
+    ...(reason !== undefined && { "x-ngpu-reason": reason.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 200) }),
+  });
+}
+
+function respond(stream: ServerHttp2Stream, status: number, headers: Record<string, string> = {}): void {
+  if (stream.destroyed || stream.headersSent) return;
+  stream.respond({ ":status": status, ...headers });
+  stream.end();
+  // The request's body is read to its end, or the gateway could not send it completely.
+  stream.resume();
 }
 
 function logEnd(stream: ServerHttp2Stream, { lease, logger }: { lease: string | undefined; logger: Logger }) {
@@ -58,35 +188,4 @@ function logEnd(stream: ServerHttp2Stream, { lease, logger }: { lease: string | 
     const duration = performance.now() - started;
     logger.info({ event: "request_served", lease, status, code: error, cut: stream.rstCode !== 0, duration });
   });
-}
-
-function forwardResponse(stream: ServerHttp2Stream, response: IncomingMessage): void {
-  if (stream.destroyed) {
-    response.destroy();
-    return;
-  }
-  stream.respond({ ":status": response.statusCode ?? 502, ...forwardedHeaders(response.headers) });
-  // A response that breaks off must not look complete.
-  response.once("error", () => stream.close(constants.NGHTTP2_INTERNAL_ERROR));
-  response.pipe(stream);
-}
-
-function respond(stream: ServerHttp2Stream, status: number, error: string | undefined): void {
-  if (stream.destroyed || stream.headersSent) return;
-  stream.respond({ ":status": status, ...(error !== undefined && { "x-ngpu-error": error }) });
-  stream.end();
-}
-
-function forwardedHeaders(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
-  const hopByHop = new Set(
-    (headers.connection ?? "")
-      .toLowerCase()
-      .split(",")
-      .map((name) => name.trim()),
-  );
-  return Object.fromEntries(
-    Object.entries(headers).filter(
-      ([name]) => !name.startsWith(":") && !excludedHeaders.has(name) && !hopByHop.has(name),
-    ),
-  );
 }

@@ -7,6 +7,7 @@ import type { Duplex } from "node:stream";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { sessionDomainOf, sessionTypes } from "@ngpu/contracts-sdk/typedData";
 import { messageOf, RetryableError } from "@ngpu/runtime/errors";
+import { tunnelOptions, tunnelStreams } from "@ngpu/runtime/httpLimits";
 import type { Logger } from "@ngpu/runtime/logger";
 import { rest } from "@ngpu/runtime/loop";
 import { bytesToHex, type LocalAccount } from "viem";
@@ -110,10 +111,13 @@ async function serve({ portOf, signal, logger, url }: TunnelOptions, socket: Dup
     socket.setKeepAlive(true, pingInterval);
   }
   const session: ServerHttp2Session = performServerHandshake(socket, {
-    settings: { maxConcurrentStreams: 1000, initialWindowSize: 1 << 20 },
+    ...tunnelOptions,
+    settings: { ...tunnelOptions.settings, maxConcurrentStreams: tunnelStreams },
   });
   session.on("error", (error) => logger.debug({ event: "tunnel_broken", url, reason: messageOf(error) }));
-  session.on("stream", (stream, headers) => proxyStream(stream, headers, { portOf, logger }));
+  session.on("stream", (stream, headers, _flags, rawHeaders) =>
+    proxyStream(stream, headers, rawHeaders, { portOf, logger }),
+  );
   session.setLocalWindowSize(8 << 20);
   const pingTimer = setInterval(() => pingOrDestroy(session), pingInterval);
   const close = () => session.close();

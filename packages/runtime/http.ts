@@ -5,6 +5,7 @@ import express, { type ErrorRequestHandler, type Express, type RequestHandler, t
 import helmet from "helmet";
 import type { Registry } from "prom-client";
 import { FatalError, InputError, NgpuError } from "./errors.ts";
+import { idleTimes } from "./httpLimits.ts";
 import { toJson } from "./json.ts";
 import type { ServiceContext } from "./lifecycle.ts";
 import type { Logger } from "./logger.ts";
@@ -104,6 +105,23 @@ function statusOf(error: unknown): number {
   return 500;
 }
 
+/** An HTTP server that keeps idle connections longer than the clients of services do. */
+export function createHttpServer(
+  handler: RequestListener,
+  options: { maxHeaderSize?: number; idle?: number; requestTimeout?: number } = {},
+): Server {
+  const idle = options.idle ?? idleTimes.server;
+  return createServer(
+    {
+      ...options,
+      keepAliveTimeout: idle,
+      headersTimeout: idle + 5_000,
+      requestTimeout: options.requestTimeout ?? 300_000,
+    },
+    handler,
+  );
+}
+
 /**
  * Listens until the service stops. On stop the server accepts no new connections, lets running requests end, and
  * closes the remaining connections after 3 s.
@@ -115,7 +133,7 @@ export async function listen(
   options: { host: string; port: number },
   context: Pick<ServiceContext, "onStop">,
 ): Promise<{ server: Server; url: string; port: number }> {
-  const server = handler instanceof Server ? handler : createServer(handler);
+  const server = handler instanceof Server ? handler : createHttpServer(handler);
   server.listen(options.port, options.host);
   try {
     await once(server, "listening");

@@ -3,22 +3,20 @@ import { readDeployment } from "@ngpu/contracts-sdk/deployment";
 import { chainChannel, listenForChanges } from "@ngpu/db/listen";
 import { createPool, type Database } from "@ngpu/db/pool";
 import { requireSchema } from "@ngpu/db/schema";
-import { createApp, errorHandler, listen } from "@ngpu/runtime/http";
+import { createApp, createHttpServer, errorHandler, listen } from "@ngpu/runtime/http";
+import { acceptedHeaderBytes } from "@ngpu/runtime/httpLimits";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import { startLoop } from "@ngpu/runtime/loop";
 import { createRegistry } from "@ngpu/runtime/metrics";
 import { admit } from "./admit.ts";
+import { defaultTimeouts, longestTimeouts, type Timeouts } from "./deadline.ts";
 import type { Replica } from "./decide.ts";
 import type { GatewayEnv } from "./env.ts";
-import type { Timeouts } from "./forward.ts";
 import { createLoads, type Loads } from "./loads.ts";
 import { createGatewayMetrics } from "./metrics.ts";
 import { createRouteHandler } from "./route.ts";
 import { findRunningReplicas, reconcileTunnels } from "./store.ts";
 import { createTunnels } from "./tunnels.ts";
-
-/** A task may take long; a node that fails meanwhile is detected by pings. */
-const defaultTimeouts: Timeouts = { answer: 600_000, idle: 120_000 };
 
 /**
  * Starts the gateway, which accepts tunnels from nodes and routes the requests of apiServer to them.
@@ -72,7 +70,11 @@ export async function startGateway(
   });
   app.use("/v1/route", handleRoute);
   app.use(errorHandler(logger));
-  const { server, url } = await listen(app, { host: env.HOST, port: env.PORT }, context);
+  const { server, url } = await listen(
+    createHttpServer(app, { maxHeaderSize: acceptedHeaderBytes, requestTimeout: longestTimeouts.total }),
+    { host: env.HOST, port: env.PORT },
+    context,
+  );
   server.on("upgrade", (request, socket, head) => void tunnels.accept(request, socket, head));
   context.onStop("tunnels", async () => {
     await tunnels.closeAll();

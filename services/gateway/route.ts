@@ -6,8 +6,9 @@ import { InputError, RetryableError } from "@ngpu/runtime/errors";
 import { requestIdIn, requestLogger } from "@ngpu/runtime/http";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { RequestHandler, Response } from "express";
+import { type Timeouts, timeoutsIn } from "./deadline.ts";
 import { mayTryNext, parseRoute, type Replica, rankReplicas } from "./decide.ts";
-import { forward, type Outcome, type Timeouts } from "./forward.ts";
+import { forward, type Outcome } from "./forward.ts";
 import type { Loads } from "./loads.ts";
 
 export type RouteDependencies = {
@@ -57,7 +58,8 @@ async function tryReplicas(
 ): Promise<Outcome | undefined> {
   const body = await bufferBody(request);
   const tried = new Set<Replica>();
-  const common = { ...route, requestId: requestIdIn(response), request, body, response };
+  const timeouts = timeoutsIn(request.headers, deps.timeouts);
+  const common = { ...route, requestId: requestIdIn(response), request, body, response, timeouts };
   let last: Outcome | undefined;
   for (;;) {
     const untried = deps.replicasOf(route.workspaceId).filter((replica) => !tried.has(replica));
@@ -70,7 +72,7 @@ async function tryReplicas(
     tried.add(replica);
     const done = deps.loads.begin(replica);
     try {
-      last = await forward(session, { ...common, replica, timeouts: deps.timeouts });
+      last = await forward(session, { ...common, replica });
     } finally {
       done();
     }
@@ -117,15 +119,23 @@ function failureError(outcome: Extract<Outcome, { end: "failure" }>, workspaceId
       details,
     });
   }
-  return outcome.failure === "timeout"
-    ? new InputError("The workspace did not answer in time.", {
-        code: "replica_timeout",
-        status: 504,
-        details,
-      })
-    : new InputError("The workspace's node closed the connection before it responded.", {
-        code: "replica_broken",
-        status: 502,
-        details,
-      });
+  if (outcome.failure === "timeout") {
+    return new InputError(`The workspace did not answer in time: ${outcome.reason}.`, {
+      code: "replica_timeout",
+      status: 504,
+      details,
+    });
+  }
+  if (outcome.reason === "response_invalid") {
+    return new InputError(`The container's response cannot be passed on: ${outcome.detail}.`, {
+      code: "response_invalid",
+      status: 502,
+      details,
+    });
+  }
+  return new InputError("The workspace's node closed the connection before it responded.", {
+    code: "replica_broken",
+    status: 502,
+    details,
+  });
 }

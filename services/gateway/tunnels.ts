@@ -4,6 +4,7 @@ import { type ClientHttp2Session, connect } from "node:http2";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { InputError, messageOf } from "@ngpu/runtime/errors";
+import { tunnelOptions } from "@ngpu/runtime/httpLimits";
 import { toJson } from "@ngpu/runtime/json";
 import type { Logger } from "@ngpu/runtime/logger";
 
@@ -113,7 +114,8 @@ function startSession(nodeId: number, socket: Duplex, logger: Logger): ClientHtt
   }
   const session = connect(`http://node-${nodeId}`, {
     createConnection: () => socket,
-    settings: { enablePush: false, initialWindowSize: 1 << 20 },
+    ...tunnelOptions,
+    settings: { ...tunnelOptions.settings, enablePush: false },
   });
   session.on("error", (error) => logger.debug({ event: "tunnel_broken", nodeId, error }));
   session.once("connect", () => session.setLocalWindowSize(8 << 20));

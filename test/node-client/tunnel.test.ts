@@ -133,8 +133,8 @@ describe("the node's end of a tunnel", () => {
     const gateway = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
     await once(server, "connection");
     const session = performServerHandshake(sockets[0] as Socket);
-    session.on("stream", (stream, headers) =>
-      proxyStream(stream, headers, {
+    session.on("stream", (stream, headers, _flags, rawHeaders) =>
+      proxyStream(stream, headers, rawHeaders, {
         portOf: (lease) => (lease === "1/0/1" ? 9 : undefined),
         logger: createLogger("test", "silent"),
       }),

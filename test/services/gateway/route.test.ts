@@ -20,7 +20,7 @@ describe("gateway: routes", () => {
   let market: Setup;
   let tunnels: OpenTunnel[] = [];
   beforeEach(async () => {
-    market = await setup({ timeouts: { answer: 1_500, idle: 700 } });
+    market = await setup({ timeouts: { progress: 1_000, total: 20_000 } });
     tunnels = [];
   });
   afterEach(() => market.stop());

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
 import pg from "pg";
-import type { Timeouts } from "../../../services/gateway/forward.ts";
+import type { Timeouts } from "../../../services/gateway/deadline.ts";
 import { startGateway } from "../../../services/gateway/gateway.ts";
 import { createTestDatabase } from "../../support/postgres.ts";
 import { createChainTables, insertAssignment, insertNode } from "../support/chainTables.ts";
