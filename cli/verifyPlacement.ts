@@ -30,13 +30,13 @@ export async function verifyPlacement(id: string, options: Options): Promise<voi
 /**
  * Reads the placement from the API, or from the database without one.
  *
- * @throws InputError `placement_unknown`, and the errors of `callApi`.
+ * @throws InputError `placement_not_found`, and the errors of `callApi`.
  */
 async function readPlacement(pool: Database, id: string, api: string | undefined): Promise<PlacementRecord> {
   if (api !== undefined) return placementRecord.parse(await callApi({ api }, `/v1/placements/${id}`));
   const placement = await findPlacement(pool, id);
   if (placement !== undefined) return placement;
-  throw new InputError(`There is no placement ${id}.`, { code: "placement_unknown" });
+  throw new InputError(`There is no placement ${id}.`, { code: "placement_not_found" });
 }
 
 function formatText(replay: Replay): string {

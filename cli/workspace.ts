@@ -16,7 +16,7 @@ type Updated = { id: string; updated: string | null; scaled: string | null };
 /**
  * Updates a workspace over the partner API.
  *
- * @throws FatalError `key_missing`; InputError `env_invalid`; the errors of `callApi`.
+ * @throws FatalError `api_key_not_configured`; InputError `option_invalid`; the errors of `callApi`.
  */
 export async function updateWorkspace(id: string, options: UpdateOptions): Promise<void> {
   const { image, replicas, maxDown, maxPrice, env, health } = options;
@@ -30,7 +30,7 @@ export async function updateWorkspace(id: string, options: UpdateOptions): Promi
   };
   if (options.key === undefined) {
     throw new FatalError("No API key is set.", {
-      code: "key_missing",
+      code: "api_key_not_configured",
       hint: "Pass --key or set NGPU_API_KEY.",
     });
   }
@@ -48,5 +48,5 @@ export async function updateWorkspace(id: string, options: UpdateOptions): Promi
 function variableOf(text: string): [string, string] {
   const at = text.indexOf("=");
   if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
-  throw new InputError(`${text} is not NAME=value.`, { code: "env_invalid" });
+  throw new InputError(`${text} is not NAME=value.`, { code: "option_invalid" });
 }

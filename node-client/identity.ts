@@ -6,7 +6,7 @@ import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from 
 /**
  * Reads the machine's key from `<dir>/<name>.key`. A missing key is created, readable by its owner alone.
  *
- * @throws FatalError `identity_unusable` when the file cannot be read or written, or others can read it.
+ * @throws FatalError `node_key_unusable` when the file cannot be read or written, or others can read it.
  */
 export function openIdentity(dir: string, name: "node" | "measurer"): PrivateKeyAccount {
   const path = join(dir, `${name}.key`);
@@ -16,7 +16,7 @@ export function openIdentity(dir: string, name: "node" | "measurer"): PrivateKey
   } catch (error) {
     if (error instanceof FatalError) throw error;
     throw new FatalError(`The key file ${path} cannot be used: ${messageOf(error)}.`, {
-      code: "identity_unusable",
+      code: "node_key_unusable",
       hint: "Choose a directory that this user can write to, or change its owner.",
       cause: error,
     });
@@ -33,13 +33,13 @@ function read(path: string): PrivateKeyAccount | undefined {
   }
   if ((statSync(path).mode & 0o077) !== 0) {
     throw new FatalError(`The key file ${path} is readable by other users.`, {
-      code: "identity_unusable",
+      code: "node_key_unusable",
       hint: `Run: chmod 600 ${path}`,
     });
   }
   if (!/^0x[0-9a-f]{64}$/.test(text)) {
     throw new FatalError(`The key file ${path} does not contain a private key.`, {
-      code: "identity_unusable",
+      code: "node_key_unusable",
       hint: "Restore it from a backup, or remove it to join as a new node.",
     });
   }

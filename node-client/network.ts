@@ -25,7 +25,7 @@ const watchInterval = 60_000;
 /**
  * Fetches the market's description from the API.
  *
- * @throws RetryableError `api_unreachable` when the API does not respond; FatalError `network_invalid` when the response
+ * @throws RetryableError `api_unreachable` when the API does not respond; FatalError `market_document_invalid` when the response
  * does not describe a market.
  */
 export async function fetchNetwork(api: string, signal?: AbortSignal): Promise<Network> {
@@ -50,7 +50,7 @@ function parseNetwork(body: unknown, source: string): Network {
   const parsed = networkSchema.safeParse(body);
   if (parsed.success) return parsed.data;
   throw new FatalError(`${source} does not describe a market:\n${z.prettifyError(parsed.error)}`, {
-    code: "network_invalid",
+    code: "market_document_invalid",
     hint: "Check that NGPU_API is the address of an ngpu API of this version.",
   });
 }
@@ -61,7 +61,7 @@ function parseNetwork(body: unknown, source: string): Network {
  *
  * @param options.attempts Requests to the API, a second apart, when no description is stored.
  * @throws RetryableError `api_unreachable` when the API does not respond and no description is stored; FatalError
- * `network_invalid`.
+ * `market_document_invalid`.
  */
 export async function loadNetwork(options: {
   api: string;
@@ -126,7 +126,7 @@ export async function watchNetwork(options: {
       if (!sameMarket(latest.deployment, network.deployment)) {
         options.fail(
           new FatalError("The market was redeployed.", {
-            code: "market_changed",
+            code: "market_redeployed",
             hint: "Restart the client to join the new deployment.",
           }),
         );

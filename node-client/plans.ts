@@ -70,7 +70,7 @@ function parseConfig(text: string) {
 /**
  * Reads a workspace from the chain as of a lease's assignment: its last update before it, or its publication.
  *
- * @throws RetryableError `publication_missing` when the endpoint does not return it, or the endpoint's error.
+ * @throws RetryableError `publication_not_found` when the endpoint does not return it, or the endpoint's error.
  */
 export async function readPublication(
   client: RpcClient,
@@ -87,7 +87,7 @@ export async function readPublication(
   });
   if (log === undefined) {
     throw new RetryableError(`The RPC endpoint returned no event of workspace ${assignment.workspaceId}.`, {
-      code: "publication_missing",
+      code: "publication_not_found",
     });
   }
   const { args } = decodeEventLog({ abi: [published, updated], topics: log.topics, data: log.data });

@@ -90,7 +90,7 @@ async function runSession(
   signal.addEventListener("abort", close, { once: true });
   const ended = Promise.withResolvers<void>();
   socket.on("error", (error) =>
-    ended.reject(new RetryableError(messageOf(error), { code: "session_broken", cause: error })),
+    ended.reject(new RetryableError(messageOf(error), { code: "session_disconnected", cause: error })),
   );
   socket.on("close", () => ended.resolve());
   let state: "challenged" | "greeted" | "open" = "challenged";

@@ -21,7 +21,7 @@ await start(async () => {
   }
   if (!benchmarks.includes(name)) {
     throw new FatalError(`Unknown benchmark ${JSON.stringify(name)}.`, {
-      code: "benchmark_unknown",
+      code: "benchmark_not_found",
       hint: `Choose one of: ${known}.`,
     });
   }

@@ -27,14 +27,14 @@ export const deployVariables = {
 /**
  * The deployer's private key.
  *
- * @throws FatalError `deployer_missing`, `keystore_unreadable` or `keystore_locked`.
+ * @throws FatalError `deployer_key_missing`, `keystore_password_missing`, `keystore_unreadable` or `keystore_locked`.
  */
 export async function readDeployerKey(): Promise<Hex> {
   const env = readEnv(deployVariables);
   if (env.DEPLOYER_KEY !== undefined) return env.DEPLOYER_KEY;
   if (env.DEPLOYER_KEYSTORE === undefined) {
     throw new FatalError("No deployer account is configured.", {
-      code: "deployer_missing",
+      code: "deployer_key_missing",
       hint: "Set DEPLOYER_KEYSTORE and DEPLOYER_PASSWORD_FILE, or DEPLOYER_KEY.",
     });
   }
@@ -59,7 +59,7 @@ export async function readDeployerKey(): Promise<Hex> {
 async function promptPassword(keystore: string): Promise<string> {
   if (!process.stdin.isTTY) {
     throw new FatalError(`The password of ${keystore} is missing.`, {
-      code: "deployer_missing",
+      code: "keystore_password_missing",
       hint: "Set DEPLOYER_PASSWORD_FILE, or run the command on a terminal.",
     });
   }

@@ -46,7 +46,7 @@ export function withTarget(command: Command): Command {
 const networkSchema = z.strictObject({ chainId: z.number().int().positive(), parameters: z.looseObject({}) });
 const zeroAddress = `0x${"0".repeat(40)}`;
 
-/** @throws FatalError `network_missing`, `network_invalid`, `parameters_missing`, `parameters_invalid` or `option_missing`. */
+/** @throws FatalError `network_file_not_found`, `network_file_invalid`, `parameters_not_found`, `parameters_invalid` or `option_missing`. */
 export function readTarget(options: TargetOptions): Target {
   const { network } = options;
   const rpcUrl = options.rpcUrl ?? process.env.CHAIN_RPC_URLS?.split(",")[0]?.trim();
@@ -63,7 +63,7 @@ export function readTarget(options: TargetOptions): Target {
   const parsed = networkSchema.safeParse(value);
   if (!parsed.success) {
     throw new FatalError(`${file} is not a valid network file:\n${z.prettifyError(parsed.error)}`, {
-      code: "network_invalid",
+      code: "network_file_invalid",
     });
   }
   const blank = Object.entries(parsed.data.parameters).filter(([, entry]) =>
@@ -71,7 +71,7 @@ export function readTarget(options: TargetOptions): Target {
   );
   if (blank.length > 0) {
     throw new FatalError(`${file} sets no address for ${blank.map(([name]) => name).join(", ")}.`, {
-      code: "network_invalid",
+      code: "network_file_invalid",
       hint: "Replace the zeros with addresses.",
     });
   }
@@ -89,7 +89,7 @@ export function readTarget(options: TargetOptions): Target {
  * Connects Hardhat to the target, with the compiled contracts of this checkout.
  *
  * @param accounts Private keys that may send; empty for reading only.
- * @throws FatalError `wrong_chain`, and the errors of `connectHardhat`.
+ * @throws FatalError `chain_mismatch`, and the errors of `connectHardhat`.
  */
 export async function connectTarget(target: Target, accounts: string[]) {
   const { hre, connection } = await connectHardhat({
@@ -102,24 +102,24 @@ export async function connectTarget(target: Target, accounts: string[]) {
   if (target.chainId !== undefined && chainId !== target.chainId) {
     await connection.close();
     throw new FatalError(`The endpoint serves chain ${chainId}, not ${target.chainId}.`, {
-      code: "wrong_chain",
+      code: "chain_mismatch",
     });
   }
   return { hre, connection, chainId };
 }
 
-/** @throws FatalError `deployment_missing`, and the errors of `readNgpuDeployment`. */
+/** @throws FatalError `deployment_not_found`, and the errors of `readNgpuDeployment`. */
 export function requireDeployment(file: string): NgpuDeployment {
   const deployment = readNgpuDeployment(file);
   if (deployment !== undefined) return deployment;
   throw new FatalError(`There is no deployment at ${file}.`, {
-    code: "deployment_missing",
+    code: "deployment_not_found",
     hint: "Run `npm run deploy` first.",
   });
 }
 
 export function readJson(file: string): unknown {
-  if (!existsSync(file)) throw new FatalError(`File ${file} does not exist.`, { code: "parameters_missing" });
+  if (!existsSync(file)) throw new FatalError(`File ${file} does not exist.`, { code: "parameters_not_found" });
   try {
     return JSON.parse(readFileSync(file, "utf8"));
   } catch (error) {

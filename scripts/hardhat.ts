@@ -15,7 +15,7 @@ import { runToEnd } from "./embedded/command.ts";
  *
  * @param options.accounts Private keys that may send, or `remote` for the accounts of the endpoint.
  * @param options.journal Directory of Ignition's journal.
- * @throws FatalError `contracts_failed` when the contracts do not compile.
+ * @throws FatalError `contracts_not_compiled` when the contracts do not compile.
  */
 export async function connectHardhat(options: {
   rootDir: string;
@@ -43,7 +43,7 @@ async function compiledFolder(rootDir: string): Promise<string> {
   const hardhat = join(rootDir, "node_modules/hardhat/dist/src/cli.js");
   const { code, output } = await runToEnd(process.execPath, [hardhat, "build", "--quiet"], { cwd: rootDir });
   if (code !== 0) {
-    throw new FatalError(`The contracts do not compile:\n${output.trim()}`, { code: "contracts_failed" });
+    throw new FatalError(`The contracts do not compile:\n${output.trim()}`, { code: "contracts_not_compiled" });
   }
   return join(rootDir, "artifacts");
 }

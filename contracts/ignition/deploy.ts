@@ -35,7 +35,7 @@ export type PreviousContracts = {
  * @param pollMs Interval of polling for a new block, milliseconds.
  * @param journal Folder of Ignition's deployments and the deployment's id in it; none on a simulated network.
  * @param reset Delete the journal first, for a new chain.
- * @throws FatalError `parameters_invalid`, `deployer_named` or `journal_of_another_chain`.
+ * @throws FatalError `parameters_invalid`, `deployer_role_forbidden` or `contract_not_found`.
  */
 export async function deployNgpu(options: {
   connection: NetworkConnection<"op">;
@@ -64,7 +64,7 @@ export async function deployNgpu(options: {
   ) as NgpuDeployment["contracts"];
   if ((await client.getCode({ address: contracts.Pomc })) === undefined) {
     throw new FatalError(`The deployed contracts are not on chain ${chainId}.`, {
-      code: "journal_of_another_chain",
+      code: "contract_not_found",
       hint: "If the chain was restarted under the same id, deploy with --reset.",
     });
   }
@@ -86,7 +86,7 @@ function requireOtherDeployer(parameters: NgpuParameters, deployer: Address | un
     throw new FatalError(
       `${deployer} is the deployer and cannot hold a role: the deployer gives up every role.`,
       {
-        code: "deployer_named",
+        code: "deployer_role_forbidden",
         hint: "Deploy from another account, or assign the role to another account.",
       },
     );

@@ -27,7 +27,7 @@ export type Replacement = {
  * Where an admin is configured, it makes no call of a role but returns the calls that the roles must make.
  *
  * @param generation The generation's number; the first deployment is 1.
- * @throws FatalError `generation_skipped`; `pomc_not_stopped`: the replaced Pomc must be paused, so that the successor's
+ * @throws FatalError `generation_invalid`; `pomc_not_paused`: the replaced Pomc must be paused, so that the successor's
  *   epochs and sums of receipts continue where its own end; or `epoch_not_active`: the guardian must no longer be able to
  *   disable its last epoch, since the successor accepts no number up to it.
  */
@@ -46,7 +46,7 @@ export async function replaceNgpu(options: {
   if (generation <= current) return { deployment: previous, introduction: [] };
   if (generation > current + 1) {
     throw new FatalError(`Generation ${generation} cannot follow generation ${current}.`, {
-      code: "generation_skipped",
+      code: "generation_invalid",
     });
   }
   const lastEpoch = await lastEpochOf(options);
@@ -85,7 +85,7 @@ async function lastEpochOf({ connection, deployment, succession }: Parameters<ty
     const selector = toFunctionSelector(getAbiItem({ abi: pomcAbi, name }));
     if (await client.readContract({ ...pomc, functionName: "isPaused", args: [selector] })) continue;
     throw new FatalError(`Pomc.${name} is not paused at the contract to be replaced.`, {
-      code: "pomc_not_stopped",
+      code: "pomc_not_paused",
       hint: "Have the guardian pause it. Calls made in the meantime belong to the successor.",
     });
   }

@@ -27,7 +27,7 @@ export type DiskResult = {
 /**
  * Writes `mib` MiB to the volume, flushes them to the disk, reads them back, compares, and deletes the file.
  *
- * @throws RequestError 507 `too_little_room` when the volume has too little free space.
+ * @throws RequestError 507 `disk_full` when the volume has too little free space.
  */
 export async function measureDisk(options: {
   dir: string;
@@ -41,7 +41,7 @@ export async function measureDisk(options: {
   if (freeBytes < mib * mebibyte + reserveBytes) {
     throw new RequestError(
       507,
-      "too_little_room",
+      "disk_full",
       `The volume has ${freeBytes} bytes free, not enough for ${mib} MiB.`,
     );
   }

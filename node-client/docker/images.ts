@@ -43,7 +43,7 @@ const line = z.object({
  * Pulls an image by digest. The engine verifies all content against it and keeps complete layers for a retry.
  *
  * @param options.sizeBytes Compressed size, if known: layers that have not started report no size.
- * @throws RetryableError `pull_failed`, with the engine's message.
+ * @throws RetryableError `image_pull_failed`, with the engine's message.
  */
 export async function pullImage(
   engine: Engine,
@@ -82,7 +82,7 @@ export async function pullImage(
 
 function pullError(reference: string, detail: string, cause: unknown): RetryableError {
   return new RetryableError(`The image ${reference} cannot be pulled: ${detail}`, {
-    code: "pull_failed",
+    code: "image_pull_failed",
     cause,
   });
 }

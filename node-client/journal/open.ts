@@ -48,7 +48,7 @@ const version = 2;
 /**
  * Opens the journal and locks it: a second client on the same directory is refused. A kill of the client releases the lock.
  *
- * @throws FatalError `journal_in_use` or `journal_unusable`.
+ * @throws FatalError `journal_in_use`, `journal_unusable` or `journal_version_unsupported`.
  */
 export function openJournal(path: string): Journal {
   try {
@@ -88,7 +88,7 @@ function prepareJournal(journal: Journal, path: string): void {
     throw new FatalError(
       `The journal ${path} has version ${found}; this client supports versions up to ${version}.`,
       {
-        code: "journal_unusable",
+        code: "journal_version_unsupported",
         hint: "Run the client release that wrote it, or move the file away to read the chain again.",
       },
     );
@@ -136,7 +136,7 @@ export function writeFact(journal: Journal, name: string, value: string): void {
  *
  * @param market Identifies the market and its chain.
  * @param onMoved Called with the new path of the other market's journal.
- * @throws FatalError `journal_in_use` or `journal_unusable`.
+ * @throws FatalError `journal_in_use`, `journal_unusable` or `journal_version_unsupported`.
  */
 export function openJournalOf(path: string, market: string, onMoved: (to: string) => void): Journal {
   const journal = openJournal(path);

@@ -67,7 +67,7 @@ export async function blocksByRange(source: Source, first: bigint, last: bigint)
  * Reads those of blocks `first` to `last` that have logs, and the last one.
  *
  * @param tip The block before `first`, or null.
- * @throws RetryableError `rpc_unlinked` if the chain changed in the meantime: the block before `first` is no longer
+ * @throws RetryableError `rpc_blocks_unlinked` if the chain changed in the meantime: the block before `first` is no longer
  *   `tip`, or the last block is another one than at the beginning.
  */
 export async function loggedBlocksByRange(
@@ -83,7 +83,7 @@ export async function loggedBlocksByRange(
   const after = await readHeader(source.client, last);
   const before = tip === null ? null : await readHeader(source.client, tip.number);
   if (after.hash !== end.hash || before?.hash !== tip?.hash) {
-    throw new RetryableError("The chain changed while it was read.", { code: "rpc_unlinked" });
+    throw new RetryableError("The chain changed while it was read.", { code: "rpc_blocks_unlinked" });
   }
   const all = [...headers, end];
   const logs = accepted(source, rangeLogs, new Map(all.map((header) => [header.number, header])));

@@ -85,7 +85,7 @@ export function createFollowClient(
 /**
  * Checks at startup that the chain is reachable and that it is the chain of the deployment.
  *
- * @throws FatalError `chain_unreachable`, `chain_mismatch` or `contract_missing`.
+ * @throws FatalError `chain_unreachable`, `chain_mismatch` or `contract_not_found`.
  */
 export async function requireChain(client: ChainClient, deployment: Deployment): Promise<void> {
   const chainId = await queryAtStart(() => client.getChainId());
@@ -101,7 +101,7 @@ export async function requireChain(client: ChainClient, deployment: Deployment):
   const code = await queryAtStart(() => client.getCode({ address: deployment.contracts.ComputeNode }));
   if (code === undefined) {
     throw new FatalError(`There is no contract at ${deployment.contracts.ComputeNode}.`, {
-      code: "contract_missing",
+      code: "contract_not_found",
       hint: "The chain was restarted, or the deployment belongs to another chain. Deploy again.",
     });
   }

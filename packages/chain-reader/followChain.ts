@@ -33,7 +33,7 @@ const maxBackoff = 5_000;
  * Follows the chain from the stored cursor until the signal is aborted. Transient errors are logged, reported to
  * `onError` and retried.
  *
- * @throws FatalError `rpc_method_missing` if the endpoints do not serve a required method. Errors of the cursor are
+ * @throws FatalError `rpc_method_unsupported` if the endpoints do not serve a required method. Errors of the cursor are
  *   thrown as they are.
  */
 export async function* follow(options: FollowOptions): AsyncGenerator<FollowStep, void> {

@@ -10,7 +10,7 @@ export type Header = BlockRef & {
   logsBloom: Hex;
 };
 
-/** Parses the header of a block in an RPC response. @throws RetryableError `rpc_malformed` */
+/** Parses the header of a block in an RPC response. @throws RetryableError `rpc_response_invalid` */
 export function headerOf(block: unknown): Header {
   return parseResponse(() => {
     const fields = block as Record<string, unknown>;

@@ -15,14 +15,14 @@ export function hashOf(value: unknown): Hex {
 /**
  * Parses a response.
  *
- * @throws RetryableError `rpc_malformed` if `read` throws: the response may be truncated, so a retry can succeed.
+ * @throws RetryableError `rpc_response_invalid` if `read` throws: the response may be truncated, so a retry can succeed.
  */
 export function parseResponse<Result>(read: () => Result): Result {
   try {
     return read();
   } catch (error) {
     throw new RetryableError("The endpoint's response has a missing or invalid field.", {
-      code: "rpc_malformed",
+      code: "rpc_response_invalid",
       cause: error,
     });
   }

@@ -140,7 +140,7 @@ async function extend(
   if (!areLinked(tip, blocks, options.headers === "logged")) {
     state.backfill.ahead = [];
     throw new RetryableError("The endpoint returned blocks that are not linked by parent hash.", {
-      code: "rpc_unlinked",
+      code: "rpc_blocks_unlinked",
     });
   }
   return { type: "blocks", blocks, head: { number: head.number, hash: head.hash } };

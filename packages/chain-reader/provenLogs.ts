@@ -11,9 +11,9 @@ type Requester = Pick<RpcClient, "request">;
  * Reads all logs of a block and verifies them against the receiptsRoot of its header. If the receipts of the first
  * endpoint do not match, another endpoint is used if there is one.
  *
- * @throws RetryableError `rpc_receipts_unproven` if no receipts match; `rpc_block_missing` if the endpoint does not
+ * @throws RetryableError `rpc_receipts_mismatch` if no receipts match; `rpc_block_not_found` if the endpoint does not
  *   have this block at its number.
- * @throws FatalError `rpc_method_missing` if no endpoint serves receipts.
+ * @throws FatalError `rpc_method_unsupported` if no endpoint serves receipts.
  */
 export async function readProvenLogs(client: RpcClient, block: BlockRef): Promise<ChainLog[]> {
   const first = await provenBy(client, block);
@@ -21,7 +21,7 @@ export async function readProvenLogs(client: RpcClient, block: BlockRef): Promis
     first ?? (client.otherEndpoints === undefined ? undefined : await provenBy(client.otherEndpoints, block));
   if (logs !== undefined) return logs;
   throw new RetryableError("The receipts of a block do not match its receiptsRoot.", {
-    code: "rpc_receipts_unproven",
+    code: "rpc_receipts_mismatch",
     details: { blockNumber: block.number, blockHash: block.hash },
   });
 }
@@ -37,7 +37,7 @@ async function provenBy(client: Requester, { number, hash }: BlockRef): Promise<
   const { hash: hashAtEndpoint, receiptsRoot } = (header ?? {}) as { hash?: Hex; receiptsRoot?: Hex };
   if (hashAtEndpoint !== hash) {
     throw new RetryableError(`The endpoint does not have block ${number} with hash ${hash}.`, {
-      code: "rpc_block_missing",
+      code: "rpc_block_not_found",
     });
   }
   return parseResponse(() => {

@@ -50,7 +50,7 @@ export type RpcClient = Requester & {
   hints?: HeadHints;
 };
 
-/** Reads a header. @throws RetryableError, `rpc_block_missing` if the endpoint does not have the block. */
+/** Reads a header. @throws RetryableError, `rpc_block_not_found` if the endpoint does not have the block. */
 export async function readHeader(client: Requester, at: bigint | BlockTag): Promise<Header> {
   const block: unknown = await call(() =>
     client.request({
@@ -59,7 +59,7 @@ export async function readHeader(client: Requester, at: bigint | BlockTag): Prom
     }),
   );
   if (block === null) {
-    throw new RetryableError(`The endpoint has no block ${at}.`, { code: "rpc_block_missing" });
+    throw new RetryableError(`The endpoint has no block ${at}.`, { code: "rpc_block_not_found" });
   }
   return headerOf(block);
 }
@@ -147,7 +147,7 @@ function translateRpcError(error: unknown): NgpuError {
     error instanceof type || (error instanceof BaseError && error.walk((e) => e instanceof type) !== null);
   if (is(MethodNotFoundRpcError) || is(MethodNotSupportedRpcError)) {
     return new FatalError("The endpoint does not support a method that is required to follow the chain.", {
-      code: "rpc_method_missing",
+      code: "rpc_method_unsupported",
       hint: "Use an endpoint that serves eth_getLogs and eth_getBlockByNumber.",
       cause: error,
     });

@@ -88,14 +88,14 @@ export function parseDeployment(value: unknown): Deployment {
   });
 }
 
-/** @throws FatalError `deployment_missing` or `deployment_invalid`. */
+/** @throws FatalError `deployment_unreadable` or `deployment_invalid`. */
 export function readDeployment(path: string): Deployment {
   let text: string;
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
     throw new FatalError(`The deployment file ${path} cannot be read: ${messageOf(error)}.`, {
-      code: "deployment_missing",
+      code: "deployment_unreadable",
       hint: "Set DEPLOYMENT_FILE to the file written by the deployment.",
       cause: error,
     });

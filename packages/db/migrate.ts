@@ -12,13 +12,13 @@ const migrationFolder = join(import.meta.dirname, "migrations");
 /**
  * The migrations in a folder, oldest first. Each file must have a line `-- Additive` or `-- Breaking: <why>`.
  *
- * @throws FatalError `migrations_missing`; `migration_unmarked`, with the file.
+ * @throws FatalError `migrations_not_found`; `migration_unmarked`, with the file.
  */
 export function readMigrations(folder = migrationFolder): Migration[] {
   const files = readdirSync(folder)
     .filter((file) => file.endsWith(".sql"))
     .sort();
-  if (files.length === 0) throw new FatalError("There are no migrations.", { code: "migrations_missing" });
+  if (files.length === 0) throw new FatalError("There are no migrations.", { code: "migrations_not_found" });
   return files.map((file) => ({
     name: basename(file, ".sql"),
     additive: isAdditive(file, readFileSync(join(folder, file), "utf8")),

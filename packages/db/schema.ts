@@ -13,7 +13,7 @@ const schemaMissing = new Set(["42P01", "3F000", "42501"]);
  * Checks at startup that Postgres responds and that this code is compatible with its schemas: all migrations of this
  * code are applied, and newer ones are additive. Schema `chain` may be missing.
  *
- * @throws FatalError `database_unreachable`, `database_refused`, `schema_outdated`, `schema_newer`,
+ * @throws FatalError `database_unreachable`, `database_login_failed`, `schema_outdated`, `schema_newer`,
  *   `chain_schema_outdated` or `chain_schema_newer`.
  */
 export async function requireSchema(db: Queryable): Promise<void> {
@@ -74,7 +74,7 @@ async function readApplied(db: Queryable): Promise<Migration[]> {
     // 28: login rejected; 3D: no such database.
     if (/^(28|3D)...$/.test(code)) {
       throw new FatalError(`Postgres refused the connection: ${messageOf(error)}.`, {
-        code: "database_refused",
+        code: "database_login_failed",
         hint: "Check user, password and database in DATABASE_URL.",
         cause: error,
       });

@@ -30,7 +30,7 @@ export const nobody = 65534;
  *
  * @param options.repoRoot the checkout, with its node_modules
  * @param options.storeDir directory of the image store
- * @throws FatalError `base_missing` or `library_missing`.
+ * @throws FatalError `node_binary_not_found`, `node_binary_unsupported` or `library_missing`.
  */
 export async function baseLayer(options: {
   repoRoot: string;
@@ -75,7 +75,7 @@ export function parseLdd(output: string): string[] {
 async function librariesOf(binary: string): Promise<string[]> {
   if (!(await exists(binary))) {
     throw new FatalError(`There is no Node binary at ${binary}.`, {
-      code: "base_missing",
+      code: "node_binary_not_found",
       hint: "Run npm install first.",
     });
   }
@@ -83,7 +83,7 @@ async function librariesOf(binary: string): Promise<string[]> {
   const options = { env: { PATH: "/usr/bin:/bin", LC_ALL: "C" } };
   const { stdout } = await promisify(execFile)("ldd", [binary], options).catch((cause: Error) => {
     throw new FatalError(`ldd cannot read ${binary}.`, {
-      code: "base_missing",
+      code: "node_binary_unsupported",
       hint: "Images are built on Linux with glibc.",
       cause,
     });
@@ -92,7 +92,7 @@ async function librariesOf(binary: string): Promise<string[]> {
   const libc = linked.find((path) => /\/libc\.so\.6$/.test(path));
   if (!libc)
     throw new FatalError(`${binary} is not linked against glibc.`, {
-      code: "base_missing",
+      code: "node_binary_unsupported",
       hint: "Images are built on Linux with glibc.",
     });
   // glibc loads these at run time to resolve hosts and users; ldd does not list them.

@@ -95,13 +95,13 @@ export async function blobSize(storeDir: string, digest: Digest): Promise<number
 /**
  * The bytes of a small blob, verified against the digest.
  *
- * @throws FatalError `blob_missing` or `digest_mismatch`.
+ * @throws FatalError `blob_not_found` or `digest_mismatch`.
  */
 export async function readBlob(storeDir: string, digest: Digest): Promise<Buffer> {
   const bytes = await readFile(blobPath(storeDir, digest)).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== "ENOENT") throw cause;
     throw new FatalError("A blob is missing from the image store.", {
-      code: "blob_missing",
+      code: "blob_not_found",
       hint: "Delete the image store and build again.",
       details: { storeDir, digest },
       cause,

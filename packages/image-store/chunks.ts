@@ -23,7 +23,7 @@ export type ChunkRoot = {
  * `keccak256(keccak256(abi.encode(uint32 index, bytes32 sha256)))` and the tree is OpenZeppelin's sorted-pair keccak256
  * tree, so a contract checks one chunk with `MerkleProof.verify`.
  *
- * @throws FatalError `blob_missing`, `digest_mismatch`, or `store_invalid` when the blob is not a manifest.
+ * @throws FatalError `blob_not_found`, `digest_mismatch`, or `image_store_invalid` when the blob is not a manifest.
  */
 export async function chunkRoot(options: {
   storeDir: string;

@@ -32,7 +32,7 @@ function indexPath(storeDir: string): string {
 /**
  * The store's index; empty when the file does not exist.
  *
- * @throws FatalError `store_invalid` when the file is not an index.
+ * @throws FatalError `image_store_invalid` when the file is not an index.
  */
 export async function readIndex(storeDir: string): Promise<StoreIndex> {
   const text = await readFile(indexPath(storeDir), "utf8").catch((error: NodeJS.ErrnoException) => {
@@ -44,7 +44,7 @@ export async function readIndex(storeDir: string): Promise<StoreIndex> {
     return schema.parse(JSON.parse(text));
   } catch (cause) {
     throw new FatalError(`${indexPath(storeDir)} is not an image index.`, {
-      code: "store_invalid",
+      code: "image_store_invalid",
       hint: `Delete ${storeDir} and build again.`,
       cause,
     });

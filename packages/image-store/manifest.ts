@@ -75,14 +75,14 @@ export type Manifest = z.infer<typeof manifestSchema>;
 /**
  * Reads a manifest from the store.
  *
- * @throws FatalError `blob_missing`, `digest_mismatch`, or `store_invalid` when the blob is not a manifest.
+ * @throws FatalError `blob_not_found`, `digest_mismatch`, or `image_store_invalid` when the blob is not a manifest.
  */
 export async function readManifest(storeDir: string, digest: Digest): Promise<Manifest> {
   const bytes = await readBlob(storeDir, digest);
   try {
     return manifestSchema.parse(JSON.parse(bytes.toString("utf8")));
   } catch (cause) {
-    throw new FatalError(`The blob ${digest} is not an image manifest.`, { code: "store_invalid", cause });
+    throw new FatalError(`The blob ${digest} is not an image manifest.`, { code: "image_store_invalid", cause });
   }
 }
 

@@ -25,7 +25,7 @@ export type Workspace = z.infer<typeof schema> & { name: string };
 /**
  * All workspaces under `<repoRoot>/images`, sorted by name.
  *
- * @throws FatalError `workspace_invalid` when an image.json is invalid or its entry file does not exist.
+ * @throws FatalError `image_source_invalid` when an image.json is invalid or its entry file does not exist.
  */
 export async function findWorkspaces(repoRoot: string): Promise<Workspace[]> {
   const root = join(repoRoot, "images");
@@ -48,14 +48,14 @@ async function readWorkspace(root: string, name: string): Promise<Workspace | un
     return workspace;
   } catch (cause) {
     const reason = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message;
-    throw new FatalError(`${path}: ${reason}`, { code: "workspace_invalid", cause });
+    throw new FatalError(`${path}: ${reason}`, { code: "image_source_invalid", cause });
   }
 }
 
 /**
  * Entries of the application layer: the workspace's folder and the folders it uses, below /app, and its volumes.
  *
- * @throws FatalError `workspace_invalid` when a folder contains a symbolic link or a special file.
+ * @throws FatalError `image_source_invalid` when a folder contains a symbolic link or a special file.
  */
 export async function workspaceEntries(repoRoot: string, workspace: Workspace): Promise<Entry[]> {
   const folders = [workspace.name, ...workspace.uses];
@@ -85,7 +85,7 @@ async function filesUnder(from: string, to: string): Promise<Entry[]> {
     else if (item.isFile()) found.push({ kind: "bytes", path, mode: 0o644, bytes: await readFile(source) });
     else
       throw new FatalError(`${source} is neither a file nor a directory.`, {
-        code: "workspace_invalid",
+        code: "image_source_invalid",
         hint: "Images cannot contain symbolic links. Use the file itself.",
       });
   }

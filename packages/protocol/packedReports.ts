@@ -27,13 +27,13 @@ const maxS = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0n
 
 /**
  * Packs a Report and its signature for DockerContract.reportBatch. PackedReports.sol documents the layout.
- * @throws PackingError `deadline_too_late` above 48 bits; `signature_invalid` as in compactSignature.
+ * @throws PackingError `deadline_invalid` above 48 bits; `signature_invalid` as in compactSignature.
  */
 export function packReport(message: ReportMessage, signature: Hex): SignedReport {
   const { state, detail, sequence, deadline } = message;
   if (deadline > maxDeadline) {
     throw new PackingError(`The deadline ${deadline} does not fit in 48 bits.`, {
-      code: "deadline_too_late",
+      code: "deadline_invalid",
       hint: "Use Unix time in seconds.",
       details: { deadline, highest: maxDeadline },
     });

@@ -35,7 +35,7 @@ export type Replay = {
  * position and excluded nodes) is taken from the stored placement.
  *
  * @param pool any Postgres into which autoExport exports this chain; only schema `chain` is read
- * @throws InputError `placement_open` (not answered yet) or `block_gone` (reverted by a reorg, or not exported).
+ * @throws InputError `placement_pending` (not answered yet) or `placement_block_not_found` (reverted by a reorg, or not exported).
  */
 export function replayPlacement(pool: Database, placement: PlacementRecord): Promise<Replay> {
   const { id: requestId, replica, excluded, position, nodeId, ranking, refusals } = placement;
@@ -43,13 +43,13 @@ export function replayPlacement(pool: Database, placement: PlacementRecord): Pro
   return transaction(pool, async (db) => {
     await db.query("set transaction isolation level repeatable read, read only");
     if (placement.block === null || position === null) {
-      throw replayError("placement_open", `Placement ${requestId} has not been answered yet.`);
+      throw replayError("placement_pending", `Placement ${requestId} has not been answered yet.`);
     }
     const { number, hash } = placement.block;
     const block = await readBlock(db, BigInt(number));
     if (block === undefined || block.hash !== hash) {
       throw replayError(
-        "block_gone",
+        "placement_block_not_found",
         `Block ${number} (${hash}), on which the placement is based, is no longer on the chain or not exported here.`,
       );
     }

@@ -19,7 +19,7 @@ export async function loadSpecs(db: Queryable, workspaceIds: bigint[]): Promise<
 /**
  * The spec of a published workspace.
  *
- * @throws FatalError `workspace_unknown`.
+ * @throws FatalError `workspace_not_found`.
  */
 export async function loadSpec(db: Queryable, workspaceId: bigint): Promise<WorkspaceSpec> {
   const spec = (await loadSpecs(db, [workspaceId])).get(workspaceId);
@@ -27,10 +27,10 @@ export async function loadSpec(db: Queryable, workspaceId: bigint): Promise<Work
   return spec;
 }
 
-/** The FatalError `workspace_unknown`: the workspace was not published, or a reorg reverted its block. */
+/** The FatalError `workspace_not_found`: the workspace was not published, or a reorg reverted its block. */
 export function unknownWorkspace(workspaceId: bigint): FatalError {
   return new FatalError(`The chain has no workspace ${workspaceId}.`, {
-    code: "workspace_unknown",
+    code: "workspace_not_found",
     details: { workspaceId },
   });
 }

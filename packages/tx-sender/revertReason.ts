@@ -33,14 +33,14 @@ function dataOf(cause: unknown): Hex | undefined {
     : undefined;
 }
 
-/** The FatalError `chain_refused` for a decoded revert reason. */
+/** The FatalError `transaction_reverted` for a decoded revert reason. */
 export function refusalError(
   kind: string,
   reason: ChainReason,
   details: Record<string, unknown> = {},
 ): FatalError {
   return new FatalError(`The contract refused ${kind}: ${reason.text}`, {
-    code: "chain_refused",
+    code: "transaction_reverted",
     details: { error: reason.name, args: reason.args, text: reason.text, ...details },
   });
 }

@@ -55,8 +55,8 @@ export type Sender = {
    * Simulates, signs, stores and broadcasts a transaction, and waits for its receipt. Sends may be concurrent: a nonce
    * is allocated when the transaction is stored, and no send waits for the receipt of another.
    *
-   * @throws FatalError `chain_refused` (details.error, details.args: the decoded custom error), `signer_unfunded`
-   * @throws RetryableError `chain_slow` (no receipt in time; it may still be mined), `nonce_taken`, `chain_unreachable`
+   * @throws FatalError `transaction_reverted` (details.error, details.args: the decoded custom error), `signer_unfunded`
+   * @throws RetryableError `transaction_timeout` (no receipt in time; it may still be mined), `nonce_used`, `chain_unreachable`
    */
   send<Name extends AbiName, Fn extends ContractFunctionName<Abis[Name], Writes>>(
     request: SendRequest<Name, Fn>,
@@ -78,7 +78,7 @@ export type SenderOptions = {
  * Opens an account for sending. Several processes may send from the same account: nonces are allocated in Postgres.
  * Pending transactions of an earlier run are broadcast again and followed until they are final.
  *
- * @throws FatalError `chain_restarted` if the stored nonces belong to another chain.
+ * @throws FatalError `database_chain_mismatch` if the stored nonces belong to another chain.
  */
 export async function createSender(options: SenderOptions): Promise<Sender> {
   const { client, account } = options;
@@ -181,7 +181,7 @@ async function registerSigner({ pool, client }: SenderOptions, address: Address)
   const found = gap > 0n ? await store.countRebroadcastable(pool, address, BigInt(chainNonce)) : 0n;
   if (signer.genesis_hash !== genesis.hash || found < gap) {
     throw new FatalError(`The database contains nonces of ${address} from another chain.`, {
-      code: "chain_restarted",
+      code: "database_chain_mismatch",
       hint: "Use a new database, or point CHAIN_RPC_URLS to the previous chain. The current chain was restarted.",
       details: { expected: signer.genesis_hash, found: genesis.hash },
     });

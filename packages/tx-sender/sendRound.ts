@@ -92,9 +92,9 @@ async function settleMined(
   missingSince.set(row.id, since);
   if (Date.now() - since < missingMs) return;
   await store.markFailed(pool, { id: row.id, signer: address, chainNonce });
-  logger.error({ event: "nonce_taken", kind: row.kind, nonce: row.nonce, hash: row.hashes[0] });
+  logger.error({ event: "nonce_used", kind: row.kind, nonce: row.nonce, hash: row.hashes[0] });
   const error = new RetryableError(`Nonce ${row.nonce} of ${address} was used by another program.`, {
-    code: "nonce_taken",
+    code: "nonce_used",
     hint: "Use SIGNER_KEY for this market only.",
   });
   settle(tracked, row.id, (waiter) => waiter.reject(error));
@@ -108,7 +108,7 @@ async function settleFromStore(tracked: Tracked): Promise<void> {
   const { pool, client, address, waiters } = tracked;
   for (const row of await store.byIds(pool, [...waiters.keys()])) {
     if (row.status === "failed") {
-      const error = new RetryableError(`Nonce ${row.nonce} was taken.`, { code: "nonce_taken" });
+      const error = new RetryableError(`Nonce ${row.nonce} was taken.`, { code: "nonce_used" });
       settle(tracked, row.id, (waiter) => waiter.reject(error));
       continue;
     }

@@ -90,7 +90,7 @@ async function waitFor(
 
 function tooSlow(row: store.StoredTransaction, timeoutMs: number): RetryableError {
   return new RetryableError(`${row.kind} was not mined within ${timeoutMs / 1000} s.`, {
-    code: "chain_slow",
+    code: "transaction_timeout",
     details: { hash: row.hashes[0], nonce: row.nonce },
   });
 }

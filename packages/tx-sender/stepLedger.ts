@@ -102,7 +102,7 @@ type BatchResult = {
  * @param batch `head` is the newest exported block at the time of the decision.
  * @param send Sends the given items. The dedupe key is the same if the same attempts are sent again after a crash.
  * @returns The outcome of each sent step; `refusal` is null for an accepted step.
- * @throws Any error of `send` except `chain_refused`, which counts as a refusal of every step.
+ * @throws Any error of `send` except `transaction_reverted`, which counts as a refusal of every step.
  */
 export async function sendSteps<Item extends LedgerItem>(
   db: Queryable,
@@ -117,7 +117,7 @@ export async function sendSteps<Item extends LedgerItem>(
   try {
     result = await send(items, dedupeKey);
   } catch (error) {
-    if (!(error instanceof NgpuError) || error.code !== "chain_refused") {
+    if (!(error instanceof NgpuError) || error.code !== "transaction_reverted") {
       await releaseSteps(
         db,
         items.map((item) => item.key),

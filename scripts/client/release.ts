@@ -24,7 +24,7 @@ export type ClientManifest = {
  *
  * Other releases in the directory stay. The manifest is replaced last, so that all archives it lists exist.
  *
- * @throws FatalError `runtime_missing` when Node for a platform cannot be fetched.
+ * @throws FatalError `install_failed` when Node for a platform cannot be fetched.
  */
 export async function writeRelease(options: {
   rootDir: string;
@@ -60,7 +60,7 @@ export async function writeRelease(options: {
 export function measurerScript(node: string): string {
   const script = node.replace(/^role=node$/m, "role=measurer");
   if (script !== node) return script;
-  throw new FatalError("install_mcNode.sh has no line role=node.", { code: "script_unknown" });
+  throw new FatalError("install_mcNode.sh has no line role=node.", { code: "install_script_invalid" });
 }
 
 function replaceFile(path: string, text: string): void {

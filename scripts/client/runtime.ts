@@ -33,7 +33,7 @@ export function ownPlatform(): Platform | undefined {
  * without the end of the tar. It is packed once a version and kept in the cache directory.
  *
  * @returns Path of the member.
- * @throws FatalError `runtime_missing` when npm cannot install Node for the platform.
+ * @throws FatalError `install_failed` when npm cannot install Node for the platform.
  */
 export async function packRuntime(options: {
   rootDir: string;
@@ -109,7 +109,7 @@ async function findRuntime(options: {
   });
   if (code === 0 && existsSync(binary)) return binary;
   throw new FatalError(`npm could not install Node ${version} for ${platform}: ${output.trim()}`, {
-    code: "runtime_missing",
+    code: "install_failed",
     hint: "Check that npm reaches its registry, or build for this machine's platform only.",
   });
 }

@@ -22,8 +22,8 @@ const START_DEADLINE_MS = 60_000;
  * Finds the machine's Docker engine, or starts one: through systemd where it runs, else as a child process with its
  * data in `<stateDir>/docker`. Installs Docker first where it may. Pulls no image.
  *
- * @throws FatalError `docker_host`, `docker_forbidden`, `docker_unresponsive`, `docker_stopped`, `docker_remote`,
- *   `program_missing`, `install_failed` or `process_failed`
+ * @throws FatalError `docker_host_remote`, `docker_forbidden`, `docker_unresponsive`, `docker_not_running`, `docker_start_failed`, `docker_engine_conflict`,
+ *   `program_not_installed`, `install_failed` or `process_failed`
  */
 export async function startDocker(options: DockerOptions): Promise<RunningDocker> {
   const dockerHost = options.dockerHost ?? process.env.DOCKER_HOST;
@@ -35,7 +35,7 @@ export async function startDocker(options: DockerOptions): Promise<RunningDocker
   if (answer.kind !== "absent") throw unusable(answer, socketPath);
   if (dockerHost !== undefined && dockerHost !== "") {
     throw new FatalError(`No Docker engine listens at ${socketPath}, where DOCKER_HOST points.`, {
-      code: "docker_stopped",
+      code: "docker_not_running",
       hint: "Start that engine, or unset DOCKER_HOST.",
     });
   }
@@ -56,7 +56,7 @@ async function refuseSecondEngine(stateDir: string): Promise<void> {
     throw new FatalError(
       `Another checkout runs a Docker engine at ${socket}, and a machine can run only one.`,
       {
-        code: "docker_remote",
+        code: "docker_engine_conflict",
         hint: `Stop that market first, or set DOCKER_HOST=unix://${socket} to use its engine while it runs.`,
       },
     );
@@ -66,7 +66,7 @@ async function refuseSecondEngine(stateDir: string): Promise<void> {
 async function ensureEngine({ print, signal }: DockerOptions): Promise<string> {
   if (process.getuid?.() !== 0 && findProgram("dockerd") !== undefined) {
     throw new FatalError("The Docker engine is installed but not running.", {
-      code: "docker_stopped",
+      code: "docker_not_running",
       hint: "Run: sudo systemctl start docker (or: sudo service docker start), then start again.",
     });
   }
@@ -89,7 +89,7 @@ async function startUnit(socketPath: string): Promise<RunningDocker> {
     await delay(200);
   }
   throw new FatalError(`systemd could not start the Docker engine: ${started.output.trim()}`, {
-    code: "docker_stopped",
+    code: "docker_start_failed",
     hint: "Run: journalctl -u docker",
   });
 }

@@ -28,7 +28,7 @@ const START_DEADLINE_MS = 60_000;
 /**
  * Starts a Docker engine as a child process, with its data in `<stateDir>/docker`. Stopping it stops its containers.
  *
- * @throws FatalError `process_failed`, or `docker_stopped` when the machine's settings cannot be read
+ * @throws FatalError `process_failed`, or `docker_config_invalid` when the machine's settings cannot be read
  */
 export async function startDaemon(dockerd: string, options: DaemonOptions): Promise<RunningDocker> {
   const { runDir, dataRoot, configFile, socketPath } = configure(options);
@@ -95,7 +95,7 @@ function machineSettings(): Record<string, unknown> {
     return JSON.parse(readFileSync(MACHINE_SETTINGS, "utf8")) as Record<string, unknown>;
   } catch (cause) {
     throw new FatalError(`${MACHINE_SETTINGS} is not JSON.`, {
-      code: "docker_stopped",
+      code: "docker_config_invalid",
       hint: `Correct ${MACHINE_SETTINGS}.`,
       cause,
     });

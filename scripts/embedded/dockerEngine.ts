@@ -17,13 +17,13 @@ const ANSWER_DEADLINE_MS = 10_000;
 /**
  * The socket of the user's engine: DOCKER_HOST, else the usual one.
  *
- * @throws FatalError `docker_host` when DOCKER_HOST is no local socket
+ * @throws FatalError `docker_host_remote` when DOCKER_HOST is no local socket
  */
 export function engineSocket(dockerHost: string | undefined): string {
   if (dockerHost === undefined || dockerHost === "") return DEFAULT_SOCKET;
   if (dockerHost.startsWith("unix:///")) return dockerHost.slice("unix://".length);
   throw new FatalError(`DOCKER_HOST is ${dockerHost}, but this market runs its containers on this machine.`, {
-    code: "docker_host",
+    code: "docker_host_remote",
     hint: "Unset DOCKER_HOST, or set it to unix:// and the full path of a local engine's socket.",
   });
 }

@@ -40,7 +40,7 @@ export async function installMissing(options: {
 /**
  * Finds a program, and installs it with apt-get where it may (root on Debian or Ubuntu).
  *
- * @throws FatalError `program_missing` with the command to run, or `install_failed` with the output of apt-get
+ * @throws FatalError `program_not_installed` with the command to run, or `install_failed` with the output of apt-get
  */
 export async function ensureProgram(options: ProgramOptions): Promise<string> {
   const { program, packages, print, signal } = options;
@@ -48,7 +48,7 @@ export async function ensureProgram(options: ProgramOptions): Promise<string> {
   if (found !== undefined) return found;
   if (!mayInstall()) {
     throw new FatalError(`${program} is not installed.`, {
-      code: "program_missing",
+      code: "program_not_installed",
       hint: isDebian() ? `Run: sudo ${commandFor(packages)}` : `Install ${program} and start again.`,
     });
   }

@@ -18,7 +18,7 @@ export type ProcessRecord = {
  * Locks the state directory for this process and ends the processes that an earlier, killed one left running.
  *
  * @returns the names of the ended processes, and `release`, to be called once everything is stopped
- * @throws FatalError `state_in_use` when another process uses the directory, `state_unusable` when it is not writable
+ * @throws FatalError `state_dir_in_use` when another process uses the directory, `state_dir_unusable` when it is not writable
  */
 export async function openState(stateDir: string): Promise<{ stopped: string[]; release: () => void }> {
   const lock = lockState(stateDir);
@@ -26,7 +26,7 @@ export async function openState(stateDir: string): Promise<{ stopped: string[]; 
     throw new FatalError(
       `ngpu is already running from this directory (process ${lock.holder}, state in ${stateDir}).`,
       {
-        code: "state_in_use",
+        code: "state_dir_in_use",
         hint: `Stop it first: kill -INT ${lock.holder}`,
       },
     );
@@ -41,7 +41,7 @@ function lockState(stateDir: string): ReturnType<typeof tryLock> {
     return tryLock(join(stateDir, "run", "owner.lock"));
   } catch (cause) {
     throw new FatalError(`${stateDir} cannot be written to: ${messageOf(cause)}`, {
-      code: "state_unusable",
+      code: "state_dir_unusable",
       hint: "Start as the user who started it before, or move the directory away.",
       cause,
     });

@@ -55,7 +55,7 @@ const HASTY = { fsync: "off", synchronous_commit: "off", full_page_writes: "off"
  * Starts Postgres from npm's binaries on 127.0.0.1, with a random password. Its cluster in `<stateDir>/postgres`
  * persists between starts.
  *
- * @throws FatalError `port_in_use`, `postgres_unavailable`, `postgres_data`, `postgres_user` or `process_failed`
+ * @throws FatalError `port_in_use`, `postgres_not_installed`, `postgres_data_forbidden`, `postgres_init_failed`, `postgres_version_mismatch`, `postgres_user_unusable` or `process_failed`
  */
 export async function startPostgres(options: PostgresOptions): Promise<RunningPostgres> {
   const { durable = true, stateDir } = options;
@@ -92,7 +92,7 @@ function findBinaries(): Binaries {
     return { initdb: join(bin, "initdb"), postgres: join(bin, "postgres") };
   } catch (cause) {
     throw new FatalError(`npm provides no Postgres for ${platform}, or did not install it.`, {
-      code: "postgres_unavailable",
+      code: "postgres_not_installed",
       hint: "Run your own Postgres and set DATABASE_ADMIN_URL.",
       cause,
     });
@@ -116,7 +116,7 @@ async function ensureCluster(
     throw new FatalError(
       `The cluster in ${homeDir} was created by Postgres ${made}; this is ${output.trim()}.`,
       {
-        code: "postgres_data",
+        code: "postgres_version_mismatch",
         hint: `Move ${homeDir} away (or delete it: the data is lost) and start again.`,
       },
     );
@@ -129,7 +129,7 @@ function checkOwner(dataDir: string): void {
   const owner = statSync(dataDir).uid;
   if (uid === undefined || uid === 0 || uid === owner) return;
   throw new FatalError(`${dataDir} belongs to another user (${owner}).`, {
-    code: "postgres_data",
+    code: "postgres_data_forbidden",
     hint: "Start as the user who started it before, or move the directory away.",
   });
 }
@@ -152,7 +152,7 @@ async function makeCluster(
   const { code, output } = await runToEnd(command, args, { env: cleanEnvironment() });
   if (code !== 0) {
     throw new FatalError(`Postgres could not create its cluster in ${dataDir}:\n${output.trim()}`, {
-      code: "postgres_data",
+      code: "postgres_init_failed",
     });
   }
   renameSync(draft, dataDir);

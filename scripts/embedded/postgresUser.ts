@@ -27,7 +27,7 @@ const PASSAGE = [
  *
  * @param binaries the executables
  * @param homeDir the existing directory that holds the cluster
- * @throws FatalError `postgres_user` when root cannot become another user here
+ * @throws FatalError `postgres_user_unusable` when root cannot become another user here
  */
 export async function postgresUser(binaries: readonly string[], homeDir: string): Promise<RunAs> {
   if (process.getuid?.() !== 0)
@@ -35,7 +35,7 @@ export async function postgresUser(binaries: readonly string[], homeDir: string)
   const setpriv = findProgram("setpriv");
   if (setpriv === undefined) {
     throw new FatalError("Postgres refuses to run as root, and setpriv is not installed.", {
-      code: "postgres_user",
+      code: "postgres_user_unusable",
       hint: "Install util-linux, or start as an ordinary user.",
     });
   }
@@ -57,7 +57,7 @@ export async function postgresUser(binaries: readonly string[], homeDir: string)
   throw new FatalError(
     `User ${USER} (${owner.uid}) cannot enter ${homeDir}, and Postgres refuses to run as root.`,
     {
-      code: "postgres_user",
+      code: "postgres_user_unusable",
       hint: "Move the checkout to a directory that every user can enter, or start as an ordinary user.",
     },
   );
@@ -107,7 +107,7 @@ async function systemUser(): Promise<{ uid: number; gid: number }> {
   throw new FatalError(
     `Postgres refuses to run as root, and user ${USER} could not be added: ${made.output.trim()}`,
     {
-      code: "postgres_user",
+      code: "postgres_user_unusable",
       hint: `Add a system user named ${USER}, or start as an ordinary user.`,
     },
   );

@@ -24,7 +24,7 @@ export type RunningRedis = { url: string; port: number; process: RunningProcess;
  * Starts the system's redis-server on 127.0.0.1 with a random password; installs it first where it may. It stores
  * nothing on disk, because Redis holds no fact.
  *
- * @throws FatalError `port_in_use`, `program_missing`, `install_failed` or `process_failed`
+ * @throws FatalError `port_in_use`, `program_not_installed`, `install_failed` or `process_failed`
  */
 export async function startRedis(options: RedisOptions): Promise<RunningRedis> {
   const { print, stateDir } = options;

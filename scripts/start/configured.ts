@@ -11,7 +11,7 @@ const deadlineMs = 10_000;
  * Requests the chain id from every endpoint.
  *
  * @returns The chain's id, the same at each endpoint.
- * @throws FatalError `chain_unreachable` or `chain_mismatch`.
+ * @throws FatalError `chain_unreachable` or `endpoints_mismatch`.
  */
 export async function checkChain(rpcUrls: string[], signal: AbortSignal): Promise<number> {
   const ids = await Promise.all(rpcUrls.map((url) => fetchChainId(url, signal)));
@@ -19,7 +19,7 @@ export async function checkChain(rpcUrls: string[], signal: AbortSignal): Promis
   if (ids.some((id) => id !== first)) {
     const each = rpcUrls.map((url, index) => `${new URL(url).host} serves ${ids[index]}`).join(", ");
     throw new FatalError(`CHAIN_RPC_URLS names endpoints of different chains: ${each}.`, {
-      code: "chain_mismatch",
+      code: "endpoints_mismatch",
       hint: "List endpoints of one chain only.",
     });
   }
@@ -53,7 +53,7 @@ function unreachable(url: string, why: string, cause?: unknown): FatalError {
   });
 }
 
-/** @throws FatalError `database_unreachable` or `database_refused`. */
+/** @throws FatalError `database_unreachable` or `database_login_failed`. */
 export async function checkPostgres(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: deadlineMs });
   // connect or query throws the same error, and it is handled there.
@@ -69,7 +69,7 @@ export async function checkPostgres(url: string): Promise<void> {
       throw new FatalError(
         `Postgres at ${host} refused the login of DATABASE_ADMIN_URL: ${messageOf(error)}.`,
         {
-          code: "database_refused",
+          code: "database_login_failed",
           hint: "Check the user, the password and the database in DATABASE_ADMIN_URL.",
           cause: error,
         },

@@ -24,7 +24,7 @@ type Paths = { journal: string; record: string; parameters: string; out: string 
  * Funds the senders, compiles the contracts if they differ from the stored ones, and deploys them with Hardhat Ignition.
  * On a chain that already has the contracts, it only reads the deployment.
  *
- * @throws FatalError `contracts_failed`, `chain_restarted`, `periods_fixed` or `deployer_unfunded`.
+ * @throws FatalError `deployment_failed`, `contract_not_found`, `period_mismatch` or `deployer_unfunded`.
  */
 export async function deployContracts(
   context: Context,
@@ -84,7 +84,7 @@ async function deployedBefore({ chain, signal }: Context, { record }: Paths): Pr
   throw new FatalError(
     `Chain ${chain.chainId} no longer has the contracts that were deployed to it from here.`,
     {
-      code: "chain_restarted",
+      code: "contract_not_found",
       hint: `If the chain was restarted, remove ${record} and use an empty database. Otherwise point CHAIN_RPC_URLS to the previous chain.`,
     },
   );
@@ -122,5 +122,5 @@ async function mustRun(context: Context, name: string, what: string, args: strin
   const env = { ...process.env, NO_COLOR: "1", DEPLOYER_KEY: keys.deployer.key };
   const { code, output } = await runTask({ name, args, cwd: rootDir, env, stateDir, signal });
   if (code === 0) return;
-  throw new FatalError(`${what}:\n${output.trim()}`, { code: "contracts_failed" });
+  throw new FatalError(`${what}:\n${output.trim()}`, { code: "deployment_failed" });
 }

@@ -145,7 +145,7 @@ async function dockerPart({ options, env, print, installed, signal, supervision,
     engine = undefined;
     if (process !== undefined) return { ...process, stop };
     throw new FatalError("Another Docker engine was started on this machine.", {
-      code: "docker_remote",
+      code: "docker_engine_conflict",
       hint: "Stop that engine, or restart this market to use it.",
     });
   };

@@ -40,7 +40,7 @@ export function readStartEnv() {
   const env = readEnv(startVariables);
   if (env.CHAIN_RPC_URLS !== undefined && env.DEPLOYER_KEY === undefined) {
     throw new FatalError("CHAIN_RPC_URLS is set but DEPLOYER_KEY is not.", {
-      code: "env_invalid",
+      code: "deployer_key_missing",
       hint: "Set DEPLOYER_KEY to an account with ETH on that chain, or unset CHAIN_RPC_URLS to use the embedded chain.",
     });
   }

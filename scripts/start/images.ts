@@ -22,7 +22,7 @@ export async function buildImages(options: {
   const imageOf = async (name: string) => {
     const image = built.find((candidate) => candidate.reference === name);
     if (image === undefined)
-      throw new FatalError(`The image ${name} was not built.`, { code: "image_missing" });
+      throw new FatalError(`The image ${name} was not built.`, { code: "image_not_built" });
     return {
       reference: `${options.registry}/${image.repository}`,
       digest: image.digest,

@@ -138,7 +138,7 @@ function stopWithoutReader(interrupts: Interrupts): void {
 function stopOnUnhandled(interrupts: Interrupts): void {
   const fail = (error: unknown) => {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    interrupts.fail(new FatalError(text, { code: "unexpected", cause: error }));
+    interrupts.fail(new FatalError(text, { code: "internal_error", cause: error }));
   };
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);

@@ -22,7 +22,7 @@ export function watchInterrupts(options: { print: (line: string) => void; kill: 
   const stop = () => {
     if (!abort.signal.aborted) {
       options.print("Stopping everything. Press Ctrl-C again to kill what is still running.");
-      abort.abort(new FatalError("Interrupted.", { code: "interrupted" }));
+      abort.abort(new FatalError("Interrupted.", { code: "start_interrupted" }));
     }
     ended.resolve();
   };

@@ -43,7 +43,7 @@ const storedSchema = z.object({
  * generates them; `<stateDir>/keys.json` (0600) keeps them.
  *
  * @param deployerKey Used instead of a random one, for a chain that is not embedded.
- * @throws FatalError `keys_unreadable`
+ * @throws FatalError `market_keys_invalid`
  */
 export function loadKeys(
   stateDir: string,
@@ -75,7 +75,7 @@ function readStored(path: string): z.infer<typeof storedSchema> {
     return storedSchema.parse(JSON.parse(readFileSync(path, "utf8")));
   } catch (cause) {
     throw new FatalError(`${path} is not a valid key file of a market.`, {
-      code: "keys_unreadable",
+      code: "market_keys_invalid",
       hint: "Restore the file, or move it away to create new keys. Assets of the old keys are not transferred.",
       cause,
     });

@@ -59,7 +59,7 @@ export type StartOptions = {
  * Reads the command line of `npm start --`.
  *
  * @returns undefined when help was requested and printed.
- * @throws FatalError `options_invalid`, naming the invalid option.
+ * @throws FatalError `option_invalid`, naming the invalid option.
  */
 export function readOptions(argv: string[], rootDir: string): StartOptions | undefined {
   const command = describe(rootDir);
@@ -133,7 +133,7 @@ function rejectSamePort(ports: Record<string, number | undefined>): void {
 
 function invalid(message: string): FatalError {
   return new FatalError(message, {
-    code: "options_invalid",
+    code: "option_invalid",
     hint: "Run `npm start -- --help` for all options.",
   });
 }

@@ -34,7 +34,7 @@ const persistent: Periods = {
  * The periods to deploy with: the requested ones, else those of an earlier deployment, else the defaults.
  *
  * @param deployed Periods of the existing deployment; they cannot change.
- * @throws FatalError `periods_fixed` when a requested period differs from the deployed one.
+ * @throws FatalError `period_mismatch` when a requested period differs from the deployed one.
  */
 export function choosePeriods(options: {
   isEmbedded: boolean;
@@ -48,7 +48,7 @@ export function choosePeriods(options: {
     const wanted = asked[name as PeriodName];
     if (fixed === undefined || wanted === undefined || fixed === wanted) continue;
     throw new FatalError(`The market on this chain was deployed with ${option} ${fixed}, not ${wanted}.`, {
-      code: "periods_fixed",
+      code: "period_mismatch",
       hint: `Omit ${option}, or deploy another market with a different --state-dir.`,
     });
   }

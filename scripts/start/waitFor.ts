@@ -22,7 +22,7 @@ export type Waiting = {
  * otherwise it fails.
  *
  * @param ask Returns undefined while it is too early. An error counts as too early.
- * @throws FatalError `wait_timed_out` with what it waited for.
+ * @throws FatalError `wait_timeout` with what it waited for.
  */
 export async function waitFor<Answer>(
   what: string,
@@ -73,7 +73,7 @@ async function timedOut(what: string, began: number, error: unknown, options: Wa
   return new FatalError(
     `Timed out waiting for ${what} after ${after}.${seen === "" ? "" : ` Last seen: ${seen}.`}`,
     {
-      code: "wait_timed_out",
+      code: "wait_timeout",
       hint: `See the programs' logs in ${options.logsDir}.`,
       cause: error,
     },

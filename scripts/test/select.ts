@@ -19,7 +19,7 @@ export type Selection = {
 /**
  * Chooses what to run, in the order of the stages.
  *
- * @throws FatalError `test_file_unknown` when a pattern matches no test file
+ * @throws FatalError `test_file_not_found` when a pattern matches no test file
  */
 export function selectStages(stages: readonly Stage[], selection: Selection): Selected[] {
   const { only, quick, patterns, rootDir } = selection;
@@ -49,7 +49,7 @@ function testFiles(pattern: string, all: ReadonlySet<string>, selection: Selecti
       ? `File ${pattern} does not exist.`
       : `${pattern} is neither a test file nor a folder of test files.`,
     {
-      code: "test_file_unknown",
+      code: "test_file_not_found",
       hint: "Test files are test/**/*.test.ts and test/contracts/solidity/*.sol.",
     },
   );

@@ -40,7 +40,7 @@ async function remove(killed: string): Promise<void> {
     (await openState(killed)).release();
   } catch (error) {
     // Another run uses it.
-    if (error instanceof FatalError && error.code === "state_in_use") return;
+    if (error instanceof FatalError && error.code === "state_dir_in_use") return;
     throw error;
   }
   rmSync(killed, { recursive: true, force: true });

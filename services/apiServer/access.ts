@@ -48,19 +48,19 @@ export function partnerIn(response: Response): Partner | undefined {
 /**
  * Returns the partner of a request.
  *
- * @throws InputError `key_missing` or `key_invalid` (401).
+ * @throws InputError `api_key_missing` or `api_key_invalid` (401).
  */
 export function requirePartner(response: Response): Partner {
   const partner = partnerIn(response);
   if (partner !== undefined) return partner;
   throw response.locals.keyGiven === true
     ? new InputError("The API key is not valid.", {
-        code: "key_invalid",
+        code: "api_key_invalid",
         status: 401,
         hint: "It may have been revoked; sign in again with POST /v1/accounts.",
       })
     : new InputError("An API key is required.", {
-        code: "key_missing",
+        code: "api_key_missing",
         status: 401,
         hint: "Send it as `Authorization: Bearer ngpu_…`; POST /v1/accounts issues one.",
       });

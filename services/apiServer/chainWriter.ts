@@ -16,7 +16,7 @@ export type Writer = {
    * Sends a call and waits until it is mined. Then waits up to ten seconds until the database shows its block, so that the partner
    * can read its own write.
    *
-   * @throws InputError `chain_refused` (409) with the contract's reason; what Sender.send throws otherwise.
+   * @throws InputError `transaction_reverted` (409) with the contract's reason; what Sender.send throws otherwise.
    */
   write<Name extends AbiName, Fn extends ContractFunctionName<Abis[Name], "nonpayable" | "payable">>(
     request: SendRequest<Name, Fn>,
@@ -31,9 +31,9 @@ export function createWriter(deps: { sender: Sender; db: Queryable; signal: Abor
         await waitForExport(deps, result.receipt.blockNumber);
         return result;
       } catch (error) {
-        if (!(error instanceof NgpuError) || error.code !== "chain_refused") throw error;
+        if (!(error instanceof NgpuError) || error.code !== "transaction_reverted") throw error;
         throw new InputError(error.message, {
-          code: "chain_refused",
+          code: "transaction_reverted",
           status: 409,
           hint: "details.error holds the contract's error.",
           details: error.details,

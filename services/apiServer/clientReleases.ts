@@ -14,7 +14,7 @@ export function clientReleases(folder: string | undefined): Router {
   if (folder === undefined) {
     router.get([...scripts.map((name) => `/${name}`), "/client", "/client/*path"], () => {
       throw new InputError("This market does not serve the node client.", {
-        code: "client_not_served",
+        code: "client_release_not_found",
         status: 404,
         hint: "Write a release with npm run client:release and set CLIENT_RELEASES of apiServer to its directory.",
       });
@@ -42,7 +42,7 @@ export function clientReleases(folder: string | undefined): Router {
 
 function unknownFile(path: string): InputError {
   return new InputError(`The node client's releases have no file ${path}.`, {
-    code: "client_file_unknown",
+    code: "client_file_not_found",
     status: 404,
     hint: "GET /client/manifest.json lists the files.",
   });

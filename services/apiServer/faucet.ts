@@ -18,7 +18,7 @@ export type Faucet = {
   /**
    * Sends a wallet test tokens, and ETH if it has less than the gift.
    *
-   * @throws InputError `faucet_enough` (409), `faucet_empty` (409) or `rate_limited` (429); RetryableError
+   * @throws InputError `wallet_already_funded` (409), `faucet_empty` (409) or `rate_limited` (429); RetryableError
    *   `chain_unreachable`.
    */
   give(wallet: Address): Promise<Gift>;
@@ -83,7 +83,7 @@ function requireQuota(giftTimes: number[], now: number): number[] {
 
 function enough(wallet: Address, has: bigint): InputError {
   return new InputError(`${wallet} already has ${formatEther(has)} NGPU.`, {
-    code: "faucet_enough",
+    code: "wallet_already_funded",
     status: 409,
     hint: `The faucet serves wallets with less than ${formatEther(faucetGift.tokens)} NGPU.`,
   });

@@ -21,7 +21,7 @@ export type Gateway = {
   /**
    * Sends a request to the best running replica of a workspace.
    *
-   * @throws InputError or RetryableError with the gateway's code: `no_replica`, `replica_timeout`, `replica_broken`, …
+   * @throws InputError or RetryableError with the gateway's code: `replica_unavailable`, `replica_timeout`, `replica_connection_lost`, …
    */
   call(request: GatewayRequest): Promise<GatewayAnswer>;
   close(): void;

@@ -13,7 +13,7 @@ import type { NewWorkspace, WorkspaceUpdate } from "./schemas/workspaces.ts";
  * Converts a publication request into the arguments of DockerContract.publish.
  *
  * @param marketNames Names of the market's GPUs, which `gpu.model` may stand for.
- * @throws InputError `expired` when expiresAt has passed.
+ * @throws InputError `expiry_in_past` when expiresAt has passed.
  */
 export function publication(
   workspace: NewWorkspace,
@@ -38,7 +38,7 @@ export function publication(
     workspace.expiresAt === undefined ? 0 : Math.floor(Date.parse(workspace.expiresAt) / 1000);
   if (expiresAt !== 0 && expiresAt <= now) {
     throw new InputError("expiresAt has passed.", {
-      code: "expired",
+      code: "expiry_in_past",
       details: { expiresAt: workspace.expiresAt },
     });
   }

@@ -40,7 +40,7 @@ export function serveEndpoints(
   }
   app.use(limits.general, (request) => {
     throw new InputError(`There is no endpoint ${request.method} ${request.path}.`, {
-      code: "route_unknown",
+      code: "endpoint_not_found",
       status: 404,
       hint: "GET /docs lists the endpoints.",
     });

@@ -16,7 +16,7 @@ export class TaskError extends NgpuError {
 /**
  * Reads a container's response: JSON is parsed, text is a string, everything else becomes `{ base64, contentType }`.
  *
- * @throws TaskError `result_too_long` above 8 MiB.
+ * @throws TaskError `result_too_large` above 8 MiB.
  */
 export async function readResult(message: IncomingMessage): Promise<unknown> {
   const parts: Buffer[] = [];
@@ -24,7 +24,7 @@ export async function readResult(message: IncomingMessage): Promise<unknown> {
   for await (const part of message as AsyncIterable<Buffer>) {
     length += part.length;
     if (length > maxResultBytes) {
-      throw new TaskError(`The response is larger than ${maxResultBytes} bytes.`, "result_too_long", false);
+      throw new TaskError(`The response is larger than ${maxResultBytes} bytes.`, "result_too_large", false);
     }
     parts.push(part);
   }

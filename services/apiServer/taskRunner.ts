@@ -120,7 +120,7 @@ async function run(state: RunnerState, work: TaskWork, signal: AbortSignal): Pro
       result,
       error: isSuccess
         ? undefined
-        : { code: "container_refused", message: `The container answered ${httpStatus}.` },
+        : { code: "container_error", message: `The container answered ${httpStatus}.` },
     });
     return undefined;
   } catch (error) {
@@ -175,5 +175,5 @@ function taskError(error: unknown, disconnected: AbortSignal, stopping: AbortSig
   if (disconnected.aborted)
     return new TaskError("The client disconnected before the response.", "client_disconnected", false);
   if (error instanceof NgpuError) return error;
-  return new TaskError(`The response was interrupted: ${messageOf(error)}`, "replica_broken", true);
+  return new TaskError(`The response was interrupted: ${messageOf(error)}`, "replica_connection_lost", true);
 }

@@ -38,7 +38,7 @@ export function startAudit(
 }
 
 function receiptsUnsupported(error: unknown): boolean {
-  return error instanceof NgpuError && error.code === "rpc_method_missing";
+  return error instanceof NgpuError && error.code === "rpc_method_unsupported";
 }
 
 /**
@@ -61,7 +61,7 @@ async function auditBlocks(parts: AuditParts): Promise<void> {
  * blocks that could not be stored, then the stored blocks above the last audited one.
  *
  * @returns The blocks that lack logs, with all their logs; `isStored` is true if these blocks are stored.
- * @throws FatalError `logs_missing` when no endpoint serves receipts.
+ * @throws FatalError `logs_unrecoverable` when no endpoint serves receipts.
  */
 export async function searchOmittedLogs(
   parts: ComparedParts,
@@ -74,7 +74,7 @@ export async function searchOmittedLogs(
     throw new FatalError(
       "An event is missing from the logs, and no endpoint serves receipts to recover it.",
       {
-        code: "logs_missing",
+        code: "logs_unrecoverable",
         hint: "Add an endpoint that serves eth_getBlockReceipts to CHAIN_RPC_URLS.",
         cause: error,
       },

@@ -53,7 +53,7 @@ async function provenLogs({ client }: ComparedParts, block: BlockRef): Promise<C
   try {
     return await readProvenLogs(client, block);
   } catch (error) {
-    if (error instanceof NgpuError && error.code === "rpc_receipts_unproven") return undefined;
+    if (error instanceof NgpuError && error.code === "rpc_receipts_mismatch") return undefined;
     throw error;
   }
 }

@@ -23,7 +23,7 @@ export type Comparison = { table: string; rows: bigint; stored: string; rebuilt:
  * keep running.
  *
  * @param db A connection whose role may create schemas and read the stored one.
- * @throws FatalError `nothing_stored` when the schema has no blocks, `chain_changed` on a reorg during the rebuild.
+ * @throws FatalError `export_not_started` when the schema has no blocks, `chain_reorganized` on a reorg during the rebuild.
  */
 export async function compareWithRebuild(
   parts: Pick<ExportParts, "client" | "deployment" | "definitions" | "logger" | "signal" | "following">,
@@ -37,7 +37,7 @@ export async function compareWithRebuild(
   const tip = origin === undefined ? undefined : await readTip(db);
   if (origin === undefined || tip === undefined) {
     throw new FatalError(`Schema ${schema} has no blocks yet.`, {
-      code: "nothing_stored",
+      code: "export_not_started",
       hint: "Start autoExport first.",
     });
   }
@@ -84,7 +84,7 @@ async function replay(
   for await (const step of steps) {
     if (step.type === "reorg") {
       throw new FatalError("The chain was reorganized during the rebuild.", {
-        code: "chain_changed",
+        code: "chain_reorganized",
         hint: "Run the command again.",
       });
     }

@@ -95,8 +95,8 @@ async function sendBatch({ pool, sender, deployment }: AssignDeps, { batchId, it
 /** The refusal of a whole call; null for a transient error. */
 function refusalOf(error: unknown): Refusal | null {
   if (!(error instanceof NgpuError)) return null;
-  if (error.code === "chain_refused") return { error: String(error.details.error), text: error.message };
-  return error.code === "workspace_unknown" ? { error: "WorkspaceUnknown", text: error.message } : null;
+  if (error.code === "transaction_reverted") return { error: String(error.details.error), text: error.message };
+  return error.code === "workspace_not_found" ? { error: "WorkspaceUnknown", text: error.message } : null;
 }
 
 async function report(

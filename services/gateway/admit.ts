@@ -36,7 +36,7 @@ export type AdmitDependencies = {
  * challenge.
  *
  * @returns The node's id.
- * @throws InputError `handshake_invalid`, `timestamp_stale`, `signature_invalid`, `node_unknown` or `challenge_used`.
+ * @throws InputError `handshake_invalid`, `clock_skewed`, `signer_mismatch`, `node_not_found` or `challenge_used`.
  */
 export async function admit(deps: AdmitDependencies, headers: IncomingHttpHeaders): Promise<number> {
   const parsed = handshake.safeParse(headers);
@@ -50,16 +50,16 @@ export async function admit(deps: AdmitDependencies, headers: IncomingHttpHeader
   if (Math.abs(now.getTime() / 1000 - time) > clockTolerance) {
     throw refusal(
       401,
-      "timestamp_stale",
+      "clock_skewed",
       "The clocks of the node and the gateway differ by more than a minute.",
     );
   }
   if (!(await isSignedBy(deps, { key, time, challenge, signature }))) {
-    throw refusal(401, "signature_invalid", "The signature does not match the key for this gateway.");
+    throw refusal(401, "signer_mismatch", "The signature does not match the key for this gateway.");
   }
   const nodeId = await findNodeId(deps.db, key);
   if (nodeId === undefined) {
-    throw refusal(403, "node_unknown", `No node is registered with the key ${key}.`);
+    throw refusal(403, "node_not_found", `No node is registered with the key ${key}.`);
   }
   const validUntil = new Date(now.getTime() + 2 * clockTolerance * 1000);
   if (!(await takeChallenge(deps.db, challenge, validUntil))) {

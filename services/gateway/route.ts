@@ -41,7 +41,7 @@ export function createRouteHandler(deps: RouteDependencies): RequestHandler {
     const logger = requestLogger(deps.logger, response);
     const outcome = await tryReplicas({ ...deps, logger }, request, response, route);
     const name =
-      outcome === undefined ? "no_replica" : outcome.end === "failure" ? outcome.failure : outcome.end;
+      outcome === undefined ? "replica_unavailable" : outcome.end === "failure" ? outcome.failure : outcome.end;
     const duration = performance.now() - started;
     deps.onEnd(name, duration / 1000);
     logger.info({ event: "request_routed", workspaceId: route.workspaceId, outcome: name, duration });
@@ -106,7 +106,7 @@ function noReplica(deps: RouteDependencies, workspaceId: string): RetryableError
     running === 0
       ? `No replica of workspace ${workspaceId} is running.`
       : `No node that runs workspace ${workspaceId} is connected.`,
-    { code: "no_replica", hint: "Try again in a few seconds.", details: { workspaceId, running } },
+    { code: "replica_unavailable", hint: "Try again in a few seconds.", details: { workspaceId, running } },
   );
 }
 
@@ -114,7 +114,7 @@ function failureError(outcome: Extract<Outcome, { end: "failure" }>, workspaceId
   const details = { workspaceId, reason: outcome.reason };
   if (outcome.failure === "not_delivered") {
     return new RetryableError(`No replica of workspace ${workspaceId} accepted the request.`, {
-      code: "no_replica",
+      code: "replica_unavailable",
       hint: "Try again in a few seconds.",
       details,
     });
@@ -134,7 +134,7 @@ function failureError(outcome: Extract<Outcome, { end: "failure" }>, workspaceId
     });
   }
   return new InputError("The workspace's node closed the connection before it responded.", {
-    code: "replica_broken",
+    code: "replica_connection_lost",
     status: 502,
     details,
   });

@@ -158,7 +158,7 @@ function requireTunnelRequest(request: IncomingMessage): void {
     if (request.headers.upgrade?.toLowerCase() === tunnelProtocol) return;
   }
   throw new InputError(`Only GET ${tunnelPath} with Upgrade: ${tunnelProtocol} can be upgraded here.`, {
-    code: "upgrade_unknown",
+    code: "upgrade_unsupported",
     status: 404,
   });
 }

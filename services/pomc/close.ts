@@ -20,7 +20,7 @@ const emptyTree = { root: null, leaves: [] };
  * Closes every epoch whose settlement has ended by the safe head's time, each from chain data as of its own last block.
  *
  * @returns Number of epochs closed.
- * @throws RetryableError `epoch_too_early` while the epoch's last block is not exported.
+ * @throws RetryableError `epoch_not_exported` while the epoch's last block is not exported.
  */
 export async function closeEpochs(options: {
   database: Database;
@@ -60,7 +60,7 @@ async function closeEpoch(options: {
   const asOf = await lastBlockBefore(database, window.settledAt);
   if (asOf === null) {
     throw new RetryableError(`No block before the end of epoch ${number} is exported yet.`, {
-      code: "epoch_too_early",
+      code: "epoch_not_exported",
     });
   }
   const facts = await nodeFacts(database, window, asOf, parameters.slotSeconds);

@@ -137,7 +137,7 @@ describe("Generations of rewards", () => {
     const postEpoch = toFunctionSelector(getAbiItem({ abi: pomcAbi, name: "postEpoch" }));
     await old.pausesOf("Pomc").write.pause([[postEpoch]], pausing);
     const early = replaceNgpu({ connection, deployment, succession: "rewards", generation: 2, pollMs: 5 });
-    expect(await early.catch((error: unknown) => error)).to.include({ code: "pomc_not_stopped" });
+    expect(await early.catch((error: unknown) => error)).to.include({ code: "pomc_not_paused" });
     const market = await replace(old, "rewards");
     await expectRevert(commit(old, 1n), "FunctionPaused");
     expect(await market.pomc.read.receiptsOfNode([1])).to.equal(earned - 7n);

@@ -266,8 +266,8 @@ describe("Generations of the market", () => {
     const { connection, deployment } = market;
     const run = (of: typeof deployment, generation: number) =>
       replaceNgpu({ connection, deployment: of, succession: "market", generation, pollMs: 5 });
-    await expectFault(run(deployment, 3), "generation_skipped");
-    await expectFault(run(deployment, 2), "pomc_not_stopped");
+    await expectFault(run(deployment, 3), "generation_invalid");
+    await expectFault(run(deployment, 2), "pomc_not_paused");
     const second = await replace(market, "market", 2);
     expect(await run(second.deployment, 2)).to.deep.equal({
       deployment: second.deployment,

@@ -20,13 +20,13 @@ describe("Docker engine", () => {
   it("is rejected on another machine", async () => {
     using dir = temporaryDir();
     const error = await errorOf(dir.path, "tcp://10.0.0.1:2375");
-    expect(error).to.be.instanceOf(FatalError).with.property("code", "docker_host");
+    expect(error).to.be.instanceOf(FatalError).with.property("code", "docker_host_remote");
   });
 
   it("is not started instead of the one in DOCKER_HOST", async () => {
     using dir = temporaryDir();
     const error = await errorOf(dir.path, `unix://${dir.path}/none.sock`);
-    expect(error).to.be.instanceOf(FatalError).with.property("code", "docker_stopped");
+    expect(error).to.be.instanceOf(FatalError).with.property("code", "docker_not_running");
   });
 
   it("counts as silent when it accepts the connection and does not respond", async () => {

@@ -80,11 +80,11 @@ describe("the selection of npm test", () => {
   it("rejects an unknown file, and describes test files in the hint", () => {
     const refusal = refusalOf("test/nope.test.ts");
     expect(refusal).to.include({
-      code: "test_file_unknown",
+      code: "test_file_not_found",
       message: "File test/nope.test.ts does not exist.",
     });
     expect(refusal.hint).to.include("test/**/*.test.ts");
-    expect(refusalOf("test/nope/*.test.ts").code).to.equal("test_file_unknown");
+    expect(refusalOf("test/nope/*.test.ts").code).to.equal("test_file_not_found");
     expect(refusalOf("test/helper.ts").message).to.match(/^test\/helper\.ts is neither a test file nor/);
   });
 });

@@ -39,10 +39,10 @@ describe("error codes of the reference", () => {
   it("reads class, status, message and hint of an error that is raised", () => {
     const { shown, problems } = found(
       `throw new InputError(\`There is no node \${params.id}.\`, {
-         code: "node_unknown", status: 404, hint: "List them.",
+         code: "node_not_found", status: 404, hint: "List them.",
        });`,
     );
-    expect(shown).to.deep.equal(["node_unknown / input / 404 / There is no node {id}. / List them."]);
+    expect(shown).to.deep.equal(["node_not_found / input / 404 / There is no node {id}. / List them."]);
     expect(problems).to.deep.equal([]);
   });
 
@@ -51,15 +51,15 @@ describe("error codes of the reference", () => {
       `export function refusal(status: number, code: string, message: string) {
          return new InputError(message, { status, code });
        }
-       throw refusal(401, "timestamp_stale", "The clocks differ.");`,
+       throw refusal(401, "clock_skewed", "The clocks differ.");`,
       {
         "services/b/b.ts": `import { refusal } from "../a/a.ts";
-          throw refusal(403, "node_unknown", "No such node.");`,
+          throw refusal(403, "node_not_found", "No such node.");`,
       },
     );
     expect(shown).to.deep.equal([
-      "node_unknown / input / 403 / No such node. / ",
-      "timestamp_stale / input / 401 / The clocks differ. / ",
+      "node_not_found / input / 403 / No such node. / ",
+      "clock_skewed / input / 401 / The clocks differ. / ",
     ]);
     expect(problems).to.deep.equal([]);
   });
@@ -77,10 +77,10 @@ describe("error codes of the reference", () => {
 
   it("takes an answer that is written out, but no schema of one", () => {
     const { shown } = found(
-      `send({ error: { code: "no_replica", message: "None answers." } });
+      `send({ error: { code: "replica_unavailable", message: "None answers." } });
        z.object({ code: z.string(), message: z.string() });`,
     );
-    expect(shown).to.deep.equal(["no_replica / reply /  / None answers. / "]);
+    expect(shown).to.deep.equal(["replica_unavailable / reply /  / None answers. / "]);
   });
 
   it("hands on the code of another error without listing it", () => {

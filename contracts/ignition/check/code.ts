@@ -35,7 +35,7 @@ export async function codeErrors(options: {
   const data = encodeDeployData({ abi: artifact.abi, bytecode: artifact.bytecode, args: options.args });
   const { data: expected } = await client.call({ data });
   if (expected === undefined)
-    throw new FatalError("A constructor returned no code.", { code: "check_failed" });
+    throw new FatalError("A constructor returned no code.", { code: "contract_code_empty" });
   if (actual.length !== expected.length) {
     return [`the code has ${bytes(actual)} bytes, not ${bytes(expected)}`];
   }

@@ -17,7 +17,7 @@ const agents = {
  *
  * @param deadline Milliseconds until the complete response must have arrived.
  * @returns The result or the error of each request, in order.
- * @throws RetryableError `rpc_timeout`, `rpc_rate_limited`, `rpc_limit`, `rpc_failed` or `rpc_malformed`
+ * @throws RetryableError `rpc_timeout`, `rpc_rate_limited`, `rpc_limit`, `rpc_failed` or `rpc_response_invalid`
  */
 export async function postRpc(
   url: string,
@@ -44,7 +44,7 @@ function asError(result: unknown): Error {
 }
 
 function malformed(cause: unknown): RetryableError {
-  return new RetryableError("The endpoint's response is incomplete.", { code: "rpc_malformed", cause });
+  return new RetryableError("The endpoint's response is incomplete.", { code: "rpc_response_invalid", cause });
 }
 
 /** The result of a response, or its error. */
@@ -64,7 +64,7 @@ function errorOf({ code, message }: { code?: unknown; message?: unknown }, metho
   const cause = new Error(`${String(message)} (${String(code)})`);
   if (methodMissing.has(code)) {
     return new FatalError(`The endpoint does not serve ${method}.`, {
-      code: "rpc_method_missing",
+      code: "rpc_method_unsupported",
       hint: "Use an endpoint that serves eth_getLogs and eth_getBlockByNumber.",
       cause,
     });

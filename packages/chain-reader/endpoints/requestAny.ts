@@ -35,7 +35,7 @@ type RoundFailure = { last: unknown; without: Results | undefined; lacking: Fata
  * return.
  *
  * @param options.otherFirst Tries the best endpoint last.
- * @throws RetryableError if no endpoint responds; FatalError `rpc_method_missing` if every endpoint lacks a method.
+ * @throws RetryableError if no endpoint responds; FatalError `rpc_method_unsupported` if every endpoint lacks a method.
  */
 export async function requestAny(
   group: EndpointGroup,

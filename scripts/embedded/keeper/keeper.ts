@@ -59,7 +59,7 @@ export class Keeper {
     });
   }
 
-  /** Handles a request that is not about subscriptions. @throws RetryableError `chain_restarts` */
+  /** Handles a request that is not about subscriptions. @throws RetryableError `chain_restarting` */
   async handle(call: RpcCall): Promise<RpcAnswer> {
     const kind = kindOf(call.method);
     if (kind === "heads") return refuse(call, -32601, `${call.method} needs a WebSocket.`);
@@ -81,7 +81,7 @@ export class Keeper {
     });
   }
 
-  /** Forwards a body of reads unchanged. @throws RetryableError `chain_restarts` */
+  /** Forwards a body of reads unchanged. @throws RetryableError `chain_restarting` */
   read(body: string): Promise<string> {
     return this.#upstream.forward(body);
   }

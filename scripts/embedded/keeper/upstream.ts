@@ -26,13 +26,13 @@ export class Upstream {
   /**
    * Forwards a request unchanged, and returns the response unchanged.
    *
-   * @throws RetryableError `chain_restarts` when no chain is attached, or it ends before it responds.
+   * @throws RetryableError `chain_restarting` when no chain is attached, or it ends before it responds.
    */
   async forward(body: string): Promise<string> {
     return post(await this.url(), body);
   }
 
-  /** @throws RetryableError `chain_restarts` when no chain is attached in time. */
+  /** @throws RetryableError `chain_restarting` when no chain is attached in time. */
   async url(): Promise<string> {
     if (this.#url !== undefined) return this.#url;
     const late = Promise.withResolvers<never>();
@@ -60,7 +60,7 @@ export async function post(url: string, body: string): Promise<string> {
 
 function restarts(cause?: unknown): RetryableError {
   return new RetryableError("The chain is restarting.", {
-    code: "chain_restarts",
+    code: "chain_restarting",
     hint: "Try again in a few seconds.",
     cause,
   });

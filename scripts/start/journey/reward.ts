@@ -57,7 +57,7 @@ export async function readEpoch(market: Market, number: bigint): Promise<Journey
   );
   const [row] = rows;
   if (row === undefined)
-    throw new FatalError(`Epoch ${number} is not exported to Postgres.`, { code: "epoch_missing" });
+    throw new FatalError(`Epoch ${number} is not exported to Postgres.`, { code: "epoch_not_found" });
   return epochOf(row);
 }
 

@@ -138,7 +138,7 @@ export function isAtLeast(row: AssignmentRow, state: string): boolean {
 /**
  * Docker's description of the container that runs the lease.
  *
- * @throws FatalError `container_missing`, or `container_image` when it runs another image than the workspace on the
+ * @throws FatalError `container_not_found`, or `container_image_mismatch` when it runs another image than the workspace on the
  *   chain.
  */
 export async function inspectContainer(
@@ -155,7 +155,7 @@ export async function inspectContainer(
   const [found] = await docker.listContainers({ filters: { label } });
   if (found === undefined) {
     throw new FatalError(`Docker has no running container labelled ${label.join(", ")}.`, {
-      code: "container_missing",
+      code: "container_not_found",
       hint: `See the node's log, ${market.logsDir}/node.log.`,
     });
   }
@@ -172,7 +172,7 @@ export async function inspectContainer(
   const name = names.find((one) => one.startsWith(`${repository}@`)) ?? names[0];
   if (name === undefined) {
     throw new FatalError(`Container ${found.Id} does not run the image of workspace ${lease.workspaceId}.`, {
-      code: "container_image",
+      code: "container_image_mismatch",
       details: { wanted: digest, found: image.RepoDigests },
     });
   }

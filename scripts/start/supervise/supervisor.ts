@@ -109,7 +109,7 @@ class SupervisedPart {
     const tail = logTail(logFile);
     const failure = new FatalError(
       `${what}, ${TOO_MANY} times in a row.${tail === "" ? "" : ` The end of its log:\n${tail}`}`,
-      { code: "part_keeps_ending", hint: `See its complete log, ${logFile}.` },
+      { code: "part_crash_looping", hint: `See its complete log, ${logFile}.` },
     );
     if (onGiveUp !== undefined) onGiveUp(failure);
     else {

@@ -57,7 +57,7 @@ const signInToAccount = (deps: ApiDeps) => {
       const parsed = parseSiweMessage(body.message);
       const { address, nonce } = requireSignIn(parsed, { domain, chainId });
       if (!(await isSignedBy(deps, address, body.message, body.signature))) {
-        throw refusal("signature_invalid", "The signature does not match the message's address.");
+        throw refusal("signer_mismatch", "The signature does not match the message's address.");
       }
       const wallet = address.toLowerCase();
       const key = createKey();
@@ -84,18 +84,18 @@ function requireSignIn(
   }
   if (message.chainId !== expected.chainId) {
     throw refusal(
-      "siwe_chain",
+      "siwe_chain_mismatch",
       `The message is for chain ${message.chainId}; this market is on chain ${expected.chainId}.`,
     );
   }
   if (message.domain !== expected.domain) {
     throw refusal(
-      "siwe_domain",
+      "siwe_domain_mismatch",
       `The message is for the domain ${message.domain}; this API's domain is ${expected.domain}.`,
     );
   }
   if (!validateSiweMessage({ message, address, domain: expected.domain, nonce, time: new Date() })) {
-    throw refusal("siwe_time", "The message has expired or is not valid yet.");
+    throw refusal("siwe_time_invalid", "The message has expired or is not valid yet.");
   }
   return { address, nonce };
 }

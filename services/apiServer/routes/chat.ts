@@ -140,7 +140,7 @@ async function passChat(
       result: transcript.result(),
       error: isSuccess
         ? undefined
-        : { code: "container_refused", message: `The container answered ${httpStatus}.` },
+        : { code: "container_error", message: `The container answered ${httpStatus}.` },
     });
     response.end();
   } catch (error) {

@@ -173,7 +173,7 @@ async function requireOwnerSignature(
   const isContract = (await deps.chain.getCode({ address: owner })) !== undefined;
   if (isContract) return;
   throw new InputError("The signature does not match the authorization's owner.", {
-    code: "signature_invalid",
+    code: "signer_mismatch",
   });
 }
 

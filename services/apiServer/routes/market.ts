@@ -76,7 +76,7 @@ const node = ({ db }: ApiDeps) =>
       const id = Number(params.id);
       const row = await findNode(db, id);
       if (row === undefined) {
-        throw new InputError(`There is no node ${id}.`, { code: "node_unknown", status: 404 });
+        throw new InputError(`There is no node ${id}.`, { code: "node_not_found", status: 404 });
       }
       const [measured, session, presence] = await Promise.all([
         lastMeasurement(db, id),
@@ -123,7 +123,7 @@ const measurement = ({ db }: ApiDeps) =>
       const row = await findMeasurement(db, params.id);
       if (row !== undefined) return measurementOf(row);
       throw new InputError(`There is no measurement ${params.id}.`, {
-        code: "measurement_unknown",
+        code: "measurement_not_found",
         status: 404,
       });
     },

@@ -32,7 +32,7 @@ export function orderRoutes(deps: ApiDeps): Endpoint[] {
         if (leases.length > 0)
           return { id: params.id, ...(await send(deps, params.id, functionName, leases)) };
         throw new InputError("No replica of the workspace is assigned yet.", {
-          code: "nothing_assigned",
+          code: "workspace_not_assigned",
           status: 409,
           hint: "A replica starts automatically once it is assigned.",
         });

@@ -22,7 +22,7 @@ export function placementRoutes({ db }: ApiDeps): Endpoint[] {
       async ({ params: { id } }) => {
         const placement = await findPlacement(db, id);
         if (placement === undefined) {
-          throw new InputError(`There is no placement ${id}.`, { code: "placement_unknown", status: 404 });
+          throw new InputError(`There is no placement ${id}.`, { code: "placement_not_found", status: 404 });
         }
         return placement;
       },

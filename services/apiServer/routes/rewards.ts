@@ -61,7 +61,7 @@ const epoch = ({ db }: ApiDeps) =>
       const row = await findEpoch(db, params.number);
       if (row !== undefined) return { ...epochOf(row), document: row.document ?? null };
       throw new InputError(`Epoch ${params.number} is not posted.`, {
-        code: "epoch_unknown",
+        code: "epoch_not_found",
         status: 404,
       });
     },

@@ -111,7 +111,7 @@ async function repeated(deps: ApiDeps, work: TaskWork, wait: boolean, disconnect
     const task = await findTaskByKey(deps.db, work.wallet, work.idempotencyKey ?? "");
     if (task === undefined) {
       throw new RetryableError("The task with this Idempotency-Key was just discarded.", {
-        code: "task_gone",
+        code: "task_discarded",
         hint: "Send the request again.",
       });
     }
@@ -135,7 +135,7 @@ function requireOpen(workspace: WorkspaceRow): void {
 async function requireTask({ db }: ApiDeps, wallet: string, id: string): Promise<TaskRow> {
   const task = await findTask(db, wallet, id);
   if (task !== undefined) return task;
-  throw new InputError(`You have no task ${id}.`, { code: "task_unknown", status: 404 });
+  throw new InputError(`You have no task ${id}.`, { code: "task_not_found", status: 404 });
 }
 
 /** The same error with the id of the task in its details. */

@@ -71,10 +71,10 @@ const workspace = ({ db }: ApiDeps) =>
 /**
  * Finds a workspace of the wallet.
  *
- * @throws InputError `workspace_unknown` (404), also for the workspace of another wallet.
+ * @throws InputError `workspace_not_found` (404), also for the workspace of another wallet.
  */
 export async function requireWorkspace(db: ApiDeps["db"], wallet: string, id: string): Promise<WorkspaceRow> {
   const row = await findWorkspace(db, wallet, id);
   if (row !== undefined) return row;
-  throw new InputError(`You have no workspace ${id}.`, { code: "workspace_unknown", status: 404 });
+  throw new InputError(`You have no workspace ${id}.`, { code: "workspace_not_found", status: 404 });
 }

@@ -76,7 +76,7 @@ export async function endTask(db: Queryable, id: string, end: TaskEnd): Promise<
   await db.query(
     `update app.task set status = $2, node_id = $3, replica = $4, lease = $5, http_status = $6, result = $7,
        error_code = $8, error_message = $9, finished_at = now(), duration_ms = $10, result_hash = $11,
-       idempotency_key = case when $8 = 'no_replica' then null else idempotency_key end
+       idempotency_key = case when $8 = 'replica_unavailable' then null else idempotency_key end
      where id = $1 and status in ('queued', 'running')`,
     [
       id,
@@ -146,7 +146,7 @@ export async function sweepTasks(db: Queryable, self: bigint): Promise<number> {
     // The update takes the lock itself, so that it is released with the transaction and a running process keeps its tasks.
     const { rowCount } = await db.query(
       `with gone as materialized (select pg_try_advisory_xact_lock($1) as gone)
-       update app.task set status = 'failed', finished_at = now(), error_code = 'interrupted',
+       update app.task set status = 'failed', finished_at = now(), error_code = 'task_interrupted',
          error_message = 'The server that ran this task stopped before it ended.'
        from gone where gone.gone and runner = $1 and status in ('queued', 'running')`,
       [runner],

@@ -105,7 +105,7 @@ async function finalizeAt({ sender, context }: RoundOptions, at: Address, due: b
     const refused = refusals.map(({ index, error }) => `${due[index]}: ${error.text}`);
     context.logger.info({ event: "measure_finalized", rounds: due.map(String), refused });
   } catch (error) {
-    if (!(error instanceof FatalError) || error.code !== "chain_refused") throw error;
+    if (!(error instanceof FatalError) || error.code !== "transaction_reverted") throw error;
     context.logger.debug({ event: "measure_not_final", rounds: due.map(String), error });
   }
 }

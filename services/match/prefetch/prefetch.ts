@@ -130,7 +130,7 @@ function chooseNode(
 /**
  * Records the result that a node reports for a prefetch order.
  *
- * @throws InputError `message_unexpected`.
+ * @throws InputError `message_forbidden`.
  */
 export async function handlePrefetchResult(
   { pool, metrics }: Pick<PrefetchOptions, "pool" | "metrics">,
@@ -138,7 +138,7 @@ export async function handlePrefetchResult(
   result: store.PrefetchResult,
 ): Promise<void> {
   if (session.role !== "node") {
-    throw new InputError(`A ${session.role} must not send prefetched.`, { code: "message_unexpected" });
+    throw new InputError(`A ${session.role} must not send prefetched.`, { code: "message_forbidden" });
   }
   // A reconnecting node reports its images again, possibly before its registration is exported. It has no orders then.
   if (session.subjectId === null) return;

@@ -80,7 +80,7 @@ export function startAcknowledging(
 /** Stores the status that a heartbeat reports; true when the running leases changed. */
 function recordStatus(session: Session, { cpuLoad, freeDiskGib, running }: Heartbeat): boolean {
   if (session.role !== "node") {
-    throw new InputError("A measurer must not send heartbeat.", { code: "message_unexpected" });
+    throw new InputError("A measurer must not send heartbeat.", { code: "message_forbidden" });
   }
   const leasesChanged =
     session.cpuLoad === null ||

@@ -112,7 +112,7 @@ async function commit(
     context.logger.info({ event: "heartbeats_posted", slot, encoding: bits.encoding, hash });
     return true;
   } catch (error) {
-    if (!(error instanceof FatalError) || error.code !== "chain_refused") throw error;
+    if (!(error instanceof FatalError) || error.code !== "transaction_reverted") throw error;
     if (error.details.error === "HeartbeatSlotCommitted") return true;
     // The newest block may be behind, so the slot has not ended on the chain. A slot that is too old reverts until it
     // exceeds maxSlotAge.

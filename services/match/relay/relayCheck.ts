@@ -21,7 +21,7 @@ const kindsOf: Record<Role, readonly RelayKind[]> = {
  * Checks everything that does not need the chain: schema, deadline and signature.
  *
  * @returns the message to queue, or the reason for which it is rejected
- * @throws InputError `kind_not_allowed` or `message_invalid`.
+ * @throws InputError `message_forbidden` or `message_invalid`.
  */
 export async function checkRelay(
   deployment: Deployment,
@@ -30,7 +30,7 @@ export async function checkRelay(
 ): Promise<Parameters<typeof putRelay>[1] | { reason: string }> {
   const { kind, signature } = request;
   if (!kindsOf[session.role].includes(kind)) {
-    throw new InputError(`A ${session.role} must not relay ${kind}.`, { code: "kind_not_allowed" });
+    throw new InputError(`A ${session.role} must not relay ${kind}.`, { code: "message_forbidden" });
   }
   const parsed = relayKinds[kind].message.safeParse(request.message);
   if (!parsed.success) {

@@ -23,7 +23,7 @@ const resumeBelow = 8;
 /**
  * Handles the messages of a socket one after the other, in order. Reading pauses while too many messages wait.
  *
- * @param onError receives the errors of `handle`, and InputError `rate_exceeded` when the peer exceeds its rate
+ * @param onError receives the errors of `handle`, and InputError `rate_limited` when the peer exceeds its rate
  */
 export function readInOrder(
   ws: WebSocket,
@@ -39,7 +39,7 @@ export function readInOrder(
     tokens = Math.min(limits.burst, tokens + ((now - refilled) / 1_000) * limits.rate) - 1;
     refilled = now;
     if (tokens < 0) {
-      onError(new InputError(`More than ${limits.rate} messages a second.`, { code: "rate_exceeded" }));
+      onError(new InputError(`More than ${limits.rate} messages a second.`, { code: "rate_limited" }));
       return;
     }
     waiting += 1;

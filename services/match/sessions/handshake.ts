@@ -20,7 +20,7 @@ export function newChallenge(): Hex {
  * once, so it cannot be replayed.
  *
  * @returns the key in lower case
- * @throws InputError `clock_skew` or `signature_invalid`.
+ * @throws InputError `clock_skewed` or `signature_invalid`.
  */
 export async function verifyHello(
   deployment: Deployment,
@@ -30,7 +30,7 @@ export async function verifyHello(
   const difference = hello.time > expected.now ? hello.time - expected.now : expected.now - hello.time;
   if (difference > clockTolerance) {
     throw new InputError(`Your clock differs by ${difference} s. Synchronize it with NTP.`, {
-      code: "clock_skew",
+      code: "clock_skewed",
     });
   }
   const signer = await recover(deployment, expected, hello);

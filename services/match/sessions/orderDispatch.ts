@@ -87,7 +87,7 @@ type RoundResult = Extract<SessionMessage, { type: "probeReady" | "probeFailed" 
 /**
  * Handles the response of a node or measurer to an order of a round.
  *
- * @throws InputError `message_unexpected`.
+ * @throws InputError `message_forbidden`.
  */
 export async function handleRoundResult(
   pool: Database,
@@ -96,7 +96,7 @@ export async function handleRoundResult(
 ): Promise<void> {
   const expected = result.type === "measureFailed" ? "measurer" : "node";
   if (session.role !== expected || session.subjectId === null) {
-    throw new InputError(`A ${session.role} must not send ${result.type}.`, { code: "message_unexpected" });
+    throw new InputError(`A ${session.role} must not send ${result.type}.`, { code: "message_forbidden" });
   }
   const { subjectId } = session;
   if (result.type === "probeReady") {

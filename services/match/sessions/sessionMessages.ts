@@ -23,7 +23,7 @@ export function createMessageRouter(parts: {
     }
     if (message.type === "prefetched") return handlePrefetchResult({ pool, metrics }, session, message);
     if (session.role !== "node") {
-      throw new InputError(`A measurer must not send ${message.type}.`, { code: "message_unexpected" });
+      throw new InputError(`A measurer must not send ${message.type}.`, { code: "message_forbidden" });
     }
     if (message.type === "heartbeat") return acknowledge(session, message);
     if (session.subjectId !== null) await writeLive(pool, session.subjectId, message);

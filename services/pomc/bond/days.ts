@@ -13,7 +13,7 @@ import type { BondTerms } from "./decide.ts";
  *
  * @param options.settledAt Unix seconds: blocks from this second on do not count.
  * @param options.after The last day already counted; null if there is none.
- * @throws RetryableError `day_too_early` while the day's blocks are not exported.
+ * @throws RetryableError `day_not_exported` while the day's blocks are not exported.
  */
 export async function servedDays(
   database: Database,
@@ -28,7 +28,7 @@ export async function servedDays(
   for (let day = first; day <= last; day++) {
     const asOf = await lastBlockBefore(database, (day + 1) * daySeconds + heartbeatWindowSeconds);
     if (asOf === null) {
-      throw new RetryableError(`No block of day ${day} is exported yet.`, { code: "day_too_early" });
+      throw new RetryableError(`No block of day ${day} is exported yet.`, { code: "day_not_exported" });
     }
     const slots = slotsOfDay(BigInt(day), deployment.parameters);
     const facts = await readPresence(database, asOf.block, slots);

@@ -81,7 +81,7 @@ async function commit({ pool, sender, deployment, logger }: Deps, batch: BatchTo
     });
     logger.info({ event: "receipts_committed", root, nodes: nodeTotals.length, txHash: hash });
   } catch (error) {
-    if (!(error instanceof NgpuError) || error.code !== "chain_refused") throw error;
+    if (!(error instanceof NgpuError) || error.code !== "transaction_reverted") throw error;
     logger.warn({ event: "receipts_refused", root, error });
     await dropBatch(pool, root);
   }

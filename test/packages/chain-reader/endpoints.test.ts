@@ -86,9 +86,9 @@ describe("a group of endpoints", () => {
     ["responds with 429", status(429), "rpc_rate_limited"],
     ["never responds", () => undefined, "rpc_timeout"],
     ["breaks the connection", cutOff, "rpc_failed"],
-    ["responds without JSON", ((response) => response.end("<html>")) as Behavior, "rpc_malformed"],
-    ["responds without a result", ((response) => response.end("{}")) as Behavior, "rpc_malformed"],
-    ["lacks the method", rpcError(-32601), "rpc_method_missing"],
+    ["responds without JSON", ((response) => response.end("<html>")) as Behavior, "rpc_response_invalid"],
+    ["responds without a result", ((response) => response.end("{}")) as Behavior, "rpc_response_invalid"],
+    ["lacks the method", rpcError(-32601), "rpc_method_unsupported"],
   ] as const) {
     it(`uses another endpoint when one ${kind}, and backs off from that one`, async () => {
       const bad = await serve(behavior);

@@ -211,7 +211,7 @@ describe("following the chain", () => {
     const errors: string[] = [];
     const consumer = createConsumer(chain, { onError: (code) => errors.push(code) });
     await consumer.run(consumer.upToDate);
-    expect(errors).to.include("rpc_unlinked");
+    expect(errors).to.include("rpc_blocks_unlinked");
     expect(held(consumer.stored())).to.deep.equal(expected(chain));
   });
 
@@ -262,7 +262,7 @@ describe("following the chain", () => {
     const consumer = createConsumer(chain, { client: broken });
     const thrown = await consumer.run(() => false).catch((error: unknown) => error);
     expect(thrown).to.be.instanceOf(FatalError);
-    expect((thrown as FatalError).code).to.equal("rpc_method_missing");
+    expect((thrown as FatalError).code).to.equal("rpc_method_unsupported");
   });
 
   const someFaults: fc.Arbitrary<Faults> = fc.record(

@@ -146,7 +146,7 @@ describe("image building", function () {
   it("rejects an invalid image.json, naming the file and the field", async () => {
     const root = await makeCheckout(join(dir, "wrong"), { "server.ts": "" }, { port: 0 });
     const failure = await failureOf(buildAll({ repoRoot: root, storeDir: join(dir, "wrong-store") }));
-    expect(failure.code).to.equal("workspace_invalid");
+    expect(failure.code).to.equal("image_source_invalid");
     expect(failure.message).to.include("image.json").and.to.include("port");
   });
 
@@ -154,14 +154,14 @@ describe("image building", function () {
     const root = await makeCheckout(join(dir, "linked"), { "server.ts": "" });
     await symlink("/etc/shadow", join(root, "images/sample/secret.txt"));
     const failure = await failureOf(buildAll({ repoRoot: root, storeDir: join(dir, "linked-store") }));
-    expect(failure.code).to.equal("workspace_invalid");
+    expect(failure.code).to.equal("image_source_invalid");
   });
 
   it("gives a hint when the Node binary is not installed", async () => {
     const root = join(dir, "bare");
     await mkdir(join(root, "images"), { recursive: true });
     const failure = await failureOf(buildAll({ repoRoot: root, storeDir: join(dir, "bare-store") }));
-    expect(failure.code).to.equal("base_missing");
+    expect(failure.code).to.equal("node_binary_not_found");
     expect(failure.hint).to.include("npm install");
   });
 
@@ -210,8 +210,8 @@ describe("blob store", () => {
     const expected = digestOf("right");
     const failure = await failureOf(putBlob({ storeDir, source: [Buffer.from("wrong")], expected }));
     expect(failure.code).to.equal("digest_mismatch");
-    expect((await failureOf(readBlob(storeDir, expected))).code).to.equal("blob_missing");
-    expect((await failureOf(readBlob(storeDir, digestOf("wrong")))).code).to.equal("blob_missing");
+    expect((await failureOf(readBlob(storeDir, expected))).code).to.equal("blob_not_found");
+    expect((await failureOf(readBlob(storeDir, digestOf("wrong")))).code).to.equal("blob_not_found");
   });
 
   it("detects a blob that was corrupted on disk", async () => {
@@ -227,7 +227,7 @@ describe("blob store", () => {
     }
     const failure = await putBlob({ storeDir, source: broken() }).catch((error: Error) => error);
     expect(failure).to.be.instanceOf(Error).with.property("message", "line cut");
-    expect((await failureOf(readBlob(storeDir, digestOf("some")))).code).to.equal("blob_missing");
+    expect((await failureOf(readBlob(storeDir, digestOf("some")))).code).to.equal("blob_not_found");
   });
 
   it("removes files of killed writers, but not those still being written", async () => {
@@ -248,7 +248,7 @@ describe("blob store", () => {
       join(other, "index.json"),
       '{"version":1,"repositories":{"a":{"tags":{"x":"../etc"},"manifests":[]}}}',
     );
-    expect((await failureOf(readIndex(other))).code).to.equal("store_invalid");
+    expect((await failureOf(readIndex(other))).code).to.equal("image_store_invalid");
   });
 
   it("moves a tag and keeps the earlier manifest", async () => {

@@ -70,6 +70,6 @@ describe("packed reports", () => {
     const report = { ...lease, state: 2, detail: zeroHash, sequence: 1, deadline: 2n ** 48n - 1n };
     expect(errorCodeOf(() => packReport(report, signature))).to.equal(undefined);
     const late = { ...report, deadline: 2n ** 48n };
-    expect(errorCodeOf(() => packReport(late, signature))).to.equal("deadline_too_late");
+    expect(errorCodeOf(() => packReport(late, signature))).to.equal("deadline_invalid");
   });
 });

@@ -117,7 +117,7 @@ describe("sending transactions", function () {
     const refused = await register(stranger, 300).catch((error: unknown) => error);
     expect(refused).to.be.instanceOf(FatalError);
     if (!(refused instanceof FatalError)) return;
-    expect(refused.code).to.equal("chain_refused");
+    expect(refused.code).to.equal("transaction_reverted");
     expect(refused.details.error).to.equal("ImageTaken");
     expect(refused.details.args).to.deep.equal({ digest: image(300), owner: account.address });
     expect(await statuses()).to.have.length(1);
@@ -143,7 +143,7 @@ describe("sending transactions", function () {
     const race = await Promise.allSettled([register(one, 400), register(two, 400)]);
     const lost = race.filter((result) => result.status === "rejected");
     expect(lost).to.have.length(1);
-    expect(lost[0]?.reason.code).to.equal("chain_refused");
+    expect(lost[0]?.reason.code).to.equal("transaction_reverted");
     expect(lost[0]?.reason.details.hash).to.match(/^0x/);
   });
 
@@ -190,7 +190,7 @@ describe("sending transactions", function () {
     const lost = register(sender, 701).catch((error: unknown) => error);
     await eventually("it is stored", async () => (await statuses()).length === 2);
     await test.setIntervalMining({ interval: 1 });
-    expect(await lost).to.have.property("code", "nonce_taken");
+    expect(await lost).to.have.property("code", "nonce_used");
     expect((await register(sender, 702)).receipt.status).to.equal("success");
     expect((await statuses()).map(({ status }) => status)).to.deep.equal(["mined", "failed", "mined"]);
   });
@@ -241,7 +241,7 @@ describe("sending transactions", function () {
 
   it("rejects a database whose nonces belong to another chain", async () => {
     await pool.query("insert into app.signer values ($1, '0xother', 5)", [account.address.toLowerCase()]);
-    expect(await open().catch((error: unknown) => error)).to.have.property("code", "chain_restarted");
+    expect(await open().catch((error: unknown) => error)).to.have.property("code", "database_chain_mismatch");
   });
 
   it("throws signer_unfunded when the account has insufficient ETH", async () => {

@@ -148,7 +148,7 @@ describe("a supervised part", () => {
     const stop = await part.begin();
     part.lives[0]?.end({ code: 1, signal: null });
     const failure = await given.promise;
-    expect(failure.code).to.equal("part_keeps_ending");
+    expect(failure.code).to.equal("part_crash_looping");
     expect(failure.message).to.include("no such disk");
     part.market.abort();
     await stop();

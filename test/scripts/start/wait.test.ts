@@ -25,7 +25,7 @@ describe("a wait", () => {
     const describeState = async () => "round 3 is open";
     const options = { ...waiting, seconds: 0, progress: quiet, describeState };
     const error = await waitFor("a measurement", async () => undefined, options).catch((thrown) => thrown);
-    expect(error.code).to.equal("wait_timed_out");
+    expect(error.code).to.equal("wait_timeout");
     expect(error.message).to.match(
       /^Timed out waiting for a measurement after \d+ s.*\. Last seen: round 3 is open\.$/,
     );
@@ -78,7 +78,7 @@ describe("retried work", () => {
       rests.push(ms);
     };
     const work = async () => {
-      if (rests.length < 7) throw new RetryableError("No replica runs.\nMore.", { code: "no_replica" });
+      if (rests.length < 7) throw new RetryableError("No replica runs.\nMore.", { code: "replica_unavailable" });
       return "answer";
     };
     expect(await persist(work, { signal, progress, rest })).to.equal("answer");
@@ -120,7 +120,7 @@ describe("a step of the journey", () => {
     let tries = 0;
     const work = async () => {
       tries += 1;
-      if (tries === 1) throw new RetryableError("No node is online.", { code: "no_replica" });
+      if (tries === 1) throw new RetryableError("No node is online.", { code: "replica_unavailable" });
       return 7;
     };
     expect(await journeyStep(given, ["run", "The container starts"], work, (n) => `lease ${n}`)).to.equal(7);
@@ -131,7 +131,7 @@ describe("a step of the journey", () => {
   it("fails with its name with --once", async () => {
     const { given } = market(true);
     const work = async () => {
-      throw new RetryableError("No node is online.", { code: "no_replica" });
+      throw new RetryableError("No node is online.", { code: "replica_unavailable" });
     };
     const error = await journeyStep(given, ["run", "The container starts"], work, String).catch((e) => e);
     expect(error).to.be.instanceOf(StepFailure);

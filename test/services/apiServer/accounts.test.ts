@@ -29,7 +29,7 @@ describe("apiServer: accounts and keys", () => {
   it("has no faucet unless one is configured", async () => {
     const answer = await api.client.post("/v1/faucet", { wallet: newAccount().address });
     expect(answer.status).to.equal(404);
-    expect(answer.body).to.have.property("code", "route_unknown");
+    expect(answer.body).to.have.property("code", "endpoint_not_found");
   });
 
   it("accepts a nonce once", async () => {
@@ -42,10 +42,10 @@ describe("apiServer: accounts and keys", () => {
 
   const wrongs = [
     ["an unknown nonce", { nonce: "abcdefgh12345678" }, "nonce_invalid"],
-    ["another domain", { domain: "evil.test" }, "siwe_domain"],
-    ["another chain", { chainId: 1 }, "siwe_chain"],
-    ["an expired message", { expirationTime: new Date(Date.now() - 1_000) }, "siwe_time"],
-    ["another account's signature", { signer: newAccount() }, "signature_invalid"],
+    ["another domain", { domain: "evil.test" }, "siwe_domain_mismatch"],
+    ["another chain", { chainId: 1 }, "siwe_chain_mismatch"],
+    ["an expired message", { expirationTime: new Date(Date.now() - 1_000) }, "siwe_time_invalid"],
+    ["another account's signature", { signer: newAccount() }, "signer_mismatch"],
   ] as const;
   for (const [what, wrong, code] of wrongs) {
     it(`refuses ${what}`, async () => {
@@ -72,12 +72,12 @@ describe("apiServer: accounts and keys", () => {
   it("refuses calls without a key, with a wrong secret and with a revoked key", async () => {
     const partner = await signIn(api.client, newAccount());
     const without = await api.client.get("/v1/account");
-    expect([without.status, without.body]).to.have.nested.property("[1].code", "key_missing");
+    expect([without.status, without.body]).to.have.nested.property("[1].code", "api_key_missing");
     const wrong = await api.client.withKey(`${partner.apiKey.slice(0, -1)}x`).get("/v1/account");
     expect(wrong.status).to.equal(401);
     const flipped = partner.apiKey.endsWith("0") ? "1" : "0";
     const near = await api.client.withKey(partner.apiKey.slice(0, -1) + flipped).get("/v1/account");
-    expect(near.body).to.have.property("code", "key_invalid");
+    expect(near.body).to.have.property("code", "api_key_invalid");
 
     const further = await partner.post<{ id: string; apiKey: string }>("/v1/keys", { name: "ci" });
     const second = api.client.withKey(further.body.apiKey);

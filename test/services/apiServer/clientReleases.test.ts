@@ -63,7 +63,7 @@ describe("apiServer: releases of the node client", () => {
   it("serves no other file of the directory", async () => {
     for (const path of ["/client/%2e%2e%2fsecret", "/client/2.0.0/a.tar.gz", "/client/nothing"]) {
       const answer = await api.get(path);
-      expect([answer.status, (await errorOf(answer)).code]).to.deep.equal([404, "client_file_unknown"]);
+      expect([answer.status, (await errorOf(answer)).code]).to.deep.equal([404, "client_file_not_found"]);
     }
     expect(await (await api.get("/secret")).text()).not.to.include("beside what is served");
   });
@@ -73,7 +73,7 @@ describe("apiServer: releases of the node client", () => {
     for (const path of paths) {
       const answer = await without.get(path);
       const { code, hint } = await errorOf(answer);
-      expect([answer.status, code]).to.deep.equal([404, "client_not_served"]);
+      expect([answer.status, code]).to.deep.equal([404, "client_release_not_found"]);
       expect(hint).to.include("npm run client:release").and.to.include("CLIENT_RELEASES");
     }
     without.stop();

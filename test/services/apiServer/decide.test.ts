@@ -96,8 +96,8 @@ describe("apiServer: small decisions", () => {
       { containerPort: 8080, port: 32_100 },
       { containerPort: 9090, port: 3_000 },
     ]);
-    const reason = Buffer.from("image_missing".padEnd(32, "\0")).toString("hex");
-    expect(failureText(`0x${reason}`)).to.equal("image_missing");
+    const reason = Buffer.from("image_not_built".padEnd(32, "\0")).toString("hex");
+    expect(failureText(`0x${reason}`)).to.equal("image_not_built");
   });
 
   it("parses the workspace in a model name", () => {

@@ -37,12 +37,12 @@ describe("apiServer: edges", function () {
     const answer = await partner.get<Problem>("/v1/nodes/4711");
     expect(answer.headers.get("content-type")).to.match(/^application\/problem\+json/);
     expect(answer.body).to.deep.equal({
-      type: "urn:ngpu:error:node_unknown",
+      type: "urn:ngpu:error:node_not_found",
       title: "Not Found",
       status: 404,
       detail: "There is no node 4711.",
       instance: `urn:ngpu:request:${answer.headers.get("x-request-id")}`,
-      code: "node_unknown",
+      code: "node_not_found",
       request_id: answer.headers.get("x-request-id"),
     });
   });
@@ -59,7 +59,7 @@ describe("apiServer: edges", function () {
   const beyond = ["2147483648", "4294967296", "9999999999"];
   it("answers 404 for ids beyond those of the chain, and an empty page after them", async () => {
     for (const id of beyond) {
-      expect(refused(await partner.get<Problem>(`/v1/nodes/${id}`))).to.deep.equal([404, "node_unknown"]);
+      expect(refused(await partner.get<Problem>(`/v1/nodes/${id}`))).to.deep.equal([404, "node_not_found"]);
     }
     for (const after of [...beyond, "9223372036854775808", "9".repeat(20)]) {
       const { status, body } = await partner.get(`/v1/nodes?after=${after}`);
@@ -162,7 +162,7 @@ describe("apiServer: edges", function () {
       const { status, body } = await partner.post<OpenAiFault>(path, {});
       expect(status, path).to.equal(404);
       expect(Object.keys(body.error)).to.deep.equal(["message", "type", "param", "code"]);
-      expect(body.error).to.include({ type: "invalid_request_error", code: "route_unknown" });
+      expect(body.error).to.include({ type: "invalid_request_error", code: "endpoint_not_found" });
       expect(body.request_id).to.be.a("string");
     }
   });

@@ -46,7 +46,7 @@ describe("apiServer: the faucet of a market with test tokens", function () {
     expect(answers.map(({ status }) => status).sort()).to.deep.equal([201, 409]);
     const again = await api.client.post("/v1/faucet", { wallet });
     expect(again.status).to.equal(409);
-    expect(refusedAs(again)).to.equal("faucet_enough");
+    expect(refusedAs(again)).to.equal("wallet_already_funded");
     expect(await tokensOf(wallet)).to.equal(parseEther("100"));
   });
 

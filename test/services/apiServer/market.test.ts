@@ -226,7 +226,7 @@ describe("apiServer: public data", () => {
       /ngpu_api_request_duration_seconds_count\{service="apiServer",route="\/v1\/network",status="200"\} 1/,
     );
     const unknown = await api.client.get("/v1/nothing");
-    expect([unknown.status, unknown.body]).to.have.nested.property("[1].code", "route_unknown");
+    expect([unknown.status, unknown.body]).to.have.nested.property("[1].code", "endpoint_not_found");
     const broken = await api.client.raw("/v1/auth/nonce", {
       method: "POST",
       headers: { "content-type": "application/json" },

@@ -115,7 +115,7 @@ describe("partner-docs", function () {
       ])
       .map((found) => found[1])
       .filter((code) => code !== undefined && !startUp.includes(code));
-    expect(thrown).to.include.members(["siwe_chain", "interrupted", "workspace_unknown"]);
+    expect(thrown).to.include.members(["siwe_chain_mismatch", "task_interrupted", "workspace_not_found"]);
     for (const file of ["en.md", "zh.md"]) {
       const missing = thrown.filter((code) => !named(page(file)).includes(code));
       expect(missing, file).to.deep.equal([]);

@@ -168,6 +168,6 @@ describe("apiServer: task receipts", function () {
     const { body: task } = await partner.post<{ id: string }>("/v1/tasks", { workspaceId, path: "/do" });
     const other = await signIn(api.client, privateKeyToAccount(generatePrivateKey()));
     const { status, body } = await other.get<Fault>(`/v1/tasks/${task.id}/receipt`);
-    expect([status, body.code]).to.deep.equal([404, "task_unknown"]);
+    expect([status, body.code]).to.deep.equal([404, "task_not_found"]);
   });
 });

@@ -128,7 +128,7 @@ describe("apiServer: tasks and chat", () => {
     const { status, body } = await partner.post<Task>("/v1/tasks", { workspaceId, path: "/refuse" });
     expect(status).to.equal(200);
     expect(body).to.deep.include({ status: "failed", httpStatus: 422, result: { detail: "no" } });
-    expect(body.error?.code).to.equal("container_refused");
+    expect(body.error?.code).to.equal("container_error");
   });
 
   it("stores binary responses as base64", async () => {
@@ -212,7 +212,7 @@ describe("apiServer: tasks and chat", () => {
     const headers = { "idempotency-key": "task-2" };
     const ask = () => partner.post<Fault>("/v1/tasks", { workspaceId: idle.body.id, path: "/" }, headers);
     const first = await ask();
-    expect([first.status, first.body.code]).to.deep.equal([503, "no_replica"]);
+    expect([first.status, first.body.code]).to.deep.equal([503, "replica_unavailable"]);
     const second = await ask();
     expect(second.status).to.equal(503);
     expect(second.body.details.taskId).not.to.equal(first.body.details.taskId);
@@ -308,7 +308,7 @@ describe("apiServer: tasks and chat", () => {
     const endless = await begin();
     await api.restart();
     expect(await statusOf(endless)).to.deep.include({ status: "failed" });
-    expect((await statusOf(endless)).error?.code).to.equal("interrupted");
+    expect((await statusOf(endless)).error?.code).to.equal("task_interrupted");
     release();
   });
 
@@ -330,7 +330,7 @@ describe("apiServer: tasks and chat", () => {
       const statusOf = async (id: string | undefined) =>
         (await api.db.query("select status, error_code from app.task where id = $1", [id])).rows[0];
       await eventually("the sweep", async () => (await statusOf(gone))?.status === "failed");
-      expect(await statusOf(gone)).to.deep.equal({ status: "failed", error_code: "interrupted" });
+      expect(await statusOf(gone)).to.deep.equal({ status: "failed", error_code: "task_interrupted" });
       expect(await statusOf(alive)).to.deep.equal({ status: "running", error_code: null });
     } finally {
       await holder.query("select pg_advisory_unlock(4712)");

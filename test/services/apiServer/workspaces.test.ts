@@ -72,7 +72,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
     const authorization = given.typedData.message;
     const signature = await signTyped(newAccount(), given);
     const forged = await partner.post<Fault>("/v1/authorizations", { authorization, signature });
-    expect([forged.status, forged.body.code]).to.deep.equal([400, "signature_invalid"]);
+    expect([forged.status, forged.body.code]).to.deep.equal([400, "signer_mismatch"]);
     const other = await partner.post<Fault>("/v1/authorizations", {
       authorization: { ...authorization, owner: newAccount().address },
       signature,
@@ -190,7 +190,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
       ...newWorkspace,
       expiresAt: "2020-01-01T00:00:00Z",
     });
-    expect(past.body.code).to.equal("expired");
+    expect(past.body.code).to.equal("expiry_in_past");
   });
 
   it("publishes nothing without an authorization or under another partner's authorization", async () => {
@@ -198,7 +198,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
     const none = await poor.post<Fault>("/v1/workspaces", newWorkspace);
     expect([none.status, none.body.code]).to.deep.equal([409, "authorization_missing"]);
     const stolen = await poor.post<Fault>("/v1/workspaces", { ...newWorkspace, authorizationId });
-    expect([stolen.status, stolen.body.code]).to.deep.equal([409, "chain_refused"]);
+    expect([stolen.status, stolen.body.code]).to.deep.equal([409, "transaction_reverted"]);
     expect(stolen.body.details.error).to.equal("AuthorizationOwnerMismatch");
   });
 
@@ -266,7 +266,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
   it("refuses to start a workspace without an assigned replica", async () => {
     const { body } = await partner.post<{ id: string }>("/v1/workspaces", newWorkspace);
     const answer = await partner.post<Fault>(`/v1/workspaces/${body.id}/start`);
-    expect([answer.status, answer.body.code]).to.deep.equal([409, "nothing_assigned"]);
+    expect([answer.status, answer.body.code]).to.deep.equal([409, "workspace_not_assigned"]);
   });
 
   it("registers an image once, and lists workspaces in pages", async () => {

@@ -159,7 +159,7 @@ describe("the audit of rows", function () {
     });
     undos.push(market.drop, exporter.stop);
     const error = (await exporter.ended) as FatalError;
-    expect(error).to.be.instanceOf(FatalError).and.have.property("code", "logs_missing");
+    expect(error).to.be.instanceOf(FatalError).and.have.property("code", "logs_unrecoverable");
     expect(error.hint).to.contain("eth_getBlockReceipts");
   });
 
@@ -198,7 +198,7 @@ describe("the audit of rows", function () {
         },
       } as RpcClient;
       const rejection = await readProvenLogs(tampering, rows[0]).catch((error: unknown) => error);
-      expect(rejection).to.have.property("code", "rpc_receipts_unproven");
+      expect(rejection).to.have.property("code", "rpc_receipts_mismatch");
       // The receipts of another endpoint are accepted.
       expect(await readProvenLogs({ ...tampering, otherEndpoints: honest }, rows[0])).to.deep.equal(wanted);
     }

@@ -68,12 +68,12 @@ describe("gateway: routes", () => {
     expect(wrong.status).to.equal(401);
   });
 
-  it("returns 503 no_replica for a workspace that is not running or whose node is not connected", async () => {
+  it("returns 503 replica_unavailable for a workspace that is not running or whose node is not connected", async () => {
     await market.addNode(1);
     await market.setAssignments([{ workspace_id: 7, replica: 0, lease: 1, node_id: 1 }]);
     const answer = await market.route("/8/x");
     expect(answer.status).to.equal(503);
-    expect(await answer.json()).to.have.nested.property("error.code", "no_replica");
+    expect(await answer.json()).to.have.nested.property("error.code", "replica_unavailable");
     const away = await market.route("/7/x");
     expect(away.status).to.equal(503);
   });

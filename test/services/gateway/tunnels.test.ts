@@ -49,22 +49,22 @@ describe("gateway: tunnels", () => {
   it("refuses the key of no registered node", async () => {
     expect(await ask(goodHandshake(newAccount(), audience))).to.deep.equal({
       status: 403,
-      code: "node_unknown",
+      code: "node_not_found",
     });
   });
 
   it("refuses a signature for another gateway, role or time, or by another key", async () => {
     const good = goodHandshake(await market.addNode(3), audience);
-    const wrong = { status: 401, code: "signature_invalid" };
+    const wrong = { status: 401, code: "signer_mismatch" };
     expect(await ask({ ...good, audience: "http://other.test" })).to.deep.equal(wrong);
     expect(await ask({ ...good, role: "node" })).to.deep.equal(wrong);
     expect(await ask({ ...good, time: good.time - 61 })).to.deep.equal({
       status: 401,
-      code: "timestamp_stale",
+      code: "clock_skewed",
     });
     expect(await ask({ ...good, time: good.time + 75 })).to.deep.equal({
       status: 401,
-      code: "timestamp_stale",
+      code: "clock_skewed",
     });
     const forged = await handshakeHeaders(market.deployment, { ...good, account: newAccount() });
     const headers = { ...forged, "x-ngpu-key": good.account.address };

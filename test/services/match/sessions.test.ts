@@ -167,7 +167,7 @@ describe("match: sessions and relayed messages", function () {
     const old = await connect(match.url, deployment, "node", account, {
       time: BigInt(Math.floor(Date.now() / 1_000)) - 90n,
     });
-    expect(await refusal(old)).to.equal("clock_skew");
+    expect(await refusal(old)).to.equal("clock_skewed");
     const odd = await connect(match.url, deployment, "node", account, { host: "a b/c" });
     expect(await refusal(odd)).to.equal("host_invalid");
   });
@@ -180,8 +180,8 @@ describe("match: sessions and relayed messages", function () {
         '{"type":"heartbeat","slot":"1","cpuLoad":0,"freeDiskGib":0,"running":[],"extra":1}',
         "message_invalid",
       ],
-      ['{"type":"measureFailed","roundId":"1","reason":"x"}', "message_unexpected"],
-      ['{"type":"relay","id":"1","kind":"reveal","message":{},"signature":"0x"}', "kind_not_allowed"],
+      ['{"type":"measureFailed","roundId":"1","reason":"x"}', "message_forbidden"],
+      ['{"type":"relay","id":"1","kind":"reveal","message":{},"signature":"0x"}', "message_forbidden"],
       ['{"type":"relay","id":"1","kind":"register","message":{},"signature":"0x"}', "message_invalid"],
     ];
     for (const [text, code] of cases) {
@@ -200,7 +200,7 @@ describe("match: sessions and relayed messages", function () {
     for (let count = 0; count < 1_000; count += 1) {
       flood.send({ type: "heartbeat", slot: 1n, cpuLoad: 0, freeDiskGib: 0, running: [] });
     }
-    expect(await refusal(flood)).to.equal("rate_exceeded");
+    expect(await refusal(flood)).to.equal("rate_limited");
     const large = await opened();
     large.sendRaw(JSON.stringify({ type: "x".repeat(300_000) }));
     expect(await large.closed).to.equal(1009);

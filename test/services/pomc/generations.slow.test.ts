@@ -189,7 +189,7 @@ describe("pomc, whose contract is replaced", function () {
               () => undefined,
               (error: unknown) => error,
             );
-            if (refused !== undefined) expect(refused).to.include({ code: "chain_refused" });
+            if (refused !== undefined) expect(refused).to.include({ code: "transaction_reverted" });
           }
           await test.replaced(await replaceContracts(previous, succession));
           const newRound = await leader(test);
