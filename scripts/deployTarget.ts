@@ -119,7 +119,8 @@ export function requireDeployment(file: string): NgpuDeployment {
 }
 
 export function readJson(file: string): unknown {
-  if (!existsSync(file)) throw new FatalError(`File ${file} does not exist.`, { code: "parameters_not_found" });
+  if (!existsSync(file))
+    throw new FatalError(`File ${file} does not exist.`, { code: "parameters_not_found" });
   try {
     return JSON.parse(readFileSync(file, "utf8"));
   } catch (error) {

@@ -43,7 +43,9 @@ async function compiledFolder(rootDir: string): Promise<string> {
   const hardhat = join(rootDir, "node_modules/hardhat/dist/src/cli.js");
   const { code, output } = await runToEnd(process.execPath, [hardhat, "build", "--quiet"], { cwd: rootDir });
   if (code !== 0) {
-    throw new FatalError(`The contracts do not compile:\n${output.trim()}`, { code: "contracts_not_compiled" });
+    throw new FatalError(`The contracts do not compile:\n${output.trim()}`, {
+      code: "contracts_not_compiled",
+    });
   }
   return join(rootDir, "artifacts");
 }

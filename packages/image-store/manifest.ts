@@ -82,7 +82,10 @@ export async function readManifest(storeDir: string, digest: Digest): Promise<Ma
   try {
     return manifestSchema.parse(JSON.parse(bytes.toString("utf8")));
   } catch (cause) {
-    throw new FatalError(`The blob ${digest} is not an image manifest.`, { code: "image_store_invalid", cause });
+    throw new FatalError(`The blob ${digest} is not an image manifest.`, {
+      code: "image_store_invalid",
+      cause,
+    });
   }
 }
 

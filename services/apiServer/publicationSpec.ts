@@ -1,9 +1,10 @@
+import { isDeepStrictEqual } from "node:util";
 import { codeOf, policies } from "@ngpu/contracts-sdk/enumNames";
 import { minVramMibOf } from "@ngpu/placement/gpuMemory";
 import { modelsNamed } from "@ngpu/placement/gpuNames";
 import { preferencesIn } from "@ngpu/placement/preferences";
 import type { ExplanationRequest } from "@ngpu/protocol/placement/request";
-import { workspaceConfig } from "@ngpu/protocol/workspaceConfig";
+import { type WorkspaceConfig, workspaceConfig } from "@ngpu/protocol/workspaceConfig";
 import { regionBytes, type WorkspaceSpec } from "@ngpu/protocol/workspaceSpec";
 import { InputError } from "@ngpu/runtime/errors";
 import { type Hex, keccak256, stringToHex } from "viem";
@@ -117,10 +118,12 @@ export function updated(
     ...(maxPricePerSecond === undefined ? {} : { maxPricePerSecond }),
     configHash: keccak256(stringToHex(config)),
   };
+  // maxDown defaults to 1, so naming 1 changes nothing.
+  const settled = (parsed: WorkspaceConfig) => ({ ...parsed, maxDown: parsed.maxDown ?? 1 });
   const isSame =
     spec.image === current.spec.image &&
     spec.maxPricePerSecond === current.spec.maxPricePerSecond &&
-    JSON.stringify(before) === config;
+    isDeepStrictEqual(settled(before), settled(workspaceConfig.parse(JSON.parse(config))));
   return isSame ? null : { spec, config };
 }
 

@@ -72,7 +72,7 @@ async function sendBatch({ pool, sender, deployment }: AssignDeps, { batchId, it
   const args = items.map(({ workspaceId, replica, nodeId }) => {
     const spec = specs.get(workspaceId);
     if (spec === undefined) throw unknownWorkspace(workspaceId);
-    // A stop ordered by the owner also applies to later leases of the replica.
+    // A stop that the owner ordered after the placement was answered: the lease does not start.
     return { workspaceId, replica, nodeId, start: stopped.get(workspaceId)?.has(replica) !== true, spec };
   });
   const { hash, receipt, events, refusals } = await sender.send({
@@ -95,7 +95,8 @@ async function sendBatch({ pool, sender, deployment }: AssignDeps, { batchId, it
 /** The refusal of a whole call; null for a transient error. */
 function refusalOf(error: unknown): Refusal | null {
   if (!(error instanceof NgpuError)) return null;
-  if (error.code === "transaction_reverted") return { error: String(error.details.error), text: error.message };
+  if (error.code === "transaction_reverted")
+    return { error: String(error.details.error), text: error.message };
   return error.code === "workspace_not_found" ? { error: "WorkspaceUnknown", text: error.message } : null;
 }
 

@@ -1,6 +1,7 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { byContract } from "@ngpu/contracts-sdk/generations";
 import { type Database, type Queryable, transaction } from "@ngpu/db/pool";
+import { stoppedReplicas } from "@ngpu/queries/stoppedReplicas";
 import { departing, requiresTransfer, transfers } from "./transfers.ts";
 
 type AssignItem = { requestId: string; workspaceId: bigint; replica: number; nodeId: number };
@@ -45,6 +46,7 @@ async function newBatch(
   // One instance creates a batch at a time, so each sees the items and transfers of the previous batches.
   await db.query("select pg_advisory_xact_lock(hashtextextended('assign_batch', 0))");
   await refuseUnwanted(db);
+  await refuseStopped(db);
   // A placement whose node is busy stays answered until one of the node's transfers has ended.
   const answered = await db.query<{ request_id: string; workspace_id: bigint }>(
     `select request_id, workspace_id::int8 from app.placement as placement
@@ -95,6 +97,24 @@ async function refuseUnwanted(db: Queryable): Promise<void> {
        and (workspace.status = 'closed' or placement.replica >= workspace.replicas)
        and not exists (select from app.assign_item as item where item.request_id = placement.request_id)`,
   );
+}
+
+/** Refuses placements of replicas that their owner stopped after the request. */
+async function refuseStopped(db: Queryable): Promise<void> {
+  const waiting = await db.query<{ workspace_id: bigint }>(
+    `select distinct workspace_id::int8 from app.placement as placement
+     join app.workspace_order as ordered using (workspace_id)
+     where placement.status = 'answered' and ordered.stopped
+       and not exists (select from app.assign_item as item where item.request_id = placement.request_id)`,
+  );
+  for (const { workspace_id: workspaceId } of waiting.rows) {
+    await db.query(
+      `update app.placement as placement set status = 'refused', refusal = 'The replica was stopped.'
+       where status = 'answered' and workspace_id = $1::numeric and replica = any($2)
+         and not exists (select from app.assign_item as item where item.request_id = placement.request_id)`,
+      [workspaceId, [...(await stoppedReplicas(db, workspaceId))]],
+    );
+  }
 }
 
 async function loadItems(db: Queryable, batchId: string): Promise<AssignItem[]> {

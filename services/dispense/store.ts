@@ -1,4 +1,5 @@
 import { type Database, type Queryable, transaction } from "@ngpu/db/pool";
+import { stoppedReplicas } from "@ngpu/queries/stoppedReplicas";
 import type { PlacementFacts, PlacementLimits } from "./decide.ts";
 import { held, loadMissing } from "./missingStore.ts";
 import { sourceOf, transfers } from "./transfers.ts";
@@ -25,7 +26,10 @@ export function loadPlacementFacts(
     const workspace = found.rows[0];
     if (workspace === undefined) return null;
     const { now, open, head, distributing } = workspace;
-    const missing = await loadMissing(connection, workspaceId, limits);
+    const stopped = await stoppedReplicas(connection, workspaceId);
+    const missing = (await loadMissing(connection, workspaceId, limits)).filter(
+      ({ replica }) => !stopped.has(replica),
+    );
     const { fleet_changed: fleetChanged, from_source: fromSource, lost } = workspace;
     return { now, open, head, distributing, lost, fromSource, fleetChanged, missing, limits };
   });

@@ -41,7 +41,11 @@ export function createRouteHandler(deps: RouteDependencies): RequestHandler {
     const logger = requestLogger(deps.logger, response);
     const outcome = await tryReplicas({ ...deps, logger }, request, response, route);
     const name =
-      outcome === undefined ? "replica_unavailable" : outcome.end === "failure" ? outcome.failure : outcome.end;
+      outcome === undefined
+        ? "replica_unavailable"
+        : outcome.end === "failure"
+          ? outcome.failure
+          : outcome.end;
     const duration = performance.now() - started;
     deps.onEnd(name, duration / 1000);
     logger.info({ event: "request_routed", workspaceId: route.workspaceId, outcome: name, duration });

@@ -75,7 +75,7 @@ export function stepKey(workspaceId: bigint, step: Step): string {
 /**
  * Decides the next steps that move a workspace to the state its owner ordered. An empty list: nothing to do.
  * A start is ordered when the image is on the node. Dispense already orders it with the assignment, so this applies only to
- * leases that were assigned as stopped. A stop ordered by the owner also applies to later leases of the replica.
+ * leases that were assigned as stopped. A replica that its owner stopped is not placed.
  */
 export function decide(facts: Facts): Step[] {
   const steps: Step[] = [];
@@ -89,7 +89,7 @@ export function decide(facts: Facts): Step[] {
     const type = leaseStep(facts, lease) ?? (retiring.has(lease) ? "delete" : undefined);
     if (type !== undefined) steps.push({ type, replica, lease: number });
   }
-  if (facts.open && !isExpired(facts) && facts.missing.length > 0) steps.push({ type: "place" });
+  if (facts.open && !isExpired(facts) && wantedMissing(facts).length > 0) steps.push({ type: "place" });
   return steps.filter((step) => !facts.inProgress.has(stepKey(facts.workspaceId, step)));
 }
 
@@ -99,8 +99,15 @@ function leaseStep(facts: Facts, lease: HeldLease): Exclude<LeaseStepType, "sett
   if (!facts.open || lease.replica >= facts.replicas) return "delete";
   const wanted = facts.stopped.has(lease.replica) ? "stop" : "run";
   if (wanted === "stop" && lease.desired === "run") return "stop";
+  // A start that was ordered for the workspace and did not reach the lease.
+  if (wanted === "run" && lease.desired === "stop") return "start";
   if (wanted === "run" && lease.desired === "hold" && lease.state === "ready") return "start";
   return undefined;
+}
+
+/** The replicas to place: a stopped one gets a lease only after its start. */
+function wantedMissing({ missing, stopped }: Facts): Facts["missing"] {
+  return missing.filter(({ replica }) => !stopped.has(replica));
 }
 
 /**
@@ -118,7 +125,7 @@ function retireNow(facts: Facts): HeldLease[] {
   const serves = (lease: HeldLease) => lease.state === "running" && !isDeleting(lease);
   const retiring = wanted.filter((lease) => lease.retire !== null && !isDeleting(lease));
   const down =
-    facts.missing.length +
+    wantedMissing(facts).length +
     wanted.filter((lease) => !serves(lease) && !facts.stopped.has(lease.replica)).length;
   const available = Math.max(0, facts.maxDown - down);
   return [...retiring.filter((lease) => !serves(lease)), ...retiring.filter(serves).slice(0, available)];
@@ -148,7 +155,7 @@ export type StuckStep = { name: keyof Deadlines; replica: number; lease: number 
 export function findStuck(facts: Facts, deadlines: Deadlines): StuckStep[] {
   const waiting: StuckStep[] = [];
   if (facts.open && !isExpired(facts)) {
-    for (const { replica, since } of facts.missing)
+    for (const { replica, since } of wantedMissing(facts))
       waiting.push({ name: "place", replica, lease: null, seconds: facts.now - since });
   }
   for (const lease of facts.leases) {

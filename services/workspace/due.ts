@@ -1,11 +1,16 @@
 import type { Queryable } from "@ngpu/db/pool";
 
-/** SQL: the assignment was made with a different image or configuration than its workspace has now. */
+/** SQL: the part of a configuration that a container depends on. A configuration that is not JSON is compared as text. */
+const container = (workspace: string) => `case when pg_input_is_valid(${workspace}.config, 'jsonb')
+  then ${workspace}.config::jsonb - '{maxDown,placement}'::text[] else to_jsonb(${workspace}.config_hash) end`;
+
+/** SQL: the container of the assignment has a different image or configuration than its workspace has now. */
 export const isOutdated = (assignment: string) => `exists (
   select from chain.workspace as today join chain.workspace_history as previous using (workspace_id)
   where today.workspace_id = ${assignment}.workspace_id and today.block_number > ${assignment}.assigned_block
     and previous.valid_from <= ${assignment}.assigned_block and previous.valid_to > ${assignment}.assigned_block
-    and (previous.image, previous.config_hash) is distinct from (today.image, today.config_hash))`;
+    and (previous.image <> today.image or (previous.config_hash <> today.config_hash
+      and ${container("previous")} is distinct from ${container("today")})))`;
 
 /**
  * Workspaces that differ from the state their owners ordered, or whose funds are used up. Only these can have steps to execute
@@ -58,6 +63,10 @@ export async function findDue(db: Queryable): Promise<bigint[]> {
       or workspace.status <> 'open' or held.replica >= workspace.replicas or coalesce(lease.closed, false)
       or (workspace.expires_at > 0 and workspace.expires_at < clock.now)
       or not ((held.desired = 'run' and held.state = 'running') or (held.desired = 'stop' and held.state = 'stopped'))
+    union
+    select held.workspace_id::int8 from held
+      join app.workspace_order as ordered on ordered.workspace_id::int8 = held.workspace_id
+    where (ordered.stopped and held.desired = 'run') or (not ordered.stopped and held.desired = 'stop')
     union
     select workspace_id::int8 from running
     where owed > 0 and ((owner, generation) in (select owner, generation from spent_owner)

@@ -44,7 +44,10 @@ function asError(result: unknown): Error {
 }
 
 function malformed(cause: unknown): RetryableError {
-  return new RetryableError("The endpoint's response is incomplete.", { code: "rpc_response_invalid", cause });
+  return new RetryableError("The endpoint's response is incomplete.", {
+    code: "rpc_response_invalid",
+    cause,
+  });
 }
 
 /** The result of a response, or its error. */

@@ -1,3 +1,4 @@
+import type { Desired } from "@ngpu/contracts-sdk/enumNames";
 import { addressFor } from "@ngpu/contracts-sdk/generations";
 import { InputError } from "@ngpu/runtime/errors";
 import { z } from "zod";
@@ -5,60 +6,74 @@ import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import { workspaceIdText } from "../schemas/common.ts";
 import { orderAnswer } from "../schemas/workspaces.ts";
+import { recordOrder, recordOrderBlock, withOrderClaim } from "../store/workspaceOrders.ts";
 import { listReplicas } from "../store/workspaces.ts";
-import { requireWorkspace } from "./workspaces.ts";
+import { requireOpen, requireWorkspace } from "./workspaces.ts";
 
 type Order = "requestStart" | "requestStop" | "requestDelete";
 type Lease = { replica: number; lease: number };
 
 const params = z.object({ id: workspaceIdText });
+/** The desired states that an order changes. A held lease needs no stop: it starts only when it is ordered to. */
+const changes: Record<Order, readonly Desired[]> = {
+  requestStart: ["hold", "stop"],
+  requestStop: ["run"],
+  requestDelete: ["hold", "run", "stop"],
+};
 
 export function orderRoutes(deps: ApiDeps): Endpoint[] {
-  const order = (name: "start" | "stop", functionName: Order, summary: string) =>
+  const order = (name: "start" | "stop", functionName: Order, summary: string, description: string) =>
     endpoint(
       {
         method: "post",
         path: `/v1/workspaces/:id/${name}`,
         tag: "Workspaces",
         summary,
+        description,
         access: "partner",
         writes: true,
         params,
         answer: orderAnswer,
       },
-      async ({ partner, params }) => {
-        await requireWorkspace(deps.db, partner.wallet, params.id);
-        const leases = await heldLeases(deps, params.id);
-        if (leases.length > 0)
-          return { id: params.id, ...(await send(deps, params.id, functionName, leases)) };
-        throw new InputError("No replica of the workspace is assigned yet.", {
-          code: "workspace_not_assigned",
-          status: 409,
-          hint: "A replica starts automatically once it is assigned.",
+      async ({ partner, params: { id } }) => {
+        requireOpen(await requireWorkspace(deps.db, partner.wallet, id));
+        return withOrderClaim(deps.db, id, async () => {
+          await recordOrder(deps.db, id, name === "stop");
+          return send(deps, id, functionName);
         });
       },
     );
   return [
-    order("start", "requestStart", "Start all stopped replicas"),
-    order("stop", "requestStop", "Stop all replicas; each keeps its node"),
+    order(
+      "start",
+      "requestStart",
+      "Start all stopped replicas",
+      "Replicas without a node are placed. A replica that is already started is not changed.",
+    ),
+    order(
+      "stop",
+      "requestStop",
+      "Stop all replicas; each keeps its node",
+      "No replica gets a lease until the workspace is started. A replica that an update replaces loses its node.",
+    ),
     endpoint(
       {
         method: "delete",
         path: "/v1/workspaces/:id",
         tag: "Workspaces",
         summary: "Close a workspace and delete its replicas",
-        description: "No more replicas are assigned, the nodes delete theirs, and the leases end.",
+        description:
+          "No more replicas are assigned, the nodes delete theirs, and the leases end. A repeated call sends nothing.",
         access: "partner",
         writes: true,
         params,
         answer: orderAnswer,
       },
-      async ({ partner, params }) => {
-        const workspace = await requireWorkspace(deps.db, partner.wallet, params.id);
-        const closed = workspace.status === "open" ? await close(deps, params.id) : null;
-        const leases = await undeletedLeases(deps, params.id);
-        if (leases.length === 0) return { id: params.id, txHash: closed, leases: [], refusals: [] };
-        return { id: params.id, ...(await send(deps, params.id, "requestDelete", leases)) };
+      async ({ partner, params: { id } }) => {
+        const workspace = await requireWorkspace(deps.db, partner.wallet, id);
+        const closed = workspace.status === "open" ? await close(deps, id) : null;
+        const answer = await send(deps, id, "requestDelete");
+        return { ...answer, txHash: answer.txHash ?? closed };
       },
     ),
   ];
@@ -81,31 +96,25 @@ async function close(deps: ApiDeps, id: string): Promise<string | null> {
   }
 }
 
-async function heldLeases(deps: ApiDeps, id: string) {
+/** Sends the order for the leases that it changes; nothing when there is none. */
+async function send(deps: ApiDeps, id: string, functionName: Order) {
   const rows = await listReplicas(deps.db, [id]);
-  return rows
-    .filter((row) => row.release_reason === null)
-    .map(({ replica, lease, desired }) => ({ replica, lease, desired }));
-}
-
-/** The leases whose deletion is not ordered yet: a repeated deletion sends nothing. */
-async function undeletedLeases(deps: ApiDeps, id: string) {
-  return (await heldLeases(deps, id)).filter(({ desired }) => desired !== "delete");
-}
-
-async function send(deps: ApiDeps, id: string, functionName: Order, held: Lease[]) {
-  const leases = held.map(({ replica, lease }) => ({ replica, lease }));
+  const leases: Lease[] = rows
+    .filter((row) => row.release_reason === null && changes[functionName].includes(row.desired))
+    .map(({ replica, lease }) => ({ replica, lease }));
+  if (leases.length === 0) return { id, txHash: null, leases: [], refusals: [] };
   const workspaceId = BigInt(id);
-  const refs = leases.map((lease) => ({ workspaceId, ...lease }));
-  const { hash, refusals } = await deps.writer.write({
+  const { hash, receipt, refusals } = await deps.writer.write({
     kind: `api.${functionName}`,
     contract: "DockerContract",
     at: addressFor(deps.deployment, "DockerContract", { workspaceId }),
     functionName,
-    args: [refs],
+    args: [leases.map((lease) => ({ workspaceId, ...lease }))],
   });
+  if (functionName !== "requestDelete") await recordOrderBlock(deps.db, id, receipt.blockNumber);
   const refused = new Map(refusals.map(({ index, error }) => [index, error.text]));
   return {
+    id,
     txHash: hash,
     leases: leases.filter((_lease, index) => !refused.has(index)),
     refusals: leases.flatMap((lease, index) => {

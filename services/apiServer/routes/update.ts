@@ -5,8 +5,10 @@ import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import { updated } from "../publicationSpec.ts";
 import { workspaceIdText } from "../schemas/common.ts";
-import { updateAnswer, workspaceUpdate } from "../schemas/workspaces.ts";
-import { requireWorkspace } from "./workspaces.ts";
+import { updateAnswer, type WorkspaceUpdate, workspaceUpdate } from "../schemas/workspaces.ts";
+import { withOrderClaim } from "../store/workspaceOrders.ts";
+import type { WorkspaceRow } from "../store/workspaces.ts";
+import { requireOpen, requireWorkspace } from "./workspaces.ts";
 
 export function updateRoutes(deps: ApiDeps): Endpoint[] {
   return [
@@ -24,34 +26,43 @@ export function updateRoutes(deps: ApiDeps): Endpoint[] {
         body: workspaceUpdate,
         answer: updateAnswer,
       },
-      async ({ partner, params, body }) => {
-        const workspace = await requireWorkspace(deps.db, partner.wallet, params.id);
-        const workspaceId = BigInt(params.id);
-        const at = addressFor(deps.deployment, "DockerContract", { workspaceId });
-        const current = await loadSpec(deps.db, workspaceId);
-        const next = updated({ spec: current, config: workspace.config }, body);
-        const changed =
-          next === null
-            ? null
-            : await deps.writer.write({
-                kind: "api.updateWorkspace",
-                contract: "DockerContract",
-                at,
-                functionName: "updateWorkspace",
-                args: [workspaceId, current, next.spec, next.config],
-              });
-        const isScaled = body.replicas !== undefined && body.replicas !== workspace.replicas;
-        const scaled = isScaled
-          ? await deps.writer.write({
-              kind: "api.setReplicas",
-              contract: "DockerContract",
-              at,
-              functionName: "setReplicas",
-              args: [workspaceId, Number(body.replicas)],
-            })
-          : null;
-        return { id: params.id, updated: changed?.hash ?? null, scaled: scaled?.hash ?? null };
+      async ({ partner, params: { id }, body }) => {
+        requireOpen(await requireWorkspace(deps.db, partner.wallet, id));
+        return withOrderClaim(deps.db, id, async () => {
+          // Read under the claim, so that an update applies to the result of the previous one.
+          const workspace = await requireWorkspace(deps.db, partner.wallet, id);
+          requireOpen(workspace);
+          return sendUpdate(deps, workspace, body);
+        });
       },
     ),
   ];
+}
+
+async function sendUpdate(deps: ApiDeps, workspace: WorkspaceRow, body: WorkspaceUpdate) {
+  const workspaceId = BigInt(workspace.id);
+  const at = addressFor(deps.deployment, "DockerContract", { workspaceId });
+  const current = await loadSpec(deps.db, workspaceId);
+  const next = updated({ spec: current, config: workspace.config }, body);
+  const changed =
+    next === null
+      ? null
+      : await deps.writer.write({
+          kind: "api.updateWorkspace",
+          contract: "DockerContract",
+          at,
+          functionName: "updateWorkspace",
+          args: [workspaceId, current, next.spec, next.config],
+        });
+  const isScaled = body.replicas !== undefined && body.replicas !== workspace.replicas;
+  const scaled = isScaled
+    ? await deps.writer.write({
+        kind: "api.setReplicas",
+        contract: "DockerContract",
+        at,
+        functionName: "setReplicas",
+        args: [workspaceId, Number(body.replicas)],
+      })
+    : null;
+  return { id: workspace.id, updated: changed?.hash ?? null, scaled: scaled?.hash ?? null };
 }

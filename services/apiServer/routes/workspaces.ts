@@ -78,3 +78,13 @@ export async function requireWorkspace(db: ApiDeps["db"], wallet: string, id: st
   if (row !== undefined) return row;
   throw new InputError(`You have no workspace ${id}.`, { code: "workspace_not_found", status: 404 });
 }
+
+/** @throws InputError `workspace_closed` (409): a closed workspace takes no more orders. */
+export function requireOpen({ id, status }: WorkspaceRow): void {
+  if (status === "open") return;
+  throw new InputError(`Workspace ${id} is closed.`, {
+    code: "workspace_closed",
+    status: 409,
+    hint: "Publish it again: POST /v1/workspaces.",
+  });
+}

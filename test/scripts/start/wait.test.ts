@@ -78,7 +78,8 @@ describe("retried work", () => {
       rests.push(ms);
     };
     const work = async () => {
-      if (rests.length < 7) throw new RetryableError("No replica runs.\nMore.", { code: "replica_unavailable" });
+      if (rests.length < 7)
+        throw new RetryableError("No replica runs.\nMore.", { code: "replica_unavailable" });
       return "answer";
     };
     expect(await persist(work, { signal, progress, rest })).to.equal("answer");

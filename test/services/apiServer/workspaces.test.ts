@@ -2,9 +2,11 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { stoppedReplicas } from "@ngpu/queries/stoppedReplicas";
 import { expect } from "chai";
 import { parseEther } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
+import { withOrderClaim } from "../../../services/apiServer/store/workspaceOrders.ts";
 import { echo } from "../gateway/node.ts";
 import { report } from "../workspace/chainActions.ts";
 import type { Client } from "./client.ts";
@@ -260,13 +262,58 @@ describe("apiServer: money and workspaces on a real chain", () => {
     expect(deleted.status).to.equal(200);
     expect(await desired()).to.deep.equal({ desired: "delete" });
     expect((await partner.get(`/v1/workspaces/${running.id}`)).body.status).to.equal("closed");
-    expect((await partner.delete(`/v1/workspaces/${running.id}`)).status).to.equal(200);
+    const again = await partner.delete(`/v1/workspaces/${running.id}`);
+    expect(again.status).to.equal(200);
+    expect(again.body).to.deep.equal({ id: running.id, txHash: null, leases: [], refusals: [] });
+    for (const path of ["start", "stop", "update"]) {
+      const answer = await partner.post<Fault>(
+        `/v1/workspaces/${running.id}/${path}`,
+        path === "update" ? { maxDown: 2 } : undefined,
+      );
+      expect([answer.status, answer.body.code], path).to.deep.equal([409, "workspace_closed"]);
+    }
   });
 
-  it("refuses to start a workspace without an assigned replica", async () => {
+  it("refuses zero bytes in the command and the environment, and a port that is named twice", async () => {
+    for (const change of [{ env: { A: "x\u0000y" } }, { command: ["\u0000"] }, { ports: [8080, 8080] }]) {
+      const answer = await partner.post<Fault>("/v1/workspaces", { ...newWorkspace, ...change });
+      expect([answer.status, answer.body.code]).to.deep.equal([400, "request_invalid"]);
+    }
+  });
+
+  it("stores a stop of a workspace without a lease until it is started, and sends nothing", async () => {
     const { body } = await partner.post<{ id: string }>("/v1/workspaces", newWorkspace);
-    const answer = await partner.post<Fault>(`/v1/workspaces/${body.id}/start`);
-    expect([answer.status, answer.body.code]).to.deep.equal([409, "workspace_not_assigned"]);
+    const stopped = async () => [...(await stoppedReplicas(api.db, BigInt(body.id)))];
+    for (const [path, replicas] of [
+      ["stop", [0]],
+      ["stop", [0]],
+      ["start", []],
+    ] as const) {
+      const answer = await partner.post(`/v1/workspaces/${body.id}/${path}`);
+      expect(answer.status).to.equal(200);
+      expect(answer.body).to.deep.equal({ id: body.id, txHash: null, leases: [], refusals: [] });
+      expect(await stopped()).to.deep.equal(replicas);
+    }
+  });
+
+  it("sends nothing for values that are already so", async () => {
+    const { body } = await partner.post<{ id: string }>("/v1/workspaces", newWorkspace);
+    const update = (change: object) => partner.post(`/v1/workspaces/${body.id}/update`, change);
+    for (const change of [{ maxDown: 1 }, { replicas: 1, maxDown: 1 }]) {
+      expect((await update(change)).body).to.deep.equal({ id: body.id, updated: null, scaled: null });
+    }
+    const scaled = await update({ replicas: 3, maxDown: 1 });
+    expect(scaled.body).to.deep.include({ updated: null });
+    expect(scaled.body).to.have.property("scaled").that.is.a("string");
+  });
+
+  it("sends one order for a workspace at a time", async () => {
+    const { body } = await partner.post<{ id: string }>("/v1/workspaces", newWorkspace);
+    const answer = await withOrderClaim(api.db, body.id, () =>
+      partner.post<Fault>(`/v1/workspaces/${body.id}/stop`),
+    );
+    expect([answer.status, answer.body.code]).to.deep.equal([409, "order_in_progress"]);
+    expect((await partner.post(`/v1/workspaces/${body.id}/stop`)).status).to.equal(200);
   });
 
   it("registers an image once, and lists workspaces in pages", async () => {

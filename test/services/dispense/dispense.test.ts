@@ -7,7 +7,9 @@ import { Queue } from "bullmq";
 import { expect } from "chai";
 import type { Redis } from "ioredis";
 import { takeBatch } from "../../../services/dispense/batches.ts";
+import type { PlacementLimits } from "../../../services/dispense/decide.ts";
 import { startDispense } from "../../../services/dispense/dispense.ts";
+import { loadPlacementFacts } from "../../../services/dispense/store.ts";
 import { testStateDir } from "../../support/parts.ts";
 import { createTestContext, eventually, type TestContext } from "../support/context.ts";
 import { privateKeyOf } from "../workspace/chain.ts";
@@ -137,7 +139,7 @@ describe("dispense, on a chain with Postgres and Redis", function () {
     expect(statuses[0]).to.equal("impossible");
   });
 
-  it("assigns a replica that its owner stopped without starting it", async () => {
+  it("requests no node for a stopped replica until its owner starts it", async () => {
     matchBy(() => nodes.big);
     const { workspaceId, spec } = await published();
     await untilLease(market, lease(workspaceId), { desired: "run" });
@@ -145,8 +147,15 @@ describe("dispense, on a chain with Postgres and Redis", function () {
     await orders.stop(market.chain, lease(workspaceId));
     await lose(market.chain, lease(workspaceId), spec);
     await market.exported();
+    const limits = { attemptsWindow: 60, avoidReplaced: 60 } as PlacementLimits;
+    const missing = async () => (await loadPlacementFacts(market.pool, workspaceId, limits))?.missing.length;
+    expect(await missing()).to.equal(0);
+    const start =
+      "insert into app.workspace_order (workspace_id, stopped, block_number) values ($1, false, 1000000)";
+    await market.pool.query(start, [workspaceId]);
+    expect(await missing()).to.equal(1);
     await handOver(workspaceId);
-    await untilLease(market, lease(workspaceId, 0, 2), { desired: "hold" });
+    await untilLease(market, lease(workspaceId, 0, 2), { desired: "run" });
   });
 
   it("moves a failed replica to another node and stores the reason", async () => {

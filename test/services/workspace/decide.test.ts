@@ -99,6 +99,15 @@ describe("workspace: the next steps", () => {
     expect(decide(facts({ leases: [{ ...resting, state: "ready" }] }))).to.deep.equal([step("start")]);
   });
 
+  it("places no stopped replica, and starts a lease whose start was ordered and not sent", () => {
+    const missing = [{ replica: 0, since: 0 }];
+    expect(decide(facts({ leases: [], missing, stopped: new Set([0]) }))).to.deep.equal([]);
+    expect(decide(facts({ leases: [], missing }))).to.deep.equal([{ type: "place" }]);
+    expect(decide(facts({ leases: [lease({ state: "stopped", desired: "stop" })] }))).to.deep.equal([
+      step("start"),
+    ]);
+  });
+
   it("keeps a replica stopped that its owner stopped, on the next node too", () => {
     const stopped = new Set([0]);
     const ready = lease({ desired: "hold", state: "ready" });
