@@ -86,7 +86,7 @@ export function errorHandler(logger: Logger): ErrorRequestHandler {
       .send(
         toJson({
           error: {
-            code: known ? error.code : status < 500 ? "request_invalid" : "internal",
+            code: known ? error.code : status < 500 ? "request_invalid" : "internal_error",
             message: known || status < 500 ? error.message : "Internal error.",
             ...(known && error.hint !== undefined ? { hint: error.hint } : {}),
             ...(known ? { details: error.details } : {}),

@@ -98,7 +98,7 @@ function problemOf(error: unknown): Problem {
       ...none,
       status: 500,
       title: "Internal Server Error",
-      code: "internal",
+      code: "internal_error",
       detail: "Internal error.",
     };
   }

@@ -171,7 +171,7 @@ export function noAnswer(failure: NgpuError): Omit<TaskEnd, "durationMs"> {
 
 function taskError(error: unknown, disconnected: AbortSignal, stopping: AbortSignal): NgpuError {
   if (stopping.aborted)
-    return new TaskError("The server stopped before the task ended.", "interrupted", true);
+    return new TaskError("The server stopped before the task ended.", "task_interrupted", true);
   if (disconnected.aborted)
     return new TaskError("The client disconnected before the response.", "client_disconnected", false);
   if (error instanceof NgpuError) return error;

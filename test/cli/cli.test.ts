@@ -58,7 +58,7 @@ describe("the command line", function () {
     for (const [what, args, input, message] of [
       ["a missing file", ["explain", "/nowhere.json"], undefined, "/nowhere.json cannot be read: ENOENT"],
       ["input that is not JSON", ["explain", "-"], "{", "The input on stdin is not JSON."],
-      ["a request that the API rejects", ["explain", "--strategy", "luck"], undefined, "placement.strategy"],
+      ["a request that the API rejects", ["explain", "--strategy", "luck"], undefined, "placement/strategy"],
       ["an invalid count", ["explain", "--ports", "many"], undefined, "whole number"],
       ["an unreachable API", ["explain", "--api", "http://127.0.0.1:9"], undefined, "does not answer"],
     ] as const) {

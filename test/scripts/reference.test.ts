@@ -58,8 +58,8 @@ describe("error codes of the reference", () => {
       },
     );
     expect(shown).to.deep.equal([
-      "node_not_found / input / 403 / No such node. / ",
       "clock_skewed / input / 401 / The clocks differ. / ",
+      "node_not_found / input / 403 / No such node. / ",
     ]);
     expect(problems).to.deep.equal([]);
   });
