@@ -38,7 +38,9 @@ export function sandbox(limits: { memoryMib: number; cpuMilli: number; pids: num
 /** The user that an image runs as: its own, unless that is root. */
 export function userOf(imageUser: string | undefined): string {
   const [user = ""] = (imageUser ?? "").split(":");
-  return user === "" || user === "root" || /^0+$/.test(user) ? nobody : (imageUser ?? nobody);
+  // The engine reads a number with a sign or leading zeros as an id.
+  const isRoot = user === "" || user === "root" || (/^[+-]?\d+$/.test(user) && Number(user) === 0);
+  return isRoot ? nobody : (imageUser ?? nobody);
 }
 
 /** The engine's description of a workspace's container. */
@@ -60,7 +62,8 @@ export function workspaceContainer(
     Image: plan.reference,
     User: userOf(options.imageUser),
     Env: Object.entries({ HOME: "/tmp", ...plan.config.env }).map(([name, value]) => `${name}=${value}`),
-    ...(plan.config.command && { Cmd: plan.config.command }),
+    // The command replaces the image's entrypoint and its arguments.
+    ...(plan.config.command?.length && { Entrypoint: plan.config.command, Cmd: [] }),
     ExposedPorts: Object.fromEntries(ports.map((port) => [port, {}])),
     StopTimeout: 10,
     Labels: {
