@@ -33,6 +33,6 @@ function translated(error: unknown): unknown {
   if (!(error instanceof ApiError)) return error;
   return new InputError(error.message, {
     code: error.code,
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    hint: error.hint ?? "See the API's documentation at /docs.",
   });
 }

@@ -47,7 +47,11 @@ function readBody(file: string): unknown {
   try {
     text = readFileSync(file === "-" ? 0 : file, "utf8");
   } catch (cause) {
-    throw new InputError(`${name} cannot be read: ${messageOf(cause)}.`, { code: "file_unreadable", cause });
+    throw new InputError(`${name} cannot be read: ${messageOf(cause)}.`, {
+      code: "file_unreadable",
+      hint: "Name a file that this user can read, or - for the standard input.",
+      cause,
+    });
   }
   try {
     return JSON.parse(text);

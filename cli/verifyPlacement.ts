@@ -17,6 +17,7 @@ export async function verifyPlacement(id: string, options: Options): Promise<voi
       `${id} is not the id of a placement, which is a UUID as in GET /v1/workspaces/{id}.`,
       {
         code: "placement_id_invalid",
+        hint: "Copy the id from GET /v1/workspaces/{id}.",
       },
     );
   }
@@ -36,7 +37,10 @@ async function readPlacement(pool: Database, id: string, api: string | undefined
   if (api !== undefined) return placementRecord.parse(await callApi({ api }, `/v1/placements/${id}`));
   const placement = await findPlacement(pool, id);
   if (placement !== undefined) return placement;
-  throw new InputError(`There is no placement ${id}.`, { code: "placement_not_found" });
+  throw new InputError(`There is no placement ${id}.`, {
+    code: "placement_not_found",
+    hint: "Check the id, or name the API that returned it with --api.",
+  });
 }
 
 function formatText(replay: Replay): string {

@@ -49,6 +49,7 @@ export async function verifyReceipt(id: string, options: Options): Promise<void>
   if (!z.uuid().safeParse(id).success) {
     throw new InputError(`${id} is not the id of a task, which is a UUID as returned by POST /v1/tasks.`, {
       code: "task_id_invalid",
+      hint: "Copy the id from the response of POST /v1/tasks.",
     });
   }
   const ask = (path: string) => callApi(options, path);

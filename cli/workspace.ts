@@ -48,5 +48,8 @@ export async function updateWorkspace(id: string, options: UpdateOptions): Promi
 function variableOf(text: string): [string, string] {
   const at = text.indexOf("=");
   if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
-  throw new InputError(`${text} is not NAME=value.`, { code: "option_invalid" });
+  throw new InputError(`${text} is not NAME=value.`, {
+    code: "option_invalid",
+    hint: "Write the variable as NAME=value.",
+  });
 }

@@ -88,6 +88,7 @@ export async function readPublication(
   if (log === undefined) {
     throw new RetryableError(`The RPC endpoint returned no event of workspace ${assignment.workspaceId}.`, {
       code: "publication_not_found",
+      hint: "Use an RPC endpoint that serves the logs of older blocks.",
     });
   }
   const { args } = decodeEventLog({ abi: [published, updated], topics: log.topics, data: log.data });

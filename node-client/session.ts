@@ -90,7 +90,13 @@ async function runSession(
   signal.addEventListener("abort", close, { once: true });
   const ended = Promise.withResolvers<void>();
   socket.on("error", (error) =>
-    ended.reject(new RetryableError(messageOf(error), { code: "session_disconnected", cause: error })),
+    ended.reject(
+      new RetryableError(messageOf(error), {
+        code: "session_disconnected",
+        hint: "Check that this machine reaches match. The client connects again.",
+        cause: error,
+      }),
+    ),
   );
   socket.on("close", () => ended.resolve());
   let state: "challenged" | "greeted" | "open" = "challenged";
@@ -102,6 +108,7 @@ async function runSession(
       ended.reject(
         new RetryableError(`match refused the session (${message.code}): ${message.message}`, {
           code: "session_refused",
+          hint: message.hint ?? "See the log of match.",
         }),
       );
     } else if (message.type === "challenge" && state === "challenged") {
@@ -160,6 +167,7 @@ async function answerChallenge(
       `The instance at ${url} requested a signature for another audience, ${challenge.audience}.`,
       {
         code: "audience_mismatch",
+        hint: "Check the URLs of match in the market's GET /v1/network.",
       },
     );
   }

@@ -65,7 +65,11 @@ async function openTunnel(options: TunnelOptions): Promise<Duplex> {
   });
   const fail = (detail: string, cause?: unknown) =>
     opened.reject(
-      new RetryableError(`The gateway refused the tunnel: ${detail}`, { code: "tunnel_refused", cause }),
+      new RetryableError(`The gateway refused the tunnel: ${detail}`, {
+        code: "tunnel_refused",
+        hint: "Check that this machine reaches the gateway and that its clock is right. The client tries again.",
+        cause,
+      }),
     );
   request.once("timeout", () => request.destroy(new Error("no response in time")));
   request.once("error", (error) => fail(messageOf(error), error));

@@ -85,6 +85,7 @@ async function replaceAt(target: Target, { generation, ...options }: Replacing):
   if (generation === undefined || !Number.isInteger(generation) || generation < 2) {
     throw new FatalError("--generation is missing. It is the number of the new generation, 2 or higher.", {
       code: "option_missing",
+      hint: "Set --generation to the number of the new generation.",
     });
   }
   const { before: _, genesis: __, epochSeconds: ___, ...changes } = parseParameters(target.parameters);

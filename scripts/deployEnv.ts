@@ -80,6 +80,7 @@ function readText(path: string): string {
   } catch (error) {
     throw new FatalError(`${path} cannot be read: ${messageOf(error)}`, {
       code: "keystore_unreadable",
+      hint: "Check the path, and that this user can read the file.",
       cause: error,
     });
   }

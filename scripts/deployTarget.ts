@@ -64,6 +64,7 @@ export function readTarget(options: TargetOptions): Target {
   if (!parsed.success) {
     throw new FatalError(`${file} is not a valid network file:\n${z.prettifyError(parsed.error)}`, {
       code: "network_file_invalid",
+      hint: "Correct the named fields in the network file.",
     });
   }
   const blank = Object.entries(parsed.data.parameters).filter(([, entry]) =>
@@ -103,6 +104,7 @@ export async function connectTarget(target: Target, accounts: string[]) {
     await connection.close();
     throw new FatalError(`The endpoint serves chain ${chainId}, not ${target.chainId}.`, {
       code: "chain_mismatch",
+      hint: "Point the endpoint to the chain of the network file, or choose another --network.",
     });
   }
   return { hre, connection, chainId };
@@ -120,11 +122,18 @@ export function requireDeployment(file: string): NgpuDeployment {
 
 export function readJson(file: string): unknown {
   if (!existsSync(file))
-    throw new FatalError(`File ${file} does not exist.`, { code: "parameters_not_found" });
+    throw new FatalError(`File ${file} does not exist.`, {
+      code: "parameters_not_found",
+      hint: "Check the path, or the name given to --network.",
+    });
   try {
     return JSON.parse(readFileSync(file, "utf8"));
   } catch (error) {
-    throw new FatalError(`${file} is not JSON.`, { code: "parameters_invalid", cause: error });
+    throw new FatalError(`${file} is not JSON.`, {
+      code: "parameters_invalid",
+      hint: "Correct the file's JSON syntax.",
+      cause: error,
+    });
   }
 }
 
@@ -133,7 +142,7 @@ export async function runCommand(run: () => Promise<void>): Promise<void> {
   try {
     await run();
   } catch (error) {
-    const hint = error instanceof NgpuError && error.hint !== undefined ? ` ${error.hint}` : "";
+    const hint = error instanceof NgpuError ? ` ${error.hint}` : "";
     process.stderr.write(`${messageOf(error)}${hint}\n`);
     process.exitCode = 1;
   }

@@ -45,6 +45,7 @@ async function compiledFolder(rootDir: string): Promise<string> {
   if (code !== 0) {
     throw new FatalError(`The contracts do not compile:\n${output.trim()}`, {
       code: "contracts_not_compiled",
+      hint: "Correct the errors of the compiler.",
     });
   }
   return join(rootDir, "artifacts");

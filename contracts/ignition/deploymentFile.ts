@@ -15,7 +15,11 @@ export function readNgpuDeployment(file: string): NgpuDeployment | undefined {
   try {
     value = JSON.parse(readFileSync(file, "utf8"));
   } catch (error) {
-    throw new FatalError(`${file} is not JSON.`, { code: "deployment_invalid", cause: error });
+    throw new FatalError(`${file} is not JSON.`, {
+      code: "deployment_invalid",
+      hint: "Restore the file from a backup or from version control.",
+      cause: error,
+    });
   }
   const { chainId, startBlock, contracts } = parseDeployment(value);
   const previous = (value.previous ?? []).map((entry) => ({

@@ -47,6 +47,7 @@ export async function replaceNgpu(options: {
   if (generation > current + 1) {
     throw new FatalError(`Generation ${generation} cannot follow generation ${current}.`, {
       code: "generation_invalid",
+      hint: `Set --generation to ${current + 1}.`,
     });
   }
   const lastEpoch = await lastEpochOf(options);

@@ -43,14 +43,20 @@ async function answer(
   if (name === "GET /v1/models") return sendJson(response, 200, { object: "list", data: [card] });
   if (name === `GET /v1/models/${modelId}`) return sendJson(response, 200, card);
   if (name !== "POST /v1/chat/completions") {
-    throw new RequestError(404, "unknown_url", `There is no endpoint ${name}.`);
+    throw new RequestError(
+      404,
+      "unknown_url",
+      `There is no endpoint ${name}.`,
+      "Use POST /v1/chat/completions or GET /v1/models.",
+    );
   }
   const completion = parseCompletion(await readJson(request, deps.maxBodyBytes), modelId);
   if (state.running >= deps.maxConcurrent) {
     throw new RequestError(
       429,
       "rate_limit_exceeded",
-      "Too many completions are running. Try again shortly.",
+      "Too many completions are running.",
+      "Try again in a few seconds.",
     );
   }
   state.running += 1;
@@ -129,6 +135,14 @@ async function run(
   }
 }
 
+const failed = {
+  status: 500,
+  message: "The model failed.",
+  hint: "Try again. The container's log has the reason.",
+  field: null,
+  code: null,
+};
+
 /** Sends an error in OpenAI's format; nothing to a disconnected client. */
 function fail(request: IncomingMessage, response: ServerResponse, error: Error): void {
   if (response.headersSent || response.destroyed) return void response.destroy();
@@ -136,10 +150,8 @@ function fail(request: IncomingMessage, response: ServerResponse, error: Error):
   if (!known) log("failed", { error: error.message });
   // Otherwise the unread body would be parsed as the next request.
   if (!request.complete) response.setHeader("Connection", "close");
-  const { status, message, field, code } = known
-    ? error
-    : { status: 500, message: "The model failed.", field: null, code: null };
+  const { status, message, hint, field, code } = known ? error : failed;
   const types: Record<number, string> = { 429: "rate_limit_error", 500: "server_error" };
   const type = types[status] ?? "invalid_request_error";
-  sendJson(response, status, { error: { message, type, param: field, code } });
+  sendJson(response, status, { error: { message: `${message} ${hint}`, type, param: field, code } });
 }

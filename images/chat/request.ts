@@ -36,19 +36,32 @@ export function parseCompletion(body: unknown, model: string): CompletionRequest
       404,
       "model_not_found",
       `The model is ${model}; no other model is available.`,
+      "Set model to the id that GET /v1/models lists, or omit it.",
       "model",
     );
   }
   for (const field of unsupported) {
     if (isSet(body[field]) && body[field] !== false) {
-      throw new RequestError(400, "unsupported_parameter", `${field} is not supported by ${model}.`, field);
+      throw new RequestError(
+        400,
+        "unsupported_parameter",
+        `${field} is not supported by ${model}.`,
+        `Omit ${field}.`,
+        field,
+      );
     }
   }
   if (
     isSet(body.response_format) &&
     !(isFields(body.response_format) && body.response_format.type === "text")
   ) {
-    throw new RequestError(400, "unsupported_value", "response_format must be text.", "response_format");
+    throw new RequestError(
+      400,
+      "unsupported_value",
+      "response_format must be text.",
+      'Omit response_format, or set it to {"type": "text"}.',
+      "response_format",
+    );
   }
   number(body, "n", { min: 1, max: 1, whole: true });
   const limit = { min: 1, max: highestMaxTokens, whole: true };
@@ -137,5 +150,6 @@ function isFields(value: unknown): value is Fields {
 }
 
 function invalid(message: string, field: string | null): RequestError {
-  return new RequestError(400, "invalid_value", message, field);
+  const hint = "Correct the field named in param, or omit it if it is optional.";
+  return new RequestError(400, "invalid_value", message, hint, field);
 }

@@ -39,11 +39,21 @@ async function answer(
 ): Promise<void> {
   if (url.pathname === "/healthz" && request.method === "GET") return sendJson(response, 200, { ok: true });
   if (!isAuthorized(request, config.token)) {
-    throw new RequestError(401, "unauthorized", "Send the probe's token as Authorization: Bearer.");
+    throw new RequestError(
+      401,
+      "token_invalid",
+      "The probe's token is missing or invalid.",
+      "Send the token of the measurement's order as Authorization: Bearer.",
+    );
   }
   const name = `${request.method} ${url.pathname}`;
   const route = Object.hasOwn(routes, name) ? routes[name] : undefined;
-  if (!route) throw new RequestError(404, "not_found", `There is no endpoint ${name}.`);
+  if (!route) throw new RequestError(
+      404,
+      "endpoint_not_found",
+      `There is no endpoint ${name}.`,
+      `Use one of: ${Object.keys(routes).join(", ")}.`,
+    );
   await route(request, response, url.searchParams);
 }
 
@@ -55,7 +65,13 @@ function routesOf(config: ProbeConfig): Record<string, Route> {
     "GET /challenge": async (_request, response, query) => {
       const nonce = query.get("nonce") ?? "";
       if (!/^[\x21-\x7e]{1,256}$/.test(nonce)) {
-        throw new RequestError(400, "invalid_nonce", "nonce must be 1 to 256 printable characters.", "nonce");
+        throw new RequestError(
+          400,
+          "request_invalid",
+          "nonce must be 1 to 256 printable characters.",
+          "Send another nonce.",
+          "nonce",
+        );
       }
       sendJson(response, 200, { nonce, hmac: createHmac("sha256", secret).update(nonce).digest("hex") });
     },
@@ -87,7 +103,13 @@ function wholeNumber(query: URLSearchParams, name: string, max: number): number 
   const text = query.get(name) ?? "";
   const value = Number(text);
   if (/^\d{1,15}$/.test(text) && value >= 1 && value <= max) return value;
-  throw new RequestError(400, "out_of_bounds", `${name} must be a whole number from 1 to ${max}.`, name);
+  throw new RequestError(
+    400,
+    "request_invalid",
+    `${name} must be a whole number from 1 to ${max}.`,
+    `Set the query parameter ${name} within these bounds.`,
+    name,
+  );
 }
 
 /** Runs at most `places` calls concurrently and rejects more: a queued measurement would measure the queue. */
@@ -95,7 +117,7 @@ function gate(places: number) {
   let taken = 0;
   return async <T>(work: () => Promise<T>): Promise<T> => {
     if (taken >= places)
-      throw new RequestError(503, "busy", "Other measurements are running. Try again shortly.");
+      throw new RequestError(503, "probe_busy", "Other measurements are running.", "Try again in a second.");
     taken += 1;
     try {
       return await work();
@@ -105,6 +127,13 @@ function gate(places: number) {
   };
 }
 
+const failed = {
+  status: 500,
+  code: "internal_error",
+  message: "The probe failed.",
+  hint: "Try again. The container's log has the reason.",
+};
+
 function fail(request: IncomingMessage, response: ServerResponse, path: string, error: Error): void {
   const known = error instanceof RequestError;
   if (!known && !response.destroyed) log("failed", { path, error: error.message });
@@ -112,8 +141,6 @@ function fail(request: IncomingMessage, response: ServerResponse, path: string, 
   if (known && error.status === 503) response.setHeader("Retry-After", "1");
   // Otherwise the unread body would be parsed as the next request.
   if (!request.complete) response.setHeader("Connection", "close");
-  const code = known ? error.code : "internal";
-  sendJson(response, known ? error.status : 500, {
-    error: { code, message: known ? error.message : "The probe failed." },
-  });
+  const { status, code, message, hint } = known ? error : failed;
+  sendJson(response, status, { error: { code, message, hint } });
 }

@@ -43,6 +43,7 @@ export async function measureDisk(options: {
       507,
       "disk_full",
       `The volume has ${freeBytes} bytes free, not enough for ${mib} MiB.`,
+      "Free space on the node's disk, or measure fewer MiB.",
     );
   }
   const path = join(dir, `${prefix}${randomBytes(8).toString("hex")}`);

@@ -49,7 +49,12 @@ export type Taken = {
  * @throws RequestError 413 above the limit.
  */
 export async function takeBytes(request: IncomingMessage, limit: number): Promise<Taken> {
-  const tooLong = new RequestError(413, "body_too_large", `An upload may have at most ${limit} bytes.`);
+  const tooLong = new RequestError(
+    413,
+    "body_too_large",
+    `An upload may have at most ${limit} bytes.`,
+    "Send fewer bytes.",
+  );
   if (Number(request.headers["content-length"] ?? 0) > limit) throw tooLong;
   const hash = createHash("sha256");
   let bytes = 0;

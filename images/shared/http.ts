@@ -5,11 +5,14 @@ export class RequestError extends Error {
   override readonly name = "RequestError";
   readonly status: number;
   readonly code: string;
+  /** What the client can do. */
+  readonly hint: string;
   /** The invalid field of the body; null: none. */
   readonly field: string | null;
 
-  constructor(status: number, code: string, message: string, field: string | null = null) {
+  constructor(status: number, code: string, message: string, hint: string, field: string | null = null) {
     super(message);
+    this.hint = hint;
     this.status = status;
     this.code = code;
     this.field = field;
@@ -34,7 +37,12 @@ export function sendJson(response: ServerResponse, status: number, body: unknown
 export async function readJson(request: IncomingMessage, limit: number): Promise<unknown> {
   const chunks: Buffer[] = [];
   let size = 0;
-  const tooLong = new RequestError(413, "body_too_large", `The body may have at most ${limit} bytes.`);
+  const tooLong = new RequestError(
+    413,
+    "body_too_large",
+    `The body may have at most ${limit} bytes.`,
+    "Send a shorter body.",
+  );
   if (Number(request.headers["content-length"] ?? 0) > limit) throw tooLong;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.byteLength;
@@ -44,7 +52,12 @@ export async function readJson(request: IncomingMessage, limit: number): Promise
   try {
     return JSON.parse(Buffer.concat(chunks).toString("utf8"));
   } catch {
-    throw new RequestError(400, "invalid_json", "The body is not valid JSON.");
+    throw new RequestError(
+      400,
+      "json_invalid",
+      "The body is not valid JSON.",
+      "Send a JSON object, with Content-Type: application/json.",
+    );
   }
 }
 

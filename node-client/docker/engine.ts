@@ -77,9 +77,18 @@ function translate(docker: Docker, error: unknown): NgpuError {
     });
   }
   const detail = json?.message ?? message;
-  const options = { code: statusCode < 500 ? "engine_refused" : "engine_failed", cause: error };
-  const text = `The Docker engine refused the request (${statusCode}): ${detail}`;
-  return statusCode < 500 ? new FatalError(text, options) : new RetryableError(text, options);
+  if (statusCode < 500) {
+    return new FatalError(`The Docker engine refused the request (${statusCode}): ${detail}`, {
+      code: "engine_refused",
+      hint: "Resolve the named reason. Docker 25 or newer is required.",
+      cause: error,
+    });
+  }
+  return new RetryableError(`The Docker engine failed (${statusCode}): ${detail}`, {
+    code: "engine_failed",
+    hint: "See the engine's log: journalctl -u docker",
+    cause: error,
+  });
 }
 
 /** The result of a call, or `otherwise` when the engine responds with one of these statuses. */

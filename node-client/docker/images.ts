@@ -83,6 +83,7 @@ export async function pullImage(
 function pullError(reference: string, detail: string, cause: unknown): RetryableError {
   return new RetryableError(`The image ${reference} cannot be pulled: ${detail}`, {
     code: "image_pull_failed",
+    hint: "Check that this machine reaches the image's registry. The client tries again.",
     cause,
   });
 }

@@ -65,6 +65,7 @@ async function challenge(probe: Probe): Promise<void> {
   if (hmac.length === expected.length && timingSafeEqual(hmac, expected)) return;
   throw new FatalError("The server at the node's port is not the probe that match ordered.", {
     code: "probe_mismatch",
+    hint: "Forward the node's measured port to its own probe, not to another server.",
   });
 }
 

@@ -50,6 +50,7 @@ export async function open(
     if (error instanceof InputError) throw error;
     throw new RetryableError(`The probe does not respond at ${url}: ${messageOf(error)}`, {
       code: "probe_unreachable",
+      hint: "Open the node's measured port in its firewall and router.",
       cause: error,
     });
   }
@@ -60,6 +61,7 @@ export async function answerOf(response: IncomingMessage): Promise<string> {
   if (response.statusCode === 200) return body;
   throw new RetryableError(`The probe responded with status ${response.statusCode}: ${body.slice(0, 200)}`, {
     code: "probe_failed",
+    hint: "See the log of the node's probe container.",
   });
 }
 
@@ -89,5 +91,9 @@ export function drained(outgoing: ClientRequest): Promise<void> {
 }
 
 export function failed(what: string, cause?: unknown): RetryableError {
-  return new RetryableError(`The probe ${what}.`, { code: "probe_failed", cause });
+  return new RetryableError(`The probe ${what}.`, {
+    code: "probe_failed",
+    hint: "See the log of the node's probe container.",
+    cause,
+  });
 }

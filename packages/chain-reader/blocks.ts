@@ -83,7 +83,10 @@ export async function loggedBlocksByRange(
   const after = await readHeader(source.client, last);
   const before = tip === null ? null : await readHeader(source.client, tip.number);
   if (after.hash !== end.hash || before?.hash !== tip?.hash) {
-    throw new RetryableError("The chain changed while it was read.", { code: "rpc_blocks_unlinked" });
+    throw new RetryableError("The chain changed while it was read.", {
+      code: "rpc_blocks_unlinked",
+      hint: "Wait: the blocks are read again. If it recurs, use an endpoint whose servers agree.",
+    });
   }
   const all = [...headers, end];
   const logs = accepted(source, rangeLogs, new Map(all.map((header) => [header.number, header])));
@@ -147,6 +150,7 @@ function accepted(
     if (hash !== log.blockHash) {
       throw new RetryableError("The block hash of a log differs from the hash of the block at its number.", {
         code: "rpc_log_mismatch",
+        hint: "Wait: the blocks are read again, from another endpoint if there is one. If it recurs, replace this endpoint.",
         details: { blockNumber: log.blockNumber, blockHash: log.blockHash },
       });
     }

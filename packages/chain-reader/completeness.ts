@@ -64,6 +64,7 @@ export async function recheckLogs(
   }
   throw new RetryableError("The endpoint omits logs that the block's bloom filter contains.", {
     code: "rpc_logs_missing",
+    hint: "Wait: the blocks are read again, from another endpoint if there is one. If it recurs, replace this endpoint.",
     details: { blockNumber: header.number, blockHash: header.hash },
   });
 }

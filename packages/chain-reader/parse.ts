@@ -23,6 +23,7 @@ export function parseResponse<Result>(read: () => Result): Result {
   } catch (error) {
     throw new RetryableError("The endpoint's response has a missing or invalid field.", {
       code: "rpc_response_invalid",
+      hint: "Use an endpoint that follows the Ethereum JSON-RPC specification.",
       cause: error,
     });
   }

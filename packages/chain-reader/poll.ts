@@ -141,6 +141,7 @@ async function extend(
     state.backfill.ahead = [];
     throw new RetryableError("The endpoint returned blocks that are not linked by parent hash.", {
       code: "rpc_blocks_unlinked",
+      hint: "Wait: the blocks are read again. If it recurs, use an endpoint whose servers agree.",
     });
   }
   return { type: "blocks", blocks, head: { number: head.number, hash: head.hash } };

@@ -22,6 +22,7 @@ export async function readProvenLogs(client: RpcClient, block: BlockRef): Promis
   if (logs !== undefined) return logs;
   throw new RetryableError("The receipts of a block do not match its receiptsRoot.", {
     code: "rpc_receipts_mismatch",
+    hint: "Wait: the blocks are read again, from another endpoint if there is one. If it recurs, replace this endpoint.",
     details: { blockNumber: block.number, blockHash: block.hash },
   });
 }
@@ -38,6 +39,7 @@ async function provenBy(client: Requester, { number, hash }: BlockRef): Promise<
   if (hashAtEndpoint !== hash) {
     throw new RetryableError(`The endpoint does not have block ${number} with hash ${hash}.`, {
       code: "rpc_block_not_found",
+      hint: "Wait until the endpoint has this block, or add another endpoint to CHAIN_RPC_URLS.",
     });
   }
   return parseResponse(() => {

@@ -13,6 +13,7 @@ import {
   type PublicClient,
   TimeoutError,
 } from "viem";
+import { endpointError } from "./endpoints/endpointError.ts";
 import type { HeadHints } from "./endpoints/headHints.ts";
 import { type Header, headerOf } from "./header.ts";
 import { hashOf, hexOf, parseResponse } from "./parse.ts";
@@ -59,7 +60,10 @@ export async function readHeader(client: Requester, at: bigint | BlockTag): Prom
     }),
   );
   if (block === null) {
-    throw new RetryableError(`The endpoint has no block ${at}.`, { code: "rpc_block_not_found" });
+    throw new RetryableError(`The endpoint has no block ${at}.`, {
+      code: "rpc_block_not_found",
+      hint: "Wait until the endpoint has this block, or add another endpoint to CHAIN_RPC_URLS.",
+    });
   }
   return headerOf(block);
 }
@@ -164,5 +168,5 @@ function translateRpcError(error: unknown): NgpuError {
         : is(TimeoutError)
           ? "rpc_timeout"
           : "rpc_failed";
-  return new RetryableError("The RPC endpoint did not respond.", { code, cause: error });
+  return endpointError(code, error);
 }

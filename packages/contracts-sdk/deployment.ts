@@ -106,6 +106,7 @@ export function readDeployment(path: string): Deployment {
     if (!(error instanceof SyntaxError)) throw error;
     throw new FatalError(`The deployment file ${path} is not JSON.`, {
       code: "deployment_invalid",
+      hint: "Recreate it with `npm run deploy`.",
       cause: error,
     });
   }

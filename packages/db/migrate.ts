@@ -18,7 +18,11 @@ export function readMigrations(folder = migrationFolder): Migration[] {
   const files = readdirSync(folder)
     .filter((file) => file.endsWith(".sql"))
     .sort();
-  if (files.length === 0) throw new FatalError("There are no migrations.", { code: "migrations_not_found" });
+  if (files.length === 0)
+    throw new FatalError("There are no migrations.", {
+      code: "migrations_not_found",
+      hint: "Reinstall this release: its folder of migrations is empty.",
+    });
   return files.map((file) => ({
     name: basename(file, ".sql"),
     additive: isAdditive(file, readFileSync(join(folder, file), "utf8")),

@@ -63,7 +63,11 @@ const transientClasses = /^(08|53|57|40)/;
 export function translateDatabaseError(error: unknown): unknown {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (transientClasses.test(code) || ["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT"].includes(code)) {
-    return new RetryableError("Postgres does not answer.", { code: "database_unreachable", cause: error });
+    return new RetryableError("Postgres does not answer.", {
+      code: "database_unreachable",
+      hint: "Try again in a few seconds. If it persists, check DATABASE_URL and that the server is up.",
+      cause: error,
+    });
   }
   return error;
 }

@@ -84,6 +84,7 @@ export async function readManifest(storeDir: string, digest: Digest): Promise<Ma
   } catch (cause) {
     throw new FatalError(`The blob ${digest} is not an image manifest.`, {
       code: "image_store_invalid",
+      hint: "Delete the image store and build again.",
       cause,
     });
   }

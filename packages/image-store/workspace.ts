@@ -48,7 +48,11 @@ async function readWorkspace(root: string, name: string): Promise<Workspace | un
     return workspace;
   } catch (cause) {
     const reason = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message;
-    throw new FatalError(`${path}: ${reason}`, { code: "image_source_invalid", cause });
+    throw new FatalError(`${path}: ${reason}`, {
+      code: "image_source_invalid",
+      hint: "Correct this image.json; images/README.md describes it.",
+      cause,
+    });
   }
 }
 

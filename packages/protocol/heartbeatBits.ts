@@ -100,6 +100,7 @@ function pushLeb128(bytes: number[], value: number): void {
 function encodingError(encoding: string, nodeCount: number, length: number): InputError {
   return new InputError(`${length} bytes are not a valid ${encoding} encoding of ${nodeCount} nodes.`, {
     code: "heartbeats_invalid",
+    hint: "Send the number of nodes and the bytes of one commitment.",
     details: { encoding, nodeCount, length },
   });
 }

@@ -160,10 +160,15 @@ async function get(
 function unreachable(url: URL | string, why: string, cause?: unknown): RetryableError {
   return new RetryableError(`The registry does not serve the manifest at ${String(url)}: ${why}.`, {
     code: "manifest_unreachable",
+    hint: "Check that the registry is up and reachable from the market, then try again.",
     cause,
   });
 }
 
 function invalid({ host, name, digest: of }: Source, what: string, cause?: unknown): FatalError {
-  return new FatalError(`What ${host} serves as ${name}@${of} ${what}.`, { code: "manifest_invalid", cause });
+  return new FatalError(`What ${host} serves as ${name}@${of} ${what}.`, {
+    code: "manifest_invalid",
+    hint: "Push the image again, or name the digest of an image manifest.",
+    cause,
+  });
 }

@@ -141,7 +141,12 @@ export const serverMessage = z.discriminatedUnion("type", [
   /** The probe of this round is no longer needed. */
   z.strictObject({ type: z.literal("probeDone"), roundId: decimal }),
   /** Sent before match closes the session. */
-  z.strictObject({ type: z.literal("error"), code: z.string(), message: z.string() }),
+  z.strictObject({
+    type: z.literal("error"),
+    code: z.string(),
+    message: z.string(),
+    hint: z.string().optional(),
+  }),
 ]);
 
 export type ClientMessage = z.output<typeof clientMessage>;

@@ -22,7 +22,10 @@ export async function readHead(db: Queryable): Promise<FleetBlock> {
      from chain.head h join chain.block b on b.number = h.number where h.tier = 'unsafe'`,
   );
   if (rows[0] === undefined) {
-    throw new RetryableError("No block has been exported yet.", { code: "export_not_started" });
+    throw new RetryableError("No block has been exported yet.", {
+      code: "export_not_started",
+      hint: "Wait until autoExport has exported the first block.",
+    });
   }
   return rows[0];
 }

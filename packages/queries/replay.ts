@@ -43,14 +43,20 @@ export function replayPlacement(pool: Database, placement: PlacementRecord): Pro
   return transaction(pool, async (db) => {
     await db.query("set transaction isolation level repeatable read, read only");
     if (placement.block === null || position === null) {
-      throw replayError("placement_pending", `Placement ${requestId} has not been answered yet.`);
+      throw new InputError(`Placement ${requestId} has not been answered yet.`, {
+        code: "placement_pending",
+        hint: "Try again when match has answered it.",
+      });
     }
     const { number, hash } = placement.block;
     const block = await readBlock(db, BigInt(number));
     if (block === undefined || block.hash !== hash) {
-      throw replayError(
-        "placement_block_not_found",
+      throw new InputError(
         `Block ${number} (${hash}), on which the placement is based, is no longer on the chain or not exported here.`,
+        {
+          code: "placement_block_not_found",
+          hint: "Wait until autoExport has exported this block, or verify a later placement.",
+        },
       );
     }
     const wanted = await readWanted(db, { workspace_id: workspaceId, excluded }, block);
@@ -104,8 +110,4 @@ function sorted(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(fields.map(([name, field]) => [name, sorted(field)]));
-}
-
-function replayError(code: string, message: string): InputError {
-  return new InputError(message, { code });
 }

@@ -31,6 +31,7 @@ export async function loadSpec(db: Queryable, workspaceId: bigint): Promise<Work
 export function unknownWorkspace(workspaceId: bigint): FatalError {
   return new FatalError(`The chain has no workspace ${workspaceId}.`, {
     code: "workspace_not_found",
+    hint: "Check the id. A reorganized publication is sent again.",
     details: { workspaceId },
   });
 }

@@ -3,7 +3,7 @@ export type ErrorOptions = {
   /** Stable identifier for programs, snake_case. */
   code: string;
   /** How to resolve the error, one imperative sentence. */
-  hint?: string;
+  hint: string;
   /** The offending values. Never a secret. */
   details?: Record<string, unknown>;
   cause?: unknown;
@@ -13,7 +13,7 @@ export type ErrorOptions = {
 export abstract class NgpuError extends Error {
   abstract readonly retryable: boolean;
   readonly code: string;
-  readonly hint: string | undefined;
+  readonly hint: string;
   readonly details: Record<string, unknown>;
 
   constructor(message: string, options: ErrorOptions) {

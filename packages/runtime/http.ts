@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from "express";
 import helmet from "helmet";
 import type { Registry } from "prom-client";
-import { FatalError, InputError, NgpuError } from "./errors.ts";
+import { FatalError, InputError, messageOf, NgpuError } from "./errors.ts";
 import { idleTimes } from "./httpLimits.ts";
 import { toJson } from "./json.ts";
 import type { ServiceContext } from "./lifecycle.ts";
@@ -71,7 +71,6 @@ export function errorHandler(logger: Logger): ErrorRequestHandler {
       next(error);
       return;
     }
-    const known = error instanceof NgpuError;
     const status = statusOf(error);
     if (status >= 500)
       requestLogger(logger, response).error({
@@ -86,15 +85,27 @@ export function errorHandler(logger: Logger): ErrorRequestHandler {
       .send(
         toJson({
           error: {
-            code: known ? error.code : status < 500 ? "request_invalid" : "internal_error",
-            message: known || status < 500 ? error.message : "Internal error.",
-            ...(known && error.hint !== undefined ? { hint: error.hint } : {}),
-            ...(known ? { details: error.details } : {}),
+            ...problemOf(error, status),
             request_id: requestIdIn(response),
           },
         }),
       );
   };
+}
+
+function problemOf(error: Error, status: number) {
+  if (error instanceof NgpuError) {
+    const { code, message, hint, details } = error;
+    return { code, message, hint, details };
+  }
+  if (status >= 500) {
+    return {
+      code: "internal_error",
+      message: "Internal error.",
+      hint: "Try again. If it recurs, report the request_id to the operator.",
+    };
+  }
+  return { code: "request_invalid", message: error.message, hint: "Correct the request." };
 }
 
 function statusOf(error: unknown): number {
@@ -126,7 +137,7 @@ export function createHttpServer(
  * Listens until the service stops. On stop the server accepts no new connections, lets running requests end, and
  * closes the remaining connections after 3 s.
  *
- * @throws FatalError `port_in_use`, with the address.
+ * @throws FatalError `port_in_use` or `address_unavailable`, with the address.
  */
 export async function listen(
   handler: RequestListener | Server,
@@ -138,12 +149,7 @@ export async function listen(
   try {
     await once(server, "listening");
   } catch (error) {
-    throw new FatalError(`Port ${options.port} on ${options.host} is not available.`, {
-      code: "port_in_use",
-      hint: "Set PORT to another port, or to 0 for any free port.",
-      details: { host: options.host, port: options.port },
-      cause: error,
-    });
+    throw listenError(options, error);
   }
   context.onStop("http", async () => {
     server.close();
@@ -154,4 +160,22 @@ export async function listen(
   });
   const { port } = server.address() as AddressInfo;
   return { server, port, url: `http://${options.host}:${port}` };
+}
+
+function listenError({ host, port }: { host: string; port: number }, cause: unknown): FatalError {
+  const details = { host, port };
+  if (cause instanceof Error && "code" in cause && cause.code === "EADDRINUSE") {
+    return new FatalError(`Port ${port} on ${host} is in use.`, {
+      code: "port_in_use",
+      hint: "Set PORT to another port, or to 0 for any free port.",
+      details,
+      cause,
+    });
+  }
+  return new FatalError(`Port ${port} on ${host} cannot be opened: ${messageOf(cause)}.`, {
+    code: "address_unavailable",
+    hint: "Set HOST to an address of this machine, and PORT to a port that this user may open.",
+    details,
+    cause,
+  });
 }

@@ -78,7 +78,7 @@ export async function runService(
 
 /** The message of a startup error, followed by its hint. */
 export function explain(error: unknown): string {
-  const hint = error instanceof NgpuError && error.hint !== undefined ? `\n${error.hint}` : "";
+  const hint = error instanceof NgpuError ? `\n${error.hint}` : "";
   return `${messageOf(error)}${hint}`;
 }
 

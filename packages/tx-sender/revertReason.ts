@@ -41,6 +41,7 @@ export function refusalError(
 ): FatalError {
   return new FatalError(`The contract refused ${kind}: ${reason.text}`, {
     code: "transaction_reverted",
+    hint: "details.error names the contract's error; docs/reference/chain-events.md lists them.",
     details: { error: reason.name, args: reason.args, text: reason.text, ...details },
   });
 }
@@ -55,6 +56,7 @@ export function translateChainError(error: unknown, kind: string): unknown {
   if (!(error instanceof BaseError)) return error;
   return new RetryableError(`The chain does not answer: ${error.shortMessage}`, {
     code: "chain_unreachable",
+    hint: "Try again in a few seconds. If it persists, check CHAIN_RPC_URLS and that the endpoint is up.",
     cause: error,
   });
 }

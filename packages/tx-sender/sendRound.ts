@@ -108,7 +108,10 @@ async function settleFromStore(tracked: Tracked): Promise<void> {
   const { pool, client, address, waiters } = tracked;
   for (const row of await store.byIds(pool, [...waiters.keys()])) {
     if (row.status === "failed") {
-      const error = new RetryableError(`Nonce ${row.nonce} was taken.`, { code: "nonce_used" });
+      const error = new RetryableError(`Nonce ${row.nonce} was taken.`, {
+        code: "nonce_used",
+        hint: "Send the transaction again. Use SIGNER_KEY for this market only.",
+      });
       settle(tracked, row.id, (waiter) => waiter.reject(error));
       continue;
     }

@@ -60,7 +60,10 @@ export async function writeRelease(options: {
 export function measurerScript(node: string): string {
   const script = node.replace(/^role=node$/m, "role=measurer");
   if (script !== node) return script;
-  throw new FatalError("install_mcNode.sh has no line role=node.", { code: "install_script_invalid" });
+  throw new FatalError("install_mcNode.sh has no line role=node.", {
+    code: "install_script_invalid",
+    hint: "Restore the line role=node of node-client/install_mcNode.sh.",
+  });
 }
 
 function replaceFile(path: string, text: string): void {

@@ -153,6 +153,7 @@ async function makeCluster(
   if (code !== 0) {
     throw new FatalError(`Postgres could not create its cluster in ${dataDir}:\n${output.trim()}`, {
       code: "postgres_init_failed",
+      hint: "Resolve the error of initdb, then start again.",
     });
   }
   renameSync(draft, dataDir);

@@ -155,6 +155,7 @@ function spawnFailure(options: ProcessOptions, child: ChildProcess): Promise<Fat
       resolve(
         new FatalError(`${options.name}: cannot run ${options.command}: ${cause.message}`, {
           code: "process_failed",
+          hint: "Check that the program is installed and executable, then start again.",
           cause,
         }),
       ),

@@ -26,7 +26,11 @@ export function openLog({ stateDir, name }: { stateDir: string; name: string }):
 export function processFailure(what: string, logFile: string, cause?: unknown): FatalError {
   const tail = logTail(logFile);
   const log = tail === "" ? `Its log ${logFile} is empty.` : `The end of ${logFile}:\n${tail}`;
-  return new FatalError(`${what}. ${log}`, { code: "process_failed", cause });
+  return new FatalError(`${what}. ${log}`, {
+    code: "process_failed",
+    hint: `Resolve the error in ${logFile}, then start again.`,
+    cause,
+  });
 }
 
 /** The last lines of a log, indented, for an error message. */

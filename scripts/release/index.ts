@@ -33,7 +33,10 @@ function pack(folder: string, outDir: string): string {
     { cwd: folder, encoding: "utf8" },
   );
   if (status === 0) return join(outDir, stdout.trim());
-  throw new FatalError(`npm could not pack ${folder}:\n${stderr}`, { code: "release_failed" });
+  throw new FatalError(`npm could not pack ${folder}:\n${stderr}`, {
+    code: "release_failed",
+    hint: "Resolve the error of npm, then run the command again.",
+  });
 }
 
 const program = new Command("npm run release --")

@@ -67,7 +67,10 @@ function compile(rootDir: string, folder: string, files: readonly string[], outD
     { cwd: rootDir, encoding: "utf8" },
   );
   if (status === 0) return;
-  throw new FatalError(`${folder} does not compile:\n${stdout}${stderr}`, { code: "release_failed" });
+  throw new FatalError(`${folder} does not compile:\n${stdout}${stderr}`, {
+    code: "release_failed",
+    hint: "Correct the errors of the compiler; npm run typecheck lists them all.",
+  });
 }
 
 /** Writes a package's directory for `npm pack`. */

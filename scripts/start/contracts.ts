@@ -122,5 +122,8 @@ async function mustRun(context: Context, name: string, what: string, args: strin
   const env = { ...process.env, NO_COLOR: "1", DEPLOYER_KEY: keys.deployer.key };
   const { code, output } = await runTask({ name, args, cwd: rootDir, env, stateDir, signal });
   if (code === 0) return;
-  throw new FatalError(`${what}:\n${output.trim()}`, { code: "deployment_failed" });
+  throw new FatalError(`${what}:\n${output.trim()}`, {
+    code: "deployment_failed",
+    hint: "Resolve the error of the deployment, then start again: it continues where it stopped.",
+  });
 }

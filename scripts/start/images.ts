@@ -22,7 +22,10 @@ export async function buildImages(options: {
   const imageOf = async (name: string) => {
     const image = built.find((candidate) => candidate.reference === name);
     if (image === undefined)
-      throw new FatalError(`The image ${name} was not built.`, { code: "image_not_built" });
+      throw new FatalError(`The image ${name} was not built.`, {
+        code: "image_not_built",
+        hint: "Check that its folder in images/ has an image.json, then start again.",
+      });
     return {
       reference: `${options.registry}/${image.repository}`,
       digest: image.digest,

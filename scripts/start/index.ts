@@ -72,7 +72,13 @@ async function run(
   }
   const errors = await stopAll(stack, reporter);
   if (errors.length > 0)
-    throw new StepFailure(stopStep, new FatalError(errors.join("\n"), { code: "stop_failed" }));
+    throw new StepFailure(
+      stopStep,
+      new FatalError(errors.join("\n"), {
+        code: "stop_failed",
+        hint: "End the named processes by hand, then start again.",
+      }),
+    );
   if (json && options.once) process.stdout.write(`${toJson(result)}\n`);
   return 0;
 }
@@ -128,7 +134,10 @@ function stopWithoutReader(interrupts: Interrupts): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error) => {
       interrupts.fail(
-        new FatalError(`The output was closed: ${messageOf(error)}`, { code: "output_closed" }),
+        new FatalError(`The output was closed: ${messageOf(error)}`, {
+          code: "output_closed",
+          hint: "Start again with an output that stays open, such as a file.",
+        }),
       );
     });
   }
@@ -138,7 +147,13 @@ function stopWithoutReader(interrupts: Interrupts): void {
 function stopOnUnhandled(interrupts: Interrupts): void {
   const fail = (error: unknown) => {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    interrupts.fail(new FatalError(text, { code: "internal_error", cause: error }));
+    interrupts.fail(
+      new FatalError(text, {
+        code: "internal_error",
+        hint: "Start again. If it recurs, report it with the logs in .ngpu/logs.",
+        cause: error,
+      }),
+    );
   };
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);

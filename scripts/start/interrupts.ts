@@ -22,7 +22,9 @@ export function watchInterrupts(options: { print: (line: string) => void; kill: 
   const stop = () => {
     if (!abort.signal.aborted) {
       options.print("Stopping everything. Press Ctrl-C again to kill what is still running.");
-      abort.abort(new FatalError("Interrupted.", { code: "start_interrupted" }));
+      abort.abort(
+        new FatalError("Interrupted.", { code: "start_interrupted", hint: "Start again to continue." }),
+      );
     }
     ended.resolve();
   };

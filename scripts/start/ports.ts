@@ -31,7 +31,7 @@ const range = { first: 20_000, last: 29_999 };
 /**
  * Chooses a port for every service: the requested one, else the one of the last start from this directory, else a free one.
  *
- * @throws FatalError `port_in_use`, `port_forbidden` or `host_unavailable`.
+ * @throws FatalError `port_in_use`, `port_forbidden` or `address_unavailable`.
  */
 export async function choosePorts(options: StartOptions): Promise<Ports> {
   const file = join(options.stateDir, "ports.json");
@@ -84,7 +84,7 @@ async function apiPort({ host, apiPort: port }: StartOptions): Promise<number> {
     if (port === undefined) return await getPort({ host, port: 8080 });
   } catch (error) {
     throw new FatalError(`This machine cannot listen on ${host}: ${messageOf(error)}`, {
-      code: "host_unavailable",
+      code: "address_unavailable",
       hint: "Set --host to an address of this machine, such as 127.0.0.1 or 0.0.0.0.",
       cause: error,
     });

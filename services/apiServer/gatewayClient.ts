@@ -27,7 +27,9 @@ export type Gateway = {
   close(): void;
 };
 
-const failure = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
+const failure = z.object({
+  error: z.object({ code: z.string(), message: z.string(), hint: z.string().optional() }),
+});
 
 export function createGateway(options: { url: string; token: string }): Gateway {
   const base = new URL(options.url);
@@ -73,14 +75,17 @@ export function createGateway(options: { url: string; token: string }): Gateway 
 async function errorOf(message: IncomingMessage): Promise<NgpuError> {
   const parsed = failure.safeParse(await json(message).catch(() => undefined));
   const status = message.statusCode ?? 502;
-  const { code, message: text } = parsed.data?.error ?? {
+  const {
+    code,
+    message: text,
+    hint = "Try again in a few seconds.",
+  } = parsed.data?.error ?? {
     code: "gateway_unreachable",
     message: `The gateway answered ${status}.`,
+    hint: "Try again in a few seconds.",
   };
-  if (status === 503) {
-    return new RetryableError(text, { code, hint: "Try again in a few seconds." });
-  }
-  return new InputError(text, { code, status: status === 504 ? 504 : 502 });
+  if (status === 503) return new RetryableError(text, { code, hint });
+  return new InputError(text, { code, hint, status: status === 504 ? 504 : 502 });
 }
 
 function unreachable(cause: unknown): RetryableError {

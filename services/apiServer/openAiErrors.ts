@@ -26,7 +26,7 @@ export function openAiErrorHandler(logger: Logger): ErrorRequestHandler {
       .send(
         toJson({
           error: {
-            message: hint === undefined ? detail : `${detail} ${hint}`,
+            message: `${detail} ${hint}`,
             type: typeOf(status),
             param: first === undefined ? null : first.pointer.slice(1).replaceAll("/", "."),
             code,

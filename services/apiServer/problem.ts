@@ -15,7 +15,7 @@ export type Problem = {
   code: string;
   title: string;
   detail: string;
-  hint: string | undefined;
+  hint: string;
   errors: FieldError[] | undefined;
   details: Record<string, unknown> | undefined;
 };
@@ -23,12 +23,17 @@ export type Problem = {
 /** Seconds after which a caller tries again when nothing more precise is known. */
 const retryAfterSeconds = 5;
 
-/** Codes of the errors that express and its body parser throw, by their type. */
-const parserCodes: Record<string, string> = {
-  "entity.too.large": "body_too_large",
-  "entity.parse.failed": "json_invalid",
-  "encoding.unsupported": "media_type_unsupported",
-  "charset.unsupported": "media_type_unsupported",
+const unsupported = {
+  code: "media_type_unsupported",
+  hint: "Send application/json in UTF-8, uncompressed or with gzip, deflate or br.",
+};
+
+/** Codes and hints of the errors that express and its body parser throw, by their type. */
+const parserErrors: Record<string, { code: string; hint: string }> = {
+  "entity.too.large": { code: "body_too_large", hint: "Send a shorter body." },
+  "entity.parse.failed": { code: "json_invalid", hint: "Send a JSON object." },
+  "encoding.unsupported": unsupported,
+  "charset.unsupported": unsupported,
 };
 
 /** Sends errors as `application/problem+json` (RFC 9457). */
@@ -92,7 +97,7 @@ function problemOf(error: unknown): Problem {
       details: Object.keys(details).length === 0 ? undefined : details,
     };
   }
-  const none = { hint: undefined, errors: undefined, details: undefined };
+  const none = { errors: undefined, details: undefined };
   if (status >= 500 || !(error instanceof Error)) {
     return {
       ...none,
@@ -100,10 +105,15 @@ function problemOf(error: unknown): Problem {
       title: "Internal Server Error",
       code: "internal_error",
       detail: "Internal error.",
+      hint: "Try again. If it recurs, report the request_id to the market's operator.",
     };
   }
   const type = "type" in error ? String(error.type) : "";
-  return { ...none, status, title, code: parserCodes[type] ?? "request_invalid", detail: error.message };
+  const { code, hint } = parserErrors[type] ?? {
+    code: "request_invalid",
+    hint: "See the API documentation at /docs.",
+  };
+  return { ...none, status, title, code, hint, detail: error.message };
 }
 
 function statusOf(error: unknown): number {

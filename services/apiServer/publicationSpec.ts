@@ -40,6 +40,7 @@ export function publication(
   if (expiresAt !== 0 && expiresAt <= now) {
     throw new InputError("expiresAt has passed.", {
       code: "expiry_in_past",
+      hint: "Set expiresAt to a later time, in Unix seconds, or omit it.",
       details: { expiresAt: workspace.expiresAt },
     });
   }

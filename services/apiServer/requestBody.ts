@@ -29,7 +29,10 @@ const requireShallow: RequestHandler = (request, _response, next) => {
   let level: unknown[] = [request.body];
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > maxDepth) {
-      throw new InputError(`The body is nested more than ${maxDepth} levels deep.`, { code: "json_invalid" });
+      throw new InputError(`The body is nested more than ${maxDepth} levels deep.`, {
+        code: "json_invalid",
+        hint: "Send a body with fewer levels.",
+      });
     }
     level = level.flatMap((value) =>
       typeof value === "object" && value !== null ? Object.values(value) : [],

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { NgpuError } from "@ngpu/runtime/errors";
+import { type ErrorOptions, NgpuError } from "@ngpu/runtime/errors";
 
 /** Maximum size of a stored response, in bytes. */
 const maxResultBytes = 8 << 20;
@@ -7,9 +7,9 @@ const maxResultBytes = 8 << 20;
 /** The reason why a task got no complete response. */
 export class TaskError extends NgpuError {
   readonly retryable: boolean;
-  constructor(message: string, code: string, retryable: boolean) {
-    super(message, { code });
-    this.retryable = retryable;
+  constructor(message: string, options: ErrorOptions & { retryable: boolean }) {
+    super(message, options);
+    this.retryable = options.retryable;
   }
 }
 
@@ -24,7 +24,11 @@ export async function readResult(message: IncomingMessage): Promise<unknown> {
   for await (const part of message as AsyncIterable<Buffer>) {
     length += part.length;
     if (length > maxResultBytes) {
-      throw new TaskError(`The response is larger than ${maxResultBytes} bytes.`, "result_too_large", false);
+      throw new TaskError(`The response is larger than ${maxResultBytes} bytes.`, {
+        code: "result_too_large",
+        hint: "Let the container answer in smaller parts, or store the result elsewhere and return its address.",
+        retryable: false,
+      });
     }
     parts.push(part);
   }

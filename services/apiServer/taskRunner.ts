@@ -118,9 +118,7 @@ async function run(state: RunnerState, work: TaskWork, signal: AbortSignal): Pro
       served,
       httpStatus,
       result,
-      error: isSuccess
-        ? undefined
-        : { code: "container_error", message: `The container answered ${httpStatus}.` },
+      error: isSuccess ? undefined : containerError(httpStatus),
     });
     return undefined;
   } catch (error) {
@@ -158,6 +156,15 @@ async function runQueued(state: RunnerState, work: TaskWork): Promise<void> {
   }
 }
 
+/** The error of a task whose container answered with another status than 2xx. */
+export function containerError(httpStatus: number): TaskError {
+  return new TaskError(`The container answered ${httpStatus}.`, {
+    code: "container_error",
+    hint: "Check the request against what the workspace's program accepts; result holds its response.",
+    retryable: false,
+  });
+}
+
 /** The end of a task without a response from a container. */
 export function noAnswer(failure: NgpuError): Omit<TaskEnd, "durationMs"> {
   return {
@@ -165,15 +172,27 @@ export function noAnswer(failure: NgpuError): Omit<TaskEnd, "durationMs"> {
     served: undefined,
     httpStatus: undefined,
     result: undefined,
-    error: { code: failure.code, message: failure.message },
+    error: failure,
   };
 }
 
 function taskError(error: unknown, disconnected: AbortSignal, stopping: AbortSignal): NgpuError {
   if (stopping.aborted)
-    return new TaskError("The server stopped before the task ended.", "task_interrupted", true);
+    return new TaskError("The server stopped before the task ended.", {
+      code: "task_interrupted",
+      hint: "Send the task again. It may have run.",
+      retryable: true,
+    });
   if (disconnected.aborted)
-    return new TaskError("The client disconnected before the response.", "client_disconnected", false);
+    return new TaskError("The client disconnected before the response.", {
+      code: "client_disconnected",
+      hint: "Keep the connection open until the response ends, or run the task in the background.",
+      retryable: false,
+    });
   if (error instanceof NgpuError) return error;
-  return new TaskError(`The response was interrupted: ${messageOf(error)}`, "replica_connection_lost", true);
+  return new TaskError(`The response was interrupted: ${messageOf(error)}`, {
+    code: "replica_connection_lost",
+    hint: "The task may have run. Send it again if it is safe to run twice.",
+    retryable: true,
+  });
 }

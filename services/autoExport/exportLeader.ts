@@ -50,6 +50,7 @@ async function competeOnce(parts: ExportParts, proven: Proven): Promise<void> {
     throw lost.signal.aborted
       ? new RetryableError("The connection to Postgres broke.", {
           code: "database_unreachable",
+          hint: "Wait: the export starts again. If it recurs, check that the server is up.",
           cause: error,
         })
       : translateDatabaseError(error);

@@ -37,7 +37,10 @@ export function parseProjection(name: string, text: string): Projection {
       .map((item) => item.trim()) ?? [];
   const key = listed("key");
   const invalid = (what: string) =>
-    new FatalError(`Projection ${name}.sql ${what}.`, { code: "projection_invalid" });
+    new FatalError(`Projection ${name}.sql ${what}.`, {
+      code: "projection_invalid",
+      hint: "Correct the file in services/autoExport/projections.",
+    });
   if (key.length === 0) throw invalid("has no line `-- key: …`");
   const [table, body] = new RegExp(`create table ${name} \\(([\\s\\S]*?)\\);`).exec(head) ?? [];
   if (table === undefined || body === undefined) throw invalid(`does not create the table ${name}`);
@@ -80,6 +83,7 @@ export function sourcesOf(projection: Projection, tables: readonly EventTable[])
     if (found !== undefined) return found.table;
     throw new FatalError(`Projection ${projection.name}.sql handles ${event}, which no ABI declares.`, {
       code: "projection_invalid",
+      hint: "Correct the file in services/autoExport/projections.",
     });
   });
 }

@@ -42,7 +42,12 @@ export async function admit(deps: AdmitDependencies, headers: IncomingHttpHeader
   const parsed = handshake.safeParse(headers);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    throw refusal(400, "handshake_invalid", `The header ${String(issue?.path[0])} ${issue?.message}.`);
+    throw refusal(
+      400,
+      "handshake_invalid",
+      `The header ${String(issue?.path[0])} ${issue?.message}.`,
+      "Update the client to the market's version.",
+    );
   }
   const { "x-ngpu-key": key, "x-ngpu-challenge": challenge, "x-ngpu-signature": signature } = parsed.data;
   const time = Number(parsed.data["x-ngpu-time"]);
@@ -52,18 +57,34 @@ export async function admit(deps: AdmitDependencies, headers: IncomingHttpHeader
       401,
       "clock_skewed",
       "The clocks of the node and the gateway differ by more than a minute.",
+      "Synchronize the clock with NTP.",
     );
   }
   if (!(await isSignedBy(deps, { key, time, challenge, signature }))) {
-    throw refusal(401, "signer_mismatch", "The signature does not match the key for this gateway.");
+    throw refusal(
+      401,
+      "signer_mismatch",
+      "The signature does not match the key for this gateway.",
+      "Sign with the node's key, for the gateway's URL as GET /v1/network lists it.",
+    );
   }
   const nodeId = await findNodeId(deps.db, key);
   if (nodeId === undefined) {
-    throw refusal(403, "node_not_found", `No node is registered with the key ${key}.`);
+    throw refusal(
+      403,
+      "node_not_found",
+      `No node is registered with the key ${key}.`,
+      "Wait until the node's registration is on the chain.",
+    );
   }
   const validUntil = new Date(now.getTime() + 2 * clockTolerance * 1000);
   if (!(await takeChallenge(deps.db, challenge, validUntil))) {
-    throw refusal(401, "challenge_used", "This challenge was already used to open a tunnel.");
+    throw refusal(
+      401,
+      "challenge_used",
+      "This challenge was already used to open a tunnel.",
+      "Sign a new random challenge.",
+    );
   }
   return nodeId;
 }
@@ -93,6 +114,6 @@ async function isSignedBy(
   }
 }
 
-function refusal(status: number, code: string, message: string): InputError {
-  return new InputError(message, { status, code });
+function refusal(status: number, code: string, message: string, hint: string): InputError {
+  return new InputError(message, { status, code, hint });
 }

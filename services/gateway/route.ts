@@ -101,7 +101,11 @@ function requireToken(request: IncomingMessage, token: string): void {
   const given = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1] ?? "";
   const digest = (text: string) => createHash("sha256").update(text).digest();
   if (timingSafeEqual(digest(given), digest(token))) return;
-  throw new InputError("The gateway token is missing or invalid.", { code: "token_invalid", status: 401 });
+  throw new InputError("The gateway token is missing or invalid.", {
+    code: "token_invalid",
+    hint: "Send GATEWAY_TOKEN as Authorization: Bearer.",
+    status: 401,
+  });
 }
 
 function noReplica(deps: RouteDependencies, workspaceId: string): RetryableError {
@@ -126,6 +130,7 @@ function failureError(outcome: Extract<Outcome, { end: "failure" }>, workspaceId
   if (outcome.failure === "timeout") {
     return new InputError(`The workspace did not answer in time: ${outcome.reason}.`, {
       code: "replica_timeout",
+      hint: "Send a request that the workspace answers sooner. It may still be running.",
       status: 504,
       details,
     });
@@ -133,12 +138,14 @@ function failureError(outcome: Extract<Outcome, { end: "failure" }>, workspaceId
   if (outcome.reason === "response_invalid") {
     return new InputError(`The container's response cannot be passed on: ${outcome.detail}.`, {
       code: "response_invalid",
+      hint: "Correct the workspace's program: it must send a valid HTTP response. The request has run.",
       status: 502,
       details,
     });
   }
   return new InputError("The workspace's node closed the connection before it responded.", {
     code: "replica_connection_lost",
+    hint: "The request may have run. Send it again if it is safe to run twice.",
     status: 502,
     details,
   });

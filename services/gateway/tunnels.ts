@@ -159,17 +159,23 @@ function requireTunnelRequest(request: IncomingMessage): void {
   }
   throw new InputError(`Only GET ${tunnelPath} with Upgrade: ${tunnelProtocol} can be upgraded here.`, {
     code: "upgrade_unsupported",
+    hint: `Send GET ${tunnelPath} with Upgrade: ${tunnelProtocol}.`,
     status: 404,
   });
 }
+
+const unavailable = {
+  code: "gateway_unavailable",
+  message: "The tunnel cannot be opened now.",
+  hint: "Try again in a few seconds.",
+};
 
 function refuse(socket: Duplex, error: unknown): void {
   if (socket.destroyed) return;
   const known = error instanceof InputError;
   const status = known ? error.status : 503;
-  const code = known ? error.code : "gateway_unavailable";
-  const message = known ? error.message : "The tunnel cannot be opened now. Try again.";
-  const body = toJson({ error: { code, message } });
+  const { code, message, hint } = known ? error : unavailable;
+  const body = toJson({ error: { code, message, hint } });
   socket.end(
     `HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Type: application/json\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\nx-ngpu-error: ${code}\r\n\r\n${body}`,

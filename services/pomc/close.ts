@@ -61,6 +61,7 @@ async function closeEpoch(options: {
   if (asOf === null) {
     throw new RetryableError(`No block before the end of epoch ${number} is exported yet.`, {
       code: "epoch_not_exported",
+      hint: "Wait until autoExport has exported the end of the epoch.",
     });
   }
   const facts = await nodeFacts(database, window, asOf, parameters.slotSeconds);

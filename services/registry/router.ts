@@ -22,8 +22,11 @@ type RegistryCode =
   | "UNSUPPORTED"
   | "UNKNOWN";
 
+const nameHint = "use the repository that the image's workspace names";
+
 type Kind = "manifest" | "blob";
-type Located = { digest: Digest } | { status: 400 | 404; code: RegistryCode; message: string };
+type Refusal = { code: RegistryCode; message: string; hint: string };
+type Located = { digest: Digest } | (Refusal & { status: 400 | 404 });
 
 const namePattern = /^[a-z0-9]+(?:[._-][a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-][a-z0-9]+)*)*$/;
 const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
@@ -38,7 +41,11 @@ export function registryRouter(deps: Deps): Router {
     response.set("Docker-Distribution-Api-Version", "registry/2.0");
     if (request.method === "GET" || request.method === "HEAD") return next();
     response.set("Allow", "GET, HEAD");
-    refuse(response, 405, "UNSUPPORTED", "this registry is read-only");
+    refuse(response, 405, {
+      code: "UNSUPPORTED",
+      message: "this registry is read-only",
+      hint: "use GET or HEAD",
+    });
   });
   router.get("/v2", (_request, response) => void response.json({}));
   router.get("/v2/*name/manifests/:reference", (request, response, next) =>
@@ -47,7 +54,13 @@ export function registryRouter(deps: Deps): Router {
   router.get("/v2/*name/blobs/:reference", (request, response, next) =>
     serve(deps, "blob", request, response).catch(next),
   );
-  router.use("/v2", (_request, response) => refuse(response, 404, "UNSUPPORTED", "no such endpoint"));
+  router.use("/v2", (_request, response) =>
+    refuse(response, 404, {
+      code: "UNSUPPORTED",
+      message: "no such endpoint",
+      hint: "use /v2/<name>/manifests/<reference> or /v2/<name>/blobs/<digest>",
+    }),
+  );
   router.use("/v2", onError(deps));
   return router;
 }
@@ -56,14 +69,13 @@ async function serve(deps: Deps, kind: Kind, request: Request, response: Respons
   const segments: unknown = request.params.name;
   const name = Array.isArray(segments) ? segments.join("/") : "";
   const found = locate(await readIndex(deps.storeDir), kind, name, String(request.params.reference));
-  if ("code" in found) return refuse(response, found.status, found.code, found.message);
+  if ("code" in found) return refuse(response, found.status, found);
   if ((await blobSize(deps.storeDir, found.digest)) === undefined) {
-    return refuse(
-      response,
-      404,
-      kind === "blob" ? "BLOB_UNKNOWN" : "MANIFEST_UNKNOWN",
-      "the image store does not have this digest",
-    );
+    return refuse(response, 404, {
+      code: kind === "blob" ? "BLOB_UNKNOWN" : "MANIFEST_UNKNOWN",
+      message: "the image store does not have this digest",
+      hint: "pull the image by the digest that its workspace names",
+    });
   }
   return send(
     deps,
@@ -76,16 +88,18 @@ async function serve(deps: Deps, kind: Kind, request: Request, response: Respons
 /** Resolves a request to a digest, or to an error. Only a digest becomes part of a file path. */
 function locate(index: StoreIndex, kind: Kind, name: string, reference: string): Located {
   if (name.length > 255 || !namePattern.test(name)) {
-    return { status: 400, code: "NAME_INVALID", message: "invalid repository name" };
+    return { status: 400, code: "NAME_INVALID", message: "invalid repository name", hint: nameHint };
   }
   const repository = own(index.repositories, name);
-  if (!repository) return { status: 404, code: "NAME_UNKNOWN", message: `there is no repository ${name}` };
+  if (!repository)
+    return { status: 404, code: "NAME_UNKNOWN", message: `there is no repository ${name}`, hint: nameHint };
   if (kind === "blob") {
     if (isDigest(reference)) return { digest: reference };
     return {
       status: 400,
       code: "DIGEST_INVALID",
       message: "the reference of a blob must be sha256:<64 hex digits>",
+      hint: "use a digest from the image's manifest",
     };
   }
   if (!isDigest(reference) && !tagPattern.test(reference)) {
@@ -93,11 +107,17 @@ function locate(index: StoreIndex, kind: Kind, name: string, reference: string):
       status: 400,
       code: "DIGEST_INVALID",
       message: "the reference of a manifest must be a tag or a sha256 digest",
+      hint: "use the digest that the image's workspace names",
     };
   }
   const digest = isDigest(reference) ? reference : own(repository.tags, reference);
   if (digest && repository.manifests.includes(digest)) return { digest };
-  return { status: 404, code: "MANIFEST_UNKNOWN", message: `${name} has no manifest ${reference}` };
+  return {
+    status: 404,
+    code: "MANIFEST_UNKNOWN",
+    message: `${name} has no manifest ${reference}`,
+    hint: "use the digest that the image's workspace names",
+  };
 }
 
 /** Reads an own property: `constructor` is a valid repository name and tag, and must not match an inherited one. */
@@ -125,19 +145,33 @@ function send(deps: Deps, response: Response, digest: Digest, type: string): Pro
   return promise;
 }
 
-function refuse(response: Response, status: number, code: RegistryCode, message: string): void {
+function refuse(response: Response, status: number, { code, message, hint }: Refusal): void {
   // These headers describe the blob, not the error.
   for (const header of ["Content-Type", "Docker-Content-Digest", "ETag"]) response.removeHeader(header);
-  response.status(status).json({ errors: [{ code, message }] });
+  response.status(status).json({ errors: [{ code, message, detail: { hint } }] });
 }
 
 function onError({ logger }: Deps): ErrorRequestHandler {
   return (error: Error & { status?: number }, _request, response, next) => {
     if (response.headersSent) return next(error);
     const status = error.status ?? 500;
-    if (status === 416) return refuse(response, 416, "RANGE_INVALID", "the range is outside the blob");
-    if (status < 500) return refuse(response, status, "NAME_INVALID", "the path is not valid");
+    if (status === 416)
+      return refuse(response, 416, {
+        code: "RANGE_INVALID",
+        message: "the range is outside the blob",
+        hint: "request a range within the blob's size",
+      });
+    if (status < 500)
+      return refuse(response, status, {
+        code: "NAME_INVALID",
+        message: "the path is not valid",
+        hint: nameHint,
+      });
     logger?.error({ event: "registry_failed", error });
-    refuse(response, 500, "UNKNOWN", "the image store cannot be read");
+    refuse(response, 500, {
+      code: "UNKNOWN",
+      message: "the image store cannot be read",
+      hint: "try again, or see the log of the registry",
+    });
   };
 }

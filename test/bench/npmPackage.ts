@@ -20,6 +20,7 @@ export async function unpackPackage(into: string, name: string, version: string)
     if (code === 0) return;
     throw new FatalError(`${name}@${version} could not be had:\n${output.trim()}`, {
       code: "peer_unavailable",
+      hint: "Check that npm reaches its registry.",
     });
   };
   await run("npm", ["pack", "--silent", `${name}@${version}`]);

@@ -35,7 +35,10 @@ export async function codeErrors(options: {
   const data = encodeDeployData({ abi: artifact.abi, bytecode: artifact.bytecode, args: options.args });
   const { data: expected } = await client.call({ data });
   if (expected === undefined)
-    throw new FatalError("A constructor returned no code.", { code: "contract_code_empty" });
+    throw new FatalError("A constructor returned no code.", {
+      code: "contract_code_empty",
+      hint: "Check that the compiled contracts match the sources: run npm run build:contracts.",
+    });
   if (actual.length !== expected.length) {
     return [`the code has ${bytes(actual)} bytes, not ${bytes(expected)}`];
   }

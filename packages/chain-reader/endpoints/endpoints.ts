@@ -55,7 +55,10 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
       recordFailure(
         group,
         group.current,
-        new RetryableError("An endpoint returned a wrong response.", { code }),
+        new RetryableError("An endpoint returned a wrong response.", {
+          code,
+          hint: "Wait: another endpoint is asked. If it recurs, replace this endpoint.",
+        }),
       ),
     states: () => statesOf(group),
   };

@@ -3,6 +3,7 @@ import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from
 import { Agent as HttpsAgent, request as requestHttps } from "node:https";
 import { createGunzip } from "node:zlib";
 import { FatalError, messageOf, type NgpuError, RetryableError } from "@ngpu/runtime/errors";
+import { endpointError } from "./endpointError.ts";
 
 /** A JSON-RPC request. */
 export type RpcRequest = { method: string; params?: unknown };
@@ -46,6 +47,7 @@ function asError(result: unknown): Error {
 function malformed(cause: unknown): RetryableError {
   return new RetryableError("The endpoint's response is incomplete.", {
     code: "rpc_response_invalid",
+    hint: "Use an endpoint that follows the Ethereum JSON-RPC specification.",
     cause,
   });
 }
@@ -72,11 +74,7 @@ function errorOf({ code, message }: { code?: unknown; message?: unknown }, metho
       cause,
     });
   }
-  return requestError(overLimit.has(code) ? "rpc_limit" : "rpc_failed", cause);
-}
-
-function requestError(code: string, cause: unknown): RetryableError {
-  return new RetryableError("The RPC endpoint did not respond.", { code, cause });
+  return endpointError(overLimit.has(code) ? "rpc_limit" : "rpc_failed", cause);
 }
 
 async function post(url: string, body: string, deadline: number): Promise<string> {
@@ -105,12 +103,12 @@ async function post(url: string, body: string, deadline: number): Promise<string
     // Some endpoints return a JSON-RPC error with status 400 or 500.
     if (status === 200 || (status !== 429 && status !== 413 && text.startsWith('{"'))) return text;
     const code = status === 429 ? "rpc_rate_limited" : status === 413 ? "rpc_limit" : "rpc_failed";
-    throw requestError(code, new Error(`HTTP status ${status}`));
+    throw endpointError(code, new Error(`HTTP status ${status}`));
   } catch (error) {
     if (error instanceof RetryableError) throw error;
     throw signal.aborted
-      ? requestError("rpc_timeout", new Error(`no response within ${deadline} ms`))
-      : requestError("rpc_failed", new Error(messageOf(error), { cause: error }));
+      ? endpointError("rpc_timeout", new Error(`no response within ${deadline} ms`))
+      : endpointError("rpc_failed", new Error(messageOf(error), { cause: error }));
   }
 }
 

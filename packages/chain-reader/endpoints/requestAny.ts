@@ -57,7 +57,11 @@ export async function requestAny(
   }
   throw isRetryable(last)
     ? last
-    : new RetryableError("No endpoint responds.", { code: "rpc_failed", cause: last });
+    : new RetryableError("No endpoint responds.", {
+        code: "rpc_failed",
+        hint: "Check CHAIN_RPC_URLS and that the endpoints are up.",
+        cause: last,
+      });
 }
 
 async function requestEach(

@@ -10,7 +10,7 @@ export type Api = ApiClient;
 const deadlineMs = 180_000;
 
 /**
- * Creates a client of the partner API. Every method throws FatalError `api_refused`, with the HTTP status in `details.status`, or
+ * Creates a client of the partner API. Every method throws FatalError `api_request_failed`, with the HTTP status in `details.status`, or
  * `api_unreachable`.
  *
  * @param signal Aborts all calls.
@@ -40,15 +40,16 @@ function translated(name: string, error: unknown): unknown {
   if (error instanceof ApiUnreachableError) {
     return new FatalError(`${name} got no response. ${error.message}`, {
       code: "api_unreachable",
+      hint: "See the log of apiServer in .ngpu/logs.",
       cause: error,
     });
   }
   if (!(error instanceof ApiError)) return error;
   const { status, code, message, hint } = error;
   return new FatalError(`${name} answered ${status} ${code}: ${message}`, {
-    code: "api_refused",
+    code: "api_request_failed",
+    hint: hint ?? "See the log of apiServer in .ngpu/logs.",
     details: { status },
-    ...(hint === undefined ? {} : { hint }),
     cause: error,
   });
 }

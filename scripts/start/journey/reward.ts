@@ -57,7 +57,10 @@ export async function readEpoch(market: Market, number: bigint): Promise<Journey
   );
   const [row] = rows;
   if (row === undefined)
-    throw new FatalError(`Epoch ${number} is not exported to Postgres.`, { code: "epoch_not_found" });
+    throw new FatalError(`Epoch ${number} is not exported to Postgres.`, {
+      code: "epoch_not_found",
+      hint: "See the log of autoExport in .ngpu/logs.",
+    });
   return epochOf(row);
 }
 
@@ -101,6 +104,7 @@ export async function claimReward(market: Market, api: Api, progress: Progress):
   if (claimed === undefined || paid === 0n || paid !== BigInt(reward.claimable)) {
     throw new FatalError(`The claim ${hash} did not increase the wallet's balance by the expected amount.`, {
       code: "claim_failed",
+      hint: "See the log of pomc in .ngpu/logs.",
       details: { before, after, due: reward.claimable },
     });
   }

@@ -29,7 +29,7 @@ export async function runTask(
   if (row === undefined || row.status !== "succeeded") {
     throw new FatalError(
       `Task ${answer.id} is ${row?.status ?? "not recorded"}: ${JSON.stringify(answer).slice(0, 300)}`,
-      { code: "task_failed" },
+      { code: "task_failed", hint: "See the logs of gateway and node in .ngpu/logs." },
     );
   }
   return { id: answer.id, nodeId: Number(row.node_id), ms: Number(row.duration_ms), result: row.result };

@@ -173,6 +173,7 @@ export async function inspectContainer(
   if (name === undefined) {
     throw new FatalError(`Container ${found.Id} does not run the image of workspace ${lease.workspaceId}.`, {
       code: "container_image_mismatch",
+      hint: "See the node's log, .ngpu/logs/node.log.",
       details: { wanted: digest, found: image.RepoDigests },
     });
   }

@@ -57,7 +57,11 @@ const signInToAccount = (deps: ApiDeps) => {
       const parsed = parseSiweMessage(body.message);
       const { address, nonce } = requireSignIn(parsed, { domain, chainId });
       if (!(await isSignedBy(deps, address, body.message, body.signature))) {
-        throw refusal("signer_mismatch", "The signature does not match the message's address.");
+        throw refusal(
+          "signer_mismatch",
+          "The signature does not match the message's address.",
+          "Get a new nonce and sign the message with the wallet that it names.",
+        );
       }
       const wallet = address.toLowerCase();
       const key = createKey();
@@ -80,22 +84,31 @@ function requireSignIn(
 ): { address: SiweMessage["address"]; nonce: string } {
   const { address, nonce } = message;
   if (address === undefined || nonce === undefined || message.version !== "1") {
-    throw new InputError("The message is not a sign-in with Ethereum (EIP-4361).", { code: "siwe_invalid" });
+    throw new InputError("The message is not a sign-in with Ethereum (EIP-4361).", {
+      code: "siwe_invalid",
+      hint: "Sign the message that POST /v1/auth/nonce describes, with version 1, address and nonce.",
+    });
   }
   if (message.chainId !== expected.chainId) {
     throw refusal(
       "siwe_chain_mismatch",
       `The message is for chain ${message.chainId}; this market is on chain ${expected.chainId}.`,
+      `Get a new nonce and sign a message for chain ${expected.chainId}.`,
     );
   }
   if (message.domain !== expected.domain) {
     throw refusal(
       "siwe_domain_mismatch",
       `The message is for the domain ${message.domain}; this API's domain is ${expected.domain}.`,
+      `Get a new nonce and sign a message for the domain ${expected.domain}.`,
     );
   }
   if (!validateSiweMessage({ message, address, domain: expected.domain, nonce, time: new Date() })) {
-    throw refusal("siwe_time_invalid", "The message has expired or is not valid yet.");
+    throw refusal(
+      "siwe_time_invalid",
+      "The message has expired or is not valid yet.",
+      "Get a new nonce and sign a message that is valid now.",
+    );
   }
   return { address, nonce };
 }
@@ -115,6 +128,6 @@ async function isSignedBy(
   return code !== undefined && deps.chain.verifyMessage({ address, message, signature });
 }
 
-function refusal(code: string, message: string, hint?: string): InputError {
-  return new InputError(message, { code, status: 401, ...(hint === undefined ? {} : { hint }) });
+function refusal(code: string, message: string, hint: string): InputError {
+  return new InputError(message, { code, status: 401, hint });
 }

@@ -13,7 +13,7 @@ import {
   listWorkspaces,
   type WorkspaceRow,
 } from "../store/workspaces.ts";
-import { noAnswer, type TaskWork } from "../taskRunner.ts";
+import { containerError, noAnswer, type TaskWork } from "../taskRunner.ts";
 import { createTranscript } from "../transcript.ts";
 
 export function chatRoutes(deps: ApiDeps): Endpoint[] {
@@ -138,9 +138,7 @@ async function passChat(
       served,
       httpStatus,
       result: transcript.result(),
-      error: isSuccess
-        ? undefined
-        : { code: "container_error", message: `The container answered ${httpStatus}.` },
+      error: isSuccess ? undefined : containerError(httpStatus),
     });
     response.end();
   } catch (error) {

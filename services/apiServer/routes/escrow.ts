@@ -174,6 +174,7 @@ async function requireOwnerSignature(
   if (isContract) return;
   throw new InputError("The signature does not match the authorization's owner.", {
     code: "signer_mismatch",
+    hint: "Sign the typed data of GET /v1/authorizations/typed-data with the owner's key.",
   });
 }
 
@@ -181,6 +182,7 @@ function requireOwn(wallet: string, owner: Hex): void {
   if (wallet === owner) return;
   throw new InputError("The authorization belongs to another wallet.", {
     code: "owner_mismatch",
+    hint: "Sign an authorization of the wallet that signed in, or sign in with the owner's wallet.",
     status: 403,
     details: { wallet, owner },
   });

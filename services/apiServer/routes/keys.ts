@@ -62,6 +62,10 @@ const removeKey = ({ db }: ApiDeps) =>
     },
     async ({ partner, params }) => {
       if (await revokeKey(db, partner.wallet, params.id)) return { id: params.id, revoked: true as const };
-      throw new InputError(`You have no key ${params.id}.`, { code: "api_key_not_found", status: 404 });
+      throw new InputError(`You have no key ${params.id}.`, {
+        code: "api_key_not_found",
+        hint: "GET /v1/keys lists your keys.",
+        status: 404,
+      });
     },
   );

@@ -76,7 +76,11 @@ const node = ({ db }: ApiDeps) =>
       const id = Number(params.id);
       const row = await findNode(db, id);
       if (row === undefined) {
-        throw new InputError(`There is no node ${id}.`, { code: "node_not_found", status: 404 });
+        throw new InputError(`There is no node ${id}.`, {
+          code: "node_not_found",
+          hint: "GET /v1/nodes lists the nodes.",
+          status: 404,
+        });
       }
       const [measured, session, presence] = await Promise.all([
         lastMeasurement(db, id),
@@ -124,6 +128,7 @@ const measurement = ({ db }: ApiDeps) =>
       if (row !== undefined) return measurementOf(row);
       throw new InputError(`There is no measurement ${params.id}.`, {
         code: "measurement_not_found",
+        hint: "Check the id of the measurement.",
         status: 404,
       });
     },

@@ -22,7 +22,11 @@ export function placementRoutes({ db }: ApiDeps): Endpoint[] {
       async ({ params: { id } }) => {
         const placement = await findPlacement(db, id);
         if (placement === undefined) {
-          throw new InputError(`There is no placement ${id}.`, { code: "placement_not_found", status: 404 });
+          throw new InputError(`There is no placement ${id}.`, {
+            code: "placement_not_found",
+            hint: "GET /v1/workspaces/{id} lists the placements of a workspace.",
+            status: 404,
+          });
         }
         return placement;
       },

@@ -62,6 +62,7 @@ const epoch = ({ db }: ApiDeps) =>
       if (row !== undefined) return { ...epochOf(row), document: row.document ?? null };
       throw new InputError(`Epoch ${params.number} is not posted.`, {
         code: "epoch_not_found",
+        hint: "GET /v1/epochs lists the epochs.",
         status: 404,
       });
     },

@@ -24,13 +24,18 @@ export function receiptRoutes({ db }: ApiDeps): Endpoint[] {
       async ({ partner, params: { id } }) => {
         const task = await findTask(db, partner.wallet, id);
         if (task === undefined) {
-          throw new InputError(`You have no task ${id}.`, { code: "task_not_found", status: 404 });
+          throw new InputError(`You have no task ${id}.`, {
+            code: "task_not_found",
+            hint: "GET /v1/tasks lists your tasks.",
+            status: 404,
+          });
         }
         const row = await findReceipt(db, id);
         if (row !== undefined) return responseOf(id, row);
         if (task.node_id === null && task.finished_at !== null) {
           throw new InputError("No node served this task, so it cost nothing and has no receipt.", {
             code: "receipt_not_issued",
+            hint: "Send the task again to a workspace with a running replica.",
             status: 404,
           });
         }

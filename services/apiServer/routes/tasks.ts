@@ -135,14 +135,18 @@ function requireOpen(workspace: WorkspaceRow): void {
 async function requireTask({ db }: ApiDeps, wallet: string, id: string): Promise<TaskRow> {
   const task = await findTask(db, wallet, id);
   if (task !== undefined) return task;
-  throw new InputError(`You have no task ${id}.`, { code: "task_not_found", status: 404 });
+  throw new InputError(`You have no task ${id}.`, {
+    code: "task_not_found",
+    hint: "GET /v1/tasks lists your tasks.",
+    status: 404,
+  });
 }
 
 /** The same error with the id of the task in its details. */
 function withTask(failure: NgpuError, taskId: string): NgpuError {
   const options = {
     code: failure.code,
-    ...(failure.hint === undefined ? {} : { hint: failure.hint }),
+    hint: failure.hint,
     details: { ...failure.details, taskId },
     cause: failure,
   };
@@ -161,7 +165,10 @@ export function taskOf(row: TaskRow) {
     ms: row.duration_ms,
     httpStatus: row.http_status,
     result: row.result ?? null,
-    error: row.error_code === null ? null : { code: row.error_code, message: row.error_message ?? "" },
+    error:
+      row.error_code === null
+        ? null
+        : { code: row.error_code, message: row.error_message ?? "", hint: row.error_hint },
     createdAt: row.created_at.toISOString(),
     finishedAt: row.finished_at?.toISOString() ?? null,
   };

@@ -76,7 +76,11 @@ const workspace = ({ db }: ApiDeps) =>
 export async function requireWorkspace(db: ApiDeps["db"], wallet: string, id: string): Promise<WorkspaceRow> {
   const row = await findWorkspace(db, wallet, id);
   if (row !== undefined) return row;
-  throw new InputError(`You have no workspace ${id}.`, { code: "workspace_not_found", status: 404 });
+  throw new InputError(`You have no workspace ${id}.`, {
+    code: "workspace_not_found",
+    hint: "GET /v1/workspaces lists your workspaces.",
+    status: 404,
+  });
 }
 
 /** @throws InputError `workspace_closed` (409): a closed workspace takes no more orders. */

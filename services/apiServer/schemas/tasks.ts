@@ -39,7 +39,7 @@ export const taskAnswer = z
     result: z.unknown().meta({
       description: "The container's response: JSON, text, or { base64, contentType }",
     }),
-    error: z.object({ code: z.string(), message: z.string() }).nullable(),
+    error: z.object({ code: z.string(), message: z.string(), hint: z.string().nullable() }).nullable(),
     createdAt: isoTime,
     finishedAt: isoTime.nullable(),
   })

@@ -13,12 +13,13 @@ export type TaskRow = {
   result: unknown;
   error_code: string | null;
   error_message: string | null;
+  error_hint: string | null;
   created_at: Date;
   finished_at: Date | null;
   duration_ms: number | null;
 };
 
-const heads = `id, wallet, workspace_id::text, kind, status, node_id::float8 as node_id, http_status, error_code, error_message,
+const heads = `id, wallet, workspace_id::text, kind, status, node_id::float8 as node_id, http_status, error_code, error_message, error_hint,
   created_at, finished_at, duration_ms`;
 
 export type NewTask = {
@@ -67,7 +68,7 @@ export type TaskEnd = {
   served: { nodeId: number; replica: number; lease: number } | undefined;
   httpStatus: number | undefined;
   result: unknown;
-  error: { code: string; message: string } | undefined;
+  error: { code: string; message: string; hint: string } | undefined;
   durationMs: number;
 };
 
@@ -75,7 +76,7 @@ export type TaskEnd = {
 export async function endTask(db: Queryable, id: string, end: TaskEnd): Promise<void> {
   await db.query(
     `update app.task set status = $2, node_id = $3, replica = $4, lease = $5, http_status = $6, result = $7,
-       error_code = $8, error_message = $9, finished_at = now(), duration_ms = $10, result_hash = $11,
+       error_code = $8, error_message = $9, finished_at = now(), duration_ms = $10, result_hash = $11, error_hint = $12,
        idempotency_key = case when $8 = 'replica_unavailable' then null else idempotency_key end
      where id = $1 and status in ('queued', 'running')`,
     [
@@ -90,6 +91,7 @@ export async function endTask(db: Queryable, id: string, end: TaskEnd): Promise<
       end.error?.message ?? null,
       end.durationMs,
       resultHashOf(id, end.result),
+      end.error?.hint ?? null,
     ],
   );
 }
@@ -147,7 +149,8 @@ export async function sweepTasks(db: Queryable, self: bigint): Promise<number> {
     const { rowCount } = await db.query(
       `with gone as materialized (select pg_try_advisory_xact_lock($1) as gone)
        update app.task set status = 'failed', finished_at = now(), error_code = 'task_interrupted',
-         error_message = 'The server that ran this task stopped before it ended.'
+         error_message = 'The server that ran this task stopped before it ended.',
+         error_hint = 'Send the task again. It may have run.'
        from gone where gone.gone and runner = $1 and status in ('queued', 'running')`,
       [runner],
     );

@@ -138,7 +138,10 @@ export async function handlePrefetchResult(
   result: store.PrefetchResult,
 ): Promise<void> {
   if (session.role !== "node") {
-    throw new InputError(`A ${session.role} must not send prefetched.`, { code: "message_forbidden" });
+    throw new InputError(`A ${session.role} must not send prefetched.`, {
+      code: "message_forbidden",
+      hint: "Update the client, or connect with the role that sends this message.",
+    });
   }
   // A reconnecting node reports its images again, possibly before its registration is exported. It has no orders then.
   if (session.subjectId === null) return;

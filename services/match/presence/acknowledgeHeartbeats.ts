@@ -80,7 +80,10 @@ export function startAcknowledging(
 /** Stores the status that a heartbeat reports; true when the running leases changed. */
 function recordStatus(session: Session, { cpuLoad, freeDiskGib, running }: Heartbeat): boolean {
   if (session.role !== "node") {
-    throw new InputError("A measurer must not send heartbeat.", { code: "message_forbidden" });
+    throw new InputError("A measurer must not send heartbeat.", {
+      code: "message_forbidden",
+      hint: "Update the client, or connect with the role that sends this message.",
+    });
   }
   const leasesChanged =
     session.cpuLoad === null ||

@@ -30,13 +30,17 @@ export async function checkRelay(
 ): Promise<Parameters<typeof putRelay>[1] | { reason: string }> {
   const { kind, signature } = request;
   if (!kindsOf[session.role].includes(kind)) {
-    throw new InputError(`A ${session.role} must not relay ${kind}.`, { code: "message_forbidden" });
+    throw new InputError(`A ${session.role} must not relay ${kind}.`, {
+      code: "message_forbidden",
+      hint: "Update the client, or connect with the role that sends this message.",
+    });
   }
   const parsed = relayKinds[kind].message.safeParse(request.message);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw new InputError(`The ${kind} message is not valid: ${issue?.path.join(".")} ${issue?.message}`, {
       code: "message_invalid",
+      hint: "Correct the named field, or update the client to the market's version.",
     });
   }
   const message = parsed.data;

@@ -18,7 +18,11 @@ export function serveExplain(app: Express, fleetNow: () => Promise<IndexedFleet>
     limit: maxPerSecond,
     keyGenerator: () => "all",
     handler: () => {
-      throw new InputError("Too many requests.", { code: "rate_limited", status: 429 });
+      throw new InputError("Too many requests.", {
+        code: "rate_limited",
+        hint: "Try again in a second.",
+        status: 429,
+      });
     },
   });
   app.post("/v1/explain", limit, express.json({ limit: "64kb" }), async (request, response) => {
@@ -26,6 +30,7 @@ export function serveExplain(app: Express, fleetNow: () => Promise<IndexedFleet>
     if (!parsed.success) {
       throw new InputError("The placement request is not valid.", {
         code: "request_invalid",
+        hint: "details.errors names each invalid field.",
         details: {
           errors: parsed.error.issues.map(({ path, message }) => ({ path: path.join("."), message })),
         },

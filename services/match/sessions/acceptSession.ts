@@ -9,7 +9,13 @@ import type { Signal } from "./absenceStore.ts";
 import { limits, type MonitoredConnection, readInOrder } from "./connection.ts";
 import type { createDirectory } from "./directory.ts";
 import { checkedHost, newChallenge, parseMessage, verifyHello } from "./handshake.ts";
-import type { Session, SessionHandlers, SessionsOptions } from "./session.ts";
+import {
+  type CloseReason,
+  type Session,
+  type SessionHandlers,
+  type SessionsOptions,
+  sessionReplaced,
+} from "./session.ts";
 import type { NewSession } from "./sessionStore.ts";
 
 /** Dependencies that all connections share. */
@@ -21,13 +27,20 @@ export type SessionServer = Omit<SessionsOptions, "server"> &
     drop: (ended: { id: string; signal: Signal; idleSeconds: number }) => Promise<void>;
   };
 
+const unavailable = "match_unavailable";
+
 /** Accepts a connection. The first message must be a hello, within `limits.helloMs`. */
 export function acceptSession(server: SessionServer, ws: WebSocket, address: string | undefined): void {
   const { logger, metrics, directory } = server;
   const peer = { ...messenger(ws, metrics), challenge: newChallenge(), address };
   let session: Session | undefined;
   const helloTimer = setTimeout(
-    () => peer.close("hello_missing", "No hello arrived in time."),
+    () =>
+      peer.close({
+        code: "hello_missing",
+        message: "No hello arrived in time.",
+        hint: "Answer the challenge with hello at once.",
+      }),
     limits.helloMs,
   );
   const handle = async (text: string) => {
@@ -38,14 +51,18 @@ export function acceptSession(server: SessionServer, ws: WebSocket, address: str
     if (ws.readyState !== ws.OPEN) return server.drop({ id: opened.id, signal: "session", idleSeconds: 0 });
     clearTimeout(helloTimer);
     session = opened;
-    directory.ofKey(session.key)?.close("session_replaced", "The key opened another session.");
+    directory.ofKey(session.key)?.close(sessionReplaced);
     directory.put(session);
     server.onOpen(session);
   };
   readInOrder(ws, handle, (error) => {
-    if (error instanceof InputError) return peer.close(error.code, error.message);
+    if (error instanceof InputError) return peer.close(error);
     logger.warn({ event: "session_message_failed", session: session?.id, error });
-    peer.close("unavailable", "The service is temporarily unavailable. Connect again.");
+    peer.close({
+      code: unavailable,
+      message: "The service is temporarily unavailable.",
+      hint: "Connect again in a few seconds.",
+    });
   });
   const connection = server.watch(ws);
   // Protocol errors of the peer are followed by "close".
@@ -62,11 +79,11 @@ function messenger(ws: WebSocket, metrics: MatchMetrics): Pick<Session, "send" |
   const send = (message: ServerMessage) => {
     if (ws.readyState === ws.OPEN) ws.send(toJson(message));
   };
-  const close = (code: string, message: string) => {
+  const close = ({ code, message, hint }: CloseReason) => {
     if (ws.readyState !== ws.OPEN) return;
     metrics.closed.inc({ code });
-    send({ type: "error", code, message });
-    ws.close(code === "unavailable" ? 1013 : 1008, code);
+    send({ type: "error", code, message, hint });
+    ws.close(code === unavailable ? 1013 : 1008, code);
     setTimeout(() => ws.terminate(), 1_000).unref();
   };
   return { send, close };
@@ -74,7 +91,10 @@ function messenger(ws: WebSocket, metrics: MatchMetrics): Pick<Session, "send" |
 
 async function handleOpen(server: SessionServer, session: Session, message: ClientMessage): Promise<void> {
   if (message.type === "hello") {
-    throw new InputError("The session is open already.", { code: "hello_unexpected" });
+    throw new InputError("The session is open already.", {
+      code: "hello_unexpected",
+      hint: "Send hello only once in a session.",
+    });
   }
   await server.onMessage(session, message);
 }
@@ -98,7 +118,10 @@ type Peer = Pick<Session, "send" | "close"> & { challenge: Hex; address: string 
 
 async function open(server: SessionServer, peer: Peer, hello: ClientMessage): Promise<Session> {
   if (hello.type !== "hello") {
-    throw new InputError("The first message must be hello.", { code: "hello_expected" });
+    throw new InputError("The first message must be hello.", {
+      code: "hello_expected",
+      hint: "Answer the challenge with hello before any other message.",
+    });
   }
   const { deployment, audience, instance } = server;
   const { role, version } = hello;

@@ -39,7 +39,12 @@ export function readInOrder(
     tokens = Math.min(limits.burst, tokens + ((now - refilled) / 1_000) * limits.rate) - 1;
     refilled = now;
     if (tokens < 0) {
-      onError(new InputError(`More than ${limits.rate} messages a second.`, { code: "rate_limited" }));
+      onError(
+        new InputError(`More than ${limits.rate} messages a second.`, {
+          code: "rate_limited",
+          hint: "Send fewer messages a second, then connect again.",
+        }),
+      );
       return;
     }
     waiting += 1;

@@ -20,7 +20,7 @@ export function newChallenge(): Hex {
  * once, so it cannot be replayed.
  *
  * @returns the key in lower case
- * @throws InputError `clock_skewed` or `signature_invalid`.
+ * @throws InputError `clock_skewed`, `signature_invalid` or `signer_mismatch`.
  */
 export async function verifyHello(
   deployment: Deployment,
@@ -29,14 +29,16 @@ export async function verifyHello(
 ): Promise<Hex> {
   const difference = hello.time > expected.now ? hello.time - expected.now : expected.now - hello.time;
   if (difference > clockTolerance) {
-    throw new InputError(`Your clock differs by ${difference} s. Synchronize it with NTP.`, {
+    throw new InputError(`Your clock differs by ${difference} s.`, {
       code: "clock_skewed",
+      hint: "Synchronize the clock with NTP.",
     });
   }
   const signer = await recover(deployment, expected, hello);
   if (signer.toLowerCase() !== hello.key.toLowerCase()) {
     throw new InputError(`The session was signed by ${signer}, not by ${hello.key}.`, {
-      code: "signature_invalid",
+      code: "signer_mismatch",
+      hint: "Sign the hello with the key that it names.",
     });
   }
   return hello.key.toLowerCase() as Hex;
@@ -64,6 +66,7 @@ async function recover(
   } catch (error) {
     throw new InputError(`The session's signature is not valid: ${messageOf(error).split("\n")[0]}`, {
       code: "signature_invalid",
+      hint: "Send an EIP-712 signature of 65 bytes.",
       cause: error,
     });
   }
@@ -89,7 +92,10 @@ export async function checkedHost(
 function hostOf(declared: string | undefined, peer: string | undefined): string {
   if (declared === undefined || declared === "") return (peer ?? "127.0.0.1").replace(/^::ffff:/, "");
   if (!/^[A-Za-z0-9.:_-]+$/.test(declared)) {
-    throw new InputError(`${declared} is neither a host name nor an address.`, { code: "host_invalid" });
+    throw new InputError(`${declared} is neither a host name nor an address.`, {
+      code: "host_invalid",
+      hint: "Set NODE_HOST to a host name or an IP address, without port and scheme.",
+    });
   }
   return declared;
 }
@@ -106,6 +112,7 @@ export function parseMessage(text: string): ClientMessage {
   } catch (error) {
     throw new InputError(`The message is not JSON: ${messageOf(error)}`, {
       code: "message_invalid",
+      hint: "Correct the named field, or update the client to the market's version.",
       cause: error,
     });
   }
@@ -114,5 +121,6 @@ export function parseMessage(text: string): ClientMessage {
   const [issue] = parsed.error.issues;
   throw new InputError(`The message is not valid: ${issue?.path.join(".")} ${issue?.message}`, {
     code: "message_invalid",
+    hint: "Correct the named field, or update the client to the market's version.",
   });
 }

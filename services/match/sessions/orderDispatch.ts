@@ -96,7 +96,10 @@ export async function handleRoundResult(
 ): Promise<void> {
   const expected = result.type === "measureFailed" ? "measurer" : "node";
   if (session.role !== expected || session.subjectId === null) {
-    throw new InputError(`A ${session.role} must not send ${result.type}.`, { code: "message_forbidden" });
+    throw new InputError(`A ${session.role} must not send ${result.type}.`, {
+      code: "message_forbidden",
+      hint: "Update the client, or connect with the role that sends this message.",
+    });
   }
   const { subjectId } = session;
   if (result.type === "probeReady") {

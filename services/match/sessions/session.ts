@@ -26,7 +26,16 @@ export type Session = {
   ackSlot: bigint;
   send(message: ServerMessage): void;
   /** Sends the error and closes the connection. */
-  close(code: string, message: string): void;
+  close(reason: CloseReason): void;
+};
+
+/** Why match closes a session, as its client sees it. */
+export type CloseReason = { code: string; message: string; hint: string };
+
+export const sessionReplaced: CloseReason = {
+  code: "session_replaced",
+  message: "The key opened another session.",
+  hint: "Run one client per key.",
 };
 
 /** A message of an open session. */

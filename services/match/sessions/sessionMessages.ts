@@ -23,7 +23,10 @@ export function createMessageRouter(parts: {
     }
     if (message.type === "prefetched") return handlePrefetchResult({ pool, metrics }, session, message);
     if (session.role !== "node") {
-      throw new InputError(`A measurer must not send ${message.type}.`, { code: "message_forbidden" });
+      throw new InputError(`A measurer must not send ${message.type}.`, {
+        code: "message_forbidden",
+        hint: "Update the client, or connect with the role that sends this message.",
+      });
     }
     if (message.type === "heartbeat") return acknowledge(session, message);
     if (session.subjectId !== null) await writeLive(pool, session.subjectId, message);

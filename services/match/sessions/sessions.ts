@@ -6,7 +6,7 @@ import { acceptSession, type SessionServer } from "./acceptSession.ts";
 import { batch } from "./batch.ts";
 import { createConnectionMonitor, limits } from "./connection.ts";
 import { createDirectory, type Directory } from "./directory.ts";
-import type { SessionHandlers, SessionsOptions } from "./session.ts";
+import { type SessionHandlers, type SessionsOptions, sessionReplaced } from "./session.ts";
 import { type NewSession, takeSessions } from "./sessionStore.ts";
 
 export type Sessions = Directory & {
@@ -33,7 +33,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     ...directory,
     replaced(ids) {
       for (const id of ids) {
-        directory.withId(id)?.close("session_replaced", "The key opened another session.");
+        directory.withId(id)?.close(sessionReplaced);
       }
     },
     serve(handlers) {

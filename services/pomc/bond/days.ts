@@ -28,7 +28,10 @@ export async function servedDays(
   for (let day = first; day <= last; day++) {
     const asOf = await lastBlockBefore(database, (day + 1) * daySeconds + heartbeatWindowSeconds);
     if (asOf === null) {
-      throw new RetryableError(`No block of day ${day} is exported yet.`, { code: "day_not_exported" });
+      throw new RetryableError(`No block of day ${day} is exported yet.`, {
+        code: "day_not_exported",
+        hint: "Wait until autoExport has exported this day.",
+      });
     }
     const slots = slotsOfDay(BigInt(day), deployment.parameters);
     const facts = await readPresence(database, asOf.block, slots);

@@ -70,7 +70,7 @@ function requireSameRows(outcomes: Map<Contender, Outcome[]>, events: number): v
     if (differing.length === 0 && countRows(rows) === events) continue;
     throw new FatalError(
       `The indexers' rows differ: ${differing.join(", ")}; ${countRows(rows)} of ${events}.`,
-      { code: "rows_differ" },
+      { code: "rows_differ", hint: "Compare the rows of the indexers." },
     );
   }
 }

@@ -66,6 +66,7 @@ async function install(folder: string, dependencies: Record<string, string>): Pr
   if (code !== 0) {
     throw new FatalError(`npm could not install ${Object.keys(dependencies).join(", ")}:\n${output.trim()}`, {
       code: "peer_unavailable",
+      hint: "Check that npm reaches its registry.",
     });
   }
   writeFileSync(done, manifest);

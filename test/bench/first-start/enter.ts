@@ -50,5 +50,8 @@ export async function enter(root: string, command: string, onLine: (line: string
   createInterface({ input: child.stderr }).on("line", onLine);
   const [code] = (await once(child, "close")) as [number | null];
   if (code === 0) return { last };
-  throw new FatalError(`The start ended with ${code}: ${last}`, { code: "start_failed" });
+  throw new FatalError(`The start ended with ${code}: ${last}`, {
+    code: "start_failed",
+    hint: "Start the market by hand to see the complete output.",
+  });
 }

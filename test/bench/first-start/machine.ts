@@ -89,5 +89,8 @@ function removeRoot(root: string): void {
 async function must(command: string, args: string[]): Promise<void> {
   const { code, output } = await runToEnd(command, args);
   if (code === 0) return;
-  throw new FatalError(`${command} ended with ${code}:\n${output.trim()}`, { code: "debootstrap_failed" });
+  throw new FatalError(`${command} ended with ${code}:\n${output.trim()}`, {
+    code: "debootstrap_failed",
+    hint: "Resolve the error of the command, then run the benchmark again.",
+  });
 }

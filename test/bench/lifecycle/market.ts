@@ -40,7 +40,11 @@ export async function startMarket(): Promise<BenchMarket> {
   const stop = async () => {
     stopping.abort();
     const errors = await stack.stopAll(() => undefined);
-    if (errors.length > 0) throw new FatalError(errors.join("\n"), { code: "stop_failed" });
+    if (errors.length > 0)
+      throw new FatalError(errors.join("\n"), {
+        code: "stop_failed",
+        hint: "End the named processes by hand.",
+      });
   };
   try {
     const state = await openState(stateDir);

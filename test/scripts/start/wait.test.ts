@@ -54,7 +54,8 @@ describe("a wait", () => {
     let asked = 0;
     const ask = async () => {
       asked += 1;
-      if (asked < 3) throw new RetryableError("not now", { code: "database_unreachable" });
+      if (asked < 3)
+        throw new RetryableError("not now", { code: "database_unreachable", hint: "Try again." });
       return asked;
     };
     expect(await waitFor("a row", ask, { ...waiting, seconds: 60, progress: quiet })).to.equal(3);
@@ -79,7 +80,10 @@ describe("retried work", () => {
     };
     const work = async () => {
       if (rests.length < 7)
-        throw new RetryableError("No replica runs.\nMore.", { code: "replica_unavailable" });
+        throw new RetryableError("No replica runs.\nMore.", {
+          code: "replica_unavailable",
+          hint: "Try again.",
+        });
       return "answer";
     };
     expect(await persist(work, { signal, progress, rest })).to.equal("answer");
@@ -121,7 +125,8 @@ describe("a step of the journey", () => {
     let tries = 0;
     const work = async () => {
       tries += 1;
-      if (tries === 1) throw new RetryableError("No node is online.", { code: "replica_unavailable" });
+      if (tries === 1)
+        throw new RetryableError("No node is online.", { code: "replica_unavailable", hint: "Try again." });
       return 7;
     };
     expect(await journeyStep(given, ["run", "The container starts"], work, (n) => `lease ${n}`)).to.equal(7);
@@ -132,7 +137,7 @@ describe("a step of the journey", () => {
   it("fails with its name with --once", async () => {
     const { given } = market(true);
     const work = async () => {
-      throw new RetryableError("No node is online.", { code: "replica_unavailable" });
+      throw new RetryableError("No node is online.", { code: "replica_unavailable", hint: "Try again." });
     };
     const error = await journeyStep(given, ["run", "The container starts"], work, String).catch((e) => e);
     expect(error).to.be.instanceOf(StepFailure);

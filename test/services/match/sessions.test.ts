@@ -163,7 +163,7 @@ describe("match: sessions and relayed messages", function () {
     const stranger = privateKeyToAccount(generatePrivateKey());
     const account = privateKeyToAccount(generatePrivateKey());
     const forged = await connect(match.url, deployment, "node", account, { signer: stranger });
-    expect(await refusal(forged)).to.equal("signature_invalid");
+    expect(await refusal(forged)).to.equal("signer_mismatch");
     const old = await connect(match.url, deployment, "node", account, {
       time: BigInt(Math.floor(Date.now() / 1_000)) - 90n,
     });
