@@ -80,7 +80,7 @@ function translate(docker: Docker, error: unknown): NgpuError {
   if (statusCode < 500) {
     return new FatalError(`The Docker engine refused the request (${statusCode}): ${detail}`, {
       code: "engine_refused",
-      hint: "Resolve the named reason. Docker 25 or newer is required.",
+      hint: "Resolve the reason that the engine gives, or update Docker.",
       cause: error,
     });
   }

@@ -160,13 +160,8 @@ function translateRpcError(error: unknown): NgpuError {
     error instanceof BaseError
       ? (error.walk((e) => e instanceof HttpRequestError) as HttpRequestError | null)?.status
       : undefined;
-  const code =
-    is(LimitExceededRpcError) || is(InvalidParamsRpcError) || status === 413
-      ? "rpc_limit"
-      : status === 429
-        ? "rpc_rate_limited"
-        : is(TimeoutError)
-          ? "rpc_timeout"
-          : "rpc_failed";
-  return endpointError(code, error);
+  if (is(LimitExceededRpcError) || is(InvalidParamsRpcError) || status === 413)
+    return endpointError("rpc_limit", error);
+  if (status === 429) return endpointError("rpc_rate_limited", error);
+  return is(TimeoutError) ? endpointError("rpc_timeout", error) : endpointError("rpc_failed", error);
 }

@@ -43,7 +43,7 @@ type Source = { host: string; name: string; digest: string };
  * whoever named the registry.
  *
  * @param reference `host/name@sha256:…`
- * @throws RetryableError `manifest_unreachable`; FatalError `manifest_invalid`.
+ * @throws RetryableError `image_manifest_unreachable`; FatalError `image_manifest_invalid`.
  */
 export async function readImageFacts(reference: string, options: FactsOptions): Promise<ImageFacts> {
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(deadlineMs)]);
@@ -159,7 +159,7 @@ async function get(
 
 function unreachable(url: URL | string, why: string, cause?: unknown): RetryableError {
   return new RetryableError(`The registry does not serve the manifest at ${String(url)}: ${why}.`, {
-    code: "manifest_unreachable",
+    code: "image_manifest_unreachable",
     hint: "Check that the registry is up and reachable from the market, then try again.",
     cause,
   });
@@ -167,7 +167,7 @@ function unreachable(url: URL | string, why: string, cause?: unknown): Retryable
 
 function invalid({ host, name, digest: of }: Source, what: string, cause?: unknown): FatalError {
   return new FatalError(`What ${host} serves as ${name}@${of} ${what}.`, {
-    code: "manifest_invalid",
+    code: "image_manifest_invalid",
     hint: "Push the image again, or name the digest of an image manifest.",
     cause,
   });

@@ -91,7 +91,7 @@ async function waitFor(
 function tooSlow(row: store.StoredTransaction, timeoutMs: number): RetryableError {
   return new RetryableError(`${row.kind} was not mined within ${timeoutMs / 1000} s.`, {
     code: "transaction_timeout",
-    hint: "Wait: the transaction stays queued with a higher fee. Check the chain's gas price and that it produces blocks.",
+    hint: "Wait, or send the request again with the same Idempotency-Key: the transaction stays queued.",
     details: { hash: row.hashes[0], nonce: row.nonce },
   });
 }

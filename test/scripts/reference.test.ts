@@ -5,6 +5,7 @@ import { expect } from "chai";
 import { Registry } from "prom-client";
 import { errorCodes } from "../../scripts/reference/code/errorCodes.ts";
 import { logEvents } from "../../scripts/reference/code/logEvents.ts";
+import { meaningProblems } from "../../scripts/reference/code/meanings.ts";
 import { metrics } from "../../scripts/reference/code/metrics.ts";
 import { type Project, projectOf, readProject } from "../../scripts/reference/code/project.ts";
 import { queueUses } from "../../scripts/reference/code/queues.ts";
@@ -48,18 +49,18 @@ describe("error codes of the reference", () => {
 
   it("follows a helper to each of its calls, also from another file", () => {
     const { shown, problems } = found(
-      `export function refusal(status: number, code: string, message: string) {
-         return new InputError(message, { status, code });
+      `export function refusal(status: number, code: string, message: string, hint: string) {
+         return new InputError(message, { status, code, hint });
        }
-       throw refusal(401, "clock_skewed", "The clocks differ.");`,
+       throw refusal(401, "clock_skewed", "The clocks differ.", "Use NTP.");`,
       {
         "services/b/b.ts": `import { refusal } from "../a/a.ts";
-          throw refusal(403, "node_not_found", "No such node.");`,
+          throw refusal(403, "node_not_found", "No such node.", "Register it.");`,
       },
     );
     expect(shown).to.deep.equal([
-      "clock_skewed / input / 401 / The clocks differ. / ",
-      "node_not_found / input / 403 / No such node. / ",
+      "clock_skewed / input / 401 / The clocks differ. / Use NTP.",
+      "node_not_found / input / 403 / No such node. / Register it.",
     ]);
     expect(problems).to.deep.equal([]);
   });
@@ -99,6 +100,72 @@ describe("error codes of the reference", () => {
     expect(problems).to.have.length(2);
     expect(problems[0]).to.include("services/a/a.ts:1: the code of this error cannot be known");
     expect(problems[1]).to.equal("services/a/a.ts:2: the error has no code");
+  });
+});
+
+describe("hints and meanings of error codes", () => {
+  const problemsOf = (text: string, others?: Record<string, string>) =>
+    errorCodes(project(text, others)).problems;
+  const lacking = (position: string, code: string) =>
+    `services/${position}: the error ${code} has no hint that says what to do`;
+
+  it("requires a hint of an error that is thrown and of an answer that is written out", () => {
+    const problems = problemsOf(
+      `throw new FatalError("No.", { code: "a_missing" });
+       throw new FatalError("No.", { code: "b_missing", hint: "" });
+       throw new FatalError("No.", { code: "c_missing", hint: late ? "Wait." : undefined });
+       throw new FatalError("No.", { code: "d_missing", hint: "Wait." });
+       throw new FatalError("No.", { code: "e_missing", hint: other.hint ?? "Wait." });
+       send({ code: "f_missing", message: "No." });
+       send({ code: "g_missing", message: "No.", hint: "Wait." });`,
+    );
+    expect(problems).to.deep.equal([
+      lacking("a/a.ts:1", "a_missing"),
+      lacking("a/a.ts:2", "b_missing"),
+      lacking("a/a.ts:3", "c_missing"),
+      lacking("a/a.ts:6", "f_missing"),
+    ]);
+  });
+
+  it("names the call that passes no hint to a helper", () => {
+    const problems = problemsOf(
+      `export const refusal = (code: string, hint?: string) => new InputError("No.", { code, hint });
+       throw refusal("a_missing", "Wait.");`,
+      { "services/b/b.ts": `import { refusal } from "../a/a.ts";\nthrow refusal("b_missing");` },
+    );
+    expect(problems).to.deep.equal([lacking("b/b.ts:2", "b_missing")]);
+  });
+
+  it("requires one meaning of each code, and one code of each meaning", () => {
+    const found = [
+      { code: "a", position: "a.ts:1" },
+      { code: "b", position: "a.ts:2" },
+      { code: "new", position: "b.ts:3" },
+    ];
+    const meanings = { a: "It fails.", b: "It fails.", gone: "It is not thrown." };
+    const file = "scripts/reference/errorMeanings.ts";
+    expect(meaningProblems(found, meanings)).to.deep.equal([
+      `b.ts:3: ${file} does not say what new means`,
+      `${file}: no error has the code gone`,
+      `${file}: a and b have the same meaning`,
+    ]);
+    expect(meaningProblems(found.slice(0, 1), { a: "It fails." })).to.deep.equal([]);
+  });
+
+  it("takes the text of a table by its key", () => {
+    const { codes } = errorCodes(
+      project(
+        `const texts = { a: { message: "A fails.", hint: "Do a." }, b: { message: "B fails.", hint: "Do b." } };
+         const error = (code: keyof typeof texts) =>
+           new FatalError(texts[code].message, { code, hint: texts[code].hint });
+         throw error("a");
+         throw error("b");`,
+      ),
+    );
+    expect(codes.map(({ code, messages, hints }) => [code, messages, hints])).to.deep.equal([
+      ["a", ["A fails."], ["Do a."]],
+      ["b", ["B fails."], ["Do b."]],
+    ]);
   });
 });
 

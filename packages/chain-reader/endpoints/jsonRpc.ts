@@ -74,7 +74,7 @@ function errorOf({ code, message }: { code?: unknown; message?: unknown }, metho
       cause,
     });
   }
-  return endpointError(overLimit.has(code) ? "rpc_limit" : "rpc_failed", cause);
+  return overLimit.has(code) ? endpointError("rpc_limit", cause) : endpointError("rpc_failed", cause);
 }
 
 async function post(url: string, body: string, deadline: number): Promise<string> {
@@ -102,8 +102,9 @@ async function post(url: string, body: string, deadline: number): Promise<string
     const status = response.statusCode ?? 0;
     // Some endpoints return a JSON-RPC error with status 400 or 500.
     if (status === 200 || (status !== 429 && status !== 413 && text.startsWith('{"'))) return text;
-    const code = status === 429 ? "rpc_rate_limited" : status === 413 ? "rpc_limit" : "rpc_failed";
-    throw endpointError(code, new Error(`HTTP status ${status}`));
+    const cause = new Error(`HTTP status ${status}`);
+    if (status === 429) throw endpointError("rpc_rate_limited", cause);
+    throw status === 413 ? endpointError("rpc_limit", cause) : endpointError("rpc_failed", cause);
   } catch (error) {
     if (error instanceof RetryableError) throw error;
     throw signal.aborted

@@ -7,6 +7,7 @@ import {
   type Leaf,
   type Leaves,
   leavesOf,
+  merge,
   propertyOf,
   type Scope,
   scopeOf,
@@ -22,6 +23,8 @@ export type ErrorCode = {
   hints: string[];
   component: string;
   file: string;
+  /** `file:line` of the error. */
+  position: string;
 };
 
 export type ErrorCodes = {
@@ -65,11 +68,19 @@ function writtenError(
       kind: "reply",
       code: part("code"),
       message: part("message"),
-      hint: part("hint"),
+      hint: (scope) => part("hint")(scope) ?? detailHint(project, part("detail")(scope)),
       status: part("status"),
     };
   }
   return undefined;
+}
+
+/** The hint of an error in the format of the OCI distribution specification, where `detail` is free. */
+function detailHint(project: Project, detail: Leaves | undefined): Leaves | undefined {
+  const hints = (detail?.leaves ?? []).flatMap(({ node, scope }) =>
+    node.type === "ObjectExpression" ? (propertyOf(project, node, "hint", scope) ?? []) : [],
+  );
+  return hints.length === 0 ? undefined : merge(hints);
 }
 
 /** A class receives each part as a parameter of that name or as a property of `options`. */
@@ -151,9 +162,16 @@ function readCode(
   const within = leaf.scope.calls === scope.calls ? { ...scope, ...takenOf(leaf.scope) } : scope;
   const { kind } = written;
   const messages = sentences(project, written.message(within));
-  const hints = sentences(project, written.hint(within));
   const status = numberIn(written.status(within));
-  for (const code of texts) result.codes.push({ code, kind, status, messages, hints, component, file });
+  const position = decidedAt(scope, source, node);
+  const hint = written.hint(within);
+  const hints = sentences(project, hint);
+  for (const code of texts) {
+    if (isLacking(hint) && !messages.some((text) => text.includes("{hint}")))
+      result.problems.push(`${position}: the error ${code} has no hint that says what to do`);
+  }
+  for (const code of texts)
+    result.codes.push({ code, kind, status, messages, hints, component, file, position });
 }
 
 function takenOf({ taken }: Scope): Pick<Scope, "taken"> {
@@ -164,6 +182,25 @@ function takenOf({ taken }: Scope): Pick<Scope, "taken"> {
 function outermost(scope: Scope): Source {
   const last = scope.calls.at(-1);
   return last === undefined ? scope.source : outermost(last.scope);
+}
+
+/** `file:line` of the call that decides the code, if a helper creates the error. */
+function decidedAt(scope: Scope, source: Source, node: Node): string {
+  const last = scope.calls.at(-1);
+  const first = last?.args[0];
+  return last === undefined || first === undefined
+    ? positionOf(source, node)
+    : decidedAt(last.scope, last.scope.source, first);
+}
+
+/** Whether an error may have no hint: the hint is missing, empty or undefined on a side of a condition. */
+function isLacking(hint: Leaves | undefined): boolean {
+  if (hint === undefined || hint.leaves.length + hint.open.length === 0) return true;
+  return hint.leaves.some(
+    ({ node }) =>
+      (node.type === "Identifier" && node.name === "undefined") ||
+      (node.type === "Literal" && (node.value === "" || node.value === null)),
+  );
 }
 
 function sentences(project: Project, part: Leaves | undefined): string[] {

@@ -115,12 +115,23 @@ function memberLeaves(
   if (objects.length === 0) return leaf;
   if (!node.computed && node.property.type === "Identifier")
     return walkPath(project, { leaves, open: [] }, [node.property.name], leaf);
+  const keys = node.computed ? literalsIn(leavesOf(project, node.property, scope, depth - 1)) : undefined;
+  if (keys !== undefined)
+    return merge(keys.map((key) => walkPath(project, { leaves, open: [] }, [key], leaf)));
   const values = objects.flatMap((object) =>
     (object.node as ObjectExpression).properties.flatMap((property) =>
       property.type === "Property" ? [leavesOf(project, property.value, object.scope, depth - 1)] : [],
     ),
   );
   return merge(values);
+}
+
+/** The strings of an expression, if all of its possible values are literals. */
+function literalsIn({ leaves, open }: Leaves): string[] | undefined {
+  const texts = leaves.flatMap(({ node }) =>
+    node.type === "Literal" && typeof node.value === "string" ? [node.value] : [],
+  );
+  return open.length > 0 || texts.length === 0 || texts.length < leaves.length ? undefined : texts;
 }
 
 /** The values at a path in object literals. If a value is no literal, the name itself is kept. */

@@ -1,8 +1,10 @@
 import { type ErrorCode, errorCodes } from "../code/errorCodes.ts";
+import { meaningProblems } from "../code/meanings.ts";
+import { errorMeanings } from "../errorMeanings.ts";
 import { code, codes, compare, item, pageHead, plain, sections } from "../markdown.ts";
 import type { PageOf } from "./page.ts";
 
-const HEAD = `Every error code, by the component that throws it. Kinds: a \`retryable\` error passes by itself, a \`fatal\` one
+const HEAD = `Every error code with its meaning, and then each error by the component that throws it. Kinds: a \`retryable\` error passes by itself, a \`fatal\` one
 needs intervention, \`input\` means that a request is invalid. A \`reply\` is written into a response without being thrown.
 HTTP status: an \`input\` error has the status shown, or 400; a \`retryable\` one 503; a \`fatal\` one 500. \`{name}\` stands for
 a value.`;
@@ -11,10 +13,16 @@ export const errorCodesPage: PageOf = ({ project }) => {
   const { codes: found, passedOn, problems } = errorCodes(project);
   const text =
     pageHead("Error codes", HEAD) +
+    meaningsSection() +
     sections(found, ({ component }) => component, listOf) +
     passedOnSection(passedOn.map(({ file }) => file));
-  return { text, problems };
+  return { text, problems: [...problems, ...meaningProblems(found, errorMeanings)] };
 };
+
+function meaningsSection(): string {
+  const lines = Object.entries(errorMeanings).map(([name, meaning]) => item(`${code(name)}: ${meaning}`));
+  return `\n## Meanings\n\nEach code has one meaning, in every component:\n\n${lines.join("\n")}\n`;
+}
 
 function listOf(found: ErrorCode[]): string {
   const groups = Map.groupBy(

@@ -76,12 +76,12 @@ describe("the facts of an image", () => {
 
   it("are not those of bytes with another digest, nor of anything that is not a manifest", async () => {
     handle = (_request, response) => void response.end('{"config":{"size":1},"layers":[]}');
-    expect(await failure(digestOf(manifest))).to.equal("manifest_invalid");
+    expect(await failure(digestOf(manifest))).to.equal("image_manifest_invalid");
     const sizes = [-1, 0.5, 2 ** 53, 9_000_000_000_000_000_000, "1", null];
     const bodies = sizes.map((size) => JSON.stringify({ config: { size: 1 }, layers: [{ size }] }));
     for (const body of [...bodies, "", "null", "[]", "{}", '{"manifests":[]}', "\0", "[".repeat(100_000)]) {
       serve(body);
-      expect(await failure(digestOf(body)), body.slice(0, 60)).to.equal("manifest_invalid");
+      expect(await failure(digestOf(body)), body.slice(0, 60)).to.equal("image_manifest_invalid");
     }
   });
 
@@ -101,16 +101,16 @@ describe("the facts of an image", () => {
     ];
     for (const way of ways) {
       handle = way;
-      expect(await failure(digestOf(manifest))).to.equal("manifest_unreachable");
+      expect(await failure(digestOf(manifest))).to.equal("image_manifest_unreachable");
     }
-    expect(await failure(digestOf(manifest), false)).to.equal("manifest_unreachable");
+    expect(await failure(digestOf(manifest), false)).to.equal("image_manifest_unreachable");
   });
 
   it("never come from any other document", async () => {
     await fc.assert(
       fc.asyncProperty(fc.json(), async (body) => {
         serve(body);
-        expect(await failure(digestOf(body))).to.equal("manifest_invalid");
+        expect(await failure(digestOf(body))).to.equal("image_manifest_invalid");
       }),
       { numRuns: runs(50) },
     );
