@@ -18,8 +18,8 @@ const leasePath = /^\/w\/(\d{1,20})\/(\d{1,5})\/(\d{1,10})(\/.*)?$/s;
 /** Node would add a `date` of its own; this option is not in its types. */
 const asReceived: ServerStreamResponseOptions & { sendDate: boolean } = { sendDate: false };
 
-/** Errors of the node itself, as `x-ngpu-error`. Only after `lease_unknown` the container has not received the request. */
-type NodeError = "lease_unknown" | "container_unreachable" | "response_invalid" | "request_invalid";
+/** Errors of the node itself, as `x-ngpu-error`. Only after `lease_not_found` the container has not received the request. */
+type NodeError = "lease_not_found" | "container_unreachable" | "response_invalid" | "request_invalid";
 
 export type ProxyDeps = {
   /** The host port of a running lease's container. */
@@ -51,7 +51,7 @@ export function proxyStream(
   logEnd(stream, { lease, logger: deps.logger.child({ requestId }) });
   const port = lease === undefined ? undefined : deps.portOf(lease);
   if (match === null || port === undefined) {
-    fail(stream, "lease_unknown");
+    fail(stream, "lease_not_found");
     return;
   }
   try {
@@ -167,7 +167,7 @@ function fail(stream: ServerHttp2Stream, error: NodeError, reason?: string): voi
     stream.destroy(new Error(error));
     return;
   }
-  respond(stream, error === "lease_unknown" ? 404 : 502, {
+  respond(stream, error === "lease_not_found" ? 404 : 502, {
     "x-ngpu-error": error,
     ...(reason !== undefined && { "x-ngpu-reason": reason.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 200) }),
   });

@@ -48,12 +48,14 @@ async function answer(
   }
   const name = `${request.method} ${url.pathname}`;
   const route = Object.hasOwn(routes, name) ? routes[name] : undefined;
-  if (!route) throw new RequestError(
+  if (!route) {
+    throw new RequestError(
       404,
       "endpoint_not_found",
       `There is no endpoint ${name}.`,
       `Use one of: ${Object.keys(routes).join(", ")}.`,
     );
+  }
   await route(request, response, url.searchParams);
 }
 

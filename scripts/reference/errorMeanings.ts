@@ -135,6 +135,7 @@ export const errorMeanings: Readonly<Record<string, string>> = {
   not_acceptable: "No representation matches the Accept header.",
   option_invalid: "A command-line option is invalid.",
   option_missing: "A required command-line option is missing.",
+  order_in_progress: "Another order of the workspace is in progress.",
   output_closed: "The standard output was closed.",
   owner_mismatch: "The authorization belongs to another wallet.",
   parameters_invalid: "The deployment's parameters are invalid.",
@@ -174,6 +175,7 @@ export const errorMeanings: Readonly<Record<string, string>> = {
   replica_timeout: "The replica did not answer in time.",
   replica_unavailable: "No replica of the workspace can take a request.",
   request_invalid: "The request does not match the endpoint's schema.",
+  response_invalid: "The container's response cannot be passed on.",
   result_too_large: "The container's response exceeds the limit.",
   route_invalid: "The path is not a route to a workspace.",
   rpc_block_not_found: "The RPC endpoint does not have the block.",
@@ -221,6 +223,5 @@ export const errorMeanings: Readonly<Record<string, string>> = {
   wallet_already_funded: "The wallet already has test tokens.",
   windows_too_short: "A public chain's deployment has too short windows.",
   workspace_closed: "The workspace is closed.",
-  workspace_not_assigned: "No replica of the workspace is assigned yet.",
   workspace_not_found: "There is no workspace with this id.",
 };

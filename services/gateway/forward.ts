@@ -33,7 +33,7 @@ const excludedResponse = new Set([
 ]);
 
 /** Error codes of a node that did not pass the request to a container. */
-const undelivered = new Set(["lease_unknown"]);
+const undelivered = new Set(["lease_not_found"]);
 
 /** Sends a request to one replica and streams the response to the client. Never throws. */
 export async function forward(session: ClientHttp2Session, outgoing: Outgoing): Promise<Outcome> {

@@ -146,7 +146,7 @@ describe("the node's end of a tunnel", () => {
       return [headers[":status"], headers["x-ngpu-error"]];
     };
     expect(await ask("/healthz")).to.deep.equal([200, undefined]);
-    expect(await ask("/w/1/0/2/x")).to.deep.equal([404, "lease_unknown"]);
+    expect(await ask("/w/1/0/2/x")).to.deep.equal([404, "lease_not_found"]);
     expect(await ask("/w/1/0/1/x")).to.deep.equal([502, "container_unreachable"]);
     gateway.destroy();
     session.destroy();

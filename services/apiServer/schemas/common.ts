@@ -92,7 +92,7 @@ export const problemBody = z
     detail: z.string().meta({ description: "What went wrong, in a sentence" }),
     instance: z.string().meta({ description: "URN with the request's id" }),
     code: z.string().meta({ description: "Stable, machine-readable code" }),
-    hint: z.string().optional().meta({ description: "How to resolve the error" }),
+    hint: z.string().meta({ description: "How to resolve the error" }),
     errors: z
       .array(
         z.object({

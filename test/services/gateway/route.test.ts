@@ -125,7 +125,7 @@ describe("gateway: routes", () => {
     let requested = 0;
     const unknown: NodeServer = (_incoming, outgoing) => {
       requested += 1;
-      outgoing.writeHead(404, { "x-ngpu-error": "lease_unknown" });
+      outgoing.writeHead(404, { "x-ngpu-error": "lease_not_found" });
       outgoing.end();
     };
     await serve([unknown, echo("two")]);
