@@ -41,6 +41,7 @@ describe("apiServer: edges", function () {
       title: "Not Found",
       status: 404,
       detail: "There is no node 4711.",
+      hint: "GET /v1/nodes lists the nodes.",
       instance: `urn:ngpu:request:${answer.headers.get("x-request-id")}`,
       code: "node_not_found",
       request_id: answer.headers.get("x-request-id"),
