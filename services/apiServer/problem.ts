@@ -103,6 +103,13 @@ function problemOf(error: unknown): Problem {
     };
   }
   const type = "type" in error ? String(error.type) : "";
+  if (type === "entity.too.large" && "limit" in error) {
+    const limitBytes = Number(error.limit);
+    return {
+      ...{ ...none, status, title, code: "body_too_large", details: { limitBytes } },
+      detail: `The body is larger than ${limitBytes} bytes.`,
+    };
+  }
   return { ...none, status, title, code: parserCodes[type] ?? "request_invalid", detail: error.message };
 }
 
