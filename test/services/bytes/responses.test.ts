@@ -43,7 +43,7 @@ describe("whatever a container answers", function () {
     const beside = send(market, "/v1/chat/completions", chatBody(good.id)).seen;
     const seen = await send(market, "/v1/chat/completions", chatBody(bad.id)).seen;
     const other = await beside;
-    expect([other.end, other.status, other.body.toString()]).to.deep.equal(["complete", 200, "ok"]);
+    expect(`${other.end} ${other.status} ${other.body}`).to.equal("complete 200 ok");
     const row = await eventually("the task's end", async () => {
       const { rows } = await market.api.db.query<Row>(
         "select status, http_status, error_code, node_id from app.task where id = $1",
