@@ -31,7 +31,7 @@ export function streamForever(market: ByteMarket): Map<string, Open> {
         socket.write(
           "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
         );
-        timer = setInterval(() => socket.write("a\r\ndata: 1\n\n\r\n"), 20);
+        timer = setInterval(() => socket.write("9\r\ndata: 1\n\n\r\n"), 20);
       }, 40);
     });
   };
