@@ -50,7 +50,8 @@ export function send(
     response.once("end", () => settle("complete"));
     response.on("error", () => settle("cut"));
   });
-  sent.end(body);
+  // As bytes: a string would change the encoding of the headers before it.
+  sent.end(Buffer.from(body));
   return { request: sent, seen: seen.promise };
 }
 
