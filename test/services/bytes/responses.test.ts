@@ -10,7 +10,7 @@ import { afterRequest, answerOk, type ByteMarket, openByteMarket } from "./marke
 
 type Row = { status: string; http_status: number | null; error_code: string | null; node_id: bigint | null };
 
-const refusals = ["response_invalid", "replica_broken", "no_replica"];
+const refusals = ["response_invalid", "replica_connection_lost"];
 
 describe("whatever a container answers", function () {
   this.timeout(600_000);
@@ -66,7 +66,7 @@ describe("whatever a container answers", function () {
     } else if (isContainers(seen)) {
       const isSuccess = seen.status >= 200 && seen.status < 300;
       expect(row).to.include({ status: isSuccess ? "succeeded" : "failed", http_status: seen.status });
-      expect(row.error_code).to.equal(isSuccess ? null : "container_refused");
+      expect(row.error_code).to.equal(isSuccess ? null : "container_error");
     } else {
       expect(seen.status).to.be.oneOf([502, 503]);
       expect(row).to.include({ status: "failed", error_code: codeIn(seen) });
