@@ -14,6 +14,8 @@ export type GatewayRequest = {
   headers: ForwardedHeaders;
   body: Buffer | undefined;
   signal: AbortSignal;
+  /** Longest time without a byte from the gateway, in milliseconds. */
+  silence: number;
 };
 
 /** A container's response with its body unread. */
@@ -53,8 +55,10 @@ export function createGateway(options: { url: string; token: string; idle?: numb
           authorization: `Bearer ${options.token}`,
         },
         maxHeaderSize: acceptedHeaderBytes,
+        timeout: request.silence,
         signal: request.signal,
       });
+      outgoing.once("timeout", () => outgoing.destroy(new Error(`no byte for ${request.silence} ms`)));
       outgoing.once("response", answered.resolve);
       // A connection may fail again after its first error.
       outgoing.on("error", answered.reject);

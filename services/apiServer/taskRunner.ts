@@ -9,6 +9,8 @@ import { readResult, TaskError } from "./taskResult.ts";
 
 /** Concurrent background tasks; further ones are queued in order. */
 const backgroundConcurrency = 32;
+/** The gateway ends a task by its deadlines. One that is silent for this much longer has failed, in milliseconds. */
+const gatewayGrace = 30_000;
 /** Time that running tasks have to end when the server stops, in milliseconds. */
 const stopDeadline = 3_000;
 
@@ -108,6 +110,7 @@ async function open(
       "x-ngpu-total-timeout": String(work.timeouts.total),
     },
     signal: AbortSignal.any([signal, stopping.signal]),
+    silence: 1000 * work.timeouts.progress + gatewayGrace,
   });
 }
 

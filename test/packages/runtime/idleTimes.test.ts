@@ -44,6 +44,7 @@ describe("kept connections", () => {
       const { message } = await gateway.call({
         ...{ workspaceId: "1", method: "POST", path: "/", headers: {}, body: Buffer.from("a") },
         signal: new AbortController().signal,
+        silence: 10_000,
       });
       expect(message.statusCode).to.equal(200);
       await message.resume().toArray();
@@ -51,6 +52,21 @@ describe("kept connections", () => {
     }
     // Some were reused and some had closed.
     expect(connections).to.be.greaterThan(1).and.lessThan(30);
+    gateway.close();
+    await context.stop();
+  });
+
+  it("end when the other side is silent for too long", async () => {
+    const context = createTestContext("idle");
+    const { url } = await listen(() => undefined, { host: "127.0.0.1", port: 0 }, context);
+    const gateway = createGateway({ url, token: "t" });
+    const call = gateway.call({
+      ...{ workspaceId: "1", method: "POST", path: "/", headers: {}, body: Buffer.from("a") },
+      signal: new AbortController().signal,
+      silence: 50,
+    });
+    const error = (await call.catch((reason: unknown) => reason)) as { code?: string };
+    expect(error.code).to.equal("gateway_unreachable");
     gateway.close();
     await context.stop();
   });
