@@ -14,12 +14,17 @@ export const hopHeaders: readonly string[] = [
   "upgrade",
 ];
 
-/** Headers of which a message has at most one. Of repeated ones the first counts, as in Node. */
+/** Headers of which a message has at most one; HTTP/2 refuses more. Of repeated ones the first counts, as in Node. */
 const singleHeaders = new Set([
-  ...["age", "authorization", "content-encoding", "content-length", "content-location", "content-type"],
-  ...["date", "etag", "expires", "from", "if-modified-since", "if-unmodified-since", "last-modified"],
-  ...["location", "max-forwards", "referer", "retry-after", "server", "user-agent"],
+  ...["access-control-allow-credentials", "access-control-max-age", "access-control-request-method", "age"],
+  ...["authorization", "content-length", "content-location", "content-md5", "content-range", "content-type"],
+  ...["date", "dnt", "etag", "expires", "from", "if-modified-since", "if-range", "if-unmodified-since"],
+  ...["last-modified", "location", "max-forwards", "range", "referer", "retry-after", "server", "tk"],
+  ...["upgrade-insecure-requests", "user-agent", "x-content-type-options"],
 ]);
+
+/** Lists that Node's HTTP/2 takes in one line only. */
+const joinedHeaders = new Set(["content-encoding", "content-language", "if-match", "if-none-match"]);
 
 /** A header is an own property, so that its name can be any token. Repeated headers are a list, in their order. */
 export type ForwardedHeaders = Record<string, string | string[]>;
@@ -41,6 +46,7 @@ export function forwardedHeaders(raw: readonly string[], excluded: ReadonlySet<s
     if (name.startsWith(":") || dropped.has(name)) continue;
     const before = kept.get(name);
     if (before === undefined) kept.set(name, value);
+    else if (joinedHeaders.has(name)) kept.set(name, `${String(before)}, ${value}`);
     else if (!singleHeaders.has(name)) kept.set(name, [before, value].flat());
   }
   return Object.fromEntries(kept);

@@ -124,9 +124,12 @@ function pointerTo(path: readonly PropertyKey[]): string {
 
 function disconnectSignal(response: Response): AbortSignal {
   const disconnected = new AbortController();
-  response.once("close", () => {
+  const abort = () => {
     if (!response.writableFinished) disconnected.abort(new Error("the client disconnected"));
-  });
+  };
+  // A client may leave while its key is checked or its body is read.
+  if (response.closed || response.socket?.destroyed === true) abort();
+  else response.once("close", abort);
   return disconnected.signal;
 }
 

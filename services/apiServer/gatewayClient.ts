@@ -2,6 +2,8 @@ import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest, Agent as SecureAgent } from "node:https";
 import { json } from "node:stream/consumers";
 import { InputError, type NgpuError, RetryableError } from "@ngpu/runtime/errors";
+import type { ForwardedHeaders } from "@ngpu/runtime/hopHeaders";
+import { acceptedHeaderBytes, idleTimes } from "@ngpu/runtime/httpLimits";
 import { z } from "zod";
 
 export type GatewayRequest = {
@@ -9,9 +11,11 @@ export type GatewayRequest = {
   method: string;
   /** Path in the container, checked against dot segments. */
   path: string;
-  headers: Record<string, string>;
+  headers: ForwardedHeaders;
   body: Buffer | undefined;
   signal: AbortSignal;
+  /** Longest time without a byte from the gateway, in milliseconds. */
+  silence: number;
 };
 
 /** A container's response with its body unread. */
@@ -31,10 +35,12 @@ const failure = z.object({
   error: z.object({ code: z.string(), message: z.string(), hint: z.string().optional() }),
 });
 
-export function createGateway(options: { url: string; token: string }): Gateway {
+export function createGateway(options: { url: string; token: string; idle?: number }): Gateway {
   const base = new URL(options.url);
   const secure = base.protocol === "https:";
-  const agent = secure ? new SecureAgent({ keepAlive: true }) : new Agent({ keepAlive: true });
+  // The agent closes a connection that is idle for this long.
+  const kept = { keepAlive: true, timeout: options.idle ?? idleTimes.client };
+  const agent = secure ? new SecureAgent(kept) : new Agent(kept);
   const send = secure ? httpsRequest : httpRequest;
   return {
     call: async (request) => {
@@ -50,10 +56,14 @@ export function createGateway(options: { url: string; token: string }): Gateway 
           ...(request.body === undefined ? {} : { "content-length": String(request.body.length) }),
           authorization: `Bearer ${options.token}`,
         },
+        maxHeaderSize: acceptedHeaderBytes,
+        timeout: request.silence,
         signal: request.signal,
       });
+      outgoing.once("timeout", () => outgoing.destroy(new Error(`no byte for ${request.silence} ms`)));
       outgoing.once("response", answered.resolve);
-      outgoing.once("error", answered.reject);
+      // A connection may fail again after its first error.
+      outgoing.on("error", answered.reject);
       outgoing.end(request.body);
       const message = await answered.promise.catch((error: unknown) => {
         throw request.signal.aborted ? request.signal.reason : unreachable(error);

@@ -113,7 +113,12 @@ function problemOf(error: unknown): Problem {
     code: "request_invalid",
     hint: "See the API documentation at /docs.",
   };
-  return { ...none, status, title, code, hint, detail: error.message };
+  const known = { ...none, status, title, code, hint };
+  if (type === "entity.too.large" && "limit" in error) {
+    const limitBytes = Number(error.limit);
+    return { ...known, details: { limitBytes }, detail: `The body is larger than ${limitBytes} bytes.` };
+  }
+  return { ...known, detail: error.message };
 }
 
 function statusOf(error: unknown): number {

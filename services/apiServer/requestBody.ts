@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import { InputError } from "@ngpu/runtime/errors";
 import express, { type RequestHandler } from "express";
 
@@ -8,11 +9,23 @@ const maxDepth = 500;
 /**
  * Reads a JSON body.
  *
- * @param limit Maximum size, such as `256kb`.
+ * @param limit Maximum size, in bytes or such as `256kb`.
  * @returns Handlers that pass InputError `media_type_unsupported` (415) or `json_invalid` (400), or the parser's error.
  */
-export function readJson(limit: string): RequestHandler[] {
-  return [requireJson, express.json({ limit, type: jsonTypes }), requireShallow];
+export function readJson(limit: string | number): RequestHandler[] {
+  return [requireJson, express.json({ limit, type: jsonTypes, verify: keepText }), requireShallow];
+}
+
+type WithText = IncomingMessage & { bodyText?: Buffer };
+
+/** Keeps the body's own bytes, for routes that pass them on. */
+function keepText(request: WithText, _response: unknown, bytes: Buffer, charset: string): void {
+  if (charset.toLowerCase() === "utf-8") request.bodyText = bytes;
+}
+
+/** The bytes of a request's body, decoded; undefined when they are not UTF-8. */
+export function bodyTextOf(request: IncomingMessage): Buffer | undefined {
+  return (request as WithText).bodyText;
 }
 
 const requireJson: RequestHandler = (request, _response, next) => {

@@ -3,6 +3,7 @@ import type { Express, Request, RequestHandler, Response } from "express";
 import { requirePartner } from "./access.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { createLimits } from "./limits.ts";
+import { payloadLimit } from "./payload.ts";
 import { readJson } from "./requestBody.ts";
 
 /** Serves endpoints. A method that a path does not have is answered with 405, and a path of no endpoint with 404. */
@@ -22,7 +23,7 @@ export function serveEndpoints(
       ...(one.access === "partner" ? [requireKey] : []),
       // Task inputs may be images; all other bodies are small.
       ...(one.method === "post"
-        ? readJson(one.path === "/v1/tasks" || one.openAiErrors === true ? "16mb" : "256kb")
+        ? readJson(one.path === "/v1/tasks" || one.openAiErrors === true ? payloadLimit : "256kb")
         : []),
       one.handler,
     );
@@ -63,6 +64,7 @@ function requireAcceptable(one: Endpoint): RequestHandler {
   const types = ["application/json", "application/problem+json"];
   if (one.streams !== undefined) types.push(one.streams.contentType);
   return (request, _response, next) => {
+    if (one.streams?.contentType === "*/*") return next();
     if (request.accepts(types) !== false) return next();
     throw new InputError("The API cannot answer with a type that the request accepts.", {
       code: "not_acceptable",

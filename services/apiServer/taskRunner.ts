@@ -1,5 +1,6 @@
 import type { Database } from "@ngpu/db/pool";
-import { messageOf, NgpuError } from "@ngpu/runtime/errors";
+import { InputError, messageOf, NgpuError } from "@ngpu/runtime/errors";
+import type { ForwardedHeaders } from "@ngpu/runtime/hopHeaders";
 import type { Logger } from "@ngpu/runtime/logger";
 import { requestIdHeader } from "@ngpu/runtime/requestId";
 import type { Gateway, GatewayAnswer } from "./gatewayClient.ts";
@@ -8,11 +9,22 @@ import { readResult, TaskError } from "./taskResult.ts";
 
 /** Concurrent background tasks; further ones are queued in order. */
 const backgroundConcurrency = 32;
+/** The gateway ends a task by its deadlines. One that is silent for this much longer has failed, in milliseconds. */
+const gatewayGrace = 30_000;
 /** Time that running tasks have to end when the server stops, in milliseconds. */
 const stopDeadline = 3_000;
 
-/** A task to run. `requestId` is the id of the request that created it. */
-export type TaskWork = Omit<NewTask, "runner"> & { requestId: string };
+/** A task to run. */
+export type TaskWork = Omit<NewTask, "runner"> & {
+  /** Id of the request that created it. */
+  requestId: string;
+  /** The body that the container receives; undefined: none. */
+  payload: Buffer | undefined;
+  /** Further headers for the container. */
+  headers?: ForwardedHeaders;
+  /** Longest time without a byte, and in all, in seconds. */
+  timeouts: { progress: number; total: number };
+};
 
 export type TaskRunner = {
   /** Stores a task. False when a task with the partner's Idempotency-Key exists. */
@@ -23,12 +35,12 @@ export type TaskRunner = {
   runInBackground(work: TaskWork): void;
   /** Sends the task to the workspace. The caller reads the response and ends the task. */
   open(work: TaskWork, signal: AbortSignal): Promise<GatewayAnswer>;
-  /** Records the end of a task; `started` is performance.now() at its start. */
-  end(work: TaskWork, started: number, end: Omit<TaskEnd, "durationMs">): Promise<void>;
+  /** Records the end of a task; `started` and `ended` are performance.now() at its start and end. Default: now. */
+  end(work: TaskWork, started: number, end: Omit<TaskEnd, "durationMs">, ended?: number): Promise<void>;
   /** Makes `stop` wait for a caller's work. */
   watch<Result>(work: Promise<Result>): Promise<Result>;
   /** Translates an error into the one that the partner sees and the task records. */
-  errorOf(error: unknown, disconnected: AbortSignal): NgpuError;
+  errorOf(error: unknown, disconnected: AbortSignal, hasBegun: boolean): NgpuError;
   /** Waits for running tasks until a deadline, then aborts them. All ends are recorded when it resolves. */
   stop(): Promise<void>;
 };
@@ -64,9 +76,10 @@ export function createTaskRunner(deps: RunnerDependencies): TaskRunner {
     run: (work, signal) => watch(state, run(state, work, signal)),
     runInBackground: (work) => track(state, runQueued(state, work)),
     open: (work, signal) => open(state, work, signal),
-    end: (work, started, how) => end(state, work, started, how),
+    end: (work, started, how, ended) => end(state, work, started, how, ended),
     watch: (work) => watch(state, work),
-    errorOf: (error, disconnected) => taskError(error, disconnected, stopping.signal),
+    errorOf: (error, disconnected, hasBegun) =>
+      taskError(error, { disconnected, stopping: stopping.signal, hasBegun }),
     stop: async () => {
       const deadline = setTimeout(() => stopping.abort(new Error("the server is stopping")), stopDeadline);
       await Promise.allSettled(inProgress);
@@ -81,19 +94,23 @@ async function open(
   signal: AbortSignal,
 ): Promise<GatewayAnswer> {
   await markTaskRunning(db, work.id);
-  const body = work.input === undefined ? undefined : Buffer.from(JSON.stringify(work.input));
+  const body = work.payload;
   return gateway.call({
     workspaceId: work.workspaceId,
     method: work.method,
     path: work.path,
     body,
     headers: {
-      [requestIdHeader]: work.requestId,
-      "x-ngpu-task-id": work.id,
       accept: "*/*",
       ...(body === undefined ? {} : { "content-type": "application/json" }),
+      ...work.headers,
+      [requestIdHeader]: work.requestId,
+      "x-ngpu-task-id": work.id,
+      "x-ngpu-timeout": String(work.timeouts.progress),
+      "x-ngpu-total-timeout": String(work.timeouts.total),
     },
     signal: AbortSignal.any([signal, stopping.signal]),
+    silence: 1000 * work.timeouts.progress + gatewayGrace,
   });
 }
 
@@ -102,30 +119,37 @@ function end(
   work: TaskWork,
   started: number,
   how: Omit<TaskEnd, "durationMs">,
+  ended = performance.now(),
 ): Promise<void> {
-  return endTask(db, work.id, { ...how, durationMs: Math.round(performance.now() - started) });
+  return endTask(db, work.id, { ...how, durationMs: Math.round(ended - started) });
 }
 
 async function run(state: RunnerState, work: TaskWork, signal: AbortSignal): Promise<NgpuError | undefined> {
   const started = performance.now();
+  let hasBegun = false;
   try {
     const served = await open(state, work, signal);
-    const result = await readResult(served.message);
-    const httpStatus = served.message.statusCode ?? 0;
-    const isSuccess = httpStatus >= 200 && httpStatus < 300;
+    hasBegun = true;
+    const { shown, raw } = await readResult(served.message);
     await end(state, work, started, {
-      status: isSuccess ? "succeeded" : "failed",
+      ...endOf(served.message.statusCode ?? 0),
       served,
-      httpStatus,
-      result,
-      error: isSuccess ? undefined : containerError(httpStatus),
+      result: shown,
+      raw,
     });
     return undefined;
   } catch (error) {
-    const failure = taskError(error, signal, state.stopping.signal);
-    await end(state, work, started, noAnswer(failure));
+    const failure = taskError(error, { disconnected: signal, stopping: state.stopping.signal, hasBegun });
+    // Nothing was delivered, so the task costs nothing.
+    await end(state, work, started, failureEnd(failure));
     return failure;
   }
+}
+
+/** The end of a task whose container answered completely. */
+export function endOf(httpStatus: number): Pick<TaskEnd, "status" | "httpStatus" | "error"> {
+  if (httpStatus >= 200 && httpStatus < 300) return { status: "succeeded", httpStatus, error: undefined };
+  return { status: "failed", httpStatus, error: containerError(httpStatus) };
 }
 
 function track({ inProgress }: RunnerState, work: Promise<unknown>): void {
@@ -157,7 +181,7 @@ async function runQueued(state: RunnerState, work: TaskWork): Promise<void> {
 }
 
 /** The error of a task whose container answered with another status than 2xx. */
-export function containerError(httpStatus: number): TaskError {
+function containerError(httpStatus: number): TaskError {
   return new TaskError(`The container answered ${httpStatus}.`, {
     code: "container_error",
     hint: "Check the request against what the workspace's program accepts; result holds its response.",
@@ -165,10 +189,10 @@ export function containerError(httpStatus: number): TaskError {
   });
 }
 
-/** The end of a task without a response from a container. */
-export function noAnswer(failure: NgpuError): Omit<TaskEnd, "durationMs"> {
+/** The end of a task without a complete response. */
+export function failureEnd(failure: NgpuError): Omit<TaskEnd, "durationMs"> {
   return {
-    status: "failed",
+    status: failure.code === "client_disconnected" ? "aborted" : "failed",
     served: undefined,
     httpStatus: undefined,
     result: undefined,
@@ -176,7 +200,14 @@ export function noAnswer(failure: NgpuError): Omit<TaskEnd, "durationMs"> {
   };
 }
 
-function taskError(error: unknown, disconnected: AbortSignal, stopping: AbortSignal): NgpuError {
+type ErrorFacts = {
+  disconnected: AbortSignal;
+  stopping: AbortSignal;
+  /** Whether the container's response had begun. */
+  hasBegun: boolean;
+};
+
+function taskError(error: unknown, { disconnected, stopping, hasBegun }: ErrorFacts): NgpuError {
   if (stopping.aborted)
     return new TaskError("The server stopped before the task ended.", {
       code: "task_interrupted",
@@ -190,6 +221,13 @@ function taskError(error: unknown, disconnected: AbortSignal, stopping: AbortSig
       retryable: false,
     });
   if (error instanceof NgpuError) return error;
+  if (hasBegun) {
+    return new InputError(`The container's response broke off: ${messageOf(error)}.`, {
+      code: "response_cut",
+      status: 502,
+      hint: "See the workspace's logs. Send the task again if it is safe to run twice.",
+    });
+  }
   return new TaskError(`The response was interrupted: ${messageOf(error)}`, {
     code: "replica_connection_lost",
     hint: "The task may have run. Send it again if it is safe to run twice.",

@@ -1,12 +1,17 @@
+import type { IncomingHttpHeaders } from "node:http";
 import { StringDecoder } from "node:string_decoder";
 import { z } from "zod";
+import { createBodyDecoder } from "./decodeBody.ts";
 
 /** Collects the response of a chat without storing every event of its stream. */
 export type Transcript = {
   add(part: Buffer): void;
-  /** A parsed JSON response, or `{ streamed, content, finishReason }` of a stream. */
-  result(): unknown;
+  /** A parsed JSON response, or `{ streamed, content, finishReason }` of a stream; undefined: it cannot be decoded. */
+  result(): Promise<unknown>;
 };
+
+/** What reads the decoded text. */
+type Reader = { add(part: Buffer): void; result(): unknown };
 
 /** Maximum stored characters; longer responses are truncated. */
 const storedLength = 1 << 20;
@@ -20,11 +25,23 @@ const event = z.object({
   ),
 });
 
-export function createTranscript(contentType: string): Transcript {
-  return /^text\/event-stream/i.test(contentType) ? streamTranscript() : fullTranscript();
+/** A longer response is not decoded further, so that a small one cannot take the processor's time. */
+const decodedLength = 64 << 20;
+
+export function createTranscript(headers: IncomingHttpHeaders): Transcript {
+  const isStream = /^text\/event-stream/i.test(headers["content-type"] ?? "");
+  const reader = isStream ? streamTranscript() : fullTranscript();
+  const decoder = createBodyDecoder(headers["content-encoding"], decodedLength, (part) => reader.add(part));
+  return {
+    add: (part) => decoder?.add(part),
+    result: async () => {
+      await decoder?.end();
+      return decoder === undefined ? undefined : reader.result();
+    },
+  };
 }
 
-function fullTranscript(): Transcript {
+function fullTranscript(): Reader {
   const decoder = new StringDecoder("utf8");
   let text = "";
   return {
@@ -41,7 +58,7 @@ function fullTranscript(): Transcript {
   };
 }
 
-function streamTranscript(): Transcript {
+function streamTranscript(): Reader {
   const decoder = new StringDecoder("utf8");
   let line = "";
   let content = "";

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { type ClientHttp2Session, type ClientHttp2Stream, constants } from "node:http2";
 import { pipeline } from "node:stream/promises";
 import { messageOf } from "@ngpu/runtime/errors";
+import { flushHead } from "@ngpu/runtime/flushHead";
 import { forwardedHeaders } from "@ngpu/runtime/hopHeaders";
 import { requestIdHeader } from "@ngpu/runtime/requestId";
 import { type Deadline, startDeadline, type Timeouts } from "./deadline.ts";
@@ -136,7 +137,7 @@ async function passResponse(
       "x-ngpu-replica": String(replica.replica),
       "x-ngpu-lease": String(replica.lease),
     });
-    response.flushHeaders();
+    flushHead(response);
   } catch (refused) {
     return { end: "failure", failure: "broken", reason: "response_invalid", detail: messageOf(refused) };
   }

@@ -1,11 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { InputError } from "@ngpu/runtime/errors";
-import type { Response } from "express";
+import { headersForContainer } from "../containerHeaders.ts";
 import { innerModel, isOpen, parseModel } from "../decide.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
-import type { GatewayAnswer } from "../gatewayClient.ts";
-import { chatAnswer, chatRequest, modelList } from "../schemas/tasks.ts";
+import { passResponse } from "../passResponse.ts";
+import { withMember } from "../payload.ts";
+import { bodyTextOf } from "../requestBody.ts";
+import { chatAnswer, chatRequest, modelList, modelRequest, timeoutHeaders } from "../schemas/tasks.ts";
 import {
   findWorkspace,
   findWorkspaceByName,
@@ -13,29 +15,39 @@ import {
   listWorkspaces,
   type WorkspaceRow,
 } from "../store/workspaces.ts";
-import { containerError, noAnswer, type TaskWork } from "../taskRunner.ts";
-import { createTranscript } from "../transcript.ts";
+import type { TaskWork } from "../taskRunner.ts";
+
+/** OpenAI's endpoints that a container serves itself, each under the same path. */
+const passed = [
+  { path: "/v1/chat/completions", summary: "Chat with a workspace", body: chatRequest },
+  { path: "/v1/completions", summary: "Complete a text with a workspace", body: modelRequest },
+  { path: "/v1/embeddings", summary: "Embed texts with a workspace", body: modelRequest },
+];
 
 export function chatRoutes(deps: ApiDeps): Endpoint[] {
-  return [completions(deps), models(deps)];
+  return [...passed.map((one) => passedRoute(deps, one)), models(deps)];
 }
 
-const completions = (deps: ApiDeps) =>
+const passedRoute = (deps: ApiDeps, { path, summary, body }: (typeof passed)[number]) =>
   endpoint(
     {
       method: "post",
-      path: "/v1/chat/completions",
+      path,
       tag: "OpenAI-compatible",
-      summary: "Chat with a workspace",
-      description: "Compatible with OpenAI's endpoint; `stream: true` streams server-sent events.",
+      summary,
+      description:
+        "Compatible with OpenAI's endpoint. The container receives the body as sent, with its own model name, and its response passes unchanged. `stream: true` streams server-sent events.",
       access: "partner",
-      body: chatRequest,
+      headers: timeoutHeaders,
+      body,
       answer: chatAnswer,
       streams: { contentType: "text/event-stream", description: "With `stream: true`" },
       openAiErrors: true,
     },
-    async ({ partner, body, response, requestId, disconnected }) => {
-      const workspace = await requireModel(deps, partner.wallet, body.model);
+    async ({ partner, body: given, headers, request, response, requestId, disconnected }) => {
+      const workspace = await requireModel(deps, partner.wallet, given.model);
+      const model = innerModel(given.model);
+      const text = bodyTextOf(request) ?? Buffer.from(JSON.stringify(given));
       const work: TaskWork = {
         id: randomUUID(),
         requestId,
@@ -44,13 +56,16 @@ const completions = (deps: ApiDeps) =>
         workspaceId: workspace.id,
         kind: "chat",
         method: "POST",
-        path: "/v1/chat/completions",
-        input: { ...body, model: innerModel(body.model) },
+        path,
+        input: { ...given, model },
+        payload: withMember(text, "model", model),
+        headers: headersForContainer(request),
+        timeouts: { progress: headers["x-ngpu-timeout"], total: headers["x-ngpu-total-timeout"] },
         idempotencyKey: undefined,
       };
       await deps.tasks.begin(work);
       response.setHeader("x-ngpu-task-id", work.id);
-      await deps.tasks.watch(passChat(deps, work, response, disconnected));
+      await deps.tasks.watch(passResponse(deps, work, response, disconnected));
       return undefined;
     },
   );
@@ -105,55 +120,4 @@ async function requireModel(deps: ApiDeps, wallet: string, model: string): Promi
     status: 404,
     hint: "GET /v1/models lists your running workspaces.",
   });
-}
-
-/** Streams the container's response to the client and records its content. */
-async function passChat(
-  deps: ApiDeps,
-  work: TaskWork,
-  response: Response,
-  disconnected: AbortSignal,
-): Promise<void> {
-  const started = performance.now();
-  let served: GatewayAnswer | undefined;
-  try {
-    served = await deps.tasks.open(work, disconnected);
-    const { message } = served;
-    const httpStatus = message.statusCode ?? 502;
-    const contentType = String(message.headers["content-type"] ?? "application/json");
-    response.status(httpStatus).setHeader("content-type", contentType);
-    response.setHeader("x-ngpu-node-id", String(served.nodeId));
-    // Proxies must not buffer the stream.
-    response.setHeader("cache-control", "no-cache, no-transform");
-    response.setHeader("x-accel-buffering", "no");
-    response.flushHeaders();
-    const transcript = createTranscript(contentType);
-    for await (const part of message as AsyncIterable<Buffer>) {
-      transcript.add(part);
-      if (!response.write(part)) await drained(response, disconnected);
-    }
-    const isSuccess = httpStatus >= 200 && httpStatus < 300;
-    await deps.tasks.end(work, started, {
-      status: isSuccess ? "succeeded" : "failed",
-      served,
-      httpStatus,
-      result: transcript.result(),
-      error: isSuccess ? undefined : containerError(httpStatus),
-    });
-    response.end();
-  } catch (error) {
-    const failure = deps.tasks.errorOf(error, disconnected);
-    await deps.tasks.end(work, started, { ...noAnswer(failure), served });
-    if (!response.headersSent) throw failure;
-    // The client must see that the stream was cut.
-    response.destroy();
-  }
-}
-
-async function drained(response: Response, disconnected: AbortSignal): Promise<void> {
-  const ready = Promise.withResolvers<void>();
-  response.once("drain", ready.resolve);
-  disconnected.addEventListener("abort", () => ready.resolve(), { once: true });
-  await ready.promise;
-  disconnected.throwIfAborted();
 }

@@ -6,14 +6,16 @@ import { dedupeKeyOf } from "../chainWriter.ts";
 import { isOpen } from "../decide.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint, idempotencyHeader, Reply } from "../endpoint.ts";
+import { memberValue } from "../payload.ts";
+import { bodyTextOf } from "../requestBody.ts";
 import { newTask, taskAnswer, taskList, taskPage } from "../schemas/tasks.ts";
-import { findTask, findTaskByKey, listTasks, type TaskRow } from "../store/tasks.ts";
+import { findResult, findTask, findTaskByKey, listTasks, type TaskRow } from "../store/tasks.ts";
 import type { WorkspaceRow } from "../store/workspaces.ts";
 import type { TaskWork } from "../taskRunner.ts";
 import { requireWorkspace } from "./workspaces.ts";
 
 export function taskRoutes(deps: ApiDeps): Endpoint[] {
-  return [runTask(deps), showTask(deps), showTasks(deps)];
+  return [runTask(deps), showTask(deps), showResult(deps), showTasks(deps)];
 }
 
 const runTask = (deps: ApiDeps) =>
@@ -30,7 +32,7 @@ const runTask = (deps: ApiDeps) =>
       body: newTask,
       answer: taskAnswer,
     },
-    async ({ partner, body, headers, response, requestId, disconnected }) => {
+    async ({ partner, body, headers, request, response, requestId, disconnected }) => {
       const workspace = await requireWorkspace(deps.db, partner.wallet, body.workspaceId);
       const idempotencyKey = await dedupeKeyOf(deps.db, partner.wallet, "task", {
         key: headers["idempotency-key"],
@@ -45,7 +47,8 @@ const runTask = (deps: ApiDeps) =>
         kind: "task",
         method: body.method,
         path: body.path,
-        input: body.method === "GET" ? undefined : body.input,
+        ...payloadOf(body, bodyTextOf(request)),
+        timeouts: { progress: body.timeoutSeconds, total: body.totalTimeoutSeconds },
         idempotencyKey,
       };
       // A repetition of an earlier task still gets its result.
@@ -81,6 +84,47 @@ const showTask = (deps: ApiDeps) =>
     async ({ partner, params }) => taskOf(await requireTask(deps, partner.wallet, params.id)),
   );
 
+const showResult = (deps: ApiDeps) =>
+  endpoint(
+    {
+      method: "get",
+      path: "/v1/tasks/:id/result",
+      tag: "Tasks",
+      summary: "Download a task's result as the container sent it",
+      description:
+        "The bytes of the response's body with its content-type and content-encoding. Results of OpenAI-compatible calls are not kept as bytes.",
+      access: "partner",
+      params: z.object({ id: z.uuid() }),
+      answer: z.unknown(),
+      streams: { contentType: "*/*", description: "The response's body" },
+    },
+    async ({ partner, params, response }) => {
+      await requireTask(deps, partner.wallet, params.id);
+      const found = await findResult(deps.db, partner.wallet, params.id);
+      if (found === undefined) {
+        throw new InputError("The task has no stored response.", {
+          code: "task_result_not_found",
+          status: 404,
+          hint: "GET /v1/tasks/{id} shows the task's status and its result as JSON.",
+        });
+      }
+      response.setHeader("content-type", found.contentType ?? "application/octet-stream");
+      if (found.contentEncoding !== undefined) response.setHeader("content-encoding", found.contentEncoding);
+      // A browser neither shows nor runs what a container has sent.
+      response.setHeader("content-disposition", "attachment");
+      response.setHeader("content-length", found.bytes.length);
+      response.end(found.bytes);
+      return undefined;
+    },
+  );
+
+/** The input as the container receives it: the bytes of the request's own text. */
+function payloadOf(body: z.output<typeof newTask>, text: Buffer | undefined) {
+  if (body.method === "GET" || body.input === undefined) return { input: undefined, payload: undefined };
+  const payload = text && memberValue(text, "input");
+  return { input: body.input, payload: payload ?? Buffer.from(JSON.stringify(body.input)) };
+}
+
 const showTasks = (deps: ApiDeps) =>
   endpoint(
     {
@@ -115,7 +159,7 @@ async function repeated(deps: ApiDeps, work: TaskWork, wait: boolean, disconnect
         hint: "Send the request again.",
       });
     }
-    const hasEnded = task.status === "succeeded" || task.status === "failed";
+    const hasEnded = task.status !== "queued" && task.status !== "running";
     if (hasEnded) return taskOf(task);
     if (!wait || disconnected.aborted) return new Reply(202, taskOf(task));
     await rest(200, disconnected);

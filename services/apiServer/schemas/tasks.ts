@@ -12,6 +12,8 @@ export const containerPath = z
     return !segments.includes(".") && !segments.includes("..");
   }, "has dot segments");
 
+const seconds = (longest: number) => z.number().int().min(1).max(longest);
+
 export const newTask = z
   .strictObject({
     workspaceId: workspaceIdText,
@@ -22,10 +24,28 @@ export const newTask = z
       .boolean()
       .default(true)
       .meta({ description: "false: return 202 immediately and run in the background" }),
+    timeoutSeconds: seconds(3_600).default(600).meta({
+      description: "Longest time without a byte from the container, before and after its response has begun",
+    }),
+    totalTimeoutSeconds: seconds(14_400)
+      .default(14_400)
+      .meta({ description: "Longest time until the response has ended" }),
   })
   .meta({ id: "NewTask" });
 
-export const taskStatuses = ["queued", "running", "succeeded", "failed"] as const;
+/** The same deadlines, for requests whose body is the container's. */
+export const timeoutHeaders = z.object({
+  "x-ngpu-timeout": z.coerce.number().pipe(seconds(3_600)).default(600).meta({
+    description: "Longest time without a byte from the container, in seconds",
+  }),
+  "x-ngpu-total-timeout": z.coerce
+    .number()
+    .pipe(seconds(14_400))
+    .default(14_400)
+    .meta({ description: "Longest time until the response has ended, in seconds" }),
+});
+
+export const taskStatuses = ["queued", "running", "succeeded", "failed", "aborted"] as const;
 
 export const taskAnswer = z
   .object({
@@ -37,7 +57,8 @@ export const taskAnswer = z
     ms: z.number().int().nullable().meta({ description: "Duration in milliseconds" }),
     httpStatus: z.number().int().nullable().meta({ description: "The container's HTTP status" }),
     result: z.unknown().meta({
-      description: "The container's response: JSON, text, or { base64, contentType }",
+      description:
+        "The container's response, decoded: JSON, UTF-8 text, or { base64, contentType }. GET /v1/tasks/{id}/result returns its bytes",
     }),
     error: z.object({ code: z.string(), message: z.string(), hint: z.string().nullable() }).nullable(),
     createdAt: isoTime,
@@ -98,6 +119,11 @@ export const chatRequest = z
     id: "ChatRequest",
     description: "OpenAI's request body; all other fields are passed to the container",
   });
+
+export const modelRequest = z.looseObject({ model: chatRequest.shape.model }).meta({
+  id: "ModelRequest",
+  description: "OpenAI's request body; all other fields are passed to the container",
+});
 
 export const chatAnswer = z.looseObject({}).meta({ description: "The container's response" });
 export const modelList = z.object({

@@ -1,13 +1,14 @@
 import type { Queryable } from "@ngpu/db/pool";
 import { resultHashOf } from "@ngpu/protocol/taskReceiptTree";
 import { toJson } from "@ngpu/runtime/json";
+import type { RawResult } from "../taskResult.ts";
 
 export type TaskRow = {
   id: string;
   wallet: string;
   workspace_id: string;
   kind: "task" | "chat";
-  status: "queued" | "running" | "succeeded" | "failed";
+  status: "queued" | "running" | TaskEnd["status"];
   node_id: number | null;
   http_status: number | null;
   result: unknown;
@@ -64,18 +65,27 @@ export async function markTaskRunning(db: Queryable, id: string): Promise<void> 
 }
 
 export type TaskEnd = {
-  status: "succeeded" | "failed";
+  /** `aborted`: the client left before the end. */
+  status: "succeeded" | "failed" | "aborted";
   served: { nodeId: number; replica: number; lease: number } | undefined;
   httpStatus: number | undefined;
   result: unknown;
   error: { code: string; message: string; hint: string } | undefined;
   durationMs: number;
+  /** The response as received, of a task. */
+  raw?: RawResult | undefined;
 };
 
 /** Records the end of a task; later ends are ignored. A task that no replica received releases its Idempotency-Key. */
 export async function endTask(db: Queryable, id: string, end: TaskEnd): Promise<void> {
+  const { bytes, contentType, contentEncoding } = end.raw ?? {};
   await db.query(
-    `update app.task set status = $2, node_id = $3, replica = $4, lease = $5, http_status = $6, result = $7,
+    `with kept as (
+       insert into app.task_result (task_id, body, content_type, content_encoding)
+       select id, $13::bytea, $14::text, $15::text from app.task
+       where $13::bytea is not null and id = $1 and status in ('queued', 'running')
+     )
+     update app.task set status = $2, node_id = $3, replica = $4, lease = $5, http_status = $6, result = $7,
        error_code = $8, error_message = $9, finished_at = now(), duration_ms = $10, result_hash = $11, error_hint = $12,
        idempotency_key = case when $8 = 'replica_unavailable' then null else idempotency_key end
      where id = $1 and status in ('queued', 'running')`,
@@ -92,8 +102,32 @@ export async function endTask(db: Queryable, id: string, end: TaskEnd): Promise<
       end.durationMs,
       resultHashOf(id, end.result),
       end.error?.hint ?? null,
+      bytes ?? null,
+      contentType ?? null,
+      contentEncoding ?? null,
     ],
   );
+}
+
+/** A task's response as it was received; undefined when none is stored. */
+export async function findResult(db: Queryable, wallet: string, id: string): Promise<RawResult | undefined> {
+  const { rows } = await db.query<{
+    body: Buffer;
+    content_type: string | null;
+    content_encoding: string | null;
+  }>(
+    `select body, content_type, content_encoding from app.task_result join app.task on id = task_id
+     where wallet = $1 and id = $2`,
+    [wallet, id],
+  );
+  const [row] = rows;
+  return row === undefined
+    ? undefined
+    : {
+        bytes: row.body,
+        contentType: row.content_type ?? undefined,
+        contentEncoding: row.content_encoding ?? undefined,
+      };
 }
 
 export async function findTask(db: Queryable, wallet: string, id: string): Promise<TaskRow | undefined> {

@@ -159,7 +159,7 @@ describe("apiServer: edges", function () {
   });
 
   it("uses OpenAI's shape on its paths, served or not", async () => {
-    for (const path of ["/v1/embeddings", "/v1/completions", "/v1/audio/speech", "/v1/images/generations"]) {
+    for (const path of ["/v1/moderations", "/v1/responses", "/v1/audio/speech", "/v1/images/generations"]) {
       const { status, body } = await partner.post<OpenAiFault>(path, {});
       expect(status, path).to.equal(404);
       expect(Object.keys(body.error)).to.deep.equal(["message", "type", "param", "code"]);

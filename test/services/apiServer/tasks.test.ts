@@ -272,7 +272,7 @@ describe("apiServer: tasks and chat", () => {
     const id = answer.headers.get("x-ngpu-task-id");
     const ended = await eventually("the task's end", async () => {
       const task = await partner.get<Task>(`/v1/tasks/${id}`);
-      return task.body.status === "failed" ? task.body : undefined;
+      return task.body.status === "aborted" ? task.body : undefined;
     });
     expect(ended.error?.code).to.equal("client_disconnected");
   });

@@ -1,0 +1,69 @@
+import { flushHead } from "@ngpu/runtime/flushHead";
+import type { Response } from "express";
+import { passHeaders } from "./containerHeaders.ts";
+import type { ApiDeps } from "./deps.ts";
+import type { GatewayAnswer } from "./gatewayClient.ts";
+import type { TaskEnd } from "./store/tasks.ts";
+import { endOf, failureEnd, type TaskWork } from "./taskRunner.ts";
+import { createTranscript } from "./transcript.ts";
+
+/**
+ * Streams the container's response to the client, byte for byte, and records its content. A response that breaks off is cut for the
+ * client too, and costs the time until its last byte.
+ */
+export async function passResponse(
+  { tasks }: Pick<ApiDeps, "tasks">,
+  work: TaskWork,
+  response: Response,
+  disconnected: AbortSignal,
+): Promise<void> {
+  const started = performance.now();
+  const state: { served?: GatewayAnswer; lastByteAt?: number } = {};
+  try {
+    state.served = await tasks.open(work, disconnected);
+    const end = await stream(state as Required<typeof state>, response, disconnected);
+    await tasks.end(work, started, end);
+    response.end();
+  } catch (error) {
+    const failure = tasks.errorOf(error, disconnected, state.served !== undefined);
+    const { served, lastByteAt } = state;
+    const isAborted = failure.code === "client_disconnected";
+    await tasks.end(work, started, { ...failureEnd(failure), served }, isAborted ? undefined : lastByteAt);
+    if (!response.headersSent) throw failure;
+    // The client must see that the stream was cut.
+    response.destroy();
+  }
+}
+
+async function stream(
+  state: { served: GatewayAnswer; lastByteAt: number },
+  response: Response,
+  disconnected: AbortSignal,
+): Promise<Omit<TaskEnd, "durationMs">> {
+  const { served } = state;
+  const { message } = served;
+  response.status(message.statusCode ?? 502);
+  response.setHeader("x-ngpu-node-id", String(served.nodeId));
+  // Proxies must not buffer the stream.
+  response.setHeader("cache-control", "no-cache, no-transform");
+  response.setHeader("x-accel-buffering", "no");
+  passHeaders(message, response);
+  flushHead(response);
+  state.lastByteAt = performance.now();
+  const transcript = createTranscript(message.headers);
+  for await (const part of message as AsyncIterable<Buffer>) {
+    state.lastByteAt = performance.now();
+    transcript.add(part);
+    if (!response.write(part)) await drained(response, disconnected);
+  }
+  return { ...endOf(message.statusCode ?? 0), served, result: await transcript.result() };
+}
+
+async function drained(response: Response, disconnected: AbortSignal): Promise<void> {
+  const ready = Promise.withResolvers<void>();
+  response.once("drain", ready.resolve);
+  disconnected.addEventListener("abort", () => ready.resolve(), { once: true });
+  if (disconnected.aborted) ready.resolve();
+  await ready.promise;
+  disconnected.throwIfAborted();
+}
