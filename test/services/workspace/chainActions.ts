@@ -146,9 +146,11 @@ export async function update(
   { call }: TestChain,
   { workspaceId, spec }: Published,
   changes: Partial<WorkspaceSpec>,
+  configChanges: object = {},
 ): Promise<Published> {
-  const next = { ...spec, ...changes };
-  const args = [workspaceId, spec, next, config] as const;
+  const document = JSON.stringify({ ...JSON.parse(config), ...configChanges });
+  const next = { ...spec, ...changes, configHash: keccak256(toBytes(document)) };
+  const args = [workspaceId, spec, next, document] as const;
   const data = encodeFunctionData({ abi: dockerContractAbi, functionName: "updateWorkspace", args });
   await call("owner", "DockerContract", data);
   return { workspaceId, spec: next };

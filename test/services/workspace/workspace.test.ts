@@ -140,6 +140,17 @@ describe("workspace, on a chain with Postgres and Redis", function () {
     await untilLease(market, kept, { desired: "run", release_reason: null });
   });
 
+  it("restarts nothing when an update changes only maxDown", async () => {
+    const workspace = await published();
+    const ref = await runningLease(workspace);
+    const next = await update(market.chain, workspace, {}, { maxDown: 3 });
+    await market.exported();
+    await sweptTwice();
+    await untilLease(market, ref, { desired: "run", release_reason: null });
+    await update(market.chain, next, {}, { maxDown: 3, command: ["serve"] });
+    await untilLease(market, ref, { desired: "delete" });
+  });
+
   it("replaces the replicas of an updated workspace one by one", async () => {
     const workspace = await published({ replicas: 2 });
     const before = [await runningLease(workspace, 0), await runningLease(workspace, 1)] as const;
