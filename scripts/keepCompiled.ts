@@ -1,8 +1,9 @@
 // Writes the compiled contracts into the repository, so that a clone deploys them without a compiler.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { globSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { artifactOf, contractNames } from "@ngpu/contracts/ignition/constructors";
 import { COMPILED, manifestOf, manifestPath } from "./bootstrap/compiled.mjs";
+import { writeChanged } from "./writeChanged.ts";
 
 /**
  * The fields of Hardhat's artifact that a deployment, its check and Ignition read. Fields that identify the build are
@@ -25,15 +26,15 @@ type Place = { start: number; length: number };
 
 /** Writes the stored artifact of every deployed contract, from Hardhat's artifacts, and the manifest. */
 export function keepCompiled(rootDir: string): void {
-  rmSync(join(rootDir, COMPILED), { recursive: true, force: true });
-  for (const name of contractNames.map(artifactOf)) {
-    const path = `contracts/${name}.sol/${name}.json`;
+  const paths = contractNames.map(artifactOf).map((name) => `contracts/${name}.sol/${name}.json`);
+  for (const path of paths) {
     const artifact = JSON.parse(readFileSync(join(rootDir, "artifacts", path), "utf8")) as HardhatArtifact;
-    const kept = join(rootDir, COMPILED, path);
-    mkdirSync(dirname(kept), { recursive: true });
-    writeFileSync(kept, keptText(artifact));
+    writeChanged(join(rootDir, COMPILED, path), keptText(artifact));
   }
-  writeFileSync(manifestPath(rootDir), manifestOf(rootDir));
+  for (const path of globSync("contracts/**/*.json", { cwd: join(rootDir, COMPILED) })) {
+    if (!paths.includes(path)) rmSync(join(rootDir, COMPILED, path));
+  }
+  writeChanged(manifestPath(rootDir), manifestOf(rootDir));
 }
 
 /** One line for each field, so that a diff shows which field changed. */

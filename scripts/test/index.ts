@@ -23,9 +23,10 @@ async function main(): Promise<number> {
     process.on(signal, () => abort.abort(new Error(`Stopped by ${signal}`)));
   }
   const { stateDir, release } = await openTestState(rootDir);
-  const parts = createTestParts({ stateDir, print, signal: abort.signal });
+  const parts = createTestParts({ rootDir, stateDir, print, signal: abort.signal });
   try {
-    const context = { rootDir, stateDir, quick, deep, grep, parts, signal: abort.signal };
+    const live = new Set(selected.map(({ stage }) => stage.beside === true)).size === 1;
+    const context = { rootDir, stateDir, quick, deep, grep, parts, live, signal: abort.signal };
     return await runStages(selected, context, options);
   } finally {
     await parts.stop();
@@ -35,25 +36,22 @@ async function main(): Promise<number> {
   }
 }
 
-/** Returns the exit code. */
+/** Runs the stages in two rows, one beside the other. Returns the exit code. */
 async function runStages(
   selected: readonly Selected[],
   context: StageContext,
   options: Options,
 ): Promise<number> {
+  const began = performance.now();
   const runs: StageRun[] = [];
-  for (const { stage, files } of selected) {
-    if (context.signal.aborted) break;
-    const began = performance.now();
-    print(`▶ ${stage.name}`);
-    const outcome = await stage
-      .run({ ...context, ...(files === undefined ? {} : { files }) })
-      .catch((error: unknown): Outcome => ({ passed: 0, failed: 1, note: explain(error) }));
-    const run = { name: stage.name, outcome, ms: performance.now() - began };
-    runs.push(run);
-    print(lineOf(run));
-  }
-  for (const line of summaryOf(runs, options)) print(line);
+  const runRow = async (row: readonly Selected[]) => {
+    for (const one of row) if (!context.signal.aborted) runs.push(await runStage(one, context));
+  };
+  const { beside = [], alone = [] } = Object.groupBy(selected, ({ stage }) =>
+    stage.beside ? "beside" : "alone",
+  );
+  await Promise.all([runRow(beside), runRow(alone)]);
+  for (const line of summaryOf(runs, { ...options, ms: performance.now() - began })) print(line);
   if (context.signal.aborted) print(messageOf(context.signal.reason));
   const passed = runs.some(({ outcome }) => outcome.passed > 0);
   const failed = runs.some(({ outcome }) => outcome.failed > 0);
@@ -61,6 +59,17 @@ async function runStages(
     print(`No test title contains ${options.grep}.`);
   }
   return failed || !passed || context.signal.aborted ? 1 : 0;
+}
+
+async function runStage({ stage, files }: Selected, context: StageContext): Promise<StageRun> {
+  const began = performance.now();
+  print(`▶ ${stage.name}`);
+  const outcome = await stage
+    .run({ ...context, ...(files === undefined ? {} : { files }) })
+    .catch((error: unknown): Outcome => ({ passed: 0, failed: 1, note: explain(error) }));
+  const run = { name: stage.name, outcome, ms: performance.now() - began };
+  print(lineOf(run));
+  return run;
 }
 
 function lineOf({ name, outcome, ms }: StageRun): string {

@@ -24,6 +24,8 @@ export type StageContext = {
   /** Runs only these of the stage's files. */
   files?: readonly string[];
   parts: TestParts;
+  /** False: another stage prints at the same time, so output is printed at the end. */
+  live: boolean;
   signal: AbortSignal;
 };
 
@@ -33,6 +35,8 @@ export type Stage = {
   group: string;
   /** True for stages that `--quick` skips. */
   slow: boolean;
+  /** True: runs beside the others, after the earlier ones that do so. Compiling and its tests use one core. */
+  beside?: boolean;
   /** The stage's test files, as paths from the checkout; a check has none. */
   files?: (rootDir: string) => string[];
   run: (context: StageContext) => Promise<Outcome>;

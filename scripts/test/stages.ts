@@ -14,7 +14,7 @@ import { unitFiles } from "./unit.ts";
 // Directories of test/ whose files are neither unit nor service tests.
 const APART = ["contracts", "docker", "e2e", "chaos", "bench"].map((folder) => `test/${folder}/**`);
 
-/** All stages of `npm test`, in this order. */
+/** All stages of `npm test`, in this order; those beside the others in the same order among themselves. */
 export const stages: Stage[] = [
   check("style", programCheck("biome", ["check", "--error-on-warnings", "."])),
   check("types", programCheck("tsc", ["-p", "."])),
@@ -22,21 +22,27 @@ export const stages: Stage[] = [
   check("imports", checkImports),
   check("environment", checkEnvExample),
   check("reference", checkReference),
-  check("generated", checkGenerated),
+  { ...check("generated", checkGenerated), beside: true },
   tests("unit", false, {
     files: (rootDir) => unitFiles(rootDir, otherFiles(rootDir)),
     command: mocha,
     processes: "together",
     env: async () => ({ NGPU_TEST_STAGE: "unit" }),
   }),
-  tests("contracts", false, {
-    files: filesOf("test/contracts/**/*.test.ts"),
-    command: hardhat,
-    processes: "together",
-    env: async () => ({}),
-  }),
   {
-    ...{ name: "solidity", group: "contracts", slow: false },
+    ...tests("contracts", false, {
+      files: filesOf("test/contracts/**/*.test.ts"),
+      command: hardhat,
+      processes: "together",
+      env: async () => ({}),
+    }),
+    beside: true,
+  },
+  {
+    name: "solidity",
+    group: "contracts",
+    slow: false,
+    beside: true,
     files: filesOf("test/contracts/solidity/*.sol"),
     run: runSolidityTests,
   },
@@ -45,6 +51,7 @@ export const stages: Stage[] = [
     command: mocha,
     processes: "apart",
     env: ({ parts }) => parts.databases(),
+    workerEnv: ({ parts }, worker) => parts.chain(worker),
   }),
   tests("docker", true, {
     files: filesOf("test/docker/**/*.test.ts"),

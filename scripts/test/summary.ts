@@ -10,13 +10,18 @@ const MESSAGE_LINES = 20;
 /**
  * The end of a run: duration of each stage, the slowest files, each failure with its reason and the command that
  * repeats it, and the counts.
+ *
+ * @param options.ms Duration of the whole run, in which stages ran beside each other.
  */
-export function summaryOf(runs: readonly StageRun[], options: { slowest: number; deep: boolean }): string[] {
+export function summaryOf(
+  runs: readonly StageRun[],
+  options: { slowest: number; deep: boolean; ms: number },
+): string[] {
   const [passed, failed] = (["passed", "failed"] as const).map((kind) =>
     runs.reduce((sum, { outcome }) => sum + outcome[kind], 0),
   );
   return [
-    ...stageTable(runs),
+    ...stageTable(runs, options.ms),
     ...slowestFiles(
       runs.flatMap(({ outcome }) => outcome.files ?? []),
       options.slowest,
@@ -27,8 +32,7 @@ export function summaryOf(runs: readonly StageRun[], options: { slowest: number;
   ];
 }
 
-function stageTable(runs: readonly StageRun[]): string[] {
-  const total = runs.reduce((sum, { ms }) => sum + ms, 0);
+function stageTable(runs: readonly StageRun[], ms: number): string[] {
   const count = ({ passed, failed }: Outcome) => passed + failed;
   const tests = runs.reduce((sum, { outcome }) => sum + count(outcome), 0);
   const row = (name: string, cases: string | number, minutes: string) =>
@@ -37,7 +41,7 @@ function stageTable(runs: readonly StageRun[]): string[] {
     "",
     row("stage", "tests", "min:s"),
     ...runs.map(({ name, outcome, ms }) => row(name, count(outcome), minutesOf(ms))),
-    row("all", tests, minutesOf(total)),
+    row("all", tests, minutesOf(ms)),
   ];
 }
 

@@ -1,3 +1,6 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { startChain } from "../embedded/chain.ts";
 import { startDocker } from "../embedded/docker.ts";
 import type { Print } from "../embedded/install.ts";
 import { startPostgres } from "../embedded/postgres.ts";
@@ -7,13 +10,20 @@ import { startRedis } from "../embedded/redis.ts";
 export type TestParts = {
   /** Postgres and Redis, as TEST_DATABASE_URL and TEST_REDIS_URL; the user's values are kept. */
   databases: () => Promise<Record<string, string>>;
+  /** A worker's own chain, as TEST_CHAIN_URL, and a directory for what its tests keep about it, as TEST_CHAIN_DIR. */
+  chain: (worker: number) => Promise<Record<string, string>>;
   /** The Docker engine, as DOCKER_HOST. */
   docker: () => Promise<Record<string, string>>;
   stop: () => Promise<void>;
 };
 
 /** Prepares the parts without starting any. */
-export function createTestParts(options: { stateDir: string; print: Print; signal: AbortSignal }): TestParts {
+export function createTestParts(options: {
+  rootDir: string;
+  stateDir: string;
+  print: Print;
+  signal: AbortSignal;
+}): TestParts {
   const stops: (() => Promise<void>)[] = [];
   let databases: Promise<Record<string, string>> | undefined;
   let docker: Promise<Record<string, string>> | undefined;
@@ -32,6 +42,12 @@ export function createTestParts(options: { stateDir: string; print: Print; signa
     databases: () => {
       databases ??= startDatabases();
       return databases;
+    },
+    chain: async (worker) => {
+      const stateDir = join(options.stateDir, `chain-${worker}`);
+      mkdirSync(stateDir, { recursive: true });
+      const { url } = keep(await startChain({ ...options, stateDir }));
+      return { TEST_CHAIN_URL: url, TEST_CHAIN_DIR: stateDir };
     },
     docker: () => {
       docker ??= startDocker(options).then((engine) => ({

@@ -11,6 +11,8 @@ export type TestRun = {
   command: readonly string[];
   /** Environment of the tests. */
   env: (context: StageContext) => Promise<Record<string, string>>;
+  /** Environment of the files that one worker runs, one after the other. */
+  workerEnv?: (context: StageContext, worker: number) => Promise<Record<string, string>>;
   /** `together`: in one process. `apart`: each file in its own, several concurrently. */
   processes: "together" | "apart";
   /** True suppresses the tests' output. */
@@ -36,21 +38,25 @@ export async function runTests(run: TestRun, context: StageContext): Promise<Out
   const together = run.processes === "together";
   const batches = (together ? [files] : files.map((file) => [file])).entries();
   const total: Total = { passed: 0, failed: 0, skipped: 0, failures: [], files: [] };
-  const worker = async () => {
+  const worker = async (_: unknown, number: number) => {
+    const workerEnv = await run.workerEnv?.(context, number);
     // All workers take files from the same queue.
     for (const [index, batch] of batches) {
       if (context.signal.aborted) return;
       const outcome = await runProcess({
-        ...{ rootDir: context.rootDir, signal: context.signal, env },
+        rootDir: context.rootDir,
+        signal: context.signal,
+        env: { ...env, ...workerEnv },
         scratch: join(context.stateDir, `run-${index}`),
         command: [...run.command, ...optionsOf(run, context), ...batch],
-        live: together && !run.silent,
+        live: together && context.live && !run.silent,
       });
       if (!run.silent) process.stdout.write(outcome.output);
       add(total, outcome, batch.length === 1 ? batch[0] : undefined);
     }
   };
-  await Promise.all(Array.from({ length: together ? 1 : CONCURRENCY }, worker));
+  const workers = together ? 1 : Math.min(CONCURRENCY, files.length);
+  await Promise.all(Array.from({ length: workers }, worker));
   const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
   const note = `${total.passed} passed, ${total.failed} failed${skipped}`;
   return { passed: total.passed, failed: total.failed, note, failures: total.failures, files: total.files };

@@ -6,7 +6,12 @@ import { mocha, runTests } from "../../scripts/test/tests.ts";
 import { temporaryDir } from "../embedded/setup.ts";
 import { rootDir } from "../support/parts.ts";
 
-const nothing = { databases: async () => ({}), docker: async () => ({}), stop: async () => undefined };
+const nothing = {
+  databases: async () => ({}),
+  chain: async () => ({}),
+  docker: async () => ({}),
+  stop: async () => undefined,
+};
 
 /** Runs test files given by name and content. */
 async function outcomeOf(
@@ -35,7 +40,11 @@ async function outcomeOf(
   return await runTests(run, {
     rootDir: dir.path,
     stateDir: stateDir || dir.path,
-    ...{ quick: false, parts: nothing, signal, ...asked },
+    quick: false,
+    live: true,
+    parts: nothing,
+    signal,
+    ...asked,
   });
 }
 

@@ -50,7 +50,7 @@ describe("apiServer: public data", () => {
     await api.db.query(
       `insert into chain.measurement (round_id, node_id, status, draws, draw_block, absent, opens_at, closes_at, submissions, down_mbps,
          up_mbps, latency_tenth_ms, ports_reachable, disk_free_gib, disk_write_mibps, expires_at, block_number)
-       values (5, 1, 'finalized', '0x01', 99, false, 100, 200, 1, 900, 400, 125, 1, 50, 300, 3600, 1)`,
+       values (5, 1, 'finalized', '0x01', 99, false, 100, 200, 1, 900, 400, 125, 1, 50, 300, 3600, 1000000)`,
     );
     const { body } = await api.client.get<Record<string, unknown>>("/v1/nodes/1");
     expect(body.uptime).to.deep.equal({ slots: 4, present: 3, share: 0.75 });

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { type ChainClient, chainOf, chainTransport, createChainClient } from "@ngpu/chain-reader/client";
-import { deployNgpu, type NgpuDeployment } from "@ngpu/contracts/ignition/deploy";
+import type { NgpuDeployment } from "@ngpu/contracts/ignition/deploy";
 import { type ContractName, type Deployment, parseDeployment } from "@ngpu/contracts-sdk/deployment";
 import { toJson } from "@ngpu/runtime/json";
 import {
@@ -14,9 +14,9 @@ import {
 } from "viem";
 import { mnemonicToAccount, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
 import { startChain } from "../../../scripts/embedded/chain.ts";
-import { connectHardhat } from "../../../scripts/hardhat.ts";
 import { rootDir, stopAtEnd, testStateDir } from "../../support/parts.ts";
 import { rpc } from "../../support/rpc.ts";
+import { keepDeployed, readDeployed } from "./deployed.ts";
 
 /** Accounts with ETH on the embedded chain. */
 /** Token units that the treasury begins with. */
@@ -58,26 +58,49 @@ export type TestChain = {
   pass: (seconds: number) => Promise<void>;
 };
 
-type SharedChain = { chain: TestChain; snapshot: Hex };
+/** `reset` undoes everything since the deployment. */
+type SharedChain = { chain: TestChain; reset: () => Promise<void> };
 let shared: Promise<SharedChain> | undefined;
 
 /** The OP-stack simulation with all contracts deployed and one block per transaction; reset for each suite. */
 export async function freshChain(): Promise<TestChain> {
-  shared ??= startSharedChain();
-  const { chain, snapshot } = await shared;
-  await rpc(chain.url, "evm_revert", [snapshot]);
-  shared = Promise.resolve({ chain, snapshot: (await rpc(chain.url, "evm_snapshot", [])) as Hex });
+  shared ??= openSharedChain();
+  const { chain, reset } = await shared;
+  await reset();
   return chain;
 }
 
-async function startSharedChain(): Promise<SharedChain> {
+async function openSharedChain(): Promise<SharedChain> {
   const stateDir = await testStateDir();
-  const { url, stop } = await startChain({ rootDir, stateDir });
-  stopAtEnd(stop);
+  const { TEST_CHAIN_URL: given = "", TEST_CHAIN_DIR: dir = stateDir } = process.env;
+  const url = given === "" ? await startOwnChain(stateDir) : given;
   await rpc(url, "evm_setIntervalMining", [0]);
   await rpc(url, "evm_setAutomine", [true]);
-  const chain = chainAt(url, await deploy(url, join(stateDir, "ignition")));
-  return { chain, snapshot: (await rpc(url, "evm_snapshot", [])) as Hex };
+  const known = readDeployed(dir);
+  const deployed = known?.deployed ?? (await deploy(url, join(dir, "ignition")));
+  let snapshot = known?.snapshot ?? (await rpc(url, "evm_snapshot", []));
+  const reset = async () => {
+    if ((await rpc(url, "evm_revert", [snapshot])) !== true)
+      throw new Error("The chain has no such snapshot.");
+    snapshot = await rpc(url, "evm_snapshot", []);
+    keepDeployed(dir, { deployed, snapshot });
+    await setClock(url);
+  };
+  return { chain: chainAt(url, deployed), reset };
+}
+
+async function startOwnChain(stateDir: string): Promise<string> {
+  const { url, stop } = await startChain({ rootDir, stateDir });
+  stopAtEnd(stop);
+  return url;
+}
+
+/** Advances the clock, which a snapshot sets back, to now. */
+async function setClock(url: string): Promise<void> {
+  await rpc(url, "evm_mine", []);
+  const { timestamp } = (await rpc(url, "eth_getBlockByNumber", ["latest", false])) as { timestamp: Hex };
+  const behind = Math.floor(Date.now() / 1000) - Number(timestamp);
+  if (behind > 0) await rpc(url, "evm_increaseTime", [behind]);
 }
 
 /** The chain with the contracts of a deployment. */
@@ -109,12 +132,15 @@ function walletOf(url: string, chainId: number, person: Person) {
 
 /** As the deployer. */
 export async function connect(url: string, journalFolder: string) {
+  // Most suites use contracts that an earlier one deployed, and need no Hardhat.
+  const { connectHardhat } = await import("../../../scripts/hardhat.ts");
   const accounts = [privateKeyOf("deployer")];
   const { connection } = await connectHardhat({ rootDir, url, accounts, journal: journalFolder });
   return connection;
 }
 
 async function deploy(url: string, journalFolder: string): Promise<NgpuDeployment> {
+  const { deployNgpu } = await import("@ngpu/contracts/ignition/deploy");
   const connection = await connect(url, journalFolder);
   const address = (person: Person): Address => accounts[person].address;
   const deployed = await deployNgpu({
