@@ -8,7 +8,7 @@ import { type WorkspaceConfig, workspaceConfig } from "@ngpu/protocol/workspaceC
 import { regionBytes, type WorkspaceSpec } from "@ngpu/protocol/workspaceSpec";
 import { InputError } from "@ngpu/runtime/errors";
 import { type Hex, keccak256, stringToHex } from "viem";
-import type { NewWorkspace, WorkspaceUpdate } from "./schemas/workspaces.ts";
+import type { NewWorkspace, WorkspaceUpdate } from "./schemas/newWorkspace.ts";
 
 /**
  * Converts a publication request into the arguments of DockerContract.publish.

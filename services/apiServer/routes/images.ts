@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint, Reply } from "../endpoint.ts";
 import { verifiedSize } from "../imageFacts.ts";
-import { imageAnswer, imageList, newImage } from "../schemas/workspaces.ts";
+import { imageAnswer, imageList, newImage } from "../schemas/images.ts";
 import { isRegistered, listImages, putImage } from "../store/workspaces.ts";
 
 const imagePage = z.object({
