@@ -1,3 +1,4 @@
+import type { Presence } from "@ngpu/protocol/presence";
 import { InputError } from "@ngpu/runtime/errors";
 import { z } from "zod";
 import { type ApiDeps, apiVersion } from "../deps.ts";
@@ -13,7 +14,6 @@ import {
   listNodes,
   type MeasurementRow,
   type NodeRow,
-  type Presence,
   type SessionRow,
 } from "../store/market.ts";
 
