@@ -71,39 +71,12 @@ export function createParts(context: ServiceContext, env: NodeEnv, prepared: Pre
   return { ...base, ...networkParts, ...engineParts, heartbeatSeconds };
 }
 
-function createNetworkParts({
-  context,
-  env,
-  events,
-  lastContact,
-  account,
-  network,
-  journal,
-  client,
-}: BaseParts): NetworkParts {
-  const { logger, signal, fail } = context;
+function createNetworkParts(base: BaseParts): NetworkParts {
+  const { events, account, network, journal, client } = base;
+  const { logger } = base.context;
   const { deployment } = network;
-  const membership = createMembership({
-    client,
-    deployment,
-    journal,
-    logger,
-    signal,
-    fail,
-    onChange: () => events.emit("work"),
-    onContact: lastContact.note,
-  });
-  const session = startSession({
-    role: "node",
-    account,
-    deployment,
-    urls: () => network.matchUrls,
-    version,
-    host: env.NODE_HOST,
-    logger,
-    signal,
-    onMessage: (message) => events.emit("message", message),
-  });
+  const membership = startMembership(base);
+  const session = startNodeSession(base);
   const outbox = createOutbox({
     journal,
     account,
@@ -121,6 +94,35 @@ function createNetworkParts({
     nodeId: membership.nodeId,
   });
   return { membership, session, outbox, heartbeatAcks };
+}
+
+function startMembership({ context, events, lastContact, network, journal, client }: BaseParts): Membership {
+  const { logger, signal, fail } = context;
+  return createMembership({
+    client,
+    deployment: network.deployment,
+    journal,
+    logger,
+    signal,
+    fail,
+    onChange: () => events.emit("work"),
+    onContact: lastContact.note,
+  });
+}
+
+function startNodeSession({ context, env, events, account, network }: BaseParts): Session {
+  const { logger, signal } = context;
+  return startSession({
+    role: "node",
+    account,
+    deployment: network.deployment,
+    urls: () => network.matchUrls,
+    version,
+    host: env.NODE_HOST,
+    logger,
+    signal,
+    onMessage: (message) => events.emit("message", message),
+  });
 }
 
 function createEngineParts(base: BaseParts, networkParts: NetworkParts): EngineParts {

@@ -1,23 +1,15 @@
 import { once } from "node:events";
-import type { Deployment } from "@ngpu/contracts-sdk/deployment";
-import { sessionDomainOf, sessionTypes } from "@ngpu/contracts-sdk/typedData";
-import { type ClientMessage, type ServerMessage, serverMessage } from "@ngpu/protocol/wire";
-import { FatalError, messageOf, RetryableError } from "@ngpu/runtime/errors";
+import type { ClientMessage, ServerMessage } from "@ngpu/protocol/wire";
+import { messageOf, RetryableError } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
 import type { Logger } from "@ngpu/runtime/logger";
 import { rest } from "@ngpu/runtime/loop";
-import type { Hex, LocalAccount } from "viem";
 import { WebSocket } from "ws";
+import { answerChallenge, type Greeter, parseMessage, sessionUrl } from "./sessionHandshake.ts";
 
-export type SessionOptions = {
-  role: "node" | "measurer";
-  account: LocalAccount;
-  deployment: Deployment;
+export type SessionOptions = Greeter & {
   /** URLs of the market's match instances. */
   urls: () => readonly string[];
-  version: string;
-  /** Host name or address of this machine's ports; default: the address that match sees. */
-  host: string | undefined;
   logger: Logger;
   signal: AbortSignal;
   /** Called with every message of an open session, its welcome included. */
@@ -78,6 +70,17 @@ export function startSession(options: SessionOptions): Session {
   };
 }
 
+/** A connection to a match instance on its way to an open session. */
+type Connection = {
+  options: SessionOptions;
+  url: string;
+  socket: WebSocket;
+  state: "challenged" | "greeted" | "open";
+  /** Called when match has welcomed this machine. */
+  onOpen: () => void;
+  fail: (error: unknown) => void;
+};
+
 /** Opens one session. Resolves or rejects when it ends. */
 async function runSession(
   options: SessionOptions,
@@ -89,40 +92,25 @@ async function runSession(
   const close = () => socket.terminate();
   signal.addEventListener("abort", close, { once: true });
   const ended = Promise.withResolvers<void>();
-  socket.on("error", (error) =>
-    ended.reject(
-      new RetryableError(messageOf(error), {
-        code: "session_disconnected",
-        hint: "Check that this machine reaches match. The client connects again.",
-        cause: error,
-      }),
-    ),
-  );
+  socket.on("error", (error) => ended.reject(disconnected(error)));
   socket.on("close", () => ended.resolve());
-  let state: "challenged" | "greeted" | "open" = "challenged";
-  const deadline = setTimeout(() => socket.terminate(), handshakeDeadline);
+  const deadline = setTimeout(close, handshakeDeadline);
+  const opened = () => {
+    clearTimeout(deadline);
+    logger.info({ event: "session_opened", url });
+    onOpen(socket);
+  };
+  const connection: Connection = {
+    options,
+    url,
+    socket,
+    state: "challenged",
+    onOpen: opened,
+    fail: ended.reject,
+  };
   socket.on("message", (data) => {
-    const message = parse(String(data), logger);
-    if (message === undefined) return;
-    if (message.type === "error") {
-      ended.reject(
-        new RetryableError(`match refused the session (${message.code}): ${message.message}`, {
-          code: "session_refused",
-          hint: message.hint ?? "See the log of match.",
-        }),
-      );
-    } else if (message.type === "challenge" && state === "challenged") {
-      state = "greeted";
-      answerChallenge(options, url, message).then((hello) => socket.send(toJson(hello)), ended.reject);
-    } else if (message.type === "welcome" || state === "open") {
-      if (state !== "open") {
-        state = "open";
-        clearTimeout(deadline);
-        logger.info({ event: "session_opened", url });
-        onOpen(socket);
-      }
-      options.onMessage(message);
-    }
+    const message = parseMessage(String(data), logger);
+    if (message !== undefined) receive(connection, message);
   });
   const pingTimer = keepAlive(socket);
   try {
@@ -131,12 +119,46 @@ async function runSession(
     clearTimeout(deadline);
     clearInterval(pingTimer);
     signal.removeEventListener("abort", close);
-    if (socket.readyState !== WebSocket.CLOSED) {
-      const closed = once(socket, "close");
-      socket.terminate();
-      await closed;
-    }
+    await terminate(socket);
   }
+}
+
+function receive(connection: Connection, message: ServerMessage): void {
+  const { options, url, socket, fail } = connection;
+  if (message.type === "error") fail(refused(message));
+  else if (message.type === "challenge" && connection.state === "challenged") {
+    connection.state = "greeted";
+    answerChallenge(options, url, message).then((hello) => socket.send(toJson(hello)), fail);
+  } else if (message.type === "welcome" || connection.state === "open") {
+    if (connection.state !== "open") {
+      connection.state = "open";
+      connection.onOpen();
+    }
+    options.onMessage(message);
+  }
+}
+
+function disconnected(cause: Error): RetryableError {
+  return new RetryableError(messageOf(cause), {
+    code: "session_disconnected",
+    hint: "Check that this machine reaches match. The client connects again.",
+    cause,
+  });
+}
+
+function refused({ code, message, hint }: Extract<ServerMessage, { type: "error" }>): RetryableError {
+  return new RetryableError(`match refused the session (${code}): ${message}`, {
+    code: "session_refused",
+    hint: hint ?? "See the log of match.",
+  });
+}
+
+/** Closes a socket and waits until it is closed. */
+async function terminate(socket: WebSocket): Promise<void> {
+  if (socket.readyState === WebSocket.CLOSED) return;
+  const closed = once(socket, "close");
+  socket.terminate();
+  await closed;
 }
 
 /** Pings an idle match instance and closes the connection when it does not respond. */
@@ -154,60 +176,4 @@ function keepAlive(socket: WebSocket): NodeJS.Timeout {
     if (idle > idleTimeout) socket.terminate();
     else if (idle > pingAfter) socket.ping();
   }, 1_000);
-}
-
-async function answerChallenge(
-  { account, deployment, role, version, host }: SessionOptions,
-  url: string,
-  challenge: Extract<ServerMessage, { type: "challenge" }>,
-): Promise<ClientMessage> {
-  // With a signature for another audience, this instance could open a session elsewhere in the node's name.
-  if (new URL(challenge.audience).href !== new URL(url).href) {
-    throw new FatalError(
-      `The instance at ${url} requested a signature for another audience, ${challenge.audience}.`,
-      {
-        code: "audience_mismatch",
-        hint: "Check the URLs of match in the market's GET /v1/network.",
-      },
-    );
-  }
-  const time = BigInt(Math.floor(Date.now() / 1000));
-  const signature: Hex = await account.signTypedData({
-    domain: sessionDomainOf(deployment),
-    types: sessionTypes,
-    primaryType: "Session",
-    message: {
-      key: account.address,
-      role,
-      audience: challenge.audience,
-      challenge: challenge.challenge,
-      time,
-    },
-  });
-  return {
-    type: "hello",
-    role,
-    key: account.address,
-    time,
-    signature,
-    version,
-    ...(host !== undefined && { host }),
-  };
-}
-
-function parse(text: string, logger: Logger): ServerMessage | undefined {
-  try {
-    return serverMessage.parse(JSON.parse(text));
-  } catch (error) {
-    // A newer match may send messages that this release does not support.
-    logger.warn({ event: "session_message_unknown", reason: messageOf(error).slice(0, 300) });
-    return undefined;
-  }
-}
-
-function sessionUrl(url: string): string {
-  const full = new URL(url);
-  if (!full.pathname.endsWith("/v1/session"))
-    full.pathname = `${full.pathname.replace(/\/$/, "")}/v1/session`;
-  return full.href;
 }

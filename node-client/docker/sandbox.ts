@@ -43,18 +43,17 @@ export function userOf(imageUser: string | undefined): string {
   return isRoot ? nobody : (imageUser ?? nobody);
 }
 
+type ContainerOptions = {
+  lease: Assignment;
+  plan: Runnable;
+  gpuUuids: string[];
+  /** Device files of those GPUs that the engine's NVIDIA runtime does not hand over. */
+  devices?: { paths: string[]; groups: string[] };
+  imageUser: string | undefined;
+};
+
 /** The engine's description of a workspace's container. */
-export function workspaceContainer(
-  engine: Engine,
-  options: {
-    lease: Assignment;
-    plan: Runnable;
-    gpuUuids: string[];
-    /** Device files of those GPUs that the engine's NVIDIA runtime does not hand over. */
-    devices?: { paths: string[]; groups: string[] };
-    imageUser: string | undefined;
-  },
-): Docker.ContainerCreateOptions {
+export function workspaceContainer(engine: Engine, options: ContainerOptions): Docker.ContainerCreateOptions {
   const { lease, plan, gpuUuids } = options;
   const ports = plan.config.ports.map((port) => `${port}/tcp`);
   return {
@@ -66,16 +65,7 @@ export function workspaceContainer(
     ...(plan.config.command?.length && { Entrypoint: plan.config.command, Cmd: [] }),
     ExposedPorts: Object.fromEntries(ports.map((port) => [port, {}])),
     StopTimeout: 10,
-    Labels: {
-      "ngpu.market": engine.market,
-      "ngpu.node": engine.node,
-      "ngpu.workspace": String(lease.workspaceId),
-      "ngpu.replica": String(lease.replica),
-      "ngpu.lease": String(lease.lease),
-      "ngpu.fence": lease.fence,
-      "ngpu.port": String(plan.config.ports[0]),
-      "ngpu.gpus": gpuUuids.join(","),
-    },
+    Labels: labelsOf(engine, options),
     HostConfig: {
       ...sandbox({
         memoryMib: plan.memoryMib,
@@ -89,6 +79,20 @@ export function workspaceContainer(
       PortBindings: Object.fromEntries(ports.map((port) => [port, [{ HostIp: "127.0.0.1", HostPort: "" }]])),
       ...gpuAccess(gpuUuids, options.devices),
     },
+  };
+}
+
+/** What the client reads from its containers after a restart. */
+function labelsOf(engine: Engine, { lease, plan, gpuUuids }: ContainerOptions): Record<string, string> {
+  return {
+    "ngpu.market": engine.market,
+    "ngpu.node": engine.node,
+    "ngpu.workspace": String(lease.workspaceId),
+    "ngpu.replica": String(lease.replica),
+    "ngpu.lease": String(lease.lease),
+    "ngpu.fence": lease.fence,
+    "ngpu.port": String(plan.config.ports[0]),
+    "ngpu.gpus": gpuUuids.join(","),
   };
 }
 

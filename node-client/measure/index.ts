@@ -1,7 +1,6 @@
 import { EventEmitter } from "node:events";
 import { join } from "node:path";
 import { createChainClient, requireChain } from "@ngpu/chain-reader/client";
-import { measureAbi } from "@ngpu/contracts-sdk/generated/abi";
 import type { ServerMessage } from "@ngpu/protocol/wire";
 import { messageOf } from "@ngpu/runtime/errors";
 import { createApp, listen } from "@ngpu/runtime/http";
@@ -10,19 +9,16 @@ import { createLogger, type Logger } from "@ngpu/runtime/logger";
 import { type Loop, startLoop } from "@ngpu/runtime/loop";
 import { createRegistry } from "@ngpu/runtime/metrics";
 import type { Counter } from "prom-client";
-import { stringToHex, zeroAddress } from "viem";
 import type { MeasurerEnv } from "../env.ts";
 import { openIdentity } from "../identity.ts";
 import { openJournalOf } from "../journal/open.ts";
-import { lastBySubject } from "../journal/outbox.ts";
 import { loadNetwork, watchNetwork } from "../network.ts";
 import { createOutbox, deadline, type Outbox } from "../outbox.ts";
 import { type Session, startSession } from "../session.ts";
 import { version } from "../version.ts";
 import { measureRound, type Order } from "./measurementRound.ts";
 import { createMeasurerMetrics } from "./metrics.ts";
-
-const retryRefused = 30_000;
+import { readMeasurerId, requestRegistration } from "./registration.ts";
 
 /** Runs the measurement node until it is stopped. @throws NgpuError when it cannot be started. */
 export async function runMeasurer(env: MeasurerEnv): Promise<void> {
@@ -175,27 +171,7 @@ async function serve(
 
 /** Reads the measurer's id from the chain. Registers it if it has none. */
 async function ensureRegistered(measurer: Measurer): Promise<void> {
-  const { account, client, env, journal, network, outbox } = measurer;
-  outbox.resend();
-  measurer.measurerId = await client.readContract({
-    address: network.deployment.contracts.Measure,
-    abi: measureAbi,
-    functionName: "measurerIdOf",
-    args: [account.address],
-  });
-  if (measurer.measurerId !== 0) return;
-  const last = lastBySubject(journal, "registerMeasurer").get("registerMeasurer");
-  const isOpen = last?.status === "waiting" || last?.status === "queued";
-  const isRecent = last !== undefined && Date.now() - (last.settledAt ?? last.createdAt) < retryRefused;
-  if (isOpen || isRecent) return;
-  await outbox.submit(
-    "registerMeasurer",
-    {
-      key: account.address,
-      wallet: env.MEASURER_WALLET ?? zeroAddress,
-      region: env.MEASURER_REGION === undefined ? "0x0000" : stringToHex(env.MEASURER_REGION),
-      deadline: deadline(),
-    },
-    "registerMeasurer",
-  );
+  measurer.outbox.resend();
+  measurer.measurerId = await readMeasurerId(measurer);
+  if (measurer.measurerId === 0) await requestRegistration(measurer);
 }

@@ -7,6 +7,8 @@ import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import { startLoop } from "@ngpu/runtime/loop";
 import { createRegistry } from "@ngpu/runtime/metrics";
 import { createSender } from "@ngpu/tx-sender/send";
+import type { Express } from "express";
+import type { Registry } from "prom-client";
 import { privateKeyToAccount } from "viem/accounts";
 import { createApiApp } from "./app.ts";
 import { createCallLog } from "./calls.ts";
@@ -42,20 +44,10 @@ export async function startApiServer(
   const redis = await connectCounters(env.REDIS_URL, context);
   const account = privateKeyToAccount(env.SIGNER_KEY);
   const sender = await createSender({ pool: db, client: chain, account, deployment, logger, signal });
-  const gateway = createGateway({ url: env.GATEWAY_URL, token: env.GATEWAY_TOKEN });
-  context.onStop("gateway", () => gateway.close());
-  const runner = await holdRunnerLock(env.DATABASE_URL, context);
-  const tasks = createTaskRunner({ db, gateway, runner, logger });
-  context.onStop("tasks", () => tasks.stop());
-
   const registry = createRegistry("apiServer");
+  const { gateway, tasks } = await startTasks(context, env, db);
   const calls = createCallLog({ db, logger, onEnd: callHistogram(registry) });
   context.onStop("calls", () => calls.flush());
-  const sweep = startLoop({ name: "task_sweep", logger, signal, interval: 30_000 }, async () => {
-    const swept = await sweepTasks(db, runner);
-    if (swept > 0) logger.warn({ event: "tasks_swept", swept });
-  });
-  context.onStop("task sweep", () => sweep.done);
 
   const deps: ApiDeps = {
     db,
@@ -65,30 +57,57 @@ export async function startApiServer(
     deployment,
     publicUrl: env.PUBLIC_URL,
     privateAddresses: env.PRIVATE_ADDRESSES,
-    network: {
-      rpcUrls: env.PUBLIC_RPC_URLS,
-      matchUrls: env.MATCH_URLS,
-      gatewayUrls: env.GATEWAY_URLS,
-      probeImage: env.PROBE_IMAGE,
-    },
+    network: networkOf(env),
     gateway,
     match: createMatchClient(env.MATCH_URLS),
     tasks,
     ...faucetOf(env, { client: chain, deployment }),
     logger,
   };
-  const health = async () => ({ ok: await isReachable(db), details: { delegate: account.address } });
   const app = createApiApp(deps, {
-    ...{ isHealthy: () => isReachable(db), calls, releases: env.CLIENT_RELEASES },
+    isHealthy: () => isReachable(db),
+    calls,
+    releases: env.CLIENT_RELEASES,
     limits: createLimits(redis, limits),
   });
-  const internal = await listen(
-    createApp({ health, registry }),
-    { host: env.INTERNAL_HOST, port: env.INTERNAL_PORT },
-    context,
-  );
+  return serve(context, env, app, internalApp(deps, registry));
+}
+
+/** Starts the runner of tasks and the sweep over tasks of stopped instances. */
+async function startTasks(context: ServiceContext, env: ApiEnv, db: Database) {
+  const { logger, signal } = context;
+  const gateway = createGateway({ url: env.GATEWAY_URL, token: env.GATEWAY_TOKEN });
+  context.onStop("gateway", () => gateway.close());
+  const runner = await holdRunnerLock(env.DATABASE_URL, context);
+  const tasks = createTaskRunner({ db, gateway, runner, logger });
+  context.onStop("tasks", () => tasks.stop());
+  const sweep = startLoop({ name: "task_sweep", logger, signal, interval: 30_000 }, async () => {
+    const swept = await sweepTasks(db, runner);
+    if (swept > 0) logger.warn({ event: "tasks_swept", swept });
+  });
+  context.onStop("task sweep", () => sweep.done);
+  return { gateway, tasks };
+}
+
+function networkOf(env: ApiEnv): ApiDeps["network"] {
+  return {
+    rpcUrls: env.PUBLIC_RPC_URLS,
+    matchUrls: env.MATCH_URLS,
+    gatewayUrls: env.GATEWAY_URLS,
+    probeImage: env.PROBE_IMAGE,
+  };
+}
+
+/** Health and metrics, which the public must not see. */
+function internalApp({ db, delegate }: ApiDeps, registry: Registry): Express {
+  const health = async () => ({ ok: await isReachable(db), details: { delegate } });
+  return createApp({ health, registry });
+}
+
+async function serve(context: ServiceContext, env: ApiEnv, app: Express, internalApp: Express) {
+  const internal = await listen(internalApp, { host: env.INTERNAL_HOST, port: env.INTERNAL_PORT }, context);
   const { url } = await listen(app, { host: env.HOST, port: env.PORT }, context);
-  logger.info({ event: "api_listening", url, internalUrl: internal.url });
+  context.logger.info({ event: "api_listening", url, internalUrl: internal.url });
   return { url };
 }
 

@@ -13,8 +13,9 @@ import { openApiDocument } from "./openapi.ts";
 import { problemHandler } from "./problem.ts";
 import { accountRoutes } from "./routes/account.ts";
 import { authRoutes } from "./routes/auth.ts";
+import { authorizationRoutes } from "./routes/authorizations.ts";
 import { chatRoutes } from "./routes/chat.ts";
-import { escrowRoutes } from "./routes/escrow.ts";
+import { depositRoutes } from "./routes/deposits.ts";
 import { faucetRoutes } from "./routes/faucet.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { keyRoutes } from "./routes/keys.ts";
@@ -36,7 +37,8 @@ export function endpointsOf(deps: ApiDeps): Endpoint[] {
     ...authRoutes(deps),
     ...keyRoutes(deps),
     ...accountRoutes(deps),
-    ...escrowRoutes(deps),
+    ...authorizationRoutes(deps),
+    ...depositRoutes(deps),
     ...faucetRoutes(deps),
     ...imageRoutes(deps),
     ...publishRoutes(deps),

@@ -13,46 +13,20 @@ export type CallLog = {
   flush: () => Promise<void>;
 };
 
-/** Records every API call: caller, route, status, serving node and duration. */
-export function createCallLog(deps: {
+type CallLogDependencies = {
   db: Queryable;
   logger: Logger;
   onEnd: (route: string, status: number, seconds: number) => void;
-}): CallLog {
+};
+
+/** Records every API call: caller, route, status, serving node and duration. */
+export function createCallLog(deps: CallLogDependencies): CallLog {
   const pending = new Set<Promise<void>>();
-  const store = async (response: Response, started: number, method: string) => {
-    const id = randomUUID();
-    const logger = requestLogger(deps.logger, response);
-    const route = String(response.locals.route ?? "unknown");
-    const duration = performance.now() - started;
-    // 499: the client disconnected before the response was sent.
-    const status = response.writableFinished ? response.statusCode : 499;
-    deps.onEnd(route, status, duration / 1000);
-    const partner = partnerIn(response);
-    const header = response.getHeader("x-ngpu-node-id");
-    const nodeId = header === undefined ? undefined : Number(header);
-    logger.info({ event: "call_ended", method, route, status, keyId: partner?.keyId, nodeId, duration });
-    try {
-      await insertCall(deps.db, {
-        id,
-        requestId: requestIdIn(response),
-        wallet: partner?.wallet,
-        keyId: partner?.keyId,
-        method,
-        route,
-        status,
-        nodeId,
-        durationMs: Math.round(duration),
-      });
-    } catch (error) {
-      logger.warn({ event: "call_not_recorded", id, error });
-    }
-  };
   return {
     record: (request, response, next) => {
       const started = performance.now();
       response.once("close", () => {
-        const stored = store(response, started, request.method);
+        const stored = store(deps, response, started, request.method);
         pending.add(stored);
         void stored.then(() => pending.delete(stored));
       });
@@ -62,4 +36,38 @@ export function createCallLog(deps: {
       await Promise.all(pending);
     },
   };
+}
+
+async function store(
+  { db, logger, onEnd }: CallLogDependencies,
+  response: Response,
+  started: number,
+  method: string,
+): Promise<void> {
+  const id = randomUUID();
+  const callLogger = requestLogger(logger, response);
+  const route = String(response.locals.route ?? "unknown");
+  const duration = performance.now() - started;
+  // 499: the client disconnected before the response was sent.
+  const status = response.writableFinished ? response.statusCode : 499;
+  onEnd(route, status, duration / 1000);
+  const partner = partnerIn(response);
+  const header = response.getHeader("x-ngpu-node-id");
+  const nodeId = header === undefined ? undefined : Number(header);
+  callLogger.info({ event: "call_ended", method, route, status, keyId: partner?.keyId, nodeId, duration });
+  try {
+    await insertCall(db, {
+      id,
+      requestId: requestIdIn(response),
+      wallet: partner?.wallet,
+      keyId: partner?.keyId,
+      method,
+      route,
+      status,
+      nodeId,
+      durationMs: Math.round(duration),
+    });
+  } catch (error) {
+    callLogger.warn({ event: "call_not_recorded", id, error });
+  }
 }

@@ -4,7 +4,7 @@ import type { PlacementExplanation } from "@ngpu/protocol/placement/request";
 import type { WorkspaceSpec } from "@ngpu/protocol/workspaceSpec";
 import type { ApiDeps } from "./deps.ts";
 import { gpuModelBytes, questionOf } from "./publicationSpec.ts";
-import type { NewWorkspace } from "./schemas/workspaces.ts";
+import type { NewWorkspace } from "./schemas/newWorkspace.ts";
 import { marketGpuNames } from "./store/market.ts";
 
 /**

@@ -3,7 +3,7 @@ import { InputError } from "@ngpu/runtime/errors";
 import { formatEther } from "viem";
 import { authorizationBalance, refundable } from "./decide.ts";
 import type { ApiDeps } from "./deps.ts";
-import type { NewWorkspace } from "./schemas/workspaces.ts";
+import type { NewWorkspace } from "./schemas/newWorkspace.ts";
 import { currentTime, findAccounts, listAuthorizations, listLeases } from "./store/escrow.ts";
 
 /** Seconds that the balance must pay for at the maximum price when a workspace is published. */

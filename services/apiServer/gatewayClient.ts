@@ -68,17 +68,22 @@ export function createGateway(options: { url: string; token: string; idle?: numb
       const message = await answered.promise.catch((error: unknown) => {
         throw request.signal.aborted ? request.signal.reason : unreachable(error);
       });
-      const nodeId = message.headers["x-ngpu-node-id"];
-      // Only the response of a container has this header.
-      if (nodeId === undefined) throw await errorOf(message);
-      return {
-        message,
-        nodeId: Number(nodeId),
-        replica: Number(message.headers["x-ngpu-replica"]),
-        lease: Number(message.headers["x-ngpu-lease"]),
-      };
+      return answerOf(message);
     },
     close: () => agent.destroy(),
+  };
+}
+
+/** @throws NgpuError when the gateway answered itself. */
+async function answerOf(message: IncomingMessage): Promise<GatewayAnswer> {
+  const nodeId = message.headers["x-ngpu-node-id"];
+  // Only the response of a container has this header.
+  if (nodeId === undefined) throw await errorOf(message);
+  return {
+    message,
+    nodeId: Number(nodeId),
+    replica: Number(message.headers["x-ngpu-replica"]),
+    lease: Number(message.headers["x-ngpu-lease"]),
   };
 }
 

@@ -4,7 +4,8 @@ import { passHeaders } from "./containerHeaders.ts";
 import type { ApiDeps } from "./deps.ts";
 import type { GatewayAnswer } from "./gatewayClient.ts";
 import type { TaskEnd } from "./store/tasks.ts";
-import { endOf, failureEnd, type TaskWork } from "./taskRunner.ts";
+import { endOf, failureEnd } from "./taskEnd.ts";
+import type { TaskWork } from "./taskRunner.ts";
 import { createTranscript } from "./transcript.ts";
 
 /**

@@ -93,7 +93,12 @@ function problemOf(error: unknown): Problem {
   if (error instanceof NgpuError) {
     const { errors, ...details } = error.details as { errors?: FieldError[] } & Record<string, unknown>;
     return {
-      ...{ status, title, code: error.code, detail: error.message, hint: error.hint, errors },
+      status,
+      title,
+      code: error.code,
+      detail: error.message,
+      hint: error.hint,
+      errors,
       details: Object.keys(details).length === 0 ? undefined : details,
     };
   }

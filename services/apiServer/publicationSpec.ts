@@ -8,7 +8,7 @@ import { type WorkspaceConfig, workspaceConfig } from "@ngpu/protocol/workspaceC
 import { regionBytes, type WorkspaceSpec } from "@ngpu/protocol/workspaceSpec";
 import { InputError } from "@ngpu/runtime/errors";
 import { type Hex, keccak256, stringToHex } from "viem";
-import type { NewWorkspace, WorkspaceUpdate } from "./schemas/workspaces.ts";
+import type { NewWorkspace, WorkspaceUpdate } from "./schemas/newWorkspace.ts";
 
 /**
  * Converts a publication request into the arguments of DockerContract.publish.
@@ -24,26 +24,8 @@ export function publication(
   const wantedGpu = gpuOf(workspace, marketNames);
   const placement = placementOf(workspace, wantedGpu.models);
   const [reference = "", digest = ""] = workspace.image.split("@sha256:");
-  const config = JSON.stringify(
-    workspaceConfig.parse({
-      image: reference,
-      ...(workspace.command === undefined ? {} : { command: workspace.command }),
-      env: workspace.env,
-      ports: workspace.ports,
-      health: workspace.health,
-      ...(workspace.maxDown === undefined ? {} : { maxDown: workspace.maxDown }),
-      ...(placement === undefined ? {} : { placement }),
-    }),
-  );
-  const expiresAt =
-    workspace.expiresAt === undefined ? 0 : Math.floor(Date.parse(workspace.expiresAt) / 1000);
-  if (expiresAt !== 0 && expiresAt <= now) {
-    throw new InputError("expiresAt has passed.", {
-      code: "expiry_in_past",
-      hint: "Set expiresAt to a later time, in Unix seconds, or omit it.",
-      details: { expiresAt: workspace.expiresAt },
-    });
-  }
+  const config = configOf(workspace, reference, placement);
+  const expiresAt = expiryOf(workspace, now);
   const { gpu } = workspace;
   return {
     config,
@@ -67,6 +49,38 @@ export function publication(
       configHash: keccak256(stringToHex(config)),
     },
   };
+}
+
+/** The configuration as it is stored on the chain. */
+function configOf(
+  { command, env, ports, health, maxDown }: NewWorkspace,
+  image: string,
+  placement: NewWorkspace["placement"],
+): string {
+  return JSON.stringify(
+    workspaceConfig.parse({
+      image,
+      ...(command === undefined ? {} : { command }),
+      env,
+      ports,
+      health,
+      ...(maxDown === undefined ? {} : { maxDown }),
+      ...(placement === undefined ? {} : { placement }),
+    }),
+  );
+}
+
+/** The time at which a workspace closes, in Unix seconds; 0: never. */
+function expiryOf({ expiresAt }: NewWorkspace, now: number): number {
+  if (expiresAt === undefined) return 0;
+  const seconds = Math.floor(Date.parse(expiresAt) / 1000);
+  // 0 stands for no expiry on the chain.
+  if (seconds === 0 || seconds > now) return seconds;
+  throw new InputError("expiresAt has passed.", {
+    code: "expiry_in_past",
+    hint: "Set expiresAt to a later time, in Unix seconds, or omit it.",
+    details: { expiresAt },
+  });
 }
 
 /** The accepted GPU models, none: any, and the least memory. A name that stands for no known model is taken literally. */

@@ -39,18 +39,7 @@ export type AdmitDependencies = {
  * @throws InputError `handshake_invalid`, `clock_skewed`, `signer_mismatch`, `node_not_found` or `challenge_used`.
  */
 export async function admit(deps: AdmitDependencies, headers: IncomingHttpHeaders): Promise<number> {
-  const parsed = handshake.safeParse(headers);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw refusal(
-      400,
-      "handshake_invalid",
-      `The header ${String(issue?.path[0])} ${issue?.message}.`,
-      "Update the client to the market's version.",
-    );
-  }
-  const { "x-ngpu-key": key, "x-ngpu-challenge": challenge, "x-ngpu-signature": signature } = parsed.data;
-  const time = Number(parsed.data["x-ngpu-time"]);
+  const { key, time, challenge, signature } = read(headers);
   const now = deps.now();
   if (Math.abs(now.getTime() / 1000 - time) > clockTolerance) {
     throw refusal(
@@ -89,10 +78,25 @@ export async function admit(deps: AdmitDependencies, headers: IncomingHttpHeader
   return nodeId;
 }
 
-async function isSignedBy(
-  deps: AdmitDependencies,
-  signed: { key: Hex; time: number; challenge: Hex; signature: Hex },
-): Promise<boolean> {
+type Handshake = { key: Hex; time: number; challenge: Hex; signature: Hex };
+
+/** @throws InputError `handshake_invalid`. */
+function read(headers: IncomingHttpHeaders): Handshake {
+  const parsed = handshake.safeParse(headers);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw refusal(
+      400,
+      "handshake_invalid",
+      `The header ${String(issue?.path[0])} ${issue?.message}.`,
+      "Update the client to the market's version.",
+    );
+  }
+  const { "x-ngpu-key": key, "x-ngpu-challenge": challenge, "x-ngpu-signature": signature } = parsed.data;
+  return { key, time: Number(parsed.data["x-ngpu-time"]), challenge, signature };
+}
+
+async function isSignedBy(deps: AdmitDependencies, signed: Handshake): Promise<boolean> {
   try {
     const signer = await recoverTypedDataAddress({
       domain: sessionDomainOf(deps.deployment),

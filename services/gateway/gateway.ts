@@ -1,22 +1,22 @@
 import { EventEmitter } from "node:events";
-import { readDeployment } from "@ngpu/contracts-sdk/deployment";
+import { type Deployment, readDeployment } from "@ngpu/contracts-sdk/deployment";
 import { chainChannel, listenForChanges } from "@ngpu/db/listen";
 import { createPool, type Database } from "@ngpu/db/pool";
 import { requireSchema } from "@ngpu/db/schema";
 import { createApp, createHttpServer, errorHandler, listen } from "@ngpu/runtime/http";
 import { acceptedHeaderBytes } from "@ngpu/runtime/httpLimits";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
-import { startLoop } from "@ngpu/runtime/loop";
+import { type Loop, startLoop } from "@ngpu/runtime/loop";
 import { createRegistry } from "@ngpu/runtime/metrics";
 import { admit } from "./admit.ts";
 import { defaultTimeouts, longestTimeouts, type Timeouts } from "./deadline.ts";
 import type { Replica } from "./decide.ts";
 import type { GatewayEnv } from "./env.ts";
 import { createLoads, type Loads } from "./loads.ts";
-import { createGatewayMetrics } from "./metrics.ts";
+import { createGatewayMetrics, type GatewayMetrics } from "./metrics.ts";
 import { createRouteHandler } from "./route.ts";
 import { findRunningReplicas, reconcileTunnels } from "./store.ts";
-import { createTunnels } from "./tunnels.ts";
+import { createTunnels, type Tunnels } from "./tunnels.ts";
 
 /**
  * Starts the gateway, which accepts tunnels from nodes and routes the requests of apiServer to them.
@@ -38,27 +38,10 @@ export async function startGateway(
   const metrics = createGatewayMetrics(registry);
   const loads = createLoads();
   const view = startReplicaView(context, db, loads);
-  const changes = new EventEmitter<{ tunnels: [] }>();
-  const tunnels = createTunnels({
-    logger,
-    admit: (headers) => admit({ db, deployment, audience: env.PUBLIC_URL, now: () => new Date() }, headers),
-    onChange: () => changes.emit("tunnels"),
-  });
-  const rows = startLoop({ name: "tunnel_rows", logger, signal, interval: 15_000 }, async () => {
-    metrics.tunnels.set(tunnels.all().length);
-    await reconcileTunnels(db, { instance: env.INSTANCE, url: env.PUBLIC_URL }, tunnels.all());
-  });
-  changes.on("tunnels", rows.wake);
-  startLoop({ name: "tunnel_pings", logger, signal, interval: 10_000 }, () => tunnels.ping());
+  const { tunnels, rows } = startTunnels(context, env, { db, deployment, metrics });
   listenForChanges({ url: env.DATABASE_URL, channels: [chainChannel], logger, signal, onNotice: view.wake });
 
-  const app = createApp({
-    registry,
-    health: () => {
-      const loadedAt = view.loadedAt();
-      return { ok: loadedAt !== undefined, details: { tunnels: tunnels.all().length, loadedAt } };
-    },
-  });
+  const app = createApp({ registry, health: () => healthOf(view, tunnels) });
   const handleRoute = createRouteHandler({
     token: env.GATEWAY_TOKEN,
     replicasOf: view.replicasOf,
@@ -83,6 +66,34 @@ export async function startGateway(
   });
   logger.info({ event: "gateway_listening", url });
   return { url };
+}
+
+/** Keeps the tunnels of nodes, and their rows in the database. */
+function startTunnels(
+  { logger, signal }: ServiceContext,
+  env: GatewayEnv,
+  { db, deployment, metrics }: { db: Database; deployment: Deployment; metrics: GatewayMetrics },
+): { tunnels: Tunnels; rows: Loop } {
+  const changes = new EventEmitter<{ tunnels: [] }>();
+  const tunnels = createTunnels({
+    logger,
+    admit: (headers) => admit({ db, deployment, audience: env.PUBLIC_URL, now: () => new Date() }, headers),
+    onChange: () => changes.emit("tunnels"),
+  });
+  const rows = startLoop({ name: "tunnel_rows", logger, signal, interval: 15_000 }, async () => {
+    metrics.tunnels.set(tunnels.all().length);
+    await reconcileTunnels(db, { instance: env.INSTANCE, url: env.PUBLIC_URL }, tunnels.all());
+  });
+  changes.on("tunnels", rows.wake);
+  startLoop({ name: "tunnel_pings", logger, signal, interval: 10_000 }, () => tunnels.ping());
+  return { tunnels, rows };
+}
+
+type ReplicaView = ReturnType<typeof startReplicaView>;
+
+function healthOf(view: ReplicaView, tunnels: Tunnels) {
+  const loadedAt = view.loadedAt();
+  return { ok: loadedAt !== undefined, details: { tunnels: tunnels.all().length, loadedAt } };
 }
 
 /** Keeps the running replicas of each workspace in memory. */

@@ -17,3 +17,4 @@ export function createGatewayMetrics(registry: Registry) {
     }),
   };
 }
+export type GatewayMetrics = ReturnType<typeof createGatewayMetrics>;

@@ -40,63 +40,24 @@ const settingsDeadline = 10_000;
 const retireDeadline = 30_000;
 const stopDeadline = 3_000;
 
+type TunnelState = TunnelDependencies & {
+  /** The newest tunnel of each node. */
+  newest: Map<number, Tunnel>;
+  /** The sessions of all tunnels, replaced ones and those that are still opening included. */
+  sessions: Set<ClientHttp2Session>;
+};
+
 /** Manages the tunnels that nodes open. In each tunnel the gateway is the HTTP/2 client and the node is the server. */
 export function createTunnels(deps: TunnelDependencies): Tunnels {
-  const tunnels = new Map<number, Tunnel>();
-  const sessions = new Set<ClientHttp2Session>();
-
-  const drop = (tunnel: Tunnel) => {
-    sessions.delete(tunnel.session);
-    // A replaced tunnel must not remove its successor.
-    if (tunnels.get(tunnel.nodeId) !== tunnel) return;
-    tunnels.delete(tunnel.nodeId);
-    deps.logger.info({ event: "tunnel_closed", nodeId: tunnel.nodeId });
-    deps.onChange();
-  };
-
-  const open = async (nodeId: number, socket: Duplex) => {
-    const session = startSession(nodeId, socket, deps.logger);
-    sessions.add(session);
-    const tunnel: Tunnel = { nodeId, session, connectedAt: new Date() };
-    session.once("close", () => drop(tunnel));
-    // An HTTP/2 server sends its settings first. Until then the peer may speak any protocol.
-    await once(session, "remoteSettings", { signal: AbortSignal.timeout(settingsDeadline) }).catch(
-      (error: unknown) => {
-        session.destroy();
-        throw error;
-      },
-    );
-    if (session.destroyed) return;
-    const replaced = tunnels.get(nodeId);
-    tunnels.set(nodeId, tunnel);
-    if (replaced !== undefined) void retire(replaced.session, retireDeadline);
-    deps.logger.info({ event: "tunnel_opened", nodeId, replaced: replaced !== undefined });
-    deps.onChange();
-  };
-
+  const state: TunnelState = { ...deps, newest: new Map(), sessions: new Set() };
+  const { newest, sessions } = state;
   return {
     find: (nodeId) => {
-      const tunnel = tunnels.get(nodeId);
+      const tunnel = newest.get(nodeId);
       return tunnel === undefined || tunnel.session.closed || tunnel.session.destroyed ? undefined : tunnel;
     },
-    all: () => [...tunnels.values()],
-    accept: async (request, socket, head) => {
-      // Until HTTP/2 owns the socket, a socket error must not end the process.
-      socket.on("error", () => socket.destroy());
-      try {
-        requireTunnelRequest(request);
-        const nodeId = await deps.admit(request.headers);
-        if (socket.destroyed) return;
-        socket.write(
-          `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${tunnelProtocol}\r\n\r\n`,
-        );
-        if (head.length > 0) socket.unshift(head);
-        await open(nodeId, socket);
-      } catch (error) {
-        deps.logger.warn({ event: "tunnel_refused", reason: messageOf(error) });
-        refuse(socket, error);
-      }
-    },
+    all: () => [...newest.values()],
+    accept: (request, socket, head) => accept(state, request, socket, head),
     ping: async () => {
       await Promise.all([...sessions].map(pingOrDestroy));
     },
@@ -105,6 +66,64 @@ export function createTunnels(deps: TunnelDependencies): Tunnels {
       await Promise.all(closed);
     },
   };
+}
+
+async function accept(
+  state: TunnelState,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
+  // Until HTTP/2 owns the socket, a socket error must not end the process.
+  socket.on("error", () => socket.destroy());
+  try {
+    requireTunnelRequest(request);
+    const nodeId = await state.admit(request.headers);
+    if (socket.destroyed) return;
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${tunnelProtocol}\r\n\r\n`,
+    );
+    if (head.length > 0) socket.unshift(head);
+    await open(state, nodeId, socket);
+  } catch (error) {
+    state.logger.warn({ event: "tunnel_refused", reason: messageOf(error) });
+    refuse(socket, error);
+  }
+}
+
+/** Opens a node's tunnel, which replaces its earlier one. */
+async function open(state: TunnelState, nodeId: number, socket: Duplex): Promise<void> {
+  const { newest, sessions, logger, onChange } = state;
+  const session = startSession(nodeId, socket, logger);
+  sessions.add(session);
+  const tunnel: Tunnel = { nodeId, session, connectedAt: new Date() };
+  session.once("close", () => drop(state, tunnel));
+  await settingsOf(session);
+  if (session.destroyed) return;
+  const replaced = newest.get(nodeId);
+  newest.set(nodeId, tunnel);
+  if (replaced !== undefined) void retire(replaced.session, retireDeadline);
+  logger.info({ event: "tunnel_opened", nodeId, replaced: replaced !== undefined });
+  onChange();
+}
+
+function drop({ newest, sessions, logger, onChange }: TunnelState, tunnel: Tunnel): void {
+  sessions.delete(tunnel.session);
+  // A replaced tunnel must not remove its successor.
+  if (newest.get(tunnel.nodeId) !== tunnel) return;
+  newest.delete(tunnel.nodeId);
+  logger.info({ event: "tunnel_closed", nodeId: tunnel.nodeId });
+  onChange();
+}
+
+/** Waits for the peer's settings, which an HTTP/2 server sends first. Until then the peer may speak any protocol. */
+async function settingsOf(session: ClientHttp2Session): Promise<void> {
+  try {
+    await once(session, "remoteSettings", { signal: AbortSignal.timeout(settingsDeadline) });
+  } catch (error) {
+    session.destroy();
+    throw error;
+  }
 }
 
 function startSession(nodeId: number, socket: Duplex, logger: Logger): ClientHttp2Session {

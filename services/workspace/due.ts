@@ -12,64 +12,82 @@ export const isOutdated = (assignment: string) => `exists (
     and (previous.image <> today.image or (previous.config_hash <> today.config_hash
       and ${container("previous")} is distinct from ${container("today")})))`;
 
+/** SQL: the time of the newest block. */
+const clock = `clock as (
+  select floor(extract(epoch from block.time))::int8 as now
+  from chain.head as head join chain.block as block on block.number = head.number
+  where head.tier = 'unsafe'
+)`;
+
+/** SQL: the leases that are not released. */
+const held = `held as (
+  select workspace_id, replica, lease, state, desired, node_id, assigned_block from chain.assignment
+  where release_reason is null and state not in ('none', 'deleted', 'released')
+)`;
+
+/** SQL: the running leases with what each owes, and the owners and authorizations whose funds these debts use up. */
+const debts = `running as (
+  select lease.workspace_id, workspace.owner, lease.authorization_id, lease.generation,
+    greatest(0, clock.now - lease.clock_since) * lease.rate as owed
+  from chain.lease as lease join chain.workspace as workspace using (workspace_id) cross join clock
+  where lease.running and not lease.closed
+),
+spent_owner as (
+  select owner, running.generation from running
+  left join chain.escrow_account as account
+    on account.account = running.owner and account.generation = running.generation
+  group by owner, running.generation, account.account, deposited, refunded, withdrawn, settled
+  having sum(owed) > 0 and sum(owed) >= coalesce(deposited + refunded - withdrawn - settled, 0)
+),
+spent_authorization as (
+  select authorization_id
+  from running join chain.spending_authorization as spending using (authorization_id) cross join clock
+  group by authorization_id, spending.total, spending.expiry, clock.now
+  having sum(owed) > 0 and (clock.now >= spending.expiry or sum(owed) >= spending.total - (
+    select coalesce(sum(settled), 0) from chain.lease as lease
+    where lease.authorization_id = running.authorization_id))
+)`;
+
+/** SQL: open workspaces that have expired or lack replicas. */
+const expiredOrIncomplete = `
+  select workspace_id::int8 from chain.workspace cross join clock
+  where status = 'open' and (
+    (expires_at > 0 and expires_at < clock.now)
+    or (select count(*) from held
+        where held.workspace_id = workspace.workspace_id and held.replica < workspace.replicas) < workspace.replicas)`;
+
+/** SQL: workspaces with a lease that must move, change or end. */
+const notConverged = `
+  select held.workspace_id::int8 from held
+    join chain.workspace as workspace using (workspace_id)
+    left join chain.lease as lease using (workspace_id, replica, lease)
+    left join chain.node as node on node.node_id = held.node_id
+    cross join clock
+  where node.status = 'maintenance' or ${isOutdated("held")}
+    or workspace.status <> 'open' or held.replica >= workspace.replicas or coalesce(lease.closed, false)
+    or (workspace.expires_at > 0 and workspace.expires_at < clock.now)
+    or not ((held.desired = 'run' and held.state = 'running') or (held.desired = 'stop' and held.state = 'stopped'))`;
+
+/** SQL: workspaces with a lease that their owner has ordered to start or to stop. */
+const ordered = `
+  select held.workspace_id::int8 from held
+    join app.workspace_order as ordered on ordered.workspace_id::int8 = held.workspace_id
+  where (ordered.stopped and held.desired = 'run') or (not ordered.stopped and held.desired = 'stop')`;
+
+/** SQL: workspaces whose funds are used up. */
+const withoutFunds = `
+  select workspace_id::int8 from running
+  where owed > 0 and ((owner, generation) in (select owner, generation from spent_owner)
+    or authorization_id in (select authorization_id from spent_authorization))`;
+
 /**
  * Workspaces that differ from the state their owners ordered, or whose funds are used up. Only these can have steps to execute
  * or phases to monitor; nearly all workspaces are converged and not returned.
  */
 export async function findDue(db: Queryable): Promise<bigint[]> {
-  const found = await db.query<{ workspace_id: bigint }>(`
-    with clock as (
-      select floor(extract(epoch from block.time))::int8 as now
-      from chain.head as head join chain.block as block on block.number = head.number
-      where head.tier = 'unsafe'
-    ),
-    held as (
-      select workspace_id, replica, lease, state, desired, node_id, assigned_block from chain.assignment
-      where release_reason is null and state not in ('none', 'deleted', 'released')
-    ),
-    running as (
-      select lease.workspace_id, workspace.owner, lease.authorization_id, lease.generation,
-        greatest(0, clock.now - lease.clock_since) * lease.rate as owed
-      from chain.lease as lease join chain.workspace as workspace using (workspace_id) cross join clock
-      where lease.running and not lease.closed
-    ),
-    spent_owner as (
-      select owner, running.generation from running
-      left join chain.escrow_account as account
-        on account.account = running.owner and account.generation = running.generation
-      group by owner, running.generation, account.account, deposited, refunded, withdrawn, settled
-      having sum(owed) > 0 and sum(owed) >= coalesce(deposited + refunded - withdrawn - settled, 0)
-    ),
-    spent_authorization as (
-      select authorization_id
-      from running join chain.spending_authorization as spending using (authorization_id) cross join clock
-      group by authorization_id, spending.total, spending.expiry, clock.now
-      having sum(owed) > 0 and (clock.now >= spending.expiry or sum(owed) >= spending.total - (
-        select coalesce(sum(settled), 0) from chain.lease as lease
-        where lease.authorization_id = running.authorization_id))
-    )
-    select workspace_id::int8 from chain.workspace cross join clock
-    where status = 'open' and (
-      (expires_at > 0 and expires_at < clock.now)
-      or (select count(*) from held
-          where held.workspace_id = workspace.workspace_id and held.replica < workspace.replicas) < workspace.replicas)
-    union
-    select held.workspace_id::int8 from held
-      join chain.workspace as workspace using (workspace_id)
-      left join chain.lease as lease using (workspace_id, replica, lease)
-      left join chain.node as node on node.node_id = held.node_id
-      cross join clock
-    where node.status = 'maintenance' or ${isOutdated("held")}
-      or workspace.status <> 'open' or held.replica >= workspace.replicas or coalesce(lease.closed, false)
-      or (workspace.expires_at > 0 and workspace.expires_at < clock.now)
-      or not ((held.desired = 'run' and held.state = 'running') or (held.desired = 'stop' and held.state = 'stopped'))
-    union
-    select held.workspace_id::int8 from held
-      join app.workspace_order as ordered on ordered.workspace_id::int8 = held.workspace_id
-    where (ordered.stopped and held.desired = 'run') or (not ordered.stopped and held.desired = 'stop')
-    union
-    select workspace_id::int8 from running
-    where owed > 0 and ((owner, generation) in (select owner, generation from spent_owner)
-      or authorization_id in (select authorization_id from spent_authorization))`);
+  const found = await db.query<{ workspace_id: bigint }>(
+    `with ${clock}, ${held}, ${debts}
+    ${expiredOrIncomplete} union ${notConverged} union ${ordered} union ${withoutFunds}`,
+  );
   return found.rows.map((row) => row.workspace_id);
 }

@@ -1,7 +1,7 @@
 import { createChainClient, requireChain } from "@ngpu/chain-reader/client";
 import { readDeployment } from "@ngpu/contracts-sdk/deployment";
 import { chainChannel, listenForChanges } from "@ngpu/db/listen";
-import { createPool } from "@ngpu/db/pool";
+import { createPool, type Database } from "@ngpu/db/pool";
 import { connectRedis, openQueue, queues, requireRedis, serveQueue } from "@ngpu/db/queue";
 import { requireSchema } from "@ngpu/db/schema";
 import { enqueueWorkspace, queueHealth } from "@ngpu/db/workspaceQueue";
@@ -9,6 +9,7 @@ import { createApp, listen } from "@ngpu/runtime/http";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import { createRegistry } from "@ngpu/runtime/metrics";
 import { createSender } from "@ngpu/tx-sender/send";
+import type { Queue } from "bullmq";
 import { privateKeyToAccount } from "viem/accounts";
 import { type WorkspaceSettings, workspaceDeadlines } from "./env.ts";
 import { createHandler } from "./handle.ts";
@@ -49,6 +50,19 @@ export async function startWorkspace(
     enqueueDispense: (workspaceId) => enqueueWorkspace(dispenseQueue, workspaceId),
   });
   serveQueue(queues.workspace, redis, context, handle, settings.CONCURRENCY);
+  sweepOnChanges(settings, context, pool, workspaceQueue);
+  const health = queueHealth(pool, redis);
+  return listen(createApp({ health, registry }), { host: settings.HOST, port: settings.PORT }, context);
+}
+
+/** Starts the sweep, which also runs after each change of the chain's tables. */
+function sweepOnChanges(
+  settings: WorkspaceSettings,
+  context: ServiceContext,
+  pool: Database,
+  workspaceQueue: Queue,
+): void {
+  const { logger, signal } = context;
   const sweep = startSweep({
     pool,
     logger,
@@ -64,6 +78,4 @@ export async function startWorkspace(
     signal,
     onNotice: () => sweep.wake(),
   });
-  const health = queueHealth(pool, redis);
-  return listen(createApp({ health, registry }), { host: settings.HOST, port: settings.PORT }, context);
 }

@@ -4,8 +4,8 @@ import { z } from "zod";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint, Reply } from "../endpoint.ts";
 import { verifiedSize } from "../imageFacts.ts";
-import { imageAnswer, imageList, newImage } from "../schemas/workspaces.ts";
-import { isRegistered, listImages, putImage } from "../store/workspaces.ts";
+import { imageAnswer, imageList, newImage } from "../schemas/images.ts";
+import { isRegistered, listImages, putImage } from "../store/images.ts";
 
 const imagePage = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(50),

@@ -1,3 +1,4 @@
+import type { Presence } from "@ngpu/protocol/presence";
 import { InputError } from "@ngpu/runtime/errors";
 import { z } from "zod";
 import { type ApiDeps, apiVersion } from "../deps.ts";
@@ -13,6 +14,7 @@ import {
   listNodes,
   type MeasurementRow,
   type NodeRow,
+  type SessionRow,
 } from "../store/market.ts";
 
 /** Number of newest heartbeat slots that a node's uptime covers. */
@@ -87,30 +89,34 @@ const node = ({ db }: ApiDeps) =>
         findSession(db, id),
         findPresence(db, id, uptimeSlots),
       ]);
-      const { presentSlots, totalSlots } = presence;
       return {
         ...nodeHead(row),
         registeredBlock: row.registered_block,
         measurement: measured === undefined ? null : measurementOf(measured),
-        uptime: {
-          slots: totalSlots,
-          present: presentSlots,
-          share: totalSlots === 0 ? null : presentSlots / totalSlots,
-        },
-        session:
-          session === undefined
-            ? null
-            : {
-                instance: session.instance,
-                connectedAt: session.connected_at.toISOString(),
-                lastSeenAt: session.last_seen_at.toISOString(),
-                cpuLoad: session.cpu_load,
-                freeDiskGib: session.free_disk_gib,
-                running: session.running.length,
-              },
+        uptime: uptimeOf(presence),
+        session: session === undefined ? null : sessionOf(session),
       };
     },
   );
+
+function uptimeOf({ presentSlots, totalSlots }: Presence) {
+  return {
+    slots: totalSlots,
+    present: presentSlots,
+    share: totalSlots === 0 ? null : presentSlots / totalSlots,
+  };
+}
+
+function sessionOf(session: SessionRow) {
+  return {
+    instance: session.instance,
+    connectedAt: session.connected_at.toISOString(),
+    lastSeenAt: session.last_seen_at.toISOString(),
+    cpuLoad: session.cpu_load,
+    freeDiskGib: session.free_disk_gib,
+    running: session.running.length,
+  };
+}
 
 const measurement = ({ db }: ApiDeps) =>
   endpoint(

@@ -3,7 +3,7 @@ import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import { explainWithModelNames } from "../explainWithModelNames.ts";
 import { publication } from "../publicationSpec.ts";
-import { newWorkspace } from "../schemas/workspaces.ts";
+import { newWorkspace } from "../schemas/newWorkspace.ts";
 import { currentTime } from "../store/escrow.ts";
 import { marketGpuNames } from "../store/market.ts";
 

@@ -22,62 +22,71 @@ const changes: Record<Order, readonly Desired[]> = {
 };
 
 export function orderRoutes(deps: ApiDeps): Endpoint[] {
-  const order = (name: "start" | "stop", functionName: Order, summary: string, description: string) =>
-    endpoint(
-      {
-        method: "post",
-        path: `/v1/workspaces/:id/${name}`,
-        tag: "Workspaces",
-        summary,
-        description,
-        access: "partner",
-        writes: true,
-        params,
-        answer: orderAnswer,
-      },
-      async ({ partner, params: { id } }) => {
-        requireOpen(await requireWorkspace(deps.db, partner.wallet, id));
-        return withOrderClaim(deps.db, id, async () => {
-          await recordOrder(deps.db, id, name === "stop");
-          return send(deps, id, functionName);
-        });
-      },
-    );
-  return [
-    order(
-      "start",
-      "requestStart",
-      "Start all stopped replicas",
-      "Replicas without a node are placed. A replica that is already started is not changed.",
-    ),
-    order(
-      "stop",
-      "requestStop",
-      "Stop all replicas; each keeps its node",
-      "No replica gets a lease until the workspace is started. A replica that an update replaces loses its node.",
-    ),
-    endpoint(
-      {
-        method: "delete",
-        path: "/v1/workspaces/:id",
-        tag: "Workspaces",
-        summary: "Close a workspace and delete its replicas",
-        description:
-          "No more replicas are assigned, the nodes delete theirs, and the leases end. A repeated call sends nothing.",
-        access: "partner",
-        writes: true,
-        params,
-        answer: orderAnswer,
-      },
-      async ({ partner, params: { id } }) => {
-        const workspace = await requireWorkspace(deps.db, partner.wallet, id);
-        const closed = workspace.status === "open" ? await close(deps, id) : null;
-        const answer = await send(deps, id, "requestDelete");
-        return { ...answer, txHash: answer.txHash ?? closed };
-      },
-    ),
-  ];
+  return [...startAndStop.map((one) => orderRoute(deps, one)), closeRoute(deps)];
 }
+
+const startAndStop = [
+  {
+    name: "start",
+    functionName: "requestStart",
+    summary: "Start all stopped replicas",
+    description: "Replicas without a node are placed. A replica that is already started is not changed.",
+  },
+  {
+    name: "stop",
+    functionName: "requestStop",
+    summary: "Stop all replicas; each keeps its node",
+    description:
+      "No replica gets a lease until the workspace is started. A replica that an update replaces loses its node.",
+  },
+] as const;
+
+const orderRoute = (
+  deps: ApiDeps,
+  { name, functionName, summary, description }: (typeof startAndStop)[number],
+) =>
+  endpoint(
+    {
+      method: "post",
+      path: `/v1/workspaces/:id/${name}`,
+      tag: "Workspaces",
+      summary,
+      description,
+      access: "partner",
+      writes: true,
+      params,
+      answer: orderAnswer,
+    },
+    async ({ partner, params: { id } }) => {
+      requireOpen(await requireWorkspace(deps.db, partner.wallet, id));
+      return withOrderClaim(deps.db, id, async () => {
+        await recordOrder(deps.db, id, name === "stop");
+        return send(deps, id, functionName);
+      });
+    },
+  );
+
+const closeRoute = (deps: ApiDeps) =>
+  endpoint(
+    {
+      method: "delete",
+      path: "/v1/workspaces/:id",
+      tag: "Workspaces",
+      summary: "Close a workspace and delete its replicas",
+      description:
+        "No more replicas are assigned, the nodes delete theirs, and the leases end. A repeated call sends nothing.",
+      access: "partner",
+      writes: true,
+      params,
+      answer: orderAnswer,
+    },
+    async ({ partner, params: { id } }) => {
+      const workspace = await requireWorkspace(deps.db, partner.wallet, id);
+      const closed = workspace.status === "open" ? await close(deps, id) : null;
+      const answer = await send(deps, id, "requestDelete");
+      return { ...answer, txHash: answer.txHash ?? closed };
+    },
+  );
 
 async function close(deps: ApiDeps, id: string): Promise<string | null> {
   try {

@@ -1,7 +1,9 @@
 import { generationOf } from "@ngpu/contracts-sdk/generations";
 import type { PlacementExplanation } from "@ngpu/protocol/placement/request";
+import type { WorkspaceSpec } from "@ngpu/protocol/workspaceSpec";
 import { InputError } from "@ngpu/runtime/errors";
 import { requestLogger } from "@ngpu/runtime/http";
+import type { Hex } from "viem";
 import { dedupeKeyOf } from "../chainWriter.ts";
 import { isUsable } from "../decide.ts";
 import type { ApiDeps } from "../deps.ts";
@@ -9,7 +11,8 @@ import { type Endpoint, endpoint, idempotencyHeader } from "../endpoint.ts";
 import { explainWithModelNames } from "../explainWithModelNames.ts";
 import { requireFunds } from "../funds.ts";
 import { publication } from "../publicationSpec.ts";
-import { newWorkspace, publishAnswer } from "../schemas/workspaces.ts";
+import { newWorkspace } from "../schemas/newWorkspace.ts";
+import { publishAnswer } from "../schemas/workspaces.ts";
 import { wasSent } from "../store/calls.ts";
 import { currentTime, listAuthorizations } from "../store/escrow.ts";
 import { marketGpuNames } from "../store/market.ts";
@@ -45,21 +48,30 @@ export function publishRoutes(deps: ApiDeps): Endpoint[] {
         const authorizationId = body.authorizationId ?? (await newestUsable(deps, wallet));
         if (dedupeKey === undefined || !(await wasSent(deps.db, dedupeKey)))
           await requireFunds(deps, wallet, authorizationId, body);
-        const { hash, events } = await deps.writer.write({
-          kind: "api.publish",
-          contract: "DockerContract",
-          functionName: "publish",
-          args: [wallet, BigInt(authorizationId), body.replicas, spec, config],
-          ...(dedupeKey === undefined ? {} : { dedupeKey }),
-        });
-        const event = events.find((one) => one.eventName === "WorkspacePublished");
-        if (event === undefined) throw new Error(`The transaction ${hash} published nothing.`);
-        const id = String(event.args.workspaceId);
+        const args = [wallet, BigInt(authorizationId), body.replicas, spec, config] as const;
+        const { id, hash } = await publish(deps, args, dedupeKey);
         if (body.name !== undefined) await nameWorkspace(deps.db, id, wallet, body.name);
         return { id, txHash: hash, tier: "unsafe" as const, status: "pending" as const };
       },
     ),
   ];
+}
+
+async function publish(
+  { writer }: ApiDeps,
+  args: readonly [Hex, bigint, number, WorkspaceSpec, string],
+  dedupeKey: string | undefined,
+): Promise<{ id: string; hash: Hex }> {
+  const { hash, events } = await writer.write({
+    kind: "api.publish",
+    contract: "DockerContract",
+    functionName: "publish",
+    args,
+    ...(dedupeKey === undefined ? {} : { dedupeKey }),
+  });
+  const event = events.find((one) => one.eventName === "WorkspacePublished");
+  if (event === undefined) throw new Error(`The transaction ${hash} published nothing.`);
+  return { id: String(event.args.workspaceId), hash };
 }
 
 /**

@@ -12,7 +12,7 @@ import {
   workspaceStatus,
 } from "../../../services/apiServer/decide.ts";
 import { gpuModelBytes, publication } from "../../../services/apiServer/publicationSpec.ts";
-import { newWorkspace } from "../../../services/apiServer/schemas/workspaces.ts";
+import { newWorkspace } from "../../../services/apiServer/schemas/newWorkspace.ts";
 import { createTranscript } from "../../../services/apiServer/transcript.ts";
 
 const lease = {

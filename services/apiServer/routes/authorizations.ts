@@ -1,35 +1,26 @@
 import { randomBytes } from "node:crypto";
-import { tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
-import { authorizationTypes, domainOf, permitTypes } from "@ngpu/contracts-sdk/typedData";
+import { authorizationTypes, domainOf } from "@ngpu/contracts-sdk/typedData";
 import { InputError } from "@ngpu/runtime/errors";
-import {
-  type Hex,
-  hashTypedData,
-  isAddressEqual,
-  recoverTypedDataAddress,
-  type TypedDataParameter,
-} from "viem";
+import { type Hex, hashTypedData, isAddressEqual, recoverTypedDataAddress } from "viem";
 import type { z } from "zod";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import {
   authorizationAnswer,
-  depositAnswer,
   newAuthorization,
-  newDeposit,
-  permitQuery,
   typedDataAnswer,
   typedDataQuery,
 } from "../schemas/accounts.ts";
 import { currentTime } from "../store/escrow.ts";
+import { typedData } from "../typedData.ts";
 
 type Authorization = z.output<typeof newAuthorization>["authorization"];
 
 const day = 86_400;
 const units = 10n ** 18n;
 
-export function escrowRoutes(deps: ApiDeps): Endpoint[] {
-  return [authorizationTypedData(deps), authorize(deps), permitTypedData(deps), deposit(deps)];
+export function authorizationRoutes(deps: ApiDeps): Endpoint[] {
+  return [authorizationTypedData(deps), authorize(deps)];
 }
 
 const authorizationTypedData = (deps: ApiDeps) =>
@@ -96,66 +87,6 @@ const authorize = (deps: ApiDeps) =>
     },
   );
 
-const permitTypedData = (deps: ApiDeps) =>
-  endpoint(
-    {
-      method: "get",
-      path: "/v1/deposits/typed-data",
-      tag: "Payments",
-      summary: "Get the exact permit to sign for a deposit",
-      description: "EIP-712 typed data of the token's ERC-2612 permit for the escrow.",
-      access: "partner",
-      query: permitQuery,
-      answer: typedDataAnswer,
-    },
-    async ({ partner, query }) => {
-      const { chainId, contracts } = deps.deployment;
-      const nonce = await deps.chain.readContract({
-        address: contracts.Token,
-        abi: tokenAbi,
-        functionName: "nonces",
-        args: [partner.wallet],
-      });
-      const domain = { name: "ngpu", version: "1", chainId, verifyingContract: contracts.Token };
-      return {
-        typedData: typedData(domain, permitTypes, "Permit", {
-          owner: partner.wallet,
-          spender: contracts.Escrow,
-          value: String(query.amount),
-          nonce: String(nonce),
-          deadline: String(query.deadline ?? (await currentTime(deps.db)) + 3_600),
-        }),
-      };
-    },
-  );
-
-const deposit = (deps: ApiDeps) =>
-  endpoint(
-    {
-      method: "post",
-      path: "/v1/deposits",
-      writes: true,
-      tag: "Payments",
-      summary: "Deposit tokens with a signed permit",
-      description:
-        "Relayed to Escrow.depositWithPermit; the tokens are transferred from your wallet, this API pays the gas.",
-      access: "partner",
-      body: newDeposit,
-      status: 201,
-      answer: depositAnswer,
-    },
-    async ({ partner, body }) => {
-      const { hash } = await deps.writer.write({
-        kind: "api.deposit",
-        contract: "Escrow",
-        functionName: "depositWithPermit",
-        args: [partner.wallet, body.amount, body.deadline, body.v, body.r, body.s],
-        dedupeKey: `deposit:${partner.wallet}:${body.r}${body.s.slice(2)}`,
-      });
-      return { amount: String(body.amount), txHash: hash, tier: "unsafe" as const };
-    },
-  );
-
 function authorizationData(deps: ApiDeps, message: Authorization) {
   const domain = domainOf(deps.deployment, "Escrow");
   return { domain, types: authorizationTypes, primaryType: "Authorization", message } as const;
@@ -186,21 +117,4 @@ function requireOwn(wallet: string, owner: Hex): void {
     status: 403,
     details: { wallet, owner },
   });
-}
-
-/** Typed data for eth_signTypedData_v4, which requires the type of the domain. */
-function typedData(
-  domain: Record<string, unknown>,
-  types: Record<string, readonly TypedDataParameter[]>,
-  primaryType: string,
-  message: Record<string, unknown>,
-) {
-  const EIP712Domain = [
-    { name: "name", type: "string" },
-    { name: "version", type: "string" },
-    { name: "chainId", type: "uint256" },
-    { name: "verifyingContract", type: "address" },
-  ];
-  const own = Object.fromEntries(Object.entries(types).map(([name, fields]) => [name, [...fields]]));
-  return { domain, types: { EIP712Domain, ...own }, primaryType, message };
 }

@@ -1,0 +1,121 @@
+import { policies } from "@ngpu/contracts-sdk/enumNames";
+import { workspaceConfig } from "@ngpu/protocol/workspaceConfig";
+import { z } from "zod";
+import { text, uint } from "./common.ts";
+
+const integer = (max: number) => z.number().int().min(0).max(max);
+const decimal = (max: number, step: number) =>
+  z
+    .number()
+    .min(0)
+    .max(max)
+    .refine((n) => Math.abs(n / step - Math.round(n / step)) < 1e-6, `is not a multiple of ${step}`);
+
+export const gpuRequirement = z.strictObject({
+  model: text(1, 120).optional().meta({
+    description:
+      "The GPU's name, as its driver prints it (`NVIDIA H100 80GB HBM3`) or in short (`RTX 4090`, `H100 SXM`), or the model's 8 bytes as hex; default: any",
+  }),
+  count: integer(255).default(1),
+  minVramGib: z.number().min(0).max(16_000).default(0).meta({
+    description: "Minimum memory of one GPU by the size it is sold with, GB: 24 accepts each 24 GB card",
+  }),
+  minVramMib: integer(2 ** 24 - 1)
+    .default(0)
+    .meta({ description: "Minimum memory of one GPU exactly as its driver reports it, MiB" }),
+  minComputeCapability: z
+    .string()
+    .regex(/^\d{1,2}\.\d$/, "is not a version such as 9.0")
+    .refine((text) => Math.round(Number(text) * 10) <= 255, "is above 25.5")
+    .optional()
+    .meta({ description: "CUDA compute capability", example: "9.0" }),
+});
+
+export const newWorkspace = z
+  .strictObject({
+    authorizationId: z
+      .string()
+      .regex(/^\d{1,20}$/, { error: "is not an authorization id", abort: true })
+      .refine((text) => BigInt(text) < 2n ** 64n, "does not fit in 64 bits")
+      .optional()
+      .meta({
+        description: "Authorization that pays; default: the newest usable one",
+      }),
+    name: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, "is not 1 to 63 of a–z 0–9 . _ -")
+      .optional(),
+    image: z
+      .string()
+      .regex(
+        /^[a-z0-9][a-z0-9._:/-]{0,254}@sha256:[0-9a-f]{64}$/,
+        "is not a reference with a digest: name@sha256:…",
+      )
+      .meta({ example: `docker.io/library/nginx@sha256:${"0".repeat(64)}` }),
+    command: workspaceConfig.shape.command,
+    env: workspaceConfig.shape.env.meta({
+      description: "Public, because it is stored on the chain. Do not put secrets here",
+    }),
+    ports: workspaceConfig.shape.ports.meta({
+      description: "Ports the container listens on; the first one serves tasks",
+    }),
+    health: workspaceConfig.shape.health,
+    placement: workspaceConfig.shape.placement.meta({ description: "Placement preferences beyond the spec" }),
+    maxDown: workspaceConfig.shape.maxDown.meta({
+      description: "Maximum number of replicas that are down at the same time during an update; default: 1",
+    }),
+    replicas: z.number().int().min(1).max(1_000).default(1),
+    policy: z.enum(policies).default("available").meta({
+      description:
+        "available: failover within seconds, two copies may overlap; exclusive: never two at the same time",
+    }),
+    graceSeconds: integer(2 ** 24 - 1)
+      .default(60)
+      .meta({
+        description: "Seconds without contact to the chain after which a node must stop the container",
+      }),
+    maxPricePerSecond: uint(64, "Maximum price of one replica, token units (1e-18) per second"),
+    gpu: gpuRequirement.optional().meta({ description: "Default: no GPU" }),
+    cpu: decimal(16_000, 0.001).meta({ description: "Cores of one replica", example: 0.5 }),
+    memoryMib: integer(2 ** 24 - 1),
+    diskGib: integer(65_535),
+    region: z
+      .string()
+      .regex(/^[A-Z]{2}$/, "is not two uppercase letters")
+      .optional()
+      .meta({ description: "ISO 3166-1 alpha-2; default: any" }),
+    expiresAt: z.iso
+      .datetime({ offset: true })
+      .optional()
+      .meta({ description: "Time at which it closes automatically; default: never" }),
+    waitForNodes: z
+      .boolean()
+      .default(false)
+      .meta({ description: "Publish it even if no node can currently run it" }),
+  })
+  .meta({ id: "NewWorkspace" });
+
+export type NewWorkspace = z.output<typeof newWorkspace>;
+
+const fields = newWorkspace.shape;
+
+/** The fields of a workspace that can change; omitted fields keep their values. */
+export const workspaceUpdate = z
+  .strictObject({
+    image: fields.image.optional(),
+    command: fields.command,
+    env: fields.env.unwrap().optional(),
+    health: z
+      .string()
+      .regex(/^\/[^\s]*$/)
+      .optional(),
+    maxDown: workspaceConfig.shape.maxDown.meta({
+      description: "Maximum number of replicas that are down at the same time during the update; default: 1",
+    }),
+    maxPricePerSecond: fields.maxPricePerSecond.optional(),
+    replicas: z.number().int().min(1).max(1_000).optional(),
+  })
+  .refine((update) => Object.keys(update).length > 0, "must change at least one field")
+  .meta({ id: "WorkspaceUpdate" });
+
+export type WorkspaceUpdate = z.output<typeof workspaceUpdate>;
