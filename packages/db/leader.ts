@@ -1,6 +1,6 @@
 import type { Logger } from "@ngpu/runtime/logger";
 import { rest } from "@ngpu/runtime/loop";
-import pg from "pg";
+import { type HeldOptions, openHeldConnection } from "./heldConnection.ts";
 
 /** Tasks that only one process at a time may run, with the keys of their advisory locks. */
 export const leaderships = {
@@ -15,17 +15,18 @@ export const leaderships = {
 /**
  * Competes for a leadership and runs `lead` while holding it, until the signal is aborted. The lock is held on a
  * dedicated connection. If that connection breaks or the process dies, Postgres releases the lock and another process
- * acquires it.
+ * acquires it. If Postgres no longer answers on it, the leadership counts as lost.
  *
  * @param options.lead Receives a signal that is aborted when the leadership is lost. It must end soon after.
  */
-export async function holdLeadership(options: {
-  url: string;
-  leadership: keyof typeof leaderships;
-  logger: Logger;
-  signal: AbortSignal;
-  lead: (signal: AbortSignal) => Promise<void>;
-}): Promise<void> {
+export async function holdLeadership(
+  options: Pick<HeldOptions, "url" | "deadlines" | "checkInterval"> & {
+    leadership: keyof typeof leaderships;
+    logger: Logger;
+    signal: AbortSignal;
+    lead: (signal: AbortSignal) => Promise<void>;
+  },
+): Promise<void> {
   while (!options.signal.aborted) {
     try {
       await competeOnce(options);
@@ -39,25 +40,22 @@ export async function holdLeadership(options: {
 }
 
 async function competeOnce(options: Parameters<typeof holdLeadership>[0]): Promise<void> {
-  const client = new pg.Client({ connectionString: options.url, keepAlive: true });
-  const lost = new AbortController();
-  client.on("error", (error) => lost.abort(error));
-  client.on("end", () => lost.abort());
+  const { client, lost, close } = await openHeldConnection(options);
   try {
-    await client.connect();
     const key = leaderships[options.leadership];
-    while (!options.signal.aborted && !lost.signal.aborted) {
+    while (!options.signal.aborted && !lost.aborted) {
       const { rows } = await client.query<{ held: boolean }>("select pg_try_advisory_lock($1) as held", [
         key,
       ]);
       if (rows[0]?.held === true) {
         options.logger.info({ event: "leadership_acquired", leadership: options.leadership });
-        await options.lead(AbortSignal.any([options.signal, lost.signal]));
-        return;
+        await options.lead(AbortSignal.any([options.signal, lost]));
+        break;
       }
       await rest(1_000, options.signal);
     }
+    if (lost.aborted) throw lost.reason;
   } finally {
-    await client.end();
+    await close();
   }
 }

@@ -1,7 +1,9 @@
+import { once } from "node:events";
 import type { Logger } from "@ngpu/runtime/logger";
 import { rest } from "@ngpu/runtime/loop";
 import pg from "pg";
 import { z } from "zod";
+import { type HeldOptions, openHeldConnection } from "./heldConnection.ts";
 
 /** Notified by autoExport once its rows are visible: `{ "block": "123", "hash": "0x…", "tables": ["node", …] }`. */
 export const chainChannel = "chain_changed";
@@ -9,8 +11,7 @@ export const chainChannel = "chain_changed";
 /** Notified by a service after it changed rows that another service acts on. The payload is the table's name. */
 export const appChannel = "app_changed";
 
-export type ListenOptions = {
-  url: string;
+export type ListenOptions = Pick<HeldOptions, "url" | "deadlines" | "checkInterval"> & {
   channels: string[];
   logger: Logger;
   signal: AbortSignal;
@@ -46,34 +47,31 @@ export function listenForChanges(options: ListenOptions): void {
 }
 
 async function listenOnce(
-  { url, channels, signal, onNotice }: ListenOptions,
+  options: ListenOptions,
   known: Cursor | undefined,
   remember: (cursor: Cursor | undefined) => void,
 ): Promise<void> {
-  const client = new pg.Client({ connectionString: url, keepAlive: true });
-  const ended = Promise.withResolvers<void>();
-  client.on("error", ended.reject);
-  client.on("end", () => ended.resolve());
-  client.on("notification", ({ channel, payload }) => {
-    if (channel === chainChannel) remember(readCursor(payload));
-    onNotice(channel, payload);
-  });
-  const stop = () => void client.end();
+  const { channels, signal, onNotice } = options;
+  const { client, lost, close } = await openHeldConnection(options);
   try {
-    await client.connect();
-    // Stopped while connecting: an abort listener added now would never be called.
-    if (signal.aborted) return;
-    signal.addEventListener("abort", stop, { once: true });
+    client.on("notification", ({ channel, payload }) => {
+      if (channel === chainChannel) remember(readCursor(payload));
+      onNotice(channel, payload);
+    });
     for (const channel of channels) await client.query(`listen ${pg.escapeIdentifier(channel)}`);
     for (const channel of channels) {
       if (channel !== chainChannel) onNotice(channel, undefined);
       else await catchUp(client, known, remember, onNotice);
     }
-    await ended.promise;
+    await aborted(AbortSignal.any([signal, lost]));
+    if (!signal.aborted) throw lost.reason;
   } finally {
-    signal.removeEventListener("abort", stop);
-    await client.end();
+    await close();
   }
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, "abort");
 }
 
 /** Reports the changes of schema chain during the disconnection. */

@@ -7,6 +7,9 @@ import pg from "pg";
 /** `additive`: a service built before the migration can run on a database that has it. */
 export type Migration = { name: string; additive: boolean };
 
+/** @deadline A connection to Postgres for migrations. They fail with `migration_failed`, and are safe to run again. */
+const connectDeadline = 10_000;
+
 const migrationFolder = join(import.meta.dirname, "migrations");
 
 /**
@@ -49,7 +52,7 @@ export async function migrate(adminUrl: string, folder = migrationFolder): Promi
   const known = readMigrations(folder);
   try {
     const ran = await runner({
-      databaseUrl: adminUrl,
+      databaseUrl: { connectionString: adminUrl, connectionTimeoutMillis: connectDeadline },
       dir: folder,
       direction: "up",
       migrationsTable: "migration",
@@ -70,7 +73,10 @@ export async function migrate(adminUrl: string, folder = migrationFolder): Promi
 }
 
 async function recordAdditive(adminUrl: string, known: readonly Migration[]): Promise<void> {
-  const client = new pg.Client({ connectionString: adminUrl });
+  const client = new pg.Client({
+    connectionString: adminUrl,
+    connectionTimeoutMillis: connectDeadline,
+  });
   await client.connect();
   try {
     await client.query("update app.migration set additive = true where name = any($1) and not additive", [

@@ -6,6 +6,20 @@ export type Connection = pg.PoolClient;
 /** A pool, or a connection inside a transaction. */
 export type Queryable = Pick<pg.Pool, "query">;
 
+/** Deadlines of a pool's connections, in milliseconds; 0 for none. */
+export const poolDeadlines = {
+  /** @deadline A connection to Postgres, sign-in included, or a free place in the pool. The caller's work fails and is tried again. */
+  connect: 10_000,
+  /** @deadline A statement, waits for locks included. Postgres cancels it and rolls back its transaction. */
+  statement: 60_000,
+  /** @deadline An answer of Postgres, which may be gone. The connection is closed and its place in the pool is free. */
+  answer: 65_000,
+  /** @deadline The next statement of a transaction. Postgres ends the connection, which frees its locks. */
+  nextStatement: 60_000,
+};
+
+export type PoolDeadlines = typeof poolDeadlines;
+
 const int8 = 20;
 const numeric = 1700;
 
@@ -16,19 +30,49 @@ const types = {
 };
 
 /** A connection pool for one service. `name` is the application_name; `max` defaults to 10 connections. */
-export function createPool(options: { url: string; name: string; max?: number }): Database {
+export function createPool(options: {
+  url: string;
+  name: string;
+  max?: number;
+  deadlines?: Partial<PoolDeadlines>;
+}): Database {
+  const deadlines = { ...poolDeadlines, ...options.deadlines };
   const pool = new pg.Pool({
     connectionString: options.url,
     application_name: options.name,
     max: options.max ?? 10,
     types: types as unknown as pg.CustomTypesConfig,
-    connectionTimeoutMillis: 10_000,
-    statement_timeout: 60_000,
-    idle_in_transaction_session_timeout: 60_000,
+    keepAlive: true,
+    connectionTimeoutMillis: deadlines.connect,
+    statement_timeout: deadlines.statement,
+    query_timeout: deadlines.answer,
+    idle_in_transaction_session_timeout: deadlines.nextStatement,
   });
   // The pool replaces a broken idle connection. Without a listener the error would end the process.
   pool.on("error", () => undefined);
-  return pool;
+  return withTypedSilence(pool);
+}
+
+/** Translates the errors of a silent Postgres. Others keep the driver's class, with its SQLSTATE. */
+function withTypedSilence(pool: Database): Database {
+  const query = pool.query.bind(pool) as (...given: unknown[]) => Promise<unknown>;
+  const connect = pool.connect.bind(pool) as (...given: unknown[]) => Promise<unknown>;
+  const typed =
+    (call: (...given: unknown[]) => Promise<unknown>) =>
+    async (...given: unknown[]) => {
+      try {
+        return await call(...given);
+      } catch (error) {
+        throw isSilence(error) ? unreachable(error) : error;
+      }
+    };
+  // The pool calls its own `connect` with a callback.
+  const typedConnect = typed(connect);
+  return Object.assign(pool, {
+    query: typed(query),
+    connect: (...given: unknown[]) =>
+      typeof given[0] === "function" ? connect(...given) : typedConnect(...given),
+  });
 }
 
 /** Runs `work` in a transaction. Any error rolls it back and is thrown. */
@@ -44,30 +88,49 @@ export async function transaction<Result>(
     await connection.query("commit");
     return result;
   } catch (error) {
-    try {
-      await connection.query("rollback");
-    } catch {
-      // The server rolls back when the connection is closed.
-      broken = true;
-    }
-    throw error;
+    // The server rolls back when the connection is closed. A silent one would not answer to the rollback either.
+    broken = isSilence(error) || !(await rolledBack(connection));
+    throw isSilence(error) ? unreachable(error) : error;
   } finally {
     connection.release(broken);
   }
 }
 
+function rolledBack(connection: Connection): Promise<boolean> {
+  return connection.query("rollback").then(
+    () => true,
+    () => false,
+  );
+}
+
 /** Transient SQLSTATE classes: connection, resources, operator intervention, serialization and deadlock. */
 const transientClasses = /^(08|53|57|40)/;
+
+/** What pg says when Postgres is silent or gone. It gives these errors neither code nor class. */
+const silences = new Set([
+  "Query read timeout",
+  "timeout exceeded when trying to connect",
+  "timeout expired",
+  "Connection terminated due to connection timeout",
+  "Connection terminated unexpectedly",
+  "Connection terminated",
+]);
+
+function isSilence(error: unknown): boolean {
+  return error instanceof Error && silences.has(error.message);
+}
+
+function unreachable(cause: unknown): RetryableError {
+  return new RetryableError("Postgres does not answer.", {
+    code: "database_unreachable",
+    hint: "Try again in a few seconds. If it persists, check DATABASE_URL and that the server is up.",
+    cause,
+  });
+}
 
 /** Translates a driver error once, at the edge: a transient one becomes RetryableError `database_unreachable`. */
 export function translateDatabaseError(error: unknown): unknown {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  if (transientClasses.test(code) || ["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT"].includes(code)) {
-    return new RetryableError("Postgres does not answer.", {
-      code: "database_unreachable",
-      hint: "Try again in a few seconds. If it persists, check DATABASE_URL and that the server is up.",
-      cause: error,
-    });
-  }
-  return error;
+  const isBroken = ["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT"].includes(code);
+  return transientClasses.test(code) || isBroken || isSilence(error) ? unreachable(error) : error;
 }

@@ -1,4 +1,4 @@
-import { FatalError, messageOf } from "@ngpu/runtime/errors";
+import { FatalError, messageOf, RetryableError } from "@ngpu/runtime/errors";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import { type Job, Queue, Worker } from "bullmq";
 import { Redis } from "ioredis";
@@ -15,9 +15,30 @@ export const queues = {
 
 export type QueueName = (typeof queues)[keyof typeof queues];
 
-/** A connection for BullMQ, which issues blocking commands. It reconnects without limit while Redis is unavailable. */
-export function connectRedis(url: string): Redis {
-  return new Redis(url, { maxRetriesPerRequest: null, enableReadyCheck: true });
+/** Deadlines of Redis, in milliseconds. */
+export const redisDeadlines = {
+  /** @deadline A connection to Redis. It is opened again, without limit; commands wait for it. */
+  connect: 10_000,
+  /** @deadline Data from Redis while a command is open. A new connection is opened and the command is sent on it. */
+  answer: 20_000,
+  /** @deadline Redis to take a job. The caller's round fails and is tried again; the job may still be added, once. */
+  enqueue: 30_000,
+  /** @deadline Redis at the start of a service. The service stops with `redis_unreachable`. */
+  start: 5_000,
+};
+
+/**
+ * A connection for BullMQ. It reconnects without limit while Redis is unavailable. BullMQ's blocking commands wait at most 10 s, so a
+ * connection without data for longer than `answer` is broken.
+ */
+export function connectRedis(url: string, deadlines: Partial<typeof redisDeadlines> = {}): Redis {
+  const { connect, answer } = { ...redisDeadlines, ...deadlines };
+  return new Redis(url, {
+    maxRetriesPerRequest: null,
+    enableReadyCheck: true,
+    connectTimeout: connect,
+    socketTimeout: answer,
+  });
 }
 
 /**
@@ -49,7 +70,7 @@ export async function pingRedis(url: string, timeoutMs: number): Promise<void> {
  */
 export async function requireRedis(url: string): Promise<void> {
   try {
-    await pingRedis(url, 5_000);
+    await pingRedis(url, redisDeadlines.start);
   } catch (error) {
     throw new FatalError(`Redis does not answer: ${messageOf(error)}.`, {
       code: "redis_unreachable",
@@ -62,19 +83,42 @@ export async function requireRedis(url: string): Promise<void> {
 /**
  * Adds a job to a queue. The job id consists of the ids that it carries, so a duplicate of a waiting job is dropped.
  * The queue name is a prefix, because BullMQ rejects integer job ids.
+ *
+ * @throws RetryableError `redis_unreachable` when Redis does not take it in time. It may still be added later.
  */
-export async function enqueue(queue: Queue, ids: Record<string, string>): Promise<void> {
-  await queue.add(queue.name, ids, {
+export async function enqueue(
+  queue: Queue,
+  ids: Record<string, string>,
+  deadline = redisDeadlines.enqueue,
+): Promise<void> {
+  const added = queue.add(queue.name, ids, {
     jobId: [queue.name, ...Object.values(ids)].join("-"),
     removeOnComplete: true,
     removeOnFail: true,
     attempts: 5,
     backoff: { type: "exponential", delay: 500 },
   });
+  const late = Promise.withResolvers<never>();
+  using _timer = setTimeout(() => late.reject(silentRedis()), deadline);
+  // A failure after the deadline has been reported already.
+  added.catch(() => undefined);
+  await Promise.race([added, late.promise]);
 }
 
-export function openQueue(name: QueueName, redis: Redis, context: Pick<ServiceContext, "onStop">): Queue {
+function silentRedis(): RetryableError {
+  return new RetryableError("Redis does not answer.", {
+    code: "redis_unreachable",
+    hint: "Check REDIS_URL and that the server is up. The work is tried again.",
+  });
+}
+
+export function openQueue(
+  name: QueueName,
+  redis: Redis,
+  context: Pick<ServiceContext, "onStop" | "logger">,
+): Queue {
   const queue = new Queue(name, { connection: redis });
+  queue.on("error", (error) => context.logger.warn({ event: "queue_error", queue: name, error }));
   context.onStop(`queue ${name}`, () => queue.close());
   return queue;
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
+import { openHeldConnection } from "@ngpu/db/heldConnection";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
-import pg from "pg";
 
 /**
  * Picks a random number and holds the Postgres advisory lock of it until the process ends. Another instance that acquires the
@@ -10,23 +10,17 @@ import pg from "pg";
  */
 export async function holdRunnerLock(url: string, context: ServiceContext): Promise<bigint> {
   const runner = randomBytes(8).readBigUInt64BE() >> 2n;
-  const client = new pg.Client({
-    connectionString: url,
-    keepAlive: true,
-    application_name: "apiServer tasks",
-  });
+  const { client, lost, close } = await openHeldConnection({ url, name: "apiServer tasks" });
   let isStopped = false;
-  const lost = (error: unknown) => {
-    // Without the lock other instances treat our tasks as abandoned, so the process must restart.
-    if (!isStopped) context.fail(error);
+  // Without the lock other instances treat our tasks as abandoned, so the process must restart.
+  const fail = () => {
+    if (!isStopped) context.fail(lost.reason);
   };
-  client.on("error", lost);
-  client.on("end", () => lost(new Error("The connection that holds the task lock ended.")));
-  await client.connect();
+  lost.addEventListener("abort", fail, { once: true });
   await client.query("select pg_advisory_lock($1)", [runner]);
   context.onStop("task lock", async () => {
     isStopped = true;
-    await client.end();
+    await close();
   });
   return runner;
 }

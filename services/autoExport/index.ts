@@ -11,13 +11,21 @@ import { readAutoExportEnv } from "./env.ts";
 import { exportChain } from "./exportLeader.ts";
 import { createWatch, watchEndpoints } from "./metrics.ts";
 
+/** @deadline Postgres to store a batch of blocks, which is several statements. Another instance takes over, or this one again. */
+const batchDeadline = 120_000;
+
 await start(async () => {
   const env = readAutoExportEnv();
   const deployment = readDeployment(env.DEPLOYMENT_FILE);
   const definitions = loadDefinitions();
   await runService({ name: "autoExport", logLevel: env.LOG_LEVEL }, async (context) => {
     const { logger, signal } = context;
-    const pool = createPool({ url: env.DATABASE_URL, name: "autoExport", max: 2 });
+    const pool = createPool({
+      url: env.DATABASE_URL,
+      name: "autoExport",
+      max: 2,
+      deadlines: { answer: batchDeadline },
+    });
     context.onStop("postgres", () => pool.end());
     await requireMigrations(pool);
     const registry = createRegistry("autoExport");

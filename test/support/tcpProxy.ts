@@ -1,11 +1,16 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
-/** Starts a proxy for a TCP server whose connections can be cut and restored. */
+export type TcpProxy = Awaited<ReturnType<typeof startTcpProxy>>;
+
+/** Starts a proxy for a TCP server whose connections can be cut or muted, and restored. */
 export async function startTcpProxy(target: URL) {
   const sockets = new Set<Socket>();
   let open = true;
+  let muted = false;
+  const silent = new Set<Socket>();
   const server = createServer((client) => {
+    if (muted) silent.add(client);
     const upstream = connect(Number(target.port), target.hostname);
     for (const [from, to] of [
       [client, upstream],
@@ -15,9 +20,12 @@ export async function startTcpProxy(target: URL) {
       from.on("error", () => undefined);
       from.on("close", () => {
         sockets.delete(from);
+        silent.delete(from);
         to.destroy();
       });
-      from.pipe(to);
+      from.on("data", (bytes: Buffer) => {
+        if (!silent.has(client)) to.write(bytes);
+      });
     }
     if (!open) client.destroy();
   });
@@ -33,10 +41,18 @@ export async function startTcpProxy(target: URL) {
       open = false;
       for (const socket of sockets) socket.destroy();
     },
-    /** Accepts connections again. */
+    /** Keeps its connections and those that it accepts, and drops all of their bytes, like a peer that is silent. */
+    mute: () => {
+      muted = true;
+      for (const socket of sockets) silent.add(socket);
+    },
+    /** Accepts and forwards new connections again. The muted ones stay silent. */
     restore: () => {
       open = true;
+      muted = false;
     },
+    /** Number of connections of clients that are open. */
+    connections: () => sockets.size / 2,
     stop: () => {
       for (const socket of sockets) socket.destroy();
       server.close();
