@@ -30,51 +30,14 @@ export function constructorArguments<Ref, Deployer>(
   at: Record<Exclude<ContractName, "Progress">, Ref>,
   deployer: Deployer,
 ) {
-  const windowSlots = Math.min(4096, Math.max(1, Math.floor(p.heartbeatWindowSeconds / p.slotSeconds)));
   const { AccessManager, ComputeNode, Escrow, Token } = at;
   const all = {
     AccessManager: () => [deployer],
     Token: () => [AccessManager, p.treasury, p.cap, p.genesisSupply],
-    ComputeNode: () => [
-      AccessManager,
-      {
-        slotSeconds: p.slotSeconds,
-        windowSlots,
-        daySeconds: p.daySeconds,
-        uptimeDelay: p.uptimeDelay,
-        registrationLimit: p.registrationLimit,
-        registrationSeconds: p.registrationSeconds,
-      },
-    ],
+    ComputeNode: () => [AccessManager, computeNodeSettings(p)],
     Escrow: () => [AccessManager, Token, ComputeNode, p.feeBasisPoints, BigInt(p.before.authorizations)],
-    Measure: () => [
-      AccessManager,
-      ComputeNode,
-      {
-        quorum: p.quorum,
-        draws: p.measureDraws ?? Math.min(8, 2 * p.quorum - 1),
-        openToAll: p.openMeasurers,
-        leadSeconds: p.measureLeadSeconds,
-        windowSeconds: p.measureWindowSeconds,
-        ttlSeconds: p.measureTtlSeconds,
-        measurersBefore: p.before.measurers,
-        roundsBefore: BigInt(p.before.rounds),
-      },
-    ],
-    Pomc: () => [
-      AccessManager,
-      Token,
-      Escrow,
-      {
-        genesis: p.genesis,
-        epochSeconds: p.epochSeconds,
-        activationDelay: p.activationDelay,
-        emissionPerEpoch: p.emissionPerEpoch,
-        epochsBefore: BigInt(p.before.epochs),
-        batchesBefore: BigInt(p.before.batches),
-        receiptsBefore: p.before.receiptsOf,
-      },
-    ],
+    Measure: () => [AccessManager, ComputeNode, measureSettings(p)],
+    Pomc: () => [AccessManager, Token, Escrow, pomcSettings(p)],
     DockerContract: () => [
       AccessManager,
       ComputeNode,
@@ -85,4 +48,40 @@ export function constructorArguments<Ref, Deployer>(
     Progress: () => [AccessManager, ComputeNode, at.DockerContract],
   };
   return all[name]();
+}
+
+function computeNodeSettings(p: NgpuParameters) {
+  return {
+    slotSeconds: p.slotSeconds,
+    windowSlots: Math.min(4096, Math.max(1, Math.floor(p.heartbeatWindowSeconds / p.slotSeconds))),
+    daySeconds: p.daySeconds,
+    uptimeDelay: p.uptimeDelay,
+    registrationLimit: p.registrationLimit,
+    registrationSeconds: p.registrationSeconds,
+  };
+}
+
+function measureSettings(p: NgpuParameters) {
+  return {
+    quorum: p.quorum,
+    draws: p.measureDraws ?? Math.min(8, 2 * p.quorum - 1),
+    openToAll: p.openMeasurers,
+    leadSeconds: p.measureLeadSeconds,
+    windowSeconds: p.measureWindowSeconds,
+    ttlSeconds: p.measureTtlSeconds,
+    measurersBefore: p.before.measurers,
+    roundsBefore: BigInt(p.before.rounds),
+  };
+}
+
+function pomcSettings(p: NgpuParameters) {
+  return {
+    genesis: p.genesis,
+    epochSeconds: p.epochSeconds,
+    activationDelay: p.activationDelay,
+    emissionPerEpoch: p.emissionPerEpoch,
+    epochsBefore: BigInt(p.before.epochs),
+    batchesBefore: BigInt(p.before.batches),
+    receiptsBefore: p.before.receiptsOf,
+  };
 }

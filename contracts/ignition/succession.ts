@@ -90,6 +90,12 @@ function caller(contracts: Contracts) {
   };
 }
 
+/** The contracts that are replaced, with the parameters of their rewards. */
+type Predecessors = {
+  contracts: Contracts;
+  parameters: Pick<NgpuParameters, "before" | "emissionPerEpoch">;
+};
+
 /**
  * Returns the calls that put the successors into use next to the previous contracts, in this order.
  *
@@ -97,13 +103,29 @@ function caller(contracts: Contracts) {
  */
 export function introduction(
   succession: Succession,
-  previous: { contracts: Contracts; parameters: Pick<NgpuParameters, "before" | "emissionPerEpoch"> },
+  previous: Predecessors,
   contracts: Contracts,
   parameters: NgpuParameters,
 ): RoleCall[] {
   const call = caller(contracts);
-  const names: readonly ContractName[] = successions[succession];
-  const functionRoles = names.flatMap((name) =>
+  const functionRoles = functionRolesOf(call, successions[succession], contracts);
+  if (succession === "measure") return [...functionRoles, ...measureCalls(call, contracts, parameters)];
+  const rewards = rewardCalls(call, previous, contracts, parameters);
+  if (succession === "rewards") return [...functionRoles, ...rewards];
+  return [
+    ...functionRoles,
+    call("governance", "Escrow", "setDocker", contracts.DockerContract),
+    call("governance", "ComputeNode", "addDocker", contracts.DockerContract),
+    ...parameters.keepers.map((keeper) => call("operations", "DockerContract", "setKeeper", keeper, true)),
+    ...rewards,
+  ];
+}
+
+type Caller = ReturnType<typeof caller>;
+
+/** The calls that give each role its functions of the successors. */
+function functionRolesOf(call: Caller, names: readonly ContractName[], contracts: Contracts): RoleCall[] {
+  return names.flatMap((name) =>
     roles.flatMap(({ id, may }) => {
       const signatures: readonly string[] =
         (may as Partial<Record<ContractName, readonly string[]>>)[name] ?? [];
@@ -112,35 +134,30 @@ export function introduction(
       return [call("ADMIN", "AccessManager", "setTargetFunctionRole", contracts[name], selectors, id)];
     }),
   );
-  if (succession === "measure") {
-    return [
-      ...functionRoles,
-      call("governance", "ComputeNode", "setMeasure", contracts.Measure, true),
-      ...parameters.measureKeepers.map((keeper) =>
-        call("operations", "Measure", "setMeasureKeeper", keeper, true),
-      ),
-    ];
-  }
-  const epochs = BigInt(parameters.before.epochs - previous.parameters.before.epochs);
-  const rewards = [
-    // Its schedule's total: it mints what it still owes, and the two together keep to one schedule.
-    call(
-      "governance",
-      "Token",
-      "setMinter",
-      previous.contracts.Pomc,
-      epochs * previous.parameters.emissionPerEpoch,
+}
+
+function measureCalls(call: Caller, contracts: Contracts, parameters: NgpuParameters): RoleCall[] {
+  return [
+    call("governance", "ComputeNode", "setMeasure", contracts.Measure, true),
+    ...parameters.measureKeepers.map((keeper) =>
+      call("operations", "Measure", "setMeasureKeeper", keeper, true),
     ),
+  ];
+}
+
+function rewardCalls(
+  call: Caller,
+  previous: Predecessors,
+  contracts: Contracts,
+  parameters: NgpuParameters,
+): RoleCall[] {
+  const epochs = BigInt(parameters.before.epochs - previous.parameters.before.epochs);
+  // Its schedule's total: it mints what it still owes, and the two together keep to one schedule.
+  const limit = epochs * previous.parameters.emissionPerEpoch;
+  return [
+    call("governance", "Token", "setMinter", previous.contracts.Pomc, limit),
     call("governance", "Token", "setMinter", contracts.Pomc, parameters.cap),
     call("operations", "Pomc", "setPoster", parameters.poster),
-  ];
-  if (succession === "rewards") return [...functionRoles, ...rewards];
-  return [
-    ...functionRoles,
-    call("governance", "Escrow", "setDocker", contracts.DockerContract),
-    call("governance", "ComputeNode", "addDocker", contracts.DockerContract),
-    ...parameters.keepers.map((keeper) => call("operations", "DockerContract", "setKeeper", keeper, true)),
-    ...rewards,
   ];
 }
 

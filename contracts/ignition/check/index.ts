@@ -7,7 +7,7 @@ import type { PreviousContracts } from "../deploy.ts";
 import type { NgpuParameters } from "../parameters.ts";
 import { windowErrors } from "../windows.ts";
 import { type Artifact, codeErrors } from "./code.ts";
-import { generationsOf } from "./generations.ts";
+import { type Generation, generationsOf } from "./generations.ts";
 import { type ChainReader, pastEvents } from "./history.ts";
 import { roleErrors } from "./roles.ts";
 import { settingErrors } from "./settings.ts";
@@ -52,14 +52,9 @@ export async function checkDeployment(options: {
   const findings: Finding[] = [
     { check: "delays", errors: windowErrors(parameters, await client.getChainId()) },
   ];
-  const present = { number: 0, replaced: contractNames, at: contracts, parameters };
-  for (const { number, replaced, at, parameters: its } of [present, ...generations]) {
-    for (const name of replaced) {
-      const args = constructorArguments(name, its, at, at.AccessManager);
-      const artifact = await options.artifact(name);
-      const errors = await codeErrors({ client, address: at[name], artifact, args });
-      findings.push({ check: `code of ${name}${number === 0 ? "" : ` of generation ${number}`}`, errors });
-    }
+  const present = { number: 0, replaced: [...contractNames], at: contracts, parameters };
+  for (const generation of [present, ...generations]) {
+    findings.push(...(await codeFindings(client, options.artifact, generation)));
   }
   const previous = generations.flatMap(({ replaced, at }) =>
     replaced.map((name) => ({ name, address: at[name] })),
@@ -81,5 +76,22 @@ export async function checkDeployment(options: {
     check: "roles",
     errors: await roleErrors({ client, contracts, previous, abis, parameters, events }),
   });
+  return findings;
+}
+
+/** Compares the code and immutables of the contracts of one generation; number 0 is the present one. */
+async function codeFindings(
+  client: ChainReader,
+  artifactOf: (name: ContractName) => Promise<Artifact>,
+  generation: Generation,
+): Promise<Finding[]> {
+  const { number, replaced, at, parameters } = generation;
+  const findings: Finding[] = [];
+  for (const name of replaced) {
+    const args = constructorArguments(name, parameters, at, at.AccessManager);
+    const artifact = await artifactOf(name);
+    const errors = await codeErrors({ client, address: at[name], artifact, args });
+    findings.push({ check: `code of ${name}${number === 0 ? "" : ` of generation ${number}`}`, errors });
+  }
   return findings;
 }

@@ -9,31 +9,52 @@ import { difference } from "./settings.ts";
 
 type Contracts = Record<ContractName, Address>;
 
+type Abis = Record<ContractName, Abi>;
+
+/** Reads the settings of an AccessManager. */
+type ManagerReader = (
+  functionName: "getTargetFunctionRole" | "getRoleGuardian" | "getRoleAdmin" | "isTargetClosed",
+  args: readonly unknown[],
+) => Promise<unknown>;
+
 /** Compares the holders, delays and functions of each role with roles.ts and the parameters. */
 export async function roleErrors(options: {
   client: ChainReader;
   contracts: Contracts;
   /** Replaced contracts, whose functions keep their roles. */
   previous: readonly { name: ContractName; address: Address }[];
-  abis: Record<ContractName, Abi>;
+  abis: Abis;
   parameters: NgpuParameters;
   events: readonly PastEvent[];
 }): Promise<string[]> {
-  const { client, contracts, abis, parameters, events } = options;
+  const { client, contracts, previous, abis, parameters, events } = options;
   const deployer = events.find(({ name }) => name === "RoleGranted")?.args.account;
-  const held = membersOf(events);
-  const expected = expectedMembers(parameters, String(deployer));
-  const read = <Name extends "getTargetFunctionRole" | "getRoleGuardian" | "getRoleAdmin" | "isTargetClosed">(
-    functionName: Name,
-    args: readonly unknown[],
-  ) =>
-    client.readContract({
-      address: contracts.AccessManager,
-      abi: managerAbi as Abi,
-      functionName,
-      args,
-    }) as Promise<unknown>;
-  const errors = difference("role", held, expected);
+  const read = managerReader(client, contracts.AccessManager);
+  const errors = difference("role", membersOf(events), expectedMembers(parameters, String(deployer)));
+  errors.push(...(await guardianErrors(read)));
+  const errorsAt = async (name: ContractName, address: Address) => [
+    ...(await accessErrors(read, name, address)),
+    ...(await authorityErrors({ client, manager: contracts.AccessManager, abi: abis[name] }, name, address)),
+    ...(await functionErrors(read, abis[name], name, address)),
+  ];
+  for (const name of Object.keys(abis) as ContractName[]) {
+    errors.push(...(await errorsAt(name, contracts[name])));
+  }
+  for (const { name, address } of previous) {
+    const found = await errorsAt(name, address);
+    errors.push(...found.map((error) => `${error} (at ${address}, which was replaced)`));
+  }
+  return errors;
+}
+
+function managerReader(client: ChainReader, address: Address): ManagerReader {
+  const abi = managerAbi as Abi;
+  return (functionName, args) =>
+    client.readContract({ address, abi, functionName, args }) as Promise<unknown>;
+}
+
+async function guardianErrors(read: ManagerReader): Promise<string[]> {
+  const errors: string[] = [];
   for (const { id, label } of roles) {
     const guardian = await read("getRoleGuardian", [id]);
     const should = id === guardianRole ? adminRole : guardianRole;
@@ -41,33 +62,40 @@ export async function roleErrors(options: {
     const admin = await read("getRoleAdmin", [id]);
     if (admin !== adminRole) errors.push(`${label}: admin is role ${admin}, expected ADMIN`);
   }
-  for (const name of Object.keys(abis) as ContractName[]) {
-    errors.push(...(await contractErrors(name, contracts[name])));
-  }
-  for (const { name, address } of options.previous) {
-    const found = await contractErrors(name, address);
-    errors.push(...found.map((error) => `${error} (at ${address}, which was replaced)`));
+  return errors;
+}
+
+async function accessErrors(read: ManagerReader, name: ContractName, address: Address): Promise<string[]> {
+  return (await read("isTargetClosed", [address])) ? [`${name} is closed`] : [];
+}
+
+async function authorityErrors(
+  { client, manager, abi }: { client: ChainReader; manager: Address; abi: Abi },
+  name: ContractName,
+  address: Address,
+): Promise<string[]> {
+  if (name === "AccessManager") return [];
+  const authority = await client.readContract({ address, abi, functionName: "authority" });
+  return authority === getAddress(manager) ? [] : [`${name} has the authority ${authority}`];
+}
+
+/** Compares the role that may call each function that changes state. */
+async function functionErrors(
+  read: ManagerReader,
+  abi: Abi,
+  name: ContractName,
+  address: Address,
+): Promise<string[]> {
+  const errors: string[] = [];
+  for (const item of abi) {
+    if (item.type !== "function" || item.stateMutability === "view" || item.stateMutability === "pure")
+      continue;
+    const selector = toFunctionSelector(item);
+    const role = await read("getTargetFunctionRole", [address, selector]);
+    const should = roleOf(name, selector);
+    if (role !== should) errors.push(`${name}.${item.name} is callable by role ${role}, expected ${should}`);
   }
   return errors;
-
-  async function contractErrors(name: ContractName, address: Address): Promise<string[]> {
-    const found: string[] = [];
-    if (await read("isTargetClosed", [address])) found.push(`${name} is closed`);
-    if (name !== "AccessManager") {
-      const authority = await client.readContract({ address, abi: abis[name], functionName: "authority" });
-      if (authority !== getAddress(contracts.AccessManager))
-        found.push(`${name} has the authority ${authority}`);
-    }
-    for (const item of abis[name]) {
-      if (item.type !== "function" || item.stateMutability === "view" || item.stateMutability === "pure")
-        continue;
-      const selector = toFunctionSelector(item);
-      const role = await read("getTargetFunctionRole", [address, selector]);
-      const should = roleOf(name, selector);
-      if (role !== should) found.push(`${name}.${item.name} is callable by role ${role}, expected ${should}`);
-    }
-    return found;
-  }
 }
 
 /** The role of a function; ADMIN by default. */

@@ -14,30 +14,16 @@ export function settingErrors(
   generations: readonly Generation[] = [],
 ): string[] {
   const { poster, committers, keepers, measureKeepers } = parameters;
-  const last = (of: ContractName, event: string, expected: Address, at = contracts) => {
-    const set = events.findLast(({ name, address }) => name === event && address === getAddress(at[of]));
-    const [actual] = Object.values(set?.args ?? {});
-    return actual === getAddress(expected) ? [] : [`${of}: ${event} is ${actual}, not ${expected}`];
-  };
   const previousOf = (name: ContractName) =>
     generations.flatMap(({ replaced, at }) => (replaced.includes(name) ? [at[name]] : []));
-  // Optional members are not compared.
+  const last = (of: ContractName, event: string, expected: Address, at = contracts) =>
+    lastErrors(events, { of, event, at: at[of] }, expected);
   const allowed = (
     of: ContractName,
     event: string,
     expected: readonly Address[],
     may: readonly Address[] = [],
-  ) => {
-    const members = new Set<string>();
-    for (const { name, address, args } of events) {
-      if (name !== event || address !== getAddress(contracts[of])) continue;
-      const account = String(args.account ?? args.measure);
-      if (args.allowed) members.add(account);
-      else members.delete(account);
-    }
-    for (const account of may) members.delete(getAddress(account));
-    return difference(`${of}: ${event}`, members, new Set(expected.map((account) => getAddress(account))));
-  };
+  ) => memberErrors(events, { of, event, at: contracts[of] }, expected, may);
   return [
     ...difference(
       "ComputeNode: dockers",
@@ -56,6 +42,38 @@ export function settingErrors(
     ...allowed("DockerContract", "KeeperSet", keepers),
     ...allowed("Measure", "MeasureKeeperSet", measureKeepers),
   ];
+}
+
+/** A setting of a contract: the event that announces each change, at the contract's address. */
+type Setting = { of: ContractName; event: string; at: Address };
+
+/** Compares the last value of a setting. */
+function lastErrors(events: readonly PastEvent[], { of, event, at }: Setting, expected: Address): string[] {
+  const set = events.findLast(({ name, address }) => name === event && address === getAddress(at));
+  const [actual] = Object.values(set?.args ?? {});
+  return actual === getAddress(expected) ? [] : [`${of}: ${event} is ${actual}, not ${expected}`];
+}
+
+/** Compares the accounts that a setting allows. Those that it may allow are not compared. */
+function memberErrors(
+  events: readonly PastEvent[],
+  { of, event, at }: Setting,
+  expected: readonly Address[],
+  may: readonly Address[],
+): string[] {
+  const members = new Set<string>();
+  for (const { name, address, args } of events) {
+    if (name !== event || address !== getAddress(at)) continue;
+    const account = String(args.account ?? args.measure);
+    if (args.allowed) members.add(account);
+    else members.delete(account);
+  }
+  const optional = may.map((account) => getAddress(account));
+  return difference(
+    `${of}: ${event}`,
+    without(members, optional),
+    new Set(expected.map((account) => getAddress(account))),
+  );
 }
 
 const dockerOf = (docker: unknown) => `${getAddress(String(docker))} reserves`;
