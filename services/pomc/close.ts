@@ -5,16 +5,13 @@ import type { Logger } from "@ngpu/runtime/logger";
 import type { Hex } from "viem";
 import { servedDays } from "./bond/days.ts";
 import { type BondTerms, dueBonds, type NodeBond, reservedForBonds, settleBonds } from "./bond/decide.ts";
-import { addShares, decideEpoch, windowOf } from "./decide.ts";
+import { addShares, decideEpoch, type EpochWindow, windowOf } from "./decide.ts";
 import { type EpochDocument, hashDocument } from "./document.ts";
 import { type Closed, dropSuperseded, lastClosed, saveEpoch } from "./epochStore.ts";
 import { type RewardContract, rewardContractOf, rewardContractsOf, scheduleUpTo } from "./rewardContracts.ts";
 import { type NodeFacts, shareEmission } from "./score.ts";
-import { lastBlockBefore, nodeFacts, safeTime } from "./store.ts";
-import { buildTree } from "./tree.ts";
-
-/** The tree of an epoch before anything is granted. */
-const emptyTree = { root: null, leaves: [] };
+import { type BlockRef, lastBlockBefore, nodeFacts, safeTime } from "./store.ts";
+import { buildTree, type ProvenLeaf } from "./tree.ts";
 
 /**
  * Closes every epoch whose settlement has ended by the safe head's time, each from chain data as of its own last block.
@@ -57,13 +54,7 @@ async function closeEpoch(options: {
   const { parameters } = deployment;
   const rewardContract = rewardContractOf(deployment, number);
   const window = windowOf(number, parameters);
-  const asOf = await lastBlockBefore(database, window.settledAt);
-  if (asOf === null) {
-    throw new RetryableError(`No block before the end of epoch ${number} is exported yet.`, {
-      code: "epoch_not_exported",
-      hint: "Wait until autoExport has exported the end of the epoch.",
-    });
-  }
+  const asOf = await requireLastBlock(database, number, window);
   const facts = await nodeFacts(database, window, asOf, parameters.slotSeconds);
   const days = await servedDays(database, {
     deployment,
@@ -71,44 +62,66 @@ async function closeEpoch(options: {
     settledAt: window.settledAt,
     after: before.throughDay,
   });
-  const { emission, grantLimit, shares, served, granted, bonds } = grant({
-    rewardContract,
-    number,
-    terms,
-    facts,
-    before,
-    days: days.served,
-  });
-  const tree: { root: Hex | null; leaves: ReturnType<typeof buildTree>["leaves"] } =
-    granted.size === 0
-      ? emptyTree
-      : buildTree([...granted].map(([account, cumulative]) => ({ account, cumulative })));
-  const document: EpochDocument = {
-    number,
-    pomc: rewardContract.address,
-    startsAt: window.startsAt,
-    endsAt: window.endsAt,
-    asOf,
-    emission,
-    grantLimit,
-    shares,
-    bond: { ...terms, throughDay: days.throughDay },
-    served,
-    bonds,
-    leaves: tree.leaves.map(({ account, cumulative }) => ({ account, cumulative })),
-  };
-  const total = tree.leaves.reduce((sum, leaf) => sum + leaf.cumulative, 0n);
+  const granted = grant({ rewardContract, number, terms, facts, before, days: days.served });
+  const tree = treeOf(granted.granted);
+  const bond = { ...terms, throughDay: days.throughDay };
+  const document = documentOf({ number, rewardContract, window, asOf, bond, granted, tree });
   await saveEpoch(database, {
     generation: rewardContract.generation,
     document,
     dataHash: hashDocument(document),
     root: tree.root,
-    total,
+    total: tree.leaves.reduce((sum, leaf) => sum + leaf.cumulative, 0n),
     leaves: tree.leaves,
   });
-  const after = new Map(before.bonds);
-  for (const bond of bonds) after.set(bond.nodeId, bond);
-  return { number, granted, bonds: after, throughDay: days.throughDay };
+  const bonds = new Map(before.bonds);
+  for (const changed of granted.bonds) bonds.set(changed.nodeId, changed);
+  return { number, granted: granted.granted, bonds, throughDay: days.throughDay };
+}
+
+/** The last block before the end of an epoch's settlement. @throws RetryableError `epoch_not_exported`. */
+async function requireLastBlock(database: Database, number: number, window: EpochWindow): Promise<BlockRef> {
+  const block = await lastBlockBefore(database, window.settledAt);
+  if (block !== null) return block;
+  throw new RetryableError(`No block before the end of epoch ${number} is exported yet.`, {
+    code: "epoch_not_exported",
+    hint: "Wait until autoExport has exported the end of the epoch.",
+  });
+}
+
+type GrantTree = { root: Hex | null; leaves: ProvenLeaf[] };
+
+/** The tree of an epoch; without a root before anything is granted. */
+function treeOf(granted: ReadonlyMap<string, bigint>): GrantTree {
+  if (granted.size === 0) return { root: null, leaves: [] };
+  return buildTree([...granted].map(([account, cumulative]) => ({ account, cumulative })));
+}
+
+/** The published account of an epoch, from which anyone can recompute its root. */
+function documentOf(epoch: {
+  number: number;
+  rewardContract: RewardContract;
+  window: EpochWindow;
+  asOf: BlockRef;
+  bond: EpochDocument["bond"];
+  granted: ReturnType<typeof grant>;
+  tree: GrantTree;
+}): EpochDocument {
+  const { number, rewardContract, window, asOf, bond, granted, tree } = epoch;
+  return {
+    number,
+    pomc: rewardContract.address,
+    startsAt: window.startsAt,
+    endsAt: window.endsAt,
+    asOf,
+    emission: granted.emission,
+    grantLimit: granted.grantLimit,
+    shares: granted.shares,
+    bond,
+    served: granted.served,
+    bonds: granted.bonds,
+    leaves: tree.leaves.map(({ account, cumulative }) => ({ account, cumulative })),
+  };
 }
 
 /** The grants of an epoch, added to the earlier grants of its Pomc. */

@@ -1,4 +1,4 @@
-import { type Database, transaction } from "@ngpu/db/pool";
+import { type Database, type Queryable, transaction } from "@ngpu/db/pool";
 import { FatalError } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
 import type { Hex } from "viem";
@@ -97,31 +97,37 @@ export async function saveEpoch(
       [number, epoch.root, epoch.total, epoch.dataHash, toJson(epoch.document), epoch.generation],
     );
     if (inserted.rowCount === 0) return;
-    const { leaves } = epoch;
-    await connection.query(
-      `insert into app.epoch_leaf (number, account, cumulative, proof)
-       select $1, * from unnest($2::text[], $3::numeric[], $4::jsonb[])`,
-      [
-        number,
-        leaves.map((leaf) => leaf.account),
-        leaves.map((leaf) => leaf.cumulative),
-        leaves.map((leaf) => JSON.stringify(leaf.proof)),
-      ],
-    );
-    const { bonds } = epoch.document;
-    await connection.query(
-      `insert into app.node_bond (number, node_id, account, withheld, days, served_in)
-       select $1, * from unnest($2::bigint[], $3::text[], $4::numeric[], $5::integer[], $6::bigint[])`,
-      [
-        number,
-        bonds.map((bond) => bond.nodeId),
-        bonds.map((bond) => bond.account),
-        bonds.map((bond) => bond.withheld),
-        bonds.map((bond) => bond.days),
-        bonds.map((bond) => bond.servedIn),
-      ],
-    );
+    await insertLeaves(connection, number, epoch.leaves);
+    await insertBonds(connection, number, epoch.document.bonds);
   });
+}
+
+async function insertLeaves(db: Queryable, number: number, leaves: readonly ProvenLeaf[]): Promise<void> {
+  await db.query(
+    `insert into app.epoch_leaf (number, account, cumulative, proof)
+     select $1, * from unnest($2::text[], $3::numeric[], $4::jsonb[])`,
+    [
+      number,
+      leaves.map((leaf) => leaf.account),
+      leaves.map((leaf) => leaf.cumulative),
+      leaves.map((leaf) => JSON.stringify(leaf.proof)),
+    ],
+  );
+}
+
+async function insertBonds(db: Queryable, number: number, bonds: EpochDocument["bonds"]): Promise<void> {
+  await db.query(
+    `insert into app.node_bond (number, node_id, account, withheld, days, served_in)
+     select $1, * from unnest($2::bigint[], $3::text[], $4::numeric[], $5::integer[], $6::bigint[])`,
+    [
+      number,
+      bonds.map((bond) => bond.nodeId),
+      bonds.map((bond) => bond.account),
+      bonds.map((bond) => bond.withheld),
+      bonds.map((bond) => bond.days),
+      bonds.map((bond) => bond.servedIn),
+    ],
+  );
 }
 
 export type EpochToPost = { number: bigint; root: Hex; total: bigint; dataHash: Hex };

@@ -6,13 +6,13 @@ import type { Logger } from "@ngpu/runtime/logger";
 import type { Sender } from "@ngpu/tx-sender/send";
 import { escrowOf } from "../rewardContracts.ts";
 import { makeBatch } from "./decide.ts";
+import { paidFor } from "./payments.ts";
 import {
   type BatchToCommit,
   batchToCommit,
   dropBatch,
   isBatchDue,
   leasesToSettle,
-  paidFor,
   saveBatch,
   servedTasks,
 } from "./store.ts";

@@ -1,7 +1,6 @@
 import { type Database, transaction } from "@ngpu/db/pool";
 import type { Hex } from "viem";
-import type { EscrowContract } from "../rewardContracts.ts";
-import { type Batch, leaseKey, type Paid, type ServedTask } from "./decide.ts";
+import type { Batch, ServedTask } from "./decide.ts";
 
 /** Maximum number of tasks in one batch. */
 const maxTasks = 10_000;
@@ -108,56 +107,6 @@ export async function servedTasks(database: Database, settlementTimeout: number)
     rate: row.rate,
     pending: row.pending,
   }));
-}
-
-// Receipts of payments from the escrow.
-const ofEscrow = "receipt.workspace_id > $2 and ($3::numeric is null or receipt.workspace_id <= $3)";
-
-/** Payments from an escrow without a receipt: for the tasks' leases, by their payers, and to their nodes. */
-export async function paidFor(
-  database: Database,
-  tasks: readonly ServedTask[],
-  { generation, above, upTo }: EscrowContract,
-): Promise<Paid> {
-  const { rows: leases } = await database.query<{
-    workspace_id: bigint;
-    replica: number;
-    lease: number;
-    left: bigint;
-  }>(
-    `select workspace_id::numeric, replica::float8, lease::float8, settled - refunded - coalesce((
-       select sum(amount) from app.receipt
-        where receipt.workspace_id = lease.workspace_id and receipt.replica = lease.replica
-          and receipt.lease = lease.lease), 0) as left
-       from chain.lease where (workspace_id, replica, lease) in (select * from unnest($1::int8[], $2::int4[], $3::int4[]))`,
-    [
-      tasks.map((task) => task.workspaceId),
-      tasks.map((task) => task.replica),
-      tasks.map((task) => task.lease),
-    ],
-  );
-  const { rows: payers } = await database.query<{ account: string; left: bigint }>(
-    `select account, settled - refunded - coalesce((
-       select sum(amount) from app.receipt where payer = account and ${ofEscrow}), 0) as left
-       from chain.escrow_account where account = any($1) and generation = $4`,
-    [tasks.map((task) => task.payer), above, upTo, generation],
-  );
-  const { rows: nodes } = await database.query<{ node_id: number; left: bigint }>(
-    `select node_id::float8, earned - refunded - coalesce((
-       select sum(amount) from app.receipt where receipt.node_id = node_earning.node_id and ${ofEscrow}), 0) as left
-       from chain.node_earning where node_id = any($1) and generation = $4`,
-    [tasks.map((task) => task.nodeId), above, upTo, generation],
-  );
-  return {
-    leases: new Map(
-      leases.map(({ workspace_id, replica, lease, left }) => [
-        leaseKey({ workspaceId: workspace_id, replica, lease }),
-        left,
-      ]),
-    ),
-    payers: new Map(payers.map(({ account, left }) => [account, left])),
-    nodes: new Map(nodes.map(({ node_id, left }) => [node_id, left])),
-  };
 }
 
 /** Stores a batch with its receipts, before its root is sent. */
