@@ -39,6 +39,25 @@ export function takeBatch(pool: Database, limits: BatchLimits): Promise<AssignBa
   });
 }
 
+/**
+ * SQL: answered placements that need no transfer, or whose node has room for one more. A placement whose node is busy stays
+ * answered until one of the node's transfers has ended.
+ */
+const assignable = `
+  select request_id from (
+    select request_id, node_id, needs_transfer,
+      count(*) filter (where needs_transfer) over (partition by node_id order by answered_at, request_id) as turn
+    from (
+      select waiting.*, ${requiresTransfer("waiting")} as needs_transfer from app.placement as waiting
+      where waiting.status = 'answered' and waiting.node_id is not null
+    ) as waiting
+  ) as ranked
+  left join (
+    select node_id, count(*) as busy
+    from (select node_id from (${transfers}) as t union all (${departing})) as in_progress group by node_id
+  ) as load using (node_id)
+  where not needs_transfer or turn + coalesce(load.busy, 0) <= $2`;
+
 async function newBatch(
   db: Queryable,
   { batchSize, perNode, deployment }: BatchLimits,
@@ -47,25 +66,11 @@ async function newBatch(
   await db.query("select pg_advisory_xact_lock(hashtextextended('assign_batch', 0))");
   await refuseUnwanted(db);
   await refuseStopped(db);
-  // A placement whose node is busy stays answered until one of the node's transfers has ended.
   const answered = await db.query<{ request_id: string; workspace_id: bigint }>(
     `select request_id, workspace_id::int8 from app.placement as placement
      where status = 'answered' and node_id is not null
        and not exists (select from app.assign_item as item where item.request_id = placement.request_id)
-       and request_id in (
-         select request_id from (
-           select request_id, node_id, needs_transfer,
-             count(*) filter (where needs_transfer) over (partition by node_id order by answered_at, request_id) as turn
-           from (
-             select waiting.*, ${requiresTransfer("waiting")} as needs_transfer from app.placement as waiting
-             where waiting.status = 'answered' and waiting.node_id is not null
-           ) as waiting
-         ) as ranked
-         left join (
-           select node_id, count(*) as busy
-           from (select node_id from (${transfers}) as t union all (${departing})) as in_progress group by node_id
-         ) as load using (node_id)
-         where not needs_transfer or turn + coalesce(load.busy, 0) <= $2)
+       and request_id in (${assignable})
      order by answered_at limit $1 for update skip locked`,
     [batchSize, perNode],
   );
@@ -73,6 +78,13 @@ async function newBatch(
   const idsOf = (row: { workspace_id: bigint }) => ({ workspaceId: row.workspace_id });
   const [rows] = byContract(deployment, "DockerContract", answered.rows, idsOf).values();
   if (rows === undefined) return null;
+  return insertBatch(
+    db,
+    rows.map((row) => row.request_id),
+  );
+}
+
+async function insertBatch(db: Queryable, requestIds: readonly string[]): Promise<string | null> {
   const made = await db.query<{ batch_id: string }>(
     `with batch as (
        insert into app.assign_batch (batch_id, claimed_until)
@@ -81,7 +93,7 @@ async function newBatch(
      select request_id, batch.batch_id, position - 1
      from batch, unnest($1::uuid[]) with ordinality as item (request_id, position)
      returning batch_id`,
-    [rows.map((row) => row.request_id), claimSeconds],
+    [requestIds, claimSeconds],
   );
   return made.rows[0]?.batch_id ?? null;
 }

@@ -23,6 +23,35 @@ type MissingRow = {
 /** A workspace may have 65,535 replicas. All of them have the same requirements, so the first ones decide for the others. */
 const maxMissing = 1_000;
 
+/** SQL: the newest placement request of the replica, with the block that assigned it. */
+const lastRequest = `
+  select placement.status, batch.block_number::int8 as assigned_block, placement.block_number::int8,
+    extract(epoch from greatest(requested_at, answered_at, batch.settled_at))::float8 as at
+  from app.placement as placement
+  left join app.assign_item as item using (request_id)
+  left join app.assign_batch as batch using (batch_id)
+  where placement.workspace_id = $1::int8 and placement.replica = wanted.replica
+  order by requested_at desc limit 1`;
+
+/** SQL: the recent assignments of the replica that the chain refused, with the nodes that caused a refusal. */
+const refusedAssignments = `
+  select count(*) as attempts,
+    jsonb_agg(jsonb_build_object(
+      'nodeId', placement.node_id, 'cause', 'refused', 'at', extract(epoch from batch.settled_at)
+    )) filter (where item.refused_with = any($3)) as nodes
+  from app.placement as placement
+  join app.assign_item as item using (request_id)
+  join app.assign_batch as batch using (batch_id)
+  where placement.workspace_id = $1::int8 and placement.replica = wanted.replica and placement.status = 'refused'
+    and requested_at > now() - make_interval(secs => $2)`;
+
+/** SQL: the nodes that recently lost the replica. */
+const replacedNodes = `
+  select jsonb_agg(jsonb_build_object(
+    'nodeId', node_id, 'cause', 'replaced', 'at', extract(epoch from created_at))) as nodes
+  from app.replacement
+  where workspace_id = $1::int8 and replica = wanted.replica and created_at > now() - make_interval(secs => $4)`;
+
 /** The first replicas of a workspace without a lease, with their placement requests and avoided nodes. */
 export async function loadMissing(
   db: Queryable,
@@ -35,49 +64,19 @@ export async function loadMissing(
        coalesce(refused.nodes, '[]') || coalesce(replaced.nodes, '[]') as avoided
      from chain.workspace as workspace
      cross join lateral generate_series(0, workspace.replicas::int4 - 1) as wanted (replica)
-     left join lateral (
-       select placement.status, batch.block_number::int8 as assigned_block, placement.block_number::int8,
-         extract(epoch from greatest(requested_at, answered_at, batch.settled_at))::float8 as at
-       from app.placement as placement
-       left join app.assign_item as item using (request_id)
-       left join app.assign_batch as batch using (batch_id)
-       where placement.workspace_id = $1::int8 and placement.replica = wanted.replica
-       order by requested_at desc limit 1
-     ) as last on true
-     left join lateral (
-       select count(*) as attempts,
-         jsonb_agg(jsonb_build_object(
-           'nodeId', placement.node_id, 'cause', 'refused', 'at', extract(epoch from batch.settled_at)
-         )) filter (where item.refused_with = any($3)) as nodes
-       from app.placement as placement
-       join app.assign_item as item using (request_id)
-       join app.assign_batch as batch using (batch_id)
-       where placement.workspace_id = $1::int8 and placement.replica = wanted.replica and placement.status = 'refused'
-         and requested_at > now() - make_interval(secs => $2)
-     ) as refused on true
-     left join lateral (
-       select jsonb_agg(jsonb_build_object(
-         'nodeId', node_id, 'cause', 'replaced', 'at', extract(epoch from created_at))) as nodes
-       from app.replacement
-       where workspace_id = $1::int8 and replica = wanted.replica and created_at > now() - make_interval(secs => $4)
-     ) as replaced on true
+     left join lateral (${lastRequest}) as last on true
+     left join lateral (${refusedAssignments}) as refused on true
+     left join lateral (${replacedNodes}) as replaced on true
      where workspace.workspace_id = $1::int8 and not exists (
        select from chain.assignment where workspace_id = $1::int8 and replica = wanted.replica and ${held})
      order by wanted.replica limit ${maxMissing}`,
     [workspaceId, limits.attemptsWindow, nodeErrors, limits.avoidReplaced],
   );
-  return found.rows.map(({ replica, attempts, avoided, ...last }) => ({
-    replica,
-    attempts,
-    avoided,
-    last:
-      last.status === null || last.at === null
-        ? null
-        : {
-            status: last.status,
-            at: last.at,
-            blockNumber: last.block_number,
-            assignedBlock: last.assigned_block,
-          },
-  }));
+  return found.rows.map(missingReplica);
+}
+
+function missingReplica({ replica, attempts, avoided, ...last }: MissingRow): MissingReplica {
+  if (last.status === null || last.at === null) return { replica, attempts, avoided, last: null };
+  const { status, at, block_number: blockNumber, assigned_block: assignedBlock } = last;
+  return { replica, attempts, avoided, last: { status, at, blockNumber, assignedBlock } };
 }
