@@ -11,7 +11,7 @@ import { createRegistry } from "@ngpu/runtime/metrics";
 import { createSender } from "@ngpu/tx-sender/send";
 import { privateKeyToAccount } from "viem/accounts";
 import { type MatchEnv, readMatchEnv } from "./env.ts";
-import { type Match, startMatch } from "./match.ts";
+import { type Match, type MatchOptions, startMatch } from "./match.ts";
 import { serveExplain } from "./scheduling/explainRoute.ts";
 import { createFleetSync } from "./scheduling/fleetSync.ts";
 
@@ -23,29 +23,15 @@ await start(async () => {
 
 async function main(context: ServiceContext, env: MatchEnv, deployment: Deployment): Promise<void> {
   const { logger, signal } = context;
-  const client = createChainClient({ rpcUrls: env.CHAIN_RPC_URLS, chainId: deployment.chainId });
-  await requireChain(client, deployment);
-  const pool = createPool({ url: env.DATABASE_URL, name: "match", max: 20 });
-  context.onStop("postgres", () => pool.end());
-  await requireSchema(pool);
-  await requireRedis(env.REDIS_URL);
-  const redis = connectRedis(env.REDIS_URL);
-  redis.on("error", (error) => logger.warn({ event: "redis_error", error }));
-  context.onStop("redis", () => redis.disconnect());
+  const stores = await openStores(context, env, deployment);
+  const { pool, redis, client } = stores;
   const account = privateKeyToAccount(env.SIGNER_KEY);
   const sender = await createSender({ pool, client, account, deployment, logger, signal });
   const registry = createRegistry("match");
   // The server listens before sessions are served; until then /v1/session gets the status 404.
   let match: Match | undefined;
-  const health = async () => {
-    await pool.query("select 1");
-    return {
-      ok: match !== undefined && redis.status === "ready",
-      details: { redis: redis.status, instance: env.INSTANCE, outageSuspected: match?.outage() ?? null },
-    };
-  };
   const fleetNow = createFleetSync(pool);
-  const app = createApp({ health, registry });
+  const app = createApp({ health: () => healthOf(stores, env.INSTANCE, match), registry });
   serveExplain(app, fleetNow, logger);
   const server = createServer(app);
   // Registered before the sessions: on shutdown, the sessions close first.
@@ -71,4 +57,27 @@ async function main(context: ServiceContext, env: MatchEnv, deployment: Deployme
     onNotice: match.notice,
   });
   logger.info({ event: "match_listening", url, instance: env.INSTANCE, address: sender.address });
+}
+
+type Stores = Pick<MatchOptions, "pool" | "redis" | "client">;
+
+async function openStores(context: ServiceContext, env: MatchEnv, deployment: Deployment): Promise<Stores> {
+  const client = createChainClient({ rpcUrls: env.CHAIN_RPC_URLS, chainId: deployment.chainId });
+  await requireChain(client, deployment);
+  const pool = createPool({ url: env.DATABASE_URL, name: "match", max: 20 });
+  context.onStop("postgres", () => pool.end());
+  await requireSchema(pool);
+  await requireRedis(env.REDIS_URL);
+  const redis = connectRedis(env.REDIS_URL);
+  redis.on("error", (error) => context.logger.warn({ event: "redis_error", error }));
+  context.onStop("redis", () => redis.disconnect());
+  return { pool, redis, client };
+}
+
+async function healthOf({ pool, redis }: Stores, instance: string, match: Match | undefined) {
+  await pool.query("select 1");
+  return {
+    ok: match !== undefined && redis.status === "ready",
+    details: { redis: redis.status, instance, outageSuspected: match?.outage() ?? null },
+  };
 }

@@ -20,27 +20,27 @@ export type Presence = {
   forget(slot: bigint): void;
 };
 
+type Bit = { slot: bigint; nodeId: number };
+
+/** Where and for how long Redis keeps the bits. */
+type Bitmaps = {
+  redis: Redis;
+  keyOf: (slot: bigint) => string;
+  /** Key of this instance for a bitmap that is merged into a slot's. */
+  scratch: string;
+  /** Expiry of each key, in seconds. */
+  seconds: number;
+};
+
 /**
  * A bitmap per heartbeat slot, one bit per node, shared in Redis. Each instance keeps its own bits in memory until the slot
  * is committed.
  */
 export function createPresence(options: { redis: Redis; deployment: Deployment }): Presence {
-  const { redis, deployment } = options;
-  const prefix = `ngpu:presence:${deployment.chainId}:${deployment.contracts.ComputeNode.toLowerCase()}`;
-  const keyOf = (slot: bigint) => `${prefix}:${slot}`;
-  const seconds = keptSlots * deployment.parameters.slotSeconds;
+  const bitmaps = bitmapsOf(options);
   const memory = new Map<bigint, Set<number>>();
-  const scratch = `${prefix}:repeat:${randomUUID()}`;
-  let pendingBits: { slot: bigint; nodeId: number }[] = [];
+  let pendingBits: Bit[] = [];
   let flush: Promise<void> | undefined;
-
-  const write = async (bits: { slot: bigint; nodeId: number }[]) => {
-    const pipeline = redis.pipeline();
-    for (const { slot, nodeId } of bits) pipeline.setbit(keyOf(slot), nodeId - 1, 1);
-    for (const slot of new Set(bits.map((bit) => bit.slot))) pipeline.expire(keyOf(slot), seconds);
-    const results = (await pipeline.exec()) ?? [];
-    for (const [error] of results) if (error !== null) throw error;
-  };
   return {
     mark(slot, nodeId) {
       const seen = memory.get(slot) ?? new Set();
@@ -50,34 +50,60 @@ export function createPresence(options: { redis: Redis; deployment: Deployment }
         const bits = pendingBits;
         pendingBits = [];
         flush = undefined;
-        return write(bits);
+        return write(bitmaps, bits);
       });
       return flush;
     },
     async repeat(slot) {
       const seen = memory.get(slot);
-      if (seen === undefined || seen.size === 0) return;
-      // All bits in one transaction, regardless of their number.
-      const replies = await redis
-        .multi()
-        .set(scratch, bitmapOf(seen), "EX", seconds)
-        .bitop("OR", keyOf(slot), keyOf(slot), scratch)
-        .expire(keyOf(slot), seconds)
-        .exec();
-      for (const [error] of replies ?? []) if (error !== null) throw error;
+      if (seen !== undefined && seen.size > 0) await merge(bitmaps, slot, seen);
     },
-    async read(slot) {
-      const bytes = await redis.getBuffer(keyOf(slot));
-      const present = new Set<number>();
-      for (const [position, byte] of (bytes ?? Buffer.alloc(0)).entries()) {
-        // Redis counts bits from the highest of each byte.
-        for (let bit = 0; bit < 8; bit += 1) if ((byte << bit) & 0x80) present.add(position * 8 + bit + 1);
-      }
-      return present;
-    },
+    read: async (slot) => nodeIdsIn(await bitmaps.redis.getBuffer(bitmaps.keyOf(slot))),
     slots: () => [...memory.keys()],
     forget: (slot) => void memory.delete(slot),
   };
+}
+
+function bitmapsOf({ redis, deployment }: { redis: Redis; deployment: Deployment }): Bitmaps {
+  const prefix = `ngpu:presence:${deployment.chainId}:${deployment.contracts.ComputeNode.toLowerCase()}`;
+  return {
+    redis,
+    keyOf: (slot) => `${prefix}:${slot}`,
+    scratch: `${prefix}:repeat:${randomUUID()}`,
+    seconds: keptSlots * deployment.parameters.slotSeconds,
+  };
+}
+
+async function write({ redis, keyOf, seconds }: Bitmaps, bits: readonly Bit[]): Promise<void> {
+  const pipeline = redis.pipeline();
+  for (const { slot, nodeId } of bits) pipeline.setbit(keyOf(slot), nodeId - 1, 1);
+  for (const slot of new Set(bits.map((bit) => bit.slot))) pipeline.expire(keyOf(slot), seconds);
+  const results = (await pipeline.exec()) ?? [];
+  for (const [error] of results) if (error !== null) throw error;
+}
+
+/** Sets the bits of these nodes in one transaction, regardless of their number. */
+async function merge(
+  { redis, keyOf, scratch, seconds }: Bitmaps,
+  slot: bigint,
+  nodeIds: ReadonlySet<number>,
+): Promise<void> {
+  const replies = await redis
+    .multi()
+    .set(scratch, bitmapOf(nodeIds), "EX", seconds)
+    .bitop("OR", keyOf(slot), keyOf(slot), scratch)
+    .expire(keyOf(slot), seconds)
+    .exec();
+  for (const [error] of replies ?? []) if (error !== null) throw error;
+}
+
+/** The node ids in a bitmap of Redis, which counts bits from the highest of each byte. */
+function nodeIdsIn(bytes: Buffer | null): Set<number> {
+  const present = new Set<number>();
+  for (const [position, byte] of (bytes ?? Buffer.alloc(0)).entries()) {
+    for (let bit = 0; bit < 8; bit += 1) if ((byte << bit) & 0x80) present.add(position * 8 + bit + 1);
+  }
+  return present;
 }
 
 /** The bitmap of node ids as Redis stores it: bits count from the highest of each byte. */

@@ -29,21 +29,7 @@ export async function checkRelay(
   request: RelayRequest,
 ): Promise<Parameters<typeof putRelay>[1] | { reason: string }> {
   const { kind, signature } = request;
-  if (!kindsOf[session.role].includes(kind)) {
-    throw new InputError(`A ${session.role} must not relay ${kind}.`, {
-      code: "message_forbidden",
-      hint: "Update the client, or connect with the role that sends this message.",
-    });
-  }
-  const parsed = relayKinds[kind].message.safeParse(request.message);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new InputError(`The ${kind} message is not valid: ${issue?.path.join(".")} ${issue?.message}`, {
-      code: "message_invalid",
-      hint: "Correct the named field, or update the client to the market's version.",
-    });
-  }
-  const message = parsed.data;
+  const message = readMessage(session, request);
   const excess = "result" in message ? implausiblePart(message.result) : undefined;
   if (excess !== undefined) {
     const { name, value, highest } = excess;
@@ -68,6 +54,23 @@ export async function checkRelay(
   }
   const digest = relayDigest(deployment, kind, message as never);
   return { kind, signer, message, signature, digest, deadline: message.deadline };
+}
+
+/** @throws InputError `message_forbidden` or `message_invalid`. */
+function readMessage(session: Session, { kind, message }: RelayRequest) {
+  if (!kindsOf[session.role].includes(kind)) {
+    throw new InputError(`A ${session.role} must not relay ${kind}.`, {
+      code: "message_forbidden",
+      hint: "Update the client, or connect with the role that sends this message.",
+    });
+  }
+  const parsed = relayKinds[kind].message.safeParse(message);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new InputError(`The ${kind} message is not valid: ${issue?.path.join(".")} ${issue?.message}`, {
+    code: "message_invalid",
+    hint: "Correct the named field, or update the client to the market's version.",
+  });
 }
 
 async function signerOf(

@@ -13,60 +13,84 @@ export type Directory = {
   count(role: Role): number;
 };
 
-export function createDirectory() {
-  const byKey = new Map<string, Session>();
-  const byId = new Map<string, Session>();
-  const bySubject = { node: new Map<number, Session>(), measurer: new Map<number, Session>() };
-  const unregistered = new Set<Session>();
-  const counts = { node: 0, measurer: 0 };
-  const index = (session: Session) => {
-    if (session.subjectId === null) unregistered.add(session);
-    else bySubject[session.role].set(session.subjectId, session);
+/** The directory as its owner sees it, who adds and removes sessions. */
+export type OwnDirectory = Directory & {
+  ofKey(key: string): Session | undefined;
+  /** Adds a session, in place of the earlier one of its key. */
+  put(session: Session): void;
+  /** Removes a session; false when it was not there. */
+  drop(session: Session): boolean;
+  clear(): void;
+};
+
+type Indexes = {
+  byKey: Map<string, Session>;
+  byId: Map<string, Session>;
+  bySubject: Record<Role, Map<number, Session>>;
+  unregistered: Set<Session>;
+  counts: Record<Role, number>;
+};
+
+export function createDirectory(): OwnDirectory {
+  const indexes: Indexes = {
+    byKey: new Map(),
+    byId: new Map(),
+    bySubject: { node: new Map(), measurer: new Map() },
+    unregistered: new Set(),
+    counts: { node: 0, measurer: 0 },
   };
-  const remove = (session: Session) => {
-    byId.delete(session.id);
-    unregistered.delete(session);
-    counts[session.role] -= 1;
-    const { role, subjectId } = session;
-    if (subjectId !== null && bySubject[role].get(subjectId) === session) bySubject[role].delete(subjectId);
-  };
-  const directory: Directory = {
+  const { byKey, byId, bySubject, unregistered, counts } = indexes;
+  return {
     all: () => byKey.values(),
+    ofKey: (key) => byKey.get(key),
     ofSubject: (role, id) => bySubject[role].get(id),
     withId: (id) => byId.get(id),
     unregistered: () => unregistered,
-    setSubject(session, subjectId) {
-      session.subjectId = subjectId;
-      if (!byId.has(session.id)) return;
-      unregistered.delete(session);
-      index(session);
-    },
+    setSubject: (session, subjectId) => setSubject(indexes, session, subjectId),
     count: (role) => counts[role],
-  };
-  return {
-    ...directory,
-    ofKey: (key: string) => byKey.get(key),
-    /** Adds a session, in place of the earlier one of its key. */
-    put(session: Session): void {
-      const before = byKey.get(session.key);
-      if (before !== undefined) remove(before);
-      byKey.set(session.key, session);
-      byId.set(session.id, session);
-      counts[session.role] += 1;
-      index(session);
-    },
-    /** Removes a session; false when it was not there. */
-    drop(session: Session): boolean {
-      if (byKey.get(session.key) !== session) return false;
-      byKey.delete(session.key);
-      remove(session);
-      return true;
-    },
-    clear(): void {
-      for (const session of [...byKey.values()]) {
-        byKey.delete(session.key);
-        remove(session);
-      }
+    put: (session) => put(indexes, session),
+    drop: (session) => drop(indexes, session),
+    clear: () => {
+      for (const session of [...byKey.values()]) drop(indexes, session);
     },
   };
+}
+
+function put(indexes: Indexes, session: Session): void {
+  const { byKey, byId, counts } = indexes;
+  const before = byKey.get(session.key);
+  if (before !== undefined) removeFromIndexes(indexes, before);
+  byKey.set(session.key, session);
+  byId.set(session.id, session);
+  counts[session.role] += 1;
+  addSubject(indexes, session);
+}
+
+function drop(indexes: Indexes, session: Session): boolean {
+  const { byKey } = indexes;
+  if (byKey.get(session.key) !== session) return false;
+  byKey.delete(session.key);
+  removeFromIndexes(indexes, session);
+  return true;
+}
+
+function setSubject(indexes: Indexes, session: Session, subjectId: number): void {
+  session.subjectId = subjectId;
+  if (!indexes.byId.has(session.id)) return;
+  indexes.unregistered.delete(session);
+  addSubject(indexes, session);
+}
+
+function addSubject({ bySubject, unregistered }: Indexes, session: Session): void {
+  if (session.subjectId === null) unregistered.add(session);
+  else bySubject[session.role].set(session.subjectId, session);
+}
+
+/** Removes a session from the indexes other than `byKey`. */
+function removeFromIndexes({ byId, bySubject, unregistered, counts }: Indexes, session: Session): void {
+  byId.delete(session.id);
+  unregistered.delete(session);
+  counts[session.role] -= 1;
+  const { role, subjectId } = session;
+  if (subjectId !== null && bySubject[role].get(subjectId) === session) bySubject[role].delete(subjectId);
 }
