@@ -1,4 +1,4 @@
-import { type Database, transaction } from "@ngpu/db/pool";
+import { type Database, type Queryable, transaction } from "@ngpu/db/pool";
 import { type Decision, decide } from "@ngpu/placement/decide";
 import type { FleetBlock, PlacementRequest } from "@ngpu/placement/fleet";
 import { strategyOf } from "@ngpu/placement/preferences";
@@ -38,27 +38,11 @@ export type Replay = {
  * @throws InputError `placement_pending` (not answered yet) or `placement_block_not_found` (reverted by a reorg, or not exported).
  */
 export function replayPlacement(pool: Database, placement: PlacementRecord): Promise<Replay> {
-  const { id: requestId, replica, excluded, position, nodeId, ranking, refusals } = placement;
-  const workspaceId = BigInt(placement.workspaceId);
   return transaction(pool, async (db) => {
     await db.query("set transaction isolation level repeatable read, read only");
-    if (placement.block === null || position === null) {
-      throw new InputError(`Placement ${requestId} has not been answered yet.`, {
-        code: "placement_pending",
-        hint: "Try again when match has answered it.",
-      });
-    }
-    const { number, hash } = placement.block;
-    const block = await readBlock(db, BigInt(number));
-    if (block === undefined || block.hash !== hash) {
-      throw new InputError(
-        `Block ${number} (${hash}), on which the placement is based, is no longer on the chain or not exported here.`,
-        {
-          code: "placement_block_not_found",
-          hint: "Wait until autoExport has exported this block, or verify a later placement.",
-        },
-      );
-    }
+    const { block, position } = await readBasis(db, placement);
+    const { replica, excluded } = placement;
+    const workspaceId = BigInt(placement.workspaceId);
     const wanted = await readWanted(db, { workspace_id: workspaceId, excluded }, block);
     const nodes = await readNodes(db, block, null, await readUptimes(db, block));
     const decision: Decision =
@@ -69,25 +53,44 @@ export function replayPlacement(pool: Database, placement: PlacementRecord): Pro
             { ...wanted.request, position } satisfies PlacementRequest,
             strategyOf(wanted.preferences),
           );
-    const answered = { nodeId, ranking, refusals };
-    const recomputed = answerOf(decision);
-    const different = (["nodeId", "ranking", "refusals"] as const).filter(
-      (part) => canonical(answered[part]) !== canonical(recomputed[part]),
-    );
-    return {
-      requestId,
-      block,
-      workspaceId,
-      replica,
-      position,
-      excluded,
-      preferences: wanted?.preferences ?? {},
-      same: different.length === 0,
-      different,
-      answered,
-      recomputed,
-    };
+    const preferences = wanted?.preferences ?? {};
+    const request = { requestId: placement.id, block, workspaceId, replica, position, excluded, preferences };
+    return { ...request, ...comparison(placement, answerOf(decision)) };
   });
+}
+
+/** The block that an answered placement is based on, and its position there. */
+async function readBasis(
+  db: Queryable,
+  { id, block: at, position }: PlacementRecord,
+): Promise<{ block: FleetBlock; position: number }> {
+  if (at === null || position === null) {
+    throw new InputError(`Placement ${id} has not been answered yet.`, {
+      code: "placement_pending",
+      hint: "Try again when match has answered it.",
+    });
+  }
+  const block = await readBlock(db, BigInt(at.number));
+  if (block !== undefined && block.hash === at.hash) return { block, position };
+  throw new InputError(
+    `Block ${at.number} (${at.hash}), on which the placement is based, is no longer on the chain or not exported here.`,
+    {
+      code: "placement_block_not_found",
+      hint: "Wait until autoExport has exported this block, or verify a later placement.",
+    },
+  );
+}
+
+/** Compares a stored placement with the recomputed one. */
+function comparison(
+  { nodeId, ranking, refusals }: Answer,
+  recomputed: Answer,
+): Pick<Replay, "same" | "different" | "answered" | "recomputed"> {
+  const answered = { nodeId, ranking, refusals };
+  const different = (["nodeId", "ranking", "refusals"] as const).filter(
+    (part) => canonical(answered[part]) !== canonical(recomputed[part]),
+  );
+  return { same: different.length === 0, different, answered, recomputed };
 }
 
 /** A decision in the form in which it is stored. */

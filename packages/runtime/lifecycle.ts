@@ -20,6 +20,18 @@ export type ServiceOptions = {
   stopDeadline?: number;
 };
 
+type StopStep = { name: string; undo: () => Promise<void> | void };
+
+/** The state of a running service. */
+type Run = {
+  name: string;
+  logger: Logger;
+  abort: AbortController;
+  ended: PromiseWithResolvers<void>;
+  isStarted: boolean;
+  exitCode: number;
+};
+
 /**
  * Runs a service until SIGTERM, SIGINT or a fatal error, then runs the registered shutdown steps and exits.
  * The exit code is 0 after an orderly stop and 1 after an error. A startup error is one plain message on stderr; a
@@ -29,51 +41,69 @@ export async function runService(
   options: ServiceOptions,
   main: (context: ServiceContext) => Promise<void>,
 ): Promise<void> {
-  const logger = createLogger(options.name, options.logLevel);
+  const { name, logLevel, stopDeadline = 10_000 } = options;
+  const logger = createLogger(name, logLevel);
   const abort = new AbortController();
-  const undos: { name: string; undo: () => Promise<void> | void }[] = [];
-  let exitCode = 0;
   const ended = Promise.withResolvers<void>();
-  const stop = (reason: string) => {
-    if (abort.signal.aborted) return;
-    logger.info({ event: "service_stopping", reason });
-    abort.abort(new Error(`${options.name} is stopping: ${reason}`));
-    ended.resolve();
-  };
-  let started = false;
-  const fail = (error: unknown) => {
-    exitCode = 1;
-    // An error of another class is unexpected: its stack goes to the log.
-    if (started || !(error instanceof NgpuError)) logger.error({ event: "service_failed", error });
-    if (!started && !abort.signal.aborted) process.stderr.write(`${explain(error)}\n`);
-    stop("error");
-  };
-  process.once("SIGTERM", () => stop("SIGTERM"));
-  process.once("SIGINT", () => stop("SIGINT"));
+  const run: Run = { name, logger, abort, ended, isStarted: false, exitCode: 0 };
+  const fail = (error: unknown) => failRun(run, error);
+  const steps: StopStep[] = [];
+  process.once("SIGTERM", () => stopRun(run, "SIGTERM"));
+  process.once("SIGINT", () => stopRun(run, "SIGINT"));
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);
   try {
-    await main({ logger, signal: abort.signal, fail, onStop: (name, undo) => undos.push({ name, undo }) });
-    started = true;
+    await main({
+      logger,
+      signal: abort.signal,
+      fail,
+      onStop: (step, undo) => steps.push({ name: step, undo }),
+    });
+    run.isStarted = true;
     logger.info({ event: "service_started", version });
     await ended.promise;
   } catch (error) {
     // A start interrupted by a stop signal is not an error.
     if (!abort.signal.aborted) fail(error);
   }
+  forceExitAfter(stopDeadline, logger);
+  await undoAll(steps, logger);
+  logger.info({ event: "service_stopped" });
+  process.exit(run.exitCode);
+}
+
+function stopRun({ name, logger, abort, ended }: Run, reason: string): void {
+  if (abort.signal.aborted) return;
+  logger.info({ event: "service_stopping", reason });
+  abort.abort(new Error(`${name} is stopping: ${reason}`));
+  ended.resolve();
+}
+
+function failRun(run: Run, error: unknown): void {
+  run.exitCode = 1;
+  // An error of another class is unexpected: its stack goes to the log.
+  if (run.isStarted || !(error instanceof NgpuError)) run.logger.error({ event: "service_failed", error });
+  if (!run.isStarted && !run.abort.signal.aborted) process.stderr.write(`${explain(error)}\n`);
+  stopRun(run, "error");
+}
+
+function forceExitAfter(milliseconds: number, logger: Logger): void {
   setTimeout(() => {
-    logger.error({ event: "service_stop_forced", waitedMs: options.stopDeadline ?? 10_000 });
+    logger.error({ event: "service_stop_forced", waitedMs: milliseconds });
     process.exit(1);
-  }, options.stopDeadline ?? 10_000);
-  for (const { name, undo } of undos.reverse()) {
+  }, milliseconds);
+}
+
+/** Runs the shutdown steps in reverse order. A step that fails does not keep the others from running. */
+async function undoAll(steps: StopStep[], logger: Logger): Promise<void> {
+  // In place: a step that is registered while the others run is run after them.
+  for (const { name, undo } of steps.reverse()) {
     try {
       await undo();
     } catch (error) {
       logger.warn({ event: "service_stop_step_failed", step: name, error });
     }
   }
-  logger.info({ event: "service_stopped" });
-  process.exit(exitCode);
 }
 
 /** The message of a startup error, followed by its hint. */

@@ -18,27 +18,14 @@ const maxAgeMs = 2_000;
 const gasLimit = 16_777_216n;
 
 /** Estimates gas and fees for transactions of one account. Concurrent sends share one request for the current fees. */
-export function createGasOracle({ client, address }: { client: ChainClient; address: Address }): GasOracle {
+export function createGasOracle(account: { client: ChainClient; address: Address }): GasOracle {
+  const { client, address } = account;
   let requestedAt = 0;
   let cached: ReturnType<GasOracle["market"]> | undefined;
-  const readMarket = async () => {
-    const [block, tip, balance] = await Promise.all([
-      client.getBlock({ blockTag: "latest" }),
-      client.estimateMaxPriorityFeePerGas(),
-      client.getBalance({ address }),
-    ]);
-    return {
-      block: block.number,
-      balance,
-      maxPriorityFee: tip,
-      // Allows the base fee to double before the transaction is mined. Only the actual base fee is paid.
-      maxFee: 2n * (block.baseFeePerGas ?? 0n) + tip,
-    };
-  };
   const market = () => {
     if (cached === undefined || Date.now() - requestedAt > maxAgeMs) {
       requestedAt = Date.now();
-      const requested = readMarket();
+      const requested = readMarket(account);
       cached = requested;
       requested.catch(() => {
         if (cached === requested) cached = undefined;
@@ -51,10 +38,7 @@ export function createGasOracle({ client, address }: { client: ChainClient; addr
     async quote({ to, data, kind }) {
       try {
         const [used, now] = await Promise.all([client.estimateGas({ account: address, to, data }), market()]);
-        // The estimate is the least gas with which the call does not revert. A batch needs more: it skips items that
-        // run out of gas, and items that are refused in the simulation may be accepted on the chain.
-        const padded = (used * 3n) / 2n + 200_000n;
-        const gas = used > gasLimit ? used : padded > gasLimit ? gasLimit : padded;
+        const gas = gasFor(used);
         if (now.balance < gas * now.maxFee) {
           throw unfundedError(undefined, { address, balance: now.balance, needed: gas * now.maxFee });
         }
@@ -64,4 +48,29 @@ export function createGasOracle({ client, address }: { client: ChainClient; addr
       }
     },
   };
+}
+
+async function readMarket({ client, address }: { client: ChainClient; address: Address }) {
+  const [block, tip, balance] = await Promise.all([
+    client.getBlock({ blockTag: "latest" }),
+    client.estimateMaxPriorityFeePerGas(),
+    client.getBalance({ address }),
+  ]);
+  return {
+    block: block.number,
+    balance,
+    maxPriorityFee: tip,
+    // Allows the base fee to double before the transaction is mined. Only the actual base fee is paid.
+    maxFee: 2n * (block.baseFeePerGas ?? 0n) + tip,
+  };
+}
+
+/**
+ * The gas of a transaction. The estimate is the least gas with which the call does not revert. A batch needs more: it skips
+ * items that run out of gas, and items that are refused in the simulation may be accepted on the chain.
+ */
+function gasFor(estimate: bigint): bigint {
+  if (estimate > gasLimit) return estimate;
+  const padded = (estimate * 3n) / 2n + 200_000n;
+  return padded > gasLimit ? gasLimit : padded;
 }

@@ -26,9 +26,18 @@ const requestTimeout = 2_000;
 // Large enough for the logs of a full block.
 const maxPayload = 64 * 1024 * 1024;
 
+/** A connection on which heads are announced. */
+type Subscription = {
+  options: HeadSocketOptions;
+  socket: WebSocket;
+  announcements: ReturnType<typeof createAnnouncer>;
+  /** Closes the connection; the first reason counts. */
+  end: (reason: string) => void;
+};
+
 /** Subscribes to heads over a connection until it breaks. @returns Why it broke. */
 export async function subscribeToHeads(url: string, options: HeadSocketOptions): Promise<string> {
-  const { chainId, signal, idleTimeout = 10_000, onHead, onLive } = options;
+  const { signal, idleTimeout = 10_000 } = options;
   const socket = new WebSocket(url, { handshakeTimeout: idleTimeout, maxPayload });
   const ended = Promise.withResolvers<string>();
   const end = (reason: string) => {
@@ -37,33 +46,16 @@ export async function subscribeToHeads(url: string, options: HeadSocketOptions):
   };
   const stop = () => end("stopped");
   signal.addEventListener("abort", stop, { once: true });
-  let lastMessageAt = performance.now();
-  const watch = setInterval(() => {
-    if (performance.now() - lastMessageAt > 2 * idleTimeout) end("silent");
-    else if (socket.readyState === WebSocket.OPEN) socket.ping();
-  }, idleTimeout).unref();
-  const sendRequest = (id: number, method: string, params: unknown) =>
-    socket.send(JSON.stringify({ jsonrpc: "2.0", id, method, params }));
-  const { announcer, handleResponse, fail } = createAnnouncer(sendRequest);
-  const handle = (message: Message) => {
-    if (message.method === "eth_subscription") {
-      onHead(headerOf((message.params as { result: unknown }).result), announcer);
-    } else if (handleResponse(message)) return;
-    else if (message.error !== undefined) end("no subscription");
-    else if (message.id === ids.chain && Number(message.result) !== chainId) end("another chain");
-    else if (message.id === ids.heads) onLive();
-  };
+  const announcements = createAnnouncer((id, method, params) => sendRequest(socket, id, method, params));
+  const subscription: Subscription = { options, socket, announcements, end };
+  const watch = watchSilence(subscription, idleTimeout);
   socket.on("open", () => {
-    sendRequest(ids.chain, "eth_chainId", []);
-    sendRequest(ids.heads, "eth_subscribe", ["newHeads"]);
-  });
-  socket.on("pong", () => {
-    lastMessageAt = performance.now();
+    sendRequest(socket, ids.chain, "eth_chainId", []);
+    sendRequest(socket, ids.heads, "eth_subscribe", ["newHeads"]);
   });
   socket.on("message", (data) => {
-    lastMessageAt = performance.now();
     try {
-      handle(JSON.parse(String(data)) as Message);
+      handle(subscription, JSON.parse(String(data)) as Message);
     } catch (error) {
       end(messageOf(error));
     }
@@ -74,9 +66,36 @@ export async function subscribeToHeads(url: string, options: HeadSocketOptions):
     return await ended.promise;
   } finally {
     clearInterval(watch);
-    fail();
+    announcements.fail();
     signal.removeEventListener("abort", stop);
   }
+}
+
+function sendRequest(socket: WebSocket, id: number, method: string, params: unknown): void {
+  socket.send(JSON.stringify({ jsonrpc: "2.0", id, method, params }));
+}
+
+/** Pings the endpoint, and ends a connection that is silent for twice the idle timeout. */
+function watchSilence({ socket, end }: Subscription, idleTimeout: number): NodeJS.Timeout {
+  let lastMessageAt = performance.now();
+  const markActive = () => {
+    lastMessageAt = performance.now();
+  };
+  socket.on("pong", markActive);
+  socket.on("message", markActive);
+  return setInterval(() => {
+    if (performance.now() - lastMessageAt > 2 * idleTimeout) end("silent");
+    else if (socket.readyState === WebSocket.OPEN) socket.ping();
+  }, idleTimeout).unref();
+}
+
+function handle({ options, announcements, end }: Subscription, message: Message): void {
+  if (message.method === "eth_subscription") {
+    options.onHead(headerOf((message.params as { result: unknown }).result), announcements.announcer);
+  } else if (announcements.handleResponse(message)) return;
+  else if (message.error !== undefined) end("no subscription");
+  else if (message.id === ids.chain && Number(message.result) !== options.chainId) end("another chain");
+  else if (message.id === ids.heads) options.onLive();
 }
 
 function createAnnouncer(sendRequest: (id: number, method: string, params: unknown) => void) {
