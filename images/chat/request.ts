@@ -30,6 +30,26 @@ const unsupported = ["tools", "functions", "logprobs", "top_logprobs", "audio", 
  */
 export function parseCompletion(body: unknown, model: string): CompletionRequest {
   if (!isFields(body)) throw invalid("The body must be a JSON object.", null);
+  requireModel(body, model);
+  requireSupported(body, model);
+  number(body, "n", { min: 1, max: 1, whole: true });
+  const limit = { min: 1, max: highestMaxTokens, whole: true };
+  const newer = number(body, "max_completion_tokens", limit);
+  const older = number(body, "max_tokens", limit);
+  const options = streamOptionsOf(body);
+  return {
+    messages: messagesOf(body.messages),
+    maxTokens: newer ?? older ?? defaultMaxTokens,
+    temperature: number(body, "temperature", { min: 0, max: 2 }) ?? 1,
+    topP: number(body, "top_p", { min: 0, max: 1 }) ?? 1,
+    seed: number(body, "seed", { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER, whole: true }),
+    stop: stopOf(body.stop),
+    stream: boolean(body, "stream"),
+    includeUsage: boolean(options, "include_usage", "stream_options.include_usage"),
+  };
+}
+
+function requireModel(body: Fields, model: string): void {
   if (isSet(body.model) && typeof body.model !== "string") throw invalid("model must be a string.", "model");
   if (isSet(body.model) && body.model !== model) {
     throw new RequestError(
@@ -40,6 +60,9 @@ export function parseCompletion(body: unknown, model: string): CompletionRequest
       "model",
     );
   }
+}
+
+function requireSupported(body: Fields, model: string): void {
   for (const field of unsupported) {
     if (isSet(body[field]) && body[field] !== false) {
       throw new RequestError(
@@ -63,26 +86,15 @@ export function parseCompletion(body: unknown, model: string): CompletionRequest
       "response_format",
     );
   }
-  number(body, "n", { min: 1, max: 1, whole: true });
-  const limit = { min: 1, max: highestMaxTokens, whole: true };
-  const newer = number(body, "max_completion_tokens", limit);
-  const older = number(body, "max_tokens", limit);
+}
+
+function streamOptionsOf(body: Fields): Fields {
   const options = isSet(body.stream_options) ? body.stream_options : {};
   if (!isFields(options)) throw invalid("stream_options must be an object.", "stream_options");
-  const stream = boolean(body, "stream");
-  if (isSet(body.stream_options) && !stream) {
+  if (isSet(body.stream_options) && !boolean(body, "stream")) {
     throw invalid("stream_options is allowed only with stream: true.", "stream_options");
   }
-  return {
-    messages: messagesOf(body.messages),
-    maxTokens: newer ?? older ?? defaultMaxTokens,
-    temperature: number(body, "temperature", { min: 0, max: 2 }) ?? 1,
-    topP: number(body, "top_p", { min: 0, max: 1 }) ?? 1,
-    seed: number(body, "seed", { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER, whole: true }),
-    stop: stopOf(body.stop),
-    stream,
-    includeUsage: boolean(options, "include_usage", "stream_options.include_usage"),
-  };
+  return options;
 }
 
 function messagesOf(value: unknown): string[] {
