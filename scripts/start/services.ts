@@ -36,39 +36,7 @@ export async function startServices(
   progress: Progress,
   given: { ports: Ports; addresses: Addresses; databases: DatabaseUrls["services"]; probeImage: string },
 ): Promise<void> {
-  const gatewayToken = randomBytes(32).toString("hex");
-  const { addresses } = given;
-  const own: Record<ServiceName, Record<string, string>> = {
-    autoExport: {},
-    match: {
-      PUBLIC_URL: addresses.match,
-      PROBE_IMAGE: given.probeImage,
-      INSTANCE: "match-1",
-      // The node of the journey is this machine.
-      PRIVATE_ADDRESSES: "1",
-    },
-    workspace: {},
-    registry: { IMAGE_STORE: join(market.stateDir, "images") },
-    dispense: {},
-    // A small bond, so that an embedded market shows within minutes how it is withheld and returned.
-    pomc: market.chain.embedded ? { BOND: "1000000000000000000", BOND_DAYS: "1" } : {},
-    gateway: { PUBLIC_URL: addresses.gateway, GATEWAY_TOKEN: gatewayToken, INSTANCE: "gateway-1" },
-    apiServer: {
-      HOST: market.options.host,
-      INTERNAL_PORT: String(given.ports.apiServerInternal),
-      PUBLIC_URL: addresses.api,
-      GATEWAY_URL: addresses.gateway,
-      GATEWAY_TOKEN: gatewayToken,
-      GATEWAY_URLS: addresses.gateway,
-      MATCH_URLS: addresses.match,
-      PUBLIC_RPC_URLS: market.chain.rpcUrls.join(","),
-      PRIVATE_ADDRESSES: "1",
-      PROBE_IMAGE: given.probeImage,
-      // On other chains tokens and ETH have value.
-      ...(market.chain.embedded ? { FAUCET_KEY: market.keys.faucet.key } : {}),
-      CLIENT_RELEASES: releasesDir(market.stateDir),
-    },
-  };
+  const own = environments(market, given);
   const startOne = (name: ServiceName) =>
     startService(market, name, { ...own[name], ...databaseOf(given.databases, name) }, given.ports[name]);
   // The other services read the tables that autoExport creates.
@@ -83,6 +51,45 @@ export async function startServices(
       progress(`waiting for ${[...awaited].join(", ")}`);
     }),
   );
+}
+
+/** The variables of each service besides those that all services have. */
+function environments(
+  market: Market,
+  { ports, addresses, probeImage }: { ports: Ports; addresses: Addresses; probeImage: string },
+): Record<ServiceName, Record<string, string>> {
+  const gatewayToken = randomBytes(32).toString("hex");
+  return {
+    autoExport: {},
+    match: {
+      PUBLIC_URL: addresses.match,
+      PROBE_IMAGE: probeImage,
+      INSTANCE: "match-1",
+      // The node of the journey is this machine.
+      PRIVATE_ADDRESSES: "1",
+    },
+    workspace: {},
+    registry: { IMAGE_STORE: join(market.stateDir, "images") },
+    dispense: {},
+    // A small bond, so that an embedded market shows within minutes how it is withheld and returned.
+    pomc: market.chain.embedded ? { BOND: "1000000000000000000", BOND_DAYS: "1" } : {},
+    gateway: { PUBLIC_URL: addresses.gateway, GATEWAY_TOKEN: gatewayToken, INSTANCE: "gateway-1" },
+    apiServer: {
+      HOST: market.options.host,
+      INTERNAL_PORT: String(ports.apiServerInternal),
+      PUBLIC_URL: addresses.api,
+      GATEWAY_URL: addresses.gateway,
+      GATEWAY_TOKEN: gatewayToken,
+      GATEWAY_URLS: addresses.gateway,
+      MATCH_URLS: addresses.match,
+      PUBLIC_RPC_URLS: market.chain.rpcUrls.join(","),
+      PRIVATE_ADDRESSES: "1",
+      PROBE_IMAGE: probeImage,
+      // On other chains tokens and ETH have value.
+      ...(market.chain.embedded ? { FAUCET_KEY: market.keys.faucet.key } : {}),
+      CLIENT_RELEASES: releasesDir(market.stateDir),
+    },
+  };
 }
 
 async function startService(

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import type { Readable } from "node:stream";
 import { forgetProcess, recordProcess, signalGroup } from "../embedded/leftovers.ts";
 import { processStamp } from "../lock.mjs";
 
@@ -39,12 +40,7 @@ export async function runTask(options: {
   const stamp = processStamp(pid);
   if (stamp !== undefined)
     recordProcess(stateDir, name, { pid, stamp, stopSignal: "SIGTERM", stopDeadlineMs });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (chunk: string) => {
-      output += chunk;
-    });
-  }
+  const outputSoFar = collect([child.stdout, child.stderr]);
   let kill: NodeJS.Timeout | undefined;
   const stop = () => {
     signalGroup(pid, "SIGTERM");
@@ -54,10 +50,21 @@ export async function runTask(options: {
   try {
     const [code] = (await closed) as [number | null];
     signal.throwIfAborted();
-    return { code, output };
+    return { code, output: outputSoFar() };
   } finally {
     signal.removeEventListener("abort", stop);
     clearTimeout(kill);
     forgetProcess(stateDir, name, pid);
   }
+}
+
+/** Collects what the streams send, in the order of its arrival. */
+function collect(streams: readonly Readable[]): () => string {
+  let output = "";
+  for (const stream of streams) {
+    stream.setEncoding("utf8").on("data", (chunk: string) => {
+      output += chunk;
+    });
+  }
+  return () => output;
 }
