@@ -3,7 +3,6 @@ import { type AbiName, type Abis, abis, type ChainReason, decodeReason } from "@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import type { Database } from "@ngpu/db/pool";
 import { translateDatabaseError } from "@ngpu/db/pool";
-import { FatalError } from "@ngpu/runtime/errors";
 import type { Logger } from "@ngpu/runtime/logger";
 import {
   type Abi,
@@ -19,7 +18,8 @@ import {
   type TransactionReceipt,
 } from "viem";
 import { createGasOracle, type GasOracle } from "./gas.ts";
-import { allocate, ensureSigner } from "./nonceStore.ts";
+import { allocate } from "./nonceStore.ts";
+import { registerSigner } from "./registerSigner.ts";
 import { explainRevert, refusalError } from "./revertReason.ts";
 import * as store from "./sendStore.ts";
 import { createTracker, type Tracker } from "./sendTracker.ts";
@@ -83,7 +83,7 @@ export type SenderOptions = {
 export async function createSender(options: SenderOptions): Promise<Sender> {
   const { client, account } = options;
   const address = account.address.toLowerCase() as Address;
-  await registerSigner(options, address);
+  await registerSigner({ pool: options.pool, client, address });
   const gasOracle = createGasOracle({ client, address });
   const sign = signerOf(options);
   const tracker = createTracker({ ...options, address, sign, gasOracle });
@@ -166,27 +166,6 @@ type AnyRequest = Pick<
   functionName: string;
   args: readonly unknown[];
 };
-
-async function registerSigner({ pool, client }: SenderOptions, address: Address): Promise<void> {
-  const [genesis, chainNonce] = await Promise.all([
-    client.getBlock({ blockNumber: 0n }),
-    client.getTransactionCount({ address, blockTag: "latest" }),
-  ]);
-  const signer = await ensureSigner(pool, {
-    address,
-    genesisHash: genesis.hash,
-    chainNonce: BigInt(chainNonce),
-  });
-  const gap = signer.next_nonce - BigInt(chainNonce);
-  const found = gap > 0n ? await store.countRebroadcastable(pool, address, BigInt(chainNonce)) : 0n;
-  if (signer.genesis_hash !== genesis.hash || found < gap) {
-    throw new FatalError(`The database contains nonces of ${address} from another chain.`, {
-      code: "database_chain_mismatch",
-      hint: "Use a new database, or point CHAIN_RPC_URLS to the previous chain. The current chain was restarted.",
-      details: { expected: signer.genesis_hash, found: genesis.hash },
-    });
-  }
-}
 
 function outcome(
   contract: AbiName,

@@ -1,13 +1,7 @@
 import type { Capacity, FleetNode } from "../fleet.ts";
-import {
-  type Cells,
-  claimSlot,
-  createCells,
-  growCells,
-  type Moved,
-  refreshCell,
-  vacateSlot,
-} from "./cells.ts";
+import { refreshCell } from "./cellMinima.ts";
+import { claimSlot, type Moved, vacateSlot } from "./cellSlots.ts";
+import { type Cells, createCells, growCells } from "./cells.ts";
 import { type Classes, createClasses, dropClass, type NodeClass } from "./classes.ts";
 import { addHolder, type Images, removeHolder } from "./images.ts";
 import { blockSize, bucketCount, bucketOf, idColumn, slotStart, writeNode } from "./layout.ts";
