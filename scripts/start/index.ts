@@ -6,7 +6,7 @@ import { explain } from "@ngpu/runtime/lifecycle";
 import { version } from "@ngpu/runtime/version";
 import { openState } from "../embedded/leftovers.ts";
 import { measurePace } from "../embedded/pace.ts";
-import { killRunning } from "../embedded/process.ts";
+import { killRunning } from "../embedded/processGroup.ts";
 import { readStartEnv } from "./env.ts";
 import { type Interrupts, watchInterrupts } from "./interrupts.ts";
 import { readOptions, type StartOptions } from "./options.ts";

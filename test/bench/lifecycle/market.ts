@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { FatalError } from "@ngpu/runtime/errors";
 import { openState } from "../../../scripts/embedded/leftovers.ts";
-import { killRunning } from "../../../scripts/embedded/process.ts";
+import { killRunning } from "../../../scripts/embedded/processGroup.ts";
 import { readStartEnv } from "../../../scripts/start/env.ts";
 import { watchInterrupts } from "../../../scripts/start/interrupts.ts";
 import { type Api, createApi } from "../../../scripts/start/journey/api.ts";
