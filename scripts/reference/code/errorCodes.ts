@@ -1,18 +1,9 @@
-import type { NewExpression, Node, ObjectExpression } from "oxc-parser";
-import { type ErrorClass, errorClasses } from "./errorClasses.ts";
+import type { Node } from "oxc-parser";
+import { errorClasses } from "./errorClasses.ts";
 import { type Project, positionOf, type Source } from "./project.ts";
+import { isNumber, type Leaf, type Leaves, type Scope, scopeOf, scopesOf } from "./scopes.ts";
 import { openIn, sentencesOf, textsOf } from "./texts.ts";
-import {
-  isNumber,
-  type Leaf,
-  type Leaves,
-  leavesOf,
-  merge,
-  propertyOf,
-  type Scope,
-  scopeOf,
-  scopesOf,
-} from "./values.ts";
+import { nameOf, type Written, writtenError } from "./writtenErrors.ts";
 
 export type ErrorCode = {
   code: string;
@@ -35,10 +26,6 @@ export type ErrorCodes = {
   problems: string[];
 };
 
-/** The parts of an error in the code. */
-type Written = { kind: string; code: PartIn; message: PartIn; hint: PartIn; status: PartIn };
-type PartIn = (scope: Scope) => Leaves | undefined;
-
 /** Every code that an error is thrown with, or that a response is written with. */
 export function errorCodes(project: Project): ErrorCodes {
   const classes = errorClasses(project);
@@ -50,69 +37,6 @@ export function errorCodes(project: Project): ErrorCodes {
     }
   }
   return result;
-}
-
-function writtenError(
-  project: Project,
-  classes: ReadonlyMap<string, ErrorClass>,
-  source: Source,
-  node: Node,
-): Written | undefined {
-  if (node.type === "NewExpression" && node.callee.type === "Identifier") {
-    const errorClass = classes.get(node.callee.name);
-    return errorClass === undefined ? undefined : raised(project, errorClass, node);
-  }
-  if (node.type === "ObjectExpression" && isReply(source, node)) {
-    const part = (name: string) => (scope: Scope) => propertyOf(project, node, name, scope);
-    return {
-      kind: "reply",
-      code: part("code"),
-      message: part("message"),
-      hint: (scope) => part("hint")(scope) ?? detailHint(project, part("detail")(scope)),
-      status: part("status"),
-    };
-  }
-  return undefined;
-}
-
-/** The hint of an error in the format of the OCI distribution specification, where `detail` is free. */
-function detailHint(project: Project, detail: Leaves | undefined): Leaves | undefined {
-  const hints = (detail?.leaves ?? []).flatMap(({ node, scope }) =>
-    node.type === "ObjectExpression" ? (propertyOf(project, node, "hint", scope) ?? []) : [],
-  );
-  return hints.length === 0 ? undefined : merge(hints);
-}
-
-/** A class receives each part as a parameter of that name or as a property of `options`. */
-function raised(project: Project, { kind, parameters }: ErrorClass, node: NewExpression): Written {
-  const part =
-    (name: string): PartIn =>
-    (scope) => {
-      const own = node.arguments[parameters.indexOf(name)];
-      if (own !== undefined) return leavesOf(project, own, scope);
-      const options = node.arguments[parameters.indexOf("options")];
-      if (options === undefined) return undefined;
-      const { leaves, open } = leavesOf(project, options, scope);
-      const found = leaves.flatMap(({ node: each, scope: from }) =>
-        each.type === "ObjectExpression" ? (propertyOf(project, each, name, from) ?? []) : [],
-      );
-      if (found.length === 0 && open.length === 0) return undefined;
-      return {
-        leaves: found.flatMap((each) => each.leaves),
-        open: [...open, ...found.flatMap((e) => e.open)],
-      };
-    };
-  return { kind, code: part("code"), message: part("message"), hint: part("hint"), status: part("status") };
-}
-
-/** `{ code, message }` as a literal, but not the shape of a schema. */
-function isReply(source: Source, node: ObjectExpression): boolean {
-  const names = new Set(node.properties.map((each) => (each.type === "Property" ? nameOf(each.key) : "")));
-  if (!names.has("code") || !names.has("message") || names.has("event")) return false;
-  const parent = source.parents.get(node);
-  if (parent?.type !== "CallExpression" || parent.callee.type !== "MemberExpression") return true;
-  const called = nameOf(parent.callee.property);
-  return called !== "object" && called !== "strictObject" && called !== "addIssue";
 }
 
 function readError(project: Project, source: Source, node: Node, written: Written, result: ErrorCodes): void {
@@ -221,8 +145,4 @@ function isPassedOn({ node }: Leaf): boolean {
     (node.type === "MemberExpression" && /^(error_)?code$/.test(nameOf(node.property))) ||
     (node.type === "Identifier" && node.name === "code")
   );
-}
-
-function nameOf(node: Node): string {
-  return node.type === "Identifier" ? node.name : "";
 }

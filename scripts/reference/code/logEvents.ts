@@ -1,8 +1,9 @@
 import type { CallExpression, Node, ObjectExpression } from "oxc-parser";
 import { isFunction } from "./names.ts";
 import { type Project, positionOf, type Source } from "./project.ts";
+import { type Scope, scopeOf, scopesOf } from "./scopes.ts";
 import { openIn, textsOf } from "./texts.ts";
-import { keyOf, leavesOf, propertyOf, type Scope, scopeOf, scopesOf } from "./values.ts";
+import { keyOf, leavesOf, propertyOf } from "./values.ts";
 
 export type LogEvent = { event: string; level: string; fields: string[]; component: string; file: string };
 export type LogEvents = { events: LogEvent[]; problems: string[] };

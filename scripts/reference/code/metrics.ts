@@ -1,7 +1,8 @@
 import type { NewExpression } from "oxc-parser";
 import { type Project, positionOf, type Source } from "./project.ts";
+import { type Leaves, type Scope, scopeOf, scopesOf } from "./scopes.ts";
 import { openIn, sentencesOf, textsOf } from "./texts.ts";
-import { type Leaves, leavesOf, propertyOf, type Scope, scopeOf, scopesOf } from "./values.ts";
+import { leavesOf, propertyOf } from "./values.ts";
 
 export type Metric = { name: string; type: string; labels: string[]; help: string; component: string };
 export type Metrics = { metrics: Metric[]; problems: string[] };

@@ -1,7 +1,8 @@
 import type { ObjectExpression } from "oxc-parser";
 import { type Project, positionOf, type Source } from "./project.ts";
+import { scopeOf } from "./scopes.ts";
 import { textsOf } from "./texts.ts";
-import { keyOf, leavesOf, scopeOf } from "./values.ts";
+import { keyOf, leavesOf } from "./values.ts";
 
 export type QueueUse = { name: string; says: string; openedBy: string[]; servedBy: string[] };
 export type Queues = { queues: QueueUse[]; problems: string[] };

@@ -1,6 +1,7 @@
 import type { Node } from "oxc-parser";
 import type { Project } from "./project.ts";
-import { type Leaf, type Leaves, leavesOf, type Scope } from "./values.ts";
+import type { Leaf, Leaves, Scope } from "./scopes.ts";
+import { leavesOf } from "./values.ts";
 
 /** The possible strings of an expression. `unknown` are nodes that cannot be derived from the code. */
 export type Texts = { texts: string[]; unknown: Leaf[] };
