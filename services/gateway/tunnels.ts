@@ -1,12 +1,10 @@
-import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
-import { type ClientHttp2Session, connect } from "node:http2";
-import { Socket } from "node:net";
+import type { ClientHttp2Session } from "node:http2";
 import type { Duplex } from "node:stream";
 import { InputError, messageOf } from "@ngpu/runtime/errors";
-import { tunnelOptions } from "@ngpu/runtime/httpLimits";
 import { toJson } from "@ngpu/runtime/json";
 import type { Logger } from "@ngpu/runtime/logger";
+import { pingOrDestroy, retire, settingsOf, startSession } from "./tunnelSession.ts";
 
 export type Tunnel = { nodeId: number; session: ClientHttp2Session; connectedAt: Date };
 
@@ -34,8 +32,6 @@ export const tunnelPath = "/v1/tunnel";
 export const tunnelProtocol = "ngpu-tunnel";
 
 /* Deadlines in milliseconds. */
-const pingDeadline = 10_000;
-const settingsDeadline = 10_000;
 /** For the requests of a replaced tunnel. */
 const retireDeadline = 30_000;
 const stopDeadline = 3_000;
@@ -114,61 +110,6 @@ function drop({ newest, sessions, logger, onChange }: TunnelState, tunnel: Tunne
   newest.delete(tunnel.nodeId);
   logger.info({ event: "tunnel_closed", nodeId: tunnel.nodeId });
   onChange();
-}
-
-/** Waits for the peer's settings, which an HTTP/2 server sends first. Until then the peer may speak any protocol. */
-async function settingsOf(session: ClientHttp2Session): Promise<void> {
-  try {
-    await once(session, "remoteSettings", { signal: AbortSignal.timeout(settingsDeadline) });
-  } catch (error) {
-    session.destroy();
-    throw error;
-  }
-}
-
-function startSession(nodeId: number, socket: Duplex, logger: Logger): ClientHttp2Session {
-  if (socket instanceof Socket) {
-    socket.setTimeout(0);
-    socket.setNoDelay(true);
-  }
-  const session = connect(`http://node-${nodeId}`, {
-    createConnection: () => socket,
-    ...tunnelOptions,
-    settings: { ...tunnelOptions.settings, enablePush: false },
-  });
-  session.on("error", (error) => logger.debug({ event: "tunnel_broken", nodeId, error }));
-  session.once("connect", () => session.setLocalWindowSize(8 << 20));
-  // Sockets of an HTTP server stay half open. Without this a disconnected node would be detected only by pings.
-  socket.once("end", () => session.destroy(new Error("the node closed its tunnel")));
-  return session;
-}
-
-/** Closes a session. Requests in progress may end within a deadline. */
-async function retire(session: ClientHttp2Session, milliseconds: number): Promise<void> {
-  if (session.destroyed) return;
-  const closed = Promise.withResolvers<void>();
-  session.once("close", closed.resolve);
-  session.close();
-  const deadline = setTimeout(
-    () => session.destroy(new Error("the requests of the tunnel did not end in time")),
-    milliseconds,
-  );
-  deadline.unref();
-  await closed.promise;
-  clearTimeout(deadline);
-}
-
-async function pingOrDestroy(session: ClientHttp2Session): Promise<void> {
-  if (session.destroyed) return;
-  const answered = Promise.withResolvers<void>();
-  // Destroyed with an error, so that a response in progress counts as cut.
-  const destroy = () => session.destroy(new Error("the node does not answer pings"));
-  const deadline = setTimeout(destroy, pingDeadline);
-  session.once("close", answered.resolve);
-  if (!session.ping((error) => (error === null ? answered.resolve() : destroy()))) destroy();
-  await answered.promise;
-  session.off("close", answered.resolve);
-  clearTimeout(deadline);
 }
 
 function requireTunnelRequest(request: IncomingMessage): void {
