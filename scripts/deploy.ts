@@ -58,7 +58,10 @@ async function run({ reset, replace, generation, pollMs, ...options }: Options):
       return;
     }
     const deployment = await deployNgpu({
-      ...{ connection, parameters: target.parameters, journal, reset },
+      connection,
+      parameters: target.parameters,
+      journal,
+      reset,
       ...(pollMs === undefined ? {} : { pollMs }),
     });
     write(target.out, deployment);

@@ -32,7 +32,8 @@ export async function runNpm({ what, node, args, cwd, answered = false }) {
  * offline, from its cache, which succeeds or fails immediately.
  */
 async function runWatched({ node, npm, args, cwd }) {
-  const [install, question] = [new AbortController(), new AbortController()];
+  const install = new AbortController();
+  const question = new AbortController();
   const asked = registryError({ node, npm, cwd, signal: question.signal }).then((failure) => {
     if (failure !== undefined) install.abort();
     return failure;

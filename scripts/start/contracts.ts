@@ -52,10 +52,10 @@ export async function deployContracts(
   const deploy = () =>
     mustRun(context, "deploy", "The contracts could not be deployed", [
       join(rootDir, "scripts/deploy.ts"),
-      ...["--rpc-url", url],
-      ...["--parameters", paths.parameters],
-      ...["--out", paths.out],
-      ...["--journal", paths.journal],
+      `--rpc-url=${url}`,
+      `--parameters=${paths.parameters}`,
+      `--out=${paths.out}`,
+      `--journal=${paths.journal}`,
       ...(chain.embedded ? ["--reset", "--poll-ms", "25"] : []),
     ]);
   await (chain.embedded ? withAutomine({ url, signal: context.signal }, deploy) : deploy());

@@ -63,7 +63,12 @@ async function run(
   let result: JourneyResult | undefined;
   try {
     result = await stayUp(options, interrupts, {
-      ...{ rootDir, options, env, reporter, supervision, onStop: stack.push },
+      rootDir,
+      options,
+      env,
+      reporter,
+      supervision,
+      onStop: stack.push,
       signal: interrupts.signal,
     });
   } finally {

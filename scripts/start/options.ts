@@ -78,7 +78,10 @@ export function readOptions(argv: string[], rootDir: string): StartOptions | und
   );
   // npm runs scripts in the checkout; a relative path is relative to the user's directory.
   return {
-    ...{ once, json, host, periods },
+    once,
+    json,
+    host,
+    periods,
     stateDir: resolve(process.env.INIT_CWD ?? process.cwd(), stateDir),
     ...ports,
   };

@@ -53,7 +53,14 @@ export async function runMarket(
   const database = createPool({ url: prepared.urls.admin, name: "ngpu-start", max: 4 });
   onStop("database", () => database.end());
   const market: Market = {
-    ...{ rootDir, options, reporter, signal, supervision, keys, database, onStop },
+    rootDir,
+    options,
+    reporter,
+    signal,
+    supervision,
+    keys,
+    database,
+    onStop,
     stateDir: options.stateDir,
     logsDir: join(options.stateDir, "logs"),
     chain: parts.chain,

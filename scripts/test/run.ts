@@ -43,7 +43,8 @@ export async function runProcess({
   live,
   signal,
 }: ProcessRun): Promise<ProcessOutcome> {
-  const [reportFile, outputFile] = [`${scratch}.json`, `${scratch}.log`];
+  const reportFile = `${scratch}.json`;
+  const outputFile = `${scratch}.log`;
   // The counts of an earlier stage must not count for this one.
   rmSync(reportFile, { force: true });
   const output = openSync(outputFile, "w");

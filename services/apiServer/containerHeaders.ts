@@ -3,15 +3,33 @@ import { type ForwardedHeaders, forwardedHeaders } from "@ngpu/runtime/hopHeader
 
 /** Secrets of the market, what a proxy in front of the API adds, and what this API sets itself. */
 const withheldFromContainer = new Set([
-  ...["authorization", "cookie", "content-length", "content-encoding", "idempotency-key"],
-  ...["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via"],
-  ...["x-request-id", "x-ngpu-timeout", "x-ngpu-total-timeout", "x-ngpu-task-id"],
+  "authorization",
+  "cookie",
+  "content-length",
+  "content-encoding",
+  "idempotency-key",
+  "forwarded",
+  "x-forwarded-for",
+  "x-forwarded-host",
+  "x-forwarded-proto",
+  "x-real-ip",
+  "via",
+  "x-request-id",
+  "x-ngpu-timeout",
+  "x-ngpu-total-timeout",
+  "x-ngpu-task-id",
 ]);
 
 /** Headers by which a container would speak for the API's own origin. */
 const withheldFromPartner = new Set([
-  ...["set-cookie", "strict-transport-security", "alt-svc", "clear-site-data", "service-worker-allowed"],
-  ...["x-ngpu-node-id", "x-ngpu-replica", "x-ngpu-lease"],
+  "set-cookie",
+  "strict-transport-security",
+  "alt-svc",
+  "clear-site-data",
+  "service-worker-allowed",
+  "x-ngpu-node-id",
+  "x-ngpu-replica",
+  "x-ngpu-lease",
 ]);
 
 /** The headers of a partner's request that its container receives. */

@@ -4,8 +4,14 @@ export const payloadLimit = 16 << 20;
 /** Where a member stands in the text of an object: from its name to the end of its value. */
 export type MemberSpan = { from: number; valueFrom: number; to: number };
 
-const [quote, backslash, comma, colon] = [0x22, 0x5c, 0x2c, 0x3a];
-const [openBrace, closeBrace, openBracket, closeBracket] = [0x7b, 0x7d, 0x5b, 0x5d];
+const quote = 0x22;
+const backslash = 0x5c;
+const comma = 0x2c;
+const colon = 0x3a;
+const openBrace = 0x7b;
+const closeBrace = 0x7d;
+const openBracket = 0x5b;
+const closeBracket = 0x5d;
 
 /**
  * Finds the members with this name at the top level of an object. A value that is parsed and serialized again has other bytes:

@@ -26,11 +26,14 @@ export type Outcome =
   | { end: "failure"; failure: ForwardFailure; reason: string; detail?: string };
 
 /** Headers that are not forwarded: `authorization` is the secret shared by apiServer and the gateway. */
-const excludedRequest = new Set([
-  ...["authorization", requestIdHeader, "x-ngpu-timeout", "x-ngpu-total-timeout"],
-]);
+const excludedRequest = new Set(["authorization", requestIdHeader, "x-ngpu-timeout", "x-ngpu-total-timeout"]);
 const excludedResponse = new Set([
-  ...[requestIdHeader, "x-ngpu-node-id", "x-ngpu-replica", "x-ngpu-lease", "x-ngpu-error", "x-ngpu-reason"],
+  requestIdHeader,
+  "x-ngpu-node-id",
+  "x-ngpu-replica",
+  "x-ngpu-lease",
+  "x-ngpu-error",
+  "x-ngpu-reason",
 ]);
 
 /** Error codes of a node that did not pass the request to a container. */

@@ -24,7 +24,8 @@ describe("system programs", () => {
   /** A fake apt-get that logs its arguments, and installs by creating the programs. */
   function fakeApt(dir: string, script: string): () => string[] {
     mkdirSync(join(dir, "bin"));
-    const [log, bin] = [join(dir, "log"), join(dir, "bin")];
+    const log = join(dir, "log");
+    const bin = join(dir, "bin");
     writeFileSync(log, "");
     const text = `#!/bin/sh\necho "$*" >> ${log}\ncd ${bin}\n${script}\n`;
     writeFileSync(join(bin, "apt-get"), text, { mode: 0o755 });

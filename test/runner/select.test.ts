@@ -7,7 +7,10 @@ import { temporaryDir } from "../embedded/setup.ts";
 import { writeFiles } from "./files.ts";
 
 const stage = (name: string, files?: string[]): Stage => ({
-  ...{ name, group: name, slow: name === "docker", run: async () => ({ passed: 0, failed: 0 }) },
+  name,
+  group: name,
+  slow: name === "docker",
+  run: async () => ({ passed: 0, failed: 0 }),
   ...(files === undefined ? {} : { files: () => files }),
 });
 const stages = [
@@ -28,7 +31,10 @@ function selected(
   writeFiles(dir.path, Object.fromEntries([...files, "test/helper.ts"].map((file) => [file, ""])));
   const currentDir = join(dir.path, below);
   return selectStages(stages, {
-    ...{ rootDir: dir.path, currentDir, quick, only },
+    rootDir: dir.path,
+    currentDir,
+    quick,
+    only,
     patterns: patterns.map((pattern) => pattern.replace("<root>", dir.path)),
   }).map((one) => [one.stage.name, ...(one.files ?? ["all"])]);
 }

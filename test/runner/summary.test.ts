@@ -3,11 +3,16 @@ import type { Outcome } from "../../scripts/test/stage.ts";
 import { summaryOf } from "../../scripts/test/summary.ts";
 
 const file = (name: string, seconds: number) => ({
-  ...{ file: `test/${name}.test.ts`, tests: 1, ms: seconds * 1000, cpuMs: seconds * 100 },
+  file: `test/${name}.test.ts`,
+  tests: 1,
+  ms: seconds * 1000,
+  cpuMs: seconds * 100,
 });
 
 const run = (name: string, seconds: number, outcome: Partial<Outcome> = {}) => ({
-  ...{ name, ms: seconds * 1000, outcome: { passed: 1, failed: 0, ...outcome } },
+  name,
+  ms: seconds * 1000,
+  outcome: { passed: 1, failed: 0, ...outcome },
 });
 
 const shown = (runs: ReturnType<typeof run>[], { slowest = 10, deep = false, ms = 0 } = {}) =>

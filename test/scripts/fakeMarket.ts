@@ -47,7 +47,10 @@ export async function fakeMarket(client: { version: string; bundle: string }): P
   });
   const api = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const market: FakeMarket = {
-    ...{ api, releases, engine, date: undefined },
+    api,
+    releases,
+    engine,
+    date: undefined,
     network: { rpcUrls: [api], matchUrls: [api.replace("http", "ws")], gatewayUrls: [api] },
     release: (next) => writeFakeRelease(folder, releases, next),
     stop: () => {

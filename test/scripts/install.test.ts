@@ -110,7 +110,12 @@ describe("the install scripts", function () {
     market.date = new Date(Date.now() - 3_600_000);
     const { code, out, err } = await install(
       "install_mcNode.sh",
-      ...["--dry-run", ...given(), "--wallet", "0x12", "--gpus", "many"],
+      "--dry-run",
+      ...given(),
+      "--wallet",
+      "0x12",
+      "--gpus",
+      "many",
     );
     market.network = network;
     market.date = undefined;
@@ -221,7 +226,10 @@ describe("the install scripts", function () {
 
     it("reject a wallet with a wrong checksum, and change nothing", async () => {
       const { code, stderr } = await inside(
-        ...["--api", market.api, "--wallet", "0xAb5801a7D398351b8bE11C439e05C5B3259aeC9c"],
+        "--api",
+        market.api,
+        "--wallet",
+        "0xAb5801a7D398351b8bE11C439e05C5B3259aeC9c",
       );
       expect(code).to.equal(1);
       expect(stderr).to.include("NODE_WALLET");

@@ -37,8 +37,15 @@ export type Project = {
 };
 
 const ROOTS = [
-  ...["contracts", "packages", "services", "node-client", "cli"],
-  ...["console", "images", "workspaces", "scripts"],
+  "contracts",
+  "packages",
+  "services",
+  "node-client",
+  "cli",
+  "console",
+  "images",
+  "workspaces",
+  "scripts",
 ];
 /** Directories of packages, where a directory without a package.json is a package, too. */
 const COLLECTIONS = new Set(["packages", "services", "images", "workspaces"]);

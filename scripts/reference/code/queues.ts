@@ -21,7 +21,8 @@ export function queueUses(project: Project): Queues {
         problems.push(`${positionOf(source, call)}: the queue of this call cannot be known`);
       return texts.map((text) => ({ name: text, component: source.component }));
     });
-  const [opened, served] = [used("openQueue"), used("serveQueue")];
+  const opened = used("openQueue");
+  const served = used("serveQueue");
   const by = (uses: ReturnType<typeof used>, name: string) => [
     ...new Set(uses.filter((use) => use.name === name).map(({ component }) => component)),
   ];

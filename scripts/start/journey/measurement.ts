@@ -34,7 +34,9 @@ export async function measureNode(
       return rows[0];
     },
     {
-      ...{ signal: market.signal, logsDir: market.logsDir, progress },
+      signal: market.signal,
+      logsDir: market.logsDir,
+      progress,
       // A failed round is followed by another.
       seconds: 90 + 3 * measureWindowSeconds,
       describeState: async () =>

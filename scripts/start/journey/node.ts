@@ -59,7 +59,10 @@ async function registeredNode(market: Market, health: AskHealth, progress: Progr
       return session ? rows[0] : undefined;
     },
     {
-      ...{ signal: market.signal, logsDir: market.logsDir, progress, seconds: 120 },
+      signal: market.signal,
+      logsDir: market.logsDir,
+      progress,
+      seconds: 120,
       describeState: async () => sessionSeen("the node", await health()),
     },
   );
@@ -105,7 +108,10 @@ async function registeredMeasurer(market: Market, health: AskHealth, progress: P
       return session && rows[0] !== undefined ? Number(rows[0].measurer_id) : undefined;
     },
     {
-      ...{ signal: market.signal, logsDir: market.logsDir, progress, seconds: 120 },
+      signal: market.signal,
+      logsDir: market.logsDir,
+      progress,
+      seconds: 120,
       describeState: async () => sessionSeen("the measurer", await health()),
     },
   );

@@ -37,7 +37,9 @@ export async function awaitEpoch(
       return rows[0];
     },
     {
-      ...{ signal: market.signal, logsDir: market.logsDir, progress },
+      signal: market.signal,
+      logsDir: market.logsDir,
+      progress,
       seconds: 3 * epochSeconds + 10 * slotSeconds + (market.chain.embedded ? 60 : safeLagSeconds),
       describeState: async () => {
         const elapsed = Math.floor(Date.now() / 1000) - genesis;
@@ -126,7 +128,9 @@ function activeReward(market: Market, api: Api, progress: Progress): Promise<Rew
       return answer.active && answer.claimable !== "0" ? answer : undefined;
     },
     {
-      ...{ signal: market.signal, logsDir: market.logsDir, progress },
+      signal: market.signal,
+      logsDir: market.logsDir,
+      progress,
       seconds: market.deployment.parameters.activationDelay + 60,
       everyMs: 500,
     },

@@ -110,7 +110,10 @@ export async function awaitState(
       return row !== undefined && wanted.reached(row) ? row : undefined;
     },
     {
-      ...{ signal: market.signal, logsDir: market.logsDir, progress: wanted.progress, seconds: 180 },
+      signal: market.signal,
+      logsDir: market.logsDir,
+      progress: wanted.progress,
+      seconds: 180,
       describeState: async () => {
         const row = await read();
         return row === undefined

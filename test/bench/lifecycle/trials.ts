@@ -15,7 +15,8 @@ export async function measurePresent(
   chain: ChainWatch,
   runs: number,
 ): Promise<{ present: Sample[]; stopped: Sample[] }> {
-  const [present, stopped]: [Sample[], Sample[]] = [[], []];
+  const present: Sample[] = [];
+  const stopped: Sample[] = [];
   for (let run = 0; run < runs; run += 1) {
     const published = await publish(market, chain);
     const { lease, block } = await chain.state(published.id, "running");

@@ -93,7 +93,11 @@ describe("Postgres falls silent", () => {
   it("under a leader: its work is told to stop, and it leads again once Postgres answers", async () => {
     const leads: AbortSignal[] = [];
     const ended = holdLeadership({
-      ...{ url: proxy.url, deadlines, checkInterval: 20, leadership: "pomc", logger },
+      url: proxy.url,
+      deadlines,
+      checkInterval: 20,
+      leadership: "pomc",
+      logger,
       signal: stopping.signal,
       lead: async (signal) => {
         leads.push(signal);
@@ -114,7 +118,11 @@ describe("Postgres falls silent", () => {
     const end = new AbortController();
     let notices = 0;
     listenForChanges({
-      ...{ url: own.url, deadlines, checkInterval: 20, logger, signal: end.signal },
+      url: own.url,
+      deadlines,
+      checkInterval: 20,
+      logger,
+      signal: end.signal,
       channels: ["app_changed"],
       onNotice: () => {
         notices += 1;

@@ -42,7 +42,11 @@ describe("kept connections", () => {
     const timeouts = [0, 40, 55, 58, 59, 60, 61, 62, 65, 90];
     for (const pause of [...timeouts, ...timeouts, ...timeouts]) {
       const { message } = await gateway.call({
-        ...{ workspaceId: "1", method: "POST", path: "/", headers: {}, body: Buffer.from("a") },
+        workspaceId: "1",
+        method: "POST",
+        path: "/",
+        headers: {},
+        body: Buffer.from("a"),
         signal: new AbortController().signal,
         silence: 10_000,
       });
@@ -61,7 +65,11 @@ describe("kept connections", () => {
     const { url } = await listen(() => undefined, { host: "127.0.0.1", port: 0 }, context);
     const gateway = createGateway({ url, token: "t" });
     const call = gateway.call({
-      ...{ workspaceId: "1", method: "POST", path: "/", headers: {}, body: Buffer.from("a") },
+      workspaceId: "1",
+      method: "POST",
+      path: "/",
+      headers: {},
+      body: Buffer.from("a"),
       signal: new AbortController().signal,
       silence: 50,
     });

@@ -77,7 +77,9 @@ export async function openByteMarket(): Promise<ByteMarket> {
     workspaces.push({ id, container });
   }
   const market = {
-    ...{ api, workspaces, tunnel },
+    api,
+    workspaces,
+    tunnel,
     partner: partner as Client & { apiKey: string },
     stop: async () => {
       abort.abort();

@@ -251,7 +251,10 @@ describe("payloads between partner and container", function () {
       "text/event-stream",
     ]);
     const { body, status } = await market.partner.post<{ code: string }>("/v1/tasks", {
-      ...{ workspaceId: first().id, path: "/", timeoutSeconds: 30, totalTimeoutSeconds: 1 },
+      workspaceId: first().id,
+      path: "/",
+      timeoutSeconds: 30,
+      totalTimeoutSeconds: 1,
     });
     expect([status, body.code]).to.deep.equal([502, "response_cut"]);
     const refused = await send(market, "/v1/chat/completions", chatBody(first().id), {

@@ -27,21 +27,27 @@ const config = '{"image":"host/name","ports":[80]}';
 function healthyEvents(): ScriptedLog[] {
   const nodes = healthy.nodes.flatMap((nodeId) => [
     eventLog("ComputeNode", "NodeRegistered", {
-      ...{
-        nodeId,
-        key: word(nodeId, 20),
-        wallet: word(0, 20),
-        spec: spec(nodeId),
-        gpuName: "GPU",
-        gpuUuids: [],
-      },
+      nodeId,
+      key: word(nodeId, 20),
+      wallet: word(0, 20),
+      spec: spec(nodeId),
+      gpuName: "GPU",
+      gpuUuids: [],
       pricePerSecond: BigInt(nodeId),
     }),
     eventLog("Measure", "MeasureRequested", {
-      ...{ roundId: BigInt(nodeId), nodeId, opensAt: 1, closesAt: 2, drawBlock: 1, draws: word(nodeId) },
+      roundId: BigInt(nodeId),
+      nodeId,
+      opensAt: 1,
+      closesAt: 2,
+      drawBlock: 1,
+      draws: word(nodeId),
     }),
     eventLog("Measure", "MeasureFinalized", {
-      ...{ roundId: BigInt(nodeId), nodeId, submissions: 3, expiresAt: 2 ** 40 - 1 },
+      roundId: BigInt(nodeId),
+      nodeId,
+      submissions: 3,
+      expiresAt: 2 ** 40 - 1,
       median: { ...measurement(100), upMbps: 50 },
     }),
   ]);
@@ -50,18 +56,21 @@ function healthyEvents(): ScriptedLog[] {
     ...nodes,
     eventLog("Escrow", "Deposited", { account: owner, from: owner, amount: 10n ** 24n }),
     eventLog("Escrow", "Authorized", {
-      ...{ authorizationId: 1n, owner, delegate: owner, maxRate: 10n ** 18n, total: 10n ** 24n },
-      ...{ scope: word(0), expiry: 2 ** 40 - 1 },
+      authorizationId: 1n,
+      owner,
+      delegate: owner,
+      maxRate: 10n ** 18n,
+      total: 10n ** 24n,
+      scope: word(0),
+      expiry: 2 ** 40 - 1,
     }),
     eventLog("DockerContract", "WorkspacePublished", {
-      ...{
-        workspaceId: 1n,
-        owner,
-        image: word(1),
-        authorizationId: 1n,
-        replicas: 2,
-        spec: { ...workspaceSpec(0) },
-      },
+      workspaceId: 1n,
+      owner,
+      image: word(1),
+      authorizationId: 1n,
+      replicas: 2,
+      spec: { ...workspaceSpec(0) },
       config,
     }),
     eventLog("DockerContract", "Assigned", { ...lease, fence: word(1, 8), pricePerSecond: 1n, start: true }),
@@ -102,12 +111,10 @@ describe("any value that an outsider puts on the chain", function () {
     const hash = word(number);
     const whole = logs.map((log, logIndex) => ({
       ...(log as ScriptedLog & { topics: [Hex, ...Hex[]] }),
-      ...{
-        blockNumber: number,
-        blockHash: hash,
-        transactionHash: word(number * 1_000n + BigInt(logIndex)),
-        logIndex,
-      },
+      blockNumber: number,
+      blockHash: hash,
+      transactionHash: word(number * 1_000n + BigInt(logIndex)),
+      logIndex,
     })) as ChainLog[];
     // Time does not pass: whatever changes was changed by the events.
     const block: FollowedBlock = {
@@ -126,8 +133,14 @@ describe("any value that an outsider puts on the chain", function () {
     const own = await Promise.all(
       [
         ...healthy.nodes.map((id) => `/v1/nodes/${id}`),
-        ...["/v1/workspaces", "/v1/workspaces/1", "/v1/account", "/v1/account/history"],
-        ...["/v1/measurements/1", `/v1/rewards/${owner}`, "/v1/models", "/v1/tasks"],
+        "/v1/workspaces",
+        "/v1/workspaces/1",
+        "/v1/account",
+        "/v1/account/history",
+        "/v1/measurements/1",
+        `/v1/rewards/${owner}`,
+        "/v1/models",
+        "/v1/tasks",
       ].map(async (path) => [path, await api.get(path)]),
     );
     const shared = [
@@ -230,21 +243,26 @@ describe("any value that an outsider puts on the chain", function () {
       ...[0n, 2n ** 31n - 1n, 2n ** 31n, 2n ** 32n, 2n ** 53n, 2n ** 63n - 1n, 2n ** 63n, 2n ** 64n].map(
         String,
       ),
-      ...[
-        "9".repeat(10),
-        "9".repeat(20),
-        "9".repeat(100),
-        "-1",
-        "1e9",
-        "0x1",
-        "a",
-        "%00",
-        "%ED%A0%80",
-        `0x${"f".repeat(64)}`,
-      ],
+      "9".repeat(10),
+      "9".repeat(20),
+      "9".repeat(100),
+      "-1",
+      "1e9",
+      "0x1",
+      "a",
+      "%00",
+      "%ED%A0%80",
+      `0x${"f".repeat(64)}`,
     ];
     const paths = [
-      ...["nodes", "workspaces", "measurements", "epochs", "rewards", "placements", "tasks", "chat"],
+      "nodes",
+      "workspaces",
+      "measurements",
+      "epochs",
+      "rewards",
+      "placements",
+      "tasks",
+      "chat",
     ].flatMap((name) =>
       ids.flatMap((id) => [`/v1/${name}/${id}`, `/v1/${name}?after=${id}`, `/v1/${name}?limit=${id}`]),
     );
