@@ -115,7 +115,7 @@ async function readSize(image: Hex, config: string): Promise<bigint | undefined>
   return facts?.sizeBytes;
 }
 
-/** The newest matching log before a position in the chain. The block range shrinks when the endpoint rejects it. */
+/** The newest matching log before a position in the chain. The block range shrinks when the endpoint refuses it. */
 async function findLatestLog(
   client: RpcClient,
   deployment: Deployment,
@@ -123,20 +123,37 @@ async function findLatestLog(
   until: { block: bigint; log: number },
 ): Promise<ChainLog | undefined> {
   const { startBlock } = deployment;
+  const filter = { addresses: addressesOf(deployment, "DockerContract"), topics };
   let span = 5_000n;
+  let largest = 500_000n;
   for (let last = until.block; last >= startBlock; ) {
-    const first = last - span + 1n > startBlock ? last - span + 1n : startBlock;
+    const ranges = rangesBelow({ last, startBlock, span });
     try {
-      const filter = { addresses: addressesOf(deployment, "DockerContract"), topics };
-      const logs = await readLogs(client, filter, { fromBlock: first, toBlock: last });
-      const before = logs.filter((log) => log.blockNumber < until.block || log.logIndex < until.log);
-      if (before.length > 0) return before.at(-1);
-      last = first - 1n;
-      span = span < 500_000n ? span * 2n : span;
+      const found = await Promise.all(ranges.map((range) => readLogs(client, filter, range)));
+      const logs = found.flat().filter((log) => log.blockNumber < until.block || log.logIndex < until.log);
+      if (logs.length > 0) return logs.at(-1);
+      last = (ranges[0]?.fromBlock ?? startBlock) - 1n;
+      span = span * 2n < largest ? span * 2n : largest;
     } catch (error) {
-      if (span <= 100n) throw error;
-      span /= 10n;
+      const isLimit = error instanceof RetryableError && error.code === "rpc_limit";
+      if (span === 1n || (!isLimit && span <= 100n)) throw error;
+      span /= isLimit ? 2n : 10n;
+      if (isLimit) largest = span;
     }
   }
   return undefined;
+}
+
+/** Ranges shorter than this are read several at once. */
+const shortSpan = 1_000n;
+const shortRanges = 16;
+
+/** The next ranges down from `last`, ascending. */
+function rangesBelow({ last, startBlock, span }: { last: bigint; startBlock: bigint; span: bigint }) {
+  const ranges: { fromBlock: bigint; toBlock: bigint }[] = [];
+  for (let to = last; to >= startBlock && ranges.length < (span < shortSpan ? shortRanges : 1); to -= span) {
+    const from = to - span + 1n;
+    ranges.unshift({ fromBlock: from > startBlock ? from : startBlock, toBlock: to });
+  }
+  return ranges;
 }

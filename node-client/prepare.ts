@@ -1,5 +1,7 @@
 import { join } from "node:path";
 import { type ChainClient, createChainClient, requireChain } from "@ngpu/chain-reader/client";
+import { requireHistory } from "@ngpu/chain-reader/requireHistory";
+import { addressesOf } from "@ngpu/contracts-sdk/generations";
 import { FatalError, NgpuError } from "@ngpu/runtime/errors";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { PrivateKeyAccount } from "viem/accounts";
@@ -78,11 +80,15 @@ async function requireChainOnFirstStart(
   journal: Journal,
   logger: Logger,
 ): Promise<void> {
+  const isKnown = keptBlocksOf(journal).length > 0;
   try {
     await requireChain(client, deployment);
+    // Workspaces are read from the block in which they were published, which may be any since the deployment.
+    const filter = { addresses: addressesOf(deployment, "DockerContract") };
+    if (!isKnown) await requireHistory(client, filter, deployment.startBlock);
   } catch (error) {
     const isUnreachable = error instanceof NgpuError && error.code === "chain_unreachable";
-    if (!isUnreachable || keptBlocksOf(journal).length === 0) throw error;
+    if (!isUnreachable || !isKnown) throw error;
     logger.warn({ event: "chain_unreachable", error });
   }
 }

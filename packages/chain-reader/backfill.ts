@@ -1,3 +1,4 @@
+import { RetryableError } from "@ngpu/runtime/errors";
 import { blocksByRange, type FollowedBlock, loggedBlocksByRange } from "./blocks.ts";
 import type { CompletenessSource } from "./completeness.ts";
 import { maxLogs } from "./followSteps.ts";
@@ -14,6 +15,8 @@ export type BackfillOptions = CompletenessSource & {
 export type Backfill = {
   /** Number of blocks in the next range. */
   range: bigint;
+  /** The largest range that the endpoint is believed to serve, and the number of ranges that it served since that was learned. */
+  served: { largest: bigint; ranges: number } | undefined;
   /** Ranges that are being read, in order. */
   ahead: { first: bigint; to: bigint; blocks: Promise<FollowedBlock[]> }[];
 };
@@ -23,8 +26,11 @@ const maxBlocks = 2_000n;
 const firstRange = 64n;
 
 export function startBackfill({ maxRange = maxBlocks }: BackfillOptions): Backfill {
-  return { range: smaller(maxRange, firstRange), ahead: [] };
+  return { range: smaller(maxRange, firstRange), served: undefined, ahead: [] };
 }
+
+// After this many ranges a larger one is tried again: the endpoint may be another one, or the blocks have fewer logs.
+const rangesBeforeLarger = 100;
 
 /**
  * Reads the next range and prefetches the following ones. The size of a range adapts to the number of logs and to
@@ -43,14 +49,25 @@ export async function readNextRange(
     const blocks = (await backfill.ahead.shift()?.blocks) ?? [];
     const logs = blocks.reduce((sum, block) => sum + block.logs.length, 0);
     if (logs > maxLogs) backfill.range = atLeastOne(backfill.range / 2n);
-    else if (logs < maxLogs / 2) backfill.range = smaller(options.maxRange ?? maxBlocks, backfill.range * 2n);
+    else if (logs < maxLogs / 2) backfill.range = smaller(largestOf(options, backfill), backfill.range * 2n);
     return blocks;
   } catch (error) {
-    // Endpoints have no common error code for "range too large", so any error halves the range.
+    // Some endpoints call a range that is too large by other names, so any error halves the range.
     backfill.range = atLeastOne(backfill.range / 2n);
+    const isLimit = error instanceof RetryableError && error.code === "rpc_limit";
+    if (isLimit) backfill.served = { largest: backfill.range, ranges: 0 };
     backfill.ahead = [];
     throw error;
   }
+}
+
+/** The largest range to read, without one that the endpoint has just refused. */
+function largestOf({ maxRange = maxBlocks }: BackfillOptions, backfill: Backfill): bigint {
+  const { served } = backfill;
+  if (served === undefined) return maxRange;
+  served.ranges += 1;
+  if (served.ranges >= rangesBeforeLarger) backfill.served = undefined;
+  return smaller(maxRange, served.largest);
 }
 
 function readAhead(

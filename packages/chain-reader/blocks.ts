@@ -2,6 +2,7 @@ import { RetryableError } from "@ngpu/runtime/errors";
 import type { Hex } from "viem";
 import { type CompletenessSource, isSuspicious, recheckLogs } from "./completeness.ts";
 import type { Header } from "./header.ts";
+import { readLogsOfBlock } from "./logsOfBlock.ts";
 import type { BlockRef } from "./reconcile.ts";
 import { type ChainLog, type RpcClient, readHeader, readLogs } from "./rpc.ts";
 
@@ -37,15 +38,16 @@ export async function blocksByHash(
 }
 
 /** Reads logs from the endpoint that announced the block. Without one, or if that fails, the endpoint in use is read. */
-async function logsByHash(source: Source, { hash: blockHash }: Header): Promise<ChainLog[]> {
+async function logsByHash(source: Source, header: Header): Promise<ChainLog[]> {
+  const { hash: blockHash } = header;
   const announcer = source.client.hints?.announcerOf(blockHash);
-  if (announcer === undefined) return readLogs(source.client, source, { blockHash });
+  if (announcer === undefined) return readLogsOfBlock(source.client, source, header);
   try {
     return await readLogs(announcer as RpcClient, source, { blockHash });
   } catch (error) {
     if (!(error instanceof RetryableError)) throw error;
     source.onError?.(error.code);
-    return readLogs(source.client, source, { blockHash });
+    return readLogsOfBlock(source.client, source, header);
   }
 }
 
@@ -54,6 +56,8 @@ async function logsByHash(source: Source, { hash: blockHash }: Header): Promise<
  * log of it, the block's logs are requested again by hash. So a lagging or truncating endpoint cannot hide logs.
  */
 export async function blocksByRange(source: Source, first: bigint, last: bigint): Promise<FollowedBlock[]> {
+  // The block of a range of one is read like one near the head: no smaller range is left if it has too many logs.
+  if (first === last) return blocksByHash(source, first, await readHeader(source.client, first));
   const [headers, rangeLogs] = await Promise.all([
     headersOf(source, first, last),
     readLogs(source.client, source, { fromBlock: first, toBlock: last }),
@@ -77,7 +81,10 @@ export async function loggedBlocksByRange(
   tip: BlockRef | null,
 ): Promise<FollowedBlock[]> {
   const end = await readHeader(source.client, last);
-  const rangeLogs = await readLogs(source.client, source, { fromBlock: first, toBlock: last });
+  const rangeLogs =
+    first === last
+      ? await readLogsOfBlock(source.client, source, end)
+      : await readLogs(source.client, source, { fromBlock: first, toBlock: last });
   const numbers = [...new Set(rangeLogs.map((log) => log.blockNumber))].filter((number) => number !== last);
   const headers = await inParallel(numbers.sort(ascending), (number) => readHeader(source.client, number));
   const after = await readHeader(source.client, last);

@@ -18,18 +18,50 @@ export function chainOf(chainId: number): Chain {
   });
 }
 
+/** @deadline A complete response of an RPC endpoint to a call. It is sent three times, and then to the next endpoint. */
+const responseDeadline = 10_000;
+/** Longest pause that an endpoint may ask for, in seconds: the next endpoint is used sooner. */
+const maxPauseSeconds = 5;
+
 /** A transport over several endpoints. Each call is tried three times on an endpoint before the next one is used. */
-export function chainTransport(rpcUrls: string[]) {
+export function chainTransport(rpcUrls: string[], deadline = responseDeadline) {
   return fallback(
-    rpcUrls.map((url) => http(url, { timeout: 10_000, retryCount: 2, retryDelay: 150 })),
+    rpcUrls.map((url) =>
+      http(url, { timeout: deadline, fetchFn: fetchWhole, retryCount: 2, retryDelay: 150 }),
+    ),
     { retryCount: 1 },
   );
 }
 
-export function createChainClient(options: { rpcUrls: string[]; chainId: number }): ChainClient {
+/** Fetches head and body: viem's timeout ends with the head. A pause that the endpoint asks for is limited. */
+const fetchWhole: typeof fetch = async (input, init) => {
+  const response = await fetch(input, init);
+  const body = await response.arrayBuffer();
+  const headers = new Headers(response.headers);
+  const pause = headers.get("retry-after");
+  if (pause !== null) headers.set("retry-after", String(Math.min(maxPauseSeconds, secondsOf(pause))));
+  const { status, statusText } = response;
+  return new Response(status === 204 || status === 205 || status === 304 ? null : body, {
+    status,
+    statusText,
+    headers,
+  });
+};
+
+function secondsOf(pause: string): number {
+  const seconds = Number(pause);
+  return Number.isFinite(seconds) && seconds >= 0 ? seconds : maxPauseSeconds;
+}
+
+export function createChainClient(options: {
+  rpcUrls: string[];
+  chainId: number;
+  /** Milliseconds for a complete response. Default 10,000. */
+  deadline?: number;
+}): ChainClient {
   return createPublicClient({
     chain: chainOf(options.chainId),
-    transport: chainTransport(options.rpcUrls),
+    transport: chainTransport(options.rpcUrls, options.deadline),
     pollingInterval: 500,
     cacheTime: 0,
   });
@@ -87,7 +119,10 @@ export function createFollowClient(
  *
  * @throws FatalError `chain_unreachable`, `chain_mismatch` or `contract_not_found`.
  */
-export async function requireChain(client: ChainClient, deployment: Deployment): Promise<void> {
+export async function requireChain(
+  client: ChainClient,
+  deployment: Pick<Deployment, "chainId" | "contracts">,
+): Promise<void> {
   const chainId = await queryAtStart(() => client.getChainId());
   if (chainId !== deployment.chainId) {
     throw new FatalError(
@@ -107,7 +142,7 @@ export async function requireChain(client: ChainClient, deployment: Deployment):
   }
 }
 
-/** Limit for a startup check. The transport's own retries take a minute on an endpoint that does not respond. */
+/** @deadline The chain at the start of a program, retries included. It stops with `chain_unreachable`. */
 const startTimeoutMs = 15_000;
 
 async function queryAtStart<Result>(query: () => Promise<Result>): Promise<Result> {

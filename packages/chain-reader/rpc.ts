@@ -1,12 +1,10 @@
-import { FatalError, NgpuError, RetryableError } from "@ngpu/runtime/errors";
+import { FatalError, messageOf, NgpuError, RetryableError } from "@ngpu/runtime/errors";
 import {
   type Address,
   BaseError,
   type Hex,
   HttpRequestError,
   hexToBigInt,
-  InvalidParamsRpcError,
-  LimitExceededRpcError,
   MethodNotFoundRpcError,
   MethodNotSupportedRpcError,
   numberToHex,
@@ -15,6 +13,7 @@ import {
 } from "viem";
 import { endpointError } from "./endpoints/endpointError.ts";
 import type { HeadHints } from "./endpoints/headHints.ts";
+import { refusalOf } from "./endpoints/providerErrors.ts";
 import { type Header, headerOf } from "./header.ts";
 import { hashOf, hexOf, parseResponse } from "./parse.ts";
 
@@ -156,12 +155,21 @@ function translateRpcError(error: unknown): NgpuError {
       cause: error,
     });
   }
+  if (is(TimeoutError)) return endpointError("rpc_timeout", error);
   const status =
     error instanceof BaseError
       ? (error.walk((e) => e instanceof HttpRequestError) as HttpRequestError | null)?.status
       : undefined;
-  if (is(LimitExceededRpcError) || is(InvalidParamsRpcError) || status === 413)
-    return endpointError("rpc_limit", error);
   if (status === 429) return endpointError("rpc_rate_limited", error);
-  return is(TimeoutError) ? endpointError("rpc_timeout", error) : endpointError("rpc_failed", error);
+  if (status === 413) return endpointError("rpc_limit", error);
+  return endpointError(refusalOf(refusalIn(error)) ?? "rpc_failed", error);
+}
+
+/** The code and the words of the endpoint itself. */
+function refusalIn(error: unknown): { code?: unknown; message?: unknown } {
+  if (!(error instanceof BaseError)) return { message: messageOf(error) };
+  const own = error.walk((e) => typeof (e as { code?: unknown }).code === "number") as {
+    code?: unknown;
+  } | null;
+  return { code: own?.code, message: error.details };
 }

@@ -1,3 +1,4 @@
+import { requireHistory } from "@ngpu/chain-reader/requireHistory";
 import { type RpcClient, readHeader } from "@ngpu/chain-reader/rpc";
 import type { ContractName, Deployment } from "@ngpu/contracts-sdk/deployment";
 import { addressesOf } from "@ngpu/contracts-sdk/generations";
@@ -6,6 +7,7 @@ import { FatalError } from "@ngpu/runtime/errors";
 import type { Logger } from "@ngpu/runtime/logger";
 import { buildSchema } from "./build.ts";
 import { type Origin, planSchema } from "./decide.ts";
+import { sourceAddresses } from "./decode.ts";
 import type { Definitions } from "./definitions.ts";
 import { chainSchema, inTransaction, readOrigin } from "./store.ts";
 
@@ -22,16 +24,17 @@ type BuildParts = {
  * Decides from the stored origin whether to keep, build or rebuild the schema. `build` carries it out.
  *
  * @returns `isEmpty`: whether the schema has no blocks after `build`.
- * @throws FatalError `chain_schema_newer` when a newer version built the schema.
+ * @throws FatalError `chain_schema_newer` when a newer version built the schema; `rpc_history_missing` when no endpoint has the blocks to
+ * build it from.
  */
 export async function planBuild(
   { client, definitions, deployment, logger }: BuildParts,
   db: Connection,
 ): Promise<{ isEmpty: boolean; build: () => Promise<void> }> {
-  const [start, stored] = await Promise.all([
-    readHeader(client, deployment.startBlock),
-    readOrigin(db, chainSchema),
-  ]);
+  const stored = await readOrigin(db, chainSchema);
+  const history = { addresses: sourceAddresses(definitions.tables, deployment) };
+  if (stored === undefined) await requireHistory(client, history, deployment.startBlock);
+  const start = await readHeader(client, deployment.startBlock);
   const wanted: Origin = {
     chainId: deployment.chainId,
     startBlock: deployment.startBlock,
@@ -43,6 +46,8 @@ export async function planBuild(
   const plan = planSchema(stored, wanted);
   if (plan.type === "leave") throw builtByNewer(stored?.version ?? 0, wanted.version);
   if (plan.type === "keep") return { isEmpty: false, build: async () => undefined };
+  // The rows of an earlier version are dropped only if they can be read again.
+  if (stored !== undefined) await requireHistory(client, history, deployment.startBlock);
   const build = async () => {
     const since = performance.now();
     await inTransaction(db, () => buildSchema(db, definitions, wanted, reader));

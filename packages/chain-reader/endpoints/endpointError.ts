@@ -17,9 +17,26 @@ const errors = {
     message: "The RPC endpoint refused the request because it exceeds a limit.",
     hint: "Wait: a smaller range is requested. If it recurs, use an endpoint with a higher limit.",
   },
+  rpc_batch_refused: {
+    message: "The RPC endpoint does not take so many requests at once.",
+    hint: "Wait: smaller batches are sent. If it recurs, use another endpoint.",
+  },
+  rpc_history_pruned: {
+    message: "The RPC endpoint does not have the history of these blocks.",
+    hint: "Add an endpoint to CHAIN_RPC_URLS that keeps all blocks and logs since the deployment.",
+  },
+  rpc_block_not_found: {
+    message: "The RPC endpoint does not have this block.",
+    hint: "Wait until the endpoint has this block, or add another endpoint to CHAIN_RPC_URLS.",
+  },
 };
 
-/** The error of a request to an endpoint. */
-export function endpointError(code: keyof typeof errors, cause: unknown): RetryableError {
-  return new RetryableError(errors[code].message, { code, hint: errors[code].hint, cause });
+/** The error of a request to an endpoint. `retryAfterMs` is the pause that a rate-limited endpoint asks for. */
+export function endpointError(
+  code: keyof typeof errors,
+  cause: unknown,
+  details: { retryAfterMs?: number } = {},
+): RetryableError {
+  const { message, hint } = errors[code];
+  return new RetryableError(message, { code, hint, details, cause });
 }

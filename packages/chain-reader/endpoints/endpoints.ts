@@ -1,6 +1,7 @@
 import { NgpuError, RetryableError } from "@ngpu/runtime/errors";
 import { type EndpointHealth, initialHealth, scoreOf } from "./endpointHealth.ts";
 import type { RpcRequest } from "./jsonRpc.ts";
+import { unlimited } from "./pace.ts";
 import { byNumber, type EndpointGroup, recordFailure, requestAny, requestOne } from "./requestAny.ts";
 
 export type EndpointState = EndpointHealth & {
@@ -33,15 +34,21 @@ export type EndpointsOptions = {
   onError?: (endpoint: string, code: string) => void;
 };
 
+/** @deadline A complete response of an RPC endpoint. The request is sent to the next endpoint, and then again to all. */
+const responseDeadline = 10_000;
+
 /** Combines several endpoints of one chain: selects the best by latency, error rate and head, and fails over. */
 export function createEndpoints(options: EndpointsOptions): Endpoints {
-  const { urls, deadline = 10_000, onError } = options;
+  const { urls, deadline = responseDeadline, onError } = options;
   const group: EndpointGroup = {
     urls,
     deadline,
+    signal: options.signal ?? new AbortController().signal,
     onError,
     names: namesOf(urls),
     healthByEndpoint: urls.map(() => initialHealth),
+    paceByEndpoint: urls.map(() => unlimited),
+    batchByEndpoint: urls.map(() => Number.POSITIVE_INFINITY),
     current: 0,
   };
   startProbes(group, options);
@@ -103,7 +110,9 @@ function startProbes(group: EndpointGroup, { probeInterval = 5_000, signal }: En
   const probe = async () => {
     const now = performance.now();
     const due = group.healthByEndpoint.flatMap(({ cooldownUntil }, index) =>
-      index !== group.current && cooldownUntil <= now ? [index] : [],
+      index !== group.current && cooldownUntil <= now && (group.paceByEndpoint[index]?.next ?? 0) <= now
+        ? [index]
+        : [],
     );
     const query = { method: byNumber, params: ["latest", false] };
     await Promise.allSettled(due.map((index) => requestOne(group, index, [query])));

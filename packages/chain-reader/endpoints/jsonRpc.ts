@@ -1,9 +1,11 @@
 import { isAscii } from "node:buffer";
 import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from "node:http";
 import { Agent as HttpsAgent, request as requestHttps } from "node:https";
+import { pipeline } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { FatalError, messageOf, type NgpuError, RetryableError } from "@ngpu/runtime/errors";
 import { endpointError } from "./endpointError.ts";
+import { refusalOf } from "./providerErrors.ts";
 
 /** A JSON-RPC request. */
 export type RpcRequest = { method: string; params?: unknown };
@@ -18,7 +20,8 @@ const agents = {
  *
  * @param deadline Milliseconds until the complete response must have arrived.
  * @returns The result or the error of each request, in order.
- * @throws RetryableError `rpc_timeout`, `rpc_rate_limited`, `rpc_limit`, `rpc_failed` or `rpc_response_invalid`
+ * @throws RetryableError `rpc_timeout`, `rpc_rate_limited`, `rpc_batch_refused`, `rpc_history_pruned`, `rpc_block_not_found`,
+ *   `rpc_limit`, `rpc_failed` or `rpc_response_invalid`
  */
 export async function postRpc(
   url: string,
@@ -26,22 +29,31 @@ export async function postRpc(
   deadline: number,
 ): Promise<(unknown | NgpuError)[]> {
   const calls = rpcRequests.map(({ method, params }, id) => ({ jsonrpc: "2.0", id, method, params }));
-  const text = await post(url, JSON.stringify(calls.length === 1 ? calls[0] : calls), deadline);
+  const isBatch = calls.length > 1;
+  const text = await post(url, JSON.stringify(isBatch ? calls : calls[0]), { deadline, isBatch });
   let response: unknown;
   try {
     response = JSON.parse(text);
   } catch (cause) {
     throw malformed(cause);
   }
-  if (calls.length === 1) return [resultOf(response, rpcRequests[0] as RpcRequest)];
-  // An endpoint that does not accept batches responds with a single error.
-  if (!Array.isArray(response)) throw asError(resultOf(response, rpcRequests[0] as RpcRequest));
+  if (!isBatch) return [resultOf(response, rpcRequests[0] as RpcRequest)];
+  if (!Array.isArray(response)) throw refusedBatch(resultOf(response, rpcRequests[0] as RpcRequest));
   const byId = new Map(response.map((part) => [(part as { id?: unknown } | null)?.id, part as unknown]));
-  return rpcRequests.map((rpcRequest, id) => resultOf(byId.get(id), rpcRequest));
+  const results = rpcRequests.map((rpcRequest, id) => resultOf(byId.get(id), rpcRequest));
+  const refused = results.find((result) => codeOf(result) === "rpc_batch_refused");
+  if (refused !== undefined) throw refused;
+  return results;
 }
 
-function asError(result: unknown): Error {
-  return result instanceof Error ? result : malformed(new TypeError("not a list of responses"));
+/** An endpoint that does not accept a batch responds with a single error, of any kind. */
+function refusedBatch(result: unknown): Error {
+  if (codeOf(result) === "rpc_rate_limited") return result as NgpuError;
+  return endpointError("rpc_batch_refused", result);
+}
+
+function codeOf(result: unknown): string | undefined {
+  return result instanceof RetryableError ? result.code : undefined;
 }
 
 function malformed(cause: unknown): RetryableError {
@@ -61,9 +73,8 @@ function resultOf(response: unknown, { method }: RpcRequest): unknown | NgpuErro
   return "result" in response ? response.result : malformed(new TypeError("neither result nor error"));
 }
 
-// Error codes of EIP-1474, and of JSON-RPC 2.0 below -32099.
+// Error codes of EIP-1474.
 const methodMissing = new Set<unknown>([-32601, -32004]);
-const overLimit = new Set<unknown>([-32005, -32602]);
 
 function errorOf({ code, message }: { code?: unknown; message?: unknown }, method: string): NgpuError {
   const cause = new Error(`${String(message)} (${String(code)})`);
@@ -74,10 +85,14 @@ function errorOf({ code, message }: { code?: unknown; message?: unknown }, metho
       cause,
     });
   }
-  return overLimit.has(code) ? endpointError("rpc_limit", cause) : endpointError("rpc_failed", cause);
+  return endpointError(refusalOf({ code, message }) ?? "rpc_failed", cause);
 }
 
-async function post(url: string, body: string, deadline: number): Promise<string> {
+async function post(
+  url: string,
+  body: string,
+  { deadline, isBatch }: { deadline: number; isBatch: boolean },
+): Promise<string> {
   const at = new URL(url);
   const secure = at.protocol === "https:";
   const signal = AbortSignal.timeout(deadline);
@@ -99,12 +114,9 @@ async function post(url: string, body: string, deadline: number): Promise<string
       request.end(body);
     });
     const text = await read(response);
-    const status = response.statusCode ?? 0;
-    // Some endpoints return a JSON-RPC error with status 400 or 500.
-    if (status === 200 || (status !== 429 && status !== 413 && text.startsWith('{"'))) return text;
-    const cause = new Error(`HTTP status ${status}`);
-    if (status === 429) throw endpointError("rpc_rate_limited", cause);
-    throw status === 413 ? endpointError("rpc_limit", cause) : endpointError("rpc_failed", cause);
+    if (response.statusCode === 200) return text;
+    throwIfRefused(response, text, isBatch);
+    return text;
   } catch (error) {
     if (error instanceof RetryableError) throw error;
     throw signal.aborted
@@ -113,10 +125,39 @@ async function post(url: string, body: string, deadline: number): Promise<string
   }
 }
 
+/** Statuses with which endpoints refuse the form of a request. */
+const formStatuses = new Set([400, 405, 413, 415, 422]);
+
+/** Throws the meaning of an error status, unless the body is a JSON-RPC response, which some endpoints send with one. */
+function throwIfRefused(
+  { statusCode: status = 0, headers }: IncomingMessage,
+  text: string,
+  isBatch: boolean,
+) {
+  const cause = new Error(`HTTP status ${status}: ${text.slice(0, 200)}`);
+  const retryAfterMs = pauseOf(headers["retry-after"]);
+  if (status === 429) {
+    throw endpointError("rpc_rate_limited", cause, retryAfterMs === undefined ? {} : { retryAfterMs });
+  }
+  if (status !== 413 && /^\s*(\[\s*)?\{\s*"/.test(text)) return;
+  if (isBatch && formStatuses.has(status)) throw endpointError("rpc_batch_refused", cause);
+  if (status === 413) throw endpointError("rpc_limit", cause);
+  throw endpointError(refusalOf({ message: text }) ?? "rpc_failed", cause);
+}
+
+/** The milliseconds of a Retry-After header: seconds, or a date. */
+function pauseOf(header: string | undefined): number | undefined {
+  if (header === undefined) return undefined;
+  const milliseconds = /^\d+$/.test(header) ? 1_000 * Number(header) : Date.parse(header) - Date.now();
+  return Number.isFinite(milliseconds) ? Math.max(0, milliseconds) : undefined;
+}
+
 async function read(response: IncomingMessage): Promise<string> {
   const packed = response.headers["content-encoding"] === "gzip";
   const chunks: Buffer[] = [];
-  for await (const chunk of packed ? response.pipe(createGunzip()) : response) chunks.push(chunk as Buffer);
+  // Unlike `pipe`, it ends the reader when the connection breaks or the deadline passes.
+  const source = packed ? pipeline(response, createGunzip(), () => undefined) : response;
+  for await (const chunk of source) chunks.push(chunk as Buffer);
   // For a truncated body Node's stream throws, with or without a content-length.
   const body = Buffer.concat(chunks);
   // Responses are nearly always ASCII, which latin1 decodes faster.

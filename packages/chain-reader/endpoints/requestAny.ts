@@ -1,38 +1,52 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { FatalError, isRetryable, NgpuError, RetryableError } from "@ngpu/runtime/errors";
 import { afterError, afterSuccess, type EndpointHealth, initialHealth, orderOf } from "./endpointHealth.ts";
-import { postRpc, type RpcRequest } from "./jsonRpc.ts";
+import type { RpcRequest } from "./jsonRpc.ts";
+import { afterRateLimit, afterServed, type Pace, unlimited } from "./pace.ts";
+import { sendTo } from "./sendTo.ts";
 
 /** The endpoints of one chain and their health. */
 export type EndpointGroup = {
   urls: readonly string[];
   /** Milliseconds for a response. */
   deadline: number;
+  /** Ends waits for a turn. */
+  signal: AbortSignal;
   onError: ((endpoint: string, code: string) => void) | undefined;
   names: readonly string[];
   healthByEndpoint: EndpointHealth[];
+  paceByEndpoint: Pace[];
+  /** The largest batch that each endpoint may accept. */
+  batchByEndpoint: number[];
   /** Index of the endpoint in use. */
   current: number;
 };
 
-type Results = (unknown | NgpuError)[];
+export type Results = (unknown | NgpuError)[];
 
 export const byNumber = "eth_getBlockByNumber";
-// These errors are caused by the request, not by the endpoint.
-const callerErrors = new Set(["rpc_limit"]);
+// These errors are no failure of the endpoint. Another endpoint may serve the request; the same one does not.
+const lastingRefusals = new Set(["rpc_limit", "rpc_history_pruned"]);
+const blameless = new Set([...lastingRefusals, "rpc_batch_refused", "rpc_block_not_found"]);
 // All endpoints are tried twice, with a pause in between: a single dropped connection is not reported.
 const rounds = 2;
+// More often while they only limit the rate: each round waits until one of them accepts requests again.
+const limitedRounds = 8;
 const pauseMs = 150;
 
 /**
- * The outcome of a round in which no endpoint succeeded: the last error, a response that lacks a block, and the errors
- * of endpoints that lack the method.
+ * The outcome of a round in which no endpoint succeeded: the last error, a response that lacks a block, one with a lasting refusal, and
+ * the errors of endpoints that lack the method.
  */
-type RoundFailure = { last: unknown; without: Results | undefined; lacking: FatalError[] };
+type RoundFailure = {
+  last: unknown;
+  without: Results | undefined;
+  refused: Results | NgpuError | undefined;
+  lacking: FatalError[];
+};
 
 /**
- * Tries one endpoint after another until all requests succeed or fail with an error that another endpoint would also
- * return.
+ * Tries one endpoint after another until all requests succeed or every endpoint refuses them.
  *
  * @param options.otherFirst Tries the best endpoint last.
  * @throws RetryableError if no endpoint responds; FatalError `rpc_method_unsupported` if every endpoint lacks a method.
@@ -43,15 +57,15 @@ export async function requestAny(
   { otherFirst = false } = {},
 ): Promise<Results> {
   let last: unknown;
-  // A response without the block: another endpoint may already have it.
-  let without: Results | undefined;
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < (isRateLimited(last) ? limitedRounds : rounds); round++) {
     if (round > 0) await sleep(pauseMs);
     const outcome = await requestEach(group, rpcRequests, otherFirst);
     if (Array.isArray(outcome)) return outcome;
     last = outcome.last ?? last;
-    without = outcome.without ?? without;
-    if (without !== undefined) return without;
+    // A response without the block: another endpoint may already have it.
+    if (outcome.without !== undefined) return outcome.without;
+    if (outcome.refused instanceof NgpuError) throw outcome.refused;
+    if (outcome.refused !== undefined) return outcome.refused;
     // Fatal only if every endpoint lacks the method.
     if (outcome.lacking.length === group.urls.length) throw outcome.lacking[0];
   }
@@ -64,30 +78,35 @@ export async function requestAny(
       });
 }
 
+function isRateLimited(error: unknown): boolean {
+  return error instanceof NgpuError && error.code === "rpc_rate_limited";
+}
+
 async function requestEach(
   group: EndpointGroup,
   rpcRequests: readonly RpcRequest[],
   otherFirst: boolean,
 ): Promise<Results | RoundFailure> {
-  const failures: RoundFailure = { last: undefined, without: undefined, lacking: [] };
+  const failures: RoundFailure = { last: undefined, without: undefined, refused: undefined, lacking: [] };
   const order = orderOf(group.healthByEndpoint, group.current, performance.now());
   if (otherFirst) order.push(...order.splice(0, 1));
   for (const index of order) {
     try {
       const results = await requestOne(group, index, rpcRequests);
-      const failure = results.find((result) => result instanceof NgpuError && !callerErrors.has(result.code));
+      const failure = results.find((result) => result instanceof NgpuError);
       if (failure === undefined && !lacksBlock(rpcRequests, results)) {
         if (!otherFirst) group.current = index;
         return results;
       }
       if (failure === undefined) failures.without = results;
+      else if (lastingRefusals.has(failure.code)) failures.refused = results;
       else {
         failures.last = failure;
         if (failure instanceof FatalError) failures.lacking.push(failure);
       }
     } catch (error) {
-      failures.last = error;
-      if (error instanceof NgpuError && callerErrors.has(error.code)) throw error;
+      if (error instanceof NgpuError && lastingRefusals.has(error.code)) failures.refused = error;
+      else failures.last = error;
     }
   }
   return failures;
@@ -105,7 +124,7 @@ export async function requestOne(
 ): Promise<Results> {
   const since = performance.now();
   try {
-    const results = await postRpc(group.urls[index] as string, rpcRequests, group.deadline);
+    const results = await sendTo(group, index, rpcRequests);
     const failure = results.find((result) => result instanceof NgpuError);
     if (failure instanceof NgpuError) recordFailure(group, index, failure);
     else recordSuccess(group, index, performance.now() - since, { rpcRequests, results });
@@ -118,18 +137,23 @@ export async function requestOne(
 
 /** Records an error of an endpoint. */
 export function recordFailure(
-  { names, healthByEndpoint, onError }: EndpointGroup,
+  { names, healthByEndpoint, paceByEndpoint, onError }: EndpointGroup,
   index: number,
   error: unknown,
 ): void {
   const code = error instanceof NgpuError ? error.code : "rpc_failed";
+  const now = performance.now();
   onError?.(names[index] as string, code);
-  if (!callerErrors.has(code))
-    healthByEndpoint[index] = afterError(healthByEndpoint[index] ?? initialHealth, performance.now());
+  if (isRateLimited(error)) {
+    const { retryAfterMs } = (error as NgpuError).details as { retryAfterMs?: number };
+    paceByEndpoint[index] = afterRateLimit(paceByEndpoint[index] ?? unlimited, now, retryAfterMs);
+  }
+  if (!blameless.has(code))
+    healthByEndpoint[index] = afterError(healthByEndpoint[index] ?? initialHealth, now);
 }
 
 function recordSuccess(
-  { healthByEndpoint }: EndpointGroup,
+  { healthByEndpoint, paceByEndpoint }: EndpointGroup,
   index: number,
   milliseconds: number,
   { rpcRequests, results }: { rpcRequests: readonly RpcRequest[]; results: Results },
@@ -137,6 +161,7 @@ function recordSuccess(
   // The time of a large response does not indicate the endpoint's latency.
   const small = rpcRequests.length === 1 && rpcRequests[0]?.method !== "eth_getLogs";
   const health = healthByEndpoint[index] ?? initialHealth;
+  paceByEndpoint[index] = afterServed(paceByEndpoint[index] ?? unlimited);
   const next = afterSuccess(health, small ? milliseconds : (health.latency ?? milliseconds));
   rpcRequests.forEach(({ method, params }, position) => {
     if (method === byNumber && (params as unknown[])[0] === "latest") {

@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
+import { gzipSync } from "node:zlib";
+import { createChainClient } from "@ngpu/chain-reader/client";
 import { createEndpoints, type EndpointsOptions } from "@ngpu/chain-reader/endpoints/endpoints";
 import { FatalError, RetryableError } from "@ngpu/runtime/errors";
 import { expect } from "chai";
@@ -55,12 +57,18 @@ describe("a group of endpoints", () => {
 
   /** A real HTTP server whose behavior the test sets. */
   async function serve(behavior: Behavior) {
-    const endpoint = { url: "", behavior, requested: [] as string[] };
+    const sockets = new Set<Socket>();
+    const open = () => sockets.size;
+    const endpoint = { url: "", behavior, requested: [] as string[], open };
     const server = createServer(async (request, response) => {
       const body = JSON.parse(await bodyOf(request));
       const calls: Call[] = [body].flat();
       endpoint.requested.push(calls.map(({ method }) => method).join(","));
       endpoint.behavior(response, calls, body);
+    });
+    server.on("connection", (socket) => {
+      sockets.add(socket);
+      socket.on("close", () => sockets.delete(socket));
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     undos.push(() => {
@@ -115,14 +123,78 @@ describe("a group of endpoints", () => {
     expect(await request(logs).catch((error: unknown) => error)).to.be.instanceOf(FatalError);
   });
 
-  it("neither penalizes the endpoint nor tries another when a request exceeds a limit", async () => {
+  it("penalizes no endpoint whose limit a request exceeds, and tries each once", async () => {
     const first = await serve(rpcError(-32005));
-    const second = await serve(healthy(5));
+    const second = await serve(rpcError(-32602));
     const { request, states } = endpointsOf([first.url, second.url]);
     const error = await request(logs).catch((error: unknown) => error);
     expect((error as RetryableError).code).to.equal("rpc_limit");
     expect(states().map(({ consecutiveErrors }) => consecutiveErrors)).to.deep.equal([0, 0]);
-    expect(second.requested).to.deep.equal([]);
+    expect([first.requested, second.requested]).to.deep.equal([["eth_getLogs"], ["eth_getLogs"]]);
+    second.behavior = healthy(5);
+    expect(await request(logs)).to.deep.equal([]);
+  });
+
+  it("waits as long as a sole endpoint asks for, and sends no request in between", async () => {
+    let refusals = 3;
+    const sole = await serve((response, calls, body) => {
+      if (refusals-- <= 0) return healthy(5)(response, calls, body);
+      response.writeHead(429, { "retry-after": "1" }).end("slow down");
+    });
+    const { request, states } = endpointsOf([sole.url]);
+    const waiting = Array.from({ length: 3 }, () => request(latest));
+    expect(await Promise.all(waiting)).to.deep.equal(Array(3).fill({ number: "0x5" }));
+    // Three refusals and three answers: nobody asked during the pause.
+    expect(sole.requested).to.have.length(6);
+    expect(states()[0]?.consecutiveErrors).to.equal(0);
+  });
+
+  for (const [what, cut] of [
+    ["the head and stops", (response: ServerResponse) => response.flushHeaders()],
+    ["half a body and stops", (response: ServerResponse) => response.write('{"jsonrpc":"2.0","id":0,')],
+    [
+      "half a compressed body and stops",
+      (response: ServerResponse) => {
+        response.setHeader("content-encoding", "gzip");
+        response.write(gzipSync("x".repeat(100_000)).subarray(0, 60));
+      },
+    ],
+  ] as const) {
+    it(`ends a request by its deadline when an endpoint sends ${what}`, async () => {
+      const silent = await serve((response) => void cut(response));
+      const good = await serve(healthy(5));
+      const { request, errors } = endpointsOf([silent.url, good.url], { deadline: 300 });
+      expect(await request(latest)).to.deep.equal({ number: "0x5" });
+      expect(errors).to.deep.equal(["0 rpc_timeout"]);
+      await until("its connection is closed", async () => silent.open() === 0);
+    });
+
+    it(`ends a viem client's call by its deadline when an endpoint sends ${what}`, async () => {
+      const silent = await serve((response) => void cut(response));
+      const good = await serve(healthy(5));
+      const client = createChainClient({ rpcUrls: [silent.url, good.url], chainId: 1, deadline: 100 });
+      expect(await client.request(latest as never)).to.deep.equal({ number: "0x5" });
+      await until("its connections are closed", async () => silent.open() === 0);
+    });
+  }
+
+  it("sends batches as large as an endpoint accepts", async () => {
+    const server = await serve((response, calls, body) => {
+      if (calls.length <= 3) return healthy(9)(response, calls, body);
+      const error = { code: 31, message: "Batch of more than 3 requests are not allowed on free tier" };
+      response.statusCode = 500;
+      response.end(JSON.stringify(calls.map(({ id }) => ({ jsonrpc: "2.0", id, error }))));
+    });
+    const { batched, states } = endpointsOf([server.url]);
+    const read = (at: number) => batched.request({ ...latest, params: [numberToHex(at), false] });
+    const numbers = [1, 2, 3, 4, 5, 6, 7, 8];
+    const expected = numbers.map((number) => ({ number: numberToHex(number) }));
+    expect(await Promise.all(numbers.map(read))).to.deep.equal(expected);
+    server.requested.splice(0);
+    expect(await Promise.all(numbers.map(read))).to.deep.equal(expected);
+    // What it refused once is not sent again.
+    expect(server.requested).to.have.length(4);
+    expect(states()[0]?.consecutiveErrors).to.equal(0);
   });
 
   it("uses another endpoint for a block that one does not have yet", async () => {

@@ -1,0 +1,172 @@
+import { join } from "node:path";
+import { createFollowClient } from "@ngpu/chain-reader/client";
+import { FatalError } from "@ngpu/runtime/errors";
+import { expect } from "chai";
+import { randomFrom } from "../../packages/chain-reader/scriptedChain.ts";
+import { type AnvilMarket, startAnvilMarket } from "../../support/anvilMarket.ts";
+import {
+  blocksLimit,
+  bytesLimit,
+  logsLimit,
+  prunedBelow,
+  type RpcLimit,
+  rateLimit,
+  startLimitedRpc,
+} from "../../support/limitedRpc.ts";
+import { testStateDir } from "../../support/parts.ts";
+import { dump, setup, silent, startExporter, tipOf, until } from "./setup.ts";
+
+const noReceipts: RpcLimit = {
+  refuse: ({ method }) =>
+    method === "eth_getBlockReceipts"
+      ? { code: -32_601, message: "the method eth_getBlockReceipts does not exist/is not available" }
+      : undefined,
+};
+
+/** Limits with the words of the provider that has them, scaled to the test's chain where they are larger. */
+const served: Record<string, RpcLimit> = {
+  "10 blocks of logs (Alchemy)": {
+    ...blocksLimit(
+      10,
+      -32_600,
+      "Under the Free tier plan, you can make eth_getLogs requests with up to a 10 block range. Based on your parameters, this block range should work: [0x1, 0xa]. Upgrade to PAYG for expanded block range.",
+    ),
+    status: 400,
+  },
+  "7 blocks of logs (QuickNode)": blocksLimit(7, -32_614, "eth_getLogs is limited to a 7 range"),
+  "5 blocks of logs (Ankr)": blocksLimit(5, -32_600, "block range is too wide"),
+  "3 blocks of logs (Cloudflare)": blocksLimit(
+    3,
+    -32_047,
+    "Invalid eth_getLogs request. 'fromBlock'-'toBlock' range too large. Max range: 3",
+  ),
+  "1 block of logs (dRPC)": {
+    ...blocksLimit(1, 35, "ranges over 1 blocks are not supported on freetier"),
+    status: 400,
+  },
+  "10 logs (Infura)": logsLimit(10, -32_005, "query returned more than 10 results"),
+  "10 logs, without receipts": {
+    ...logsLimit(10, -32_005, "query returned more than 10 results"),
+    ...noReceipts,
+  },
+  "8 kB (Alchemy)": bytesLimit(
+    8_000,
+    -32_602,
+    "Log response size exceeded. You can make eth_getLogs requests with up to a 2K block range and no limit on the response size, or you can request any block range with a cap of 10K logs in the response.",
+  ),
+  "8 kB (Helios)": bytesLimit(8_000, -32_003, "Response is too big"),
+  "the time of a query (Alchemy)": bytesLimit(
+    8_000,
+    -32_000,
+    "Query timeout exceeded. Consider reducing your block range.",
+  ),
+  "no batches": {
+    refuseAll: (_calls, isBatch) =>
+      isBatch
+        ? {
+            status: 400,
+            body: '{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"invalid request"}}',
+          }
+        : undefined,
+  },
+  "3 requests in a batch (dRPC)": {
+    refuseAll: (calls) =>
+      calls.length <= 3
+        ? undefined
+        : {
+            status: 500,
+            body: JSON.stringify(
+              calls.map(({ id }) => ({
+                jsonrpc: "2.0",
+                id,
+                error: { code: 31, message: "Batch of more than 3 requests are not allowed on free tier" },
+              })),
+            ),
+          },
+  },
+  "100 requests in half a second, with Retry-After": rateLimit(100, 500, { "retry-after": "1" }),
+  "100 requests in half a second, without Retry-After": rateLimit(100, 500, {}),
+};
+
+const prunings = {
+  "geth's words": { code: 4_444, message: "pruned history unavailable" },
+  "words about states": { code: -32_000, message: "missing trie node 8b1604e0d19d9be9 (path )" },
+  "a provider's words": { code: -32_000, message: "history has been pruned for this block" },
+  "the words for an unknown block": { code: -32_000, message: "header not found" },
+};
+
+describe("autoExport behind an endpoint with a limit", function () {
+  this.timeout(300_000);
+  let node: AnvilMarket;
+  let expected: Awaited<ReturnType<typeof dump>>;
+
+  before(async () => {
+    node = await startAnvilMarket({
+      stateDir: join(await testStateDir(), "anvil-limits"),
+      random: randomFrom(17),
+    });
+    await node.mine(80, 6);
+    expected = await rowsThrough([{}]);
+    expect(Object.values(expected).flat().length).to.be.greaterThan(500);
+  });
+  after(() => node.stop());
+
+  /** What is exported through endpoints with these limits. */
+  async function rowsThrough(limits: RpcLimit[]) {
+    const endpoints = await Promise.all(limits.map((limit) => startLimitedRpc(node.url, limit)));
+    const stopping = new AbortController();
+    const market = await setup();
+    const client = createFollowClient({
+      rpcUrls: endpoints.map(({ url }) => url),
+      chainId: 31_337,
+      logger: silent,
+      signal: stopping.signal,
+    });
+    const exporter = startExporter(market.database, client);
+    const failed = exporter.ended.then((error) => {
+      throw error;
+    });
+    try {
+      const { hash } = await node.head();
+      const stored = until(
+        "the head is stored",
+        async () => (await tipOf(market.db))?.hash === hash,
+        120_000,
+      );
+      await Promise.race([stored, failed]);
+      // Each limit was met.
+      for (const [index, endpoint] of endpoints.entries()) {
+        if (Object.keys(limits[index] ?? {}).length > 0) expect(endpoint.refusals()).to.be.greaterThan(0);
+      }
+      return await dump(market.db);
+    } finally {
+      failed.catch(() => undefined);
+      stopping.abort();
+      await exporter.stop();
+      await market.drop();
+      for (const endpoint of endpoints) await endpoint.stop();
+    }
+  }
+
+  for (const [what, limit] of Object.entries(served)) {
+    it(`stores the same rows: ${what}`, async () => {
+      expect(await rowsThrough([limit])).to.deep.equal(expected);
+    });
+  }
+
+  it("stores the same rows from two endpoints with different limits", async () => {
+    const [first, second] = [served["no batches"], served["10 logs (Infura)"]] as [RpcLimit, RpcLimit];
+    expect(await rowsThrough([first, second])).to.deep.equal(expected);
+  });
+
+  for (const [what, error] of Object.entries(prunings)) {
+    it(`is refused at its start, with the reason, when the history is pruned (${what})`, async () => {
+      const failure = await rowsThrough([prunedBelow(50, error)]).catch((thrown: unknown) => thrown);
+      expect(failure).to.be.instanceOf(FatalError).with.property("code", "rpc_history_missing");
+    });
+
+    it(`stores the same rows when another endpoint has the history (${what})`, async () => {
+      expect(await rowsThrough([prunedBelow(50, error), {}])).to.deep.equal(expected);
+    });
+  }
+});
