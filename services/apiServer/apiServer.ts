@@ -2,7 +2,7 @@ import { type ChainClient, createChainClient, requireChain } from "@ngpu/chain-r
 import { readDeployment } from "@ngpu/contracts-sdk/deployment";
 import { createPool, type Database } from "@ngpu/db/pool";
 import { requireSchema } from "@ngpu/db/schema";
-import { createApp, listen } from "@ngpu/runtime/http";
+import { createApp, createHttpServer, listen } from "@ngpu/runtime/http";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import { startLoop } from "@ngpu/runtime/loop";
 import { createRegistry } from "@ngpu/runtime/metrics";
@@ -18,6 +18,7 @@ import type { ApiEnv } from "./env.ts";
 import { createFaucet } from "./faucet.ts";
 import { createGateway } from "./gatewayClient.ts";
 import { connectCounters, createLimits, defaultLimits, type Limits } from "./limits.ts";
+import { refuseMalformedRequests } from "./malformedRequests.ts";
 import { createMatchClient } from "./matchClient.ts";
 import { callHistogram } from "./metrics.ts";
 import { sweepTasks } from "./store/tasks.ts";
@@ -106,7 +107,8 @@ function internalApp({ db, delegate }: ApiDeps, registry: Registry): Express {
 
 async function serve(context: ServiceContext, env: ApiEnv, app: Express, internalApp: Express) {
   const internal = await listen(internalApp, { host: env.INTERNAL_HOST, port: env.INTERNAL_PORT }, context);
-  const { url } = await listen(app, { host: env.HOST, port: env.PORT }, context);
+  const server = refuseMalformedRequests(createHttpServer(app), app);
+  const { url } = await listen(server, { host: env.HOST, port: env.PORT }, context);
   context.logger.info({ event: "api_listening", url, internalUrl: internal.url });
   return { url };
 }

@@ -42,7 +42,13 @@ export type EndpointFacts = Shapes & {
   writes?: boolean;
   /** HTTP status on success; default: 200. */
   status?: number;
+  /** Further statuses of success, with the same body, and what they mean. */
+  otherStatuses?: Record<number, string>;
+  /** Error statuses besides those that access, parameters and method imply. */
+  errors?: readonly number[];
   answer: z.ZodType;
+  /** True when a container's response passes with its own status, headers and body. */
+  passes?: boolean;
   /** The response when it is not JSON. */
   streams?: { contentType: string; description: string };
   /** Errors have OpenAI's format instead of ours. */

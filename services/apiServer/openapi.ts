@@ -1,8 +1,26 @@
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from "zod-openapi";
 import { apiVersion } from "./deps.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { problemBody } from "./schemas/common.ts";
-import { openAiError } from "./schemas/tasks.ts";
+import { errorComponents, headerComponents, responsesOf } from "./openapiResponses.ts";
+import { serviceErrors, servicePaths } from "./openapiService.ts";
+
+const description = `Publish Docker workspaces on the market's nodes and run tasks on them. Amounts are decimal strings of token units (1e-18 NGPU).
+
+Every response has a header \`x-request-id\`, and every error a field \`request_id\` with the same value. Send \`x-request-id\` (1 to 128 letters, digits and \`._:-\`) to choose it; the container of a task gets it too.
+
+Errors are problems of RFC 9457; those of OpenAI's paths have OpenAI's format. A path that is not listed answers 404, and a method that a path does not have 405 with \`allow\`.`;
+
+/** The tags of the endpoints, in the order of the documentation. */
+const tagTexts: Record<string, string> = {
+  Accounts: "Sign in with a wallet; API keys, balance and its history",
+  Payments: "Deposits and authorizations that a wallet signs, and test tokens",
+  Workspaces: "Publish, update, start, stop and delete workspaces",
+  Tasks: "Run tasks on workspaces, and read their results and receipts",
+  "OpenAI-compatible": "OpenAI's endpoints, served by workspaces",
+  Market: "Nodes, measurements, placements and the settings of the market",
+  Rewards: "Reward epochs, and what accounts can claim",
+  Service: "Health, documentation, and what operators install",
+};
 
 /** Generates the OpenAPI 3.1 document from the schemas that validate the calls. */
 export function openApiDocument(endpoints: Endpoint[], publicUrl: string) {
@@ -16,29 +34,21 @@ export function openApiDocument(endpoints: Endpoint[], publicUrl: string) {
     info: {
       title: "ngpu partner API",
       version: apiVersion,
-      description:
-        "Publish Docker workspaces on the market's nodes and run tasks on them. Amounts are decimal strings of token units (1e-18 NGPU). Every response has a header x-request-id, and every error a field request_id with the same value. Send x-request-id (1 to 128 letters, digits and ._:-) to choose it; the container of a task gets it too.",
+      description,
+      license: { name: "MIT", identifier: "MIT" },
     },
-    servers: [{ url: publicUrl }],
+    servers: [{ url: publicUrl.replace(/\/+$/, "") }],
+    tags: Object.entries(tagTexts).map(([name, text]) => ({ name, description: text })),
     components: {
       securitySchemes: { apiKey: { type: "http", scheme: "bearer", bearerFormat: "ngpu_<id>_<secret>" } },
+      headers: headerComponents,
+      responses: errorComponents(endpoints, serviceErrors),
     },
-    paths,
+    paths: { ...paths, ...servicePaths },
   });
 }
 
 function operation(one: Endpoint): ZodOpenApiOperationObject {
-  const error = one.openAiErrors === true ? openAiError : problemBody;
-  const errorType = one.openAiErrors === true ? "application/json" : "application/problem+json";
-  const content = { "application/json": { schema: one.answer } };
-  const stream =
-    one.streams === undefined
-      ? {}
-      : {
-          [one.streams.contentType]: {
-            schema: { type: "string" as const, description: one.streams.description },
-          },
-        };
   const hasParameters = one.params ?? one.query ?? one.headers;
   return {
     operationId: `${one.method}${one.path.replaceAll(/[^a-zA-Z0-9]+(\w)/g, (_all, letter: string) => letter.toUpperCase())}`,
@@ -58,9 +68,6 @@ function operation(one: Endpoint): ZodOpenApiOperationObject {
     ...(one.body === undefined
       ? {}
       : { requestBody: { required: true, content: { "application/json": { schema: one.body } } } }),
-    responses: {
-      [String(one.status ?? 200)]: { description: "Success", content: { ...content, ...stream } },
-      default: { description: "Error", content: { [errorType]: { schema: error } } },
-    },
+    responses: responsesOf(one),
   };
 }

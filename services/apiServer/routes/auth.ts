@@ -51,6 +51,7 @@ const signInToAccount = (deps: ApiDeps) => {
       access: "auth",
       body: signIn,
       status: 201,
+      errors: [401],
       answer: signInAnswer,
     },
     async ({ body }) => {

@@ -61,6 +61,7 @@ const authorize = (deps: ApiDeps) =>
       access: "partner",
       body: newAuthorization,
       status: 201,
+      errors: [403],
       answer: authorizationAnswer,
     },
     async ({ partner, body: { authorization, signature } }) => {

@@ -40,6 +40,8 @@ const passedRoute = (deps: ApiDeps, { path, summary, body }: (typeof passed)[num
       access: "partner",
       headers: timeoutHeaders,
       body,
+      errors: [404, 502, 504],
+      passes: true,
       answer: chatAnswer,
       streams: { contentType: "text/event-stream", description: "With `stream: true`" },
       openAiErrors: true,

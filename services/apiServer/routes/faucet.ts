@@ -18,6 +18,7 @@ export function faucetRoutes({ faucet }: ApiDeps): Endpoint[] {
         access: "auth",
         body: z.strictObject({ wallet: address }),
         status: 201,
+        errors: [409],
         answer: z.object({
           wallet: z.string(),
           tokens: amount("Token units sent"),

@@ -34,6 +34,7 @@ const registerImage = (deps: ApiDeps) => {
       access: "partner",
       body: newImage,
       status: 201,
+      otherStatuses: { 200: "The image is registered already" },
       answer: imageAnswer,
     },
     async ({ body, partner }) => {

@@ -29,6 +29,8 @@ export const runTask = (deps: ApiDeps) =>
       access: "partner",
       headers: idempotencyHeader,
       body: newTask,
+      otherStatuses: { 202: "The task runs in the background" },
+      errors: [404, 409, 422, 502, 504],
       answer: taskAnswer,
     },
     async ({ partner, body, headers, request, response, requestId, disconnected }) => {

@@ -1,5 +1,5 @@
 import { isStorable, notStorable } from "@ngpu/protocol/workspaceConfig";
-import { type Address, type Hex, isAddress } from "viem";
+import type { Address, Hex } from "viem";
 import { z } from "zod";
 import "zod-openapi";
 
@@ -22,7 +22,7 @@ export const amount = (description: string) =>
 
 export const address = z
   .string()
-  .refine((text) => isAddress(text, { strict: false }), "is not an address")
+  .regex(/^0x[0-9a-fA-F]{40}$/, "is not an address")
   .transform((text) => text.toLowerCase() as Address)
   .meta({ description: "Address, 0x and 40 hexadecimal digits" });
 
@@ -56,7 +56,7 @@ export const unixTime = z
   .meta({ description: "Unix time in seconds", example: 1_800_000_000 });
 export const isoTime = z
   .string()
-  .meta({ description: "Time, ISO 8601", example: "2030-01-01T00:00:00.000Z" });
+  .meta({ format: "date-time", description: "Time, ISO 8601", example: "2030-01-01T00:00:00.000Z" });
 
 export const tier = z.enum(["unsafe", "safe", "finalized"]).meta({
   id: "Tier",

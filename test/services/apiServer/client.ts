@@ -1,5 +1,6 @@
 import type { PrivateKeyAccount } from "viem";
 import { createSiweMessage } from "viem/siwe";
+import type { Contract } from "./contract.ts";
 
 export type Answer<Body> = { status: number; headers: Headers; body: Body };
 // Responses are typed as the test expects them; a wrong expectation fails the next assertion.
@@ -13,11 +14,19 @@ export type Client = {
   raw(path: string, init?: RequestInit): Promise<Response>;
 };
 
-/** A client of the API that also returns status and headers. */
-export function createClient(url: string, apiKey?: string): Client {
+/**
+ * A client of the API that also returns status and headers.
+ *
+ * @param contract Checks each answer: one that the server's OpenAPI document does not allow fails the call.
+ */
+export function createClient(url: string, contract?: Contract, apiKey?: string): Client {
   const own = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
-  const raw = (path: string, init: RequestInit = {}) =>
-    fetch(`${url}${path}`, { ...init, headers: { ...own, ...init.headers } });
+  const raw = async (path: string, init: RequestInit = {}) => {
+    const response = await fetch(`${url}${path}`, { ...init, headers: { ...own, ...init.headers } });
+    return contract === undefined
+      ? response
+      : checked(contract, { method: init.method ?? "GET", path }, response);
+  };
   const call = async <Body>(
     method: string,
     path: string,
@@ -35,9 +44,33 @@ export function createClient(url: string, apiKey?: string): Client {
     get: (path) => call("GET", path),
     post: (path, body, headers) => call("POST", path, body, headers),
     delete: (path) => call("DELETE", path),
-    withKey: (key) => createClient(url, key),
+    withKey: (key) => createClient(url, contract, key),
     raw,
   };
+}
+
+/** The response, when the OpenAPI document allows it. The body of a container is left unread. */
+async function checked(
+  contract: Contract,
+  request: { method: string; path: string },
+  response: Response,
+): Promise<Response> {
+  const { status, headers } = response;
+  const isJson = /json/.test(headers.get("content-type") ?? "");
+  const isPassed = headers.has("x-ngpu-node-id") && headers.has("x-ngpu-task-id");
+  const isEmpty = status === 204 || status === 304 || request.method === "HEAD";
+  const body = isEmpty
+    ? ""
+    : isJson && !isPassed && !/\/result$/.test(request.path)
+      ? await response.text()
+      : undefined;
+  const errors = contract.errorsOf({ ...request, status, headers, body });
+  if (errors.length > 0) {
+    throw new Error(
+      `The OpenAPI document does not allow the answer ${status} to ${request.method} ${request.path}: ${errors.join("; ")}`,
+    );
+  }
+  return body === undefined || isEmpty ? response : new Response(body, { status, headers });
 }
 
 type Nonce = { nonce: string; domain: string; uri: string; chainId: number };

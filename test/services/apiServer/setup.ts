@@ -27,6 +27,7 @@ import { accounts, nodeKey, privateKeyOf, type TestChain } from "../workspace/ch
 import { addNode } from "../workspace/chainActions.ts";
 import { openMarket, type TestMarket } from "../workspace/market.ts";
 import { createClient } from "./client.ts";
+import { createContract, type OpenApi } from "./contract.ts";
 
 const token = "a-token-of-more-than-thirty-two-characters";
 export const probeImage = `registry.test/probe@sha256:${"0".repeat(64)}`;
@@ -92,13 +93,16 @@ export async function setup(
     return context;
   };
   let api = await start();
+  // Every test of the API checks the answers that it gets.
+  const contract = createContract((await (await fetch(`${url}/openapi.json`)).json()) as OpenApi);
   const tunnels: OpenTunnel[] = [];
   return {
     market,
     url,
     internalUrl: `http://127.0.0.1:${internalPort}`,
     gatewayUrl,
-    client: createClient(url),
+    contract,
+    client: createClient(url, contract),
     chain: market.chain,
     db: market.pool,
     /** Restarts the API with the same settings. */

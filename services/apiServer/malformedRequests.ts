@@ -1,0 +1,61 @@
+import { randomUUID } from "node:crypto";
+import { type Server, STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Express } from "express";
+
+/** What the HTTP parser refuses, by its error's code; anything else is malformed. */
+const refusals: Record<string, { status: number; code: string; detail: string; hint: string }> = {
+  HPE_HEADER_OVERFLOW: {
+    status: 431,
+    code: "request_headers_too_large",
+    detail: "The headers of the request are too large.",
+    hint: "Send fewer or shorter headers: 16 KiB together.",
+  },
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    status: 408,
+    code: "request_incomplete",
+    detail: "The request did not arrive completely in time.",
+    hint: "Send the whole request at once.",
+  },
+};
+
+const malformed = {
+  status: 400,
+  code: "request_malformed",
+  detail: "The request is not valid HTTP/1.1.",
+  hint: "Use an HTTP client that follows RFC 9112.",
+};
+
+/** Answers what is no valid HTTP with a problem (RFC 9457), and closes the connection. An `expect` header changes nothing. */
+export function refuseMalformedRequests(server: Server, app: Express): Server {
+  server.on("checkExpectation", app);
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
+    // A response that has begun cannot be replaced.
+    const hasBegun =
+      "_httpMessage" in socket && (socket._httpMessage as { headersSent?: boolean } | null)?.headersSent;
+    if (error.code === "ECONNRESET" || !socket.writable || hasBegun === true) {
+      socket.destroy();
+      return;
+    }
+    socket.end(problemText(refusals[error.code ?? ""] ?? malformed));
+  });
+  return server;
+}
+
+function problemText({ status, code, detail, hint }: typeof malformed): string {
+  const requestId = randomUUID();
+  const title = STATUS_CODES[status] ?? "Bad Request";
+  const body = JSON.stringify({
+    ...{ type: `urn:ngpu:error:${code}`, title, status, detail },
+    ...{ instance: `urn:ngpu:request:${requestId}`, code, hint, request_id: requestId },
+  });
+  const head = [
+    `HTTP/1.1 ${status} ${title}`,
+    "content-type: application/problem+json; charset=utf-8",
+    `content-length: ${Buffer.byteLength(body)}`,
+    `x-request-id: ${requestId}`,
+    "access-control-allow-origin: *",
+    "connection: close",
+  ];
+  return `${head.join("\r\n")}\r\n\r\n${body}`;
+}
