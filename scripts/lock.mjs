@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { readText } from "./readText.mjs";
 
 /**
  * A stamp that identifies one process of a pid. A recycled pid, or the same pid after a reboot, has another stamp.
@@ -97,15 +98,6 @@ function link(from, to) {
     return true;
   } catch (error) {
     if (error.code === "EEXIST") return false;
-    throw error;
-  }
-}
-
-function readText(path) {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if (error.code === "ENOENT") return undefined;
     throw error;
   }
 }

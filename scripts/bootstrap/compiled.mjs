@@ -1,8 +1,9 @@
 // Checks whether the compiled contracts in the repository match its sources. Plain JavaScript: the bootstrap runs it
 // before packages are installed, because only compiling needs the compiler.
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { readText } from "../readText.mjs";
 
 /** Directory of the stored compiled contracts, in the layout of Hardhat's artifacts. */
 export const COMPILED = "contracts/compiled";
@@ -59,13 +60,4 @@ function hashOf(path) {
   return createHash("sha256")
     .update(readText(path) ?? "")
     .digest("hex");
-}
-
-function readText(path) {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if (error.code === "ENOENT") return undefined;
-    throw error;
-  }
 }
