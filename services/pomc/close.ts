@@ -13,19 +13,17 @@ import { type NodeFacts, shareEmission } from "./score.ts";
 import { type BlockRef, lastBlockBefore, nodeFacts, safeTime } from "./store.ts";
 import { buildTree, type ProvenLeaf } from "./tree.ts";
 
+type CloseDeps = { database: Database; deployment: Deployment; terms: BondTerms };
+
 /**
  * Closes every epoch whose settlement has ended by the safe head's time, each from chain data as of its own last block.
  *
  * @returns Number of epochs closed.
  * @throws RetryableError `epoch_not_exported` while the epoch's last block is not exported.
  */
-export async function closeEpochs(options: {
-  database: Database;
-  deployment: Deployment;
-  terms: BondTerms;
-  logger: Logger;
-  signal: AbortSignal;
-}): Promise<number> {
+export async function closeEpochs(
+  options: CloseDeps & { logger: Logger; signal: AbortSignal },
+): Promise<number> {
   const { database, deployment, terms, logger, signal } = options;
   const time = await safeTime(database);
   if (time === null) return 0;
@@ -43,13 +41,7 @@ export async function closeEpochs(options: {
   return decision.to - decision.from + 1;
 }
 
-async function closeEpoch(options: {
-  database: Database;
-  deployment: Deployment;
-  terms: BondTerms;
-  number: number;
-  before: Closed;
-}): Promise<Closed> {
+async function closeEpoch(options: CloseDeps & { number: number; before: Closed }): Promise<Closed> {
   const { database, deployment, terms, number, before } = options;
   const { parameters } = deployment;
   const rewardContract = rewardContractOf(deployment, number);

@@ -10,6 +10,26 @@ const maxRefunds = 100;
 
 export type ProvenDowntime = LeaseDowntime & { proof: Hex[] };
 
+type LeaseRow = {
+  workspace_id: bigint;
+  replica: number;
+  lease: number;
+  node_id: number;
+  authorization_id: bigint;
+  rate: bigint;
+};
+
+function leaseOf(row: LeaseRow) {
+  return {
+    workspaceId: row.workspace_id,
+    replica: row.replica,
+    lease: row.lease,
+    nodeId: row.node_id,
+    authorizationId: row.authorization_id,
+    rate: row.rate,
+  };
+}
+
 /** The last closed day; null if there is none. */
 export async function lastDay(database: Database): Promise<bigint | null> {
   const { rows } = await database.query<{ day: bigint | null }>("select max(day) as day from app.uptime_day");
@@ -36,16 +56,7 @@ async function runsIn(
   database: Database,
   { begin, end, asOf }: { begin: number; end: number; asOf: BlockRef },
 ): Promise<DayFacts["runs"]> {
-  const { rows } = await database.query<{
-    workspace_id: bigint;
-    replica: number;
-    lease: number;
-    node_id: number;
-    authorization_id: bigint;
-    rate: bigint;
-    since: number;
-    until: number;
-  }>(
+  const { rows } = await database.query<LeaseRow & { since: number; until: number }>(
     `select lease.workspace_id::numeric, lease.replica::float8, lease.lease::float8, lease.node_id::float8,
             lease.authorization_id::numeric, lease.rate,
             greatest($2, extract(epoch from began.time))::float8 as since,
@@ -60,12 +71,7 @@ async function runsIn(
     [asOf.block, begin, end],
   );
   return rows.map((row) => ({
-    workspaceId: row.workspace_id,
-    replica: row.replica,
-    lease: row.lease,
-    nodeId: row.node_id,
-    authorizationId: row.authorization_id,
-    rate: row.rate,
+    ...leaseOf(row),
     from: row.since,
     to: row.until,
   }));
@@ -119,17 +125,7 @@ export async function dayToPost(database: Database): Promise<{ day: bigint; root
 
 /** Refunds of the previous day that are not on the chain, once the day's root is active. */
 export async function refundsDue(database: Database, daySeconds: number): Promise<ProvenDowntime[]> {
-  const { rows } = await database.query<{
-    day: bigint;
-    workspace_id: bigint;
-    replica: number;
-    lease: number;
-    node_id: number;
-    authorization_id: bigint;
-    rate: bigint;
-    down_seconds: number;
-    proof: Hex[];
-  }>(
+  const { rows } = await database.query<LeaseRow & { day: bigint; down_seconds: number; proof: Hex[] }>(
     `with clock as (
        select extract(epoch from block.time)::int8 as now
          from chain.head join chain.block using (number) where head.tier = 'unsafe'
@@ -152,12 +148,7 @@ export async function refundsDue(database: Database, daySeconds: number): Promis
   );
   return rows.map((row) => ({
     day: row.day,
-    workspaceId: row.workspace_id,
-    replica: row.replica,
-    lease: row.lease,
-    nodeId: row.node_id,
-    authorizationId: row.authorization_id,
-    rate: row.rate,
+    ...leaseOf(row),
     downSeconds: row.down_seconds,
     proof: row.proof,
   }));
