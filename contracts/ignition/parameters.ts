@@ -1,3 +1,4 @@
+import { idsBefore } from "@ngpu/contracts-sdk/deployment";
 import { FatalError } from "@ngpu/runtime/errors";
 import { zeroAddress } from "viem";
 import { z } from "zod";
@@ -8,7 +9,6 @@ const address = z
   .transform((value) => value as `0x${string}`);
 const seconds = z.number().int().positive();
 const delay = z.number().int().nonnegative();
-const count = z.number().int().nonnegative().default(0);
 const amount = z.coerce.bigint().nonnegative();
 
 /** The parameters of a deployment. Durations are seconds, amounts token units (1e-18). */
@@ -66,12 +66,7 @@ const parametersSchema = z.strictObject({
   /** The ids and epochs that previous contracts may use, so that none is used or paid twice; default: no previous contracts. */
   before: z
     .strictObject({
-      workspaces: count,
-      authorizations: count,
-      rounds: count,
-      measurers: count,
-      epochs: count,
-      batches: count,
+      ...idsBefore,
       /** The previous Pomc of the same Escrow, whose sums of receipts continue. */
       receiptsOf: address.default(zeroAddress),
     })

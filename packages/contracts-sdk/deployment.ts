@@ -21,17 +21,16 @@ const contracts = z.object({
 const count = z.number().int().nonnegative().default(0);
 
 /** The highest ids that the previous contracts can have issued, and their last epoch and receipt batch. */
-const before = z
-  .object({
-    workspaces: count,
-    authorizations: count,
-    rounds: count,
-    measurers: count,
-    epochs: count,
-    /** Numbers of task receipt batches. */
-    batches: count,
-  })
-  .prefault({});
+export const idsBefore = {
+  workspaces: count,
+  authorizations: count,
+  rounds: count,
+  measurers: count,
+  epochs: count,
+  /** Numbers of task receipt batches. */
+  batches: count,
+};
+const before = z.object(idsBefore).prefault({});
 
 /** The file that a deployment writes: addresses of the contracts and their parameters. */
 const deploymentSchema = z.object({
