@@ -1,7 +1,13 @@
 import { once } from "node:events";
 import { createServer, type RequestListener, Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from "express";
+import express, {
+  type ErrorRequestHandler,
+  type Express,
+  type Request,
+  type RequestHandler,
+  type Response,
+} from "express";
 import helmet from "helmet";
 import type { Registry } from "prom-client";
 import { FatalError, InputError, messageOf, NgpuError } from "./errors.ts";
@@ -64,33 +70,34 @@ export function requestLogger(logger: Logger, response: Response): Logger {
   return logger.child({ requestId: requestIdIn(response) });
 }
 
+/** A response to a request that failed; `body` is sent as JSON. */
+export type ErrorAnswer = { status: number; type: string; body: unknown };
+
+/**
+ * An error handler that sends the answer of `answerOf`. Express handles an error without an answer, and one after the response
+ * has begun.
+ */
+export function answerErrors(
+  answerOf: (error: unknown, request: Request, response: Response) => ErrorAnswer | undefined,
+): ErrorRequestHandler {
+  return (error, request, response, next) => {
+    const answer = response.headersSent ? undefined : answerOf(error, request, response);
+    if (answer === undefined) next(error);
+    else response.status(answer.status).type(answer.type).send(toJson(answer.body));
+  };
+}
+
 /** The last handler of an app: sends errors as `{ error: { code, message, hint, details, request_id } }`. */
 export function errorHandler(logger: Logger): ErrorRequestHandler {
-  return (error, request, response, next) => {
-    if (response.headersSent) {
-      next(error);
-      return;
-    }
+  return answerErrors((given, request, response) => {
+    const error = given as Error;
     const status = statusOf(error);
+    const { method, path } = request;
     if (status >= 500)
-      requestLogger(logger, response).error({
-        event: "request_failed",
-        method: request.method,
-        path: request.path,
-        error,
-      });
-    response
-      .status(status)
-      .type("json")
-      .send(
-        toJson({
-          error: {
-            ...problemOf(error, status),
-            request_id: requestIdIn(response),
-          },
-        }),
-      );
-  };
+      requestLogger(logger, response).error({ event: "request_failed", method, path, error });
+    const problem = { ...problemOf(error, status), request_id: requestIdIn(response) };
+    return { status, type: "json", body: { error: problem } };
+  });
 }
 
 function problemOf(error: Error, status: number) {

@@ -1,5 +1,4 @@
-import { requestIdIn } from "@ngpu/runtime/http";
-import { toJson } from "@ngpu/runtime/json";
+import { answerErrors, requestIdIn } from "@ngpu/runtime/http";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { ErrorRequestHandler } from "express";
 import { beginError } from "./problem.ts";
@@ -13,28 +12,18 @@ export const isOpenAiPath = (path: string) => openAiPaths.test(path);
 
 /** Sends errors of OpenAI-compatible paths in the format that OpenAI's clients expect. */
 export function openAiErrorHandler(logger: Logger): ErrorRequestHandler {
-  return (error, request, response, next) => {
-    if (!isOpenAiPath(request.path) || response.headersSent) {
-      next(error);
-      return;
-    }
-    const { status, code, detail, hint, errors } = beginError(logger, error, { request, response });
+  return answerErrors((given, request, response) => {
+    if (!isOpenAiPath(request.path)) return undefined;
+    const { status, code, detail, hint, errors } = beginError(logger, given, { request, response });
     const [first] = errors ?? [];
-    response
-      .status(status)
-      .type("json")
-      .send(
-        toJson({
-          error: {
-            message: `${detail} ${hint}`,
-            type: typeOf(status),
-            param: first === undefined ? null : first.pointer.slice(1).replaceAll("/", "."),
-            code,
-          },
-          request_id: requestIdIn(response),
-        }),
-      );
-  };
+    const error = {
+      message: `${detail} ${hint}`,
+      type: typeOf(status),
+      param: first === undefined ? null : first.pointer.slice(1).replaceAll("/", "."),
+      code,
+    };
+    return { status, type: "json", body: { error, request_id: requestIdIn(response) } };
+  });
 }
 
 function typeOf(status: number): string {

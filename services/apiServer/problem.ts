@@ -1,8 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import { translateDatabaseError } from "@ngpu/db/pool";
 import { InputError, NgpuError } from "@ngpu/runtime/errors";
-import { requestIdIn, requestLogger } from "@ngpu/runtime/http";
-import { toJson } from "@ngpu/runtime/json";
+import { answerErrors, requestIdIn, requestLogger } from "@ngpu/runtime/http";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { ErrorRequestHandler, Request, Response } from "express";
 
@@ -38,34 +37,26 @@ const parserErrors: Record<string, { code: string; hint: string }> = {
 
 /** Sends errors as `application/problem+json` (RFC 9457). */
 export function problemHandler(logger: Logger): ErrorRequestHandler {
-  return (error, request, response, next) => {
-    if (response.headersSent) {
-      next(error);
-      return;
-    }
+  return answerErrors((error, request, response) => {
     const { status, code, title, detail, hint, errors, details } = beginError(logger, error, {
       request,
       response,
     });
     const requestId = requestIdIn(response);
-    response
-      .status(status)
-      .type("application/problem+json")
-      .send(
-        toJson({
-          type: `urn:ngpu:error:${code}`,
-          title,
-          status,
-          detail,
-          instance: `urn:ngpu:request:${encodeURIComponent(requestId)}`,
-          code,
-          hint,
-          errors,
-          details,
-          request_id: requestId,
-        }),
-      );
-  };
+    const body = {
+      type: `urn:ngpu:error:${code}`,
+      title,
+      status,
+      detail,
+      instance: `urn:ngpu:request:${encodeURIComponent(requestId)}`,
+      code,
+      hint,
+      errors,
+      details,
+      request_id: requestId,
+    };
+    return { status, type: "application/problem+json", body };
+  });
 }
 
 /** Logs an error of this server, sets Retry-After, and translates the error. */
