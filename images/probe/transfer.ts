@@ -1,7 +1,7 @@
 import { createCipheriv, createHash, randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { finished } from "node:stream/promises";
-import { RequestError, writePiece } from "../shared/http.ts";
+import { bodyOf, RequestError, writePiece } from "../shared/http.ts";
 
 const pieceBytes = 256 * 1024;
 
@@ -55,14 +55,12 @@ export async function takeBytes(request: IncomingMessage, limit: number): Promis
     `An upload may have at most ${limit} bytes.`,
     "Send fewer bytes.",
   );
-  if (Number(request.headers["content-length"] ?? 0) > limit) throw tooLong;
   const hash = createHash("sha256");
   let bytes = 0;
   let started: number | undefined;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  for await (const chunk of bodyOf(request, limit, tooLong)) {
     started ??= performance.now();
     bytes += chunk.byteLength;
-    if (bytes > limit) throw tooLong;
     hash.update(chunk);
   }
   const durationMs = started === undefined ? 0 : Math.round((performance.now() - started) * 1000) / 1000;

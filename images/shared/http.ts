@@ -29,26 +29,40 @@ export function sendJson(response: ServerResponse, status: number, body: unknown
 }
 
 /**
+ * The parts of a request's body.
+ *
+ * @param limit Maximum bytes.
+ * @throws `tooLong` when the body is longer.
+ */
+export async function* bodyOf(
+  request: IncomingMessage,
+  limit: number,
+  tooLong: RequestError,
+): AsyncGenerator<Buffer> {
+  if (Number(request.headers["content-length"] ?? 0) > limit) throw tooLong;
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.byteLength;
+    if (bytes > limit) throw tooLong;
+    yield chunk;
+  }
+}
+
+/**
  * Reads a request's body as JSON.
  *
  * @param limit Maximum bytes.
  * @throws RequestError 413 when it is longer, 400 when it is not JSON.
  */
 export async function readJson(request: IncomingMessage, limit: number): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let size = 0;
   const tooLong = new RequestError(
     413,
     "body_too_large",
     `The body may have at most ${limit} bytes.`,
     "Send a shorter body.",
   );
-  if (Number(request.headers["content-length"] ?? 0) > limit) throw tooLong;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.byteLength;
-    if (size > limit) throw tooLong;
-    chunks.push(chunk);
-  }
+  const chunks: Buffer[] = [];
+  for await (const chunk of bodyOf(request, limit, tooLong)) chunks.push(chunk);
   try {
     return JSON.parse(Buffer.concat(chunks).toString("utf8"));
   } catch {
