@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { busAddressOf, withDevices } from "./devices.ts";
-import { cleanName, firstLine, type GpuInventory, merged, none, type SickGpu } from "./gpu.ts";
+import { cardGpu, cleanName, firstLine, type GpuInventory, merged, none, sickCard } from "./gpu.ts";
 import { jsonIn, runTool } from "./tool.ts";
 
 const scalar = z.union([z.string(), z.number()]);
@@ -100,18 +100,7 @@ function cardOf({ label, name: text, serial, bus, memoryMib }: Fields): GpuInven
   const name = cleanName(text);
   if (isBlank(name)) return sickCard("gpu_unreadable", uuid, null, label);
   if (memoryMib === undefined) return sickCard("gpu_memory_unknown", uuid, name, label);
-  const gpu = {
-    name,
-    uuid,
-    memoryMib,
-    computeCapability: 0,
-    ...(hasSerial ? {} : { isLocal: true as const }),
-  };
-  return withDevices(gpu, bus, ["/dev/kfd"]);
-}
-
-function sickCard(code: SickGpu["code"], id: string, name: string | null, detail: string): GpuInventory {
-  return { gpus: [], sick: [{ code, id, name, detail: firstLine(detail) }] };
+  return withDevices(cardGpu({ name, uuid, memoryMib, hasSerial }), bus, ["/dev/kfd"]);
 }
 
 const isBlank = (text: string) => /^(|N\/A|unknown)$/i.test(text.trim());

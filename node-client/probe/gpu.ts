@@ -68,3 +68,28 @@ export function cleanName(text: string): string {
 export function firstLine(text: string): string {
   return (text.trim().split("\n")[0] ?? "").trim().slice(0, 300);
 }
+
+/** A card of a maker other than NVIDIA. Without a serial number its UUID is unique on this machine only. */
+export function cardGpu({
+  name,
+  uuid,
+  memoryMib,
+  hasSerial,
+}: {
+  name: string;
+  uuid: string;
+  memoryMib: number;
+  hasSerial: boolean;
+}): Gpu {
+  return { name, uuid, memoryMib, computeCapability: 0, ...(hasSerial ? {} : { isLocal: true as const }) };
+}
+
+/** The inventory of one card that cannot be offered. */
+export function sickCard(
+  code: SickGpu["code"],
+  id: string,
+  name: string | null,
+  detail: string,
+): GpuInventory {
+  return { gpus: [], sick: [{ code, id, name, detail: firstLine(detail) }] };
+}

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { busAddressOf, withDevices } from "./devices.ts";
-import { cleanName, firstLine, type GpuInventory, merged, none, type SickGpu } from "./gpu.ts";
+import { cardGpu, cleanName, firstLine, type GpuInventory, merged, none, sickCard } from "./gpu.ts";
 import { jsonIn, runTool } from "./tool.ts";
 
 const program = "xpu-smi";
@@ -49,16 +49,5 @@ async function readCard(entry: unknown, index: number): Promise<GpuInventory> {
   if (!(memoryMib > 0 && memoryMib < 2 ** 24)) {
     return sickCard("gpu_memory_unknown", uuid, name, firstLine(details?.stdout ?? "") || "no memory size");
   }
-  const gpu = {
-    name,
-    uuid,
-    memoryMib,
-    computeCapability: 0,
-    ...(hasSerial ? {} : { isLocal: true as const }),
-  };
-  return withDevices(gpu, bus, []);
-}
-
-function sickCard(code: SickGpu["code"], id: string, name: string | null, detail: string): GpuInventory {
-  return { gpus: [], sick: [{ code, id, name, detail: firstLine(detail) }] };
+  return withDevices(cardGpu({ name, uuid, memoryMib, hasSerial }), bus, []);
 }
