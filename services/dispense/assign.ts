@@ -1,11 +1,7 @@
-import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { addressFor } from "@ngpu/contracts-sdk/generations";
-import type { Database } from "@ngpu/db/pool";
 import { stoppedReplicas } from "@ngpu/queries/stoppedReplicas";
 import { loadSpecs, unknownWorkspace } from "@ngpu/queries/workspaceSpecs";
 import { NgpuError } from "@ngpu/runtime/errors";
-import type { Logger } from "@ngpu/runtime/logger";
-import type { Sender } from "@ngpu/tx-sender/send";
 import {
   type AssignBatch,
   type Refusal,
@@ -14,16 +10,9 @@ import {
   settleBatch,
   takeBatch,
 } from "./batches.ts";
-import type { DispenseMetrics } from "./metrics.ts";
+import type { SendingDeps } from "./deps.ts";
 
-export type AssignDeps = {
-  pool: Database;
-  sender: Pick<Sender, "send">;
-  deployment: Deployment;
-  logger: Logger;
-  metrics: DispenseMetrics;
-  /** Maximum placements in one transaction. */
-  batchSize: number;
+export type AssignDeps = SendingDeps & {
   /** Maximum concurrent image transfers to one node. */
   perNode: number;
   /** Queues a workspace with a refused replica again. */

@@ -1,13 +1,10 @@
-import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import type { AssignmentState, Desired, Milestone } from "@ngpu/contracts-sdk/enumNames";
 import { byContract } from "@ngpu/contracts-sdk/generations";
-import type { Database, Queryable } from "@ngpu/db/pool";
+import type { Queryable } from "@ngpu/db/pool";
 import { loadSpecs, unknownWorkspace } from "@ngpu/queries/workspaceSpecs";
-import type { Logger } from "@ngpu/runtime/logger";
-import type { Sender } from "@ngpu/tx-sender/send";
 import { sendSteps } from "@ngpu/tx-sender/stepLedger";
 import type { Address } from "viem";
-import type { DispenseMetrics } from "./metrics.ts";
+import type { SendingDeps } from "./deps.ts";
 import {
   decideReplacement,
   type LeaseProgress,
@@ -15,16 +12,7 @@ import {
   type Replacement,
 } from "./progress.ts";
 
-export type FollowDeps = {
-  pool: Database;
-  sender: Pick<Sender, "send">;
-  deployment: Deployment;
-  logger: Logger;
-  metrics: DispenseMetrics;
-  deadlines: ProgressDeadlines;
-  /** Maximum leases in one transaction. */
-  batchSize: number;
-};
+export type FollowDeps = SendingDeps & { deadlines: ProgressDeadlines };
 
 type Overdue = { key: string; workspaceId: bigint; lease: LeaseProgress; replacement: Replacement };
 

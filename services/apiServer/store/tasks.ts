@@ -130,22 +130,23 @@ export async function findResult(db: Queryable, wallet: string, id: string): Pro
       };
 }
 
-export async function findTask(db: Queryable, wallet: string, id: string): Promise<TaskRow | undefined> {
-  const { rows } = await db.query<TaskRow>(
-    `select ${heads}, result from app.task where wallet = $1 and id = $2`,
-    [wallet, id],
-  );
-  return rows[0];
+export function findTask(db: Queryable, wallet: string, id: string): Promise<TaskRow | undefined> {
+  return findTaskBy("id", db, wallet, id);
 }
 
-export async function findTaskByKey(
+export function findTaskByKey(db: Queryable, wallet: string, key: string): Promise<TaskRow | undefined> {
+  return findTaskBy("idempotency_key", db, wallet, key);
+}
+
+async function findTaskBy(
+  column: "id" | "idempotency_key",
   db: Queryable,
   wallet: string,
-  idempotencyKey: string,
+  value: string,
 ): Promise<TaskRow | undefined> {
   const { rows } = await db.query<TaskRow>(
-    `select ${heads}, result from app.task where wallet = $1 and idempotency_key = $2`,
-    [wallet, idempotencyKey],
+    `select ${heads}, result from app.task where wallet = $1 and ${column} = $2`,
+    [wallet, value],
   );
   return rows[0];
 }
