@@ -13,6 +13,15 @@ import { measureProbe } from "../../node-client/measure/measure.ts";
 const token = "a-token-that-match-gave";
 const limits = { milliseconds: 300, bytes: 32 << 20, diskMib: 4 };
 
+/** The error of a measurement that fails. */
+const failureOf = (of: { url: string; token: string }) =>
+  measureProbe({
+    ...of,
+    privateAddresses: true,
+    limits,
+    signal: AbortSignal.timeout(5_000),
+  }).catch((failure) => failure);
+
 describe("a measurement", () => {
   let dir: string;
   let server: Server;
@@ -50,13 +59,7 @@ describe("a measurement", () => {
   });
 
   it("fails with another token", async () => {
-    const error = await measureProbe({
-      privateAddresses: true,
-      url,
-      token: "another-token-of-16",
-      limits,
-      signal: AbortSignal.timeout(5_000),
-    }).catch((failure) => failure);
+    const error = await failureOf({ url, token: "another-token-of-16" });
     expect(error.code).to.equal("probe_failed");
   });
 
@@ -66,13 +69,7 @@ describe("a measurement", () => {
     );
     await once(other.listen(0, "127.0.0.1"), "listening");
     const at = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
-    const error = await measureProbe({
-      privateAddresses: true,
-      url: at,
-      token,
-      limits,
-      signal: AbortSignal.timeout(5_000),
-    }).catch((failure) => failure);
+    const error = await failureOf({ url: at, token });
     expect(error.code).to.equal("probe_mismatch");
     other.closeAllConnections();
     other.close();
@@ -150,13 +147,7 @@ describe("a measurement", () => {
 
   it("reports a closed port as unreachable", async () => {
     const at = "http://127.0.0.1:9";
-    const error = await measureProbe({
-      privateAddresses: true,
-      url: at,
-      token,
-      limits,
-      signal: AbortSignal.timeout(5_000),
-    }).catch((failure) => failure);
+    const error = await failureOf({ url: at, token });
     expect(error.code).to.equal("probe_unreachable");
   });
 });

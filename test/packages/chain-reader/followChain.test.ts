@@ -3,7 +3,7 @@ import { type FollowOptions, follow } from "@ngpu/chain-reader/followChain";
 import type { FollowStep } from "@ngpu/chain-reader/followSteps";
 import type { BlockRef } from "@ngpu/chain-reader/reconcile";
 import { FatalError } from "@ngpu/runtime/errors";
-import type { Logger } from "@ngpu/runtime/logger";
+import { createLogger } from "@ngpu/runtime/logger";
 import { expect } from "chai";
 import fc from "fast-check";
 import { numberToHex, pad } from "viem";
@@ -18,13 +18,7 @@ import {
   testContracts,
 } from "./scriptedChain.ts";
 
-const silent: Logger = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-  child: () => silent,
-};
+const silent = createLogger("test", "silent");
 const log = (nodeId: number): ScriptedLog =>
   eventLog("ComputeNode", "NodeWalletSet", { nodeId, wallet: testContracts.Token });
 

@@ -3,23 +3,15 @@ import type { AddressInfo } from "node:net";
 import { blocksByHash, type FollowedBlock } from "@ngpu/chain-reader/blocks";
 import { follow } from "@ngpu/chain-reader/followChain";
 import type { Header } from "@ngpu/chain-reader/header";
-import type { Logger } from "@ngpu/runtime/logger";
 import { expect } from "chai";
 import { numberToHex, pad } from "viem";
 import { type WebSocket, WebSocketServer } from "ws";
 import { listenForHeads } from "../../../packages/chain-reader/endpoints/headHints.ts";
-import { until } from "../../services/autoExport/setup.ts";
+import { silent, until } from "../../services/autoExport/setup.ts";
 import { createScriptedChain, eventLog, type ScriptedBlock, testContracts } from "./scriptedChain.ts";
 
 const chainId = 31_337;
 const bigints = (_: string, value: unknown) => (typeof value === "bigint" ? numberToHex(value) : value);
-const silent: Logger = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-  child: () => silent,
-};
 
 describe("hints of new heads", () => {
   const undos: (() => void)[] = [];

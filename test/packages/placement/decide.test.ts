@@ -11,6 +11,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { strategies } from "../../../packages/placement/strategies/all.ts";
 import { anyStrategy, fleets, requests } from "./arbitraries.ts";
+import { machine } from "./machine.ts";
 
 /** An independent implementation of the filters. */
 function fits(one: FleetNode, request: PlacementRequest): boolean {
@@ -175,29 +176,6 @@ describe("placement: decisions", () => {
 
 function fleetOf(...nodes: FleetNode[]): Fleet {
   return { block: { number: 7n, hash: "0x07", time: 1_000 }, nodes };
-}
-
-function machine(nodeId: number, given: Partial<FleetNode> = {}): FleetNode {
-  const total = { gpus: 8, cpuMilli: 64_000, memoryMib: 256_000, diskGib: 1_000, ports: 100 };
-  return {
-    nodeId,
-    status: "online",
-    gpuModel: "0x1111111111111111",
-    vramMib: 81_920,
-    computeCapability: 90,
-    region: null,
-    total,
-    free: total,
-    pricePerSecond: 10n,
-    measured: true,
-    images: new Set(),
-    downMbps: 500,
-    upMbps: 500,
-    latencyTenthMs: 100,
-    uptimePermille: 1_000,
-    workspaces: [],
-    ...given,
-  };
 }
 
 function ask(given: Partial<PlacementRequest> = {}): PlacementRequest {

@@ -14,6 +14,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { strategies } from "../../../packages/placement/strategies/all.ts";
 import { fleetNodes, requests } from "./arbitraries.ts";
+import { machine as machineOf } from "./machine.ts";
 
 const block = { number: 7n, hash: "0x07", time: 1_000 };
 const question = explanationRequest.parse({
@@ -29,28 +30,9 @@ const question = explanationRequest.parse({
   preferences: {},
 });
 
-function machine(nodeId: number, given: Partial<FleetNode> = {}): FleetNode {
-  const total = { gpus: 2, cpuMilli: 8_000, memoryMib: 65_536, diskGib: 500, ports: 50 };
-  return {
-    nodeId,
-    status: "online",
-    gpuModel: "0x1111111111111111",
-    vramMib: 81_920,
-    computeCapability: 90,
-    region: "DE",
-    total,
-    free: total,
-    pricePerSecond: 100_000_000_000_000n,
-    measured: true,
-    downMbps: 500,
-    upMbps: 500,
-    latencyTenthMs: 100,
-    uptimePermille: 1_000,
-    images: new Set<string>(),
-    workspaces: [],
-    ...given,
-  };
-}
+const total = { gpus: 2, cpuMilli: 8_000, memoryMib: 65_536, diskGib: 500, ports: 50 };
+const offer = { region: "DE", total, free: total, pricePerSecond: 100_000_000_000_000n };
+const machine = (nodeId: number, given: Partial<FleetNode> = {}) => machineOf(nodeId, { ...offer, ...given });
 
 describe("placement: explanations", () => {
   it("describes the rejections, the nearest node and the cheapest node that only its price rejects", () => {

@@ -6,6 +6,15 @@ import { expect } from "chai";
 import { createGateway } from "../../../services/apiServer/gatewayClient.ts";
 import { createTestContext } from "../../services/support/context.ts";
 
+const request = {
+  workspaceId: "1",
+  method: "POST",
+  path: "/",
+  headers: {},
+  body: Buffer.from("a"),
+  signal: new AbortController().signal,
+};
+
 describe("kept connections", () => {
   it("are kept longer by every server than by the clients of services", async () => {
     expect(idleTimes.server).to.be.greaterThan(2 * idleTimes.client);
@@ -41,15 +50,7 @@ describe("kept connections", () => {
     const gateway = createGateway({ url, token: "t", idle: 60 });
     const timeouts = [0, 40, 55, 58, 59, 60, 61, 62, 65, 90];
     for (const pause of [...timeouts, ...timeouts, ...timeouts]) {
-      const { message } = await gateway.call({
-        workspaceId: "1",
-        method: "POST",
-        path: "/",
-        headers: {},
-        body: Buffer.from("a"),
-        signal: new AbortController().signal,
-        silence: 10_000,
-      });
+      const { message } = await gateway.call({ ...request, silence: 10_000 });
       expect(message.statusCode).to.equal(200);
       await message.resume().toArray();
       await delay(pause);
@@ -64,15 +65,7 @@ describe("kept connections", () => {
     const context = createTestContext("idle");
     const { url } = await listen(() => undefined, { host: "127.0.0.1", port: 0 }, context);
     const gateway = createGateway({ url, token: "t" });
-    const call = gateway.call({
-      workspaceId: "1",
-      method: "POST",
-      path: "/",
-      headers: {},
-      body: Buffer.from("a"),
-      signal: new AbortController().signal,
-      silence: 50,
-    });
+    const call = gateway.call({ ...request, silence: 50 });
     const error = (await call.catch((reason: unknown) => reason)) as { code?: string };
     expect(error.code).to.equal("gateway_unreachable");
     gateway.close();

@@ -2,7 +2,7 @@ import { type Definitions, loadDefinitions } from "@ngpu/auto-export/definitions
 import type { BlockRef } from "@ngpu/chain-reader/reconcile";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { createPool, type Database } from "@ngpu/db/pool";
-import type { Logger } from "@ngpu/runtime/logger";
+import { createLogger } from "@ngpu/runtime/logger";
 import { Registry } from "prom-client";
 import { exportChain } from "../../../services/autoExport/exportLeader.ts";
 import type { ExportParts } from "../../../services/autoExport/leading.ts";
@@ -16,13 +16,7 @@ import {
 import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
 import type { createMarket } from "./market.ts";
 
-export const silent: Logger = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-  child: () => silent,
-};
+export const silent = createLogger("test", "silent");
 
 export const deployment: Pick<Deployment, "chainId" | "startBlock" | "contracts" | "previous"> = {
   chainId: 31337,

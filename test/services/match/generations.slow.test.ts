@@ -1,21 +1,11 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { pomcAbi } from "@ngpu/contracts-sdk/generated/abi";
-import type { ServerMessage } from "@ngpu/protocol/wire";
 import { expect } from "chai";
 import { getAbiItem, type Hex, toFunctionSelector } from "viem";
 import { eventually } from "../support/context.ts";
 import { connect, joinMeasurer, joinNode, type Peer, soon } from "./client.ts";
+import { drawOf, result } from "./measured.ts";
 import { type Match, setupMatch, type TestMatch } from "./setup.ts";
-
-const result = {
-  absent: false,
-  downMbps: 900,
-  upMbps: 800,
-  latencyTenthMs: 12,
-  portsReachable: 1,
-  diskFreeGib: 77,
-  diskWriteMibps: 400,
-};
 
 describe("match: replaced contracts", function () {
   this.timeout(240_000);
@@ -137,8 +127,3 @@ describe("match: replaced contracts", function () {
     }
   });
 });
-
-/** The fields of an order that its result repeats. */
-function drawOf({ draw, port, salt, proof }: Extract<ServerMessage, { type: "measure" }>) {
-  return { draw, port, salt: salt as Hex, proof: proof as [Hex, Hex, Hex] };
-}

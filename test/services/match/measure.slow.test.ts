@@ -1,25 +1,9 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
-import type { ServerMessage } from "@ngpu/protocol/wire";
 import { expect } from "chai";
-import type { Hex } from "viem";
 import { eventually } from "../support/context.ts";
 import { connect, joinMeasurer, joinNode, type Peer, soon } from "./client.ts";
+import { drawOf, result } from "./measured.ts";
 import { type Match, probeImage, setupMatch, type TestMatch } from "./setup.ts";
-
-const result = {
-  absent: false,
-  downMbps: 900,
-  upMbps: 800,
-  latencyTenthMs: 12,
-  portsReachable: 1,
-  diskFreeGib: 77,
-  diskWriteMibps: 400,
-};
-
-/** The fields of an order that its result repeats. */
-function drawOf({ draw, port, salt, proof }: Extract<ServerMessage, { type: "measure" }>) {
-  return { draw, port, salt: salt as Hex, proof: proof as [Hex, Hex, Hex] };
-}
 
 describe("match: measuring nodes", function () {
   this.timeout(180_000);
