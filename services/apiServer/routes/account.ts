@@ -2,6 +2,7 @@ import { generationOf } from "@ngpu/contracts-sdk/generations";
 import { authorizationBalance, balanceOf, isUsable, type LeaseFacts, refundable } from "../decide.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
+import { nextAfter } from "../paging.ts";
 import { accountAnswer, historyAnswer } from "../schemas/accounts.ts";
 import { page } from "../schemas/common.ts";
 import {
@@ -75,7 +76,7 @@ const history = ({ db }: ApiDeps) =>
       const rows = await listHistory(db, wallet, limit, after);
       return {
         changes: rows.map(changeOf),
-        next: rows.length === limit ? (rows.at(-1)?.id ?? null) : null,
+        next: nextAfter(rows, limit, (row) => row.id),
       };
     },
   );

@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint, Reply } from "../endpoint.ts";
 import { verifiedSize } from "../imageFacts.ts";
+import { nextAfter } from "../paging.ts";
 import { imageAnswer, imageList, newImage } from "../schemas/images.ts";
 import { isRegistered, listImages, putImage } from "../store/images.ts";
 
@@ -90,7 +91,7 @@ const images = (deps: ApiDeps) => {
           verified: row.verified,
           tier: row.tier,
         })),
-        next: rows.length === query.limit ? (rows.at(-1)?.digest ?? null) : null,
+        next: nextAfter(rows, query.limit, (row) => row.digest),
       };
     },
   );

@@ -3,6 +3,7 @@ import { InputError } from "@ngpu/runtime/errors";
 import { z } from "zod";
 import { type ApiDeps, apiVersion } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
+import { nextAfter } from "../paging.ts";
 import { nodeIdText, page, workspaceIdText } from "../schemas/common.ts";
 import { measurementEntry, networkAnswer, nodeAnswer, nodeList } from "../schemas/market.ts";
 import {
@@ -55,11 +56,7 @@ const nodes = ({ db }: ApiDeps) =>
     },
     async ({ query }) => {
       const rows = await listNodes(db, query.limit, query.after ?? "0");
-      const last = rows.at(-1);
-      return {
-        nodes: rows.map(nodeHead),
-        next: rows.length === query.limit && last !== undefined ? String(last.id) : null,
-      };
+      return { nodes: rows.map(nodeHead), next: nextAfter(rows, query.limit, (row) => String(row.id)) };
     },
   );
 

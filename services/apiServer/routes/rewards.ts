@@ -6,6 +6,7 @@ import { z } from "zod";
 import { bondReturnsAt, rewardOf } from "../decide.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
+import { nextAfter } from "../paging.ts";
 import { address, page } from "../schemas/common.ts";
 import { epochAnswer, epochList, rewardAnswer } from "../schemas/market.ts";
 import {
@@ -41,7 +42,7 @@ const epochs = ({ db }: ApiDeps) =>
       const rows = await listEpochs(db, query.limit, query.after);
       return {
         epochs: rows.map(epochOf),
-        next: rows.length === query.limit ? (rows.at(-1)?.number ?? null) : null,
+        next: nextAfter(rows, query.limit, (row) => row.number),
       };
     },
   );

@@ -2,6 +2,7 @@ import { InputError } from "@ngpu/runtime/errors";
 import { z } from "zod";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
+import { nextAfter } from "../paging.ts";
 import { taskAnswer, taskList, taskPage } from "../schemas/tasks.ts";
 import { findResult, listTasks } from "../store/tasks.ts";
 import { requireTask, taskOf } from "../taskView.ts";
@@ -78,7 +79,7 @@ const showTasks = (deps: ApiDeps) =>
           const { result: _none, ...head } = taskOf(row);
           return head;
         }),
-        next: rows.length === limit ? (rows.at(-1)?.id ?? null) : null,
+        next: nextAfter(rows, limit, (row) => row.id),
       };
     },
   );

@@ -2,6 +2,7 @@ import { InputError } from "@ngpu/runtime/errors";
 import { z } from "zod";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
+import { nextAfter } from "../paging.ts";
 import { page, workspaceIdText } from "../schemas/common.ts";
 import { workspaceAnswer, workspaceList } from "../schemas/workspaces.ts";
 import { currentTime } from "../store/escrow.ts";
@@ -41,7 +42,7 @@ const workspaces = ({ db }: ApiDeps) =>
       const own = (row: WorkspaceRow) => replicas.filter((replica) => replica.workspace_id === row.id);
       return {
         workspaces: rows.map((row) => entryOf(row, own(row), now)),
-        next: rows.length === query.limit ? (rows.at(-1)?.id ?? null) : null,
+        next: nextAfter(rows, query.limit, (row) => row.id),
       };
     },
   );
