@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { blocksByHash, type FollowedBlock } from "@ngpu/chain-reader/blocks";
-import { follow } from "@ngpu/chain-reader/followChain";
+import { type FollowOptions, follow } from "@ngpu/chain-reader/followChain";
 import type { Header } from "@ngpu/chain-reader/header";
 import { expect } from "chai";
 import { numberToHex, pad } from "viem";
@@ -18,6 +18,21 @@ describe("hints of new heads", () => {
   afterEach(() => {
     for (const undo of undos.splice(0).reverse()) undo();
   });
+
+  /** Follows a chain from its first block, until the test has ended. */
+  function followed(client: FollowOptions["client"], interval: number, abort = new AbortController()) {
+    undos.push(() => abort.abort());
+    return follow({
+      client,
+      addresses: [testContracts.ComputeNode],
+      from: 1n,
+      cursor: { recent: async () => [] },
+      signal: abort.signal,
+      logger: silent,
+      interval,
+      hintedInterval: 1_000_000,
+    });
+  }
 
   /** A real WebSocket server with subscriptions; the test calls `announce`. */
   async function serve({
@@ -122,9 +137,7 @@ describe("hints of new heads", () => {
   });
 
   it("yield the next block without a poll; one that does not extend the chain makes follow poll", async () => {
-    const server = await serve();
-    const hints = listen([server.url]);
-    await until("it is subscribed to", async () => hints.live());
+    const { server, hints } = await subscribed();
     const chain = createScriptedChain();
     chain.mine([]);
     let polls = 0;
@@ -136,19 +149,8 @@ describe("hints of new heads", () => {
       },
     };
     const stored: FollowedBlock[] = [];
-    const abort = new AbortController();
-    undos.push(() => abort.abort());
-    const steps = follow({
-      client: client as never,
-      addresses: [testContracts.ComputeNode],
-      from: 1n,
-      cursor: { recent: async () => [] },
-      signal: abort.signal,
-      logger: silent,
-      // Only a hint can yield the next step.
-      interval: 1_000_000,
-      hintedInterval: 1_000_000,
-    });
+    // Only a hint can yield the next step.
+    const steps = followed(client as never, 1_000_000);
     const store = async () => {
       const { value: step } = await steps.next();
       if (step?.type === "blocks") stored.push(...step.blocks);
@@ -177,6 +179,14 @@ describe("hints of new heads", () => {
     expect(polls).to.equal(before + 1);
   });
 
+  /** A server whose subscription the listener has taken. */
+  async function subscribed(options: Parameters<typeof serve>[0] = {}) {
+    const server = await serve(options);
+    const hints = listen([server.url]);
+    await until("it is subscribed to", async () => hints.live());
+    return { server, hints };
+  }
+
   /** Follows a chain whose heads a server announces, and counts the log requests to the other client. */
   async function followAnnounced(
     answer: (
@@ -186,27 +196,16 @@ describe("hints of new heads", () => {
     mined = 1,
   ) {
     const chain = createScriptedChain();
-    const server = await serve({ answer: (call) => answer(call as { method: string }, chain) });
-    const hints = listen([server.url]);
-    await until("it is subscribed to", async () => hints.live());
+    const { server, hints } = await subscribed({
+      answer: (call) => answer(call as { method: string }, chain),
+    });
     chain.mine([]);
     let requested = 0;
     const request = (call: { method: string }) => {
       if (call.method === "eth_getLogs") requested += 1;
       return chain.client.request(call as never);
     };
-    const abort = new AbortController();
-    undos.push(() => abort.abort());
-    const steps = follow({
-      client: { hints, request } as never,
-      addresses: [testContracts.ComputeNode],
-      from: 1n,
-      cursor: { recent: async () => [] },
-      signal: abort.signal,
-      logger: silent,
-      interval: 20,
-      hintedInterval: 1_000_000,
-    });
+    const steps = followed({ hints, request } as never, 20);
     await steps.next();
     requested = 0;
     const stored: FollowedBlock[] = [];
@@ -225,9 +224,7 @@ describe("hints of new heads", () => {
   it("read the block's logs from the announcer", async () => {
     let chain: ReturnType<typeof createScriptedChain> | undefined;
     const answer = async (call: never) => ({ result: await chain?.client.request(call) });
-    const server = await serve({ answer: answer as never });
-    const hints = listen([server.url]);
-    await until("it is subscribed to", async () => hints.live());
+    const { server, hints } = await subscribed({ answer: answer as never });
     chain = createScriptedChain();
     chain.mine([status(1)]);
     server.announce(chain.head());
@@ -302,16 +299,7 @@ describe("hints of new heads", () => {
       },
     };
     const abort = new AbortController();
-    undos.push(() => abort.abort());
-    const steps = follow({
-      client: { hints, request: chain.client.request } as never,
-      addresses: [testContracts.ComputeNode],
-      from: 1n,
-      cursor: { recent: async () => [] },
-      signal: abort.signal,
-      logger: silent,
-      interval: 20,
-    });
+    const steps = followed({ hints, request: chain.client.request } as never, 20, abort);
     await steps.next();
     const next = steps.next();
     const [requestFor] = [...registered];
@@ -383,9 +371,7 @@ describe("hints of new heads", () => {
   });
 
   it("return no announcer after an endpoint was found to omit logs", async () => {
-    const server = await serve();
-    const hints = listen([server.url]);
-    await until("it is subscribed to", async () => hints.live());
+    const { server, hints } = await subscribed();
     const { hash } = createScriptedChain().head();
     server.announce(createScriptedChain().head());
     await hints.wait(10_000, new AbortController().signal);
