@@ -1,10 +1,10 @@
 import type { ChainClient } from "@ngpu/chain-reader/client";
-import { readLogs } from "@ngpu/chain-reader/rpc";
+import { readLogRange } from "@ngpu/chain-reader/logRange";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { heartbeatEncodings } from "@ngpu/contracts-sdk/enumNames";
 import { computeNodeAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { ackSignerOf, type NodeHeartbeatAck } from "@ngpu/protocol/heartbeatAck";
-import { decodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
+import { decodeHeartbeats, isReadable } from "@ngpu/protocol/heartbeatBits";
 import type { ServerMessage } from "@ngpu/protocol/wire";
 import type { Logger } from "@ngpu/runtime/logger";
 import { decodeEventLog, getAbiItem, type Hex, numberToHex, pad, toEventSelector } from "viem";
@@ -119,13 +119,15 @@ async function readCommitted(
   const found = new Map<bigint, Set<number>>();
   for (let from = first; from <= head; from += blocksPerQuery) {
     const to = from + blocksPerQuery - 1n < head ? from + blocksPerQuery - 1n : head;
-    for (const { topics: logTopics, data } of await readLogs(client, filter, {
+    for (const { topics: logTopics, data } of await readLogRange(client, filter, {
       fromBlock: from,
       toBlock: to,
     })) {
       const { args } = decodeEventLog({ abi: [committed], topics: logTopics, data });
       const encoding = heartbeatEncodings[args.encoding] ?? "bitmap";
-      found.set(args.slot, decodeHeartbeats({ encoding, nodeCount: args.nodeCount, bits: args.bits }));
+      const bits = { encoding, nodeCount: args.nodeCount, bits: args.bits };
+      // A slot whose bits cannot be read counts for no node, so it is disputed like one without this node.
+      found.set(args.slot, isReadable(bits) ? decodeHeartbeats(bits) : new Set());
     }
   }
   if (acks.every(({ slot }) => found.has(slot))) writeFact(journal, "acks_checked_from", String(head));

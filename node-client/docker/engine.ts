@@ -18,9 +18,18 @@ export type EngineFacts = {
   hasNvidia: boolean;
 };
 
-export function openEngine(options: { socket: string; market: string; node: string }): Engine {
+/** @deadline A byte of the Docker engine, in answer to a call or of an image pull. The connection is closed and the call is repeated. */
+const engineSilence = 120_000;
+
+export function openEngine(options: {
+  socket: string;
+  market: string;
+  node: string;
+  /** Milliseconds without a byte after which a call fails. Default 120,000. */
+  silence?: number;
+}): Engine {
   return {
-    docker: new Docker({ socketPath: options.socket }),
+    docker: new Docker({ socketPath: options.socket, timeout: options.silence ?? engineSilence }),
     market: options.market,
     node: options.node.toLowerCase(),
   };
@@ -52,11 +61,23 @@ export function statusOf(error: unknown): number | undefined {
  * @throws RetryableError `engine_unreachable` or `engine_failed`; FatalError `engine_refused` for a 4xx response.
  */
 export async function calling<T>(docker: Docker, call: () => Promise<T>): Promise<T> {
+  const silent = Promise.withResolvers<never>();
+  // The modem closes a silent connection, but does not report it once the head of the response has arrived.
+  const silence = silenceOf(docker);
+  using _timer =
+    silence === undefined
+      ? undefined
+      : setTimeout(() => silent.reject(new Error(`no answer within ${silence} ms`)), 1.5 * silence);
   try {
-    return await call();
+    return await Promise.race([call(), silent.promise]);
   } catch (error) {
     throw translate(docker, error);
   }
+}
+
+/** Milliseconds without a byte after which a connection to the engine is closed. */
+export function silenceOf(docker: Docker): number | undefined {
+  return (docker.modem as { timeout?: number } | undefined)?.timeout;
 }
 
 function translate(docker: Docker, error: unknown): NgpuError {

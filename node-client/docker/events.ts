@@ -1,9 +1,9 @@
-import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { messageOf } from "@ngpu/runtime/errors";
 import type { Logger } from "@ngpu/runtime/logger";
 import { rest } from "@ngpu/runtime/loop";
 import { calling, type Engine } from "./engine.ts";
+import { linesOf } from "./lines.ts";
 
 /** Calls `onEvent` at each change of one of this node's containers. A hint only: the caller reads the state itself. */
 export async function watchEngine(
@@ -15,17 +15,10 @@ export async function watchEngine(
   while (!signal.aborted) {
     try {
       const stream = (await calling(engine.docker, () => engine.docker.getEvents({ filters }))) as Readable;
-      const lines = createInterface({ input: stream });
-      const abort = () => {
-        // Destroying the stream alone does not end the iteration over its lines.
-        lines.close();
-        stream.destroy();
-      };
-      signal.addEventListener("abort", abort, { once: true });
       onEvent();
-      for await (const _line of lines) onEvent();
-      signal.removeEventListener("abort", abort);
+      for await (const _line of linesOf(stream, signal)) onEvent();
     } catch (error) {
+      // Without events for the deadline of the engine, the stream is opened again: it may have been silent.
       if (!signal.aborted) logger.debug({ event: "engine_events_broken", reason: messageOf(error) });
     }
     await rest(1_000, signal);

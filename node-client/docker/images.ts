@@ -1,8 +1,8 @@
-import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { RetryableError } from "@ngpu/runtime/errors";
 import { z } from "zod";
-import { calling, type Engine, tolerating } from "./engine.ts";
+import { calling, type Engine, silenceOf, tolerating } from "./engine.ts";
+import { linesOf } from "./lines.ts";
 
 /** An image on the engine whose digest was verified. `sizeBytes` is its unpacked size. */
 export type Image = { id: string; user: string | undefined; sizeBytes: number };
@@ -56,28 +56,45 @@ export async function pullImage(
 ): Promise<void> {
   const { docker } = engine;
   const stream = (await calling(docker, () => docker.pull(reference))) as Readable;
-  const lines = createInterface({ input: stream });
-  const abort = () => {
-    // Destroying the stream alone does not end the iteration over its lines.
-    lines.close();
-    stream.destroy();
-  };
-  options.signal.addEventListener("abort", abort, { once: true });
   const meter = createMeter(Number(options.sizeBytes ?? 0n), Date.now());
+  const progress = watchProgress(silenceOf(docker));
   try {
-    for await (const text of lines) {
+    for await (const text of linesOf(stream, AbortSignal.any([options.signal, progress.stopped]))) {
       const event = line.safeParse(JSON.parse(text));
       if (!event.success) continue;
       if (event.data.error !== undefined) throw pullError(reference, event.data.error, undefined);
-      const progress = meter.take(event.data, Date.now());
-      if (progress !== undefined) options.onProgress(progress);
+      progress.take(event.data);
+      const sample = meter.take(event.data, Date.now());
+      if (sample !== undefined) options.onProgress(sample);
     }
   } catch (error) {
-    throw error instanceof RetryableError ? error : pullError(reference, "the connection was lost", error);
+    if (options.signal.aborted) throw pullError(reference, "it was cancelled", options.signal.reason);
+    if (error instanceof RetryableError) throw error;
+    const detail = progress.stopped.aborted ? "it makes no progress" : "the connection was lost";
+    throw pullError(reference, detail, error);
   } finally {
-    options.signal.removeEventListener("abort", abort);
+    progress.end();
   }
   if (options.signal.aborted) throw pullError(reference, "it was cancelled", options.signal.reason);
+}
+
+/** Stops a pull whose layers stay as they are, although the engine may repeat their state. */
+function watchProgress(milliseconds: number | undefined) {
+  const stop = new AbortController();
+  const states = new Map<string | undefined, string>();
+  const timer =
+    milliseconds === undefined
+      ? undefined
+      : setTimeout(() => stop.abort(new Error(`no progress for ${milliseconds} ms`)), milliseconds);
+  return {
+    stopped: stop.signal,
+    take: ({ id, status, progressDetail }: z.infer<typeof line>) => {
+      const state = `${status} ${progressDetail?.current}`;
+      if (states.get(id) !== state) timer?.refresh();
+      states.set(id, state);
+    },
+    end: () => clearTimeout(timer),
+  };
 }
 
 function pullError(reference: string, detail: string, cause: unknown): RetryableError {

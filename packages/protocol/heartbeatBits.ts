@@ -38,11 +38,23 @@ export function encodeHeartbeats(nodeCount: number, present: ReadonlySet<number>
  *
  * @throws InputError `heartbeats_invalid` if the bytes do not match the encoding.
  */
-export function absenteesOf({ encoding, nodeCount, bits }: HeartbeatBits): number[] {
+export function absenteesOf(slot: HeartbeatBits): number[] {
+  const { encoding, nodeCount, bits } = slot;
+  if (!isReadable(slot)) throw encodingError(encoding, nodeCount, Math.floor((bits.length - 2) / 2));
   const bytes = hexToBytes(bits);
-  const fits = encoding === "bitmap" ? bytes.length === Math.ceil(nodeCount / 8) : (bytes.at(-1) ?? 0) < 0x80;
-  if (!fits) throw encodingError(encoding, nodeCount, bytes.length);
   return encoding === "bitmap" ? clearBits(bytes, nodeCount) : positionsOf(bytes, nodeCount);
+}
+
+/** More nodes than this do not fit into memory; the contract's counter has 32 bits. */
+const maxNodes = 2 ** 24;
+
+/** Whether the bytes match the encoding. A slot that is not readable is set aside, as if it had not been committed. */
+export function isReadable({ encoding, nodeCount, bits }: HeartbeatBits): boolean {
+  if (!Number.isInteger(nodeCount) || nodeCount < 0 || nodeCount > maxNodes) return false;
+  if (!/^0x([0-9a-f]{2})*$/i.test(bits)) return false;
+  if (encoding === "bitmap") return bits.length - 2 === 2 * Math.ceil(nodeCount / 8);
+  // The last byte of a distance has no top bit.
+  return encoding === "absentees" && (bits === "0x" || Number.parseInt(bits.slice(-2), 16) < 0x80);
 }
 
 /**

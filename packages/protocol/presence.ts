@@ -1,4 +1,4 @@
-import { absenteesOf, type HeartbeatBits } from "./heartbeatBits.ts";
+import { absenteesOf, type HeartbeatBits, isReadable } from "./heartbeatBits.ts";
 
 /** The commits, disputes and challenges of a range of slots, as of one block. */
 export type PresenceFacts = {
@@ -21,7 +21,7 @@ export type Presence = {
 /**
  * Counts the presence of nodes. Rewards, refunds, placement and the API all use this count. A challenge overrides
  * commits and disputes, in whatever order they were recorded. A slot that was not committed counts only for nodes that
- * were disputed or challenged in it. The cost grows with the number of absences and corrections.
+ * were disputed or challenged in it. A slot whose bits cannot be read counts as not committed. The cost grows with the number of absences and corrections.
  *
  * @param onAbsence Called for each slot in which a node was not present.
  */
@@ -30,7 +30,9 @@ export function countPresence(
   onAbsence?: (nodeId: number, slot: number) => void,
 ): Map<number, Presence> {
   const corrections = correctionsOf(facts);
-  const slots = facts.slots.filter(({ slot }) => slot >= facts.firstSlot && slot < facts.endSlot);
+  const slots = facts.slots.filter(
+    (one) => one.slot >= facts.firstSlot && one.slot < facts.endSlot && isReadable(one),
+  );
   const size = slots.reduce((most, { nodeCount }) => Math.max(most, nodeCount), 0);
   const slotsByNodeCount = new Uint32Array(size + 1);
   const absences = new Uint32Array(size + 1);

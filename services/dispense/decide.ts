@@ -25,7 +25,7 @@ export type MissingReplica = {
 export type PlacementLimits = {
   /** Replicas of one workspace that are distributed concurrently; further ones follow in waves. */
   wave: number;
-  /** Concurrent image transfers from one registry. */
+  /** Concurrent image transfers of one partner from one registry. */
   source: number;
   /** Consecutive refusals before a pause. */
   attempts: number;
@@ -54,7 +54,7 @@ export type PlacementFacts = {
   distributing: number;
   /** Nodes that match marked as lost and that are still online on the chain. */
   lost: number[];
-  /** Image transfers in progress from the same registry, for all workspaces. */
+  /** Image transfers in progress from the same registry, for all workspaces of the same partner. */
   fromSource: number;
   limits: PlacementLimits;
 };

@@ -37,7 +37,7 @@ export const dispenseVariables = {
   NODE_TRANSFERS: count(4, "Concurrent image transfers to one node; further leases wait"),
   SOURCE_TRANSFERS: count(
     512,
-    "Concurrent image transfers from one registry; further replicas follow in waves",
+    "Concurrent image transfers of one partner from one registry; further replicas follow in waves",
   ),
   PLACEMENT_ATTEMPTS: count(5, "Consecutive refused assignments of a replica before a pause"),
   PLACEMENT_PAUSE: seconds(30, "Seconds before an impossible placement is retried"),

@@ -50,7 +50,7 @@ const workspaceQuery = `
     (select count(*) from chain.assignment
      where workspace_id = $1::int8 and state = 'assigned' and release_reason is null)::int4 as distributing,
     (select count(*) from (${transfers}) as transfer
-     where transfer.source = ${sourceOf("workspace")})::int4 as from_source,
+     where transfer.source = ${sourceOf("workspace")} and transfer.owner = workspace.owner)::int4 as from_source,
     array(select node_id from app.absence join chain.node using (node_id)
       where lost_at is not null and back_at is null and status = 'online') as lost
   from chain.workspace as workspace

@@ -10,9 +10,9 @@ const hasImage = (nodeId: string, image: string) => `exists (
   where had.node_id = ${nodeId} and of_it.image = ${image} and had.release_reason is null
     and had.state in ('ready', 'running', 'stopped'))`;
 
-/** Rows `(node_id, source)`, one for each image transfer in progress. */
+/** Rows `(node_id, source, owner)`, one for each image transfer in progress. */
 export const transfers = `
-  select held.node_id, ${sourceOf("wanted")} as source
+  select held.node_id, ${sourceOf("wanted")} as source, wanted.owner
   from chain.assignment as held
   join chain.workspace as wanted on wanted.workspace_id = held.workspace_id
   left join chain.progress as progress

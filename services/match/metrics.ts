@@ -80,6 +80,11 @@ function failoverMetrics(registers: Registry[]) {
       help: "Valid measurements that do not count because a value is above its bound; set by the leader",
       registers,
     }),
+    slotsSetAside: new Gauge({
+      name: "ngpu_match_heartbeat_slots_set_aside",
+      help: "Newest heartbeat slots that do not count because their bits cannot be read; set by the leader",
+      registers,
+    }),
     slots: new Counter({
       name: "ngpu_match_heartbeat_slots_posted_total",
       help: "Heartbeat slots committed to the chain",

@@ -1,8 +1,11 @@
 import type { AssignmentState, NodeStatus, Policy } from "@ngpu/contracts-sdk/enumNames";
 import type { Signal } from "../sessions/absenceStore.ts";
 
-/** Weight of a node's loss. */
-export type Weight = { gpus: number; cpuMilli: number };
+/** Capacity of nodes. */
+type Capacity = { gpus: number; cpuMilli: number };
+
+/** Weight of a node's loss: the capacity that it declares, and the part of it that leases use. */
+export type Weight = Capacity & { used: Capacity };
 
 /** A node without contact. */
 export type UnreachableNode = Weight & {
@@ -16,7 +19,7 @@ export type UnreachableNode = Weight & {
 };
 
 /** All nodes that are online on the chain, reachable or not. */
-export type Online = { nodes: number; all: Weight; proven: Weight };
+export type Online = Record<"all" | "proven", Weight & { nodes: number }>;
 
 export type HeldLease = {
   workspaceId: bigint;
@@ -66,7 +69,7 @@ export function decideLosses({ chainTime, unreachable, online, leases, limits }:
   const missing = unreachable.filter((node) => lost.has(node.nodeId) && node.status === "online");
   const share = shareOf(missing, online);
   const isTooMuch = share > limits.share && missing.length > limits.floor;
-  if (missing.length > 0 && (isTooMuch || missing.length >= online.nodes)) {
+  if (missing.length > 0 && (isTooMuch || missing.length >= online.all.nodes)) {
     return { type: "suspect", missing: missing.map((node) => node.nodeId), share };
   }
   const release = leases.filter((lease) => lost.has(lease.nodeId) && isDue(lease, chainTime));
@@ -79,14 +82,32 @@ function isDue(lease: HeldLease, chainTime: number): boolean {
   return lease.lostUntil === null || chainTime >= lease.lostUntil;
 }
 
-/** The missing share of GPUs or of cores, whichever is larger. */
+/**
+ * The missing share of the capacity that leases use, or of the capacity that nodes declare, whichever is larger. What is declared counts
+ * at most as the missing share of nodes: a few nodes that declare much and serve nothing are no large share.
+ */
 function shareOf(missing: readonly UnreachableNode[], { all, proven }: Online): number {
   const anyProven = proven.gpus + proven.cpuMilli > 0;
   const total = anyProven ? proven : all;
   const counted = missing.filter((node) => !anyProven || node.proven);
-  const shares = (["gpus", "cpuMilli"] as const).map((weight) => {
-    const gone = counted.reduce((sum, node) => sum + node[weight], 0);
-    return total[weight] === 0 ? 0 : Math.min(1, gone / total[weight]);
-  });
+  const used = capacityShare(
+    counted.map((node) => node.used),
+    total.used,
+  );
+  return Math.max(used, Math.min(capacityShare(counted, total), portion(counted.length, total.nodes)));
+}
+
+/** The share of GPUs or of cores, whichever is larger. */
+function capacityShare(parts: readonly Capacity[], total: Capacity): number {
+  const shares = (["gpus", "cpuMilli"] as const).map((kind) =>
+    portion(
+      parts.reduce((sum, part) => sum + part[kind], 0),
+      total[kind],
+    ),
+  );
   return Math.max(...shares);
+}
+
+function portion(part: number, total: number): number {
+  return total === 0 ? 0 : Math.min(1, part / total);
 }

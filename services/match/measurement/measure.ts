@@ -3,6 +3,7 @@ import { holdLeadership } from "@ngpu/db/leader";
 import { readHead } from "@ngpu/queries/fleet";
 import { type Loop, startLoop } from "@ngpu/runtime/loop";
 import type { MatchMetrics } from "../metrics.ts";
+import { type CheckedSlots, reportSlotsSetAside } from "../presence/slotsSetAside.ts";
 import { followRounds, type RoundOptions } from "./followRounds.ts";
 import { reportSetAside } from "./measurementsSetAside.ts";
 import { drawRounds, requestRounds } from "./requestRounds.ts";
@@ -28,6 +29,7 @@ export function startMeasure(options: MeasureOptions): { wake(): void } {
   const lead = async (signal: AbortSignal) => {
     const tried = new Map<string, number>();
     const setAside = new Set<bigint>();
+    const checkedSlots: CheckedSlots = { until: 0, setAside: new Set() };
     loop = startLoop({ name: "measure", logger: context.logger, signal, interval: 1_000 }, async () => {
       // The contract's windows use the chain's clock.
       const now = (await readHead(options.pool)).time;
@@ -35,7 +37,9 @@ export function startMeasure(options: MeasureOptions): { wake(): void } {
       await requestRounds(options, tried, now);
       await drawRounds(options, now);
       await followRounds(options, tried, now);
-      await reportSetAside({ pool, metrics, logger: context.logger }, setAside, now);
+      const reporting = { pool, metrics, logger: context.logger };
+      await reportSetAside(reporting, setAside, now);
+      await reportSlotsSetAside(reporting, checkedSlots);
     });
     await loop.done;
     loop = undefined;

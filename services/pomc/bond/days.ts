@@ -1,5 +1,6 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import type { Database } from "@ngpu/db/pool";
+import { isReadable } from "@ngpu/protocol/heartbeatBits";
 import { countPresence, type PresenceFacts } from "@ngpu/protocol/presence";
 import { readPresence } from "@ngpu/queries/presence";
 import { RetryableError } from "@ngpu/runtime/errors";
@@ -48,9 +49,10 @@ export async function servedDays(
  * committed before its registration do: only a full day counts.
  */
 export function nodesThatServed(facts: PresenceFacts, { uptimePermille }: BondTerms): number[] {
+  const committed = facts.slots.filter(isReadable).length;
   return [...countPresence(facts)]
     .filter(([, { presentSlots, totalSlots }]) => {
-      const slots = Math.max(totalSlots, facts.slots.length);
+      const slots = Math.max(totalSlots, committed);
       return presentSlots * 1_000 >= uptimePermille * slots;
     })
     .map(([nodeId]) => nodeId);

@@ -1,4 +1,4 @@
-import { decodeHeartbeats, encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
+import { decodeHeartbeats, encodeHeartbeats, isReadable } from "@ngpu/protocol/heartbeatBits";
 import { countPresence, type PresenceFacts } from "@ngpu/protocol/presence";
 import { expect } from "chai";
 import fc from "fast-check";
@@ -59,5 +59,38 @@ describe("presence", () => {
     expect([...counted].filter(([, one]) => one.presentSlots === 0)).to.deep.equal([
       [2, { presentSlots: 0, totalSlots: 1 }],
     ]);
+  });
+
+  it("counts a slot whose bits cannot be read as not committed, and all others as before", () => {
+    const readable = [1, 3].map((at) => ({ slot: at, ...encodeHeartbeats(2, new Set([1])) }));
+    const broken = [
+      { encoding: "bitmap", nodeCount: 2, bits: "0x" },
+      { encoding: "bitmap", nodeCount: 2, bits: "0x0102" },
+      { encoding: "bitmap", nodeCount: 9, bits: "0x01" },
+      { encoding: "bitmap", nodeCount: 2, bits: "0x1" },
+      { encoding: "bitmap", nodeCount: 2, bits: "0xzz" },
+      { encoding: "bitmap", nodeCount: 2, bits: "" },
+      { encoding: "absentees", nodeCount: 2, bits: "0x80" },
+      { encoding: "absentees", nodeCount: 2, bits: "0x01ff" },
+      { encoding: "absentees", nodeCount: 2 ** 32 - 1, bits: "0x" },
+      { encoding: "bitmap", nodeCount: -1, bits: "0x" },
+      { encoding: "bitmap", nodeCount: 1.5, bits: "0x00" },
+      { encoding: "unknown", nodeCount: 2, bits: "0x01" },
+    ] as unknown as PresenceFacts["slots"];
+    const range = { firstSlot: 0, endSlot: 4, disputes: [{ slot: 2, nodeId: 2 }], challenges: [] };
+    const expected = countPresence({ ...range, slots: readable });
+    for (const one of broken) {
+      expect(isReadable(one), JSON.stringify(one)).to.equal(false);
+      const slots = [...readable, { ...one, slot: 2 }];
+      expect(countPresence({ ...range, slots })).to.deep.equal(expected);
+    }
+  });
+
+  it("reads what is written", () => {
+    fc.assert(
+      fc.property(fc.nat(40), fc.array(fc.integer({ min: 1, max: 40 })), (nodeCount, present) => {
+        expect(isReadable(encodeHeartbeats(nodeCount, new Set(present)))).to.equal(true);
+      }),
+    );
   });
 });

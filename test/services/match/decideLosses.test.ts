@@ -14,8 +14,10 @@ function unreachable(
   unreachableMs: number,
   given: Partial<UnreachableNode> = {},
 ): UnreachableNode {
-  const weight = { gpus: 1, cpuMilli: 8_000 };
-  return { nodeId, status: "online", signal: "session", ...weight, proven: true, unreachableMs, ...given };
+  const weight = { gpus: 1, cpuMilli: 8_000, ...given };
+  // Unless a test says otherwise, leases use all of a node.
+  const used = { gpus: weight.gpus, cpuMilli: weight.cpuMilli };
+  return { nodeId, status: "online", signal: "session", proven: true, unreachableMs, used, ...weight };
 }
 
 function held(nodeId: number, given: Partial<HeldLease> = {}): HeldLease {
@@ -25,8 +27,13 @@ function held(nodeId: number, given: Partial<HeldLease> = {}): HeldLease {
 
 /** An online fleet of nodes with one GPU and eight cores each. */
 function fleet(nodes: number): Online {
-  const all = { gpus: nodes, cpuMilli: 8_000 * nodes };
-  return { nodes, all, proven: all };
+  return ofAll({ nodes, gpus: nodes, cpuMilli: 8_000 * nodes });
+}
+
+/** An online fleet of proven nodes. Unless given otherwise, leases use all of it. */
+function ofAll(all: { nodes: number; gpus: number; cpuMilli: number; used?: Online["all"]["used"] }): Online {
+  const used = { gpus: all.gpus, cpuMilli: all.cpuMilli };
+  return { all: { used, ...all }, proven: { used, ...all } };
 }
 
 function facts(nodes: UnreachableNode[], leases: HeldLease[] = [], online = fleet(10)): LossFacts {
@@ -95,13 +102,25 @@ describe("match: decisions about lost nodes", () => {
 
   it("weighs nodes by their proven capacity", () => {
     const large = [unreachable(1, 60_000, { gpus: 8 }), unreachable(2, 60_000)];
-    const online = {
-      nodes: 20,
-      all: { gpus: 40, cpuMilli: 160_000 },
-      proven: { gpus: 40, cpuMilli: 160_000 },
-    };
+    const online = ofAll({ nodes: 20, gpus: 40, cpuMilli: 160_000 });
     expect(decideLosses(facts(large, [], online))).to.include({ type: "suspect", share: 9 / 40 });
     const overstated = [unreachable(1, 60_000, { gpus: 8, proven: false }), unreachable(2, 60_000)];
     expect(decideLosses(facts(overstated, [], online))).to.include({ type: "act" });
+  });
+
+  it("is not stopped by a few nodes that declare far more than all others and serve nothing", () => {
+    const absurd = { gpus: 255, cpuMilli: 16_777_215, used: { gpus: 0, cpuMilli: 0 } };
+    const lost = [unreachable(1, 60_000, absurd), unreachable(2, 60_000, absurd), unreachable(3, 60_000)];
+    const all = { nodes: 22, gpus: 20 + 510, cpuMilli: 160_000 + 2 * 16_777_215 };
+    const online = ofAll({ ...all, used: { gpus: 20, cpuMilli: 160_000 } });
+    const decision = decideLosses(facts(lost, [held(3)], online));
+    expect(decision).to.deep.equal({ type: "act", release: [held(3)], offline: [1, 2, 3] });
+  });
+
+  it("does nothing while many nodes are missing, although leases use few of them", () => {
+    const idle = { used: { gpus: 0, cpuMilli: 0 } };
+    const lost = [1, 2, 3, 4, 5].map((nodeId) => unreachable(nodeId, 60_000, idle));
+    const online = ofAll({ nodes: 10, gpus: 10, cpuMilli: 80_000, used: { gpus: 1, cpuMilli: 8_000 } });
+    expect(decideLosses(facts(lost, [], online))).to.include({ type: "suspect", share: 0.5 });
   });
 });

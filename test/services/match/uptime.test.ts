@@ -2,7 +2,11 @@ import type { Database } from "@ngpu/db/pool";
 import type { FleetBlock } from "@ngpu/placement/fleet";
 import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
 import { readChanges, readUptimes } from "@ngpu/queries/fleet";
+import { createLogger } from "@ngpu/runtime/logger";
 import { expect } from "chai";
+import { Registry } from "prom-client";
+import { createMatchMetrics } from "../../../services/match/metrics.ts";
+import { reportSlotsSetAside } from "../../../services/match/presence/slotsSetAside.ts";
 import { insertRow, openChainTables } from "../support/chainTables.ts";
 
 const at = (block: number) => ({
@@ -65,5 +69,21 @@ describe("match: uptime for placement", () => {
       true,
       false,
     ]);
+  });
+
+  it("leaves out a slot whose bits cannot be read, which is counted and named once", async () => {
+    const unreadable = { slot: 11, encoding: "bitmap", node_count: 2, bits: "0x" };
+    await insertRow(chain, "chain.heartbeat_slot", { ...unreadable, block_number: 13 });
+    expect(await uptimes(13)).to.deep.equal(await uptimes(12));
+    const lines: string[] = [];
+    const logger = createLogger("match", "info", { write: (line) => void lines.push(line) });
+    const metrics = createMatchMetrics(new Registry());
+    const checked = { until: 0, setAside: new Set<number>() };
+    const counted = async () => {
+      await reportSlotsSetAside({ pool: db, metrics, logger }, checked);
+      return (await metrics.slotsSetAside.get()).values.map(({ value }) => value);
+    };
+    expect([await counted(), await counted()]).to.deep.equal([[1], [1]]);
+    expect(lines.map((line) => JSON.parse(line).event)).to.deep.equal(["heartbeat_slot_set_aside"]);
   });
 });
