@@ -1,6 +1,7 @@
 import { type ChainClient, createChainClient, requireChain } from "@ngpu/chain-reader/client";
 import { readDeployment } from "@ngpu/contracts-sdk/deployment";
 import { createPool, type Database } from "@ngpu/db/pool";
+import { holdRunnerLock } from "@ngpu/db/runnerLock";
 import { requireSchema } from "@ngpu/db/schema";
 import { createApp, listen } from "@ngpu/runtime/http";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
@@ -19,8 +20,8 @@ import { connectCounters, createLimits, defaultLimits, type Limits } from "./lim
 import { createMatchClient } from "./matchClient.ts";
 import { callHistogram } from "./metrics.ts";
 import { sweepTasks } from "./store/tasks.ts";
-import { holdRunnerLock } from "./taskLock.ts";
 import { createTaskRunner } from "./taskRunner.ts";
+import { createWorkspaceOrders } from "./workspaceOrders.ts";
 
 /**
  * Starts the partner API.
@@ -44,7 +45,7 @@ export async function startApiServer(
   const sender = await createSender({ pool: db, client: chain, account, deployment, logger, signal });
   const gateway = createGateway({ url: env.GATEWAY_URL, token: env.GATEWAY_TOKEN });
   context.onStop("gateway", () => gateway.close());
-  const runner = await holdRunnerLock(env.DATABASE_URL, context);
+  const runner = await holdRunnerLock(env.DATABASE_URL, context, "apiServer tasks");
   const tasks = createTaskRunner({ db, gateway, runner, logger });
   context.onStop("tasks", () => tasks.stop());
 
@@ -57,9 +58,11 @@ export async function startApiServer(
   });
   context.onStop("task sweep", () => sweep.done);
 
+  const writer = createWriter({ sender, db, signal });
   const deps: ApiDeps = {
     db,
-    writer: createWriter({ sender, db, signal }),
+    writer,
+    orders: createWorkspaceOrders({ db, writer, runner, logger }),
     delegate: account.address,
     chain,
     deployment,

@@ -1,7 +1,7 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { byContract } from "@ngpu/contracts-sdk/generations";
 import { type Database, type Queryable, transaction } from "@ngpu/db/pool";
-import { stoppedReplicas } from "@ngpu/queries/stoppedReplicas";
+import { releaseAbandoned } from "@ngpu/db/runnerLock";
 import { departing, requiresTransfer, transfers } from "./transfers.ts";
 
 type AssignItem = { requestId: string; workspaceId: bigint; replica: number; nodeId: number };
@@ -12,11 +12,18 @@ export type AssignBatch = { batchId: string; items: AssignItem[] };
 /** Why the chain refused an item; `error` is the name of the contract's error. */
 export type Refusal = { error: string; text: string };
 
-// Longer than the sender waits for a transaction receipt. Afterwards any instance may claim the batch.
+// Longer than the sender waits for a transaction receipt. Afterwards any instance may claim the batch. The batches of a process that
+// has ended are released earlier.
 const claimSeconds = 150;
 
 /** Maximum placements in one batch, and maximum concurrent image transfers to one node. */
-export type BatchLimits = { batchSize: number; perNode: number; deployment: Deployment };
+export type BatchLimits = {
+  batchSize: number;
+  perNode: number;
+  deployment: Deployment;
+  /** Number of this process (holdRunnerLock). */
+  runner: bigint;
+};
 
 /**
  * Claims the next batch: one whose claim has expired, else a new one with answered placements of one contract. A placement is
@@ -27,12 +34,12 @@ export type BatchLimits = { batchSize: number; perNode: number; deployment: Depl
 export function takeBatch(pool: Database, limits: BatchLimits): Promise<AssignBatch | null> {
   return transaction(pool, async (db) => {
     const expired = await db.query<{ batch_id: string }>(
-      `update app.assign_batch set claimed_until = now() + make_interval(secs => $1)
+      `update app.assign_batch set claimed_until = now() + make_interval(secs => $1), runner = $2
        where batch_id = (
          select batch_id from app.assign_batch where settled_at is null and claimed_until <= now()
          order by created_at limit 1 for update skip locked)
        returning batch_id`,
-      [claimSeconds],
+      [claimSeconds, limits.runner],
     );
     const batchId = expired.rows[0]?.batch_id ?? (await newBatch(db, limits));
     return batchId === null ? null : { batchId, items: await loadItems(db, batchId) };
@@ -41,12 +48,11 @@ export function takeBatch(pool: Database, limits: BatchLimits): Promise<AssignBa
 
 async function newBatch(
   db: Queryable,
-  { batchSize, perNode, deployment }: BatchLimits,
+  { batchSize, perNode, deployment, runner }: BatchLimits,
 ): Promise<string | null> {
   // One instance creates a batch at a time, so each sees the items and transfers of the previous batches.
   await db.query("select pg_advisory_xact_lock(hashtextextended('assign_batch', 0))");
   await refuseUnwanted(db);
-  await refuseStopped(db);
   // A placement whose node is busy stays answered until one of the node's transfers has ended.
   const answered = await db.query<{ request_id: string; workspace_id: bigint }>(
     `select request_id, workspace_id::int8 from app.placement as placement
@@ -75,46 +81,28 @@ async function newBatch(
   if (rows === undefined) return null;
   const made = await db.query<{ batch_id: string }>(
     `with batch as (
-       insert into app.assign_batch (batch_id, claimed_until)
-       values (gen_random_uuid(), now() + make_interval(secs => $2)) returning batch_id)
+       insert into app.assign_batch (batch_id, claimed_until, runner)
+       values (gen_random_uuid(), now() + make_interval(secs => $2), $3) returning batch_id)
      insert into app.assign_item (request_id, batch_id, position)
      select request_id, batch.batch_id, position - 1
      from batch, unnest($1::uuid[]) with ordinality as item (request_id, position)
      returning batch_id`,
-    [rows.map((row) => row.request_id), claimSeconds],
+    [rows.map((row) => row.request_id), claimSeconds, runner],
   );
   return made.rows[0]?.batch_id ?? null;
 }
 
-/** Refuses placements whose workspace was closed or scaled down: the chain would reject them. */
+/** Refuses placements whose workspace was closed, stopped or scaled down: the chain would reject them. */
 async function refuseUnwanted(db: Queryable): Promise<void> {
   await db.query(
     `update app.placement as placement
      set status = 'refused', refusal = case when workspace.status = 'closed' then 'The workspace was closed.'
-       else 'The workspace was scaled down.' end
+       when workspace.stopped then 'The workspace was stopped.' else 'The workspace was scaled down.' end
      from chain.workspace as workspace
      where placement.status = 'answered' and workspace.workspace_id = placement.workspace_id
-       and (workspace.status = 'closed' or placement.replica >= workspace.replicas)
+       and (workspace.status = 'closed' or workspace.stopped or placement.replica >= workspace.replicas)
        and not exists (select from app.assign_item as item where item.request_id = placement.request_id)`,
   );
-}
-
-/** Refuses placements of replicas that their owner stopped after the request. */
-async function refuseStopped(db: Queryable): Promise<void> {
-  const waiting = await db.query<{ workspace_id: bigint }>(
-    `select distinct workspace_id::int8 from app.placement as placement
-     join app.workspace_order as ordered using (workspace_id)
-     where placement.status = 'answered' and ordered.stopped
-       and not exists (select from app.assign_item as item where item.request_id = placement.request_id)`,
-  );
-  for (const { workspace_id: workspaceId } of waiting.rows) {
-    await db.query(
-      `update app.placement as placement set status = 'refused', refusal = 'The replica was stopped.'
-       where status = 'answered' and workspace_id = $1::numeric and replica = any($2)
-         and not exists (select from app.assign_item as item where item.request_id = placement.request_id)`,
-      [workspaceId, [...(await stoppedReplicas(db, workspaceId))]],
-    );
-  }
 }
 
 async function loadItems(db: Queryable, batchId: string): Promise<AssignItem[]> {
@@ -182,6 +170,15 @@ export async function returnBatch(db: Queryable, batchId: string): Promise<void>
     "update app.assign_batch set claimed_until = now() where batch_id = $1 and settled_at is null",
     [batchId],
   );
+}
+
+/** Releases the batches of processes that have ended before they settled them. They are sent again with the same dedupe key. */
+export function releaseAbandonedBatches(db: Database, self: bigint): Promise<number> {
+  return releaseAbandoned(db, self, {
+    open: "select runner from app.assign_batch where settled_at is null and claimed_until > now()",
+    release: `update app.assign_batch set claimed_until = now()
+      where runner = $1 and settled_at is null and claimed_until > now()`,
+  });
 }
 
 /** Seconds since the publication of each workspace, by the database's clock. */

@@ -45,7 +45,7 @@ export async function loadMissing(
        order by requested_at desc limit 1
      ) as last on true
      left join lateral (
-       select count(*) as attempts,
+       select count(*) filter (where item.refused_with is distinct from 'WorkspaceIsStopped') as attempts,
          jsonb_agg(jsonb_build_object(
            'nodeId', placement.node_id, 'cause', 'refused', 'at', extract(epoch from batch.settled_at)
          )) filter (where item.refused_with = any($3)) as nodes

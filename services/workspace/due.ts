@@ -51,8 +51,8 @@ export async function findDue(db: Queryable): Promise<bigint[]> {
     select workspace_id::int8 from chain.workspace cross join clock
     where status = 'open' and (
       (expires_at > 0 and expires_at < clock.now)
-      or (select count(*) from held
-          where held.workspace_id = workspace.workspace_id and held.replica < workspace.replicas) < workspace.replicas)
+      or (not stopped and (select count(*) from held
+          where held.workspace_id = workspace.workspace_id and held.replica < workspace.replicas) < workspace.replicas))
     union
     select held.workspace_id::int8 from held
       join chain.workspace as workspace using (workspace_id)
@@ -63,10 +63,7 @@ export async function findDue(db: Queryable): Promise<bigint[]> {
       or workspace.status <> 'open' or held.replica >= workspace.replicas or coalesce(lease.closed, false)
       or (workspace.expires_at > 0 and workspace.expires_at < clock.now)
       or not ((held.desired = 'run' and held.state = 'running') or (held.desired = 'stop' and held.state = 'stopped'))
-    union
-    select held.workspace_id::int8 from held
-      join app.workspace_order as ordered on ordered.workspace_id::int8 = held.workspace_id
-    where (ordered.stopped and held.desired = 'run') or (not ordered.stopped and held.desired = 'stop')
+      or (held.desired = case when workspace.stopped then 'run' else 'stop' end)
     union
     select workspace_id::int8 from running
     where owed > 0 and ((owner, generation) in (select owner, generation from spent_owner)

@@ -3,6 +3,7 @@ import { readDeployment } from "@ngpu/contracts-sdk/deployment";
 import { chainChannel, listenForChanges } from "@ngpu/db/listen";
 import { createPool } from "@ngpu/db/pool";
 import { connectRedis, openQueue, queues, requireRedis, serveQueue } from "@ngpu/db/queue";
+import { holdRunnerLock } from "@ngpu/db/runnerLock";
 import { requireSchema } from "@ngpu/db/schema";
 import { enqueueWorkspace, queueHealth } from "@ngpu/db/workspaceQueue";
 import { createApp, listen } from "@ngpu/runtime/http";
@@ -34,6 +35,7 @@ export async function startWorkspace(
   await requireChain(client, deployment);
   const redis = connectRedis(settings.REDIS_URL);
   context.onStop("redis", () => redis.disconnect());
+  const runner = await holdRunnerLock(settings.DATABASE_URL, context, "workspace claims");
   const account = privateKeyToAccount(settings.SIGNER_KEY);
   const sender = await createSender({ pool, client, account, deployment, logger, signal });
   const registry = createRegistry("workspace");
@@ -44,6 +46,7 @@ export async function startWorkspace(
     sender,
     deployment,
     logger,
+    runner,
     metrics: createMetrics(registry),
     deadlines: workspaceDeadlines(settings),
     enqueueDispense: (workspaceId) => enqueueWorkspace(dispenseQueue, workspaceId),
@@ -53,6 +56,7 @@ export async function startWorkspace(
     pool,
     logger,
     signal,
+    runner,
     interval: settings.SWEEP_SECONDS * 1000,
     enqueue: (workspaceId) => enqueueWorkspace(workspaceQueue, workspaceId),
   });
