@@ -18,13 +18,13 @@ abstract contract DockerState is IDockerContract, SignedBatch, Pauses {
     using Assignments for *;
     using AssignmentStates for AssignmentState;
 
-    // | isOpen 8 | replicas 16 | authorizationId 64 | specHash 168 |
+    // | state 8 | replicas 16 | authorizationId 64 | specHash 168 |
     struct Workspace {
         /// @dev Only the owner could construct two specs with one hash, with 2^84 hashes, and would gain nothing.
         bytes21 specHash;
         uint64 authorizationId;
         uint16 replicas;
-        bool isOpen;
+        WorkspaceState state;
     }
 
     // | - 160 | workspaceCount 64 | paused 32 |: see Pauses
@@ -94,10 +94,12 @@ abstract contract DockerState is IDockerContract, SignedBatch, Pauses {
         if (selector == IDockerContract.requestStart.selector) return 5;
         if (selector == IDockerContract.releaseLost.selector) return 6;
         if (selector == IDockerContract.updateWorkspace.selector) return 7;
+        if (selector == IDockerContract.startWorkspace.selector) return 8;
         if (selector == IDockerContract.requestStop.selector) return FIRST_EXIT;
         if (selector == IDockerContract.requestDelete.selector) return FIRST_EXIT + 1;
         if (selector == IDockerContract.reportBatch.selector) return FIRST_EXIT + 2;
         if (selector == IDockerContract.releaseEnded.selector) return FIRST_EXIT + 3;
+        if (selector == IDockerContract.stopWorkspace.selector) return FIRST_EXIT + 4;
         return NONE;
     }
 
@@ -114,6 +116,13 @@ abstract contract DockerState is IDockerContract, SignedBatch, Pauses {
 
     function _setAssignment(LeaseRef calldata ref, Assignments.Assignment memory assignment) internal {
         _assignments[Leases.keyOf(ref.workspaceId, ref.replica)] = assignment.pack();
+    }
+
+    function _openWorkspaceOfCaller(uint64 workspaceId) internal view returns (Workspace storage workspace) {
+        workspace = _workspaces[workspaceId];
+        if (workspace.specHash == 0) revert WorkspaceUnknown(workspaceId);
+        if (workspace.state == WorkspaceState.Closed) revert WorkspaceNotOpen(workspaceId);
+        if (!_mayAct(workspace, false)) revert CallerNotAuthorized(msg.sender, workspaceId);
     }
 
     /// @dev Keepers act for all owners; others act for themselves or under the workspace's own authorization.

@@ -26,6 +26,18 @@ abstract contract Placement is DockerState {
     }
 
     /// @inheritdoc IDockerContract
+    function stopWorkspace(uint64 workspaceId, LeaseRef[] calldata leases) external pausable {
+        _setState(workspaceId, WorkspaceState.Stopped);
+        _orderAll(leases, Desired.Stop);
+    }
+
+    /// @inheritdoc IDockerContract
+    function startWorkspace(uint64 workspaceId, LeaseRef[] calldata leases) external pausable {
+        _setState(workspaceId, WorkspaceState.Open);
+        _orderAll(leases, Desired.Run);
+    }
+
+    /// @inheritdoc IDockerContract
     function requestStart(LeaseRef[] calldata leases) external pausable {
         _orderAll(leases, Desired.Run);
     }
@@ -87,6 +99,13 @@ abstract contract Placement is DockerState {
         );
     }
 
+    function _setState(uint64 workspaceId, WorkspaceState state) private {
+        Workspace storage workspace = _openWorkspaceOfCaller(workspaceId);
+        if (workspace.state == state) return;
+        workspace.state = state;
+        emit StoppedSet(workspaceId, state == WorkspaceState.Stopped);
+    }
+
     function _orderAll(LeaseRef[] calldata leases, Desired desired) private {
         uint256 items = _checkLength(leases.length);
         bool isKeeper_ = _keepers[msg.sender];
@@ -99,8 +118,15 @@ abstract contract Placement is DockerState {
         private
         returns (bytes memory refusal)
     {
-        if (!_mayAct(_workspaces[ref.workspaceId], isKeeper_)) {
+        Workspace memory workspace = _workspaces[ref.workspaceId];
+        if (!_mayAct(workspace, isKeeper_)) {
             return abi.encodeWithSelector(CallerNotAuthorized.selector, msg.sender, ref.workspaceId);
+        }
+        if (desired == Desired.Run && workspace.state == WorkspaceState.Stopped) {
+            return abi.encodeWithSelector(WorkspaceIsStopped.selector, ref.workspaceId);
+        }
+        if (desired == Desired.Stop && workspace.state == WorkspaceState.Open) {
+            return abi.encodeWithSelector(WorkspaceNotStopped.selector, ref.workspaceId);
         }
         Assignments.Assignment memory assignment = _assignmentOf(ref);
         refusal = _checkLive(ref, assignment);
@@ -131,7 +157,12 @@ abstract contract Placement is DockerState {
         if (!_mayAct(workspace, isKeeper_)) {
             return abi.encodeWithSelector(CallerNotAuthorized.selector, msg.sender, item.workspaceId);
         }
-        if (!workspace.isOpen) return abi.encodeWithSelector(WorkspaceNotOpen.selector, item.workspaceId);
+        if (workspace.state == WorkspaceState.Closed) {
+            return abi.encodeWithSelector(WorkspaceNotOpen.selector, item.workspaceId);
+        }
+        if (workspace.state == WorkspaceState.Stopped) {
+            return abi.encodeWithSelector(WorkspaceIsStopped.selector, item.workspaceId);
+        }
         if (_isExpired(item.spec)) {
             return abi.encodeWithSelector(WorkspaceExpired.selector, item.workspaceId, item.spec.expiresAt);
         }

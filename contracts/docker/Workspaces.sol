@@ -68,7 +68,7 @@ abstract contract Workspaces is DockerState {
 
     /// @inheritdoc IDockerContract
     function closeWorkspace(uint64 workspaceId) external {
-        _openWorkspaceOfCaller(workspaceId).isOpen = false;
+        _openWorkspaceOfCaller(workspaceId).state = WorkspaceState.Closed;
         emit WorkspaceClosed(workspaceId);
     }
 
@@ -76,9 +76,9 @@ abstract contract Workspaces is DockerState {
     function closeExpired(uint64 workspaceId, WorkspaceSpec calldata spec) external {
         Workspace storage workspace = _workspaces[workspaceId];
         _revertIf(_checkSpec(workspaceId, workspace, spec));
-        if (!workspace.isOpen) revert WorkspaceNotOpen(workspaceId);
+        if (workspace.state == WorkspaceState.Closed) revert WorkspaceNotOpen(workspaceId);
         if (!_isExpired(spec)) revert WorkspaceNotExpired(workspaceId, spec.expiresAt);
-        workspace.isOpen = false;
+        workspace.state = WorkspaceState.Closed;
         emit WorkspaceClosed(workspaceId);
     }
 
@@ -96,11 +96,11 @@ abstract contract Workspaces is DockerState {
     function workspaceOf(uint64 workspaceId)
         external
         view
-        returns (uint64 authorizationId, uint16 replicas, bool open, bytes21 specHash)
+        returns (uint64 authorizationId, uint16 replicas, WorkspaceState state, bytes21 specHash)
     {
         Workspace storage workspace = _workspaces[workspaceId];
         (authorizationId, replicas) = (workspace.authorizationId, workspace.replicas);
-        (open, specHash) = (workspace.isOpen, workspace.specHash);
+        (state, specHash) = (workspace.state, workspace.specHash);
     }
 
     function _publish(
@@ -122,7 +122,7 @@ abstract contract Workspaces is DockerState {
             specHash: _hashOf(spec),
             authorizationId: authorizationId,
             replicas: replicas,
-            isOpen: true
+            state: WorkspaceState.Open
         });
         emit WorkspacePublished(workspaceId, owner, spec.image, authorizationId, replicas, spec, config);
     }
@@ -139,13 +139,6 @@ abstract contract Workspaces is DockerState {
         if (spec.configHash != configHash) {
             return abi.encodeWithSelector(WorkspaceConfigMismatch.selector, spec.configHash, configHash);
         }
-    }
-
-    function _openWorkspaceOfCaller(uint64 workspaceId) private view returns (Workspace storage workspace) {
-        workspace = _workspaces[workspaceId];
-        if (workspace.specHash == 0) revert WorkspaceUnknown(workspaceId);
-        if (!workspace.isOpen) revert WorkspaceNotOpen(workspaceId);
-        if (!_mayAct(workspace, false)) revert CallerNotAuthorized(msg.sender, workspaceId);
     }
 
     function _revertIf(bytes memory refusal) private pure {

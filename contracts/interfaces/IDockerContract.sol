@@ -15,6 +15,13 @@ interface IDockerContract is IBatch, IPauses {
         Exclusive
     }
 
+    /// @notice The owner's order for a workspace. Stopped: no replica is assigned or started until it is open again.
+    enum WorkspaceState {
+        Closed,
+        Open,
+        Stopped
+    }
+
     enum AssignmentState {
         None,
         Assigned,
@@ -26,7 +33,7 @@ interface IDockerContract is IBatch, IPauses {
         Released
     }
 
-    /// @notice The owner's order for an assignment.
+    /// @notice The order for an assignment. Run and Stop follow the state of its workspace.
     enum Desired {
         Hold,
         Run,
@@ -132,6 +139,7 @@ interface IDockerContract is IBatch, IPauses {
     /// @notice Later assignments use this spec; existing ones keep the one they were made with.
     event WorkspaceUpdated(uint64 indexed workspaceId, bytes32 indexed image, WorkspaceSpec spec, string config);
     event ReplicasSet(uint64 indexed workspaceId, uint16 replicas);
+    event StoppedSet(uint64 indexed workspaceId, bool stopped);
     event WorkspaceClosed(uint64 indexed workspaceId);
 
     /// @param fence First 8 bytes of a hash over the parent block, the spec, the workspace, the replica, the lease and
@@ -173,6 +181,8 @@ interface IDockerContract is IBatch, IPauses {
     error ImageTaken(bytes32 digest, address owner);
     error WorkspaceUnknown(uint64 workspaceId);
     error WorkspaceNotOpen(uint64 workspaceId);
+    error WorkspaceIsStopped(uint64 workspaceId);
+    error WorkspaceNotStopped(uint64 workspaceId);
     error WorkspaceExpired(uint64 workspaceId, uint40 expiresAt);
     error WorkspaceSpecMismatch(uint64 workspaceId, bytes21 expected, bytes21 actual);
     error WorkspaceSpecInvalid();
@@ -226,6 +236,13 @@ interface IDockerContract is IBatch, IPauses {
     /// @notice Owner or delegate.
     function setReplicas(uint64 workspaceId, uint16 replicas) external;
 
+    /// @notice Stops a workspace until `startWorkspace`: assignments and starts of its replicas are refused. Also orders the given
+    /// leases to stop, as `requestStop` does for the others. Stopping a stopped workspace is no change. Owner or delegate.
+    function stopWorkspace(uint64 workspaceId, LeaseRef[] calldata leases) external;
+
+    /// @notice Reopens a stopped workspace and orders the given leases to start. Owner or delegate.
+    function startWorkspace(uint64 workspaceId, LeaseRef[] calldata leases) external;
+
     /// @notice Ends further assignments. Owner or delegate.
     function closeWorkspace(uint64 workspaceId) external;
 
@@ -236,8 +253,10 @@ interface IDockerContract is IBatch, IPauses {
     /// reserves the capacity and opens the escrow lease. Owner, delegate or keeper.
     function assign(Assign[] calldata items) external;
 
-    /// @notice Owner, delegate or keeper, like the next two.
+    /// @notice Refused while the workspace is stopped. Owner, delegate or keeper, like the next two.
     function requestStart(LeaseRef[] calldata leases) external;
+
+    /// @notice Refused while the workspace is open.
     function requestStop(LeaseRef[] calldata leases) external;
     function requestDelete(LeaseRef[] calldata leases) external;
 
@@ -265,7 +284,7 @@ interface IDockerContract is IBatch, IPauses {
     function workspaceOf(uint64 workspaceId)
         external
         view
-        returns (uint64 authorizationId, uint16 replicas, bool open, bytes21 specHash);
+        returns (uint64 authorizationId, uint16 replicas, WorkspaceState state, bytes21 specHash);
     function assignmentOf(uint64 workspaceId, uint16 replica) external view returns (Assignment memory);
 
     /// @notice The holder of a replica, for contracts that check a node's report about its lease.

@@ -61,6 +61,13 @@ export type Sender = {
   send<Name extends AbiName, Fn extends ContractFunctionName<Abis[Name], Writes>>(
     request: SendRequest<Name, Fn>,
   ): Promise<SendResult<Name>>;
+  /**
+   * Waits until the transaction that was stored under a dedupe key is mined, also one that another account sent.
+   *
+   * @returns Its block; undefined when no transaction has the key.
+   * @throws RetryableError `transaction_timeout`, `nonce_used`, `chain_unreachable`
+   */
+  settled(dedupeKey: string, options?: { timeoutMs?: number }): Promise<bigint | undefined>;
 };
 
 export type SenderOptions = {
@@ -91,7 +98,7 @@ export async function createSender(options: SenderOptions): Promise<Sender> {
   const parts: SenderParts = { ...options, address, gasOracle, sign, tracker };
   // Callers see the typed signature. Internally a contract chosen at run time has the general ABI.
   const send = (request: AnyRequest) => sendOne(parts, request);
-  return { address, send: send as unknown as Sender["send"] };
+  return { address, send: send as unknown as Sender["send"], settled: settledIn(parts) };
 }
 
 type SenderParts = SenderOptions & {
@@ -114,6 +121,17 @@ function signerOf({ account, deployment }: SenderOptions): SenderParts["sign"] {
       maxPriorityFeePerGas: unsigned.maxPriorityFee,
     });
     return { raw, hash: keccak256(raw) };
+  };
+}
+
+function settledIn({ pool, tracker }: SenderParts): Sender["settled"] {
+  return async (dedupeKey, { timeoutMs = 120_000 } = {}) => {
+    try {
+      const row = await store.byKey(pool, dedupeKey);
+      return row === undefined ? undefined : (await tracker.wait(row, timeoutMs)).receipt.blockNumber;
+    } catch (error) {
+      throw translateDatabaseError(error);
+    }
   };
 }
 

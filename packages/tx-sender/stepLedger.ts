@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import type { Queryable } from "@ngpu/db/pool";
+import type { Database, Queryable } from "@ngpu/db/pool";
+import { releaseAbandoned } from "@ngpu/db/runnerLock";
 import { NgpuError } from "@ngpu/runtime/errors";
 
 /**
@@ -7,7 +8,8 @@ import { NgpuError } from "@ngpu/runtime/errors";
  * sending a step again before its effect is visible. It schedules retries of refused steps.
  */
 
-// Seconds to wait for a transaction before another instance may take over the step, under the same attempt.
+// Seconds to wait for a transaction before another instance may take over the step, under the same attempt. The steps of a process
+// that has ended are taken over earlier.
 const claimSeconds = 120;
 // A step whose effect is missing although it was mined (a reorg) is retried after this time.
 const settleSeconds = 5;
@@ -36,18 +38,21 @@ type LedgerItem = { key: string; workspaceId: bigint };
  * @returns For each claimed step the name of its transaction. The name is unchanged if the last attempt was not
  *   settled, so that the sender repeats that transaction.
  */
-async function claimSteps(db: Queryable, items: LedgerItem[], head: bigint): Promise<Map<string, string>> {
+async function claimSteps(
+  db: Queryable,
+  { items, head, runner }: { items: LedgerItem[]; head: bigint; runner: bigint },
+): Promise<Map<string, string>> {
   const claimed = await db.query<{ key: string; attempt: number }>(
-    `insert into app.step as step (key, workspace_id, wait_until)
-     select key, workspace_id, now() + make_interval(secs => $4)
+    `insert into app.step as step (key, workspace_id, wait_until, runner)
+     select key, workspace_id, now() + make_interval(secs => $4), $5
      from unnest($1::text[], $2::numeric[]) as item (key, workspace_id)
      order by key
      on conflict (key) do update set
        attempt = step.attempt + step.settled::int, settled = false, tx_hash = null, block_number = null,
-       wait_until = excluded.wait_until, updated_at = now()
+       wait_until = excluded.wait_until, runner = excluded.runner, updated_at = now()
      where step.wait_until <= now() and (step.block_number is null or step.block_number <= $3)
      returning key, attempt`,
-    [items.map((item) => item.key), items.map((item) => item.workspaceId), head, claimSeconds],
+    [items.map((item) => item.key), items.map((item) => item.workspaceId), head, claimSeconds, runner],
   );
   return new Map(claimed.rows.map(({ key, attempt }) => [key, `${key}#${attempt}`]));
 }
@@ -81,6 +86,15 @@ export async function forgetOldSteps(db: Queryable): Promise<void> {
   await db.query("delete from app.step where updated_at < now() - interval '7 days'");
 }
 
+/** Releases the steps of processes that have ended before they settled them. The next claim repeats the same attempt. */
+export function releaseAbandonedSteps(db: Database, self: bigint): Promise<number> {
+  return releaseAbandoned(db, self, {
+    open: "select runner from app.step where not settled and wait_until > now()",
+    release: `update app.step set wait_until = now(), updated_at = now()
+      where runner = $1 and not settled and wait_until > now()`,
+  });
+}
+
 /** Releases steps whose attempt failed with a transient error. The next claim repeats the same attempt. */
 async function releaseSteps(db: Queryable, keys: string[]): Promise<void> {
   await db.query(
@@ -99,17 +113,18 @@ type BatchResult = {
 /**
  * Sends the steps that are not in progress in one transaction, and records the outcome of each.
  *
- * @param batch `head` is the newest exported block at the time of the decision.
+ * @param batch `head` is the newest exported block at the time of the decision, `runner` the number of this process
+ *   (holdRunnerLock).
  * @param send Sends the given items. The dedupe key is the same if the same attempts are sent again after a crash.
  * @returns The outcome of each sent step; `refusal` is null for an accepted step.
  * @throws Any error of `send` except `transaction_reverted`, which counts as a refusal of every step.
  */
 export async function sendSteps<Item extends LedgerItem>(
   db: Queryable,
-  batch: { head: bigint; items: Item[] },
+  batch: { head: bigint; items: Item[]; runner: bigint },
   send: (items: Item[], dedupeKey: string) => Promise<BatchResult>,
 ): Promise<{ item: Item; refusal: string | null }[]> {
-  const names = await claimSteps(db, batch.items, batch.head);
+  const names = await claimSteps(db, batch);
   const items = batch.items.filter((item) => names.has(item.key));
   if (items.length === 0) return [];
   const dedupeKey = `steps:${sha256(items.map((item) => names.get(item.key)).join(","))}`;

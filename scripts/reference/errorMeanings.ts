@@ -16,6 +16,7 @@ export const errorMeanings: Readonly<Record<string, string>> = {
   api_request_failed: "The API answered a step of `npm start` with an error.",
   api_unreachable: "The market's API does not answer.",
   audience_mismatch: "A match instance requested a signature for another URL.",
+  authorization_ended: "The authorization of a workspace is revoked or has expired.",
   authorization_missing: "The wallet has not authorized the API to publish.",
   balance_too_low: "The wallet's deposit does not cover the minimum term.",
   benchmark_not_found: "There is no benchmark of this name.",
@@ -224,6 +225,7 @@ export const errorMeanings: Readonly<Record<string, string>> = {
   wait_timeout: "A condition did not become true in time.",
   wallet_already_funded: "The wallet already has test tokens.",
   windows_too_short: "A public chain's deployment has too short windows.",
+  workspace_changed: "Another order changed the workspace.",
   workspace_closed: "The workspace is closed.",
   workspace_not_found: "There is no workspace with this id.",
 };

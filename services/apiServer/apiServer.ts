@@ -1,6 +1,7 @@
 import { type ChainClient, createChainClient, requireChain } from "@ngpu/chain-reader/client";
 import { readDeployment } from "@ngpu/contracts-sdk/deployment";
 import { createPool, type Database } from "@ngpu/db/pool";
+import { holdRunnerLock } from "@ngpu/db/runnerLock";
 import { requireSchema } from "@ngpu/db/schema";
 import { createApp, createHttpServer, listen } from "@ngpu/runtime/http";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
@@ -22,8 +23,8 @@ import { refuseMalformedRequests } from "./malformedRequests.ts";
 import { createMatchClient } from "./matchClient.ts";
 import { callHistogram } from "./metrics.ts";
 import { sweepTasks } from "./store/tasks.ts";
-import { holdRunnerLock } from "./taskLock.ts";
 import { createTaskRunner } from "./taskRunner.ts";
+import { createWorkspaceOrders } from "./workspaceOrders.ts";
 
 /**
  * Starts the partner API.
@@ -46,13 +47,15 @@ export async function startApiServer(
   const account = privateKeyToAccount(env.SIGNER_KEY);
   const sender = await createSender({ pool: db, client: chain, account, deployment, logger, signal });
   const registry = createRegistry("apiServer");
-  const { gateway, tasks } = await startTasks(context, env, db);
+  const { gateway, tasks, runner } = await startTasks(context, env, db);
   const calls = createCallLog({ db, logger, onEnd: callHistogram(registry) });
   context.onStop("calls", () => calls.flush());
 
+  const writer = createWriter({ sender, db, signal });
   const deps: ApiDeps = {
     db,
-    writer: createWriter({ sender, db, signal }),
+    writer,
+    orders: createWorkspaceOrders({ db, writer, runner, logger }),
     delegate: account.address,
     chain,
     deployment,
@@ -79,7 +82,7 @@ async function startTasks(context: ServiceContext, env: ApiEnv, db: Database) {
   const { logger, signal } = context;
   const gateway = createGateway({ url: env.GATEWAY_URL, token: env.GATEWAY_TOKEN });
   context.onStop("gateway", () => gateway.close());
-  const runner = await holdRunnerLock(env.DATABASE_URL, context);
+  const runner = await holdRunnerLock(env.DATABASE_URL, context, "apiServer tasks");
   const tasks = createTaskRunner({ db, gateway, runner, logger });
   context.onStop("tasks", () => tasks.stop());
   const sweep = startLoop({ name: "task_sweep", logger, signal, interval: 30_000 }, async () => {
@@ -87,7 +90,7 @@ async function startTasks(context: ServiceContext, env: ApiEnv, db: Database) {
     if (swept > 0) logger.warn({ event: "tasks_swept", swept });
   });
   context.onStop("task sweep", () => sweep.done);
-  return { gateway, tasks };
+  return { gateway, tasks, runner };
 }
 
 function networkOf(env: ApiEnv): ApiDeps["network"] {

@@ -21,10 +21,23 @@ export type Writer = {
   write<Name extends AbiName, Fn extends ContractFunctionName<Abis[Name], "nonpayable" | "payable">>(
     request: SendRequest<Name, Fn>,
   ): Promise<SendResult<Name>>;
+  /** Waits until the transaction with this key is mined, and returns its block. Undefined: it is not mined in time. */
+  settled(dedupeKey: string): Promise<bigint | undefined>;
+  /** Waits up to ten seconds until the database has the block. */
+  exported(block: bigint): Promise<boolean>;
 };
 
 export function createWriter(deps: { sender: Sender; db: Queryable; signal: AbortSignal }): Writer {
   return {
+    exported: (block) => waitForExport(deps, block),
+    settled: async (dedupeKey) => {
+      try {
+        return await deps.sender.settled(dedupeKey, { timeoutMs: exportDeadline });
+      } catch (error) {
+        if (error instanceof NgpuError && error.code === "transaction_timeout") return undefined;
+        throw error;
+      }
+    },
     write: async (request) => {
       try {
         const result = await deps.sender.send(request);
@@ -44,16 +57,17 @@ export function createWriter(deps: { sender: Sender; db: Queryable; signal: Abor
   };
 }
 
-async function waitForExport(deps: { db: Queryable; signal: AbortSignal }, block: bigint): Promise<void> {
+async function waitForExport(deps: { db: Queryable; signal: AbortSignal }, block: bigint): Promise<boolean> {
   const deadline = Date.now() + exportDeadline;
   while (!deps.signal.aborted && Date.now() < deadline) {
     const { rowCount } = await deps.db.query(
       "select from chain.head where tier = 'unsafe' and number >= $1",
       [block],
     );
-    if (rowCount === 1) return;
+    if (rowCount === 1) return true;
     await rest(100, deps.signal);
   }
+  return false;
 }
 
 /**

@@ -78,6 +78,7 @@ export type WorkspaceStatus = (typeof workspaceStatuses)[number];
 /** The status of a workspace: the furthest state that any of its replicas has reached. */
 export function workspaceStatus(facts: {
   status: "open" | "closed";
+  stopped: boolean;
   /** Unix seconds; 0: never. */
   expiresAt: number;
   now: number;
@@ -86,8 +87,9 @@ export function workspaceStatus(facts: {
   if (facts.status === "closed") return "closed";
   if (facts.expiresAt !== 0 && facts.now >= facts.expiresAt) return "expired";
   const held = facts.replicas.filter((replica) => replica.held);
+  if (facts.stopped) return held.some(isStarted) ? "running" : "stopped";
   if (held.length === 0) return "pending";
-  if (held.some((replica) => replica.state === "running" && replica.desired !== "stop")) return "running";
+  if (held.some(isStarted)) return "running";
   const wanted = held.filter((replica) => replica.desired === "run" || replica.desired === "hold");
   if (wanted.some((replica) => replica.state === "ready" || replica.milestone === "verified")) {
     return wanted.every((replica) => replica.state === "failed") ? "failed" : "starting";
@@ -95,6 +97,8 @@ export function workspaceStatus(facts: {
   if (wanted.some((replica) => replica.state === "assigned")) return "distributing";
   return held.some((replica) => replica.state === "failed") ? "failed" : "stopped";
 }
+
+const isStarted = ({ state, desired }: ReplicaFacts) => state === "running" && desired !== "stop";
 
 /** Whether a workspace may serve requests: it is not closed and has not expired. */
 export function isOpen(row: { status: "open" | "closed"; expires_at: number }, now: number): boolean {

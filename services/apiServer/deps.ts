@@ -8,11 +8,13 @@ import type { Faucet } from "./faucet.ts";
 import type { Gateway } from "./gatewayClient.ts";
 import type { MatchClient } from "./matchClient.ts";
 import type { TaskRunner } from "./taskRunner.ts";
+import type { WorkspaceOrders } from "./workspaceOrders.ts";
 
 /** Dependencies of the routes. */
 export type ApiDeps = {
   db: Database;
   writer: Writer;
+  orders: WorkspaceOrders;
   /** The account this API sends transactions from; partners authorize it. */
   delegate: Address;
   /** For reads that Postgres cannot serve: permit nonces, signatures of contract wallets. */

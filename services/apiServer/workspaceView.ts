@@ -12,6 +12,7 @@ export function entryOf(row: WorkspaceRow, replicas: ReplicaRow[], now: number) 
     image: imageOf(row),
     status: workspaceStatus({
       status: row.status,
+      stopped: row.stopped,
       expiresAt: row.expires_at,
       now,
       replicas: replicas.map((replica) => ({ ...replica, held: replica.release_reason === null })),

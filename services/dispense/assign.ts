@@ -1,5 +1,4 @@
 import { addressFor } from "@ngpu/contracts-sdk/generations";
-import { stoppedReplicas } from "@ngpu/queries/stoppedReplicas";
 import { loadSpecs, unknownWorkspace } from "@ngpu/queries/workspaceSpecs";
 import { NgpuError } from "@ngpu/runtime/errors";
 import {
@@ -56,13 +55,10 @@ async function assignBatch(deps: AssignDeps, batch: AssignBatch): Promise<void> 
 async function sendBatch({ pool, sender, deployment }: AssignDeps, { batchId, items }: AssignBatch) {
   const ids = [...new Set(items.map((item) => item.workspaceId))];
   const specs = await loadSpecs(pool, ids);
-  const stopped = new Map<bigint, ReadonlySet<number>>();
-  for (const id of ids) stopped.set(id, await stoppedReplicas(pool, id));
   const args = items.map(({ workspaceId, replica, nodeId }) => {
     const spec = specs.get(workspaceId);
     if (spec === undefined) throw unknownWorkspace(workspaceId);
-    // A stop that the owner ordered after the placement was answered: the lease does not start.
-    return { workspaceId, replica, nodeId, start: stopped.get(workspaceId)?.has(replica) !== true, spec };
+    return { workspaceId, replica, nodeId, start: true, spec };
   });
   const { hash, receipt, events, refusals } = await sender.send({
     kind: "dispense.assign",

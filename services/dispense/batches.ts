@@ -1,7 +1,8 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { byContract } from "@ngpu/contracts-sdk/generations";
 import { type Database, type Queryable, transaction } from "@ngpu/db/pool";
-import { refuseStopped, refuseUnwanted } from "./refusedPlacements.ts";
+import { releaseAbandoned } from "@ngpu/db/runnerLock";
+import { refuseUnwanted } from "./refusedPlacements.ts";
 import { departing, requiresTransfer, transfers } from "./transfers.ts";
 
 type AssignItem = { requestId: string; workspaceId: bigint; replica: number; nodeId: number };
@@ -12,11 +13,18 @@ export type AssignBatch = { batchId: string; items: AssignItem[] };
 /** Why the chain refused an item; `error` is the name of the contract's error. */
 export type Refusal = { error: string; text: string };
 
-// Longer than the sender waits for a transaction receipt. Afterwards any instance may claim the batch.
+// Longer than the sender waits for a transaction receipt. Afterwards any instance may claim the batch. The batches of a process that
+// has ended are released earlier.
 const claimSeconds = 150;
 
 /** Maximum placements in one batch, and maximum concurrent image transfers to one node. */
-export type BatchLimits = { batchSize: number; perNode: number; deployment: Deployment };
+export type BatchLimits = {
+  batchSize: number;
+  perNode: number;
+  deployment: Deployment;
+  /** Number of this process (holdRunnerLock). */
+  runner: bigint;
+};
 
 /**
  * Claims the next batch: one whose claim has expired, else a new one with answered placements of one contract. A placement is
@@ -27,12 +35,12 @@ export type BatchLimits = { batchSize: number; perNode: number; deployment: Depl
 export function takeBatch(pool: Database, limits: BatchLimits): Promise<AssignBatch | null> {
   return transaction(pool, async (db) => {
     const expired = await db.query<{ batch_id: string }>(
-      `update app.assign_batch set claimed_until = now() + make_interval(secs => $1)
+      `update app.assign_batch set claimed_until = now() + make_interval(secs => $1), runner = $2
        where batch_id = (
          select batch_id from app.assign_batch where settled_at is null and claimed_until <= now()
          order by created_at limit 1 for update skip locked)
        returning batch_id`,
-      [claimSeconds],
+      [claimSeconds, limits.runner],
     );
     const batchId = expired.rows[0]?.batch_id ?? (await newBatch(db, limits));
     return batchId === null ? null : { batchId, items: await loadItems(db, batchId) };
@@ -60,12 +68,11 @@ const assignable = `
 
 async function newBatch(
   db: Queryable,
-  { batchSize, perNode, deployment }: BatchLimits,
+  { batchSize, perNode, deployment, runner }: BatchLimits,
 ): Promise<string | null> {
   // One instance creates a batch at a time, so each sees the items and transfers of the previous batches.
   await db.query("select pg_advisory_xact_lock(hashtextextended('assign_batch', 0))");
   await refuseUnwanted(db);
-  await refuseStopped(db);
   const answered = await db.query<{ request_id: string; workspace_id: bigint }>(
     `select request_id, workspace_id::int8 from app.placement as placement
      where status = 'answered' and node_id is not null
@@ -78,22 +85,24 @@ async function newBatch(
   const idsOf = (row: { workspace_id: bigint }) => ({ workspaceId: row.workspace_id });
   const [rows] = byContract(deployment, "DockerContract", answered.rows, idsOf).values();
   if (rows === undefined) return null;
-  return insertBatch(
-    db,
-    rows.map((row) => row.request_id),
-  );
+  const requestIds = rows.map((row) => row.request_id);
+  return insertBatch(db, requestIds, runner);
 }
 
-async function insertBatch(db: Queryable, requestIds: readonly string[]): Promise<string | null> {
+async function insertBatch(
+  db: Queryable,
+  requestIds: readonly string[],
+  runner: bigint,
+): Promise<string | null> {
   const made = await db.query<{ batch_id: string }>(
     `with batch as (
-       insert into app.assign_batch (batch_id, claimed_until)
-       values (gen_random_uuid(), now() + make_interval(secs => $2)) returning batch_id)
+       insert into app.assign_batch (batch_id, claimed_until, runner)
+       values (gen_random_uuid(), now() + make_interval(secs => $2), $3) returning batch_id)
      insert into app.assign_item (request_id, batch_id, position)
      select request_id, batch.batch_id, position - 1
      from batch, unnest($1::uuid[]) with ordinality as item (request_id, position)
      returning batch_id`,
-    [requestIds, claimSeconds],
+    [requestIds, claimSeconds, runner],
   );
   return made.rows[0]?.batch_id ?? null;
 }
@@ -163,6 +172,15 @@ export async function returnBatch(db: Queryable, batchId: string): Promise<void>
     "update app.assign_batch set claimed_until = now() where batch_id = $1 and settled_at is null",
     [batchId],
   );
+}
+
+/** Releases the batches of processes that have ended before they settled them. They are sent again with the same dedupe key. */
+export function releaseAbandonedBatches(db: Database, self: bigint): Promise<number> {
+  return releaseAbandoned(db, self, {
+    open: "select runner from app.assign_batch where settled_at is null and claimed_until > now()",
+    release: `update app.assign_batch set claimed_until = now()
+      where runner = $1 and settled_at is null and claimed_until > now()`,
+  });
 }
 
 /** Seconds since the publication of each workspace, by the database's clock. */

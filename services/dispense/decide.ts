@@ -42,7 +42,7 @@ export type PlacementLimits = {
 export type PlacementFacts = {
   /** Unix seconds, by the same clock as the times in `missing`. */
   now: number;
-  /** False once the workspace is closed or has expired. */
+  /** False while the workspace is stopped, and once it is closed or has expired. */
   open: boolean;
   /** Newest exported block. */
   head: bigint;

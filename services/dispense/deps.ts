@@ -11,6 +11,8 @@ export type SendingDeps = {
   deployment: Deployment;
   logger: Logger;
   metrics: DispenseMetrics;
+  /** Number of this process (holdRunnerLock). */
+  runner: bigint;
   /** Maximum placements or leases in one transaction. */
   batchSize: number;
 };

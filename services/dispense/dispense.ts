@@ -3,6 +3,7 @@ import { type Deployment, readDeployment } from "@ngpu/contracts-sdk/deployment"
 import { appChannel, chainChannel, listenForChanges } from "@ngpu/db/listen";
 import { createPool, type Database } from "@ngpu/db/pool";
 import { connectRedis, enqueue, openQueue, queues, requireRedis, serveQueue } from "@ngpu/db/queue";
+import { holdRunnerLock } from "@ngpu/db/runnerLock";
 import { requireSchema } from "@ngpu/db/schema";
 import { enqueueWorkspace, queueHealth } from "@ngpu/db/workspaceQueue";
 import { createApp, errorHandler, listen } from "@ngpu/runtime/http";
@@ -40,6 +41,7 @@ export async function startDispense(
   await requireSchema(pool);
   await requireRedis(settings.REDIS_URL);
   await requireChain(client, deployment);
+  const runner = await holdRunnerLock(settings.DATABASE_URL, context, "dispense claims");
   const account = privateKeyToAccount(settings.SIGNER_KEY);
   const sender = await createSender({ pool, client, account, deployment, logger, signal });
   const redis = connectRedis(settings.REDIS_URL);
@@ -52,6 +54,7 @@ export async function startDispense(
     context,
     pool,
     sender,
+    runner,
     deployment,
     registry,
     dispenseQueue,
@@ -79,6 +82,7 @@ type WorkDeps = {
   context: ServiceContext;
   pool: Database;
   sender: Sender;
+  runner: bigint;
   deployment: Deployment;
   registry: Registry;
   dispenseQueue: Queue;
@@ -86,7 +90,7 @@ type WorkDeps = {
 };
 
 /** Starts the loops. Each runs every SWEEP_SECONDS, and earlier when woken. */
-function startWork({ settings, context, pool, sender, deployment, registry, ...queue }: WorkDeps) {
+function startWork({ settings, context, pool, sender, runner, deployment, registry, ...queue }: WorkDeps) {
   const { logger, signal } = context;
   const metrics = createMetrics(registry);
   const enqueuePlacement = (requestId: string) => enqueue(queue.placementQueue, { requestId });
@@ -97,7 +101,7 @@ function startWork({ settings, context, pool, sender, deployment, registry, ...q
     context.onStop(name, () => started.done);
     return started;
   };
-  const shared = { pool, sender, deployment, logger, metrics, batchSize };
+  const shared = { pool, sender, runner, deployment, logger, metrics, batchSize };
   const assignDeps = { ...shared, perNode: settings.NODE_TRANSFERS, requeue };
   const onAnswer = Array.from({ length: assigners }, (_, index) =>
     loop(`assign ${index + 1}`, (ended) => assignAnswered(assignDeps, ended)),
@@ -106,6 +110,10 @@ function startWork({ settings, context, pool, sender, deployment, registry, ...q
     pool,
     logger,
     metrics,
+    runner,
+    onBatchReleased: () => {
+      for (const assigning of onAnswer) assigning.wake();
+    },
     placementDeadline: settings.PLACEMENT_DEADLINE,
     enqueuePlacement,
     requeue,

@@ -35,7 +35,7 @@ const lastRequest = `
 
 /** SQL: the recent assignments of the replica that the chain refused, with the nodes that caused a refusal. */
 const refusedAssignments = `
-  select count(*) as attempts,
+  select count(*) filter (where item.refused_with is distinct from 'WorkspaceIsStopped') as attempts,
     jsonb_agg(jsonb_build_object(
       'nodeId', placement.node_id, 'cause', 'refused', 'at', extract(epoch from batch.settled_at)
     )) filter (where item.refused_with = any($3)) as nodes

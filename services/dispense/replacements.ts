@@ -45,7 +45,7 @@ type Order = { action: Replacement["action"]; at: Address };
 async function replace(deps: FollowDeps, order: Order, head: bigint, items: Overdue[]): Promise<void> {
   // Stored before the order is sent, so that the next placement excludes the node.
   await recordReplacements(deps.pool, items);
-  const settled = await sendSteps(deps.pool, { head, items }, (free, dedupeKey) =>
+  const settled = await sendSteps(deps.pool, { head, items, runner: deps.runner }, (free, dedupeKey) =>
     sendReplacement(deps, order, free, dedupeKey),
   );
   const { action } = order;

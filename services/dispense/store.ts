@@ -1,5 +1,4 @@
 import { type Database, type Queryable, transaction } from "@ngpu/db/pool";
-import { stoppedReplicas } from "@ngpu/queries/stoppedReplicas";
 import type { PlacementFacts, PlacementLimits } from "./decide.ts";
 import { held, loadMissing } from "./missingStore.ts";
 import { sourceOf, transfers } from "./transfers.ts";
@@ -26,10 +25,7 @@ export function loadPlacementFacts(
     const workspace = found.rows[0];
     if (workspace === undefined) return null;
     const { now, open, head, distributing } = workspace;
-    const stopped = await stoppedReplicas(connection, workspaceId);
-    const missing = (await loadMissing(connection, workspaceId, limits)).filter(
-      ({ replica }) => !stopped.has(replica),
-    );
+    const missing = await loadMissing(connection, workspaceId, limits);
     const { fleet_changed: fleetChanged, from_source: fromSource, lost } = workspace;
     return { now, open, head, distributing, lost, fromSource, fleetChanged, missing, limits };
   });
@@ -38,7 +34,7 @@ export function loadPlacementFacts(
 // The primary key of event tables begins with the block, so each maximum is a single index lookup.
 const workspaceQuery = `
   select extract(epoch from now())::float8 as now,
-    workspace.status = 'open'
+    workspace.status = 'open' and not workspace.stopped
       and (workspace.expires_at = 0 or extract(epoch from block.time) <= workspace.expires_at) as open,
     head.number::int8 as head,
     coalesce(greatest(
@@ -99,7 +95,7 @@ export async function unplaced(db: Queryable): Promise<bigint[]> {
     `select distinct placement.workspace_id::int8
      from app.placement as placement
      join chain.workspace as workspace on workspace.workspace_id = placement.workspace_id::int8
-     where placement.status in ('impossible', 'refused', 'used') and workspace.status = 'open'
+     where placement.status in ('impossible', 'refused', 'used') and workspace.status = 'open' and not workspace.stopped
        and placement.replica < workspace.replicas
        and not exists (
          select from chain.assignment as held

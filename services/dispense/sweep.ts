@@ -1,11 +1,15 @@
-import type { Queryable } from "@ngpu/db/pool";
+import type { Database } from "@ngpu/db/pool";
 import type { Logger } from "@ngpu/runtime/logger";
 import { createStuckReports } from "@ngpu/runtime/stuckReports";
+import { releaseAbandonedSteps } from "@ngpu/tx-sender/stepLedger";
+import { releaseAbandonedBatches } from "./batches.ts";
 import type { DispenseMetrics } from "./metrics.ts";
 import { answeredSince, unanswered, unplaced } from "./store.ts";
 
 export type SweepDeps = {
-  pool: Queryable;
+  pool: Database;
+  /** Number of this process (holdRunnerLock). */
+  runner: bigint;
   logger: Logger;
   metrics: DispenseMetrics;
   /** Seconds after which a request without an answer counts as stuck. */
@@ -13,6 +17,8 @@ export type SweepDeps = {
   enqueuePlacement: (requestId: string) => Promise<void>;
   /** Queues a workspace with missing replicas again. */
   requeue: (workspaceId: bigint) => Promise<void>;
+  /** Starts a round of the assignments. */
+  onBatchReleased: () => void;
 };
 
 /**
@@ -24,6 +30,8 @@ export function createSweep(deps: SweepDeps): () => Promise<void> {
   const reports = createStuckReports();
   let seen: string | null = null;
   return async () => {
+    await releaseAbandonedSteps(pool, deps.runner);
+    if ((await releaseAbandonedBatches(pool, deps.runner)) > 0) deps.onBatchReleased();
     for (const { requestId, seconds, ...ids } of await unanswered(pool)) {
       await deps.enqueuePlacement(requestId);
       if (seconds <= placementDeadline || !reports.isNew(requestId)) continue;

@@ -13,6 +13,8 @@ export type ActDeps = {
   sender: Pick<Sender, "send">;
   deployment: Deployment;
   logger: Logger;
+  /** Number of this process (holdRunnerLock). */
+  runner: bigint;
   /** Adds the workspace to dispense's queue. */
   enqueueDispense: (workspaceId: bigint) => Promise<void>;
 };
@@ -59,7 +61,7 @@ async function closeExpired(deps: ActDeps, workspaceId: bigint, head: bigint): P
   const key = stepKey(workspaceId, { type: "close" });
   const sent = await sendSteps(
     deps.pool,
-    { head, items: [{ key, workspaceId }] },
+    { head, items: [{ key, workspaceId }], runner: deps.runner },
     async (_items, dedupeKey) =>
       deps.sender.send({
         kind: "workspace.close",
@@ -84,7 +86,7 @@ async function orderLeases(
 ): Promise<StepResult[]> {
   const items = steps.map((step) => ({ step, workspaceId, key: stepKey(workspaceId, step) }));
   const spec = type === "release" ? await loadSpec(deps.pool, workspaceId) : undefined;
-  const sent = await sendSteps(deps.pool, { head, items }, (free, dedupeKey) => {
+  const sent = await sendSteps(deps.pool, { head, items, runner: deps.runner }, (free, dedupeKey) => {
     const leases = free.map(({ step: { replica, lease } }) => ({ workspaceId, replica, lease }));
     return sendOrder(deps, type, workspaceId, leases, spec, dedupeKey);
   });

@@ -46,8 +46,8 @@ export type Facts = {
   missing: { replica: number; since: number }[];
   /** Maximum replicas that may be down at the same time during a replacement. */
   maxDown: number;
-  /** Replicas whose last order from the owner is a stop. */
-  stopped: ReadonlySet<number>;
+  /** The owner stopped the workspace. */
+  stopped: boolean;
   funds: Funds;
   /** Keys (`stepKey`) of steps that were sent but are not visible yet, or that wait for their retry. */
   inProgress: ReadonlySet<string>;
@@ -75,7 +75,7 @@ export function stepKey(workspaceId: bigint, step: Step): string {
 /**
  * Decides the next steps that move a workspace to the state its owner ordered. An empty list: nothing to do.
  * A start is ordered when the image is on the node. Dispense already orders it with the assignment, so this applies only to
- * leases that were assigned as stopped. A replica that its owner stopped is not placed.
+ * leases that were assigned as held. The replicas of a stopped workspace are not placed.
  */
 export function decide(facts: Facts): Step[] {
   const steps: Step[] = [];
@@ -97,17 +97,14 @@ function leaseStep(facts: Facts, lease: HeldLease): Exclude<LeaseStepType, "sett
   if (!lease.funded || isExpired(facts)) return isReleasable(facts, lease) ? "release" : undefined;
   if (lease.desired === "delete") return undefined;
   if (!facts.open || lease.replica >= facts.replicas) return "delete";
-  const wanted = facts.stopped.has(lease.replica) ? "stop" : "run";
-  if (wanted === "stop" && lease.desired === "run") return "stop";
-  // A start that was ordered for the workspace and did not reach the lease.
-  if (wanted === "run" && lease.desired === "stop") return "start";
-  if (wanted === "run" && lease.desired === "hold" && lease.state === "ready") return "start";
-  return undefined;
+  if (facts.stopped) return lease.desired === "run" ? "stop" : undefined;
+  if (lease.desired === "stop") return "start";
+  return lease.desired === "hold" && lease.state === "ready" ? "start" : undefined;
 }
 
-/** The replicas to place: a stopped one gets a lease only after its start. */
+/** The replicas to place: those of a stopped workspace get a lease only after its start. */
 function wantedMissing({ missing, stopped }: Facts): Facts["missing"] {
-  return missing.filter(({ replica }) => !stopped.has(replica));
+  return stopped ? [] : missing;
 }
 
 /**
@@ -125,8 +122,7 @@ function retireNow(facts: Facts): HeldLease[] {
   const serves = (lease: HeldLease) => lease.state === "running" && !isDeleting(lease);
   const retiring = wanted.filter((lease) => lease.retire !== null && !isDeleting(lease));
   const down =
-    wantedMissing(facts).length +
-    wanted.filter((lease) => !serves(lease) && !facts.stopped.has(lease.replica)).length;
+    wantedMissing(facts).length + (facts.stopped ? 0 : wanted.filter((lease) => !serves(lease)).length);
   const available = Math.max(0, facts.maxDown - down);
   return [...retiring.filter((lease) => !serves(lease)), ...retiring.filter(serves).slice(0, available)];
 }

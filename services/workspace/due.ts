@@ -53,8 +53,8 @@ const expiredOrIncomplete = `
   select workspace_id::int8 from chain.workspace cross join clock
   where status = 'open' and (
     (expires_at > 0 and expires_at < clock.now)
-    or (select count(*) from held
-        where held.workspace_id = workspace.workspace_id and held.replica < workspace.replicas) < workspace.replicas)`;
+    or (not stopped and (select count(*) from held
+        where held.workspace_id = workspace.workspace_id and held.replica < workspace.replicas) < workspace.replicas))`;
 
 /** SQL: workspaces with a lease that must move, change or end. */
 const notConverged = `
@@ -66,13 +66,8 @@ const notConverged = `
   where node.status = 'maintenance' or ${isOutdated("held")}
     or workspace.status <> 'open' or held.replica >= workspace.replicas or coalesce(lease.closed, false)
     or (workspace.expires_at > 0 and workspace.expires_at < clock.now)
-    or not ((held.desired = 'run' and held.state = 'running') or (held.desired = 'stop' and held.state = 'stopped'))`;
-
-/** SQL: workspaces with a lease that their owner has ordered to start or to stop. */
-const ordered = `
-  select held.workspace_id::int8 from held
-    join app.workspace_order as ordered on ordered.workspace_id::int8 = held.workspace_id
-  where (ordered.stopped and held.desired = 'run') or (not ordered.stopped and held.desired = 'stop')`;
+    or not ((held.desired = 'run' and held.state = 'running') or (held.desired = 'stop' and held.state = 'stopped'))
+    or (held.desired = case when workspace.stopped then 'run' else 'stop' end)`;
 
 /** SQL: workspaces whose funds are used up. */
 const withoutFunds = `
@@ -87,7 +82,7 @@ const withoutFunds = `
 export async function findDue(db: Queryable): Promise<bigint[]> {
   const found = await db.query<{ workspace_id: bigint }>(
     `with ${clock}, ${held}, ${debts}
-    ${expiredOrIncomplete} union ${notConverged} union ${ordered} union ${withoutFunds}`,
+    ${expiredOrIncomplete} union ${notConverged} union ${withoutFunds}`,
   );
   return found.rows.map((row) => row.workspace_id);
 }

@@ -1,7 +1,6 @@
 import type { AssignmentState, Desired } from "@ngpu/contracts-sdk/enumNames";
 import { type Database, type Queryable, transaction } from "@ngpu/db/pool";
 import { workspaceConfig } from "@ngpu/protocol/workspaceConfig";
-import { stoppedReplicas } from "@ngpu/queries/stoppedReplicas";
 import { stepsInProgress } from "@ngpu/tx-sender/stepLedger";
 import type { Facts, Funds, HeldLease } from "./decide.ts";
 import { isOutdated } from "./due.ts";
@@ -13,6 +12,7 @@ const maxMissing = 1_000;
 
 type WorkspaceRow = {
   open: boolean;
+  stopped: boolean;
   replicas: number;
   expires_at: number;
   owner: string;
@@ -28,7 +28,7 @@ export function loadFacts(db: Database, workspaceId: bigint): Promise<LoadedFact
     await connection.query("set transaction isolation level repeatable read, read only");
     const workspace = await loadWorkspace(connection, workspaceId);
     if (workspace === undefined) return null;
-    const { head, now, open, replicas, expires_at: expiresAt } = workspace;
+    const { head, now, open, stopped, replicas, expires_at: expiresAt } = workspace;
     return {
       head,
       facts: {
@@ -40,7 +40,7 @@ export function loadFacts(db: Database, workspaceId: bigint): Promise<LoadedFact
         leases: await loadLeases(connection, workspaceId, now),
         missing: await loadMissing(connection, workspaceId),
         maxDown: maxDownOf(workspace.config),
-        stopped: await stoppedReplicas(connection, workspaceId),
+        stopped,
         funds: await loadFunds(connection, workspace),
         inProgress: await stepsInProgress(connection, workspaceId, head),
       },
@@ -50,7 +50,7 @@ export function loadFacts(db: Database, workspaceId: bigint): Promise<LoadedFact
 
 async function loadWorkspace(db: Queryable, workspaceId: bigint): Promise<WorkspaceRow | undefined> {
   const found = await db.query<WorkspaceRow>(
-    `select workspace.status = 'open' as open, replicas::int4, expires_at::float8, owner, authorization_id::int8, config,
+    `select workspace.status = 'open' as open, stopped, replicas::int4, expires_at::float8, owner, authorization_id::int8, config,
        head.number::int8 as head, floor(extract(epoch from block.time))::float8 as now
      from chain.workspace as workspace
      cross join chain.head as head

@@ -1,11 +1,13 @@
-import type { Queryable } from "@ngpu/db/pool";
+import type { Database } from "@ngpu/db/pool";
 import type { Logger } from "@ngpu/runtime/logger";
 import { type Loop, startLoop } from "@ngpu/runtime/loop";
-import { forgetOldSteps } from "@ngpu/tx-sender/stepLedger";
+import { forgetOldSteps, releaseAbandonedSteps } from "@ngpu/tx-sender/stepLedger";
 import { findDue } from "./due.ts";
 
 export type SweepDeps = {
-  pool: Queryable;
+  pool: Database;
+  /** Number of this process (holdRunnerLock). */
+  runner: bigint;
   logger: Logger;
   signal: AbortSignal;
   /** Milliseconds. */
@@ -22,6 +24,7 @@ const hourMs = 3_600_000;
 export function startSweep(deps: SweepDeps): Loop {
   let forgotAt = 0;
   return startLoop({ name: "workspace sweep", ...deps }, async (signal) => {
+    await releaseAbandonedSteps(deps.pool, deps.runner);
     for (const workspaceId of await findDue(deps.pool)) {
       if (signal.aborted) return;
       await deps.enqueue(workspaceId);

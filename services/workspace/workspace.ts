@@ -3,6 +3,7 @@ import { readDeployment } from "@ngpu/contracts-sdk/deployment";
 import { chainChannel, listenForChanges } from "@ngpu/db/listen";
 import { createPool, type Database } from "@ngpu/db/pool";
 import { connectRedis, openQueue, queues, requireRedis, serveQueue } from "@ngpu/db/queue";
+import { holdRunnerLock } from "@ngpu/db/runnerLock";
 import { requireSchema } from "@ngpu/db/schema";
 import { enqueueWorkspace, queueHealth } from "@ngpu/db/workspaceQueue";
 import { createApp, listen } from "@ngpu/runtime/http";
@@ -35,6 +36,7 @@ export async function startWorkspace(
   await requireChain(client, deployment);
   const redis = connectRedis(settings.REDIS_URL);
   context.onStop("redis", () => redis.disconnect());
+  const runner = await holdRunnerLock(settings.DATABASE_URL, context, "workspace claims");
   const account = privateKeyToAccount(settings.SIGNER_KEY);
   const sender = await createSender({ pool, client, account, deployment, logger, signal });
   const registry = createRegistry("workspace");
@@ -45,12 +47,13 @@ export async function startWorkspace(
     sender,
     deployment,
     logger,
+    runner,
     metrics: createMetrics(registry),
     deadlines: workspaceDeadlines(settings),
     enqueueDispense: (workspaceId) => enqueueWorkspace(dispenseQueue, workspaceId),
   });
   serveQueue(queues.workspace, redis, context, handle, settings.CONCURRENCY);
-  sweepOnChanges(settings, context, pool, workspaceQueue);
+  sweepOnChanges(settings, context, { pool, runner, queue: workspaceQueue });
   const health = queueHealth(pool, redis);
   return listen(createApp({ health, registry }), { host: settings.HOST, port: settings.PORT }, context);
 }
@@ -59,16 +62,17 @@ export async function startWorkspace(
 function sweepOnChanges(
   settings: WorkspaceSettings,
   context: ServiceContext,
-  pool: Database,
-  workspaceQueue: Queue,
+  work: { pool: Database; runner: bigint; queue: Queue },
 ): void {
   const { logger, signal } = context;
+  const { pool, runner, queue } = work;
   const sweep = startSweep({
     pool,
     logger,
     signal,
+    runner,
     interval: settings.SWEEP_SECONDS * 1000,
-    enqueue: (workspaceId) => enqueueWorkspace(workspaceQueue, workspaceId),
+    enqueue: (workspaceId) => enqueueWorkspace(queue, workspaceId),
   });
   context.onStop("sweep", () => sweep.done);
   listenForChanges({

@@ -38,7 +38,8 @@ describe("DockerContract: reports and releases", () => {
     const placed = await place(market);
     const orders = {
       run: async () => {},
-      stop: () => docker.write.requestStop([[placed.ref]], { account: people.keeper }),
+      stop: () =>
+        docker.write.stopWorkspace([placed.workspaceId, [placed.ref]], { account: people.delegate }),
       delete: () => docker.write.requestDelete([[placed.ref]], { account: people.keeper }),
     };
     for (const [from, row] of Object.entries(table)) {

@@ -14,6 +14,7 @@ import {
   publish,
   state,
   workspaceSpec,
+  workspaceState,
 } from "./support/workspaces.ts";
 
 describe("DockerContract: workspaces and assignments", () => {
@@ -35,8 +36,8 @@ describe("DockerContract: workspaces and assignments", () => {
   it("is published by the owner's delegate, with the configuration in the log and the spec's hash in storage", async () => {
     const market = await loadPartner();
     const { workspaceId } = await publish(market);
-    const [authorizationId, replicas, open, specHash] = await market.docker.read.workspaceOf([workspaceId]);
-    expect([authorizationId, replicas, open]).to.deep.equal([1n, 2, true]);
+    const [authorizationId, replicas, state, specHash] = await market.docker.read.workspaceOf([workspaceId]);
+    expect([authorizationId, replicas, state]).to.deep.equal([1n, 2, workspaceState.open]);
     expect(specHash).to.not.equal(`0x${"0".repeat(42)}`);
   });
 
@@ -175,21 +176,95 @@ describe("DockerContract: workspaces and assignments", () => {
     const ref = { workspaceId, replica: 0, lease: 1 };
     const order = {
       start: () => mined(docker.write.requestStart([[ref]], { account: people.keeper })),
-      stop: () => mined(docker.write.requestStop([[ref]], { account: people.keeper })),
+      stop: () => mined(docker.write.stopWorkspace([workspaceId, [ref]], { account: people.delegate })),
+      restart: () => mined(docker.write.startWorkspace([workspaceId, [ref]], { account: people.delegate })),
       delete: () => mined(docker.write.requestDelete([[ref]], { account: people.delegate })),
     };
     expectRefused(await order.stop(), "DesiredStateInvalid", { from: 0, to: 2 });
-    expect(refusalsOf(await order.start())).to.deep.equal([]);
+    expect(refusalsOf(await order.restart())).to.deep.equal([]);
     expectRefused(await order.start(), "DesiredStateInvalid", { from: 1, to: 1 });
     expect(refusalsOf(await order.stop())).to.deep.equal([]);
-    expect(refusalsOf(await order.start())).to.deep.equal([]);
+    expect(refusalsOf(await order.restart())).to.deep.equal([]);
     expect(refusalsOf(await order.delete())).to.deep.equal([]);
     expectRefused(await order.start(), "DesiredStateInvalid", { from: 3, to: 1 });
     expectRefused(await order.delete(), "DesiredStateInvalid", { from: 3, to: 3 });
-    const stale = await mined(docker.write.requestStop([[{ ...ref, lease: 2 }]], { account: people.keeper }));
+    const stale = await mined(
+      docker.write.requestDelete([[{ ...ref, lease: 2 }]], { account: people.keeper }),
+    );
     expectRefused(stale, "LeaseStale", { lease: 2, current: 1 });
     const stranger = await mined(docker.write.requestStop([[ref]], { account: people.outsider }));
     expectRefused(stranger, "CallerNotAuthorized", { caller: people.outsider });
+  });
+
+  it("assigns and starts nothing of a stopped workspace, and stops nothing of an open one", async () => {
+    const market = await loadPartner();
+    const { docker, people, mined } = market;
+    const { workspaceId, spec } = await publish(market);
+    const item = { workspaceId, nodeId: 1, start: true, spec };
+    const refs = [0, 1].map((replica) => ({ workspaceId, replica, lease: 1 }));
+    const [first, second] = refs;
+    if (first === undefined || second === undefined) throw new Error("Two leases are expected.");
+    const by = { account: people.delegate };
+    const desiredOf = async (replica: number) =>
+      (await docker.read.assignmentOf([workspaceId, replica])).desired;
+    expect(
+      refusalsOf(
+        await assign(
+          market,
+          [0, 1].map((replica) => ({ ...item, replica })),
+        ),
+      ),
+    ).to.deep.equal([]);
+    const early = await mined(docker.write.requestStop([[first]], { account: people.keeper }));
+    expectRefused(early, "WorkspaceNotStopped", { workspaceId });
+    expect(refusalsOf(await mined(docker.write.stopWorkspace([workspaceId, [first]], by)))).to.deep.equal([]);
+    expect((await docker.read.workspaceOf([workspaceId]))[2]).to.equal(workspaceState.stopped);
+    expect([await desiredOf(0), await desiredOf(1)]).to.deep.equal([2, 1]);
+    for (const account of [people.keeper, people.delegate, partner.address]) {
+      const start = await mined(docker.write.requestStart([[first]], { account }));
+      expectRefused(start, "WorkspaceIsStopped", { workspaceId });
+      expectRefused(await assign(market, [{ ...item, replica: 0 }], account), "WorkspaceIsStopped", {
+        workspaceId,
+      });
+    }
+    expect(
+      refusalsOf(await mined(docker.write.requestStop([[second]], { account: people.keeper }))),
+    ).to.deep.equal([]);
+    // An update and a number of replicas apply to later assignments.
+    await docker.write.setReplicas([workspaceId, 3], by);
+    const again = await mined(docker.write.stopWorkspace([workspaceId, []], by));
+    expect(again.logs).to.deep.equal([]);
+    expectRefused(await assign(market, [{ ...item, replica: 2 }]), "WorkspaceIsStopped", { workspaceId });
+    expect(refusalsOf(await mined(docker.write.startWorkspace([workspaceId, refs], by)))).to.deep.equal([]);
+    expect([await desiredOf(0), await desiredOf(1)]).to.deep.equal([1, 1]);
+    expect(refusalsOf(await assign(market, [{ ...item, replica: 2 }]))).to.deep.equal([]);
+  });
+
+  it("is stopped and started by owner or delegate, until it is closed", async () => {
+    const market = await loadPartner();
+    const { docker, people, time, mined } = market;
+    const expiresAt = (await time.latest()) + 500;
+    const { workspaceId, spec } = await publish(market, { expiresAt });
+    await assign(market, [{ workspaceId, replica: 0, nodeId: 1, start: true, spec }]);
+    const ref = { workspaceId, replica: 0, lease: 1 };
+    for (const order of [docker.write.stopWorkspace, docker.write.startWorkspace]) {
+      for (const caller of [people.keeper, people.outsider]) {
+        await expectRevert(order([workspaceId, []], { account: caller }), "CallerNotAuthorized", { caller });
+      }
+      await expectRevert(order([9n, []], { account: people.delegate }), "WorkspaceUnknown", {
+        workspaceId: 9n,
+      });
+    }
+    await docker.write.stopWorkspace([workspaceId, []], { account: people.delegate });
+    await time.increase(501);
+    await docker.write.closeExpired([workspaceId, spec], { account: people.outsider });
+    for (const order of [docker.write.stopWorkspace, docker.write.startWorkspace]) {
+      await expectRevert(order([workspaceId, []], { account: people.delegate }), "WorkspaceNotOpen");
+    }
+    // A closed workspace's leases can still be stopped and deleted.
+    for (const order of [docker.write.requestStop, docker.write.requestDelete]) {
+      expect(refusalsOf(await mined(order([[ref]], { account: people.keeper })))).to.deep.equal([]);
+    }
   });
 
   it("sets replicas and closes by owner or delegate, and by anyone once expired", async () => {

@@ -104,16 +104,22 @@ describe("Events: an act emits all of its changes, with every value in its field
     await assign(market, [{ workspaceId, replica: 1, nodeId: 2, start: false, spec }]);
     const ref = { workspaceId, replica: 1, lease: 1 };
     const as = { account: people.delegate };
+    const ordered = (name: string) => ({ of: "docker", name, args: { ...ref, nodeId: 2 } });
+    const stoppedSet = (stopped: boolean) => ({
+      of: "docker",
+      name: "StoppedSet",
+      args: { workspaceId, stopped },
+    });
+    const { requestStart, requestStop, requestDelete, stopWorkspace, startWorkspace } = docker.write;
     const orders = [
-      ["StartRequested", docker.write.requestStart],
-      ["StopRequested", docker.write.requestStop],
-      ["DeleteRequested", docker.write.requestDelete],
+      [() => requestStart([[ref]], as), [ordered("StartRequested")]],
+      [() => stopWorkspace([workspaceId, [ref]], as), [stoppedSet(true), ordered("StopRequested")]],
+      [() => startWorkspace([workspaceId, [ref]], as), [stoppedSet(false), ordered("StartRequested")]],
+      [() => stopWorkspace([workspaceId, []], as), [stoppedSet(true)]],
+      [() => requestStop([[ref]], as), [ordered("StopRequested")]],
+      [() => requestDelete([[ref]], as), [ordered("DeleteRequested")]],
     ] as const;
-    for (const [name, order] of orders) {
-      expect(await said(market, order([[ref]], as))).to.deep.equal([
-        { of: "docker", name, args: { ...ref, nodeId: 2 } },
-      ]);
-    }
+    for (const [order, events] of orders) expect(await said(market, order())).to.deep.equal(events);
   });
 
   it("of rounds and results", async () => {

@@ -135,8 +135,9 @@ describe("Generations of the market", () => {
     const owed = rate * (BigInt(await time.latest()) - since);
     expect(await escrow.read.totalSpentBy([partner.address])).to.equal(owed);
     await expectBalanced(old, 501_000_000n);
-    for (const order of [docker.write.requestStop, docker.write.requestStart]) {
-      expect(refusalsOf(await old.mined(order([[placed.ref]], as)))).to.deep.equal([]);
+    for (const order of [docker.write.stopWorkspace, docker.write.startWorkspace]) {
+      const { workspaceId } = placed;
+      expect(refusalsOf(await old.mined(order([workspaceId, [placed.ref]], as)))).to.deep.equal([]);
     }
     await report(old, placed, state.running, 3);
     await time.increase(500);

@@ -39,7 +39,7 @@ const exit = 2;
 /** The exits, which pay an account or end something; all other pausable functions are entries. */
 const exits: Record<Pausing, string[]> = {
   ComputeNode: ["setStatusBatch", "setWalletBatch"],
-  DockerContract: ["requestStop", "requestDelete", "reportBatch", "releaseEnded"],
+  DockerContract: ["stopWorkspace", "requestStop", "requestDelete", "reportBatch", "releaseEnded"],
   Progress: [],
   Measure: [],
   Escrow: ["withdraw", "settle", "collect", "refundDowntime"],

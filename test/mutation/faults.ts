@@ -25,6 +25,18 @@ const invariantFaults: Seeded[] = [
     "from == IDockerContract.AssignmentState.Running",
   ),
   of(
+    "invariant_stoppedWorkspacesGetNoLease",
+    "docker/Placement.sol",
+    "if (workspace.state == WorkspaceState.Stopped) {",
+    "if (false) {",
+  ),
+  of(
+    "invariant_stoppedWorkspacesGetNoLease",
+    "docker/Placement.sol",
+    "desired == Desired.Run && workspace.state == WorkspaceState.Stopped",
+    "false",
+  ),
+  of(
     "invariant_signaturesSpeakForTheirSignerOnce",
     "node/NodeChanges.sol",
     "_useNonce(signer, message.nonce);",

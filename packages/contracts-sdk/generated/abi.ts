@@ -3117,6 +3117,17 @@ export const dockerContractAbi = [
         "internalType": "uint64",
         "name": "workspaceId",
         "type": "uint64"
+      }
+    ],
+    "name": "WorkspaceIsStopped",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "workspaceId",
+        "type": "uint64"
       },
       {
         "internalType": "uint40",
@@ -3136,6 +3147,17 @@ export const dockerContractAbi = [
       }
     ],
     "name": "WorkspaceNotOpen",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "workspaceId",
+        "type": "uint64"
+      }
+    ],
+    "name": "WorkspaceNotStopped",
     "type": "error"
   },
   {
@@ -3600,6 +3622,25 @@ export const dockerContractAbi = [
       }
     ],
     "name": "StopRequested",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "uint64",
+        "name": "workspaceId",
+        "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "bool",
+        "name": "stopped",
+        "type": "bool"
+      }
+    ],
+    "name": "StoppedSet",
     "type": "event"
   },
   {
@@ -5042,6 +5083,76 @@ export const dockerContractAbi = [
         "type": "uint64"
       },
       {
+        "components": [
+          {
+            "internalType": "uint64",
+            "name": "workspaceId",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint16",
+            "name": "replica",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint32",
+            "name": "lease",
+            "type": "uint32"
+          }
+        ],
+        "internalType": "struct LeaseRef[]",
+        "name": "leases",
+        "type": "tuple[]"
+      }
+    ],
+    "name": "startWorkspace",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "workspaceId",
+        "type": "uint64"
+      },
+      {
+        "components": [
+          {
+            "internalType": "uint64",
+            "name": "workspaceId",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint16",
+            "name": "replica",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint32",
+            "name": "lease",
+            "type": "uint32"
+          }
+        ],
+        "internalType": "struct LeaseRef[]",
+        "name": "leases",
+        "type": "tuple[]"
+      }
+    ],
+    "name": "stopWorkspace",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "workspaceId",
+        "type": "uint64"
+      },
+      {
         "internalType": "uint16",
         "name": "replica",
         "type": "uint16"
@@ -5316,9 +5427,9 @@ export const dockerContractAbi = [
         "type": "uint16"
       },
       {
-        "internalType": "bool",
-        "name": "open",
-        "type": "bool"
+        "internalType": "enum IDockerContract.WorkspaceState",
+        "name": "state",
+        "type": "uint8"
       },
       {
         "internalType": "bytes21",

@@ -1,51 +1,48 @@
 import type { Desired } from "@ngpu/contracts-sdk/enumNames";
 import { addressFor } from "@ngpu/contracts-sdk/generations";
-import { InputError } from "@ngpu/runtime/errors";
+import { NgpuError } from "@ngpu/runtime/errors";
 import { z } from "zod";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import { workspaceIdText } from "../schemas/common.ts";
 import { orderAnswer } from "../schemas/workspaces.ts";
-import { recordOrder, recordOrderBlock, withOrderClaim } from "../store/workspaceOrders.ts";
 import { listReplicas } from "../store/workspaces.ts";
+import type { OrderSender } from "../workspaceOrders.ts";
 import { requireOpen, requireWorkspace } from "./workspaces.ts";
 
-type Order = "requestStart" | "requestStop" | "requestDelete";
+type Order = "stop" | "start" | "delete";
 type Lease = { replica: number; lease: number };
 
 const params = z.object({ id: workspaceIdText });
 /** The desired states that an order changes. A held lease needs no stop: it starts only when it is ordered to. */
 const changes: Record<Order, readonly Desired[]> = {
-  requestStart: ["hold", "stop"],
-  requestStop: ["run"],
-  requestDelete: ["hold", "run", "stop"],
+  stop: ["run"],
+  start: ["hold", "stop"],
+  delete: ["hold", "run", "stop"],
 };
+/** Maximum leases in the transaction of an order. The service workspace orders the others. */
+const maxLeases = 200;
 
 export function orderRoutes(deps: ApiDeps): Endpoint[] {
-  return [...startAndStop.map((one) => orderRoute(deps, one)), closeRoute(deps)];
+  return [
+    setStopped(
+      deps,
+      "start",
+      "Start a stopped workspace",
+      "Replicas without a node are placed. A replica that is already started is not changed.",
+    ),
+    setStopped(
+      deps,
+      "stop",
+      "Stop all replicas; each keeps its node",
+      "No replica gets a lease until the workspace is started. A replica that an update replaces loses its node.",
+    ),
+    deletion(deps),
+  ];
 }
 
-const startAndStop = [
-  {
-    name: "start",
-    functionName: "requestStart",
-    summary: "Start all stopped replicas",
-    description: "Replicas without a node are placed. A replica that is already started is not changed.",
-  },
-  {
-    name: "stop",
-    functionName: "requestStop",
-    summary: "Stop all replicas; each keeps its node",
-    description:
-      "No replica gets a lease until the workspace is started. A replica that an update replaces loses its node.",
-  },
-] as const;
-
-const orderRoute = (
-  deps: ApiDeps,
-  { name, functionName, summary, description }: (typeof startAndStop)[number],
-) =>
-  endpoint(
+function setStopped(deps: ApiDeps, name: "start" | "stop", summary: string, description: string): Endpoint {
+  return endpoint(
     {
       method: "post",
       path: `/v1/workspaces/:id/${name}`,
@@ -59,15 +56,26 @@ const orderRoute = (
     },
     async ({ partner, params: { id } }) => {
       requireOpen(await requireWorkspace(deps.db, partner.wallet, id));
-      return withOrderClaim(deps.db, id, async () => {
-        await recordOrder(deps.db, id, name === "stop");
-        return send(deps, id, functionName);
+      return deps.orders.run(id, async (order) => {
+        const workspace = await requireWorkspace(deps.db, partner.wallet, id);
+        requireOpen(workspace);
+        const leases = await leasesFor(deps, id, name);
+        const isSo = workspace.stopped === (name === "stop");
+        if (isSo && leases.length === 0) return nothing(id);
+        const sent = await order.write({
+          kind: `api.${name}Workspace`,
+          ...contractOf(deps, id),
+          functionName: name === "stop" ? "stopWorkspace" : "startWorkspace",
+          args: [BigInt(id), refsOf(id, leases)],
+        });
+        return answerOf(id, leases, sent);
       });
     },
   );
+}
 
-const closeRoute = (deps: ApiDeps) =>
-  endpoint(
+function deletion(deps: ApiDeps): Endpoint {
+  return endpoint(
     {
       method: "delete",
       path: "/v1/workspaces/:id",
@@ -81,46 +89,63 @@ const closeRoute = (deps: ApiDeps) =>
       answer: orderAnswer,
     },
     async ({ partner, params: { id } }) => {
-      const workspace = await requireWorkspace(deps.db, partner.wallet, id);
-      const closed = workspace.status === "open" ? await close(deps, id) : null;
-      const answer = await send(deps, id, "requestDelete");
-      return { ...answer, txHash: answer.txHash ?? closed };
+      await requireWorkspace(deps.db, partner.wallet, id);
+      return deps.orders.run(id, async (order) => {
+        const { status } = await requireWorkspace(deps.db, partner.wallet, id);
+        const closed = status === "open" ? await close(deps, id, order) : null;
+        const leases = await leasesFor(deps, id, "delete");
+        if (leases.length === 0) return { ...nothing(id), txHash: closed };
+        const sent = await order.write({
+          kind: "api.requestDelete",
+          ...contractOf(deps, id),
+          functionName: "requestDelete",
+          args: [refsOf(id, leases)],
+        });
+        return answerOf(id, leases, sent);
+      });
     },
   );
+}
 
-async function close(deps: ApiDeps, id: string): Promise<string | null> {
+/** Closes a workspace. @returns Null when it was closed in the meantime. */
+async function close(deps: ApiDeps, id: string, order: OrderSender): Promise<string | null> {
   try {
-    const { hash } = await deps.writer.write({
+    const { hash } = await order.write({
       kind: "api.closeWorkspace",
-      contract: "DockerContract",
-      at: addressFor(deps.deployment, "DockerContract", { workspaceId: BigInt(id) }),
+      ...contractOf(deps, id),
       functionName: "closeWorkspace",
       args: [BigInt(id)],
-      dedupeKey: `close:${id}`,
     });
     return hash;
   } catch (error) {
-    if (error instanceof InputError && error.details.error === "WorkspaceNotOpen") return null;
+    if (error instanceof NgpuError && error.code === "workspace_closed") return null;
     throw error;
   }
 }
 
-/** Sends the order for the leases that it changes; nothing when there is none. */
-async function send(deps: ApiDeps, id: string, functionName: Order) {
-  const rows = await listReplicas(deps.db, [id]);
-  const leases: Lease[] = rows
-    .filter((row) => row.release_reason === null && changes[functionName].includes(row.desired))
-    .map(({ replica, lease }) => ({ replica, lease }));
-  if (leases.length === 0) return { id, txHash: null, leases: [], refusals: [] };
-  const workspaceId = BigInt(id);
-  const { hash, receipt, refusals } = await deps.writer.write({
-    kind: `api.${functionName}`,
+const contractOf = ({ deployment }: ApiDeps, id: string) =>
+  ({
     contract: "DockerContract",
-    at: addressFor(deps.deployment, "DockerContract", { workspaceId }),
-    functionName,
-    args: [leases.map((lease) => ({ workspaceId, ...lease }))],
-  });
-  if (functionName !== "requestDelete") await recordOrderBlock(deps.db, id, receipt.blockNumber);
+    at: addressFor(deployment, "DockerContract", { workspaceId: BigInt(id) }),
+  }) as const;
+
+const refsOf = (id: string, leases: Lease[]) =>
+  leases.map((lease) => ({ workspaceId: BigInt(id), ...lease }));
+
+/** The leases that an order changes. */
+async function leasesFor({ db }: ApiDeps, id: string, order: Order): Promise<Lease[]> {
+  const rows = await listReplicas(db, [id]);
+  return rows
+    .filter((row) => row.release_reason === null && changes[order].includes(row.desired))
+    .slice(0, maxLeases)
+    .map(({ replica, lease }) => ({ replica, lease }));
+}
+
+const nothing = (id: string) => ({ id, txHash: null, leases: [], refusals: [] });
+
+type Sent = { hash: string; refusals: { index: number; error: { text: string } }[] };
+
+function answerOf(id: string, leases: Lease[], { hash, refusals }: Sent) {
   const refused = new Map(refusals.map(({ index, error }) => [index, error.text]));
   return {
     id,

@@ -7,8 +7,8 @@ import { updated } from "../publicationSpec.ts";
 import { workspaceIdText } from "../schemas/common.ts";
 import { type WorkspaceUpdate, workspaceUpdate } from "../schemas/newWorkspace.ts";
 import { updateAnswer } from "../schemas/workspaces.ts";
-import { withOrderClaim } from "../store/workspaceOrders.ts";
 import type { WorkspaceRow } from "../store/workspaces.ts";
+import type { OrderSender } from "../workspaceOrders.ts";
 import { requireOpen, requireWorkspace } from "./workspaces.ts";
 
 export function updateRoutes(deps: ApiDeps): Endpoint[] {
@@ -29,18 +29,18 @@ export function updateRoutes(deps: ApiDeps): Endpoint[] {
       },
       async ({ partner, params: { id }, body }) => {
         requireOpen(await requireWorkspace(deps.db, partner.wallet, id));
-        return withOrderClaim(deps.db, id, async () => {
+        return deps.orders.run(id, async (order) => {
           // Read under the claim, so that an update applies to the result of the previous one.
           const workspace = await requireWorkspace(deps.db, partner.wallet, id);
           requireOpen(workspace);
-          return sendUpdate(deps, workspace, body);
+          return sendUpdate(deps, order, workspace, body);
         });
       },
     ),
   ];
 }
 
-async function sendUpdate(deps: ApiDeps, workspace: WorkspaceRow, body: WorkspaceUpdate) {
+async function sendUpdate(deps: ApiDeps, order: OrderSender, workspace: WorkspaceRow, body: WorkspaceUpdate) {
   const workspaceId = BigInt(workspace.id);
   const at = addressFor(deps.deployment, "DockerContract", { workspaceId });
   const current = await loadSpec(deps.db, workspaceId);
@@ -48,7 +48,7 @@ async function sendUpdate(deps: ApiDeps, workspace: WorkspaceRow, body: Workspac
   const changed =
     next === null
       ? null
-      : await deps.writer.write({
+      : await order.write({
           kind: "api.updateWorkspace",
           contract: "DockerContract",
           at,
@@ -57,7 +57,7 @@ async function sendUpdate(deps: ApiDeps, workspace: WorkspaceRow, body: Workspac
         });
   const isScaled = body.replicas !== undefined && body.replicas !== workspace.replicas;
   const scaled = isScaled
-    ? await deps.writer.write({
+    ? await order.write({
         kind: "api.setReplicas",
         contract: "DockerContract",
         at,

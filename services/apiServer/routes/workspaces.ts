@@ -13,6 +13,7 @@ import {
   listWorkspaces,
   type WorkspaceRow,
 } from "../store/workspaces.ts";
+import { closedError } from "../workspaceOrders.ts";
 import { entryOf, workspaceOf } from "../workspaceView.ts";
 
 export function workspaceRoutes(deps: ApiDeps): Endpoint[] {
@@ -87,9 +88,5 @@ export async function requireWorkspace(db: ApiDeps["db"], wallet: string, id: st
 /** @throws InputError `workspace_closed` (409): a closed workspace takes no more orders. */
 export function requireOpen({ id, status }: WorkspaceRow): void {
   if (status === "open") return;
-  throw new InputError(`Workspace ${id} is closed.`, {
-    code: "workspace_closed",
-    status: 409,
-    hint: "Publish it again: POST /v1/workspaces.",
-  });
+  throw closedError(id);
 }

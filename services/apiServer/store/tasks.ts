@@ -1,4 +1,5 @@
-import type { Queryable } from "@ngpu/db/pool";
+import type { Database, Queryable } from "@ngpu/db/pool";
+import { releaseAbandoned } from "@ngpu/db/runnerLock";
 import { resultHashOf } from "@ngpu/protocol/taskReceiptTree";
 import { toJson } from "@ngpu/runtime/json";
 import type { RawResult } from "../taskResult.ts";
@@ -173,23 +174,12 @@ export async function listTasks(
  * @param self Number of this process, whose tasks are skipped.
  * @returns Number of tasks ended.
  */
-export async function sweepTasks(db: Queryable, self: bigint): Promise<number> {
-  const open = await db.query<{ runner: bigint }>(
-    "select distinct runner from app.task where status in ('queued', 'running') and runner <> $1",
-    [self],
-  );
-  let swept = 0;
-  for (const { runner } of open.rows) {
-    // The update takes the lock itself, so that it is released with the transaction and a running process keeps its tasks.
-    const { rowCount } = await db.query(
-      `with gone as materialized (select pg_try_advisory_xact_lock($1) as gone)
-       update app.task set status = 'failed', finished_at = now(), error_code = 'task_interrupted',
-         error_message = 'The server that ran this task stopped before it ended.',
-         error_hint = 'Send the task again. It may have run.'
-       from gone where gone.gone and runner = $1 and status in ('queued', 'running')`,
-      [runner],
-    );
-    swept += rowCount ?? 0;
-  }
-  return swept;
+export function sweepTasks(db: Database, self: bigint): Promise<number> {
+  return releaseAbandoned(db, self, {
+    open: "select runner from app.task where status in ('queued', 'running')",
+    release: `update app.task set status = 'failed', finished_at = now(), error_code = 'task_interrupted',
+        error_message = 'The server that ran this task stopped before it ended.',
+        error_hint = 'Send the task again. It may have run.'
+      where runner = $1 and status in ('queued', 'running')`,
+  });
 }

@@ -1,59 +1,67 @@
-import type { Queryable } from "@ngpu/db/pool";
-import { InputError } from "@ngpu/runtime/errors";
-
-// Longer than a transaction is waited for. A claim that a crash left behind ends by itself.
-const claimSeconds = 150;
+import { type Database, type Queryable, transaction } from "@ngpu/db/pool";
 
 /**
- * Runs `send` while no other request sends orders for the workspace, so that the chain has them in the order of this table.
+ * Claims the right to send orders for a workspace. A claim ends with its process: a running process holds the advisory lock of its
+ * number.
  *
- * @throws InputError `order_in_progress` (409); what `send` throws.
+ * @param of.active Claims of the requests of this process. Its other claims are left over from a failed release.
+ * @returns The dedupe key of the last transaction of the previous order, if it sent one; null while another request has the claim.
  */
-export async function withOrderClaim<Result>(
+export async function claimOrder(
   db: Queryable,
   workspaceId: string,
-  send: () => Promise<Result>,
-): Promise<Result> {
-  const { rows } = await db.query<{ claimed_until: string }>(
-    `insert into app.workspace_order as ordered (workspace_id, claimed_until)
-     values ($1::numeric, clock_timestamp() + make_interval(secs => $2))
-     on conflict (workspace_id) do update set claimed_until = excluded.claimed_until
-     where ordered.claimed_until <= clock_timestamp() returning claimed_until::text`,
-    [workspaceId, claimSeconds],
+  of: { claim: string; runner: bigint; active: Iterable<string> },
+): Promise<{ previousKey: string | null } | null> {
+  const { rows } = await db.query<{ previousKey: string | null }>(
+    `insert into app.workspace_order as ordered (workspace_id, runner, claim)
+     values ($1::numeric, $2, $4)
+     on conflict (workspace_id) do update set runner = excluded.runner, claim = excluded.claim
+     where case
+       when ordered.runner is null then true
+       when ordered.runner = $2 then ordered.claim <> all($3::uuid[])
+       else pg_try_advisory_xact_lock(ordered.runner)
+     end
+     returning transaction_key as "previousKey"`,
+    [workspaceId, of.runner, [...of.active], of.claim],
   );
-  const claim = rows[0]?.claimed_until;
-  if (claim === undefined) {
-    throw new InputError(`Another order for workspace ${workspaceId} is being sent.`, {
-      code: "order_in_progress",
-      status: 409,
-      hint: "Repeat the order in a few seconds.",
-    });
-  }
-  try {
-    return await send();
-  } finally {
-    await db.query(
-      `update app.workspace_order set claimed_until = clock_timestamp()
-       where workspace_id = $1::numeric and claimed_until = $2::timestamptz`,
-      [workspaceId, claim],
-    );
-  }
+  return rows[0] ?? null;
 }
 
-/** Records the partner's order for every replica of the workspace, before it is sent for the leases. */
-export async function recordOrder(db: Queryable, workspaceId: string, stopped: boolean): Promise<void> {
+export async function releaseOrder(db: Queryable, workspaceId: string, claim: string): Promise<void> {
   await db.query(
-    `update app.workspace_order set stopped = $2,
-       block_number = greatest(block_number, (select number from chain.head where tier = 'unsafe'))
-     where workspace_id = $1::numeric`,
-    [workspaceId, stopped],
+    "update app.workspace_order set runner = null where workspace_id = $1::numeric and claim = $2::uuid",
+    [workspaceId, claim],
   );
 }
 
-/** Records the block of the order's transaction, which is part of the order and not a later one. */
-export async function recordOrderBlock(db: Queryable, workspaceId: string, block: bigint): Promise<void> {
-  await db.query(
-    "update app.workspace_order set block_number = greatest(block_number, $2) where workspace_id = $1::numeric",
-    [workspaceId, block],
+/** Records the key of a transaction before it is sent. */
+export async function recordOrderKey(db: Queryable, workspaceId: string, key: string): Promise<void> {
+  await db.query("update app.workspace_order set transaction_key = $2 where workspace_id = $1::numeric", [
+    workspaceId,
+    key,
+  ]);
+}
+
+/** Where a transaction is: nowhere (never stored, or reverted), sent, or mined in a block. */
+export type Fate = { status: "none" } | { status: "sent" } | { status: "mined"; block: bigint };
+
+/** The fate of a transaction that was sent under this key, possibly by a process that has ended. */
+export async function fateOf(db: Database, key: string): Promise<Fate> {
+  const stored = await storedFate(db, key);
+  if (stored.status !== "none") return stored;
+  // A transaction is stored under a lock of its signer. With these locks, a commit of that process is visible or will never be.
+  return transaction(db, async (connection) => {
+    await connection.query("select from app.signer order by address for share");
+    return storedFate(connection, key);
+  });
+}
+
+async function storedFate(db: Queryable, key: string): Promise<Fate> {
+  const { rows } = await db.query<{ status: string; block: bigint | null }>(
+    "select status, block_number::int8 as block from app.transaction where dedupe_key = $1",
+    [key],
   );
+  const [row] = rows;
+  if (row === undefined || row.status === "failed") return { status: "none" };
+  return row.block === null ? { status: "sent" } : { status: "mined", block: row.block };
 }

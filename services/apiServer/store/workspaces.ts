@@ -22,6 +22,7 @@ export type WorkspaceRow = {
   expires_at: number;
   config: string;
   status: "open" | "closed";
+  stopped: boolean;
   published_block: string;
   published_tx: string;
   published_at: number | null;
@@ -35,7 +36,7 @@ const workspaceColumns = `
   workspace.min_compute_capability::int4 as min_compute_capability, workspace.region, workspace.gpus::int4 as gpus,
   workspace.cpu_milli::int4 as cpu_milli, workspace.memory_mib::int4 as memory_mib,
   workspace.disk_gib::int4 as disk_gib, workspace.expires_at::float8 as expires_at, workspace.config,
-  workspace.status, workspace.published_block::text, workspace.published_tx,
+  workspace.status, workspace.stopped, workspace.published_block::text, workspace.published_tx,
   extract(epoch from block.time)::float8 as published_at, chain.tier(workspace.block_number) as tier`;
 const workspaceSource = `
   chain.workspace as workspace

@@ -25,6 +25,8 @@ create table workspace (
   -- The configuration as it was published.
   config text not null,
   status text not null,
+  -- The owner stopped it: no replica is assigned or started until it is started again.
+  stopped boolean not null,
   published_block bigint not null,
   published_tx text not null
 );
@@ -39,7 +41,7 @@ select workspace_id, block_number, log_index, jsonb_build_object(
   'min_compute_capability', spec_min_compute_capability, 'region', region(spec_region),
   'gpus', spec_resources_gpus, 'cpu_milli', spec_resources_cpu_milli, 'memory_mib', spec_resources_memory_mib,
   'disk_gib', spec_resources_disk_gib, 'ports', spec_resources_ports, 'expires_at', spec_expires_at,
-  'config_hash', spec_config_hash, 'config', config, 'status', 'open',
+  'config_hash', spec_config_hash, 'config', config, 'status', 'open', 'stopped', false,
   'published_block', block_number, 'published_tx', tx_hash) as patch
 from event
 
@@ -55,6 +57,9 @@ from event
 
 -- on ReplicasSet
 select workspace_id, block_number, log_index, jsonb_build_object('replicas', replicas) from event
+
+-- on StoppedSet
+select workspace_id, block_number, log_index, jsonb_build_object('stopped', stopped) from event
 
 -- on WorkspaceClosed
 select workspace_id, block_number, log_index, jsonb_build_object('status', 'closed') from event

@@ -44,6 +44,11 @@ contract MarketInvariants is Invariants {
         none(_market.transitionFault());
     }
 
+    /// @notice A stopped workspace gets no lease and no start, and only its replicas are stopped.
+    function invariant_stoppedWorkspacesGetNoLease() external view {
+        none(_market.stopFault());
+    }
+
     /// @notice Only the node's key signs for it, only its owner changes the wallet, and nothing is accepted twice.
     function invariant_signaturesSpeakForTheirSignerOnce() external view {
         none(_market.signatureFault());
@@ -126,7 +131,8 @@ contract MarketInvariants is Invariants {
             uint256 seed = uint256(keccak256(abi.encode(i)));
             uint256 kind = i % 16;
             if (kind < 3) _market.assign(seed);
-            else if (kind < 6) _market.order(seed, uint8(seed >> 200));
+            else if (kind < 5) _market.order(seed, uint8(seed >> 200));
+            else if (kind < 6) _market.stopOrStart(seed);
             else if (kind < 12) _market.report(seed);
             else if (kind == 12) _market.releaseLost(seed);
             else if (kind == 13) _market.releaseEnded(seed);
@@ -138,6 +144,7 @@ contract MarketInvariants is Invariants {
         }
         holds(_market.done(Watch.Act.Assign) > 10, "nothing was assigned");
         holds(_market.done(Watch.Act.Order) > 10, "nothing was ordered");
+        holds(_market.stops() > 3, "nothing was stopped");
         holds(_market.done(Watch.Act.Report) > 20, "nothing was reported");
         holds(_market.done(Watch.Act.Release) > 3, "nothing was released");
         holds(_market.spentBy(1) > 0 && _market.collected() > 0, "nothing was paid");

@@ -35,6 +35,9 @@ export const state = {
   released: 7,
 } as const;
 
+/** The values of IDockerContract.WorkspaceState. */
+export const workspaceState = { closed: 0, open: 1, stopped: 2 } as const;
+
 type Authorization = Parameters<typeof signAuthorization>[1];
 
 export function authorizationOf(market: MarketFixture) {

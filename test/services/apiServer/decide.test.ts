@@ -74,18 +74,29 @@ describe("apiServer: the status of a workspace", () => {
   ];
   for (const [what, replicas, status] of cases) {
     it(`is ${status} with ${what}`, () => {
-      expect(workspaceStatus({ status: "open", expiresAt: 0, now: 10, replicas })).to.equal(status);
+      expect(workspaceStatus({ status: "open", stopped: false, expiresAt: 0, now: 10, replicas })).to.equal(
+        status,
+      );
     });
   }
 
+  it("is stopped once no replica of a stopped workspace runs, also without a lease", () => {
+    const stopped = (...replicas: ReplicaFacts[]) =>
+      workspaceStatus({ status: "open", stopped: true, expiresAt: 0, now: 10, replicas });
+    expect(stopped()).to.equal("stopped");
+    expect(stopped({ ...held, state: "assigned" })).to.equal("stopped");
+    expect(stopped({ ...held, state: "running", desired: "run" })).to.equal("running");
+    expect(stopped({ ...held, state: "running", desired: "stop" })).to.equal("stopped");
+  });
+
   it("is closed or expired regardless of its replicas", () => {
     const running = [{ ...held, state: "running" as const }];
-    expect(workspaceStatus({ status: "closed", expiresAt: 0, now: 10, replicas: running })).to.equal(
-      "closed",
-    );
-    expect(workspaceStatus({ status: "open", expiresAt: 10, now: 10, replicas: running })).to.equal(
-      "expired",
-    );
+    expect(
+      workspaceStatus({ status: "closed", stopped: false, expiresAt: 0, now: 10, replicas: running }),
+    ).to.equal("closed");
+    expect(
+      workspaceStatus({ status: "open", stopped: false, expiresAt: 10, now: 10, replicas: running }),
+    ).to.equal("expired");
   });
 });
 

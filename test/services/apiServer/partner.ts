@@ -45,7 +45,11 @@ export async function authorize(partner: Client, account: PrivateKeyAccount, que
 }
 
 /** Creates a partner with a key, a deposit and an authorization. */
-export async function join(api: ApiMarket, account: PrivateKeyAccount, tokens = "10") {
+export async function join(
+  api: Pick<ApiMarket, "client" | "chain">,
+  account: PrivateKeyAccount,
+  tokens = "10",
+) {
   const partner = await signIn(api.client, account);
   const data = encodeFunctionData({
     abi: tokenAbi,

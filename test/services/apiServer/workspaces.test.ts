@@ -2,11 +2,10 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { stoppedReplicas } from "@ngpu/queries/stoppedReplicas";
 import { expect } from "chai";
+import pg from "pg";
 import { parseEther } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
-import { withOrderClaim } from "../../../services/apiServer/store/workspaceOrders.ts";
 import { echo } from "../gateway/node.ts";
 import { report } from "../workspace/chainActions.ts";
 import type { Client } from "./client.ts";
@@ -281,18 +280,19 @@ describe("apiServer: money and workspaces on a real chain", () => {
     }
   });
 
-  it("stores a stop of a workspace without a lease until it is started, and sends nothing", async () => {
+  it("stops and starts a workspace without a lease, and sends nothing for what is already so", async () => {
     const { body } = await partner.post<{ id: string }>("/v1/workspaces", newWorkspace);
-    const stopped = async () => [...(await stoppedReplicas(api.db, BigInt(body.id)))];
-    for (const [path, replicas] of [
-      ["stop", [0]],
-      ["stop", [0]],
-      ["start", []],
+    for (const [path, sends, status] of [
+      ["start", false, "pending"],
+      ["stop", true, "stopped"],
+      ["stop", false, "stopped"],
+      ["start", true, "pending"],
     ] as const) {
       const answer = await partner.post(`/v1/workspaces/${body.id}/${path}`);
       expect(answer.status).to.equal(200);
-      expect(answer.body).to.deep.equal({ id: body.id, txHash: null, leases: [], refusals: [] });
-      expect(await stopped()).to.deep.equal(replicas);
+      expect(answer.body).to.deep.include({ id: body.id, leases: [], refusals: [] });
+      expect(typeof answer.body.txHash === "string").to.equal(sends);
+      expect((await partner.get(`/v1/workspaces/${body.id}`)).body.status).to.equal(status);
     }
   });
 
@@ -309,11 +309,29 @@ describe("apiServer: money and workspaces on a real chain", () => {
 
   it("sends one order for a workspace at a time", async () => {
     const { body } = await partner.post<{ id: string }>("/v1/workspaces", newWorkspace);
-    const answer = await withOrderClaim(api.db, body.id, () =>
-      partner.post<Fault>(`/v1/workspaces/${body.id}/stop`),
+    const path = `/v1/workspaces/${body.id}`;
+    // Another process that sends an order: it holds the lock of its number.
+    const other = new pg.Client({ connectionString: api.market.urlAs("ngpu_api") });
+    await other.connect();
+    await other.query("select pg_advisory_lock(1)");
+    await other.query(
+      "insert into app.workspace_order (workspace_id, runner, claim) values ($1, 1, gen_random_uuid())",
+      [body.id],
     );
-    expect([answer.status, answer.body.code]).to.deep.equal([409, "order_in_progress"]);
-    expect((await partner.post(`/v1/workspaces/${body.id}/stop`)).status).to.equal(200);
+    const refused = [
+      await partner.post<Fault>(`${path}/stop`),
+      await partner.post<Fault>(`${path}/start`),
+      await partner.post<Fault>(`${path}/update`, { replicas: 2 }),
+      await partner.delete<Fault>(path),
+    ];
+    for (const answer of refused) {
+      expect([answer.status, answer.body.code]).to.deep.equal([409, "order_in_progress"]);
+    }
+    await other.end();
+    expect((await partner.post(`${path}/stop`)).body)
+      .to.have.property("txHash")
+      .that.is.a("string");
+    expect((await partner.delete(path)).status).to.equal(200);
   });
 
   it("registers an image once, and lists workspaces in pages", async () => {

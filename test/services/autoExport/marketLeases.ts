@@ -51,8 +51,11 @@ export const ownerActs: Act = (state, upTo) => {
   if (choice === 4) return [logOf(generation, "Escrow", "AuthorizationRevoked", { authorizationId })];
   if (own.workspaces > 0n && choice === 5) {
     const workspaceId = idsBefore[generation] + BigInt(1 + upTo(Number(own.workspaces)));
-    return upTo(2) === 0
-      ? [logOf(generation, "DockerContract", "ReplicasSet", { workspaceId, replicas: upTo(5) })]
+    const change = upTo(3);
+    if (change === 0)
+      return [logOf(generation, "DockerContract", "ReplicasSet", { workspaceId, replicas: upTo(5) })];
+    return change === 1
+      ? [logOf(generation, "DockerContract", "StoppedSet", { workspaceId, stopped: upTo(2) === 0 })]
       : [logOf(generation, "DockerContract", "WorkspaceClosed", { workspaceId })];
   }
   own.workspaces += 1n;

@@ -117,9 +117,14 @@ describe("projections", function () {
       config_hash: word(4),
       config: '{"image":"host/name"}',
       status: "open",
+      stopped: false,
       published_block: 1n,
       block_number: 2n,
     });
+    for (const stopped of [true, false, true]) {
+      await mined([eventLog("DockerContract", "StoppedSet", { workspaceId: 1n, stopped })]);
+      expect(await row("select status, stopped from workspace")).to.deep.equal({ status: "open", stopped });
+    }
     await mined([eventLog("DockerContract", "WorkspaceClosed", { workspaceId: 1n })]);
     expect(await row("select status, replicas from workspace")).to.deep.equal({
       status: "closed",

@@ -33,7 +33,7 @@ describe("dispense: batches of several instances on one Postgres", () => {
   const takeAll = async (pool: Database, limits: { batchSize: number; perNode: number }) => {
     const taken: string[] = [];
     for (;;) {
-      const batch = await takeBatch(pool, { ...limits, deployment });
+      const batch = await takeBatch(pool, { ...limits, deployment, runner: 1n });
       if (batch === null) return taken;
       taken.push(...batch.items.map(({ requestId }) => requestId));
     }

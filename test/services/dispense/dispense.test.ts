@@ -139,21 +139,20 @@ describe("dispense, on a chain with Postgres and Redis", function () {
     expect(statuses[0]).to.equal("impossible");
   });
 
-  it("requests no node for a stopped replica until its owner starts it", async () => {
+  it("requests no node for a stopped workspace until its owner starts it", async () => {
     matchBy(() => nodes.big);
     const { workspaceId, spec } = await published();
     await untilLease(market, lease(workspaceId), { desired: "run" });
     await report(market.chain, "big", lease(workspaceId), "running");
-    await orders.stop(market.chain, lease(workspaceId));
+    await orders.stop(market.chain, workspaceId, [lease(workspaceId)]);
     await lose(market.chain, lease(workspaceId), spec);
     await market.exported();
     const limits = { attemptsWindow: 60, avoidReplaced: 60 } as PlacementLimits;
-    const missing = async () => (await loadPlacementFacts(market.pool, workspaceId, limits))?.missing.length;
-    expect(await missing()).to.equal(0);
-    const start =
-      "insert into app.workspace_order (workspace_id, stopped, block_number) values ($1, false, 1000000)";
-    await market.pool.query(start, [workspaceId]);
-    expect(await missing()).to.equal(1);
+    const isOpen = async () => (await loadPlacementFacts(market.pool, workspaceId, limits))?.open;
+    expect(await isOpen()).to.equal(false);
+    await orders.start(market.chain, workspaceId);
+    await market.exported();
+    expect(await isOpen()).to.equal(true);
     await handOver(workspaceId);
     await untilLease(market, lease(workspaceId, 0, 2), { desired: "run" });
   });
@@ -220,16 +219,19 @@ describe("dispense, on a chain with Postgres and Redis", function () {
       [workspaceId, replica, nodes.big],
     );
 
-  it("sends nothing for a workspace closed or a replica removed in the meantime", async () => {
+  it("sends nothing for a workspace closed or stopped or a replica removed in the meantime", async () => {
     await Promise.all(services.map((service) => service.stop()));
     const closed = await publish(market.chain, { authorizationId });
+    const stopped = await publish(market.chain, { authorizationId });
     const scaled = await publish(market.chain, { authorizationId, replicas: 2 });
     await insertAnswered(closed.workspaceId, 0);
+    await insertAnswered(stopped.workspaceId, 0);
     await insertAnswered(scaled.workspaceId, 1);
     await orders.close(market.chain, closed.workspaceId);
+    await orders.stop(market.chain, stopped.workspaceId);
     await orders.scale(market.chain, scaled.workspaceId, 1);
     await market.exported();
-    const limits = { batchSize: 10, perNode: 100, deployment: market.chain.deployment };
+    const limits = { batchSize: 10, perNode: 100, deployment: market.chain.deployment, runner: 1n };
     const standing = async (workspaceId: bigint) => {
       const [placement] = await placementsOf(workspaceId);
       return [placement?.status, placement?.refusal];
@@ -240,10 +242,11 @@ describe("dispense, on a chain with Postgres and Redis", function () {
       return (await standing(closed.workspaceId))[0] !== "answered";
     });
     expect(await standing(closed.workspaceId)).to.deep.equal(["refused", "The workspace was closed."]);
+    expect(await standing(stopped.workspaceId)).to.deep.equal(["refused", "The workspace was stopped."]);
     expect(await standing(scaled.workspaceId)).to.deep.equal(["refused", "The workspace was scaled down."]);
     const { rowCount } = await market.pool.query(
       "select from app.assign_item join app.placement using (request_id) where workspace_id = any($1)",
-      [[closed.workspaceId, scaled.workspaceId]],
+      [[closed.workspaceId, stopped.workspaceId, scaled.workspaceId]],
     );
     expect(rowCount).to.equal(0);
     await orders.close(market.chain, scaled.workspaceId);
@@ -256,15 +259,44 @@ describe("dispense, on a chain with Postgres and Redis", function () {
     const { workspaceId } = workspace;
     await insertAnswered(workspaceId, 0);
     // As if the process was killed before it sent; the batch left by the stop above is taken first.
-    const limits = { batchSize: 10, perNode: 100, deployment: market.chain.deployment };
+    const limits = { batchSize: 10, perNode: 100, deployment: market.chain.deployment, runner: 1n };
     const taken = async () =>
       (await takeBatch(market.pool, limits))?.items.some((item) => item.workspaceId === workspaceId);
     await eventually("the batch with the placement", taken);
-    await market.pool.query("update app.assign_batch set claimed_until = now() where settled_at is null");
     services = [createTestContext("dispense")];
     for (const context of services) urls = [(await startDispense(await settings(market), context)).url];
     await untilLease(market, lease(workspaceId), { node_id: nodes.big });
     await eventually("used", async () => (await placementsOf(workspaceId)).every(isUsed));
+  });
+
+  it("gets no lease for a workspace that was stopped while its assignment was being sent", async () => {
+    await Promise.all(services.map((service) => service.stop()));
+    const { workspaceId } = await publish(market.chain, { authorizationId });
+    await market.exported();
+    await insertAnswered(workspaceId, 0);
+    const limits = { batchSize: 10, perNode: 100, deployment: market.chain.deployment, runner: 1n };
+    const taken = async () =>
+      (await takeBatch(market.pool, limits))?.items.some((item) => item.workspaceId === workspaceId);
+    await eventually("the batch with the placement", taken);
+    await orders.stop(market.chain, workspaceId);
+    services = [createTestContext("dispense")];
+    for (const context of services) urls = [(await startDispense(await settings(market), context)).url];
+    const refusal = await eventually(
+      "the refusal",
+      async () => (await placementsOf(workspaceId))[0]?.refusal,
+    );
+    expect(refusal).to.match(/^WorkspaceIsStopped/);
+    await market.exported();
+    const { rows } = await market.pool.query("select from chain.assignment where workspace_id = $1", [
+      workspaceId,
+    ]);
+    expect(rows).to.have.length(0);
+    // The refusal is no failed attempt: the start places the replica immediately.
+    matchBy(() => nodes.big);
+    await orders.start(market.chain, workspaceId);
+    await market.exported();
+    await handOver(workspaceId);
+    await untilLease(market, lease(workspaceId), { desired: "run" });
   });
 
   it("serves its health", async () => {

@@ -199,8 +199,10 @@ export async function setKeeper({ call }: TestChain, account: Address, allowed: 
 
 /** Orders of the owner. */
 export const orders = {
-  stop: (chain: TestChain, ref: LeaseRef) => orderLease(chain, "requestStop", ref),
-  start: (chain: TestChain, ref: LeaseRef) => orderLease(chain, "requestStart", ref),
+  stop: (chain: TestChain, workspaceId: bigint, leases: LeaseRef[] = []) =>
+    setStopped(chain, "stopWorkspace", workspaceId, leases),
+  start: (chain: TestChain, workspaceId: bigint, leases: LeaseRef[] = []) =>
+    setStopped(chain, "startWorkspace", workspaceId, leases),
   close: async ({ call }: TestChain, workspaceId: bigint) => {
     const close = { abi: dockerContractAbi, functionName: "closeWorkspace", args: [workspaceId] } as const;
     await call("owner", "DockerContract", encodeFunctionData(close));
@@ -215,16 +217,15 @@ export const orders = {
   },
 };
 
-async function orderLease(
+async function setStopped(
   { call }: TestChain,
-  functionName: "requestStart" | "requestStop",
-  ref: LeaseRef,
+  functionName: "startWorkspace" | "stopWorkspace",
+  workspaceId: bigint,
+  leases: LeaseRef[],
 ): Promise<void> {
-  await call(
-    "owner",
-    "DockerContract",
-    encodeFunctionData({ abi: dockerContractAbi, functionName, args: [[ref]] }),
-  );
+  const args = [workspaceId, leases] as const;
+  const data = encodeFunctionData({ abi: dockerContractAbi, functionName, args });
+  await call("owner", "DockerContract", data);
 }
 
 /** Sends a node's signed report of a lease's state. */

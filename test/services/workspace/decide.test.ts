@@ -29,7 +29,7 @@ function facts(given: Partial<Facts> = {}): Facts {
     leases: [],
     missing: [],
     maxDown: 1,
-    stopped: new Set(),
+    stopped: false,
     funds,
     inProgress: new Set(),
     ...given,
@@ -89,7 +89,10 @@ describe("workspace: the next steps", () => {
   it("replaces an outdated replica that does not serve immediately", () => {
     const failed = lease({ state: "failed", retire: "outdated" });
     const stopped = lease({ replica: 1, state: "stopped", desired: "stop", retire: "outdated" });
-    const steps = decide(facts({ replicas: 2, leases: [failed, stopped], stopped: new Set([1]) }));
+    expect(decide(facts({ leases: [failed] }))).to.deep.equal([step("delete")]);
+    const steps = decide(
+      facts({ replicas: 2, leases: [{ ...failed, desired: "stop" }, stopped], stopped: true }),
+    );
     expect(steps.map(({ type }) => type)).to.deep.equal(["delete", "delete"]);
   });
 
@@ -99,17 +102,17 @@ describe("workspace: the next steps", () => {
     expect(decide(facts({ leases: [{ ...resting, state: "ready" }] }))).to.deep.equal([step("start")]);
   });
 
-  it("places no stopped replica, and starts a lease whose start was ordered and not sent", () => {
+  it("places no replica of a stopped workspace, and starts a lease whose start was ordered and not sent", () => {
     const missing = [{ replica: 0, since: 0 }];
-    expect(decide(facts({ leases: [], missing, stopped: new Set([0]) }))).to.deep.equal([]);
+    expect(decide(facts({ leases: [], missing, stopped: true }))).to.deep.equal([]);
     expect(decide(facts({ leases: [], missing }))).to.deep.equal([{ type: "place" }]);
     expect(decide(facts({ leases: [lease({ state: "stopped", desired: "stop" })] }))).to.deep.equal([
       step("start"),
     ]);
   });
 
-  it("keeps a replica stopped that its owner stopped, on the next node too", () => {
-    const stopped = new Set([0]);
+  it("stops the leases of a stopped workspace and starts none", () => {
+    const stopped = true;
     const ready = lease({ desired: "hold", state: "ready" });
     expect(decide(facts({ leases: [ready], stopped }))).to.deep.equal([]);
     const started = lease({ desired: "run", state: "ready" });
@@ -238,7 +241,7 @@ function anyFacts(): fc.Arbitrary<Facts> {
       replicas: fc.nat(4),
       expiresAt: fc.constantFrom(0, 999, 2_000),
       held: fc.array(fc.option(anyLease), { maxLength: 5 }),
-      stopped: fc.uniqueArray(fc.nat(4)),
+      stopped: fc.boolean(),
       funds: fc.record({
         balance: amount,
         owedByOwner: amount,
@@ -247,11 +250,11 @@ function anyFacts(): fc.Arbitrary<Facts> {
         expiry: fc.constantFrom(null, 999, 2_000),
       }),
     })
-    .map(({ held, stopped, ...given }) => {
+    .map(({ held, ...given }) => {
       const leases = held.flatMap((one, replica) =>
         one === null ? [] : [{ ...one, replica, lease: 1 } as HeldLease],
       );
-      return withMissing(facts({ ...given, leases, stopped: new Set(stopped) }));
+      return withMissing(facts({ ...given, leases }));
     });
 }
 
@@ -274,7 +277,6 @@ function apply(given: Facts, steps: Step[]): Facts {
           lease: 2,
           state: "assigned",
           owesFrom: null,
-          desired: next.stopped.has(replica) ? "hold" : "run",
         }),
       );
       next = withMissing({ ...next, leases: [...next.leases, ...fresh] });

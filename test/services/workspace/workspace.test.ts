@@ -94,41 +94,41 @@ describe("workspace, on a chain with Postgres and Redis", function () {
     await untilLease(market, ref, { state: "ready", desired: "run" });
   });
 
-  it("keeps a replica stopped, on the next node too, until its owner starts it", async () => {
-    const workspace = await published();
-    const first = await runningLease(workspace);
-    await orders.stop(market.chain, first);
-    await lose(market.chain, first, workspace.spec);
-    const next = await assign(market.chain, workspace, { nodeId, start: false });
-    await report(market.chain, "one", next, "ready");
-    await untilLease(market, next, { state: "ready" });
+  it("orders every lease of a stopped workspace to stop, places nothing, and starts all after its start", async () => {
+    const workspace = await published({ replicas: 3 });
+    const { workspaceId } = workspace;
+    const first = await runningLease(workspace, 0);
+    const lost = await runningLease(workspace, 1);
+    // The owner's order names no lease.
+    await orders.stop(market.chain, workspaceId);
+    for (const ref of [first, lost]) await untilLease(market, ref, { desired: "stop" });
+    await report(market.chain, "one", first, "stopped");
+    await lose(market.chain, lost, workspace.spec);
+    await untilLease(market, lost, { release_reason: "lost" });
     await sweptTwice();
-    await untilLease(market, next, { state: "ready", desired: "hold" });
-    await orders.start(market.chain, next);
-    await untilLease(market, next, { desired: "run" });
+    await redis.flushdb();
+    await sweptTwice();
+    expect(await dispenseQueue.getJob(`dispense-${workspaceId}`)).to.equal(undefined);
+    const refused = await assign(market.chain, workspace, { replica: 1, nodeId, start: true }).catch(String);
+    expect(refused).to.match(/refused/);
+    await orders.start(market.chain, workspaceId);
+    await untilLease(market, first, { desired: "run" });
+    await askedFor(workspaceId);
   });
 
-  it("stops a replica that was started on the next node before the owner's stop was exported", async () => {
+  it("places the replicas that were added to a stopped workspace after its start", async () => {
     const workspace = await published();
-    const first = await runningLease(workspace);
-    await orders.stop(market.chain, first);
-    await lose(market.chain, first, workspace.spec);
-    const next = await assign(market.chain, workspace, { nodeId, start: true });
-    await untilLease(market, next, { desired: "stop" });
-  });
-
-  it("starts a replica that was removed while stopped and added again", async () => {
-    const workspace = await published({ replicas: 2 });
-    const ref = await runningLease(workspace, 1);
-    await orders.stop(market.chain, ref);
-    await report(market.chain, "one", ref, "stopped");
-    await orders.scale(market.chain, workspace.workspaceId, 1);
-    await untilLease(market, ref, { desired: "delete" });
-    await report(market.chain, "one", ref, "deleted");
-    await orders.scale(market.chain, workspace.workspaceId, 2);
-    const next = await assign(market.chain, workspace, { replica: 1, nodeId, start: false });
-    await report(market.chain, "one", next, "ready");
-    await untilLease(market, next, { desired: "run" });
+    const { workspaceId } = workspace;
+    const ref = await runningLease(workspace);
+    await orders.stop(market.chain, workspaceId, [ref]);
+    await orders.scale(market.chain, workspaceId, 2);
+    await market.exported();
+    await sweptTwice();
+    expect(await dispenseQueue.getJob(`dispense-${workspaceId}`)).to.equal(undefined);
+    await untilLease(market, ref, { desired: "stop", release_reason: null });
+    await orders.start(market.chain, workspaceId, [ref]);
+    await askedFor(workspaceId);
+    await untilLease(market, ref, { desired: "run" });
   });
 
   it("deletes replicas above the wanted number and keeps the others", async () => {

@@ -121,7 +121,7 @@ async function life(market: MarketFixture): Promise<Cost> {
   await say(state.ready, 1);
   hashes.push(await docker.write.requestStart([[ref]], by));
   await say(state.running, 2);
-  hashes.push(await docker.write.requestStop([[ref]], by));
+  hashes.push(await docker.write.stopWorkspace([workspaceId, [ref]], { account: people.delegate }));
   await say(state.stopped, 3);
   hashes.push(await docker.write.requestDelete([[ref]], by));
   await say(state.deleted, 4);

@@ -49,9 +49,11 @@ abstract contract GenerationLeases is Generations {
         seed = mixed(seed);
         LeaseRef[] memory refs = new LeaseRef[](1);
         (refs[0],) = _heldBy(_pick(seed), seed);
-        uint256 desired = (seed >> 32) % 3;
+        uint64 workspaceId = refs[0].workspaceId;
+        uint256 desired = (seed >> 32) % 4;
         if (desired == 0) docker.requestStart(refs);
-        else if (desired == 1) docker.requestStop(refs);
+        else if (desired == 1) try docker.stopWorkspace(workspaceId, refs) {} catch {}
+        else if (desired == 2) try docker.startWorkspace(workspaceId, refs) {} catch {}
         else docker.requestDelete(refs);
     }
 

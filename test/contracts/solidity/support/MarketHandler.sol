@@ -10,6 +10,8 @@ import {vm} from "./Vm.sol";
 /// @notice The possible acts in the market, by a few actors. No act may revert, since every batch refuses item by item.
 contract MarketHandler is NodeActs, MoneyActs {
     bool private _started;
+    /// @notice Accepted stops of workspaces.
+    uint256 public stops;
 
     /// @notice Creates three nodes, two partners and their workspaces; called once, by the suite.
     function start() external {
@@ -85,6 +87,17 @@ contract MarketHandler is NodeActs, MoneyActs {
         if (desired == 0) docker.requestStart(refs);
         else if (desired == 1) docker.requestStop(refs);
         else docker.requestDelete(refs);
+    }
+
+    /// @notice Stops or starts a workspace with one of its replicas, by its delegate. Refused once that is revoked.
+    function stopOrStart(uint256 seed) external watched(Act.Order) {
+        seed = mixed(seed);
+        LeaseRef[] memory refs = new LeaseRef[](1);
+        refs[0] = _refOf(seed);
+        uint64 workspaceId = uint64(seed % WORKSPACES + 1);
+        vm.prank(delegate());
+        if ((seed >> 40) % 3 == 0) try docker.stopWorkspace(workspaceId, refs) { ++stops; } catch {}
+        else try docker.startWorkspace(workspaceId, refs) {} catch {}
     }
 
     /// @notice Two reports of any state; every second one may have a wrong key, lease or sequence.

@@ -28,6 +28,7 @@ abstract contract Watch is Signing {
     string public leaseFault;
     string public transitionFault;
     string public signatureFault;
+    string public stopFault;
     string public moneyFault;
 
     /// @notice Accounts derived from events and the acts themselves.
@@ -51,8 +52,24 @@ abstract contract Watch is Signing {
         _;
         _readLogs(vm.getRecordedLogs());
         for (uint256 i; i < 6; ++i) {
-            _compare(kind, _before[i], docker.assignmentOf(uint64(i / 2 + 1), uint16(i % 2)));
+            uint64 workspaceId = uint64(i / 2 + 1);
+            IDockerContract.Assignment memory held = docker.assignmentOf(workspaceId, uint16(i % 2));
+            _compareStops(workspaceId, _before[i], held);
+            _compare(kind, _before[i], held);
         }
+    }
+
+    function _compareStops(
+        uint64 workspaceId,
+        IDockerContract.Assignment memory was,
+        IDockerContract.Assignment memory now_
+    ) private {
+        (,, IDockerContract.WorkspaceState state,) = docker.workspaceOf(workspaceId);
+        bool isStopped = state == IDockerContract.WorkspaceState.Stopped;
+        if (isStopped && now_.lease != was.lease) stopFault = "a stopped workspace got a lease";
+        if (now_.lease != was.lease || now_.desired == was.desired) return;
+        if (isStopped && now_.desired == IDockerContract.Desired.Run) stopFault = "a stopped workspace was started";
+        if (!isStopped && now_.desired == IDockerContract.Desired.Stop) stopFault = "an open workspace was stopped";
     }
 
     function _compare(Act kind, IDockerContract.Assignment memory was, IDockerContract.Assignment memory now_) private {
