@@ -75,7 +75,7 @@ export const clientMessage = z.discriminatedUnion("type", [
     ...leaseId,
     fence: hex.refine((value) => value.length <= 66, "is longer than 32 bytes"),
     code: storableText(64).nullable(),
-    details: z.unknown(),
+    details: z.unknown().optional(),
     count: z
       .number()
       .int()

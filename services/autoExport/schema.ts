@@ -87,7 +87,7 @@ export function eventIndexDdl(tables: readonly EventTable[]): string[] {
   const ofWorkspaces = tables.filter(({ columns }) => columns.some(({ name }) => name === "workspace_id"));
   return [...new Set(ofWorkspaces.map(({ table }) => table))].map(
     (table) =>
-      `create index on ${table} using brin (workspace_id int8_bloom_ops) with (pages_per_range = 16, autosummarize = on)`,
+      `create index on ${table} using brin (workspace_id numeric_bloom_ops) with (pages_per_range = 16, autosummarize = on)`,
   );
 }
 

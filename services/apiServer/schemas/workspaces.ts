@@ -7,6 +7,7 @@ import {
 } from "@ngpu/contracts-sdk/enumNames";
 import { workspaceConfig } from "@ngpu/protocol/workspaceConfig";
 import { z } from "zod";
+import { reason } from "./reasons.ts";
 import { amount, hexBytes, isoTime, nextPage, text, tier, txHash, uint } from "./common.ts";
 
 export const newImage = z.strictObject({
@@ -194,6 +195,7 @@ export const workspaceList = z.object({ workspaces: z.array(workspaceEntry), nex
 
 export const replicaEntry = z.object({
   replica: z.number().int(),
+  reason: reason.nullable().meta({ description: "Why the replica does not run; null: it runs" }),
   lease: z.number().int().nullable().meta({ description: "Null: not assigned yet" }),
   node: z
     .object({ id: z.number().int(), region: z.string().nullable(), gpuName: z.string().nullable() })
@@ -225,6 +227,7 @@ export const replicaEntry = z.object({
 export const workspaceAnswer = z
   .object({
     ...workspaceHead,
+    reason: reason.nullable().meta({ description: "Why no replica runs; null: one runs" }),
     authorizationId: z.string(),
     config: z.unknown(),
     policy: z.enum(policies),

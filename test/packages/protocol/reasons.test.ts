@@ -33,7 +33,7 @@ describe("texts of reasons", () => {
           "invalid",
         );
       }),
-      runs(200),
+      { numRuns: runs(200) },
     );
   });
 
@@ -88,7 +88,7 @@ describe("a node's reason", () => {
         const parsed = clientMessage.safeParse({ ...report, code: text, details: JSON.parse(details) });
         expect(parsed.success).to.equal(true);
       }),
-      runs(100),
+      { numRuns: runs(100) },
     );
     expect(clientMessage.safeParse({ ...report, code: null, details: {} }).success).to.equal(true);
   });
