@@ -214,6 +214,7 @@ export const errorMeanings: Readonly<Record<string, string>> = {
   task_result_not_found: "The task has no response stored as bytes.",
   test_file_not_found: "No test file has this path.",
   token_invalid: "The bearer token between two services is missing or invalid.",
+  too_many_streams: "The wallet has as many streams of events open as an instance serves.",
   transaction_reverted: "The contract reverts the transaction.",
   transaction_timeout: "The transaction was not mined in time.",
   tunnel_refused: "The gateway refused the tunnel.",

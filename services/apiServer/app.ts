@@ -15,6 +15,7 @@ import { accountRoutes } from "./routes/account.ts";
 import { authRoutes } from "./routes/auth.ts";
 import { chatRoutes } from "./routes/chat.ts";
 import { escrowRoutes } from "./routes/escrow.ts";
+import { eventRoutes } from "./routes/events.ts";
 import { faucetRoutes } from "./routes/faucet.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { keyRoutes } from "./routes/keys.ts";
@@ -41,6 +42,7 @@ export function endpointsOf(deps: ApiDeps): Endpoint[] {
     ...imageRoutes(deps),
     ...publishRoutes(deps),
     ...workspaceRoutes(deps),
+    ...eventRoutes(deps),
     ...orderRoutes(deps),
     ...updateRoutes(deps),
     ...taskRoutes(deps),

@@ -27,7 +27,12 @@ type WorkspaceFacts = Pick<WorkspaceRow, "status" | "expires_at" | "authorizatio
 };
 
 /** Why the whole workspace does not run; undefined: its replicas decide. */
-function workspaceReason({ status, expires_at: expiresAt, now, changedAt }: WorkspaceFacts): Reason | undefined {
+function workspaceReason({
+  status,
+  expires_at: expiresAt,
+  now,
+  changedAt,
+}: WorkspaceFacts): Reason | undefined {
   if (status === "closed") return { code: "closed", details: {}, since: changedAt };
   if (expiresAt === 0 || now < expiresAt) return undefined;
   const details = { expiresAt: new Date(expiresAt * 1000).toISOString() };
@@ -62,7 +67,11 @@ function heldReason(row: ReplicaRow, { lease, events }: ReplicaFacts, since: num
   if (row.state === "running") return null;
   if (row.state === "failed") return { ...failure(row.detail), since };
   if (row.state === "assigned" && row.milestone !== "verified") {
-    return { code: "image_downloading", details: row.percent === null ? {} : { percent: row.percent }, since };
+    return {
+      code: "image_downloading",
+      details: row.percent === null ? {} : { percent: row.percent },
+      since,
+    };
   }
   return { code: "container_starting", details: {}, since };
 }

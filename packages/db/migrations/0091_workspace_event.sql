@@ -35,6 +35,8 @@ create index workspace_event_order on app.workspace_event (workspace_id, positio
 grant usage on sequence app.workspace_event_position to ngpu_match, ngpu_dispense;
 grant select, insert, update, delete on app.workspace_event to ngpu_match, ngpu_dispense;
 grant select on app.workspace_event to ngpu_api;
+-- Which orders are the owner's own: the API says that a replica is stopped.
+grant select on app.step to ngpu_api;
 
 -- Down Migration
 drop table app.workspace_event;

@@ -2,10 +2,10 @@ import { InputError } from "@ngpu/runtime/errors";
 import { z } from "zod";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
-import { page, workspaceIdText } from "../schemas/common.ts";
-import { workspaceAnswer, workspaceList } from "../schemas/workspaces.ts";
 import { shortfall } from "../funds.ts";
 import { type Reason, replicaReasons } from "../reasons.ts";
+import { page, workspaceIdText } from "../schemas/common.ts";
+import { workspaceAnswer, workspaceList } from "../schemas/workspaces.ts";
 import { currentTime } from "../store/escrow.ts";
 import { readReasons } from "../store/reasons.ts";
 import {

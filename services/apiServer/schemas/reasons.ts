@@ -5,7 +5,8 @@ import { isoTime, nextPage, text, tier } from "./common.ts";
 const reasonCode = z.enum(Object.keys(reasons) as [ReasonCode, ...ReasonCode[]]);
 const hint = z.string().meta({ description: "What to do" });
 const details = z.record(z.string(), z.unknown()).meta({
-  description: "Facts by code, as docs/reference/reasons.md lists them. Text of a container or a registry is theirs",
+  description:
+    "Facts by code, as docs/reference/reasons.md lists them. Text of a container or a registry is theirs",
 });
 
 /** Why a workspace or a replica does not run. */

@@ -7,8 +7,8 @@ import {
 } from "@ngpu/contracts-sdk/enumNames";
 import { workspaceConfig } from "@ngpu/protocol/workspaceConfig";
 import { z } from "zod";
-import { reason } from "./reasons.ts";
 import { amount, hexBytes, isoTime, nextPage, text, tier, txHash, uint } from "./common.ts";
+import { reason } from "./reasons.ts";
 
 export const newImage = z.strictObject({
   digest: z
