@@ -9,9 +9,10 @@ import {
   start,
 } from "./actions.ts";
 import { removeContainer, stopContainer } from "./docker/containers.ts";
+import { saidBy, statusOf } from "./docker/engine.ts";
 import { findImage } from "./docker/images.ts";
 import { forgetRun } from "./journal/runs.ts";
-import { fencedKey, publicationKey } from "./leases.ts";
+import { type Assignment, fencedKey, publicationKey } from "./leases.ts";
 import type { Action } from "./reconcileFacts.ts";
 
 /** The key of an action's subject. Two actions with the same subject never run concurrently. */
@@ -59,9 +60,9 @@ export async function act(deps: ActDependencies, action: Action): Promise<void> 
     case "pull":
       return pull(deps, action);
     case "create":
-      return create(deps, action);
+      return rememberFailure(deps, action.lease, () => create(deps, action));
     case "start":
-      return start(deps, action);
+      return rememberFailure(deps, action.lease, () => start(deps, action));
     case "stop":
       // Delete the record of the run first: a kill before the stop must not make it count as a crash.
       forgetRun(journal, action.key);
@@ -78,5 +79,22 @@ export async function act(deps: ActDependencies, action: Action): Promise<void> 
       return report(deps, action);
     case "progress":
       return reportProgress(deps, action.lease, action.milestone);
+  }
+}
+
+/** Keeps what the engine says when a container cannot be created or started: the partner sees it. */
+async function rememberFailure(
+  { observed }: ActDependencies,
+  lease: Assignment,
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    await work();
+    observed.failedStarts.delete(fencedKey(lease));
+  } catch (error) {
+    if (statusOf(error) !== undefined) {
+      observed.failedStarts.set(fencedKey(lease), { said: saidBy(error), at: Date.now() });
+    }
+    throw error;
   }
 }

@@ -9,6 +9,7 @@ import { findImage, type PullProgress } from "./docker/images.ts";
 import { workspaceContainer } from "./docker/sandbox.ts";
 import { download } from "./download.ts";
 import type { DownloadPriority } from "./downloadPriority.ts";
+import { checkHealth } from "./health.ts";
 import type { Journal } from "./journal/open.ts";
 import { takeSequence } from "./journal/outbox.ts";
 import { recordRun } from "./journal/runs.ts";
@@ -107,23 +108,18 @@ export async function check(
   const wasOk = observed.health.get(containerId)?.everOk ?? false;
   // Poll a container that has just started at short intervals: the partner waits for its first response.
   const end = wasOk ? 0 : Date.now() + firstCheck.withinMs;
-  let ok = await isHealthy(port, path);
-  while (!ok && Date.now() < end && !signal.aborted) {
+  let failure = await checkHealth(port, path);
+  while (failure !== undefined && Date.now() < end && !signal.aborted) {
     await sleep(firstCheck.everyMs);
-    ok = await isHealthy(port, path);
+    failure = await checkHealth(port, path);
   }
-  observed.health.set(containerId, { ok, everOk: ok || wasOk, checkedAt: Date.now() });
-}
-
-async function isHealthy(port: number, path: string): Promise<boolean> {
-  try {
-    const response = await fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(5_000) });
-    await response.body?.cancel();
-    return response.ok;
-  } catch {
-    // Not listening yet, or no longer.
-    return false;
-  }
+  const ok = failure === undefined;
+  observed.health.set(containerId, {
+    ok,
+    everOk: ok || wasOk,
+    checkedAt: Date.now(),
+    ...(failure !== undefined && { failure }),
+  });
 }
 
 /** Signs a report of the lease's state and submits it. */

@@ -1,8 +1,12 @@
 import { marginGib, unpackedBytes } from "@ngpu/protocol/imageDiskSpace";
+import { startOf } from "@ngpu/protocol/reasons/boundedText";
+import type { NodeReason } from "@ngpu/protocol/reasons/nodeReason";
+import { NgpuError } from "@ngpu/runtime/errors";
 import type { Logger } from "@ngpu/runtime/logger";
-import type { Engine } from "./docker/engine.ts";
+import { type Engine, saidBy } from "./docker/engine.ts";
 import { findImage, type PullProgress, pullImage } from "./docker/images.ts";
 import { freeDiskGib } from "./probe/hardware.ts";
+import { pullReason } from "./reasons/engineReasons.ts";
 import type { ImageState } from "./reconcileFacts.ts";
 
 export type Stage = "downloading" | "downloaded" | "verified";
@@ -33,7 +37,8 @@ export async function download(
     const missing = await missingGib(deps.dataDir, image.sizeBytes);
     if (missing > 0) {
       logger.error({ event: "image_too_large", reference, missingGib: Math.ceil(missing) });
-      return absent({ failures, reason: "disk_full", permanent: true });
+      const cause: NodeReason = { code: "disk_full", details: { missingGib: Math.ceil(missing) } };
+      return absent({ failures, reason: "disk_full", permanent: true, cause });
     }
     callbacks.onStage("downloading");
     const { onProgress } = callbacks;
@@ -41,18 +46,29 @@ export async function download(
     callbacks.onStage("downloaded");
     if ((await findImage(engine, reference)) === undefined) {
       logger.error({ event: "image_digest_mismatch", reference });
-      return absent({ failures, reason: "digest_mismatch", permanent: failures >= maxFailures });
+      const cause: NodeReason = {
+        code: "image_digest_mismatch",
+        details: { image: startOf(reference, 400) },
+      };
+      return absent({ failures, reason: "digest_mismatch", permanent: failures >= maxFailures, cause });
     }
     callbacks.onStage("verified");
     logger.info({ event: "image_downloaded", reference, duration: Math.round(performance.now() - started) });
     return { type: "present" };
   } catch (error) {
     if (!deps.signal.aborted) logger.warn({ event: "image_download_failed", reference, failures, error });
-    return absent({ failures, reason: "image_unavailable", permanent: failures >= maxFailures });
+    const cause = pullReason(reference, saidOf(error));
+    return absent({ failures, reason: "image_unavailable", permanent: failures >= maxFailures, cause });
   }
 }
 
-function absent(state: Pick<Absent, "failures" | "reason" | "permanent">): Absent {
+/** What the engine says, in the pull's progress or as its response. */
+function saidOf(error: unknown): string {
+  const said = error instanceof NgpuError ? error.details.said : undefined;
+  return typeof said === "string" ? said : saidBy(error);
+}
+
+function absent(state: Pick<Absent, "failures" | "reason" | "permanent" | "cause">): Absent {
   const pause = Math.min(60_000, 1_000 * 2 ** (state.failures - 1));
   return { type: "absent", retryAt: Date.now() + pause, ...state };
 }

@@ -10,6 +10,7 @@ export function handleMessage(node: NodeParts, message: ServerMessage): void {
     node.heartbeatSeconds = message.heartbeatSeconds;
     node.outbox.resend();
     node.prefetcher.repeat();
+    node.reasons.resend();
     events.emit("registration");
   } else if (message.type === "relayed") node.outbox.recordResult(message);
   else if (message.type === "ack") node.heartbeatAcks.store(message).catch(node.context.fail);

@@ -8,6 +8,7 @@ import { planOf } from "./plans.ts";
 import type {
   Container,
   Facts,
+  FailedStart,
   Health,
   ImageState,
   Plan,
@@ -20,6 +21,8 @@ export type ObservedState = {
   images: Map<string, ImageState>;
   health: Map<string, Health>;
   containers: Container[];
+  /** What the engine said when the container of a lease could not be created or started, by fenced key. */
+  failedStarts: Map<string, FailedStart>;
 };
 
 /** Milliseconds after which an image is inspected again: an operator may prune the engine's images. */
@@ -28,7 +31,7 @@ const imageRecheckInterval = 60_000;
 const permanentFailureMs = 300_000;
 
 export function createObservedState(): ObservedState {
-  return { images: new Map(), health: new Map(), containers: [] };
+  return { images: new Map(), health: new Map(), containers: [], failedStarts: new Map() };
 }
 
 /** Collects everything that a decision depends on. */

@@ -12,6 +12,7 @@ import { createObservedState, imagesInUse } from "./observedState.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import { createPrefetcher } from "./prefetch.ts";
 import type { Prepared } from "./prepare.ts";
+import { createReasonReporter, type ReasonReporter } from "./reasons/reasonReporter.ts";
 import { createReconciler, type ReconcileDependencies, type Reconciler } from "./reconcile.ts";
 import { type Session, startSession } from "./session.ts";
 import { createTunnels, type Tunnels } from "./tunnels.ts";
@@ -46,6 +47,7 @@ type NetworkParts = {
 /** The parts that use the engine. */
 type EngineParts = {
   downloadPriority: DownloadPriority;
+  reasons: ReasonReporter;
   reconciler: Reconciler;
   prefetcher: ReturnType<typeof createPrefetcher>;
   tunnels: Tunnels;
@@ -130,7 +132,11 @@ function createEngineParts(base: BaseParts, networkParts: NetworkParts): EngineP
   const { membership, session } = networkParts;
   const { logger, signal } = context;
   const downloadPriority = createDownloadPriority();
-  const reconciler = createReconciler(reconcilerOptions(base, networkParts, downloadPriority));
+  const reasons = createReasonReporter({ engine, send: session.send, logger });
+  const reconciler = createReconciler({
+    ...reconcilerOptions(base, networkParts, downloadPriority),
+    reasons,
+  });
   const prefetcher = createPrefetcher({
     engine,
     dataDir,
@@ -158,14 +164,14 @@ function createEngineParts(base: BaseParts, networkParts: NetworkParts): EngineP
     probeImage: () => network.probeImage ?? undefined,
     rounds: () => membership.view().rounds,
   });
-  return { downloadPriority, reconciler, prefetcher, tunnels, rounds };
+  return { downloadPriority, reasons, reconciler, prefetcher, tunnels, rounds };
 }
 
 function reconcilerOptions(
   { context, events, metrics, lastContact, client, network, journal, engine, dataDir, hardware }: BaseParts,
   { membership, session, outbox }: NetworkParts,
   downloadPriority: DownloadPriority,
-): ReconcileDependencies {
+): Omit<ReconcileDependencies, "reasons"> {
   return {
     engine,
     dataDir,

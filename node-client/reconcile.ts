@@ -12,12 +12,15 @@ import {
 } from "./docker/containers.ts";
 import { fencedKey, type LeaseKey, leaseKey } from "./leases.ts";
 import { collectFacts, forgetStale } from "./observedState.ts";
-import type { Action } from "./reconcileFacts.ts";
+import type { ReasonReporter } from "./reasons/reasonReporter.ts";
+import type { Action, Facts } from "./reconcileFacts.ts";
 
 export type ReconcileDependencies = ActDependencies & {
   view: () => ChainView;
   /** Time of the last contact with the chain or match, in milliseconds. */
   lastContactAt: () => number;
+  /** Reports why leases do not run. */
+  reasons: ReasonReporter;
   /** Called when an action has ended, to start the next round immediately. */
   onDone: () => void;
   onAction?: (action: Action["type"], outcome: "started" | "done" | "failed") => void;
@@ -70,6 +73,16 @@ async function round(state: Reconciling): Promise<void> {
   });
   if (signal.aborted) return;
   for (const action of decide(facts)) begin(state, action);
+  reportReasons(state, facts);
+}
+
+/** Beside the actions: reading a container's output must delay no lease. */
+function reportReasons({ inProgress, reasons, observed }: Reconciling, facts: Facts): void {
+  if (inProgress.has("reasons")) return;
+  const live = new Set(facts.assignments.filter(({ ended }) => !ended).map(fencedKey));
+  for (const key of observed.failedStarts.keys()) if (!live.has(key)) observed.failedStarts.delete(key);
+  const work = reasons.observe(facts, observed.failedStarts).finally(() => inProgress.delete("reasons"));
+  inProgress.set("reasons", work);
 }
 
 /** Starts an action, unless one with the same subject is in progress. */

@@ -1,4 +1,5 @@
 import type { Policy } from "@ngpu/contracts-sdk/enumNames";
+import type { NodeReason } from "@ngpu/protocol/reasons/nodeReason";
 import type { WorkspaceConfig } from "@ngpu/protocol/workspaceConfig";
 import type { Hex } from "viem";
 import type { OutboxStatus } from "./journal/outbox.ts";
@@ -28,6 +29,10 @@ export type Container = LeaseRef & {
   fence: Hex;
   status: "created" | "running" | "exited" | "removing";
   exitCode: number;
+  /** The kernel ended it because it used more memory than its limit. */
+  oomKilled: boolean;
+  /** Why the engine could not start it; empty when it could. */
+  error: string;
   startedAt: number;
   finishedAt: number;
   /** Host port by container port. */
@@ -40,9 +45,23 @@ export type Container = LeaseRef & {
 /** The state of one image. `retryAt` is in milliseconds. */
 export type ImageState =
   | { type: "present" }
-  | { type: "absent"; failures: number; retryAt: number; reason: string | undefined; permanent: boolean };
+  | {
+      type: "absent";
+      failures: number;
+      retryAt: number;
+      reason: string | undefined;
+      permanent: boolean;
+      /** Why the last attempt failed, for the partner. */
+      cause?: NodeReason;
+    };
 
-export type Health = { ok: boolean; checkedAt: number; everOk: boolean };
+/** What the engine said when a container could not be created or started, and when, in milliseconds. */
+export type FailedStart = { said: string; at: number };
+
+/** A failed check of a health path: the answer, or why there was none. */
+export type HealthFailure = { status?: number; answer?: string; message?: string };
+
+export type Health = { ok: boolean; checkedAt: number; everOk: boolean; failure?: HealthFailure };
 
 /** The last report or milestone that was signed for a lease. */
 export type SubmittedMessage = { status: OutboxStatus; at: number; settledAt: number | undefined };

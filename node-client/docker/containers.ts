@@ -98,6 +98,8 @@ function containerOf(info: Docker.ContainerInspectInfo): Container {
     fence: (labels["ngpu.fence"] ?? "0x") as Hex,
     status: statusOfState(info.State),
     exitCode: info.State.ExitCode,
+    oomKilled: info.State.OOMKilled === true,
+    error: info.State.Error ?? "",
     startedAt: timeOf(info.State.StartedAt),
     finishedAt: timeOf(info.State.FinishedAt),
     ports,

@@ -1,4 +1,4 @@
-import { FatalError, NgpuError, RetryableError } from "@ngpu/runtime/errors";
+import { FatalError, messageOf, NgpuError, RetryableError } from "@ngpu/runtime/errors";
 import Docker from "dockerode";
 
 /** A Docker engine, and the labels of this node's containers on it: other nodes may share the engine. */
@@ -47,6 +47,23 @@ export async function engineFacts(docker: Docker): Promise<EngineFacts> {
     dataDir: info.DockerRootDir,
     hasNvidia: Object.hasOwn(info.Runtimes ?? {}, "nvidia"),
   };
+}
+
+/** What the engine said when it refused a call; the error's own message when it said nothing. */
+export function saidBy(error: unknown): string {
+  const failure = error instanceof NgpuError ? error.cause : error;
+  const { json } = (failure ?? {}) as { json?: { message?: unknown } };
+  if (typeof json?.message === "string") return json.message;
+  // Of an operation that streams, dockerode has the engine's sentence only after its own.
+  return messageOf(failure)
+    .replace(/^\(HTTP code \d+\) [a-z ]* - /, "")
+    .trim();
+}
+
+/** The platform of the engine's machine, such as `linux/amd64`. */
+export async function enginePlatform(docker: Docker): Promise<string> {
+  const { Os, Arch } = await calling(docker, () => docker.version());
+  return `${Os}/${Arch}`;
 }
 
 /** The HTTP status of an engine's error response; undefined for any other error. */

@@ -4,8 +4,8 @@ import { z } from "zod";
 import { calling, type Engine, silenceOf, tolerating } from "./engine.ts";
 import { linesOf } from "./lines.ts";
 
-/** An image on the engine whose digest was verified. `sizeBytes` is its unpacked size. */
-export type Image = { id: string; user: string | undefined; sizeBytes: number };
+/** An image on the engine whose digest was verified. `sizeBytes` is its unpacked size, `platform` such as `linux/amd64`. */
+export type Image = { id: string; user: string | undefined; sizeBytes: number; platform: string | undefined };
 
 /**
  * Finds the image `name@sha256:…` on the engine.
@@ -20,7 +20,8 @@ export async function findImage(engine: Engine, reference: string): Promise<Imag
   if (info === undefined) return undefined;
   const digest = reference.slice(reference.indexOf("@") + 1);
   if (!info.RepoDigests?.some((known) => known.endsWith(`@${digest}`))) return undefined;
-  return { id: info.Id, user: info.Config?.User || undefined, sizeBytes: info.Size };
+  const platform = info.Architecture ? `${info.Os || "linux"}/${info.Architecture}` : undefined;
+  return { id: info.Id, user: info.Config?.User || undefined, sizeBytes: info.Size, platform };
 }
 
 /** Removes an image from the engine. Does nothing if a container uses it or it is not present. */
@@ -101,6 +102,7 @@ function pullError(reference: string, detail: string, cause: unknown): Retryable
   return new RetryableError(`The image ${reference} cannot be pulled: ${detail}`, {
     code: "image_pull_failed",
     hint: "Check that this machine reaches the image's registry. The client tries again.",
+    details: { said: detail },
     cause,
   });
 }

@@ -38,7 +38,9 @@ export function explain(
     nearest: index.nearest(request),
     cheapest: at(index.best({ ...request, maxPricePerSecond: anyPrice }, strategies.cheapest)),
   };
-  return { ...facts, messages: explanationMessages(facts, request, replicas) };
+  // Nodes of a market are many: they are looked through only when none can run it.
+  const lowestPrice = facts.possible ? null : lowestPriceOf(index.nodes(), request);
+  return { ...facts, lowestPrice, messages: explanationMessages(facts, request, replicas) };
 }
 
 function countPlaceable(
@@ -67,4 +69,16 @@ function wouldFit(nodes: Iterable<FleetNode>, request: PlacementRequest): boolea
     if (firstRejection({ ...node, status: "online", free: node.total }, request) === null) return true;
   }
   return false;
+}
+
+/** The lowest price of the nodes that could take a replica if they were online and empty; null: none could at any price. */
+function lowestPriceOf(nodes: Iterable<FleetNode>, request: PlacementRequest): string | null {
+  let lowest: bigint | undefined;
+  for (const node of nodes) {
+    if (lowest !== undefined && node.pricePerSecond >= lowest) continue;
+    const empty: FleetNode = { ...node, status: "online", free: node.total };
+    if (firstRejection(empty, { ...request, maxPricePerSecond: anyPrice }) === null)
+      lowest = node.pricePerSecond;
+  }
+  return lowest?.toString() ?? null;
 }

@@ -94,7 +94,7 @@ async function readVerified(source: Source, options: FactsOptions): Promise<unkn
       options,
     );
   }
-  if (answer.status !== 200) throw unreachable(url, `status ${answer.status}`);
+  if (answer.status !== 200) throw unreachable(url, `status ${answer.status}`, undefined, answer.status);
   if (`sha256:${createHash("sha256").update(answer.body).digest("hex")}` !== source.digest) {
     throw invalid(source, "has another digest");
   }
@@ -157,10 +157,11 @@ async function get(
   }
 }
 
-function unreachable(url: URL | string, why: string, cause?: unknown): RetryableError {
+function unreachable(url: URL | string, why: string, cause?: unknown, status?: number): RetryableError {
   return new RetryableError(`The registry does not serve the manifest at ${String(url)}: ${why}.`, {
     code: "image_manifest_unreachable",
     hint: "Check that the registry is up and reachable from the market, then try again.",
+    ...(status !== undefined && { details: { status } }),
     cause,
   });
 }

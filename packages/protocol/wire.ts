@@ -13,6 +13,20 @@ const decimal = z.union([z.bigint(), z.string().regex(/^\d{1,20}$/)]).transform(
 const id = decimal.refine((value) => value >= 0n && value < 2n ** 63n, "does not fit in 63 bits");
 const relayKind = z.enum(Object.keys(relayKinds) as [RelayKind, ...RelayKind[]]);
 
+const leaseId = {
+  workspaceId: id,
+  replica: z
+    .number()
+    .int()
+    .min(0)
+    .max(2 ** 16 - 1),
+  lease: z
+    .number()
+    .int()
+    .min(0)
+    .max(2 ** 31 - 1),
+};
+
 export const sessionRole = z.enum(["node", "measurer"]);
 
 /** Messages from a node or measurer to match. */
@@ -48,19 +62,25 @@ export const clientMessage = z.discriminatedUnion("type", [
   /** Live progress of a download. Never sent to the chain. */
   z.strictObject({
     type: z.literal("live"),
-    workspaceId: id,
-    replica: z
-      .number()
-      .int()
-      .min(0)
-      .max(2 ** 16 - 1),
-    lease: z
+    ...leaseId,
+    percent: z.number().min(0).max(100),
+    bytesPerSecond: z.number().min(0),
+  }),
+  /**
+   * Why a lease of this node does not run, or null once it runs. `code` and `details` are checked by `parseNodeReason`, so that
+   * a code that match does not know ends no session. `count`: occurrences since the client's start.
+   */
+  z.strictObject({
+    type: z.literal("reason"),
+    ...leaseId,
+    fence: hex.refine((value) => value.length <= 66, "is longer than 32 bytes"),
+    code: storableText(64).nullable(),
+    details: z.unknown().optional(),
+    count: z
       .number()
       .int()
       .min(0)
       .max(2 ** 31 - 1),
-    percent: z.number().min(0).max(100),
-    bytesPerSecond: z.number().min(0),
   }),
   z.strictObject({
     type: z.literal("probeReady"),

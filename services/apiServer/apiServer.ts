@@ -14,6 +14,7 @@ import { privateKeyToAccount } from "viem/accounts";
 import { createApiApp } from "./app.ts";
 import { createCallLog } from "./calls.ts";
 import { createWriter } from "./chainWriter.ts";
+import { createChangeFeed } from "./changeFeed.ts";
 import type { ApiDeps } from "./deps.ts";
 import type { ApiEnv } from "./env.ts";
 import { createFaucet } from "./faucet.ts";
@@ -65,6 +66,7 @@ export async function startApiServer(
     gateway,
     match: createMatchClient(env.MATCH_URLS),
     tasks,
+    changes: createChangeFeed({ url: env.DATABASE_URL, logger, signal }),
     ...faucetOf(env, { client: chain, deployment }),
     logger,
   };

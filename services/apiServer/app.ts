@@ -16,6 +16,7 @@ import { authRoutes } from "./routes/auth.ts";
 import { authorizationRoutes } from "./routes/authorizations.ts";
 import { chatRoutes } from "./routes/chat.ts";
 import { depositRoutes } from "./routes/deposits.ts";
+import { eventRoutes } from "./routes/events.ts";
 import { faucetRoutes } from "./routes/faucet.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { keyRoutes } from "./routes/keys.ts";
@@ -43,6 +44,7 @@ export function endpointsOf(deps: ApiDeps): Endpoint[] {
     ...imageRoutes(deps),
     ...publishRoutes(deps),
     ...workspaceRoutes(deps),
+    ...eventRoutes(deps),
     ...orderRoutes(deps),
     ...updateRoutes(deps),
     ...taskRoutes(deps),

@@ -4,6 +4,7 @@ import type { Database } from "@ngpu/db/pool";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { Address } from "viem";
 import type { Writer } from "./chainWriter.ts";
+import type { ChangeFeed } from "./changeFeed.ts";
 import type { Faucet } from "./faucet.ts";
 import type { Gateway } from "./gatewayClient.ts";
 import type { MatchClient } from "./matchClient.ts";
@@ -25,6 +26,8 @@ export type ApiDeps = {
   gateway: Gateway;
   match: MatchClient;
   tasks: TaskRunner;
+  /** Wakes streams of events. */
+  changes: ChangeFeed;
   /** Registries may be at addresses that are not public. */
   privateAddresses: boolean;
   /** Only on a market with test tokens. */

@@ -37,6 +37,20 @@ async function freeBalance(
   ).refundable;
 }
 
+/** What a wallet lacks to pay for replicas for a minute at their maximum price; undefined when nothing is missing. */
+export async function shortfall(
+  deps: Pick<ApiDeps, "db" | "deployment">,
+  wallet: string,
+  authorizationId: string,
+  { maxPricePerSecond, replicas }: Pick<NewWorkspace, "maxPricePerSecond" | "replicas">,
+): Promise<{ available: bigint; needed: bigint; missing: bigint } | undefined> {
+  const needed = maxPricePerSecond * BigInt(replicas) * minimumTermSeconds;
+  const available = await freeBalance(deps, wallet, authorizationId);
+  // The chain refuses the authorization of another wallet.
+  if (available === undefined || available >= needed) return undefined;
+  return { available, needed, missing: needed - available };
+}
+
 /**
  * Refuses a workspace that the wallet cannot pay for at its maximum price for a minute: no node would get its lease.
  *
@@ -46,20 +60,17 @@ export async function requireFunds(
   deps: Pick<ApiDeps, "db" | "deployment">,
   wallet: string,
   authorizationId: string,
-  { maxPricePerSecond, replicas }: Pick<NewWorkspace, "maxPricePerSecond" | "replicas">,
+  workspace: Pick<NewWorkspace, "maxPricePerSecond" | "replicas">,
 ): Promise<void> {
-  const needed = maxPricePerSecond * BigInt(replicas) * minimumTermSeconds;
-  const available = await freeBalance(deps, wallet, authorizationId);
-  // The chain refuses the authorization of another wallet.
-  if (available === undefined || available >= needed) return;
-  const missing = needed - available;
+  const lacking = await shortfall(deps, wallet, authorizationId, workspace);
+  if (lacking === undefined) return;
   throw new InputError(
-    `The deposit is ${formatEther(missing)} NGPU short of ${minimumTermSeconds} seconds at the maximum price.`,
+    `The deposit is ${formatEther(lacking.missing)} NGPU short of ${minimumTermSeconds} seconds at the maximum price.`,
     {
       code: "balance_too_low",
       status: 409,
       hint: "Deposit at least the missing amount: GET /v1/deposits/typed-data, then POST /v1/deposits.",
-      details: { available, needed, missing },
+      details: lacking,
     },
   );
 }

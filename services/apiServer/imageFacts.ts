@@ -27,3 +27,29 @@ export async function verifiedSize(
     });
   }
 }
+
+/**
+ * Refuses an image that the market's own registry does not have: no node can pull it. What another registry has is not asked, and
+ * while the market's does not answer, every image passes.
+ *
+ * @throws InputError `image_not_found` (409).
+ */
+export async function requireImage(
+  { network }: { network: { probeImage: string } },
+  image: string,
+): Promise<void> {
+  const [own] = network.probeImage.split("/");
+  if (own === undefined || image.split("/")[0] !== own) return;
+  const options = { signal: AbortSignal.timeout(deadlineMs), privateAddresses: true };
+  try {
+    await readImageFacts(image, options);
+  } catch (error) {
+    if (!(error instanceof RetryableError) || error.details.status !== 404) return;
+    throw new InputError(`The market's registry has no image ${image}.`, {
+      code: "image_not_found",
+      status: 409,
+      hint: "Check the name and the digest that `docker push` prints.",
+      cause: error,
+    });
+  }
+}

@@ -1,6 +1,7 @@
 import type { releaseReasons } from "@ngpu/contracts-sdk/enumNames";
 import { workspaceConfig } from "@ngpu/protocol/workspaceConfig";
 import { failureText, mappedPorts, workspaceStatus } from "./decide.ts";
+import { type Reason, reasonOfWorkspace, shownReason } from "./reasons.ts";
 import type { PlacementRow, ReplicaRow, WorkspaceRow } from "./store/workspaces.ts";
 
 /** A workspace as an entry of a list. */
@@ -27,11 +28,12 @@ export function workspaceOf(
   row: WorkspaceRow,
   replicas: ReplicaRow[],
   placements: PlacementRow[],
-  now: number,
+  { now, reasons }: { now: number; reasons: (Reason | null)[] },
 ) {
   const config = configOf(row);
   return {
     ...entryOf(row, replicas, now),
+    reason: shownReason(reasonOfWorkspace(reasons)),
     authorizationId: row.authorization_id,
     config: config ?? row.config,
     policy: row.policy,
@@ -51,7 +53,7 @@ export function workspaceOf(
     published: { block: row.published_block, txHash: row.published_tx },
     replicaList: Array.from({ length: row.replicas }, (_one, number) =>
       replicaOf(
-        number,
+        { number, reason: reasons[number] ?? null },
         replicas.find((one) => one.replica === number),
         placements.find((one) => one.replica === number),
         config?.ports ?? [],
@@ -61,13 +63,14 @@ export function workspaceOf(
 }
 
 function replicaOf(
-  replica: number,
+  { number: replica, reason }: { number: number; reason: Reason | null },
   row: ReplicaRow | undefined,
   placement: PlacementRow | undefined,
   containerPorts: number[],
 ) {
   return {
     replica,
+    reason: shownReason(reason),
     ...leaseOf(row),
     endpoints: row === undefined ? [] : endpointsOf(row, containerPorts),
     placement:

@@ -6,7 +6,7 @@ import { type ChainVersion, readChainVersion } from "@ngpu/db/chainSchema";
 import { applyBlockStatement, applyStatement, revertStatements } from "./apply.ts";
 import { enums } from "./enums.ts";
 import { type Projection, readProjections, sourcesOf } from "./projection.ts";
-import { type Contracts, type EventTable, eventTableDdl, eventTables } from "./schema.ts";
+import { type Contracts, type EventTable, eventIndexDdl, eventTableDdl, eventTables } from "./schema.ts";
 import { viewDdl } from "./views.ts";
 
 /** Everything that determines the tables and their rows. */
@@ -50,6 +50,7 @@ export function loadDefinitions(
   const ddl = [
     base,
     ...eventTableDdl(tables),
+    ...eventIndexDdl(tables),
     ...projections.flatMap(projectionDdl),
     ...viewDdl(tables, projections),
   ];

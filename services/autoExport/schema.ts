@@ -82,6 +82,15 @@ export function eventTableDdl(tables: readonly EventTable[]): string[] {
   });
 }
 
+/** The indexes by which the history of a workspace is found. BRIN indexes cost little at each row that is written. */
+export function eventIndexDdl(tables: readonly EventTable[]): string[] {
+  const ofWorkspaces = tables.filter(({ columns }) => columns.some(({ name }) => name === "workspace_id"));
+  return [...new Set(ofWorkspaces.map(({ table }) => table))].map(
+    (table) =>
+      `create index on ${table} using brin (workspace_id numeric_bloom_ops) with (pages_per_range = 16, autosummarize = on)`,
+  );
+}
+
 function signatureOf(event: AbiEvent): string {
   return JSON.stringify(event.inputs.map(({ name, type, indexed }) => [name, type, indexed]));
 }

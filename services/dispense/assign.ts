@@ -1,4 +1,6 @@
 import { addressFor } from "@ngpu/contracts-sdk/generations";
+import { type Database, transaction } from "@ngpu/db/pool";
+import { recordEvents } from "@ngpu/queries/workspaceEvents";
 import { loadSpecs, unknownWorkspace } from "@ngpu/queries/workspaceSpecs";
 import { NgpuError } from "@ngpu/runtime/errors";
 import {
@@ -9,6 +11,7 @@ import {
   settleBatch,
   takeBatch,
 } from "./batches.ts";
+import { refusalReason } from "./decide.ts";
 import type { SendingDeps } from "./deps.ts";
 
 export type AssignDeps = SendingDeps & {
@@ -49,6 +52,7 @@ async function assignBatch(deps: AssignDeps, batch: AssignBatch): Promise<void> 
     for (const { requestId } of batch.items) refusals.set(requestId, refusal);
   }
   await settleBatch(deps.pool, batch, sent, refusals);
+  await recordRefusals(deps.pool, batch, refusals);
   await report(deps, batch, sent, refusals);
 }
 
@@ -83,6 +87,21 @@ function refusalOf(error: unknown): Refusal | null {
   if (error.code === "transaction_reverted")
     return { error: String(error.details.error), text: error.message };
   return error.code === "workspace_not_found" ? { error: "WorkspaceUnknown", text: error.message } : null;
+}
+
+/** Tells the owners why the chain refused to assign their replicas. */
+async function recordRefusals(
+  pool: Database,
+  { items }: AssignBatch,
+  refusals: ReadonlyMap<string, Refusal>,
+): Promise<void> {
+  const events = items.flatMap(({ requestId, workspaceId, replica, nodeId }) => {
+    const refusal = refusals.get(requestId);
+    const code = refusal === undefined ? null : refusalReason(refusal.error);
+    if (refusal === undefined || code === null) return [];
+    return [{ workspaceId, replica, lease: 0, nodeId, code, details: { refusal: refusal.text } }];
+  });
+  if (events.length > 0) await transaction(pool, (db) => recordEvents(db, events));
 }
 
 async function report(

@@ -1,3 +1,5 @@
+import type { ReasonCode } from "@ngpu/protocol/reasons/reasons";
+
 /** A placement request as stored in app.placement. */
 export type Placement = {
   status: "requested" | "answered" | "impossible" | "used" | "refused";
@@ -106,3 +108,20 @@ export const nodeErrors: readonly string[] = [
   "NodeNotAccepting",
   "NodeUnknown",
 ];
+
+/** Errors that end with the workspace's state: its own events say why. */
+const outdatedErrors: readonly string[] = [
+  "ReplicaAssigned",
+  "ReplicaOutOfRange",
+  "WorkspaceNotOpen",
+  "WorkspaceExpired",
+  "WorkspaceUnknown",
+  "WorkspaceSpecMismatch",
+];
+
+/** What the owner of a replica is told when the chain refused its assignment; null: nothing. */
+export function refusalReason(error: string): ReasonCode | null {
+  if (outdatedErrors.includes(error)) return null;
+  if (error === "EscrowBalanceTooLow") return "balance_too_low";
+  return error.startsWith("Authorization") ? "authorization_ended" : "assignment_refused";
+}

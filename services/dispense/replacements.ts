@@ -1,6 +1,7 @@
 import type { AssignmentState, Desired, Milestone } from "@ngpu/contracts-sdk/enumNames";
 import { byContract } from "@ngpu/contracts-sdk/generations";
-import type { Queryable } from "@ngpu/db/pool";
+import { type Database, type Queryable, transaction } from "@ngpu/db/pool";
+import { recordEvents, type WorkspaceEvent } from "@ngpu/queries/workspaceEvents";
 import { loadSpecs, unknownWorkspace } from "@ngpu/queries/workspaceSpecs";
 import { sendSteps } from "@ngpu/tx-sender/stepLedger";
 import type { Address } from "viem";
@@ -76,19 +77,34 @@ async function sendReplacement(
   return sender.send({ ...call, functionName: "releaseLost", args: [leases, each] });
 }
 
-async function recordReplacements(db: Queryable, items: Overdue[]): Promise<void> {
-  await db.query(
-    `insert into app.replacement (workspace_id, replica, lease, node_id, reason)
-     select * from unnest($1::numeric[], $2::int4[], $3::int8[], $4::int8[], $5::text[])
-     on conflict do nothing`,
-    [
-      items.map(({ lease }) => lease.workspaceId),
-      items.map(({ lease }) => lease.replica),
-      items.map(({ lease }) => lease.lease),
-      items.map(({ lease }) => lease.nodeId),
-      items.map(({ replacement }) => replacement.reason),
-    ],
-  );
+async function recordReplacements(pool: Database, items: Overdue[]): Promise<void> {
+  await transaction(pool, async (db) => {
+    const recorded = await db.query<{ workspace_id: bigint; replica: number; lease: bigint }>(
+      `insert into app.replacement (workspace_id, replica, lease, node_id, reason)
+       select * from unnest($1::numeric[], $2::int4[], $3::int8[], $4::int8[], $5::text[])
+       on conflict do nothing returning workspace_id, replica, lease`,
+      [
+        items.map(({ lease }) => lease.workspaceId),
+        items.map(({ lease }) => lease.replica),
+        items.map(({ lease }) => lease.lease),
+        items.map(({ lease }) => lease.nodeId),
+        items.map(({ replacement }) => replacement.reason),
+      ],
+    );
+    const keyOf = (workspaceId: bigint, replica: number, lease: bigint | number) =>
+      `${workspaceId}/${replica}/${lease}`;
+    const isNew = new Set(recorded.rows.map((row) => keyOf(row.workspace_id, row.replica, row.lease)));
+    const replaced = items.filter(({ lease }) =>
+      isNew.has(keyOf(lease.workspaceId, lease.replica, lease.lease)),
+    );
+    await recordEvents(db, replaced.map(replacedEvent));
+  });
+}
+
+function replacedEvent({ lease: given, replacement }: Overdue): WorkspaceEvent {
+  const { workspaceId, replica, lease, nodeId } = given;
+  const details = { why: replacement.reason };
+  return { workspaceId, replica, lease, nodeId, code: "replica_replaced", details };
 }
 
 type ProgressRow = {

@@ -21,6 +21,7 @@ import type { IndexedFleet } from "./scheduling/fleetSync.ts";
 import { startPlacement } from "./scheduling/placement.ts";
 import { registerInstance } from "./sessions/absenceStore.ts";
 import { startOrderDispatch } from "./sessions/orderDispatch.ts";
+import { createReasonReports } from "./sessions/reasonReports.ts";
 import { createMessageRouter } from "./sessions/sessionMessages.ts";
 import { type SessionMonitor, startSessionMonitor } from "./sessions/sessionMonitor.ts";
 import { createSessions, type Sessions } from "./sessions/sessions.ts";
@@ -123,9 +124,11 @@ function startSessions(
   context.onStop("sessions", () => sessions.stop());
   const sessionMonitor = startSessionMonitor({ ...shared, sessions, heartbeatSeconds });
   const acknowledge = startAcknowledging({ ...shared, account, presence, sessionMonitor });
+  const { logger, signal } = context;
+  const reportReason = createReasonReports({ pool, metrics, logger, signal });
   sessions.serve({
     onOpen: sessionMonitor.watch,
-    onMessage: createMessageRouter({ pool, metrics, relay, acknowledge }),
+    onMessage: createMessageRouter({ pool, metrics, relay, acknowledge, reportReason }),
   });
   return { sessions, sessionMonitor };
 }

@@ -29,6 +29,12 @@ function sessionMetrics(registers: Registry[]) {
       labelNames: ["code"] as const,
       registers,
     }),
+    reasonsSetAside: new Counter({
+      name: "ngpu_match_reasons_set_aside_total",
+      help: "Reports of nodes about leases that do not run, set aside: too many, an unknown code, invalid details, or no such lease",
+      labelNames: ["why"] as const,
+      registers,
+    }),
     silentNodes: new Counter({
       name: "ngpu_match_nodes_silent_total",
       help: "Times that a node with a session stopped sending heartbeats",

@@ -249,6 +249,8 @@ export class World {
       id,
       status: "created",
       exitCode: 0,
+      oomKilled: false,
+      error: "",
       ports: { 8080: 32_000 },
       servedPort: 32_000,
       gpuUuids,

@@ -64,6 +64,11 @@ export const placementExplanation = z
     cheapest: nodeAtPrice
       .nullable()
       .meta({ description: "The cheapest node that fits except for its price" }),
+    lowestPrice: amount(
+      "Where no node could run a replica at the maximum price: the lowest price of those that could at another, token units per second",
+    )
+      .nullable()
+      .optional(),
     gpuSuggestions: z.array(z.string()).optional().meta({
       description: "Names of the market's GPUs that are similar to `gpu.model`, where no node has that model",
     }),

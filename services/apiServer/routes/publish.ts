@@ -10,6 +10,7 @@ import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint, idempotencyHeader } from "../endpoint.ts";
 import { explainWithModelNames } from "../explainWithModelNames.ts";
 import { requireFunds } from "../funds.ts";
+import { requireImage } from "../imageFacts.ts";
 import { publication } from "../publicationSpec.ts";
 import { newWorkspace } from "../schemas/newWorkspace.ts";
 import { publishAnswer } from "../schemas/workspaces.ts";
@@ -46,8 +47,10 @@ export function publishRoutes(deps: ApiDeps): Endpoint[] {
         if (!body.waitForNodes)
           await requirePossible(logged, () => explainWithModelNames(deps, { spec, config }, body), dedupeKey);
         const authorizationId = body.authorizationId ?? (await newestUsable(deps, wallet));
-        if (dedupeKey === undefined || !(await wasSent(deps.db, dedupeKey)))
+        if (dedupeKey === undefined || !(await wasSent(deps.db, dedupeKey))) {
           await requireFunds(deps, wallet, authorizationId, body);
+          await requireImage(deps, body.image);
+        }
         const args = [wallet, BigInt(authorizationId), body.replicas, spec, config] as const;
         const { id, hash } = await publish(deps, args, dedupeKey);
         if (body.name !== undefined) await nameWorkspace(deps.db, id, wallet, body.name);
@@ -78,7 +81,7 @@ async function publish(
  * Refuses a workspace that no current node could run even if it were empty and online. A repeated publication passes. While match
  * does not answer, every publication passes and its workspace waits for a node.
  *
- * @throws InputError `placement_impossible` (409).
+ * @throws InputError `price_too_low` or `placement_impossible` (409).
  */
 async function requirePossible(
   { db, logger }: Pick<ApiDeps, "db" | "logger">,
@@ -94,6 +97,17 @@ async function requirePossible(
   }
   if (explanation.possible) return;
   if (dedupeKey !== undefined && (await wasSent(db, dedupeKey))) return;
+  if (typeof explanation.lowestPrice === "string") {
+    throw new InputError(
+      `Every node that could run this workspace costs at least ${explanation.lowestPrice}.`,
+      {
+        code: "price_too_low",
+        status: 409,
+        hint: "Set maxPricePerSecond to at least details.lowestPrice, or set waitForNodes to wait for cheaper nodes.",
+        details: explanation,
+      },
+    );
+  }
   throw new InputError(`No node can run this workspace. ${explanation.messages.join(" ")}`, {
     code: "placement_impossible",
     status: 409,

@@ -3,6 +3,7 @@ import { loadSpec } from "@ngpu/queries/workspaceSpecs";
 import { z } from "zod";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
+import { requireImage } from "../imageFacts.ts";
 import { updated } from "../publicationSpec.ts";
 import { workspaceIdText } from "../schemas/common.ts";
 import { type WorkspaceUpdate, workspaceUpdate } from "../schemas/newWorkspace.ts";
@@ -45,6 +46,7 @@ async function sendUpdate(deps: ApiDeps, order: OrderSender, workspace: Workspac
   const at = addressFor(deps.deployment, "DockerContract", { workspaceId });
   const current = await loadSpec(deps.db, workspaceId);
   const next = updated({ spec: current, config: workspace.config }, body);
+  if (body.image !== undefined && next !== null) await requireImage(deps, body.image);
   const changed =
     next === null
       ? null

@@ -2,10 +2,13 @@ import { InputError } from "@ngpu/runtime/errors";
 import { z } from "zod";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
+import { shortfall } from "../funds.ts";
 import { nextAfter } from "../paging.ts";
+import { type Reason, replicaReasons } from "../reasons.ts";
 import { page, workspaceIdText } from "../schemas/common.ts";
 import { workspaceAnswer, workspaceList } from "../schemas/workspaces.ts";
 import { currentTime } from "../store/escrow.ts";
+import { readReasons } from "../store/reasons.ts";
 import {
   findWorkspace,
   listPlacements,
@@ -48,7 +51,7 @@ const workspaces = ({ db }: ApiDeps) =>
     },
   );
 
-const workspace = ({ db }: ApiDeps) =>
+const workspace = (deps: ApiDeps) =>
   endpoint(
     {
       method: "get",
@@ -60,15 +63,41 @@ const workspace = ({ db }: ApiDeps) =>
       answer: workspaceAnswer,
     },
     async ({ partner, params }) => {
+      const { db } = deps;
       const row = await requireWorkspace(db, partner.wallet, params.id);
-      const [now, replicas, placements] = await Promise.all([
+      const [now, replicas, placements, rows] = await Promise.all([
         currentTime(db),
         listReplicas(db, [row.id]),
         listPlacements(db, row.id),
+        readReasons(db, row.id),
       ]);
-      return workspaceOf(row, replicas, placements, now);
+      const reasons = replicaReasons(row, { rows, replicas, placements, now });
+      return workspaceOf(row, replicas, placements, {
+        now,
+        reasons: await withShortfall(deps, partner.wallet, row, reasons),
+      });
     },
   );
+
+/** Adds how much is missing to a balance that is too low. After a deposit the market places the replica again. */
+async function withShortfall(
+  deps: ApiDeps,
+  wallet: string,
+  row: WorkspaceRow,
+  reasons: (Reason | null)[],
+): Promise<(Reason | null)[]> {
+  if (!reasons.some((reason) => reason?.code === "balance_too_low")) return reasons;
+  const lacking = await shortfall(deps, wallet, row.authorization_id, {
+    maxPricePerSecond: row.max_price_per_second,
+    replicas: row.replicas,
+  });
+  return reasons.map((reason) => {
+    if (reason?.code !== "balance_too_low") return reason;
+    return lacking === undefined
+      ? { ...reason, code: "placing", details: {} }
+      : { ...reason, details: { ...reason.details, ...lacking } };
+  });
+}
 
 /**
  * Finds a workspace of the wallet.

@@ -7,6 +7,7 @@ import {
 } from "@ngpu/contracts-sdk/enumNames";
 import { z } from "zod";
 import { amount, isoTime, nextPage, tier, txHash } from "./common.ts";
+import { reason } from "./reasons.ts";
 
 export const updateAnswer = z.object({
   id: z.string(),
@@ -42,6 +43,7 @@ export const workspaceList = z.object({ workspaces: z.array(workspaceEntry), nex
 
 export const replicaEntry = z.object({
   replica: z.number().int(),
+  reason: reason.nullable().meta({ description: "Why the replica does not run; null: it runs" }),
   lease: z.number().int().nullable().meta({ description: "Null: not assigned yet" }),
   node: z
     .object({ id: z.number().int(), region: z.string().nullable(), gpuName: z.string().nullable() })
@@ -73,6 +75,7 @@ export const replicaEntry = z.object({
 export const workspaceAnswer = z
   .object({
     ...workspaceHead,
+    reason: reason.nullable().meta({ description: "Why no replica runs; null: one runs" }),
     authorizationId: z.string(),
     config: z.unknown(),
     policy: z.enum(policies),

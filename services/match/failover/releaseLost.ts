@@ -1,18 +1,20 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { byContract } from "@ngpu/contracts-sdk/generations";
-import type { Database } from "@ngpu/db/pool";
+import { type Database, transaction } from "@ngpu/db/pool";
 import {
   type WorkspaceSpec,
   type WorkspaceSpecRow,
   workspaceSpecColumns,
   workspaceSpecOf,
 } from "@ngpu/protocol/workspaceSpec";
+import { recordEvents } from "@ngpu/queries/workspaceEvents";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import type { Sender } from "@ngpu/tx-sender/send";
 import type { Address } from "viem";
 import type { MatchMetrics } from "../metrics.ts";
-import { markLost, type Signal } from "../sessions/absenceStore.ts";
+import { type Absence, markLost, type Signal } from "../sessions/absenceStore.ts";
 import type { HeldLease } from "./decideLosses.ts";
+import { heldLeases } from "./lossStore.ts";
 
 export type LossOptions = {
   context: ServiceContext;
@@ -27,10 +29,28 @@ export type Tried = Map<string, number>;
 
 /** Marks nodes as lost; logs and measures those that were not marked before. */
 export async function reportLost({ pool, metrics, context }: LossOptions, nodeIds: number[]): Promise<void> {
-  for (const { nodeId, signal, unreachableMs } of await markLost(pool, nodeIds)) {
+  const lost = await markLost(pool, nodeIds);
+  await recordLost(pool, lost);
+  for (const { nodeId, signal, unreachableMs } of lost) {
     metrics.lossDetection.observe({ signal }, unreachableMs / 1_000);
     context.logger.warn({ event: "node_lost", nodeId, signal, unreachableMs: Math.round(unreachableMs) });
   }
+}
+
+/** Tells the owners of the replicas on lost nodes. */
+async function recordLost(pool: Database, lost: readonly Absence[]): Promise<void> {
+  const signals = new Map(lost.map(({ nodeId, signal }) => [nodeId, signal]));
+  const leases = await heldLeases(pool, [...signals.keys()]);
+  if (leases.length === 0) return;
+  await transaction(pool, (db) =>
+    recordEvents(
+      db,
+      leases.map(({ workspaceId, replica, lease, nodeId }) => {
+        const details = { signal: signals.get(nodeId) };
+        return { workspaceId, replica, lease, nodeId, code: "node_lost", details };
+      }),
+    ),
+  );
 }
 
 /** Releases leases, or marks exclusive ones lost: at most 50 per call, each at its workspace's contract. */

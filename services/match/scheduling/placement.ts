@@ -4,6 +4,7 @@ import type { Decision } from "@ngpu/placement/decide";
 import { decideByIndex } from "@ngpu/placement/decideByIndex";
 import { strategyOf } from "@ngpu/placement/preferences";
 import { readWanted, type Wanted } from "@ngpu/queries/wanted";
+import { recordEvents, type WorkspaceEvent } from "@ngpu/queries/workspaceEvents";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import { type Loop, startLoop } from "@ngpu/runtime/loop";
 import type { Redis } from "ioredis";
@@ -56,9 +57,18 @@ async function answerRequest(
         ? { type: "impossible", refusals: {}, nearest: null }
         : decideByIndex(index, { ...wanted.request, position }, strategyOf(wanted.preferences));
     await store.writeAnswer(db, { requestId, block, position, decision });
+    if (decision.type === "impossible") await recordEvents(db, [noNodeFits(requested, decision)]);
     const nodeId = decision.type === "placed" ? decision.nodeId : undefined;
     return { type: decision.type, workspaceId: requested.workspace_id, nodeId, block: block.number };
   });
+}
+
+function noNodeFits(
+  { workspace_id: workspaceId, replica }: store.PendingPlacement,
+  { refusals: refused, nearest }: Extract<Decision, { type: "impossible" }>,
+): WorkspaceEvent {
+  const details = { refused, nearest };
+  return { workspaceId, replica, lease: 0, nodeId: nearest?.nodeId ?? null, code: "no_node_fits", details };
 }
 
 type Facts = IndexedFleet & { position: number; wanted: Wanted | undefined };

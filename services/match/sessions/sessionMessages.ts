@@ -5,7 +5,7 @@ import { handlePrefetchResult } from "../prefetch/prefetch.ts";
 import type { Heartbeat } from "../presence/acknowledgeHeartbeats.ts";
 import type { Relay } from "../relay/relayBatches.ts";
 import { handleRoundResult } from "./orderDispatch.ts";
-import type { Session, SessionHandlers } from "./session.ts";
+import type { Session, SessionHandlers, SessionMessage } from "./session.ts";
 import { writeLive } from "./sessionStore.ts";
 
 /** Routes the messages of open sessions to the parts that handle them. */
@@ -14,8 +14,9 @@ export function createMessageRouter(parts: {
   metrics: MatchMetrics;
   relay: Relay;
   acknowledge: (session: Session, heartbeat: Heartbeat) => void;
+  reportReason: (session: Session, reason: Extract<SessionMessage, { type: "reason" }>) => Promise<void>;
 }): SessionHandlers["onMessage"] {
-  const { pool, metrics, relay, acknowledge } = parts;
+  const { pool, metrics, relay, acknowledge, reportReason } = parts;
   return async (session, message) => {
     if (message.type === "relay") return relay.submit(session, message);
     if (message.type === "probeReady" || message.type === "probeFailed" || message.type === "measureFailed") {
@@ -29,6 +30,7 @@ export function createMessageRouter(parts: {
       });
     }
     if (message.type === "heartbeat") return acknowledge(session, message);
+    if (message.type === "reason") return reportReason(session, message);
     if (session.subjectId !== null) await writeLive(pool, session.subjectId, message);
   };
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { createChainClient } from "@ngpu/chain-reader/client";
 import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
+import type { ClientMessage } from "@ngpu/protocol/wire";
 import { createLogger } from "@ngpu/runtime/logger";
 import { privateKeyToAccount } from "viem/accounts";
 import { openEngine } from "../../../node-client/docker/engine.ts";
@@ -15,6 +16,7 @@ import { type Assignment, publicationKey } from "../../../node-client/leases.ts"
 import { createObservedState } from "../../../node-client/observedState.ts";
 import { createOutbox } from "../../../node-client/outbox.ts";
 import type { Publication } from "../../../node-client/plans.ts";
+import { createReasonReporter } from "../../../node-client/reasons/reasonReporter.ts";
 import { createReconciler } from "../../../node-client/reconcile.ts";
 import { engineSocket } from "../../../scripts/embedded/dockerEngine.ts";
 import { deploymentDocument } from "../../services/support/deployment.ts";
@@ -50,6 +52,7 @@ async function run(order: AgentOrder): Promise<void> {
     market: order.market,
     node: account.address,
   });
+  const reasons: ClientMessage[] = [];
   let steps = 0;
   let lastStep = Date.now();
   const reconciler = createReconciler({
@@ -64,6 +67,7 @@ async function run(order: AgentOrder): Promise<void> {
     logger,
     signal: new AbortController().signal,
     gpus: () => [],
+    reasons: createReasonReporter({ engine, send: (message) => reasons.push(message) > 0, logger }),
     view: () => ({ assignments: order.assignments, rounds: new Map() }),
     lastContactAt: () => Date.now() - order.secondsSinceContact * 1000,
     onDone: () => {},
@@ -81,7 +85,7 @@ async function run(order: AgentOrder): Promise<void> {
     await delay(100);
   }
   const messages = openOutbox(journal).map(({ kind, message }) => ({ kind, message }));
-  process.stdout.write(`${encode({ steps, running: [...reconciler.running()], messages })}\n`);
+  process.stdout.write(`${encode({ steps, running: [...reconciler.running()], messages, reasons })}\n`);
   journal.close();
 }
 

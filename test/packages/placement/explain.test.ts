@@ -47,6 +47,7 @@ describe("placement: explanations", () => {
       chosen: null,
       refused: { vramMib: 12, price: 1 },
       cheapest: { nodeId: 13, pricePerSecond: "116666666666667" },
+      lowestPrice: "116666666666667",
     });
     expect(answer.nearest?.nodeId).to.equal(13);
     expect(answer.messages).to.deep.equal([
@@ -64,6 +65,28 @@ describe("placement: explanations", () => {
     expect(explain({ block, index }, question)).to.include({ fitting: 1, placeable: 2, possible: true });
     expect(index.get(1)?.free.gpus).to.equal(2);
     expect(index.get(1)?.workspaces).to.deep.equal([]);
+  });
+
+  it("names the lowest price of the nodes that could run it if they were empty, when all cost too much", () => {
+    const cheap = { ...question, maxPricePerSecond: 1n };
+    const busy = machine(1, { free: { ...machine(1).free, gpus: 0 }, pricePerSecond: 7n });
+    const index = createFleetIndex([
+      busy,
+      machine(2, { pricePerSecond: 9n }),
+      machine(3, { region: "US", pricePerSecond: 5n }),
+    ]);
+    expect(explain({ block, index }, { ...cheap, region: "DE" })).to.include({
+      possible: false,
+      lowestPrice: "7",
+    });
+    expect(explain({ block, index }, { ...cheap, region: "JP" })).to.include({
+      possible: false,
+      lowestPrice: null,
+    });
+    expect(explain({ block, index }, { ...question, region: "DE" })).to.include({
+      possible: true,
+      lowestPrice: null,
+    });
   });
 
   it("reports a request as possible when the market is full, offline or empty", () => {

@@ -1,3 +1,7 @@
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { expect } from "chai";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { addNode } from "../workspace/chainActions.ts";
@@ -13,17 +17,55 @@ type Explanation = {
 };
 type Failure = { code: string; detail: string; details: Explanation; errors?: unknown };
 
+const manifest = JSON.stringify({ config: { size: 1 }, layers: [{ size: 2 }] });
+const digest = `sha256:${createHash("sha256").update(manifest).digest("hex")}`;
+
 describe("apiServer: explaining placements", () => {
   let api: ApiMarket;
   let partner: Client;
+  let registry: Server;
+  let ownHost: string;
   before(async function () {
     this.timeout(120_000);
-    api = await setup({ explains: true });
+    registry = createServer((request, response) => {
+      const found = request.url === `/v2/ngpu/chat/manifests/${digest}`;
+      response.writeHead(found ? 200 : 404).end(found ? manifest : "{}");
+    }).listen(0, "127.0.0.1");
+    await once(registry, "listening");
+    ownHost = `127.0.0.1:${(registry.address() as AddressInfo).port}`;
+    api = await setup({ explains: true, probeImage: `${ownHost}/ngpu/probe@sha256:${"0".repeat(64)}` });
     ({ partner } = await join(api, privateKeyToAccount(generatePrivateKey())));
     await addNode(api.chain, "one");
     await api.market.exported();
   });
-  after(() => api.stop());
+  after(async () => {
+    await api.stop();
+    registry.closeAllConnections();
+    registry.close();
+  });
+
+  it("refuses an image that the market's own registry lacks, and asks no other registry", async () => {
+    const missing = `${ownHost}/ngpu/chat@sha256:${"cd".repeat(32)}`;
+    const refused = await partner.post<Failure>("/v1/workspaces", { ...newWorkspace, image: missing });
+    expect([refused.status, refused.body.code]).to.deep.equal([409, "image_not_found"]);
+    const image = `${ownHost}/ngpu/chat@${digest}`;
+    const { status, body } = await partner.post<{ id: string }>("/v1/workspaces", { ...newWorkspace, image });
+    expect(status).to.equal(201);
+    const path = `/v1/workspaces/${body.id}/update`;
+    const update = await partner.post<Failure>(path, { image: missing });
+    expect([update.status, update.body.code]).to.deep.equal([409, "image_not_found"]);
+    expect((await partner.post("/v1/workspaces", newWorkspace)).status).to.equal(201);
+  });
+
+  it("refuses a price below every node's, with the lowest, unless it may wait", async () => {
+    const cheap = { ...newWorkspace, maxPricePerSecond: "999" };
+    const { status, body } = await partner.post<Failure>("/v1/workspaces", cheap);
+    expect([status, body.code]).to.deep.equal([409, "price_too_low"]);
+    expect(body.details).to.include({ lowestPrice: "1000", possible: false });
+    const nowhere = await partner.post<Failure>("/v1/workspaces", { ...cheap, region: "JP" });
+    expect(nowhere.body.code).to.equal("placement_impossible");
+    expect((await partner.post("/v1/workspaces", { ...cheap, waitForNodes: true })).status).to.equal(201);
+  });
 
   it("explains without a key, and skips a match instance that does not answer", async () => {
     const { status, body } = await api.client.post<Explanation>("/v1/match/explain", {

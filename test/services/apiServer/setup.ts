@@ -44,6 +44,8 @@ export async function setup(
     chain?: TestChain;
     faucetKey?: Hex;
     log?: LogDestination;
+    /** Its registry is the market's own. */
+    probeImage?: string;
   } = {},
 ) {
   const market = await openMarket(options.chain);
@@ -83,7 +85,7 @@ export async function setup(
     GATEWAY_URLS: [gatewayUrl],
     MATCH_URLS: ["ws://127.0.0.1:9", ...(explainer === undefined ? [] : [explainer.url])],
     PUBLIC_RPC_URLS: [market.chain.url],
-    PROBE_IMAGE: probeImage,
+    PROBE_IMAGE: options.probeImage ?? probeImage,
     PRIVATE_ADDRESSES: true,
     ...(options.faucetKey === undefined ? {} : { FAUCET_KEY: options.faucetKey }),
   };

@@ -1,0 +1,95 @@
+import { messageBytes, startOf } from "@ngpu/protocol/reasons/boundedText";
+import type { NodeReason } from "@ngpu/protocol/reasons/nodeReason";
+
+/** What the engine says when a pull or a start fails, by cause. The first that matches counts. */
+const pullCauses = [
+  ["disk_full", /no space left on device|disk quota exceeded/i],
+  [
+    "image_architecture_mismatch",
+    /no matching manifest for|does not match the (specified|detected) platform/i,
+  ],
+  ["image_pull_denied", /denied|unauthorized|authentication required|no basic auth credentials|\b40[13]\b/i],
+  [
+    "image_not_found",
+    /manifest unknown|not found|name unknown|repository does not exist|no such image|\b404\b/i,
+  ],
+  [
+    "image_registry_unreachable",
+    /no such host|server misbehaving|connection refused|i\/o timeout|deadline exceeded|timeout|no route to host|network is unreachable|connection reset|\bEOF\b|connection was lost|tls:|x509:|too ?many ?requests|\b(429|5\d\d)\b/i,
+  ],
+] as const;
+
+/**
+ * Why the engine could not pull an image. A registry that hides what a stranger may not see says "pull access denied, repository
+ * does not exist or may require authorization" for both: nodes are strangers, so it counts as denied.
+ */
+export function pullReason(reference: string, said: string): NodeReason {
+  // The reference is part of the engine's message and may hold any word.
+  const [name = reference] = reference.split("@");
+  const message = startOf(said.replaceAll(reference, ""), messageBytes).replaceAll(name, "").trim();
+  const code = pullCauses.find(([, pattern]) => pattern.test(message))?.[0] ?? "image_pull_failed";
+  const given = startOf(said, messageBytes);
+  if (code === "disk_full") return { code, details: { message: given } };
+  if (code === "image_architecture_mismatch") {
+    const wanted = /no matching manifest for (\S+)/.exec(message)?.[1]?.slice(0, 64);
+    return { code, details: { ...(wanted !== undefined && { wanted }), message: given } };
+  }
+  return { code, details: { image: startOf(reference, 400), message: given } };
+}
+
+/** Why the engine could not create or start a container. */
+export function startReason(said: string, exitCode: number | undefined, platforms: Platforms): NodeReason {
+  const message = startOf(said, messageBytes);
+  if (/no space left on device|disk quota exceeded/i.test(said))
+    return { code: "disk_full", details: { message } };
+  if (/exec format error/i.test(said)) {
+    return { code: "image_architecture_mismatch", details: { ...named(platforms), message } };
+  }
+  const known = exitCode === undefined || exitCode === 0 || !isExitCode(exitCode) ? {} : { exitCode };
+  return { code: "container_start_failed", details: { message, ...known } };
+}
+
+/** The platforms of the engine and of an image, as `linux/amd64`; undefined when unknown. */
+export type Platforms = { engine: string | undefined; image: string | undefined };
+
+/** Why a container ended, from what the engine says of it. `log` is its last lines. */
+export function exitReason(
+  ended: { exitCode: number; oomKilled: boolean; starts: number; memoryMib: number; log: string },
+  platforms: Platforms,
+): NodeReason {
+  const { starts, memoryMib, log } = ended;
+  const exitCode = isExitCode(ended.exitCode) ? ended.exitCode : 255;
+  if (ended.oomKilled) return { code: "out_of_memory", details: { memoryMib, exitCode, starts, log } };
+  const isForeign =
+    platforms.image !== undefined && platforms.engine !== undefined && platforms.image !== platforms.engine;
+  // Any container can print this; with an image for another processor it is the kernel's.
+  if (isForeign && /exec format error/i.test(log)) {
+    return {
+      code: "image_architecture_mismatch",
+      details: { ...named(platforms), message: startOf(log, messageBytes) },
+    };
+  }
+  const notStarted = startMessage(exitCode, log);
+  if (notStarted !== undefined) {
+    return {
+      code: "container_start_failed",
+      details: { exitCode, message: startOf(notStarted, messageBytes), log },
+    };
+  }
+  return { code: "container_exited", details: { exitCode, starts, log } };
+}
+
+/** What the engine's init process prints when it cannot run the command. */
+function startMessage(exitCode: number, log: string): string | undefined {
+  if (exitCode !== 126 && exitCode !== 127) return undefined;
+  return /^\[FATAL tini \(\d+\)\] (exec .* failed: .*)$/m.exec(log)?.[1];
+}
+
+function named({ engine, image }: Platforms): { wanted?: string; found?: string } {
+  return {
+    ...(engine !== undefined && { wanted: startOf(engine, 64) }),
+    ...(image !== undefined && { found: startOf(image, 64) }),
+  };
+}
+
+const isExitCode = (code: number) => Number.isInteger(code) && Math.abs(code) <= 255;
