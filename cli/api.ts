@@ -4,6 +4,7 @@ import { FatalError, InputError } from "@ngpu/runtime/errors";
 
 export type ApiOptions = { api: string; key?: string };
 
+/** @deadline The API, of a command. The command fails. */
 const timeoutMs = 60_000;
 
 /**

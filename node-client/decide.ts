@@ -17,7 +17,7 @@ export const limits = {
   stableAfter: 600_000,
   /** Longest pause between a crash and the next start. */
   maxBackoff: 60_000,
-  /** Most time from a container's start to the first 2xx response of its health path. */
+  /** @deadline The first 2xx response of a container's health path since its start. The lease is reported as failed. */
   startTimeout: 900_000,
   /** A container that takes longer to become healthy is first reported as ready. */
   quickStart: 3_000,

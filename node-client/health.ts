@@ -2,6 +2,7 @@ import { answerBytes, startOf } from "@ngpu/protocol/reasons/boundedText";
 import { messageOf } from "@ngpu/runtime/errors";
 import type { HealthFailure } from "./reconcileFacts.ts";
 
+/** @deadline A container to answer a request for its health. The check counts as failed, and is repeated. */
 const deadlineMs = 5_000;
 
 /** Requests a health path. @returns undefined when it answers with 2xx, otherwise the start of the answer or why there is none. */

@@ -8,6 +8,7 @@ import { createParts, type NodeParts } from "./parts.ts";
 import { type Prepared, prepareNode } from "./prepare.ts";
 
 /** Milliseconds from SIGTERM to the end: with NODE_STOP_CONTAINERS, containers get 10 s of it to stop. */
+/** @deadline The node client's steps when it stops. The process exits; containers run on. */
 const stopDeadline = 18_000;
 
 /** Runs the compute node until it is stopped. @throws NgpuError when it cannot be started. */

@@ -98,9 +98,14 @@ async function retire({ engine }: RoundDependencies, container: Docker.Container
   await removeContainer(engine, container.Id);
 }
 
+/** @deadline The probe's container to answer a request for its health. It is asked again until the round ends. */
+const healthDeadline = 2_000;
+
 async function isHealthy(port: number): Promise<boolean> {
   try {
-    const response = await fetch(`http://127.0.0.1:${port}/healthz`, { signal: AbortSignal.timeout(2_000) });
+    const response = await fetch(`http://127.0.0.1:${port}/healthz`, {
+      signal: AbortSignal.timeout(healthDeadline),
+    });
     await response.body?.cancel();
     return response.ok;
   } catch {

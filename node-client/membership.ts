@@ -26,7 +26,7 @@ export type Membership = {
   done(): Promise<void>;
 };
 
-/** How long the first sync may take before the journal's view is used, in milliseconds. */
+/** @deadline The first sync with the chain. The node acts on its journal until the endpoint answers. */
 const syncTimeout = 15_000;
 
 /** A membership's options and state. */

@@ -20,6 +20,8 @@ const networkSchema = z.object({
 /** The market's description: its contracts and the URLs of its chain, match instances and gateways. */
 export type Network = z.infer<typeof networkSchema>;
 
+/** @deadline The API to describe the market, body included. It is asked again; a node that joined once uses the stored description. */
+const apiDeadline = 5_000;
 const watchInterval = 60_000;
 
 /**
@@ -30,7 +32,7 @@ const watchInterval = 60_000;
  */
 export async function fetchNetwork(api: string, signal?: AbortSignal): Promise<Network> {
   const url = new URL("v1/network", api.endsWith("/") ? api : `${api}/`);
-  const limit = AbortSignal.timeout(5_000);
+  const limit = AbortSignal.timeout(apiDeadline);
   let body: unknown;
   try {
     const response = await fetch(url, { signal: signal ? AbortSignal.any([signal, limit]) : limit });

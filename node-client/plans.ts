@@ -21,7 +21,7 @@ import type { Plan } from "./reconcileFacts.ts";
 
 const published = getAbiItem({ abi: dockerContractAbi, name: "WorkspacePublished" });
 const updated = getAbiItem({ abi: dockerContractAbi, name: "WorkspaceUpdated" });
-/** Milliseconds within which a registry serves a manifest. */
+/** @deadline The registry of a workspace's image to serve its manifest. The image is pulled without its size. */
 const manifestDeadline = 5_000;
 
 /** A workspace as of its publication or an update, as the journal stores it. */

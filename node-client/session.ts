@@ -14,6 +14,7 @@ export type SessionOptions = Greeter & {
   signal: AbortSignal;
   /** Called with every message of an open session, its welcome included. */
   onMessage: (message: ServerMessage) => void;
+  deadlines?: Partial<typeof sessionDeadlines>;
 };
 
 export type Session = {
@@ -24,14 +25,19 @@ export type Session = {
   done: Promise<void>;
 };
 
-/** Milliseconds from the connection to the welcome. */
-const handshakeDeadline = 10_000;
 /**
- * Milliseconds without a message until a ping, and until the connection is closed. match acknowledges every few seconds, and
- * considers a silent node lost only after this timeout.
+ * Deadlines of a session, in milliseconds. match acknowledges every few seconds, and considers a silent node lost only after `silence`.
  */
-const pingAfter = 4_500;
-const idleTimeout = 7_500;
+export const sessionDeadlines = {
+  /** @deadline The welcome of match. The connection is closed and the next match instance is tried. */
+  handshake: 10_000,
+  /** @deadline A message or pong of match. The connection is closed and the next match instance is tried. */
+  silence: 7_500,
+  /** Time without a message until a ping. */
+  pingAfter: 4_500,
+  /** Time between checks. */
+  check: 1_000,
+};
 const maxBackoff = 15_000;
 
 /** Keeps a session with one match instance open. When it ends, the next instance is tried after an increasing pause. */
@@ -88,13 +94,15 @@ async function runSession(
   onOpen: (socket: WebSocket) => void,
 ): Promise<void> {
   const { signal, logger } = options;
-  const socket = new WebSocket(sessionUrl(url), { handshakeTimeout: handshakeDeadline, maxPayload: 1 << 20 });
+  const deadlines = { ...sessionDeadlines, ...options.deadlines };
+  const { handshake } = deadlines;
+  const socket = new WebSocket(sessionUrl(url), { handshakeTimeout: handshake, maxPayload: 1 << 20 });
   const close = () => socket.terminate();
   signal.addEventListener("abort", close, { once: true });
   const ended = Promise.withResolvers<void>();
   socket.on("error", (error) => ended.reject(disconnected(error)));
   socket.on("close", () => ended.resolve());
-  const deadline = setTimeout(close, handshakeDeadline);
+  const deadline = setTimeout(close, handshake);
   const opened = () => {
     clearTimeout(deadline);
     logger.info({ event: "session_opened", url });
@@ -112,7 +120,7 @@ async function runSession(
     const message = parseMessage(String(data), logger);
     if (message !== undefined) receive(connection, message);
   });
-  const pingTimer = keepAlive(socket);
+  const pingTimer = keepAlive(socket, deadlines);
   try {
     await ended.promise;
   } finally {
@@ -162,7 +170,10 @@ async function terminate(socket: WebSocket): Promise<void> {
 }
 
 /** Pings an idle match instance and closes the connection when it does not respond. */
-function keepAlive(socket: WebSocket): NodeJS.Timeout {
+function keepAlive(
+  socket: WebSocket,
+  { silence, pingAfter, check }: typeof sessionDeadlines,
+): NodeJS.Timeout {
   let lastMessageAt = Date.now();
   const markActive = () => {
     lastMessageAt = Date.now();
@@ -173,7 +184,7 @@ function keepAlive(socket: WebSocket): NodeJS.Timeout {
   return setInterval(() => {
     if (socket.readyState !== WebSocket.OPEN) return;
     const idle = Date.now() - lastMessageAt;
-    if (idle > idleTimeout) socket.terminate();
+    if (idle > silence) socket.terminate();
     else if (idle > pingAfter) socket.ping();
-  }, 1_000);
+  }, check);
 }

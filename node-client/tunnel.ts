@@ -24,10 +24,20 @@ export type TunnelOptions = {
   signal: AbortSignal;
   /** Called when the tunnel opens and closes. */
   onChange?: (isOpen: boolean) => void;
+  deadlines?: Partial<typeof tunnelDeadlines>;
 };
 
-const handshakeDeadline = 10_000;
-const pingInterval = 15_000;
+/** Deadlines of a tunnel, in milliseconds. */
+export const tunnelDeadlines = {
+  /** @deadline The gateway's answer to the request for a tunnel. The request is sent again after a pause. */
+  handshake: 10_000,
+  /** @deadline The gateway's answer to a ping. The tunnel and its requests are closed, and it is opened again. */
+  pong: 14_000,
+  /** @deadline The requests of a tunnel when the client stops. They are cut. */
+  close: 3_000,
+  /** Time between pings. */
+  pingEvery: 15_000,
+};
 const maxBackoff = 15_000;
 
 /** Keeps a tunnel to one gateway open until the signal is aborted. */
@@ -53,13 +63,14 @@ export async function maintainTunnel(options: TunnelOptions): Promise<void> {
 /** Opens a connection that the gateway reverses. @throws RetryableError `tunnel_refused`, with the gateway's response. */
 async function openTunnel(options: TunnelOptions): Promise<Duplex> {
   const { url, signal } = options;
+  const { handshake } = { ...tunnelDeadlines, ...options.deadlines };
   const headers = await handshakeHeaders(options);
   const target = new URL(url);
   target.pathname = `${target.pathname.replace(/\/$/, "")}/v1/tunnel`;
   const opened = Promise.withResolvers<Duplex>();
   const request = (target.protocol === "https:" ? httpsRequest : httpRequest)(target, {
     headers: { connection: "Upgrade", upgrade: "ngpu-tunnel", ...headers },
-    timeout: handshakeDeadline,
+    timeout: handshake,
     agent: false,
     signal,
   });
@@ -108,11 +119,13 @@ async function handshakeHeaders({
 }
 
 /** Serves HTTP/2 on the reversed connection until it ends. */
-async function serve({ portOf, signal, logger, url }: TunnelOptions, socket: Duplex): Promise<void> {
+async function serve(options: TunnelOptions, socket: Duplex): Promise<void> {
+  const { portOf, signal, logger, url } = options;
+  const deadlines = { ...tunnelDeadlines, ...options.deadlines };
   if (socket instanceof Socket) {
     socket.setTimeout(0);
     socket.setNoDelay(true);
-    socket.setKeepAlive(true, pingInterval);
+    socket.setKeepAlive(true, deadlines.pingEvery);
   }
   const session: ServerHttp2Session = performServerHandshake(socket, {
     ...tunnelOptions,
@@ -123,9 +136,9 @@ async function serve({ portOf, signal, logger, url }: TunnelOptions, socket: Dup
     proxyStream(stream, headers, rawHeaders, { portOf, logger }),
   );
   session.setLocalWindowSize(8 << 20);
-  const pingTimer = setInterval(() => pingOrDestroy(session), pingInterval);
+  const pingTimer = setInterval(() => pingOrDestroy(session, deadlines.pong), deadlines.pingEvery);
   const close = () => session.close();
-  const destroyLater = () => setTimeout(() => session.destroy(), 3_000).unref();
+  const destroyLater = () => setTimeout(() => session.destroy(), deadlines.close).unref();
   signal.addEventListener("abort", close, { once: true });
   signal.addEventListener("abort", destroyLater, { once: true });
   try {
@@ -141,8 +154,8 @@ async function serve({ portOf, signal, logger, url }: TunnelOptions, socket: Dup
 }
 
 /** Destroys the session when the gateway does not respond to a ping. */
-function pingOrDestroy(session: ServerHttp2Session): void {
+function pingOrDestroy(session: ServerHttp2Session, milliseconds: number): void {
   if (session.destroyed) return;
-  const deadline = setTimeout(() => session.destroy(), pingInterval - 1_000);
+  const deadline = setTimeout(() => session.destroy(), milliseconds);
   if (!session.ping(() => clearTimeout(deadline))) clearTimeout(deadline);
 }

@@ -4,12 +4,18 @@ import { log } from "./log.ts";
 
 export type Serving = { server: Server; port: number };
 
+const clientDeadlines = {
+  /** @deadline The head of a request to a container of the market's own images. The connection is closed. */
+  headersTimeout: 10_000,
+  /** @deadline A request to a container of the market's own images, body included. The connection is closed. */
+  requestTimeout: 120_000,
+  /** @deadline The next request on a kept connection of a container of the market's own images. The connection is closed. */
+  keepAliveTimeout: 5_000,
+};
+
 /** Listens on all addresses of the container; port 0: a free port. */
 export async function listen(handler: RequestListener, port: number, host = "0.0.0.0"): Promise<Serving> {
-  const server = createServer(
-    { headersTimeout: 10_000, requestTimeout: 120_000, keepAliveTimeout: 5_000 },
-    handler,
-  );
+  const server = createServer(clientDeadlines, handler);
   server.maxHeadersCount = 64;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", reject);

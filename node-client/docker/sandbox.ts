@@ -9,6 +9,8 @@ type Runnable = Extract<Plan, { type: "runnable" }>;
 /** The user of images that would run as root: no workspace needs root, and an exploited one gains less. */
 const nobody = "65534:65534";
 const mebibyte = 2 ** 20;
+/** Between SIGTERM and SIGKILL. */
+const stopSeconds = 10;
 
 /** `ngpu-<market>-<workspaceId>-<replica>-<lease>-<fence>`: the engine rejects a second container of the same name. */
 export function containerName(engine: Engine, lease: Assignment): string {
@@ -64,7 +66,7 @@ export function workspaceContainer(engine: Engine, options: ContainerOptions): D
     // The command replaces the image's entrypoint and its arguments.
     ...(plan.config.command?.length && { Entrypoint: plan.config.command, Cmd: [] }),
     ExposedPorts: Object.fromEntries(ports.map((port) => [port, {}])),
-    StopTimeout: 10,
+    StopTimeout: stopSeconds,
     Labels: labelsOf(engine, options),
     HostConfig: {
       ...sandbox({

@@ -44,6 +44,8 @@ create table if not exists prefetched (
 create table if not exists prefetched_evicted (reference text primary key) strict;
 `;
 const version = 2;
+/** @deadline The lock of the journal. The client stops with `journal_in_use`. */
+const lockTimeout = 2_000;
 
 /**
  * Opens the journal and locks it: a second client on the same directory is refused. A kill of the client releases the lock.
@@ -53,7 +55,7 @@ const version = 2;
 export function openJournal(path: string): Journal {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    const journal = new DatabaseSync(path, { timeout: 2_000 });
+    const journal = new DatabaseSync(path, { timeout: lockTimeout });
     try {
       prepareJournal(journal, path);
     } catch (error) {

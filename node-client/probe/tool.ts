@@ -7,10 +7,25 @@ const run = promisify(execFile);
 /** What a tool printed. `failure`: it ended with an error or too late; what it printed before still counts. */
 export type ToolOutput = { stdout: string; stderr: string; failure: string | undefined };
 
+/** @deadline A driver's tool. It is killed and the driver counts as failed; it may stay in the kernel for ever. */
+const toolDeadline = 30_000;
+const killGrace = 500;
+
 /** Runs a driver's tool. Undefined: this user cannot find it. */
-export async function runTool(program: string, args: string[]): Promise<ToolOutput | undefined> {
+export async function runTool(
+  program: string,
+  args: string[],
+  deadline = toolDeadline,
+): Promise<ToolOutput | undefined> {
   try {
-    const { stdout, stderr } = await run(program, args, { timeout: 30_000, maxBuffer: 2 ** 24 });
+    const options = { timeout: deadline, killSignal: "SIGKILL", maxBuffer: 2 ** 24 } as const;
+    const late = Promise.withResolvers<never>();
+    // A process that waits for a broken card does not end when it is killed.
+    using _timer = setTimeout(
+      () => late.reject(new Error(`no end within ${deadline} ms`)),
+      deadline + killGrace,
+    );
+    const { stdout, stderr } = await Promise.race([run(program, args, options), late.promise]);
     return { stdout, stderr, failure: undefined };
   } catch (error) {
     const failed = error as NodeJS.ErrnoException & { stdout?: string; stderr?: string };

@@ -21,6 +21,7 @@ export type ApiClient = {
   withKey(apiKey: string): ApiClient;
 };
 
+/** @deadline The partner API, body included. The call fails. */
 const defaultTimeoutMs = 180_000;
 
 /**

@@ -11,7 +11,7 @@ import {
   type PublicClient,
   TimeoutError,
 } from "viem";
-import { endpointError } from "./endpoints/endpointError.ts";
+import { endpointError, refusalError } from "./endpoints/endpointError.ts";
 import type { HeadHints } from "./endpoints/headHints.ts";
 import { refusalOf } from "./endpoints/providerErrors.ts";
 import { type Header, headerOf } from "./header.ts";
@@ -162,7 +162,7 @@ function translateRpcError(error: unknown): NgpuError {
       : undefined;
   if (status === 429) return endpointError("rpc_rate_limited", error);
   if (status === 413) return endpointError("rpc_limit", error);
-  return endpointError(refusalOf(refusalIn(error)) ?? "rpc_failed", error);
+  return refusalError(refusalOf(refusalIn(error)), error);
 }
 
 /** The code and the words of the endpoint itself. */

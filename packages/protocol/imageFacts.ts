@@ -13,12 +13,15 @@ export type FactsOptions = {
   signal: AbortSignal;
   /** The registry may be at an address that is not public. */
   privateAddresses: boolean;
+  /** Milliseconds for all requests of an image. Default 10,000. */
+  deadline?: number;
 };
 
 /** Largest manifest, as in the OCI distribution specification. */
 const maxManifestBytes = 4 * 2 ** 20;
 const maxTokenBytes = 64 * 1024;
-const deadlineMs = 10_000;
+/** @deadline The registry of an image to serve its manifest. The size of the image is unknown, and is read again when it is needed. */
+const manifestDeadline = 10_000;
 
 const accepted = [
   "application/vnd.oci.image.manifest.v1+json",
@@ -46,7 +49,7 @@ type Source = { host: string; name: string; digest: string };
  * @throws RetryableError `image_manifest_unreachable`; FatalError `image_manifest_invalid`.
  */
 export async function readImageFacts(reference: string, options: FactsOptions): Promise<ImageFacts> {
-  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(deadlineMs)]);
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.deadline ?? manifestDeadline)]);
   const source = sourceOf(reference);
   const found = await readVerified(source, { ...options, signal });
   const platforms = index.safeParse(found);

@@ -123,6 +123,11 @@ function statusOf(error: unknown): number {
   return 500;
 }
 
+/** @deadline The request of a client to a service, body included. Its connection is closed. */
+const requestTimeout = 300_000;
+/** @deadline Requests in progress when a service stops. Their connections are closed. */
+const stopDeadline = 3_000;
+
 /** An HTTP server that keeps idle connections longer than the clients of services do. */
 export function createHttpServer(
   handler: RequestListener,
@@ -134,7 +139,7 @@ export function createHttpServer(
       ...options,
       keepAliveTimeout: idle,
       headersTimeout: idle + 5_000,
-      requestTimeout: options.requestTimeout ?? 300_000,
+      requestTimeout: options.requestTimeout ?? requestTimeout,
     },
     handler,
   );
@@ -161,7 +166,7 @@ export async function listen(
   context.onStop("http", async () => {
     server.close();
     server.closeIdleConnections();
-    const forceClose = setTimeout(() => server.closeAllConnections(), 3_000);
+    const forceClose = setTimeout(() => server.closeAllConnections(), stopDeadline);
     await once(server, "close");
     clearTimeout(forceClose);
   });

@@ -2,7 +2,12 @@
  * Idle times of kept connections, in milliseconds. A client closes an idle connection well before its server does, so no
  * request is sent on a connection that its server is closing. Services and clients of services use these two.
  */
-export const idleTimes = { server: 75_000, client: 30_000 };
+export const idleTimes = {
+  /** @deadline The next request on a kept connection of a service. The connection is closed. */
+  server: 75_000,
+  /** @deadline The next use of a kept connection to a service. The connection is closed. */
+  client: 30_000,
+};
 
 /** Headers of one message between container and apiServer: bytes as HTTP/1.1 writes them, and fields. */
 export const headerLimits = { bytes: 32 << 10, fields: 1_000 };

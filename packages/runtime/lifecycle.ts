@@ -13,6 +13,9 @@ export type ServiceContext = {
   fail(error: unknown): void;
 };
 
+/** @deadline The steps of a service when it stops. The process exits. */
+const defaultStopDeadline = 10_000;
+
 export type ServiceOptions = {
   name: string;
   logLevel: string;
@@ -41,7 +44,7 @@ export async function runService(
   options: ServiceOptions,
   main: (context: ServiceContext) => Promise<void>,
 ): Promise<void> {
-  const { name, logLevel, stopDeadline = 10_000 } = options;
+  const { name, logLevel, stopDeadline = defaultStopDeadline } = options;
   const logger = createLogger(name, logLevel);
   const abort = new AbortController();
   const ended = Promise.withResolvers<void>();

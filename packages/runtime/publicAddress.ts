@@ -49,9 +49,12 @@ export function isPublicAddress(text: string): boolean {
 /** Resolves a name to all its addresses. */
 export type Resolve = (host: string) => Promise<string[]>;
 
+/** @deadline A DNS server, twice. The connection to the name fails. */
+const dnsTimeout = 2_000;
+
 /** Asks DNS servers only. Unlike `lookup` it takes no thread, so a name whose servers do not answer delays nothing else. */
 const resolveByDns: Resolve = async (host) => {
-  const resolver = new Resolver({ timeout: 2_000, tries: 2 });
+  const resolver = new Resolver({ timeout: dnsTimeout, tries: 2 });
   const found = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)]);
   const addresses = found.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
   const [first] = found;

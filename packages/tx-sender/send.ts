@@ -125,7 +125,7 @@ function signerOf({ account, deployment }: SenderOptions): SenderParts["sign"] {
 }
 
 function settledIn({ pool, tracker }: SenderParts): Sender["settled"] {
-  return async (dedupeKey, { timeoutMs = 120_000 } = {}) => {
+  return async (dedupeKey, { timeoutMs = minedDeadline } = {}) => {
     try {
       const row = await store.byKey(pool, dedupeKey);
       return row === undefined ? undefined : (await tracker.wait(row, timeoutMs)).receipt.blockNumber;
@@ -139,7 +139,7 @@ async function sendOne(parts: SenderParts, request: AnyRequest): Promise<SendRes
   const { client, address, deployment, tracker } = parts;
   try {
     const row = await storeRequest(parts, request);
-    const { hash, receipt } = await tracker.wait(row, request.timeoutMs ?? 120_000);
+    const { hash, receipt } = await tracker.wait(row, request.timeoutMs ?? minedDeadline);
     if (receipt.status === "reverted") {
       throw refusalError(request.kind, await explainRevert(client, address, row, receipt), { hash });
     }

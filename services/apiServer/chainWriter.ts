@@ -9,6 +9,7 @@ import type { ContractFunctionName } from "viem";
 import { bindIdempotencyKey } from "./store/calls.ts";
 
 /** How long a response waits until the export shows its transaction, in milliseconds. */
+/** @deadline The export of a transaction that was sent. The answer does not wait for its rows. */
 const exportDeadline = 10_000;
 
 export type Writer = {

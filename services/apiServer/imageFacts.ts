@@ -1,7 +1,7 @@
 import { readImageFacts } from "@ngpu/protocol/imageFacts";
 import { InputError, RetryableError } from "@ngpu/runtime/errors";
 
-/** Milliseconds within which a registry serves a manifest. */
+/** @deadline The registry of an image that a partner names. The image's facts stay unknown. */
 const deadlineMs = 5_000;
 
 /**

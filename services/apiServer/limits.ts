@@ -17,6 +17,16 @@ export type Limits = {
 
 export const defaultLimits: Limits = { perKey: 600, perAddress: 300, signIn: 30, writes: 60 };
 
+/** Deadlines of the Redis that counts calls, in milliseconds. */
+const counterDeadlines = {
+  /** @deadline Redis to count a call. The call is served uncounted. */
+  command: 1_000,
+  /** @deadline A connection to the Redis that counts calls. It is opened again; calls are served uncounted. */
+  connect: 5_000,
+  /** @deadline Data from the Redis that counts calls while a command is open. A new connection is opened. */
+  answer: 5_000,
+};
+
 /**
  * Connects to the Redis that counts calls. Commands fail fast, so a call never waits for an unreachable Redis.
  *
@@ -27,8 +37,9 @@ export async function connectCounters(url: string, context: ServiceContext): Pro
     lazyConnect: true,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
-    commandTimeout: 1_000,
-    connectTimeout: 5_000,
+    commandTimeout: counterDeadlines.command,
+    connectTimeout: counterDeadlines.connect,
+    socketTimeout: counterDeadlines.answer,
     retryStrategy: (times) => Math.min(5_000, 100 * 2 ** times),
   });
   let isUp = false;

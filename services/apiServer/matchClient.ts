@@ -15,6 +15,7 @@ export type MatchClient = {
   explain(question: ExplanationRequest): Promise<PlacementExplanation>;
 };
 
+/** @deadline match to explain a placement. The call fails with `match_unreachable`. */
 const deadlineMs = 5_000;
 
 /** Creates a client of match. It calls the session URLs over HTTP, one after the other, until one answers. */

@@ -11,8 +11,10 @@ import { readResult } from "./taskResult.ts";
 /** Concurrent background tasks; further ones are queued in order. */
 const backgroundConcurrency = 32;
 /** The gateway ends a task by its deadlines. One that is silent for this much longer has failed, in milliseconds. */
+/** @deadline A byte of the gateway, beyond the task's own deadline. The task fails with `gateway_unreachable`. */
 const gatewayGrace = 30_000;
 /** Time that running tasks have to end when the server stops, in milliseconds. */
+/** @deadline Running tasks when apiServer stops. They are aborted, and their ends are recorded. */
 const stopDeadline = 3_000;
 
 /** A task to run. */

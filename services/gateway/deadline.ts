@@ -9,7 +9,12 @@ export type Timeouts = {
 };
 
 /** What a caller gets that sets nothing. A node that fails meanwhile is detected by pings. */
-export const defaultTimeouts: Timeouts = { progress: 600_000, total: 14_400_000 };
+export const defaultTimeouts: Timeouts = {
+  /** @deadline A byte of a container or of its client, unless the caller sets it. The request ends with `replica_timeout`, or is cut. */
+  progress: 600_000,
+  /** @deadline The end of a container's response, unless the caller sets it. The request ends with `replica_timeout`, or is cut. */
+  total: 14_400_000,
+};
 
 /** The most a caller may set. */
 export const longestTimeouts: Timeouts = { progress: 3_600_000, total: 14_400_000 };

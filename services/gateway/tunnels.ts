@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import { InputError, messageOf } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
 import type { Logger } from "@ngpu/runtime/logger";
-import { pingOrDestroy, retire, settingsOf, startSession } from "./tunnelSession.ts";
+import { pingOrDestroy, retire, settingsOf, startSession, tunnelDeadlines } from "./tunnelSession.ts";
 
 export type Tunnel = { nodeId: number; session: ClientHttp2Session; connectedAt: Date };
 
@@ -14,6 +14,7 @@ export type TunnelDependencies = {
   logger: Logger;
   /** Called when a tunnel was opened or closed. */
   onChange: () => void;
+  deadlines?: Partial<typeof tunnelDeadlines>;
 };
 
 export type Tunnels = {
@@ -31,12 +32,8 @@ export type Tunnels = {
 export const tunnelPath = "/v1/tunnel";
 export const tunnelProtocol = "ngpu-tunnel";
 
-/* Deadlines in milliseconds. */
-/** For the requests of a replaced tunnel. */
-const retireDeadline = 30_000;
-const stopDeadline = 3_000;
-
-type TunnelState = TunnelDependencies & {
+type TunnelState = Omit<TunnelDependencies, "deadlines"> & {
+  deadlines: typeof tunnelDeadlines;
   /** The newest tunnel of each node. */
   newest: Map<number, Tunnel>;
   /** The sessions of all tunnels, replaced ones and those that are still opening included. */
@@ -45,7 +42,8 @@ type TunnelState = TunnelDependencies & {
 
 /** Manages the tunnels that nodes open. In each tunnel the gateway is the HTTP/2 client and the node is the server. */
 export function createTunnels(deps: TunnelDependencies): Tunnels {
-  const state: TunnelState = { ...deps, newest: new Map(), sessions: new Set() };
+  const deadlines = { ...tunnelDeadlines, ...deps.deadlines };
+  const state: TunnelState = { ...deps, deadlines, newest: new Map(), sessions: new Set() };
   const { newest, sessions } = state;
   return {
     find: (nodeId) => {
@@ -55,10 +53,10 @@ export function createTunnels(deps: TunnelDependencies): Tunnels {
     all: () => [...newest.values()],
     accept: (request, socket, head) => accept(state, request, socket, head),
     ping: async () => {
-      await Promise.all([...sessions].map(pingOrDestroy));
+      await Promise.all([...sessions].map((session) => pingOrDestroy(session, deadlines.pong)));
     },
     closeAll: async () => {
-      const closed = [...sessions].map((session) => retire(session, stopDeadline));
+      const closed = [...sessions].map((session) => retire(session, deadlines.stop));
       await Promise.all(closed);
     },
   };
@@ -89,16 +87,16 @@ async function accept(
 
 /** Opens a node's tunnel, which replaces its earlier one. */
 async function open(state: TunnelState, nodeId: number, socket: Duplex): Promise<void> {
-  const { newest, sessions, logger, onChange } = state;
+  const { deadlines, newest, sessions, logger, onChange } = state;
   const session = startSession(nodeId, socket, logger);
   sessions.add(session);
   const tunnel: Tunnel = { nodeId, session, connectedAt: new Date() };
   session.once("close", () => drop(state, tunnel));
-  await settingsOf(session);
+  await settingsOf(session, deadlines.settings);
   if (session.destroyed) return;
   const replaced = newest.get(nodeId);
   newest.set(nodeId, tunnel);
-  if (replaced !== undefined) void retire(replaced.session, retireDeadline);
+  if (replaced !== undefined) void retire(replaced.session, deadlines.retire);
   logger.info({ event: "tunnel_opened", nodeId, replaced: replaced !== undefined });
   onChange();
 }

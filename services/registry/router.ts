@@ -5,7 +5,12 @@ import { mediaTypes } from "@ngpu/image-store/manifest";
 import type { Logger } from "@ngpu/runtime/logger";
 import { type ErrorRequestHandler, type Request, type Response, Router } from "express";
 
+/** @deadline A puller to read a byte of an image. Its connection is closed, which frees the file; it pulls the rest again. */
+const transferSilence = 60_000;
+
 type Deps = {
+  /** Milliseconds that a puller may read nothing. Default 60,000. */
+  silence?: number;
   /** The image store that `buildAll` writes. */
   storeDir: string;
   logger?: Pick<Logger, "debug" | "error">;
@@ -130,6 +135,7 @@ function send(deps: Deps, response: Response, digest: Digest, type: string): Pro
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   response.set({ "Content-Type": type, "Docker-Content-Digest": digest, ETag: `"${digest}"` });
   const started = performance.now();
+  response.setTimeout(deps.silence ?? transferSilence, () => response.destroy());
   const options = { root: `${deps.storeDir}/blobs/sha256`, lastModified: false, cacheControl: false };
   response.sendFile(hexOf(digest), options, (error?: Error) => {
     if (error && !response.headersSent) return reject(error);

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { Registry } from "prom-client";
+import { deadlines } from "../../scripts/reference/code/deadlines.ts";
 import { errorCodes } from "../../scripts/reference/code/errorCodes.ts";
 import { logEvents } from "../../scripts/reference/code/logEvents.ts";
 import { meaningProblems } from "../../scripts/reference/code/meanings.ts";
@@ -304,4 +305,40 @@ describe("pages of the reference", () => {
     expect(text).not.to.match(/^- /m);
     expect(item("a", 1)).to.equal("  - a");
   });
+});
+
+describe("deadlines of the reference", () => {
+  it("reads constants and properties with their comment", () => {
+    const found = deadlines(
+      project(`
+        /** @deadline The engine. The call is repeated. Twice. */
+        export const silence = 120_000;
+        const of = {
+          /**
+           * @deadline An answer of
+           * Postgres. The connection is closed.
+           */
+          answer: 5_000,
+        };`),
+    );
+    expect(found.problems).to.deep.equal([]);
+    expect(
+      found.deadlines.map(({ name, milliseconds, on, outcome }) => [name, milliseconds, on, outcome]),
+    ).to.deep.equal([
+      ["silence", 120_000, "The engine", "The call is repeated. Twice."],
+      ["answer", 5_000, "An answer of Postgres", "The connection is closed."],
+    ]);
+  });
+
+  for (const [what, text] of [
+    ["a constant", "const stopDeadline = 3_000;"],
+    ["an option", "connect({ connectTimeout: 5_000 });"],
+    ["a signal", "fetch(url, { signal: AbortSignal.timeout(5_000) });"],
+    ["a wait without an outcome", "/** @deadline The engine. */ const silence = 1_000;"],
+    ["a comment without a number", "/** @deadline The engine. It is asked again. */ wait();"],
+  ] as const) {
+    it(`reports ${what} that the page would lack`, () => {
+      expect(deadlines(project(text)).problems).to.have.length(1);
+    });
+  }
 });

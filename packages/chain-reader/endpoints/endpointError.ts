@@ -1,4 +1,5 @@
 import { RetryableError } from "@ngpu/runtime/errors";
+import type { Refusal } from "./providerErrors.ts";
 
 const errors = {
   rpc_failed: {
@@ -39,4 +40,22 @@ export function endpointError(
 ): RetryableError {
   const { message, hint } = errors[code];
   return new RetryableError(message, { code, hint, details, cause });
+}
+
+/** The error of a request that an endpoint refused; undefined: it failed in another way. */
+export function refusalError(refusal: Refusal | undefined, cause: unknown): RetryableError {
+  switch (refusal) {
+    case "rpc_rate_limited":
+      return endpointError("rpc_rate_limited", cause);
+    case "rpc_batch_refused":
+      return endpointError("rpc_batch_refused", cause);
+    case "rpc_history_pruned":
+      return endpointError("rpc_history_pruned", cause);
+    case "rpc_block_not_found":
+      return endpointError("rpc_block_not_found", cause);
+    case "rpc_limit":
+      return endpointError("rpc_limit", cause);
+    default:
+      return endpointError("rpc_failed", cause);
+  }
 }

@@ -22,7 +22,10 @@ export type HeadSocketOptions = {
 type Message = { id?: number; method?: string; params?: unknown; result?: unknown; error?: unknown };
 
 const ids = { chain: 1, heads: 2 };
+/** @deadline The logs of a new block from the endpoint that announced it. They are read from the endpoint in use. */
 const requestTimeout = 2_000;
+/** @deadline A message or pong of an endpoint with head subscriptions; twice as long for its first answer. The connection is opened again. */
+const messageDeadline = 10_000;
 // Large enough for the logs of a full block.
 const maxPayload = 64 * 1024 * 1024;
 
@@ -33,11 +36,13 @@ type Subscription = {
   announcements: ReturnType<typeof createAnnouncer>;
   /** Closes the connection; the first reason counts. */
   end: (reason: string) => void;
+  /** Ends the connection unless the subscription is confirmed. */
+  unanswered?: NodeJS.Timeout;
 };
 
 /** Subscribes to heads over a connection until it breaks. @returns Why it broke. */
 export async function subscribeToHeads(url: string, options: HeadSocketOptions): Promise<string> {
-  const { signal, idleTimeout = 10_000 } = options;
+  const { signal, idleTimeout = messageDeadline } = options;
   const socket = new WebSocket(url, { handshakeTimeout: idleTimeout, maxPayload });
   const ended = Promise.withResolvers<string>();
   const end = (reason: string) => {
@@ -49,6 +54,7 @@ export async function subscribeToHeads(url: string, options: HeadSocketOptions):
   const announcements = createAnnouncer((id, method, params) => sendRequest(socket, id, method, params));
   const subscription: Subscription = { options, socket, announcements, end };
   const watch = watchSilence(subscription, idleTimeout);
+  subscription.unanswered = setTimeout(() => end("no answer"), 2 * idleTimeout).unref();
   socket.on("open", () => {
     sendRequest(socket, ids.chain, "eth_chainId", []);
     sendRequest(socket, ids.heads, "eth_subscribe", ["newHeads"]);
@@ -66,6 +72,7 @@ export async function subscribeToHeads(url: string, options: HeadSocketOptions):
     return await ended.promise;
   } finally {
     clearInterval(watch);
+    clearTimeout(subscription.unanswered);
     announcements.fail();
     signal.removeEventListener("abort", stop);
   }
@@ -89,13 +96,17 @@ function watchSilence({ socket, end }: Subscription, idleTimeout: number): NodeJ
   }, idleTimeout).unref();
 }
 
-function handle({ options, announcements, end }: Subscription, message: Message): void {
+function handle(subscription: Subscription, message: Message): void {
+  const { options, announcements, end } = subscription;
   if (message.method === "eth_subscription") {
     options.onHead(headerOf((message.params as { result: unknown }).result), announcements.announcer);
   } else if (announcements.handleResponse(message)) return;
   else if (message.error !== undefined) end("no subscription");
   else if (message.id === ids.chain && Number(message.result) !== options.chainId) end("another chain");
-  else if (message.id === ids.heads) options.onLive();
+  else if (message.id === ids.heads) {
+    clearTimeout(subscription.unanswered);
+    options.onLive();
+  }
 }
 
 function createAnnouncer(sendRequest: (id: number, method: string, params: unknown) => void) {

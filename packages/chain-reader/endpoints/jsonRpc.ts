@@ -4,7 +4,7 @@ import { Agent as HttpsAgent, request as requestHttps } from "node:https";
 import { pipeline } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { FatalError, messageOf, type NgpuError, RetryableError } from "@ngpu/runtime/errors";
-import { endpointError } from "./endpointError.ts";
+import { endpointError, refusalError } from "./endpointError.ts";
 import { refusalOf } from "./providerErrors.ts";
 
 /** A JSON-RPC request. */
@@ -85,7 +85,7 @@ function errorOf({ code, message }: { code?: unknown; message?: unknown }, metho
       cause,
     });
   }
-  return endpointError(refusalOf({ code, message }) ?? "rpc_failed", cause);
+  return refusalError(refusalOf({ code, message }), cause);
 }
 
 async function post(
@@ -142,7 +142,7 @@ function throwIfRefused(
   if (status !== 413 && /^\s*(\[\s*)?\{\s*"/.test(text)) return;
   if (isBatch && formStatuses.has(status)) throw endpointError("rpc_batch_refused", cause);
   if (status === 413) throw endpointError("rpc_limit", cause);
-  throw endpointError(refusalOf({ message: text }) ?? "rpc_failed", cause);
+  throw refusalError(refusalOf({ message: text }), cause);
 }
 
 /** The milliseconds of a Retry-After header: seconds, or a date. */

@@ -7,7 +7,7 @@ import type { EndpointGroup, Results } from "./requestAny.ts";
 
 /** @deadline A turn at an RPC endpoint that limits the rate of requests. The request is refused with `rpc_rate_limited`. */
 const turnDeadline = 30_000;
-/** The same while another endpoint may serve the request. */
+/** @deadline A turn at one of several RPC endpoints. The next endpoint is used. */
 const turnDeadlineOfOthers = 500;
 
 /**

@@ -1,5 +1,6 @@
 import { item, pageHead } from "../markdown.ts";
 import { chainEventsPage } from "./chainEvents.ts";
+import { deadlinesPage } from "./deadlines.ts";
 import { errorCodesPage } from "./errorCodes.ts";
 import { logEventsPage } from "./logEvents.ts";
 import { metricsPage } from "./metrics.ts";
@@ -14,6 +15,11 @@ const PAGES: { name: string; says: string; make: PageOf }[] = [
   { name: "queues", says: "BullMQ queues", make: queuesPage },
   { name: "variables", says: "environment variables of every program", make: variablesPage },
   { name: "error-codes", says: "error codes, with message, hint and HTTP status", make: errorCodesPage },
+  {
+    name: "deadlines",
+    says: "waits on something outside: how long, and what happens then",
+    make: deadlinesPage,
+  },
   { name: "log-events", says: "log events, with level and fields", make: logEventsPage },
   { name: "metrics", says: "metrics of every program", make: metricsPage },
 ];

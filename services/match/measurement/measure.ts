@@ -15,7 +15,7 @@ export type MeasureOptions = RoundOptions & {
   metrics: MatchMetrics;
 };
 
-/** Time for a transaction's effect to be exported before the transaction is sent again, ms. */
+/** @deadline The export of a transaction of a measurement round. The transaction is sent again. */
 const exportTimeoutMs = 15_000;
 
 /**

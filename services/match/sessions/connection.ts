@@ -8,11 +8,11 @@ export const limits = {
   /** Messages per second, and the size of a burst. */
   rate: 50,
   burst: 300,
-  /** Time for the hello, ms. */
+  /** @deadline The hello of a node or measurer. Its connection is closed with `hello_missing`. */
   helloMs: 10_000,
   /** Time without a message after which the peer is pinged, ms. */
   pingMs: 4_500,
-  /** Time without a message or pong after which the connection is terminated, ms. */
+  /** @deadline A message or pong of a node or measurer. Its session ends; the node counts as without contact. */
   idleTimeoutMs: 6_500,
 };
 

@@ -81,11 +81,14 @@ function upgradeWith(wss: WebSocketServer, server: SessionServer) {
   };
 }
 
+/** @deadline The end of all sessions when match stops. Their connections are cut. */
+const closeDeadline = 1_000;
+
 async function closeAll(wss: WebSocketServer): Promise<void> {
   for (const ws of wss.clients) ws.close(1012, "restarting");
   const cut = setTimeout(() => {
     for (const ws of wss.clients) ws.terminate();
-  }, 1_000);
+  }, closeDeadline);
   await new Promise<void>((resolve) => wss.close(() => resolve()));
   clearTimeout(cut);
 }
