@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { readText } from "./readText.mjs";
+import { readText } from "./bootstrap/readText.mjs";
 
 /**
  * A stamp that identifies one process of a pid. A recycled pid, or the same pid after a reboot, has another stamp.

@@ -1,5 +1,6 @@
 import { RetryableError } from "@ngpu/runtime/errors";
 import type { Hex } from "viem";
+import { acceptedLogs } from "./acceptedLogs.ts";
 import { type CompletenessSource, isSuspicious, recheckLogs } from "./completeness.ts";
 import type { Header } from "./header.ts";
 import { readLogsOfBlock } from "./logsOfBlock.ts";
@@ -63,7 +64,7 @@ export async function blocksByRange(source: Source, first: bigint, last: bigint)
     readLogs(source.client, source, { fromBlock: first, toBlock: last }),
   ]);
   const byNumber = new Map(headers.map((header) => [header.number, header]));
-  const logs = accepted(source, rangeLogs, byNumber);
+  const logs = acceptedLogs(source, rangeLogs, byNumber);
   return inParallel(headers, (header) => complete(source, header, logs.get(header.number) ?? []));
 }
 
@@ -96,7 +97,7 @@ export async function loggedBlocksByRange(
     });
   }
   const all = [...headers, end];
-  const logs = accepted(source, rangeLogs, new Map(all.map((header) => [header.number, header])));
+  const logs = acceptedLogs(source, rangeLogs, new Map(all.map((header) => [header.number, header])));
   return inParallel(all, (header) => complete(source, header, logs.get(header.number) ?? []));
 }
 
@@ -128,51 +129,7 @@ async function complete(source: Source, header: Header, logs: ChainLog[]): Promi
 }
 
 function ofBlock(source: Source, header: Header, logs: readonly ChainLog[]): ChainLog[] {
-  return accepted(source, logs, new Map([[header.number, header]])).get(header.number) ?? [];
-}
-
-/**
- * The logs of the source's contracts by block number, without duplicates, ordered by index.
- *
- * @throws RetryableError `rpc_log_mismatch` if the block hash of a log is not the hash of the block at its number.
- */
-function accepted(
-  source: Source,
-  logs: readonly ChainLog[],
-  headers: ReadonlyMap<bigint, Header>,
-): Map<bigint, ChainLog[]> {
-  const wanted = new Set(source.addresses.map((address) => address.toLowerCase()));
-  const byBlock = new Map<bigint, ChainLog[]>();
-  let number: bigint | undefined;
-  let hash: Hex | undefined;
-  let list: ChainLog[] = [];
-  for (const log of logs) {
-    // Logs of a block are nearly always adjacent.
-    if (log.blockNumber !== number) {
-      number = log.blockNumber;
-      hash = headers.get(number)?.hash;
-      list = byBlock.get(number) ?? [];
-      byBlock.set(number, list);
-    }
-    if (hash !== log.blockHash) {
-      throw new RetryableError("The block hash of a log differs from the hash of the block at its number.", {
-        code: "rpc_log_mismatch",
-        hint: "Wait: the blocks are read again, from another endpoint if there is one. If it recurs, replace this endpoint.",
-        details: { blockNumber: log.blockNumber, blockHash: log.blockHash },
-      });
-    }
-    if (wanted.has(log.address)) list.push(log);
-  }
-  for (const [block, found] of byBlock) {
-    if (!found.every(({ logIndex }, at) => at === 0 || logIndex > (found[at - 1] as ChainLog).logIndex)) {
-      const once = new Map(found.map((log) => [log.logIndex, log]));
-      byBlock.set(
-        block,
-        [...once.values()].sort((a, b) => a.logIndex - b.logIndex),
-      );
-    }
-  }
-  return byBlock;
+  return acceptedLogs(source, logs, new Map([[header.number, header]])).get(header.number) ?? [];
 }
 
 function blockOf({ number, hash, parentHash, timestamp }: Header, logs: ChainLog[]): FollowedBlock {

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { readText } from "../readText.mjs";
+import { readText } from "./readText.mjs";
 
 /** Directory of the stored compiled contracts, in the layout of Hardhat's artifacts. */
 export const COMPILED = "contracts/compiled";

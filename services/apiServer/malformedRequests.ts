@@ -46,8 +46,14 @@ function problemText({ status, code, detail, hint }: typeof malformed): string {
   const requestId = randomUUID();
   const title = STATUS_CODES[status] ?? "Bad Request";
   const body = JSON.stringify({
-    ...{ type: `urn:ngpu:error:${code}`, title, status, detail },
-    ...{ instance: `urn:ngpu:request:${requestId}`, code, hint, request_id: requestId },
+    type: `urn:ngpu:error:${code}`,
+    title,
+    status,
+    detail,
+    instance: `urn:ngpu:request:${requestId}`,
+    code,
+    hint,
+    request_id: requestId,
   });
   const head = [
     `HTTP/1.1 ${status} ${title}`,

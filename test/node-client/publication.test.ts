@@ -15,16 +15,23 @@ const noImage = pad("0x01", { size: 32 });
 function published(workspaceId: bigint, config: string): ScriptedLog {
   const resources = { gpus: 0, cpuMilli: 500, memoryMib: 256, diskGib: 1, ports: 1 };
   return eventLog("DockerContract", "WorkspacePublished", {
-    ...{ workspaceId, owner: zeroAddress, image: noImage, authorizationId: 0n, replicas: 1, config },
+    workspaceId,
+    owner: zeroAddress,
+    image: noImage,
+    authorizationId: 0n,
+    replicas: 1,
+    config,
     spec: {
-      ...{
-        image: noImage,
-        policy: 0,
-        graceSeconds: 60,
-        maxPricePerSecond: 1n,
-        gpuModel: "0x0000000000000000",
-      },
-      ...{ minVramMib: 0, minComputeCapability: 0, region: "0x0000", resources, expiresAt: 0 },
+      image: noImage,
+      policy: 0,
+      graceSeconds: 60,
+      maxPricePerSecond: 1n,
+      gpuModel: "0x0000000000000000",
+      minVramMib: 0,
+      minComputeCapability: 0,
+      region: "0x0000",
+      resources,
+      expiresAt: 0,
       configHash: keccak256(toBytes(config)),
     },
   });

@@ -1,8 +1,9 @@
 import { NgpuError, RetryableError } from "@ngpu/runtime/errors";
+import type { EndpointGroup } from "./endpointGroup.ts";
 import { type EndpointHealth, initialHealth, scoreOf } from "./endpointHealth.ts";
 import type { RpcRequest } from "./jsonRpc.ts";
 import { unlimited } from "./pace.ts";
-import { byNumber, type EndpointGroup, recordFailure, requestAny, requestOne } from "./requestAny.ts";
+import { byNumber, recordFailure, requestAny, requestOne } from "./requestAny.ts";
 
 export type EndpointState = EndpointHealth & {
   /** Host and port, numbered if they repeat. The path is omitted because it may contain a key. */

@@ -1,28 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { FatalError, isRetryable, NgpuError, RetryableError } from "@ngpu/runtime/errors";
-import { afterError, afterSuccess, type EndpointHealth, initialHealth, orderOf } from "./endpointHealth.ts";
+import type { EndpointGroup, Results } from "./endpointGroup.ts";
+import { afterError, afterSuccess, initialHealth, orderOf } from "./endpointHealth.ts";
 import type { RpcRequest } from "./jsonRpc.ts";
-import { afterRateLimit, afterServed, type Pace, unlimited } from "./pace.ts";
+import { afterRateLimit, afterServed, unlimited } from "./pace.ts";
 import { sendTo } from "./sendTo.ts";
-
-/** The endpoints of one chain and their health. */
-export type EndpointGroup = {
-  urls: readonly string[];
-  /** Milliseconds for a response. */
-  deadline: number;
-  /** Ends waits for a turn. */
-  signal: AbortSignal;
-  onError: ((endpoint: string, code: string) => void) | undefined;
-  names: readonly string[];
-  healthByEndpoint: EndpointHealth[];
-  paceByEndpoint: Pace[];
-  /** The largest batch that each endpoint may accept. */
-  batchByEndpoint: number[];
-  /** Index of the endpoint in use. */
-  current: number;
-};
-
-export type Results = (unknown | NgpuError)[];
 
 export const byNumber = "eth_getBlockByNumber";
 // These errors are no failure of the endpoint. Another endpoint may serve the request; the same one does not.

@@ -1,9 +1,9 @@
 import { NgpuError } from "@ngpu/runtime/errors";
 import { rest } from "@ngpu/runtime/loop";
 import { endpointError } from "./endpointError.ts";
+import type { EndpointGroup, Results } from "./endpointGroup.ts";
 import { postRpc, type RpcRequest } from "./jsonRpc.ts";
 import { takeTurn, unlimited } from "./pace.ts";
-import type { EndpointGroup, Results } from "./requestAny.ts";
 
 /** @deadline A turn at an RPC endpoint that limits the rate of requests. The request is refused with `rpc_rate_limited`. */
 const turnDeadline = 30_000;
