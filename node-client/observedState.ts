@@ -20,6 +20,8 @@ export type ObservedState = {
   images: Map<string, ImageState>;
   health: Map<string, Health>;
   containers: Container[];
+  /** The users that images run as, by image id. */
+  users: Map<string, Promise<string>>;
 };
 
 /** Milliseconds after which an image is inspected again: an operator may prune the engine's images. */
@@ -28,7 +30,7 @@ const imageRecheckInterval = 60_000;
 const permanentFailureMs = 300_000;
 
 export function createObservedState(): ObservedState {
-  return { images: new Map(), health: new Map(), containers: [] };
+  return { images: new Map(), health: new Map(), containers: [], users: new Map() };
 }
 
 /** Collects everything that a decision depends on. */
@@ -38,6 +40,7 @@ export function collectFacts(options: {
   view: ChainView;
   containers: Container[];
   gpuUuids: readonly string[];
+  sickGpuIds: ReadonlySet<string>;
   lastContactAt: number;
   now: number;
 }): Facts {
@@ -59,6 +62,7 @@ export function collectFacts(options: {
     reports: submittedReports(journal),
     progress: submittedProgress(journal),
     gpuUuids: options.gpuUuids,
+    sickGpuIds: options.sickGpuIds,
   };
 }
 

@@ -5,7 +5,13 @@ import { calling, type Engine, silenceOf, tolerating } from "./engine.ts";
 import { linesOf } from "./lines.ts";
 
 /** An image on the engine whose digest was verified. `sizeBytes` is its unpacked size. */
-export type Image = { id: string; user: string | undefined; sizeBytes: number };
+export type Image = {
+  id: string;
+  user: string | undefined;
+  sizeBytes: number;
+  /** Paths that the image declares with VOLUME. */
+  volumes: string[];
+};
 
 /**
  * Finds the image `name@sha256:…` on the engine.
@@ -20,7 +26,8 @@ export async function findImage(engine: Engine, reference: string): Promise<Imag
   if (info === undefined) return undefined;
   const digest = reference.slice(reference.indexOf("@") + 1);
   if (!info.RepoDigests?.some((known) => known.endsWith(`@${digest}`))) return undefined;
-  return { id: info.Id, user: info.Config?.User || undefined, sizeBytes: info.Size };
+  const volumes = Object.keys(info.Config?.Volumes ?? {});
+  return { id: info.Id, user: info.Config?.User || undefined, sizeBytes: info.Size, volumes };
 }
 
 /** Removes an image from the engine. Does nothing if a container uses it or it is not present. */

@@ -64,6 +64,7 @@ async function run(order: AgentOrder): Promise<void> {
     logger,
     signal: new AbortController().signal,
     gpus: () => [],
+    sickGpus: () => [],
     view: () => ({ assignments: order.assignments, rounds: new Map() }),
     lastContactAt: () => Date.now() - order.secondsSinceContact * 1000,
     onDone: () => {},
