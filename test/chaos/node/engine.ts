@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Docker from "dockerode";
 import { type RunningDocker, startDaemon } from "../../../scripts/embedded/dockerDaemon.ts";
+import { queryEngine } from "../../../scripts/embedded/dockerEngine.ts";
 import { findProgram } from "../../../scripts/embedded/install.ts";
 
 const sizeMib = 2_048;
@@ -30,7 +31,10 @@ export async function startEngine() {
         process.kill(engine.process?.pid ?? 0, "SIGKILL");
         await engine.process?.exited;
       }
-      engine = await start();
+      // A killed engine may leave a containerd that the next one waits for in vain. A service manager tries again too.
+      engine = await start()
+        .catch(() => start())
+        .catch(() => start());
     },
     /** Leaves no free space for the engine and the client. */
     fillDisk(): void {
@@ -40,6 +44,8 @@ export async function startEngine() {
     freeDisk: () => resize(sizeMib),
     async stop(): Promise<void> {
       resize(sizeMib);
+      // An engine that has ended leaves its containers running; the next one ends them.
+      if ((await queryEngine(engine.socketPath)).kind !== "answers") engine = await start();
       await engine.stop();
       execFileSync("umount", ["--recursive", "--lazy", dir]);
       rmSync(dir, { recursive: true, force: true });
