@@ -3,10 +3,13 @@ import type { RpcClient } from "@ngpu/chain-reader/rpc";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { assignmentStates, codeOf, milestones } from "@ngpu/contracts-sdk/enumNames";
 import type { Logger } from "@ngpu/runtime/logger";
+import type Docker from "dockerode";
 import { createContainer, ensureNetwork, removeContainer, startContainer } from "./docker/containers.ts";
 import { type Engine, statusOf } from "./docker/engine.ts";
 import { findImage, type PullProgress } from "./docker/images.ts";
+import { resolveUser } from "./docker/imageUser.ts";
 import { workspaceContainer } from "./docker/sandbox.ts";
+import { maxVolumes, volumePaths } from "./docker/volumes.ts";
 import { download } from "./download.ts";
 import type { DownloadPriority } from "./downloadPriority.ts";
 import { checkHealth } from "./health.ts";
@@ -19,8 +22,8 @@ import type { ObservedState } from "./observedState.ts";
 import { deadline, type Outbox } from "./outbox.ts";
 import { planOf, readPublication } from "./plans.ts";
 import { deviceAccess } from "./probe/devices.ts";
-import type { Gpu } from "./probe/gpu.ts";
-import type { Action, Plan } from "./reconcileFacts.ts";
+import type { Gpu, SickGpu } from "./probe/gpu.ts";
+import type { Action, ImageState, Plan } from "./reconcileFacts.ts";
 
 export type ActDependencies = {
   engine: Engine;
@@ -33,6 +36,7 @@ export type ActDependencies = {
   downloadPriority: DownloadPriority;
   /** The healthy GPUs that the node offers now. */
   gpus: () => readonly Gpu[];
+  sickGpus: () => readonly SickGpu[];
   logger: Logger;
   signal: AbortSignal;
   onProgress: (lease: Assignment, progress: PullProgress) => void;
@@ -71,11 +75,47 @@ export async function create(deps: ActDependencies, { lease, gpuUuids }: Of<"cre
     observed.images.delete(plan.reference);
     return;
   }
-  await ensureNetwork(engine);
+  const paths = volumePaths(image.volumes);
+  if (paths.length > maxVolumes) {
+    logger.error({ event: "image_volumes_exceeded", reference: plan.reference, volumes: paths.length });
+    observed.images.set(plan.reference, refused("volumes_exceeded"));
+    return;
+  }
+  const user = await resolveUser(engine, image, observed.users);
+  const network = await ensureNetwork(engine);
   const devices = deviceAccess(deps.gpus().filter((gpu) => gpuUuids.includes(gpu.uuid)));
-  const options = workspaceContainer(engine, { lease, plan, gpuUuids, devices, imageUser: image.user });
-  const containerId = await createContainer(engine, options);
+  const optionsFor = (storage: "disk" | "memory") =>
+    workspaceContainer(engine, {
+      lease,
+      plan,
+      gpuUuids,
+      devices,
+      network,
+      user,
+      volumes: { paths, storage },
+    });
+  const containerId = await createOn(engine, optionsFor, paths.length > 0);
   logger.info({ event: "container_created", lease: fencedKey(lease), containerId });
+}
+
+/** The state of an image that no container may be created of. */
+function refused(reason: string): ImageState {
+  return { type: "absent", failures: 1, retryAt: Date.now(), reason, permanent: true };
+}
+
+/** Creates a container with volumes on the disk, or in memory where the engine's storage cannot bound them. */
+async function createOn(
+  engine: Engine,
+  optionsFor: (storage: "disk" | "memory") => Docker.ContainerCreateOptions,
+  hasVolumes: boolean,
+): Promise<string> {
+  if (!hasVolumes) return createContainer(engine, optionsFor("memory"));
+  try {
+    return await createContainer(engine, optionsFor("disk"));
+  } catch (error) {
+    if (statusOf(error) === undefined) throw error;
+    return createContainer(engine, optionsFor("memory"));
+  }
 }
 
 /** Starts the container of a lease. The start is recorded before it is tried. */

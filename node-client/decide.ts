@@ -44,13 +44,23 @@ export function decide(facts: Facts): Action[] {
     else actions.push(...retire(container, "no_lease"));
   }
   const takenGpus = new Set(facts.containers.flatMap((container) => container.gpuUuids));
+  const leasedGpus = new Set([...containerOf.values()].flatMap((container) => container.gpuUuids));
   for (const [key, lease] of live) {
-    actions.push(...forLease(facts, { key, lease, container: containerOf.get(key), takenGpus }));
+    const container = containerOf.get(key);
+    actions.push(...forLease(facts, { key, lease, container, takenGpus, leasedGpus }));
   }
   return actions;
 }
 
-type Subject = { key: string; lease: Assignment; container: Container | undefined; takenGpus: Set<string> };
+type Subject = {
+  key: string;
+  lease: Assignment;
+  container: Container | undefined;
+  /** GPUs of all containers. */
+  takenGpus: Set<string>;
+  /** GPUs of the containers of live leases. */
+  leasedGpus: Set<string>;
+};
 
 function forLease(facts: Facts, subject: Subject): Action[] {
   const { lease, container } = subject;
@@ -110,20 +120,25 @@ function withImage(facts: Facts, subject: Subject, plan: Runnable, then: () => A
   return [...accepted, { type: "pull", lease, reference: plan.reference, sizeBytes: plan.sizeBytes }];
 }
 
-function create(facts: Facts, { lease, takenGpus }: Subject, plan: Runnable): Action[] {
+function create(facts: Facts, { lease, takenGpus, leasedGpus }: Subject, plan: Runnable): Action[] {
   if (isExhausted(facts, lease)) return reportIfNeeded(facts, lease, "failed", reasonDetail("start_failed"));
   const free = freeGpus(facts.gpuUuids, takenGpus, plan.gpus);
   if (free === undefined) {
     // The chain reserved these GPUs for this lease: the container that still has them is about to be removed, or a card
     // was lost.
-    if (facts.gpuUuids.length >= plan.gpus) return [];
+    if (freeGpus(facts.gpuUuids, leasedGpus, plan.gpus) !== undefined) return [];
     return reportIfNeeded(facts, lease, "failed", reasonDetail("gpu_lost"));
   }
-  for (const uuid of free) takenGpus.add(uuid);
+  for (const uuid of free) {
+    takenGpus.add(uuid);
+    leasedGpus.add(uuid);
+  }
   return [{ type: "create", lease, gpuUuids: free }];
 }
 
 function startAgain(facts: Facts, lease: Assignment, container: Container): Action[] {
+  // It cannot start without its card. A new container gets healthy ones, if the machine has them.
+  if (container.gpuUuids.some((uuid) => facts.sickGpuIds.has(uuid))) return retire(container, "gpu_lost");
   const starts = startsOf(facts, lease, container);
   if (starts === 0) return [{ type: "start", lease, containerId: container.id, starts: 1 }];
   if (starts >= limits.maxStarts) {

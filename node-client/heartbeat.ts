@@ -1,6 +1,8 @@
 import { availableParallelism, loadavg } from "node:os";
+import { maxSickGpus, type SickGpuReport } from "@ngpu/protocol/wire";
 import type { Logger } from "@ngpu/runtime/logger";
 import { rest } from "@ngpu/runtime/loop";
+import type { SickGpu } from "./probe/gpu.ts";
 import { freeDiskGib } from "./probe/hardware.ts";
 import type { Session } from "./session.ts";
 
@@ -15,6 +17,7 @@ export async function sendHeartbeats(options: {
   everySeconds: () => number;
   dataDir: string;
   running: () => Iterable<string>;
+  sickGpus: () => readonly SickGpu[];
   signal: AbortSignal;
   logger: Logger;
 }): Promise<void> {
@@ -26,13 +29,24 @@ export async function sendHeartbeats(options: {
     } catch (error) {
       logger.warn({ event: "disk_unreadable", path: options.dataDir, error });
     }
+    const sickGpus = options.sickGpus().slice(0, maxSickGpus).map(reported);
     session.send({
       type: "heartbeat",
       slot: BigInt(Math.floor(Date.now() / 1000 / slotSeconds)),
       cpuLoad: Math.round(((loadavg()[0] ?? 0) / availableParallelism()) * 100) / 100,
       freeDiskGib: Math.floor(freeDisk),
       running: [...options.running()].slice(0, maxNamed),
+      ...(sickGpus.length > 0 && { sickGpus }),
     });
     await rest(Math.min(options.everySeconds(), slotSeconds / 2) * 1000, signal);
   }
+}
+
+/** A sick card as match accepts it: drivers print any text, of any length. */
+function reported({ code, id, name, detail }: SickGpu): SickGpuReport {
+  return { code, id: text(id, 120), name: name === null ? null : text(name, 120), detail: text(detail, 300) };
+}
+
+function text(printed: string, length: number): string {
+  return printed.replaceAll("\0", " ").slice(0, length).toWellFormed();
 }

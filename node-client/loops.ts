@@ -81,13 +81,14 @@ function startDisputes({ context, network, heartbeatAcks }: NodeParts): Loop {
 }
 
 function startHeartbeats(node: NodeParts): Promise<void> {
-  const { context, network, dataDir, session, reconciler } = node;
+  const { context, network, dataDir, session, reconciler, hardware } = node;
   return sendHeartbeats({
     session,
     slotSeconds: network.deployment.parameters.slotSeconds,
     everySeconds: () => node.heartbeatSeconds,
     dataDir,
     running: () => reconciler.running().keys(),
+    sickGpus: () => hardware.sickGpus,
     signal: context.signal,
     logger: context.logger,
   });

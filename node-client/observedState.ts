@@ -23,6 +23,8 @@ export type ObservedState = {
   containers: Container[];
   /** What the engine said when the container of a lease could not be created or started, by fenced key. */
   failedStarts: Map<string, FailedStart>;
+  /** The users that images run as, by image id. */
+  users: Map<string, Promise<string>>;
 };
 
 /** Milliseconds after which an image is inspected again: an operator may prune the engine's images. */
@@ -31,7 +33,13 @@ const imageRecheckInterval = 60_000;
 const permanentFailureMs = 300_000;
 
 export function createObservedState(): ObservedState {
-  return { images: new Map(), health: new Map(), containers: [], failedStarts: new Map() };
+  return {
+    images: new Map(),
+    health: new Map(),
+    containers: [],
+    failedStarts: new Map(),
+    users: new Map(),
+  };
 }
 
 /** Collects everything that a decision depends on. */
@@ -41,6 +49,7 @@ export function collectFacts(options: {
   view: ChainView;
   containers: Container[];
   gpuUuids: readonly string[];
+  sickGpuIds: ReadonlySet<string>;
   lastContactAt: number;
   now: number;
 }): Facts {
@@ -62,6 +71,7 @@ export function collectFacts(options: {
     reports: submittedReports(journal),
     progress: submittedProgress(journal),
     gpuUuids: options.gpuUuids,
+    sickGpuIds: options.sickGpuIds,
   };
 }
 

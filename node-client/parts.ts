@@ -184,6 +184,7 @@ function reconcilerOptions(
     logger: context.logger,
     signal: context.signal,
     gpus: () => hardware.gpus,
+    sickGpus: () => hardware.sickGpus,
     view: membership.view,
     lastContactAt: lastContact.last,
     onDone: () => events.emit("work"),

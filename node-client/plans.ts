@@ -32,7 +32,7 @@ export type Publication = {
     image: Hex;
     policy: number;
     graceSeconds: number;
-    resources: { gpus: number; cpuMilli: number; memoryMib: number };
+    resources: { gpus: number; cpuMilli: number; memoryMib: number; diskGib: number };
     configHash: Hex;
   };
   config: string;
@@ -53,6 +53,7 @@ export function planOf({ spec, config, sizeBytes }: Publication): Plan {
     gpus: spec.resources.gpus,
     cpuMilli: spec.resources.cpuMilli,
     memoryMib: spec.resources.memoryMib,
+    diskGib: spec.resources.diskGib,
     config: parsed,
     sizeBytes,
   };

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { NgpuError } from "@ngpu/runtime/errors";
 import { act, subjectOf } from "./act.ts";
 import type { ActDependencies } from "./actions.ts";
 import type { ChainView } from "./chainView.ts";
@@ -10,10 +11,12 @@ import {
   removeNetwork,
   stopContainer,
 } from "./docker/containers.ts";
+import { removeInspected } from "./docker/imageUser.ts";
+import { forgetRun } from "./journal/runs.ts";
 import { fencedKey, type LeaseKey, leaseKey } from "./leases.ts";
 import { collectFacts, forgetStale } from "./observedState.ts";
 import type { ReasonReporter } from "./reasons/reasonReporter.ts";
-import type { Action, Facts } from "./reconcileFacts.ts";
+import type { Action, Container, Facts } from "./reconcileFacts.ts";
 
 export type ReconcileDependencies = ActDependencies & {
   view: () => ChainView;
@@ -40,11 +43,27 @@ export type Reconciler = {
 /** Pause after a failed action before the same action may run again, in milliseconds. */
 const failureBackoff = 2_000;
 
+/** Milliseconds by which the engine's times may be earlier. */
+const clockTolerance = 2_000;
+
 /** A reconciler's dependencies and its actions in progress. */
-type Reconciling = ReconcileDependencies & { inProgress: Map<string, Promise<void>>; lastRecheckAt: number };
+type Reconciling = ReconcileDependencies & {
+  inProgress: Map<string, Promise<void>>;
+  lastRecheckAt: number;
+  /** When the engine last listed the containers, in milliseconds, and whether it has not answered since. */
+  engineSeen: { at: number; isLost: boolean };
+  /** A killed client may have left containers whose files it read. */
+  hasLeftovers: boolean;
+};
 
 export function createReconciler(deps: ReconcileDependencies): Reconciler {
-  const state: Reconciling = { ...deps, inProgress: new Map(), lastRecheckAt: Date.now() };
+  const state: Reconciling = {
+    ...deps,
+    inProgress: new Map(),
+    lastRecheckAt: Date.now(),
+    hasLeftovers: true,
+    engineSeen: { at: Date.now(), isLost: false },
+  };
   const { inProgress } = state;
   return {
     round: () => round(state),
@@ -58,8 +77,12 @@ export function createReconciler(deps: ReconcileDependencies): Reconciler {
 
 async function round(state: Reconciling): Promise<void> {
   const { engine, journal, observed, gpus, signal } = state;
-  const containers = await listContainers(engine);
+  const containers = await listAgain(state);
   observed.containers = containers;
+  if (state.hasLeftovers) {
+    await removeInspected(engine);
+    state.hasLeftovers = false;
+  }
   const now = Date.now();
   state.lastRecheckAt = forgetStale(observed, { lastRecheckAt: state.lastRecheckAt, now });
   const facts = collectFacts({
@@ -68,6 +91,7 @@ async function round(state: Reconciling): Promise<void> {
     view: state.view(),
     containers,
     gpuUuids: gpus().map((gpu) => gpu.uuid),
+    sickGpuIds: new Set(state.sickGpus().map((gpu) => gpu.id)),
     lastContactAt: state.lastContactAt(),
     now,
   });
@@ -83,6 +107,25 @@ function reportReasons({ inProgress, reasons, observed }: Reconciling, facts: Fa
   for (const key of observed.failedStarts.keys()) if (!live.has(key)) observed.failedStarts.delete(key);
   const work = reasons.observe(facts, observed.failedStarts).finally(() => inProgress.delete("reasons"));
   inProgress.set("reasons", work);
+}
+
+/** Lists the containers. Those that ended with the engine have not crashed: their starts are counted again from zero. */
+async function listAgain(state: Reconciling): Promise<Container[]> {
+  const { engine, journal, engineSeen } = state;
+  try {
+    const containers = await listContainers(engine);
+    if (engineSeen.isLost) {
+      const ended = containers.filter(
+        ({ status, finishedAt }) => status === "exited" && finishedAt >= engineSeen.at - clockTolerance,
+      );
+      for (const container of ended) forgetRun(journal, fencedKey(container));
+    }
+    state.engineSeen = { at: Date.now(), isLost: false };
+    return containers;
+  } catch (error) {
+    if (error instanceof NgpuError && error.code === "engine_unreachable") engineSeen.isLost = true;
+    throw error;
+  }
 }
 
 /** Starts an action, unless one with the same subject is in progress. */

@@ -17,6 +17,7 @@ export type Plan =
       gpus: number;
       cpuMilli: number;
       memoryMib: number;
+      diskGib: number;
       config: WorkspaceConfig;
       /** Compressed size, if it is on the chain. */
       sizeBytes: bigint | undefined;
@@ -86,6 +87,8 @@ export type Facts = {
   progress: ReadonlyMap<string, SubmittedProgress>;
   /** UUIDs of the offered GPUs. */
   gpuUuids: readonly string[];
+  /** Ids of the GPUs that are lost or sick. */
+  sickGpuIds: ReadonlySet<string>;
 };
 
 /** The next step. Each action is idempotent and is decided again until the facts show its effect. */
@@ -106,4 +109,11 @@ export type Action =
     }
   | { type: "progress"; lease: Assignment; milestone: number };
 
-export type StopReason = "no_lease" | "ordered" | "deleted" | "contact_lost" | "on_hold" | "failed";
+export type StopReason =
+  | "no_lease"
+  | "ordered"
+  | "deleted"
+  | "contact_lost"
+  | "on_hold"
+  | "failed"
+  | "gpu_lost";

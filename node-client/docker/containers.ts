@@ -1,3 +1,4 @@
+import { RetryableError } from "@ngpu/runtime/errors";
 import type Docker from "dockerode";
 import type { Hex } from "viem";
 import type { Container } from "../reconcileFacts.ts";
@@ -63,28 +64,51 @@ export async function removeContainer(engine: Engine, id: string): Promise<void>
 /** The network of the workspaces of all markets on the engine: an engine has addresses for only a few dozen networks. */
 export const networkName = "ngpu";
 
-/** Creates the network of workspaces. Containers on it cannot reach each other. */
-export async function ensureNetwork(engine: Engine): Promise<void> {
+/**
+ * Creates the network of workspaces. Containers on it cannot reach each other. The engine does not keep names unique: of several
+ * networks, which creations at the same time leave, the oldest is used and the others are removed.
+ *
+ * @returns The network's id. A container that names the network cannot start while there are several.
+ */
+export async function ensureNetwork(engine: Engine): Promise<string> {
   const { docker } = engine;
-  const known = await calling(docker, () => docker.listNetworks({ filters: { name: [networkName] } }));
-  if (known.some((network) => network.Name === networkName)) return;
-  await tolerating([409], undefined, () =>
-    calling(docker, () =>
-      docker.createNetwork({
-        Name: networkName,
-        Driver: "bridge",
-        CheckDuplicate: true,
-        Options: { "com.docker.network.bridge.enable_icc": "false" },
-      }),
-    ),
-  );
+  const found = await namedNetworks(engine);
+  if (found.length === 0) {
+    await tolerating([409], undefined, () =>
+      calling(docker, () =>
+        docker.createNetwork({
+          Name: networkName,
+          Driver: "bridge",
+          CheckDuplicate: true,
+          Options: { "com.docker.network.bridge.enable_icc": "false" },
+        }),
+      ),
+    );
+  }
+  const [oldest, ...others] = found.length === 1 ? found : await namedNetworks(engine);
+  for (const { Id } of others) await removeUnused(engine, Id);
+  if (oldest !== undefined) return oldest.Id;
+  throw new RetryableError(`The network ${networkName} was removed while it was created.`, {
+    code: "engine_failed",
+    hint: "See the engine's log: journalctl -u docker",
+  });
 }
 
 /** Removes the network of workspaces, unless a container is on it. */
 export async function removeNetwork(engine: Engine): Promise<void> {
-  await tolerating([403, 404, 409], undefined, () =>
-    calling(engine.docker, () => engine.docker.getNetwork(networkName).remove()),
-  );
+  for (const { Id } of await namedNetworks(engine)) await removeUnused(engine, Id);
+}
+
+async function removeUnused({ docker }: Engine, id: string): Promise<void> {
+  await tolerating([403, 404, 409], undefined, () => calling(docker, () => docker.getNetwork(id).remove()));
+}
+
+/** The networks of that name, the oldest first. */
+async function namedNetworks({ docker }: Engine): Promise<Docker.NetworkInspectInfo[]> {
+  const found = await calling(docker, () => docker.listNetworks({ filters: { name: [networkName] } }));
+  return found
+    .filter((network) => network.Name === networkName)
+    .sort((a, b) => a.Created.localeCompare(b.Created) || a.Id.localeCompare(b.Id));
 }
 
 function containerOf(info: Docker.ContainerInspectInfo): Container {

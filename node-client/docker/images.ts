@@ -5,7 +5,14 @@ import { calling, type Engine, silenceOf, tolerating } from "./engine.ts";
 import { linesOf } from "./lines.ts";
 
 /** An image on the engine whose digest was verified. `sizeBytes` is its unpacked size, `platform` such as `linux/amd64`. */
-export type Image = { id: string; user: string | undefined; sizeBytes: number; platform: string | undefined };
+export type Image = {
+  id: string;
+  user: string | undefined;
+  sizeBytes: number;
+  platform: string | undefined;
+  /** Paths that the image declares with VOLUME. */
+  volumes: string[];
+};
 
 /**
  * Finds the image `name@sha256:…` on the engine.
@@ -21,7 +28,8 @@ export async function findImage(engine: Engine, reference: string): Promise<Imag
   const digest = reference.slice(reference.indexOf("@") + 1);
   if (!info.RepoDigests?.some((known) => known.endsWith(`@${digest}`))) return undefined;
   const platform = info.Architecture ? `${info.Os || "linux"}/${info.Architecture}` : undefined;
-  return { id: info.Id, user: info.Config?.User || undefined, sizeBytes: info.Size, platform };
+  const volumes = Object.keys(info.Config?.Volumes ?? {});
+  return { id: info.Id, user: info.Config?.User || undefined, sizeBytes: info.Size, platform, volumes };
 }
 
 /** Removes an image from the engine. Does nothing if a container uses it or it is not present. */

@@ -1,13 +1,13 @@
 import type Docker from "dockerode";
 import type { Assignment } from "../leases.ts";
 import type { Plan } from "../reconcileFacts.ts";
-import { networkName } from "./containers.ts";
 import type { Engine } from "./engine.ts";
+import { memoryVolumes, quotaVolumes } from "./volumes.ts";
 
 type Runnable = Extract<Plan, { type: "runnable" }>;
 
 /** The user of images that would run as root: no workspace needs root, and an exploited one gains less. */
-const nobody = "65534:65534";
+export const nobody = "65534:65534";
 const mebibyte = 2 ** 20;
 /** Between SIGTERM and SIGKILL. */
 const stopSeconds = 10;
@@ -37,7 +37,7 @@ export function sandbox(limits: { memoryMib: number; cpuMilli: number; pids: num
   } satisfies Docker.HostConfig;
 }
 
-/** The user that an image runs as: its own, unless that is root. */
+/** The user that an image names, unless that is root. A name may still stand for root in its /etc/passwd. */
 export function userOf(imageUser: string | undefined): string {
   const [user = ""] = (imageUser ?? "").split(":");
   // The engine reads a number with a sign or leading zeros as an id.
@@ -51,7 +51,12 @@ type ContainerOptions = {
   gpuUuids: string[];
   /** Device files of those GPUs that the engine's NVIDIA runtime does not hand over. */
   devices?: { paths: string[]; groups: string[] };
-  imageUser: string | undefined;
+  /** Id of the network of workspaces. */
+  network: string;
+  /** As `resolveUser` returns it. */
+  user: string;
+  /** Paths of the image's volumes, and where they are. */
+  volumes?: { paths: string[]; storage: "disk" | "memory" };
 };
 
 /** The engine's description of a workspace's container. */
@@ -61,7 +66,7 @@ export function workspaceContainer(engine: Engine, options: ContainerOptions): D
   return {
     name: containerName(engine, lease),
     Image: plan.reference,
-    User: userOf(options.imageUser),
+    User: options.user,
     Env: Object.entries({ HOME: "/tmp", ...plan.config.env }).map(([name, value]) => `${name}=${value}`),
     // The command replaces the image's entrypoint and its arguments.
     ...(plan.config.command?.length && { Entrypoint: plan.config.command, Cmd: [] }),
@@ -69,13 +74,8 @@ export function workspaceContainer(engine: Engine, options: ContainerOptions): D
     StopTimeout: stopSeconds,
     Labels: labelsOf(engine, options),
     HostConfig: {
-      ...sandbox({
-        memoryMib: plan.memoryMib,
-        cpuMilli: plan.cpuMilli,
-        pids: 4096,
-        tmpMib: Math.max(16, Math.floor(plan.memoryMib / 2)),
-      }),
-      NetworkMode: networkName,
+      ...limitsOf(options),
+      NetworkMode: options.network,
       ShmSize: Math.max(64, Math.floor(plan.memoryMib / 4)) * mebibyte,
       // On loopback: the tunnel reaches these ports, other machines do not.
       PortBindings: Object.fromEntries(ports.map((port) => [port, [{ HostIp: "127.0.0.1", HostPort: "" }]])),
@@ -96,6 +96,19 @@ function labelsOf(engine: Engine, { lease, plan, gpuUuids }: ContainerOptions): 
     "ngpu.port": String(plan.config.ports[0]),
     "ngpu.gpus": gpuUuids.join(","),
   };
+}
+
+/** The limits of a lease's container, with the mounts of its image's volumes. */
+function limitsOf({ plan, volumes }: ContainerOptions): Docker.HostConfig {
+  const { paths, storage } = volumes ?? { paths: [], storage: "memory" };
+  const limits = sandbox({
+    memoryMib: plan.memoryMib,
+    cpuMilli: plan.cpuMilli,
+    pids: 4096,
+    tmpMib: Math.max(16, Math.floor(plan.memoryMib / 2)),
+  });
+  if (storage === "disk") return { ...limits, ...quotaVolumes(paths, plan) };
+  return { ...limits, Tmpfs: { ...limits.Tmpfs, ...memoryVolumes(paths, plan) } };
 }
 
 /** Access to the GPUs of a lease and to no other: by UUID for NVIDIA's, by device files for others, without `mknod`. */

@@ -8,7 +8,7 @@ const spec = z.object({
   image: z.custom<`0x${string}`>((value) => typeof value === "string"),
   policy: z.number(),
   graceSeconds: z.number(),
-  resources: z.object({ gpus: z.number(), cpuMilli: z.number(), memoryMib: z.number() }),
+  resources: z.object({ gpus: z.number(), cpuMilli: z.number(), memoryMib: z.number(), diskGib: z.number() }),
   configHash: z.custom<`0x${string}`>((value) => typeof value === "string"),
 });
 

@@ -33,11 +33,10 @@ const accepted = [
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 const descriptor = z.object({ size: z.int().min(0) });
 const manifest = z.object({ config: descriptor, layers: z.array(descriptor).max(10_000) });
-const index = z.object({
-  manifests: z.array(
-    z.object({ digest, platform: z.object({ os: z.string(), architecture: z.string() }).optional() }),
-  ),
-});
+const platform = z.object({ os: z.string(), architecture: z.string() });
+/** An entry of an index. Without a platform that can be read, the image may still be for Linux. */
+const indexEntry = z.object({ digest, platform: platform.optional().catch(undefined) });
+const index = z.object({ manifests: z.array(z.unknown()) });
 
 type Source = { host: string; name: string; digest: string };
 
@@ -54,12 +53,16 @@ export async function readImageFacts(reference: string, options: FactsOptions): 
   const found = await readVerified(source, { ...options, signal });
   const platforms = index.safeParse(found);
   if (!platforms.success) return factsOf(source, found);
-  // Nodes run Linux; every platform of an image is about as large.
-  const [first] = platforms.data.manifests;
-  const linux = platforms.data.manifests.find(
-    ({ platform }) => platform?.os === "linux" && platform.architecture === "amd64",
-  );
-  const chosen = linux ?? first;
+  // One entry that cannot be read hides no other.
+  const entries = platforms.data.manifests.flatMap((entry) => indexEntry.safeParse(entry).data ?? []);
+  // Nodes run Linux; every platform of an image is about as large. Attestations have the platform unknown/unknown.
+  const linux = entries.filter((entry) => entry.platform?.os === "linux");
+  const [chosen] = [
+    ...linux.filter((entry) => entry.platform?.architecture === "amd64"),
+    ...linux,
+    ...entries.filter((entry) => entry.platform?.os !== "unknown"),
+    ...entries,
+  ];
   if (chosen === undefined) throw invalid(source, "names no platform");
   const own = { ...source, digest: chosen.digest };
   return factsOf(own, await readVerified(own, { ...options, signal }));

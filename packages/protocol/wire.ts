@@ -27,6 +27,17 @@ const leaseId = {
     .max(2 ** 31 - 1),
 };
 
+/** A card that a node does not offer, and why. The name and the detail are what its driver printed. */
+export const sickGpu = z.strictObject({
+  code: z.string().regex(/^[a-z][a-z0-9_]{0,39}$/),
+  /** UUID, bus address or tool: identifies the card to its operator. */
+  id: storableText(120),
+  name: storableText(120).nullable(),
+  detail: storableText(300),
+});
+/** Most sick cards of one heartbeat. */
+export const maxSickGpus = 64;
+
 export const sessionRole = z.enum(["node", "measurer"]);
 
 /** Messages from a node or measurer to match. */
@@ -50,6 +61,8 @@ export const clientMessage = z.discriminatedUnion("type", [
     freeDiskGib: z.number().min(0),
     /** `workspaceId/replica/lease` of each running container. */
     running: z.array(storableText(60)).max(1024),
+    /** Shown by the API. Placement reads the offer on the chain, which has the healthy cards alone. */
+    sickGpus: z.array(sickGpu).max(maxSickGpus).optional(),
   }),
   /** A signed message for the chain. The sender chooses `id`; the response repeats it. */
   z.strictObject({
@@ -169,5 +182,6 @@ export const serverMessage = z.discriminatedUnion("type", [
   }),
 ]);
 
+export type SickGpuReport = z.output<typeof sickGpu>;
 export type ClientMessage = z.output<typeof clientMessage>;
 export type ServerMessage = z.output<typeof serverMessage>;

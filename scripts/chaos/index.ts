@@ -23,6 +23,12 @@ const subjects: Record<string, { module: string; kills: number; description: str
     kills: 500,
     description: "kills instances of match and dispense while workspaces are created and deleted",
   },
+  node: {
+    module: "test/chaos/node/index.ts",
+    kills: 500,
+    description:
+      "kills the node client while its engine restarts, its disk fills up and its tunnels break; as root",
+  },
 };
 
 type Options = { kills: number; seed: number; json?: true };

@@ -129,4 +129,49 @@ describe("a node's decisions", () => {
     for (let i = 0; i < 5; i += 1) world.round();
     expect(world.round()).to.equal(0);
   });
+
+  const withTwoCards = () => {
+    const world = new World({ policy: "available", gpus: 1 });
+    world.event("Assigned", 1n);
+    world.settle();
+    const [card] = world.containers.flatMap((container) => container.gpuUuids);
+    return { world, card: card ?? "" };
+  };
+
+  it("leave a running container alone when its card is lost, and move it to a healthy card once it exits", () => {
+    const { world, card } = withTwoCards();
+    world.loseGpu(card);
+    world.settle();
+    expect(world.containers.map(({ status, gpuUuids }) => [status, gpuUuids])).to.deep.equal([
+      ["running", [card]],
+    ]);
+    world.crash();
+    world.settle();
+    expect(world.containers).to.have.length(1);
+    expect(world.containers[0]?.status).to.equal("running");
+    expect(world.containers[0]?.gpuUuids).to.not.include(card);
+  });
+
+  it("report gpu_lost for a lease that no healthy card is left for, and start it under a new order once the card recovers", () => {
+    const { world, card } = withTwoCards();
+    world.event("Assigned", 2n);
+    world.settle();
+    world.loseGpu(card);
+    world.crash();
+    world.settle();
+    const [lost, other] = world.live;
+    expect([
+      lost?.state,
+      Buffer.from(lost?.detail.slice(2) ?? "", "hex")
+        .toString()
+        .replaceAll("\0", ""),
+    ]).to.deep.equal(["failed", "gpu_lost"]);
+    expect(other?.state).to.equal("running");
+    world.recoverGpu(card);
+    world.event("StopRequested", 1n);
+    world.settle();
+    world.event("StartRequested", 1n);
+    world.settle();
+    expect(world.live.map((lease) => lease.state)).to.deep.equal(["running", "running"]);
+  });
 });

@@ -285,12 +285,19 @@ describe("a container's GPUs", () => {
     type: "runnable",
     reference: "a/b",
     memoryMib: 64,
+    diskGib: 1,
     cpuMilli: 100,
     config,
   } as unknown as RunnablePlan;
   const hostOf = (gpuUuids: string[], devices?: { paths: string[]; groups: string[] }) =>
-    workspaceContainer(engine, { lease, plan, gpuUuids, imageUser: undefined, ...(devices && { devices }) })
-      .HostConfig;
+    workspaceContainer(engine, {
+      lease,
+      plan,
+      gpuUuids,
+      user: "65534:65534",
+      network: "ngpu",
+      ...(devices && { devices }),
+    }).HostConfig;
 
   it("are NVIDIA's by UUID, and other vendors' by the device files of the lease's cards alone", () => {
     expect(hostOf(["GPU-a"])?.DeviceRequests?.[0]?.DeviceIDs).to.deep.equal(["GPU-a"]);

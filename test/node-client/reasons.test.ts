@@ -220,7 +220,7 @@ describe("a node's reports of reasons", () => {
   };
   const plan = {
     ...{ type: "runnable" as const, reference, policy: "available" as const, graceSeconds: 60, gpus: 0 },
-    ...{ cpuMilli: 1_000, memoryMib: 64, sizeBytes: 1n },
+    ...{ cpuMilli: 1_000, memoryMib: 64, diskGib: 1, sizeBytes: 1n },
     config: { image: "x", env: {}, ports: [8080], health: "/healthz" },
   };
   const factsOf = (changes: Partial<Facts>): Facts => ({

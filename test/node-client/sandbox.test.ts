@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { userOf, workspaceContainer } from "../../node-client/docker/sandbox.ts";
+import { memoryVolumes, quotaVolumes, volumePaths } from "../../node-client/docker/volumes.ts";
 
 describe("the user of a container", () => {
   it("is never root, however the image writes it", () => {
@@ -23,11 +24,13 @@ describe("the command of a container", () => {
         plan: {
           reference: "r@sha256:1",
           memoryMib: 64,
+          diskGib: 1,
           cpuMilli: 100,
           config: { env: {}, ports: [80], command },
         },
         gpuUuids: [],
-        imageUser: undefined,
+        user: "65534:65534",
+        network: "ngpu",
       } as unknown as Options[1],
     );
 
@@ -42,5 +45,46 @@ describe("the command of a container", () => {
     for (const command of [undefined, []]) {
       expect(containerWith(command)).to.not.have.any.keys("Entrypoint", "Cmd");
     }
+  });
+});
+
+describe("the volumes of an image", () => {
+  const limits = { diskGib: 1, memoryMib: 512 };
+
+  it("share the lease's disk, and in memory at most a quarter of the lease's memory", () => {
+    const paths = volumePaths(["/data", "/var//lib/../cache/"]);
+    expect(paths).to.deep.equal(["/data", "/var/cache"]);
+    const sizes = quotaVolumes(paths, limits).Mounts?.map(
+      ({ VolumeOptions }) => VolumeOptions?.DriverConfig.Options,
+    );
+    expect(sizes).to.deep.equal([{ size: "512m" }, { size: "512m" }]);
+    const inMemory = Object.values(memoryVolumes(paths, limits));
+    expect(inMemory.map((options) => options.split(",").at(-1))).to.deep.equal(["size=64m", "size=64m"]);
+    const onlyDisk = memoryVolumes(["/data"], { diskGib: 1, memoryMib: 65_536 });
+    expect(onlyDisk["/data"]).to.match(/size=1024m$/);
+  });
+
+  it("are bounded for a lease without disk or memory, and for any number of them", () => {
+    for (const [diskGib, memoryMib, count] of [
+      [0, 0, 1],
+      [0, 65_536, 32],
+      [65_535, 2 ** 24 - 1, 1_000],
+    ] as const) {
+      const paths = Array.from({ length: count }, (_, index) => `/data/${index}`);
+      const lease = { diskGib, memoryMib };
+      const sizes = [
+        ...Object.values(memoryVolumes(paths, lease)).map((text) => /size=(\d+)m$/.exec(text)?.[1]),
+        ...(quotaVolumes(paths, lease).Mounts ?? []).map(
+          ({ VolumeOptions }) => /^(\d+)m$/.exec(VolumeOptions?.DriverConfig.Options.size ?? "")?.[1],
+        ),
+      ].map(Number);
+      expect(sizes).to.have.length(2 * count);
+      for (const size of sizes) expect(size).to.be.within(1, 65_535 * 1024);
+    }
+  });
+
+  it("are paths that the engine can mount, each once", () => {
+    const declared = ["/data", "/data/", "//data", "/./data", "data", "", "/", "/..", "/tmp", "/tmp/"];
+    expect(volumePaths(declared)).to.deep.equal(["/data"]);
   });
 });

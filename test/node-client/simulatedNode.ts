@@ -27,6 +27,8 @@ export class World {
   now = 1_000_000;
   lastContactAt = 1_000_000;
   started: string[] = [];
+  gpuUuids = ["GPU-a", "GPU-b"];
+  sickGpuIds = new Set<string>();
   private fork = 0;
   private height = 1n;
   private numbers = new Map<string, number>();
@@ -51,6 +53,7 @@ export class World {
       gpus: options.gpus ?? 0,
       cpuMilli: 1000,
       memoryMib: 256,
+      diskGib: 1,
       sizeBytes: undefined,
       config: { image: "registry/image", ports: [8080], env: {}, health: "/healthz" },
     };
@@ -107,6 +110,17 @@ export class World {
   crash(): void {
     const container = this.containers.find((item) => item.status === "running");
     if (container !== undefined) this.end(container, 1);
+  }
+
+  /** The driver loses a card: it is no longer offered. */
+  loseGpu(uuid: string): void {
+    this.gpuUuids = this.gpuUuids.filter((one) => one !== uuid);
+    this.sickGpuIds.add(uuid);
+  }
+
+  recoverGpu(uuid: string): void {
+    this.sickGpuIds.delete(uuid);
+    this.gpuUuids = [...this.gpuUuids, uuid].sort();
   }
 
   prune(): void {
@@ -179,7 +193,8 @@ export class World {
       health: this.health,
       reports: this.reports,
       progress: this.progress,
-      gpuUuids: ["GPU-a", "GPU-b"],
+      gpuUuids: this.gpuUuids,
+      sickGpuIds: this.sickGpuIds,
     };
   }
 

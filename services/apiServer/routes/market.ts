@@ -112,6 +112,7 @@ function sessionOf(session: SessionRow) {
     cpuLoad: session.cpu_load,
     freeDiskGib: session.free_disk_gib,
     running: session.running.length,
+    sickGpus: session.sick_gpus,
   };
 }
 

@@ -84,6 +84,16 @@ export const nodeAnswer = z.object({
       cpuLoad: z.number().nullable(),
       freeDiskGib: z.number().nullable(),
       running: z.number().int().meta({ description: "Running containers, as reported by the node" }),
+      sickGpus: z
+        .array(
+          z.object({
+            code: z.string().meta({ description: "Why the card is not offered, such as gpu_lost" }),
+            id: z.string().meta({ description: "UUID or bus address of the card, or its driver's tool" }),
+            name: z.string().nullable(),
+            detail: z.string().meta({ description: "What the driver printed" }),
+          }),
+        )
+        .meta({ description: "Cards that the node has and does not offer, as reported by the node" }),
     })
     .nullable(),
 });

@@ -1,6 +1,7 @@
 import type { NodeStatus } from "@ngpu/contracts-sdk/enumNames";
 import type { Queryable } from "@ngpu/db/pool";
 import { countPresence, type Presence } from "@ngpu/protocol/presence";
+import type { SickGpuReport } from "@ngpu/protocol/wire";
 import { newestSlots, readPresence } from "@ngpu/queries/presence";
 import type { Tier } from "./escrow.ts";
 
@@ -119,11 +120,12 @@ export type SessionRow = {
   cpu_load: number | null;
   free_disk_gib: number | null;
   running: string[];
+  sick_gpus: SickGpuReport[];
 };
 
 export async function findSession(db: Queryable, nodeId: number): Promise<SessionRow | undefined> {
   const { rows } = await db.query<SessionRow>(
-    `select instance, connected_at, last_seen_at, cpu_load, free_disk_gib, running
+    `select instance, connected_at, last_seen_at, cpu_load, free_disk_gib, running, sick_gpus
      from app.session where role = 'node' and subject_id = $1`,
     [nodeId],
   );

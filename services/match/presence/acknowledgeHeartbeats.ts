@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { signHeartbeats } from "@ngpu/protocol/heartbeatAck";
+import type { ClientMessage } from "@ngpu/protocol/wire";
 import { InputError } from "@ngpu/runtime/errors";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import type { LocalAccount } from "viem";
@@ -11,7 +13,7 @@ import type { Presence } from "./presence.ts";
 /** Interval of signing, ms: one signature covers all heartbeats received in between. */
 const signMs = 1_000;
 
-export type Heartbeat = { slot: bigint; cpuLoad: number; freeDiskGib: number; running: string[] };
+export type Heartbeat = Omit<Extract<ClientMessage, { type: "heartbeat" }>, "type">;
 
 export type AcknowledgeOptions = {
   context: ServiceContext;
@@ -58,8 +60,8 @@ export function startAcknowledging(
   };
   return (session, heartbeat) => {
     const { slot } = heartbeat;
-    const leasesChanged = recordStatus(session, heartbeat);
-    sessionMonitor.recordHeartbeat(session, leasesChanged);
+    const changed = recordStatus(session, heartbeat);
+    sessionMonitor.recordHeartbeat(session, changed);
     if (session.subjectId === null) return;
     const difference = slot - slotAt(Date.now(), deployment);
     // One slot of tolerance for clocks that differ. Other slots are in the past or the future and do not count.
@@ -77,8 +79,9 @@ export function startAcknowledging(
   };
 }
 
-/** Stores the status that a heartbeat reports; true when the running leases changed. */
-function recordStatus(session: Session, { cpuLoad, freeDiskGib, running }: Heartbeat): boolean {
+/** Stores the status that a heartbeat reports; true when the running leases or the sick cards changed. */
+function recordStatus(session: Session, heartbeat: Heartbeat): boolean {
+  const { cpuLoad, freeDiskGib, running, sickGpus = [] } = heartbeat;
   if (session.role !== "node") {
     throw new InputError("A measurer must not send heartbeat.", {
       code: "message_forbidden",
@@ -92,7 +95,9 @@ function recordStatus(session: Session, { cpuLoad, freeDiskGib, running }: Heart
   session.cpuLoad = cpuLoad;
   session.freeDiskGib = freeDiskGib;
   if (leasesChanged) session.running = running;
-  return leasesChanged;
+  const cardsChanged = !isDeepStrictEqual(sickGpus, session.sickGpus);
+  if (cardsChanged) session.sickGpus = sickGpus;
+  return leasesChanged || cardsChanged;
 }
 
 async function sign(

@@ -145,6 +145,7 @@ async function open(server: SessionServer, peer: Peer, hello: ClientMessage): Pr
     cpuLoad: null,
     freeDiskGib: null,
     running: [],
+    sickGpus: [],
     lastHeartbeatAt: Date.now(),
     heartbeatOverdue: false,
     ackSlot: -1n,

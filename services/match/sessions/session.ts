@@ -1,7 +1,7 @@
 import type { Server } from "node:http";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import type { Database } from "@ngpu/db/pool";
-import type { ClientMessage, ServerMessage } from "@ngpu/protocol/wire";
+import type { ClientMessage, ServerMessage, SickGpuReport } from "@ngpu/protocol/wire";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { Hex } from "viem";
 import type { MatchMetrics } from "../metrics.ts";
@@ -18,6 +18,7 @@ export type Session = {
   cpuLoad: number | null;
   freeDiskGib: number | null;
   running: string[];
+  sickGpus: SickGpuReport[];
   /** Time of the last heartbeat, or of the opening, ms since the epoch. */
   lastHeartbeatAt: number;
   /** Heartbeats stopped, although the connection is open. */

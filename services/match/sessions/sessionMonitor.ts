@@ -27,8 +27,8 @@ export type SessionMonitor = {
   wake(): void;
   /** Monitors an opened session. */
   watch(session: Session): void;
-  /** Records a heartbeat. `leasesChanged`: it reports other leases than the previous one. */
-  recordHeartbeat(session: Session, leasesChanged: boolean): void;
+  /** Records a heartbeat. `isChanged`: it reports other leases or sick cards than the previous one. */
+  recordHeartbeat(session: Session, isChanged: boolean): void;
 };
 
 /** The state of the monitor: sessions to report or write, and the wheels that schedule checks. */
@@ -74,7 +74,7 @@ export function startSessionMonitor(options: SessionMonitorOptions): SessionMoni
       // Random, so that nodes that connected together are not written together.
       state.persistWheel.add(session, 1_000 + 2_000 * Math.random());
     },
-    recordHeartbeat: (session, leasesChanged) => recordBeat(state, session, leasesChanged),
+    recordHeartbeat: (session, isChanged) => recordBeat(state, session, isChanged),
   };
 }
 
@@ -107,9 +107,9 @@ function createState({ sessions, heartbeatSeconds }: SessionMonitorOptions): Mon
   };
 }
 
-function recordBeat({ changed, recovered }: MonitorState, session: Session, leasesChanged: boolean): void {
+function recordBeat({ changed, recovered }: MonitorState, session: Session, isChanged: boolean): void {
   session.lastHeartbeatAt = Date.now();
-  if (leasesChanged) changed.add(session);
+  if (isChanged) changed.add(session);
   if (!session.heartbeatOverdue) return;
   session.heartbeatOverdue = false;
   recovered.add(session);

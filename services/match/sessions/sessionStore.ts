@@ -1,4 +1,5 @@
 import type { Database } from "@ngpu/db/pool";
+import type { SickGpuReport } from "@ngpu/protocol/wire";
 
 /** Time after which an instance without a sign of life is dead, s. */
 const instanceSeconds = 6;
@@ -67,7 +68,7 @@ export async function takeSessions(
        select key, session_id, role, subject_id, instance, host, version from given order by key
        on conflict (key) do update set session_id = excluded.session_id, role = excluded.role,
          subject_id = excluded.subject_id, instance = excluded.instance, host = excluded.host, version = excluded.version,
-         connected_at = now(), last_seen_at = now(), cpu_load = null, free_disk_gib = null, running = '{}'
+         connected_at = now(), last_seen_at = now(), cpu_load = null, free_disk_gib = null, running = '{}', sick_gpus = '[]'
      ), returned as (
        update app.absence a set back_at = now() from given
        where given.role = 'node' and a.node_id = given.subject_id and a.back_at is null
@@ -110,6 +111,7 @@ export type SessionState = {
   cpuLoad: number | null;
   freeDiskGib: number | null;
   running: string[];
+  sickGpus: SickGpuReport[];
 };
 
 /** Writes the state of sessions and the time of their last contact. @returns ids of those that were not replaced */
@@ -118,15 +120,16 @@ export async function persistSessions(pool: Database, seen: SessionState[]): Pro
   const { rows } = await pool.query<{ session_id: string }>(
     `update app.session s set last_seen_at = now(), cpu_load = coalesce(v.cpu_load, s.cpu_load),
        free_disk_gib = coalesce(v.free_disk_gib, s.free_disk_gib),
-       running = array(select jsonb_array_elements_text(v.running))
-     from unnest($1::uuid[], $2::double precision[], $3::double precision[], $4::jsonb[])
-       as v (id, cpu_load, free_disk_gib, running)
+       running = array(select jsonb_array_elements_text(v.running)), sick_gpus = v.sick_gpus
+     from unnest($1::uuid[], $2::double precision[], $3::double precision[], $4::jsonb[], $5::jsonb[])
+       as v (id, cpu_load, free_disk_gib, running, sick_gpus)
      where s.session_id = v.id returning s.session_id`,
     [
       seen.map((one) => one.id),
       seen.map((one) => one.cpuLoad),
       seen.map((one) => one.freeDiskGib),
       seen.map((one) => JSON.stringify(one.running)),
+      seen.map((one) => JSON.stringify(one.sickGpus)),
     ],
   );
   return new Set(rows.map((row) => row.session_id));

@@ -68,6 +68,7 @@ async function run(order: AgentOrder): Promise<void> {
     signal: new AbortController().signal,
     gpus: () => [],
     reasons: createReasonReporter({ engine, send: (message) => reasons.push(message) > 0, logger }),
+    sickGpus: () => [],
     view: () => ({ assignments: order.assignments, rounds: new Map() }),
     lastContactAt: () => Date.now() - order.secondsSinceContact * 1000,
     onDone: () => {},

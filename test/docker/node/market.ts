@@ -53,7 +53,7 @@ export async function openRegistry() {
           image: digest.replace("sha256:", "0x") as `0x${string}`,
           policy: options.policy ?? 0,
           graceSeconds: options.graceSeconds ?? 60,
-          resources: { gpus: 0, cpuMilli: 1000, memoryMib: 256 },
+          resources: { gpus: 0, cpuMilli: 1000, memoryMib: 256, diskGib: 1 },
           configHash: keccak256(toBytes(config)),
         },
         config,

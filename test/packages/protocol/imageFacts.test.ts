@@ -60,6 +60,78 @@ describe("the facts of an image", () => {
     expect(await read(digestOf(index))).to.have.property("layers", 2);
   });
 
+  describe("of an index", () => {
+    const linux = { os: "linux", architecture: "amd64" };
+    const entry = { digest: digestOf(manifest), platform: linux };
+    const other = JSON.stringify({ config: { size: 1 }, layers: [] });
+    const factsOf = async (manifests: unknown[]) => {
+      const body = JSON.stringify({ manifests });
+      serve(body, manifest, other);
+      return failure(digestOf(body));
+    };
+
+    it("are found beside entries that cannot be read", async () => {
+      const odd = [
+        null,
+        0,
+        "x",
+        [],
+        {},
+        { digest: "sha256:1" },
+        { digest: digestOf(other), platform: { os: 5 } },
+      ];
+      expect(await factsOf([...odd, entry])).to.have.property("layers", 2);
+    });
+
+    it("are those of Linux rather than of an attestation, whatever the architecture", async () => {
+      const unknown = { os: "unknown", architecture: "unknown" };
+      const attestation = { digest: digestOf(other), platform: unknown };
+      const arm = { ...entry, platform: { os: "linux", architecture: "arm64", variant: "v8" } };
+      expect(await factsOf([attestation, arm])).to.have.property("layers", 2);
+      expect(await factsOf([attestation, { digest: entry.digest }])).to.have.property("layers", 2);
+    });
+
+    it("are found among thousands of entries, and not beyond the largest manifest", async () => {
+      const windows = { digest: digestOf(other), platform: { os: "windows", architecture: "amd64" } };
+      expect(await factsOf([...Array(20_000).fill(windows), entry])).to.have.property("layers", 2);
+      expect(await factsOf([...Array(50_000).fill(windows), entry])).to.equal("image_manifest_unreachable");
+    });
+
+    it("are refused when it leads to another index, to itself, or to nothing", async () => {
+      const inner = JSON.stringify({ manifests: [entry] });
+      const outer = JSON.stringify({ manifests: [{ digest: digestOf(inner), platform: linux }] });
+      serve(outer, inner, manifest);
+      expect(await failure(digestOf(outer))).to.equal("image_manifest_invalid");
+      // No document contains its own digest: a registry that serves it anyway serves other bytes.
+      handle = (_request, response) => void response.end(outer);
+      expect(await failure(digestOf(outer))).to.equal("image_manifest_invalid");
+      expect(await factsOf([{ ...entry, digest: digestOf("nothing") }])).to.equal(
+        "image_manifest_unreachable",
+      );
+    });
+
+    it("are found or refused with a code, whatever an entry holds", async () => {
+      const field = fc.oneof(
+        fc.constantFrom<unknown>(...Object.values(linux), entry.digest, linux),
+        fc.anything(),
+      );
+      const entries = fc.array(
+        fc.record({ digest: field, platform: field, size: field }, { requiredKeys: [] }),
+      );
+      await fc.assert(
+        fc.asyncProperty(fc.json(), entries, async (text, manifests) => {
+          const plain = JSON.parse(
+            JSON.stringify(manifests, (_name, value) => (typeof value === "bigint" ? null : value)),
+          );
+          const result = await factsOf([JSON.parse(text), ...plain, entry]);
+          if (typeof result === "string") expect(result).to.match(/^image_manifest_(invalid|unreachable)$/);
+          else expect(result.layers).to.equal(2);
+        }),
+        { numRuns: runs(50) },
+      );
+    });
+  });
+
   it("are read with the token that the registry names", async () => {
     handle = (request, response) => {
       if (request.url?.startsWith("/token") === true) {

@@ -14,7 +14,7 @@ const examples = [
     version: "1",
     host: "node.example",
   },
-  { type: "heartbeat", slot: "1", cpuLoad: 0.5, freeDiskGib: 10, running: ["1/0/1"] },
+  { type: "heartbeat", slot: "1", cpuLoad: 0.5, freeDiskGib: 10, running: ["1/0/1"], sickGpus: [] },
   { type: "relay", id: "one", kind: "register", message: {}, signature: image },
   { type: "live", workspaceId: "1", replica: 0, lease: 1, percent: 5, bytesPerSecond: 10 },
   { type: "probeReady", roundId: "1", port: 42_000 },
@@ -90,6 +90,22 @@ describe("messages of a session", () => {
         );
       }
     }
+  });
+
+  it("name sick cards that can be stored, with any value in any field", () => {
+    const [, heartbeat] = examples;
+    const card = { code: "gpu_lost", id: "GPU-1", name: null, detail: "lost" };
+    for (const field of Object.keys(card)) {
+      fc.assert(
+        fc.property(extremes, (value) => {
+          const parsed = clientMessage.safeParse({ ...heartbeat, sickGpus: [{ ...card, [field]: value }] });
+          expect(!parsed.success || isStorable(parsed.data), field).to.equal(true);
+        }),
+        { numRuns: runs(100) },
+      );
+    }
+    const many = { ...heartbeat, sickGpus: Array(65).fill(card) };
+    expect(clientMessage.safeParse(many).success).to.equal(false);
   });
 
   it("have ids that fit Postgres' bigint, and leases that fit those of the chain", () => {

@@ -61,6 +61,18 @@ describe("apiServer: public data", () => {
     expect((await api.client.get("/v1/measurements/6")).status).to.equal(404);
   });
 
+  it("shows a node's sick cards with the reason of each", async () => {
+    const card = { code: "gpu_lost", id: "GPU-1", name: "NVIDIA H200", detail: "GPU is lost" };
+    await api.db.query(
+      `insert into app.session (key, session_id, role, subject_id, instance, host, version, sick_gpus)
+       values ('0x01', gen_random_uuid(), 'node', 1, 'match-a', '127.0.0.1', '1', $1)`,
+      [JSON.stringify([card])],
+    );
+    const { body } = await api.client.get<{ session: { sickGpus: unknown } }>("/v1/nodes/1");
+    expect(body.session.sickGpus).to.deep.equal([card]);
+    await api.db.query("delete from app.session where key = '0x01'");
+  });
+
   it("counts a disputed slot as present and a challenged slot as absent", async () => {
     const at = { block_number: 2, block_hash: "0x", block_time: new Date(0), tx_hash: "0x" };
     const present = async () => {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { signRelay } from "@ngpu/protocol/signedMessages";
 import { expect } from "chai";
@@ -62,6 +63,23 @@ describe("match: sessions and relayed messages", function () {
       const { rowCount } = await test.db.query("select from app.session where key = $1", [peer.key]);
       return rowCount === 0;
     });
+  });
+
+  it("stores the sick cards of a node's last heartbeat", async () => {
+    const { peer } = await joinNode(match.url, deployment);
+    const slot = BigInt(Math.floor(Date.now() / 1_000 / deployment.parameters.slotSeconds));
+    const beat = { type: "heartbeat", slot, cpuLoad: 0, freeDiskGib: 1, running: [] };
+    const stored = async () => {
+      const { rows } = await test.db.query("select sick_gpus from app.session where key = $1", [peer.key]);
+      return rows[0]?.sick_gpus;
+    };
+    const card = { code: "gpu_lost", id: "GPU-1", name: null, detail: "GPU is lost" };
+    peer.send({ ...beat, sickGpus: [card] });
+    await eventually("the card is stored", async () => isDeepStrictEqual(await stored(), [card]));
+    peer.send(beat);
+    await eventually("the card is healthy again", async () => isDeepStrictEqual(await stored(), []));
+    peer.send({ ...beat, sickGpus: [{ ...card, code: "No code" }] });
+    expect(await refusal(peer)).to.equal("message_invalid");
   });
 
   it("answers a repeated message with its earlier outcome", async () => {

@@ -1,0 +1,68 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
+import { rootDir } from "../../support/parts.ts";
+
+const program = join(rootDir, "node-client/main.ts");
+/** Milliseconds from an exit of the client to its restart, as the operator's service manager does. */
+const restartAfter = 200;
+
+export type ClientOptions = {
+  env: Record<string, string>;
+  /** Called when the client ends by itself, with its last lines. */
+  onExit: (lines: readonly string[]) => void;
+};
+
+/** The real node client as a process, which is started again whenever it ends. */
+export function startClient({ env, onExit }: ClientOptions) {
+  let step: (() => void) | undefined;
+  let current: ReturnType<typeof spawn> | undefined;
+  let isStopped = false;
+  let steps = 0;
+  const failures: string[] = [];
+  const life = async () => {
+    while (!isStopped) {
+      const child = spawn(process.execPath, [program, "run"], { env, stdio: ["ignore", "pipe", "pipe"] });
+      current = child;
+      const lines: string[] = [];
+      const read = (text: string) => {
+        lines.push(text);
+        if (lines.length > 20) lines.shift();
+        if (text.includes("_failed")) failures.push(text);
+        if (failures.length > 5) failures.shift();
+        steps += 1;
+        step?.();
+      };
+      createInterface({ input: child.stdout }).on("line", read);
+      createInterface({ input: child.stderr }).on("line", (text) => lines.push(text));
+      const [, signal] = await once(child, "exit");
+      if (signal !== "SIGKILL" && !isStopped) onExit(lines);
+      await delay(restartAfter);
+    }
+  };
+  const living = life();
+  return {
+    /** The last lines of the log about failures. */
+    failures: () => failures,
+    /** Kills the client after it has logged this many more steps, or after some milliseconds. */
+    async killAfter(count: number, milliseconds: number): Promise<void> {
+      const until = steps + count;
+      const reached = Promise.withResolvers<void>();
+      step = () => {
+        if (steps < until) return;
+        current?.kill("SIGKILL");
+        reached.resolve();
+      };
+      await Promise.race([reached.promise, delay(milliseconds)]);
+      step = undefined;
+      current?.kill("SIGKILL");
+    },
+    async stop(): Promise<void> {
+      isStopped = true;
+      current?.kill("SIGKILL");
+      await living;
+    },
+  };
+}

@@ -1,0 +1,22 @@
+import { randomInt } from "node:crypto";
+import { expect } from "chai";
+import { canRun, run } from "../chaos/node/index.ts";
+
+describe("the node client, under random kills", function () {
+  this.timeout(600_000);
+
+  before(function () {
+    if (!canRun()) this.skip();
+  });
+
+  it("ends with exactly the containers of its leases, and ends none without an order", async () => {
+    const seed = randomInt(2 ** 31);
+    const { ok, text } = await run({
+      kills: 20,
+      seed,
+      signal: new AbortController().signal,
+      progress: () => undefined,
+    });
+    expect(ok, `--kills 20 --seed ${seed}\n${text}`).to.equal(true);
+  });
+});

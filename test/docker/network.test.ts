@@ -1,0 +1,41 @@
+import { expect } from "chai";
+import Docker from "dockerode";
+import { ensureNetwork, networkName, removeNetwork } from "../../node-client/docker/containers.ts";
+import { openEngine } from "../../node-client/docker/engine.ts";
+import { engineSocket } from "../../scripts/embedded/dockerEngine.ts";
+
+describe("the network of workspaces on a real engine", function () {
+  this.timeout(60_000);
+  const docker = new Docker();
+  const socket = engineSocket(process.env.DOCKER_HOST);
+  const engine = openEngine({ socket, market: "aaaaaaaa", node: "0x01" });
+  const named = async () => {
+    const found = await docker.listNetworks({ filters: { name: [networkName] } });
+    return found.filter(({ Name }) => Name === networkName).map(({ Id }) => Id);
+  };
+  beforeEach(() => removeNetwork(engine));
+  after(() => removeNetwork(engine));
+
+  it("is one for leases that start at the same time, of several nodes", async () => {
+    const ids = await Promise.all(Array.from({ length: 6 }, () => ensureNetwork(engine)));
+    const left = await named();
+    expect(left).to.have.length(1);
+    // A lease may have got a network that was removed since. Its container cannot start, and the next one can.
+    expect(await ensureNetwork(engine)).to.equal(left[0]);
+    expect(ids).to.include(left[0]);
+  });
+
+  it("is the oldest of several", async () => {
+    const ids: string[] = [];
+    for (let count = 0; count < 3; count += 1) {
+      const { id } = await docker.createNetwork({
+        Name: networkName,
+        Driver: "bridge",
+        CheckDuplicate: false,
+      });
+      ids.push(id);
+    }
+    expect(await ensureNetwork(engine)).to.equal(ids[0]);
+    expect(await named()).to.deep.equal([ids[0]]);
+  });
+});
