@@ -119,10 +119,15 @@ export function shownEvent(event: HistoryEvent) {
       code,
       message: chainEvents[code],
       hint: null,
-      ...{ replica, lease, nodeId, details },
+      replica,
+      lease,
+      nodeId,
+      details,
       count: 1,
       firstTime: time,
-      ...{ block: String(block), txHash, tier },
+      block: String(block),
+      txHash,
+      tier,
     };
   }
   const { id, code, source, at, firstAt, count, replica, lease, nodeId, details } = event.recorded;
@@ -131,10 +136,19 @@ export function shownEvent(event: HistoryEvent) {
     id: `r${id}`,
     cursor,
     time: isoOf(at),
-    ...{ source, code, message, hint, replica, nodeId, details, count },
+    source,
+    code,
+    message,
+    hint,
+    replica,
+    nodeId,
+    details,
+    count,
     lease: lease === 0 ? null : lease,
     firstTime: isoOf(firstAt),
-    ...{ block: null, txHash: null, tier: null },
+    block: null,
+    txHash: null,
+    tier: null,
   };
 }
 

@@ -214,18 +214,37 @@ describe("a node's reports of reasons", () => {
   const key = fencedKey(lease);
   const { workspaceId, replica, lease: number, fence } = lease;
   const container = {
-    ...{ workspaceId, replica, lease: number, fence, id: "c1", status: "exited" as const, exitCode: 7 },
-    ...{ oomKilled: false, error: "", startedAt: 1_000, finishedAt: 2_000, ports: {}, servedPort: 40_000 },
+    workspaceId,
+    replica,
+    lease: number,
+    fence,
+    id: "c1",
+    status: "exited" as const,
+    exitCode: 7,
+    oomKilled: false,
+    error: "",
+    startedAt: 1_000,
+    finishedAt: 2_000,
+    ports: {},
+    servedPort: 40_000,
     gpuUuids: [],
   };
   const plan = {
-    ...{ type: "runnable" as const, reference, policy: "available" as const, graceSeconds: 60, gpus: 0 },
-    ...{ cpuMilli: 1_000, memoryMib: 64, diskGib: 1, sizeBytes: 1n },
+    type: "runnable" as const,
+    reference,
+    policy: "available" as const,
+    graceSeconds: 60,
+    gpus: 0,
+    cpuMilli: 1_000,
+    memoryMib: 64,
+    diskGib: 1,
+    sizeBytes: 1n,
     config: { image: "x", env: {}, ports: [8080], health: "/healthz" },
   };
   const factsOf = (changes: Partial<Facts>): Facts => ({
     now: 100_000,
     lastContactAt: 0,
+    sickGpuIds: new Set(),
     assignments: [lease],
     plans: new Map([[publicationKey(lease), plan]]),
     containers: [container],
@@ -262,8 +281,14 @@ describe("a node's reports of reasons", () => {
     await observe(factsOf({ now: 102_000 }), new Map());
     expect(sent).to.deep.equal([
       {
-        ...{ type: "reason", workspaceId: 7n, replica: 0, lease: 3, fence: lease.fence },
-        ...{ code: "container_exited", details: { exitCode: 7, starts: 1, log: "bye" }, count: 1 },
+        type: "reason",
+        workspaceId: 7n,
+        replica: 0,
+        lease: 3,
+        fence: lease.fence,
+        code: "container_exited",
+        details: { exitCode: 7, starts: 1, log: "bye" },
+        count: 1,
       },
     ]);
     const again = { ...container, startedAt: 103_000, finishedAt: 103_500 };

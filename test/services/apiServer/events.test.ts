@@ -64,7 +64,11 @@ describe("apiServer: reasons and events of workspaces", function () {
       recordEvents(
         db,
         events.map((event) => ({
-          ...{ workspaceId: BigInt(id), replica: 0, lease: 1, nodeId, code: "container_exited" as const },
+          workspaceId: BigInt(id),
+          replica: 0,
+          lease: 1,
+          nodeId,
+          code: "container_exited" as const,
           details: { exitCode: 7, starts: 1, log: "first\nsecond" },
           ...event,
         })),

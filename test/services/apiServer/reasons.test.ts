@@ -6,27 +6,57 @@ import type { ChainEvent, RecordedEvent } from "../../../services/apiServer/stor
 import type { PlacementRow, ReplicaRow } from "../../../services/apiServer/store/workspaces.ts";
 
 const workspace = {
-  ...{ status: "open" as const, expires_at: 0, authorization_id: "5", now: 1_000, changedAt: 100 },
+  status: "open" as const,
+  expires_at: 0,
+  authorization_id: "5",
+  now: 1_000,
+  changedAt: 100,
 };
 const replica: ReplicaRow = {
-  ...{ workspace_id: "1", replica: 0, lease: 2, node_id: 7, state: "assigned", desired: "run" },
-  ...{ price_per_second: 1n, detail: null, release_reason: null, milestone: null, percent: null },
-  ...{ region: null, gpu_name: null, host: null, tier: "unsafe" },
+  workspace_id: "1",
+  replica: 0,
+  lease: 2,
+  node_id: 7,
+  state: "assigned",
+  desired: "run",
+  price_per_second: 1n,
+  detail: null,
+  release_reason: null,
+  milestone: null,
+  percent: null,
+  region: null,
+  gpu_name: null,
+  host: null,
+  tier: "unsafe",
 };
 const lease = { replica: 0, since: 200, closeReason: null, absentSince: null, signal: null };
 const nodeEvent = {
-  ...{ replica: 0, lease: 2, source: "node" as const, code: "out_of_memory" as const },
-  ...{ details: { exitCode: 137 }, firstAt: 210, lastAt: 220 },
+  replica: 0,
+  lease: 2,
+  source: "node" as const,
+  code: "out_of_memory" as const,
+  details: { exitCode: 137 },
+  firstAt: 210,
+  lastAt: 220,
 };
 const marketEvent = { ...nodeEvent, source: "market" as const, lease: 0, code: "no_node_fits" as const };
 const placed: PlacementRow = {
-  ...{ request_id: "p", replica: 0, status: "impossible", node_id: null, block_number: null },
-  ...{ refusals: { counts: { price: 3 }, nearest: { nodeId: 4 } }, refusal: null },
+  request_id: "p",
+  replica: 0,
+  status: "impossible",
+  node_id: null,
+  block_number: null,
+  refusals: { counts: { price: 3 }, nearest: { nodeId: 4 } },
+  refusal: null,
   requested_at: new Date(300_000),
 };
 
 const facts = (changes: Partial<ReplicaFacts>): ReplicaFacts => ({
-  ...{ row: replica, placement: undefined, lease, events: [], stopped: false },
+  row: replica,
+  placement: undefined,
+  lease,
+  events: [],
+  stopped: false,
   ...changes,
 });
 const codeOf = (changes: Partial<ReplicaFacts>, of: Partial<typeof workspace> = {}) =>

@@ -4,8 +4,13 @@ import { loadPlacementFacts } from "../../../services/dispense/store.ts";
 import { insertAssignment, insertNode, insertRow, openChainTables } from "../support/chainTables.ts";
 
 const limits = {
-  ...{ wave: 64, source: 2, attempts: 5, attemptsWindow: 60, pause: 30 },
-  ...{ avoidRefused: 30, avoidReplaced: 60 },
+  wave: 64,
+  source: 2,
+  attempts: 5,
+  attemptsWindow: 60,
+  pause: 30,
+  avoidRefused: 30,
+  avoidReplaced: 60,
 };
 
 describe("image transfers from one registry", () => {
@@ -16,7 +21,10 @@ describe("image transfers from one registry", () => {
   before(async () => {
     ({ chain, db, close } = await openChainTables("ngpu_dispense"));
     await insertRow(chain, "chain.block", {
-      ...{ number: 1, hash: "0x01", parent_hash: "0x00", time: new Date() },
+      number: 1,
+      hash: "0x01",
+      parent_hash: "0x00",
+      time: new Date(),
     });
     await insertRow(chain, "chain.head", { tier: "unsafe", number: 1, hash: "0x01" });
     await insertNode(chain, { node_id: 1, key: "0x01" });
@@ -43,11 +51,30 @@ describe("image transfers from one registry", () => {
 function workspaceOf(workspaceId: number, owner: string) {
   const image = `0x${"0".repeat(63)}${workspaceId}`;
   return {
-    ...{ workspace_id: workspaceId, generation: 1, owner, authorization_id: 0, image, replicas: 2 },
-    ...{ policy: "available", grace_seconds: 60, max_price_per_second: 1, gpu_model: "0x0000000000000000" },
-    ...{ min_vram_mib: 0, min_compute_capability: 0, region: null, gpus: 0, cpu_milli: 500, memory_mib: 256 },
-    ...{ disk_gib: 1, ports: 1, expires_at: 0, config_hash: "0x", status: "open", block_number: 1 },
-    ...{ published_block: 1, published_tx: "0x" },
+    workspace_id: workspaceId,
+    generation: 1,
+    owner,
+    authorization_id: 0,
+    image,
+    replicas: 2,
+    policy: "available",
+    grace_seconds: 60,
+    max_price_per_second: 1,
+    gpu_model: "0x0000000000000000",
+    min_vram_mib: 0,
+    min_compute_capability: 0,
+    region: null,
+    gpus: 0,
+    cpu_milli: 500,
+    memory_mib: 256,
+    disk_gib: 1,
+    ports: 1,
+    expires_at: 0,
+    config_hash: "0x",
+    status: "open",
+    block_number: 1,
+    published_block: 1,
+    published_tx: "0x",
     config: JSON.stringify({ image: "registry.example/image" }),
   };
 }

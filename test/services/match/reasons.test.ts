@@ -41,8 +41,14 @@ describe("match: why leases do not run", function () {
   const beat = ({ peer }: { peer: Peer }) => peer.beat(deployment.parameters.slotSeconds);
 
   const report = (changes: Record<string, unknown>) => ({
-    ...{ type: "reason", workspaceId: workspace.id, replica: 0, lease: 1, fence, count: 1 },
-    ...{ code: "container_exited", details: { exitCode: 7, starts: 1, log: "one\ntwo" } },
+    type: "reason",
+    workspaceId: workspace.id,
+    replica: 0,
+    lease: 1,
+    fence,
+    count: 1,
+    code: "container_exited",
+    details: { exitCode: 7, starts: 1, log: "one\ntwo" },
     ...changes,
   });
   const rows = async () => {
