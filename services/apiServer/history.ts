@@ -122,10 +122,11 @@ export function shownEvent(event: HistoryEvent) {
       ...{ replica, lease, nodeId, details },
       count: 1,
       firstTime: time,
+      endedTime: null,
       ...{ block: String(block), txHash, tier },
     };
   }
-  const { id, code, source, at, firstAt, count, replica, lease, nodeId, details } = event.recorded;
+  const { id, code, source, at, firstAt, endedAt, count, replica, lease, nodeId, details } = event.recorded;
   const { message, hint } = reasonText(code);
   return {
     id: `r${id}`,
@@ -134,6 +135,7 @@ export function shownEvent(event: HistoryEvent) {
     ...{ source, code, message, hint, replica, nodeId, details, count },
     lease: lease === 0 ? null : lease,
     firstTime: isoOf(firstAt),
+    endedTime: endedAt === null ? null : isoOf(endedAt),
     ...{ block: null, txHash: null, tier: null },
   };
 }

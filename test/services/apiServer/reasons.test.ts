@@ -6,7 +6,14 @@ import type { ChainEvent, RecordedEvent } from "../../../services/apiServer/stor
 import type { PlacementRow, ReplicaRow } from "../../../services/apiServer/store/workspaces.ts";
 
 const workspace = {
-  ...{ status: "open" as const, expires_at: 0, authorization_id: "5", now: 1_000, changedAt: 100 },
+  ...{
+    status: "open" as const,
+    stopped: false,
+    expires_at: 0,
+    authorization_id: "5",
+    now: 1_000,
+    changedAt: 100,
+  },
 };
 const replica: ReplicaRow = {
   ...{ workspace_id: "1", replica: 0, lease: 2, node_id: 7, state: "assigned", desired: "run" },
@@ -26,7 +33,7 @@ const placed: PlacementRow = {
 };
 
 const facts = (changes: Partial<ReplicaFacts>): ReplicaFacts => ({
-  ...{ row: replica, placement: undefined, lease, events: [], stopped: false },
+  ...{ row: replica, placement: undefined, lease, events: [] },
   ...changes,
 });
 const codeOf = (changes: Partial<ReplicaFacts>, of: Partial<typeof workspace> = {}) =>
@@ -95,7 +102,7 @@ describe("why a replica does not run", () => {
   it("is the workspace's when that is closed, expired or stopped", () => {
     expect(codeOf({}, { status: "closed" as never })).to.equal("closed");
     expect(codeOf(held({ state: "running" }), { expires_at: 900 })).to.equal("expired");
-    expect(codeOf({ row: undefined, lease: undefined, stopped: true })).to.equal("stopped");
+    expect(codeOf({ row: undefined, lease: undefined }, { stopped: true })).to.equal("stopped");
   });
 
   it("is of the workspace what says most, and null when a replica runs", () => {
