@@ -124,6 +124,9 @@ function signerOf({ account, deployment }: SenderOptions): SenderParts["sign"] {
   };
 }
 
+/** @deadline A transaction to be mined. The caller gets `transaction_timeout`; the transaction is sent again until it is mined. */
+const minedDeadline = 120_000;
+
 function settledIn({ pool, tracker }: SenderParts): Sender["settled"] {
   return async (dedupeKey, { timeoutMs = minedDeadline } = {}) => {
     try {
