@@ -112,7 +112,7 @@ function internalApp({ db, delegate }: ApiDeps, registry: Registry): Express {
 
 async function serve(context: ServiceContext, env: ApiEnv, app: Express, internalApp: Express) {
   const internal = await listen(internalApp, { host: env.INTERNAL_HOST, port: env.INTERNAL_PORT }, context);
-  const server = refuseMalformedRequests(createHttpServer(app), app);
+  const server = refuseMalformedRequests(createHttpServer(app, { requireHostHeader: false }), app);
   const { url } = await listen(server, { host: env.HOST, port: env.PORT }, context);
   context.logger.info({ event: "api_listening", url, internalUrl: internal.url });
   return { url };

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { type Server, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
-import type { Express } from "express";
+import { InputError } from "@ngpu/runtime/errors";
+import type { Express, RequestHandler } from "express";
 
 /** What the HTTP parser refuses, by its error's code; anything else is malformed. */
 const refusals: Record<string, { status: number; code: string; detail: string; hint: string }> = {
@@ -24,6 +25,12 @@ const malformed = {
   code: "request_malformed",
   detail: "The request is not valid HTTP/1.1.",
   hint: "Use an HTTP client that follows RFC 9112.",
+};
+
+/** Refuses a request of HTTP/1.1 without `host`. Node's own answer to it has neither a body nor a request id. */
+export const requireHost: RequestHandler = (request, _response, next) => {
+  if (request.httpVersion !== "1.1" || request.headers.host !== undefined) return next();
+  throw new InputError("The request has no header host.", { code: malformed.code, hint: malformed.hint });
 };
 
 /** Answers what is no valid HTTP with a problem (RFC 9457), and closes the connection. An `expect` header changes nothing. */
