@@ -18,7 +18,7 @@ export const blocksOf = (file: string): Block[] =>
   }));
 
 export type Outcome = { code: number; output: string; errors: string };
-export type Shell = { run: (script: string) => Promise<Outcome>; close: () => Promise<void> };
+export type Shell = AsyncDisposable & { run: (script: string) => Promise<Outcome> };
 
 /** One shell in the root of the checkout, as a reader has it. Each script is run as pasted, and its exit code is read. */
 export function openShell(folder: string): Shell {
@@ -42,7 +42,7 @@ export function openShell(folder: string): Shell {
         errors: readFileSync(`${file}.err`, "utf8"),
       };
     },
-    close: async () => {
+    [Symbol.asyncDispose]: async () => {
       const closed = once(child, "close");
       child.stdin.end();
       await closed;

@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { runToEnd } from "../../../scripts/embedded/command.ts";
-import { rootDir } from "../../support/parts.ts";
 import { type ApiMarket, setup } from "./setup.ts";
 
 type Responses = Record<string, { $ref?: string; headers?: object; content?: object }>;
@@ -21,9 +21,9 @@ describe("apiServer: OpenAPI document", function () {
     const file = join(folder, "openapi.json");
     writeFileSync(file, await (await api.client.raw("/openapi.json")).text());
     writeFileSync(join(folder, "redocly.yaml"), "extends: [recommended]\n");
-    const command = join(rootDir, "node_modules/.bin/redocly");
-    const args = ["lint", "--config", join(folder, "redocly.yaml"), "--format", "json", file];
-    const { code, output } = await runToEnd(command, args, {
+    const redocly = fileURLToPath(import.meta.resolve("@redocly/cli/bin/cli.js"));
+    const args = [redocly, "lint", "--config", join(folder, "redocly.yaml"), "--format", "json", file];
+    const { code, output } = await runToEnd(process.execPath, args, {
       cwd: folder,
       // Redocly calls nobody.
       env: { ...process.env, REDOCLY_TELEMETRY: "off", REDOCLY_SUPPRESS_UPDATE_NOTICE: "true", CI: "true" },

@@ -37,7 +37,9 @@ async function startChat() {
   const serve: NodeServer = (incoming, outgoing) => {
     const { "content-type": type = "application/json" } = incoming.headers;
     const passed = request({
-      ...{ port, host: "127.0.0.1", method: incoming.method, path: incoming.url },
+      // The node's client takes the lease from the path.
+      path: incoming.url?.replace(/^\/w\/\d+\/\d+\/\d+/, ""),
+      ...{ port, host: "127.0.0.1", method: incoming.method },
       headers: { "content-type": type },
     });
     passed.once("response", (answer) => {
@@ -99,7 +101,7 @@ describe("partner-docs", function () {
     });
 
     it(`${file}: a new wallet runs every command in order, and gets what the page shows`, async () => {
-      const shell = openShell(folder);
+      await using shell = openShell(folder);
       const here = (text: string) => placed(text, { api, folder, file });
       let last: Outcome | undefined;
       for (const { language, text } of blocksOf(file)) {
@@ -114,7 +116,6 @@ describe("partner-docs", function () {
           expect(differing, `${output} after ${text}`).to.deep.equal([]);
         } else expect(differences(text.trim(), output.trim())).to.deep.equal([]);
       }
-      await shell.close();
       const { rows } = await api.db.query(
         "select status from chain.workspace order by workspace_id desc limit 1",
       );
@@ -122,7 +123,7 @@ describe("partner-docs", function () {
     });
 
     it(`${file}: each command exits with an error when its call or task fails`, async () => {
-      const shell = openShell(folder);
+      await using shell = openShell(folder);
       const here = (text: string) => placed(text, { api, folder, file: `failing-${file}` });
       const blocks = blocksOf(file).filter(({ language }) => language === "bash");
       const runs = /\/v1\/(tasks \\|chat\/completions)/;
@@ -139,7 +140,6 @@ describe("partner-docs", function () {
       for (const { text } of blocks.filter((block) => block.text.includes("$NGPU_API_KEY"))) {
         expect((await shell.run(here(text))).code, text).not.to.equal(0);
       }
-      await shell.close();
     });
 
     it(`${file}: shows answers that the OpenAPI document allows, in blocks of known languages`, () => {
