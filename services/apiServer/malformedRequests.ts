@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { type Server, STATUS_CODES } from "node:http";
+import { type RequestListener, type Server, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { InputError } from "@ngpu/runtime/errors";
-import type { Express, RequestHandler } from "express";
+import type { RequestHandler } from "express";
 
 /** What the HTTP parser refuses, by its error's code; anything else is malformed. */
 const refusals: Record<string, () => InputError> = {
@@ -32,8 +32,17 @@ export const requireHost: RequestHandler = (request, _response, next) => {
   next();
 };
 
+/** Refuses a request whose target is no URL. Express would answer it with a page of its own. */
+export const requireTarget =
+  (app: RequestListener): RequestListener =>
+  (request, response) => {
+    const { url = "" } = request;
+    if (url.startsWith("/") || url === "*" || URL.canParse(url)) app(request, response);
+    else request.socket.end(problemText(malformed()));
+  };
+
 /** Answers what is no valid HTTP with a problem (RFC 9457), and closes the connection. An `expect` header changes nothing. */
-export function refuseMalformedRequests(server: Server, app: Express): Server {
+export function refuseMalformedRequests(server: Server, app: RequestListener): Server {
   server.on("checkExpectation", app);
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
     if (error.code === "ECONNRESET" || !socket.writable || hasBegun(socket)) {
