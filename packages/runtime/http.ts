@@ -131,7 +131,12 @@ const stopDeadline = 3_000;
 /** An HTTP server that keeps idle connections longer than the clients of services do. */
 export function createHttpServer(
   handler: RequestListener,
-  options: { maxHeaderSize?: number; idle?: number; requestTimeout?: number } = {},
+  options: {
+    maxHeaderSize?: number;
+    idle?: number;
+    requestTimeout?: number;
+    requireHostHeader?: boolean;
+  } = {},
 ): Server {
   const idle = options.idle ?? idleTimes.server;
   return createServer(

@@ -1,4 +1,4 @@
-// Signs in with a wallet, deposits, authorizes the API, and prints the key and the authorization as shell variables:
+// Signs in with a wallet, deposits, authorizes the API, and prints the key as a shell variable:
 //   npx node partner-docs/examples/join.ts --api http://127.0.0.1:8080 --wallet partner.key --deposit 5
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -65,11 +65,11 @@ async function depositWithFaucet(api: ApiClient, account: PrivateKeyAccount, tok
 }
 
 /** 3. Authorize: how much the API may spend for this wallet, and until when. */
-async function authorize(api: ApiClient, account: PrivateKeyAccount): Promise<string> {
+async function authorize(api: ApiClient, account: PrivateKeyAccount): Promise<void> {
   const { typedData } = await api.get<TypedData>("/v1/authorizations/typed-data");
   const signature = await sign(account, { typedData });
   const body = { authorization: typedData.message, signature };
-  return (await api.post<{ authorizationId: string }>("/v1/authorizations", body)).authorizationId;
+  await api.post("/v1/authorizations", body);
 }
 
 await runExample(async () => {
@@ -84,6 +84,6 @@ await runExample(async () => {
   const apiKey = await signIn(publicApi, account);
   const api = publicApi.withKey(apiKey);
   if (values.deposit !== undefined) await depositWithFaucet(api, account, values.deposit);
-  const authorizationId = await authorize(api, account);
-  process.stdout.write(`export NGPU_KEY=${apiKey}\nexport NGPU_AUTHORIZATION=${authorizationId}\n`);
+  await authorize(api, account);
+  process.stdout.write(`export NGPU_API_KEY=${apiKey}\n`);
 });

@@ -45,7 +45,7 @@ await runExample(async () => {
   const task = await api.post<Task>("/v1/tasks", {
     workspaceId: id,
     path: "/v1/chat/completions",
-    input: { model: "chat", messages: [{ role: "user", content: "What does a compute node do?" }] },
+    input: { messages: [{ role: "user", content: "What does a compute node do?" }] },
   });
   process.stdout.write(
     `Node ${task.nodeId} answered in ${task.ms} ms:\n${JSON.stringify(task.result, null, 2)}\n`,

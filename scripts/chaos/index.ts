@@ -9,10 +9,23 @@ import type { Subject } from "./subject.ts";
 
 /*
  * `npm run chaos -- <subject>`: kills a part of the market at random moments under other failures, then checks for
- * losses.
+ * losses; or sends it mutated requests.
  */
 
-const subjects: Record<string, { module: string; kills: number; description: string }> = {
+type SubjectFacts = {
+  module: string;
+  /** Default number of kills, or of requests. */
+  kills?: number;
+  requests?: number;
+  description: string;
+};
+
+const subjects: Record<string, SubjectFacts> = {
+  api: {
+    module: "test/chaos/api/index.ts",
+    requests: 100_000,
+    description: "sends mutated requests to every operation of apiServer, and checks each answer",
+  },
   export: {
     module: "test/chaos/export/index.ts",
     kills: 500,
@@ -31,14 +44,15 @@ const subjects: Record<string, { module: string; kills: number; description: str
   },
 };
 
-type Options = { kills: number; seed: number; json?: true };
+type Options = { kills?: number; requests?: number; seed: number; json?: true };
 
 const program = new Command("npm run chaos --").version(version).showHelpAfterError();
-for (const [name, { module, kills, description }] of Object.entries(subjects)) {
+for (const [name, { module, kills, requests, description }] of Object.entries(subjects)) {
+  const unit = requests === undefined ? "kills" : "requests";
   program
     .command(name)
     .description(description)
-    .option("--kills <count>", "kills", wholeNumber(0), kills)
+    .option(`--${unit} <count>`, unit, wholeNumber(0), requests ?? kills)
     .option("--seed <number>", "seed of the random generator (default: random)", wholeNumber(0))
     .option("--json", "the result as JSON")
     .action((options: Options) =>
@@ -52,16 +66,19 @@ await start(async () => {
   process.exit();
 });
 
-async function tryOut(name: string, module: string, { kills, seed, json }: Options): Promise<void> {
+async function tryOut(name: string, module: string, options: Options): Promise<void> {
+  const { seed, json } = options;
+  const unit = options.requests === undefined ? "kills" : "requests";
+  const count = options.requests ?? options.kills ?? 0;
   const abort = new AbortController();
   process.once("SIGINT", () => abort.abort(new Error("Interrupted.")));
-  const bar = createBar(kills);
-  process.stderr.write(`ngpu ${version}, chaos ${name}: ${kills} kills, --seed ${seed}\n`);
+  const bar = createBar(count, unit);
+  process.stderr.write(`ngpu ${version}, chaos ${name}: ${count} ${unit}, --seed ${seed}\n`);
   const { run } = (await import(join(import.meta.dirname, "../..", module))) as Subject;
   try {
-    const { ok, figures, text } = await run({ kills, seed, signal: abort.signal, progress: bar.show });
+    const { ok, figures, text } = await run({ kills: count, seed, signal: abort.signal, progress: bar.show });
     bar.clear();
-    const result = { subject: name, ok, kills, seed, ...figures };
+    const result = { subject: name, ok, [unit]: count, seed, ...figures };
     const plain = (_key: string, value: unknown) => (typeof value === "bigint" ? String(value) : value);
     process.stdout.write(json ? `${JSON.stringify(result, plain)}\n` : `${text}\n`);
     if (!ok) process.exitCode = 1;

@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildAll } from "@ngpu/image-store/build";
 import { chunkRoot } from "@ngpu/image-store/chunks";
@@ -33,5 +34,9 @@ export async function buildImages(options: {
       chunkRoot: (await chunkRoot({ storeDir, digest: image.digest })).root,
     };
   };
-  return { chat: await imageOf("chat"), probe: await imageOf("probe") };
+  const images = { chat: await imageOf("chat"), probe: await imageOf("probe") };
+  const { reference, digest } = images.chat;
+  // The commands of partner-docs read it.
+  writeFileSync(join(options.stateDir, "chat-image"), `${reference}@${digest}\n`);
+  return images;
 }

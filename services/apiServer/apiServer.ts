@@ -20,7 +20,7 @@ import type { ApiEnv } from "./env.ts";
 import { createFaucet } from "./faucet.ts";
 import { createGateway } from "./gatewayClient.ts";
 import { connectCounters, createLimits, defaultLimits, type Limits } from "./limits.ts";
-import { refuseMalformedRequests } from "./malformedRequests.ts";
+import { refuseMalformedRequests, requireTarget } from "./malformedRequests.ts";
 import { createMatchClient } from "./matchClient.ts";
 import { callHistogram } from "./metrics.ts";
 import { sweepTasks } from "./store/tasks.ts";
@@ -112,7 +112,8 @@ function internalApp({ db, delegate }: ApiDeps, registry: Registry): Express {
 
 async function serve(context: ServiceContext, env: ApiEnv, app: Express, internalApp: Express) {
   const internal = await listen(internalApp, { host: env.INTERNAL_HOST, port: env.INTERNAL_PORT }, context);
-  const server = refuseMalformedRequests(createHttpServer(app), app);
+  const handler = requireTarget(app);
+  const server = refuseMalformedRequests(createHttpServer(handler, { requireHostHeader: false }), handler);
   const { url } = await listen(server, { host: env.HOST, port: env.PORT }, context);
   context.logger.info({ event: "api_listening", url, internalUrl: internal.url });
   return { url };

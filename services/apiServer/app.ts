@@ -8,6 +8,7 @@ import type { ApiDeps } from "./deps.ts";
 import { docsRouter } from "./docsPage.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { createLimits } from "./limits.ts";
+import { requireHost } from "./malformedRequests.ts";
 import { openAiErrorHandler } from "./openAiErrors.ts";
 import { openApiDocument } from "./openapi.ts";
 import { problemHandler } from "./problem.ts";
@@ -30,7 +31,7 @@ import { receiptRoutes } from "./routes/taskReceipts.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { updateRoutes } from "./routes/update.ts";
 import { workspaceRoutes } from "./routes/workspaces.ts";
-import { serveEndpoints } from "./serveEndpoints.ts";
+import { onlyReads, serveEndpoints } from "./serveEndpoints.ts";
 
 /** Every endpoint, in the order of the documentation. */
 export function endpointsOf(deps: ApiDeps): Endpoint[] {
@@ -57,6 +58,9 @@ export function endpointsOf(deps: ApiDeps): Endpoint[] {
   ];
 }
 
+const installPaths = ["/install_mcNode.sh", "/install_measure.sh", "/client"];
+const readOnlyPaths = ["/healthz", "/openapi.json", "/docs", ...installPaths];
+
 /** The API's express app. */
 export function createApiApp(
   deps: ApiDeps,
@@ -70,6 +74,9 @@ export function createApiApp(
   },
 ): Express {
   const app = createPublicApp();
+  app.use(requireHost);
+  app.use(["/v1", "/openapi.json"], cors);
+  app.use(readOnlyPaths, onlyReads);
   // For load balancers; the details are on the internal port.
   app.get("/healthz", async (_request, response) => {
     const ok = await parts.isHealthy();
@@ -77,12 +84,11 @@ export function createApiApp(
   });
   const endpoints = endpointsOf(deps);
   const document = openApiDocument(endpoints, deps.publicUrl);
-  app.use(["/v1", "/openapi.json"], cors);
   app.get("/openapi.json", (_request, response) => {
     response.json(document);
   });
   app.use("/docs", docsRouter());
-  app.use(["/install_mcNode.sh", "/install_measure.sh", "/client"], parts.limits.general);
+  app.use(installPaths, parts.limits.general);
   app.use(clientReleases(parts.releases));
   app.use("/v1", parts.calls.record, identify(deps.db));
   serveEndpoints(app, endpoints, parts.limits);

@@ -1,55 +1,74 @@
 import { randomUUID } from "node:crypto";
-import { type Server, STATUS_CODES } from "node:http";
+import { type RequestListener, type Server, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
-import type { Express } from "express";
+import { InputError } from "@ngpu/runtime/errors";
+import type { RequestHandler } from "express";
 
 /** What the HTTP parser refuses, by its error's code; anything else is malformed. */
-const refusals: Record<string, { status: number; code: string; detail: string; hint: string }> = {
-  HPE_HEADER_OVERFLOW: {
-    status: 431,
-    code: "request_headers_too_large",
-    detail: "The headers of the request are too large.",
-    hint: "Send fewer or shorter headers: 16 KiB together.",
-  },
-  ERR_HTTP_REQUEST_TIMEOUT: {
-    status: 408,
-    code: "request_incomplete",
-    detail: "The request did not arrive completely in time.",
-    hint: "Send the whole request at once.",
-  },
+const refusals: Record<string, () => InputError> = {
+  HPE_HEADER_OVERFLOW: () =>
+    new InputError("The headers of the request are too large.", {
+      code: "request_headers_too_large",
+      status: 431,
+      hint: "Send fewer or shorter headers: 16 KiB together.",
+    }),
+  ERR_HTTP_REQUEST_TIMEOUT: () =>
+    new InputError("The request did not arrive completely in time.", {
+      code: "request_incomplete",
+      status: 408,
+      hint: "Send the whole request at once.",
+    }),
 };
 
-const malformed = {
-  status: 400,
-  code: "request_malformed",
-  detail: "The request is not valid HTTP/1.1.",
-  hint: "Use an HTTP client that follows RFC 9112.",
+const malformed = () =>
+  new InputError("The request is not valid HTTP/1.1.", {
+    code: "request_malformed",
+    hint: "Use an HTTP client that follows RFC 9112.",
+  });
+
+/** Refuses a request of HTTP/1.1 without `host`. Node's own answer to it has neither a body nor a request id. */
+export const requireHost: RequestHandler = (request, _response, next) => {
+  if (request.httpVersion === "1.1" && request.headers.host === undefined) throw malformed();
+  next();
 };
+
+/** Refuses a request whose target is no URL. Express would answer it with a page of its own. */
+export const requireTarget =
+  (app: RequestListener): RequestListener =>
+  (request, response) => {
+    const { url = "" } = request;
+    if (url.startsWith("/") || url === "*" || URL.canParse(url)) app(request, response);
+    else request.socket.end(problemText(malformed()));
+  };
 
 /** Answers what is no valid HTTP with a problem (RFC 9457), and closes the connection. An `expect` header changes nothing. */
-export function refuseMalformedRequests(server: Server, app: Express): Server {
+export function refuseMalformedRequests(server: Server, app: RequestListener): Server {
   server.on("checkExpectation", app);
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
-    // A response that has begun cannot be replaced.
-    const hasBegun =
-      "_httpMessage" in socket && (socket._httpMessage as { headersSent?: boolean } | null)?.headersSent;
-    if (error.code === "ECONNRESET" || !socket.writable || hasBegun === true) {
+    if (error.code === "ECONNRESET" || !socket.writable || hasBegun(socket)) {
       socket.destroy();
       return;
     }
-    socket.end(problemText(refusals[error.code ?? ""] ?? malformed));
+    socket.end(problemText(refusals[error.code ?? ""]?.() ?? malformed()));
   });
   return server;
 }
 
-function problemText({ status, code, detail, hint }: typeof malformed): string {
+/** Whether a response on the connection has begun, which another one cannot replace. */
+function hasBegun(socket: Duplex): boolean {
+  const response =
+    "_httpMessage" in socket ? (socket._httpMessage as { headersSent?: boolean } | null) : null;
+  return response?.headersSent === true;
+}
+
+function problemText({ status, code, message, hint }: InputError): string {
   const requestId = randomUUID();
   const title = STATUS_CODES[status] ?? "Bad Request";
   const body = JSON.stringify({
     type: `urn:ngpu:error:${code}`,
     title,
     status,
-    detail,
+    detail: message,
     instance: `urn:ngpu:request:${requestId}`,
     code,
     hint,

@@ -33,11 +33,9 @@ export function serveEndpoints(
     const allow = methods
       .flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]))
       .concat("OPTIONS");
-    app.all(path, markRoute(path), limits.general, (request, response) => {
-      response.setHeader("allow", allow.join(", "));
-      if (request.method === "OPTIONS") return void response.status(204).end();
-      throw notAllowed(request, allow);
-    });
+    app.all(path, markRoute(path), limits.general, (request, response) =>
+      answerOtherMethod(request, response, allow),
+    );
   }
   app.use(limits.general, (request) => {
     throw new InputError(`There is no endpoint ${request.method} ${request.path}.`, {
@@ -47,6 +45,19 @@ export function serveEndpoints(
     });
   });
 }
+
+/** Answers OPTIONS, and refuses every other method that a path does not have. */
+function answerOtherMethod(request: Request, response: Response, allow: string[]): void {
+  response.setHeader("allow", allow.join(", "));
+  if (request.method !== "OPTIONS") throw notAllowed(request, allow);
+  response.status(204).end();
+}
+
+/** Lets only GET and HEAD pass, for paths that are read only. */
+export const onlyReads: RequestHandler = (request, response, next) => {
+  if (request.method === "GET" || request.method === "HEAD") return next();
+  answerOtherMethod(request, response, ["GET", "HEAD", "OPTIONS"]);
+};
 
 const markRoute =
   (path: string): RequestHandler =>
@@ -75,7 +86,7 @@ function requireAcceptable(one: Endpoint): RequestHandler {
 }
 
 function notAllowed(request: Request, allow: string[]): InputError {
-  return new InputError(`${request.path} does not have the method ${request.method}.`, {
+  return new InputError(`${request.baseUrl}${request.path} does not have the method ${request.method}.`, {
     code: "method_not_allowed",
     status: 405,
     hint: `Use ${allow.join(", ")}.`,

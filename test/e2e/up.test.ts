@@ -117,7 +117,7 @@ describe("npm start", function () {
       .split("\n")
       .find((one) => one.startsWith("npx node partner-docs/"));
     const joined = await paste(line ?? "");
-    expect(joined).to.match(/^export NGPU_KEY=ngpu_\S+\nexport NGPU_AUTHORIZATION=\d+\n$/);
+    expect(joined).to.match(/^export NGPU_API_KEY=ngpu_\S+\n$/);
     const key = readFileSync(join(dir, "partner.key"), "utf8").trim();
     expect(start.stdout()).to.include(key);
     expect(statSync(join(dir, "partner.key")).mode & 0o777).to.equal(0o600);
@@ -128,7 +128,7 @@ describe("npm start", function () {
     writeFileSync(wallet, `${generatePrivateKey()}\n`, { mode: 0o600 });
     const url = /API +(http\S+)/.exec(start.stdout())?.[1] ?? "";
     const example = `npx node partner-docs/examples/join.ts --api ${url} --wallet ${wallet} --deposit 5`;
-    expect(await paste(example)).to.include("export NGPU_KEY=ngpu_");
+    expect(await paste(example)).to.include("export NGPU_API_KEY=ngpu_");
     const other = privateKeyToAccount(generatePrivateKey()).address;
     expect(await paste(`npm run -s cli -- faucet ${other} --api ${url}`)).to.include("100 NGPU and 0.1 ETH");
   });

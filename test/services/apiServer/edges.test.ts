@@ -1,6 +1,7 @@
 import { request as httpRequest } from "node:http";
 import { expect } from "chai";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
+import { exchange, rawErrorsOf } from "../../chaos/api/rawRequests.ts";
 import { type Answer, type Client, signIn } from "./client.ts";
 import { authorize, join, newWorkspace, runWorkspace } from "./partner.ts";
 import { type ApiMarket, setup } from "./setup.ts";
@@ -156,6 +157,21 @@ describe("apiServer: edges", function () {
     const error = await api.client.raw("/v1/account", { headers: { origin: "https://app.example" } });
     expect([error.status, error.headers.get("access-control-allow-origin")]).to.deep.equal([401, "*"]);
     expect(error.headers.get("access-control-expose-headers")).to.include("X-Request-Id");
+  });
+
+  it("answers what is no valid HTTP with a problem", async () => {
+    const host = "Host: x\r\n\r\n";
+    const cases: [string, string, string][] = [
+      ["GET /v1/nodes HTTP/1.1\r\n\r\n", "400", "request_malformed"],
+      [`GET http://[::1/v1/nodes HTTP/1.1\r\n${host}`, "400", "request_malformed"],
+      [`FOO /v1/nodes HTTP/1.1\r\n${host}`, "400", "request_malformed"],
+      [`GET /v1/${"a".repeat(20_000)} HTTP/1.1\r\n${host}`, "431", "request_headers_too_large"],
+    ];
+    for (const [text, status, code] of cases) {
+      const answers = await exchange(api.url, text);
+      expect(answers).to.include(`HTTP/1.1 ${status} `).and.to.include(`"code":"${code}"`);
+      expect(rawErrorsOf(answers)).to.deep.equal([]);
+    }
   });
 
   it("uses OpenAI's shape on its paths, served or not", async () => {

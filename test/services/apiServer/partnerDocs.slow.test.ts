@@ -1,5 +1,8 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, request } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -10,49 +13,68 @@ import { rest } from "@ngpu/runtime/loop";
 import { expect } from "chai";
 import { encodeFunctionData, parseEther } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
+import { chatHandler } from "../../../images/chat/app.ts";
+import { loadModel, modelId } from "../../../images/chat/text.ts";
 import { rootDir } from "../../support/parts.ts";
 import type { NodeServer } from "../gateway/node.ts";
+import { privateKeyOf } from "../workspace/chain.ts";
+import { type Block, blocksOf, callOf, differences, type Outcome, openShell, pageText } from "./docsPages.ts";
 import { bringUp, image } from "./partner.ts";
 import { type ApiMarket, setup } from "./setup.ts";
 
-/** A container that answers every chat with one sentence. */
-const chat: NodeServer = (incoming, outgoing) => {
-  incoming.resume();
-  incoming.once("end", () => {
-    if (incoming.url?.endsWith("/healthz")) {
-      outgoing.writeHead(200);
-      outgoing.end("ok");
-      return;
-    }
-    outgoing.writeHead(200, { "content-type": "text/event-stream" });
-    outgoing.write(
-      `data: ${JSON.stringify({ choices: [{ delta: { content: "A lease is a number." } }] })}\n\n`,
-    );
-    outgoing.end("data: [DONE]\n\n");
+/** The market's own chat server, as in its image; while it fails, every request gets 500. */
+async function startChat() {
+  const state = { fails: false };
+  const options = { tokensPerSecond: 0, maxConcurrent: 32, maxBodyBytes: 1 << 20 };
+  const chat = chatHandler({ ...loadModel(), ...options, modelId, created: Math.floor(Date.now() / 1000) });
+  const server = createServer((request, response) => {
+    if (!state.fails) return chat(request, response);
+    request.resume();
+    response.writeHead(500, { "content-type": "application/json" }).end('{"error":"out of order"}');
   });
-};
-
-const blocksOf = (file: string) =>
-  [...readFileSync(join(rootDir, "partner-docs", file), "utf8").matchAll(/^```bash\n(.*?)^```$/gms)].map(
-    (found) => String(found[1]),
-  );
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = server.address() as AddressInfo;
+  const serve: NodeServer = (incoming, outgoing) => {
+    const { "content-type": type = "application/json" } = incoming.headers;
+    const passed = request({
+      // The node's client takes the lease from the path.
+      path: incoming.url?.replace(/^\/w\/\d+\/\d+\/\d+/, ""),
+      ...{ port, host: "127.0.0.1", method: incoming.method },
+      headers: { "content-type": type },
+    });
+    passed.once("response", (answer) => {
+      const { "content-type": answered = "text/plain" } = answer.headers;
+      outgoing.writeHead(answer.statusCode ?? 502, { "content-type": answered });
+      answer.pipe(outgoing);
+    });
+    incoming.pipe(passed);
+  };
+  return { state, serve, stop: () => server.close().closeAllConnections() };
+}
 
 describe("partner-docs", function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let api: ApiMarket;
+  let chat: Awaited<ReturnType<typeof startChat>>;
   let folder: string;
   const ended = new AbortController();
   let keeper: Promise<void>;
   before(async () => {
-    api = await setup({ limits: { signIn: 1_000, perKey: 100_000 }, explains: true });
+    api = await setup({
+      limits: { signIn: 1_000, perKey: 100_000 },
+      explains: true,
+      faucetKey: privateKeyOf("treasury"),
+    });
+    chat = await startChat();
     folder = mkdtempSync(join(tmpdir(), "ngpu-docs-"));
-    const nodeId = await api.addServingNode("docs", chat);
+    const nodeId = await api.addServingNode("docs", chat.serve, 16);
     keeper = runAllWorkspaces(api, nodeId, ended.signal);
   });
   after(async () => {
     ended.abort();
     await keeper;
     await api.stop();
+    chat.stop();
     rmSync(folder, { recursive: true });
   });
 
@@ -78,27 +100,72 @@ describe("partner-docs", function () {
       }
     });
 
-    it(`${file}: every command works as written, from sign-in to deletion`, async () => {
-      const wallet = await newWallet(`${file}.key`);
-      const script = blocksOf(file)
-        .join("\n")
-        .replaceAll("http://127.0.0.1:8080", api.url)
-        .replaceAll("partner.key", wallet)
-        .replaceAll("ngpu.env", join(folder, `${file}.env`));
-      expect(script).to.include(image);
-      const { code, output, errors } = await run("bash", ["-euo", "pipefail", "-c", script]);
-      expect(`${code} ${errors}`).to.equal("0 ");
-      expect(output).to.include("A lease is a number.").and.to.include('"status":"succeeded"');
+    it(`${file}: a new wallet runs every command in order, and gets what the page shows`, async () => {
+      await using shell = openShell(folder);
+      const here = (text: string) => placed(text, { api, folder, file });
+      let last: Outcome | undefined;
+      for (const { language, text } of blocksOf(file)) {
+        if (language === "bash") {
+          last = await shell.run(here(text));
+          expect(last.code, `${text}${last.output}${last.errors}`).to.equal(0);
+          continue;
+        }
+        const output = last?.output ?? "";
+        if (language === "json") {
+          const differing = differences(JSON.parse(text), JSON.parse(output));
+          expect(differing, `${output} after ${text}`).to.deep.equal([]);
+        } else expect(differences(text.trim(), output.trim())).to.deep.equal([]);
+      }
       const { rows } = await api.db.query(
         "select status from chain.workspace order by workspace_id desc limit 1",
       );
       expect(rows[0]).to.deep.equal({ status: "closed" });
     });
+
+    it(`${file}: each command exits with an error when its call or task fails`, async () => {
+      await using shell = openShell(folder);
+      const here = (text: string) => placed(text, { api, folder, file: `failing-${file}` });
+      const blocks = blocksOf(file).filter(({ language }) => language === "bash");
+      const runs = /\/v1\/(tasks \\|chat\/completions)/;
+      const isTask = ({ text }: Block) => runs.test(text);
+      expect(blocks.filter(isTask)).to.have.lengthOf(3);
+      for (const block of blocks.slice(0, 1 + blocks.findLastIndex(isTask))) {
+        chat.state.fails = isTask(block);
+        const { code, output } = await shell.run(here(block.text));
+        expect(code === 0, `${block.text}${output}`).to.equal(!isTask(block));
+      }
+      chat.state.fails = false;
+      // With a key that is not valid every call of a partner fails.
+      await shell.run("NGPU_API_KEY=none");
+      for (const { text } of blocks.filter((block) => block.text.includes("$NGPU_API_KEY"))) {
+        expect((await shell.run(here(text))).code, text).not.to.equal(0);
+      }
+    });
+
+    it(`${file}: shows answers that the OpenAPI document allows, in blocks of known languages`, () => {
+      const blocks = blocksOf(file);
+      for (const [index, { language, text }] of blocks.entries()) {
+        expect(["bash", "json", "text"]).to.include(language);
+        if (language !== "json") continue;
+        const call = callOf(blocks[index - 1] as Block);
+        expect(call, text).not.to.equal(undefined);
+        const headers = new Headers({ "x-request-id": "page", "content-type": "application/json" });
+        const answered = { method: "", path: "", ...call, status: 200, headers, body: text };
+        expect(api.contract.errorsOf(answered), text).to.deep.equal([]);
+      }
+    });
+
+    it(`${file}: uses the variables of the command line`, () => {
+      const cli = readFileSync(join(rootDir, "cli/index.ts"), "utf8");
+      const known = new Set([...cli.matchAll(/(?:\.env\("|process\.env\.)(\w+)/g)].map(([, name]) => name));
+      const used = new Set([...pageText(file).matchAll(/\bNGPU_\w+/g)].map(([name]) => name));
+      expect([...used].sort()).to.deep.equal(["NGPU_API", "NGPU_API_KEY"]);
+      for (const name of used) expect(known).to.include(name);
+    });
   }
 
-  it("has the same commands in both languages", () => {
-    const commands = (file: string) => blocksOf(file).join("\n");
-    expect(commands("zh.md")).to.equal(commands("en.md"));
+  it("has the same commands and answers in both languages", () => {
+    expect(blocksOf("zh.md")).to.deep.equal(blocksOf("en.md"));
   });
 
   it("lists every error code of the API, in both languages", () => {
@@ -134,20 +201,35 @@ describe("partner-docs", function () {
       "2",
     ]);
     expect(joined.errors).to.equal("");
-    const key = /NGPU_KEY=(\S+)/.exec(joined.output)?.[1] ?? "";
-    const example = await run(process.execPath, [
+    const key = /NGPU_API_KEY=(\S+)/.exec(joined.output)?.[1] ?? "";
+    const exampleArgs = [
       fileURLToPath(import.meta.resolve("../../../partner-docs/examples/run.ts")),
-      "--api",
-      api.url,
-      "--key",
-      key,
-      "--image",
-      image,
-    ]);
+      ...["--api", api.url],
+    ];
+    const example = await run(process.execPath, [...exampleArgs, "--key", key, "--image", image]);
     expect(`${example.code} ${example.errors}`).to.equal("0 ");
-    expect(example.output).to.include("A lease is a number.").and.to.include("The workspace is deleted.");
+    expect(example.output).to.include('"role": "assistant"').and.to.include("The workspace is deleted.");
+    chat.state.fails = true;
+    const failed = await run(process.execPath, [...exampleArgs, "--key", key, "--image", image]);
+    chat.state.fails = false;
+    expect(`${failed.code} ${failed.errors}`).to.match(/^1 The task failed/);
+    expect(failed.output).to.include("The workspace is deleted.");
   });
 });
+
+/** A block for this market: its address and its image, and files in a folder of the test's. */
+function placed(
+  text: string,
+  { api, folder, file }: { api: ApiMarket; folder: string; file: string },
+): string {
+  const chatImage = join(folder, "chat-image");
+  writeFileSync(chatImage, `${image}\n`);
+  return text
+    .replaceAll("http://127.0.0.1:8080", api.url)
+    .replaceAll("partner.key", join(folder, `${file}.key`))
+    .replaceAll("ngpu.env", join(folder, `${file}.env`))
+    .replaceAll(".ngpu/chat-image", chatImage);
+}
 
 /** Acts as the rest of the market: assigns and runs every open workspace. */
 async function runAllWorkspaces(api: ApiMarket, nodeId: number, signal: AbortSignal): Promise<void> {

@@ -11,6 +11,7 @@ import { pino } from "pino";
 import { Registry } from "prom-client";
 import type { Hex } from "viem";
 import { startApiServer } from "../../../services/apiServer/apiServer.ts";
+import type { ApiEnv } from "../../../services/apiServer/env.ts";
 import { defaultLimits, type Limits } from "../../../services/apiServer/limits.ts";
 import { startGateway } from "../../../services/gateway/gateway.ts";
 import { serveExplain } from "../../../services/match/scheduling/explainRoute.ts";
@@ -46,6 +47,8 @@ export async function setup(
     log?: LogDestination;
     /** Its registry is the market's own. */
     probeImage?: string;
+    /** Starts the API elsewhere than in this process. */
+    startApi?: (env: ApiEnv) => Promise<{ stop: () => Promise<void> }>;
   } = {},
 ) {
   const market = await openMarket(options.chain);
@@ -68,7 +71,7 @@ export async function setup(
   const port = await getPort();
   const internalPort = await getPort();
   const url = `http://127.0.0.1:${port}`;
-  const env = {
+  const env: ApiEnv = {
     LOG_LEVEL: "silent" as const,
     HOST: "127.0.0.1",
     PORT: port,
@@ -89,7 +92,8 @@ export async function setup(
     PRIVATE_ADDRESSES: true,
     ...(options.faucetKey === undefined ? {} : { FAUCET_KEY: options.faucetKey }),
   };
-  const start = async () => {
+  const start = async (): Promise<{ stop: () => Promise<void> }> => {
+    if (options.startApi !== undefined) return options.startApi(env);
     const context = createTestContext("apiServer", options.log);
     await startApiServer(context, env, { ...defaultLimits, ...options.limits });
     return context;
@@ -113,8 +117,8 @@ export async function setup(
       api = await start();
     },
     /** Adds a registered node that serves requests with the function. */
-    addServingNode: (name: string, serve: NodeServer) =>
-      addServingNode(market, { name, serve, gatewayUrl, tunnels }),
+    addServingNode: (name: string, serve: NodeServer, room?: number) =>
+      addServingNode(market, { name, serve, room, gatewayUrl, tunnels }),
     stop: async () => {
       for (const tunnel of tunnels) tunnel.close();
       await api.stop();
@@ -143,9 +147,15 @@ async function startExplainer(db: Database): Promise<{ url: string; stop: () => 
 
 async function addServingNode(
   market: TestMarket,
-  given: { name: string; serve: NodeServer; gatewayUrl: string; tunnels: OpenTunnel[] },
+  given: {
+    name: string;
+    serve: NodeServer;
+    room: number | undefined;
+    gatewayUrl: string;
+    tunnels: OpenTunnel[];
+  },
 ): Promise<number> {
-  const nodeId = await addNode(market.chain, given.name);
+  const nodeId = await addNode(market.chain, given.name, given.room);
   await market.exported();
   const handshake = goodHandshake(nodeKey(given.name), given.gatewayUrl);
   const headers = await handshakeHeaders(market.chain.deployment, handshake);

@@ -1,0 +1,84 @@
+import { join as joinPath } from "node:path";
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
+import { type RunningProcess, startProcess } from "../../../scripts/embedded/process.ts";
+import type { ApiEnv } from "../../../services/apiServer/env.ts";
+import { join, newWorkspace, runWorkspace } from "../../services/apiServer/partner.ts";
+import { type ApiMarket, setup } from "../../services/apiServer/setup.ts";
+import { echo } from "../../services/gateway/node.ts";
+import { privateKeyOf } from "../../services/workspace/chain.ts";
+import { rootDir, testStateDir } from "../../support/parts.ts";
+import type { Facts } from "./requests.ts";
+
+/** Memory that the server's objects may take, in MiB. With more, Node ends it. */
+export const heapLimitMib = 256;
+
+export type FuzzMarket = { api: ApiMarket; server: RunningProcess; facts: Facts };
+
+/** A market whose apiServer is a process of its own, with a bounded heap, and one running workspace. */
+export async function openFuzzMarket(): Promise<FuzzMarket> {
+  const started: { server?: RunningProcess } = {};
+  const api = await setup({
+    explains: true,
+    faucetKey: privateKeyOf("relayer"),
+    startApi: async (env) => {
+      started.server = await startServer(env);
+      return started.server;
+    },
+  });
+  const { server } = started;
+  if (server === undefined) throw new Error("apiServer was not started.");
+  return { api, server, facts: await factsOf(api) };
+}
+
+async function startServer(env: ApiEnv): Promise<RunningProcess> {
+  const values = Object.entries({ ...env, PRIVATE_ADDRESSES: env.PRIVATE_ADDRESSES ? "1" : "0" });
+  const texts = Object.fromEntries(values.map(([name, value]) => [name, String(value)]));
+  return startProcess({
+    name: "apiServer",
+    command: process.execPath,
+    args: [`--max-old-space-size=${heapLimitMib}`, joinPath(rootDir, "test/chaos/api/server.ts")],
+    stateDir: await testStateDir(),
+    cwd: rootDir,
+    env: { PATH: process.env.PATH ?? "", ...texts, LOG_LEVEL: "error" },
+    ready: async (signal) => (await fetch(`http://127.0.0.1:${env.PORT}/healthz`, { signal })).ok,
+    readyDeadlineMs: 60_000,
+  });
+}
+
+async function factsOf(api: ApiMarket): Promise<Facts> {
+  const account = privateKeyToAccount(generatePrivateKey());
+  const { partner, authorizationId } = await join(api, account, "100");
+  const nodeId = await api.addServingNode("fuzz", echo("fuzz"));
+  const { id: running } = await runWorkspace(api, partner, { name: "fuzz", nodeId });
+  const spare = await partner.post<{ id: string }>("/v1/workspaces", { ...newWorkspace, name: "spare" });
+  const task = await partner.post<{ id: string }>("/v1/tasks", { workspaceId: running, path: "/" });
+  const { body: key } = await partner.post<{ apiKey: string }>("/v1/keys", { name: "fuzz" });
+  const digest = `sha256:${"cd".repeat(32)}`;
+  return {
+    apiKey: key.apiKey,
+    samples: {
+      ...{
+        workspaceId: [running],
+        model: [running, `ws-${running}`, "spare"],
+        authorizationId: [authorizationId],
+      },
+      ...{ image: [newWorkspace.image], digest: [digest], reference: ["127.0.0.1:9/x"] },
+      ...{ signature: [`0x${"11".repeat(65)}`], address: [account.address], wallet: [account.address] },
+      ...{ owner: [account.address.toLowerCase()], path: ["/", "/v1/chat?a=b"], number: ["1"] },
+      ...{ maxPricePerSecond: ["1000000"], ports: [[8080]], expiresAt: ["2040-01-01T00:00:00Z"] },
+      ...{
+        "x-ngpu-timeout": [5],
+        "x-ngpu-total-timeout": [5],
+        timeoutSeconds: [5],
+        totalTimeoutSeconds: [5],
+      },
+      ...{ messages: [[{ role: "user", content: "x" }]] },
+    },
+    byPath: {
+      // Orders change the workspace that nothing runs on.
+      "/v1/workspaces": { id: [spare.body.id] },
+      "/v1/tasks": { id: [task.body.id] },
+      "/v1/nodes": { id: [String(nodeId)] },
+    },
+  };
+}
