@@ -91,41 +91,44 @@ function senderOf(
   };
 }
 
-const refusals: Record<string, (id: string) => { message: string; code: string; hint: string }> = {
-  WorkspaceNotOpen: closed,
-  WorkspaceSpecMismatch: (id) => ({
-    message: `Workspace ${id} was changed by another order.`,
-    code: "workspace_changed",
-    hint: "Read the workspace, then repeat the order.",
-  }),
-  CallerNotAuthorized: (id) => ({
-    message: `The authorization of workspace ${id} is revoked or has expired, so this API may not order anything for it.`,
-    code: "authorization_ended",
-    hint: "Publish it again under a new authorization. The owner's wallet can call closeWorkspace.",
-  }),
+type Cause = { cause?: InputError; details?: Record<string, unknown> };
+
+/** The errors for what the contract refuses, by the name of its error. */
+const refusals: Record<string, (id: string, cause: Cause) => InputError> = {
+  WorkspaceNotOpen: closedError,
+  WorkspaceSpecMismatch: (id, cause) =>
+    new InputError(`Workspace ${id} was changed by another order.`, {
+      code: "workspace_changed",
+      hint: "Read the workspace, then repeat the order.",
+      status: 409,
+      ...cause,
+    }),
+  CallerNotAuthorized: (id, cause) =>
+    new InputError(
+      `The authorization of workspace ${id} is revoked or has expired, so the API may not change it.`,
+      {
+        code: "authorization_ended",
+        hint: "Publish it again under a new authorization. The owner's wallet can call closeWorkspace.",
+        status: 409,
+        ...cause,
+      },
+    ),
 };
 
 /** Translates the contract's refusal of an order. */
 function refusalOf(error: unknown, workspaceId: string): unknown {
   if (!(error instanceof InputError) || typeof error.details.error !== "string") return error;
-  const refusal = refusals[error.details.error]?.(workspaceId);
-  if (refusal === undefined) return error;
-  const { message, ...rest } = refusal;
-  return new InputError(message, { ...rest, status: 409, details: error.details, cause: error });
-}
-
-function closed(id: string) {
-  return {
-    message: `Workspace ${id} is closed.`,
-    code: "workspace_closed",
-    hint: "Publish it again: POST /v1/workspaces.",
-  };
+  return refusals[error.details.error]?.(workspaceId, { cause: error, details: error.details }) ?? error;
 }
 
 /** A closed workspace takes no more orders. */
-export function closedError(id: string): InputError {
-  const { message, ...rest } = closed(id);
-  return new InputError(message, { ...rest, status: 409 });
+export function closedError(id: string, cause: Cause = {}): InputError {
+  return new InputError(`Workspace ${id} is closed.`, {
+    code: "workspace_closed",
+    hint: "Publish it again: POST /v1/workspaces.",
+    status: 409,
+    ...cause,
+  });
 }
 
 function inProgress(id: string): InputError {
