@@ -6,6 +6,7 @@ import { Command, Option } from "commander";
 import { explainPlacement } from "./explain.ts";
 import { requestTokens } from "./faucet.ts";
 import { showPrefetch } from "./prefetch.ts";
+import { showEvents, showWorkspace } from "./showWorkspace.ts";
 import { verifyPlacement } from "./verifyPlacement.ts";
 import { verifyReceipt } from "./verifyReceipt.ts";
 import { updateWorkspace } from "./workspace.ts";
@@ -94,6 +95,22 @@ program
   .action(requestTokens);
 
 const workspace = program.command("workspace").description("manage workspaces over the partner API");
+workspace
+  .command("show")
+  .description("show a workspace and why its replicas do not run")
+  .argument("<id>", "workspace id")
+  .addOption(new Option("--api <url>", "partner API").env("NGPU_API").default("http://127.0.0.1:8080"))
+  .addOption(new Option("--key <key>", "API key of the owner").env("NGPU_API_KEY"))
+  .option("--json", "print the API's JSON response", false)
+  .action(showWorkspace);
+workspace
+  .command("events")
+  .description("show the history of a workspace, oldest first")
+  .argument("<id>", "workspace id")
+  .addOption(new Option("--api <url>", "partner API").env("NGPU_API").default("http://127.0.0.1:8080"))
+  .addOption(new Option("--key <key>", "API key of the owner").env("NGPU_API_KEY"))
+  .option("--json", "print one JSON object for each event", false)
+  .action(showEvents);
 workspace
   .command("update")
   .description("change image, configuration or replicas with a rolling update")

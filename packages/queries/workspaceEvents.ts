@@ -20,6 +20,9 @@ export type WorkspaceEvent = {
 /** Events that are kept of each workspace. A loop of crashes must not fill the disk. */
 const keptEvents = 200;
 
+/** SQL: the position after all others of the workspace $1. The caller holds the workspace's lock. */
+const next = "(select coalesce(max(position), 0) + 1 from app.workspace_event where workspace_id = $1)";
+
 /** Prefix of the notification on app_changed; the workspace's id follows. */
 export const eventNotice = "workspace_event:";
 
@@ -52,8 +55,10 @@ export async function endEvents(
 ): Promise<void> {
   await lockEvents(db, workspaceId);
   const ended = await db.query(
-    `update app.workspace_event set ended_at = now(), position = nextval('app.workspace_event_position')
-     where workspace_id = $1 and replica = $2 and lease = $3 and source = 'node' and ended_at is null`,
+    `update app.workspace_event as known set ended_at = now(), position = ${next} - 1 + open.turn
+     from (select id, row_number() over (order by position) as turn from app.workspace_event
+       where workspace_id = $1 and replica = $2 and lease = $3 and source = 'node' and ended_at is null) as open
+     where known.id = open.id`,
     [workspaceId, replica, lease],
   );
   if (ended.rowCount !== 0) {
@@ -73,12 +78,12 @@ async function put(db: Connection, event: WorkspaceEvent): Promise<number> {
   const key = createHash("sha256").update(reasonKey(code, details)).digest("hex").slice(0, 32);
   const stored = await db.query(
     `insert into app.workspace_event as known
-       (workspace_id, replica, lease, node_id, source, code, reason_key, details, reported)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+       (workspace_id, replica, lease, node_id, source, code, reason_key, details, reported, position)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, ${next})
      on conflict (workspace_id, replica, lease, source, reason_key) do update set
        details = excluded.details, last_at = now(), ended_at = null,
        count = known.count + 1, reported = excluded.reported,
-       position = nextval('app.workspace_event_position')
+       position = excluded.position
      where known.ended_at is not null or excluded.reported is null or excluded.reported is distinct from known.reported`,
     [workspaceId, replica, lease, nodeId, reasons[code].source, code, key, toJson(details), reported ?? null],
   );

@@ -125,12 +125,13 @@ export function shownEvent(event: HistoryEvent) {
       details,
       count: 1,
       firstTime: time,
+      endedTime: null,
       block: String(block),
       txHash,
       tier,
     };
   }
-  const { id, code, source, at, firstAt, count, replica, lease, nodeId, details } = event.recorded;
+  const { id, code, source, at, firstAt, endedAt, count, replica, lease, nodeId, details } = event.recorded;
   const { message, hint } = reasonText(code);
   return {
     id: `r${id}`,
@@ -146,6 +147,7 @@ export function shownEvent(event: HistoryEvent) {
     count,
     lease: lease === 0 ? null : lease,
     firstTime: isoOf(firstAt),
+    endedTime: endedAt === null ? null : isoOf(endedAt),
     block: null,
     txHash: null,
     tier: null,

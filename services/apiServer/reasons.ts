@@ -18,10 +18,9 @@ export type ReplicaFacts = {
   lease: LeaseReasonFacts | undefined;
   /** The last event of its node, and of the market. */
   events: EventFacts[];
-  stopped: boolean;
 };
 
-type WorkspaceFacts = Pick<WorkspaceRow, "status" | "expires_at" | "authorization_id"> & {
+type WorkspaceFacts = Pick<WorkspaceRow, "status" | "stopped" | "expires_at" | "authorization_id"> & {
   now: number;
   changedAt: number;
 };
@@ -43,7 +42,8 @@ function workspaceReason({
 export function replicaReason(workspace: WorkspaceFacts, facts: ReplicaFacts): Reason | null {
   const whole = workspaceReason(workspace);
   if (whole !== undefined) return whole;
-  const { row, lease, stopped } = facts;
+  const { row, lease } = facts;
+  const { stopped } = workspace;
   const since = lease?.since ?? workspace.changedAt;
   if (row === undefined) {
     return stopped ? { code: "stopped", details: {}, since } : unplacedReason(workspace, facts, since);
@@ -160,7 +160,6 @@ export function replicaReasons(
       placement: placed.get(number),
       lease: leases.get(number),
       events: events.get(number) ?? [],
-      stopped: row.stopped,
     }),
   );
 }

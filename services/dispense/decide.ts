@@ -117,6 +117,7 @@ const outdatedErrors: readonly string[] = [
   "WorkspaceExpired",
   "WorkspaceUnknown",
   "WorkspaceSpecMismatch",
+  "WorkspaceIsStopped",
 ];
 
 /** What the owner of a replica is told when the chain refused its assignment; null: nothing. */

@@ -71,6 +71,23 @@ describe("the command line", function () {
     }
   });
 
+  describe("workspace show", () => {
+    it("prints why no replica runs, and the history", async () => {
+      const { body } = await partner.post<{ id: string }>("/v1/workspaces", newWorkspace);
+      const shown = await cli(["workspace", "show", body.id]);
+      expect(shown.stdout).to.match(
+        new RegExp(
+          `^Workspace ${body.id}: pending, 0 of 1 replicas run.\\nThe market chooses a node for the replica. \\(placing, since .*\\)\\n`,
+        ),
+      );
+      expect(shown.code).to.equal(0);
+      const { stdout } = await cli(["workspace", "events", body.id]);
+      expect(stdout).to.match(/^\S+ {2}workspace_published {2}The workspace was published\.\n$/);
+      const json = await cli(["workspace", "events", body.id, "--json"]);
+      expect(JSON.parse(json.stdout)).to.include({ code: "workspace_published", count: 1 });
+    });
+  });
+
   describe("workspace update", () => {
     it("changes the number of replicas", async () => {
       const { body } = await partner.post<{ id: string }>("/v1/workspaces", newWorkspace);

@@ -1,8 +1,6 @@
 -- Up Migration
 -- Additive
 
-create sequence app.workspace_event_position;
-
 -- Why replicas do not run, as their nodes report it and services decide it. A repeated reason is counted in its row. Of each
 -- workspace the rows that changed last are kept.
 create table app.workspace_event (
@@ -25,19 +23,15 @@ create table app.workspace_event (
   last_at timestamptz not null default now(),
   -- Null while it is so.
   ended_at timestamptz,
-  -- Order of the rows' changes within a workspace; cursor of its readers.
-  position bigint not null default nextval('app.workspace_event_position'),
+  -- Order of the rows' changes within the workspace; cursor of its readers. Given under a lock of the workspace.
+  position bigint not null,
   unique (workspace_id, replica, lease, source, reason_key)
 );
 
 create index workspace_event_order on app.workspace_event (workspace_id, position);
 
-grant usage on sequence app.workspace_event_position to ngpu_match, ngpu_dispense;
 grant select, insert, update, delete on app.workspace_event to ngpu_match, ngpu_dispense;
 grant select on app.workspace_event to ngpu_api;
--- Which orders are the owner's own: the API says that a replica is stopped.
-grant select on app.step to ngpu_api;
 
 -- Down Migration
 drop table app.workspace_event;
-drop sequence app.workspace_event_position;

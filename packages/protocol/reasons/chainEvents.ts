@@ -3,6 +3,7 @@ export const chainEvents = {
   workspace_published: "The workspace was published.",
   workspace_updated: "The workspace's image, configuration or price was changed.",
   replicas_set: "The number of replicas was changed.",
+  stopped_set: "The owner stopped the workspace or started it.",
   workspace_closed: "The workspace was closed.",
   replica_assigned: "The replica was given to a node.",
   start_ordered: "The replica's node was ordered to start it.",

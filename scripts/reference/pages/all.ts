@@ -6,6 +6,7 @@ import { logEventsPage } from "./logEvents.ts";
 import { metricsPage } from "./metrics.ts";
 import type { Input, PageOf } from "./page.ts";
 import { queuesPage } from "./queues.ts";
+import { reasonsPage } from "./reasons.ts";
 import { tablesPage } from "./tables.ts";
 import { variablesPage } from "./variables.ts";
 
@@ -21,6 +22,7 @@ const PAGES: { name: string; says: string; make: PageOf }[] = [
     make: deadlinesPage,
   },
   { name: "log-events", says: "log events, with level and fields", make: logEventsPage },
+  { name: "reasons", says: "why workspaces and replicas do not run, with what to do", make: reasonsPage },
   { name: "metrics", says: "metrics of every program", make: metricsPage },
 ];
 

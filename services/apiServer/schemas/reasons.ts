@@ -58,6 +58,9 @@ export const workspaceEvent = z
     details,
     count: z.number().int().meta({ description: "Occurrences; each moves the event to the end" }),
     firstTime: isoTime.meta({ description: "Time of the first occurrence" }),
+    endedTime: isoTime
+      .nullable()
+      .meta({ description: "Time since when it is no longer so; null: it is, or it is of the chain" }),
     block: z.string().nullable(),
     txHash: z.string().nullable(),
     tier: tier.nullable().meta({ description: "Finality of an event of the chain" }),

@@ -26,6 +26,8 @@ export type RecordedEvent = {
   code: ReasonCode;
   at: number;
   firstAt: number;
+  /** Null while it is so. */
+  endedAt: number | null;
   count: number;
   replica: number;
   lease: number;
@@ -44,6 +46,7 @@ const sources: Record<ChainEventCode, { table: string; ofLease?: false; details?
   },
   workspace_updated: { table: "workspace_updated", ofLease: false, details: spec },
   replicas_set: { table: "replicas_set", ofLease: false, details: "'replicas', replicas" },
+  stopped_set: { table: "stopped_set", ofLease: false, details: "'stopped', stopped" },
   workspace_closed: { table: "workspace_closed", ofLease: false },
   replica_assigned: {
     table: "assigned",
@@ -105,7 +108,8 @@ export async function recordedHistory(
 ): Promise<RecordedEvent[]> {
   const { rows } = await db.query<RecordedEvent>(
     `select id, position, source, code, extract(epoch from last_at)::float8 as at,
-       extract(epoch from first_at)::float8 as "firstAt", least(count, 9007199254740991)::float8 as count, replica,
+       extract(epoch from first_at)::float8 as "firstAt",
+       extract(epoch from ended_at)::float8 as "endedAt", least(count, 9007199254740991)::float8 as count, replica,
        lease::float8 as lease, node_id as "nodeId", details
      from app.workspace_event where workspace_id = $1::numeric and position > $2 order by position limit $3`,
     [workspaceId, after, limit],

@@ -31,6 +31,8 @@ export type AgentOrder = {
   killAt: number;
   /** Seconds since the last contact with the chain or match. */
   secondsSinceContact: number;
+  /** Run until this code was reported, null: that the lease runs; undefined: until nothing happens for a while. */
+  awaits?: string | null;
 };
 
 /** BigInts are encoded as "123n". */
@@ -80,7 +82,10 @@ async function run(order: AgentOrder): Promise<void> {
       if (steps === order.killAt) process.kill(process.pid, "SIGKILL");
     },
   });
-  while (Date.now() - lastStep < 2_500) {
+  const isAwaited = () =>
+    "awaits" in order && !reasons.some((one) => one.type === "reason" && one.code === order.awaits);
+  const deadline = Date.now() + 60_000;
+  while (Date.now() - lastStep < 2_500 || (isAwaited() && Date.now() < deadline)) {
     await reconciler.round();
     await reconciler.idle();
     await delay(100);

@@ -7,6 +7,7 @@ import type { PlacementRow, ReplicaRow } from "../../../services/apiServer/store
 
 const workspace = {
   status: "open" as const,
+  stopped: false,
   expires_at: 0,
   authorization_id: "5",
   now: 1_000,
@@ -56,7 +57,6 @@ const facts = (changes: Partial<ReplicaFacts>): ReplicaFacts => ({
   placement: undefined,
   lease,
   events: [],
-  stopped: false,
   ...changes,
 });
 const codeOf = (changes: Partial<ReplicaFacts>, of: Partial<typeof workspace> = {}) =>
@@ -125,7 +125,7 @@ describe("why a replica does not run", () => {
   it("is the workspace's when that is closed, expired or stopped", () => {
     expect(codeOf({}, { status: "closed" as never })).to.equal("closed");
     expect(codeOf(held({ state: "running" }), { expires_at: 900 })).to.equal("expired");
-    expect(codeOf({ row: undefined, lease: undefined, stopped: true })).to.equal("stopped");
+    expect(codeOf({ row: undefined, lease: undefined }, { stopped: true })).to.equal("stopped");
   });
 
   it("is of the workspace what says most, and null when a replica runs", () => {

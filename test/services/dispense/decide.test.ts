@@ -5,6 +5,7 @@ import {
   type MissingReplica,
   type Placement,
   type PlacementFacts,
+  refusalReason,
 } from "../../../services/dispense/decide.ts";
 import { runs } from "../../support/runs.ts";
 
@@ -95,6 +96,13 @@ describe("dispense: which placements to request", () => {
     expect(decidePlacements(facts([{ avoided }]))).to.deep.equal([
       { type: "request", replica: 0, excluded: [3, 5] },
     ]);
+  });
+
+  it("tell the owner why the chain refused an assignment, unless the workspace's own events say it", () => {
+    expect(refusalReason("EscrowBalanceTooLow")).to.equal("balance_too_low");
+    expect(refusalReason("AuthorizationSpent")).to.equal("authorization_ended");
+    expect(refusalReason("NodeUnfit")).to.equal("assignment_refused");
+    expect(refusalReason("WorkspaceNotOpen")).to.equal(null);
   });
 
   it("distributes in waves", () => {

@@ -123,6 +123,11 @@ describe("dispense, on a chain with Postgres and Redis", function () {
     expect(refused[0]?.node_id).to.equal(nodes.small);
     const last = placements.at(-1);
     expect(last).to.deep.include({ status: "used", node_id: nodes.other, excluded: [nodes.small] });
+    const events = await eventsOf(workspaceId);
+    expect(events.map(({ code, node_id }) => [code, node_id])).to.deep.equal([
+      ["assignment_refused", nodes.small],
+    ]);
+    expect(events[0]?.details).to.deep.equal({ refusal: refused[0]?.refusal });
   });
 
   it("stores an impossible placement and retries when the fleet changes", async () => {
@@ -168,6 +173,12 @@ describe("dispense, on a chain with Postgres and Redis", function () {
     await untilLease(market, lease(workspaceId, 0, 2), { node_id: nodes.other });
     expect(await replacementsOf(workspaceId)).to.deep.equal([
       { lease: 1n, node_id: BigInt(nodes.big), reason: "the node reported a failure: image is broken" },
+    ]);
+    expect(await eventsOf(workspaceId)).to.deep.equal([
+      {
+        ...{ code: "replica_replaced", replica: 0, lease: 1n, node_id: nodes.big, count: 1n },
+        details: { why: "the node reported a failure: image is broken" },
+      },
     ]);
   });
 
@@ -283,7 +294,7 @@ describe("dispense, on a chain with Postgres and Redis", function () {
     for (const context of services) urls = [(await startDispense(await settings(market), context)).url];
     const refusal = await eventually(
       "the refusal",
-      async () => (await placementsOf(workspaceId))[0]?.refusal,
+      async () => (await placementsOf(workspaceId))[0]?.refusal ?? undefined,
     );
     expect(refusal).to.match(/^WorkspaceIsStopped/);
     await market.exported();
@@ -308,6 +319,15 @@ describe("dispense, on a chain with Postgres and Redis", function () {
   async function placementsOf(workspaceId: bigint): Promise<PlacementRow[]> {
     const { rows } = await market.pool.query<PlacementRow>(
       "select status, node_id, excluded, refusal from app.placement where workspace_id = $1 order by requested_at",
+      [workspaceId],
+    );
+    return rows;
+  }
+
+  async function eventsOf(workspaceId: bigint) {
+    const { rows } = await market.pool.query<{ code: string; node_id: number; details: unknown }>(
+      `select code, replica, lease, node_id, count, details from app.workspace_event
+       where workspace_id = $1 order by position`,
       [workspaceId],
     );
     return rows;

@@ -141,8 +141,8 @@ describe("match: why leases do not run", function () {
     expect(found.length).to.be.within(1, 200);
     expect(await setAside("rate")).to.be.greaterThan(0);
     await test.db.query(
-      `insert into app.workspace_event (workspace_id, replica, lease, source, code, reason_key, details)
-       select $1, 0, 1, 'node', 'gpu_lost', number::text, '{}' from generate_series(1, 500) as number`,
+      `insert into app.workspace_event (workspace_id, replica, lease, source, code, reason_key, details, position)
+       select $1, 0, 1, 'node', 'gpu_lost', number::text, '{}', 1000 + number from generate_series(1, 500) as number`,
       [workspace.id],
     );
     const third = await joinNode(match.url, deployment);
