@@ -4,7 +4,7 @@ import { calling, type Engine, tolerating } from "./engine.ts";
 
 /** Bytes of output that are kept while it is read: more than a reason keeps, because the engine's text is not bounded. */
 const keptBytes = 4 * logLimits.bytes;
-/** @deadline The engine to give the last log lines of a container. The report has none. */
+/** @deadline The Docker engine to send a container's output. What arrived until then is reported. */
 const deadlineMs = 5_000;
 
 /** The last lines of a container's output since a time in milliseconds; empty when the container is gone. */

@@ -7,7 +7,7 @@ import { calling, type Engine, statusOf, tolerating } from "./engine.ts";
 const maxBytes = 1 << 20;
 /** Most symbolic links from /etc/passwd to the file. */
 const maxLinks = 8;
-/** Milliseconds within which the engine sends the file. */
+/** @deadline The engine to send the file. The user counts as unknown. */
 const deadline = 10_000;
 const maxUid = 2 ** 31 - 1;
 

@@ -26,16 +26,6 @@ const leaseId = {
     .min(0)
     .max(2 ** 31 - 1),
 };
-/** A card that a node does not offer, and why. The name and the detail are what its driver printed. */
-export const sickGpu = z.strictObject({
-  code: z.string().regex(/^[a-z][a-z0-9_]{0,39}$/),
-  /** UUID, bus address or tool: identifies the card to its operator. */
-  id: storableText(120),
-  name: storableText(120).nullable(),
-  detail: storableText(300),
-});
-/** Most sick cards of one heartbeat. */
-export const maxSickGpus = 64;
 
 /** A card that a node does not offer, and why. The name and the detail are what its driver printed. */
 export const sickGpu = z.strictObject({

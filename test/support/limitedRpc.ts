@@ -20,8 +20,6 @@ export type RpcLimit = {
 
 type HttpAnswer = { status: number; headers?: Record<string, string>; body: string };
 
-export type LimitedRpc = Awaited<ReturnType<typeof startLimitedRpc>>;
-
 /** Starts a proxy for a real node that imposes a provider's limit. It has no WebSocket. */
 export async function startLimitedRpc(target: string, limit: RpcLimit) {
   let refusals = 0;
