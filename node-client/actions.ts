@@ -78,7 +78,7 @@ export async function create(deps: ActDependencies, { lease, gpuUuids }: Of<"cre
   const paths = volumePaths(image.volumes);
   if (paths.length > maxVolumes) {
     logger.error({ event: "image_volumes_exceeded", reference: plan.reference, volumes: paths.length });
-    observed.images.set(plan.reference, refused("volumes_exceeded"));
+    observed.images.set(plan.reference, tooManyVolumes(paths.length));
     return;
   }
   const user = await resolveUser(engine, image, observed.users);
@@ -98,9 +98,18 @@ export async function create(deps: ActDependencies, { lease, gpuUuids }: Of<"cre
   logger.info({ event: "container_created", lease: fencedKey(lease), containerId });
 }
 
-/** The state of an image that no container may be created of. */
-function refused(reason: string): ImageState {
-  return { type: "absent", failures: 1, retryAt: Date.now(), reason, permanent: true };
+/** The state of an image that no container is created of. */
+function tooManyVolumes(count: number): ImageState {
+  const message = `The image declares ${count} volumes; at most ${maxVolumes} are allowed.`;
+  const cause = { code: "container_start_failed", details: { message } } as const;
+  return {
+    type: "absent",
+    failures: 1,
+    retryAt: Date.now(),
+    reason: "volumes_exceeded",
+    permanent: true,
+    cause,
+  };
 }
 
 /** Creates a container with volumes on the disk, or in memory where the engine's storage cannot bound them. */

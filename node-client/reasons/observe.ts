@@ -2,6 +2,7 @@ import { messageBytes, startOf } from "@ngpu/protocol/reasons/boundedText";
 import type { NodeReason } from "@ngpu/protocol/reasons/nodeReason";
 import { type Assignment, fencedKey, publicationKey } from "../leases.ts";
 import type { Container, Facts, FailedStart, HealthFailure, Plan } from "../reconcileFacts.ts";
+import { freeGpus } from "../reporting.ts";
 
 type Runnable = Extract<Plan, { type: "runnable" }>;
 
@@ -53,8 +54,14 @@ export function observe(
     return { type: "start_failed", said, exitCode: container?.exitCode, occurrence: String(at) };
   }
   if (container !== undefined) return ofStopped(facts, lease, plan, container);
-  if (facts.gpuUuids.length >= plan.gpus) return undefined;
+  if (freeGpus(facts.gpuUuids, leasedGpusOf(facts), plan.gpus) !== undefined) return undefined;
   return { type: "reason", reason: { code: "gpu_lost", details: {} }, occurrence: "" };
+}
+
+/** The GPUs of the containers of live leases. */
+function leasedGpusOf({ assignments, containers }: Facts): Set<string> {
+  const live = new Set(assignments.filter(({ ended }) => !ended).map(fencedKey));
+  return new Set(containers.filter((one) => live.has(fencedKey(one))).flatMap((one) => one.gpuUuids));
 }
 
 function ofRunning(facts: Facts, plan: Runnable, container: Container): Observed | undefined {

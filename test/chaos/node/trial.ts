@@ -60,7 +60,7 @@ async function tryOut(kills: number, seed: number): Promise<Verdict> {
     const doing = await disturb(scene, draws.next(), drawsOf(seed ^ (done * 7_919)));
     // Half of the kills hit the first steps after a start.
     const steps = 1 + draws.below(draws.next() < 0.5 ? 12 : 60);
-    await scene.client.killAfter(steps, 500 + draws.below(3_500));
+    await scene.client.killAfter(steps, 1_000 + draws.below(6_000));
     print({ done: done + 1, doing });
   }
   print({ done: kills, doing: "waiting for all workspaces" });
