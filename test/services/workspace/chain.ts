@@ -95,12 +95,12 @@ async function startOwnChain(stateDir: string): Promise<string> {
   return url;
 }
 
-/** Advances the clock, which a snapshot sets back, to now. */
+/** Sets the clock to now: a snapshot restores an older one, and not the seconds by which a suite advanced it. */
 async function setClock(url: string): Promise<void> {
-  await rpc(url, "evm_mine", []);
   const { timestamp } = (await rpc(url, "eth_getBlockByNumber", ["latest", false])) as { timestamp: Hex };
-  const behind = Math.floor(Date.now() / 1000) - Number(timestamp);
-  if (behind > 0) await rpc(url, "evm_increaseTime", [behind]);
+  const now = Math.max(Math.floor(Date.now() / 1000), Number(timestamp) + 1);
+  await rpc(url, "evm_setNextBlockTimestamp", [now]);
+  await rpc(url, "evm_mine", []);
 }
 
 /** The chain with the contracts of a deployment. */
