@@ -117,18 +117,20 @@ export function bytesLimit(most: number, code: number, message: string): RpcLimi
   };
 }
 
-/** At most this many requests in a period, then 429. */
+/** After this many requests 429 for a period, and again: a client meets it at any speed. */
 export function rateLimit(most: number, periodMs: number, headers: Record<string, string>): RpcLimit {
-  let since = 0;
+  let refusedSince: number | undefined;
   let served = 0;
   return {
     refuseAll: (calls) => {
-      if (performance.now() - since > periodMs) {
-        since = performance.now();
+      if (refusedSince !== undefined && performance.now() - refusedSince > periodMs) {
+        refusedSince = undefined;
         served = 0;
       }
       served += calls.length;
-      return served <= most ? undefined : { status: 429, headers, body: "Too Many Requests" };
+      if (served <= most) return undefined;
+      refusedSince ??= performance.now();
+      return { status: 429, headers, body: "Too Many Requests" };
     },
   };
 }

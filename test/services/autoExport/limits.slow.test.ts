@@ -84,8 +84,8 @@ const served: Record<string, RpcLimit> = {
             ),
           },
   },
-  "100 requests in half a second, with Retry-After": rateLimit(100, 500, { "retry-after": "1" }),
-  "100 requests in half a second, without Retry-After": rateLimit(100, 500, {}),
+  "100 requests, then none for half a second, with Retry-After": rateLimit(100, 500, { "retry-after": "1" }),
+  "100 requests, then none for half a second, without Retry-After": rateLimit(100, 500, {}),
 };
 
 const prunings = {
@@ -134,9 +134,11 @@ describe("autoExport behind an endpoint with a limit", function () {
         120_000,
       );
       await Promise.race([stored, failed]);
-      // Each limit was met.
-      for (const [index, endpoint] of endpoints.entries()) {
-        if (Object.keys(limits[index] ?? {}).length > 0) expect(endpoint.refusals()).to.be.greaterThan(0);
+      // A single endpoint's limit was met. Of several, their speed decides which one is asked.
+      const [only, ...others] = endpoints;
+      const isLimited = Object.keys(limits[0] ?? {}).length > 0;
+      if (only !== undefined && others.length === 0 && isLimited) {
+        expect(only.refusals()).to.be.greaterThan(0);
       }
       return await dump(market.db);
     } finally {
