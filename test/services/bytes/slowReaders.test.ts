@@ -48,11 +48,12 @@ describe("clients that do not read", function () {
     });
     let last = -1;
     let still = 0;
-    await eventually("the containers are held back", () => {
+    const isHeldBack = () => {
       still = written === last && written > count << 16 ? still + 1 : 0;
       last = written;
       return still >= 20;
-    });
+    };
+    await eventually("the containers are held back", isHeldBack, 200_000);
     for (let times = 0; times < 5; times++) {
       const seen = await send(market, "/v1/chat/completions", chatBody(other.id)).seen;
       expect([seen.status, seen.body.toString()]).to.deep.equal([200, "ok"]);

@@ -57,6 +57,7 @@ function workspaceOf(workspaceId: number, owner: string) {
     authorization_id: 0,
     image,
     replicas: 2,
+    stopped: false,
     policy: "available",
     grace_seconds: 60,
     max_price_per_second: 1,

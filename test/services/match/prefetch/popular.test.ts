@@ -32,6 +32,7 @@ describe("match: popular images after contracts were replaced", () => {
         authorization_id: 1,
         image,
         replicas: 1,
+        stopped: false,
         policy: "exclusive",
         grace_seconds: 0,
         max_price_per_second: 0,
