@@ -147,8 +147,8 @@ export type Live = {
 export async function writeLive(pool: Database, nodeId: number, live: Live): Promise<void> {
   await pool.query(
     `insert into app.live_progress (workspace_id, replica, lease, percent, bytes_per_second)
-     select $2, $3, $4, $5, $6 where exists (select from chain.assignment
-       where workspace_id = $2 and replica = $3 and lease = $4 and node_id = $1)
+     select $2::int8, $3::int4, $4::int8, $5, $6 where exists (select from chain.assignment
+       where workspace_id = $2::int8 and replica = $3::int4 and lease = $4::int8 and node_id = $1)
      on conflict (workspace_id, replica, lease) do update
        set percent = excluded.percent, bytes_per_second = excluded.bytes_per_second, updated_at = now()`,
     [nodeId, live.workspaceId, live.replica, live.lease, live.percent, live.bytesPerSecond],

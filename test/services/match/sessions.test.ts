@@ -5,6 +5,7 @@ import { expect } from "chai";
 import { zeroHash } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { WebSocket } from "ws";
+import { insertAssignment } from "../support/chainTables.ts";
 import { eventually } from "../support/context.ts";
 import { connect, joinNode, type Peer, registration, soon } from "./client.ts";
 import { type Match, setupMatch, type TestMatch } from "./setup.ts";
@@ -279,6 +280,23 @@ describe("match: sessions and relayed messages", function () {
       const { rows } = await test.db.query("select running from app.session where subject_id = $1", [nodeId]);
       return rows[0]?.running[0] === "1/0/1";
     });
+  });
+
+  it("stores the progress of a download, of a lease that the node holds", async () => {
+    const { peer, nodeId } = await joinNode(match.url, deployment);
+    await insertAssignment(test.db, { workspace_id: 9_000, replica: 0, lease: 2, node_id: nodeId });
+    const live = { type: "live", workspaceId: 9_000n, replica: 0, percent: 5.5, bytesPerSecond: 1e9 };
+    for (const lease of [1, 2, 3]) peer.send({ ...live, lease });
+    const progress = async () => {
+      const { rows } = await test.db.query(
+        "select lease::int4, percent, bytes_per_second from app.live_progress where workspace_id = 9000",
+      );
+      return rows;
+    };
+    await eventually("the progress is stored", async () => (await progress()).length > 0);
+    await peer.relay("after", "setStatus", { nodeId, status: 3, nonce: 0n, deadline: soon() });
+    await peer.next("relayed");
+    expect(await progress()).to.deep.equal([{ lease: 2, percent: 5.5, bytes_per_second: 1e9 }]);
   });
 
   it("neither loses nor repeats a message when it is killed between accepting and sending", async () => {

@@ -34,7 +34,7 @@ const order: fc.Arbitrary<Order> = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom<Order>({ type: "stop" }, { type: "start" }) },
   {
     weight: 2,
-    arbitrary: fc.record({ type: fc.constant("scale"), replicas: fc.integer({ min: 0, max: 3 }) }),
+    arbitrary: fc.record({ type: fc.constant("scale"), replicas: fc.integer({ min: 1, max: 3 }) }),
   },
   {
     weight: 2,

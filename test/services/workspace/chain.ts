@@ -108,7 +108,10 @@ export function chainAt(url: string, deployed: NgpuDeployment): TestChain {
   const deployment = parseDeployment(JSON.parse(toJson(deployed)));
   const client = createChainClient({ rpcUrls: [url], chainId: deployment.chainId });
   const callAt: TestChain["callAt"] = async (person, to, data) => {
-    const hash = await walletOf(url, deployment.chainId, person).sendTransaction({ to, data });
+    const account = accounts[person];
+    // The services change the state between the estimate and the block.
+    const gas = 2n * (await client.estimateGas({ account, to, data }));
+    const hash = await walletOf(url, deployment.chainId, person).sendTransaction({ to, data, gas });
     const receipt = await client.waitForTransactionReceipt({ hash, pollingInterval: 20 });
     if (receipt.status === "reverted") throw new Error(`A call of ${to} was reverted.`);
     return receipt;
