@@ -228,7 +228,7 @@ describe("npm start with bad input", function () {
     expect(performance.now() - began).to.be.lessThan(10_000);
     const { failedStep, error } = failureSchema.parse(lastLine(start.stdout()));
     expect(failedStep).to.equal("contracts");
-    expect(error).to.equal("Interrupted.");
+    expect(error).to.equal("Interrupted.\nStart again to continue.");
     expect(processesOf(dir)).to.deep.equal([]);
   });
 });
