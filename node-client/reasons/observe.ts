@@ -14,7 +14,15 @@ export type Observed =
   | { type: "runs" }
   | { type: "reason"; reason: NodeReason; occurrence: string }
   | { type: "start_failed"; said: string; exitCode: number | undefined; occurrence: string }
-  | { type: "ended"; container: Container; plan: Runnable; starts: number; occurrence: string }
+  | {
+      type: "ended";
+      container: Container;
+      plan: Runnable;
+      starts: number;
+      /** Milliseconds: no output of this run is older. */
+      since: number;
+      occurrence: string;
+    }
   | { type: "unhealthy"; container: Container; plan: Runnable; failure: HealthFailure; occurrence: string };
 
 /** Milliseconds after a container's start in which a failing health path is part of the start. */
@@ -89,7 +97,10 @@ function ofStopped(
   if (container.error !== "") {
     return { type: "start_failed", said: container.error, exitCode: container.exitCode, occurrence };
   }
-  return container.status === "exited" ? { type: "ended", container, plan, starts, occurrence } : undefined;
+  if (container.status !== "exited") return undefined;
+  // A program can print and end before the engine notes that it has started.
+  const since = Math.min(container.startedAt, run.lastStart);
+  return { type: "ended", container, plan, starts, since, occurrence };
 }
 
 const runOf = ({ id, startedAt }: Container) => `${id}:${startedAt}`;

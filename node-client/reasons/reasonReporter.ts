@@ -136,9 +136,9 @@ async function reasonOf(
       return startReason(observed.said, observed.exitCode, platforms);
     }
     case "ended": {
-      const { container, plan, starts } = observed;
+      const { container, plan, starts, since } = observed;
       const { exitCode, oomKilled } = container;
-      const log = await readLog(engine, container.id, container.startedAt);
+      const log = await readLog(engine, container.id, since);
       const ended = { exitCode, oomKilled, starts, memoryMib: plan.memoryMib, log };
       return exitReason(ended, await platformsOf(engine, plan.reference, log));
     }
