@@ -123,6 +123,14 @@ export function openQueue(
   return queue;
 }
 
+/** Milliseconds. A process that was killed holds its jobs for at most the sum: then another handles them. */
+const jobLock = {
+  /** @deadline A worker to renew the lock of its job. The job counts as abandoned. */
+  renewal: 10_000,
+  /** Interval of looking for abandoned jobs. */
+  check: 5_000,
+};
+
 /** Processes a queue until the service stops. Running jobs complete first. */
 export function serveQueue(
   name: QueueName,
@@ -134,6 +142,8 @@ export function serveQueue(
   const worker = new Worker(name, async (job) => handle(job.data as Record<string, string>, job), {
     connection: redis,
     concurrency,
+    lockDuration: jobLock.renewal,
+    stalledInterval: jobLock.check,
   });
   worker.on("failed", (job, error) =>
     context.logger.warn({ event: "job_failed", queue: name, job: job?.id, error }),

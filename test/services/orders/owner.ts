@@ -135,11 +135,13 @@ export async function observe({ market }: Bed, id: string): Promise<Observed> {
 export async function settled(bed: Bed, id: string, worlds: Model[]): Promise<Model> {
   let seen: Observed | undefined;
   try {
-    return await eventually("a settled workspace", async () => {
+    const findWorld = async () => {
       const now = await observe(bed, id);
       seen = now;
       return worlds.find((world) => isSettled(world, now));
-    });
+    };
+    // The jobs of a killed service are free again after 15 s, and it may have been killed during several of them.
+    return await eventually("a settled workspace", findWorld, 120_000);
   } catch (error) {
     const { rows: placements } = await bed.market.pool.query(
       "select replica, status, refusal from app.placement where workspace_id = $1 order by requested_at",
