@@ -5,8 +5,11 @@ export type Model = {
   /** The newest configuration. */
   version: number;
   /** Revoked: existing leases continue, and nothing else is placed or ordered. Dry: no lease is paid. */
-  funds: "paid" | "revoked" | "dry";
+  funds: "paid" | "revoked" | "dry" | "revoked and dry";
 };
+
+export const isRevoked = ({ funds }: Model) => funds === "revoked" || funds === "revoked and dry";
+const isDry = ({ funds }: Model) => funds === "dry" || funds === "revoked and dry";
 
 export type Order =
   | { type: "stop" }
@@ -19,7 +22,7 @@ export type Order =
 export type Turn = "expire" | "revoke" | "dry";
 
 export function ordered(model: Model, order: Order): Model {
-  if (model.state === "closed" || model.funds === "revoked") return model;
+  if (model.state === "closed" || isRevoked(model)) return model;
   if (order.type === "stop") return { ...model, state: "stopped" };
   if (order.type === "start") return { ...model, state: "open" };
   if (order.type === "delete") return { ...model, state: "closed" };
@@ -29,13 +32,14 @@ export function ordered(model: Model, order: Order): Model {
 
 export function turned(model: Model, turn: Turn): Model {
   if (turn === "expire") return { ...model, state: "closed" };
-  return { ...model, funds: turn === "dry" ? "dry" : model.funds === "dry" ? "dry" : "revoked" };
+  const hasBoth = turn === "dry" ? isRevoked(model) : isDry(model);
+  return { ...model, funds: hasBoth ? "revoked and dry" : turn === "dry" ? "dry" : "revoked" };
 }
 
 /** Why the API may refuse an order in this state; null: it may not. */
-export function refusalOf({ state, funds }: Model): string | null {
-  if (state === "closed") return "workspace_closed";
-  return funds === "revoked" ? "authorization_ended" : null;
+export function refusalOf(model: Model): string | null {
+  if (model.state === "closed") return "workspace_closed";
+  return isRevoked(model) ? "authorization_ended" : null;
 }
 
 /** A workspace as the chain has it. */
@@ -57,7 +61,7 @@ export function isSettled(model: Model, seen: Observed): boolean {
     seen.version === model.version;
   if (!isAsOrdered || seen.leases.some((lease) => lease.replica >= model.replicas)) return false;
   if (model.state === "stopped") return seen.leases.every((lease) => !lease.isRunning && !lease.mayRun);
-  if (model.funds === "dry") return seen.leases.length === 0;
+  if (isDry(model)) return seen.leases.length === 0;
   const areServing = seen.leases.every((lease) => lease.isRunning && lease.mayRun);
   // A rolling update ends where a replica that it deleted gets no successor.
   const isOutdated = seen.leases.some((lease) => lease.isOutdated);

@@ -80,8 +80,9 @@ describe("random orders of two clients, with services killed in between", functi
   it("end in what was ordered last, give a stopped workspace nothing, and restart nothing", async () => {
     await fc.assert(
       fc.asyncProperty(history, (given) => tryOut(bed, given)),
-      // A shorter history that fails would take longer than the text that names this one.
-      { numRuns: runs(4), endOnFailure: true },
+      // A shorter history that fails would take longer than the text that names this one. The few histories of the short form
+      // are the same in each run; --deep tries others.
+      { numRuns: runs(4), endOnFailure: true, ...(process.env.NGPU_TEST_DEEP === "1" ? {} : { seed: 1 }) },
     );
   });
 });
@@ -100,9 +101,7 @@ async function tryOut(bed: Bed, { replicas, steps }: History): Promise<void> {
       worlds = worlds.map((model) => turned(model, one.turn));
       await turn(bed, { owner, id }, one.turn);
     } else {
-      const before = worlds;
-      worlds = await giveOrders(bed, { owner, id }, one, before);
-      expect(worlds, `${JSON.stringify(one)} from ${JSON.stringify(before)}`).to.not.deep.equal([]);
+      worlds = await giveOrders(bed, { owner, id }, one, worlds);
     }
     if (one.kind === "turn" || one.settles) worlds = [await settled(bed, id, worlds)];
   }
@@ -125,7 +124,9 @@ async function giveOrders(
   await killed;
   const [first, second] = answered;
   if (first === undefined) throw new Error("A step has at least one order.");
-  return second === undefined ? afterOrder(worlds, first) : afterBoth(worlds, [first, second]);
+  const next = second === undefined ? afterOrder(worlds, first) : afterBoth(worlds, [first, second]);
+  expect(next, `${JSON.stringify(answered)} from ${JSON.stringify(worlds)}`).to.not.deep.equal([]);
+  return next;
 }
 
 async function killLater(bed: Bed, { service, afterMs }: Kill): Promise<void> {

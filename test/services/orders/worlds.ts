@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { type Model, type Order, ordered, refusalOf } from "./model.ts";
+import { isRevoked, type Model, type Order, ordered, refusalOf } from "./model.ts";
 import type { Answer } from "./owner.ts";
 
 type Answered = { order: Order; answer: Answer };
@@ -20,7 +20,7 @@ export function afterBoth(worlds: Model[], [first, second]: readonly [Answered, 
 /** A closed workspace can still be deleted, and what is already so needs no authorization. */
 function mayAccept(model: Model, order: Order): boolean {
   if (model.state === "closed") return order.type === "delete";
-  if (model.funds !== "revoked") return true;
+  if (!isRevoked(model)) return true;
   const asPaid: Model = { ...model, funds: "paid" };
   return isDeepStrictEqual(ordered(asPaid, order), asPaid);
 }
