@@ -4,6 +4,7 @@ import { createLogger } from "@ngpu/runtime/logger";
 import type { NodeEnv } from "./env.ts";
 import { handleMessage } from "./handleMessage.ts";
 import { startLoops } from "./loops.ts";
+import { serveControl } from "./operator/controlServer.ts";
 import { createParts, type NodeParts } from "./parts.ts";
 import { type Prepared, prepareNode } from "./prepare.ts";
 
@@ -30,6 +31,7 @@ async function startNode(context: ServiceContext, env: NodeEnv, prepared: Prepar
     await Promise.all([reconciler.idle(), prefetcher.idle()]);
     if (env.NODE_STOP_CONTAINERS) await reconciler.stopAll();
   });
+  await serveControl(node);
   const state = () => stateOf(node);
   metrics.watch(state);
   const app = createApp({ registry: metrics.registry, health: () => ({ ok: true, details: state() }) });

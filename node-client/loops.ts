@@ -3,7 +3,8 @@ import { watchEngine } from "./docker/events.ts";
 import { watchGpus } from "./gpuWatch.ts";
 import { sendHeartbeats } from "./heartbeat.ts";
 import { watchNetwork } from "./network.ts";
-import { offerOf } from "./offer.ts";
+import { readSettings } from "./operator/settings.ts";
+import { currentOffer } from "./operator/status.ts";
 import type { NodeParts } from "./parts.ts";
 import { readGpusAgain } from "./probe/hardware.ts";
 import { prefetchProbeImage } from "./probeImage.ts";
@@ -62,7 +63,8 @@ function startRegistration(node: NodeParts): Loop {
       wallet: env.NODE_WALLET,
       journal,
       outbox,
-      offer: offerOf(hardware, { region: env.NODE_REGION, price: env.NODE_PRICE }),
+      offer: currentOffer(node),
+      status: readSettings(journal).drained ? "maintenance" : "online",
       gpus: hardware.gpus,
       sickGpus: hardware.sickGpus,
       recordAbsence: membership.recordAbsence,

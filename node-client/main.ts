@@ -1,6 +1,8 @@
 import { toJson } from "@ngpu/runtime/json";
 import { start } from "@ngpu/runtime/lifecycle";
 import { Command } from "commander";
+import { addLogsCommand } from "./commands/logs.ts";
+import { addOperatorCommands } from "./commands/operatorCommands.ts";
 import { engineFacts, openEngine } from "./docker/engine.ts";
 import { readLocalEnv, readMeasurerEnv, readNodeEnv } from "./env.ts";
 import { openIdentity } from "./identity.ts";
@@ -38,6 +40,9 @@ program
     const hardware = await probe();
     process.stdout.write(`${json ? toJson(hardware, 2) : describe(hardware)}\n`);
   });
+
+addOperatorCommands(program);
+addLogsCommand(program);
 
 await start(async () => {
   await program.parseAsync();

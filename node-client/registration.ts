@@ -18,6 +18,8 @@ type Dependencies = {
   journal: Journal;
   outbox: Outbox;
   offer: Offer;
+  /** The status that the node declares. */
+  status: "online" | "maintenance";
   gpus: Gpu[];
   sickGpus: SickGpu[];
   /** Called when the registry does not have the node. */
@@ -65,8 +67,9 @@ export async function ensureRegistered(deps: Dependencies): Promise<number | und
     const message = { nodeId, ...offer, nonce: nonce(), deadline: deadline() };
     await deps.outbox.submit("updateSpec", message, "updateSpec");
   }
-  if (status === codeOf(nodeStatuses, "offline") && canRequest(deps, "setStatus")) {
-    const message = { nodeId, status: codeOf(nodeStatuses, "online"), nonce: nonce(), deadline: deadline() };
+  const declared = codeOf(nodeStatuses, deps.status);
+  if (status !== declared && canRequest(deps, "setStatus")) {
+    const message = { nodeId, status: declared, nonce: nonce(), deadline: deadline() };
     await deps.outbox.submit("setStatus", message, "setStatus");
   }
   return nodeId;

@@ -139,6 +139,7 @@ describe("a registration with sick cards", () => {
       journal,
       outbox,
       offer: offerOf(hardware, { region: undefined, price: 1n }),
+      status: "online",
       gpus: hardware.gpus,
       sickGpus: hardware.sickGpus,
       recordAbsence: async () => undefined,
