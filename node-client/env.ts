@@ -101,6 +101,11 @@ export function readLocalEnv(): Omit<NodeEnv, "NGPU_API"> {
   return readEnv(local);
 }
 
+/** Reads the variables for a look at this machine, with or without a market. */
+export function readDoctorEnv(): Omit<NodeEnv, "NGPU_API"> & { NGPU_API?: string | undefined } {
+  return readEnv({ ...nodeVariables, NGPU_API: api.NGPU_API.optional() });
+}
+
 /** Reads the variables of a measurement node. @throws FatalError `env_invalid`, naming every invalid variable. */
 export function readMeasurerEnv(): MeasurerEnv {
   return readEnv(measurerVariables);

@@ -1,6 +1,7 @@
 import { toJson } from "@ngpu/runtime/json";
 import { start } from "@ngpu/runtime/lifecycle";
 import { Command } from "commander";
+import { addDoctorCommand } from "./commands/doctor.ts";
 import { addLogsCommand } from "./commands/logs.ts";
 import { addOperatorCommands } from "./commands/operatorCommands.ts";
 import { engineFacts, openEngine } from "./docker/engine.ts";
@@ -43,6 +44,7 @@ program
 
 addOperatorCommands(program);
 addLogsCommand(program);
+addDoctorCommand(program);
 
 await start(async () => {
   await program.parseAsync();

@@ -25,7 +25,10 @@ function nodeLine({ nodeId, address, drained }: NodeStatus, { node }: MarketView
   return `${nodeId} (${address}), ${state}`;
 }
 
-function marketLine({ api, chainId, current, session, tunnels, lastContactAt }: NodeStatus, now: number): string {
+function marketLine(
+  { api, chainId, current, session, tunnels, lastContactAt }: NodeStatus,
+  now: number,
+): string {
   const contact = lastContactAt === 0 ? "never" : `${duration(now - lastContactAt)} ago`;
   return [
     `${api}, chain ${chainId}`,
@@ -39,7 +42,10 @@ function marketLine({ api, chainId, current, session, tunnels, lastContactAt }: 
 function offerEntries({ offer, sickGpus }: NodeStatus): Entry[] {
   const gpus = offer.gpus === 0 ? "no GPU" : `${offer.gpus} × ${offer.gpuName}`;
   return [
-    ["Offer", `${gpus}, ${offer.cpuMilli / 1_000} cores, ${offer.memoryMib} MiB, ${offer.diskGib} GiB disk, ${offer.ports} ports`],
+    [
+      "Offer",
+      `${gpus}, ${offer.cpuMilli / 1_000} cores, ${offer.memoryMib} MiB, ${offer.diskGib} GiB disk, ${offer.ports} ports`,
+    ],
     ["Price", `${pricePerHour(offer.pricePerSecond)} a replica`],
     ...sickGpus.map(
       ({ name, id, code, detail }) => ["Not offered", `${name ?? id} (${code}): ${detail}`] as const,
@@ -68,7 +74,8 @@ function earningEntries({ reward }: MarketView): Entry[] {
 function proofEntries({ node }: MarketView): Entry[] {
   if (node === null) return [];
   const { measurement, uptime } = node;
-  const share = uptime.share === null ? "no slot yet" : `${(uptime.share * 100).toFixed(1)} % of ${uptime.slots} slots`;
+  const share =
+    uptime.share === null ? "no slot yet" : `${(uptime.share * 100).toFixed(1)} % of ${uptime.slots} slots`;
   return [
     ["Uptime", share],
     [

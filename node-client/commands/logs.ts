@@ -54,7 +54,15 @@ export function readableLine(line: string): string {
     return line;
   }
   if (typeof entry !== "object" || entry === null || !("event" in entry)) return line;
-  const { time, level, event, name: _name, pid: _pid, hostname: _host, ...rest } = entry as Record<string, unknown>;
+  const {
+    time,
+    level,
+    event,
+    name: _name,
+    pid: _pid,
+    hostname: _host,
+    ...rest
+  } = entry as Record<string, unknown>;
   const values = Object.entries(rest).map(([key, value]) => `${key}=${plain(value)}`);
   return [String(time), String(level).padEnd(5), String(event), ...values].join(" ");
 }

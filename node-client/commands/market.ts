@@ -65,7 +65,11 @@ export async function marketView(
   };
 }
 
-async function read<Shape extends z.ZodType>(api: string, path: string, shape: Shape): Promise<z.infer<Shape>> {
+async function read<Shape extends z.ZodType>(
+  api: string,
+  path: string,
+  shape: Shape,
+): Promise<z.infer<Shape>> {
   const url = new URL(path, api.endsWith("/") ? api : `${api}/`);
   const response = await fetch(url, { signal: AbortSignal.timeout(deadlineMs) });
   if (!response.ok) {

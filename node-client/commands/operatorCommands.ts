@@ -40,7 +40,9 @@ async function showStatus({ json, watch }: Json & { watch?: true }): Promise<voi
     const status = (await requestClient(readLocalEnv().NODE_DIR, "GET", "/status")) as NodeStatus;
     const { nodeId, wallet, address } = status;
     const market = await marketView(status.api, { nodeId, account: wallet ?? address });
-    const text = json ? toJson({ ...status, market }, watch ? undefined : 2) : describeStatus(status, market, Date.now());
+    const text = json
+      ? toJson({ ...status, market }, watch ? undefined : 2)
+      : describeStatus(status, market, Date.now());
     const clear = watch && !json && process.stdout.isTTY ? "\x1b[2J\x1b[H" : "";
     process.stdout.write(`${clear}${text}\n`);
     if (!watch) return;
@@ -83,7 +85,9 @@ function addOfferCommands(offer: Command): void {
     });
   offer
     .command("set")
-    .description("change the offer, from the next lease on; it outlasts restarts. 'default' returns to node.env's value")
+    .description(
+      "change the offer, from the next lease on; it outlasts restarts. 'default' returns to node.env's value",
+    )
     .option("--price-per-hour <tokens>", "price of a replica in tokens an hour, such as 0.36", perHour)
     .option("--price <units>", "price of a replica in token units (1e-18) a second", text)
     .option("--gpus <count>", "GPUs to offer at most", count)
@@ -146,6 +150,7 @@ function count(value: string): number | null {
 /** Tokens an hour as token units a second, rounded up: the node never earns less than its operator asks. */
 function perHour(value: string): string | null {
   if (value === unset) return null;
-  if (!/^\d{1,9}(\.\d{1,18})?$/.test(value)) throw new InvalidArgumentError("It is not a number of tokens such as 0.36.");
+  if (!/^\d{1,9}(\.\d{1,18})?$/.test(value))
+    throw new InvalidArgumentError("It is not a number of tokens such as 0.36.");
   return String((parseEther(value) + 3_599n) / 3_600n);
 }

@@ -36,7 +36,9 @@ export async function requestClient(
   const parsed = problem.safeParse(answer);
   if (!parsed.success) throw answeredBadly(status);
   const { code, message, hint } = parsed.data.error;
-  throw status < 500 ? new InputError(message, { code, hint, status }) : new FatalError(message, { code, hint });
+  throw status < 500
+    ? new InputError(message, { code, hint, status })
+    : new FatalError(message, { code, hint });
 }
 
 function answeredBadly(status: number): FatalError {
