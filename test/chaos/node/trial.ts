@@ -5,6 +5,7 @@ import { openRegistry } from "../../docker/node/market.ts";
 import { setupMatch, type TestMatch } from "../../services/match/setup.ts";
 import { eventually } from "../../services/support/context.ts";
 import { stopParts } from "../../support/parts.ts";
+import { programEnv } from "../../support/programEnv.ts";
 import { drawsOf } from "../match/random.ts";
 import { startClient } from "./client.ts";
 import { startEngine, type TrialEngine } from "./engine.ts";
@@ -150,7 +151,7 @@ async function prepare(): Promise<Scene> {
 
 function clientEnv({ api, engine }: { api: string; engine: TrialEngine }): Record<string, string> {
   return {
-    PATH: process.env.PATH ?? "",
+    ...programEnv(),
     NGPU_API: api,
     NODE_DIR: join(engine.dir, "node"),
     NODE_DOCKER_SOCKET: engine.socket,
