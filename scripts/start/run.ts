@@ -100,7 +100,7 @@ async function prepare(
   const [deployed, images, database] = await allOrNothing([
     reporter.step(
       "contracts",
-      "Contracts deployed (Hardhat Ignition)",
+      "Contracts deployed",
       (progress) => deployContracts({ rootDir, stateDir, options, keys, chain, signal }, progress),
       ({ deployment }) =>
         `${Object.keys(deployment.contracts).length} contracts on chain ${deployment.chainId}`,
