@@ -1,5 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Deployment, parseDeployment } from "@ngpu/contracts-sdk/deployment";
 import { FatalError, messageOf, RetryableError } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
@@ -22,6 +23,7 @@ export type Network = z.infer<typeof networkSchema>;
 
 /** @deadline The API to describe the market, body included. It is asked again; a node that joined once uses the stored description. */
 const apiDeadline = 5_000;
+const retryPause = 1_000;
 const watchInterval = 60_000;
 
 /**
@@ -85,7 +87,7 @@ export async function loadNetwork(options: {
         return stored;
       }
       if (remaining <= 1) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      await sleep(retryPause);
     }
   }
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { type ChainClient, createChainClient, requireChain } from "@ngpu/chain-reader/client";
+import { requireHead } from "@ngpu/chain-reader/requireHead";
 import { requireHistory } from "@ngpu/chain-reader/requireHistory";
 import { addressesOf } from "@ngpu/contracts-sdk/generations";
 import { FatalError, NgpuError } from "@ngpu/runtime/errors";
@@ -73,6 +74,9 @@ function openJournal(env: NodeEnv, { deployment }: Network, logger: Logger): Jou
   );
 }
 
+/** Errors of a chain that cannot be followed at this time. */
+const withoutHead = new Set(["chain_unreachable", "rpc_head_missing", "rpc_head_stale"]);
+
 /** Requires the chain unless the journal has blocks of it: a restarted node must supervise its containers in any case. */
 async function requireChainOnFirstStart(
   client: ChainClient,
@@ -83,11 +87,12 @@ async function requireChainOnFirstStart(
   const isKnown = keptBlocksOf(journal).length > 0;
   try {
     await requireChain(client, deployment);
+    await requireHead(client, isKnown ? { deadline: 0 } : {});
     // Workspaces are read from the block in which they were published, which may be any since the deployment.
     const filter = { addresses: addressesOf(deployment, "DockerContract") };
     if (!isKnown) await requireHistory(client, filter, deployment.startBlock);
   } catch (error) {
-    const isUnreachable = error instanceof NgpuError && error.code === "chain_unreachable";
+    const isUnreachable = error instanceof NgpuError && withoutHead.has(error.code);
     if (!isUnreachable || !isKnown) throw error;
     logger.warn({ event: "chain_unreachable", error });
   }

@@ -9,6 +9,7 @@ export type ToolOutput = { stdout: string; stderr: string; failure: string | und
 
 /** @deadline A driver's tool. It is killed and the driver counts as failed; it may stay in the kernel for ever. */
 const toolDeadline = 30_000;
+/** @deadline A driver's tool to end once it is killed. The driver counts as failed, and the tool is left to the kernel. */
 const killGrace = 500;
 
 /** Runs a driver's tool. Undefined: this user cannot find it. */

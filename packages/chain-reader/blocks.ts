@@ -19,9 +19,11 @@ const batchSize = 50;
 
 /**
  * Reads blocks `first` to `head`. Logs are requested by block hash: an endpoint that does not have a block returns an
- * error.
+ * error. Some endpoints index logs some blocks behind their head: the blocks before the first one that cannot be read are
+ * returned.
  *
  * @param announced The headers from `first` on, if they are known.
+ * @throws RetryableError if the first block cannot be read.
  */
 export async function blocksByHash(
   source: Source,
@@ -33,9 +35,33 @@ export async function blocksByHash(
     announced[0]?.number === first
       ? announced.slice(0, -1)
       : await headersOf(source, first, head.number - 1n);
-  return inParallel([...below, head], async (header) => {
-    return complete(source, header, ofBlock(source, header, await logsByHash(source, header)));
+  return readable(source, [...below, head], async (header) =>
+    complete(source, header, ofBlock(source, header, await logsByHash(source, header))),
+  );
+}
+
+/** The results before the first error, which is reported. @throws RetryableError if there are none. */
+async function readable(
+  source: Source,
+  headers: readonly Header[],
+  read: (header: Header) => Promise<FollowedBlock>,
+): Promise<FollowedBlock[]> {
+  let failed: { position: number; error: RetryableError } | undefined;
+  const blocks = await inParallel([...headers.entries()], async ([position, header]) => {
+    if (failed !== undefined && failed.position < position) return undefined;
+    try {
+      return await read(header);
+    } catch (error) {
+      if (!(error instanceof RetryableError)) throw error;
+      if (failed === undefined || position < failed.position) failed = { position, error };
+      return undefined;
+    }
   });
+  const first = blocks.indexOf(undefined);
+  if (failed === undefined || first < 0) return blocks as FollowedBlock[];
+  if (first === 0) throw failed.error;
+  source.onError?.(failed.error.code);
+  return blocks.slice(0, first) as FollowedBlock[];
 }
 
 /** Reads logs from the endpoint that announced the block. Without one, or if that fails, the endpoint in use is read. */

@@ -14,7 +14,7 @@ import { dirname, join, sep } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { tryLock } from "../lock.mjs";
 import { InstallError, runNpm, runScripts } from "./npm.mjs";
-import { isInstalled, missingPackages, writeStamp } from "./tree.mjs";
+import { isInstalled, missingPackages } from "./tree.mjs";
 
 /** Directory of the Node that runs npm, when the machine's own is too old. */
 const TOOLCHAIN = ".ngpu/toolchain";
@@ -38,7 +38,6 @@ export async function ensureInstalled(root, { dev }) {
     if (!completes) rmSync(join(root, "node_modules"), { recursive: true, force: true });
     await installPackages(root, found, dev);
     verify(root, dev);
-    writeStamp(root, dev);
   } finally {
     release();
   }

@@ -1,29 +1,17 @@
 // Compares node_modules with package-lock.json.
-import { createHash } from "node:crypto";
-import { existsSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
-
-const STAMP = "node_modules/.ngpu-install.json";
+import { readText } from "./readText.mjs";
 
 /**
- * True when all packages are installed, in the locked versions and for this platform.
+ * True when all packages are installed, in the locked versions and for this platform. It is read from the packages each
+ * time, in some 30 ms: a record of an earlier installation stays when npm is run by hand, as for another branch.
  *
  * @param {string} root
  * @param {boolean} dev false checks only the packages that a market needs to run
  */
 export function isInstalled(root, dev) {
-  if (!existsSync(join(root, "node_modules/.bin/node"))) return false;
-  const stamp = readText(join(root, STAMP));
-  if (stamp === stampOf(root, true) || (!dev && stamp === stampOf(root, false))) return true;
-  // Installed by hand: accepted when no package is missing or has another version.
-  if (missingPackages(root, dev).length > 0) return false;
-  writeStamp(root, dev);
-  return true;
-}
-
-/** Records that the packages of this package-lock.json are installed: all, or those needed to run. */
-export function writeStamp(root, dev) {
-  writeFileSync(join(root, STAMP), stampOf(root, dev));
+  return existsSync(join(root, "node_modules/.bin/node")) && missingPackages(root, dev).length === 0;
 }
 
 /**
@@ -69,7 +57,10 @@ function isThere(root, folder, entry) {
 
 /** An optional package may be omitted, unless it is built for this platform: then another package needs it. */
 function isRequired({ optional, os, cpu, libc }) {
-  const fits = allows(os, process.platform) && allows(cpu, process.arch) && allows(libc, libcName());
+  const fits =
+    allows(os, process.platform) &&
+    allows(cpu, process.arch) &&
+    (libc === undefined || allows(libc, libcName()));
   if (optional) return fits && os !== undefined;
   return fits;
 }
@@ -80,9 +71,15 @@ function allows(list, own) {
   return !refused && (list.includes(own) || list.every((entry) => entry.startsWith("!")));
 }
 
+/** A report takes milliseconds, and many packages are built for one libc. */
+let ownLibc;
+
 function libcName() {
   if (process.platform !== "linux") return undefined;
-  return process.report.getReport().header.glibcVersionRuntime === undefined ? "musl" : "glibc";
+  // Without the addresses of open connections, which it would look up.
+  process.report.excludeNetwork = true;
+  ownLibc ??= process.report.getReport().header.glibcVersionRuntime === undefined ? "musl" : "glibc";
+  return ownLibc;
 }
 
 function versionIn(folder) {
@@ -93,22 +90,6 @@ function versionIn(folder) {
 function realPath(path) {
   try {
     return realpathSync(path);
-  } catch (error) {
-    if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
-    throw error;
-  }
-}
-
-function stampOf(root, dev) {
-  const lock = createHash("sha256")
-    .update(readFileSync(join(root, "package-lock.json")))
-    .digest("hex");
-  return JSON.stringify({ lock, platform: process.platform, arch: process.arch, dev });
-}
-
-function readText(path) {
-  try {
-    return readFileSync(path, "utf8");
   } catch (error) {
     if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
     throw error;

@@ -189,6 +189,8 @@ export const errorMeanings: Readonly<Record<string, string>> = {
   rpc_block_not_found: "The RPC endpoint does not have the block.",
   rpc_blocks_unlinked: "The RPC endpoint returned blocks of different forks.",
   rpc_failed: "The RPC endpoint does not answer.",
+  rpc_head_missing: "No RPC endpoint serves the newest block of the chain.",
+  rpc_head_stale: "The newest block that the RPC endpoints serve is old, and no newer one appears.",
   rpc_history_missing: "No RPC endpoint has the blocks from which the chain is followed.",
   rpc_history_pruned: "The RPC endpoint has deleted the history of these blocks.",
   rpc_limit: "The request exceeds a limit of the RPC endpoint.",

@@ -1,11 +1,14 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createChainClient } from "@ngpu/chain-reader/client";
+import { artifactOf } from "@ngpu/contracts/ignition/constructors";
+import { type Artifact, deployAtOnce } from "@ngpu/contracts/ignition/deployAtOnce";
+import { type NgpuParametersInput, parseParameters } from "@ngpu/contracts/ignition/parameters";
 import { type Deployment, parseDeployment } from "@ngpu/contracts-sdk/deployment";
 import { FatalError } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
 import { type Address, parseEther } from "viem";
-import { isCompiled } from "../bootstrap/compiled.mjs";
+import { COMPILED, isCompiled } from "../bootstrap/compiled.mjs";
 import { withAutomine } from "../embedded/chain.ts";
 import { fundSenders } from "./funds.ts";
 import type { KeyName, Keys } from "./keys.ts";
@@ -21,8 +24,9 @@ type Context = Pick<Market, "rootDir" | "stateDir" | "options" | "keys" | "chain
 type Paths = { journal: string; record: string; parameters: string; out: string };
 
 /**
- * Funds the senders, compiles the contracts if they differ from the stored ones, and deploys them with Hardhat Ignition.
- * On a chain that already has the contracts, it only reads the deployment.
+ * Funds the senders, compiles the contracts if they differ from the stored ones, and deploys them: to the embedded chain at
+ * once, to any other with Hardhat Ignition, which can be resumed. On a chain that already has the contracts, it only reads
+ * the deployment.
  *
  * @throws FatalError `deployment_failed`, `contract_not_found`, `period_mismatch` or `deployer_unfunded`.
  */
@@ -40,26 +44,49 @@ export async function deployContracts(
     deployed: deployed ? readPeriods(paths.parameters) : undefined,
   });
   await fundSenders({ chain, keys: context.keys, signal: context.signal, progress, deploys: !deployed });
-  if (!isCompiled(rootDir)) {
+  const isKept = isCompiled(rootDir);
+  if (!isKept) {
     progress("compiling, because a contract was changed");
     const hardhat = join(rootDir, "node_modules/hardhat/dist/src/cli.js");
     await mustRun(context, "compile", "The contracts do not compile", [hardhat, "build", "--quiet"]);
   }
   progress(deployed ? "reading the deployment" : "deploying");
   mkdirSync(paths.journal, { recursive: true });
+  const parameters = parametersOf(context.keys, periods);
   // The file of an earlier deployment holds the parameters it was deployed with.
-  if (!deployed) writeFileSync(paths.parameters, toJson(parametersOf(context.keys, periods), 2));
-  const deploy = () =>
-    mustRun(context, "deploy", "The contracts could not be deployed", [
+  if (!deployed) writeFileSync(paths.parameters, toJson(parameters, 2));
+  if (chain.embedded) {
+    const artifacts = join(rootDir, isKept ? COMPILED : "artifacts");
+    await deployEmbedded(context, { url, artifacts, parameters, out: paths.out });
+  } else {
+    await mustRun(context, "deploy", "The contracts could not be deployed", [
       join(rootDir, "scripts/deploy.ts"),
       `--rpc-url=${url}`,
       `--parameters=${paths.parameters}`,
       `--out=${paths.out}`,
       `--journal=${paths.journal}`,
-      ...(chain.embedded ? ["--reset", "--poll-ms", "25"] : []),
     ]);
-  await (chain.embedded ? withAutomine({ url, signal: context.signal }, deploy) : deploy());
+  }
   return { deployment: parseDeployment(JSON.parse(readFileSync(paths.out, "utf8"))), file: paths.out };
+}
+
+/** The embedded chain is empty and loses nothing when its deployment is interrupted. */
+async function deployEmbedded(
+  { keys, signal }: Context,
+  given: { url: string; artifacts: string; parameters: NgpuParametersInput; out: string },
+): Promise<void> {
+  const { url, artifacts, out } = given;
+  const parameters = parseParameters(given.parameters);
+  const artifact = (name: Parameters<typeof artifactOf>[0]): Artifact => {
+    const compiled = artifactOf(name);
+    const file = join(artifacts, "contracts", `${compiled}.sol`, `${compiled}.json`);
+    return JSON.parse(readFileSync(file, "utf8")) as Artifact;
+  };
+  const deployer = keys.deployer.account;
+  const deployment = await withAutomine({ url, signal }, () =>
+    unlessAborted(signal, deployAtOnce({ url, deployer, parameters, artifact })),
+  );
+  writeFileSync(out, `${toJson(deployment, 2)}\n`);
 }
 
 /** The embedded chain has its own journal, because another chain may have the same id. */

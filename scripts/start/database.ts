@@ -21,7 +21,7 @@ export type DatabaseUrls = { admin: string; services: Record<keyof typeof databa
 
 type Choice = {
   postgres: { adminUrl: string; embedded: boolean };
-  chain: MarketChain;
+  chain: Pick<MarketChain, "chainId" | "embedded">;
   stateDir: string;
   /**
    * The services' database passwords are derived from it. It is the same at each start, so running services keep

@@ -7,7 +7,6 @@ import { installMissing } from "../embedded/install.ts";
 import { keepChain } from "../embedded/keptChain.ts";
 import { startPostgres } from "../embedded/postgres.ts";
 import { startRedis } from "../embedded/redis.ts";
-import { allOrNothing } from "./allOrNothing.ts";
 import { checkChain, checkPostgres, checkRedis } from "./configured.ts";
 import type { StartEnv } from "./env.ts";
 import type { MarketChain } from "./market.ts";
@@ -33,42 +32,45 @@ type Context = {
   onStop: (name: string, stop: () => Promise<void>) => void;
 };
 
-/** Starts each part that is not configured, concurrently. Every started part is registered with `onStop`. */
-export async function startParts(
-  context: Omit<Context, "print" | "installed"> & { reporter: Reporter },
-): Promise<Parts> {
+/**
+ * Starts each part that is not configured, concurrently. Every started part is registered with `onStop`.
+ *
+ * @returns Each part as soon as it is ready.
+ */
+export function startParts(context: Omit<Context, "print" | "installed"> & { reporter: Reporter }): {
+  [Name in keyof Parts]: Promise<Parts[Name]>;
+} {
   const { reporter } = context;
   const { print } = reporter;
   const programs = marketPrograms(context.env);
   const installed = installMissing({ programs, print, signal: context.signal });
   const given = { ...context, print, installed };
-  const [chain, postgres, redis, docker] = await allOrNothing([
-    reporter.step(
+  return {
+    chain: reporter.step(
       "chain",
       "OP-stack chain",
       () => chainPart(given),
       (part) => part.rpcUrls.map((url) => new URL(url).host).join(", "),
     ),
-    reporter.step(
+    postgres: reporter.step(
       "postgres",
       "Postgres",
       () => postgresPart(given),
       (part) => new URL(part.adminUrl).host,
     ),
-    reporter.step(
+    redis: reporter.step(
       "redis",
       "Redis",
       () => redisPart(given),
       (part) => new URL(part.url).host,
     ),
-    reporter.step(
+    docker: reporter.step(
       "docker",
       "Docker engine",
       () => dockerPart(given),
       (part) => `${part.version} at ${part.socketPath}`,
     ),
-  ]);
-  return { chain, postgres, redis, docker };
+  };
 }
 
 async function chainPart({ options, env, signal, supervision, onStop }: Context): Promise<MarketChain> {

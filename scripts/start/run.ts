@@ -1,17 +1,14 @@
 import { join } from "node:path";
 import { createPool } from "@ngpu/db/pool";
-import { allOrNothing } from "./allOrNothing.ts";
+import { allOrNothing, runConcurrently } from "./allOrNothing.ts";
 import { forgetImages, removeContainers } from "./containers.ts";
-import { deployContracts } from "./contracts.ts";
-import { prepareDatabase } from "./database.ts";
-import { type Parts, startParts } from "./embeddedParts.ts";
 import type { StartEnv } from "./env.ts";
-import { buildImages } from "./images.ts";
 import { type Journey, runJourney, type UsableMarket } from "./journey/index.ts";
 import { loadKeys } from "./keys.ts";
-import type { Market, MarketImages } from "./market.ts";
+import type { Market } from "./market.ts";
 import type { StartOptions } from "./options.ts";
 import { type Addresses, addressesOf, choosePorts, type Ports, reservePorts } from "./ports.ts";
+import { type Prepared, prepareMarket } from "./prepare.ts";
 import { releaseClient } from "./releases.ts";
 import type { Reporter } from "./reporter.ts";
 import { startServices } from "./services.ts";
@@ -46,9 +43,8 @@ export async function runMarket(
   const { keys, databaseSecret } = await reporter.check("keys", async () =>
     loadKeys(options.stateDir, env.CHAIN_RPC_URLS === undefined ? undefined : env.DEPLOYER_KEY),
   );
-  const given = { options: { ...options, rootDir }, env, reporter, signal, supervision, onStop };
-  const parts = await startParts(given);
-  const prepared = await prepare({ ...context, parts, keys, databaseSecret, addresses });
+  const prepared = await prepareMarket({ ...context, keys, databaseSecret, addresses });
+  const { parts } = prepared;
 
   const database = createPool({ url: prepared.urls.admin, name: "ngpu-start", max: 4 });
   onStop("database", () => database.end());
@@ -76,50 +72,22 @@ export async function runMarket(
     reporter.check("guests", () => fundGuests(market)),
     startMarket(market, { ports, addresses, prepared }),
   ]);
-  const onUsable = (usable: UsableMarket) => context.onUp?.({ ...usable, addresses, guest });
-  const journey = await runJourney(market, { addresses, images: prepared.images, onUsable });
+  const [journey] = await runConcurrently(signal, (own) => {
+    // Operators need it and no service does, so it is written while the journey waits.
+    const released = reporter.check("client", () =>
+      releaseClient({ rootDir, stateDir: options.stateDir, signal: own }),
+    );
+    const onUsable = (usable: UsableMarket) => {
+      const up = () => context.onUp?.({ ...usable, addresses, guest });
+      // A failure ends the journey.
+      void released.then(up, () => undefined);
+    };
+    return [
+      runJourney({ ...market, signal: own }, { addresses, images: prepared.images, onUsable }),
+      released,
+    ] as const;
+  });
   return { ...journey, addresses, dockerSocket: market.dockerSocket };
-}
-
-type Prepared = Awaited<ReturnType<typeof prepareDatabase>> &
-  Awaited<ReturnType<typeof deployContracts>> & { images: MarketImages };
-
-/** Contracts, images, database and the node client are prepared concurrently. */
-async function prepare(
-  context: RunContext & {
-    parts: Parts;
-    keys: Market["keys"];
-    databaseSecret: string;
-    addresses: Addresses;
-  },
-): Promise<Prepared> {
-  const { rootDir, options, reporter, signal, parts, keys } = context;
-  const { stateDir } = options;
-  const { chain, postgres } = parts;
-  const { registry } = context.addresses;
-  const [deployed, images, database] = await allOrNothing([
-    reporter.step(
-      "contracts",
-      "Contracts deployed (Hardhat Ignition)",
-      (progress) => deployContracts({ rootDir, stateDir, options, keys, chain, signal }, progress),
-      ({ deployment }) =>
-        `${Object.keys(deployment.contracts).length} contracts on chain ${deployment.chainId}`,
-    ),
-    reporter.step(
-      "images",
-      "Workspace images built",
-      (progress) => buildImages({ rootDir, stateDir, registry, signal, progress }),
-      (built) => `chat ${megabytes(built.chat.sizeBytes)}, probe ${megabytes(built.probe.sizeBytes)}`,
-    ),
-    reporter.step(
-      "database",
-      "Database schema and roles",
-      () => prepareDatabase({ postgres, chain, stateDir, secret: context.databaseSecret }),
-      ({ recreated }) => (recreated ? "recreated, because the embedded chain was restarted" : ""),
-    ),
-    reporter.check("client", () => releaseClient({ rootDir, stateDir, signal })),
-  ]);
-  return { ...deployed, ...database, images };
 }
 
 /** Removes the containers of a killed run, and registers the removal of this run's containers. */
@@ -155,8 +123,4 @@ async function startMarket(
       }),
     () => Object.keys(ports).join(", "),
   );
-}
-
-function megabytes(bytes: number): string {
-  return `${Math.round(bytes / 1e6)} MB`;
 }

@@ -30,7 +30,10 @@ export function baseEnvironment(market: Pick<Market, "logLevel">): Record<string
   return { ...Object.fromEntries(inherited), LOG_LEVEL: market.logLevel, NODE_ENV: "production" };
 }
 
-/** Starts every service as its own process and waits until each is healthy. */
+/**
+ * Starts every service as its own process and waits until each is healthy. They start together, and those that read the
+ * tables of autoExport wait for them.
+ */
 export async function startServices(
   market: Market,
   progress: Progress,
@@ -39,10 +42,7 @@ export async function startServices(
   const own = environments(market, given);
   const startOne = (name: ServiceName) =>
     startService(market, name, { ...own[name], ...databaseOf(given.databases, name) }, given.ports[name]);
-  // The other services read the tables that autoExport creates.
-  progress("waiting for autoExport");
-  await startOne("autoExport");
-  const awaited = new Set((Object.keys(own) as ServiceName[]).filter((name) => name !== "autoExport"));
+  const awaited = new Set(Object.keys(own) as ServiceName[]);
   progress(`waiting for ${[...awaited].join(", ")}`);
   await allOrNothing(
     [...awaited].map(async (name) => {

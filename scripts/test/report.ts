@@ -11,7 +11,7 @@ export type Failure = {
   message: string;
 };
 
-/** Duration of one test file. */
+/** Duration of one test file. `cpuMs` includes the child processes that it has ended. */
 export type FileRun = { file: string; tests: number; ms: number; cpuMs: number };
 
 /** Test cases of one mocha run, with failures and the duration of each file. */
@@ -21,7 +21,7 @@ export type TestReport = {
   skipped: number;
   failures: Failure[];
   files: FileRun[];
-  /** Duration of the process. */
+  /** CPU time of the process and of the child processes that it has ended. */
   cpuMs: number;
 };
 

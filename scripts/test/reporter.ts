@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { relative } from "node:path";
 import Mocha from "mocha";
+import { cpuMs } from "./cpuTime.ts";
 import { type FileRun, reportVariable, type TestReport } from "./report.ts";
 
 const { Spec } = Mocha.reporters;
@@ -20,14 +21,13 @@ export default class CountingSpec extends Spec {
     );
     runner.once(EVENT_RUN_END, () => {
       const { passes = 0, failures: failed = 0, pending = 0 } = runner.stats ?? {};
-      const { user, system } = process.cpuUsage();
       const report: TestReport = {
         passed: passes,
         failed,
         skipped: pending,
         failures,
         files: [...files.values()],
-        cpuMs: (user + system) / 1000,
+        cpuMs: cpuMs(),
       };
       writeFileSync(reportFile, JSON.stringify(report));
     });
@@ -42,17 +42,16 @@ function timeFiles(runner: Mocha.Runner): Map<string, FileRun> {
     files.set(file, run);
     return run;
   };
-  let began = { at: 0, cpu: process.cpuUsage() };
+  let began = { at: 0, cpu: 0 };
   runner.on(EVENT_SUITE_BEGIN, (suite: Mocha.Suite) => {
-    if (suite.parent?.root) began = { at: performance.now(), cpu: process.cpuUsage() };
+    if (suite.parent?.root) began = { at: performance.now(), cpu: cpuMs() };
   });
   runner.on(EVENT_SUITE_END, (suite: Mocha.Suite) => {
     const file = pathOf(suite);
     if (file === undefined || !suite.parent?.root) return;
-    const { user, system } = process.cpuUsage(began.cpu);
     const run = runOf(file);
     run.ms += performance.now() - began.at;
-    run.cpuMs += (user + system) / 1000;
+    run.cpuMs += cpuMs() - began.cpu;
   });
   runner.on(EVENT_TEST_END, (test: Mocha.Test) => {
     const file = pathOf(test);

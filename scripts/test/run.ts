@@ -25,7 +25,7 @@ export type ProcessOutcome = {
   failure: string | undefined;
   output: string;
   ms: number;
-  /** Duration of the process itself, without its child processes. */
+  /** CPU time of the process and of the child processes that it has ended. */
   cpuMs: number;
 };
 

@@ -35,7 +35,10 @@ export type Stage = {
   group: string;
   /** True for stages that `--quick` skips. */
   slow: boolean;
-  /** True: runs beside the others, after the earlier ones that do so. Compiling and its tests use one core. */
+  /**
+   * True: runs beside the others, after the earlier ones that do so. Compiling uses one core; a market of `npm start` and
+   * containers mostly wait.
+   */
   beside?: boolean;
   /** The stage's test files, as paths from the checkout; a check has none. */
   files?: (rootDir: string) => string[];

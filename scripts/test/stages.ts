@@ -53,18 +53,24 @@ export const stages: Stage[] = [
     env: ({ parts }) => parts.databases(),
     workerEnv: ({ parts }, worker) => parts.chain(worker),
   }),
-  tests("docker", true, {
-    files: filesOf("test/docker/**/*.test.ts"),
-    command: mocha,
-    processes: "together",
-    env: async ({ parts }) => ({ ...(await parts.databases()), ...(await parts.docker()) }),
-  }),
-  tests("e2e", true, {
-    files: filesOf("test/e2e/**/*.test.ts"),
-    command: mocha,
-    processes: "together",
-    env: ({ parts }) => parts.docker(),
-  }),
+  {
+    ...tests("docker", true, {
+      files: filesOf("test/docker/**/*.test.ts"),
+      command: mocha,
+      processes: "together",
+      env: async ({ parts }) => ({ ...(await parts.databases()), ...(await parts.docker()) }),
+    }),
+    beside: true,
+  },
+  {
+    ...tests("e2e", true, {
+      files: filesOf("test/e2e/**/*.test.ts"),
+      command: mocha,
+      processes: "together",
+      env: ({ parts }) => parts.docker(),
+    }),
+    beside: true,
+  },
 ];
 
 function check(name: string, run: Stage["run"]): Stage {
@@ -87,5 +93,10 @@ function otherFiles(rootDir: string): string[] {
 function serviceFiles(rootDir: string): string[] {
   const files = otherFiles(rootDir);
   const units = new Set(unitFiles(rootDir, files));
-  return files.filter((file) => !units.has(file));
+  const services = files.filter((file) => !units.has(file));
+  // The slow ones first, so that no worker begins one when the others have nothing left.
+  const { slow = [], quick = [] } = Object.groupBy(services, (file) =>
+    file.endsWith(".slow.test.ts") ? "slow" : "quick",
+  );
+  return [...slow, ...quick];
 }

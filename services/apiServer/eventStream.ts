@@ -10,7 +10,7 @@ const times = {
   keepAlive: 15_000,
   /** Between two reads, so that a burst of changes is read once. */
   pause: 200,
-  /** Until a reader that takes nothing is cut. */
+  /** @deadline A reader of a workspace's events to take some. Its stream is cut; it resumes after the last event it has. */
   stalled: 60_000,
   /** Until the stream ends. Its client resumes it, with a key that is checked again. */
   life: 15 * 60_000,

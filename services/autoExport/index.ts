@@ -1,4 +1,5 @@
 import { createFollowClient, requireChain } from "@ngpu/chain-reader/client";
+import { requireHead } from "@ngpu/chain-reader/requireHead";
 import { readDeployment } from "@ngpu/contracts-sdk/deployment";
 import { createPool } from "@ngpu/db/pool";
 import { requireMigrations } from "@ngpu/db/schema";
@@ -40,6 +41,7 @@ await start(async () => {
     });
     watchEndpoints(registry, client.states);
     await requireChain(client, deployment);
+    await requireHead(client);
     const health = () =>
       evaluateHealth({ ...watch.facts(), now: Date.now() / 1_000, blockSeconds: env.BLOCK_SECONDS });
     await listen(createApp({ registry, health }), { host: env.HOST, port: env.PORT }, context);

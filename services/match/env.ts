@@ -73,8 +73,11 @@ export const matchVariables = {
   PREFETCH_WINDOW: count(43_200, "Number of recent blocks whose assignments are counted"),
   PREFETCH_IMAGES: count(8, "Number of images that are prefetched, most popular first"),
   PREFETCH_NODES: count(3, "Number of nodes to which each image is prefetched"),
-  PREFETCH_NODE_TRANSFERS: count(1, "Maximum number of concurrent transfers to one node"),
-  PREFETCH_SOURCE_TRANSFERS: count(16, "Maximum number of concurrent prefetches from one registry"),
+  PREFETCH_NODE_TRANSFERS: count(1, "Maximum number of concurrent transfers to one node for one partner"),
+  PREFETCH_SOURCE_TRANSFERS: count(
+    16,
+    "Maximum number of concurrent prefetches from one registry for one partner",
+  ),
 };
 
 export const readMatchEnv = (source?: Record<string, string | undefined>) => readEnv(matchVariables, source);

@@ -237,6 +237,39 @@ describe("bootstrap", () => {
       expect({ stdout, stderr }).to.deep.equal({ stdout: "ran", stderr: "" });
     });
 
+    it("installs when a link was removed, or a package replaced, after an installation", async () => {
+      using dir = temporaryDir();
+      checkout(dir.path, { script });
+      const one = join(dir.path, "node_modules/@ngpu/one");
+      const two = join(dir.path, "node_modules/two");
+      ask(dir.path, { ...workspace, "node_modules/two": { version: "1.0.0" } });
+      for (const folder of ["packages/one", "node_modules/@ngpu", "node_modules/two"]) {
+        mkdirSync(join(dir.path, folder), { recursive: true });
+      }
+      const complete = () => {
+        rmSync(one, { force: true });
+        symlinkSync("../../packages/one", one);
+        writeFileSync(join(two, "package.json"), '{ "version": "1.0.0" }');
+      };
+      // As an npm of another branch leaves them.
+      const changes = {
+        "a removed link": () => rmSync(one),
+        "another version": () => writeFileSync(join(two, "package.json"), '{ "version": "2.0.0" }'),
+      };
+      for (const [what, change] of Object.entries(changes)) {
+        complete();
+        const lock = tryLock(join(dir.path, ".ngpu/run/owner.lock"));
+        expect((await start(dir.path, [], unreachable).end).stdout, what).to.equal("ran");
+        change();
+        const { code, stderr } = await start(dir.path, [], unreachable).end;
+        lock.release?.();
+        expect({ code, asked: stderr.includes("The npm packages must be updated") }, what).to.deep.equal({
+          code: 1,
+          asked: true,
+        });
+      }
+    });
+
     it("installs when a link is absent", async () => {
       using dir = temporaryDir();
       checkout(dir.path, { script });

@@ -12,6 +12,7 @@ import { runToEnd } from "../../scripts/embedded/command.ts";
 import { deploymentDocument } from "../services/support/deployment.ts";
 import { rootDir } from "../support/parts.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import { programEnv } from "../support/programEnv.ts";
 import { createTestRedis } from "../support/redis.ts";
 import { processesOf, removeDir, stateDir } from "./market.ts";
 
@@ -90,10 +91,9 @@ describe("a service started alone", function () {
   const refusal = async (service: Service, env: Record<string, string>): Promise<string> => {
     const began = performance.now();
     const entry = join(rootDir, "services", service, "index.ts");
-    const { PATH = "" } = process.env;
     const { code, output } = await runToEnd(process.execPath, [entry], {
       cwd: rootDir,
-      env: { PATH, ...env },
+      env: { ...programEnv(), ...env },
     });
     expect(code, output).to.equal(1);
     expect(performance.now() - began).to.be.lessThan(20_000);

@@ -1,12 +1,18 @@
-import { getEventListeners } from "node:events";
+import { createHash } from "node:crypto";
+import { getEventListeners, once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { join } from "node:path";
+import { unpackedBytes } from "@ngpu/protocol/imageDiskSpace";
+import { createLogger } from "@ngpu/runtime/logger";
 import { expect } from "chai";
 import fc from "fast-check";
+import { openEngine } from "../../node-client/docker/engine.ts";
 import { createDownloadPriority } from "../../node-client/downloadPriority.ts";
 import { openJournal } from "../../node-client/journal/open.ts";
 import { putPrefetched, recordEvicted } from "../../node-client/journal/prefetched.ts";
 import { createPrefetcher, decideEvictions } from "../../node-client/prefetch.ts";
 import { temporaryDir } from "../embedded/setup.ts";
+import { eventually } from "../services/support/context.ts";
 
 const entry = (reference: string, sizeBytes: number, usedAt = 0) => ({ reference, sizeBytes, usedAt });
 
@@ -119,6 +125,121 @@ describe("node: download priority", () => {
     const background = priority.inBackground("one", async (signal) => signal.aborted, stop.signal);
     stop.abort();
     expect(await background).to.equal(true);
+  });
+});
+
+describe("node: prefetches at the same time", () => {
+  const sizeBytes = 1_000_000n;
+  const digestOf = (name: string) => createHash("sha256").update(name).digest("hex");
+  const referenceOf = (name: string) => `${name}.example/image@sha256:${digestOf(name)}`;
+  const quotaOfOne = (1.5 * unpackedBytes(sizeBytes)) / 2 ** 30;
+  const silent = createLogger("test", "silent");
+
+  /** An engine whose pulls end when the test lets them, and a prefetcher on it. */
+  async function open(folder: string, { limitGib = 1, deadline = 60_000 } = {}) {
+    const images = new Set<string>();
+    const pulls = new Map<string, ServerResponse>();
+    const answer = (request: IncomingMessage, response: ServerResponse) => {
+      const url = new URL(request.url ?? "/", "http://engine");
+      const json = (status: number, body: unknown) => response.writeHead(status).end(JSON.stringify(body));
+      if (url.pathname.endsWith("/images/create")) {
+        const of = `${url.searchParams.get("fromImage")}@${url.searchParams.get("tag")}`;
+        pulls.set(of, response);
+        return response.on("close", () => pulls.delete(of)).flushHeaders();
+      }
+      const reference = decodeURIComponent(url.pathname.replace(/^.*\/images\//, "").replace(/\/json$/, ""));
+      if (!images.has(reference)) return json(404, { message: "No such image" });
+      if (request.method === "DELETE") images.delete(reference);
+      json(200, { Id: "id", RepoDigests: [reference], Size: 1, Config: {} });
+    };
+    const server = createServer((request, response) => void answer(request, response));
+    const socket = join(folder, "engine.sock");
+    await once(server.listen(socket), "listening");
+    const journal = openJournal(join(folder, "journal.db"));
+    const stopping = new AbortController();
+    const outcomes: string[] = [];
+    const prefetcher = createPrefetcher({
+      journal,
+      engine: openEngine({ socket, market: "00000000", node: "0x01" }),
+      dataDir: folder,
+      logger: silent,
+      signal: stopping.signal,
+      inUse: () => new Set(),
+      limitGib,
+      deadline,
+      downloadPriority: createDownloadPriority(),
+      send: (message) => {
+        if (message.type !== "prefetched") return true;
+        const name = ["slow", "fast", "other"].find((one) => `0x${digestOf(one)}` === message.image);
+        return outcomes.push(`${name} ${message.outcome}${message.reason ? `: ${message.reason}` : ""}`) > 0;
+      },
+    });
+    return {
+      outcomes,
+      pulled: (name: string) => pulls.get(referenceOf(name)),
+      enqueue: (name: string) =>
+        prefetcher.enqueue({ image: `0x${digestOf(name)}`, reference: referenceOf(name), sizeBytes }),
+      serve: (name: string) => {
+        images.add(referenceOf(name));
+        pulls.get(referenceOf(name))?.end('{"id":"layer","status":"Pull complete"}\n');
+      },
+      stop: async () => {
+        stopping.abort();
+        server.closeAllConnections();
+        await prefetcher.idle();
+        server.close();
+        journal.close();
+      },
+    };
+  }
+
+  it("so that a registry that does not end delays no other's image", async () => {
+    using dir = temporaryDir();
+    const node = await open(dir.path);
+    node.enqueue("slow");
+    await eventually("the slow pull", () => node.pulled("slow") !== undefined);
+    node.enqueue("fast");
+    await eventually("the fast pull", () => node.pulled("fast") !== undefined);
+    node.serve("fast");
+    await eventually("its outcome", () => node.outcomes.length > 0);
+    expect(node.outcomes).to.deep.equal(["fast present"]);
+    expect(node.pulled("slow")).to.not.equal(undefined);
+    await node.stop();
+  });
+
+  it("and counts what it downloads: an image that does not fit beside it waits, one that never fits fails", async () => {
+    using dir = temporaryDir();
+    const node = await open(dir.path, { limitGib: quotaOfOne });
+    for (const name of ["slow", "fast"]) node.enqueue(name);
+    await eventually("the slow pull", () => node.pulled("slow") !== undefined);
+    expect(node.pulled("fast")).to.equal(undefined);
+    node.serve("slow");
+    await eventually("the fast pull", () => node.pulled("fast") !== undefined);
+    node.serve("fast");
+    await eventually("the outcomes", () => node.outcomes.length === 3);
+    expect(node.outcomes).to.deep.equal(["slow present", "slow evicted", "fast present"]);
+    await node.stop();
+    using other = temporaryDir();
+    const small = await open(other.path, { limitGib: quotaOfOne / 3 });
+    small.enqueue("other");
+    await eventually("the outcome", () => small.outcomes.length === 1);
+    expect(small.outcomes).to.deep.equal(["other failed: quota_exceeded"]);
+    await small.stop();
+  });
+
+  it("and gives up a pull that does not end by its deadline", async () => {
+    using dir = temporaryDir();
+    const node = await open(dir.path, { deadline: 100 });
+    node.enqueue("slow");
+    await eventually("the outcome", () => node.outcomes.length === 1);
+    expect(node.outcomes).to.deep.equal(["slow failed: deadline_exceeded"]);
+    await eventually("the end of the pull", () => node.pulled("slow") === undefined);
+    node.enqueue("slow");
+    await eventually("another pull", () => node.pulled("slow") !== undefined);
+    node.serve("slow");
+    await eventually("the outcome", () => node.outcomes.length === 2);
+    expect(node.outcomes[1]).to.equal("slow present");
+    await node.stop();
   });
 });
 

@@ -334,6 +334,20 @@ describe("deadlines of the reference", () => {
     ["a constant", "const stopDeadline = 3_000;"],
     ["an option", "connect({ connectTimeout: 5_000 });"],
     ["a signal", "fetch(url, { signal: AbortSignal.timeout(5_000) });"],
+    ["an option in milliseconds", "connect({ connectionTimeoutMillis: 5_000 });"],
+    ["a product", "const stopDeadline = 3 * 1_000;"],
+    ["a default", "function stop(deadline = 3_000) {}"],
+    ["a signal's product", "fetch(url, { signal: AbortSignal.timeout(5 * 1_000) });"],
+    ["a signal's constant", "const most = 5_000; fetch(url, { signal: AbortSignal.timeout(most) });"],
+    ["a signal's option", "const of = { most: 5_000 }; AbortSignal.timeout(of.most);"],
+    ["a signal's fallback", "const wait = (ms) => AbortSignal.timeout(ms ?? 5_000);"],
+    ["a timer", "setTimeout(() => socket.destroy(), 5_000);"],
+    ["a timer's constant", "const most = 5_000; setTimeout(() => socket.destroy(), 2 * most);"],
+    ["a socket's timer", "socket.setTimeout(5_000, cut);"],
+    [
+      "a pause without a name",
+      'import { setTimeout as sleep } from "node:timers/promises"; await sleep(5_000);',
+    ],
     ["a wait without an outcome", "/** @deadline The engine. */ const silence = 1_000;"],
     ["a comment without a number", "/** @deadline The engine. It is asked again. */ wait();"],
   ] as const) {
@@ -341,4 +355,22 @@ describe("deadlines of the reference", () => {
       expect(deadlines(project(text)).problems).to.have.length(1);
     });
   }
+
+  it("accepts timers with a tag, pauses with a name, and times that are given", () => {
+    const { problems } = deadlines(
+      project(`
+        import { setTimeout as sleep } from "node:timers/promises";
+        /** @deadline The peer. It is cut. */
+        const silence = 5_000;
+        const of = { /** @deadline The start. It fails. */ start: 60 * 1_000 };
+        const retryPause = 250;
+        setTimeout(() => socket.destroy(), 1.5 * silence);
+        fetch(url, { signal: AbortSignal.timeout(of.start) });
+        setTimeout(flush, retryPause);
+        await sleep(retryPause);
+        socket.setTimeout(0);
+        const within = (ms) => AbortSignal.timeout(ms);`),
+    );
+    expect(problems).to.deep.equal([]);
+  });
 });

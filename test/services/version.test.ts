@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { createLogger } from "@ngpu/runtime/logger";
 import { expect } from "chai";
 import { rootDir } from "../support/parts.ts";
+import { programEnv } from "../support/programEnv.ts";
 
 const { version } = JSON.parse(readFileSync(join(rootDir, "package.json"), "utf8")) as { version: string };
 const services = ["apiServer", "autoExport", "dispense", "gateway", "match", "pomc", "registry", "workspace"];
@@ -19,9 +20,8 @@ describe("the version of a program", function () {
     "node-client/main.ts",
   ]) {
     it(`is printed by ${program} --version without configuration`, () => {
-      const { PATH, HOME } = process.env;
       const { status, stdout, stderr } = spawnSync(process.execPath, [join(rootDir, program), "--version"], {
-        env: { PATH, HOME },
+        env: programEnv(),
         encoding: "utf8",
       });
       expect({ status, stdout, stderr }).to.deep.equal({ status: 0, stdout: `${version}\n`, stderr: "" });

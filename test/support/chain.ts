@@ -5,7 +5,7 @@ import type { Succession } from "@ngpu/contracts/ignition/succession";
 import { type Deployment, parseDeployment } from "@ngpu/contracts-sdk/deployment";
 import { createTestClient, http, parseEther } from "viem";
 import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
-import { startChain } from "../../scripts/embedded/chain.ts";
+import { startChain, withAutomine } from "../../scripts/embedded/chain.ts";
 import { runToEnd } from "../../scripts/embedded/command.ts";
 import { rootDir, stopAtEnd, testStateDir } from "./parts.ts";
 
@@ -47,19 +47,20 @@ export async function startTestMarket(given: Partial<typeof periods> = {}): Prom
   const deployer = privateKeyToAccount(deployerKey);
   const keeper = privateKeyToAccount(keeperKey);
   await fund(chain.url, [deployer.address, keeper.address]);
-  await createTestClient({ mode: "hardhat", transport: http(chain.url) }).setIntervalMining({ interval: 1 });
   const parametersFile = join(stateDir, `parameters-${chain.port}.json`);
   const deploymentFile = join(stateDir, `deployment-${chain.port}.json`);
   writeFileSync(parametersFile, JSON.stringify({ ...parametersFor(keeper.address), ...given }));
-  const files = ["--parameters", parametersFile, "--out", deploymentFile];
+  const files = ["--parameters", parametersFile, "--out", deploymentFile, "--poll-ms", "20"];
   // A separate journal, because other suites deploy to chains with the same id at the same time.
   const journal = ["--journal", join(stateDir, `ignition-${chain.port}`)];
   const deploy = async (...options: string[]): Promise<Deployment> => {
     const args = [join(rootDir, "scripts/deploy.ts"), "--rpc-url", chain.url, ...files, ...options];
-    const { code, output } = await runToEnd(process.execPath, args, {
-      cwd: rootDir,
-      env: { ...process.env, DEPLOYER_KEY: deployerKey },
-    });
+    const run = () =>
+      runToEnd(process.execPath, args, { cwd: rootDir, env: { ...process.env, DEPLOYER_KEY: deployerKey } });
+    const { code, output } = await withAutomine(
+      { url: chain.url, signal: new AbortController().signal },
+      run,
+    );
     if (code !== 0) throw new Error(`The contracts could not be deployed:\n${output}`);
     return parseDeployment(JSON.parse(readFileSync(deploymentFile, "utf8")));
   };

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { rootDir } from "./parts.ts";
+import { programEnv } from "./programEnv.ts";
 
 /** Runs the CLI as a user does. */
 export async function runCli(
@@ -10,7 +11,7 @@ export async function runCli(
   { input = "", env = {} }: { input?: string; env?: Record<string, string> } = {},
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const running = spawn(process.execPath, [join(rootDir, "cli/index.ts"), ...args], {
-    env: { PATH: process.env.PATH ?? "", ...env },
+    env: { ...programEnv(), ...env },
   });
   running.stdin.end(input);
   const stdout = text(running.stdout);

@@ -1,9 +1,9 @@
 import type { ContractName } from "@ngpu/contracts-sdk/deployment";
 import { managerAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { type Abi, type Address, getAddress, toFunctionSelector } from "viem";
-import { holdersOf } from "../Ngpu.ts";
 import type { NgpuParameters } from "../parameters.ts";
 import { adminRole, deployerRoles, guardianRole, roles } from "../roles.ts";
+import { holdersOf } from "../steps.ts";
 import type { ChainReader, PastEvent } from "./history.ts";
 import { difference } from "./settings.ts";
 

@@ -1,5 +1,6 @@
 import type { Comment, Node, ObjectProperty } from "oxc-parser";
 import { type Project, positionOf, type Source } from "./project.ts";
+import { numberOf, type TimerTags, timerProblems } from "./timers.ts";
 import { keyOf } from "./values.ts";
 
 /** A wait on something outside: what is awaited, for how many milliseconds, and what happens then. */
@@ -13,20 +14,25 @@ export type Deadline = {
 };
 export type Deadlines = { deadlines: Deadline[]; problems: string[] };
 
-type Constant = { name: string; milliseconds: number; node: Node };
+type Constant = { name: string; milliseconds: number; node: Node; value: Node };
 
 const tag = "@deadline";
 /** Names of constants and options that are deadlines. */
-const named = /(deadline|timeout|silence)(ms)?$/i;
+const named = /(deadline|timeout|silence)(ms|millis|milliseconds)?$/i;
 
-/** Every number with the comment tag `@deadline`. A number whose name says that it is a deadline must have the tag. */
+/**
+ * Every number with the comment tag `@deadline`. A number must have the tag if its name says that it is a deadline, or if it reaches a
+ * timer that ends a wait.
+ */
 export function deadlines(project: Project): Deadlines {
   const result: Deadlines = { deadlines: [], problems: [] };
+  const tags: TimerTags = { tagged: new Set(), names: new Map() };
   for (const source of project.sources) {
     // `npm start` and its embedded parts are no part of a market.
     if (source.component === "scripts") continue;
     const tagged = new Set<Node>();
     const constants = constantsOf(source);
+    for (const { value, name } of constants) tags.names.set(value, name);
     for (const comment of source.comments) {
       if (!comment.value.includes(tag)) continue;
       const constant = constants.find(({ node }) => follows(source, comment, node));
@@ -37,6 +43,7 @@ export function deadlines(project: Project): Deadlines {
         continue;
       }
       tagged.add(constant.node);
+      tags.tagged.add(constant.value);
       const { name, milliseconds } = constant;
       const { on, outcome } = partsOf(comment);
       if (outcome === "")
@@ -52,47 +59,42 @@ export function deadlines(project: Project): Deadlines {
     }
     result.problems.push(...untagged(source, constants, tagged));
   }
-  return result;
+  const market = project.sources.filter(({ component }) => component !== "scripts");
+  result.problems.push(...market.flatMap((source) => timerProblems(project, source, tags)));
+  return { ...result, problems: [...new Set(result.problems)] };
 }
 
 function untagged(source: Source, constants: readonly Constant[], tagged: ReadonlySet<Node>): string[] {
-  const numbers = constants
+  return constants
     .filter(({ name, node }) => named.test(name) && !tagged.has(node))
     .map(({ name, node }) => `${positionOf(source, node)}: ${name} has no comment with ${tag}`);
-  const literals = source.nodes.flatMap((node) => {
-    if (node.type !== "CallExpression" || node.callee.type !== "MemberExpression") return [];
-    const { object, property } = node.callee;
-    const isTimeout =
-      object.type === "Identifier" &&
-      object.name === "AbortSignal" &&
-      property.type === "Identifier" &&
-      property.name === "timeout";
-    return isTimeout && numberOf(node.arguments[0]) !== undefined
-      ? [`${positionOf(source, node)}: this deadline is no constant with ${tag}`]
-      : [];
-  });
-  return [...numbers, ...literals];
 }
 
-/** The numbers that have a name: constants, and properties of objects. */
+/** The numbers that have a name: constants, properties of objects, and defaults. */
 function constantsOf({ nodes, parents }: Source): Constant[] {
   return nodes.flatMap((node) => {
     if (node.type === "VariableDeclarator" && node.id.type === "Identifier") {
       const milliseconds = numberOf(node.init);
       const declaration = parents.get(node) ?? node;
-      return milliseconds === undefined ? [] : [{ name: node.id.name, milliseconds, node: declaration }];
+      return milliseconds === undefined
+        ? []
+        : [{ name: node.id.name, milliseconds, node: declaration, value: node.init as Node }];
     }
     if (node.type === "Property") {
       const milliseconds = numberOf(node.value);
       const name = keyOf(node as ObjectProperty);
-      return milliseconds === undefined || name === undefined ? [] : [{ name, milliseconds, node }];
+      return milliseconds === undefined || name === undefined
+        ? []
+        : [{ name, milliseconds, node, value: node.value }];
+    }
+    if (node.type === "AssignmentPattern" && node.left.type === "Identifier") {
+      const milliseconds = numberOf(node.right);
+      return milliseconds === undefined
+        ? []
+        : [{ name: node.left.name, milliseconds, node, value: node.right }];
     }
     return [];
   });
-}
-
-function numberOf(node: Node | null | undefined): number | undefined {
-  return node?.type === "Literal" && typeof node.value === "number" ? node.value : undefined;
 }
 
 function follows({ text }: Source, comment: Comment, node: Node): boolean {

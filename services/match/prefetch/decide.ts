@@ -6,6 +6,8 @@ export type PopularImage = {
   image: string;
   /** reference@sha256:… */
   reference: string;
+  /** The partner whose workspace has the newest assignment. */
+  owner: string;
   /** Compressed, from the verified manifest; null: the registry does not serve it. */
   sizeBytes: bigint | null;
   /** Number of assignments within the window. */
@@ -25,6 +27,7 @@ export type RequestedImage = {
   nodeId: number;
   image: string;
   reference: string;
+  owner: string;
   sizeBytes: bigint;
   inProgress: boolean;
 };
@@ -34,9 +37,9 @@ export type PrefetchLimits = {
   images: number;
   /** Number of nodes that should have each image. */
   nodes: number;
-  /** Maximum number of concurrent downloads of one node, including those of its leases. */
+  /** Maximum number of concurrent prefetches of one node for one partner, including the downloads of its leases. */
   perNode: number;
-  /** Maximum number of concurrent prefetches from one registry. */
+  /** Maximum number of concurrent prefetches from one registry for one partner. */
   perSource: number;
 };
 
@@ -50,17 +53,27 @@ export type PrefetchFacts = {
   limits: PrefetchLimits;
 };
 
-export type PrefetchStep = { nodeId: number; image: string; reference: string; sizeBytes: bigint };
+export type PrefetchStep = {
+  nodeId: number;
+  image: string;
+  reference: string;
+  owner: string;
+  sizeBytes: bigint;
+};
 
-/** Decides which images to prefetch on which nodes: each popular image on the nodes that placement would choose next. */
+/**
+ * Decides which images to prefetch on which nodes: each popular image on the nodes that placement would choose next. A partner's images
+ * count against its own limits alone: a slow registry delays no other partner's.
+ */
 export function decidePrefetch(facts: PrefetchFacts): PrefetchStep[] {
   const { limits, requested, leaseTransfers } = facts;
   const inProgress = requested.filter((one) => one.inProgress);
   const steps: PrefetchStep[] = [];
   const now = () => [...inProgress, ...steps];
-  const isFree = (nodeId: number, source: string) => {
-    const toNode = now().filter((one) => one.nodeId === nodeId).length + (leaseTransfers.get(nodeId) ?? 0);
-    const fromSource = now().filter(({ reference }) => sourceOf(reference) === source).length;
+  const isFree = (nodeId: number, { owner, reference }: PopularImage) => {
+    const own = now().filter((one) => one.owner === owner);
+    const toNode = own.filter((one) => one.nodeId === nodeId).length + (leaseTransfers.get(nodeId) ?? 0);
+    const fromSource = own.filter((one) => sourceOf(one.reference) === sourceOf(reference)).length;
     return toNode < limits.perNode && fromSource < limits.perSource;
   };
   const reservedGib = (nodeId: number) =>
@@ -70,7 +83,7 @@ export function decidePrefetch(facts: PrefetchFacts): PrefetchStep[] {
   const order = (a: PopularImage, b: PopularImage) =>
     b.assignments - a.assignments || (a.image < b.image ? -1 : 1);
   for (const popular of facts.popular.toSorted(order).slice(0, limits.images)) {
-    const { image, reference, sizeBytes } = popular;
+    const { image, reference, owner, sizeBytes } = popular;
     // Without its size, the image cannot be checked against the free disk space.
     if (sizeBytes === null) continue;
     const considered: number[] = [];
@@ -81,8 +94,8 @@ export function decidePrefetch(facts: PrefetchFacts): PrefetchStep[] {
       considered.push(nodeId);
       if (candidate.holds || requested.some((one) => one.nodeId === nodeId && one.image === image)) continue;
       const wantedGib = gibOf(sizeBytes) + reservedGib(nodeId) + marginGib;
-      if (wantedGib > candidate.freeDiskGib || !isFree(nodeId, sourceOf(reference))) continue;
-      steps.push({ nodeId, image, reference, sizeBytes });
+      if (wantedGib > candidate.freeDiskGib || !isFree(nodeId, popular)) continue;
+      steps.push({ nodeId, image, reference, owner, sizeBytes });
     }
   }
   return steps;

@@ -17,6 +17,7 @@ export async function readPopular(db: Queryable, since: bigint, limit: number): 
   const { rows } = await db.query<{
     image: string;
     name: string;
+    owner: string;
     assignments: number;
     workspace_id: bigint;
   }>(
@@ -26,16 +27,16 @@ export async function readPopular(db: Queryable, since: bigint, limit: number): 
        from chain.event_assigned e join chain.workspace w using (workspace_id)
        where e.block_number > $1 group by w.image
      )
-     select recent.image, assignments, workspace_id::numeric,
+     select recent.image, w.owner, assignments, workspace_id::numeric,
        substring(w.config from '"image"\\s*:\\s*"([^"@]+)"') as name
      from recent join chain.workspace w using (workspace_id)
      order by assignments desc, recent.image limit $2`,
     [since, limit],
   );
-  return rows.flatMap(({ image, name, assignments, workspace_id: workspaceId }) =>
+  return rows.flatMap(({ image, name, owner, assignments, workspace_id: workspaceId }) =>
     name === null || !imageName.test(name)
       ? []
-      : [{ image, reference: `${name}@sha256:${image.slice(2)}`, assignments, workspaceId }],
+      : [{ image, reference: `${name}@sha256:${image.slice(2)}`, owner, assignments, workspaceId }],
   );
 }
 
@@ -46,7 +47,7 @@ export async function readRequestedImages(db: Queryable): Promise<RequestedImage
      where status = 'requested' and requested_at < now() - ${answerTimeout}`,
   );
   const { rows } = await db.query<RequestedImage>(
-    `select node_id as "nodeId", image, reference, size_bytes::numeric as "sizeBytes", status = 'requested' as "inProgress"
+    `select node_id as "nodeId", image, reference, owner, size_bytes::numeric as "sizeBytes", status = 'requested' as "inProgress"
      from app.prefetch where status in ('requested', 'present') or settled_at > now() - ${retryDelay}`,
   );
   return rows;
@@ -65,14 +66,15 @@ export async function readLeaseTransfers(db: Queryable): Promise<Map<number, num
 export async function requestImages(db: Queryable, steps: readonly PrefetchStep[]): Promise<void> {
   if (steps.length === 0) return;
   await db.query(
-    `insert into app.prefetch as prefetch (node_id, image, reference, size_bytes)
-     select * from unnest($1::int[], $2::text[], $3::text[], $4::numeric[])
+    `insert into app.prefetch as prefetch (node_id, image, reference, owner, size_bytes)
+     select * from unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::numeric[])
      on conflict (node_id, image) do update set status = 'requested', reason = null, requested_at = now(), settled_at = null, settled_block = null,
-       evicted_block = null, reference = excluded.reference where prefetch.status not in ('requested', 'present')`,
+       evicted_block = null, reference = excluded.reference, owner = excluded.owner where prefetch.status not in ('requested', 'present')`,
     [
       steps.map((step) => step.nodeId),
       steps.map((step) => step.image),
       steps.map((step) => step.reference),
+      steps.map((step) => step.owner),
       steps.map((step) => step.sizeBytes),
     ],
   );

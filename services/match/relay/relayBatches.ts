@@ -8,7 +8,8 @@ import { type DeliveryOptions, deliver } from "./relayDelivery.ts";
  * Delay in which messages are collected for one transaction, ms. It is short after a pause, so that the first message
  * reaches the next block.
  */
-const batchDelayMs = { first: 30, more: 300 };
+const firstDelayMs = 30;
+const nextDelayMs = 300;
 
 export type RelayOptions = DeliveryOptions & { instance: string };
 
@@ -74,14 +75,14 @@ async function notifySettled({ pool }: RelayOptions, waiting: Waiting): Promise<
   }
 }
 
-/** Combines the calls within `batchDelayMs` into one call of `wake`. */
+/** Combines the calls within the delay into one call of `wake`. */
 function coalesced(wake: () => void): () => void {
   let flushScheduled = false;
   let lastFlushAt = 0;
   return () => {
     if (flushScheduled) return;
     flushScheduled = true;
-    const wait = Date.now() - lastFlushAt > batchDelayMs.more ? batchDelayMs.first : batchDelayMs.more;
+    const wait = Date.now() - lastFlushAt > nextDelayMs ? firstDelayMs : nextDelayMs;
     setTimeout(() => {
       flushScheduled = false;
       lastFlushAt = Date.now();

@@ -28,6 +28,8 @@ export type SessionServer = Omit<SessionsOptions, "server"> &
   };
 
 const unavailable = "match_unavailable";
+/** @deadline A refused node or measurer to close its connection. It is cut. */
+const refusedDeadline = 1_000;
 
 /** Accepts a connection. The first message must be a hello, within `limits.helloMs`. */
 export function acceptSession(server: SessionServer, ws: WebSocket, address: string | undefined): void {
@@ -84,7 +86,7 @@ function messenger(ws: WebSocket, metrics: MatchMetrics): Pick<Session, "send" |
     metrics.closed.inc({ code });
     send({ type: "error", code, message, hint });
     ws.close(code === unavailable ? 1013 : 1008, code);
-    setTimeout(() => ws.terminate(), 1_000).unref();
+    setTimeout(() => ws.terminate(), refusedDeadline).unref();
   };
   return { send, close };
 }

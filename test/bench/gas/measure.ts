@@ -3,6 +3,7 @@ import { claimActs } from "./acts/claims.ts";
 import { heartbeatActs } from "./acts/heartbeats.ts";
 import { moneyActs } from "./acts/money.ts";
 import { nodeActs } from "./acts/nodes.ts";
+import { stopActs } from "./acts/stops.ts";
 import { workspaceActs } from "./acts/workspaces.ts";
 import { setL1Prices } from "./l1Prices.ts";
 import type { Cost } from "./meter.ts";

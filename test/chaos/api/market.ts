@@ -7,6 +7,7 @@ import { type ApiMarket, setup } from "../../services/apiServer/setup.ts";
 import { echo } from "../../services/gateway/node.ts";
 import { privateKeyOf } from "../../services/workspace/chain.ts";
 import { rootDir, testStateDir } from "../../support/parts.ts";
+import { programEnv } from "../../support/programEnv.ts";
 import type { Facts } from "./requests.ts";
 
 /** Memory that the server's objects may take, in MiB. With more, Node ends it. */
@@ -39,7 +40,7 @@ async function startServer(env: ApiEnv): Promise<RunningProcess> {
     args: [`--max-old-space-size=${heapLimitMib}`, joinPath(rootDir, "test/chaos/api/server.ts")],
     stateDir: await testStateDir(),
     cwd: rootDir,
-    env: { PATH: process.env.PATH ?? "", ...texts, LOG_LEVEL: "error" },
+    env: { ...programEnv(), ...texts, LOG_LEVEL: "error" },
     ready: async (signal) => (await fetch(`http://127.0.0.1:${env.PORT}/healthz`, { signal })).ok,
     readyDeadlineMs: 60_000,
   });

@@ -3,6 +3,7 @@ import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { rootDir } from "../../support/parts.ts";
+import { programEnv } from "../../support/programEnv.ts";
 
 type Instance = {
   child: ChildProcess;
@@ -35,7 +36,7 @@ export function startInstances(options: { count: number; env: Record<string, str
   function launch(slot: number): void {
     if (stopping) return;
     const child = spawn(process.execPath, [program], {
-      env: { PATH: process.env.PATH ?? "", LOG_LEVEL: "debug", ...options.env },
+      env: { ...programEnv(), LOG_LEVEL: "debug", ...options.env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     const instance: Instance = { child, role: "starting", stored: 0, killed: false };

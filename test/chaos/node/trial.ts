@@ -5,22 +5,31 @@ import { openRegistry } from "../../docker/node/market.ts";
 import { setupMatch, type TestMatch } from "../../services/match/setup.ts";
 import { eventually } from "../../services/support/context.ts";
 import { stopParts } from "../../support/parts.ts";
+import { programEnv } from "../../support/programEnv.ts";
 import { drawsOf } from "../match/random.ts";
 import { startClient } from "./client.ts";
 import { startEngine, type TrialEngine } from "./engine.ts";
 import type { TrialLine } from "./index.ts";
 import { containersOf, doublesIn, readHistory } from "./judge.ts";
-import { lastOrder, leaseOf, nextOrder, send, type Workspace } from "./leases.ts";
+import {
+  type Facts,
+  factsOf,
+  lastOrder,
+  neverAccepted,
+  nextOrder,
+  noOrders,
+  type OrderCounts,
+  send,
+  type Workspace,
+} from "./leases.ts";
 import { serveNetwork, startTunnels } from "./services.ts";
 
 /** A program: one trial, see index.ts. Its argument is the number of kills and the seed. */
 
-type Counts = Record<
-  "orders" | "engineRestarts" | "fullDisks" | "tunnelCuts" | "doubles" | "crashes",
-  number
->;
+type Counts = Record<"engineRestarts" | "fullDisks" | "tunnelCuts" | "doubles" | "crashes", number>;
 
 type Scene = {
+  orders: OrderCounts;
   test: TestMatch;
   engine: TrialEngine;
   client: ReturnType<typeof startClient>;
@@ -89,7 +98,7 @@ async function prepare(): Promise<Scene> {
     gatewayUrls: [tunnels.url],
   });
   stops.push(network.stop);
-  const counts = { orders: 0, engineRestarts: 0, fullDisks: 0, tunnelCuts: 0, doubles: 0, crashes: 0 };
+  const counts = { engineRestarts: 0, fullDisks: 0, tunnelCuts: 0, doubles: 0, crashes: 0 };
   let isDisturbed = false;
   const client = startClient({
     env: clientEnv({ api: network.url, engine }),
@@ -128,6 +137,7 @@ async function prepare(): Promise<Scene> {
     steady: steady as Workspace,
     changing,
     counts,
+    orders: noOrders(),
     setDisturbed: (value) => {
       isDisturbed = value;
     },
@@ -141,7 +151,7 @@ async function prepare(): Promise<Scene> {
 
 function clientEnv({ api, engine }: { api: string; engine: TrialEngine }): Record<string, string> {
   return {
-    PATH: process.env.PATH ?? "",
+    ...programEnv(),
     NGPU_API: api,
     NODE_DIR: join(engine.dir, "node"),
     NODE_DOCKER_SOCKET: engine.socket,
@@ -162,10 +172,10 @@ async function disturb(scene: Scene, draw: number, own: ReturnType<typeof drawsO
   counts.doubles += doublesIn(await containersOf(engine.docker, scene.market));
   if (draw < 0.4) {
     const workspace = scene.changing[own.below(scene.changing.length)] as Workspace;
-    const lease = await leaseOf(test, workspace);
-    const next = nextOrder(lease, own);
+    const facts = await factsOf(test, workspace);
+    const next = nextOrder(facts, own);
     if (next === undefined) return `workspace ${workspace.id} is being deleted`;
-    if (await send(test, { workspace, nodeId: scene.nodeId }, next, lease)) counts.orders += 1;
+    await send(test, { workspace, nodeId: scene.nodeId, counts: scene.orders }, next, facts.lease);
     return `${next} of workspace ${workspace.id}`;
   }
   if (draw < 0.5) {
@@ -196,25 +206,26 @@ async function disturb(scene: Scene, draw: number, own: ReturnType<typeof drawsO
 
 /** Orders every workspace to run and waits until the containers are those of the leases. @returns what differs after 180 s */
 async function settle(scene: Scene): Promise<string[]> {
-  const { test, engine, nodeId, market } = scene;
+  const { test, engine, nodeId, market, orders: counts } = scene;
   const workspaces = [scene.steady, ...scene.changing];
   const differences = async () => {
-    const leases = await Promise.all(workspaces.map((workspace) => leaseOf(test, workspace)));
+    const found = await Promise.all(workspaces.map((workspace) => factsOf(test, workspace)));
     for (const [index, workspace] of workspaces.entries()) {
-      const next = lastOrder(leases[index]);
-      if (next !== undefined) await send(test, { workspace, nodeId }, next, leases[index]);
+      const facts = found[index] as Facts;
+      const next = lastOrder(facts);
+      if (next !== undefined) await send(test, { workspace, nodeId, counts }, next, facts.lease);
     }
-    const wanted = leases.map((lease, index) =>
+    const wanted = found.map(({ lease }, index) =>
       lease === undefined
         ? `workspace ${workspaces[index]?.id} has no lease`
         : `${lease.workspaceId}/${lease.replica}/${lease.lease} ${lease.desired} ${lease.state}`,
     );
-    const found = (await containersOf(engine.docker, market)).map(
+    const present = (await containersOf(engine.docker, market)).map(
       ([lease, state]) => `${lease} run ${state}`,
     );
     return [
-      ...wanted.filter((one) => !found.includes(one)).map((one) => `only on the chain: ${one}`),
-      ...found.filter((one) => !wanted.includes(one)).map((one) => `only on the engine: ${one}`),
+      ...wanted.filter((one) => !present.includes(one)).map((one) => `only on the chain: ${one}`),
+      ...present.filter((one) => !wanted.includes(one)).map((one) => `only on the engine: ${one}`),
     ];
   };
   try {
@@ -229,10 +240,12 @@ async function settle(scene: Scene): Promise<string[]> {
   }
 }
 
-async function conclude({ test, steady, counts }: Scene, lost: string[]): Promise<Verdict> {
+async function conclude({ test, steady, counts, orders }: Scene, lost: string[]): Promise<Verdict> {
   const history = await readHistory(test, steady);
+  const refused = neverAccepted(orders);
   const broken =
     lost.length +
+    refused.length +
     counts.doubles +
     counts.crashes +
     history.unordered +
@@ -240,11 +253,14 @@ async function conclude({ test, steady, counts }: Scene, lost: string[]): Promis
     (history.steadyLeases - 1);
   const rows: [string, string | number][] = [
     ["leases", history.leases],
-    ["orders of partners", counts.orders],
+    ...Object.entries(orders).map(([name, { accepted, refused: outdated }]): [string, string] => {
+      return [`orders to ${name}`, `${accepted}, refused ${outdated}`];
+    }),
     ["engine restarts", counts.engineRestarts],
     ["full disks", counts.fullDisks],
     ["tunnel cuts", counts.tunnelCuts],
     ["leases and containers that differ", lost.length === 0 ? 0 : lost.join("; ")],
+    ["orders that were always refused", refused.length === 0 ? 0 : refused.join("; ")],
     ["workspaces with two containers", counts.doubles],
     ["leases ended without an order", history.unordered],
     ["failures of the steady workspace", history.steadyFailed],
@@ -253,7 +269,7 @@ async function conclude({ test, steady, counts }: Scene, lost: string[]): Promis
   ];
   return {
     ok: broken === 0,
-    figures: { lost, ...counts, ...history },
+    figures: { lost, orders, refused, ...counts, ...history },
     text: [
       broken === 0 ? "All conditions hold." : "A condition is violated.",
       ...rows.map(([name, value]) => `${name.padEnd(36)}${value}`),

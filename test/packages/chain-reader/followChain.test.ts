@@ -6,7 +6,7 @@ import { FatalError } from "@ngpu/runtime/errors";
 import { createLogger } from "@ngpu/runtime/logger";
 import { expect } from "chai";
 import fc from "fast-check";
-import { numberToHex, pad } from "viem";
+import { HttpRequestError, numberToHex, pad } from "viem";
 import { runs } from "../../support/runs.ts";
 import {
   createScriptedChain,
@@ -169,6 +169,43 @@ describe("following the chain", () => {
     await helped.run(helped.upToDate);
     expect(held(helped.stored())).to.deep.equal(expected(chain));
   });
+
+  for (const [what, missing] of Object.entries({
+    "no logs": [],
+    "an error": new HttpRequestError({ url: "scripted", status: 400 }),
+  })) {
+    it(`follows an endpoint that returns ${what} for its newest 5 blocks, as far behind its head`, async () => {
+      const chain = createScriptedChain();
+      const mine = (count: number) =>
+        chain.mine(...Array.from({ length: count }, (_, index) => [log(index)]));
+      mine(120);
+      const request = async (call: {
+        method: string;
+        params: [{ blockHash?: string; fromBlock?: string }];
+      }) => {
+        const [query] = call.params;
+        const number =
+          call.method !== "eth_getLogs"
+            ? 0n
+            : (chain.blocks().find(({ hash }) => hash === query.blockHash)?.number ??
+              BigInt(query.fromBlock ?? 0));
+        if (number <= chain.head().number - 5n) return chain.client.request(call as never);
+        if (missing instanceof Error) throw missing;
+        return missing;
+      };
+      const errors = new Set<string>();
+      const consumer = createConsumer(chain, {
+        client: { request } as unknown as FollowOptions["client"],
+        onError: (code) => errors.add(code),
+      });
+      const behind = (blocks: bigint) => consumer.stored().at(-1)?.number === chain.head().number - blocks;
+      await consumer.run(() => behind(5n));
+      mine(3);
+      await consumer.run(() => behind(5n));
+      expect(held(consumer.stored())).to.deep.equal(expected(chain).slice(0, -5));
+      expect([...errors]).to.deep.equal([missing instanceof Error ? "rpc_failed" : "rpc_logs_missing"]);
+    });
+  }
 
   it("accepts a false positive of a bloom filter", async () => {
     const chain = createScriptedChain();

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { blocksByHash, type FollowedBlock } from "@ngpu/chain-reader/blocks";
 import { type FollowOptions, follow } from "@ngpu/chain-reader/followChain";
 import type { Header } from "@ngpu/chain-reader/header";
@@ -37,13 +37,17 @@ describe("hints of new heads", () => {
   /** A real WebSocket server with subscriptions; the test calls `announce`. */
   async function serve({
     id = chainId,
-    subscribes = true,
+    subscribes = true as boolean | "silent",
+    answersChain = true,
+    pings = true,
     answer: answerOf = async (_: unknown): Promise<object | undefined> => ({ error: { code: -32601 } }),
   } = {}) {
-    const server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
+    const server = new WebSocketServer({ host: "127.0.0.1", port: 0, autoPong: pings });
     await once(server, "listening");
+    let accepted = 0;
     const subscribed = new Set<WebSocket>();
     server.on("connection", (socket) => {
+      accepted += 1;
       socket.on("close", () => subscribed.delete(socket));
       socket.on("message", (data) => {
         const call = JSON.parse(String(data)) as { id: number; method: string };
@@ -51,9 +55,11 @@ describe("hints of new heads", () => {
           result === undefined ? undefined : socket.send(JSON.stringify({ ...answer, ...result }, bigints));
         const answer = { jsonrpc: "2.0", id: call.id };
         if (call.method === "eth_chainId") {
+          if (!answersChain) return;
           return socket.send(JSON.stringify({ ...answer, result: numberToHex(id) }));
         }
         if (call.method !== "eth_subscribe") return void answerOf(call).then(send);
+        if (subscribes === "silent") return;
         if (!subscribes) return socket.send(JSON.stringify({ ...answer, error: { code: -32601 } }));
         subscribed.add(socket);
         return socket.send(JSON.stringify({ ...answer, result: "0x1" }));
@@ -69,6 +75,8 @@ describe("hints of new heads", () => {
     return {
       url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`,
       subscribed,
+      accepted: () => accepted,
+      open: () => server.clients.size,
       disconnect,
       announce: (block: ScriptedBlock) => {
         const result = {
@@ -85,11 +93,21 @@ describe("hints of new heads", () => {
     };
   }
 
-  function listen(urls: string[]) {
+  function listen(urls: string[], idleTimeout?: number) {
     const abort = new AbortController();
     undos.push(() => abort.abort());
     const { signal } = abort;
-    return { signal, ...listenForHeads({ urls, chainId, logger: silent, signal, retry: 20 }) };
+    return {
+      signal,
+      ...listenForHeads({
+        urls,
+        chainId,
+        logger: silent,
+        signal,
+        retry: 20,
+        ...(idleTimeout && { idleTimeout }),
+      }),
+    };
   }
 
   it("contain each head once, however many endpoints announce it", async () => {
@@ -133,6 +151,43 @@ describe("hints of new heads", () => {
     await until("the other chain's endpoint was left", async () => other.subscribed.size > 0 && !live());
     for (const { announce } of [other, mute, unlisted]) announce(createScriptedChain().head());
     expect(take()).to.deep.equal([]);
+    expect(live()).to.equal(false);
+  });
+
+  for (const [what, options] of [
+    ["never confirms the subscription, and answers pings", { subscribes: "silent" }],
+    ["never answers at all", { subscribes: "silent", answersChain: false, pings: false }],
+    ["confirms the subscription, and answers no ping", { pings: false }],
+  ] as const) {
+    it(`open the connection again when an endpoint ${what}, and come from another one meanwhile`, async () => {
+      const silentServer = await serve(options);
+      const server = await serve();
+      const { signal, take, wait } = listen([silentServer.url, server.url], 60);
+      await until("the other one is subscribed to", async () => server.subscribed.size > 0);
+      await until("the silent one is asked again", async () => silentServer.accepted() > 1);
+      server.announce(createScriptedChain().head());
+      await wait(10_000, signal);
+      expect(take()).to.have.length(1);
+    });
+  }
+
+  it("open the connection again when an endpoint accepts it and never upgrades it", async () => {
+    let accepted = 0;
+    const sockets = new Set<Socket>();
+    const mute = createServer((socket) => {
+      accepted += 1;
+      sockets.add(socket.on("close", () => sockets.delete(socket)));
+      socket.on("error", () => undefined).resume();
+    });
+    mute.listen(0, "127.0.0.1");
+    await once(mute, "listening");
+    undos.push(() => {
+      for (const socket of sockets) socket.destroy();
+      mute.close();
+    });
+    const { live } = listen([`ws://127.0.0.1:${(mute.address() as AddressInfo).port}`], 60);
+    await until("it is asked again", async () => accepted > 2);
+    await until("the connections before are closed", async () => sockets.size <= 1);
     expect(live()).to.equal(false);
   });
 

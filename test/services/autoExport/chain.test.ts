@@ -16,6 +16,7 @@ import { type RunningProcess, startProcess } from "../../../scripts/embedded/pro
 import { connectHardhat } from "../../../scripts/hardhat.ts";
 import { compareWithRebuild } from "../../../services/autoExport/verify.ts";
 import { rootDir, testStateDir } from "../../support/parts.ts";
+import { programEnv } from "../../support/programEnv.ts";
 import { spec } from "./fixtures.ts";
 import { setup, silent, until, urlAs } from "./setup.ts";
 
@@ -51,7 +52,7 @@ describe("autoExport on the OP-stack simulation", function () {
         args: [join(rootDir, "services/autoExport/index.ts")],
         stateDir: await testStateDir(),
         env: {
-          PATH: process.env.PATH ?? "",
+          ...programEnv(),
           PORT: String(port),
           CHAIN_RPC_URLS: rpcUrl,
           DEPLOYMENT_FILE: join(folder, "deployment.json"),

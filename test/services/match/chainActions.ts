@@ -8,6 +8,8 @@ import { type Hex, keccak256, parseEther, parseEventLogs, stringToHex, toHex } f
 import type { PrivateKeyAccount } from "viem/accounts";
 import type { TestMarket } from "../../support/chain.ts";
 
+type LeaseRef = { workspaceId: bigint; replica: number; lease: number };
+
 export type ChainActions = ReturnType<typeof createChainActions>;
 
 /** Actions of a partner on the chain, paid with the keeper's tokens. */
@@ -65,6 +67,28 @@ export function createChainActions(options: {
         functionName: "setReplicas",
         args: [workspaceId, replicas],
       } as const);
+    },
+
+    /** Stops or starts a workspace with these leases. @throws Error when the contract refuses one of the leases. */
+    async setStopped(workspaceId: bigint, isStopped: boolean, leases: LeaseRef[]): Promise<void> {
+      const { refusals } = await partner.send({
+        kind: "test",
+        contract: "DockerContract",
+        functionName: isStopped ? "stopWorkspace" : "startWorkspace",
+        args: [workspaceId, leases],
+      } as const);
+      if (refusals.length > 0) throw new Error(`The order failed: ${refusals[0]?.error.text}`);
+    },
+
+    /** Orders a node to delete a lease's container. */
+    async requestDelete(lease: LeaseRef): Promise<void> {
+      const { refusals } = await keeper.send({
+        kind: "test",
+        contract: "DockerContract",
+        functionName: "requestDelete",
+        args: [[lease]],
+      } as const);
+      if (refusals.length > 0) throw new Error(`The order failed: ${refusals[0]?.error.text}`);
     },
 
     async assign(

@@ -7,6 +7,7 @@ import { type RunningProcess, startProcess } from "../../../scripts/embedded/pro
 import { fund, startTestMarket, type TestMarket } from "../../support/chain.ts";
 import { rootDir, testStateDir } from "../../support/parts.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
+import { programEnv } from "../../support/programEnv.ts";
 import { createTestRedis } from "../../support/redis.ts";
 import { asRole, createTestContext, type TestContext } from "../support/context.ts";
 import { type ChainActions, createChainActions } from "./chainActions.ts";
@@ -74,7 +75,7 @@ export async function setupMatch(periods?: Parameters<typeof startTestMarket>[0]
       args: [join(rootDir, program)],
       stateDir: await testStateDir(),
       cwd: rootDir,
-      env: { PATH: process.env.PATH ?? "", ...baseEnv(market), ...env, PORT: String(port) },
+      env: { ...programEnv(), ...baseEnv(market), ...env, PORT: String(port) },
       ready: async (stop) => (await fetch(`http://127.0.0.1:${port}/healthz`, { signal: stop })).ok,
       readyDeadlineMs: 60_000,
     });

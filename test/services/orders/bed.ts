@@ -5,6 +5,7 @@ import { toJson } from "@ngpu/runtime/json";
 import getPort from "get-port";
 import { type RunningProcess, startProcess } from "../../../scripts/embedded/process.ts";
 import { rootDir, testStateDir } from "../../support/parts.ts";
+import { programEnv } from "../../support/programEnv.ts";
 import { createClient } from "../apiServer/client.ts";
 import { answerPlacements } from "../dispense/match.ts";
 import { privateKeyOf } from "../workspace/chain.ts";
@@ -88,7 +89,7 @@ async function launch(name: ServiceName, env: Record<string, string>, port: numb
     args: [join(rootDir, `services/${name}/index.ts`)],
     stateDir: await testStateDir(),
     cwd: rootDir,
-    env: { PATH: process.env.PATH ?? "", ...env },
+    env: { ...programEnv(), ...env },
     readyDeadlineMs: 60_000,
     ready: async (signal) => (await fetch(`http://127.0.0.1:${port}${path}`, { signal })).status < 500,
   });

@@ -13,6 +13,7 @@ const popular = (image: string, assignments: number, given: Partial<PopularImage
   image,
   assignments,
   reference: `registry.test/${image}@sha256:${image}`,
+  owner: "0xaa",
   sizeBytes: gib,
   ...given,
 });
@@ -22,11 +23,12 @@ const likely = (nodeId: number, given: Partial<CandidateNode> = {}): CandidateNo
   freeDiskGib: 100,
   ...given,
 });
-const requested = (nodeId: number, image: string, inProgress: boolean): RequestedImage => ({
+const requested = (nodeId: number, image: string, inProgress: boolean, owner = "0xaa"): RequestedImage => ({
   nodeId,
   image,
   inProgress,
   reference: `registry.test/${image}@sha256:${image}`,
+  owner,
   sizeBytes: gib,
 });
 
@@ -72,6 +74,27 @@ describe("match: prefetch decisions", () => {
     expect(pairs(facts([likely(1), likely(2)], { limits }))).to.deep.equal(["a@1"]);
     const images = [popular("a", 5), popular("b", 4, { reference: "other.test/b@sha256:b" })];
     expect(pairs(facts([likely(1), likely(2)], { popular: images, limits }))).to.deep.equal(["a@1", "b@2"]);
+  });
+
+  it("limits each partner alone: one's slow registry holds up no other's images", () => {
+    const limits = { images: 2, nodes: 2, perNode: 1, perSource: 1 };
+    const nodes = [likely(1), likely(2)];
+    // The downloads of one partner's image do not end.
+    const slow = [requested(1, "a", true), requested(2, "a", true)];
+    const images = [popular("a", 50), popular("b", 1, { owner: "0xbb" })];
+    expect(pairs(facts(nodes, { popular: images, requested: slow, limits }))).to.deep.equal(["b@1"]);
+    const own = [popular("a", 50), popular("b", 1)];
+    expect(pairs(facts(nodes, { popular: own, requested: slow, limits }))).to.deep.equal([]);
+  });
+
+  it("counts the disk of all partners' downloads", () => {
+    const busy = [requested(1, "a", true, "0xbb")];
+    expect(
+      pairs(facts([likely(1, { freeDiskGib: 6.9 })], { requested: busy, popular: [popular("b", 1)] })),
+    ).to.deep.equal([]);
+    expect(
+      pairs(facts([likely(1, { freeDiskGib: 7 })], { requested: busy, popular: [popular("b", 1)] })),
+    ).to.deep.equal(["b@1"]);
   });
 
   it("orders only images of known size that fit unpacked", () => {

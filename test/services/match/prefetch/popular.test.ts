@@ -1,6 +1,10 @@
 import type { Database } from "@ngpu/db/pool";
 import { expect } from "chai";
-import { readPopular } from "../../../../services/match/prefetch/store.ts";
+import {
+  readPopular,
+  readRequestedImages,
+  requestImages,
+} from "../../../../services/match/prefetch/store.ts";
 import { insertRow, openChainTables } from "../../support/chainTables.ts";
 
 const image = `0x${"ab".repeat(32)}`;
@@ -28,7 +32,7 @@ describe("match: popular images after contracts were replaced", () => {
       await insertRow(chain, "chain.workspace", {
         workspace_id,
         generation,
-        owner: "0x",
+        owner: `0x0${generation}`,
         authorization_id: 1,
         image,
         replicas: 1,
@@ -71,11 +75,18 @@ describe("match: popular images after contracts were replaced", () => {
   });
   after(() => close());
 
+  it("keeps the partner of an order", async () => {
+    const step = { nodeId: 1, image, reference: `host/name@${image}`, owner: "0x02", sizeBytes: 1n };
+    await requestImages(db, [step]);
+    expect(await readRequestedImages(db)).to.deep.equal([{ ...step, inProgress: true }]);
+  });
+
   it("counts an image once, with the name in the workspace of its newest assignment", async () => {
     expect(await readPopular(db, 0n, 10)).to.deep.equal([
       {
         image,
         reference: `host/name@sha256:${"ab".repeat(32)}`,
+        owner: "0x02",
         assignments: 2,
         workspaceId: BigInt(later + 1),
       },
