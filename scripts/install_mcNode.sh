@@ -125,6 +125,7 @@ set_names() {
     *) problem "--role must be node or measurer, not $role." "See --help."; report ;;
   esac
   service=ngpu-$role
+  shim=/usr/local/bin/ngpu-node
   target=/opt/ngpu/$role state=/var/lib/$service unit=/etc/systemd/system/$service.service env_file=/etc/ngpu/$role.env
   [ -n "$api" ] || api=$(setting_of NGPU_API)
   [ -n "$socket" ] || socket=$(setting_of NODE_DOCKER_SOCKET)
@@ -440,6 +441,31 @@ replace_client() {
   rm -rf "$target.old"
 }
 
+# Puts ngpu-node on PATH. It runs with the service's settings.
+write_shim() {
+  [ "$role" = node ] || return 0
+  if [ "$dry_run" = 1 ]; then say "+ write $shim"; return; fi
+  install -d -m 0755 "${shim%/*}"
+  cat >"$shim.new" <<TEXT
+#!/bin/sh
+# Installed by ngpu's install_mcNode.sh.
+if [ -e $env_file ] && ! [ -r $env_file ]; then
+  echo "ngpu-node: This user cannot read $env_file. Run it with sudo." >&2
+  exit 1
+fi
+set -a
+[ ! -e $env_file ] || . $env_file
+exec $target/bin/node $target/client.mjs "\$@"
+TEXT
+  chmod 0755 "$shim.new"
+  mv "$shim.new" "$shim"
+}
+
+# Removes ngpu-node from PATH, but no other program of that name.
+remove_shim() {
+  if [ "$role" = node ] && grep -qs '^# Installed by ngpu' "$shim"; then run rm -f "$shim"; fi
+}
+
 # The archive contains the unit's template, with @names@ as placeholders.
 write_unit() {
   docker=docker.service
@@ -456,6 +482,7 @@ start_service() {
     run systemctl enable "$service"
     run systemctl restart "$service"
     say "Installed. Follow it with: journalctl -fu $service"
+    [ "$role" = measurer ] || say "See the node and its earnings with: sudo ngpu-node status"
     return
   fi
   say "Installed. This machine has no systemd. Start the client as root with:"
@@ -473,6 +500,7 @@ check_socket_access() {
 remove_all() {
   if has_systemd && [ -f "$unit" ]; then run systemctl disable --now "$service"; fi
   [ "$role" = measurer ] || remove_containers
+  remove_shim
   run rm -rf "$unit" "$target"
   if has_systemd; then run systemctl daemon-reload; fi
   if [ "$purge" = 1 ]; then
@@ -513,6 +541,7 @@ main() {
   add_user
   write_settings
   replace_client
+  write_shim
   check_socket_access
   start_service
 }

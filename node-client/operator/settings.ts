@@ -13,7 +13,6 @@ export const offerChange = z
     pricePerSecond: z
       .string()
       .regex(/^\d{1,19}$/, "is not a whole number of token units (1e-18) a second")
-      .refine((text) => BigInt(text) < 2n ** 64n, "is above the highest price, 2^64 - 1")
       .nullish(),
     gpus: limit(255),
     cpuMilli: limit(2 ** 24 - 1),

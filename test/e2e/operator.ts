@@ -46,10 +46,18 @@ export function startInstalled(
   };
 }
 
+/** Runs an operator's command on the machine. @returns Its JSON. */
+export async function operatorJson<Answer>(root: ScratchRoot, command: string): Promise<Answer> {
+  const { code, stdout, stderr } = await root.run(`/usr/local/bin/ngpu-node ${command} --json`);
+  if (stdout === "") throw new Error(`ngpu-node ${command} ended with ${code}: ${stderr}`);
+  return JSON.parse(stdout) as Answer;
+}
+
 export type NodeEntry = { id: number; wallet: string | null; status: string; connected: boolean };
 export type NodeAnswer = NodeEntry & {
   session: { lastSeenAt: string } | null;
   uptime: { present: number };
+  pricePerSecond: string;
 };
 
 /** Asks the API until the answer is what is waited for; after two minutes the error says what the client said. */

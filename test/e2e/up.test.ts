@@ -5,9 +5,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { expect } from "chai";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
+import type { Examination } from "../../node-client/doctor/doctor.ts";
+import type { NodeStatus, OfferStatus } from "../../node-client/operator/status.ts";
 import { signalGroup } from "../../scripts/embedded/leftovers.ts";
 import { rootDir } from "../support/parts.ts";
-import { noScratchRoot, scratchRoot } from "../support/scratchRoot.ts";
+import { noScratchRoot, type ScratchRoot, scratchRoot } from "../support/scratchRoot.ts";
 import {
   containersOf,
   endStarted,
@@ -25,6 +27,7 @@ import {
   type NodeAnswer,
   type NodeEntry,
   operatorCommand,
+  operatorJson,
   startInstalled,
 } from "./operator.ts";
 
@@ -46,6 +49,25 @@ async function paste(command: string): Promise<string> {
 /** Pid of a part of the market in this directory. */
 function pidOf(dir: string, name: string): number {
   return (JSON.parse(readFileSync(join(dir, "run", `${name}.json`), "utf8")) as { pid: number }).pid;
+}
+
+/** Uses the operator's commands on a machine that joined; the market follows each. */
+async function operate(root: ScratchRoot, url: string, seen: () => string): Promise<void> {
+  const status = await operatorJson<NodeStatus>(root, "status");
+  expect(status).to.include({ drained: false, current: true, session: true });
+  expect((await root.run("/usr/local/bin/ngpu-node status")).stdout).to.match(/^Node +\d+ .*online/m);
+
+  const offer = await operatorJson<OfferStatus>(root, "offer set --price-per-hour 0.5 --memory-mib 1024");
+  const pricePerSecond = "138888888888889";
+  expect(offer).to.include({ pricePerSecond, memoryMib: 1024 });
+  await eventually<NodeAnswer>(url, (node) => node.pricePerSecond === pricePerSecond, seen);
+
+  await operatorJson(root, "drain --wait");
+  await eventually<NodeAnswer>(url, (node) => node.status === "maintenance", seen);
+  const { problems } = await operatorJson<Examination>(root, "doctor");
+  expect(problems.map(({ code }) => code)).to.include("node_drained");
+  await operatorJson(root, "resume");
+  await eventually<NodeAnswer>(url, (node) => node.status === "online", seen);
 }
 
 /** Polls until the result is true; an error counts as false. */
@@ -179,6 +201,7 @@ describe("npm start", function () {
           ({ session, uptime }) => session !== null && uptime.present > 0,
           client.output,
         );
+        await operate(root, `${api}/v1/nodes/${id}`, client.output);
       } finally {
         await client.stop();
       }

@@ -183,6 +183,8 @@ describe("the install scripts", function () {
       const command = stdout.split("\n").find((line) => line.startsWith("  sh -c "));
       const identity = await root.run(`${command?.replace(/ run'$/, " identity'")}`);
       expect(identity.stdout).to.match(/^0x[0-9a-fA-F]{40}\n$/);
+      const named = await root.run("/usr/local/bin/ngpu-node identity");
+      expect(named.stdout).to.equal(identity.stdout);
       const key = statSync(join(root.path, "lib/ngpu-node/node.key"));
       expect([key.mode & 0o777, key.uid]).to.deep.equal([0o600, uidOf(users())]);
     });
@@ -256,6 +258,7 @@ describe("the install scripts", function () {
       const kept = await inside("--uninstall");
       expect(kept.code, kept.stderr).to.equal(0);
       expect(readdirSync(join(root.path, "opt/ngpu"))).to.deep.equal([]);
+      expect(readdirSync(join(root.path, "local-bin"))).to.deep.equal([]);
       expect(existsSync(join(root.path, "etc/ngpu/node.env"))).to.equal(true);
       const purged = await inside("--uninstall", "--purge");
       expect(purged.code, purged.stderr).to.equal(0);

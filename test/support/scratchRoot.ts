@@ -6,7 +6,7 @@ import { text } from "node:stream/consumers";
 
 export type Ran = { code: number | null; stdout: string; stderr: string };
 
-/** A file system to install into: that of this machine, with separate /etc, /opt, /run and /var/lib. */
+/** A file system to install into: that of this machine, with separate /etc, /opt, /run, /usr/local/bin and /var/lib. */
 export type ScratchRoot = {
   /** The directory outside: `<path>/etc` is /etc inside. */
   path: string;
@@ -27,7 +27,7 @@ export function noScratchRoot(): string | undefined {
 /** Creates a scratch root. @param dockerSocket Socket of a Docker engine; it is /var/run/docker.sock inside. */
 export function scratchRoot(dockerSocket?: string): ScratchRoot {
   const path = mkdtempSync(join(tmpdir(), "ngpu-scratch-"));
-  for (const folder of ["opt", "run", "lib", "bin", "etc"]) mkdirSync(join(path, folder));
+  for (const folder of ["opt", "run", "lib", "bin", "etc", "local-bin"]) mkdirSync(join(path, folder));
   // Users, groups and host names, and the files that control switching users.
   const etc = ["passwd", "group", "shadow", "gshadow", "login.defs", "nsswitch.conf", "os-release", "hosts"];
   for (const name of [...etc, "resolv.conf", "pam.d", "security", "default", "ssl", "ld.so.cache"]) {
@@ -45,6 +45,7 @@ export function scratchRoot(dockerSocket?: string): ScratchRoot {
       : [`: >${path}/run/docker.sock`, `mount --bind ${dockerSocket} ${path}/run/docker.sock`]),
     `mount --bind ${path}/etc /etc`,
     `mount --bind ${path}/opt /opt`,
+    `mount --bind ${path}/local-bin /usr/local/bin`,
     `mount --rbind ${path}/lib /var/lib`,
     `mount --rbind ${path}/run /run`,
   ].join("\n");
