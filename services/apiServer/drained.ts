@@ -1,0 +1,20 @@
+import type { Writable } from "node:stream";
+
+/**
+ * Waits until a stream takes more. It leaves no listener behind: one response waits many times.
+ *
+ * @throws The signal's reason when it is aborted.
+ */
+export async function drained(stream: Writable, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const ready = Promise.withResolvers<void>();
+  stream.once("drain", ready.resolve);
+  signal.addEventListener("abort", ready.resolve, { once: true });
+  try {
+    await ready.promise;
+  } finally {
+    stream.off("drain", ready.resolve);
+    signal.removeEventListener("abort", ready.resolve);
+  }
+  signal.throwIfAborted();
+}
