@@ -7,6 +7,7 @@ import { offerOf } from "./offer.ts";
 import type { NodeParts } from "./parts.ts";
 import { readGpusAgain } from "./probe/hardware.ts";
 import { prefetchProbeImage } from "./probeImage.ts";
+import { roundInterval } from "./reconcile.ts";
 import { ensureRegistered } from "./registration.ts";
 
 /** Starts the background work of the node. @returns Promises that resolve once it has ended, after the node's stop. */
@@ -15,7 +16,7 @@ export function startLoops(node: NodeParts): Promise<void>[] {
   const { logger, signal, fail } = context;
   const registration = startRegistration(node);
   events.on("registration", registration.wake);
-  const work = startLoop({ name: "reconcile", logger, signal, interval: 2_000 }, async () => {
+  const work = startLoop({ name: "reconcile", logger, signal, interval: roundInterval }, async () => {
     if (node.membership.isCurrent()) await node.reconciler.round();
   });
   events.on("work", work.wake);
