@@ -8,13 +8,14 @@ import type { Writable } from "node:stream";
 export async function drained(stream: Writable, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   const ready = Promise.withResolvers<void>();
-  stream.once("drain", ready.resolve);
-  signal.addEventListener("abort", ready.resolve, { once: true });
+  const resolve = () => ready.resolve();
+  stream.once("drain", resolve);
+  signal.addEventListener("abort", resolve, { once: true });
   try {
     await ready.promise;
   } finally {
-    stream.off("drain", ready.resolve);
-    signal.removeEventListener("abort", ready.resolve);
+    stream.off("drain", resolve);
+    signal.removeEventListener("abort", resolve);
   }
   signal.throwIfAborted();
 }

@@ -70,7 +70,7 @@ function endOf(leftAt: number, closedAt: number | undefined): { reached: boolean
 /** When the container's connection closed; undefined: it is still open after the deadline. */
 async function closingOf({ closed }: Open): Promise<number | undefined> {
   const late = Promise.withResolvers<undefined>();
-  const timer = setTimeout(late.resolve, deadline);
+  const timer = setTimeout(() => late.resolve(undefined), deadline);
   try {
     return await Promise.race([closed, late.promise]);
   } finally {
