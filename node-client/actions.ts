@@ -100,8 +100,7 @@ export async function create(deps: ActDependencies, { lease, gpuUuids }: Of<"cre
 
 /** The state of an image that no container is created of. */
 function tooManyVolumes(count: number): ImageState {
-  const message = `The image declares ${count} volumes; at most ${maxVolumes} are allowed.`;
-  const cause = { code: "container_start_failed", details: { message } } as const;
+  const cause = { code: "image_volumes_exceeded", details: { volumes: count, most: maxVolumes } } as const;
   return {
     type: "absent",
     failures: 1,

@@ -8,6 +8,7 @@ import { currentOffer } from "./operator/status.ts";
 import type { NodeParts } from "./parts.ts";
 import { readGpusAgain } from "./probe/hardware.ts";
 import { prefetchProbeImage } from "./probeImage.ts";
+import { roundInterval } from "./reconcile.ts";
 import { ensureRegistered } from "./registration.ts";
 
 /** Starts the background work of the node. @returns Promises that resolve once it has ended, after the node's stop. */
@@ -16,7 +17,7 @@ export function startLoops(node: NodeParts): Promise<void>[] {
   const { logger, signal, fail } = context;
   const registration = startRegistration(node);
   events.on("registration", registration.wake);
-  const work = startLoop({ name: "reconcile", logger, signal, interval: 2_000 }, async () => {
+  const work = startLoop({ name: "reconcile", logger, signal, interval: roundInterval }, async () => {
     if (node.membership.isCurrent()) await node.reconciler.round();
   });
   events.on("work", work.wake);

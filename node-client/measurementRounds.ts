@@ -1,6 +1,7 @@
 import type { ClientMessage } from "@ngpu/protocol/wire";
 import { messageOf } from "@ngpu/runtime/errors";
 import type { Logger } from "@ngpu/runtime/logger";
+import { rest } from "@ngpu/runtime/loop";
 import type Docker from "dockerode";
 import {
   createContainer,
@@ -76,8 +77,7 @@ async function prepare(deps: RoundDependencies, order: ProbeOrder, announced: Se
     const image = await findImage(engine, order.image);
     const id = await createContainer(engine, probeContainer(engine, order, image?.user));
     await startContainer(engine, id);
-    // The port responds shortly after the container has started: the next reconciliation checks again.
-    if (!(await isHealthy(order.port))) return;
+    if (!(await becomesHealthy(order.port, deps.signal))) return;
     if (deps.send({ type: "probeReady", roundId: order.roundId, port: order.port })) {
       announced.add(order.roundId);
       logger.info({ event: "probe_ready", roundId: order.roundId, port: order.port });
@@ -100,6 +100,19 @@ async function retire({ engine }: RoundDependencies, container: Docker.Container
 
 /** @deadline The probe's container to answer a request for its health. It is asked again until the round ends. */
 const healthDeadline = 2_000;
+
+/** Milliseconds between questions for the health of a container that has just started, and their number. */
+const healthInterval = 100;
+const healthTries = 20;
+
+/** The port responds shortly after the container has started. False: the next reconciliation checks again. */
+async function becomesHealthy(port: number, signal: AbortSignal): Promise<boolean> {
+  for (let tries = 0; tries < healthTries && !signal.aborted; tries += 1) {
+    if (await isHealthy(port)) return true;
+    await rest(healthInterval, signal);
+  }
+  return false;
+}
 
 async function isHealthy(port: number): Promise<boolean> {
   try {

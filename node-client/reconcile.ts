@@ -40,6 +40,9 @@ export type Reconciler = {
   stopAll(): Promise<void>;
 };
 
+/** Milliseconds between two rounds when nothing happens: an event of the engine or the chain starts one at once. */
+export const roundInterval = 2_000;
+
 /** Pause after a failed action before the same action may run again, in milliseconds. */
 const failureBackoff = 2_000;
 

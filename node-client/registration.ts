@@ -63,7 +63,7 @@ export async function ensureRegistered(deps: Dependencies): Promise<number | und
     client.readContract({ ...contract, functionName: "freeOf", args: [nodeId] }),
   ]);
   const offer = withLeasedGpus(deps.offer, { spec, free });
-  if (offerDiffers({ spec, pricePerSecond }, offer) && canRequest(deps, "updateSpec")) {
+  if (offerDiffers({ spec, pricePerSecond }, offer) && canUpdate(deps, offer)) {
     const message = { nodeId, ...offer, nonce: nonce(), deadline: deadline() };
     await deps.outbox.submit("updateSpec", message, "updateSpec");
   }
@@ -110,11 +110,20 @@ function mayReturn({ gpus, sickGpus }: Dependencies): SickGpu[] {
   return sickGpus.filter(isEqual).slice(0, Math.max(0, maxCards - gpus.length));
 }
 
+/** An offer that differs from the last one is not held back: a card that fell sick must not get a lease. */
+function canUpdate(deps: Dependencies, offer: Offer): boolean {
+  if (canRequest(deps, "updateSpec")) return true;
+  const last = lastBySubject(deps.journal, "updateSpec").get("updateSpec");
+  return last !== undefined && isSettled(last) && offerDiffers(last.message, offer);
+}
+
+const isSettled = ({ status }: Pick<OutboxItem, "status">) => status !== "waiting" && status !== "queued";
+
 /** False while a request is pending, and shortly after a refusal or a confirmation that the endpoint may not show yet. */
 function canRequest({ journal }: Dependencies, kind: "register" | "updateSpec" | "setStatus"): boolean {
   const last: OutboxItem | undefined = lastBySubject(journal, kind).get(kind);
   if (last === undefined || last.status === "expired") return true;
-  if (last.status === "waiting" || last.status === "queued") return false;
+  if (!isSettled(last)) return false;
   return Date.now() - (last.settledAt ?? last.createdAt) > retryRefused;
 }
 

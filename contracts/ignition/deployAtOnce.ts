@@ -1,6 +1,6 @@
 import type { ContractName } from "@ngpu/contracts-sdk/deployment";
 import { pomcAbi } from "@ngpu/contracts-sdk/generated/abi";
-import { FatalError } from "@ngpu/runtime/errors";
+import { FatalError, messageOf } from "@ngpu/runtime/errors";
 import {
   type Abi,
   type Address,
@@ -68,11 +68,15 @@ export async function deployAtOnce(options: {
       }),
     ),
   );
-  const hashes = await Promise.all(
-    transactions.map((serializedTransaction) => client.sendRawTransaction({ serializedTransaction })),
+  const receipts = await Promise.allSettled(
+    transactions.map(async (serializedTransaction) => {
+      const hash = await client.sendRawTransaction({ serializedTransaction });
+      const receipt = await client.getTransactionReceipt({ hash });
+      if (receipt.status !== "success") throw new Error("the transaction reverted");
+      return receipt;
+    }),
   );
-  const receipts = await Promise.all(hashes.map((hash) => client.getTransactionReceipt({ hash })));
-  requireSuccess(steps, receipts);
+  const [first] = requireAll(steps, receipts);
   const genesis = await client.readContract({
     address: contracts.Pomc,
     abi: pomcAbi,
@@ -80,7 +84,7 @@ export async function deployAtOnce(options: {
   });
   return {
     chainId,
-    startBlock: receipts[0]?.blockNumber ?? 0n,
+    startBlock: first?.blockNumber ?? block.number,
     contracts,
     parameters: { ...parameters, genesis },
     previous: [],
@@ -116,11 +120,19 @@ function stepsOf(
   return { steps, contracts };
 }
 
-function requireSuccess(steps: readonly Step[], receipts: readonly { status: string }[]): void {
-  const failed = steps.filter((_, index) => receipts[index]?.status !== "success").map(({ name }) => name);
-  if (failed.length === 0) return;
-  throw new FatalError(`The chain rejected steps of the deployment: ${failed.join(", ")}.`, {
+/** The results of all steps. @throws FatalError `deployment_failed` with the first step that failed. */
+function requireAll<Result>(
+  steps: readonly Step[],
+  results: readonly PromiseSettledResult<Result>[],
+): Result[] {
+  const place = results.findIndex(({ status }) => status === "rejected");
+  const failed = results[place];
+  if (failed?.status !== "rejected")
+    return results.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  const [reason] = messageOf(failed.reason).split("\n");
+  throw new FatalError(`The chain rejected the step ${steps[place]?.name} of the deployment: ${reason}`, {
     code: "deployment_failed",
     hint: "Check the parameters of the deployment, then start again on a new chain.",
+    cause: failed.reason,
   });
 }

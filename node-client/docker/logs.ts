@@ -5,7 +5,7 @@ import { calling, type Engine, tolerating } from "./engine.ts";
 /** Bytes of output that are kept while it is read: more than a reason keeps, because the engine's text is not bounded. */
 const keptBytes = 4 * logLimits.bytes;
 /** @deadline The Docker engine to send a container's output. What arrived until then is reported. */
-const deadlineMs = 5_000;
+export const logDeadline = 1_500;
 
 /** The last lines of a container's output since a time in milliseconds; empty when the container is gone. */
 export async function readLog(engine: Engine, id: string, since: number): Promise<string> {
@@ -13,7 +13,7 @@ export async function readLog(engine: Engine, id: string, since: number): Promis
     calling(engine.docker, () => openLog(engine, id, since)),
   );
   if (stream === undefined) return "";
-  const timer = setTimeout(() => stream.destroy(), deadlineMs);
+  const timer = setTimeout(() => stream.destroy(), logDeadline);
   const output = createDemultiplexer(keptBytes);
   try {
     for await (const chunk of stream as AsyncIterable<Buffer>) output.take(chunk);

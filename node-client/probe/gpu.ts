@@ -17,6 +17,8 @@ export const sickCodes = [
   "gpu_lost",
   /** The driver asks for a reset of the card. */
   "gpu_reset_required",
+  /** The driver reads the card and reports errors of its memory that it cannot correct. */
+  "gpu_memory_errors",
   /** A field has an error or an unknown value. */
   "gpu_unreadable",
   /** The card has no amount of memory, and is not known to share the system's. */

@@ -1,5 +1,6 @@
 import { cleanName, firstLine, type Gpu, type GpuInventory, merged, none, type SickGpu } from "./gpu.ts";
 import { migInventory } from "./mig.ts";
+import { withoutFaulty } from "./nvidiaHealth.ts";
 import { runTool, type ToolOutput } from "./tool.ts";
 
 const program = "nvidia-smi";
@@ -18,7 +19,7 @@ export async function readNvidia(systemMemoryMib: number): Promise<GpuInventory>
     output = await runTool(program, ["--query-gpu=name,uuid,memory.total", format]);
     if (output === undefined) return none;
   }
-  const read = parseNvidia(output, systemMemoryMib);
+  const read = await withoutFaulty(program, parseNvidia(output, systemMemoryMib));
   if (read.gpus.length === 0) return read;
   const [list, modes] = await Promise.all([
     runTool(program, ["-L"]),

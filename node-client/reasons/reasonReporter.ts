@@ -19,7 +19,7 @@ export type ReasonReporter = {
 };
 
 /** Milliseconds between two new reasons of one lease, and between repeated reports of one. */
-const pause = { change: 1_000, repeat: 30_000 };
+export const pause = { change: 1_000, repeat: 30_000 };
 /** Reasons of one lease whose occurrences are counted. */
 const maxCounted = 100;
 

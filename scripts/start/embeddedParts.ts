@@ -12,6 +12,7 @@ import type { StartEnv } from "./env.ts";
 import type { MarketChain } from "./market.ts";
 import type { StartOptions } from "./options.ts";
 import type { Reporter } from "./reporter.ts";
+import type { OnStop } from "./stack.ts";
 import { type Running, type Supervision, supervise } from "./supervise/supervisor.ts";
 
 export type Parts = {
@@ -21,6 +22,9 @@ export type Parts = {
   docker: { socketPath: string };
 };
 
+/** Parts do not need each other, so they stop together. */
+const group = "parts";
+
 type Context = {
   options: StartOptions & { rootDir: string };
   env: StartEnv;
@@ -29,7 +33,7 @@ type Context = {
   installed: Promise<void>;
   signal: AbortSignal;
   supervision: Supervision;
-  onStop: (name: string, stop: () => Promise<void>) => void;
+  onStop: OnStop;
 };
 
 /**
@@ -80,9 +84,9 @@ async function chainPart({ options, env, signal, supervision, onStop }: Context)
   }
   const { rootDir, stateDir, chainPort } = options;
   const kept = await keepChain({ rootDir, stateDir, port: chainPort });
-  onStop("chain's address", kept.stop);
+  onStop("chain's address", kept.stop, group);
   const start = async (begun: AbortSignal) => (await kept.start(begun)).process;
-  onStop("chain", await supervise(supervision, "chain", start));
+  onStop("chain", await supervise(supervision, "chain", start), group);
   return { rpcUrls: [kept.url], chainId: EMBEDDED_CHAIN_ID, embedded: true };
 }
 
@@ -100,7 +104,7 @@ async function postgresPart({ options, env, supervision, onStop }: Context): Pro
     ({ port, url } = postgres);
     return postgres.process;
   };
-  onStop("postgres", await supervise(supervision, "postgres", start));
+  onStop("postgres", await supervise(supervision, "postgres", start), group);
   return { adminUrl: url, embedded: true };
 }
 
@@ -126,7 +130,7 @@ async function redisPart({
     ({ port, url } = redis);
     return redis.process;
   };
-  onStop("redis", await supervise(supervision, "redis", start));
+  onStop("redis", await supervise(supervision, "redis", start), group);
   return { url };
 }
 
@@ -138,7 +142,7 @@ async function dockerPart({ options, env, print, installed, signal, supervision,
   const engineInfo = { socketPath: first.socketPath, version: first.version };
   if (first.process === undefined) {
     // An engine that was already running, or that systemd manages.
-    onStop("docker", first.stop);
+    onStop("docker", first.stop, group);
     return engineInfo;
   }
   let engine: typeof first | undefined = first;
@@ -151,6 +155,6 @@ async function dockerPart({ options, env, print, installed, signal, supervision,
       hint: "Stop that engine, or restart this market to use it.",
     });
   };
-  onStop("docker", await supervise(supervision, "docker", start));
+  onStop("docker", await supervise(supervision, "docker", start), group);
   return engineInfo;
 }

@@ -3,6 +3,7 @@ import type { Database } from "@ngpu/db/pool";
 import type { Keys } from "./keys.ts";
 import type { StartOptions } from "./options.ts";
 import type { Reporter } from "./reporter.ts";
+import type { OnStop } from "./stack.ts";
 import type { Supervision } from "./supervise/supervisor.ts";
 
 /** The market's chain. */
@@ -25,8 +26,8 @@ export type Market = {
   deployment: Deployment;
   deploymentFile: string;
   logLevel: string;
-  /** Registers a part to stop at the end; parts are stopped in reverse order. */
-  onStop(name: string, stop: () => Promise<void>): void;
+  /** Registers a part to stop at the end; parts are stopped in reverse order, those of a group together. */
+  onStop: OnStop;
   /** How parts that end by themselves are restarted. */
   supervision: Supervision;
 };

@@ -17,8 +17,8 @@ const portOptions = {
 /** Options that choose a period. */
 export const periodOptions = {
   slotSeconds: ["--slot-seconds", "seconds of a heartbeat slot; default 60, embedded 3"],
-  epochSeconds: ["--epoch-seconds", "seconds of a reward epoch; default 3600, embedded 6"],
-  activationDelay: ["--activation-seconds", "seconds before a root can be claimed; default 1800, embedded 2"],
+  epochSeconds: ["--epoch-seconds", "seconds of a reward epoch; default 3600, embedded 3"],
+  activationDelay: ["--activation-seconds", "seconds before a root can be claimed; default 1800, embedded 1"],
   heartbeatWindowSeconds: [
     "--heartbeat-window-seconds",
     "seconds in which heartbeats can be committed and corrected; default 3600, embedded 60",
@@ -30,7 +30,7 @@ export const periodOptions = {
   uptimeDelay: ["--uptime-seconds", "seconds before a day's uptime counts; default 3600, embedded 2"],
   measureLeadSeconds: [
     "--measure-lead-seconds",
-    "seconds before a measurement opens; default 30, embedded 3",
+    "seconds before a measurement opens; default 30, embedded 2",
   ],
   measureWindowSeconds: [
     "--measure-window-seconds",

@@ -6,13 +6,13 @@ export type Periods = Record<PeriodName, number>;
 /** For a chain that is reset at each start: a journey takes a minute. */
 const embedded: Periods = {
   slotSeconds: 3,
-  epochSeconds: 6,
-  activationDelay: 2,
+  epochSeconds: 3,
+  activationDelay: 1,
   heartbeatWindowSeconds: 60,
   daySeconds: 120,
   uptimeDelay: 2,
-  // Three blocks: two for committing the draw.
-  measureLeadSeconds: 3,
+  // Two blocks, which draw the measurers.
+  measureLeadSeconds: 2,
   measureWindowSeconds: 30,
   measureTtlSeconds: 3_600,
 };

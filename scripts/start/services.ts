@@ -114,6 +114,7 @@ async function startService(
       : { host: "127.0.0.1", port: env.INTERNAL_PORT };
   await startProgram(market, {
     name,
+    group: "services",
     entry: `services/${name}/index.ts`,
     args: [],
     env,
@@ -134,7 +135,15 @@ function signerOf(keys: Keys, name: ServiceName): Record<string, string> {
 /** Starts a program of this checkout, waits for its /healthz, and restarts it when it ends, until the market stops. */
 export async function startProgram(
   market: Market,
-  program: { name: string; entry: string; args: string[]; env: Record<string, string>; healthUrl: string },
+  program: {
+    name: string;
+    /** Programs of a group stop together. */
+    group: "services" | "clients";
+    entry: string;
+    args: string[];
+    env: Record<string, string>;
+    healthUrl: string;
+  },
 ): Promise<void> {
   const start = (signal: AbortSignal) =>
     startProcess({
@@ -153,5 +162,5 @@ export async function startProgram(
       stopDeadlineMs: 20_000,
       signal,
     });
-  market.onStop(program.name, await supervise(market.supervision, program.name, start));
+  market.onStop(program.name, await supervise(market.supervision, program.name, start), program.group);
 }

@@ -1,27 +1,37 @@
 import { messageOf } from "@ngpu/runtime/errors";
 
-type Entry = { name: string; stop: () => Promise<void> };
+type Entry = { name: string; stop: () => Promise<void>; group: string | undefined };
 
-/** A stack of parts to stop, in reverse order. A second call of `stopAll` waits for the first. */
+/** Registers a part to stop. Parts of one group that were registered one after the other are stopped together. */
+export type OnStop = (name: string, stop: () => Promise<void>, group?: string) => void;
+
+/**
+ * A stack of parts to stop, in reverse order, those of a group together. A second call of `stopAll` waits for the first.
+ */
 export function createStopStack() {
   const entries: Entry[] = [];
   let stopping: Promise<string[]> | undefined;
   const run = async (progress: (name: string) => void) => {
     const errors: string[] = [];
-    for (let entry = entries.pop(); entry !== undefined; entry = entries.pop()) {
-      progress(entry.name);
-      try {
-        await entry.stop();
-      } catch (error) {
-        errors.push(`${entry.name} did not stop cleanly: ${messageOf(error)}`);
-      }
+    for (let together = popGroup(entries); together.length > 0; together = popGroup(entries)) {
+      progress(together.map(({ name }) => name).join(", "));
+      await Promise.all(
+        together.map(async ({ name, stop }) => {
+          try {
+            await stop();
+          } catch (error) {
+            errors.push(`${name} did not stop cleanly: ${messageOf(error)}`);
+          }
+        }),
+      );
     }
     return errors;
   };
+  const push: OnStop = (name, stop, group) => {
+    entries.push({ name, stop, group });
+  };
   return {
-    push: (name: string, stop: () => Promise<void>) => {
-      entries.push({ name, stop });
-    },
+    push,
     /**
      * Stops everything. A part that does not stop does not prevent the others from being stopped.
      *
@@ -33,4 +43,11 @@ export function createStopStack() {
     },
     isEmpty: () => entries.length === 0,
   };
+}
+
+/** Removes the last entry, and those before it that are in its group. Empty when there is no entry. */
+function popGroup(entries: Entry[]): Entry[] {
+  const group = entries.at(-1)?.group;
+  const before = entries.findLastIndex((entry) => entry.group !== group);
+  return entries.splice(group === undefined ? Math.max(0, entries.length - 1) : before + 1).reverse();
 }

@@ -2,6 +2,7 @@ import { flushHead } from "@ngpu/runtime/flushHead";
 import type { Response } from "express";
 import { passHeaders } from "./containerHeaders.ts";
 import type { ApiDeps } from "./deps.ts";
+import { drained } from "./drained.ts";
 import type { GatewayAnswer } from "./gatewayClient.ts";
 import type { TaskEnd } from "./store/tasks.ts";
 import { endOf, failureEnd } from "./taskEnd.ts";
@@ -58,13 +59,4 @@ async function stream(
     if (!response.write(part)) await drained(response, disconnected);
   }
   return { ...endOf(message.statusCode ?? 0), served, result: await transcript.result() };
-}
-
-async function drained(response: Response, disconnected: AbortSignal): Promise<void> {
-  const ready = Promise.withResolvers<void>();
-  response.once("drain", ready.resolve);
-  disconnected.addEventListener("abort", () => ready.resolve(), { once: true });
-  if (disconnected.aborted) ready.resolve();
-  await ready.promise;
-  disconnected.throwIfAborted();
 }

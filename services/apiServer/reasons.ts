@@ -131,6 +131,7 @@ const failures: Readonly<Record<string, ReasonCode>> = {
   gpu_lost: "gpu_lost",
   health_timeout: "health_failing",
   image_unavailable: "image_pull_failed",
+  volumes_exceeded: "image_volumes_exceeded",
 };
 
 /** Reasons that pass by themselves: another replica's says more. */

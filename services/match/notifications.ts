@@ -24,6 +24,8 @@ export function createNotice(parts: {
     }
     if (channel === chainChannel || payload === undefined) {
       for (const part of [sessionMonitor, measure, failover, relay]) part.wake();
+      // A round that was requested is an order to its node.
+      if (payload === undefined || payload.includes('"measurement"')) orderDispatch.wake();
       return;
     }
     if (payload === "relay") relay.wake();

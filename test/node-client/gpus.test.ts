@@ -115,6 +115,50 @@ describe("the probe of GPUs", () => {
     expect(gpus.map((gpu) => [gpu.memoryMib, gpu.computeCapability])).to.deep.equal([[23_028, 0]]);
   });
 
+  it("judges a card by its recovery action, and by errors that ECC cannot correct where the driver has none", async () => {
+    // Fields and values: https://docs.nvidia.com/deploy/a100-gpu-mem-error-mgmt/error-recovery-and-response-flags.html; lines composed.
+    const uuids = ["GPU-5a6f2c1e-0c1f-4a7e-9d55-3f0b8f5f7a10", "GPU-1b9e7d44-8c52-41b3-a1f4-6f8d2c0e9b21"];
+    const sickOf = async (values: { recovery?: string; ecc?: string; rows?: string }) => {
+      writeFileSync(join(dir, "cards"), h200);
+      const answer = (value: string | undefined) =>
+        value === undefined
+          ? "echo 'Field is not a valid field to query.'; exit 2"
+          : `echo '${uuids[0]}, ${value}'; echo '${uuids[1]}, [N/A]'`;
+      tool(
+        "nvidia-smi",
+        `case "$1" in
+*gpu_recovery_action*) ${answer(values.recovery)} ;;
+*uncorrected.volatile*) ${answer(values.ecc)} ;;
+*remapped_rows.failure*) ${answer(values.rows)} ;;
+*memory.total*) /bin/cat ${dir}/cards ;;
+esac`,
+      );
+      const { gpus, sick } = await probeGpus(systemMemoryMib);
+      expect(gpus.map(({ uuid }) => uuid)).to.include(uuids[1]);
+      return sick.map(({ code, id, name, detail }) => {
+        expect([id, name]).to.deep.equal([uuids[0], "NVIDIA H200"]);
+        return `${code}: ${detail}`;
+      });
+    };
+    for (const recovery of ["Reset", "GPU Reset", "Reboot", "Node Reboot", "Drain P2P", "Drain and Reset"]) {
+      const detail = `gpu_recovery_action: ${recovery}`;
+      expect(await sickOf({ recovery, ecc: "0", rows: "No" })).to.deep.equal([
+        `gpu_reset_required: ${detail}`,
+      ]);
+    }
+    // The driver says that the card can be used.
+    expect(await sickOf({ recovery: "None", ecc: "3", rows: "No" })).to.deep.equal([]);
+    expect(await sickOf({ recovery: "None", ecc: "0", rows: "Yes" })).to.deep.equal([
+      "gpu_memory_errors: remapped_rows.failure: Yes",
+    ]);
+    expect(await sickOf({ ecc: "3" })).to.deep.equal([
+      "gpu_memory_errors: ecc.errors.uncorrected.volatile.total: 3",
+    ]);
+    for (const unknown of ["[N/A]", "N/A", "[Not Supported]", "[Unknown Error]", "", "later"])
+      expect(await sickOf({ recovery: unknown, ecc: unknown, rows: unknown }), unknown).to.deep.equal([]);
+    expect(await sickOf({})).to.deep.equal([]);
+  });
+
   it("reads AMD's cards, after a warning, with their device files", async () => {
     // Fields: https://github.com/marimo-team/marimo/issues/9237; the warning, serial and address are composed.
     writeFileSync(

@@ -145,6 +145,12 @@ export const reasons = {
     hint: "Check that the registry is up and public. The node tries again.",
     details: { image: "The reference", message: engine },
   },
+  image_volumes_exceeded: {
+    source: "node",
+    message: "The image declares more volumes than a container may have.",
+    hint: "Remove VOLUME lines from the Dockerfile, push the image, and update the workspace with its digest.",
+    details: { volumes: "Volumes that the image declares", most: "Volumes that are allowed" },
+  },
   no_node_fits: {
     source: "market",
     message: "No node fits the workspace.",

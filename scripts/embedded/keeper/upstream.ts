@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { Agent, type IncomingMessage, request } from "node:http";
+import { text } from "node:stream/consumers";
 import { RetryableError } from "@ngpu/runtime/errors";
 
 /** Time that a call waits for a restarting chain, in ms. */
@@ -45,14 +48,19 @@ export class Upstream {
   }
 }
 
+/** Few connections that stay open: opening one costs more than most calls. */
+const agent = new Agent({ keepAlive: true, maxSockets: 16 });
+
+/** @throws RetryableError `chain_restarting` when there is no complete answer. */
 export async function post(url: string, body: string): Promise<string> {
   try {
-    const response = await fetch(url, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body,
-    });
-    return await response.text();
+    const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+    const sent = request(url, { agent, method: "POST", headers });
+    // Reported by `once`, or by the response when it has begun.
+    sent.on("error", () => undefined);
+    sent.end(body);
+    const [response] = (await once(sent, "response")) as [IncomingMessage];
+    return await text(response);
   } catch (cause) {
     throw restarts(cause);
   }

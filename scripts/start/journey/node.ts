@@ -144,6 +144,7 @@ async function startClient(market: Market, progress: Progress, client: Client): 
   progress(`starting the ${client.name} client`);
   await startProgram(market, {
     name: client.name,
+    group: "clients",
     entry: "node-client/main.ts",
     args: [client.command],
     env: { ...baseEnvironment(market), HOST: "127.0.0.1", PORT: String(port), ...client.env },

@@ -33,7 +33,7 @@ export type ReasonRows = {
 };
 
 /** Seconds without contact after which a node counts as not answering: a client that restarts is away for less. */
-const absenceSeconds = 4;
+export const absenceSeconds = 4;
 
 /** Reads why the replicas of a workspace may not run. */
 export async function readReasons(db: Queryable, workspaceId: string): Promise<ReasonRows> {

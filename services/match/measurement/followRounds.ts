@@ -35,7 +35,7 @@ export async function followRounds(
     if (end !== undefined) {
       await store.moveRound(pool, round.draws, { from: [round.status], ...end });
     } else if (round.status === "requested" && round.known > 0 && round.opens_at <= now) {
-      await store.moveRound(pool, round.draws, { from: ["requested"], to: "open" });
+      await store.moveRound(pool, round.draws, { from: ["requested"], to: round.probed ? "ready" : "open" });
     } else if (round.status === "open" || round.status === "ready") {
       await store.failOverdueDraws(pool, round.draws, measureSeconds);
       await assignDraws(options, round, now);

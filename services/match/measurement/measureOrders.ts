@@ -14,12 +14,15 @@ export type ProbeOrder = {
   over: boolean;
 };
 
-/** Orders to nodes: rounds in progress, and rounds that ended in the last minute. */
+/**
+ * Orders to nodes: rounds on the chain that have not ended, and rounds that ended in the last minute. A node starts its
+ * probe while the measurers are drawn, so that the probe responds when the round opens.
+ */
 export async function pendingProbeOrders(pool: Database): Promise<ProbeOrder[]> {
   const { rows } = await pool.query<ProbeOrder>(
     `select m.round_id::numeric, d.node_id, d.port, d.token, m.closes_at::float8, d.status in ('done', 'failed') as over
      from app.measure_round d join chain.measurement m using (draws)
-     where d.status in ('open', 'ready')
+     where d.status in ('requested', 'open', 'ready')
        or (d.status in ('done', 'failed') and d.updated_at > now() - interval '60 seconds')
      order by m.round_id`,
   );
@@ -67,14 +70,16 @@ export function probeUrl(host: string, port: number): string {
   return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
-/** Records that the node's probe is ready. */
+/** Records that the node's probe is ready. The round is ready once it is open. */
 export async function markReady(
   pool: Database,
   ready: { roundId: bigint; nodeId: number; port: number; url: string },
 ): Promise<void> {
   await pool.query(
-    `update app.measure_round d set status = 'ready', url = $4, updated_at = now() from chain.measurement m
-     where m.draws = d.draws and m.round_id = $1 and d.node_id = $2 and d.port = $3 and d.status = 'open'`,
+    `update app.measure_round d
+       set status = case d.status when 'open' then 'ready' else d.status end, url = $4, updated_at = now()
+     from chain.measurement m
+     where m.draws = d.draws and m.round_id = $1 and d.node_id = $2 and d.port = $3 and d.status in ('requested', 'open')`,
     [ready.roundId, ready.nodeId, ready.port, ready.url],
   );
   await notify(pool);

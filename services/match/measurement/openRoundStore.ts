@@ -14,6 +14,8 @@ export type OpenRound = {
   on_chain: string;
   opens_at: number;
   closes_at: number;
+  /** Whether the node has reported its probe as ready. */
+  probed: boolean;
   /** Number of draws: all stored, not assigned yet, assigned, and with a result on the chain. */
   known: number;
   waiting: number;
@@ -31,6 +33,7 @@ export async function openRounds(pool: Database): Promise<OpenRound[]> {
   );
   const { rows } = await pool.query<OpenRound>(
     `select d.draws, d.status, d.node_id, m.round_id::numeric, m.status as on_chain, m.opens_at::float8, m.closes_at::float8,
+       d.url is not null as probed,
        count(one.position)::int as known,
        count(*) filter (where one.status = 'drawn')::int as waiting,
        count(*) filter (where one.status = 'assigned')::int as assigned,

@@ -10,7 +10,7 @@ type ReasonReport = Extract<SessionMessage, { type: "reason" }>;
 /** Reports that a session may send in a window, and the window, ms. Further ones are set aside. */
 const reportLimit = { reports: 200, windowMs: 10_000 };
 /** A node follows the chain itself, so it may report a lease before this market's database has it. */
-const retry = { everyMs: 500, times: 20 };
+export const retry = { everyMs: 500, times: 20 };
 /** Reports of one session that wait for their lease. */
 const maxWaiting = 64;
 

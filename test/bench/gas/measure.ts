@@ -11,7 +11,7 @@ import type { Cost } from "./meter.ts";
 /** Cost of every act on the OP-stack simulation, from receipts, by act id. Each group begins with a new market. */
 export async function measureActs(): Promise<Record<string, Cost>> {
   const costs: Record<string, Cost> = {};
-  for (const acts of [nodeActs, workspaceActs, moneyActs, heartbeatActs, claimActs]) {
+  for (const acts of [nodeActs, workspaceActs, stopActs, moneyActs, heartbeatActs, claimActs]) {
     const market = await loadMarket();
     await setL1Prices(market);
     Object.assign(costs, await acts(market));

@@ -1,13 +1,11 @@
-import { join as joinPath } from "node:path";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
-import { type RunningProcess, startProcess } from "../../../scripts/embedded/process.ts";
+import type { RunningProcess } from "../../../scripts/embedded/process.ts";
 import type { ApiEnv } from "../../../services/apiServer/env.ts";
 import { join, newWorkspace, runWorkspace } from "../../services/apiServer/partner.ts";
 import { type ApiMarket, setup } from "../../services/apiServer/setup.ts";
 import { echo } from "../../services/gateway/node.ts";
+import { startProgram } from "../../services/support/programs.ts";
 import { privateKeyOf } from "../../services/workspace/chain.ts";
-import { rootDir, testStateDir } from "../../support/parts.ts";
-import { programEnv } from "../../support/programEnv.ts";
 import type { Facts } from "./requests.ts";
 
 /** Memory that the server's objects may take, in MiB. With more, Node ends it. */
@@ -31,20 +29,14 @@ export async function openFuzzMarket(): Promise<FuzzMarket> {
   return { api, server, facts: await factsOf(api) };
 }
 
-async function startServer(env: ApiEnv): Promise<RunningProcess> {
-  const values = Object.entries({ ...env, PRIVATE_ADDRESSES: env.PRIVATE_ADDRESSES ? "1" : "0" });
-  const texts = Object.fromEntries(values.map(([name, value]) => [name, String(value)]));
-  return startProcess({
+const startServer = (env: ApiEnv): Promise<RunningProcess> =>
+  startProgram({
     name: "apiServer",
-    command: process.execPath,
-    args: [`--max-old-space-size=${heapLimitMib}`, joinPath(rootDir, "test/chaos/api/server.ts")],
-    stateDir: await testStateDir(),
-    cwd: rootDir,
-    env: { ...programEnv(), ...texts, LOG_LEVEL: "error" },
-    ready: async (signal) => (await fetch(`http://127.0.0.1:${env.PORT}/healthz`, { signal })).ok,
-    readyDeadlineMs: 60_000,
+    file: "test/chaos/api/server.ts",
+    nodeArgs: [`--max-old-space-size=${heapLimitMib}`],
+    env: { ...env, LOG_LEVEL: "error" },
+    url: `http://127.0.0.1:${env.PORT}`,
   });
-}
 
 async function factsOf(api: ApiMarket): Promise<Facts> {
   const account = privateKeyToAccount(generatePrivateKey());

@@ -1,31 +1,35 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
-import { rootDir } from "../../support/parts.ts";
 
-const program = join(rootDir, "node-client/main.ts");
 /** Milliseconds from an exit of the client to its restart, as the operator's service manager does. */
 const restartAfter = 200;
+/** The longest that a client may take to log its first line, in milliseconds. */
+const startDeadline = 20_000;
 
 export type ClientOptions = {
+  /** The client as operators install it: one file. */
+  program: string;
   env: Record<string, string>;
   /** Called when the client ends by itself, with its last lines. */
   onExit: (lines: readonly string[]) => void;
 };
 
 /** The real node client as a process, which is started again whenever it ends. */
-export function startClient({ env, onExit }: ClientOptions) {
+export function startClient({ program, env, onExit }: ClientOptions) {
   let step: (() => void) | undefined;
   let current: ReturnType<typeof spawn> | undefined;
   let isStopped = false;
   let steps = 0;
+  /** Steps of the running client. */
+  let own = 0;
   const failures: string[] = [];
   const life = async () => {
     while (!isStopped) {
       const child = spawn(process.execPath, [program, "run"], { env, stdio: ["ignore", "pipe", "pipe"] });
       current = child;
+      own = 0;
       const lines: string[] = [];
       const read = (text: string) => {
         lines.push(text);
@@ -33,6 +37,7 @@ export function startClient({ env, onExit }: ClientOptions) {
         if (text.includes("_failed")) failures.push(text);
         if (failures.length > 5) failures.shift();
         steps += 1;
+        if (!child.killed) own += 1;
         step?.();
       };
       createInterface({ input: child.stdout }).on("line", read);
@@ -46,18 +51,23 @@ export function startClient({ env, onExit }: ClientOptions) {
   return {
     /** The last lines of the log about failures. */
     failures: () => failures,
-    /** Kills the client after it has logged this many more steps, or after some milliseconds. */
+    /** Kills the client after it has logged this many more steps, or some milliseconds after it has begun. */
     async killAfter(count: number, milliseconds: number): Promise<void> {
       const until = steps + count;
+      const begun = Promise.withResolvers<void>();
       const reached = Promise.withResolvers<void>();
       step = () => {
+        if (own > 0) begun.resolve();
         if (steps < until) return;
         current?.kill("SIGKILL");
         reached.resolve();
       };
+      step();
+      await Promise.race([begun.promise, delay(startDeadline)]);
       await Promise.race([reached.promise, delay(milliseconds)]);
       step = undefined;
       current?.kill("SIGKILL");
+      own = 0;
     },
     async stop(): Promise<void> {
       isStopped = true;

@@ -34,9 +34,9 @@ export async function run({ kills, seed, signal, progress }: Trial): Promise<Ver
   const ended = once(child, "exit");
   let verdict: Verdict | undefined;
   for await (const text of createInterface({ input: child.stdout })) {
-    if (!text.startsWith("{")) continue;
-    const line = JSON.parse(text) as TrialLine;
-    if ("verdict" in line) verdict = line.verdict;
+    const line = trialLineOf(text);
+    if (line === undefined) process.stderr.write(`${text}\n`);
+    else if ("verdict" in line) verdict = line.verdict;
     else progress(line.done, line.doing);
   }
   await ended;
@@ -44,4 +44,11 @@ export async function run({ kills, seed, signal, progress }: Trial): Promise<Ver
   signal.throwIfAborted();
   if (verdict === undefined) throw new Error("The trial ended without a verdict; its output says why.");
   return verdict;
+}
+
+/** Undefined for other output: the log of the trial's own parts. */
+function trialLineOf(text: string): TrialLine | undefined {
+  if (!text.startsWith("{")) return undefined;
+  const line = JSON.parse(text) as TrialLine;
+  return "verdict" in line || "done" in line ? line : undefined;
 }

@@ -24,7 +24,7 @@ export async function factsOf({ db }: TestMatch, { id }: Workspace): Promise<Fac
      where w.workspace_id = $1`,
     [id],
   );
-  const { isStopped = false, ...lease } = rows[0] ?? {};
+  const { isStopped = false, ...lease }: Partial<Lease & { isStopped: boolean }> = rows[0] ?? {};
   return { isStopped, lease: lease.lease == null ? undefined : (lease as Lease) };
 }
 

@@ -1,10 +1,12 @@
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Verdict } from "../../../scripts/chaos/subject.ts";
+import { bundleClient } from "../../../scripts/client/bundle.ts";
 import { openRegistry } from "../../docker/node/market.ts";
 import { setupMatch, type TestMatch } from "../../services/match/setup.ts";
 import { eventually } from "../../services/support/context.ts";
-import { stopParts } from "../../support/parts.ts";
+import { rootDir, stopParts } from "../../support/parts.ts";
 import { programEnv } from "../../support/programEnv.ts";
 import { drawsOf } from "../match/random.ts";
 import { startClient } from "./client.ts";
@@ -69,7 +71,8 @@ async function tryOut(kills: number, seed: number): Promise<Verdict> {
     const doing = await disturb(scene, draws.next(), drawsOf(seed ^ (done * 7_919)));
     // Half of the kills hit the first steps after a start.
     const steps = 1 + draws.below(draws.next() < 0.5 ? 12 : 60);
-    await scene.client.killAfter(steps, 1_000 + draws.below(6_000));
+    // Most kills come soon; some leave the time that an order takes.
+    await scene.client.killAfter(steps, 8_000 * draws.next() ** 3);
     print({ done: done + 1, doing });
   }
   print({ done: kills, doing: "waiting for all workspaces" });
@@ -100,7 +103,10 @@ async function prepare(): Promise<Scene> {
   stops.push(network.stop);
   const counts = { engineRestarts: 0, fullDisks: 0, tunnelCuts: 0, doubles: 0, crashes: 0 };
   let isDisturbed = false;
+  const program = join(engine.dir, "ngpu-node.mjs");
+  writeFileSync(program, await bundleClient(rootDir));
   const client = startClient({
+    program,
     env: clientEnv({ api: network.url, engine }),
     onExit: (lines) => {
       if (isDisturbed) return;

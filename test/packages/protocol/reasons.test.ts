@@ -1,9 +1,12 @@
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { cleanText, lastLines, logLimits, startOf } from "@ngpu/protocol/reasons/boundedText";
 import { parseNodeReason, reasonKey } from "@ngpu/protocol/reasons/nodeReason";
 import { reasons } from "@ngpu/protocol/reasons/reasons";
 import { clientMessage } from "@ngpu/protocol/wire";
 import { expect } from "chai";
 import fc from "fast-check";
+import { rootDir } from "../../support/parts.ts";
 import { runs } from "../../support/runs.ts";
 
 const bytes = (text: string) => Buffer.byteLength(text);
@@ -95,6 +98,14 @@ describe("a node's reason", () => {
 });
 
 describe("the list of reasons", () => {
+  it("has only codes that the node client or a service gives", () => {
+    const files = ["node-client", "services"].flatMap((folder) =>
+      globSync(`${folder}/**/*.ts`, { cwd: rootDir }).filter((file) => !file.includes("node_modules")),
+    );
+    const code = files.map((file) => readFileSync(join(rootDir, file), "utf8")).join("\n");
+    expect(Object.keys(reasons).filter((one) => !code.includes(`"${one}"`))).to.deep.equal([]);
+  });
+
   it("has a sentence and what to do for each code", () => {
     for (const [code, { message, hint }] of Object.entries(reasons)) {
       expect(code).to.match(/^[a-z]+(_[a-z]+)*$/);

@@ -99,6 +99,7 @@ describe("why a replica does not run", () => {
     expect(failed("exit_7")).to.equal("container_exited");
     expect(failed("image_unavailable")).to.equal("image_pull_failed");
     expect(failed("health_timeout")).to.equal("health_failing");
+    expect(failed("volumes_exceeded")).to.equal("image_volumes_exceeded");
     expect(failed("start_failed")).to.equal("container_start_failed");
     expect(failed("anything else")).to.equal("container_start_failed");
   });

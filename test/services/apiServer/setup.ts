@@ -13,6 +13,7 @@ import type { Hex } from "viem";
 import { startApiServer } from "../../../services/apiServer/apiServer.ts";
 import type { ApiEnv } from "../../../services/apiServer/env.ts";
 import { defaultLimits, type Limits } from "../../../services/apiServer/limits.ts";
+import type { GatewayEnv } from "../../../services/gateway/env.ts";
 import { startGateway } from "../../../services/gateway/gateway.ts";
 import { serveExplain } from "../../../services/match/scheduling/explainRoute.ts";
 import { createFleetSync } from "../../../services/match/scheduling/fleetSync.ts";
@@ -49,15 +50,16 @@ export async function setup(
     probeImage?: string;
     /** Starts the API elsewhere than in this process. */
     startApi?: (env: ApiEnv) => Promise<{ stop: () => Promise<void> }>;
+    /** Starts the gateway elsewhere than in this process. */
+    startGateway?: (env: GatewayEnv) => Promise<{ stop: () => Promise<void> }>;
   } = {},
 ) {
   const market = await openMarket(options.chain);
   const folder = mkdtempSync(join(tmpdir(), "ngpu-api-"));
   const file = join(folder, "deployment.json");
   writeFileSync(file, toJson(market.chain.deployment));
-  const gatewayContext = createTestContext("gateway", options.log);
   const gatewayUrl = `http://127.0.0.1:${await getPort()}`;
-  await startGateway(gatewayContext, {
+  const gatewayEnv: GatewayEnv = {
     LOG_LEVEL: "silent",
     HOST: "127.0.0.1",
     PORT: Number(new URL(gatewayUrl).port),
@@ -66,7 +68,8 @@ export async function setup(
     PUBLIC_URL: gatewayUrl,
     GATEWAY_TOKEN: token,
     INSTANCE: "gateway-test",
-  });
+  };
+  const gateway = await (options.startGateway ?? startGatewayHere(options.log))(gatewayEnv);
   const explainer = options.explains === true ? await startExplainer(market.pool) : undefined;
   const port = await getPort();
   const internalPort = await getPort();
@@ -123,12 +126,19 @@ export async function setup(
       for (const tunnel of tunnels) tunnel.close();
       await api.stop();
       explainer?.stop();
-      await gatewayContext.stop();
+      await gateway.stop();
       await market.stop();
       rmSync(folder, { recursive: true });
     },
   };
 }
+
+/** Starts the gateway in this process. */
+const startGatewayHere = (log: LogDestination | undefined) => async (env: GatewayEnv) => {
+  const context = createTestContext("gateway", log);
+  await startGateway(context, env);
+  return context;
+};
 
 /** Starts only the explain route of match. */
 async function startExplainer(db: Database): Promise<{ url: string; stop: () => void }> {

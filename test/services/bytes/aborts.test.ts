@@ -53,6 +53,6 @@ describe("a client that leaves", function () {
         return Number(rows[0]?.count) === 0;
       });
     }
-    expect([market.tunnel.open(), market.tunnel.opened]).to.deep.equal([1, 1]);
+    expect([market.tunnel.open(), market.tunnel.opened()]).to.deep.equal([1, 1]);
   });
 });

@@ -4,7 +4,7 @@ import { chatBody, send } from "./client.ts";
 import { afterRequest, type ByteMarket } from "./market.ts";
 
 /** A client that left. `arrived`: its request had reached the container. `ms`: from its leaving to the container's closed socket. */
-export type Abort = { taskId: string; arrived: boolean; reached: boolean; ms: number };
+export type Abort = { taskId: string; leftAt: number; arrived: boolean; reached: boolean; ms: number };
 
 type Open = { closed: Promise<number>; isOpen: boolean };
 
@@ -52,20 +52,30 @@ export async function abortOnce(
   const sent = send(market, "/v1/chat/completions", chatBody(workspace.id), { "x-request-id": id });
   sent.seen.catch(() => undefined);
   await delay(leaveAfter);
-  const left = performance.now();
+  const leftAt = performance.now();
   sent.request.destroy();
   // A request that is on its way arrives within moments, or never.
-  for (const end = left + 250; !opened.has(id) && performance.now() < end; ) await delay(5);
+  for (const end = leftAt + 250; !opened.has(id) && performance.now() < end; ) await delay(5);
   const one = opened.get(id);
-  if (one === undefined) return { taskId: id, arrived: false, reached: true, ms: 0 };
-  const late = AbortSignal.timeout(deadline);
-  const closedAt = await Promise.race([
-    one.closed,
-    new Promise<undefined>((resolve) => late.addEventListener("abort", () => resolve(undefined))),
-  ]);
+  if (one === undefined) return { taskId: id, leftAt, arrived: false, reached: true, ms: 0 };
   opened.delete(id);
-  if (closedAt === undefined) return { taskId: id, arrived: true, reached: false, ms: deadline };
-  return { taskId: id, arrived: true, reached: true, ms: Math.max(0, closedAt - left) };
+  return { taskId: id, leftAt, arrived: true, ...endOf(leftAt, await closingOf(one)) };
+}
+
+function endOf(leftAt: number, closedAt: number | undefined): { reached: boolean; ms: number } {
+  if (closedAt === undefined) return { reached: false, ms: deadline };
+  return { reached: true, ms: Math.max(0, closedAt - leftAt) };
+}
+
+/** When the container's connection closed; undefined: it is still open after the deadline. */
+async function closingOf({ closed }: Open): Promise<number | undefined> {
+  const late = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => late.resolve(undefined), deadline);
+  try {
+    return await Promise.race([closed, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Runs `count` aborts, `concurrency` at a time. The moments at which clients leave follow from the seed. */
@@ -88,7 +98,14 @@ export async function abortMany(
     }
   };
   await Promise.all(Array.from({ length: options.concurrency }, work));
-  return done;
+  // A request that arrived after its client was given up must end as well.
+  return Promise.all(
+    done.map(async (abort) => {
+      const late = abort.arrived ? undefined : opened.get(abort.taskId);
+      if (late === undefined) return abort;
+      return { ...abort, arrived: true, ...endOf(abort.leftAt, await closingOf(late)) };
+    }),
+  );
 }
 
 /** The share of `values` in `0..1` below which a value lies. */

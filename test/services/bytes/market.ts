@@ -9,6 +9,7 @@ import { type ApiMarket, setup } from "../apiServer/setup.ts";
 import { eventually } from "../support/context.ts";
 import { nodeKey } from "../workspace/chain.ts";
 import { addNode } from "../workspace/chainActions.ts";
+import { apart, type NodeProcess, type NodeStart, startNodeProcess } from "./processes.ts";
 
 const many = 1_000_000;
 
@@ -42,47 +43,39 @@ export type ByteMarket = {
   /** Two workspaces on one node. */
   workspaces: { id: string; container: Container }[];
   /** Number of the node's open tunnels, and how often one opened. */
-  tunnel: { open: () => number; opened: number };
+  tunnel: { open: () => number; opened: () => number };
   stop: () => Promise<void>;
 };
 
-/** The real API, gateway and node client between a partner and two containers that are sockets. */
-export async function openByteMarket(): Promise<ByteMarket> {
-  const api = await setup({ limits: { perKey: many, perAddress: many, writes: many } });
-  const abort = new AbortController();
+/**
+ * The real API, gateway and node client between a partner and two containers that are sockets.
+ *
+ * @param isApart Whether API, gateway and node client are processes of their own.
+ */
+export async function openByteMarket(isApart = false): Promise<ByteMarket> {
+  const api = await setup({
+    limits: { perKey: many, perAddress: many, writes: many },
+    ...(isApart ? apart : {}),
+  });
   const nodeId = await addNode(api.chain, "one");
   await api.market.exported();
-  const ports = new Map<string, number>();
-  const tunnel = { open: () => tunnels.open(), opened: 0 };
-  const log = {
-    write: (line: string) => {
-      if ((JSON.parse(line) as { event: string }).event === "tunnel_opened") tunnel.opened += 1;
-    },
-  };
-  const tunnels = createTunnels({
-    account: nodeKey("one"),
-    deployment: api.chain.deployment,
-    portOf: (lease) => ports.get(lease.split("/")[0] ?? ""),
-    logger: createLogger("node", "info", log),
-    signal: abort.signal,
-  });
-  tunnels.setGateways([api.gatewayUrl]);
-  await eventually("the tunnel", () => tunnels.open() === 1);
+  const node = isApart ? { ...startNodeProcess(startOf(api)), opened: () => 0 } : startNodeHere(startOf(api));
+  await eventually("the tunnel", () => node.open() === 1);
   const { partner } = await join(api, privateKeyToAccount(generatePrivateKey()), "100");
   const workspaces: { id: string; container: Container }[] = [];
   for (let index = 0; index < 2; index++) {
     const container = await openContainer();
     const { id } = await runWorkspace(api, partner, { name: "one", nodeId, ports: [8000 + index] });
-    ports.set(id, container.port);
+    node.setPort({ workspaceId: id, port: container.port });
     workspaces.push({ id, container });
   }
   const market = {
     api,
     workspaces,
-    tunnel,
+    tunnel: node,
     partner: partner as Client & { apiKey: string },
     stop: async () => {
-      abort.abort();
+      await node.stop();
       for (const { container } of workspaces) container.close();
       await api.stop();
     },
@@ -98,6 +91,38 @@ export async function openByteMarket(): Promise<ByteMarket> {
     });
   }
   return market;
+}
+
+const startOf = (api: ApiMarket): NodeStart => ({
+  name: "one",
+  gatewayUrl: api.gatewayUrl,
+  deployment: api.chain.deployment,
+});
+
+/** The node client's tunnels in this process. `opened` counts how often one opened. */
+function startNodeHere({ name, gatewayUrl, deployment }: NodeStart): NodeProcess & { opened: () => number } {
+  const abort = new AbortController();
+  const ports = new Map<string, number>();
+  let opened = 0;
+  const log = {
+    write: (line: string) => {
+      if ((JSON.parse(line) as { event: string }).event === "tunnel_opened") opened += 1;
+    },
+  };
+  const tunnels = createTunnels({
+    account: nodeKey(name),
+    deployment,
+    portOf: (lease) => ports.get(lease.split("/")[0] ?? ""),
+    logger: createLogger("node", "info", log),
+    signal: abort.signal,
+  });
+  tunnels.setGateways([gatewayUrl]);
+  return {
+    open: () => tunnels.open(),
+    opened: () => opened,
+    setPort: ({ workspaceId, port }) => void ports.set(workspaceId, port),
+    stop: async () => abort.abort(),
+  };
 }
 
 /** Answers each request with 200 and `ok`. */

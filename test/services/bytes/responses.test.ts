@@ -52,7 +52,7 @@ describe("whatever a container answers", function () {
       return rows[0]?.status === "running" || rows[0]?.status === "queued" ? undefined : rows[0];
     });
     expect(uncaught).to.deep.equal([]);
-    expect([market.tunnel.open(), market.tunnel.opened]).to.deep.equal([1, 1]);
+    expect([market.tunnel.open(), market.tunnel.opened()]).to.deep.equal([1, 1]);
     return { seen, row };
   }
 

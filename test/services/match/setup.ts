@@ -14,7 +14,7 @@ import { type ChainActions, createChainActions } from "./chainActions.ts";
 
 export const probeImage = `example/probe@sha256:${"a".repeat(64)}`;
 // Any key works: the test chain funds it, and it has no keeper role.
-const partnerKey = `0x${"11".repeat(32)}` as const;
+export const partnerKey = `0x${"11".repeat(32)}` as const;
 
 export type Match = {
   url: string;

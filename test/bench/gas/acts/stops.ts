@@ -1,6 +1,14 @@
+import { parseEther } from "viem";
 import { keyOf, type MarketFixture } from "../../../contracts/support/market.ts";
 import { addNodes } from "../../../contracts/support/nodes.ts";
-import { config, partner, state, workspaceSpec } from "../../../contracts/support/workspaces.ts";
+import {
+  authorize,
+  config,
+  deposit,
+  partner,
+  state,
+  workspaceSpec,
+} from "../../../contracts/support/workspaces.ts";
 import { type Cost, costOf } from "../meter.ts";
 import { reportAll } from "./workspaces.ts";
 
@@ -8,9 +16,11 @@ const spec = { ...workspaceSpec, resources: { ...workspaceSpec.resources, gpus: 
 
 /**
  * Stops and starts a workspace whose replicas run, in one transaction each: the workspace's state and the order to each
- * replica. Its deposit and authorization exist.
+ * replica. Of ten replicas the cost is that of one.
  */
 export async function stopActs(market: MarketFixture): Promise<Record<string, Cost>> {
+  await deposit(market, partner.address, parseEther("10"));
+  await authorize(market);
   const one = await stopAndStart(market, 1);
   const ten = await stopAndStart(market, 10);
   return {
@@ -21,7 +31,7 @@ export async function stopActs(market: MarketFixture): Promise<Record<string, Co
   };
 }
 
-/** Costs of a workspace with this many replicas. */
+/** Costs a replica of a workspace with this many replicas. */
 async function stopAndStart(market: MarketFixture, replicas: number): Promise<{ stop: Cost; start: Cost }> {
   const { docker, people } = market;
   const by = { account: people.delegate };
@@ -39,8 +49,8 @@ async function stopAndStart(market: MarketFixture, replicas: number): Promise<{ 
   );
   const refs = placed.map(({ replica, lease }) => ({ workspaceId, replica, lease }));
   await reportAll(market, placed, state.running, 1);
-  const stop = await costOf(market, [docker.write.stopWorkspace([workspaceId, refs], by)]);
+  const stop = await costOf(market, [docker.write.stopWorkspace([workspaceId, refs], by)], replicas);
   await reportAll(market, placed, state.stopped, 2);
-  const start = await costOf(market, [docker.write.startWorkspace([workspaceId, refs], by)]);
+  const start = await costOf(market, [docker.write.startWorkspace([workspaceId, refs], by)], replicas);
   return { stop, start };
 }
