@@ -87,7 +87,7 @@ async function requireChainOnFirstStart(
   const isKnown = keptBlocksOf(journal).length > 0;
   try {
     await requireChain(client, deployment);
-    await requireHead(client, isKnown ? { deadline: 0 } : {});
+    await requireHead(client, isKnown ? { within: 0 } : {});
     // Workspaces are read from the block in which they were published, which may be any since the deployment.
     const filter = { addresses: addressesOf(deployment, "DockerContract") };
     if (!isKnown) await requireHistory(client, filter, deployment.startBlock);

@@ -23,7 +23,7 @@ type Step = { name: string; to?: Address; data: Hex };
 
 /** More than any step needs, and less than one transaction may use. */
 const gas = 16_000_000n;
-/** Time for all transactions, in ms. */
+/** @deadline The embedded chain to execute all steps of a deployment. The start fails. */
 const timeout = 300_000;
 
 /**

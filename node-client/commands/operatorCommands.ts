@@ -13,6 +13,9 @@ import { marketView } from "./market.ts";
 
 type Json = { json?: true };
 
+const watchInterval = 2_000;
+const drainPollInterval = 1_000;
+
 /** Adds the commands that talk to the running client. */
 export function addOperatorCommands(program: Command): void {
   program
@@ -46,7 +49,7 @@ async function showStatus({ json, watch }: Json & { watch?: true }): Promise<voi
     const clear = watch && !json && process.stdout.isTTY ? "\x1b[2J\x1b[H" : "";
     process.stdout.write(`${clear}${text}\n`);
     if (!watch) return;
-    await sleep(2_000);
+    await sleep(watchInterval);
   }
 }
 
@@ -57,7 +60,7 @@ async function drain({ json, wait }: Json & { wait?: true }): Promise<void> {
   while (wait && status.leases.length > 0) {
     if (!json && status.leases.length !== left) process.stdout.write(`${status.leases.length} leases left\n`);
     left = status.leases.length;
-    await sleep(1_000);
+    await sleep(drainPollInterval);
     status = (await requestClient(readLocalEnv().NODE_DIR, "GET", "/status")) as NodeStatus;
   }
   if (json) process.stdout.write(`${toJson(status, 2)}\n`);

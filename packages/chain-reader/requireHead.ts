@@ -7,7 +7,7 @@ export type HeadOptions = {
   /** Seconds; an older head must advance. Default one hour: a chain's clock and this machine's may differ. */
   maxAge?: number;
   /** Milliseconds for a recent head, or one that advances. Default 30,000. */
-  deadline?: number;
+  within?: number;
   /** Milliseconds between two requests. Default 1,000. */
   pause?: number;
 };
@@ -24,8 +24,8 @@ const retryPause = 1_000;
  * @throws FatalError `rpc_head_missing` or `rpc_head_stale`.
  */
 export async function requireHead(client: RpcClient, options: HeadOptions = {}): Promise<Header> {
-  const { maxAge = recentSeconds, deadline = headDeadline, pause = retryPause } = options;
-  const end = performance.now() + deadline;
+  const { maxAge = recentSeconds, within = headDeadline, pause = retryPause } = options;
+  const end = performance.now() + within;
   let first: Header | undefined;
   for (;;) {
     let failure: RetryableError | undefined;

@@ -23,7 +23,7 @@ const block = (number: number, ageSeconds: number): Answer => ({
   },
 });
 const week = 7 * 24 * 3_600;
-const options = { deadline: 300, pause: 20 };
+const options = { within: 300, pause: 20 };
 
 describe("the head at the start", () => {
   const servers: Server[] = [];
