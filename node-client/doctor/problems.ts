@@ -116,7 +116,10 @@ export const problems = {
   gpu_memory_unknown: warning("A GPU reports no amount of memory.", "NODE_LIMIT_GPUS=0 joins without it."),
   gpu_mig: error("MIG is enabled on a GPU that has no MIG device.", "nvidia-smi -i {gpu} -mig 0"),
   gpu_device_missing: error("The kernel lists no render device for a GPU.", "ls -l /dev/dri"),
-  gpu_ecc: error("A GPU has uncorrected memory errors.", "nvidia-smi --gpu-reset -i {gpu}"),
+  gpu_memory_errors: error(
+    "A GPU has memory errors that it cannot correct.",
+    "nvidia-smi --gpu-reset -i {gpu}",
+  ),
   gpu_hot: warning("A GPU slows down because it is hot.", "nvidia-smi -q -d TEMPERATURE -i {gpu}"),
   gpu_in_use: warning("Processes outside the market use a GPU.", "kill {pids}"),
   gpu_xid: warning("The driver logged an error of a GPU.", "dmesg | grep Xid"),

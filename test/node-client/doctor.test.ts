@@ -220,7 +220,7 @@ const cases: Case[] = [
     cure: withCard,
   },
   { code: "gpu_mig", seed: cardWith({ "mig.mode": `${uuid}, Enabled` }), cure: withCard },
-  { code: "gpu_ecc", seed: cardWith({ "query-gpu=uuid,ecc": `${uuid}, 3` }), cure: withCard },
+  { code: "gpu_memory_errors", seed: cardWith({ "query-gpu=uuid,ecc": `${uuid}, 3` }), cure: withCard },
   {
     code: "gpu_hot",
     seed: cardWith({ "query-gpu=uuid,temperature": `${uuid}, 96, Active` }),

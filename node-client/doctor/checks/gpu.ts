@@ -11,7 +11,6 @@ export const gpuChecks: Record<string, Check> = {
   "GPU driver": (world) => driverProblems(world),
   GPUs: (world) => cardProblems(world),
   "NVIDIA Container Toolkit": (world) => toolkitProblems(world),
-  "GPU memory errors": (world) => eccProblems(world),
   "GPU temperature": (world) => heatProblems(world),
   "GPU use by others": (world) => usageProblems(world),
   "GPU errors in the kernel's log": (world) => xidProblems(world),
@@ -89,15 +88,6 @@ async function toolkitProblems(world: World): Promise<Problem[]> {
   return toolkit === undefined
     ? [found("toolkit_missing", `${seen}; nvidia-ctk is not on PATH.`)]
     : [found("toolkit_unconfigured", `${seen}.`)];
-}
-
-async function eccProblems(world: World): Promise<Problem[]> {
-  const rows = await query(world, "uuid,ecc.errors.uncorrected.volatile.total");
-  return rows
-    .filter(([, errors]) => Number(errors) > 0)
-    .map(([gpu = "", errors]) =>
-      found("gpu_ecc", `${gpu}: ${errors} uncorrected errors since the start.`, { gpu }),
-    );
 }
 
 async function heatProblems(world: World): Promise<Problem[]> {

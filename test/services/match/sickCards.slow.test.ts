@@ -145,6 +145,7 @@ esac
       const id = await ensureRegistered({
         ...{ client, deployment, account, wallet: undefined, journal, outbox },
         offer: offerOf(hardware, { region: undefined, price: 10n }),
+        status: "online",
         gpus: hardware.gpus,
         sickGpus: hardware.sickGpus,
         recordAbsence: async () => undefined,
