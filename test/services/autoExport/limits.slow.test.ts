@@ -14,7 +14,7 @@ import {
   startLimitedRpc,
 } from "../../support/limitedRpc.ts";
 import { testStateDir } from "../../support/parts.ts";
-import { dump, setup, silent, startExporter, tipOf, until } from "./setup.ts";
+import { dump, emptyChain, setup, silent, startExporter, tipOf, until } from "./setup.ts";
 
 const noReceipts: RpcLimit = {
   refuse: ({ method }) =>
@@ -98,6 +98,7 @@ const prunings = {
 describe("autoExport behind an endpoint with a limit", function () {
   this.timeout(300_000);
   let node: AnvilMarket;
+  let built: Awaited<ReturnType<typeof setup>>;
   let expected: Awaited<ReturnType<typeof dump>>;
 
   before(async () => {
@@ -106,16 +107,30 @@ describe("autoExport behind an endpoint with a limit", function () {
       random: randomFrom(17),
     });
     await node.mine(80, 6);
-    expected = await rowsThrough([{}]);
+    built = await setup();
+    expected = await rowsThrough([{}], built);
     expect(Object.values(expected).flat().length).to.be.greaterThan(500);
   });
-  after(() => node.stop());
+  after(async () => {
+    await built.drop();
+    await node.stop();
+  });
 
-  /** What is exported through endpoints with these limits. */
-  async function rowsThrough(limits: RpcLimit[]) {
+  /** What an instance that starts without a schema exports through endpoints with these limits. */
+  async function firstRowsThrough(limits: RpcLimit[]) {
+    const market = await setup();
+    return rowsThrough(limits, market).finally(market.drop);
+  }
+
+  /** The same of an instance that starts on a schema without blocks, as after a kill that followed its build. */
+  async function laterRowsThrough(limits: RpcLimit[]) {
+    await emptyChain(built.db);
+    return rowsThrough(limits, built);
+  }
+
+  async function rowsThrough(limits: RpcLimit[], market: Awaited<ReturnType<typeof setup>>) {
     const endpoints = await Promise.all(limits.map((limit) => startLimitedRpc(node.url, limit)));
     const stopping = new AbortController();
-    const market = await setup();
     const client = createFollowClient({
       rpcUrls: endpoints.map(({ url }) => url),
       chainId: 31_337,
@@ -145,30 +160,29 @@ describe("autoExport behind an endpoint with a limit", function () {
       failed.catch(() => undefined);
       stopping.abort();
       await exporter.stop();
-      await market.drop();
       for (const endpoint of endpoints) await endpoint.stop();
     }
   }
 
   for (const [what, limit] of Object.entries(served)) {
     it(`stores the same rows: ${what}`, async () => {
-      expect(await rowsThrough([limit])).to.deep.equal(expected);
+      expect(await laterRowsThrough([limit])).to.deep.equal(expected);
     });
   }
 
   it("stores the same rows from two endpoints with different limits", async () => {
     const [first, second] = [served["no batches"], served["10 logs (Infura)"]] as [RpcLimit, RpcLimit];
-    expect(await rowsThrough([first, second])).to.deep.equal(expected);
+    expect(await laterRowsThrough([first, second])).to.deep.equal(expected);
   });
 
   for (const [what, error] of Object.entries(prunings)) {
     it(`is refused at its start, with the reason, when the history is pruned (${what})`, async () => {
-      const failure = await rowsThrough([prunedBelow(50, error)]).catch((thrown: unknown) => thrown);
+      const failure = await firstRowsThrough([prunedBelow(50, error)]).catch((thrown: unknown) => thrown);
       expect(failure).to.be.instanceOf(FatalError).with.property("code", "rpc_history_missing");
     });
 
     it(`stores the same rows when another endpoint has the history (${what})`, async () => {
-      expect(await rowsThrough([prunedBelow(50, error), {}])).to.deep.equal(expected);
+      expect(await firstRowsThrough([prunedBelow(50, error), {}])).to.deep.equal(expected);
     });
   }
 });

@@ -1,7 +1,7 @@
 import { type Definitions, loadDefinitions } from "@ngpu/auto-export/definitions";
 import type { BlockRef } from "@ngpu/chain-reader/reconcile";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
-import { createPool, type Database } from "@ngpu/db/pool";
+import { createPool, type Database, type Queryable } from "@ngpu/db/pool";
 import { createLogger } from "@ngpu/runtime/logger";
 import { Registry } from "prom-client";
 import { exportChain } from "../../../services/autoExport/exportLeader.ts";
@@ -82,6 +82,22 @@ export async function setup(): Promise<{ database: TestDatabase; db: Database; d
       await database.drop();
     },
   };
+}
+
+/** Deletes the rows of schema `chain`, but not its origin. To build the schema again takes ten times as long. */
+export async function emptyChain(db: Queryable): Promise<void> {
+  await db.query(`do $$
+declare
+  target record;
+begin
+  for target in
+    select c.oid::regclass as name from pg_class c
+    where c.relnamespace = 'chain'::regnamespace and c.relkind = 'r' and c.relname not in ('origin', 'contract')
+  loop
+    execute format('delete from %s', target.name);
+  end loop;
+end
+$$`);
 }
 
 /** Mines the market's next block. @param given Logs to mine instead of those of its acts. */

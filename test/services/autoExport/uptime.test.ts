@@ -14,7 +14,7 @@ import { indexEvents, rowsOf } from "../../../services/autoExport/decode.ts";
 import { prepareWriter, revertBlocks, saveBlocks } from "../../../services/autoExport/store.ts";
 import { eventLog, type ScriptedLog, testGenerations } from "../../packages/chain-reader/scriptedChain.ts";
 import { runs } from "../../support/runs.ts";
-import { setup } from "./setup.ts";
+import { emptyChain, setup } from "./setup.ts";
 
 const definitions = loadDefinitions();
 const find = indexEvents(definitions.tables, testGenerations);
@@ -56,13 +56,14 @@ describe("the uptime of nodes", function () {
   before(async () => {
     market = await setup();
     db = await market.db.connect();
+    await build();
   });
   after(async () => {
     db.release(true);
     await market.drop();
   });
 
-  const begin = async () => {
+  const build = async () => {
     await db.query("set search_path to chain");
     const origin = {
       chainId: 31337,
@@ -75,6 +76,7 @@ describe("the uptime of nodes", function () {
     await buildSchema(db, definitions, origin);
     await prepareWriter(db, definitions);
   };
+  const begin = () => emptyChain(db);
   const save = (blocks: FollowedBlock[]) =>
     saveBlocks(db, definitions, blocks, rowsOf(blocks, find), { silent: true });
   const versions = async () =>
