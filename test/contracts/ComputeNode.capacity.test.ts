@@ -2,6 +2,7 @@ import { computeNodeAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { expect } from "chai";
 import fc from "fast-check";
 import { encodeAbiParameters, type Hex, keccak256, parseEventLogs } from "viem";
+import { runs } from "../support/runs.ts";
 import { eventsOf } from "./support/events.ts";
 import { loadMarket } from "./support/market.ts";
 import { addNodes, demandOf, nodeSpec, packResources } from "./support/nodes.ts";
@@ -12,7 +13,9 @@ type Resources = typeof nodeSpec.total;
 const lanes = ["gpus", "cpuMilli", "memoryMib", "diskGib", "ports"] as const;
 
 describe("ComputeNode: capacity", () => {
-  it("keeps reserved + free = spec in every lane, and refuses what does not fit", async () => {
+  const acts = runs(20, 60);
+
+  it(`keeps reserved + free = spec in every lane, and refuses what does not fit, ${acts} acts`, async () => {
     const market = await loadMarket();
     const { computeNode, people } = market;
     await addNodes(market, ["a"]);
@@ -42,7 +45,7 @@ describe("ComputeNode: capacity", () => {
       expect(await computeNode.read.freeOf([1])).to.deep.equal(free);
     };
     await fc.assert(fc.asyncProperty(fc.record({ give: fc.boolean(), wanted: amount }), step), {
-      numRuns: 60,
+      numRuns: acts,
       verbose: true,
     });
   });

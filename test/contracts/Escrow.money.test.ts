@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { parseEther } from "viem";
+import { runs } from "../support/runs.ts";
 import { keyOf } from "./support/market.ts";
 import {
   assign,
@@ -166,7 +167,9 @@ async function checkCapacity(market: PartnerFixture & Setting): Promise<void> {
 }
 
 describe("Escrow: money", () => {
-  it("is conserved, and capacity with it, through random sequences", async function () {
+  const sequences = runs(5, 12);
+
+  it(`is conserved, and capacity with it, through ${sequences} random sequences`, async function () {
     this.timeout(120_000);
     const fault = await fc.check(
       fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 40 }), async (steps) => {
@@ -178,7 +181,7 @@ describe("Escrow: money", () => {
           await checkCapacity(market);
         }
       }),
-      { numRuns: 12 },
+      { numRuns: sequences },
     );
     process.stdout.write(`      fast-check seed ${fault.seed}, ${fault.numRuns} sequences\n`);
     expect(fault.failed, fc.defaultReportMessage(fault)).to.equal(false);

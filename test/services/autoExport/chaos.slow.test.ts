@@ -6,18 +6,21 @@ import { startInstances } from "../../chaos/export/instances.ts";
 import { startTestBed } from "../../chaos/export/testBed.ts";
 import { randomFrom } from "../../packages/chain-reader/scriptedChain.ts";
 import { testStateDir } from "../../support/parts.ts";
+import { runs } from "../../support/runs.ts";
 import { until } from "./setup.ts";
 
 describe("autoExport's processes", function () {
   this.timeout(600_000);
 
   // The short form of `npm run chaos -- export`.
-  it("lose nothing, store nothing twice and leave no gap when they are killed while endpoints and Postgres fail", async () => {
+  const [kills, killsPerRestart] = [runs(5, 8), runs(2, 3)];
+
+  it(`lose nothing, store nothing twice and leave no gap when they are killed while endpoints and Postgres fail, ${kills} kills`, async () => {
     const seed = Number(process.env.TEST_SEED ?? randomInt(2 ** 31));
     process.stdout.write(`    TEST_SEED=${seed}\n`);
     const { ok, figures, text } = await run({
-      kills: 8,
-      killsPerRestart: 3,
+      kills,
+      killsPerRestart,
       seed,
       signal: new AbortController().signal,
       progress: () => undefined,

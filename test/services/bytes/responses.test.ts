@@ -12,6 +12,14 @@ type Row = { status: string; http_status: number | null; error_code: string | nu
 
 const refusals = ["response_invalid", "replica_connection_lost"];
 
+/** Responses of each kind. */
+const counts = {
+  valid: runs(30, 800),
+  cuts: runs(25, 600),
+  invalid: runs(30, 800),
+  any: runs(50, 1_500),
+};
+
 describe("whatever a container answers", function () {
   this.timeout(600_000);
   let market: ByteMarket;
@@ -73,7 +81,7 @@ describe("whatever a container answers", function () {
     }
   }
 
-  it("passes status, headers and body of a response as they are", () =>
+  it(`passes status, headers and body of a response as they are, ${counts.valid} responses`, () =>
     fc.assert(
       fc.asyncProperty(validCase, async ({ script, status, headers, body }) => {
         const { seen, row } = await ask(script);
@@ -90,20 +98,20 @@ describe("whatever a container answers", function () {
         }
         agree(seen, row);
       }),
-      { numRuns: runs(80) },
+      { numRuns: counts.valid },
     ));
 
-  it("cuts a response that breaks off, and records the cut", () =>
+  it(`cuts a response that breaks off, and records the cut, ${counts.cuts} responses`, () =>
     fc.assert(
       fc.asyncProperty(cutCase, async (script) => {
         const { seen, row } = await ask(script);
         expect(seen.end === "cut" || !isContainers(seen)).to.equal(true);
         agree(seen, row);
       }),
-      { numRuns: runs(60) },
+      { numRuns: counts.cuts },
     ));
 
-  it("answers 502 in place of a response that is not HTTP", () =>
+  it(`answers 502 in place of a response that is not HTTP, ${counts.invalid} responses`, () =>
     fc.assert(
       fc.asyncProperty(invalidCase, async (script) => {
         const { seen, row } = await ask(script);
@@ -112,15 +120,15 @@ describe("whatever a container answers", function () {
         expect(seen.status).to.equal(502);
         expect(codeIn(seen)).to.be.oneOf(refusals);
       }),
-      { numRuns: runs(80) },
+      { numRuns: counts.invalid },
     ));
 
-  it("gives the client bytes, an error or a cut, as the record says, whatever the bytes are", () =>
+  it(`gives the client bytes, an error or a cut, as the record says, whatever the bytes are, ${counts.any} responses`, () =>
     fc.assert(
       fc.asyncProperty(anyCase, async (script) => {
         const { seen, row } = await ask(script);
         agree(seen, row);
       }),
-      { numRuns: runs(150) },
+      { numRuns: counts.any },
     ));
 });

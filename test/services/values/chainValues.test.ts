@@ -223,7 +223,9 @@ describe("any value that an outsider puts on the chain", function () {
     }
   });
 
-  it("does so in several fields and events of a block at once", async () => {
+  const blocks = runs(8, 200);
+
+  it(`does so in several fields and events of a block at once, ${blocks} blocks`, async () => {
     const change = (field: Field) =>
       fc.record({ field: fc.constant(field), value: fc.constantFrom(...extremesOf(field)) });
     const event = fc.constantFrom(...tables).chain((table) => {
@@ -234,7 +236,7 @@ describe("any value that an outsider puts on the chain", function () {
         await mine(logs);
         expect(differences(unchanged, await answers([first]))).to.deep.equal([]);
       }),
-      { numRuns: runs(20), endOnFailure: true },
+      { numRuns: blocks, endOnFailure: true },
     );
   });
 

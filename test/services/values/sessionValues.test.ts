@@ -69,18 +69,20 @@ describe("any value that a node sends to match", function () {
     await healthy.next("ack");
   };
 
-  it("ends at most its own session, in any field of any message", async () => {
+  const count = runs(40, 1_200);
+
+  it(`ends at most its own session, in any field of any message, ${count} values`, async () => {
     const fields = messages.flatMap((message) => fieldsIn(message).map((path) => ({ message, path })));
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...fields), extremes, async ({ message, path }, value) => {
         await send(withValue(message, path, value));
       }),
-      { numRuns: runs(120) },
+      { numRuns: count },
     );
     await goesOn();
   });
 
-  it("ends at most its own message, in any field of a signed message", async () => {
+  it(`ends at most its own message, in any field of a signed message, ${count} values`, async () => {
     const fields = (Object.entries(relayExamples) as [RelayKind, object][]).flatMap(([kind, example]) =>
       fieldsIn(example).map((path) => ({ kind, example, path })),
     );
@@ -102,7 +104,7 @@ describe("any value that a node sends to match", function () {
           await send({ type: "relay", id: "one", kind, message: changed, signature });
         },
       ),
-      { numRuns: runs(120) },
+      { numRuns: count },
     );
     const own = { nodeId, status: 3, nonce: 1n, deadline: BigInt(Math.floor(Date.now() / 1_000) + 600) };
     await healthy.relay("own", "setStatus", own);
