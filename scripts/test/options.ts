@@ -24,7 +24,7 @@ export function readOptions(argv: readonly string[], stages: readonly Stage[]): 
     .option("--quick", "skip the Docker tests, the end-to-end journey and files named *.slow.test.ts", false)
     .addOption(new Option("--only <stage>", "run one stage, or all checks").choices(names))
     .option("--grep <text>", "run only the tests whose title matches this regular expression")
-    .option("--deep", "try ten times as many histories for each property", false)
+    .option("--deep", "try more histories for each property, most often ten times as many", false)
     .option("--slowest <count>", "number of slowest files to list at the end", wholeNumber, 10)
     .addHelpText("after", HELP)
     .parse([...argv], { from: "user" });

@@ -17,7 +17,7 @@ export type StageContext = {
   stateDir: string;
   /** Skips files named *.slow.test.ts. */
   quick: boolean;
-  /** Tries ten times as many histories for each property. */
+  /** Tries more histories for each property, most often ten times as many. */
   deep?: boolean;
   /** Runs only the tests whose title matches. */
   grep?: string | undefined;
